@@ -23,7 +23,7 @@ from answerable.model.policy import PolicyEffect, PolicyLayer
 from answerable.model.provenance import FactProvenance, WrittenBy
 from answerable.reach.aws.compiled.statement_interning import StatementInterner
 from answerable.reach.aws.compiled.statements import CompiledStatement
-from answerable.reach.aws.patterns.glob_matching import is_literal, matches_glob
+from answerable.reach.aws.patterns.glob_matching import has_no_wildcard, matches_glob
 from bench.figures import BenchFigure, BenchRemark, Line, at_least, at_most
 
 REFERENCE_FOLDER = Path("shared") / "data" / "iam" / "managed-policy-actions"
@@ -96,7 +96,7 @@ class ActionExpansion:
         )
         if policy.unread:
             raise ValueError(f"not read: {policy.unread}")
-        grants, _ = self.interner.compile_policy(policy, PolicyLayer.IDENTITY)
+        grants, _ = self.interner.compile_policy_for_layer(policy, PolicyLayer.IDENTITY)
         return [g.clause for g in grants if g.clause.effect is PolicyEffect.ALLOW]
 
     def granted_actions(self, document: object) -> set[str]:
@@ -115,7 +115,9 @@ class ActionExpansion:
 
     def _matching_actions(self, pattern: str) -> frozenset[str]:
         service = pattern.partition(":")[0]
-        near = self.by_service.get(service, []) if is_literal(service) else self.names
+        near = (
+            self.by_service.get(service, []) if has_no_wildcard(service) else self.names
+        )
         return frozenset(name for name in near if matches_glob(pattern, name))
 
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from answerable.baseline.judgement import judge_call
-from answerable.baseline.learning import build_empty_profile, build_profile
+from answerable.baseline.call_judgement import judge_call
 from answerable.baseline.profile_index import ProfileIndex
-from answerable.baseline.recent_result_window import Window
-from answerable.baseline.request_values import extract_values
+from answerable.baseline.profile_learning import build_empty_profile, build_profile
+from answerable.baseline.recent_result_window import RecentResultWindow
+from answerable.baseline.request_values import extract_requested_values
 from answerable.baseline.training_run_merge import merge_runs_into_state
 from answerable.model.baseline import (
     BaselineProfile,
@@ -130,7 +130,7 @@ class BaselineGuard:
         # Runs come further apart than what counts together, at every hour of the week.
         self.apart = _RARE if len(lesson.runs) <= _MANY else _OFTEN
         self.now = _FIRST_RUN
-        self.window = Window(self.facts, self.tables)
+        self.window = RecentResultWindow(self.facts, self.tables)
         self.profile = self._learn_profile(lesson)
         self.held = ProfileIndex.build(self.profile)
 
@@ -186,11 +186,11 @@ class _BaselineWatch:
         asked = None
         if request is not None:
             asked = RequestedValues(
-                frozenset(extract_values(request)), WrittenBy.PERSON
+                frozenset(extract_requested_values(request)), WrittenBy.PERSON
             )
         elif claimed is not None:
             asked = RequestedValues(
-                frozenset(extract_values(claimed)), WrittenBy.SELF_REPORTED
+                frozenset(extract_requested_values(claimed)), WrittenBy.SELF_REPORTED
             )
         self.window.begin_run(self.run, self.at, asked)
 
@@ -221,7 +221,7 @@ class _BaselineWatch:
         if self._call is None:
             raise RuntimeError("a call came back that nobody looked at")
         arguments = dict(turn.call.arguments)
-        done = self.window.add_result(self.run, self._call, arguments, turn.answer)
+        done = self.window.add_call_result(self.run, self._call, arguments, turn.answer)
         self.done.append(done)
         self._call = None
 

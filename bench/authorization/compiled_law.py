@@ -11,9 +11,9 @@ import msgspec
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-from answerable.authorization.cedar.loader import load_rules
+from answerable.authorization.cedar.loader import load_policies
 from answerable.authorization.decision import EMPTY_STATE, decide
-from answerable.authorization.decision_table import compile_table
+from answerable.authorization.decision_table import build_decision_table
 from answerable.connectors.config.parse.policy_files import list_policy_entity_names
 from answerable.model.cedar_policy import CedarFile
 from answerable.model.config import Config
@@ -45,8 +45,8 @@ def run_law(*, quick: bool, command: str) -> Iterator[BenchFigure]:
     ]
     file = _build_config(len(drawn))
     given_file = CedarFile("a.cedar", "\n".join(texts).encode())
-    rules = load_rules([given_file], list_policy_entity_names(file)).rules
-    table = compile_table(file, rules)
+    rules = load_policies([given_file], list_policy_entity_names(file)).rules
+    table = build_decision_table(file, rules)
     wrong = 0
     seen = dict.fromkeys(DecisionEffect, 0)
     for number, (_, asked) in enumerate(drawn):

@@ -13,15 +13,15 @@ from answerable.connectors.config.parse.config_file import parse_config
 from answerable.gateway.wire.event_stream import SseEvent, SseParser
 from answerable.gateway.wire.fast_message_parser import (
     ExpectedCall,
-    parse_plain_answer,
-    parse_plain_call,
+    parse_plain_tool_call,
+    parse_plain_tool_result,
 )
 from answerable.gateway.wire.http_heads import (
     encode_forwarded_fields,
     write_reply_head,
     write_request_head,
 )
-from answerable.gateway.wire.list_filter import LISTS, ListKind, filter_for_caller
+from answerable.gateway.wire.list_filter import LISTS, ListKind, filter_list_for_caller
 from answerable.gateway.wire.server_messages import ServerMessage, parse_server_message
 from answerable.gateway.wire.streaming_summary import StreamingSummary
 from answerable.gateway.wire.upstream_replies import (
@@ -33,7 +33,7 @@ from answerable.server.mcp.call import McpCall, parse_http_call, parse_stdio_cal
 from answerable.server.mcp.json_members import (
     MAX_DEPTH,
     check_encoding_and_depth,
-    find_members,
+    find_object_members,
 )
 from answerable.server.mcp.methods import McpRevision
 from answerable.server.wire.refusals import RequestRefused
@@ -76,7 +76,7 @@ def check_body_parsing(data: bytes) -> None:
     """The fast reader of an object agrees with the slow one."""
     try:
         check_encoding_and_depth(data)
-        spans = find_members(data)
+        spans = find_object_members(data)
     except RequestRefused:
         found = reference_parser.members(data)
         assert (
@@ -88,7 +88,7 @@ def check_body_parsing(data: bytes) -> None:
     for era in (McpRevision.V2026_07_28, McpRevision.V2025_11_25):
         full = _run_or_refused(lambda era=era: parse_stdio_call(data, era, "files"))
         plain = ExpectedCall(era, "files")
-        short = _run_or_refused(lambda plain=plain: parse_plain_call(data, plain))
+        short = _run_or_refused(lambda plain=plain: parse_plain_tool_call(data, plain))
         assert short in (None, full)
 
 
@@ -129,7 +129,7 @@ def check_answer_slicing(data: bytes) -> None:
     """A streamed answer equals the buffered one."""
     cut, data = _split_data(data)
     held = _run_or_refused(lambda: parse_server_message(data))
-    assert _run_or_refused(lambda: parse_plain_answer(data)) in (None, held)
+    assert _run_or_refused(lambda: parse_plain_tool_result(data)) in (None, held)
     skimmed = _run_or_refused(lambda: _skim_slices([data[:cut], data[cut:]]))
     if isinstance(held, ServerMessage) and isinstance(skimmed, ServerMessage):
         assert held == skimmed
@@ -160,11 +160,13 @@ def check_list_filter(data: bytes) -> None:
         ):
             return
         seen = _run_or_refused(
-            lambda method=method: filter_for_caller(data, method, may, is_modern=True)
+            lambda method=method: filter_list_for_caller(
+                data, method, may, is_modern=True
+            )
         )
         if isinstance(seen, bytes):
             parse_server_message(seen)
-            assert filter_for_caller(seen, method, note, is_modern=True) == seen
+            assert filter_list_for_caller(seen, method, note, is_modern=True) == seen
     assert all(name.startswith(ALLOWED) for name in shown)
 
 

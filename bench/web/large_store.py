@@ -27,9 +27,9 @@ from answerable.model.ids import (
     IdentityId,
     PersonId,
     ToolId,
-    agent_id,
-    aws_credential_id,
-    tool_id,
+    build_agent_id,
+    build_aws_credential_id,
+    build_mcp_tool_id,
 )
 from answerable.model.person import OwnerEvidence, OwnerEvidenceKind, Person
 from answerable.model.provenance import FactProvenance, WrittenBy
@@ -106,7 +106,7 @@ def generate_agents(users: Sequence[Identity], seed: int) -> SightedFacts:
     evidence: list[OwnerEvidence] = []
     for number in range(AGENTS):
         home = f"/home/p{number % PERSONS:04}"
-        key = agent_id("claude-code", f"p{number % PERSONS:04}-{number}")
+        key = build_agent_id("claude-code", f"p{number % PERSONS:04}-{number}")
         seen = _provenance(f"home:{home}", f"{home}/.claude.json")
         made.append(_build_agent(key, number, home, seen))
         evidence.append(_home_facts(key, _person_name(number % PERSONS), seen))
@@ -116,7 +116,10 @@ def generate_agents(users: Sequence[Identity], seed: int) -> SightedFacts:
             credential, link = _build_key(at, caller, home)
             tools.append(
                 _build_tool(
-                    tool_id(f"server-{chance.randrange(300)}"), key, credential.id, seen
+                    build_mcp_tool_id(f"server-{chance.randrange(300)}"),
+                    key,
+                    credential.id,
+                    seen,
                 )
             )
             keys.append(credential)
@@ -168,9 +171,9 @@ def _build_tool(
 
 
 def _build_key(at: int, arn: str, home: str) -> tuple[Credential, CredentialLink]:
-    key = aws_credential_id(make_access_key_id(ACCOUNT, f"{at}-{arn}"))
+    key = build_aws_credential_id(make_access_key_id(ACCOUNT, f"{at}-{arn}"))
     if at < USERS:  # the key that the trail knows
-        key = aws_credential_id(user_caller(at).key)
+        key = build_aws_credential_id(user_caller(at).key)
     place = f"{home}/.claude.json#/mcpServers/{at}/env/AWS_ACCESS_KEY_ID"
     seen = _provenance(f"home:{home}", place)
     credential = Credential(

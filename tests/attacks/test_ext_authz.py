@@ -27,7 +27,7 @@ from tests.gateway.serve.running_gateway import (
 from tests.pdp.decision_point_harness import deciding, settings
 from tests.pdp.envoy.test_check_request import EnvoyClient, message, request
 
-HeaderMap, HeaderValue = map(auth.message_class, ("HeaderMap", "HeaderValue"))
+HeaderMap, HeaderValue = map(auth.get_message_class, ("HeaderMap", "HeaderValue"))
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,7 @@
 
 from hypothesis import strategies as st
 
-from answerable.authorization.name_patterns import is_unambiguous
+from answerable.authorization.name_patterns import is_unambiguous_name
 from answerable.model.config import (
     AllowRule,
     ClientFeature,
@@ -13,7 +13,7 @@ from answerable.model.config import (
     UpstreamServer,
 )
 from answerable.model.decision import AuthorizationRequest, EnforcementMode, TargetKind
-from answerable.model.ids import AgentId, agent_id
+from answerable.model.ids import AgentId, build_agent_id
 from answerable.model.worker_limits import WorkerLimits
 
 SERVERS = ("files", "mail")
@@ -70,7 +70,7 @@ def server(
 def agent(
     name: str, *rules: AllowRule, mode: EnforcementMode = EnforcementMode.ENFORCE
 ) -> DeclaredAgent:
-    return DeclaredAgent(agent_id("declared", name), name, "", mode, (), rules)
+    return DeclaredAgent(build_agent_id("declared", name), name, "", mode, (), rules)
 
 
 def request(
@@ -82,7 +82,7 @@ def request(
     action: str = "tools/call",
     target: TargetKind = TargetKind.TOOL,
 ) -> AuthorizationRequest:
-    who = agent or agent_id("declared", "ana")
+    who = agent or build_agent_id("declared", "ana")
     return AuthorizationRequest(
         who, known, server, action, target, name, "run-1", "corp ana"
     )
@@ -92,7 +92,7 @@ def _patterns() -> st.SearchStrategy[tuple[str, ...]]:
     names = st.sampled_from([name for name in NAMES if name])
     prefixes = names.flatmap(
         lambda name: st.integers(0, len(name)).map(lambda end: name[:end] + "*")
-    ).filter(lambda pattern: is_unambiguous(pattern[:-1]))
+    ).filter(lambda pattern: is_unambiguous_name(pattern[:-1]))
     return st.lists(names | prefixes, max_size=4).map(tuple)
 
 
@@ -138,7 +138,7 @@ def requests() -> st.SearchStrategy[AuthorizationRequest]:
     """Any request over the same names."""
     return st.builds(
         AuthorizationRequest,
-        agent=st.sampled_from([agent_id("declared", name) for name in AGENTS]),
+        agent=st.sampled_from([build_agent_id("declared", name) for name in AGENTS]),
         known=st.booleans(),
         server=st.sampled_from((*SERVERS, "none")),
         action=st.sampled_from(ACTIONS),

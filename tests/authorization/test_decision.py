@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from answerable.authorization import decision as fast
 from answerable.authorization.decision import EMPTY_STATE, PolicyOverrides
 from answerable.authorization.decision_table import (
+    build_decision_table,
     build_missing_policy_table,
-    compile_table,
 )
 from answerable.authorization.revocations import NO_REVOCATIONS, Revocations
 from answerable.model.config import AllowRule, Config
@@ -37,7 +37,7 @@ MANY = settings(max_examples=60, deadline=None)
 def decide(
     config: Config, kills: Revocations, request: AuthorizationRequest
 ) -> Decision:
-    return fast.decide(compile_table(config), PolicyOverrides(kills), request)
+    return fast.decide(build_decision_table(config), PolicyOverrides(kills), request)
 
 
 @MANY

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from answerable.authorization.decision import PolicyOverrides, decide
-from answerable.authorization.decision_table import compile_table
+from answerable.authorization.decision_table import build_decision_table
 from answerable.connectors.config.parse.config_file import parse_config
 from answerable.model.decision import AuthorizationRequest, RecordDurability, TargetKind
 from answerable.model.ids import AgentId
@@ -55,7 +55,9 @@ def test_the_case_is_decided_as_it_says(case: dict[str, Any]) -> None:
         principal="corp a",
     )
     kills = frozenset(case.get("kills", ()))
-    decision = decide(compile_table(reading.config), PolicyOverrides(kills), request)
+    decision = decide(
+        build_decision_table(reading.config), PolicyOverrides(kills), request
+    )
     assert decision == spec.decide(reading.config, kills, request)
     assert decision.effect == case["effect"]
     assert decision.passes is case["passes"]

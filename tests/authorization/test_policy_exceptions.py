@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from answerable.authorization.decision import PolicyOverrides, decide
-from answerable.authorization.decision_table import compile_table
+from answerable.authorization.decision_table import build_decision_table
 from answerable.authorization.exception_validity import drop_expired, index_exceptions
 from answerable.authorization.policy_exceptions import (
     BREAK_GLASS_LIFTABLE,
@@ -21,7 +21,7 @@ from answerable.model.decision import (
     DecisionReason,
     TargetKind,
 )
-from answerable.model.ids import agent_id
+from answerable.model.ids import build_agent_id
 from answerable.model.policy_exception import PolicyException, PolicyExceptionKind
 from tests.authorization.config_strategies import (
     AGENTS,
@@ -42,7 +42,7 @@ def amendments() -> st.SearchStrategy[list[PolicyException]]:
         PolicyException,
         id=st.sampled_from(("a" * 64, "b" * 64)),
         kind=st.sampled_from(PolicyExceptionKind),
-        agent=st.sampled_from([agent_id("declared", name) for name in AGENTS]),
+        agent=st.sampled_from([build_agent_id("declared", name) for name in AGENTS]),
         server=st.sampled_from((*SERVERS, "none")),
         target=st.sampled_from((TargetKind.TOOL, TargetKind.RESOURCE)),
         name=st.sampled_from(NAMES),
@@ -72,7 +72,7 @@ def test_an_amendment_changes_the_decision_on_its_act_alone(
     request = AuthorizationRequest(
         *(getattr(request, name) for name in request.__struct_fields__[:-1]), arguments
     )
-    table = compile_table(config)
+    table = build_decision_table(config)
     before = decide(table, PolicyOverrides(kills), request)
     held = PolicyOverrides(kills, exceptions=index_exceptions(signed))
     after = decide(table, held, request)

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from answerable.authorization.decision import EMPTY_STATE, decide
-from answerable.authorization.decision_table import compile_table
+from answerable.authorization.decision_table import build_decision_table
 from answerable.authorization.policy_replay import (
     MAX_GROUPS,
     DecisionPairs,
@@ -37,7 +37,7 @@ DENIES = config(agent("ana"), servers=(server("files"),))
 def redecided(
     before: Config, after: Config, *asked: AuthorizationRequest
 ) -> list[DecisionPairs]:
-    tables = [compile_table(each) for each in (before, after)]
+    tables = [build_decision_table(each) for each in (before, after)]
     return [
         (each, *(decide(table, EMPTY_STATE, each) for table in tables))
         for each in asked

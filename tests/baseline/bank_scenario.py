@@ -2,11 +2,11 @@
 
 from dataclasses import replace
 
-from answerable.baseline.judgement import judge_call
-from answerable.baseline.learning import build_profile
+from answerable.baseline.call_judgement import judge_call
 from answerable.baseline.profile_index import ProfileIndex
-from answerable.baseline.recent_result_window import Window
-from answerable.baseline.request_values import extract_values
+from answerable.baseline.profile_learning import build_profile
+from answerable.baseline.recent_result_window import RecentResultWindow
+from answerable.baseline.request_values import extract_requested_values
 from answerable.baseline.training_run_merge import merge_runs_into_state
 from answerable.model.baseline import (
     AcceptedDeviation,
@@ -47,7 +47,9 @@ TERMS = LearningParameters(min_persons=1)
 
 def wish(text: str, written_by: WrittenBy = WrittenBy.PERSON) -> RequestedValues:
     """What somebody asked for, in words."""
-    return RequestedValues(frozenset(extract_values(text)), written_by, "f" * 64)
+    return RequestedValues(
+        frozenset(extract_requested_values(text)), written_by, "f" * 64
+    )
 
 
 def step(
@@ -66,17 +68,17 @@ def played(
     at: int = NOW,
     asked: str = "",
     tables: tuple[ReferenceTable, ...] = (),
-    window: Window | None = None,
+    window: RecentResultWindow | None = None,
     person: str = "person:ana@corp.example",
 ) -> AgentRun:
     """Play a script to its end, with nothing held back."""
-    window = window or Window(FACTS, tables)
+    window = window or RecentResultWindow(FACTS, tables)
     window.begin_run(name, at, wish(asked) if asked else None)
     calls = []
     for number, (tool, arguments, result) in enumerate(steps):
         when = at + number * SECOND
         call = window.observe_call(name, f"{name}.{number:02}", when, tool, arguments)
-        calls.append(window.add_result(name, call, arguments, result))
+        calls.append(window.add_call_result(name, call, arguments, result))
     return AgentRun(
         name, SUBJECT.agent, SUBJECT.identity, person, at, WrittenBy.MEDIATOR,
         calls=tuple(calls),
@@ -105,15 +107,15 @@ def last(
     steps: tuple[Step, ...],
     asked: str = "",
     tables: tuple[ReferenceTable, ...] = (),
-    window: Window | None = None,
+    window: RecentResultWindow | None = None,
     written_by: WrittenBy = WrittenBy.PERSON,
 ) -> tuple[BaselineAssessment, CallObservation]:
     """Play a script, and judge the last call of it."""
-    window = window or Window(FACTS, tables)
+    window = window or RecentResultWindow(FACTS, tables)
     window.begin_run("live", NOW, wish(asked, written_by) if asked else None)
     for number, (tool, arguments, result) in enumerate(steps[:-1]):
         call = window.observe_call("live", f"l.{number}", NOW + number, tool, arguments)
-        window.add_result("live", call, arguments, result)
+        window.add_call_result("live", call, arguments, result)
     tool, arguments, _ = steps[-1]
     call = window.observe_call("live", "l.last", NOW + len(steps), tool, arguments)
     progress = window.sum_recent_calls("live", NOW + len(steps))

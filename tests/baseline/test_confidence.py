@@ -2,8 +2,8 @@
 
 import pytest
 
-from answerable.baseline.confidence import (
-    estimate_layer,
+from answerable.baseline.baseline_confidence import (
+    estimate_unseen_layer_share,
     is_ready_to_enforce,
     wilson_upper_bound,
 )
@@ -23,7 +23,7 @@ def test_the_upper_end_is_wilsons(hits: int, samples: int, most: float) -> None:
 
 
 def test_what_one_run_alone_has_shown_is_the_share_still_to_come() -> None:
-    found = estimate_layer(BaselineLayer.FLOW, [1, 1, 8, 10])
+    found = estimate_unseen_layer_share(BaselineLayer.FLOW, [1, 1, 8, 10])
     assert (found.samples, found.singletons, found.unseen) == (20, 2, 100_000)
     assert found.most == round(wilson_upper_bound(2, 20) * 1e6)
 

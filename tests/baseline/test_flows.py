@@ -2,7 +2,7 @@
 
 from msgspec.structs import replace as but
 
-from answerable.baseline.learning import build_profile
+from answerable.baseline.profile_learning import build_profile
 from answerable.baseline.training_run_merge import merge_runs_into_state
 from answerable.model.baseline import (
     LearningParameters,

@@ -4,20 +4,20 @@ import pytest
 
 from answerable.baseline.entity_extraction import (
     canonicalise_entity,
-    classify_value,
-    extract_amounts,
+    classify_entity_kind,
     extract_entities,
+    extract_numeric_arguments,
 )
 from answerable.baseline.json_leaves import (
-    count_records,
+    count_result_records,
     hash_arguments,
     iterate_leaves,
-    matches_path,
+    matches_path_pattern,
 )
 from answerable.baseline.tool_result_fields import (
-    iterate_fields,
+    iterate_result_fields,
     mcp_result_content,
-    parse_result,
+    parse_tool_result,
 )
 from answerable.model.behaviour import (
     DEFAULT_TOOL_FACTS,
@@ -45,7 +45,7 @@ def test_members_of_a_result_whose_names_are_data_share_one_path() -> None:
     shared: JsonValue = {
         "shared_with": {"ana@corp.example": "rw", "17": "r", "mode-2": "r"}
     }
-    assert list(iterate_fields(shared)) == [
+    assert list(iterate_result_fields(shared)) == [
         ("shared_with{}", "ana@corp.example"),
         ("shared_with.{}", "rw"),
         ("shared_with{}", "17"),
@@ -71,7 +71,7 @@ def test_an_entity_that_is_the_name_of_a_member_is_seen_whatever_stands_there(
 
 def test_the_names_of_members_are_no_sums() -> None:
     facts = ToolFacts(summed=("amounts.*",))
-    assert extract_amounts({"amounts": {"1/2": 3, "3/4": 4}}, facts) == (
+    assert extract_numeric_arguments({"amounts": {"1/2": 3, "3/4": 4}}, facts) == (
         ("amounts.{}", 7_000_000),
     )
 
@@ -100,7 +100,7 @@ def test_a_deep_document_is_walked_without_recursion() -> None:
     ],
 )
 def test_entities_are_told_by_their_spelling(text: str, kind: EntityKind) -> None:
-    assert classify_value(text) is kind
+    assert classify_entity_kind(text) is kind
 
 
 def test_spellings_of_one_entity_become_one() -> None:
@@ -147,7 +147,7 @@ def test_sums_are_in_millionths_and_what_is_no_number_exceeds_any(
     amount: JsonValue, sum_: int
 ) -> None:
     facts = ToolFacts(summed=("amount",))
-    assert extract_amounts({"amount": amount}, facts) == (("amount", sum_),)
+    assert extract_numeric_arguments({"amount": amount}, facts) == (("amount", sum_),)
     assert extract_entities({"amount": amount}, facts) == []
 
 
@@ -157,9 +157,9 @@ def test_a_digest_depends_on_what_is_said_and_not_on_its_order() -> None:
 
 
 def test_a_pattern_is_a_path_or_how_it_begins() -> None:
-    assert matches_path(("[].to",), "[].to")
-    assert not matches_path(("[].to",), "[].to.x")
-    assert matches_path(("meta.*",), "meta.id")
+    assert matches_path_pattern(("[].to",), "[].to")
+    assert not matches_path_pattern(("[].to",), "[].to.x")
+    assert matches_path_pattern(("meta.*",), "meta.id")
 
 
 @pytest.mark.parametrize(
@@ -167,12 +167,12 @@ def test_a_pattern_is_a_path_or_how_it_begins() -> None:
     [(None, 0), ("", 0), ([], 0), ("x", 1), ({"a": [1, 2]}, 2), ([[1], [2], [3]], 3)],
 )
 def test_records_are_those_of_the_longest_list(value: JsonValue, count: int) -> None:
-    assert count_records(value) == count
+    assert count_result_records(value) == count
 
 
 def test_a_result_is_read_as_what_it_says() -> None:
-    assert parse_result('{"a": 1}') == {"a": 1}
-    assert parse_result("{broken") == "{broken"
+    assert parse_tool_result('{"a": 1}') == {"a": 1}
+    assert parse_tool_result("{broken") == "{broken"
     text: JsonValue = {"content": [{"type": "text", "text": '{"a": 1}'}]}
     assert isinstance(text, dict)
     assert mcp_result_content(text) == {"a": 1}

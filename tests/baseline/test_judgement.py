@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 from msgspec.structs import replace as but
 
-from answerable.baseline.judgement import judge_call
-from answerable.baseline.learning import build_empty_profile
+from answerable.baseline.call_judgement import judge_call
 from answerable.baseline.profile_index import ProfileIndex
-from answerable.baseline.recent_result_window import Window
+from answerable.baseline.profile_learning import build_empty_profile
+from answerable.baseline.recent_result_window import RecentResultWindow
 from answerable.model.baseline import (
     AcceptedDeviation,
     BaselineLayer,
@@ -173,7 +173,7 @@ def test_laundering_through_a_trusted_field_explains_nothing() -> None:
 def test_splitting_a_run_buys_nothing() -> None:
     profile = learned((LISTED, PAID))
     whole, _ = last(profile, (LISTED, PAID, step(PAY, to=BOB, amount=5)))
-    window = Window(FACTS)
+    window = RecentResultWindow(FACTS)
     played((LISTED, PAID), "before", NOW - SECOND, window=window)
     split, _ = last(profile, (LISTED, step(PAY, to=BOB, amount=5)), window=window)
     assert (
@@ -219,7 +219,7 @@ def test_a_payee_that_nothing_explains_is_held_once_it_is_firm() -> None:
 def test_a_changed_definition_is_a_new_tool() -> None:
     profile = learned((LISTED, PAID))
     facts = {**FACTS, LIST: replace(FACTS[LIST], definition="changed")}
-    judgement, _ = last(profile, (LISTED,), window=Window(facts))
+    judgement, _ = last(profile, (LISTED,), window=RecentResultWindow(facts))
     assert codes(judgement) == [DeviationCode.NEW_TOOL]
 
 
@@ -298,7 +298,7 @@ def test_another_workload_or_network_is_denied_and_another_region_asked_for() ->
     held = ProfileIndex.build(
         but(profile, surroundings=but(profile.surroundings, seen=(here,)))
     )
-    window = Window(FACTS)
+    window = RecentResultWindow(FACTS)
     window.begin_run("r", NOW)
     call = window.observe_call("r", "c", NOW, LIST, {})
     for envelope, effect in (
@@ -317,7 +317,7 @@ def test_another_workload_or_network_is_denied_and_another_region_asked_for() ->
 def test_hours_and_rates_say_something_once_enough_runs_were_seen() -> None:
     few, many = learned((LISTED,)), learned((LISTED,), times=80)
     held = ProfileIndex.build(many)
-    window = Window(FACTS)
+    window = RecentResultWindow(FACTS)
     window.begin_run("r", NOW)
     late = window.observe_call("r", "c", NOW + 12 * 3_600 * SECOND, LIST, {})
     hour = judge_call(held, late, NO_PROGRESS)

@@ -6,14 +6,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from answerable.baseline.generalisation import generalise
-from answerable.baseline.learning import build_profile
-from answerable.baseline.run_bounds import (
+from answerable.baseline.entity_pattern_generalisation import generalise_to_patterns
+from answerable.baseline.profile_learning import build_profile
+from answerable.baseline.run_bounds_and_times import (
     estimate_upper_bound,
-    learn_bounds,
-    measure_run,
+    learn_run_bounds,
+    sum_run_amounts,
 )
-from answerable.baseline.training_counts import count_runs, select_training_runs
+from answerable.baseline.training_counts import (
+    count_calls_of_runs,
+    select_training_runs,
+)
 from answerable.baseline.training_run_merge import merge_runs_into_state
 from answerable.model.baseline import (
     BoundMeasure,
@@ -122,18 +125,18 @@ def test_a_run_teaches_that_is_the_subjects_recent_and_undisputed(
 @_PARTS
 def test_counts_are_those_of_the_definition(past: tuple[AgentRun, ...]) -> None:
     runs = select_training_runs(merge_runs_into_state({}, past), SUBJECT, LOOSE, NOW)
-    assert count_runs(runs, SUBJECT) == spec.count_runs(runs, SUBJECT)
+    assert count_calls_of_runs(runs, SUBJECT) == spec.count_runs(runs, SUBJECT)
 
 
 @given(histories)
 @_PARTS
 def test_bounds_are_those_of_the_definition(past: tuple[AgentRun, ...]) -> None:
     runs = select_training_runs(merge_runs_into_state({}, past), SUBJECT, LOOSE, NOW)
-    for bound in learn_bounds(runs, SUBJECT, LOOSE):
+    for bound in learn_run_bounds(runs, SUBJECT, LOOSE):
         totals = [
             spec.measure_total(runs, run, LOOSE, bound.tool, bound.measure, bound.path)
             for run in runs
-            if (bound.tool, bound.measure, bound.path) in measure_run(run, SUBJECT)
+            if (bound.tool, bound.measure, bound.path) in sum_run_amounts(run, SUBJECT)
         ]
         assert (bound.most, bound.samples) == (
             estimate_upper_bound(bound.measure, totals),
@@ -159,7 +162,7 @@ def test_entities_climb_as_by_definition(
 ) -> None:
     kind, by_text = seen
     terms = LearningParameters(children=children, climb_days=days)
-    found = generalise(by_text, kind, terms)
+    found = generalise_to_patterns(by_text, kind, terms)
     assert found == {
         text: spec.generalise(text, by_text, kind, terms) for text in by_text
     }

@@ -8,15 +8,15 @@ import pytest
 from hypothesis import given, settings
 from msgspec.structs import replace
 
-from answerable.baseline.judgement import STRICTNESS, judge_call
-from answerable.baseline.learning import build_empty_profile, build_profile
+from answerable.baseline.call_judgement import STRICTNESS, judge_call
 from answerable.baseline.profile_diff import ChangeConsequence, diff_profiles
 from answerable.baseline.profile_document import (
     decode_profile,
-    document_digest,
     encode_profile,
+    profile_document_digest,
 )
 from answerable.baseline.profile_index import ProfileIndex
+from answerable.baseline.profile_learning import build_empty_profile, build_profile
 from answerable.baseline.tool_renames import rename_call, rename_tools, resolve_renames
 from answerable.baseline.training_run_merge import merge_runs_into_state
 from answerable.model.baseline import (
@@ -185,7 +185,7 @@ def test_a_document_names_its_schema_and_takes_no_other() -> None:
     assert b'"schema":"answerable/baseline/v1"' in data
     with pytest.raises(VerificationError, match="not a baseline"):
         decode_profile(data.replace(b"baseline/v1", b"baseline/v2"))
-    assert document_digest(data) != document_digest(data + b" ")
+    assert profile_document_digest(data) != profile_document_digest(data + b" ")
 
 
 def test_the_gravest_stands_first_in_a_review() -> None:

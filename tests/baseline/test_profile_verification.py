@@ -6,14 +6,14 @@ from dataclasses import replace as but
 import pytest
 from msgspec.structs import replace
 
-from answerable.baseline.profile_document import document_digest, encode_profile
+from answerable.baseline.profile_document import encode_profile, profile_document_digest
 from answerable.baseline.profile_verification import (
     MAX_SIGNATURE_LIFETIME,
     ExpectedProfile,
     ProfileFault,
     ProfileRejected,
-    build_claims,
-    subject_id,
+    build_profile_claims,
+    profile_subject_id,
     verify_profile,
 )
 from answerable.evidence import dsse, signed_statements
@@ -26,21 +26,21 @@ from answerable.model.owner_signing_key import (
     OwnerStatement,
     StatementType,
     VerifiedStatement,
-    get_unlogged_position,
-    owner_key_id,
+    build_owner_key_id,
+    create_position_before_logging,
 )
 from answerable.model.provenance import WrittenBy
 from tests.baseline.bank_scenario import ALICE, DAY, LIST, NOW, SUBJECT, learned, step
 
 SEED = b"s" * 32
 PUBLIC = derive_verifier_key("k", SEED).raw
-KEY = owner_key_id(PUBLIC)
+KEY = build_owner_key_id(PUBLIC)
 ANA = PersonId("person:ana@corp.example")
 STORE = "store"
-KEYS = signed_statements.index_keys(
+KEYS = signed_statements.index_enrolled_keys(
     [
         (
-            get_unlogged_position(NOW),
+            create_position_before_logging(NOW),
             KeyEnrolment(
                 PUBLIC, ANA, 0, NOW + 9 * MAX_SIGNATURE_LIFETIME, WrittenBy.PLATFORM, 0
             ),
@@ -49,7 +49,7 @@ KEYS = signed_statements.index_keys(
     [],
 )
 FIRST = learned((step(LIST, [{"to": ALICE}]),))
-HEAD = document_digest(encode_profile(FIRST))
+HEAD = profile_document_digest(encode_profile(FIRST))
 NEXT = replace(FIRST, parent=HEAD, runs=5)
 EXPECTED = ExpectedProfile(SUBJECT, ANA, (HEAD,), NOW)
 
@@ -58,9 +58,12 @@ def signed(
     profile: BaselineProfile, signed_at: int = NOW, /, **said: str
 ) -> VerifiedStatement:
     """A statement over a profile, signed and verified as the store would."""
-    claimed = {**build_claims(profile, signed_at + MAX_SIGNATURE_LIFETIME), **said}
+    claimed = {
+        **build_profile_claims(profile, signed_at + MAX_SIGNATURE_LIFETIME),
+        **said,
+    }
     statement = OwnerStatement(
-        StatementType.BASELINE, subject_id(SUBJECT), tuple(sorted(claimed.items())),
+        StatementType.BASELINE, profile_subject_id(SUBJECT), tuple(sorted(claimed.items())),
         signed_at, KEY, STORE,
     )  # fmt: skip
     envelope = dsse.sign_envelope(
@@ -70,7 +73,10 @@ def signed(
         SEED,
     )
     return signed_statements.verify_statement(
-        dsse.encode_envelope(envelope), KEYS, get_unlogged_position(signed_at), STORE
+        dsse.encode_envelope(envelope),
+        KEYS,
+        create_position_before_logging(signed_at),
+        STORE,
     )
 
 
@@ -118,7 +124,7 @@ REFUSED: dict[str, tuple[ProfileFault, Callable[[], BaselineProfile]]] = {
     "unreadable": (
         ProfileFault.UNREADABLE,
         lambda: verify_profile(
-            b"{}", signed(NEXT, profile=document_digest(b"{}")), EXPECTED
+            b"{}", signed(NEXT, profile=profile_document_digest(b"{}")), EXPECTED
         ),
     ),
     "replayed": (
@@ -127,7 +133,8 @@ REFUSED: dict[str, tuple[ProfileFault, Callable[[], BaselineProfile]]] = {
             encode_profile(FIRST),
             signed(FIRST),
             but(
-                EXPECTED, accepted_digests=(HEAD, document_digest(encode_profile(NEXT)))
+                EXPECTED,
+                accepted_digests=(HEAD, profile_document_digest(encode_profile(NEXT))),
             ),
         ),
     ),
@@ -221,7 +228,10 @@ def test_an_envelope_signed_by_no_enrolled_key_never_gets_here() -> None:
     )
     with pytest.raises(VerificationError):
         signed_statements.verify_statement(
-            dsse.encode_envelope(forged), KEYS, get_unlogged_position(NOW), STORE
+            dsse.encode_envelope(forged),
+            KEYS,
+            create_position_before_logging(NOW),
+            STORE,
         )
 
 

@@ -4,15 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from answerable.baseline.judgement import STRICTNESS, judge_call
-from answerable.baseline.learning import build_empty_profile
+from answerable.baseline.call_judgement import STRICTNESS, judge_call
 from answerable.baseline.profile_index import ProfileIndex
-from answerable.baseline.recent_result_window import Window
+from answerable.baseline.profile_learning import build_empty_profile
+from answerable.baseline.recent_result_window import RecentResultWindow
 from answerable.baseline.request_values import (
     MAX_VALUE,
     MAX_VALUES,
     MIN_VALUE,
-    extract_values,
+    extract_requested_values,
 )
 from answerable.model.behaviour import OriginKind, RequestedValues
 from answerable.model.decision import DecisionEffect
@@ -52,7 +52,7 @@ from tests.baseline.bank_scenario import (
     ],
 )
 def test_a_request_names_what_stands_out_in_it(text: str, value: str) -> None:
-    assert value in extract_values(text)
+    assert value in extract_requested_values(text)
 
 
 @pytest.mark.parametrize(
@@ -71,12 +71,12 @@ def test_a_request_names_what_stands_out_in_it(text: str, value: str) -> None:
 def test_a_request_names_no_part_of_a_word_and_no_everyday_one(
     text: str, value: str
 ) -> None:
-    assert value not in extract_values(text)
+    assert value not in extract_requested_values(text)
 
 
 @given(st.text(max_size=400))
 def test_what_a_request_names_is_short_and_stands_in_it(text: str) -> None:
-    found = extract_values(text)
+    found = extract_requested_values(text)
     assert len(found) == len(set(found)) <= MAX_VALUES + 1
     squeezed = "".join(text.encode("utf-8", "replace").decode().split()).lower()
     for value in found:
@@ -87,7 +87,7 @@ def test_what_a_request_names_is_short_and_stands_in_it(text: str) -> None:
 
 def test_a_long_request_says_that_not_all_was_looked_at() -> None:
     assert (
-        len(extract_values(" ".join(f"A{n:04}," for n in range(2_000))))
+        len(extract_requested_values(" ".join(f"A{n:04}," for n in range(2_000))))
         == MAX_VALUES + 1
     )
 
@@ -103,7 +103,10 @@ def test_what_explains_names_the_request_that_was_signed() -> None:
 
 
 def test_a_request_comes_and_goes_while_a_run_goes_on() -> None:
-    window, held = Window(FACTS), ProfileIndex.build(build_empty_profile(SUBJECT))
+    window, held = (
+        RecentResultWindow(FACTS),
+        ProfileIndex.build(build_empty_profile(SUBJECT)),
+    )
     window.begin_run("r", NOW)
 
     def pays(to: str) -> DecisionEffect:
@@ -111,14 +114,14 @@ def test_a_request_comes_and_goes_while_a_run_goes_on() -> None:
         return judge_call(held, call, window.sum_recent_calls("r", NOW + SECOND)).effect
 
     assert pays(EVE) is DecisionEffect.DENY
-    window.set_requests("r", (wish(f"pay {EVE}"), wish(f"pay {BOB}")))
+    window.set_person_requests("r", (wish(f"pay {EVE}"), wish(f"pay {BOB}")))
     assert (pays(EVE), pays(BOB), pays(ALICE)) == (
         *(DecisionEffect.ALLOW, DecisionEffect.ALLOW),
         DecisionEffect.DENY,
     )
-    window.set_requests("r", ())
+    window.set_person_requests("r", ())
     assert pays(EVE) is DecisionEffect.DENY
-    window.set_requests("r", (wish(f"pay {EVE}", WrittenBy.SELF_REPORTED),))
+    window.set_person_requests("r", (wish(f"pay {EVE}", WrittenBy.SELF_REPORTED),))
     assert pays(EVE) is DecisionEffect.DENY
 
 
@@ -137,9 +140,9 @@ def test_a_request_only_widens_and_only_for_the_values_that_it_names(
     profile = learned((step(LIST, [{"to": ALICE}]), step(PAY, "ok", to=ALICE)))
     found = []
     for asked in ((), (RequestedValues(frozenset(values), writer),)):
-        window = Window(FACTS)
+        window = RecentResultWindow(FACTS)
         window.begin_run("r", NOW)
-        window.set_requests("r", asked)
+        window.set_person_requests("r", asked)
         call = window.observe_call("r", "c", NOW + SECOND, tool, {"to": to})
         found.append(
             judge_call(

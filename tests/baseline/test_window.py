@@ -2,7 +2,7 @@
 
 import pytest
 
-from answerable.baseline.recent_result_window import Window
+from answerable.baseline.recent_result_window import RecentResultWindow
 from answerable.baseline.result_buffer import ResultBuffer, ResultField
 from answerable.model.behaviour import CallObservation, OriginKind, ReferenceTable
 from answerable.model.provenance import WrittenBy
@@ -23,20 +23,20 @@ from tests.baseline.bank_scenario import (
 )
 
 
-def window_of(*steps: tuple, asked: str = "", tables: tuple = ()) -> Window:
-    window = Window(FACTS, tables)
+def window_of(*steps: tuple, asked: str = "", tables: tuple = ()) -> RecentResultWindow:
+    window = RecentResultWindow(FACTS, tables)
     window.begin_run("r", NOW, wish(asked) if asked else None)
     for number, (tool, arguments, result) in enumerate(steps):
         call = window.observe_call("r", f"c{number}", NOW + number, tool, arguments)
-        window.add_result("r", call, arguments, result)
+        window.add_call_result("r", call, arguments, result)
     return window
 
 
-def paying(window: Window, to: str, run: str = "r") -> CallObservation:
+def paying(window: RecentResultWindow, to: str, run: str = "r") -> CallObservation:
     return window.observe_call(run, "last", NOW + SECOND, PAY, {"to": to, "amount": 5})
 
 
-def origins(window: Window, to: str) -> list[tuple]:
+def origins(window: RecentResultWindow, to: str) -> list[tuple]:
     (value,) = paying(window, to).values
     return [(o.kind, o.source, o.field, o.whole, o.trusted) for o in value.origins]
 
@@ -70,7 +70,7 @@ def test_a_request_of_a_person_explains_and_one_of_the_host_does_not() -> None:
         (WrittenBy.PERSON, [OriginKind.REQUEST]),
         (WrittenBy.SELF_REPORTED, []),
     ):
-        window = Window(FACTS)
+        window = RecentResultWindow(FACTS)
         window.begin_run("r", NOW, wish(f"Pay 5 to {ALICE}, please", writer))
         assert [o.kind for o in paying(window, ALICE).values[0].origins] == kinds
 
@@ -149,23 +149,23 @@ def test_a_flood_of_places_does_not_hide_that_the_run_stored_the_value() -> None
 
 @pytest.mark.parametrize("flood", [1, 40])
 def test_what_a_run_stored_is_not_forgotten_for_what_comes_after(flood: int) -> None:
-    window = Window(FACTS, limit=1 << 14)
+    window = RecentResultWindow(FACTS, limit=1 << 14)
     window.begin_run("r", NOW)
     stored = (NOTE, {"text": EVE}, "ok")
     floods = [(NOTE if flood > 1 else BILLS, {"text": "x " * 500}, "y " * 4000)] * flood
     for tool, arguments, result in (stored, *floods, (LIST, {}, [{"to": EVE}])):
         call = window.observe_call("r", "c", NOW, tool, arguments)
-        window.add_result("r", call, arguments, result)
+        window.add_call_result("r", call, arguments, result)
     assert [found[-1] for found in origins(window, EVE)] == [False]
 
 
 def test_a_write_too_long_to_be_kept_takes_trust_from_what_comes_after() -> None:
-    window = Window(FACTS, limit=1 << 12)
+    window = RecentResultWindow(FACTS, limit=1 << 12)
     window.begin_run("r", NOW)
     long = {"text": "x " * 4000 + EVE}
     for tool, arguments, result in ((NOTE, long, ""), (LIST, {}, [{"to": EVE}])):
         call = window.observe_call("r", "c", NOW, tool, arguments)
-        window.add_result("r", call, arguments, result)
+        window.add_call_result("r", call, arguments, result)
     assert [found[-1] for found in origins(window, EVE)] == [False]
 
 
@@ -187,13 +187,13 @@ def test_a_request_explains_in_its_own_run_alone() -> None:
 
 
 def test_what_is_no_longer_kept_explains_nothing() -> None:
-    window = Window(FACTS, limit=4096)
+    window = RecentResultWindow(FACTS, limit=4096)
     window.begin_run("r", NOW)
     for number, text in enumerate(
         (f"pay {ALICE}", "x " * 1000, "y " * 1000, "z " * 1000, f"pay {BOB}")
     ):
         call = window.observe_call("r", f"c{number}", NOW, BILLS, {})
-        window.add_result("r", call, {}, text)
+        window.add_call_result("r", call, {}, text)
     assert not origins(window, ALICE)
     assert origins(window, BOB)
 
@@ -201,14 +201,14 @@ def test_what_is_no_longer_kept_explains_nothing() -> None:
 def test_no_hit_reaches_from_one_field_into_the_next() -> None:
     kept = ResultBuffer()
     for number, text in enumerate(("abc", "def")):
-        kept.add(ResultField("r", number, "c", "t", (), "", True), text)
+        kept.add_result_field(ResultField("r", number, "c", "t", (), "", True), text)
     assert kept.find_values([(b"abc\x00def",)]) == [[]]
 
 
 def test_many_values_are_found_in_one_pass_as_each_alone() -> None:
     kept = ResultBuffer()
     words = [f"value{number:03}" for number in range(40)]
-    kept.add(ResultField("r", 1, "c", "t", (), "", True), " ".join(words))
+    kept.add_result_field(ResultField("r", 1, "c", "t", (), "", True), " ".join(words))
     values = [(word.encode(),) for word in (*words, "value03", "other")]
     together = kept.find_values(values)
     assert together == [kept.find_values([value])[0] for value in values]

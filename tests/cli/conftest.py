@@ -14,7 +14,7 @@ import pytest
 from answerable.cli import commands as commands_package
 from answerable.cli import signing
 from answerable.cli.main import main
-from answerable.model.documents.core import CoverageRecord, Document
+from answerable.model.documents.shared_shapes import CoverageRecord, Document
 
 USER = "arn:aws:iam::111122223333:user/report-job"
 BUCKET = "arn:aws:s3:::warehouse-customers/*"
@@ -132,11 +132,11 @@ FLOWS: dict[str, str] = {
     "answerable.usecases.inventory.ownership:attest_unsigned": "who-owns",
     "answerable.services.statements.key_enrolment:list_owner_keys": "owner-keys",
     "answerable.usecases.inventory.show:show_subject": "show",
-    "answerable.usecases.reach.permissions:list_reach": "reach",
+    "answerable.usecases.reach.permissions:list_subject_permissions": "reach",
     "answerable.usecases.reach.permissions:check_permission": "can",
     "answerable.usecases.reach.permissions:list_who_can": "who-can",
     "answerable.usecases.aws_permissions.list_exposures:list_exposures": "reach-all",
-    "answerable.usecases.reach.what_if:compare_edit": "what-if",
+    "answerable.usecases.reach.what_if:compare_policy_edit": "what-if",
     "answerable.usecases.aws_permissions.find_minimal_cuts:find_cuts": "what-if-cuts",
     "answerable.usecases.aws_permissions.list_used_actions:list_used_actions": "reach-used",
     "answerable.usecases.aws_permissions.compare_with_aws:compare_with_simulator": "reach-compared",
@@ -156,12 +156,12 @@ FLOWS: dict[str, str] = {
     "answerable.usecases.baseline.replay_calls:replay_profile": "baseline-replay",
     "answerable.usecases.baseline.check_events:check_identity_events": "baseline-check",
     "answerable.reach.platform:PolicyEdit": "",
-    "answerable.usecases.lineage.run_sql:run_query": "sql",
+    "answerable.usecases.lineage.run_sql:run_sql_query": "sql",
     "answerable.usecases.evidence.verify_and_prove:verify_evidence": "verify",
     "answerable.usecases.evidence.verify_and_prove:prove_record": "prove",
     "answerable.usecases.evidence.verify_and_prove:show_checkpoint": "checkpoint",
     "answerable.usecases.evidence.verify_and_prove:build_bundle": "bundle",
-    "answerable.usecases.operations.doctor:run_checks": "doctor",
+    "answerable.usecases.operations.doctor:check_installation": "doctor",
     "answerable.usecases.federation.login_status:show_login_status": "login",
 }
 # Other functions that commands call, with what they return here.
@@ -169,7 +169,7 @@ OTHERS: dict[str, Callable[..., object]] = {
     "answerable.services.federation.stored_login:find_login_folder": lambda environ, home: (
         home
     ),
-    "answerable.services.lineage.chain_cache:load_chains": lambda store, inventory: (),
+    "answerable.services.lineage.chain_cache:load_or_compute_chains": lambda store, inventory: (),
     "answerable.services.inventory.snapshots:load_inventory": lambda store, name="", **_: (
         SimpleNamespace(root=store.root, name=name)
     ),

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import get_origin
 
-from answerable.model.documents.columns import DocumentColumn, list_fields
-from answerable.model.documents.registry import get_item_type
+from answerable.model.documents.columns import DocumentColumn, list_item_fields
+from answerable.model.documents.registry import get_item_type_of_document_kind
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "cli.md"
 TABLE = re.compile(r"(?ms)^<!-- fields (\S+) -->\n(.*?)^<!-- end of fields -->$")
@@ -31,7 +31,7 @@ def field_table(item_type: type) -> str:
 
 def _rows(item_type: type, prefix: str, seen: set[type]) -> Iterator[str]:
     """Yield a row per field, a nested object's fields after it."""
-    for field in list_fields(item_type):
+    for field in list_item_fields(item_type):
         means, again = field.declared.means, field.nested in seen
         if field.declared.written_by:
             means += f" ({field.declared.written_by})"
@@ -59,7 +59,7 @@ def derived(page: str) -> str:
     """Return the page with every field table as derived."""
     return TABLE.sub(
         lambda found: (
-            f"<!-- fields {found[1]} -->\n{field_table(get_item_type(found[1]))}"
+            f"<!-- fields {found[1]} -->\n{field_table(get_item_type_of_document_kind(found[1]))}"
             "<!-- end of fields -->"
         ),
         page,

@@ -14,7 +14,7 @@ import pytest
 
 from answerable.cli.app import app
 from answerable.model import documents
-from answerable.model.documents.registry import get_item_type
+from answerable.model.documents.registry import get_item_type_of_document_kind
 from answerable.model.errors import UsageError
 from tests.cli.field_tables import PAGE, TABLE, derived, field_table
 
@@ -102,7 +102,7 @@ def test_every_field_table_is_the_declared_one(page: str):
     "kind", sorted({k for k, _ in TABLE.findall(PAGE.read_text())})
 )
 def test_every_field_of_a_table_is_described(kind: str):
-    rows = field_table(get_item_type(kind)).splitlines()
+    rows = field_table(get_item_type_of_document_kind(kind)).splitlines()
     assert not [row for row in rows if row.endswith("|  |")]
 
 

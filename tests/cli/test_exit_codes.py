@@ -14,7 +14,7 @@ from answerable.cli.errors import (
     PARTIAL,
     REFUSED,
     USAGE,
-    most_severe,
+    most_severe_exit_code,
 )
 from answerable.model.errors import (
     AmbiguousError,
@@ -40,7 +40,7 @@ from answerable.model.errors import (
     ],
 )
 def test_of_several_codes_the_first_of_4_5_2_1_3_is_used(codes, ends):
-    assert most_severe(codes) == ends
+    assert most_severe_exit_code(codes) == ends
 
 
 @pytest.mark.parametrize(

@@ -32,16 +32,16 @@ def test_a_place_is_looked_at_before_a_passphrase_is_asked_for(
 ) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(EnvironmentFailure, match="Not a directory"):
-        owner_key_files.check_writable(tmp_path / "file" / "below" / "key.pem")
+        owner_key_files.check_key_file_writable(tmp_path / "file" / "below" / "key.pem")
     (tmp_path / "key.pem").symlink_to(tmp_path / "nowhere")
     with pytest.raises(UsageError, match="exists"):
-        owner_key_files.check_writable(tmp_path / "key.pem")
+        owner_key_files.check_key_file_writable(tmp_path / "key.pem")
     (tmp_path / "gone").symlink_to(tmp_path / "nowhere")
     with pytest.raises(EnvironmentFailure, match=r"the link .*gone cannot be followed"):
-        owner_key_files.check_writable(tmp_path / "gone" / "below" / "key.pem")
-    owner_key_files.check_writable(tmp_path / "new" / "folder" / "key.pem")
+        owner_key_files.check_key_file_writable(tmp_path / "gone" / "below" / "key.pem")
+    owner_key_files.check_key_file_writable(tmp_path / "new" / "folder" / "key.pem")
     assert not (tmp_path / "new").exists()
     # Whoever runs this may be allowed everything.
     monkeypatch.setattr(os, "access", lambda *_: False)
     with pytest.raises(EnvironmentFailure, match="Permission denied"):
-        owner_key_files.check_writable(tmp_path / "new" / "key.pem")
+        owner_key_files.check_key_file_writable(tmp_path / "new" / "key.pem")

@@ -13,14 +13,14 @@ import pytest
 from answerable.cli.render.documents import RENDERERS, render_document
 from answerable.cli.render.screen import Screen
 from answerable.model.documents import inventory
-from answerable.model.documents.columns import Column, list_columns
-from answerable.model.documents.core import Document
+from answerable.model.documents.columns import Column, list_item_columns
 from answerable.model.documents.inventory import IdentityItem
 from answerable.model.documents.registry import (
     ITEM_TYPES,
-    get_item_type,
-    list_leaf_columns,
+    get_item_type_of_document_kind,
+    list_single_fact_columns,
 )
+from answerable.model.documents.shared_shapes import Document
 from answerable.presentation.column_selection import ColumnSelection
 from answerable.presentation.serialization import to_csv, to_json, to_ndjson
 from answerable.presentation.text import sanitize
@@ -72,7 +72,7 @@ def html_list(document: Document) -> str:
 
 def openapi(document: Document) -> str:
     operations = [
-        replace(each, item=get_item_type(document.kind))
+        replace(each, item=get_item_type_of_document_kind(document.kind))
         for each in OPERATIONS
         if each.kind == document.kind
     ]
@@ -92,7 +92,7 @@ def openapi(document: Document) -> str:
         (html_list, (">floor<", "ninth")),
         (openapi, (MEANS,)),
         (
-            lambda document: field_table(get_item_type(document.kind)),
+            lambda document: field_table(get_item_type_of_document_kind(document.kind)),
             (f"| `building_floor` | text, optional | {MEANS} |",),
         ),
     ],
@@ -190,7 +190,7 @@ def test_numbers_of_any_answer_are_sorted_as_numbers(flows, run) -> None:
     assert text.splitlines() == ["n", "10", "9", "1.5", '""']
 
 
-SHAPES = {kind: get_item_type(kind) for kind in ITEM_TYPES}
+SHAPES = {kind: get_item_type_of_document_kind(kind) for kind in ITEM_TYPES}
 # Shown in docs/api.md, or as the table of another kind with more fields.
 _TABLED_ELSEWHERE = {"snapshots", "can", "trace-unmediated", "sts-explain", "doctor"}
 
@@ -199,7 +199,7 @@ _TABLED_ELSEWHERE = {"snapshots", "can", "trace-unmediated", "sts-explain", "doc
 def test_each_field_of_a_kind_states_its_meaning(kind: str) -> None:
     fields = [
         column.name
-        for column in list_columns(SHAPES[kind])
+        for column in list_item_columns(SHAPES[kind])
         if not column.declared.means and not column.name.startswith("coverage_")
     ]
     assert fields == []
@@ -217,7 +217,7 @@ def test_every_column_of_every_kind_is_in_a_wide_table_and_hostile_text_is_text(
 ) -> None:
     document = flows.flow(kind)()
     hostile = replace(document, items=[poisoned(item) for item in document.items])
-    names = tuple(column.name for column in list_leaf_columns(document))
+    names = tuple(column.name for column in list_single_fact_columns(document))
     chosen = [ColumnSelection(names)]
     if kind not in RENDERERS:
         chosen.insert(0, ColumnSelection(wide=True))
@@ -230,8 +230,8 @@ def test_every_column_of_every_kind_is_in_a_wide_table_and_hostile_text_is_text(
     head = lines[0].split("  ")
     filled = {
         column.label
-        for column in list_leaf_columns(document)
-        if any(column.get_value(item) for item in document.items)
+        for column in list_single_fact_columns(document)
+        if any(column.get_value_of_item(item) for item in document.items)
     }
     assert {label for label in filled if label not in map(str.strip, head)} == set()
 

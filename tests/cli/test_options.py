@@ -146,7 +146,7 @@ def test_counts_are_asked_for_with_the_options_of_trace(flows, run):
 def test_the_first_run_shows_three_commands_and_an_empty_store_names_the_next(
     flows, run
 ):
-    from answerable.model.documents.core import Document
+    from answerable.model.documents.shared_shapes import Document
 
     ran = run()
     assert ran.code == 0
@@ -165,7 +165,7 @@ def test_the_first_run_shows_three_commands_and_an_empty_store_names_the_next(
 
 
 def test_an_empty_answer_says_what_was_searched(flows, run):
-    from answerable.model.documents.core import Document
+    from answerable.model.documents.shared_shapes import Document
 
     trail = {"partial": False, "sources": [], "seen": ["cloudtrail"]}
     flows.answers["trace"] = Document(
@@ -195,7 +195,7 @@ def test_an_empty_answer_says_what_was_searched(flows, run):
 def test_an_answer_that_is_empty_for_a_filter_does_not_deny_the_rest(
     flows, run, kind, words, denied, narrowed
 ):
-    from answerable.model.documents.core import Document
+    from answerable.model.documents.shared_shapes import Document
 
     source = {"source": "home:~", "at": "2026-11-24T10:00:00Z", "age_s": 3}
     covered = {"partial": False, "seen": [], "not_collected": []}

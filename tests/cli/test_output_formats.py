@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from answerable.model.documents.registry import list_leaf_columns
+from answerable.model.documents.registry import list_single_fact_columns
 
 FORMS = ("table", "json", "ndjson", "csv")
 KINDS = (
@@ -58,11 +58,11 @@ def test_csv_has_a_column_for_each_fact_and_json_only_for_lists(
     rows = list(csv.reader(io.StringIO(run(*commands[kind], "-o", "csv").out)))
     assert len(rows) >= 2
     document = flows.flow(kind)()
-    columns = list_leaf_columns(document)
+    columns = list_single_fact_columns(document)
     assert rows[0] == [column.name for column in columns]
     assert len(set(rows[0])) == len(rows[0])
     for column, cell in zip(columns, rows[1], strict=True):
-        value = column.get_value(document.items[0])
+        value = column.get_value_of_item(document.items[0])
         if isinstance(value, list | dict):
             assert json.loads(cell) == value
 
@@ -106,7 +106,7 @@ def test_quiet_leaves_the_answer_alone(flows, run, commands, kind, form):
 
 
 def test_what_a_spreadsheet_would_run_is_made_text(flows, run):
-    from answerable.model.documents.core import Document
+    from answerable.model.documents.shared_shapes import Document
     from answerable.presentation.serialization import to_csv
 
     empty = {"partial": False, "sources": [], "seen": [], "not_collected": []}

@@ -18,10 +18,10 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from answerable.cli import owner_key_files
 from answerable.cli.main import main
-from answerable.model.ids import person_id
+from answerable.model.ids import build_person_id
 from answerable.server.processes.ancestors import (
     RUN_VARIABLE,
-    find_agent,
+    describe_agent_ancestor,
     list_ancestors,
 )
 
@@ -31,7 +31,7 @@ COMMAND = [sys.executable, "-m", "answerable"]
 by_a_person = pytest.mark.skipif(
     not Path("/proc/self/stat").exists()
     or RUN_VARIABLE in os.environ
-    or find_agent(list_ancestors(), ()) != "",
+    or describe_agent_ancestor(list_ancestors(), ()) != "",
     reason="an agent runs these tests, or there is no /proc",
 )
 
@@ -230,7 +230,7 @@ def test_a_handle_with_slashes_stays_in_its_folder(home: Path) -> None:
     folder = home / ".config" / "answerable" / "owner-keys"
     for handle in ("../../x", "@org/team", "..", "a/../../b"):
         assert (
-            owner_key_files.default_key_file(person_id(handle)).resolve().parent
+            owner_key_files.default_key_file(build_person_id(handle)).resolve().parent
             == folder
         )
 

@@ -10,7 +10,7 @@ import pytest
 from answerable.cli import progress
 from answerable.cli.main import main
 from answerable.cli.settings import Settings
-from answerable.model.connector import ignore_progress
+from answerable.model.connector import ignore_progress_report
 
 STAGES = [
     "joining what was scanned",
@@ -69,10 +69,10 @@ def test_nothing_is_drawn_where_nobody_looks(
     terminal: _Terminal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with progress.progress_bar(Settings(quiet=True)) as draw:
-        assert draw is ignore_progress
+        assert draw is ignore_progress_report
     monkeypatch.setattr(progress, "sys", SimpleNamespace(stderr=io.StringIO()))
     with progress.progress_bar(Settings()) as draw:
-        assert draw is ignore_progress
+        assert draw is ignore_progress_report
     assert terminal.getvalue() == ""
 
 

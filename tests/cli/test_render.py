@@ -12,7 +12,7 @@ from answerable.cli.render.documents import render_document
 from answerable.cli.render.screen import Screen, detect_screen
 from answerable.cli.render.status_marks import ASCII, UNICODE, choose_marks
 from answerable.cli.render.table import TableColumn, render_table
-from answerable.model.documents.core import Document
+from answerable.model.documents.shared_shapes import Document
 from answerable.presentation.policy_condition_text import (
     describe_condition,
     describe_statement,

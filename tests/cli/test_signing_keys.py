@@ -74,14 +74,14 @@ def folder(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name, made in {
         "answerable.server.processes.ancestors.refuse_agent_ancestors": None,
         "answerable.cli.signing.describe_shared_user": "",
-        "answerable.cli.commands.asks.print_provenance": None,
+        "answerable.cli.commands.asks.print_argument_provenance": None,
         "answerable.cli.commands.tools._select_definitions": None,
         "answerable.cli.commands.tools._show_differences": None,
         "answerable.cli.commands.tools._warn_about_policies": None,
         "answerable.cli.commands.tools.read_gateway_plan": plan,
         "answerable.usecases.inventory.ownership.resolve_subject": AGENT,
         "answerable.services.baseline.profile_learning.load_profile": None,
-        "answerable.server.pins.pin_files.PinFiles.read": None,
+        "answerable.server.pins.pin_files.PinFiles.read_pins": None,
     }.items():
         monkeypatch.setattr(name, lambda *_, made=made, **named: made)
 

@@ -9,14 +9,16 @@ from typing import Any
 
 import pytest
 
-from answerable.authorization.pins.canonical_definitions import build_definition
+from answerable.authorization.pins.canonical_definitions import (
+    build_canonical_definition,
+)
 from answerable.authorization.pins.lookalikes import NameIndex
 from answerable.authorization.pins.pin_comparison import (
     ObservedList,
     apply_approval,
-    observe_identity,
-    observe_list,
-    select_for_approval,
+    compare_identity_with_pin,
+    compare_list_with_pins,
+    select_items_for_approval,
 )
 from answerable.cli.main import main
 from answerable.model.definition_pin import DefinitionKind, PinningMode, ServerPins
@@ -40,7 +42,7 @@ Run = Callable[..., tuple[int, str, str]]
 
 def tools(*names: str, **more: Any) -> ObservedList:
     found = [
-        build_definition(
+        build_canonical_definition(
             DefinitionKind.TOOL, name, json.dumps({"name": name} | more).encode()
         )
         for name in names
@@ -71,7 +73,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def see(folder: Path, server: str, *listed: ObservedList) -> ServerPins:
     def change(pins: ServerPins) -> ServerPins:
         for each in listed:
-            pins = observe_list(
+            pins = compare_list_with_pins(
                 pins,
                 each,
                 server=server,
@@ -81,7 +83,7 @@ def see(folder: Path, server: str, *listed: ObservedList) -> ServerPins:
             )
         return pins
 
-    return PinFiles(folder / "store" / "gateway").change(server, change)
+    return PinFiles(folder / "store" / "gateway").change_pins(server, change)
 
 
 @pytest.fixture
@@ -159,7 +161,7 @@ def test_a_person_approves_and_the_log_holds_their_word(run: Run, folder: Path) 
     assert "description" in err  # what is signed is shown
     (item,) = json.loads(out)["items"]
     assert (item["id"], item["person"]) == ("tool:mcp/files/read", f"person:{ANA}")
-    pins = PinFiles(folder / "store" / "gateway").read("files")
+    pins = PinFiles(folder / "store" / "gateway").read_pins("files")
     assert pins.seen == {}
     pin = pins.items["tool:read"]
     assert pin.approval is not None
@@ -167,7 +169,7 @@ def test_a_person_approves_and_the_log_holds_their_word(run: Run, folder: Path) 
     with EvidenceStore.open(folder / "store", now=2) as store:
         (logged,) = store.list_objects("tools-approval")
         envelope = store.get_object(logged.digest)
-        verified = owner_keys.verify_statement(store, envelope, logged.at)
+        verified = owner_keys.verify_new_statement(store, envelope, logged.at)
     assert verified.digest == item["statement"] == pin.approval.statement
     assert verified.statement.type is StatementType.TOOLS_APPROVAL
     assert verified.statement.claims == (("tool:mcp/files/read", item["sha256"]),)
@@ -182,7 +184,7 @@ def test_an_approval_that_nobody_signed_is_told(run: Run, folder: Path) -> None:
     files = PinFiles(folder / "store" / "gateway")
 
     def forged(pins: ServerPins) -> ServerPins:
-        seen = observe_list(
+        seen = compare_list_with_pins(
             pins,
             tools("read", description="sends it away"),
             server="files",
@@ -191,9 +193,9 @@ def test_an_approval_that_nobody_signed_is_told(run: Run, folder: Path) -> None:
         )
         word = pins.items["tool:read"].approval
         assert word is not None
-        return apply_approval(seen, select_for_approval(seen, ["read"]), word)
+        return apply_approval(seen, select_items_for_approval(seen, ["read"]), word)
 
-    files.change("files", forged)
+    files.change_pins("files", forged)
     code, out, _ = run("tools", "diff", "files")
     assert code == 1
     assert "tool:mcp/files/read unproven, passes" in out
@@ -202,9 +204,9 @@ def test_an_approval_that_nobody_signed_is_told(run: Run, folder: Path) -> None:
 
 def test_what_is_pinned_can_be_kept_instead(run: Run, folder: Path) -> None:
     files = PinFiles(folder / "store" / "gateway")
-    before = files.read("files").items["tool:read"].definition
+    before = files.read_pins("files").items["tool:read"].definition
     assert approve(run, key_of(run, ANA), "files", "--as-pinned")[0] == 0
-    pins = files.read("files")
+    pins = files.read_pins("files")
     assert pins.seen == {}
     assert pins.items["tool:read"].definition == before
 
@@ -212,9 +214,9 @@ def test_what_is_pinned_can_be_kept_instead(run: Run, folder: Path) -> None:
 def test_another_server_is_approved_with_all_that_waits(run: Run, folder: Path) -> None:
     files = PinFiles(folder / "store" / "gateway")
     for at, identity in enumerate(("key 1", "key 2")):
-        files.change(
+        files.change_pins(
             "files",
-            lambda pins, at=at, identity=identity: observe_identity(
+            lambda pins, at=at, identity=identity: compare_identity_with_pin(
                 pins, identity, pinning=PinningMode.FIRST_USE, now=at
             ),
         )
@@ -222,7 +224,7 @@ def test_another_server_is_approved_with_all_that_waits(run: Run, folder: Path) 
     assert another["state"] == "another-server"
     assert another["differences"][0]["seen"] == "key 2"
     assert approve(run, key_of(run, ANA), "files")[0] == 0
-    pins = files.read("files")
+    pins = files.read_pins("files")
     assert not pins.has_identity_changed
     assert [each.identity for each in pins.servers] == ["key 1", "key 2"]
     assert not items(run, "files")["tool:mcp/files/read"]["quarantined"]
@@ -235,7 +237,7 @@ def test_whoever_answers_for_no_agent_that_uses_the_server_may_not(
     code, _, err = approve(run, key, "files")
     assert code == 1
     assert ANA in err.splitlines()[-2]
-    assert PinFiles(folder / "store" / "gateway").read("files").seen
+    assert PinFiles(folder / "store" / "gateway").read_pins("files").seen
     with EvidenceStore.open(folder / "store", now=2) as store:
         assert store.list_objects("tools-approval") == ()
     # No agent of the file uses this one, so that anybody enrolled may.
@@ -251,7 +253,7 @@ def test_a_key_that_is_revoked_or_unknown_approves_nothing(
     code, _, err = approve(run, key, "files")
     assert code == 1
     assert "is revoked" in err
-    assert PinFiles(folder / "store" / "gateway").read("files").seen
+    assert PinFiles(folder / "store" / "gateway").read_pins("files").seen
 
 
 def test_no_agent_may_approve(
@@ -296,7 +298,7 @@ def test_what_is_not_there_is_named(run: Run, words: Any, says: str) -> None:
 
 
 def test_pins_that_cannot_be_read_are_told(run: Run, folder: Path) -> None:
-    PinFiles(folder / "store" / "gateway").path("files").write_bytes(b"{}")
+    PinFiles(folder / "store" / "gateway").pin_file_path("files").write_bytes(b"{}")
     code, _, err = run("tools", "diff")
     assert code == 5
     assert "holds no pins of files" in err

@@ -9,7 +9,7 @@ import pytest
 
 from answerable.collector import log_listing, source_run
 from answerable.collector.run_result import RunResult
-from answerable.model.documents.core import Document
+from answerable.model.documents.shared_shapes import Document
 from answerable.store.store import EvidenceStore
 from tests.collector.log_files import write_log
 
@@ -124,7 +124,7 @@ def test_a_cut_off_run_is_repeated_whole(
 ) -> None:
     write_log(reader.logs / "1.json", 0, 5)
     with monkeypatch.context() as patched:
-        patched.setattr(source_run, "write_cursor", exit_now)
+        patched.setattr(source_run, "write_log_cursor", exit_now)
         with pytest.raises(SystemExit):
             reader.run()
     assert reader.run() == RunResult()

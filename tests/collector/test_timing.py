@@ -3,11 +3,11 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from answerable.collector.timing import (
+from answerable.collector.run_timing import (
     MAX_RETRY_DELAY,
-    late_after,
+    compute_late_time,
     next_regular_start,
-    next_retry,
+    next_retry_start,
 )
 from answerable.model.collection import CollectionSchedule
 
@@ -37,19 +37,19 @@ def test_a_clock_that_was_set_back_delays_no_run_beyond_its_interval() -> None:
 
 
 def test_retries_back_off_and_end_at_the_schedule() -> None:
-    delays = [next_retry(HOURLY, DAY, n, DAY + 5) - DAY - 5 for n in range(1, 9)]
+    delays = [next_retry_start(HOURLY, DAY, n, DAY + 5) - DAY - 5 for n in range(1, 9)]
     assert delays == [30, 60, 120, 240, 480, 960, 1920, 3595]
 
 
 def test_a_run_that_failed_at_its_deadline_is_not_repeated_before_it_ended() -> None:
     often = CollectionSchedule(every=10, deadline=600, retry=30)
-    assert next_retry(often, DAY, 1, DAY + 600) == DAY + 600
+    assert next_retry_start(often, DAY, 1, DAY + 600) == DAY + 600
 
 
 def test_data_is_late_after_the_next_start_its_jitter_and_its_deadline() -> None:
-    assert late_after(HOURLY, DAY, is_read=True) == DAY + 3600 + 60 + 600
-    assert late_after(HOURLY, DAY, is_read=False) == DAY + 60 + 600
-    assert late_after(TWICE, DAY, is_read=True) == DAY + 9000 + 600
+    assert compute_late_time(HOURLY, DAY, is_read=True) == DAY + 3600 + 60 + 600
+    assert compute_late_time(HOURLY, DAY, is_read=False) == DAY + 60 + 600
+    assert compute_late_time(TWICE, DAY, is_read=True) == DAY + 9000 + 600
 
 
 @given(
@@ -68,5 +68,5 @@ def test_a_next_start_is_after_the_last_and_never_further_than_the_schedule(
     longest = DAY if at else every
     start = next_regular_start(schedule, last, last)
     assert last < start <= last + longest + 1e-6
-    retry = next_retry(schedule, last, failures, last + took)
+    retry = next_retry_start(schedule, last, failures, last + took)
     assert last + took <= retry <= last + took + min(MAX_RETRY_DELAY, longest) + 1e-6

@@ -21,7 +21,7 @@ def holds(signature: bytes, data: bytes) -> bool:
 
 
 def written(groups: list[list[bytes]]) -> bytes:
-    first = journal_format.journal_header(NAME)
+    first = journal_format.build_journal_header(NAME)
     data, chain, count = first, journal_format.initial_chain_hash(first), 0
     for group in groups:
         frames, chain = journal_format.frame_records(group, chain)

@@ -14,7 +14,7 @@ from answerable.evidence.signed_statements import (
     InvalidStatement,
     OwnerKeys,
     find_key_fault,
-    index_keys,
+    index_enrolled_keys,
 )
 from answerable.model.ids import PersonId
 from answerable.model.owner_signing_key import (
@@ -25,8 +25,8 @@ from answerable.model.owner_signing_key import (
     OwnerKeyId,
     OwnerStatement,
     StatementInvalidity,
-    get_unlogged_position,
-    owner_key_id,
+    build_owner_key_id,
+    create_position_before_logging,
 )
 from answerable.model.person import OwnerEvidence
 from answerable.model.provenance import WrittenBy
@@ -39,7 +39,7 @@ SEEDS = {ANA: b"a" * 32, BEN: b"b" * 32}
 PUBLIC = {
     person: derive_verifier_key("key", seed).raw for person, seed in SEEDS.items()
 }
-IDS = {person: owner_key_id(raw) for person, raw in PUBLIC.items()}
+IDS = {person: build_owner_key_id(raw) for person, raw in PUBLIC.items()}
 
 
 def enrolled(
@@ -65,15 +65,15 @@ def revoked(
     )
 
 
-KEYS = index_keys([enrolled(), enrolled(BEN, BEN, at=1)], [])
+KEYS = index_enrolled_keys([enrolled(), enrolled(BEN, BEN, at=1)], [])
 
 
 def attestation(
     person: PersonId = ANA, subject: str = AGENT, at: int = NOW, **changes: object
 ) -> OwnerStatement:
-    made = owner_attestations.build_attestation(
+    made = owner_attestations.build_attestation_content(
         subject, person, previous="", now=at
-    ).build(IDS[person], STORE, at)
+    ).build_owner_statement(IDS[person], STORE, at)
     return replace(made, **changes)
 
 
@@ -206,7 +206,7 @@ def test_a_payload_with_any_byte_changed_never_counts(data: st.DataObject) -> No
     changed = dsse.encode_envelope(replace(envelope, payload=payload))
     found = evidence_of(changed, KEYS, LogPosition(9, NOW), STORE)
     assert found is None or found.void
-    assert found is None or not found.seen.written_by.is_believed
+    assert found is None or not found.seen.written_by.is_trusted_author
 
 
 @pytest.mark.parametrize(
@@ -305,7 +305,7 @@ def test_a_revocation_reaches_from_its_time_on(
     why: StatementInvalidity | None,
 ) -> None:
     since, at, place = ended
-    keys = index_keys([enrolled()], [revoked(since, at=place, recorded=at)])
+    keys = index_enrolled_keys([enrolled()], [revoked(since, at=place, recorded=at)])
     placed = LogPosition(said[2], NOW + said[1] * DAY)
     assert find_key_fault(keys[IDS[ANA]], NOW + int(said[0] * DAY), placed) is why
 
@@ -322,7 +322,10 @@ def test_a_revocation_reaches_from_its_time_on(
 )
 def test_a_key_counts_in_its_interval(at: int, why: StatementInvalidity | None) -> None:
     time = NOW + at * DAY
-    assert find_key_fault(KEYS[IDS[ANA]], time, get_unlogged_position(time)) is why
+    assert (
+        find_key_fault(KEYS[IDS[ANA]], time, create_position_before_logging(time))
+        is why
+    )
 
 
 def test_a_key_has_to_count_when_its_statement_is_recorded_too() -> None:
@@ -336,10 +339,12 @@ def test_a_key_has_to_count_when_its_statement_is_recorded_too() -> None:
 
 
 def test_a_key_that_is_enrolled_again_has_both_intervals() -> None:
-    keys = index_keys([enrolled(end=1), enrolled(begin=2, end=4, at=3)], [])
+    keys = index_enrolled_keys([enrolled(end=1), enrolled(begin=2, end=4, at=3)], [])
     counts = [
         find_key_fault(
-            keys[IDS[ANA]], NOW + day * DAY, get_unlogged_position(NOW + day * DAY)
+            keys[IDS[ANA]],
+            NOW + day * DAY,
+            create_position_before_logging(NOW + day * DAY),
         )
         is None
         for day in range(6)
@@ -366,7 +371,7 @@ def test_the_order_in_which_the_log_is_told_never_matters(
         sorted(enrolments, key=lambda each: shuffled[each[0].index]),
         sorted(revocations, key=lambda each: shuffled[each[0].index]),
     )
-    assert index_keys(*mixed) == index_keys(enrolments, revocations)
+    assert index_enrolled_keys(*mixed) == index_enrolled_keys(enrolments, revocations)
 
 
 @given(days, days, st.integers(0, 12), st.lists(st.tuples(days, days), max_size=3))
@@ -380,7 +385,7 @@ def test_one_more_revocation_never_makes_anything_count(
             revoked(since, at=4 + 2 * n, recorded=r)
             for n, (since, r) in enumerate(ends[:much])
         ]
-        key = index_keys([enrolled()], told)[IDS[ANA]]
+        key = index_enrolled_keys([enrolled()], told)[IDS[ANA]]
         return find_key_fault(key, NOW + at * DAY, placed) is None
 
     held = [counts(much) for much in range(len(ends) + 1)]

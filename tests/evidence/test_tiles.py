@@ -56,19 +56,19 @@ LEAVES = [leaf_hash(str(number).encode()) for number in range(66_000)]
 def test_tiles_written_while_growing_are_those_of_the_whole_tree(
     old: int, more: int
 ) -> None:
-    written = log_tiles.changed_tiles(0, LEAVES[:old])
-    written |= log_tiles.changed_tiles(old, LEAVES[: old + more])
-    whole = log_tiles.changed_tiles(0, LEAVES[: old + more])
+    written = log_tiles.compute_changed_tiles(0, LEAVES[:old])
+    written |= log_tiles.compute_changed_tiles(old, LEAVES[: old + more])
+    whole = log_tiles.compute_changed_tiles(0, LEAVES[: old + more])
     assert whole.items() <= written.items()
 
 
 @given(st.integers(1, 900))
 def test_nothing_grown_is_nothing_written(size: int) -> None:
-    assert log_tiles.changed_tiles(size, LEAVES[:size]) == {}
+    assert log_tiles.compute_changed_tiles(size, LEAVES[:size]) == {}
 
 
 def test_a_tile_above_holds_the_roots_of_the_tiles_below() -> None:
-    written = log_tiles.changed_tiles(0, LEAVES)
+    written = log_tiles.compute_changed_tiles(0, LEAVES)
     assert written["tile/1/000"][:32] == merkle_root(LEAVES[:256])
     assert written["tile/2/000.p/1"] == merkle_root(LEAVES[: 256 * 256])
     assert written["tile/0/257.p/208"] == b"".join(LEAVES[257 * 256 :])

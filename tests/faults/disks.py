@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from answerable.model.connector import ignore_progress
+from answerable.model.connector import ignore_progress_report
 from answerable.model.errors import EnvironmentFailure
 from answerable.store import fsck
 from answerable.store.store import EvidenceStore
@@ -71,7 +71,7 @@ def _check(place: Path, acknowledged: set[str], count: Count) -> None:
         store.seal(NOW)
         rows = store.run_query("SELECT lower(hex(event_id)) FROM events")
         count.compare(acknowledged, [str(row[0]) for row in rows])
-        for each in fsck.verify_store(store, None, None, ignore_progress):
+        for each in fsck.verify_store(store, None, None, ignore_progress_report):
             if not each.ok:
                 count.complain(f"{each.check}: {each.detail}")
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from answerable.model.connector import ignore_progress
+from answerable.model.connector import ignore_progress_report
 from answerable.store import fsck
 from answerable.store.store import EvidenceStore
 from bench.cloudtrail import write_trail
@@ -52,7 +52,7 @@ class Ingest:
 def wrong(root: Path) -> list[str]:
     """Verify a store; give what does not hold."""
     with EvidenceStore.open(root, now=time.time_ns()) as store:
-        checks = fsck.verify_store(store, None, None, ignore_progress)
+        checks = fsck.verify_store(store, None, None, ignore_progress_report)
     return [f"{each.check}: {each.detail}" for each in checks if not each.ok]
 
 

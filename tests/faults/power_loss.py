@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from answerable.evidence.log_entries import JournalSealed
-from answerable.model.connector import ignore_progress
+from answerable.model.connector import ignore_progress_report
 from answerable.model.errors import AnswerableError
 from answerable.model.event import AuditEvent, QuarantinedRecord
 from answerable.store import fsck
@@ -71,7 +71,7 @@ def check(place: Path, acknowledged: set[str], count: Count) -> None:
         for digest in set(objects):
             store.get_object(digest)
         count.compare(acknowledged, found + list(dict.fromkeys(objects)))
-        for each in fsck.verify_store(store, None, None, ignore_progress):
+        for each in fsck.verify_store(store, None, None, ignore_progress_report):
             if not each.ok:
                 count.complain(f"{each.check}: {each.detail}")
         for number in range(BATCHES):
@@ -82,7 +82,7 @@ def check(place: Path, acknowledged: set[str], count: Count) -> None:
         left = {e.journal for e in store.log.entries() if isinstance(e, JournalSealed)}
         if not left:
             count.complain("nothing was sealed")
-        for each in fsck.verify_store(store, None, None, ignore_progress):
+        for each in fsck.verify_store(store, None, None, ignore_progress_report):
             if not each.ok:
                 count.complain(f"later, {each.check}: {each.detail}")
 

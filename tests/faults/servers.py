@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from answerable.model.connector import ignore_progress
+from answerable.model.connector import ignore_progress_report
 from answerable.store import fsck
 from answerable.store.store import EvidenceStore
 from answerable.usecases.evidence.ship_spool import ship_spool
@@ -182,7 +182,7 @@ def _ship(folder: Path, name: str, column: str, count: Count) -> list[str]:
         shipped = ship_spool(store, folder / "store" / name / "spool", now=now)
         if shipped.conflict:
             count.complain(f"{shipped.conflict} events under an id with other bytes")
-        for each in fsck.verify_store(store, None, None, ignore_progress):
+        for each in fsck.verify_store(store, None, None, ignore_progress_report):
             if not each.ok:
                 count.complain(f"{each.check}: {each.detail}")
         rows = store.run_query(f"SELECT {column} FROM events WHERE {column} <> ''")  # noqa: S608 - our own names

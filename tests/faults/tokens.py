@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from answerable.model.connector import ignore_progress
+from answerable.model.connector import ignore_progress_report
 from answerable.store import fsck
 from answerable.store.store import EvidenceStore
 from answerable.usecases.evidence.ship_spool import ship_spool
@@ -161,7 +161,7 @@ def _check_evidence(world: RunningService, given: list[str], count: Count) -> No
             "SELECT native_id FROM events WHERE source = 'sts' AND outcome = 'success'"
         )
         issued = [str(row[0]) for row in rows]
-        for each in fsck.verify_store(store, None, None, ignore_progress):
+        for each in fsck.verify_store(store, None, None, ignore_progress_report):
             if not each.ok:
                 count.complain(f"{each.check}: {each.detail}")
     found = set(issued)

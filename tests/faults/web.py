@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from answerable.model.connector import ignore_progress
+from answerable.model.connector import ignore_progress_report
 from answerable.server.revocation_records import OBJECT_KIND
 from answerable.store import fsck
 from answerable.store.store import EvidenceStore
@@ -83,6 +83,6 @@ def _check(root: Path, acknowledged: list[str], count: Count) -> None:
             for e in store.list_objects(OBJECT_KIND)
         ]
         count.compare(acknowledged, [str(each["subject"]) for each in said])
-        for each in fsck.verify_store(store, None, None, ignore_progress):
+        for each in fsck.verify_store(store, None, None, ignore_progress_report):
             if not each.ok:
                 count.complain(f"{each.check}: {each.detail}")

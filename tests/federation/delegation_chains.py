@@ -25,7 +25,7 @@ from answerable.federation.token_exchange_decision import (
 )
 from answerable.model.delegation import Delegation
 from answerable.model.token_claims import Confirmation
-from answerable.reach.aws.patterns.arn_matching import split_pattern
+from answerable.reach.aws.patterns.arn_matching import split_glob_arn
 from answerable.reach.aws.patterns.pattern_set_algebra import (
     ACTIONS,
     RESOURCES,
@@ -57,7 +57,7 @@ def is_within(child: Reached, parent: Reached) -> bool:
 
 def _covers(outer: tuple[str, str], inner: tuple[str, str]) -> bool:
     actions = covers(ACTIONS, PatternTerm(outer[1]), PatternTerm(inner[1]))
-    resources = (PatternTerm(split_pattern(_arn(each[0]))) for each in (outer, inner))
+    resources = (PatternTerm(split_glob_arn(_arn(each[0]))) for each in (outer, inner))
     return actions and covers(RESOURCES, *resources)
 
 
@@ -146,7 +146,7 @@ def _check(step: TokenGrantDecision, parent: Delegation) -> None:
     for audience, ttl in child.ttls:
         assert ttl <= max(most for at, most in parent.ttls if at == audience)
     assert set(child.bindings) <= set(parent.bindings)
-    assert child.cnf.is_bound or not parent.cnf.is_bound
+    assert child.cnf.is_bound_to_key or not parent.cnf.is_bound_to_key
     assert (child.depth, child.root) == (parent.depth + 1, parent.root)
     assert child.depth <= 4
     assert len(set(child.actors)) == len(child.actors)

@@ -34,7 +34,9 @@ def test_a_child_reaches_no_more_than_its_parent_in_many_chains(
 
 def _all_scopes(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(
-        delegations, "_intersect", lambda parent, each: (parent.audiences, each.scopes)
+        delegations,
+        "_intersect_with_parent",
+        lambda parent, each: (parent.audiences, each.scopes),
     )
 
 

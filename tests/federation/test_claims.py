@@ -61,8 +61,8 @@ def test_a_confirmation_we_cannot_check_does_not_make_a_bearer_token(
 def test_a_token_may_be_bound_in_both_ways() -> None:
     found = verify_sample(token(cnf={"jkt": "a" * 43, "x5t#S256": "b" * 43})).cnf
     assert found == Confirmation("a" * 43, "b" * 43)
-    assert found.is_bound
-    assert not verify_sample(token()).cnf.is_bound
+    assert found.is_bound_to_key
+    assert not verify_sample(token()).cnf.is_bound_to_key
 
 
 def test_a_jti_is_required_where_the_pin_says_so() -> None:
@@ -98,7 +98,7 @@ def test_actors_are_read_newest_first_and_marked_by_who_wrote_them() -> None:
     actors = (Actor("reporter", ISS, "agent:declared/reporter"), Actor("planner"))
     foreign = verify_sample(token(act=act)).act
     assert (foreign.actors, foreign.written_by) == (actors, WrittenBy.SELF_REPORTED)
-    assert not foreign.written_by.is_believed
+    assert not foreign.written_by.is_trusted_author
     ours = verify_sample(token(act=act), pinned(ours=True)).act
     assert (ours.actors, ours.written_by) == (actors, WrittenBy.MEDIATOR)
     assert verify_sample(token()).act.actors == ()
@@ -133,7 +133,7 @@ def test_a_claim_inside_an_actor_says_nothing_about_the_token() -> None:
     found = verify_sample(
         token(act={"sub": "a", "scope": "admin", "aud": "x", "cnf": {}})
     )
-    assert (found.scope, found.aud, found.cnf.is_bound) == ((), AUD, False)
+    assert (found.scope, found.aud, found.cnf.is_bound_to_key) == ((), AUD, False)
 
 
 # 13: one type taken for another

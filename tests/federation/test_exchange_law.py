@@ -105,12 +105,14 @@ def _no_chain(patch: pytest.MonkeyPatch) -> None:
 
 
 def _loose_equality(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(matching, "equal_value_and_type", lambda one, other: one == other)
+    patch.setattr(matching, "are_equal_with_type", lambda one, other: one == other)
 
 
 def _greedy_star(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(
-        matching, "matches", lambda pattern, text: text.startswith(pattern[:4])
+        matching,
+        "matches_anchored_glob",
+        lambda pattern, text: text.startswith(pattern[:4]),
     )
 
 
@@ -122,13 +124,17 @@ def _wider_scopes(patch: pytest.MonkeyPatch) -> None:
 
 def _any_key(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(
-        token_exchange_decision, "_token_binding", lambda shown, holder, bind: holder
+        token_exchange_decision,
+        "_select_token_binding",
+        lambda shown, holder, bind: holder,
     )
 
 
 def _wider_part(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(
-        delegations, "_intersect", lambda parent, _: (parent.audiences, parent.scopes)
+        delegations,
+        "_intersect_with_parent",
+        lambda parent, _: (parent.audiences, parent.scopes),
     )
 
 

@@ -16,7 +16,7 @@ from answerable.federation.key_rotation import (
     KeyState,
     active_key_id,
     key_state,
-    next_state_change,
+    next_key_state_change,
     plan_rotation,
     published_keys,
 )
@@ -157,7 +157,7 @@ def test_replicas_that_keep_up_are_never_early_once_they_have_joined(
             turns.add(world.sign(name))
             assert world.now < joined or name not in world.early
         # Nothing but turns matters, so go from one to just before the next.
-        ahead = next_state_change(world.known, world.now) - world.now
+        ahead = next_key_state_change(world.known, world.now) - world.now
         world.now += max(pace, int(ahead) - pace)
     assert len(turns) >= replicas * days
     assert len(world.keys) <= 3 * replicas
@@ -170,7 +170,7 @@ def test_between_two_turns_nothing_changes(steps: list[tuple[int, str, str]]) ->
     for wait, replica, _ in steps:
         world.now += wait
         world.step(replica)
-        turn = next_state_change(world.known, world.now)
+        turn = next_key_state_change(world.known, world.now)
         assert turn > world.now
         for key in world.known:
             before = key_state(key, world.known, turn - 1)

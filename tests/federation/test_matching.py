@@ -10,7 +10,10 @@ import yaml
 
 from answerable.federation.trust_rules import overlap as overlaps
 from answerable.federation.trust_rules.faults import RuleFaultCode
-from answerable.federation.trust_rules.glob import intersects, matches
+from answerable.federation.trust_rules.glob import (
+    anchored_globs_intersect,
+    matches_anchored_glob,
+)
 from answerable.federation.trust_rules.matching import (
     MatchedRule,
     MatchSubject,
@@ -67,28 +70,32 @@ def words(length: int, letters: str) -> list[str]:
 def test_a_pattern_takes_what_it_says_and_no_more(counted: list[str]) -> None:
     for pattern, text in itertools.product(words(4, "a/*"), words(4, "ab/")):
         meant = spec._is_like(text, pattern)
-        assert matches(pattern, text) == meant, (pattern, text)
+        assert matches_anchored_glob(pattern, text) == meant, (pattern, text)
         counted.append(str(meant))
 
 
 def test_two_patterns_meet_where_a_text_fits_both(counted: list[str]) -> None:
     texts = words(5, "ab/")
-    taken = {p: {t for t in texts if matches(p, t)} for p in words(4, "ab*/")}
+    taken = {
+        p: {t for t in texts if matches_anchored_glob(p, t)} for p in words(4, "ab*/")
+    }
     for one, other in itertools.combinations_with_replacement(taken, 2):
         # Any two patterns this short that meet do so in a text as short as both.
         if one.count("/") + other.count("/") > 1:
             continue
         shared = not taken[one].isdisjoint(taken[other])
-        assert intersects(one, other) == intersects(other, one)
+        assert anchored_globs_intersect(one, other) == anchored_globs_intersect(
+            other, one
+        )
         if shared:
-            assert intersects(one, other), (one, other)
+            assert anchored_globs_intersect(one, other), (one, other)
         elif len(one) + len(other) <= 5:
-            assert not intersects(one, other), (one, other)
+            assert not anchored_globs_intersect(one, other), (one, other)
         counted.append(str(shared))
 
 
 def test_a_star_never_passes_a_slash_and_long_texts_cost_little() -> None:
-    assert matches(
+    assert matches_anchored_glob(
         "acme/*/deploy.yml@refs/heads/main", "acme/a/deploy.yml@refs/heads/main"
     )
     for text in (
@@ -97,9 +104,9 @@ def test_a_star_never_passes_a_slash_and_long_texts_cost_little() -> None:
         "xacme/a/deploy.yml@refs/heads/main",
         "acme/a/deploy.yml@refs/heads/mainx",
     ):
-        assert not matches("acme/*/deploy.yml@refs/heads/main", text)
-    assert not matches("*a" * 200 + "b", "a" * 10_000)
-    assert not intersects("*a" * 120 + "b", "a*" * 120 + "c")
+        assert not matches_anchored_glob("acme/*/deploy.yml@refs/heads/main", text)
+    assert not matches_anchored_glob("*a" * 200 + "b", "a" * 10_000)
+    assert not anchored_globs_intersect("*a" * 120 + "b", "a*" * 120 + "c")
 
 
 @pytest.mark.parametrize(
@@ -120,9 +127,12 @@ def test_a_star_never_passes_a_slash_and_long_texts_cost_little() -> None:
 def test_a_star_takes_no_empty_text_and_nothing_that_is_not_seen(held: str) -> None:
     for pattern in ("repo:acme/*:ref:main", "repo:acme/*", "*/x"):
         first, _, last = pattern.partition("*")
-        assert not matches(pattern, first + held + last), pattern
+        assert not matches_anchored_glob(pattern, first + held + last), pattern
         for honest in ("a", "api-v2.1", "gr\u00fcn", "\u65e5\u672c"):
-            assert matches(pattern, first + honest + last), (pattern, honest)
+            assert matches_anchored_glob(pattern, first + honest + last), (
+                pattern,
+                honest,
+            )
 
 
 def some_subject(generator: random.Random) -> IssuedSubject:
@@ -191,8 +201,8 @@ def _takes(
     leaf = tuple(value) if isinstance(value, list) else value
     equal = [v for s in (one, other) for p, v in s.match if p == path]
     like = [g for s in (one, other) for p, g in s.match_glob if p == path]
-    return all(overlaps.equal_value_and_type(leaf, v) for v in equal) and all(
-        isinstance(leaf, str) and matches(g, leaf) for g in like
+    return all(overlaps.are_equal_with_type(leaf, v) for v in equal) and all(
+        isinstance(leaf, str) and matches_anchored_glob(g, leaf) for g in like
     )
 
 
@@ -213,9 +223,9 @@ def test_at_most_one_of_rules_that_were_taken_fits(counted: list[str]) -> None:
             counted.append(f"{len(fit)} fit")
             if len(fit) > 1:
                 with pytest.raises(AmbiguousMatch):
-                    RuleIndex(rules).find_match(workload)
+                    RuleIndex(rules).find_matching_rule(workload)
             else:
-                found = RuleIndex(rules).find_match(workload)
+                found = RuleIndex(rules).find_matching_rule(workload)
                 assert ([found.rule.id] if found else []) == fit
 
 

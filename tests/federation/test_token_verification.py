@@ -62,11 +62,11 @@ def test_everything_the_token_says_is_accounted_for() -> None:
     assert found.cnf == Confirmation(jkt="a" * 43)
     assert (found.kid, found.alg) == ("k1", "ES256")
     assert found.unchecked == ("repository_id", "x")
-    assert found.find_claim("repository_id") == "456"
-    assert found.find_claim("x", "y", "z") is True
-    assert found.find_claim("x", "list") == (1, "2")
+    assert found.find_claim_at_path("repository_id") == "456"
+    assert found.find_claim_at_path("x", "y", "z") is True
+    assert found.find_claim_at_path("x", "list") == (1, "2")
     unread = (("x", "deep"), ("x", "half"), ("x", "no"), ("x",), ("x", "y", "z", "a"))
-    assert [found.find_claim(*path) for path in unread] == [None] * len(unread)
+    assert [found.find_claim_at_path(*path) for path in unread] == [None] * len(unread)
 
 
 def test_only_verify_makes_signed_claims(root: Path) -> None:

@@ -107,7 +107,7 @@ def taken(slices: Sequence[bytes]) -> list[object]:
     """Feed slices to a connection; what comes out, in a form that compares."""
     intake = RequestParser(parse_head)
     arrived = [each for data in slices for each in intake.feed(data)]
-    end = intake.finish()
+    end = intake.check_input_end()
     return [plain(each) for each in arrived] + ([plain(end)] if end else [])
 
 

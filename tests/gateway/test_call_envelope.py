@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from answerable.gateway.baseline_envelope import build_envelope
+from answerable.gateway.call_workload_and_network import build_workload_and_network
 from answerable.model.behaviour import RunEnvelope
 from answerable.model.caller import AuthenticationMethod, VerifiedCaller
 from answerable.model.ids import AgentId
@@ -26,14 +26,20 @@ def headed(person: str, actor: str = "spiffe://corp/svc") -> VerifiedCaller:
 
 
 def test_a_workload_is_the_same_for_every_person_and_in_every_run() -> None:
-    assert build_envelope(PLAIN, "loopback") == RunEnvelope("loopback", "corp/svc")
+    assert build_workload_and_network(PLAIN, "loopback") == RunEnvelope(
+        "loopback", "corp/svc"
+    )
     found = RunEnvelope("", "sts/spiffe://corp/svc")
-    assert build_envelope(headed(ANA), "") == build_envelope(headed(BEN), "") == found
-    assert build_envelope(replace(headed(ANA), run="other"), "") == found
-    other = build_envelope(headed(ANA, "spiffe://corp/other"), "")
+    assert (
+        build_workload_and_network(headed(ANA), "")
+        == build_workload_and_network(headed(BEN), "")
+        == found
+    )
+    assert build_workload_and_network(replace(headed(ANA), run="other"), "") == found
+    other = build_workload_and_network(headed(ANA, "spiffe://corp/other"), "")
     assert other.workload == "sts/spiffe://corp/other"
 
 
 def test_a_person_that_reads_like_two_makes_no_other_workload() -> None:
     odd = headed("person:x by person:x", "svc")
-    assert build_envelope(odd, "").workload == "sts/svc"
+    assert build_workload_and_network(odd, "").workload == "sts/svc"

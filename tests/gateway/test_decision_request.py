@@ -41,7 +41,7 @@ class Seen(Authorizer):
         self.requests.append(request)
         return replace(super().authorize(request), passes=True)
 
-    is_listed = authorize
+    decide_listing = authorize
 
 
 class Shows:
@@ -76,7 +76,7 @@ def exchange(seen: Seen) -> CallPipeline:
 
 
 def begun(exchange: CallPipeline, call: McpCall, data: bytes) -> InFlightCall:
-    passage = exchange.begin(ANA, call, data, SHOWN)
+    passage = exchange.authorize(ANA, call, data, SHOWN)
     assert isinstance(passage, InFlightCall)
     return passage
 

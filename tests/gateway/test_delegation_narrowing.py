@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from answerable.authorization.decision_table import compile_table
+from answerable.authorization.decision_table import build_decision_table
 from answerable.gateway.call_pipeline import CallPipeline
 from answerable.gateway.in_flight_call import DeniedCall, InFlightCall
 from answerable.model.caller import VerifiedCaller
@@ -68,10 +68,10 @@ def begun(
     """Have the child call a tool; what was decided."""
     loop: Any = None
     notes: Any = Notes(loop)
-    authority = Authorizer(compile_table(CONFIG))
+    authority = Authorizer(build_decision_table(CONFIG))
     authority.update_revocations(kills)
     call, data = calls(tool)
-    passage = CallPipeline(authority, notes, {}).begin(caller, call, data)
+    passage = CallPipeline(authority, notes, {}).authorize(caller, call, data)
     ((_, _, decision, _),) = notes.kept
     assert isinstance(decision, Decision)
     assert isinstance(passage, InFlightCall if decision.passes else DeniedCall)
@@ -114,9 +114,9 @@ def test_a_kill_above_stops_the_child(tmp_path: Path, killed: str) -> None:
 def test_a_kill_above_cuts_what_the_child_has_open(tmp_path: Path) -> None:
     loop: Any = None
     notes: Any = Notes(loop)
-    authority = Authorizer(compile_table(CONFIG))
+    authority = Authorizer(build_decision_table(CONFIG))
     exchange = CallPipeline(authority, notes, {})
-    passage = exchange.begin(child(tmp_path), *calls("read"))
+    passage = exchange.authorize(child(tmp_path), *calls("read"))
     assert isinstance(passage, InFlightCall)
     authority.update_revocations(frozenset({"agent:declared/other"}))
     assert exchange.may_continue(passage)
@@ -132,7 +132,7 @@ CHAINS = st.lists(st.sampled_from(("ana", "ben", "cam")), max_size=3, unique=Tru
 def test_whatever_a_chain_may_each_agent_of_it_may_alone(
     config: Config, request: AuthorizationRequest, chain: list[str]
 ) -> None:
-    authority = Authorizer(compile_table(config))
+    authority = Authorizer(build_decision_table(config))
     above = tuple(agent(name).id for name in chain)
     chained = msgspec.structs.replace(request, chain=above)
     if authority.authorize(chained).effect is not DecisionEffect.ALLOW:

@@ -9,7 +9,7 @@ from answerable.model.enforcement_modes import (
     RecordedModes,
     compare_modes,
 )
-from answerable.model.ids import agent_id
+from answerable.model.ids import build_agent_id
 from tests.authorization.config_strategies import config
 
 ENFORCE, SHADOW = EnforcementMode.ENFORCE, EnforcementMode.SHADOW
@@ -21,7 +21,7 @@ def file_of(
     default: EnforcementMode = ENFORCE, *confirmed: str, **modes: EnforcementMode
 ) -> Config:
     agents = tuple(
-        DeclaredAgent(agent_id("declared", name), name, "", mode, (), ())
+        DeclaredAgent(build_agent_id("declared", name), name, "", mode, (), ())
         for name, mode in modes.items()
     )
     return replace(

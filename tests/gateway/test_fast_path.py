@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 
 from answerable.gateway.wire.fast_message_parser import (
     ExpectedCall,
-    parse_plain_answer,
-    parse_plain_call,
+    parse_plain_tool_call,
+    parse_plain_tool_result,
 )
 from answerable.gateway.wire.mcp_request_head import (
     MAX_CACHED,
     MAX_TOTAL_BYTES,
     McpRequestHead,
-    cached_parser,
+    cache_repeated_heads,
     parse_request,
     parse_request_head,
 )
@@ -167,7 +167,7 @@ PLAINS = [
 def test_a_call_that_is_read_in_short_is_read_so_in_full(
     data: bytes, plain: ExpectedCall
 ) -> None:
-    call = read(lambda: parse_plain_call(data, plain))
+    call = read(lambda: parse_plain_tool_call(data, plain))
     full = read(lambda: parse_stdio_call(data, plain.era, plain.server))
     assert call is None or call == full
 
@@ -177,7 +177,7 @@ def test_a_call_that_is_read_in_short_is_read_so_in_full(
 @example(RESULTS[1][:-2] + b',"isError":true}}')
 @example(RESULTS[2][:-2] + b'"isError":true,"isError":false}}')
 def test_an_answer_that_is_read_in_short_is_read_so_in_full(data: bytes) -> None:
-    answer = read(lambda: parse_plain_answer(data))
+    answer = read(lambda: parse_plain_tool_result(data))
     assert answer is None or answer == read(lambda: parse_server_message(data))
 
 
@@ -192,21 +192,21 @@ def test_a_request_is_what_head_and_body_say_in_full(head: bytes, data: bytes) -
 def test_what_most_clients_send_is_read_in_short(head: bytes) -> None:
     plain = parse_request_head(head).plain
     assert plain is not None
-    assert parse_plain_call(tool_call(), plain) is not None
+    assert parse_plain_tool_call(tool_call(), plain) is not None
 
 
 def test_what_most_servers_answer_is_read_in_short() -> None:
-    assert all(parse_plain_answer(data) is not None for data in RESULTS[1:4])
+    assert all(parse_plain_tool_result(data) is not None for data in RESULTS[1:4])
 
 
 def test_another_version_in_the_body_is_refused_as_in_full() -> None:
     meta = META | {VERSION_KEY: "2025-11-25"}
-    assert parse_plain_call(tool_call(_meta=meta), PLAINS[0]) is None
+    assert parse_plain_tool_call(tool_call(_meta=meta), PLAINS[0]) is None
 
 
 @given(st.lists(st.one_of(st.sampled_from(HEADS), altered(HEADS)), max_size=12))
 def test_a_head_that_is_remembered_says_what_it_says(heads: list[bytes]) -> None:
-    remember = cached_parser()
+    remember = cache_repeated_heads()
     for data in [*heads, *heads, *heads]:
         found = read(lambda data=data: remember(data))
         assert found == read(lambda data=data: parse_request_head(data))
@@ -222,7 +222,7 @@ def counted() -> tuple[list[bytes], Callable[[bytes], McpRequestHead]]:
         made.append(data)
         return parse_request_head(data)
 
-    return made, cached_parser(note)
+    return made, cache_repeated_heads(note)
 
 
 def test_heads_that_do_not_come_again_take_no_room() -> None:

@@ -41,7 +41,7 @@ def test_it_says_what_a_plain_reading_of_the_steps_says(
             owned.add(each, principal)
             held.add((each, principal))
         else:
-            owned.consume(each, principal)
+            owned.consume_single_use(each, principal)
             held.discard((each, principal))
     owners = {principal for each, principal in held if each == key}
     for principal in ("ana", "ben"):
@@ -111,7 +111,7 @@ def test_a_principal_that_holds_nothing_takes_no_room() -> None:
     owned = HandleRegistry()
     for number in range(100):
         owned.add(("question",), str(number))
-        owned.consume(("question",), str(number))
+        owned.consume_single_use(("question",), str(number))
     assert len(owned) == 0
     assert vars(owned)["_of"] == {}
     assert vars(vars(owned)["_sizes"])["_size_of"] == {}
@@ -138,7 +138,7 @@ def test_a_fair_share_is_never_forgotten(steps: list[tuple[str, int, str]]) -> N
         if what == "whose":
             owned.find_owner(key, who)
         elif what == "take":
-            owned.consume(key, who)
+            owned.consume_single_use(key, who)
             held[who].pop(number, None)
         else:
             owned.add(key, who)
@@ -179,8 +179,8 @@ def handed(
         name,
     )
     answer = ServerMessage(MessageKind.RESPONSE, 1, state=sha256_hex(state))
-    ownership.record_answer(ana, call, answer)
-    ownership.record_server_request(ana, call, id)  # type: ignore[arg-type]
+    ownership.register_answer_handles(ana, call, answer)
+    ownership.register_server_request(ana, call, id)  # type: ignore[arg-type]
     return ownership, ana, call
 
 
@@ -208,9 +208,9 @@ def test_a_state_counts_for_the_same_server_method_and_name(
     ownership, ana, call = handed("a", 1, "s")
     allowed = asked_allow()
     back = msgspec.structs.replace(call, state=sha256_hex("s"))
-    assert ownership.decide(ana, back, allowed).passes
+    assert ownership.deny_foreign_handle(ana, back, allowed).passes
     elsewhere = msgspec.structs.replace(back, **other)
-    assert not ownership.decide(ana, elsewhere, allowed).passes
+    assert not ownership.deny_foreign_handle(ana, elsewhere, allowed).passes
 
 
 @pytest.mark.parametrize(("id", "back", "own"), [(1, 1, True), (1, "1", False)])
@@ -227,7 +227,7 @@ def test_an_answer_counts_for_the_question_with_that_very_id(
         TargetKind.REQUEST,
         about=back,
     )
-    assert ownership.decide(ana, answer, asked_allow()).passes is own
+    assert ownership.deny_foreign_handle(ana, answer, asked_allow()).passes is own
 
 
 def asked_allow() -> Decision:

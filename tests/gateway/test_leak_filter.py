@@ -20,7 +20,7 @@ from answerable.gateway.upstream_credentials.leak_filter import (
 )
 from answerable.gateway.upstream_credentials.secret_encodings import (
     WINDOW,
-    list_encodings,
+    list_secret_encodings,
 )
 from answerable.gateway.wire.http_heads import check_upstream_head
 from answerable.server.wire.refusals import RefusalReason, RequestRefused
@@ -122,10 +122,10 @@ def watched(watch: LeakFilter, slices: list[bytes]) -> tuple[bytes, bool]:
     passed = b""
     try:
         for each in slices:
-            passed += watch.feed(each)
+            passed += watch.check_body_piece(each)
     except RequestRefused as refused:
         return passed, refused.why is RefusalReason.CREDENTIAL
-    return passed + watch.flush(), False
+    return passed + watch.take_buffered_bytes(), False
 
 
 @given(
@@ -173,16 +173,16 @@ def test_a_body_goes_on_as_the_bytes_that_came_and_nothing_is_held() -> None:
     watch = LeakFilter(NO_SECRETS.with_secret(secrets.token_urlsafe(32)))
     piece = json.dumps({"text": "hello " * 1000}).encode()
     for _ in range(3):
-        assert watch.feed(piece) is piece
-    assert watch.flush() == b""
+        assert watch.check_body_piece(piece) is piece
+    assert watch.take_buffered_bytes() == b""
 
 
 def test_of_a_long_secret_less_than_a_spelling_of_its_window_is_held() -> None:
     token = secrets.token_urlsafe(6000)
     watch = LeakFilter(NO_SECRETS.with_secret(token))
     begun = token[-WINDOW:-1].encode()
-    assert watch.feed(b"x" * 100 + begun) == b"x" * 100
-    assert watch.flush() == begun
+    assert watch.check_body_piece(b"x" * 100 + begun) == b"x" * 100
+    assert watch.take_buffered_bytes() == begun
 
 
 def test_the_secret_before_the_newest_is_looked_for_and_older_ones_are_not() -> None:
@@ -218,14 +218,14 @@ def test_a_body_made_to_be_slow_is_not(part: str) -> None:
     began = time.process_time()
     watch = LeakFilter(leaks)
     for at in range(0, 1 << 20, 1 << 16):
-        watch.feed(piece[at : at + (1 << 16)])
+        watch.check_body_piece(piece[at : at + (1 << 16)])
     assert time.process_time() - began < 0.5
     assert repr(leaks) == "Leaks()"
 
 
 def test_few_spellings_are_looked_for_and_none_is_short() -> None:
     for secret in (secrets.token_hex(20), secrets.token_urlsafe(600), AWKWARD):
-        found = list_encodings(secret)
+        found = list_secret_encodings(secret)
         assert len(found) <= 64
         assert min(map(len, found)) >= 10
         assert max(map(len, found)) <= 6 * WINDOW

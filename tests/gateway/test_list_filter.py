@@ -10,7 +10,7 @@ from answerable.gateway.wire.list_filter import (
     LISTS,
     UNKNOWN,
     ListKind,
-    filter_for_caller,
+    filter_list_for_caller,
 )
 from answerable.server.wire.refusals import RefusalReason, RequestRefused
 
@@ -44,7 +44,9 @@ def test_what_is_left_is_what_a_reader_of_json_would_have_left(
     listed = [{listing.name: name, "other": other} for name, other in items]
     said = {"x": 1, listing.key: listed, "nextCursor": "c"}
     data = json.dumps({"jsonrpc": "2.0", "id": 1, "result": said}, indent=indent)
-    found = filter_for_caller(data.encode(), method, names(*taken), is_modern=is_modern)
+    found = filter_list_for_caller(
+        data.encode(), method, names(*taken), is_modern=is_modern
+    )
     expected = said | {listing.key: [i for i in listed if i[listing.name] in taken]}
     if is_modern:
         expected["cacheScope"] = "private"
@@ -55,27 +57,30 @@ def test_what_is_left_is_what_a_reader_of_json_would_have_left(
 def test_a_list_that_stays_whole_is_the_same_bytes(method: str) -> None:
     listing = LISTS[method]
     data = result(**{listing.key: [{listing.name: "a"}]})
-    assert filter_for_caller(data, method, names("a"), is_modern=False) is data
+    assert filter_list_for_caller(data, method, names("a"), is_modern=False) is data
 
 
 def test_items_that_cannot_be_read_in_one_way_are_left_out() -> None:
     items = b'[{"name":"a","name":"b"},{"Name":"a"},{"name":1},"a",null,{"name":"a"}]'
     data = b'{"jsonrpc":"2.0","id":1,"result":{"tools":%b}}' % items
-    found = filter_for_caller(data, "tools/list", names("a", "b"), is_modern=False)
+    found = filter_list_for_caller(data, "tools/list", names("a", "b"), is_modern=False)
     assert json.loads(found)["result"]["tools"] == [{"name": "a"}]
 
 
 @pytest.mark.parametrize("scope", ['"public"', '"Private"', "null", "[]"])
 def test_an_answer_for_one_caller_is_marked_so(scope: str) -> None:
     data = b'{"jsonrpc":"2.0","id":1,"result":{"cacheScope": %b}}' % scope.encode()
-    found = filter_for_caller(data, "server/discover", names(), is_modern=True)
+    found = filter_list_for_caller(data, "server/discover", names(), is_modern=True)
     assert found == data.replace(scope.encode(), b'"private"')
-    assert filter_for_caller(found, "server/discover", names(), is_modern=True) is found
+    assert (
+        filter_list_for_caller(found, "server/discover", names(), is_modern=True)
+        is found
+    )
 
 
 def test_a_scope_is_added_to_an_empty_result_too() -> None:
     data = b'{"jsonrpc":"2.0","id":1,"result":{}}'
-    found = filter_for_caller(data, "tools/list", names(), is_modern=True)
+    found = filter_list_for_caller(data, "tools/list", names(), is_modern=True)
     assert json.loads(found)["result"] == {"cacheScope": "private"}
 
 
@@ -85,7 +90,9 @@ def test_an_answer_to_nobody_knows_what_is_taken_for_every_list() -> None:
     def may(listing: ListKind, name: str) -> bool:
         return (listing.key, name) == ("tools", "a")
 
-    found = json.loads(filter_for_caller(data, UNKNOWN, may, is_modern=False))["result"]
+    found = json.loads(filter_list_for_caller(data, UNKNOWN, may, is_modern=False))[
+        "result"
+    ]
     assert found == {"tools": [{"name": "a"}], "prompts": []}
 
 
@@ -104,10 +111,10 @@ def test_a_list_that_reads_in_two_ways_is_refused(
 ) -> None:
     message = b'{"jsonrpc":"2.0","id":1,"result":%b}' % data
     with pytest.raises(RequestRefused) as caught:
-        filter_for_caller(message, "tools/list", names("a"), is_modern=True)
+        filter_list_for_caller(message, "tools/list", names("a"), is_modern=True)
     assert caught.value.why is why
 
 
 def test_an_error_in_place_of_a_list_stays_as_it_is() -> None:
     data = b'{"jsonrpc":"2.0","id":1,"error":{"code":-32601,"message":"x"}}'
-    assert filter_for_caller(data, "tools/list", names(), is_modern=True) is data
+    assert filter_list_for_caller(data, "tools/list", names(), is_modern=True) is data

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from answerable.authorization import decision_table
-from answerable.authorization.decision_table import compile_table
+from answerable.authorization.decision_table import build_decision_table
 from answerable.authorization.quarantine import ServerQuarantine
 from answerable.gateway.call_pipeline import CallPipeline
 from answerable.gateway.handle_ownership import HandleOwnershipTracker
@@ -78,7 +78,7 @@ def asked(authority: Authorizer, **facts: Any) -> Decision:
 
 
 def of_rules(mode: EnforcementMode) -> Authorizer:
-    return Authorizer(compile_table(configured(mode)))
+    return Authorizer(build_decision_table(configured(mode)))
 
 
 def allowed(mode: EnforcementMode) -> Decision:
@@ -124,7 +124,7 @@ def amended(kind: PolicyExceptionKind) -> Callable[[EnforcementMode], Decision]:
 
 
 def failing(mode: EnforcementMode) -> Decision:
-    whole = compile_table(configured(mode))
+    whole = build_decision_table(configured(mode))
     return asked(Authorizer(replace(whole, servers=None)))  # type: ignore[arg-type]
 
 
@@ -136,7 +136,7 @@ def of_policies(text: str, **facts: Any) -> Callable[[EnforcementMode], Decision
     """Decide by Cedar policies beside the rules."""
 
     def decide(mode: EnforcementMode) -> Decision:
-        table = compile_table(configured(mode), rules_of(text))
+        table = build_decision_table(configured(mode), rules_of(text))
         return asked(Authorizer(table), **facts)
 
     return decide
@@ -164,7 +164,7 @@ def of_another(mode: EnforcementMode) -> Decision:
         TargetKind.TOOL,
     )
     answer = ServerMessage(MessageKind.RESPONSE, 1, task=sha256_hex("t"))
-    ownership.record_answer(caller(BEN, "p/ben"), made, answer)
+    ownership.register_answer_handles(caller(BEN, "p/ben"), made, answer)
     its = McpCall(
         McpRevision.V2026_07_28,
         MessageKind.REQUEST,
@@ -175,7 +175,7 @@ def of_another(mode: EnforcementMode) -> Decision:
         "t",
     )
     passes = replace(allowed(mode), mode=mode)
-    return ownership.decide(caller(ANA, "p/ana"), its, passes)
+    return ownership.deny_foreign_handle(caller(ANA, "p/ana"), its, passes)
 
 
 class _Shows:
@@ -202,7 +202,7 @@ def without_credential(mode: EnforcementMode) -> Decision:
         TargetKind.TOOL,
         "read",
     )
-    assert isinstance(exchange.begin(caller(ANA, "p/ana"), call, b""), DeniedCall)
+    assert isinstance(exchange.authorize(caller(ANA, "p/ana"), call, b""), DeniedCall)
     ((_, _, decision, _),) = notes.kept
     assert isinstance(decision, Decision)
     return decision
@@ -289,7 +289,7 @@ def test_what_nobody_is_known_to_own_is_held_back_where_it_is_enforced(
         TargetKind.TASK,
         "t",
     )
-    decision = HandleOwnershipTracker().decide(
+    decision = HandleOwnershipTracker().deny_foreign_handle(
         caller(ANA, "p/ana"), call, allowed(mode)
     )
     assert decision.reason is DecisionReason.NOT_ITS_OWN
@@ -306,7 +306,7 @@ def test_what_a_shadowed_agent_would_be_denied_is_counted(tmp_path: Path) -> Non
         for mode in EnforcementMode:
             for decision in (allowed(mode), no_rule(mode), killed(mode)):
                 counting.record_decision(CALLER, CALL, decision, BODY)
-        series = {each.name: each for each in counting.series()}
+        series = {each.name: each for each in counting.iterate_metric_series()}
         counting.close()
         counted = series[WOULD_DENY]
         return {"/".join(counted.labels): counted.value}

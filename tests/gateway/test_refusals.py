@@ -53,25 +53,29 @@ def test_the_specification_is_followed(
 
 def test_an_answer_carries_the_id_that_was_read_and_never_null() -> None:
     for id in ("x", 0, 7):
-        answer = json.loads(RequestRefused(RefusalReason.NO_META, id=id).error_body())
+        answer = json.loads(
+            RequestRefused(RefusalReason.NO_META, id=id).jsonrpc_error()
+        )
         assert (answer["jsonrpc"], answer["id"]) == ("2.0", id)
         assert set(answer["error"]) == {"code", "message"}
-    assert "id" not in json.loads(RequestRefused(RefusalReason.NOT_JSON).error_body())
-    assert RequestRefused(RefusalReason.MISDIRECTED).error_body() == b""
+    assert "id" not in json.loads(
+        RequestRefused(RefusalReason.NOT_JSON).jsonrpc_error()
+    )
+    assert RequestRefused(RefusalReason.MISDIRECTED).jsonrpc_error() == b""
 
 
 def test_a_refusal_names_the_method_to_evidence_and_to_nobody_else() -> None:
-    refused = RequestRefused(RefusalReason.UNKNOWN_METHOD, offset=3).for_request(
+    refused = RequestRefused(RefusalReason.UNKNOWN_METHOD, offset=3).with_request_id(
         "x", "s3cr3t/" + "y" * 500
     )
     assert (refused.id, refused.offset, len(refused.method)) == ("x", 3, 128)
-    assert b"s3cr3t" not in refused.error_body()
+    assert b"s3cr3t" not in refused.jsonrpc_error()
     assert "s3cr3t" not in str(refused)
 
 
 def test_a_version_is_shown_no_longer_than_one_is() -> None:
     answer = json.loads(
-        RequestRefused(RefusalReason.UNSUPPORTED_VERSION).error_body("x" * 5000)
+        RequestRefused(RefusalReason.UNSUPPORTED_VERSION).jsonrpc_error("x" * 5000)
     )
     assert len(answer["error"]["data"]["requested"]) == 32
 

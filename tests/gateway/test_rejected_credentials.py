@@ -15,9 +15,9 @@ from tests.gateway.test_static_credential_cache import (
 
 
 def refuse(stage: Stage) -> bool:
-    found = stage.held.find("files")
+    found = stage.held.find_credential("files")
     assert found is not None
-    return stage.held.report_rejected("files", found)
+    return stage.held.renew_rejected_credential("files", found)
 
 
 def test_what_its_server_refused_is_read_once_for_all_who_come(tmp_path: Path) -> None:
@@ -26,16 +26,18 @@ def test_what_its_server_refused_is_read_once_for_all_who_come(tmp_path: Path) -
 
     async def run() -> None:
         stage = Stage(kept_in(command=printing(tmp_path, count), ttl=100))
-        await stage.held.fetch("files")
-        first = stage.held.find("files")
+        await stage.held.fetch_credential("files")
+        first = stage.held.find_credential("files")
         assert first is not None
-        assert stage.held.report_rejected("files", first)
+        assert stage.held.renew_rejected_credential("files", first)
         assert stage.shown() == ""
-        await asyncio.gather(*(stage.held.fetch("files") for _ in range(20)))
+        await asyncio.gather(*(stage.held.fetch_credential("files") for _ in range(20)))
         assert stage.shown() == bearer("number-of-runs-2")
         assert not refuse(stage)  # a moment after the last time
         stage.now += 5
-        assert not stage.held.report_rejected("files", first)  # it is another by now
+        assert not stage.held.renew_rejected_credential(
+            "files", first
+        )  # it is another by now
         assert refuse(stage)
 
     asyncio.run(run())
@@ -48,13 +50,13 @@ def test_a_second_refusal_meanwhile_loses_nothing(tmp_path: Path) -> None:
 
     async def run() -> None:
         stage = Stage(kept_in(command=argv, ttl=100))
-        await stage.held.fetch("files")
-        first = stage.held.find("files")
+        await stage.held.fetch_credential("files")
+        first = stage.held.find_credential("files")
         assert first is not None
-        assert stage.held.report_rejected("files", first)
+        assert stage.held.renew_rejected_credential("files", first)
         stage.now += 6  # by now a command that is slow runs, and a call is answered
-        assert not stage.held.report_rejected("files", first)
-        await stage.held.fetch("files")
+        assert not stage.held.renew_rejected_credential("files", first)
+        await stage.held.fetch_credential("files")
         assert stage.shown() == bearer(SECRET)
 
     asyncio.run(run())
@@ -68,9 +70,9 @@ def test_what_its_server_refused_is_shown_as_before_while_there_is_no_other(
 
     async def run() -> None:
         stage = Stage(kept_in(command=argv, ttl=100))
-        await stage.held.fetch("files")
+        await stage.held.fetch_credential("files")
         assert refuse(stage)
-        await stage.held.fetch("files")
+        await stage.held.fetch_credential("files")
         assert stage.shown() == bearer(SECRET)
         assert stage.told == [
             ("credential.refused", "files", "the command ended with 3")
@@ -87,7 +89,7 @@ def test_a_reload_in_between_does_not_lose_what_was_refused(tmp_path: Path) -> N
 
     async def run() -> None:
         stage = Stage(source)
-        await stage.held.fetch("files")
+        await stage.held.fetch_credential("files")
         assert refuse(stage)
         stage.held.reconfigure((server(source),))
         assert stage.shown() == bearer(SECRET)

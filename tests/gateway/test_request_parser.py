@@ -234,7 +234,7 @@ def test_nothing_is_read_after_a_refusal() -> None:
         RefusalReason.METHOD_OF_HTTP
     ]
     assert intake.feed(FIXED + b"hello") == []
-    assert intake.finish() is None
+    assert intake.check_input_end() is None
 
 
 @pytest.mark.parametrize("cut", [1, 30, len(FIXED), len(FIXED) + 4])
@@ -246,7 +246,7 @@ def test_a_request_that_ends_early_is_said_so(cut: int) -> None:
 def test_chunks_count_no_more_than_they_read() -> None:
     chunks = ChunkedDecoder(10)
     assert chunks.feed(b"3\r\nabc\r\n0\r\n\r\nGET /") == len(b"3\r\nabc\r\n0\r\n\r\n")
-    assert (chunks.done, chunks.take()) == (True, b"abc")
+    assert (chunks.done, chunks.take_body_bytes()) == (True, b"abc")
 
 
 def test_a_body_is_not_shown_when_it_is_printed() -> None:

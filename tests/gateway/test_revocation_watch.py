@@ -127,7 +127,7 @@ def test_a_kill_says_by_whom_and_the_first_who_did_stays(tmp_path: Path) -> None
     assert told is not None
     assert told[AGENT].by == "ana@corp.examplerun:otheragent:declared/other"
     assert str(told[AGENT]).startswith(" by ana@corp.example")
-    assert file.read() == {AGENT}
+    assert file.read_subjects() == {AGENT}
 
 
 @pytest.mark.parametrize(
@@ -145,10 +145,10 @@ def test_whatever_stands_behind_a_subject_the_kill_holds(
     file = revocation_list.RevocationFile(tmp_path)
     file.path.write_text(f"{line}\n")
     file.path.chmod(0o600)
-    assert file.read() == {AGENT}
+    assert file.read_subjects() == {AGENT}
     assert file.read_notes() == {AGENT: revocation_list.RevocationNote(*note)}
     file.revoke("agent:declared/other")
-    assert file.read() == {AGENT, "agent:declared/other"}
+    assert file.read_subjects() == {AGENT, "agent:declared/other"}
     assert (file.read_notes() or {})[AGENT] == revocation_list.RevocationNote(*note)
 
 

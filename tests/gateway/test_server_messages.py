@@ -213,4 +213,4 @@ def test_any_bytes_are_an_answer_or_a_refusal(data: bytes, place: int) -> None:
     try:
         parse_server_message(around[place] % data)
     except RequestRefused as caught:
-        json.loads(caught.error_body())
+        json.loads(caught.jsonrpc_error())

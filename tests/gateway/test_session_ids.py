@@ -24,29 +24,32 @@ PRINCIPALS = st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1)
 def test_a_session_is_found_by_its_own_caller(
     session: str, server: str, principal: str
 ) -> None:
-    text = SessionIdBinder(SECRET).wrap(session, server, principal)
+    text = SessionIdBinder(SECRET).bind_to_caller(session, server, principal)
     assert SESSION.fullmatch(text)
-    assert SessionIdBinder(SECRET).unwrap(text, server, principal) == session
+    assert SessionIdBinder(SECRET).verify_for_caller(text, server, principal) == session
 
 
 @given(IDS, SERVERS, PRINCIPALS, SERVERS, PRINCIPALS)
 def test_to_anybody_else_it_does_not_exist(
     session: str, server: str, principal: str, elsewhere: str, another: str
 ) -> None:
-    text = SessionIdBinder(SECRET).wrap(session, server, principal)
+    text = SessionIdBinder(SECRET).bind_to_caller(session, server, principal)
     if another != principal:
-        assert SessionIdBinder(SECRET).unwrap(text, server, another) is None
+        assert SessionIdBinder(SECRET).verify_for_caller(text, server, another) is None
     if elsewhere != server:
-        assert SessionIdBinder(SECRET).unwrap(text, elsewhere, principal) is None
-    assert SessionIdBinder(b"x" * 32).unwrap(text, server, principal) is None
+        assert (
+            SessionIdBinder(SECRET).verify_for_caller(text, elsewhere, principal)
+            is None
+        )
+    assert SessionIdBinder(b"x" * 32).verify_for_caller(text, server, principal) is None
 
 
 @given(IDS, st.text(max_size=60))
 def test_what_was_not_given_is_unknown(session: str, text: str) -> None:
     ours = SessionIdBinder(SECRET)
-    whole = ours.wrap(session, "weather", "corp/a")
+    whole = ours.bind_to_caller(session, "weather", "corp/a")
     for other in (text, session, "." + session, whole + "x", whole[1:], "x" + whole):
-        assert ours.unwrap(other, "weather", "corp/a") is None
+        assert ours.verify_for_caller(other, "weather", "corp/a") is None
 
 
 def test_every_worker_reads_the_same_secret(tmp_path: Path) -> None:

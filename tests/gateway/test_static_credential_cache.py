@@ -88,7 +88,7 @@ class Stage:
 
     def shown(self) -> str:
         """The field that the server is sent, empty for none."""
-        found = self.held.find("files")
+        found = self.held.find_credential("files")
         return found.field.decode() if found else ""
 
     async def until(self, done: Callable[[], bool]) -> None:
@@ -102,7 +102,7 @@ def staged(
 ) -> None:
     async def run() -> None:
         stage = Stage(source)
-        fresh = asyncio.create_task(stage.held.keep_fresh())
+        fresh = asyncio.create_task(stage.held.renew_credentials_forever())
         await story(stage)
         fresh.cancel()
 
@@ -125,14 +125,14 @@ def test_a_file_is_read_before_it_is_asked_for_and_anew_when_it_changes(
 
     async def story(stage: Stage) -> None:
         await stage.until(lambda: stage.shown() == bearer(SECRET))
-        found = stage.held.find("files")
+        found = stage.held.find_credential("files")
         assert found is not None
         assert found.identity == f"cred:fp/{found.digest}"
         assert found.digest == fingerprint(SECRET)
         assert SECRET not in repr(found) + repr(found.leaks) + repr(stage.told)
         written(tmp_path / "next", NEWER).rename(place)
         await stage.until(lambda: stage.shown() == bearer(NEWER))
-        found = stage.held.find("files")
+        found = stage.held.find_credential("files")
         assert found is not None
         assert found.leaks.occurs_in(NEWER.encode())
         assert found.leaks.occurs_in(SECRET.encode())  # it may be cached there
@@ -200,7 +200,7 @@ def test_what_a_command_wrote_is_shown_to_its_end_and_no_longer(
         stage.now += 1
         assert stage.shown() == ""
         for _ in range(3):  # not for each call that comes meanwhile
-            await stage.held.fetch("files")
+            await stage.held.fetch_credential("files")
         assert len((tmp_path / "ran").read_text()) <= 3
 
     staged(kept_in(command=argv, ttl=100), story)
@@ -210,7 +210,7 @@ def test_it_is_read_once_for_all_who_wait(tmp_path: Path) -> None:
     async def run() -> None:
         argv = printing(tmp_path, f"import time; time.sleep(0.2); print({SECRET!r})")
         stage = Stage(kept_in(command=argv, ttl=100))
-        await asyncio.gather(*(stage.held.fetch("files") for _ in range(20)))
+        await asyncio.gather(*(stage.held.fetch_credential("files") for _ in range(20)))
         assert stage.shown() == bearer(SECRET)
 
     asyncio.run(run())
@@ -239,8 +239,8 @@ def test_a_command_server_finds_it_in_its_environment(tmp_path: Path) -> None:
 
     async def run() -> None:
         stage = Stage(source)
-        await stage.held.fetch("files")
-        found = stage.held.find("files")
+        await stage.held.fetch_credential("files")
+        found = stage.held.find_credential("files")
         assert found is not None
         assert (found.field, found.environment) == (b"", {"API_TOKEN": SECRET})
 
@@ -361,7 +361,7 @@ def test_a_command_ends_with_the_gateway(tmp_path: Path) -> None:
     async def run() -> float:
         argv = printing(tmp_path, "import time; time.sleep(60)")
         stage = Stage(kept_in(command=argv, ttl=100))
-        reading = asyncio.create_task(stage.held.fetch("files"))
+        reading = asyncio.create_task(stage.held.fetch_credential("files"))
         await stage.until(lambda: (tmp_path / "ran").exists())
         began = time.monotonic()
         stage.held.close()
@@ -389,7 +389,7 @@ def test_a_disk_that_does_not_answer_holds_up_nobody_else(
         stage, place = Stage(), written(tmp_path / "secret", SECRET)
         hanging = replace(server(kept_in(tmp_path / "hung")), name="hung")
         stage.held.reconfigure((hanging, server(kept_in(place))))
-        fresh = asyncio.create_task(stage.held.keep_fresh())
+        fresh = asyncio.create_task(stage.held.renew_credentials_forever())
         await stage.until(lambda: stage.shown() == bearer(SECRET))
         written(tmp_path / "next", NEWER).rename(place)
         await stage.until(lambda: stage.shown() == bearer(NEWER))

@@ -78,11 +78,11 @@ class Stage:
 
     def find(self, caller: VerifiedCaller = CALLER) -> str:
         """What a server is shown now: the `jti`, empty for nothing."""
-        found = self.credentials.find(caller, "files", TOKEN)
+        found = self.credentials.find_token(caller, "files", TOKEN)
         return found.jti if found else ""
 
     async def get(self, caller: VerifiedCaller = CALLER) -> str:
-        await self.credentials.fetch(caller, "files", TOKEN)
+        await self.credentials.fetch_token(caller, "files", TOKEN)
         return self.find(caller)
 
 
@@ -118,10 +118,14 @@ def test_who_comes_a_moment_after_it_came_does_not_ask_again(tmp_path: Path) -> 
         )
         wanted = (CALLER, "files", TOKEN)
         # Both find nothing; the second is heard of only when the first is through.
-        assert credentials.find(*wanted) is credentials.find(*wanted) is None
-        await credentials.fetch(*wanted)
-        await credentials.fetch(*wanted)
-        found = credentials.find(*wanted)
+        assert (
+            credentials.find_credential(*wanted)
+            is credentials.find_credential(*wanted)
+            is None
+        )
+        await credentials.fetch_credential(*wanted)
+        await credentials.fetch_credential(*wanted)
+        found = credentials.find_credential(*wanted)
         assert found is not None
         assert found.jti == "j1"
 
@@ -134,7 +138,7 @@ def test_another_delegation_has_another_one(tmp_path: Path) -> None:
         assert await stage.get() == "j1"
         assert await stage.get(other) == "j2"
         assert stage.find() == "j1"
-        found = stage.credentials.find(CALLER, "files", TOKEN)
+        found = stage.credentials.find_token(CALLER, "files", TOKEN)
         assert found is not None
         assert found.identity == f"https://sts.example/{CALLER.agent}"
         assert found.field.startswith(b"authorization: Bearer ")
@@ -203,12 +207,12 @@ def test_a_token_that_asks_for_proofs_is_not_shown(tmp_path: Path) -> None:
 def test_what_was_shown_before_a_reload_is_looked_for_after_it(tmp_path: Path) -> None:
     async def story(stage: Stage) -> None:
         await stage.get()
-        before = stage.credentials.find(CALLER, "files", TOKEN)
+        before = stage.credentials.find_token(CALLER, "files", TOKEN)
         assert before is not None
         stage.credentials.reconfigure(stage.config)
-        assert stage.credentials.current(CALLER, "files") is None
+        assert stage.credentials.get_cached_token(CALLER, "files") is None
         assert await stage.get() == "j2"
-        after = stage.credentials.current(CALLER, "files")
+        after = stage.credentials.get_cached_token(CALLER, "files")
         assert after is not None
         assert after.leaks.occurs_in(before.field.split()[2])
 
@@ -245,21 +249,21 @@ def test_a_refused_one_is_asked_for_anew_once_and_a_newer_one_is_kept(
 ) -> None:
     async def story(stage: Stage) -> None:
         await stage.get()
-        first = stage.credentials.find(CALLER, "files", TOKEN)
+        first = stage.credentials.find_token(CALLER, "files", TOKEN)
         assert first is not None
-        assert stage.credentials.report_rejected(CALLER, "files", first)
-        assert not stage.credentials.report_rejected(CALLER, "files", first)
+        assert stage.credentials.renew_rejected_token(CALLER, "files", first)
+        assert not stage.credentials.renew_rejected_token(CALLER, "files", first)
         assert stage.find() == ""
         assert await asyncio.gather(*(stage.get() for _ in range(20))) == ["j2"] * 20
         # An answer that was late says nothing of the newer one.
         stage.now += 100
-        assert not stage.credentials.report_rejected(CALLER, "files", first)
+        assert not stage.credentials.renew_rejected_token(CALLER, "files", first)
         assert stage.find() == "j2"
         other = replace(CALLER, run="run-2")
         assert await stage.get(other) == "j3"
-        kept = stage.credentials.find(other, "files", TOKEN)
+        kept = stage.credentials.find_token(other, "files", TOKEN)
         assert kept is not None
-        assert stage.credentials.report_rejected(other, "files", kept)
+        assert stage.credentials.renew_rejected_token(other, "files", kept)
         assert stage.find() == "j2"
 
     staged(tmp_path, story)
@@ -268,10 +272,10 @@ def test_a_refused_one_is_asked_for_anew_once_and_a_newer_one_is_kept(
 def test_a_refused_one_serves_as_before_while_there_is_no_other(tmp_path: Path) -> None:
     async def story(stage: Stage) -> None:
         await stage.get()
-        found = stage.credentials.find(CALLER, "files", TOKEN)
+        found = stage.credentials.find_token(CALLER, "files", TOKEN)
         assert found is not None
         stage.service.status = 503
-        assert stage.credentials.report_rejected(CALLER, "files", found)
+        assert stage.credentials.renew_rejected_token(CALLER, "files", found)
         assert await stage.get() == "j1"
         assert len(stage.service.asked) == 2
         stage.service.status = 200

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from answerable.inventory import join_syncs
+from answerable.inventory import join_syncs_into_inventory
 from answerable.inventory.ownership_score import assign_owner
-from answerable.inventory.people import PersonDirectory
+from answerable.inventory.person_directory import PersonDirectory
 from answerable.model.owner_signing_key import ATTESTATION_LIFETIME
 from answerable.model.person import OwnerEvidence, OwnerEvidenceKind, OwnerState
 from answerable.model.provenance import WrittenBy
@@ -59,7 +59,7 @@ def judged(
         people=PersonDirectory(persons, items),
         now=now,
         is_self_written=lambda item: (
-            not item.seen.written_by.is_believed
+            not item.seen.written_by.is_trusted_author
             and item.kind is not OwnerEvidenceKind.CONFIRMATION
         ),
     )
@@ -158,7 +158,7 @@ def test_a_machine_attests_nothing() -> None:
 def test_an_attestation_is_of_one_subject_alone() -> None:
     child = "claude-code/home/ana/reporter"
     key = "cred:fp/x"
-    inventory = join_syncs(
+    inventory = join_syncs_into_inventory(
         [
             sync(
                 "home:h",
@@ -181,7 +181,7 @@ def test_an_attestation_is_of_one_subject_alone() -> None:
 def test_a_void_attestation_does_not_take_a_parents_owner_away() -> None:
     child = "claude-code/home/ana/reporter"
     home = evidence(AGENT, PEOPLE[1], OwnerEvidenceKind.HOME)
-    inventory = join_syncs(
+    inventory = join_syncs_into_inventory(
         [
             sync(
                 "home:h",
@@ -197,7 +197,7 @@ def test_a_void_attestation_does_not_take_a_parents_owner_away() -> None:
 
 
 def test_no_source_can_bring_an_attestation() -> None:
-    inventory = join_syncs(
+    inventory = join_syncs_into_inventory(
         [sync("home:h", agents=(agent(),), evidence=(attested(),))], now=NOW
     )
     assert inventory.owners[AGENT].state is OwnerState.NONE

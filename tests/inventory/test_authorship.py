@@ -46,32 +46,36 @@ def test_an_allow_of_tagging_oneself_counts(
     action: str, resource: str, may: bool
 ) -> None:
     made, attached = policy(ROLE, statement(action, resource))
-    assert TagAuthorship([made], [attached]).may_tag(ROLE, ROLE) is may
+    assert TagAuthorship([made], [attached]).may_identity_tag_target(ROLE, ROLE) is may
 
 
 def test_an_unconditional_deny_is_believed() -> None:
     made, attached = policy(
         ROLE, statement("*", "*"), statement("iam:*", "*", PolicyEffect.DENY)
     )
-    assert not TagAuthorship([made], [attached]).may_tag(ROLE, ROLE)
+    assert not TagAuthorship([made], [attached]).may_identity_tag_target(ROLE, ROLE)
 
 
 def test_a_boundary_that_allows_nothing_of_it_is_believed() -> None:
     made, attached = policy(ROLE, statement("*", "*"))
     bound, bounded = policy(ROLE, statement("s3:*", "*"), layer=PolicyLayer.BOUNDARY)
-    assert TagAuthorship([made], [attached]).may_tag(ROLE, ROLE)
-    assert not TagAuthorship([made, bound], [attached, bounded]).may_tag(ROLE, ROLE)
+    assert TagAuthorship([made], [attached]).may_identity_tag_target(ROLE, ROLE)
+    assert not TagAuthorship(
+        [made, bound], [attached, bounded]
+    ).may_identity_tag_target(ROLE, ROLE)
     # A boundary that was not collected could allow it.
-    assert TagAuthorship([made], [attached, bounded]).may_tag(ROLE, ROLE)
+    assert TagAuthorship([made], [attached, bounded]).may_identity_tag_target(
+        ROLE, ROLE
+    )
 
 
 def test_another_accounts_roles_cannot_be_tagged() -> None:
     made, attached = policy(ROLE, statement("*", "*"))
     there = arn("role/agent", "999999999999")
-    assert not TagAuthorship([made], [attached]).may_tag(ROLE, there)
+    assert not TagAuthorship([made], [attached]).may_identity_tag_target(ROLE, there)
 
 
 @pytest.mark.parametrize("target", ["cred:aws/AKIA", "arn:aws:s3:::b", "", "agent:x"])
 def test_what_has_no_tags_of_iam_is_never_written(target: str) -> None:
     made, attached = policy(ROLE, statement("*", "*"))
-    assert not TagAuthorship([made], [attached]).may_tag(ROLE, target)
+    assert not TagAuthorship([made], [attached]).may_identity_tag_target(ROLE, target)

@@ -15,8 +15,8 @@ from answerable.connectors.formats.agent_config import (
 from answerable.connectors.formats.built_in_tools import CLIENT_TOOLS
 from answerable.connectors.formats.client_tools import ClientTools
 from answerable.connectors.formats.document_parser import DocumentFormat, parse_document
-from answerable.connectors.formats.sighting_context import SightingContext
-from answerable.inventory import join_syncs
+from answerable.connectors.formats.found_credential_facts import SightingContext
+from answerable.inventory import join_syncs_into_inventory
 from answerable.model.credential import CredentialClass
 from answerable.model.inventory import Inventory
 from answerable.model.provenance import WrittenBy
@@ -26,7 +26,7 @@ from answerable.reach.aws.query_context import QueryContext
 from answerable.reach.formula import conjoin_hops, get_verdict
 from answerable.reach.open_platforms import OpenPlatforms
 from answerable.reach.platform import PermissionEvaluator, Question
-from answerable.services.reach.platforms import AWS, PLATFORMS
+from answerable.services.reach.platform_registry import AWS, PLATFORMS
 from tests.inventory.fact_builders import (
     HOME,
     NOW,
@@ -68,7 +68,7 @@ def inventory_of(
     found = build_client_facts(client, ("ana",), files, frame, lambda *_: None)
     ambient = credential(PROFILE, cls=CredentialClass.AMBIENT, kind="aws-profile")
     allowed, attached = policy(ROLE.id, statement("*", "*"))
-    return join_syncs(
+    return join_syncs_into_inventory(
         [
             sync(
                 "home:h",
@@ -138,7 +138,9 @@ def settings_of(draw: st.DrawFn, table: ClientTools) -> dict[str, Any]:
 
 @pytest.mark.parametrize("table", CLIENT_TOOLS, ids=lambda table: table.client)
 def test_no_rule_of_a_client_turns_a_reach_into_never(table: ClientTools) -> None:
-    query = AWS.build_query(inventory_of(table.client, {}), Question(NOW), {"s3"})
+    query = AWS.build_permission_query(
+        inventory_of(table.client, {}), Question(NOW), {"s3"}
+    )
 
     @settings(max_examples=40, deadline=None)
     @given(st.lists(settings_of(table), min_size=1, max_size=2))
@@ -169,11 +171,11 @@ def test_no_definition_of_a_sub_agent_ends_a_reach_or_hides_a_server(
         definition["tools"] = granted
     servers = {"mcpServers": {"db": {"command": "db-server"}}}
     inventory = inventory_of("claude-code", servers, definition=definition)
-    query = AWS.build_query(inventory, Question(NOW), {"s3"})
+    query = AWS.build_permission_query(inventory, Question(NOW), {"s3"})
     tools = [t for t in inventory.facts.tools if t.agent.endswith("/helper")]
     assert {"db", "Bash"} <= {tool.server for tool in tools}
     assert all(tool.rule for tool in tools if not tool.enabled)
-    acting = [tool for tool in tools if not tool.is_indirect]
+    acting = [tool for tool in tools if not tool.has_only_indirect_identities]
     free = any(not tool.rule and tool.enabled for tool in acting)
     expected = "always" if free else "only-if"
     assert verdicts(query, inventory, "claude-code", "/helper") == {expected}

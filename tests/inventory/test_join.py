@@ -1,6 +1,6 @@
 import pytest
 
-from answerable.inventory import join_syncs, reassess_owners
+from answerable.inventory import assess_owners_at_time, join_syncs_into_inventory
 from answerable.model.credential import CredentialClass
 from answerable.model.ids import AgentId, CredentialId
 from answerable.model.person import OwnerEvidenceKind, OwnerState
@@ -33,7 +33,7 @@ ROLE = arn("role/data-reader")
 
 
 def test_a_key_joins_to_its_user_through_the_key_list() -> None:
-    inventory = join_syncs(
+    inventory = join_syncs_into_inventory(
         [
             sync("aws:a", identities=(identity("user/report-bot"),)),
             sync("aws-keys:k", links=(link(KEY, USER),)),
@@ -52,7 +52,9 @@ def test_a_key_joins_to_its_user_through_the_key_list() -> None:
 
 
 def test_without_a_key_list_only_the_account_is_known() -> None:
-    inventory = join_syncs([sync("home:h", credentials=(credential(KEY),))], now=NOW)
+    inventory = join_syncs_into_inventory(
+        [sync("home:h", credentials=(credential(KEY),))], now=NOW
+    )
     found = inventory.credentials[CredentialId(KEY)]
     assert found.identity is None
     assert found.how == f"account {ACCOUNT}, principal not collected"
@@ -60,14 +62,16 @@ def test_without_a_key_list_only_the_account_is_known() -> None:
 
 @pytest.mark.parametrize("key", ["cred:aws/AKIAIOSFODNN7EXAMPLE", "cred:fp/0a1b"])
 def test_a_credential_that_names_no_account_says_so(key: str) -> None:
-    inventory = join_syncs([sync("home:h", credentials=(credential(key),))], now=NOW)
+    inventory = join_syncs_into_inventory(
+        [sync("home:h", credentials=(credential(key),))], now=NOW
+    )
     assert inventory.credentials[CredentialId(key)].how == "principal not collected"
 
 
 def test_a_user_with_a_path_is_the_user_of_the_key_list() -> None:
     pathed = identity("user/eng/bots/report-bot", unique="AIDA")
     short = identity("user/Report-Bot", unique="")
-    inventory = join_syncs(
+    inventory = join_syncs_into_inventory(
         [
             sync("aws:a", NOW - DAY, identities=(pathed,)),
             sync(
@@ -86,7 +90,7 @@ def test_a_user_with_a_path_is_the_user_of_the_key_list() -> None:
 
 def test_users_of_one_name_in_two_accounts_stay_apart() -> None:
     there = identity("user/x/report-bot", account="999999999999")
-    inventory = join_syncs(
+    inventory = join_syncs_into_inventory(
         [
             sync("aws:a", identities=(there,)),
             sync("aws-keys:k", links=(link(KEY, USER),)),
@@ -103,15 +107,15 @@ def test_the_key_list_goes_before_the_trail_and_both_before_a_file() -> None:
         link(KEY, others[1], "trail", NOW + DAY),
         link(KEY, USER),
     )
-    inventory = join_syncs([sync("aws:a", links=links)], now=NOW)
+    inventory = join_syncs_into_inventory([sync("aws:a", links=links)], now=NOW)
     assert inventory.credentials[CredentialId(KEY)].identity == USER
-    inventory = join_syncs([sync("aws:a", links=links[:2])], now=NOW)
+    inventory = join_syncs_into_inventory([sync("aws:a", links=links[:2])], now=NOW)
     assert inventory.credentials[CredentialId(KEY)].identity == others[1]
 
 
 def test_a_tool_without_a_credential_acts_with_the_ambient_ones_of_its_host() -> None:
     ambient = CredentialClass.AMBIENT
-    inventory = join_syncs(
+    inventory = join_syncs_into_inventory(
         [
             sync(
                 "home:h",
@@ -140,7 +144,7 @@ def test_a_tool_without_a_credential_acts_with_the_ambient_ones_of_its_host() ->
 def test_a_tool_that_is_switched_off_still_counts_as_one_that_may_be_switched_on() -> (
     None
 ):
-    inventory = join_syncs(
+    inventory = join_syncs_into_inventory(
         [
             sync(
                 "home:h",
@@ -178,7 +182,7 @@ def family(*facts: tuple[str, str]) -> SightedFacts:
 
 def test_a_subagent_that_states_no_tools_has_its_parents() -> None:
     facts = family(("tools", "inherits all"))
-    inventory = join_syncs([_with(facts)], now=NOW)
+    inventory = join_syncs_into_inventory([_with(facts)], now=NOW)
     for key in ("reporter", "reporter/leaf"):
         child = inventory.agents[AgentId(f"{CLAUDE}/{key}")]
         assert [use.tool.server for use in child.tools] == ["db"]
@@ -187,7 +191,7 @@ def test_a_subagent_that_states_no_tools_has_its_parents() -> None:
 
 
 def test_a_subagent_that_states_other_tools_has_only_those() -> None:
-    inventory = join_syncs([_with(family(("tools", "Read")))], now=NOW)
+    inventory = join_syncs_into_inventory([_with(family(("tools", "Read")))], now=NOW)
     assert inventory.agents[AgentId(f"{CLAUDE}/reporter")].tools == ()
 
 
@@ -197,7 +201,7 @@ def _with(facts: SightedFacts) -> tuple[str, Sync]:
 
 def test_parents_in_a_circle_end_somewhere() -> None:
     agents = (agent("x/a", parent="x/b"), agent("x/b", parent="x/a"))
-    inventory = join_syncs([sync("home:h", agents=agents)], now=NOW)
+    inventory = join_syncs_into_inventory([sync("home:h", agents=agents)], now=NOW)
     assert [e.tools for e in inventory.agents.values()] == [(), ()]
     assert {o.state for o in inventory.owners.values()} == {OwnerState.NONE}
 
@@ -216,18 +220,20 @@ def test_a_removed_policy_is_gone_with_the_newer_sync_of_its_connector() -> None
         collected=words,
     )
     after = sync("aws:feb", identities=(role,), collected=words)
-    inventory = join_syncs([before, after], now=NOW)
+    inventory = join_syncs_into_inventory([before, after], now=NOW)
     assert inventory.facts.attachments == ()
     assert inventory.facts.evidence == ()
     # A newer sync that was not allowed to read policies takes none away.
     blind = sync("aws:feb", identities=(role,))
-    assert join_syncs([before, blind], now=NOW).facts.attachments == (was,)
+    assert join_syncs_into_inventory([before, blind], now=NOW).facts.attachments == (
+        was,
+    )
 
 
 def test_what_one_connector_did_not_collect_comes_from_another() -> None:
     tagged = identity("user/report-bot", unique="AIDA", tags=(("Owner", "ana"),))
     bare = identity("user/report-bot", unique="", used=5)
-    inventory = join_syncs(
+    inventory = join_syncs_into_inventory(
         [
             sync("aws:a", NOW - DAY, identities=(tagged,)),
             sync("aws-keys:k", identities=(bare,)),
@@ -243,7 +249,7 @@ def test_what_one_connector_did_not_collect_comes_from_another() -> None:
 
 
 def test_ownership_ages_and_facts_stay() -> None:
-    inventory = join_syncs(
+    inventory = join_syncs_into_inventory(
         [
             sync(
                 "aws:a",
@@ -253,7 +259,7 @@ def test_ownership_ages_and_facts_stay() -> None:
         ],
         now=NOW,
     )
-    later = reassess_owners(inventory, NOW + 540 * DAY)
+    later = assess_owners_at_time(inventory, NOW + 540 * DAY)
     assert inventory.owners[ROLE].state is OwnerState.INFERRED
     assert later.owners[ROLE].state is OwnerState.SUGGESTED
     assert later.owners[ROLE].score == pytest.approx(0.375)
@@ -261,7 +267,7 @@ def test_ownership_ages_and_facts_stay() -> None:
 
 
 def test_candidates_are_people_too() -> None:
-    inventory = join_syncs(
+    inventory = join_syncs_into_inventory(
         [
             sync(
                 "aws:a",
@@ -281,7 +287,7 @@ def test_candidates_are_people_too() -> None:
 def test_a_home_lists_its_person_once_and_believes_no_alias_from_its_files() -> None:
     folder = human("ana")
     said = human("ana", "boss@corp.example", by=WrittenBy.SELF_REPORTED)
-    inventory = join_syncs(
+    inventory = join_syncs_into_inventory(
         [
             sync("home:h", persons=(folder, said)),
             sync("aws:a", evidence=(evidence(ROLE, "boss@corp.example"),)),
@@ -294,7 +300,7 @@ def test_a_home_lists_its_person_once_and_believes_no_alias_from_its_files() -> 
 
 
 def test_coverage_names_every_source_with_its_age() -> None:
-    inventory = join_syncs(
+    inventory = join_syncs_into_inventory(
         [sync("home:h", NOW - DAY), sync("aws:a")], now=NOW, name="n"
     )
     assert [(c.source, c.at) for c in inventory.coverage] == [

@@ -3,9 +3,9 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from answerable.inventory import join_syncs
-from answerable.inventory.people import is_machine_user
-from answerable.inventory.sync_merge import merge_facts, select_newest_syncs
+from answerable.inventory import join_syncs_into_inventory
+from answerable.inventory.person_directory import is_machine_user
+from answerable.inventory.sync_merge import merge_facts_of_syncs, select_newest_syncs
 from answerable.model.credential import CredentialClass
 from answerable.model.person import OwnerEvidenceKind
 from answerable.model.policy import PolicyLayer
@@ -152,7 +152,9 @@ def test_the_order_of_syncs_never_matters(
     both: tuple[list[tuple[str, Sync]], list[tuple[str, Sync]]],
 ) -> None:
     found, mixed = both
-    assert join_syncs(mixed, now=NOW) == join_syncs(found, now=NOW)
+    assert join_syncs_into_inventory(mixed, now=NOW) == join_syncs_into_inventory(
+        found, now=NOW
+    )
 
 
 @settings(max_examples=60)
@@ -160,15 +162,17 @@ def test_the_order_of_syncs_never_matters(
 def test_the_same_syncs_twice_are_the_same_inventory(
     found: list[tuple[str, Sync]],
 ) -> None:
-    assert join_syncs([*found, *found], now=NOW) == join_syncs(found, now=NOW)
+    assert join_syncs_into_inventory(
+        [*found, *found], now=NOW
+    ) == join_syncs_into_inventory(found, now=NOW)
 
 
 @settings(max_examples=60)
 @given(many)
 def test_merging_what_was_merged_changes_nothing(found: list[tuple[str, Sync]]) -> None:
-    once = merge_facts(select_newest_syncs(found))
+    once = merge_facts_of_syncs(select_newest_syncs(found))
     again = Sync("aws:m", "aws", NOW, once)
-    assert merge_facts([again]) == once
+    assert merge_facts_of_syncs([again]) == once
 
 
 @settings(max_examples=60)
@@ -176,7 +180,7 @@ def test_merging_what_was_merged_changes_nothing(found: list[tuple[str, Sync]]) 
 def test_every_subject_has_an_owner_state_and_a_score_in_bounds(
     found: list[tuple[str, Sync]],
 ) -> None:
-    inventory = join_syncs(found, now=NOW)
+    inventory = join_syncs_into_inventory(found, now=NOW)
     subjects = {i.id for i in inventory.facts.identities}
     subjects |= set(inventory.agents) | set(inventory.credentials)
     assert subjects <= set(inventory.owners)
@@ -190,7 +194,7 @@ def test_every_subject_has_an_owner_state_and_a_score_in_bounds(
 @settings(max_examples=60)
 @given(many)
 def test_no_sighting_of_a_credential_is_lost(found: list[tuple[str, Sync]]) -> None:
-    inventory = join_syncs(found, now=NOW)
+    inventory = join_syncs_into_inventory(found, now=NOW)
     newest = select_newest_syncs(found)
     for sync in newest:
         for sighting in sync.facts.credentials:

@@ -7,7 +7,7 @@ import pytest
 
 from answerable.connectors.aws import fetch as aws
 from answerable.connectors.aws_resources.parse import parse
-from answerable.inventory import join_syncs
+from answerable.inventory import join_syncs_into_inventory
 from answerable.model.connector import SyncContext
 from answerable.model.policy import PolicyLayer
 from answerable.model.sighting import SightedFacts, Sync
@@ -32,7 +32,7 @@ def scanned(name: str, at: int, content: str) -> tuple[str, Sync]:
 
 
 def merged(*syncs: tuple[str, Sync]) -> SightedFacts:
-    return join_syncs(list(syncs), now=10).facts
+    return join_syncs_into_inventory(list(syncs), now=10).facts
 
 
 def held(facts: SightedFacts) -> dict[str, int]:

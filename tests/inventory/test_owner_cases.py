@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from answerable.inventory.ownership_score import assign_owner
-from answerable.inventory.people import PersonDirectory
+from answerable.inventory.person_directory import PersonDirectory
 from answerable.model.person import OwnerEvidenceKind
 from answerable.model.provenance import WrittenBy
 from tests.inventory.fact_builders import NOW, evidence, human
@@ -51,7 +51,7 @@ def test_the_table_of_ownership_holds(case: Case) -> None:
         said,
         people=PersonDirectory(persons, said),
         now=NOW,
-        is_self_written=lambda item: not item.seen.written_by.is_believed,
+        is_self_written=lambda item: not item.seen.written_by.is_trusted_author,
     )
     expect = case["expect"]
     assert owner.state == expect["state"]

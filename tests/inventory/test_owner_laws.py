@@ -6,11 +6,11 @@ from hypothesis import strategies as st
 from answerable.inventory import ownership_score
 from answerable.inventory.ownership_score import (
     assign_owner,
-    combine_weights,
-    select_counted_records,
-    weigh_evidence,
+    combine_evidence_weights,
+    get_evidence_weight,
+    select_evidence_that_counts,
 )
-from answerable.inventory.people import PersonDirectory
+from answerable.inventory.person_directory import PersonDirectory
 from answerable.model.person import OwnerEvidence, OwnerEvidenceKind, OwnerState
 from answerable.model.provenance import WrittenBy
 from tests.inventory.fact_builders import NOW, evidence
@@ -36,9 +36,11 @@ def records(
 
 
 def fast(items: list[OwnerEvidence], *, alive: bool = True) -> float:
-    weighed = [(e, weigh_evidence(e, NOW, alive=alive, is_counted=True)) for e in items]
-    taken = select_counted_records(weighed)
-    return combine_weights(
+    weighed = [
+        (e, get_evidence_weight(e, NOW, alive=alive, is_counted=True)) for e in items
+    ]
+    taken = select_evidence_that_counts(weighed)
+    return combine_evidence_weights(
         weight for i, (_, weight) in enumerate(weighed) if i in taken
     )
 
@@ -110,7 +112,7 @@ def test_self_reported_evidence_never_changes_the_owner(
             found,
             people=PersonDirectory([], found),
             now=NOW,
-            is_self_written=lambda item: not item.seen.written_by.is_believed,
+            is_self_written=lambda item: not item.seen.written_by.is_trusted_author,
         )
         return (owner.state, owner.person, round(owner.score, 9))
 
@@ -121,7 +123,7 @@ def test_greed_would_lose_what_the_best_choice_keeps() -> None:
     alone = evidence("s", PEOPLE[0], OwnerEvidenceKind.CODEOWNERS, age=10)
     taken = evidence("s", PEOPLE[0], OwnerEvidenceKind.CODEOWNERS, act="x")
     other = evidence("s", PEOPLE[0], OwnerEvidenceKind.CREATOR, act="x")
-    assert fast([alone, taken, other]) > combine_weights([0.75])
+    assert fast([alone, taken, other]) > combine_evidence_weights([0.75])
     assert fast([alone, taken, other]) >= fast([alone, other])
 
 

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from answerable.inventory import join_syncs
+from answerable.inventory import join_syncs_into_inventory
 from answerable.model.ids import AgentId, CredentialId
 from answerable.model.inventory import Inventory
 from answerable.model.person import OwnerEvidence, OwnerEvidenceKind, OwnerState
@@ -54,7 +54,7 @@ def _with(facts: SightedFacts) -> tuple[str, Sync]:
 
 def test_an_agent_that_a_platform_runs_answers_to_the_owner_of_its_role() -> None:
     runner = agent("agentcore/runner", scope="", runs_as=(ROLE,))
-    inventory = join_syncs(
+    inventory = join_syncs_into_inventory(
         [
             sync(
                 "aws:a",
@@ -75,7 +75,7 @@ def test_an_agent_that_a_platform_runs_answers_to_the_owner_of_its_role() -> Non
 
 
 def test_a_user_of_whom_nothing_is_said_has_no_owner() -> None:
-    inventory = join_syncs(
+    inventory = join_syncs_into_inventory(
         [
             sync("aws:a", identities=(identity("user/report-bot"),)),
             sync("aws-keys:k", links=(link(KEY, USER),)),
@@ -88,7 +88,7 @@ def test_a_user_of_whom_nothing_is_said_has_no_owner() -> None:
 
 def test_a_credential_answers_to_the_owner_of_its_identity() -> None:
     facts = family()
-    inventory = join_syncs(
+    inventory = join_syncs_into_inventory(
         [
             _with(facts),
             sync("aws:a", evidence=(evidence(USER, "ben@corp.example"),)),
@@ -99,7 +99,7 @@ def test_a_credential_answers_to_the_owner_of_its_identity() -> None:
 
 
 def test_a_credential_of_nobody_answers_to_the_home_it_is_used_in() -> None:
-    inventory = join_syncs([_with(family())], now=NOW)
+    inventory = join_syncs_into_inventory([_with(family())], now=NOW)
     owner = inventory.owners[KEY]
     assert (owner.person, owner.score) == (person("ana"), 0.85)
 
@@ -112,7 +112,9 @@ def test_code_owners_that_an_agent_could_have_written_do_not_count_for_it() -> N
         OwnerEvidenceKind.CODEOWNERS,
         by=WrittenBy.SELF_REPORTED,
     )
-    inventory = join_syncs([sync("repo:r", agents=(worker,), evidence=(own,))], now=NOW)
+    inventory = join_syncs_into_inventory(
+        [sync("repo:r", agents=(worker,), evidence=(own,))], now=NOW
+    )
     owner = inventory.owners[worker.id]
     assert (owner.state, owner.person) == (OwnerState.NONE, None)
     assert owner.candidates[0].evidence == ((own, 0.0),)
@@ -129,7 +131,7 @@ def test_a_role_that_may_tag_itself_does_not_choose_its_owner() -> None:
         attachments=(attached,),
         evidence=(evidence(ROLE, "dana@corp.example"),),
     )
-    inventory = join_syncs([said], now=NOW)
+    inventory = join_syncs_into_inventory([said], now=NOW)
     for subject in (ROLE, runner.id):
         owner = inventory.owners[subject]
         assert owner.state is OwnerState.NONE
@@ -142,7 +144,7 @@ def test_a_role_that_trusts_github_answers_to_the_code_owners_of_its_pipeline() 
     trust, attached = policy(ROLE, layer=PolicyLayer.TRUST)
     owns = evidence(pipeline.id, "ana@corp.example", OwnerEvidenceKind.CODEOWNERS)
     repo = sync("repo:r", agents=(pipeline,), evidence=(owns,))
-    plain = join_syncs(
+    plain = join_syncs_into_inventory(
         [repo, sync("aws:a", identities=(identity("role/data-reader"),))], now=NOW
     )
     assert plain.owners[ROLE].state is OwnerState.NONE
@@ -164,7 +166,7 @@ def test_a_role_that_trusts_github_answers_to_the_code_owners_of_its_pipeline() 
         policies=(trust,),
         attachments=(attached,),
     )
-    owner = join_syncs([repo, aws], now=NOW).owners[ROLE]
+    owner = join_syncs_into_inventory([repo, aws], now=NOW).owners[ROLE]
     assert (owner.state, owner.score) == (OwnerState.SUGGESTED, 0.6)
 
 
@@ -173,7 +175,7 @@ MADE = arn("role/made")
 
 def made_by(name: str, *tags: OwnerEvidence, attached: bool = False) -> Inventory:
     may, at = policy(USER, statement("iam:*", "*"))
-    return join_syncs(
+    return join_syncs_into_inventory(
         [
             sync(
                 "aws:a",
@@ -220,7 +222,7 @@ def test_a_machine_that_tags_itself_leads_to_nobody() -> None:
 
 
 def test_a_user_called_like_a_known_person_is_suggested_to_be_theirs() -> None:
-    inventory = join_syncs(
+    inventory = join_syncs_into_inventory(
         [
             sync("aws:a", identities=(identity("user/dana"), identity("user/eve"))),
             sync("home:h", evidence=(evidence(CLAUDE, "dana@corp.example"),)),
@@ -234,7 +236,7 @@ def test_a_user_called_like_a_known_person_is_suggested_to_be_theirs() -> None:
 
 def test_a_person_whom_only_an_agent_names_lends_a_user_no_name() -> None:
     own = evidence(CLAUDE, "dana", by=WrittenBy.SELF_REPORTED)
-    inventory = join_syncs(
+    inventory = join_syncs_into_inventory(
         [sync("aws:a", identities=(identity("user/dana"),), evidence=(own,))], now=NOW
     )
     assert inventory.owners[arn("user/dana")].candidates == ()

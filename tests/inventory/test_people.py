@@ -1,6 +1,10 @@
 import pytest
 
-from answerable.inventory.people import PersonDirectory, is_machine_user, is_team
+from answerable.inventory.person_directory import (
+    PersonDirectory,
+    is_machine_user,
+    is_team_handle,
+)
 from answerable.model.provenance import WrittenBy
 from tests.inventory.fact_builders import evidence, human, person
 
@@ -29,9 +33,9 @@ def test_a_person_is_no_machine(handle: str) -> None:
 
 
 def test_a_team_of_a_forge_is_known_by_its_slash() -> None:
-    assert is_team("person:@org/team")
-    assert not is_team("person:@ana")
-    assert not is_team("person:ana@corp.example")
+    assert is_team_handle("person:@org/team")
+    assert not is_team_handle("person:@ana")
+    assert not is_team_handle("person:ana@corp.example")
 
 
 def test_a_chain_of_aliases_is_one_person_under_the_address() -> None:
@@ -52,7 +56,7 @@ def test_an_alias_of_ones_own_writing_merges_nobody() -> None:
 
 def test_every_candidate_is_somebody() -> None:
     people = PersonDirectory([], [evidence("s", "new@corp.example")])
-    found = people.get("person:new@corp.example")
+    found = people.get_merged_person("person:new@corp.example")
     assert found is not None
     assert (found.team, found.alive) == (False, True)
 

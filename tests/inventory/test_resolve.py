@@ -1,6 +1,6 @@
 import pytest
 
-from answerable.inventory import join_syncs, resolve_entity
+from answerable.inventory import join_syncs_into_inventory, resolve_entity_by_name
 from answerable.model.errors import AmbiguousError, UsageError
 from answerable.model.inventory import Inventory
 from tests.inventory.fact_builders import (
@@ -19,7 +19,7 @@ KEY = "AKIARTX3GSDSRRFJNQSQ"
 
 @pytest.fixture
 def inventory() -> Inventory:
-    return join_syncs(
+    return join_syncs_into_inventory(
         [
             sync(
                 "home:h",
@@ -65,12 +65,12 @@ def inventory() -> Inventory:
 def test_an_id_an_arn_or_a_name_finds_its_thing(
     inventory: Inventory, text: str, expected: str
 ) -> None:
-    assert resolve_entity(inventory, text) == expected
+    assert resolve_entity_by_name(inventory, text) == expected
 
 
 def test_an_ambiguous_name_lists_what_it_could_be(inventory: Inventory) -> None:
     with pytest.raises(AmbiguousError) as caught:
-        resolve_entity(inventory, "data-reader", ("identity",))
+        resolve_entity_by_name(inventory, "data-reader", ("identity",))
     assert caught.value.candidates == (
         arn("role/team/data-reader"),
         arn("user/data-reader"),
@@ -78,25 +78,28 @@ def test_an_ambiguous_name_lists_what_it_could_be(inventory: Inventory) -> None:
 
 
 def test_only_the_kinds_asked_for_are_meant(inventory: Inventory) -> None:
-    assert resolve_entity(inventory, "ana", ("person",)) == "person:ana@corp.example"
+    assert (
+        resolve_entity_by_name(inventory, "ana", ("person",))
+        == "person:ana@corp.example"
+    )
     with pytest.raises(UsageError, match="unknown person"):
-        resolve_entity(inventory, "report-bot", ("person",))
+        resolve_entity_by_name(inventory, "report-bot", ("person",))
 
 
 def test_a_near_miss_is_told_the_nearest_spelling(inventory: Inventory) -> None:
     with pytest.raises(UsageError) as caught:
-        resolve_entity(inventory, "report-bto", ("identity", "agent"))
+        resolve_entity_by_name(inventory, "report-bto", ("identity", "agent"))
     assert caught.value.message == "unknown identity or agent (got 'report-bto')"
     assert caught.value.hint == "did you mean report-bot?"
 
 
 def test_an_empty_inventory_says_to_scan() -> None:
     with pytest.raises(UsageError) as caught:
-        resolve_entity(join_syncs([], now=NOW), "anything")
+        resolve_entity_by_name(join_syncs_into_inventory([], now=NOW), "anything")
     assert "answerable scan" in caught.value.hint
 
 
 def test_a_long_hostile_text_is_cut_in_the_message(inventory: Inventory) -> None:
     with pytest.raises(UsageError) as caught:
-        resolve_entity(inventory, "x" * 100_000)
+        resolve_entity_by_name(inventory, "x" * 100_000)
     assert len(caught.value.message) < 400

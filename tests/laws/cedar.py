@@ -2,7 +2,7 @@
 
 import random
 
-from answerable.authorization.cedar.loader import load_rules
+from answerable.authorization.cedar.loader import load_policies
 from answerable.model.cedar_policy import CedarFile, CedarPolicySet
 from answerable.model.config import Config
 from tests.laws.messages import TOOLS
@@ -30,6 +30,6 @@ def policies(rng: random.Random, config: Config) -> CedarPolicySet:
     )
     agents = (str(each.id) for each in config.agents)
     servers = (f"server:{each.name}" for each in config.servers)
-    read = load_rules([CedarFile("some.cedar", text.encode())], (*agents, *servers))
+    read = load_policies([CedarFile("some.cedar", text.encode())], (*agents, *servers))
     assert read.faults == (), read.faults[:3]
     return read.rules

@@ -98,25 +98,25 @@ def _line_names_the_tool(patch: pytest.MonkeyPatch) -> None:
 
 
 def _annotations_open_a_list(patch: pytest.MonkeyPatch) -> None:
-    filtered = call_pipeline.filter_for_caller
+    filtered = call_pipeline.filter_list_for_caller
 
     def believing(data: bytes, method: Any, may: Any, **more: Any) -> bytes:
         if b'"annotations"' in data:
             return data
         return filtered(data, method, may, **more)
 
-    patch.setattr(call_pipeline, "filter_for_caller", believing)
+    patch.setattr(call_pipeline, "filter_list_for_caller", believing)
 
 
 def _state_is_everybodys(patch: pytest.MonkeyPatch) -> None:
-    decides = HandleOwnershipTracker.decide
+    decides = HandleOwnershipTracker.deny_foreign_handle
 
     def believing(self: Any, caller: Any, call: Any, decision: Any) -> Any:
         if call.state and not decision.passes:
             return replace(decision, passes=True)
         return decides(self, caller, call, decision)
 
-    patch.setattr(HandleOwnershipTracker, "decide", believing)
+    patch.setattr(HandleOwnershipTracker, "deny_foreign_handle", believing)
 
 
 LEAKS: tuple[Patch, ...] = (

@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from answerable.baseline.profile_document import document_digest, encode_profile
-from answerable.baseline.profile_verification import build_claims, subject_id
+from answerable.baseline.profile_document import encode_profile, profile_document_digest
+from answerable.baseline.profile_verification import (
+    build_profile_claims,
+    profile_subject_id,
+)
 from answerable.evidence import dsse, owner_attestations, signed_statements
 from answerable.evidence.signed_user_requests import (
     UserRequest,
@@ -55,7 +58,9 @@ from tests.usecases.owned_store import (
 
 PROFILE = BaselineProfile(BaselineSubject("", AGENT, "bank"), until=2**40)
 NEXT = BaselineProfile(
-    PROFILE.subject, until=2**40, parent=document_digest(encode_profile(PROFILE))
+    PROFILE.subject,
+    until=2**40,
+    parent=profile_document_digest(encode_profile(PROFILE)),
 )
 
 
@@ -77,27 +82,27 @@ class Example:
 
 
 def attestation(key: LocalSigner, here: str) -> OwnerStatement:
-    return owner_attestations.build_attestation(
+    return owner_attestations.build_attestation_content(
         AGENTS[2], ANA, previous="", now=NOW
-    ).build(key.id, here, NOW)
+    ).build_owner_statement(key.id, here, NOW)
 
 
 def other_owner(said: OwnerStatement, here: str) -> tuple[OwnerStatement, LocalSigner]:
-    return owner_attestations.build_attestation(
+    return owner_attestations.build_attestation_content(
         AGENTS[2], BEN, previous="", now=NOW + 1
-    ).build(B.id, here, NOW + 1), B
+    ).build_owner_statement(B.id, here, NOW + 1), B
 
 
 def exception(key: LocalSigner, here: str) -> OwnerStatement:
     claims = {**exception_statements.act(), "person": ANA}
     content = StatementContent(StatementType.AMENDMENT, AGENT, claims)
-    return content.build(key.id, here, NOW)
+    return content.build_owner_statement(key.id, here, NOW)
 
 
 def revocation(said: OwnerStatement, here: str) -> tuple[OwnerStatement, LocalSigner]:
     claims = {"amendment": digest_of(said), "person": ANA}
     content = StatementContent(StatementType.AMENDMENT_REVOKED, AGENT, claims)
-    return content.build(A.id, here, NOW + 1), A
+    return content.build_owner_statement(A.id, here, NOW + 1), A
 
 
 def baseline(
@@ -105,8 +110,8 @@ def baseline(
 ) -> OwnerStatement:
     return OwnerStatement(
         StatementType.BASELINE,
-        subject_id(profile.subject),
-        tuple(sorted(build_claims(profile, NOW + 90 * DAY).items())),
+        profile_subject_id(profile.subject),
+        tuple(sorted(build_profile_claims(profile, NOW + 90 * DAY).items())),
         NOW,
         key.id,
         here,
@@ -121,7 +126,7 @@ def next_baseline(
 
 def request(key: LocalSigner, here: str) -> OwnerStatement:
     filed = UserRequest(AGENT, ANY_RUN, "0" * 64, 9, NOW + HOUR, ("rent",))
-    return build_request_content(filed, ANA).build(key.id, here, NOW)
+    return build_request_content(filed, ANA).build_owner_statement(key.id, here, NOW)
 
 
 def approval(key: LocalSigner, here: str) -> OwnerStatement:
@@ -143,7 +148,7 @@ OF_EVERY_KIND = pytest.mark.parametrize("kind", SIGNED_KINDS, ids=lambda k: k.ki
 
 def digest_of(said: OwnerStatement) -> str:
     envelope = dsse.decode_envelope(signed(said))
-    return signed_statements.payload_digest(envelope)
+    return signed_statements.hash_signed_payload(envelope)
 
 
 @pytest.fixture(scope="module")
@@ -178,7 +183,7 @@ def counts(
     store: EvidenceStore, kind: StatementKind, said: OwnerStatement, now: int = NOW + 2
 ) -> bool:
     """Tell whether a statement is in force, read with and without a cached reader."""
-    own = {digest_of(said), said.get_claim("profile")}
+    own = {digest_of(said), said.get_statement_claim("profile")}
     cached = {
         getattr(e, "id", "") or e.digest for e in kind.open(store).read(now).active
     }
@@ -247,7 +252,7 @@ def test_a_revoked_key_takes_its_statements_along(
     said = build(store, kind, second)
     store.put_object(kind.kind, signed(said, second), NOW)
     assert counts(store, kind, said)
-    key_enrolment.revoke_key(store, second.id, since=NOW, uid=0, now=NOW + 1)
+    key_enrolment.revoke_owner_key(store, second.id, since=NOW, uid=0, now=NOW + 1)
     assert not counts(store, kind, said)
 
 

@@ -68,10 +68,10 @@ class Watching(Authorizer):
         self.asked.append(request)
         return super().authorize(request)
 
-    def is_listed(self, request: AuthorizationRequest) -> Decision:
+    def decide_listing(self, request: AuthorizationRequest) -> Decision:
         """Decide on an item of a list, and keep the question."""
         self.asked.append(request)
-        return super().is_listed(request)
+        return super().decide_listing(request)
 
 
 class Given(UpstreamTokenCache):
@@ -83,7 +83,7 @@ class Given(UpstreamTokenCache):
         said = f"for.{caller.agent}.{caller.run}.{server}".encode().hex()
         answer = exchanged_token_cache._TokenAnswer(said, "Bearer", 3600)
         return exchanged_token_cache._build_credential(
-            answer, self.identity(caller), NOW, NO_SECRETS
+            answer, self.upstream_principal(caller), NOW, NO_SECRETS
         )
 
 
@@ -278,8 +278,12 @@ class World:
             caller = callers.authenticate(
                 self.door.read(head + end).head, who.link, NOW
             )
-            self.door.loop.run_until_complete(credentials.fetch(caller, "files", "t"))
-        self.door.loop.run_until_complete(credentials.fetch(caller, "mail", ""))
+            self.door.loop.run_until_complete(
+                credentials.fetch_credential(caller, "files", "t")
+            )
+        self.door.loop.run_until_complete(
+            credentials.fetch_credential(caller, "mail", "")
+        )
 
     def http(self, who: Who, data: bytes, answer: bytes = b"") -> Outcome:
         """Send one request over HTTP; an answer comes where it went on."""

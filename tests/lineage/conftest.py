@@ -6,7 +6,7 @@ import pytest
 
 from answerable.model.documents.trace import TraceItem
 from answerable.model.event import AuditEvent, EventOutcome
-from answerable.model.ids import event_id
+from answerable.model.ids import build_event_id
 from answerable.model.provenance import WrittenBy
 from answerable.services.lineage.trace_rows import TraceQuery
 from answerable.store.store import EvidenceStore
@@ -37,7 +37,7 @@ def made(number: int, **fields: object) -> AuditEvent:
     """One small event; the number sets its time and id."""
     at = NOW - 10**12 + number * 10**9
     usual: dict[str, object] = {
-        "event_id": event_id(at, "cloudtrail", ACCOUNT, str(number).encode()),
+        "event_id": build_event_id(at, "cloudtrail", ACCOUNT, str(number).encode()),
         "event_time": at,
         "source": "cloudtrail",
         "scope": ACCOUNT,

@@ -1,7 +1,7 @@
 """Rows of a gateway: agent and tool are observed, and an agent's owner answers."""
 
 from answerable.model.event import EventOutcome
-from answerable.model.ids import event_id
+from answerable.model.ids import build_event_id
 from answerable.model.inventory import SightedFacts
 from answerable.model.person import OwnerEvidenceKind
 from answerable.model.provenance import WrittenBy
@@ -10,7 +10,7 @@ from answerable.services.inventory import snapshots
 from answerable.services.lineage.recorded_calls import count_recorded_calls
 from answerable.services.lineage.trace_rows import TraceQuery
 from answerable.store.store import EvidenceStore
-from answerable.usecases.lineage.run_sql import run_query
+from answerable.usecases.lineage.run_sql import run_sql_query
 from answerable.usecases.lineage.trace import count_hop_coverage, trace_events
 from tests.inventory.fact_builders import NOW as SEEN
 from tests.inventory.fact_builders import agent, evidence
@@ -22,7 +22,7 @@ AGENT = "agent:declared/invoices"
 
 def call(number: int, **fields: object):
     at = NOW - 10**12 + number * 10**9
-    key = event_id(at, "gateway", "recorder", str(number).encode())
+    key = build_event_id(at, "gateway", "recorder", str(number).encode())
     usual = {
         "event_id": key,
         "source": "gateway",
@@ -99,7 +99,7 @@ def test_the_view_of_decisions_has_a_row_per_decision(store: EvidenceStore) -> N
     query = (
         "SELECT agent, tool, outcome, effect, mode FROM decisions ORDER BY event_time"
     )
-    rows = run_query(store, snapshots.load_inventory(store), query, now=NOW).items
+    rows = run_sql_query(store, snapshots.load_inventory(store), query, now=NOW).items
     tool = "tool:mcp/files/read_file"
     assert [tuple(row.values()) for row in rows] == [
         (AGENT, tool, "success", "allow", "enforce"),

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from answerable.connectors.cloudtrail import fetch
-from answerable.model.documents.core import Document
+from answerable.model.documents.shared_shapes import Document
 from answerable.model.errors import UsageError
 from answerable.store.store import EvidenceStore
 from answerable.usecases.evidence.ingest_logs import ingest_logs

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from answerable.lineage.mediation import (
+from answerable.lineage.gateway_mediation import (
     CLOCK_SKEW,
     MAX_UNENDED,
     GatewayCall,
@@ -12,7 +12,7 @@ from answerable.lineage.mediation import (
     MediationJudge,
     MediationVerdict,
     PlatformEvent,
-    count_calls_without_event,
+    count_gateway_calls_without_event,
     parse_gateway_call,
 )
 from tests.reference.lineage.mediation import count_without_act, verdict_of
@@ -56,13 +56,15 @@ records = st.builds(
 @settings(max_examples=200)
 @given(acts, st.lists(calls, max_size=6), records)
 def test_the_judge_equals_the_slow_version(act, some, known) -> None:
-    assert MediationJudge(some, known).judge_event(act) is verdict_of(act, some, known)
+    assert MediationJudge(some, known).may_gateway_call_have_caused(act) is verdict_of(
+        act, some, known
+    )
 
 
 @settings(max_examples=150)
 @given(st.lists(acts.filter(lambda a: a.agents), max_size=6), st.lists(calls))
 def test_calls_without_an_act_are_counted_as_slowly(some_acts, some_calls) -> None:
-    fast = count_calls_without_event(some_calls, some_acts)
+    fast = count_gateway_calls_without_event(some_calls, some_acts)
     assert fast == count_without_act(some_calls, some_acts)
 
 
@@ -74,7 +76,7 @@ def test_one_more_call_never_makes_use_unmediated_that_was_not(
     """A late record improves the answer: unmediated use can only become less."""
     unmediated = {MediationVerdict.NO_CALL, MediationVerdict.OTHER_TOOL}
     before, after = (
-        MediationJudge(each, known).judge_event(act) in unmediated
+        MediationJudge(each, known).may_gateway_call_have_caused(act) in unmediated
         for each in (some, [*some, late])
     )
     assert before or not after
@@ -85,7 +87,8 @@ def test_one_more_call_never_makes_use_unmediated_that_was_not(
 def test_a_gap_in_the_records_never_makes_an_accusation(act, some, known, gap) -> None:
     torn = GatewayRecords(known.covered, known.spans, (*known.gaps, gap))
     before, after = (
-        MediationJudge(some, each).judge_event(act) for each in (known, torn)
+        MediationJudge(some, each).may_gateway_call_have_caused(act)
+        for each in (known, torn)
     )
     assert after in (before, MediationVerdict.RECORDS_MISSING)
 
@@ -96,7 +99,9 @@ def judged(
     known = GatewayRecords(
         frozenset({ROOT}), ((AT - MAX_UNENDED, AT + 3 * MAX_UNENDED),)
     )
-    return MediationJudge(some, known).judge_event(PlatformEvent(agents, tool, at))
+    return MediationJudge(some, known).may_gateway_call_have_caused(
+        PlatformEvent(agents, tool, at)
+    )
 
 
 def call(

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from answerable.cli.main import main
 from answerable.cli.sample.write_sample import write_sample
-from answerable.lineage.chain_stitching import stitch_chains
+from answerable.lineage.chain_stitching import derive_lineage_chains
 from answerable.model.documents.trace import TraceItem
-from answerable.model.ids import is_role
+from answerable.model.ids import is_iam_role_arn
 from answerable.services.lineage.trace_rows import TraceQuery
 from answerable.store.store import EvidenceStore
 from answerable.usecases.lineage.trace import trace_events
@@ -102,9 +102,11 @@ def known(item: TraceItem) -> tuple[str, str, str]:
 @given(joints, worlds, st.sampled_from(PERSONS))
 def test_no_owner_of_a_role_is_ever_the_person(joint, world, other) -> None:
     issuances, uses, sign_ins, parents = world
-    owned = [replace(u, person=other) if is_role(u.subject) else u for u in uses]
-    (before,) = stitch_chains([joint], issuances, uses, sign_ins, parents)
-    (after,) = stitch_chains([joint], issuances, owned, sign_ins, parents)
+    owned = [
+        replace(u, person=other) if is_iam_role_arn(u.subject) else u for u in uses
+    ]
+    (before,) = derive_lineage_chains([joint], issuances, uses, sign_ins, parents)
+    (after,) = derive_lineage_chains([joint], issuances, owned, sign_ins, parents)
     for at in range(14):
         first, second = (
             next(c for c in each.chains if c.valid_from <= at < c.valid_to)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from answerable.lineage.chain_stitching import stitch_chains
+from answerable.lineage.chain_stitching import derive_lineage_chains
 from answerable.lineage.chain_stitching_types import SourcedChainKey
 from answerable.model.lineage import (
     ChainKey,
@@ -54,7 +54,7 @@ def chain(
     agent: str, *issued: CredentialIssuance, declared: tuple[DeclaredUse, ...] = ()
 ) -> LineageChain:
     joint = SourcedChainKey(key(ROLE, SESSION), "cloudtrail", believed=True)
-    [found] = stitch_chains([joint], issued, (used(ROLE, agent), *declared))
+    [found] = derive_lineage_chains([joint], issued, (used(ROLE, agent), *declared))
     return found.chains[0]
 
 
@@ -126,7 +126,7 @@ def test_who_created_a_key_is_found_behind_their_session() -> None:
     )
     session = started(key("saml:https://idp.example/hal", person="person:hal"))
     acting = key(made.identity, made.credential)
-    [found] = stitch_chains(
+    [found] = derive_lineage_chains(
         [SourcedChainKey(acting, "cloudtrail", believed=True)], (made, session)
     )
     person = found.chains[0].person

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from answerable.model.documents.core import Document
+from answerable.model.documents.shared_shapes import Document
 from answerable.model.errors import UsageError
 from answerable.model.event import AuditEvent
 from answerable.model.provenance import WrittenBy
 from answerable.services.inventory import snapshots
-from answerable.services.lineage.chain_cache import load_chains
+from answerable.services.lineage.chain_cache import load_or_compute_chains
 from answerable.services.lineage.lineage_search import SearchScope
 from answerable.store.store import EvidenceStore
 from answerable.usecases.inventory.show import show_subject
@@ -25,7 +25,7 @@ def shown(
     store: EvidenceStore, text: str, visible: frozenset[str] | None = None
 ) -> Document:
     inventory = snapshots.load_inventory(store)
-    scope = SearchScope(inventory, load_chains(store, inventory), visible)
+    scope = SearchScope(inventory, load_or_compute_chains(store, inventory), visible)
     return show_subject(store, scope, text, now=NOW)
 
 

@@ -7,7 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from answerable.lineage.chain_stitching import find_chain_at, stitch_chains
+from answerable.lineage.chain_stitching import (
+    derive_lineage_chains,
+    find_chain_valid_at,
+)
 from answerable.lineage.chain_stitching_types import (
     ALL_TIME,
     MAX_CHAIN_LENGTH,
@@ -92,7 +95,7 @@ STRENGTH += [HopStatus.OBSERVED]
 
 
 def one(joint: SourcedChainKey, world: tuple) -> tuple[LineageChain, ...]:
-    (found,) = stitch_chains([joint], *world)
+    (found,) = derive_lineage_chains([joint], *world)
     return found.chains
 
 
@@ -104,7 +107,9 @@ def hops(chain: LineageChain) -> tuple:
 @given(joints, worlds, TIMES)
 def test_stitching_equals_the_slow_version_at_every_moment(joint, world, at) -> None:
     chains = one(joint, world)
-    assert summarise_chain(find_chain_at(chains, at)) == derive_chain(joint, at, *world)
+    assert summarise_chain(find_chain_valid_at(chains, at)) == derive_chain(
+        joint, at, *world
+    )
 
 
 @settings(max_examples=100)
@@ -154,8 +159,8 @@ def test_the_order_in_which_facts_arrive_changes_nothing(joint, world, random) -
 def test_a_late_issuance_never_weakens_the_person(joint, world, late, at) -> None:
     if any(i.credential == late.credential for i in world[0]):
         return
-    before = find_chain_at(one(joint, world), at)
-    after = find_chain_at(one(joint, ([*world[0], late], *world[1:])), at)
+    before = find_chain_valid_at(one(joint, world), at)
+    after = find_chain_valid_at(one(joint, ([*world[0], late], *world[1:])), at)
     rank = STRENGTH.index
     assert rank(after.person.status) >= rank(before.person.status)
 

@@ -8,7 +8,7 @@ import pytest
 from answerable.connectors.gateway.parse.exchange_events import build_exchange_event
 from answerable.evidence.spool_format import encode_record
 from answerable.model.event import AuditEvent
-from answerable.model.ids import event_id
+from answerable.model.ids import build_event_id
 from answerable.model.inventory import SightedFacts
 from answerable.model.person import OwnerEvidenceKind
 from answerable.model.provenance import WrittenBy
@@ -71,7 +71,9 @@ def call(
     **more: object,
 ) -> AuditEvent:
     usual: dict[str, object] = {
-        "event_id": event_id(made(number).event_time, "gateway", "r", b"%d" % number),
+        "event_id": build_event_id(
+            made(number).event_time, "gateway", "r", b"%d" % number
+        ),
         "source": "gateway",
         "scope": "r",
         "written_by": WrittenBy.MEDIATOR,

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from answerable.lineage.search_query import parse_query
-from answerable.model.documents.core import Document
+from answerable.lineage.search_query import parse_search_query
+from answerable.model.documents.shared_shapes import Document
 from answerable.model.documents.trace import TraceItem
 from answerable.model.errors import AmbiguousError, UsageError
 from answerable.model.person import OwnerEvidence
@@ -17,13 +17,13 @@ from answerable.model.sighting import SightedFacts, Sync
 from answerable.services.inventory import snapshots
 from answerable.services.inventory.audit_log_owners import collect_audit_log_facts
 from answerable.services.lineage import lineage_search
-from answerable.services.lineage.chain_cache import load_chains
+from answerable.services.lineage.chain_cache import load_or_compute_chains
 from answerable.services.lineage.trace_rows import TraceQuery
 from answerable.store import lineage_facts
 from answerable.store.store import EvidenceStore
 from answerable.usecases.inventory import ownership
 from answerable.usecases.lineage import search_events
-from answerable.usecases.lineage.run_sql import run_query
+from answerable.usecases.lineage.run_sql import run_sql_query
 from answerable.usecases.lineage.trace import count_hop_coverage, trace_events
 from tests.inventory.fact_builders import human
 from tests.inventory.stored_scans import save
@@ -178,7 +178,7 @@ def test_rows_that_only_an_alias_of_doubt_finds_say_so(
     document = trace_events(day, TraceQuery(person="ana"), now=NOW)
     assert len(document.items) > own
     doubt = "a believed word that ben@corp.example is ana"
-    is_doubted = not by.is_believed
+    is_doubted = not by.is_trusted_author
     assert (doubt in document.coverage["not_collected"]) is is_doubted
     named = [each for each in document.coverage["not_collected"] if "word" in each]
     assert named == ([doubt] if is_doubted else [])
@@ -187,13 +187,16 @@ def test_rows_that_only_an_alias_of_doubt_finds_say_so(
             "not_collected"
         ]
         assert (doubt in rest) is (is_doubted and asked == "of-no-row")
-    inventory, chains = snapshots.load_inventory(day, now=NOW), load_chains(day)
+    inventory, chains = (
+        snapshots.load_inventory(day, now=NOW),
+        load_or_compute_chains(day),
+    )
     for only, said in ((None, named), (frozenset(), [])):
         scene = lineage_search.SearchScope(inventory, chains, only)
         asked = lineage_search.build_event_filter(
-            scene, parse_query("person:ana"), now=NOW
+            scene, parse_search_query("person:ana"), now=NOW
         )
-        document, _ = search_events.search_rows(
+        document, _ = search_events.search_lineage_rows(
             day, scene, asked, now=NOW, person="ana"
         )
         found = document.coverage["not_collected"]
@@ -363,11 +366,11 @@ def test_the_lineage_view_has_every_event_once_with_its_hops(
         "SELECT person, person_status, identity, action, resource, credential_to "
         "FROM lineage WHERE action = 's3:GetObject'"
     )
-    (row,) = run_query(day, inventory, query, now=NOW).items
+    (row,) = run_sql_query(day, inventory, query, now=NOW).items
     assert row["person"] == "person:ana"
     assert row["person_status"] == "inferred"
     assert row["identity"] == ROLE
-    (count,) = run_query(
+    (count,) = run_sql_query(
         day, inventory, "SELECT count(*) AS n FROM lineage", now=NOW
     ).items
     assert count["n"] == 18
@@ -376,5 +379,7 @@ def test_the_lineage_view_has_every_event_once_with_its_hops(
 def test_facts_name_a_console_session_by_the_user_it_belongs_to(
     day: EvidenceStore,
 ) -> None:
-    found = {s.credential: s.person for s in lineage_facts.load_facts(day).sign_ins}
+    found = {
+        s.credential: s.person for s in lineage_facts.load_lineage_facts(day).sign_ins
+    }
     assert found["cred:aws/ASIAIOSFODNN7EXAMPL7"] == "person:ana"

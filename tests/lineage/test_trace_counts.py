@@ -5,11 +5,11 @@ from collections import Counter
 
 import pytest
 
-from answerable.lineage.search_query import parse_query
+from answerable.lineage.search_query import parse_search_query
 from answerable.model.errors import UsageError
 from answerable.services.inventory import snapshots
 from answerable.services.lineage import lineage_search
-from answerable.services.lineage.chain_cache import load_chains
+from answerable.services.lineage.chain_cache import load_or_compute_chains
 from answerable.services.lineage.trace_rows import HOPS, TraceQuery
 from answerable.store.store import EvidenceStore
 from answerable.usecases.lineage import search_events
@@ -78,10 +78,13 @@ def test_no_count_says_in_what_it_looked(day: EvidenceStore) -> None:
 
 @pytest.mark.parametrize("text", ["", "identity:ana", "reports", "ana outcome:success"])
 def test_hops_are_counted_over_all_that_fits(day: EvidenceStore, text) -> None:
-    inventory, chains = snapshots.load_inventory(day, now=NOW), load_chains(day)
+    inventory, chains = (
+        snapshots.load_inventory(day, now=NOW),
+        load_or_compute_chains(day),
+    )
     scene = lineage_search.SearchScope(inventory, chains)
-    asked = lineage_search.build_event_filter(scene, parse_query(text), now=NOW)
-    document, _ = search_events.search_rows(day, scene, asked, now=NOW)
+    asked = lineage_search.build_event_filter(scene, parse_search_query(text), now=NOW)
+    document, _ = search_events.search_lineage_rows(day, scene, asked, now=NOW)
     counts = count_hop_statuses(day, chains, asked)
     assert len(document.items) > 1
     for name in HOPS:
@@ -90,11 +93,11 @@ def test_hops_are_counted_over_all_that_fits(day: EvidenceStore, text) -> None:
 
 
 def test_an_event_that_came_meanwhile_is_counted(day: EvidenceStore) -> None:
-    before = load_chains(day)
+    before = load_or_compute_chains(day)
     keep(day, [made(700, identity=f"arn:aws:iam::{ACCOUNT}:user/new")])
     scene = lineage_search.SearchScope(snapshots.load_inventory(day, now=NOW), before)
-    asked = lineage_search.build_event_filter(scene, parse_query(""), now=NOW)
-    document, _ = search_events.search_rows(day, scene, asked, now=NOW)
+    asked = lineage_search.build_event_filter(scene, parse_search_query(""), now=NOW)
+    document, _ = search_events.search_lineage_rows(day, scene, asked, now=NOW)
     counts = count_hop_statuses(day, before, asked)
     for name in HOPS:
         slow = Counter(item["hops"][name]["status"] for item in document.items)

@@ -2,11 +2,11 @@
 
 import pytest
 
-from answerable.lineage.search_query import parse_query
+from answerable.lineage.search_query import parse_search_query
 from answerable.model.errors import AmbiguousError
 from answerable.services.inventory import snapshots
 from answerable.services.lineage import lineage_search
-from answerable.services.lineage.chain_cache import load_chains
+from answerable.services.lineage.chain_cache import load_or_compute_chains
 from answerable.services.lineage.trace_rows import TraceQuery
 from answerable.store.store import EvidenceStore
 from answerable.usecases.lineage import search_events
@@ -22,12 +22,12 @@ def typed(store: EvidenceStore, text: str) -> list[str]:
     question = TraceQuery(resource=text)
     items = trace_events(store, question, now=NOW).items
     scene = lineage_search.SearchScope(
-        snapshots.load_inventory(store, now=NOW), load_chains(store)
+        snapshots.load_inventory(store, now=NOW), load_or_compute_chains(store)
     )
     asked = lineage_search.build_event_filter(
-        scene, parse_query(f'resource:"{text}"'), now=NOW
+        scene, parse_search_query(f'resource:"{text}"'), now=NOW
     )
-    document, _ = search_events.search_rows(store, scene, asked, now=NOW)
+    document, _ = search_events.search_lineage_rows(store, scene, asked, now=NOW)
     ids = [str(item["event_id"]) for item in items]
     assert [str(item["event_id"]) for item in document.items] == ids[::-1]
     return ids
@@ -64,11 +64,13 @@ def test_an_event_is_found_by_its_id(day: EvidenceStore) -> None:
     assert typed(day, event) == typed(day, spelled) == [event]
     assert typed(day, event[::-1]) == []
     scene = lineage_search.SearchScope(
-        snapshots.load_inventory(day, now=NOW), load_chains(day)
+        snapshots.load_inventory(day, now=NOW), load_or_compute_chains(day)
     )
     for text in (event, f"{event} outcome:success"):
-        asked = lineage_search.build_event_filter(scene, parse_query(text), now=NOW)
-        document, _ = search_events.search_rows(day, scene, asked, now=NOW)
+        asked = lineage_search.build_event_filter(
+            scene, parse_search_query(text), now=NOW
+        )
+        document, _ = search_events.search_lineage_rows(day, scene, asked, now=NOW)
         assert [item["event_id"] for item in document.items] == [event]
 
 
@@ -87,8 +89,11 @@ def test_where_no_event_fits_what_exists_is_offered(day: EvidenceStore) -> None:
     )
     assert document.searched.startswith("events searched: 18 of cloudtrail; there is ")
     assert "resource arn:aws:s3:::reports" in document.searched
-    inventory, chains = snapshots.load_inventory(day, now=NOW), load_chains(day)
-    asked = parse_query("resource:s3://reports/2025/q3.csv")
+    inventory, chains = (
+        snapshots.load_inventory(day, now=NOW),
+        load_or_compute_chains(day),
+    )
+    asked = parse_search_query("resource:s3://reports/2025/q3.csv")
     scene = lineage_search.SearchScope(inventory, chains)
     assert "resource arn:aws:s3:::reports" in suggest_alternatives(day, scene, asked)
     hidden = lineage_search.SearchScope(inventory, chains, frozenset())
@@ -118,9 +123,9 @@ def test_each_name_of_an_empty_answer_is_looked_up(
     assert said.startswith("events searched: 18 of cloudtrail")
     assert (f"there is {expected}" in said) if named else ("there is" not in said)
     scene = lineage_search.SearchScope(
-        snapshots.load_inventory(day, now=NOW), load_chains(day)
+        snapshots.load_inventory(day, now=NOW), load_or_compute_chains(day)
     )
-    query = parse_query(f'{field}:"{text}" action:s3:DeleteBucket')
+    query = parse_search_query(f'{field}:"{text}" action:s3:DeleteBucket')
     assert suggest_alternatives(day, scene, query) == said.partition("; ")[2]
     hidden = lineage_search.SearchScope(scene.inventory, scene.chains, frozenset())
     assert suggest_alternatives(day, hidden, query) == ""

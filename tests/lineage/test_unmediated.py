@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from answerable.lineage.mediation import CLOCK_SKEW, MAX_UNENDED
-from answerable.model.documents.core import Document
+from answerable.lineage.gateway_mediation import CLOCK_SKEW, MAX_UNENDED
+from answerable.model.documents.shared_shapes import Document
 from answerable.model.event import AuditEvent, EventOutcome
-from answerable.model.ids import event_id
+from answerable.model.ids import build_event_id
 from answerable.model.inventory import SightedFacts
 from answerable.model.provenance import WrittenBy
 from answerable.model.sighting import Sync
@@ -63,7 +63,7 @@ def call(
         told = {"ended": ended} if ended else {}
     base = made(second)
     usual: dict[str, object] = {
-        "event_id": event_id(
+        "event_id": build_event_id(
             base.event_time, "gateway", recorder, str(number).encode()
         ),
         "source": "gateway",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from answerable.evidence.spool_format import parse_line
+from answerable.evidence.spool_format import parse_spool_line
 from answerable.model.spool_record import DecisionRecord, SpoolRecord
 from answerable.pdp.runtime.app import PdpApp
 from answerable.pdp.runtime.settings import load_settings
@@ -137,7 +137,7 @@ class DecisionPointHarness:
                     each for each in spool.glob("pdp-*") if each.name != journal.name
                 ]
                 before = [line for each in others for line in _lines(each)]
-                return [parse_line(line)[0] for line in before + lines]
+                return [parse_spool_line(line)[0] for line in before + lines]
             self.run(asyncio.sleep(0.02))
         raise AssertionError("the spool is behind")
 

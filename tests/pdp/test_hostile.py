@@ -10,7 +10,11 @@ from hypothesis import settings as checked
 from hypothesis import strategies as st
 
 from answerable.model.errors import AnswerableError
-from answerable.pdp.wire.batch_request import parse_batch, parse_page, parse_semantic
+from answerable.pdp.wire.batch_request import (
+    parse_batch,
+    parse_evaluations_semantic,
+    parse_page_request,
+)
 from answerable.pdp.wire.evaluation_request import parse_body, parse_evaluation
 from answerable.pdp.wire.problem_documents import MalformedRequest, ProblemResponse
 from answerable.pdp.wire.tool_mapping import MappingRejected, parse_mapping
@@ -71,8 +75,8 @@ def test_any_bytes_are_a_body_or_a_bad_request(data: bytes) -> None:
 @FEW
 @given(st.dictionaries(st.sampled_from([*ALLOWED, "page", "evaluations"]), JSON))
 def test_any_object_is_a_question_or_a_bad_request(said: dict[str, Any]) -> None:
-    pages = partial(parse_page, search_kind="subject")
-    for read in (parse_evaluation, parse_batch, parse_semantic, pages):
+    pages = partial(parse_page_request, search_kind="subject")
+    for read in (parse_evaluation, parse_batch, parse_evaluations_semantic, pages):
         refused = refusal(read, said)
         assert refused is None or isinstance(refused, MalformedRequest)
 

@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 
-from answerable.authorization.pins.canonical_definitions import build_definition
+from answerable.authorization.pins.canonical_definitions import (
+    build_canonical_definition,
+)
 from answerable.authorization.pins.pin_comparison import (
     ObservedList,
     apply_approval,
-    observe_list,
-    select_for_approval,
+    compare_list_with_pins,
+    select_items_for_approval,
 )
 from answerable.model.definition_pin import (
     DefinitionApproval,
@@ -80,7 +82,7 @@ def pin(
 ) -> None:
     """Pin tools that declare mappings, as a gateway saw them and a person approved."""
     definitions = tuple(
-        build_definition(
+        build_canonical_definition(
             DefinitionKind.TOOL,
             name,
             json.dumps(
@@ -91,7 +93,7 @@ def pin(
     )
 
     def pinned(before: Any) -> Any:
-        seen = observe_list(
+        seen = compare_list_with_pins(
             before,
             ObservedList(DefinitionKind.TOOL, definitions),
             server=server,
@@ -100,13 +102,13 @@ def pin(
         )
         word = DefinitionApproval("person:ana", "s" * 64, 9)
         return (
-            apply_approval(seen, select_for_approval(seen), word)
+            apply_approval(seen, select_items_for_approval(seen), word)
             if by_a_person
             else seen
         )
 
     create_store(folder / "store")
-    PinFiles(folder / "store/gateway").change(server, pinned)
+    PinFiles(folder / "store/gateway").change_pins(server, pinned)
 
 
 @pytest.fixture

@@ -6,12 +6,14 @@ from typing import Any
 
 import pytest
 
-from answerable.authorization.pins.canonical_definitions import build_definition
+from answerable.authorization.pins.canonical_definitions import (
+    build_canonical_definition,
+)
 from answerable.authorization.pins.pin_comparison import (
     ObservedList,
     apply_approval,
-    observe_list,
-    select_for_approval,
+    compare_list_with_pins,
+    select_items_for_approval,
 )
 from answerable.connectors.gateway.parse.recorder_lines import (
     ReadProgress,
@@ -92,7 +94,7 @@ def test_records_become_events_of_their_own_source(point: DecisionPointHarness) 
     lines = RecorderLines(folder.name, ReadProgress())
     data = b"".join(each.read_bytes() for each in sorted(folder.glob("*.jsonl")))
     whole = data.rstrip(b"\0").splitlines(keepends=True)
-    events = [lines.parse_line(each) for each in whole]
+    events = [lines.parse_line_to_event(each) for each in whole]
     found = {event.decision_id: event for event in events if event is not None}
     assert not lines.problems
     assert found[allowed].outcome == "unknown"
@@ -131,7 +133,7 @@ def test_what_is_turned_away_is_counted_and_leaves_a_record_a_second(
         for _ in range(3):
             point.ask(EVALUATION, ALLOWED, who="")
         point.ask(EVALUATION, ALLOWED, who="ana")
-        point.house._recorder._write_counts()
+        point.house._recorder._record_counts_if_possible()
         found = [
             each for each in point.records() if isinstance(each, RefusalCountRecord)
         ]
@@ -145,7 +147,9 @@ def test_what_cannot_be_recorded_is_denied(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with deciding(tmp_path) as point:
-        monkeypatch.setattr(RecordJournal, "find_obstacle", lambda *_: "spool-full")
+        monkeypatch.setattr(
+            RecordJournal, "find_recording_obstacle", lambda *_: "spool-full"
+        )
         told = point.ask(EVALUATION, ALLOWED)
         assert told.said == {
             "decision": False,
@@ -218,22 +222,23 @@ def test_what_the_gateway_holds_in_quarantine_is_denied_here_too(
         for description in ("reads", "reads, then sends it"):
             said = b'{"name":"read","description":"%b"}' % description.encode()
             listed = ObservedList(
-                Item.TOOL, (build_definition(Item.TOOL, "read", said),)
+                Item.TOOL, (build_canonical_definition(Item.TOOL, "read", said),)
             )
             see = partial(
-                observe_list,
+                compare_list_with_pins,
                 listed=listed,
                 server="files",
                 pinning=PinningMode.FIRST_USE,
                 now=1,
             )
-            files.change("files", see)
+            files.change_pins("files", see)
         point.house.core.pins.refresh()
         assert not point.evaluate()
         assert point.decided()[-1].decision.reason == "quarantined"
         word = DefinitionApproval("person:ana", "s" * 64, 2)
-        files.change(
-            "files", lambda pins: apply_approval(pins, select_for_approval(pins), word)
+        files.change_pins(
+            "files",
+            lambda pins: apply_approval(pins, select_items_for_approval(pins), word),
         )
         point.house.core.pins.refresh()
         assert point.evaluate()

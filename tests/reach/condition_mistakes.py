@@ -7,8 +7,8 @@ from answerable.reach.aws.patterns import glob_matching
 from answerable.reach.formula import TRUE
 
 Stated = tuple[str, ...] | None
-_parsed = conditions.parse_operator
-_missing = conditions._evaluate_missing_key
+_parsed = conditions.parse_condition_operator
+_missing = conditions._evaluate_absent_key
 
 
 def variable_unescaped(patch: pytest.MonkeyPatch) -> None:
@@ -16,22 +16,26 @@ def variable_unescaped(patch: pytest.MonkeyPatch) -> None:
 
 
 def default_ignored(patch: pytest.MonkeyPatch) -> None:
-    variable = context_keys._parse_variable
+    variable = context_keys._parse_policy_variable
     patch.setattr(
-        context_keys, "_parse_variable", lambda inside: (variable(inside)[0], None)
+        context_keys,
+        "_parse_policy_variable",
+        lambda inside: (variable(inside)[0], None),
     )
 
 
 def open_condition_as_held(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(conditions, "_conjoin_open_conditions", lambda clauses: TRUE)
+    patch.setattr(conditions, "_conjoin_undecided_conditions", lambda clauses: TRUE)
 
 
 def if_exists_ignored(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(conditions, "parse_operator", lambda op: (*_parsed(op)[:2], False))
+    patch.setattr(
+        conditions, "parse_condition_operator", lambda op: (*_parsed(op)[:2], False)
+    )
 
 
 def if_exists_everywhere(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(conditions, "_evaluate_missing_key", lambda *_, **__: True)
+    patch.setattr(conditions, "_evaluate_absent_key", lambda *_, **__: True)
 
 
 def missing_key_fails_for_all(patch: pytest.MonkeyPatch) -> None:
@@ -40,7 +44,7 @@ def missing_key_fails_for_all(patch: pytest.MonkeyPatch) -> None:
             return False
         return _missing(quantifier, negated=negated, if_exists=if_exists)
 
-    patch.setattr(conditions, "_evaluate_missing_key", missing)
+    patch.setattr(conditions, "_evaluate_absent_key", missing)
 
 
 def quantifiers_swapped(patch: pytest.MonkeyPatch) -> None:
@@ -50,21 +54,23 @@ def quantifiers_swapped(patch: pytest.MonkeyPatch) -> None:
         quantifier, base, if_exists = _parsed(operator)
         return other.get(quantifier, quantifier), base, if_exists
 
-    patch.setattr(conditions, "parse_operator", parsed)
+    patch.setattr(conditions, "parse_condition_operator", parsed)
 
 
 def null_inverted(patch: pytest.MonkeyPatch) -> None:
-    null = conditions._evaluate_null
+    null = conditions._evaluate_null_operator
 
     def inverted(values: tuple[str, ...], given: tuple[str, ...]) -> bool | None:
         found = null(values, given)
         return None if found is None else not found
 
-    patch.setattr(conditions, "_evaluate_null", inverted)
+    patch.setattr(conditions, "_evaluate_null_operator", inverted)
 
 
 def unknown_operator_as_held(patch: pytest.MonkeyPatch) -> None:
-    holds = conditions._evaluate_operator
+    holds = conditions._evaluate_condition_operator
     patch.setattr(
-        conditions, "_evaluate_operator", lambda *args: holds(*args) is not False
+        conditions,
+        "_evaluate_condition_operator",
+        lambda *args: holds(*args) is not False,
     )

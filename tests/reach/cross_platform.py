@@ -7,10 +7,10 @@ from answerable.model.errors import UsageError
 from answerable.model.ids import IdentityId
 from answerable.model.inventory import Inventory
 from answerable.reach.answer_items import (
-    build_bare_item,
-    build_conditions,
+    build_condition_alternatives,
     build_determining_items,
-    build_path_item,
+    build_item_without_statements,
+    build_path_hop_item,
 )
 from answerable.reach.cross_platform_steps import CrossPlatformSteps
 from answerable.reach.formula import (
@@ -145,7 +145,9 @@ class TinyEvaluator:
             for path in ([start] if question.direct else self._walk(start))
         ]
         if not found:
-            item = build_bare_item(question.subject, *call, Verdict.NOT_KNOWN)
+            item = build_item_without_statements(
+                question.subject, *call, Verdict.NOT_KNOWN
+            )
             return Answer(item)
         answers = [self._decide(path, identity, call) for path, identity in found]
         order = [Verdict.ALWAYS, Verdict.ONLY_IF, Verdict.NEVER]
@@ -156,12 +158,16 @@ class TinyEvaluator:
     ) -> Answer:
         own = self.platform.grants[identity].get(call, FALSE)
         formula = conjoin_hops(*(hop.formula for hop in path.hops), own)
-        item = build_bare_item(path.subject, *call, get_verdict(formula))
+        item = build_item_without_statements(path.subject, *call, get_verdict(formula))
         if formula != FALSE:
             proof = DeterminingStatement("grant", identity, str(call), "allow")
             item["determining"] = build_determining_items([proof])
-            item["conditions"] = build_conditions(formula, classify=classify)
-            item["path"] = [build_path_item(e, classify=classify) for e in path.hops]
+            item["conditions"] = build_condition_alternatives(
+                formula, classify=classify
+            )
+            item["path"] = [
+                build_path_hop_item(e, classify=classify) for e in path.hops
+            ]
         return Answer(item)
 
     def list_permissions(self, question: Question, page: PageBounds) -> AnswerList:

@@ -27,7 +27,7 @@ from answerable.reach.aws.permission_rows.row_types import (
     RowFilter,
     parse_row_filter,
 )
-from answerable.reach.aws.who_can import list_who_can
+from answerable.reach.aws.who_can import list_all_callers_by_severity
 from answerable.reach.formula import TOO_MANY, ConditionAtom, Formula, get_verdict
 from tests.reach.account_builder import catalogue
 from tests.reach.strategies_cases import Call, ReachCase, cases
@@ -194,7 +194,9 @@ def case_agrees(case: ReachCase) -> Iterator[tuple[str, int]]:
         for call in filter(_of_a_thing, case.calls):
             caller = external_callers.parse_caller(text, estate.accounts)
             assert caller is not None
-            answer = subject_queries.evaluate_external(estate, caller, *call)
+            answer = subject_queries.evaluate_external_caller_action(
+                estate, caller, *call
+            )
             judge = partial(spec.is_allowed_for_caller, world, outsider(text), *call)
             yield says_the_same(answer.formula, judge)
 
@@ -231,11 +233,11 @@ def paths_agree(facts: SightedFacts, call: tuple[str, str]) -> None:
     places = spec_paths.list_all_steps(world)
     found = {
         reply.subject: get_verdict(reply.formula)
-        for reply in list_who_can(graph, *call, direct=False)
+        for reply in list_all_callers_by_severity(graph, *call, direct=False)
         if IdentityId(reply.subject) in graph.accounts.principals
     }
     for who in graph.accounts.principals:
-        reply = subject_queries.answer_can(graph, who, *call, direct=False)
+        reply = subject_queries.answer_subject(graph, who, *call, direct=False)
         assert get_verdict(reply.formula) == spec_paths.evaluate_can(
             world, who, *call, places
         )
@@ -265,8 +267,8 @@ def rows_agree(estate: CompiledAccounts, calls: Calls) -> None:
             if any(
                 get_verdict(r.formula) == "always" for r in mine if _judges(r, action)
             ):
-                impossible = not estate.can_act_on(action, resource)
-                impossible |= subject_queries.is_owner_only(
+                impossible = not estate.can_action_act_on_resource(action, resource)
+                impossible |= subject_queries.is_owner_only_call(
                     estate, principal.identity.account, action, resource
                 )
                 impossible |= _is_aside(estate, principal, action, resource)
@@ -345,7 +347,7 @@ def patterns_agree(case: ReachCase) -> None:
                     one = subject_queries.evaluate_action(
                         estate, principal, action, resource
                     )
-                    possible = estate.can_act_on(action, resource)
+                    possible = estate.can_action_act_on_resource(action, resource)
                     assert get_verdict(one.formula) == "always" or not possible
 
 

@@ -78,14 +78,14 @@ def rcp_skipped(patch: pytest.MonkeyPatch) -> None:
 
 
 def rcp_for_insiders_only(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(evaluate_external, "apply_rcps", lambda *_: [])
+    patch.setattr(evaluate_external, "match_rcps", lambda *_: [])
 
 
 def rcp_of_the_caller(patch: pytest.MonkeyPatch) -> None:
-    known = accounts.CompiledAccounts._list_rcps
+    known = accounts.CompiledAccounts._list_rcps_on_resource
     patch.setattr(
         accounts.CompiledAccounts,
-        "_list_rcps",
+        "_list_rcps_on_resource",
         lambda self, owner, *, is_pattern: known(
             self, "111122223333", is_pattern=is_pattern
         ),

@@ -8,15 +8,17 @@ from hypothesis import strategies as st
 from answerable.model.sighting import SightedFacts
 from answerable.reach.aws import subject_queries
 from answerable.reach.aws.bulk import closure_tables
-from answerable.reach.aws.bulk.closure import get_closure
+from answerable.reach.aws.bulk.closure import get_graph_closure
 from answerable.reach.aws.candidate_callers import list_candidate_callers
 from answerable.reach.aws.compiled import account_tables
-from answerable.reach.aws.condition_keys.self_tagging import list_tag_statements
+from answerable.reach.aws.condition_keys.self_tagging import (
+    list_tag_dependent_statements,
+)
 from answerable.reach.aws.evaluation.context_keys import NO_KEYS, ContextKeys
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
 from answerable.reach.aws.permission_rows.row_types import parse_row_filter
 from answerable.reach.aws.subject_queries import ReachAnswer
-from answerable.reach.aws.who_can import list_who_can
+from answerable.reach.aws.who_can import list_all_callers_by_severity
 from tests.reach.strategies import estates
 from tests.reach.test_bulk_evaluation import compiled
 from tests.reach.test_incremental_update import CALLS, accounts, generating
@@ -26,12 +28,16 @@ slow = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too
 
 
 def restored(cold: IdentityGraph, given: ContextKeys = NO_KEYS) -> IdentityGraph:
-    tables = Tables(account_tables.encode_accounts(cold.accounts))
+    tables = Tables(account_tables.encode_account_tables(cold.accounts))
     warm = IdentityGraph(
-        account_tables.restore_accounts(tables, cold.accounts.catalogue, given)
+        account_tables.restore_accounts_from_tables(
+            tables, cold.accounts.catalogue, given
+        )
     )
-    steps = Tables(closure_tables.encode_steps(get_closure(cold)))
-    warm.restore = lambda graph: closure_tables.restore_closure(graph, steps)
+    steps = Tables(closure_tables.encode_closure_tables(get_graph_closure(cold)))
+    warm.restore = lambda graph: closure_tables.restore_closure_from_tables(
+        graph, steps
+    )
     return warm
 
 
@@ -47,14 +53,16 @@ def answers(graph: IdentityGraph) -> list[object]:
     found: list[object] = []
     for one in graph.accounts.principals:
         found += [
-            plain(subject_queries.answer_can(graph, one, *c, direct=False))
+            plain(subject_queries.answer_subject(graph, one, *c, direct=False))
             for c in CALLS
         ]
-        rows = subject_queries.iterate_reach(graph, one, everything, direct=False)
+        rows = subject_queries.iterate_subject_rows(
+            graph, one, everything, direct=False
+        )
         found.append([plain(reply) for reply in rows])
     for call in CALLS:
         for direct in (False, True):
-            replies = list_who_can(graph, *call, direct=direct)
+            replies = list_all_callers_by_severity(graph, *call, direct=direct)
             found.append([plain(reply) for reply in replies])
         found.append(list(list_candidate_callers(graph.accounts, *call)))
     return found
@@ -76,7 +84,7 @@ def test_a_restored_estate_answers_as_the_compiled_one(facts: SightedFacts) -> N
         theirs.access_points,
     )
     assert list(mine.externally_trusted_roles) == list(theirs.externally_trusted_roles)
-    assert list_tag_statements(warm) is not None
+    assert list_tag_dependent_statements(warm) is not None
     assert answers(warm) == answers(cold)
 
 

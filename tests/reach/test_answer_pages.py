@@ -5,7 +5,7 @@ from typing import cast
 import pytest
 
 from answerable.connectors.iam_catalogue.fetch import load_catalogue
-from answerable.model.documents.core import ReachItem
+from answerable.model.documents.shared_shapes import ReachItem
 from answerable.model.errors import UsageError
 from answerable.model.ids import IdentityId
 from answerable.reach.aws import subject_queries
@@ -20,7 +20,10 @@ from answerable.reach.aws.compiled.accounts import CompiledAccounts
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
 from answerable.reach.aws.permission_rows.row_types import parse_row_filter
 from answerable.reach.aws.subject_queries import ReachAnswer
-from answerable.reach.aws.who_can import build_caller_query, list_who_can
+from answerable.reach.aws.who_can import (
+    build_caller_query,
+    list_all_callers_by_severity,
+)
 from answerable.reach.caller_ranking import NO_AGENT_RANKING
 from answerable.usecases.reach import permissions as flow
 from bench.organization.generator import generate_organization
@@ -74,7 +77,9 @@ def test_parts_put_together_hold_what_the_list_holds(
     graph = IdentityGraph(estate)
     for subject in sorted(estate.principals)[::23]:
         whole = list(
-            subject_queries.iterate_reach(graph, subject, EVERYTHING, direct=direct)
+            subject_queries.iterate_subject_rows(
+                graph, subject, EVERYTHING, direct=direct
+            )
         )
         if len(whole) > 400:
             continue
@@ -98,7 +103,7 @@ def test_a_part_of_a_subject_goes_on_where_the_last_one_ended() -> None:
     found: list[ReachItem] = []
     after = ""
     for _ in range(20):
-        got = flow.list_reach_page(
+        got = flow.list_subject_permissions_page(
             pipeline().inventory(), "ci", now=NOW, cursor=after, max_rows=2
         )
         found += cast(list[ReachItem], got.document.items)
@@ -123,7 +128,9 @@ def test_everybody_who_can_comes_by_parts_too() -> None:
 )
 def test_a_cursor_that_was_not_given_is_refused(cursor: str) -> None:
     with pytest.raises(UsageError, match="not a place to go on from"):
-        flow.list_reach_page(pipeline().inventory(), "ci", now=NOW, cursor=cursor)
+        flow.list_subject_permissions_page(
+            pipeline().inventory(), "ci", now=NOW, cursor=cursor
+        )
 
 
 def test_what_resources_grant_is_not_looked_for_before_it_is_shown(
@@ -133,7 +140,9 @@ def test_what_resources_grant_is_not_looked_for_before_it_is_shown(
         "answerable.reach.aws.permission_rows.principal_rows.list_resource_policy_rows",
         pytest.fail,
     )
-    got = flow.list_reach_page(pipeline().inventory(), "ci", now=NOW, max_rows=1)
+    got = flow.list_subject_permissions_page(
+        pipeline().inventory(), "ci", now=NOW, max_rows=1
+    )
     assert (len(got.document.items), got.after) == (1, "0.0.1")
 
 
@@ -145,7 +154,7 @@ def test_each_asked_by_itself_gives_whom_the_list_gives(
     estate: CompiledAccounts, action: str, resource: str
 ) -> None:
     graph = IdentityGraph(estate)
-    whole = list(list_who_can(graph, action, resource, direct=True))
+    whole = list(list_all_callers_by_severity(graph, action, resource, direct=True))
     found: list[ReachAnswer] = []
     place: PageCursor | None = PageCursor()
     while place is not None:
@@ -191,7 +200,7 @@ def test_a_limited_list_begins_the_whole_one_and_counts_the_rest(
     estate: CompiledAccounts, direct: bool, action: str, resource: str
 ) -> None:
     graph = IdentityGraph(estate)
-    whole = list(list_who_can(graph, action, resource, direct=direct))
+    whole = list(list_all_callers_by_severity(graph, action, resource, direct=direct))
     for most in (1, len(whole), len(whole) + 1):
         got = list_first_callers(
             graph,

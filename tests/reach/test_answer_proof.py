@@ -7,7 +7,7 @@ from typing import cast
 
 import pytest
 
-from answerable.model.documents.core import (
+from answerable.model.documents.shared_shapes import (
     DeterminingStatementItem,
     PermissionCheckItem,
 )
@@ -105,10 +105,15 @@ def test_statements_that_share_an_id_are_all_quoted_by_their_effect() -> None:
         "statement": "same",
         "effect": "allow",
     }
-    assert StatementQuotes(StatementTextIndex(facts)).quote_item(item) == (
-        "Allow Action s3:GetObject Resource * | Allow Action s3:PutObject Resource *"
+    assert StatementQuotes(StatementTextIndex(facts)).quote_statement_cited_by_item(
+        item
+    ) == ("Allow Action s3:GetObject Resource * | Allow Action s3:PutObject Resource *")
+    assert (
+        StatementQuotes(
+            StatementTextIndex(SightedFacts())
+        ).quote_statement_cited_by_item(item)
+        == ""
     )
-    assert StatementQuotes(StatementTextIndex(SightedFacts())).quote_item(item) == ""
 
 
 def test_every_deciding_statement_is_quoted_along_the_path_too() -> None:
@@ -242,5 +247,5 @@ def test_a_public_access_block_says_how_it_stands(on: bool) -> None:
     }
     said = StatementQuotes(
         StatementTextIndex(SightedFacts(public_access=(block,)))
-    ).quote_item(item)
+    ).quote_statement_cited_by_item(item)
     assert said == f"RestrictPublicBuckets is {'on' if on else 'off'}"

@@ -42,7 +42,7 @@ def estate(condition: dict[str, dict[str, str]] | None) -> AccountBuilder:
 
 def listed(build: AccountBuilder) -> ReachAnswer:
     graph = IdentityGraph(compile_accounts(build.facts(), catalogue()))
-    found = who_can.list_who_can(graph, *READ, direct=False)
+    found = who_can.list_all_callers_by_severity(graph, *READ, direct=False)
     return next(reply for reply in found if reply.subject == ANA)
 
 
@@ -82,7 +82,9 @@ def test_can_and_who_can_say_the_same() -> None:
     for condition in (None, MFA):
         build = estate(condition)
         graph = IdentityGraph(compile_accounts(build.facts(), catalogue()))
-        said = subject_queries.answer_can(graph, IdentityId(ANA), *READ, direct=False)
+        said = subject_queries.answer_subject(
+            graph, IdentityId(ANA), *READ, direct=False
+        )
         reply = listed(build)
         assert (said.formula, said.path) == (reply.formula, reply.path)
 
@@ -107,14 +109,16 @@ def test_one_from_outside_enters_a_role_that_has_a_better_path() -> None:
     )
     build.policy(ONE, "trust", both)
     graph = IdentityGraph(compile_accounts(build.facts(), catalogue()))
-    found = who_can.list_who_can(graph, *READ, direct=False)
+    found = who_can.list_all_callers_by_severity(graph, *READ, direct=False)
     reply = next(reply for reply in found if reply.subject == far)
     assert is_allowed_by(reply) == ([door, ONE], False)
 
 
 def _no_answer_is_better(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(
-        who_can, "answer_can", lambda *args, **more: subject_queries.empty_answer()
+        who_can,
+        "answer_subject",
+        lambda *args, **more: subject_queries.build_never_answer(),
     )
 
 
@@ -127,7 +131,7 @@ def _a_missing_deny_counts_as_a_missing_allow(patch: pytest.MonkeyPatch) -> None
 def _nothing_leads_to_an_answer(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(
         who_can._TransitiveCallerQuery,
-        "_reaches_collected_allow",
+        "_does_node_reach_collected_allow",
         lambda self, node: False,
     )
 

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from answerable.model.sighting import SightedFacts
 from answerable.reach.aws.bulk import (
-    adjacency,
     bulk_evaluation,
     caller_policies,
+    one_step_reach,
     statement_effects,
     target_evaluation,
     transitive_closure,
@@ -22,7 +22,7 @@ from answerable.reach.aws.bulk.bitset import (
     list_positions,
 )
 from answerable.reach.aws.bulk.caller_policies import VerdictBits
-from answerable.reach.aws.bulk.closure import GraphClosure, get_closure
+from answerable.reach.aws.bulk.closure import GraphClosure, get_graph_closure
 from answerable.reach.aws.bulk.statement_index import StatementIndex
 from answerable.reach.aws.compiled.account_compiler import compile_accounts
 from answerable.reach.aws.compiled.accounts import CompiledAccounts
@@ -33,7 +33,7 @@ from answerable.reach.aws.paths.identity_graph import IdentityGraph
 from answerable.reach.aws.patterns.arn_matching import (
     matches_arn,
     split_arn,
-    split_pattern,
+    split_glob_arn,
 )
 from answerable.reach.aws.patterns.glob_matching import encode_glob
 from answerable.reach.formula import TRUE, Verdict, get_verdict
@@ -67,14 +67,14 @@ def organisation(case: ReachCase) -> CompiledAccounts:
 def rows_agree(estate: CompiledAccounts) -> None:
     """The law for rows: the steps of every actor are those of the exact engine."""
     graph = IdentityGraph(estate)
-    whole = get_closure(graph)
+    whole = get_graph_closure(graph)
     for number, node in enumerate(whole.compiled_graph.nodes[: whole.size]):
         row = whole.get_next_nodes(number)
-        some = {whole.get_node(n) for n in list_positions(row.some)}
-        sure = {whole.get_node(n) for n in list_positions(row.sure)}
-        exact = {edge.to: edge.formula for edge in graph.list_edges(node)}
+        some = {whole.get_node_by_number(n) for n in list_positions(row.some)}
+        sure = {whole.get_node_by_number(n) for n in list_positions(row.sure)}
+        exact = {edge.to: edge.formula for edge in graph.list_best_edges(node)}
         more = {
-            whole.get_node(n)
+            whole.get_node_by_number(n)
             for n in list_positions(whole.step_table.steps[number].sure)
         }
         said = {to for to in exact if not _is_said_otherwise(graph, node, to, more)}
@@ -99,7 +99,7 @@ def _is_said_otherwise(
 def goals_agree(estate: CompiledAccounts, calls: list[tuple[str, str]]) -> None:
     """The law for who can: each actor by itself, and through whom it leads to."""
     graph = IdentityGraph(estate)
-    whole = get_closure(graph)
+    whole = get_graph_closure(graph)
     for action, resource in calls:
         goals = whole.find_direct_callers(action, resource)
         for number, node in enumerate(whole.compiled_graph.nodes[: whole.size]):
@@ -115,7 +115,8 @@ def goals_agree(estate: CompiledAccounts, calls: list[tuple[str, str]]) -> None:
 def find_callers(whole: GraphClosure, goals: VerdictBits) -> VerdictBits:
     """The actors that can make a call, by themselves or through others."""
     return VerdictBits(
-        whole.sure.find_sources(goals.sure), whole.some.find_sources(goals.some)
+        whole.sure.find_nodes_reaching(goals.sure),
+        whole.some.find_nodes_reaching(goals.some),
     )
 
 
@@ -235,7 +236,7 @@ graphs = st.integers(1, 8).flatmap(
 
 def closure_agrees(rows: list[int]) -> None:
     """The law for the closure: it is what one finds step by step."""
-    held = transitive_closure.compute_closure(rows)
+    held = transitive_closure.compute_transitive_closure(rows)
     for start, row in enumerate(rows):
         beyond = 0
         for to in list_positions(row):
@@ -243,7 +244,7 @@ def closure_agrees(rows: list[int]) -> None:
         assert held.beyond[start] == beyond
         for goal in range(len(rows)):
             led = bool((beyond | 1 << start) >> goal & 1)
-            assert bool(held.find_sources(1 << goal) >> start & 1) == led
+            assert bool(held.find_nodes_reaching(1 << goal) >> start & 1) == led
 
 
 @settings(max_examples=100)
@@ -274,8 +275,8 @@ arns = st.lists(st.sampled_from(["a", "b", "ab", "abb", "ba"]), min_size=6, max_
 def test_a_pattern_matches_in_bits_what_it_matches_alone(
     resources: list[str], written: str
 ) -> None:
-    pattern = split_pattern(encode_glob(written))
-    matched = ArnIndex(resources).find_matches(pattern)
+    pattern = split_glob_arn(encode_glob(written))
+    matched = ArnIndex(resources).find_matching_arns(pattern)
     for number, text in enumerate(resources):
         alone = matches_arn(pattern, split_arn(text))
         assert bool(matched >> number & 1) == alone
@@ -298,7 +299,8 @@ def _doubts_dropped(patch: pytest.MonkeyPatch) -> None:
 
 
 def _nobody_widens_itself(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(adjacency.StepRows, "_make_itself_unrestricted", lambda *_: iter(()))
+    rows = one_step_reach.StepRows
+    patch.setattr(rows, "_list_self_escalations", lambda *_: iter(()))
 
 
 def _open_lines_hold(patch: pytest.MonkeyPatch) -> None:
@@ -322,7 +324,7 @@ def _gains_forgotten(patch: pytest.MonkeyPatch) -> None:
 
 def _told_the_same_is_read_the_same(patch: pytest.MonkeyPatch) -> None:
     """What was read of the first who says something is taken as read of all."""
-    right = StatementIndex._record_flags
+    right = StatementIndex._record_principal_flags
     first: dict[object, CompiledPrincipal] = {}
 
     def wrong(self: StatementIndex, actor: CompiledPrincipal, bit: int) -> None:
@@ -330,7 +332,7 @@ def _told_the_same_is_read_the_same(patch: pytest.MonkeyPatch) -> None:
         other = first.setdefault(said, actor)
         right(self, replace(actor, gaps=other.gaps), bit)
 
-    patch.setattr(StatementIndex, "_record_flags", wrong)
+    patch.setattr(StatementIndex, "_record_principal_flags", wrong)
 
 
 @pytest.mark.parametrize(

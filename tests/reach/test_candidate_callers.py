@@ -8,7 +8,7 @@ from answerable.reach.aws import candidate_callers
 from answerable.reach.aws.candidate_callers import list_candidate_callers
 from answerable.reach.aws.compiled.statement_holder_index import (
     StatementHolderIndex,
-    merge_sorted,
+    merge_sorted_number_lists,
 )
 from answerable.reach.aws.evaluation.single_request import evaluate_action
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
@@ -87,11 +87,15 @@ def test_whom_nothing_allows_a_call_is_not_asked() -> None:
 )
 def test_lists_are_united_from_a_number_on(lists: list[list[int]], start: int) -> None:
     every = sorted({number for one in lists for number in one if number >= start})
-    assert list(merge_sorted(lists, start)) == every
+    assert list(merge_sorted_number_lists(lists, start)) == every
 
 
 def test_nobody_is_nobody() -> None:
     assert (
-        list(StatementHolderIndex({}).list_allowing_statements("s3:getobject", THING))
+        list(
+            StatementHolderIndex({}).list_statements_allowing_action(
+                "s3:getobject", THING
+            )
+        )
         == []
     )

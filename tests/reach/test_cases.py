@@ -6,7 +6,7 @@ from typing import Any, TypedDict, cast
 
 import pytest
 
-from answerable.model.documents.core import PermissionCheckItem
+from answerable.model.documents.shared_shapes import PermissionCheckItem
 from answerable.reach.aws import subject_queries
 from answerable.reach.aws.compiled import external_callers
 from answerable.reach.aws.evaluation.request import Evaluation
@@ -155,7 +155,7 @@ def asked(row: EvaluationRow) -> Evaluation:
         return subject_queries.evaluate_action(estate, asking(estate, caller), *call)  # type: ignore[arg-type] - an identity's id
     outsider = external_callers.parse_caller(caller, estate.accounts)
     assert outsider is not None
-    return subject_queries.evaluate_external(estate, outsider, *call)
+    return subject_queries.evaluate_external_caller_action(estate, outsider, *call)
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row["name"])

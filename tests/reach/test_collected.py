@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from answerable.model.coverage import CoverageScope
-from answerable.model.documents.core import Document, PermissionCheckItem
+from answerable.model.documents.shared_shapes import Document, PermissionCheckItem
 from answerable.model.inventory import Inventory, SourceCoverage
 from answerable.reach.collection_coverage import ANY_PLACE, CollectedData
 from answerable.usecases.reach import permissions as flow
@@ -34,7 +34,7 @@ def test_a_word_holds_just_where_it_was_collected(held: set[CoverageScope]) -> N
     for account in ACCOUNTS:
         for region in REGIONS:
             for service in SERVICES:
-                told = collected.name_missing(POLICIES, account, region, service)
+                told = collected.name_missing_data(POLICIES, account, region, service)
                 place = CoverageScope(POLICIES, account, region, service)
                 assert (told == "") == (place in held)
                 assert told == "" or told.partition(" (")[0] == POLICIES
@@ -45,9 +45,11 @@ def test_what_is_open_or_nobody_s_is_never_whole(
     held: set[CoverageScope], one: CoverageScope
 ) -> None:
     collected = CollectedData({*held, one})
-    assert collected.name_missing(one.word, one.account, ANY_PLACE, one.service)
-    assert collected.name_missing(one.word, one.account, one.region, ANY_PLACE)
-    assert collected.name_missing(one.word, "", one.region, one.service) == one.word
+    assert collected.name_missing_data(one.word, one.account, ANY_PLACE, one.service)
+    assert collected.name_missing_data(one.word, one.account, one.region, ANY_PLACE)
+    assert (
+        collected.name_missing_data(one.word, "", one.region, one.service) == one.word
+    )
 
 
 @pytest.mark.parametrize(
@@ -69,7 +71,7 @@ def test_what_is_missing_is_named_with_its_place(
     question: tuple[str, str, str], told: str
 ) -> None:
     assert (
-        CollectedData([CoverageScope(POLICIES, A, HERE, "kms")]).name_missing(
+        CollectedData([CoverageScope(POLICIES, A, HERE, "kms")]).name_missing_data(
             POLICIES, *question
         )
         == told
@@ -77,7 +79,7 @@ def test_what_is_missing_is_named_with_its_place(
 
 
 def test_a_word_that_holds_nowhere_stands_alone() -> None:
-    assert CollectedData().name_missing("scp", A) == "scp"
+    assert CollectedData().name_missing_data("scp", A) == "scp"
 
 
 def two_accounts() -> AccountBuilder:
@@ -156,7 +158,7 @@ def test_policies_of_queues_say_nothing_of_those_of_keys() -> None:
     ana = build.identity(user("ana"))
     build.policy(ana, "identity", statement("k", action="kms:*", resource="*"))
     inventory = resources(build.inventory(), CoverageScope(POLICIES, A, HERE, "sqs"))
-    document = flow.list_reach(inventory, "ana", action="kms:*", now=NOW)
+    document = flow.list_subject_permissions(inventory, "ana", action="kms:*", now=NOW)
     assert named(document, POLICIES) == [f"{POLICIES} (account {A}, kms)"]
 
 
@@ -171,7 +173,8 @@ def test_whose_a_pattern_is_comes_from_who_asks_at_the_end_of_the_path() -> None
     build.policy(far, "identity", statement("q", action="sqs:Get*", resource="*"))
     inventory = resources(build.inventory(), CoverageScope(POLICIES, A, HERE, "sqs"))
     told = named(
-        flow.list_reach(inventory, "ana", action="sqs:Get*", now=NOW), POLICIES
+        flow.list_subject_permissions(inventory, "ana", action="sqs:Get*", now=NOW),
+        POLICIES,
     )
     assert f"{POLICIES} (account {B})" in told
 

@@ -13,7 +13,7 @@ from answerable.connectors.aws.simulator_interface import (
     SimulationResult,
 )
 from answerable.model.coverage import CoverageScope
-from answerable.model.documents.core import AwsComparisonItem, Document
+from answerable.model.documents.shared_shapes import AwsComparisonItem, Document
 from answerable.model.errors import EnvironmentFailure, UsageError
 from answerable.model.identity import Account
 from answerable.model.ids import PolicyId

@@ -8,7 +8,10 @@ elements: Variables and tags".
 import pytest
 
 from answerable.model.policy import ConditionClause
-from answerable.reach.aws.evaluation.conditions import evaluate_block, evaluate_line
+from answerable.reach.aws.evaluation.conditions import (
+    evaluate_block,
+    evaluate_condition_line,
+)
 from answerable.reach.aws.evaluation.context_keys import ContextKeys
 from answerable.reach.formula import FALSE, TRUE
 
@@ -22,7 +25,9 @@ def held(
     """Evaluate one line; None as `got` says that nothing is known of the key."""
     known: dict[str, Values] = {} if got is None else {KEY: got}
     known |= {name.replace("_", ":"): value for name, value in more.items()}
-    return evaluate_line(ConditionClause(operator, KEY, wanted), ContextKeys(known))
+    return evaluate_condition_line(
+        ConditionClause(operator, KEY, wanted), ContextKeys(known)
+    )
 
 
 Row = tuple[str, str | Values, str | Values, bool | None]
@@ -331,15 +336,15 @@ def test_a_variable_in_a_value(
         ("aws:principaltag/",),
     )
     clause = ConditionClause(operator, KEY, (wanted,))
-    assert evaluate_line(clause, known) is expected
+    assert evaluate_condition_line(clause, known) is expected
 
 
 def test_keys_have_no_case_and_values_have() -> None:
     known = ContextKeys({"aws:principaltag/team": ("Red",)})
-    assert evaluate_line(
+    assert evaluate_condition_line(
         ConditionClause("StringEquals", "AWS:PrincipalTag/TEAM", ("Red",)), known
     )
-    assert not evaluate_line(
+    assert not evaluate_condition_line(
         ConditionClause("StringEquals", "aws:PrincipalTag/team", ("red",)), known
     )
 

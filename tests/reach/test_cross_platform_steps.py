@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from answerable.inventory import join_syncs
-from answerable.model.documents.core import ReachItem
+from answerable.inventory import join_syncs_into_inventory
+from answerable.model.documents.shared_shapes import ReachItem
 from answerable.reach import engine
 from answerable.reach.cross_platform_steps import CrossPlatformStepSource
 from answerable.reach.formula import TRUE, build_atom
@@ -62,17 +62,19 @@ def opened(
     subject: str, sources: tuple[CrossPlatformStepSource, ...], *, direct: bool = False
 ) -> OpenPlatforms:
     question = Question(NOW, subject, *READ, direct=direct)
-    return OpenPlatforms(PLATFORMS, sources, join_syncs([], now=NOW), question)
+    return OpenPlatforms(
+        PLATFORMS, sources, join_syncs_into_inventory([], now=NOW), question
+    )
 
 
 def can(
     subject: str, *sources: CrossPlatformStepSource, direct: bool = False
 ) -> Answer:
     platforms = opened(subject, sources, direct=direct)
-    platform, question = engine.parse_question(
+    platform, question = engine.parse_permission_question(
         PLATFORMS, platforms.inventory, platforms.question
     )
-    return engine.answer_call(platforms, platform, question)
+    return engine.answer_permission_question(platforms, platform, question)
 
 
 def who_can(*sources: CrossPlatformStepSource, page: PageBounds) -> AnswerList:
@@ -151,7 +153,7 @@ def test_a_certain_path_is_kept_before_a_shorter_one_with_a_condition() -> None:
 
 
 def test_reach_lists_permissions_of_each_platform_with_their_paths() -> None:
-    found, _ = engine.list_permissions(
+    found, _ = engine.list_permissions_of_subject(
         opened("code:workflow", ALL), Question(NOW, "code:workflow"), PageBounds()
     )
     (row,) = found.answers

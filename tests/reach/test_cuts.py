@@ -7,16 +7,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from answerable.model.documents.core import Document
+from answerable.model.documents.shared_shapes import Document
 from answerable.model.sighting import SightedFacts
 from answerable.reach.aws import subject_queries
-from answerable.reach.aws.bulk.closure import get_closure
+from answerable.reach.aws.bulk.closure import get_graph_closure
 from answerable.reach.aws.compiled.accounts import CompiledAccounts
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
 from answerable.reach.aws.subject_queries import ReachAnswer
 from answerable.reach.aws.what_if import minimal_cuts as cut_module
 from answerable.reach.aws.what_if.minimal_cuts import CutSearch
-from answerable.reach.aws.what_if.policy_edits import StatementId, remove_statements
+from answerable.reach.aws.what_if.policy_edits import (
+    StatementId,
+    remove_policy_statements,
+)
 from answerable.reach.formula import FALSE
 from answerable.store.store import EvidenceStore
 from answerable.usecases.aws_permissions import find_minimal_cuts as flow
@@ -74,7 +77,7 @@ def accounts(draw: st.DrawFn) -> SightedFacts:
 
 
 def open_way(graph: IdentityGraph) -> ReachAnswer | None:
-    reply = subject_queries.answer_can(graph, user("ana"), *CALL, direct=False)  # type: ignore[arg-type]
+    reply = subject_queries.answer_subject(graph, user("ana"), *CALL, direct=False)  # type: ignore[arg-type]
     return reply if reply.formula != FALSE else None
 
 
@@ -93,7 +96,8 @@ def by_brute_force(facts: SightedFacts) -> set[frozenset[StatementId]]:
         found = {
             frozenset(some)
             for some in combinations(every, size)
-            if open_way(IdentityGraph(compiled(remove_statements(facts, some)))) is None
+            if open_way(IdentityGraph(compiled(remove_policy_statements(facts, some))))
+            is None
         }
         if found:
             return found
@@ -102,9 +106,9 @@ def by_brute_force(facts: SightedFacts) -> set[frozenset[StatementId]]:
 
 def cuts_are_minimal(facts: SightedFacts) -> None:
     """The law: the cuts found are all of the smallest there are."""
-    whole = get_closure(IdentityGraph(compiled(facts)))
+    whole = get_graph_closure(IdentityGraph(compiled(facts)))
     search = CutSearch(whole, facts, CALL, open_way, 5_000, 8)
-    assert {cut for cut, _ in search.find_cuts()} == by_brute_force(facts)
+    assert {cut for cut, _ in search.find_minimal_cuts()} == by_brute_force(facts)
     assert search.exhausted
 
 

@@ -2,9 +2,9 @@
 
 from hypothesis import given, settings
 
-from answerable.model.documents.core import Document
+from answerable.model.documents.shared_shapes import Document
 from answerable.model.sighting import SightedFacts
-from answerable.reach.aws.exposure import AccountExposure
+from answerable.reach.aws.identity_exposure import AccountExposure
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
 from answerable.reach.aws.paths.path_search import iterate_paths
 from answerable.reach.formula import Verdict
@@ -24,7 +24,7 @@ FOREIGN = statement("t", action="sts:AssumeRole", principal={"AWS": "99998888777
 @given(estates())
 def test_each_identity_is_graded_as_its_own_answer_says(facts: SightedFacts) -> None:
     graph = IdentityGraph(compiled(facts))
-    for found in AccountExposure(graph).list_exposures():
+    for found in AccountExposure(graph).list_identity_exposures():
         ways = list(iterate_paths(graph, graph.get_start_node(found.identity)))
         admins = [way for way in ways if graph.is_administrator(way.target)]
         sure = any(way.certain for way in admins)

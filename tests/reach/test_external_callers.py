@@ -4,15 +4,17 @@ from answerable.model.ids import IdentityId
 from answerable.model.policy import Policy
 from answerable.reach.aws import subject_queries
 from answerable.reach.aws.compiled.external_callers import parse_caller
-from answerable.reach.aws.evaluation.single_request import evaluate_external
+from answerable.reach.aws.evaluation.single_request import (
+    evaluate_external_caller_action,
+)
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
 from answerable.reach.aws.permission_rows.row_types import (
     RowFilter,
     build_action_formatter,
-    format_row,
+    format_permission_row,
 )
 from answerable.reach.aws.subject_queries import ReachAnswer
-from answerable.reach.aws.who_can import list_who_can
+from answerable.reach.aws.who_can import list_all_callers_by_severity
 from answerable.reach.formula import get_verdict
 from tests.reach.account_builder import (
     A,
@@ -42,7 +44,9 @@ def may(build: AccountBuilder, text: str, action: str, resource: str) -> str:
     estate = estate_of(build)
     caller = parse_caller(text, estate.accounts)
     assert caller is not None
-    return get_verdict(evaluate_external(estate, caller, action, resource).formula)
+    return get_verdict(
+        evaluate_external_caller_action(estate, caller, action, resource).formula
+    )
 
 
 def test_a_text_that_is_no_caller_is_told_apart() -> None:
@@ -85,7 +89,9 @@ def test_who_can_lists_whom_the_resource_s_own_policy_lets_in() -> None:
     )
     graph = IdentityGraph(estate_of(build))
     for direct in (True, False):
-        replies = list(list_who_can(graph, "s3:GetObject", OBJECT, direct=direct))
+        replies = list(
+            list_all_callers_by_severity(graph, "s3:GetObject", OBJECT, direct=direct)
+        )
         found = subjects(replies)
         assert found == dict.fromkeys(
             [ANA, "*", role("x", B), "s3.amazonaws.com"], "always"
@@ -96,19 +102,19 @@ def test_who_can_lists_whom_the_resource_s_own_policy_lets_in() -> None:
 def test_a_caller_from_outside_acts_through_the_roles_it_may_enter() -> None:
     graph = IdentityGraph(estate_of(entered()))
     outsider = IdentityId(user("eve", B))
-    reply = subject_queries.answer_can(
+    reply = subject_queries.answer_subject(
         graph, outsider, "s3:GetObject", OBJECT, direct=False
     )
     assert get_verdict(reply.formula) == "always"
     assert [(hop.origin, hop.via, hop.to) for hop in reply.path] == [
         (outsider, "sts:AssumeRole", role("reader"))
     ]
-    alone = subject_queries.answer_can(
+    alone = subject_queries.answer_subject(
         graph, outsider, "s3:GetObject", OBJECT, direct=True
     )
     assert get_verdict(alone.formula) == "only-if"  # the bucket's policy is not known
     other = IdentityId(user("eve", "999988887777"))
-    reply = subject_queries.answer_can(
+    reply = subject_queries.answer_subject(
         graph, other, "s3:PutObject", OBJECT, direct=False
     )
     assert get_verdict(reply.formula) == "only-if"
@@ -127,7 +133,9 @@ def test_who_enters_from_an_account_that_was_placed_is_of_its_organisation() -> 
 
     def entering() -> str | None:
         graph = IdentityGraph(estate_of(build))
-        replies = list_who_can(graph, "s3:GetObject", OBJECT, direct=False)
+        replies = list_all_callers_by_severity(
+            graph, "s3:GetObject", OBJECT, direct=False
+        )
         return subjects(list(replies)).get(B)
 
     assert entering() == "only-if"
@@ -147,8 +155,8 @@ def test_the_rows_of_a_caller_from_outside_are_those_it_was_granted() -> None:
         graph.accounts.catalogue, graph.accounts.written, "*"
     )
     found = [
-        (*format_row(reply.row, spelled), bool(reply.path))
-        for reply in subject_queries.iterate_reach(
+        (*format_permission_row(reply.row, spelled), bool(reply.path))
+        for reply in subject_queries.iterate_subject_rows(
             graph, IdentityId(user("eve", B)), RowFilter(), direct=False
         )
         if reply.row
@@ -171,7 +179,7 @@ def rows(
         graph.accounts.catalogue, graph.accounts.written, "*"
     )
     return [
-        (*format_row(row, spelled), get_verdict(row.formula).value)
+        (*format_permission_row(row, spelled), get_verdict(row.formula).value)
         for row in subject_queries.list_callable_rows(graph, principal, RowFilter())
     ]
 
@@ -261,9 +269,13 @@ def test_a_session_policy_limits_the_subject_and_no_role_it_assumes() -> None:
     assume = stated_policy("s", statement("sts", action="sts:*", resource="*"))
     graph = IdentityGraph(estate_of(build, session=assume))
     who = IdentityId(ANA)
-    alone = subject_queries.answer_can(graph, who, "s3:GetObject", OBJECT, direct=True)
+    alone = subject_queries.answer_subject(
+        graph, who, "s3:GetObject", OBJECT, direct=True
+    )
     assert get_verdict(alone.formula) == "never"
-    reply = subject_queries.answer_can(graph, who, "s3:GetObject", OBJECT, direct=False)
+    reply = subject_queries.answer_subject(
+        graph, who, "s3:GetObject", OBJECT, direct=False
+    )
     assert get_verdict(reply.formula) == "always"
     assert reply.actor == role("reader")
 
@@ -276,9 +288,11 @@ def test_an_endpoint_policy_limits_the_call_asked_about_and_no_hop() -> None:
     gets = statement("s3", action="s3:Get*", resource="*", principal=ANYONE)
     graph = IdentityGraph(estate_of(build, endpoint=stated_policy("e", gets)))
     who = IdentityId(ANA)
-    reply = subject_queries.answer_can(graph, who, "s3:GetObject", OBJECT, direct=False)
+    reply = subject_queries.answer_subject(
+        graph, who, "s3:GetObject", OBJECT, direct=False
+    )
     assert get_verdict(reply.formula) == "always"
-    reply = subject_queries.answer_can(
+    reply = subject_queries.answer_subject(
         graph, who, "s3:ListBucket", BUCKET, direct=False
     )
     assert get_verdict(reply.formula) == "never"
@@ -302,7 +316,9 @@ def test_a_tag_of_the_role_decides_who_enters_it_from_outside() -> None:
     graph = IdentityGraph(estate_of(build))
     found = [
         (step.to, get_verdict(reply.formula).value)
-        for reply in list_who_can(graph, "s3:GetObject", OBJECT, direct=False)
+        for reply in list_all_callers_by_severity(
+            graph, "s3:GetObject", OBJECT, direct=False
+        )
         for step in reply.path
     ]
     assert found == [(role("open"), "always")]

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from answerable.reach.aws.bulk import incremental_closure
-from answerable.reach.aws.bulk.transitive_closure import compute_closure
+from answerable.reach.aws.bulk.transitive_closure import compute_transitive_closure
 from tests.reach.mutation import Plant, apply_mutation, is_found
 
 SIZE = 12
@@ -24,9 +24,9 @@ def follows(drawn: tuple[list[int], dict[int, int]]) -> None:
     after = [other.get(node, row) for node, row in enumerate(before)]
     changes = {node: (before[node], row) for node, row in other.items()}
     held = incremental_closure.update_closure(
-        compute_closure(before), changes, lambda: list(after)
+        compute_transitive_closure(before), changes, lambda: list(after)
     )
-    anew = compute_closure(after)
+    anew = compute_transitive_closure(after)
     assert held.beyond == anew.beyond
     assert dict(held.classes) == dict(anew.classes)
 
@@ -39,21 +39,25 @@ def test_a_closure_follows_its_rows(drawn: tuple[list[int], dict[int, int]]) -> 
 
 def _all_that_is_lost_is_found_elsewhere(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(
-        incremental_closure._EdgeRemoval, "_is_still_reached", lambda self, start: True
+        incremental_closure._EdgeRemoval,
+        "_still_reaches_lost_targets",
+        lambda self, start: True,
     )
 
 
 def _no_other_way_leads_to_what_is_lost(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(
         incremental_closure._EdgeRemoval,
-        "_find_lost_reach",
+        "_map_nodes_to_lost_nodes",
         lambda self, lost, core: {},
     )
 
 
 def _nobody_hears_of_what_is_gained(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(
-        incremental_closure, "_expand_reach", lambda reached, groups, within: reached
+        incremental_closure,
+        "_union_reach_of_members",
+        lambda reached, groups, within: reached,
     )
 
 

@@ -14,9 +14,9 @@ from answerable.reach.aws.bulk import (
     policy_diff,
 )
 from answerable.reach.aws.bulk.bitset import list_positions
-from answerable.reach.aws.bulk.closure import GraphClosure, get_closure
-from answerable.reach.aws.bulk.holder_table import HolderTable
-from answerable.reach.aws.bulk.transitive_closure import compute_closure
+from answerable.reach.aws.bulk.closure import GraphClosure, get_graph_closure
+from answerable.reach.aws.bulk.statement_holder_table import HolderTable
+from answerable.reach.aws.bulk.transitive_closure import compute_transitive_closure
 from answerable.reach.aws.evaluation.single_request import evaluate_action
 from answerable.reach.aws.paths.identity_edges import IdentityNode
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
@@ -154,19 +154,23 @@ def _more(layer: PolicyLayer) -> Drawn:
 def updates_agree(states: list[SightedFacts]) -> None:
     """The law: step by step or cold, the answers are the same."""
     first, second = states
-    whole = get_closure(IdentityGraph(compiled(first)))
+    whole = get_graph_closure(IdentityGraph(compiled(first)))
     said(whole, whole.compiled_graph.nodes[: whole.size])
     warm = incremental_update.update_closure_for_edit(whole, first, second)
-    cold = get_closure(IdentityGraph(compiled(second)))
+    cold = get_graph_closure(IdentityGraph(compiled(second)))
     nodes = cold.compiled_graph.nodes[: cold.size]
     assert [stepped(warm, node) for node in nodes] == [stepped(cold, n) for n in nodes]
     assert (
         warm.sure.beyond
-        == compute_closure([row.sure for row in warm.step_table.steps]).beyond
+        == compute_transitive_closure(
+            [row.sure for row in warm.step_table.steps]
+        ).beyond
     )
     assert (
         warm.some.beyond
-        == compute_closure([row.some for row in warm.step_table.steps]).beyond
+        == compute_transitive_closure(
+            [row.some for row in warm.step_table.steps]
+        ).beyond
     )
     assert said(warm, nodes) == said(cold, nodes)
     assert singly(warm) == singly(cold)
@@ -174,11 +178,11 @@ def updates_agree(states: list[SightedFacts]) -> None:
 
 def stepped(whole: GraphClosure, node: IdentityNode) -> list[set[IdentityNode]]:
     """Name whom a node becomes: for sure, perhaps, by assuming a role."""
-    number = whole.get_node_number(node)
+    number = whole.get_or_assign_node_number(node)
     assert number < whole.size
     rows = whole.table.taken[number], whole.table.assumed[number]
     return [
-        {whole.get_node(to) for to in list_positions(bits)}
+        {whole.get_node_by_number(to) for to in list_positions(bits)}
         for row in rows
         for bits in (row.sure, row.some)
     ]
@@ -186,7 +190,7 @@ def stepped(whole: GraphClosure, node: IdentityNode) -> list[set[IdentityNode]]:
 
 def said(whole: GraphClosure, nodes: list[IdentityNode]) -> list[object]:
     """Say of nodes which calls they can make, by themselves and through others."""
-    numbers = [whole.get_node_number(node) for node in nodes]
+    numbers = [whole.get_or_assign_node_number(node) for node in nodes]
     return [
         [bits >> number & 1 for number in numbers for bits in (held.sure, held.some)]
         for call in CALLS
@@ -215,14 +219,14 @@ def test_an_edit_leads_to_what_a_cold_run_finds(
 
 
 def _old_statements_stay(patch: pytest.MonkeyPatch) -> None:
-    right = HolderTable.with_changes
+    right = HolderTable.with_changed_holders
 
     def wrong(
         self: HolderTable, lost: object, gained: object, size: int
     ) -> HolderTable:
         return right(self, type(lost)(), gained, size)  # type: ignore[arg-type]
 
-    patch.setattr(HolderTable, "with_changes", wrong)
+    patch.setattr(HolderTable, "with_changed_holders", wrong)
 
 
 def _every_edit_keeps_the_steps(patch: pytest.MonkeyPatch) -> None:
@@ -253,7 +257,9 @@ def _stays(layer: PolicyLayer) -> Plant:
 
 def _what_hangs_on_a_step_stays(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(
-        incremental_update, "_exclude_unconditional", lambda rows, number, actors: 0
+        incremental_update,
+        "_exclude_unconditional_holders",
+        lambda rows, number, actors: 0,
     )
 
 

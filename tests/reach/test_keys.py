@@ -13,7 +13,7 @@ import pytest
 from answerable.reach.aws.condition_keys.key_classification import (
     AssertedBy,
     KeyKind,
-    classify_key,
+    classify_condition_key,
     list_classified_keys,
 )
 
@@ -43,11 +43,13 @@ def filled(key: str) -> str:
 def test_every_key_of_the_catalogue_has_a_class_with_a_source() -> None:
     keys = {filled(key) for key in catalogue_keys()}
     assert len(keys) > 1500
-    unsaid = sorted(k for k in keys if classify_key(k).kind is KeyKind.UNKNOWN)
+    unsaid = sorted(
+        k for k in keys if classify_condition_key(k).kind is KeyKind.UNKNOWN
+    )
     share = len(unsaid) / len(keys)
     print(f"{len(unsaid)} of {len(keys)} keys ({share:.1%}): not known who writes them")
     assert len(unsaid) <= UNSAID, unsaid
-    assert not [k for k in keys if not classify_key(k).source]
+    assert not [k for k in keys if not classify_condition_key(k).source]
 
 
 def test_the_keys_of_managed_policies_are_classed(root: Path) -> None:
@@ -61,7 +63,11 @@ def test_the_keys_of_managed_policies_are_classed(root: Path) -> None:
         for statement in listed if isinstance(listed, list) else [listed]:
             for keys in statement.get("Condition", {}).values():
                 used.update(list(keys))
-    unsaid = {k: n for k, n in used.items() if classify_key(k).kind is KeyKind.UNKNOWN}
+    unsaid = {
+        k: n
+        for k, n in used.items()
+        if classify_condition_key(k).kind is KeyKind.UNKNOWN
+    }
     print(f"{sum(unsaid.values())} of {used.total()} uses: not known who writes them")
     assert used.total() > 5000
     assert sum(unsaid.values()) <= UNSAID_USES, unsaid
@@ -138,7 +144,7 @@ def test_the_tables_hold_no_key_that_the_catalogue_does_not() -> None:
     ],
 )
 def test_a_key_is_written_by(key: str, asserted_by: str, says: str) -> None:
-    found = classify_key(key)
+    found = classify_condition_key(key)
     assert found.asserted_by == asserted_by
     assert says in found.who
 
@@ -146,11 +152,15 @@ def test_a_key_is_written_by(key: str, asserted_by: str, says: str) -> None:
 def test_case_makes_no_difference() -> None:
     for name, entry in list_classified_keys():
         if "*" not in name:
-            assert classify_key(name.upper()) == classify_key(name.lower()) == entry
+            assert (
+                classify_condition_key(name.upper())
+                == classify_condition_key(name.lower())
+                == entry
+            )
 
 
 def test_what_is_not_listed_is_never_a_guard() -> None:
-    assert classify_key("aws:NewKey").asserted_by is AssertedBy.DEPENDS
+    assert classify_condition_key("aws:NewKey").asserted_by is AssertedBy.DEPENDS
 
 
 def test_every_key_of_our_own_is_classed(root: Path) -> None:
@@ -159,4 +169,6 @@ def test_every_key_of_our_own_is_classed(root: Path) -> None:
     text = "".join(path.read_text() for path in sorted(room.rglob("*.py")))
     ours = set(re.findall(r"\"(answerable:[a-z-]+)\"", text)) - inside
     assert "answerable:deny" in ours
-    assert not [key for key in ours if classify_key(key).kind is KeyKind.UNKNOWN]
+    assert not [
+        key for key in ours if classify_condition_key(key).kind is KeyKind.UNKNOWN
+    ]

@@ -5,7 +5,7 @@ from answerable.model.ids import IdentityId
 from answerable.reach.aws import subject_queries
 from answerable.reach.aws.answer_coverage import list_not_collected
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
-from answerable.reach.aws.who_can import list_who_can
+from answerable.reach.aws.who_can import list_all_callers_by_severity
 from answerable.reach.collection_coverage import CollectedData
 from answerable.reach.formula import get_verdict
 from tests.reach.account_builder import (
@@ -172,7 +172,7 @@ def words(
 ) -> set[str]:
     graph = IdentityGraph(estate_of(build))
     who = IdentityId(subject)
-    reply = subject_queries.answer_can(graph, who, action, resource, direct=direct)
+    reply = subject_queries.answer_subject(graph, who, action, resource, direct=direct)
     found = list_not_collected(
         graph.accounts, CollectedData(collected), action, resource, reply, direct=direct
     )
@@ -270,7 +270,9 @@ def test_anybody_has_no_policies_of_their_own_that_could_be_missing() -> None:
     graph = IdentityGraph(estate_of(open_))
     (reply,) = [
         reply
-        for reply in list_who_can(graph, "s3:GetObject", OBJECT, direct=False)
+        for reply in list_all_callers_by_severity(
+            graph, "s3:GetObject", OBJECT, direct=False
+        )
         if reply.subject == "*"
     ]
     found = list_not_collected(

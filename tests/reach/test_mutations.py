@@ -40,15 +40,15 @@ from tests.reach.strategies_cases import cases
 from tests.reach.strategies_mix import EVEN, Mix
 from tests.reach.strategies_organisation import ROLES
 
-_bounded = policy_layers.evaluate_boundary
+_bounded = policy_layers.evaluate_permissions_boundary
 _combined = policy_layers.combine_identity_and_resource_policies
-_side_of = resource_policies.evaluate_policy_for_principal
+_side_of = resource_policies.evaluate_resource_policy_for_principal
 _side_for = evaluate_principal.evaluate_resource_policy
 _names = principal_matching.match_principal
 
 
 def _deny_dropped(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(policy_layers, "apply_denies", lambda *_: [])
+    patch.setattr(policy_layers, "match_denies", lambda *_: [])
 
 
 def _open_deny_ignored(patch: pytest.MonkeyPatch) -> None:
@@ -58,7 +58,7 @@ def _open_deny_ignored(patch: pytest.MonkeyPatch) -> None:
 
 
 def _boundary_ignored(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(policy_layers, "evaluate_boundary", lambda *_: TRUE)
+    patch.setattr(policy_layers, "evaluate_permissions_boundary", lambda *_: TRUE)
 
 
 def _empty_boundary_as_none(patch: pytest.MonkeyPatch) -> None:
@@ -66,7 +66,7 @@ def _empty_boundary_as_none(patch: pytest.MonkeyPatch) -> None:
         empty = not principal.boundary and not gaps
         return TRUE if empty else _bounded(principal, bounds, gaps)  # type: ignore[arg-type] - passed through
 
-    patch.setattr(policy_layers, "evaluate_boundary", bounded)
+    patch.setattr(policy_layers, "evaluate_permissions_boundary", bounded)
 
 
 def _boundary_binds_a_named_user(patch: pytest.MonkeyPatch) -> None:
@@ -100,7 +100,7 @@ def _trust_changed(patch: pytest.MonkeyPatch, **change: Formula) -> None:
         side = _side_of(own, who, call, known)  # type: ignore[arg-type] - passed through
         return replace(side, **change) if isinstance(own, RoleTrust) else side  # type: ignore[arg-type] - formulas only
 
-    patch.setattr(evaluate_principal, "evaluate_policy_for_principal", side_of)
+    patch.setattr(evaluate_principal, "evaluate_resource_policy_for_principal", side_of)
 
 
 def _trust_unread(patch: pytest.MonkeyPatch) -> None:
@@ -171,7 +171,7 @@ def _cross_account_union(patch: pytest.MonkeyPatch) -> None:
 def _not_action_inverted(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(
         statements,
-        "match_action",
+        "matches_action_element",
         lambda c, action: c.action_set.matches_action(action),
     )
 
@@ -185,7 +185,7 @@ def _question_mark_optional(patch: pytest.MonkeyPatch) -> None:
         parts = {glob_matching.ANY_TEXT: ".*", glob_matching.ANY_CHARACTER: ".?"}
         return re2.compile("".join(parts.get(c) or re2.escape(c) for c in pattern))
 
-    patch.setattr(glob_matching, "_compile_glob", compiled)
+    patch.setattr(glob_matching, "_compile_glob_matcher", compiled)
 
 
 def _wildcards_cross_parts(patch: pytest.MonkeyPatch) -> None:
@@ -201,8 +201,8 @@ def _wildcards_cross_parts(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(
         "answerable.reach.aws.patterns.arn_matching.split_arn_pattern", segments
     )
-    patch.setattr(statements._match_any, "__defaults__", None)
-    patch.setattr(statements.match_resource, "__defaults__", (matches_parts,))
+    patch.setattr(statements._match_any_resource_pattern, "__defaults__", None)
+    patch.setattr(statements.match_resource_element, "__defaults__", (matches_parts,))
 
 
 def _actions_keep_case(patch: pytest.MonkeyPatch) -> None:
@@ -214,21 +214,23 @@ def _actions_keep_case(patch: pytest.MonkeyPatch) -> None:
 
 
 def _matrix_ignored(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(accounts, "can_act_on", lambda *_: True)
+    patch.setattr(accounts, "can_action_act_on_resource", lambda *_: True)
 
 
 def _groups_dropped(patch: pytest.MonkeyPatch) -> None:
-    add = AttachmentCompiler.add_attachment
+    add = AttachmentCompiler.compile_attached_policy
 
     def without(self: AttachmentCompiler, attachment: object) -> None:
         if not getattr(attachment, "via", ""):
             add(self, attachment)  # type: ignore[arg-type] - passed through
 
-    patch.setattr(AttachmentCompiler, "add_attachment", without)
+    patch.setattr(AttachmentCompiler, "compile_attached_policy", without)
 
 
 def _unread_forgotten(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(CompiledPrincipal, "list_gaps", lambda self, layer: ())
+    patch.setattr(
+        CompiledPrincipal, "list_unread_policies_of_layer", lambda self, layer: ()
+    )
 
 
 def _not_principal_as_principal(patch: pytest.MonkeyPatch) -> None:
@@ -239,15 +241,15 @@ def _not_principal_as_principal(patch: pytest.MonkeyPatch) -> None:
         *,
         starts_session: bool,
     ) -> NamingFormulas:
-        return principal_matching._match_element(
+        return principal_matching._match_principal_element(
             clause.naming, who, stated, starts_session=starts_session
         )
 
-    patch.setattr(principal_matching, "_match_not_principal", listed)
+    patch.setattr(principal_matching, "_match_not_principal_element", listed)
 
 
 def _not_principal_spares_the_bounded(patch: pytest.MonkeyPatch) -> None:
-    all_but = principal_matching._match_not_principal
+    all_but = principal_matching._match_not_principal_element
 
     def sparing(
         clause: CompiledStatement,
@@ -261,14 +263,14 @@ def _not_principal_spares_the_bounded(patch: pytest.MonkeyPatch) -> None:
         )
         return all_but(clause, loose, stated, starts_session=starts_session)
 
-    patch.setattr(principal_matching, "_match_not_principal", sparing)
+    patch.setattr(principal_matching, "_match_not_principal_element", sparing)
 
 
 def _not_principal_spares_the_account(patch: pytest.MonkeyPatch) -> None:
-    left = principal_matching.negate_exceptions
+    left = principal_matching.negate_excepted_principals
     patch.setattr(
         principal_matching,
-        "negate_exceptions",
+        "negate_excepted_principals",
         lambda listed, *, includes_account: left(listed, includes_account=True),
     )
 

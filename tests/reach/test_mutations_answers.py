@@ -24,13 +24,13 @@ def kinds_of_code_are_forgotten(patch: pytest.MonkeyPatch) -> None:
 
 
 def code_is_collected_everywhere(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(CollectedData, "name_missing", lambda *args: "")
+    patch.setattr(CollectedData, "name_missing_data", lambda *args: "")
 
 
 def regions_are_forgotten(patch: pytest.MonkeyPatch) -> None:
     everywhere(
         patch,
-        unmodelled_steps.list_callable_regions,
+        unmodelled_steps.list_regions_where_rule_is_callable,
         lambda actor, rule: iter(["eu-west-1"]),
     )
 
@@ -41,19 +41,19 @@ def tasks_cannot_be_entered(patch: pytest.MonkeyPatch) -> None:
 
 
 def whoever_may_tag_is_on_the_path(patch: pytest.MonkeyPatch) -> None:
-    right = tag_explanations._describe_setters
+    right = tag_explanations._describe_tag_setters
 
     def told(found: tag_explanations.TagSetters, acting: Sequence[str]) -> object:
         return right(found, [*acting, *found.sure])
 
-    patch.setattr(tag_explanations, "_describe_setters", told)
+    patch.setattr(tag_explanations, "_describe_tag_setters", told)
 
 
 def a_tag_is_that_of_the_last_resource(patch: pytest.MonkeyPatch) -> None:
     last = tags.SECRET[1]
     patch.setattr(
         tag_explanations,
-        "_describe_hop",
+        "_get_condition_subject",
         lambda hop: tag_explanations._ConditionSubject(hop["from"], last),
     )
 
@@ -62,7 +62,7 @@ def no_hop_is_tagged_first(patch: pytest.MonkeyPatch) -> None:
     def edges_of(self: object, node: object) -> Iterator[object]:
         return iter(())
 
-    patch.setattr(self_tagging._OpenTagGraph, "list_tag_edges", edges_of)
+    patch.setattr(self_tagging._OpenTagGraph, "list_edges_open_by_tags", edges_of)
 
 
 def passes_are_silent(patch: pytest.MonkeyPatch) -> None:
@@ -88,7 +88,7 @@ def every_statement_is_near(patch: pytest.MonkeyPatch) -> None:
     near = statement_quotes._StatementDistance.SAME_ACTION
     patch.setattr(
         statement_quotes.StatementQuotes,
-        "_measure_distance",
+        "_measure_action_distance",
         lambda self, statement: near,
     )
 
@@ -98,14 +98,16 @@ def resources_are_not_compared(patch: pytest.MonkeyPatch) -> None:
 
 
 def unrelated_limits_are_not_quoted(patch: pytest.MonkeyPatch) -> None:
-    right = statement_quotes.StatementQuotes._quote_nearest
+    right = statement_quotes.StatementQuotes._quote_statements_nearest_to_call
 
     def summary(
         self: statement_quotes.StatementQuotes, policies: object, *, limits: bool
     ) -> str:
         return right(self, policies, limits=False)  # type: ignore[arg-type]
 
-    patch.setattr(statement_quotes.StatementQuotes, "_quote_nearest", summary)
+    patch.setattr(
+        statement_quotes.StatementQuotes, "_quote_statements_nearest_to_call", summary
+    )
 
 
 TASK = ("ecs:task", ["ecs:ExecuteCommand"])

@@ -89,16 +89,22 @@ def no_members(patch: pytest.MonkeyPatch) -> None:
 
 
 def nobody_escapes(patch: pytest.MonkeyPatch) -> None:
-    everywhere(patch, principal_matching.can_bypass_boundary, lambda clause: False)
+    everywhere(
+        patch, principal_matching.can_grant_bypass_boundary, lambda clause: False
+    )
 
 
 def everyone_escapes(patch: pytest.MonkeyPatch) -> None:
-    everywhere(patch, principal_matching.build_bypass_condition, lambda clause: TRUE)
+    everywhere(
+        patch, principal_matching.build_boundary_bypass_condition, lambda clause: TRUE
+    )
 
 
 def escape_stays_open(patch: pytest.MonkeyPatch) -> None:
     open_ = build_atom("answerable:wildcard-principal", "Escapes", ("*",))
-    everywhere(patch, principal_matching.build_bypass_condition, lambda clause: open_)
+    everywhere(
+        patch, principal_matching.build_boundary_bypass_condition, lambda clause: open_
+    )
 
 
 def session_not_looked_at(patch: pytest.MonkeyPatch) -> None:
@@ -111,13 +117,13 @@ def every_session_is_named(patch: pytest.MonkeyPatch) -> None:
 
 
 def no_session_is_named(patch: pytest.MonkeyPatch) -> None:
-    right = principal_matching._match_element
+    right = principal_matching._match_principal_element
 
     def named(*args: object, **more: object) -> principal_matching.NamingFormulas:
         found = right(*args, **more)  # type: ignore[arg-type]
         return [(how, when) for how, when in found if how != "escaping"]
 
-    patch.setattr(principal_matching, "_match_element", named)
+    patch.setattr(principal_matching, "_match_principal_element", named)
 
 
 def tokens_need_permission(patch: pytest.MonkeyPatch) -> None:
@@ -174,26 +180,28 @@ def times_are_reversed(patch: pytest.MonkeyPatch) -> None:
 
 
 def a_stated_time_is_ignored(patch: pytest.MonkeyPatch) -> None:
-    right = conditions.evaluate_line
+    right = conditions.evaluate_condition_line
 
     def holds(clause: ConditionClause, known: ContextKeys) -> bool | None:
         decided = isinstance(clause, conditions.DecidedCondition)
         return clause.holds if decided else right(clause, known)
 
-    everywhere(patch, conditions.evaluate_line, holds)
+    everywhere(patch, conditions.evaluate_condition_line, holds)
 
 
 def a_new_name_is_any(patch: pytest.MonkeyPatch) -> None:
-    everywhere(patch, path_search._get_step_target_id, lambda edge: edge.to.identity)
+    everywhere(
+        patch, path_search._get_printed_target_of_step, lambda edge: edge.to.identity
+    )
 
 
 def a_new_name_is_the_usual_one(patch: pytest.MonkeyPatch) -> None:
-    right = witness_resources.list_candidate_resources
+    right = witness_resources.list_witness_candidates
     everywhere(patch, right, lambda *args: right(*args)[:1])
 
 
 def a_taken_name_is_new(patch: pytest.MonkeyPatch) -> None:
-    right = identity_creation.find_best_name
+    right = identity_creation.find_best_new_resource_name
 
     def at_one_name(estate: CompiledAccounts, *more: object) -> object:
         return right(replace(estate, principals={}), *more)  # type: ignore[arg-type]
@@ -218,7 +226,7 @@ def every_call_takes_saml(patch: pytest.MonkeyPatch) -> None:
 
 
 def every_provider_is_one(patch: pytest.MonkeyPatch) -> None:
-    right = saml_providers.get_resource_arn
+    right = saml_providers.get_takeover_resource_arn
     everywhere(patch, right, lambda text: right(text) + "-2")
 
 

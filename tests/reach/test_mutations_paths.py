@@ -41,7 +41,7 @@ from tests.reach.mutation import Plant, apply_mutation, is_found
 from tests.reach.strategies_paths import paths
 
 _together = witness_resources.find_witness_resources
-_at_one_name = identity_creation.find_best_name
+_at_one_name = identity_creation.find_best_new_resource_name
 _answers_on = witness_resources.evaluate_permissions_on_resource
 
 
@@ -68,19 +68,21 @@ def _an_edit_forgotten(patch: pytest.MonkeyPatch) -> None:
 
 
 def _what_is_gained_escapes_the_boundary(patch: pytest.MonkeyPatch) -> None:
-    more = CompiledPrincipal.with_statements
+    more = CompiledPrincipal.with_extra_statements
 
     def with_more(
         self: CompiledPrincipal, extra: str, grants: list[PolicyStatement]
     ) -> CompiledPrincipal:
         return replace(more(self, extra, grants), boundary=None, _by_action={})
 
-    patch.setattr(CompiledPrincipal, "with_statements", with_more)
+    patch.setattr(CompiledPrincipal, "with_extra_statements", with_more)
 
 
 def _service_trust_not_asked(patch: pytest.MonkeyPatch) -> None:
     entry = TrustEntry("any", "Service", "sts:AssumeRole", Evaluation(TRUE, ()))
-    patch.setattr(IdentityGraph, "list_service_assumptions", lambda *_: iter([entry]))
+    patch.setattr(
+        IdentityGraph, "list_service_assume_role_entries", lambda *_: iter([entry])
+    )
     patch.setattr(
         account_compiler,
         "list_trusted_services",
@@ -124,7 +126,7 @@ def _one_of_several_resources_suffices(patch: pytest.MonkeyPatch) -> None:
         return _together(held, who, list(first.values()), existing)
 
     _everywhere(patch, _together, together)
-    beside = ExistingResources._check_other_permissions
+    beside = ExistingResources._evaluate_permissions_elsewhere
 
     def alone(
         held: ExistingResources,
@@ -140,7 +142,7 @@ def _one_of_several_resources_suffices(patch: pytest.MonkeyPatch) -> None:
             else beside(held, actor, others, sure, some)
         )
 
-    patch.setattr(ExistingResources, "_check_other_permissions", alone)
+    patch.setattr(ExistingResources, "_evaluate_permissions_elsewhere", alone)
 
 
 def _each_call_under_a_name_of_its_own(patch: pytest.MonkeyPatch) -> None:

@@ -48,8 +48,8 @@ from tests.reach.strategies_mix import EVEN, Mix
 from tests.reach.strategies_organisation import USERS
 
 _stated = policy_compiler.compile_stated_policy
-_side_of = resource_policies.evaluate_policy_for_principal
-_said = resource_policies.evaluate_policy
+_side_of = resource_policies.evaluate_resource_policy_for_principal
+_said = resource_policies.evaluate_resource_policy_for_caller
 _is_required = resource_policies.requires_resource_policy
 _missing_side = evaluate_principal.build_uncollected_policy_result
 _under = CompiledPrincipal.with_session_policy
@@ -77,7 +77,7 @@ def _account_suffices(patch: pytest.MonkeyPatch) -> None:
         side = _said(own, *rest, **more)  # type: ignore[arg-type] - passed through
         return replace(side, direct=policy_layers.disjoin(side.direct, side.account))
 
-    patch.setattr(resource_policies, "evaluate_policy", said)
+    patch.setattr(resource_policies, "evaluate_resource_policy_for_caller", said)
 
 
 def _key_policy_not_needed(patch: pytest.MonkeyPatch) -> None:
@@ -154,7 +154,7 @@ def _endpoint_names_everybody(patch: pytest.MonkeyPatch) -> None:
 def _door_without_bucket(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(
         evaluate_principal,
-        "combine_access_point_and_bucket",
+        "combine_s3_access_point_and_bucket",
         lambda front, back, network: front,
     )
 
@@ -162,7 +162,7 @@ def _door_without_bucket(patch: pytest.MonkeyPatch) -> None:
 def _bucket_without_door(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(
         evaluate_principal,
-        "combine_access_point_and_bucket",
+        "combine_s3_access_point_and_bucket",
         lambda front, back, network: back,
     )
 
@@ -178,7 +178,9 @@ def _network_ignored(patch: pytest.MonkeyPatch) -> None:
 
 
 def _door_keys_forgotten(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(evaluate_principal, "build_access_point_keys", lambda door: {})
+    patch.setattr(
+        evaluate_principal, "build_access_point_condition_keys", lambda door: {}
+    )
 
 
 def _block_ignored(patch: pytest.MonkeyPatch) -> None:
@@ -190,12 +192,14 @@ def _block_ignored(patch: pytest.MonkeyPatch) -> None:
 
 def _block_of_the_account_ignored(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(
-        s3_public_access, "_list_block_targets", lambda estate, own: [own.resource]
+        s3_public_access,
+        "_list_public_access_block_targets",
+        lambda estate, own: [own.resource],
     )
 
 
 def _block_binds_services(patch: pytest.MonkeyPatch) -> None:
-    side_for = evaluate_external._evaluate_resource_policy
+    side_for = evaluate_external._evaluate_resource_policy_alone
 
     def bound(
         held: accounts.CompiledAccounts,
@@ -205,7 +209,7 @@ def _block_binds_services(patch: pytest.MonkeyPatch) -> None:
     ) -> ResourcePolicyResult:
         side, own = (
             side_for(held, caller, call, known),
-            evaluate_principal.find_resource_policy(held, call),
+            evaluate_principal.find_policy_of_requested_resource(held, call),
         )
         bucket = isinstance(own, ResourcePolicy)
         return (
@@ -214,28 +218,34 @@ def _block_binds_services(patch: pytest.MonkeyPatch) -> None:
             else side
         )
 
-    patch.setattr(evaluate_external, "_evaluate_resource_policy", bound)
+    patch.setattr(evaluate_external, "_evaluate_resource_policy_alone", bound)
 
 
 def _pinned_policies_are_public(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(s3_public_access, "_is_restricting_condition", lambda *_: False)
+    patch.setattr(s3_public_access, "_restricts_to_fixed_values", lambda *_: False)
 
 
 def _wild_values_pin(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(s3_public_access, "_is_restricting_condition", lambda *_: True)
+    patch.setattr(s3_public_access, "_restricts_to_fixed_values", lambda *_: True)
 
 
 def _anybody_by_account(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(
-        external_callers, "match_caller", lambda clause, caller: [("direct", TRUE)]
+        external_callers,
+        "match_principal_to_external_caller",
+        lambda clause, caller: [("direct", TRUE)],
     )
     patch.setattr(
-        evaluate_external, "match_caller", lambda clause, caller: [("direct", TRUE)]
+        evaluate_external,
+        "match_principal_to_external_caller",
+        lambda clause, caller: [("direct", TRUE)],
     )
 
 
 def _services_keys_forgotten(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(external_callers, "_build_service_keys", lambda name: NO_KEYS)
+    patch.setattr(
+        external_callers, "_build_service_condition_keys", lambda name: NO_KEYS
+    )
 
 
 def _owner_of_buckets_unknown(patch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,7 @@ def paths_of_case_agree(case: ReachCase) -> None:
     places = spec_paths.list_all_steps(world)
     for call in [c for c in case.calls if c[1] == "*" or "*" not in c[1]][:3]:
         for who in estate.principals:
-            reply = subject_queries.answer_can(graph, who, *call, direct=False)
+            reply = subject_queries.answer_subject(graph, who, *call, direct=False)
             expected = spec_paths.evaluate_can(world, who, *call, places)
             assert get_verdict(reply.formula) == expected
 

@@ -8,10 +8,10 @@ from answerable.model.ids import IdentityId
 from answerable.reach.aws import subject_queries
 from answerable.reach.aws.compiled.account_compiler import compile_accounts
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
-from answerable.reach.aws.patterns.common_match_search import find_common_match
+from answerable.reach.aws.patterns.common_match_search import find_matching_text
 from answerable.reach.aws.patterns.glob_matching import encode_glob
 from answerable.reach.aws.subject_queries import ReachAnswer
-from answerable.reach.aws.who_can import list_who_can
+from answerable.reach.aws.who_can import list_all_callers_by_severity
 from answerable.reach.formula import FALSE, TRUE, Verdict, get_verdict
 from tests.reach.account_builder import (
     A,
@@ -34,7 +34,7 @@ def graph_of(build: AccountBuilder) -> IdentityGraph:
 
 
 def can(build: AccountBuilder, subject: str = ANA) -> ReachAnswer:
-    return subject_queries.answer_can(
+    return subject_queries.answer_subject(
         graph_of(build), IdentityId(subject), *READ, direct=False
     )
 
@@ -74,7 +74,7 @@ def test_a_chain_that_goes_round_in_circles_ends() -> None:
     build = chain(50, back=True)
     assert len(can(build).path) == 50
     graph = graph_of(build)
-    told = list(list_who_can(graph, *READ, direct=False))
+    told = list(list_all_callers_by_severity(graph, *READ, direct=False))
     assert {reply.subject for reply in told} == set(graph.accounts.principals)
     assert max(len(reply.path) for reply in told) == 50
 
@@ -176,7 +176,7 @@ def test_what_is_made_in_one_account_is_nobody_in_another() -> None:
     build.policy(far, "trust", trust)
     graph = graph_of(build)
     resource = f"arn:aws:iam::{B}:role/far"
-    reply = subject_queries.answer_can(
+    reply = subject_queries.answer_subject(
         graph, IdentityId(ANA), "iam:DeleteRole", resource, direct=False
     )
     assert reply.formula == FALSE
@@ -269,7 +269,7 @@ def test_whoever_becomes_somebody_takes_off_their_boundary_too() -> None:
 
 def test_a_text_that_several_patterns_match() -> None:
     def met(*patterns: str) -> str | None:
-        return find_common_match(tuple(encode_glob(pattern) for pattern in patterns))
+        return find_matching_text(tuple(encode_glob(pattern) for pattern in patterns))
 
     assert met("role/app-*", "role/*-dev", "role/?*") == "role/app-dev"
     assert met("a*", "b*") is None

@@ -1,7 +1,6 @@
 """Each catalogued way to escalate is found, and lost with any permission it needs.
 
 Ids and titles are in `tests/cases/escalation_paths.yaml`; a title lists the permissions.
-The laboratory is measured where it lies beside the project; it is no part of it.
 """
 
 import json
@@ -185,7 +184,8 @@ def found(
         for i, a in enumerate(actions)
     ]
     graph = stage(start, held, kinds)
-    reply = subject_queries.answer_can(graph, IdentityId(start), *goal, direct=False)
+    identity = IdentityId(start)
+    reply = subject_queries.answer_subject(graph, identity, *goal, direct=False)
     return reply.formula
 
 
@@ -349,12 +349,12 @@ def test_a_chain_of_the_laboratory_is_followed_to_its_end(name: str) -> None:
     start, last = IdentityId(chain[0][0]), chain[-1]
     far = last[0].split(":")[4] == FAR
     goal = ANYTHING if far and last[1] == ADMIN else READ
-    reply = subject_queries.answer_can(linked(chain), start, *goal, direct=False)
+    reply = subject_queries.answer_subject(linked(chain), start, *goal, direct=False)
     assert get_verdict(reply.formula) is not Verdict.NEVER
     assert reply.actor == last[0]
     assert len(reply.path) == len(chain) - 1
     cut: Chain = [(arn, held if arn == last[0] else [], []) for arn, held, _ in chain]
-    reply = subject_queries.answer_can(linked(cut), start, *goal, direct=False)
+    reply = subject_queries.answer_subject(linked(cut), start, *goal, direct=False)
     assert get_verdict(reply.formula) is not Verdict.ALWAYS
 
 

@@ -7,23 +7,23 @@ from typing import cast
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from answerable.model.documents.core import PermissionCheckItem, ReachItem
+from answerable.model.documents.shared_shapes import PermissionCheckItem, ReachItem
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
 from answerable.reach.aws.patterns.arn_matching import (
     matches_arn,
     split_arn,
-    split_pattern,
+    split_glob_arn,
 )
 from answerable.reach.aws.patterns.glob_matching import encode_glob
 from answerable.reach.aws.permission_rows import principal_spans
 from answerable.reach.aws.permission_rows.action_rows import ActionRowLister
 from answerable.reach.aws.resource_pattern_answers import (
-    answer_can_on_pattern,
+    answer_call_on_pattern,
     is_pattern_question,
 )
 from answerable.reach.aws.resource_pattern_union import RESOURCE_KEY
 from answerable.reach.aws.subject_queries import PatternExtent, ReachAnswer
-from answerable.reach.aws.who_can import list_who_can
+from answerable.reach.aws.who_can import list_all_callers_by_severity
 from answerable.reach.formula import FALSE, TRUE
 from answerable.usecases.reach import permissions as flow
 from tests.reach import laws
@@ -200,17 +200,19 @@ def pattern_law(case: ReachCase, seen: Counter[str] | None = None) -> None:
         for action, resource in case.calls:
             if laws._is_aside(estate, principal, action, resource):
                 continue
-            if resource == "*" or not estate.can_act_on(action, resource):
+            if resource == "*" or not estate.can_action_act_on_resource(
+                action, resource
+            ):
                 continue
             word = _judged(world, Subject(identity), action, resource)
             for pattern in _patterns(resource):
                 if not is_pattern_question(estate, action, pattern):
                     continue
                 if not matches_arn(
-                    split_pattern(encode_glob(pattern)), split_arn(resource)
+                    split_glob_arn(encode_glob(pattern)), split_arn(resource)
                 ):
                     continue
-                reply = answer_can_on_pattern(
+                reply = answer_call_on_pattern(
                     graph, identity.id, action, pattern, direct=True
                 )
                 _agrees(reply, action, resource, word, estate, principal)
@@ -260,14 +262,18 @@ def test_the_law_of_patterns_sees_all_and_part_and_none() -> None:
 
 def test_the_law_of_patterns_finds_that_a_deny_carves_no_hole() -> None:
     def plant(patch: pytest.MonkeyPatch) -> None:
-        patch.setattr(principal_spans, "apply_deny", lambda row, _: [row])
+        patch.setattr(principal_spans, "apply_deny_to_row", lambda row, _: [row])
 
     assert is_caught(plant, cases(), pattern_law)
 
 
 def test_the_law_of_patterns_finds_that_grants_of_resources_are_left_aside() -> None:
     def plant(patch: pytest.MonkeyPatch) -> None:
-        patch.setattr(ActionRowLister, "_list_granted_rows", lambda *_: iter(()))
+        patch.setattr(
+            ActionRowLister,
+            "_list_rows_granted_by_resource_policies",
+            lambda *_: iter(()),
+        )
 
     assert is_caught(plant, cases(), pattern_law)
 
@@ -358,11 +364,13 @@ def test_who_can_on_a_pattern_says_of_each_what_can_says(case: ReachCase) -> Non
         for direct in (True, False):
             found = {
                 reply.subject: (reply.covers, reply.formula)
-                for reply in list_who_can(graph, action, pattern, direct=direct)
+                for reply in list_all_callers_by_severity(
+                    graph, action, pattern, direct=direct
+                )
                 if reply.subject in estate.principals
             }
             for identity in estate.principals:
-                reply = answer_can_on_pattern(
+                reply = answer_call_on_pattern(
                     graph, identity, action, pattern, direct=direct
                 )
                 told = found.get(identity, (PatternExtent.NONE, FALSE))

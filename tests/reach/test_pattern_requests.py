@@ -128,19 +128,19 @@ def test_what_holds_for_a_pattern_holds_through_access_points(mix: Mix) -> None:
 def test_the_law_finds_that_a_bucket_behind_is_left_aside() -> None:
     def plant(patch: pytest.MonkeyPatch) -> None:
         patch.setattr(
-            pattern_requests, "has_conditional_access_points", lambda *_: False
+            pattern_requests, "has_conditional_s3_access_points", lambda *_: False
         )
 
     assert is_caught(plant, cases(DOORS), laws.patterns_agree)
 
 
 def test_the_law_finds_that_a_pattern_knows_of_no_access_point() -> None:
-    known = resources._collect_resource_keys
+    known = resources._collect_resource_condition_keys
 
     def plant(patch: pytest.MonkeyPatch) -> None:
         patch.setattr(
             resources,
-            "_collect_resource_keys",
+            "_collect_resource_condition_keys",
             lambda *given, **_: known(*given, without_access_point=True),
         )
 

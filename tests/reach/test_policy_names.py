@@ -6,10 +6,12 @@ from answerable.connectors.iam_catalogue.fetch import load_catalogue
 from answerable.model.errors import UsageError
 from answerable.reach.aws.condition_keys.value_types import (
     VALUE_TYPES,
-    check_value,
-    get_value_type,
+    check_condition_key_value,
+    get_condition_key_value_type,
 )
-from answerable.reach.aws.patterns.action_resource_matrix import can_act_on
+from answerable.reach.aws.patterns.action_resource_matrix import (
+    can_action_act_on_resource,
+)
 from answerable.usecases.reach import permissions as flow
 from tests.reach.account_builder import AccountBuilder, statement, user
 
@@ -48,7 +50,7 @@ def test_a_name_that_a_collected_policy_uses_is_right(
             continue
         document = flow.check_permission(inventory, "ana", action, resource, now=NOW)
         assert document.items[0]["verdict"] in ("always", "only-if", "never")
-        flow.list_reach(
+        flow.list_subject_permissions(
             inventory, "ana", action=f"{action[:-1]}*", resource=resource, now=NOW
         )
 
@@ -75,7 +77,7 @@ def test_a_resource_type_of_several_forms_takes_each_of_them() -> None:
     forms = whole.services["apigateway"].resource_types[name].arn.split(", ")
     for form in forms:
         arn = form.replace("*", "aws", 1).replace("*", "x")
-        assert can_act_on(whole, str(entry), arn), arn
+        assert can_action_act_on_resource(whole, str(entry), arn), arn
 
 
 def test_a_key_that_is_in_no_table_takes_the_type_of_its_operators() -> None:
@@ -86,7 +88,10 @@ def test_a_key_that_is_in_no_table_takes_the_type_of_its_operators() -> None:
         flow.check_permission(
             inventory, *asked, now=NOW, context={"s3:max-keys": ("nine",)}
         )
-    assert get_value_type("s3:prefix", ["StringEquals", "NumericEquals"]) == ""
+    assert (
+        get_condition_key_value_type("s3:prefix", ["StringEquals", "NumericEquals"])
+        == ""
+    )
 
 
 @pytest.mark.parametrize(
@@ -104,12 +109,12 @@ def test_a_value_of_another_type_is_refused_with_the_nearest_one(
     key: str, value: str, near: str
 ) -> None:
     with pytest.raises(UsageError) as caught:
-        check_value(key, value, VALUE_TYPES[key.lower()])
+        check_condition_key_value(key, value, VALUE_TYPES[key.lower()])
     assert caught.value.hint == (
         f"did you mean {key}={near}?" if near else f"write --context {key}=VALUE"
     )
     if near:
-        check_value(key, near, VALUE_TYPES[key.lower()])
+        check_condition_key_value(key, near, VALUE_TYPES[key.lower()])
 
 
 @pytest.mark.parametrize(

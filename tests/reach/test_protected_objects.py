@@ -7,7 +7,7 @@ import pytest
 
 from answerable.connectors.iam_catalogue.fetch import load_catalogue
 from answerable.model.coverage import CoverageScope
-from answerable.model.documents.core import PermissionCheckItem
+from answerable.model.documents.shared_shapes import PermissionCheckItem
 from answerable.model.ids import IdentityId
 from answerable.model.inventory import SourceCoverage
 from answerable.reach.aws import subject_queries
@@ -78,7 +78,7 @@ def test_a_rule_is_followed_and_lost_with_any_call_it_needs(rule: PassRoleRule) 
             )
             build.resource(arn, rule.changed_resource_kind, A)
         graph = IdentityGraph(compile_accounts(build.facts(), known))
-        found = subject_queries.answer_can(
+        found = subject_queries.answer_subject(
             graph, IdentityId(ANA), *READ, direct=False
         ).formula
         rank = 0 if found == FALSE else 2 if found == TRUE else 1
@@ -177,8 +177,8 @@ def test_kinds_of_code_say_nothing_of_functions_and_instances() -> None:
         [CoverageScope("running-code", A, "eu-west-1", "ecs:task")]
     )
     missing = f"running-code (account {A}, eu-west-1)"
-    assert collected.name_missing("running-code", A, "eu-west-1") == missing
-    assert collected.name_missing("running-code", A, "eu-west-1", "ecs:task") == ""
+    assert collected.name_missing_data("running-code", A, "eu-west-1") == missing
+    assert collected.name_missing_data("running-code", A, "eu-west-1", "ecs:task") == ""
 
 
 def test_nobody_edits_a_role_of_identity_center() -> None:
@@ -193,8 +193,12 @@ def test_nobody_edits_a_role_of_identity_center() -> None:
     build.policy(SSO, "identity", statement("r", action="s3:*", resource="*"))
     graph = IdentityGraph(compile_accounts(build.facts(), catalogue()))
     ana = IdentityId(ANA)
-    assert subject_queries.answer_can(graph, ana, *READ, direct=False).formula == FALSE
-    put = subject_queries.answer_can(graph, ana, "iam:PutRolePolicy", SSO, direct=False)
+    assert (
+        subject_queries.answer_subject(graph, ana, *READ, direct=False).formula == FALSE
+    )
+    put = subject_queries.answer_subject(
+        graph, ana, "iam:PutRolePolicy", SSO, direct=False
+    )
     assert put.formula == FALSE
     assert put.determining[0].effect == "impossible"
 
@@ -208,9 +212,12 @@ def test_calls_of_the_owner_alone_are_in_the_catalogue() -> None:
 
 def test_a_short_name_that_several_have_carries_its_account() -> None:
     both = (IdentityId(role("deploy")), IdentityId(role("deploy", B)))
-    assert tag_explanations._list_short_names(both) == f"deploy ({A}), deploy ({B})"
     assert (
-        tag_explanations._list_short_names((*both[:1], IdentityId(role("ci"))))
+        tag_explanations._list_short_identity_names(both)
+        == f"deploy ({A}), deploy ({B})"
+    )
+    assert (
+        tag_explanations._list_short_identity_names((*both[:1], IdentityId(role("ci"))))
         == "deploy, ci"
     )
 

@@ -133,25 +133,29 @@ def test_an_edited_rcp_needs_no_cold_run(states: list[SightedFacts]) -> None:
 
     if layer == [PolicyLayer.RCP]:
         with pytest.MonkeyPatch.context() as patch:
-            whole = incremental_update._recompute_all(compiled(states[0]), states[0])
-            patch.setattr(incremental_update, "_recompute_all", cold)
+            whole = incremental_update._recompute_closure(
+                compiled(states[0]), states[0]
+            )
+            patch.setattr(incremental_update, "_recompute_closure", cold)
             incremental_update.update_closure_for_edit(whole, *states)
 
 
 def _nobody_is_spoken_of(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(incremental_update, "find_affected_actors", lambda *_: 0)
+    patch.setattr(
+        incremental_update, "find_principals_affected_by_denies", lambda *_: 0
+    )
 
 
 def _services_stay(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(
         incremental_update._IncrementalUpdate,
-        "_list_service_roles",
+        "_list_service_trusting_roles",
         lambda *_: iter(()),
     )
 
 
 def _what_was_empty_stays(patch: pytest.MonkeyPatch) -> None:
-    right = policy_recompilation.Recompilation._replace_statements_at
+    right = policy_recompilation.Recompilation._replace_attached_statements
 
     def wrong(
         self: policy_recompilation.Recompilation,
@@ -160,13 +164,15 @@ def _what_was_empty_stays(patch: pytest.MonkeyPatch) -> None:
     ) -> object:
         return right(self, grants, *at) if grants else ()  # type: ignore[arg-type]
 
-    patch.setattr(policy_recompilation.Recompilation, "_replace_statements_at", wrong)
+    patch.setattr(
+        policy_recompilation.Recompilation, "_replace_attached_statements", wrong
+    )
 
 
 def _trusts_stay_behind_old_fences(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(
         policy_recompilation,
-        "_apply_rcps_to_trusts",
+        "_apply_rcps_to_trust_policies",
         lambda estate, fences: dict(estate.trusts),
     )
 

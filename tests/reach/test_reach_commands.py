@@ -5,7 +5,7 @@ from typing import cast
 
 import pytest
 
-from answerable.model.documents.core import PermissionCheckItem, ReachItem
+from answerable.model.documents.shared_shapes import PermissionCheckItem, ReachItem
 from answerable.model.errors import UsageError
 from answerable.model.ids import CredentialId, IdentityId, PolicyId
 from answerable.model.inventory import CredentialEntity, Inventory
@@ -33,7 +33,7 @@ def can(inventory: Inventory, *question: str, **options: bool) -> PermissionChec
 
 
 def rows(inventory: Inventory, subject: str, **options: str) -> list[ReachItem]:
-    document = flow.list_reach(inventory, subject, now=NOW, **options)
+    document = flow.list_subject_permissions(inventory, subject, now=NOW, **options)
     return cast(list[ReachItem], document.items)
 
 
@@ -201,7 +201,7 @@ def test_nothing_at_all_names_the_policies_that_resources_may_hold() -> None:
     build = AccountBuilder()
     build.identity(user("ana"))
     for subject in ("ana", "*"):
-        document = flow.list_reach(build.inventory(), subject, now=NOW)
+        document = flow.list_subject_permissions(build.inventory(), subject, now=NOW)
         assert document.items == []
         assert "resource-policies" in document.coverage["not_collected"]
 

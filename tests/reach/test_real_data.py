@@ -20,7 +20,7 @@ from answerable.reach.aws.escalation_rules.registry import (
 from answerable.reach.aws.patterns.arn_matching import (
     matches_arn,
     split_arn,
-    split_pattern,
+    split_glob_arn,
 )
 from answerable.reach.aws.patterns.glob_matching import encode_glob
 from answerable.usecases.reach import permissions as flow
@@ -121,7 +121,7 @@ def test_every_rule_names_a_resource_its_action_can_take(
     entry = whole.find_action(need.action)
     assert entry
     if need.resource == "*":
-        assert entry.is_wildcard_only
+        assert entry.takes_only_wildcard_resource
         return
     arn = need.resource.format(
         partition="aws",
@@ -134,7 +134,7 @@ def test_every_rule_names_a_resource_its_action_can_take(
     types = whole.services[entry.service].resource_types
     patterns = [types[name].arn for name in entry.resource_types]
     assert any(
-        matches_arn(split_pattern(encode_glob(p)), split_arn(arn)) for p in patterns
+        matches_arn(split_glob_arn(encode_glob(p)), split_arn(arn)) for p in patterns
     )
 
 
@@ -164,5 +164,5 @@ def test_accounts_of_others_are_judged_as_the_readable_rules_judge_them(
     calls_agree(facts, {}, CALLS)
     inventory = inventory_of(facts)
     for identity in facts.identities:
-        rows = flow.list_reach(inventory, identity.id, now=1)
+        rows = flow.list_subject_permissions(inventory, identity.id, now=1)
         assert all(item["determining"] for item in rows.items)

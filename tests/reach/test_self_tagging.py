@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from answerable.connectors.iam_catalogue.fetch import load_catalogue
-from answerable.model.documents.core import PermissionCheckItem
+from answerable.model.documents.shared_shapes import PermissionCheckItem
 from answerable.model.ids import IdentityId
 from answerable.model.policy import Statement
 from answerable.reach.aws import subject_queries
@@ -37,7 +37,9 @@ def asked(
         build.facts(), load_catalogue(SERVICES), tags_collected=True
     )
     graph, subject = IdentityGraph(estate), IdentityId(ANA)
-    plain = subject_queries.answer_can(graph, subject, action, resource, direct=False)
+    plain = subject_queries.answer_subject(
+        graph, subject, action, resource, direct=False
+    )
     again = answer_with_self_set_tags(graph, subject, action, resource, direct=False)
     return get_verdict(plain.formula).value, again
 

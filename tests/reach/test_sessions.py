@@ -4,7 +4,7 @@ from typing import cast
 
 import pytest
 
-from answerable.model.documents.core import PermissionCheckItem
+from answerable.model.documents.shared_shapes import PermissionCheckItem
 from answerable.model.errors import UsageError
 from answerable.model.ids import IdentityId
 from answerable.reach.aws import subject_queries
@@ -86,9 +86,9 @@ def test_a_policy_that_was_not_collected_hides_no_better_path() -> None:
     build.policy(FAR, "trust", trusted)
     build.policy(FAR, "identity", statement("r", action="s3:*", resource="*"))
     graph = IdentityGraph(compile_accounts(build.facts(), catalogue()))
-    direct = subject_queries.answer_can(graph, IdentityId(ANA), *GET, direct=True)
+    direct = subject_queries.answer_subject(graph, IdentityId(ANA), *GET, direct=True)
     assert rests_on_uncollected_allow(direct.formula)
-    found = subject_queries.answer_can(graph, IdentityId(ANA), *GET, direct=False)
+    found = subject_queries.answer_subject(graph, IdentityId(ANA), *GET, direct=False)
     assert [hop.to for hop in found.path] == [FAR]
     assert {a.key for one in found.formula for a in one} == {
         "aws:MultiFactorAuthPresent"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from answerable.model.inventory import DerivedTables
 from answerable.model.sighting import SightedFacts
 from answerable.reach.aws.bulk import closure_tables
-from answerable.reach.aws.bulk.closure import GraphClosure, get_closure
+from answerable.reach.aws.bulk.closure import GraphClosure, get_graph_closure
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
 from tests.reach.strategies import estates
 from tests.reach.test_bulk_evaluation import compiled
@@ -39,10 +39,10 @@ class Tables(DerivedTables):
 
 
 def restored(facts: SightedFacts) -> tuple[GraphClosure, GraphClosure]:
-    cold = get_closure(IdentityGraph(compiled(facts)))
+    cold = get_graph_closure(IdentityGraph(compiled(facts)))
     graph = IdentityGraph(compiled(facts))
-    warm = closure_tables.restore_closure(
-        graph, Tables(closure_tables.encode_steps(cold))
+    warm = closure_tables.restore_closure_from_tables(
+        graph, Tables(closure_tables.encode_closure_tables(cold))
     )
     graph.all = warm
     return cold, warm
@@ -59,7 +59,9 @@ def test_restored_steps_answer_as_found_ones(facts: SightedFacts) -> None:
     cold, warm = restored(facts)
     nodes = cold.compiled_graph.nodes[: cold.size]
     assert list(warm.actors.nodes) == nodes
-    assert [warm.get_node_number(node) for node in nodes] == list(range(cold.size))
+    assert [warm.get_or_assign_node_number(node) for node in nodes] == list(
+        range(cold.size)
+    )
     assert (warm.size, warm.plain) == (cold.size, cold.plain)
     for mine, found in ((warm.sure, cold.sure), (warm.some, cold.some)):
         assert tuple(mine.beyond) == found.beyond

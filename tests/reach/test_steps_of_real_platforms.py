@@ -7,10 +7,10 @@ import pytest
 
 from answerable.connectors.postgres.parse import ServerName, parse
 from answerable.model.inventory import Inventory
-from answerable.services.reach import platforms
+from answerable.services.reach import platform_registry
 from answerable.usecases.reach.permissions import (
     check_permission,
-    list_reach,
+    list_subject_permissions,
     list_who_can,
 )
 from tests.reach.account_builder import AccountBuilder, role, statement, user
@@ -59,7 +59,7 @@ def inventory() -> Inventory:
 
 
 def register(patch: pytest.MonkeyPatch, *sources: TinySteps) -> None:
-    patch.setattr(platforms, "STEP_SOURCES", sources)
+    patch.setattr(platform_registry, "STEP_SOURCES", sources)
 
 
 def can(inventory: Inventory, subject: str, call: tuple[str, str]) -> Any:
@@ -75,7 +75,7 @@ def test_a_role_of_a_database_enters_a_role_of_aws(
     assert item["verdict"] == "always"
     assert [hop["to"] for hop in item["path"]] == [MIGRATOR, FIRST, READER]
     assert can(inventory, STRANGER, READ)["verdict"] == "never"
-    rows = list_reach(inventory, APP, now=NOW, action=READ[0]).items
+    rows = list_subject_permissions(inventory, APP, now=NOW, action=READ[0]).items
     assert READ[1] in {row["resource"] for row in rows}
     subjects = [row["subject"] for row in list_who_can(inventory, *READ, now=NOW).items]
     assert set(subjects) == {READER, FIRST, ANA, MIGRATOR, APP}
@@ -109,11 +109,13 @@ def test_a_search_names_the_identities_that_it_does_not_evaluate(
 
 
 def test_a_list_names_the_steps_that_are_not_modelled(inventory: Inventory) -> None:
-    missing = list_reach(inventory, APP, now=NOW).coverage["not_collected"]
+    missing = list_subject_permissions(inventory, APP, now=NOW).coverage[
+        "not_collected"
+    ]
     assert "cross-platform-steps (postgres, aws)" in missing
     assert not any(
         "cross-platform" in word
-        for word in list_reach(inventory, APP, now=NOW, direct=True).coverage[
-            "not_collected"
-        ]
+        for word in list_subject_permissions(
+            inventory, APP, now=NOW, direct=True
+        ).coverage["not_collected"]
     )

@@ -6,7 +6,7 @@ from typing import cast
 import pytest
 
 from answerable.connectors.iam_catalogue.fetch import load_catalogue
-from answerable.model.documents.core import ConditionItem, ReachItem
+from answerable.model.documents.shared_shapes import ConditionItem, ReachItem
 from answerable.model.ids import IdentityId
 from answerable.model.inventory import Inventory
 from answerable.model.policy import Statement
@@ -55,11 +55,11 @@ def explained(
     graph = IdentityGraph(
         compile_accounts(build.facts(), load_catalogue(SERVICES), stated_keys=given)
     )
-    reply = subject_queries.answer_can(
+    reply = subject_queries.answer_subject(
         graph, IdentityId(subject), action, resource, direct=False
     )
-    item = answer_items.build_permission_item(reply, action, resource)
-    return TagExplainer(graph).explain(reply, item)
+    item = answer_items.build_call_answer_item(reply, action, resource)
+    return TagExplainer(graph).add_tag_setters_to_answer(reply, item)
 
 
 def only(item: ReachItem) -> ConditionItem:

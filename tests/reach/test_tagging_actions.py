@@ -7,23 +7,25 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from answerable.connectors.iam_catalogue.fetch import load_catalogue
-from answerable.model.documents.core import ConditionItem
+from answerable.model.documents.shared_shapes import ConditionItem
 from answerable.reach.aws import subject_queries
 from answerable.reach.aws.compiled.account_compiler import compile_accounts
 from answerable.reach.aws.compiled.service_facts import NO_PERMISSION_ACTIONS
 from answerable.reach.aws.condition_keys.tag_setters import (
-    derive_wanted_tag,
-    evaluate_prepared,
-    prepare_request,
+    derive_satisfying_tag_values,
+    evaluate_prepared_request,
+    prepare_request_for_all_principals,
 )
 from answerable.reach.aws.condition_keys.tagging_actions import (
-    get_resource_noun,
+    get_resource_type_noun,
     get_untagging_action,
     list_tagging_actions,
 )
-from answerable.reach.aws.evaluation.conditions import evaluate_line
+from answerable.reach.aws.evaluation.conditions import evaluate_condition_line
 from answerable.reach.aws.evaluation.context_keys import NO_KEYS, ContextKeys
-from answerable.reach.aws.evaluation.evaluate_principal import evaluate_formula
+from answerable.reach.aws.evaluation.evaluate_principal import (
+    evaluate_request_condition,
+)
 from tests.reach.account_builder import A, catalogue, conditions, role
 from tests.reach.strategies_cases import ReachCase, cases
 
@@ -94,7 +96,7 @@ def test_the_table_of_tagging_calls_is_the_catalogue_s() -> None:
     ],
 )
 def test_a_resource_is_named_by_its_type(resource: str, word: str) -> None:
-    assert get_resource_noun(resource) == word
+    assert get_resource_type_noun(resource) == word
 
 
 # Laws
@@ -120,16 +122,16 @@ def test_a_principal_that_is_passed_over_may_not(case: ReachCase) -> None:
     )
     for principal in estate.principals.values():
         for action, resource in case.calls:
-            call = prepare_request(estate, action, resource, NO_KEYS)
-            found = evaluate_prepared(estate, principal, call)
+            call = prepare_request_for_all_principals(estate, action, resource, NO_KEYS)
+            found = evaluate_prepared_request(estate, principal, call)
             free = call.request.action in NO_PERMISSION_ACTIONS  # no tagging call is
             account = principal.identity.account
-            if not free and not subject_queries.is_owner_only(
+            if not free and not subject_queries.is_owner_only_call(
                 estate, account, action, resource
             ):
-                assert found == evaluate_formula(estate, principal, call.request), (
-                    action
-                )
+                assert found == evaluate_request_condition(
+                    estate, principal, call.request
+                ), action
 
 
 @settings(max_examples=80)
@@ -143,13 +145,15 @@ def test_a_value_worked_out_satisfies_the_condition(
     operator: str, values: list[str]
 ) -> None:
     mine = ContextKeys({"aws:username": ("ana",)})
-    wanted = derive_wanted_tag(item_of(operator, values, negated=False), mine)
+    wanted = derive_satisfying_tag_values(
+        item_of(operator, values, negated=False), mine
+    )
     (clause,) = conditions({operator: {"aws:ResourceTag/team": values}})
     assert wanted.values
     for value in wanted.values:
         got = "any at all" if value is None else value
         tagged = ContextKeys({"aws:resourcetag/team": (got,)}).merge_over(mine)
-        assert evaluate_line(clause, tagged)
+        assert evaluate_condition_line(clause, tagged)
 
 
 @settings(max_examples=80)
@@ -164,7 +168,11 @@ def test_absence_is_wished_for_exactly_where_it_satisfies(
     operator: str, values: list[str], negated: bool
 ) -> None:
     (clause,) = conditions({operator: {"aws:ResourceTag/team": values}})
-    untagged = evaluate_line(clause, ContextKeys({"aws:resourcetag/team": ()}))
+    untagged = evaluate_condition_line(
+        clause, ContextKeys({"aws:resourcetag/team": ()})
+    )
     if untagged is not None:
-        wanted = derive_wanted_tag(item_of(operator, values, negated=negated), NO_KEYS)
+        wanted = derive_satisfying_tag_values(
+            item_of(operator, values, negated=negated), NO_KEYS
+        )
         assert wanted.absent == (untagged != negated)

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from answerable.model.documents.core import Document
 from answerable.model.documents.permission_usage import ActionUsageItem
+from answerable.model.documents.shared_shapes import Document
 from answerable.model.event import AuditEvent, EventOutcome
-from answerable.model.ids import aws_credential_id, event_id
+from answerable.model.ids import build_aws_credential_id, build_event_id
 from answerable.model.provenance import WrittenBy
 from answerable.presentation.recorded_days import build_recorded_item
 from answerable.store.store import EvidenceStore
@@ -24,7 +24,7 @@ NOW = 1_764_000_000_000_000_000
 HOUR = 3_600_000_000_000
 EPOCH = date(1970, 1, 1)
 ANA, RED = user("ana"), role("red")
-KEY = aws_credential_id("ASIAEXAMPLEEXAMPLE01")
+KEY = build_aws_credential_id("ASIAEXAMPLEEXAMPLE01")
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def call(number: int, action: str, **changes: object) -> AuditEvent:
     native = f"native-{number}"
     at = NOW - 10 * HOUR + number * HOUR
     event = AuditEvent(
-        event_id=event_id(at, "cloudtrail", A, native.encode()),
+        event_id=build_event_id(at, "cloudtrail", A, native.encode()),
         event_time=at,
         source="cloudtrail",
         scope=A,
@@ -66,7 +66,7 @@ def call(number: int, action: str, **changes: object) -> AuditEvent:
         outcome=EventOutcome.SUCCESS,
         native_id=native,
         identity=ANA,
-        credential=aws_credential_id("AKIAEXAMPLEEXAMPLE01"),
+        credential=build_aws_credential_id("AKIAEXAMPLEEXAMPLE01"),
     )
     return replace(event, **changes)  # type: ignore[arg-type]  # any field
 
@@ -197,7 +197,7 @@ def on(day: int, **changes: object) -> AuditEvent:
         "sts:GetCallerIdentity",
         event_time=at,
         native_id=native,
-        event_id=event_id(at, "cloudtrail", A, native.encode()),
+        event_id=build_event_id(at, "cloudtrail", A, native.encode()),
         **changes,
     )
 

@@ -6,22 +6,25 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 
-from answerable.model.documents.core import CoverageRecord, Document
+from answerable.model.documents.shared_shapes import CoverageRecord, Document
 from answerable.model.errors import AmbiguousError, UsageError
 from answerable.model.policy import PolicyLayer
 from answerable.model.sighting import SightedFacts
 from answerable.presentation.policy_condition_text import shorten_policy_name
 from answerable.reach.aws import subject_queries
-from answerable.reach.aws.bulk.closure import get_closure
+from answerable.reach.aws.bulk.closure import get_graph_closure
 from answerable.reach.aws.compiled.statements import UNCOLLECTED, UNREAD
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
-from answerable.reach.aws.platform import build_applied_edit
+from answerable.reach.aws.platform import build_policy_edit_from_graphs
 from answerable.reach.aws.what_if.edit_comparison import EditedGraph, apply_graph_edit
-from answerable.reach.aws.what_if.edit_scope import find_edit_scope
-from answerable.reach.aws.what_if.policy_edits import StatementId, find_statement
+from answerable.reach.aws.what_if.edit_scope import find_scope_of_edit
+from answerable.reach.aws.what_if.policy_edits import (
+    StatementId,
+    find_statement_by_printed_name,
+)
 from answerable.reach.formula import Formula, get_verdict
 from answerable.reach.platform import PolicyEdit, Question
-from answerable.services.reach.platforms import AWS
+from answerable.services.reach.platform_registry import AWS
 from answerable.usecases.reach import what_if as flow
 from tests.reach.account_builder import (
     A,
@@ -43,23 +46,27 @@ def warm_and_cold(states: list[SightedFacts]) -> tuple[EditedGraph, EditedGraph]
     """The edit by the incremental engine, and by a cold run."""
     before, after = states
     inventory = inventory_of(before)
-    asked = AWS.build_query(inventory, Question(1))
+    asked = AWS.build_permission_query(inventory, Question(1))
     asked = replace(asked, graph=IdentityGraph(compiled(before)))
     warm = apply_graph_edit(asked, after)
     graph = IdentityGraph(compiled(after))
-    get_closure(graph)
+    get_graph_closure(graph)
     cold = EditedGraph(
         asked,
         replace(asked, graph=graph),
-        find_edit_scope(asked.compiled_accounts, graph.accounts),
+        find_scope_of_edit(asked.compiled_accounts, graph.accounts),
     )
     return warm, cold
 
 
 def compare_graphs(edited: EditedGraph, subject: str) -> Document:
     """List the changes between two graphs as the command does."""
-    return flow.compare_applied_edit(
-        edited.asked.inventory, AWS, build_applied_edit(edited), Question(1, subject), 0
+    return flow.list_access_differences(
+        edited.asked.inventory,
+        AWS,
+        build_policy_edit_from_graphs(edited),
+        Question(1, subject),
+        0,
     )
 
 
@@ -101,7 +108,7 @@ def test_what_falls_away_cannot_be_done_and_what_ends_is_listed(
         calls = [c for c in CALLS if c[0] != "sts:AssumeRole" or c[1] in trusts]
         for call in calls:
             formulas = [
-                subject_queries.answer_can(
+                subject_queries.answer_subject(
                     asked.graph, each.id, *call, direct=False
                 ).formula
                 for asked in (warm.asked, warm.after)
@@ -223,7 +230,9 @@ def shared() -> AccountBuilder:
 
 
 def asked(build: AccountBuilder, subject: str, **edit: object) -> Document:
-    return flow.compare_edit(build.inventory(), subject, PolicyEdit(**edit), now=1)  # type: ignore[arg-type]
+    return flow.compare_policy_edit(
+        build.inventory(), subject, PolicyEdit(**edit), now=1
+    )  # type: ignore[arg-type]
 
 
 def changes(document: Document) -> list[tuple[object, ...]]:
@@ -330,17 +339,21 @@ def test_a_policy_that_is_removed_ends_what_it_alone_gave() -> None:
     ],
 )
 def test_a_statement_is_named_as_answers_print_it(text: str) -> None:
-    found = find_statement(shared().facts(), text, shorten_policy_name)
+    found = find_statement_by_printed_name(shared().facts(), text, shorten_policy_name)
     assert found == StatementId(f"{user('ana')}#inline/a", "read")
 
 
 def test_a_misspelled_statement_gets_the_nearest() -> None:
     facts = shared().facts()
     with pytest.raises(UsageError) as caught:
-        find_statement(facts, f"{user('ana')}#inline/a#raed", shorten_policy_name)
+        find_statement_by_printed_name(
+            facts, f"{user('ana')}#inline/a#raed", shorten_policy_name
+        )
     assert caught.value.hint == f"did you mean {user('ana')}#inline/a#read?"
     with pytest.raises(UsageError) as caught:
-        find_statement(facts, f"{user('anna')}#inline/a#read", shorten_policy_name)
+        find_statement_by_printed_name(
+            facts, f"{user('anna')}#inline/a#read", shorten_policy_name
+        )
     assert caught.value.hint == f"did you mean {user('ana')}#inline/a#read?"
 
 
@@ -350,6 +363,6 @@ def test_a_printed_name_of_two_accounts_is_ambiguous() -> None:
     other = statement("read", action="s3:GetObject", resource="*")
     build.policy(user("ana", B), "identity", other, policy=f"{user('ana', B)}#inline/a")
     with pytest.raises(AmbiguousError):
-        find_statement(
+        find_statement_by_printed_name(
             build.facts(), "a of user/ana (statement read)", shorten_policy_name
         )

@@ -40,8 +40,8 @@ def kills_of(folder: Path, *sections: str) -> RevocationService:
 def killed(folder: Path) -> frozenset[str]:
     """The kills of the store; none stands in a folder of a server."""
     for each in ("gateway", "sts"):
-        assert not RevocationFile(folder / "store" / each).read()
-    return RevocationFile(folder / "store").read()
+        assert not RevocationFile(folder / "store" / each).read_subjects()
+    return RevocationFile(folder / "store").read_subjects()
 
 
 @contextmanager

@@ -3,11 +3,7 @@
 from dataclasses import dataclass, replace
 
 from answerable.model.worker_limits import WorkerLimits
-from answerable.server.admission import (
-    AdmissionControl,
-    ConnectionSlot,
-    counted_address,
-)
+from answerable.server.admission import AdmissionControl, ConnectionSlot, quota_address
 
 LIMITS = WorkerLimits(
     connections=8, connections_per_address=6, connections_per_caller=3
@@ -32,7 +28,7 @@ class Connection:
 def enter(
     control: AdmissionControl, connection: Connection, caller: str = ""
 ) -> ConnectionSlot | None:
-    slot = control.admit(connection, counted_address(connection))
+    slot = control.admit(connection, quota_address(connection))
     if slot is not None and caller and not control.count_for_caller(slot, caller):
         return None
     return slot
@@ -105,16 +101,16 @@ def test_a_connection_counts_for_its_last_caller() -> None:
     assert control.count_for_caller(shared, "ben")
     for _ in range(3):
         assert enter(control, Connection(is_busy=True), "ana")
-    shared.release()
-    shared.release()  # as often as it likes
+    shared.release_places()
+    shared.release_places()  # as often as it likes
 
 
 def test_a_user_of_a_unix_socket_takes_no_place_of_another_user() -> None:
     control = AdmissionControl(LIMITS)
     mine = Connection()
-    assert control.admit_local(mine, 1)
+    assert control.admit_unix_socket(mine, 1)
     flood = [Connection() for _ in range(9)]
-    assert all(control.admit_local(each, 2) for each in flood)
+    assert all(control.admit_unix_socket(each, 2) for each in flood)
     assert sum(not each.closed for each in flood) == 2
     assert not mine.closed
 
@@ -122,14 +118,14 @@ def test_a_user_of_a_unix_socket_takes_no_place_of_another_user() -> None:
 def test_what_nobody_closed_is_refused_where_all_of_a_user_is_busy() -> None:
     control = AdmissionControl(LIMITS)
     for _ in range(2):
-        assert control.admit_local(Connection(is_busy=True), 2)
-    assert control.admit_local(Connection(), 2) is None
+        assert control.admit_unix_socket(Connection(is_busy=True), 2)
+    assert control.admit_unix_socket(Connection(), 2) is None
     assert control.refused == {"user": 1}
 
 
 def test_addresses_of_one_ipv6_site_are_one() -> None:
     hosts = ("2001:db8::1", "2001:db8::2", "2001:db8:0:1::1", "::ffff:192.0.2.1")
-    counted = [counted_address(Connection(host)) for host in hosts]
+    counted = [quota_address(Connection(host)) for host in hosts]
     assert counted[0] == counted[1] != counted[2]
     assert counted[3] == "192.0.2.1"
 

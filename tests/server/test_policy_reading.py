@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from answerable.authorization.pins.canonical_definitions import build_definition
+from answerable.authorization.pins.canonical_definitions import (
+    build_canonical_definition,
+)
 from answerable.connectors.config.fetch import read_config_file
 from answerable.connectors.config.parse.config_faults import format_faults
 from answerable.model.definition_pin import (
@@ -16,7 +18,10 @@ from answerable.model.definition_pin import (
 )
 from answerable.server import policy_check_pool
 from answerable.server.pins.pin_files import PinFiles
-from answerable.server.policy_loading import find_approval_faults, read_with_policies
+from answerable.server.policy_loading import (
+    find_approval_faults,
+    read_config_and_policies,
+)
 
 WORD = DefinitionApproval("person:ana", "s" * 64, 9)
 _CONFIG = """\
@@ -30,7 +35,9 @@ state: {state}
 def _tool(name: str, kind: str) -> DefinitionPin:
     schema = {"type": "object", "properties": {"n": {"type": kind}}, "required": ["n"]}
     raw = json.dumps({"name": name, "inputSchema": schema}).encode()
-    return DefinitionPin(build_definition(DefinitionKind.TOOL, name, raw), 1, WORD)
+    return DefinitionPin(
+        build_canonical_definition(DefinitionKind.TOOL, name, raw), 1, WORD
+    )
 
 
 def _folder(
@@ -41,12 +48,12 @@ def _folder(
     file = folder / "answerable.yaml"
     file.write_text(_CONFIG.format(pin=pin, state=state))
     items = {each.definition.key: each for each in pins}
-    PinFiles(state).change("files", lambda _: ServerPins(items=items))
+    PinFiles(state).change_pins("files", lambda _: ServerPins(items=items))
     return file
 
 
 def _faults(file: Path) -> list[str]:
-    reading = read_with_policies(str(file), None, file.parent / "store")
+    reading = read_config_and_policies(str(file), None, file.parent / "store")
     return format_faults(str(file), reading.faults)
 
 

@@ -10,11 +10,11 @@ from answerable.server.recording.refusal_counts import (
 def test_reasons_without_end_are_one_reason() -> None:
     away = RefusalCounts()
     for number in range(1000):
-        away.count(f"no-rule: {number}", "", "", "")
-    counts = away.drain()
+        away.count_refusal(f"no-rule: {number}", "", "", "")
+    counts = away.take_counts()
     assert len(counts) == MAX_REASONS + 1
     assert {each.why: count for each, count in counts.items()}[OTHER_REASON] == (
         1000 - MAX_REASONS
     )
-    away.count("no-rule: 999", "", "", "")
-    assert [each.why for each in away.drain()] == ["no-rule: 999"]
+    away.count_refusal("no-rule: 999", "", "", "")
+    assert [each.why for each in away.take_counts()] == ["no-rule: 999"]

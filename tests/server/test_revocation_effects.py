@@ -3,7 +3,7 @@
 import pytest
 
 from answerable.connectors.config.parse.config_file import parse_config
-from answerable.inventory import join_syncs
+from answerable.inventory import join_syncs_into_inventory
 from answerable.model.config import Config
 from answerable.model.credential import CredentialClass
 from answerable.model.documents.revocation import RevocationEffectItem
@@ -14,7 +14,7 @@ from answerable.server.revocation_effects import (
     KILL_ACT,
     REVIVE_ACT,
     RevocationAct,
-    list_effects,
+    list_revocation_effects,
 )
 from answerable.server.revocation_service import GATEWAY, SERVICE, RevocationResult
 from tests.inventory.fact_builders import NOW, agent, credential, sync, tool
@@ -52,7 +52,7 @@ def inventory() -> Inventory:
         credentials=(credential(KEY, cls=CredentialClass.LITERAL),),
         collected=("agent-configs",),
     )
-    return join_syncs([found], now=NOW, name="n")
+    return join_syncs_into_inventory([found], now=NOW, name="n")
 
 
 def items(
@@ -62,7 +62,9 @@ def items(
     config: Config | None,
     inventory: Inventory | None = None,
 ) -> list[RevocationEffectItem]:
-    document = list_effects(RevocationAct(kind, subject, done, NOW), config, inventory)
+    document = list_revocation_effects(
+        RevocationAct(kind, subject, done, NOW), config, inventory
+    )
     return list(document.items)  # type: ignore[arg-type]
 
 
@@ -120,7 +122,7 @@ def test_credentials_that_were_not_collected_are_not_none(
         scanned,
     )
     assert rows(found)[-1] == ("credentials", "its platform", "not-known")
-    document = list_effects(
+    document = list_revocation_effects(
         RevocationAct(KILL_ACT, CLAUDE, RevocationResult(True, BOTH, ()), NOW),
         config,
         inventory,

@@ -136,12 +136,12 @@ def test_servers_of_other_users_are_reached_in_their_own_folders(
     )
     assert kills.revoke(AGENT, "root", "why").at == BOTH
     for number, state in enumerate(states.values()):
-        assert RevocationFile(state).read() == {AGENT}
+        assert RevocationFile(state).read_subjects() == {AGENT}
         assert (state / "kills").stat().st_uid == OTHER + number
-    assert RevocationFile(tmp_path / "store").read() == {AGENT}
+    assert RevocationFile(tmp_path / "store").read_subjects() == {AGENT}
     assert kills.reinstate(AGENT).is_new
     for folder in (*states.values(), tmp_path / "store"):
-        assert not RevocationFile(folder).read()
+        assert not RevocationFile(folder).read_subjects()
 
 
 def test_kills_of_a_service_whose_folder_we_may_not_enter_are_not_listed(

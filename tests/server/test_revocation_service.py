@@ -82,7 +82,10 @@ def test_a_door_that_the_file_does_not_have_is_not_written_to(tmp_path: Path) ->
             EnvironmentFailure, match="no server of the configuration knows it"
         ):
             kills_of(tmp_path, SERVERS).revoke(subject, "")
-        assert subject not in RevocationFile(tmp_path / "store" / "gateway").read()
+        assert (
+            subject
+            not in RevocationFile(tmp_path / "store" / "gateway").read_subjects()
+        )
 
 
 def test_a_rule_is_killed_at_the_gateway_once_it_is_known_what_was_given(

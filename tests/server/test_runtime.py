@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from answerable.server import runtime
-from answerable.server.app import App
 from answerable.server.evidence_shipping import ShippingResult
 from answerable.server.operator_log import OperatorLog
 from answerable.server.runtime import ServerRuntime
+from answerable.server.server_process import App
 from answerable.store.store import EvidenceStore
 from answerable.web.runtime.settings import WebSettings, load_settings
 from tests.gateway.recording.recorder_fixture import until

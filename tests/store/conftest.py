@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from answerable.model.connector import ignore_progress
+from answerable.model.connector import ignore_progress_report
 from answerable.model.errors import EnvironmentFailure
 from answerable.model.event import AuditEvent, EventOutcome, QuarantinedRecord
-from answerable.model.ids import event_id
+from answerable.model.ids import build_event_id
 from answerable.model.provenance import WrittenBy
 from answerable.store import durable_files, fsck
 from answerable.store.store import EvidenceStore
@@ -28,7 +28,7 @@ def _make(number: int, **changes: Any) -> AuditEvent:
     native = changes.pop("native", f"native-{number}")
     raw = changes.pop("raw", native)
     fields: dict[str, Any] = {
-        "event_id": event_id(at, "cloudtrail", "123456789012", native.encode()),
+        "event_id": build_event_id(at, "cloudtrail", "123456789012", native.encode()),
         "event_time": at,
         "source": "cloudtrail",
         "scope": "123456789012",
@@ -105,7 +105,7 @@ def copied(whole: Path, tmp_path: Path) -> Path:
 def wrong(place: Path, exported: bytes | None = None) -> list[str]:
     try:
         with EvidenceStore.open(place, now=0, create=False) as store:
-            checks = fsck.verify_store(store, exported, None, ignore_progress)
+            checks = fsck.verify_store(store, exported, None, ignore_progress_report)
     except EnvironmentFailure as error:
         return [error.message]
     return [check.detail for check in checks if not check.ok]

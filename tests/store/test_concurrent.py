@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from answerable.evidence.log_entries import JournalSealed
-from answerable.model.connector import ignore_progress
+from answerable.model.connector import ignore_progress_report
 from answerable.model.event import AuditEvent
 from answerable.store import durable_files, fsck
 from answerable.store.search_index import SearchIndex
@@ -41,7 +41,7 @@ def counts(store: EvidenceStore) -> set[int]:
 def wrong(store: EvidenceStore) -> list[str]:
     return [
         c.detail
-        for c in fsck.verify_store(store, None, None, ignore_progress)
+        for c in fsck.verify_store(store, None, None, ignore_progress_report)
         if not c.ok
     ]
 
@@ -80,7 +80,7 @@ def test_verify_counts_an_event_of_two_journals_once(
             writer.append(events, now)
         (said,) = [
             check.detail
-            for check in fsck.verify_store(one, None, None, ignore_progress)
+            for check in fsck.verify_store(one, None, None, ignore_progress_report)
             if check.check == "journals"
         ]
     assert said == f"{COUNT} events not sealed yet"

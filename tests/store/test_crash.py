@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from answerable.model.connector import ignore_progress
+from answerable.model.connector import ignore_progress_report
 from answerable.model.errors import EnvironmentFailure
 from answerable.model.event import AuditEvent
 from answerable.store import durable_files, fsck
@@ -78,7 +78,7 @@ def ids(store: EvidenceStore) -> list[object]:
 def wrong(store: EvidenceStore) -> list[str]:
     return [
         c.detail
-        for c in fsck.verify_store(store, None, None, ignore_progress)
+        for c in fsck.verify_store(store, None, None, ignore_progress_report)
         if not c.ok
     ]
 

@@ -14,7 +14,7 @@ from answerable.model.inventory import Inventory
 from answerable.model.sighting import SightedFacts
 from answerable.store.store import EvidenceStore
 from answerable.usecases.evidence import verify_and_prove
-from answerable.usecases.lineage.run_sql import run_query
+from answerable.usecases.lineage.run_sql import run_sql_query
 
 Make = Callable[..., AuditEvent]
 NOTHING = Inventory(0, "", SightedFacts(), {}, {}, {}, {}, ())
@@ -168,7 +168,7 @@ def test_a_store_without_a_log_has_no_checkpoint(
 
 
 def test_sql_gives_an_item_for_each_row(filled: EvidenceStore, now: int) -> None:
-    document = run_query(
+    document = run_sql_query(
         filled,
         NOTHING,
         "SELECT action, count(*) AS calls, min(event_time) AS first, facts[1] AS f, "
@@ -190,7 +190,9 @@ def test_sql_gives_an_item_for_each_row(filled: EvidenceStore, now: int) -> None
 def test_columns_of_one_name_do_not_hide_each_other(
     store: EvidenceStore, now: int
 ) -> None:
-    document = run_query(store, NOTHING, 'SELECT 1 AS a, 2 AS a, 3 AS "a_2"', now=now)
+    document = run_sql_query(
+        store, NOTHING, 'SELECT 1 AS a, 2 AS a, 3 AS "a_2"', now=now
+    )
     assert sorted(first(document).values()) == [1, 2, 3]
 
 
@@ -201,7 +203,8 @@ def test_columns_of_one_name_do_not_hide_each_other(
 def test_every_documented_view_is_there(
     store: EvidenceStore, now: int, view: str
 ) -> None:
-    document = run_query(store, NOTHING, f"SELECT count(*) AS n FROM {view}", now=now)  # noqa: S608
+    query = f"SELECT count(*) AS n FROM {view}"  # noqa: S608
+    document = run_sql_query(store, NOTHING, query, now=now)
     assert document.items == [{"n": 0}]
 
 

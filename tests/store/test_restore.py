@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from answerable.model.connector import ignore_progress
+from answerable.model.connector import ignore_progress_report
 from answerable.model.errors import UsageError, VerificationError
 from answerable.model.event import AuditEvent
 from answerable.store import fsck
@@ -25,7 +25,7 @@ def exported(place: Path, now: int) -> bytes:
 
 def wrong(place: Path, note: bytes | None = None) -> list[VerificationCheck]:
     with EvidenceStore.open(place, now=0, create=False) as store:
-        checks = fsck.verify_store(store, note, None, ignore_progress)
+        checks = fsck.verify_store(store, note, None, ignore_progress_report)
     return [check for check in checks if not check.ok]
 
 
@@ -88,7 +88,7 @@ def test_after_a_recorded_restore_work_goes_on(
     with EvidenceStore.open(older, now=now) as store:
         said = {
             c.check: c.detail
-            for c in fsck.verify_store(store, None, None, ignore_progress)
+            for c in fsck.verify_store(store, None, None, ignore_progress_report)
         }
     assert said["restores"].endswith("(disk died)")
     # What was exported of the lost history is named as lost, and why.

@@ -68,10 +68,10 @@ def _answers(store: EvidenceStore) -> dict[str, object]:
         for limit in (50,)
     }
     told |= {
-        f"{n} by time": investigation_queries.count_over_time(store, w, 10**9)
+        f"{n} by time": investigation_queries.count_events_over_time(store, w, 10**9)
         for n, w in _WANTED.items()
     }
-    told["ends"] = investigation_queries.read_time_range(store)
+    told["ends"] = investigation_queries.read_event_time_range(store)
     told["ids"] = [
         investigation_queries.find_events_by_id(store, e.event_id)
         for e in investigation_queries.find_newest_events(store, _WANTED["all"], 50)
@@ -82,7 +82,9 @@ def _answers(store: EvidenceStore) -> dict[str, object]:
     told["denied"] = decision_queries.find_newest_decisions(
         store, DecisionFilter(effect="deny"), since=0, limit=2
     )
-    told["effects"] = decision_queries.count_effects(store, DecisionFilter(), since=0)
+    told["effects"] = decision_queries.count_decisions_by_effect(
+        store, DecisionFilter(), since=0
+    )
     told["acts"] = decision_queries.list_blocked_calls(
         store, ["needs-approval"], since=0, limit=9, from_mediators=True
     )
@@ -91,7 +93,7 @@ def _answers(store: EvidenceStore) -> dict[str, object]:
         event_queries.read_account_log_spans(store),
         event_queries.read_logged_days(store),
     )
-    told["sources"] = event_queries.count_sources(store)
+    told["sources"] = event_queries.count_events_by_source(store)
     return told
 
 

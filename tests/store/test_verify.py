@@ -8,7 +8,7 @@ import pytest
 
 from answerable.evidence.log_entries import SegmentManifest
 from answerable.evidence.signed_note import VerifierKey, derive_verifier_key
-from answerable.model.connector import ignore_progress
+from answerable.model.connector import ignore_progress_report
 from answerable.model.errors import VerificationError
 from answerable.model.event import AuditEvent
 from answerable.store import fsck
@@ -207,7 +207,7 @@ def test_a_grown_log_still_contains_an_exported_checkpoint(
 def test_another_key_is_named(copied: Path, now: int) -> None:
     with EvidenceStore.open(copied, now=now) as store:
         other = derive_verifier_key(store.keys.public_key.name, bytes(32))
-        checks = fsck.verify_store(store, None, other, ignore_progress)
+        checks = fsck.verify_store(store, None, other, ignore_progress_report)
     assert [c.check for c in checks if not c.ok] == ["keys", "checkpoint"]
 
 

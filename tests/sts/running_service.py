@@ -25,9 +25,9 @@ from answerable.federation.token_verification import (
     IssuerWithKeys,
     verify_token,
 )
-from answerable.model.ids import AgentId, person_id
+from answerable.model.ids import AgentId, build_person_id
 from answerable.model.inventory import SightedFacts
-from answerable.model.owner_signing_key import owner_key_id
+from answerable.model.owner_signing_key import build_owner_key_id
 from answerable.model.sighting import Sync
 from answerable.model.token_claims import SignedClaims, TokenType, TrustedIssuer
 from answerable.services.inventory import snapshots
@@ -51,7 +51,7 @@ ROOT, SUB, LEAF = (
     AgentId(f"agent:declared/{name}") for name in ("root", "sub", "leaf")
 )
 STOPPED = AgentId("agent:declared/stopped")
-ANA, BEN = person_id("ana@corp.example"), person_id("ben@corp.example")
+ANA, BEN = build_person_id("ana@corp.example"), build_person_id("ben@corp.example")
 
 CI_KEY = ECKey.generate_key("P-256")
 IDP_KEY = ECKey.generate_key("P-256")
@@ -76,7 +76,7 @@ def own_store(root: Path, owned: Mapping[AgentId, str]) -> None:
     )
     with EvidenceStore.open(root, now=now) as store:
         save(store, [Sync("people:p", "people", now, facts)], now)
-        key_enrolment.enroll_key(
+        key_enrolment.enroll_owner_key(
             store,
             key.public,
             ANA,
@@ -95,8 +95,8 @@ def revoke_owner(root: Path) -> None:
     now = time.time_ns()
     with EvidenceStore.open(root, now=now) as store:
         seed = hashlib.sha256(b"ana").digest()
-        key = owner_key_id(derive_verifier_key("key", seed).raw)
-        key_enrolment.revoke_key(store, key, since=1, uid=os.getuid(), now=now)
+        key = build_owner_key_id(derive_verifier_key("key", seed).raw)
+        key_enrolment.revoke_owner_key(store, key, since=1, uid=os.getuid(), now=now)
 
 
 USUAL_RULES = f"""

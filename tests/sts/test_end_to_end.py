@@ -189,7 +189,7 @@ def server_saw(stage: EndToEndSetup) -> list[str]:
     assert [claims.sub for claims in whole] == [ANA, ANA]
     actors = [[each.sub for each in claims.act.actors] for claims in whole]
     assert actors == [[ROOT], [SUB, ROOT]]
-    assert not any(claims.cnf.is_bound for claims in whole)
+    assert not any(claims.cnf.is_bound_to_key for claims in whole)
     return tokens
 
 

@@ -42,7 +42,7 @@ def test_a_pinned_issuers_token_becomes_one_of_ours_bound_to_the_key_shown(
     assert said["expires_in"] == 600
     claims = taken(world, wire, str(said["access_token"]))
     assert (claims.sub, claims.aud, claims.cnf.jkt) == (ROOT, FILES, client.jkt)
-    assert claims.find_claim("answerable", "owner") == "person:ana@corp.example"
+    assert claims.find_claim_at_path("answerable", "owner") == "person:ana@corp.example"
 
 
 def test_the_metadata_is_what_clients_look_for(
@@ -125,8 +125,8 @@ def test_our_own_token_gets_one_for_another_audience(
     second = client.get(wire, first, ACCESS, audience=MAIL, scope="send")
     claims = taken(world, wire, second, MAIL)
     assert claims.scope == ("send",)
-    dlg = taken(world, wire, first).find_claim("answerable", "dlg")
-    assert claims.find_claim("answerable", "dlg") == dlg
+    dlg = taken(world, wire, first).find_claim_at_path("answerable", "dlg")
+    assert claims.find_claim_at_path("answerable", "dlg") == dlg
     # And nobody gets it with another key.
     thief = DpopClient(world)
     reply = thief.exchange(wire, first, ACCESS, audience=MAIL)
@@ -160,7 +160,7 @@ def test_a_local_process_gets_a_token_by_the_kernels_word(
         token = client.get(wire, "", PEER_TYPE_URI)
         claims = taken(world, wire, token)
     assert claims.sub == SUB
-    assert claims.find_claim("answerable", "attest") == "unix-peer"
+    assert claims.find_claim_at_path("answerable", "attest") == "unix-peer"
     with world.wire() as wire:
         reply = client.exchange(wire, "", PEER_TYPE_URI)
         assert (reply.status, reply.json) == (400, {"error": "invalid_grant"})
@@ -207,7 +207,7 @@ def test_a_sub_agent_gets_a_part_with_a_ticket_once(
     assert claims.scope == ("read",)
     assert claims.sub == ROOT
     assert [each.sub for each in claims.act.actors] == [SUB]
-    assert claims.find_claim("answerable", "depth") == 2
+    assert claims.find_claim_at_path("answerable", "depth") == 2
     assert child.exchange(wire, ticket, TICKET_TYPE_URI).status == 400
     assert child.exchange(wire, below, ACCESS, scope="write").json == {
         "error": "invalid_scope"

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from answerable.model.event import AuditEvent, EventOutcome
-from answerable.model.ids import event_id
+from answerable.model.ids import build_event_id
 from answerable.model.provenance import WrittenBy
 from answerable.model.token_request import TICKET_TYPE_URI
 from answerable.services.lineage.trace_rows import TraceQuery
@@ -249,7 +249,7 @@ def call(world: RunningService, token: str, agent: str, run: str) -> AuditEvent:
     at = time.time_ns()
     digest = hashlib.sha256(token.encode()).hexdigest()
     return AuditEvent(
-        event_id=event_id(at, "gateway", "recorder", b"1"),
+        event_id=build_event_id(at, "gateway", "recorder", b"1"),
         event_time=at,
         source="gateway",
         scope="recorder",
@@ -274,7 +274,7 @@ def test_a_calls_token_leads_to_everybody_behind_it_after_its_end(
         for above, below, agent in zip(clients, clients[1:], (SUB, LEAF), strict=False):
             given = above.delegate(wire, token, agent=agent, jkt=below.jkt)
             token = below.get(wire, str(given.json["ticket"]), TICKET_TYPE_URI)
-        run = str(taken(fresh, wire, token).find_claim("answerable", "dlg"))
+        run = str(taken(fresh, wire, token).find_claim_at_path("answerable", "dlg"))
         with fresh.local() as operator:
             assert operator.form("/revoke", {"token": token}).status == 200
     fresh.stop()

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from answerable.server.connection_info import ConnectionInfo, UnixPeer
-from answerable.sts.endpoints.admin import is_admin
+from answerable.sts.endpoints.admin import is_operator_request
 
 OURS, NAMED, OTHER = 4242, 4243, 4244  # user ids
 
@@ -22,4 +22,4 @@ def test_our_own_user_and_root_and_who_is_named_are_operators(
     monkeypatch.setattr(os, "geteuid", lambda: OURS)
     peer = None if uid is None else UnixPeer(pid=1, uid=uid, gid=1, unit="", start=1)
     asked: Any = SimpleNamespace(link=ConnectionInfo(peer=peer))
-    assert is_admin(asked, (NAMED,)) is is_one
+    assert is_operator_request(asked, (NAMED,)) is is_one

@@ -92,7 +92,7 @@ def test_receivers_are_told_of_every_delegation_that_ended(
         given = parent.delegate(wire, token, agent=SUB, jkt=child.jkt)
         below = child.get(wire, str(given.json["ticket"]), TICKET_TYPE_URI)
         sessions = {
-            str(taken(world, wire, each).find_claim("answerable", "dlg"))
+            str(taken(world, wire, each).find_claim_at_path("answerable", "dlg"))
             for each in (token, below)
         }
         fields = {"DPoP": parent.proof("/revoke")}

@@ -15,7 +15,7 @@ from answerable.server import evidence_shipping
 from answerable.server.evidence_shipping import (
     LOW_PRIORITY,
     ShippingResult,
-    choose_niceness,
+    choose_shipping_niceness,
     ship_in_subprocess,
 )
 from answerable.server.store_access import create_store
@@ -71,12 +71,12 @@ def test_one_that_is_stopped_ships_the_next_time(tmp_path: Path) -> None:
 
 
 def test_shipping_gives_way_while_little_waits(tmp_path: Path) -> None:
-    assert choose_niceness(tmp_path / "none", 1600) == LOW_PRIORITY
+    assert choose_shipping_niceness(tmp_path / "none", 1600) == LOW_PRIORITY
     (tmp_path / "one").mkdir()
     (tmp_path / "one" / "000001.jsonl").write_bytes(bytes(100))
-    assert choose_niceness(tmp_path, 1600) == LOW_PRIORITY
+    assert choose_shipping_niceness(tmp_path, 1600) == LOW_PRIORITY
     (tmp_path / "one" / "000002.jsonl").write_bytes(b"x")
-    assert choose_niceness(tmp_path, 1600) == 0
+    assert choose_shipping_niceness(tmp_path, 1600) == 0
 
 
 @pytest.mark.parametrize("there", [True, False])
@@ -87,7 +87,7 @@ def test_it_gives_way_from_its_very_start(
         monkeypatch.setattr("shutil.which", lambda _: None)
 
     async def main() -> None:
-        process = await evidence_shipping._start_process(
+        process = await evidence_shipping._start_shipping_process(
             tmp_path, tmp_path, LOW_PRIORITY
         )
         nice = os.getpriority(os.PRIO_PROCESS, process.pid)
@@ -103,7 +103,7 @@ def test_it_gives_way_from_its_very_start(
     [
         ("asyncio.create_subprocess_exec", errno.EAGAIN),
         ("asyncio.create_subprocess_exec", errno.ENOMEM),
-        ("answerable.server.evidence_shipping.choose_niceness", errno.EMFILE),
+        ("answerable.server.evidence_shipping.choose_shipping_niceness", errno.EMFILE),
     ],
 )
 def test_what_cannot_be_started_is_told(
@@ -128,7 +128,7 @@ def instead(monkeypatch: pytest.MonkeyPatch, script: str) -> list[Process]:
         begun.append(process)
         return process
 
-    monkeypatch.setattr(evidence_shipping, "_start_process", begin)
+    monkeypatch.setattr(evidence_shipping, "_start_shipping_process", begin)
     monkeypatch.setattr(evidence_shipping, "PROGRESS_INTERVAL", 0.02)
     return begun
 
@@ -157,7 +157,7 @@ def test_one_that_works_has_all_the_time_it_needs(
     instead(monkeypatch, "sleep 0.4; echo '{\"stored\": 3}'")
     monkeypatch.setattr(evidence_shipping, "FINAL_TIMEOUT", 0.1)
     ticks = itertools.count(1)
-    monkeypatch.setattr(evidence_shipping, "_cpu_ticks", lambda _: next(ticks))
+    monkeypatch.setattr(evidence_shipping, "_read_cpu_ticks", lambda _: next(ticks))
     assert asyncio.run(ship_in_subprocess(tmp_path, tmp_path)) == ShippingResult(
         stored=3
     )
@@ -171,5 +171,5 @@ def test_what_a_process_works_is_seen() -> None:
     before = own()
     while own() < before + 2:
         pass
-    assert before - 2 <= evidence_shipping._cpu_ticks(os.getpid()) <= own() + 2
-    assert evidence_shipping._cpu_ticks(0) == 0
+    assert before - 2 <= evidence_shipping._read_cpu_ticks(os.getpid()) <= own() + 2
+    assert evidence_shipping._read_cpu_ticks(0) == 0

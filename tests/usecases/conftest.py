@@ -31,7 +31,7 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> ConnectorStub:
         def sync(self, location: str, context: SyncContext) -> Sync:
             return stage.sync(self.name, location, context)
 
-        def list_probes(self, location: str) -> tuple[Probe, ...]:
+        def list_locations_to_read(self, location: str) -> tuple[Probe, ...]:
             return (Probe(location or "live", "everything", found=None),)
 
     def actor(name: str) -> Actor:

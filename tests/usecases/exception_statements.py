@@ -6,18 +6,14 @@ from dataclasses import replace
 from answerable.evidence import dsse, signed_statements
 from answerable.evidence import policy_exceptions as exceptions
 from answerable.model.approval_request import ApprovalScope
-from answerable.model.decision import (
-    TargetKind,
-)
+from answerable.model.decision import TargetKind
 from answerable.model.ids import PersonId
 from answerable.model.owner_signing_key import (
     OwnerStatement,
     StatementContent,
     StatementType,
 )
-from answerable.model.policy_exception import (
-    PolicyExceptionInvalidity,
-)
+from answerable.model.policy_exception import PolicyExceptionInvalidity
 from answerable.services.statements import owner_keys
 from answerable.services.statements.owner_keys import LocalSigner
 from answerable.services.statements.policy_exceptions import (
@@ -57,7 +53,9 @@ def said(
     here: str = "",
 ) -> OwnerStatement:
     content = StatementContent(kind, agent, {**(claims or act()), "person": person})
-    return content.build(key.id, here or owner_keys.get_store_id(store), at)
+    return content.build_owner_statement(
+        key.id, here or owner_keys.get_store_id(store), at
+    )
 
 
 def signed(statement: OwnerStatement, key: LocalSigner = A) -> bytes:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from answerable.evidence.signed_note import derive_verifier_key
 from answerable.model.documents.owners import OwnershipItem
-from answerable.model.ids import AgentId, PersonId, person_id
+from answerable.model.ids import AgentId, PersonId, build_person_id
 from answerable.model.sighting import SightedFacts, Sync
 from answerable.services.inventory import snapshots
 from answerable.services.statements import key_enrolment
@@ -15,7 +15,7 @@ from tests.inventory.fact_builders import DAY, NOW, agent, human
 from tests.inventory.stored_scans import save
 
 AGENTS = tuple(AgentId(f"agent:declared/{n}") for n in ("one", "two", "three"))
-ANA, BEN = person_id("ana@corp.example"), person_id("ben@corp.example")
+ANA, BEN = build_person_id("ana@corp.example"), build_person_id("ben@corp.example")
 
 
 def signer(letter: str) -> LocalSigner:
@@ -45,7 +45,7 @@ def enroll(
     at: int = NOW,
     days: int = 365,
 ) -> None:
-    key_enrolment.enroll_key(
+    key_enrolment.enroll_owner_key(
         store,
         key.public,
         person,

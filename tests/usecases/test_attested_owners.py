@@ -64,7 +64,7 @@ def test_who_signs_with_an_enrolled_key_is_attested(store: EvidenceStore) -> Non
             A.id,
             NOW,
             NOW + 180 * DAY,
-            signed_statements.payload_digest(dsse.DsseEnvelope("", signed, ())),
+            signed_statements.hash_signed_payload(dsse.DsseEnvelope("", signed, ())),
         )
     }
 
@@ -79,7 +79,7 @@ def test_each_attestation_names_the_one_before(store: EvidenceStore) -> None:
         signed_statements.decode_statement(store.get_object(o.digest))[1]
         for o in store.list_objects(owner_keys.ATTESTATION)
     ]
-    assert [each.get_claim("previous") for each in said] == ["", first]
+    assert [each.get_statement_claim("previous") for each in said] == ["", first]
     assert owners(store, NOW + DAY) == {AGENTS[0]: BEN}
 
 
@@ -99,7 +99,7 @@ def test_a_key_that_does_not_count_is_refused_and_nothing_recorded(
     enroll(store, A, ANA, days=10)
     with pytest.raises(VerificationError, match="had expired"):
         attest(store, at=NOW + 10 * DAY)
-    key_enrolment.revoke_key(store, A.id, since=None, uid=0, now=NOW + DAY)
+    key_enrolment.revoke_owner_key(store, A.id, since=None, uid=0, now=NOW + DAY)
     with pytest.raises(VerificationError, match="revoked"):
         attest(store, at=NOW + DAY)
     assert store.list_objects(owner_keys.ATTESTATION) == ()
@@ -125,7 +125,7 @@ def test_a_revocation_reaches_back_to_its_time_and_no_further(
     enroll(store, A, ANA)
     attest(store)
     attest(store, subject=AGENTS[1], at=NOW + 5 * DAY)
-    key_enrolment.revoke_key(
+    key_enrolment.revoke_owner_key(
         store, A.id[:20], since=NOW + 3 * DAY, uid=0, now=NOW + 6 * DAY
     )
     assert owners(store, NOW + 6 * DAY) == {AGENTS[0]: ANA}
@@ -138,9 +138,9 @@ def test_a_revocation_reaches_back_to_its_time_and_no_further(
 
 def forged(store: EvidenceStore, *, subject: str = AGENTS[0], at: int = NOW) -> bytes:
     """A whole attestation by A, as its thief would make it."""
-    said = owner_attestations.build_attestation(
+    said = owner_attestations.build_attestation_content(
         subject, ANA, previous="", now=at
-    ).build(A.id, owner_keys.get_store_id(store), at)
+    ).build_owner_statement(A.id, owner_keys.get_store_id(store), at)
     return dsse.encode_envelope(
         dsse.sign_envelope(
             signed_statements.PAYLOAD_TYPE,
@@ -155,7 +155,7 @@ def test_a_stolen_key_dates_nothing_back_behind_its_revocation(
     store: EvidenceStore,
 ) -> None:
     enroll(store, A, ANA)
-    key_enrolment.revoke_key(store, A.id, since=None, uid=0, now=NOW + DAY)
+    key_enrolment.revoke_owner_key(store, A.id, since=None, uid=0, now=NOW + DAY)
     for signed_at, recorded in ((0, 2), (0, 0), (1, 1), (2, 2)):
         data = forged(store, at=NOW + signed_at * DAY)
         store.put_object(owner_keys.ATTESTATION, data, NOW + recorded * DAY)
@@ -188,17 +188,17 @@ def test_an_envelope_of_another_store_says_nothing_here(
     store.put_object(owner_keys.ATTESTATION, data, NOW)
     assert owners(store) == {}
     with pytest.raises(signed_statements.InvalidStatement) as caught:
-        owner_keys.verify_statement(store, data, NOW)
+        owner_keys.verify_new_statement(store, data, NOW)
     assert caught.value.void is StatementInvalidity.OTHER_STORE
 
 
 def test_a_statement_is_verified_for_later_users(store: EvidenceStore) -> None:
     enroll(store, A, ANA)
-    found = owner_keys.verify_statement(store, forged(store), NOW + 1)
+    found = owner_keys.verify_new_statement(store, forged(store), NOW + 1)
     assert (found.key.person, found.statement.subject) == (ANA, AGENTS[0])
-    key_enrolment.revoke_key(store, A.id, since=None, uid=0, now=NOW + 2)
+    key_enrolment.revoke_owner_key(store, A.id, since=None, uid=0, now=NOW + 2)
     with pytest.raises(signed_statements.InvalidStatement):
-        owner_keys.verify_statement(store, forged(store), NOW + 3)
+        owner_keys.verify_new_statement(store, forged(store), NOW + 3)
 
 
 def test_an_unsigned_statement_that_calls_itself_signed_is_a_confirmation(
@@ -243,19 +243,19 @@ def test_a_poll_reads_again_only_when_the_log_has_grown(
     monkeypatch.setattr(attested_owners, "_read_latest_persons", counted)
     poll = AttestedOwnerReader(store)
     for now in range(5):
-        assert set(poll.by_agent(NOW + now)) == {AGENTS[0]}
+        assert set(poll.owners_by_agent(NOW + now)) == {AGENTS[0]}
     assert len(reads) == 1
     store.put_object("conflict", b"[]", NOW)  # the log grows, nothing of ours
-    assert set(poll.by_agent(NOW)) == {AGENTS[0]}
+    assert set(poll.owners_by_agent(NOW)) == {AGENTS[0]}
     assert len(reads) == 1
     with EvidenceStore.open(store.root, now=NOW) as elsewhere:
         attest(elsewhere, subject=AGENTS[1])
-    assert set(poll.by_agent(NOW)) == set(AGENTS[:2])
+    assert set(poll.owners_by_agent(NOW)) == set(AGENTS[:2])
     assert len(reads) == 2
-    assert poll.by_agent(NOW + 180 * DAY) == {}
+    assert poll.owners_by_agent(NOW + 180 * DAY) == {}
     with EvidenceStore.open(store.root, now=NOW) as elsewhere:
-        key_enrolment.revoke_key(elsewhere, A.id, since=NOW, uid=0, now=NOW + 1)
-    assert poll.by_agent(NOW + 1) == {}
+        key_enrolment.revoke_owner_key(elsewhere, A.id, since=NOW, uid=0, now=NOW + 1)
+    assert poll.owners_by_agent(NOW + 1) == {}
 
 
 def test_a_log_that_was_changed_on_disk_attests_nobody(store: EvidenceStore) -> None:
@@ -340,7 +340,7 @@ def test_what_is_polled_is_what_who_owns_says(
                 ownership.attest_unsigned(store, inventory, str(what), person, now=now)
             elif verb == "revoke":
                 assert isinstance(what, int)
-                key_enrolment.revoke_key(
+                key_enrolment.revoke_owner_key(
                     store, OF[person].id, since=now + what * DAY, uid=0, now=now
                 )
             else:
@@ -352,8 +352,8 @@ def test_what_is_polled_is_what_who_owns_says(
                 for subject, owner in inventory.owners.items()
                 if owner.state is OwnerState.ATTESTED
             }
-            assert {k: v.person for k, v in poll.by_agent(now).items()} == said
+            assert {k: v.person for k, v in poll.owners_by_agent(now).items()} == said
             for later in (0, 90 * DAY, 180 * DAY - 1, 180 * DAY, -1):
-                assert poll.by_agent(now + later) == read_attested_owners(
+                assert poll.owners_by_agent(now + later) == read_attested_owners(
                     store, now + later
                 )

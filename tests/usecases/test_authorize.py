@@ -1,6 +1,6 @@
 from dataclasses import replace
 
-from answerable.authorization.decision_table import compile_table
+from answerable.authorization.decision_table import build_decision_table
 from answerable.authorization.revocations import Revocations
 from answerable.model.config import AllowRule
 from answerable.model.decision import DecisionEffect, DecisionReason, EnforcementMode
@@ -17,16 +17,16 @@ def test_without_a_policy_nothing_is_let_through() -> None:
 
 
 def test_a_policy_that_is_swapped_holds_for_the_next_call() -> None:
-    authority = Authorizer(compile_table(CONFIG))
+    authority = Authorizer(build_decision_table(CONFIG))
     assert authority.authorize(request()).passes
     stricter = replace(CONFIG, agents=(agent("ana"),), digest="e" * 64)
-    authority.replace_policy(compile_table(stricter))
+    authority.replace_policy(build_decision_table(stricter))
     assert not authority.authorize(request()).passes
     assert authority.policy_digest == "e" * 64
 
 
 def test_a_decision_that_fails_is_a_denial_of_its_own_kind() -> None:
-    table = compile_table(replace(CONFIG, default_mode=EnforcementMode.OBSERVE))
+    table = build_decision_table(replace(CONFIG, default_mode=EnforcementMode.OBSERVE))
     broken = replace(table, servers=None)  # type: ignore[arg-type]
     decision = Authorizer(broken).authorize(request())
     assert (decision.effect, decision.reason) == (
@@ -37,7 +37,7 @@ def test_a_decision_that_fails_is_a_denial_of_its_own_kind() -> None:
 
 
 def test_a_kill_holds_at_once_and_tells_who_keeps_streams() -> None:
-    authority = Authorizer(compile_table(CONFIG))
+    authority = Authorizer(build_decision_table(CONFIG))
     told: list[Revocations] = []
     authority.add_revocation_listener(told.append)
     first = frozenset({"agent:declared/ana"})

@@ -7,13 +7,9 @@ import pytest
 from answerable.model.errors import UsageError, VerificationError
 from answerable.model.ids import PersonId
 from answerable.model.owner_signing_key import StatementType
-from answerable.model.policy_exception import (
-    PolicyExceptionInvalidity,
-)
+from answerable.model.policy_exception import PolicyExceptionInvalidity
 from answerable.services.statements import key_enrolment
-from answerable.services.statements.policy_exceptions import (
-    read_policy_exceptions,
-)
+from answerable.services.statements.policy_exceptions import read_policy_exceptions
 from answerable.store.store import EvidenceStore
 from answerable.usecases.authorization import answer_approval_requests
 from answerable.usecases.authorization.answer_approval_requests import ExceptionTerm
@@ -62,7 +58,7 @@ def test_the_first_key_has_to_be_in_force_when_the_second_confirms(
     start = broken(owned)
     if not is_recorded_before:
         answer_approval_requests.confirm_break_glass(owned, start, B, now=NOW + 1)
-    key_enrolment.revoke_key(owned, A.id, since=NOW + 2, uid=0, now=NOW + 2)
+    key_enrolment.revoke_owner_key(owned, A.id, since=NOW + 2, uid=0, now=NOW + 2)
     if not is_recorded_before:
         # What was in force by then goes on: `asks revoke` ends it.
         assert fallen(owned, NOW + 3) is None

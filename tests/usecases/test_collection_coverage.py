@@ -12,7 +12,7 @@ from answerable.cli.main import main
 from answerable.model.collection import SourceState
 from answerable.model.inventory import SourceCoverage
 from answerable.presentation.answer_coverage import format_problem
-from answerable.presentation.collection_coverage import add_source_states
+from answerable.presentation.collection_coverage import add_scheduled_source_states
 from answerable.services.inventory import snapshots
 from answerable.store.collection_state import read_source_states, write_source_states
 from answerable.store.store import EvidenceStore
@@ -32,7 +32,7 @@ def scanned(at: int, source: str = "home:/h") -> SourceCoverage:
 def problems(
     states: list[SourceState], now: int, *coverage: SourceCoverage
 ) -> dict[str, list[str]]:
-    found = add_source_states(coverage, states, now * S)
+    found = add_scheduled_source_states(coverage, states, now * S)
     return {each.source: [format_problem(p) for p in each.problems] for each in found}
 
 

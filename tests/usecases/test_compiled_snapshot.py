@@ -7,7 +7,7 @@ import pytest
 
 from answerable.cli.main import main
 from answerable.cli.sample import write_sample
-from answerable.model.documents.core import Document
+from answerable.model.documents.shared_shapes import Document
 from answerable.model.errors import AnswerableError
 from answerable.model.inventory import Inventory
 from answerable.reach.aws.compiled_graph import load_graph
@@ -41,9 +41,13 @@ def asked(inventory: Inventory, store: Path, subject: str) -> list[object]:
     """Ask everything there is to ask about a subject."""
     with EvidenceStore.open(store, now=NOW, create=False) as opened:
         return [
-            _said(lambda: permissions.list_reach(inventory, subject, now=NOW)),
             _said(
-                lambda: permissions.list_reach(
+                lambda: permissions.list_subject_permissions(
+                    inventory, subject, now=NOW
+                )
+            ),
+            _said(
+                lambda: permissions.list_subject_permissions(
                     inventory, subject, now=NOW, action="s3:*"
                 )
             ),
@@ -91,15 +95,15 @@ def test_a_graph_is_taken_over_by_the_same_scans_alone(store: Path) -> None:
     first, second = loaded(store), loaded(store)
     compile_snapshot(first)
     compile_snapshot(second, first)
-    assert second.get_computed("the compiled snapshot") is first.get_computed(
+    assert second.get_value_if_computed(
         "the compiled snapshot"
-    )
+    ) is first.get_value_if_computed("the compiled snapshot")
     main(["--quiet", "--store", str(store), "scan", "home:."])
     third = loaded(store)
     compile_snapshot(third, second)
-    assert third.get_computed("the compiled snapshot") is not first.get_computed(
+    assert third.get_value_if_computed(
         "the compiled snapshot"
-    )
+    ) is not first.get_value_if_computed("the compiled snapshot")
 
 
 def test_answers_are_the_same_from_steps_that_were_kept_on_disk(store: Path) -> None:
@@ -116,16 +120,18 @@ def test_answers_are_the_same_from_steps_that_were_kept_on_disk(store: Path) -> 
 def test_a_list_that_is_cut_says_from_how_many_identities_it_is(store: Path) -> None:
     inventory = loaded(store)
     subject = next(i.id for i in inventory.facts.identities if "report-bot" in i.id)
-    whole = permissions.list_reach(inventory, subject, now=NOW)
+    whole = permissions.list_subject_permissions(inventory, subject, now=NOW)
     assert len(whole.items) > 2
     assert "shown" not in whole.coverage
     for limit in range(1, len(whole.items)):
-        cut = permissions.list_reach(inventory, subject, now=NOW, limit=limit)
+        cut = permissions.list_subject_permissions(
+            inventory, subject, now=NOW, limit=limit
+        )
         assert cut.items == whole.items[:limit]
         shown = cut.coverage["shown"]
         assert (shown["rows"], shown["what"]) == (limit, "identities")
         assert 1 <= shown["done"] <= shown["of"]
-    same = permissions.list_reach(
+    same = permissions.list_subject_permissions(
         inventory, subject, now=NOW, limit=len(whole.items) + 1
     )
     assert same.items == whole.items

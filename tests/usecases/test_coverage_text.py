@@ -3,10 +3,10 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from answerable.model.documents.core import CoverageRecord, CoverageSourceItem
+from answerable.model.documents.shared_shapes import CoverageRecord, CoverageSourceItem
 from answerable.presentation.coverage_text import (
     build_coverage_line_parts,
-    list_coverage,
+    list_full_coverage,
 )
 
 NAMES = ["aws", "aws-org", "aws-keys", "aws-resources", "home", "repo", "config"]
@@ -36,7 +36,10 @@ def test_credentials_whose_principal_is_unknown_are_counted() -> None:
     (home, rest) = build_coverage_line_parts(covered(missing, "home:~"))
     assert (home, rest) == ("home 2 h old", "40 principals not collected")
     assert (
-        sum("cred:fp/" in line for line in list_coverage(covered(missing, "home:~")))
+        sum(
+            "cred:fp/" in line
+            for line in list_full_coverage(covered(missing, "home:~"))
+        )
         == 40
     )
 
@@ -77,7 +80,9 @@ def test_the_line_is_short_and_the_list_leaves_nothing_out(missing, names) -> No
     assert "\n" not in line
     assert "not collected not collected" not in line
     listed = [
-        x for x in list_coverage(coverage) if x.startswith(("not collected", "not st"))
+        x
+        for x in list_full_coverage(coverage)
+        if x.startswith(("not collected", "not st"))
     ]
     assert len(listed) == len(missing)
 
@@ -95,4 +100,4 @@ def test_a_scheduled_source_that_was_never_read_has_no_age() -> None:
         "aws 2 h old",
         "CloudTrail not collected",
     ]
-    assert "cloudtrail:/logs: never read" in list_coverage(coverage)
+    assert "cloudtrail:/logs: never read" in list_full_coverage(coverage)

@@ -15,7 +15,7 @@ from answerable.connectors.config.parse.rule_quote import quote_rule
 from answerable.model.decision import DecisionLayer, DecisionReason, TargetKind
 from answerable.model.errors import AmbiguousError, EnvironmentFailure, UsageError
 from answerable.services.authorization import decision_records as decided_flow
-from answerable.services.authorization.decision_items import PolicySource
+from answerable.services.authorization.decision_output import PolicySource
 from answerable.store.decision_queries import DecisionFilter
 from answerable.store.store import EvidenceStore
 from answerable.usecases.authorization.explain_decision import show_decision

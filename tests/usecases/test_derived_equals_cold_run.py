@@ -25,7 +25,7 @@ from hypothesis.stateful import (
 
 from answerable.cli.main import main
 from answerable.cli.sample import write_sample
-from answerable.model.documents.core import Document
+from answerable.model.documents.shared_shapes import Document
 from answerable.model.errors import AnswerableError
 from answerable.model.inventory import Inventory
 from answerable.model.sighting import SightedFacts, Sync
@@ -60,8 +60,16 @@ def answers(inventory: Inventory, store: EvidenceStore) -> list[object]:
         said(lambda: inventory_listing.list_agents(inventory, now=NOW)),
         said(lambda: inventory_listing.list_identities(inventory, now=NOW)),
         said(lambda: ownership.show_owner(inventory, role("one"), now=NOW)),
-        said(lambda: permissions.list_reach(inventory, user("ana"), now=NOW)),
-        said(lambda: permissions.list_reach(inventory, user("ben"), now=NOW, limit=2)),
+        said(
+            lambda: permissions.list_subject_permissions(
+                inventory, user("ana"), now=NOW
+            )
+        ),
+        said(
+            lambda: permissions.list_subject_permissions(
+                inventory, user("ben"), now=NOW, limit=2
+            )
+        ),
     ]
     for action, on in CALLS:
         for context in CONTEXTS:
@@ -247,7 +255,7 @@ def test_steps_are_kept_for_the_newest_stated_keys(
         shutil.rmtree("store/derived")
         assert main([*words, "--context", key]) == 0
         assert items(capsys.readouterr().out) == items(out)
-    monkeypatch.setattr("answerable.store.derived_inventory._MAX_FILES_KEPT", 2)
+    monkeypatch.setattr("answerable.store.inventory_cache._MAX_FILES_KEPT", 2)
     for name in ("a", "b", "c"):
         assert main([*words, "--context", f"sts:RoleSessionName={name}"]) == 0
     assert len(list(Path("store/derived").glob("steps-*.blocks"))) == 2

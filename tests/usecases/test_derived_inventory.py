@@ -7,15 +7,15 @@ import pytest
 
 from answerable.inventory.name_resolution import (
     ENTITY_KINDS,
-    build_name_table,
-    resolve_entity,
+    build_entity_name_table,
+    resolve_entity_by_name,
 )
 from answerable.model.errors import AmbiguousError, UsageError
 from answerable.model.inventory import Inventory
 from answerable.model.sighting import SightedFacts, Sync
 from answerable.services.inventory import snapshots
-from answerable.store import derived_inventory
-from answerable.store.derivation_generation import compute_chains_generation
+from answerable.store import inventory_cache
+from answerable.store.cache_generation import compute_chains_generation
 from answerable.store.store import EvidenceStore
 from tests.inventory.fact_builders import (
     DAY,
@@ -67,7 +67,7 @@ def test_a_stored_inventory_equals_the_joined_one(store: EvidenceStore) -> None:
         stored = snapshots.load_inventory(store, now=now)
         assert joined.names is None and stored.names is not None  # noqa: PT018
         assert_same(joined, stored)
-        table = build_name_table(joined)
+        table = build_entity_name_table(joined)
         assert dict(stored.names.entries) == dict(table.entries)
         assert dict(stored.names.principals) == dict(table.principals)
 
@@ -93,7 +93,7 @@ def test_a_name_is_resolved_alike_from_both(store: EvidenceStore, text: str) -> 
 
     def told(inventory: Inventory) -> object:
         try:
-            return resolve_entity(inventory, text, ENTITY_KINDS)
+            return resolve_entity_by_name(inventory, text, ENTITY_KINDS)
         except (AmbiguousError, UsageError) as error:
             return type(error), str(error), getattr(error, "hint", None)
 
@@ -129,12 +129,12 @@ def test_a_file_that_is_damaged_or_of_another_version_is_derived_again(
     path.write_bytes(b"x" * 10)
     assert_same(joined, snapshots.load_inventory(store))
     monkeypatch.setattr(
-        derived_inventory,
+        inventory_cache,
         "DERIVATION_VERSION",
-        derived_inventory.DERIVATION_VERSION + 1,
+        inventory_cache.DERIVATION_VERSION + 1,
     )
     generation = compute_chains_generation(store)
-    assert derived_inventory.load_inventory(store, generation, 0) is None
+    assert inventory_cache.load_cached_inventory(store, generation, 0) is None
     assert_same(joined, snapshots.load_inventory(store))
 
 

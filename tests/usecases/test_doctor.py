@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from answerable.model.documents.core import Document
+from answerable.model.documents.shared_shapes import Document
 from answerable.store.store import EvidenceStore
-from answerable.usecases.operations.doctor import run_checks
+from answerable.usecases.operations.doctor import check_installation
 from tests.inventory.fact_builders import DAY
 from tests.usecases.connector_stub import ConnectorStub
 
@@ -18,7 +18,7 @@ def _stage(stage: ConnectorStub) -> None:
 
 
 def checked(root: Path) -> tuple[dict[str, tuple[bool, str]], Document]:
-    document = run_checks(root, now=NOW, home=root, cwd=root)
+    document = check_installation(root, now=NOW, home=root, cwd=root)
     found = {str(i["check"]): (bool(i["ok"]), str(i["hint"])) for i in document.items}
     return found, document
 
@@ -99,7 +99,7 @@ def test_a_store_that_may_not_be_made_is_told(tmp_path: Path) -> None:
 
 
 def test_a_clock_before_the_release_fails(tmp_path: Path) -> None:
-    document = run_checks(tmp_path / "s", now=0, home=tmp_path, cwd=tmp_path)
+    document = check_installation(tmp_path / "s", now=0, home=tmp_path, cwd=tmp_path)
     assert document.failed
     assert next(i["check"] for i in document.items if not i["ok"]) == "clock"
 
@@ -107,10 +107,12 @@ def test_a_clock_before_the_release_fails(tmp_path: Path) -> None:
 def test_a_scan_from_the_future_fails(tmp_path: Path) -> None:
     with EvidenceStore.open(tmp_path / "store", now=NOW) as store:
         store.put_object("snapshot", b"{}", NOW + DAY)
-    document = run_checks(tmp_path / "store", now=NOW, home=tmp_path, cwd=tmp_path)
+    document = check_installation(
+        tmp_path / "store", now=NOW, home=tmp_path, cwd=tmp_path
+    )
     assert document.failed
 
 
 def test_every_failed_check_has_a_hint(tmp_path: Path) -> None:
-    document = run_checks(tmp_path / "s", now=0, home=tmp_path, cwd=tmp_path)
+    document = check_installation(tmp_path / "s", now=0, home=tmp_path, cwd=tmp_path)
     assert all(item["hint"] for item in document.items if not item["ok"])

@@ -9,7 +9,7 @@ import pytest
 from answerable.evidence import signed_user_requests as room
 from answerable.evidence.signed_statements import InvalidStatement
 from answerable.model.errors import UsageError, VerificationError
-from answerable.model.owner_signing_key import get_unlogged_position
+from answerable.model.owner_signing_key import create_position_before_logging
 from answerable.model.person_request import ANY_RUN, MAX_REQUEST_LIFETIME
 from answerable.services.statements import key_enrolment, owner_keys
 from answerable.services.statements.person_requests import (
@@ -161,7 +161,7 @@ def test_a_request_of_a_revoked_key_stands_no_more_and_says_so(
         filed_requests.file_request(store, WISH, A, now=NOW)
         watched = PersonRequestReader(store)
         assert len(watched.read(NOW).active) == 1
-        key_enrolment.revoke_key(store, A.id, since=NOW, uid=1, now=NOW + 1)
+        key_enrolment.revoke_owner_key(store, A.id, since=NOW, uid=1, now=NOW + 1)
         held = watched.read(NOW + 1)
         assert (held.active, len(held.rejected)) == ((), 1)
         (item,) = filed_requests.list_requests(store, now=NOW + 1).items
@@ -181,13 +181,17 @@ def test_statements_that_are_no_requests_are_void(store: EvidenceStore) -> None:
         ({}, BEN),
     ):
         filed_ = replace(said, **changed)
-        statement = room.build_request_content(filed_, person).build(A.id, here, NOW)
+        statement = room.build_request_content(filed_, person).build_owner_statement(
+            A.id, here, NOW
+        )
         with pytest.raises(InvalidStatement):
             room.REQUEST_SHAPE.verify(
-                A.sign(statement), keys, get_unlogged_position(NOW), here
+                A.sign(statement), keys, create_position_before_logging(NOW), here
             )
-    statement = room.build_request_content(said, ANA).build(A.id, here, NOW)
+    statement = room.build_request_content(said, ANA).build_owner_statement(
+        A.id, here, NOW
+    )
     assert room.REQUEST_SHAPE.verify(
-        A.sign(statement), keys, get_unlogged_position(NOW), here
+        A.sign(statement), keys, create_position_before_logging(NOW), here
     )
     assert filed["state"] == "standing"

@@ -4,7 +4,7 @@ import os
 import weakref
 from pathlib import Path
 
-from answerable.services.garbage_collection import pause_garbage_collection
+from answerable.services.python_gc_pause import pause_garbage_collection
 
 
 class FileCycle:

@@ -1,6 +1,6 @@
 import pytest
 
-from answerable.inventory import join_syncs
+from answerable.inventory import join_syncs_into_inventory
 from answerable.model.credential import CredentialClass
 from answerable.model.errors import UsageError
 from answerable.model.ids import CredentialId
@@ -32,7 +32,7 @@ CLAUDE = "agent:claude-code/home/ana"
 @pytest.fixture
 def inventory() -> Inventory:
     record = credential(KEY, cls=CredentialClass.RECORD, place="iam:ListAccessKeys")
-    return join_syncs(
+    return join_syncs_into_inventory(
         [
             sync(
                 "home:h",
@@ -162,7 +162,7 @@ def test_what_a_filter_leaves_out_is_counted_and_not_denied(
     assert (teams.items, teams.searched) == ([], "none of 1 fits")
     assert (
         inventory_listing.list_agents(
-            join_syncs([], now=NOW), now=NOW, owner_state="none"
+            join_syncs_into_inventory([], now=NOW), now=NOW, owner_state="none"
         ).searched
         == ""
     )
@@ -186,16 +186,20 @@ def test_coverage_tells_age_problems_and_what_was_not_collected(
     assert coverage["seen"] == ["access-keys", "agent-configs"]
     assert coverage["not_collected"] == ["rcp", "scp"]
     bad = ReadProblem(ReadProblemKind.PERMISSION, "iam:ListUsers", "denied")
-    partial = join_syncs(
+    partial = join_syncs_into_inventory(
         [("aws:a", Sync("aws:a", "aws", NOW, problems=(bad,)))], now=NOW
     )
     assert answer_coverage.build_coverage(partial, NOW)["partial"] is True
 
 
 def test_an_empty_inventory_lists_nothing_and_says_what_would_fill_it() -> None:
-    empty = join_syncs([("x", Sync("x", "x", NOW, SightedFacts()))], now=NOW)
+    empty = join_syncs_into_inventory(
+        [("x", Sync("x", "x", NOW, SightedFacts()))], now=NOW
+    )
     assert inventory_listing.list_agents(empty, now=NOW).items == []
     assert (
-        inventory_listing.list_agents(join_syncs([], now=NOW), now=NOW).next
+        inventory_listing.list_agents(
+            join_syncs_into_inventory([], now=NOW), now=NOW
+        ).next
         == "answerable scan"
     )

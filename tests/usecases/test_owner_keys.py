@@ -4,13 +4,13 @@ import pytest
 
 from answerable.evidence.signed_note import derive_verifier_key
 from answerable.model.errors import UsageError
-from answerable.model.ids import PersonId, person_id
+from answerable.model.ids import PersonId, build_person_id
 from answerable.services.statements import key_enrolment, owner_keys
 from answerable.services.statements.owner_keys import LocalSigner
 from answerable.store.store import EvidenceStore
 from tests.inventory.fact_builders import DAY, NOW
 
-ANA, BEN = person_id("ana@corp.example"), person_id("ben@corp.example")
+ANA, BEN = build_person_id("ana@corp.example"), build_person_id("ben@corp.example")
 
 
 def signer(letter: str) -> LocalSigner:
@@ -29,7 +29,7 @@ def enroll(
     at: int = NOW,
     days: int = 365,
 ) -> None:
-    key_enrolment.enroll_key(
+    key_enrolment.enroll_owner_key(
         store,
         key.public,
         person,
@@ -63,7 +63,7 @@ def test_a_key_that_may_not_be_enrolled_is_told_why(
 ) -> None:
     enroll(store, B, BEN)
     with pytest.raises(UsageError, match=why):
-        key_enrolment.enroll_key(
+        key_enrolment.enroll_owner_key(
             store,
             public,
             person,
@@ -77,7 +77,7 @@ def test_a_key_that_may_not_be_enrolled_is_told_why(
 
 def test_a_revoked_key_stays_revoked(store: EvidenceStore) -> None:
     enroll(store, A, ANA)
-    key_enrolment.revoke_key(store, A.id, since=None, uid=0, now=NOW + 1)
+    key_enrolment.revoke_owner_key(store, A.id, since=None, uid=0, now=NOW + 1)
     with pytest.raises(UsageError, match="stays so"):
         enroll(store, A, ANA, at=NOW + 2)
     (item,) = key_enrolment.list_owner_keys(store, now=NOW + 2).items
@@ -99,4 +99,4 @@ def test_an_unknown_or_short_key_name_is_told(store: EvidenceStore) -> None:
     enroll(store, A, ANA)
     for name in ("", "owner-key:", A.id[:13], "owner-key:zzzzzz"):
         with pytest.raises(UsageError, match="unknown owner key"):
-            key_enrolment.revoke_key(store, name, since=None, uid=0, now=NOW)
+            key_enrolment.revoke_owner_key(store, name, since=None, uid=0, now=NOW)

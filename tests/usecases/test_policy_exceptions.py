@@ -167,7 +167,7 @@ def test_a_revoked_key_takes_its_amendments_along(owned: EvidenceStore) -> None:
     put(owned, signed(said(owned)))
     watched = PolicyExceptionReader(owned)
     assert watched.read(NOW + 1).active
-    key_enrolment.revoke_key(owned, A.id, since=NOW - DAY, uid=0, now=NOW + 2)
+    key_enrolment.revoke_owner_key(owned, A.id, since=NOW - DAY, uid=0, now=NOW + 2)
     assert not watched.read(NOW + 3).active
 
 

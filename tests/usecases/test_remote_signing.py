@@ -11,7 +11,7 @@ import pytest
 
 from answerable.evidence import dsse, signed_statements
 from answerable.model.decision import DecisionReason
-from answerable.model.documents.core import Document
+from answerable.model.documents.shared_shapes import Document
 from answerable.model.errors import UsageError, VerificationError
 from answerable.model.owner_signing_key import MAX_CLOCK_SKEW, OwnerStatement
 from answerable.model.provenance import WrittenBy
@@ -119,7 +119,7 @@ def test_what_was_prepared_and_signed_elsewhere_stands(
     told = submit_statement(owned, allowing(owned, decision, now), signed(said), now)
     assert told.items[0]["state"] == "allowed"
     # It ends when its person was shown that it would.
-    assert said.get_claim("until") == str(LATER + HOUR)
+    assert said.get_statement_claim("until") == str(LATER + HOUR)
     (ask,) = list_approval_requests(owned, None, now=now, since=0).items
     assert (ask["state"], ask["by"]) == ("allowed", [ANA])
 
@@ -131,7 +131,7 @@ def test_an_agent_that_tries_again_changes_nothing_of_what_is_signed(
         owned, tmp_path, (DecisionReason.NO_RULE, 2), (DecisionReason.NO_RULE, 3)
     )
     first = prepare_statement(allowing(owned, ids[0], LATER), A.id)
-    assert first.get_claim("decision") == ids[0]
+    assert first.get_statement_claim("decision") == ids[0]
     assert submit_statement(owned, allowing(owned, ids[0], LATER), signed(first), LATER)
 
 
@@ -202,7 +202,7 @@ def test_only_the_owner_with_a_key_that_counts_signs(
         prepare_statement(act, B.id)
     with pytest.raises(VerificationError, match="not enrolled"):
         prepare_statement(act, signer("c").id)
-    key_enrolment.revoke_key(owned, A.id, since=None, uid=1, now=LATER)
+    key_enrolment.revoke_owner_key(owned, A.id, since=None, uid=1, now=LATER)
     with pytest.raises(VerificationError, match="revoked"):
         submit_statement(
             owned, allowing(owned, decision, LATER + 1), signed(said), LATER + 1

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from answerable.model.documents.core import Document
+from answerable.model.documents.shared_shapes import Document
 from answerable.model.errors import EnvironmentFailure, UsageError
 from answerable.model.sighting import ReadProblem, ReadProblemKind, SightedFacts
 from answerable.services.inventory import snapshots

@@ -4,7 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from answerable.lineage.search_query import CHOICES, FIELDS, SearchQuery, parse_query
+from answerable.lineage.search_query import (
+    CHOICES,
+    FIELDS,
+    SearchQuery,
+    parse_search_query,
+)
 from answerable.model.errors import UsageError
 
 TEXTS = st.text(min_size=1, max_size=30).filter(str.strip)
@@ -23,37 +28,42 @@ def queries(draw: st.DrawFn) -> SearchQuery:
 
 @given(queries())
 def test_what_is_spelled_reads_back_as_the_same(query: SearchQuery) -> None:
-    assert parse_query(query.to_text) == query
+    assert parse_search_query(query.format_as_text) == query
 
 
 @given(st.text(max_size=200) | st.text(alphabet='ab:" \\*', max_size=40))
 def test_any_text_is_a_query_or_is_refused_with_a_reason(text: str) -> None:
     try:
-        query = parse_query(text)
+        query = parse_search_query(text)
     except UsageError:
         return
-    assert parse_query(query.to_text) == query
+    assert parse_search_query(query.format_as_text) == query
 
 
 def test_the_query_of_the_manual_is_read() -> None:
-    query = parse_query("resource:s3://warehouse agent:*bot since:7d status:missing")
+    query = parse_search_query(
+        "resource:s3://warehouse agent:*bot since:7d status:missing"
+    )
     assert dict(query.said) == {
         "resource": "s3://warehouse",
         "agent": "*bot",
         "since": "7d",
         "status": "missing",
     }
-    assert query.to_text == "agent:*bot resource:s3://warehouse status:missing since:7d"
+    assert (
+        query.format_as_text
+        == "agent:*bot resource:s3://warehouse status:missing since:7d"
+    )
 
 
 def test_an_action_or_an_arn_is_a_word() -> None:
-    query = parse_query("s3:GetObject arn:aws:s3:::warehouse")
+    query = parse_search_query("s3:GetObject arn:aws:s3:::warehouse")
     assert query.words == ("s3:GetObject", "arn:aws:s3:::warehouse")
 
 
 def test_a_value_in_quotes_may_hold_spaces_colons_and_quotes() -> None:
-    query = parse_query(r'resource:"s3://a b" "status:missing" "say \"hi\""')
-    assert query.get("resource") == "s3://a b"
+    query = parse_search_query(r'resource:"s3://a b" "status:missing" "say \"hi\""')
+    assert query.get_field_value("resource") == "s3://a b"
     assert query.words == ("status:missing", 'say "hi"')
 
 
@@ -74,13 +84,13 @@ def test_a_value_in_quotes_may_hold_spaces_colons_and_quotes() -> None:
 )
 def test_what_is_wrong_is_said(text: str, said: str) -> None:
     with pytest.raises(UsageError, match=said.replace("?", r"\?")):
-        parse_query(text)
+        parse_search_query(text)
 
 
 def test_a_query_can_ask_for_more_and_for_less() -> None:
     query = (
-        parse_query("agent:a word")
+        parse_search_query("agent:a word")
         .with_field("resource", "b c")
         .with_field("agent", "")
     )
-    assert query.to_text == 'resource:"b c" word'
+    assert query.format_as_text == 'resource:"b c" word'

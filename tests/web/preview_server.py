@@ -105,7 +105,7 @@ async def serve(store: Path, names: list[str], person: str, port: int) -> None:
         served=ServedNames(frozenset(given.hosts)),
         url=given.url,
     )
-    await listeners.open("web", bound, connection, "http/1.1")
+    await listeners.open_listener("web", bound, connection, "http/1.1")
     print(listeners.where[0][1], flush=True)
     await asyncio.Event().wait()
 

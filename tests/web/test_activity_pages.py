@@ -9,7 +9,7 @@ import pytest
 
 from answerable.model.errors import UsageError
 from answerable.model.event import AuditEvent, EventOutcome
-from answerable.model.ids import event_id
+from answerable.model.ids import build_event_id
 from answerable.model.provenance import WrittenBy
 from answerable.store.store import EvidenceStore
 from answerable.usecases.evidence.ship_spool import ship_spool
@@ -41,7 +41,7 @@ NOT_SHIPPED = WAITING[1].id
 def logged(number: int, **said: object) -> AuditEvent:
     at = T0 + number * 10**9
     values = {
-        "event_id": event_id(at, "cloudtrail", "1", str(number).encode()),
+        "event_id": build_event_id(at, "cloudtrail", "1", str(number).encode()),
         "event_time": at,
         "source": "cloudtrail",
         "scope": "111122223333",

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from answerable.lineage.search_query import SearchQuery, parse_query
+from answerable.lineage.search_query import SearchQuery, parse_search_query
 from answerable.presentation.chain_groups import COLUMNS, group_by_chain
 from answerable.web.svg.chain_diagram import draw_chains
 from answerable.web.svg.chain_layout import MAX_NODES, ChainLinks
@@ -124,7 +124,7 @@ def test_a_gap_names_what_would_tell_it_and_is_counted_once() -> None:
 
 
 def test_many_objects_that_lie_together_are_one_node_that_leads_to_them() -> None:
-    query = parse_query("agent:*")
+    query = parse_search_query("agent:*")
     made = drawn(*(item(n) for n in range(38)), query=query)
     shown = texts(read(made.wide))
     assert [each for each in shown if each.startswith("38 under")]

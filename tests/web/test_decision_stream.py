@@ -190,12 +190,12 @@ def test_no_more_is_kept_than_fits(recorder: SpoolWriter, tmp_path: Path) -> Non
     recorder.deny()
     (event,) = SpoolTail(tmp_path / "spool").read_new_decisions()
     kept = DecisionStream(())
-    kept._buffer_events([event] * (BUFFER_SIZE + 10))
+    kept._buffer_decisions([event] * (BUFFER_SIZE + 10))
     name = kept._stream_id
-    assert len(kept._buffered_since(0)) == BUFFER_SIZE
+    assert len(kept._get_decisions_after(0)) == BUFFER_SIZE
     assert kept._parse_event_id(f"{name}.9") is None
     assert kept._parse_event_id(f"{name}.10") == 10
-    assert [each.number for each in kept._buffered_since(BUFFER_SIZE + 8)] == [
+    assert [each.number for each in kept._get_decisions_after(BUFFER_SIZE + 8)] == [
         BUFFER_SIZE + 9,
         BUFFER_SIZE + 10,
     ]

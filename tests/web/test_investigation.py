@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from answerable.lineage.search_query import parse_query
+from answerable.lineage.search_query import parse_search_query
 from answerable.model.errors import UsageError
 from answerable.services.lineage import lineage_search as flow
 from answerable.services.lineage.lineage_search import SearchScope
@@ -104,17 +104,17 @@ def test_pages_lead_through_every_row_once(desk, admin) -> None:
 def test_a_query_gives_what_trace_gives(desk, text, count) -> None:
     standing = desk.current_view()
     scene = SearchScope(standing.inventory, standing.chains)
-    query = parse_query(text)
+    query = parse_search_query(text)
     with desk.open_store() as store:
         wanted = flow.build_event_filter(scene, query, now=desk.now)
-        document, _ = search_events.search_rows(
+        document, _ = search_events.search_lineage_rows(
             store, scene, wanted, now=desk.now, limit=1_000
         )
         total = search_events.count_over_time(store, wanted).total
     assert len(document.items) == total
-    every = flow.build_event_filter(scene, parse_query(""), now=desk.now)
+    every = flow.build_event_filter(scene, parse_search_query(""), now=desk.now)
     with desk.open_store() as store:
-        rows, _ = search_events.search_rows(
+        rows, _ = search_events.search_lineage_rows(
             store, scene, every, now=desk.now, limit=1_000
         )
     slow = [each["event_id"] for each in rows.items if fits(each, query)]
@@ -135,12 +135,12 @@ def test_chains_are_found_by_their_ids_as_by_looking_at_each(desk) -> None:
     assert len(asked) > 10
     for text in sorted(asked):
         for query in (
-            parse_query(text),
-            parse_query(f"{text} person:ana"),
-            parse_query(f"{text} s3"),
-            parse_query(f"{text.partition(':')[2].upper()[-7:]} s3"),
-            parse_query(text.rpartition("/")[2]),
-            parse_query(f"{text.rpartition('/')[2]} a*n"),
+            parse_search_query(text),
+            parse_search_query(f"{text} person:ana"),
+            parse_search_query(f"{text} s3"),
+            parse_search_query(f"{text.partition(':')[2].upper()[-7:]} s3"),
+            parse_search_query(text.rpartition("/")[2]),
+            parse_search_query(f"{text.rpartition('/')[2]} a*n"),
         ):
             found, looked_at = (
                 flow.build_event_filter(scene, query, now=standing.at)
@@ -222,7 +222,7 @@ def test_a_query_is_completed_from_what_is_there(desk, admin) -> None:
     assert "action:s3:GetObject" in proposed("action:getobj")
     assert all(len(proposed(f"{f}:")) <= 20 for f in ("resource", "action", "agent"))
     for text in proposed("agent:"):
-        assert parse_query(text).get("agent")
+        assert parse_search_query(text).get_field_value("agent")
         assert shown(desk, admin, "/trace", q=text)
 
 

@@ -5,7 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from answerable.model.documents.core import Document, PermissionCheckItem, ReachItem
+from answerable.model.documents.shared_shapes import (
+    Document,
+    PermissionCheckItem,
+    ReachItem,
+)
 from answerable.services.reach.permission_list_cursor import PermissionPage
 from answerable.usecases.reach import permissions as flow
 from answerable.web.http.errors import RequestRejected
@@ -72,9 +76,11 @@ def test_of_very_many_identities_each_is_answered_by_itself_and_that_is_said(
     desk: StoreCache, viewer: Visitor, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
     monkeypatch.setattr("answerable.reach.aws.query_context.MOST_FOLLOWED", 3)
-    monkeypatch.setattr("answerable.reach.aws.subject_queries.get_closure", pytest.fail)
     monkeypatch.setattr(
-        "answerable.reach.aws.paths.path_search.get_closure", pytest.fail
+        "answerable.reach.aws.subject_queries.get_graph_closure", pytest.fail
+    )
+    monkeypatch.setattr(
+        "answerable.reach.aws.paths.path_search.get_graph_closure", pytest.fail
     )
     said = {} if path == "/reach" else dict(CALL)
     said |= {} if path == "/who-can" else {"subject": REPORTER}
@@ -91,10 +97,10 @@ def test_of_very_many_identities_an_edit_is_refused_in_one_line(
 ) -> None:
     monkeypatch.setattr("answerable.reach.aws.query_context.MOST_FOLLOWED", 3)
     for name in (
-        "answerable.reach.aws.what_if.edit_comparison.get_closure",
-        "answerable.usecases.aws_permissions.find_minimal_cuts.get_closure",
-        "answerable.services.reach.calls_broken_by_edit.get_closure",
-        "answerable.reach.aws.exposure.get_closure",
+        "answerable.reach.aws.what_if.edit_comparison.get_graph_closure",
+        "answerable.usecases.aws_permissions.find_minimal_cuts.get_graph_closure",
+        "answerable.services.reach.calls_broken_by_edit.get_graph_closure",
+        "answerable.reach.aws.identity_exposure.get_graph_closure",
     ):
         monkeypatch.setattr(name, pytest.fail)
     user = "arn:aws:iam::111122223333:user/report-bot"
@@ -277,7 +283,7 @@ def test_hostile_text_in_an_answer_stays_text(
         document = Document(of, [proved], coverage)
         return document if of == "can" else PermissionPage(document, "0.0.1", 2)
 
-    monkeypatch.setattr(flow, "list_reach_page", listed)
+    monkeypatch.setattr(flow, "list_subject_permissions_page", listed)
     monkeypatch.setattr(flow, "list_who_can_page", listed)
     monkeypatch.setattr(flow, "check_permission", listed)
     said = {"subject": "x", **CALL} if of != "who-can" else CALL
@@ -351,7 +357,7 @@ def test_many_rows_at_the_end_of_a_path_are_told_by_service() -> None:
 
 def test_rows_that_differ_in_their_action_alone_are_one() -> None:
     item = replace_item(hostile_item("x"), path=[])
-    found = answer_rows.path_rows(
+    found = answer_rows.build_path_rows(
         [{**item, "action": f"s3:A{n}"} for n in range(9)], ReachQuestion("agent:a/b")
     )
     (way,) = found

@@ -107,7 +107,7 @@ def test_an_agent_that_no_scan_saw_has_a_page_all_the_same(
     # Names of the trail alone: the identity was deleted before any scan.
     gone = [
         key
-        for key in inventory_list_definitions.current_inventory(desk).owners
+        for key in inventory_list_definitions.get_current_inventory(desk).owners
         if key.startswith("arn:")
         and key not in inventory_list_definitions.identities(desk).by_key
     ]

@@ -5,7 +5,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from answerable.lineage.search_query import parse_query
+from answerable.lineage.search_query import parse_search_query
 from answerable.model.errors import UsageError
 from answerable.web.routing import DocumentAnswer, Redirect
 from answerable.web.store_cache import StoreCache
@@ -50,10 +50,10 @@ def test_a_span_goes_on_to_the_narrower_question(
     parts = urlsplit(answered.location)
     (asked,) = parse_qs(parts.query)["q"]
     assert parts.path == "/trace"
-    query = parse_query(asked)
-    assert query.get("outcome") == "denied"
-    assert query.get("since").startswith("2026-11-18T")
-    assert query.get("until") > query.get("since")
+    query = parse_search_query(asked)
+    assert query.get_field_value("outcome") == "denied"
+    assert query.get_field_value("since").startswith("2026-11-18T")
+    assert query.get_field_value("until") > query.get_field_value("since")
 
 
 @pytest.mark.parametrize("said", ["", "x", "-1", "1e9", "٣", "9" * 30])

@@ -20,7 +20,7 @@ from answerable.authorization.policy_exceptions import (
 from answerable.authorization.quarantine import (
     NO_QUARANTINE,
     Quarantine,
-    find_quarantined,
+    find_quarantined_subject,
     find_undeclared_arguments,
 )
 from answerable.authorization.record_durability import DurabilityRules
@@ -78,7 +78,7 @@ def decide(
         for_listing: Decide whether a list shows the item, not the call itself:
             conditions on arguments and pending approvals pass.
     """
-    profile = _find_profile(table, request)
+    profile = _find_agent_profile(table, request)
     if state.revocations:
         subject = find_revocation(state.revocations, request)
         if subject:
@@ -87,9 +87,9 @@ def decide(
                 DecisionLayer.KILL,
             )  # fmt: skip
     if state.quarantine:
-        subject = find_quarantined(state.quarantine, request)
+        subject = find_quarantined_subject(state.quarantine, request)
         if subject:
-            return _deny_quarantined(table, profile.mode, subject)
+            return _deny_quarantined_item(table, profile.mode, subject)
         subject = (
             "" if for_listing else find_undeclared_arguments(state.quarantine, request)
         )
@@ -117,8 +117,8 @@ def _decide_for_agent(
     for_listing: bool,
 ) -> Decision:
     """Decide for one agent by policy, then apply its exceptions."""
-    profile = _find_profile(table, request)
-    decision = _apply_policy(table, profile, request, for_listing=for_listing)
+    profile = _find_agent_profile(table, request)
+    decision = _decide_by_policy(table, profile, request, for_listing=for_listing)
     if state.exceptions and decision.effect is not DecisionEffect.ALLOW:
         return _apply_exceptions(table, state, request, decision)
     return decision
@@ -142,7 +142,7 @@ def _check_delegation_chain(
         ):
             continue
         failed = above.effect is DecisionEffect.ERROR
-        beneath = _apply_mode(
+        beneath = _apply_enforcement_mode(
             decision,
             DecisionEffect.ERROR if failed else DecisionEffect.DENY,
             DecisionReason.EVALUATION if failed else DecisionReason.PARENT,
@@ -153,7 +153,7 @@ def _check_delegation_chain(
     return decision
 
 
-def _apply_policy(
+def _decide_by_policy(
     table: DecisionTable,
     profile: AgentProfile,
     request: AuthorizationRequest,
@@ -193,7 +193,7 @@ def _decide_by_allow_rules(
         if spelled is not None:
             return spelled
         answer = grants.find_decision(request.target, request.name)
-    return answer.for_durability(
+    return answer.choose_by_durability(
         call_classes.choose_durability(request.target, request.action, request.name)
     )
 
@@ -217,10 +217,12 @@ def _combine_with_cedar(
             return decision
         rules = (connecting,)
     elif response.effect is not DecisionEffect.ALLOW:
-        joined = _apply_mode(
+        joined = _apply_enforcement_mode(
             decision, response.effect, _REASONS[response.effect], rules, response.layer
         )
-        return joined.with_durability(_record_durability(call_classes, request, joined))
+        return joined.with_durability(
+            _requires_durable_record(call_classes, request, joined)
+        )
     joined = replace(
         decision,
         effect=DecisionEffect.ALLOW,
@@ -229,10 +231,12 @@ def _combine_with_cedar(
         determining=(*decision.determining, *rules) if allows else rules,
         layer=response.layer,
     )
-    return joined.with_durability(_record_durability(call_classes, request, joined))
+    return joined.with_durability(
+        _requires_durable_record(call_classes, request, joined)
+    )
 
 
-def _apply_mode(
+def _apply_enforcement_mode(
     decision: Decision,
     effect: DecisionEffect,
     reason: DecisionReason,
@@ -252,7 +256,7 @@ def _apply_mode(
     )
 
 
-def _record_durability(
+def _requires_durable_record(
     call_classes: DurabilityRules, request: AuthorizationRequest, decision: Decision
 ) -> RecordDurability:
     """Return whether the record must be on disk before the call proceeds."""
@@ -261,7 +265,7 @@ def _record_durability(
     return call_classes.choose_durability(request.target, request.action, request.name)
 
 
-def _deny_quarantined(
+def _deny_quarantined_item(
     table: DecisionTable, mode: EnforcementMode, subject: str
 ) -> Decision:
     """Build the denial of a quarantined item; it passes unless mode is enforce."""
@@ -309,7 +313,9 @@ def _apply_exceptions(
     )
 
 
-def _find_profile(table: DecisionTable, request: AuthorizationRequest) -> AgentProfile:
+def _find_agent_profile(
+    table: DecisionTable, request: AuthorizationRequest
+) -> AgentProfile:
     """Return the compiled profile of the requesting agent, or the default one."""
     found = table.agents.get(request.agent)
     if found is not None:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from answerable.authorization.cedar.policy_slices import SliceCache
-from answerable.authorization.name_patterns import is_prefix, matches
+from answerable.authorization.name_patterns import is_prefix_pattern, matches
 from answerable.authorization.record_durability import DurabilityRules
 from answerable.model.cedar_policy import NO_CEDAR_POLICIES, CedarPolicySet
 from answerable.model.config import AllowRule, Config, DeclaredAgent
@@ -53,7 +53,7 @@ class DecisionPair:
     buffered: Decision
     durable: Decision
 
-    def for_durability(self, durability: RecordDurability) -> Decision:
+    def choose_by_durability(self, durability: RecordDurability) -> Decision:
         """Return the decision for a record that is durable, or one that is buffered."""
         return self.durable if durability is RecordDurability.DURABLE else self.buffered
 
@@ -120,7 +120,7 @@ class DecisionTable:
     slices: SliceCache = field(default_factory=SliceCache)
 
 
-def compile_table(
+def build_decision_table(
     config: Config,
     rules: CedarPolicySet = NO_CEDAR_POLICIES,
     previous: DecisionTable | None = None,
@@ -138,10 +138,15 @@ def compile_table(
         policy=policy,
         servers=servers,
         agents={
-            agent.id: _build_profile(agent, servers, policy) for agent in config.agents
+            agent.id: _compile_agent_profile(agent, servers, policy)
+            for agent in config.agents
         },
-        undeclared=_undeclared_profile(config, policy, DecisionReason.NO_RULE),
-        unknown=_undeclared_profile(config, policy, DecisionReason.UNKNOWN_AGENT),
+        undeclared=_build_undeclared_agent_profile(
+            config, policy, DecisionReason.NO_RULE
+        ),
+        unknown=_build_undeclared_agent_profile(
+            config, policy, DecisionReason.UNKNOWN_AGENT
+        ),
         no_server=build_mode_independent_decision(
             policy, DecisionEffect.DENY, DecisionReason.UNKNOWN_SERVER
         ),
@@ -218,7 +223,7 @@ def build_mode_independent_decision(
     )
 
 
-def _undeclared_profile(
+def _build_undeclared_agent_profile(
     config: Config, policy: str, reason: DecisionReason
 ) -> AgentProfile:
     """Build the profile of agents that the configuration does not declare."""
@@ -229,7 +234,7 @@ def _undeclared_profile(
     return AgentProfile(mode, {}, refused)
 
 
-def _build_profile(
+def _compile_agent_profile(
     agent: DeclaredAgent, servers: Mapping[str, DurabilityRules], policy: str
 ) -> AgentProfile:
     """Compile the mode and allow rules of one agent."""
@@ -240,13 +245,15 @@ def _build_profile(
     for rule in agent.allow:
         rules.setdefault(rule.server, []).append(rule)
     grants = {
-        server: _build_grants(agent.mode, each, servers[server], policy, refused)
+        server: _compile_server_grants(
+            agent.mode, each, servers[server], policy, refused
+        )
         for server, each in rules.items()
     }
     return AgentProfile(agent.mode, grants, refused)
 
 
-def _build_grants(
+def _compile_server_grants(
     mode: EnforcementMode,
     rules: list[AllowRule],
     call_classes: DurabilityRules,
@@ -267,15 +274,15 @@ def _build_grants(
     exact: dict[tuple[TargetKind, str], Decision] = {}
     for target, pairs in patterns.items():
         for name, _ in pairs:
-            if not is_prefix(name) and (target, name) not in exact:
+            if not is_prefix_pattern(name) and (target, name) not in exact:
                 answer = next(
                     answer for pattern, answer in pairs if matches(pattern, name)
                 )
-                exact[target, name] = answer.for_durability(
+                exact[target, name] = answer.choose_by_durability(
                     call_classes.choose_durability(target, "", name)
                 )
     prefixes = {
-        target: tuple(pair for pair in pairs if is_prefix(pair[0]))
+        target: tuple(pair for pair in pairs if is_prefix_pattern(pair[0]))
         for target, pairs in patterns.items()
     }
     return ServerGrants(exact, prefixes, whole, denial)

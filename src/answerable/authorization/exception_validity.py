@@ -15,7 +15,7 @@ from answerable.model.owner_signing_key import (
     OwnerStatement,
     StatementType,
     VerifiedStatement,
-    is_key_valid,
+    is_owner_key_valid_at,
 )
 from answerable.model.policy_exception import (
     ANY_ARGUMENTS,
@@ -62,7 +62,7 @@ class ExceptionStatus:
     invalidity: PolicyExceptionInvalidity | None
 
 
-def evaluate_exceptions(
+def check_exception_validity(
     statements: Sequence[VerifiedStatement], directory: OwnerDirectory, now: int
 ) -> tuple[ExceptionStatus, ...]:
     """Check the validity of every signed exception.
@@ -71,16 +71,16 @@ def evaluate_exceptions(
         statements: Verified statements, in log order.
         now: UTC nanoseconds.
     """
-    revoked = _collect_revocations(statements, directory)
+    revoked = _group_exception_revokers(statements, directory)
     confirmed: dict[str, list[VerifiedStatement]] = defaultdict(list)
     for each in _filter_by_type(statements, StatementType.BREAK_GLASS_CONFIRMED):
-        confirmed[each.statement.get_claim("start")].append(each)
+        confirmed[each.statement.get_statement_claim("start")].append(each)
     judged = []
     for each in statements:
         kind = each.statement.type
         persons: tuple[PersonId, ...] = (each.key.person,)
         if kind is StatementType.AMENDMENT:
-            fallen = _check_owner(each, directory)
+            fallen = _check_signer_is_owner(each, directory)
         elif kind is StatementType.BREAK_GLASS:
             persons, fallen = _find_second_person(
                 each, confirmed[each.digest], directory
@@ -93,7 +93,9 @@ def evaluate_exceptions(
             fallen = PolicyExceptionInvalidity.ENDED
         if _is_revoked(revoked.get(each.digest, ()), persons, each, directory):
             fallen = PolicyExceptionInvalidity.REVOKED
-        judged.append(ExceptionStatus(_build_exception(each, persons), each, fallen))
+        judged.append(
+            ExceptionStatus(_build_policy_exception(each, persons), each, fallen)
+        )
     return tuple(judged)
 
 
@@ -123,7 +125,7 @@ def _filter_by_type(
     return (each for each in statements if each.statement.type is kind)
 
 
-def _check_owner(
+def _check_signer_is_owner(
     exception: VerifiedStatement, directory: OwnerDirectory
 ) -> PolicyExceptionInvalidity | None:
     """Return the reason if the signer is not the attested owner; else None."""
@@ -165,19 +167,19 @@ def _check_second_person(
         return PolicyExceptionInvalidity.NOT_ATTESTED
     if not (directory.is_owner(first, agent) or directory.is_owner(second, agent)):
         return PolicyExceptionInvalidity.NOT_OWNER
-    if not is_key_valid(initiation.key, confirmation.placed):
+    if not is_owner_key_valid_at(initiation.key, confirmation.placed):
         return PolicyExceptionInvalidity.KEY_GONE
     between = confirmation.statement.signed_at - initiation.statement.signed_at
     return None if between <= CONFIRMATION_WINDOW else PolicyExceptionInvalidity.LATE
 
 
-def _collect_revocations(
+def _group_exception_revokers(
     statements: Sequence[VerifiedStatement], directory: OwnerDirectory
 ) -> Mapping[str, Sequence[PersonId]]:
     """Group the persons who revoked an exception, by its digest."""
     found: dict[str, list[PersonId]] = defaultdict(list)
     for each in _filter_by_type(statements, StatementType.AMENDMENT_REVOKED):
-        found[each.statement.get_claim("amendment")].append(
+        found[each.statement.get_statement_claim("amendment")].append(
             directory.same(each.key.person)
         )
     return found
@@ -199,26 +201,29 @@ def _has_expired(statement: OwnerStatement, now: int, *, is_open: bool) -> bool:
     """Tell whether an exception or its confirmation period has expired."""
     if is_open and now > statement.signed_at + CONFIRMATION_WINDOW:
         return True
-    until = statement.get_claim("until")
+    until = statement.get_statement_claim("until")
     return until != NO_EXPIRY and int(until) <= now
 
 
-def _build_exception(
+def _build_policy_exception(
     statement: VerifiedStatement, persons: Sequence[PersonId]
 ) -> PolicyException:
     """Build the policy exception of a signed statement."""
     said = statement.statement
     is_owners = said.type is StatementType.AMENDMENT
-    until, arguments = said.get_claim("until"), said.get_claim("arguments")
+    until, arguments = (
+        said.get_statement_claim("until"),
+        said.get_statement_claim("arguments"),
+    )
     return PolicyException(
         id=statement.digest,
         kind=PolicyExceptionKind.OWNER
         if is_owners
         else PolicyExceptionKind.BREAK_GLASS,
         agent=AgentId(said.subject),
-        server=said.get_claim("server"),
-        target=TargetKind(said.get_claim("target")),
-        name=said.get_claim("name"),
+        server=said.get_statement_claim("server"),
+        target=TargetKind(said.get_statement_claim("target")),
+        name=said.get_statement_claim("name"),
         arguments="" if arguments == ANY_ARGUMENTS else arguments,
         until=0 if until == NO_EXPIRY else int(until) // _SECOND,
         persons=tuple(persons),

@@ -15,21 +15,23 @@ _PLAIN = re.compile(
 )
 
 
-def is_prefix(pattern: str) -> bool:
+def is_prefix_pattern(pattern: str) -> bool:
     """Tell whether a pattern is a prefix."""
     return pattern.endswith(ALL)
 
 
-def is_unambiguous(name: str) -> bool:
+def is_unambiguous_name(name: str) -> bool:
     """Tell whether every parser reads a name the same way."""
     return _PLAIN.fullmatch(name) is not None
 
 
 def matches(pattern: str, name: str) -> bool:
     """Tell whether a pattern surely matches a name; use it to allow."""
-    if not is_prefix(pattern):
+    if not is_prefix_pattern(pattern):
         return name == pattern
-    return pattern == ALL or (name.startswith(pattern[:-1]) and is_unambiguous(name))
+    return pattern == ALL or (
+        name.startswith(pattern[:-1]) and is_unambiguous_name(name)
+    )
 
 
 def may_match(pattern: str, name: str) -> bool:
@@ -37,6 +39,6 @@ def may_match(pattern: str, name: str) -> bool:
 
     An ambiguous name may be anywhere, so any prefix matches it.
     """
-    if not is_prefix(pattern):
+    if not is_prefix_pattern(pattern):
         return name == pattern
-    return name.startswith(pattern[:-1]) or not is_unambiguous(name)
+    return name.startswith(pattern[:-1]) or not is_unambiguous_name(name)

@@ -32,8 +32,8 @@ def compare_decisions(
     for request, before, after in decisions:
         calls += 1
         if (before.effect, before.passes) != (after.effect, after.passes):
-            groups[_build_group(request, before, after)] += 1
-    listed = _largest_groups(groups)
+            groups[_build_change_group(request, before, after)] += 1
+    listed = _largest_change_groups(groups)
     return PolicyReplayResult(
         calls=calls,
         left_out=skipped,
@@ -59,7 +59,7 @@ def merge_replays(replays: Iterable[PolicyReplayResult]) -> PolicyReplayResult:
             in_name=whole.in_name + each.in_name,
             more=whole.more + each.more,
         )
-    listed = _largest_groups(groups)
+    listed = _largest_change_groups(groups)
     unlisted = groups.total() - sum(each.count for each in listed)
     return msgspec.structs.replace(whole, turned=listed, more=whole.more + unlisted)
 
@@ -72,7 +72,7 @@ def _is_unenforced_denial(group: ChangedDecisions) -> bool:
     return allowed and group.passes
 
 
-def _build_group(
+def _build_change_group(
     request: AuthorizationRequest, before: Decision, after: Decision
 ) -> ChangedDecisions:
     """Build the group key of a changed decision, with count 0."""
@@ -90,7 +90,9 @@ def _build_group(
     )
 
 
-def _largest_groups(groups: Counter[ChangedDecisions]) -> tuple[ChangedDecisions, ...]:
+def _largest_change_groups(
+    groups: Counter[ChangedDecisions],
+) -> tuple[ChangedDecisions, ...]:
     """Return the largest groups with their counts, at most MAX_GROUPS."""
     return tuple(
         msgspec.structs.replace(group, count=count)

@@ -48,7 +48,9 @@ Quarantine = Mapping[str, ServerQuarantine]  # by server
 NO_QUARANTINE: Quarantine = MappingProxyType({})
 
 
-def find_quarantined(quarantine: Quarantine, request: AuthorizationRequest) -> str:
+def find_quarantined_subject(
+    quarantine: Quarantine, request: AuthorizationRequest
+) -> str:
     """Return the quarantined subject of a request; empty if none."""
     found = quarantine.get(request.server)
     if found is None:
@@ -82,6 +84,6 @@ def find_undeclared_arguments(
     if declared is None:
         return ""
     with suppress(UnreadableArguments):
-        if declared.accepts(parse_arguments(request.arguments)):
+        if declared.accepts_arguments(parse_arguments(request.arguments)):
             return ""
     return f"{request.target}:mcp/{request.server}/{request.name}"

@@ -7,7 +7,7 @@ the client, because the answer leaves the client.
 
 from dataclasses import dataclass
 
-from answerable.authorization.name_patterns import is_prefix, matches, may_match
+from answerable.authorization.name_patterns import is_prefix_pattern, matches, may_match
 from answerable.model.config import UpstreamServer
 from answerable.model.decision import RecordDurability, TargetKind
 
@@ -68,5 +68,5 @@ def _split_patterns(
     patterns: tuple[str, ...],
 ) -> tuple[frozenset[str], tuple[str, ...]]:
     """Split patterns into exact names and prefixes."""
-    prefixes = tuple(p for p in patterns if is_prefix(p))
+    prefixes = tuple(p for p in patterns if is_prefix_pattern(p))
     return frozenset(patterns) - frozenset(prefixes), prefixes

@@ -74,7 +74,7 @@ def is_undeclared_subject(subject: str, config: Config) -> bool:
     reported.
     """
     if subject.startswith("agent:declared/"):
-        given = (each for rule in config.rules for each in _rule_agents(rule))
+        given = (each for rule in config.rules for each in _list_rule_agents(rule))
         return subject not in {*(agent.id for agent in config.agents), *given}
     kind, _, named = subject.partition(":")
     if kind == "rule":
@@ -87,7 +87,7 @@ def is_undeclared_subject(subject: str, config: Config) -> bool:
     return server not in {each.name for each in config.servers}
 
 
-def _rule_agents(rule: TrustRule) -> tuple[str, ...]:
+def _list_rule_agents(rule: TrustRule) -> tuple[str, ...]:
     """Return the agent of a federation trust rule and those it delegates to."""
     return rule.agent, *rule.delegate_to
 

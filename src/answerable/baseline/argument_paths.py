@@ -39,10 +39,10 @@ def _to_member_path(path: str) -> KeyPath:
     *names, last = path.split(".")
     if not last.endswith("*"):
         names.append(last)
-    return tuple(_list_fixed_member_names(names))
+    return tuple(_iterate_fixed_member_names(names))
 
 
-def _list_fixed_member_names(names: Iterable[str]) -> Iterator[str]:
+def _iterate_fixed_member_names(names: Iterable[str]) -> Iterator[str]:
     """Yield member names up to the first that depends on the data."""
     for name in names:
         plain = name.removesuffix(_DATA)

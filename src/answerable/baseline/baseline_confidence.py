@@ -7,7 +7,7 @@ behaviour; a Wilson interval bounds its error.
 from collections.abc import Iterable
 from math import sqrt
 
-from answerable.baseline.run_bounds import ReadSets
+from answerable.baseline.run_bounds_and_times import ReadSets
 from answerable.baseline.training_counts import KeyCount, LayerCounts
 from answerable.model.baseline import (
     BaselineLayer,
@@ -32,7 +32,9 @@ def wilson_upper_bound(hits: int, samples: int) -> float:
     return min(1.0, (middle + spread) / (1 + square / samples))
 
 
-def estimate_layer(layer: BaselineLayer, runs: Iterable[int]) -> LayerConfidence:
+def estimate_unseen_layer_share(
+    layer: BaselineLayer, runs: Iterable[int]
+) -> LayerConfidence:
     """Estimate the share of behaviour in one profile layer that no run showed yet."""
     counts = list(runs)
     samples, singletons = sum(counts), counts.count(1)
@@ -53,18 +55,19 @@ def estimate_confidence(
     before = [runs for each in read_sets.values() for runs in each.values()]
     hours = [runs for _, runs in surroundings.hours]
     return (
-        estimate_layer(
+        estimate_unseen_layer_share(
             BaselineLayer.CAPABILITY,
-            _list_run_counts(layer_counts.capabilities.values()),
+            _count_runs_by_key(layer_counts.capabilities.values()),
         ),
-        estimate_layer(
-            BaselineLayer.RESOURCE, _list_run_counts(_list_entity_counts(layer_counts))
+        estimate_unseen_layer_share(
+            BaselineLayer.RESOURCE,
+            _count_runs_by_key(_list_entity_counts(layer_counts)),
         ),
-        estimate_layer(
-            BaselineLayer.FLOW, _list_run_counts(layer_counts.edges.values())
+        estimate_unseen_layer_share(
+            BaselineLayer.FLOW, _count_runs_by_key(layer_counts.edges.values())
         ),
-        estimate_layer(BaselineLayer.ORDER, before),
-        estimate_layer(BaselineLayer.ENVELOPE, hours),
+        estimate_unseen_layer_share(BaselineLayer.ORDER, before),
+        estimate_unseen_layer_share(BaselineLayer.ENVELOPE, hours),
     )
 
 
@@ -75,7 +78,7 @@ def _list_entity_counts(layer_counts: LayerCounts) -> Iterable[KeyCount]:
             yield seen
 
 
-def _list_run_counts(seen: Iterable[KeyCount]) -> list[int]:
+def _count_runs_by_key(seen: Iterable[KeyCount]) -> list[int]:
     """Return in how many runs each key of a layer was seen."""
     return [each.runs for each in seen]
 

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 from answerable.baseline import deviation_explanations
 from answerable.baseline.profile_index import ProfileIndex
-from answerable.baseline.run_bounds import hour_of_week
-from answerable.baseline.value_judgement import judge_value
+from answerable.baseline.run_bounds_and_times import hour_of_week
+from answerable.baseline.value_judgement import judge_argument_value
 from answerable.model.baseline import AcceptedDeviation, BoundEntry, BoundMeasure
 from answerable.model.baseline_assessment import (
     NO_DEVIATION,
@@ -79,16 +79,16 @@ def _find_deviations(
     if is_new and profile_index.profile.stance.new is not DecisionEffect.ALLOW:
         yield deviation_explanations.explain_new_tool(profile_index, call)
     for value in call.values:
-        finding = judge_value(profile_index, call, value, is_new)
+        finding = judge_argument_value(profile_index, call, value, is_new)
         if finding is not None and finding.effect is not DecisionEffect.ALLOW:
             yield finding
     if profile_index.is_empty:
         return
     if not is_new:
-        yield from _check_context(profile_index, call)
-    yield from _check_order(profile_index, call, progress)
-    yield from _check_bounds(profile_index, call, progress)
-    yield from _check_surroundings(profile_index, call, progress, envelope)
+        yield from _check_untrusted_sources(profile_index, call)
+    yield from _check_reads_before_write(profile_index, call, progress)
+    yield from _check_run_bounds(profile_index, call, progress)
+    yield from _check_workload_network_and_time(profile_index, call, progress, envelope)
 
 
 def _is_new_tool(profile_index: ProfileIndex, call: CallObservation) -> bool:
@@ -99,7 +99,7 @@ def _is_new_tool(profile_index: ProfileIndex, call: CallObservation) -> bool:
     return all(each.definition != call.definition for each in known)
 
 
-def _check_context(
+def _check_untrusted_sources(
     profile_index: ProfileIndex, call: CallObservation
 ) -> Iterator[BaselineDeviation]:
     """Yield a deviation per untrusted source that never preceded this tool.
@@ -111,10 +111,12 @@ def _check_context(
     effect = profile_index.profile.stance.new
     if effect is DecisionEffect.ALLOW:
         return
-    flows = profile_index.get_sink(call.tool, "").flows
+    flows = profile_index.get_argument_rules(call.tool, "").flows
     # A signed acceptance of an untrusted value also allows the read of its source.
     signed = [
-        value for value in call.values if profile_index.is_accepted(call.tool, value)
+        value
+        for value in call.values
+        if profile_index.is_accepted_by_owner(call.tool, value)
     ]
     invited = {origin.source for value in signed for origin in value.origins}
     for source in call.after:
@@ -125,7 +127,7 @@ def _check_context(
             )
 
 
-def _check_order(
+def _check_reads_before_write(
     profile_index: ProfileIndex, call: CallObservation, progress: RunProgress
 ) -> Iterator[BaselineDeviation]:
     """Yield a deviation if the reads that usually precede a write are missing."""
@@ -136,19 +138,19 @@ def _check_order(
         yield deviation_explanations.explain_missing_reads(call, sets, progress)
 
 
-def _check_bounds(
+def _check_run_bounds(
     profile_index: ProfileIndex, call: CallObservation, progress: RunProgress
 ) -> Iterator[BaselineDeviation]:
     """Yield a deviation per learned bound that the run exceeds with this call."""
     for bound in profile_index.bounds.get(call.tool, ()):
-        amount = _measure_amount(bound, call, progress)
+        amount = _measure_bounded_amount(bound, call, progress)
         if amount > bound.most:
-            yield deviation_explanations.explain_exceeded_bound(
+            yield deviation_explanations.explain_exceeded_run_bound(
                 profile_index, call, bound, amount
             )
 
 
-def _measure_amount(
+def _measure_bounded_amount(
     bound: BoundEntry, call: CallObservation, progress: RunProgress
 ) -> int:
     """Return a run's count, sum, records or bytes for a bound."""
@@ -163,7 +165,7 @@ def _measure_amount(
     return progress.sizes.get(call.tool, 0)
 
 
-def _check_surroundings(
+def _check_workload_network_and_time(
     profile_index: ProfileIndex,
     call: CallObservation,
     progress: RunProgress,
@@ -197,10 +199,10 @@ def _check_surroundings(
                 call, code, effect, usual, here
             )
     if profile_index.profile.runs >= MIN_RUNS_FOR_ADVICE:
-        yield from _check_time(profile_index, call, progress)
+        yield from _check_hour_and_rate(profile_index, call, progress)
 
 
-def _check_time(
+def _check_hour_and_rate(
     profile_index: ProfileIndex, call: CallObservation, progress: RunProgress
 ) -> Iterator[BaselineDeviation]:
     """Yield advisory deviations for an unusual hour or call rate."""

@@ -5,7 +5,7 @@ For owners and operators only; the agent learns that the call was refused and no
 
 from collections.abc import Iterable, Sequence
 
-from answerable.baseline.profile_index import ProfileIndex, SinkIndex
+from answerable.baseline.profile_index import ArgumentRules, ProfileIndex
 from answerable.model.baseline import (
     BaselineLayer,
     BoundEntry,
@@ -42,7 +42,7 @@ _SENTENCES = {
 }
 
 
-def describe_origin(origin: ValueOrigin | None) -> str:
+def describe_value_origin(origin: ValueOrigin | None) -> str:
     """Describe in words where an argument value came from."""
     if origin is None or origin.kind is OriginKind.NONE:
         return "the agent's own words"
@@ -56,24 +56,24 @@ def describe_origin(origin: ValueOrigin | None) -> str:
     return f"table {origin.source}" if origin.source else origin.kind.value
 
 
-def describe_edge(edge: FlowEntry) -> str:
+def describe_flow_source(edge: FlowEntry) -> str:
     """Describe in words the source of a learned data flow."""
     if edge.kind is not OriginKind.EARLIER:
-        return describe_origin(ValueOrigin(edge.kind, edge.source))
+        return describe_value_origin(ValueOrigin(edge.kind, edge.source))
     called = ", ".join(
-        f"{name} {describe_pattern(each)}" for name, each in edge.selector
+        f"{name} {describe_entity_pattern(each)}" for name, each in edge.selector
     )
     place = f" {edge.field}" if edge.field else ""
     return f"{edge.source}({called}){place}"
 
 
-def describe_pattern(pattern: EntityPattern) -> str:
+def describe_entity_pattern(pattern: EntityPattern) -> str:
     """Describe an entity pattern in words."""
     return f"{pattern.kind.value} {pattern.level.value} {pattern.text}".rstrip()
 
 
 def explain_unexpected_value(
-    argument_rules: SinkIndex,
+    argument_rules: ArgumentRules,
     call: CallObservation,
     value: ArgumentValue,
     code: DeviationCode,
@@ -89,12 +89,12 @@ def explain_unexpected_value(
         *edges,
     ]
     held.sort(key=lambda each: -each.tally.count)
-    shown = [_describe_rule(each) for each in held[:_MAX_SHOWN]]
+    shown = [_describe_argument_rule(each) for each in held[:_MAX_SHOWN]]
     sentence = _SENTENCES[code].format(
         tool=call.tool,
         path=value.path or "the argument",
         value=f"{value.kind.value} {value.text}",
-        origin=describe_origin(origin),
+        origin=describe_value_origin(origin),
     )
     layer = _LAYERS.get(code, BaselineLayer.FLOW)
     nearest = _find_nearest_example(held, value)
@@ -104,12 +104,12 @@ def explain_unexpected_value(
     )  # fmt: skip
 
 
-def _describe_rule(rule: FlowEntry | EntityEntry) -> str:
+def _describe_argument_rule(rule: FlowEntry | EntityEntry) -> str:
     """Describe in words the flow or entity that a rule allows."""
     return (
-        describe_edge(rule)
+        describe_flow_source(rule)
         if isinstance(rule, FlowEntry)
-        else describe_pattern(rule.pattern)
+        else describe_entity_pattern(rule.pattern)
     )
 
 
@@ -156,7 +156,7 @@ def explain_untrusted_context(
     profile_index: ProfileIndex, call: CallObservation, source: str
 ) -> BaselineDeviation:
     """Explain that this untrusted text never came before such a call."""
-    flows = profile_index.get_sink(call.tool, "").flows
+    flows = profile_index.get_argument_rules(call.tool, "").flows
     edges = [e for each in flows.values() for e in each if e.kind is OriginKind.BEFORE]
     usual = tuple(edge.source for edge in edges)
     seen = profile_index.tools.get(call.tool, ())
@@ -183,7 +183,7 @@ def explain_missing_reads(
     )  # fmt: skip
 
 
-def explain_exceeded_bound(
+def explain_exceeded_run_bound(
     profile_index: ProfileIndex, call: CallObservation, bound: BoundEntry, amount: int
 ) -> BaselineDeviation:
     """Explain that a run exceeds a learned bound on a count or amount."""

@@ -12,7 +12,11 @@ from dataclasses import dataclass
 
 import re2
 
-from answerable.baseline.json_leaves import encode_text, iterate_leaves, matches_path
+from answerable.baseline.json_leaves import (
+    encode_utf8_with_surrogates,
+    iterate_leaves,
+    matches_path_pattern,
+)
 from answerable.model.behaviour import EntityKind, JsonValue, ToolFacts
 
 MAX_ENTITIES = 64  # entities of one call
@@ -74,7 +78,7 @@ def canonicalise_entity(kind: EntityKind, text: str) -> str:
         text = scheme.lower() + mark + host.lower() + slash + path
     if len(text) <= _DIGEST_FROM and not _SURROGATE.fullmatch(text):
         return text
-    return "sha256:" + hashlib.sha256(encode_text(text)).hexdigest()
+    return "sha256:" + hashlib.sha256(encode_utf8_with_surrogates(text)).hexdigest()
 
 
 def find_entities(text: str) -> list[tuple[EntityKind, str, int, int]]:
@@ -96,7 +100,7 @@ def _is_path(text: str) -> bool:
     return _PATH.fullmatch(text.encode("utf-8", "replace").decode()) is not None
 
 
-def classify_value(text: str) -> EntityKind:
+def classify_entity_kind(text: str) -> EntityKind:
     """Return the entity kind of a whole value; a path or a name by default."""
     for kind, _, start, end in find_entities(text):
         if start == 0 and end == len(text):
@@ -114,9 +118,9 @@ def extract_entities(arguments: JsonValue, facts: ToolFacts) -> list[ArgumentEnt
     kinds = dict(facts.kinds)
     found: dict[ArgumentEntity, None] = {}
     for path, text in iterate_leaves(arguments):
-        if not text or matches_path(facts.summed, path):
+        if not text or matches_path_pattern(facts.summed, path):
             continue
-        sensitive = matches_path(facts.sensitive, path)
+        sensitive = matches_path_pattern(facts.sensitive, path)
         for kind, said, whole in _list_value_entities(text, kinds.get(path), sensitive):
             found[
                 ArgumentEntity(
@@ -147,7 +151,7 @@ def _list_value_entities(
         yield (EntityKind.PATH if is_path else EntityKind.NAME), text, True
 
 
-def extract_amounts(
+def extract_numeric_arguments(
     arguments: JsonValue, facts: ToolFacts
 ) -> tuple[tuple[str, int], ...]:
     """Extract numeric arguments to sum up, in millionths and without sign.
@@ -158,7 +162,7 @@ def extract_amounts(
         return ()
     sums: dict[str, int] = {}
     for path, text in iterate_leaves(arguments):
-        if matches_path(facts.summed, path):
+        if matches_path_pattern(facts.summed, path):
             sums[path] = sums.get(path, 0) + _parse_millionths(text)
     return tuple(sorted(sums.items()))
 

@@ -60,7 +60,7 @@ def build_exact_pattern(kind: EntityKind, text: str) -> EntityPattern:
     return EntityPattern(kind, GeneralisationLevel.EXACT, text)
 
 
-def get_parent_pattern(pattern: EntityPattern) -> EntityPattern | None:
+def get_more_general_pattern(pattern: EntityPattern) -> EntityPattern | None:
     """Return the next more general pattern; None if there is none."""
     kind, text = pattern.kind, pattern.text
     if kind is EntityKind.EMAIL:
@@ -153,7 +153,7 @@ def pattern_covers(pattern: EntityPattern, kind: EntityKind, text: str) -> bool:
     return build_digit_pattern(build_exact_pattern(kind, text)) == pattern
 
 
-def generalise(
+def generalise_to_patterns(
     seen: DaysByEntity, kind: EntityKind, parameters: LearningParameters
 ) -> dict[str, EntityPattern]:
     """Generalise observed entities to patterns; return the pattern of each.
@@ -165,24 +165,24 @@ def generalise(
     nodes = {build_exact_pattern(kind, text): frozenset((text,)) for text in seen}
     waiting: dict[EntityPattern, set[EntityPattern]] = defaultdict(set)
     for node in nodes:
-        _add_to_parent(waiting, node)
+        _add_to_parent_pattern(waiting, node)
     while waiting:
         # The longest first: what it becomes may be a child of a shorter one.
         above = max(waiting, key=lambda each: (len(each.text), each.text))
         children = waiting.pop(above)
         if _may_generalise(children, nodes, seen, parameters):
             nodes[above] = frozenset().union(*(nodes.pop(each) for each in children))
-            _add_to_parent(waiting, above)
-    _merge_by_shape(nodes, seen, parameters, build_digit_pattern)
-    _merge_by_shape(nodes, seen, parameters, build_name_prefix_pattern)
+            _add_to_parent_pattern(waiting, above)
+    _merge_patterns_by_shape(nodes, seen, parameters, build_digit_pattern)
+    _merge_patterns_by_shape(nodes, seen, parameters, build_name_prefix_pattern)
     return {text: node for node, texts in nodes.items() for text in texts}
 
 
-def _add_to_parent(
+def _add_to_parent_pattern(
     children_by_parent: dict[EntityPattern, set[EntityPattern]], pattern: EntityPattern
 ) -> None:
     """Add a pattern to the children that wait for its parent."""
-    above = get_parent_pattern(pattern)
+    above = get_more_general_pattern(pattern)
     if above is not None:
         children_by_parent[above].add(pattern)
 
@@ -200,7 +200,7 @@ def _may_generalise(
     return len(days) >= parameters.climb_days
 
 
-def _merge_by_shape(
+def _merge_patterns_by_shape(
     nodes: dict[EntityPattern, frozenset[str]],
     seen: DaysByEntity,
     parameters: LearningParameters,

@@ -3,7 +3,10 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
-from answerable.baseline.generalisation import build_exact_pattern, generalise
+from answerable.baseline.entity_pattern_generalisation import (
+    build_exact_pattern,
+    generalise_to_patterns,
+)
 from answerable.baseline.training_counts import (
     EdgeKey,
     KeyCount,
@@ -80,7 +83,7 @@ def generalise_entities(
                     pattern,
                     sensitive,
                     firmness.is_met(seen),
-                    seen.to_tally(),
+                    seen.to_profile_counts(),
                 )
             )
     return tuple(sorted(found, key=_entity_sort_key))
@@ -105,10 +108,10 @@ def _choose_entity_patterns(
     if not generalises:
         return {text: build_exact_pattern(kind, text) for text in counts_by_text}
     days = {text: seen.days for text, seen in counts_by_text.items()}
-    return generalise(days, kind, parameters)
+    return generalise_to_patterns(days, kind, parameters)
 
 
-def generalise_edges(
+def generalise_flow_edges(
     layer_counts: LayerCounts,
     parameters: LearningParameters,
     firmness: FirmnessThreshold,
@@ -120,11 +123,11 @@ def generalise_edges(
         groups[(*key[:4], *key[5:], names)][key] = seen
     found: list[FlowEntry] = []
     for group in groups.values():
-        found += _merge_group(group, parameters, firmness)
-    return tuple(sorted(found, key=edge_sort_key))
+        found += _merge_edges_by_pattern(group, parameters, firmness)
+    return tuple(sorted(found, key=flow_edge_sort_key))
 
 
-def edge_sort_key(edge: FlowEntry) -> tuple[str, ...]:
+def flow_edge_sort_key(edge: FlowEntry) -> tuple[str, ...]:
     """Return the sort key of an edge in a document."""
     selector = [f"{name} {p.kind} {p.level} {p.text}" for name, p in edge.selector]
     flags = f"{edge.whole}{edge.trusted}{edge.sensitive}"
@@ -133,7 +136,7 @@ def edge_sort_key(edge: FlowEntry) -> tuple[str, ...]:
     )  # fmt: skip
 
 
-def _merge_group(
+def _merge_edges_by_pattern(
     edge_counts: Mapping[EdgeKey, KeyCount],
     parameters: LearningParameters,
     firmness: FirmnessThreshold,
@@ -150,7 +153,7 @@ def _merge_group(
         seen = merge_counts(parts)
         yield FlowEntry(
             tool=key.tool, path=key.path, kind=key.kind, source=key.source, selector=selector, field=key.field, whole=key.whole,
-            trusted=key.trusted, sensitive=key.sensitive, firm=firmness.is_met(seen), tally=seen.to_tally(),
+            trusted=key.trusted, sensitive=key.sensitive, firm=firmness.is_met(seen), tally=seen.to_profile_counts(),
         )  # fmt: skip
 
 
@@ -170,7 +173,7 @@ def _choose_selector_patterns(
     found: dict[tuple[str, str], EntityPattern] = {}
     for key, seen in edge_counts.items():
         for name, token in key.selector:
-            origin, kind, text = parse_token(token)
+            origin, kind, text = parse_selector_token(token)
             if origin and trusted:
                 found[name, token] = _build_origin_pattern(origin)
                 continue
@@ -183,7 +186,7 @@ def _choose_selector_patterns(
         ).items():
             for token in told[name, kind, text]:
                 found[name, token] = pattern
-    return found if trusted else _fall_back_to_origin(found, values, parameters)
+    return found if trusted else _replace_values_by_origin(found, values, parameters)
 
 
 def _build_origin_pattern(origin: str) -> EntityPattern:
@@ -191,7 +194,7 @@ def _build_origin_pattern(origin: str) -> EntityPattern:
     return EntityPattern(EntityKind.NAME, GeneralisationLevel.ORIGIN, origin)
 
 
-def _fall_back_to_origin(
+def _replace_values_by_origin(
     patterns_by_token: dict[tuple[str, str], EntityPattern],
     values: Mapping[tuple[str, EntityKind], Days],
     parameters: LearningParameters,
@@ -200,7 +203,7 @@ def _fall_back_to_origin(
     patterns: dict[tuple[str, str], set[EntityPattern]] = defaultdict(set)
     days: dict[tuple[str, str], frozenset[int]] = defaultdict(frozenset)
     for (name, token), pattern in patterns_by_token.items():
-        origin, kind, text = parse_token(token)
+        origin, kind, text = parse_selector_token(token)
         patterns[name, origin].add(pattern)
         days[name, origin] |= values[name, kind][text]
     freed = {
@@ -211,8 +214,8 @@ def _fall_back_to_origin(
         and len(days[key]) >= parameters.climb_days
     }
     return {
-        (name, token): _build_origin_pattern(parse_token(token)[0])
-        if (name, parse_token(token)[0]) in freed
+        (name, token): _build_origin_pattern(parse_selector_token(token)[0])
+        if (name, parse_selector_token(token)[0]) in freed
         else pattern
         for (name, token), pattern in patterns_by_token.items()
     }
@@ -222,7 +225,7 @@ def _generalise_values(
     days: Days, kind: EntityKind, parameters: LearningParameters, trusted: bool
 ) -> dict[str, EntityPattern]:
     """Return a pattern per value; any name, if many names were seen."""
-    patterns = generalise(days, kind, parameters)
+    patterns = generalise_to_patterns(days, kind, parameters)
     if kind is not EntityKind.NAME or not trusted:
         return patterns
     # No stranger writes the field, so by which name it was asked for matters less.
@@ -233,7 +236,7 @@ def _generalise_values(
     return dict.fromkeys(patterns, _ANY_NAME)
 
 
-def parse_token(token: str) -> tuple[str, EntityKind, str]:
+def parse_selector_token(token: str) -> tuple[str, EntityKind, str]:
     """Parse a selector token `ORIGIN=KIND:TEXT` into its three parts."""
     origin, _, said = token.partition("=")
     kind, _, text = said.partition(":")

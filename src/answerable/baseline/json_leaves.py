@@ -28,14 +28,14 @@ def iterate_leaves(value: JsonValue) -> Iterator[tuple[str, str]]:
         path, here = stack.pop()
         if isinstance(here, dict):
             for name in reversed(here):
-                _push_member(stack, path, name, here[name])
+                _push_object_member(stack, path, name, here[name])
         elif isinstance(here, list):
             stack += [(path + "[]", each) for each in reversed(here)]
         elif here is not None and not isinstance(here, bool):
             yield path, format_scalar(here)
 
 
-def _push_member(
+def _push_object_member(
     stack: list[tuple[str, JsonValue]], path: str, name: str, value: JsonValue
 ) -> None:
     """Push an object's member; an unusual name becomes a leaf value itself."""
@@ -55,7 +55,7 @@ def format_scalar(scalar: str | int | float) -> str:
     return str(scalar)
 
 
-def count_records(value: JsonValue) -> int:
+def count_result_records(value: JsonValue) -> int:
     """Count the records of a result: the length of its longest list, or 1."""
     if value is None or value in ("", {}, []):
         return 0
@@ -77,7 +77,7 @@ def hash_arguments(value: JsonValue) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def matches_path(patterns: tuple[str, ...], path: str) -> bool:
+def matches_path_pattern(patterns: tuple[str, ...], path: str) -> bool:
     """Tell whether a path equals a pattern, or starts with one ending in `*`."""
     return any(
         path.startswith(each[:-1]) if each.endswith("*") else path == each
@@ -85,6 +85,6 @@ def matches_path(patterns: tuple[str, ...], path: str) -> bool:
     )
 
 
-def encode_text(text: str) -> bytes:
+def encode_utf8_with_surrogates(text: str) -> bytes:
     """Encode a text as UTF-8, lone surrogates included."""
     return text.encode("utf-8", "surrogatepass")

@@ -8,9 +8,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from answerable.baseline.deviation_explanations import describe_edge, describe_pattern
-from answerable.baseline.generalisation import pattern_covers
-from answerable.baseline.judgement import MIN_RUNS_FOR_ADVICE
+from answerable.baseline.call_judgement import MIN_RUNS_FOR_ADVICE
+from answerable.baseline.deviation_explanations import (
+    describe_entity_pattern,
+    describe_flow_source,
+)
+from answerable.baseline.entity_pattern_generalisation import pattern_covers
 from answerable.baseline.tool_renames import rename_tools
 from answerable.model.baseline import (
     BaselineProfile,
@@ -67,14 +70,14 @@ def diff_profiles(old: BaselineProfile, new: BaselineProfile) -> list[ProfileCha
         )
     changes = [
         *_list_rename_changes(new, pairs),
-        *_list_capability_changes(old, new),
+        *_list_tool_changes(old, new),
         *_list_entity_changes(old, new),
-        *_list_edge_changes(old, new),
-        *_list_acceptance_changes(old, new),
+        *_list_flow_changes(old, new),
+        *_list_accepted_deviation_changes(old, new),
         *_list_dropped_read_orders(old, new),
         *_list_bound_changes(old, new),
-        *_list_surroundings_changes(old, new),
-        *_list_profile_changes(old, new),
+        *_list_network_and_time_changes(old, new),
+        *_list_strictness_changes(old, new),
     ]
     return sorted(
         changes,
@@ -99,7 +102,7 @@ def _list_rename_changes(
         )
 
 
-def _list_capability_changes(
+def _list_tool_changes(
     old: BaselineProfile, new: BaselineProfile
 ) -> Iterator[ProfileChange]:
     """Yield the tools, or tool definitions, added and removed."""
@@ -143,51 +146,55 @@ def _build_entity_change(
     consequence: ChangeConsequence, entity: EntityEntry
 ) -> ProfileChange:
     """Build the change of one entity entry."""
-    text = describe_pattern(entity.pattern) + ("" if entity.firm else " (provisional)")
+    text = describe_entity_pattern(entity.pattern) + (
+        "" if entity.firm else " (provisional)"
+    )
     return ProfileChange(consequence, entity.tool, entity.path, text, entity.tally)
 
 
-def _list_edge_changes(
+def _list_flow_changes(
     old: BaselineProfile, new: BaselineProfile
 ) -> Iterator[ProfileChange]:
     """Yield the flow edges added, widened and removed."""
 
     def key(each: FlowEntry) -> tuple[object, ...]:
         flags = (each.whole, each.trusted, each.sensitive, each.firm)
-        return (*_get_edge_endpoints(each), each.field, each.selector, flags)
+        return (*_get_flow_endpoints(each), each.field, each.selector, flags)
 
     before = {key(each): each for each in old.edges}
     after = {key(each): each for each in new.edges}
-    ways = {_get_edge_endpoints(each) for each in old.edges}
+    ways = {_get_flow_endpoints(each) for each in old.edges}
     for this in after.keys() - before.keys():
         edge = after[this]
         consequence = (
             ChangeConsequence.WIDER
-            if _get_edge_endpoints(edge) in ways
+            if _get_flow_endpoints(edge) in ways
             else ChangeConsequence.FLOW
         )
         strangers = (OriginKind.EARLIER, OriginKind.BEFORE)
         if edge.kind in strangers and not edge.trusted:
             consequence = ChangeConsequence.UNTRUSTED_FLOW
-        yield _build_edge_change(consequence, edge)
+        yield _build_flow_change(consequence, edge)
     for this in before.keys() - after.keys():
-        yield _build_edge_change(ChangeConsequence.REMOVED, before[this])
+        yield _build_flow_change(ChangeConsequence.REMOVED, before[this])
 
 
-def _get_edge_endpoints(edge: FlowEntry) -> tuple[str, ...]:
+def _get_flow_endpoints(edge: FlowEntry) -> tuple[str, ...]:
     """Return origin and argument of a flow edge, for comparison."""
     return (edge.tool, edge.path, edge.kind, edge.source)
 
 
-def _build_edge_change(
+def _build_flow_change(
     consequence: ChangeConsequence, edge: FlowEntry
 ) -> ProfileChange:
     """Build the change of one flow edge."""
-    text = f"from {describe_edge(edge)}" + ("" if edge.firm else " (provisional)")
+    text = f"from {describe_flow_source(edge)}" + (
+        "" if edge.firm else " (provisional)"
+    )
     return ProfileChange(consequence, edge.tool, edge.path, text, edge.tally)
 
 
-def _list_acceptance_changes(
+def _list_accepted_deviation_changes(
     old: BaselineProfile, new: BaselineProfile
 ) -> Iterator[ProfileChange]:
     """Yield the owner-accepted deviations added and removed."""
@@ -226,7 +233,7 @@ def _list_bound_changes(
             yield ProfileChange(ChangeConsequence.WIDER, each.tool, each.path, text)
 
 
-def _list_surroundings_changes(
+def _list_network_and_time_changes(
     old: BaselineProfile, new: BaselineProfile
 ) -> Iterator[ProfileChange]:
     """Yield the networks, workloads, regions and times added."""
@@ -247,7 +254,7 @@ def _list_surroundings_changes(
             yield ProfileChange(ChangeConsequence.WIDER, "", "", name)
 
 
-def _list_profile_changes(
+def _list_strictness_changes(
     old: BaselineProfile, new: BaselineProfile
 ) -> Iterator[ProfileChange]:
     """Yield changes of the strictness, or that nothing is learned."""

@@ -31,13 +31,13 @@ def decode_profile(data: bytes) -> BaselineProfile:
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         # msgspec names the member, and never what stands there.
         said = str(error) if isinstance(error, msgspec.ValidationError) else "not JSON"
-        raise _format_error(said) from None
+        raise _build_format_error(said) from None
     if encode_profile(profile) != data:
-        raise _format_error("not in the one spelling that it has")
+        raise _build_format_error("not in the one spelling that it has")
     return profile
 
 
-def _format_error(found: str) -> VerificationError:
+def _build_format_error(found: str) -> VerificationError:
     """Build the error for a document that is not a profile."""
     return VerificationError(
         f"not a baseline (got: {found}; expected {PROFILE_SCHEMA})",
@@ -45,6 +45,6 @@ def _format_error(found: str) -> VerificationError:
     )
 
 
-def document_digest(data: bytes) -> str:
+def profile_document_digest(data: bytes) -> str:
     """Return the SHA-256 of a document in hex; it is the profile's name."""
     return hashlib.sha256(data).hexdigest()

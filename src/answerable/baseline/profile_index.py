@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from answerable.baseline.argument_paths import convert_to_member_paths
-from answerable.baseline.flow_generalisation import parse_token
-from answerable.baseline.generalisation import pattern_covers
+from answerable.baseline.entity_pattern_generalisation import pattern_covers
+from answerable.baseline.flow_generalisation import parse_selector_token
 from answerable.model.baseline import (
     BaselineProfile,
     BoundEntry,
@@ -28,7 +28,7 @@ FlowKey = tuple[OriginKind, str, str]
 
 
 @dataclass(slots=True)
-class SinkIndex:
+class ArgumentRules:
     """Rules of a profile for one argument.
 
     Attributes:
@@ -42,7 +42,7 @@ class SinkIndex:
     patterns: list[EntityEntry] = field(default_factory=list)
     own: dict[bool, FlowEntry] = field(default_factory=dict)
 
-    def find_entity(self, value: ArgumentValue) -> EntityEntry | None:
+    def find_entity_rule(self, value: ArgumentValue) -> EntityEntry | None:
         """Return the rule for a value; a sensitive one needs an exact rule."""
         found = self.exact.get((value.kind, value.text, True))
         if value.sensitive or found is not None:
@@ -59,7 +59,9 @@ class SinkIndex:
             None,
         )
 
-    def find_edge(self, value: ArgumentValue, origin: ValueOrigin) -> FlowEntry | None:
+    def find_flow_rule(
+        self, value: ArgumentValue, origin: ValueOrigin
+    ) -> FlowEntry | None:
         """Return the learned flow of a value from its origin, firm ones first.
 
         An untrusted origin does not match a trusted edge. A name that is not sensitive
@@ -68,7 +70,7 @@ class SinkIndex:
         found = None
         loose = value.kind is EntityKind.NAME and not value.sensitive
         for edge in self.flows.get((origin.kind, origin.source, origin.field), ()):
-            if not _edge_matches(edge, origin, loose):
+            if not _flow_matches_origin(edge, origin, loose):
                 continue
             # An edge learned from untrusted text while the value was not sensitive.
             if value.sensitive and not (origin.trusted or edge.sensitive):
@@ -79,40 +81,42 @@ class SinkIndex:
         return found
 
 
-def _edge_matches(edge: FlowEntry, origin: ValueOrigin, ignore_selector: bool) -> bool:
+def _flow_matches_origin(
+    edge: FlowEntry, origin: ValueOrigin, ignore_selector: bool
+) -> bool:
     """Tell whether a learned flow covers a value's origin."""
     if not origin.trusted and edge.trusted:
         return False
     return ignore_selector or (
         (origin.whole or not edge.whole)
-        and matches_selector(edge.selector, origin.selector)
+        and matches_source_arguments(edge.selector, origin.selector)
     )
 
 
-def matches_selector(
+def matches_source_arguments(
     patterns: tuple[tuple[str, EntityPattern], ...], tokens: tuple[tuple[str, str], ...]
 ) -> bool:
     """Tell whether the source tool was called as a learned flow requires."""
     if len(patterns) != len(tokens):
         return {name for name, _ in patterns} == {name for name, _ in tokens} and all(
-            any(n == name and _token_matches(p, token) for n, p in patterns)
+            any(n == name and _pattern_covers_token(p, token) for n, p in patterns)
             for name, token in tokens
         )
     return all(
-        name == other and _token_matches(pattern, token)
+        name == other and _pattern_covers_token(pattern, token)
         for (name, pattern), (other, token) in zip(patterns, tokens, strict=True)
     )
 
 
-def _token_matches(pattern: EntityPattern, token: str) -> bool:
+def _pattern_covers_token(pattern: EntityPattern, token: str) -> bool:
     """Tell whether a pattern covers a selector token."""
-    origin, kind, text = parse_token(token)
+    origin, kind, text = parse_selector_token(token)
     if pattern.level is GeneralisationLevel.ORIGIN:
         return pattern.text == origin
     return pattern_covers(pattern, kind, text)
 
 
-EMPTY_SINK = SinkIndex()
+EMPTY_SINK = ArgumentRules()
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +132,7 @@ class ProfileIndex:
 
     profile: BaselineProfile
     tools: Mapping[str, tuple[CapabilityEntry, ...]]
-    sinks: Mapping[tuple[str, str], SinkIndex]
+    sinks: Mapping[tuple[str, str], ArgumentRules]
     orders: Mapping[str, tuple[frozenset[str], ...]]
     bounds: Mapping[str, tuple[BoundEntry, ...]]
     accepted: Mapping[tuple[str, str, str], frozenset[str]]
@@ -146,7 +150,7 @@ class ProfileIndex:
         accepted: dict[tuple[str, str, str], set[str]] = defaultdict(set)
         for each in profile.accepted:
             accepted[each.tool, each.path, each.value].add(each.source)
-        sinks = _build_sinks(profile)
+        sinks = _group_rules_by_argument(profile)
         paths: dict[str, list[str]] = defaultdict(list)
         for tool, path in (*sinks, *((b.tool, b.path) for b in profile.bounds)):
             paths[tool].append(path)
@@ -168,11 +172,11 @@ class ProfileIndex:
         """Tell whether nothing was learned: only value origins are enforced."""
         return self.profile.runs == 0
 
-    def get_sink(self, tool: str, path: str) -> SinkIndex:
+    def get_argument_rules(self, tool: str, path: str) -> ArgumentRules:
         """Return the rules for one argument of a tool."""
         return self.sinks.get((tool, path), EMPTY_SINK)
 
-    def is_accepted(self, tool: str, value: ArgumentValue) -> bool:
+    def is_accepted_by_owner(self, tool: str, value: ArgumentValue) -> bool:
         """Tell whether the owner signed this value for this argument."""
         sources = self.accepted.get((tool, value.path, value.text))
         if sources is None:
@@ -180,9 +184,11 @@ class ProfileIndex:
         return "" in sources or any(each.source in sources for each in value.origins)
 
 
-def _build_sinks(profile: BaselineProfile) -> dict[tuple[str, str], SinkIndex]:
+def _group_rules_by_argument(
+    profile: BaselineProfile,
+) -> dict[tuple[str, str], ArgumentRules]:
     """Group flow and entity rules by (tool, argument path)."""
-    sinks: dict[tuple[str, str], SinkIndex] = defaultdict(SinkIndex)
+    sinks: dict[tuple[str, str], ArgumentRules] = defaultdict(ArgumentRules)
     for edge in profile.edges:
         sink = sinks[edge.tool, edge.path]
         if edge.kind is OriginKind.NONE:

@@ -4,23 +4,23 @@ from dataclasses import dataclass
 
 import msgspec
 
-from answerable.baseline.confidence import estimate_confidence
+from answerable.baseline.baseline_confidence import estimate_confidence
 from answerable.baseline.flow_generalisation import (
     FirmnessThreshold,
-    generalise_edges,
     generalise_entities,
+    generalise_flow_edges,
 )
-from answerable.baseline.run_bounds import (
+from answerable.baseline.run_bounds_and_times import (
     ReadSets,
-    count_read_sets,
-    learn_bounds,
-    learn_orders,
-    learn_surroundings,
+    count_reads_before_writes,
+    learn_reads_before_writes,
+    learn_run_bounds,
+    learn_times_and_networks,
 )
 from answerable.baseline.training_counts import (
     DAY,
     LayerCounts,
-    count_runs,
+    count_calls_of_runs,
     select_training_runs,
 )
 from answerable.baseline.training_run_merge import TrainingState
@@ -81,7 +81,7 @@ def build_profile(
         accepted: Acceptances signed by the owner.
     """
     runs = select_training_runs(state, subject, parameters, now, accepted)
-    return build_profile_from_counts(
+    return learn_profile_from_counts(
         count_training_runs(runs, subject, parameters),
         subject,
         parameters,
@@ -98,14 +98,14 @@ def count_training_runs(
         runs=len(runs),
         days=len({run.started // DAY for run in runs}),
         persons=len({run.person for run in runs if run.person}),
-        layer_counts=count_runs(runs, subject),
-        read_sets=count_read_sets(runs, subject),
-        bounds=learn_bounds(runs, subject, parameters),
-        surroundings=learn_surroundings(runs),
+        layer_counts=count_calls_of_runs(runs, subject),
+        read_sets=count_reads_before_writes(runs, subject),
+        bounds=learn_run_bounds(runs, subject, parameters),
+        surroundings=learn_times_and_networks(runs),
     )
 
 
-def build_profile_from_counts(
+def learn_profile_from_counts(
     counts: TrainingCounts,
     subject: BaselineSubject,
     parameters: LearningParameters,
@@ -119,33 +119,33 @@ def build_profile_from_counts(
         runs=counts.runs,
         learned_at=now // _SECOND,
         until=(now + _PROFILE_LIFETIME) // _SECOND,
-        capabilities=_build_capabilities(counts.layer_counts),
+        capabilities=_build_tool_layer(counts.layer_counts),
         entities=generalise_entities(counts.layer_counts, parameters, firmness),
-        edges=generalise_edges(counts.layer_counts, parameters, firmness),
-        orders=learn_orders(counts.read_sets),
+        edges=generalise_flow_edges(counts.layer_counts, parameters, firmness),
+        orders=learn_reads_before_writes(counts.read_sets),
         bounds=counts.bounds,
         surroundings=counts.surroundings,
         confidence=estimate_confidence(
             counts.layer_counts, counts.read_sets, counts.surroundings
         ),
         stance=Strictness(untrusted=parameters.untrusted),
-        accepted=tuple(sorted(accepted, key=_accepted_sort_key)),
+        accepted=tuple(sorted(accepted, key=_accepted_deviation_sort_key)),
     )
 
 
-def _accepted_sort_key(deviation: AcceptedDeviation) -> tuple[str, ...]:
+def _accepted_deviation_sort_key(deviation: AcceptedDeviation) -> tuple[str, ...]:
     """Return the sort key of an accepted deviation."""
     return (deviation.tool, deviation.path, deviation.value, deviation.source)
 
 
-def _build_capabilities(layer_counts: LayerCounts) -> tuple[CapabilityEntry, ...]:
+def _build_tool_layer(layer_counts: LayerCounts) -> tuple[CapabilityEntry, ...]:
     """Build layer L1: the tools called, with their definitions."""
     return tuple(
-        CapabilityEntry(*key, seen.to_tally())
+        CapabilityEntry(*key, seen.to_profile_counts())
         for key, seen in sorted(layer_counts.capabilities.items())
     )
 
 
-def list_training_set_leaves(runs: list[AgentRun]) -> list[bytes]:
+def list_training_set_merkle_leaves(runs: list[AgentRun]) -> list[bytes]:
     """Return the Merkle leaves of a profile's training set, one for each run."""
     return [_encode(run) for run in runs]

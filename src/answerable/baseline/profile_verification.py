@@ -9,8 +9,8 @@ from enum import StrEnum
 
 from answerable.baseline.profile_document import (
     decode_profile,
-    document_digest,
     encode_profile,
+    profile_document_digest,
 )
 from answerable.model.baseline import (
     LEARNER_VERSION,
@@ -72,12 +72,12 @@ class ExpectedProfile:
     now: int
 
 
-def subject_id(subject: BaselineSubject) -> str:
+def profile_subject_id(subject: BaselineSubject) -> str:
     """Return the id that names a profile's subject in a signed statement."""
     return f"baseline:{subject.agent}|{subject.identity}|{subject.server}"
 
 
-def build_claims(
+def build_profile_claims(
     profile: BaselineProfile, expires: int, stage: BaselineStage = BaselineStage.SHADOW
 ) -> dict[str, str]:
     """Build the claims of the statement that signs a profile.
@@ -90,7 +90,7 @@ def build_claims(
         "expires": str(expires),
         "learner": profile.learner,
         "parent": profile.parent,
-        "profile": document_digest(encode_profile(profile)),
+        "profile": profile_document_digest(encode_profile(profile)),
         "root": profile.root,
         "stage": stage.value,
     }
@@ -109,51 +109,53 @@ def verify_profile(
         ProfileRejected: A check failed; the error carries the reason.
     """
     if verified_statement is None:
-        raise _build_rejection(
+        raise _build_invalid_profile_error(
             ProfileFault.UNSIGNED, "no statement of its owner counts for it"
         )
     said = verified_statement.statement
-    _check_owner(verified_statement, expected)
-    name = document_digest(data)
-    if said.get_claim("profile") != name:
-        raise _build_rejection(
+    _check_signing_owner(verified_statement, expected)
+    name = profile_document_digest(data)
+    if said.get_statement_claim("profile") != name:
+        raise _build_invalid_profile_error(
             ProfileFault.TAMPERED,
             f"it is not the one that was signed (got {name[:12]}, "
-            f"expected {said.get_claim('profile')[:12]})",
+            f"expected {said.get_statement_claim('profile')[:12]})",
         )
     try:
         profile = decode_profile(data)
     except VerificationError as error:
-        raise _build_rejection(ProfileFault.UNREADABLE, error.message) from None
-    _check_lineage(profile, said, name, expected)
-    _check_expiry(profile, said, expected.now)
+        raise _build_invalid_profile_error(
+            ProfileFault.UNREADABLE, error.message
+        ) from None
+    _check_newest_version(profile, said, name, expected)
+    _check_profile_expiry(profile, said, expected.now)
     return profile
 
 
-def _check_owner(
+def _check_signing_owner(
     verified_statement: VerifiedStatement, expected: ExpectedProfile
 ) -> None:
     """Raise unless the expected owner signed a profile of this subject."""
     said = verified_statement.statement
     names = tuple(name for name, _ in said.claims)
     is_baseline = said.type is StatementType.BASELINE and names == PROFILE_CLAIMS
-    if not is_baseline or said.get_claim("stage") not in list(BaselineStage):
-        raise _build_rejection(
+    if not is_baseline or said.get_statement_claim("stage") not in list(BaselineStage):
+        raise _build_invalid_profile_error(
             ProfileFault.OTHER_TYPE, "the statement is of another type"
         )
     if verified_statement.key.person != expected.owner:
-        raise _build_rejection(
+        raise _build_invalid_profile_error(
             ProfileFault.NOT_OWNER,
             f"{verified_statement.key.person} signed it (expected {expected.owner})",
         )
-    if said.subject != subject_id(expected.subject):
-        raise _build_rejection(
+    if said.subject != profile_subject_id(expected.subject):
+        raise _build_invalid_profile_error(
             ProfileFault.OTHER_SUBJECT,
-            f"it was signed for {said.subject} (expected {subject_id(expected.subject)})",
+            f"it was signed for {said.subject} (expected {profile_subject_id(expected.subject)})",
         )
 
 
-def _check_lineage(
+def _check_newest_version(
     profile: BaselineProfile,
     statement: OwnerStatement,
     name: str,
@@ -161,41 +163,48 @@ def _check_lineage(
 ) -> None:
     """Raise unless the profile follows the newest accepted one."""
     if profile.subject != expected.subject:
-        raise _build_rejection(
+        raise _build_invalid_profile_error(
             ProfileFault.OTHER_SUBJECT,
             "it belongs to another agent, identity or server",
         )
     if (
         profile.learner != LEARNER_VERSION
-        or statement.get_claim("learner") != LEARNER_VERSION
+        or statement.get_statement_claim("learner") != LEARNER_VERSION
     ):
-        raise _build_rejection(
+        raise _build_invalid_profile_error(
             ProfileFault.OTHER_LEARNER,
             f"another learner made it than {LEARNER_VERSION}",
         )
-    if (statement.get_claim("parent"), statement.get_claim("root")) != (
+    if (
+        statement.get_statement_claim("parent"),
+        statement.get_statement_claim("root"),
+    ) != (
         profile.parent,
         profile.root,
     ):
-        raise _build_rejection(ProfileFault.TAMPERED, "it differs from what was signed")
+        raise _build_invalid_profile_error(
+            ProfileFault.TAMPERED, "it differs from what was signed"
+        )
     head = expected.accepted_digests[-1] if expected.accepted_digests else ""
     if name == head:
         return
     if name in expected.accepted_digests:
-        raise _build_rejection(ProfileFault.REPLAYED, "a newer one replaced it")
+        raise _build_invalid_profile_error(
+            ProfileFault.REPLAYED, "a newer one replaced it"
+        )
     if profile.parent != head:
-        raise _build_rejection(
+        raise _build_invalid_profile_error(
             ProfileFault.REPARENTED,
             f"it follows {profile.parent[:12] or 'none'} "
             f"(expected {head[:12] or 'none'}, which stands now)",
         )
 
 
-def _check_expiry(
+def _check_profile_expiry(
     profile: BaselineProfile, statement: OwnerStatement, now: int
 ) -> None:
     """Raise if the signature or the training runs are too old."""
-    text = statement.get_claim("expires")
+    text = statement.get_statement_claim("expires")
     expires = int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else 0
     if (
         not statement.signed_at
@@ -203,13 +212,15 @@ def _check_expiry(
         <= statement.signed_at + MAX_SIGNATURE_LIFETIME
         or now >= expires
     ):
-        raise _build_rejection(
+        raise _build_invalid_profile_error(
             ProfileFault.EXPIRED, "its signature has ended, or does not end in time"
         )
     if now // _SECOND >= profile.until:
-        raise _build_rejection(ProfileFault.STALE, "its training runs are too old")
+        raise _build_invalid_profile_error(
+            ProfileFault.STALE, "its training runs are too old"
+        )
 
 
-def _build_rejection(fault: ProfileFault, message: str) -> ProfileRejected:
+def _build_invalid_profile_error(fault: ProfileFault, message: str) -> ProfileRejected:
     """Build the error for a profile that is not valid."""
     return ProfileRejected(fault, message)

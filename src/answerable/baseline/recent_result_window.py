@@ -12,15 +12,15 @@ from typing import TypeVar
 from answerable.baseline.entity_extraction import (
     MAX_ENTITIES,
     ArgumentEntity,
-    extract_amounts,
     extract_entities,
+    extract_numeric_arguments,
 )
 from answerable.baseline.json_leaves import (
-    count_records,
-    encode_text,
+    count_result_records,
+    encode_utf8_with_surrogates,
     hash_arguments,
     iterate_leaves,
-    matches_path,
+    matches_path_pattern,
 )
 from answerable.baseline.result_buffer import (
     BUFFER_SIZE,
@@ -30,14 +30,14 @@ from answerable.baseline.result_buffer import (
 )
 from answerable.baseline.tool_result_fields import (
     MAX_FIELDS,
-    iterate_fields,
-    parse_result,
+    iterate_result_fields,
+    parse_tool_result,
 )
 from answerable.baseline.value_origins import (
     find_request_origins,
     find_result_origins,
     find_table_origins,
-    index_tables,
+    index_owner_tables,
     list_search_forms,
 )
 from answerable.model.behaviour import (
@@ -76,7 +76,7 @@ class _WindowRun:
     recent_call_times: deque[int] = field(default_factory=deque)
 
 
-class Window:
+class RecentResultWindow:
     """Recent results and counts of one agent.
 
     Args:
@@ -94,7 +94,7 @@ class Window:
         limit: int = BUFFER_SIZE,
     ) -> None:
         self._facts = facts
-        self._tables = index_tables(tables)
+        self._tables = index_owner_tables(tables)
         self._span = span
         self._kept = ResultBuffer(limit)
         self._stored = ResultBuffer(limit // 4)
@@ -110,7 +110,9 @@ class Window:
             now: UTC nanoseconds.
         """
         self._runs[run] = _WindowRun(now, now)
-        self.set_requests(run, () if requested_values is None else (requested_values,))
+        self.set_person_requests(
+            run, () if requested_values is None else (requested_values,)
+        )
         recent = {
             name: each
             for name, each in self._runs.items()
@@ -121,7 +123,7 @@ class Window:
             self._kept.retain_runs(frozenset(recent))
             self._stored.retain_runs(frozenset(recent))
 
-    def set_requests(
+    def set_person_requests(
         self, run: str, requested_values: tuple[RequestedValues, ...]
     ) -> None:
         """Replace the person's requests of a run.
@@ -167,14 +169,16 @@ class Window:
             tool=tool,
             definition=definition or facts.definition,
             is_write=facts.is_write,
-            values=self._explain_values(self._runs[run], tool, entities[:MAX_ENTITIES]),
-            numbers=extract_amounts(arguments, facts),
+            values=self._find_value_origins(
+                self._runs[run], tool, entities[:MAX_ENTITIES]
+            ),
+            numbers=extract_numeric_arguments(arguments, facts),
             digest=hash_arguments(arguments),
             crowded=len(entities) > MAX_ENTITIES,
             after=self._list_untrusted_sources(run),
         )
 
-    def _list_runs_in_span(self, run: str) -> list[_WindowRun]:
+    def _list_recent_runs(self, run: str) -> list[_WindowRun]:
         """Return a run and those begun shortly before it."""
         begin = self._runs[run].started - self._span
         return [each for each in self._runs.values() if each.started >= begin]
@@ -183,13 +187,11 @@ class Window:
         """Return the tools whose untrusted results a run has read."""
         return tuple(
             sorted(
-                set().union(
-                    *(r.untrusted_sources for r in self._list_runs_in_span(run))
-                )
+                set().union(*(r.untrusted_sources for r in self._list_recent_runs(run)))
             )
         )
 
-    def _explain_values(
+    def _find_value_origins(
         self, run: _WindowRun, tool: str, entities: list[ArgumentEntity]
     ) -> tuple[ArgumentValue, ...]:
         """Return the argument values with their possible origins."""
@@ -224,7 +226,7 @@ class Window:
     def sum_recent_calls(self, run: str, at: int) -> RunProgress:
         """Sum the calls of a run and of those begun shortly before it."""
         here = self._runs[run]
-        counted = self._list_runs_in_span(run)
+        counted = self._list_recent_runs(run)
         while here.recent_call_times and here.recent_call_times[0] <= at - _MINUTE:
             here.recent_call_times.popleft()
         return RunProgress(
@@ -237,7 +239,7 @@ class Window:
             lately=len(here.recent_call_times),
         )
 
-    def add_result(
+    def add_call_result(
         self, run: str, call: CallObservation, arguments: JsonValue, result: JsonValue
     ) -> CallObservation:
         """Store a call's result, and the arguments of a write.
@@ -246,17 +248,17 @@ class Window:
             The observation with the size of its result.
         """
         facts = self._facts.get(call.tool, DEFAULT_TOOL_FACTS)
-        selector = build_call_selector(call)
+        selector = build_selector_tokens(call)
         here = self._runs[run]
         self._turn += 1
         if call.is_write:
-            self._store_arguments(run, call, arguments)
-        said = parse_result(result)
+            self._store_written_arguments(run, call, arguments)
+        said = parse_tool_result(result)
         size = 0
-        for path, text in iterate_fields(said):
-            size += len(encode_text(text))
-            trusted = matches_path(facts.trusted, path)
-            self._kept.add(
+        for path, text in iterate_result_fields(said):
+            size += len(encode_utf8_with_surrogates(text))
+            trusted = matches_path_pattern(facts.trusted, path)
+            self._kept.add_result_field(
                 ResultField(
                     run=run,
                     turn=self._turn,
@@ -269,21 +271,22 @@ class Window:
                 text,
             )
         untrusted = any(
-            not matches_path(facts.trusted, path) for path, _ in iterate_fields(said)
+            not matches_path_pattern(facts.trusted, path)
+            for path, _ in iterate_result_fields(said)
         )
         done = replace(
-            call, size=size, records=count_records(said), untrusted=untrusted
+            call, size=size, records=count_result_records(said), untrusted=untrusted
         )
-        _count_call(here, done)
+        _count_run_call(here, done)
         return done
 
-    def _store_arguments(
+    def _store_written_arguments(
         self, run: str, call: CallObservation, arguments: JsonValue
     ) -> None:
         """Store a write's arguments: later results may return them."""
         for number, (path, text) in enumerate(iterate_leaves(arguments)):
             if number == MAX_FIELDS:
-                self._stored.mark_lost(run, self._turn)
+                self._stored.mark_results_lost(run, self._turn)
                 return
             of = ResultField(
                 run=run,
@@ -294,7 +297,7 @@ class Window:
                 path=path,
                 trusted=False,
             )
-            self._stored.add(of, text)
+            self._stored.add_result_field(of, text)
 
     def add_call_with_oversized_result(
         self, run: str, call: CallObservation, arguments: JsonValue, size: int
@@ -308,17 +311,17 @@ class Window:
         """
         self._turn += 1
         if call.is_write:
-            self._store_arguments(run, call, arguments)
+            self._store_written_arguments(run, call, arguments)
         done = replace(call, size=size, untrusted=True)
-        _count_call(self._runs[run], done)
+        _count_run_call(self._runs[run], done)
         return done
 
     def add_recorded_call(self, run: str, call: CallObservation) -> None:
         """Count a call from a record, without its result."""
-        _count_call(self._runs[run], call)
+        _count_run_call(self._runs[run], call)
 
 
-def _count_call(run: _WindowRun, call: CallObservation) -> None:
+def _count_run_call(run: _WindowRun, call: CallObservation) -> None:
     """Add a call to the counts of its run."""
     if not call.is_write:
         run.reads.add(call.tool)
@@ -334,7 +337,7 @@ def _count_call(run: _WindowRun, call: CallObservation) -> None:
     run.last = call.at
 
 
-def build_call_selector(call: CallObservation) -> tuple[tuple[str, str], ...]:
+def build_selector_tokens(call: CallObservation) -> tuple[tuple[str, str], ...]:
     """Return a call's arguments with their origins, as selector tokens."""
     tokens = {
         (value.path, _format_selector_token(value))

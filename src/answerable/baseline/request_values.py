@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from answerable.baseline.entity_extraction import (
     canonicalise_entity,
-    classify_value,
+    classify_entity_kind,
     find_entities,
 )
 
@@ -29,13 +29,13 @@ _EDGES = "".join(_QUOTES) + "".join(_QUOTES.values()) + ".,;:!?()[]{}<>"
 _SIGNS = frozenset("_-./@#:\\")
 
 
-def extract_values(text: str) -> tuple[str, ...]:
+def extract_requested_values(text: str) -> tuple[str, ...]:
     """Extract the values that a request names, each once, in canonical form.
 
     A result longer than `MAX_VALUES` says that the list was cut.
     """
     found: dict[str, None] = {}
-    for value in _iterate_values(text):
+    for value in _iterate_requested_values(text):
         if len(value) <= MAX_VALUE and len(value.encode()) >= MIN_VALUE:
             found[value] = None
         if len(found) > MAX_VALUES:
@@ -43,12 +43,12 @@ def extract_values(text: str) -> tuple[str, ...]:
     return tuple(found)
 
 
-def canonical_value(value: str) -> str:
+def canonicalise_requested_value(value: str) -> str:
     """Return the canonical form of a value that a person names explicitly."""
-    return canonicalise_entity(classify_value(value), value)
+    return canonicalise_entity(classify_entity_kind(value), value)
 
 
-def _iterate_values(text: str) -> Iterator[str]:
+def _iterate_requested_values(text: str) -> Iterator[str]:
     """Yield the typed entities, quoted texts and distinctive words of a text."""
     text = text.encode("utf-8", "replace").decode()
     rest, place = [], 0
@@ -57,7 +57,7 @@ def _iterate_values(text: str) -> Iterator[str]:
         rest.append(text[place:start])
         place = end
     for said in _list_quoted_texts(text):
-        yield canonical_value(said)
+        yield canonicalise_requested_value(said)
     # Half an account number would be another account.
     for line in "\n".join((*rest, text[place:])).splitlines():
         yield from _list_distinctive_words(line)
@@ -81,14 +81,14 @@ def _list_distinctive_words(line: str) -> Iterator[str]:
     adjacent_words: list[str] = []
     for word in line.split():
         bare = _strip_word(word)
-        if not bare or not _is_distinctive(bare):
+        if not bare or not _is_distinctive_word(bare):
             adjacent_words = []
             continue
         if not word.startswith(bare):
             adjacent_words = []
         adjacent_words = [*adjacent_words[1 - _MAX_WORDS :], bare]
         for count in range(1, len(adjacent_words) + 1):
-            yield canonical_value(" ".join(adjacent_words[-count:]))
+            yield canonicalise_requested_value(" ".join(adjacent_words[-count:]))
         if not word.endswith(bare):
             adjacent_words = []
 
@@ -101,6 +101,6 @@ def _strip_word(word: str) -> str:
     return bare
 
 
-def _is_distinctive(word: str) -> bool:
+def _is_distinctive_word(word: str) -> bool:
     """Tell whether a word has a capital, a digit or a sign."""
     return any(each.isupper() or each.isdigit() or each in _SIGNS for each in word)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from ahocorasick_rs import BytesAhoCorasick
 
-from answerable.baseline.json_leaves import encode_text
+from answerable.baseline.json_leaves import encode_utf8_with_surrogates
 
 BUFFER_SIZE = 1 << 20  # bytes of text
 _MIN_SUBSTRING = 3  # bytes of a value that is looked for inside of texts
@@ -62,7 +62,7 @@ class FieldHit:
 
 def fold_case(text: str) -> bytes:
     """Return a text as UTF-8 bytes with ASCII letters in lower case."""
-    return encode_text(text).lower()
+    return encode_utf8_with_surrogates(text).lower()
 
 
 def _is_word_byte(byte: int) -> bool:
@@ -70,7 +70,7 @@ def _is_word_byte(byte: int) -> bool:
     return byte >= 0x80 or byte == 0x5F or chr(byte).isalnum()
 
 
-def is_delimited(
+def is_whole_word(
     text: bytes | bytearray, low: int, high: int, start: int, end: int
 ) -> bool:
     """Tell whether `text[start:end]` is no part of a longer word in `text[low:high]`.
@@ -109,17 +109,17 @@ class ResultBuffer:
         self._fields: list[ResultField] = []
         self._whole: dict[bytes, list[int]] = {}
 
-    def add(self, field: ResultField, text: str) -> None:
+    def add_result_field(self, field: ResultField, text: str) -> None:
         """Add one field of a result; a text over half the limit is cut."""
         whole = fold_case(text)
         data = whole[: self._limit // 2]
         if len(data) < len(whole):
-            self.mark_lost(field.run, field.turn)
+            self.mark_results_lost(field.run, field.turn)
         if len(self._text) + len(data) > self._limit:
-            self._shrink(self._limit * 3 // 4 - len(data))
-        self._append(field, data)
+            self._evict_oldest_fields(self._limit * 3 // 4 - len(data))
+        self._append_field(field, data)
 
-    def _append(self, field: ResultField, data: bytes | bytearray) -> None:
+    def _append_field(self, field: ResultField, data: bytes | bytearray) -> None:
         """Append one field to the buffer and its indexes."""
         start = len(self._text)
         self._starts.append(start)
@@ -130,28 +130,28 @@ class ResultBuffer:
             self._whole.setdefault(bytes(data), []).append(len(self._fields))
         self._fields.append(field)
 
-    def _shrink(self, size: int) -> None:
+    def _evict_oldest_fields(self, size: int) -> None:
         """Evict the oldest fields until the text has at most this size."""
         first = bisect_right(self._starts, len(self._text) - max(size, 0) - 1)
         for field in self._fields[:first]:
-            self.mark_lost(field.run, field.turn)
-        self._retain(range(first, len(self._fields)))
+            self.mark_results_lost(field.run, field.turn)
+        self._rebuild_from_fields(range(first, len(self._fields)))
 
-    def _retain(self, indexes: Sequence[int]) -> None:
+    def _rebuild_from_fields(self, indexes: Sequence[int]) -> None:
         """Rebuild the buffer from the fields at these indexes."""
         old, spans = self._text, [(self._starts[i], self._ends[i]) for i in indexes]
         fields = [self._fields[i] for i in indexes]
         self._text, self._starts, self._ends = bytearray(), [], []
         self._fields, self._whole = [], {}
         for field, (start, end) in zip(fields, spans, strict=True):
-            self._append(field, old[start:end])
+            self._append_field(field, old[start:end])
 
     @property
     def first_lost_turn(self) -> int | None:
         """Return the turn of the first field that is not complete, None if all are."""
         return min(self._lost.values(), default=None)
 
-    def mark_lost(self, run: str, turn: int) -> None:
+    def mark_results_lost(self, run: str, turn: int) -> None:
         """Record that part of a run's results is not in the buffer."""
         self._lost[run] = min(turn, self._lost.get(run, turn))
 
@@ -160,7 +160,7 @@ class ResultBuffer:
         self._lost = {run: turn for run, turn in self._lost.items() if run in runs}
         kept = [i for i, field in enumerate(self._fields) if field.run in runs]
         if len(kept) < len(self._fields):
-            self._retain(kept)
+            self._rebuild_from_fields(kept)
 
     def find_values(self, values: Sequence[tuple[bytes, ...]]) -> list[list[FieldHit]]:
         """Find where values occur in the buffered fields.
@@ -179,7 +179,7 @@ class ResultBuffer:
             if len(spelling) >= _MIN_SUBSTRING
         ]
         for index, start, end in self._find_substring_hits(wanted):
-            hit = self._build_hit(start, end)
+            hit = self._build_search_hit(start, end)
             if hit is not None and not hit.whole and len(found[index]) < _MAX_HITS:
                 found[index].append(hit)
         return found
@@ -202,23 +202,25 @@ class ResultBuffer:
             return [
                 (index, start, end)
                 for index, spelling in wanted
-                for _, start, end in _search_all([spelling], self._text)
+                for _, start, end in _search_all_occurrences([spelling], self._text)
             ]
         spellings = [spelling for _, spelling in wanted]
-        hits = _search_all(spellings, self._text)
+        hits = _search_all_occurrences(spellings, self._text)
         return [(wanted[which][0], start, end) for which, start, end in hits]
 
-    def _build_hit(self, start: int, end: int) -> FieldHit | None:
+    def _build_search_hit(self, start: int, end: int) -> FieldHit | None:
         """Build the hit of a match; None if it spans two fields."""
         index = bisect_right(self._starts, start) - 1
         low, high = self._starts[index], self._ends[index]
         if end > high:
             return None
-        alone = is_delimited(self._text, low, high, start, end)
+        alone = is_whole_word(self._text, low, high, start, end)
         whole = start == low and end == high and high - low <= _MAX_WHOLE
         return FieldHit(self._fields[index], whole, start - low, end - low, alone)
 
 
-def _search_all(spellings: list[bytes], text: bytearray) -> list[tuple[int, int, int]]:
+def _search_all_occurrences(
+    spellings: list[bytes], text: bytearray
+) -> list[tuple[int, int, int]]:
     """Find all overlapping occurrences of several texts at once (Aho-Corasick)."""
     return BytesAhoCorasick(spellings).find_matches_as_indexes(text, overlapping=True)

@@ -26,18 +26,20 @@ ReadSets = dict[str, Counter[frozenset[str]]]  # by write: runs by what they had
 RunMeasures = dict[tuple[str, BoundMeasure, str], int]
 
 
-def sort_calls(run: AgentRun) -> list[CallObservation]:
+def sort_calls_by_time(run: AgentRun) -> list[CallObservation]:
     """Return the calls of a run in time order."""
     return sorted(run.calls, key=lambda call: (call.at, call.id))
 
 
-def count_read_sets(runs: Iterable[AgentRun], subject: BaselineSubject) -> ReadSets:
+def count_reads_before_writes(
+    runs: Iterable[AgentRun], subject: BaselineSubject
+) -> ReadSets:
     """Count runs by the tools read before the first call of each write tool."""
     found: ReadSets = defaultdict(Counter)
     for run in runs:
         reads: set[str] = set()
         written: set[str] = set()
-        for call in sort_calls(run):
+        for call in sort_calls_by_time(run):
             if not call.is_write:
                 reads.add(call.tool)
             elif belongs_to_server(subject, call.tool) and call.tool not in written:
@@ -46,7 +48,7 @@ def count_read_sets(runs: Iterable[AgentRun], subject: BaselineSubject) -> ReadS
     return found
 
 
-def learn_orders(read_sets: ReadSets) -> tuple[ReadOrderEntry, ...]:
+def learn_reads_before_writes(read_sets: ReadSets) -> tuple[ReadOrderEntry, ...]:
     """Learn which tools are read before each write, as minimal sets of tools."""
     kept = {tool: select_minimal_sets(sets) for tool, sets in sorted(read_sets.items())}
     return tuple(
@@ -65,7 +67,7 @@ def select_minimal_sets(sets: Iterable[frozenset[str]]) -> list[frozenset[str]]:
     return kept
 
 
-def learn_bounds(
+def learn_run_bounds(
     runs: Sequence[AgentRun], subject: BaselineSubject, parameters: LearningParameters
 ) -> tuple[BoundEntry, ...]:
     """Learn upper bounds for a run together with runs begun shortly before.
@@ -73,7 +75,7 @@ def learn_bounds(
     Args:
         runs: Training runs, oldest first.
     """
-    alone = [measure_run(run, subject) for run in runs]
+    alone = [sum_run_amounts(run, subject) for run in runs]
     starts = [run.started for run in runs]
     samples: dict[tuple[str, BoundMeasure, str], list[int]] = defaultdict(list)
     for here, run in enumerate(runs):
@@ -89,7 +91,7 @@ def learn_bounds(
     )
 
 
-def measure_run(run: AgentRun, subject: BaselineSubject) -> RunMeasures:
+def sum_run_amounts(run: AgentRun, subject: BaselineSubject) -> RunMeasures:
     """Return one run's calls and sums of writes, and records and bytes of reads."""
     found: Counter[tuple[str, BoundMeasure, str]] = Counter()
     for call in run.calls:
@@ -114,20 +116,20 @@ def estimate_upper_bound(measure: BoundMeasure, values: Sequence[int]) -> int:
     ordered = sorted(values)
     if len(ordered) < _MIN_FOR_PERCENTILE:
         return (
-            _add_quarter(ordered[-1])
+            _add_quarter_margin(ordered[-1])
             if measure is not BoundMeasure.COUNT
             else ordered[-1]
         )
     percentile = ordered[-(-99 * len(ordered) // 100) - 1]
-    return min(max(percentile + 1, _add_quarter(percentile)), ordered[-1])
+    return min(max(percentile + 1, _add_quarter_margin(percentile)), ordered[-1])
 
 
-def _add_quarter(amount: int) -> int:
+def _add_quarter_margin(amount: int) -> int:
     """Return an amount plus a quarter."""
     return amount + amount // 4
 
 
-def learn_surroundings(runs: Iterable[AgentRun]) -> EnvelopeEntry:
+def learn_times_and_networks(runs: Iterable[AgentRun]) -> EnvelopeEntry:
     """Collect the start hours, call rates, networks and regions of runs."""
     seen = set()
     hours: Counter[int] = Counter()
@@ -136,15 +138,17 @@ def learn_surroundings(runs: Iterable[AgentRun]) -> EnvelopeEntry:
         if run.envelope != UNKNOWN_ENVELOPE:
             seen.add(run.envelope)
         hours[hour_of_week(run.started)] += 1
-        rates[count_calls_in_busiest_minute([call.at for call in sort_calls(run)])] += 1
+        rates[
+            count_calls_in_busiest_minute([call.at for call in sort_calls_by_time(run)])
+        ] += 1
     return EnvelopeEntry(
         tuple(sorted(seen, key=lambda e: (e.network, e.workload, e.region))),
         tuple(sorted(hours.items())),
-        rate_histogram(rates.items()),
+        build_call_rate_histogram(rates.items()),
     )
 
 
-def rate_histogram(
+def build_call_rate_histogram(
     busiest_minutes: Iterable[tuple[int, int]],
 ) -> tuple[tuple[int, int], ...]:
     """Count runs by the bit length of the calls in their busiest minute."""

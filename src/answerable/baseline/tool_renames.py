@@ -40,11 +40,11 @@ def rename_tools(
 
     return replace(
         profile,
-        capabilities=_rename_capabilities(
+        capabilities=_rename_profile_tools(
             profile.capabilities, names, definitions or {}
         ),
         entities=tuple(replace(e, tool=to(e.tool)) for e in profile.entities),
-        edges=tuple(_rename_edge(each, names) for each in profile.edges),
+        edges=tuple(_rename_flow_edge_tools(each, names) for each in profile.edges),
         orders=tuple(
             replace(
                 each,
@@ -62,7 +62,7 @@ def rename_tools(
     )
 
 
-def _rename_capabilities(
+def _rename_profile_tools(
     capabilities: Iterable[CapabilityEntry],
     names: Mapping[str, str],
     pinned: Mapping[str, str],
@@ -78,19 +78,21 @@ def _rename_capabilities(
     return tuple(found.values())
 
 
-def _rename_edge(edge: FlowEntry, names: Mapping[str, str]) -> FlowEntry:
+def _rename_flow_edge_tools(edge: FlowEntry, names: Mapping[str, str]) -> FlowEntry:
     """Rename the tools of one flow edge."""
     return replace(
         edge,
         tool=names.get(edge.tool, edge.tool),
         source=names.get(edge.source, edge.source),
         selector=tuple(
-            (name, _rename_pattern(each, names)) for name, each in edge.selector
+            (name, _rename_pattern_tool(each, names)) for name, each in edge.selector
         ),
     )
 
 
-def _rename_pattern(pattern: EntityPattern, names: Mapping[str, str]) -> EntityPattern:
+def _rename_pattern_tool(
+    pattern: EntityPattern, names: Mapping[str, str]
+) -> EntityPattern:
     """Rename the tool that a selector's argument came from."""
     if pattern.level is not GeneralisationLevel.ORIGIN:
         return pattern
@@ -115,14 +117,16 @@ def rename_call(call: CallObservation, names: Mapping[str, str]) -> CallObservat
         values=tuple(
             dataclasses.replace(
                 value,
-                origins=tuple(_rename_origin(each, names) for each in value.origins),
+                origins=tuple(
+                    _rename_origin_tools(each, names) for each in value.origins
+                ),
             )
             for value in call.values
         ),
     )
 
 
-def _rename_origin(origin: ValueOrigin, names: Mapping[str, str]) -> ValueOrigin:
+def _rename_origin_tools(origin: ValueOrigin, names: Mapping[str, str]) -> ValueOrigin:
     """Rename the tools in the origin of one value."""
     return dataclasses.replace(
         origin,

@@ -10,7 +10,7 @@ from answerable.model.behaviour import JsonValue
 MAX_FIELDS = 20_000  # of one result; what comes behind explains nothing
 
 
-def parse_result(result: JsonValue) -> JsonValue:
+def parse_tool_result(result: JsonValue) -> JsonValue:
     """Return a tool result as JSON; a text that holds JSON is parsed."""
     if isinstance(result, str) and result[:1] in ("{", "["):
         try:
@@ -21,7 +21,7 @@ def parse_result(result: JsonValue) -> JsonValue:
     return result
 
 
-def iterate_fields(result: JsonValue) -> Iterator[tuple[str, str]]:
+def iterate_result_fields(result: JsonValue) -> Iterator[tuple[str, str]]:
     """Yield the fields of a result as pairs of path and text."""
     for number, (path, text) in enumerate(iterate_leaves(result)):
         if number == MAX_FIELDS:
@@ -40,7 +40,7 @@ def mcp_result_content(result: dict[str, JsonValue]) -> JsonValue:
         return structured
     content = result.get("content")
     texts: list[JsonValue] = [
-        parse_result(each["text"])
+        parse_tool_result(each["text"])
         for each in (content if isinstance(content, list) else ())
         if isinstance(each, dict) and isinstance(each.get("text"), str)
     ]

@@ -78,7 +78,7 @@ class KeyCount:
     first: int = 0
     last: tuple[int, str] = (0, "")
 
-    def to_tally(self) -> ObservationCounts:
+    def to_profile_counts(self) -> ObservationCounts:
         """Return the counts as they are stored in a profile."""
         return ObservationCounts(
             count=self.count,
@@ -133,32 +133,32 @@ def select_training_runs(
         for each in state.values()
         if (each.run.identity, each.run.agent) == (subject.identity, subject.agent)
         and begin <= each.run.started <= now
-        and _is_usable(each)
+        and _is_usable_for_training(each)
         and not (
             parameters.untrusted is UntrustedTextPolicy.SIGNED
-            and is_tainted(each.run, signed)
+            and is_tainted_run(each.run, signed)
         )
     ]
     return sorted(runs, key=lambda run: (run.started, run.id))
 
 
-def _is_usable(contribution: RunContribution) -> bool:
+def _is_usable_for_training(contribution: RunContribution) -> bool:
     """Tell whether a run has no contradiction, denied call or approval request."""
     run = contribution.run
     return not (contribution.conflict or run.denied or run.asked)
 
 
-def is_tainted(run: AgentRun, accepted: set[tuple[str, str, str]]) -> bool:
+def is_tainted_run(run: AgentRun, accepted: set[tuple[str, str, str]]) -> bool:
     """Tell whether untrusted text set a sensitive argument of a write in a run."""
     return any(
-        call.is_write and is_untrusted_only(value)
+        call.is_write and is_from_untrusted_only(value)
         for call in run.calls
         for value in call.values
         if (call.tool, value.path, value.text) not in accepted
     )
 
 
-def is_untrusted_only(value: ArgumentValue) -> bool:
+def is_from_untrusted_only(value: ArgumentValue) -> bool:
     """Tell whether a sensitive value came from untrusted text alone."""
     return (
         value.sensitive
@@ -167,7 +167,7 @@ def is_untrusted_only(value: ArgumentValue) -> bool:
     )
 
 
-def select_origins(value: ArgumentValue) -> list[ValueOrigin]:
+def select_best_origins(value: ArgumentValue) -> list[ValueOrigin]:
     """Select the origins to learn for a value: those of the best kind only.
 
     A payee named in the request teaches nothing about the bill that also holds it.
@@ -185,7 +185,7 @@ def select_origins(value: ArgumentValue) -> list[ValueOrigin]:
 
 def list_flow_edges(call: CallObservation, value: ArgumentValue) -> set[EdgeKey]:
     """Return the flow edges (origin to argument) that one argument value shows."""
-    origins = select_origins(value)
+    origins = select_best_origins(value)
     if not origins:
         return {
             EdgeKey(
@@ -250,7 +250,7 @@ class _KeyCounter:
         self.first = 1 << 63
         self.last = (-1, "")
 
-    def add(self, run: AgentRun, call: CallObservation) -> None:
+    def add_call(self, run: AgentRun, call: CallObservation) -> None:
         """Add one call of a run to the counts."""
         self.count += 1
         self.runs.add(run.id)
@@ -260,7 +260,7 @@ class _KeyCounter:
         self.first = min(self.first, call.at)
         self.last = max(self.last, (call.at, call.id))
 
-    def result(self) -> KeyCount:
+    def to_key_count(self) -> KeyCount:
         """Return the counts as an immutable value."""
         return KeyCount(
             self.count,
@@ -272,7 +272,9 @@ class _KeyCounter:
         )
 
 
-def count_runs(runs: Iterable[AgentRun], subject: BaselineSubject) -> LayerCounts:
+def count_calls_of_runs(
+    runs: Iterable[AgentRun], subject: BaselineSubject
+) -> LayerCounts:
     """Count the calls of runs to the tools of one server."""
     tools: dict[CapabilityKey, _KeyCounter] = defaultdict(_KeyCounter)
     entities: dict[EntityKey, _KeyCounter] = defaultdict(_KeyCounter)
@@ -282,20 +284,20 @@ def count_runs(runs: Iterable[AgentRun], subject: BaselineSubject) -> LayerCount
             if not belongs_to_server(subject, call.tool):
                 continue
             capability = CapabilityKey(call.tool, call.definition, call.is_write)
-            tools[capability].add(run, call)
+            tools[capability].add_call(run, call)
             for key in list_untrusted_source_edges(call):
-                edges[key].add(run, call)
+                edges[key].add_call(run, call)
             for value in call.values:
-                if is_entity(call, value):
-                    entities[_entity_key(call, value)].add(run, call)
+                if is_learned_as_entity(call, value):
+                    entities[_build_entity_key(call, value)].add_call(run, call)
                 for key in list_flow_edges(call, value):
-                    edges[key].add(run, call)
+                    edges[key].add_call(run, call)
     return LayerCounts(
         _freeze_counts(tools), _freeze_counts(entities), _freeze_counts(edges)
     )
 
 
-def is_entity(call: CallObservation, value: ArgumentValue) -> bool:
+def is_learned_as_entity(call: CallObservation, value: ArgumentValue) -> bool:
     """Tell whether an argument value is learned as an entity.
 
     Typed and sensitive values are, and short names given to a write: an argument may
@@ -306,11 +308,11 @@ def is_entity(call: CallObservation, value: ArgumentValue) -> bool:
     return call.is_write and value.whole and len(value.text) <= _MAX_WORD
 
 
-def _entity_key(call: CallObservation, value: ArgumentValue) -> EntityKey:
+def _build_entity_key(call: CallObservation, value: ArgumentValue) -> EntityKey:
     """Build the key by which an argument value is counted as an entity."""
     return EntityKey(call.tool, value.path, value.kind, value.text, value.sensitive)
 
 
 def _freeze_counts(counters: Mapping[_Key, _KeyCounter]) -> dict[_Key, KeyCount]:
     """Convert counters to immutable counts, by key."""
-    return {key: counter.result() for key, counter in counters.items()}
+    return {key: counter.to_key_count() for key, counter in counters.items()}

@@ -32,11 +32,11 @@ def merge_runs_into_state(
     """Merge runs into the training state; self-reported runs are ignored."""
     found = dict(state)
     for run in runs:
-        if not run.written_by.is_believed:
+        if not run.written_by.is_trusted_author:
             continue
         here = RunContribution(*_normalise_run(run))
         known = found.get(run.id)
-        found[run.id] = here if known is None else _merge_parts(known, here)
+        found[run.id] = here if known is None else _merge_run_records(known, here)
     return found
 
 
@@ -46,17 +46,17 @@ def _normalise_run(run: AgentRun) -> tuple[AgentRun, bool]:
     return replace(run, calls=calls), conflict
 
 
-def _merge_parts(one: RunContribution, other: RunContribution) -> RunContribution:
+def _merge_run_records(one: RunContribution, other: RunContribution) -> RunContribution:
     """Merge two recorded parts of one run; mark contradictions as conflict."""
     a, b = one.run, other.run
     calls, differ = _merge_calls((*a.calls, *b.calls))
     named = [
-        _merge_names(a.agent, b.agent),
-        _merge_names(a.identity, b.identity),
-        _merge_names(a.person, b.person),
-        _merge_names(a.envelope.network, b.envelope.network),
-        _merge_names(a.envelope.workload, b.envelope.workload),
-        _merge_names(a.envelope.region, b.envelope.region),
+        _merge_optional_names(a.agent, b.agent),
+        _merge_optional_names(a.identity, b.identity),
+        _merge_optional_names(a.person, b.person),
+        _merge_optional_names(a.envelope.network, b.envelope.network),
+        _merge_optional_names(a.envelope.workload, b.envelope.workload),
+        _merge_optional_names(a.envelope.region, b.envelope.region),
     ]
     run = AgentRun(
         id=a.id,
@@ -74,7 +74,7 @@ def _merge_parts(one: RunContribution, other: RunContribution) -> RunContributio
     return RunContribution(run, conflict or one.conflict or other.conflict)
 
 
-def _merge_names(one: str, other: str) -> tuple[str, bool]:
+def _merge_optional_names(one: str, other: str) -> tuple[str, bool]:
     """Return the known one of two names, and whether they contradict."""
     if not one or not other:
         return one or other, False

@@ -15,7 +15,7 @@
 from collections.abc import Iterator
 
 from answerable.baseline import deviation_explanations
-from answerable.baseline.profile_index import ProfileIndex, SinkIndex
+from answerable.baseline.profile_index import ArgumentRules, ProfileIndex
 from answerable.model.baseline import (
     ReferenceTablePolicy,
     Strictness,
@@ -38,7 +38,7 @@ _ORDER = (DecisionEffect.ALLOW, DecisionEffect.ASK, DecisionEffect.DENY)
 _Outcome = tuple[DeviationCode, DecisionEffect, ValueOrigin | None]
 
 
-def judge_value(
+def judge_argument_value(
     profile_index: ProfileIndex,
     call: CallObservation,
     value: ArgumentValue,
@@ -49,11 +49,11 @@ def judge_value(
     Args:
         is_new: The tool is new, which L1 reports already.
     """
-    if profile_index.is_accepted(call.tool, value):
+    if profile_index.is_accepted_by_owner(call.tool, value):
         return None
     if any(origin.kind in _EXPLAINED for origin in value.origins):
         return None
-    sink = profile_index.get_sink(call.tool, value.path)
+    sink = profile_index.get_argument_rules(call.tool, value.path)
     stance = profile_index.profile.stance
     if value.sensitive:
         ways = list(_list_sensitive_outcomes(profile_index, sink, value))
@@ -86,15 +86,15 @@ _ALLOWED: _Outcome = (DeviationCode.NEW_FLOW, DecisionEffect.ALLOW, None)
 
 
 def _list_sensitive_outcomes(
-    profile_index: ProfileIndex, argument_rules: SinkIndex, value: ArgumentValue
+    profile_index: ProfileIndex, argument_rules: ArgumentRules, value: ArgumentValue
 ) -> Iterator[_Outcome]:
     """Yield the outcome of each rule that may allow a sensitive value."""
     stance = profile_index.profile.stance
-    entity = argument_rules.find_entity(value)
+    entity = argument_rules.find_entity_rule(value)
     if entity is not None:
         yield _get_rule_outcome(entity.firm, stance, None)
     for origin in value.origins:
-        edge = argument_rules.find_edge(value, origin)
+        edge = argument_rules.find_flow_rule(value, origin)
         if origin.trusted:
             if profile_index.is_empty:
                 yield _ALLOWED
@@ -124,7 +124,7 @@ def _get_rule_outcome(
 
 
 def _get_unexplained_outcome(
-    argument_rules: SinkIndex, strictness: Strictness
+    argument_rules: ArgumentRules, strictness: Strictness
 ) -> _Outcome:
     """Return the outcome for a sensitive value of unknown origin."""
     if (
@@ -141,7 +141,7 @@ def _get_unexplained_outcome(
 
 
 def _is_free_text(
-    call: CallObservation, argument_rules: SinkIndex, value: ArgumentValue
+    call: CallObservation, argument_rules: ArgumentRules, value: ArgumentValue
 ) -> bool:
     """Tell whether a value is the agent's free text, which no rule covers."""
     if value.kind is not EntityKind.NAME:
@@ -150,13 +150,13 @@ def _is_free_text(
 
 
 def _list_plain_outcomes(
-    strictness: Strictness, argument_rules: SinkIndex, value: ArgumentValue
+    strictness: Strictness, argument_rules: ArgumentRules, value: ArgumentValue
 ) -> Iterator[_Outcome]:
     """Yield the outcome of each rule that may allow an ordinary value."""
-    if argument_rules.find_entity(value) is not None:
+    if argument_rules.find_entity_rule(value) is not None:
         yield _ALLOWED
     for origin in value.origins:
-        if argument_rules.find_edge(value, origin) is not None:
+        if argument_rules.find_flow_rule(value, origin) is not None:
             yield _ALLOWED
         elif origin.trusted:
             yield DeviationCode.NEW_FLOW, strictness.new, origin

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from answerable.baseline.entity_extraction import (
     ArgumentEntity,
     canonicalise_entity,
-    classify_value,
+    classify_entity_kind,
 )
 from answerable.baseline.request_values import MIN_VALUE
 from answerable.baseline.result_buffer import FieldHit, fold_case
@@ -19,14 +19,14 @@ from answerable.model.behaviour import (
 TablesBySink = Mapping[tuple[str, str], tuple[tuple[str, frozenset[bytes]], ...]]
 
 
-def index_tables(tables: tuple[ReferenceTable, ...]) -> TablesBySink:
+def index_owner_tables(tables: tuple[ReferenceTable, ...]) -> TablesBySink:
     """Index the trusted owner tables by the argument they explain."""
     found: dict[tuple[str, str], tuple[tuple[str, frozenset[bytes]], ...]] = {}
     for table in sorted(tables, key=lambda each: each.name):
-        if not table.written_by.is_believed:
+        if not table.written_by.is_trusted_author:
             continue
         values = frozenset(
-            fold_case(canonicalise_entity(classify_value(value), value))
+            fold_case(canonicalise_entity(classify_entity_kind(value), value))
             for value in table.values
         )
         for sink in table.sinks:

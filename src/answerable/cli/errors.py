@@ -51,7 +51,7 @@ class CommandError:
     hint: str = ""
 
 
-def most_severe(codes: Iterable[int]) -> int:
+def most_severe_exit_code(codes: Iterable[int]) -> int:
     """Return the exit code with the highest precedence."""
     seen = set(codes)
     return next((code for code in _PRECEDENCE if code in seen), FINE)
@@ -81,7 +81,7 @@ def describe_error(error: BaseException) -> CommandError:
         case _:
             return CommandError(
                 BUG,
-                f"internal error ({_get_type_name(error)} in {_locate_error(error)})",
+                f"internal error ({_get_type_name(error)} in {_find_error_line(error)})",
                 "this is a bug: run it again with --debug and report what that prints",
             )
 
@@ -91,7 +91,7 @@ def _get_type_name(error: BaseException) -> str:
     return type(error).__name__
 
 
-def _locate_error(error: BaseException) -> str:
+def _find_error_line(error: BaseException) -> str:
     """Return file and line of the innermost frame in this package."""
     frames = traceback.extract_tb(error.__traceback__)
     ours = [frame for frame in frames if "answerable" in frame.filename]

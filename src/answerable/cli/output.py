@@ -8,12 +8,12 @@ from dataclasses import replace
 import click
 
 from answerable.cli.broken_streams import discard_output
-from answerable.cli.errors import FAILED, FINE, PARTIAL, most_severe
+from answerable.cli.errors import FAILED, FINE, PARTIAL, most_severe_exit_code
 from answerable.cli.render.colour import colour_line
 from answerable.cli.render.coverage import list_incomplete_sources
 from answerable.cli.render.screen import Screen, detect_screen
 from answerable.cli.settings import Settings
-from answerable.model.documents.core import Document
+from answerable.model.documents.shared_shapes import Document
 from answerable.presentation.column_selection import ColumnSelection, sort_items
 from answerable.presentation.command_hints import add_store_option, add_store_to_text
 from answerable.presentation.serialization import to_csv, to_json, to_ndjson
@@ -35,14 +35,14 @@ def print_and_exit(
         print_document(document, settings, view, note)
     except BrokenPipeError:  # a reader that stops early does not change the exit code
         discard_output(sys.stdout)
-    click.get_current_context().exit(exit_code(document, settings))
+    click.get_current_context().exit(get_document_exit_code(document, settings))
 
 
-def exit_code(document: Document, settings: Settings) -> int:
+def get_document_exit_code(document: Document, settings: Settings) -> int:
     """Return the exit code of a document."""
     partial = document.is_partial and not settings.allow_partial
     partial = partial or bool(document.undecided)
-    return most_severe(
+    return most_severe_exit_code(
         (FAILED if document.failed else FINE, PARTIAL if partial else FINE)
     )
 
@@ -97,10 +97,10 @@ def _format_lines(document: Document, settings: Settings, view: str) -> Iterable
     )
     if not document.items:  # names the command that would fill it
         lines = (add_store_to_text(line, settings.store) for line in lines)
-    return _colour_lines(lines, screen)
+    return _wrap_and_colour_lines(lines, screen)
 
 
-def _colour_lines(lines: Iterable[str], screen: Screen) -> Iterator[str]:
+def _wrap_and_colour_lines(lines: Iterable[str], screen: Screen) -> Iterator[str]:
     """Wrap lines to the terminal width, and colour them if it has colours."""
     for line in lines:
         for piece in screen.wrap(sanitize(line)):

@@ -42,7 +42,7 @@ def default_key_file(person: PersonId) -> Path:
     return folder / "answerable" / "owner-keys" / f"{name}.pem"
 
 
-def check_writable(path: Path) -> None:
+def check_key_file_writable(path: Path) -> None:
     """Refuse a key file that exists or cannot be created, before the prompt.
 
     Raises:
@@ -51,18 +51,18 @@ def check_writable(path: Path) -> None:
     """
     for half in (path, _get_public_key_path(path)):
         if os.path.lexists(half):
-            raise _build_exists_error(str(half))
+            raise _build_key_file_exists_error(str(half))
     # A dangling link exists, too: no folder can be created in its place.
     nearest = next(each for each in path.absolute().parents if os.path.lexists(each))
     try:
         facts = os.stat(nearest)
     except OSError as error:
         why = f"the link {nearest} cannot be followed ({error.strerror})"
-        raise _build_write_error(path, why) from None
+        raise _build_key_file_write_error(path, why) from None
     if not stat.S_ISDIR(facts.st_mode):
-        raise _build_write_error(path, os.strerror(errno.ENOTDIR))
+        raise _build_key_file_write_error(path, os.strerror(errno.ENOTDIR))
     if not os.access(nearest, os.W_OK | os.X_OK):
-        raise _build_write_error(path, os.strerror(errno.EACCES))
+        raise _build_key_file_write_error(path, os.strerror(errno.EACCES))
 
 
 def write_key_pair(path: Path, passphrase: str) -> "tuple[LocalSigner, Path]":
@@ -95,7 +95,7 @@ def write_key_pair(path: Path, passphrase: str) -> "tuple[LocalSigner, Path]":
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     )
     beside = _get_public_key_path(path)
-    check_writable(path)
+    check_key_file_writable(path)
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         _write_new_file(
@@ -103,9 +103,9 @@ def write_key_pair(path: Path, passphrase: str) -> "tuple[LocalSigner, Path]":
         )
         _write_new_file(beside, told, 0o644)
     except FileExistsError as error:
-        raise _build_exists_error(str(error.filename)) from None
+        raise _build_key_file_exists_error(str(error.filename)) from None
     except OSError as error:
-        raise _build_write_error(path, error.strerror) from None
+        raise _build_key_file_write_error(path, error.strerror) from None
     return LocalSigner(public.public_bytes_raw(), key.private_bytes_raw()), beside
 
 
@@ -231,7 +231,7 @@ def _get_public_key_path(path: Path) -> Path:
     return path.with_name(path.name + ".pub")
 
 
-def _build_exists_error(path: str) -> UsageError:
+def _build_key_file_exists_error(path: str) -> UsageError:
     """Build the error for a key file that exists already."""
     return UsageError(
         f"{path} exists; a key is never written over",
@@ -239,7 +239,7 @@ def _build_exists_error(path: str) -> UsageError:
     )
 
 
-def _build_write_error(path: Path, reason: str | None) -> EnvironmentFailure:
+def _build_key_file_write_error(path: Path, reason: str | None) -> EnvironmentFailure:
     """Build the error for a key file that cannot be written."""
     return EnvironmentFailure(
         f"cannot write {path}: {reason}", "name another file with --key"

@@ -23,9 +23,9 @@ def progress_bar(settings: Settings) -> Iterator[Callable[[int, int, str], None]
     clears the line at the end.
     """
     if settings.quiet or not sys.stderr.isatty():
-        from answerable.model.connector import ignore_progress
+        from answerable.model.connector import ignore_progress_report
 
-        yield ignore_progress
+        yield ignore_progress_report
         return
     drawn = [0.0]
     last = [""]

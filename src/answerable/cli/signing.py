@@ -49,7 +49,7 @@ def require_human(settings: Settings, *more: Path) -> None:
         StartedByAgent: An agent started this command, or its starter is not known.
     """
     from answerable.server.processes.ancestors import (
-        read_registered,
+        read_registered_processes,
         refuse_agent_ancestors,
     )
 
@@ -60,7 +60,7 @@ def require_human(settings: Settings, *more: Path) -> None:
     runtime = os.environ.get("XDG_RUNTIME_DIR", "")
     if runtime and Path(runtime).is_absolute():
         folders.append(Path(runtime) / "answerable" / "runs")
-    refuse_agent_ancestors(read_registered(folders))
+    refuse_agent_ancestors(read_registered_processes(folders))
 
 
 def describe_shared_user(inventory: "Inventory", subject: str) -> str:

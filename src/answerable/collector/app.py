@@ -14,10 +14,10 @@ from answerable.collector.status import (
 from answerable.model.collection import CollectionSchedule, SourceState
 from answerable.model.errors import EnvironmentFailure
 from answerable.server.admission import AdmissionControl
-from answerable.server.app import App
 from answerable.server.listening_sockets import bind_listener
 from answerable.server.operator_log import OperatorLog
 from answerable.server.resident_memory import resident_bytes
+from answerable.server.server_process import App
 from answerable.store.collection_state import read_source_states, write_source_states
 from answerable.store.store_layout import StoreLayout
 
@@ -46,8 +46,8 @@ class CollectorApp(App[CollectorSettings]):
             bound = bind_listener(listener, 1)
             await self._open_status_listener(SERVER_NAME, bound, self._admission)
         known = {each.source: each for each in read_source_states(self._layout)}
-        self._start_new(self.plan.schedules, known)
-        write_source_states(self._layout, self._list_states())
+        self._start_new_sources(self.plan.schedules, known)
+        write_source_states(self._layout, self._list_source_states())
 
     @property
     def is_busy(self) -> bool:
@@ -60,15 +60,15 @@ class CollectorApp(App[CollectorSettings]):
         Raises:
             AnswerableError: It cannot be used; the current one stays.
         """
-        self._listeners.prepare(settings.config.collector.listen)()
+        self._listeners.prepare_certificates(settings.config.collector.listen)()
         for source in self._collectors.keys() - settings.schedules.keys():
             del self._collectors[source]
-            await _cancel(self._runs.pop(source))
+            await _cancel_tasks(self._runs.pop(source))
         for source, collector in self._collectors.items():
             collector.reschedule(settings.schedules[source])
-        self._start_new(settings.schedules, {})
+        self._start_new_sources(settings.schedules, {})
         self.plan = settings
-        await self._save_states()
+        await self._save_source_states()
 
     def drain(self) -> None:
         """Start no more runs and accept no more connections; runs in progress go on."""
@@ -78,7 +78,7 @@ class CollectorApp(App[CollectorSettings]):
 
     async def close(self) -> None:
         """End the runs in progress."""
-        await _cancel(*self._runs.values())
+        await _cancel_tasks(*self._runs.values())
         await super().close()
 
     def not_ready_reasons(self) -> list[str]:
@@ -88,7 +88,7 @@ class CollectorApp(App[CollectorSettings]):
             *([self._unsaved] if self._unsaved else []),
         ]
 
-    def operator_state(self) -> Mapping[str, object]:
+    def readiness_details(self) -> Mapping[str, object]:
         """Return the state of each source, and of the last reload."""
         now = time.time()
         sources = [build_source_health(c, now) for c in self._collectors.values()]
@@ -105,11 +105,11 @@ class CollectorApp(App[CollectorSettings]):
         }
         return StatusMetrics(self._collectors, gauges, time.time()).render()
 
-    def _build_admission(self) -> AdmissionControl:
+    def _build_connection_quotas(self) -> AdmissionControl:
         """Build the quotas of its pages."""
-        return self._build_status_admission()
+        return self._build_status_page_quotas()
 
-    def _start_new(
+    def _start_new_sources(
         self,
         schedules: Mapping[str, CollectionSchedule],
         states: Mapping[str, SourceState],
@@ -123,7 +123,7 @@ class CollectorApp(App[CollectorSettings]):
                 state=states.get(source),
                 slots=self._slots,
                 log=self._log,
-                save=self._save_states,
+                save=self._save_source_states,
             )
             task = asyncio.create_task(collector.run_forever())
             task.add_done_callback(self._log_broken_task)
@@ -135,16 +135,16 @@ class CollectorApp(App[CollectorSettings]):
         if error is not None:
             self._log_failure(error)
 
-    def _list_states(self) -> list[SourceState]:
+    def _list_source_states(self) -> list[SourceState]:
         """List the state of each source."""
         return [each.state for each in self._collectors.values()]
 
-    async def _save_states(self) -> None:
+    async def _save_source_states(self) -> None:
         """Save the states for the coverage of answers, and for the next start."""
         async with self._saving:
             try:
                 await asyncio.to_thread(
-                    write_source_states, self._layout, self._list_states()
+                    write_source_states, self._layout, self._list_source_states()
                 )
                 self._unsaved = ""
             except EnvironmentFailure as error:
@@ -153,7 +153,7 @@ class CollectorApp(App[CollectorSettings]):
                 self._unsaved = error.message
 
 
-async def _cancel(*tasks: asyncio.Task[None]) -> None:
+async def _cancel_tasks(*tasks: asyncio.Task[None]) -> None:
     """Cancel tasks, and wait for their end."""
     for task in tasks:
         task.cancel()

@@ -28,7 +28,7 @@ async def run_in_process(store_root: Path, source: str, deadline: float) -> RunR
         deadline: Seconds.
     """
     try:
-        process = await _start_process(store_root, source)
+        process = await _start_run_process(store_root, source)
     except OSError as error:
         return RunResult(f"its process cannot be started ({error.strerror})")
     try:
@@ -37,14 +37,14 @@ async def run_in_process(store_root: Path, source: str, deadline: float) -> RunR
     except TimeoutError:
         return RunResult(f"no end within {deadline:g} s: the run was killed")
     finally:
-        await _kill_group(process)
+        await _kill_process_group(process)
     try:
         return msgspec.json.decode(output, type=RunResult)
     except msgspec.DecodeError:
         return RunResult(f"its process ended with {_describe_exit(process)}")
 
 
-async def _start_process(store_root: Path, source: str) -> Process:
+async def _start_run_process(store_root: Path, source: str) -> Process:
     """Start the child process of a run."""
     # -P: no module is imported from the working directory.
     command = [sys.executable, "-P", "-m", _MODULE, str(store_root), source]
@@ -58,7 +58,7 @@ async def _start_process(store_root: Path, source: str) -> Process:
     )
 
 
-async def _kill_group(process: Process) -> None:
+async def _kill_process_group(process: Process) -> None:
     """Kill a running process and its children, and wait a while for its end.
 
     A process that waits for a dead disk ends later, but runs no more code.

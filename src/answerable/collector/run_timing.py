@@ -26,7 +26,7 @@ def next_regular_start(
     return min(start for start in starts if start > last_start)
 
 
-def next_retry(
+def next_retry_start(
     schedule: CollectionSchedule, last_start: float, failures: int, failed_end: float
 ) -> float:
     """Return the next start after failures: the retry, or by schedule if that is first.
@@ -42,7 +42,9 @@ def next_retry(
     return min(max(regular, failed_end), failed_end + delay)
 
 
-def late_after(schedule: CollectionSchedule, since: float, *, is_read: bool) -> float:
+def compute_late_time(
+    schedule: CollectionSchedule, since: float, *, is_read: bool
+) -> float:
     """Return the time after which data is late.
 
     It is the next start by schedule, its jitter, and the time limit of a run.

@@ -11,9 +11,15 @@ from answerable.connectors.config.parse.config_file import ConfigReading
 from answerable.model.collection import CollectionSchedule
 from answerable.model.config import Config
 from answerable.model.errors import UsageError
-from answerable.server.reloadable_settings import require_config, resolve_store
+from answerable.server.restart_only_settings import (
+    require_valid_config,
+    resolve_store_folder,
+)
 from answerable.server.tls import without_tls_files
-from answerable.services.inventory.scan_sources import find_capability, parse_sources
+from answerable.services.inventory.scan_sources import (
+    find_source_capability,
+    parse_sources,
+)
 
 STATE_FOLDER = "collector"  # in the store: a store has one collector
 
@@ -40,7 +46,7 @@ class CollectorSettings:
         return self.store / STATE_FOLDER
 
     @property
-    def is_whole(self) -> bool:
+    def has_valid_policy(self) -> bool:
         """Return True: policies do not concern the collector."""
         return True
 
@@ -72,8 +78,8 @@ def load_settings(
         EnvironmentFailure: It may not be read.
     """
     reading = read_config_file(path)
-    config = require_config(path, reading)
-    if not config.has_schedule:
+    config = require_valid_config(path, reading)
+    if not config.has_scheduled_source:
         raise UsageError(
             f"no source in {path} has a schedule",
             "sources: [{source: 'home:~', every: 1h}]; see docs/collector.md",
@@ -82,7 +88,7 @@ def load_settings(
     schedules = dict(_resolve_sources(reading, config, faults))
     if faults:
         raise ConfigError(config.place, tuple(faults))
-    root = resolve_store(config, store, default_store)
+    root = resolve_store_folder(config, store, default_store)
     return CollectorSettings(config, reading, root, schedules)
 
 
@@ -90,13 +96,13 @@ def _resolve_sources(
     reading: ConfigReading, config: Config, faults: list[ConfigFault]
 ) -> Iterator[tuple[str, CollectionSchedule]]:
     """Yield the scheduled sources with absolute locations, and collect faults."""
-    folder, home = Path(config.place).parent, _find_home()
+    folder, home = Path(config.place).parent, _find_home_folder()
     named = zip(config.sources, reading.source_positions, strict=True)
     for index, (each, position) in enumerate(named):
         if not each.schedule:
             continue
         name, _, location = each.source.partition(":")
-        capability = find_capability(name)
+        capability = find_source_capability(name)
         try:
             if capability == registry.EVENTS and location in ("", "-"):
                 raise UsageError(
@@ -119,7 +125,7 @@ def _resolve_sources(
             yield str(source), each.schedule
 
 
-def _find_home() -> Path | None:
+def _find_home_folder() -> Path | None:
     """Find the home directory; None if there is none."""
     try:
         return Path.home()

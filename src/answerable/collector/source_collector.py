@@ -9,7 +9,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from answerable.collector import timing
+from answerable.collector import run_timing
 from answerable.collector.run_process import run_in_process
 from answerable.collector.run_result import RunResult
 from answerable.model.collection import CollectionSchedule, SourceState
@@ -71,8 +71,10 @@ class SourceCollector:
             return state.since / _SECOND
         failed_end = max(self._failed_end, state.failed_at / _SECOND)
         if state.failures:
-            return timing.next_retry(self.schedule, last, state.failures, failed_end)
-        return timing.next_regular_start(self.schedule, last, time.time())
+            return run_timing.next_retry_start(
+                self.schedule, last, state.failures, failed_end
+            )
+        return run_timing.next_regular_start(self.schedule, last, time.time())
 
     def is_late(self, now: float) -> bool:
         """Tell whether the data of the source is late."""
@@ -81,7 +83,7 @@ class SourceCollector:
     def reschedule(self, schedule: CollectionSchedule) -> None:
         """Use another schedule from now on."""
         self.schedule = schedule
-        self.state = self._with_late_after(self.state)
+        self.state = self._with_late_time(self.state)
         self._changed.set()
 
     def drain(self) -> None:
@@ -136,7 +138,7 @@ class SourceCollector:
         outcome = "partial" if result.is_partial else "success"
         self.runs[outcome] += 1
         self.stored += result.stored
-        self.state = self._with_late_after(
+        self.state = self._with_late_time(
             SourceState(
                 self._source,
                 since=started,
@@ -176,9 +178,9 @@ class SourceCollector:
             seconds=round(self.last_seconds, 3),
         )
 
-    def _with_late_after(self, state: SourceState) -> SourceState:
+    def _with_late_time(self, state: SourceState) -> SourceState:
         """Compute the time after which the data of a state is late."""
-        at = timing.late_after(
+        at = run_timing.compute_late_time(
             self.schedule, state.since / _SECOND, is_read=bool(state.succeeded_at)
         )
         return replace(state, late_after=round(at * _SECOND))

@@ -20,10 +20,10 @@ import msgspec
 from answerable.collector.log_listing import list_settled_files
 from answerable.collector.run_result import RunResult
 from answerable.connectors import registry
-from answerable.model.documents.core import Document, IngestItem
+from answerable.model.documents.shared_shapes import Document, IngestItem
 from answerable.model.errors import AnswerableError
-from answerable.services.inventory.scan_sources import find_capability
-from answerable.store.collection_state import read_cursor, write_cursor
+from answerable.services.inventory.scan_sources import find_source_capability
+from answerable.store.collection_state import read_log_cursor, write_log_cursor
 from answerable.store.store import EvidenceStore
 from answerable.usecases.evidence.ingest_logs import ingest_logs
 from answerable.usecases.inventory.scan import scan_sources
@@ -43,8 +43,8 @@ def run_source(store_root: Path, source: str) -> RunResult:
     root = Path("/")
     try:
         with EvidenceStore.open(store_root, now=now) as store:
-            if find_capability(source) == registry.EVENTS:
-                return _ingest(store, source, now)
+            if find_source_capability(source) == registry.EVENTS:
+                return _ingest_log_files(store, source, now)
             return _scan_result(
                 scan_sources(store, [source], now=now, home=root, cwd=root)
             )
@@ -54,14 +54,14 @@ def run_source(store_root: Path, source: str) -> RunResult:
         return RunResult(f"internal error: {type(error).__name__}")
 
 
-def _ingest(store: EvidenceStore, source: str, now: int) -> RunResult:
+def _ingest_log_files(store: EvidenceStore, source: str, now: int) -> RunResult:
     """Ingest the files of a log that are new or changed since they were read whole."""
     files = list_settled_files(source.partition(":")[2], now)
-    read = read_cursor(store.layout, source)
+    read = read_log_cursor(store.layout, source)
     skip = frozenset(path for path, mark in files.items() if read.get(path) == mark)
     result = _ingest_result(ingest_logs(store, [source], now=now, skip=skip))
     if not result.is_partial and files.keys() != skip:
-        write_cursor(store.layout, source, files)
+        write_log_cursor(store.layout, source, files)
     return result
 
 
@@ -86,7 +86,7 @@ def _scan_result(document: Document) -> RunResult:
     )
 
 
-def _end_with_parent(parent: int) -> None:
+def _die_with_parent(parent: int) -> None:
     """Ask the kernel to kill this process when its parent ends (PR_SET_PDEATHSIG(2const))."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:  # it ended before
@@ -95,7 +95,7 @@ def _end_with_parent(parent: int) -> None:
 
 def main(store_root: str, source: str, parent: str) -> None:
     """Run one source, and write the result to standard output."""
-    _end_with_parent(int(parent))
+    _die_with_parent(int(parent))
     sys.stdout.buffer.write(msgspec.json.encode(run_source(Path(store_root), source)))
 
 

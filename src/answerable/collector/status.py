@@ -44,7 +44,7 @@ def build_source_health(collector: SourceCollector, now: float) -> SourceHealth:
         "source": state.source,
         "running": bool(collector.running_since),
         "late": collector.is_late(now),
-        "lag_s": round(_lag(collector, now)) if read_at else None,
+        "lag_s": round(_lag_seconds(collector, now)) if read_at else None,
         "failures": state.failures,
         "succeeded_at": format_time(read_at) if read_at else None,
         "failed_at": format_time(failed_at) if failed_at else None,
@@ -59,7 +59,7 @@ def list_late_reasons(
     return [
         f"{source} is late: "
         + (
-            f"last read {_lag(each, now):.0f} s ago"
+            f"last read {_lag_seconds(each, now):.0f} s ago"
             if each.state.succeeded_at
             else "never read"
         )
@@ -68,7 +68,7 @@ def list_late_reasons(
     ]
 
 
-def _lag(collector: SourceCollector, now: float) -> float:
+def _lag_seconds(collector: SourceCollector, now: float) -> float:
     """Return the seconds since the last successful run, or since the schedule began."""
     return max(0.0, now - collector.state.since / _SECOND)
 
@@ -112,7 +112,7 @@ class StatusMetrics(Collector):
         """Yield the gauges of the sources."""
         now = self.now
         for name, says, value in (
-            ("lag_seconds", "Seconds since the last good run began.", _lag),
+            ("lag_seconds", "Seconds since the last good run began.", _lag_seconds),
             ("late", "The data is older than promised.", SourceCollector.is_late),
             (
                 "failures",

@@ -48,7 +48,7 @@ def read_answer_file(
     return data
 
 
-def probe_file(location: str, expected: str) -> Probe:
+def probe_answer_file(location: str, expected: str) -> Probe:
     """Report as a probe whether a file exists, without opening it."""
     try:
         found = expand_user_path(location).exists()

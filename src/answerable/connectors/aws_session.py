@@ -63,10 +63,12 @@ def open_session(context: SyncContext) -> "boto3.Session":
         BotoCoreError: The profile is unknown, or there are no credentials.
     """
     with _CREATION_LOCK:
-        base = _get_or_create(context, f"profile {context.profile}", _default_session)
+        base = _get_or_create_session(
+            context, f"profile {context.profile}", _default_session
+        )
         if not context.role_arn:
             return base
-        return _get_or_create(
+        return _get_or_create_session(
             context, context.role_arn, partial(_assume_role_session, base)
         )
 
@@ -120,7 +122,7 @@ def _copy_config(config: Config) -> Config:
     return config.merge(Config(retries=dict(config.retries or {})))
 
 
-def _get_or_create(
+def _get_or_create_session(
     context: SyncContext,
     name: str,
     create_session: Callable[[SyncContext], "boto3.Session"],
@@ -173,11 +175,11 @@ def _assume_role_session(
 
 def _install_throttle_retry(client: "boto3.client", context: SyncContext) -> None:
     """Make a client wait and retry while AWS throttles."""
-    handler = partial(_throttle_delay, context)
+    handler = partial(_compute_throttle_delay, context)
     client.meta.events.register_last("needs-retry", handler)
 
 
-def _throttle_delay(
+def _compute_throttle_delay(
     context: SyncContext,
     attempts: int,
     operation: object,

@@ -14,7 +14,7 @@ from answerable.connectors.formats.document_parser import SIZE_LIMIT, decode_tex
 from answerable.connectors.formats.dotenv import parse_dotenv
 from answerable.connectors.formats.env_file import EnvFile
 from answerable.connectors.formats.env_file_path import candidate_env_files
-from answerable.connectors.formats.redaction import clean_text
+from answerable.connectors.formats.redaction import make_printable_line
 from answerable.connectors.formats.selected_logins import ReferencedFile
 from answerable.model.errors import EnvironmentFailure, ParseError, UsageError
 from answerable.model.sighting import ReadProblem, ReadProblemKind
@@ -72,7 +72,7 @@ class BoundedFolder:
         """Return the printable absolute path of a path inside."""
         return printable_path(self.root / path)
 
-    def expand(self, pattern: str) -> list[str]:
+    def expand_glob(self, pattern: str) -> list[str]:
         """List the files that match a pattern (`*` in a name, `**` for folders)."""
         found = [""]
         parts = pattern.split("/")
@@ -81,15 +81,15 @@ class BoundedFolder:
             found = [
                 path
                 for base in found
-                for path in self._expand_part(base, part, last=last)
+                for path in self._expand_glob_part(base, part, last=last)
             ]
         return sorted(dict.fromkeys(found))
 
-    def _expand_part(self, base: str, part: str, *, last: bool) -> Iterator[str]:
+    def _expand_glob_part(self, base: str, part: str, *, last: bool) -> Iterator[str]:
         """Yield the paths that match one part of a pattern in a folder."""
         if part == "**":
             yield base
-            yield from self._folders_below(base)
+            yield from self._iter_folders_below(base)
         elif "*" in part:
             head, _, tail = part.partition("*")
             for name, is_folder in self._list_folder(base):
@@ -98,10 +98,10 @@ class BoundedFolder:
                     path = _join_path(base, name)
                     if not last or not is_folder:
                         yield path
-        elif self._exists(path := _join_path(base, part)):
+        elif self._path_exists(path := _join_path(base, part)):
             yield path
 
-    def _folders_below(self, base: str) -> Iterator[str]:
+    def _iter_folders_below(self, base: str) -> Iterator[str]:
         """Yield every folder below a folder."""
         stack = [base]
         while stack:
@@ -151,7 +151,7 @@ class BoundedFolder:
         self._linked.add(real)
         return True
 
-    def _exists(self, path: str) -> bool:
+    def _path_exists(self, path: str) -> bool:
         """Tell whether a path exists; add a problem if permission is denied."""
         try:
             os.stat(self.root / path)
@@ -225,7 +225,7 @@ class BoundedFolder:
             name: The file as written there.
         """
         for path in candidate_env_files(place, name, printable_path(self.root)):
-            if path not in self._env_files and self.expand(path):
+            if path not in self._env_files and self.expand_glob(path):
                 self._env_files[path] = self._parse_env_file(path)
             if path in self._env_files:
                 return self._env_files[path]
@@ -239,7 +239,7 @@ class BoundedFolder:
             name: The file as written there.
         """
         for path in candidate_env_files(place, name, printable_path(self.root)):
-            if self.expand(path):
+            if self.expand_glob(path):
                 data = self.read(path)
                 return (
                     None
@@ -319,7 +319,7 @@ def read_file(path: str, limit: int = SIZE_LIMIT) -> bytes:
 def printable_path(path: "Path | str") -> str:
     """Make a path printable: replace undecodable bytes and control characters."""
     text = os.fsencode(path).decode("utf-8", "replace")
-    return clean_text(text, _PATH_LIMIT)
+    return make_printable_line(text, _PATH_LIMIT)
 
 
 def invalid_file_problem(place: str, error: ParseError) -> ReadProblem:

@@ -68,7 +68,7 @@ def read_managed_settings(
             what = "not a readable file"
             problems.append(ReadProblem(ReadProblemKind.UNREADABLE, entry.path, what))
         else:
-            author = _possible_author(entry.path)
+            author = _classify_possible_author(entry.path)
             documents += parse_config_document(
                 entry, data, entry.path, author, problems, inherited=inherited
             )
@@ -114,7 +114,7 @@ def find_user_home(project: Path, homes: Iterable[str]) -> str:
     naming = [
         home
         for home in paths
-        if home != real and _lists_project(home, {str(project), real})
+        if home != real and _home_lists_project(home, {str(project), real})
     ]
     return naming[0] if len(naming) == 1 else ""
 
@@ -137,10 +137,12 @@ def read_user_settings(
         return []
     documents: list[ConfigDocument] = []
     for entry in HOME_FILES:
-        if entry.client not in clients or not _is_inherited(entry):
+        if entry.client not in clients or not _applies_to_all_projects(entry):
             continue
         for path in (
-            p for each in paths_on_all_systems(entry.path) for p in folder.expand(each)
+            p
+            for each in paths_on_all_systems(entry.path)
+            for p in folder.expand_glob(each)
         ):
             place = folder.printable_absolute_path(path)
             probes.append(Probe(place, f"{entry.client} settings of the user", True))
@@ -156,20 +158,20 @@ def read_user_settings(
     return documents
 
 
-def _is_inherited(entry: ClientConfigFile) -> bool:
+def _applies_to_all_projects(entry: ClientConfigFile) -> bool:
     """Tell whether a file of a home applies to all of the user's projects."""
     name = entry.path.rpartition("/")[2]
     local = name == "settings.local.json"
     return entry.role is FileRole.SETTINGS and "*" not in entry.path and not local
 
 
-def _lists_project(home: str, projects: Collection[str]) -> bool:
+def _home_lists_project(home: str, projects: Collection[str]) -> bool:
     """Tell whether a home's client settings list one of the projects."""
     try:
         folder = BoundedFolder.open(home)
         data = (
             folder.read(_PROJECT_LIST_FILE)
-            if folder.expand(_PROJECT_LIST_FILE)
+            if folder.expand_glob(_PROJECT_LIST_FILE)
             else None
         )
         if data is None:
@@ -182,7 +184,7 @@ def _lists_project(home: str, projects: Collection[str]) -> bool:
     return entries is not None and any(n in projects for n, _ in entries.members())
 
 
-def _possible_author(path: str) -> WrittenBy:
+def _classify_possible_author(path: str) -> WrittenBy:
     """Return the author class of a managed file: root alone, or any user."""
     status = os.stat(path)
     open_to_others = status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)

@@ -199,7 +199,7 @@ def decode_event(data: bytes) -> AuditEvent:
     """
     try:
         wire = _decode(data)
-        event = _build_event(wire)
+        event = _build_event_from_wire(wire)
         same = encode_event(event) == data
     except (ValueError, TypeError, RecursionError) as error:
         raise VerificationError("not the canonical encoding of an event") from error
@@ -208,7 +208,7 @@ def decode_event(data: bytes) -> AuditEvent:
     return event
 
 
-def _build_event(wire: _EventWire) -> AuditEvent:
+def _build_event_from_wire(wire: _EventWire) -> AuditEvent:
     """Build an event from its wire form; a missing field is an error."""
     if (
         wire.action is UNSET

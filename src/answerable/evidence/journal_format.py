@@ -40,14 +40,14 @@ _ZEROS = bytes(SECTOR_SIZE)
 _MAX_CANDIDATES = 1000
 
 
-def journal_header(name: str) -> bytes:
+def build_journal_header(name: str) -> bytes:
     """Return the header of a journal in the current format."""
     return _MAGIC + name.encode("ascii") + b"\n"
 
 
-def header_variants(name: str) -> tuple[bytes, ...]:
+def list_supported_headers(name: str) -> tuple[bytes, ...]:
     """Return the header of a journal in each supported format, newest first."""
-    newest = journal_header(name)
+    newest = build_journal_header(name)
     return newest, _MAGIC_1 + newest.removeprefix(_MAGIC)
 
 
@@ -168,7 +168,9 @@ def read_journal(
     Args:
         verify: Verifies (signature, data); called once for each head.
     """
-    first = next((each for each in header_variants(name) if data.startswith(each)), b"")
+    first = next(
+        (each for each in list_supported_headers(name) if data.startswith(each)), b""
+    )
     if not first:
         return JournalContents(
             header=first,
@@ -188,12 +190,12 @@ def read_journal(
             body = data[walk.at + 4 : walk.at + 4 + HEAD_SIZE]
             if word != _HEAD_MARK | HEAD_SIZE or len(body) < HEAD_SIZE:
                 break
-            fault = walk.check_head(body, verify)
+            fault = walk.verify_head(body, verify)
         else:
             end = walk.at + 4 + word
             if word > MAX_RECORD_SIZE or end + _CHAIN_SIZE > len(data):
                 break
-            fault = walk.check_record(
+            fault = walk.verify_record(
                 data[walk.at + 4 : end], data[end : end + _CHAIN_SIZE]
             )
     if not fault and not _may_be_truncated_frame(data[walk.at :], len(walk.records)):
@@ -201,7 +203,7 @@ def read_journal(
     held = walk.head.count if walk.head else 0
     unsigned = len(walk.records) - held
     del walk.records[held:], walk.leaves[held:]
-    torn = bool(fault) and _may_be_torn(data, walk.end, first, verify)
+    torn = bool(fault) and _may_be_torn_write(data, walk.end, first, verify)
     return JournalContents(
         header=first,
         records=walk.records,
@@ -231,7 +233,7 @@ def _may_be_truncated_frame(remaining: bytes, number: int) -> bool:
     )
 
 
-def _may_be_torn(
+def _may_be_torn_write(
     data: bytes, end: int, header: bytes, verify: Callable[[bytes, bytes], bool]
 ) -> bool:
     """Return whether the bytes after the last head are one torn group of records.
@@ -249,10 +251,10 @@ def _may_be_torn(
         for start, stop in itertools.pairwise(bounds)
         if start < stop
     )
-    return holes and _count_heads(data, end, header, verify) < 2
+    return holes and _count_valid_heads(data, end, header, verify) < 2
 
 
-def _count_heads(
+def _count_valid_heads(
     data: bytes, start: int, header: bytes, verify: Callable[[bytes, bytes], bool]
 ) -> int:
     """Count valid signed heads after an offset, at most two."""
@@ -280,7 +282,7 @@ class _JournalReader:
         self.records: list[bytes] = []
         self.leaves: list[bytes] = []
 
-    def check_head(self, body: bytes, verify: Callable[[bytes, bytes], bool]) -> str:
+    def verify_head(self, body: bytes, verify: Callable[[bytes, bytes], bool]) -> str:
         """Verify a head and advance past it; return the fault, empty if valid."""
         head, number = parse_head(body), len(self.records)
         text = head_signing_input(self.first, number, self.chain)
@@ -294,7 +296,7 @@ class _JournalReader:
         self.end, self.head = self.at, head
         return ""
 
-    def check_record(self, record: bytes, chain: bytes) -> str:
+    def verify_record(self, record: bytes, chain: bytes) -> str:
         """Verify a record and advance past it; return the fault, empty if valid."""
         leaf = leaf_hash(record)
         self.chain = hashlib.sha256(self.chain + leaf).digest()

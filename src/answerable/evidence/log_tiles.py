@@ -9,7 +9,7 @@ TILE_WIDTH = 256
 _MAX_ENTRY_SIZE = (1 << 16) - 1
 
 
-def _encode_index(index: int) -> str:
+def _encode_tile_index(index: int) -> str:
     """Encode a tile index as path segments (C2SP tlog-tiles)."""
     text = f"{index % 1000:03d}"
     while index := index // 1000:
@@ -20,16 +20,16 @@ def _encode_index(index: int) -> str:
 def tile_path(level: int, index: int, width: int = TILE_WIDTH) -> str:
     """Build the path `tile/L/N[.p/W]` of a hash tile."""
     partial = f".p/{width}" if width < TILE_WIDTH else ""
-    return f"tile/{level}/{_encode_index(index)}{partial}"
+    return f"tile/{level}/{_encode_tile_index(index)}{partial}"
 
 
 def entries_path(index: int, width: int = TILE_WIDTH) -> str:
     """Build the path `tile/entries/N[.p/W]` of an entry bundle."""
     partial = f".p/{width}" if width < TILE_WIDTH else ""
-    return f"tile/entries/{_encode_index(index)}{partial}"
+    return f"tile/entries/{_encode_tile_index(index)}{partial}"
 
 
-def tile_widths(count: int) -> Iterator[tuple[int, int]]:
+def list_tile_widths(count: int) -> Iterator[tuple[int, int]]:
     """List (index, width) of the tiles that hold `count` hashes or entries."""
     full, rest = divmod(count, TILE_WIDTH)
     yield from ((index, TILE_WIDTH) for index in range(full))
@@ -66,7 +66,7 @@ def unpack_entries(data: bytes, count: int) -> list[bytes]:
     return entries
 
 
-def changed_tiles(old_size: int, leaves: Sequence[bytes]) -> dict[str, bytes]:
+def compute_changed_tiles(old_size: int, leaves: Sequence[bytes]) -> dict[str, bytes]:
     """Compute every hash tile that changes when a tree grows.
 
     Args:
@@ -79,7 +79,7 @@ def changed_tiles(old_size: int, leaves: Sequence[bytes]) -> dict[str, bytes]:
     changed: dict[str, bytes] = {}
     hashes, level = list(leaves), 0
     while hashes:
-        for index, width in tile_widths(len(hashes)):
+        for index, width in list_tile_widths(len(hashes)):
             if index * TILE_WIDTH + width > old_size:
                 start = index * TILE_WIDTH
                 tile = b"".join(hashes[start : start + width])

@@ -31,7 +31,7 @@ def merkle_root(leaves: Sequence[bytes]) -> bytes:
     return level[0]
 
 
-def _split_point(size: int) -> int:
+def _largest_power_of_two_below(size: int) -> int:
     """Return the largest power of two smaller than `size` (size > 1)."""
     return 1 << (size - 1).bit_length() - 1
 
@@ -43,7 +43,7 @@ def inclusion_path(index: int, leaves: Sequence[bytes]) -> list[bytes]:
     path: list[bytes] = []
     low, high = 0, len(leaves)
     while high - low > 1:
-        middle = low + _split_point(high - low)
+        middle = low + _largest_power_of_two_below(high - low)
         if index < middle:
             path.append(merkle_root(leaves[middle:high]))
             high = middle
@@ -61,7 +61,7 @@ def consistency_path(old_size: int, leaves: Sequence[bytes]) -> list[bytes]:
     path: list[bytes] = []
     low, high, whole = 0, len(leaves), True
     while 0 < old_size < high:
-        middle = low + _split_point(high - low)
+        middle = low + _largest_power_of_two_below(high - low)
         if old_size <= middle:
             path.append(merkle_root(leaves[middle:high]))
             high = middle

@@ -6,7 +6,7 @@ The signer is the person that the statement names. An attestation expires after 
 
 from answerable.evidence.signed_statements import StatementShape
 from answerable.model.errors import IdError
-from answerable.model.ids import PersonId, person_id
+from answerable.model.ids import PersonId, build_person_id
 from answerable.model.owner_signing_key import (
     ATTESTATION_LIFETIME,
     OwnerStatement,
@@ -26,7 +26,7 @@ ATTESTATION_SHAPE = StatementShape(
 )
 
 
-def build_attestation(
+def build_attestation_content(
     subject: str, person: PersonId, *, previous: str, now: int
 ) -> StatementContent:
     """Build the content of a person's statement that they own a subject.
@@ -48,7 +48,7 @@ def build_evidence(attestation: VerifiedStatement) -> OwnerEvidence:
     """Convert a valid attestation into evidence of ownership."""
     said, person = attestation.statement, attestation.key.person
     seen = FactProvenance("attest:", "owner key", WrittenBy.PERSON, said.signed_at)
-    return _build_evidence(said, person, seen, "", attestation.digest)
+    return _build_ownership_evidence(said, person, seen, "", attestation.digest)
 
 
 def build_invalid_evidence(
@@ -60,14 +60,14 @@ def build_invalid_evidence(
         at: Time of the record, UTC nanoseconds: nothing vouches for the stated time.
     """
     try:
-        person = person_id(statement.get_claim("person"))
+        person = build_person_id(statement.get_statement_claim("person"))
     except IdError:
         return None
     seen = FactProvenance("attest:", "owner key", WrittenBy.SELF_REPORTED, at)
-    return _build_evidence(statement, person, seen, invalidity.value, "")
+    return _build_ownership_evidence(statement, person, seen, invalidity.value, "")
 
 
-def _build_evidence(
+def _build_ownership_evidence(
     statement: OwnerStatement,
     person: PersonId,
     provenance: FactProvenance,

@@ -42,24 +42,24 @@ def encode_call_claims(
     }
 
 
-def _find_call_fault(statement: OwnerStatement) -> StatementFault | None:
+def _find_incomplete_call_fault(statement: OwnerStatement) -> StatementFault | None:
     """Return the fault of a statement whose claims name a call incompletely."""
-    if "target" not in dict(statement.claims) or _names_a_call(statement):
+    if "target" not in dict(statement.claims) or _names_complete_call(statement):
         return None
     text = "the statement names nothing that can be amended"
     return StatementInvalidity.OTHER_TYPE, text
 
 
-def _names_a_call(statement: OwnerStatement) -> bool:
+def _names_complete_call(statement: OwnerStatement) -> bool:
     """Return whether the claims name a complete call."""
-    arguments = statement.get_claim("arguments")
+    arguments = statement.get_statement_claim("arguments")
     digest = len(arguments) == 64 and _HEX.issuperset(arguments)
-    whole = bool(statement.get_claim("server")) and statement.subject.startswith(
-        "agent:"
-    )
+    whole = bool(
+        statement.get_statement_claim("server")
+    ) and statement.subject.startswith("agent:")
     return (
         whole
-        and statement.get_claim("target") in APPROVABLE_TARGETS
+        and statement.get_statement_claim("target") in APPROVABLE_TARGETS
         and (digest or arguments == ANY_ARGUMENTS)
     )
 
@@ -79,5 +79,5 @@ EXCEPTION_SHAPE = StatementShape(
         StatementType.BREAK_GLASS: BREAK_GLASS_LIFETIME,
     },
     endless=StatementType.AMENDMENT,
-    find_fault=_find_call_fault,
+    find_fault=_find_incomplete_call_fault,
 )

@@ -124,7 +124,7 @@ def _verify_manifest(
     entry = decode_entry(data)
     if not isinstance(entry, SegmentManifest):
         raise VerificationError(f"segment {number} of the bundle is no manifest")
-    path = _decode_path(segment.path)
+    path = _decode_proof_hashes(segment.path)
     if not verify_inclusion(
         segment.index, checkpoint.size, leaf_hash(data), path, checkpoint.root
     ):
@@ -142,7 +142,7 @@ def _verify_event(
         raise VerificationError(f"event {number} of the bundle names no segment")
     manifest = manifests[event.segment]
     data = event.event.encode()
-    leaf, path = leaf_hash(data), _decode_path(event.path)
+    leaf, path = leaf_hash(data), _decode_proof_hashes(event.path)
     root = bytes.fromhex(manifest.event_root)
     if not verify_inclusion(event.row, manifest.count, leaf, path, root):
         raise VerificationError(
@@ -165,7 +165,7 @@ def _reject_duplicate_events(
         first[place] = number
 
 
-def _decode_path(path: Sequence[str]) -> list[bytes]:
+def _decode_proof_hashes(path: Sequence[str]) -> list[bytes]:
     """Decode the hashes of a proof from lower-case hex."""
     try:
         steps = [bytes.fromhex(step) for step in path]

@@ -125,7 +125,7 @@ def verify_note(note: bytes, key: VerifierKey) -> str:
     Raises:
         VerificationError: The note is malformed, or the key did not sign it.
     """
-    text, lines = _split_note(note)
+    text, lines = _split_text_and_signatures(note)
     for line in lines:
         name, _, body = line.removeprefix(_DASH).partition(" ")
         blob = decode_base64(body)
@@ -145,10 +145,10 @@ def parse_unverified_note(note: bytes) -> str:
     Raises:
         VerificationError: The note is malformed.
     """
-    return _split_note(note)[0]
+    return _split_text_and_signatures(note)[0]
 
 
-def _split_note(note: bytes) -> tuple[str, list[str]]:
+def _split_text_and_signatures(note: bytes) -> tuple[str, list[str]]:
     """Split a note into its text and its signature lines."""
     try:
         whole = note.decode("utf-8")

@@ -27,7 +27,7 @@ from answerable.model.owner_signing_key import (
     StatementInvalidity,
     StatementType,
     VerifiedStatement,
-    owner_key_id,
+    build_owner_key_id,
 )
 from answerable.model.policy_exception import NO_EXPIRY
 
@@ -140,7 +140,7 @@ def decode_statement(data: bytes) -> tuple[dsse.DsseEnvelope, OwnerStatement]:
     return envelope, statement
 
 
-def index_keys(
+def index_enrolled_keys(
     enrolments: Iterable[tuple[LogPosition, KeyEnrolment]],
     revocations: Iterable[tuple[LogPosition, KeyRevocation]],
 ) -> OwnerKeys:
@@ -154,7 +154,7 @@ def index_keys(
     )
     for placed, enrolment in enrolments:
         if is_valid_public_key(enrolment.public):
-            enrolled[owner_key_id(enrolment.public)].append((placed, enrolment))
+            enrolled[build_owner_key_id(enrolment.public)].append((placed, enrolment))
     revoked: dict[OwnerKeyId, list[tuple[LogPosition, KeyRevocation]]] = defaultdict(
         list
     )
@@ -250,10 +250,10 @@ def verify_statement(
     void = find_key_fault(key, said.signed_at, position)
     if void is not None:
         raise InvalidStatement(void, _MESSAGES[void].format(key=key.id), said)
-    return VerifiedStatement(said, key, payload_digest(envelope), position)
+    return VerifiedStatement(said, key, hash_signed_payload(envelope), position)
 
 
-def payload_digest(envelope: dsse.DsseEnvelope) -> str:
+def hash_signed_payload(envelope: dsse.DsseEnvelope) -> str:
     """Return the SHA-256 of the signed payload, hex, without the signatures."""
     return hashlib.sha256(envelope.payload).hexdigest()
 
@@ -261,7 +261,7 @@ def payload_digest(envelope: dsse.DsseEnvelope) -> str:
 StatementFault = tuple[StatementInvalidity, str]
 
 
-def find_no_fault(statement: OwnerStatement) -> StatementFault | None:
+def accept_any_content(statement: OwnerStatement) -> StatementFault | None:
     """Accept any content: the default content check of a statement kind."""
     del statement
     return None
@@ -286,7 +286,7 @@ class StatementShape:
     expiry: str = ""
     lifetimes: Mapping[StatementType, int] = field(default_factory=dict)
     endless: StatementType | None = None
-    find_fault: Callable[[OwnerStatement], StatementFault | None] = find_no_fault
+    find_fault: Callable[[OwnerStatement], StatementFault | None] = accept_any_content
 
     def verify(
         self, data: bytes, keys: OwnerKeys, position: LogPosition, store: str
@@ -301,26 +301,26 @@ class StatementShape:
             InvalidStatement: The statement is invalid; the error carries the reason.
         """
         found = verify_statement(data, keys, position, store)
-        self.require(found)
+        self.require_valid_content(found)
         return found
 
-    def require(self, found: VerifiedStatement) -> None:
+    def require_valid_content(self, found: VerifiedStatement) -> None:
         """Refuse a statement whose content is not valid for this kind.
 
         Raises:
             InvalidStatement: The content is invalid; the error carries the reason.
         """
-        fault = self._check_content(found)
+        fault = self._find_content_fault(found)
         if fault is not None:
             raise InvalidStatement(*fault, found.statement)
 
     def get_expiry(self, statement: OwnerStatement) -> int:
         """Return when a statement expires, UTC nanoseconds; 0 if not stated."""
-        text = statement.get_claim(self.expiry)
+        text = statement.get_statement_claim(self.expiry)
         is_number = text.isascii() and text.isdecimal() and len(text) < 20
         return int(text) if is_number else 0
 
-    def _check_content(self, found: VerifiedStatement) -> StatementFault | None:
+    def _find_content_fault(self, found: VerifiedStatement) -> StatementFault | None:
         """Return why a statement's content is invalid for this kind, or None."""
         said, key = found.statement, found.key
         names = tuple(name for name, _ in said.claims)
@@ -330,22 +330,22 @@ class StatementShape:
                 StatementInvalidity.OTHER_TYPE,
                 f"the statement is no {self.noun}",
             )
-        if _PERSON in expected and said.get_claim(_PERSON) != key.person:
+        if _PERSON in expected and said.get_statement_claim(_PERSON) != key.person:
             return (
                 StatementInvalidity.OTHER_PERSON,
                 f"the key {key.id} is {key.person}'s (expected one of the person that "
                 "the statement names)",
             )
         fault = self.find_fault(said)
-        if fault is None and not self._ends_in_time(said):
+        if fault is None and not self._has_valid_expiry(said):
             text = f"the {self.noun} does not end in time"
             fault = StatementInvalidity.EXPIRY, text
         return fault
 
-    def _ends_in_time(self, statement: OwnerStatement) -> bool:
+    def _has_valid_expiry(self, statement: OwnerStatement) -> bool:
         """Tell whether the expiry is after signing and within the maximum."""
         lifetime = self.lifetimes.get(statement.type)
-        is_endless = statement.get_claim(self.expiry) == NO_EXPIRY
+        is_endless = statement.get_statement_claim(self.expiry) == NO_EXPIRY
         if lifetime is None or (is_endless and statement.type is self.endless):
             return True
         begin = statement.signed_at

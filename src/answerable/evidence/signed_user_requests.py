@@ -61,12 +61,14 @@ def get_requested_values(statement: OwnerStatement) -> tuple[str, ...]:
     Raises:
         msgspec.DecodeError: It is not the statement of a request.
     """
-    return _decode(statement.get_claim("values"))
+    return _decode(statement.get_statement_claim("values"))
 
 
 def _find_request_fault(statement: OwnerStatement) -> StatementFault | None:
     """Return the fault of a request without an agent, a run or readable values."""
-    if not (statement.subject.startswith("agent:") and statement.get_claim("run")):
+    if not (
+        statement.subject.startswith("agent:") and statement.get_statement_claim("run")
+    ):
         return StatementInvalidity.OTHER_TYPE, "the statement is no request"
     try:
         get_requested_values(statement)

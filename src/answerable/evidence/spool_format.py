@@ -68,7 +68,7 @@ def initial_chain_hash(recorder: str) -> bytes:
     return hashlib.sha256(_MAGIC + recorder.encode() + b"\n").digest()
 
 
-def encode_lines(records: Iterable[bytes], chain: bytes) -> tuple[bytes, bytes]:
+def encode_spool_lines(records: Iterable[bytes], chain: bytes) -> tuple[bytes, bytes]:
     """Encode records as spool lines and extend the chain hash.
 
     Returns:
@@ -82,14 +82,14 @@ def encode_lines(records: Iterable[bytes], chain: bytes) -> tuple[bytes, bytes]:
     return b"".join(made), chain
 
 
-def parse_line(line: bytes) -> tuple[SpoolRecord, bytes, bytes]:
+def parse_spool_line(line: bytes) -> tuple[SpoolRecord, bytes, bytes]:
     """Parse a line into its record, raw bytes and chain hash.
 
     Args:
         line: Including the line end.
 
     Returns:
-        The record, its chained bytes, and the chain hash after it, which `verify_chain`
+        The record, its chained bytes, and the chain hash after it, which `verify_chain_hash`
             verifies.
 
     Raises:
@@ -110,6 +110,6 @@ def parse_line(line: bytes) -> tuple[SpoolRecord, bytes, bytes]:
     return record, raw, chain
 
 
-def verify_chain(raw: bytes, chain: bytes, before: bytes) -> bool:
+def verify_chain_hash(raw: bytes, chain: bytes, before: bytes) -> bool:
     """Return whether a record's chain hash follows from the one before it."""
     return hashlib.sha256(before + raw).digest() == chain

@@ -22,10 +22,10 @@ from answerable.federation.delegations import (
     DelegationRequest,
     check_delegation_allowed,
     check_delegation_chain,
+    delegation_request_of_ticket,
     open_child_delegation,
     open_delegation_for_person,
     open_root_delegation,
-    request_of_ticket,
 )
 from answerable.federation.denials import DenialReason, ExchangeDenied
 from answerable.federation.exchange_inputs import TrustState, check_chain_in_force
@@ -132,21 +132,21 @@ def find_delegation_source(
         raise ExchangeDenied(DenialReason.CLIENT)
     match verified_request.subject, verified_request.actor:
         case OwnToken() as held, None if verified_request.gateway:
-            return finding.from_gateway_call(held)
+            return finding.reuse_delegation_of_call(held)
         case _ if verified_request.gateway:
             raise ExchangeDenied(DenialReason.NOT_A_CALL)
         case SignedClaims() as claims, None:
-            return finding.from_token(claims)
+            return finding.open_for_workload_token(claims)
         case SignedClaims() as claims, actor:
             return finding.open_for_person(claims, actor)
         case Attestation() as attestation, None:
-            return finding.from_peer(attestation)
+            return finding.open_for_attested_workload(attestation)
         case OwnToken() as held, None:
-            return finding.from_own_token(held)
+            return finding.reuse_recorded_delegation(held)
         case OwnToken() as held, actor:
-            return finding.from_token_holder(held, actor)
+            return finding.delegate_to_token_presenter(held, actor)
         case TicketGrant() as handed, None:
-            return finding.from_ticket(handed)
+            return finding.open_for_ticket(handed)
         case _:
             raise ExchangeDenied(DenialReason.ACTOR)
 
@@ -159,7 +159,7 @@ class _SourceFinder(msgspec.Struct, frozen=True, gc=False):
     id: str
     now: int
 
-    def from_token(self, claims: SignedClaims) -> DelegationSource:
+    def open_for_workload_token(self, claims: SignedClaims) -> DelegationSource:
         """Open a root delegation for a workload's token or an ID-JAG."""
         if claims.token_type is TokenType.ID_TOKEN:
             # An ID token names a person who signed in, but no agent.
@@ -170,11 +170,11 @@ class _SourceFinder(msgspec.Struct, frozen=True, gc=False):
         _check_client_id(claims, found.rule, self.asked.request)
         is_jag = claims.token_type is TokenType.ID_JAG
         if is_jag and self.standing.issuers[claims.issuer].person:
-            sub = self._find_person(claims, found.rule)
+            sub = self._find_permitted_person(claims, found.rule)
         run = f"token:{claims.token_sha256.hex()}"
         return self._open_root_delegation(found, sub, run, claims.exp)
 
-    def from_peer(self, attestation: Attestation) -> DelegationSource:
+    def open_for_attested_workload(self, attestation: Attestation) -> DelegationSource:
         """Open a root delegation for an attested local workload."""
         found = self._match_rule(attestation)
         subject = found.rule.subject
@@ -192,42 +192,42 @@ class _SourceFinder(msgspec.Struct, frozen=True, gc=False):
         self._check_issuer_enabled(claims)
         if isinstance(actor, Attestation):
             found = self._match_rule(actor)
-            person = self._find_person(claims, found.rule)
+            person = self._find_permitted_person(claims, found.rule)
             until = min(claims.exp, self.now + ATTESTED_LIFETIME)
             return self._open_root_delegation(found, person, actor.run, until)
         if actor is None:
             raise ExchangeDenied(DenialReason.PERSON_ALONE)
-        rule = self._check_against_record(actor)
+        rule = self._check_token_against_record(actor)
         self._check_key_proof(actor.chain[0].cnf)
-        person = self._find_person(claims, rule)
+        person = self._find_permitted_person(claims, rule)
         until = min(claims.exp, actor.chain[0].expires)
         link = open_delegation_for_person(
             actor.chain[0], self.id, person, self.now, until
         )
         return DelegationSource((link, *actor.chain), rule, opens=True)
 
-    def from_own_token(self, own_token: OwnToken) -> DelegationSource:
+    def reuse_recorded_delegation(self, own_token: OwnToken) -> DelegationSource:
         """Reuse the recorded delegation of a token that we issued."""
         return DelegationSource(
-            own_token.chain, self._check_against_record(own_token), opens=False
+            own_token.chain, self._check_token_against_record(own_token), opens=False
         )
 
-    def from_gateway_call(self, own_token: OwnToken) -> DelegationSource:
+    def reuse_delegation_of_call(self, own_token: OwnToken) -> DelegationSource:
         """Use the delegation of a token that our gateway received with a call."""
         if own_token.claims.aud not in self.standing.gateways:
             raise ExchangeDenied(DenialReason.NOT_A_CALL, "aud")
-        return self.from_own_token(own_token)
+        return self.reuse_recorded_delegation(own_token)
 
-    def from_token_holder(
+    def delegate_to_token_presenter(
         self, own_token: OwnToken, actor: ExchangeActor | None
     ) -> DelegationSource:
         """Delegate to an agent that presents another agent's unbound token."""
-        rule, parent = self._check_against_record(own_token), own_token.chain[0]
-        if parent.cnf.is_bound:
+        rule, parent = self._check_token_against_record(own_token), own_token.chain[0]
+        if parent.cnf.is_bound_to_key:
             # Its holder hands it on by a ticket, for which it shows its key.
             raise ExchangeDenied(DenialReason.TICKET_NEEDED)
         if isinstance(actor, OwnToken):
-            self._check_against_record(actor)
+            self._check_token_against_record(actor)
             self._check_key_proof(actor.chain[0].cnf)
             check_chain_in_force(actor.chain, self.standing)
             if actor.chain[0].actors:
@@ -238,10 +238,10 @@ class _SourceFinder(msgspec.Struct, frozen=True, gc=False):
         else:
             raise ExchangeDenied(DenialReason.ACTOR)
         portion = DelegationRequest(agent, "", None, None, parent.expires - self.now)
-        key = _binding_key(self.asked.shown, mtls=_requires_mtls(parent))
+        key = _select_binding_key(self.asked.shown, mtls=_requires_mtls(parent))
         return self._open_child_delegation(own_token.chain, rule, portion, run, key)
 
-    def from_ticket(self, ticket_grant: TicketGrant) -> DelegationSource:
+    def open_for_ticket(self, ticket_grant: TicketGrant) -> DelegationSource:
         """Open the child delegation that a ticket grants to its agent and key."""
         ticket, chain = ticket_grant.ticket, ticket_grant.chain
         check_delegation_chain(chain, self.now)
@@ -251,11 +251,11 @@ class _SourceFinder(msgspec.Struct, frozen=True, gc=False):
             raise ExchangeDenied(DenialReason.EXPIRED, "ticket")
         if not ticket.jkt or self.asked.shown.jkt != ticket.jkt:
             raise ExchangeDenied(DenialReason.OTHER_KEY, "jkt")
-        key = _binding_key(self.asked.shown, mtls=_requires_mtls(chain[0]))
-        rule = self._rule_of_delegation(chain[0])
+        key = _select_binding_key(self.asked.shown, mtls=_requires_mtls(chain[0]))
+        rule = self._find_unchanged_rule(chain[0])
         run = f"ticket:{ticket.sha256}"
         return self._open_child_delegation(
-            chain, rule, request_of_ticket(ticket), run, key, ticket.sha256
+            chain, rule, delegation_request_of_ticket(ticket), run, key, ticket.sha256
         )
 
     def _open_child_delegation(
@@ -273,7 +273,7 @@ class _SourceFinder(msgspec.Struct, frozen=True, gc=False):
             chain[0],
             request,
             self.id,
-            owner=self._find_owner(request.agent),
+            owner=self._find_attested_owner(request.agent),
             run=run,
             cnf=cnf,
             now=self.now,
@@ -290,9 +290,9 @@ class _SourceFinder(msgspec.Struct, frozen=True, gc=False):
             rule,
             self.id,
             sub=sub,
-            owner=self._find_owner(rule.agent),
+            owner=self._find_attested_owner(rule.agent),
             run=run,
-            cnf=_binding_key(self.asked.shown, mtls=mtls),
+            cnf=_select_binding_key(self.asked.shown, mtls=mtls),
             now=self.now,
             expires=until,
         )
@@ -301,14 +301,14 @@ class _SourceFinder(msgspec.Struct, frozen=True, gc=False):
     def _match_rule(self, workload: Workload) -> MatchedRule:
         """Return the one rule that a workload matches, else deny the exchange."""
         try:
-            found = self.standing.rules.find_match(workload)
+            found = self.standing.rules.find_matching_rule(workload)
         except AmbiguousMatch:
             raise ExchangeDenied(DenialReason.AMBIGUOUS) from None
         if found is None:
             raise ExchangeDenied(DenialReason.NO_RULE)
         return found
 
-    def _check_against_record(self, own_token: OwnToken) -> TrustRule:
+    def _check_token_against_record(self, own_token: OwnToken) -> TrustRule:
         """Check our own token against its delegation record; return the rule."""
         claims, chain = own_token.claims, own_token.chain
         check_delegation_chain(chain, self.now)
@@ -318,30 +318,30 @@ class _SourceFinder(msgspec.Struct, frozen=True, gc=False):
             claims.iss == self.standing.url
             and (issuer is None or issuer.pin.ours)
             and claims.token_type is TokenType.ACCESS_TOKEN
-            and claims.find_claim("answerable", "dlg") == link.id
-            and claims.find_claim("answerable", "agent") == link.agent
+            and claims.find_claim_at_path("answerable", "dlg") == link.id
+            and claims.find_claim_at_path("answerable", "agent") == link.agent
             and claims.sub == link.sub
             and claims.cnf == link.cnf
         )
         if not same:
             raise ExchangeDenied(DenialReason.NOT_THE_RECORD, "token")
-        return self._rule_of_delegation(link)
+        return self._find_unchanged_rule(link)
 
-    def _rule_of_delegation(self, delegation: Delegation) -> TrustRule:
+    def _find_unchanged_rule(self, delegation: Delegation) -> TrustRule:
         """Return the rule of a delegation; deny if it changed or was removed."""
-        rule = self.standing.rules.get(delegation.rule)
+        rule = self.standing.rules.get_rule(delegation.rule)
         if rule is None or rule.digest != delegation.rule_digest:
             raise ExchangeDenied(DenialReason.RULE_CHANGED, delegation.rule)
         return rule
 
-    def _find_owner(self, agent: AgentId) -> PersonId:
+    def _find_attested_owner(self, agent: AgentId) -> PersonId:
         """Return the attested owner of an agent, else deny the exchange."""
         owner = self.standing.owners.get(agent)
         if owner is None:
             raise ExchangeDenied(DenialReason.NO_OWNER, agent)
         return owner
 
-    def _find_person(self, claims: SignedClaims, rule: TrustRule) -> PersonId:
+    def _find_permitted_person(self, claims: SignedClaims, rule: TrustRule) -> PersonId:
         """Return the person of a token, if the rule lets the agent act for them."""
         issuer = self.standing.issuers[claims.issuer]
         if claims.issuer not in rule.on_behalf_of:
@@ -389,7 +389,7 @@ def _check_client_id(
         raise ExchangeDenied(DenialReason.CLIENT)
 
 
-def _binding_key(proven: Confirmation, *, mtls: bool) -> Confirmation:
+def _select_binding_key(proven: Confirmation, *, mtls: bool) -> Confirmation:
     """Return the key that a delegation is bound to; a certificate only for mTLS rules."""
     if proven.jkt and not mtls:
         return Confirmation(jkt=proven.jkt)

@@ -96,7 +96,7 @@ def open_delegation_for_person(
     """
     if parent.actors:
         raise ExchangeDenied(DenialReason.ACTOR, "acts for a person already")
-    _check_depth(parent)
+    _check_chain_depth(parent)
     return Delegation(
         id=id,
         parent=parent.id,
@@ -127,7 +127,7 @@ def check_delegation_allowed(
     Raises:
         Refused: A check failed.
     """
-    _check_depth(parent)
+    _check_chain_depth(parent)
     if agent in (parent.sub, parent.agent, *parent.actors):
         raise ExchangeDenied(DenialReason.CYCLE, agent)
     if agent not in rule.delegate_to:
@@ -149,8 +149,8 @@ def open_child_delegation(
     Raises:
         Refused: It exceeds the parent, or nothing remains.
     """
-    audiences, scopes = _intersect(parent, request)
-    if parent.cnf.is_bound and not cnf.is_bound:
+    audiences, scopes = _intersect_with_parent(parent, request)
+    if parent.cnf.is_bound_to_key and not cnf.is_bound_to_key:
         raise ExchangeDenied(DenialReason.BINDING)
     expires = min(parent.expires, now + request.ttl)
     if expires <= now:
@@ -207,7 +207,7 @@ def issue_ticket(
         raise ExchangeDenied(DenialReason.TTL)
     if parent.expires <= now:
         raise ExchangeDenied(DenialReason.EXPIRED)
-    audiences, scopes = _intersect(parent, request)
+    audiences, scopes = _intersect_with_parent(parent, request)
     return DelegationTicket(
         sha256=sha256,
         parent=parent.id,
@@ -220,7 +220,7 @@ def issue_ticket(
     )
 
 
-def request_of_ticket(ticket: DelegationTicket) -> DelegationRequest:
+def delegation_request_of_ticket(ticket: DelegationTicket) -> DelegationRequest:
     """Return the delegation request in a ticket."""
     return DelegationRequest(
         ticket.agent, ticket.jkt, ticket.audiences, ticket.scopes, ticket.ttl
@@ -246,13 +246,13 @@ def check_delegation_chain(chain: DelegationChain, now: int) -> None:
             raise ExchangeDenied(DenialReason.EXPIRED, "delegation")
 
 
-def _check_depth(parent: Delegation) -> None:
+def _check_chain_depth(parent: Delegation) -> None:
     """Deny a child delegation below the maximum depth of a chain."""
     if parent.depth >= MAX_DELEGATION_DEPTH:
         raise ExchangeDenied(DenialReason.DEPTH)
 
 
-def _intersect(
+def _intersect_with_parent(
     parent: Delegation, request: DelegationRequest
 ) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
     """Return the requested audiences and scopes; deny those the parent lacks."""

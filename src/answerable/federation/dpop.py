@@ -78,14 +78,14 @@ def verify_proof(
     if admitted.head.typ != "dpop+jwt":
         raise ProofRejected(TokenFault.TYP, "expected a proof of the typ dpop+jwt")
     thumbprint = _verify_signature(admitted, algs)
-    _check_request(admitted.payload, method, url)
+    _check_method_and_url(admitted.payload, method, url)
     iat = _check_proof_age(admitted.payload, now)
-    _check_token_hash(admitted.payload, access_token)
+    _check_access_token_hash(admitted.payload, access_token)
     if jkt and not hmac.compare_digest(_encode_utf8(jkt), _encode_utf8(thumbprint)):
         raise ProofRejected(
             TokenFault.THUMBPRINT, "expected the key the token is bound to"
         )
-    jti = _read_text(admitted.payload, "jti")
+    jti = _read_text_claim(admitted.payload, "jti")
     if is_nonce_valid is not None:
         _check_nonce(admitted.payload, is_nonce_valid)
     return DpopProof(jkt=thumbprint, jti=jti, iat=iat, expires=iat + PROOF_WINDOW)
@@ -127,34 +127,34 @@ def _load_proof_key(header: JoseHeader, algs: tuple[str, ...]) -> _ProofKey:
 _cached_proof_key = lru_cache(maxsize=_CACHED_KEYS)(_load_proof_key)
 
 
-def _check_request(payload: JsonObject, method: str, url: str) -> None:
+def _check_method_and_url(payload: JsonObject, method: str, url: str) -> None:
     """Check that `htm` and `htu` name the method and URL of this request."""
     # RFC 9110 9.1: methods are case-sensitive.
-    if _read_text(payload, "htm") != method:
+    if _read_text_claim(payload, "htm") != method:
         raise ProofRejected(
             TokenFault.PROOF_METHOD, "expected the request's method as htm"
         )
-    signed, asked = normalise_uri(_read_text(payload, "htu")), normalise_uri(url)
+    signed, asked = normalise_uri(_read_text_claim(payload, "htu")), normalise_uri(url)
     if signed is None or signed != asked:
         raise ProofRejected(TokenFault.PROOF_URL, "expected the request's URL as htu")
 
 
 def _check_proof_age(payload: JsonObject, now: int) -> int:
     """Check iat, exp and nbf of a proof against the clock; return iat."""
-    iat = _read_time(payload, "iat")
+    iat = _read_time_claim(payload, "iat")
     if not now - PROOF_WINDOW <= iat <= now + CLOCK_SKEW:
         raise ProofRejected(
             TokenFault.PROOF_AGE, f"expected a proof of the last {PROOF_WINDOW} seconds"
         )
     # RFC 9449 4.2: other claims may stand in a proof; these two say when it holds.
-    if "exp" in payload and now >= _read_time(payload, "exp") + CLOCK_SKEW:
+    if "exp" in payload and now >= _read_time_claim(payload, "exp") + CLOCK_SKEW:
         raise ProofRejected(TokenFault.PROOF_AGE, "expected a proof before its exp")
-    if "nbf" in payload and now + CLOCK_SKEW < _read_time(payload, "nbf"):
+    if "nbf" in payload and now + CLOCK_SKEW < _read_time_claim(payload, "nbf"):
         raise ProofRejected(TokenFault.PROOF_AGE, "expected a proof after its nbf")
     return iat
 
 
-def _read_time(payload: JsonObject, name: str) -> int:
+def _read_time_claim(payload: JsonObject, name: str) -> int:
     """Return a claim in whole seconds, else reject the proof."""
     value = payload.get(name)
     if type(value) is not int:
@@ -162,7 +162,7 @@ def _read_time(payload: JsonObject, name: str) -> int:
     return value
 
 
-def _check_token_hash(payload: JsonObject, access_token: str) -> None:
+def _check_access_token_hash(payload: JsonObject, access_token: str) -> None:
     """Check `ath` (RFC 9449 4.2): the proof was made for this token."""
     if not access_token:
         return
@@ -172,7 +172,7 @@ def _check_token_hash(payload: JsonObject, access_token: str) -> None:
         raise ProofRejected(
             TokenFault.PROOF_TOKEN, "expected a token in ASCII"
         ) from None
-    signed = _read_text(payload, "ath")
+    signed = _read_text_claim(payload, "ath")
     if not hmac.compare_digest(
         _encode_utf8(signed), _encode_utf8(encode_base64url(digest))
     ):
@@ -190,7 +190,7 @@ def _check_nonce(payload: JsonObject, is_valid: Callable[[str], bool]) -> None:
         )
 
 
-def _read_text(payload: JsonObject, name: str) -> str:
+def _read_text_claim(payload: JsonObject, name: str) -> str:
     """Return a claim as printable text, else reject the proof."""
     value = payload.get(name)
     if not is_identifier(value):

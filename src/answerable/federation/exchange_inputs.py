@@ -5,7 +5,10 @@ from dataclasses import dataclass
 
 from answerable.federation.delegations import DelegationChain
 from answerable.federation.denials import DenialReason, ExchangeDenied
-from answerable.federation.person_claim import AccountBinding, accept_any_account
+from answerable.federation.person_claim import (
+    AccountBinding,
+    accept_without_account_binding,
+)
 from answerable.federation.trust_rules.rule_index import RuleIndex
 from answerable.model.config import IssuerConfig
 from answerable.model.ids import AgentId, PersonId
@@ -31,7 +34,7 @@ class TrustState:
     owners: Mapping[AgentId, PersonId]
     kills: frozenset[str] = frozenset()
     gateways: frozenset[str] = frozenset()
-    is_bound: AccountBinding = accept_any_account
+    is_bound: AccountBinding = accept_without_account_binding
 
 
 def check_chain_in_force(chain: DelegationChain, trust_state: TrustState) -> None:

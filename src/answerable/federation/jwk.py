@@ -87,8 +87,8 @@ def parse_public_jwk(members: JsonObject) -> PublicJwk:
 
 def _parse_rsa(members: JsonObject) -> PublicJwk:
     """Parse an RSA key of 2048 to 8192 bits without known weaknesses."""
-    modulus = _read_integer(members, "n")
-    exponent = _read_integer(members, "e")
+    modulus = _read_base64url_integer(members, "n")
+    exponent = _read_base64url_integer(members, "e")
     if not MIN_MODULUS <= modulus.bit_length() <= MAX_MODULUS or modulus % 2 == 0:
         raise AmbiguousInput(
             TokenFault.KEY_WEAK, "expected an RSA modulus of 2048 to 8192 bits"
@@ -102,21 +102,21 @@ def _parse_rsa(members: JsonObject) -> PublicJwk:
             TokenFault.KEY_WEAK, "expected no modulus of the ROCA generator"
         )
     named = (
-        ("e", _read_text(members, "e")),
+        ("e", _read_text_member(members, "e")),
         ("kty", "RSA"),
-        ("n", _read_text(members, "n")),
+        ("n", _read_text_member(members, "n")),
     )
     return PublicJwk("RSA", "", named)
 
 
 def _parse_ec(members: JsonObject) -> PublicJwk:
     """Parse an EC key on P-256, P-384 or P-521."""
-    crv = _read_text(members, "crv")
+    crv = _read_text_member(members, "crv")
     if crv not in COORDINATE_SIZES:
         raise AmbiguousInput(
             TokenFault.KEY_TYPE, "expected the curve P-256, P-384 or P-521"
         )
-    x, y = _read_text(members, "x"), _read_text(members, "y")
+    x, y = _read_text_member(members, "x"), _read_text_member(members, "y")
     if {len(decode_base64url(x)), len(decode_base64url(y))} != {COORDINATE_SIZES[crv]}:
         raise AmbiguousInput(
             TokenFault.KEY_SHAPE, "expected coordinates of the curve's full size"
@@ -126,10 +126,10 @@ def _parse_ec(members: JsonObject) -> PublicJwk:
 
 def _parse_okp(members: JsonObject) -> PublicJwk:
     """Parse an Ed25519 key that is no small-order point."""
-    crv = _read_text(members, "crv")
+    crv = _read_text_member(members, "crv")
     if crv != "Ed25519":
         raise AmbiguousInput(TokenFault.KEY_TYPE, "expected the curve Ed25519")
-    x = _read_text(members, "x")
+    x = _read_text_member(members, "x")
     raw = decode_base64url(x)
     if len(raw) != 32:
         raise AmbiguousInput(
@@ -140,7 +140,7 @@ def _parse_okp(members: JsonObject) -> PublicJwk:
     return PublicJwk("OKP", crv, (("crv", crv), ("kty", "OKP"), ("x", x)))
 
 
-def _read_text(members: JsonObject, name: str) -> str:
+def _read_text_member(members: JsonObject, name: str) -> str:
     """Return a required member that is a text."""
     value = members.get(name)
     if not isinstance(value, str):
@@ -148,9 +148,9 @@ def _read_text(members: JsonObject, name: str) -> str:
     return value
 
 
-def _read_integer(members: JsonObject, name: str) -> int:
+def _read_base64url_integer(members: JsonObject, name: str) -> int:
     """Read a Base64urlUInt in the fewest octets (RFC 7518 2)."""
-    data = decode_base64url(_read_text(members, name))
+    data = decode_base64url(_read_text_member(members, name))
     if data[0] == 0:
         raise AmbiguousInput(
             TokenFault.KEY_SHAPE, f"expected {name} without leading zeros"

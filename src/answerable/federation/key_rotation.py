@@ -61,9 +61,11 @@ def active_key_id(keys: Iterable[SigningKey], replica: str, now: float) -> str:
     begun = (
         key
         for key in keys
-        if key.replica == replica and key.signs_from <= now and _ends_predecessor(key)
+        if key.replica == replica
+        and key.signs_from <= now
+        and _ends_signing_of_predecessor(key)
     )
-    newest = max(begun, key=_sort_key, default=None)
+    newest = max(begun, key=_signing_start_sort_key, default=None)
     if newest is None or newest.killed or now >= newest.signs_until:
         return ""
     return newest.kid
@@ -107,12 +109,14 @@ def plan_rotation(keys: Iterable[SigningKey], replica: str, now: float) -> Rotat
         now: NumericDate.
     """
     known = tuple(keys)
-    mine = sorted((key for key in known if key.replica == replica), key=_sort_key)
+    mine = sorted(
+        (key for key in known if key.replica == replica), key=_signing_start_sort_key
+    )
     active = active_key_id(mine, replica, now)
     mine = [key for key in mine if not key.killed]
     remove = tuple(
         key.kid
-        for key in sorted(known, key=_sort_key)
+        for key in sorted(known, key=_signing_start_sort_key)
         # Includes keys of replicas that no longer exist.
         if key_state(key, known, now) is KeyState.REMOVED
         and not _is_recently_revoked(key, now)
@@ -134,7 +138,7 @@ def plan_rotation(keys: Iterable[SigningKey], replica: str, now: float) -> Rotat
     return RotationStep(prepare, changed, () if early or not active else remove, early)
 
 
-def next_state_change(keys: Iterable[SigningKey], now: float) -> float:
+def next_key_state_change(keys: Iterable[SigningKey], now: float) -> float:
     """Return the time at which the next key changes its state."""
     known = tuple(keys)
     turns = [now + KEY_LIFETIME]
@@ -144,13 +148,13 @@ def next_state_change(keys: Iterable[SigningKey], now: float) -> float:
     return min(turn for turn in turns if turn > now)
 
 
-def _sort_key(key: SigningKey) -> tuple[int, bool, int, str]:
+def _signing_start_sort_key(key: SigningKey) -> tuple[int, bool, int, str]:
     """Return the start of signing and the id, by which keys are sorted."""
     # One that was killed in the second it began comes before its successor.
     return key.signs_from, not key.killed, key.published, key.kid
 
 
-def _ends_predecessor(key: SigningKey) -> bool:
+def _ends_signing_of_predecessor(key: SigningKey) -> bool:
     """Tell whether a key ends its predecessor; not if revoked before it was active.
 
     One that was killed later still ends the one before it: that does not come back.
@@ -164,8 +168,8 @@ def _end_of_signing(key: SigningKey, keys: Iterable[SigningKey]) -> int:
         other.signs_from
         for other in keys
         if other.replica == key.replica
-        and _ends_predecessor(other)
-        and _sort_key(other) > _sort_key(key)
+        and _ends_signing_of_predecessor(other)
+        and _signing_start_sort_key(other) > _signing_start_sort_key(key)
     )
     return min(min(later, default=key.signs_until), key.signs_until)
 

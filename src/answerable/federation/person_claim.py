@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from answerable.federation.jws_parsing import is_identifier
 from answerable.model.errors import AnswerableError, IdError
-from answerable.model.ids import PersonId, person_id
+from answerable.model.ids import PersonId, build_person_id
 from answerable.model.token_claims import SignedClaims
 
 EMAIL_CLAIM = "email"
@@ -21,7 +21,7 @@ EMAIL_VERIFIED_CLAIM = "email_verified"
 AccountBinding: TypeAlias = Callable[[SignedClaims, PersonId], bool]
 
 
-def accept_any_account(claims: SignedClaims, person: PersonId) -> bool:
+def accept_without_account_binding(claims: SignedClaims, person: PersonId) -> bool:
     """Accept every account for a person: the check without account binding."""
     return True
 
@@ -47,9 +47,10 @@ def read_person(claims: SignedClaims, claim: str) -> PersonId:
     Raises:
         PersonRejected: The claim is missing or malformed, or its email is unverified.
     """
-    named = claims.find_claim(claim)
+    named = claims.find_claim_at_path(claim)
     if (
-        claim == EMAIL_CLAIM and claims.find_claim(EMAIL_VERIFIED_CLAIM) is not True
+        claim == EMAIL_CLAIM
+        and claims.find_claim_at_path(EMAIL_VERIFIED_CLAIM) is not True
     ):  # 1 == True to Python
         raise PersonRejected(
             EMAIL_VERIFIED_CLAIM,
@@ -62,6 +63,6 @@ def read_person(claims: SignedClaims, claim: str) -> PersonId:
             claim, f"the token names no person (expected ASCII in the claim {claim})"
         )
     try:
-        return person_id(named)
+        return build_person_id(named)
     except IdError:
         raise PersonRejected(claim, f"the claim {claim} is no name") from None

@@ -53,8 +53,8 @@ def check_sender_constraint(
             TokenFault.PROOF_TOKEN, "expected the token of these claims"
         )
     cnf = claims.cnf
-    _check_scheme(cnf, presented)
-    if not cnf.is_bound and not allow_bearer:
+    _check_authentication_scheme(cnf, presented)
+    if not cnf.is_bound_to_key and not allow_bearer:
         raise ProofRejected(
             TokenFault.BEARER, "expected a token that is bound to a key"
         )
@@ -71,7 +71,7 @@ def check_sender_constraint(
             jkt=cnf.jkt,
             is_nonce_valid=is_nonce_valid,
         )
-    return SenderConstrained(_binding_kind(cnf), proof)
+    return SenderConstrained(_required_proof_of_binding(cnf), proof)
 
 
 def check_certificate_binding(x5t_s256: str, certificate: bytes) -> None:
@@ -93,7 +93,9 @@ def check_certificate_binding(x5t_s256: str, certificate: bytes) -> None:
         )
 
 
-def _check_scheme(cnf: Confirmation, presented: TokenPresentation) -> None:
+def _check_authentication_scheme(
+    cnf: Confirmation, presented: TokenPresentation
+) -> None:
     """Require the scheme of the token's binding, and at most one DPoP proof."""
     # RFC 9110 11.1: the case of a scheme means nothing.
     scheme = presented.scheme.lower()
@@ -106,7 +108,7 @@ def _check_scheme(cnf: Confirmation, presented: TokenPresentation) -> None:
         raise ProofRejected(TokenFault.PROOF_COUNT, "expected one DPoP proof")
 
 
-def _binding_kind(cnf: Confirmation) -> SenderBinding:
+def _required_proof_of_binding(cnf: Confirmation) -> SenderBinding:
     """Return the proof that a confirmation claim requires: DPoP, mTLS, both, none."""
     if cnf.jkt and cnf.x5t_s256:
         return SenderBinding.BOTH

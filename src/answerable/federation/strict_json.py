@@ -73,7 +73,7 @@ def decode_json_object(data: bytes) -> JsonObject:
         text = data.decode("utf-8")
     except UnicodeDecodeError:
         raise AmbiguousInput(TokenFault.JSON, "expected UTF-8") from None
-    _check_depth(text)
+    _check_nesting_depth(text)
     try:
         value = _decode(text)
     except AmbiguousInput:
@@ -87,7 +87,7 @@ def decode_json_object(data: bytes) -> JsonObject:
     return value
 
 
-def _check_depth(text: str) -> None:
+def _check_nesting_depth(text: str) -> None:
     """Reject JSON that is nested more deeply than `MAX_DEPTH`."""
     if text.count("{") + text.count("[") <= MAX_DEPTH:
         return
@@ -121,7 +121,7 @@ def _check_surrogates(value: object) -> None:
         ) from None
 
 
-def _unique_members(pairs: list[tuple[str, object]]) -> dict[str, object]:
+def _build_unique_members(pairs: list[tuple[str, object]]) -> dict[str, object]:
     """Return the members of a JSON object; reject a duplicate name."""
     members = dict(pairs)
     if len(members) != len(pairs):
@@ -152,7 +152,7 @@ def _reject_constant(_: str) -> NoReturn:
 
 # Made once: it takes longer to make than to decode with.
 _decode = json.JSONDecoder(
-    object_pairs_hook=_unique_members,
+    object_pairs_hook=_build_unique_members,
     parse_float=_replace_fraction,
     parse_int=_parse_integer,
     parse_constant=_reject_constant,

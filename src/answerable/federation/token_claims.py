@@ -63,12 +63,12 @@ def build_claims(
     }
     if terms.scopes:
         claims["scope"] = " ".join(terms.scopes)
-    if terms.cnf.is_bound:
-        claims["cnf"] = _confirmation_claim(terms.cnf)
+    if terms.cnf.is_bound_to_key:
+        claims["cnf"] = _build_confirmation_claim(terms.cnf)
     if delegation.actors:
         claims["act"] = _nest_actors(delegation.actors, terms.iss)
     if kind is GrantedTokenKind.ACCESS_TOKEN:
-        claims["answerable"] = _private_claims(delegation)
+        claims["answerable"] = _build_private_claims(delegation)
     if len(_encode(claims)) > _MAX_PAYLOAD:
         raise ExchangeDenied(DenialReason.TOO_LARGE)
     return claims
@@ -90,7 +90,7 @@ def _nest_actors(actors: tuple[str, ...], iss: str) -> dict[str, object]:
     return inner
 
 
-def _private_claims(delegation: Delegation) -> dict[str, object]:
+def _build_private_claims(delegation: Delegation) -> dict[str, object]:
     """Build our private claims: agent, owner, rule and delegation."""
     return {
         "agent": str(delegation.agent),
@@ -104,7 +104,7 @@ def _private_claims(delegation: Delegation) -> dict[str, object]:
     }
 
 
-def _confirmation_claim(cnf: Confirmation) -> dict[str, str]:
+def _build_confirmation_claim(cnf: Confirmation) -> dict[str, str]:
     """Build the `cnf` claim of a key thumbprint or a certificate."""
     methods = {"jkt": cnf.jkt, "x5t#S256": cnf.x5t_s256}
     return {name: digest for name, digest in methods.items() if digest}

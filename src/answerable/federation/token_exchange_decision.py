@@ -123,15 +123,15 @@ def _build_grant(
 ) -> TokenGrantDecision:
     """Build the terms and claims of the token to issue."""
     delegation = source.delegation
-    grant = _select_grant(verified_request, source.rule, delegation)
+    grant = _select_requested_grant(verified_request, source.rule, delegation)
     # A gateway's token is its own: the key of the call's sender was shown to it.
     holder = (
-        _gateway_key(verified_request.shown, grant.bind)
+        _select_gateway_key(verified_request.shown, grant.bind)
         if grant.gateway
         else delegation.cnf
     )
-    cnf = _token_binding(verified_request.shown, holder, grant.bind)
-    scopes = _granted_scopes(verified_request.request, grant, delegation)
+    cnf = _select_token_binding(verified_request.shown, holder, grant.bind)
+    scopes = _select_granted_scopes(verified_request.request, grant, delegation)
     life = min(grant.ttl, max_ttl_for_audience(delegation, grant.audience))
     expires = min(now + life, delegation.expires)
     if expires <= now:
@@ -163,7 +163,7 @@ def _build_grant(
     )
 
 
-def _select_grant(
+def _select_requested_grant(
     verified_request: VerifiedRequest, rule: TrustRule, delegation: Delegation
 ) -> TokenGrant:
     """Select the requested grant; it may be left out if there is only one."""
@@ -186,7 +186,7 @@ def _select_grant(
     return grants[request.audience]
 
 
-def _token_binding(
+def _select_token_binding(
     proven: Confirmation, bound_key: Confirmation, binding: RequiredBinding
 ) -> Confirmation:
     """Return the key to bind the token to; deny unless the requester proved it.
@@ -206,7 +206,7 @@ def _token_binding(
     return bound_key
 
 
-def _gateway_key(proven: Confirmation, binding: RequiredBinding) -> Confirmation:
+def _select_gateway_key(proven: Confirmation, binding: RequiredBinding) -> Confirmation:
     """Return the key that a gateway's token is bound to: the one it proves, if any."""
     match binding:
         case RequiredBinding.DPOP:
@@ -217,7 +217,7 @@ def _gateway_key(proven: Confirmation, binding: RequiredBinding) -> Confirmation
             return Confirmation()
 
 
-def _granted_scopes(
+def _select_granted_scopes(
     request: TokenRequest, grant: TokenGrant, delegation: Delegation
 ) -> tuple[str, ...]:
     """Return the requested scopes, or all; deny a scope that is not granted."""

@@ -47,9 +47,9 @@ def parse_token_request(body: bytes) -> TokenRequest | TokenRequestRefusal:
         form = parse_form(body)
         match form.get("grant_type"):
             case GrantType.TOKEN_EXCHANGE:
-                return _parse_exchange(form)
+                return _parse_token_exchange(form)
             case GrantType.JWT_BEARER:
-                return _parse_assertion(form)
+                return _parse_jwt_bearer_grant(form)
             case GrantType.CLIENT_CREDENTIALS:
                 return _parse_client_credentials(form)
             case None:
@@ -60,7 +60,7 @@ def parse_token_request(body: bytes) -> TokenRequest | TokenRequestRefusal:
         return refused.refusal
 
 
-def _parse_exchange(form: FormParameters) -> TokenRequest:
+def _parse_token_exchange(form: FormParameters) -> TokenRequest:
     """Parse a token exchange, RFC 8693 2.1."""
     subject_type = _read_token_type(form, "subject_token_type", SUBJECT_TYPES)
     actor_type = ""
@@ -84,7 +84,7 @@ def _parse_exchange(form: FormParameters) -> TokenRequest:
     )
 
 
-def _parse_assertion(form: FormParameters) -> TokenRequest:
+def _parse_jwt_bearer_grant(form: FormParameters) -> TokenRequest:
     """Parse a JWT bearer grant, RFC 7523 2.1; an ID-JAG is one, too."""
     assertion = _read_token(form, "assertion")
     return TokenRequest(
@@ -112,7 +112,7 @@ def _parse_client_credentials(form: FormParameters) -> TokenRequest:
         raise ExchangeDenied(DenialReason.TOKEN_TYPE, "client_assertion_type")
     audience, scopes = _read_audience(form), _read_scopes(form)
     if any(scope.endswith(ALL_SCOPES) for scope in scopes):
-        audience, scopes = _audience_of_scope(scopes, audience), ()
+        audience, scopes = _parse_audience_of_scope(scopes, audience), ()
     return TokenRequest(
         grant_type=GrantType.CLIENT_CREDENTIALS,
         unverified_subject=_read_token(form, "client_assertion"),
@@ -126,7 +126,7 @@ def _parse_client_credentials(form: FormParameters) -> TokenRequest:
     )
 
 
-def _audience_of_scope(scopes: tuple[str, ...], audience: str) -> str:
+def _parse_audience_of_scope(scopes: tuple[str, ...], audience: str) -> str:
     """Return the audience in an Azure-style scope `AUDIENCE/.default`."""
     named = scopes[0].removesuffix(ALL_SCOPES)
     if len(scopes) > 1 or not named or len(named) > MAX_NAME:

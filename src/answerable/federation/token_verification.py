@@ -85,7 +85,7 @@ def validate_issuer(issuer: TrustedIssuer) -> None:
             "spiffe://DOMAIN and jwt-svid go together",
         )
     if not svid:
-        _validate_url(issuer, where)
+        _validate_issuer_url(issuer, where)
     if not issuer.algs or not KEY_TYPES.keys() >= set(issuer.algs):
         raise UsageError(
             where + "algs names none, or one we do not accept",
@@ -95,7 +95,7 @@ def validate_issuer(issuer: TrustedIssuer) -> None:
         raise UsageError(where + "no token of it could ever be accepted")
 
 
-def _validate_url(issuer: TrustedIssuer, prefix: str) -> None:
+def _validate_issuer_url(issuer: TrustedIssuer, prefix: str) -> None:
     """Check that `iss` is an https URL without user, query and fragment."""
     try:
         parts = urlsplit(issuer.iss)
@@ -154,7 +154,7 @@ def verify_parsed_token(
         )
     if parsed_token.head.typ not in profile.types:
         raise TokenRejected(TokenFault.TYP, "expected the typ of a token taken here")
-    key = _find_key(parsed_token, pinned)
+    key = _find_verification_key(parsed_token, pinned)
     if not key.verify(parsed_token.signing_input, parsed_token.signature):
         raise TokenRejected(
             TokenFault.SIGNATURE, "expected a signature of the issuer's key"
@@ -162,7 +162,9 @@ def verify_parsed_token(
     return _parse_claims(parsed_token, pinned, profile, now, token_type)
 
 
-def _find_key(parsed_token: UnverifiedToken, issuer: IssuerWithKeys) -> VerificationKey:
+def _find_verification_key(
+    parsed_token: UnverifiedToken, issuer: IssuerWithKeys
+) -> VerificationKey:
     """Return the key by issuer and kid; check the algorithm in the header."""
     if not parsed_token.head.kid:
         raise TokenRejected(TokenFault.KID, "expected a key id")

@@ -67,5 +67,7 @@ class ApprovalRequestNotifier:
         wanted = ApprovalScope(
             caller.agent, call.server, call.target, call.name, digest
         )
-        if owner_could_allow(wanted, decision) and rate.allow(wanted, time.monotonic()):
+        if owner_could_allow(wanted, decision) and rate.allow_notification(
+            wanted, time.monotonic()
+        ):
             self._say(BlockedCall(decision_id, wanted))

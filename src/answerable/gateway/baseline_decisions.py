@@ -13,7 +13,7 @@ from answerable.model.decision import (
 from answerable.model.spool_record import CallBehaviour
 
 
-def combine_decisions(
+def choose_stricter_decision(
     decision: Decision, behaviour: CallBehaviour, assessment: BaselineAssessment
 ) -> Decision:
     """Return the stricter of the policy decision and the baseline assessment."""
@@ -31,7 +31,7 @@ def combine_decisions(
     )
 
 
-def deny_ambiguous_argument(
+def build_ambiguous_argument_error(
     decision: Decision, profile_digests: tuple[str, ...]
 ) -> Decision:
     """Return an error if an enforced profile reads an argument that is ambiguous.

@@ -14,19 +14,22 @@ from dataclasses import dataclass, replace
 import msgspec
 
 from answerable.baseline.argument_paths import list_used_argument_paths
-from answerable.baseline.judgement import STRICTNESS, judge_call
-from answerable.baseline.learning import build_empty_profile
+from answerable.baseline.call_judgement import STRICTNESS, judge_call
 from answerable.baseline.profile_index import ProfileIndex
-from answerable.baseline.recent_result_window import Window
+from answerable.baseline.profile_learning import build_empty_profile
+from answerable.baseline.recent_result_window import RecentResultWindow
 from answerable.baseline.tool_result_fields import mcp_result_content
 from answerable.gateway.baseline_decisions import (
-    combine_decisions,
-    deny_ambiguous_argument,
+    build_ambiguous_argument_error,
+    choose_stricter_decision,
     deny_failed_evaluation,
 )
-from answerable.gateway.baseline_envelope import build_envelope
 from answerable.gateway.call_redaction import drop_values, redact_secrets
-from answerable.gateway.person_requests import PersonRequestIndex, ignore_rejected
+from answerable.gateway.call_workload_and_network import build_workload_and_network
+from answerable.gateway.person_requests import (
+    PersonRequestIndex,
+    ignore_rejected_request,
+)
 from answerable.model.baseline import BaselineStage, BaselineSubject
 from answerable.model.baseline_assessment import NO_DEVIATION, BaselineAssessment
 from answerable.model.behaviour import CallObservation, JsonValue, RunEnvelope
@@ -34,8 +37,11 @@ from answerable.model.caller import VerifiedCaller
 from answerable.model.config import Config
 from answerable.model.decision import Decision, TargetKind
 from answerable.model.ids import AgentId
-from answerable.model.json_key_lookalikes import build_key_tree
-from answerable.model.json_value_count import MAX_ARGUMENT_VALUES, exceeds_value_count
+from answerable.model.json_key_lookalikes import build_json_key_tree
+from answerable.model.json_value_count import (
+    MAX_ARGUMENT_VALUES,
+    exceeds_json_value_count,
+)
 from answerable.model.learning_config import ColdStartMode, LearningConfig
 from answerable.model.spool_record import CallBehaviour
 from answerable.server.mcp.call import McpCall
@@ -74,7 +80,7 @@ DefinitionDigest = Callable[[str, str], str]
 JudgementContext = tuple[LearningConfig, tuple[EnforcedProfile, ...], RunEnvelope]
 
 
-def _no_definition(server: str, tool: str) -> str:
+def _empty_definition_digest(server: str, tool: str) -> str:
     """Return an empty digest: no definition is pinned."""
     return ""
 
@@ -88,7 +94,7 @@ class ObservedCall(msgspec.Struct):
         came: The call with its result; None until there is one.
     """
 
-    window: Window
+    window: RecentResultWindow
     run: str
     call: CallObservation
     arguments: JsonValue
@@ -109,16 +115,16 @@ class BaselineEnforcer:
     def __init__(
         self,
         config: Config,
-        defined: DefinitionDigest = _no_definition,
-        rejected: Callable[[str, str], None] = ignore_rejected,
+        defined: DefinitionDigest = _empty_definition_digest,
+        rejected: Callable[[str, str], None] = ignore_rejected_request,
         clock: Callable[[], int] = time.time_ns,
     ) -> None:
         self._clock, self._defined = clock, defined
         self._requests = PersonRequestIndex(rejected)
-        self._windows: OrderedDict[AgentId, Window] = OrderedDict()
+        self._windows: OrderedDict[AgentId, RecentResultWindow] = OrderedDict()
         self._baselines: tuple[ActiveBaseline, ...] = ()
         self._standards: ProfilesBySubject = {}
-        self._apply_config(config)
+        self._index_config(config)
 
     def reconfigure(self, config: Config) -> None:
         """Apply another configuration.
@@ -127,7 +133,7 @@ class BaselineEnforcer:
         observations explain nothing then.
         """
         before = self._facts, self._tables, self._watched
-        self._apply_config(config)
+        self._index_config(config)
         if before != (self._facts, self._tables, self._watched):
             self._windows.clear()
 
@@ -167,23 +173,27 @@ class BaselineEnforcer:
             The combined decision, which never allows more than the policy alone, and
             the observed call; None where the agent is not watched.
         """
-        learning = self._learning_settings(caller)
+        learning = self._find_learning_settings(caller)
         is_call = call.kind is MessageKind.REQUEST and call.target is TargetKind.TOOL
         if learning is None or not is_call:
             return decision, None
-        identity = _stable_identity(identity)
+        identity = _identity_without_credential_id(identity)
         chain = tuple(
             self._profiles_of_chain(
                 caller, call.server, {caller.agent: identity, **ancestors}
             )
         )
         try:
-            judging = (learning, chain, build_envelope(caller, network))
-            return self._judge_call(caller, call, identity, decision, judging)
+            judging = (learning, chain, build_workload_and_network(caller, network))
+            return self._observe_and_judge_call(
+                caller, call, identity, decision, judging
+            )
         except Exception:  # noqa: BLE001 - whatever went wrong, the answer is no
-            return deny_failed_evaluation(decision, _enforced_digests(chain)), None
+            return deny_failed_evaluation(
+                decision, _list_enforced_profile_digests(chain)
+            ), None
 
-    def _judge_call(
+    def _observe_and_judge_call(
         self,
         caller: VerifiedCaller,
         call: McpCall,
@@ -195,7 +205,7 @@ class BaselineEnforcer:
         learning, chain, envelope = context
         arguments: JsonValue = {}
         if call.arguments:
-            if exceeds_value_count(bytes(call.arguments), MAX_ARGUMENT_VALUES):
+            if exceeds_json_value_count(bytes(call.arguments), MAX_ARGUMENT_VALUES):
                 raise ValueError("too many values to compare with a baseline")
             arguments = msgspec.json.decode(call.arguments)
         window, now, run = (
@@ -205,7 +215,7 @@ class BaselineEnforcer:
         )
         if not window.has_run(run):
             window.begin_run(run, now)
-        window.set_requests(run, self._requests.find_for_caller(caller, now))
+        window.set_person_requests(run, self._requests.find_for_caller(caller, now))
         tool = f"{call.server}/{call.name}"
         definition = self._defined(call.server, call.name)
         seen = window.observe_call(run, "", now, tool, arguments, definition)
@@ -217,13 +227,15 @@ class BaselineEnforcer:
         standard, judgement = max(
             found, key=_strictness_key, default=(None, NO_DEVIATION)
         )
-        acted = _build_behaviour(seen, identity, context, standard, judgement)
+        acted = _build_behaviour_record(seen, identity, context, standard, judgement)
         watched = ObservedCall(window, run, seen, arguments, acted)
         if isinstance(arguments, dict) and self._has_confusable_argument(
             tool, chain, arguments
         ):
-            return deny_ambiguous_argument(decision, _enforced_digests(chain)), watched
-        return combine_decisions(decision, acted, judgement), watched
+            return build_ambiguous_argument_error(
+                decision, _list_enforced_profile_digests(chain)
+            ), watched
+        return choose_stricter_decision(decision, acted, judgement), watched
 
     def _has_confusable_argument(
         self,
@@ -234,10 +246,10 @@ class BaselineEnforcer:
         """Tell whether an argument name resembles one that a profile reads."""
         read = [self._names.get(tool, ())]
         read += [each.profile_index.names.get(tool, ()) for each in chain]
-        tree = build_key_tree(tuple(path for each in read for path in each))
-        return bool(tree.find_lookalike(arguments))
+        tree = build_json_key_tree(tuple(path for each in read for path in each))
+        return bool(tree.find_lookalike_key(arguments))
 
-    def _learning_settings(self, caller: VerifiedCaller) -> LearningConfig | None:
+    def _find_learning_settings(self, caller: VerifiedCaller) -> LearningConfig | None:
         """Return the learning settings of the caller or the nearest agent above it."""
         for agent in (caller.agent, *reversed(caller.chain)):
             if agent in self._watched:
@@ -260,11 +272,11 @@ class BaselineEnforcer:
         if isinstance(result, dict):
             brought = mcp_result_content(result)
         call = replace(observed.call, id=decision_id)
-        observed.came = observed.window.add_result(
+        observed.came = observed.window.add_call_result(
             observed.run, call, observed.arguments, brought
         )
 
-    def record_unread_result(
+    def record_oversized_result(
         self, observed: ObservedCall, decision_id: str, size: int
     ) -> None:
         """Note that a result was too large to observe, with its size."""
@@ -273,7 +285,7 @@ class BaselineEnforcer:
             observed.run, call, observed.arguments, size
         )
 
-    def _apply_config(self, config: Config) -> None:
+    def _index_config(self, config: Config) -> None:
         """Index the agents with a baseline, the facts about tools, and the tables."""
         self._watched = {
             agent.id: agent.baseline
@@ -288,16 +300,20 @@ class BaselineEnforcer:
         self._tables = config.tables
         self._names = list_used_argument_paths(self._facts, self._tables)
         self._cold = {
-            id: _cold_start_profile(id, learning.cold)
+            id: _build_cold_start_profile(id, learning.cold)
             for id, learning in self._watched.items()
         }
 
-    def _get_window(self, agent: AgentId, settings: LearningConfig) -> Window:
+    def _get_window(
+        self, agent: AgentId, settings: LearningConfig
+    ) -> RecentResultWindow:
         """Return the observation window of an agent; evict the oldest if too many."""
         window = self._windows.get(agent)
         if window is None:
             span = settings.span * _SECOND
-            window = self._windows[agent] = Window(self._facts, self._tables, span)
+            window = self._windows[agent] = RecentResultWindow(
+                self._facts, self._tables, span
+            )
             if len(self._windows) > MAX_WINDOWS:
                 self._windows.popitem(last=False)
         self._windows.move_to_end(agent)
@@ -308,7 +324,7 @@ class BaselineEnforcer:
     ) -> Iterator[EnforcedProfile]:
         """Yield the profiles of an agent and of the agents above it."""
         for agent in (caller.agent, *caller.chain):
-            identity = _stable_identity(identities.get(agent, ""))
+            identity = _identity_without_credential_id(identities.get(agent, ""))
             found = self._standards.get(BaselineSubject(identity, agent, server))
             found = found or self._cold.get(agent)
             if found is not None:
@@ -336,12 +352,14 @@ def _strictness_key(
     return standard.enforced and strictness > 0, strictness
 
 
-def _stable_identity(identity: str) -> str:
+def _identity_without_credential_id(identity: str) -> str:
     """Return the identity for a profile; a credential's id changes at each rotation."""
     return "" if identity.startswith("cred:") else identity
 
 
-def _cold_start_profile(agent: AgentId, mode: ColdStartMode) -> EnforcedProfile | None:
+def _build_cold_start_profile(
+    agent: AgentId, mode: ColdStartMode
+) -> EnforcedProfile | None:
     """Build the profile for an agent without a learned one; None if it is off."""
     if mode is ColdStartMode.OFF:
         return None
@@ -349,7 +367,7 @@ def _cold_start_profile(agent: AgentId, mode: ColdStartMode) -> EnforcedProfile 
     return EnforcedProfile(held, "", mode is ColdStartMode.ENFORCE)
 
 
-def _build_behaviour(
+def _build_behaviour_record(
     observation: CallObservation,
     identity: str,
     context: JudgementContext,
@@ -372,6 +390,8 @@ def _build_behaviour(
     return redact_secrets(acted) if learning.values else drop_values(acted)
 
 
-def _enforced_digests(chain: tuple[EnforcedProfile, ...]) -> tuple[str, ...]:
+def _list_enforced_profile_digests(
+    chain: tuple[EnforcedProfile, ...],
+) -> tuple[str, ...]:
     """List the digests of the enforced profiles of a chain."""
     return tuple(each.digest for each in chain if each.enforced)

@@ -31,12 +31,12 @@ from answerable.gateway.replay_buffer import ReplayBuffer
 from answerable.gateway.upstream import Upstream
 from answerable.gateway.upstream_credentials.credential import PresentedCredential
 from answerable.gateway.upstream_credentials.provider import CredentialProvider
-from answerable.gateway.wire.fast_message_parser import parse_plain_answer
+from answerable.gateway.wire.fast_message_parser import parse_plain_tool_result
 from answerable.gateway.wire.list_filter import (
     BUFFERED_METHODS,
     UNKNOWN,
     ListKind,
-    filter_for_caller,
+    filter_list_for_caller,
 )
 from answerable.gateway.wire.server_messages import ServerMessage, parse_server_message
 from answerable.model.behaviour import CallObservation
@@ -90,7 +90,7 @@ class CallPipeline:
         # For the replay buffer, once it is sent.
         self._latest: AuthorizationRequest | None = None
 
-    def begin(
+    def authorize(
         self,
         caller: VerifiedCaller,
         call: McpCall,
@@ -113,7 +113,7 @@ class CallPipeline:
                 request.identity,
                 decision,
                 network,
-                ancestors=self._parent_identities(caller, call),
+                ancestors=self._map_parent_agent_identities(caller, call),
             )
             if decision.reason is DecisionReason.BEHAVIOUR:
                 decision = self.authority.apply_exceptions(request, decision)
@@ -126,7 +126,7 @@ class CallPipeline:
         if isinstance(begun, DeniedCall):
             self.write_deferred()
             return begun
-        key = self._ownership.begin(caller, call)
+        key = self._ownership.register_call(caller, call)
         return InFlightCall(caller, call, decision, begun, key, seen)
 
     def write_deferred(self) -> None:
@@ -147,7 +147,7 @@ class CallPipeline:
 
     def deny_unrecorded(self, in_flight: InFlightCall) -> DeniedCall:
         """Deny a call whose decision record could not be written to disk."""
-        self._mark_ended(in_flight)
+        self._mark_call_ended(in_flight)
         return DeniedCall(DecisionEffect.ERROR.value, in_flight.ticket.id)
 
     def may_continue(self, in_flight: InFlightCall) -> bool:
@@ -167,14 +167,14 @@ class CallPipeline:
         Raises:
             Refused: It is ambiguous or malformed, or answers another request.
         """
-        answer = parse_plain_answer(data) or parse_server_message(data)
+        answer = parse_plain_tool_result(data) or parse_server_message(data)
         if answer.kind is MessageKind.REQUEST:
             return self._process_server_request(in_flight, answer, data)
         if answer.kind is MessageKind.NOTIFICATION:
             return MessageOutcome(data, changed=ITEM_BY_NOTIFICATION.get(answer.method))
-        denied = self.process_answer(in_flight, answer)
+        denied = self.register_answer_handles(in_flight, answer)
         if denied is not None:
-            return MessageOutcome(denied.error_body(answer.id))
+            return MessageOutcome(denied.jsonrpc_error(answer.id))
         call = in_flight.call
         if in_flight.seen is not None and self._behaviour is not None:
             self._behaviour.record_result(in_flight.seen, in_flight.ticket.id, data)
@@ -183,7 +183,7 @@ class CallPipeline:
         if in_flight.waits:
             unrecorded = DeniedCall(DecisionEffect.ERROR.value, in_flight.ticket.id)
             return delay_until_recorded(
-                data, in_flight, MessageOutcome(unrecorded.error_body(answer.id))
+                data, in_flight, MessageOutcome(unrecorded.jsonrpc_error(answer.id))
             )
         return MessageOutcome(data)
 
@@ -197,11 +197,11 @@ class CallPipeline:
     ) -> None:
         """Note that a server rejected a call because of its credential."""
         if self.credentials is not None:
-            self.credentials.report_rejected(
+            self.credentials.report_rejected_credential(
                 in_flight.caller, in_flight.call.server, credential, status
             )
 
-    def process_answer(
+    def register_answer_handles(
         self, in_flight: InFlightCall, answer: ServerMessage
     ) -> DeniedCall | None:
         """Register the handles in the parsed answer to a call; return a denied input.
@@ -219,10 +219,10 @@ class CallPipeline:
             denied = self._decide_input(in_flight, method)
             if denied is not None:
                 return denied
-        self._ownership.record_answer(in_flight.caller, call, answer)
+        self._ownership.register_answer_handles(in_flight.caller, call, answer)
         return None
 
-    def end(
+    def record_call_end(
         self,
         in_flight: InFlightCall,
         outcome: CallOutcome,
@@ -234,9 +234,9 @@ class CallPipeline:
         """Record the outcome of a call; only its first end counts."""
         if in_flight.ended:
             return
-        self._mark_ended(in_flight)
+        self._mark_call_ended(in_flight)
         answer = in_flight.answer or NO_ANSWER
-        came = self._get_result(in_flight, size)
+        came = self._observed_result(in_flight, size)
         end = CallResult(
             outcome,
             status,
@@ -255,19 +255,19 @@ class CallPipeline:
         if outcome is CallOutcome.LEAKED and self.credentials is not None:
             self.credentials.report_leak(in_flight.call.server, in_flight.ticket.id)
 
-    def _get_result(self, in_flight: InFlightCall, size: int) -> CallObservation:
+    def _observed_result(self, in_flight: InFlightCall, size: int) -> CallObservation:
         """Return the observed result of a watched call."""
         seen = in_flight.seen
         if seen is None or self._behaviour is None:
             return NO_RESULT
         if seen.came is None and size:
-            self._behaviour.record_unread_result(seen, in_flight.ticket.id, size)
+            self._behaviour.record_oversized_result(seen, in_flight.ticket.id, size)
         return seen.came or NO_RESULT
 
-    def _mark_ended(self, in_flight: InFlightCall) -> None:
+    def _mark_call_ended(self, in_flight: InFlightCall) -> None:
         """Mark a call as ended, and release its request id."""
         in_flight.ended = True
-        self._ownership.end(in_flight.key)
+        self._ownership.unregister_call(in_flight.key)
 
     def _record_decision(
         self,
@@ -302,7 +302,7 @@ class CallPipeline:
             if each.target is not TargetKind.TASK:
                 item = RequestedAction(call.method, each.target, each.name)
                 decision = self._authorize_action(caller, call, item)
-        return self._ownership.decide(caller, call, decision)
+        return self._ownership.deny_foreign_handle(caller, call, decision)
 
     def _decide_again(self, caller: VerifiedCaller, call: McpCall) -> Decision:
         """Decide once more by the current policy, without a record."""
@@ -313,28 +313,28 @@ class CallPipeline:
     ) -> AuthorizationRequest:
         """Build the authorization request of a call."""
         action = RequestedAction(call.method, call.target, call.name, call.arguments)
-        identity = self._upstream_identity(caller, call)
+        identity = self._find_upstream_identity(caller, call)
         return build_decision_request(caller, call, identity, action)
 
     def _authorize_action(
         self, caller: VerifiedCaller, call: McpCall, action: RequestedAction
     ) -> Decision:
         """Decide by policy on one action of a call."""
-        identity = self._upstream_identity(caller, call)
+        identity = self._find_upstream_identity(caller, call)
         request = build_decision_request(caller, call, identity, action)
         return self.authority.authorize(request)
 
-    def _upstream_identity(self, caller: VerifiedCaller, call: McpCall) -> str:
+    def _find_upstream_identity(self, caller: VerifiedCaller, call: McpCall) -> str:
         """Return the principal that the server sees for a caller."""
         shown = self.credentials
-        return "" if shown is None else shown.identity(caller, call.server)
+        return "" if shown is None else shown.upstream_principal(caller, call.server)
 
-    def _parent_identities(
+    def _map_parent_agent_identities(
         self, caller: VerifiedCaller, call: McpCall
     ) -> dict[AgentId, str]:
         """Map each agent above to the principal that the server would see for it."""
         return {
-            agent: self._upstream_identity(replace(caller, agent=agent), call)
+            agent: self._find_upstream_identity(replace(caller, agent=agent), call)
             for agent in caller.chain
         }
 
@@ -359,15 +359,15 @@ class CallPipeline:
             raise RequestRefused(RefusalReason.EVENT_TYPE)
         if find_method(call.era, answer.method, MessageSender.SERVER) is None:
             unknown = RequestRefused(RefusalReason.UNKNOWN_METHOD, id=answer.id)
-            return MessageOutcome(None, unknown.error_body())
+            return MessageOutcome(None, unknown.jsonrpc_error())
         for method in answer.inputs:
             denied = self._decide_input(in_flight, method)
             if denied is not None:
-                return MessageOutcome(None, denied.error_body(answer.id))
-        self._ownership.record_server_request(in_flight.caller, call, answer.id)
+                return MessageOutcome(None, denied.jsonrpc_error(answer.id))
+        self._ownership.register_server_request(in_flight.caller, call, answer.id)
         if in_flight.waits:
             unrecorded = DeniedCall(DecisionEffect.ERROR.value, in_flight.ticket.id)
-            back = unrecorded.error_body(answer.id)
+            back = unrecorded.jsonrpc_error(answer.id)
             return delay_until_recorded(data, in_flight, MessageOutcome(None, back))
         return MessageOutcome(data)
 
@@ -375,26 +375,26 @@ class CallPipeline:
         """Learn definitions from an answer; remove items the caller may not use."""
         call = in_flight.call
         method = UNKNOWN if call.kind is MessageKind.OPEN else call.method
-        may = partial(self._may_use_item, in_flight)
+        may = partial(self._may_use_list_item, in_flight)
         self.definitions.learn_from_answer(call, method, data)
-        speaks = not self.definitions.is_withheld(in_flight, Item.INSTRUCTIONS)
-        return filter_for_caller(
+        speaks = not self.definitions.is_quarantined_item(in_flight, Item.INSTRUCTIONS)
+        return filter_list_for_caller(
             data, method, may, is_modern=call.era.is_modern, keep_instructions=speaks
         )
 
-    def _may_use_item(
+    def _may_use_list_item(
         self, in_flight: InFlightCall, listing: ListKind, name: str
     ) -> bool:
         """Tell whether the caller may use one item of a list."""
         definitions = self.definitions
-        if listing.is_template and definitions.is_withheld(
+        if listing.is_template and definitions.is_quarantined_item(
             in_flight, Item.TEMPLATE, name
         ):
             return False
         caller, call = in_flight.caller, in_flight.call
         item = msgspec.structs.replace(call, target=listing.target, name=name)
         action = RequestedAction(listing.action, listing.target, name)
-        identity = self._upstream_identity(caller, call)
+        identity = self._find_upstream_identity(caller, call)
         request = build_decision_request(caller, call, identity, action)
-        decision = self.authority.is_listed(request)
-        return self._ownership.decide(caller, item, decision).passes
+        decision = self.authority.decide_listing(request)
+        return self._ownership.deny_foreign_handle(caller, item, decision).passes

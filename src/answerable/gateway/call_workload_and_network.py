@@ -9,7 +9,7 @@ from answerable.model.caller import VerifiedCaller
 from answerable.server.authentication.token_cache import ACTOR_SEPARATOR
 
 
-def build_envelope(caller: VerifiedCaller, network: str) -> RunEnvelope:
+def build_workload_and_network(caller: VerifiedCaller, network: str) -> RunEnvelope:
     """Return the network and workload of a call, from verified facts alone.
 
     Args:

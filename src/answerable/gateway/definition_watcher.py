@@ -77,9 +77,13 @@ class DefinitionWatcher:
         """
         if self._pins is not None and self._pins.is_pinned(call.server):
             for each in find_definitions(data, method):
-                self._report_to_pins(call.server, each, is_solicited=method != UNKNOWN)
+                self._compare_with_pins(
+                    call.server, each, is_solicited=method != UNKNOWN
+                )
 
-    def is_withheld(self, in_flight: InFlightCall, item: Item, name: str = "") -> bool:
+    def is_quarantined_item(
+        self, in_flight: InFlightCall, item: Item, name: str = ""
+    ) -> bool:
         """Tell whether a listed item is in quarantine and its agent's mode enforces."""
         return (
             self._pins is not None
@@ -87,7 +91,7 @@ class DefinitionWatcher:
             and self._pins.is_quarantined(in_flight.call.server, item, name)
         )
 
-    def fetch_if_stale(
+    def fetch_stale_list(
         self, request: UpstreamRequest, changed_kind: Item | None = None
     ) -> None:
         """Request the list of a server where it is stale or has changed.
@@ -104,22 +108,22 @@ class DefinitionWatcher:
             if changed_kind is None
             else changed_kind
         )
-        if item is None or not (changed_kind or pins.is_stale(server, item)):
+        if item is None or not (changed_kind or pins.is_list_stale(server, item)):
             return
         upstream = self._servers.get(server)
         if upstream is not None and pins.is_pinned(server):
-            pins.mark_requested(server, item)
-            _DefinitionFetch(upstream, request, item, self._report_to_pins).fetch_page(
-                ""
-            )
+            pins.mark_list_requested(server, item)
+            _DefinitionFetch(
+                upstream, request, item, self._compare_with_pins
+            ).fetch_page("")
 
-    def _report_to_pins(
+    def _compare_with_pins(
         self, server: str, items: DefinedItems, *, is_solicited: bool = True
     ) -> None:
         """Compare the items of a list with the server's pins."""
         if self._pins is None:
             return
-        self._pins.record_list(
+        self._pins.compare_list(
             server,
             items.kind,
             items.items,
@@ -172,7 +176,7 @@ class _DefinitionFetch:
         sent = msgspec.structs.replace(self._sent, call=call, body=body, onward=onward)
         self._upstream.send(sent, self)
 
-    def may_send(self) -> bool:
+    def may_send_again(self) -> bool:
         """Return False: a server whose identity has changed gets no request."""
         return False
 
@@ -184,7 +188,7 @@ class _DefinitionFetch:
     def on_data(self, data: bytes) -> None:
         """Receive a piece of the body, up to the size limit of a list."""
         try:
-            data = self._watch.feed(data)
+            data = self._watch.check_body_piece(data)
         except RequestRefused:
             self._failed = True  # a leaked credential is stored nowhere
         self._buffer_data(data)
@@ -203,7 +207,7 @@ class _DefinitionFetch:
 
     def on_end(self) -> None:
         """Learn from the complete answer; request the next page, if there is one."""
-        rest = self._watch.flush()
+        rest = self._watch.take_buffered_bytes()
         if rest:
             self._buffer_data(rest)
         if self._events is None and self._parts:

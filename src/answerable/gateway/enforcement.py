@@ -14,7 +14,7 @@ from answerable.gateway.upstream_credentials.provider import CredentialProvider
 from answerable.model.approval_request import BlockedCall
 from answerable.model.config import Config
 from answerable.server.enforcement.core import EnforcementCore
-from answerable.server.enforcement.notices import EnforcementNotices
+from answerable.server.enforcement.operator_notices import EnforcementNotices
 from answerable.server.enforcement.settings import EnforcementSettings
 from answerable.server.pins.pin_enforcer import PinEnforcer
 
@@ -39,7 +39,9 @@ class GatewayCore(EnforcementCore[PinEnforcer, BaselineEnforcer]):
             recorder,
             notices,
             PinEnforcer,
-            lambda pins: BaselineEnforcer(settings.config, pins.definition, rejected),
+            lambda pins: BaselineEnforcer(
+                settings.config, pins.definition_digest, rejected
+            ),
         )
         self._call_recorder = recorder
         self._approvals = ApprovalRequestNotifier(

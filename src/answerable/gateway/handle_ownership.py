@@ -37,37 +37,39 @@ class HandleOwnershipTracker:
         self._owned = HandleRegistry()
         self._in_flight: set[HandleKey] = set()
 
-    def begin(self, caller: VerifiedCaller, call: McpCall) -> HandleKey | None:
+    def register_call(self, caller: VerifiedCaller, call: McpCall) -> HandleKey | None:
         """Register an allowed call as in flight; return its key."""
         if call.kind is MessageKind.REQUEST:
             key = _request_id_key(call, call.id, caller)
             self._in_flight.add(key)
             return key
         if call.kind is MessageKind.RESPONSE:
-            self._owned.consume(_server_request_key(call, call.id), caller.principal)
+            self._owned.consume_single_use(
+                _server_request_key(call, call.id), caller.principal
+            )
         return None
 
-    def end(self, key: HandleKey | None) -> None:
+    def unregister_call(self, key: HandleKey | None) -> None:
         """Remove a finished call from those in flight."""
         if key is not None:
             self._in_flight.discard(key)
 
-    def record_answer(
+    def register_answer_handles(
         self, caller: VerifiedCaller, call: McpCall, answer: ServerMessage
     ) -> None:
         """Register the handles in an answer."""
         if answer.state:
-            self._owned.add(_state_key(call, answer.state), caller.principal)
+            self._owned.add(_request_state_key(call, answer.state), caller.principal)
         if answer.task:
             self._owned.add(("task", call.server, answer.task), caller.principal)
 
-    def record_server_request(
+    def register_server_request(
         self, caller: VerifiedCaller, call: McpCall, id: str | int | None
     ) -> None:
         """Register a request that a server sends to its client."""
         self._owned.add(_server_request_key(call, id), caller.principal)
 
-    def decide(
+    def deny_foreign_handle(
         self, caller: VerifiedCaller, call: McpCall, decision: Decision
     ) -> Decision:
         """Deny a call that uses another principal's handle, or an unknown one."""
@@ -98,7 +100,7 @@ class HandleOwnershipTracker:
         principal = caller.principal
         if call.state:
             found.append(
-                self._owned.find_owner(_state_key(call, call.state), principal)
+                self._owned.find_owner(_request_state_key(call, call.state), principal)
             )
         if call.target is TargetKind.TASK:
             found.append(self._find_task_owner(caller, call, call.name))
@@ -137,7 +139,7 @@ def _carries_no_handle(call: McpCall) -> bool:
 # Names and ids may be long: what is stored by the thousand is stored as a digest.
 
 
-def _state_key(call: McpCall, state: str) -> HandleKey:
+def _request_state_key(call: McpCall, state: str) -> HandleKey:
     """Build the registry key of a `requestState` value."""
     # Of these a name alone may hold a line end, and what follows it has 64 digits.
     return ("state", sha256_hex(f"{call.server}\n{call.method}\n{call.name}\n{state}"))

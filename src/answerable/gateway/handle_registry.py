@@ -43,7 +43,7 @@ class HandleRegistry:
             HandleKey, int
         ] = {}  # number of owners; two may share a handle
         self._of: dict[str, OrderedDict[HandleKey, None]] = {}
-        self._sizes = _SizeIndex()
+        self._sizes = _HandleCountIndex()
         self._held = 0
 
     def __len__(self) -> int:
@@ -58,23 +58,23 @@ class HandleRegistry:
             self._held += 1
         room[key] = None
         room.move_to_end(key)
-        self._sizes.update(principal, len(room))
+        self._sizes.set_handle_count(principal, len(room))
         if len(room) > self._most:
             self._evict_oldest(principal)
         elif self._held > self._most_of_all:
-            self._evict_oldest(self._sizes.largest())
+            self._evict_oldest(self._sizes.find_principal_with_most())
 
-    def consume(self, key: HandleKey, principal: str) -> None:
+    def consume_single_use(self, key: HandleKey, principal: str) -> None:
         """Remove a handle that may be used only once."""
         if self.find_owner(key, principal) is HandleOwner.ITS_OWN:
             del self._of[principal][key]
-            self._remove_entry(key, principal)
+            self._update_counts_after_removal(key, principal)
 
     def find_owner(self, key: HandleKey, principal: str) -> HandleOwner:
         """Tell whether a handle is the principal's, another's, or unknown."""
         room = self._of.get(principal)
         if room is not None:
-            self._sizes.update(principal, len(room))
+            self._sizes.set_handle_count(principal, len(room))
             if key in room:
                 return HandleOwner.ITS_OWN
         return HandleOwner.ANOTHERS if key in self._owners else HandleOwner.UNKNOWN
@@ -82,21 +82,21 @@ class HandleRegistry:
     def _evict_oldest(self, principal: str) -> None:
         """Evict the oldest handle of a principal."""
         oldest, _ = self._of[principal].popitem(last=False)
-        self._remove_entry(oldest, principal)
+        self._update_counts_after_removal(oldest, principal)
 
-    def _remove_entry(self, key: HandleKey, principal: str) -> None:
+    def _update_counts_after_removal(self, key: HandleKey, principal: str) -> None:
         """Update the counts of a handle that was removed."""
         self._held -= 1
         self._owners[key] -= 1
         if not self._owners[key]:
             del self._owners[key]
         room = self._of[principal]
-        self._sizes.update(principal, len(room))
+        self._sizes.set_handle_count(principal, len(room))
         if not room:
             del self._of[principal]
 
 
-class _SizeIndex:
+class _HandleCountIndex:
     """Index of principals by number of handles, with constant-time updates.
 
     A size changes by one at a time, and so does the largest.
@@ -107,7 +107,7 @@ class _SizeIndex:
         self._at: dict[int, OrderedDict[str, None]] = {}  # least recently active first
         self._largest = 0
 
-    def update(self, principal: str, size: int) -> None:
+    def set_handle_count(self, principal: str, size: int) -> None:
         """Set the size of a principal and mark it as the most recently active."""
         before = self._size_of.pop(principal, 0)
         if before:
@@ -122,6 +122,6 @@ class _SizeIndex:
         if self._largest not in self._at:
             self._largest -= 1
 
-    def largest(self) -> str:
+    def find_principal_with_most(self) -> str:
         """Return the principal with the most handles."""
         return next(iter(self._at[self._largest]))

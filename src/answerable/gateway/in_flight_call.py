@@ -36,10 +36,10 @@ class DeniedCall(msgspec.Struct, frozen=True):
     quiet: bool = False
     is_unknown_task: bool = False
 
-    def error_body(self, id: str | int | None) -> bytes:
+    def jsonrpc_error(self, id: str | int | None) -> bytes:
         """Encode the JSON-RPC error that the client gets."""
         if self.is_unknown_task:
-            return RequestRefused(RefusalReason.UNKNOWN_TASK, id=id).error_body()
+            return RequestRefused(RefusalReason.UNKNOWN_TASK, id=id).jsonrpc_error()
         return build_denial(id, self.decision, self.decision_id)
 
 

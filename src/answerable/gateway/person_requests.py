@@ -17,7 +17,7 @@ from answerable.model.provenance import WrittenBy
 RUN_OF_ANOTHER_PERSON = "for-the-run-of-another-person"
 
 
-def ignore_rejected(id: str, reason: str) -> None:
+def ignore_rejected_request(id: str, reason: str) -> None:
     """Do nothing: the default listener for rejected requests."""
 
 
@@ -28,7 +28,9 @@ class PersonRequestIndex:
         refused: Called once for a request that names a run of another person.
     """
 
-    def __init__(self, refused: Callable[[str, str], None] = ignore_rejected) -> None:
+    def __init__(
+        self, refused: Callable[[str, str], None] = ignore_rejected_request
+    ) -> None:
         self._refused = refused
         self._told: set[str] = set()
         self._by_agent: dict[AgentId, list[tuple[PersonRequest, RequestedValues]]] = {}

@@ -25,12 +25,14 @@ class SessionIdBinder:
     def __init__(self, secret: bytes) -> None:
         self._key = derive_key(secret, "session")
 
-    def wrap(self, upstream_session_id: str, server: str, principal: str) -> str:
+    def bind_to_caller(
+        self, upstream_session_id: str, server: str, principal: str
+    ) -> str:
         """Prefix a MAC (23 characters) that binds the id to server and caller."""
         tag = self._compute_tag(upstream_session_id, server, principal)
         return f"{tag}.{upstream_session_id}"
 
-    def unwrap(self, text: str, server: str, principal: str) -> str | None:
+    def verify_for_caller(self, text: str, server: str, principal: str) -> str | None:
         """Verify the MAC; return the server's own id, or None for another caller's."""
         tag, _, session = text.partition(".")
         expected = self._compute_tag(session, server, principal)

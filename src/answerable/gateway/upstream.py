@@ -37,7 +37,7 @@ class UpstreamRequest(msgspec.Struct, frozen=True, gc=False):
 class ResponseSink(Protocol):
     """Receiver of one answer: a head, its body, then one end."""
 
-    def may_send(self) -> bool:
+    def may_send_again(self) -> bool:
         """Tell whether to send although the server's identity has changed."""
 
     def on_head(self, head: UpstreamHead, length: int | None) -> None:

@@ -9,13 +9,13 @@ from answerable.model.credential import (
     MODEL_KEYS,
     Credential,
     CredentialClass,
-    get_credential_platform,
+    get_platform_of_default_credential,
 )
 from answerable.model.ids import (
     AgentId,
     CredentialId,
     IdentityId,
-    agent_id,
+    build_agent_id,
     parse_arn_account,
 )
 from answerable.model.inventory import AgentEntity, CredentialEntity, ToolUse
@@ -28,7 +28,7 @@ _FILE_READING_TRANSPORTS = (SHELL, "file")
 _MAX_ANCESTORS = 100  # most ancestors; a longer chain is a cycle
 
 
-def join_agents(
+def join_agents_with_tools(
     facts: SightedFacts, credentials: Mapping[CredentialId, CredentialEntity]
 ) -> Mapping[AgentId, AgentEntity]:
     """Join agents, tools and credentials into agent entities.
@@ -42,25 +42,28 @@ def join_agents(
     A subagent that states no tools has its parent's; one that names a server of its
     parent's uses it with the parent's credential.
     """
-    ambient = _index_ambient_credentials(facts.credentials)
+    ambient = _index_default_chain_credentials(facts.credentials)
     agents = {agent.id: agent for agent in facts.agents}
     stated: dict[AgentId, list[Tool]] = defaultdict(list)
     for tool in facts.tools:
         stated[tool.agent].append(tool)
 
-    named = _index_ambient_credentials(facts.credentials, include_explicit=True)
+    named = _index_default_chain_credentials(facts.credentials, include_explicit=True)
     readable = _ReadableKeys(facts.credentials, credentials)
     scopes = tuple({*named, *(agent.scope for agent in facts.agents)} - {""})
 
     def use(tool: Tool, agent: Agent) -> ToolUse:
-        scope = _find_host_account(tool, agent, scopes)
+        scope = _find_os_account_of_tool(tool, agent, scopes)
         chain = named if tool.transport in BUILT_IN else ambient
-        found = _build_tool_use(tool, chain.get(scope, ()), credentials)
+        found = _build_tool_entity(tool, chain.get(scope, ()), credentials)
         if tool.transport not in _FILE_READING_TRANSPORTS:
             return found
-        read = readable.list_for_tool(scope, tool.seen.source)
-        if tool.is_indirect:
-            reached = {*found.identities, *_list_proved_identities(read, credentials)}
+        read = readable.list_keys_readable_by_tool(scope, tool.seen.source)
+        if tool.has_only_indirect_identities:
+            reached = {
+                *found.identities,
+                *_list_identities_of_credentials(read, credentials),
+            }
             found = replace(found, identities=tuple(sorted(reached)))
         return replace(found, readable=read)
 
@@ -69,7 +72,9 @@ def join_agents(
         for agent in facts.agents
     }
     return {
-        key: _build_entity(agent, _add_inherited_tools(agent, own, agents), credentials)
+        key: _build_agent_entity(
+            agent, _add_inherited_tools(agent, own, agents), credentials
+        )
         for key, agent in sorted(agents.items())
     }
 
@@ -93,20 +98,24 @@ class _ReadableKeys:
         for sighting in sightings:
             entity = credentials.get(sighting.id)
             proves = entity is not None and entity.identity is not None
-            telling = proves or get_credential_platform(sighting.kind) == "aws"
+            telling = (
+                proves or get_platform_of_default_credential(sighting.kind) == "aws"
+            )
             if sighting.cls is CredentialClass.LITERAL and telling:
                 for key in {sighting.scope, sighting.seen.source} - {""}:
                     found[key][sighting.id] = None
         self._by = {key: tuple(sorted(ids)) for key, ids in found.items()}
 
-    def list_for_tool(self, scope: str, source: str) -> tuple[CredentialId, ...]:
+    def list_keys_readable_by_tool(
+        self, scope: str, source: str
+    ) -> tuple[CredentialId, ...]:
         """List the keys in files that a tool of a home and scan could read."""
         first, second = self._by.get(scope, ()), self._by.get(source, ())
         both = first and second and first != second
         return tuple(sorted({*first, *second})) if both else first or second
 
 
-def _find_host_account(tool: Tool, agent: Agent, scopes: Iterable[str]) -> str:
+def _find_os_account_of_tool(tool: Tool, agent: Agent, scopes: Iterable[str]) -> str:
     """Return the OS account that a tool runs under, from its home.
 
     An agent has tools of several homes or projects if they share its name.
@@ -120,13 +129,13 @@ def _find_host_account(tool: Tool, agent: Agent, scopes: Iterable[str]) -> str:
     return max(around, key=len, default=agent.scope)
 
 
-def drop_inferred_agents(agents: Sequence[Agent]) -> tuple[Agent, ...]:
+def drop_duplicate_inferred_agents(agents: Sequence[Agent]) -> tuple[Agent, ...]:
     """Drop an agent guessed from a role trust policy if it is listed.
 
     The inferred agent is named after its role; the listed one runs as that role.
     """
     listed = {
-        agent_id(agent.kind, account, role.rpartition("/")[2])
+        build_agent_id(agent.kind, account, role.rpartition("/")[2])
         for agent in agents
         if agent.kind in _PLATFORMS and not agent.note
         for role in agent.runs_as
@@ -135,7 +144,7 @@ def drop_inferred_agents(agents: Sequence[Agent]) -> tuple[Agent, ...]:
     return tuple(a for a in agents if not (a.note and a.id in listed))
 
 
-def _index_ambient_credentials(
+def _index_default_chain_credentials(
     sightings: Iterable[Credential], *, include_explicit: bool = False
 ) -> Mapping[str, tuple[CredentialId, ...]]:
     """Index default-chain credentials by the host's OS account.
@@ -157,31 +166,35 @@ def _index_ambient_credentials(
     return {scope: tuple(sorted(ids)) for scope, ids in found.items()}
 
 
-def _build_tool_use(
+def _build_tool_entity(
     tool: Tool,
     ambient: tuple[CredentialId, ...],
     credentials: Mapping[CredentialId, CredentialEntity],
 ) -> ToolUse:
     """Build a tool's entity: credentials it uses, identities it may read."""
-    if tool.is_indirect:
-        readable = _list_proved_identities((*tool.credentials, *ambient), credentials)
+    if tool.has_only_indirect_identities:
+        readable = _list_identities_of_credentials(
+            (*tool.credentials, *ambient), credentials
+        )
         return ToolUse(tool, (), readable, inherited=False)
     if tool.mounts:
-        ambient = _select_mounted(tool, ambient, credentials)
+        ambient = _select_credentials_mounted_in_container(tool, ambient, credentials)
         ids = tuple(dict.fromkeys((*tool.credentials, *ambient)))
         return ToolUse(
             tool,
             ids,
-            _list_proved_identities(ids, credentials),
+            _list_identities_of_credentials(ids, credentials),
             inherited=bool(ambient),
         )
-    inherits = _uses_ambient_credentials(tool, credentials)
+    inherits = _uses_default_credential_chain(tool, credentials)
     inherited = ambient if inherits else ()
     ids = tuple(dict.fromkeys((*tool.credentials, *inherited)))
-    return ToolUse(tool, ids, _list_proved_identities(ids, credentials), inherits)
+    return ToolUse(
+        tool, ids, _list_identities_of_credentials(ids, credentials), inherits
+    )
 
 
-def _select_mounted(
+def _select_credentials_mounted_in_container(
     tool: Tool,
     ambient: Iterable[CredentialId],
     credentials: Mapping[CredentialId, CredentialEntity],
@@ -191,7 +204,7 @@ def _select_mounted(
     If its entry states a credential for a platform, that one alone counts.
     """
     stated = {
-        get_credential_platform(sighting.kind)
+        get_platform_of_default_credential(sighting.kind)
         for key in tool.credentials
         if (entity := credentials.get(key)) is not None
         for sighting in entity.sightings
@@ -201,35 +214,37 @@ def _select_mounted(
         for key in ambient
         if (entity := credentials.get(key)) is not None
         for sighting in entity.sightings[:1]
-        if get_credential_platform(sighting.kind) not in stated - {""}
-        and any(_is_mounted(each.place, tool.mounts) for each in entity.sightings)
+        if get_platform_of_default_credential(sighting.kind) not in stated - {""}
+        and any(_is_path_mounted(each.place, tool.mounts) for each in entity.sightings)
     )
 
 
-def _is_mounted(path: str, mounts: Iterable[str]) -> bool:
+def _is_path_mounted(path: str, mounts: Iterable[str]) -> bool:
     """Tell whether a file lies under one of some mounts."""
     file = path.partition("#")[0]
     return any(file == mount or file.startswith(f"{mount}/") for mount in mounts)
 
 
-def _uses_ambient_credentials(
+def _uses_default_credential_chain(
     tool: Tool, credentials: Mapping[CredentialId, CredentialEntity]
 ) -> bool:
     """Tell whether a tool acts with the ambient credentials of the agent's host."""
     if tool.transport == SHELL:
         return True
-    stated = any(not _is_model_key(credentials.get(key)) for key in tool.credentials)
+    stated = any(
+        not _is_model_provider_api_key(credentials.get(key)) for key in tool.credentials
+    )
     return not stated and tool.transport not in (*REMOTE, CONTAINER)
 
 
-def _is_model_key(entity: CredentialEntity | None) -> bool:
+def _is_model_provider_api_key(entity: CredentialEntity | None) -> bool:
     """Tell whether a credential is only ever a model provider's API key."""
     return entity is not None and all(
         each.name in MODEL_KEYS for each in entity.sightings
     )
 
 
-def _list_proved_identities(
+def _list_identities_of_credentials(
     ids: Iterable[CredentialId], credentials: Mapping[CredentialId, CredentialEntity]
 ) -> tuple[IdentityId, ...]:
     """List the identities that credentials prove."""
@@ -243,25 +258,30 @@ def _add_inherited_tools(
     agents: Mapping[AgentId, Agent],
 ) -> tuple[ToolUse, ...]:
     """Return an agent's tools with those it inherits from parents."""
-    line = _list_ancestors(agent, agents)
+    line = _list_parent_agents(agent, agents)
     mine = own_tools[agent.id]
     built_in = tuple(use for use in mine if use.tool.transport in BUILT_IN)
     servers = tuple(use for use in mine if use.tool.transport not in BUILT_IN)
     if not servers:
-        if _limits_tools(agent):
+        if _has_tool_restriction(agent):
             return built_in
-        return _inherit_tools(built_in, (own_tools[parent] for parent in line))
+        return _add_tools_of_nearest_ancestor(
+            built_in, (own_tools[parent] for parent in line)
+        )
     above: dict[str, ToolUse] = {}
     for parent in line:
         for use in own_tools[parent]:
             above.setdefault(use.tool.server, use)
     return (
         *built_in,
-        *(_inherit_credential(use, above.get(use.tool.server)) for use in servers),
+        *(
+            _add_credential_of_parent_server(use, above.get(use.tool.server))
+            for use in servers
+        ),
     )
 
 
-def _inherit_tools(
+def _add_tools_of_nearest_ancestor(
     built_in: tuple[ToolUse, ...], ancestor_tools: Iterable[tuple[ToolUse, ...]]
 ) -> tuple[ToolUse, ...]:
     """Add the nearest ancestor's tools to the built-in ones."""
@@ -270,14 +290,16 @@ def _inherit_tools(
     return (*built_in, *(use for use in above if use.tool.id not in known))
 
 
-def _inherit_credential(use: ToolUse, parent: ToolUse | None) -> ToolUse:
+def _add_credential_of_parent_server(use: ToolUse, parent: ToolUse | None) -> ToolUse:
     """Add the parent's credential to a server that the parent configures."""
     if parent is None or use.tool.credentials:
         return use
     return ToolUse(use.tool, parent.credentials, parent.identities, parent.inherited)
 
 
-def _list_ancestors(agent: Agent, agents: Mapping[AgentId, Agent]) -> Sequence[AgentId]:
+def _list_parent_agents(
+    agent: Agent, agents: Mapping[AgentId, Agent]
+) -> Sequence[AgentId]:
     """List the parent agents, nearest first; a cycle is ended."""
     line: list[AgentId] = []
     parent = agent.parent
@@ -293,12 +315,12 @@ def _list_ancestors(agent: Agent, agents: Mapping[AgentId, Agent]) -> Sequence[A
     return line
 
 
-def _limits_tools(agent: Agent) -> bool:
+def _has_tool_restriction(agent: Agent) -> bool:
     """Tell whether an agent's definition limits its tools."""
     return any(n == "tools" and v != "inherits all" for n, v in agent.facts)
 
 
-def _build_entity(
+def _build_agent_entity(
     agent: Agent,
     tools: tuple[ToolUse, ...],
     credentials: Mapping[CredentialId, CredentialEntity],
@@ -306,5 +328,5 @@ def _build_entity(
     """Build an agent's entity; disabled tools count, as it could enable them."""
     reached = {identity for use in tools for identity in use.identities}
     for read in {use.readable for use in tools}:
-        reached |= set(_list_proved_identities(read, credentials))
+        reached |= set(_list_identities_of_credentials(read, credentials))
     return AgentEntity(agent, tools, tuple(sorted(reached | set(agent.runs_as))))

@@ -20,7 +20,7 @@ _PERMISSION_SET_ROLE = re.compile(r"AWSReservedSSO_(.+)_[0-9a-f]{16}")
 
 
 @lru_cache(maxsize=65_536)
-def parse_principal_key(text: str) -> tuple[str, str, str] | None:
+def parse_iam_principal_arn(text: str) -> tuple[str, str, str] | None:
     """Parse an ARN into (account, `user` or `role`, name in lower case).
 
     A session of an assumed role gives the key of its role.
@@ -50,13 +50,13 @@ class CanonicalIds:
         """
         best: dict[tuple[str, str, str], Identity] = {}
         for identity in identities:
-            key = parse_principal_key(identity.id)
+            key = parse_iam_principal_arn(identity.id)
             if key is None:
                 continue
             known = best.get(key)
-            if known is None or _identity_sort_key(identity) > _identity_sort_key(
-                known
-            ):
+            if known is None or _get_identity_sort_key(
+                identity
+            ) > _get_identity_sort_key(known):
                 best[key] = identity
         self._best: Mapping[tuple[str, str, str], IdentityId] = {
             key: identity.id for key, identity in best.items()
@@ -68,13 +68,15 @@ class CanonicalIds:
             and (found := _PERMISSION_SET_ROLE.fullmatch(identity.name))
         }
 
-    def get_ids_by_principal(self) -> Mapping[tuple[str, str, str], IdentityId]:
+    def get_canonical_ids_by_principal(
+        self,
+    ) -> Mapping[tuple[str, str, str], IdentityId]:
         """Return the canonical id of each (account, kind, folded name)."""
         return self._best
 
     def __call__(self, text: str) -> IdentityId:
         """Return the canonical id; an unknown text comes back unchanged."""
-        key = parse_principal_key(text)
+        key = parse_iam_principal_arn(text)
         if key is None:
             return self._permission_sets.get(text, IdentityId(text))
         return self._best.get(key, IdentityId(text))
@@ -85,6 +87,6 @@ def build_permission_set_id(account: str, name: str) -> str:
     return f"aws-sso:{account}/{name}"
 
 
-def _identity_sort_key(identity: Identity) -> tuple[bool, bool]:
+def _get_identity_sort_key(identity: Identity) -> tuple[bool, bool]:
     """Return a sort key: a unique id first, then an ARN with its full path."""
     return (bool(identity.unique_id), identity.id.count("/") > 1)

@@ -24,7 +24,7 @@ _SIGHTING_ORDER = (
 )
 
 
-def join_credentials(
+def join_credential_sightings(
     sightings: Sequence[Credential], links: Sequence[CredentialLink]
 ) -> Mapping[CredentialId, CredentialEntity]:
     """Join the sightings of each credential, with the identity it proves.
@@ -40,24 +40,24 @@ def join_credentials(
     for link in links:
         linked[link.credential].append(link)
     found = {
-        key: _build_entity(key, seen.get(key, []), linked.get(key, []))
+        key: _build_credential_entity(key, seen.get(key, []), linked.get(key, []))
         for key in sorted(seen.keys() | linked.keys())
     }
-    return _resolve_profile_references(found)
+    return _resolve_aws_profile_references(found)
 
 
-def _resolve_profile_references(
+def _resolve_aws_profile_references(
     entities: dict[CredentialId, CredentialEntity],
 ) -> Mapping[CredentialId, CredentialEntity]:
     """Replace references to AWS profiles by the profile's key."""
     keys: dict[tuple[str, str], set[IdentityId | None]] = defaultdict(set)
     for entity in entities.values():
         for sighting in entity.sightings:
-            if sighting.cls is CredentialClass.AMBIENT and _is_access_key(sighting):
+            if sighting.cls is CredentialClass.AMBIENT and _is_aws_access_key(sighting):
                 keys[sighting.scope, sighting.name].add(entity.identity)
     for key, entity in entities.items():
         if entity.identity is None:
-            named = [s for s in entity.sightings if _is_profile_reference(s)]
+            named = [s for s in entity.sightings if _is_aws_profile_reference(s)]
             given = {i for s in named for i in keys.get((s.scope, s.name), ())}
             identity = given.pop() if len(given) == 1 else None
             if identity is not None and len(named) == len(entity.sightings):
@@ -65,39 +65,39 @@ def _resolve_profile_references(
     return entities
 
 
-def _is_access_key(sighting: Credential) -> bool:
+def _is_aws_access_key(sighting: Credential) -> bool:
     """Tell whether a sighting is of an AWS access key or session key."""
     return sighting.kind in ("aws-access-key", "aws-session")
 
 
-def _is_profile_reference(sighting: Credential) -> bool:
+def _is_aws_profile_reference(sighting: Credential) -> bool:
     """Tell whether a sighting is a file's reference to an AWS profile."""
     return sighting.kind == PROFILE and sighting.cls is CredentialClass.FILE_REF
 
 
-def _build_entity(
+def _build_credential_entity(
     key: CredentialId, sightings: list[Credential], links: list[CredentialLink]
 ) -> CredentialEntity:
     """Build a credential's entity with its best identity link, if any."""
-    sightings.sort(key=_sighting_sort_key)
+    sightings.sort(key=_get_sighting_sort_key)
     if links:
-        best = min(links, key=_link_sort_key)
+        best = min(links, key=_get_identity_link_sort_key)
         return CredentialEntity(key, tuple(sightings), best.identity, best.how)
     return CredentialEntity(
         key, tuple(sightings), None, _explain_missing_identity(key, sightings)
     )
 
 
-def _sighting_sort_key(sighting: Credential) -> tuple[int, str, str]:
+def _get_sighting_sort_key(sighting: Credential) -> tuple[int, str, str]:
     """Return a sort key: the most direct kind of sighting first, then by place."""
     return (_SIGHTING_ORDER.index(sighting.cls), sighting.place, sighting.name)
 
 
-def _link_sort_key(link: CredentialLink) -> tuple[bool, int, int, str]:
+def _get_identity_link_sort_key(link: CredentialLink) -> tuple[bool, int, int, str]:
     """Return a sort key: believed, trusted and newer links come first."""
     known = link.how in _TRUSTED
     rank = _TRUSTED.index(link.how) if known else len(_TRUSTED)
-    believed = link.seen.written_by.is_believed
+    believed = link.seen.written_by.is_trusted_author
     return (not believed, rank, -link.seen.at, link.identity)
 
 

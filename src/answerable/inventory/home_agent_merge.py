@@ -14,7 +14,7 @@ from answerable.model.sighting import SightedFacts, Sync
 _HOME, _REPOSITORY = "home", "repo"
 
 
-def merge_home_clients(syncs: Sequence[Sync]) -> tuple[Sync, ...]:
+def merge_repository_agents_into_home_agents(syncs: Sequence[Sync]) -> tuple[Sync, ...]:
     """Give agents from repository scans the home agent's id, if equal."""
     homes = [sync for sync in syncs if sync.connector == _HOME]
     read = {p.place for sync in homes for p in sync.probes if p.found}
@@ -24,8 +24,8 @@ def merge_home_clients(syncs: Sequence[Sync]) -> tuple[Sync, ...]:
     return tuple(
         replace(
             sync,
-            facts=_apply_agent_ids(
-                sync.facts, _map_agent_ids(sync.facts.agents, own, read)
+            facts=_replace_agent_ids(
+                sync.facts, _map_agents_to_home_agents(sync.facts.agents, own, read)
             ),
         )
         if sync.connector == _REPOSITORY
@@ -34,7 +34,7 @@ def merge_home_clients(syncs: Sequence[Sync]) -> tuple[Sync, ...]:
     )
 
 
-def _map_agent_ids(
+def _map_agents_to_home_agents(
     seen: Sequence[Agent], home_agents: Sequence[Agent], read_files: set[str]
 ) -> Mapping[AgentId, AgentId]:
     """Map agents of files that a home scan read to that home's agents."""
@@ -55,7 +55,7 @@ def _map_agent_ids(
     return found
 
 
-def _apply_agent_ids(
+def _replace_agent_ids(
     facts: SightedFacts, ids: Mapping[AgentId, AgentId]
 ) -> SightedFacts:
     """Replace agent ids in facts, and drop the replaced agents."""

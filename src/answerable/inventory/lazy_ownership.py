@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from answerable.inventory.ownership_score import assign_owner
-from answerable.inventory.people import PersonDirectory
+from answerable.inventory.person_directory import PersonDirectory
 from answerable.model.person import OwnerEvidence, OwnerEvidenceKind, SubjectOwnership
 
 TAG_EVIDENCE_KINDS = (OwnerEvidenceKind.OWNER_TAG, OwnerEvidenceKind.TEAM_TAG)
@@ -26,14 +26,14 @@ class SubjectEvidence:
     evidence: tuple[OwnerEvidence, ...]
     writes_own_tags: bool = False
 
-    def is_self_written(self, item: OwnerEvidence) -> bool:
+    def may_be_self_written(self, item: OwnerEvidence) -> bool:
         """Tell whether the subject may have written a record itself.
 
         A confirmation is self-reported by definition, so it is never discredited here.
         """
         if item.kind is OwnerEvidenceKind.CONFIRMATION:
             return False
-        if not item.seen.written_by.is_believed:
+        if not item.seen.written_by.is_trusted_author:
             return True
         return item.kind in TAG_EVIDENCE_KINDS and self.writes_own_tags
 
@@ -56,7 +56,7 @@ class LazyOwnership(Mapping[str, SubjectOwnership]):
         self._now = now
         self._judged: dict[str, SubjectOwnership] = {}
 
-    def at_time(self, now: int) -> "LazyOwnership":
+    def with_owners_at_time(self, now: int) -> "LazyOwnership":
         """Return the owners at another time, from the same evidence."""
         return LazyOwnership(self.records, self.people, now)
 
@@ -69,7 +69,7 @@ class LazyOwnership(Mapping[str, SubjectOwnership]):
                 records.evidence,
                 people=self.people,
                 now=self._now,
-                is_self_written=records.is_self_written,
+                is_self_written=records.may_be_self_written,
             )
             self._judged[subject] = found
         return found

@@ -5,8 +5,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from difflib import get_close_matches
 from typing import Literal
 
-from answerable.inventory.canonical_ids import CanonicalIds, parse_principal_key
-from answerable.inventory.people import get_handle
+from answerable.inventory.canonical_ids import CanonicalIds, parse_iam_principal_arn
+from answerable.inventory.person_directory import get_person_handle
 from answerable.model.errors import AmbiguousError, UsageError
 from answerable.model.inventory import Inventory, NameEntry, NameTable
 
@@ -23,7 +23,7 @@ _MAX_COMPARED = 2_000
 _AFFIX_LENGTH = 3
 
 
-def resolve_entity(
+def resolve_entity_by_name(
     inventory: Inventory, text: str, kinds: Sequence[EntityKind] = ENTITY_KINDS
 ) -> str:
     """Find the single entity that a text names; several or none are an error.
@@ -40,14 +40,14 @@ def resolve_entity(
     asked = text.strip()
     table = inventory.names
     if table is None:
-        table = inventory.get_or_compute(
-            f"names {' '.join(kinds)}", _name_table_builder(kinds)
+        table = inventory.get_or_compute_value(
+            f"names {' '.join(kinds)}", _create_name_table_builder(kinds)
         )
     entries = [e for e in table.entries.get(asked.lower(), ()) if e.kind in kinds]
     if any(e.id == asked for e in entries if not e.spelling):
         return asked
     if "identity" in kinds:
-        principal = _find_principal(asked, table)
+        principal = _find_iam_principal_by_name(asked, table)
         if principal:
             return principal
     spelled = [e for e in entries if e.spelling]
@@ -59,16 +59,16 @@ def resolve_entity(
             f"{asked!r} names {len(found)} things (expected one)",
             tuple(sorted(found)),
         )
-    raise _build_unknown_name_error(asked, kinds, _list_spellings(table, kinds))
+    raise _build_unknown_name_error(asked, kinds, _list_name_spellings(table, kinds))
 
 
-def _find_principal(name: str, name_table: NameTable) -> str:
+def _find_iam_principal_by_name(name: str, name_table: NameTable) -> str:
     """Return the canonical id of an IAM user, role or session, else an empty text."""
-    key = parse_principal_key(name)
+    key = parse_iam_principal_arn(name)
     return name_table.principals.get(":".join(key), "") if key is not None else ""
 
 
-def build_name_table(
+def build_entity_name_table(
     inventory: Inventory, kinds: Sequence[EntityKind] = ENTITY_KINDS
 ) -> NameTable:
     """Index all spellings of the names of entities of some kinds."""
@@ -82,19 +82,21 @@ def build_name_table(
                     entries[spelling.lower()][NameEntry(kind, key, spelling)] = None
     principals: dict[str, str] = {}
     if "identity" in kinds:
-        chosen = CanonicalIds(inventory.facts.identities).get_ids_by_principal()
+        chosen = CanonicalIds(
+            inventory.facts.identities
+        ).get_canonical_ids_by_principal()
         principals = {":".join(key): found for key, found in chosen.items()}
     return NameTable({key: tuple(found) for key, found in entries.items()}, principals)
 
 
-def _name_table_builder(
+def _create_name_table_builder(
     kinds: Sequence[EntityKind],
 ) -> Callable[[Inventory], NameTable]:
     """Return a function that builds the name table of some kinds."""
-    return lambda inventory: build_name_table(inventory, kinds)
+    return lambda inventory: build_entity_name_table(inventory, kinds)
 
 
-def _list_spellings(name_table: NameTable, kinds: Collection[str]) -> set[str]:
+def _list_name_spellings(name_table: NameTable, kinds: Collection[str]) -> set[str]:
     """Return all spellings in a name table of some kinds."""
     return {
         entry.spelling or entry.id
@@ -181,7 +183,7 @@ def _list_credential_names(inventory: Inventory) -> _SpelledIds:
 def _list_person_names(inventory: Inventory) -> _SpelledIds:
     """Yield each person with the names and aliases they can be called by."""
     for key, person in inventory.persons.items():
-        names = (get_handle(key), person.name, *person.aliases)
+        names = (get_person_handle(key), person.name, *person.aliases)
         yield key, tuple(name for name in names if name)
 
 

@@ -7,14 +7,18 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from answerable.inventory.canonical_ids import parse_principal_key
-from answerable.inventory.people import get_handle, is_machine_user, is_team
+from answerable.inventory.canonical_ids import parse_iam_principal_arn
+from answerable.inventory.person_directory import (
+    get_person_handle,
+    is_machine_user,
+    is_team_handle,
+)
 from answerable.model.ids import (
     AgentId,
     CredentialId,
     PersonId,
     decode_access_key_account,
-    is_role,
+    is_iam_role_arn,
 )
 from answerable.model.inventory import AgentEntity, CredentialEntity
 from answerable.model.person import OwnerEvidence, OwnerEvidenceKind
@@ -31,7 +35,7 @@ EvidenceBySubject = Mapping[str, Sequence[OwnerEvidence]]
 EvidenceFilter = Callable[[str, OwnerEvidence], bool]
 
 
-def collect_evidence(
+def collect_owner_evidence(
     facts: SightedFacts,
     agents: Mapping[AgentId, AgentEntity],
     credentials: Mapping[CredentialId, CredentialEntity],
@@ -50,38 +54,42 @@ def collect_evidence(
     found: dict[str, list[OwnerEvidence]] = defaultdict(list)
     for item in facts.evidence:
         found[item.subject].append(item)
-    _replace_machine_users(facts, found, is_counted)
-    for item in list(_match_user_names(facts)):
+    _replace_machine_users_by_owners(facts, found, is_counted)
+    for item in list(_match_iam_users_with_persons(facts)):
         found[item.subject].append(item)
-    for item in list(_list_pipeline_evidence(facts, agents, found)):
+    for item in list(_list_code_owner_evidence_for_roles(facts, agents, found)):
         found[item.subject].append(item)
     for key, agent in agents.items():
         for role in agent.agent.runs_as:
-            found[key] += _copy_to_subject(key, _drop_statements(found.get(role, ())))
+            found[key] += _copy_evidence_to_subject(
+                key, _drop_attestations_and_confirmations(found.get(role, ()))
+            )
     for key in agents:
         if not _has_valid_evidence(found.get(key, ())):
-            found[key] += _copy_to_subject(
-                key, _find_parent_evidence(key, agents, found)
+            found[key] += _copy_evidence_to_subject(
+                key, _find_parent_agent_evidence(key, agents, found)
             )
     users, homes = _index_agents_by_credential(agents), _index_agents_by_home(agents)
     for credential in credentials.values():
-        beside = users.get(credential.id) or _list_home_agents(credential, homes)
-        found[credential.id] += _copy_to_subject(
+        beside = users.get(credential.id) or _list_agents_in_credential_homes(
+            credential, homes
+        )
+        found[credential.id] += _copy_evidence_to_subject(
             credential.id, _select_credential_evidence(credential, found, beside)
         )
     return {subject: tuple(items) for subject, items in found.items() if items}
 
 
-def select_direct_evidence(evidence: EvidenceBySubject) -> EvidenceBySubject:
+def select_evidence_not_from_roles(evidence: EvidenceBySubject) -> EvidenceBySubject:
     """For subjects that inherit evidence from roles, select their other one."""
     return {
-        subject: [item for item in items if not is_role(item.said_of)]
+        subject: [item for item in items if not is_iam_role_arn(item.said_of)]
         for subject, items in evidence.items()
-        if any(is_role(item.said_of) for item in items)
+        if any(is_iam_role_arn(item.said_of) for item in items)
     }
 
 
-def _replace_machine_users(
+def _replace_machine_users_by_owners(
     facts: SightedFacts,
     evidence_by_subject: dict[str, list[OwnerEvidence]],
     is_counted: EvidenceFilter,
@@ -90,7 +98,8 @@ def _replace_machine_users(
     users = {
         key: identity.id
         for identity in facts.identities
-        if (key := parse_principal_key(identity.id)) is not None and key[1] == "user"
+        if (key := parse_iam_principal_arn(identity.id)) is not None
+        and key[1] == "user"
     }
     said = {
         user: [
@@ -101,16 +110,18 @@ def _replace_machine_users(
         for user in users.values()
     }
     for subject, items in list(evidence_by_subject.items()):
-        account = _get_account(subject)
+        account = _get_aws_account_of_subject(subject)
         walked: list[OwnerEvidence] = []
         for item in items:
-            user = users.get((account, "user", get_handle(item.person).lower()))
+            user = users.get((account, "user", get_person_handle(item.person).lower()))
             behind = said.get(user, []) if user and item.kind in _ACTION_KINDS else []
-            walked += [_transfer_evidence(item, why) for why in behind] or [item]
+            walked += [_replace_person_of_evidence(item, why) for why in behind] or [
+                item
+            ]
         evidence_by_subject[subject] = walked
 
 
-def _transfer_evidence(
+def _replace_person_of_evidence(
     evidence: OwnerEvidence, owner_evidence: OwnerEvidence
 ) -> OwnerEvidence:
     """Return evidence with its person replaced by that of another record."""
@@ -119,18 +130,20 @@ def _transfer_evidence(
     return replace(evidence, person=owner_evidence.person, reference=reference)
 
 
-def _match_user_names(facts: SightedFacts) -> Iterable[OwnerEvidence]:
+def _match_iam_users_with_persons(facts: SightedFacts) -> Iterable[OwnerEvidence]:
     """Match IAM user names with handles of known persons."""
     known: dict[str, PersonId] = {}
     named = [
-        p.id for p in facts.persons if p.seen.written_by.is_believed and not p.team
+        p.id
+        for p in facts.persons
+        if p.seen.written_by.is_trusted_author and not p.team
     ]
-    named += [e.person for e in facts.evidence if e.seen.written_by.is_believed]
+    named += [e.person for e in facts.evidence if e.seen.written_by.is_trusted_author]
     for person in sorted(set(named), reverse=True):
-        if not is_machine_user(person) and not is_team(person):
-            known[get_handle(person).partition("@")[0].lower()] = person
+        if not is_machine_user(person) and not is_team_handle(person):
+            known[get_person_handle(person).partition("@")[0].lower()] = person
     for identity in facts.identities:
-        key = parse_principal_key(identity.id)
+        key = parse_iam_principal_arn(identity.id)
         if key is not None and key[1] == "user" and key[2] in known:
             yield OwnerEvidence(
                 subject=identity.id,
@@ -143,16 +156,16 @@ def _match_user_names(facts: SightedFacts) -> Iterable[OwnerEvidence]:
             )
 
 
-def _get_account(subject: str) -> str:
+def _get_aws_account_of_subject(subject: str) -> str:
     """Return the AWS account of a subject, empty if unknown."""
     bare = subject.removeprefix("cred:aws/")
     if bare != subject:
         return decode_access_key_account(bare) or ""
-    key = parse_principal_key(subject)
+    key = parse_iam_principal_arn(subject)
     return key[0] if key is not None else ""
 
 
-def _copy_to_subject(
+def _copy_evidence_to_subject(
     subject: str, items: Iterable[OwnerEvidence]
 ) -> list[OwnerEvidence]:
     """Copy evidence to another subject, with its original subject."""
@@ -168,18 +181,20 @@ def _has_valid_evidence(items: Iterable[OwnerEvidence]) -> bool:
     return any(not item.void for item in items)
 
 
-def _drop_statements(items: Iterable[OwnerEvidence]) -> list[OwnerEvidence]:
+def _drop_attestations_and_confirmations(
+    items: Iterable[OwnerEvidence],
+) -> list[OwnerEvidence]:
     """Drop attestations and confirmations: each is about one subject only."""
     return [item for item in items if item.kind not in _STATEMENT_KINDS]
 
 
-def _list_pipeline_evidence(
+def _list_code_owner_evidence_for_roles(
     facts: SightedFacts,
     agents: Mapping[AgentId, AgentEntity],
     evidence_by_subject: EvidenceBySubject,
 ) -> Iterable[OwnerEvidence]:
     """Yield a workflow's code owners as evidence for its roles."""
-    trusting = _find_github_roles(facts)
+    trusting = _find_roles_trusting_github(facts)
     for key, agent in agents.items():
         for role in agent.agent.runs_as:
             if role not in trusting:
@@ -191,7 +206,7 @@ def _list_pipeline_evidence(
                     )
 
 
-def _find_github_roles(facts: SightedFacts) -> set[str]:
+def _find_roles_trusting_github(facts: SightedFacts) -> set[str]:
     """Return the roles whose trust policy names GitHub's OIDC issuer."""
     policies = {policy.id: policy for policy in facts.policies}
     trusting = set()
@@ -209,7 +224,7 @@ def _find_github_roles(facts: SightedFacts) -> set[str]:
     return trusting
 
 
-def _find_parent_evidence(
+def _find_parent_agent_evidence(
     key: AgentId,
     agents: Mapping[AgentId, AgentEntity],
     evidence_by_subject: EvidenceBySubject,
@@ -248,7 +263,7 @@ def _index_agents_by_home(
     return scoped
 
 
-def _list_home_agents(
+def _list_agents_in_credential_homes(
     credential: CredentialEntity, homes: Mapping[str, Sequence[AgentId]]
 ) -> Sequence[AgentId]:
     """List the agents in the home directories where a credential is."""

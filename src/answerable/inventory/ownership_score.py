@@ -10,7 +10,11 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from answerable.inventory.people import PersonDirectory, is_machine_user, is_team
+from answerable.inventory.person_directory import (
+    PersonDirectory,
+    is_machine_user,
+    is_team_handle,
+)
 from answerable.model.ids import PersonId
 from answerable.model.owner_signing_key import ATTESTATION_LIFETIME
 from answerable.model.person import (
@@ -69,7 +73,7 @@ WEIGHTS: Mapping[OwnerEvidenceKind, EvidenceWeight] = {
 IsSelfWritten = Callable[[OwnerEvidence], bool]
 
 
-def weigh_evidence(
+def get_evidence_weight(
     evidence: OwnerEvidence, now: int, *, alive: bool, is_counted: bool
 ) -> float:
     """Return the weight of evidence now, 0 to 1; it decays with age.
@@ -86,7 +90,7 @@ def weigh_evidence(
     return float(WEIGHTS[evidence.kind].weight * 0.5 ** (age / HALF_LIFE))
 
 
-def combine_weights(weights: Iterable[float]) -> float:
+def combine_evidence_weights(weights: Iterable[float]) -> float:
     """Return 1 - prod(1 - w): combined weight of independent evidence."""
     doubt = 1.0
     for weight in weights:
@@ -94,7 +98,7 @@ def combine_weights(weights: Iterable[float]) -> float:
     return 1.0 - doubt
 
 
-def select_counted_records(
+def select_evidence_that_counts(
     records: Sequence[tuple[OwnerEvidence, float]],
 ) -> frozenset[int]:
     """Select the records with the highest score, without two of one kind or act.
@@ -105,7 +109,7 @@ def select_counted_records(
     Returns:
         Positions in `records`.
     """
-    acts = _group_by_act(records)
+    acts = _group_evidence_by_act(records)
     # Best choice per set of kinds already used: (doubt left, positions chosen).
     best: dict[frozenset[OwnerEvidenceKind], tuple[float, tuple[int, ...]]] = {
         frozenset(): (1.0, ())
@@ -125,7 +129,7 @@ def select_counted_records(
 _RecordsByKind = dict[OwnerEvidenceKind, tuple[int, float]]
 
 
-def _group_by_act(
+def _group_evidence_by_act(
     records: Sequence[tuple[OwnerEvidence, float]],
 ) -> list[_RecordsByKind]:
     """Group records by act, the heaviest of each kind.
@@ -179,21 +183,21 @@ def assign_owner(
             item if same else replace(item, subject=subject, person=person)
         )
     scored = [
-        _score_candidate(person, found, people, now, is_self_written)
+        _score_owner_candidate(person, found, people, now, is_self_written)
         for person, found in by_person.items()
     ]
-    spoken = _find_newest_statement(by_person, now)
+    spoken = _find_newest_attestation(by_person, now)
     first = spoken[1] if spoken else None
     scored.sort(key=lambda c: (c.person != first, -c.score, c.person))
     candidates = tuple(scored)
     if spoken is not None:
-        return _build_stated_ownership(subject, *spoken, candidates, people)
-    return _infer_ownership(
+        return _build_attested_ownership(subject, *spoken, candidates, people)
+    return _infer_owner_from_scores(
         subject, candidates, people, by_person, now, is_self_written
     )
 
 
-def _score_candidate(
+def _score_owner_candidate(
     person: PersonId,
     evidence: set[OwnerEvidence],
     people: PersonDirectory,
@@ -203,7 +207,7 @@ def _score_candidate(
     assume_present: bool = False,
 ) -> OwnerCandidate:
     """Return the score of one person's evidence, with each weight."""
-    alive = assume_present or not _has_left(person, people)
+    alive = assume_present or not _has_person_left(person, people)
     machine = is_machine_user(person)
     ordered = list(evidence)
     if len(ordered) > 1:  # the sort key costs more than the score
@@ -211,7 +215,7 @@ def _score_candidate(
     weighed = [
         (
             item,
-            weigh_evidence(
+            get_evidence_weight(
                 item,
                 now,
                 alive=alive,
@@ -220,13 +224,15 @@ def _score_candidate(
         )
         for item in ordered
     ]
-    taken = select_counted_records(weighed)
+    taken = select_evidence_that_counts(weighed)
     shown = [(e, w if i in taken else 0.0) for i, (e, w) in enumerate(weighed)]
     shown.sort(key=lambda pair: -pair[1])
-    return OwnerCandidate(person, combine_weights(w for _, w in shown), tuple(shown))
+    return OwnerCandidate(
+        person, combine_evidence_weights(w for _, w in shown), tuple(shown)
+    )
 
 
-def _find_newest_statement(
+def _find_newest_attestation(
     by_person: Mapping[PersonId, set[OwnerEvidence]], now: int
 ) -> tuple[OwnerState, PersonId] | None:
     """Find the newest valid attestation, else the newest confirmation."""
@@ -247,7 +253,7 @@ def is_valid_attestation(item: OwnerEvidence, now: int) -> bool:
     """Tell whether a record is an attestation of its subject that is valid now."""
     if item.kind is not OwnerEvidenceKind.ATTESTATION or item.void or item.said_of:
         return False
-    return now < get_attestation_end(item) and item.seen.written_by.is_believed
+    return now < get_attestation_end(item) and item.seen.written_by.is_trusted_author
 
 
 def get_attestation_end(item: OwnerEvidence) -> int:
@@ -256,7 +262,7 @@ def get_attestation_end(item: OwnerEvidence) -> int:
     return min(item.until, end) if item.until else end
 
 
-def _build_stated_ownership(
+def _build_attested_ownership(
     subject: str,
     state: OwnerState,
     person: PersonId,
@@ -264,14 +270,14 @@ def _build_stated_ownership(
     people: PersonDirectory,
 ) -> SubjectOwnership:
     """Build the ownership that a person has attested or confirmed."""
-    if _has_left(person, people):
+    if _has_person_left(person, people):
         state = OwnerState.OWNER_LEFT
     top, *rest = candidates
     margin = max(0.0, top.score - max((c.score for c in rest), default=0.0))
     return SubjectOwnership(subject, state, person, top.score, margin, candidates)
 
 
-def _infer_ownership(
+def _infer_owner_from_scores(
     subject: str,
     candidates: tuple[OwnerCandidate, ...],
     people: PersonDirectory,
@@ -281,18 +287,18 @@ def _infer_ownership(
 ) -> SubjectOwnership:
     """Infer the owner from scores: a person, a team, one who left, or none."""
     single = [c for c in candidates if not _is_team_candidate(c, people)]
-    state, person, score, margin = _apply_thresholds(single)
+    state, person, score, margin = _apply_ownership_thresholds(single)
     if state is not OwnerState.INFERRED:
         here = [
-            _score_candidate(
+            _score_owner_candidate(
                 p, by_person[p], people, now, is_self_written, assume_present=True
             )
             for p in (c.person for c in single)
         ]
         here.sort(key=lambda c: (-c.score, c.person))
-        would, heir, _, _ = _apply_thresholds(here)
+        would, heir, _, _ = _apply_ownership_thresholds(here)
         stronger = would is OwnerState.INFERRED or state is OwnerState.NONE
-        if stronger and heir is not None and _has_left(heir, people):
+        if stronger and heir is not None and _has_person_left(heir, people):
             state, person = OwnerState.OWNER_LEFT, heir
     if state is OwnerState.NONE:
         teams = [
@@ -303,19 +309,19 @@ def _infer_ownership(
     return SubjectOwnership(subject, state, person, score, margin, candidates)
 
 
-def _has_left(person: PersonId, people: PersonDirectory) -> bool:
+def _has_person_left(person: PersonId, people: PersonDirectory) -> bool:
     """Tell whether a person has left the organisation."""
-    known = people.get(person)
+    known = people.get_merged_person(person)
     return known is not None and not known.alive
 
 
 def _is_team_candidate(candidate: OwnerCandidate, people: PersonDirectory) -> bool:
     """Tell whether a candidate is a team, which is never the only owner."""
-    known = people.get(candidate.person)
-    return is_team(candidate.person) or (known is not None and known.team)
+    known = people.get_merged_person(candidate.person)
+    return is_team_handle(candidate.person) or (known is not None and known.team)
 
 
-def _apply_thresholds(
+def _apply_ownership_thresholds(
     ranked: Sequence[OwnerCandidate],
 ) -> tuple[OwnerState, PersonId | None, float, float]:
     """Apply the score and margin thresholds to persons, best first."""

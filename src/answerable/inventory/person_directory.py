@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 
-from answerable.model.ids import PersonId, normalise_name
+from answerable.model.ids import PersonId, normalise_handle
 from answerable.model.person import OwnerEvidence, OwnerEvidenceKind, Person
 
 # Names under which pipelines sign; a pipeline never counts as an owner.
@@ -61,7 +61,7 @@ _MACHINE_SUFFIXES = (
 _STATEMENT_KINDS = (OwnerEvidenceKind.ATTESTATION, OwnerEvidenceKind.CONFIRMATION)
 
 
-def get_handle(person: str) -> str:
+def get_person_handle(person: str) -> str:
     """Return the handle in a person id: the part after `person:`."""
     return person.removeprefix("person:")
 
@@ -69,7 +69,7 @@ def get_handle(person: str) -> str:
 @lru_cache(maxsize=65_536)
 def is_machine_user(person: str) -> bool:
     """Tell whether a handle belongs to a machine user, never an owner."""
-    bare = get_handle(person).lower()
+    bare = get_person_handle(person).lower()
     local = bare.partition("@")[0]
     if bare.startswith(("arn:", "svc-", "svc_")) or bare.endswith(_MACHINE_SUFFIXES):
         return True
@@ -80,9 +80,11 @@ def is_machine_user(person: str) -> bool:
     )
 
 
-def is_team(person: str) -> bool:
+def is_team_handle(person: str) -> bool:
     """Tell whether a handle is a GitHub or GitLab team (`@org/team`)."""
-    return "/" in get_handle(person) and "@" not in get_handle(person).lstrip("@")
+    return "/" in get_person_handle(person) and "@" not in get_person_handle(
+        person
+    ).lstrip("@")
 
 
 class PersonDirectory:
@@ -109,16 +111,17 @@ class PersonDirectory:
             *(_build_implied_person(key, items) for key, items in said.items()),
         ]
         # Handles and believed aliases only; self-reported aliases are only shown.
-        self.handles: Mapping[str, PersonId] = _group_handles(known)
+        self.handles: Mapping[str, PersonId] = _map_handles_to_person_ids(known)
         merged: dict[PersonId, list[Person]] = defaultdict(list)
         for person in known:
             merged[self(person.id)].append(person)
         self.by_id: Mapping[PersonId, Person] = {
-            head: _merge_persons(head, found) for head, found in sorted(merged.items())
+            head: _merge_person_facts(head, found)
+            for head, found in sorted(merged.items())
         }
 
     @classmethod
-    def from_merged(
+    def from_merged_persons(
         cls, handles: Mapping[str, PersonId], by_id: Mapping[PersonId, Person]
     ) -> "PersonDirectory":
         """Build a directory from persons that are already merged.
@@ -134,9 +137,11 @@ class PersonDirectory:
 
     def __call__(self, person: str) -> PersonId:
         """Return the merged id of a person; an unknown handle comes back unchanged."""
-        return self.handles.get(normalise_name(get_handle(person)), PersonId(person))
+        return self.handles.get(
+            normalise_handle(get_person_handle(person)), PersonId(person)
+        )
 
-    def get(self, person: str) -> Person | None:
+    def get_merged_person(self, person: str) -> Person | None:
         """Return the merged person of an id."""
         return self.by_id.get(self(person))
 
@@ -154,17 +159,17 @@ def group_listed_persons(
     named = {
         item.person
         for item in evidence
-        if item.seen.written_by.is_believed or item.kind in _STATEMENT_KINDS
+        if item.seen.written_by.is_trusted_author or item.kind in _STATEMENT_KINDS
     }
     stating: dict[str, set[PersonId]] = defaultdict(set)
     for key, person in persons.items():
         for alias in person.aliases:
-            stating[normalise_name(alias)].add(key)
+            stating[normalise_handle(alias)].add(key)
     found: dict[PersonId, list[PersonId]] = {}
     apart: list[tuple[PersonId, PersonId]] = []
     for key, person in persons.items():
-        others = stating[normalise_name(get_handle(key))] - {key}
-        believed = person.seen.written_by.is_believed or key in named
+        others = stating[normalise_handle(get_person_handle(key))] - {key}
+        believed = person.seen.written_by.is_trusted_author or key in named
         if len(others) == 1 and not believed and not person.aliases:
             apart.append((key, next(iter(others))))
         else:
@@ -177,18 +182,18 @@ def group_listed_persons(
 def _build_implied_person(key: PersonId, evidence: Sequence[OwnerEvidence]) -> Person:
     """Build a person, or team, that is only known from evidence."""
     telling = [
-        item for item in evidence if item.seen.written_by.is_believed
+        item for item in evidence if item.seen.written_by.is_trusted_author
     ] or evidence
-    team = all(item.kind is OwnerEvidenceKind.TEAM_TAG for item in telling) or is_team(
-        key
-    )
+    team = all(
+        item.kind is OwnerEvidenceKind.TEAM_TAG for item in telling
+    ) or is_team_handle(key)
     seen = min(
         (item.seen for item in evidence), key=lambda s: (s.at, s.source, s.place)
     )
     return Person(key, "", (), team, True, seen)
 
 
-def _group_handles(persons: Iterable[Person]) -> dict[str, PersonId]:
+def _map_handles_to_person_ids(persons: Iterable[Person]) -> dict[str, PersonId]:
     """Map each handle and trusted alias to its group's best id."""
     parent: dict[str, str] = {}
 
@@ -201,38 +206,42 @@ def _group_handles(persons: Iterable[Person]) -> dict[str, PersonId]:
 
     ids: dict[str, PersonId] = {}
     for person in persons:
-        own = normalise_name(get_handle(person.id))
+        own = normalise_handle(get_person_handle(person.id))
         ids[own] = person.id
         find(own)
-        if person.seen.written_by.is_believed:
+        if person.seen.written_by.is_trusted_author:
             for alias in person.aliases:
-                parent[find(normalise_name(alias))] = find(own)
+                parent[find(normalise_handle(alias))] = find(own)
     heads: dict[str, PersonId] = {}
-    for own in sorted(ids, key=_handle_sort_key):
+    for own in sorted(ids, key=_get_handle_sort_key):
         heads.setdefault(find(own), ids[own])
     return {name: heads[find(name)] for name in parent}
 
 
-def _handle_sort_key(name: str) -> tuple[bool, int, str]:
+def _get_handle_sort_key(name: str) -> tuple[bool, int, str]:
     """Return the sort key that puts the best handle of a group first."""
     return ("@" not in name, len(name), name)
 
 
-def _merge_persons(person_id: PersonId, persons: Sequence[Person]) -> Person:
+def _merge_person_facts(person_id: PersonId, persons: Sequence[Person]) -> Person:
     """Merge the facts about one person under one id."""
     persons = sorted(
         persons,
-        key=lambda p: (p.id != person_id, not p.seen.written_by.is_believed, repr(p)),
+        key=lambda p: (
+            p.id != person_id,
+            not p.seen.written_by.is_trusted_author,
+            repr(p),
+        ),
     )
     # A single team tag must not turn a person into a team.
-    telling = [p for p in persons if p.seen.written_by.is_believed] or persons
-    names = {normalise_name(get_handle(p.id)) for p in persons}
-    names |= {normalise_name(alias) for p in persons for alias in p.aliases}
+    telling = [p for p in persons if p.seen.written_by.is_trusted_author] or persons
+    names = {normalise_handle(get_person_handle(p.id)) for p in persons}
+    names |= {normalise_handle(alias) for p in persons for alias in p.aliases}
     return replace(
         persons[0],
         id=person_id,
         name=next((p.name for p in persons if p.name), ""),
-        aliases=tuple(sorted(names - {normalise_name(get_handle(person_id))})),
-        team=all(p.team for p in telling) or is_team(person_id),
+        aliases=tuple(sorted(names - {normalise_handle(get_person_handle(person_id))})),
+        team=all(p.team for p in telling) or is_team_handle(person_id),
         alive=all(p.alive for p in telling),
     )

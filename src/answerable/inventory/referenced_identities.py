@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from answerable.inventory.canonical_ids import parse_principal_key
+from answerable.inventory.canonical_ids import parse_iam_principal_arn
 from answerable.model.errors import IdError
 from answerable.model.identity import Identity
 from answerable.model.ids import AgentId, Arn, CredentialId, IdentityId
@@ -19,14 +19,16 @@ def add_referenced_identities(
     """Return collected and merely referenced identities, sorted by id."""
     known = {identity.id for identity in facts.identities}
     seen: dict[IdentityId, FactProvenance] = {}
-    for identity, where in _list_references(facts, agents, credentials):
+    for identity, where in _list_referenced_identities(facts, agents, credentials):
         if identity not in known:
             seen.setdefault(identity, where)
-    named = [_build_identity(identity, where) for identity, where in seen.items()]
+    named = [
+        _build_identity_from_id(identity, where) for identity, where in seen.items()
+    ]
     return tuple(sorted((*facts.identities, *named), key=lambda each: each.id))
 
 
-def _list_references(
+def _list_referenced_identities(
     facts: SightedFacts,
     agents: Mapping[AgentId, AgentEntity],
     credentials: Mapping[CredentialId, CredentialEntity],
@@ -41,9 +43,9 @@ def _list_references(
             yield identity, entity.agent.seen
 
 
-def _build_identity(identity: IdentityId, seen: FactProvenance) -> Identity:
+def _build_identity_from_id(identity: IdentityId, seen: FactProvenance) -> Identity:
     """Build an identity from its id alone."""
-    key = parse_principal_key(identity)
+    key = parse_iam_principal_arn(identity)
     account, kind, name = key or ("", "", "")
     try:
         arn = Arn.parse(identity)

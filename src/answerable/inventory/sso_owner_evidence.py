@@ -7,7 +7,7 @@ from answerable.model.role_assignment import match_permission_set_roles
 from answerable.model.sighting import SightedFacts
 
 
-def list_assignment_evidence(facts: SightedFacts) -> Iterator[OwnerEvidence]:
+def list_sso_assignment_evidence(facts: SightedFacts) -> Iterator[OwnerEvidence]:
     """Yield owner evidence: a person who may assume a role may be its owner."""
     for assignment, role in match_permission_set_roles(
         facts.identities, facts.assignments

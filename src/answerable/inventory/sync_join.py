@@ -5,7 +5,9 @@ from dataclasses import replace
 
 from answerable.inventory import agents as agents_of
 from answerable.inventory import credentials as credentials_of
-from answerable.inventory.home_agent_merge import merge_home_clients
+from answerable.inventory.home_agent_merge import (
+    merge_repository_agents_into_home_agents,
+)
 from answerable.inventory.lazy_ownership import (
     TAG_EVIDENCE_KINDS,
     LazyOwnership,
@@ -13,13 +15,13 @@ from answerable.inventory.lazy_ownership import (
 )
 from answerable.inventory.ownership_propagation import (
     EvidenceBySubject,
-    collect_evidence,
-    select_direct_evidence,
+    collect_owner_evidence,
+    select_evidence_not_from_roles,
 )
-from answerable.inventory.people import PersonDirectory
+from answerable.inventory.person_directory import PersonDirectory
 from answerable.inventory.referenced_identities import add_referenced_identities
-from answerable.inventory.sso_owner_evidence import list_assignment_evidence
-from answerable.inventory.sync_merge import merge_facts, select_newest_syncs
+from answerable.inventory.sso_owner_evidence import list_sso_assignment_evidence
+from answerable.inventory.sync_merge import merge_facts_of_syncs, select_newest_syncs
 from answerable.inventory.tag_authorship import TagAuthorship
 from answerable.model.ids import AgentId, CredentialId
 from answerable.model.inventory import Inventory, SourceCoverage
@@ -27,7 +29,7 @@ from answerable.model.person import OwnerEvidence, OwnerEvidenceKind
 from answerable.model.sighting import Sync
 
 
-def join_syncs(
+def join_syncs_into_inventory(
     syncs: Sequence[tuple[str, Sync]],
     *,
     now: int,
@@ -45,16 +47,20 @@ def join_syncs(
         attestations: Statements of persons about owners; they take precedence over
             evidence of sources.
     """
-    each = merge_home_clients(select_newest_syncs(syncs))
-    facts = merge_facts(each)
+    each = merge_repository_agents_into_home_agents(select_newest_syncs(syncs))
+    facts = merge_facts_of_syncs(each)
     # Attestations are signed and verified; no source can supply one.
     seen = {e for e in facts.evidence if e.kind is not OwnerEvidenceKind.ATTESTATION}
-    seen |= set(list_assignment_evidence(facts))
+    seen |= set(list_sso_assignment_evidence(facts))
     said = tuple(sorted(seen | set(attestations), key=repr))
     facts = replace(facts, evidence=said)
-    facts = replace(facts, agents=agents_of.drop_inferred_agents(facts.agents))
-    credentials = credentials_of.join_credentials(facts.credentials, facts.links)
-    agents = agents_of.join_agents(facts, credentials)
+    facts = replace(
+        facts, agents=agents_of.drop_duplicate_inferred_agents(facts.agents)
+    )
+    credentials = credentials_of.join_credential_sightings(
+        facts.credentials, facts.links
+    )
+    agents = agents_of.join_agents_with_tools(facts, credentials)
     facts = replace(
         facts, identities=add_referenced_identities(facts, agents, credentials)
     )
@@ -66,12 +72,14 @@ def join_syncs(
         agents=agents,
         credentials=credentials,
         owners={},
-        coverage=tuple(_build_coverage(sync) for sync in sorted(each, key=_get_source)),
+        coverage=tuple(
+            _build_sync_coverage(sync) for sync in sorted(each, key=_get_sync_source)
+        ),
     )
-    return reassess_owners(inventory, now)
+    return assess_owners_at_time(inventory, now)
 
 
-def reassess_owners(inventory: Inventory, now: int) -> Inventory:
+def assess_owners_at_time(inventory: Inventory, now: int) -> Inventory:
     """Compute the owners at another time, since evidence ages."""
     if inventory.judged_at == now:
         return inventory
@@ -79,33 +87,40 @@ def reassess_owners(inventory: Inventory, now: int) -> Inventory:
     if isinstance(owners, LazyOwnership) and isinstance(own, LazyOwnership):
         return replace(
             inventory,
-            owners=owners.at_time(now),
-            own_owners=own.at_time(now),
+            owners=owners.with_owners_at_time(now),
+            own_owners=own.with_owners_at_time(now),
             judged_at=now,
         )
-    return _assess_owners(inventory, now)
+    return _collect_evidence_and_assess_owners(inventory, now)
 
 
-def _assess_owners(inventory: Inventory, now: int) -> Inventory:
+def _collect_evidence_and_assess_owners(inventory: Inventory, now: int) -> Inventory:
     """Collect the ownership evidence of every subject; owners are lazy."""
     facts = inventory.facts
     tags = _SelfTagging(inventory)
-    evidence = collect_evidence(
-        facts, inventory.agents, inventory.credentials, tags.is_independent
+    evidence = collect_owner_evidence(
+        facts,
+        inventory.agents,
+        inventory.credentials,
+        tags.is_evidence_independent_of_identity,
     )
     people = PersonDirectory(
         facts.persons, (item for found in evidence.values() for item in found)
     )
     subjects: set[str] = {identity.id for identity in facts.identities}
     subjects |= set(inventory.agents) | set(inventory.credentials) | set(evidence)
-    own = select_direct_evidence(evidence)
+    own = select_evidence_not_from_roles(evidence)
     return replace(
         inventory,
         persons=people.by_id,
         owners=LazyOwnership(
-            tags.build_records(sorted(subjects), evidence), people, now
+            tags.build_evidence_with_self_tagging(sorted(subjects), evidence),
+            people,
+            now,
         ),
-        own_owners=LazyOwnership(tags.build_records(sorted(own), own), people, now),
+        own_owners=LazyOwnership(
+            tags.build_evidence_with_self_tagging(sorted(own), own), people, now
+        ),
         judged_at=now,
     )
 
@@ -119,14 +134,17 @@ class _SelfTagging:
         self._agents = inventory.agents
         self._credentials = inventory.credentials
 
-    def is_independent(self, identity: str, item: OwnerEvidence) -> bool:
+    def is_evidence_independent_of_identity(
+        self, identity: str, item: OwnerEvidence
+    ) -> bool:
         """Tell whether an identity cannot have written the evidence."""
-        own = item.kind in TAG_EVIDENCE_KINDS and self._authorship.may_tag(
-            identity, identity
+        own = (
+            item.kind in TAG_EVIDENCE_KINDS
+            and self._authorship.may_identity_tag_target(identity, identity)
         )
-        return item.seen.written_by.is_believed and not own
+        return item.seen.written_by.is_trusted_author and not own
 
-    def build_records(
+    def build_evidence_with_self_tagging(
         self, subjects: Iterable[str], evidence: EvidenceBySubject
     ) -> Mapping[str, SubjectEvidence]:
         """Pair each subject's evidence with whether it may tag itself."""
@@ -135,11 +153,11 @@ class _SelfTagging:
             items = tuple(evidence.get(subject, ()))
             tagged = any(item.kind in TAG_EVIDENCE_KINDS for item in items)
             found[subject] = SubjectEvidence(
-                items, tagged and self._may_set_own_tags(subject)
+                items, tagged and self._may_subject_set_own_owner_tags(subject)
             )
         return found
 
-    def _may_set_own_tags(self, subject: str) -> bool:
+    def _may_subject_set_own_owner_tags(self, subject: str) -> bool:
         """Tell whether a subject may set the tags that name its owner."""
         agent = self._agents.get(AgentId(subject))
         credential = self._credentials.get(CredentialId(subject))
@@ -150,18 +168,18 @@ class _SelfTagging:
         elif credential is not None and credential.identity is not None:
             tagged = writers = (credential.identity,)
         return any(
-            self._authorship.may_tag(writer, target)
+            self._authorship.may_identity_tag_target(writer, target)
             for writer in writers
             for target in tagged
         )
 
 
-def _get_source(sync: Sync) -> str:
+def _get_sync_source(sync: Sync) -> str:
     """Return the source of a sync."""
     return sync.source
 
 
-def _build_coverage(sync: Sync) -> SourceCoverage:
+def _build_sync_coverage(sync: Sync) -> SourceCoverage:
     """Build the coverage record of one sync."""
     return SourceCoverage(
         source=sync.source,

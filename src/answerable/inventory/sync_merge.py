@@ -77,11 +77,11 @@ class _SyncPrecedence:
     def __init__(self, syncs: Sequence[Sync]) -> None:
         self._newest: dict[tuple[str, str, str], int] = {}
         for position, sync in enumerate(syncs):
-            for seen in _list_seen_ids(sync):
+            for seen in _list_ids_seen_by_sync(sync):
                 for word in ("", *sync.collected):
                     self._newest.setdefault((sync.connector, seen, word), position)
 
-    def is_newest(
+    def is_newest_sync_of_object(
         self, position: int, connector: str, object_id: str, coverage_word: str = ""
     ) -> bool:
         """Tell whether the sync at `position` is the newest that saw an object."""
@@ -89,7 +89,7 @@ class _SyncPrecedence:
         return newest is None or newest >= position
 
 
-def _list_seen_ids(sync: Sync) -> set[str]:
+def _list_ids_seen_by_sync(sync: Sync) -> set[str]:
     """Return the ids of all objects that a sync saw."""
     facts = sync.facts
     seen: set[str] = {identity.id for identity in facts.identities}
@@ -101,7 +101,7 @@ def _list_seen_ids(sync: Sync) -> set[str]:
     return seen
 
 
-def merge_facts(syncs: Sequence[Sync]) -> SightedFacts:
+def merge_facts_of_syncs(syncs: Sequence[Sync]) -> SightedFacts:
     """Merge the facts of all syncs into one set.
 
     Args:
@@ -114,11 +114,11 @@ def merge_facts(syncs: Sequence[Sync]) -> SightedFacts:
     """
     spell = CanonicalIds(i for sync in syncs for i in sync.facts.identities)
     spelled = [
-        replace(sync, facts=_canonicalise_ids(sync.facts, spell)) for sync in syncs
+        replace(sync, facts=_canonicalise_iam_ids(sync.facts, spell)) for sync in syncs
     ]
     speakers = _SyncPrecedence(spelled)
     connectors = [sync.connector for sync in spelled]
-    origins = [_get_origin(sync) for sync in spelled]
+    origins = [_get_sync_origin(sync) for sync in spelled]
     facts = [sync.facts for sync in spelled]
 
     def parts(
@@ -129,7 +129,9 @@ def merge_facts(syncs: Sequence[Sync]) -> SightedFacts:
         kept: dict[Hashable, Part] = {}
         for position, each in enumerate(facts):
             for part in pick(each):
-                if speakers.is_newest(position, connectors[position], *about(part)):
+                if speakers.is_newest_sync_of_object(
+                    position, connectors[position], *about(part)
+                ):
                     kept.setdefault(key(part), part)
         return tuple(kept[name] for name in sorted(kept, key=repr))
 
@@ -142,14 +144,16 @@ def merge_facts(syncs: Sequence[Sync]) -> SightedFacts:
             mine = pick(each)
             for fact in mine:
                 if (fact.id, connector) not in told:
-                    found[_person_merge_key(fact)].append(fact)
+                    found[_get_person_merge_key(fact)].append(fact)
             told |= {(fact.id, connector) for fact in mine}
-        return tuple(_complete_fact(found[key]) for key in sorted(found))
+        return tuple(
+            _fill_fact_from_older_sightings(found[key]) for key in sorted(found)
+        )
 
     return SightedFacts(
         persons=whole(lambda f: f.persons),
         agents=whole(lambda f: f.agents, origins),
-        tools=_merge_tools(spelled, speakers),
+        tools=_merge_tools_of_agents(spelled, speakers),
         credentials=parts(
             lambda f: f.credentials,
             lambda c: (c.id, c.place, c.name),
@@ -166,7 +170,7 @@ def merge_facts(syncs: Sequence[Sync]) -> SightedFacts:
         attachments=parts(
             lambda f: f.attachments,
             lambda a: (a.policy, a.target, a.layer, a.via),
-            lambda a: (a.target, _get_coverage_word(a)),
+            lambda a: (a.target, _get_coverage_word_of_policy(a)),
         ),
         resources=whole(lambda f: f.resources),
         public_access=parts(
@@ -193,7 +197,7 @@ def merge_facts(syncs: Sequence[Sync]) -> SightedFacts:
     )
 
 
-def _merge_tools(
+def _merge_tools_of_agents(
     syncs: Sequence[Sync], precedence: _SyncPrecedence
 ) -> tuple[Tool, ...]:
     """Merge tools: of each agent the newest sync's alone."""
@@ -201,23 +205,27 @@ def _merge_tools(
     for position, sync in enumerate(syncs):
         own = sync.connector in _FOLDER_CONNECTORS
         for tool in sync.facts.tools:
-            if own or precedence.is_newest(position, sync.connector, tool.agent):
+            if own or precedence.is_newest_sync_of_object(
+                position, sync.connector, tool.agent
+            ):
                 kept.setdefault((tool.agent, tool.id, tool.seen.place), tool)
     return tuple(kept[name] for name in sorted(kept, key=repr))
 
 
-def _get_origin(sync: Sync) -> str:
+def _get_sync_origin(sync: Sync) -> str:
     """Return the connector of a sync, or the source if it reads folders."""
     return sync.source if sync.connector in _FOLDER_CONNECTORS else sync.connector
 
 
-def _get_coverage_word(attachment: PolicyAttachment) -> str:
+def _get_coverage_word_of_policy(attachment: PolicyAttachment) -> str:
     """Return the coverage word for an attachment's kind of policy."""
     grants = attachment.policy.endswith("#grants")
     return "kms-grants" if grants else _COVERAGE_WORDS[attachment.layer]
 
 
-def _canonicalise_ids(facts: SightedFacts, canonical_ids: CanonicalIds) -> SightedFacts:
+def _canonicalise_iam_ids(
+    facts: SightedFacts, canonical_ids: CanonicalIds
+) -> SightedFacts:
     """Replace the ids of IAM users and roles by their canonical ids."""
     return replace(
         facts,
@@ -230,7 +238,7 @@ def _canonicalise_ids(facts: SightedFacts, canonical_ids: CanonicalIds) -> Sight
         links=tuple(
             k
             if canonical_ids(k.identity) == k.identity
-            else _canonicalise_link(k, canonical_ids)
+            else _canonicalise_credential_link(k, canonical_ids)
             for k in facts.links
         ),
         agents=tuple(
@@ -260,21 +268,21 @@ def _canonicalise_ids(facts: SightedFacts, canonical_ids: CanonicalIds) -> Sight
     )
 
 
-def _canonicalise_link(
+def _canonicalise_credential_link(
     link: CredentialLink, canonical_ids: CanonicalIds
 ) -> CredentialLink:
     """Replace the identity of a credential link by its canonical id."""
     return replace(link, identity=canonical_ids(link.identity))
 
 
-def _person_merge_key(
+def _get_person_merge_key(
     fact: Account | Agent | Identity | Person | Policy | Resource,
 ) -> tuple[str, bool]:
     """Return a merge key that keeps a person's self-reported facts apart."""
-    return fact.id, isinstance(fact, Person) and fact.seen.written_by.is_believed
+    return fact.id, isinstance(fact, Person) and fact.seen.written_by.is_trusted_author
 
 
-def _complete_fact(facts: Sequence[Fact]) -> Fact:
+def _fill_fact_from_older_sightings(facts: Sequence[Fact]) -> Fact:
     """Fill empty fields of the newest fact from older ones."""
     first, *rest = facts
     if not rest:
@@ -287,11 +295,11 @@ def _complete_fact(facts: Sequence[Fact]) -> Fact:
                 break
             value = getattr(other, field.name)
         changes[field.name] = value
-    changes |= _combine_flags(facts)
+    changes |= _combine_flags_of_sightings(facts)
     return replace(first, **changes)  # type: ignore[arg-type]  # names and values of one class
 
 
-def _combine_flags(facts: Sequence[object]) -> dict[str, object]:
+def _combine_flags_of_sightings(facts: Sequence[object]) -> dict[str, object]:
     """Return the flags of a fact, combined over all its sightings."""
     people = [fact for fact in facts if isinstance(fact, Person)]
     if people:
@@ -301,14 +309,14 @@ def _combine_flags(facts: Sequence[object]) -> dict[str, object]:
         }
     agents = [fact for fact in facts if isinstance(fact, Agent)]
     if agents:
-        return _combine_agents(agents)
+        return _combine_unattended_flag_of_agents(agents)
     accounts = [fact for fact in facts if isinstance(fact, Account)]
     if accounts:
         return {"management": any(account.management for account in accounts)}
     return {}
 
 
-def _combine_agents(agents: Sequence[Agent]) -> dict[str, object]:
+def _combine_unattended_flag_of_agents(agents: Sequence[Agent]) -> dict[str, object]:
     """Mark agents of one name as unattended if any of them is."""
     sources = {agent.seen.source for agent in agents}
     places = sum(source.partition(":")[0] in _FOLDER_CONNECTORS for source in sources)

@@ -55,41 +55,45 @@ class TagAuthorship:
                 self._attached[attachment.target, attachment.layer].append(attachment)
         self._known: dict[tuple[str, str], bool] = {}
 
-    def may_tag(self, writer: str, target: str) -> bool:
+    def may_identity_tag_target(self, writer: str, target: str) -> bool:
         """Tell whether `writer` could set the tags of the role or user `target`."""
         key = (writer, target)
         if key not in self._known:
-            self._known[key] = self._evaluate_policies(writer, target)
+            self._known[key] = self._may_policies_allow_tagging(writer, target)
         return self._known[key]
 
-    def _evaluate_policies(self, writer: str, target: str) -> bool:
+    def _may_policies_allow_tagging(self, writer: str, target: str) -> bool:
         """Tell whether the writer's policies may allow the tagging."""
-        action = _get_tagging_action(target)
+        action = _get_iam_tagging_action(target)
         if action is None or parse_arn_account(writer) != parse_arn_account(target):
             return False
-        own = list(self._list_statements(writer, PolicyLayer.IDENTITY))
+        own = list(self._list_policy_statements_of_layer(writer, PolicyLayer.IDENTITY))
         if not any(
-            _statement_applies(s, PolicyEffect.ALLOW, action, target) for s in own
+            _does_statement_apply(s, PolicyEffect.ALLOW, action, target) for s in own
         ):
             return False
-        bounds = list(self._list_statements(writer, PolicyLayer.BOUNDARY))
-        if self._has_known_boundary(writer) and not any(
-            _statement_applies(s, PolicyEffect.ALLOW, action, target) for s in bounds
+        bounds = list(
+            self._list_policy_statements_of_layer(writer, PolicyLayer.BOUNDARY)
+        )
+        if self._are_boundaries_collected(writer) and not any(
+            _does_statement_apply(s, PolicyEffect.ALLOW, action, target) for s in bounds
         ):
             return False
         return not any(
             not s.conditions
-            and _statement_applies(s, PolicyEffect.DENY, action, target)
+            and _does_statement_apply(s, PolicyEffect.DENY, action, target)
             for s in (*own, *bounds)
         )
 
-    def _has_known_boundary(self, writer: str) -> bool:
+    def _are_boundaries_collected(self, writer: str) -> bool:
         """Tell whether the boundaries are all collected and readable."""
         attached = self._attached.get((writer, PolicyLayer.BOUNDARY), [])
         found = [self._policies.get(a.policy) for a in attached]
         return bool(found) and all(p is not None and not p.unread for p in found)
 
-    def _list_statements(self, writer: str, layer: PolicyLayer) -> Iterable[Statement]:
+    def _list_policy_statements_of_layer(
+        self, writer: str, layer: PolicyLayer
+    ) -> Iterable[Statement]:
         """Yield a principal's policy statements of one layer."""
         for attachment in self._attached.get((writer, layer), ()):
             policy = self._policies.get(attachment.policy)
@@ -97,7 +101,7 @@ class TagAuthorship:
                 yield from policy.statements
 
 
-def _get_tagging_action(target: str) -> str | None:
+def _get_iam_tagging_action(target: str) -> str | None:
     """Return the IAM action that tags a role or user, else None."""
     try:
         arn = Arn.parse(target)
@@ -109,7 +113,7 @@ def _get_tagging_action(target: str) -> str | None:
     return f"iam:tag{kind}"
 
 
-def _statement_applies(
+def _does_statement_apply(
     statement: Statement, effect: PolicyEffect, action: str, target: str
 ) -> bool:
     """Tell whether a statement has this effect on an action and target."""
@@ -126,12 +130,15 @@ def _statement_applies(
     vague = effect is PolicyEffect.ALLOW
     if statement.not_resources:
         return not any(
-            _resource_matches(p, target, not vague) for p in statement.not_resources
+            _does_resource_pattern_match(p, target, not vague)
+            for p in statement.not_resources
         )
-    return any(_resource_matches(p, target, vague) for p in statement.resources)
+    return any(
+        _does_resource_pattern_match(p, target, vague) for p in statement.resources
+    )
 
 
-def _resource_matches(pattern: str, target: str, if_variable: bool) -> bool:
+def _does_resource_pattern_match(pattern: str, target: str, if_variable: bool) -> bool:
     """Match a resource pattern; return `if_variable` if it has a policy variable."""
     if "${" in pattern or len(pattern) > _MAX_PATTERN_LENGTH:
         return if_variable

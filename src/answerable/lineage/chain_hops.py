@@ -13,7 +13,7 @@ from answerable.lineage.chain_stitching_types import (
     is_platform_service,
 )
 from answerable.lineage.issuance_path import IssuancePath, PathStep
-from answerable.model.ids import is_role
+from answerable.model.ids import is_iam_role_arn
 from answerable.model.lineage import CredentialIssuance, DeclaredUse, Hop, HopStatus
 from answerable.model.log_sources import WEB
 
@@ -46,36 +46,36 @@ def build_person_hop(
             return Hop(step.person, HopStatus.OBSERVED, step.evidence_source)
     owned = path.owner_issuance
     if owned is not None:
-        how = f"attested owner of {owned.chain[-1]}: {_describe_record(owned)}"
+        how = f"attested owner of {owned.chain[-1]}: {_describe_issuance_event(owned)}"
         return Hop(owned.owner, HopStatus.OBSERVED, how)
     sessions = [s.credential for s in path.steps if not is_long_lived(s.credential)]
     return (
         _find_signed_in(sessions, sign_ins)
-        or _find_agent_owner(agent, uses)
-        or _find_key_owner(path, uses)
-        or _find_signed_in(_list_subjects(path.steps), sign_ins)
-        or _find_key_creator(path.key_creation, path.key_creator, sign_ins)
-        or Hop("", HopStatus.MISSING, _explain_missing_person(path, agent))
+        or _build_agent_owner_hop(agent, uses)
+        or _build_key_owner_hop(path, uses)
+        or _find_signed_in(_list_subjects_on_path(path.steps), sign_ins)
+        or _infer_creator_of_key(path.key_creation, path.key_creator, sign_ins)
+        or Hop("", HopStatus.MISSING, _explain_missing_person_hop(path, agent))
     )
 
 
-def _find_agent_owner(agent: Hop, uses: UsesBySubject) -> Hop | None:
+def _build_agent_owner_hop(agent: Hop, uses: UsesBySubject) -> Hop | None:
     """Build the hop of the agent's owner; inferred if the agent hop is inferred."""
     use = uses.get(agent.value) if agent.value else None
     if use is None or not use.person:
         return None
-    sure = _get_status(use)
+    sure = _get_use_status(use)
     if agent.status is HopStatus.INFERRED:
         sure = HopStatus.INFERRED
-    return Hop(use.person, sure, _describe_owner(use))
+    return Hop(use.person, sure, _describe_use_owner(use))
 
 
-def _find_key_owner(path: IssuancePath, uses: UsesBySubject) -> Hop | None:
+def _build_key_owner_hop(path: IssuancePath, uses: UsesBySubject) -> Hop | None:
     """Build the hop of the owner of the nearest credential or user, roles left out."""
-    for subject in _list_subjects(path.steps):
+    for subject in _list_subjects_on_path(path.steps):
         use = uses.get(subject)
-        if use is not None and use.person and not is_role(subject):
-            return Hop(use.person, _get_status(use), _describe_owner(use))
+        if use is not None and use.person and not is_iam_role_arn(subject):
+            return Hop(use.person, _get_use_status(use), _describe_use_owner(use))
     return None
 
 
@@ -84,29 +84,29 @@ def build_owner_hop(path: IssuancePath, uses: UsesBySubject) -> Hop:
     acting = path.steps[0].identity
     use = uses.get(acting) if acting else None
     if use is not None and use.person:
-        return Hop(use.person, _get_status(use), _describe_owner(use))
+        return Hop(use.person, _get_use_status(use), _describe_use_owner(use))
     gap = f"an owner of {acting}" if acting else "the identity is not known"
     return Hop("", HopStatus.MISSING, gap)
 
 
-def _describe_owner(use: DeclaredUse) -> str:
-    source = _describe_source(use, use.source)
+def _describe_use_owner(use: DeclaredUse) -> str:
+    source = _describe_use_source(use, use.source)
     return f"{use.owner_state} owner of {use.subject}: {source}"
 
 
-def _describe_record(issuance: CredentialIssuance) -> str:
+def _describe_issuance_event(issuance: CredentialIssuance) -> str:
     return f"{issuance.source} event {issuance.event}"
 
 
-def _get_status(use: DeclaredUse) -> HopStatus:
+def _get_use_status(use: DeclaredUse) -> HopStatus:
     return HopStatus.INFERRED if use.hindsight else HopStatus.DECLARED
 
 
-def _describe_source(use: DeclaredUse, source: str) -> str:
+def _describe_use_source(use: DeclaredUse, source: str) -> str:
     return f"{source}, taken later" if use.hindsight else source
 
 
-def _list_subjects(steps: Sequence[PathStep]) -> Iterable[str]:
+def _list_subjects_on_path(steps: Sequence[PathStep]) -> Iterable[str]:
     for step in steps:
         if step.credential:
             yield step.credential
@@ -118,13 +118,13 @@ def _find_signed_in(subjects: Iterable[str], sign_ins: SignInsBySubject) -> Hop 
     """Find the person of the nearest subject with exactly one signed-in person."""
     for subject in subjects:
         found = sign_ins.get(subject, ()) if subject else ()
-        signed_in = _select_unique_person(found)
+        signed_in = _select_sign_in_of_only_person(found)
         if signed_in:
-            return _build_inferred_hop(signed_in, f"signed in as {subject}")
+            return _build_hop_from_sign_in(signed_in, f"signed in as {subject}")
     return None
 
 
-def _find_key_creator(
+def _infer_creator_of_key(
     creation: CredentialIssuance | None, person: str, sign_ins: SignInsBySubject
 ) -> Hop | None:
     """Infer the person who created a key, which they may have handed over."""
@@ -140,13 +140,13 @@ def _find_key_creator(
     return replace(signed_in, source=f"{signed_in.source}, which {what}")
 
 
-def _select_unique_person(sign_ins: Sequence[SignIn]) -> SignIn | None:
+def _select_sign_in_of_only_person(sign_ins: Sequence[SignIn]) -> SignIn | None:
     if len({each.person for each in sign_ins}) != 1:
         return None
     return min(sign_ins, key=lambda each: (each.at, each.event))
 
 
-def _build_inferred_hop(sign_in: SignIn, description: str) -> Hop:
+def _build_hop_from_sign_in(sign_in: SignIn, description: str) -> Hop:
     told = f"{description} ({sign_in.source} event {sign_in.event})"
     return Hop(sign_in.person, HopStatus.INFERRED, told)
 
@@ -157,7 +157,7 @@ def _get_unrecorded_token(path: IssuancePath) -> str:
     return shown if shown.startswith(_TOKEN_PREFIX) and path.issued is None else ""
 
 
-def _explain_missing_person(path: IssuancePath, agent: Hop) -> str:
+def _explain_missing_person_hop(path: IssuancePath, agent: Hop) -> str:
     """Return the source that would supply the person."""
     if path.cut:
         return "the issuance records lead in a circle"
@@ -176,7 +176,7 @@ def _explain_missing_origin(path: IssuancePath, agent: str) -> str:
         return f"origin is the service {origin.identity}: {owner} would do"
     if not origin.identity:
         return "the record names no identity"
-    if not is_role(origin.identity):
+    if not is_iam_role_arn(origin.identity):
         owner = f"an owner of {agent or origin.identity}"
     if (
         origin.credential
@@ -186,7 +186,7 @@ def _explain_missing_origin(path: IssuancePath, agent: str) -> str:
         return f"the STS record that issued {origin.credential}, or {owner}"
     if origin.identity.startswith(_FEDERATED_PREFIXES):
         return owner
-    if is_role(origin.identity):
+    if is_iam_role_arn(origin.identity):
         return f"the STS record of the session of {origin.identity}, or {owner}"
     return f"{owner}, or console sign-in records of {origin.identity}"
 
@@ -204,7 +204,7 @@ def build_identity_hop(path: IssuancePath, tool: str, source: str = "") -> Hop:
     return Hop("", HopStatus.MISSING, f"no believed record of {acting.evidence_source}")
 
 
-def build_mediated_hops(
+def build_hops_from_gateway_record(
     chain_key: SourcedChainKey, path: IssuancePath, parents: Mapping[str, str]
 ) -> AgentHops | None:
     """Build agent and tool hops from a gateway's record, if it names an agent."""
@@ -224,7 +224,7 @@ def build_mediated_hops(
     return AgentHops(Hop(key.agent, HopStatus.OBSERVED, how), line, tool)
 
 
-def build_web_page_hops(chain_key: SourcedChainKey) -> AgentHops | None:
+def build_hops_of_web_request(chain_key: SourcedChainKey) -> AgentHops | None:
     """Build missing agent and tool hops for a person's request to our web page."""
     key = chain_key.key
     from_web = chain_key.source == WEB and chain_key.believed
@@ -234,17 +234,17 @@ def build_web_page_hops(chain_key: SourcedChainKey) -> AgentHops | None:
     return AgentHops(gap, (), Hop("", HopStatus.MISSING, "the page itself, no tool"))
 
 
-def build_issued_hops(path: IssuancePath) -> AgentHops | None:
+def build_hops_from_token_issuance(path: IssuancePath) -> AgentHops | None:
     """Build the agent hop from the token service's issuance record, if there is one."""
     if not path.agent_issuances:
         return None
     told = path.agent_issuances[0]
-    agent = Hop(told.chain[-1], HopStatus.OBSERVED, _describe_record(told))
+    agent = Hop(told.chain[-1], HopStatus.OBSERVED, _describe_issuance_event(told))
     tool = _build_missing_tool_hop("no mediator saw the call")
     return AgentHops(agent, told.chain, tool)
 
 
-def build_declared_hops(
+def build_hops_from_declared_uses(
     path: IssuancePath, uses: UsesBySubject, parents: Mapping[str, str]
 ) -> AgentHops:
     """Build agent and tool hops from the declared uses of the inventory.
@@ -255,13 +255,13 @@ def build_declared_hops(
     standing = [uses[s] for s in dict.fromkeys(subjects) if s and s in uses]
     standing = [use for use in standing if use.agents]
     if not standing:
-        gap = Hop("", HopStatus.MISSING, _explain_missing_agent(path))
+        gap = Hop("", HopStatus.MISSING, _explain_missing_agent_hop(path))
         return AgentHops(gap, (), _build_missing_tool_hop("the agent is not known"))
     deciding = standing[0]
-    left, status = _drop_subagents(deciding.agents, parents), _get_status(deciding)
-    if is_role(deciding.subject):
-        started = SessionStart.find(path, deciding.subject)
-        left = {agent for agent in left if started.may_be_agent(agent, uses)}
+    left, status = _drop_subagents(deciding.agents, parents), _get_use_status(deciding)
+    if is_iam_role_arn(deciding.subject):
+        started = SessionStart.find_role_session_start(path, deciding.subject)
+        left = {agent for agent in left if started.may_agent_be_caller(agent, uses)}
         if not left:
             missing = Hop("", HopStatus.MISSING, started.missing_agent_reason)
             tool = _build_missing_tool_hop("the agent is not known")
@@ -274,12 +274,12 @@ def build_declared_hops(
         if len(left) > 1 and common:
             left, status, narrowed = common, HopStatus.INFERRED, True
     if len(left) > 1:
-        return _build_shared_hops(deciding, sorted(left))
+        return _build_shared_use_hops(deciding, sorted(left))
     agent = left.pop()
-    how = f"uses {deciding.subject}: {_describe_source(deciding, deciding.declaration_source(agent))}"
+    how = f"uses {deciding.subject}: {_describe_use_source(deciding, deciding.get_declaration_source(agent))}"
     if narrowed:
         how = f"the only agent on the whole path that {how}"
-    tool = _build_tool_hop(agent, deciding, status)
+    tool = _build_declared_tool_hop(agent, deciding, status)
     return AgentHops(Hop(agent, status, how), _list_ancestors(agent, parents), tool)
 
 
@@ -291,7 +291,7 @@ class SessionStart:
     by: tuple[PathStep, ...]
 
     @classmethod
-    def find(cls, path: IssuancePath, role: str) -> "SessionStart":
+    def find_role_session_start(cls, path: IssuancePath, role: str) -> "SessionStart":
         """Find the start of a role's session on a path."""
         at = next(n for n, step in enumerate(path.steps) if step.identity == role)
         return cls(role, path.steps[at + 1 :])
@@ -308,33 +308,33 @@ class SessionStart:
         owner = uses[agent].person if agent in uses else ""
         return any(
             is_platform_service(step.identity)
-            or _uses_subject(agent, uses.get(step.identity))
-            or _uses_subject(agent, uses.get(step.credential))
+            or _does_agent_use_subject(agent, uses.get(step.identity))
+            or _does_agent_use_subject(agent, uses.get(step.credential))
             or (step.person and step.person == owner)
-            or get_subject_repository(step.identity)
-            == _get_agent_repository(agent)
+            or get_workflow_repository(step.identity)
+            == _get_repository_of_workflow_agent(agent)
             != ""
             for step in self.by
         )
 
-    def may_be_agent(self, agent: str, uses: UsesBySubject) -> bool:
+    def may_agent_be_caller(self, agent: str, uses: UsesBySubject) -> bool:
         """Tell whether no record names a caller other than the agent."""
         if not self.by or self.is_agent_named(agent, uses):
             return True
         is_workflow = agent.startswith(_WORKFLOW_PREFIX)
-        if not is_workflow or _get_agent_repository(agent):
+        if not is_workflow or _get_repository_of_workflow_agent(agent):
             return False
-        return any(get_subject_repository(step.identity) for step in self.by)
+        return any(get_workflow_repository(step.identity) for step in self.by)
 
 
-def _uses_subject(agent: str, use: DeclaredUse | None) -> bool:
+def _does_agent_use_subject(agent: str, use: DeclaredUse | None) -> bool:
     return use is not None and agent in use.agents
 
 
 _WORKFLOW_PREFIX = "agent:github-actions/"
 
 
-def get_subject_repository(identity: str) -> str:
+def get_workflow_repository(identity: str) -> str:
     """Return the repository in a workflow's subject, in lower case, or empty.
 
     Source: GitHub Docs, "OpenID Connect reference", example subject claims.
@@ -345,7 +345,7 @@ def get_subject_repository(identity: str) -> str:
     return rest.partition(":")[0].lower() if found else ""
 
 
-def _get_agent_repository(agent: str) -> str:
+def _get_repository_of_workflow_agent(agent: str) -> str:
     """Return the repository of a workflow's agent, in lower case, or empty."""
     parts = agent.removeprefix(_WORKFLOW_PREFIX).split("/")
     if not agent.startswith(_WORKFLOW_PREFIX) or len(parts) < 4:
@@ -360,7 +360,7 @@ def _drop_subagents(agents: Iterable[str], parents: Mapping[str, str]) -> set[st
     return heads or among  # a cycle of parents is ignored
 
 
-def _explain_missing_agent(path: IssuancePath) -> str:
+def _explain_missing_agent_hop(path: IssuancePath) -> str:
     """Explain a missing agent by the long-lived key, or identity, at the origin."""
     origin, acting = path.steps[-1], path.steps[0]
     named = origin.credential if is_long_lived(origin.credential) else ""
@@ -370,7 +370,7 @@ def _explain_missing_agent(path: IssuancePath) -> str:
     return f"an agent configuration that uses {named} (scan its home or repository)"
 
 
-def _build_shared_hops(use: DeclaredUse, agents: Sequence[str]) -> AgentHops:
+def _build_shared_use_hops(use: DeclaredUse, agents: Sequence[str]) -> AgentHops:
     """Build missing hops for an identity or credential that agents share."""
     listed = ", ".join(agents[:8]) + (", ..." if len(agents) > 8 else "")
     gap = f"{use.subject} is shared by {len(agents)} agents: {listed}"
@@ -382,10 +382,10 @@ def _build_missing_tool_hop(reason: str) -> Hop:
     return Hop("", HopStatus.MISSING, f"{reason}; a gateway record would tell the tool")
 
 
-def _build_tool_hop(agent: str, use: DeclaredUse, status: HopStatus) -> Hop:
+def _build_declared_tool_hop(agent: str, use: DeclaredUse, status: HopStatus) -> Hop:
     tools = sorted({tool for owner, tool in use.tools if owner == agent})
     if len(tools) == 1:
-        source = _describe_source(use, use.declaration_source(agent, tools[0]))
+        source = _describe_use_source(use, use.get_declaration_source(agent, tools[0]))
         return Hop(tools[0], status, f"carries {use.subject}: {source}")
     if tools:
         gap = f"{len(tools)} tools of the agent carry {use.subject}"

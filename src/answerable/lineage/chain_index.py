@@ -13,11 +13,11 @@ class ChainIndex(tuple[ChainTimeline, ...]):
     """All stitched chains, with cached lookups."""
 
     @classmethod
-    def wrap(cls, chains: Iterable[ChainTimeline]) -> "ChainIndex":
+    def wrap_chains(cls, chains: Iterable[ChainTimeline]) -> "ChainIndex":
         """Wrap chains in an index; an index is returned as it is."""
         return chains if isinstance(chains, cls) else cls(chains)
 
-    def build_same_lookups(self, previous: "ChainIndex") -> None:
+    def build_lookups_used_by_previous(self, previous: "ChainIndex") -> None:
         """Build again the lookup tables that the previous index used."""
         for name in list(vars(previous)):
             getattr(self, name)
@@ -61,7 +61,7 @@ class ChainIndex(tuple[ChainTimeline, ...]):
         found: dict[str, dict[SourcedChainKey, ChainTimeline]] = defaultdict(dict)
         for each in self:
             for chain in each.chains:
-                for key in _list_chain_ids(chain):
+                for key in _list_entity_ids_of_chain(chain):
                     found[key][each.chain_key] = each
         return {key: tuple(joints.values()) for key, joints in found.items()}
 
@@ -69,15 +69,17 @@ class ChainIndex(tuple[ChainTimeline, ...]):
         self, words: Iterable[str]
     ) -> tuple[ChainTimeline, ...]:
         """Return the chains that may contain one of some words."""
-        texts, places = self._word_index
+        texts, places = self._chains_by_searchable_text
         found: set[int] = set()
         for word in words:
-            for number in texts.find(word):
+            for number in texts.find_texts_with_substring(word):
                 found.update(places[number])
         return tuple(self[place] for place in sorted(found))
 
     @cached_property
-    def _word_index(self) -> tuple[SubstringIndex, Sequence[Sequence[int]]]:
+    def _chains_by_searchable_text(
+        self,
+    ) -> tuple[SubstringIndex, Sequence[Sequence[int]]]:
         """Return each distinct text, and the chains that contain it."""
         found: dict[str, dict[int, None]] = defaultdict(dict)
         for place, each in enumerate(self):
@@ -109,7 +111,7 @@ def list_searchable_texts(chain: LineageChain) -> Iterator[str]:
     yield chain.key.credential
 
 
-def _list_chain_ids(chain: LineageChain) -> Iterator[str]:
+def _list_entity_ids_of_chain(chain: LineageChain) -> Iterator[str]:
     """Yield the ids of a chain: agents, tool, identities and credentials."""
     yield from chain.agent_path
     yield chain.tool.value

@@ -5,31 +5,31 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
+from answerable.lineage.chain_hops import (
+    UsesBySubject,
+    build_hops_from_declared_uses,
+    build_hops_from_gateway_record,
+    build_hops_from_token_issuance,
+    build_hops_of_web_request,
+    build_identity_hop,
+    build_owner_hop,
+    build_person_hop,
+)
 from answerable.lineage.chain_stitching_types import (
     ALL_TIME,
     ChainTimeline,
     SignIn,
     SourcedChainKey,
 )
-from answerable.lineage.hops import (
-    UsesBySubject,
-    build_declared_hops,
-    build_identity_hop,
-    build_issued_hops,
-    build_mediated_hops,
-    build_owner_hop,
-    build_person_hop,
-    build_web_page_hops,
-)
 from answerable.lineage.issuance_path import (
     IssuancePath,
-    index_issuances,
-    trace_to_origin,
+    index_credential_issuances,
+    trace_credential_to_origin,
 )
 from answerable.model.lineage import CredentialIssuance, DeclaredUse, LineageChain
 
 
-def stitch_chains(
+def derive_lineage_chains(
     chain_keys: Iterable[SourcedChainKey],
     issuances: Iterable[CredentialIssuance],
     declared: Iterable[DeclaredUse] = (),
@@ -49,27 +49,31 @@ def stitch_chains(
         One entry per chain key, in order. The chains of a key cover all time without
         gaps: one interval if no declared use changed.
     """
-    issued = index_issuances(tuple(issuances))
+    issued = index_credential_issuances(tuple(issuances))
     by_subject: dict[str, list[DeclaredUse]] = {}
     for use in declared:
         if use.valid_from < use.valid_to:
             by_subject.setdefault(use.subject, []).append(use)
-    persons = _index_sign_ins(sign_ins)
+    persons = _index_sign_ins_by_subject(sign_ins)
     return tuple(
-        _stitch_chain_key(
-            joint, trace_to_origin(joint, issued), by_subject, persons, parents
+        _derive_chains_of_chain_key(
+            joint,
+            trace_credential_to_origin(joint, issued),
+            by_subject,
+            persons,
+            parents,
         )
         for joint in chain_keys
     )
 
 
-def find_chain_at(chains: Sequence[LineageChain], at: int) -> LineageChain:
+def find_chain_valid_at(chains: Sequence[LineageChain], at: int) -> LineageChain:
     """Return the chain that is valid at a time, UTC nanoseconds."""
     starts = [chain.valid_from for chain in chains]
     return chains[max(0, bisect_right(starts, at) - 1)]
 
 
-def _index_sign_ins(sign_ins: Iterable[SignIn]) -> dict[str, list[SignIn]]:
+def _index_sign_ins_by_subject(sign_ins: Iterable[SignIn]) -> dict[str, list[SignIn]]:
     """Index sign-ins by credential and by identity."""
     found: dict[str, list[SignIn]] = {}
     for sign_in in sign_ins:
@@ -79,7 +83,7 @@ def _index_sign_ins(sign_ins: Iterable[SignIn]) -> dict[str, list[SignIn]]:
     return found
 
 
-def _stitch_chain_key(
+def _derive_chains_of_chain_key(
     chain_key: SourcedChainKey,
     path: IssuancePath,
     declared: Mapping[str, Sequence[DeclaredUse]],
@@ -89,7 +93,7 @@ def _stitch_chain_key(
     """Derive one key's chains: a new one wherever a declared use changes."""
     subjects = {s.credential for s in path.steps} | {s.identity for s in path.steps}
     uses = [use for subject in subjects for use in declared.get(subject, ())]
-    agents = {_get_mediated_agent(chain_key)} | {
+    agents = {_get_agent_named_by_gateway(chain_key)} | {
         told.chain[-1] for told in path.agent_issuances
     }
     agents |= {agent for use in uses for agent in use.agents}
@@ -100,8 +104,12 @@ def _stitch_chain_key(
     times = sorted(edges)
     chains: list[LineageChain] = []
     for start, end in pairwise(times):
-        chain = _build_chain(
-            chain_key, path, _select_valid_uses(uses, start), sign_ins, parents or {}
+        chain = _build_lineage_chain(
+            chain_key,
+            path,
+            _select_declared_uses_at_time(uses, start),
+            sign_ins,
+            parents or {},
         )
         chain = replace(chain, valid_from=start, valid_to=end)
         if chains and replace(chains[-1], valid_to=end) == replace(
@@ -113,23 +121,27 @@ def _stitch_chain_key(
     return ChainTimeline(chain_key, tuple(chains))
 
 
-def _get_mediated_agent(chain_key: SourcedChainKey) -> str:
+def _get_agent_named_by_gateway(chain_key: SourcedChainKey) -> str:
     """Return the agent that a gateway's record names, else empty."""
     return chain_key.key.agent if chain_key.believed else ""
 
 
-def _select_valid_uses(uses: Sequence[DeclaredUse], at: int) -> UsesBySubject:
+def _select_declared_uses_at_time(
+    uses: Sequence[DeclaredUse], at: int
+) -> UsesBySubject:
     """Select the newest declared use of each subject at a time."""
     standing: dict[str, DeclaredUse] = {}
     for use in uses:
         if use.valid_from <= at < use.valid_to:
             known = standing.get(use.subject)
-            if known is None or _use_sort_key(use) > _use_sort_key(known):
+            if known is None or _get_declared_use_sort_key(
+                use
+            ) > _get_declared_use_sort_key(known):
                 standing[use.subject] = use
     return standing
 
 
-def _use_sort_key(use: DeclaredUse) -> tuple[object, ...]:
+def _get_declared_use_sort_key(use: DeclaredUse) -> tuple[object, ...]:
     """Return the sort key of a declared use, the newest last."""
     return (
         use.valid_from,
@@ -141,7 +153,7 @@ def _use_sort_key(use: DeclaredUse) -> tuple[object, ...]:
     )
 
 
-def _build_chain(
+def _build_lineage_chain(
     chain_key: SourcedChainKey,
     path: IssuancePath,
     uses: UsesBySubject,
@@ -150,12 +162,12 @@ def _build_chain(
 ) -> LineageChain:
     """Build the chain of one key from the uses valid at a time."""
     agents = (
-        build_mediated_hops(chain_key, path, parents)
-        or build_issued_hops(path)
-        or build_web_page_hops(chain_key)
+        build_hops_from_gateway_record(chain_key, path, parents)
+        or build_hops_from_token_issuance(path)
+        or build_hops_of_web_request(chain_key)
     )
-    agents = agents or build_declared_hops(path, uses, parents)
-    tool = chain_key.key.tool if _get_mediated_agent(chain_key) else ""
+    agents = agents or build_hops_from_declared_uses(path, uses, parents)
+    tool = chain_key.key.tool if _get_agent_named_by_gateway(chain_key) else ""
     return LineageChain(
         key=chain_key.key,
         valid_from=ALL_TIME[0],
@@ -170,5 +182,5 @@ def _build_chain(
         credential_path=path.credentials(),
         credential_from=path.issued.at if path.issued else 0,
         credential_to=path.issued.until if path.issued else 0,
-        delegation_id=path.delegation,
+        delegation_id=path.delegation_id,
     )

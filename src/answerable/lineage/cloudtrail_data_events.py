@@ -63,7 +63,7 @@ _NAMED = {
 }
 
 
-def is_data_event(catalogue: ActionCatalogue, action: str) -> bool:
+def is_cloudtrail_data_event(catalogue: ActionCatalogue, action: str) -> bool:
     """Tell whether calls of an action are logged as data events.
 
     Args:
@@ -77,6 +77,6 @@ def is_data_event(catalogue: ActionCatalogue, action: str) -> bool:
     return entry is not None and _INSIDE.get(service, "") in entry.resource_types
 
 
-def has_data_events(service: str) -> bool:
+def has_cloudtrail_data_events(service: str) -> bool:
     """Tell whether some calls of a service are logged as data events."""
     return service in _NAMED or service in _INSIDE

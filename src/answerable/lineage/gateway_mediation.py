@@ -122,12 +122,12 @@ def parse_gateway_call(
     return GatewayCall(agents, tool, at, end, end if known else end + MAX_UNENDED)
 
 
-def get_server(tool: str) -> str:
+def get_server_of_called_tool(tool: str) -> str:
     """Return the MCP server of a call's tool name `SERVER/TOOL`."""
     return tool.removeprefix("tool:mcp/").partition("/")[0]
 
 
-def get_inventory_server(tool: str) -> str:
+def get_server_of_inventory_tool(tool: str) -> str:
     """Return the MCP server in the id of an inventory tool."""
     return tool.removeprefix("tool:mcp/").rpartition("/")[0]
 
@@ -143,17 +143,17 @@ class IntervalSet:
     starts: list[int] = field(default_factory=list)
     ends: list[int] = field(default_factory=list)
 
-    def add(self, start: int, end: int) -> None:
+    def add_interval(self, start: int, end: int) -> None:
         """Add an interval."""
         self.starts.append(start)
         self.ends.append(end)
 
-    def sort(self) -> None:
-        """Sort the intervals; required before `contains`."""
+    def sort_intervals(self) -> None:
+        """Sort the intervals; required before `contains_time`."""
         self.starts.sort()
         self.ends.sort()
 
-    def contains(self, at: int) -> bool:
+    def contains_time(self, at: int) -> bool:
         """Tell whether some interval contains a time."""
         return bisect_right(self.starts, at) > bisect_left(self.ends, at)
 
@@ -168,28 +168,28 @@ class _OpenCalls:
         self._on_path: dict[AgentServer, IntervalSet] = defaultdict(IntervalSet)
         self._own: dict[AgentServer, IntervalSet] = defaultdict(IntervalSet)
 
-    def add(self, call: GatewayCall, end: int) -> None:
+    def add_gateway_call(self, call: GatewayCall, end: int) -> None:
         """Add the time of a call, for its own agent and those above it."""
-        for server in ("", get_server(call.tool)):
+        for server in ("", get_server_of_called_tool(call.tool)):
             for agent in set(call.agents):
-                self._on_path[agent, server].add(
+                self._on_path[agent, server].add_interval(
                     call.start - CLOCK_SKEW, end + CLOCK_SKEW
                 )
             own = self._own[call.agents[-1], server]
-            own.add(call.start - CLOCK_SKEW, end + CLOCK_SKEW)
+            own.add_interval(call.start - CLOCK_SKEW, end + CLOCK_SKEW)
 
-    def sort(self) -> None:
-        """Sort all intervals; required before `may_have_caused`."""
+    def sort_call_intervals(self) -> None:
+        """Sort all intervals; required before `may_call_have_caused_event`."""
         for spans in (*self._on_path.values(), *self._own.values()):
-            spans.sort()
+            spans.sort_intervals()
 
-    def may_have_caused(self, event: PlatformEvent, server: str) -> bool:
+    def may_call_have_caused_event(self, event: PlatformEvent, server: str) -> bool:
         """Tell whether a call was open at the time of an event."""
         keys = [(agent, server) for agent in event.agents]
         found = [self._own[key] for key in keys if key in self._own]
         leaf = self._on_path.get(keys[-1])
         found += [leaf] if leaf is not None else []
-        return any(spans.contains(event.at) for spans in found)
+        return any(spans.contains_time(event.at) for spans in found)
 
 
 class MediationJudge:
@@ -204,37 +204,41 @@ class MediationJudge:
         self._covered = records.covered
         self._surely, self._perhaps = _OpenCalls(), _OpenCalls()
         for call in calls:
-            self._surely.add(call, call.end)
+            self._surely.add_gateway_call(call, call.end)
             if call.latest_end > call.end:
-                self._perhaps.add(call, call.latest_end)
+                self._perhaps.add_gateway_call(call, call.latest_end)
         self._recorded, self._missing = IntervalSet(), IntervalSet()
         for start, end in records.spans:
-            self._recorded.add(start, end)
+            self._recorded.add_interval(start, end)
         for start, end in records.gaps:
-            self._missing.add(start - CLOCK_SKEW, end + MAX_UNENDED + CLOCK_SKEW)
-        for each in (self._surely, self._perhaps, self._recorded, self._missing):
-            each.sort()
+            self._missing.add_interval(
+                start - CLOCK_SKEW, end + MAX_UNENDED + CLOCK_SKEW
+            )
+        for open_calls in (self._surely, self._perhaps):
+            open_calls.sort_call_intervals()
+        for spans in (self._recorded, self._missing):
+            spans.sort_intervals()
 
-    def judge_event(self, event: PlatformEvent) -> MediationVerdict:
+    def may_gateway_call_have_caused(self, event: PlatformEvent) -> MediationVerdict:
         """Return whether a gateway call may have caused an event."""
         if not event.agents:
             return MediationVerdict.AGENT_MISSING
         if self._covered.isdisjoint(event.agents):
             return MediationVerdict.NOT_COVERED
-        server = get_inventory_server(event.tool)
-        if self._surely.may_have_caused(event, server):
+        server = get_server_of_inventory_tool(event.tool)
+        if self._surely.may_call_have_caused_event(event, server):
             return MediationVerdict.MEDIATED
-        if self._perhaps.may_have_caused(event, server):
+        if self._perhaps.may_call_have_caused_event(event, server):
             return MediationVerdict.END_UNKNOWN
-        if not self._recorded.contains(event.at):
+        if not self._recorded.contains_time(event.at):
             return MediationVerdict.NO_RECORDS
-        if self._missing.contains(event.at):
+        if self._missing.contains_time(event.at):
             return MediationVerdict.RECORDS_MISSING
-        other = server and self._surely.may_have_caused(event, "")
+        other = server and self._surely.may_call_have_caused_event(event, "")
         return MediationVerdict.OTHER_TOOL if other else MediationVerdict.NO_CALL
 
 
-def count_calls_without_event(
+def count_gateway_calls_without_event(
     calls: Iterable[GatewayCall], events: Iterable[PlatformEvent]
 ) -> int:
     """Count the calls without any event that they could have caused.
@@ -246,23 +250,23 @@ def count_calls_without_event(
     by_leaf: dict[AgentServer, list[int]] = defaultdict(list)
     by_path: dict[AgentServer, list[int]] = defaultdict(list)
     for act in events:
-        server = get_inventory_server(act.tool)
+        server = get_server_of_inventory_tool(act.tool)
         by_leaf[act.agents[-1], server].append(act.at)
         for agent in set(act.agents):
             by_path[agent, server].append(act.at)
     for times in (*by_leaf.values(), *by_path.values()):
         times.sort()
-    return sum(not _has_event(call, by_leaf, by_path) for call in calls)
+    return sum(not _has_event_during_call(call, by_leaf, by_path) for call in calls)
 
 
-def _has_event(
+def _has_event_during_call(
     call: GatewayCall,
     by_leaf: dict[AgentServer, list[int]],
     by_path: dict[AgentServer, list[int]],
 ) -> bool:
     """Tell whether some event lies in the time of a call."""
     first, last = call.start - CLOCK_SKEW, call.latest_end + CLOCK_SKEW
-    servers = ("", get_server(call.tool))
+    servers = ("", get_server_of_called_tool(call.tool))
     lists: list[Sequence[int]] = [
         by_leaf.get((agent, server), ()) for agent in call.agents for server in servers
     ]

@@ -62,7 +62,7 @@ class IssuancePath:
         return next((each for each in self.agent_issuances if each.owner), None)
 
     @property
-    def delegation(self) -> str:
+    def delegation_id(self) -> str:
         """Return the id of the nearest delegation, empty if unknown."""
         return next(
             (each.parent.run for each in self.agent_issuances if each.parent.run), ""
@@ -73,7 +73,7 @@ class IssuancePath:
         return tuple(s.credential for s in reversed(self.steps) if s.credential)
 
 
-def select_issuances(
+def select_best_issuance_per_credential(
     issuances: Iterable[CredentialIssuance],
 ) -> dict[str, CredentialIssuance]:
     """Select the most informative issuance of each credential.
@@ -84,14 +84,14 @@ def select_issuances(
     best: dict[str, CredentialIssuance] = {}
     for issuance in issuances:
         known = best.get(issuance.credential)
-        if known is None or _issuance_preference_key(
+        if known is None or _get_issuance_preference_key(
             issuance
-        ) < _issuance_preference_key(known):
+        ) < _get_issuance_preference_key(known):
             best[issuance.credential] = issuance
     return best
 
 
-def _issuance_preference_key(issuance: CredentialIssuance) -> tuple[object, ...]:
+def _get_issuance_preference_key(issuance: CredentialIssuance) -> tuple[object, ...]:
     """Return a sort key: records that name the issuer's parent come first."""
     parent = issuance.parent
     return (
@@ -122,31 +122,35 @@ class IssuanceIndex:
     by_parent: Mapping[ChainKey, CredentialIssuance]
 
 
-def index_issuances(issuances: Sequence[CredentialIssuance]) -> IssuanceIndex:
+def index_credential_issuances(
+    issuances: Sequence[CredentialIssuance],
+) -> IssuanceIndex:
     """Index issuances by credential, by run and by parent."""
     runs: dict[tuple[str, str], CredentialIssuance] = {}
     parents: dict[ChainKey, CredentialIssuance] = {}
-    for each in sorted(issuances, key=_issuance_sort_key):
+    for each in sorted(issuances, key=_get_issuance_sort_key):
         if each.chain:
             runs.setdefault((each.parent.run, ""), each)
             runs.setdefault((each.parent.run, each.chain[-1]), each)
             if each.chain[-1] == each.parent.agent:
-                parents.setdefault(_remove_session_name(each.parent), each)
-    return IssuanceIndex(select_issuances(issuances), runs, parents)
+                parents.setdefault(_remove_role_session_name(each.parent), each)
+    return IssuanceIndex(select_best_issuance_per_credential(issuances), runs, parents)
 
 
-def _remove_session_name(key: ChainKey) -> ChainKey:
+def _remove_role_session_name(key: ChainKey) -> ChainKey:
     """Return a key without the session name, which the caller writes."""
     return replace(key, session="")
 
 
-def _issuance_sort_key(issuance: CredentialIssuance) -> tuple[object, ...]:
+def _get_issuance_sort_key(issuance: CredentialIssuance) -> tuple[object, ...]:
     """Return a sort key: issuances with an owner come first."""
     unowned = not issuance.owner
     return (unowned, issuance.at, issuance.event, issuance.chain, issuance.owner)
 
 
-def trace_to_origin(chain_key: SourcedChainKey, issued: IssuanceIndex) -> IssuancePath:
+def trace_credential_to_origin(
+    chain_key: SourcedChainKey, issued: IssuanceIndex
+) -> IssuancePath:
     """Trace a chain key back to the origin of its credential.
 
     Args:
@@ -158,7 +162,7 @@ def trace_to_origin(chain_key: SourcedChainKey, issued: IssuanceIndex) -> Issuan
         return IssuancePath(
             (PathStep("", "", "", chain_key.source),), None, None, cut=False
         )
-    steps = [_build_step(key, chain_key.source)]
+    steps = [_build_first_path_step(key, chain_key.source)]
     first = issued.by_credential.get(key.credential) if key.credential else None
     seen = {key.credential}
     walked: list[CredentialIssuance] = []
@@ -169,24 +173,30 @@ def trace_to_origin(chain_key: SourcedChainKey, issued: IssuanceIndex) -> Issuan
         if len(steps) >= MAX_CHAIN_LENGTH or (
             parent.credential and parent.credential in seen
         ):
-            told = _list_agent_issuances(key, walked, issued)
+            told = _list_issuances_naming_agents(key, walked, issued)
             return IssuancePath(
                 tuple(steps), first, None, cut=True, agent_issuances=told
             )
-        steps.append(_build_step(parent, f"{current.source} event {current.event}"))
+        steps.append(
+            _build_first_path_step(parent, f"{current.source} event {current.event}")
+        )
         seen.add(parent.credential)
         current = (
             issued.by_credential.get(parent.credential) if parent.credential else None
         )
-    named = tuple(steps) if key.agent else _name_acting_identity(steps, first)
-    made_by = _find_session_person(current, issued) if current else ""
-    told = _list_agent_issuances(key, walked, issued)
+    named = (
+        tuple(steps) if key.agent else _fill_in_missing_acting_identity(steps, first)
+    )
+    made_by = _find_person_who_created_key(current, issued) if current else ""
+    told = _list_issuances_naming_agents(key, walked, issued)
     return IssuancePath(
         named, first, current, cut=False, agent_issuances=told, key_creator=made_by
     )
 
 
-def _find_session_person(creation: CredentialIssuance, issued: IssuanceIndex) -> str:
+def _find_person_who_created_key(
+    creation: CredentialIssuance, issued: IssuanceIndex
+) -> str:
     """Return the person whose session created a key, or empty."""
     key = creation.parent
     for _ in range(MAX_CHAIN_LENGTH):
@@ -199,7 +209,7 @@ def _find_session_person(creation: CredentialIssuance, issued: IssuanceIndex) ->
     return ""
 
 
-def _list_agent_issuances(
+def _list_issuances_naming_agents(
     key: ChainKey, walked_issuances: Sequence[CredentialIssuance], issued: IssuanceIndex
 ) -> tuple[CredentialIssuance, ...]:
     """List the issuances that name a chain's agents, nearest first.
@@ -208,18 +218,18 @@ def _list_agent_issuances(
     that acts from then on. Issuances of the same run come last, and only for the same
     agent: a token of another issuer carries a run chosen by that issuer.
     """
-    own = issued.by_parent.get(_remove_session_name(key)) if key.agent else None
+    own = issued.by_parent.get(_remove_role_session_name(key)) if key.agent else None
     same = issued.by_run.get((key.run, key.agent)) if key.run else None
     found = (own, *walked_issuances, same)
     return tuple(each for each in found if each is not None and each.chain)
 
 
-def _build_step(key: ChainKey, evidence_source: str) -> PathStep:
+def _build_first_path_step(key: ChainKey, evidence_source: str) -> PathStep:
     """Build the path step of a chain key's identity and credential."""
     return PathStep(key.identity, key.credential, key.person, evidence_source)
 
 
-def _name_acting_identity(
+def _fill_in_missing_acting_identity(
     steps: Sequence[PathStep], first_issuance: CredentialIssuance | None
 ) -> tuple[PathStep, ...]:
     """Fill in a missing acting identity from its credential's issuance.

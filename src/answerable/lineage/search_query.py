@@ -54,23 +54,23 @@ class SearchQuery:
     said: tuple[tuple[str, str], ...] = ()
     words: tuple[str, ...] = ()
 
-    def get(self, field: str) -> str:
+    def get_field_value(self, field: str) -> str:
         """Return the value of a field, empty if the query does not have it."""
         return dict(self.said).get(field, "")
 
     def with_field(self, field: str, value: str) -> "SearchQuery":
         """Return the query with a field set; an empty value removes it."""
         said = {**dict(self.said), field: value}
-        return replace(self, said=_sort_fields(said))
+        return replace(self, said=_sort_query_fields(said))
 
     @property
-    def to_text(self) -> str:
+    def format_as_text(self) -> str:
         """Format the query so that it parses to the same query."""
-        parts = [f"{field}:{format_value(value)}" for field, value in self.said]
-        return " ".join([*parts, *map(_format_word, self.words)])
+        parts = [f"{field}:{format_query_value(value)}" for field, value in self.said]
+        return " ".join([*parts, *map(_format_search_word, self.words)])
 
 
-def parse_query(text: str) -> SearchQuery:
+def parse_search_query(text: str) -> SearchQuery:
     """Parse a search query; unknown fields and values are errors.
 
     Raises:
@@ -85,8 +85,8 @@ def parse_query(text: str) -> SearchQuery:
         )
     said: dict[str, str] = {}
     words: list[str] = []
-    for token in _split_tokens(text):
-        field, value = _split_field(token)
+    for token in _split_query_tokens(text):
+        field, value = _split_field_and_value(token)
         if not field:
             words.append(value)
         elif field in said:
@@ -95,17 +95,17 @@ def parse_query(text: str) -> SearchQuery:
                 "a pattern of * and ? asks for several",
             )
         else:
-            said[field] = _check_value(field, value)
+            said[field] = _check_field_value(field, value)
     words = list(dict.fromkeys(word for word in words if word))
     if len(words) > _MOST_WORDS:
         raise UsageError(
             f"too many words (got {len(words)}, expected at most {_MOST_WORDS})",
             "name the hop that each is for: action:*Delete* resource:*warehouse*",
         )
-    return SearchQuery(_sort_fields(said), tuple(words))
+    return SearchQuery(_sort_query_fields(said), tuple(words))
 
 
-def _split_tokens(text: str) -> Iterator[str]:
+def _split_query_tokens(text: str) -> Iterator[str]:
     """Split at spaces outside quotes."""
     token, quoted, escaped = "", False, False
     for letter in text:
@@ -127,29 +127,29 @@ def _split_tokens(text: str) -> Iterator[str]:
         yield token
 
 
-def _split_field(token: str) -> tuple[str, str]:
+def _split_field_and_value(token: str) -> tuple[str, str]:
     """Split a token into field and value; a word has no field."""
     found = _FIELD.fullmatch(token)
     if found is None:
-        return "", _unquote(token)
+        return "", _remove_quotes(token)
     field = found[1].lower()
     if field in FIELDS:
-        return field, _unquote(found[2])
+        return field, _remove_quotes(found[2])
     close = get_close_matches(field, FIELDS, n=1, cutoff=_SIMILARITY)
     if close:
         raise UsageError(
             f"unknown field (got {found[1]}:, did you mean {close[0]}:?)",
             f'fields are {", ".join(FIELDS)}; to look for the text, quote it: "{token}"',
         )
-    return "", _unquote(token)  # for example `s3:GetObject`
+    return "", _remove_quotes(token)  # for example `s3:GetObject`
 
 
-def _unquote(text: str) -> str:
+def _remove_quotes(text: str) -> str:
     """Remove the quotes of a value."""
     return _QUOTED.sub(lambda found: _ESCAPED.sub(r"\1", found[1]), text)
 
 
-def _check_value(field: str, value: str) -> str:
+def _check_field_value(field: str, value: str) -> str:
     """Check a field's value; return it in lower case if it is a keyword."""
     if not value.strip():
         raise UsageError(
@@ -157,25 +157,27 @@ def _check_value(field: str, value: str) -> str:
             f"write what for: {field}:VALUE, or leave it out",
         )
     if field == "status":
-        return _check_status(value)
+        return _check_status_filter(value)
     choices = CHOICES.get(field)
     if choices is None:
         return value
     if value.lower() not in choices:
-        raise _build_choice_error(field, value, choices)
+        raise _build_invalid_choice_error(field, value, choices)
     return value.lower()
 
 
-def _check_status(value: str) -> str:
+def _check_status_filter(value: str) -> str:
     """Check a status filter: `STATUS` or `HOP=STATUS`."""
     hop, equals, status = value.lower().rpartition("=")
     if status not in CHOICES["status"] or (equals and hop not in HOPS):
         listed = (*CHOICES["status"], *(f"{each}=missing" for each in HOPS))
-        raise _build_choice_error("status", value, listed)
+        raise _build_invalid_choice_error("status", value, listed)
     return value.lower()
 
 
-def _build_choice_error(field: str, value: str, choices: tuple[str, ...]) -> UsageError:
+def _build_invalid_choice_error(
+    field: str, value: str, choices: tuple[str, ...]
+) -> UsageError:
     """Build the error for a value that is not one of the choices."""
     close = get_close_matches(value.lower(), choices, n=1, cutoff=0.5)
     return UsageError(
@@ -184,23 +186,25 @@ def _build_choice_error(field: str, value: str, choices: tuple[str, ...]) -> Usa
     )
 
 
-def _sort_fields(fields: dict[str, str]) -> tuple[tuple[str, str], ...]:
+def _sort_query_fields(fields: dict[str, str]) -> tuple[tuple[str, str], ...]:
     """Return the fields in the order of the search language."""
     return tuple((field, fields[field]) for field in FIELDS if fields.get(field))
 
 
-def format_value(value: str) -> str:
+def format_query_value(value: str) -> str:
     """Format a value, quoted if needed."""
     plain = not any(letter.isspace() or letter == '"' for letter in value)
-    return value if value and plain else _quote(value)
+    return value if value and plain else _quote_query_value(value)
 
 
-def _format_word(word: str) -> str:
+def _format_search_word(word: str) -> str:
     """Format a search word; quoted where it would read as a field."""
-    return _quote(word) if _FIELD.fullmatch(word) else format_value(word)
+    return (
+        _quote_query_value(word) if _FIELD.fullmatch(word) else format_query_value(word)
+    )
 
 
-def _quote(value: str) -> str:
+def _quote_query_value(value: str) -> str:
     """Put a value in double quotes, with backslash escapes."""
     escaped = value.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'

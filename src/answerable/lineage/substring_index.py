@@ -15,19 +15,19 @@ class SubstringIndex:
     """
 
     def __init__(self, texts: Iterable[str]) -> None:
-        folded = [_fold_case(text) + _SEPARATOR for text in texts]
+        folded = [_encode_case_folded(text) + _SEPARATOR for text in texts]
         self._starts = array("Q", [0])
         for each in folded:
             self._starts.append(self._starts[-1] + len(each))
         self._whole = b"".join(folded)
 
-    def find(self, word: str) -> Iterator[int]:
+    def find_texts_with_substring(self, word: str) -> Iterator[int]:
         """Return the positions of the texts that contain a word.
 
         Args:
             word: Not empty, without white space.
         """
-        wanted, starts = _fold_case(word), self._starts
+        wanted, starts = _encode_case_folded(word), self._starts
         at = self._whole.find(wanted)
         while at >= 0:
             number = bisect_right(starts, at) - 1
@@ -35,7 +35,7 @@ class SubstringIndex:
             at = self._whole.find(wanted, starts[number + 1])
 
 
-def _fold_case(text: str) -> bytes:
+def _encode_case_folded(text: str) -> bytes:
     """Encode a text without case as UTF-8, lone surrogates included."""
     # UTF-8 is self-synchronizing; a file name may hold a lone surrogate.
     return text.casefold().encode("utf-8", "surrogatepass")

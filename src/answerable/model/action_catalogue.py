@@ -26,7 +26,7 @@ class ActionEntry:
     resource_types: tuple[str, ...]
 
     @property
-    def is_wildcard_only(self) -> bool:
+    def takes_only_wildcard_resource(self) -> bool:
         """Tell whether only the resource `*` can be granted."""
         return not self.resource_types
 

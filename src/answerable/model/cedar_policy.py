@@ -94,7 +94,7 @@ class CedarPolicySet(msgspec.Struct, frozen=True):
     rules: tuple[CedarPolicy, ...] = ()
     digest: str = ""
 
-    def for_evaluation(self) -> "CedarPolicySet":
+    def copy_for_evaluation(self) -> "CedarPolicySet":
         """Return a copy with only the parts that a decision needs."""
         rules = tuple(
             msgspec.structs.replace(
@@ -114,7 +114,7 @@ NO_CEDAR_POLICIES = CedarPolicySet()
 MAX_WARNINGS = 20
 
 
-def find_prefix_warnings(rules: CedarPolicySet) -> list[str]:
+def list_text_prefix_warnings(rules: CedarPolicySet) -> list[str]:
     """List warnings on policies that compare a text with a prefix.
 
     Such a pattern compares text. A call with a name that leads out of the prefix is an

@@ -378,6 +378,6 @@ class Config:
     ends_enforcement: tuple[str, ...] = ()
 
     @property
-    def has_schedule(self) -> bool:
+    def has_scheduled_source(self) -> bool:
         """Tell whether a source has a schedule."""
         return any(source.schedule for source in self.sources)

@@ -41,7 +41,7 @@ class ConnectorDeclaration:
     location_options: tuple[str, ...] = ()
 
 
-def ignore_progress(done: int, total: int, what: str) -> None:
+def ignore_progress_report(done: int, total: int, what: str) -> None:
     """Discard progress reports: the default progress callback."""
 
 
@@ -64,7 +64,7 @@ class SyncContext:
 
     now: int
     fingerprint: Callable[[str], str]
-    progress: Callable[[int, int, str], None] = ignore_progress
+    progress: Callable[[int, int, str], None] = ignore_progress_report
     endpoint_url: str = ""
     profile: str = ""
     region: str = ""
@@ -114,7 +114,7 @@ class InventoryConnector(Protocol):
             EnvironmentFailure: The location itself may not be read.
         """
 
-    def list_probes(self, location: str) -> tuple[Probe, ...]:
+    def list_locations_to_read(self, location: str) -> tuple[Probe, ...]:
         """List every path or API call a sync would read, without reading contents."""
 
 

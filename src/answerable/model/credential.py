@@ -50,7 +50,7 @@ MODEL_KEYS = frozenset(
 )
 
 
-def get_credential_platform(kind: str) -> str:
+def get_platform_of_default_credential(kind: str) -> str:
     """Return the platform whose default credential chain has this kind."""
     for platform, prefixes in _PLATFORMS:
         if kind.startswith(prefixes):

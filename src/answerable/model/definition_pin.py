@@ -64,21 +64,21 @@ class McpDefinition(msgspec.Struct, frozen=True, omit_defaults=True):
     @property
     def key(self) -> str:
         """Return the key of the definition among those of its server."""
-        return item_key(self.kind, self.name)
+        return get_definition_key(self.kind, self.name)
 
 
-def item_key(kind: DefinitionKind, name: str) -> str:
+def get_definition_key(kind: DefinitionKind, name: str) -> str:
     """Return the key of an item within its server; the kind ends at the first colon."""
     return f"{kind}:{name}"
 
 
-def split_item_key(key: str) -> tuple[DefinitionKind, str]:
+def split_definition_key(key: str) -> tuple[DefinitionKind, str]:
     """Split the key of an item into its kind and name."""
     kind, _, name = key.partition(":")
     return DefinitionKind(kind), name
 
 
-def item_id(server: str, kind: DefinitionKind, name: str) -> str:
+def build_definition_id(server: str, kind: DefinitionKind, name: str) -> str:
     """Return the global id of an item, as used in decisions and revocations."""
     item = f"/{name}" if name else ""
     return f"{kind}:mcp/{server}{item}"
@@ -110,7 +110,7 @@ class DefinitionPin(msgspec.Struct, frozen=True, omit_defaults=True):
     approval: DefinitionApproval | None = None
 
     @property
-    def origin(self) -> PinOrigin:
+    def pin_origin(self) -> PinOrigin:
         """Return how it was pinned: at first use or by an approval."""
         return PinOrigin.FIRST_USE if self.approval is None else PinOrigin.APPROVED
 

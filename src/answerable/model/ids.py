@@ -31,7 +31,7 @@ _UUID_STRUCT = struct.Struct(">QQ")
 _BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 
 
-def _parse_name(prefix: str, text: str, kind: str) -> str:
+def _check_printable_name(prefix: str, text: str, kind: str) -> str:
     """Check that a name is printable; return it with its prefix."""
     bare = text.removeprefix(prefix)
     if not _PRINTABLE.fullmatch(bare):
@@ -40,25 +40,27 @@ def _parse_name(prefix: str, text: str, kind: str) -> str:
     return prefix + bare
 
 
-def person_id(text: str) -> PersonId:
+def build_person_id(text: str) -> PersonId:
     """Build `person:EMAIL-or-handle`, with the handle in lower case.
 
     Raises:
         IdError: The text is empty or holds control characters.
     """
-    return PersonId(_parse_name("person:", normalise_name(text.strip()), "person"))
+    return PersonId(
+        _check_printable_name("person:", normalise_handle(text.strip()), "person")
+    )
 
 
-def normalise_name(text: str) -> str:
+def normalise_handle(text: str) -> str:
     """Fold a handle or address, so that its spellings become equal.
 
     NFKC, then case folding (Unicode Standard 3.13, D146): the only comparison of names.
     """
-    return text.lower() if text.isascii() else _fold_unicode(text)
+    return text.lower() if text.isascii() else _fold_unicode_and_case(text)
 
 
 @lru_cache(maxsize=4096)
-def _fold_unicode(text: str) -> str:
+def _fold_unicode_and_case(text: str) -> str:
     """Fold a text by NFKC and case folding, until it no longer changes."""
     # Folding may bring about a letter that NFKC composes otherwise: twice is enough.
     for _ in range(2):
@@ -66,34 +68,34 @@ def _fold_unicode(text: str) -> str:
     return unicodedata.normalize("NFKC", text)
 
 
-def agent_id(kind: str, *parts: str) -> AgentId:
+def build_agent_id(kind: str, *parts: str) -> AgentId:
     """Build `agent:KIND/PART/...`; slashes inside a part are kept.
 
     Raises:
         IdError: A part is empty or holds control characters.
     """
-    return AgentId(_parse_name("agent:", "/".join((kind, *parts)), "agent"))
+    return AgentId(_check_printable_name("agent:", "/".join((kind, *parts)), "agent"))
 
 
-def tool_id(server: str, tool: str = "*") -> ToolId:
+def build_mcp_tool_id(server: str, tool: str = "*") -> ToolId:
     """Build `tool:mcp/SERVER/TOOL`; `*` if the server's tools are not known.
 
     Raises:
         IdError: A part is empty or holds control characters.
     """
-    return ToolId(_parse_name("tool:", f"mcp/{server}/{tool}", "tool"))
+    return ToolId(_check_printable_name("tool:", f"mcp/{server}/{tool}", "tool"))
 
 
-def built_in_tool_id(client: str, name: str) -> ToolId:
+def build_client_tool_id(client: str, name: str) -> ToolId:
     """Build `tool:CLIENT/NAME` for a tool that an agent's client contains.
 
     Raises:
         IdError: A part is empty or holds control characters.
     """
-    return ToolId(_parse_name("tool:", f"{client}/{name}", "tool"))
+    return ToolId(_check_printable_name("tool:", f"{client}/{name}", "tool"))
 
 
-def aws_credential_id(access_key_id: str) -> CredentialId:
+def build_aws_credential_id(access_key_id: str) -> CredentialId:
     """Build `cred:aws/AKIA...` from an AWS access key id.
 
     Raises:
@@ -104,7 +106,7 @@ def aws_credential_id(access_key_id: str) -> CredentialId:
     return CredentialId(f"cred:aws/{access_key_id}")
 
 
-def is_role(subject: str) -> bool:
+def is_iam_role_arn(subject: str) -> bool:
     """Tell whether an id is the ARN of an IAM role."""
     return subject.startswith("arn:") and ":role/" in subject
 
@@ -143,22 +145,22 @@ def decode_access_key_account(access_key_id: str) -> str | None:
     return f"{account:012d}" if number >> 49 else None
 
 
-def token_credential_id(sha256: bytes) -> CredentialId:
+def build_token_credential_id(sha256: bytes) -> CredentialId:
     """Build `cred:token/HEX` from the digest of a high-entropy token."""
     return CredentialId(f"cred:token/{sha256.hex()}")
 
 
-def fingerprint_credential_id(fingerprint: str) -> CredentialId:
+def build_fingerprint_credential_id(fingerprint: str) -> CredentialId:
     """Build `cred:fp/HEX` from a keyed fingerprint of a secret value."""
     return CredentialId(f"cred:fp/{fingerprint}")
 
 
-def minted_credential_id(server: str) -> CredentialId:
+def build_command_credential_id(server: str) -> CredentialId:
     """Build `cred:command/NAME` for a server's credential from a command."""
     return CredentialId(f"cred:command/{server}")
 
 
-def event_id(time_ns: int, source: str, scope: str, native: bytes) -> EventId:
+def build_event_id(time_ns: int, source: str, scope: str, native: bytes) -> EventId:
     """Build a UUIDv8 (RFC 9562 5.8): 48 bits of time, then 74 bits of SHA-256.
 
     Args:

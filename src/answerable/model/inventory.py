@@ -178,7 +178,7 @@ class Inventory:
         init=False, default_factory=dict, compare=False, repr=False
     )
 
-    def get_or_compute(
+    def get_or_compute_value(
         self, name: str, compute: Callable[["Inventory"], ComputedT]
     ) -> ComputedT:
         """Return a value computed once from this inventory alone.
@@ -191,11 +191,11 @@ class Inventory:
             self._made.setdefault(name, (compute, compute(self)))
         return cast("ComputedT", self._made[name][1])
 
-    def get_computed(self, name: str) -> object:
+    def get_value_if_computed(self, name: str) -> object:
         """Return a computed value by name; None if not computed yet."""
         return self._made.get(name, (None, None))[1]
 
-    def recompute_from(self, previous: "Inventory") -> None:
+    def recompute_values_of_previous(self, previous: "Inventory") -> None:
         """Compute now all values that the previous inventory had."""
         for name, (make, _) in list(previous._made.items()):
-            self.get_or_compute(name, make)
+            self.get_or_compute_value(name, make)

@@ -37,7 +37,7 @@ class JsonObject(dict[str, object]):
         self.nulls = tuple(nulls)
 
 
-def fold_json_key(name: str) -> str:
+def normalise_json_key(name: str) -> str:
     """Fold a key: NFKC, case folding and removal of invisible characters."""
     if name.isascii():
         return name.translate(_ASCII_CONTROLS).lower()
@@ -66,21 +66,21 @@ class JsonKeyTree:
     folded: frozenset[str]
     below: tuple[tuple[str, "JsonKeyTree"], ...]
 
-    def find_lookalike(self, members: Mapping[str, object]) -> str:
+    def find_lookalike_key(self, members: Mapping[str, object]) -> str:
         """Return the first key another parser may confuse, or `""`."""
         nulls = members.nulls if isinstance(members, JsonObject) else ()
         for keys in (members, nulls):
             for key in keys:
-                if key not in self.names and fold_json_key(key) in self.folded:
+                if key not in self.names and normalise_json_key(key) in self.folded:
                     return key or "\0"
         for name, tree in self.below:
-            for inner in _find_objects(members.get(name)):
-                if found := tree.find_lookalike(inner):
+            for inner in _find_outermost_objects(members.get(name)):
+                if found := tree.find_lookalike_key(inner):
                     return found
         return ""
 
 
-def _find_objects(value: object) -> Iterator[Mapping[str, object]]:
+def _find_outermost_objects(value: object) -> Iterator[Mapping[str, object]]:
     """Find the objects in a value and in its lists, but not in nested objects."""
     stack = [value]
     while stack:
@@ -92,15 +92,15 @@ def _find_objects(value: object) -> Iterator[Mapping[str, object]]:
 
 
 @lru_cache(8192)
-def build_key_tree(paths: tuple[KeyPath, ...]) -> JsonKeyTree:
+def build_json_key_tree(paths: tuple[KeyPath, ...]) -> JsonKeyTree:
     """Build the key tree from paths that start at the outermost object."""
     below: dict[str, list[KeyPath]] = {}
     for first, *rest in filter(None, paths):
         below.setdefault(first, []).append(tuple(rest))
     names = frozenset(below)
     trees = (
-        (name, build_key_tree(tuple(inner)))
+        (name, build_json_key_tree(tuple(inner)))
         for name, each in below.items()
         if (inner := [path for path in each if path])
     )
-    return JsonKeyTree(names, frozenset(map(fold_json_key, names)), tuple(trees))
+    return JsonKeyTree(names, frozenset(map(normalise_json_key, names)), tuple(trees))

@@ -10,24 +10,25 @@ MAX_ARGUMENT_VALUES = (
 )
 
 
-def exceeds_value_count(data: bytes, most: int) -> bool:
+def exceeds_json_value_count(data: bytes, most: int) -> bool:
     """Tell whether JSON has more than `most` values, in linear time.
 
     Args:
         data: JSON; of other text the answer says nothing.
         most: How many values it may have, members and items counted at every depth.
     """
-    if len(data) <= most or _count_value_starts(data) < most:
+    if len(data) <= most or _count_json_value_starts(data) < most:
         return False
     if b"\\" in data:
         data = data.replace(rb"\\", b"").replace(rb"\"", b"")
     # Every second piece is outside of strings; a value has at most one key.
     pieces = data.split(b'"', 4 * most + 1)
     return (
-        len(pieces) > 4 * most + 1 or sum(map(_count_value_starts, pieces[::2])) >= most
+        len(pieces) > 4 * most + 1
+        or sum(map(_count_json_value_starts, pieces[::2])) >= most
     )
 
 
-def _count_value_starts(data: bytes) -> int:
+def _count_json_value_starts(data: bytes) -> int:
     """Count commas and opening brackets, also in strings: an upper bound of values."""
     return data.count(b",") + data.count(b"[") + data.count(b"{")

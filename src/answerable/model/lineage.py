@@ -161,7 +161,7 @@ class DeclaredUse:
     hindsight: bool = False
     uses: tuple[tuple[str, str, str], ...] = ()
 
-    def declaration_source(self, agent: str, tool: str = "") -> str:
+    def get_declaration_source(self, agent: str, tool: str = "") -> str:
         """Return the snapshot and file that declare a use."""
         return next(
             (

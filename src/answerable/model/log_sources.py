@@ -18,7 +18,7 @@ _SOURCE_OF_PREFIX = (
 )
 
 
-def get_recorder_source(recorder: str) -> str:
+def get_log_source_of_recorder(recorder: str) -> str:
     """Return the log source of a recorder, from its name's prefix."""
     return next(
         (of for prefix, of in _SOURCE_OF_PREFIX if recorder.startswith(prefix)), GATEWAY

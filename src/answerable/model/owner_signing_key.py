@@ -26,7 +26,7 @@ MAX_CLOCK_SKEW = 30 * 10**9  # between the clocks of signer and recorder
 MAX_RECORDING_DELAY = _DAY_NS
 
 
-def owner_key_id(public: bytes) -> OwnerKeyId:
+def build_owner_key_id(public: bytes) -> OwnerKeyId:
     """Return the id of a key by its thumbprint: `owner-key:` and 43 letters.
 
     Args:
@@ -54,7 +54,7 @@ class LogPosition:
     at: int
 
 
-def get_unlogged_position(now: int) -> LogPosition:
+def create_position_before_logging(now: int) -> LogPosition:
     """Return a log position for an object that is not in the log yet."""
     return LogPosition((1 << 63) - 1, now)
 
@@ -117,7 +117,7 @@ class OwnerKey:
     revoked: tuple[tuple[LogPosition, KeyRevocation], ...]
 
 
-def is_key_valid(key: OwnerKey, at: LogPosition) -> bool:
+def is_owner_key_valid_at(key: OwnerKey, at: LogPosition) -> bool:
     """Tell whether a key is enrolled and not revoked at a log position."""
     for where, revocation in key.revoked:
         reaches_back = at.index > where.index and revocation.since <= where.at
@@ -159,7 +159,7 @@ class OwnerStatement:
     key: OwnerKeyId
     store: str
 
-    def get_claim(self, name: str) -> str:
+    def get_statement_claim(self, name: str) -> str:
         """Return a claim, empty where there is none."""
         return dict(self.claims).get(name, "")
 
@@ -176,7 +176,9 @@ class StatementContent:
     subject: str
     claims: Mapping[str, str]
 
-    def build(self, key: OwnerKeyId, store: str, signed_at: int) -> OwnerStatement:
+    def build_owner_statement(
+        self, key: OwnerKeyId, store: str, signed_at: int
+    ) -> OwnerStatement:
         """Build the statement that a key signs for a store, at a time."""
         claims = tuple(sorted(self.claims.items()))
         return OwnerStatement(self.type, self.subject, claims, signed_at, key, store)

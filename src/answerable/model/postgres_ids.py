@@ -15,7 +15,7 @@ _ESCAPED = re.compile(r"%([0-9A-F]{2})")
 _RESERVED = re.compile(r"[%/\s\x00-\x1f\x7f]")
 
 
-def quote_identifier(name: str) -> str:
+def quote_sql_identifier(name: str) -> str:
     """Spell a name as an SQL identifier: quoted unless it is plain lower case.
 
     Source: https://www.postgresql.org/docs/current/sql-syntax-lexical.html, 4.1.1
@@ -25,12 +25,12 @@ def quote_identifier(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def join_names(*names: str) -> str:
+def join_qualified_sql_name(*names: str) -> str:
     """Spell a qualified name: `schema.table`."""
-    return ".".join(map(quote_identifier, names))
+    return ".".join(map(quote_sql_identifier, names))
 
 
-def split_names(text: str) -> tuple[str, ...]:
+def split_qualified_sql_name(text: str) -> tuple[str, ...]:
     """Split a qualified SQL name; unquoted parts fold to lower case.
 
     Returns:
@@ -50,7 +50,7 @@ def split_names(text: str) -> tuple[str, ...]:
     return tuple(names) if at == len(text) + 1 and all(names) else ()
 
 
-def normalise_host(host: str, port: str = "") -> str:
+def normalise_postgres_host(host: str, port: str = "") -> str:
     """Return the name of a server: lower case, with a port other than 5432.
 
     A socket directory and no host at all mean this machine: `localhost`.
@@ -61,27 +61,27 @@ def normalise_host(host: str, port: str = "") -> str:
     return name if port in ("", DEFAULT_PORT) else f"{name}:{port}"
 
 
-def _escape(part: str) -> str:
+def _escape_id_part(part: str) -> str:
     """Escape the characters that an id may not hold inside a part."""
     return _RESERVED.sub(
         lambda m: "".join(f"%{byte:02X}" for byte in m[0].encode()), part
     )
 
 
-def _unescape(part: str) -> str:
-    """Return a part of an id as it was before `_escape`."""
+def _unescape_id_part(part: str) -> str:
+    """Return a part of an id as it was before `_escape_id_part`."""
     return _ESCAPED.sub(lambda m: chr(int(m[1], 16)), part)
 
 
-def build_role_id(host: str, database: str, role: str) -> str:
+def build_postgres_role_id(host: str, database: str, role: str) -> str:
     """Build the id of a role in a database; without one where none is known."""
     parts = (host, database, "role", role) if database else (host, "role", role)
-    return PREFIX + "/".join(map(_escape, parts))
+    return PREFIX + "/".join(map(_escape_id_part, parts))
 
 
-def build_resource_id(host: str, database: str, kind: str, name: str) -> str:
+def build_postgres_object_id(host: str, database: str, kind: str, name: str) -> str:
     """Build the id of an object."""
-    return f"{PREFIX}{_escape(host)}/{_escape(database)}/{kind}/{name}"
+    return f"{PREFIX}{_escape_id_part(host)}/{_escape_id_part(database)}/{kind}/{name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +97,11 @@ class RoleId:
     role: str
 
 
-def parse_role_id(text: str) -> RoleId | None:
+def parse_postgres_role_id(text: str) -> RoleId | None:
     """Parse the id of a role; None for any other text."""
     if not text.startswith(PREFIX):
         return None
-    parts = [_unescape(part) for part in text.removeprefix(PREFIX).split("/")]
+    parts = [_unescape_id_part(part) for part in text.removeprefix(PREFIX).split("/")]
     if len(parts) == 3 and parts[1] == "role" and all(parts):
         return RoleId(parts[0], "", parts[2])
     if len(parts) == 4 and parts[2] == "role" and all(parts):
@@ -125,37 +125,41 @@ class ResourceName:
 
     def __str__(self) -> str:
         if not self.column:
-            return build_resource_id(self.host, self.database, self.kind, self.name)
-        name = f"{self.name}.{quote_identifier(self.column)}"
-        return build_resource_id(self.host, self.database, "column", name)
+            return build_postgres_object_id(
+                self.host, self.database, self.kind, self.name
+            )
+        name = f"{self.name}.{quote_sql_identifier(self.column)}"
+        return build_postgres_object_id(self.host, self.database, "column", name)
 
 
-def parse_resource_id(text: str) -> ResourceName | None:
+def parse_postgres_object_id(text: str) -> ResourceName | None:
     """Parse `postgres:HOST/DATABASE/KIND/NAME`; None for any other text."""
     parts = text.removeprefix(PREFIX).split("/", 3)
     if not text.startswith(PREFIX) or len(parts) != 4 or not all(parts):
         return None
-    host, database = _unescape(parts[0]), _unescape(parts[1])
-    return build_resource_name(host, database, parts[2], parts[3])
+    host, database = _unescape_id_part(parts[0]), _unescape_id_part(parts[1])
+    return parse_user_written_object_name(host, database, parts[2], parts[3])
 
 
-def build_resource_name(
+def parse_user_written_object_name(
     host: str, database: str, kind: str, written: str
 ) -> ResourceName | None:
     """Build the name of an object as a user wrote it; None where it is no SQL name."""
     if kind == "role":
-        return ResourceName(host, database, kind, _unescape(written))
+        return ResourceName(host, database, kind, _unescape_id_part(written))
     if kind == "function":
         head, mark, arguments = written.partition("(")
-        names = split_names(head)
-        name = join_names(*names) + mark + arguments
+        names = split_qualified_sql_name(head)
+        name = join_qualified_sql_name(*names) + mark + arguments
         return ResourceName(host, database, kind, name) if names else None
-    names = split_names(written)
+    names = split_qualified_sql_name(written)
     if not names:
         return None
     if kind == "column":
         table, column = names[:-1], names[-1]
         if not table:
             return None
-        return ResourceName(host, database, "table", join_names(*table), column)
-    return ResourceName(host, database, kind, join_names(*names))
+        return ResourceName(
+            host, database, "table", join_qualified_sql_name(*table), column
+        )
+    return ResourceName(host, database, kind, join_qualified_sql_name(*names))

@@ -17,7 +17,7 @@ class WrittenBy(StrEnum):
     SELF_REPORTED = "self-reported"
 
     @property
-    def is_believed(self) -> bool:
+    def is_trusted_author(self) -> bool:
         """Tell whether a fact of this class is trusted."""
         return self is not WrittenBy.SELF_REPORTED
 

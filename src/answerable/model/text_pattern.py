@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 
 
-def matches_wildcard_parts(text: str, parts: Sequence[str], minimum: int = 0) -> bool:
+def matches_parts_between_wildcards(
+    text: str, parts: Sequence[str], minimum: int = 0
+) -> bool:
     """Match a whole text against the literal parts between wildcards.
 
     Args:

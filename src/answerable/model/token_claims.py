@@ -91,7 +91,7 @@ class Confirmation:
     x5t_s256: str = ""
 
     @property
-    def is_bound(self) -> bool:
+    def is_bound_to_key(self) -> bool:
         """Tell whether the token is bound to a key."""
         return bool(self.jkt or self.x5t_s256)
 
@@ -148,7 +148,9 @@ class SignedClaims:
     token_sha256: bytes
     payload_sha256: bytes
 
-    def find_claim(self, *path: str) -> ClaimScalar | tuple[ClaimScalar, ...] | None:
+    def find_claim_at_path(
+        self, *path: str
+    ) -> ClaimScalar | tuple[ClaimScalar, ...] | None:
         """Return the claim at a path; None if the token does not have it."""
         return next((value for at, value in self.leaves if at == path), None)
 

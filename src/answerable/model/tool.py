@@ -49,6 +49,6 @@ class Tool:
     mounts: tuple[str, ...] = ()
 
     @property
-    def is_indirect(self) -> bool:
+    def has_only_indirect_identities(self) -> bool:
         """Tell whether it has an identity only through credentials it reads."""
         return self.transport in _READ_ONLY_TRANSPORTS

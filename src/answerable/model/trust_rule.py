@@ -124,7 +124,7 @@ class GrantBounds:
     ttls: tuple[tuple[str, int], ...]
 
     @classmethod
-    def from_grants(cls, grants: tuple[TokenGrant, ...]) -> "GrantBounds":
+    def combine_grants(cls, grants: tuple[TokenGrant, ...]) -> "GrantBounds":
         """Combine grants without duplicates."""
         scopes = ((each.audience, scope) for each in grants for scope in each.scopes)
         return cls(
@@ -170,4 +170,4 @@ class TrustRule:
     bounds: "GrantBounds" = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "bounds", GrantBounds.from_grants(self.grants))
+        object.__setattr__(self, "bounds", GrantBounds.combine_grants(self.grants))

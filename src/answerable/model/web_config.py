@@ -40,7 +40,7 @@ class WebLoginConfig:
     default: frozenset[WebRole]
     scopes: tuple[str, ...] = ()
 
-    def roles_for_claims(self, values: frozenset[str]) -> frozenset[WebRole]:
+    def get_web_roles_of_claims(self, values: frozenset[str]) -> frozenset[WebRole]:
         """Return the web roles for these values of the login claim."""
         found = [roles for value, roles in self.given if value in values]
         return frozenset().union(self.default, *found)

@@ -53,7 +53,9 @@ class BaselineGuard:
         # For any identity: the identity that the server sees is not known here.
         self._standing = {
             (each.subject.agent, each.subject.server): each
-            for each in sorted(statements.get(SignedBaselineReader), key=_is_enforced)
+            for each in sorted(
+                statements.get(SignedBaselineReader), key=_is_baseline_enforced
+            )
         }
 
     def apply_baseline(
@@ -70,7 +72,7 @@ class BaselineGuard:
         if not is_judged or decision.effect is not DecisionEffect.ALLOW:
             return decision
         for agent in chain:
-            held = self._enforced_profile(agent, server)
+            held = self._find_enforced_profile(agent, server)
             if held is not None:
                 return replace(
                     decision,
@@ -82,7 +84,7 @@ class BaselineGuard:
                 )
         return decision
 
-    def _enforced_profile(self, agent: AgentId, server: str) -> str | None:
+    def _find_enforced_profile(self, agent: AgentId, server: str) -> str | None:
         """Return the enforced profile's digest, empty before it is learned, else None."""
         standing = self._standing.get((agent, server))
         if standing is not None:
@@ -90,6 +92,6 @@ class BaselineGuard:
         return "" if self._watched.get(agent) is ColdStartMode.ENFORCE else None
 
 
-def _is_enforced(baseline: ActiveBaseline) -> bool:
+def _is_baseline_enforced(baseline: ActiveBaseline) -> bool:
     """Tell whether a signed baseline is in its enforced stage."""
     return baseline.stage is BaselineStage.ENFORCE

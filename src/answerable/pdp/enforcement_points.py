@@ -51,8 +51,8 @@ class EnforcementPointAuthenticator:
         build_authenticator: Callable[[Config], CallerAuthenticator],
     ) -> None:
         self._clock = clock
-        self._callers = build_authenticator(_callers_config(config))
-        self._point = _decisions_section(config)
+        self._callers = build_authenticator(_build_caller_config(config))
+        self._point = _get_decisions_section(config)
 
     def reconfigure(self, config: Config) -> None:
         """Apply another configuration.
@@ -60,8 +60,8 @@ class EnforcementPointAuthenticator:
         Raises:
             AnswerableError: It cannot be used; the current one stays.
         """
-        self._callers.reconfigure(_callers_config(config))
-        self._point = _decisions_section(config)
+        self._callers.reconfigure(_build_caller_config(config))
+        self._point = _get_decisions_section(config)
 
     async def authenticate(
         self, head: HttpRequestHead, connection: ConnectionInfo
@@ -75,14 +75,14 @@ class EnforcementPointAuthenticator:
             caller = self._callers.authenticate(head, connection, self._clock())
         except IssuerKeysNeeded as needed:
             await self._callers.fetch_keys(needed.issuer)
-            return await self._authenticate_again(head, connection)
+            return await self._authenticate_with_fetched_keys(head, connection)
         except Unauthenticated as unknown:
             raise _to_problem_response(unknown) from None
-        return self._find_listed(caller.agent, caller.principal)
+        return self._find_listed_enforcement_point(caller.agent, caller.principal)
 
     def resource_metadata(self, target: str, connection: ConnectionInfo) -> bytes:
         """Return the resource metadata (RFC 9728); empty if tokens are not used."""
-        return self._callers.build_metadata(target, connection)
+        return self._callers.build_resource_metadata(target, connection)
 
     def renew_keys(
         self, on_failure: Callable[[str, str], None]
@@ -90,7 +90,7 @@ class EnforcementPointAuthenticator:
         """Renew issuer keys before they expire, until cancelled."""
         return self._callers.renew_keys_forever(on_failure)
 
-    async def _authenticate_again(
+    async def _authenticate_with_fetched_keys(
         self, head: HttpRequestHead, connection: ConnectionInfo
     ) -> EnforcementPoint:
         """Authenticate once more, after the issuer's keys were fetched."""
@@ -101,9 +101,11 @@ class EnforcementPointAuthenticator:
             raise ProblemResponse(503, "no-keys", says) from None
         except Unauthenticated as unknown:
             raise _to_problem_response(unknown) from None
-        return self._find_listed(caller.agent, caller.principal)
+        return self._find_listed_enforcement_point(caller.agent, caller.principal)
 
-    def _find_listed(self, id: AgentId, principal: str) -> EnforcementPoint:
+    def _find_listed_enforcement_point(
+        self, id: AgentId, principal: str
+    ) -> EnforcementPoint:
         """Return the listed enforcement point, or raise 403 if it is not listed."""
         number = id.removeprefix(_PREFIX)
         if number == id:
@@ -124,7 +126,7 @@ def _to_problem_response(error: Unauthenticated) -> ProblemResponse:
     return ProblemResponse(error.status, error.reason, says, fields)
 
 
-def _decisions_section(config: Config) -> DecisionPointConfig:
+def _get_decisions_section(config: Config) -> DecisionPointConfig:
     """Return the configuration section `decisions`, which must exist."""
     point = config.decisions
     if point is None:
@@ -132,9 +134,9 @@ def _decisions_section(config: Config) -> DecisionPointConfig:
     return point
 
 
-def _callers_config(config: Config) -> Config:
+def _build_caller_config(config: Config) -> Config:
     """Return a configuration in which the enforcement points are the callers."""
-    point = _decisions_section(config)
+    point = _get_decisions_section(config)
     agents = tuple(
         DeclaredAgent(
             id=AgentId(f"{_PREFIX}{number}"),
@@ -146,10 +148,12 @@ def _callers_config(config: Config) -> Config:
         )
         for number, each in enumerate(point.callers)
     )
-    issuers = tuple(_with_audience(each, point.audience) for each in config.issuers)
+    issuers = tuple(
+        _replace_issuer_audience(each, point.audience) for each in config.issuers
+    )
     return replace(config, agents=agents, issuers=issuers)
 
 
-def _with_audience(issuer: IssuerConfig, audience: str) -> IssuerConfig:
+def _replace_issuer_audience(issuer: IssuerConfig, audience: str) -> IssuerConfig:
     """Return the issuer with another expected audience, if one is given."""
     return replace(issuer, audience=audience) if audience else issuer

@@ -30,7 +30,11 @@ from answerable.pdp.mcp_vocabulary import McpCallQuery
 from answerable.pdp.recording.evaluation_recorder import EvaluationRecorder
 from answerable.pdp.subject_resolution import SubjectResolver
 from answerable.pdp.tool_mapping_resolver import ToolMappingResolver
-from answerable.pdp.wire.batch_request import BatchSemantic, parse_batch, parse_semantic
+from answerable.pdp.wire.batch_request import (
+    BatchSemantic,
+    parse_batch,
+    parse_evaluations_semantic,
+)
 from answerable.pdp.wire.evaluation_request import (
     EvaluationRequest,
     JsonMembers,
@@ -121,20 +125,22 @@ class EvaluationService:
         Raises:
             Invalid: It is malformed.
         """
-        semantic = parse_semantic(body)
+        semantic = parse_evaluations_semantic(body)
         evaluations = parse_batch(body)
         if not evaluations:
             return await self.evaluate(body, enforcement_point)
         if semantic is BatchSemantic.ALL:
             # Together, so that those that wait for the disk wait once.
             items = (
-                self._evaluate_item(each, number, enforcement_point)
+                self._evaluate_batch_item(each, number, enforcement_point)
                 for number, each in enumerate(evaluations)
             )
             return {"evaluations": await asyncio.gather(*items)}
         answers: list[dict[str, Any]] = []
         for number, each in enumerate(evaluations):
-            answers.append(await self._evaluate_item(each, number, enforcement_point))
+            answers.append(
+                await self._evaluate_batch_item(each, number, enforcement_point)
+            )
             if semantic.stops_after(answers[-1]["decision"]):
                 break
         return {"evaluations": answers}
@@ -145,7 +151,7 @@ class EvaluationService:
         """Decide one evaluation and record the decision."""
         caller = await self.subjects.resolve(evaluation, enforcement_point)
         arguments = evaluation.action.arguments
-        asked, decision = self._decide_strictest(
+        asked, decision = self._decide_strictest_meaning(
             caller, self._to_call_queries(evaluation, enforcement_point), arguments
         )
         act = _build_call_summary(evaluation, asked, enforcement_point)
@@ -174,9 +180,9 @@ class EvaluationService:
 
         Nothing is recorded.
         """
-        return self._decide_query(caller, query, None).passes
+        return self._decide_call_query(caller, query, None).passes
 
-    async def _evaluate_item(
+    async def _evaluate_batch_item(
         self, item: JsonMembers, number: int, enforcement_point: EnforcementPoint
     ) -> dict[str, Any]:
         """Evaluate one item of a batch; a missing key is an error of that item."""
@@ -215,7 +221,7 @@ class EvaluationService:
             None
         ]
 
-    def _decide_strictest(
+    def _decide_strictest_meaning(
         self,
         caller: VerifiedCaller,
         query: Sequence[McpCallQuery | None],
@@ -223,12 +229,12 @@ class EvaluationService:
     ) -> tuple[McpCallQuery | None, Decision]:
         """Decide all possible meanings and return one that is denied, if any."""
         decided = [
-            (each, self._decide_query(caller, each, arguments)) for each in query
+            (each, self._decide_call_query(caller, each, arguments)) for each in query
         ]
         held_back = (each for each in decided if not each[1].passes)
         return next(held_back, decided[0])
 
-    def _decide_query(
+    def _decide_call_query(
         self,
         caller: VerifiedCaller,
         query: McpCallQuery | None,
@@ -241,7 +247,9 @@ class EvaluationService:
                 DecisionEffect.DENY,
                 DecisionReason.NO_RULE,
             )
-        return self.decide_request(caller, build_request(caller, query, arguments))
+        return self.decide_request(
+            caller, build_policy_request(caller, query, arguments)
+        )
 
     def decide_request(
         self, caller: VerifiedCaller, request: AuthorizationRequest
@@ -256,7 +264,7 @@ class EvaluationService:
         return judged
 
 
-def build_request(
+def build_policy_request(
     caller: VerifiedCaller, query: McpCallQuery, arguments: bytes | None
 ) -> AuthorizationRequest:
     """Build the policy request; None arguments are unknown."""

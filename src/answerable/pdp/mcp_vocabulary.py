@@ -61,7 +61,7 @@ def parse_call_query(
         default_server: Default server, empty for none.
         audiences: Audiences of our tokens, which name the default server.
     """
-    target = find_target(action.name, resource.type)
+    target = find_mcp_target(action.name, resource.type)
     if target is None:
         return None
     if resource.type == SERVER_TYPE:
@@ -80,9 +80,9 @@ def parse_call_query(
     return McpCallQuery(server, action.name, target, name) if server else None
 
 
-def find_target(action: str, type: str) -> TargetKind | None:
+def find_mcp_target(action: str, type: str) -> TargetKind | None:
     """Return the target of an action on a resource type; None if impossible."""
-    found = _method_targets(action)
+    found = _list_method_targets(action)
     if type == SERVER_TYPE:
         whole = (
             found
@@ -99,13 +99,13 @@ def find_target(action: str, type: str) -> TargetKind | None:
     return None
 
 
-def actions_for_type(type: str) -> list[str]:
+def list_actions_of_type(type: str) -> list[str]:
     """Return every action on a resource type, sorted."""
     names = {
         *INPUT_METHODS,
         *(name for methods in METHODS.values() for name in methods),
     }
-    return sorted(name for name in names if find_target(name, type) is not None)
+    return sorted(name for name in names if find_mcp_target(name, type) is not None)
 
 
 def format_resource_id(query: McpCallQuery) -> str:
@@ -121,7 +121,7 @@ _REFERENCE_TARGETS = (TargetKind.RESOURCE, TargetKind.PROMPT)
 
 
 @lru_cache(maxsize=256)
-def _method_targets(action: str) -> set[TargetKind]:
+def _list_method_targets(action: str) -> set[TargetKind]:
     """Return the targets of a method in every MCP revision."""
     methods = (find_method(era, action, MessageSender.CLIENT) for era in McpRevision)
     found = {method.target for method in methods if method is not None}

@@ -80,10 +80,10 @@ class Paginator:
         if not hmac.compare_digest(
             whole[:MAC_SIZE], self._compute_mac(place, page.asked)
         ):
-            raise _token_error()
+            raise _build_page_token_error()
         after, limit = _place.decode(place)
         if page.limit not in (None, limit):
-            raise _token_error()
+            raise _build_page_token_error()
         return after, limit
 
     def _compute_mac(self, position: bytes, search: str) -> bytes:
@@ -91,7 +91,7 @@ class Paginator:
         return hmac.digest(self._key, search.encode() + position, "sha256")[:MAC_SIZE]
 
 
-def _token_error() -> MalformedRequest:
+def _build_page_token_error() -> MalformedRequest:
     """Build the error for a page token of another search."""
     says = "page.token is not of this search, or something of the search was changed"
     return MalformedRequest(says, "page-token")

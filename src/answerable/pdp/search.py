@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 from answerable.authorization.decision_table import name_patterns_by_target
-from answerable.authorization.name_patterns import is_prefix
+from answerable.authorization.name_patterns import is_prefix_pattern
 from answerable.model.config import Config
 from answerable.model.decision import TargetKind
 from answerable.pdp.enforcement_points import EnforcementPoint
@@ -18,12 +18,12 @@ from answerable.pdp.mcp_vocabulary import (
     SERVER_TYPE,
     TARGETS_BY_TYPE,
     McpCallQuery,
-    actions_for_type,
     format_resource_id,
+    list_actions_of_type,
 )
 from answerable.pdp.page_tokens import Paginator, SearchResult
 from answerable.pdp.subject_resolution import AGENT, IDENTITY
-from answerable.pdp.wire.batch_request import parse_page
+from answerable.pdp.wire.batch_request import parse_page_request
 from answerable.pdp.wire.evaluation_request import (
     EvaluationAction,
     EvaluationRequest,
@@ -56,10 +56,10 @@ class SearchService:
         """
         subject = parse_subject(body, is_search=True)
         action, resource = parse_action(body), parse_resource(body)
-        page, agent = parse_page(body, "subject"), parse_context_agent(body)
+        page, agent = parse_page_request(body, "subject"), parse_context_agent(body)
         found = [
             (f"{each.type}:{each.id}", entity)
-            for each, entity in self._candidate_subjects(subject.type)
+            for each, entity in self._iterate_subjects_of_type(subject.type)
             if await self._is_allowed(
                 EvaluationRequest(each, action, resource, agent), enforcement_point
             )
@@ -76,13 +76,15 @@ class SearchService:
         """
         subject, action = parse_subject(body), parse_action(body)
         resource = parse_resource(body, is_search=True)
-        page, agent = parse_page(body, "resource"), parse_context_agent(body)
+        page, agent = parse_page_request(body, "resource"), parse_context_agent(body)
         asked = EvaluationRequest(subject, action, resource, agent)
         found = {
             key: entity
-            async for key, entity in self._allowed_resources(asked, enforcement_point)
+            async for key, entity in self._iterate_allowed_resources(
+                asked, enforcement_point
+            )
         }
-        complete = not self._has_patterns(resource.type)
+        complete = not self._has_rule_with_pattern(resource.type)
         answer = self._paging.paginate(sorted(found.items()), page)
         return {
             "page": answer["page"],
@@ -99,10 +101,10 @@ class SearchService:
             Invalid: It is malformed.
         """
         subject, resource = parse_subject(body), parse_resource(body)
-        page, agent = parse_page(body, "action"), parse_context_agent(body)
+        page, agent = parse_page_request(body, "action"), parse_context_agent(body)
         found: list[SearchResult] = [
             (name, {"name": name})
-            for name in actions_for_type(resource.type)
+            for name in list_actions_of_type(resource.type)
             if await self._is_allowed(
                 EvaluationRequest(subject, EvaluationAction(name), resource, agent),
                 enforcement_point,
@@ -120,7 +122,7 @@ class SearchService:
         caller = await self._evaluating.subjects.resolve(evaluation, enforcement_point)
         return self._evaluating.would_allow(caller, asked)
 
-    def _candidate_subjects(
+    def _iterate_subjects_of_type(
         self, type: str
     ) -> Iterator[tuple[EvaluationSubject, dict[str, Any]]]:
         """Yield every known subject of a type, and its entity for the answer."""
@@ -129,7 +131,7 @@ class SearchService:
             if type == AGENT:
                 yield EvaluationSubject(AGENT, agent), {"type": AGENT, "id": agent}
             elif type == IDENTITY:
-                for rule in known.caller_rules(agent):
+                for rule in known.get_caller_rules(agent):
                     properties = {"issuer": rule.issuer}
                     entity = {
                         "type": IDENTITY,
@@ -138,7 +140,7 @@ class SearchService:
                     }
                     yield EvaluationSubject(IDENTITY, rule.sub), entity
 
-    async def _allowed_resources(
+    async def _iterate_allowed_resources(
         self, evaluation: EvaluationRequest, enforcement_point: EnforcementPoint
     ) -> AsyncIterator[SearchResult]:
         """Yield each configured resource that the subject may use."""
@@ -146,7 +148,7 @@ class SearchService:
         for server in [each.name for each in self.config.servers]:
             if within not in ("", server):
                 continue
-            for name in self._configured_names(server, type):
+            for name in self._get_configured_names(server, type):
                 resource = EvaluationResource(type, name, server)
                 one = EvaluationRequest(
                     evaluation.subject, evaluation.action, resource, evaluation.agent
@@ -155,31 +157,33 @@ class SearchService:
                 if asked is not None and await self._is_allowed(one, enforcement_point):
                     yield (
                         format_resource_id(asked) + f" {server}",
-                        _to_entity(type, asked),
+                        _build_resource_entity(type, asked),
                     )
 
-    def _configured_names(self, server: str, type: str) -> set[str]:
+    def _get_configured_names(self, server: str, type: str) -> set[str]:
         """Return the names of one type that the configuration lists for a server."""
         if type == SERVER_TYPE:
             return {server}
         target = TARGETS_BY_TYPE.get(type)
         named = {
             name
-            for each, name in self._configured_items(server)
-            if each is target and not is_prefix(name)
+            for each, name in self._iterate_configured_items(server)
+            if each is target and not is_prefix_pattern(name)
         }
         return {name for name in named if not name.startswith(f"{type}:mcp/")}
 
-    def _has_patterns(self, type: str) -> bool:
+    def _has_rule_with_pattern(self, type: str) -> bool:
         """Tell whether a rule for this type uses a pattern."""
         target = TARGETS_BY_TYPE.get(type)
         return any(
-            each is target and is_prefix(name)
+            each is target and is_prefix_pattern(name)
             for server in self.config.servers
-            for each, name in self._configured_items(server.name)
+            for each, name in self._iterate_configured_items(server.name)
         )
 
-    def _configured_items(self, server: str) -> Iterator[tuple[TargetKind, str]]:
+    def _iterate_configured_items(
+        self, server: str
+    ) -> Iterator[tuple[TargetKind, str]]:
         """Yield type and name of each item that the configuration lists."""
         for agent in self.config.agents:
             for rule in agent.allow:
@@ -192,7 +196,7 @@ class SearchService:
                 yield from ((TargetKind.RESOURCE, name) for name in each.sensitive)
 
 
-def _to_entity(type: str, query: McpCallQuery) -> dict[str, Any]:
+def _build_resource_entity(type: str, query: McpCallQuery) -> dict[str, Any]:
     """Build the AuthZEN entity of a resource."""
     entity: dict[str, Any] = {"type": type, "id": format_resource_id(query)}
     if type == "resource":

@@ -17,7 +17,7 @@ from answerable.federation.token_errors import TokenRejected
 from answerable.model.caller import AuthenticationMethod, VerifiedCaller
 from answerable.model.config import Config, TokenCallerRule
 from answerable.model.errors import IdError
-from answerable.model.ids import AgentId, agent_id
+from answerable.model.ids import AgentId, build_agent_id
 from answerable.pdp.enforcement_points import EnforcementPoint
 from answerable.pdp.wire.evaluation_request import EvaluationRequest, EvaluationSubject
 from answerable.server.authentication.authenticator import CallerAuthenticator
@@ -44,7 +44,7 @@ class SubjectResolver:
         clock: Callable[[], float],
     ) -> None:
         self._callers, self._clock = callers, clock
-        self._index_config(config, inventory)
+        self._index_agents_and_callers(config, inventory)
 
     def reconfigure(self, config: Config, inventory: frozenset[AgentId]) -> None:
         """Apply another configuration.
@@ -53,7 +53,7 @@ class SubjectResolver:
             AnswerableError: It cannot be used; the current one stays.
         """
         self._callers.reconfigure(config, inventory)
-        self._index_config(config, inventory)
+        self._index_agents_and_callers(config, inventory)
 
     @property
     def known_agents(self) -> list[AgentId]:
@@ -65,7 +65,7 @@ class SubjectResolver:
         """Return the audiences of subject tokens."""
         return frozenset(each.audience for each in self._issuers)
 
-    def caller_rules(self, agent: AgentId) -> list[TokenCallerRule]:
+    def get_caller_rules(self, agent: AgentId) -> list[TokenCallerRule]:
         """Return the caller rules of an agent."""
         return [rule for rule, each in self._by_rule.items() if each == agent]
 
@@ -77,7 +77,7 @@ class SubjectResolver:
         named = self._find_agent(evaluation.agent) if evaluation.agent else None
         if named is not None and named != caller.agent:
             # The subject and the context name two agents, so neither is taken.
-            return _unknown_caller(evaluation.subject, enforcement_point)
+            return _build_unknown_caller(evaluation.subject, enforcement_point)
         return caller
 
     async def resolve_subject(
@@ -90,7 +90,7 @@ class SubjectResolver:
             return self._resolve_sub(subject, enforcement_point)
         found = self._find_agent(subject.id) if subject.type == AGENT else None
         if found is None:
-            return _unknown_caller(subject, enforcement_point)
+            return _build_unknown_caller(subject, enforcement_point)
         return _build_caller(
             found, f"{enforcement_point.principal}/{found}", is_known=True
         )
@@ -123,11 +123,13 @@ class SubjectResolver:
                 break
             else:
                 # The id is the subject's, as the token says (COAZ-MCP, 8).
-                is_same = subject.id in _token_subjects(caller)
+                is_same = subject.id in _get_token_subjects(caller)
                 return (
-                    caller if is_same else _unknown_caller(subject, enforcement_point)
+                    caller
+                    if is_same
+                    else _build_unknown_caller(subject, enforcement_point)
                 )
-        return _unknown_caller(subject, enforcement_point)
+        return _build_unknown_caller(subject, enforcement_point)
 
     def _resolve_sub(
         self, subject: EvaluationSubject, enforcement_point: EnforcementPoint
@@ -135,7 +137,7 @@ class SubjectResolver:
         """Resolve a subject id by the one caller rule whose `sub` names it."""
         rules = [each for each in self._by_rule if each.sub == subject.id]
         if len(rules) != 1:
-            return _unknown_caller(subject, enforcement_point)
+            return _build_unknown_caller(subject, enforcement_point)
         rule = rules[0]
         return _build_caller(
             self._by_rule[rule], f"{rule.issuer}/{rule.sub}", is_known=True
@@ -148,7 +150,9 @@ class SubjectResolver:
                 return id
         return None
 
-    def _index_config(self, config: Config, inventory: frozenset[AgentId]) -> None:
+    def _index_agents_and_callers(
+        self, config: Config, inventory: frozenset[AgentId]
+    ) -> None:
         """Index the agents and caller rules of a configuration."""
         self._issuers = config.issuers
         self._known = inventory | {agent.id for agent in config.agents}
@@ -160,7 +164,7 @@ class SubjectResolver:
         }
 
 
-def _token_subjects(caller: VerifiedCaller) -> set[str]:
+def _get_token_subjects(caller: VerifiedCaller) -> set[str]:
     """Return the subjects in a token caller's principal."""
     _, _, subs = caller.principal.partition("/")
     return {subs, *subs.split(" by ")}
@@ -180,14 +184,14 @@ def _build_caller(agent: AgentId, principal: str, *, is_known: bool) -> Verified
     )
 
 
-def _unknown_caller(
+def _build_unknown_caller(
     subject: EvaluationSubject, enforcement_point: EnforcementPoint
 ) -> VerifiedCaller:
     """Build the caller for a subject that is not a known agent."""
     try:
-        agent = agent_id("asked", subject.type, subject.id)
+        agent = build_agent_id("asked", subject.type, subject.id)
     except IdError:
-        agent = agent_id("asked", "unspeakable")
+        agent = build_agent_id("asked", "unspeakable")
     return _build_caller(
         agent, f"{enforcement_point.principal}/{agent}", is_known=False
     )

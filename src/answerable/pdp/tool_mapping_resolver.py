@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from answerable.model.decision import TargetKind
-from answerable.pdp.mcp_vocabulary import McpCallQuery, find_target
+from answerable.pdp.mcp_vocabulary import McpCallQuery, find_mcp_target
 from answerable.pdp.wire.evaluation_request import EvaluationRequest
 from answerable.pdp.wire.tool_mapping import (
     JsonPath,
@@ -60,12 +60,14 @@ class ToolMappingResolver:
         for (server, tool), text in sorted(self._approved().items()):
             if servers and server not in servers:
                 continue
-            entries = self._cached_entries(server, tool, text)
-            if any(_matches_entry(each, evaluation, tool) for each in entries):
+            entries = self._get_mapping_entries(server, tool, text)
+            if any(
+                _entry_produces_evaluation(each, evaluation, tool) for each in entries
+            ):
                 found.append(McpCallQuery(server, CALL_METHOD, TargetKind.TOOL, tool))
         return found
 
-    def _cached_entries(
+    def _get_mapping_entries(
         self, server: str, tool: str, text: str
     ) -> tuple[MappingEntry, ...]:
         """Return the parsed entries of a mapping, from the cache if possible."""
@@ -73,16 +75,16 @@ class ToolMappingResolver:
         if found is None:
             if len(self._read) >= MAX_CACHED:
                 self._read.clear()
-            found = self._read[text] = self._parse_entries(server, tool, text)
+            found = self._read[text] = self._parse_mapping_entries(server, tool, text)
         return found
 
-    def _parse_entries(
+    def _parse_mapping_entries(
         self, server: str, tool: str, text: str
     ) -> tuple[MappingEntry, ...]:
         """Parse a mapping; an unusable one has no entries and is reported once."""
         try:
             entries = parse_mapping(text)
-            if any(find_target(each.action, each.type) for each in entries):
+            if any(find_mcp_target(each.action, each.type) for each in entries):
                 # The words of MCP itself cannot be remapped.
                 raise MappingRejected("vocabulary", "words of its own were expected")
         except MappingRejected as refused:
@@ -93,7 +95,7 @@ class ToolMappingResolver:
         return entries
 
 
-def _matches_entry(
+def _entry_produces_evaluation(
     entry: MappingEntry, evaluation: EvaluationRequest, tool: str
 ) -> bool:
     """Tell whether a mapping entry produces this evaluation from a call."""
@@ -103,12 +105,16 @@ def _matches_entry(
     spelled = evaluation.action.arguments
     arguments = None if spelled is None else json.loads(spelled)
     return all(
-        _leaf_matches(leaf, _value_at(evaluation.said, keys), arguments, tool)
-        for keys, leaf in _relevant_leaves(entry)
+        _mapped_value_matches(
+            leaf, _get_value_at_path(evaluation.said, keys), arguments, tool
+        )
+        for keys, leaf in _iterate_compared_values(entry)
     )
 
 
-def _relevant_leaves(entry: MappingEntry) -> Iterator[tuple[JsonPath, MappingLeaf]]:
+def _iterate_compared_values(
+    entry: MappingEntry,
+) -> Iterator[tuple[JsonPath, MappingLeaf]]:
     """Yield the mapped values to compare: all but subject and token claims."""
     for keys, leaf in entry.leaves.items():
         is_claim = isinstance(leaf, MappingReference) and leaf.root == "token"
@@ -116,7 +122,9 @@ def _relevant_leaves(entry: MappingEntry) -> Iterator[tuple[JsonPath, MappingLea
             yield keys, leaf
 
 
-def _leaf_matches(leaf: MappingLeaf, value: Any, arguments: Any, tool: str) -> bool:
+def _mapped_value_matches(
+    leaf: MappingLeaf, value: Any, arguments: Any, tool: str
+) -> bool:
     """Tell whether a value equals what the mapping makes of the call."""
     if isinstance(leaf, MappingConstant):
         return value is _MISSING or _json_equal(value, json.loads(leaf.spelled))
@@ -124,10 +132,10 @@ def _leaf_matches(leaf: MappingLeaf, value: Any, arguments: Any, tool: str) -> b
         return bool(value == tool)
     if arguments is None:
         return True
-    return _json_equal(value, _value_at(arguments, leaf.argument_path))
+    return _json_equal(value, _get_value_at_path(arguments, leaf.argument_path))
 
 
-def _value_at(value: Any, keys: JsonPath) -> Any:
+def _get_value_at_path(value: Any, keys: JsonPath) -> Any:
     """Return the value at a path of object keys; `_MISSING` if it does not exist."""
     for key in keys:
         if not isinstance(value, Mapping) or key not in value:

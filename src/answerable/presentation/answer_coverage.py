@@ -3,15 +3,12 @@
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 
-from answerable.model.documents.core import (
-    CoverageRecord,
-    CoverageSourceItem,
-)
+from answerable.model.documents.shared_shapes import CoverageRecord, CoverageSourceItem
 from answerable.model.errors import UsageError
 from answerable.model.inventory import Inventory, SourceCoverage
 from answerable.model.person import OwnerState
 from answerable.model.sighting import ReadProblem
-from answerable.presentation.collection_coverage import add_source_states
+from answerable.presentation.collection_coverage import add_scheduled_source_states
 from answerable.presentation.inventory_items import build_owner_item as build_owner_item
 from answerable.presentation.inventory_items import format_time as format_time
 
@@ -50,7 +47,7 @@ def build_coverage(
         now: UTC nanoseconds.
         not_collected: Uncollected data that could change this answer.
     """
-    sources = add_source_states(inventory.coverage, inventory.scheduled, now)
+    sources = add_scheduled_source_states(inventory.coverage, inventory.scheduled, now)
     return build_source_coverage(sources, now, not_collected)
 
 
@@ -67,10 +64,10 @@ def build_list_coverage(kind: str, inventory: Inventory, now: int) -> CoverageRe
 
 def list_missing_data(kind: str, inventory: Inventory) -> list[str]:
     """List the uncollected data that a list depends on."""
-    return select_uncollected(_REQUIRED_DATA.get(kind, ()), inventory)
+    return select_uncollected_data(_REQUIRED_DATA.get(kind, ()), inventory)
 
 
-def select_uncollected(words: Iterable[str], inventory: Inventory) -> list[str]:
+def select_uncollected_data(words: Iterable[str], inventory: Inventory) -> list[str]:
     """Select the kinds of data that no source of an inventory collected."""
     seen = {word for each in inventory.coverage for word in each.collected}
     return [word for word in words if word not in seen]
@@ -103,7 +100,7 @@ def build_source_coverage(
     }
 
 
-def empty_coverage() -> CoverageRecord:
+def build_empty_coverage() -> CoverageRecord:
     """Return the coverage of an answer that no source contributed to."""
     return {"partial": False, "sources": [], "seen": [], "not_collected": []}
 
@@ -116,14 +113,14 @@ def format_problem(problem: ReadProblem) -> str:
     return f"{problem.kind}: {what}"
 
 
-def require_owner_state(owner_state: str) -> None:
+def require_known_owner_state(owner_state: str) -> None:
     """Refuse an unknown ownership state."""
     if owner_state and owner_state not in set(OwnerState):
         states = ", ".join(OwnerState)
         raise UsageError(f"unknown owner state (got {owner_state[:80]!r})", states)
 
 
-def refuse_misspelled(
+def refuse_misspelled_value(
     description: str, value: str, known_values: Iterable[str]
 ) -> None:
     """Refuse a value without a match that is spelled almost like a known one.

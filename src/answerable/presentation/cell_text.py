@@ -7,17 +7,17 @@ from types import MappingProxyType
 from typing import Any, get_origin
 
 from answerable.model.documents.columns import DocumentColumn, Format
-from answerable.model.documents.core import Document
 from answerable.model.documents.registry import list_document_columns
+from answerable.model.documents.shared_shapes import Document
 from answerable.model.documents.trace import HopItem
 from answerable.model.person import OwnerState
 from answerable.model.tool import BUILT_IN, SHELL
 from answerable.presentation.chain_groups import (
     MissingHopNotes,
     is_break_glass_call,
-    is_missing,
+    is_hop_missing,
     number_missing_hops,
-    shorten_id,
+    shorten_hop_id,
 )
 from answerable.presentation.relative_time import format_ago
 
@@ -76,7 +76,7 @@ def list_accounts(
         for column in columns
         if column.declared.format in ("identity", "identities")
         for item in items
-        for identity in _to_list(column.get_value(item))
+        for identity in _to_list(column.get_value_of_item(item))
         if _is_account_arn(identity)
     )
 
@@ -85,7 +85,7 @@ def format_cell(
     column: DocumentColumn, item: Mapping[str, Any], context: CellContext
 ) -> str:
     """Format the value of a column; an empty value gets the column's text for it."""
-    value, declared = column.get_value(item), column.declared
+    value, declared = column.get_value_of_item(item), column.declared
     if declared.format == "hop":
         return _format_hop(column.name, value, item, context)
     text = _FORMATTERS[declared.format](value, item, context)
@@ -94,9 +94,9 @@ def format_cell(
     return text or declared.empty
 
 
-def sort_key(column: DocumentColumn, item: Mapping[str, Any]) -> float | str:
+def get_cell_sort_key(column: DocumentColumn, item: Mapping[str, Any]) -> float | str:
     """Return the sort key of a value: only numbers or only texts for one column."""
-    value = column.get_value(item)
+    value = column.get_value_of_item(item)
     if column.declared.format == "owner":
         rank = _OWNER_RANKS.get(value["state"], 99)
         return f"{rank:02d}{value['person'] or ''}"
@@ -219,7 +219,9 @@ def _format_credential(
     return f"{value['class']} {value['kind']}{hint}"
 
 
-def _format_lifetime(value: Any, item: Mapping[str, Any], context: CellContext) -> str:
+def _format_credential_lifetime(
+    value: Any, item: Mapping[str, Any], context: CellContext
+) -> str:
     """Format the lifetime class, then the time left or the age."""
     if item["expires_at"]:
         end = format_ago(item["expires_at"], context.now)
@@ -235,7 +237,9 @@ def _format_places(value: Any, item: Mapping[str, Any], context: CellContext) ->
     return value[0]["place"] + rest if value else ""
 
 
-def _format_presence(value: Any, item: Mapping[str, Any], context: CellContext) -> str:
+def _format_person_presence(
+    value: Any, item: Mapping[str, Any], context: CellContext
+) -> str:
     """Format whether a person is present, has left, or is a team."""
     return ("team" if item["team"] else "here") if value else "left"
 
@@ -249,7 +253,9 @@ def _format_count(value: Any, item: Mapping[str, Any], context: CellContext) -> 
     return f"{len(value):,}" if value or context.complete else ""
 
 
-def _format_effect(value: Any, item: Mapping[str, Any], context: CellContext) -> str:
+def _format_revocation_effect(
+    value: Any, item: Mapping[str, Any], context: CellContext
+) -> str:
     """Format the things that a revocation ends or leaves: an id, or kind and count."""
     count = "" if item["count"] is None else f"{item['count']:,} "
     return str(item["id"] or f"{count}{value}")
@@ -277,21 +283,25 @@ def format_hop(
     name: str, hop: HopItem, item: Mapping[str, Any], notes: MissingHopNotes
 ) -> str:
     """Format the value of a hop; an action that broke the glass has a mark."""
-    if is_missing(hop):
+    if is_hop_missing(hop):
         text = str(notes.get_note_number(name, hop))
     else:
-        text = shorten_id(name, hop["value"])
+        text = shorten_hop_id(name, hop["value"])
     broken = name == "action" and is_break_glass_call(item)
     return f"BREAK-GLASS {text}" if broken else text
 
 
-def _format_target(value: Any, item: Mapping[str, Any], context: CellContext) -> str:
+def _format_requested_target(
+    value: Any, item: Mapping[str, Any], context: CellContext
+) -> str:
     """Format the requested tool, resource or prompt."""
     target = item["target"]
     return str(value) if target == "tool" else f"{target} {value}".strip()
 
 
-def _format_link(value: Any, item: Mapping[str, Any], context: CellContext) -> str:
+def _format_linked_thing(
+    value: Any, item: Mapping[str, Any], context: CellContext
+) -> str:
     """Format a linked thing; without one, whether there is none or it is not known."""
     return str(value or ("none" if item["status"] == "none" else "not known"))
 
@@ -322,7 +332,7 @@ _FORMATTERS: Mapping[Format, Callable[[Any, Mapping[str, Any], CellContext], str
         f"{name}={text}" for name, text in value.items()
     ),
     "grants": _format_grants,
-    "effect": _format_effect,
+    "effect": _format_revocation_effect,
     "digest": lambda value, item, context: (value or "")[:_ID_LENGTH],
     "words": lambda value, item, context: str(value or "").replace("-", " "),
     "names": lambda value, item, context: ", ".join(map(strip_kind, value or ())),
@@ -332,9 +342,9 @@ _FORMATTERS: Mapping[Format, Callable[[Any, Mapping[str, Any], CellContext], str
     "tools": lambda value, item, context: format_some_names(map(_format_tool, value)),
     "agent-tools": _format_agent_tools,
     "credential": _format_credential,
-    "lifetime": _format_lifetime,
-    "link": _format_link,
+    "lifetime": _format_credential_lifetime,
+    "link": _format_linked_thing,
     "places": _format_places,
-    "presence": _format_presence,
-    "target": _format_target,
+    "presence": _format_person_presence,
+    "target": _format_requested_target,
 }

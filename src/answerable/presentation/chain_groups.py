@@ -55,10 +55,10 @@ class ChainGroup:
             return single
         near: dict[tuple[str, str, str], list[ActGroup]] = {}
         for act in single:
-            hops = hops_by_name(act.item)
+            hops = get_hops_by_name(act.item)
             key = (
                 hops["action"]["value"],
-                parent_resource(act.resource),
+                get_parent_resource(act.resource),
                 act.item["outcome"],
             )
             near.setdefault(key, []).append(act)
@@ -76,7 +76,7 @@ def group_by_chain(items: Sequence[TraceItem]) -> list[ChainGroup]:
     """Group rows by chain, in order of first appearance."""
     chains: dict[str, ChainGroup] = {}
     for item in items:
-        hops = hops_by_name(item)
+        hops = get_hops_by_name(item)
         paths = [item["agent_path"], item["identity_path"]]
         key = repr([*paths, *(hops[name] for name in COLUMNS[:4])])
         chain = chains.setdefault(key, ChainGroup(item))
@@ -86,7 +86,7 @@ def group_by_chain(items: Sequence[TraceItem]) -> list[ChainGroup]:
     return list(chains.values())
 
 
-def parent_resource(resource: str) -> str:
+def get_parent_resource(resource: str) -> str:
     """Return the prefix that a resource shares with its siblings."""
     bare = resource.rstrip("/:")
     head, slash, _ = bare.rpartition("/")
@@ -96,17 +96,17 @@ def parent_resource(resource: str) -> str:
     return head + colon
 
 
-def hops_by_name(item: TraceItem) -> Mapping[str, HopItem]:
+def get_hops_by_name(item: TraceItem) -> Mapping[str, HopItem]:
     """Return the six hops by name."""
     return cast("Mapping[str, HopItem]", item["hops"])
 
 
-def is_missing(hop: HopItem) -> bool:
+def is_hop_missing(hop: HopItem) -> bool:
     """Return whether a hop is missing."""
     return hop["status"] == "missing" or not hop["value"]
 
 
-def shorten_id(name: str, value: str) -> str:
+def shorten_hop_id(name: str, value: str) -> str:
     """Drop the prefix that a column implies, and the common part of an ARN."""
     value = value.removeprefix(_PREFIXES.get(name, ""))
     parts = value.split(":", 5)
@@ -115,11 +115,11 @@ def shorten_id(name: str, value: str) -> str:
     return sanitize(value)
 
 
-def shorten_path(name: str, path: Sequence[str]) -> list[str]:
+def shorten_hop_path(name: str, path: Sequence[str]) -> list[str]:
     """Shorten each id of a path to the part that its predecessor lacks."""
     before = ["", *path]
     return [
-        shorten_id(name, value.removeprefix(f"{origin}/") if origin else value)
+        shorten_hop_id(name, value.removeprefix(f"{origin}/") if origin else value)
         for origin, value in zip(before, path, strict=False)
     ]
 
@@ -146,6 +146,6 @@ def number_missing_hops(items: Iterable[Mapping[str, object]]) -> MissingHopNote
     for hops in (item["hops"] for item in items if "hops" in item):
         for name in COLUMNS:
             hop = cast("Mapping[str, HopItem]", hops)[name]
-            if is_missing(hop):
+            if is_hop_missing(hop):
                 notes.get_note_number(name, hop)
     return notes

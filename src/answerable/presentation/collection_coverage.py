@@ -12,7 +12,7 @@ from answerable.presentation.relative_time import format_span
 _SECOND = 1_000_000_000
 
 
-def add_source_states(
+def add_scheduled_source_states(
     coverage: Sequence[SourceCoverage], states: Sequence[SourceState], now: int
 ) -> list[SourceCoverage]:
     """Add a problem to each source whose last scheduled run failed, or that is late.
@@ -27,7 +27,7 @@ def add_source_states(
     for state in states:
         names = (state.source, *state.names)
         read_at = min((found[n].at for n in names if n in found), default=0)
-        problems = tuple(list_state_problems(state, read_at, now))
+        problems = tuple(list_scheduled_source_problems(state, read_at, now))
         if not problems:
             continue
         entry = found.get(state.source) or SourceCoverage(
@@ -42,7 +42,7 @@ def add_source_states(
     return list(found.values())
 
 
-def list_state_problems(
+def list_scheduled_source_problems(
     state: SourceState, read_at: int, now: int
 ) -> Iterator[ReadProblem]:
     """Yield the problems of a scheduled source: failed, late, unread parts.

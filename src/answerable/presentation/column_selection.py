@@ -6,14 +6,14 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
 from answerable.model.documents.columns import DocumentColumn
-from answerable.model.documents.core import Document
 from answerable.model.documents.registry import (
+    list_default_table_columns,
     list_document_columns,
-    list_leaf_columns,
-    list_table_columns,
+    list_single_fact_columns,
 )
+from answerable.model.documents.shared_shapes import Document
 from answerable.model.errors import UsageError
-from answerable.presentation.cell_text import sort_key
+from answerable.presentation.cell_text import get_cell_sort_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,19 +33,19 @@ class ColumnSelection:
         if self.names:
             known = list_document_columns(document)
             return [find_column(name, known) for name in self.names]
-        usual = list_table_columns(document)
+        usual = list_default_table_columns(document)
         if usual and not self.wide:
             return usual
         more = [
             each
-            for each in list_leaf_columns(document)
+            for each in list_single_fact_columns(document)
             if not any(each.path[: len(shown.path)] == shown.path for shown in usual)
         ]
         return [*usual, *more]
 
     def list_csv_columns(self, document: Document) -> list[DocumentColumn]:
         """List the columns of a CSV file; an object stands for each of its facts."""
-        leaves = list_leaf_columns(document)
+        leaves = list_single_fact_columns(document)
         if not self.names:
             return leaves
         chosen = (
@@ -101,12 +101,14 @@ def sort_items(document: Document, order: str) -> Document:
     if not order:
         return document
     column = find_column(order.removeprefix("-"), list_document_columns(document))
-    known = [item for item in document.items if _has_value(column, item)]
-    unknown = [item for item in document.items if not _has_value(column, item)]
-    known.sort(key=lambda item: sort_key(column, item), reverse=order.startswith("-"))
+    known = [item for item in document.items if _has_sortable_value(column, item)]
+    unknown = [item for item in document.items if not _has_sortable_value(column, item)]
+    known.sort(
+        key=lambda item: get_cell_sort_key(column, item), reverse=order.startswith("-")
+    )
     return replace(document, items=[*known, *unknown])
 
 
-def _has_value(column: DocumentColumn, item: Mapping[str, object]) -> bool:
+def _has_sortable_value(column: DocumentColumn, item: Mapping[str, object]) -> bool:
     """Tell whether an item has a value to sort by."""
-    return column.get_value(item) not in (None, "")
+    return column.get_value_of_item(item) not in (None, "")

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 
-from answerable.model.documents.core import CoverageRecord
+from answerable.model.documents.shared_shapes import CoverageRecord
 from answerable.presentation.relative_time import format_age
 from answerable.presentation.text import sanitize, shorten_end
 
@@ -55,7 +55,7 @@ _MAX_FREE_TEXT = 60  # characters of a text that is no kind of the table
 def build_coverage_line_parts(coverage: CoverageRecord) -> list[str]:
     """Return the parts of the coverage line: sources with age and missing data.
 
-    Lists are cut to fit the line and counted; `list_coverage` has all entries.
+    Lists are cut to fit the line and counted; `list_full_coverage` has all entries.
     """
     for most in (_MOST, 1):
         said = _build_coverage_parts(coverage, most)
@@ -66,26 +66,27 @@ def build_coverage_line_parts(coverage: CoverageRecord) -> list[str]:
 
 def _build_coverage_parts(coverage: CoverageRecord, limit: int) -> list[str]:
     """Build the parts; list at most `limit` kinds of missing data per source."""
-    ages = _oldest_ages(coverage)
+    ages = _get_oldest_age_by_kind(coverage)
     words = coverage["not_collected"]
-    homes = {word: _select_source(word, ages) for word in words}
+    homes = {word: _select_heading_source(word, ages) for word in words}
     said = _describe_shown_share(coverage)
     for name, oldest in ages.items():
         own = [word for word in words if homes[word] == name]
         part = f"{sanitize(name)} {format_age(oldest)}"
         said.append(
-            part + (f" ({_summarize_entries(own, limit)} not collected)" if own else "")
+            part
+            + (f" ({_summarize_missing_data(own, limit)} not collected)" if own else "")
         )
-    said += _describe_logs(coverage, ages)
+    said += _describe_ingested_logs(coverage, ages)
     rest = [word for word in words if not homes[word]]
-    said += [f"{name} not scanned" for name in _list_unscanned(rest)]
-    rest = [word for word in rest if not _list_unscanned([word])]
+    said += [f"{name} not scanned" for name in _list_unscanned_platforms(rest)]
+    rest = [word for word in rest if not _list_unscanned_platforms([word])]
     stated = [word for word in rest if word in _STATED]
     rest = [word for word in rest if word not in _STATED]
     if rest:
-        said.append(f"{_summarize_entries(rest, limit)} not collected")
+        said.append(f"{_summarize_missing_data(rest, limit)} not collected")
     if stated:
-        said.append(f"{_describe_entries(stated)} not stated")
+        said.append(f"{_describe_missing_entries(stated)} not stated")
     if coverage["partial"]:
         said.append("partial: a source could not be read whole")
     return said
@@ -100,7 +101,9 @@ def _describe_shown_share(coverage: CoverageRecord) -> list[str]:
     return [f"{rows}, from {shown['done']:,} of {shown['of']:,} {shown['what']}"]
 
 
-def _describe_logs(coverage: CoverageRecord, ages: Collection[str]) -> list[str]:
+def _describe_ingested_logs(
+    coverage: CoverageRecord, ages: Collection[str]
+) -> list[str]:
     """Describe the ingested audit logs: they are no scanned source and have no age."""
     return [
         spoken
@@ -109,21 +112,21 @@ def _describe_logs(coverage: CoverageRecord, ages: Collection[str]) -> list[str]
     ]
 
 
-def _list_unscanned(entries: Sequence[str]) -> list[str]:
+def _list_unscanned_platforms(entries: Sequence[str]) -> list[str]:
     """List platforms with missing data and no scanned source."""
     sources = (_WORDS.get(get_coverage_kind(word), ("", ""))[1] for word in entries)
     families = (source.partition("-")[0] for source in sources)
     return [f for f in dict.fromkeys(families) if f and f not in _INGESTED]
 
 
-def _summarize_entries(entries: Sequence[str], limit: int) -> str:
+def _summarize_missing_data(entries: Sequence[str], limit: int) -> str:
     """Name the kinds of missing data, and count the others and their places."""
     kinds: dict[str, list[str]] = {}
     for word in entries:
         bare = get_coverage_kind(word)
         key = bare if bare in _WORDS else _get_summary_kind(word)
         kinds.setdefault(key, []).append(word)
-    named = [_format_kind(key, each) for key, each in kinds.items()]
+    named = [_format_missing_kind(key, each) for key, each in kinds.items()]
     if len(named) == limit + 1 and limit:
         return ", ".join(named)  # one more takes no more room than its count
     more = len(named) - limit
@@ -137,7 +140,7 @@ def _get_summary_kind(entry: str) -> str:
     return _PRINCIPAL if entry.endswith(f": {_PRINCIPAL}") else entry
 
 
-def _format_kind(key: str, entries: Sequence[str]) -> str:
+def _format_missing_kind(key: str, entries: Sequence[str]) -> str:
     """Format a kind of missing data, with the number of its places."""
     if key == _PRINCIPAL:
         count = len(entries)
@@ -145,42 +148,44 @@ def _format_kind(key: str, entries: Sequence[str]) -> str:
     if key not in _WORDS:
         return shorten_end(sanitize(key), _MAX_FREE_TEXT, "...")
     if len(entries) == 1:
-        return _describe_entry(entries[0])
+        return _describe_missing_entry(entries[0])
     return f"{_WORDS[key][0]} of {len(entries):,} places"
 
 
-def list_coverage(coverage: CoverageRecord) -> list[str]:
+def list_full_coverage(coverage: CoverageRecord) -> list[str]:
     """List the full coverage, a line each: sources, seen data, missing data."""
     lines = []
     for source in coverage["sources"]:
         age = format_age(source["age_s"]) if source["at"] else "never read"
         lines.append(f"{sanitize(source['source'])}: {age}")
         lines += [f"  problem: {sanitize(problem)}" for problem in source["problems"]]
-    lines += [f"collected: {_describe_entry(word)}" for word in coverage["seen"]]
+    lines += [
+        f"collected: {_describe_missing_entry(word)}" for word in coverage["seen"]
+    ]
     for word in coverage["not_collected"]:
         state = "not stated" if word in _STATED else "not collected"
-        lines.append(f"{state}: {_describe_entry(word)}")
+        lines.append(f"{state}: {_describe_missing_entry(word)}")
     return lines
 
 
-def describe_missing(coverage: CoverageRecord) -> str:
+def describe_missing_data(coverage: CoverageRecord) -> str:
     """Name all missing data in plain language."""
-    return _describe_entries(coverage["not_collected"])
+    return _describe_missing_entries(coverage["not_collected"])
 
 
-def describe_supply(entries: Sequence[str]) -> str:
+def describe_collecting_commands(entries: Sequence[str]) -> str:
     """Name missing data with the commands that collect it; empty for none."""
-    return ", ".join(map(_describe_supply_of, entries))
+    return ", ".join(map(_describe_collecting_command, entries))
 
 
-def _describe_supply_of(entry: str) -> str:
+def _describe_collecting_command(entry: str) -> str:
     """Name one kind of missing data with the command that collects it."""
     name, source = _WORDS.get(get_coverage_kind(entry), (sanitize(entry), ""))
     verb = "ingest" if source in _INGESTED else "scan"
     return f"{name} (answerable {verb} {source}:)" if source else name
 
 
-def _oldest_ages(coverage: CoverageRecord) -> dict[str, int]:
+def _get_oldest_age_by_kind(coverage: CoverageRecord) -> dict[str, int]:
     """Return the oldest age of each kind of source that was read."""
     ages: dict[str, int] = {}
     for source in coverage["sources"]:
@@ -190,16 +195,16 @@ def _oldest_ages(coverage: CoverageRecord) -> dict[str, int]:
     return ages
 
 
-def _select_source(entry: str, names: Collection[str]) -> str:
+def _select_heading_source(entry: str, names: Collection[str]) -> str:
     """Select the scanned source under which to list an entry; empty for none."""
     source = _WORDS.get(get_coverage_kind(entry), ("", ""))[1]
     family = source.partition("-")[0]
     return next((name for name in (source, family) if name and name in names), "")
 
 
-def _describe_entries(entries: list[str]) -> str:
+def _describe_missing_entries(entries: list[str]) -> str:
     """Describe entries of missing data, separated by commas."""
-    return ", ".join(_describe_entry(word) for word in entries)
+    return ", ".join(_describe_missing_entry(word) for word in entries)
 
 
 def get_coverage_kind(entry: str) -> str:
@@ -207,7 +212,7 @@ def get_coverage_kind(entry: str) -> str:
     return entry.partition(" (")[0]
 
 
-def _describe_entry(entry: str) -> str:
+def _describe_missing_entry(entry: str) -> str:
     """Describe an entry of missing data, with its account."""
     bare = get_coverage_kind(entry)
     if bare not in _WORDS:

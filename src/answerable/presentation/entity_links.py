@@ -9,8 +9,8 @@ from answerable.model.inventory import Inventory, ToolUse
 from answerable.model.person import OwnerEvidenceKind, OwnerState
 from answerable.model.provenance import FactProvenance
 from answerable.model.tool import Tool
-from answerable.presentation.answer_coverage import select_uncollected
-from answerable.presentation.coverage_text import describe_supply
+from answerable.presentation.answer_coverage import select_uncollected_data
+from answerable.presentation.coverage_text import describe_collecting_commands
 from answerable.presentation.entity_rows import (
     FACT,
     MISSING,
@@ -37,7 +37,7 @@ def add_entity_rows(rows: EntityRows, kind: str) -> None:
         rows.add(kind, SUBJECT, rows.subject, evidence, "no scan found it")
 
 
-def _add_subject(
+def _add_subject_row(
     rows: EntityRows,
     kind: str,
     seen: FactProvenance,
@@ -45,13 +45,13 @@ def _add_subject(
     status: str = "",
 ) -> LinkEvidence:
     """Add the row of the subject itself, and return its evidence."""
-    evidence = LinkEvidence.of_fact(seen, status)
+    evidence = LinkEvidence.from_scanned_fact(seen, status)
     rows.is_scanned = True
     rows.add(kind, SUBJECT, rows.subject, evidence, detail)
     return evidence
 
 
-def _add_owner(rows: EntityRows, subject: str, relation: str = "owner") -> None:
+def _add_owner_row(rows: EntityRows, subject: str, relation: str = "owner") -> None:
     """Add the owner of a subject, or the way to record one."""
     owner = rows.inventory.owners.get(subject)
     state = OwnerState.NONE if owner is None else owner.state
@@ -63,12 +63,14 @@ def _add_owner(rows: EntityRows, subject: str, relation: str = "owner") -> None:
         return
     names = [] if owner is None else [each.person for each in owner.candidates]
     how = "answerable attest ID --owner PERSON records one"
-    lacking = describe_supply(select_uncollected(_OWNERS, rows.inventory))
+    lacking = describe_collecting_commands(
+        select_uncollected_data(_OWNERS, rows.inventory)
+    )
     evidence = LinkEvidence(MISSING, f"{lacking}; {how}" if lacking else how)
     rows.add("person", relation, None, evidence, ": ".join([state.value, *names[:1]]))
 
 
-def _iterate_uses(inventory: Inventory) -> Iterator[tuple[AgentId, ToolUse]]:
+def _iterate_agent_tools(inventory: Inventory) -> Iterator[tuple[AgentId, ToolUse]]:
     """Yield each agent with each of its tools."""
     for key, entity in inventory.agents.items():
         for use in entity.tools:
@@ -81,36 +83,38 @@ def _describe_tool(tool: Tool) -> str:
     return f"{tool.transport}, {runs if tool.enabled else 'disabled'}"
 
 
-def _add_use(rows: EntityRows, use: ToolUse) -> None:
+def _add_tool_credential_rows(rows: EntityRows, use: ToolUse) -> None:
     """Add the credentials and identities that a tool acts through."""
     status = FactStatus.INFERRED.value if use.inherited else ""
-    evidence = LinkEvidence.of_fact(use.tool.seen, status)
+    evidence = LinkEvidence.from_scanned_fact(use.tool.seen, status)
     detail = f"through {use.tool.id}"
     for credential in use.credentials:
         rows.add("credential", "uses", credential, evidence, detail)
-    if use.tool.is_indirect:
+    if use.tool.has_only_indirect_identities:
         detail += ", only if it reads a credential"
     for identity in use.identities:
         rows.add("identity", "acts as", identity, evidence, detail)
 
 
-def _add_users(rows: EntityRows, does_use: Callable[[ToolUse], bool]) -> None:
+def _add_tool_and_agent_rows(
+    rows: EntityRows, does_use: Callable[[ToolUse], bool]
+) -> None:
     """Add the tools that a predicate selects, and their agents."""
-    for agent, use in _iterate_uses(rows.inventory):
+    for agent, use in _iterate_agent_tools(rows.inventory):
         if does_use(use):
             status = FactStatus.INFERRED.value if use.inherited else ""
-            evidence = LinkEvidence.of_fact(use.tool.seen, status)
+            evidence = LinkEvidence.from_scanned_fact(use.tool.seen, status)
             rows.add("agent", "used by", agent, evidence, f"through {use.tool.id}")
             rows.add("tool", "used by", use.tool.id, evidence, _describe_tool(use.tool))
 
 
-def _add_agent(rows: EntityRows) -> bool:
+def _add_agent_rows(rows: EntityRows) -> bool:
     """Add the rows of an agent."""
     inventory, key = rows.inventory, AgentId(rows.subject)
     entity = inventory.agents.get(key)
     if entity is not None:
         agent = entity.agent
-        own = _add_subject(rows, "agent", agent.seen, agent.note, agent.known.value)
+        own = _add_subject_row(rows, "agent", agent.seen, agent.note, agent.known.value)
         alone = agent.unattended or any(use.tool.unattended for use in entity.tools)
         runs = "unattended" if alone else "attended"
         facts = {"kind": agent.kind, "name": agent.name, "place": agent.place}
@@ -118,77 +122,81 @@ def _add_agent(rows: EntityRows) -> bool:
         if agent.parent:
             rows.add("agent", "parent", agent.parent, own)
         for use in entity.tools:
-            evidence = LinkEvidence.of_fact(use.tool.seen)
+            evidence = LinkEvidence.from_scanned_fact(use.tool.seen)
             rows.add("tool", "has", use.tool.id, evidence, _describe_tool(use.tool))
-            _add_use(rows, use)
+            _add_tool_credential_rows(rows, use)
         for identity in entity.identities:
-            if not rows.has_link(identity):
+            if not rows.has_link_to(identity):
                 rows.add("identity", "acts as", identity, own)
     for other, each in inventory.agents.items():
         if each.agent.parent == key:
-            evidence = LinkEvidence.of_fact(each.agent.seen, each.agent.known.value)
+            evidence = LinkEvidence.from_scanned_fact(
+                each.agent.seen, each.agent.known.value
+            )
             rows.add("agent", "sub-agent", other, evidence)
-    _add_owner(rows, rows.subject)
-    rows.close_scanned("agent", "sub-agent", _AGENTS)
-    rows.close_scanned("tool", "has", _AGENTS)
-    rows.close_scanned("identity", "acts as", _IDENTITIES)
-    rows.close_scanned("credential", "uses", _CREDENTIALS)
+    _add_owner_row(rows, rows.subject)
+    rows.end_scanned_relation("agent", "sub-agent", _AGENTS)
+    rows.end_scanned_relation("tool", "has", _AGENTS)
+    rows.end_scanned_relation("identity", "acts as", _IDENTITIES)
+    rows.end_scanned_relation("credential", "uses", _CREDENTIALS)
     return entity is not None
 
 
-def _add_tool(rows: EntityRows) -> bool:
+def _add_tool_rows(rows: EntityRows) -> bool:
     """Add the rows of a tool: one agent may have it, or several."""
-    found = [u for u in _iterate_uses(rows.inventory) if u[1].tool.id == rows.subject]
+    found = [
+        u for u in _iterate_agent_tools(rows.inventory) if u[1].tool.id == rows.subject
+    ]
     for agent, use in found:
         tool = use.tool
-        own = _add_subject(rows, "tool", tool.seen)
+        own = _add_subject_row(rows, "tool", tool.seen)
         rows.add_facts({"server": tool.server, "target": tool.target}, own)
         rows.add_facts({"client's rule": tool.rule}, own)
-        evidence = LinkEvidence.of_fact(tool.seen)
+        evidence = LinkEvidence.from_scanned_fact(tool.seen)
         rows.add("agent", "used by", agent, evidence, _describe_tool(tool))
-        _add_use(rows, use)
-        _add_owner(rows, agent, f"owner of {agent}")
-    rows.close_scanned("agent", "used by", _AGENTS)
-    rows.close_scanned("identity", "acts as", _IDENTITIES)
-    rows.close_scanned("credential", "uses", _CREDENTIALS)
+        _add_tool_credential_rows(rows, use)
+        _add_owner_row(rows, agent, f"owner of {agent}")
+    rows.end_scanned_relation("agent", "used by", _AGENTS)
+    rows.end_scanned_relation("identity", "acts as", _IDENTITIES)
+    rows.end_scanned_relation("credential", "uses", _CREDENTIALS)
     return bool(found)
 
 
-def _add_identity(rows: EntityRows) -> bool:
+def _add_identity_rows(rows: EntityRows) -> bool:
     """Add the rows of an identity."""
     inventory, key = rows.inventory, rows.subject
     identity = inventory.facts.identities_by_id().get(key)
     if identity is not None:
-        own = _add_subject(rows, "identity", identity.seen)
+        own = _add_subject_row(rows, "identity", identity.seen)
         facts = {"kind": identity.kind, "name": identity.name}
         tags = {f"tag {name}": value for name, value in identity.tags}
         rows.add_facts({**facts, "account": identity.account, **tags}, own)
         rows.add_time("created", identity.created_at, own)
         rows.add_time("last used", identity.last_used_at, own)
-    _add_owner(rows, key)
-    _add_assignments(rows)
-    _add_users(rows, lambda use: key in use.identities)
+    _add_owner_row(rows, key)
+    _add_role_assignee_rows(rows)
+    _add_tool_and_agent_rows(rows, lambda use: key in use.identities)
     for agent, entity in inventory.agents.items():
         if key in entity.identities:
-            evidence = LinkEvidence.of_fact(entity.agent.seen)
+            evidence = LinkEvidence.from_scanned_fact(entity.agent.seen)
             rows.add("agent", "used by", agent, evidence)
     for credential in inventory.credentials.values():
         if credential.identity == key:
             evidence = _get_proof_evidence(inventory, credential.id, credential.how)
             rows.add("credential", "proven by", credential.id, evidence)
-    rows.close_scanned("agent", "used by", _IDENTITIES)
-    rows.close_scanned("tool", "used by", _IDENTITIES)
-    rows.close_scanned("credential", "proven by", _PROOFS)
+    rows.end_scanned_relation("agent", "used by", _IDENTITIES)
+    rows.end_scanned_relation("tool", "used by", _IDENTITIES)
+    rows.end_scanned_relation("credential", "proven by", _PROOFS)
     return identity is not None
 
 
-def _add_assignments(rows: EntityRows) -> None:
+def _add_role_assignee_rows(rows: EntityRows) -> None:
     """Add the people who may assume a role by an assignment."""
     owner = rows.inventory.owners.get(rows.subject)
     for candidate in () if owner is None else owner.candidates:
         for item, _ in candidate.evidence:
             if item.kind is OwnerEvidenceKind.ASSIGNMENT:
-                evidence = LinkEvidence.of_fact(item.seen)
+                evidence = LinkEvidence.from_scanned_fact(item.seen)
                 rows.add(
                     "person",
                     "may assume it",
@@ -206,15 +214,15 @@ def _get_proof_evidence(
     link = next(links, None)
     if link is None:
         return LinkEvidence(FactStatus.INFERRED.value, how)
-    return LinkEvidence.of_fact(link.seen)
+    return LinkEvidence.from_scanned_fact(link.seen)
 
 
-def _add_credential(rows: EntityRows) -> bool:
+def _add_credential_rows(rows: EntityRows) -> bool:
     """Add the rows of a credential: places and fingerprints, never a value."""
     inventory, key = rows.inventory, CredentialId(rows.subject)
     entity = inventory.credentials.get(key)
     for sighting in () if entity is None else entity.sightings:
-        own = _add_subject(rows, "credential", sighting.seen)
+        own = _add_subject_row(rows, "credential", sighting.seen)
         rows.add_facts(
             {
                 "kind": sighting.kind,
@@ -229,21 +237,21 @@ def _add_credential(rows: EntityRows) -> bool:
             detail = f"{sighting.cls.value} {sighting.name}".strip()
             rows.add(FACT, "place", sighting.place, own, detail)
     if entity is not None:
-        _add_credential_times(rows)
-    _add_owner(rows, key)
-    _add_users(rows, lambda use: key in use.credentials)
+        _add_credential_time_rows(rows)
+    _add_owner_row(rows, key)
+    _add_tool_and_agent_rows(rows, lambda use: key in use.credentials)
     identity = None if entity is None else entity.identity
     how = "" if entity is None else entity.how
     if identity is not None:
         evidence = _get_proof_evidence(inventory, key, how)
         rows.add("identity", "proves", identity, evidence)
-    rows.close_scanned("identity", "proves", _PROOFS, how or "a log of its use")
-    rows.close_scanned("agent", "used by", _CREDENTIALS)
-    rows.close_scanned("tool", "used by", _CREDENTIALS)
+    rows.end_scanned_relation("identity", "proves", _PROOFS, how or "a log of its use")
+    rows.end_scanned_relation("agent", "used by", _CREDENTIALS)
+    rows.end_scanned_relation("tool", "used by", _CREDENTIALS)
     return entity is not None
 
 
-def _add_credential_times(rows: EntityRows) -> None:
+def _add_credential_time_rows(rows: EntityRows) -> None:
     """Add creation, expiry and last use of a credential, the latest that is known."""
     found = rows.inventory.credentials[CredentialId(rows.subject)].sightings
     times: Sequence[tuple[str, Sequence[tuple[int, FactProvenance]]]] = (
@@ -253,39 +261,41 @@ def _add_credential_times(rows: EntityRows) -> None:
     )
     for name, known in times:
         at, seen = max(known, key=lambda each: each[0])
-        rows.add_time(name, at, LinkEvidence.of_fact(seen))
+        rows.add_time(name, at, LinkEvidence.from_scanned_fact(seen))
 
 
-def _add_person(rows: EntityRows) -> bool:
+def _add_person_rows(rows: EntityRows) -> bool:
     """Add the rows of a person: owned things, and roles they may assume."""
     inventory, key = rows.inventory, PersonId(rows.subject)
     person = inventory.persons.get(key)
     if person is not None:
-        own = _add_subject(rows, "person", person.seen, "team" if person.team else "")
+        own = _add_subject_row(
+            rows, "person", person.seen, "team" if person.team else ""
+        )
         here = "yes" if person.alive else "has left"
         rows.add_facts({"name": person.name, "here": here}, own)
         for alias in person.aliases:
             rows.add(FACT, "also known as", alias, own)
-    owned = inventory.get_or_compute("owned by person", index_owned_subjects)
+    owned = inventory.get_or_compute_value("owned by person", index_owned_subjects)
     for subject, state in sorted(owned.get(key, ())):
         stated = FactStatus.DECLARED if state in _STATED_OWNER else FactStatus.INFERRED
         evidence = LinkEvidence(stated.value, "answerable who-owns has the evidence")
         rows.add(get_id_kind(subject), "owns", subject, evidence, state.value)
     for item in inventory.facts.evidence:
         if item.person == key and item.kind is OwnerEvidenceKind.ASSIGNMENT:
-            evidence = LinkEvidence.of_fact(item.seen)
+            evidence = LinkEvidence.from_scanned_fact(item.seen)
             rows.add("identity", "may assume", item.subject, evidence, item.reference)
     for kind in ("agent", "identity", "credential"):
-        rows.close_scanned(kind, "owns", _OWNERS)
+        rows.end_scanned_relation(kind, "owns", _OWNERS)
     return person is not None or bool(owned.get(key))
 
 
-def _add_resource(rows: EntityRows) -> bool:
+def _add_resource_rows(rows: EntityRows) -> bool:
     """Add the rows of a scanned resource."""
     facts = rows.inventory.facts
     resource = facts.resources_by_id().get(rows.subject)
     if resource is not None:
-        own = _add_subject(rows, "resource", resource.seen)
+        own = _add_subject_row(rows, "resource", resource.seen)
         tags = {f"tag {name}": value for name, value in resource.tags}
         described = {"kind": resource.kind, "account": resource.account, **tags}
         rows.add_facts({**described, "only from network": resource.network}, own)
@@ -295,16 +305,16 @@ def _add_resource(rows: EntityRows) -> bool:
             rows.add("resource", "gives access to", resource.behind, own)
     for each in facts.resources_by_id().values():
         if each.behind == rows.subject:
-            evidence = LinkEvidence.of_fact(each.seen)
+            evidence = LinkEvidence.from_scanned_fact(each.seen)
             rows.add("resource", "reached through", each.id, evidence)
     return resource is not None
 
 
 _BUILDERS: Mapping[str, Callable[[EntityRows], bool]] = {
-    "agent": _add_agent,
-    "tool": _add_tool,
-    "identity": _add_identity,
-    "credential": _add_credential,
-    "person": _add_person,
-    "resource": _add_resource,
+    "agent": _add_agent_rows,
+    "tool": _add_tool_rows,
+    "identity": _add_identity_rows,
+    "credential": _add_credential_rows,
+    "person": _add_person_rows,
+    "resource": _add_resource_rows,
 }

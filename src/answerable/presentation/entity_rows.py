@@ -7,8 +7,8 @@ from answerable.model.agent import FactStatus
 from answerable.model.documents.show import ShowItem
 from answerable.model.inventory import Inventory
 from answerable.model.provenance import FactProvenance, WrittenBy
-from answerable.presentation.answer_coverage import select_uncollected
-from answerable.presentation.coverage_text import describe_supply
+from answerable.presentation.answer_coverage import select_uncollected_data
+from answerable.presentation.coverage_text import describe_collecting_commands
 from answerable.presentation.inventory_items import format_time
 
 FACT, SUBJECT = "fact", "is"  # kind of a fact; relation of the subject to itself
@@ -43,7 +43,9 @@ class LinkEvidence:
     written_by: str = ""
 
     @classmethod
-    def of_fact(cls, seen: FactProvenance, status: str = "") -> "LinkEvidence":
+    def from_scanned_fact(
+        cls, seen: FactProvenance, status: str = ""
+    ) -> "LinkEvidence":
         """Derive the evidence of a scanned fact; a platform's own is observed."""
         believed = seen.written_by in _PLATFORM_WRITERS
         stated = FactStatus.OBSERVED if believed else FactStatus.DECLARED
@@ -113,7 +115,7 @@ class EntityRows:
             status = MISSING if source else NONE
             self.add(kind, relation, None, LinkEvidence(status, source))
 
-    def close_scanned(
+    def end_scanned_relation(
         self, kind: str, relation: str, words: Sequence[str], source: str = ""
     ) -> None:
         """Add a `none` or `missing` row if a relation that scans supply has no link.
@@ -122,12 +124,14 @@ class EntityRows:
             words: Coverage words of the data that it depends on.
             source: Data that would tell; empty if only that of the words would.
         """
-        lacking = select_uncollected(words, self.inventory)
+        lacking = select_uncollected_data(words, self.inventory)
         self.missing.update(lacking)
         unscanned = "" if self.is_scanned else "a scan that finds the subject"
-        self.close(kind, relation, source or describe_supply(lacking) or unscanned)
+        self.close(
+            kind, relation, source or describe_collecting_commands(lacking) or unscanned
+        )
 
-    def has_link(self, value: str) -> bool:
+    def has_link_to(self, value: str) -> bool:
         """Tell whether a row links to this thing."""
         return any(key[2] == value for key in self._rows)
 

@@ -1,7 +1,7 @@
 """Short labels for ids of identities and resources."""
 
 
-def get_account(key: str) -> str:
+def get_id_account(key: str) -> str:
     """Return the AWS account of an IAM ARN; empty for other ids."""
     parts = key.split(":", 5)
     is_identity = len(parts) == 6 and parts[0] == "arn" and parts[2] == "iam"

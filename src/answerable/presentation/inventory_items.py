@@ -49,10 +49,10 @@ def format_optional_time(time_ns: int) -> str | None:
 
 def build_owner_item(inventory: Inventory, subject: str) -> OwnerItem:
     """Build the owner item of a subject."""
-    return owner_item(inventory.owners, subject)
+    return get_owner_item(inventory.owners, subject)
 
 
-def owner_item(owners: Mapping[str, SubjectOwnership], subject: str) -> OwnerItem:
+def get_owner_item(owners: Mapping[str, SubjectOwnership], subject: str) -> OwnerItem:
     """Return owner state, person and score of a subject."""
     known = owners.get(subject)
     if known is None:
@@ -63,8 +63,8 @@ def owner_item(owners: Mapping[str, SubjectOwnership], subject: str) -> OwnerIte
 
 def build_identity_item(inventory: Inventory, identity: Identity) -> IdentityItem:
     """Build the item of an identity, with the agents and credentials that reach it."""
-    ways = inventory.get_or_compute("ways to identities", _index_identity_users)
-    accounts = inventory.get_or_compute(
+    ways = inventory.get_or_compute_value("ways to identities", _index_identity_users)
+    accounts = inventory.get_or_compute_value(
         "accounts with policies", _list_accounts_with_policies
     )
     # An identity known only from a file or an audit log has no platform id.
@@ -82,7 +82,7 @@ def build_identity_item(inventory: Inventory, identity: Identity) -> IdentityIte
         "tags": dict(identity.tags),
         "permissions": "collected" if whole else "not collected",
         "written_by": identity.seen.written_by.value,
-        "people": inventory.get_or_compute(
+        "people": inventory.get_or_compute_value(
             "people of roles", _index_assignments
         ).people.get(identity.id, []),
     }
@@ -155,7 +155,7 @@ def build_person_item(
         owner_state: Only things owned in this state.
         ids: Ids that the person is listed for; by default their own id.
     """
-    by_person = inventory.get_or_compute("owned by person", index_owned_subjects)
+    by_person = inventory.get_or_compute_value("owned by person", index_owned_subjects)
     owned = [each for key in ids or (person.id,) for each in by_person.get(key, ())]
     return {
         "id": person.id,
@@ -170,9 +170,9 @@ def build_person_item(
             or (not owner_state and state is not OwnerState.SUGGESTED)
         ),
         "may_become": sorted(
-            inventory.get_or_compute("people of roles", _index_assignments).roles.get(
-                person.id, ()
-            )
+            inventory.get_or_compute_value(
+                "people of roles", _index_assignments
+            ).roles.get(person.id, ())
         ),
     }
 
@@ -295,7 +295,9 @@ def build_credential_item(
     inventory: Inventory, entity: CredentialEntity
 ) -> CredentialItem:
     """Build the item of a credential with its places and users, without its value."""
-    users = inventory.get_or_compute("users of credentials", _index_credential_users)
+    users = inventory.get_or_compute_value(
+        "users of credentials", _index_credential_users
+    )
     found = entity.sightings
     lying = [s for s in found if s.cls is not CredentialClass.RECORD]
     first = (lying or list(found))[0] if found else None

@@ -33,14 +33,14 @@ OWNER_STATES: Mapping[str, str] = {
 }
 
 
-def describe_evidence(evidence: OwnerEvidenceItem, now: int) -> str:
+def describe_evidence_validity(evidence: OwnerEvidenceItem, now: int) -> str:
     """Describe whether and until when evidence counts; empty if it plainly does.
 
     Args:
         now: UTC nanoseconds.
     """
     if evidence["kind"] == "attestation":
-        return _describe_signed(evidence, now)
+        return _describe_attestation_validity(evidence, now)
     if evidence["written_by"] != "self-reported":
         return ""
     counted = evidence["kind"] == "confirmation"
@@ -51,7 +51,7 @@ def describe_evidence(evidence: OwnerEvidenceItem, now: int) -> str:
     )
 
 
-def _describe_signed(evidence: OwnerEvidenceItem, now: int) -> str:
+def _describe_attestation_validity(evidence: OwnerEvidenceItem, now: int) -> str:
     """Describe a signed attestation: invalid, expired, or valid until a date."""
     void, of = evidence.get("void", ""), evidence.get("said_of", "")
     until = evidence.get("expires_at")

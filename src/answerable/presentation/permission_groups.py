@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from answerable.model.documents.core import ReachItem
+from answerable.model.documents.shared_shapes import ReachItem
 
 
 @dataclass(slots=True)
@@ -19,7 +19,9 @@ class PermissionBlock:
     actions: list[str]
 
 
-def group_by_path(items: Sequence[ReachItem]) -> list[list[PermissionBlock]]:
+def group_permissions_by_path(
+    items: Sequence[ReachItem],
+) -> list[list[PermissionBlock]]:
     """Group permission items by path, and join those that differ in the action."""
     ways: dict[str, dict[str, PermissionBlock]] = {}
     for item in items:

@@ -2,7 +2,10 @@
 
 from collections.abc import Collection, Iterator, Sequence
 
-from answerable.model.documents.core import DeterminingStatementItem, PolicyLayerItem
+from answerable.model.documents.shared_shapes import (
+    DeterminingStatementItem,
+    PolicyLayerItem,
+)
 from answerable.presentation.policy_condition_text import (
     format_layer_name,
     shorten_policy_name,
@@ -62,7 +65,7 @@ def _join_with_or(names: Sequence[str]) -> str:
     return f"{', '.join(most)} or {last}" if most else last
 
 
-def describe_policy(item: DeterminingStatementItem) -> str:
+def describe_policy_effect(item: DeterminingStatementItem) -> str:
     """Describe the effect of a policy: `inline/P of user/x, statement 0: allows`."""
     number = f", statement {sanitize(item['statement'])}" if item["statement"] else ""
     does = _DOES.get(item["effect"], sanitize(item["effect"]))

@@ -2,7 +2,10 @@
 
 from collections.abc import Mapping
 
-from answerable.model.documents.core import ConditionItem, DeterminingStatementItem
+from answerable.model.documents.shared_shapes import (
+    ConditionItem,
+    DeterminingStatementItem,
+)
 from answerable.presentation.text import sanitize
 
 # Operators in lower case; others are shown as the policy has them.

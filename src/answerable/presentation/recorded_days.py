@@ -32,7 +32,7 @@ def build_recorded_item(
         "last": _format_day(whole[-1]),
         "days": len(whole),
         "days_without": _count_missing_days(whole),
-        "gaps": list(_list_gaps(whole)),
+        "gaps": list(_list_day_gaps(whole)),
         "regions": [
             _build_region_item(name, sorted(of)) for name, of in sorted(days.items())
         ],
@@ -55,7 +55,7 @@ def _count_missing_days(days: list[int]) -> int:
     return days[-1] - days[0] + 1 - len(days)
 
 
-def _list_gaps(days: list[int]) -> Iterator[DateRangeItem]:
+def _list_day_gaps(days: list[int]) -> Iterator[DateRangeItem]:
     """List the first and the last day of each gap between days with events."""
     for before, after in pairwise(days):
         if after - before > 1:

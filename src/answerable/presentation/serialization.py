@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from answerable.model.documents.columns import DocumentColumn
-from answerable.model.documents.core import Document
-from answerable.model.documents.registry import list_leaf_columns
+from answerable.model.documents.registry import list_single_fact_columns
+from answerable.model.documents.shared_shapes import Document
 from answerable.presentation.text import sanitize
 
 # A spreadsheet evaluates such cells as formulas; a leading quote makes them text.
@@ -49,7 +49,7 @@ def to_json(document: Document, indent: int | None = None) -> str:
         {
             "schema": schema_name(document),
             "items": list(document.items),
-            **_total_field(document),
+            **_get_total_field(document),
             "coverage": document.coverage,
         },
         indent,
@@ -60,11 +60,11 @@ def to_ndjson(document: Document) -> Iterator[str]:
     """Serialize one item per line, with the coverage as the last line."""
     for item in document.items:
         yield _dump_json(item)
-    last = {"schema": schema_name(document), **_total_field(document)}
+    last = {"schema": schema_name(document), **_get_total_field(document)}
     yield _dump_json({**last, "coverage": document.coverage})
 
 
-def _total_field(document: Document) -> Mapping[str, int]:
+def _get_total_field(document: Document) -> Mapping[str, int]:
     """Return the size of the whole answer if the items are part of it."""
     return {"total": document.total} if document.total >= 0 else {}
 
@@ -79,14 +79,16 @@ def to_csv(
     Args:
         columns: By default all columns of the kind.
     """
-    columns = list_leaf_columns(document) if columns is None else columns
+    columns = list_single_fact_columns(document) if columns is None else columns
     if columns:
-        yield _format_row([column.name for column in columns])
+        yield _format_csv_row([column.name for column in columns])
     for item in document.items:
-        yield _format_row([_format_cell(each.get_value(item)) for each in columns])
+        yield _format_csv_row(
+            [_format_csv_cell(each.get_value_of_item(item)) for each in columns]
+        )
 
 
-def _format_cell(value: object) -> str:
+def _format_csv_cell(value: object) -> str:
     """Format a CSV cell; a text that a spreadsheet could execute gets a quote."""
     match value:
         case None:
@@ -104,7 +106,7 @@ def _format_cell(value: object) -> str:
             return _dump_json(value)
 
 
-def _format_row(cells: Sequence[str]) -> str:
+def _format_csv_row(cells: Sequence[str]) -> str:
     """Format cells as one CSV line."""
     out = io.StringIO()
     csv.writer(out, lineterminator="").writerow(cells)

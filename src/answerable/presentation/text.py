@@ -28,13 +28,15 @@ def sanitize(text: str) -> str:
         kind = unicodedata.category(letter)
         if kind in _COMBINING:
             stacked += 1
-            shown.append(letter if stacked <= _MOST_COMBINING else _escape(letter))
+            shown.append(
+                letter if stacked <= _MOST_COMBINING else _escape_character(letter)
+            )
             continue
         stacked = 0
         if kind == "Zs":
             shown.append(" ")
         else:
-            shown.append(_escape(letter) if kind in _UNSAFE else letter)
+            shown.append(_escape_character(letter) if kind in _UNSAFE else letter)
     return "".join(shown)
 
 
@@ -50,11 +52,11 @@ def quote(text: str) -> str:
         elif letter.isascii() or unicodedata.category(letter) in _PLAIN:
             shown.append(sanitize(letter))
         else:
-            shown.append(_escape(letter))
+            shown.append(_escape_character(letter))
     return "".join((*shown, '"'))
 
 
-def _escape(letter: str) -> str:
+def _escape_character(letter: str) -> str:
     """Return the backslash escape of a character."""
     code = ord(letter)
     if code < 0x100:

@@ -14,13 +14,13 @@ _PLATFORMS = {
 _MOST = 8
 
 
-def describe_unknown(item: UncollectedSubjectItem) -> str:
+def describe_unknown_verdict(item: UncollectedSubjectItem) -> str:
     """Describe why a verdict is unknown, and name the source that has to be scanned."""
     source = item["source"]
     return f"{item['because']} ({source}: would tell)" if source else item["because"]
 
 
-def describe_searched(item: SearchScopeItem) -> str:
+def describe_searched_scope(item: SearchScopeItem) -> str:
     """Describe the identities, accounts and platforms that a list covers."""
     apart = [
         f"{each['count']:,} of kind {each['kind']}"

@@ -9,16 +9,18 @@ from answerable.reach.caller_ranking import CallerRanking
 _AgentIds = Mapping[str, list[str]]
 
 
-def list_agents_through(inventory: Inventory, identity: str) -> list[str]:
+def list_agents_by_identity_used(inventory: Inventory, identity: str) -> list[str]:
     """List the ids of the agents that act through an identity."""
-    return inventory.get_or_compute(
+    return inventory.get_or_compute_value(
         "agents by identity", _group_agents_by_identity
     ).get(identity, [])
 
 
 def rank_by_agents(inventory: Inventory) -> CallerRanking:
     """Rank identities by the agents that act through them."""
-    return inventory.get_or_compute("gravity of identities", _build_caller_ranking)
+    return inventory.get_or_compute_value(
+        "gravity of identities", _build_caller_ranking
+    )
 
 
 def _group_agents_by_identity(inventory: Inventory) -> _AgentIds:
@@ -32,7 +34,9 @@ def _group_agents_by_identity(inventory: Inventory) -> _AgentIds:
 
 def _build_caller_ranking(inventory: Inventory) -> CallerRanking:
     """Build the ranking: identities of agents, and of unattended agents."""
-    acting = inventory.get_or_compute("agents by identity", _group_agents_by_identity)
+    acting = inventory.get_or_compute_value(
+        "agents by identity", _group_agents_by_identity
+    )
     unattended = {
         str(identity)
         for entity in inventory.agents.values()

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 
-from answerable.model.documents.core import (
+from answerable.model.documents.shared_shapes import (
     ConditionItem,
     ConditionSetItem,
     DeterminingStatementItem,
@@ -17,7 +17,7 @@ from answerable.reach.platform import DeterminingStatement, PathHop
 ClassifyAtom = Callable[[ConditionAtom], tuple[str, str]]
 
 
-def build_conditions(
+def build_condition_alternatives(
     formula: Formula, *, classify: ClassifyAtom
 ) -> list[ConditionSetItem]:
     """Build the JSON alternatives of undecided conditions, the shortest first."""
@@ -58,18 +58,18 @@ def build_determining_items(
     ]
 
 
-def build_path_item(hop: PathHop, *, classify: ClassifyAtom) -> PathItem:
+def build_path_hop_item(hop: PathHop, *, classify: ClassifyAtom) -> PathItem:
     """Build the JSON item for one hop of a path."""
     return {
         "from": hop.origin,
         "via": hop.via,
         "to": hop.to,
-        "conditions": build_conditions(hop.formula, classify=classify),
+        "conditions": build_condition_alternatives(hop.formula, classify=classify),
         "determining": build_determining_items(hop.determining),
     }
 
 
-def build_bare_item(
+def build_item_without_statements(
     subject: str,
     action: str,
     resource: str,

@@ -23,7 +23,7 @@ class CallerRanking:
     acting: frozenset[str] = frozenset()
     unattended: frozenset[str] = frozenset()
 
-    def grade_identity(self, identity: str) -> int:
+    def grade_identity_severity(self, identity: str) -> int:
         """Return an identity's severity grade; the most severe is the lowest."""
         if identity in self.unattended:
             return UNATTENDED
@@ -33,7 +33,7 @@ class CallerRanking:
 NO_AGENT_RANKING = CallerRanking()
 
 
-def grade_external_caller(subject: str, *, service: bool) -> int:
+def grade_external_caller_severity(subject: str, *, service: bool) -> int:
     """Return an outside caller's severity grade."""
     if service:
         return SERVICE

@@ -16,11 +16,11 @@ class CollectedData:
             of_word = self._held.setdefault(each.word, {})
             of_word.setdefault(each.account, []).append(each)
 
-    def is_collected(self, word: str, account: str) -> bool:
+    def is_data_kind_collected(self, word: str, account: str) -> bool:
         """Tell whether a kind of data was collected for an account, anywhere."""
         return account in self._held.get(word, {})
 
-    def name_missing(
+    def name_missing_data(
         self, word: str, account: str, region: str = "", service: str = ""
     ) -> str:
         """Return the kind and place of data not collected, or an empty text.
@@ -42,18 +42,20 @@ class CollectedData:
         held = of_word.get(account)
         if held is None:
             return f"{word} (account {account})"
-        missing = list(_list_missing_places(held, region, service))
+        missing = list(_list_missing_services_and_regions(held, region, service))
         if not missing:
             return ""
         return f"{word} ({', '.join((f'account {account}', *missing))})"
 
 
-def _drop_code_kinds(scopes: list[CoverageScope]) -> list[CoverageScope]:
+def _drop_scopes_of_single_code_kind(
+    scopes: list[CoverageScope],
+) -> list[CoverageScope]:
     """Drop scopes of one kind of code (`ecs:task`), which cover no other code."""
     return [each for each in scopes if ":" not in each.service]
 
 
-def _list_missing_places(
+def _list_missing_services_and_regions(
     scopes: list[CoverageScope], region: str, service: str
 ) -> Iterable[str]:
     """List the services and regions of an account that are missing.
@@ -68,9 +70,9 @@ def _list_missing_places(
             yield service
             return
     else:
-        scopes = [each for each in scopes if not each.service] or _drop_code_kinds(
-            scopes
-        )
+        scopes = [
+            each for each in scopes if not each.service
+        ] or _drop_scopes_of_single_code_kind(scopes)
     if region == ANY_PLACE:
         yield "other regions"
     elif region not in {each.region for each in scopes}:

@@ -7,11 +7,10 @@ several platforms; one that no platform claims makes a `never` a `not-known`.
 from collections.abc import Sequence
 from dataclasses import replace
 
-from answerable.model.documents.core import TruncationItem
+from answerable.model.documents.shared_shapes import TruncationItem
 from answerable.model.errors import AmbiguousError, UsageError
 from answerable.model.inventory import Inventory
-from answerable.reach.answer_items import build_bare_item
-from answerable.reach.assumptions import list_assumptions
+from answerable.reach.answer_items import build_item_without_statements
 from answerable.reach.entering_callers import list_entering_callers
 from answerable.reach.formula import Verdict
 from answerable.reach.open_platforms import OpenPlatforms
@@ -26,12 +25,13 @@ from answerable.reach.platform import (
     Question,
 )
 from answerable.reach.subject_identities import SubjectIdentities
+from answerable.reach.verdict_assumptions import list_assumed_policy_kinds
 
 _ENTERING = "entering:"  # begins the cursor of callers from other platforms
 _NO_PLATFORM = UsageError("no permission platform is registered")
 
 
-def parse_question(
+def parse_permission_question(
     platforms: Sequence[PermissionPlatform], inventory: Inventory, question: Question
 ) -> tuple[PermissionPlatform, Question]:
     """Parse the call of a question, and pick the platform that evaluates it.
@@ -60,7 +60,7 @@ def parse_question(
     raise next(ambiguous, refused[0] if refused else _NO_PLATFORM)
 
 
-def open_edit(
+def open_policy_edit(
     platforms: Sequence[PermissionPlatform],
     inventory: Inventory,
     question: Question,
@@ -80,7 +80,7 @@ def open_edit(
     raise refused or _NO_PLATFORM
 
 
-def list_changes(
+def list_changes_of_edit(
     opened: tuple[OpenPlatforms, OpenPlatforms],
     platform: PermissionPlatform,
     applied: AppliedEdit,
@@ -103,7 +103,7 @@ def list_changes(
     return applied.list_changes(question, mine, limit), found
 
 
-def answer_call(
+def answer_permission_question(
     opened: OpenPlatforms, platform: PermissionPlatform, question: Question
 ) -> Answer:
     """Answer whether a subject can make one call.
@@ -116,7 +116,7 @@ def answer_call(
     mine = opened.select_identities(platform, found)
     answer = opened.open(platform).evaluate(replace(question, identities=mine))
     elsewhere = [each for each in found.starts if each not in mine]
-    if _is_impossible(answer):
+    if _is_impossible_call(answer):
         return answer
     gaps = (*(each.unknown for each in elsewhere if each.unknown), *found.apart)
     unmodelled = opened.list_unmodelled(elsewhere, platform)
@@ -125,14 +125,16 @@ def answer_call(
     open_ = answer.verdict is Verdict.NOT_KNOWN
     if open_ and elsewhere and not unknown:
         # No step leads from an identity of the subject to one of this platform.
-        return Answer(build_bare_item(*call, Verdict.NEVER))
+        return Answer(build_item_without_statements(*call, Verdict.NEVER))
     absent = frozenset(f"{each.id}: {each.because}" for each in gaps)
     absent |= frozenset(unmodelled.values())
     if open_ or (unknown and answer.verdict is Verdict.NEVER):
-        return Answer(build_bare_item(*call, Verdict.NOT_KNOWN), unknown, absent)
+        return Answer(
+            build_item_without_statements(*call, Verdict.NOT_KNOWN), unknown, absent
+        )
     if answer.verdict is Verdict.ALWAYS or not absent:
         return replace(answer, unknown=())
-    assuming = {*answer.item["assuming"], *list_assumptions(absent)}
+    assuming = {*answer.item["assuming"], *list_assumed_policy_kinds(absent)}
     return Answer(
         {**answer.item, "assuming": sorted(assuming)},
         not_collected=answer.not_collected | absent,
@@ -140,13 +142,13 @@ def answer_call(
     )
 
 
-def _is_impossible(answer: Answer) -> bool:
+def _is_impossible_call(answer: Answer) -> bool:
     """Tell whether no resource of this kind takes the action, for any subject."""
     effects = {each["effect"] for each in answer.item["determining"]}
     return effects == {"impossible"}
 
 
-def list_permissions(
+def list_permissions_of_subject(
     opened: OpenPlatforms, question: Question, page: PageBounds
 ) -> tuple[AnswerList, SubjectIdentities]:
     """List what a subject can do, platform after platform.
@@ -163,7 +165,9 @@ def list_permissions(
     lists: list[AnswerList] = []
     refused: UsageError | None = None
     cursor = ""
-    for number, (platform, identities) in list(enumerate(asked))[_parse_index(first) :]:
+    for number, (platform, identities) in list(enumerate(asked))[
+        _parse_platform_number(first) :
+    ]:
         bounds = replace(page, rows=rows)
         if page.cursor is not None:
             bounds, place = replace(bounds, cursor=place), ""
@@ -184,7 +188,7 @@ def list_permissions(
         raise refused or UsageError("not a place to go on from", "begin again")
     bare = [
         Answer(
-            build_bare_item(
+            build_item_without_statements(
                 question.subject, question.action, question.resource, Verdict.NOT_KNOWN
             ),
             (each,),
@@ -193,7 +197,7 @@ def list_permissions(
     ]
     missing = opened.list_unmodelled_words(found.starts)
     missing |= frozenset(found.not_collected)
-    return _join_lists(lists, bare, cursor, missing), found
+    return _join_platform_lists(lists, bare, cursor, missing), found
 
 
 def list_callers(
@@ -223,7 +227,7 @@ def list_callers(
 
 def _merge_callers(own: AnswerList, entering: AnswerList, rows: int) -> AnswerList:
     """Merge callers, the surest first, and cut them; unknown ones are never cut."""
-    found = _join_lists([own, entering], (), "", frozenset())
+    found = _join_platform_lists([own, entering], (), "", frozenset())
     known = [each for each in found.answers if each.verdict is not Verdict.NOT_KNOWN]
     last = [each for each in found.answers if each.verdict is Verdict.NOT_KNOWN]
     known.sort(key=lambda each: each.verdict is not Verdict.ALWAYS)
@@ -236,12 +240,12 @@ def _merge_callers(own: AnswerList, entering: AnswerList, rows: int) -> AnswerLi
     return replace(found, answers=(*kept, *last), shown=shown)
 
 
-def _parse_index(text: str) -> int:
+def _parse_platform_number(text: str) -> int:
     """Parse the number of a platform in a cursor; empty for the first."""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 4 else 0
 
 
-def _join_lists(
+def _join_platform_lists(
     lists: Sequence[AnswerList],
     last: Sequence[Answer],
     cursor: str,

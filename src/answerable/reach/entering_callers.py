@@ -4,10 +4,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cache
 
-from answerable.model.documents.core import TruncationItem
+from answerable.model.documents.shared_shapes import TruncationItem
 from answerable.model.errors import UsageError
 from answerable.model.ids import IdentityId
-from answerable.reach.answer_items import build_bare_item
+from answerable.reach.answer_items import build_item_without_statements
 from answerable.reach.formula import Verdict
 from answerable.reach.open_platforms import OpenPlatforms
 from answerable.reach.platform import (
@@ -45,7 +45,7 @@ def list_entering_callers(
     )
     found += [
         Answer(
-            build_bare_item(
+            build_item_without_statements(
                 each.id, question.action, question.resource, Verdict.NOT_KNOWN
             ),
             (each,),

@@ -8,10 +8,10 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-from answerable.model.documents.core import PermissionCheckItem
+from answerable.model.documents.shared_shapes import PermissionCheckItem
 from answerable.model.errors import UsageError
-from answerable.reach.assumptions import ASSUMPTION_NAMES
 from answerable.reach.formula import Verdict
+from answerable.reach.verdict_assumptions import ASSUMPTION_NAMES
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class VerdictExpectation:
     verdict: str = ""
     accepted: frozenset[str] = frozenset()
 
-    def is_contradicted(
+    def is_contradicted_by_answer(
         self, item: PermissionCheckItem, *, has_unread_statements: bool
     ) -> bool:
         """Tell whether the answer is known to differ from the expectation."""
@@ -36,7 +36,7 @@ class VerdictExpectation:
             return False
         return item["verdict"] != self.verdict
 
-    def explain_undecided(
+    def explain_why_undecided(
         self,
         item: PermissionCheckItem,
         *,
@@ -49,7 +49,7 @@ class VerdictExpectation:
             is_partial: Whether a source could not be read completely.
             has_unread_statements: Whether a relevant statement could not be read.
         """
-        if not self.verdict or self.is_contradicted(
+        if not self.verdict or self.is_contradicted_by_answer(
             item, has_unread_statements=has_unread_statements
         ):
             return ""
@@ -64,7 +64,7 @@ class VerdictExpectation:
         return "a source could not be read whole" if is_partial else ""
 
 
-def parse_assumptions(texts: Iterable[str]) -> frozenset[str]:
+def parse_accepted_assumptions(texts: Iterable[str]) -> frozenset[str]:
     """Parse the names of accepted assumptions, separated by commas.
 
     The coverage word of an assumption is accepted as well as its name.
@@ -73,10 +73,10 @@ def parse_assumptions(texts: Iterable[str]) -> frozenset[str]:
         UsageError: A name is unknown; the hint has the nearest spelling.
     """
     words = (word.strip().lower() for text in texts for word in text.split(","))
-    return frozenset(_parse_assumption(word) for word in words if word)
+    return frozenset(_parse_assumption_name(word) for word in words if word)
 
 
-def _parse_assumption(word: str) -> str:
+def _parse_assumption_name(word: str) -> str:
     """Return an assumption's name; raise an error with a hint if unknown."""
     names = frozenset(ASSUMPTION_NAMES.values())
     if word in names:
@@ -85,11 +85,11 @@ def _parse_assumption(word: str) -> str:
         return ASSUMPTION_NAMES[word]
     raise UsageError(
         f"unknown assumption (got {word[:40]!r}, expected one of {', '.join(sorted(names))})",
-        _suggest_assumption(word, {*names, *ASSUMPTION_NAMES}),
+        _suggest_assumption_name(word, {*names, *ASSUMPTION_NAMES}),
     )
 
 
-def _suggest_assumption(word: str, names: Collection[str]) -> str:
+def _suggest_assumption_name(word: str, names: Collection[str]) -> str:
     """Suggest the assumption nearest to an unknown word."""
     close = get_close_matches(word, sorted(names), n=1, cutoff=0.5)
     named = ASSUMPTION_NAMES.get(close[0], close[0]) if close else ""

@@ -70,7 +70,7 @@ def disjoin(*formulas: Formula) -> Formula:
 @lru_cache(maxsize=_CACHE_SIZE)
 def _disjoin_cached(*formulas: Formula) -> Formula:
     """Return the simplified disjunction of formulas; cached."""
-    return simplify(frozenset().union(*formulas))
+    return reduce_to_prime_implicants(frozenset().union(*formulas))
 
 
 def conjoin(*formulas: Formula) -> Formula:
@@ -89,7 +89,7 @@ def conjoin(*formulas: Formula) -> Formula:
 @lru_cache(maxsize=_CACHE_SIZE)
 def _conjoin_cached(one: Formula, other: Formula) -> Formula:
     """Return the simplified conjunction of two formulas; cached."""
-    return simplify(frozenset(a | b for a in one for b in other))
+    return reduce_to_prime_implicants(frozenset(a | b for a in one for b in other))
 
 
 def negate(formula: Formula) -> Formula:
@@ -118,7 +118,7 @@ def conjoin_hops(*formulas: Formula) -> Formula:
     for formula in formulas:
         result = frozenset(a | b for a in result for b in formula)
         if len(result) > MAX_ALTERNATIVES:
-            result = _build_opaque(result)
+            result = _replace_by_opaque_atom(result)
     return result
 
 
@@ -134,35 +134,35 @@ def negate_atom(atom: ConditionAtom) -> ConditionAtom:
     return ConditionAtom(atom.key, atom.operator, atom.values, not atom.negated)
 
 
-def simplify(formula: Formula) -> Formula:
+def reduce_to_prime_implicants(formula: Formula) -> Formula:
     """Reduce a formula to its prime implicants, by iterated consensus."""
     if frozenset() in formula:
         return TRUE
     if len(formula) > MAX_COMPARED_TERMS:
-        return _build_opaque(formula)
-    terms = {t for t in formula if not _is_contradiction(t)}
+        return _replace_by_opaque_atom(formula)
+    terms = {t for t in formula if not _has_atom_and_its_negation(t)}
     if len(terms) < 2:
         return frozenset(terms)
-    terms = _absorb_terms(terms)
+    terms = _absorb_implied_alternatives(terms)
     if len(terms) > MAX_CONSENSUS_TERMS:
-        return _build_opaque(formula)
+        return _replace_by_opaque_atom(formula)
     grown = True
     while grown and len(terms) <= MAX_CONSENSUS_TERMS:
         grown = False
         for one, other in combinations(sorted(terms, key=sorted), 2):
-            new = _find_consensus(one, other)
+            new = _find_consensus_term(one, other)
             if new is not None and not any(t <= new for t in terms):
-                terms = _absorb_terms(terms | {new})
+                terms = _absorb_implied_alternatives(terms | {new})
                 grown = True
                 break
     if frozenset() in terms:
         return TRUE
     if len(terms) > MAX_ALTERNATIVES:
-        return _build_opaque(formula)
+        return _replace_by_opaque_atom(formula)
     return frozenset(terms)
 
 
-def _is_contradiction(term: Alternative) -> bool:
+def _has_atom_and_its_negation(term: Alternative) -> bool:
     """Tell whether an alternative holds an atom and its negation."""
     if len(term) < 2:
         return False
@@ -170,14 +170,14 @@ def _is_contradiction(term: Alternative) -> bool:
     return any(negate_atom(a) in term for a in negated)
 
 
-def _build_opaque(formula: Formula) -> Formula:
+def _replace_by_opaque_atom(formula: Formula) -> Formula:
     """Replace a formula that is too large by one opaque atom."""
     listed = sorted(sorted(map(repr, alternative)) for alternative in formula)
     digest = hashlib.sha256(repr(listed).encode()).hexdigest()[:12]
     return build_atom(TOO_MANY, "Unknown", (digest,))
 
 
-def _absorb_terms(terms: set[Alternative]) -> set[Alternative]:
+def _absorb_implied_alternatives(terms: set[Alternative]) -> set[Alternative]:
     """Remove each alternative that a shorter one implies (absorption law)."""
     kept: list[Alternative] = []
     for term in sorted(terms, key=len):
@@ -186,7 +186,7 @@ def _absorb_terms(terms: set[Alternative]) -> set[Alternative]:
     return set(kept)
 
 
-def _find_consensus(one: Alternative, other: Alternative) -> Alternative | None:
+def _find_consensus_term(one: Alternative, other: Alternative) -> Alternative | None:
     """Return the consensus term of two alternatives, None if there is none."""
     opposed = [a for a in one if negate_atom(a) in other]
     if len(opposed) != 1:

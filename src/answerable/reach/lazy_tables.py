@@ -15,7 +15,7 @@ def encode_number_key(number: int) -> str:
     return f"{number:010}"
 
 
-def encode_numbers(numbers: Iterable[int]) -> bytes:
+def encode_unsigned_numbers(numbers: Iterable[int]) -> bytes:
     """Encode unsigned 32-bit numbers, little-endian."""
     found = array("I", numbers)
     if sys.byteorder == "big":
@@ -23,8 +23,8 @@ def encode_numbers(numbers: Iterable[int]) -> bytes:
     return found.tobytes()
 
 
-def decode_numbers(data: bytes) -> "array[int]":
-    """Decode numbers written by `encode_numbers`."""
+def decode_unsigned_numbers(data: bytes) -> "array[int]":
+    """Decode numbers written by `encode_unsigned_numbers`."""
     found = array("I")
     found.frombytes(data)
     if sys.byteorder == "big":

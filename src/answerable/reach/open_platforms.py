@@ -24,12 +24,12 @@ from answerable.reach.platform import (
 )
 from answerable.reach.subject_identities import (
     SubjectIdentities,
-    find_subject_identities,
+    find_identities_of_subject,
 )
 from answerable.reach.unknown_subjects import (
     explain_unclaimed_identity,
     explain_unknown_credential,
-    find_source,
+    find_source_of_identity,
 )
 
 CROSS_PLATFORM_STEPS = "cross-platform-steps"  # word of coverage
@@ -88,12 +88,14 @@ class OpenPlatforms:
         if platform is not None:
             source = self.open(platform).name_credential_source(account)
         else:
-            source = find_source(entity.id) or find_source(entity.id, kind)
+            source = find_source_of_identity(entity.id) or find_source_of_identity(
+                entity.id, kind
+            )
         return explain_unknown_credential(entity, source)
 
     def find_identities(self, subject: str) -> SubjectIdentities:
         """Find the identities that a subject acts through, and enters from these."""
-        found = find_subject_identities(self, self.inventory, subject)
+        found = find_identities_of_subject(self, self.inventory, subject)
         if self.question.direct:
             return found
         entered = follow_steps(found.starts, self.enter_identities)
@@ -234,7 +236,7 @@ class OpenPlatforms:
                 found.setdefault(platform.name if platform else "", []).append(fact)
             return found
 
-        return self.inventory.get_or_compute("identities by platform", group)
+        return self.inventory.get_or_compute_value("identities by platform", group)
 
     def select_identities(
         self, platform: PermissionPlatform, found: SubjectIdentities

@@ -41,7 +41,9 @@ class IdentityUses(NamedTuple):
     missing: tuple[UnknownSubject, ...]
 
 
-def list_person_identities(inventory: Inventory, person: PersonId) -> IdentityUses:
+def list_identities_person_can_use(
+    inventory: Inventory, person: PersonId
+) -> IdentityUses:
     """List the identities that a person can use.
 
     Args:
@@ -60,7 +62,7 @@ def list_person_identities(inventory: Inventory, person: PersonId) -> IdentityUs
         elif assignment.person == person:
             missing[_build_uncollected_role(assignment)] = None
     for role in roles:
-        for each in _list_believed_evidence(
+        for each in _list_trusted_ownership_evidence(
             inventory, role, person, OwnerEvidenceKind.ASSIGNMENT
         ):
             found[IdentityUse(each.reference, role)] = None
@@ -68,7 +70,11 @@ def list_person_identities(inventory: Inventory, person: PersonId) -> IdentityUs
         what = "assignments of IAM Identity Center were not collected"
         missing[UnknownSubject(person, what, AWS_ORG)] = None
     for key, agent in inventory.agents.items():
-        if any(_list_believed_evidence(inventory, key, person, OwnerEvidenceKind.HOME)):
+        if any(
+            _list_trusted_ownership_evidence(
+                inventory, key, person, OwnerEvidenceKind.HOME
+            )
+        ):
             for identity in agent.identities:
                 found[IdentityUse(f"has {key} in their home", identity)] = None
     return IdentityUses(tuple(found), tuple(missing))
@@ -116,7 +122,7 @@ def _build_uncollected_role(assignment: RoleAssignment) -> UnknownSubject:
     return UnknownSubject(role, what, AWS)
 
 
-def _list_believed_evidence(
+def _list_trusted_ownership_evidence(
     inventory: Inventory, subject: str, person: PersonId, kind: OwnerEvidenceKind
 ) -> Iterator[OwnerEvidence]:
     """Yield trusted ownership evidence that names a person for a subject."""
@@ -124,6 +130,6 @@ def _list_believed_evidence(
     for candidate in ownership.candidates if ownership else ():
         if candidate.person == person:
             for each, _ in candidate.evidence:
-                told = each.seen.written_by.is_believed and not each.said_of
+                told = each.seen.written_by.is_trusted_author and not each.said_of
                 if each.kind is kind and told:
                     yield each

@@ -9,11 +9,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
-from answerable.model.connector import ignore_progress
-from answerable.model.documents.core import (
-    ReachItem,
-    TruncationItem,
-)
+from answerable.model.connector import ignore_progress_report
+from answerable.model.documents.shared_shapes import ReachItem, TruncationItem
 from answerable.model.documents.what_if import AccessChangeItem
 from answerable.model.ids import IdentityId
 from answerable.model.inventory import Inventory
@@ -152,7 +149,7 @@ class PageBounds:
     rows: int = 0
     cursor: str | None = None
     identities: int = 0
-    progress: Callable[[int, int, str], None] = ignore_progress
+    progress: Callable[[int, int, str], None] = ignore_progress_report
 
 
 @dataclass(frozen=True, slots=True)

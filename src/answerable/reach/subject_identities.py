@@ -19,7 +19,7 @@ from answerable.reach.person_identities import (
     AWS_ORG,
     IdentityUses,
     list_assigned_roles,
-    list_person_identities,
+    list_identities_person_can_use,
 )
 from answerable.reach.platform import PathHop, SubjectIdentity, UnknownSubject
 from answerable.reach.unknown_subjects import explain_unknown_agent
@@ -69,7 +69,7 @@ INDIRECT_USE = "answerable:indirect-use"
 _MAX_NAMED_TOOLS = 4  # tools whose rules a condition names
 
 
-def find_subject_identities(
+def find_identities_of_subject(
     resolver: IdentityResolver, inventory: Inventory, subject: str
 ) -> SubjectIdentities:
     """Find the identities of an agent, credential, person, identity or outside caller.
@@ -79,23 +79,28 @@ def find_subject_identities(
     """
     agent = inventory.agents.get(AgentId(subject))
     if agent:
-        return _resolve_agent(resolver, inventory, agent)
+        return _resolve_identities_of_agent(resolver, inventory, agent)
     credential = inventory.credentials.get(CredentialId(subject))
     if credential:
-        return _resolve_credential(resolver, inventory, credential)
+        return _resolve_identity_of_credential(resolver, inventory, credential)
     person = PersonId(subject)
     if person in inventory.persons:
-        return _resolve_uses(
-            resolver, inventory, subject, list_person_identities(inventory, person)
+        return _resolve_identities_in_use(
+            resolver,
+            inventory,
+            subject,
+            list_identities_person_can_use(inventory, person),
         )
     fact = inventory.facts.identities_by_id().get(subject)
     uses = list_assigned_roles(inventory, fact) if fact else None
     if uses:
-        return _resolve_uses(resolver, inventory, subject, uses)
-    return _resolve_identity(resolver, SubjectIdentity(subject, IdentityId(subject)))
+        return _resolve_identities_in_use(resolver, inventory, subject, uses)
+    return _resolve_identity_of_subject(
+        resolver, SubjectIdentity(subject, IdentityId(subject))
+    )
 
 
-def _resolve_identity(
+def _resolve_identity_of_subject(
     resolver: IdentityResolver, start: SubjectIdentity
 ) -> SubjectIdentities:
     """Resolve an identity, with the reason if its policies are not known."""
@@ -105,21 +110,25 @@ def _resolve_identity(
     return SubjectIdentities(apart=(found,))
 
 
-def _resolve_credential(
+def _resolve_identity_of_credential(
     resolver: IdentityResolver, inventory: Inventory, entity: CredentialEntity
 ) -> SubjectIdentities:
     """Resolve a credential to the identity that it authenticates."""
     if entity.identity is None:
         return SubjectIdentities(apart=(resolver.explain_credential(entity),))
     hop = PathHop(
-        entity.id, entity.how, entity.identity, _build_status_condition(entity), ()
+        entity.id,
+        entity.how,
+        entity.identity,
+        _build_credential_status_condition(entity),
+        (),
     )
-    return _resolve_identity(
+    return _resolve_identity_of_subject(
         resolver, SubjectIdentity(entity.id, entity.identity, (hop,))
     )
 
 
-def _resolve_uses(
+def _resolve_identities_in_use(
     resolver: IdentityResolver,
     inventory: Inventory,
     subject: str,
@@ -135,7 +144,7 @@ def _resolve_uses(
     for use in identity_uses.found:
         hop = PathHop(subject, use.via, use.identity, enabled, ())
         start = SubjectIdentity(subject, use.identity, (hop,))
-        each = _resolve_identity(resolver, start)
+        each = _resolve_identity_of_subject(resolver, start)
         found += each.starts
         apart += each.apart
     if not found and not apart:
@@ -144,7 +153,7 @@ def _resolve_uses(
     return SubjectIdentities(tuple(found), tuple(dict.fromkeys(apart)))
 
 
-def _build_status_condition(entity: CredentialEntity) -> Formula:
+def _build_credential_status_condition(entity: CredentialEntity) -> Formula:
     """Build the condition that an inactive credential is activated."""
     statuses = {sighting.status.lower() for sighting in entity.sightings} - {""}
     if statuses == {"inactive"}:
@@ -152,7 +161,7 @@ def _build_status_condition(entity: CredentialEntity) -> Formula:
     return TRUE
 
 
-def _resolve_agent(
+def _resolve_identities_of_agent(
     resolver: IdentityResolver, inventory: Inventory, entity: AgentEntity
 ) -> SubjectIdentities:
     """Resolve an agent to the identities that it and its tools act through."""
@@ -160,9 +169,11 @@ def _resolve_agent(
     found: list[SubjectIdentity] = []
     apart: list[UnknownSubject] = []
     for identity in entity.identities:
-        for hop in _list_agent_hops(resolver, inventory, entity, identity):
+        for hop in _list_hops_from_agent_to_identity(
+            resolver, inventory, entity, identity
+        ):
             start = SubjectIdentity(subject, identity, (hop,))
-            each = _resolve_identity(resolver, start)
+            each = _resolve_identity_of_subject(resolver, start)
             found += each.starts
             apart += each.apart
     apart += _list_unresolved_credentials(resolver, inventory, entity)
@@ -184,7 +195,7 @@ def _list_unresolved_credentials(
             yield resolver.explain_credential(each)
 
 
-def _list_agent_hops(
+def _list_hops_from_agent_to_identity(
     resolver: IdentityResolver,
     inventory: Inventory,
     entity: AgentEntity,
@@ -201,7 +212,7 @@ def _list_agent_hops(
     ]
     hop = PathHop(subject, "runs as", identity, TRUE, ())
     if uses or (reads and identity not in entity.agent.runs_as):
-        hop = _build_tool_hop(subject, identity, uses, reads)
+        hop = _build_hop_through_tools(subject, identity, uses, reads)
     is_workflow = entity.agent.kind.startswith("github")
     entries = (
         resolver.list_entries(identity)
@@ -219,7 +230,7 @@ def _only_reads_credential(
     inventory: Inventory, tool_use: ToolUse, identity: IdentityId
 ) -> bool:
     """Tell whether a tool reaches an identity only by reading its key."""
-    if tool_use.tool.is_indirect:
+    if tool_use.tool.has_only_indirect_identities:
         return identity in tool_use.identities
     if identity in tool_use.identities:
         return False
@@ -227,7 +238,7 @@ def _only_reads_credential(
     return any(each is not None and each.identity == identity for each in found)
 
 
-def _build_tool_hop(
+def _build_hop_through_tools(
     subject: str,
     identity: IdentityId,
     tool_uses: Sequence[ToolUse],
@@ -238,8 +249,10 @@ def _build_tool_hop(
     A rule of the agent's client is in a file that the agent can edit: it becomes a
     condition of the path and never blocks it.
     """
-    acting = [use for use in tool_uses if not use.tool.is_indirect]
-    free = next((use for use in acting if not _get_client_rule(use.tool)), None)
+    acting = [use for use in tool_uses if not use.tool.has_only_indirect_identities]
+    free = next(
+        (use for use in acting if not _get_client_rule_for_tool(use.tool)), None
+    )
     if free is not None:
         return PathHop(subject, free.tool.id, identity, TRUE, ())
     condition = disjoin(
@@ -254,7 +267,7 @@ def _build_tool_hop(
 def _build_client_rule_condition(tool_uses: Iterable[ToolUse]) -> Formula:
     """Build the condition that the agent's client allows one of the tools."""
     asked = sorted(
-        {f"{use.tool.id}: {_get_client_rule(use.tool)}" for use in tool_uses}
+        {f"{use.tool.id}: {_get_client_rule_for_tool(use.tool)}" for use in tool_uses}
     )
     return disjoin(
         *(
@@ -271,7 +284,7 @@ def _build_indirect_use_condition(credential_reads: Sequence[ToolUse]) -> Formul
     """
     if not credential_reads:
         return FALSE
-    free = [use for use in credential_reads if not _get_client_rule(use.tool)]
+    free = [use for use in credential_reads if not _get_client_rule_for_tool(use.tool)]
     tools = tuple(sorted({use.tool.id for use in free or credential_reads}))[
         :_MAX_NAMED_TOOLS
     ]
@@ -283,6 +296,6 @@ def _build_indirect_use_condition(credential_reads: Sequence[ToolUse]) -> Formul
     )
 
 
-def _get_client_rule(tool: Tool) -> str:
+def _get_client_rule_for_tool(tool: Tool) -> str:
     """Return the client's rule for a tool, or `switched off`, or an empty text."""
     return tool.rule or ("" if tool.enabled else "switched off")

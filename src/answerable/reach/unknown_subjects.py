@@ -43,7 +43,7 @@ UNEVALUATED_SOURCES = (
 )
 
 
-def find_source(key: str, kind: str = "") -> str:
+def find_source_of_identity(key: str, kind: str = "") -> str:
     """Return the scan source that supplies an identity, or an empty text."""
     return next(
         (each.source for each in UNEVALUATED_SOURCES if each.owns_id(key, kind)), ""
@@ -52,7 +52,7 @@ def find_source(key: str, kind: str = "") -> str:
 
 def explain_unclaimed_identity(identity: str, kind: str) -> UnknownSubject:
     """Explain that no registered platform evaluates an identity."""
-    source = find_source(identity, kind)
+    source = find_source_of_identity(identity, kind)
     missing = f"no permission data for {kind or source or 'it'}"
     return UnknownSubject(identity, missing, source)
 

@@ -27,7 +27,9 @@ ASSUMPTION_NAMES = {
 }
 
 
-def list_assumptions(words: Iterable[str], policies: Iterable[str] = ()) -> list[str]:
+def list_assumed_policy_kinds(
+    words: Iterable[str], policies: Iterable[str] = ()
+) -> list[str]:
     """List the kinds of uncollected policy on whose absence a verdict relies.
 
     Args:

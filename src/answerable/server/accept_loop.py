@@ -64,7 +64,7 @@ class AcceptLoop:
         self._loop.add_reader(self._listening, self._accept_connections)
 
 
-class TurnLimiter:
+class LoopIterationLimiter:
     """Lets a few waiting coroutines continue per iteration of the event loop.
 
     Args:
@@ -77,20 +77,20 @@ class TurnLimiter:
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._is_due = False
 
-    async def wait(self) -> None:
+    async def wait_for_iteration(self) -> None:
         """Wait for an event loop iteration with room for one more coroutine."""
         turn = self._loop.create_future()
         self._waiting.append(turn)
-        self._schedule()
+        self._schedule_release()
         await turn
 
-    def _schedule(self) -> None:
+    def _schedule_release(self) -> None:
         """Schedule the next release, unless one is scheduled."""
         if not self._is_due:
             self._is_due = True
-            self._loop.call_soon(self._release)
+            self._loop.call_soon(self._release_waiters)
 
-    def _release(self) -> None:
+    def _release_waiters(self) -> None:
         """Resume the next waiting coroutines; others wait for another iteration."""
         self._is_due = False
         left = self._per_turn
@@ -100,4 +100,4 @@ class TurnLimiter:
                 turn.set_result(None)
                 left -= 1
         if self._waiting:
-            self._schedule()
+            self._schedule_release()

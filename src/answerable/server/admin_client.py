@@ -89,14 +89,14 @@ class AdminClient:
             with _AdminConnection() as wire:
                 uid = wire.connect(self.place)
                 if uid in trusted_uids:
-                    answer = wire.exchange(
-                        _build_request(self._at, path, subject, requester, reason)
+                    answer = wire.send_and_receive(
+                        _build_admin_request(self._at, path, subject, requester, reason)
                     )
         except (FileNotFoundError, ConnectionRefusedError):
             return None, None
         except OSError:
             return None, uid
-        return _parse_answer(answer), uid
+        return _parse_admin_answer(answer), uid
 
 
 class _AdminConnection:
@@ -114,20 +114,20 @@ class _AdminConnection:
 
     def connect(self, path: str) -> int:
         """Connect, and return the user id of the listener."""
-        self._before_deadline().connect(path)
+        self._socket_with_time_left().connect(path)
         return socket_peer_uid(self._socket)
 
-    def exchange(self, request: bytes) -> bytes:
+    def send_and_receive(self, request: bytes) -> bytes:
         """Send a request, and return the complete answer."""
-        self._before_deadline().sendall(request)
+        self._socket_with_time_left().sendall(request)
         answer = bytearray()
-        while (part := self._before_deadline().recv(1 << 16)) and len(
+        while (part := self._socket_with_time_left().recv(1 << 16)) and len(
             answer
         ) < MAX_ANSWER:
             answer += part
         return bytes(answer)
 
-    def _before_deadline(self) -> socket.socket:
+    def _socket_with_time_left(self) -> socket.socket:
         """Return the socket with the time that is left; raise a timeout if none."""
         left = self._until - time.monotonic()
         if left <= 0:
@@ -136,7 +136,7 @@ class _AdminConnection:
         return self._socket
 
 
-def _build_request(
+def _build_admin_request(
     listener: Listener, path: str, subject: str, requester: str, reason: str
 ) -> bytes:
     """Build the HTTP request of an admin command."""
@@ -150,7 +150,7 @@ def _build_request(
     return head.encode("latin-1") + body
 
 
-def _parse_answer(answer: bytes) -> AdminAnswer | None:
+def _parse_admin_answer(answer: bytes) -> AdminAnswer | None:
     """Return the JSON object of a successful response, else None."""
     first, _, rest = answer.partition(b"\r\n\r\n")
     if not first.startswith(b"HTTP/1.1 200 "):

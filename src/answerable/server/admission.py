@@ -68,18 +68,18 @@ class ConnectionSlot:
         self.caller = ""
         self.held: list[tuple[ConnectionQuota, str]] = []
 
-    def take_place(self, quota: "ConnectionQuota", key: str) -> None:
+    def count_in_quota(self, quota: "ConnectionQuota", key: str) -> None:
         """Count the connection in one more quota."""
-        quota.add(key, self)
+        quota.add_connection(key, self)
         self.held.append((quota, key))
 
     def leave_places(self) -> None:
         """Remove the connection from every quota, before it takes other places."""
         for quota, key in self.held:
-            quota.discard(key, self)
+            quota.remove_connection(key, self)
         self.held.clear()
 
-    def release(self) -> None:
+    def release_places(self) -> None:
         """Remove the connection from every quota, and forget it.
 
         A connection that referred to itself by its slot would keep what it received
@@ -106,12 +106,12 @@ class ConnectionQuota:
         """Return the number of connections."""
         return self._size
 
-    def add(self, key: str, slot: ConnectionSlot) -> None:
+    def add_connection(self, key: str, slot: ConnectionSlot) -> None:
         """Add a connection to the quota of a key."""
         self._held.setdefault(key, {})[slot] = None
         self._size += 1
 
-    def discard(self, key: str, slot: ConnectionSlot) -> None:
+    def remove_connection(self, key: str, slot: ConnectionSlot) -> None:
         """Remove a connection from the quota of a key."""
         same = self._held[key]
         del same[slot]
@@ -132,7 +132,7 @@ class ConnectionQuota:
         if idle is None:
             return False
         client = idle.client
-        idle.release()
+        idle.release_places()
         client.abort()
         self._evicted(self.name)
         return True
@@ -189,7 +189,7 @@ class AdmissionControl:
 
         Args:
             client: The connection.
-            address: Address of its other end; see `counted_address`.
+            address: Address of its other end; see `quota_address`.
         """
         most = self.limits.connections
         own = most if self._is_proxy(address) else self._address_limit
@@ -197,10 +197,10 @@ class AdmissionControl:
             self._count_refused("new")
             return None
         slot = ConnectionSlot(client, address)
-        slot.take_place(self._new, address)
+        slot.count_in_quota(self._new, address)
         return slot
 
-    def admit_local(
+    def admit_unix_socket(
         self, client: AdmittedConnection, uid: int
     ) -> ConnectionSlot | None:
         """Give a connection at a unix socket its slot; None if they are full."""
@@ -210,7 +210,7 @@ class AdmissionControl:
             self._count_refused("user")
             return None
         slot = ConnectionSlot(client, "")
-        slot.take_place(self._users, key)
+        slot.count_in_quota(self._users, key)
         return slot
 
     def count_for_caller(self, slot: ConnectionSlot, caller: str) -> bool:
@@ -219,16 +219,16 @@ class AdmissionControl:
             return True
         before = slot.held.copy()
         slot.leave_places()
-        if not self._has_room(slot, caller):
+        if not self._make_room_for_caller(slot, caller):
             for quota, key in before:
-                slot.take_place(quota, key)
+                slot.count_in_quota(quota, key)
             return False
         slot.caller = caller
-        slot.take_place(self._callers, caller)
-        slot.take_place(self._addresses, slot.address)
+        slot.count_in_quota(self._callers, caller)
+        slot.count_in_quota(self._addresses, slot.address)
         return True
 
-    def iter_counts(self) -> Iterator[tuple[str, str, int]]:
+    def iterate_refused_and_evicted(self) -> Iterator[tuple[str, str, int]]:
         """Yield the counts: (`evicted` or `refused`, quota, count)."""
         for quota in QUOTAS:
             yield "evicted", quota, self.evicted[quota]
@@ -240,7 +240,7 @@ class AdmissionControl:
         limits = self.limits
         return min(limits.connections, limits.connections_per_address)
 
-    def _has_room(self, slot: ConnectionSlot, caller: str) -> bool:
+    def _make_room_for_caller(self, slot: ConnectionSlot, caller: str) -> bool:
         """Make room in the quotas of a caller and its address; False if full."""
         most, address = self.limits.connections, slot.address
         own = min(most, self.limits.connections_per_caller)
@@ -255,7 +255,7 @@ class AdmissionControl:
 
     def _is_proxy(self, address: str) -> bool:
         """Tell whether an address is one of a configured proxy."""
-        return bool(self._proxies) and _is_within(address, self._proxies)
+        return bool(self._proxies) and _is_in_networks(address, self._proxies)
 
     def _count_refused(self, quota: str) -> None:
         """Count a connection that was refused by a full quota."""
@@ -300,18 +300,18 @@ class HasExtraInfo(Protocol):
         """Return transport information by its name, None if it is unknown."""
 
 
-def counted_address(transport: HasExtraInfo) -> str:
+def quota_address(transport: HasExtraInfo) -> str:
     """Return the address by which a connection is counted: for IPv6, its /64."""
     name = transport.get_extra_info("peername")
     return (
-        _normalize_address(str(name[0]))
+        _to_quota_prefix(str(name[0]))
         if isinstance(name, tuple) and name
         else "unknown"
     )
 
 
 @lru_cache(maxsize=1024)
-def _normalize_address(host: str) -> str:
+def _to_quota_prefix(host: str) -> str:
     """Return the address to count by: IPv4, or the /64 of an IPv6 address."""
     try:
         address = ipaddress.ip_address(host.partition("%")[0])
@@ -326,7 +326,7 @@ def _normalize_address(host: str) -> str:
 
 
 @lru_cache(maxsize=1024)
-def _is_within(
+def _is_in_networks(
     address: str,
     networks: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...],
 ) -> bool:

@@ -14,11 +14,7 @@ from uvicorn.protocols.http.httptools_impl import (
 )
 from uvicorn.server import ServerState
 
-from answerable.server.admission import (
-    AdmissionControl,
-    ConnectionSlot,
-    counted_address,
-)
+from answerable.server.admission import AdmissionControl, ConnectionSlot, quota_address
 from answerable.server.connection_info_reader import read_connection_info
 from answerable.server.deadline_timer import NEVER, DeadlineTimer
 from answerable.server.listeners import Listeners
@@ -73,9 +69,9 @@ class AsgiConnection(HttpToolsProtocol):
             stream.abort()
             return
         if link.peer is None:
-            self._slot = self._admission.admit(self, counted_address(stream))
+            self._slot = self._admission.admit(self, quota_address(stream))
         else:
-            self._slot = self._admission.admit_local(self, link.peer.uid)
+            self._slot = self._admission.admit_unix_socket(self, link.peer.uid)
         if self._slot is None:
             stream.abort()
             return
@@ -97,7 +93,7 @@ class AsgiConnection(HttpToolsProtocol):
         """Release the slot of a connection that is gone."""
         self._ticker.discard(self)
         if self._slot is not None:
-            self._slot.release()
+            self._slot.release_places()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -193,7 +189,9 @@ class AsgiServer:
             served=served,
             url=given.url,
         )
-        await self._listeners.open(name, bound_listener, connection, "http/1.1")
+        await self._listeners.open_listener(
+            name, bound_listener, connection, "http/1.1"
+        )
 
     def drain(self) -> None:
         """Close each connection when its request is answered."""
@@ -233,6 +231,6 @@ def build_page_endpoint(
 
     async def serve_page(_: object) -> Response:
         page = await build_page()
-        return Response(page.body, page.status, page.fields)
+        return Response(page.body, page.status, page.header_fields)
 
     return serve_page

@@ -35,7 +35,7 @@ def parse_certificate(der: bytes) -> "Certificate":
     return certificate
 
 
-def with_valid_certificate(
+def drop_invalid_certificate(
     connection_info: ConnectionInfo, now: float
 ) -> ConnectionInfo:
     """Return the transport facts without a certificate that is not valid now.
@@ -44,25 +44,27 @@ def with_valid_certificate(
         connection_info: Transport facts of the connection.
         now: NumericDate.
     """
-    if not connection_info.certificate or is_valid(connection_info.certificate, now):
+    if not connection_info.certificate or is_certificate_valid(
+        connection_info.certificate, now
+    ):
         return connection_info
     return replace(connection_info, certificate=b"")
 
 
-def is_valid(der: bytes, now: float) -> bool:
+def is_certificate_valid(der: bytes, now: float) -> bool:
     """Tell whether a certificate is inside its validity period (RFC 5280 4.1.2.5).
 
     One that cannot be parsed is not: its dates are unknown.
     """
     try:
-        begins, ends = _read_validity(der)
+        begins, ends = _read_validity_period(der)
     except ValueError:
         return False
     return begins <= now <= ends
 
 
 @lru_cache(maxsize=_MAX_CACHED)
-def _read_validity(der: bytes) -> tuple[float, float]:
+def _read_validity_period(der: bytes) -> tuple[float, float]:
     """Return the start and end of a certificate's validity, NumericDates."""
     certificate = parse_certificate(der)
     return (

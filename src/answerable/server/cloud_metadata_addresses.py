@@ -48,18 +48,21 @@ _ISATAP = frozenset((0x0000_5EFE, 0x0200_5EFE))  # RFC 5214 6.1
 
 def is_metadata_service(address: IPAddress) -> bool:
     """Tell whether an address is or stands for a metadata service's."""
-    found = list(list_destinations(address))
-    if isinstance(address, ipaddress.IPv6Address) and _strip_zone(address) in _LOCAL:
-        found += map(ipaddress.IPv4Address, _translated_addresses(int(address)))
+    found = list(list_destination_addresses(address))
+    if (
+        isinstance(address, ipaddress.IPv6Address)
+        and _strip_ipv6_zone(address) in _LOCAL
+    ):
+        found += map(ipaddress.IPv4Address, _embedded_ipv4_addresses(int(address)))
     return any(each.is_link_local or _is_listed_service(each) for each in found)
 
 
-def list_destinations(address: IPAddress) -> Iterator[IPAddress]:
+def list_destination_addresses(address: IPAddress) -> Iterator[IPAddress]:
     """Yield the address that a connection reaches: itself, or an IPv4 address."""
     if isinstance(address, ipaddress.IPv4Address):
         yield address
         return
-    address = _strip_zone(address)
+    address = _strip_ipv6_zone(address)
     low = ipaddress.IPv4Address(int(address) & _LOW_32)
     if int(address) > 1 and any(address in prefix for prefix in _PREFIXES):
         yield low
@@ -78,12 +81,12 @@ def _is_listed_service(address: IPAddress) -> bool:
     return any(address.version == net.version and address in net for net in _SERVICES)
 
 
-def _strip_zone(address: ipaddress.IPv6Address) -> ipaddress.IPv6Address:
+def _strip_ipv6_zone(address: ipaddress.IPv6Address) -> ipaddress.IPv6Address:
     """Return an IPv6 address without its zone index."""
     return ipaddress.IPv6Address(int(address))
 
 
-def _translated_addresses(number: int) -> Iterator[int]:
+def _embedded_ipv4_addresses(number: int) -> Iterator[int]:
     """Yield the IPv4 addresses embedded in an IPv6 address (RFC 6052 2.2).
 
     Bits 64 to 71 are zero, and no part of the address (RFC 6052 2.2).

@@ -50,7 +50,7 @@ class DpopReplayCache:
     def __init__(self) -> None:
         self._slots: list[_TimeSlot] = []
 
-    def add(self, proof: DpopProof, principal: str, now: float) -> None:
+    def add_proof(self, proof: DpopProof, principal: str, now: float) -> None:
         """Add a valid proof; reject it if it was seen before.
 
         Args:
@@ -62,7 +62,7 @@ class DpopReplayCache:
             ProofRejected: It was seen before, or may have been; or the principal has
                 reached its limit, and must not evict the proofs of others.
         """
-        slot = self._current_slot(int(now) // _SLOT_SECONDS)
+        slot = self._get_current_time_slot(int(now) // _SLOT_SECONDS)
         if proof.expires < slot.number * _SLOT_SECONDS:
             # The clock went back to a time whose proofs are dropped already.
             raise ProofRejected(
@@ -81,7 +81,7 @@ class DpopReplayCache:
         slot.seen.add(digest)
         slot.of[principal] += 1
 
-    def _current_slot(self, slot_number: int) -> _TimeSlot:
+    def _get_current_time_slot(self, slot_number: int) -> _TimeSlot:
         """Return the time slot for new proofs, after dropping expired slots."""
         if not self._slots or self._slots[-1].number < slot_number:
             oldest = slot_number - _SLOT_COUNT + 1
@@ -110,7 +110,7 @@ class DpopNonces:
     def issue(self, now: float) -> str:
         """Issue a nonce that contains the present time and an HMAC."""
         stamp = int(now * 1000).to_bytes(_STAMP_BYTES, "big")
-        return encode_base64url(stamp + self._compute_tag(stamp))
+        return encode_base64url(stamp + self._compute_nonce_mac(stamp))
 
     def is_valid(self, nonce: str, now: float) -> bool:
         """Tell whether a nonce is ours, recent, and issued since the start."""
@@ -119,12 +119,12 @@ class DpopNonces:
         except AmbiguousInput:
             return False
         stamp, tag = data[:_STAMP_BYTES], data[_STAMP_BYTES:]
-        if not hmac.compare_digest(tag, self._compute_tag(stamp)):
+        if not hmac.compare_digest(tag, self._compute_nonce_mac(stamp)):
             return False
         given = int.from_bytes(stamp, "big")
         first = max(self._since, now - NONCE_LIFETIME)
         return given >= int(first * 1000)
 
-    def _compute_tag(self, issue_time: bytes) -> bytes:
+    def _compute_nonce_mac(self, issue_time: bytes) -> bytes:
         """Return the HMAC of a nonce's time."""
         return hmac.digest(self._key, issue_time, "sha256")[:_TAG_BYTES]

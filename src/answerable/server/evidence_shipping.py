@@ -61,18 +61,18 @@ async def ship_in_subprocess(
             end, when shipping needs no low priority.
     """
     try:
-        process = await _start_process(
+        process = await _start_shipping_process(
             store_root,
             spool,
-            choose_niceness(spool, max_spool_bytes) if max_spool_bytes else 0,
+            choose_shipping_niceness(spool, max_spool_bytes) if max_spool_bytes else 0,
         )
     except (OSError, RuntimeError) as error:  # no process, thread, memory or handle
         return ShippingResult(
-            f"the process that ships cannot be started ({_describe_error(error)})"
+            f"the process that ships cannot be started ({_format_os_error(error)})"
         )
     patience = STALL_TIMEOUT if max_spool_bytes else FINAL_TIMEOUT
     try:
-        said = await _read_output(process, patience)
+        said = await _wait_for_output(process, patience)
     except TimeoutError:
         await _kill_process(process)
         why = f"the process that ships did nothing for {patience:g} s, and was killed"
@@ -86,7 +86,9 @@ async def ship_in_subprocess(
         return ShippingResult(f"the process that ships ended with {process.returncode}")
 
 
-async def _start_process(store_root: Path, spool: Path, niceness: int) -> Process:
+async def _start_shipping_process(
+    store_root: Path, spool: Path, niceness: int
+) -> Process:
     """Start the child process that ships, with a low priority."""
     # Low priority from the start: a third of its work is loading its code.
     begins = ("nice", "-n", str(niceness)) if niceness and shutil.which("nice") else ()
@@ -119,7 +121,7 @@ def _lower_priority(pid: int, niceness: int) -> None:
         Path(f"/proc/{pid}/autogroup").write_text(str(niceness), "ascii")
 
 
-async def _read_output(process: Process, stall_timeout: float) -> bytes:
+async def _wait_for_output(process: Process, stall_timeout: float) -> bytes:
     """Wait for the end of a process, and return its output.
 
     Raises:
@@ -129,7 +131,7 @@ async def _read_output(process: Process, stall_timeout: float) -> bytes:
     spent, since = 0, time.monotonic()
     try:
         while not (await asyncio.wait({saying}, timeout=PROGRESS_INTERVAL))[0]:
-            worked = _cpu_ticks(process.pid)
+            worked = _read_cpu_ticks(process.pid)
             if worked > spent:
                 spent, since = worked, time.monotonic()
             elif time.monotonic() - since >= stall_timeout:
@@ -139,7 +141,7 @@ async def _read_output(process: Process, stall_timeout: float) -> bytes:
         saying.cancel()
 
 
-def _cpu_ticks(pid: int) -> int:
+def _read_cpu_ticks(pid: int) -> int:
     """Return the CPU time of a process in clock ticks; 0 where it is unknown."""
     try:
         return parse_cpu_ticks(Path(f"/proc/{pid}/stat").read_text("ascii", "replace"))
@@ -157,12 +159,12 @@ async def _kill_process(process: Process) -> None:
             await process.wait()
 
 
-def _describe_error(error: OSError | RuntimeError) -> str:
+def _format_os_error(error: OSError | RuntimeError) -> str:
     """Format an error of the operating system for a message."""
     return getattr(error, "strerror", None) or type(error).__name__
 
 
-def choose_niceness(spool: Path, max_spool_bytes: int) -> int:
+def choose_shipping_niceness(spool: Path, max_spool_bytes: int) -> int:
     """Return the nice value for shipping; 0 once 1/16 of the spool is filled.
 
     Args:

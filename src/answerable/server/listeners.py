@@ -75,7 +75,7 @@ class Listeners:
         self._servings: list[ListeningServer] = []
         self._tls = TlsListeners()
 
-    async def open(
+    async def open_listener(
         self,
         name: str,
         bound_listener: BoundListener,
@@ -91,10 +91,10 @@ class Listeners:
             alpn_protocol: ALPN protocol of TLS.
         """
         given = bound_listener.socket_for_worker(0)
-        await self.accept(given, protocol_factory, alpn_protocol)
-        self.add(name, bound_listener)
+        await self.accept_inherited(given, protocol_factory, alpn_protocol)
+        self.add_listener(name, bound_listener)
 
-    async def accept(
+    async def accept_inherited(
         self,
         inherited: InheritedSocket,
         protocol_factory: ProtocolFactory,
@@ -109,7 +109,7 @@ class Listeners:
             )
         )
 
-    def add(self, name: str, bound_listener: BoundListener) -> None:
+    def add_listener(self, name: str, bound_listener: BoundListener) -> None:
         """Add a listener that accepts already, and close it with the others."""
         self._bound.append(bound_listener)
         listener = bound_listener.listener
@@ -124,7 +124,9 @@ class Listeners:
         """Close a server with the listeners."""
         self._servings.append(listening_server)
 
-    def prepare(self, configured: Iterable[Listener]) -> Callable[[], None]:
+    def prepare_certificates(
+        self, configured: Iterable[Listener]
+    ) -> Callable[[], None]:
         """Read certificates again without using them; see `TlsListeners.prepare`.
 
         Raises:

@@ -78,7 +78,7 @@ class BoundListener:
             return self.listener.hosts
         if self.address is None:
             return ("localhost",)
-        return default_hosts(self.address)
+        return default_host_values(self.address)
 
     def socket_for_worker(self, worker_number: int) -> InheritedSocket:
         """Return the socket that a worker listens on."""
@@ -91,10 +91,10 @@ class BoundListener:
             each.close()
         # Only our own file: another process may have bound the path since.
         if self.listener.unix and _read_inode(self.listener.unix) == self.inode:
-            _remove_socket(self.listener.unix)
+            _remove_socket_file(self.listener.unix)
 
 
-def default_hosts(address: ListenAddress) -> tuple[str, ...]:
+def default_host_values(address: ListenAddress) -> tuple[str, ...]:
     """Return the values of Host that clients send for an address."""
     hosts = [str(address).lower()]
     if is_loopback(address.host):
@@ -110,19 +110,19 @@ def bind_listener(listener: Listener, workers: int) -> BoundListener:
         EnvironmentFailure: It cannot be bound, or another process listens there.
     """
     if listener.address is None:
-        with _bind_lock(f"unix:{os.path.abspath(listener.unix)}"):
+        with _hold_bind_lock(f"unix:{os.path.abspath(listener.unix)}"):
             bound = _bind_unix(listener.unix)
         return BoundListener(listener, None, (bound,), _read_inode(listener.unix))
     if workers == 1:
         first = bind_address(listener.address, is_shared=False)
         return BoundListener(
-            listener, _actual_address(listener.address, first), (first,)
+            listener, _assigned_address(listener.address, first), (first,)
         )
-    with _bind_lock(f"tcp:{listener.address.port}"):
+    with _hold_bind_lock(f"tcp:{listener.address.port}"):
         if listener.address.port:  # the kernel gives a port that is free
             bind_address(listener.address, is_shared=False).close()
         first = bind_address(listener.address, is_shared=True)
-        address = _actual_address(listener.address, first)
+        address = _assigned_address(listener.address, first)
         others = [bind_address(address, is_shared=True) for _ in range(workers - 1)]
     return BoundListener(listener, address, (first, *others))
 
@@ -149,14 +149,14 @@ def bind_address(address: ListenAddress, *, is_shared: bool) -> socket.socket:
     until = time.monotonic() + BIND_TIMEOUT
     while True:
         try:
-            return _bind_once(address, is_shared=is_shared)
+            return _try_bind(address, is_shared=is_shared)
         except OSError as error:
             if error.errno != errno.EADDRINUSE or time.monotonic() >= until:
-                raise _bind_error(str(address), error) from None
+                raise _build_bind_error(str(address), error) from None
         time.sleep(_RETRY_DELAY)
 
 
-def _bind_once(address: ListenAddress, *, is_shared: bool) -> socket.socket:
+def _try_bind(address: ListenAddress, *, is_shared: bool) -> socket.socket:
     """Create a socket, bind it and listen, without retries."""
     family, kind, protocol, _, where = socket.getaddrinfo(
         address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -174,7 +174,7 @@ def _bind_once(address: ListenAddress, *, is_shared: bool) -> socket.socket:
     return bound
 
 
-def _actual_address(
+def _assigned_address(
     address: ListenAddress, bound_socket: socket.socket
 ) -> ListenAddress:
     """Return the address with the port that the kernel assigned."""
@@ -182,7 +182,7 @@ def _actual_address(
 
 
 @contextlib.contextmanager
-def _bind_lock(address: str) -> Iterator[None]:
+def _hold_bind_lock(address: str) -> Iterator[None]:
     """Hold a lock while binding an address, against other starting processes.
 
     The lock is a name in the abstract namespace (unix(7)): it ends with its process,
@@ -211,18 +211,18 @@ def _bind_unix(path: str) -> socket.socket:
     """
     bound = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        if _is_abandoned(path):
-            _remove_socket(path)
+        if _is_abandoned_socket(path):
+            _remove_socket_file(path)
         bound.bind(path)
         os.chmod(path, 0o666)  # noqa: S103 - the kernel tells who connects
         bound.listen(BACKLOG)
     except OSError as error:
         bound.close()
-        raise _bind_error(path, error) from None
+        raise _build_bind_error(path, error) from None
     return bound
 
 
-def _is_abandoned(path: str) -> bool:
+def _is_abandoned_socket(path: str) -> bool:
     """Tell whether no process listens at a unix socket any more."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.settimeout(0)  # one that takes no connections now is not abandoned
@@ -243,7 +243,7 @@ def _read_inode(path: str) -> int:
         return 0
 
 
-def _remove_socket(path: str) -> None:
+def _remove_socket_file(path: str) -> None:
     """Remove a unix socket file, if it is one."""
     try:
         if stat.S_ISSOCK(os.lstat(path).st_mode):
@@ -252,7 +252,7 @@ def _remove_socket(path: str) -> None:
         return  # gone already
 
 
-def _bind_error(address: str, error: OSError) -> EnvironmentFailure:
+def _build_bind_error(address: str, error: OSError) -> EnvironmentFailure:
     """Build the error of a failed bind."""
     return EnvironmentFailure(
         f"cannot listen at {address} ({error.strerror})",

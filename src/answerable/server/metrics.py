@@ -86,7 +86,7 @@ class _ServerCollector(Collector):
         for what, says in CONNECTIONS.items():
             counts = [
                 ((quota,), count)
-                for counted, quota, count in self.admission.iter_counts()
+                for counted, quota, count in self.admission.iterate_refused_and_evicted()
                 if counted == what
             ]
             name = f"{names.door}_connections_{what}"
@@ -103,7 +103,7 @@ class _ServerCollector(Collector):
             yield CounterMetricFamily(f"{names.door}_{name}", says, value=total)
         spooled = (
             "Bytes of evidence in the spool, not yet stored.",
-            float(journal.spooled),
+            float(journal.unshipped_bytes),
         )
         for name, (says, value) in {"spool_bytes": spooled, **self.gauges}.items():
             yield GaugeMetricFamily(f"{names.door}_{name}", says, value=value)

@@ -7,7 +7,9 @@ from answerable.authorization.cedar.approved_schemas import (
     NO_APPROVED_SCHEMAS,
     ApprovedSchemas,
 )
-from answerable.authorization.pins.canonical_definitions import argument_schema
+from answerable.authorization.pins.canonical_definitions import (
+    definition_argument_schema,
+)
 from answerable.connectors.config.fetch import read_config_file, read_policy_files
 from answerable.connectors.config.parse.config_faults import ConfigFault
 from answerable.connectors.config.parse.config_file import ConfigReading
@@ -18,15 +20,15 @@ from answerable.model.definition_pin import (
     McpDefinition,
     PinningMode,
     PinOrigin,
-    item_id,
+    build_definition_id,
 )
 from answerable.server.pins.pin_files import PinFiles
 from answerable.server.policy_check_pool import check_policies
-from answerable.server.reloadable_settings import resolve_store
+from answerable.server.restart_only_settings import resolve_store_folder
 from answerable.server.state_folders import gateway_state
 
 
-def read_with_policies(
+def read_config_and_policies(
     config_path: str,
     store: Path | None,
     default_store: Path | None,
@@ -48,7 +50,7 @@ def read_with_policies(
     config = reading.config
     if config is None or not config.policy:
         return reading
-    root = resolve_store(config, store, default_store)
+    root = resolve_store_folder(config, store, default_store)
     approved = load_approved_schemas(config, gateway_state(config, root))
     return read_policy_files(reading, previous_policies, check_policies, approved)
 
@@ -66,15 +68,15 @@ def load_approved_schemas(config: Config, state_folder: Path) -> ApprovedSchemas
     for server in config.servers:
         if server.pin is PinningMode.OFF:
             continue
-        for pin in files.read(server.name).items.values():
+        for pin in files.read_pins(server.name).items.values():
             kind, name = pin.definition.kind, pin.definition.name
-            schema = argument_schema(pin.definition)
+            schema = definition_argument_schema(pin.definition)
             if (
                 kind is DefinitionKind.TOOL
-                and pin.origin is PinOrigin.APPROVED
+                and pin.pin_origin is PinOrigin.APPROVED
                 and schema
             ):
-                found[item_id(server.name, kind, name)] = schema
+                found[build_definition_id(server.name, kind, name)] = schema
     return found
 
 
@@ -107,7 +109,9 @@ def find_approval_faults(
     if pinning.get(server, PinningMode.OFF) is not PinningMode.OFF:
         for each in definitions:
             if each.kind is DefinitionKind.TOOL:
-                after[item_id(server, each.kind, each.name)] = argument_schema(each)
+                after[build_definition_id(server, each.kind, each.name)] = (
+                    definition_argument_schema(each)
+                )
     after = {tool: schema for tool, schema in after.items() if schema}
     if after == before:
         return ()

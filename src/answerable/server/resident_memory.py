@@ -20,7 +20,7 @@ def resident_bytes() -> int:
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
-def map_large_blocks() -> None:
+def give_large_blocks_own_mappings() -> None:
     """Allocate each large block in a mapping of its own, which ends when it is freed.
 
     By default glibc raises its threshold to the size of the largest freed block

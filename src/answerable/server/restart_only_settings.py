@@ -18,7 +18,9 @@ class ReloadableSettings(Protocol):
         """Settings that only a restart can change, by their key in the file."""
 
 
-def needs_restart(current: ReloadableSettings, new: ReloadableSettings) -> list[str]:
+def list_restart_only_changes(
+    current: ReloadableSettings, new: ReloadableSettings
+) -> list[str]:
     """List the settings whose change takes effect only after a restart."""
     after = new.restart_only_settings
     return [
@@ -28,7 +30,7 @@ def needs_restart(current: ReloadableSettings, new: ReloadableSettings) -> list[
     ]
 
 
-def require_config(config_path: str, reading: ConfigReading) -> Config:
+def require_valid_config(config_path: str, reading: ConfigReading) -> Config:
     """Return a valid configuration; faults in its policy are allowed.
 
     Raises:
@@ -40,7 +42,7 @@ def require_config(config_path: str, reading: ConfigReading) -> Config:
     return config
 
 
-def resolve_store(
+def resolve_store_folder(
     config: Config, store_option: Path | None, default_store: Path | None
 ) -> Path:
     """Return the store folder: from the command line, configuration or default.

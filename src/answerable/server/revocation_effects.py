@@ -4,12 +4,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from answerable.model.config import Config
-from answerable.model.documents.core import CoverageRecord, Document
 from answerable.model.documents.inventory import CredentialItem
 from answerable.model.documents.revocation import RevocationEffectItem
+from answerable.model.documents.shared_shapes import CoverageRecord, Document
 from answerable.model.ids import AgentId
 from answerable.model.inventory import Inventory
-from answerable.presentation.answer_coverage import build_list_coverage, empty_coverage
+from answerable.presentation.answer_coverage import (
+    build_empty_coverage,
+    build_list_coverage,
+)
 from answerable.presentation.credential_revocation import revocation_effect
 from answerable.presentation.inventory_items import build_credential_item, format_time
 from answerable.server.revocation_service import GATEWAY, SERVICE, RevocationResult
@@ -41,7 +44,7 @@ class RevocationAct:
     done: RevocationResult
     now: int
 
-    def build_item(
+    def build_effect_item(
         self,
         affected: str,
         location: str,
@@ -66,7 +69,7 @@ class RevocationAct:
         }
 
 
-def list_effects(
+def list_revocation_effects(
     operation: RevocationAct, config: Config | None, inventory: Inventory | None
 ) -> Document:
     """List what a revocation has ended, and what remains valid until when.
@@ -76,10 +79,10 @@ def list_effects(
         config: The configuration; None without one.
         inventory: Newest snapshot; None where the store could not be read.
     """
-    items = list(_server_items(operation))
+    items = list(_list_server_effects(operation))
     if operation.kind != REVIVE_ACT:
-        items += _token_items(operation, config)
-        items += _credential_items(operation, inventory)
+        items += _list_token_effects(operation, config)
+        items += _list_unaffected_credentials(operation, inventory)
     return Document("kill", items, _build_coverage(operation, inventory))
 
 
@@ -87,7 +90,7 @@ def _build_coverage(
     operation: RevocationAct, inventory: Inventory | None
 ) -> CoverageRecord:
     """Build the coverage record: what the inventory does not contain."""
-    covered = empty_coverage()
+    covered = build_empty_coverage()
     if inventory is not None and inventory.coverage:
         covered = build_list_coverage("credentials", inventory, operation.now)
     elif _is_inventory_subject(operation.subject):
@@ -97,7 +100,7 @@ def _build_coverage(
     return covered
 
 
-def _server_items(operation: RevocationAct) -> Iterator[RevocationEffectItem]:
+def _list_server_effects(operation: RevocationAct) -> Iterator[RevocationEffectItem]:
     """Yield the effect at each server: ended, pending or refused."""
     done, back = operation.done, operation.kind == REVIVE_ACT
     for where in (GATEWAY, SERVICE):
@@ -105,15 +108,17 @@ def _server_items(operation: RevocationAct) -> Iterator[RevocationEffectItem]:
             waits = where in done.waiting
             state = "revived" if back else "waiting" if waits else "dead"
             note = "no server runs that would read it" if waits else ""
-            yield operation.build_item(_ITEM_NAMES[where], where, state, note=note)
+            yield operation.build_effect_item(
+                _ITEM_NAMES[where], where, state, note=note
+            )
     for each in done.refused:
         where, _, why = each.partition(": ")
-        yield operation.build_item(
+        yield operation.build_effect_item(
             _ITEM_NAMES.get(where, "calls"), where, "refused", note=why
         )
 
 
-def _token_items(
+def _list_token_effects(
     operation: RevocationAct, config: Config | None
 ) -> Iterator[RevocationEffectItem]:
     """Yield the effect on delegations and tokens that were issued before."""
@@ -122,23 +127,23 @@ def _token_items(
     if service is None or not subject.startswith(_HOLD_TOKENS):
         return
     if done.ended is not None:
-        yield operation.build_item(
+        yield operation.build_effect_item(
             "delegations", SERVICE, "dead", count=len(done.ended)
         )
     elif not subject.startswith("issuer:"):
-        yield operation.build_item(
+        yield operation.build_effect_item(
             "delegations", SERVICE, "not-known", note="it did not say"
         )
     if done.ended == () and not subject.startswith("issuer:"):
         return
     until = format_time(operation.now + _max_token_lifetime(config) * 10**9)
     note = "at most; those that ask at /introspect refuse at once"
-    yield operation.build_item(
+    yield operation.build_effect_item(
         "tokens given before", ELSEWHERE, "lives", until=until, note=note
     )
     known = done.ended is not None or subject.startswith("agent:")
     if config is not None and config.servers and not known:
-        yield operation.build_item(
+        yield operation.build_effect_item(
             "tokens given before", GATEWAY, "lives", until=until, note="at most"
         )
 
@@ -152,19 +157,19 @@ def _max_token_lifetime(config: Config | None) -> int:
     )
 
 
-def _credential_items(
+def _list_unaffected_credentials(
     operation: RevocationAct, inventory: Inventory | None
 ) -> Iterator[RevocationEffectItem]:
     """Yield the subject's credentials on other platforms, which stay valid."""
     if not _is_inventory_subject(operation.subject):
         return
     if inventory is None or not inventory.coverage:
-        yield operation.build_item(
+        yield operation.build_effect_item(
             "credentials", PLATFORM, "not-known", note=_NOT_SCANNED
         )
         return
     if operation.subject not in {*inventory.agents, *inventory.credentials}:
-        yield operation.build_item(
+        yield operation.build_effect_item(
             "credentials", PLATFORM, "not-known", note=_NOT_FOUND
         )
         return
@@ -172,7 +177,7 @@ def _credential_items(
         after = revocation_effect(each["kind"])
         users = ", ".join(a for a in each["agents"] if a != operation.subject)
         note = f"end it there: {after.end}; then lives {after.lives}"
-        yield operation.build_item(
+        yield operation.build_effect_item(
             f"credential {each['kind']}",
             PLATFORM,
             "lives",

@@ -29,7 +29,7 @@ from answerable.authorization.revocations import (
 from answerable.model.errors import AnswerableError, EnvironmentFailure
 from answerable.presentation.inventory_items import format_time
 from answerable.store.durable_files import (
-    make_folder,
+    make_private_folder,
     read_file,
     translate_os_errors,
     write_file,
@@ -77,20 +77,20 @@ class RevocationFile:
     def __init__(self, folder: Path) -> None:
         self.path = folder / "kills"
 
-    def read(self) -> Revocations:
+    def read_subjects(self) -> Revocations:
         """Read all revoked subjects; a missing file has none.
 
         Raises:
             EnvironmentFailure: It may not be read, or a line is no subject.
         """
-        kills = self.find()
+        kills = self.find_subjects()
         return NO_REVOCATIONS if kills is None else kills
 
-    def find(self) -> Revocations | None:
+    def find_subjects(self) -> Revocations | None:
         """Read all revoked subjects; None where the file does not exist.
 
         Raises:
-            EnvironmentFailure: As `read`.
+            EnvironmentFailure: As `read_subjects`.
         """
         told = self.read_notes()
         return None if told is None else frozenset(told)
@@ -99,7 +99,7 @@ class RevocationFile:
         """Read all revocations with their facts; None where there is no file.
 
         Raises:
-            EnvironmentFailure: As `read`.
+            EnvironmentFailure: As `read_subjects`.
         """
         try:
             text = read_file(self.path).decode("utf-8", "replace")
@@ -140,7 +140,7 @@ class RevocationFile:
         )
         fresh = {parse_revocation_subject(each): note for each in subjects}
         # The first author stays: another revocation changes nothing.
-        return self._rewrite_file(lambda kills: {**fresh, **kills})
+        return self._change_under_lock(lambda kills: {**fresh, **kills})
 
     def reinstate(self, subject: str) -> bool:
         """Reinstate a subject; False where it was not revoked.
@@ -150,7 +150,7 @@ class RevocationFile:
             EnvironmentFailure: The file cannot be written.
         """
         parse_revocation_subject(subject)
-        return self._rewrite_file(
+        return self._change_under_lock(
             lambda kills: {each: kills[each] for each in kills if each != subject}
         )
 
@@ -164,7 +164,7 @@ class RevocationFile:
             return True
         return True
 
-    def stamp(self) -> tuple[int, int, int]:
+    def file_stamp(self) -> tuple[int, int, int]:
         """Return inode, modification time and size of the file, to detect a change."""
         try:
             facts = self.path.stat()
@@ -172,12 +172,12 @@ class RevocationFile:
             return 0, 0, 0
         return facts.st_ino, facts.st_mtime_ns, facts.st_size
 
-    def _rewrite_file(
+    def _change_under_lock(
         self, change: Callable[[_NotesBySubject], _NotesBySubject]
     ) -> bool:
         """Change the file under a lock; tell whether the subjects changed."""
         folder = self.path.parent
-        make_folder(folder)
+        make_private_folder(folder)
         with translate_os_errors("open", folder):
             handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         try:
@@ -235,13 +235,13 @@ class RevocationList:
         own = tuple(map(RevocationFile, dict.fromkeys(others)))
         self.files = (self.shared, *own) if self.shared.is_accessible() else own
 
-    def read(self) -> Revocations:
+    def read_subjects(self) -> Revocations:
         """Read all revoked subjects of all files.
 
         Raises:
             EnvironmentFailure: One may not be read, or a line is no subject.
         """
-        return NO_REVOCATIONS.union(*(each.read() for each in self.files))
+        return NO_REVOCATIONS.union(*(each.read_subjects() for each in self.files))
 
     def reinstate(self, subject: str) -> bool:
         """Reinstate a subject in each file; False where no file has it.
@@ -260,7 +260,7 @@ class RevocationList:
         """Read all revocations with their facts; the store's file takes precedence.
 
         Raises:
-            EnvironmentFailure: As `read`.
+            EnvironmentFailure: As `read_subjects`.
         """
         known: dict[str, RevocationNote] = {}
         for each in reversed(self.files):
@@ -287,17 +287,17 @@ class _WatchedFile:
 
     def __init__(self, file: RevocationFile) -> None:
         self._file = file
-        self._stamp = file.stamp()
-        found = file.find()
+        self._stamp = file.file_stamp()
+        found = file.find_subjects()
         self._was_there, self.kills = found is not None, found or NO_REVOCATIONS
 
     def refresh(self) -> str:
         """Read a changed file; return an error message, else an empty string."""
-        stamp = self._file.stamp()
+        stamp = self._file.file_stamp()
         if stamp == self._stamp:
             return ""
         try:
-            kills = self._file.find()
+            kills = self._file.find_subjects()
         except EnvironmentFailure as error:
             return error.message
         if kills is None:

@@ -81,7 +81,7 @@ class _RevocationProgress:
     changed: dict[str, bool] = field(default_factory=dict)
     why: dict[str, str] = field(default_factory=dict)
 
-    def attempt_at(self, server: str, change: Callable[[], bool]) -> None:
+    def try_at_server(self, server: str, change: Callable[[], bool]) -> None:
         """Apply a change for one server; keep the reason if it fails."""
         try:
             self.changed[server] = change() or self.changed.get(server, False)
@@ -168,15 +168,15 @@ class RevocationService:
             return file.revoke_all((subject,), note)
 
         # First the gateway: a token service that hangs must not delay it.
-        self._write_files(doing, servers, write)
+        self._write_revocation_files(doing, servers, write)
         said = None
         if SERVICE in servers:
-            said = self._ask_token_service(doing, subject, "kill", note)
-        ended = None if said is None else _parse_ended(said)
+            said = self._send_to_token_service(doing, subject, "kill", note)
+        ended = None if said is None else _parse_ended_delegations(said)
         if ended is not None and self.has_gateway:
             runs = tuple(f"run:{each}" for each in ended)
             with_it = RevocationNote(author, ended_with=subject)
-            self._write_files(
+            self._write_revocation_files(
                 doing, (GATEWAY,), lambda file: file.revoke_all(runs, with_it)
             )
         waiting = self._pending_servers(doing, is_service_notified=said is not None)
@@ -194,7 +194,7 @@ class RevocationService:
         if SERVICE in servers:
             owner = file_owner(self._folders[SERVICE])
             said, _ = self._post.send_request("/admin/given", subject, "", {0, owner})
-        ended = None if said is None else _parse_ended(said)
+        ended = None if said is None else _parse_ended_delegations(said)
         doing = _RevocationProgress(dict.fromkeys(servers, True))
         waiting = self._pending_servers(doing, is_service_notified=said is not None)
         is_new = subject not in self.list_revoked()
@@ -207,14 +207,14 @@ class RevocationService:
         def write(file: RevocationFile) -> bool:
             return file.reinstate(subject)
 
-        self._write_files(doing, servers, write)
+        self._write_revocation_files(doing, servers, write)
         for where, folder in self._folders.items():
             # A file of an earlier release is in force, too.
             old = RevocationFile(folder)
             if where not in self._apart and _is_listed_in(old, subject):
-                doing.attempt_at(where, partial(write, old))
+                doing.try_at_server(where, partial(write, old))
         if SERVICE in servers:
-            self._ask_token_service(doing, subject, "revive", RevocationNote())
+            self._send_to_token_service(doing, subject, "revive", RevocationNote())
         return self._build_result(doing, subject, "revive")
 
     def _reads_other_store(self, folder: Path, *, elsewhere: bool) -> bool:
@@ -234,7 +234,7 @@ class RevocationService:
             )
         return servers
 
-    def _write_files(
+    def _write_revocation_files(
         self,
         progress: "_RevocationProgress",
         servers: Collection[str],
@@ -248,14 +248,14 @@ class RevocationService:
             return write(self._list.shared)
 
         common = _RevocationProgress()
-        common.attempt_at(GATEWAY, shared)
+        common.try_at_server(GATEWAY, shared)
         for where in servers:
             progress.merge(where, common)
         apart = self._apart.get(GATEWAY)
         if GATEWAY in servers and apart is not None:
-            progress.attempt_at(GATEWAY, partial(write, apart))
+            progress.try_at_server(GATEWAY, partial(write, apart))
 
-    def _ask_token_service(
+    def _send_to_token_service(
         self,
         progress: "_RevocationProgress",
         subject: str,
@@ -275,7 +275,7 @@ class RevocationService:
         elif uid is None or uid == owner != UNKNOWN_UID:
             apart = self._apart.get(SERVICE)
             if apart is not None:
-                progress.attempt_at(
+                progress.try_at_server(
                     SERVICE, partial(_write_change, apart, subject, command, note)
                 )
         else:
@@ -380,7 +380,7 @@ def _other_server_hint(subject: str) -> str:
     return "a token service alone knows no calls: agent:..., run:..."
 
 
-def _parse_ended(answer: Mapping[str, object]) -> tuple[str, ...] | None:
+def _parse_ended_delegations(answer: Mapping[str, object]) -> tuple[str, ...] | None:
     """Return the ended delegations in an answer; None if it is malformed."""
     ended = answer.get("ended")
     if not isinstance(ended, list) or not all(isinstance(each, str) for each in ended):

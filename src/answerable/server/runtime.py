@@ -14,14 +14,14 @@ from typing import Generic
 from answerable.connectors.config.parse.config_faults import ConfigError, format_faults
 from answerable.model.cedar_policy import NO_CEDAR_POLICIES, CedarPolicySet
 from answerable.model.errors import AnswerableError
-from answerable.server.app import App, Endpoints, PlanT
 from answerable.server.background_tasks import BackgroundTasks, wait_or_cancel
 from answerable.server.evidence_shipping import ship_in_subprocess
 from answerable.server.garbage_collection import freeze_startup_objects
 from answerable.server.operator_log import OperatorLog
-from answerable.server.reloadable_settings import needs_restart
-from answerable.server.resident_memory import map_large_blocks
-from answerable.server.state_lock import lock_state
+from answerable.server.resident_memory import give_large_blocks_own_mappings
+from answerable.server.restart_only_settings import list_restart_only_changes
+from answerable.server.server_process import App, Endpoints, PlanT
+from answerable.server.state_lock import lock_state_folder
 from answerable.server.store_access import create_store
 from answerable.server.systemd_notify import SystemdNotifier
 
@@ -76,19 +76,19 @@ class ServerRuntime(Generic[PlanT]):
         """
         self._install_signal_handlers()
         if not alone:
-            self._tasks.spawn(self._end_with_parent())
+            self._tasks.spawn(self._stop_with_parent())
         create_store(self._plan.store)
-        with lock_state(self._plan.state, self._plan.store):
+        with lock_state_folder(self._plan.state, self._plan.store):
             async with self._reloading:  # a SIGHUP during the start is handled after it
                 self.app = app = await self._open(self._plan, self._log)
             freeze_startup_objects()
-            map_large_blocks()
+            give_large_blocks_own_mappings()
             try:
                 ready(app.listening)
                 # A sign-in link is shown once, and neither logged nor kept.
                 app.listening = [e for e in app.listening if e[0] != SIGN_IN_LINK]
                 self._log_start()
-                self._notifier.ready(format_status(app.listening))
+                self._notifier.ready(format_status_line(app.listening))
                 self._tasks.spawn(self._notifier.keep_alive())
                 self._tasks.spawn(self._ship_periodically())
                 await self._told_to_end.wait()
@@ -109,7 +109,7 @@ class ServerRuntime(Generic[PlanT]):
         """Log the endpoints, and faults of the policy."""
         listening = [at for _, at in self.app.listening]
         self._log.info(f"{self._name}.ready", listening=listening)
-        if not self._plan.is_whole:
+        if not self._plan.has_valid_policy:
             place, faults = self._plan.config.place, self._plan.reading.faults
             self._log.error("policy.missing", faults=format_faults(place, faults))
 
@@ -121,29 +121,31 @@ class ServerRuntime(Generic[PlanT]):
             self._notifier.reloading()
             try:
                 plan = await asyncio.to_thread(self._load)
-                if not plan.is_whole:
+                if not plan.has_valid_policy:
                     raise ConfigError(plan.config.place, plan.reading.faults)
                 fields = await app.reload(plan)
             except ConfigError as error:
-                self._record_refusal(error.message, error.lines)
+                self._record_reload_refusal(error.message, error.lines)
             except AnswerableError as error:
-                self._record_refusal(error.message, [error.message])
+                self._record_reload_refusal(error.message, [error.message])
             else:
-                later = needs_restart(self._plan, plan)
+                later = list_restart_only_changes(self._plan, plan)
                 if later:
                     self._log.warning("config.needs-restart", keys=later)
                 app.reload_refused = ""
                 taken = {"digest": plan.config.digest, **(fields or {})}
                 self._log.info("config.taken", **taken)
             finally:
-                self._notifier.ready(format_status(app.listening, app.reload_refused))
+                self._notifier.ready(
+                    format_status_line(app.listening, app.reload_refused)
+                )
 
-    def _record_refusal(self, reason: str, faults: list[str]) -> None:
+    def _record_reload_refusal(self, reason: str, faults: list[str]) -> None:
         """Keep and log the reason of a refused reload."""
         self.app.reload_refused = reason
         self._log.error("config.refused", faults=faults)
 
-    async def _end_with_parent(self) -> None:
+    async def _stop_with_parent(self) -> None:
         """Stop when the parent process closes our input."""
         reader = asyncio.StreamReader()
         loop = asyncio.get_running_loop()
@@ -188,7 +190,7 @@ class ServerRuntime(Generic[PlanT]):
         self._log.info(f"{self._name}.ending")
         self._notifier.stopping()
         app.drain()
-        await app.finish(drain)
+        await app.wait_for_open_requests(drain)
         await self._tasks.cancel()
         await app.close()
         if self._shipping is not None:  # two at once would refuse the last one
@@ -198,14 +200,16 @@ class ServerRuntime(Generic[PlanT]):
         self._log.info(f"{self._name}.ended")
 
 
-def format_status(listening: Endpoints, refusal: str = "") -> str:
+def format_status_line(listening: Endpoints, refusal: str = "") -> str:
     """Format the endpoints and the reason of a refused reload in one line."""
     places = ", ".join(at for _, at in listening)
     last = f"the configuration is refused ({refusal}), the last good one is in force; "
     return f"{last if refusal else ''}serving at {places}"
 
 
-def reuse_policies(load_plan: Callable[[CedarPolicySet], PlanT]) -> Callable[[], PlanT]:
+def reuse_valid_policies(
+    load_plan: Callable[[CedarPolicySet], PlanT],
+) -> Callable[[], PlanT]:
     """Build a loader that gets the last valid policies, and checks only changed ones.
 
     Args:
@@ -216,7 +220,7 @@ def reuse_policies(load_plan: Callable[[CedarPolicySet], PlanT]) -> Callable[[],
     def load_next_plan() -> PlanT:
         nonlocal last
         plan = load_plan(last)
-        last = plan.reading.policies if plan.is_whole else last
+        last = plan.reading.policies if plan.has_valid_policy else last
         return plan
 
     return load_next_plan

@@ -23,7 +23,7 @@ from answerable.server.listening_sockets import BoundListener
 from answerable.server.metrics import METRICS_TYPE
 from answerable.server.open_file_limit import raise_open_files
 from answerable.server.operator_log import LogField, OperatorLog
-from answerable.server.reloadable_settings import ReloadableSettings
+from answerable.server.restart_only_settings import ReloadableSettings
 from answerable.server.status_listener import (
     TEXT_TYPE,
     StatusConnection,
@@ -59,7 +59,7 @@ class ServerPlan(ReloadableSettings, Protocol):
         """State folder of the process, with its spool."""
 
     @property
-    def is_whole(self) -> bool:
+    def has_valid_policy(self) -> bool:
         """True where the policy or rules of the file are valid."""
 
 
@@ -88,7 +88,7 @@ class App(ABC, Generic[PlanT]):
         self.plan, self._log = plan, log
         self.shipped_at = time.monotonic()
         self._loop = loop = asyncio.get_running_loop()
-        self._admission = self._build_admission()
+        self._admission = self._build_connection_quotas()
         self._listeners = Listeners(loop, self._admission)
         self.listening: Endpoints = self._listeners.where
         self._tasks = BackgroundTasks()
@@ -144,7 +144,7 @@ class App(ABC, Generic[PlanT]):
         self.is_ending = True
         self._listeners.close()
 
-    async def finish(self, seconds: float) -> None:
+    async def wait_for_open_requests(self, seconds: float) -> None:
         """Wait for open requests, for some seconds at most."""
         until = time.monotonic() + seconds
         # No event signals the last answer.
@@ -164,7 +164,7 @@ class App(ABC, Generic[PlanT]):
     async def refresh_health(self) -> None:
         """Collect the state of child processes, before a page shows it."""
 
-    def operator_state(self) -> Mapping[str, object]:
+    def readiness_details(self) -> Mapping[str, object]:
         """Return further members of the readiness document."""
         return {
             "reload_refused": self.reload_refused,
@@ -187,7 +187,7 @@ class App(ABC, Generic[PlanT]):
         """Build `/readyz`: 503 with the reasons while the server is not ready."""
         await self.refresh_health()
         reasons = self.not_ready_reasons()
-        shown = {"ready": not reasons, "reasons": reasons, **self.operator_state()}
+        shown = {"ready": not reasons, "reasons": reasons, **self.readiness_details()}
         return json_page(503 if reasons else 200, shown)
 
     async def _build_metrics(self) -> StatusPage:
@@ -197,13 +197,13 @@ class App(ABC, Generic[PlanT]):
 
     # For subclasses.
 
-    def _build_admission(self) -> AdmissionControl:
+    def _build_connection_quotas(self) -> AdmissionControl:
         """Build the quotas of client connections, and raise the open file limit."""
         config = self.plan.config
         raise_open_files(config.limits, self._log)
         return AdmissionControl(config.limits, config.listen.proxies, self._log)
 
-    def _build_status_admission(self) -> AdmissionControl:
+    def _build_status_page_quotas(self) -> AdmissionControl:
         """Build the quotas of a listener for health and metrics alone."""
         limits = replace(
             self.plan.config.limits,
@@ -218,7 +218,7 @@ class App(ABC, Generic[PlanT]):
         """Serve the health pages alone at a bound listener."""
         served = ServedNames(frozenset(bound.hosts))
         connection = partial(StatusConnection, self.health_pages(), served, admission)
-        await self._listeners.open(name, bound, connection)
+        await self._listeners.open_listener(name, bound, connection)
 
     def _log_failure(self, error: BaseException) -> None:
         """Log an unexpected exception of a request."""

@@ -34,7 +34,7 @@ def load_shared_secret(state_folder: Path) -> bytes:
     path = state_folder / FILE_NAME
     try:
         state_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _check_folder(state_folder)
+        _check_folder_permissions(state_folder)
         if not path.exists():
             _create_secret(path)
         return _read_secret(path)
@@ -50,7 +50,7 @@ def derive_key(secret: bytes, purpose: str) -> bytes:
     return hmac.digest(secret, purpose.encode("ascii"), "sha256")
 
 
-def _check_folder(state: Path) -> None:
+def _check_folder_permissions(state: Path) -> None:
     """Refuse a folder that other users can write to."""
     facts = state.stat()
     if facts.st_uid != os.geteuid() or stat.S_IMODE(facts.st_mode) & 0o022:

@@ -21,7 +21,7 @@ from answerable.model.errors import EnvironmentFailure
 from answerable.model.ids import PersonId
 from answerable.model.token_claims import SignedClaims
 from answerable.store.durable_files import (
-    make_folder,
+    make_private_folder,
     read_file,
     sync_folder,
     translate_os_errors,
@@ -55,7 +55,7 @@ class SignInAccounts:
     def __init__(self, state: Path) -> None:
         self._folder = state / FOLDER
 
-    def bind_or_check(self, claims: SignedClaims, person: PersonId) -> bool:
+    def bind_or_check_account(self, claims: SignedClaims, person: PersonId) -> bool:
         """Tell whether a token belongs to the account that a person is bound to.
 
         The first token that names a person binds them, durably.
@@ -68,14 +68,14 @@ class SignInAccounts:
             EnvironmentFailure: The folder may not be read or written.
         """
         account = BoundAccount(claims.iss, claims.aud, person, claims.sub)
-        path = self._folder / _file_name(account)
+        path = self._folder / _binding_file_name(account)
         found = _read_account(path)
         if found is None:
             self._write_account(path, account)
             found = _read_account(path)
         return found == account
 
-    def release(self, person: PersonId) -> tuple[BoundAccount, ...]:
+    def release_person(self, person: PersonId) -> tuple[BoundAccount, ...]:
         """Remove a person's account bindings; the next sign-in binds another.
 
         Raises:
@@ -83,7 +83,7 @@ class SignInAccounts:
         """
         gone = tuple(each for each in self if each.person == person)
         for account in gone:
-            path = self._folder / _file_name(account)
+            path = self._folder / _binding_file_name(account)
             with translate_os_errors("remove", path):
                 path.unlink(missing_ok=True)
                 sync_folder(self._folder)
@@ -104,7 +104,7 @@ class SignInAccounts:
 
     def _write_account(self, path: Path, account: BoundAccount) -> None:
         """Write a binding atomically, unless another process was first."""
-        make_folder(self._folder)
+        make_private_folder(self._folder)
         with translate_os_errors("write", path):
             temp_path = path.with_name(f".{path.name}.{os.urandom(8).hex()}")
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
@@ -120,18 +120,18 @@ class SignInAccounts:
             sync_folder(self._folder)
 
 
-def release_all(
+def release_person_at_servers(
     state_folders: Iterable[Path], person: PersonId
 ) -> tuple[BoundAccount, ...]:
     """Remove the accounts of a person at several servers."""
     return tuple(
         each
         for state in dict.fromkeys(state_folders)
-        for each in SignInAccounts(state).release(person)
+        for each in SignInAccounts(state).release_person(person)
     )
 
 
-def _file_name(account: BoundAccount) -> str:
+def _binding_file_name(account: BoundAccount) -> str:
     """Return the file name of an account's binding."""
     parts = msgspec.json.encode((account.iss, account.aud, account.person))
     return hashlib.sha256(parts).hexdigest()

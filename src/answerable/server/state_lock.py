@@ -10,12 +10,15 @@ from pathlib import Path
 from typing import IO
 
 from answerable.model.errors import EnvironmentFailure
-from answerable.store.durable_files import make_folder, refuse_root_in_foreign_folder
+from answerable.store.durable_files import (
+    make_private_folder,
+    refuse_root_in_foreign_folder,
+)
 
 _MAX_PATH = 4096  # bytes of a path (PATH_MAX)
 
 
-def lock_state(state_folder: Path, store: Path) -> IO[bytes]:
+def lock_state_folder(state_folder: Path, store: Path) -> IO[bytes]:
     """Create the folder if it is missing, and lock it until the file is closed.
 
     Args:
@@ -26,7 +29,7 @@ def lock_state(state_folder: Path, store: Path) -> IO[bytes]:
         EnvironmentFailure: It may not be used, or another server has locked it.
     """
     refuse_root_in_foreign_folder(state_folder)
-    make_folder(state_folder)
+    make_private_folder(state_folder)
     try:
         held = (state_folder / "lock").open("ab")
         fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -93,7 +93,9 @@ class StatementWatch:
         for kind, reading in readings.items():
             if isinstance(reading, AnswerableError):
                 failures[reading.message] = None
-                if not _outlives(kind, reading, seconds - self._read_at[kind]):
+                if not _outlives_read_failure(
+                    kind, reading, seconds - self._read_at[kind]
+                ):
                     found[kind] = ()
                 continue
             self._read_at[kind], found[kind] = seconds, reading.active
@@ -136,7 +138,9 @@ class StatementWatch:
             store.close()
 
 
-def _outlives(kind: StatementKind, error: AnswerableError, seconds: float) -> bool:
+def _outlives_read_failure(
+    kind: StatementKind, error: AnswerableError, seconds: float
+) -> bool:
     """Tell whether statements stay in force while the store cannot be read.
 
     Args:

@@ -11,11 +11,7 @@ from typing import cast
 
 import msgspec
 
-from answerable.server.admission import (
-    AdmissionControl,
-    ConnectionSlot,
-    counted_address,
-)
+from answerable.server.admission import AdmissionControl, ConnectionSlot, quota_address
 from answerable.server.wire.host_check import ServedNames, check_host_and_origin
 from answerable.server.wire.refusals import RequestRefused
 from answerable.server.wire.request_head import HttpRequestHead, parse_head
@@ -36,7 +32,7 @@ class StatusPage:
     body: bytes
 
     @property
-    def fields(self) -> dict[str, str]:
+    def header_fields(self) -> dict[str, str]:
         """Header fields, except the length."""
         return {"content-type": self.kind, "cache-control": "no-store"}
 
@@ -71,7 +67,7 @@ class StatusConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Admit the client and start its timeout for the first byte."""
         transport = cast(asyncio.Transport, transport)
-        self._slot = self._admission.admit(self, counted_address(transport))
+        self._slot = self._admission.admit(self, quota_address(transport))
         if self._slot is None:
             transport.abort()
             return
@@ -114,7 +110,7 @@ class StatusConnection(asyncio.Protocol):
         if self._late is not None:
             self._late.cancel()
         if self._slot is not None:
-            self._slot.release()
+            self._slot.release_places()
         self._transport = None
         if self._answering is not None:
             self._answering.cancel()
@@ -137,6 +133,8 @@ class StatusConnection(asyncio.Protocol):
     def _send_page(self, page: StatusPage) -> None:
         """Send a page, and close the connection."""
         if self._transport is not None:
-            reply = encode_response(page.status, page.fields, page.body, closes=True)
+            reply = encode_response(
+                page.status, page.header_fields, page.body, closes=True
+            )
             self._transport.write(reply)
             self._transport.close()

@@ -9,7 +9,7 @@ from answerable.store.store import EvidenceStore
 from answerable.usecases.evidence.ship_spool import ShipResult, ship_spool
 
 
-def known_agents(store_root: Path) -> tuple[str, ...]:
+def list_known_agents(store_root: Path) -> tuple[str, ...]:
     """List the agents of the newest snapshot; empty before the first scan.
 
     Raises:

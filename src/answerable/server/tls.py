@@ -117,7 +117,7 @@ class ReloadableContext(ssl.SSLContext):
         self._files = files
         self._context = build_server_context(files, protocol)
 
-    def prepare(self, files: TlsFiles | None) -> tuple[TlsFiles, ServerContext]:
+    def build_context(self, files: TlsFiles | None) -> tuple[TlsFiles, ServerContext]:
         """Build a context from the files, without using it yet.
 
         Raises:
@@ -171,7 +171,7 @@ class TlsListeners:
         """
         listeners = tuple(configured_listeners)
         read = [
-            (own, *own.prepare(with_current_tls_files(listener, listeners).tls))
+            (own, *own.build_context(with_current_tls_files(listener, listeners).tls))
             for listener, own in self._listeners
         ]
 

@@ -11,12 +11,8 @@ import ssl
 from collections.abc import Callable
 from contextlib import suppress
 
-from answerable.server.accept_loop import AcceptLoop, TurnLimiter
-from answerable.server.admission import (
-    AdmissionControl,
-    ConnectionSlot,
-    counted_address,
-)
+from answerable.server.accept_loop import AcceptLoop, LoopIterationLimiter
+from answerable.server.admission import AdmissionControl, ConnectionSlot, quota_address
 
 HANDSHAKES_PER_TURN = 2  # handshakes that begin in one iteration of the loop
 
@@ -62,7 +58,7 @@ class TlsServer:
         self._loop, self._listening, self._make = loop, listening, make
         self._context, self._admission = context, admission
         self._handshakes: set[asyncio.Task[None]] = set()
-        self._turns = TurnLimiter(loop, HANDSHAKES_PER_TURN)
+        self._turns = LoopIterationLimiter(loop, HANDSHAKES_PER_TURN)
         self._accepting = AcceptLoop(loop, listening, self._start_handshake)
 
     def close(self) -> None:
@@ -74,7 +70,7 @@ class TlsServer:
         """Give a new connection a slot, and start its handshake."""
         connection.setblocking(False)
         handshake = _PendingHandshake(connection)
-        slot = self._admission.admit(handshake, counted_address(handshake))
+        slot = self._admission.admit(handshake, quota_address(handshake))
         if slot is None:
             connection.close()
             return
@@ -90,8 +86,8 @@ class TlsServer:
         limit = self._admission.limits.first_request
         try:
             async with asyncio.timeout(limit):
-                await self._wait_for_bytes(connection)
-            await self._turns.wait()
+                await self._wait_for_first_bytes(connection)
+            await self._turns.wait_for_iteration()
             await self._loop.connect_accepted_socket(
                 self._make,
                 connection,
@@ -103,19 +99,19 @@ class TlsServer:
             if not isinstance(error, OSError):
                 raise
         finally:
-            slot.release()
+            slot.release_places()
 
-    async def _wait_for_bytes(self, connection: socket.socket) -> None:
+    async def _wait_for_first_bytes(self, connection: socket.socket) -> None:
         """Wait until the client has sent something, or has closed."""
         arrived = self._loop.create_future()
-        self._loop.add_reader(connection, _set_arrived, arrived)
+        self._loop.add_reader(connection, _mark_readable, arrived)
         try:
             await arrived
         finally:
             self._loop.remove_reader(connection)
 
 
-def _set_arrived(arrived: asyncio.Future[None]) -> None:
+def _mark_readable(arrived: asyncio.Future[None]) -> None:
     """Resolve the future of a connection that has become readable."""
     if not arrived.done():
         arrived.set_result(None)

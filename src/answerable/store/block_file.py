@@ -91,13 +91,19 @@ def encode_block_file(
             body = compress(_ENCODER.encode(run))
             first = run[0][0]
             listed[name].append(
-                _BlockEntry(first, at, len(body), len(run), _compute_mac(body, key))
+                _BlockEntry(
+                    first, at, len(body), len(run), _compute_block_mac(body, key)
+                )
             )
             blocks.append(body)
             at += len(body)
     index = compress(_ENCODER.encode(_BlockIndex(generation, listed)))
     return b"".join(
-        (_HEADER.pack(_MAGIC, len(index), _compute_mac(index, key)), index, *blocks)
+        (
+            _HEADER.pack(_MAGIC, len(index), _compute_block_mac(index, key)),
+            index,
+            *blocks,
+        )
     )
 
 
@@ -119,7 +125,7 @@ def _split_into_blocks(rows: Iterable[tuple[str, object]]) -> Iterator[_Rows]:
         yield run
 
 
-def _compute_mac(body: bytes, key: bytes) -> bytes:
+def _compute_block_mac(body: bytes, key: bytes) -> bytes:
     """Compute the keyed BLAKE2b of a block or of the index."""
     return hashlib.blake2b(body, digest_size=_MAC_BYTES, key=key).digest()
 
@@ -145,7 +151,7 @@ class BlockFile:
             self._start = _HEADER.size + size
             index = self._bytes[_HEADER.size : self._start]
             if magic != _MAGIC or not hmac.compare_digest(
-                mac, _compute_mac(index, key)
+                mac, _compute_block_mac(index, key)
             ):
                 raise BlockFileError(f"{path.name} is changed")
             self._index = _INDEX.decode(zstandard.ZstdDecompressor().decompress(index))
@@ -171,7 +177,7 @@ class BlockFile:
         """
         at = self._start + block.at
         body = self._bytes[at : at + block.size]
-        if not hmac.compare_digest(block.mac, _compute_mac(body, self._key)):
+        if not hmac.compare_digest(block.mac, _compute_block_mac(body, self._key)):
             raise VerificationError(
                 f"derived/{self._name} is changed",
                 f"remove derived/{self._name} from the store: it is derived again",

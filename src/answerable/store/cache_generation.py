@@ -21,7 +21,7 @@ _OWNERSHIP_KINDS = (
 )
 
 
-def compute_facts_generation(store: "EvidenceStore") -> str:
+def compute_events_generation(store: "EvidenceStore") -> str:
     """Compute a cache generation that changes with every new event."""
     tails = []
     for name in journal_files.list_journals(store.layout):
@@ -39,5 +39,5 @@ def compute_facts_generation(store: "EvidenceStore") -> str:
 def compute_chains_generation(store: "EvidenceStore") -> str:
     """Compute a cache generation that changes with events, snapshots or statements."""
     said = [o.digest for kind in _OWNERSHIP_KINDS for o in store.list_objects(kind)]
-    named = "\n".join([compute_facts_generation(store), *said])
+    named = "\n".join([compute_events_generation(store), *said])
     return hashlib.sha256(named.encode()).hexdigest()

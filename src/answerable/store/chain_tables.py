@@ -33,14 +33,14 @@ _JOINTS: Mapping[str, ColumnType] = {
 }
 
 
-def build_interval_table(keys: Sequence[JointInterval]) -> NamedTable:
+def build_chain_interval_table(keys: Sequence[JointInterval]) -> NamedTable:
     """Build a table of chain keys and time intervals, each with its index `n`."""
     return NamedTable(
         _JOINTS, [_build_interval_row(n, *key) for n, key in enumerate(keys)]
     )
 
 
-def build_group_table(chains: Sequence[tuple[int, JointInterval]]) -> NamedTable:
+def build_chain_group_table(chains: Sequence[tuple[int, JointInterval]]) -> NamedTable:
     """Build a table of chain keys and intervals, each with its group number `n`."""
     return NamedTable(
         _JOINTS, [_build_interval_row(n, *interval) for n, interval in chains]

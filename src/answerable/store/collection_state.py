@@ -9,7 +9,11 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from answerable.model.collection import SourceState
-from answerable.store.durable_files import make_folder, read_regular_file, write_file
+from answerable.store.durable_files import (
+    make_private_folder,
+    read_regular_file,
+    write_file,
+)
 from answerable.store.store_layout import StoreLayout
 
 FileMarks = Mapping[str, tuple[int, ...]]  # path -> size, inode and times
@@ -38,7 +42,7 @@ def read_source_states(layout: StoreLayout) -> tuple[SourceState, ...]:
         return (_UNREADABLE,)
 
 
-def read_cursor(layout: StoreLayout, source: str) -> FileMarks:
+def read_log_cursor(layout: StoreLayout, source: str) -> FileMarks:
     """Read the cursor of a log: its completely read files; empty if unknown."""
     try:
         data = read_regular_file(layout.cursor_file(source))
@@ -47,13 +51,13 @@ def read_cursor(layout: StoreLayout, source: str) -> FileMarks:
         return {}
 
 
-def write_cursor(layout: StoreLayout, source: str, files: FileMarks) -> None:
+def write_log_cursor(layout: StoreLayout, source: str, files: FileMarks) -> None:
     """Replace the cursor of a log durably.
 
     Raises:
         EnvironmentFailure: The disk cannot be written.
     """
-    make_folder(layout.collection.parent)
+    make_private_folder(layout.collection.parent)
     write_file(layout.cursor_file(source), msgspec.json.encode(files) + b"\n")
 
 
@@ -63,5 +67,5 @@ def write_source_states(layout: StoreLayout, states: Sequence[SourceState]) -> N
     Raises:
         EnvironmentFailure: The disk cannot be written.
     """
-    make_folder(layout.collection.parent)
+    make_private_folder(layout.collection.parent)
     write_file(layout.collection, msgspec.json.encode(states) + b"\n")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from answerable.model.event import AuditEvent
 from answerable.model.ids import AgentId
-from answerable.store.event_columns import fact_sql
+from answerable.store.event_columns import build_fact_sql
 from answerable.store.query_views import ViewDefinitions
 from answerable.store.search_index import PLACE_COLUMNS, EventPlace
 
@@ -35,7 +35,7 @@ BLANK = "''"
 def build_decisions_view(store: "EvidenceStore") -> ViewDefinitions:
     """Build the SQL view `decisions` over gateway records."""
     del store  # everything stands in the events
-    facts = ", ".join(f"{fact_sql(name, 'NULL')} AS {name}" for name in _FACTS)
+    facts = ", ".join(f"{build_fact_sql(name, 'NULL')} AS {name}" for name in _FACTS)
     view = (
         "SELECT e.decision_id, make_timestamp_ns(e.event_time) AS event_time, "  # noqa: S608 - ours
         "nullif(e.person, '') AS person, e.agent, e.run, e.tool, e.action, e.resource, "
@@ -68,8 +68,8 @@ class DecisionFilter:
         parts, values = ["decision_id <> ''"], list[object]()
         for column, value in (
             ("agent", self.agent),
-            (fact_sql("effect", "''"), self.effect),
-            (fact_sql("reason", "''"), self.reason),
+            (build_fact_sql("effect", "''"), self.effect),
+            (build_fact_sql("reason", "''"), self.reason),
         ):
             if value:
                 parts.append(f"{column} = ?")
@@ -104,7 +104,7 @@ def find_newest_decisions(
     return store.read_events_at(cast("list[EventPlace]", rows))
 
 
-def count_effects(
+def count_decisions_by_effect(
     store: "EvidenceStore", decision_filter: DecisionFilter, *, since: int
 ) -> dict[str, int]:
     """Count decisions by effect (allow, deny, ...).
@@ -116,7 +116,7 @@ def count_effects(
     """
     where, values = decision_filter.where_sql()
     query = (
-        f"SELECT {fact_sql('effect', chr(39) * 2)}, count(*) FROM skimmed e "  # noqa: S608 - ours
+        f"SELECT {build_fact_sql('effect', chr(39) * 2)}, count(*) FROM skimmed e "  # noqa: S608 - ours
         f"WHERE {where} AND event_time >= ? GROUP BY ALL"
     )
     rows = store.run_query(query, [*values, since])
@@ -202,9 +202,9 @@ def list_blocked_calls(
         "arg_max(reason, place), arg_max(written_by, place), min(event_time), count(*) "
         "FROM (SELECT agent, resource_prefix, tool, resource, decision_id, event_time, "
         "event_id, written_by, (event_time, event_id) AS place, "
-        f"{fact_sql('target', BLANK)} AS target, {fact_sql('arguments', BLANK)} AS arguments, "
-        f"{fact_sql('reason', BLANK)} AS reason, {fact_sql('effect', BLANK)} AS effect, "
-        f"{fact_sql('ended', BLANK)} AS ended FROM skimmed e WHERE decision_id <> '' "
+        f"{build_fact_sql('target', BLANK)} AS target, {build_fact_sql('arguments', BLANK)} AS arguments, "
+        f"{build_fact_sql('reason', BLANK)} AS reason, {build_fact_sql('effect', BLANK)} AS effect, "
+        f"{build_fact_sql('ended', BLANK)} AS ended FROM skimmed e WHERE decision_id <> '' "
         f"AND outcome = 'denied' AND event_time >= ? AND written_by {sign} "
         f"'self-reported' {one}) WHERE reason IN ({named}) "
         "AND effect IN ('ask', 'deny') AND ended = '' "
@@ -216,7 +216,7 @@ def list_blocked_calls(
     return [BlockedCallGroup(*row) for row in rows]
 
 
-def find_stored_digests(
+def find_digests_of_stored_events(
     store: "EvidenceStore", events: Sequence[AuditEvent]
 ) -> frozenset[bytes]:
     """Return the raw digests of those events that are already stored."""

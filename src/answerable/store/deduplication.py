@@ -60,11 +60,11 @@ class KnownEventIds:
             New events (including conflicts), the number of duplicates, and the
             conflicts. Nothing is cached before `remember`.
         """
-        self._refresh_from_log()
+        self._load_newly_sealed_ids()
         wanted = {event.event_time // DAY_NS for event in events}
-        self._load_days(wanted)
+        self._load_ids_of_days(wanted)
         ids = {event.event_id for event in events}
-        sealed = self._find_in_large_days(events)
+        sealed = self._find_ids_in_large_days(events)
         known = [sealed, *(self._days[day] for day in wanted)]
         if len(ids) == len(events) and all(each.isdisjoint(ids) for each in known):
             return list(events), 0, []
@@ -103,7 +103,7 @@ class KnownEventIds:
             if held is not event.raw_sha256:
                 tail[event.event_id] = held + event.raw_sha256
 
-    def _refresh_from_log(self) -> None:
+    def _load_newly_sealed_ids(self) -> None:
         """Load ids that other processes sealed, and forget sealed journals."""
         note = self._log.checkpoint()
         if note == self._note:
@@ -123,11 +123,11 @@ class KnownEventIds:
             self._tails = {
                 name: tail for name, tail in self._tails.items() if name not in sealed
             }
-            for day in [day for day in self._days if self._is_large(day)]:
+            for day in [day for day in self._days if self._is_day_too_large(day)]:
                 del self._days[day]  # its segments know by now
         self._note = note
 
-    def _load_days(self, days: set[int]) -> None:
+    def _load_ids_of_days(self, days: set[int]) -> None:
         """Load the ids of some days, and evict other days if too many are cached."""
         for day in days & set(self._days):
             self._days[day] = self._days.pop(day)
@@ -143,7 +143,11 @@ class KnownEventIds:
             self._load_journal_ids(name)
         for day in missing:
             ids: set[bytes] = set()
-            files = "" if self._is_large(day) else self._list_segment_files_of_day(day)
+            files = (
+                ""
+                if self._is_day_too_large(day)
+                else self._list_segment_files_of_day(day)
+            )
             if files:
                 found = self._run_query(f"SELECT event_id FROM read_parquet([{files}])")  # noqa: S608
                 ids.update(cast("bytes", row[0]) for row in found)
@@ -151,13 +155,13 @@ class KnownEventIds:
                 ids.update(tail)
             self._days[day] = ids
 
-    def _is_large(self, day: int) -> bool:
+    def _is_day_too_large(self, day: int) -> bool:
         """Return whether a day has too many events to cache."""
         return self._rows.get(format_day(day), 0) > MAX_IDS_PER_DAY
 
-    def _find_in_large_days(self, events: Sequence[AuditEvent]) -> set[bytes]:
+    def _find_ids_in_large_days(self, events: Sequence[AuditEvent]) -> set[bytes]:
         """Query the segments of large days for these ids."""
-        large = {day for day in self._days if self._is_large(day)}
+        large = {day for day in self._days if self._is_day_too_large(day)}
         asked = [event for event in events if event.event_time // DAY_NS in large]
         if not asked:
             return set()
@@ -185,7 +189,7 @@ class KnownEventIds:
             size = self._layout.journal_file(name).stat().st_size
             if size == self._sizes.get(name) and name in self._tails:
                 return
-            records = journal_files.read_acknowledged(self._layout, name)
+            records = journal_files.read_acknowledged_records(self._layout, name)
         except FileNotFoundError:
             return
         self._sizes[name] = size

@@ -53,7 +53,7 @@ def translate_os_errors(operation: str, path: Path) -> Iterator[None]:
         ) from error
 
 
-def make_folder(path: Path) -> None:
+def make_private_folder(path: Path) -> None:
     """Create a folder and its parents, readable by the owner alone."""
     with translate_os_errors("make", path):
         missing = []
@@ -82,14 +82,14 @@ def refuse_root_in_foreign_folder(folder: Path) -> None:
     except OSError:
         return
     if owner and owner != _get_owner_of_new_file(folder):
-        name = user_name(owner)
+        name = get_user_name(owner)
         raise EnvironmentFailure(
             f"{folder} belongs to user {name}, who could not read what root writes there",
             f"run it as that user: sudo -u {name} answerable ...",
         )
 
 
-def user_name(uid: int) -> str:
+def get_user_name(uid: int) -> str:
     """Return the name of a user of this machine, or the number without a name."""
     try:
         return pwd.getpwuid(uid).pw_name
@@ -113,7 +113,7 @@ def _get_owner_of_new_file(folder: Path) -> int | None:
 
 
 @contextlib.contextmanager
-def acting_as_owner(folder: Path) -> Iterator[None]:
+def act_as_folder_owner(folder: Path) -> Iterator[None]:
     """Act as the owner of a folder within the context, when root (seteuid(2)).
 
     It affects all threads of the process, so only commands use it.

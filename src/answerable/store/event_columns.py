@@ -79,7 +79,7 @@ def _build_column_sql(name: str, kind: str) -> str:
     return f'coalesce(r."{name}", {default}) AS "{name}"'
 
 
-def decode_canonical_sql(table: str) -> str:
+def build_decode_records_sql(table: str) -> str:
     """Build the SQL query that decodes canonical JSON records of a table."""
     values = ", ".join(_build_column_sql(name, kind) for name, kind in TYPES.items())
     shape = _build_json_transform_schema()
@@ -89,7 +89,7 @@ def decode_canonical_sql(table: str) -> str:
     )
 
 
-def readable_columns_sql() -> str:
+def build_readable_columns_sql() -> str:
     """Build the SQL columns of the view `events`: hex ids and timestamps."""
     parts = []
     for name, kind in TYPES.items():
@@ -105,7 +105,7 @@ def readable_columns_sql() -> str:
     return ", ".join(parts)
 
 
-def fact_sql(name: str, default: str) -> str:
+def build_fact_sql(name: str, default: str) -> str:
     """Build the SQL for one named fact of an event, with a default."""
     pairs = f"list_filter(e.facts, lambda f: f[1] = '{name}')"
     return f"coalesce({pairs}[1][2], {default})"

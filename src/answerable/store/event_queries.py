@@ -8,7 +8,7 @@ from answerable.model.event import EventOutcome
 from answerable.store.chain_tables import (
     JOINED_CHAINS,
     JointInterval,
-    build_interval_table,
+    build_chain_interval_table,
 )
 from answerable.store.segment_writer import DAY_NS
 
@@ -65,7 +65,7 @@ def build_implied_bounds_sql(
     return where, parameters
 
 
-def filter_sql(event_filter: EventFilter) -> tuple[list[str], list[object]]:
+def build_filter_sql(event_filter: EventFilter) -> tuple[list[str], list[object]]:
     """Build the SQL conditions and parameters of a filter."""
     where: list[str] = []
     parameters: list[object] = []
@@ -85,7 +85,7 @@ def filter_sql(event_filter: EventFilter) -> tuple[list[str], list[object]]:
         one = "lower(action) LIKE ? ESCAPE '\\'"
         where.append("(" + " OR ".join([one] * len(event_filter.actions)) + ")")
         parameters += [
-            like_pattern(pattern.lower()) for pattern in event_filter.actions
+            convert_glob_to_like(pattern.lower()) for pattern in event_filter.actions
         ]
     if event_filter.resources:
         parts = []
@@ -95,7 +95,7 @@ def filter_sql(event_filter: EventFilter) -> tuple[list[str], list[object]]:
                     "(resource LIKE ? ESCAPE '\\' OR len(list_filter(resources, "
                     "lambda r: r LIKE ? ESCAPE '\\')) > 0)"
                 )
-                parameters += [like_pattern(pattern)] * 2
+                parameters += [convert_glob_to_like(pattern)] * 2
             else:
                 parts.append("(resource = ? OR list_contains(resources, ?))")
                 parameters += [pattern] * 2
@@ -103,7 +103,7 @@ def filter_sql(event_filter: EventFilter) -> tuple[list[str], list[object]]:
     return where, parameters
 
 
-def like_pattern(pattern: str) -> str:
+def convert_glob_to_like(pattern: str) -> str:
     """Convert a glob (`*`, `?`) to an SQL LIKE pattern; adjacent stars are merged."""
     spelled = pattern.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     while "**" in spelled:
@@ -111,12 +111,12 @@ def like_pattern(pattern: str) -> str:
     return spelled.replace("*", "%").replace("?", "_")
 
 
-def count_events(
+def count_events_by_chain_key(
     store: "EvidenceStore", keys: Sequence[JointInterval]
 ) -> dict[int, int]:
     """Count the events of each chain key and time interval, by index in the list."""
     query = f"SELECT c.n, count(*) FROM skimmed e JOIN intervals c ON {JOINED_CHAINS} GROUP BY c.n"  # noqa: S608 - ours
-    rows = store.run_query(query, (), {"intervals": build_interval_table(keys)})
+    rows = store.run_query(query, (), {"intervals": build_chain_interval_table(keys)})
     return {cast("int", n): cast("int", count) for n, count in rows}
 
 
@@ -137,7 +137,7 @@ class CallOutcomeCount:
     last: int
 
 
-def count_calls(
+def count_calls_by_chain_key(
     store: "EvidenceStore", keys: Sequence[JointInterval]
 ) -> list[CallOutcomeCount]:
     """Count calls by action and outcome for each chain key and time interval."""
@@ -147,7 +147,9 @@ def count_calls(
         f"FROM skimmed e JOIN intervals c ON {JOINED_CHAINS} WHERE {' AND '.join(where)} "
         "GROUP BY ALL ORDER BY ALL"
     )
-    rows = store.run_query(query, values, {"intervals": build_interval_table(keys)})
+    rows = store.run_query(
+        query, values, {"intervals": build_chain_interval_table(keys)}
+    )
     return [
         CallOutcomeCount(
             cast("int", n),
@@ -213,7 +215,7 @@ def read_logged_days(store: "EvidenceStore") -> dict[str, dict[str, frozenset[in
     return found
 
 
-def count_sources(store: "EvidenceStore") -> list[tuple[str, int]]:
+def count_events_by_source(store: "EvidenceStore") -> list[tuple[str, int]]:
     """Count the events of each source, by its name."""
     query = "SELECT source, count(*) FROM skimmed GROUP BY source ORDER BY source"
     return [

@@ -8,7 +8,7 @@ from answerable.evidence.log_entries import JournalSealed, SegmentManifest
 from answerable.model.errors import EnvironmentFailure
 from answerable.store import journal_files
 from answerable.store.duckdb_engine import DuckDbEngine, quote_text
-from answerable.store.event_columns import NAMES, decode_canonical_sql
+from answerable.store.event_columns import NAMES, build_decode_records_sql
 from answerable.store.segment_writer import list_segments_sealed_since
 from answerable.store.store_layout import StoreLayout
 from answerable.store.transparency_log import TransparencyLog
@@ -67,10 +67,10 @@ class EventSources:
             )
         return str(path.absolute())
 
-    def load_unsealed_records(self, engine: DuckDbEngine, table: str) -> None:
+    def load_unsealed_records_into(self, engine: DuckDbEngine, table: str) -> None:
         """Load unsealed journal records into a table, each event once."""
         engine.load_records("tail_records", self.records)
-        rows = decode_canonical_sql("tail_records")
+        rows = build_decode_records_sql("tail_records")
         engine.run(f"CREATE OR REPLACE TABLE {table} AS {rows}")
         engine.connection.unregister("tail_records")
         if self.journals > 1:
@@ -104,7 +104,7 @@ class EventSources:
         """Build the SQL query of all events, sealed and unsealed.
 
         Args:
-            tail_table: Table created by `load_unsealed_records`.
+            tail_table: Table created by `load_unsealed_records_into`.
         """
         # A view of the files alone lets the engine read only the rows that it gives.
         parts = []

@@ -46,7 +46,7 @@ def _read_open_journal_heads(store: EvidenceStore) -> tuple[JournalHead, ...]:
     for name in journal_files.list_journals(store.layout):
         if name in sealed:
             continue
-        head = journal_files.read_newest_head(store.layout, store.keys, name)
+        head = journal_files.read_newest_journal_head(store.layout, store.keys, name)
         if head is not None and head.count:
             heads.append(JournalHead(name, head.count, head.chain))
     return tuple(heads)

@@ -18,10 +18,10 @@ from answerable.evidence.log_entries import (
 )
 from answerable.evidence.log_tiles import (
     TILE_WIDTH,
-    changed_tiles,
+    compute_changed_tiles,
     entries_path,
+    list_tile_widths,
     tile_path,
-    tile_widths,
     unpack_entries,
 )
 from answerable.evidence.merkle import leaf_hash, merkle_root
@@ -31,7 +31,7 @@ from answerable.model.errors import AnswerableError, VerificationError
 from answerable.store import journal_files
 from answerable.store.durable_files import read_file
 from answerable.store.fsck_history import (
-    check_history,
+    check_against_exported_checkpoint,
     describe_restore,
     read_restore_events,
 )
@@ -39,7 +39,10 @@ from answerable.store.fsck_objects import check_objects
 from answerable.store.fsck_segments import check_segments, format_count
 from answerable.store.store import EvidenceStore
 from answerable.store.store_layout import StoreLayout
-from answerable.store.transparency_log import fingerprint_key_error, log_missing_error
+from answerable.store.transparency_log import (
+    build_fingerprint_key_error,
+    build_missing_log_error,
+)
 
 _RESTORED_HINT = (
     "compare with a copy of the store; if you put back an older copy, record that and "
@@ -81,14 +84,16 @@ def verify_store(
     """
     layout = store.layout
     note = store.log.checkpoint()
-    checks = [_run_check("keys", lambda: _check_keys(store, key, note))]
+    checks = [_run_check("keys", lambda: _check_key_files(store, key, note))]
     if not note:
         checks.append(
             _run_check(
                 "checkpoint", lambda: _check_empty_store(layout, exported_checkpoint)
             )
         )
-        checks.append(_run_check("journals", lambda: _check_journals(store, [])))
+        checks.append(
+            _run_check("journals", lambda: _check_unsealed_journals(store, []))
+        )
         return checks
     trusted = key
     if trusted is None:
@@ -109,7 +114,7 @@ def verify_store(
             VerificationCheck("checkpoint", False, f"log/checkpoint: {error.message}"),
         ]
     try:
-        entries, raw = _check_log(layout, tree)
+        entries, raw = _check_log_tiles(layout, tree)
         checks.append(
             VerificationCheck(
                 "log", True, f"entries lead to the root: {len(entries):,}"
@@ -122,17 +127,21 @@ def verify_store(
         checks.append(
             _run_check(
                 "history",
-                lambda: check_history(
+                lambda: check_against_exported_checkpoint(
                     store, exported_checkpoint, trusted, tree, leaves, entries
                 ),
             )
         )
     if store.list_objects(RESTORE):
-        checks.append(_run_check("restores", lambda: _describe_restores(store)))
+        checks.append(
+            _run_check("restores", lambda: _describe_recorded_restores(store))
+        )
     checks.append(
         _run_check("segments", lambda: check_segments(layout, entries, raw, progress))
     )
-    checks.append(_run_check("journals", lambda: _check_journals(store, entries)))
+    checks.append(
+        _run_check("journals", lambda: _check_unsealed_journals(store, entries))
+    )
     checks.append(_run_check("objects", lambda: check_objects(store, entries)))
     return checks
 
@@ -151,14 +160,14 @@ def _run_check(name: str, check: Callable[[], str]) -> VerificationCheck:
         )
 
 
-def _check_keys(store: EvidenceStore, key: VerifierKey | None, note: bytes) -> str:
+def _check_key_files(store: EvidenceStore, key: VerifierKey | None, note: bytes) -> str:
     """Check that the key files belong together and to the checkpoint."""
     file = store.layout.keys / "log.pub"
     if not file.exists():
         return "no key yet: nothing was signed"
     public = store.keys.public_key
     for name in ("log.pub", "log.key", "fingerprint.key"):
-        _check_single_line(store.layout.keys / name)
+        _reject_extra_key_bytes(store.layout.keys / name)
     if key is not None and key != public:
         raise VerificationError("keys/log.pub is not the key given with --key")
     if not (store.layout.keys / "log.key").exists():
@@ -172,11 +181,11 @@ def _check_keys(store: EvidenceStore, key: VerifierKey | None, note: bytes) -> s
     if named and not here:
         raise VerificationError("keys/fingerprint.key is missing")
     if named and named != here:
-        raise fingerprint_key_error()
+        raise build_fingerprint_key_error()
     return public.name
 
 
-def _check_single_line(path: Path) -> None:
+def _reject_extra_key_bytes(path: Path) -> None:
     """Reject extra bytes of a key file that its readers would ignore."""
     try:
         data = read_file(path)
@@ -186,7 +195,7 @@ def _check_single_line(path: Path) -> None:
         raise VerificationError(f"keys/{path.name} has bytes that are no part of it")
 
 
-def _describe_restores(store: EvidenceStore) -> str:
+def _describe_recorded_restores(store: EvidenceStore) -> str:
     """Describe the recorded restores of the store, in one line."""
     return "; ".join(describe_restore(each) for each in read_restore_events(store))
 
@@ -206,18 +215,18 @@ def _check_empty_store(layout: StoreLayout, exported_checkpoint: bytes | None) -
         if path.is_file() and not path.name.startswith(".")
     ]
     if (layout.keys / "log.pub").exists():
-        raise log_missing_error()
+        raise build_missing_log_error()
     if leftovers or exported_checkpoint is not None:
         raise VerificationError("log/checkpoint is missing")
     return "nothing is stored yet"
 
 
-def _check_log(
+def _check_log_tiles(
     layout: StoreLayout, checkpoint: Checkpoint
 ) -> tuple[list[LogEntry], list[bytes]]:
     """Check the log's entries and tiles against the checkpoint; return the entries."""
     raw: list[bytes] = []
-    for index, width in tile_widths(checkpoint.size):
+    for index, width in list_tile_widths(checkpoint.size):
         path = entries_path(index, width)
         data = _read_log_file(layout, path)
         try:
@@ -227,7 +236,7 @@ def _check_log(
     leaves = [leaf_hash(data) for data in raw]
     if merkle_root(leaves) != checkpoint.root:
         raise _build_wrong_entry_error(layout, leaves)
-    for path, tile in changed_tiles(0, leaves).items():
+    for path, tile in compute_changed_tiles(0, leaves).items():
         if _read_log_file(layout, path) != tile:
             raise VerificationError(f"log/{path} does not hold")
     entries = []
@@ -243,7 +252,7 @@ def _build_wrong_entry_error(
     layout: StoreLayout, leaves: list[bytes]
 ) -> VerificationError:
     """Build the error for the first entry that differs from its hash in the tile."""
-    for index, width in tile_widths(len(leaves)):
+    for index, width in list_tile_widths(len(leaves)):
         stored = _read_log_file(layout, tile_path(0, index, width))
         for at, here in enumerate(
             leaves[index * TILE_WIDTH : index * TILE_WIDTH + width]
@@ -280,7 +289,7 @@ def _read_log_file(layout: StoreLayout, path: str) -> bytes:
         raise VerificationError(f"log/{path} is missing") from None
 
 
-def _check_journals(store: EvidenceStore, entries: list[LogEntry]) -> str:
+def _check_unsealed_journals(store: EvidenceStore, entries: list[LogEntry]) -> str:
     """Check the unsealed journals: hash chain, signed heads, none missing."""
     layout = store.layout
     torn: list[str] = []
@@ -290,12 +299,12 @@ def _check_journals(store: EvidenceStore, entries: list[LogEntry]) -> str:
     for name in journal_files.list_journals(layout):
         if name in sealed:
             continue
-        head = journal_files.read_head_bytes(layout, name)
+        head = journal_files.read_head_file(layout, name)
         try:
             journal = journal_files.load_journal(layout, store.keys, name)
         except FileNotFoundError:
             continue
-        fault = journal_files.describe_fault(store.keys, journal, head)
+        fault = journal_files.describe_first_journal_fault(store.keys, journal, head)
         if fault and not (name not in opened and not journal.records):
             raise VerificationError(f"journal/{name}.log: {fault}", _RESTORED_HINT)
         if journal.behind and name in opened:

@@ -46,7 +46,7 @@ def describe_restore(restore: RestoreEvent) -> str:
     return f"an older copy of the store was put back, as recorded on {day}{why}"
 
 
-def check_history(
+def check_against_exported_checkpoint(
     store: EvidenceStore,
     exported_checkpoint: bytes,
     key: VerifierKey,
@@ -71,7 +71,7 @@ def check_history(
     lost = describe_lost_entries(old, checkpoint, leaves)
     if lost:
         for restore in read_restore_events(store):
-            if restore.size < old.size or _covers_checkpoint(restore, old):
+            if restore.size < old.size or _restore_covers_checkpoint(restore, old):
                 raise VerificationError(
                     f"{describe_restore(restore)}: the log had {restore.size} entries then, "
                     f"and those up to {old.size}, which the exported checkpoint "
@@ -91,7 +91,9 @@ def check_history(
     return f"{said}, and {records:,} records that were not sealed then are here"
 
 
-def _covers_checkpoint(restore: RestoreEvent, old_checkpoint: Checkpoint) -> bool:
+def _restore_covers_checkpoint(
+    restore: RestoreEvent, old_checkpoint: Checkpoint
+) -> bool:
     """Return whether a restore event names this or a later exported checkpoint."""
     if not restore.checkpoint:
         return False
@@ -138,13 +140,13 @@ def describe_lost_records(
     """Describe the missing records of a journal; empty if none is missing."""
     name = f"journal/{head.name}.log"
     signed = f"the exported checkpoint counts {head.count} records"
-    sealed = _find_sealed_journal(head.name, entries)
+    sealed = _find_sealing_entry(head.name, entries)
     if sealed is None:
         try:
             journal = journal_files.load_journal(store.layout, store.keys, head.name)
         except FileNotFoundError:
             # It may have been sealed since the entries were read.
-            sealed = _find_sealed_journal(head.name, store.log.entries())
+            sealed = _find_sealing_entry(head.name, store.log.entries())
             if sealed is None:
                 return f"{name} is missing: {signed}"
         else:
@@ -162,9 +164,7 @@ def describe_lost_records(
     return ""
 
 
-def _find_sealed_journal(
-    name: str, entries: Sequence[LogEntry]
-) -> JournalSealed | None:
+def _find_sealing_entry(name: str, entries: Sequence[LogEntry]) -> JournalSealed | None:
     """Find the log entry that sealed a journal; None if it is not sealed."""
     found = (e for e in entries if isinstance(e, JournalSealed) and e.journal == name)
     return next(found, None)

@@ -8,7 +8,10 @@ from pathlib import Path
 from answerable.evidence.log_entries import LogEntry, ObjectEntry
 from answerable.model.errors import AnswerableError, VerificationError
 from answerable.store.fsck_segments import format_count
-from answerable.store.object_store import read_blob, unfinished_path
+from answerable.store.object_store import (
+    get_temporary_object_path,
+    read_compressed_object,
+)
 from answerable.store.store import EvidenceStore
 
 # Names of files that a process which was ended left half written.
@@ -50,13 +53,13 @@ def check_objects(store: EvidenceStore, entries: list[LogEntry]) -> str:
         if (folder.name, entry.sha256) in seen:
             continue
         try:
-            read_blob(folder / entry.sha256)
+            read_compressed_object(folder / entry.sha256)
         except AnswerableError as error:
             raise VerificationError(
                 f"{folder.name}/{entry.sha256} does not hold: {error.message}"
             ) from error
         seen.add((folder.name, entry.sha256))
-        half -= unfinished_path(folder / entry.sha256).exists()
+        half -= get_temporary_object_path(folder / entry.sha256).exists()
     said = format_count(len(seen), "object")
     return (
         f"{said}; {format_count(half, 'unfinished write')} left over"

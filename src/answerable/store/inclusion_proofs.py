@@ -38,7 +38,7 @@ def build_inclusion_bundle(
         path = tuple(step.hex() for step in inclusion_path(index, log_leaves))
         text = store.log.raw_entries()[index].decode()
         segments.append(ProvenSegment(index, text, path))
-        for row, event in _prove_rows(store, entry, rows, len(segments) - 1):
+        for row, event in _build_row_proofs(store, entry, rows, len(segments) - 1):
             events.append(event)
             found.add(row)
     missing = [number for number in wanted if number not in found]
@@ -73,7 +73,7 @@ def _find_event_rows(
     )
 
 
-def _prove_rows(
+def _build_row_proofs(
     store: EvidenceStore,
     manifest: SegmentManifest,
     rows: Sequence[tuple[object, ...]],

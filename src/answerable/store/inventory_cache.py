@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 from answerable import __version__
 from answerable.inventory.lazy_ownership import LazyOwnership, SubjectEvidence
-from answerable.inventory.name_resolution import build_name_table
-from answerable.inventory.people import PersonDirectory
-from answerable.model.connector import ignore_progress
+from answerable.inventory.name_resolution import build_entity_name_table
+from answerable.inventory.person_directory import PersonDirectory
+from answerable.model.connector import ignore_progress_report
 from answerable.model.errors import EnvironmentFailure
 from answerable.model.identity import Identity
 from answerable.model.ids import AgentId, CredentialId, PersonId
@@ -41,7 +41,7 @@ from answerable.store.block_file import (
     BlockSection,
     encode_block_file,
 )
-from answerable.store.durable_files import make_folder, write_file
+from answerable.store.durable_files import make_private_folder, write_file
 
 if TYPE_CHECKING:
     from answerable.store.store import EvidenceStore
@@ -84,29 +84,29 @@ class StoredFacts(SightedFacts):
         """Keep the file; nothing is read yet."""
         object.__setattr__(self, "_file", file)
 
-    def _open_section(self, name: str, kind: type[FactT]) -> "BlockSection[FactT]":
+    def _open_rows_of_kind(self, name: str, kind: type[FactT]) -> "BlockSection[FactT]":
         """Open the rows of one kind of fact in the block file."""
         file: BlockFile = self._file  # type: ignore[attr-defined]  # set above
         return file.section(f"facts.{name}", kind)
 
     def policies_by_id(self) -> Mapping[str, Policy]:
         """Return the policies by id, read on use."""
-        return self._open_section("policies", Policy)
+        return self._open_rows_of_kind("policies", Policy)
 
     def identities_by_id(self) -> Mapping[str, Identity]:
         """Return the identities by id, read on use."""
-        return self._open_section("identities", Identity)
+        return self._open_rows_of_kind("identities", Identity)
 
     def resources_by_id(self) -> Mapping[str, Resource]:
         """Return the resources by id, read on use."""
-        return self._open_section("resources", Resource)
+        return self._open_rows_of_kind("resources", Resource)
 
 
 def _build_lazy_facts_property(name: str) -> "cached_property[tuple[object, ...]]":
     """Build a property that reads all facts of one kind on first use."""
 
     def read(facts: StoredFacts) -> tuple[object, ...]:
-        section: BlockSection[object] = facts._open_section(name, _KINDS[name])
+        section: BlockSection[object] = facts._open_rows_of_kind(name, _KINDS[name])
         return tuple(value for _, value in section.iter_rows())
 
     found = cached_property(read)
@@ -118,7 +118,7 @@ for _field in fields(SightedFacts):
     setattr(StoredFacts, _field.name, _build_lazy_facts_property(_field.name))
 
 
-def load_inventory(
+def load_cached_inventory(
     store: "EvidenceStore", generation: str, now: int
 ) -> Inventory | None:
     """Open the cached inventory of a generation; None if there is none.
@@ -134,12 +134,12 @@ def load_inventory(
     try:
         named = _build_generation_tag(generation, "inventory")
         file = BlockFile(
-            _get_derived_path(store, "inventory"), named, _derive_mac_key(store)
+            _get_cache_file_path(store, "inventory"), named, _derive_mac_key(store)
         )
     except BlockFileError:
         return None
     heading = file.section("heading", _InventoryHeader)[""]
-    people = PersonDirectory.from_merged(
+    people = PersonDirectory.from_merged_persons(
         cast("Mapping[str, PersonId]", file.section("handles", str)),
         cast("Mapping[PersonId, Person]", file.section("persons", Person)),
     )
@@ -170,7 +170,7 @@ def load_inventory(
     )
 
 
-def save_inventory(
+def save_inventory_to_cache(
     store: "EvidenceStore", generation: str, inventory: Inventory
 ) -> None:
     """Save an inventory with audit logs joined, for later queries.
@@ -187,13 +187,13 @@ def save_inventory(
         raise TypeError("an inventory that was not joined cannot be kept")
     sections = {
         **_build_inventory_sections(inventory, owners.people),
-        "owners": _sort_by_key(owners.records),
-        "own_owners": _sort_by_key(own.records),
+        "owners": _sort_items_by_key(owners.records),
+        "own_owners": _sort_items_by_key(own.records),
     }
     data = encode_block_file(
         _build_generation_tag(generation, "inventory"), sections, _derive_mac_key(store)
     )
-    _write_if_possible(_get_derived_path(store, "inventory"), data)
+    _write_cache_file(_get_cache_file_path(store, "inventory"), data)
 
 
 class DerivedFiles:
@@ -203,7 +203,7 @@ class DerivedFiles:
         self,
         store: "EvidenceStore",
         generation: str,
-        progress: ProgressCallback = ignore_progress,
+        progress: ProgressCallback = ignore_progress_report,
     ) -> None:
         """Keep the store, the generation of the input, and a progress callback."""
         self._store, self._generation = store, generation
@@ -211,7 +211,10 @@ class DerivedFiles:
 
     def load(self, name: str) -> BlockFile | None:
         """Open cached tables by name; None if they are missing or outdated."""
-        path, key = _get_derived_path(self._store, name), _derive_mac_key(self._store)
+        path, key = (
+            _get_cache_file_path(self._store, name),
+            _derive_mac_key(self._store),
+        )
         try:
             return BlockFile(path, _build_generation_tag(self._generation, name), key)
         except BlockFileError:
@@ -226,13 +229,13 @@ class DerivedFiles:
             tables,
             _derive_mac_key(self._store),
         )
-        _write_if_possible(_get_derived_path(self._store, name), data)
+        _write_cache_file(_get_cache_file_path(self._store, name), data)
         kind, dash, _ = name.partition("-")
         if dash:
-            _delete_old_files(_get_derived_path(self._store, f"{kind}-*"))
+            _delete_old_cache_files(_get_cache_file_path(self._store, f"{kind}-*"))
 
 
-def _delete_old_files(pattern: Path) -> None:
+def _delete_old_cache_files(pattern: Path) -> None:
     """Delete all but the newest files that match a pattern."""
     with contextlib.suppress(OSError):
         found = pattern.parent.glob(pattern.name)
@@ -241,10 +244,10 @@ def _delete_old_files(pattern: Path) -> None:
             path.unlink()
 
 
-def _write_if_possible(path: Path, data: bytes) -> None:
+def _write_cache_file(path: Path, data: bytes) -> None:
     """Write a cache file; a disk error is ignored."""
     with contextlib.suppress(EnvironmentFailure):
-        make_folder(path.parent)
+        make_private_folder(path.parent)
         write_file(path, data, sync=False)
 
 
@@ -252,7 +255,7 @@ def _build_inventory_sections(
     inventory: Inventory, people: PersonDirectory
 ) -> Mapping[str, Iterable[tuple[str, object]]]:
     """Build the sections of the cache file from an inventory, sorted by key."""
-    names = build_name_table(inventory)
+    names = build_entity_name_table(inventory)
     heading = _InventoryHeader(
         inventory.at, inventory.name, inventory.judged_at, inventory.coverage
     )
@@ -260,35 +263,37 @@ def _build_inventory_sections(
     for name in _KINDS:
         rows = getattr(inventory.facts, name)
         found[f"facts.{name}"] = (
-            _key_by_id(rows) if name in _KEYED_BY_ID else _key_by_number(rows)
+            _pair_rows_with_ids(rows)
+            if name in _KEYED_BY_ID
+            else _pair_rows_with_indexes(rows)
         )
-    found["agents"] = _sort_by_key(inventory.agents)
-    found["credentials"] = _sort_by_key(inventory.credentials)
-    found["persons"] = _sort_by_key(inventory.persons)
-    found["handles"] = _sort_by_key(people.handles)
-    found["names"] = _sort_by_key(names.entries)
-    found["principals"] = _sort_by_key(names.principals)
+    found["agents"] = _sort_items_by_key(inventory.agents)
+    found["credentials"] = _sort_items_by_key(inventory.credentials)
+    found["persons"] = _sort_items_by_key(inventory.persons)
+    found["handles"] = _sort_items_by_key(people.handles)
+    found["names"] = _sort_items_by_key(names.entries)
+    found["principals"] = _sort_items_by_key(names.principals)
     return found
 
 
-def _key_by_id(
+def _pair_rows_with_ids(
     rows: Iterable[Policy | Identity | Resource],
 ) -> Iterator[tuple[str, object]]:
     """Yield rows with their id as key."""
     return ((row.id, row) for row in rows)
 
 
-def _key_by_number(rows: Iterable[object]) -> Iterator[tuple[str, object]]:
+def _pair_rows_with_indexes(rows: Iterable[object]) -> Iterator[tuple[str, object]]:
     """Yield rows with their zero-padded index as key."""
     return ((f"{number:09}", row) for number, row in enumerate(rows))
 
 
-def _sort_by_key(rows: Mapping[KeyT, object]) -> Iterator[tuple[str, object]]:
+def _sort_items_by_key(rows: Mapping[KeyT, object]) -> Iterator[tuple[str, object]]:
     """Yield the items of a mapping sorted by key."""
     return ((key, rows[key]) for key in sorted(rows))
 
 
-def _get_derived_path(store: "EvidenceStore", name: str) -> Path:
+def _get_cache_file_path(store: "EvidenceStore", name: str) -> Path:
     """Return the path of a cache file."""
     return store.root / "derived" / f"{name}.blocks"
 

@@ -10,15 +10,15 @@ from answerable.model.lineage import ChainKey
 from answerable.store.chain_tables import (
     JOINED_CHAINS,
     JointInterval,
-    build_group_table,
-    build_interval_table,
+    build_chain_group_table,
+    build_chain_interval_table,
 )
 from answerable.store.event_queries import (
     EventFilter,
+    build_filter_sql,
     build_implied_bounds_sql,
     build_interval_join_sql,
-    filter_sql,
-    like_pattern,
+    convert_glob_to_like,
 )
 from answerable.store.query_tables import NamedTable
 from answerable.store.search_index import PLACE_COLUMNS, EventPlace
@@ -98,7 +98,7 @@ class OutcomeCount:
     events: int
 
 
-def count_over_time(
+def count_events_over_time(
     store: "EvidenceStore", investigation: InvestigationFilter, width: int
 ) -> list[OutcomeCount]:
     """Count matching events by time bucket and outcome.
@@ -160,7 +160,7 @@ class EventGroup:
     events: int
 
 
-def count_groups(
+def count_events_by_group(
     store: "EvidenceStore",
     investigation: InvestigationFilter,
     chains: Sequence[tuple[int, JointInterval]],
@@ -180,7 +180,7 @@ def count_groups(
     )
     number, joint, join = "-1", "NULL", ""
     if chains:
-        tables["grouped"] = build_group_table(chains)
+        tables["grouped"] = build_chain_group_table(chains)
         number = "coalesce(c.n, -1)"
         joint = f"if(c.n IS NULL, [e.{', e.'.join(_JOINT.split(', '))}], NULL)"
         join = f"LEFT JOIN grouped c ON {JOINED_CHAINS}"
@@ -207,7 +207,7 @@ def _decode_key_columns(values: object) -> SourcedChainKey | None:
     return SourcedChainKey(ChainKey(*key), source, written_by != "self-reported")
 
 
-def read_time_range(store: "EvidenceStore") -> tuple[int, int]:
+def read_event_time_range(store: "EvidenceStore") -> tuple[int, int]:
     """Return the times of the oldest and the newest event, zeros for none."""
     query = "SELECT min(event_time), max(event_time) FROM skimmed"
     ((first, last),) = store.run_query(query)
@@ -233,7 +233,7 @@ def find_events_by_id(store: "EvidenceStore", event_id: bytes) -> list[AuditEven
     return sorted(found, key=lambda event: event.raw_sha256)
 
 
-def suggest_values(
+def suggest_column_values(
     store: "EvidenceStore",
     column: str,
     word: str,
@@ -251,7 +251,7 @@ def suggest_values(
             f"SELECT value, count(*) AS n FROM ({query}) WHERE value <> '' "  # noqa: S608 - ours
             "AND lower(value) LIKE ? ESCAPE '\\' GROUP BY value "
             "ORDER BY n DESC, value LIMIT ?",
-            [*parameters, like_pattern(f"*{word.lower()}*"), max_values],
+            [*parameters, convert_glob_to_like(f"*{word.lower()}*"), max_values],
             tables,
         )
         for value, count in rows:
@@ -267,7 +267,7 @@ def _build_alternative_queries(
     investigation: InvestigationFilter, columns: str
 ) -> Iterator[_QueryParts]:
     """Yield an SQL query with parameters and tables for each alternative."""
-    where, parameters = filter_sql(investigation.filter)
+    where, parameters = build_filter_sql(investigation.filter)
     for column, value in investigation.equal_columns:
         where.append(f"{column} = ?")
         parameters.append(value)
@@ -304,7 +304,7 @@ def _build_alternative_sql(
     parameters: list[object] = []
     tables: dict[str, NamedTable] = {}
     for word in alternative.words:
-        pattern = like_pattern(f"*{word.lower()}*")
+        pattern = convert_glob_to_like(f"*{word.lower()}*")
         texts = [f"lower({column}) LIKE ? ESCAPE '\\'" for column in _SEARCHED_COLUMNS]
         texts.append(
             "len(list_filter(resources, lambda r: lower(r) LIKE ? ESCAPE '\\')) > 0"
@@ -317,7 +317,7 @@ def _build_alternative_sql(
         where.append(f"({' OR '.join(touched)})")
         parameters += [alternative.about] * len(touched)
     if alternative.keys is not None:
-        tables[name] = build_interval_table(alternative.keys)
+        tables[name] = build_chain_interval_table(alternative.keys)
         bounds, values = build_implied_bounds_sql(alternative.keys)
         where += bounds
         parameters += values

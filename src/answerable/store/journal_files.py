@@ -32,7 +32,7 @@ class JournalWriter:
     def __init__(self, layout: StoreLayout, keys: LogKeys) -> None:
         self.name = os.urandom(8).hex()
         self._keys = keys
-        self._header = frames.journal_header(self.name)
+        self._header = frames.build_journal_header(self.name)
         self._chain = frames.initial_chain_hash(self._header)
         self.count = 0
         self.size = len(self._header)
@@ -75,7 +75,7 @@ class JournalWriter:
         data += frames.frame_head(self._sign_group_head(count, chain))
         newest = self._sign_newest_head(count, chain)
         with translate_os_errors("write", self._path):
-            self._truncate_unacknowledged()
+            self._truncate_unacknowledged_bytes()
             try:
                 write_all(self._handle, data, "journal-write")
                 mark_crash_point("journal-written")
@@ -84,13 +84,13 @@ class JournalWriter:
                 os.pwrite(self._head_handle, newest, 0)
             except BaseException:
                 with contextlib.suppress(OSError):
-                    self._truncate_unacknowledged()
+                    self._truncate_unacknowledged_bytes()
                 raise
         mark_crash_point("journal-acknowledged")
         self._chain, self.count, self.size = chain, count, self.size + len(data)
         self._last = newest
 
-    def _truncate_unacknowledged(self) -> None:
+    def _truncate_unacknowledged_bytes(self) -> None:
         """Truncate bytes written after the last acknowledged group.
 
         A failing disk may refuse this too, and a signal may interrupt it: then it is
@@ -157,7 +157,7 @@ def read_unsealed_records(layout: StoreLayout, name: str) -> list[bytes]:
     return frames.read_journal(data, name, lambda signature, text: True).records
 
 
-def read_acknowledged(layout: StoreLayout, name: str) -> list[bytes]:
+def read_acknowledged_records(layout: StoreLayout, name: str) -> list[bytes]:
     """Read the records that the newest head file covers.
 
     Another process may have written more that is not durable yet.
@@ -165,13 +165,13 @@ def read_acknowledged(layout: StoreLayout, name: str) -> list[bytes]:
     Raises:
         FileNotFoundError: The journal is missing.
     """
-    body = read_head_bytes(layout, name)
+    body = read_head_file(layout, name)
     if body is None or len(body) != frames.HEAD_SIZE:
         return []
     return read_unsealed_records(layout, name)[: frames.parse_head(body).count]
 
 
-def load_whole_journal(
+def load_valid_journal(
     layout: StoreLayout, keys: LogKeys, name: str
 ) -> frames.JournalContents:
     """Read a journal, and refuse it unless it is valid up to its last head.
@@ -181,9 +181,9 @@ def load_whole_journal(
         FileNotFoundError: It is missing.
     """
     # The head first: a live journal grows between the two reads.
-    head = read_head_bytes(layout, name)
+    head = read_head_file(layout, name)
     journal = load_journal(layout, keys, name)
-    found = describe_fault(keys, journal, head)
+    found = describe_first_journal_fault(keys, journal, head)
     if found:
         raise VerificationError(
             f"journal/{name}.log: {found}", "see: answerable evidence verify"
@@ -191,7 +191,7 @@ def load_whole_journal(
     return journal
 
 
-def read_head_bytes(layout: StoreLayout, name: str) -> bytes | None:
+def read_head_file(layout: StoreLayout, name: str) -> bytes | None:
     """Read the head file of a journal; None if missing."""
     try:
         return read_regular_file(layout.head_file(name))
@@ -199,7 +199,7 @@ def read_head_bytes(layout: StoreLayout, name: str) -> bytes | None:
         return None
 
 
-def read_newest_head(
+def read_newest_journal_head(
     layout: StoreLayout, keys: LogKeys, name: str
 ) -> frames.SignedHead | None:
     """Read and verify the head file of a journal; None if missing.
@@ -207,12 +207,12 @@ def read_newest_head(
     Raises:
         VerificationError: It is not signed by the store's key.
     """
-    body = read_head_bytes(layout, name)
+    body = read_head_file(layout, name)
     if body is None:
         return None
     if len(body) == frames.HEAD_SIZE:
         head = frames.parse_head(body)
-        for first in frames.header_variants(name):
+        for first in frames.list_supported_headers(name):
             signed = frames.newest_head_signing_input(first, head.count, head.chain)
             if keys.verify(head.signature, signed):
                 return head
@@ -221,7 +221,7 @@ def read_newest_head(
     )
 
 
-def describe_fault(
+def describe_first_journal_fault(
     keys: LogKeys, journal: frames.JournalContents, body: bytes | None
 ) -> str:
     """Describe the first fault of a journal; empty if it is valid.

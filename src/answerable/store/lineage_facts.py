@@ -24,11 +24,11 @@ from answerable.lineage.chain_stitching_types import (
 from answerable.model.errors import EnvironmentFailure
 from answerable.model.lineage import ChainKey, CredentialIssuance
 from answerable.model.log_sources import STS
-from answerable.store.derivation_generation import (
+from answerable.store.cache_generation import (
     compute_chains_generation,
-    compute_facts_generation,
+    compute_events_generation,
 )
-from answerable.store.durable_files import make_folder, read_file, write_file
+from answerable.store.durable_files import make_private_folder, read_file, write_file
 
 if TYPE_CHECKING:
     from answerable.store.store import EvidenceStore
@@ -127,30 +127,32 @@ class _LineageCache:
         return None
 
 
-def load_facts(store: "EvidenceStore") -> LineageFacts:
+def load_lineage_facts(store: "EvidenceStore") -> LineageFacts:
     """Load the facts of all events from the cache, or read them from the events."""
-    generation = compute_facts_generation(store)
-    cached = _load_cache(store)
+    generation = compute_events_generation(store)
+    cached = _load_lineage_cache(store)
     if cached is not None and cached.generation == generation and cached.facts:
         return cached.facts
-    facts = read_facts(store)
-    _save_cache(store, generation, facts, None, "")
+    facts = read_lineage_facts(store)
+    _save_lineage_cache(store, generation, facts, None, "")
     return facts
 
 
-def load_chains(store: "EvidenceStore") -> _Chains | None:
+def load_cached_chains(store: "EvidenceStore") -> _Chains | None:
     """Load the chains from the cache; None if it is out of date."""
-    cached = _load_cache(store)
+    cached = _load_lineage_cache(store)
     if cached is None or cached.stitched != compute_chains_generation(store):
         return None
     return cached.chains
 
 
-def save_chains(store: "EvidenceStore", facts: LineageFacts, chains: _Chains) -> None:
+def save_chains_to_cache(
+    store: "EvidenceStore", facts: LineageFacts, chains: _Chains
+) -> None:
     """Save chains under the generation of their input."""
-    _save_cache(
+    _save_lineage_cache(
         store,
-        compute_facts_generation(store),
+        compute_events_generation(store),
         facts,
         chains,
         compute_chains_generation(store),
@@ -162,14 +164,14 @@ def _get_cache_path(store: "EvidenceStore") -> Path:
     return store.root / "derived" / "lineage.bin"
 
 
-def _load_cache(store: "EvidenceStore") -> _LineageCache | None:
+def _load_lineage_cache(store: "EvidenceStore") -> _LineageCache | None:
     """Read the cache file; None if it is missing or its MAC is wrong."""
     try:
         data = read_file(_get_cache_path(store))
         seal, body = data[:24], data[24:]
         if seal.decode("ascii", "replace") != _compute_cache_mac(store, body):
             return None
-        return _decode_cache(body)
+        return _decode_lineage_cache(body)
     except (FileNotFoundError, EnvironmentFailure, zstandard.ZstdError):
         return None
     except msgspec.DecodeError:
@@ -177,13 +179,13 @@ def _load_cache(store: "EvidenceStore") -> _LineageCache | None:
 
 
 @lru_cache(maxsize=1)
-def _decode_cache(body: bytes) -> _LineageCache:
+def _decode_lineage_cache(body: bytes) -> _LineageCache:
     """Decode a cache file; the last result is memoized."""
     data = zstandard.ZstdDecompressor().decompress(body)
     return _LineageCache(_FILE_DECODER.decode(data))
 
 
-def _save_cache(
+def _save_lineage_cache(
     store: "EvidenceStore",
     generation: str,
     facts: LineageFacts,
@@ -198,7 +200,7 @@ def _save_cache(
     body = zstandard.ZstdCompressor(level=1).compress(encode(file))
     path = _get_cache_path(store)
     with contextlib.suppress(EnvironmentFailure):  # not kept: derived again
-        make_folder(path.parent)
+        make_private_folder(path.parent)
         write_file(path, _compute_cache_mac(store, body).encode() + body, sync=False)
 
 
@@ -207,14 +209,14 @@ def _compute_cache_mac(store: "EvidenceStore", body: bytes) -> str:
     return store.fingerprint("lineage " + hashlib.sha256(body).hexdigest())
 
 
-def read_facts(store: "EvidenceStore") -> LineageFacts:
+def read_lineage_facts(store: "EvidenceStore") -> LineageFacts:
     """Read all facts that chains need from the events."""
     return LineageFacts(
         joints=tuple(_read_chain_keys(store)),
-        issuances=tuple(_read_issuances(store)),
+        issuances=tuple(_read_credential_issuances(store)),
         sign_ins=tuple(_read_sign_ins(store)),
         changes=tuple(_read_identity_changes(store)),
-        uses=tuple(_read_key_uses(store)),
+        uses=tuple(_read_access_key_uses(store)),
     )
 
 
@@ -237,7 +239,7 @@ def _read_chain_keys(store: "EvidenceStore") -> Iterable[SourcedChainKey]:
         )
 
 
-def _read_issuances(store: "EvidenceStore") -> Iterable[CredentialIssuance]:
+def _read_credential_issuances(store: "EvidenceStore") -> Iterable[CredentialIssuance]:
     """Read the events that issued a credential, such as AssumeRole."""
     query = (
         "SELECT event_time, issued, issued_to, issued_until, lower(hex(event_id)), "  # noqa: S608 - ours
@@ -300,7 +302,7 @@ def _read_identity_changes(store: "EvidenceStore") -> Iterable[IdentityChange]:
         )
 
 
-def _read_key_uses(store: "EvidenceStore") -> Iterable[CredentialUse]:
+def _read_access_key_uses(store: "EvidenceStore") -> Iterable[CredentialUse]:
     """Read the uses of long-lived access keys; issuances cover sessions."""
     query = (
         "SELECT credential, identity, min(event_time), max(event_time), count(*), "  # noqa: S608 - ours

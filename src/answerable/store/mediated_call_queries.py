@@ -8,10 +8,10 @@ from answerable.model.log_sources import GATEWAY
 from answerable.store.chain_tables import (
     JOINED_CHAINS,
     JointInterval,
-    build_interval_table,
+    build_chain_interval_table,
 )
-from answerable.store.event_columns import fact_sql
-from answerable.store.event_queries import EventFilter, filter_sql
+from answerable.store.event_columns import build_fact_sql
+from answerable.store.event_queries import EventFilter, build_filter_sql
 
 if TYPE_CHECKING:
     from answerable.store.store import EvidenceStore
@@ -20,11 +20,12 @@ _PLATFORM = "e.written_by = 'platform'"
 _GATEWAY = f"e.source = '{GATEWAY}' AND e.written_by = 'mediator'"
 _NS_PER_MS = 1_000_000
 _ENDED, _NUMBER, _TOOK, _TASK = (
-    fact_sql(name, "''") for name in ("ended", "ended_sequence", "milliseconds", "task")
+    build_fact_sql(name, "''")
+    for name in ("ended", "ended_sequence", "milliseconds", "task")
 )
 
 
-def count_events_by_time(
+def count_events_by_chain_and_time(
     store: "EvidenceStore", keys: Sequence[JointInterval], event_filter: EventFilter
 ) -> list[tuple[int, int, int]]:
     """Count platform events by chain key and time.
@@ -32,13 +33,15 @@ def count_events_by_time(
     Returns:
         Index of the joint and interval, UTC nanoseconds, and count.
     """
-    where, parameters = filter_sql(event_filter)
+    where, parameters = build_filter_sql(event_filter)
     query = (
         "SELECT c.n, e.event_time, count(*) FROM events e "  # noqa: S608 - ours
         f"JOIN intervals c ON {JOINED_CHAINS} WHERE {' AND '.join([_PLATFORM, *where])} "
         "GROUP BY ALL ORDER BY ALL"
     )
-    rows = store.run_query(query, parameters, {"intervals": build_interval_table(keys)})
+    rows = store.run_query(
+        query, parameters, {"intervals": build_chain_interval_table(keys)}
+    )
     return cast("list[tuple[int, int, int]]", rows)
 
 
@@ -46,13 +49,13 @@ def count_events_of_chain_keys(
     store: "EvidenceStore", keys: Sequence[JointInterval], event_filter: EventFilter
 ) -> int:
     """Count the platform events of some chain keys, at any time."""
-    where, parameters = filter_sql(event_filter)
+    where, parameters = build_filter_sql(event_filter)
     query = (
         f"SELECT count(*) FROM events e JOIN intervals c ON {JOINED_CHAINS} "  # noqa: S608 - ours
         f"WHERE {' AND '.join([_PLATFORM, *where])}"
     )
     ((found,),) = store.run_query(
-        query, parameters, {"intervals": build_interval_table(keys)}
+        query, parameters, {"intervals": build_chain_interval_table(keys)}
     )
     return cast("int", found)
 
@@ -82,13 +85,15 @@ def find_mediated_calls(
     store: "EvidenceStore", keys: Sequence[JointInterval], until: int
 ) -> list[MediatedCall]:
     """Find the calls that gateways forwarded before a time (0 for any time)."""
-    where, parameters = filter_sql(replace(EventFilter(), until=until))
+    where, parameters = build_filter_sql(replace(EventFilter(), until=until))
     query = (
         f"SELECT c.n, e.event_time, e.action, {_ENDED}, {_TOOK}, {_TASK} FROM events e "  # noqa: S608 - ours
         f"JOIN intervals c ON {JOINED_CHAINS} "
         f"WHERE {' AND '.join([_GATEWAY, *where])} AND {_ENDED} <> ''"
     )
-    rows = store.run_query(query, parameters, {"intervals": build_interval_table(keys)})
+    rows = store.run_query(
+        query, parameters, {"intervals": build_chain_interval_table(keys)}
+    )
     return [MediatedCall(*cast("tuple[int, int, str, str, str, str]", r)) for r in rows]
 
 

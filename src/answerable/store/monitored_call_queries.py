@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from answerable.model.event import AuditEvent
 from answerable.model.ids import AgentId
-from answerable.store.event_columns import NAMES, decode_event_row, fact_sql
+from answerable.store.event_columns import NAMES, build_fact_sql, decode_event_row
 
 if TYPE_CHECKING:
     from answerable.store.store import EvidenceStore
@@ -64,7 +64,7 @@ def find_monitored_calls(
         until: UTC nanoseconds, exclusive.
     """
     behaviour, came, effect, reason, ended, chain = (
-        fact_sql(name, "''") for name in _FACTS
+        build_fact_sql(name, "''") for name in _FACTS
     )
     query = (
         "SELECT decision_id, event_time, recorder, sequence, "  # noqa: S608 - ours
@@ -89,7 +89,7 @@ def find_window_start(store: "EvidenceStore", agent: AgentId, *, max_calls: int)
     Returns:
         UTC nanoseconds; 0 where there are no more calls.
     """
-    behaviour = fact_sql("behaviour", "''")
+    behaviour = build_fact_sql("behaviour", "''")
     query = (
         "SELECT event_time FROM events e WHERE agent = ? AND decision_id <> '' "  # noqa: S608 - ours
         f"AND written_by <> 'self-reported' AND {behaviour} <> '' "

@@ -69,7 +69,7 @@ class ObjectStore:
         Returns:
             SHA-256 of the data, hex.
         """
-        return self._write_and_log(self._layout.objects, kind, data, now)
+        return self._write_and_log_object(self._layout.objects, kind, data, now)
 
     def get(self, digest: str) -> bytes:
         """Read the content of an object.
@@ -80,7 +80,7 @@ class ObjectStore:
         """
         if len(digest) != 64 or not set(digest) <= set("0123456789abcdef"):
             raise UsageError(f"not an object digest (got {digest[:80]!r})")
-        return read_blob(self._layout.objects / digest)
+        return read_compressed_object(self._layout.objects / digest)
 
     def list_objects(self, kind: str) -> tuple[LoggedObject, ...]:
         """List the objects of a kind, in log order."""
@@ -100,8 +100,8 @@ class ObjectStore:
             self._quarantined = {
                 hashlib.sha256(kept.raw).hexdigest()
                 for entry in self.list_objects(_QUARANTINE)
-                for kept in _decode_kept_records(
-                    read_blob(self._layout.quarantine / entry.digest)
+                for kept in _decode_quarantined_records(
+                    read_compressed_object(self._layout.quarantine / entry.digest)
                 )
             }
         fresh: dict[str, QuarantinedRecord] = {}
@@ -122,74 +122,80 @@ class ObjectStore:
                 for r in fresh.values()
             ]
         )
-        self._write_and_log(self._layout.quarantine, _QUARANTINE, data, now)
+        self._write_and_log_object(self._layout.quarantine, _QUARANTINE, data, now)
         self._quarantined.update(fresh)
         return len(fresh)
 
-    def _write_and_log(self, folder: Path, kind: str, data: bytes, now: int) -> str:
+    def _write_and_log_object(
+        self, folder: Path, kind: str, data: bytes, now: int
+    ) -> str:
         """Write an object, log it, and then move it into place."""
         digest = hashlib.sha256(data).hexdigest()
         path = folder / digest
         packed = zstandard.ZstdCompressor(level=3).compress(data)
         with self._log.lock():
-            self._finish_interrupted(folder)
-            if not _is_intact(path):
-                write_file(unfinished_path(path), packed)
+            self._finish_interrupted_writes(folder)
+            if not _is_object_intact(path):
+                write_file(get_temporary_object_path(path), packed)
             mark_crash_point("object-written")
             self._log.append([ObjectEntry(of=kind, sha256=digest, at=str(now))])
             mark_crash_point("object-logged")
-            self._move_into_place(path)
+            self._move_object_into_place(path)
         return digest
 
-    def _finish_interrupted(self, folder: Path) -> None:
+    def _finish_interrupted_writes(self, folder: Path) -> None:
         """Finish interrupted writes: move logged objects into place, delete others."""
         if folder in self._finished:
             return
         named = {e.sha256 for e in self._log.entries() if isinstance(e, ObjectEntry)}
         for left in folder.glob(".*.new"):
             digest = left.name.strip(".").removesuffix(".new")
-            if digest in named and not _is_intact(folder / digest):
-                self._move_into_place(folder / digest)
+            if digest in named and not _is_object_intact(folder / digest):
+                self._move_object_into_place(folder / digest)
             else:
                 with translate_os_errors("remove", left):
                     left.unlink(missing_ok=True)
         self._finished.add(folder)
 
-    def _move_into_place(self, path: Path) -> None:
+    def _move_object_into_place(self, path: Path) -> None:
         """Rename the temporary file of an object to its final name."""
         with translate_os_errors("write", path), suppress(FileNotFoundError):
-            unfinished_path(path).replace(path)
+            get_temporary_object_path(path).replace(path)
             sync_folder(path.parent)
 
 
-def unfinished_path(path: Path) -> Path:
+def get_temporary_object_path(path: Path) -> Path:
     """Return the temporary path of an object before it is logged."""
     return path.with_name(f".{path.name}.new")
 
 
-def _is_intact(path: Path) -> bool:
+def _is_object_intact(path: Path) -> bool:
     """Return whether an object file is readable and matches its digest."""
     try:
-        read_compressed(path)
+        read_compressed_file(path)
     except (AnswerableError, OSError):
         return False
     return True
 
 
-def read_blob(path: Path) -> bytes:
+def read_compressed_object(path: Path) -> bytes:
     """Read a compressed file named by its content digest.
 
     Raises:
         UsageError: There is no such file.
         VerificationError: Its content does not match its digest.
     """
-    for place in (path, unfinished_path(path), path):  # it may be moved meanwhile
+    for place in (
+        path,
+        get_temporary_object_path(path),
+        path,
+    ):  # it may be moved meanwhile
         with suppress(FileNotFoundError):
-            return read_compressed(place, path.name)
+            return read_compressed_file(place, path.name)
     raise UsageError(f"there is no object {path.name}")
 
 
-def read_compressed(path: Path, digest: str = "") -> bytes:
+def read_compressed_file(path: Path, digest: str = "") -> bytes:
     """Read and decompress a whole file.
 
     Args:
@@ -221,6 +227,6 @@ def _escape_surrogates(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode()
 
 
-def _decode_kept_records(data: bytes) -> list[_KeptRecord]:
+def _decode_quarantined_records(data: bytes) -> list[_KeptRecord]:
     """Decode the quarantined records of one object."""
     return msgspec.json.decode(data, type=list[_KeptRecord])

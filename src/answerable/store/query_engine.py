@@ -10,7 +10,11 @@ from answerable.model.errors import UsageError
 from answerable.model.event import AuditEvent
 from answerable.store import journal_files
 from answerable.store.duckdb_engine import DuckDbEngine, run_interruptible
-from answerable.store.event_columns import NAMES, decode_event_row, readable_columns_sql
+from answerable.store.event_columns import (
+    NAMES,
+    build_readable_columns_sql,
+    decode_event_row,
+)
 from answerable.store.event_sources import EventSources
 from answerable.store.query_tables import NamedTable, quote_name, register_table
 from answerable.store.search_index import (
@@ -113,7 +117,7 @@ class EventQueries:
                 )
             _create_event_view(engine, self._read_event_sources(), RAW_EVENTS_VIEW)
             engine.run(
-                f"CREATE VIEW events AS SELECT {readable_columns_sql()} FROM {RAW_EVENTS_VIEW}"  # noqa: S608
+                f"CREATE VIEW events AS SELECT {build_readable_columns_sql()} FROM {RAW_EVENTS_VIEW}"  # noqa: S608
             )
             for name, table in tables.items():
                 register_table(engine, name, table)
@@ -249,5 +253,5 @@ def _fetch_rows(
 
 def _create_event_view(engine: DuckDbEngine, sources: EventSources, view: str) -> None:
     """Create a view over the segments and a table of unsealed records."""
-    sources.load_unsealed_records(engine, "tail")
+    sources.load_unsealed_records_into(engine, "tail")
     engine.run(f"CREATE OR REPLACE VIEW {view} AS {sources.build_events_sql('tail')}")

@@ -8,7 +8,7 @@ from answerable.model.errors import UsageError
 from answerable.model.event import AuditEvent
 
 
-def encode_new_record(event: AuditEvent, now: int, salt: bytes) -> bytes:
+def encode_canonical_record(event: AuditEvent, now: int, salt: bytes) -> bytes:
     """Encode an event as a canonical record, with its ingest time and salt.
 
     Raises:

@@ -65,7 +65,7 @@ def record_restore(
         )
         store.put_object(RESTORE_KIND, encode_restore(restore), now)
         for name in broken:
-            _seal_remainder(store, name, now)
+            _seal_valid_records(store, name, now)
     return restore
 
 
@@ -75,18 +75,20 @@ def _find_broken_journals(store: EvidenceStore) -> Iterator[LostRecords]:
     sealed = {each.journal for each in entries if isinstance(each, JournalSealed)}
     opened = {each.journal for each in entries if isinstance(each, JournalOpened)}
     for name in sorted(opened - sealed):
-        body = journal_files.read_head_bytes(store.layout, name)
+        body = journal_files.read_head_file(store.layout, name)
         try:
             journal = journal_files.load_journal(store.layout, store.keys, name)
         except FileNotFoundError:
             yield LostRecords(name, 0, 0, "it is missing")
             continue
-        fault = journal_files.describe_fault(store.keys, journal, body)
+        fault = journal_files.describe_first_journal_fault(store.keys, journal, body)
         if not fault:
             continue
         held = known = len(journal.records)
         try:
-            head = journal_files.read_newest_head(store.layout, store.keys, name)
+            head = journal_files.read_newest_journal_head(
+                store.layout, store.keys, name
+            )
         except VerificationError:
             head = None
         if head is not None:
@@ -104,7 +106,7 @@ def _find_lost_journals(
     for head in old.journals:
         fault = describe_lost_records(store, head, entries)
         if fault:
-            kept = _count_kept_records(store, head.name)
+            kept = _count_existing_records(store, head.name)
             found.append(LostRecords(head.name, kept, head.count, fault))
     leaves = [leaf_hash(data) for data in store.log.raw_entries()]
     if not found and not describe_lost_entries(old, checkpoint, leaves):
@@ -115,7 +117,7 @@ def _find_lost_journals(
     return found
 
 
-def _count_kept_records(store: EvidenceStore, name: str) -> int:
+def _count_existing_records(store: EvidenceStore, name: str) -> int:
     """Count the existing records of a journal, sealed or not."""
     for entry in store.log.entries():
         if isinstance(entry, JournalSealed) and entry.journal == name:
@@ -126,7 +128,7 @@ def _count_kept_records(store: EvidenceStore, name: str) -> int:
         return 0
 
 
-def _seal_remainder(store: EvidenceStore, name: str, now: int) -> None:
+def _seal_valid_records(store: EvidenceStore, name: str, now: int) -> None:
     """Seal the valid records of a damaged journal; a missing one is sealed as empty."""
     opened = any(
         isinstance(each, JournalOpened) and each.journal == name

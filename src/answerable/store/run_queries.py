@@ -29,7 +29,7 @@ class RunRecord:
     person: str
 
 
-def list_runs(store: "EvidenceStore", agent: str, limit: int) -> list[RunRecord]:
+def list_agent_runs(store: "EvidenceStore", agent: str, limit: int) -> list[RunRecord]:
     """List the latest runs of an agent, newest first, without self-reported ones."""
     rows = store.run_query(
         "SELECT run, min(event_time), max(event_time) AS last, count(*), "

@@ -13,7 +13,7 @@ import msgspec
 
 from answerable.store.durable_files import (
     FILE_MODE,
-    make_folder,
+    make_private_folder,
     read_regular_file,
     translate_os_errors,
     write_all,
@@ -62,7 +62,7 @@ class ScanCheckpoint:
             self.path.unlink(missing_ok=True)
 
 
-def open_checkpoint(
+def resume_or_create_checkpoint(
     layout: StoreLayout, key: str, now: int, max_age: int
 ) -> ScanCheckpoint:
     """Resume the checkpoint of a scan, or create one.
@@ -79,7 +79,7 @@ def open_checkpoint(
     name = hashlib.sha256(key.encode()).hexdigest()[:32]
     folder = layout.root / "scans"
     path = folder / f"{name}.jsonl"
-    make_folder(folder)
+    make_private_folder(folder)
     found = _read_checkpoint(path, key, now - max_age)
     if found is not None:
         return found

@@ -13,7 +13,12 @@ from typing import cast
 from answerable.evidence.log_entries import SegmentManifest
 from answerable.model.event import AuditEvent
 from answerable.store.duckdb_engine import KEPT_DATABASE, DuckDbEngine
-from answerable.store.event_columns import NAMES, TYPES, decode_event_row, fact_sql
+from answerable.store.event_columns import (
+    NAMES,
+    TYPES,
+    build_fact_sql,
+    decode_event_row,
+)
 from answerable.store.event_sources import EventSources, build_segment_rows_sql
 from answerable.store.store_layout import StoreLayout
 
@@ -49,8 +54,8 @@ _INDEXED_COLUMNS = (
 # Of facts those of decisions alone, what a call is authorised as, and two more.
 INDEXED_COLUMNS_SQL = (
     f"{', '.join(_INDEXED_COLUMNS)}, if(decision_id <> '', facts, []) AS facts, "
-    f"{fact_sql('authorised_by', 'action')} AS called, "
-    f"{fact_sql('category', _BLANK)} AS category, {fact_sql('region', _BLANK)} AS region"
+    f"{build_fact_sql('authorised_by', 'action')} AS called, "
+    f"{build_fact_sql('category', _BLANK)} AS category, {build_fact_sql('region', _BLANK)} AS region"
 )
 _INDEX_SCHEMA = ", ".join(
     [
@@ -178,7 +183,7 @@ class SearchIndex:
         for each in reversed(segments):
             if each.segment not in self._held:
                 self._load_segment(engine, each.segment, sources.segment_path(each))
-        sources.load_unsealed_records(engine, f"{KEPT_DATABASE}.tail")
+        sources.load_unsealed_records_into(engine, f"{KEPT_DATABASE}.tail")
         events = sources.build_events_sql(f"{KEPT_DATABASE}.tail")
         engine.run(f"CREATE OR REPLACE VIEW {KEPT_DATABASE}.events AS {events}")
         skimmed = " UNION ALL ".join(self._build_view_queries(sources))
@@ -240,10 +245,10 @@ class SearchIndex:
             elif segment != NOT_INDEXED:
                 rows[segment].append(place)
         if rows:
-            found |= self._read_rows(engine, rows)
+            found |= self._read_events_by_row(engine, rows)
         return found
 
-    def _read_rows(
+    def _read_events_by_row(
         self, engine: DuckDbEngine, rows: Mapping[int, Sequence[EventPlace]]
     ) -> dict[EventPlace, AuditEvent]:
         """Read complete events by segment and row."""

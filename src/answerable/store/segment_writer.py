@@ -20,14 +20,14 @@ from answerable.evidence.merkle import merkle_root
 from answerable.store.duckdb_engine import DuckDbEngine, quote_text
 from answerable.store.durable_files import (
     FILE_MODE,
-    make_folder,
+    make_private_folder,
     mark_crash_point,
     sync_file,
     sync_folder,
     translate_os_errors,
     write_file,
 )
-from answerable.store.event_columns import NAMES, decode_canonical_sql
+from answerable.store.event_columns import NAMES, build_decode_records_sql
 from answerable.store.query_tables import ColumnType, NamedTable, register_table
 from answerable.store.store_layout import StoreLayout
 
@@ -48,7 +48,7 @@ def make_segment_id(journal: str, day: str, number: int) -> str:
     return hashlib.sha256(text).hexdigest()[:32]
 
 
-def write_segments(
+def write_journal_segments(
     layout: StoreLayout,
     name: str,
     journal: JournalContents,
@@ -79,7 +79,7 @@ def write_segments(
             skipped = _find_rows_sealed_elsewhere(
                 layout, engine, briefs, other_segments
             )
-            keys = [_sort_key(brief) for brief in briefs]
+            keys = [_get_row_sort_key(brief) for brief in briefs]
             for day, part, rows in _partition_by_day(keys, skipped):
                 # The sort is stable: a conflict keeps its order.
                 rows.sort(key=keys.__getitem__)
@@ -139,7 +139,7 @@ def list_segments_sealed_since(
     ]
 
 
-def _sort_key(record: SealFields) -> tuple[str, int, str]:
+def _get_row_sort_key(record: SealFields) -> tuple[str, int, str]:
     """Return the sort key of a row; code points sort as UTF-8 does."""
     return record.identity, int(record.event_time), record.event_id
 
@@ -217,14 +217,14 @@ class _SegmentWriter:
         """Write sorted records and leaves; return the digest of the Parquet file."""
         file = self._segment_path(".parquet")
         temp_path = file.with_name(f".{file.name}.new")
-        make_folder(file.parent)
+        make_private_folder(file.parent)
         self._engine.load_records("records", records)
         mark_crash_point("segment-begin")
         with translate_os_errors("write", file):
             try:
                 mark_crash_point("segment-parquet-write")
                 self._engine.run(
-                    f"COPY (SELECT {NAMES} FROM ({decode_canonical_sql('records')})) "  # noqa: S608
+                    f"COPY (SELECT {NAMES} FROM ({build_decode_records_sql('records')})) "  # noqa: S608
                     f"TO {quote_text(str(temp_path.absolute()))} ({_PARQUET})"
                 )
                 temp_path.chmod(FILE_MODE)

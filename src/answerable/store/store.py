@@ -27,10 +27,13 @@ from answerable.store.durable_files import (
 from answerable.store.object_store import LoggedObject, ObjectStore
 from answerable.store.query_engine import NO_QUERY_LIMITS, EventQueries, QueryLimits
 from answerable.store.query_tables import NamedTable
-from answerable.store.record_encoding import encode_new_record
+from answerable.store.record_encoding import encode_canonical_record
 from answerable.store.sealing_process import SealingProcess
 from answerable.store.search_index import EventPlace, SearchIndex
-from answerable.store.segment_writer import list_segments_sealed_since, write_segments
+from answerable.store.segment_writer import (
+    list_segments_sealed_since,
+    write_journal_segments,
+)
 from answerable.store.store_keys import LogKeys
 from answerable.store.store_layout import StoreLayout, open_layout
 from answerable.store.transparency_log import TransparencyLog
@@ -120,7 +123,7 @@ class EvidenceStore:
         self._query.close()
         self._known.close()
 
-    def get_or_attach(
+    def get_or_create_cached(
         self, name: str, create: Callable[["EvidenceStore"], AttachmentT]
     ) -> AttachmentT:
         """Return an object cached with this open store, created on first use.
@@ -157,14 +160,14 @@ class EvidenceStore:
             return AppendResult(0, duplicate, 0)
         salts = os.urandom(SALT_BYTES * len(fresh))
         records = [
-            encode_new_record(
+            encode_canonical_record(
                 event, now, salts[at * SALT_BYTES : (at + 1) * SALT_BYTES]
             )
             for at, event in enumerate(fresh)
         ]
         writer = self._open_journal(now)
         if conflicts:
-            self._record_conflicts(conflicts, now)
+            self._record_conflicting_events(conflicts, now)
         writer.append(records)
         self._known.remember(fresh, writer.name)
         if writer.count >= MAX_JOURNAL_RECORDS or writer.size >= MAX_JOURNAL_BYTES:
@@ -245,7 +248,7 @@ class EvidenceStore:
                 written: list[SegmentManifest | JournalSealed] = []
                 if not done and not self._is_unused_journal(name, entries):
                     load = (
-                        journal_files.load_whole_journal
+                        journal_files.load_valid_journal
                         if must_be_valid
                         else journal_files.load_journal
                     )
@@ -254,7 +257,7 @@ class EvidenceStore:
                     previous = [
                         e.segment for e in entries if isinstance(e, SegmentManifest)
                     ]
-                    written = write_segments(
+                    written = write_journal_segments(
                         self.layout,
                         name,
                         journal,
@@ -376,7 +379,9 @@ class EvidenceStore:
             self._mine.add(writer.name)
         return self._writer
 
-    def _record_conflicts(self, conflicts: Sequence[AuditEvent], now: int) -> None:
+    def _record_conflicting_events(
+        self, conflicts: Sequence[AuditEvent], now: int
+    ) -> None:
         """Store the ids and digests of events that conflict with stored ones."""
         said = [
             {"event_id": e.event_id.hex(), "raw_sha256": e.raw_sha256.hex()}

@@ -61,7 +61,7 @@ class LogKeys:
         """Compute the keyed hash of a secret value: 24 hex digits."""
         if self._fingerprint is None:
             self._public = self.public_key
-            self._fingerprint = self._read_secret(_FINGERPRINT_KEY)
+            self._fingerprint = self._read_secret_key(_FINGERPRINT_KEY)
         data = value.encode("utf-8", "surrogatepass")
         digest = hmac.new(self._fingerprint, data, hashlib.sha256)
         return digest.hexdigest()[:_FINGERPRINT_HEX]
@@ -87,13 +87,13 @@ class LogKeys:
         """Return the digest of the fingerprint key, empty if missing."""
         if not (self._layout.keys / _FINGERPRINT_KEY).exists():
             return b""
-        return fingerprint_key_digest(self._read_secret(_FINGERPRINT_KEY))
+        return fingerprint_key_digest(self._read_secret_key(_FINGERPRINT_KEY))
 
     def signing_seed(self) -> bytes:
         """Return the private signing seed; creates the key pair if missing."""
         if self._seed is None:
             self._public = self.public_key
-            self._seed = self._read_secret("log.key")
+            self._seed = self._read_secret_key("log.key")
         return self._seed
 
     def sign(self, data: bytes) -> bytes:
@@ -108,9 +108,9 @@ class LogKeys:
         """Create all keys and an empty checkpoint; the public key is written last."""
         # The public key is written last: where it lies, all keys were made, and the
         # log has a checkpoint. A store that was emptied to its keys shows by that.
-        self._create_secret(_FINGERPRINT_KEY)
-        self._create_secret("log.key")
-        seed = self._read_secret("log.key")
+        self._create_secret_key(_FINGERPRINT_KEY)
+        self._create_secret_key("log.key")
+        seed = self._read_secret_key("log.key")
         # The log's name is its own: two stores never share an origin.
         raw = derive_verifier_key("answerable", seed).raw
         name = f"answerable.local/{hashlib.sha256(raw).hexdigest()[:16]}"
@@ -120,7 +120,7 @@ class LogKeys:
         write_file(self._layout.keys / "log.pub", f"{public}\n".encode())
         return public
 
-    def _create_secret(self, name: str) -> None:
+    def _create_secret_key(self, name: str) -> None:
         """Create a missing secret key, unless this store was signed before.
 
         A new key next to old evidence would silently invalidate it.
@@ -132,7 +132,7 @@ class LogKeys:
             raise _build_missing_key_error(path)
         _create_file_once(path, os.urandom(_KEY_BYTES).hex().encode() + b"\n")
 
-    def _read_secret(self, name: str) -> bytes:
+    def _read_secret_key(self, name: str) -> bytes:
         """Read a secret key file; refuse one that others may read."""
         path = self._layout.keys / name
         try:

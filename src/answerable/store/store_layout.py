@@ -13,7 +13,7 @@ from answerable.evidence.canonical_event import reject_duplicate_names
 from answerable.model.errors import EnvironmentFailure, UsageError
 from answerable.store.durable_files import (
     FOLDER_MODE,
-    make_folder,
+    make_private_folder,
     read_regular_file,
     refuse_root_in_foreign_folder,
     translate_os_errors,
@@ -154,11 +154,11 @@ def _create_store_folders(layout: StoreLayout) -> None:
                 f"{layout.root} exists and is not a store",
                 "name an empty or new folder with --store",
             )
-    make_folder(layout.root)
+    make_private_folder(layout.root)
     with translate_os_errors("make", layout.root):
         layout.root.chmod(FOLDER_MODE)
     for folder in folders:
-        make_folder(folder)
+        make_private_folder(folder)
     # Last: a store that was made half is made again.
     write_file(layout.format, msgspec.json.encode(_StoreFormat(STORE_SCHEMA)) + b"\n")
 

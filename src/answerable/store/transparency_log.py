@@ -9,17 +9,17 @@ from answerable.evidence.checkpoint import Checkpoint, parse_checkpoint
 from answerable.evidence.log_entries import LogEntry, decode_entry, encode_entry
 from answerable.evidence.log_tiles import (
     TILE_WIDTH,
-    changed_tiles,
+    compute_changed_tiles,
     entries_path,
+    list_tile_widths,
     pack_entries,
     tile_path,
-    tile_widths,
     unpack_entries,
 )
 from answerable.evidence.merkle import MerkleFrontier, leaf_hash
 from answerable.model.errors import VerificationError
 from answerable.store.durable_files import (
-    make_folder,
+    make_private_folder,
     mark_crash_point,
     read_file,
     translate_os_errors,
@@ -101,7 +101,7 @@ class TransparencyLog:
             self._bytes, self._entries = [], []
         known = len(self._bytes) // TILE_WIDTH * TILE_WIDTH
         fresh = list(self._bytes[:known])
-        for index, width in tile_widths(size):
+        for index, width in list_tile_widths(size):
             if index * TILE_WIDTH >= known:
                 fresh += self._read_bundle(index, width)
         entries = self._entries[:known]
@@ -135,25 +135,25 @@ class TransparencyLog:
             self._reload_entries()
             leaves = [leaf_hash(data) for data in self._bytes]
             if not self._seen:
-                raise log_missing_error()
+                raise build_missing_log_error()
             last = parse_checkpoint(self._seen, key)
             if last.root != MerkleFrontier(leaves).root():
                 raise _build_log_changed_error()
             named = self._keys.fingerprint_digest() or last.fingerprint_key
             if last.fingerprint_key not in (b"", named):
-                raise fingerprint_key_error()
+                raise build_fingerprint_key_error()
             fresh = [encode_entry(entry) for entry in entries]
             old, data = len(self._bytes), [*self._bytes, *fresh]
             leaves += [leaf_hash(entry) for entry in fresh]
             mark_crash_point("log-begin")
-            for index, width in tile_widths(len(data)):
+            for index, width in list_tile_widths(len(data)):
                 if index * TILE_WIDTH + width > old:
                     bundle = pack_entries(
                         data[index * TILE_WIDTH : index * TILE_WIDTH + width]
                     )
                     self._write_log_file(entries_path(index, width), bundle)
             mark_crash_point("log-entries")
-            for path, tile in changed_tiles(old, leaves).items():
+            for path, tile in compute_changed_tiles(old, leaves).items():
                 self._write_log_file(path, tile)
             mark_crash_point("log-tiles")
             root = MerkleFrontier(leaves).root()
@@ -169,7 +169,7 @@ class TransparencyLog:
     def _write_log_file(self, path: str, data: bytes) -> None:
         """Write a file of the log, and create its folder."""
         there = self._layout.log / path
-        make_folder(there.parent)
+        make_private_folder(there.parent)
         write_file(there, data)
 
     def _delete_partial_tiles(self, size: int) -> None:
@@ -193,7 +193,7 @@ class TransparencyLog:
                 old.unlink(missing_ok=True)
 
 
-def log_missing_error() -> VerificationError:
+def build_missing_log_error() -> VerificationError:
     """Build the error for existing keys without their log."""
     return VerificationError(
         "log/checkpoint is missing, and keys/log.pub says that there was one",
@@ -201,7 +201,7 @@ def log_missing_error() -> VerificationError:
     )
 
 
-def fingerprint_key_error() -> VerificationError:
+def build_fingerprint_key_error() -> VerificationError:
     """Build the error for a fingerprint key that does not match the log."""
     return VerificationError(
         "keys/fingerprint.key is not the key that this store was made with",

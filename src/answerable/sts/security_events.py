@@ -15,7 +15,7 @@ from answerable.model.config import TokenServiceConfig
 from answerable.model.delegation import Delegation
 from answerable.model.errors import AnswerableError, EnvironmentFailure
 from answerable.server.issuers.allowed_addresses import FetchFailed
-from answerable.server.issuers.http_fetch import FetchLocation, send_request
+from answerable.server.issuers.http_fetch import FetchLocation, send_https_request
 from answerable.server.operator_log import OperatorLog
 from answerable.server.tls import build_client_context
 from answerable.store.token_state.interface import generate_id
@@ -78,7 +78,9 @@ class EventPusher:
         }
         self._tasks = [
             asyncio.create_task(
-                self._deliver_loop(FetchLocation(url, tls, private=True), queue)
+                self._deliver_queued_events(
+                    FetchLocation(url, tls, private=True), queue
+                )
             )
             for url, queue in self._queues.items()
         ]
@@ -98,16 +100,16 @@ class EventPusher:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _deliver_loop(
+    async def _deliver_queued_events(
         self, receiver: FetchLocation, queue: "asyncio.Queue[SessionRevoked]"
     ) -> None:
         """Deliver queued events to one receiver, until cancelled."""
         while True:
             ended = await queue.get()
-            sent = await self._push(receiver, ended)
+            sent = await self._push_event(receiver, ended)
             self.counted["sent" if sent else "dropped"] += 1
 
-    async def _push(
+    async def _push_event(
         self, receiver: FetchLocation, revoked_session: SessionRevoked
     ) -> bool:
         """Push one event with retries; return whether it was accepted."""
@@ -115,7 +117,7 @@ class EventPusher:
         for pause in (0.0, *self._pauses):
             await asyncio.sleep(pause)
             try:
-                await send_request(
+                await send_https_request(
                     receiver,
                     _MAX_ANSWER,
                     "POST",

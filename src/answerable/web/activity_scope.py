@@ -7,7 +7,7 @@ from answerable.web.visitor import Visitor, WebPermission
 ACTIVITY_PERMISSIONS = frozenset({WebPermission.INVESTIGATE, WebPermission.OWN})
 
 
-def visible_subjects(visitor: Visitor) -> frozenset[str] | None:
+def get_visible_subjects(visitor: Visitor) -> frozenset[str] | None:
     """Return the ids whose activity the visitor may see; None for every id."""
     return None if WebPermission.INVESTIGATE in visitor.may else visitor.owns
 
@@ -15,4 +15,4 @@ def visible_subjects(visitor: Visitor) -> frozenset[str] | None:
 def build_search_scope(cache: StoreCache, visitor: Visitor) -> SearchScope:
     """Build the search scope of activity: inventory, chains, visible subjects."""
     view = cache.current_view()
-    return SearchScope(view.inventory, view.chains, visible_subjects(visitor))
+    return SearchScope(view.inventory, view.chains, get_visible_subjects(visitor))

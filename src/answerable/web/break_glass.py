@@ -96,7 +96,7 @@ def build_break_glass(
     )
 
 
-def build_confirmation(
+def build_break_glass_confirmation(
     cache: "StoreCache", visitor: Visitor, fields: ActionFields
 ) -> SigningAction:
     """Build the second signature of a pending break-glass.

@@ -45,7 +45,7 @@ def warm_up(cache: StoreCache) -> None:
     attention_list.compute_key_findings(cache)
     template_rendering.compile_templates()
     pages = {each.path: each.handler for each in ROUTES if each.method == "GET"}
-    for path, query in _warm_requests(cache):
+    for path, query in _list_sample_requests(cache):
         request = RouteRequest(query, url=path)
         try:
             build_response(
@@ -57,7 +57,7 @@ def warm_up(cache: StoreCache) -> None:
             _logger.debug("%s could not be warmed up: %s", path, error)
 
 
-def _warm_requests(cache: StoreCache) -> Iterator[tuple[str, dict[str, str]]]:
+def _list_sample_requests(cache: StoreCache) -> Iterator[tuple[str, dict[str, str]]]:
     """Yield path and query of one sample request for each kind of page."""
     yield from ((path, {}) for path in _WARM_PATHS)
     yield from (("/trace", {"q": query}) for query in ("", "parquet"))

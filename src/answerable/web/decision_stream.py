@@ -18,10 +18,10 @@ from answerable.connectors.gateway.spool_tail import SpoolTail
 from answerable.model.decision import DecisionEffect
 from answerable.model.documents.decisions import DecisionItem
 from answerable.model.event import AuditEvent
-from answerable.services.authorization.decision_items import build_decision_item
+from answerable.services.authorization.decision_output import build_decision_item
 from answerable.services.authorization.decision_records import FoundDecision
 from answerable.store.decision_queries import DecisionFilter as Wanted
-from answerable.usecases.authorization.list_decisions import matches_filter
+from answerable.usecases.authorization.list_decisions import matches_decision_filter
 from answerable.web.pages.decisions import DECISION_FILTERS, build_filter
 from answerable.web.routing import RouteRequest, StreamEvent, StreamRoute
 from answerable.web.store_cache import StoreCache
@@ -69,9 +69,9 @@ class DecisionStream:
                 if last_event_id:
                     yield StreamEvent("gap", {}, f"{self._stream_id}.{position}")
             while True:
-                fresh = self._buffered_since(position)
+                fresh = self._get_decisions_after(position)
                 position = self._number
-                for event in self._select_events(fresh, decision_filter):
+                for event in self._encode_matching_decisions(fresh, decision_filter):
                     yield event
                 async with self._changed:
                     while self._number <= position:
@@ -84,7 +84,7 @@ class DecisionStream:
         async with self._start_lock:
             if self._reading is None or self._reading.done():
                 await asyncio.to_thread(self._poll_spools)
-                self._reading = asyncio.ensure_future(self._read_loop())
+                self._reading = asyncio.ensure_future(self._run_spool_reader())
 
     def _parse_event_id(self, event_id: str) -> int | None:
         """Return the buffer position of an event id; None if it is not buffered."""
@@ -96,17 +96,19 @@ class DecisionStream:
         oldest = self._number - len(self._buffer)
         return position if oldest <= position <= self._number else None
 
-    def _buffered_since(self, position: int) -> list[_BufferedDecision]:
+    def _get_decisions_after(self, position: int) -> list[_BufferedDecision]:
         """Return the buffered decisions after a position."""
         count = min(self._number - position, len(self._buffer))
         return list(islice(self._buffer, len(self._buffer) - count, None))
 
-    def _select_events(
+    def _encode_matching_decisions(
         self, decisions: list[_BufferedDecision], decision_filter: Wanted
     ) -> list[StreamEvent]:
         """Filter decisions and encode the newest 100; a `gap` marks dropped ones."""
         matching = [
-            each for each in decisions if matches_filter(each.event, decision_filter)
+            each
+            for each in decisions
+            if matches_decision_filter(each.event, decision_filter)
         ]
         events = [
             StreamEvent(
@@ -120,7 +122,7 @@ class DecisionStream:
             events.append(StreamEvent("gap", {}, ""))
         return events
 
-    async def _read_loop(self) -> None:
+    async def _run_spool_reader(self) -> None:
         """Poll the spools twice a second while there are listeners."""
         while self._listener_count:
             await asyncio.sleep(POLL_INTERVAL)
@@ -130,11 +132,11 @@ class DecisionStream:
 
     def _poll_spools(self) -> bool:
         """Read new decisions of all spools; True if there are any."""
-        return self._buffer_events(
+        return self._buffer_decisions(
             event for tail in self._tails for event in tail.read_new_decisions()
         )
 
-    def _buffer_events(self, events: Iterable[AuditEvent]) -> bool:
+    def _buffer_decisions(self, events: Iterable[AuditEvent]) -> bool:
         """Append events to the buffer in time order; True if there are any."""
         before = self._number
         for event in sorted(events, key=lambda each: each.event_time):

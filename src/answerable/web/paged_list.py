@@ -135,7 +135,7 @@ class PagedList(Generic[ItemT]):
         start, end = 0, len(entries)
         if query.after or query.before:
             key = _decode_cursor(query.after or query.before)
-            start, end = _range_from(
+            start, end = _find_range_bounds(
                 entries, key, after=bool(query.after) is not descending
             )
         # Take the rows nearest to the cursor; without a cursor the first ones.
@@ -180,7 +180,7 @@ class PagedList(Generic[ItemT]):
         self, facet_values: _FacetValues, words: Sequence[str]
     ) -> set[int]:
         """Return the indexes of the items that match facets and words."""
-        sets = (set(self._texts.find(word)) for word in words)
+        sets = (set(self._texts.find_texts_with_substring(word)) for word in words)
         indexes = set.intersection(*sets) if words else set(range(len(self.items)))
         for name, value in facet_values:
             values = self._facets[name]
@@ -204,7 +204,7 @@ class PagedList(Generic[ItemT]):
         return self._orders[order]
 
 
-def _range_from(
+def _find_range_bounds(
     entries: list[_SortEntry], key: SortKey, *, after: bool
 ) -> tuple[int, int]:
     """Return start and end of the entries after, or before, a sort key."""
@@ -213,7 +213,7 @@ def _range_from(
             return bisect_right(entries, (*key, len(entries))), len(entries)
         return 0, bisect_left(entries, (*key, -1))
     except TypeError:
-        raise _cursor_error() from None
+        raise _build_cursor_error() from None
 
 
 def _encode_cursor(entry: _SortEntry) -> str:
@@ -228,12 +228,12 @@ def _decode_cursor(cursor: str) -> SortKey:
         raw = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
         key, name = json.loads(raw)
     except (ValueError, TypeError, RecursionError):
-        raise _cursor_error() from None
+        raise _build_cursor_error() from None
     if not isinstance(key, str | int | float) or not isinstance(name, str):
-        raise _cursor_error()
+        raise _build_cursor_error()
     return key, name
 
 
-def _cursor_error() -> UsageError:
+def _build_cursor_error() -> UsageError:
     """Return the error about a cursor that does not belong to the list."""
     return UsageError("not a place in this list", "begin with its first page")

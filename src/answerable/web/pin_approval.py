@@ -6,7 +6,7 @@ from answerable.authorization.pins.pin_comparison import (
     ApprovalSelection,
     apply_approval,
     is_selection_current,
-    select_for_approval,
+    select_items_for_approval,
 )
 from answerable.model.definition_pin import DefinitionApproval, ServerPins
 from answerable.model.errors import UsageError
@@ -29,14 +29,14 @@ if TYPE_CHECKING:
 _AGAIN = "look again: /tools/diff"
 
 
-def gateway_pin_files(cache: "StoreCache") -> PinFiles:
+def get_gateway_pin_files(cache: "StoreCache") -> PinFiles:
     """Return the pin files in the state folder of the gateway."""
     usual = cache.root / "gateway"
     state = usual if cache.config is None else gateway_state(cache.config, cache.root)
     return PinFiles(state)
 
 
-def may_approve(cache: "StoreCache", visitor: Visitor, server: str) -> bool:
+def may_approve_definitions(cache: "StoreCache", visitor: Visitor, server: str) -> bool:
     """Tell whether the visitor may approve the definitions of a server."""
     if (
         visitor.person is None
@@ -52,7 +52,7 @@ def may_approve(cache: "StoreCache", visitor: Visitor, server: str) -> bool:
         return not known or owners.canonical_person(visitor.person) in known
 
 
-def build_approval(
+def build_pin_approval(
     cache: "StoreCache", visitor: Visitor, fields: ActionFields
 ) -> SigningAction:
     """Build the signing action that approves pending definitions of a server.
@@ -62,12 +62,16 @@ def build_approval(
         UsageError: Nothing is pending.
     """
     server, item = fields.get("id", ""), fields.get("item", "")
-    files, config = gateway_pin_files(cache), cache.config
+    files, config = get_gateway_pin_files(cache), cache.config
     # The server's name is a file name, so it must be a known one.
     known = config is not None and server in files.list_servers()
-    if config is None or not known or not may_approve(cache, visitor, server):
+    if (
+        config is None
+        or not known
+        or not may_approve_definitions(cache, visitor, server)
+    ):
         raise Forbidden
-    chosen = select_for_approval(files.read(server), (item,) if item else ())
+    chosen = select_items_for_approval(files.read_pins(server), (item,) if item else ())
     claims = flow.build_approval_claims(server, chosen)
     if not claims:
         raise UsageError(f"no definition of {server} waits for approval", _AGAIN)
@@ -121,7 +125,7 @@ def _record_approval(
         approvals.append(approval)
         return apply_approval(known, chosen, approval)
 
-    if gateway_pin_files(cache).change(server, approve_now) is None:
+    if get_gateway_pin_files(cache).change_pins(server, approve_now) is None:
         raise UsageError(
             f"the definitions of {server} have changed since they were shown", _AGAIN
         )

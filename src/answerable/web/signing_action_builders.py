@@ -15,7 +15,9 @@ from answerable.presentation.command_hints import format_command
 from answerable.presentation.signed_act_text import describe_act
 from answerable.services.authorization import approval_requests, decision_records
 from answerable.services.authorization.approval_requests import ApprovalRequest
-from answerable.services.authorization.value_provenance import describe_provenance
+from answerable.services.authorization.value_provenance import (
+    describe_argument_provenance,
+)
 from answerable.services.baseline import profile_learning
 from answerable.services.statements import policy_exceptions as signed
 from answerable.services.statements.attested_owners import AttestedOwnerReader
@@ -23,8 +25,8 @@ from answerable.usecases.authorization import answer_approval_requests
 from answerable.usecases.authorization.answer_approval_requests import ExceptionTerm
 from answerable.usecases.baseline import manage_profiles
 from answerable.usecases.inventory import ownership
-from answerable.web.break_glass import build_break_glass, build_confirmation
-from answerable.web.pin_approval import build_approval
+from answerable.web.break_glass import build_break_glass, build_break_glass_confirmation
+from answerable.web.pin_approval import build_pin_approval
 from answerable.web.routing import Forbidden
 from answerable.web.signing_action import ActionFields, SigningAction, read_choice
 from answerable.web.template_filters import build_url
@@ -91,7 +93,7 @@ def find_approval_request(
     return ask
 
 
-def _build_allow(
+def _build_allow_action(
     cache: "StoreCache", visitor: Visitor, fields: ActionFields
 ) -> SigningAction:
     """Build the action that allows a denied call by a signed exception."""
@@ -111,7 +113,7 @@ def _build_allow(
     return SigningAction(
         title=f"You let {wanted.agent} do this: {describe_act(wanted)}",
         follows=(
-            *_describe_request(cache, ask),
+            *_describe_argument_sources(cache, ask),
             how,
             ends,
             "A running gateway applies it within a second. It does not lift a policy that "
@@ -134,10 +136,12 @@ def _build_allow(
     )
 
 
-def _describe_request(cache: "StoreCache", ask: ApprovalRequest) -> tuple[str, ...]:
+def _describe_argument_sources(
+    cache: "StoreCache", ask: ApprovalRequest
+) -> tuple[str, ...]:
     """Describe the argument sources of a call, and existing answers."""
     with cache.open_store() as store:
-        lines = describe_provenance(
+        lines = describe_argument_provenance(
             store, decision_records.read_spool(cache.spools), ask
         ).lines
         known = approval_requests.build_approval_request_item(
@@ -147,7 +151,7 @@ def _describe_request(cache: "StoreCache", ask: ApprovalRequest) -> tuple[str, .
     return (*lines, *(answered if known["by"] else ()))
 
 
-def _build_refuse(
+def _build_refuse_action(
     cache: "StoreCache", visitor: Visitor, fields: ActionFields
 ) -> SigningAction:
     """Build the action that refuses an approval request."""
@@ -156,7 +160,7 @@ def _build_refuse(
     return SigningAction(
         title=f"You do not let {wanted.agent} do this: {describe_act(wanted)}",
         follows=(
-            *_describe_request(cache, ask),
+            *_describe_argument_sources(cache, ask),
             "The ask is closed and the call stays denied. This does not revoke an "
             "amendment that is in force.",
         ),
@@ -170,7 +174,7 @@ def _build_refuse(
     )
 
 
-def _build_revoke(
+def _build_revoke_action(
     cache: "StoreCache", visitor: Visitor, fields: ActionFields
 ) -> SigningAction:
     """Build the action that revokes a signed exception."""
@@ -226,7 +230,7 @@ _STAGES: Mapping[BaselineStage, tuple[str, str]] = {
 }
 
 
-def _build_baseline(
+def _build_baseline_action(
     cache: "StoreCache", visitor: Visitor, fields: ActionFields
 ) -> SigningAction:
     """Build the action that signs a baseline in a stage."""
@@ -291,7 +295,7 @@ def _build_baseline(
     )
 
 
-def _build_attest(
+def _build_attest_action(
     cache: "StoreCache", visitor: Visitor, fields: ActionFields
 ) -> SigningAction:
     """Build the action that attests ownership, for the first time or again.
@@ -305,7 +309,7 @@ def _build_attest(
         raise Forbidden
     with cache.open_store() as store:
         owners = AttestedOwnerReader(store)
-        attested = owners.by_agent(cache.now).get(AgentId(subject))
+        attested = owners.owners_by_agent(cache.now).get(AgentId(subject))
         own = owners.canonical_person(person)
     shown = inventory.owners.get(subject)
     if shown is not None and shown.state is OwnerState.ATTESTED:
@@ -340,14 +344,14 @@ def _build_attest(
 
 
 _ACTS: Mapping[str, "Callable[[StoreCache, Visitor, ActionFields], SigningAction]"] = {
-    "allow": _build_allow,
-    "refuse": _build_refuse,
-    "take-back": _build_revoke,
-    "hold": _build_baseline,
-    "attest": _build_attest,
-    "approve": build_approval,
+    "allow": _build_allow_action,
+    "refuse": _build_refuse_action,
+    "take-back": _build_revoke_action,
+    "hold": _build_baseline_action,
+    "attest": _build_attest_action,
+    "approve": build_pin_approval,
     "break-glass": build_break_glass,
-    "confirm": build_confirmation,
+    "confirm": build_break_glass_confirmation,
 }
 ACTION_NAMES = tuple(_ACTS)
 

@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from answerable.model.config import Config
 from answerable.model.errors import AnswerableError
-from answerable.services.garbage_collection import pause_garbage_collection
+from answerable.services.python_gc_pause import pause_garbage_collection
 from answerable.store.search_index import SearchIndex
 from answerable.store.store import EvidenceStore
 from answerable.web.result_total_cache import TotalCache

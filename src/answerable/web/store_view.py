@@ -8,7 +8,7 @@ from typing import TypeVar, cast
 
 import msgspec
 
-from answerable.inventory import reassess_owners
+from answerable.inventory import assess_owners_at_time
 from answerable.inventory.ownership_score import (
     get_attestation_end,
     is_valid_attestation,
@@ -16,9 +16,9 @@ from answerable.inventory.ownership_score import (
 from answerable.lineage.chain_index import ChainIndex
 from answerable.model.inventory import Inventory
 from answerable.services.inventory import snapshots
-from answerable.services.lineage.chain_cache import load_chains
+from answerable.services.lineage.chain_cache import load_or_compute_chains
 from answerable.services.reach.compiled_snapshots import compile_snapshot
-from answerable.store import derivation_generation, journal_files
+from answerable.store import cache_generation, journal_files
 from answerable.store.collection_state import read_source_states
 from answerable.store.store import EvidenceStore
 
@@ -65,9 +65,9 @@ class StoreView:
     def rebuild_from(self, previous: "StoreView") -> None:
         """Build all data that the previous view had, so that no request waits."""
         if previous.inventory is not self.inventory:
-            self.inventory.recompute_from(previous.inventory)
+            self.inventory.recompute_values_of_previous(previous.inventory)
         if previous.chains is not self.chains:
-            self.chains.build_same_lookups(previous.chains)
+            self.chains.build_lookups_used_by_previous(previous.chains)
         for name, (build, _) in list(previous._derived.items()):
             self.get_derived(name, build)
 
@@ -94,29 +94,29 @@ def build_view(
         now: UTC nanoseconds.
     """
     started = time.thread_time()
-    generation = derivation_generation.compute_chains_generation(store)
+    generation = cache_generation.compute_chains_generation(store)
     if previous is not None and previous.generation == generation:
         inventory = replace(
-            reassess_owners(previous.inventory, now),
+            assess_owners_at_time(previous.inventory, now),
             scheduled=read_source_states(store.layout),
         )
         chains = previous.chains
     else:
         inventory = snapshots.load_inventory(store, now=now)
-        chains = load_chains(store, inventory)
+        chains = load_or_compute_chains(store, inventory)
     compile_snapshot(inventory, previous.inventory if previous is not None else None)
     return StoreView(
         version=hashlib.sha256(f"{generation} {now}".encode()).hexdigest()[:24],
         generation=generation,
         at=now,
-        until=_first_expiry(inventory, now),
+        until=_find_first_expiry(inventory, now),
         build_seconds=time.thread_time() - started,
         inventory=inventory,
         chains=chains,
     )
 
 
-def _first_expiry(inventory: Inventory, now: int) -> int:
+def _find_first_expiry(inventory: Inventory, now: int) -> int:
     """Return the earliest expiry of a valid attestation."""
     ends = (
         get_attestation_end(e)

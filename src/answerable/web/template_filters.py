@@ -7,7 +7,7 @@ from typing import NamedTuple
 from urllib.parse import urlencode
 
 from answerable.model.documents.columns import DocumentColumn
-from answerable.model.documents.core import CoverageRecord
+from answerable.model.documents.shared_shapes import CoverageRecord
 from answerable.presentation import cell_text, coverage_text, relative_time, text
 from answerable.presentation.decision_reasons import REASONS
 
@@ -78,7 +78,7 @@ def coverage_parts(value: CoverageRecord) -> list[str]:
 
 def coverage_gaps(value: CoverageRecord) -> str:
     """Name the sources that were not collected and could change an answer."""
-    return coverage_text.describe_missing(value)
+    return coverage_text.describe_missing_data(value)
 
 
 def format_count(value: int | None) -> str:

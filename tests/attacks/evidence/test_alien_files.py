@@ -10,7 +10,7 @@ import pytest
 import zstandard
 
 from answerable.evidence.checkpoint import parse_checkpoint
-from answerable.model.connector import ignore_progress
+from answerable.model.connector import ignore_progress_report
 from answerable.model.errors import VerificationError
 from answerable.model.event import AuditEvent
 from answerable.store import durable_files, fsck
@@ -158,7 +158,7 @@ def test_zeros_of_a_torn_group_behind_the_last_head_are_named_and_no_fault(
     with EvidenceStore.open(copied, now=now) as store:
         (said,) = [
             check.detail
-            for check in fsck.verify_store(store, None, None, ignore_progress)
+            for check in fsck.verify_store(store, None, None, ignore_progress_report)
             if check.check == "journals"
         ]
         assert f"3,000 bytes after the last head of journal/{path.name}" in said

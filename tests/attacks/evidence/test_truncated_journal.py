@@ -8,7 +8,7 @@ import pytest
 
 from answerable.evidence import journal_format as frames
 from answerable.evidence.signed_note import derive_verifier_key, sign_bytes
-from answerable.model.connector import ignore_progress
+from answerable.model.connector import ignore_progress_report
 from answerable.model.errors import VerificationError
 from answerable.model.event import AuditEvent
 from answerable.store import fsck
@@ -52,7 +52,7 @@ class Written:
 
     def wrong(self, exported: bytes | None = None) -> list[str]:
         with EvidenceStore.open(self.place, now=0, create=False) as store:
-            checks = fsck.verify_store(store, exported, None, ignore_progress)
+            checks = fsck.verify_store(store, exported, None, ignore_progress_report)
         return [check.detail for check in checks if not check.ok]
 
 
@@ -133,7 +133,7 @@ def test_a_journal_rewritten_with_the_signing_key_shows_by_an_exported_checkpoin
     """Whoever has the key can sign other records, and as many of them."""
     seed = bytes.fromhex((written.place / "keys/log.key").read_text())
     name = written.log.stem
-    head = frames.journal_header(name)
+    head = frames.build_journal_header(name)
     journal = frames.read_journal(written.data, name, lambda signature, data: True)
     records = [r.replace(b"s3:GetObject", b"s3:PutObject") for r in journal.records]
     data, chain = frames.frame_records(records, frames.initial_chain_hash(head))
@@ -169,7 +169,11 @@ def test_a_journal_of_format_1_is_read_checked_and_sealed(
     with EvidenceStore.open(older, now=now) as store:
         store.append([make(3)], now)
         assert store.run_query("SELECT count(*) FROM events") == [(4,)]
-        assert all(c.ok for c in fsck.verify_store(store, None, None, ignore_progress))
+        assert all(
+            c.ok for c in fsck.verify_store(store, None, None, ignore_progress_report)
+        )
         store.seal(now)
         assert store.run_query("SELECT count(*) FROM events") == [(4,)]
-        assert all(c.ok for c in fsck.verify_store(store, None, None, ignore_progress))
+        assert all(
+            c.ok for c in fsck.verify_store(store, None, None, ignore_progress_report)
+        )

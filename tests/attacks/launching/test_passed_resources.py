@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from answerable.cli.main import main
-from answerable.gateway.stdio.command_upstream import build_program
+from answerable.gateway.stdio.command_upstream import build_server_program
 from answerable.model.config import UpstreamServer
 from answerable.server.child_environment import build_clean_environment
 from tests.server.processes.launch_environment import PYTHON, ROOT, LaunchEnvironment
@@ -238,6 +238,6 @@ def test_servers_by_command_get_the_same_clean_environment(
     monkeypatch.setenv("B", "2")
     for name in SECRETS:
         monkeypatch.setenv(name, "secret")
-    found = dict(build_program(server, shows_errors=False).environment)
+    found = dict(build_server_program(server, shows_errors=False).environment)
     assert found == build_clean_environment(("B",)) | {"A": "1"}
     assert found.keys() == {"HOME", "PATH", "A", "B"}

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from answerable.cli.main import main
-from answerable.gateway.serve.health import SHIPPING_LAG, shipping_warnings
+from answerable.gateway.serve.health import SHIPPING_LAG, evidence_shipping_warnings
 from answerable.store.store import EvidenceStore
 from tests.gateway.serve.running_gateway import SECONDS, Backend, configuration, serving
 
@@ -89,8 +89,8 @@ def test_a_user_without_a_home_serves_from_the_store_of_the_file(
 
 
 def test_readiness_warns_of_evidence_that_is_not_shipped() -> None:
-    assert shipping_warnings(0.0, "the disk is full") == []
-    (warning,) = shipping_warnings(SHIPPING_LAG + 1, "the disk is full")
+    assert evidence_shipping_warnings(0.0, "the disk is full") == []
+    (warning,) = evidence_shipping_warnings(SHIPPING_LAG + 1, "the disk is full")
     assert (
         warning
         == f"evidence has not been shipped for {SHIPPING_LAG + 1:.0f} s: the disk is full"

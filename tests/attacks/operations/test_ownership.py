@@ -12,8 +12,8 @@ import pytest
 from answerable.model.errors import EnvironmentFailure
 from answerable.server.recording.spool_segments import SegmentWriter
 from answerable.server.revocation_list import RevocationFile
-from answerable.server.state_lock import lock_state
-from answerable.store.durable_files import acting_as_owner
+from answerable.server.state_lock import lock_state_folder
+from answerable.store.durable_files import act_as_folder_owner
 from answerable.store.store import EvidenceStore
 
 OTHER = 4242
@@ -30,7 +30,7 @@ def store() -> Iterator[Path]:
         root = Path(folder) / "store"
         root.mkdir()
         os.chown(root, OTHER, OTHER)
-        with acting_as_owner(root):
+        with act_as_folder_owner(root):
             EvidenceStore.open(root, now=1).close()
         yield root
 
@@ -84,8 +84,8 @@ def test_a_kill_by_root_holds_and_its_record_is_the_owners(store: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "not recorded" not in done.stderr
     assert foreign(store) == []
-    with acting_as_owner(store):
-        assert RevocationFile(store).read() == {"agent:declared/x"}
+    with act_as_folder_owner(store):
+        assert RevocationFile(store).read_subjects() == {"agent:declared/x"}
         with EvidenceStore.open(store, now=2) as opened:
             assert len(opened.list_objects("kill")) == 1
     assert os.geteuid() == 0
@@ -98,7 +98,7 @@ def test_servers_and_recorders_of_root_are_refused_in_a_users_folder(
     state.mkdir()
     os.chown(state, OTHER, OTHER)
     with pytest.raises(EnvironmentFailure, match="belongs to user"):
-        lock_state(state, store)
+        lock_state_folder(state, store)
     with pytest.raises(EnvironmentFailure, match="belongs to user"):
         SegmentWriter(state / "spool", "hook-1")
     assert list(state.iterdir()) == []

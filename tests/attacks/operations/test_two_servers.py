@@ -149,7 +149,7 @@ def test_who_holds_the_name_of_the_lock_only_delays(
 ) -> None:
     monkeypatch.setattr(listening_sockets, "BIND_TIMEOUT", 0.2)
     port = free_port()
-    with listening_sockets._bind_lock(f"tcp:{port}"):
+    with listening_sockets._hold_bind_lock(f"tcp:{port}"):
         bound = bind_listener(at("127.0.0.1", port), 2)
         with pytest.raises(EnvironmentFailure):
             bind_listener(at("127.0.0.1", port), 2)

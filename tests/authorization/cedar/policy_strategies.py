@@ -4,11 +4,11 @@ import json
 
 from hypothesis import strategies as st
 
-from answerable.authorization.cedar.loader import LoadedPolicies, load_rules
+from answerable.authorization.cedar.loader import LoadedPolicies, load_policies
 from answerable.model.cedar_policy import NO_CEDAR_POLICIES, CedarFile, CedarPolicySet
 from answerable.model.config import Config
 from answerable.model.decision import AuthorizationRequest, EnforcementMode, TargetKind
-from answerable.model.ids import AgentId, agent_id
+from answerable.model.ids import AgentId, build_agent_id
 from tests.authorization.config_strategies import agent, config, rules, server
 
 KNOWN = frozenset(
@@ -18,7 +18,7 @@ KNOWN = frozenset(
     }
 )
 TOOLS = ("read", "read_all", "write")
-AGENTS = tuple(agent_id("declared", name) for name in ("ana", "ben", "cam"))
+AGENTS = tuple(build_agent_id("declared", name) for name in ("ana", "ben", "cam"))
 
 
 def read(*texts: str, before: CedarPolicySet = NO_CEDAR_POLICIES) -> LoadedPolicies:
@@ -26,7 +26,7 @@ def read(*texts: str, before: CedarPolicySet = NO_CEDAR_POLICIES) -> LoadedPolic
         CedarFile(f"{position}.cedar", text.encode())
         for position, text in enumerate(texts)
     ]
-    return load_rules(files, KNOWN, before)
+    return load_policies(files, KNOWN, before)
 
 
 def rules_of(*texts: str) -> CedarPolicySet:

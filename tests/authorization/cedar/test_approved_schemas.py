@@ -11,7 +11,7 @@ from answerable.authorization.cedar.approved_schemas import (
     ApprovedSchemas,
     parse_argument_schema,
 )
-from answerable.authorization.cedar.loader import LoadedPolicies, load_rules
+from answerable.authorization.cedar.loader import LoadedPolicies, load_policies
 from answerable.model.cedar_policy import NO_CEDAR_POLICIES, CedarFile, CedarPolicySet
 from tests.authorization.cedar.policy_strategies import KNOWN
 
@@ -48,7 +48,7 @@ def _read(
         {_TOOL: json.dumps(schema)} if schema else NO_APPROVED_SCHEMAS
     )
     file = CedarFile("a.cedar", text.encode())
-    return load_rules([file], KNOWN, before, approved_schemas=approved)
+    return load_policies([file], KNOWN, before, approved_schemas=approved)
 
 
 _ = "context.arguments."  # what a condition reads
@@ -142,7 +142,7 @@ _ANY = st.recursive(
 @settings(max_examples=40, deadline=None)
 @given(_ANY)
 def test_whatever_a_schema_says_it_is_read(schema: object) -> None:
-    held = parse_argument_schema(json.dumps(schema)).apply_types(
+    held = parse_argument_schema(json.dumps(schema)).apply_to_argument_types(
         {("path",): ("String", False)}
     )
     assert set(held) == {("path",)}
@@ -151,4 +151,4 @@ def test_whatever_a_schema_says_it_is_read(schema: object) -> None:
 @pytest.mark.parametrize("schema", ["", "{", "[" * 10_000, '"sha256"'])
 def test_what_is_no_schema_says_nothing(schema: str) -> None:
     uses = {("path",): ("String", False)}
-    assert parse_argument_schema(schema).apply_types(uses) == uses
+    assert parse_argument_schema(schema).apply_to_argument_types(uses) == uses

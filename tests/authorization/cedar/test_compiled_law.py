@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from answerable.authorization import decision as fast
 from answerable.authorization.decision import PolicyOverrides
-from answerable.authorization.decision_table import compile_table
+from answerable.authorization.decision_table import build_decision_table
 from answerable.authorization.revocations import Revocations
 from answerable.model.config import Config
 from answerable.model.decision import AuthorizationRequest, DecisionEffect
@@ -32,7 +32,7 @@ def test_what_is_compiled_decides_what_plain_cedar_decides(
     asked: list[AuthorizationRequest],
 ) -> None:
     rules = read(*texts).rules
-    table = compile_table(config, rules)
+    table = build_decision_table(config, rules)
     for request in [*asked, *asked]:
         decision = fast.decide(table, PolicyOverrides(kills), request)
         assert decision == spec.decide(config, kills, request, rules)
@@ -47,7 +47,7 @@ def test_what_is_compiled_decides_what_plain_cedar_decides(
 def test_a_list_shows_whatever_a_call_may_get(
     config: Config, texts: list[str], asked: list[AuthorizationRequest]
 ) -> None:
-    table = compile_table(config, read(*texts).rules)
+    table = build_decision_table(config, read(*texts).rules)
     for request in asked:
         decision = fast.decide(table, PolicyOverrides(), request)
         if decision.effect in (DecisionEffect.ALLOW, DecisionEffect.ASK):

@@ -3,7 +3,7 @@
 import pytest
 
 from answerable.authorization.decision import EMPTY_STATE, decide
-from answerable.authorization.decision_table import compile_table
+from answerable.authorization.decision_table import build_decision_table
 from answerable.model.decision import DecisionLayer
 from tests.authorization.cedar.policy_strategies import call, rules_of
 from tests.authorization.config_strategies import agent, config, server
@@ -43,7 +43,7 @@ def test_a_compiled_condition_means_what_it_means_in_cedar(
 ) -> None:
     rules = rules_of(f"permit ({CALL}) {word} {{ {condition} }};")
     assert rules.rules[0].layer is DecisionLayer.CONSTRAINT
-    found = compile_table(FILE, rules)
+    found = build_decision_table(FILE, rules)
     for value in VALUES:
         request = call(arguments={"v": value})
         expected = spec.decide(FILE, frozenset(), request, rules)

@@ -12,7 +12,7 @@ from answerable.authorization.cedar.cedar_request import (
     parse_arguments,
 )
 from answerable.authorization.decision import EMPTY_STATE, PolicyOverrides, decide
-from answerable.authorization.decision_table import DecisionTable, compile_table
+from answerable.authorization.decision_table import DecisionTable, build_decision_table
 from answerable.model.config import AllowRule, Config
 from answerable.model.decision import (
     AuthorizationRequest,
@@ -49,7 +49,7 @@ def the_file(
 def table(
     *texts: str, mode: EnforcementMode = EnforcementMode.ENFORCE, allow: bool = False
 ) -> DecisionTable:
-    return compile_table(the_file(mode=mode, allow=allow), rules_of(*texts))
+    return build_decision_table(the_file(mode=mode, allow=allow), rules_of(*texts))
 
 
 def said(decision: Decision) -> tuple[DecisionEffect, DecisionReason, DecisionLayer]:
@@ -347,13 +347,13 @@ def test_a_list_shows_what_depends_on_arguments_and_what_an_owner_is_asked() -> 
     found = table(some + "when { context.arguments.n < 5 };")
     authority = Authorizer(found)
     assert not authority.authorize(call()).passes
-    assert authority.is_listed(call()).passes
-    assert not authority.is_listed(call("write")).passes
+    assert authority.decide_listing(call()).passes
+    assert not authority.decide_listing(call("write")).passes
     asked = Authorizer(table(PERMIT, f"@ask forbid ({CALL});"))
-    assert asked.is_listed(call()).passes
+    assert asked.decide_listing(call()).passes
     assert not asked.authorize(call()).passes
     never = Authorizer(table(PERMIT, f"forbid ({CALL});"))
-    assert not never.is_listed(call()).passes
+    assert not never.decide_listing(call()).passes
 
 
 def test_names_without_end_are_forgotten_and_decided_all_the_same() -> None:
@@ -389,7 +389,7 @@ def test_a_set_that_is_no_more_in_force_is_gone_at_once() -> None:
     texts = (PERMIT, f"forbid ({CALL}) when {{ context.arguments.n + 1 > 100 }};")
     before = table(*texts)
     assert decide(before, EMPTY_STATE, call(arguments={"n": 1})).passes
-    after = compile_table(the_file(), rules_of(*texts), before)
+    after = build_decision_table(the_file(), rules_of(*texts), before)
     was = weakref.ref(before.slices)
     gc.disable()
     try:

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from answerable.authorization.cedar.loader import load_rules
+from answerable.authorization.cedar.loader import load_policies
 from answerable.authorization.cedar.mcp_actions import RESOURCE_TYPES, WITH_ARGUMENTS
 from answerable.authorization.cedar.policy_slices import SliceCache
 from answerable.model.cedar_policy import CedarFile
@@ -87,7 +87,7 @@ def test_a_string_that_does_not_end_hides_no_other() -> None:
 
 def test_what_is_not_utf_8_is_named_with_its_line() -> None:
     file = CedarFile("a.cedar", b"// fine\n// \xff\n")
-    (fault,) = load_rules([file], KNOWN).faults
+    (fault,) = load_policies([file], KNOWN).faults
     assert (fault.line, fault.what) == (2, "not UTF-8")
 
 
@@ -131,7 +131,9 @@ def test_what_is_unchanged_is_not_read_anew(monkeypatch: pytest.MonkeyPatch) -> 
 def test_a_server_that_is_no_more_is_named_where_nothing_else_changed() -> None:
     text = 'permit (principal, action, resource in Server::"server:mail");'
     before = rules_of(text)
-    read = load_rules([CedarFile("0.cedar", text.encode())], {"server:files"}, before)
+    read = load_policies(
+        [CedarFile("0.cedar", text.encode())], {"server:files"}, before
+    )
     (fault,) = read.faults
     assert "no such server in servers" in fault.what
 
@@ -174,7 +176,7 @@ def test_the_examples_of_the_documentation_are_right() -> None:
     example = page.split("```cedar\n")[1].split("```")[0]
     file = CedarFile("refunds.cedar", example.encode())
     known = {f"server:{name}" for name in ("shop", "files", "crm")}
-    found = load_rules([file], {*known, "agent:declared/invoices"})
+    found = load_policies([file], {*known, "agent:declared/invoices"})
     assert found.faults == ()
     layers = [rule.layer for rule in found.rules.rules]
     assert layers == [
@@ -191,7 +193,7 @@ def test_slices_that_are_not_kept_are_made_again_and_say_the_same() -> None:
         call(f"t{n}", agent=AGENTS[n % 3], arguments={"amount": 0}) for n in range(6)
     ]
     before = [slices.get_slice(each) for each in asked]
-    slices.retain(asked[:2])
+    slices.retain_slices(asked[:2])
     after = [slices.get_slice(each) for each in asked]
     assert [one is other for one, other in zip(before, after, strict=True)] == [
         *([True] * 2),

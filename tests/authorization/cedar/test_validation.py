@@ -9,7 +9,10 @@ from hypothesis import strategies as st
 from answerable.authorization.cedar import validation
 from answerable.authorization.cedar.lexer import PolicyText, split_policies
 from answerable.authorization.cedar.validation import validate_policies
-from answerable.authorization.cedar.validation_schema import ArgumentTypes, build_schema
+from answerable.authorization.cedar.validation_schema import (
+    ArgumentTypes,
+    build_cedar_schema,
+)
 from answerable.model.cedar_policy import CedarPolicy
 from tests.authorization.cedar.faulty_policies import MISTAKES, planted
 from tests.authorization.cedar.policy_strategies import policies
@@ -61,9 +64,9 @@ def _judged_by_every_method(
     pieces: list[PolicyText],
 ) -> list[tuple[CedarPolicy | None, list[str]]]:
     def whole(uses: ArgumentTypes, only: str) -> str:
-        return build_schema(uses)
+        return build_cedar_schema(uses)
 
-    with patch.object(validation, "build_schema", whole):
+    with patch.object(validation, "build_cedar_schema", whole):
         return _judged(pieces)
 
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from answerable.authorization.pins.lookalikes import (
     NameSimilarity,
-    compare_names,
+    compare_name_similarity,
     lookalike_skeleton,
 )
 
@@ -35,8 +35,8 @@ from answerable.authorization.pins.lookalikes import (
 def test_two_names_are_as_alike_as_they_look(
     one: str, other: str, how: NameSimilarity | None
 ) -> None:
-    assert compare_names(one, other) is how
-    assert compare_names(other, one) is how
+    assert compare_name_similarity(one, other) is how
+    assert compare_name_similarity(other, one) is how
 
 
 def distance(one: str, other: str) -> int:
@@ -56,7 +56,7 @@ def distance(one: str, other: str) -> int:
 @given(st.text("abm", min_size=5, max_size=9), st.text("abm", min_size=5, max_size=9))
 def test_near_is_what_the_edit_distance_says(one: str, other: str) -> None:
     expected = distance(one, other) <= 2
-    assert (compare_names(one, other) is not None) == expected
+    assert (compare_name_similarity(one, other) is not None) == expected
 
 
 @given(st.text(max_size=20))
@@ -64,4 +64,4 @@ def test_any_text_has_a_skeleton_that_is_its_own(text: str) -> None:
     assert lookalike_skeleton(lookalike_skeleton(text)) == lookalike_skeleton(
         lookalike_skeleton(lookalike_skeleton(text))
     )
-    assert compare_names(text, text) is NameSimilarity.SAME
+    assert compare_name_similarity(text, text) is NameSimilarity.SAME

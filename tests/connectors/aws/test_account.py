@@ -294,10 +294,10 @@ def test_a_managed_policy_without_a_document_is_a_problem(
 
 
 def test_where_names_the_file_without_opening_it(data: Path) -> None:
-    (there,) = fetch.list_probes(str(data / "account.json"))
-    (gone,) = fetch.list_probes(str(data / "gone.json"))
+    (there,) = fetch.list_locations_to_read(str(data / "account.json"))
+    (gone,) = fetch.list_locations_to_read(str(data / "gone.json"))
     assert (there.found, gone.found) == (True, False)
-    assert {probe.found for probe in fetch.list_probes("")} == {None}
+    assert {probe.found for probe in fetch.list_locations_to_read("")} == {None}
 
 
 def test_the_same_file_gives_the_same_facts(data: Path, context: SyncContext) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from answerable.connectors.aws import fetch
 from answerable.connectors.aws_keys import fetch as keys_fetch
-from answerable.inventory import join_syncs
+from answerable.inventory import join_syncs_into_inventory
 from answerable.model.connector import SyncContext
 from answerable.model.errors import EnvironmentFailure, UsageError
 from answerable.model.sighting import SightedFacts, Sync
@@ -90,7 +90,9 @@ def unseen(facts: SightedFacts) -> dict[str, list[str]]:
 
 def joined(*syncs: Sync) -> dict[str, object]:
     """What the inventory says of these sources, without where it was seen."""
-    inventory = join_syncs([(sync.source, sync) for sync in syncs], now=NOW)
+    inventory = join_syncs_into_inventory(
+        [(sync.source, sync) for sync in syncs], now=NOW
+    )
     return {
         "facts": unseen(inventory.facts),
         "proves": {c.id: (c.identity, c.how) for c in inventory.credentials.values()},

@@ -109,7 +109,10 @@ def test_a_folder_of_one_file_per_user_reads_the_same(
     sync = fetch.sync(str(tmp_path), context)
     assert links(sync) == BOTH
     assert [probe.found for probe in sync.probes] == [True, True]
-    assert [probe.found for probe in fetch.list_probes(str(tmp_path))] == [True, True]
+    assert [probe.found for probe in fetch.list_locations_to_read(str(tmp_path))] == [
+        True,
+        True,
+    ]
 
 
 def test_a_broken_file_in_a_folder_takes_nothing_from_the_others(
@@ -217,7 +220,7 @@ def test_no_location_is_a_usage_error(tmp_path: Path, context: SyncContext) -> N
     for location in ("", str(tmp_path), str(tmp_path / "gone.json")):
         with pytest.raises(UsageError):
             fetch.sync(location, context)
-    assert [probe.found for probe in fetch.list_probes("")] == [False]
+    assert [probe.found for probe in fetch.list_locations_to_read("")] == [False]
 
 
 @given(st.binary(max_size=200))

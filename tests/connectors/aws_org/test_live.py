@@ -236,7 +236,7 @@ def test_delegated_administrators_are_known(
     from answerable.model.connector import SyncContext
 
     context = SyncContext(1, lambda value: "0" * 24, endpoint_url=fresh)
-    found = fetch.open_organization("", context)
+    found = fetch.scan_live_organization("", context)
     told = {a.id: a for a in found.sync.facts.accounts}
     assert told[organization[1]].administers == ("ssm.amazonaws.com",)
     assert told[MANAGEMENT].management

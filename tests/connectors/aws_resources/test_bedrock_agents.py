@@ -11,7 +11,7 @@ from botocore.exceptions import EndpointConnectionError
 from answerable.connectors.aws import fetch as account_fetch
 from answerable.connectors.aws_resources import fetch
 from answerable.connectors.aws_resources.parse import ParsedResources
-from answerable.inventory import join_syncs
+from answerable.inventory import join_syncs_into_inventory
 from answerable.model.connector import SyncContext
 from answerable.model.sighting import Sync
 from tests.connectors.aws_resources.test_api_calls import LISTED, scan
@@ -99,7 +99,9 @@ def test_an_agent_that_is_read_takes_the_place_of_one_its_role_suggests(
     )["agent"]
     here = replace(context, endpoint_url=fresh, region=REGION)
     syncs: list[Sync] = [account_fetch.sync("", here), fetch.sync("", here)]
-    agents = join_syncs([(sync.source, sync) for sync in syncs], now=1).agents
+    agents = join_syncs_into_inventory(
+        [(sync.source, sync) for sync in syncs], now=1
+    ).agents
     assert set(agents) == {
         f"agent:bedrock/{ACCOUNT}/{REGION}/{made['agentId']}",
         f"agent:bedrock/{ACCOUNT}/other",

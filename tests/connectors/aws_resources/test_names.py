@@ -230,7 +230,9 @@ def test_another_source_says_where_this_file_belongs(
 
 
 def test_where_names_the_file_or_every_call() -> None:
-    assert [probe.found for probe in fetch.list_probes("/no/such/file")] == [False]
-    calls = [probe.place for probe in fetch.list_probes("")]
+    assert [probe.found for probe in fetch.list_locations_to_read("/no/such/file")] == [
+        False
+    ]
+    calls = [probe.place for probe in fetch.list_locations_to_read("")]
     assert calls[0] == "sts:GetCallerIdentity"
     assert "s3:GetBucketPolicy" in calls

@@ -48,7 +48,7 @@ def split(data: bytes, size: int = 1 << 20, limits: EventLimits | None = None):
     splitter = RecordSplitter(limits or EventLimits())
     pieces = []
     for at in range(0, len(data), size):
-        pieces += splitter.feed(data[at : at + size])
+        pieces += splitter.split_chunk(data[at : at + size])
     pieces += splitter.close()
     return pieces, splitter.problem
 

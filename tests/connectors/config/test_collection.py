@@ -18,7 +18,7 @@ def test_a_text_is_a_source_without_a_schedule() -> None:
     (source,) = config("sources: [home:~]\n").sources
     assert source.source == "home:~"
     assert not source.schedule
-    assert not config("sources: [home:~]\n").has_schedule
+    assert not config("sources: [home:~]\n").has_scheduled_source
 
 
 def test_the_section_schedule_is_the_default_of_each_source() -> None:
@@ -32,7 +32,7 @@ def test_the_section_schedule_is_the_default_of_each_source() -> None:
         "schedule: {every: 1h, retry: 10}\n"
     )
     home, logs, org = (each.schedule for each in read.sources)
-    assert read.has_schedule
+    assert read.has_scheduled_source
     assert home == CollectionSchedule(3600, (), 60, 3600, 10)
     assert logs == CollectionSchedule(300, (), 30, 600, 10)
     assert org == CollectionSchedule(0, (9000, 50400), 60, 3600, 10)
@@ -41,7 +41,7 @@ def test_the_section_schedule_is_the_default_of_each_source() -> None:
 def test_a_schedule_of_one_source_alone_is_one() -> None:
     read = config("sources:\n  - home:~\n  - {source: 'repo:.', every: 24h}\n")
     assert [bool(each.schedule) for each in read.sources] == [False, True]
-    assert read.has_schedule
+    assert read.has_scheduled_source
 
 
 def test_jitter_may_be_none() -> None:

@@ -115,7 +115,7 @@ def test_a_fault_of_a_rule_has_a_name_and_a_place(
     assert reading.config is not None
     assert reading.config.rules == ()
     assert reading.rules
-    assert (reading.has_policy, reading.has_rules) == (True, False)
+    assert (reading.is_valid_except_rules, reading.has_valid_rules) == (True, False)
     assert reading.is_valid_except_policy
 
 

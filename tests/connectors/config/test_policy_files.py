@@ -38,7 +38,7 @@ def test_files_are_found_from_the_folder_of_the_configuration(tmp_path: Path) ->
     (tmp_path / "own.cedar").write_text(f'@id("own") {PERMIT}')
     found = reading(tmp_path, '["own.cedar", "policies/*.cedar", "own.cedar"]')
     assert found.faults == ()
-    assert found.has_policy
+    assert found.is_valid_except_rules
     assert [rule.id for rule in found.policies.rules] == [
         "own.cedar:own",
         "policies/a.cedar:policy0",
@@ -69,7 +69,7 @@ def test_every_fault_of_every_file_is_told_with_file_and_line(tmp_path: Path) ->
     assert "did you mean agent:declared/ana?" in lines[3]
     assert found.policies.rules == ()
     assert found.is_valid_except_policy
-    assert not found.has_policy
+    assert not found.is_valid_except_rules
 
 
 @pytest.mark.parametrize(

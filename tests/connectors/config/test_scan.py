@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from answerable.connectors.config.fetch import list_probes, sync
+from answerable.connectors.config.fetch import list_locations_to_read, sync
 from answerable.model.connector import SyncContext
 from answerable.model.errors import UsageError
 from answerable.model.provenance import WrittenBy
@@ -28,7 +28,7 @@ def test_a_file_declares_agents_owners_and_what_they_call(tmp_path: Path) -> Non
     (tool,) = found.facts.tools
     assert (tool.id, tool.agent) == ("tool:mcp/files/*", agent.id)
     assert tool.target == "https://files.example/mcp"
-    assert all(probe.found for probe in list_probes(str(file)))
+    assert all(probe.found for probe in list_locations_to_read(str(file)))
 
 
 def test_what_is_wrong_is_a_problem_and_the_rest_is_kept(tmp_path: Path) -> None:

@@ -31,16 +31,16 @@ def test_every_key_is_read() -> None:
     (listener,) = web.listen
     assert (listener.url, listener.hosts) == (web.url, ("answerable.example",))
     login = web.login
-    assert login.roles_for_claims(frozenset({"security", "x"})) == {
+    assert login.get_web_roles_of_claims(frozenset({"security", "x"})) == {
         WebRole.ADMIN,
         WebRole.INVESTIGATOR,
         WebRole.OWNER,
     }
-    assert login.roles_for_claims(frozenset({"all staff"})) == {
+    assert login.get_web_roles_of_claims(frozenset({"all staff"})) == {
         WebRole.VIEWER,
         WebRole.OWNER,
     }
-    assert login.roles_for_claims(frozenset()) == {WebRole.OWNER}
+    assert login.get_web_roles_of_claims(frozenset()) == {WebRole.OWNER}
 
 
 def test_with_nothing_said_it_is_on_this_machine_and_health_moves_away() -> None:

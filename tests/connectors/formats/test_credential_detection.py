@@ -15,7 +15,7 @@ from answerable.connectors.formats.credential_locations import (
 )
 from answerable.connectors.formats.credential_name import (
     ValueMeaning,
-    classify_name,
+    classify_value_by_name,
     credential_kind_of_name,
 )
 from answerable.connectors.formats.redaction import redact_url
@@ -260,7 +260,7 @@ def test_a_shell_line_and_a_json_argument_are_read_inside() -> None:
     ],
 )
 def test_a_name_says_the_kind(name: str, kind: str) -> None:
-    assert classify_name(name) is not ValueMeaning.NOTHING
+    assert classify_value_by_name(name) is not ValueMeaning.NOTHING
     assert credential_kind_of_name(name) == kind
 
 

@@ -18,8 +18,8 @@ from answerable.connectors.formats.document_node import DocumentNode
 from answerable.connectors.formats.document_parser import DocumentFormat, parse_document
 from answerable.connectors.formats.dotenv import DotenvVariable
 from answerable.connectors.formats.env_file import EnvFile
+from answerable.connectors.formats.found_credential_facts import SightingContext
 from answerable.connectors.formats.mcp_server_map import FOUND_LIMIT, parse_server_maps
-from answerable.connectors.formats.sighting_context import SightingContext
 from answerable.model.errors import ParseError
 from answerable.model.provenance import WrittenBy
 from answerable.model.tool import BUILT_IN
@@ -120,8 +120,8 @@ def test_many_sub_agents_and_many_servers_do_not_multiply_with_their_rules() -> 
         DocumentNode("", {"tools": [*rules, "@last/run"]}), "x"
     )
     start = time.process_time()
-    assert not any(definition.may_use(f"a{n}") for n in range(100_000))
-    assert definition.may_use("last")
+    assert not any(definition.may_use_server(f"a{n}") for n in range(100_000))
+    assert definition.may_use_server("last")
     assert time.process_time() - start < 6.0
 
 

@@ -17,7 +17,7 @@ from answerable.connectors.formats.agent_config import (
 )
 from answerable.connectors.formats.built_in_tools import CLIENT_TOOLS
 from answerable.connectors.formats.document_parser import parse_document
-from answerable.connectors.formats.sighting_context import SightingContext
+from answerable.connectors.formats.found_credential_facts import SightingContext
 from answerable.model.provenance import WrittenBy
 from answerable.model.tool import Tool
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from hypothesis import strategies as st
 
 from answerable.evidence.spool_format import (
-    encode_lines,
     encode_record,
+    encode_spool_lines,
     initial_chain_hash,
 )
 from answerable.model.caller import AuthenticationMethod, VerifiedCaller
@@ -20,7 +20,7 @@ from answerable.model.decision import (
     RecordDurability,
     TargetKind,
 )
-from answerable.model.ids import AgentId, event_id
+from answerable.model.ids import AgentId, build_event_id
 from answerable.model.spool_record import (
     CallEndRecord,
     CallOutcome,
@@ -78,7 +78,7 @@ def decided(
 ) -> DecisionRecord:
     """Make a decision as the recorder numbers and names it."""
     at = T0 + number * 10**9
-    key = event_id(at, "gateway", name, str(number).encode()).hex()
+    key = build_event_id(at, "gateway", name, str(number).encode()).hex()
     return DecisionRecord(number, at, key, caller, act, decision)
 
 
@@ -107,7 +107,7 @@ def closed(number: int) -> RecorderClosed:
 
 def spelled(records: Sequence[SpoolRecord], name: str = NAME) -> bytes:
     """Spell records as one file."""
-    return encode_lines(map(encode_record, records), initial_chain_hash(name))[0]
+    return encode_spool_lines(map(encode_record, records), initial_chain_hash(name))[0]
 
 
 def write(spool: Path, data: bytes, name: str = NAME, cuts: Sequence[int] = ()) -> Path:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from answerable.connectors.gateway.fetch import SpoolReader, read
 from answerable.connectors.gateway.spool_tail import SpoolTail
-from answerable.evidence.spool_format import parse_line
+from answerable.evidence.spool_format import parse_spool_line
 from answerable.model.connector import EventContext, EventLimits
 from answerable.model.errors import EnvironmentFailure, UsageError
 from answerable.model.event import AuditEvent, EventOutcome
@@ -56,7 +56,7 @@ def living(folder: Path) -> Iterator[int]:
 def parsed(data: bytes) -> list[SpoolRecord]:
     """Give the records of whole lines."""
     whole = data[: data.rfind(b"\n") + 1]
-    return [parse_line(line)[0] for line in whole.splitlines(keepends=True)]
+    return [parse_spool_line(line)[0] for line in whole.splitlines(keepends=True)]
 
 
 @settings(max_examples=80)

@@ -11,7 +11,7 @@ import pytest
 
 from answerable.connectors.gateway.fetch import SpoolReader
 from answerable.connectors.gateway.spool_tail import SpoolTail
-from answerable.evidence.spool_format import encode_lines, encode_record
+from answerable.evidence.spool_format import encode_record, encode_spool_lines
 from answerable.model.connector import EventLimits
 from answerable.server.recording import spool_segments
 from answerable.server.recording.spool_segments import (
@@ -43,7 +43,7 @@ class Recorder:
         )
 
     def _write(self, records: list[bytes]) -> None:
-        data, chain = encode_lines(records, self._segments.chain)
+        data, chain = encode_spool_lines(records, self._segments.chain)
         self._segments.write(data, chain)
         self.recorded += len(records)
 

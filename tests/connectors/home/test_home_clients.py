@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from answerable.connectors.formats.agent_clients import HOME_FILES, FileRole
-from answerable.connectors.home.fetch import list_probes, sync
+from answerable.connectors.home.fetch import list_locations_to_read, sync
 from answerable.model.connector import SyncContext
 from answerable.model.credential import Credential
 from answerable.model.provenance import WrittenBy
@@ -193,7 +193,7 @@ def test_sub_agents_that_start_each_other_make_no_circle(
 
 
 def test_where_lists_each_place_and_whether_it_is_there(ana: Path) -> None:
-    probes = {probe.place: probe.found for probe in list_probes(str(ana))}
+    probes = {probe.place: probe.found for probe in list_locations_to_read(str(ana))}
     assert probes[f"{ana}/.codex/config.toml"] is True
     assert probes[f"{ana}/.codeium/windsurf/mcp_config.json"] is True
     assert probes[f"{ana}/.vscode-server/data/User/mcp.json"] is False
@@ -202,7 +202,9 @@ def test_where_lists_each_place_and_whether_it_is_there(ana: Path) -> None:
 
 
 def test_where_of_a_missing_home_finds_nothing(tmp_path: Path) -> None:
-    assert not any(probe.found for probe in list_probes(str(tmp_path / "none")))
+    assert not any(
+        probe.found for probe in list_locations_to_read(str(tmp_path / "none"))
+    )
 
 
 @pytest.mark.parametrize(

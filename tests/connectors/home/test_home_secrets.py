@@ -18,8 +18,8 @@ from answerable.connectors.formats.agent_config import (
     build_client_facts,
 )
 from answerable.connectors.formats.document_parser import DocumentFormat, parse_document
+from answerable.connectors.formats.found_credential_facts import SightingContext
 from answerable.connectors.formats.secret_formats import looks_random
-from answerable.connectors.formats.sighting_context import SightingContext
 from answerable.connectors.home.fetch import sync
 from answerable.model.connector import SyncContext
 from answerable.model.errors import ParseError

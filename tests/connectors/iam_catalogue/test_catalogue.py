@@ -3,7 +3,10 @@
 import pytest
 
 from answerable.connectors.iam_catalogue import fetch
-from answerable.connectors.iam_catalogue.parse import make_arn_pattern, parse_services
+from answerable.connectors.iam_catalogue.parse import (
+    convert_template_to_arn_pattern,
+    parse_services,
+)
 from answerable.model.errors import ParseError
 
 
@@ -29,7 +32,7 @@ def test_an_action_knows_the_resources_it_can_take() -> None:
     assert everything
     assert "object" in get.resource_types
     assert "object" not in listing.resource_types
-    assert everything.is_wildcard_only
+    assert everything.takes_only_wildcard_resource
 
 
 def test_what_is_not_loaded_is_not_known() -> None:
@@ -46,7 +49,7 @@ def test_what_is_not_loaded_is_not_known() -> None:
     ],
 )
 def test_variable_parts_of_an_arn_are_wildcards(template: str, pattern: str) -> None:
-    assert make_arn_pattern(template) == pattern
+    assert convert_template_to_arn_pattern(template) == pattern
 
 
 def test_a_file_that_is_something_else_names_itself() -> None:

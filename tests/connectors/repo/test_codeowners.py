@@ -6,7 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from answerable.connectors.repo.parse.codeowners import matches_path, parse_codeowners
+from answerable.connectors.repo.parse.codeowners import (
+    matches_code_owners_pattern,
+    parse_codeowners,
+)
 from answerable.model.provenance import WrittenBy
 from answerable.model.sighting import Sync
 
@@ -43,7 +46,7 @@ from answerable.model.sighting import Sync
     ],
 )
 def test_a_pattern_fits_as_documented(pattern: str, path: str, expected: bool) -> None:
-    assert matches_path(pattern, path) is expected
+    assert matches_code_owners_pattern(pattern, path) is expected
 
 
 def test_the_last_pattern_that_fits_decides_alone() -> None:
@@ -109,6 +112,6 @@ def test_any_text_reads_and_any_path_is_asked(text: str, path: str) -> None:
 
 def test_a_hostile_pattern_takes_linear_time() -> None:
     start = time.process_time()
-    assert not matches_path("*a" * 200 + "b", "a" * 20_000)
-    assert not matches_path("**/" * 200 + "b", "a/" * 10_000)
+    assert not matches_code_owners_pattern("*a" * 200 + "b", "a" * 20_000)
+    assert not matches_code_owners_pattern("**/" * 200 + "b", "a/" * 10_000)
     assert time.process_time() - start < 4.0

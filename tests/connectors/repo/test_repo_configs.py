@@ -7,9 +7,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from answerable.connectors.formats.agent_clients import PROJECT_FILES, find_project_file
+from answerable.connectors.formats.agent_clients import (
+    PROJECT_FILES,
+    find_project_file_kind,
+)
 from answerable.connectors.home.fetch import sync as sync_home
-from answerable.connectors.repo.fetch import list_probes, sync
+from answerable.connectors.repo.fetch import list_locations_to_read, sync
 from answerable.model.connector import SyncContext
 from answerable.model.provenance import WrittenBy
 from answerable.model.sighting import Sync
@@ -165,7 +168,7 @@ def test_a_variable_that_an_extension_declares_is_one_credential(
     ],
 )
 def test_a_project_file_is_recognised_by_its_name(path: str) -> None:
-    assert find_project_file(path) is not None
+    assert find_project_file_kind(path) is not None
 
 
 @pytest.mark.parametrize(
@@ -183,7 +186,7 @@ def test_a_project_file_is_recognised_by_its_name(path: str) -> None:
     ],
 )
 def test_any_other_file_is_left_alone(path: str) -> None:
-    assert find_project_file(path) is None
+    assert find_project_file_kind(path) is None
 
 
 def test_the_index_of_names_agrees_with_reading_the_table_in_order() -> None:
@@ -195,7 +198,7 @@ def test_the_index_of_names_agrees_with_reading_the_table_in_order() -> None:
         first = next(
             e for e in PROJECT_FILES if matches_path_end(parts, e.path.split("/"))
         )
-        assert find_project_file(path) == first
+        assert find_project_file_kind(path) == first
 
 
 def test_a_project_is_named_by_its_origin_and_a_login_in_it_is_found(
@@ -285,7 +288,7 @@ def test_a_folder_that_may_not_be_listed_makes_the_scan_partial(
 
 
 def test_where_lists_what_a_scan_would_read(shop: Path) -> None:
-    probes = {probe.place: probe.found for probe in list_probes(str(shop))}
+    probes = {probe.place: probe.found for probe in list_locations_to_read(str(shop))}
     assert probes[f"{shop}/services/api/.mcp.json"] is True
     assert probes[f"{shop}/.github/workflows/claude.yml"] is True
     assert probes[f"{shop}/**/.windsurf/mcp.json"] is False

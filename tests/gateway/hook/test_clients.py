@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from answerable.gateway.hook.client_protocols import (
     HookToolCall,
     HookVerdict,
-    format_answer,
-    parse_event,
+    format_hook_answer,
+    parse_hook_event,
 )
 from answerable.model.decision import DecisionEffect
 from answerable.model.errors import ParseError
@@ -76,7 +76,7 @@ def cursor(event: str, **more: Any) -> dict[str, Any]:
 def test_an_event_is_a_tool_and_its_arguments(
     client: str, said: dict[str, Any], tool: str, arguments: dict[str, Any]
 ) -> None:
-    act = parse_event(client, json.dumps(said).encode())
+    act = parse_hook_event(client, json.dumps(said).encode())
     assert (act.tool, json.loads(act.arguments)) == (tool, arguments)
 
 
@@ -91,14 +91,14 @@ def test_an_event_is_a_tool_and_its_arguments(
 def test_what_an_agent_says_of_itself_or_of_its_reasons_changes_nothing(
     more: dict[str, str], why: str
 ) -> None:
-    plain = parse_event("claude-code", json.dumps(claude(command="ls")).encode())
+    plain = parse_hook_event("claude-code", json.dumps(claude(command="ls")).encode())
     said = claude(command="ls", description=why) | more
-    assert parse_event("claude-code", json.dumps(said).encode()) == plain
+    assert parse_hook_event("claude-code", json.dumps(said).encode()) == plain
 
 
 def test_the_order_of_members_makes_no_other_act() -> None:
-    one = parse_event("claude-code", json.dumps(claude("X", a=1, b=2)).encode())
-    other = parse_event("claude-code", json.dumps(claude("X", b=2, a=1)).encode())
+    one = parse_hook_event("claude-code", json.dumps(claude("X", a=1, b=2)).encode())
+    other = parse_hook_event("claude-code", json.dumps(claude("X", b=2, a=1)).encode())
     assert one == other
 
 
@@ -121,13 +121,13 @@ def test_the_order_of_members_makes_no_other_act() -> None:
 )
 def test_what_is_no_event_is_refused(client: str, data: bytes) -> None:
     with pytest.raises(ParseError):
-        parse_event(client, data)
+        parse_hook_event(client, data)
 
 
 def said(
     client: str, act: HookToolCall, verdict: HookVerdict, *, here: bool = False
 ) -> Any:
-    written = format_answer(client, act, verdict, ask_here=here)
+    written = format_hook_answer(client, act, verdict, ask_here=here)
     return json.loads(written) if written else None
 
 

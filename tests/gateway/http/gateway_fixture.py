@@ -15,14 +15,14 @@ from pathlib import Path
 
 import uvloop
 
-from answerable.authorization.decision_table import compile_table
+from answerable.authorization.decision_table import build_decision_table
 from answerable.connectors.config.parse.config_file import parse_config
-from answerable.evidence.spool_format import parse_line
+from answerable.evidence.spool_format import parse_spool_line
 from answerable.gateway.baseline_enforcement import BaselineEnforcer
 from answerable.gateway.call_pipeline import CallPipeline
 from answerable.gateway.http.client_connection import ClientConnection
 from answerable.gateway.http.server import GatewayHttpServer
-from answerable.gateway.http.upstream_pool import build_pools
+from answerable.gateway.http.upstream_pool import build_upstream_pools
 from answerable.gateway.recording.recorder import GatewayRecorder
 from answerable.gateway.server_identity import accept_any_server
 from answerable.gateway.session_ids import SessionIdBinder
@@ -204,7 +204,7 @@ class Gateway:
         """Stop, and give all that was recorded."""
         self.stop()
         return [
-            parse_line(line)[0]
+            parse_spool_line(line)[0]
             for path in sorted(self.spool.rglob("*.jsonl"))
             for line in path.read_bytes().splitlines(keepends=True)
         ]
@@ -262,13 +262,13 @@ def _door(
 ) -> tuple[GatewayHttpServer, PinEnforcer | None]:
     """Put a worker together."""
     ticker = DeadlineTimer(loop)
-    authority = Authorizer(compile_table(config))
+    authority = Authorizer(build_decision_table(config))
     keeper = None
     if pins is not None:
         files = PinFiles(spool.parent)
         keeper = PinEnforcer(files, config.servers, authority, loop, pins)
     met = accept_any_server if keeper is None else keeper.check_identity
-    servers = build_pools(config.servers, config.limits, ticker, met)
+    servers = build_upstream_pools(config.servers, config.limits, ticker, met)
     spawned: list[GatewayHttpServer] = []
     credentials = CredentialProvider(
         config, time.time, lambda work: spawned[0].spawn(work), fingerprint, _untold
@@ -277,7 +277,9 @@ def _door(
     exchange = CallPipeline(
         *(authority, recorder, servers, credentials),
         pins=keeper,
-        behaviour=BaselineEnforcer(config, *([keeper.definition] if keeper else [])),
+        behaviour=BaselineEnforcer(
+            config, *([keeper.definition_digest] if keeper else [])
+        ),
     )
     callers = CallerAuthenticator(
         config, IssuerKeyCache(config.issuers), time.time, secret=SECRET
@@ -286,7 +288,7 @@ def _door(
         exchange, callers, SessionIdBinder(SECRET), config.limits, ticker, loop
     )
     spawned.append(door)
-    authority.add_revocation_listener(lambda _: door.recheck())
+    authority.add_revocation_listener(lambda _: door.stop_revoked_requests())
     return door, keeper
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from answerable.authorization.decision_table import compile_table
+from answerable.authorization.decision_table import build_decision_table
 from answerable.connectors.config.parse.config_file import parse_config
 from answerable.gateway.call_pipeline import CallPipeline
 from answerable.gateway.http.client_connection import ClientConnection
@@ -135,7 +135,9 @@ def worker(loop: asyncio.AbstractEventLoop) -> Worker:
     ticker.add = lambda timed: None  # type: ignore[method-assign]
     notes: Any = Notes(loop)
     pool = UpstreamPool(parse_endpoint(config.servers[0]), config.limits, ticker, loop)
-    exchange = CallPipeline(Authorizer(compile_table(config)), notes, {"files": pool})
+    exchange = CallPipeline(
+        Authorizer(build_decision_table(config)), notes, {"files": pool}
+    )
     ana: Any = Ana()
     door = GatewayHttpServer(
         exchange, ana, SessionIdBinder(SECRET), config.limits, ticker, loop

@@ -9,7 +9,7 @@ import pytest
 
 from answerable.authorization.pins.pin_comparison import (
     apply_approval,
-    select_for_approval,
+    select_items_for_approval,
 )
 from answerable.model.decision import (
     Decision,
@@ -206,10 +206,10 @@ def test_a_tool_is_seen_as_it_is_defined_and_one_that_was_approved_anew_is_anoth
             said(client, ask("tools/list"))
             assert "error" in said(client, read())
             files = PinFiles(tmp_path)
-            eventually(lambda: "tool:read_file" in files.read("files").seen)
+            eventually(lambda: "tool:read_file" in files.read_pins("files").seen)
             word = DefinitionApproval("person:ana", "s" * 64, 9)
-            change = select_for_approval(files.read("files"), ["read_file"])
-            files.change("files", lambda pins: apply_approval(pins, change, word))
+            change = select_items_for_approval(files.read_pins("files"), ["read_file"])
+            files.change_pins("files", lambda pins: apply_approval(pins, change, word))
             eventually(lambda: "result" in said(client, read()))
         calls = [
             (each.decision.passes, each.act.acted.seen.definition)

@@ -9,7 +9,7 @@ import pytest
 
 from answerable.authorization.pins.pin_comparison import (
     apply_approval,
-    select_for_approval,
+    select_items_for_approval,
 )
 from answerable.gateway import definition_watcher
 from answerable.model.definition_pin import DefinitionApproval, QuarantineReason
@@ -112,7 +112,7 @@ def test_no_client_has_to_list_anything(
         assert len(asked) == 1
         assert b"mcp-method: tools/list" in asked[0]
         assert b"mcp-name" not in asked[0]
-    pins = PinFiles(tmp_path).read("files")
+    pins = PinFiles(tmp_path).read_pins("files")
     assert set(pins.items) == {"tool:read_file", "tool:write_file"}
 
 
@@ -142,7 +142,7 @@ def test_pages_are_asked_for_to_the_last(
         assert passes(client)
         server.wait("tools/list", 3)
         assert passes(client, "big")
-    assert "tool:last" in PinFiles(tmp_path).read("files").items
+    assert "tool:last" in PinFiles(tmp_path).read_pins("files").items
 
 
 def test_a_server_that_pages_for_ever_is_left(
@@ -181,12 +181,14 @@ def test_what_waits_for_a_person_passes_nothing_until_they_say_so(
     with waiting as (running, _), running.client() as client:
         assert not passes(client)
         assert names(said(client, ask("tools/list"))) == []
-        eventually(lambda: "tool:read_file" in files.read("files").seen)
-        assert files.read("files").seen["tool:read_file"].why is QuarantineReason.NEW
-        files.change(
+        eventually(lambda: "tool:read_file" in files.read_pins("files").seen)
+        assert (
+            files.read_pins("files").seen["tool:read_file"].why is QuarantineReason.NEW
+        )
+        files.change_pins(
             "files",
             lambda pins: apply_approval(
-                pins, select_for_approval(pins, ["read_file"]), WORD
+                pins, select_items_for_approval(pins, ["read_file"]), WORD
             ),
         )
         eventually(lambda: passes(client))
@@ -351,11 +353,13 @@ def test_a_call_is_held_to_a_schema_that_was_approved_as_closed(
         said(client, ask("tools/list"))
         assert all(takes(each) for each in others)
         files = PinFiles(tmp_path)
-        eventually(lambda: "tool:read_file" in files.read("files").items)
-        files.change(
+        eventually(lambda: "tool:read_file" in files.read_pins("files").items)
+        files.change_pins(
             "files",
             lambda pins: apply_approval(
-                pins, select_for_approval(pins, ["read_file"], as_pinned=True), WORD
+                pins,
+                select_items_for_approval(pins, ["read_file"], as_pinned=True),
+                WORD,
             ),
         )
         eventually(lambda: not takes({"force": True}))

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from answerable.connectors.config.parse.config_file import parse_config
-from answerable.gateway.http.upstream_pool import build_pools
+from answerable.gateway.http.upstream_pool import build_upstream_pools
 from answerable.gateway.server_identity import accept_any_server
 from answerable.gateway.wire.http_heads import encode_chunk
 from tests.federation.sample_tokens import AUD, ISS
@@ -94,7 +94,7 @@ def reload(running: Gateway, folder: Path, port: int, place: Path) -> None:
 
     def swap() -> None:
         exchange, door = running.door.exchange, running.door
-        fresh = build_pools(
+        fresh = build_upstream_pools(
             config.servers, config.limits, door.ticker, accept_any_server
         )
         exchange.servers["files"].close()  # type: ignore[attr-defined]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from answerable.gateway.http.upstream_pool import build_pools
+from answerable.gateway.http.upstream_pool import build_upstream_pools
 from answerable.gateway.server_identity import command_identity
 from answerable.gateway.stdio.child_process import ServerProgram
 from answerable.gateway.stdio.command_upstream import CommandUpstream
@@ -97,7 +97,9 @@ def ask(
             met.append(identity)
             return knows
 
-        pool = build_pools((server,), WorkerLimits(), ticker, meets)[server.name]
+        pool = build_upstream_pools((server,), WorkerLimits(), ticker, meets)[
+            server.name
+        ]
         sink = Waiting(goes_on=goes_on)
         call = McpCall(
             McpRevision.V2026_07_28,

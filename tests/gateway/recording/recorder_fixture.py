@@ -8,8 +8,8 @@ from pathlib import Path
 
 from answerable.evidence.spool_format import (
     initial_chain_hash,
-    parse_line,
-    verify_chain,
+    parse_spool_line,
+    verify_chain_hash,
 )
 from answerable.gateway.recording.recorder import GatewayRecorder
 from answerable.model.caller import AuthenticationMethod, VerifiedCaller
@@ -111,8 +111,8 @@ def records(spool: Path) -> list[SpoolRecord]:
     (folder,) = (path for path in spool.iterdir() if path.is_dir())
     chain, found = initial_chain_hash(folder.name), []
     for line in lines(spool):
-        record, raw, after = parse_line(line)
-        assert verify_chain(raw, after, chain)
+        record, raw, after = parse_spool_line(line)
+        assert verify_chain_hash(raw, after, chain)
         found.append(record)
         chain = after
     return found

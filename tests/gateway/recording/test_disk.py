@@ -68,7 +68,7 @@ def test_a_durable_call_is_denied_and_its_record_says_it_never_went_on(
             await ticket.durable
         recorder.record_end(ticket, COMPLETED)  # the door may say more: it is not owed
         disk.errno = 0
-        await until(lambda: not recorder.alarm)
+        await until(lambda: not recorder.disk_error)
 
     recording(tmp_path, story)
     (decided,) = (r for r in records(tmp_path) if isinstance(r, DecisionRecord))
@@ -85,16 +85,16 @@ def test_all_calls_are_denied_while_the_disk_refuses_and_go_on_when_it_heals(
     async def story(recorder: GatewayRecorder) -> None:
         running = recorder.record_decision(CALLER, CALL, BUFFERED, BODY)
         disk.errno = errno.EIO
-        await until(lambda: bool(recorder.alarm))
+        await until(lambda: bool(recorder.disk_error))
         for decision in (BUFFERED, DURABLE, DENIED):
             with pytest.raises(NotRecorded, match="disk"):
                 recorder.record_decision(CALLER, CALL, decision, BODY)
         recorder.record_end(running, COMPLETED)
         await asyncio.sleep(0.1)
-        assert recorder.alarm  # it stays until the disk takes all that waits
+        assert recorder.disk_error  # it stays until the disk takes all that waits
         assert recorder.unrecorded == 3
         disk.errno = 0
-        await until(lambda: not recorder.alarm)
+        await until(lambda: not recorder.disk_error)
         again = recorder.record_decision(CALLER, CALL, DURABLE, BODY)
         assert again.durable is not None
         await again.durable
@@ -129,8 +129,8 @@ def test_a_file_whose_name_could_not_be_synced_is_not_written_to(
                 "answerable.server.recording.spool_segments.sync_folder", refuse
             )
             await until(lambda: len(tried) > 2)
-            assert recorder.alarm
-        await until(lambda: not recorder.alarm)
+            assert recorder.disk_error
+        await until(lambda: not recorder.disk_error)
         assert _newest(tmp_path) > max(tried)
         assert len(tried) == len(set(tried))
 
@@ -151,7 +151,7 @@ def test_a_disk_that_stays_full_is_not_filled_with_files_of_nothing(
         assert _numbers(tmp_path)[0] == 1
         assert len(_numbers(tmp_path)) <= 2  # one may be tried just now
         disk.errno = 0
-        await until(lambda: not recorder.alarm)
+        await until(lambda: not recorder.disk_error)
         ticket = recorder.record_decision(CALLER, CALL, DURABLE, BODY)
         assert ticket.durable is not None
         await ticket.durable
@@ -202,10 +202,10 @@ def test_a_disk_that_answers_nothing_stops_the_calls_and_they_go_on_when_it_does
         try:
             with pytest.raises(NotRecorded, match="disk"):
                 await _decide_for_ever(recorder)
-            assert recorder.alarm
+            assert recorder.disk_error
         finally:
             answers.set()
-        await until(lambda: not recorder.alarm)
+        await until(lambda: not recorder.disk_error)
         recorder.record_decision(CALLER, CALL, BUFFERED, BODY)
 
     recording(tmp_path, story)
@@ -248,7 +248,7 @@ def test_a_writer_that_fails_itself_lets_nobody_wait(
     async def story(recorder: GatewayRecorder) -> None:
         await until(lambda: len(lines(tmp_path)) == 1)
         monkeypatch.setattr(
-            "answerable.server.recording.record_group_commit.encode_lines", broken
+            "answerable.server.recording.record_group_commit.encode_spool_lines", broken
         )
         ticket = recorder.record_decision(CALLER, CALL, DURABLE, BODY)
         assert ticket.durable is not None
@@ -335,9 +335,9 @@ def _fill_and_heal(place: Path):
     async def story(recorder: GatewayRecorder) -> None:
         with pytest.raises(NotRecorded, match="disk"):
             await _forever(recorder)
-        assert recorder.alarm == os.strerror(errno.ENOSPC)
+        assert recorder.disk_error == os.strerror(errno.ENOSPC)
         ballast.unlink()
-        await until(lambda: not recorder.alarm)
+        await until(lambda: not recorder.disk_error)
         ticket = recorder.record_decision(CALLER, CALL, DURABLE, BODY)
         assert ticket.durable is not None
         await ticket.durable

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from answerable.evidence.spool_format import parse_line
+from answerable.evidence.spool_format import parse_spool_line
 from answerable.model.spool_record import DecisionRecord
 from answerable.store.store import EvidenceStore
 from answerable.usecases.evidence.ship_spool import ship_spool
@@ -81,7 +81,7 @@ def test_no_durable_call_was_forwarded_without_its_record(
         for path in spool.glob("*/*.jsonl")
         for line in path.read_bytes().splitlines(keepends=True)
         if line.endswith(b"\n")
-        and isinstance(record := parse_line(line)[0], DecisionRecord)
+        and isinstance(record := parse_spool_line(line)[0], DecisionRecord)
     }
     assert forwarded <= recorded
 

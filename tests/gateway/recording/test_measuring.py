@@ -133,17 +133,19 @@ def test_without_handles_the_last_figures_hold_and_the_recorder_goes_on(
     async def story(recorder: GatewayRecorder) -> None:
         journal = recorder.journal
         await _durable(recorder)
-        await until(lambda: journal.spooled > 100_000)
+        await until(lambda: journal.unshipped_bytes > 100_000)
         looks.errno = number
         _shipped(tmp_path, recorder.name)
         looked = looks.looks
         await until(lambda: looks.looks > looked + 3)
-        assert journal.spooled > 100_000
+        assert journal.unshipped_bytes > 100_000
         assert journal.is_over_quota(AGENT)
-        assert not recorder.alarm
+        assert not recorder.disk_error
         looks.errno = 0
         await until(
-            lambda: not journal.is_over_quota(AGENT) and journal.spooled < 10_000
+            lambda: (
+                not journal.is_over_quota(AGENT) and journal.unshipped_bytes < 10_000
+            )
         )
         await _durable(recorder)
 

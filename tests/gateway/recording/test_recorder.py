@@ -9,7 +9,7 @@ import pytest
 
 from answerable.gateway.recording.recorder import GatewayRecorder
 from answerable.model.errors import EnvironmentFailure
-from answerable.model.ids import AgentId, event_id
+from answerable.model.ids import AgentId, build_event_id
 from answerable.model.spool_record import (
     CallEndRecord,
     CallOutcome,
@@ -145,7 +145,7 @@ def test_a_decision_id_is_the_id_of_the_event_it_becomes(tmp_path: Path) -> None
         await until(lambda: len(lines(tmp_path)) > 1)
         decided = records(tmp_path)[1]
         native = str(decided.sequence).encode()
-        key = event_id(decided.at, "gateway", recorder.name, native)
+        key = build_event_id(decided.at, "gateway", recorder.name, native)
         assert ticket.id == key.hex()
 
     recording(tmp_path, story)
@@ -298,7 +298,7 @@ def test_refusals_are_recorded_at_the_end_however_full_the_spool_is(
 ) -> None:
     async def story(recorder: GatewayRecorder) -> None:
         recorder.record_decision(CALLER, CALL, BUFFERED, BODY)
-        await until(lambda: recorder.journal.spooled >= 500)
+        await until(lambda: recorder.journal.unshipped_bytes >= 500)
         with pytest.raises(NotRecorded, match="spool-full"):
             recorder.record_decision(CALLER, CALL, BUFFERED, BODY)
 
@@ -377,7 +377,7 @@ def test_a_full_spool_refuses_decisions_and_takes_the_ends_of_what_runs(
 
     async def story(recorder: GatewayRecorder) -> None:
         running = recorder.record_decision(CALLER, CALL, BUFFERED, BODY)
-        while recorder.journal.spooled < 5_000:
+        while recorder.journal.unshipped_bytes < 5_000:
             recorder.record_decision(CALLER, CALL, DENIED, BODY)
             await asyncio.sleep(0.005)
         for decision in (BUFFERED, DURABLE, DENIED):

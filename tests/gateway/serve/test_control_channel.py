@@ -5,7 +5,7 @@ from tests.authorization.cedar.policy_strategies import rules_of
 
 
 def test_policies_arrive_as_they_were_sent_and_what_is_alike_once() -> None:
-    rules = rules_of("\n".join(policies(12))).for_evaluation()
+    rules = rules_of("\n".join(policies(12))).copy_for_evaluation()
     found = WorkerPolicy(b"", "", "", True, (), _compress_rules(rules)).decode_rules()
     assert found == rules
     one, other = found.rules[2], found.rules[5]

@@ -6,7 +6,7 @@ from typing import Any
 
 from answerable.services.authorization.recorded_modes import read_recorded_modes
 from answerable.store.store import EvidenceStore
-from answerable.usecases.operations.doctor import run_checks
+from answerable.usecases.operations.doctor import check_installation
 from tests.gateway.serve.running_gateway import Backend, Serving, configuration, serving
 
 NOW = 1_900_000_000 * 10**9
@@ -30,7 +30,7 @@ def warnings(served: Serving) -> list[str]:
 
 
 def doctor(store: Path) -> list[tuple[bool, str]]:
-    items = run_checks(store, now=NOW).items
+    items = check_installation(store, now=NOW).items
     return [(e["ok"], e["detail"]) for e in items if e["check"] == "enforcement"]
 
 

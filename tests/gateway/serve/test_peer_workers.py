@@ -27,7 +27,7 @@ OWNER, TAKER = 1, 0
 HIS = next(
     f"corp {n}"
     for n in range(100)
-    if PeerWorkers(OWNER, 2, Path(), None).owns(f"corp {n}")  # type: ignore[arg-type]
+    if PeerWorkers(OWNER, 2, Path(), None).owns_principal(f"corp {n}")  # type: ignore[arg-type]
 )
 
 
@@ -224,4 +224,4 @@ def test_what_is_no_preface_is_cut_off(tmp_path: Path, said: bytes) -> None:
 def test_each_principal_has_one_owner() -> None:
     workers = [PeerWorkers(number, 3, Path(), None) for number in range(3)]  # type: ignore[arg-type]
     for principal in ("corp ana", "corp ben", "uid:1001/a.service", ""):
-        assert sum(worker.owns(principal) for worker in workers) == 1
+        assert sum(worker.owns_principal(principal) for worker in workers) == 1

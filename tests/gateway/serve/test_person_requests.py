@@ -6,7 +6,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from answerable.evidence import signed_user_requests
-from answerable.model.ids import AgentId, person_id
+from answerable.model.ids import AgentId, build_person_id
 from answerable.model.person_request import ANY_RUN
 from answerable.services.statements import owner_keys
 from answerable.services.statements.owner_keys import LocalSigner
@@ -29,8 +29,12 @@ def forge(folder: Path) -> None:
         filed = signed_user_requests.UserRequest(
             AgentId(AGENT), ANY_RUN, "0" * 64, 9, now + 10**12, (MALLORY,)
         )
-        content = signed_user_requests.build_request_content(filed, person_id(ANA))
-        said = content.build(signer.id, owner_keys.get_store_id(store), now)
+        content = signed_user_requests.build_request_content(
+            filed, build_person_id(ANA)
+        )
+        said = content.build_owner_statement(
+            signer.id, owner_keys.get_store_id(store), now
+        )
         store.put_object(REQUEST, signer.sign(said), now)
     finally:
         store.close()

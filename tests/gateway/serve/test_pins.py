@@ -10,8 +10,13 @@ from typing import Any
 
 import pytest
 
-from answerable.authorization.pins.canonical_definitions import build_definition
-from answerable.authorization.pins.pin_comparison import ObservedList, observe_list
+from answerable.authorization.pins.canonical_definitions import (
+    build_canonical_definition,
+)
+from answerable.authorization.pins.pin_comparison import (
+    ObservedList,
+    compare_list_with_pins,
+)
 from answerable.cli.main import main
 from answerable.model.definition_pin import DefinitionKind, PinningMode
 from answerable.server.pins.pin_files import PinFiles
@@ -86,7 +91,7 @@ def test_a_change_is_held_by_every_worker_until_a_person_approves_it(
     files = PinFiles(tmp_path / "store" / "gateway")
     with serving(tmp_path, settings) as served:
         assert "result" in served.call("read")
-        while not files.read("files").items:
+        while not files.read_pins("files").items:
             time.sleep(0.02)
         whose = ("--person", "ana@corp.example")
         phrase = ("--passphrase-file", "phrase")
@@ -116,11 +121,11 @@ def _seen(files: PinFiles, definition: dict[str, Any]) -> None:
     raw = json.dumps(definition).encode()
     listed = ObservedList(
         DefinitionKind.TOOL,
-        (build_definition(DefinitionKind.TOOL, definition["name"], raw),),
+        (build_canonical_definition(DefinitionKind.TOOL, definition["name"], raw),),
     )
-    files.change(
+    files.change_pins(
         "files",
-        lambda pins: observe_list(
+        lambda pins: compare_list_with_pins(
             pins, listed, server="files", pinning=PinningMode.FIRST_USE, now=1
         ),
     )

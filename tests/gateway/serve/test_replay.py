@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from answerable.authorization.decision_table import compile_table
+from answerable.authorization.decision_table import build_decision_table
 from answerable.cli.main import main
 from answerable.gateway.replay_buffer import ReplayBuffer
 from answerable.gateway.serve import background_replay, operator_socket
@@ -153,8 +153,8 @@ def test_calls_go_on_while_others_are_decided_anew(
                 await asyncio.sleep(0)
 
         serving = asyncio.create_task(serve())
-        authority = Slow(compile_table(ALLOWS))
-        replayed = await replay_policy(authority, compile_table(DENIES), recent)
+        authority = Slow(build_decision_table(ALLOWS))
+        replayed = await replay_policy(authority, build_decision_table(DENIES), recent)
         serving.cancel()
         return replayed
 

@@ -11,7 +11,7 @@ import pytest
 
 from answerable.cli import signing
 from answerable.cli.main import main
-from answerable.model.ids import fingerprint_credential_id
+from answerable.model.ids import build_fingerprint_credential_id
 from answerable.server.revocation_list import RevocationFile
 from answerable.server.revocation_records import read_revocation_records
 from answerable.server.secret_fingerprints import build_fingerprinter
@@ -169,7 +169,7 @@ def test_no_server_is_shown_a_credential_that_was_killed(
     with serving(tmp_path, settings) as served:
         assert "result" in served.call("read")
         fingerprint = build_fingerprinter(tmp_path / "store")(secret.read_text())
-        subject = fingerprint_credential_id(fingerprint)
+        subject = build_fingerprint_credential_id(fingerprint)
         assert '"state": "dead"' in operate("-o", "json", "kill", subject, *NAMED)
         taken(served, "kill.taken", 1)
         shown = len(server.shown)
@@ -235,7 +235,7 @@ def test_kills_of_an_earlier_release_hold_and_are_taken_back(
         operate("revive", "agent:declared/ana", *NAMED)
         taken(served, "kill.revived", 1)
         assert "result" in served.call("read")
-    assert not old.read()
+    assert not old.read_subjects()
 
 
 def test_a_server_with_another_store_is_reached_in_its_own_folder(

@@ -12,12 +12,12 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as runs
 from hypothesis import strategies as st
 
-from answerable.authorization.decision_table import compile_table
+from answerable.authorization.decision_table import build_decision_table
 from answerable.connectors.config.parse.config_file import parse_config
 from answerable.gateway.call_pipeline import CallPipeline
 from answerable.gateway.recording.recorder import GatewayRecorder
 from answerable.gateway.stdio.client import StdioClient
-from answerable.gateway.stdio.message_ids import ID, TOKEN, find_id, replace_ids
+from answerable.gateway.stdio.message_ids import ID, TOKEN, find_id_at_path, replace_ids
 from answerable.gateway.stdio.pending_message import PendingMessage
 from answerable.gateway.upstream import ResponseSink, UpstreamRequest
 from answerable.model.caller import AuthenticationMethod, VerifiedCaller
@@ -108,7 +108,7 @@ def passed(spool: Path, slices: list[bytes]) -> tuple[list[bytes], list[Any]]:
     async def go() -> tuple[list[bytes], list[Any]]:
         echo, out = Echo(), Out()
         recorder = GatewayRecorder(spool, 0, asyncio.get_running_loop(), config.limits)
-        authority = Authorizer(compile_table(config))
+        authority = Authorizer(build_decision_table(config))
         exchange = CallPipeline(authority, recorder, {"scripted": echo})
         front = StdioClient(
             exchange, ME, "scripted", echo, most=64, bridged=False, changed=lambda: None
@@ -117,7 +117,7 @@ def passed(spool: Path, slices: list[bytes]) -> tuple[list[bytes], list[Any]]:
         for each in slices:
             front.on_input(each)
         echo.answer()
-        assert not front.has_unanswered
+        assert not front.has_unanswered_request
         recorder.close()
         return echo.got, out.got
 
@@ -175,7 +175,10 @@ def test_an_id_is_put_in_place_and_nothing_else_changes(
     }
     body = json.dumps(message, indent=indent).encode()
     changed = replace_ids(body, {ID: new, TOKEN: token})
-    assert (find_id(changed, ID), find_id(changed, TOKEN)) == (new, token)
+    assert (find_id_at_path(changed, ID), find_id_at_path(changed, TOKEN)) == (
+        new,
+        token,
+    )
     assert replace_ids(changed, {ID: old, TOKEN: old}) == replace_ids(
         body, {ID: old, TOKEN: old}
     )

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from answerable.evidence.spool_format import parse_line
+from answerable.evidence.spool_format import parse_spool_line
 from answerable.model.spool_record import CallEndRecord, DecisionRecord, SpoolRecord
 from tests.mcp.running import ROOT
 
@@ -202,7 +202,7 @@ def is_gone(pid: int, seconds: float = 10) -> bool:
 def records(spool: Path) -> list[SpoolRecord]:
     """All that waits in a spool."""
     return [
-        parse_line(each)[0]
+        parse_spool_line(each)[0]
         for path in sorted(spool.rglob("*.jsonl"))
         for each in path.read_bytes().splitlines(keepends=True)
     ]

@@ -23,7 +23,7 @@ from tests.pdp.decision_point_harness import DecisionPointHarness, deciding, set
 ENVOY = EnforcementPoint("uid:990", ())
 HOST = "mcp.example"
 AttributeContext, HttpRequest, Peer, Request = map(
-    auth.message_class, ("AttributeContext", "HttpRequest", "Peer", "Request")
+    auth.get_message_class, ("AttributeContext", "HttpRequest", "Peer", "Request")
 )
 
 

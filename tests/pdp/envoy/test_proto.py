@@ -48,7 +48,7 @@ def spelled(field: descriptor_pb2.FieldDescriptorProto) -> str:
 def test_the_messages_are_those_of_the_proto(root: Path) -> None:
     text = (root / "src/answerable/pdp/envoy/ext_authz.proto").read_text()
     members = written(text)
-    assert members == built(proto.file_descriptor())
+    assert members == built(proto.build_file_descriptor())
     assert len(members) == 15
     assert f"package {proto.PACKAGE};" in text
 

@@ -12,7 +12,7 @@ from answerable.reach.postgres.catalogue import (
     Role,
     RowPolicy,
 )
-from answerable.reach.postgres.privileges import PRIVILEGES, default_grants
+from answerable.reach.postgres.privileges import PRIVILEGES, get_default_privileges
 
 
 def seeded(seed: int) -> random.Random:
@@ -84,7 +84,7 @@ def _object(
     rng: random.Random, kind: str, name: str, schema: str, owners: list[str]
 ) -> DatabaseObject:
     owner = rng.choice(owners)
-    grants = [g for g in default_grants(kind, owner) if rng.random() < 0.8]
+    grants = [g for g in get_default_privileges(kind, owner) if rng.random() < 0.8]
     for _ in range(rng.randrange(3)):
         grantee = rng.choice([PUBLIC, *owners])
         words = rng.sample(PRIVILEGES[kind], rng.randint(1, len(PRIVILEGES[kind])))

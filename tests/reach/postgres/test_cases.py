@@ -8,12 +8,15 @@ import yaml
 
 from answerable.connectors.postgres.parse import ServerName, parse
 from answerable.model.ids import IdentityId
-from answerable.model.postgres_ids import build_role_id
+from answerable.model.postgres_ids import build_postgres_role_id
 from answerable.reach.platform import Question, SubjectIdentity, UnknownSubject
-from answerable.reach.postgres.call_evaluation import evaluate_call
-from answerable.reach.postgres.call_parsing import parse_action, parse_resource
+from answerable.reach.postgres.call_parsing import (
+    parse_object_argument,
+    parse_privilege_or_owner_right,
+)
+from answerable.reach.postgres.object_action_evaluation import evaluate_object_action
 from answerable.reach.postgres.platform import PostgresEvaluator
-from answerable.reach.postgres.server import build_servers
+from answerable.reach.postgres.server_index import build_server_indexes
 
 CASES = Path(__file__).resolve().parents[2] / "cases" / "postgres.yaml"
 ROWS: list[dict[str, Any]] = yaml.safe_load(CASES.read_text(encoding="utf-8"))
@@ -29,11 +32,11 @@ def answer(row: dict[str, Any]) -> Any:
     text = (head + row["sql"]).encode()
     server = ServerName("h", "shop", "x")
     facts = parse([("shop.sql", text)], server, source="pg:x", now=1).facts
-    servers = build_servers(facts.catalogues)
+    servers = build_server_indexes(facts.catalogues)
     role, word, name = row["ask"]
-    action = parse_action(word)
-    resource = parse_resource(servers, action, name)
-    key = IdentityId(build_role_id("h", "shop", role))
+    action = parse_privilege_or_owner_right(word)
+    resource = parse_object_argument(servers, action, name)
+    key = IdentityId(build_postgres_role_id("h", "shop", role))
     found = PostgresEvaluator(servers).resolve_identity(SubjectIdentity(key, key))
     identities = () if isinstance(found, UnknownSubject) else (found,)
     question = Question(
@@ -44,7 +47,7 @@ def answer(row: dict[str, Any]) -> Any:
         direct=row.get("direct", True),
         identities=identities,
     )
-    return evaluate_call(servers.get("h"), question, resource)
+    return evaluate_object_action(servers.get("h"), question, resource)
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: str(row["name"]))

@@ -6,11 +6,11 @@ import pytest
 
 from answerable.reach.formula import get_verdict
 from answerable.reach.postgres import privilege_check
-from answerable.reach.postgres import server as server_module
+from answerable.reach.postgres import server_index as server_module
 from answerable.reach.postgres.catalogue import Catalogue, DatabaseObject
-from answerable.reach.postgres.privilege_check import Session, decide
+from answerable.reach.postgres.privilege_check import Session, decide_privilege
 from answerable.reach.postgres.privileges import PRIVILEGES
-from answerable.reach.postgres.server import PostgresServer
+from answerable.reach.postgres.server_index import PostgresServer
 from tests.reach.postgres.strategies import DATABASE, random_catalogue, seeded
 from tests.reference.postgres import grants as reference
 
@@ -39,7 +39,7 @@ def disagreements(seed: int) -> list[str]:
     found = []
     for role, privilege, target, column in questions(catalogue):
         session = Session(index, DATABASE, role, role)
-        got = get_verdict(decide(session, privilege, target, column).formula)
+        got = get_verdict(decide_privilege(session, privilege, target, column).formula)
         want = reference.may_call(catalogue, DATABASE, role, privilege, target, column)
         if got.value != want:
             found.append(f"{role} {privilege} {target.name}.{column}: {got} not {want}")
@@ -58,8 +58,8 @@ def role_disagreements(seed: int) -> list[str]:
             continue
         for other in names:
             for closure, rule in (
-                (index.list_inherited, reference.has_usage),
-                (index.list_settable, reference.may_set_role),
+                (index.list_roles_inherited_from, reference.has_usage),
+                (index.list_roles_settable_with_set_role, reference.may_set_role),
             ):
                 got = other in closure(DATABASE, role)
                 if got != rule(catalogue, DATABASE, role, other):

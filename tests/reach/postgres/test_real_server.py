@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from answerable.cli.main import main
-from answerable.model.postgres_ids import build_role_id
+from answerable.model.postgres_ids import build_postgres_role_id
 from answerable.reach.postgres.privileges import OWNER_ACTIONS
 from tests.reach.postgres.random_sql import DATABASE, random_objects, random_roles
 from tests.reach.postgres.strategies import seeded
@@ -169,7 +169,7 @@ def is_allowed(item: dict[str, Any]) -> bool:
 
 def subject(answer: dict[str, Any]) -> str:
     """Return the id of the role of a question."""
-    return build_role_id(HOST, DATABASE, answer["role"])
+    return build_postgres_role_id(HOST, DATABASE, answer["role"])
 
 
 def resource(answer: dict[str, Any]) -> str:
@@ -256,9 +256,9 @@ def test_a_role_reaches_what_set_role_gives_it(
         )
     )
     for member, role, is_member, inherits in seeded(5).sample(pairs, 150):
-        key = build_role_id(HOST, DATABASE, member)
+        key = build_postgres_role_id(HOST, DATABASE, member)
         for action, want in (("MEMBER", is_member), ("USAGE", inherits)):
-            named = build_role_id(HOST, DATABASE, role)
+            named = build_postgres_role_id(HOST, DATABASE, role)
             (item,) = ask(store, capsys, "can", key, action, named, "--direct")["items"]
             assert (item["verdict"] == "always") == want, (member, action, role)
 

@@ -10,10 +10,10 @@ from answerable.authorization.cedar.cedar_request import CedarRequest
 from answerable.authorization.cedar.engine import evaluate_in_engine
 from answerable.authorization.cedar.policy_slices import (
     PolicyResponse,
-    combine_responses,
+    combine_policy_results,
 )
 from answerable.authorization.cedar.scopes import resource_server
-from answerable.authorization.name_patterns import is_unambiguous
+from answerable.authorization.name_patterns import is_unambiguous_name
 from answerable.model.cedar_policy import CedarPolicy, CedarPolicySet
 from answerable.model.decision import AuthorizationRequest, DecisionEffect
 
@@ -32,7 +32,7 @@ def evaluate_policies(
     heads = _parsed(tuple(_head(rule.text) for rule in rules.rules))
     about, _ = evaluate_in_engine(everywhere, asked, heads, facts.entities_json())
     taken = tuple(at for at in about if _is_taken_in_two_ways(rules.rules[at], facts))
-    return combine_responses(rules.rules, holding, (*erring, *taken))
+    return combine_policy_results(rules.rules, holding, (*erring, *taken))
 
 
 def _head(text: str) -> str:
@@ -55,7 +55,7 @@ def _is_taken_in_two_ways(rule: CedarPolicy, facts: CedarRequest) -> bool:
             here = here.get(name)
     for variable, *names in rule.prefixes:
         if variable == "resource":
-            if not is_unambiguous(facts.name):
+            if not is_unambiguous_name(facts.name):
                 return True
             continue
         here = facts.context

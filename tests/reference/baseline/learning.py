@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from answerable.baseline.generalisation import (
+from answerable.baseline.entity_pattern_generalisation import (
     build_digit_pattern,
     build_exact_pattern,
     build_name_prefix_pattern,
-    get_parent_pattern,
+    get_more_general_pattern,
 )
 from answerable.baseline.training_counts import (
     DAY,
@@ -16,7 +16,7 @@ from answerable.baseline.training_counts import (
     KeyCount,
     LayerCounts,
     belongs_to_server,
-    is_entity,
+    is_learned_as_entity,
     list_flow_edges,
     list_untrusted_source_edges,
 )
@@ -35,7 +35,7 @@ def list_call_keys(call: CallObservation) -> list[Key]:
     """Give what one call shows, each as often as it does."""
     shown: list[Key] = [CapabilityKey(call.tool, call.definition, call.is_write)]
     for value in call.values:
-        if is_entity(call, value):
+        if is_learned_as_entity(call, value):
             shown.append(
                 EntityKey(
                     call.tool, value.path, value.kind, value.text, value.sensitive
@@ -90,9 +90,9 @@ def generalise(
 ) -> EntityPattern:
     """Give the pattern that stands for an entity, climbing while it may."""
     here = build_exact_pattern(kind, text)
-    above = get_parent_pattern(here)
+    above = get_more_general_pattern(here)
     while above is not None and _climbs(above, seen, kind, terms):
-        here, above = above, get_parent_pattern(above)
+        here, above = above, get_more_general_pattern(above)
     for shape in (build_digit_pattern, build_name_prefix_pattern):
         shaped = shape(here)
         if shaped is not None and _alike(shaped, shape, seen, kind, terms):
@@ -131,16 +131,16 @@ def _has_template(
 def _is_held(
     text: str, seen: Days, kind: EntityKind, terms: LearningParameters
 ) -> bool:
-    above = get_parent_pattern(build_exact_pattern(kind, text))
+    above = get_more_general_pattern(build_exact_pattern(kind, text))
     return above is not None and _climbs(above, seen, kind, terms)
 
 
 def _ancestors(kind: EntityKind, text: str) -> list[EntityPattern]:
     found = []
-    node = get_parent_pattern(build_exact_pattern(kind, text))
+    node = get_more_general_pattern(build_exact_pattern(kind, text))
     while node is not None:
         found.append(node)
-        node = get_parent_pattern(node)
+        node = get_more_general_pattern(node)
     return found
 
 
@@ -153,8 +153,8 @@ def _climbs(
         node: EntityPattern | None = build_exact_pattern(kind, text)
         if above not in _ancestors(kind, text):
             continue
-        while node is not None and get_parent_pattern(node) != above:
-            upper = get_parent_pattern(node)
+        while node is not None and get_more_general_pattern(node) != above:
+            upper = get_more_general_pattern(node)
             climbs = upper is not None and _climbs(upper, seen, kind, terms)
             node = upper if climbs else None
         if node is not None:

@@ -208,7 +208,11 @@ def _handed_on(
     else:
         rule = _rule(standing, actor)
         agent, run = (str(rule.agent), actor.run) if rule else ("", "")
-    if parent is None or parent.cnf.is_bound or not _allowed(parent, agent, standing):
+    if (
+        parent is None
+        or parent.cnf.is_bound_to_key
+        or not _allowed(parent, agent, standing)
+    ):
         return None
     mtls = any(bind == "mtls" for _, bind in parent.bindings)
     return _part(
@@ -290,8 +294,8 @@ def _record(held: OwnToken, standing: TrustState, now: int) -> Delegation | None
         and token.iss == standing.url
         and (issuer is None or issuer.pin.ours)
         and token.token_type is TokenType.ACCESS_TOKEN
-        and token.find_claim("answerable", "dlg") == record.id
-        and token.find_claim("answerable", "agent") == record.agent
+        and token.find_claim_at_path("answerable", "dlg") == record.id
+        and token.find_claim_at_path("answerable", "agent") == record.agent
         and (token.sub, token.cnf) == (record.sub, record.cnf)
         and _old(standing, record) is not None
     )
@@ -343,10 +347,10 @@ def _person(
 
 def _named(token: SignedClaims, standing: TrustState, rule: TrustRule | None) -> str:
     claim = standing.issuers[token.issuer].person
-    name = token.find_claim(claim)
+    name = token.find_claim_at_path(claim)
     if rule is None or token.issuer not in rule.on_behalf_of:
         return ""
-    verified = token.find_claim("email_verified")
+    verified = token.find_claim_at_path("email_verified")
     if claim == "email" and verified is not True:
         return ""
     if not isinstance(name, str) or not re.fullmatch("[!-~](?:[ -~]*[!-~])?", name):

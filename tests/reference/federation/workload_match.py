@@ -22,10 +22,12 @@ def fits(rule: TrustRule, workload: Workload) -> bool:
             return (
                 issuer == workload.issuer
                 and all(
-                    _typed(workload.find_claim(*at)) == _typed(v) for at, v in equal
+                    _typed(workload.find_claim_at_path(*at)) == _typed(v)
+                    for at, v in equal
                 )
                 and all(
-                    _is_like(workload.find_claim(*at), pattern) for at, pattern in like
+                    _is_like(workload.find_claim_at_path(*at), pattern)
+                    for at, pattern in like
                 )
             )
         case PeerSubject(uid, gid, unit, container), Attestation():

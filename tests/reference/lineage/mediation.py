@@ -6,7 +6,7 @@ the two bounds alone.
 
 from collections.abc import Sequence
 
-from answerable.lineage.mediation import (
+from answerable.lineage.gateway_mediation import (
     CLOCK_SKEW,
     MAX_UNENDED,
     GatewayCall,

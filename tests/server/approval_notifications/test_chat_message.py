@@ -10,7 +10,7 @@ from answerable.model.approval_request import ApprovalScope, BlockedCall
 from answerable.model.decision import TargetKind
 from answerable.model.ids import AgentId
 from answerable.server.approval_notifications.chat_message import (
-    build_message,
+    build_approval_message,
     escape_for_chat,
 )
 from answerable.server.approval_notifications.notification_rate import (
@@ -28,7 +28,7 @@ def wanted(name: str = "write", agent: str = AGENT) -> ApprovalScope:
 
 def test_it_names_who_wants_what_and_how_it_is_answered() -> None:
     said = json.loads(
-        build_message(BlockedCall("c0" * 16, wanted()), "ana@corp.example")
+        build_approval_message(BlockedCall("c0" * 16, wanted()), "ana@corp.example")
     )
     assert set(said) == {"text", "blocks"}
     whole = json.dumps(said)
@@ -63,24 +63,25 @@ def test_no_name_means_anything_in_a_channel(name: str) -> None:
     assert not set(shown) & set("<>&*~`@#\n\r\t |\"'()[]!")
     assert "://" not in shown
     assert len(shown) <= 160 * 10 + 3
-    said = json.loads(build_message(BlockedCall("c0" * 16, wanted(name)), ""))
+    said = json.loads(build_approval_message(BlockedCall("c0" * 16, wanted(name)), ""))
     assert all(f["text"].count("\n") == 1 for f in said["blocks"][1]["fields"])
 
 
 def test_an_act_is_told_once_an_hour_and_an_agent_so_often() -> None:
     rate = NotificationRate(3)
-    assert rate.allow(wanted(), 0.0)
-    assert not rate.allow(wanted(), HOUR - 1)
-    assert [rate.allow(wanted(f"t{n}"), 1.0) for n in range(5)] == [True, True] + [
-        False
-    ] * 3
-    assert rate.allow(wanted(agent="agent:declared/other"), 1.0)
-    assert rate.allow(wanted(), HOUR)
+    assert rate.allow_notification(wanted(), 0.0)
+    assert not rate.allow_notification(wanted(), HOUR - 1)
+    assert [rate.allow_notification(wanted(f"t{n}"), 1.0) for n in range(5)] == [
+        True,
+        True,
+    ] + [False] * 3
+    assert rate.allow_notification(wanted(agent="agent:declared/other"), 1.0)
+    assert rate.allow_notification(wanted(), HOUR)
 
 
 @pytest.mark.parametrize("count", [MAX_AGENTS * 2])
 def test_agents_that_nobody_knows_fill_no_memory(count: int) -> None:
     rate = NotificationRate(3)
     for number in range(count):
-        rate.allow(wanted(agent=f"agent:caller/{number}"), 0.0)
+        rate.allow_notification(wanted(agent=f"agent:caller/{number}"), 0.0)
     assert len(rate._agents) == MAX_AGENTS

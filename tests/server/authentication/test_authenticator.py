@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from answerable.model.caller import AuthenticationMethod, VerifiedCaller
-from answerable.model.ids import agent_id
+from answerable.model.ids import build_agent_id
 from answerable.server.authentication import token_cache
 from answerable.server.authentication.authenticator import CallerAuthenticator
 from answerable.server.authentication.errors import Unauthenticated
@@ -113,7 +113,7 @@ def test_a_subject_nobody_named_is_a_stranger_unless_the_inventory_has_it(
     folder: Path,
 ) -> None:
     text = bound(sub="svc-other")
-    stranger = agent_id("caller", "corp", "svc-other")
+    stranger = build_agent_id("caller", "corp", "svc-other")
     for inventory in (frozenset[Any](), frozenset({stranger})):
         known = callers(folder, inventory=inventory)
         caller = known.authenticate(proven(text), TCP, NOW)

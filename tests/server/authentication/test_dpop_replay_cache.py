@@ -26,7 +26,7 @@ def proof(jti: str, jkt: str = "key", iat: int = NOW) -> DpopProof:
 
 def is_taken(seen: DpopReplayCache, one: DpopProof, now: float) -> bool:
     try:
-        seen.add(one, "corp/a", now)
+        seen.add_proof(one, "corp/a", now)
     except ProofRejected:
         return False
     return True
@@ -96,16 +96,16 @@ def test_one_caller_cannot_crowd_out_the_others_with_however_many_keys(
     monkeypatch.setattr(dpop_replay_cache, "MAX_PROOFS", 5)
     seen = DpopReplayCache()
     for name in "abc":
-        seen.add(proof(name, f"key {name}"), "corp/greedy", NOW)
+        seen.add_proof(proof(name, f"key {name}"), "corp/greedy", NOW)
     with pytest.raises(ProofRejected) as caught:
-        seen.add(proof("d", "key d"), "corp/greedy", NOW)
+        seen.add_proof(proof("d", "key d"), "corp/greedy", NOW)
     assert caught.value.reason is TokenFault.TOO_MANY_PROOFS
-    seen.add(proof("a", "one"), "corp/a", NOW)
-    seen.add(proof("a", "two"), "corp/b", NOW)
+    seen.add_proof(proof("a", "one"), "corp/a", NOW)
+    seen.add_proof(proof("a", "two"), "corp/b", NOW)
     with pytest.raises(ProofRejected):
-        seen.add(proof("a", "three"), "corp/c", NOW)
+        seen.add_proof(proof("a", "three"), "corp/c", NOW)
     later = NOW + 200
-    seen.add(proof("a", "three", iat=later), "corp/c", later)
+    seen.add_proof(proof("a", "three", iat=later), "corp/c", later)
 
 
 @given(st.floats(0, 1000), st.floats(-10, 1000))

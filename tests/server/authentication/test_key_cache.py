@@ -178,12 +178,12 @@ def test_a_clock_that_was_far_ahead_keeps_no_keys_for_long(pem: Path) -> None:
     async def told(issuer: Issuer) -> None:
         issuer.says(TWO)
         keys = IssuerKeyCache([pinned(issuer.url)], trusting(issuer.pem))
-        assert await keys.fetch("corp", NOW + 400 * 86_400) == ""
-        assert keys.can_fetch("corp", NOW)
-        assert keys.list_due(NOW) == ("corp",)
-        assert await keys.fetch("corp", NOW) == ""
-        assert keys.usable_until("corp") == NOW + DEFAULT_FRESH + OUTAGE_SECONDS
-        assert keys.list_due(NOW + 1) == ()
+        assert await keys.fetch_issuer_keys("corp", NOW + 400 * 86_400) == ""
+        assert keys.can_fetch_keys("corp", NOW)
+        assert keys.list_issuers_to_renew(NOW) == ("corp",)
+        assert await keys.fetch_issuer_keys("corp", NOW) == ""
+        assert keys.keys_usable_until("corp") == NOW + DEFAULT_FRESH + OUTAGE_SECONDS
+        assert keys.list_issuers_to_renew(NOW + 1) == ()
 
     story(pem, told)
 
@@ -268,7 +268,7 @@ def test_a_slow_drip_ends_in_time(pem: Path, monkeypatch: pytest.MonkeyPatch) ->
 def test_a_certificate_of_somebody_else_is_not_taken(tmp_path: Path, pem: Path) -> None:
     async def told(issuer: Issuer) -> None:
         keys = IssuerKeyCache([pinned(issuer.url)], trusting(certificate(tmp_path)))
-        assert "certificate" in await keys.fetch("corp", NOW)
+        assert "certificate" in await keys.fetch_issuer_keys("corp", NOW)
         assert not issuer.asked
 
     story(pem, told)
@@ -277,7 +277,7 @@ def test_a_certificate_of_somebody_else_is_not_taken(tmp_path: Path, pem: Path) 
 @pytest.mark.parametrize("host", ["127.0.0.1:9", "localhost:9", "a" * 64 + ".example"])
 def test_nobody_there_is_a_failure_and_no_fault(host: str) -> None:
     keys = IssuerKeyCache([pinned(f"https://{host}/")])
-    assert "no connection" in asyncio.run(keys.fetch("corp", NOW))
+    assert "no connection" in asyncio.run(keys.fetch_issuer_keys("corp", NOW))
 
 
 def test_an_issuer_that_is_gone_meanwhile_is_not_asked() -> None:

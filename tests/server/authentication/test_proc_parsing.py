@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 
 from answerable.server.processes.proc_parsing import (
     parse_gid,
-    parse_start,
+    parse_start_time,
+    parse_systemd_unit,
     parse_uid,
-    parse_unit,
 )
 
 V1 = "12:pids:/user.slice\n1:name=systemd:{}\n0::{}\n"
@@ -44,7 +44,7 @@ UNITS = [
 
 @pytest.mark.parametrize(("cgroup", "unit"), UNITS)
 def test_the_unit_is_the_first_below_the_slices(cgroup: str, unit: str) -> None:
-    assert parse_unit(cgroup) == unit
+    assert parse_systemd_unit(cgroup) == unit
 
 
 @given(
@@ -53,12 +53,14 @@ def test_the_unit_is_the_first_below_the_slices(cgroup: str, unit: str) -> None:
     )
 )
 def test_what_a_unit_makes_below_itself_never_changes_it(below: str) -> None:
-    assert parse_unit(f"0::/system.slice/evil.service/{below}\n") == "evil.service"
+    assert (
+        parse_systemd_unit(f"0::/system.slice/evil.service/{below}\n") == "evil.service"
+    )
 
 
 @given(st.text())
 def test_any_text_gives_a_unit_or_none(text: str) -> None:
-    unit = parse_unit(text)
+    unit = parse_systemd_unit(text)
     assert "/" not in unit
     assert unit in text
 
@@ -66,7 +68,7 @@ def test_any_text_gives_a_unit_or_none(text: str) -> None:
 @given(st.text(st.characters(exclude_characters="\0"), max_size=15))
 def test_a_name_of_a_program_is_no_field(name: str) -> None:
     stat = f"42 ({name}) S " + " ".join(str(number) for number in range(4, 53))
-    assert parse_start(stat) == 22
+    assert parse_start_time(stat) == 22
 
 
 def test_the_real_user_and_group_are_read() -> None:

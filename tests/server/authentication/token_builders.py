@@ -18,7 +18,7 @@ from answerable.model.config import (
     UnixCallerRule,
 )
 from answerable.model.decision import EnforcementMode
-from answerable.model.ids import AgentId, agent_id
+from answerable.model.ids import AgentId, build_agent_id
 from answerable.model.worker_limits import WorkerLimits
 from answerable.server.authentication.authenticator import CallerAuthenticator
 from answerable.server.connection_info import ConnectionInfo, UnixPeer
@@ -49,7 +49,7 @@ CERTIFICATE = self_signed("one process", NOW - 3600, NOW + 3600)
 OTHER_CERTIFICATE = self_signed("another process", NOW - 3600, NOW + 3600)
 LATER = NOW + 1000  # when nonces are no longer asked for
 
-DECLARED = agent_id("declared", "invoices")
+DECLARED = build_agent_id("declared", "invoices")
 CALLERS: tuple[CallerRule, ...] = (
     TokenCallerRule("corp", "svc-invoices"),
     UnixCallerRule(1001, None, "invoices.service"),
@@ -58,7 +58,7 @@ CALLERS: tuple[CallerRule, ...] = (
 
 
 def agent(name: str, *callers: CallerRule) -> DeclaredAgent:
-    id = agent_id("declared", name)
+    id = build_agent_id("declared", name)
     return DeclaredAgent(
         id, name, "ana@example.com", EnforcementMode.ENFORCE, callers, ()
     )

@@ -8,7 +8,11 @@ import pytest
 
 from answerable.model.config import IssuerConfig
 from answerable.server.issuers.allowed_addresses import FetchFailed
-from answerable.server.issuers.discovery import DISCOVERY, metadata_urls, parse_jwks_uri
+from answerable.server.issuers.discovery import (
+    DISCOVERY,
+    issuer_metadata_urls,
+    parse_jwks_uri,
+)
 from answerable.server.issuers.key_cache import (
     FETCH_INTERVAL,
     OUTAGE_SECONDS,
@@ -46,11 +50,11 @@ def metadata(**changes: object) -> bytes:
 
 
 def test_metadata_is_where_the_standards_say() -> None:
-    assert metadata_urls("https://a.example") == (
+    assert issuer_metadata_urls("https://a.example") == (
         "https://a.example/.well-known/openid-configuration",
         "https://a.example/.well-known/oauth-authorization-server",
     )
-    assert metadata_urls("https://a.example/t/1/") == (
+    assert issuer_metadata_urls("https://a.example/t/1/") == (
         "https://a.example/t/1/.well-known/openid-configuration",
         "https://a.example/.well-known/oauth-authorization-server/t/1",
     )
@@ -142,7 +146,7 @@ def test_keys_are_found_by_discovery(pem: Path) -> None:
     async def told(served: Issuer) -> None:
         says(served)
         keys = of(served)
-        assert await keys.fetch("corp", NOW) == ""
+        assert await keys.fetch_issuer_keys("corp", NOW) == ""
         assert kids(keys) == {"k1"}
         assert len(served.asked) == 2
 
@@ -152,9 +156,11 @@ def test_keys_are_found_by_discovery(pem: Path) -> None:
 def test_an_issuers_own_authority_is_trusted_for_it(pem: Path, tmp_path: Path) -> None:
     async def told(served: Issuer) -> None:
         says(served)
-        assert await of(served, ca=str(pem)).fetch("corp", NOW) == ""
+        assert await of(served, ca=str(pem)).fetch_issuer_keys("corp", NOW) == ""
         other = str(certificate(tmp_path))
-        assert "certificate" in await of(served, ca=other).fetch("corp", NOW)
+        assert "certificate" in await of(served, ca=other).fetch_issuer_keys(
+            "corp", NOW
+        )
 
     run_with_issuer(pem, told)
 
@@ -174,12 +180,12 @@ def test_keys_that_came_by_a_removed_authority_count_no_more(
         pin = issuer(iss=origin)
         pinned = IssuerConfig(pin, AUD, DISCOVERY, False, private=True, ca=str(bundle))
         keys = IssuerKeyCache([pinned])
-        assert await keys.fetch("corp", NOW) == ""
+        assert await keys.fetch_issuer_keys("corp", NOW) == ""
         for trusted, left in ((own + other, {"k1"}), (other, set())):
             bundle.write_bytes(trusted)
             keys.reconfigure([pinned])
             assert kids(keys) == left
-        assert "certificate" in await keys.fetch("corp", NOW)
+        assert "certificate" in await keys.fetch_issuer_keys("corp", NOW)
 
     run_with_issuer(pem, told)
 
@@ -190,7 +196,7 @@ def test_the_older_place_is_asked_where_the_first_has_nothing(pem: Path) -> None
         assert served.pages is not None
         moved = served.pages.pop("/.well-known/openid-configuration")
         served.pages["/.well-known/oauth-authorization-server"] = moved
-        assert await of(served).fetch("corp", NOW) == ""
+        assert await of(served).fetch_issuer_keys("corp", NOW) == ""
         assert len(served.asked) == 3
 
     run_with_issuer(pem, told)
@@ -202,7 +208,10 @@ def test_an_issuer_cannot_bring_its_keys_to_another(pem: Path) -> None:
     async def told(served: Issuer) -> None:
         says(served, issuer="https://victim.example")
         keys = of(served)
-        assert await keys.fetch("corp", NOW) == "its metadata is of another issuer"
+        assert (
+            await keys.fetch_issuer_keys("corp", NOW)
+            == "its metadata is of another issuer"
+        )
         assert kids(keys) == set()
 
     run_with_issuer(pem, told)
@@ -217,7 +226,7 @@ def test_no_redirect_is_followed(pem: Path, at: str) -> None:
             b"HTTP/1.1 302 Found\r\nLocation: " + served.url.encode() + b"\r\n"
             b"Content-Length: 0\r\n\r\n"
         )
-        failed = await of(served).fetch("corp", NOW)
+        failed = await of(served).fetch_issuer_keys("corp", NOW)
         assert failed == "the answer has the status 302, not 200"
 
     run_with_issuer(pem, told)
@@ -229,21 +238,24 @@ def test_through_an_outage_known_keys_serve_for_an_hour_and_then_no_more(
     async def told(served: Issuer) -> None:
         says(served)
         keys = of(served)
-        assert await keys.fetch("corp", NOW) == ""
+        assert await keys.fetch_issuer_keys("corp", NOW) == ""
         served.pages = {}
         # The issuer goes as its keys are to be renewed.
         out, served_for, attempts = NOW + 3600, 0, 0
         for second in range(0, OUTAGE_SECONDS, FETCH_INTERVAL):
             now = out + second
-            if keys.can_fetch("corp", now):
-                assert await keys.fetch("corp", now)
+            if keys.can_fetch_keys("corp", now):
+                assert await keys.fetch_issuer_keys("corp", now)
                 attempts += 1
             assert kids(keys, now) == {"k1"}
             served_for += FETCH_INTERVAL
         assert kids(keys, out + OUTAGE_SECONDS - 1) == {"k1"}
         assert kids(keys, out + OUTAGE_SECONDS) == set()
         says(served, document(public(OTHER_EC, kid="k2")))
-        assert await keys.fetch("corp", out + OUTAGE_SECONDS + FETCH_INTERVAL) == ""
+        assert (
+            await keys.fetch_issuer_keys("corp", out + OUTAGE_SECONDS + FETCH_INTERVAL)
+            == ""
+        )
         assert kids(keys, out + OUTAGE_SECONDS + FETCH_INTERVAL) == {"k2"}
         with capsys.disabled():
             print(f"\nserved for {served_for} s of an outage, {attempts} attempts")

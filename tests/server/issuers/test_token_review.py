@@ -14,7 +14,7 @@ from answerable.server.issuers.allowed_addresses import FetchFailed
 from answerable.server.issuers.token_review import (
     TokenReviewer,
     TokenReviewResult,
-    parse_review,
+    parse_token_review,
 )
 from tests.server.authentication.https_issuer import Issuer, certificate
 
@@ -61,7 +61,7 @@ def story(
 def test_a_good_token_has_a_user(tmp_path: Path) -> None:
     async def told(served: Issuer, reviewer: TokenReviewer) -> None:
         served.says(answer(), status="201 Created")
-        said = await reviewer.review("shown.to.us", AUD)
+        said = await reviewer.review_token("shown.to.us", AUD)
         assert said == TokenReviewResult(True, NAME, "u-1", ((POD, ("deployer-0",)),))
 
     (asked,) = story(tmp_path, told)
@@ -87,7 +87,9 @@ def test_a_good_token_has_a_user(tmp_path: Path) -> None:
     ],
 )
 def test_any_other_token_is_not_good(status: dict[str, object], why: str) -> None:
-    assert parse_review(answer(**status), AUD) == TokenReviewResult(good=False, why=why)
+    assert parse_token_review(answer(**status), AUD) == TokenReviewResult(
+        good=False, why=why
+    )
 
 
 @pytest.mark.parametrize(
@@ -105,7 +107,7 @@ def test_any_other_token_is_not_good(status: dict[str, object], why: str) -> Non
 )
 def test_what_is_no_review_says_nothing(document: bytes) -> None:
     with pytest.raises(FetchFailed, match="no TokenReview"):
-        parse_review(document, AUD)
+        parse_token_review(document, AUD)
 
 
 @pytest.mark.parametrize(
@@ -115,7 +117,7 @@ def test_an_api_server_that_does_not_say_is_no_yes(tmp_path: Path, status: str) 
     async def told(served: Issuer, reviewer: TokenReviewer) -> None:
         served.says(answer(), "Location: https://x.example/", status=status)
         with pytest.raises(FetchFailed, match=status[:3]):
-            await reviewer.review("shown.to.us", AUD)
+            await reviewer.review_token("shown.to.us", AUD)
 
     story(tmp_path, told)
 
@@ -124,10 +126,10 @@ def test_the_token_that_asks_is_read_each_time_and_never_shown(tmp_path: Path) -
     async def told(served: Issuer, reviewer: TokenReviewer) -> None:
         served.says(answer(), status="201 Created")
         (tmp_path / "token").write_text("another.credential")
-        assert (await reviewer.review("t", AUD)).good
+        assert (await reviewer.review_token("t", AUD)).good
         (tmp_path / "token").write_text("canary\r\nX-Other: y")
         with pytest.raises(FetchFailed) as unfetched:
-            await reviewer.review("t", AUD)
+            await reviewer.review_token("t", AUD)
         assert "canary" not in unfetched.value.message
 
     (asked,) = story(tmp_path, told)

@@ -317,7 +317,7 @@ def test_any_body_is_a_call_or_a_refusal(data: bytes, version: str | None) -> No
     try:
         call = parse_http_call(fields, data)
     except RequestRefused as caught:
-        json.loads(caught.error_body())
+        json.loads(caught.jsonrpc_error())
         return
     # Whoever reads the body another way finds the same tool.
     assert call.name == "get_weather"

@@ -10,7 +10,7 @@ from answerable.server.mcp.json_members import (
     MAX_DEPTH,
     MAX_MEMBERS,
     check_encoding_and_depth,
-    find_members,
+    find_object_members,
     read_string,
 )
 from answerable.server.wire.refusals import RefusalReason, RequestRefused
@@ -23,7 +23,7 @@ NOWHERE = slice(0, 0)
 def found(data: bytes) -> dict[str, object] | str:
     try:
         check_encoding_and_depth(data)
-        spans = find_members(data)
+        spans = find_object_members(data)
     except RequestRefused as refused:
         return (
             reference_parser.REPEATED
@@ -65,14 +65,16 @@ def test_members_without_white_space_are_those_of_the_slow_reader(data: bytes) -
 def test_an_object_within_is_read_in_its_place(outer: bytes, inner: bytes) -> None:
     # Spans of an inner object count from the beginning of the whole body.
     data = b'{"x":' + outer + b',"params": ' + inner.strip() + b"}"
-    span = find_members(data)["params"]
+    span = find_object_members(data)["params"]
     assert data[span] == inner.strip()
     expected = reference_parser.members(inner)
     if isinstance(expected, str):
         with pytest.raises(RequestRefused, match="repeated-key"):
-            find_members(data, span)
+            find_object_members(data, span)
     else:
-        assert reference_parser.values(data, find_members(data, span)) == expected
+        assert (
+            reference_parser.values(data, find_object_members(data, span)) == expected
+        )
 
 
 @given(reference_parser.OBJECTS)
@@ -110,9 +112,9 @@ def test_a_body_of_brackets_is_refused(bomb: bytes) -> None:
 
 def test_members_are_counted() -> None:
     many = b"{" + b",".join(b'"%d":1' % n for n in range(MAX_MEMBERS)) + b"}"
-    assert len(find_members(many)) == MAX_MEMBERS
+    assert len(find_object_members(many)) == MAX_MEMBERS
     with pytest.raises(RequestRefused) as caught:
-        find_members(many[:-1] + b',"x":1}')
+        find_object_members(many[:-1] + b',"x":1}')
     assert caught.value.why is RefusalReason.NOT_A_MESSAGE
 
 
@@ -153,7 +155,7 @@ def test_no_step_is_taken_for_what_is_not_read(body: Callable[[int], bytes]) -> 
 def test_steps_grow_with_members_and_no_faster() -> None:
     def read(size: int) -> Callable[[], object]:
         data = b"{" + b",".join(b'"%d" : 1' % k for k in range(size)) + b"}"
-        return lambda: find_members(data)
+        return lambda: find_object_members(data)
 
     assert steps(read(1000)) <= 2 * steps(read(500)) + 10
 
@@ -174,7 +176,7 @@ def test_a_walk_that_lost_its_place_in_a_number_is_noticed() -> None:
 
 
 def test_the_known_names_are_folded() -> None:
-    known = fast.known_keys("taskId", "params")
+    known = fast.build_known_keys("taskId", "params")
     fast.refuse_lookalike_keys(
         dict.fromkeys(["taskId", "params", "other"], NOWHERE), known
     )

@@ -163,8 +163,8 @@ def test_the_version_header_alone_picks_the_era() -> None:
 def test_another_version_is_not_served(version: str) -> None:
     found = refused(old(version), ADD)
     assert (found.why, found.http_status()) == (RefusalReason.UNSUPPORTED_VERSION, 400)
-    assert json.loads(found.error_body(version))["id"] == 1
-    error = json.loads(found.error_body(version))["error"]
+    assert json.loads(found.jsonrpc_error(version))["id"] == 1
+    error = json.loads(found.jsonrpc_error(version))["error"]
     assert error["code"] == -32022
     assert error["data"] == {
         "supported": ["2026-07-28"],
@@ -273,6 +273,6 @@ def test_a_method_on_tasks_needs_the_extension_declared(declared: object) -> Non
     data = body("tasks/get", {"taskId": "t"}, meta=meta)
     found = refused(modern("tasks/get", "t"), data)
     assert (found.why, found.http_status()) == (RefusalReason.CAPABILITY, 400)
-    error = json.loads(found.error_body())["error"]
+    error = json.loads(found.jsonrpc_error())["error"]
     assert error["code"] == -32021
     assert "io.modelcontextprotocol/tasks" in str(error["data"])

@@ -10,7 +10,7 @@ import pytest
 
 from answerable.authorization.pins.pin_comparison import (
     apply_approval,
-    select_for_approval,
+    select_items_for_approval,
 )
 from answerable.authorization.quarantine import Quarantine
 from answerable.model.config import UpstreamServer
@@ -64,7 +64,7 @@ class Process:
 
     def list(self, *names: str, server: str = "files", **more: Any) -> None:
         items = [(n, json.dumps({"name": n} | more).encode()) for n in names]
-        self.pins.record_list(
+        self.pins.compare_list(
             server, DefinitionKind.TOOL, items, is_last=True, is_requested=True
         )
 
@@ -93,8 +93,9 @@ def test_what_one_process_saw_holds_in_another_and_so_does_an_approval(
         assert two.holds("read")
         await until(lambda: one.holds("read"))
         assert one.quarantine["files"].tools == {"read"}
-        one.files.change(
-            "files", lambda pins: apply_approval(pins, select_for_approval(pins), WORD)
+        one.files.change_pins(
+            "files",
+            lambda pins: apply_approval(pins, select_items_for_approval(pins), WORD),
         )
         await until(lambda: not one.holds("read") and not two.holds("read"))
         assert ("tool:mcp/files/read", "released") in one.told
@@ -136,9 +137,9 @@ def test_what_the_disk_refuses_holds_here_and_is_written_later(
             await until(lambda: bool(one.told))
             await until(lambda: one.told[-1][0] == "refused")
             await asyncio.sleep(0.05)
-            assert one.files.read("files") == NO_PINS
+            assert one.files.read_pins("files") == NO_PINS
             assert one.holds("read")
-        await until(lambda: "tool:read" in one.files.read("files").seen)
+        await until(lambda: "tool:read" in one.files.read_pins("files").seen)
         await one.pins.flush()
         refusals = [each for each in one.told if each[0] == "refused"]
         assert len(refusals) == 1
@@ -152,20 +153,22 @@ def test_what_is_not_written_yet_holds_whatever_another_process_writes(
     async def story() -> None:
         one = Process(tmp_path)
         one.list("read", "write")
-        await until(lambda: one.files.find("files") is not None)
+        await until(lambda: one.files.find_pins("files") is not None)
         with monkeypatch.context() as slow:
             slow.setattr(one.pins, "_write_observations", lambda *_: False)
             one.list("read", title="x")
-            one.files.change(
+            one.files.change_pins(
                 "files",
-                lambda p: apply_approval(p, select_for_approval(p, ["write"]), WORD),
+                lambda p: apply_approval(
+                    p, select_items_for_approval(p, ["write"]), WORD
+                ),
             )
             await until(
-                lambda: one.pins._pins["files"].items["tool:write"].origin != FIRST
+                lambda: one.pins._pins["files"].items["tool:write"].pin_origin != FIRST
             )
             assert one.holds("read")
         await one.pins.flush()
-        assert set(one.files.read("files").seen) == {"tool:read"}
+        assert set(one.files.read_pins("files").seen) == {"tool:read"}
 
     run(story)
 
@@ -175,7 +178,7 @@ def test_what_is_left_is_written_at_the_end(tmp_path: Path) -> None:
         one = Process(tmp_path)
         one.list("read")
         await one.pins.flush()
-        assert set(one.files.read("files").items) == {"tool:read"}
+        assert set(one.files.read_pins("files").items) == {"tool:read"}
 
     run(story)
 
@@ -188,8 +191,8 @@ def test_pins_that_cannot_be_read_stay_in_force_and_that_is_told(
         one = Process(tmp_path)
         one.list("read")
         one.list("read", title="x")
-        path = one.files.path("files")
-        await until(lambda: path.exists() and bool(one.files.read("files").seen))
+        path = one.files.pin_file_path("files")
+        await until(lambda: path.exists() and bool(one.files.read_pins("files").seen))
         await asyncio.sleep(0.05)
         data = path.read_bytes()
         if harm == "gone":
@@ -212,11 +215,11 @@ def test_a_process_does_not_start_without_the_pins_that_are_there(
     tmp_path: Path,
 ) -> None:
     files = PinFiles(tmp_path)
-    files.change("files", lambda pins: pins)
+    files.change_pins("files", lambda pins: pins)
 
     async def story() -> None:
         files.folder.mkdir(exist_ok=True)
-        files.path("files").write_bytes(b"[]")
+        files.pin_file_path("files").write_bytes(b"[]")
         with pytest.raises(EnvironmentFailure, match="holds no pins of files"):
             Process(tmp_path)
         Process(tmp_path, server("files", PinningMode.OFF)).pins.close()
@@ -228,7 +231,7 @@ def test_names_that_are_alike_are_told_and_shadows_held(tmp_path: Path) -> None:
     async def story() -> None:
         one = Process(tmp_path, server("files"), server("mail"))
         one.list("send_mail", "read", server="mail")
-        await until(lambda: one.files.find("mail") is not None)
+        await until(lambda: one.files.find_pins("mail") is not None)
         one.list("send_mails", "send-mail")
         assert one.holds("send-mail")
         assert not one.holds("send_mails")
@@ -258,7 +261,7 @@ def test_another_configuration_holds_other_servers_and_keeps_what_is_known(
         assert not one.holds("read")
         one.list("read", title="x")
         await one.pins.flush()
-        assert set(one.files.read("files").items) == {"tool:read"}
+        assert set(one.files.read_pins("files").items) == {"tool:read"}
 
     run(story)
 
@@ -268,16 +271,16 @@ def test_a_server_is_asked_once_a_minute_and_sooner_where_it_did_not_answer(
 ) -> None:
     async def story() -> None:
         one = Process(tmp_path)
-        assert one.pins.is_stale("files", DefinitionKind.TOOL)
-        one.pins.mark_requested("files", DefinitionKind.TOOL)
-        assert not one.pins.is_stale("files", DefinitionKind.TOOL)
-        assert one.pins.is_stale("files", DefinitionKind.PROMPT)
-        assert not one.pins.is_stale("nowhere", DefinitionKind.TOOL)
+        assert one.pins.is_list_stale("files", DefinitionKind.TOOL)
+        one.pins.mark_list_requested("files", DefinitionKind.TOOL)
+        assert not one.pins.is_list_stale("files", DefinitionKind.TOOL)
+        assert one.pins.is_list_stale("files", DefinitionKind.PROMPT)
+        assert not one.pins.is_list_stale("nowhere", DefinitionKind.TOOL)
         monkeypatch.setattr(pin_enforcer, "LIST_TIMEOUT", -1.0)
-        one.pins.mark_requested("files", DefinitionKind.TOOL)
-        assert one.pins.is_stale("files", DefinitionKind.TOOL)
+        one.pins.mark_list_requested("files", DefinitionKind.TOOL)
+        assert one.pins.is_list_stale("files", DefinitionKind.TOOL)
         one.list("read")
-        assert not one.pins.is_stale("files", DefinitionKind.TOOL)
+        assert not one.pins.is_list_stale("files", DefinitionKind.TOOL)
         await one.pins.flush()
 
     run(story)

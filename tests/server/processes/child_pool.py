@@ -150,7 +150,7 @@ class AttestingService:
             config_sha256="",
             since=0,
         )
-        self.runs.add(run, root, by)
+        self.runs.register_run(run, root, by)
         return run
 
     def attested(self, accepted: socket.socket) -> Attestation | str:

@@ -14,14 +14,17 @@ from hypothesis import strategies as st
 
 from answerable.connectors.formats import agent_clients as inventory
 from answerable.server.processes import ancestors as module
-from answerable.server.processes.agent_programs import CLIENTS, find_client
+from answerable.server.processes.agent_program_recognition import (
+    CLIENTS,
+    find_agent_client,
+)
 from answerable.server.processes.ancestors import (
     RUN_VARIABLE,
     Ancestor,
     StartedByAgent,
-    find_agent,
+    describe_agent_ancestor,
     list_ancestors,
-    read_registered,
+    read_registered_processes,
     refuse_agent_ancestors,
 )
 
@@ -80,17 +83,20 @@ def test_a_known_client_is_known_by_name_program_or_script(
     row: tuple[str, str, str, tuple[str, ...]],
 ) -> None:
     client, name, program, argv = row
-    assert find_client(name, program, argv) == client
+    assert find_agent_client(name, program, argv) == client
     line = (CLEAN, replace(CLEAN, name=name, program=program, argv=argv))
-    assert client in find_agent(line, ())
+    assert client in describe_agent_ancestor(line, ())
 
 
 @pytest.mark.parametrize("row", NONE, ids=str)
 def test_what_a_person_runs_is_no_client(row: tuple[str, str, tuple[str, ...]]) -> None:
-    assert find_client(*row) == ""
+    assert find_agent_client(*row) == ""
     name, program, argv = row
     assert (
-        find_agent((replace(CLEAN, name=name, program=program, argv=argv),), ()) == ""
+        describe_agent_ancestor(
+            (replace(CLEAN, name=name, program=program, argv=argv),), ()
+        )
+        == ""
     )
 
 
@@ -98,7 +104,7 @@ def test_what_a_person_runs_is_no_client(row: tuple[str, str, tuple[str, ...]]) 
 def test_any_names_are_looked_at_without_a_word(
     name: str, program: str, argv: list[str]
 ) -> None:
-    assert find_client(name, program, argv) in ("", *CLIENTS)
+    assert find_agent_client(name, program, argv) in ("", *CLIENTS)
 
 
 def test_every_client_of_the_inventory_is_in_the_table() -> None:
@@ -111,9 +117,9 @@ def test_every_client_of_the_inventory_is_in_the_table() -> None:
 
 
 def test_a_registered_run_is_an_agent_by_number_and_start() -> None:
-    assert find_agent((CLEAN,), {(4242, 777)})
-    assert not find_agent((CLEAN,), {(4242, 778), (4243, 777)})
-    assert find_agent((replace(CLEAN, marked=True),), ())
+    assert describe_agent_ancestor((CLEAN,), {(4242, 777)})
+    assert not describe_agent_ancestor((CLEAN,), {(4242, 778), (4243, 777)})
+    assert describe_agent_ancestor((replace(CLEAN, marked=True),), ())
 
 
 def test_registered_runs_are_read_from_names_and_from_what_files_say(
@@ -134,7 +140,11 @@ def test_registered_runs_are_read_from_names_and_from_what_files_say(
     for name in ("x-1.json", "1-.json", "-1.json", "README", ".1-2.json.new"):
         (runs / name).write_text("not ours")
     (runs / "folder").mkdir()
-    assert read_registered([runs, tmp_path / "missing"]) == {(12, 34), (5, 6), (7, 8)}
+    assert read_registered_processes([runs, tmp_path / "missing"]) == {
+        (12, 34),
+        (5, 6),
+        (7, 8),
+    }
 
 
 def test_our_own_line_leads_to_the_first_process() -> None:
@@ -244,7 +254,7 @@ def shell(tmp_path: Path) -> Path:
 by_a_person = pytest.mark.skipif(
     not Path("/proc/self/stat").exists()
     or RUN_VARIABLE in os.environ
-    or find_agent(list_ancestors(), ()) != "",
+    or describe_agent_ancestor(list_ancestors(), ()) != "",
     reason="an agent runs these tests, or there is no /proc",
 )
 

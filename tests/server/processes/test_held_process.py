@@ -112,7 +112,7 @@ def test_a_number_that_is_none_is_nobodys() -> None:
 
 def test_the_program_is_named_with_its_digest() -> None:
     here = Path(f"/proc/{os.getpid()}")
-    path, digest = ExecutableDigests().read(here)
+    path, digest = ExecutableDigests().read_path_and_digest(here)
     assert path == os.path.realpath(sys.executable)
     assert digest == hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
@@ -130,13 +130,16 @@ def test_a_digest_is_of_the_file_as_it_is_now(tmp_path: Path) -> None:
     program.write_bytes(b"good")
     folder = folder_of(tmp_path, program)
     read = ExecutableDigests()
-    first = read.read(folder)
+    first = read.read_path_and_digest(folder)
     then = program.stat()
     program.write_bytes(b"evil")
     # Its owner may say that it was not touched, and is not believed.
     os.utime(program, ns=(then.st_atime_ns, then.st_mtime_ns))
     assert first == (str(program), hashlib.sha256(b"good").hexdigest())
-    assert read.read(folder) == (str(program), hashlib.sha256(b"evil").hexdigest())
+    assert read.read_path_and_digest(folder) == (
+        str(program),
+        hashlib.sha256(b"evil").hexdigest(),
+    )
 
 
 def test_a_digest_is_reckoned_once(
@@ -145,9 +148,9 @@ def test_a_digest_is_reckoned_once(
     program = tmp_path / "program"
     program.write_bytes(b"x")
     folder, read = folder_of(tmp_path, program), ExecutableDigests()
-    first = read.read(folder)
+    first = read.read_path_and_digest(folder)
     monkeypatch.setattr(hashlib, "sha256", None)
-    assert read.read(folder) == first
+    assert read.read_path_and_digest(folder) == first
 
 
 def test_what_is_too_large_has_no_digest(
@@ -156,7 +159,10 @@ def test_what_is_too_large_has_no_digest(
     program = tmp_path / "program"
     program.write_bytes(b"12345")
     monkeypatch.setattr(executable_digest, "MAX_EXECUTABLE", 4)
-    assert ExecutableDigests().read(folder_of(tmp_path, program)) == (str(program), "")
+    assert ExecutableDigests().read_path_and_digest(folder_of(tmp_path, program)) == (
+        str(program),
+        "",
+    )
 
 
 def test_only_so_many_digests_are_kept(
@@ -167,5 +173,5 @@ def test_only_so_many_digests_are_kept(
     for number in range(4):
         program = tmp_path / str(number)
         program.write_bytes(b"x")
-        read.read(folder_of(tmp_path, program))
+        read.read_path_and_digest(folder_of(tmp_path, program))
     assert len(read._digests) == 2

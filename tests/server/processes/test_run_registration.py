@@ -185,7 +185,7 @@ def test_an_agent_registers_no_other_agent(
         # The process of the run is itself a launcher: it connected, and has a child.
         with PidfdProcess(open_pidfd(launcher.pid), launcher.pid) as process:
             run = made(process)
-            runs.add(
+            runs.register_run(
                 run,
                 PidfdProcess(open_pidfd(launcher.pid), launcher.pid),
                 hold(os.getpid()),

@@ -92,7 +92,7 @@ def test_another_process_of_the_service_knows_the_run(
         with hold(launcher.root) as root:
             assert other.find_by_process(root) == run
         assert run is not None
-        runs.end(run)
+        runs.end_run(run)
         assert list(other) == []
     other.close()
 
@@ -159,7 +159,7 @@ def test_descendants_are_attested_as_the_agent(
         # It is our child, and so are neighbours: the launcher has to be another.
         process = hold(visitor.pid)
         run = replace(made(process), launcher=registry.identify_process(process))
-        runs.add(run, process, hold(visitor.pid))
+        runs.register_run(run, process, hold(visitor.pid))
         told = attest_peer(visitor.connection, runs)
         assert told.attestor is Attestor.LAUNCHER
         assert (told.run, told.agent, told.rule) == (run.name, AGENT, "r1")
@@ -181,7 +181,7 @@ def test_a_descendant_of_another_user_is_not_the_agent(
 ) -> None:
     with ConnectingProcess(listener, BO) as visitor:
         process = hold(visitor.pid)
-        runs.add(made(process, ANA), process, hold(visitor.pid))
+        runs.register_run(made(process, ANA), process, hold(visitor.pid))
         told = attest_peer(visitor.connection, runs)
         assert (told.attestor, told.uid, told.agent) == (Attestor.UNIX_PEER, BO, "")
         # It descends from one all the same, and starts no other.

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from answerable.model.delegation import Delegation, DelegationTicket
-from answerable.model.ids import agent_id
+from answerable.model.ids import build_agent_id
 from answerable.model.token_claims import Confirmation
 from answerable.model.token_signing_key import SigningKey
 from answerable.store.token_state.interface import (
@@ -18,8 +18,8 @@ from answerable.store.token_state.interface import (
 from answerable.store.token_state.replay_keys import ReplayKey
 
 NOW = 1_800_000_000
-BOT = agent_id("declared", "deploy-bot")
-REPORTER = agent_id("declared", "reporter")
+BOT = build_agent_id("declared", "deploy-bot")
+REPORTER = build_agent_id("declared", "reporter")
 JKT = "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"
 MCP = "https://mcp.corp.example"
 

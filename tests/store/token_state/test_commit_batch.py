@@ -18,7 +18,7 @@ from answerable.store.token_state.interface import (
     IdConflict,
     TokenState,
     TokenStateUnavailable,
-    commit_individually,
+    commit_exchanges_one_by_one,
 )
 from answerable.store.token_state.sqlite import SqliteTokenState
 from tests.store.token_state.conftest import Opens
@@ -46,7 +46,7 @@ def build_exchanges(
     control: TokenState, groups: list[tuple[set[int], str, bool, bool]]
 ) -> list[ExchangeCommit]:
     """Make the exchanges, and what they rest on."""
-    control.begin_epoch(NOW - 100)
+    control.declare_possible_loss(NOW - 100)
     live, dead = open_delegation(control), open_delegation(control)
     control.revoke_delegation(dead.id, NOW)
     slip = ticket(live)
@@ -104,7 +104,7 @@ def check_law_of_groups(
     together = SqliteTokenState(folder / "one", NOW, "boot")
     apart = SqliteTokenState(other, NOW, "boot")
     answers = together.commit_batch(exchanges, NOW)
-    expected = commit_individually(apart.commit, exchanges, NOW)
+    expected = commit_exchanges_one_by_one(apart.commit, exchanges, NOW)
     assert list(map(describe_answer, answers)) == list(map(describe_answer, expected))
     assert state_of(together) == state_of(apart)
     together.close()
@@ -122,7 +122,7 @@ def test_the_law_finds_a_group_that_keeps_half_of_a_refused_exchange(
         return [self._kept(each, now) for each in exchanges]  # type: ignore[attr-defined]
 
     def one(self: SqliteTokenState, each: ExchangeCommit, now: float) -> object:
-        self._file.begin_write()
+        self._file.begin_write_transaction()
         try:
             return self._commit_exchange(each, now)
         except sqlite3.IntegrityError:
@@ -151,7 +151,7 @@ def test_the_law_finds_a_group_that_keeps_half_of_a_refused_exchange(
 
 def test_one_that_was_seen_leaves_the_others_alone(control: TokenState) -> None:
     shown = replay_key()
-    control.record_use(shown, NOW)
+    control.record_single_use_key(shown, NOW)
     links = [delegation() for _ in range(3)]
     uses = [(replay_key(),), (replay_key(), shown), (replay_key(),)]
     exchanges = [
@@ -163,7 +163,7 @@ def test_one_that_was_seen_leaves_the_others_alone(control: TokenState) -> None:
     on_record = [control.find_delegation(link.id) for link in links]
     assert on_record == [links[0], None, links[2]]
     # Nothing of the one that was refused is used up.
-    assert control.record_use(uses[1][0], NOW) is CommitOutcome.DONE
+    assert control.record_single_use_key(uses[1][0], NOW) is CommitOutcome.DONE
 
 
 def test_one_thing_in_two_of_a_group_is_good_in_the_first(control: TokenState) -> None:

@@ -36,15 +36,15 @@ from tests.store.token_state.sample_rows import (
 
 def test_a_thing_is_seen_once(control: TokenState) -> None:
     one, other = replay_key(), replay_key()
-    assert control.record_use(one, NOW) is CommitOutcome.DONE
-    assert control.record_use(one, NOW) is CommitOutcome.SEEN
-    assert control.record_use(other, NOW) is CommitOutcome.DONE
+    assert control.record_single_use_key(one, NOW) is CommitOutcome.DONE
+    assert control.record_single_use_key(one, NOW) is CommitOutcome.SEEN
+    assert control.record_single_use_key(other, NOW) is CommitOutcome.DONE
 
 
 def test_what_one_process_saw_the_other_has_seen(opens: Opens) -> None:
     first, second, one = opens(), opens(), replay_key()
-    assert first.record_use(one, NOW) is CommitOutcome.DONE
-    assert second.record_use(one, NOW) is CommitOutcome.SEEN
+    assert first.record_single_use_key(one, NOW) is CommitOutcome.DONE
+    assert second.record_single_use_key(one, NOW) is CommitOutcome.SEEN
 
 
 def test_an_exchange_is_remembered_whole(control: TokenState) -> None:
@@ -54,7 +54,7 @@ def test_an_exchange_is_remembered_whole(control: TokenState) -> None:
     assert control.commit(asked, NOW) == COMMITTED
     assert control.find_delegation(made.id) == made
     assert control.find_token(given.delegation, given.jti) == given
-    assert control.find_chain(made.id, NOW) == DelegationChain((made,))
+    assert control.find_delegation_chain(made.id, NOW) == DelegationChain((made,))
 
 
 @pytest.mark.parametrize("seen", [0, 1, 2])
@@ -62,14 +62,14 @@ def test_an_exchange_with_one_thing_seen_before_changes_nothing(
     control: TokenState, seen: int
 ) -> None:
     uses = (replay_key(), replay_key(), replay_key())
-    control.record_use(uses[seen], NOW)
+    control.record_single_use_key(uses[seen], NOW)
     made = delegation()
     asked = ExchangeCommit(uses=uses, opens=made, token=token(made))
     answer = control.commit(asked, NOW)
     assert (answer.outcome, answer.use) == (CommitOutcome.SEEN, uses[seen])
     assert control.find_delegation(made.id) is None
     others = [each for each in uses if each != uses[seen]]
-    assert [control.record_use(each, NOW) for each in others] == [
+    assert [control.record_single_use_key(each, NOW) for each in others] == [
         CommitOutcome.DONE
     ] * 2
 
@@ -77,7 +77,7 @@ def test_an_exchange_with_one_thing_seen_before_changes_nothing(
 def test_one_thing_twice_in_an_exchange_is_seen(control: TokenState) -> None:
     one = replay_key()
     assert control.commit(ExchangeCommit((one, one)), NOW).outcome is CommitOutcome.SEEN
-    assert control.record_use(one, NOW) is CommitOutcome.DONE
+    assert control.record_single_use_key(one, NOW) is CommitOutcome.DONE
 
 
 def test_nothing_is_done_under_an_unknown_delegation(control: TokenState) -> None:
@@ -86,7 +86,7 @@ def test_nothing_is_done_under_an_unknown_delegation(control: TokenState) -> Non
     answer = control.commit(ExchangeCommit((one,), under=unknown.id, opens=child), NOW)
     assert (answer.outcome, answer.dead) == (CommitOutcome.DEAD, unknown.id)
     assert answer.why is InactiveReason.UNKNOWN
-    assert control.record_use(one, NOW) is CommitOutcome.DONE
+    assert control.record_single_use_key(one, NOW) is CommitOutcome.DONE
 
 
 @pytest.mark.parametrize("revoked", range(4))
@@ -98,7 +98,7 @@ def test_who_is_below_a_revoked_delegation_dies_with_it(
     assert died.delegations == tuple(link.id for link in links[revoked:])
     assert len(died.tokens) == 4 - revoked
     for position, link in enumerate(links):
-        chain = control.find_chain(link.id, NOW)
+        chain = control.find_delegation_chain(link.id, NOW)
         assert chain.links == tuple(reversed(links[: position + 1]))
         assert chain.is_active is (position < revoked)
         child = delegation(link)
@@ -122,8 +122,8 @@ def test_revoking_twice_ends_nothing_more(control: TokenState) -> None:
 def test_a_parent_that_expired_takes_its_children_along(control: TokenState) -> None:
     parent = open_delegation(control, expires=NOW + 10)
     child = open_delegation(control, parent, expires=NOW + 3600)
-    assert control.find_chain(child.id, NOW + 10).is_active
-    chain = control.find_chain(child.id, NOW + 11)
+    assert control.find_delegation_chain(child.id, NOW + 10).is_active
+    chain = control.find_delegation_chain(child.id, NOW + 11)
     assert (chain.dead, chain.why) == (parent.id, InactiveReason.EXPIRED)
     renewal = ExchangeCommit(under=child.id, token=token(child))
     assert control.commit(renewal, NOW + 11).outcome is CommitOutcome.DEAD
@@ -136,7 +136,7 @@ def test_a_parent_that_was_swept_away_takes_its_children_along(
     child = open_delegation(control, parent, expires=NOW + 3600)
     later = NOW + 11 + EXPIRY_MARGIN
     assert control.delete_expired(later) == 1
-    chain = control.find_chain(child.id, later)
+    chain = control.find_delegation_chain(child.id, later)
     assert (chain.links, chain.dead, chain.why) == (
         (child,),
         parent.id,
@@ -148,8 +148,8 @@ def test_children_are_those_directly_below(control: TokenState) -> None:
     root = open_delegation(control)
     children = [open_delegation(control, root) for _ in range(3)]
     open_delegation(control, children[0])
-    assert control.list_children(root.id) == tuple(children)
-    assert control.list_children(children[1].id) == ()
+    assert control.list_child_delegations(root.id) == tuple(children)
+    assert control.list_child_delegations(children[1].id) == ()
 
 
 @pytest.mark.parametrize(
@@ -174,21 +174,21 @@ def test_a_kill_ends_whom_it_names_and_all_below(
     )
     named = tuple(sorted(links[at].id for at in whom))
     # What was given is told before and after: a kill that is repeated says it again.
-    assert control.list_delegations_of(subject, NOW) == named
+    assert control.list_delegations_of_subject(subject, NOW) == named
     died = control.revoke_subject(subject, NOW)
     assert tuple(sorted(died.delegations)) == named
-    assert control.find_chain(other.id, NOW).is_active
+    assert control.find_delegation_chain(other.id, NOW).is_active
     assert control.revoke_subject(subject, NOW).delegations == ()
-    assert control.list_delegations_of(subject, NOW) == named
+    assert control.list_delegations_of_subject(subject, NOW) == named
 
 
 def test_a_run_is_a_delegation(control: TokenState) -> None:
     root, other = open_delegation(control), open_delegation(control)
     died = control.revoke_subject(f"run:{root.id}", NOW)
     assert died.delegations == (root.id,)
-    assert control.find_chain(other.id, NOW).is_active
-    assert control.list_delegations_of(f"run:{root.id}", NOW) == (root.id,)
-    assert control.list_delegations_of("run:nobody", NOW) == ()
+    assert control.find_delegation_chain(other.id, NOW).is_active
+    assert control.list_delegations_of_subject(f"run:{root.id}", NOW) == (root.id,)
+    assert control.list_delegations_of_subject("run:nobody", NOW) == ()
 
 
 def test_what_was_given_is_told_until_no_token_of_it_can_be_shown(
@@ -201,17 +201,23 @@ def test_what_was_given_is_told_until_no_token_of_it_can_be_shown(
     below = open_delegation(control, early, expires=NOW + 10)
     both = tuple(sorted((early.id, below.id)))
     subject = str(early.agent)
-    assert set(control.list_delegations_of(subject, NOW + 10 + EXPIRY_MARGIN)) == {
+    assert set(
+        control.list_delegations_of_subject(subject, NOW + 10 + EXPIRY_MARGIN)
+    ) == {
         *both,
         late.id,
     }
     assert (
-        control.list_delegations_of(f"run:{early.id}", NOW + 10 + EXPIRY_MARGIN) == both
+        control.list_delegations_of_subject(f"run:{early.id}", NOW + 10 + EXPIRY_MARGIN)
+        == both
     )
     assert (
-        control.list_delegations_of(f"run:{early.id}", NOW + 11 + EXPIRY_MARGIN) == ()
+        control.list_delegations_of_subject(f"run:{early.id}", NOW + 11 + EXPIRY_MARGIN)
+        == ()
     )
-    assert control.list_delegations_of(subject, NOW + 11 + EXPIRY_MARGIN) == (late.id,)
+    assert control.list_delegations_of_subject(subject, NOW + 11 + EXPIRY_MARGIN) == (
+        late.id,
+    )
 
 
 def test_a_token_is_found_under_its_own_delegation_alone(control: TokenState) -> None:
@@ -225,14 +231,14 @@ def test_a_token_is_found_under_its_own_delegation_alone(control: TokenState) ->
     ended = control.revoke_delegation(root.id, NOW + 5)
     assert {one.jti, other.jti} <= set(ended.tokens)
     assert control.find_token(root.id, other.jti) == replace(other, revoked=NOW + 5)
-    assert control.find_chain(beside.id, NOW).is_active
+    assert control.find_delegation_chain(beside.id, NOW).is_active
 
 
 def test_what_was_revoked_stays_so_for_whoever_opens_it_next(opens: Opens) -> None:
     first = opens()
     root = open_delegation(first)
     first.revoke_delegation(root.id, NOW)
-    assert not opens().find_chain(root.id, NOW).is_active
+    assert not opens().find_delegation_chain(root.id, NOW).is_active
 
 
 def test_no_id_is_given_twice(control: TokenState) -> None:
@@ -249,7 +255,7 @@ def test_no_id_is_given_twice(control: TokenState) -> None:
     control.store_ticket(made, NOW)
     with pytest.raises(IdConflict):
         control.store_ticket(made, NOW)
-    assert control.record_use(one, NOW) is CommitOutcome.DONE
+    assert control.record_single_use_key(one, NOW) is CommitOutcome.DONE
 
 
 def test_keys_are_published_for_all_and_a_killed_one_stays_killed(
@@ -257,18 +263,18 @@ def test_keys_are_published_for_all_and_a_killed_one_stays_killed(
 ) -> None:
     one, other = opens(), opens()
     first, second = signing_key("a", "two"), signing_key("b", "one")
-    one.publish_key(first)
-    other.publish_key(second)
-    assert one.list_keys() == other.list_keys() == (second, first)
+    one.publish_signing_key(first)
+    other.publish_signing_key(second)
+    assert one.list_signing_keys() == other.list_signing_keys() == (second, first)
     moved = replace(first, signs_from=NOW)
-    one.publish_key(moved)
-    assert other.revoke_key("a", NOW + 5)
-    assert not other.revoke_key("a", NOW + 6)
-    assert not other.revoke_key("c", NOW)
-    one.publish_key(moved)
-    assert one.list_keys() == (second, replace(moved, killed=NOW + 5))
-    one.delete_key("b")
-    assert other.list_keys() == (replace(moved, killed=NOW + 5),)
+    one.publish_signing_key(moved)
+    assert other.revoke_signing_key("a", NOW + 5)
+    assert not other.revoke_signing_key("a", NOW + 6)
+    assert not other.revoke_signing_key("c", NOW)
+    one.publish_signing_key(moved)
+    assert one.list_signing_keys() == (second, replace(moved, killed=NOW + 5))
+    one.delete_signing_key("b")
+    assert other.list_signing_keys() == (replace(moved, killed=NOW + 5),)
 
 
 def test_a_new_epoch_refuses_what_could_have_been_shown_before(
@@ -278,28 +284,36 @@ def test_a_new_epoch_refuses_what_could_have_been_shown_before(
     root = open_delegation(control)
     made = ticket(root)
     control.store_ticket(made, NOW)
-    assert control.read_epoch() == 0
-    assert control.begin_epoch(NOW + 0.5) == other.read_epoch() == NOW + 1
+    assert control.read_complete_since() == 0
     assert (
-        other.record_use(replay_key(since=NOW), NOW + 1) is CommitOutcome.PERHAPS_SEEN
+        control.declare_possible_loss(NOW + 0.5)
+        == other.read_complete_since()
+        == NOW + 1
     )
-    assert other.record_use(replay_key(since=NOW + 1), NOW + 1) is CommitOutcome.DONE
+    assert (
+        other.record_single_use_key(replay_key(since=NOW), NOW + 1)
+        is CommitOutcome.PERHAPS_SEEN
+    )
+    assert (
+        other.record_single_use_key(replay_key(since=NOW + 1), NOW + 1)
+        is CommitOutcome.DONE
+    )
     assert other.find_ticket(made.sha256, NOW) is None
-    assert other.begin_epoch(NOW - 100) == NOW + 1
-    assert other.find_chain(root.id, NOW).is_active
+    assert other.declare_possible_loss(NOW - 100) == NOW + 1
+    assert other.find_delegation_chain(root.id, NOW).is_active
 
 
 def test_what_ended_is_swept_away_and_never_seen_as_new(control: TokenState) -> None:
     uses = [replay_key(expires=NOW + 10) for _ in range(50)]
     kept = replay_key(expires=NOW + 1000)
     for each in (*uses, kept):
-        control.record_use(each, NOW)
+        control.record_single_use_key(each, NOW)
     assert control.delete_expired(NOW + 10 + EXPIRY_MARGIN) == 0
     later = NOW + 11 + EXPIRY_MARGIN
     assert control.delete_expired(later) == 50
-    assert control.record_use(kept, later) is CommitOutcome.SEEN
+    assert control.record_single_use_key(kept, later) is CommitOutcome.SEEN
     # The clock goes back to where these were good.
-    assert {control.record_use(each, NOW) for each in uses} == {
+    assert {control.record_single_use_key(each, NOW) for each in uses} == {
         CommitOutcome.PERHAPS_SEEN
     }
 

@@ -36,8 +36,8 @@ def test_a_connection_that_was_ended_fails_one_step_and_is_replaced(
             "WHERE application_name = 'answerable sts'"
         )
     with pytest.raises(TokenStateUnavailable, match="does not answer"):
-        control.record_use(one, NOW)
-    assert control.record_use(one, NOW) is CommitOutcome.DONE
+        control.record_single_use_key(one, NOW)
+    assert control.record_single_use_key(one, NOW) is CommitOutcome.DONE
     control.close()
 
 

@@ -93,7 +93,10 @@ def test_one_token_a_hundred_times_at_once_succeeds_once(
         assert replica.returncode == 0
     assert tried == Counter(dict.fromkeys(range(NUMBERS), 2 * AT_ONCE))
     assert done == Counter(dict.fromkeys(range(NUMBERS), 1))
-    found = [len(control.list_children(parent_of(number))) for number in range(NUMBERS)]
+    found = [
+        len(control.list_child_delegations(parent_of(number)))
+        for number in range(NUMBERS)
+    ]
     assert found == [1] * NUMBERS
     with capsys.disabled():
         print(f"\n{tried.total()} tries of {NUMBERS} tokens: {done.total()} successes")
@@ -124,7 +127,7 @@ def test_a_killed_process_never_makes_a_second_success(
             successes = done[number] + other_done[number]
             assert successes <= 1
             # Whatever anybody could say of it, it happened once.
-            assert len(control.list_children(parent_of(number))) == 1
+            assert len(control.list_child_delegations(parent_of(number))) == 1
             if not successes:
                 # It had asked, and was killed before it could say so.
                 assert tried[number]
@@ -182,7 +185,9 @@ def test_nothing_is_opened_below_what_a_revocation_ended(
             thread.join()
         assert set(died.delegations) == {each.id for each in [*below, *made]}
         assert len(died.tokens) == len(died.delegations)
-        assert not any(ends.find_chain(each.id, NOW).is_active for each in made)
+        assert not any(
+            ends.find_delegation_chain(each.id, NOW).is_active for each in made
+        )
         children += len(made)
         revoked += 1
         for each in (ends, *works):

@@ -53,7 +53,7 @@ def test_nothing_is_seen_for_the_first_time_twice(
         control, thing = controls[who], things[what]
         match deed:
             case "see":
-                outcome = control.record_use(thing, NOW)
+                outcome = control.record_single_use_key(thing, NOW)
                 assert outcome is not CommitOutcome.DONE or what not in done
                 # What ended before a sweep is refused, seen or not.
                 assert outcome is CommitOutcome.DONE or what in done or what < 2
@@ -79,12 +79,12 @@ def test_the_last_one_stays_so_that_others_tell_there_are_more(
         """Have one process go on where another one has swept."""
         one, other = (SqliteTokenState(folder, NOW, "boot") for _ in range(2))
         for _ in range(2):
-            other.record_use(replay_key(expires=SHORT), NOW)
+            other.record_single_use_key(replay_key(expires=SHORT), NOW)
         one.delete_expired(LATER)
         later = [replay_key(expires=LONG) for _ in range(2)]
         for each in later:
-            one.record_use(each, NOW)
-        seen = other.record_use(later[0], NOW)
+            one.record_single_use_key(each, NOW)
+        seen = other.record_single_use_key(later[0], NOW)
         one.close()
         other.close()
         return seen
@@ -99,7 +99,9 @@ def test_the_last_one_stays_so_that_others_tell_there_are_more(
 def test_what_ended_is_forgotten_in_memory_too(tmp_path: Path) -> None:
     control = SqliteTokenState(tmp_path, NOW, "boot")
     for each in range(50):
-        control.record_use(replay_key(expires=LONG if each % 2 else SHORT), NOW)
+        control.record_single_use_key(
+            replay_key(expires=LONG if each % 2 else SHORT), NOW
+        )
     assert len(control._uses._seen) == 50
     control.delete_expired(LATER)
     assert len(control._uses._seen) == 25
@@ -111,10 +113,12 @@ def test_a_process_that_starts_knows_what_was_used(tmp_path: Path) -> None:
     first = SqliteTokenState(tmp_path, NOW, "boot")
     things = [replay_key() for _ in range(20)]
     for each in things:
-        first.record_use(each, NOW)
+        first.record_single_use_key(each, NOW)
     second = SqliteTokenState(tmp_path, NOW, "boot")
     assert len(second._uses._seen) == 20
-    assert {second.record_use(each, NOW) for each in things} == {CommitOutcome.SEEN}
+    assert {second.record_single_use_key(each, NOW) for each in things} == {
+        CommitOutcome.SEEN
+    }
     first.close()
     second.close()
 
@@ -122,7 +126,7 @@ def test_a_process_that_starts_knows_what_was_used(tmp_path: Path) -> None:
 def test_an_idle_process_catches_up_as_it_sweeps(tmp_path: Path) -> None:
     one, idle = (SqliteTokenState(tmp_path, NOW, "boot") for _ in range(2))
     for _ in range(20):
-        one.record_use(replay_key(), NOW)
+        one.record_single_use_key(replay_key(), NOW)
     assert len(idle._uses._seen) == 0
     idle.delete_expired(NOW)
     assert len(idle._uses._seen) == 20

@@ -100,8 +100,8 @@ def test_starts_and_stops_end_nothing(site: RestorableState) -> None:
     with closing(site.open()) as control:
         root = open_delegation(control)
         revoke_if_restored(control, site.state, LATER)
-        assert control.find_chain(root.id, NOW).is_active
-        assert control.read_epoch() == 0
+        assert control.find_delegation_chain(root.id, NOW).is_active
+        assert control.read_complete_since() == 0
 
 
 @pytest.mark.parametrize("how", ["over", "new"])
@@ -111,16 +111,16 @@ def test_an_older_copy_that_was_put_back_is_found(
     assert site.start() is None
     with closing(site.open()) as control:
         first, second = open_delegation(control), open_delegation(control)
-        control.publish_key(signing_key("a"))
-        control.publish_key(signing_key("b"))
+        control.publish_signing_key(signing_key("a"))
+        control.publish_signing_key(signing_key("b"))
         slip = ticket(first)
         control.store_ticket(slip, NOW)
     site.copy()
     spent = replay_key()
     with closing(site.open()) as control:
-        control.record_use(spent, NOW)
+        control.record_single_use_key(spent, NOW)
         control.revoke_delegation(second.id, NOW)
-        control.revoke_key("b", NOW)
+        control.revoke_signing_key("b", NOW)
         advance_generation(control, site.state)
     site.put_back(how)
     ended = site.start()
@@ -128,12 +128,15 @@ def test_an_older_copy_that_was_put_back_is_found(
     assert (ended.epoch, ended.delegations, ended.keys) == (LATER, 2, ("a", "b"))
     with closing(site.open()) as control:
         # Nothing that was used, revoked or killed since the copy counts as fresh.
-        assert control.record_use(spent, LATER) is CommitOutcome.PERHAPS_SEEN
-        assert control.record_use(replay_key(since=LATER), LATER) is CommitOutcome.DONE
-        assert not control.find_chain(second.id, LATER).is_active
-        assert not control.find_chain(first.id, LATER).is_active
+        assert control.record_single_use_key(spent, LATER) is CommitOutcome.PERHAPS_SEEN
+        assert (
+            control.record_single_use_key(replay_key(since=LATER), LATER)
+            is CommitOutcome.DONE
+        )
+        assert not control.find_delegation_chain(second.id, LATER).is_active
+        assert not control.find_delegation_chain(first.id, LATER).is_active
         assert control.find_ticket(slip.sha256, LATER) is None
-        keys = control.list_keys()
+        keys = control.list_signing_keys()
         assert all(each.killed for each in keys)
     assert site.start() is None, "it is ended once"
 
@@ -168,6 +171,6 @@ def test_the_command_ends_all_where_nothing_tells(site: RestorableState) -> None
         assert control.revoke_delegation(leaf.id, NOW).delegations == (leaf.id,)
         ended = revoke_after_restore(control, site.state, LATER)
         assert ended.delegations == 2
-        assert not control.find_chain(child.id, LATER).is_active
-        assert not control.find_chain(root.id, LATER).is_active
+        assert not control.find_delegation_chain(child.id, LATER).is_active
+        assert not control.find_delegation_chain(root.id, LATER).is_active
     assert site.start() is None

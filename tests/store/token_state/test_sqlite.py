@@ -23,7 +23,7 @@ from answerable.store.token_state.interface import (
 )
 from answerable.store.token_state.open_state import open_token_state
 from answerable.store.token_state.replay_keys import build_dpop_replay_key
-from answerable.store.token_state.row_encoding import encode_row
+from answerable.store.token_state.row_encoding import encode_row_as_json
 from answerable.store.token_state.sqlite import SqliteTokenState
 from answerable.store.token_state.sqlite_schema import MIGRATIONS
 from tests.store.token_state.sample_rows import (
@@ -100,7 +100,7 @@ def test_a_file_of_the_first_release_keeps_what_it_remembers(tmp_path: Path) -> 
                 link.parent or None,
                 link.expires,
                 revoked,
-                encode_row(link),
+                encode_row_as_json(link),
             )
             raw.execute("INSERT INTO delegation VALUES (?, ?, ?, ?, ?)", row)
         row = (given.jti, given.delegation, given.sha256, given.expires, 0)
@@ -109,10 +109,16 @@ def test_a_file_of_the_first_release_keeps_what_it_remembers(tmp_path: Path) -> 
     raw.close()
     for _ in range(2):  # and again, once it is of this release
         after = SqliteTokenState(tmp_path, NOW)
-        assert after.find_chain(children[1].id, NOW).links == (children[1], root)
-        assert after.list_children(root.id) == tuple(children)
-        assert after.find_chain(children[0].id, NOW).why is InactiveReason.REVOKED
-        assert after.record_use(shown, NOW) is CommitOutcome.SEEN
+        assert after.find_delegation_chain(children[1].id, NOW).links == (
+            children[1],
+            root,
+        )
+        assert after.list_child_delegations(root.id) == tuple(children)
+        assert (
+            after.find_delegation_chain(children[0].id, NOW).why
+            is InactiveReason.REVOKED
+        )
+        assert after.record_single_use_key(shown, NOW) is CommitOutcome.SEEN
         assert after.find_token(root.id, given.jti) == given
         after.close()
     assert after._file._page == 4096
@@ -133,11 +139,11 @@ def test_a_clean_stop_begins_no_epoch(tmp_path: Path) -> None:
     root, one = open_delegation(control), replay_key()
     made = ticket(root)
     control.store_ticket(made, NOW)
-    control.record_use(one, NOW)
+    control.record_single_use_key(one, NOW)
     control.close()
     after = SqliteTokenState(tmp_path, NOW + 5, "boot 2")
-    assert after.read_epoch() == 0
-    assert after.record_use(one, NOW + 5) is CommitOutcome.SEEN
+    assert after.read_complete_since() == 0
+    assert after.record_single_use_key(one, NOW + 5) is CommitOutcome.SEEN
     assert after.find_ticket(made.sha256, NOW + 5) == made
     after.close()
 
@@ -151,17 +157,20 @@ def test_a_stop_with_the_machine_begins_an_epoch(tmp_path: Path) -> None:
     copy = crashed(folder)
     lost = replay_key()  # as if its record had not reached the disk
     after = SqliteTokenState(copy, NOW + 5.2, "boot 2")
-    assert after.read_epoch() == NOW + 6
-    assert after.record_use(lost, NOW + 6) is CommitOutcome.PERHAPS_SEEN
+    assert after.read_complete_since() == NOW + 6
+    assert after.record_single_use_key(lost, NOW + 6) is CommitOutcome.PERHAPS_SEEN
     assert after.find_ticket(made.sha256, NOW + 6) is None
-    assert after.record_use(replay_key(since=NOW + 6), NOW + 40) is CommitOutcome.DONE
+    assert (
+        after.record_single_use_key(replay_key(since=NOW + 6), NOW + 40)
+        is CommitOutcome.DONE
+    )
     # Another process of the same start finds the epoch, and begins none.
     beside = SqliteTokenState(copy, NOW + 60, "boot 2")
-    assert beside.read_epoch() == NOW + 6
+    assert beside.read_complete_since() == NOW + 6
     for each in (beside, after, control):
         each.close()
     last = SqliteTokenState(copy, NOW + 90, "boot 3")
-    assert last.read_epoch() == NOW + 6
+    assert last.read_complete_since() == NOW + 6
     last.close()
 
 
@@ -177,7 +186,7 @@ def test_whatever_a_loss_of_power_took_nothing_is_seen_as_new(
         [],
     )
     for one in uses:
-        control.record_use(one, NOW)
+        control.record_single_use_key(one, NOW)
         roots.append(open_delegation(control))
         made.append(ticket(roots[-1]))
         control.store_ticket(made[-1], NOW)
@@ -192,7 +201,7 @@ def test_whatever_a_loss_of_power_took_nothing_is_seen_as_new(
         with (copy / "control.db-wal").open("r+b") as log:
             log.truncate(kept)
         after = SqliteTokenState(copy, NOW + 5, "boot 2")
-        found = [after.record_use(one, NOW + 5) for one in uses]
+        found = [after.record_single_use_key(one, NOW + 5) for one in uses]
         assert set(found) <= {CommitOutcome.SEEN, CommitOutcome.PERHAPS_SEEN}
         assert {after.find_ticket(each.sha256, NOW + 5) for each in made} == {None}
         lost += found.count(CommitOutcome.PERHAPS_SEEN)
@@ -211,7 +220,7 @@ def test_the_last_of_several_closes_for_all(tmp_path: Path, first: int) -> None:
     open_delegation(pair[1 - first])
     pair[1 - first].close()
     after = SqliteTokenState(tmp_path, NOW + 5, "boot 2")
-    assert after.read_epoch() == 0
+    assert after.read_complete_since() == 0
     after.close()
 
 
@@ -234,9 +243,10 @@ os.kill(os.getpid(), 9)
     )
     assert child.returncode == -9
     after = SqliteTokenState(tmp_path, NOW + 5)
-    assert after.read_epoch() == 0
+    assert after.read_complete_since() == 0
     found = {
-        after.record_use(replay_key(f"n{number}"), NOW + 5) for number in range(200)
+        after.record_single_use_key(replay_key(f"n{number}"), NOW + 5)
+        for number in range(200)
     }
     assert found == {CommitOutcome.SEEN}
     after.close()
@@ -249,11 +259,11 @@ def test_without_a_name_for_the_machines_start_each_unclosed_stop_counts(
     control = SqliteTokenState(folder, NOW, "")
     copy = crashed(folder)
     after = SqliteTokenState(copy, NOW + 5, "")
-    assert after.read_epoch() == NOW + 5
+    assert after.read_complete_since() == NOW + 5
     after.close()
     control.close()
     again = SqliteTokenState(copy, NOW + 9, "")
-    assert again.read_epoch() == NOW + 5
+    assert again.read_complete_since() == NOW + 5
     again.close()
 
 
@@ -264,10 +274,12 @@ def test_after_an_epoch_a_proof_needs_a_nonce(
     tmp_path: Path, fresh: bool, outcome: str
 ) -> None:
     control = SqliteTokenState(tmp_path, NOW)
-    control.begin_epoch(NOW)
+    control.declare_possible_loss(NOW)
     proof = DpopProof("thumbprint", "one", NOW + 5, NOW + 65)
     assert (
-        control.record_use(build_dpop_replay_key(proof, has_fresh_nonce=fresh), NOW + 5)
+        control.record_single_use_key(
+            build_dpop_replay_key(proof, has_fresh_nonce=fresh), NOW + 5
+        )
         == outcome
     )
     control.close()
@@ -283,8 +295,8 @@ def test_what_ends_something_is_synced_with_all_before_it(
     control._file.connection.set_trace_callback(said.append)
     {
         "revoke_delegation": lambda: control.revoke_delegation("x", NOW),
-        "kill_key": lambda: control.revoke_key("x", NOW),
-        "new_epoch": lambda: control.begin_epoch(NOW),
+        "kill_key": lambda: control.revoke_signing_key("x", NOW),
+        "new_epoch": lambda: control.declare_possible_loss(NOW),
     }[end]()
     control._file.connection.set_trace_callback(None)
     assert said.index("PRAGMA synchronous = FULL") < said.index("COMMIT")
@@ -300,7 +312,7 @@ def test_a_file_that_does_not_answer_refuses_and_says_no_more(
     other = sqlite3.connect(tmp_path / "control.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(TokenStateUnavailable, match="SQLITE_BUSY"):
-        control.record_use(replay_key(), NOW)
+        control.record_single_use_key(replay_key(), NOW)
     other.execute("ROLLBACK")
     other.close()
     made = delegation()
@@ -308,7 +320,7 @@ def test_a_file_that_does_not_answer_refuses_and_says_no_more(
     assert control.commit(asked, NOW).outcome is CommitOutcome.DONE
     control.close()
     with pytest.raises(TokenStateUnavailable, match="closed"):
-        control.record_use(replay_key(), NOW)
+        control.record_single_use_key(replay_key(), NOW)
 
 
 def test_which_one_is_used_stands_in_the_configuration(tmp_path: Path) -> None:
@@ -321,17 +333,17 @@ def test_a_clock_that_is_not_set_yet_begins_no_epoch_of_the_past(
     tmp_path: Path,
 ) -> None:
     control = SqliteTokenState(tmp_path / "sts", NOW, "boot 1")
-    assert control.record_use(
+    assert control.record_single_use_key(
         replay_key("ended", since=NOW - 990, expires=NOW - 900), NOW - 910
     )
     control.delete_expired(NOW)
     copy = crashed(tmp_path / "sts")
     lost = replay_key("lost", since=NOW - 30, expires=NOW + 600)
-    assert control.record_use(lost, NOW) is CommitOutcome.DONE
+    assert control.record_single_use_key(lost, NOW) is CommitOutcome.DONE
     control.close()
     control = SqliteTokenState(copy, NOW - 86_400, "boot 2")
-    assert control.read_epoch() == NOW
-    assert control.record_use(lost, NOW + 60) is CommitOutcome.PERHAPS_SEEN
+    assert control.read_complete_since() == NOW
+    assert control.record_single_use_key(lost, NOW + 60) is CommitOutcome.PERHAPS_SEEN
     control.close()
 
 

@@ -69,7 +69,7 @@ def test_where_commits_fail_nobody_keeps_the_log_from_beginning_anew(
         raise sqlite3.OperationalError("database or disk is full")
 
     with monkeypatch.context() as patched:
-        patched.setattr(control._expiry, "sweep", full)
+        patched.setattr(control._expiry, "delete_expired_at_cursors", full)
         with pytest.raises(TokenStateUnavailable):
             control.delete_expired(NOW)
     open_delegation(control)

@@ -33,7 +33,7 @@ def test_a_ticket_survives_an_exchange_that_is_refused(control: TokenState) -> N
     root, one = open_delegation(control), replay_key()
     made = ticket(root)
     control.store_ticket(made, NOW)
-    control.record_use(one, NOW)
+    control.record_single_use_key(one, NOW)
     asked = ExchangeCommit((one,), made.sha256, root.id, delegation(root))
     assert control.commit(asked, NOW).outcome is CommitOutcome.SEEN
     assert control.find_ticket(made.sha256, NOW) == made

@@ -138,7 +138,7 @@ def restart_with_losses(world: RunningService) -> None:
     world.stop()
     lost = time.time() - LOST
     with contextlib.closing(open_token_state(world.state, lost)) as control:
-        control.begin_epoch(lost)
+        control.declare_possible_loss(lost)
     world.start()
     with world.wire() as wire:
         answer = DpopClient(world).exchange(wire, ci_token(world), audience=MAIL)

@@ -145,4 +145,9 @@ def test_an_outage_is_waited_out_at_a_slower_pace(
 
 def test_a_pause_never_leads_beyond_the_end():
     polling = DevicePolling.start(5, 12, now=100)
-    assert [polling.pause(at) for at in (100, 108, 112, 113)] == [5, 4, 0, 0]
+    assert [polling.seconds_until_next_poll(at) for at in (100, 108, 112, 113)] == [
+        5,
+        4,
+        0,
+        0,
+    ]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from answerable.model.errors import EnvironmentFailure
-from answerable.model.ids import person_id
+from answerable.model.ids import build_person_id
 from answerable.services.federation import stored_login
 from answerable.services.federation.stored_login import (
     StoredLogin,
@@ -21,7 +21,7 @@ NOW = 1_800_000_000
 ANA = StoredLogin(
     "corp",
     "https://idp.example",
-    person_id("ana@example.com"),
+    build_person_id("ana@example.com"),
     NOW + 300,
     "aaa.bbb.ccc",
 )
@@ -145,7 +145,9 @@ def test_another_sign_in_takes_the_place_of_the_first(folder: Path):
 
 
 def _bo() -> StoredLogin:
-    return StoredLogin("corp", ANA.iss, person_id("bo@example.com"), NOW + 9, "d.e.f")
+    return StoredLogin(
+        "corp", ANA.iss, build_person_id("bo@example.com"), NOW + 9, "d.e.f"
+    )
 
 
 def test_a_sign_in_shows_no_token_when_printed():

@@ -141,7 +141,7 @@ def test_workers_of_one_replica_sign_with_one_key(
     workers = [ring(control, tmp_path / "sts") for _ in range(3)]
     kids = {taken(w.sign(said(NOW), "at+jwt", NOW), w.jwks(), NOW) for w in workers}
     assert len(kids) == 1
-    assert len(control.list_keys()) == 2
+    assert len(control.list_signing_keys()) == 2
 
 
 def test_a_killed_key_signs_no_more_and_is_no_longer_published(

@@ -12,7 +12,7 @@ from answerable.model.config import IssuerConfig
 from answerable.model.token_claims import TokenType, TrustedIssuer
 from answerable.model.web_config import WebLoginConfig, WebRole
 from answerable.server.login.provider_client import ProviderClient, load_provider_keys
-from answerable.server.login.sign_in_environment import generate_secrets
+from answerable.server.login.sign_in_environment import generate_sign_in_secrets
 from answerable.usecases.federation.web_sign_in import (
     WebSignInConfig,
     WebSignInEnvironment,
@@ -73,7 +73,7 @@ class SignInJourney:
         self.place = replace(self.place, **changes)  # type: ignore[arg-type]
         ask = ProviderClient("")
         ways = WebSignInEnvironment(
-            ask, partial(load_provider_keys, ask), generate_secrets, time.time
+            ask, partial(load_provider_keys, ask), generate_sign_in_secrets, time.time
         )
         self.stage.by_provider.reconfigure(ways, self.place)
 

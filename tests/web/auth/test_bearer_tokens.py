@@ -10,9 +10,9 @@ from joserfc.jwk import ECKey
 
 from answerable.federation.strict_json import encode_base64url
 from answerable.model.config import IssuerConfig
-from answerable.model.documents.core import Document
+from answerable.model.documents.shared_shapes import Document
 from answerable.model.token_claims import TokenType, TrustedIssuer
-from answerable.presentation.answer_coverage import empty_coverage
+from answerable.presentation.answer_coverage import build_empty_coverage
 from answerable.web.auth.bearer_tokens import BearerTokenVerifier
 from answerable.web.routing import (
     DocumentAnswer,
@@ -35,7 +35,7 @@ TYPES = (TokenType.ACCESS_TOKEN, TokenType.ID_TOKEN)
 
 def who(desk: StoreCache, visit: Visitor, asked: RouteRequest) -> RouteAnswer:
     item = {"person": visit.person, "roles": sorted(visit.roles), "by": visit.by}
-    return DocumentAnswer(Document("who", [item], empty_coverage()))
+    return DocumentAnswer(Document("who", [item], build_empty_coverage()))
 
 
 ROUTES = (

@@ -20,7 +20,7 @@ def test_it_lets_an_administrator_in_who_owns_what_the_named_person_owns(
     stage: DispatcherHarness,
 ) -> None:
     told = stage.post(
-        "/sign-in", {"token": stage.token.pop_text(), "next": "/agents?q=a"}
+        "/sign-in", {"token": stage.token.take_text_once(), "next": "/agents?q=a"}
     )
     assert (told.status, told.fields["location"]) == (303, "/agents?q=a")
     session = stage.sessions.find(told.cookie)
@@ -31,14 +31,14 @@ def test_it_lets_an_administrator_in_who_owns_what_the_named_person_owns(
 
 def test_where_no_person_is_named_it_owns_nothing(desk: StoreCache) -> None:
     stage = DispatcherHarness(desk)
-    told = stage.post("/sign-in", {"token": stage.token.pop_text()})
+    told = stage.post("/sign-in", {"token": stage.token.take_text_once()})
     session = stage.sessions.find(told.cookie)
     assert session is not None
     assert (session.person, session.roles) == (None, {WebRole.ADMIN})
 
 
 def test_it_is_of_use_once(stage: DispatcherHarness) -> None:
-    token = stage.token.pop_text()
+    token = stage.token.take_text_once()
     assert stage.post("/sign-in", {"token": token}).status == 303
     told = stage.post("/sign-in", {"token": token})
     assert (told.status, told.cookie) == (403, "")
@@ -46,7 +46,7 @@ def test_it_is_of_use_once(stage: DispatcherHarness) -> None:
 
 
 def test_it_is_of_use_for_ten_minutes(stage: DispatcherHarness) -> None:
-    token = stage.token.pop_text()
+    token = stage.token.take_text_once()
     stage.clock.now += TOKEN_LIFETIME
     assert stage.post("/sign-in", {"token": token}).status == 403
     assert stage.tried == [("local", "expired")]
@@ -55,7 +55,7 @@ def test_it_is_of_use_for_ten_minutes(stage: DispatcherHarness) -> None:
 def test_after_many_wrong_ones_the_right_one_is_of_no_use(
     stage: DispatcherHarness,
 ) -> None:
-    token = stage.token.pop_text()
+    token = stage.token.take_text_once()
     for _ in range(MAX_TRIES):
         assert stage.post("/sign-in", {"token": "x" * 43}).status == 403
     assert stage.post("/sign-in", {"token": token}).status == 403
@@ -65,7 +65,7 @@ def test_after_many_wrong_ones_the_right_one_is_of_no_use(
 def test_it_is_refused_from_another_machine(
     stage: DispatcherHarness, peer: str
 ) -> None:
-    token = stage.token.pop_text()
+    token = stage.token.take_text_once()
     assert stage.post("/sign-in", {"token": token}, peer=peer).status == 403
     assert stage.tried == [("local", "far")]
     assert stage.post("/sign-in", {"token": token}).status == 303  # it was not used up
@@ -75,14 +75,18 @@ def test_it_is_refused_where_a_proxy_speaks_for_somebody(
     stage: DispatcherHarness,
 ) -> None:
     headers = {"x-forwarded-for": "127.0.0.1"}
-    told = stage.post("/sign-in", {"token": stage.token.pop_text()}, headers=headers)
+    told = stage.post(
+        "/sign-in", {"token": stage.token.take_text_once()}, headers=headers
+    )
     assert told.status == 403
     assert stage.tried == [("local", "far")]
 
 
 def test_a_page_elsewhere_cannot_use_it(stage: DispatcherHarness) -> None:
     headers = {"origin": "http://evil.example", "sec-fetch-site": "cross-site"}
-    told = stage.post("/sign-in", {"token": stage.token.pop_text()}, headers=headers)
+    told = stage.post(
+        "/sign-in", {"token": stage.token.take_text_once()}, headers=headers
+    )
     assert (told.status, stage.tried) == (403, [])
 
 

@@ -70,7 +70,7 @@ def test_it_ends_with_the_attestation(desk: FrozenStoreCache) -> None:
 def test_it_ends_with_the_key(desk: FrozenStoreCache) -> None:
     assert owns(desk, WebRole.OWNER) == {AGENTS[0]}
     with EvidenceStore.open(desk.root, now=NOW) as store:
-        key_enrolment.revoke_key(store, A.id, since=NOW - 1, uid=0, now=NOW)
+        key_enrolment.revoke_owner_key(store, A.id, since=NOW - 1, uid=0, now=NOW)
     assert owns(desk, WebRole.OWNER) == frozenset()
 
 
@@ -88,7 +88,7 @@ def test_a_revocation_binds_at_once_where_the_rest_is_read_later(
 ) -> None:
     before = behind.current_view()
     with EvidenceStore.open(behind.root, now=NOW) as store:
-        key_enrolment.revoke_key(store, A.id, since=NOW - 1, uid=0, now=NOW)
+        key_enrolment.revoke_owner_key(store, A.id, since=NOW - 1, uid=0, now=NOW)
     assert owns(behind, WebRole.OWNER) == frozenset()
     assert owns(behind, WebRole.OWNER, person=BEN) == {AGENTS[1]}
     assert behind.current_view() is before
@@ -129,13 +129,13 @@ def test_a_visitor_is_fresh_for_five_minutes_after_they_showed_who_they_are() ->
     now = [1000.0]
     sessions = SessionStore(lambda: now[0])
     _, session = sessions.create(ANA, frozenset({WebRole.OWNER}), "idp#1")
-    assert sessions.is_fresh(session)
+    assert sessions.is_recently_authenticated(session)
     now[0] += FRESH_PERIOD
-    assert not sessions.is_fresh(session)
+    assert not sessions.is_recently_authenticated(session)
     _, session = sessions.create(
         ANA, frozenset({WebRole.OWNER}), "idp#1", authenticated_at=0
     )
-    assert not sessions.is_fresh(session)
+    assert not sessions.is_recently_authenticated(session)
 
 
 def test_roles_add_up() -> None:

@@ -131,13 +131,13 @@ def test_an_address_of_another_account_is_nobodys(
     accounts = SignInAccounts(tmp_path)
     ways = journey.stage.by_provider._environment
     assert ways is not None
-    bound = replace(ways, is_bound=accounts.bind_or_check)
+    bound = replace(ways, is_bound=accounts.bind_or_check_account)
     journey.stage.by_provider.reconfigure(bound, journey.place)
     assert journey.sign_in().status == 303
     journey.stage.sessions.end_all()
     journey.provider.claims |= {"sub": "account-2"}
     refused(journey)
-    assert len(accounts.release(PersonId("person:ana@example.com"))) == 1
+    assert len(accounts.release_person(PersonId("person:ana@example.com"))) == 1
     assert journey.sign_in().status == 303
 
 
@@ -197,7 +197,7 @@ def test_whoever_has_to_be_fresh_is_asked_to_show_who_they_are(
     assert journey.sign_in().status == 303
     session = journey.stage.sessions.find(journey.cookie)
     assert session is not None
-    assert not journey.stage.sessions.is_fresh(session)
+    assert not journey.stage.sessions.is_recently_authenticated(session)
     refused_ = journey.sign_in(more="&fresh=1")
     assert refused_.status == 403
     asked = journey.provider.asked
@@ -206,7 +206,7 @@ def test_whoever_has_to_be_fresh_is_asked_to_show_who_they_are(
     assert journey.sign_in(more="&fresh=1").status == 303
     session = journey.stage.sessions.find(journey.cookie)
     assert session is not None
-    assert journey.stage.sessions.is_fresh(session)
+    assert journey.stage.sessions.is_recently_authenticated(session)
 
 
 def test_tokens_of_the_provider_are_never_shown(journey: SignInJourney) -> None:

@@ -12,7 +12,7 @@ def test_a_cookie_that_was_planted_is_none_and_sign_in_makes_another(
 ) -> None:
     planted = "A" * 43
     assert stage.get("/look", cookie=planted).status == 303
-    answer = stage.post("/sign-in", {"token": stage.token.pop_text()}, planted)
+    answer = stage.post("/sign-in", {"token": stage.token.take_text_once()}, planted)
     assert answer.cookie not in ("", planted)
     assert stage.get("/look", cookie=planted).status == 303
     assert stage.get("/look", cookie=answer.cookie).status == 200
@@ -20,7 +20,7 @@ def test_a_cookie_that_was_planted_is_none_and_sign_in_makes_another(
 
 def test_signing_in_ends_the_session_before(stage: DispatcherHarness) -> None:
     before, _ = stage.signed_in(WebRole.VIEWER)
-    answer = stage.post("/sign-in", {"token": stage.token.pop_text()}, before)
+    answer = stage.post("/sign-in", {"token": stage.token.take_text_once()}, before)
     assert stage.get("/look", cookie=before).status == 303
     assert stage.get("/look", cookie=answer.cookie).status == 200
 
@@ -70,7 +70,9 @@ def test_one_person_cannot_fill_the_memory_with_sessions(
 def test_the_cookie_is_for_us_alone(stage: DispatcherHarness, secure: bool) -> None:
     stage.url = "https://127.0.0.1:8470" if secure else URL
     headers = {"origin": stage.url}
-    said = stage.post("/sign-in", {"token": stage.token.pop_text()}, headers=headers)
+    said = stage.post(
+        "/sign-in", {"token": stage.token.take_text_once()}, headers=headers
+    )
     parts = said.fields["set-cookie"].split("; ")
     assert {"Path=/", "HttpOnly", "SameSite=Lax"} <= set(parts)
     assert not any(part.startswith("Domain") for part in parts)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from msgspec import structs
 
 from answerable.model.decision import DecisionReason
-from answerable.model.ids import PersonId, event_id
+from answerable.model.ids import PersonId, build_event_id
 from answerable.web.store_cache import StoreCache
 from answerable.web.visitor import Visitor, WebRole
 from tests.connectors.gateway.spool_files import (
@@ -53,7 +53,7 @@ def record_held_call(
     """Have a gateway hold a call back; it waits in the spool."""
     caller, act = replace(CALLER, agent=AGENT), structs.replace(ACT, name=name)
     record = decided(2, replace(DENY, reason=reason), act, caller)
-    key = event_id(LATER, "gateway", NAME, b"2").hex()
+    key = build_event_id(LATER, "gateway", NAME, b"2").hex()
     record = structs.replace(record, at=LATER, id=key)
     write(desk.spools[0], spelled([opened(), record, closed(3)]))
     return record.id

@@ -8,7 +8,7 @@ from msgspec import structs
 from answerable.baseline.profile_document import encode_profile
 from answerable.model.baseline import BaselineProfile, BaselineStage
 from answerable.model.errors import UsageError, VerificationError
-from answerable.model.ids import event_id
+from answerable.model.ids import build_event_id
 from answerable.model.spool_record import (
     CallBehaviour,
     CallEndRecord,
@@ -90,7 +90,7 @@ def worked(desk: StoreCache, *scripts: tuple[object, ...]) -> None:
                 acted=CallBehaviour(seen, SUBJECT.identity, 3600),
             )
             caller = replace(CALLER, agent=AGENT, run=f"run-{day}")
-            key = event_id(call.at, "gateway", NAME, str(number).encode()).hex()
+            key = build_event_id(call.at, "gateway", NAME, str(number).encode()).hex()
             records.append(DecisionRecord(number, call.at, key, caller, act, ALLOW))
             end = CallResult(
                 CallOutcome.COMPLETED, 200, came=True, text=10, untrusted=True

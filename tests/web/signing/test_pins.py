@@ -16,7 +16,7 @@ from answerable.model.definition_pin import (
 )
 from answerable.model.errors import UsageError, VerificationError
 from answerable.services.statements.tool_approvals import TOOLS_APPROVAL
-from answerable.web.pin_approval import gateway_pin_files
+from answerable.web.pin_approval import get_gateway_pin_files
 from answerable.web.routing import Forbidden
 from answerable.web.store_cache import StoreCache
 from tests.authorization.config_strategies import agent, config, server
@@ -45,7 +45,7 @@ def changed(desk: StoreCache, told: str = "reads, and mails") -> None:
         items={before.key: DefinitionPin(before, NOW)},
         seen={after.key: QuarantinedDefinition(after, QuarantineReason.CHANGED, NOW)},
     )
-    gateway_pin_files(desk).change("files", lambda known: pins)
+    get_gateway_pin_files(desk).change_pins("files", lambda known: pins)
 
 
 def test_a_change_is_shown_and_approved_by_who_answers_for_an_agent_of_it(
@@ -57,8 +57,8 @@ def test_a_change_is_shown_and_approved_by_who_answers_for_an_agent_of_it(
         assert told in page
     moved = signed(desk, act="approve", id="files", item="tool:read")
     assert moved.location == "/tools/diff?server=files"
-    pin = gateway_pin_files(desk).read("files").items["tool:read"]
-    assert (pin.origin, pin.definition.fields[0][1]) == (
+    pin = get_gateway_pin_files(desk).read_pins("files").items["tool:read"]
+    assert (pin.pin_origin, pin.definition.fields[0][1]) == (
         PinOrigin.APPROVED,
         '"reads, and mails"',
     )
@@ -73,9 +73,9 @@ def test_a_change_is_shown_and_approved_by_who_answers_for_an_agent_of_it(
 
 def test_showing_what_would_be_signed_pins_nothing(desk: StoreCache) -> None:
     changed(desk)
-    before = gateway_pin_files(desk).read("files")
+    before = get_gateway_pin_files(desk).read_pins("files")
     shown(desk, OWNER, "/sign", act="approve", id="files")
-    assert gateway_pin_files(desk).read("files") == before
+    assert get_gateway_pin_files(desk).read_pins("files") == before
     with desk.open_store() as store:
         assert store.list_objects(TOOLS_APPROVAL) == ()
 
@@ -89,7 +89,7 @@ def test_what_changes_again_before_it_is_signed_is_not_approved(
     changed(desk, "reads, and deletes")
     with pytest.raises(VerificationError, match="differ"):
         answer(desk, OWNER, "/sign", "POST", **said, envelope=envelope(payload))
-    assert "tool:read" in gateway_pin_files(desk).read("files").seen
+    assert "tool:read" in get_gateway_pin_files(desk).read_pins("files").seen
 
 
 def test_nobody_else_approves(desk: StoreCache) -> None:
@@ -121,7 +121,7 @@ def test_what_a_server_says_is_text(desk: StoreCache, text: str) -> None:
     pins = ServerPins(
         seen={told.key: QuarantinedDefinition(told, QuarantineReason.NEW, NOW)}
     )
-    gateway_pin_files(desk).change("files", lambda known: pins)
+    get_gateway_pin_files(desk).change_pins("files", lambda known: pins)
     for path, said in (
         ("/tools/diff", {}),
         ("/sign", {"act": "approve", "id": "files", "item": told.key}),

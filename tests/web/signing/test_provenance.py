@@ -15,11 +15,13 @@ from answerable.model.behaviour import (
 )
 from answerable.model.decision import DecisionReason
 from answerable.model.errors import UsageError
-from answerable.model.ids import event_id
+from answerable.model.ids import build_event_id
 from answerable.model.spool_record import CallBehaviour
 from answerable.services.authorization import approval_requests
 from answerable.services.authorization.decision_records import read_spool
-from answerable.services.authorization.value_provenance import describe_provenance
+from answerable.services.authorization.value_provenance import (
+    describe_argument_provenance,
+)
 from answerable.usecases.authorization import answer_approval_requests
 from answerable.usecases.authorization.answer_approval_requests import ExceptionTerm
 from answerable.usecases.evidence import ship_spool
@@ -67,7 +69,7 @@ def wants(
     act = structs.replace(ACT, acted=CallBehaviour(seen, "", 3600), arguments="ab" * 32)
     caller = replace(CALLER, agent=AGENT)
     record = decided(2, replace(DENY, reason=reason), act, caller)
-    key = event_id(LATER, "gateway", NAME, b"2").hex()
+    key = build_event_id(LATER, "gateway", NAME, b"2").hex()
     record = structs.replace(record, at=LATER, id=key)
     write(desk.spools[0], spelled([opened(), record, closed(3)]))
     return record.id
@@ -79,7 +81,7 @@ def test_what_strangers_wrote_is_marked_wherever_it_is_signed(
     decision = wants(desk, value(EVIL, MAIL), value("kim@corp.example", KNOWN))
     with desk.open_store() as store:
         waiting = read_spool(desk.spools)
-        found = describe_provenance(
+        found = describe_argument_provenance(
             store,
             waiting,
             approval_requests.find_approval_request(store, waiting, decision),

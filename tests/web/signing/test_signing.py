@@ -119,7 +119,7 @@ def test_an_owner_refuses_and_takes_back(desk: StoreCache) -> None:
 
 def _amendment(store: EvidenceStore) -> str:
     kept = store.list_objects(AMENDMENT)[-1]
-    return signed_statements.payload_digest(
+    return signed_statements.hash_signed_payload(
         dsse.decode_envelope(store.get_object(kept.digest))
     )
 
@@ -194,7 +194,7 @@ def test_nothing_but_what_was_shown_is_taken(desk: StoreCache) -> None:
 def test_who_has_no_key_here_is_told_the_command(desk: StoreCache) -> None:
     decision = record_held_call(desk)
     with desk.open_store() as store:
-        key_enrolment.revoke_key(store, A.id, since=None, uid=1, now=desk.now)
+        key_enrolment.revoke_owner_key(store, A.id, since=None, uid=1, now=desk.now)
     page = shown(desk, OWNER, "/sign", act="allow", id=decision)
     assert "data-signing" not in page
     assert f"answerable asks allow {decision} --key KEY --for 1h" in page
@@ -302,7 +302,7 @@ def test_a_key_is_revoked_by_its_person_or_an_administrator(desk: StoreCache) ->
     answer(desk, ADMIN, "/keys/revoke", "POST", key=B.id)
     with desk.open_store() as store:
         for key in owner_keys.read_owner_keys(store).values():
-            assert owner_keys.get_key_state(key, desk.now) == "revoked"
+            assert owner_keys.get_owner_key_state(key, desk.now) == "revoked"
 
 
 def test_an_administrator_enrols_what_a_person_handed_over(desk: StoreCache) -> None:

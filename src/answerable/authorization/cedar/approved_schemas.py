@@ -48,7 +48,7 @@ class ArgumentSchema:
     members: ArgumentTypes
     closed: frozenset[AttributePath]
 
-    def apply_types(self, argument_types: ArgumentTypes) -> ArgumentTypes:
+    def apply_to_argument_types(self, argument_types: ArgumentTypes) -> ArgumentTypes:
         """Replace inferred types by the types that the schema declares."""
         found = dict(argument_types)
         for path, (kind, _) in argument_types.items():
@@ -59,7 +59,7 @@ class ArgumentSchema:
                 found[path] = (ABSENT_TYPE, False)
         return found
 
-    def accepts(self, arguments: Mapping[str, object]) -> bool:
+    def accepts_arguments(self, arguments: Mapping[str, object]) -> bool:
         """Tell whether every argument is declared where the schema forbids others."""
         return all(self._accepts_members(path, arguments) for path in self.closed)
 
@@ -85,52 +85,52 @@ def schema_digest(schema: str) -> str:
 def parse_argument_schema(schema: str) -> ArgumentSchema:
     """Parse a JSON Schema of arguments; an unreadable schema declares nothing."""
     try:
-        said = _as_object(json.loads(schema))
+        said = _as_json_object(json.loads(schema))
     except (ValueError, RecursionError):
         said = {}
     members: dict[AttributePath, tuple[str, bool]] = {}
-    closed: set[AttributePath] = {()} if _is_closed(said) else set()
-    for path, each, may_miss in _iterate_members((), said):
-        members[path] = (_cedar_type(each), may_miss)
+    closed: set[AttributePath] = {()} if _forbids_undeclared_properties(said) else set()
+    for path, each, may_miss in _iterate_schema_properties((), said):
+        members[path] = (_to_cedar_type(each), may_miss)
         # Of what is deeper, the members are not listed.
-        if _is_closed(each) and len(path) < MAX_DEPTH:
+        if _forbids_undeclared_properties(each) and len(path) < MAX_DEPTH:
             closed.add(path)
     return ArgumentSchema(members, frozenset(closed))
 
 
-def _iterate_members(
+def _iterate_schema_properties(
     parent: AttributePath, schema: JsonSchema
 ) -> Iterator[tuple[AttributePath, JsonSchema, bool]]:
     """Yield each property as (path, schema, is it optional), nested ones too."""
     required = schema.get("required")
-    for name, said in _as_object(schema.get("properties")).items():
-        each, path = _as_object(said), (*parent, name)
+    for name, said in _as_json_object(schema.get("properties")).items():
+        each, path = _as_json_object(said), (*parent, name)
         is_required = isinstance(required, list) and name in required
         # To a policy a null is as if it were not there.
-        yield path, each, not is_required or "null" in _json_types(each)
+        yield path, each, not is_required or "null" in _list_json_types(each)
         if len(path) < MAX_DEPTH:
-            yield from _iterate_members(path, each)
+            yield from _iterate_schema_properties(path, each)
 
 
-def _cedar_type(schema: JsonSchema) -> str:
+def _to_cedar_type(schema: JsonSchema) -> str:
     """Return the Cedar type of a schema; empty if it has none, or more than one."""
-    types = _json_types(schema) - {"null"}
+    types = _list_json_types(schema) - {"null"}
     if types == {"array"}:
-        item = _cedar_type(_as_object(schema.get("items")))
+        item = _to_cedar_type(_as_json_object(schema.get("items")))
         return f"Set<{item}>" if item and item != RECORD_TYPE else ""
     if types == {"object"}:
-        return RECORD_TYPE if _as_object(schema.get("properties")) else ""
+        return RECORD_TYPE if _as_json_object(schema.get("properties")) else ""
     return _SCALAR_TYPES.get(types.pop(), "") if len(types) == 1 else ""
 
 
-def _json_types(schema: JsonSchema) -> set[str]:
+def _list_json_types(schema: JsonSchema) -> set[str]:
     """Return the names in `type` as a set; empty without one."""
     said = schema.get("type")
     many = said if isinstance(said, list) else [said]
     return {each for each in many if isinstance(each, str)}
 
 
-def _is_closed(schema: JsonSchema) -> bool:
+def _forbids_undeclared_properties(schema: JsonSchema) -> bool:
     """Tell whether an object schema forbids undeclared properties."""
     return (
         isinstance(schema.get("properties"), dict)
@@ -139,6 +139,6 @@ def _is_closed(schema: JsonSchema) -> bool:
     )
 
 
-def _as_object(value: object) -> JsonSchema:
+def _as_json_object(value: object) -> JsonSchema:
     """Return a JSON object, or an empty one for a value of another type."""
     return value if isinstance(value, dict) else {}

@@ -20,7 +20,10 @@ from answerable.authorization.cedar.mcp_actions import (
 )
 from answerable.model.decision import AuthorizationRequest
 from answerable.model.json_key_lookalikes import JsonObject
-from answerable.model.json_value_count import MAX_ARGUMENT_VALUES, exceeds_value_count
+from answerable.model.json_value_count import (
+    MAX_ARGUMENT_VALUES,
+    exceeds_json_value_count,
+)
 
 _LEAST, _MOST = -(2**63), 2**63 - 1
 # Members that Cedar's JSON form takes for something else.
@@ -100,7 +103,7 @@ class CedarRequest:
     def context(self) -> dict[str, object]:
         """Return the context: `identity`, `person` and `arguments`, each if present."""
         if self._context is None:
-            self._context = _build_context(self.request)
+            self._context = _build_cedar_context(self.request)
         return self._context
 
     def scope_json(self) -> dict[str, object]:
@@ -145,7 +148,7 @@ class CedarRequest:
         return json.dumps(found)
 
 
-def _build_context(request: AuthorizationRequest) -> dict[str, object]:
+def _build_cedar_context(request: AuthorizationRequest) -> dict[str, object]:
     """Collect identity, person and parsed arguments, each if present."""
     found: dict[str, object] = {}
     if request.identity:
@@ -167,7 +170,7 @@ def parse_arguments(arguments: bytes | memoryview) -> dict[str, object]:
     if not arguments:
         return {}
     data = bytes(arguments)
-    if exceeds_value_count(data, MAX_ARGUMENT_VALUES):
+    if exceeds_json_value_count(data, MAX_ARGUMENT_VALUES):
         raise UnreadableArguments(
             f"arguments of more than {MAX_ARGUMENT_VALUES} values"
         )
@@ -180,13 +183,13 @@ def parse_arguments(arguments: bytes | memoryview) -> dict[str, object]:
     return read
 
 
-def _build_members(pairs: list[tuple[str, object]]) -> dict[str, object]:
+def _convert_object_members(pairs: list[tuple[str, object]]) -> dict[str, object]:
     """Convert a JSON object; reject duplicate keys, and note members that are null."""
     found = dict(pairs)
     if len(found) != len(pairs):
         raise UnreadableArguments("a duplicate member")
     read = {
-        _escape_key(name): _convert_value(value)
+        _escape_key(name): _convert_json_value(value)
         for name, value in pairs
         if value is not None
     }
@@ -202,11 +205,11 @@ def _escape_key(name: str) -> str:
     return name
 
 
-def _convert_value(value: object) -> object:
+def _convert_json_value(value: object) -> object:
     """Convert a JSON value; one that Cedar cannot express becomes an entity."""
     if isinstance(value, list):
         return [
-            EntityUid(OTHER_TYPE, "null") if e is None else _convert_value(e)
+            EntityUid(OTHER_TYPE, "null") if e is None else _convert_json_value(e)
             for e in value
         ]
     if isinstance(value, float):
@@ -236,7 +239,7 @@ def _is_valid_unicode(value: str) -> bool:
     return True
 
 
-def _reject_constant(name: str) -> object:
+def _reject_nan_and_infinity(name: str) -> object:
     """Reject NaN and Infinity, which are not JSON."""
     raise UnreadableArguments(f"{name} is no JSON")
 
@@ -250,5 +253,5 @@ def encode_entity(value: object) -> object:
 
 _encoder = msgspec.json.Encoder(enc_hook=encode_entity)
 _decoder = json.JSONDecoder(
-    object_pairs_hook=_build_members, parse_constant=_reject_constant
+    object_pairs_hook=_convert_object_members, parse_constant=_reject_nan_and_infinity
 )

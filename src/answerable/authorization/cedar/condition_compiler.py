@@ -16,7 +16,7 @@ from answerable.authorization.cedar.validation_schema import (
     AttributePath,
     attribute_path,
 )
-from answerable.model.text_pattern import matches_wildcard_parts
+from answerable.model.text_pattern import matches_parts_between_wildcards
 
 ValueReader = Callable[[CedarRequest], object]
 Predicate = Callable[[CedarRequest], bool]
@@ -44,11 +44,11 @@ class CompiledConditions:
         self.reads_context = False
         parts: list[Predicate] = []
         for each in conditions:
-            body = self._compile_boolean(each["body"])
-            parts.append(body if each["kind"] == "when" else _negate(body))
-        self.check: Predicate = _conjunction(parts)
+            body = self._compile_boolean_expression(each["body"])
+            parts.append(body if each["kind"] == "when" else _build_negation(body))
+        self.check: Predicate = _build_conjunction(parts)
 
-    def _compile_value(self, node: Mapping[str, Any]) -> ValueReader:
+    def _compile_value_expression(self, node: Mapping[str, Any]) -> ValueReader:
         """Compile an expression to a function that returns its value."""
         ((word, given),) = node.items()
         if word == "Value":
@@ -57,47 +57,51 @@ class CompiledConditions:
         path = attribute_path(node)
         if path:
             self.reads_context |= path[0] == "context"
-            return _path_reader(path)
+            return _attribute_path_reader(path)
         if word == ".":
-            return _member_reader(self._compile_value(given["left"]), given["attr"])
-        return self._compile_boolean(node)
+            return _attribute_reader(
+                self._compile_value_expression(given["left"]), given["attr"]
+            )
+        return self._compile_boolean_expression(node)
 
-    def _compile_boolean(self, node: Mapping[str, Any]) -> Predicate:
+    def _compile_boolean_expression(self, node: Mapping[str, Any]) -> Predicate:
         """Compile a boolean expression."""
         ((word, given),) = node.items()
         match word:
             case "&&":
-                return _conjunction(
+                return _build_conjunction(
                     [
-                        self._compile_boolean(given["left"]),
-                        self._compile_boolean(given["right"]),
+                        self._compile_boolean_expression(given["left"]),
+                        self._compile_boolean_expression(given["right"]),
                     ]
                 )
             case "||":
-                return _disjunction(
-                    self._compile_boolean(given["left"]),
-                    self._compile_boolean(given["right"]),
+                return _build_disjunction(
+                    self._compile_boolean_expression(given["left"]),
+                    self._compile_boolean_expression(given["right"]),
                 )
             case "!":
-                return _negate(self._compile_boolean(given["arg"]))
+                return _build_negation(self._compile_boolean_expression(given["arg"]))
             case "==" | "!=":
                 return self._compile_equality(given, expected=word == "==")
             case "<" | "<=" | ">" | ">=":
-                return _comparison(
+                return _build_comparison(
                     word,
-                    self._compile_value(given["left"]),
-                    self._compile_value(given["right"]),
+                    self._compile_value_expression(given["left"]),
+                    self._compile_value_expression(given["right"]),
                 )
             case "like":
                 return _like_predicate(
-                    self._compile_value(given["left"]), given["pattern"]
+                    self._compile_value_expression(given["left"]), given["pattern"]
                 )
             case "has":
-                return _has_predicate(self._compile_value(given["left"]), given["attr"])
+                return _has_predicate(
+                    self._compile_value_expression(given["left"]), given["attr"]
+                )
             case "contains":
                 return self._compile_contains(given["left"], given["right"])
             case "Value" | "Var" | ".":
-                return _boolean_predicate(self._compile_value(node))
+                return _boolean_predicate(self._compile_value_expression(node))
             case _:
                 raise NotCompilable(word)
 
@@ -108,7 +112,10 @@ class CompiledConditions:
         left, right = operands["left"], operands["right"]
         if "Value" not in left and "Value" not in right:
             raise NotCompilable("two values that are not known before")
-        one, other = self._compile_value(left), self._compile_value(right)
+        one, other = (
+            self._compile_value_expression(left),
+            self._compile_value_expression(right),
+        )
         return lambda facts: equals_in_cedar(one(facts), other(facts)) is expected
 
     def _compile_contains(
@@ -119,13 +126,16 @@ class CompiledConditions:
             if not all("Value" in each for each in left["Set"]):
                 raise NotCompilable("a set of what is not known before")
             items = frozenset(
-                _with_type(_parse_literal(each["Value"])) for each in left["Set"]
+                _pair_with_type(_parse_literal(each["Value"])) for each in left["Set"]
             )
-            item = self._compile_value(right)
+            item = self._compile_value_expression(right)
             return lambda facts: _is_member(item(facts), items)
         if "Value" not in right:
             raise NotCompilable("an item that is not known before")
-        wanted, held = _parse_literal(right["Value"]), self._compile_value(left)
+        wanted, held = (
+            _parse_literal(right["Value"]),
+            self._compile_value_expression(left),
+        )
         return lambda facts: any(
             equals_in_cedar(each, wanted) for each in _require_set(held(facts))
         )
@@ -153,14 +163,14 @@ def _parse_literal(literal: object) -> object:
     raise NotCompilable("a literal of another kind")
 
 
-def _with_type(value: object) -> tuple[type, object]:
+def _pair_with_type(value: object) -> tuple[type, object]:
     """Pair a value with its type, since in Python true equals 1."""
     return type(value), value
 
 
 def _is_member(item: object, items: frozenset[tuple[type, object]]) -> bool:
     """Tell whether a set contains a value of the same type."""
-    return not isinstance(item, dict | list) and _with_type(item) in items
+    return not isinstance(item, dict | list) and _pair_with_type(item) in items
 
 
 def _require_set(value: object) -> list[object]:
@@ -182,19 +192,19 @@ def _boolean_predicate(read_value: ValueReader) -> Predicate:
     return check
 
 
-def _negate(check: Predicate) -> Predicate:
+def _build_negation(check: Predicate) -> Predicate:
     """Build the negation of a predicate."""
     return lambda facts: not check(facts)
 
 
-def _conjunction(checks: list[Predicate]) -> Predicate:
+def _build_conjunction(checks: list[Predicate]) -> Predicate:
     """Build a predicate that holds if all predicates hold."""
     if len(checks) == 1:
         return checks[0]
     return lambda facts: all(check(facts) for check in checks)
 
 
-def _disjunction(left: Predicate, right: Predicate) -> Predicate:
+def _build_disjunction(left: Predicate, right: Predicate) -> Predicate:
     """Build a predicate that holds if one of two predicates holds."""
     return lambda facts: left(facts) or right(facts)
 
@@ -205,15 +215,17 @@ _VARIABLES: Mapping[str, ValueReader] = {
 
 
 @lru_cache(2048)
-def _path_reader(path: AttributePath) -> ValueReader:
+def _attribute_path_reader(path: AttributePath) -> ValueReader:
     """Return the cached reader of an attribute path."""
     *above, name = path
     return (
-        _member_reader(_path_reader(tuple(above)), name) if above else _VARIABLES[name]
+        _attribute_reader(_attribute_path_reader(tuple(above)), name)
+        if above
+        else _VARIABLES[name]
     )
 
 
-def _member_reader(read_value: ValueReader, name: str) -> ValueReader:
+def _attribute_reader(read_value: ValueReader, name: str) -> ValueReader:
     """Build a function that reads an attribute; a missing one is an error."""
 
     def member(facts: CedarRequest) -> object:
@@ -249,7 +261,7 @@ _ORDERS: Mapping[str, Callable[[int, int], bool]] = {
 }
 
 
-def _comparison(
+def _build_comparison(
     operator: str, read_left: ValueReader, read_right: ValueReader
 ) -> Predicate:
     """Build a predicate for `<` and the like; both sides must be numbers."""
@@ -278,6 +290,6 @@ def _like_predicate(read_value: ValueReader, pattern: list[Any]) -> Predicate:
         text = read_value(facts)
         if not isinstance(text, str):
             raise EvaluationFailure
-        return matches_wildcard_parts(text, parts)
+        return matches_parts_between_wildcards(text, parts)
 
     return like

@@ -41,7 +41,7 @@ class PolicySetCache:
             kept = [each for each in parsed.items() if texts.issuperset(each[0])]
             self._before = dict(kept[-CACHED_SETS:])
 
-    def get(self, texts: PolicyTexts) -> "PolicySet":
+    def get_policy_set(self, texts: PolicyTexts) -> "PolicySet":
         """Return a set of parsed policies, their scopes removed.
 
         Raises:
@@ -80,7 +80,7 @@ class EngineQuery:
         self._reads = tuple({path[0] for rule in rules for path in rule.reads})
         self._entities = (
             facts.entities_json()
-            if any(map(_reads_entities, self._texts))
+            if any(map(_may_read_entities, self._texts))
             else NO_ENTITIES
         )
 
@@ -93,7 +93,7 @@ class EngineQuery:
         decision, every policy errs.
         """
         asked = request.scope_json() | {"context": request.context_json(self._reads)}
-        policies = handles.get(self._texts)
+        policies = handles.get_policy_set(self._texts)
         return evaluate_in_engine(self.positions, asked, policies, self._entities)
 
 
@@ -121,7 +121,7 @@ def find_erring_policy(error: str) -> int:
     return int(named[1]) if named else 0
 
 
-def _reads_entities(text: str) -> bool:
+def _may_read_entities(text: str) -> bool:
     """Tell whether a policy text may read the principal or the resource."""
     conditions = strip_scope(text).partition(")")[2]
     return "resource" in conditions or "principal" in conditions

@@ -46,7 +46,7 @@ class _PolicyShape:
     order: tuple[int, ...]
     likes: frozenset[int]
 
-    def render(self, literals: Literals) -> str:
+    def render_policy_json(self, literals: Literals) -> str:
         """Return the policy's JSON with these literals filled in."""
         filled = [""] * (2 * len(self.order) + 1)
         filled[::2] = self.parts
@@ -84,7 +84,7 @@ class PolicyJsonCache:
                 return ""
             self._known[between] = self._learn_shape(text, between, literals)
         form = self._known[between]
-        return form.render(literals) if form is not None else ""
+        return form.render_policy_json(literals) if form is not None else ""
 
     def _learn_shape(
         self, text: str, fragments: Fragments, literals: Literals
@@ -110,7 +110,8 @@ class PolicyJsonCache:
         try:
             form = _build_shape(self._write(marked), marks, likes)
             fits = form is not None and (
-                json.loads(form.render(literals)) == json.loads(self._write(text))
+                json.loads(form.render_policy_json(literals))
+                == json.loads(self._write(text))
             )
         except (ValueError, RecursionError):
             return None

@@ -71,7 +71,9 @@ class _OpenPolicyText:
             if kind == "id":
                 self.id = self.id or token["named"][1:-1]
 
-    def finish(self, text: str, end: int, *, is_terminated: bool) -> PolicyText:
+    def build_policy_text(
+        self, text: str, end: int, *, is_terminated: bool
+    ) -> PolicyText:
         """Return the policy text that ends at an offset."""
 
         def line(at: int) -> int:
@@ -114,15 +116,15 @@ def split_policies(text: str, line: int = 1) -> Iterator[PolicyText]:
             counted = at
             begun = _OpenPolicyText(at, line)
         if kind == "end":
-            yield begun.finish(text, end, is_terminated=True)
+            yield begun.build_policy_text(text, end, is_terminated=True)
             begun = None
         else:
             begun.add_token(token)
     if begun is not None:
-        yield begun.finish(text, end, is_terminated=False)
+        yield begun.build_policy_text(text, end, is_terminated=False)
 
 
-def split_at_heads(policy_text: PolicyText) -> Iterator[PolicyText]:
+def split_at_policy_heads(policy_text: PolicyText) -> Iterator[PolicyText]:
     """Split a text with a missing `;` where further policies begin in it."""
     starts = [(0, policy_text.line), *policy_text.heads]
     ends = [at for at, _ in policy_text.heads] + [len(policy_text.text)]

@@ -65,7 +65,7 @@ class _PolicyInFile:
     faults: list[str] = field(default_factory=list)
 
 
-def load_rules(
+def load_policies(
     files: Iterable[CedarFile],
     known_names: Iterable[str],
     previous: CedarPolicySet = NO_CEDAR_POLICIES,
@@ -92,7 +92,7 @@ def load_rules(
 
     def found() -> Iterator[PolicyText]:
         for file in files:
-            for each in _split_file(file, faults):
+            for each in _split_policy_file(file, faults):
                 policies.append(each)
                 if each.piece.text not in kept:
                     new.append(each)
@@ -105,18 +105,22 @@ def load_rules(
     for each in policies:
         each.rule = each.rule or kept.get(each.piece.text)
         each.faults += (
-            _find_unknown_names(each.rule, names) if each.rule is not None else ()
+            _find_unknown_servers_and_agents(each.rule, names)
+            if each.rule is not None
+            else ()
         )
         if len(each.faults) > 1 and _NOTHING in each.faults:
             each.faults.remove(_NOTHING)
     _reject_duplicate_ids(policies)
     rules = tuple(_iterate_valid_rules(policies))
     faults += (
-        CedarFault(each.file, each.piece.line, each.id, shorten_message(what))
+        CedarFault(each.file, each.piece.line, each.id, shorten_cedar_message(what))
         for each in policies
         for what in _deduplicate_faults(each.faults)
     )
-    return LoadedPolicies(CedarPolicySet(rules, _files_digest(files)), tuple(faults))
+    return LoadedPolicies(
+        CedarPolicySet(rules, _policy_files_digest(files)), tuple(faults)
+    )
 
 
 def _deduplicate_faults(faults: list[str]) -> list[str]:
@@ -125,13 +129,13 @@ def _deduplicate_faults(faults: list[str]) -> list[str]:
     return [what for what in dict.fromkeys(faults) if what in told.values()]
 
 
-def shorten_message(text: str) -> str:
+def shorten_cedar_message(text: str) -> str:
     """Return one printable line of a Cedar message, which may quote the policy."""
     line = "".join(char if char.isprintable() else "?" for char in text)
     return line if len(line) <= _MAX_MESSAGE else line[:_MAX_MESSAGE] + "..."
 
 
-def _files_digest(files: tuple[CedarFile, ...]) -> str:
+def _policy_files_digest(files: tuple[CedarFile, ...]) -> str:
     """Return the SHA-256 over names and contents of the files; empty for none."""
     if not files:
         return ""
@@ -139,7 +143,9 @@ def _files_digest(files: tuple[CedarFile, ...]) -> str:
     return hashlib.sha256(json.dumps(said).encode()).hexdigest()
 
 
-def _split_file(file: CedarFile, faults: list[CedarFault]) -> Iterator[_PolicyInFile]:
+def _split_policy_file(
+    file: CedarFile, faults: list[CedarFault]
+) -> Iterator[_PolicyInFile]:
     """Yield the policies of a file; a file that is not UTF-8 is a fault."""
     try:
         text = file.data.decode("utf-8-sig")
@@ -159,7 +165,9 @@ def _iterate_valid_rules(policies: list[_PolicyInFile]) -> Iterator[CedarPolicy]
             yield msgspec.structs.replace(each.rule, id=place, line=each.piece.line)
 
 
-def _find_unknown_names(rule: CedarPolicy, names: frozenset[str]) -> Iterator[str]:
+def _find_unknown_servers_and_agents(
+    rule: CedarPolicy, names: frozenset[str]
+) -> Iterator[str]:
     """Yield a fault for each server or agent that the configuration lacks."""
     for mention in rule.mentions:
         if mention not in names:

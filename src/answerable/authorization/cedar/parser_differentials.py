@@ -18,8 +18,8 @@ from answerable.authorization.cedar.validation_schema import (
     AttributePath,
     attribute_path,
 )
-from answerable.authorization.name_patterns import is_unambiguous
-from answerable.model.json_key_lookalikes import build_key_tree
+from answerable.authorization.name_patterns import is_unambiguous_name
+from answerable.model.json_key_lookalikes import build_json_key_tree
 
 MAX_DECODE_ROUNDS = 8  # times that a text may be escaped
 _WILDCARD = "Wildcard"
@@ -64,7 +64,7 @@ def find_prefix_comparisons(
         elif isinstance(node, dict):
             given = node.get("like")
             if isinstance(given, dict) and _is_prefix_pattern(given.get("pattern")):
-                found |= dict.fromkeys(_iterate_paths(given["left"]))
+                found |= dict.fromkeys(_iterate_attribute_paths(given["left"]))
             stack += node.values()
     return tuple(found)
 
@@ -79,7 +79,7 @@ def _is_prefix_pattern(pattern: object) -> bool:
     )
 
 
-def _iterate_paths(node: object) -> Iterator[AttributePath]:
+def _iterate_attribute_paths(node: object) -> Iterator[AttributePath]:
     """Yield every attribute path that an expression reads."""
     if isinstance(node, dict):
         path = attribute_path(node) if "." in node else None
@@ -87,7 +87,7 @@ def _iterate_paths(node: object) -> Iterator[AttributePath]:
             yield path
             return
         for each in node.values():
-            yield from _iterate_paths(each)
+            yield from _iterate_attribute_paths(each)
 
 
 class AmbiguityCheck:
@@ -113,16 +113,18 @@ class AmbiguityCheck:
     ) -> None:
         read = tuple(read)
         name = facts.name
-        is_elsewhere = not is_unambiguous(name) or is_path_traversal(name)
+        is_elsewhere = not is_unambiguous_name(name) or is_path_traversal(name)
         self.fixed = tuple(
             position
             for position, _, prefixes in read
             if is_elsewhere and RESOURCE_NAME in prefixes
         )
         self._read = tuple(
-            (position, build_key_tree(reads)) for position, reads, _ in read if reads
+            (position, build_json_key_tree(reads))
+            for position, reads, _ in read
+            if reads
         )
-        self._every = build_key_tree(
+        self._every = build_json_key_tree(
             tuple({path for _, reads, _ in read for path in reads})
         )
         self._compared = tuple(
@@ -132,23 +134,23 @@ class AmbiguityCheck:
             if path[: len(ARGUMENTS)] == ARGUMENTS
         )
 
-    def find_ambiguous(self, request: CedarRequest) -> tuple[int, ...]:
+    def find_policies_with_ambiguity(self, request: CedarRequest) -> tuple[int, ...]:
         """Return the positions of policies that read an ambiguous argument."""
         given = request.context.get("arguments")
         if not (self._read and isinstance(given, dict)):
             return ()
         found: tuple[int, ...] = ()
-        if self._every.find_lookalike(given):
-            found = tuple(p for p, tree in self._read if tree.find_lookalike(given))
+        if self._every.find_lookalike_key(given):
+            found = tuple(p for p, tree in self._read if tree.find_lookalike_key(given))
         return found + tuple(
             position
             for position, path in self._compared
-            if isinstance(text := _get_member(given, path), str)
+            if isinstance(text := _get_value_at_path(given, path), str)
             and is_path_traversal(text)
         )
 
 
-def _get_member(value: object, path: AttributePath) -> object:
+def _get_value_at_path(value: object, path: AttributePath) -> object:
     """Return the value at a path of nested objects; None if there is none."""
     for name in path:
         value = value.get(name) if isinstance(value, dict) else None

@@ -100,7 +100,7 @@ class SliceCache:
 
     def get_slice(self, request: AuthorizationRequest) -> "PolicySlice":
         """Return the cached policy slice for a request, or build it."""
-        key = _cache_key(request)
+        key = _slice_cache_key(request)
         found = self._lately.get(key)
         if found is not None:
             return found
@@ -111,9 +111,9 @@ class SliceCache:
             self._lately[key] = found
         return found
 
-    def retain(self, requests: Iterable[AuthorizationRequest]) -> None:
+    def retain_slices(self, requests: Iterable[AuthorizationRequest]) -> None:
         """Evict all slices except those for the given requests."""
-        kept = (_cache_key(each) for each in requests)
+        kept = (_slice_cache_key(each) for each in requests)
         known = self._before | self._lately
         self._before = {key: known[key] for key in kept if key in known}
         self._lately = {}
@@ -144,7 +144,7 @@ class SliceCache:
         return PolicySlice(self.rules, self.handles, takes, request)
 
 
-def _cache_key(request: AuthorizationRequest) -> SliceKey:
+def _slice_cache_key(request: AuthorizationRequest) -> SliceKey:
     """Return the cache key of a request: all but its arguments."""
     return (
         request.agent, request.action, request.server, request.target, request.name,
@@ -197,7 +197,7 @@ class PolicySlice:
                 (checks if compiled.reads_context else fixed).append(
                     (position, compiled)
                 )
-        more, erring = _evaluate_checks(fixed, facts)
+        more, erring = _evaluate_conditions(fixed, facts)
         self._hazards = AmbiguityCheck(
             ((each, rules[each].reads, rules[each].prefixes) for each in takes), facts
         )
@@ -208,16 +208,16 @@ class PolicySlice:
         self._asked = EngineQuery(tuple(asked), about, facts) if asked else None
         self.said: PolicyResponse | None = None
         if not (checks or asked):
-            self.said = combine_responses(rules, self._holding, self._erring)
+            self.said = combine_policy_results(rules, self._holding, self._erring)
 
     def evaluate(self, request: AuthorizationRequest) -> PolicyResponse:
         """Evaluate all policies of the slice for a request."""
         if self.said is not None:
             return self.said
         facts = CedarRequest(request)
-        holding, erring = _evaluate_checks(self._checks, facts)
+        holding, erring = _evaluate_conditions(self._checks, facts)
         holding, erring = self._holding + holding, self._erring + erring
-        erring += self._hazards.find_ambiguous(facts)
+        erring += self._hazards.find_policies_with_ambiguity(facts)
         if self._asked is not None:
             more, failed = self._asked.evaluate_policies(facts, self._handles)
             holding, erring = holding + more, erring + failed
@@ -229,18 +229,18 @@ class PolicySlice:
         asked = () if self._asked is None else self._asked.positions
         undecided = (*(position for position, _ in self._checks), *asked)
         hoped = tuple(each for each in undecided if rules[each].effect in _PERMISSIVE)
-        return combine_responses(rules, self._holding + hoped, self._erring)
+        return combine_policy_results(rules, self._holding + hoped, self._erring)
 
     def _reuse_response(self, holding: Positions, erring: Positions) -> PolicyResponse:
         """Return the previous response if it is equal to the new one."""
         last = self._last
         if last is None or last[0] != holding or last[1] != erring:
-            again = combine_responses(self._rules, holding, erring)
+            again = combine_policy_results(self._rules, holding, erring)
             self._last = last = (holding, erring, again)
         return last[2]
 
 
-def combine_responses(
+def combine_policy_results(
     rules: tuple[CedarPolicy, ...], holding: Positions, erring: Positions
 ) -> PolicyResponse:
     """Combine single policy results: error before forbid before ask before permit.
@@ -267,7 +267,7 @@ def _build_response(
     return PolicyResponse(effect, tuple(rule.id for rule in named), deepest)
 
 
-def _evaluate_checks(
+def _evaluate_conditions(
     checks: Iterable[tuple[int, CompiledConditions]], request: CedarRequest
 ) -> tuple[Positions, Positions]:
     """Evaluate compiled conditions; return positions that hold and that err."""

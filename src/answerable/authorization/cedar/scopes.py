@@ -29,7 +29,7 @@ class PolicyScope:
     kind: str
 
 
-def parse_scope(policy: Mapping[str, Any]) -> PolicyScope:
+def parse_policy_scope(policy: Mapping[str, Any]) -> PolicyScope:
     """Parse the scope of a policy that Cedar has validated against our schema."""
     principal, resource = policy["principal"], policy["resource"]
     within = principal.get("in", principal)
@@ -44,21 +44,21 @@ def parse_scope(policy: Mapping[str, Any]) -> PolicyScope:
         if of != "Server" or resource["op"] == "==":
             kind = kind or of
     return PolicyScope(
-        principal=_principal_id(within["entity"]) if "entity" in within else "",
-        actions=tuple(_action_names(policy["action"])),
+        principal=_scope_agent_id(within["entity"]) if "entity" in within else "",
+        actions=tuple(_scope_method_names(policy["action"])),
         resource=named,
         kind=kind,
     )
 
 
-def _principal_id(entity: Mapping[str, str]) -> str:
+def _scope_agent_id(entity: Mapping[str, str]) -> str:
     """Return the agent's id; for another entity type, an id that matches no agent."""
     # Principals are always agents; another type with an agent's id matches none.
     is_agent = entity["type"] == "Agent"
     return entity["id"] if is_agent else f"{entity['type']}::{entity['id']}"
 
 
-def _action_names(action: Mapping[str, Any]) -> Iterator[str]:
+def _scope_method_names(action: Mapping[str, Any]) -> Iterator[str]:
     """Yield the MCP methods of a policy; none if it applies to all."""
     if "entity" in action:
         yield action["entity"]["id"]
@@ -75,7 +75,7 @@ def resource_server(resource: str) -> str:
     return rest.removeprefix("mcp/").partition("/")[0] if colon else ""
 
 
-def find_entities(node: object) -> Iterator[tuple[str, str]]:
+def find_policy_entities(node: object) -> Iterator[tuple[str, str]]:
     """Yield every entity in a policy as (type, id)."""
     if isinstance(node, dict):
         kind, id = node.get("type"), node.get("id")
@@ -87,14 +87,14 @@ def find_entities(node: object) -> Iterator[tuple[str, str]]:
             if isinstance(each, _HOLDS) and (
                 key != "pattern" or isinstance(each, dict)
             ):
-                yield from find_entities(each)
+                yield from find_policy_entities(each)
     elif isinstance(node, list):
         for each in node:
             if isinstance(each, _HOLDS):
-                yield from find_entities(each)
+                yield from find_policy_entities(each)
 
 
-def find_id_fault(kind: str, id: str) -> str:
+def find_entity_id_fault(kind: str, id: str) -> str:
     """Return the fault of an entity id; empty if there is none."""
     start = _NAMED.get(kind)
     if start is not None:

@@ -19,20 +19,20 @@ from answerable.authorization.cedar.approved_schemas import (
 )
 from answerable.authorization.cedar.condition_compiler import compile_conditions
 from answerable.authorization.cedar.json_cache import PolicyJsonCache
-from answerable.authorization.cedar.lexer import PolicyText, split_at_heads
+from answerable.authorization.cedar.lexer import PolicyText, split_at_policy_heads
 from answerable.authorization.cedar.mcp_actions import RESOURCE_TYPES
 from answerable.authorization.cedar.parser_differentials import find_prefix_comparisons
 from answerable.authorization.cedar.scopes import (
     configuration_reference,
-    find_entities,
-    find_id_fault,
-    parse_scope,
+    find_entity_id_fault,
+    find_policy_entities,
+    parse_policy_scope,
 )
 from answerable.authorization.cedar.validation_schema import (
     ArgumentTypes,
     WholeArguments,
-    are_compatible,
-    build_schema,
+    build_cedar_schema,
+    have_compatible_types,
     infer_argument_types,
 )
 from answerable.model.cedar_policy import CedarPolicy
@@ -91,9 +91,9 @@ def validate_policies(
     others = [each for each in policies if not _use_cached_json(each, json_cache)]
     for start in range(0, len(others), BATCH_SIZE):
         batch = others[start : start + BATCH_SIZE]
-        if not _parse_batch(batch):
+        if not _parse_policy_batch(batch):
             for each in batch:
-                _parse_single(each)
+                _parse_single_policy(each)
     for each in policies:
         _apply_approved_schema(each, approved_schemas)
     _validate_by_schema([each for each in policies if each.rule is not None])
@@ -126,7 +126,7 @@ def _use_cached_json(
     return bool(found)
 
 
-def _parse_batch(batch: list[_PolicyUnderValidation]) -> bool:
+def _parse_policy_batch(batch: list[_PolicyUnderValidation]) -> bool:
     """Parse several policies in one call of Cedar; return False if that fails."""
     if any(each.piece.open_line for each in batch):
         return False
@@ -141,10 +141,10 @@ def _parse_batch(batch: list[_PolicyUnderValidation]) -> bool:
     return True
 
 
-def _parse_single(policy: _PolicyUnderValidation) -> None:
+def _parse_single_policy(policy: _PolicyUnderValidation) -> None:
     """Parse one policy text; add a fault for each error in it."""
     piece = policy.piece
-    why = _find_text_fault(piece)
+    why = _find_policy_text_fault(piece)
     if not why:
         _check_parsed_policy(policy, *_parse_policies(piece.text))
         return
@@ -152,21 +152,21 @@ def _parse_single(policy: _PolicyUnderValidation) -> None:
         policy.faults.append(why)
         return
     # Several policies in one: each is looked at by itself.
-    *those, last = split_at_heads(piece)
+    *those, last = split_at_policy_heads(piece)
     for each in those:
         whole = PolicyText(
             each.text + ";", each.line, each.id, each.open_line, True, ()
         )
         said = f" of `{each.id}`" if each.id and each.id != piece.id else ""
         where = f" (line {each.line})" if each.line != piece.line else ""
-        what = _find_text_fault(whole) or "no `;` at its end"
+        what = _find_policy_text_fault(whole) or "no `;` at its end"
         policy.faults.append(f"{what}{said}{where}")
-    if what := _find_text_fault(last):
+    if what := _find_policy_text_fault(last):
         said = f" of `{last.id}`" if last.id else ""
         policy.faults.append(f"{what}{said} (line {last.line})")
 
 
-def _find_text_fault(policy_text: PolicyText) -> str:
+def _find_policy_text_fault(policy_text: PolicyText) -> str:
     """Return the fault of a policy text; empty if there is none."""
     if policy_text.open_line:
         where = (
@@ -207,7 +207,7 @@ def _check_parsed_policy(
     policy: _PolicyUnderValidation, parsed: Mapping[str, Any]
 ) -> None:
     """Check a parsed policy and build its rule; add a fault if it is not allowed."""
-    if any(_has_slot(parsed[key]) for key in ("principal", "resource")):
+    if any(_has_template_slot(parsed[key]) for key in ("principal", "resource")):
         policy.faults.append("a template: it would allow nothing")
         return
     asks = ASK_ANNOTATION in parsed.get("annotations", {})
@@ -224,13 +224,15 @@ def _check_parsed_policy(
         policy.faults.append("nested too deeply")
         return
     said = [parsed[key] for key in ("principal", "resource", "conditions")]
-    entities = dict.fromkeys(find_entities(said))
-    policy.faults += [what for each in entities if (what := find_id_fault(*each))]
-    policy.action = _single_action(parsed["action"], entities)
-    policy.rule = _build_rule(policy, parsed, tuple(entities), is_ask=asks)
+    entities = dict.fromkeys(find_policy_entities(said))
+    policy.faults += [
+        what for each in entities if (what := find_entity_id_fault(*each))
+    ]
+    policy.action = _single_mcp_method(parsed["action"], entities)
+    policy.rule = _build_policy_rule(policy, parsed, tuple(entities), is_ask=asks)
 
 
-def _single_action(
+def _single_mcp_method(
     action_scope: Mapping[str, Any], entities: Iterable[tuple[str, str]]
 ) -> str:
     """Return the one method that a policy applies to; empty if there are several."""
@@ -242,12 +244,12 @@ def _single_action(
     return action if kind == _ACTION and action in RESOURCE_TYPES else ""
 
 
-def _has_slot(scope: Mapping[str, Any]) -> bool:
+def _has_template_slot(scope: Mapping[str, Any]) -> bool:
     """Tell whether a scope has a template slot such as `?principal`."""
     return "slot" in scope or "slot" in scope.get("in", {})
 
 
-def _build_rule(
+def _build_policy_rule(
     policy: _PolicyUnderValidation,
     parsed: Mapping[str, Any],
     entities: tuple[tuple[str, str], ...],
@@ -255,7 +257,7 @@ def _build_rule(
     is_ask: bool,
 ) -> CedarPolicy:
     """Build the rule of a parsed policy: scope, conditions, effect, layer."""
-    scope = parse_scope(parsed)
+    scope = parse_policy_scope(parsed)
     conditions = parsed["conditions"]
     layer, compiled = DecisionLayer.TABLE, b""
     if conditions:
@@ -264,7 +266,9 @@ def _build_rule(
         compiled = msgspec.json.encode(conditions) if simple else b""
     denies = DecisionEffect.ASK if is_ask else DecisionEffect.DENY
     mentions = (
-        configuration_reference(*each) for each in entities if not find_id_fault(*each)
+        configuration_reference(*each)
+        for each in entities
+        if not find_entity_id_fault(*each)
     )
     return CedarPolicy(
         id="",
@@ -293,7 +297,7 @@ def _apply_approved_schema(
         return
     policy.rule = msgspec.structs.replace(rule, approved=schema_digest(schema))
     if policy.action == _CALL:
-        policy.uses = parse_argument_schema(schema).apply_types(policy.uses)
+        policy.uses = parse_argument_schema(schema).apply_to_argument_types(policy.uses)
 
 
 def _validate_by_schema(policies: list[_PolicyUnderValidation]) -> None:
@@ -306,7 +310,7 @@ def _validate_by_schema(policies: list[_PolicyUnderValidation]) -> None:
     for each in policies:
         alike = groups.setdefault(each.action, [])
         for uses, members in alike:
-            if are_compatible(uses, each.uses):
+            if have_compatible_types(uses, each.uses):
                 uses.update(each.uses)
                 members.append(each)
                 break
@@ -314,19 +318,19 @@ def _validate_by_schema(policies: list[_PolicyUnderValidation]) -> None:
             alike.append((dict(each.uses), [each]))
     for action, alike in groups.items():
         for uses, members in alike:
-            _validate_group(build_schema(uses, action), members)
+            _validate_policy_group(build_cedar_schema(uses, action), members)
 
 
-def _validate_group(schema: str, members: list[_PolicyUnderValidation]) -> None:
+def _validate_policy_group(schema: str, members: list[_PolicyUnderValidation]) -> None:
     """Validate policies against one schema, in batches."""
     import cedarpy
 
     parsed = cedarpy.Schema.from_str(schema)
     for start in range(0, len(members), BATCH_SIZE):
-        _validate_batch(members[start : start + BATCH_SIZE], parsed)
+        _validate_policy_batch(members[start : start + BATCH_SIZE], parsed)
 
 
-def _validate_batch(
+def _validate_policy_batch(
     batch: list[_PolicyUnderValidation], schema: "cedarpy.Schema"
 ) -> None:
     """Validate a batch with Cedar; add each error to the policy it names."""
@@ -337,18 +341,18 @@ def _validate_batch(
     if len(batch) > 1 and not all(error.policy_id for error in found.errors):
         # Of a text that Cedar cannot read, it does not say whose fault that is.
         for each in batch:
-            _validate_batch([each], schema)
+            _validate_policy_batch([each], schema)
         return
     for error in found.errors:
         position = int(error.policy_id.removeprefix("policy") or 0)
         said = error.error.removeprefix(f"for policy `{error.policy_id}`, ")
-        batch[position].faults.append(said + _schema_note(batch[position]))
+        batch[position].faults.append(said + _approved_schema_note(batch[position]))
     if not found.validation_passed and not found.errors:
         for each in batch:
             each.faults.append("Cedar rejects it without a reason")
 
 
-def _schema_note(policy: _PolicyUnderValidation) -> str:
+def _approved_schema_note(policy: _PolicyUnderValidation) -> str:
     """Return a note for errors if an approved schema typed the arguments."""
     rule = policy.rule
     return " (arguments as approved)" if rule is not None and rule.approved else ""

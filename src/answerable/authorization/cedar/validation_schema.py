@@ -40,13 +40,13 @@ class WholeArguments(ValueError):  # noqa: N818 - it is what it says
     """A policy uses `context` or `context.arguments` as a whole value."""
 
 
-def build_schema(argument_types: ArgumentTypes, only_action: str = "") -> str:
+def build_cedar_schema(argument_types: ArgumentTypes, only_action: str = "") -> str:
     """Build the schema text for the given argument types.
 
     Args:
         only_action: The one method to include; empty for all.
     """
-    arguments = _render_record(argument_types, ())
+    arguments = _render_record_type(argument_types, ())
     lines = [_ENTITIES]
     for action in (only_action,) if only_action else RESOURCE_TYPES:
         kinds = RESOURCE_TYPES[action]
@@ -54,7 +54,7 @@ def build_schema(argument_types: ArgumentTypes, only_action: str = "") -> str:
         if action in WITH_ARGUMENTS:
             context += f", arguments: {arguments}"
         lines.append(
-            f"action {_quote_name(action)} appliesTo {{ principal: [Agent], "
+            f"action {_quote_cedar_string(action)} appliesTo {{ principal: [Agent], "
             f"resource: [{', '.join(kinds)}], context: {{ {context} }} }};\n"
         )
     return "".join(lines)
@@ -68,7 +68,7 @@ def infer_argument_types(conditions: list[dict[str, Any]]) -> ArgumentTypes:
     """
     found: dict[AttributePath, tuple[str, bool]] = {}
     for each in conditions:
-        _collect_types(each["body"], "Bool", found)
+        _collect_path_types(each["body"], "Bool", found)
     for path in list(found):
         for end in range(1, len(path)):
             may_miss = found.get(path[:end], ("", False))[1]
@@ -76,33 +76,33 @@ def infer_argument_types(conditions: list[dict[str, Any]]) -> ArgumentTypes:
     return found
 
 
-def are_compatible(one: ArgumentTypes, other: ArgumentTypes) -> bool:
+def have_compatible_types(one: ArgumentTypes, other: ArgumentTypes) -> bool:
     """Tell whether two policies agree on the type of every shared argument."""
     few, many = sorted((one, other), key=len)
     return all(many.get(path, use) == use for path, use in few.items())
 
 
-def _collect_types(
+def _collect_path_types(
     node: Mapping[str, Any], expected_type: str, types_by_path: dict[AttributePath, Any]
 ) -> None:
     """Collect the type that each operator expects of the paths below a node."""
     ((word, given),) = node.items()
     path = attribute_path(node)
     if path is not None:
-        _record_use(path, expected_type, types_by_path)
+        _record_path_type(path, expected_type, types_by_path)
     elif word == "has":
         held = attribute_path(given["left"])
         if held is None:
-            _collect_types(given["left"], _UNKNOWN, types_by_path)
+            _collect_path_types(given["left"], _UNKNOWN, types_by_path)
         elif held[:2] == ARGUMENTS:
-            _record_use((*held, given["attr"]), "", types_by_path)
+            _record_path_type((*held, given["attr"]), "", types_by_path)
     elif word == "if-then-else":
-        _collect_types(given["if"], "Bool", types_by_path)
-        _collect_types(given["then"], expected_type, types_by_path)
-        _collect_types(given["else"], expected_type, types_by_path)
+        _collect_path_types(given["if"], "Bool", types_by_path)
+        _collect_path_types(given["then"], expected_type, types_by_path)
+        _collect_path_types(given["else"], expected_type, types_by_path)
     else:
         for each, kind in _operand_types(word, given):
-            _collect_types(each, kind, types_by_path)
+            _collect_path_types(each, kind, types_by_path)
 
 
 def _operand_types(
@@ -121,11 +121,11 @@ def _operand_types(
     elif operator == "contains":
         left, right = operands["left"], operands["right"]
         yield left, f"Set<{_literal_type(right)}>"
-        yield right, _item_type(left)
+        yield right, _set_item_type(left)
     elif operator in _SETS:
         left, right = operands["left"], operands["right"]
-        yield left, f"Set<{_item_type(right)}>"
-        yield right, f"Set<{_item_type(left)}>"
+        yield left, f"Set<{_set_item_type(right)}>"
+        yield right, f"Set<{_set_item_type(left)}>"
     else:
         kind = (
             "Long"
@@ -149,7 +149,7 @@ def attribute_path(node: Mapping[str, Any]) -> AttributePath | None:
     return (node["Var"], *reversed(names)) if "Var" in node else None
 
 
-def _record_use(
+def _record_path_type(
     path: AttributePath, expected_type: str, types_by_path: dict[AttributePath, Any]
 ) -> None:
     """Record a use of a path; `expected_type` is empty for an existence test."""
@@ -175,19 +175,19 @@ def _literal_type(node: Mapping[str, Any]) -> str:
         case "Value", {"__entity": {"type": str(kind)}}:
             return kind
         case "Set", _:
-            return f"Set<{_item_type(node)}>"
+            return f"Set<{_set_item_type(node)}>"
         case _ if word in _NUMBERS and word in ("+", "-", "*", "neg"):
             return "Long"
     return _UNKNOWN
 
 
-def _item_type(node: Mapping[str, Any]) -> str:
+def _set_item_type(node: Mapping[str, Any]) -> str:
     """Return the type of a set's items, taken from its first item."""
     items = node.get("Set")
     return _literal_type(items[0]) if items else _UNKNOWN
 
 
-def _render_record(argument_types: ArgumentTypes, parent: AttributePath) -> str:
+def _render_record_type(argument_types: ArgumentTypes, parent: AttributePath) -> str:
     """Format the record type of the arguments below a path as Cedar schema text."""
     members = []
     for path, (kind, may_miss) in sorted(argument_types.items()):
@@ -197,15 +197,17 @@ def _render_record(argument_types: ArgumentTypes, parent: AttributePath) -> str:
             and kind != ABSENT_TYPE
         ):
             said = (
-                _render_record(argument_types, path)
+                _render_record_type(argument_types, path)
                 if kind == RECORD_TYPE
                 else kind or _UNKNOWN
             )
-            members.append(f"{_quote_name(path[-1])}{'?' if may_miss else ''}: {said}")
+            members.append(
+                f"{_quote_cedar_string(path[-1])}{'?' if may_miss else ''}: {said}"
+            )
     return "{ " + ", ".join(members) + " }"
 
 
-def _quote_name(name: str) -> str:
+def _quote_cedar_string(name: str) -> str:
     """Quote a name as a Cedar string, with control characters escaped."""
     escaped = "".join(
         char if char.isprintable() and char not in '"\\' else f"\\u{{{ord(char):x}}}"

@@ -44,7 +44,9 @@ _FIELDS: Mapping[DefinitionKind, tuple[str, ...]] = {
 }
 
 
-def build_definition(kind: DefinitionKind, name: str, raw: bytes) -> McpDefinition:
+def build_canonical_definition(
+    kind: DefinitionKind, name: str, raw: bytes
+) -> McpDefinition:
     """Build the canonical definition of a tool, prompt, template or instructions.
 
     Args:
@@ -53,7 +55,9 @@ def build_definition(kind: DefinitionKind, name: str, raw: bytes) -> McpDefiniti
     """
     try:
         said = json.loads(
-            raw, object_pairs_hook=_unique_members, parse_constant=_reject_constant
+            raw,
+            object_pairs_hook=_reject_repeated_keys,
+            parse_constant=_reject_nan_and_infinity,
         )
         if kind is DefinitionKind.INSTRUCTIONS:
             said = {"instructions": said}
@@ -70,7 +74,7 @@ def build_definition(kind: DefinitionKind, name: str, raw: bytes) -> McpDefiniti
     return McpDefinition(kind, name, hashlib.sha256(whole.encode()).hexdigest(), kept)
 
 
-def shorten_definition(definition: McpDefinition) -> McpDefinition:
+def digest_definition_fields(definition: McpDefinition) -> McpDefinition:
     """Replace the fields of a definition by their digests."""
     fields = tuple((field, _text_digest(text)) for field, text in definition.fields)
     return McpDefinition(
@@ -88,12 +92,12 @@ def definition_size(definition: McpDefinition) -> int:
     return len(definition.name) + texts
 
 
-def argument_schema(definition: McpDefinition) -> str:
+def definition_argument_schema(definition: McpDefinition) -> str:
     """Return the JSON Schema of a tool's arguments; empty without one."""
     return dict(definition.fields).get("inputSchema", "")
 
 
-def authzen_mapping(definition: McpDefinition) -> str:
+def definition_authzen_mapping(definition: McpDefinition) -> str:
     """Return the AuthZEN mapping that a tool declares, as JSON; empty without one."""
     fields = dict(definition.fields)
     if MAPPING_FIELD in fields:
@@ -125,7 +129,7 @@ def _text_digest(text: str) -> str:
     return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}, {len(text)} letters"
 
 
-def _unique_members(pairs: list[tuple[str, object]]) -> dict[str, object]:
+def _reject_repeated_keys(pairs: list[tuple[str, object]]) -> dict[str, object]:
     """Build an object from its members; reject a repeated key."""
     found = dict(pairs)
     if len(found) != len(pairs):
@@ -133,6 +137,6 @@ def _unique_members(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return found
 
 
-def _reject_constant(_: str) -> object:
+def _reject_nan_and_infinity(_: str) -> object:
     """Reject NaN and Infinity, which are not JSON."""
     raise ValueError

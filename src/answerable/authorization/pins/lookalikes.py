@@ -61,7 +61,7 @@ def _cached_skeleton(name: str) -> str:
     return drawn
 
 
-def compare_names(one: str, other: str) -> NameSimilarity | None:
+def compare_name_similarity(one: str, other: str) -> NameSimilarity | None:
     """Return how two names are similar; None if they are not."""
     if one == other:
         return NameSimilarity.SAME
@@ -109,7 +109,9 @@ class NameIndex:
         for each in named:
             self._by_skeleton.setdefault(lookalike_skeleton(each[2]), []).append(each)
 
-    def find_shadowed(self, server: str, name: str, sha256: str) -> PinnedName | None:
+    def find_shadowed_item(
+        self, server: str, name: str, sha256: str
+    ) -> PinnedName | None:
         """Return an item of another server with the same or a confusable name.
 
         An item with an identical definition shadows nothing: two servers may run one

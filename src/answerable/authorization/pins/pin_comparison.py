@@ -23,10 +23,10 @@ from answerable.authorization.cedar.approved_schemas import (
     parse_argument_schema,
 )
 from answerable.authorization.pins.canonical_definitions import (
-    argument_schema,
-    authzen_mapping,
+    definition_argument_schema,
+    definition_authzen_mapping,
     definition_size,
-    shorten_definition,
+    digest_definition_fields,
 )
 from answerable.authorization.pins.lookalikes import EMPTY_NAME_INDEX, NameIndex
 from answerable.authorization.quarantine import ServerQuarantine
@@ -41,8 +41,8 @@ from answerable.model.definition_pin import (
     QuarantinedDefinition,
     QuarantineReason,
     ServerPins,
-    item_id,
-    split_item_key,
+    build_definition_id,
+    split_definition_key,
 )
 
 MAX_ITEMS = 2000  # of one server, pinned or in quarantine
@@ -67,7 +67,7 @@ class ObservedList:
     is_asked: bool = True
 
 
-def observe_list(
+def compare_list_with_pins(
     pins: ServerPins,
     listed: ObservedList,
     *,
@@ -92,10 +92,10 @@ def observe_list(
         and now - opened <= LEARNING_PERIOD
         and pinning is PinningMode.FIRST_USE
     )
-    taking = _ListObserver(pins, server, now, names, is_open=is_open)
+    taking = _ListComparison(pins, server, now, names, is_open=is_open)
     for definition in listed.definitions:
-        taking.observe_item(definition)
-    found = taking.result()
+        taking.compare_item_with_pin(definition)
+    found = taking.build_updated_pins()
     if not listed.is_asked or listed.kind in pins.closed:
         return found
     if listed.is_last or now - opened > LEARNING_PERIOD:
@@ -105,7 +105,7 @@ def observe_list(
     return found
 
 
-class _ListObserver:
+class _ListComparison:
     """Comparison of one list, item by item."""
 
     def __init__(
@@ -125,21 +125,21 @@ class _ListObserver:
         self._room: int | None = None
         self._changed = False
 
-    def observe_item(self, definition: McpDefinition) -> None:
+    def compare_item_with_pin(self, definition: McpDefinition) -> None:
         """Compare one listed item with its pin."""
         key = definition.key
         pin, seen = self._items.get(key), self._seen.get(key)
         if seen is not None:
             if seen.definition.sha256 != definition.sha256:
-                self._quarantine(replace(seen, definition=definition))
+                self._quarantine_item(replace(seen, definition=definition))
         elif pin is None:
             self._pin_or_quarantine(definition)
         elif pin.definition.sha256 != definition.sha256:
-            self._quarantine(
+            self._quarantine_item(
                 QuarantinedDefinition(definition, QuarantineReason.CHANGED, self._now)
             )
 
-    def result(self) -> ServerPins:
+    def build_updated_pins(self) -> ServerPins:
         """Return the updated pins."""
         if not self._changed:
             return self._pins
@@ -157,14 +157,16 @@ class _ListObserver:
         kind, name = definition.kind, definition.name
         other = None
         if kind in _NAMED:
-            other = self._names.find_shadowed(self._server, name, definition.sha256)
+            other = self._names.find_shadowed_item(
+                self._server, name, definition.sha256
+            )
         if definition.is_ambiguous:
-            self._quarantine(
+            self._quarantine_item(
                 QuarantinedDefinition(definition, QuarantineReason.AMBIGUOUS, self._now)
             )
         elif other is not None:
-            like = item_id(other[0], *split_item_key(other[1]))
-            self._quarantine(
+            like = build_definition_id(other[0], *split_definition_key(other[1]))
+            self._quarantine_item(
                 QuarantinedDefinition(
                     definition, QuarantineReason.SHADOWS, self._now, like
                 )
@@ -175,11 +177,11 @@ class _ListObserver:
             )
             self._changed = True
         else:
-            self._quarantine(
+            self._quarantine_item(
                 QuarantinedDefinition(definition, QuarantineReason.NEW, self._now)
             )
 
-    def _quarantine(self, item: QuarantinedDefinition) -> None:
+    def _quarantine_item(self, item: QuarantinedDefinition) -> None:
         """Put an item in quarantine."""
         definition = self._shorten_if_full(item.definition)
         self._seen[definition.key] = replace(item, definition=definition)
@@ -192,10 +194,10 @@ class _ListObserver:
             kept += [seen.definition for seen in self._seen.values()]
             self._room = MAX_STORED - sum(definition_size(each) for each in kept)
         self._room -= definition_size(definition)
-        return definition if self._room >= 0 else shorten_definition(definition)
+        return definition if self._room >= 0 else digest_definition_fields(definition)
 
 
-def observe_identity(
+def compare_identity_with_pin(
     pins: ServerPins, identity: str, *, pinning: PinningMode, now: int
 ) -> ServerPins:
     """Compare the identity that answers for a server with the pinned one.
@@ -217,8 +219,8 @@ def build_quarantine(pins: ServerPins, pinning: PinningMode) -> ServerQuarantine
         server=pins.has_identity_changed,
         tools=tools,
         prompts=prompts,
-        approved_tools=_approved_names(pins, pinning, DefinitionKind.TOOL),
-        approved_prompts=_approved_names(pins, pinning, DefinitionKind.PROMPT),
+        approved_tools=_list_approved_names(pins, pinning, DefinitionKind.TOOL),
+        approved_prompts=_list_approved_names(pins, pinning, DefinitionKind.PROMPT),
         closed=_tools_with_closed_schema(pins),
     )
 
@@ -229,9 +231,11 @@ def _tools_with_closed_schema(pins: ServerPins) -> dict[str, ArgumentSchema]:
         pin.definition.name: said
         for key, pin in pins.items.items()
         if pin.definition.kind is DefinitionKind.TOOL
-        and pin.origin is PinOrigin.APPROVED
+        and pin.pin_origin is PinOrigin.APPROVED
         and key not in pins.seen
-        and (said := parse_argument_schema(argument_schema(pin.definition))).closed
+        and (
+            said := parse_argument_schema(definition_argument_schema(pin.definition))
+        ).closed
     }
 
 
@@ -241,7 +245,7 @@ def is_quarantined(
     """Tell whether an item is in quarantine."""
     if name in _quarantined_names(pins, kind):
         return True
-    passing = _approved_names(pins, pinning, kind)
+    passing = _list_approved_names(pins, pinning, kind)
     return passing is not None and name not in passing
 
 
@@ -254,7 +258,7 @@ def _quarantined_names(pins: ServerPins, kind: DefinitionKind) -> frozenset[str]
     )
 
 
-def _approved_names(
+def _list_approved_names(
     pins: ServerPins, pinning: PinningMode, kind: DefinitionKind
 ) -> frozenset[str] | None:
     """Return the names that pass; None if all outside quarantine pass."""
@@ -266,7 +270,7 @@ def _approved_names(
         for key, pin in pins.items.items()
         if pin.definition.kind is kind
         and key not in pins.seen
-        and (not by_person or pin.origin is PinOrigin.APPROVED)
+        and (not by_person or pin.pin_origin is PinOrigin.APPROVED)
     )
 
 
@@ -283,7 +287,7 @@ class ApprovalSelection:
     identity: str
 
 
-def select_for_approval(
+def select_items_for_approval(
     pins: ServerPins, names: Collection[str] = (), *, as_pinned: bool = False
 ) -> ApprovalSelection:
     """Select what a person approves: quarantined and unapproved items.
@@ -298,7 +302,7 @@ def select_for_approval(
     waiting = {
         key: definition
         for key, definition in found.items()
-        if key in pins.seen or pins.items[key].origin is not PinOrigin.APPROVED
+        if key in pins.seen or pins.items[key].pin_origin is not PinOrigin.APPROVED
     }
     if names:
         chosen = {k: d for k, d in found.items() if k in names or d.name in names}
@@ -360,7 +364,7 @@ def approved_mappings(pins: Mapping[str, ServerPins]) -> dict[tuple[str, str], s
         if not known.has_identity_changed
         for key, pin in known.items.items()
         if pin.definition.kind is DefinitionKind.TOOL
-        and pin.origin is PinOrigin.APPROVED
+        and pin.pin_origin is PinOrigin.APPROVED
         and key not in known.seen
-        and (mapping := authzen_mapping(pin.definition))
+        and (mapping := definition_authzen_mapping(pin.definition))
     }

@@ -34,7 +34,7 @@ from answerable.presentation.time_input import parse_span, parse_time
 
 if TYPE_CHECKING:
     from answerable.model.approval_request import ApprovalScope
-    from answerable.model.documents.core import Document
+    from answerable.model.documents.shared_shapes import Document
     from answerable.model.policy_exception import PolicyException
     from answerable.services.authorization.approval_requests import ApprovalRequest
     from answerable.services.authorization.decision_records import SpooledDecisions
@@ -105,7 +105,9 @@ def show(settings: Settings, ask: str, config: str) -> None:
     """Show one ask. ID is that of any decision on it, or the first letters of it."""
     from answerable.services.authorization import approval_requests as flow
     from answerable.services.authorization.decision_records import read_spool
-    from answerable.services.authorization.value_provenance import describe_provenance
+    from answerable.services.authorization.value_provenance import (
+        describe_argument_provenance,
+    )
     from answerable.usecases.authorization import list_approval_requests
 
     spool, _ = find_decision_sources(settings, config)
@@ -114,7 +116,9 @@ def show(settings: Settings, ask: str, config: str) -> None:
             session.store, spool, ask, now=session.now
         )
         found = flow.find_approval_request(session.store, read_spool(spool), ask)
-        lines = describe_provenance(session.store, read_spool(spool), found).lines
+        lines = describe_argument_provenance(
+            session.store, read_spool(spool), found
+        ).lines
     print_and_exit(document, settings, note="\n".join(map(sanitize, lines)))
 
 
@@ -151,19 +155,21 @@ def allow(
     term = ExceptionTerm(
         0 if always else parse_span(lifetime or "1h", "--for", _MAX_LIFE), any_arguments
     )
-    with open_for_signing(settings, config) as (session, waiting):
+    with open_store_for_signing(settings, config) as (session, waiting):
         found = flow.find_approval_request(session.store, waiting, ask)
         wanted = found.scope
         these = describe_arguments(wanted.arguments)
         how = ANY_ARGUMENTS if any_arguments else these
         until = "until it is taken back" if always else f"for {lifetime or '1h'}"
-        print_notice(settings, f"you let {format_act(wanted)}, {how}, {until}")
-        print_provenance(settings, session, waiting, found)
+        print_act_to_sign(
+            settings, f"you let {format_agent_and_act(wanted)}, {how}, {until}"
+        )
+        print_argument_provenance(settings, session, waiting, found)
         signer = load_signer(key, passphrase_file)
         document = answer_approval_requests.sign_exception(
             session.store, waiting, ask, signer, term, now=time.time_ns()
         )
-        note = warn_same_user(session, document)
+        note = warn_of_shared_user(session, document)
     print_and_exit(document, settings, note=note)
 
 
@@ -182,12 +188,14 @@ def refuse(
     from answerable.services.authorization import approval_requests as flow
     from answerable.usecases.authorization import answer_approval_requests
 
-    with open_for_signing(settings, config) as (session, waiting):
+    with open_store_for_signing(settings, config) as (session, waiting):
         found = flow.find_approval_request(session.store, waiting, ask)
         wanted = found.scope
         how = describe_arguments(wanted.arguments)
-        print_notice(settings, f"you do not let {format_act(wanted)}, {how}")
-        print_provenance(settings, session, waiting, found)
+        print_act_to_sign(
+            settings, f"you do not let {format_agent_and_act(wanted)}, {how}"
+        )
+        print_argument_provenance(settings, session, waiting, found)
         signer = load_signer(key, passphrase_file)
         document = answer_approval_requests.sign_refusal(
             session.store, waiting, ask, signer, now=time.time_ns()
@@ -206,7 +214,7 @@ def revoke(settings: Settings, amendment: str, key: str, passphrase_file: str) -
     """
     from answerable.usecases.authorization import answer_approval_requests
 
-    with open_for_signing(settings, "") as (session, _):
+    with open_store_for_signing(settings, "") as (session, _):
         signer = load_signer(key, passphrase_file)
         document = answer_approval_requests.sign_revocation(
             session.store, amendment, signer, now=time.time_ns()
@@ -228,7 +236,7 @@ def amendments(settings: Settings) -> None:
 
 
 @contextmanager
-def open_for_signing(
+def open_store_for_signing(
     settings: Settings, config: str
 ) -> "Iterator[tuple[StoreSession, SpooledDecisions]]":
     """Open the store and read the spool, after a check that a human runs the command.
@@ -244,13 +252,13 @@ def open_for_signing(
         yield session, read_spool(spool)
 
 
-def print_notice(settings: Settings, sentence: str) -> None:
+def print_act_to_sign(settings: Settings, sentence: str) -> None:
     """Print the act that will be signed, before the passphrase prompt."""
     if not settings.quiet:
         click.echo(sanitize(sentence), err=True)
 
 
-def print_provenance(
+def print_argument_provenance(
     settings: Settings,
     session: StoreSession,
     spooled: "SpooledDecisions",
@@ -260,27 +268,29 @@ def print_provenance(
     from answerable.services.authorization.approval_requests import (
         build_approval_request_item,
     )
-    from answerable.services.authorization.value_provenance import describe_provenance
+    from answerable.services.authorization.value_provenance import (
+        describe_argument_provenance,
+    )
     from answerable.services.statements.policy_exceptions import read_policy_exceptions
 
-    for line in describe_provenance(session.store, spooled, ask).lines:
-        print_notice(settings, line)
+    for line in describe_argument_provenance(session.store, spooled, ask).lines:
+        print_act_to_sign(settings, line)
     known = build_approval_request_item(
         ask, read_policy_exceptions(session.store, session.now), session.now
     )
     if known["by"]:
         until = f", until {known['until']}" if known["until"] else ""
-        print_notice(
+        print_act_to_sign(
             settings, f"answered already: {known['state']} by {known['by'][0]}{until}"
         )
 
 
-def format_act(act: "ApprovalScope | PolicyException") -> str:
+def format_agent_and_act(act: "ApprovalScope | PolicyException") -> str:
     """Format the agent and the act of a policy exception, with quoted names."""
     return f"{quote(act.agent)} do this: {describe_act(act)}"
 
 
-def warn_same_user(session: StoreSession, document: "Document") -> str:
+def warn_of_shared_user(session: StoreSession, document: "Document") -> str:
     """Return a warning if the agent runs as the signer's own user."""
     return describe_shared_user(
         session.load_inventory(), str(document.items[0]["agent"])

@@ -122,7 +122,7 @@ def rename(settings: Settings, agent: str, names: tuple[str, ...], config: str) 
     The draft contains the map of names, which takes effect once the owner signs it with
     `baseline sign`. A new name has to be approved if the old one was.
     """
-    from answerable.model.definition_pin import DefinitionKind, item_key
+    from answerable.model.definition_pin import DefinitionKind, get_definition_key
     from answerable.server.pins.pin_files import PinFiles
     from answerable.usecases.baseline import rename_tools as flow
 
@@ -130,7 +130,9 @@ def rename(settings: Settings, agent: str, names: tuple[str, ...], config: str) 
 
     def pinned(tool: str) -> str:
         server, _, name = tool.partition("/")
-        pin = files.read(server).items.get(item_key(DefinitionKind.TOOL, name))
+        pin = files.read_pins(server).items.get(
+            get_definition_key(DefinitionKind.TOOL, name)
+        )
         return "" if pin is None else pin.definition.sha256
 
     with open_session(settings, writes=True) as session:

@@ -5,10 +5,10 @@ import time
 import click
 
 from answerable.cli.commands.asks import (
-    format_act,
-    open_for_signing,
-    print_notice,
-    warn_same_user,
+    format_agent_and_act,
+    open_store_for_signing,
+    print_act_to_sign,
+    warn_of_shared_user,
 )
 from answerable.cli.output import print_and_exit
 from answerable.cli.settings import AppCommand, AppGroup, Settings, pass_settings
@@ -98,10 +98,10 @@ def start(
         ExceptionTerm(parse_span(lifetime, "--for", _MAX_LIFE), True, reason_code),
     )
     wanted = ApprovalScope(AgentId(agent), server, target, name, "")
-    with open_for_signing(settings, "") as (session, _):
-        print_notice(
+    with open_store_for_signing(settings, "") as (session, _):
+        print_act_to_sign(
             settings,
-            f"you let {format_act(wanted)}, {ANY_ARGUMENTS}, for {lifetime}, once another "
+            f"you let {format_agent_and_act(wanted)}, {ANY_ARGUMENTS}, for {lifetime}, once another "
             "confirms",
         )
         signer = load_signer(key, passphrase_file)
@@ -128,19 +128,19 @@ def confirm(settings: Settings, amendment: str, key: str, passphrase_file: str) 
     from answerable.services.statements.policy_exceptions import read_policy_exceptions
     from answerable.usecases.authorization import answer_approval_requests
 
-    with open_for_signing(settings, "") as (session, _):
+    with open_store_for_signing(settings, "") as (session, _):
         judged = read_policy_exceptions(session.store, session.now).statuses
         begun = approval_requests.find_policy_exception(judged, amendment).exception
         persons, until = " and ".join(begun.persons), format_time(begun.until * 10**9)
         these = describe_arguments(begun.arguments)
         how = these if begun.arguments else ANY_ARGUMENTS
-        print_notice(
+        print_act_to_sign(
             settings,
-            f"with {persons} you let {format_act(begun)}, {how}, until {until}",
+            f"with {persons} you let {format_agent_and_act(begun)}, {how}, until {until}",
         )
         signer = load_signer(key, passphrase_file)
         document = answer_approval_requests.confirm_break_glass(
             session.store, amendment, signer, now=time.time_ns()
         )
-        note = warn_same_user(session, document)
+        note = warn_of_shared_user(session, document)
     print_and_exit(document, settings, note=note)

@@ -9,7 +9,7 @@ import click
 
 if TYPE_CHECKING:
     from answerable.cli.session import StoreSession
-    from answerable.model.documents.core import Document
+    from answerable.model.documents.shared_shapes import Document
     from answerable.model.inventory import Inventory
 
 COMPARISON_FLAG = "--compare-aws"

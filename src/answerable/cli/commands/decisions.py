@@ -11,7 +11,7 @@ from answerable.cli.settings import AppCommand, Settings, find_store, pass_setti
 
 if TYPE_CHECKING:
     from answerable.gateway.serve.serve_plan import ServePlan
-    from answerable.services.authorization.decision_items import PolicySource
+    from answerable.services.authorization.decision_output import PolicySource
     from answerable.services.authorization.decision_records import SpoolPlaces
 
 
@@ -70,7 +70,7 @@ def _read_policy_source(plan: "ServePlan") -> "PolicySource":
     """Read the source of the gateway's policies, for quotes of the deciding rules."""
     from answerable.authorization.decision_table import policy_digest
     from answerable.connectors.config.fetch import read_policy_files
-    from answerable.services.authorization.decision_items import PolicySource
+    from answerable.services.authorization.decision_output import PolicySource
 
     policies = read_policy_files(plan.reading).policies
     digest = policy_digest(plan.config, policies)

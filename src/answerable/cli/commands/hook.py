@@ -50,17 +50,21 @@ def hook(
         signal.signal(number, signal.default_int_handler)
     try:
         from answerable.gateway.hook import client_protocols
-        from answerable.gateway.hook.decision import decide_tool_call, prepare_hook
+        from answerable.gateway.hook.decision import decide_tool_call, load_hook_context
         from answerable.model.decision import EnforcementMode
 
-        asked = prepare_hook(config, client, *find_named_and_default_store(settings))
+        asked = load_hook_context(
+            config, client, *find_named_and_default_store(settings)
+        )
         blocks = asked.mode is EnforcementMode.ENFORCE
-        act = client_protocols.parse_event(
+        act = client_protocols.parse_hook_event(
             client, sys.stdin.buffer.read(client_protocols.MAX_EVENT_BYTES + 1)
         )
         verdict = decide_tool_call(asked, act)
         blocks = blocks or not verdict.passes  # revoked: in every mode
-        said = client_protocols.format_answer(client, act, verdict, ask_here=ask_here)
+        said = client_protocols.format_hook_answer(
+            client, act, verdict, ask_here=ask_here
+        )
         sys.stdout.buffer.write(said)
         sys.stdout.flush()
     except BaseException as error:  # noqa: BLE001 - whatever went wrong, the answer is no

@@ -186,10 +186,11 @@ class _KillTarget:
     def show_effects(self, act: "RevocationAct", settings: Settings) -> None:
         """Show what a kill ends and what remains."""
         from answerable.cli.output import print_document
-        from answerable.server.revocation_effects import list_effects
+        from answerable.server.revocation_effects import list_revocation_effects
 
         print_document(
-            list_effects(act, self.config, self._load_inventory(act.now)), settings
+            list_revocation_effects(act, self.config, self._load_inventory(act.now)),
+            settings,
         )
 
     def _load_inventory(self, now: int) -> "Inventory | None":
@@ -210,13 +211,13 @@ class _KillTarget:
         """Open the store, as its owner if this process is root."""
         from answerable.model.errors import EnvironmentFailure
         from answerable.store.duckdb_engine import preload_duckdb
-        from answerable.store.durable_files import acting_as_owner
+        from answerable.store.durable_files import act_as_folder_owner
         from answerable.store.store import EvidenceStore
 
         preload_duckdb()  # the store's owner may not be able to read our installation
         try:
             with (
-                acting_as_owner(self.store),
+                act_as_folder_owner(self.store),
                 EvidenceStore.open(self.store, now=now) as store,
             ):
                 yield store
@@ -229,7 +230,10 @@ class _KillTarget:
 def _read_config(settings: Settings, path: str) -> "tuple[Config, Path]":
     """Read a configuration; a faulty policy does not delay a kill."""
     from answerable.connectors.config.fetch import read_config_file
-    from answerable.server.reloadable_settings import require_config, resolve_store
+    from answerable.server.restart_only_settings import (
+        require_valid_config,
+        resolve_store_folder,
+    )
 
-    config = require_config(path, read_config_file(path))
-    return config, resolve_store(config, *find_named_and_default_store(settings))
+    config = require_valid_config(path, read_config_file(path))
+    return config, resolve_store_folder(config, *find_named_and_default_store(settings))

@@ -22,7 +22,7 @@ def doctor(settings: Settings) -> None:
     from answerable.usecases.operations import doctor as flow
 
     root, _ = find_store(settings)
-    print_and_exit(flow.run_checks(root, now=time.time_ns()), settings)
+    print_and_exit(flow.check_installation(root, now=time.time_ns()), settings)
 
 
 @click.command(

@@ -56,20 +56,20 @@ def new(settings: Settings, person: str, key: str, passphrase_file: str) -> None
     public half is enrolled there.
     """
     from answerable.cli.owner_key_files import (
-        check_writable,
+        check_key_file_writable,
         default_key_file,
         write_key_pair,
     )
-    from answerable.model.ids import person_id
-    from answerable.services.statements.key_enrolment import describe_new_key
+    from answerable.model.ids import build_person_id
+    from answerable.services.statements.key_enrolment import describe_new_owner_key
 
     require_human(settings)
-    whose = person_id(person)
+    whose = build_person_id(person)
     place = expand_user_path(key).absolute() if key else default_key_file(whose)
-    check_writable(place)
+    check_key_file_writable(place)
     signer, public = write_key_pair(place, read_passphrase(passphrase_file, twice=True))
     print_and_exit(
-        describe_new_key(signer.id, whose, str(place), str(public)), settings
+        describe_new_owner_key(signer.id, whose, str(place), str(public)), settings
     )
 
 
@@ -88,19 +88,19 @@ def enroll(
     very key. A key belongs to one person; enrolling it again extends its time.
     """
     from answerable.cli.owner_key_files import read_public_key
-    from answerable.model.ids import person_id
+    from answerable.model.ids import build_person_id
     from answerable.model.owner_signing_key import KEY_LIFETIME
     from answerable.services.statements import key_enrolment as flow
 
     require_human(settings)
     raw = read_public_key(expand_user_path(public))
-    whose = person_id(person)
+    whose = build_person_id(person)
     with open_session(settings, writes=True) as session:
         begin = parse_time(since, session.now, "--from")
         end = (
             parse_time(until, session.now, "--until") if until else begin + KEY_LIFETIME
         )
-        document = flow.enroll_key(
+        document = flow.enroll_owner_key(
             session.store,
             raw,
             whose,
@@ -139,7 +139,7 @@ def revoke(settings: Settings, key: str, at: str) -> None:
     require_human(settings)
     with open_session(settings, writes=True) as session:
         since = parse_time(at, session.now, "--at") if at else None
-        document = flow.revoke_key(
+        document = flow.revoke_owner_key(
             session.store, key, since=since, uid=os.getuid(), now=session.now
         )
     print_and_exit(document, settings)

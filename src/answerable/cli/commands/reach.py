@@ -19,7 +19,7 @@ from answerable.cli.settings import AppCommand, Settings, WordChoice, pass_setti
 from answerable.model.errors import UsageError
 
 if TYPE_CHECKING:
-    from answerable.model.documents.core import Document
+    from answerable.model.documents.shared_shapes import Document
 
 VERDICTS = ("always", "only-if", "never")
 
@@ -96,7 +96,7 @@ def _check_all_options(subject: str, used: bool, compared: bool) -> None:
             )
 
 
-def _check_options(used_option: bool, compared: bool) -> None:
+def _check_comparison_options(used_option: bool, compared: bool) -> None:
     """Refuse options that would have no effect.
 
     Raises:
@@ -178,7 +178,7 @@ def reach(
         return
     if not subject and comparison is None:
         raise UsageError("reach needs a SUBJECT (got none)", "answerable reach --help")
-    _check_options(used, comparison is not None)
+    _check_comparison_options(used, comparison is not None)
     from answerable.services.reach.stated_request_context import parse_context_keys
 
     keys = parse_context_keys(context, without_context)
@@ -204,7 +204,7 @@ def reach(
         else:
             from answerable.usecases.reach import permissions as flow
 
-            document = flow.list_reach(
+            document = flow.list_subject_permissions(
                 inventory,
                 subject,
                 now=session.now,
@@ -217,7 +217,7 @@ def reach(
                 limit=limit,
                 progress=progress,
             )
-    print_and_exit(document, settings, note=_hint_for_cut_list(document))
+    print_and_exit(document, settings, note=_hint_for_truncated_list(document))
 
 
 def _show_exposures(settings: Settings, limit: int) -> None:
@@ -232,7 +232,7 @@ def _show_exposures(settings: Settings, limit: int) -> None:
     print_and_exit(document, settings, note=note)
 
 
-def _hint_for_cut_list(document: "Document") -> str:
+def _hint_for_truncated_list(document: "Document") -> str:
     """Return a hint for lists that are cut."""
     if "shown" not in document.coverage:
         return ""

@@ -5,7 +5,7 @@ import time
 
 import click
 
-from answerable.cli.commands.asks import print_notice
+from answerable.cli.commands.asks import print_act_to_sign
 from answerable.cli.output import print_and_exit
 from answerable.cli.session import open_session
 from answerable.cli.settings import AppCommand, AppGroup, Settings, pass_settings
@@ -120,7 +120,7 @@ def sign_and_file_request(
     )
     told = ", ".join(map(quote, flow.list_named_values(wish)))
     with open_session(settings, writes=True) as session:
-        print_notice(
+        print_act_to_sign(
             settings, f"you ask {quote(wish.agent)} for something that names: {told}"
         )
         signer = load_signer(*key)

@@ -90,11 +90,13 @@ def run(
     With --request, your request is filed first, as `requests file` does for an hour,
     and COMMAND starts once a running gateway knows it.
     """
-    from answerable.model.ids import AgentId, agent_id
+    from answerable.model.ids import AgentId, build_agent_id
     from answerable.server.launcher.agent_launch import AgentStart, launch_agent
 
     named = (
-        AgentId(agent) if agent.startswith("agent:") else agent_id("declared", agent)
+        AgentId(agent)
+        if agent.startswith("agent:")
+        else build_agent_id("declared", agent)
     )
     if bool(request) != bool(key):
         raise UsageError("--request and --key go together", "give both, or neither")

@@ -92,7 +92,7 @@ def _list_config_sources(
     from answerable.connectors import registry
     from answerable.connectors.config.fetch import read_config_file
     from answerable.connectors.config.parse.config_faults import ConfigError
-    from answerable.services.inventory.scan_sources import find_capability
+    from answerable.services.inventory.scan_sources import find_source_capability
 
     if sources:
         raise UsageError(
@@ -103,7 +103,9 @@ def _list_config_sources(
     if reading.config is None or reading.faults:
         raise ConfigError(config, reading.faults)
     named = [each.source for each in reading.config.sources]
-    found = tuple(each for each in named if find_capability(each) != registry.EVENTS)
+    found = tuple(
+        each for each in named if find_source_capability(each) != registry.EVENTS
+    )
     if not found:
         raise UsageError(
             f"{config} has no sources of scan (expected a list of SOURCE)",

@@ -1,4 +1,4 @@
-"""`serve`: run gateway, token service, decision point, web page and collector."""
+"""`run_gateway`: run gateway, token service, decision point, web page and collector."""
 
 import os
 import sys
@@ -89,9 +89,9 @@ def _serve_gateway(
     settings: Settings, config: str, listen: str, *, with_other_servers: bool
 ) -> None:
     """Run the gateway, and the other configured servers if `with_other_servers`."""
-    from answerable.gateway.serve.serve_plan import read_plan
-    from answerable.gateway.serve.supervisor import serve as supervise
-    from answerable.server.runtime import reuse_policies
+    from answerable.gateway.serve.serve_plan import read_serve_plan
+    from answerable.gateway.serve.supervisor import run_gateway as supervise
+    from answerable.server.runtime import reuse_valid_policies
 
     named, usual = find_named_and_default_store(settings)
 
@@ -101,7 +101,7 @@ def _serve_gateway(
             "sts": named.sts is not None,
             "decisions": named.decisions is not None,
             "web": named.web is not None,
-            "collector": named.has_schedule,
+            "collector": named.has_scheduled_source,
         }
         own = [sys.executable, "-m", "answerable", "--store", str(plan.store), "serve"]
         options = ["--config", config, "--with-parent"]
@@ -119,9 +119,9 @@ def _serve_gateway(
         }
 
     def load(before: "CedarPolicySet") -> "ServePlan":
-        return read_plan(config, named, usual, listen, before)
+        return read_serve_plan(config, named, usual, listen, before)
 
-    supervise(reuse_policies(load), _print_listeners, build_commands)
+    supervise(reuse_valid_policies(load), _print_listeners, build_commands)
 
 
 def _serve_token_service(settings: Settings, config: str, *, standalone: bool) -> None:
@@ -131,7 +131,7 @@ def _serve_token_service(settings: Settings, config: str, *, standalone: bool) -
 
     run_server(
         "sts",
-        lambda: read_token_plan(settings, config),
+        lambda: read_token_service_plan(settings, config),
         StsApp.open,
         _build_ready_callback(standalone),
         alone=standalone,
@@ -142,7 +142,7 @@ def _serve_decision_point(settings: Settings, config: str, *, standalone: bool) 
     """Run the policy decision point."""
     from answerable.pdp.runtime.app import PdpApp
     from answerable.pdp.runtime.settings import load_settings
-    from answerable.server.runtime import reuse_policies, run_server
+    from answerable.server.runtime import reuse_valid_policies, run_server
 
     named, usual = find_named_and_default_store(settings)
 
@@ -151,7 +151,7 @@ def _serve_decision_point(settings: Settings, config: str, *, standalone: bool) 
 
     run_server(
         "decisions",
-        reuse_policies(load),
+        reuse_valid_policies(load),
         PdpApp.open,
         _build_ready_callback(standalone),
         alone=standalone,
@@ -222,11 +222,13 @@ def read_gateway_plan(
     Raises:
         ConfigError: The configuration is invalid.
     """
-    from answerable.gateway.serve.serve_plan import read_plan
+    from answerable.gateway.serve.serve_plan import read_serve_plan
     from answerable.model.cedar_policy import NO_CEDAR_POLICIES
 
     named, usual = find_named_and_default_store(settings)
-    return read_plan(config, named, usual, "", NO_CEDAR_POLICIES if policies else None)
+    return read_serve_plan(
+        config, named, usual, "", NO_CEDAR_POLICIES if policies else None
+    )
 
 
 def find_state_folder(settings: Settings, config: str) -> "Path":
@@ -245,7 +247,7 @@ def find_state_folder(settings: Settings, config: str) -> "Path":
     return plan.state
 
 
-def read_token_plan(settings: Settings, config: str) -> "TokenPlan":
+def read_token_service_plan(settings: Settings, config: str) -> "TokenPlan":
     """Read a token service's configuration and find its folders.
 
     Raises:

@@ -25,13 +25,13 @@ def show(settings: Settings, subject: str, config: str) -> None:
     another thing, with how it is known and who could have written that. A row without
     a value is not known, and names the source that would tell.
     """
-    from answerable.services.lineage.chain_cache import load_chains
+    from answerable.services.lineage.chain_cache import load_or_compute_chains
     from answerable.services.lineage.lineage_search import SearchScope
     from answerable.usecases.inventory.show import show_subject
 
     spool, _ = find_decision_sources(settings, config)
     with open_session(settings) as session, progress_bar(settings) as progress:
         inventory = session.load_inventory(progress)
-        scope = SearchScope(inventory, load_chains(session.store, inventory))
+        scope = SearchScope(inventory, load_or_compute_chains(session.store, inventory))
         document = show_subject(session.store, scope, subject, spool, now=session.now)
     print_and_exit(document, settings)

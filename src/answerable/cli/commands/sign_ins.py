@@ -30,15 +30,18 @@ def sign_ins(settings: Settings, config: str, release: str) -> None:
     named them first. A token of another account names no person, until an administrator
     has checked why the address moved and releases it.
     """
-    from answerable.model.ids import person_id
-    from answerable.server.sign_in_accounts import SignInAccounts, release_all
+    from answerable.model.ids import build_person_id
+    from answerable.server.sign_in_accounts import (
+        SignInAccounts,
+        release_person_at_servers,
+    )
     from answerable.web.runtime.settings import load_settings
 
     plan = load_settings(config, *find_named_and_default_store(settings))
     states = plan.sign_in_folders
     if release:
         require_human(settings)
-        found = release_all(states, person_id(release))
+        found = release_person_at_servers(states, build_person_id(release))
     else:
         found = tuple(
             each for state in dict.fromkeys(states) for each in SignInAccounts(state)

@@ -10,7 +10,7 @@ from answerable.cli.commands.kills import (
     require_kill_everywhere,
     revive,
 )
-from answerable.cli.commands.serve import read_token_plan
+from answerable.cli.commands.serve import read_token_service_plan
 from answerable.cli.commands.token_service_rules import explain, rules, test
 from answerable.cli.settings import AppCommand, AppGroup, Settings, pass_settings
 
@@ -60,7 +60,9 @@ def restored(settings: Settings, config: str) -> None:
     """
     from answerable.sts.runtime.database_commands import recover_after_restore
 
-    ended, has_gateway = recover_after_restore(read_token_plan(settings, config))
+    ended, has_gateway = recover_after_restore(
+        read_token_service_plan(settings, config)
+    )
     click.echo(f"epoch {ended.epoch}: what could have been shown before is refused")
     click.echo(f"ended: delegations {ended.delegations}, tokens {ended.tokens}")
     for kid in ended.keys:
@@ -90,10 +92,10 @@ def restored(settings: Settings, config: str) -> None:
 @pass_settings
 def keys(settings: Settings, config: str, rotate: bool, kid: str) -> None:
     """List the signing keys of every replica, and where each is in its life."""
-    from answerable.sts.runtime.database_commands import list_keys
+    from answerable.sts.runtime.database_commands import list_signing_keys
 
-    plan = read_token_plan(settings, config)
-    lines = list_keys(plan, rotate=rotate, kill=kid)
+    plan = read_token_service_plan(settings, config)
+    lines = list_signing_keys(plan, rotate=rotate, kill=kid)
     if kid:
         _kill_at_gateways(plan, kid)
     for line in lines:

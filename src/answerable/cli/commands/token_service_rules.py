@@ -39,10 +39,12 @@ def rules(settings: Settings, config: str) -> None:
     If there is a store, agents that it does not know and agents without an attested
     owner are faults, too. Exit code 1 if there is any.
     """
-    from answerable.usecases.federation.check_trust_rules import show_rules
+    from answerable.usecases.federation.check_trust_rules import show_trust_rules
 
     reading = _read_config(config)
-    print_and_exit(show_rules(reading, _read_known_agents(settings, reading)), settings)
+    print_and_exit(
+        show_trust_rules(reading, _read_known_agents(settings, reading)), settings
+    )
 
 
 @click.command(cls=AppCommand, short_help="Match claims against trust rules.")
@@ -66,10 +68,12 @@ def test(settings: Settings, config: str, claims: str, expect: str) -> None:
     Claims are those of a token of an issuer, with `iss`; with `attestor`, they are what
     the kernel or a launcher states about a local process.
     """
-    from answerable.usecases.federation.check_trust_rules import match_rules
+    from answerable.usecases.federation.check_trust_rules import match_claims_to_rules
 
     print_and_exit(
-        match_rules(_read_config(config), _read_input(claims, "claims"), expect),
+        match_claims_to_rules(
+            _read_config(config), _read_file_or_stdin(claims, "claims"), expect
+        ),
         settings,
     )
 
@@ -89,11 +93,11 @@ def explain(settings: Settings, token: str, config: str) -> None:
 
     from answerable.usecases.federation.explain_token import explain_token
 
-    given = _read_input(token, "token") if token == _STDIN else token.encode()
+    given = _read_file_or_stdin(token, "token") if token == _STDIN else token.encode()
     text = given.decode("utf-8", "replace").strip()
     reading = _read_config(config)
     print_and_exit(
-        explain_token(text, reading, _read_key_file, int(time.time())), settings
+        explain_token(text, reading, _read_issuer_keys, int(time.time())), settings
     )
 
 
@@ -130,11 +134,11 @@ def _read_known_agents(settings: Settings, reading: "ConfigReading") -> "KnownAg
     now = time.time_ns()
     with EvidenceStore.open(root, now=now) as store:
         agents = frozenset(map(AgentId, snapshots.load_inventory(store).agents))
-        owners = AttestedOwnerReader(store).by_agent(now)
+        owners = AttestedOwnerReader(store).owners_by_agent(now)
     return KnownAgents(agents, {agent: owner.person for agent, owner in owners.items()})
 
 
-def _read_key_file(issuer: "IssuerConfig") -> "IssuerKeySet | None":
+def _read_issuer_keys(issuer: "IssuerConfig") -> "IssuerKeySet | None":
     """Read the keys of an issuer from a file; no connection is opened."""
     from answerable.federation.jwk_set import parse_key_set
     from answerable.federation.token_errors import KeySetRejected
@@ -148,7 +152,7 @@ def _read_key_file(issuer: "IssuerConfig") -> "IssuerKeySet | None":
         return None
 
 
-def _read_input(path: str, expected: str) -> bytes:
+def _read_file_or_stdin(path: str, expected: str) -> bytes:
     """Read a file, or standard input for `-`, up to a size limit.
 
     Raises:

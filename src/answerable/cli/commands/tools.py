@@ -90,7 +90,7 @@ def diff(settings: Settings, server: str, config: str, include_unchanged: bool) 
     from answerable.usecases.authorization import tool_pins
 
     files = PinFiles(find_state_folder(settings, config))
-    known = {name: files.read(name) for name in files.list_servers()}
+    known = {name: files.read_pins(name) for name in files.list_servers()}
     if server and server not in known:
         raise _build_unknown_error(server, known)
     with open_session(settings) as session:
@@ -145,7 +145,7 @@ def approve(
     plan = read_gateway_plan(settings, config)
     files = PinFiles(plan.state)
     chosen = _select_definitions(files, server, names, as_pinned=as_pinned)
-    _show_differences(files.read(server), server, chosen, settings)
+    _show_differences(files.read_pins(server), server, chosen, settings)
     _warn_about_policies(plan, server, chosen, settings)
     settings.store = settings.store or str(plan.store)
     with open_session(settings, writes=True) as session:
@@ -168,7 +168,7 @@ def approve(
             said.append(word)
             return apply_approval(known, chosen, word)
 
-        if files.change(server, approve_now) is None:
+        if files.change_pins(server, approve_now) is None:
             raise UsageError(
                 f"{server} says something else by now than what was shown",
                 "look again: answerable tools diff",
@@ -184,12 +184,12 @@ def _select_definitions(
     Raises:
         UsageError: The server or item does not exist, or nothing of it waits.
     """
-    from answerable.authorization.pins.pin_comparison import select_for_approval
+    from answerable.authorization.pins.pin_comparison import select_items_for_approval
 
     if server not in files.list_servers():
         raise _build_unknown_error(server, files.list_servers())
-    known = files.read(server)
-    chosen = select_for_approval(known, names, as_pinned=as_pinned)
+    known = files.read_pins(server)
+    chosen = select_items_for_approval(known, names, as_pinned=as_pinned)
     found = {each.name for each in chosen.items} | {each.key for each in chosen.items}
     missing = [name for name in names if name not in found]
     if missing:

@@ -163,7 +163,7 @@ def sql(settings: Settings, query: str, timeout: str) -> None:
 
     seconds = parse_span(timeout, "--timeout", _MAX_QUERY_TIME) / SECOND
     with open_session(settings) as session:
-        document = flow.run_query(
+        document = flow.run_sql_query(
             session.store,
             session.load_inventory(),
             query,

@@ -12,7 +12,7 @@ from answerable.cli.settings import AppCommand, Settings, pass_settings
 from answerable.model.errors import UsageError
 
 if TYPE_CHECKING:
-    from answerable.model.documents.core import Document
+    from answerable.model.documents.shared_shapes import Document
 
 _HELP_HINT = "answerable what-if --help"
 
@@ -106,7 +106,7 @@ def what_if(
             from answerable.reach.platform import PolicyEdit
             from answerable.usecases.reach import what_if as flow
 
-            document = flow.compare_edit(
+            document = flow.compare_policy_edit(
                 session.load_inventory(progress),
                 subject,
                 PolicyEdit(
@@ -121,7 +121,7 @@ def what_if(
                 resource=resource or "*",
                 limit=limit,
             )
-    print_and_exit(document, settings, note=_hint_for_cut_list(document))
+    print_and_exit(document, settings, note=_hint_for_truncated_list(document))
 
 
 def _check_cut_options(all_identities: bool) -> None:
@@ -149,7 +149,7 @@ def _check_cut_options(all_identities: bool) -> None:
             )
 
 
-def _hint_for_cut_list(document: "Document") -> str:
+def _hint_for_truncated_list(document: "Document") -> str:
     """Return a hint for lists that are cut."""
     if "shown" not in document.coverage:
         return ""

@@ -63,7 +63,7 @@ def _choose_free_ports(preferred: Mapping[str, int]) -> dict[str, int]:
     found: dict[str, int] = {}
     others = iter(secrets.SystemRandom().sample(_PORTS, 200))
     for name, port in preferred.items():
-        while port in found.values() or not _is_free(port):
+        while port in found.values() or not _is_port_free(port):
             port = next(others, 0)
             if not port:
                 raise EnvironmentFailure(
@@ -73,7 +73,7 @@ def _choose_free_ports(preferred: Mapping[str, int]) -> dict[str, int]:
     return found
 
 
-def _is_free(port: int) -> bool:
+def _is_port_free(port: int) -> bool:
     """Return whether a TCP port of 127.0.0.1 can be bound; false for 0."""
     if not port:
         return False
@@ -209,7 +209,9 @@ rules:
         """
         for role in self._served:
             with self._heard:
-                if self._heard.wait_for(partial(self._is_ready, role), _START_TIMEOUT):
+                if self._heard.wait_for(
+                    partial(self._is_server_ready, role), _START_TIMEOUT
+                ):
                     continue
             raise EnvironmentFailure(
                 f"serve --only {role} does not become ready",
@@ -248,7 +250,7 @@ rules:
                     self.link = where
                 self._heard.notify_all()
 
-    def _is_ready(self, role: str) -> bool:
+    def _is_server_ready(self, role: str) -> bool:
         """Return whether a server has printed both of its start lines."""
         return len(self._served[role].lines) >= 2  # each prints two lines
 

@@ -21,7 +21,7 @@ STORE = "store"
 COPY = "copy"
 
 
-def _damage_copy() -> str:
+def _damage_store_copy() -> str:
     """Copy the store and change one byte in the middle of a sealed segment."""
     segments = sorted(Path(STORE).glob("segments/**/*.parquet"))
     if not segments:
@@ -152,6 +152,6 @@ CHAPTERS = (
                 exit_code=1,
             ),
         ),
-        before=_damage_copy,
+        before=_damage_store_copy,
     ),
 )

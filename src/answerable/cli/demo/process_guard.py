@@ -55,12 +55,12 @@ def run_guarded(
             os.environ["TMPDIR"] = tempfile.tempdir = folder
             return _run_child(demo, guard)
         try:
-            return _wait_for_end(child, heard, wakeup)
+            return _wait_for_child_or_signal(child, heard, wakeup)
         finally:
-            _kill_all(child)
+            _kill_descendants(child)
 
 
-def _wait_for_end(child: int, signals: list[int], wakeup: int) -> int:
+def _wait_for_child_or_signal(child: int, signals: list[int], wakeup: int) -> int:
     """Wait for the child, a signal or a closed stdout, and return the exit code."""
     poll = select.poll()
     poll.register(wakeup, select.POLLIN)
@@ -74,11 +74,11 @@ def _wait_for_end(child: int, signals: list[int], wakeup: int) -> int:
         if code is not None:
             return INTERRUPTED if _has_end_signal(signals) else code
         if _has_end_signal(signals) or 1 in events:
-            _terminate(child)
+            _terminate_descendants(child)
             return INTERRUPTED if _has_end_signal(signals) else 0
 
 
-def _terminate(child: int) -> None:
+def _terminate_descendants(child: int) -> None:
     """Ask the child and its descendants to end, and wait through the grace period."""
     for pid in {child, *_list_descendants()}:
         with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -107,7 +107,7 @@ def _reap_children(child: int) -> int | None:
             code = code if code >= 0 else 128 - code
 
 
-def _kill_all(child: int) -> None:
+def _kill_descendants(child: int) -> None:
     """Kill the child and its descendants, in rounds."""
     deadline = time.monotonic() + _KILL_TIMEOUT
     while time.monotonic() < deadline:

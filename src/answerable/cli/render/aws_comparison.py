@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import cast
 
-from answerable.cli.render.proof import render_statement_lines
+from answerable.cli.render.permission_proof import render_statement_lines
 from answerable.cli.render.screen import Screen
-from answerable.model.documents.core import AwsComparisonItem, Document
+from answerable.model.documents.shared_shapes import AwsComparisonItem, Document
 from answerable.presentation.text import sanitize
 
 _MOST = 20

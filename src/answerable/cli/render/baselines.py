@@ -10,7 +10,7 @@ from answerable.model.documents.baseline import (
     BaselineItem,
     BaselineReplayItem,
 )
-from answerable.model.documents.core import Document
+from answerable.model.documents.shared_shapes import Document
 from answerable.presentation.text import sanitize
 
 _ID_LENGTH = 16

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from answerable.cli.render.screen import Screen
-from answerable.model.documents.core import ConditionSetItem
+from answerable.model.documents.shared_shapes import ConditionSetItem
 from answerable.presentation.policy_condition_text import describe_condition
 
 

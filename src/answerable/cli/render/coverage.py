@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 from answerable.cli.render.screen import Screen
-from answerable.model.documents.core import CoverageRecord
+from answerable.model.documents.shared_shapes import CoverageRecord
 from answerable.presentation.coverage_text import (
     build_coverage_line_parts,
-    list_coverage,
+    list_full_coverage,
 )
 
 
@@ -19,7 +19,7 @@ def format_coverage_line(coverage: CoverageRecord, screen: Screen) -> str:
 def list_coverage_lines(coverage: CoverageRecord) -> Iterator[str]:
     """List the full coverage, an entry per line."""
     yield "coverage:"
-    for line in list_coverage(coverage) or ["nothing scanned yet"]:
+    for line in list_full_coverage(coverage) or ["nothing scanned yet"]:
         yield f"  {line}"
 
 

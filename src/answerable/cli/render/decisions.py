@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from typing import cast
 
 from answerable.cli.render.screen import Screen
-from answerable.model.documents.core import Document
 from answerable.model.documents.decisions import DecisionItem, ProposedExceptionItem
+from answerable.model.documents.shared_shapes import Document
 from answerable.presentation.decision_reasons import REASONS
 from answerable.presentation.text import sanitize
 
@@ -35,13 +35,13 @@ def _render_decision(item: DecisionItem, screen: Screen) -> Iterator[str]:
         ("agent", item["agent"] + ("" if item["known"] else " (not known)")),
         ("person", item["person"] or ""),
         ("caller", f"{item['principal']} by {item['shown']}, run {item['run']}"),
-        ("act", f"{item['action']} {_format_act(item)}"),
+        ("act", f"{item['action']} {_format_decided_call(item)}"),
         ("as", item["identity"] or ""),
         ("outcome", _format_outcome(item)),
         ("policy", (item["policy"] or "")[:16]),
         (
             "record",
-            f"{item['recorder']} number {item['sequence']}, {_format_place(item)}",
+            f"{item['recorder']} number {item['sequence']}, {_format_record_place(item)}",
         ),
     ]
     for name, value in rows:
@@ -73,7 +73,7 @@ def _render_decision(item: DecisionItem, screen: Screen) -> Iterator[str]:
         yield from _render_wanted_exception(item["amendment"], screen)
 
 
-def _format_act(item: DecisionItem) -> str:
+def _format_decided_call(item: DecisionItem) -> str:
     """Format name, server and argument digest of the decided call."""
     named = item["name"] or item["target"]
     arguments = item["arguments"]
@@ -87,7 +87,7 @@ def _format_outcome(item: DecisionItem) -> str:
     return f"{item['outcome']} ({ended})" if ended else item["outcome"]
 
 
-def _format_place(item: DecisionItem) -> str:
+def _format_record_place(item: DecisionItem) -> str:
     """Format whether the decision record is in the store or still in the spool."""
     return "in the store" if item["stored"] else "not shipped yet"
 

@@ -15,15 +15,15 @@ from answerable.cli.render import (
     policy_replay,
     tool_pins,
     trust_rules,
-    unmediated,
+    unmediated_events,
     used_actions,
 )
 from answerable.cli.render.coverage import format_coverage_line, list_coverage_lines
 from answerable.cli.render.listing import render_listing
 from answerable.cli.render.screen import Screen
-from answerable.model.documents.core import Document
+from answerable.model.documents.shared_shapes import Document
 from answerable.presentation.column_selection import USUAL_COLUMNS, ColumnSelection
-from answerable.presentation.coverage_text import describe_missing
+from answerable.presentation.coverage_text import describe_missing_data
 from answerable.presentation.text import sanitize
 
 Renderer = Callable[[Document, Screen, int], Iterator[str]]
@@ -50,7 +50,7 @@ RENDERERS: dict[str, Renderer] = {
     "decision": decisions.render_decisions,
     "trace/tree": lineage_tree.render_tree,
     "trace-by": generic_documents.render_counts,
-    "trace-unmediated/tree": unmediated.render_chains,
+    "trace-unmediated/tree": unmediated_events.render_unmediated_chains,
     "replay": policy_replay.render_policy_replay,
     "sts-explain": generic_documents.render_checks,
 }
@@ -58,11 +58,11 @@ RENDERERS: dict[str, Renderer] = {
 # Lines below a table.
 FOOTERS: dict[str, Renderer] = {
     "asks": generic_documents.render_unread_sources,
-    "scan": generic_documents.render_snapshot_names,
+    "scan": generic_documents.render_snapshot_name,
     "sts-rules": trust_rules.render_rule_faults,
     "trace": lineage.render_table_notes,
     "trace-score": generic_documents.render_missing_sources,
-    "trace-unmediated": unmediated.render_notes,
+    "trace-unmediated": unmediated_events.render_unmediated_notes,
 }
 # Text of an empty answer: what is missing, and the command that supplies it.
 EMPTY_TEXTS = {
@@ -164,7 +164,7 @@ def render_document(
     elif document.items:
         yield from RENDERERS[kind](document, screen, now)
     else:
-        yield from _render_empty(document)
+        yield from _render_empty_answer(document)
     if document.coverage["sources"] or document.kind not in KINDS_WITHOUT_SOURCES:
         yield ""
         if full_coverage:
@@ -179,7 +179,7 @@ def _describe_missing_log(document: Document) -> str:
     return said if source in document.coverage["not_collected"] else ""
 
 
-def _render_empty(document: Document) -> Iterator[str]:
+def _render_empty_answer(document: Document) -> Iterator[str]:
     """Render an empty answer, with the command that would fill it."""
     scanned = bool(document.coverage["sources"])
     what, fill = EMPTY_TEXTS.get(document.kind, ("", ""))
@@ -189,7 +189,7 @@ def _render_empty(document: Document) -> Iterator[str]:
     if document.kind in _COUNTED_KINDS and lacking and not document.searched:
         what, fill = (
             f"{document.kind} not known",
-            f"{describe_missing(document.coverage)} missing",
+            f"{describe_missing_data(document.coverage)} missing",
         )
     elif absent := _describe_missing_log(document):
         what, fill = "not known", absent

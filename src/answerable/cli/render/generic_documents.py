@@ -6,16 +6,14 @@ from typing import cast
 from answerable.cli.render.listing import render_field
 from answerable.cli.render.screen import Screen
 from answerable.cli.render.table import TableColumn, render_table
-from answerable.model.documents.core import Document, ScanItem
 from answerable.model.documents.evidence import InclusionProofItem
+from answerable.model.documents.shared_shapes import Document, ScanItem
 from answerable.model.documents.trust_rules import TokenCheckItem
 from answerable.presentation.cell_text import format_value
 from answerable.presentation.text import sanitize
 
 
-def render_snapshot_names(
-    document: Document, screen: Screen, now: int
-) -> Iterator[str]:
+def render_snapshot_name(document: Document, screen: Screen, now: int) -> Iterator[str]:
     """Render the name of the new snapshot."""
     items = cast("Sequence[ScanItem]", document.items)
     for name in dict.fromkeys(item["snapshot"] for item in items):

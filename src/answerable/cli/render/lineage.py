@@ -4,15 +4,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import cast
 
 from answerable.cli.render.screen import Screen
-from answerable.model.documents.core import Document
+from answerable.model.documents.shared_shapes import Document
 from answerable.model.documents.trace import TraceItem
-from answerable.model.ids import is_role
+from answerable.model.ids import is_iam_role_arn
 from answerable.presentation.chain_groups import (
     MissingHopNotes,
-    hops_by_name,
+    get_hops_by_name,
     is_break_glass_call,
     number_missing_hops,
-    shorten_id,
+    shorten_hop_id,
 )
 from answerable.presentation.text import sanitize
 
@@ -52,16 +52,17 @@ def _render_role_owners(items: Sequence[TraceItem], screen: Screen) -> Iterator[
     """Render the owners of assumed roles; an owner did not make the call."""
     owned = {
         (
-            shorten_id("identity", hops_by_name(item)["identity"]["value"]),
+            shorten_hop_id("identity", get_hops_by_name(item)["identity"]["value"]),
             owner["value"],
         )
         for item in items
         for owner in [item["identity_owner"]]
-        if owner["value"] and is_role(hops_by_name(item)["identity"]["value"])
+        if owner["value"]
+        and is_iam_role_arn(get_hops_by_name(item)["identity"]["value"])
     }
     for role, owner in sorted(owned)[:_MOST_NOTES]:
         yield from screen.wrap(
-            f"{role} is owned by {shorten_id('person', owner)}", "    "
+            f"{role} is owned by {shorten_hop_id('person', owner)}", "    "
         )
     if len(owned) > _MOST_NOTES:
         yield f"and {len(owned) - _MOST_NOTES} more owners of roles; -o json has them"

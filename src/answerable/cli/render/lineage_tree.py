@@ -5,18 +5,18 @@ from typing import cast
 
 from answerable.cli.render.lineage import format_legend, render_trace_notes
 from answerable.cli.render.screen import Screen
-from answerable.model.documents.core import Document
+from answerable.model.documents.shared_shapes import Document
 from answerable.model.documents.trace import TraceItem
 from answerable.presentation.cell_text import format_hop
 from answerable.presentation.chain_groups import (
     COLUMNS,
     ChainGroup,
     MissingHopNotes,
+    get_hops_by_name,
     group_by_chain,
-    hops_by_name,
-    is_missing,
+    is_hop_missing,
     number_missing_hops,
-    shorten_path,
+    shorten_hop_path,
 )
 from answerable.presentation.relative_time import format_ago
 from answerable.presentation.text import cell_width, pad, sanitize, shorten, shorten_end
@@ -64,7 +64,7 @@ def _build_grid(
     chain: ChainGroup, notes: MissingHopNotes, screen: Screen
 ) -> list[list[_Cell]]:
     """Build the grid of a chain: a column of cells per hop."""
-    hops = hops_by_name(chain.item)
+    hops = get_hops_by_name(chain.item)
     columns: list[list[_Cell]] = []
     for name, path in (
         ("person", []),
@@ -73,8 +73,8 @@ def _build_grid(
         ("identity", chain.item["identity_path"]),
     ):
         names = [format_hop(name, hops[name], chain.item, notes)]
-        if len(path) > 1 and not is_missing(hops[name]):
-            names = _indent_path(shorten_path(name, path), screen)
+        if len(path) > 1 and not is_hop_missing(hops[name]):
+            names = _indent_path(shorten_hop_path(name, path), screen)
         columns.append([(hops[name]["status"], text) for text in names])
     columns.append(
         [_build_action_cell(items, notes, screen) for items in chain.acts.values()]
@@ -83,7 +83,7 @@ def _build_grid(
         [
             (found["status"], format_hop("resource", found, items[0], notes))
             for items in chain.acts.values()
-            for found in [hops_by_name(items[0])["resource"]]
+            for found in [get_hops_by_name(items[0])["resource"]]
         ]
     )
     height = max(map(len, columns))
@@ -96,7 +96,7 @@ def _build_action_cell(
     items: Sequence[TraceItem], notes: MissingHopNotes, screen: Screen
 ) -> _Cell:
     """Build the cell of an action: outcome unless a success, number of events."""
-    hop = hops_by_name(items[0])["action"]
+    hop = get_hops_by_name(items[0])["action"]
     text = format_hop("action", hop, items[0], notes)
     if items[0]["outcome"] not in ("success", ""):
         text += f" ({sanitize(items[0]['outcome'])})"

@@ -5,9 +5,9 @@ from typing import Any
 
 from answerable.cli.render.screen import Screen
 from answerable.cli.render.table import TableColumn, render_table
-from answerable.model.documents.columns import DocumentColumn, list_columns
-from answerable.model.documents.core import Document
-from answerable.model.documents.registry import list_table_columns
+from answerable.model.documents.columns import DocumentColumn, list_item_columns
+from answerable.model.documents.registry import list_default_table_columns
+from answerable.model.documents.shared_shapes import Document
 from answerable.presentation.cell_text import (
     CellContext,
     build_cell_context,
@@ -45,7 +45,7 @@ def render_listing(
     if document.kind == "tools":
         items = group_read_only_tools(document.items)
     rows = [[format_cell(each, item, context) for each in columns] for item in items]
-    tabular = selection.names or list_table_columns(document)
+    tabular = selection.names or list_default_table_columns(document)
     if len(rows) == 1 and len(columns) > 1 and not tabular:
         longest = max(cell_width(sanitize(each.name)) for each in columns)
         for column, cell in zip(columns, rows[0], strict=True):
@@ -60,7 +60,7 @@ def render_items(
     item_type: type, items: Sequence[Mapping[str, Any]], screen: Screen, now: int
 ) -> Iterator[str]:
     """Render the usual columns of items that are a part of a document."""
-    columns = [each for each in list_columns(item_type) if each.is_visible]
+    columns = [each for each in list_item_columns(item_type) if each.is_visible]
     context = CellContext(now, screen.marks.ellipsis, list_accounts(columns, items))
     rows = [[format_cell(each, item, context) for each in columns] for item in items]
     yield from render_table([to_table_column(each) for each in columns], rows, screen)

@@ -4,12 +4,12 @@ from collections.abc import Iterator, Sequence
 from typing import cast
 
 from answerable.cli.render.screen import Screen
-from answerable.model.documents.core import Document
 from answerable.model.documents.owners import (
     OwnerEvidenceItem,
     OwnershipItem,
 )
-from answerable.presentation.owner_evidence import describe_evidence
+from answerable.model.documents.shared_shapes import Document
+from answerable.presentation.owner_evidence import describe_evidence_validity
 from answerable.presentation.relative_time import format_ago
 from answerable.presentation.text import sanitize
 
@@ -44,7 +44,7 @@ def _format_evidence(evidence: OwnerEvidenceItem, now: int) -> str:
         parts.append(f"({seen})")
     if evidence["kind"] == "attestation":
         parts.append(f"with {sanitize(evidence.get('key', ''))}")
-    said = describe_evidence(evidence, now)
+    said = describe_evidence_validity(evidence, now)
     if said:
         parts.append(f"[{said}]")
     return " ".join(parts)

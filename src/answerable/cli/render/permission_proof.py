@@ -4,14 +4,14 @@ from collections.abc import Iterator, Sequence
 
 from answerable.cli.render.conditions import render_conditions
 from answerable.cli.render.screen import Screen
-from answerable.model.documents.core import (
+from answerable.model.documents.shared_shapes import (
     DeterminingStatementItem,
     PathItem,
     PermissionCheckItem,
     PolicyLayerItem,
 )
 from answerable.presentation.permission_proof_text import (
-    describe_policy,
+    describe_policy_effect,
     group_undecided_layers,
 )
 from answerable.presentation.policy_condition_text import format_layer_name
@@ -69,15 +69,15 @@ def render_statement_lines(
     """Render statements in two columns: layer and effect."""
     inner = indent + " " * _GUTTER
     for item in items[:_MOST]:
-        head = describe_policy(item)
+        head = describe_policy_effect(item)
         layer = pad(format_layer_name(item["layer"], short=True), _GUTTER)
         yield from screen.wrap(f"{indent}{layer}{head}", inner)
-        yield from _render_quote(item.get("text", ""), screen, inner)
+        yield from _render_statement_text(item.get("text", ""), screen, inner)
     if len(items) > _MOST:
         yield f"{inner}and {len(items) - _MOST} more; -o json lists them"
 
 
-def _render_quote(text: str, screen: Screen, indent: str) -> Iterator[str]:
+def _render_statement_text(text: str, screen: Screen, indent: str) -> Iterator[str]:
     """Render a statement's text, cut after a few lines."""
     if not text:
         return

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from typing import cast
 
 from answerable.cli.render.conditions import render_conditions
-from answerable.cli.render.proof import render_proof
+from answerable.cli.render.permission_proof import render_proof
 from answerable.cli.render.screen import Screen
-from answerable.model.documents.core import (
+from answerable.model.documents.shared_shapes import (
     AllowedPartItem,
     DeterminingStatementItem,
     Document,
@@ -14,14 +14,20 @@ from answerable.model.documents.core import (
     PermissionCheckItem,
     ReachItem,
 )
-from answerable.presentation.pattern_extent import describe_extent, select_parts
-from answerable.presentation.permission_groups import PermissionBlock, group_by_path
+from answerable.presentation.pattern_extent import (
+    describe_covered_extent,
+    select_pattern_parts,
+)
+from answerable.presentation.permission_groups import (
+    PermissionBlock,
+    group_permissions_by_path,
+)
 from answerable.presentation.permission_proof_text import describe_assumptions
 from answerable.presentation.policy_condition_text import describe_statement
 from answerable.presentation.text import cell_width, sanitize
 from answerable.presentation.unknown_permission_text import (
-    describe_searched,
-    describe_unknown,
+    describe_searched_scope,
+    describe_unknown_verdict,
 )
 
 _MOST = 6
@@ -34,24 +40,24 @@ def render_can(document: Document, screen: Screen, now: int) -> Iterator[str]:
         assumed = describe_assumptions(item["verdict"], item.get("assuming", []))
         head = format_verdict(item["verdict"], screen)
         yield from screen.wrap(f"{head}, {assumed}" if assumed else head)
-        yield from _render_question(item, screen)
-        yield from render_unknown(item, screen, "  ")
+        yield from _render_asked_call(item, screen)
+        yield from render_unknown_verdict(item, screen, "  ")
         if item["admin"]:
             yield "  administrator: it can come to do anything"
-        parts = select_parts(item)
+        parts = select_pattern_parts(item)
         if parts:
-            yield from _render_parts(item, parts, screen, "  ")
+            yield from _render_pattern_parts(item, parts, screen, "  ")
         else:
             yield from render_conditions(item["conditions"], screen, "  ")
-        yield from _render_unguarded(item, screen, "  ")
+        yield from _render_unguarded_warning(item, screen, "  ")
         if item["verdict"] != "not-known":
             yield from render_proof(item, screen)
 
 
-def _render_question(item: PermissionCheckItem, screen: Screen) -> Iterator[str]:
+def _render_asked_call(item: PermissionCheckItem, screen: Screen) -> Iterator[str]:
     """Render the call, with the resource on a line of its own if needed."""
     does = f"  {sanitize(item['subject'])} {_format_verb(item['verdict'])} {sanitize(item['action'])}"
-    resource, much = sanitize(item["resource"]), describe_extent(item)
+    resource, much = sanitize(item["resource"]), describe_covered_extent(item)
     if cell_width(f"{does} on {much}{resource}") <= screen.width:
         yield f"{does} on {much}{resource}"
         return
@@ -59,7 +65,7 @@ def _render_question(item: PermissionCheckItem, screen: Screen) -> Iterator[str]
     yield from screen.wrap(f"    {resource}", "    ")
 
 
-def _render_parts(
+def _render_pattern_parts(
     item: PermissionCheckItem | ReachItem,
     parts: Sequence[AllowedPartItem],
     screen: Screen,
@@ -77,7 +83,7 @@ def _render_parts(
         yield f"{indent}and {len(parts) - _MOST_PARTS:,} more parts: -o json lists all"
 
 
-def _render_unguarded(
+def _render_unguarded_warning(
     item: PermissionCheckItem | ReachItem, screen: Screen, indent: str
 ) -> Iterator[str]:
     """Render a warning about a condition without effect."""
@@ -91,13 +97,13 @@ def _format_verb(verdict_word: str) -> str:
     return {"never": "cannot", "not-known": "may or may not"}.get(verdict_word, "can")
 
 
-def render_unknown(
+def render_unknown_verdict(
     item: PermissionCheckItem | ReachItem, screen: Screen, indent: str
 ) -> Iterator[str]:
     """Render why a verdict is unknown, and the source that has to be scanned."""
     for each in item.get("unknown", []):
         head = "" if each["id"] == item["subject"] else f"{sanitize(each['id'])}: "
-        said = f"{indent}{head}{sanitize(describe_unknown(each))}"
+        said = f"{indent}{head}{sanitize(describe_unknown_verdict(each))}"
         yield from screen.wrap(said, indent + "  ")
 
 
@@ -138,7 +144,7 @@ def render_statements(
 
 def render_reach(document: Document, screen: Screen, now: int) -> Iterator[str]:
     """Render permissions grouped by path."""
-    ways = group_by_path(cast("Sequence[ReachItem]", document.items))
+    ways = group_permissions_by_path(cast("Sequence[ReachItem]", document.items))
     subject = ""
     for number, blocks in enumerate(ways):
         first = blocks[0].item
@@ -152,7 +158,7 @@ def render_reach(document: Document, screen: Screen, now: int) -> Iterator[str]:
             yield "  administrator: it can come to do anything"
         yield from render_path(first["path"], subject, screen, "  ")
         for block in blocks:
-            yield from _render_block(block, screen)
+            yield from _render_permission_group(block, screen)
     yield from _render_search_scope(document, screen)
 
 
@@ -170,11 +176,11 @@ def _render_search_scope(document: Document, screen: Screen) -> Iterator[str]:
     if "looked" in document.coverage:
         yield ""
         yield from screen.wrap(
-            sanitize(describe_searched(document.coverage["looked"])), "  "
+            sanitize(describe_searched_scope(document.coverage["looked"])), "  "
         )
 
 
-def _render_block(block: PermissionBlock, screen: Screen) -> Iterator[str]:
+def _render_permission_group(block: PermissionBlock, screen: Screen) -> Iterator[str]:
     """Render actions with the same verdict, resource, conditions and statements."""
     shown = [sanitize(action) for action in block.actions[:_MOST]]
     rest = len(block.actions) - _MOST
@@ -182,13 +188,15 @@ def _render_block(block: PermissionBlock, screen: Screen) -> Iterator[str]:
     word = format_verdict(
         block.item["verdict"], screen, bool(block.item.get("assuming"))
     )
-    resource = f"{describe_extent(block.item)}{sanitize(block.item['resource'])}"
+    resource = (
+        f"{describe_covered_extent(block.item)}{sanitize(block.item['resource'])}"
+    )
     yield from screen.wrap(f"  {word}  {actions} on {resource}", "      ")
-    yield from render_unknown(block.item, screen, "      ")
-    parts = select_parts(block.item)
+    yield from render_unknown_verdict(block.item, screen, "      ")
+    parts = select_pattern_parts(block.item)
     if parts:
-        yield from _render_parts(block.item, parts, screen, "      ")
+        yield from _render_pattern_parts(block.item, parts, screen, "      ")
     else:
         yield from render_conditions(block.item["conditions"], screen, "      ")
-    yield from _render_unguarded(block.item, screen, "      ")
+    yield from _render_unguarded_warning(block.item, screen, "      ")
     yield from render_statements(block.item["determining"], screen, "      ")

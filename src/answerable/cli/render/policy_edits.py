@@ -10,7 +10,7 @@ from answerable.cli.render.permissions import (
     render_statements,
 )
 from answerable.cli.render.screen import Screen
-from answerable.model.documents.core import Document
+from answerable.model.documents.shared_shapes import Document
 from answerable.model.documents.what_if import (
     AccessChangeItem,
     CutSetItem,
@@ -18,8 +18,8 @@ from answerable.model.documents.what_if import (
 )
 from answerable.presentation.text import sanitize
 from answerable.presentation.unknown_permission_text import (
-    describe_searched,
-    describe_unknown,
+    describe_searched_scope,
+    describe_unknown_verdict,
 )
 
 _CHANGE_TITLES = {
@@ -50,7 +50,7 @@ def render_what_if(document: Document, screen: Screen, now: int) -> Iterator[str
     if "looked" in document.coverage:
         yield ""
         yield from screen.wrap(
-            sanitize(describe_searched(document.coverage["looked"])), "  "
+            sanitize(describe_searched_scope(document.coverage["looked"])), "  "
         )
 
 
@@ -69,7 +69,7 @@ def _render_change(item: AccessChangeItem, screen: Screen) -> Iterator[str]:
     )
     for each in item.get("unknown", []):
         yield from screen.wrap(
-            f"        {sanitize(describe_unknown(each))}", "          "
+            f"        {sanitize(describe_unknown_verdict(each))}", "          "
         )
     steps = item["path"]
     if item["kind"] == "permission":
@@ -98,7 +98,9 @@ def render_cuts(document: Document, screen: Screen, now: int) -> Iterator[str]:
                 f"{assumed if item['assuming'] else ''}"
             )
         for each in item.get("unknown", []):
-            yield from screen.wrap(f"  {sanitize(describe_unknown(each))}", "    ")
+            yield from screen.wrap(
+                f"  {sanitize(describe_unknown_verdict(each))}", "    "
+            )
         for one in item["statements"]:
             yield from screen.wrap(f"  --without {sanitize(one['id'])}", "      ")
             if one["text"]:
@@ -135,14 +137,16 @@ def render_exposures(document: Document, screen: Screen, now: int) -> Iterator[s
     if "looked" in document.coverage:
         yield ""
         yield from screen.wrap(
-            sanitize(describe_searched(document.coverage["looked"])), "  "
+            sanitize(describe_searched_scope(document.coverage["looked"])), "  "
         )
 
 
 def _render_exposure(item: ExposureItem, screen: Screen) -> Iterator[str]:
     """Render why an identity is risky: verdicts, entries, agents and path."""
     for each in item.get("unknown", []):
-        yield from screen.wrap(f"    {sanitize(describe_unknown(each))}", "      ")
+        yield from screen.wrap(
+            f"    {sanitize(describe_unknown_verdict(each))}", "      "
+        )
     words = {key: item[key] for key in _EXPOSURE_TEXTS}  # type: ignore[literal-required]
     for name, word in words.items():
         if word not in ("never", "not-known"):

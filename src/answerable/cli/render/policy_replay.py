@@ -5,11 +5,11 @@ from typing import cast
 
 from answerable.cli.render.screen import Screen
 from answerable.cli.render.table import TableColumn, render_table
-from answerable.model.documents.core import Document
 from answerable.model.documents.policy_replay import (
     ChangedDecisionsItem,
     PolicyReplayItem,
 )
+from answerable.model.documents.shared_shapes import Document
 
 
 def render_policy_replay(document: Document, screen: Screen, now: int) -> Iterator[str]:
@@ -25,7 +25,9 @@ def render_policy_replay(document: Document, screen: Screen, now: int) -> Iterat
             yield f"{item['left_out']:,} recent calls were not decided again"
         if item["turned"]:
             yield ""
-            yield from render_table(_COLUMNS, _build_rows(item["turned"]), screen)
+            yield from render_table(
+                _COLUMNS, _build_changed_call_rows(item["turned"]), screen
+            )
         if item["more"]:
             yield f"and {item['more']:,} more calls"
 
@@ -39,7 +41,9 @@ _COLUMNS = (
 )
 
 
-def _build_rows(changes: Sequence[ChangedDecisionsItem]) -> list[tuple[str, ...]]:
+def _build_changed_call_rows(
+    changes: Sequence[ChangedDecisionsItem],
+) -> list[tuple[str, ...]]:
     """Build a table row per group of changed decisions."""
     return [
         (

@@ -47,7 +47,7 @@ def render_table(
     # An empty column carries no information.
     kept = [at for at in range(len(columns)) if any(row[at] for row in cells)]
     if keep_together:
-        kept = _keep_fitting(columns, natural, kept, screen.width)
+        kept = _drop_columns_to_fit(columns, natural, kept, screen.width)
         natural = _narrow_widest(columns, natural, kept or [0], screen.width)
     kept, widths = _fit_columns(columns, natural, kept or [0], screen.width)
     lines = [_format_row([columns[at].head for at in kept], kept, columns, widths)]
@@ -64,7 +64,7 @@ def render_table(
     return lines
 
 
-def _keep_fitting(
+def _drop_columns_to_fit(
     columns: Sequence[TableColumn],
     natural_widths: list[int],
     kept_columns: list[int],

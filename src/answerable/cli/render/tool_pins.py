@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from typing import cast
 
 from answerable.cli.render.screen import Screen
-from answerable.model.documents.core import Document
 from answerable.model.documents.pins import DefinitionApprovalItem, DefinitionDiffItem
+from answerable.model.documents.shared_shapes import Document
 from answerable.presentation.relative_time import format_ago
 from answerable.presentation.text import sanitize
 
@@ -17,7 +17,7 @@ def render_differences(document: Document, screen: Screen, now: int) -> Iterator
     for at, item in enumerate(cast("Sequence[DefinitionDiffItem]", document.items)):
         if at:
             yield ""
-        yield from screen.wrap(_format_head(item, now), "    ")
+        yield from screen.wrap(_format_definition_head(item, now), "    ")
         for each in item["differences"]:
             yield f"  {sanitize(each['field'])}"
             if each["pinned"] is not None:
@@ -30,7 +30,7 @@ def render_differences(document: Document, screen: Screen, now: int) -> Iterator
             )
 
 
-def _format_head(item: DefinitionDiffItem, now: int) -> str:
+def _format_definition_head(item: DefinitionDiffItem, now: int) -> str:
     """Format the id, state and approver of a definition."""
     where = "in quarantine" if item["quarantined"] else "passes"
     since = format_ago(item["since"], now) if item["since"] else ""

@@ -4,10 +4,8 @@ from collections.abc import Iterator, Sequence
 from typing import cast
 
 from answerable.cli.render.screen import Screen
-from answerable.model.documents.core import Document
-from answerable.model.documents.trust_rules import (
-    TrustRuleItem,
-)
+from answerable.model.documents.shared_shapes import Document
+from answerable.model.documents.trust_rules import TrustRuleItem
 from answerable.model.trust_rule import TokenReuse
 from answerable.presentation.text import sanitize
 

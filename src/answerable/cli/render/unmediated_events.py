@@ -6,8 +6,8 @@ from typing import cast
 
 from answerable.cli.render import lineage, lineage_tree
 from answerable.cli.render.screen import Screen
-from answerable.model.documents.core import Document
 from answerable.model.documents.mediation import MediationItem
+from answerable.model.documents.shared_shapes import Document
 from answerable.model.documents.trace import UnmediatedEventItem
 from answerable.presentation.text import sanitize
 
@@ -24,19 +24,23 @@ _UNJUDGED_TEXTS = {
 }
 
 
-def render_notes(document: Document, screen: Screen, now: int) -> Iterator[str]:
+def render_unmediated_notes(
+    document: Document, screen: Screen, now: int
+) -> Iterator[str]:
     """Render the notes below a table of events, then the summary."""
     yield from lineage.render_table_notes(document, screen, now)
-    yield from _render_summary(document, screen)
+    yield from _render_unmediated_summary(document, screen)
 
 
-def render_chains(document: Document, screen: Screen, now: int) -> Iterator[str]:
+def render_unmediated_chains(
+    document: Document, screen: Screen, now: int
+) -> Iterator[str]:
     """Render the chains, then the summary."""
     yield from lineage_tree.render_tree(document, screen, now)
-    yield from _render_summary(document, screen)
+    yield from _render_unmediated_summary(document, screen)
 
 
-def _render_summary(document: Document, screen: Screen) -> Iterator[str]:
+def _render_unmediated_summary(document: Document, screen: Screen) -> Iterator[str]:
     """Render the counts of unmediated events by reason, then of the others."""
     items = cast("Sequence[UnmediatedEventItem]", document.items)
     yield ""
@@ -46,10 +50,10 @@ def _render_summary(document: Document, screen: Screen) -> Iterator[str]:
         )
     told = document.coverage.get("mediation")
     if told is not None:
-        yield from _render_counts(told, screen)
+        yield from _render_mediation_counts(told, screen)
 
 
-def _render_counts(mediation: MediationItem, screen: Screen) -> Iterator[str]:
+def _render_mediation_counts(mediation: MediationItem, screen: Screen) -> Iterator[str]:
     """Render how many events are mediated, and how many could not be judged."""
     yield f"mediated: {mediation['mediated']:,}"
     for reason, count in cast("dict[str, int]", mediation["untold"]).items():

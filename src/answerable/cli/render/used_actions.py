@@ -6,8 +6,8 @@ from typing import Literal, cast
 from answerable.cli.render.listing import render_items
 from answerable.cli.render.screen import Screen
 from answerable.cli.render.table import TableColumn, render_table
-from answerable.model.documents.core import Document
 from answerable.model.documents.permission_usage import ActionUsageItem
+from answerable.model.documents.shared_shapes import Document
 from answerable.presentation.relative_time import format_ago
 from answerable.presentation.text import sanitize
 
@@ -30,7 +30,7 @@ def render_used_actions(document: Document, screen: Screen, now: int) -> Iterato
     if len(items) <= _MOST:
         yield from render_items(ActionUsageItem, items, screen, now)
     elif len(services) > 1:
-        yield from _render_services(items, list(services), screen, now)
+        yield from _render_service_table(items, list(services), screen, now)
     else:
         yield from _render_one_service(items, screen, now)
 
@@ -46,7 +46,7 @@ def _format_summary(items: Sequence[ActionUsageItem]) -> str:
     ]
     idle = _count_matching(granted, lambda item: item["used"] == 0)
     silent = _count_matching(granted, lambda item: item["used"] is None)
-    known = idle or (not silent and _is_known(items, "granted"))
+    known = idle or (not silent and _are_verdicts_known(items, "granted"))
     text = f"{', '.join(parts)}; granted and never used: "
     text += f"{idle:,}" if known else "not known"
     told = silent and idle
@@ -60,12 +60,12 @@ def _format_allowed_count(
 ) -> str:
     """Format the number of allowed actions; a minimum if some are not known."""
     count = _count_matching(items, lambda item: item[key] in _ALLOWED)
-    if _is_known(items, key):
+    if _are_verdicts_known(items, key):
         return _format_action_count(count) if unit else f"{count:,}"
     return f"{count:,} known" if count else "not known"
 
 
-def _is_known(
+def _are_verdicts_known(
     items: Sequence[ActionUsageItem], key: Literal["granted", "reachable"]
 ) -> bool:
     """Return whether every verdict is known."""
@@ -126,7 +126,7 @@ def _format_some_names(names: Sequence[str]) -> str:
     return shown + (f" +{more:,}" if more > 0 else "")
 
 
-def _render_services(
+def _render_service_table(
     items: Sequence[ActionUsageItem], services: Sequence[str], screen: Screen, now: int
 ) -> Iterator[str]:
     """Render a row per service: called ones first, then by granted actions."""
@@ -180,7 +180,7 @@ def _build_service_row(items: Sequence[ActionUsageItem], now: int) -> tuple[str,
         _format_idle_count(granted),
         f"{silent:,}" if silent else "",
         format_ago(last, now),
-        ", ".join(_list_most_used(items)),
+        ", ".join(_list_most_used_actions(items)),
     )
 
 
@@ -192,7 +192,7 @@ def _format_idle_count(granted: Sequence[ActionUsageItem]) -> str:
     return f"{_count_matching(told, lambda item: item['used'] == 0):,}"
 
 
-def _list_most_used(items: Sequence[ActionUsageItem]) -> list[str]:
+def _list_most_used_actions(items: Sequence[ActionUsageItem]) -> list[str]:
     """List the names of the most used actions, at most `_NAMED`."""
     called = [item for item in items if item["used"]]
     called.sort(key=lambda item: -(item["used"] or 0))

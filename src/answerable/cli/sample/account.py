@@ -38,7 +38,9 @@ def _build_trust_policy(
     return _build_policy(statement | ({"Condition": condition} if condition else {}))
 
 
-def _build_entity(kind: str, name: str, created: str, tags: Mapping[str, str]) -> Json:
+def _build_user_or_role(
+    kind: str, name: str, created: str, tags: Mapping[str, str]
+) -> Json:
     """Build the fields that users and roles share."""
     unique = make_access_key_id(ACCOUNT, name, "AROA" if kind == "Role" else "AIDA")
     return {
@@ -55,7 +57,7 @@ def _build_entity(kind: str, name: str, created: str, tags: Mapping[str, str]) -
 def _build_user(name: str, created: str, tags: Mapping[str, str], policy: Json) -> Json:
     """Build a user with one inline policy."""
     return {
-        **_build_entity("User", name, created, tags),
+        **_build_user_or_role("User", name, created, tags),
         "GroupList": [],
         "UserPolicyList": [{"PolicyName": "inline", "PolicyDocument": policy}],
     }
@@ -66,7 +68,7 @@ def _build_role(
 ) -> Json:
     """Build a role with one inline policy and a trust policy."""
     return {
-        **_build_entity("Role", name, created, tags),
+        **_build_user_or_role("Role", name, created, tags),
         "InstanceProfileList": [],
         "AssumeRolePolicyDocument": trust,
         "RolePolicyList": [{"PolicyName": "inline", "PolicyDocument": policy}],

@@ -44,7 +44,7 @@ DECLARATION = ConnectorDeclaration(
 )
 
 
-def account_coverage(accounts: Iterable[str]) -> tuple[CoverageScope, ...]:
+def build_whole_account_coverage(accounts: Iterable[str]) -> tuple[CoverageScope, ...]:
     """Return the coverage of IAM details: whole accounts, since IAM is global."""
     return tuple(
         CoverageScope(word, each) for each in sorted(accounts) for word in COLLECTS

@@ -1,6 +1,6 @@
 """Read an AWS account's IAM details from a file or the live API into a sync result."""
 
-from answerable.connectors.api_answer_file import probe_file, read_answer_file
+from answerable.connectors.api_answer_file import probe_answer_file, read_answer_file
 from answerable.connectors.aws import declaration
 from answerable.connectors.aws.parse import EXPECTED_KIND, parse
 from answerable.connectors.boto3_import import require_boto3
@@ -40,7 +40,7 @@ def sync(location: str, context: SyncContext) -> Sync:
         problems=parsed.problems,
         collected=declaration.COLLECTS + used,
         not_collected=(declaration.KEYS, *unused, *declaration.ELSEWHERE),
-        held=declaration.account_coverage(_list_accounts(parsed.facts)),
+        held=declaration.build_whole_account_coverage(_list_accounts(parsed.facts)),
     )
 
 
@@ -49,10 +49,10 @@ def _list_accounts(facts: SightedFacts) -> set[str]:
     return {i.account for i in facts.identities if i.kind != "aws-root"}
 
 
-def list_probes(location: str) -> tuple[Probe, ...]:
+def list_locations_to_read(location: str) -> tuple[Probe, ...]:
     """List the paths or API calls that a sync would read."""
     if location:
-        return (probe_file(location, EXPECTED_KIND),)
+        return (probe_answer_file(location, EXPECTED_KIND),)
     return (
         Probe(declaration.WHO_AM_I, "the account", None),
         Probe(declaration.DETAILS, "users, groups, roles and policies", None),

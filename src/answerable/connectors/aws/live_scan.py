@@ -103,7 +103,7 @@ class _IamScan:
             for (kind, action, what), times in self.failures.items()
         )
 
-    def is_complete(self, action: str) -> bool:
+    def has_no_failed_calls(self, action: str) -> bool:
         """Tell whether every call of an action succeeded."""
         return all(action != failed for _, failed, _ in self.failures)
 
@@ -148,14 +148,18 @@ def scan_account(iam: IamClient, account: str, context: SyncContext) -> Sync:
         started_at=context.now,
         facts=replace(named, credentials=keys.credentials, links=keys.links),
         probes=tuple(
-            Probe(action, "answered" if scan.is_complete(action) else "failed", True)
+            Probe(
+                action,
+                "answered" if scan.has_no_failed_calls(action) else "failed",
+                True,
+            )
             for action in (declaration.WHO_AM_I, *declaration.DECLARATION.permissions)
         ),
         problems=(*parsed.problems, *key_problems, *scan.list_problems()),
         collected=known,
         not_collected=tuple(word for word in asked if word not in known),
-        held=declaration.account_coverage(
-            [account] if scan.is_complete(declaration.DETAILS) else []
+        held=declaration.build_whole_account_coverage(
+            [account] if scan.has_no_failed_calls(declaration.DETAILS) else []
         ),
     )
 
@@ -166,7 +170,7 @@ def _read_account_details(scan: _IamScan) -> ParsedAccountDetails:
     call = scan.iam.get_account_authorization_details
     try:
         for page in _iter_pages(call, MaxItems=1000):
-            pages += _as_file_answer({**dict.fromkeys(LISTS, ()), **page})
+            pages += _convert_to_file_answer({**dict.fromkeys(LISTS, ()), **page})
             scan.context.progress(len(pages), 0, "pages of account details")
     except (BotoCoreError, ClientError, _RepeatedMarkerError) as error:
         scan.record_failure(declaration.DETAILS, error)
@@ -189,15 +193,17 @@ def _read_access_keys(
         scan.context.progress(done, len(users), "users asked for access keys")
         try:
             for page in _iter_pages(scan.iam.list_access_keys, UserName=user):
-                keys = [_add_last_use(scan, key) for key in _key_records(page)]
-                answer = _as_file_answer({"AccessKeyMetadata": keys})
+                keys = [
+                    _add_last_use(scan, key) for key in _list_page_access_keys(page)
+                ]
+                answer = _convert_to_file_answer({"AccessKeyMetadata": keys})
                 found += [(declaration.LIST_KEYS, each) for each in answer]
         except (BotoCoreError, ClientError, _RepeatedMarkerError) as error:
             scan.record_failure(declaration.LIST_KEYS, error)
     return found
 
 
-def _key_records(page: AwsReply) -> Iterator[AwsReply]:
+def _list_page_access_keys(page: AwsReply) -> Iterator[AwsReply]:
     """Return the access keys of a page."""
     return iter(cast(list[AwsReply], page.get("AccessKeyMetadata", [])))
 
@@ -232,9 +238,9 @@ def _list_collected_kinds(
     scan: _IamScan, parsed: ParsedAccountDetails
 ) -> tuple[str, ...]:
     """List the kinds of facts that were collected completely."""
-    details = scan.is_complete(declaration.DETAILS)
-    keys = details and scan.is_complete(declaration.LIST_KEYS)
-    used = parsed.last_used or (keys and scan.is_complete(declaration.KEY_USED))
+    details = scan.has_no_failed_calls(declaration.DETAILS)
+    keys = details and scan.has_no_failed_calls(declaration.LIST_KEYS)
+    used = parsed.last_used or (keys and scan.has_no_failed_calls(declaration.KEY_USED))
     kinds: tuple[str, ...] = declaration.COLLECTS if details else ()
     if keys:
         kinds += (declaration.KEYS,)
@@ -256,7 +262,7 @@ def _iter_pages(call: IamCall, **arguments: object) -> Iterator[AwsReply]:
         page = call(**arguments, Marker=marker)
 
 
-def _as_file_answer(page: AwsReply) -> tuple[AwsAnswer, ...]:
+def _convert_to_file_answer(page: AwsReply) -> tuple[AwsAnswer, ...]:
     """Convert a decoded reply to the file form, so that one parser reads both."""
     kept = {
         name: value

@@ -71,10 +71,10 @@ class AwsPolicySimulator:
                 for result in _read_mappings(page, "EvaluationResults")
             ]
         except ClientError as error:
-            return _refusal_of_error_code(error_code(error))
+            return _convert_error_code_to_refusal(error_code(error))
         except BotoCoreError as error:
             raise scan_refused_error(error, self._context, "aws") from None
-        told = _parse_result(results[0], resource) if results else None
+        told = _parse_simulation_result(results[0], resource) if results else None
         if told is None or not told.decision:
             return SimulationDeclined(
                 SimulationRefusal.EMPTY, "the answer holds no result"
@@ -116,7 +116,7 @@ def connect_simulator(context: SyncContext) -> AwsPolicySimulator:
     return AwsPolicySimulator(cast(SimulatorClient, iam), account, context)
 
 
-def _refusal_of_error_code(code: str) -> SimulationDeclined:
+def _convert_error_code_to_refusal(code: str) -> SimulationDeclined:
     """Translate an API error code to a reason for no simulation."""
     if code in ACCESS_DENIED_CODES:
         return SimulationDeclined(
@@ -135,7 +135,7 @@ def _refusal_of_error_code(code: str) -> SimulationDeclined:
     )
 
 
-def _parse_result(result: SimulatorReply, resource: str) -> SimulationResult:
+def _parse_simulation_result(result: SimulatorReply, resource: str) -> SimulationResult:
     """Parse a result, preferring the one for exactly this resource."""
     own = [
         each

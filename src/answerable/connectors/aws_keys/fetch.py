@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from answerable.connectors.api_answer_file import (
     MAX_ANSWER_BYTES,
-    probe_file,
+    probe_answer_file,
     read_answer_file,
 )
 from answerable.connectors.aws_keys.declaration import DECLARATION
@@ -57,11 +57,13 @@ def sync(location: str, context: SyncContext) -> Sync:
     )
 
 
-def list_probes(location: str) -> tuple[Probe, ...]:
+def list_locations_to_read(location: str) -> tuple[Probe, ...]:
     """List the paths that a sync would read."""
     if not location:
         return (Probe(f"{DECLARATION.name}:FILE", EXPECTED_KIND, False),)
-    return tuple(probe_file(place, EXPECTED_KIND) for place in _list_files(location))
+    return tuple(
+        probe_answer_file(place, EXPECTED_KIND) for place in _list_files(location)
+    )
 
 
 def _list_files(location: str) -> Iterator[str]:

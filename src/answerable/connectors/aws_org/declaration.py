@@ -60,7 +60,7 @@ DECLARATION = ConnectorDeclaration(
 )
 
 
-def scan_role_name(location: str) -> str | None:
+def parse_scan_role_name(location: str) -> str | None:
     """Return the role that a live scan assumes in each account, None for a file.
 
     Args:

@@ -1,6 +1,6 @@
 """Read an AWS organisation from a file of answers or the live API."""
 
-from answerable.connectors.api_answer_file import probe_file, read_answer_file
+from answerable.connectors.api_answer_file import probe_answer_file, read_answer_file
 from answerable.connectors.aws_org import declaration
 from answerable.connectors.aws_org.parse import EXPECTED_KIND, parse
 from answerable.connectors.boto3_import import require_boto3
@@ -22,8 +22,8 @@ def sync(location: str, context: SyncContext) -> Sync:
         EnvironmentFailure: The file is not readable; live: no credentials, no network,
             no organisation, or boto3 is not installed.
     """
-    if is_live(location):
-        return open_organization(location, context).sync
+    if is_live_location(location):
+        return scan_live_organization(location, context).sync
     source = f"{declaration.DECLARATION.name}:{location}"
     parsed = parse(
         read_answer_file(location, EXPECTED_KIND),
@@ -46,13 +46,13 @@ def sync(location: str, context: SyncContext) -> Sync:
     )
 
 
-def is_live(location: str) -> bool:
+def is_live_location(location: str) -> bool:
     """Tell whether a location means a live scan.
 
     Raises:
         UsageError: It is `role/` without a name.
     """
-    role = declaration.scan_role_name(location)
+    role = declaration.parse_scan_role_name(location)
     if role == "":
         raise UsageError(
             f"{declaration.DECLARATION.name}:{location} names no role (expected role/NAME)",
@@ -61,7 +61,7 @@ def is_live(location: str) -> bool:
     return role is not None
 
 
-def open_organization(location: str, context: SyncContext) -> Organization:
+def scan_live_organization(location: str, context: SyncContext) -> Organization:
     """Scan the organisation live: its accounts and control policies.
 
     Raises:
@@ -87,22 +87,22 @@ def list_regions(context: SyncContext) -> tuple[str, ...] | None:
         return None
 
 
-def release_account(context: SyncContext) -> None:
+def forget_account_session(context: SyncContext) -> None:
     """Drop the cached session of an account after its scan."""
     from answerable.connectors.aws_session import forget_session
 
     forget_session(context)
 
 
-def list_probes(location: str) -> tuple[Probe, ...]:
+def list_locations_to_read(location: str) -> tuple[Probe, ...]:
     """List the paths or API calls that a sync would read."""
-    if not is_live(location):
-        return (probe_file(location, EXPECTED_KIND),)
+    if not is_live_location(location):
+        return (probe_answer_file(location, EXPECTED_KIND),)
     organization = tuple(
         Probe(call, "accounts, units and control policies", None)
         for call in (declaration.WHO_AM_I, *declaration.PERMISSIONS)
     )
-    role = declaration.scan_role_name(location)
+    role = declaration.parse_scan_role_name(location)
     return (
         *organization,
         Probe(declaration.ASSUME, f"role {role} in each account", None),

@@ -80,7 +80,9 @@ def _read_instance(center: OrganizationReader, instance: OrgReply) -> None:
     arn = {"InstanceArn": str(instance["InstanceArn"])}
     center.document.setdefault("PermissionSet", {})
     assignments: list[OrgReply] = []
-    for each in _read_texts(center, "list_permission_sets", "PermissionSets", arn):
+    for each in _read_string_pages(
+        center, "list_permission_sets", "PermissionSets", arn
+    ):
         named = {**arn, "PermissionSetArn": each}
         described = center.call(
             _SSO, "describe_permission_set", IDENTITY_CENTER, **named
@@ -97,7 +99,7 @@ def _read_assignments(
 ) -> Iterator[OrgReply]:
     """Yield the account assignments of one permission set."""
     operation = "list_accounts_for_provisioned_permission_set"
-    for account in _read_texts(center, operation, "AccountIds", arguments):
+    for account in _read_string_pages(center, operation, "AccountIds", arguments):
         yield from center.read_records(
             _SSO,
             "list_account_assignments",
@@ -108,7 +110,7 @@ def _read_assignments(
         )
 
 
-def _read_texts(
+def _read_string_pages(
     center: OrganizationReader, operation: str, name: str, arguments: dict[str, str]
 ) -> list[str]:
     """Return the entries of a list of strings, from all of its pages."""

@@ -66,7 +66,7 @@ class OrganizationReader:
         try:
             paginator = self.clients[service].get_paginator(operation)
             for page in paginator.paginate(**arguments):
-                self._count_answer()
+                self._report_answer_progress()
                 yield page
         except (BotoCoreError, ClientError) as error:
             self.record_failure(
@@ -84,7 +84,7 @@ class OrganizationReader:
                 permission_of_operation(service, operation), coverage_kind, error
             )
             return {}
-        self._count_answer()
+        self._report_answer_progress()
         return {k: v for k, v in reply.items() if k != "ResponseMetadata"}
 
     def read_records(
@@ -120,7 +120,7 @@ class OrganizationReader:
         self.failures.setdefault(action, (kind, f"{action} {what}"))
         self.incomplete.add(coverage_kind)
 
-    def _count_answer(self) -> None:
+    def _report_answer_progress(self) -> None:
         """Count an answer and report the progress."""
         self.answer_count += 1
         self.context.progress(self.answer_count, 0, "answers about the organization")

@@ -240,7 +240,7 @@ def _build_organization(
         ),
         held=tuple(h for h in parsed.held if h.word in collected),
     )
-    role = declaration.scan_role_name(location) or declaration.DEFAULT_ROLE
+    role = declaration.parse_scan_role_name(location) or declaration.DEFAULT_ROLE
     return Organization(organization, sync, _list_member_accounts(parsed, caller, role))
 
 

@@ -1,6 +1,6 @@
 """Read AWS resources and their policies from a file of answers or the live API."""
 
-from answerable.connectors.api_answer_file import probe_file, read_answer_file
+from answerable.connectors.api_answer_file import probe_answer_file, read_answer_file
 from answerable.connectors.aws_resources import declaration
 from answerable.connectors.aws_resources.parse import EXPECTED_KIND, parse
 from answerable.connectors.boto3_import import require_boto3
@@ -45,10 +45,10 @@ def sync(location: str, context: SyncContext) -> Sync:
     )
 
 
-def list_probes(location: str) -> tuple[Probe, ...]:
+def list_locations_to_read(location: str) -> tuple[Probe, ...]:
     """List the paths or API calls that a sync would read."""
     if location:
-        return (probe_file(location, EXPECTED_KIND),)
+        return (probe_answer_file(location, EXPECTED_KIND),)
     calls = (declaration.WHO_AM_I, *declaration.PERMISSIONS)
     return tuple(
         Probe(call, "what resources say of themselves", None) for call in calls

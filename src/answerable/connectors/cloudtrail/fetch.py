@@ -18,7 +18,7 @@ from answerable.connectors.cloudtrail.parse.record_splitter import (
 from answerable.connectors.cloudtrail.parse.records import (
     EventFactory,
     RecordRefused,
-    make_event,
+    make_event_from_row,
     parse_record,
 )
 from answerable.connectors.cloudtrail.parse.redaction import redact_secrets
@@ -52,13 +52,13 @@ def read(location: str, context: EventContext) -> Iterator[EventBatch]:
     found = find_log_files(location, context.skip)
     if found.total >= SUBPROCESS_BYTES:
         return read_in_subprocess(location, context)
-    return read_in_process(found, context)
+    return read_without_subprocess(found, context)
 
 
-def read_in_process(
+def read_without_subprocess(
     log_files: FoundLogFiles,
     context: EventContext,
-    event_factory: EventFactory = make_event,
+    event_factory: EventFactory = make_event_from_row,
 ) -> Iterator[EventBatch]:
     """Yield the records of log files, parsed in this process instead of a child.
 
@@ -110,21 +110,21 @@ class _LogFileReader:
         splitter = RecordSplitter(self._limits)
         broken = ""
         try:
-            for chunk in self.source.chunks():
-                yield from self._parse_pieces(splitter.feed(chunk))
+            for chunk in self.source.iter_chunks():
+                yield from self._parse_record_pieces(splitter.split_chunk(chunk))
                 if splitter.is_stopped or self._is_not_a_log:
                     break
         except LogUnreadableError as refusal:
             broken = str(refusal)
         if self._is_not_a_log:
-            broken = f"{self._unusable_count} of {self._seen} records are none: the rest is not read"
-        yield from self._parse_pieces(splitter.close())
+            broken = f"{self._unparsed_record_count} of {self._seen} records are none: the rest is not read"
+        yield from self._parse_record_pieces(splitter.close())
         yield self._make_batch(
             self._list_problems(broken or splitter.problem, bool(broken))
         )
 
     @property
-    def _unusable_count(self) -> int:
+    def _unparsed_record_count(self) -> int:
         """Number of records that were refused or skipped."""
         return self._refused + self._passed_over
 
@@ -132,11 +132,11 @@ class _LogFileReader:
     def _is_not_a_log(self) -> bool:
         """Tell whether most of the file is not records, so that the rest is skipped."""
         return (
-            self._unusable_count >= MAX_REFUSED
-            and 2 * self._unusable_count > self._seen
+            self._unparsed_record_count >= MAX_REFUSED
+            and 2 * self._unparsed_record_count > self._seen
         )
 
-    def _parse_pieces(self, pieces: list[RecordPiece]) -> Iterator[EventBatch]:
+    def _parse_record_pieces(self, pieces: list[RecordPiece]) -> Iterator[EventBatch]:
         """Parse split records into events; yield a batch when it is full."""
         most, written_by = self._limits.batch, DECLARATION.written_by
         for piece in pieces:
@@ -145,7 +145,7 @@ class _LogFileReader:
             self._seen += 1
             self._bytes += len(piece.raw)
             if piece.refusal_reason:
-                self._quarantine(piece, piece.refusal_reason)
+                self._quarantine_record(piece, piece.refusal_reason)
                 continue
             read = parse_record(piece.raw, written_by, self._make)
             if not isinstance(read, RecordRefused):
@@ -154,12 +154,12 @@ class _LogFileReader:
                 self._skipped.append(read.reason)
                 self._passed_over += 1
             else:
-                self._quarantine(piece, read.reason)
+                self._quarantine_record(piece, read.reason)
             held = len(self._events) + len(self._quarantined) + len(self._skipped)
             if held >= most or self._bytes >= _BATCH_BYTES:
                 yield self._make_batch(())
 
-    def _quarantine(self, piece: RecordPiece, reason: str) -> None:
+    def _quarantine_record(self, piece: RecordPiece, reason: str) -> None:
         """Quarantine a record that could not be parsed, with the reason."""
         self._refused += 1
         self._first = self._first or f"{reason} (offset {piece.offset})"

@@ -141,7 +141,7 @@ class LogFileStream:
         self.packed = 0
         self._unpacked = 0
 
-    def chunks(self) -> Iterator[bytes]:
+    def iter_chunks(self) -> Iterator[bytes]:
         """Yield the decompressed bytes.
 
         Raises:
@@ -167,7 +167,7 @@ class LogFileStream:
         elif first.startswith(_ZSTD):
             chunks = self._iter_zstd(first, file)
         else:
-            chunks = self._iter_plain(first, file)
+            chunks = self._iter_uncompressed(first, file)
         for chunk in chunks:
             self._unpacked += len(chunk)
             if self._unpacked > max(SMALL, MAX_COMPRESSION_RATIO * self.packed):
@@ -182,7 +182,7 @@ class LogFileStream:
         self.packed += len(data)
         return data
 
-    def _iter_plain(self, first_chunk: bytes, file: BinaryIO) -> Iterator[bytes]:
+    def _iter_uncompressed(self, first_chunk: bytes, file: BinaryIO) -> Iterator[bytes]:
         """Yield the chunks of a file that is not compressed."""
         while first_chunk:
             yield first_chunk

@@ -183,7 +183,7 @@ def _unpack_events(packed: msgspec.Raw, count: int) -> tuple[AuditEvent, ...]:
 
 def main() -> None:
     """Parse the location named by the order on standard input."""
-    from answerable.connectors.cloudtrail.fetch import read_in_process
+    from answerable.connectors.cloudtrail.fetch import read_without_subprocess
     from answerable.connectors.cloudtrail.log_files import find_log_files
 
     order = msgspec.json.decode(sys.stdin.buffer.read(), type=_ParseOrder)
@@ -195,7 +195,9 @@ def main() -> None:
     with suppress(BrokenPipeError):
         try:
             found = find_log_files(order.location, order.skip)
-            for batch in read_in_process(found, EventContext(limits), _KEEP_ROW):
+            for batch in read_without_subprocess(
+                found, EventContext(limits), _KEEP_ROW
+            ):
                 _write_frame(_encode_batch(batch))
         except AnswerableError as refusal:
             _write_frame(

@@ -8,9 +8,9 @@ from answerable.authorization.cedar.approved_schemas import (
     NO_APPROVED_SCHEMAS,
     ApprovedSchemas,
 )
-from answerable.authorization.cedar.loader import PolicyValidator, load_rules
+from answerable.authorization.cedar.loader import PolicyValidator, load_policies
 from answerable.authorization.cedar.validation import validate_policies
-from answerable.connectors.api_answer_file import probe_file, read_answer_file
+from answerable.connectors.api_answer_file import probe_answer_file, read_answer_file
 from answerable.connectors.bounded_folder import printable_path
 from answerable.connectors.config.declaration import DECLARATION
 from answerable.connectors.config.parse.config_faults import ConfigFault
@@ -21,7 +21,7 @@ from answerable.connectors.config.parse.policy_files import (
     to_config_fault,
 )
 from answerable.connectors.config.parse.yaml_nodes import MAX_BYTES
-from answerable.connectors.formats.sighting_context import SightingContext
+from answerable.connectors.formats.found_credential_facts import SightingContext
 from answerable.connectors.user_path import expand_user_path
 from answerable.model.cedar_policy import NO_CEDAR_POLICIES, CedarFile, CedarPolicySet
 from answerable.model.connector import SyncContext
@@ -74,7 +74,7 @@ def read_policy_files(
     folder = PurePath(config.place).parent
     for mark, pattern in zip(reading.policy_positions, config.policy, strict=False):
         try:
-            for path in _expand_pattern(pattern):
+            for path in _expand_policy_path(pattern):
                 if path not in files:
                     files[path] = _read_policy_file(path, folder)
         except AnswerableError as error:
@@ -83,7 +83,7 @@ def read_policy_files(
         what = f"larger than {MAX_ALL_POLICIES >> 20} MiB together"
         faults.append(ConfigFault(reading.policy_positions[0], "policy", what))
         files = {}
-    read = load_rules(
+    read = load_policies(
         files.values(),
         list_policy_entity_names(config),
         previous,
@@ -98,7 +98,7 @@ def read_policy_files(
     )
 
 
-def _expand_pattern(pattern: str) -> list[Path]:
+def _expand_policy_path(pattern: str) -> list[Path]:
     """List the files of a path or glob pattern; raises if none matches."""
     if not has_magic(pattern):
         return [Path(pattern)]
@@ -142,18 +142,20 @@ def sync(location: str, context: SyncContext) -> Sync:
         if config
         else SightedFacts(),
         probes=(Probe(place, EXPECTED, True),),
-        problems=tuple(_problem_of_fault(place, fault) for fault in reading.faults),
+        problems=tuple(
+            _convert_fault_to_problem(place, fault) for fault in reading.faults
+        ),
         collected=DECLARATION.collects if config else (),
         not_collected=() if config else DECLARATION.collects,
     )
 
 
-def list_probes(location: str) -> tuple[Probe, ...]:
+def list_locations_to_read(location: str) -> tuple[Probe, ...]:
     """List the paths that a sync would read."""
-    return (probe_file(location or f"{DECLARATION.name}:FILE", EXPECTED),)
+    return (probe_answer_file(location or f"{DECLARATION.name}:FILE", EXPECTED),)
 
 
-def _problem_of_fault(place: str, fault: ConfigFault) -> ReadProblem:
+def _convert_fault_to_problem(place: str, fault: ConfigFault) -> ReadProblem:
     """Convert a configuration fault to a read problem."""
     at = f"{fault.path}: " if fault.path else ""
     line = f"{place}:{fault.position.line}:{fault.position.column}"

@@ -29,7 +29,7 @@ from answerable.model.credential import (
 )
 from answerable.model.ids import (
     IdentityId,
-    aws_credential_id,
+    build_aws_credential_id,
     decode_access_key_account,
     is_access_key_id,
 )
@@ -106,21 +106,21 @@ def parse_access_keys(
     reading = _AccessKeyReader()
     for place, answer in answers:
         base = f"{place}#{answer.pointer}"
-        if not _read_answer(reading, answer.fields, base):
+        if not _read_key_answer(reading, answer.fields, base):
             raise wrong_kind_error(answer.fields, place, EXPECTED_KIND)
     facts = _build_facts(reading, known_account or KnownAccount(), source, now)
     return facts, tuple(reading.problems)
 
 
-def _read_answer(
+def _read_key_answer(
     reader: _AccessKeyReader, fields: AnswerFields, parent_place: str
 ) -> bool:
     """Read one answer of any form; False if it is none."""
     if "AccessKeyMetadata" in fields:
-        _read_metadata_list(reader, fields, parent_place)
+        _read_access_key_list(reader, fields, parent_place)
         return True
     if "AccessKeyId" in fields:
-        _read_metadata(reader, msgspec.Raw(msgspec.json.encode(fields)), parent_place)
+        _read_access_key(reader, msgspec.Raw(msgspec.json.encode(fields)), parent_place)
         return True
     if "Account" in fields and "Arn" in fields:
         reader.account = _read_account_number(fields["Account"])
@@ -146,11 +146,11 @@ def _read_keyed_entry(
         return False
     if "AccessKeyMetadata" not in fields:
         return False
-    _read_metadata_list(reader, fields, place)
+    _read_access_key_list(reader, fields, place)
     return True
 
 
-def _read_metadata_list(
+def _read_access_key_list(
     reader: _AccessKeyReader, fields: AnswerFields, parent_place: str
 ) -> None:
     """Read the list `AccessKeyMetadata` of an answer."""
@@ -163,10 +163,10 @@ def _read_metadata_list(
         reader.add_problem(place, describe_decode_error(error))
         return
     for index, raw in enumerate(raws):
-        _read_metadata(reader, raw, f"{place}/{index}")
+        _read_access_key(reader, raw, f"{place}/{index}")
 
 
-def _read_metadata(reader: _AccessKeyReader, raw: msgspec.Raw, place: str) -> None:
+def _read_access_key(reader: _AccessKeyReader, raw: msgspec.Raw, place: str) -> None:
     """Read one access key of a list."""
     try:
         key = msgspec.json.decode(raw, type=AccessKeyMetadata)
@@ -226,7 +226,7 @@ def _build_credential(
     """Build the credential of one access key."""
     last = key.access_key_last_used
     return Credential(
-        id=aws_credential_id(key.access_key_id),
+        id=build_aws_credential_id(key.access_key_id),
         kind="aws-access-key",
         cls=CredentialClass.RECORD,
         lifetime=CredentialLifetime.STATIC,

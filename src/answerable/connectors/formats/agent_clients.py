@@ -254,7 +254,7 @@ PROJECT_FILES: tuple[ClientConfigFile, ...] = tuple(
 )
 
 
-def rank_precedence(entry: ClientConfigFile) -> int:
+def rank_settings_precedence(entry: ClientConfigFile) -> int:
     """Rank a settings file; of several files that set a key the highest rank wins.
 
     Managed files come before all others, then local ones, project ones, and the user's
@@ -268,7 +268,7 @@ def rank_precedence(entry: ClientConfigFile) -> int:
     return 1 if name in ("settings.local.json", "settings.*.json") else 0
 
 
-def find_project_file(path: str) -> ClientConfigFile | None:
+def find_project_file_kind(path: str) -> ClientConfigFile | None:
     """Find the known agent-client file that a project path is; None for others.
 
     Args:
@@ -277,7 +277,7 @@ def find_project_file(path: str) -> ClientConfigFile | None:
     name = path.rpartition("/")[2]
     numbers = list(_BY_NAME.get(name, ()))
     for pattern, wild in _BY_PATTERN:
-        if matches_name(name, pattern):
+        if matches_wildcard_name(name, pattern):
             numbers += wild
     parts = path.split("/") if numbers else []
     for number in sorted(numbers):
@@ -290,19 +290,21 @@ def matches_path_end(parts: list[str], pattern: list[str]) -> bool:
     """Tell whether a pattern matches the last parts of a path; at most one `**`."""
     if "**" not in pattern:
         tail = parts[-len(pattern) :]
-        return len(tail) == len(pattern) and all(map(matches_name, tail, pattern))
+        return len(tail) == len(pattern) and all(
+            map(matches_wildcard_name, tail, pattern)
+        )
     cut = pattern.index("**")
     head, tail = pattern[:cut], pattern[cut + 1 :]
-    if not all(map(matches_name, parts[-len(tail) :], tail)):
+    if not all(map(matches_wildcard_name, parts[-len(tail) :], tail)):
         return False
     rest = parts[: -len(tail)]
     return any(
-        all(map(matches_name, rest[start : start + len(head)], head))
+        all(map(matches_wildcard_name, rest[start : start + len(head)], head))
         for start in range(len(rest) - len(head) + 1)
     )
 
 
-def matches_name(name: str, pattern: str) -> bool:
+def matches_wildcard_name(name: str, pattern: str) -> bool:
     """Tell whether a pattern with at most one `*` matches a name."""
     head, star, tail = pattern.partition("*")
     if not star:
@@ -314,7 +316,9 @@ def matches_name(name: str, pattern: str) -> bool:
     )
 
 
-def _index_by_name() -> tuple[dict[str, list[int]], list[tuple[str, list[int]]]]:
+def _index_project_files_by_name() -> tuple[
+    dict[str, list[int]], list[tuple[str, list[int]]]
+]:
     """Index the project files by their last path part, for fast lookups."""
     plain: dict[str, list[int]] = {}
     wild: dict[str, list[int]] = {}
@@ -324,4 +328,4 @@ def _index_by_name() -> tuple[dict[str, list[int]], list[tuple[str, list[int]]]]
     return plain, list(wild.items())
 
 
-_BY_NAME, _BY_PATTERN = _index_by_name()
+_BY_NAME, _BY_PATTERN = _index_project_files_by_name()

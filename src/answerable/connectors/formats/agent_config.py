@@ -7,20 +7,20 @@ from answerable.connectors.formats.agent_clients import (
     MANAGED_FILES,
     ClientConfigFile,
     FileRole,
-    rank_precedence,
+    rank_settings_precedence,
 )
 from answerable.connectors.formats.agent_definition import (
     AgentDefinition,
     ToolPatterns,
-    find_parents,
+    find_sub_agent_parents,
     parse_agent_definition,
 )
 from answerable.connectors.formats.agent_settings import (
     AgentSettings,
     apply_codex_profile,
-    list_definition_facts,
+    list_sub_agent_settings,
     parse_agent_settings,
-    parse_modes,
+    parse_approval_modes,
 )
 from answerable.connectors.formats.configured_credentials import (
     ConfigOrigin,
@@ -29,14 +29,14 @@ from answerable.connectors.formats.configured_credentials import (
 from answerable.connectors.formats.document_node import DocumentNode
 from answerable.connectors.formats.document_parser import ParsedDocument
 from answerable.connectors.formats.env_file import EnvFileReader
+from answerable.connectors.formats.found_credential_facts import (
+    SightingContext,
+    join_file_and_pointer,
+)
 from answerable.connectors.formats.mcp_server_entry import McpServerEntry
 from answerable.connectors.formats.mcp_server_map import parse_server_maps
 from answerable.connectors.formats.redaction import redact_name
 from answerable.connectors.formats.selected_logins import ReferencedFileReader
-from answerable.connectors.formats.sighting_context import (
-    SightingContext,
-    join_file_and_pointer,
-)
 from answerable.connectors.formats.tool_rules import (
     RuledBuiltInTool,
     build_built_in_tool,
@@ -51,8 +51,8 @@ from answerable.model.ids import (
     AgentId,
     CredentialId,
     IdentityId,
-    agent_id,
-    tool_id,
+    build_agent_id,
+    build_mcp_tool_id,
 )
 from answerable.model.provenance import WrittenBy
 from answerable.model.sighting import ReadProblem, ReadProblemKind
@@ -117,10 +117,10 @@ def build_client_facts(
         if file.inherited:
             reader.read_inherited_settings(file)
         elif file.entry.role is FileRole.AGENT:
-            reader.add_definition(file)
+            reader.add_agent_definition(file)
         else:
             reader.read_configuration(file)
-    return reader.build_sightings()
+    return reader.build_agents_and_tools()
 
 
 @dataclass(slots=True)
@@ -171,16 +171,16 @@ class _ClientReader:
         self.servers += [(server, file) for server in maps.servers]
         settings = parse_agent_settings(self.kind, root, maps.maps)
         self.settings.append(settings)
-        self.ranks.append(rank_precedence(file.entry))
+        self.ranks.append(rank_settings_precedence(file.entry))
         self.environment |= dict.fromkeys(
-            self.credentials.add_sightings(settings.environment, origin)
+            self.credentials.add_found_credentials(settings.environment, origin)
         )
         read = {item.pointer for item in maps.declared}
         swept = (item for item in settings.found if item.pointer not in read)
         found = (*maps.declared, *swept)
         if file.entry.role is FileRole.LOGIN:
             found = tuple(replace(item, kind="oauth-token") for item in found)
-        self.credentials.add_sightings(found, origin)
+        self.credentials.add_found_credentials(found, origin)
 
     def read_inherited_settings(self, file: ConfigDocument) -> None:
         """Read modes, rules and variables of inherited settings."""
@@ -189,32 +189,32 @@ class _ClientReader:
             return
         settings = parse_agent_settings(self.kind, root, ())
         self.settings.append(settings)
-        rank = rank_precedence(file.entry)
+        rank = rank_settings_precedence(file.entry)
         self.ranks.append(rank if file.entry in MANAGED_FILES else rank - 1)
         origin = ConfigOrigin(file.document.place, file.written_by)
-        found = self.credentials.add_sightings(settings.environment, origin)
+        found = self.credentials.add_found_credentials(settings.environment, origin)
         self.environment |= dict.fromkeys(found)
 
-    def add_definition(self, file: ConfigDocument) -> None:
+    def add_agent_definition(self, file: ConfigDocument) -> None:
         """Parse and add the definition file of a sub-agent or custom agent."""
         definition = parse_agent_definition(file.document.root, file.stem)
         self.definitions.append((definition, file))
 
-    def build_sightings(self) -> ClientFacts:
+    def build_agents_and_tools(self) -> ClientFacts:
         """Build the client's agents, tools and credentials from all read files."""
-        main = agent_id(self.kind, *self.parts)
+        main = build_agent_id(self.kind, *self.parts)
         kept = self.roots + [file for _, file in self.definitions]
         own: tuple[RuledBuiltInTool, ...] = ()
         if kept:
             roots = self.list_settings_roots()
-            facts, self.unattended = parse_modes(self.kind, roots)
-            self.facts.agents.append(self.add_main_agent(main, kept[0], facts))
+            facts, self.unattended = parse_approval_modes(self.kind, roots)
+            self.facts.agents.append(self.build_main_agent(main, kept[0], facts))
             own = list_built_in_tools(self.kind, roots, unattended=self.unattended)
         for server, file in self.servers:
-            self.build_tool(main, server, file)
+            self.add_server_tool(main, server, file)
         for built_in in own:
             self.add_built_in_tool(main, built_in, kept[0])
-        parents = find_parents([item for item, _ in self.definitions])
+        parents = find_sub_agent_parents([item for item, _ in self.definitions])
         for definition, file in self.definitions:
             self.add_sub_agent(main, definition, file, parents.get(definition.name, ""))
         read = self.credentials
@@ -232,13 +232,13 @@ class _ClientReader:
         self, agent: AgentId, tool: RuledBuiltInTool, file: ConfigDocument
     ) -> None:
         """Add a built-in tool of an agent."""
-        seen = self.context.provenance(file.document.place, file.written_by)
+        seen = self.context.get_provenance(file.document.place, file.written_by)
         found = build_built_in_tool(
             tool, self.kind, agent, tuple(self.environment), seen
         )
         self.facts.tools.append(found)
 
-    def add_main_agent(
+    def build_main_agent(
         self,
         main: AgentId,
         file: ConfigDocument,
@@ -259,7 +259,7 @@ class _ClientReader:
             runs_as=(),
             note="",
             facts=tuple(sorted(facts)),
-            seen=self.context.provenance(file.document.place, file.written_by),
+            seen=self.context.get_provenance(file.document.place, file.written_by),
         )
 
     def add_sub_agent(
@@ -271,9 +271,11 @@ class _ClientReader:
     ) -> None:
         """Add a sub-agent with the tools that it may use."""
         name = redact_name(definition.name)
-        this = agent_id(self.kind, *self.parts, name)
+        this = build_agent_id(self.kind, *self.parts, name)
         above = (
-            agent_id(self.kind, *self.parts, redact_name(parent)) if parent else main
+            build_agent_id(self.kind, *self.parts, redact_name(parent))
+            if parent
+            else main
         )
         place = file.document.place
         self.facts.agents.append(
@@ -288,14 +290,16 @@ class _ClientReader:
                 known=FactStatus.DECLARED,
                 runs_as=(),
                 note="",
-                facts=list_definition_facts(definition),
-                seen=self.context.provenance(place, file.written_by),
+                facts=list_sub_agent_settings(definition),
+                seen=self.context.get_provenance(place, file.written_by),
             )
         )
         for server in definition.servers:
-            self.build_tool(this, server, file, definition)
+            self.add_server_tool(this, server, file, definition)
         for server, origin in self.servers:
-            self.build_tool(this, server, origin, definition, apply_tool_lists=True)
+            self.add_server_tool(
+                this, server, origin, definition, apply_tool_lists=True
+            )
         roots = [file.document.root, *self.list_settings_roots()]
         for built_in in list_built_in_tools(
             self.kind, roots, unattended=self.unattended
@@ -304,7 +308,7 @@ class _ClientReader:
                 this, restrict_tool_for_sub_agent(built_in, definition), file
             )
 
-    def build_tool(
+    def add_server_tool(
         self,
         agent: AgentId,
         server: McpServerEntry,
@@ -337,21 +341,23 @@ class _ClientReader:
         name = redact_name(server.name)
         self.facts.tools.append(
             Tool(
-                id=tool_id(name),
+                id=build_mcp_tool_id(name),
                 agent=agent,
                 server=name,
                 transport=server.transport,
                 target=server.target,
-                enabled=server.enabled and allowed and not self.is_disabled(server),
-                unattended=self.is_unattended(server, definition),
+                enabled=server.enabled
+                and allowed
+                and not self.is_server_disabled(server),
+                unattended=self.may_run_unattended(server, definition),
                 credentials=self.credentials.read_server_credentials(server, origin),
-                seen=self.context.provenance(place, file.written_by),
+                seen=self.context.get_provenance(place, file.written_by),
                 rule=rule,
                 mounts=self.credentials.list_home_mounts(server),
             )
         )
 
-    def is_disabled(self, server: McpServerEntry) -> bool:
+    def is_server_disabled(self, server: McpServerEntry) -> bool:
         """Tell whether settings disable or deny a whole server."""
         return any(
             server.name in settings.disabled
@@ -361,7 +367,7 @@ class _ClientReader:
             for settings in self.settings
         )
 
-    def is_unattended(
+    def may_run_unattended(
         self, server: McpServerEntry, definition: AgentDefinition | None
     ) -> bool:
         """Tell whether a tool of the server may run without approval."""
@@ -381,6 +387,6 @@ class _ClientReader:
         )
 
 
-def make_identity_ids(*arns: str) -> tuple[IdentityId, ...]:
+def convert_arns_to_identity_ids(*arns: str) -> tuple[IdentityId, ...]:
     """Convert the ARNs that an agent runs as to identity ids, without repeats."""
     return tuple(IdentityId(arn) for arn in dict.fromkeys(arns))

@@ -84,7 +84,7 @@ class AgentDefinition:
     granted: ToolPatterns
     refused: ToolPatterns
 
-    def may_use(self, server: str) -> bool:
+    def may_use_server(self, server: str) -> bool:
         """Tell whether it may use tools of a server of the main agent."""
         if self.refused.covers_server(server):
             return False
@@ -175,7 +175,7 @@ def _read_mcp_servers(
     return tuple(inline), tuple(named)
 
 
-def find_parents(definitions: Sequence[AgentDefinition]) -> dict[str, str]:
+def find_sub_agent_parents(definitions: Sequence[AgentDefinition]) -> dict[str, str]:
     """Find the parent of each sub-agent (`Agent(type)`), without cycles."""
     names = {definition.name for definition in definitions}
     parents: dict[str, str] = {}

@@ -16,7 +16,7 @@ from answerable.connectors.formats.credential_locations import (
 )
 from answerable.connectors.formats.credential_name import (
     ValueMeaning,
-    classify_name,
+    classify_value_by_name,
     credential_kind_of_name,
 )
 from answerable.connectors.formats.document_node import (
@@ -24,7 +24,7 @@ from answerable.connectors.formats.document_node import (
     escape_pointer_token,
     walk_scalars,
 )
-from answerable.connectors.formats.redaction import clean_text, redact_name
+from answerable.connectors.formats.redaction import make_printable_line, redact_name
 from answerable.connectors.formats.secret_formats import classify_secret_format
 from answerable.model.credential import CredentialClass
 
@@ -87,7 +87,7 @@ def parse_agent_settings(
     )
 
 
-def parse_modes(
+def parse_approval_modes(
     client: str, roots: Sequence[DocumentNode]
 ) -> tuple[tuple[tuple[str, str], ...], bool]:
     """Read a client's modes from all settings; True if calls need no approval.
@@ -106,16 +106,17 @@ def parse_modes(
             continue
         nodes = [node for root in roots if (node := root.descend(*setting.keys))]
         stated = next((node.text() for node in nodes if node.text()), "")
-        if stated and (setting.name, printable_fact(stated)) not in facts:
-            facts.append((setting.name, printable_fact(stated)))
+        if stated and (setting.name, make_setting_printable(stated)) not in facts:
+            facts.append((setting.name, make_setting_printable(stated)))
         if nodes and not stated:  # a map of rules for single tools
             continue
         off = (
             setting.disabled_by
-            and _first_value(roots, setting.disabled_by) == "disable"
+            and _first_setting_value(roots, setting.disabled_by) == "disable"
         )
         open_ = not setting.only_with or any(
-            _first_text(roots, keys) == value for keys, value in setting.only_with
+            _first_setting_text(roots, keys) == value
+            for keys, value in setting.only_with
         )
         unattended = unattended or (stated in setting.unattended and open_ and not off)
     return tuple(facts), unattended
@@ -142,7 +143,7 @@ def apply_codex_profile(
 
     https://developers.openai.com/codex/config-advanced#profiles
     """
-    name = _first_text(roots, ("profile",)) if client == "codex" else ""
+    name = _first_setting_text(roots, ("profile",)) if client == "codex" else ""
     if not name:
         return list(roots)
     profiles = (root.descend("profiles", name) for root in roots)
@@ -150,21 +151,21 @@ def apply_codex_profile(
     return [*chosen, *roots]
 
 
-def _first_text(roots: Sequence[DocumentNode], keys: KeyPath) -> str:
+def _first_setting_text(roots: Sequence[DocumentNode], keys: KeyPath) -> str:
     """Return a setting of the first document with a text value."""
     nodes = (root.descend(*keys) for root in roots)
     return next((node.text() for node in nodes if node and node.text()), "")
 
 
-def _first_value(roots: Sequence[DocumentNode], keys: KeyPath) -> str:
+def _first_setting_value(roots: Sequence[DocumentNode], keys: KeyPath) -> str:
     """Return a setting of the first document that has it, else empty."""
     nodes = (root.descend(*keys) for root in roots)
     return next((node.text() for node in nodes if node is not None), "")
 
 
-def printable_fact(text: str) -> str:
+def make_setting_printable(text: str) -> str:
     """Make a foreign setting printable: short and without secrets."""
-    return clean_text(redact_name(text), _FACT_LIMIT)
+    return make_printable_line(redact_name(text), _FACT_LIMIT)
 
 
 def _find_env_maps(client: str, root: DocumentNode) -> tuple[DocumentNode, ...]:
@@ -202,10 +203,10 @@ def _find_stray_credentials(
                 name, helper.pointer, CredentialClass.KEYCHAIN, "api-key", ""
             )
             skipped.append(helper.pointer)
-    yield from _scan_other_values(root, tuple(skipped))
+    yield from _iter_credentials_in_other_values(root, tuple(skipped))
 
 
-def _scan_other_values(
+def _iter_credentials_in_other_values(
     root: DocumentNode, skipped_pointers: tuple[str, ...]
 ) -> Iterator[FoundCredential]:
     """Scan every other text by its name and form."""
@@ -221,10 +222,11 @@ def _scan_other_values(
         found: tuple[FoundCredential, ...] = ()
         if classify_secret_format(raw):
             found = find_in_credential_field(position, "", literal=True)
-        elif classify_name(name) is ValueMeaning.VARIABLE:
+        elif classify_value_by_name(name) is ValueMeaning.VARIABLE:
             found = find_in_variable(position)
         elif (
-            classify_name(name) in (ValueMeaning.CREDENTIAL, ValueMeaning.PASSWORD)
+            classify_value_by_name(name)
+            in (ValueMeaning.CREDENTIAL, ValueMeaning.PASSWORD)
             and " " not in raw
         ):
             found = find_in_credential_field(
@@ -243,17 +245,20 @@ def _member_name_of_pointer(pointer: str) -> str:
     return ""
 
 
-def list_definition_facts(definition: AgentDefinition) -> tuple[tuple[str, str], ...]:
+def list_sub_agent_settings(definition: AgentDefinition) -> tuple[tuple[str, str], ...]:
     """List the settings of a sub-agent for display."""
     tools = "inherits all"
     if definition.tools is not None:
-        tools = printable_fact(", ".join(definition.tools) or "none")
+        tools = make_setting_printable(", ".join(definition.tools) or "none")
     facts = [
-        ("model", printable_fact(definition.model) if definition.model else ""),
-        ("permission-mode", printable_fact(definition.mode) if definition.mode else ""),
+        ("model", make_setting_printable(definition.model) if definition.model else ""),
+        (
+            "permission-mode",
+            make_setting_printable(definition.mode) if definition.mode else "",
+        ),
         ("tools", tools),
-        ("denied-tools", printable_fact(", ".join(definition.denied) or "-")),
-        ("may-start", printable_fact(", ".join(definition.starts) or "-")),
+        ("denied-tools", make_setting_printable(", ".join(definition.denied) or "-")),
+        ("may-start", make_setting_printable(", ".join(definition.starts) or "-")),
     ]
     return tuple(
         sorted((name, value) for name, value in facts if value not in ("", "-"))

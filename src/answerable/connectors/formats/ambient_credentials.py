@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass, field
 
-from answerable.connectors.formats.platform_identity import PlatformIdentity
-from answerable.connectors.formats.redaction import redact_name
-from answerable.connectors.formats.sighting_context import (
+from answerable.connectors.formats.found_credential_facts import (
     SightingContext,
     join_file_and_pointer,
     last_four_characters,
     make_reference_id,
 )
+from answerable.connectors.formats.platform_identity import PlatformIdentity
+from answerable.connectors.formats.redaction import redact_name
 from answerable.model.credential import (
     Credential,
     CredentialClass,
@@ -20,9 +20,9 @@ from answerable.model.identity import Identity
 from answerable.model.ids import (
     CredentialId,
     IdentityId,
-    aws_credential_id,
+    build_aws_credential_id,
+    build_fingerprint_credential_id,
     decode_access_key_account,
-    fingerprint_credential_id,
     is_access_key_id,
 )
 
@@ -56,7 +56,7 @@ class AmbientFileSource:
             account: Its account, if stated in the file.
             credential_id: Its id, unless derived from the value's fingerprint.
         """
-        identifier = credential_id or self._credential_id(kind, name, value)
+        identifier = credential_id or self._build_credential_id(kind, name, value)
         if is_access_key_id(value):
             account = decode_access_key_account(value) or account
         place = join_file_and_pointer(self.place, pointer)
@@ -74,23 +74,23 @@ class AmbientFileSource:
             created_at=0,
             expires_at=0,
             last_used_at=0,
-            seen=self.context.provenance(place),
+            seen=self.context.get_provenance(place),
         )
 
-    def build_link(
+    def build_identity_link(
         self, credential: CredentialId, identity: IdentityId, link_source: str
     ) -> CredentialLink:
         """Build the link from a credential to an identity."""
         return CredentialLink(
-            credential, identity, link_source, self.context.provenance(self.place)
+            credential, identity, link_source, self.context.get_provenance(self.place)
         )
 
-    def _credential_id(self, kind: str, name: str, value: str) -> CredentialId:
+    def _build_credential_id(self, kind: str, name: str, value: str) -> CredentialId:
         """Return an id from the key id, the fingerprint or the name."""
         if is_access_key_id(value):
-            return aws_credential_id(value)
+            return build_aws_credential_id(value)
         if value:
-            return fingerprint_credential_id(self.context.fingerprint(value))
+            return build_fingerprint_credential_id(self.context.fingerprint(value))
         text = f"{self.context.login_files}{kind}:{name}"
         return make_reference_id(self.context, CredentialClass.AMBIENT, text)
 
@@ -148,6 +148,8 @@ class AmbientFacts:
     ) -> None:
         """Add an identity and the link from its credential."""
         found = identity.to_identity(credential.seen)
-        self.links.append(source.build_link(credential.id, found.id, link_source))
+        self.links.append(
+            source.build_identity_link(credential.id, found.id, link_source)
+        )
         if found not in self.identities:
             self.identities.append(found)

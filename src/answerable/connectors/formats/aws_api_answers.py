@@ -181,7 +181,7 @@ def _split_documents(data: bytes, place: str) -> Iterator[bytes]:
     except UnicodeDecodeError as error:
         raise _parse_error("the file is not UTF-8", place, error.start) from None
     decoder = json.JSONDecoder()
-    at = _skip_blanks(text, 0)
+    at = _skip_whitespace(text, 0)
     while at < len(text):
         try:
             _, end = decoder.raw_decode(text, at)
@@ -191,10 +191,10 @@ def _split_documents(data: bytes, place: str) -> Iterator[bytes]:
         except (RecursionError, ValueError):
             raise _parse_error("the JSON cannot be read", place, at) from None
         yield text[at:end].encode()
-        at = _skip_blanks(text, end)
+        at = _skip_whitespace(text, end)
 
 
-def _skip_blanks(text: str, start: int) -> int:
+def _skip_whitespace(text: str, start: int) -> int:
     """Return the index after white space."""
     while start < len(text) and text[start] in " \t\r\n":
         start += 1

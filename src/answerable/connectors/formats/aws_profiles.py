@@ -22,15 +22,15 @@ from answerable.connectors.formats.ambient_credentials import (
 )
 from answerable.connectors.formats.aws_api_answers import parse_timestamp_ns
 from answerable.connectors.formats.document_parser import DocumentFormat, parse_document
+from answerable.connectors.formats.found_credential_facts import make_profile_id
 from answerable.connectors.formats.ini_parser import group_by_section, parse_ini
 from answerable.connectors.formats.platform_identity import (
     PlatformIdentity,
-    aws_permission_set,
-    aws_process,
-    aws_role,
-    aws_sso_session,
+    build_aws_process_identity,
+    build_aws_role_identity,
+    build_aws_sso_identity,
+    build_permission_set_identity,
 )
-from answerable.connectors.formats.sighting_context import make_profile_id
 from answerable.model.credential import Credential, CredentialLifetime
 from answerable.model.ids import is_access_key_id
 
@@ -77,7 +77,7 @@ def parse_aws_profiles(
         profile = facts.profiles.get(name)
         if profile is None:
             profile = facts.profiles[name] = AwsProfile({}, source)
-        if _credential_provider(settings) is not None:
+        if _find_credential_provider(settings) is not None:
             profile.source = source
         profile.settings = {**settings, **profile.settings}
         key = _build_static_key(name, settings, source)
@@ -89,7 +89,7 @@ def parse_aws_profiles(
 def build_profile_credentials(facts: AmbientFacts) -> None:
     """Build the credentials of all profiles; only `default` is implicit."""
     for name, profile in facts.profiles.items():
-        provider = _credential_provider(profile.settings)
+        provider = _find_credential_provider(profile.settings)
         late = dict(_AFTER_KEYS)
         key_first = bool(profile.keys) and (
             provider is None or (profile.shared and provider[0] in late)
@@ -118,7 +118,7 @@ def parse_sso_cache(
     token, url = root.text_at("accessToken"), root.text_at("startUrl")
     if not token:
         return
-    identity = aws_sso_session(url) if url else None
+    identity = build_aws_sso_identity(url) if url else None
     credential = source.build_credential(
         "sso-token",
         identity.name if identity else source.place.rpartition("/")[2],
@@ -153,7 +153,9 @@ def _build_derived_profile(
         name,
         pointer=f"/{name}",
         lifetime=lifetime,
-        account=identity.account if identity else _account_of_profile(profile.settings),
+        account=identity.account
+        if identity
+        else _find_profile_account(profile.settings),
         credential_id=make_profile_id(source.context, name),
     )
     facts.credentials.append(replace(credential, explicit_only=not active))
@@ -165,19 +167,24 @@ def _identity_of_profile(
     name: str, settings: Mapping[str, str], source: AmbientFileSource
 ) -> tuple[PlatformIdentity | None, str]:
     """Return the identity of a profile, and the source of that link."""
-    role = aws_role(settings.get("role_arn", ""))
+    role = build_aws_role_identity(settings.get("role_arn", ""))
     if "role_arn" in settings:
         return role, "profile-role"
-    account, set_name = _account_of_profile(settings), settings.get("sso_role_name", "")
+    account, set_name = (
+        _find_profile_account(settings),
+        settings.get("sso_role_name", ""),
+    )
     if account and set_name:
-        return aws_permission_set(account, set_name), "profile-permission-set"
+        return build_permission_set_identity(
+            account, set_name
+        ), "profile-permission-set"
     if "sso_session" in settings or "sso_start_url" in settings:
         return None, ""
     command = settings.get("credential_process", "")
     if command:
         role = _find_role_in_command(command)
         login = source.context.login
-        return role or aws_process(login, name), "credential-process"
+        return role or build_aws_process_identity(login, name), "credential-process"
     return None, ""
 
 
@@ -188,13 +195,13 @@ def _find_role_in_command(command: str) -> PlatformIdentity | None:
     except ValueError:
         words = command.split()
     for word in words:
-        role = aws_role(word.partition("=")[2] or word)
+        role = build_aws_role_identity(word.partition("=")[2] or word)
         if role is not None:
             return role
     return None
 
 
-def _credential_provider(
+def _find_credential_provider(
     settings: Mapping[str, str],
 ) -> tuple[str, CredentialLifetime] | None:
     """Return the provider enabled by a profile, other than static keys."""
@@ -221,7 +228,7 @@ def _build_static_key(
     )
 
 
-def _account_of_profile(settings: Mapping[str, str]) -> str:
+def _find_profile_account(settings: Mapping[str, str]) -> str:
     """Return the account that a profile states, empty for none."""
     account = settings.get("sso_account_id", "")
     return account if _ACCOUNT.fullmatch(account) else ""

@@ -29,7 +29,7 @@ def _make_rule_lists(
     )
 
 
-def _make_limit(
+def _make_shell_restriction(
     keys: str, *values: str, text: str, unless_setting: tuple[str, str] | None = None
 ) -> ShellLimitSetting:
     """Build a setting that restricts shell commands."""
@@ -42,7 +42,7 @@ def _make_limit(
     return ShellLimitSetting(path, frozenset(values), text, unless)
 
 
-def _make_mode(keys: str, values: str, tools: str) -> UnattendedMode:
+def _make_unattended_mode(keys: str, values: str, tools: str) -> UnattendedMode:
     """Build a mode in which listed tools run without approval."""
     path = tuple(keys.split("/"))
     return UnattendedMode(path, frozenset(values.split()), tuple(tools.split()))
@@ -68,14 +68,20 @@ CLIENT_TOOLS: tuple[ClientTools, ...] = (
             (_ONLY, "--allowedTools"),
         ),
         limits=(
-            _make_limit("permissions/defaultMode", "plan", "dontask", text=_REFUSED),
-            _make_limit("sandbox/enabled", "true", text=_SANDBOX),
+            _make_shell_restriction(
+                "permissions/defaultMode", "plan", "dontask", text=_REFUSED
+            ),
+            _make_shell_restriction("sandbox/enabled", "true", text=_SANDBOX),
         ),
         environment=(("env",),),
         # A rule for Edit is one for every tool that edits files
         # (https://code.claude.com/docs/en/permissions).
         aliases=(("Edit", "Write"),),
-        modes=(_make_mode("permissions/defaultMode", "acceptedits", "Edit Write"),),
+        modes=(
+            _make_unattended_mode(
+                "permissions/defaultMode", "acceptedits", "Edit Write"
+            ),
+        ),
     ),
     ClientTools(
         client="codex",
@@ -85,14 +91,14 @@ CLIENT_TOOLS: tuple[ClientTools, ...] = (
         files=("apply_patch",),
         fetch=("web_search",),
         limits=(
-            _make_limit("sandbox_mode", "read-only", text=_NO_NETWORK),
-            _make_limit(
+            _make_shell_restriction("sandbox_mode", "read-only", text=_NO_NETWORK),
+            _make_shell_restriction(
                 "sandbox_mode",
                 "workspace-write",
                 text=_NO_NETWORK,
                 unless_setting=_OPEN_NETWORK,
             ),
-            _make_limit(
+            _make_shell_restriction(
                 "sandbox_mode", "", text=_NO_NETWORK, unless_setting=_CODEX_FULL
             ),
         ),
@@ -109,14 +115,14 @@ CLIENT_TOOLS: tuple[ClientTools, ...] = (
             (_DENY, "permissions/deny"), (_ALLOW, "permissions/allow")
         ),
         limits=(
-            _make_limit(
+            _make_shell_restriction(
                 "type",
                 "workspace_readwrite",
                 "workspace_readonly",
                 text=_SANDBOX,
                 unless_setting=("networkPolicy/default", "allow"),
             ),
-            _make_limit("networkPolicy/default", "deny", text=_NO_NETWORK),
+            _make_shell_restriction("networkPolicy/default", "deny", text=_NO_NETWORK),
         ),
     ),
     ClientTools(
@@ -134,16 +140,20 @@ CLIENT_TOOLS: tuple[ClientTools, ...] = (
             (_ALLOW, "allowedTools"),
         ),
         limits=(
-            _make_limit("general/defaultApprovalMode", "plan", text=_REFUSED),
-            _make_limit("tools/sandbox", *_SANDBOXES, text=_SANDBOX),
-            _make_limit("sandbox", *_SANDBOXES, text=_SANDBOX),
+            _make_shell_restriction(
+                "general/defaultApprovalMode", "plan", text=_REFUSED
+            ),
+            _make_shell_restriction("tools/sandbox", *_SANDBOXES, text=_SANDBOX),
+            _make_shell_restriction("sandbox", *_SANDBOXES, text=_SANDBOX),
         ),
         aliases=(("ShellTool", "run_shell_command"),),
         modes=(
-            _make_mode(
+            _make_unattended_mode(
                 "general/defaultApprovalMode", "auto_edit", "write_file replace"
             ),
-            _make_mode("tools/approvalMode", "auto_edit", "write_file replace"),
+            _make_unattended_mode(
+                "tools/approvalMode", "auto_edit", "write_file replace"
+            ),
         ),
     ),
     ClientTools(
@@ -156,8 +166,10 @@ CLIENT_TOOLS: tuple[ClientTools, ...] = (
             (_ALLOW, "chat.tools.terminal.autoApprove", "runInTerminal")
         ),
         limits=(
-            _make_limit("chat.agent.enabled", "false", text=_REFUSED),
-            _make_limit("chat.agent.sandbox.enabled", "true", "on", text=_SANDBOX),
+            _make_shell_restriction("chat.agent.enabled", "false", text=_REFUSED),
+            _make_shell_restriction(
+                "chat.agent.sandbox.enabled", "true", "on", text=_SANDBOX
+            ),
         ),
         environment=(
             ("terminal.integrated.env.linux",),
@@ -193,8 +205,10 @@ CLIENT_TOOLS: tuple[ClientTools, ...] = (
         commands=("developer__shell",),
         files=("developer__text_editor",),
         limits=(
-            _make_limit("GOOSE_MODE", "chat", text=_REFUSED),
-            _make_limit("extensions/developer/enabled", "false", text=_REFUSED),
+            _make_shell_restriction("GOOSE_MODE", "chat", text=_REFUSED),
+            _make_shell_restriction(
+                "extensions/developer/enabled", "false", text=_REFUSED
+            ),
         ),
     ),
     ClientTools(
@@ -206,7 +220,7 @@ CLIENT_TOOLS: tuple[ClientTools, ...] = (
         rules=_make_rule_lists(
             (_DENY, "permission"), (_DENY, "tools"), (_ALLOW, "permission")
         ),
-        limits=(_make_limit("permission", "deny", text=_REFUSED),),
+        limits=(_make_shell_restriction("permission", "deny", text=_REFUSED),),
         aliases=(("edit", "write"),),
         states=("permission",),
     ),
@@ -227,7 +241,7 @@ CLIENT_TOOLS: tuple[ClientTools, ...] = (
         files=("read_file", "edit_file"),
         fetch=("fetch",),
         limits=(
-            _make_limit(
+            _make_shell_restriction(
                 "agent/tool_permissions/tools/terminal/default", "deny", text=_REFUSED
             ),
         ),
@@ -244,7 +258,7 @@ CLIENT_TOOLS: tuple[ClientTools, ...] = (
             (_ALLOW, "toolsSettings/execute_bash/allowedCommands", "execute_bash"),
         ),
         limits=(
-            _make_limit(
+            _make_shell_restriction(
                 "toolsSettings/execute_bash/denyByDefault", "true", text=_REFUSED
             ),
         ),
@@ -261,11 +275,13 @@ CLIENT_TOOLS: tuple[ClientTools, ...] = (
             (_ALLOW, "tools/allowed"),
         ),
         limits=(
-            _make_limit("tools/approvalMode", "plan", text=_REFUSED),
-            _make_limit("tools/sandbox", *_SANDBOXES, text=_SANDBOX),
+            _make_shell_restriction("tools/approvalMode", "plan", text=_REFUSED),
+            _make_shell_restriction("tools/sandbox", *_SANDBOXES, text=_SANDBOX),
         ),
         modes=(
-            _make_mode("tools/approvalMode", "auto-edit auto_edit", "write_file edit"),
+            _make_unattended_mode(
+                "tools/approvalMode", "auto-edit auto_edit", "write_file edit"
+            ),
         ),
     ),
     ClientTools(
@@ -276,8 +292,12 @@ CLIENT_TOOLS: tuple[ClientTools, ...] = (
         fetch=("web_fetch",),
         rules=_make_rule_lists((_DENY, "tools/deny"), (_ONLY, "tools/allow")),
         limits=(
-            _make_limit("tools/exec/security", "deny", "allowlist", text=_REFUSED),
-            _make_limit("tools/exec/mode", "deny", "allowlist", text=_REFUSED),
+            _make_shell_restriction(
+                "tools/exec/security", "deny", "allowlist", text=_REFUSED
+            ),
+            _make_shell_restriction(
+                "tools/exec/mode", "deny", "allowlist", text=_REFUSED
+            ),
         ),
     ),
     ClientTools(

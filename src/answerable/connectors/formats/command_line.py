@@ -7,24 +7,31 @@ from dataclasses import dataclass, field, replace
 from answerable.connectors.formats.credential_locations import (
     FoundCredential,
     NamedText,
-    find_by_format,
     find_in_credential_field,
     find_in_free_text,
     find_in_header,
+    find_in_text_by_format,
     find_in_variable,
     find_passed_variable,
 )
-from answerable.connectors.formats.credential_name import ValueMeaning, classify_name
+from answerable.connectors.formats.credential_name import (
+    ValueMeaning,
+    classify_value_by_name,
+)
 from answerable.connectors.formats.document_node import DocumentNode, walk_scalars
 from answerable.connectors.formats.jsonc_parser import parse_jsonc
 from answerable.connectors.formats.password_flags import (
     ProfileWrapperReader,
     find_joined_option,
+    find_known_program_name,
     may_take_password,
-    program_name,
     takes_password,
 )
-from answerable.connectors.formats.redaction import clean_text, redact_url, redact_word
+from answerable.connectors.formats.redaction import (
+    make_printable_line,
+    redact_url,
+    redact_word,
+)
 from answerable.connectors.formats.secrets_in_text import (
     HIDDEN,
     TEXT_LIMIT,
@@ -111,7 +118,7 @@ class _CommandLineReader:
             if _FLAG.fullmatch(name):
                 self._read_flag(word, name, equals, value)
                 continue
-            self.program = program_name(text) or self.program
+            self.program = find_known_program_name(text) or self.program
             self.login = self.login or text == "login"
             self._read_wrapper_word(word)
             self._read_plain_word(word)
@@ -141,7 +148,7 @@ class _CommandLineReader:
         """Read the value of a flag; `prefix` is the text before it in the word."""
         found: tuple[FoundCredential, ...] = ()
         position = NamedText(flag.lstrip("-"), word.pointer, word.value)
-        match self._classify_flag(flag, word.value):
+        match self._classify_flag_value(flag, word.value):
             case "password":
                 inner = NamedText("password", word.pointer, word.value)
                 found = find_in_credential_field(inner, "password", literal=True)
@@ -167,7 +174,7 @@ class _CommandLineReader:
                     self._read_wrapper_word(word, flag)
                 self._read_plain_word(word, prefix)
                 return
-        self._add_found(found, word.value)
+        self._add_found_credentials(found, word.value)
         self.argv.redacted_words.append(prefix + _redact_argument(word.value, found))
 
     def _read_wrapper_word(self, word: NamedText, flag: str = "") -> None:
@@ -176,7 +183,7 @@ class _CommandLineReader:
             profile = NamedText("profile", word.pointer, word.value)
             self.argv.selections.append(profile)
 
-    def _classify_flag(self, flag: str, value: str) -> str:
+    def _classify_flag_value(self, flag: str, value: str) -> str:
         """Return the role of a flag's value, e.g. `env`, `header`, `password`."""
         if takes_password(self.program, flag, login=self.login):
             return "password"
@@ -187,7 +194,9 @@ class _CommandLineReader:
             return "password"
         return meaning
 
-    def _add_found(self, credentials: Sequence[FoundCredential], text: str) -> None:
+    def _add_found_credentials(
+        self, credentials: Sequence[FoundCredential], text: str
+    ) -> None:
         """Add found credentials, except placeholders of masked values."""
         masked = HIDDEN in text
         self.argv.found += (
@@ -219,8 +228,8 @@ class _CommandLineReader:
         if equals and _VARIABLE.fullmatch(name):
             found = find_in_variable(NamedText(name, word.pointer, value))
         else:
-            found = find_by_format(NamedText("argument", word.pointer, text))
-        self._add_found(found, text)
+            found = find_in_text_by_format(NamedText("argument", word.pointer, text))
+        self._add_found_credentials(found, text)
         self.argv.redacted_words.append(prefix + _redact_argument(text, found))
 
     def _read_json_word(self, word: NamedText, prefix: str) -> bool:
@@ -251,7 +260,7 @@ class _CommandLineReader:
         self.argv.env_files += inner.env_files
         self.argv.selections += inner.selections
         self.argv.redacted_words.append(
-            f"{prefix}'{clean_text(' '.join(inner.redacted_words), 300)}'"
+            f"{prefix}'{make_printable_line(' '.join(inner.redacted_words), 300)}'"
         )
 
 
@@ -268,7 +277,7 @@ def _classify_flag_name(flag: str) -> str:
         return "user"
     if name in LOGIN_SELECTING_FLAGS:
         return "selection"
-    return "" if classify_name(name) is ValueMeaning.NOTHING else "named"
+    return "" if classify_value_by_name(name) is ValueMeaning.NOTHING else "named"
 
 
 def _list_named_scalars(root: DocumentNode) -> Iterator[NamedText]:
@@ -296,10 +305,10 @@ def _read_header(word: NamedText) -> tuple[FoundCredential, ...]:
     colon, equals = word.value.find(":"), word.value.find("=")
     cut = colon if colon >= 0 and (equals < 0 or colon < equals) else equals
     if cut < 0:
-        return find_by_format(word)
+        return find_in_text_by_format(word)
     name, value = word.value[:cut].strip(), word.value[cut + 1 :].strip()
     if not _HEADER_NAME.fullmatch(name):
-        return find_by_format(word)
+        return find_in_text_by_format(word)
     return find_in_header(NamedText(name, word.pointer, value))
 
 

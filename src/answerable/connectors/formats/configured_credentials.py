@@ -11,6 +11,10 @@ from answerable.connectors.formats.env_file import (
     EnvFileReader,
     find_env_file_credentials,
 )
+from answerable.connectors.formats.found_credential_facts import (
+    SightingContext,
+    build_credential,
+)
 from answerable.connectors.formats.mcp_server_entry import McpServerEntry
 from answerable.connectors.formats.named_login_files import (
     CONFIG,
@@ -23,17 +27,13 @@ from answerable.connectors.formats.platform_identity import PlatformIdentity
 from answerable.connectors.formats.selected_logins import (
     ReferencedFileReader,
     find_selected_logins,
-    resolve_reference,
-)
-from answerable.connectors.formats.sighting_context import (
-    SightingContext,
-    build_credential,
+    resolve_login_reference,
 )
 from answerable.model.credential import (
     Credential,
     CredentialClass,
     CredentialLink,
-    get_credential_platform,
+    get_platform_of_default_credential,
 )
 from answerable.model.identity import Identity
 from answerable.model.ids import CredentialId
@@ -94,10 +94,10 @@ class StatedCredentialReader:
         """Return the credentials of a server entry, in file order."""
         key = (origin.place, server.pointer)
         if key not in self._stated:
-            self._stated[key] = self._read_entry(server, origin)
+            self._stated[key] = self._read_entry_credentials(server, origin)
         return self._stated[key]
 
-    def add_sightings(
+    def add_found_credentials(
         self,
         credentials: Iterable[FoundCredential],
         origin: ConfigOrigin,
@@ -116,7 +116,7 @@ class StatedCredentialReader:
                 self._link_identity(sighted, item.identity)
             if not resolve_references:
                 continue
-            behind = resolve_reference(
+            behind = resolve_login_reference(
                 item, sighted, origin.place, context, self.read_named_file
             )
             self.credentials += behind.credentials
@@ -132,7 +132,7 @@ class StatedCredentialReader:
         self.links.append(link)
         self.identities.append(found)
 
-    def _read_entry(
+    def _read_entry_credentials(
         self, server: McpServerEntry, origin: ConfigOrigin
     ) -> tuple[CredentialId, ...]:
         """Read all credentials that a server can use."""
@@ -141,15 +141,15 @@ class StatedCredentialReader:
         chosen = [
             item
             for item in find_selected_logins(server, frame)
-            if self._reachable_credential(item, server) is not None
+            if self._find_usable_credential(item, server) is not None
         ]
-        decided = {get_credential_platform(item.kind) for item in chosen}
+        decided = {get_platform_of_default_credential(item.kind) for item in chosen}
         decided_by_name = set(decided)
-        ids = self.add_sightings(chosen, origin, context=frame)
+        ids = self.add_found_credentials(chosen, origin, context=frame)
         for item in server.found:
-            reached = self._reachable_credential(item, server)
+            reached = self._find_usable_credential(item, server)
             follow = reached is not None and item.name not in _LOGIN_FILES
-            lying = self.add_sightings(
+            lying = self.add_found_credentials(
                 (reached or item,), origin, resolve_references=follow, context=frame
             )
             if reached is not None and item.kind == "aws-profile":
@@ -157,7 +157,7 @@ class StatedCredentialReader:
             # An argument goes before the environment (AWS CLI, "Configuration
             # settings and precedence"), whose credentials lie there all the same.
             if (
-                get_credential_platform(item.kind) not in decided
+                get_platform_of_default_credential(item.kind) not in decided
                 and reached is not None
             ):
                 ids += lying
@@ -176,7 +176,7 @@ class StatedCredentialReader:
             for item in server.found
             if item.name in _LOGIN_FILES
             and item.cls is CredentialClass.FILE_REF
-            and (reached := self._reachable_credential(item, server)) is not None
+            and (reached := self._find_usable_credential(item, server)) is not None
         }
         key = (origin.place, tuple(sorted(stated.items())))
         if key in self._logins:  # many servers may name the same files
@@ -191,7 +191,7 @@ class StatedCredentialReader:
             self.identities += found.ambient.identities
         return found
 
-    def _reachable_credential(
+    def _find_usable_credential(
         self, item: FoundCredential, server: McpServerEntry
     ) -> FoundCredential | None:
         """Return the form in which a server can use a credential, None for none.
@@ -199,8 +199,9 @@ class StatedCredentialReader:
         A container has only passed variables and mounted host files, under container
         paths. A remote server has no file and no profile of this host.
         """
-        login = item.cls is CredentialClass.FILE_REF and get_credential_platform(
-            item.kind
+        login = (
+            item.cls is CredentialClass.FILE_REF
+            and get_platform_of_default_credential(item.kind)
         )
         if server.transport in REMOTE and login:
             return None
@@ -247,10 +248,10 @@ class StatedCredentialReader:
                 "env-file",
                 name.value,
             )
-            return self.add_sightings((reference,), origin)
+            return self.add_found_credentials((reference,), origin)
         if read.place not in self._in_env_file:  # many servers may name one file
             lying = ConfigOrigin(read.place, self.context.written_by)
-            self._in_env_file[read.place] = self.add_sightings(
+            self._in_env_file[read.place] = self.add_found_credentials(
                 find_env_file_credentials(read), lying, resolve_references=False
             )
         return self._in_env_file[read.place]

@@ -12,7 +12,7 @@ from urllib.parse import unquote
 
 from answerable.connectors.formats.credential_name import (
     ValueMeaning,
-    classify_name,
+    classify_value_by_name,
     credential_kind_of_name,
     split_words,
 )
@@ -123,7 +123,7 @@ def find_in_variable(variable: NamedText) -> tuple[FoundCredential, ...]:
     name, value = variable.name, variable.value.strip()
     if not value:
         return ()
-    match classify_name(name):
+    match classify_value_by_name(name):
         case ValueMeaning.PROFILE:
             return (
                 _make_credential(
@@ -152,13 +152,13 @@ def find_in_variable(variable: NamedText) -> tuple[FoundCredential, ...]:
                 variable, credential_kind_of_name(name), literal=literal
             )
         case ValueMeaning.NOTHING:
-            return find_by_format(variable)
+            return find_in_text_by_format(variable)
 
 
 def find_in_header(header: NamedText) -> tuple[FoundCredential, ...]:
     """Find the credentials in one HTTP header."""
     words = split_words(header.name)
-    named = classify_name(header.name) in (
+    named = classify_value_by_name(header.name) in (
         ValueMeaning.CREDENTIAL,
         ValueMeaning.PASSWORD,
     ) or ({"authorization", "cookie", "auth"} & set(words))
@@ -168,10 +168,10 @@ def find_in_header(header: NamedText) -> tuple[FoundCredential, ...]:
         return find_in_credential_field(position, kind, literal=bool(position.value))
     if looks_random(position.value) and not split_references(position.value).dynamic:
         return find_in_credential_field(position, "api-key", literal=True)
-    return find_by_format(position)
+    return find_in_text_by_format(position)
 
 
-def find_by_format(position: NamedText) -> tuple[FoundCredential, ...]:
+def find_in_text_by_format(position: NamedText) -> tuple[FoundCredential, ...]:
     """Find a credential in a text by its form alone, without a useful name."""
     value = position.value.strip()
     bare = _strip_auth_scheme(value)
@@ -188,7 +188,7 @@ def find_by_format(position: NamedText) -> tuple[FoundCredential, ...]:
     ]
     for reference in pieces.references:
         if (
-            classify_name(reference.name) is ValueMeaning.CREDENTIAL
+            classify_value_by_name(reference.name) is ValueMeaning.CREDENTIAL
             or reference.default
         ):
             found += _credentials_of_reference(
@@ -205,7 +205,7 @@ def find_in_free_text(position: NamedText) -> tuple[FoundCredential, ...]:
         if (
             item.certain
             and item.value
-            and classify_name(item.name) is not ValueMeaning.NOTHING
+            and classify_value_by_name(item.name) is not ValueMeaning.NOTHING
         ):
             named = NamedText(item.name, position.pointer, item.value)
             found += find_in_credential_field(
@@ -216,7 +216,7 @@ def find_in_free_text(position: NamedText) -> tuple[FoundCredential, ...]:
 
 def _may_be_secret(position: NamedText) -> bool:
     """Tell whether a text after a secret-like name may be the secret."""
-    if classify_name(position.name) is ValueMeaning.PASSWORD:
+    if classify_value_by_name(position.name) is ValueMeaning.PASSWORD:
         return True
     value = position.value.lower()
     return value not in _DISABLED_VALUES and not _is_small_number(value)
@@ -231,7 +231,7 @@ def find_in_url(position: NamedText) -> tuple[FoundCredential, ...]:
     if not found:
         references = split_references(position.value).references
         for reference in references:
-            if classify_name(reference.name) in (
+            if classify_value_by_name(reference.name) in (
                 ValueMeaning.CREDENTIAL,
                 ValueMeaning.PASSWORD,
             ):
@@ -284,11 +284,11 @@ def find_in_credential_field(
 
 def find_passed_variable(name: str, pointer: str) -> tuple[FoundCredential, ...]:
     """Find the credential in a variable passed by name (`docker run -e NAME`)."""
-    if classify_name(name) is ValueMeaning.NOTHING:
+    if classify_value_by_name(name) is ValueMeaning.NOTHING:
         return ()
     kind = (
         "aws-profile"
-        if classify_name(name) is ValueMeaning.PROFILE
+        if classify_value_by_name(name) is ValueMeaning.PROFILE
         else credential_kind_of_name(name)
     )
     return (FoundCredential(name, pointer, CredentialClass.ENV_REF, kind, name),)
@@ -373,10 +373,10 @@ def _find_in_variable_field(field: NamedText) -> tuple[FoundCredential, ...]:
     """Find the credential in a field that names a variable."""
     name = field.value.strip()
     if is_variable_name(name):
-        if classify_name(name) is ValueMeaning.NOTHING:
+        if classify_value_by_name(name) is ValueMeaning.NOTHING:
             return ()
         return find_named_variable(name, field.pointer)
-    return find_by_format(field)
+    return find_in_text_by_format(field)
 
 
 def _strip_auth_scheme(value: str) -> str:

@@ -104,7 +104,7 @@ def split_words(name: str) -> tuple[str, ...]:
     return tuple(word.lower() for word in _SPLIT.findall(name[:_WORD_LIMIT]))
 
 
-def classify_name(name: str) -> ValueMeaning:
+def classify_value_by_name(name: str) -> ValueMeaning:
     """Classify a value as credential, file or other, by its name."""
     words = split_words(name)
     joined = " ".join(words)

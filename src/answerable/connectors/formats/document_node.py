@@ -62,7 +62,7 @@ class DocumentNode:
         if isinstance(self.raw, dict):
             for name in names:
                 if name in self.raw:
-                    return self._child(name, self.raw[name])
+                    return self._child_node(name, self.raw[name])
         return None
 
     def descend(self, *path: str) -> "DocumentNode | None":
@@ -76,13 +76,13 @@ class DocumentNode:
         """Yield the members of an object in file order; nothing for anything else."""
         if isinstance(self.raw, dict):
             for name, value in self.raw.items():
-                yield name, self._child(name, value)
+                yield name, self._child_node(name, value)
 
     def items(self) -> Iterator["DocumentNode"]:
         """Yield the items of an array; nothing for anything else."""
         if isinstance(self.raw, list):
             for index, value in enumerate(self.raw):
-                yield self._child(str(index), value)
+                yield self._child_node(str(index), value)
 
     def text(self) -> str:
         """Return a scalar as text; empty for objects, arrays and null."""
@@ -111,7 +111,7 @@ class DocumentNode:
             return tuple(item.text() for item in node.items())
         return tuple(p.strip() for p in node.text().split(",") if p.strip())
 
-    def _child(self, key: str, value: RawValue) -> "DocumentNode":
+    def _child_node(self, key: str, value: RawValue) -> "DocumentNode":
         """Return a member or an item with its pointer."""
         return DocumentNode(f"{self.pointer}/{escape_pointer_token(key)}", value)
 
@@ -135,7 +135,7 @@ def walk_scalars(root: DocumentNode) -> Iterator[DocumentNode]:
             yield node
 
 
-def check_bounds(raw: RawValue) -> None:
+def check_tree_size(raw: RawValue) -> None:
     """Refuse a tree that is too deep or too large for a configuration.
 
     Raises:
@@ -155,12 +155,12 @@ def check_bounds(raw: RawValue) -> None:
                 raise ParseError(f"a path of more than {PATH_LIMIT} characters")
             if isinstance(value, dict):
                 for key, inner in value.items():
-                    _check_text(key)
+                    _check_surrogates(key)
                     below.append((inner, length + len(key) + 1))
             elif isinstance(value, list):
                 below += [(inner, length + 7) for inner in value]
             elif isinstance(value, str):
-                _check_text(value)
+                _check_surrogates(value)
             # Within a level: many aliases of one long list stand side by side.
             if count + len(below) > NODE_LIMIT:
                 raise ParseError(f"more than {NODE_LIMIT} values")
@@ -168,7 +168,7 @@ def check_bounds(raw: RawValue) -> None:
         depth += 1
 
 
-def _check_text(text: str) -> None:
+def _check_surrogates(text: str) -> None:
     """Raise if a text contains half of a surrogate pair."""
     # `"\\ud800"` alone is no character (RFC 8259 section 8.2) and cannot be stored.
     if not text.isascii() and any("\ud800" <= char <= "\udfff" for char in text):

@@ -9,7 +9,7 @@ from answerable.connectors.formats.credential_locations import (
     find_in_environment,
 )
 from answerable.connectors.formats.dotenv import DotenvVariable
-from answerable.connectors.formats.sighting_context import (
+from answerable.connectors.formats.found_credential_facts import (
     SightingContext,
     build_credential,
 )

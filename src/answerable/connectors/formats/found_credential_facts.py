@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from answerable.connectors.formats.credential_locations import FoundCredential
 from answerable.connectors.formats.redaction import (
-    clean_text,
+    make_printable_line,
     redact_name,
     redact_pointer,
 )
@@ -16,9 +16,9 @@ from answerable.model.credential import Credential, CredentialClass, CredentialL
 from answerable.model.ids import (
     CredentialId,
     IdentityId,
-    aws_credential_id,
+    build_aws_credential_id,
+    build_fingerprint_credential_id,
     decode_access_key_account,
-    fingerprint_credential_id,
     is_access_key_id,
 )
 from answerable.model.provenance import FactProvenance, WrittenBy
@@ -58,7 +58,7 @@ class SightingContext:
     login: str = ""
     login_files: str = ""
 
-    def provenance(
+    def get_provenance(
         self, place: str, written_by: WrittenBy | None = None
     ) -> FactProvenance:
         """Build the provenance of a fact at a place."""
@@ -76,7 +76,7 @@ def make_profile_id(context: SightingContext, profile: str) -> CredentialId:
     """Return the id of an AWS profile of this context's scope."""
     kind = f"{context.login_files}aws-profile"
     text = "\x1f".join((context.scope or context.source, kind, profile))
-    return fingerprint_credential_id(context.fingerprint(text))
+    return build_fingerprint_credential_id(context.fingerprint(text))
 
 
 def make_reference_id(
@@ -84,7 +84,7 @@ def make_reference_id(
 ) -> CredentialId:
     """Return the id of a credential that is only referenced, not readable."""
     text = "\x1f".join((context.scope or context.source, credential_class.value, name))
-    return fingerprint_credential_id(context.fingerprint(text))
+    return build_fingerprint_credential_id(context.fingerprint(text))
 
 
 def build_credential(
@@ -98,7 +98,7 @@ def build_credential(
     literal = credential.cls is CredentialClass.LITERAL
     expires_at = read_jwt_expiry(credential.value) if literal else 0
     return Credential(
-        id=_credential_id(credential, place, context),
+        id=_build_credential_id(credential, place, context),
         kind=credential.kind,
         cls=credential.cls,
         lifetime=_classify_lifetime(credential, expires_at),
@@ -113,7 +113,7 @@ def build_credential(
         created_at=0,
         expires_at=expires_at,
         last_used_at=0,
-        seen=context.provenance(place, written_by),
+        seen=context.get_provenance(place, written_by),
     )
 
 
@@ -121,7 +121,7 @@ def last_four_characters(value: str) -> str:
     """Return the last four characters of a value of at least twelve, else empty."""
     if len(value) < MIN_HINT_LENGTH or value.startswith("-----BEGIN"):
         return ""
-    return clean_text(value[-4:], 4)
+    return make_printable_line(value[-4:], 4)
 
 
 def read_jwt_expiry(value: str) -> int:
@@ -158,7 +158,7 @@ def _decode_jwt_claims(value: str) -> Mapping[str, object]:
     return claims if isinstance(claims, dict) else {}
 
 
-def _credential_id(
+def _build_credential_id(
     credential: FoundCredential, place: str, context: SightingContext
 ) -> CredentialId:
     """Return an id from the key id, the fingerprint, or the reference."""
@@ -171,8 +171,8 @@ def _credential_id(
         # A reference without a name is told apart by its place.
         return make_reference_id(context, credential.cls, credential.value or place)
     if is_access_key_id(credential.value):
-        return aws_credential_id(credential.value)
-    return fingerprint_credential_id(context.fingerprint(credential.value))
+        return build_aws_credential_id(credential.value)
+    return build_fingerprint_credential_id(context.fingerprint(credential.value))
 
 
 def _account_of_key(credential: FoundCredential) -> str:

@@ -9,8 +9,8 @@ from answerable.connectors.formats.credential_locations import NamedText
 from answerable.connectors.formats.document_parser import DocumentFormat, parse_document
 from answerable.connectors.formats.platform_identity import (
     PlatformIdentity,
-    google_account,
-    google_workload_pool,
+    build_google_account_identity,
+    build_workload_pool_identity,
 )
 from answerable.connectors.formats.redaction import redact_name
 from answerable.model.credential import CredentialLifetime
@@ -58,9 +58,13 @@ def parse_google_file(data: bytes, place: str) -> GoogleCredentialFile:
     secret = root.text_at(name) if name else ""
     identity: PlatformIdentity | None = None
     if "@" in account:
-        identity = google_account(account, redact_name(project) if project else "")
+        identity = build_google_account_identity(
+            account, redact_name(project) if project else ""
+        )
     elif root.text_at("audience").startswith(_AUDIENCE):
-        identity = google_workload_pool(root.text_at("audience")[len(_AUDIENCE) :])
+        identity = build_workload_pool_identity(
+            root.text_at("audience")[len(_AUDIENCE) :]
+        )
     return GoogleCredentialFile(
         account=account,
         project=redact_name(project) if project else "",

@@ -1,6 +1,6 @@
 """Build ownership evidence: a configuration in a home belongs to its person."""
 
-from answerable.connectors.formats.sighting_context import SightingContext
+from answerable.connectors.formats.found_credential_facts import SightingContext
 from answerable.model.agent import Agent
 from answerable.model.credential import CredentialLink
 from answerable.model.identity import Identity
@@ -29,7 +29,7 @@ def build_home_evidence(
             reference=agent.place,
             act="",
             standing=True,
-            seen=context.provenance(place, WrittenBy.PLATFORM),
+            seen=context.get_provenance(place, WrittenBy.PLATFORM),
         )
         for agent in agents
     )
@@ -61,7 +61,7 @@ def build_login_evidence(
             act="",
             # A scan of another home with the same login does not take it back.
             standing=False,
-            seen=context.provenance(link.seen.place, WrittenBy.PLATFORM),
+            seen=context.get_provenance(link.seen.place, WrittenBy.PLATFORM),
         )
         found[evidence] = None
     return tuple(found)

@@ -15,11 +15,11 @@ from answerable.connectors.formats.iam_statement import (
     JsonNumber,
     PolicyJsonObject,
     StatementRefused,
-    as_list,
     json_kind,
     parse_statement,
     read_elements,
     refuse_statement,
+    wrap_in_list,
 )
 from answerable.model.errors import ParseError
 from answerable.model.ids import PolicyId
@@ -79,7 +79,7 @@ def parse_policy(
         unread.append(UnreadStatement(WHOLE_DOCUMENT, wrong))
     if "Statement" not in elements:
         raise ParseError("the policy has no Statement element", provenance.place)
-    items = as_list(elements["Statement"])
+    items = wrap_in_list(elements["Statement"])
     literal = elements.get("Version", _VERSIONS[1]) == _VERSIONS[1]
     for position, item in enumerate(items[:MAX_STATEMENTS]):
         read = parse_statement(item, position, layer, literal)

@@ -92,7 +92,7 @@ def _is_list(value: object) -> bool:
     return isinstance(value, list | tuple)
 
 
-def as_list(value: object) -> Sequence[object]:
+def wrap_in_list(value: object) -> Sequence[object]:
     """Return a list, or a single value as a list of one."""
     if isinstance(value, list | tuple):
         return value
@@ -189,19 +189,21 @@ def _read_element_pair(
         refuse_statement(f"both {name} and {negated}")
     if required and name not in elements and negated not in elements:
         refuse_statement(f"neither {name} nor {negated}")
-    plain = _read_texts(elements[name], name) if name in elements else ()
-    return plain, _read_texts(elements[negated], negated) if negated in elements else ()
+    plain = _read_element_texts(elements[name], name) if name in elements else ()
+    return plain, _read_element_texts(
+        elements[negated], negated
+    ) if negated in elements else ()
 
 
-def _read_texts(value: object, label: str) -> tuple[str, ...]:
+def _read_element_texts(value: object, label: str) -> tuple[str, ...]:
     """Read a text or a list of texts; an empty list is refused."""
-    items = as_list(value)
+    items = wrap_in_list(value)
     if not items:
         refuse_statement(f"{label} is an empty list")
-    return tuple(_read_one_text(item, label) for item in items)
+    return tuple(_check_element_text(item, label) for item in items)
 
 
-def _read_one_text(item: object, label: str) -> str:
+def _check_element_text(item: object, label: str) -> str:
     """Return a non-empty text; anything else is refused."""
     if type(item) is not str:
         refuse_statement(f"{label} holds {json_kind(item)} (expected text)")
@@ -244,7 +246,9 @@ def _read_principals(value: object, label: str) -> tuple[tuple[str, str], ...]:
         refuse_statement(f"{label} holds {json_kind(value)} (expected * or an object)")
     pairs: list[tuple[str, str]] = []
     for name, given in read_elements(value, _PRINCIPAL_KINDS).items():
-        pairs += [(name, text) for text in _read_texts(given, f"{label} {name}")]
+        pairs += [
+            (name, text) for text in _read_element_texts(given, f"{label} {name}")
+        ]
     if not pairs:
         refuse_statement(f"{label} is empty")
     return tuple(pairs)
@@ -274,12 +278,12 @@ def _read_object_entries(value: object, label: str) -> list[tuple[str, object]]:
     doubled = getattr(value, "duplicate_names", ())
     if doubled:
         refuse_statement(f"{_quote_name(doubled[0])} is repeated in {label}")
-    return [(_read_one_text(name, label), below) for name, below in value.items()]
+    return [(_check_element_text(name, label), below) for name, below in value.items()]
 
 
 def _read_condition_values(value: object, operator: str) -> tuple[str, ...]:
     """Read one or several values of a condition key."""
-    return tuple(_read_condition_value(item, operator) for item in as_list(value))
+    return tuple(_read_condition_value(item, operator) for item in wrap_in_list(value))
 
 
 def _read_condition_value(item: object, operator: str) -> str:

@@ -13,7 +13,7 @@ from answerable.connectors.formats.document_node import (
     DEPTH_LIMIT,
     ObjectWithDuplicates,
     RawValue,
-    check_bounds,
+    check_tree_size,
 )
 from answerable.model.errors import ParseError
 
@@ -48,7 +48,7 @@ def parse_jsonc(text: str) -> RawValue:
     except _NonJsonConstantError:
         reason = "NaN and Infinity are not JSON"
     else:
-        check_bounds(raw)
+        check_tree_size(raw)
         return raw
     raise ParseError(f"not JSON: {reason}", offset=offset)
 

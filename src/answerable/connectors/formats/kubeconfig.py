@@ -9,8 +9,10 @@ from answerable.connectors.formats.ambient_credentials import (
 )
 from answerable.connectors.formats.document_node import DocumentNode
 from answerable.connectors.formats.document_parser import DocumentFormat, parse_document
-from answerable.connectors.formats.platform_identity import kubernetes_user
-from answerable.connectors.formats.sighting_context import read_jwt_subject
+from answerable.connectors.formats.found_credential_facts import read_jwt_subject
+from answerable.connectors.formats.platform_identity import (
+    build_kubernetes_user_identity,
+)
 from answerable.model.credential import Credential, CredentialLifetime
 
 CONTEXTS_LIMIT = 500
@@ -39,7 +41,7 @@ def parse_kubeconfig(
         facts.credentials.append(replace(credential, explicit_only=name != current))
         facts.contexts[name] = credential.id
         cluster = (context.descend("context", "cluster") or root).text() or name
-        identity = kubernetes_user(cluster, subject or user_name)
+        identity = build_kubernetes_user_identity(cluster, subject or user_name)
         facts.add_identity_link(credential, identity, "kubeconfig", source)
 
 

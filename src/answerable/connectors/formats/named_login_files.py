@@ -19,13 +19,13 @@ from answerable.connectors.formats.aws_profiles import (
     parse_aws_profiles,
 )
 from answerable.connectors.formats.document_parser import decode_text
+from answerable.connectors.formats.found_credential_facts import SightingContext
 from answerable.connectors.formats.kubeconfig import parse_kubeconfig
 from answerable.connectors.formats.selected_logins import (
     ReferencedFile,
     ReferencedFileReader,
 )
-from answerable.connectors.formats.sighting_context import SightingContext
-from answerable.model.credential import get_credential_platform
+from answerable.model.credential import get_platform_of_default_credential
 from answerable.model.errors import ParseError
 from answerable.model.ids import CredentialId
 
@@ -54,7 +54,7 @@ class NamedLogins:
     def list_defaults_except(self, selected_platforms: set[str]) -> list[CredentialId]:
         """Return the defaults of platforms without a named login."""
         kinds = {
-            each.id: get_credential_platform(each.kind)
+            each.id: get_platform_of_default_credential(each.kind)
             for each in self.ambient.credentials
         }
         return [each for each in self.defaults if kinds[each] not in selected_platforms]
@@ -90,7 +90,7 @@ def read_login_files(
     every = found.ambient.credentials
     found.defaults = [each.id for each in every if not each.explicit_only]
     found.ambient.credentials = [replace(each, explicit_only=True) for each in every]
-    found.context = _context_with_logins(labelled, found)
+    found.context = _build_context_with_logins(labelled, found)
     return found
 
 
@@ -150,7 +150,7 @@ def _read_aws_files(
     logins.ambient.profile_keys = one.profile_keys
 
 
-def _context_with_logins(
+def _build_context_with_logins(
     context: SightingContext, logins: NamedLogins
 ) -> SightingContext:
     """Return a context in which login names refer to these files."""

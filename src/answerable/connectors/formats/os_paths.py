@@ -114,12 +114,16 @@ PATH_MAPPINGS: tuple[PathMapping, ...] = tuple(
 
 def to_macos_path(path: str) -> str:
     """Convert a Linux home path to macOS."""
-    return _map_path(path, [(row.linux, row.macos) for row in PATH_MAPPINGS])
+    return _replace_known_prefix(
+        path, [(row.linux, row.macos) for row in PATH_MAPPINGS]
+    )
 
 
 def to_windows_path(path: str) -> str:
     """Convert a Linux home path to Windows, with slashes."""
-    return _map_path(path, [(row.linux, row.windows) for row in PATH_MAPPINGS])
+    return _replace_known_prefix(
+        path, [(row.linux, row.windows) for row in PATH_MAPPINGS]
+    )
 
 
 def paths_on_all_systems(path: str) -> tuple[str, ...]:
@@ -127,7 +131,7 @@ def paths_on_all_systems(path: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys((path, to_macos_path(path), to_windows_path(path))))
 
 
-def _map_path(path: str, rows: list[tuple[str, str]]) -> str:
+def _replace_known_prefix(path: str, rows: list[tuple[str, str]]) -> str:
     """Replace the first prefix of a path that the table maps to another system."""
     for linux, other in rows:
         if other and (path == linux or (linux[-1] == "/" and path.startswith(linux))):

@@ -75,7 +75,7 @@ _COMMON_OPTIONS = frozenset(("-t", "-k", "-p", "-P", "-w", "-a"))
 _TEXT = re.compile(r"[\\/]")
 
 
-def program_name(word: str) -> str:
+def find_known_program_name(word: str) -> str:
     """Return the name of a program known to this table or as a container engine."""
     name = _TEXT.split(word)[-1].lower().removesuffix(".exe")
     return name if name in _PASSWORD_OPTIONS or name in ENGINES else ""
@@ -85,7 +85,7 @@ def takes_password(program: str, option: str, *, login: bool) -> bool:
     """Tell whether an option of a known program takes a secret.
 
     Args:
-        program: As `program_name` returns it.
+        program: As `find_known_program_name` returns it.
         option: Option with its dash.
         login: Whether the word `login` precedes it.
     """

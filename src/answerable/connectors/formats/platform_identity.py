@@ -52,7 +52,7 @@ class PlatformIdentity:
         )
 
 
-def aws_role(text: str) -> PlatformIdentity | None:
+def build_aws_role_identity(text: str) -> PlatformIdentity | None:
     """Build the identity of an AWS role from its ARN; None for other ARNs."""
     try:
         arn = Arn.parse(text.strip())
@@ -65,7 +65,7 @@ def aws_role(text: str) -> PlatformIdentity | None:
     return PlatformIdentity(str(arn), "aws-role", short, arn.account)
 
 
-def aws_permission_set(account: str, name: str) -> PlatformIdentity:
+def build_permission_set_identity(account: str, name: str) -> PlatformIdentity:
     """Return a permission set in an account."""
     shown = redact_name(name)
     return PlatformIdentity(
@@ -73,13 +73,13 @@ def aws_permission_set(account: str, name: str) -> PlatformIdentity:
     )
 
 
-def aws_sso_session(start_url: str) -> PlatformIdentity:
+def build_aws_sso_identity(start_url: str) -> PlatformIdentity:
     """Return a sign-in at an access portal (`https://NAME.awsapps.com/start`)."""
     host = redact_name(start_url.partition("://")[2].partition("/")[0] or start_url)
     return PlatformIdentity(f"aws-sso:{host}", "aws-sso-session", host)
 
 
-def aws_process(login: str, profile: str) -> PlatformIdentity:
+def build_aws_process_identity(login: str, profile: str) -> PlatformIdentity:
     """Build the identity behind a `credential_process`, known by its profile alone."""
     shown = redact_name(profile)
     return PlatformIdentity(
@@ -87,7 +87,7 @@ def aws_process(login: str, profile: str) -> PlatformIdentity:
     )
 
 
-def google_account(email: str, project: str = "") -> PlatformIdentity:
+def build_google_account_identity(email: str, project: str = "") -> PlatformIdentity:
     """Build the identity of a Google Cloud service account or user."""
     shown = redact_name(email)
     name, _, host = shown.partition("@")
@@ -97,7 +97,7 @@ def google_account(email: str, project: str = "") -> PlatformIdentity:
     return PlatformIdentity(f"user:{shown}", "gcp-user", name)
 
 
-def google_workload_pool(provider: str) -> PlatformIdentity | None:
+def build_workload_pool_identity(provider: str) -> PlatformIdentity | None:
     """Return the identities of a workload identity pool, by one of its providers.
 
     Args:
@@ -115,7 +115,7 @@ def google_workload_pool(provider: str) -> PlatformIdentity | None:
     )
 
 
-def kubernetes_user(cluster: str, user: str) -> PlatformIdentity:
+def build_kubernetes_user_identity(cluster: str, user: str) -> PlatformIdentity:
     """Build the identity of a cluster user, or of the service account it names."""
     cluster, shown = redact_name(cluster), redact_name(user)
     parts = shown.split(":")
@@ -129,7 +129,7 @@ def kubernetes_user(cluster: str, user: str) -> PlatformIdentity:
     return PlatformIdentity(f"k8s:{cluster}/user/{shown}", "k8s-user", shown, cluster)
 
 
-def github_user(login: str, host: str = _GITHUB) -> PlatformIdentity:
+def build_github_user_identity(login: str, host: str = _GITHUB) -> PlatformIdentity:
     """Build the identity of a GitHub user, with the host unless it is github.com."""
     at = "" if host == _GITHUB else f"{redact_name(host)}/"
     return PlatformIdentity(
@@ -137,7 +137,7 @@ def github_user(login: str, host: str = _GITHUB) -> PlatformIdentity:
     )
 
 
-def entra_principal(name: str, *, service: bool) -> PlatformIdentity:
+def build_entra_identity(name: str, *, service: bool) -> PlatformIdentity:
     """Build the identity of a Microsoft Entra ID user or service principal."""
     kind = "app" if service else "user"
     shown = redact_name(name)

@@ -9,7 +9,10 @@ from collections.abc import Mapping
 from urllib.parse import parse_qs, unquote
 
 from answerable.connectors.formats.platform_identity import PlatformIdentity
-from answerable.model.postgres_ids import build_role_id, normalise_host
+from answerable.model.postgres_ids import (
+    build_postgres_role_id,
+    normalise_postgres_host,
+)
 
 _UNCLEAR = frozenset("*${}<>")  # wildcards, references and placeholders
 _SCHEMES = ("postgres", "postgresql")
@@ -76,7 +79,7 @@ def build_postgres_role(settings: Mapping[str, str]) -> PlatformIdentity | None:
     unclear = any(not _UNCLEAR.isdisjoint(text) for text in texts)
     if not user or unclear or "," in host or not all(map(str.isprintable, texts)):
         return None
-    key = build_role_id(normalise_host(host, port), database, user)
+    key = build_postgres_role_id(normalise_postgres_host(host, port), database, user)
     return PlatformIdentity(key, "postgres-role", user)
 
 

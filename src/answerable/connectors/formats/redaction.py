@@ -28,7 +28,7 @@ _SEPARATORS = re.compile(r"([/:,=?&@;|'\"()\[\]{}<>\s]+)")
 _NAME_PARTS = re.compile(r"([/:,=?&@;|'\"()\[\]{}<>\s.]+)")
 
 
-def clean_text(text: str, limit: int = NAME_LIMIT) -> str:
+def make_printable_line(text: str, limit: int = NAME_LIMIT) -> str:
     """Make a foreign text printable on one line; `?` if nothing is left.
 
     Control, formatting (bidirectional, zero-width) and unassigned characters become
@@ -50,7 +50,7 @@ def clean_text(text: str, limit: int = NAME_LIMIT) -> str:
 def redact_name(text: str) -> str:
     """Redact a foreign name (server, variable, key)."""
     parts = _NAME_PARTS.split(mask_named_secrets(text)[: NAME_LIMIT + 1])
-    return clean_text(
+    return make_printable_line(
         "".join(HIDDEN if classify_secret_format(part) else part for part in parts)
     )
 
@@ -85,15 +85,15 @@ def redact_word(word: str) -> str:
     if any(reference.default for reference in pieces.references):
         return HIDDEN
     if pieces.dynamic:
-        return clean_text(word) if not looks_random(pieces.rest) else HIDDEN
-    return clean_text(_hide_random(word))
+        return make_printable_line(word) if not looks_random(pieces.rest) else HIDDEN
+    return make_printable_line(_redact_random_parts(word))
 
 
-def _hide_random(word: str) -> str:
+def _redact_random_parts(word: str) -> str:
     """Hide the random-looking parts of a word, except an image digest."""
     image, at, digest = word.rpartition("@")
     if at and _DIGEST.fullmatch(digest):
-        return _hide_random(image) + at + digest
+        return _redact_random_parts(image) + at + digest
     parts = _SEPARATORS.split(word)
     return "".join(HIDDEN if _is_secret_part(part) else part for part in parts)
 
@@ -108,11 +108,17 @@ def _is_secret_part(part: str) -> bool:
 def redact_url(url: str) -> str:
     """Redact a URL: userinfo, query values and random path segments."""
     scheme, userinfo, host, query = split_url(url)
-    shown = clean_text(scheme) + "://" if scheme else ""
+    shown = make_printable_line(scheme) + "://" if scheme else ""
     if userinfo:
-        shown += clean_text(userinfo) + "@" if _is_reference(userinfo) else HIDDEN + "@"
+        shown += (
+            make_printable_line(userinfo) + "@"
+            if _is_reference(userinfo)
+            else HIDDEN + "@"
+        )
     shown += (
-        clean_text(_hide_random(mask_named_secrets(host)), _WORD_LIMIT) if host else ""
+        make_printable_line(_redact_random_parts(mask_named_secrets(host)), _WORD_LIMIT)
+        if host
+        else ""
     )
     if query:
         shown += "?" + "&".join(_redact_pair(pair) for pair in query.split("&")[:20])
@@ -124,8 +130,8 @@ def _redact_pair(pair: str) -> str:
     name, equals, value = pair.partition("=")
     if not equals:
         return HIDDEN
-    name = HIDDEN if _is_secret_part(name) else clean_text(name)
-    return f"{name}={clean_text(value) if _is_reference(value) else HIDDEN}"
+    name = HIDDEN if _is_secret_part(name) else make_printable_line(name)
+    return f"{name}={make_printable_line(value) if _is_reference(value) else HIDDEN}"
 
 
 def _is_reference(text: str) -> bool:
@@ -140,4 +146,4 @@ def _is_reference(text: str) -> bool:
 
 def format_command_line(words: list[str]) -> str:
     """Join redacted words to a command line of bounded length."""
-    return clean_text(" ".join(words), _TARGET_LIMIT) if words else ""
+    return make_printable_line(" ".join(words), _TARGET_LIMIT) if words else ""

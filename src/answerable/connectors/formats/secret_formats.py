@@ -80,7 +80,7 @@ def looks_random(text: str) -> bool:
     if _UUID.fullmatch(text):
         return True
     pieces = _PIECE.findall(text)
-    if any(_looks_generated(piece) for piece in pieces):
+    if any(_alternates_like_generated_value(piece) for piece in pieces):
         return True
     whole = "".join(pieces)
     return (
@@ -91,7 +91,7 @@ def looks_random(text: str) -> bool:
     )
 
 
-def _looks_generated(run: str) -> bool:
+def _alternates_like_generated_value(run: str) -> bool:
     """Tell whether letters and digits alternate as in a generated value."""
     if len(run) < 12:
         return False

@@ -13,7 +13,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import unquote
 
-from answerable.connectors.formats.credential_name import ValueMeaning, classify_name
+from answerable.connectors.formats.credential_name import (
+    ValueMeaning,
+    classify_value_by_name,
+)
 from answerable.connectors.formats.secret_formats import (
     classify_secret_format,
     looks_random,
@@ -127,7 +130,7 @@ def find_trailing_secret_name(text: str) -> str:
 
 def is_secret_name(name: str) -> bool:
     """Tell whether a name indicates a credential value."""
-    return classify_name(name) in _SECRET
+    return classify_value_by_name(name) in _SECRET
 
 
 def looks_generated(value: str) -> bool:
@@ -149,16 +152,16 @@ def strip_auth_scheme(value: str) -> str:
 
 def _skip_auth_scheme(text: str, start: int) -> int:
     """Return the index after `Bearer `, or the same index without a scheme."""
-    found = _match_at(_SCHEME, text, start)
+    found = _match_pattern_at(_SCHEME, text, start)
     return found.end() if (found["word"] or "").lower() in SCHEMES else start
 
 
-def _match_at(pattern: re.Pattern[str], text: str, start: int) -> re.Match[str]:
+def _match_pattern_at(pattern: re.Pattern[str], text: str, start: int) -> re.Match[str]:
     """Match a pattern that matches anywhere, if only nothing, at an index."""
     return next(pattern.finditer(text, start))
 
 
-def _match_pair_at(text: str, start: int) -> re.Match[str] | None:
+def _match_name_and_separator_at(text: str, start: int) -> re.Match[str] | None:
     """Match a name and the mark after it at an index."""
     found = next(_PAIR.finditer(text, start), None)
     joined = found is not None and found.start() == start and found["mark"].strip()
@@ -169,12 +172,14 @@ def _find_in_text(text: str) -> Iterator[NamedSecret]:
     """Yield the secrets of a text, without decoding it."""
     for pair in _PAIR.finditer(text):
         if is_secret_name(pair["name"]):
-            yield from _find_value(pair["name"], text, _find_innermost_pair(text, pair))
+            yield from _find_secret_after_name(
+                pair["name"], text, _find_innermost_pair(text, pair)
+            )
     for pattern in _USERINFOS:
         for found in pattern.finditer(text):
             if found["user"].lower() not in _NON_USERS:
                 start, stop = found.span("password")
-                yield from _yield_secret(
+                yield from _yield_secret_unless_reference(
                     "password", text, (start, stop, stop), certain=True
                 )
 
@@ -182,19 +187,25 @@ def _find_in_text(text: str) -> Iterator[NamedSecret]:
 def _find_innermost_pair(text: str, pair: re.Match[str]) -> re.Match[str]:
     """Step into an object after a name: `"token": {"value": ...`."""
     for _ in range(_NESTING_LIMIT):
-        opening = _match_at(_OPENING, text, pair.end())
-        inner = _match_pair_at(text, opening.end()) if opening["nested"] else None
+        opening = _match_pattern_at(_OPENING, text, pair.end())
+        inner = (
+            _match_name_and_separator_at(text, opening.end())
+            if opening["nested"]
+            else None
+        )
         if inner is None:
             break
         pair = inner
     return pair
 
 
-def _find_value(name: str, text: str, pair: re.Match[str]) -> Iterator[NamedSecret]:
+def _find_secret_after_name(
+    name: str, text: str, pair: re.Match[str]
+) -> Iterator[NamedSecret]:
     """Yield the secret after a name, quoted or not."""
     joined = bool(pair["mark"].strip())
     start = pair.end()
-    opening = _match_at(_OPENING, text, start)
+    opening = _match_pattern_at(_OPENING, text, start)
     nested, quote = opening["nested"], opening["quote"]
     if (
         not joined
@@ -213,7 +224,7 @@ def _find_value(name: str, text: str, pair: re.Match[str]) -> Iterator[NamedSecr
     if joined and _is_name_value_pair(text, span):
         span = (span[0], span[0], span[2])  # a name of its own: `auth: {token: ...`
     certain = joined or bool(quote) or pair["dash"] is not None
-    yield from _yield_secret(name, text, span, certain=certain)
+    yield from _yield_secret_unless_reference(name, text, span, certain=certain)
 
 
 def _find_unquoted_span(
@@ -225,14 +236,14 @@ def _find_unquoted_span(
     whole = _LINE if joined and mark[-1:].isspace() else _TOKEN
     return (
         start,
-        _match_at(_BARE, text, inner).end(),
-        _match_at(whole, text, inner).end(),
+        _match_pattern_at(_BARE, text, inner).end(),
+        _match_pattern_at(whole, text, inner).end(),
     )
 
 
 def _is_name_value_pair(text: str, span: tuple[int, int, int]) -> bool:
     """Tell whether a value is itself a secret-like name with a value."""
-    pair = _match_pair_at(text, span[0])
+    pair = _match_name_and_separator_at(text, span[0])
     return (
         pair is not None
         and pair.end("name") in range(span[0], span[1] + 1)
@@ -251,7 +262,7 @@ def _find_closing_quote(text: str, start: int, quote: str) -> int:
     return min(at, len(text))
 
 
-def _yield_secret(
+def _yield_secret_unless_reference(
     name: str, text: str, span: tuple[int, int, int], *, certain: bool
 ) -> Iterator[NamedSecret]:
     """Yield a secret, unless it is empty, hidden or a reference."""

@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from answerable.connectors.formats.command_line import LOGIN_SELECTING_FLAGS
 from answerable.connectors.formats.credential_locations import FoundCredential
 from answerable.connectors.formats.credential_name import split_words
-from answerable.connectors.formats.google_credential_file import parse_google_file
-from answerable.connectors.formats.mcp_server_entry import McpServerEntry
-from answerable.connectors.formats.sighting_context import (
+from answerable.connectors.formats.found_credential_facts import (
     SightingContext,
     build_credential,
 )
+from answerable.connectors.formats.google_credential_file import parse_google_file
+from answerable.connectors.formats.mcp_server_entry import McpServerEntry
 from answerable.model.credential import Credential, CredentialClass, CredentialLink
 from answerable.model.errors import ParseError
 from answerable.model.identity import Identity
@@ -82,7 +82,7 @@ def find_selected_logins(
     return tuple(found)
 
 
-def resolve_reference(
+def resolve_login_reference(
     item: FoundCredential,
     reference: Credential,
     place: str,
@@ -116,7 +116,7 @@ def resolve_reference(
     if login is not None:
         out.ids.append(login)
         if login in context.proves:
-            seen = context.provenance(reference.place)
+            seen = context.get_provenance(reference.place)
             identity = context.proves[login]
             out.links.append(
                 CredentialLink(reference.id, identity, "named-login", seen)
@@ -145,7 +145,7 @@ def _resolve_google_credential_file(
         out.credentials.append(credential)
         out.ids.append(credential.id)
     if read.identity is not None:
-        seen = context.provenance(file.place)
+        seen = context.get_provenance(file.place)
         identity = read.identity.to_identity(seen)
         out.identities.append(identity)
         out.links += [

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from answerable.connectors.formats.document_node import (
     DEPTH_LIMIT,
     RawValue,
-    check_bounds,
+    check_tree_size,
 )
 from answerable.model.errors import ParseError
 
@@ -38,7 +38,7 @@ def parse_toml(text: str) -> RawValue:
         # Outside the handler, so that no cause with the text in it hangs on.
         raise ParseError(f"not TOML: {reason}")
     raw = _copy_tree(found)
-    check_bounds(raw)
+    check_tree_size(raw)
     return raw
 
 

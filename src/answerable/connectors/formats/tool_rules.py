@@ -21,9 +21,9 @@ from answerable.connectors.formats.client_tools import (
     ToolRuleList,
 )
 from answerable.connectors.formats.document_node import DocumentNode
-from answerable.connectors.formats.redaction import clean_text, redact_word
+from answerable.connectors.formats.redaction import make_printable_line, redact_word
 from answerable.connectors.formats.secrets_in_text import mask_named_secrets
-from answerable.model.ids import AgentId, CredentialId, built_in_tool_id
+from answerable.model.ids import AgentId, CredentialId, build_client_tool_id
 from answerable.model.provenance import FactProvenance
 from answerable.model.tool import SHELL, Tool
 
@@ -90,7 +90,7 @@ class _ToolPattern:
         shown = " ".join(
             redact_word(word) for word in mask_named_secrets(self.argument).split()[:4]
         )
-        name = clean_text(redact_word(self.name))
+        name = make_printable_line(redact_word(self.name))
         return f"{self.place}: {name}({shown})" if shown else f"{self.place}: {name}"
 
 
@@ -132,7 +132,11 @@ def list_built_in_tools(
         ][:PATTERNS_LIMIT]
         for effect in ToolRuleEffect
     }
-    limits = [text for limit in table.limits if (text := _describe_limit(limit, roots))]
+    limits = [
+        text
+        for limit in table.limits
+        if (text := _describe_shell_restriction(limit, roots))
+    ]
     automatic = _list_auto_approved_tools(table, roots)
     return tuple(
         _apply_rules(
@@ -149,7 +153,7 @@ def _list_auto_approved_tools(
     found = {
         tool
         for mode in table.modes
-        if effective_setting(roots, mode.keys).lower() in mode.values
+        if find_effective_setting(roots, mode.keys).lower() in mode.values
         for tool in mode.tools
     }
     maps = [root.descend(*table.states) for root in roots] if table.states else []
@@ -191,7 +195,7 @@ def build_built_in_tool(
         provenance: Provenance.
     """
     return Tool(
-        id=built_in_tool_id(client, tool.name),
+        id=build_client_tool_id(client, tool.name),
         agent=agent,
         server=tool.name,
         transport=tool.transport,
@@ -234,23 +238,25 @@ def describe_sub_agent_rule(
         The restricting rule, empty for none, and False if the lists omit it.
     """
     texts: list[str] = []
-    enabled = definition.may_use(server)
+    enabled = definition.may_use_server(server)
     if definition.refused.mentions_server(server):
         texts.append(
             f"disallowedTools: {_format_server_patterns(definition.denied, server)}"
         )
     if definition.tools is not None and server not in definition.named_servers:
         if not definition.granted.mentions_server(server):
-            texts.append(f"tools: no {clean_text(redact_word(server))}")
+            texts.append(f"tools: no {make_printable_line(redact_word(server))}")
         elif not definition.granted.covers_server(server):
             texts.append(f"tools: {_format_server_patterns(definition.tools, server)}")
-    return _join_rules(texts), enabled
+    return _join_rule_texts(texts), enabled
 
 
 def _format_server_patterns(patterns: Sequence[str], server: str) -> str:
     """Format the first few patterns that name a server or its tools."""
     named = [text for text in patterns if ToolPatterns((text,)).mentions_server(server)]
-    shown = ", ".join(clean_text(redact_word(text)) for text in named[:_MAX_SHOWN])
+    shown = ", ".join(
+        make_printable_line(redact_word(text)) for text in named[:_MAX_SHOWN]
+    )
     return f"{shown}, ..." if len(named) > _MAX_SHOWN else shown
 
 
@@ -262,7 +268,7 @@ def _add_rule_texts(
 ) -> RuledBuiltInTool:
     """Return a tool with further rule texts, disabled if stated."""
     found = [text for text in (tool.rule, *texts) if text]
-    return replace(tool, rule=_join_rules(found), enabled=tool.enabled and enabled)
+    return replace(tool, rule=_join_rule_texts(found), enabled=tool.enabled and enabled)
 
 
 def _apply_rules(
@@ -298,15 +304,17 @@ def _apply_rules(
         )
     elif not table.states:
         unattended = unattended or bool(about(ToolRuleEffect.ALLOW))
-    return RuledBuiltInTool(name, transport, enabled, unattended, _join_rules(texts))
+    return RuledBuiltInTool(
+        name, transport, enabled, unattended, _join_rule_texts(texts)
+    )
 
 
-def _join_rules(texts: Sequence[str]) -> str:
+def _join_rule_texts(texts: Sequence[str]) -> str:
     """Join the first few distinct rule texts, and count the others."""
     distinct = list(dict.fromkeys(texts))
     rest = len(distinct) - _MAX_SHOWN
     shown = "; ".join(distinct[:_MAX_SHOWN]) + (f"; {rest} more" if rest > 0 else "")
-    return clean_text(shown, _RULE_LIMIT) if shown else ""
+    return make_printable_line(shown, _RULE_LIMIT) if shown else ""
 
 
 def _read_patterns(rules: ToolRuleList, root: DocumentNode) -> Iterator[_ToolPattern]:
@@ -347,21 +355,23 @@ def _parse_pattern(text: str, place: str) -> _ToolPattern:
     return _ToolPattern(found["name"].strip(), found["of"] or "", place)
 
 
-def _describe_limit(limit: ShellLimitSetting, roots: Sequence[DocumentNode]) -> str:
+def _describe_shell_restriction(
+    limit: ShellLimitSetting, roots: Sequence[DocumentNode]
+) -> str:
     """Return the text of a restricting setting, empty for none."""
-    value = effective_setting(roots, limit.keys)
+    value = find_effective_setting(roots, limit.keys)
     if value.lower() not in limit.values:
         return ""
     if any(
-        effective_setting(roots, keys).lower() == lifted
+        find_effective_setting(roots, keys).lower() == lifted
         for keys, lifted in limit.exceptions
     ):
         return ""
-    shown = clean_text(redact_word(value)) if value else "not set"
+    shown = make_printable_line(redact_word(value)) if value else "not set"
     return f"{'.'.join(limit.keys)}: {shown} ({limit.text})"
 
 
-def effective_setting(roots: Sequence[DocumentNode], keys: KeyPath) -> str:
+def find_effective_setting(roots: Sequence[DocumentNode], keys: KeyPath) -> str:
     """Return a setting of the first document with it, else empty."""
     for root in roots:
         node = root.descend(*keys)

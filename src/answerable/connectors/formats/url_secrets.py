@@ -5,7 +5,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import unquote
 
-from answerable.connectors.formats.credential_name import ValueMeaning, classify_name
+from answerable.connectors.formats.credential_name import (
+    ValueMeaning,
+    classify_value_by_name,
+)
 from answerable.connectors.formats.secret_formats import (
     classify_secret_format,
     is_placeholder,
@@ -90,7 +93,7 @@ def find_url_secrets(url: str) -> Iterator[SecretUrlPart]:
 
 def _is_secret_name(key: str) -> bool:
     """Tell whether a query parameter's name indicates a secret."""
-    return key.lower() in _QUERY_NAMES or classify_name(key) in (
+    return key.lower() in _QUERY_NAMES or classify_value_by_name(key) in (
         ValueMeaning.CREDENTIAL,
         ValueMeaning.PASSWORD,
     )

@@ -101,7 +101,7 @@ def split_references(value: str) -> ValuePieces:
             dynamic = True
             rest += (text[at:start], " ")
             at = stop
-            reference = _parse_braced(inner)
+            reference = _parse_braced_reference(inner)
             if reference is None:
                 continue
             if "${" in reference.default and depth < _NESTING_LIMIT:
@@ -118,9 +118,9 @@ def split_references(value: str) -> ValuePieces:
 def _parse_whole_reference(value: str) -> ValueReference | None:
     """Parse a value that is one whole reference, other than `${...}`."""
     if value[:1] == "$" and _NAME.fullmatch(value[1:]):
-        return _env_reference(value[1:])
+        return _build_variable_reference(value[1:])
     if len(value) > 2 and value[0] == value[-1] == "%" and _NAME.fullmatch(value[1:-1]):
-        return _env_reference(value[1:-1])
+        return _build_variable_reference(value[1:-1])
     if value.startswith(_KEYCHAINS):
         return ValueReference(CredentialClass.KEYCHAIN, _keep_clean_name(value), "")
     if (value.startswith("$(") and value.endswith(")")) or (
@@ -130,7 +130,7 @@ def _parse_whole_reference(value: str) -> ValueReference | None:
     return None
 
 
-def _env_reference(name: str) -> ValueReference | None:
+def _build_variable_reference(name: str) -> ValueReference | None:
     """Return a reference to a variable; None for a client's own setting."""
     return (
         None
@@ -171,13 +171,13 @@ def _find_closing_brace(text: str, brace: int) -> int:
     return -1
 
 
-def _parse_braced(content: str) -> ValueReference | None:
+def _parse_braced_reference(content: str) -> ValueReference | None:
     """Parse the text between braces to a reference, or None."""
     if content in _CLIENT_SETTINGS:
         return None
     scheme, colon, rest = content.partition(":")
     if colon and not rest.startswith(("-", "=", "?", "+")):
-        return _parse_schemed(scheme, rest)
+        return _parse_scheme_reference(scheme, rest)
     if content.startswith(("secrets.", "env.", "vars.")):
         name = content.partition(".")[2]
         return ValueReference(CredentialClass.ENV_REF, _keep_clean_name(name), "")
@@ -189,7 +189,7 @@ def _parse_braced(content: str) -> ValueReference | None:
     return ValueReference(CredentialClass.ENV_REF, _keep_clean_name(name), default)
 
 
-def _parse_schemed(scheme: str, rest: str) -> ValueReference | None:
+def _parse_scheme_reference(scheme: str, rest: str) -> ValueReference | None:
     """Parse a `SCHEME:REST` reference, e.g. `env:NAME` or `file:PATH`."""
     if scheme in ("env", "localEnv", "containerEnv"):
         name, default = _split_default(rest)

@@ -2,7 +2,7 @@
 
 Scalars stay texts except the YAML 1.2 core booleans and null (so the workflow key
 `on` stays `on`, and a version is not a number). Aliases are followed by reference, and
-counted expanded by `check_bounds`; merges are copies and counted here; tags are
+counted expanded by `check_tree_size`; merges are copies and counted here; tags are
 ignored.
 """
 
@@ -15,7 +15,7 @@ from answerable.connectors.formats.document_node import (
     NODE_LIMIT,
     ObjectWithDuplicates,
     RawValue,
-    check_bounds,
+    check_tree_size,
 )
 from answerable.model.errors import ParseError
 
@@ -60,7 +60,7 @@ def parse_yaml(text: str) -> RawValue:
         reason = "a character that YAML does not allow"
     if reason:
         raise ParseError(f"not YAML: {reason}")
-    check_bounds(composer.root)
+    check_tree_size(composer.root)
     return composer.root
 
 

@@ -101,7 +101,7 @@ class SpoolReader:
                 events += [piece.event] if piece.event is not None else []
                 aside += [piece.quarantined] if piece.quarantined is not None else []
                 if len(events) + len(aside) >= limits.batch:
-                    yield _make_batch(folder, events, aside, done, total)
+                    yield _build_event_batch(folder, events, aside, done, total)
                     events, aside = [], []
             done = upto
             yield EventBatch(
@@ -134,7 +134,7 @@ class SpoolReader:
         return tuple(problems)
 
 
-def _make_batch(
+def _build_event_batch(
     folder: RecorderFolder,
     events: list[AuditEvent],
     quarantined: list[QuarantinedRecord],

@@ -149,7 +149,7 @@ class RecorderFolder:
         offset = self.progress.offset
         self.progress.offset += len(line)
         try:
-            return LineResult(self._lines.parse_line(line), None, len(line))
+            return LineResult(self._lines.parse_line_to_event(line), None, len(line))
         except ParseError as error:
             raw = line[:_KEPT]
             aside = QuarantinedRecord(str(path), offset, error.reason, raw)

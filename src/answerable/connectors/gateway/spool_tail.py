@@ -66,7 +66,7 @@ class _RecorderTail:
         found = []
         for line in self._read_new_lines():
             try:
-                event = self._lines.parse_line(line)
+                event = self._lines.parse_line_to_event(line)
             except ParseError:
                 continue  # told when it is shipped
             if event is not None and event.decision_id:

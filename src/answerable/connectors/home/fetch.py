@@ -18,12 +18,12 @@ from answerable.connectors.formats.ambient_credentials import (
     AmbientFileSource,
 )
 from answerable.connectors.formats.aws_profiles import build_profile_credentials
+from answerable.connectors.formats.found_credential_facts import SightingContext
 from answerable.connectors.formats.home_ownership import (
     build_home_evidence,
     build_login_evidence,
 )
 from answerable.connectors.formats.os_paths import paths_on_all_systems
-from answerable.connectors.formats.sighting_context import SightingContext
 from answerable.connectors.home.declaration import DECLARATION
 from answerable.connectors.home.parse.ambient_files import AMBIENT_FILES
 from answerable.connectors.home.parse.person import (
@@ -38,7 +38,7 @@ from answerable.connectors.inherited_settings import (
 )
 from answerable.model.connector import SyncContext
 from answerable.model.errors import EnvironmentFailure, ParseError, UsageError
-from answerable.model.ids import person_id
+from answerable.model.ids import build_person_id
 from answerable.model.sighting import Probe, SightedFacts, Sync
 
 _GIT_CONFIGS = (".gitconfig", ".config/git/config")
@@ -84,7 +84,7 @@ def sync(location: str, context: SyncContext) -> Sync:
         for client, files in groups.items()
     ]
     name, email = _read_git_person(folder)
-    person = person_id(login)
+    person = build_person_id(login)
     aliases = (email, *find_client_accounts(groups), *ambient.handles)
     agents = tuple(agent for client in clients for agent in client.agents)
     problems = [problem for client in clients for problem in client.problems]
@@ -121,7 +121,7 @@ def sync(location: str, context: SyncContext) -> Sync:
     )
 
 
-def list_probes(location: str) -> tuple[Probe, ...]:
+def list_locations_to_read(location: str) -> tuple[Probe, ...]:
     """List every path that a sync would read, and whether it exists."""
     try:
         folder = BoundedFolder.open(location or "~")
@@ -149,7 +149,7 @@ def _expand_and_probe(
     """List the files that match a pattern in the layout of any system."""
     found: list[str] = []
     for spelled in paths_on_all_systems(pattern):
-        paths = folder.expand(spelled)
+        paths = folder.expand_glob(spelled)
         probes += [
             Probe(folder.printable_absolute_path(path), description, found=True)
             for path in paths
@@ -212,7 +212,7 @@ def _read_client_configs(
 def _read_git_person(folder: BoundedFolder) -> tuple[str, str]:
     """Return the name and e-mail address of the git user, empty if unset."""
     for path in _GIT_CONFIGS:
-        if not folder.expand(path):
+        if not folder.expand_glob(path):
             continue
         data = folder.read(path)
         if data is not None:

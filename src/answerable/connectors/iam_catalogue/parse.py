@@ -75,13 +75,15 @@ def _parse_service(service: str, actions: bytes, types: bytes) -> ServiceEntry:
             for name, action in sorted(found.items())
         },
         resource_types={
-            kind.key: ResourceTypeEntry(kind.key, make_arn_pattern(kind.arn))
+            kind.key: ResourceTypeEntry(
+                kind.key, convert_template_to_arn_pattern(kind.arn)
+            )
             for kind in kinds.values()
         },
     )
 
 
-def make_arn_pattern(template: str) -> str:
+def convert_template_to_arn_pattern(template: str) -> str:
     """Turn `arn:${Partition}:s3:::${BucketName}` into `arn:*:s3:::*`."""
     out = []
     rest = template

@@ -5,7 +5,7 @@ from pathlib import PurePath
 
 from answerable.connectors.api_answer_file import (
     MAX_ANSWER_BYTES,
-    probe_file,
+    probe_answer_file,
     read_answer_file,
 )
 from answerable.connectors.postgres.declaration import DECLARATION
@@ -13,7 +13,7 @@ from answerable.connectors.postgres.parse import EXPECTED_KIND, ServerName, pars
 from answerable.connectors.user_path import expand_user_path
 from answerable.model.connector import SyncContext
 from answerable.model.errors import EnvironmentFailure, UsageError
-from answerable.model.postgres_ids import normalise_host
+from answerable.model.postgres_ids import normalise_postgres_host
 from answerable.model.sighting import Probe, Sync
 
 _SUFFIXES = (".sql", ".json")
@@ -49,7 +49,7 @@ def sync(location: str, context: SyncContext) -> Sync:
         files.append((place, data))
     host, _, port = options.get("host", "").partition(":")
     server = ServerName(
-        host=normalise_host(host, port) if host else "",
+        host=normalise_postgres_host(host, port) if host else "",
         database=options.get("dbname", ""),
         fallback=PurePath(paths[0]).stem.lower(),
     )
@@ -68,13 +68,13 @@ def sync(location: str, context: SyncContext) -> Sync:
     )
 
 
-def list_probes(location: str) -> tuple[Probe, ...]:
+def list_locations_to_read(location: str) -> tuple[Probe, ...]:
     """List the paths that a sync would read."""
     paths, _ = _split_location(location)
     if not paths:
         return (Probe(f"{DECLARATION.name}:FILE", EXPECTED_KIND, False),)
     return tuple(
-        probe_file(place, EXPECTED_KIND)
+        probe_answer_file(place, EXPECTED_KIND)
         for path in paths
         for place in _list_files(path)
     )

@@ -18,11 +18,11 @@ from answerable.connectors.formats.document_parser import (
     parse_document,
 )
 from answerable.connectors.formats.env_file import build_env_file_credentials
-from answerable.connectors.formats.home_ownership import build_home_evidence
-from answerable.connectors.formats.sighting_context import (
+from answerable.connectors.formats.found_credential_facts import (
     SightingContext,
     build_credential,
 )
+from answerable.connectors.formats.home_ownership import build_home_evidence
 from answerable.connectors.inherited_settings import (
     find_enclosing_home,
     find_user_home,
@@ -39,18 +39,18 @@ from answerable.connectors.repo.parse.github_workflow import parse_workflow
 from answerable.connectors.repo.parse.project_name import (
     config_base_folder,
     find_remote_credentials,
-    parse_project_slug,
+    parse_owner_and_name,
 )
-from answerable.connectors.repo.project_paths import (
+from answerable.connectors.repo.project_walk import (
     ProjectPaths,
-    list_path_probes,
+    list_found_and_missing_files,
     walk_project,
 )
 from answerable.model.agent import Agent
 from answerable.model.connector import SyncContext
 from answerable.model.credential import Credential
 from answerable.model.errors import EnvironmentFailure, ParseError, UsageError
-from answerable.model.ids import person_id
+from answerable.model.ids import build_person_id
 from answerable.model.person import OwnerEvidence, Person
 from answerable.model.provenance import WrittenBy
 from answerable.model.sighting import (
@@ -94,7 +94,7 @@ def sync(location: str, context: SyncContext) -> Sync:
     projects = {
         base: _ProjectInfo(
             _read_project_name(folder, base, sighting_context, remotes),
-            _owners_path(found, base),
+            _find_code_owners_path(found, base),
         )
         for base in found.bases
     }
@@ -103,13 +103,13 @@ def sync(location: str, context: SyncContext) -> Sync:
     variables = _read_env_files(folder, found, sighting_context)
     jobs = _read_workflows(folder, found, projects, sighting_context)
     agents = [
-        (agent, _relative_place(folder, agent), WrittenBy.SELF_REPORTED)
+        (agent, _relative_agent_path(folder, agent), WrittenBy.SELF_REPORTED)
         for client in clients
         for agent in client.agents
     ] + jobs.agents
     people, evidence = _read_owners(folder, found, projects, agents, sighting_context)
     if home:
-        login = person_id(home.rpartition("/")[2])
+        login = build_person_id(home.rpartition("/")[2])
         local = tuple(agent for client in clients for agent in client.agents)
         evidence += build_home_evidence(login, local, home, sighting_context)
     problems = [problem for client in clients for problem in client.problems]
@@ -138,19 +138,19 @@ def sync(location: str, context: SyncContext) -> Sync:
             ),
             evidence=evidence,
         ),
-        probes=(*list_path_probes(folder, found), *inherited),
+        probes=(*list_found_and_missing_files(folder, found), *inherited),
         problems=tuple(dict.fromkeys((*folder.problems, *problems))),
         collected=DECLARATION.collects,
     )
 
 
-def list_probes(location: str) -> tuple[Probe, ...]:
+def list_locations_to_read(location: str) -> tuple[Probe, ...]:
     """List every file that a sync would read, without reading contents."""
     try:
         folder = BoundedFolder.open(location)
     except (UsageError, EnvironmentFailure):
         return tuple(Probe(path, "", found=False) for path in DECLARATION.reads)
-    return list_path_probes(folder, walk_project(folder, None))
+    return list_found_and_missing_files(folder, walk_project(folder, None))
 
 
 def _read_project_name(
@@ -161,14 +161,14 @@ def _read_project_name(
 ) -> str:
     """Return `OWNER/NAME` of a project's origin, else the name of its folder."""
     path = _join_path(base, ".git/config")
-    data = folder.read(path) if folder.expand(path) else None
+    data = folder.read(path) if folder.expand_glob(path) else None
     text = data.decode("utf-8", "replace") if data is not None else ""
     remotes += [
         build_credential(item, folder.printable_absolute_path(path), sighting_context)
         for item in find_remote_credentials(text)
     ]
     name = base.rpartition("/")[2] or folder.root.name or "root"
-    return parse_project_slug(text) or printable_path(name)
+    return parse_owner_and_name(text) or printable_path(name)
 
 
 def _read_clients(
@@ -296,7 +296,7 @@ def _read_owners(
     return tuple(people.values()), tuple(evidence)
 
 
-def _owners_path(project_paths: ProjectPaths, base: str) -> str:
+def _find_code_owners_path(project_paths: ProjectPaths, base: str) -> str:
     """Return the effective code owners file: the first of three places."""
     for location in LOCATIONS:
         path = _join_path(base, location)
@@ -305,7 +305,7 @@ def _owners_path(project_paths: ProjectPaths, base: str) -> str:
     return ""
 
 
-def _relative_place(folder: BoundedFolder, agent: Agent) -> str:
+def _relative_agent_path(folder: BoundedFolder, agent: Agent) -> str:
     """Return the path of an agent's file relative to the scanned folder."""
     file = agent.place.partition("#")[0]
     return file.removeprefix(printable_path(folder.root)).lstrip("/")

@@ -9,10 +9,10 @@ from answerable.connectors.bounded_folder import BoundedFolder
 from answerable.connectors.formats.agent_clients import (
     PROJECT_FILES,
     ClientConfigFile,
-    find_project_file,
+    find_project_file_kind,
     matches_path_end,
 )
-from answerable.connectors.formats.client_config_paths import is_home_file
+from answerable.connectors.formats.client_config_paths import is_client_config_path
 from answerable.connectors.formats.dotenv import is_env_file
 from answerable.connectors.repo.declaration import WORKFLOWS
 from answerable.model.connector import SyncContext
@@ -47,11 +47,11 @@ class ProjectPaths:
 
     def innermost_project(self, path: str) -> str:
         """Return the innermost project that contains a path."""
-        fitting = [base for base in self.bases if _contains_path(base, path)]
+        fitting = [base for base in self.bases if _is_path_inside(base, path)]
         return max(fitting, key=len)
 
 
-def _homes_inside(root: Path, homes: Sequence[str]) -> Iterator[str]:
+def _list_homes_inside(root: Path, homes: Sequence[str]) -> Iterator[str]:
     """Yield each home that is in or equals a folder, relative to the folder."""
     base = os.path.realpath(root)
     for home in homes:
@@ -65,7 +65,7 @@ def _homes_inside(root: Path, homes: Sequence[str]) -> Iterator[str]:
 def walk_project(folder: BoundedFolder, context: SyncContext | None) -> ProjectPaths:
     """Walk the folder by file names alone."""
     homes = context.homes if context is not None else ()
-    found = ProjectPaths(homes=tuple(_homes_inside(folder.root, homes)))
+    found = ProjectPaths(homes=tuple(_list_homes_inside(folder.root, homes)))
 
     def skip(path: str) -> bool:
         parts = path.split("/")
@@ -91,11 +91,12 @@ def _classify_path(path: str, project_paths: ProjectPaths) -> None:
                 project_paths.bases.append(base)
         return
     if any(
-        path.startswith(h) and is_home_file(path[len(h) :]) for h in project_paths.homes
+        path.startswith(h) and is_client_config_path(path[len(h) :])
+        for h in project_paths.homes
     ):
         project_paths.home_files.append(path)
         return
-    entry = find_project_file(path)
+    entry = find_project_file_kind(path)
     if entry is not None:
         project_paths.configs.append((path, entry))
     elif any(matches_path_end(parts, pattern.split("/")) for pattern in WORKFLOWS):
@@ -106,7 +107,7 @@ def _classify_path(path: str, project_paths: ProjectPaths) -> None:
         project_paths.env_files.append(path)
 
 
-def list_path_probes(
+def list_found_and_missing_files(
     folder: BoundedFolder, project_paths: ProjectPaths
 ) -> tuple[Probe, ...]:
     """List the found files, and the project files that were searched for."""
@@ -140,6 +141,6 @@ def _describe_file(entry: ClientConfigFile) -> str:
     return f"{entry.client} {entry.role.value}"
 
 
-def _contains_path(base: str, path: str) -> bool:
+def _is_path_inside(base: str, path: str) -> bool:
     """Tell whether a path is a folder or inside it."""
     return not base or path == base or path.startswith(base + "/")

@@ -15,7 +15,7 @@ class DevicePolling:
 
     Attributes:
         interval: Seconds until the next poll.
-        until: Deadline, on the clock of `pause`.
+        until: Deadline, on the clock of `seconds_until_next_poll`.
     """
 
     interval: float
@@ -26,17 +26,17 @@ class DevicePolling:
         """Start polling: compute the first interval and the deadline."""
         return cls(max(interval, 1), now + min(expires_in, MAX_POLLING))
 
-    def pause(self, now: float) -> float:
+    def seconds_until_next_poll(self, now: float) -> float:
         """Return the seconds to wait before the next poll; 0 after the deadline."""
         return max(min(self.interval, self.until - now), 0)
 
-    def after_response(self, error: DevicePending) -> "DevicePolling":
+    def adjust_for_polling_error(self, error: DevicePending) -> "DevicePolling":
         """Update the interval for a polling error; `slow_down` lengthens it."""
         if error is DevicePending.SLOW_DOWN:
             return replace(self, interval=self.interval + _SLOWER)
         return self
 
-    def after_timeout(self) -> "DevicePolling":
+    def double_interval(self) -> "DevicePolling":
         """Double the interval after a failed poll."""
         return replace(
             self, interval=max(min(self.interval * 2, _SLOWEST), self.interval)

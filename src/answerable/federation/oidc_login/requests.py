@@ -89,7 +89,7 @@ def build_authorization_url(
         login_secrets: Secrets of this sign-in.
         extra_parameters: Further ones, e.g. `max_age` (OpenID Connect Core 3.1.2.1).
     """
-    asked = _common_parameters(provider, client, login_secrets) | {
+    asked = _build_common_parameters(provider, client, login_secrets) | {
         **extra_parameters,
         "response_type": "code",
         "redirect_uri": redirect_uri,
@@ -101,7 +101,7 @@ def build_authorization_url(
     return provider.authorization + joint + urlencode(asked)
 
 
-def build_code_form(
+def build_code_exchange_form(
     client: OidcClient, redirect_uri: str, code: str, login_secrets: LoginSecrets
 ) -> Mapping[str, str]:
     """Build the token request for a code (RFC 6749 4.1.3, RFC 7636 4.5)."""
@@ -120,17 +120,19 @@ def basic_authorization(client_id: str, secret: str) -> str:
     return "Basic " + b64encode(pair.encode("ascii")).decode("ascii")
 
 
-def build_device_form(
+def build_device_authorization_form(
     provider: ProviderMetadata, client: OidcClient, login_secrets: LoginSecrets
 ) -> Mapping[str, str]:
     """Build the device authorization request (RFC 8628 3.1).
 
     The nonce is no standard parameter; a provider that knows it returns it.
     """
-    return _common_parameters(provider, client, login_secrets)
+    return _build_common_parameters(provider, client, login_secrets)
 
 
-def build_device_token_form(client: OidcClient, device_code: str) -> Mapping[str, str]:
+def build_device_polling_form(
+    client: OidcClient, device_code: str
+) -> Mapping[str, str]:
     """Build the polling request of a device (RFC 8628 3.4)."""
     return {
         "grant_type": DEVICE_GRANT,
@@ -139,7 +141,7 @@ def build_device_token_form(client: OidcClient, device_code: str) -> Mapping[str
     }
 
 
-def _common_parameters(
+def _build_common_parameters(
     provider: ProviderMetadata, client: OidcClient, login_secrets: LoginSecrets
 ) -> dict[str, str]:
     """Build the parameters that all authorization requests share."""

@@ -79,7 +79,7 @@ def parse_redirect(
             "the answer comes from another provider (iss: expected the pinned one)"
         )
     if "error" in answered:
-        raise _provider_error(answered["error"])
+        raise _build_provider_error(answered["error"])
     code = answered.get("code", "")
     if not is_identifier(code):
         raise LoginFailed("the answer holds no code")
@@ -110,9 +110,9 @@ def parse_id_token(status: int, body: bytes) -> str:
     Raises:
         LoginFailed: It is missing, or the provider refused.
     """
-    members = _parse_body(body)
+    members = _parse_json_body(body)
     if status != 200:
-        raise _provider_error(members.get("error"))
+        raise _build_provider_error(members.get("error"))
     token = members.get("id_token")
     if not isinstance(token, str) or not token or not token.isascii():
         raise LoginFailed(
@@ -122,11 +122,11 @@ def parse_id_token(status: int, body: bytes) -> str:
     return token
 
 
-def parse_pending(status: int, body: bytes) -> DevicePending | None:
+def parse_polling_error(status: int, body: bytes) -> DevicePending | None:
     """Return the polling error of a token response; None if it is final."""
     if status == 200:
         return None
-    error = _parse_body(body).get("error")
+    error = _parse_json_body(body).get("error")
     return next((each for each in DevicePending if each == error), None)
 
 
@@ -140,9 +140,9 @@ def parse_device_code(status: int, body: bytes, iss: str) -> DeviceCode:
     Raises:
         LoginFailed: It cannot be used, or the provider refused.
     """
-    members = _parse_body(body)
+    members = _parse_json_body(body)
     if status != 200:
-        raise _provider_error(members.get("error"))
+        raise _build_provider_error(members.get("error"))
     code, shown = members.get("device_code"), members.get("user_code")
     page = members.get("verification_uri")
     whole = members.get("verification_uri_complete", "")
@@ -177,7 +177,7 @@ def check_nonce(
     Raises:
         LoginFailed: The token belongs to another sign-in.
     """
-    nonce = claims.find_claim("nonce")
+    nonce = claims.find_claim_at_path("nonce")
     if nonce is None and not required:
         return
     if not isinstance(nonce, str) or not hmac.compare_digest(
@@ -188,7 +188,7 @@ def check_nonce(
         )
 
 
-def _parse_body(body: bytes) -> JsonObject:
+def _parse_json_body(body: bytes) -> JsonObject:
     """Decode a response body that is a JSON object of bounded size."""
     if len(body) > MAX_RESPONSE:
         raise LoginFailed(f"the provider's answer is larger than {MAX_RESPONSE} bytes")
@@ -208,7 +208,7 @@ def _read_seconds(members: JsonObject, name: str, default: int) -> int:
     return value or default
 
 
-def _provider_error(error: object) -> LoginFailed:
+def _build_provider_error(error: object) -> LoginFailed:
     """Build the error for a refusal; quote its code only if that is printable."""
     known = isinstance(error, str) and 0 < len(error) <= _MAX_ERROR
     plain = known and _ERROR_LETTERS.issuperset(str(error))

@@ -27,14 +27,14 @@ class DocumentedIssuer:
     source: str
 
 
-def _single_claims(*names: str) -> tuple[tuple[ClaimPath, ...], ...]:
+def _make_single_claim_sets(*names: str) -> tuple[tuple[ClaimPath, ...], ...]:
     """Make a set of one top-level claim from each name."""
     return tuple(((name,),) for name in names)
 
 
 GITHUB = DocumentedIssuer(
     "GitHub Actions",
-    _single_claims("repository_id", "repository_owner_id"),
+    _make_single_claim_sets("repository_id", "repository_owner_id"),
     "https://docs.github.com/en/actions/reference/security/oidc",
 )
 # `sub` is a namespace and a name; the uid is of one service account until it is deleted.
@@ -49,33 +49,33 @@ KUBERNETES = DocumentedIssuer(
 )
 GITLAB = DocumentedIssuer(
     "GitLab",
-    _single_claims("project_id", "namespace_id"),
+    _make_single_claim_sets("project_id", "namespace_id"),
     "https://docs.gitlab.com/ci/secrets/id_token_authentication/",
 )
 GOOGLE = DocumentedIssuer(
     "Google",
-    _single_claims("sub"),  # a number; an `email` can be reassigned
+    _make_single_claim_sets("sub"),  # a number; an `email` can be reassigned
     "https://cloud.google.com/docs/authentication/token-types#id-contents",
 )
 ENTRA = DocumentedIssuer(
     "Microsoft Entra ID",
-    _single_claims("oid"),
+    _make_single_claim_sets("oid"),
     "https://learn.microsoft.com/en-us/entra/identity-platform/"
     "access-token-claims-reference",
 )
 BUILDKITE = DocumentedIssuer(
     "Buildkite",
-    _single_claims("pipeline_id", "organization_id"),
+    _make_single_claim_sets("pipeline_id", "organization_id"),
     "https://buildkite.com/docs/agent/cli/reference/oidc",
 )
 CIRCLECI = DocumentedIssuer(
     "CircleCI",
-    _single_claims("oidc.circleci.com/project-id"),
+    _make_single_claim_sets("oidc.circleci.com/project-id"),
     "https://circleci.com/docs/openid-connect-tokens/",
 )
 TERRAFORM = DocumentedIssuer(
     "HCP Terraform",
-    _single_claims(
+    _make_single_claim_sets(
         "terraform_workspace_id", "terraform_project_id", "terraform_organization_id"
     ),
     "https://developer.hashicorp.com/terraform/cloud-docs/workspaces/"
@@ -104,7 +104,7 @@ _EKS = ("oidc.eks.", ".amazonaws.com")
 _SERVER_PATH = "/_services/token"  # GitHub Enterprise Server
 
 
-def identify_issuer(
+def find_documented_issuer(
     issuer: TrustedIssuer, paths: frozenset[ClaimPath], *, reviewed: bool
 ) -> DocumentedIssuer | None:
     """Find the documented kind of an issuer; None if it is unknown.

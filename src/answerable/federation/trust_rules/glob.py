@@ -7,7 +7,7 @@ and texts are compared segment by segment.
 
 import unicodedata
 
-from answerable.model.text_pattern import matches_wildcard_parts
+from answerable.model.text_pattern import matches_parts_between_wildcards
 
 STAR = "*"
 MAX_PATTERN = 512  # characters
@@ -21,13 +21,13 @@ _ONE_OR_MORE = _ANY_CHARACTER + STAR
 _SLASH_LOOKALIKES = frozenset("\u30ce\u4e3f\u2cc6\u1735\u31d3\u2f03")
 
 
-def matches(pattern: str, text: str) -> bool:
+def matches_anchored_glob(pattern: str, text: str) -> bool:
     """Tell whether a pattern matches a whole text."""
     patterns, texts = pattern.split("/"), text.split("/")
     return len(patterns) == len(texts) and all(map(_segment_matches, patterns, texts))
 
 
-def intersects(one: str, other: str) -> bool:
+def anchored_globs_intersect(one: str, other: str) -> bool:
     """Tell whether some text matches both patterns."""
     ones, others = one.split("/"), other.split("/")
     return len(ones) == len(others) and all(map(_segments_intersect, ones, others))
@@ -36,7 +36,7 @@ def intersects(one: str, other: str) -> bool:
 def _segment_matches(pattern: str, text: str) -> bool:
     """Tell whether a pattern matches one segment between slashes."""
     parts = pattern.split(STAR)
-    return matches_wildcard_parts(text, parts, minimum=1) and (
+    return matches_parts_between_wildcards(text, parts, minimum=1) and (
         len(parts) == 1 or all(map(_is_visible, text))
     )
 

@@ -9,9 +9,9 @@ from enum import StrEnum
 
 import msgspec
 
-from answerable.federation.trust_rules.glob import matches
-from answerable.federation.trust_rules.overlap import ClaimValue, equal_value_and_type
-from answerable.federation.trust_rules.subject_validation import format_path
+from answerable.federation.trust_rules.glob import matches_anchored_glob
+from answerable.federation.trust_rules.overlap import ClaimValue, are_equal_with_type
+from answerable.federation.trust_rules.subject_validation import format_claim_path
 from answerable.model.token_claims import ClaimPath, ClaimScalar, SignedClaims
 from answerable.model.trust_rule import (
     IssuedSubject,
@@ -99,7 +99,7 @@ def match_rule(
     for at, wanted, found in _list_conditions(rule, workload, leaves):
         if (miss := wanted.find_mismatch(found)) is not None:
             return UnmatchedRule(rule.id, at, miss, str(wanted))
-        used.append((at, _format_value(found)))
+        used.append((at, _format_claim_value(found)))
     return MatchedRule(rule, tuple(used))
 
 
@@ -110,7 +110,7 @@ class _EqualCondition(msgspec.Struct, frozen=True, gc=False):
         """Return how a value differs from the expected one; None if equal."""
         if actual is None:
             return MismatchKind.MISSING
-        if equal_value_and_type(self.value, actual):
+        if are_equal_with_type(self.value, actual):
             return None
         return (
             MismatchKind.OTHER
@@ -119,7 +119,7 @@ class _EqualCondition(msgspec.Struct, frozen=True, gc=False):
         )
 
     def __str__(self) -> str:
-        return f"equal to {_format_value(self.value)}"
+        return f"equal to {_format_claim_value(self.value)}"
 
 
 class _GlobCondition(msgspec.Struct, frozen=True, gc=False):
@@ -131,7 +131,9 @@ class _GlobCondition(msgspec.Struct, frozen=True, gc=False):
             return MismatchKind.MISSING
         if not isinstance(actual, str):
             return MismatchKind.KIND
-        return None if matches(self.pattern, actual) else MismatchKind.OTHER
+        return (
+            None if matches_anchored_glob(self.pattern, actual) else MismatchKind.OTHER
+        )
 
     def __str__(self) -> str:
         return f"like {self.pattern}"
@@ -158,20 +160,22 @@ def _list_conditions(
             issuer = None if isinstance(workload, Attestation) else workload.issuer
             yield "issuer", _EqualCondition(subject.issuer), issuer
             for path, value in subject.match:
-                yield format_path(path), _EqualCondition(value), leaves.get(path)
+                yield format_claim_path(path), _EqualCondition(value), leaves.get(path)
             for path, pattern in subject.match_glob:
-                yield format_path(path), _GlobCondition(pattern), leaves.get(path)
+                yield format_claim_path(path), _GlobCondition(pattern), leaves.get(path)
         case PeerSubject() as peer:
-            facts = _attested_facts(workload)
-            for name, wanted in _peer_conditions(peer):
+            facts = _list_attested_facts(workload)
+            for name, wanted in _iter_socket_peer_conditions(peer):
                 yield name, wanted, facts.get(name)
         case LaunchedSubject() as launched:
-            facts = _attested_facts(workload)
-            for name, wanted in _launcher_conditions(launched, str(rule.agent)):
+            facts = _list_attested_facts(workload)
+            for name, wanted in _iter_launcher_conditions(launched, str(rule.agent)):
                 yield name, wanted, facts.get(name)
 
 
-def _peer_conditions(subject: PeerSubject) -> Iterator[tuple[str, _Condition]]:
+def _iter_socket_peer_conditions(
+    subject: PeerSubject,
+) -> Iterator[tuple[str, _Condition]]:
     """Yield the conditions on the kernel's facts about a socket peer."""
     yield "attestor", _EqualCondition(Attestor.UNIX_PEER.value)
     yield "uid", _EqualCondition(subject.uid)
@@ -183,7 +187,7 @@ def _peer_conditions(subject: PeerSubject) -> Iterator[tuple[str, _Condition]]:
         yield "container", _EqualCondition(subject.container)
 
 
-def _launcher_conditions(
+def _iter_launcher_conditions(
     subject: LaunchedSubject, agent: str
 ) -> Iterator[tuple[str, _Condition]]:
     """Yield the conditions on the facts about an agent that a launcher started."""
@@ -196,7 +200,7 @@ def _launcher_conditions(
         yield "started", _EqualCondition(subject.program)
 
 
-def _attested_facts(workload: MatchSubject) -> Mapping[str, ClaimScalar]:
+def _list_attested_facts(workload: MatchSubject) -> Mapping[str, ClaimScalar]:
     """Return the attested facts that rules can match; empty for a token."""
     if not isinstance(workload, Attestation):
         return {}
@@ -212,11 +216,11 @@ def _attested_facts(workload: MatchSubject) -> Mapping[str, ClaimScalar]:
     }
 
 
-def _format_value(value: ClaimValue | None) -> str:
+def _format_claim_value(value: ClaimValue | None) -> str:
     """Format a claim value as text for evidence and messages."""
     match value:
         case tuple():
-            return "[" + ", ".join(map(_format_value, value)) + "]"
+            return "[" + ", ".join(map(_format_claim_value, value)) + "]"
         case bool():
             return "true" if value else "false"
         case None:

@@ -6,7 +6,10 @@ Otherwise a token that matches both can exist, whether or not the issuer would e
 it.
 """
 
-from answerable.federation.trust_rules.glob import intersects, matches
+from answerable.federation.trust_rules.glob import (
+    anchored_globs_intersect,
+    matches_anchored_glob,
+)
 from answerable.model.token_claims import ClaimPath, ClaimScalar
 from answerable.model.trust_rule import (
     IssuedSubject,
@@ -51,13 +54,13 @@ def rules_overlap(one: TrustRule, other: TrustRule) -> bool:
             return False
 
 
-def equal_value_and_type(one: ClaimValue, other: ClaimValue) -> bool:
+def are_equal_with_type(one: ClaimValue, other: ClaimValue) -> bool:
     """Tell whether two values are equal in value and type: to Python, true is 1."""
     if isinstance(one, tuple):
         return (
             isinstance(other, tuple)
             and len(one) == len(other)
-            and all(map(equal_value_and_type, one, other))
+            and all(map(are_equal_with_type, one, other))
         )
     return type(one) is type(other) and one == other
 
@@ -74,7 +77,7 @@ def _are_disjoint(one: IssuedSubject, other: IssuedSubject) -> bool:
     if _has_nested_paths([*equal, *globs]):
         return True
     return any(
-        _is_contradiction(equal.get(path, []), globs.get(path, []))
+        _cannot_match_all(equal.get(path, []), globs.get(path, []))
         for path in {**equal, **globs}
     )
 
@@ -88,14 +91,17 @@ def _has_nested_paths(paths: list[ClaimPath]) -> bool:
     )
 
 
-def _is_contradiction(values: list[ClaimValue], patterns: list[str]) -> bool:
+def _cannot_match_all(values: list[ClaimValue], patterns: list[str]) -> bool:
     """Tell whether one claim cannot satisfy all values and patterns."""
     if values:
         first = values[0]
         return not all(
-            equal_value_and_type(first, value) for value in values
+            are_equal_with_type(first, value) for value in values
         ) or not all(
-            isinstance(first, str) and matches(pattern, first) for pattern in patterns
+            isinstance(first, str) and matches_anchored_glob(pattern, first)
+            for pattern in patterns
         )
     # At most one of each rule, so that pairs are all there is to look at.
-    return not all(intersects(patterns[0], pattern) for pattern in patterns[1:])
+    return not all(
+        anchored_globs_intersect(patterns[0], pattern) for pattern in patterns[1:]
+    )

@@ -18,11 +18,11 @@ def canonical_rule_json(rule: TrustRule) -> bytes:
         "agent": rule.agent,
         "delegate_to": sorted(rule.delegate_to),
         "grants": sorted(
-            (_grant_members(grant) for grant in rule.grants), key=_encode_json
+            (_build_canonical_grant(grant) for grant in rule.grants), key=_encode_json
         ),
         "id": rule.id,
         "on_behalf_of": sorted(rule.on_behalf_of),
-        "subject": _subject_members(rule),
+        "subject": _build_canonical_subject(rule),
     }
     # Left out where it is the default: digests of older rules stay what they were.
     if rule.reuse is not TokenReuse.ONCE:
@@ -35,12 +35,12 @@ def rule_digest(rule: TrustRule) -> str:
     return hashlib.sha256(canonical_rule_json(rule)).hexdigest()
 
 
-def _grant_members(grant: TokenGrant) -> dict[str, object]:
+def _build_canonical_grant(grant: TokenGrant) -> dict[str, object]:
     """Build the canonical members of a grant."""
     return {**asdict(grant), "scopes": sorted(grant.scopes)}
 
 
-def _subject_members(rule: TrustRule) -> dict[str, object]:
+def _build_canonical_subject(rule: TrustRule) -> dict[str, object]:
     """Build the canonical members of a rule's subject."""
     subject = rule.subject
     members: dict[str, object] = {"kind": type(subject).__name__}

@@ -52,11 +52,11 @@ class RuleIndex:
     def __len__(self) -> int:
         return len(self._by_id)
 
-    def get(self, id: str) -> TrustRule | None:
+    def get_rule(self, id: str) -> TrustRule | None:
         """Return a rule by its id, None if it is unknown."""
         return self._by_id.get(id)
 
-    def find_match(self, workload: Workload) -> MatchedRule | None:
+    def find_matching_rule(self, workload: Workload) -> MatchedRule | None:
         """Return the one matching rule, None if there is none.
 
         Raises:

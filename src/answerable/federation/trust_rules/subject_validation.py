@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from answerable.federation.trust_rules.documented_issuers import identify_issuer
+from answerable.federation.trust_rules.documented_issuers import find_documented_issuer
 from answerable.federation.trust_rules.faults import RuleFaultCode
 from answerable.federation.trust_rules.glob import (
     MAX_PATTERN,
@@ -53,7 +53,7 @@ def validate_subject(
                 yield "launched", RuleFaultCode.PERSON, "a person was expected"
 
 
-def format_path(path: ClaimPath) -> str:
+def format_claim_path(path: ClaimPath) -> str:
     """Format a claim path for people."""
     return ".".join(path)
 
@@ -89,9 +89,9 @@ def _validate_claims(subject: IssuedSubject) -> Iterator[SubjectFault]:
         what = f"each claim was expected once, {MAX_CLAIMS} at most"
         yield "match", RuleFaultCode.CLAIM_TWICE, what
     for path, value in subject.match:
-        at = f"match.{format_path(path)}"
-        yield from _validate_names("match", path)
-        texts = [each for each in _as_tuple(value) if isinstance(each, str)]
+        at = f"match.{format_claim_path(path)}"
+        yield from _validate_claim_names("match", path)
+        texts = [each for each in _wrap_scalar_in_tuple(value) if isinstance(each, str)]
         for text in texts:
             yield from _validate_text(at, text)
             if STAR in text:
@@ -102,8 +102,8 @@ def _validate_claims(subject: IssuedSubject) -> Iterator[SubjectFault]:
 def _validate_patterns(subject: IssuedSubject) -> Iterator[SubjectFault]:
     """Yield faults of the patterns in `match_glob`."""
     for path, pattern in subject.match_glob:
-        at = f"match_glob.{format_path(path)}"
-        yield from _validate_names("match_glob", path)
+        at = f"match_glob.{format_claim_path(path)}"
+        yield from _validate_claim_names("match_glob", path)
         yield from _validate_text(at, pattern)
         if foreign := sorted(REJECTED_CHARACTERS.intersection(pattern)):
             what = (
@@ -130,15 +130,19 @@ def _validate_immutable_id(
         return
     paths = frozenset(path for path, _ in subject.match)
     asked = paths.union(path for path, _ in subject.match_glob)
-    found = identify_issuer(issuer.pin, asked, reviewed=issuer.review is not None)
+    found = find_documented_issuer(
+        issuer.pin, asked, reviewed=issuer.review is not None
+    )
     if found is None or any(paths.issuperset(ids) for ids in found.ids):
         return
-    wanted = " or ".join(" with ".join(map(format_path, ids)) for ids in found.ids)
+    wanted = " or ".join(
+        " with ".join(map(format_claim_path, ids)) for ids in found.ids
+    )
     what = f"a name of {found.kind} can come to be another's: {wanted} was expected"
     yield "match", RuleFaultCode.NO_IMMUTABLE_ID, what
 
 
-def _validate_names(location: str, path: ClaimPath) -> Iterator[SubjectFault]:
+def _validate_claim_names(location: str, path: ClaimPath) -> Iterator[SubjectFault]:
     """Yield the faults of the names in a claim path."""
     for name in path:
         yield from _validate_text(location, name)
@@ -164,6 +168,8 @@ def _validate_text(location: str, text: str) -> Iterator[SubjectFault]:
         )
 
 
-def _as_tuple(value: ClaimScalar | tuple[ClaimScalar, ...]) -> tuple[ClaimScalar, ...]:
+def _wrap_scalar_in_tuple(
+    value: ClaimScalar | tuple[ClaimScalar, ...],
+) -> tuple[ClaimScalar, ...]:
     """Return a claim value as a tuple, a scalar as a tuple of one."""
     return value if isinstance(value, tuple) else (value,)

@@ -104,8 +104,8 @@ def _validate_rule(
     yield from validate_subject(rule.subject, context.url, context.issuers)
     yield from _validate_agent("agent", rule.agent, context)
     yield from _validate_grants(rule, context)
-    yield from _validate_delegates(rule, context)
-    yield from _validate_people(rule, context)
+    yield from _validate_delegate_agents(rule, context)
+    yield from _validate_person_issuers(rule, context)
 
 
 def _validate_agent(
@@ -167,11 +167,11 @@ def _validate_audience(
         )
     elif "*" in text:
         yield location, RuleFaultCode.AUDIENCE, "one audience was expected, no pattern"
-    elif whose := _audience_conflict(grant, context):
+    elif whose := _describe_audience_conflict(grant, context):
         yield location, RuleFaultCode.AUDIENCE_TAKEN, f"this audience is {whose}"
 
 
-def _audience_conflict(grant: TokenGrant, context: ValidationContext) -> str:
+def _describe_audience_conflict(grant: TokenGrant, context: ValidationContext) -> str:
     """Describe the other relying party that has this audience; empty for none."""
     named = _normalise_audience(grant.audience)
     if context.url and named == _normalise_audience(context.url):
@@ -209,7 +209,7 @@ def _validate_scopes(location: str, grant: TokenGrant) -> Iterator[SubjectFault]
         yield location, RuleFaultCode.SCOPE, "each scope was expected once"
 
 
-def _validate_delegates(
+def _validate_delegate_agents(
     rule: TrustRule, context: ValidationContext
 ) -> Iterator[SubjectFault]:
     """Yield faults of the agents that a rule may delegate to."""
@@ -222,7 +222,7 @@ def _validate_delegates(
         yield from _validate_agent(at, agent, context)
 
 
-def _validate_people(
+def _validate_person_issuers(
     rule: TrustRule, context: ValidationContext
 ) -> Iterator[SubjectFault]:
     """Yield faults of the issuers whose people an agent may act for."""

@@ -58,7 +58,7 @@ class HookVerdict:
     decision: str
 
     @property
-    def sentence(self) -> str:
+    def message_to_agent(self) -> str:
         """Return the message to the agent."""
         said = (
             "Needs its owner"
@@ -83,7 +83,7 @@ class _HookEvent(msgspec.Struct):
 _decode = msgspec.json.Decoder(_HookEvent, strict=True).decode
 
 
-def parse_event(client: str, data: bytes) -> HookToolCall:
+def parse_hook_event(client: str, data: bytes) -> HookToolCall:
     """Parse the hook event of a client.
 
     Args:
@@ -114,7 +114,7 @@ def parse_event(client: str, data: bytes) -> HookToolCall:
         raise ParseError("arguments that are no JSON object") from None
 
 
-def format_answer(
+def format_hook_answer(
     client: str, tool_call: HookToolCall, verdict: HookVerdict, *, ask_here: bool
 ) -> bytes:
     """Format the hook's answer for a client; empty if it expects none.
@@ -138,7 +138,7 @@ def format_answer(
     said = {
         "hookEventName": tool_call.event,
         "permissionDecision": "ask" if asks else "deny",
-        "permissionDecisionReason": verdict.sentence,
+        "permissionDecisionReason": verdict.message_to_agent,
     }
     return _encode({"hookSpecificOutput": said})
 
@@ -151,13 +151,16 @@ def _format_cursor_answer(
         return _encode({"permission": "allow"})
     said = {"permission": denial}
     if tool_call.event != "beforeReadFile":
-        said |= {"user_message": verdict.sentence, "agent_message": verdict.sentence}
+        said |= {
+            "user_message": verdict.message_to_agent,
+            "agent_message": verdict.message_to_agent,
+        }
     return _encode(said)
 
 
 def _parse_tool_event(event: _HookEvent) -> tuple[str, Arguments]:
     """Return tool name and arguments of an event about any tool."""
-    return event.tool_name, _parse_object(event.tool_input)
+    return event.tool_name, _parse_json_object(event.tool_input)
 
 
 def _parse_shell_event(event: _HookEvent) -> tuple[str, Arguments]:
@@ -169,7 +172,10 @@ def _parse_mcp_event(event: _HookEvent) -> tuple[str, Arguments]:
     """Return tool name and arguments of an MCP call; its server is only an address."""
     where = {"url": event.url, "command": event.command}
     at = {name: value for name, value in where.items() if value}
-    return f"MCP:{event.tool_name}", {"input": _parse_object(event.tool_input), **at}
+    return f"MCP:{event.tool_name}", {
+        "input": _parse_json_object(event.tool_input),
+        **at,
+    }
 
 
 def _parse_file_event(event: _HookEvent) -> tuple[str, Arguments]:
@@ -188,7 +194,7 @@ _EVENTS: Mapping[str, Mapping[str, Callable[[_HookEvent], tuple[str, Arguments]]
 }
 
 
-def _parse_object(value: object) -> Arguments:
+def _parse_json_object(value: object) -> Arguments:
     """Return a JSON object; one client sends it as JSON text."""
     if isinstance(value, str):
         try:

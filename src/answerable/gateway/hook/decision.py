@@ -26,9 +26,9 @@ from answerable.model.spool_record import CallSummary
 from answerable.server.authentication.agent_mapping import AgentMapping
 from answerable.server.enforcement.settings import EnforcementSettings
 from answerable.server.enforcement.single_decision import decide_once
-from answerable.server.policy_loading import read_with_policies
+from answerable.server.policy_loading import read_config_and_policies
 from answerable.server.processes.parent_process import read_parent
-from answerable.server.reloadable_settings import resolve_store
+from answerable.server.restart_only_settings import resolve_store_folder
 from answerable.server.state_folders import gateway_state
 from answerable.usecases.authorization.compile_policy import compile_decision_table
 
@@ -55,7 +55,7 @@ class HookContext:
     mode: EnforcementMode
 
 
-def prepare_hook(
+def load_hook_context(
     config_path: str, client: str, store: Path | None, default_store: Path | None
 ) -> HookContext:
     """Read the configuration, and identify the agent that runs the hook.
@@ -72,9 +72,9 @@ def prepare_hook(
         EnvironmentFailure: The file may not be read.
         ProcessGone: The process that started the hook has ended.
     """
-    reading = read_with_policies(config_path, store, default_store)
+    reading = read_config_and_policies(config_path, store, default_store)
     config = reading.config
-    if config is None or not reading.has_policy:
+    if config is None or not reading.is_valid_except_rules:
         raise ConfigError(config_path, reading.faults)
     servers = [each for each in config.servers if each.hook == client]
     if len(servers) != 1:
@@ -83,13 +83,13 @@ def prepare_hook(
             "see `servers.NAME.hook` in docs/configuration.md",
         )
     server = servers[0]
-    caller = _identify_parent(config, server.name)
+    caller = _identify_parent_process(config, server.name)
     agent = next((each for each in config.agents if each.id == caller.agent), None)
     return HookContext(
         config,
         reading,
         server,
-        resolve_store(config, store, default_store),
+        resolve_store_folder(config, store, default_store),
         caller,
         agent.mode if agent is not None else config.default_mode,
     )
@@ -148,7 +148,7 @@ def _build_call_summary(
     )
 
 
-def _identify_parent(config: Config, server: str) -> VerifiedCaller:
+def _identify_parent_process(config: Config, server: str) -> VerifiedCaller:
     """Identify the agent by the parent process of the hook."""
     peer = read_parent().peer
     principal = f"uid:{peer.uid}/stdio:{server}"

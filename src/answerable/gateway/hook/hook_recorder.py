@@ -9,15 +9,15 @@ import secrets
 from pathlib import Path
 
 from answerable.evidence.spool_format import (
-    encode_lines,
     encode_record,
+    encode_spool_lines,
     initial_chain_hash,
 )
 from answerable.model.caller import VerifiedCaller
 from answerable.model.decision import Decision
 from answerable.model.errors import EnvironmentFailure
-from answerable.model.ids import event_id
-from answerable.model.log_sources import HOOK_PREFIX, get_recorder_source
+from answerable.model.ids import build_event_id
+from answerable.model.log_sources import HOOK_PREFIX, get_log_source_of_recorder
 from answerable.model.spool_record import (
     CallSummary,
     DecisionRecord,
@@ -52,19 +52,21 @@ def record_hook_decision(
     Raises:
         EnvironmentFailure: It cannot be kept, so the call must not happen.
     """
-    if _count_waiting(spool) >= MAX_WAITING:
+    if _count_unshipped_records(spool) >= MAX_WAITING:
         raise EnvironmentFailure(
             f"{MAX_WAITING} decisions of hooks wait in {spool}",
             "run the gateway, which ships them: answerable serve --config FILE",
         )
     name = HOOK_PREFIX + secrets.token_hex(8)
-    key = event_id(now, get_recorder_source(name), name, b"2").hex()
+    key = build_event_id(now, get_log_source_of_recorder(name), name, b"2").hex()
     records = (
         RecorderOpened(1, now, name, WORKER, "", 0),
         DecisionRecord(2, now, key, caller, call_summary, decision),
         RecorderClosed(3, now),
     )
-    data, chain = encode_lines(map(encode_record, records), initial_chain_hash(name))
+    data, chain = encode_spool_lines(
+        map(encode_record, records), initial_chain_hash(name)
+    )
     segments = SegmentWriter(spool, name, room=0)  # no more lines will come
     try:
         segments.write(data, chain)
@@ -77,7 +79,7 @@ def record_hook_decision(
     return key
 
 
-def _count_waiting(spool: Path) -> int:
+def _count_unshipped_records(spool: Path) -> int:
     """Count the hook records in the spool that are not yet shipped."""
     try:
         return sum(1 for _ in spool.glob(f"{HOOK_PREFIX}*"))

@@ -23,7 +23,7 @@ from answerable.gateway.wire.http_heads import (
     write_reply_head,
 )
 from answerable.gateway.wire.mcp_request_head import McpRequestHead
-from answerable.server.admission import ConnectionSlot, counted_address
+from answerable.server.admission import ConnectionSlot, quota_address
 from answerable.server.connection_info import ConnectionInfo
 from answerable.server.connection_info_reader import read_connection_info
 from answerable.server.deadline_timer import NEVER
@@ -94,9 +94,9 @@ class ClientConnection(asyncio.Protocol):
         """Take a slot among the connections of this worker."""
         admission, peer = self.door.admission, self.link.peer
         if peer is None:
-            self._slot = admission.admit(self, counted_address(transport))
+            self._slot = admission.admit(self, quota_address(transport))
         else:
-            self._slot = admission.admit_local(self, peer.uid)
+            self._slot = admission.admit_unix_socket(self, peer.uid)
         return self._slot is not None
 
     @property
@@ -123,7 +123,7 @@ class ClientConnection(asyncio.Protocol):
         turn = self._turn
         self._detach_transport()
         if self._slot is not None:
-            self._slot.release()
+            self._slot.release_places()
         if turn is not None:
             turn.on_client_gone()
 
@@ -159,14 +159,14 @@ class ClientConnection(asyncio.Protocol):
                 self._transport.close()
         elif self._turn.is_open_ended:
             self._turn.on_client_gone()
-            self.finish()
+            self.finish_reply()
         else:
             self._closes = True
 
-    def recheck(self) -> None:
+    def stop_if_revoked(self) -> None:
         """Stop the open request if a revocation now forbids it."""
         if self._turn is not None:
-            self._turn.recheck()
+            self._turn.stop_if_revoked()
 
     def abort(self) -> None:
         """Close at once."""
@@ -182,7 +182,7 @@ class ClientConnection(asyncio.Protocol):
     ) -> None:
         """Send a complete reply; a reply already begun is truncated."""
         if self._chunked is not None:
-            self.truncate()
+            self.truncate_reply()
             return
         closes = self._closes_after_reply()
         head = write_reply_head(heading, session, length=len(body), closes=closes)
@@ -196,7 +196,9 @@ class ClientConnection(asyncio.Protocol):
             on_sent()
         self._finish_request()
 
-    def begin(self, heading: ReplyHeading, session: str, length: int | None) -> None:
+    def begin_reply(
+        self, heading: ReplyHeading, session: str, length: int | None
+    ) -> None:
         """Send status line and fields; the body follows, chunked if length is None."""
         self._chunked = length is None
         closes = self._closes_after_reply()
@@ -204,17 +206,17 @@ class ClientConnection(asyncio.Protocol):
             write_reply_head(heading, session, length=length, closes=closes)
         )
 
-    def write(self, data: bytes) -> None:
+    def write_body(self, data: bytes) -> None:
         """Send a piece of the body."""
         self._write_bytes(encode_chunk(data) if self._chunked else data)
 
-    def finish(self) -> None:
+    def finish_reply(self) -> None:
         """End the reply."""
         if self._chunked:
             self._write_bytes(LAST_CHUNK)
         self._finish_request()
 
-    def truncate(self) -> None:
+    def truncate_reply(self) -> None:
         """Truncate the reply, so that the client sees that it is incomplete."""
         self.abort()
 
@@ -224,9 +226,9 @@ class ClientConnection(asyncio.Protocol):
             self.reply(reply.heading, reply.body)
         elif self._chunked:
             self._closes = True
-            self.finish()
+            self.finish_reply()
         else:
-            self.truncate()
+            self.truncate_reply()
 
     def process_parsed_items(self) -> None:
         """Handle the parsed requests and body pieces in order."""
@@ -239,24 +241,24 @@ class ClientConnection(asyncio.Protocol):
             if turn is None:
                 self._start_request(arrived.popleft())
             elif turn.wants_body and not turn.is_parked:
-                self._continue_request(turn, arrived.popleft())
+                self._pass_body_to_request(turn, arrived.popleft())
             else:
                 break
         self._advancing = False
         if self._held or arrived:
-            self._update_reading()
+            self._pause_or_resume_reading()
         self._set_deadline()
 
     def _start_request(self, item: ParsedItem[McpRequestHead]) -> None:
         """Start a request from its head."""
         if isinstance(item, McpRequestHead):
-            self._begin_request(item)
+            self._authenticate_request(item)
         else:
             assert isinstance(item, RequestRefused)  # noqa: S101 - a head comes first
             self._closes = True
             self._reply_malformed(item)
 
-    def _continue_request(
+    def _pass_body_to_request(
         self, handler: HttpRequestHandler, item: ParsedItem[McpRequestHead]
     ) -> None:
         """Pass the body to the open request."""
@@ -267,14 +269,14 @@ class ClientConnection(asyncio.Protocol):
             self._closes = True
             handler.fail_body(item)
 
-    def _begin_request(self, request_head: McpRequestHead) -> None:
+    def _authenticate_request(self, request_head: McpRequestHead) -> None:
         """Authenticate a request by its head, and choose what follows."""
         head = request_head.head
         self._closes = self._closes or head.closes
         turn = self._turn = HttpRequestHandler(self, request_head)
         turn.start()
         if turn.caller is not None:
-            self._assign_worker(turn, turn.caller.principal)
+            self._keep_or_relay(turn, turn.caller.principal)
         if turn.early is not None:
             self._intake.discard_body()
         expects = head.expects and not self._arrived and self._transport is not None
@@ -289,11 +291,11 @@ class ClientConnection(asyncio.Protocol):
         self._arrived.clear()
         handler.receive_body(b"")
 
-    def on_identified(self) -> None:
+    def on_authentication_done(self) -> None:
         """Continue after authentication, whether it succeeded or failed."""
         turn = self._turn
         if turn is not None and turn.caller is not None:
-            self._assign_worker(turn, turn.caller.principal)
+            self._keep_or_relay(turn, turn.caller.principal)
             if turn.is_refused:
                 self._reply_without_body(turn)
         self.process_parsed_items()
@@ -304,7 +306,7 @@ class ClientConnection(asyncio.Protocol):
             self._transport.resume_reading()
         self.process_parsed_items()
 
-    def _assign_worker(self, handler: HttpRequestHandler, principal: str) -> None:
+    def _keep_or_relay(self, handler: HttpRequestHandler, principal: str) -> None:
         """Keep the connection, or relay it to the worker that owns its caller."""
         slot = self._slot
         if slot is not None and not self.door.admission.count_for_caller(
@@ -314,9 +316,9 @@ class ClientConnection(asyncio.Protocol):
             return
         peers = self.door.peers
         received, self._received = self._received, None
-        if peers is None or peers.owns(principal):
+        if peers is None or peers.owns_principal(principal):
             self._is_ours = True
-            handler.reserve_body()
+            handler.reserve_body_memory()
             if handler.is_parked and self._transport is not None:
                 self._transport.pause_reading()
         elif self._is_ours or received is None:
@@ -371,7 +373,7 @@ class ClientConnection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.write(data)
 
-    def _update_reading(self) -> None:
+    def _pause_or_resume_reading(self) -> None:
         """Pause reading while parsed items wait."""
         transport = self._transport
         if transport is not None and self._held is not bool(self._arrived):

@@ -7,7 +7,10 @@ of a person waits until the request is on record, and later events wait behind i
 
 from collections import deque
 
-from answerable.gateway.http.reply_progress import ReplyProgress, resolve_outcome
+from answerable.gateway.http.reply_progress import (
+    ReplyProgress,
+    outcome_after_recording,
+)
 from answerable.gateway.in_flight_call import MessageOutcome, RecordFuture
 from answerable.gateway.wire.event_stream import MAX_EVENT, MESSAGE, SseEvent, SseParser
 from answerable.model.spool_record import CallOutcome
@@ -30,7 +33,7 @@ class EventStreamBody:
         self._waiting: deque[tuple[SseEvent, MessageOutcome]] = deque()
         self._room = MAX_WAITING
         self._is_whole = False
-        relayed.outlet.begin(relayed.heading, relayed.session, None)
+        relayed.outlet.begin_reply(relayed.heading, relayed.session, None)
 
     def on_data(self, data: bytes) -> "EventStreamBody":
         """Forward the events that are complete.
@@ -58,8 +61,8 @@ class EventStreamBody:
         is_answered |= relayed.passage.answer is not None
         # An older server may end a stream and be asked for its rest
         # (2025-11-25 basic/transports "Resumability and Redelivery").
-        relayed.end(None if is_answered else CallOutcome.UNKNOWN)
-        relayed.outlet.finish()
+        relayed.record_call_end(None if is_answered else CallOutcome.UNKNOWN)
+        relayed.outlet.finish_reply()
 
     def on_lost(self, refusal: RequestRefused) -> bool:
         """Send the error in an event of our own, and end the stream."""
@@ -67,9 +70,9 @@ class EventStreamBody:
         if call.kind is MessageKind.REQUEST and (
             self._waiting or self._relayed.passage.answer is None
         ):
-            error = refusal.for_request(call.id, call.method).error_body()
-            self._write_data(_format_event(error, MESSAGE, None))
-        self._relayed.outlet.finish()
+            error = refusal.with_request_id(call.id, call.method).jsonrpc_error()
+            self._write_data(_format_sse_event(error, MESSAGE, None))
+        self._relayed.outlet.finish_reply()
         return True
 
     def _check_event(self, event: SseEvent) -> bytes:
@@ -83,16 +86,16 @@ class EventStreamBody:
         else:
             heard = MessageOutcome(event.data)
         if heard.until is None and not self._waiting:
-            return self._encode_passed(event, heard)
+            return self._encode_event_to_forward(event, heard)
         self._room -= len(event.raw)
         if self._room < 0:
             raise RequestRefused(RefusalReason.EVENT_TOO_LARGE)
         self._waiting.append((event, heard))
         if heard.until is not None:
-            heard.until.add_done_callback(self._on_recorded)
+            heard.until.add_done_callback(self._forward_recorded_events)
         return b""
 
-    def _on_recorded(self, _: RecordFuture) -> None:
+    def _forward_recorded_events(self, _: RecordFuture) -> None:
         """Forward the events that waited for a record."""
         if self._relayed.passage.ended:
             return
@@ -102,32 +105,34 @@ class EventStreamBody:
             if heard.until is not None:
                 if not heard.until.done():
                     break
-                heard = resolve_outcome(heard, heard.until)
+                heard = outcome_after_recording(heard, heard.until)
             self._waiting.popleft()
             self._room += len(event.raw)
-            passed.append(self._encode_passed(event, heard))
+            passed.append(self._encode_event_to_forward(event, heard))
         self._write_data(b"".join(passed))
         if self._is_whole:
             self.on_end()
 
-    def _encode_passed(self, event: SseEvent, outcome: MessageOutcome) -> bytes:
+    def _encode_event_to_forward(
+        self, event: SseEvent, outcome: MessageOutcome
+    ) -> bytes:
         """Return the bytes to forward for one event."""
         if outcome.back is not None:
-            self._relayed.reply_to_server(outcome.back)
+            self._relayed.answer_server_request(outcome.back)
         if outcome.data is event.data:
             return event.raw
         if outcome.data is None:
             return b""
-        return _format_event(outcome.data, event.type, event.id)
+        return _format_sse_event(outcome.data, event.type, event.id)
 
     def _write_data(self, data: bytes) -> None:
         """Write bytes to the client, and count them."""
         if data:
             self._relayed.count_bytes(data)
-            self._relayed.outlet.write(data)
+            self._relayed.outlet.write_body(data)
 
 
-def _format_event(data: bytes, type: bytes, id: bytes | None) -> bytes:
+def _format_sse_event(data: bytes, type: bytes, id: bytes | None) -> bytes:
     """Format an event whose data was changed."""
     named = b"" if type == MESSAGE else b"event: %b\n" % type
     numbered = b"" if id is None else b"id: %b\n" % id

@@ -98,9 +98,9 @@ class FairQueue:
         """Schedule the next queued call, unless one is scheduled."""
         if not self._is_due:
             self._is_due = True
-            self._loop.call_soon(self._run_next)
+            self._loop.call_soon(self._run_next_call)
 
-    def _run_next(self) -> None:
+    def _run_next_call(self) -> None:
         """Start one call of the first caller without debt."""
         self._is_due = False
         now = self._loop.time()
@@ -112,7 +112,8 @@ class FairQueue:
                 self._is_due = True
                 pause = self._free_at - now
                 self._loop.call_later(
-                    pause if 0 < pause < _RETRY_DELAY else _RETRY_DELAY, self._run_next
+                    pause if 0 < pause < _RETRY_DELAY else _RETRY_DELAY,
+                    self._run_next_call,
                 )
             return
         calls = self._waiting.pop(caller)

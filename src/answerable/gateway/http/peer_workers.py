@@ -69,9 +69,9 @@ class PeerWorkers:
         for side in list(self._relayed):
             side.abort()
 
-    def owns(self, principal: str) -> bool:
+    def owns_principal(self, principal: str) -> bool:
         """Tell whether this worker serves a principal."""
-        return self._find_owner(principal) == self._worker
+        return self._find_owning_worker(principal) == self._worker
 
     def relay_to_owner(
         self,
@@ -99,7 +99,7 @@ class PeerWorkers:
         preface = msgspec.json.encode(
             RelayPreface(link, served_names.hosts, served_names.origins)
         )
-        path = relay_socket_path(self._folder, self._find_owner(principal))
+        path = relay_socket_path(self._folder, self._find_owning_worker(principal))
         work = self._connect_to_owner(near, path, preface + b"\n" + received)
         task = self._loop.create_task(work)
         self._connecting.add(task)
@@ -113,15 +113,15 @@ class PeerWorkers:
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT):
                 # No event signals that it listens.
-                while not await self._try_connect(far, path):  # noqa: ASYNC110
+                while not await self._try_connect_to_owner(far, path):  # noqa: ASYNC110
                     await asyncio.sleep(RETRY_DELAY)
         except TimeoutError:
             client_end.abort()
             return
         far.write(received)
-        client_end.connect_to(far)
+        client_end.pair_with(far)
 
-    async def _try_connect(self, owner_end: "_RelayEnd", path: Path) -> bool:
+    async def _try_connect_to_owner(self, owner_end: "_RelayEnd", path: Path) -> bool:
         """Connect to the owner; False where it does not listen, as during its start."""
         try:
             await self._loop.create_unix_connection(lambda: owner_end, str(path))
@@ -129,7 +129,7 @@ class PeerWorkers:
             return False
         return True
 
-    def _find_owner(self, principal: str) -> int:
+    def _find_owning_worker(self, principal: str) -> int:
         """Return the number of the worker that serves a principal, by hash."""
         return zlib.crc32(principal.encode()) % self._workers
 
@@ -204,7 +204,7 @@ class _RelayEnd(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._other: _RelayEnd | None = None
 
-    def connect_to(self, other: "_RelayEnd") -> None:
+    def pair_with(self, other: "_RelayEnd") -> None:
         """Connect two ends, so that each forwards what the other receives."""
         self._other, other._other = other, self
         if self._transport is None:  # gone meanwhile
@@ -241,7 +241,7 @@ class _RelayEnd(asyncio.Protocol):
         self._among.discard(self)
         self._transport = None
         if self._slot is not None:
-            self._slot.release()
+            self._slot.release_places()
         other = self._other
         if other is None or other._transport is None:
             return

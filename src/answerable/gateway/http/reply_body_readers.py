@@ -6,7 +6,10 @@ A list is always buffered, since items may be removed from it.
 from functools import partial
 from typing import Protocol
 
-from answerable.gateway.http.reply_progress import ReplyProgress, resolve_outcome
+from answerable.gateway.http.reply_progress import (
+    ReplyProgress,
+    outcome_after_recording,
+)
 from answerable.gateway.in_flight_call import MessageOutcome, RecordFuture
 from answerable.gateway.wire.list_filter import BUFFERED_METHODS, MAX_LIST
 from answerable.gateway.wire.streaming_summary import StreamingSummary
@@ -89,7 +92,7 @@ class BufferedBody:
     def _on_recorded(self, outcome: MessageOutcome, recorded: RecordFuture) -> None:
         """Forward the message when the records that it caused are on disk."""
         if not self._relayed.passage.ended:
-            self._send_outcome(resolve_outcome(outcome, recorded))
+            self._send_outcome(outcome_after_recording(outcome, recorded))
 
     def _send_outcome(self, outcome: MessageOutcome) -> None:
         """Send the checked message as the complete reply."""
@@ -155,9 +158,9 @@ class StreamedBody:
         if not self._begun:
             # Not before: where this piece is refused, an error can still be given.
             self._begun = True
-            relayed.outlet.begin(relayed.heading, relayed.session, self._length)
+            relayed.outlet.begin_reply(relayed.heading, relayed.session, self._length)
         relayed.count_bytes(data)
-        relayed.outlet.write(data)
+        relayed.outlet.write_body(data)
         return self
 
     def on_end(self) -> None:
@@ -168,19 +171,21 @@ class StreamedBody:
         """
         if not self._judged:
             raise RequestRefused(RefusalReason.NOT_JSON)
-        self._relayed.end()
-        self._relayed.outlet.finish()
+        self._relayed.record_call_end()
+        self._relayed.outlet.finish_reply()
 
     def on_lost(self, refusal: RequestRefused) -> bool:
         """Truncate the reply, since a part of it was sent; return True."""
-        self._relayed.outlet.truncate()
+        self._relayed.outlet.truncate_reply()
         return True
 
     def _check_summary(self) -> None:
         """Check the summary of an answer too large to buffer."""
         answer = self._skim.parse_summary()
         if (
-            self._relayed.exchange.process_answer(self._relayed.passage, answer)
+            self._relayed.exchange.register_answer_handles(
+                self._relayed.passage, answer
+            )
             is not None
         ):
             raise RequestRefused(RefusalReason.EVENT_TYPE)

@@ -71,9 +71,9 @@ class ReplyProgress:
 
     def refetch_definitions(self, changed_kind: Item) -> None:
         """Request the list that the server announced as changed."""
-        sent = self._refresh_request()
+        sent = self._with_current_credential()
         if sent is not None:
-            self.exchange.definitions.fetch_if_stale(sent, changed_kind)
+            self.exchange.definitions.fetch_stale_list(sent, changed_kind)
 
     def count_bytes(self, data: bytes) -> None:
         """Count and digest bytes for the client."""
@@ -86,11 +86,11 @@ class ReplyProgress:
     def record_complete_reply(self, data: bytes) -> None:
         """Count the bytes of a complete reply, and record the end of the call."""
         self.count_bytes(data)
-        self.end()
+        self.record_call_end()
 
-    def end(self, outcome: CallOutcome | None = None) -> None:
+    def record_call_end(self, outcome: CallOutcome | None = None) -> None:
         """Record the end of the call; None derives the outcome from the answer."""
-        self.exchange.end(
+        self.exchange.record_call_end(
             self.passage,
             self._derive_outcome() if outcome is None else outcome,
             status=self.heading.status,
@@ -98,9 +98,9 @@ class ReplyProgress:
             sha256=self._digest.hexdigest() if self._digest and self._size else "",
         )
 
-    def reply_to_server(self, data: bytes) -> None:
+    def answer_server_request(self, data: bytes) -> None:
         """Send the server an answer to its request, in the client's place."""
-        call, sent = self.passage.call, self._refresh_request()
+        call, sent = self.passage.call, self._with_current_credential()
         upstream = self.exchange.servers.get(call.server)
         if sent is None or upstream is None:
             return
@@ -111,7 +111,7 @@ class ReplyProgress:
             msgspec.structs.replace(sent, call=answer, body=data), DiscardingSink()
         )
 
-    def _refresh_request(self) -> UpstreamRequest | None:
+    def _with_current_credential(self) -> UpstreamRequest | None:
         """Return the call with the current credential; None where nothing may follow.
 
         An answer may take hours: meanwhile its server may have changed, and the
@@ -123,7 +123,9 @@ class ReplyProgress:
         if exchange.credentials is None or sent.shown is None or not sent.shown.field:
             return sent
         passage = self.passage
-        shown = exchange.credentials.current(passage.caller, passage.call.server)
+        shown = exchange.credentials.get_cached_credential(
+            passage.caller, passage.call.server
+        )
         return None if shown is None else msgspec.structs.replace(sent, shown=shown)
 
     def _derive_outcome(self) -> CallOutcome:
@@ -138,7 +140,9 @@ class ReplyProgress:
         return CallOutcome.FAILED if failed else CallOutcome.COMPLETED
 
 
-def resolve_outcome(outcome: MessageOutcome, recorded: RecordFuture) -> MessageOutcome:
+def outcome_after_recording(
+    outcome: MessageOutcome, recorded: RecordFuture
+) -> MessageOutcome:
     """Return the outcome of a message whose records are now on disk, or failed."""
     failed = recorded.cancelled() or recorded.exception() is not None
     return outcome.instead or MessageOutcome(None) if failed else outcome
@@ -147,7 +151,7 @@ def resolve_outcome(outcome: MessageOutcome, recorded: RecordFuture) -> MessageO
 class DiscardingSink:
     """Response sink that ignores the answer."""
 
-    def may_send(self) -> bool:
+    def may_send_again(self) -> bool:
         """Return False: a server whose identity has changed gets no message."""
         return False
 

@@ -29,14 +29,16 @@ class ReplyWriter(Protocol):
             on_sent: Called once it is sent, before the next request.
         """
 
-    def begin(self, heading: ReplyHeading, session: str, length: int | None) -> None:
+    def begin_reply(
+        self, heading: ReplyHeading, session: str, length: int | None
+    ) -> None:
         """Send status line and fields; the body follows, chunked if length is None."""
 
-    def write(self, data: bytes) -> None:
+    def write_body(self, data: bytes) -> None:
         """Send a piece of the body."""
 
-    def finish(self) -> None:
+    def finish_reply(self) -> None:
         """End the reply."""
 
-    def truncate(self) -> None:
+    def truncate_reply(self) -> None:
         """Truncate the reply, so that the client sees that it is incomplete."""

@@ -43,7 +43,7 @@ class RequestConnection(ReplyWriter, Protocol):
     served: ServedNames
     link: ConnectionInfo
 
-    def on_identified(self) -> None:
+    def on_authentication_done(self) -> None:
         """Continue after authentication, whether it succeeded or failed."""
 
     def on_body_allowed(self) -> None:
@@ -70,7 +70,7 @@ def build_refusal_reply(refusal: RequestRefused, version: str) -> ImmediateReply
         refusal: The refusal.
         version: Protocol revision that the head names; empty without one.
     """
-    body = refusal.error_body(version)
+    body = refusal.jsonrpc_error(version)
     status = refusal.http_status(has_session=version != McpRevision.V2026_07_28)
     heading = build_json_heading(status) if body else build_heading(status, {})
     return ImmediateReply(heading, body)
@@ -84,4 +84,4 @@ def build_denial_reply(call: McpCall, denied: DeniedCall) -> ImmediateReply:
     if denied.is_unknown_task:
         unknown = RequestRefused(RefusalReason.UNKNOWN_TASK, id=call.id)
         status = unknown.http_status(has_session=not call.era.is_modern)
-    return ImmediateReply(build_json_heading(status), denied.error_body(call.id))
+    return ImmediateReply(build_json_heading(status), denied.jsonrpc_error(call.id))

@@ -80,13 +80,13 @@ class HttpRequestHandler:
         try:
             check_host_and_origin(head, self._line.served)
             if self._opening.described:
-                self.early = self._metadata_reply(self._opening.described)
+                self.early = self._resource_metadata_reply(self._opening.described)
             else:
                 self._identify_caller()
         except RequestRefused as refused:
             self.early = self._refusal_reply(refused)
         except IssuerKeysNeeded as needed:
-            self._door.spawn(self._fetch_keys(needed.issuer))
+            self._door.spawn(self._fetch_issuer_keys(needed.issuer))
             return
         self.wants_body = True
 
@@ -99,7 +99,7 @@ class HttpRequestHandler:
         self.early = self._refusal_reply(RequestRefused(reason))
         self.is_refused = True
 
-    def reserve_body(self) -> None:
+    def reserve_body_memory(self) -> None:
         """Reserve memory for a large body; wait if the caller's quota is used up."""
         caller, size = self.caller, self._head.length
         if self.early is not None or caller is None or 0 <= size <= LARGE_BODY:
@@ -107,14 +107,14 @@ class HttpRequestHandler:
         size = MAX_BODY if size < 0 else size
         self.is_parked = not self._door.reserve_bytes(caller.principal, size)
         if self.is_parked:
-            self._door.wait_for_bytes(caller.principal, self._retry_reserve)
+            self._door.wait_for_bytes(caller.principal, self._retry_body_reservation)
         else:
             self._held = size
 
-    def _retry_reserve(self) -> None:
+    def _retry_body_reservation(self) -> None:
         """Retry the reservation after other calls have released bytes."""
         if not self._over:
-            self.reserve_body()
+            self.reserve_body_memory()
             if not self.is_parked:
                 self._line.on_body_allowed()
 
@@ -136,7 +136,7 @@ class HttpRequestHandler:
         self._queued = None
         if self.early is None:
             try:
-                self._begin_call(parse_request(self._opening, data), data)
+                self._get_credential_and_send(parse_request(self._opening, data), data)
             except RequestRefused as refused:
                 self.early = self._refusal_reply(refused)
         if self.early is not None:
@@ -153,7 +153,7 @@ class HttpRequestHandler:
             self._relay.end(CallOutcome.UNKNOWN)
         self.close()
 
-    def recheck(self) -> None:
+    def stop_if_revoked(self) -> None:
         """Stop the call if a revocation now forbids it."""
         relay, exchange = self._relay, self._door.exchange
         if relay is None or self._over:
@@ -168,7 +168,7 @@ class HttpRequestHandler:
             self._line.abort()
             return
         sent = relay.sent
-        again = exchange.begin(
+        again = exchange.authorize(
             relay.passage.caller, sent.call, sent.body, None, self._line.link.network
         )
         exchange.write_deferred()
@@ -182,7 +182,7 @@ class HttpRequestHandler:
             if self.caller is not None:
                 self._release_body(self.caller.principal)
             if self._relay is not None:
-                self._door.count_finished(self._relay.passage.caller.principal)
+                self._door.count_finished_call(self._relay.passage.caller.principal)
             if self._expiry is not None:
                 self._expiry.cancel()
             # They refer to this handler: a cycle would wait for garbage collection.
@@ -194,7 +194,7 @@ class HttpRequestHandler:
             self._door.queue.remove(self._queued)
             self._queued = None
         if self.is_parked:
-            self._door.cancel_wait(principal, self._retry_reserve)
+            self._door.cancel_wait(principal, self._retry_body_reservation)
         if self._held:
             self._door.release_bytes(principal, self._held)
 
@@ -231,14 +231,14 @@ class HttpRequestHandler:
         self._count_refusal(error.reason, "")
         return build_challenge_reply(error)
 
-    def _metadata_reply(self, target: str) -> ImmediateReply:
+    def _resource_metadata_reply(self, target: str) -> ImmediateReply:
         """Build the reply with the protected resource metadata (RFC 9728)."""
-        body = self._door.callers.build_metadata(target, self._line.link)
+        body = self._door.callers.build_resource_metadata(target, self._line.link)
         if not body:
             raise RequestRefused(RefusalReason.UNKNOWN_PATH)
         return ImmediateReply(build_json_heading(OK), body)
 
-    async def _fetch_keys(self, issuer: str) -> None:
+    async def _fetch_issuer_keys(self, issuer: str) -> None:
         """Fetch the keys of an issuer, and authenticate once more."""
         await self._door.callers.fetch_keys(issuer)
         if self._over:
@@ -248,28 +248,28 @@ class HttpRequestHandler:
         except IssuerKeysNeeded:
             self.early = ImmediateReply(build_heading(UNAVAILABLE, {}))
         self.wants_body = True
-        self._line.on_identified()
+        self._line.on_authentication_done()
 
-    def _upstream_session(self, call: McpCall, principal: str) -> str:
+    def _unwrap_session_id(self, call: McpCall, principal: str) -> str:
         """Verify the client's session id, and return the server's own id in it."""
         said = parse_session_id(self._head.fields, call.era)
         if not said:
             return ""
-        session = self._door.sessions.unwrap(said, call.server, principal)
+        session = self._door.sessions.verify_for_caller(said, call.server, principal)
         if session is None:
             raise RequestRefused(
                 RefusalReason.UNKNOWN_SESSION, id=call.id, method=call.method
             )
         return session
 
-    def _begin_call(self, call: McpCall, data: bytes) -> None:
+    def _get_credential_and_send(self, call: McpCall, data: bytes) -> None:
         """Get the server's credential, at once or later, then authorize and send."""
         exchange, caller = self._door.exchange, self.caller
         assert caller is not None  # noqa: S101 - no body is read without one
         credentials, shown = exchange.credentials, None
         if credentials is not None and credentials.needs_credential(call.server):
             token = self._caller_token(caller)
-            shown = credentials.find(caller, call.server, token)
+            shown = credentials.find_credential(caller, call.server, token)
             if shown is None and exchange.would_allow(caller, call):
                 fetch = self._fetch_credential(credentials, caller, call, data, token)
                 self._door.spawn(fetch)
@@ -290,11 +290,11 @@ class HttpRequestHandler:
         token: str,
     ) -> None:
         """Fetch the credential for the server, then send; without it, deny."""
-        await credentials.fetch(caller, call.server, token)
+        await credentials.fetch_credential(caller, call.server, token)
         if self._over:
             return
         try:
-            shown = credentials.find(caller, call.server, token)
+            shown = credentials.find_credential(caller, call.server, token)
             self._authorize_and_send(caller, call, data, shown)
         except RequestRefused as refused:
             self.early = self._refusal_reply(refused)
@@ -310,7 +310,7 @@ class HttpRequestHandler:
     ) -> None:
         """Decide, record, and send the call."""
         door = self._door
-        session = self._upstream_session(call, caller.principal)
+        session = self._unwrap_session_id(call, caller.principal)
         sent = UpstreamRequest(
             call, data, self._opening.onward, session, caller.principal, credential
         )
@@ -319,7 +319,7 @@ class HttpRequestHandler:
                 RefusalReason.TOO_MANY_CALLS, id=call.id, method=call.method
             )
         network = self._line.link.network
-        begun = door.exchange.begin(caller, call, sent.body, credential, network)
+        begun = door.exchange.authorize(caller, call, sent.body, credential, network)
         if isinstance(begun, DeniedCall):
             self.early = build_denial_reply(call, begun)
             return
@@ -331,13 +331,13 @@ class HttpRequestHandler:
     def _send_when_recorded(self, call: InFlightCall, request: UpstreamRequest) -> None:
         """Send an allowed call, at once or when its record is on disk."""
         door = self._door
-        door.count_started(call.caller.principal)
+        door.count_started_call(call.caller.principal)
         self._relay = relay = ResponseRelay(
             door.exchange,
             call,
             request,
             self._line,
-            door.sessions.wrap,
+            door.sessions.bind_to_caller,
             self._abort_upstream,
         )
         if call.ticket.durable is None:
@@ -363,7 +363,7 @@ class HttpRequestHandler:
             relay.on_lost(RefusalReason.UNREACHABLE, forwarded=False)
             return
         self._sending = upstream.send(relay.sent, relay)
-        self._door.exchange.definitions.fetch_if_stale(relay.sent)
+        self._door.exchange.definitions.fetch_stale_list(relay.sent)
         if self._paused:
             self._sending.pause()
         if self.is_open_ended and relay.passage.caller.expires:

@@ -63,7 +63,7 @@ class ResponseRelay:
         """True while the server is configured as it was when the call was allowed."""
         return self._relayed.has_same_server
 
-    def may_send(self) -> bool:
+    def may_send_again(self) -> bool:
         """Tell whether to send although the server's identity has changed."""
         return self._relayed.exchange.may_send(self.passage)
 
@@ -81,10 +81,10 @@ class ResponseRelay:
                 raise RequestRefused(head.unfit)
             if self._watch is not None:
                 self._watch.check_head(head)
-            relayed.session = self._client_session_id(head.session)
+            relayed.session = self._bind_session_id(head.session)
             self._body = self._choose_body_reader(head.kind, length)
         except RequestRefused as refused:
-            self._fail_answer(refused, CallOutcome.UPSTREAM_ERROR)
+            self._end_with_error(refused, CallOutcome.UPSTREAM_ERROR)
 
     def on_data(self, data: bytes) -> None:
         """Receive a piece of the body."""
@@ -92,48 +92,48 @@ class ResponseRelay:
         assert body is not None  # noqa: S101 - a head comes first
         try:
             if self._watch is not None:
-                data = self._watch.feed(data)
+                data = self._watch.check_body_piece(data)
                 if not data:
                     return
             self._body = body.on_data(data)
         except RequestRefused as refused:
-            self._fail_answer(refused, CallOutcome.UPSTREAM_ERROR)
+            self._end_with_error(refused, CallOutcome.UPSTREAM_ERROR)
 
     def on_end(self) -> None:
         """Receive the end of the answer."""
         body = self._body
         assert body is not None  # noqa: S101 - a head comes first
         try:
-            if self._watch is not None and (rest := self._watch.flush()):
+            if self._watch is not None and (rest := self._watch.take_buffered_bytes()):
                 self._body = body = body.on_data(rest)
             body.on_end()
         except RequestRefused as refused:
-            self._fail_answer(refused, CallOutcome.UPSTREAM_ERROR)
+            self._end_with_error(refused, CallOutcome.UPSTREAM_ERROR)
 
     def on_lost(self, reason: RefusalReason, *, forwarded: bool) -> None:
         """Reply with an error: the answer will not come, or not completely."""
         outcome = CallOutcome.UNKNOWN if forwarded else CallOutcome.UPSTREAM_ERROR
-        self._fail_answer(RequestRefused(reason), outcome)
+        self._end_with_error(RequestRefused(reason), outcome)
 
     def end(self, outcome: CallOutcome) -> None:
         """Record the end of the call without an answer."""
-        self._relayed.end(outcome)
+        self._relayed.record_call_end(outcome)
 
-    def _fail_answer(self, refusal: RequestRefused, outcome: CallOutcome) -> None:
+    def _end_with_error(self, refusal: RequestRefused, outcome: CallOutcome) -> None:
         """End the call with an error reply, or cut a reply that has begun."""
         self._stop()
         if refusal.why is RefusalReason.CREDENTIAL:
             outcome = CallOutcome.LEAKED
         refusal = refusal.as_bad_gateway()
         relayed = self._relayed
-        relayed.end(outcome)
+        relayed.record_call_end(outcome)
         if self._body is not None and self._body.on_lost(refusal):
             return
         call = relayed.passage.call
-        body = refusal.for_request(call.id, call.method).error_body()
+        body = refusal.with_request_id(call.id, call.method).jsonrpc_error()
         relayed.outlet.reply(build_json_heading(refusal.wire.status), body)
 
-    def _client_session_id(self, session_id: str | None) -> str:
+    def _bind_session_id(self, session_id: str | None) -> str:
         """Return the client's session id, bound to its caller; empty without one."""
         call = self._relayed.passage.call
         if session_id is None or call.era.is_modern:

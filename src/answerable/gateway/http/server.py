@@ -10,7 +10,10 @@ from typing import Protocol
 from answerable.gateway.call_pipeline import CallPipeline
 from answerable.gateway.http.fair_queue import FairQueue
 from answerable.gateway.session_ids import SessionIdBinder
-from answerable.gateway.wire.mcp_request_head import McpRequestHead, cached_parser
+from answerable.gateway.wire.mcp_request_head import (
+    McpRequestHead,
+    cache_repeated_heads,
+)
 from answerable.model.worker_limits import WorkerLimits
 from answerable.server.admission import AdmissionControl, ConnectionSlot
 from answerable.server.authentication.authenticator import CallerAuthenticator
@@ -25,7 +28,7 @@ class OpenConnection(Protocol):
     def drain(self) -> None:
         """Finish the open request, and accept no other."""
 
-    def recheck(self) -> None:
+    def stop_if_revoked(self) -> None:
         """Stop the open request if a revocation now forbids it."""
 
     def abort(self) -> None:
@@ -35,7 +38,7 @@ class OpenConnection(Protocol):
 class PeerRouter(Protocol):
     """Router of connections to the worker that owns their principal."""
 
-    def owns(self, principal: str) -> bool:
+    def owns_principal(self, principal: str) -> bool:
         """Tell whether this worker serves a principal."""
 
     def relay_to_owner(
@@ -75,7 +78,9 @@ class GatewayHttpServer:
     limits: WorkerLimits
     ticker: DeadlineTimer
     loop: asyncio.AbstractEventLoop
-    read: Callable[[bytes], McpRequestHead] = field(default_factory=cached_parser)
+    read: Callable[[bytes], McpRequestHead] = field(
+        default_factory=cache_repeated_heads
+    )
     clock: Callable[[], float] = time.time
     peers: PeerRouter | None = None
     draining: bool = False
@@ -125,11 +130,11 @@ class GatewayHttpServer:
             if not waiting:
                 del self.waiters[principal]
 
-    def count_started(self, principal: str) -> None:
+    def count_started_call(self, principal: str) -> None:
         """Count one more open call."""
         self.in_flight[principal] = self.in_flight.get(principal, 0) + 1
 
-    def count_finished(self, principal: str) -> None:
+    def count_finished_call(self, principal: str) -> None:
         """Count one open call less."""
         left = self.in_flight[principal] - 1
         if left:
@@ -149,10 +154,10 @@ class GatewayHttpServer:
         for front in list(self.fronts):
             front.drain()
 
-    def recheck(self) -> None:
+    def stop_revoked_requests(self) -> None:
         """Stop every open request that a new revocation forbids."""
         for front in list(self.fronts):
-            front.recheck()
+            front.stop_if_revoked()
 
     def abort(self) -> None:
         """Close every connection at once."""

@@ -119,7 +119,7 @@ class UpstreamPool:
         except (OSError, TimeoutError):
             request.fail(RefusalReason.UNREACHABLE, forwarded=False)
             return
-        if not request.done and not self._may_send_over(transport, request):
+        if not request.done and not self._may_send_to_server(transport, request):
             connection.close()
             request.fail(RefusalReason.UNREACHABLE, forwarded=False)
         elif request.done:
@@ -127,13 +127,13 @@ class UpstreamPool:
         else:
             connection.send(request)
 
-    def _may_send_over(
+    def _may_send_to_server(
         self, transport: asyncio.Transport, request: "_PooledRequest"
     ) -> bool:
         """Tell whether a message may go to the server behind a connection."""
         tls = transport.get_extra_info("ssl_object")
         identity = self.endpoint.url if tls is None else tls_key_identity(tls)
-        return self._met(identity) or request.sink.may_send()
+        return self._met(identity) or request.sink.may_send_again()
 
 
 class _PooledRequest:
@@ -189,7 +189,7 @@ class _PooledRequest:
         if self.connection is not None:
             self.connection.resume()
 
-    def attach(self, connection: "_UpstreamConnection") -> None:
+    def attach_connection(self, connection: "_UpstreamConnection") -> None:
         """Attach the connection that carries the request; pause it if necessary."""
         self.connection = connection
         if self.paused:
@@ -233,7 +233,7 @@ class _UpstreamConnection(asyncio.Protocol):
             self._transport.write(head + body)
         else:
             self._transport.writelines((head, body))
-        request.attach(self)
+        request.attach_connection(self)
 
     def data_received(self, data: bytes) -> None:
         """Parse reply bytes, and pass them to the sink of the request."""
@@ -247,7 +247,7 @@ class _UpstreamConnection(asyncio.Protocol):
         try:
             whole = parse_whole_reply(data) if self._reply is None else None
             if whole is not None:
-                self._deliver_whole(carried, *whole)
+                self._deliver_whole_reply(carried, *whole)
                 return
             self._reply = self._reply or ReplyParser()
             found = self._reply.feed(data)
@@ -310,7 +310,7 @@ class _UpstreamConnection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.resume_reading()
 
-    def _deliver_whole(
+    def _deliver_whole_reply(
         self, request: _PooledRequest, reply: UpstreamReply, body: bytes
     ) -> None:
         """Pass a reply that arrived at once to the sink."""
@@ -320,7 +320,7 @@ class _UpstreamConnection(asyncio.Protocol):
         if body and not request.done:
             sink.on_data(body)
         if not request.done:
-            self._complete(request)
+            self._return_to_pool(request)
             sink.on_end()
 
     def _deliver_parts(self, request: _PooledRequest, parts: list[ReplyPart]) -> None:
@@ -331,14 +331,14 @@ class _UpstreamConnection(asyncio.Protocol):
                 return
             if isinstance(each, UpstreamReply):
                 self._closes = each.closes
-                sink.on_head(each.returned, _reply_length(each))
+                sink.on_head(each.returned, _reply_body_length(each))
             elif each is ReplyEnd.END:
-                self._complete(request)
+                self._return_to_pool(request)
                 sink.on_end()
             else:
                 sink.on_data(each)
 
-    def _complete(self, request: _PooledRequest) -> None:
+    def _return_to_pool(self, request: _PooledRequest) -> None:
         """Return the connection to the pool, or close it if it cannot be reused."""
         request.done = True
         request.connection = None
@@ -363,12 +363,12 @@ class _UpstreamConnection(asyncio.Protocol):
             carried.fail(reason, forwarded=True)
 
 
-def _reply_length(reply: UpstreamReply) -> int | None:
+def _reply_body_length(reply: UpstreamReply) -> int | None:
     """Return the length of a reply's body; None if it is unknown."""
     return reply.length if reply.length > CHUNKED else None
 
 
-def build_pools(
+def build_upstream_pools(
     servers: tuple[UpstreamServer, ...],
     limits: WorkerLimits,
     ticker: DeadlineTimer,

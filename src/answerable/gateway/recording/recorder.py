@@ -16,7 +16,7 @@ from answerable.evidence.spool_format import encode_decision, encode_record
 from answerable.gateway.upstream_credentials.credential import PresentedCredential
 from answerable.model.caller import VerifiedCaller
 from answerable.model.decision import Decision, RecordDurability
-from answerable.model.ids import event_id
+from answerable.model.ids import build_event_id
 from answerable.model.log_sources import GATEWAY
 from answerable.model.spool_record import (
     CallBehaviour,
@@ -120,14 +120,14 @@ class GatewayRecorder(ServerRecorder):
         if self._owed is not None:
             self.write_deferred()
         agent = caller.agent
-        if why := self.journal.find_obstacle(agent):
+        if why := self.journal.find_recording_obstacle(agent):
             self.unrecorded += 1
             self.count_refused(f"unrecorded-{why}", caller, call.server, call.method)
             raise NotRecorded(why)
         durable = None
         if decision.durability is RecordDurability.DURABLE:
             durable = self.journal.loop.create_future()
-        sequence, at = self.journal.next_number()
+        sequence, at = self.journal.next_record_number()
         ticket = RecordTicket("", sequence, agent, decision.passes, durable, at)
         facts = DecisionFacts(
             ticket, caller, call, decision, body, shown=credential, acted=behaviour
@@ -151,7 +151,7 @@ class GatewayRecorder(ServerRecorder):
         """Write the record of a decision, with the number of its ticket."""
         ticket, spelled = facts.ticket, self._spelled
         sequence, at = ticket.sequence, ticket.at
-        ticket.id = event_id(at, GATEWAY, self.name, b"%d" % sequence).hex()
+        ticket.id = build_event_id(at, GATEWAY, self.name, b"%d" % sequence).hex()
         record = encode_decision(
             sequence,
             at,
@@ -174,7 +174,7 @@ class GatewayRecorder(ServerRecorder):
         ticket.passes = False
         # Written even to a full spool: calls in flight are few, and did happen.
         self.journal.append(
-            CallEndRecord(*self.journal.next_number(), ticket.sequence, end),
+            CallEndRecord(*self.journal.next_record_number(), ticket.sequence, end),
             ticket.agent,
         )
 
@@ -187,7 +187,7 @@ class GatewayRecorder(ServerRecorder):
             server = method = ""  # then it has one count for each reason
         self.count_refused_request(reason, agent, server, method)
 
-    def _on_withheld(self, ticket: RecordTicket) -> None:
+    def _on_call_withheld(self, ticket: RecordTicket) -> None:
         """Record that a call was withheld, since its decision was not written."""
         self.record_end(ticket, CallResult(CallOutcome.WITHHELD))
 
@@ -240,7 +240,7 @@ def build_call_summary(
     identity = credential = jti = ""
     if presented is not None:
         identity, credential, jti = presented.identity, presented.digest, presented.jti
-    watched = _watched_names(call.watched) if call.watched else ()
+    watched = _list_watched_items(call.watched) if call.watched else ()
     return CallSummary(
         call.era,
         call.method,
@@ -259,6 +259,6 @@ def build_call_summary(
     )
 
 
-def _watched_names(watched: tuple[WatchedItem, ...]) -> tuple[str, ...]:
+def _list_watched_items(watched: tuple[WatchedItem, ...]) -> tuple[str, ...]:
     """Return the items that a call refers to, as `TARGET:NAME`."""
     return tuple(f"{each.target}:{each.name}" for each in watched)

@@ -31,6 +31,6 @@ async def replay_policy(
         replay_buffer.skipped_count,
     )
     until = loop.time() + MAX_SECONDS
-    while replay.replay_next(BATCH_SIZE) and loop.time() < until:  # noqa: ASYNC110 - it works
+    while replay.replay_next_requests(BATCH_SIZE) and loop.time() < until:  # noqa: ASYNC110 - it works
         await asyncio.sleep(0)
     return replay.outcome()

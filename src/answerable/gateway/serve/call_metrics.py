@@ -102,7 +102,7 @@ class CountingRecorder(GatewayRecorder):
         server = "" if reason is DecisionReason.UNKNOWN_SERVER else call.server
         self.counted[server, call.method, effect] += 1
         if reason is not DecisionReason.ALLOWED:
-            self._count_exceptional(server, facts)
+            self._count_exceptional_decision(server, facts)
         trace = parse_traceparent(facts.body) if self._spans is not None else ""
         begun = _OpenCall(ticket.at, facts.caller, call, decision, trace)
         if ticket.passes:
@@ -110,7 +110,7 @@ class CountingRecorder(GatewayRecorder):
         else:
             self._export_span(begun, ticket, begun.at, None)
 
-    def _count_exceptional(self, server: str, facts: DecisionFacts) -> None:
+    def _count_exceptional_decision(self, server: str, facts: DecisionFacts) -> None:
         """Count and report a decision other than a plain allow."""
         call, decision = facts.call, facts.decision
         lets = decision.passes and decision.effect is not DecisionEffect.ALLOW
@@ -171,7 +171,7 @@ class CountingRecorder(GatewayRecorder):
             )
             self._spans.add(over)
 
-    def series(self) -> Iterator[MetricSeries]:
+    def iterate_metric_series(self) -> Iterator[MetricSeries]:
         """Yield all metrics."""
         for name, counter in (
             (DECISIONS, self.counted),
@@ -196,6 +196,6 @@ class CountingRecorder(GatewayRecorder):
             ("answerable_records", journal.recorded),
             ("answerable_record_failures", journal.failures),
             ("answerable_unrecorded", self.unrecorded),
-            ("answerable_spool_bytes", journal.spooled),
+            ("answerable_spool_bytes", journal.unshipped_bytes),
         ):
             yield MetricSeries(name, (), value)

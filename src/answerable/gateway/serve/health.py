@@ -27,7 +27,7 @@ SHIPPING_LAG = (
 )
 
 
-def shipping_warnings(lag: float, refused: str) -> list[str]:
+def evidence_shipping_warnings(lag: float, refused: str) -> list[str]:
     """Warn where evidence has been in the spool alone for too long.
 
     Args:

@@ -131,10 +131,10 @@ class _SumsCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         """Yield each metric family."""
         for name, (says, labels) in COUNTERS.items():
-            yield build_counter(name, says, labels, self._series_of(name))
+            yield build_counter(name, says, labels, self._list_metric_samples(name))
         for name, (says, labels) in GAUGES.items():
             gauge = GaugeMetricFamily(name, says, labels=labels)
-            for values, value in self._series_of(name):
+            for values, value in self._list_metric_samples(name):
                 gauge.add_metric(values, value)
             yield gauge
         yield self._duration_histogram()
@@ -145,14 +145,14 @@ class _SumsCollector(Collector):
             DURATION, "Time from a decision to the end.", labels=DURATION_LABELS
         )
         buckets: dict[tuple[str, ...], list[tuple[str, float]]] = defaultdict(list)
-        for (*kind, bound), value in self._series_of(BUCKET):
+        for (*kind, bound), value in self._list_metric_samples(BUCKET):
             buckets[tuple(kind)].append((bound, value))
-        for values, total in self._series_of(SUM):
+        for values, total in self._list_metric_samples(SUM):
             ordered = sorted(buckets[values], key=lambda each: float(each[0]))
             family.add_metric(values, ordered, sum_value=total)
         return family
 
-    def _series_of(self, name: str) -> list[tuple[tuple[str, ...], float]]:
+    def _list_metric_samples(self, name: str) -> list[tuple[tuple[str, ...], float]]:
         """Return labels and values of one metric, sorted."""
         found = [
             (labels, value) for (of, labels), value in self.sums.items() if of == name

@@ -21,7 +21,7 @@ async def try_policy_on_workers(
 ) -> PolicyTrialResult | OrderRefused:
     """Evaluate a policy in every worker without applying it."""
     answers = [await child.try_policy(policy) for child in children]
-    refused = first_refusal(answers)
+    refused = first_worker_refusal(answers)
     if refused is not None:
         return refused
     digest = next(
@@ -30,7 +30,7 @@ async def try_policy_on_workers(
     return PolicyTrialResult(digest, sum_replay_results(answers))
 
 
-def first_refusal(answers: WorkerAnswers) -> OrderRefused | None:
+def first_worker_refusal(answers: WorkerAnswers) -> OrderRefused | None:
     """Return the first refusal of a worker; None where all accept."""
     return next((each for each in answers if isinstance(each, OrderRefused)), None)
 
@@ -54,13 +54,13 @@ def summarize_replay(result: PolicyReplayResult) -> str:
     return ", ".join([said, *others])
 
 
-def describe_changes(result: PolicyReplayResult) -> list[str]:
+def describe_changed_decisions(result: PolicyReplayResult) -> list[str]:
     """Describe changed decisions by agent and rule, one line for equal ones."""
     more = [f"{result.more} more"] if result.more else []
-    return [*map(_describe_change, result.turned), *more]
+    return [*map(_describe_changed_decision, result.turned), *more]
 
 
-def _describe_change(change: ChangedDecisions) -> str:
+def _describe_changed_decision(change: ChangedDecisions) -> str:
     """Format a group of changed decisions as one line."""
     before = _describe_effect(change.before, change.passed, change.rules_before)
     after = _describe_effect(

@@ -15,10 +15,13 @@ from answerable.gateway.serve.control_channel import MAX_RULES, WorkerPolicy
 from answerable.model.cedar_policy import NO_CEDAR_POLICIES, CedarPolicySet
 from answerable.model.config import Config, ListenAddress, ListenConfig
 from answerable.model.errors import UsageError
-from answerable.server.policy_loading import read_with_policies
-from answerable.server.reloadable_settings import require_config, resolve_store
+from answerable.server.policy_loading import read_config_and_policies
+from answerable.server.restart_only_settings import (
+    require_valid_config,
+    resolve_store_folder,
+)
 from answerable.server.state_folders import gateway_state
-from answerable.server.store_access import known_agents
+from answerable.server.store_access import list_known_agents
 from answerable.server.tls import without_tls_files
 
 STATUS_PORT_OFFSET = 5  # ports from the web page to health and metrics
@@ -45,7 +48,7 @@ class ServePlan:
         return gateway_state(self.config, self.store)
 
     @property
-    def is_whole(self) -> bool:
+    def has_valid_policy(self) -> bool:
         """Tell whether its policy is valid; otherwise every call is denied."""
         return self.policy.whole
 
@@ -73,14 +76,14 @@ class ServePlan:
             "limits.spool": self._spool_limits,
         }
 
-    def with_policy(self, new_plan: "ServePlan") -> "ServePlan":
+    def with_reloadable_settings(self, new_plan: "ServePlan") -> "ServePlan":
         """Return this plan with the settings of a newer one that need no restart."""
         listen = self.config.listen
         config = replace(new_plan.config, listen=listen, state=str(self.state))
         return ServePlan(config, new_plan.reading, self.store, new_plan.policy)
 
 
-def read_plan(
+def read_serve_plan(
     config_path: str,
     store: Path | None,
     default_store: Path | None,
@@ -107,18 +110,18 @@ def read_plan(
     if previous is None:
         reading = read_config_file(config_path)
     else:
-        reading = read_with_policies(config_path, store, default_store, previous)
-    config = require_config(config_path, reading)
+        reading = read_config_and_policies(config_path, store, default_store, previous)
+    config = require_valid_config(config_path, reading)
     if listen:
         beside = config.web is not None
         config = replace(config, listen=_override_listen(config.listen, listen, beside))
-    root = resolve_store(config, store, default_store)
+    root = resolve_store_folder(config, store, default_store)
     policy = WorkerPolicy(
         text=reading.data,
         place=config.place,
         folder=str(Path(config.place).parent),
-        whole=reading.has_policy,
-        inventory=known_agents(root),
+        whole=reading.is_valid_except_rules,
+        inventory=list_known_agents(root),
         rules=_compress_rules(reading.policies),
     )
     return ServePlan(config, reading, root, policy)
@@ -128,7 +131,7 @@ def _compress_rules(rules: CedarPolicySet) -> bytes:
     """Encode and compress the Cedar policies for the workers; limit their size."""
     if not rules.digest:
         return b""
-    packed = msgspec.msgpack.encode(rules.for_evaluation())
+    packed = msgspec.msgpack.encode(rules.copy_for_evaluation())
     if len(packed) > MAX_RULES:
         raise UsageError(
             f"the policies are too large (got {len(packed) >> 20} MiB, expected at most "

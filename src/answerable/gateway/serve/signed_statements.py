@@ -11,7 +11,7 @@ from pathlib import Path
 from answerable.gateway.serve.control_channel import StatementsChanged
 from answerable.gateway.serve.worker_process import WorkerProcess
 from answerable.model.policy_exception import PolicyException, PolicyExceptionKind
-from answerable.server.enforcement.notices import LogNotices
+from answerable.server.enforcement.operator_notices import LogNotices
 from answerable.server.enforcement.statements import WatchedStatements
 from answerable.server.operator_log import LogField, OperatorLog
 from answerable.services.statements.person_requests import PersonRequestReader
@@ -41,7 +41,9 @@ class SignedStatementDistributor(WatchedStatements):
     ) -> None:
         self._children, self._log = children, log
         self._sent = StatementsInForce()
-        super().__init__(root, ENFORCED_KINDS, self._distribute, LogNotices(log))
+        super().__init__(
+            root, ENFORCED_KINDS, self._distribute_changed_kinds, LogNotices(log)
+        )
 
     def encode(self) -> EncodedStatements:
         """Encode all statements in force, for a worker that starts."""
@@ -58,7 +60,7 @@ class SignedStatementDistributor(WatchedStatements):
         kind = PolicyExceptionKind.BREAK_GLASS
         return sum(each.kind is kind for each in self.exceptions)
 
-    def _distribute(self, statements: StatementsInForce) -> None:
+    def _distribute_changed_kinds(self, statements: StatementsInForce) -> None:
         """Send the changed kinds to every worker; log the changes."""
         before, self._sent = self._sent, statements
         encoded = statements.encode(before)

@@ -1,4 +1,4 @@
-"""Supervise `serve`: bind sockets; start, restart and stop workers.
+"""Supervise `run_gateway`: bind sockets; start, restart and stop workers.
 
 No call passes through it. It owns the listening sockets, the last good reading of the
 file, the shipping of evidence, and the status pages; workers that lose it finish their
@@ -19,11 +19,11 @@ from answerable.gateway.serve.control_channel import (
     WorkerPolicy,
 )
 from answerable.gateway.serve.enforcement_watch import EnforcementWatch
-from answerable.gateway.serve.health import WorkerHealth, shipping_warnings
+from answerable.gateway.serve.health import WorkerHealth, evidence_shipping_warnings
 from answerable.gateway.serve.operator_socket import OperatorSocket
 from answerable.gateway.serve.policy_trials import (
-    describe_changes,
-    first_refusal,
+    describe_changed_decisions,
+    first_worker_refusal,
     sum_replay_results,
     summarize_replay,
     try_policy_on_workers,
@@ -32,11 +32,10 @@ from answerable.gateway.serve.serve_plan import ServePlan
 from answerable.gateway.serve.signed_statements import SignedStatementDistributor
 from answerable.gateway.serve.worker_process import WorkerProcess
 from answerable.model.approval_request import BlockedCall
-from answerable.model.cedar_policy import find_prefix_warnings
+from answerable.model.cedar_policy import list_text_prefix_warnings
 from answerable.model.errors import EnvironmentFailure
 from answerable.model.policy_replay import PolicyReplayResult
 from answerable.server.admission import AdmissionControl
-from answerable.server.app import App, Endpoints
 from answerable.server.enforcement.single_decision import read_revocations
 from answerable.server.listening_sockets import (
     BoundListener,
@@ -45,6 +44,7 @@ from answerable.server.listening_sockets import (
 )
 from answerable.server.operator_log import LogField, OperatorLog
 from answerable.server.runtime import SIGN_IN_LINK, ServerRuntime
+from answerable.server.server_process import App, Endpoints
 from answerable.server.systemd_notify import SystemdNotifier
 
 HEALTH_INTERVAL = 2.0  # seconds between two looks at how workers do
@@ -102,7 +102,7 @@ class Supervisor(App[ServePlan]):
             await self._open_listeners()
         except BaseException:
             self.drain()
-            await self.finish(self.plan.config.limits.drain)
+            await self.wait_for_open_requests(self.plan.config.limits.drain)
             await self.close()
             self.close_listeners()
             raise
@@ -110,12 +110,12 @@ class Supervisor(App[ServePlan]):
         self._tasks.spawn(self._watch_health())
         self._tasks.spawn(self._owners.watch.poll_forever())
 
-    def _build_admission(self) -> AdmissionControl:
+    def _build_connection_quotas(self) -> AdmissionControl:
         """Build the quotas of the status pages; the workers have their own.
 
         A flood of calls leaves these pages alone.
         """
-        return self._build_status_admission()
+        return self._build_status_page_quotas()
 
     def _report_sign_in_link(self, listening: Endpoints) -> None:
         """Report the sign-in link of a restarted page."""
@@ -177,9 +177,9 @@ class Supervisor(App[ServePlan]):
         """Apply a plan in every worker; where one refuses, the last stays in force."""
         async with self._changing:
             webhook = self._owners.notifier.build_webhook(plan.config.asks)
-            before, self.plan = self.plan, self.plan.with_policy(plan)
+            before, self.plan = self.plan, self.plan.with_reloadable_settings(plan)
             answers = await self._apply_policy_in_workers(plan.policy)
-            refused = first_refusal(answers)
+            refused = first_worker_refusal(answers)
             if refused is not None:
                 self.plan = before
                 await self._apply_policy_in_workers(before.policy)
@@ -193,17 +193,17 @@ class Supervisor(App[ServePlan]):
         return {
             "digest": plan.digest,
             "replayed": summarize_replay(replayed),
-            "turned": describe_changes(replayed),
+            "turned": describe_changed_decisions(replayed),
         }
 
     async def _compare_modes(self) -> None:
         """Record the modes in force; log an agent that is no longer enforced."""
-        if self.plan.is_whole:
+        if self.plan.has_valid_policy:
             await self._modes.compare(self.plan.config)
 
     def _warn_of_prefix_patterns(self) -> None:
         """Log policies that compare a path with a prefix pattern."""
-        warnings = find_prefix_warnings(self.plan.reading.policies)
+        warnings = list_text_prefix_warnings(self.plan.reading.policies)
         if warnings:
             self._log.warning("policy.prefix", policies=warnings)
 
@@ -245,16 +245,16 @@ class Supervisor(App[ServePlan]):
         ending = ["it is ending"] if self.is_ending else []
         return ending + self._health.not_ready_reasons()
 
-    def operator_state(self) -> Mapping[str, object]:
+    def readiness_details(self) -> Mapping[str, object]:
         """Return warnings, refusals, and the replay result of the policy in force."""
         refused = self._health.connection_warnings() or self._admission.warnings
         return {
             "warnings": [
                 *refused,
                 *self._modes.warnings,
-                *shipping_warnings(self._shipping_lag, self.ship_refused),
+                *evidence_shipping_warnings(self._shipping_lag, self.ship_refused),
             ],
-            **super().operator_state(),
+            **super().readiness_details(),
             # Without agents and rules: an agent on this host may read this page, too.
             "replayed": {
                 "calls": self._replayed.calls,
@@ -292,7 +292,7 @@ class Supervisor(App[ServePlan]):
         for bound in self._bound:
             bound.close()
 
-    async def finish(self, seconds: float) -> None:
+    async def wait_for_open_requests(self, seconds: float) -> None:
         """Drain and stop the workers, then the companions."""
         await asyncio.gather(*(child.stop(seconds) for child in self._children))
         await asyncio.gather(*(each.stop(seconds) for each in self._beside))
@@ -310,7 +310,7 @@ def find_sign_in_links(listening: list[tuple[str, str]]) -> list[tuple[str, str]
     return [each for each in listening if each[0] == SIGN_IN_LINK]
 
 
-def serve(
+def run_gateway(
     load_plan: Callable[[], ServePlan],
     on_ready: Callable[[Endpoints], None],
     companions: Callable[[ServePlan], Mapping[str, Sequence[str]]] = lambda _: {},

@@ -30,12 +30,12 @@ from answerable.gateway.serve.worker_app import WorkerApp
 from answerable.model.errors import AnswerableError
 from answerable.server.garbage_collection import freeze_startup_objects
 from answerable.server.operator_log import OperatorLog
-from answerable.server.resident_memory import map_large_blocks
+from answerable.server.resident_memory import give_large_blocks_own_mappings
 
 POLL_INTERVAL = 0.1  # seconds between two looks at what is still under way
 
 
-async def run(socket_fd: int) -> int:
+async def run_worker(socket_fd: int) -> int:
     """Serve until the supervisor orders a drain, or is gone."""
     channel = await ControlChannel.connect(socket.socket(fileno=socket_fd))
     orders = channel.receive_orders()
@@ -56,7 +56,7 @@ async def run(socket_fd: int) -> int:
         )  # the worker has duplicated it; this one would still listen
     del start  # a large policy is kept once, compiled
     freeze_startup_objects()
-    map_large_blocks()
+    give_large_blocks_own_mappings()
     channel.send(WorkerReady())
     log.info("worker.ready")
     ended = asyncio.Event()
@@ -74,7 +74,11 @@ async def _handle_orders(channel: ControlChannel, app: WorkerApp) -> None:
     async for order in channel.receive_orders():
         match order:
             case CollectMetrics():
-                channel.send(WorkerMetrics(tuple(app.series()), app.recorder.alarm))
+                channel.send(
+                    WorkerMetrics(
+                        tuple(app.iterate_metric_series()), app.recorder.disk_error
+                    )
+                )
             case StatementsChanged():
                 app.apply_statements(order.statements)
             case WorkerPolicy() | TryPolicy():
@@ -113,7 +117,7 @@ def main() -> int:
     # The terminal's signals are for the supervisor.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    return uvloop.run(run(int(sys.argv[1])))
+    return uvloop.run(run_worker(int(sys.argv[1])))
 
 
 if __name__ == "__main__":

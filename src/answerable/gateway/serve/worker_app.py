@@ -28,9 +28,9 @@ from answerable.gateway.serve.control_channel import (
 )
 from answerable.gateway.serve.span_exporter import SpanExporter
 from answerable.gateway.serve.worker_config import (
-    agent_ids,
     build_upstreams,
-    compile_table,
+    compile_worker_policy,
+    list_agent_ids,
     parse_worker_config,
 )
 from answerable.gateway.session_ids import SessionIdBinder
@@ -45,7 +45,7 @@ from answerable.model.policy_replay import PolicyReplayResult
 from answerable.server.admission import AdmissionControl
 from answerable.server.connection_info import ConnectionInfo
 from answerable.server.deadline_timer import DeadlineTimer
-from answerable.server.enforcement.notices import LogNotices
+from answerable.server.enforcement.operator_notices import LogNotices
 from answerable.server.enforcement.settings import EnforcementSettings
 from answerable.server.listeners import Listeners
 from answerable.server.listening_sockets import InheritedSocket
@@ -90,14 +90,17 @@ class WorkerApp:
         notices = LogNotices(log)
         self._core = core = GatewayCore(
             EnforcementSettings(
-                compile_table(start.policy, config), config, Path(start.store), state
+                compile_worker_policy(start.policy, config),
+                config,
+                Path(start.store),
+                state,
             ),
             self.recorder,
             notices,
             lambda asked: say(ApprovalWanted(asked)),
         )
         self._callers = core.build_authenticator(
-            config, secret, agent_ids(start.policy)
+            config, secret, list_agent_ids(start.policy)
         )
         self._ticker = DeadlineTimer(loop)
         self._servers = build_upstreams(
@@ -125,12 +128,14 @@ class WorkerApp:
         self.door.admission = AdmissionControl(
             config.limits, config.listen.proxies, log
         )
-        core.authorizer.add_revocation_listener(lambda _: self.door.recheck())
+        core.authorizer.add_revocation_listener(
+            lambda _: self.door.stop_revoked_requests()
+        )
         self._fresh = (
             loop.create_task(
                 self._callers.renew_keys_forever(notices.on_stale_issuer_keys)
             ),
-            loop.create_task(self._credentials.keep_fresh()),
+            loop.create_task(self._credentials.renew_credentials_forever()),
         )
         self._statements = StatementsInForce()
         self.apply_statements(start.statements)
@@ -155,7 +160,7 @@ class WorkerApp:
         for each in start_message.sockets:
             await house._open_listener(each)
         if start_message.workers > 1:
-            await house._connect_peers(start_message)
+            await house._listen_for_relayed_connections(start_message)
         return house
 
     @property
@@ -164,9 +169,9 @@ class WorkerApp:
         relays = self._peers is not None and self._peers.is_busy
         return bool(self.door.fronts) or relays
 
-    def series(self) -> Iterator[MetricSeries]:
+    def iterate_metric_series(self) -> Iterator[MetricSeries]:
         """Yield all metrics, of calls and of open connections."""
-        yield from self.recorder.series()
+        yield from self.recorder.iterate_metric_series()
         yield MetricSeries("answerable_connections", (), len(self.door.fronts))
         refused = self._credentials.failed_count
         yield MetricSeries("answerable_credentials_refused", (), refused)
@@ -181,7 +186,7 @@ class WorkerApp:
         yield MetricSeries(
             "answerable_connections_pressed", (), float(admission.was_recently_full)
         )
-        for what, quota, count in admission.iter_counts():
+        for what, quota, count in admission.iterate_refused_and_evicted():
             yield MetricSeries(f"answerable_connections_{what}", (quota,), count)
 
     async def try_policy(self, policy: WorkerPolicy) -> tuple[str, PolicyReplayResult]:
@@ -215,9 +220,9 @@ class WorkerApp:
         fresh = build_upstreams(
             config, kept.keys(), self._ticker, self._core.pins.check_identity
         )
-        use_certificates = self._listeners.prepare(config.listen.gateway)
+        use_certificates = self._listeners.prepare_certificates(config.listen.gateway)
         self._core.pins.reconfigure(config.servers)  # the last that may be refused
-        self._callers.reconfigure(config, agent_ids(policy))
+        self._callers.reconfigure(config, list_agent_ids(policy))
         use_certificates()
         for name in self._servers.keys() - kept.keys():
             self._servers.pop(name).close()
@@ -235,12 +240,14 @@ class WorkerApp:
         self, policy: WorkerPolicy
     ) -> tuple[Config, DecisionTable]:
         """Read and compile in a thread: a large file takes a second."""
-        before = self._core.authorizer.table
+        before = self._core.authorizer.decision_table
         # Two policy sets in memory are the peak: slices that the replay does not use
         # are dropped, and compiled again when a call needs them.
-        before.slices.retain(self._recent.list_requests())
+        before.slices.retain_slices(self._recent.list_requests())
         config = await asyncio.to_thread(parse_worker_config, policy)
-        return config, await asyncio.to_thread(compile_table, policy, config, before)
+        return config, await asyncio.to_thread(
+            compile_worker_policy, policy, config, before
+        )
 
     def apply_statements(self, encoded: EncodedStatements) -> None:
         """Replace the signed statements of the encoded kinds."""
@@ -279,11 +286,11 @@ class WorkerApp:
         served = ServedNames(frozenset(inherited.hosts), frozenset(listener.origins))
         front = partial(ClientConnection, self.door, served, inherited.url)
         named = with_current_tls_files(listener, self._config.listen.gateway)
-        await self._listeners.accept(
+        await self._listeners.accept_inherited(
             msgspec.structs.replace(inherited, listener=named), front
         )
 
-    async def _connect_peers(self, start_message: StartWorker) -> None:
+    async def _listen_for_relayed_connections(self, start_message: StartWorker) -> None:
         """Listen for connections that other workers relay, and relay to them."""
         folder = self._own.parent
         loop = self.door.loop
@@ -293,7 +300,7 @@ class WorkerApp:
         self._own.unlink(missing_ok=True)
         try:
             serving = await loop.create_unix_server(
-                lambda: RelayedConnection(self._accept_relayed), str(self._own)
+                lambda: RelayedConnection(self._build_relayed_protocol), str(self._own)
             )
         except OSError as error:
             raise EnvironmentFailure(
@@ -302,7 +309,7 @@ class WorkerApp:
             ) from None
         self._listeners.add_server(serving)
 
-    def _accept_relayed(
+    def _build_relayed_protocol(
         self, link: ConnectionInfo, served_names: ServedNames
     ) -> ClientConnection:
         """Build the protocol of a connection that another worker relays."""

@@ -5,10 +5,13 @@ from dataclasses import replace
 
 from answerable.authorization.decision_table import DecisionTable
 from answerable.connectors.config.parse.config_file import parse_config
-from answerable.gateway.http.upstream_pool import UpstreamPool, build_pools
+from answerable.gateway.http.upstream_pool import UpstreamPool, build_upstream_pools
 from answerable.gateway.serve.control_channel import WorkerPolicy
 from answerable.gateway.server_identity import ServerIdentityCheck
-from answerable.gateway.stdio.command_upstream import CommandUpstream, build_commands
+from answerable.gateway.stdio.command_upstream import (
+    CommandUpstream,
+    build_command_upstreams,
+)
 from answerable.model.config import Config
 from answerable.model.errors import EnvironmentFailure, UsageError
 from answerable.model.ids import AgentId
@@ -24,13 +27,13 @@ def parse_worker_config(policy: WorkerPolicy) -> Config:
     """
     reading = parse_config(policy.text, policy.place, policy.folder)
     config = reading.config
-    if config is None or (policy.whole and not reading.has_policy):
+    if config is None or (policy.whole and not reading.is_valid_except_rules):
         raise UsageError(f"{policy.place}: not as the supervisor read it")
     # An invalid policy has no agents.
     return config if policy.whole else replace(config, agents=())
 
 
-def compile_table(
+def compile_worker_policy(
     policy: WorkerPolicy, config: Config, previous: DecisionTable | None = None
 ) -> DecisionTable:
     """Compile the decision table of a policy message."""
@@ -39,7 +42,7 @@ def compile_table(
     )
 
 
-def agent_ids(policy: WorkerPolicy) -> frozenset[AgentId]:
+def list_agent_ids(policy: WorkerPolicy) -> frozenset[AgentId]:
     """Return the ids of the agents in the inventory."""
     return frozenset(AgentId(each) for each in policy.inventory)
 
@@ -55,7 +58,7 @@ def build_upstreams(
     limits = config.limits
     try:
         given = (servers, limits, ticker, check_identity)
-        return {**build_pools(*given), **build_commands(*given)}
+        return {**build_upstream_pools(*given), **build_command_upstreams(*given)}
     except OSError as error:
         raise EnvironmentFailure(
             f"cannot use the TLS files of a server ({error.strerror})",

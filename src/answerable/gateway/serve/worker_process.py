@@ -115,7 +115,7 @@ class WorkerProcess:
         report = await self._send_and_wait(policy, PolicyApplied, OrderRefused)
         if isinstance(report, OrderRefused | PolicyApplied):
             return report
-        return self._no_answer()
+        return self._build_no_answer_refusal()
 
     async def try_policy(
         self, policy: WorkerPolicy
@@ -126,9 +126,9 @@ class WorkerProcess:
         )
         if isinstance(report, OrderRefused | PolicyTrialResult):
             return report
-        return self._no_answer()
+        return self._build_no_answer_refusal()
 
-    def _no_answer(self) -> OrderRefused | None:
+    def _build_no_answer_refusal(self) -> OrderRefused | None:
         """Return a refusal for a worker that runs but does not answer."""
         if not self.is_ready:
             return None

@@ -89,12 +89,12 @@ class StdioClient:
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
-    def has_unsent(self) -> bool:
+    def has_unsent_message(self) -> bool:
         """Return True while a message has yet to be sent to the server."""
         return any(turn.waits for turn in self._turns)
 
     @property
-    def has_unanswered(self) -> bool:
+    def has_unanswered_request(self) -> bool:
         """Return True while a request has yet to be answered."""
         return any(turn.sent.call.kind is MessageKind.REQUEST for turn in self._turns)
 
@@ -125,10 +125,10 @@ class StdioClient:
         """Return True while no message is open."""
         return not self._turns
 
-    def recheck(self) -> None:
+    def stop_revoked_requests(self) -> None:
         """Stop every open request that a new revocation forbids."""
         for turn in list(self._turns):
-            turn.recheck()
+            turn.stop_if_revoked()
 
     def abandon_all(self) -> None:
         """Abandon the open messages; their outcomes are unknown."""
@@ -139,7 +139,7 @@ class StdioClient:
         """Abandon the open messages, and end the session."""
         self.abandon_all()
         if self._session and self._bridged:
-            self._send_stream_call(MessageKind.CLOSE, TargetKind.SESSION)
+            self._open_or_close_session_stream(MessageKind.CLOSE, TargetKind.SESSION)
 
     def on_write_blocked(self) -> None:
         """Pause the answers: the client does not read."""
@@ -157,7 +157,7 @@ class StdioClient:
         """Write one message."""
         self.out.write(message + b"\n")
 
-    def set_session(self, session: str) -> None:
+    def store_session_id(self, session: str) -> None:
         """Store the session id of the server."""
         self._session = session
 
@@ -167,19 +167,19 @@ class StdioClient:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def on_sent(self, handler: StdioRequestHandler) -> None:
+    def on_message_sent(self, handler: StdioRequestHandler) -> None:
         """Note that a delayed message was sent."""
         if self._ended:
             self._changed()
 
-    def on_finished(self, handler: StdioRequestHandler) -> None:
+    def on_message_finished(self, handler: StdioRequestHandler) -> None:
         """Forget a message that is finished."""
         self._turns.pop(handler, None)
         method = handler.sent.call.method
         if method == INITIALIZE:
             self._version = read_negotiated_version(handler.last)
         elif method == INITIALIZED:
-            self._send_stream_call(MessageKind.OPEN, TargetKind.STREAM)
+            self._open_or_close_session_stream(MessageKind.OPEN, TargetKind.STREAM)
         if self._ended:
             self._changed()
 
@@ -206,7 +206,9 @@ class StdioClient:
             return True
         return False
 
-    def _send_stream_call(self, kind: MessageKind, target: TargetKind) -> None:
+    def _open_or_close_session_stream(
+        self, kind: MessageKind, target: TargetKind
+    ) -> None:
         """Open or close the stream of the HTTP session, which no line expresses."""
         self._start_request(
             McpCall(self._reading.era, kind, "", None, self._server, target), b""
@@ -230,13 +232,13 @@ class StdioClient:
             refusal.why.value, self.caller, self._server, refusal.method
         )
         if refusal.id is not None or not refusal.method:
-            self.write_message(_build_error(refusal))
+            self.write_message(_encode_refusal_error(refusal))
 
 
-def _build_error(refusal: RequestRefused) -> bytes:
+def _encode_refusal_error(refusal: RequestRefused) -> bytes:
     """Encode the JSON-RPC error, also for a refusal that HTTP expresses as a status."""
     if refusal.wire.code != NO_CODE:
-        return refusal.error_body()
+        return refusal.jsonrpc_error()
     answer = {"jsonrpc": "2.0"} | ({} if refusal.id is None else {"id": refusal.id})
     error = {"code": INVALID_REQUEST, "message": refusal.wire.says}
     return msgspec.json.encode(answer | {"error": error})

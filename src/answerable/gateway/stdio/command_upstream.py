@@ -35,7 +35,9 @@ OK, BAD_REQUEST, NOT_FOUND, NO_STREAM = 200, 400, 404, 405
 ProcessOwner = tuple[str, str, str]  # principal, session, digest of the credential
 
 
-def build_program(server: UpstreamServer, *, shows_errors: bool) -> ServerProgram:
+def build_server_program(
+    server: UpstreamServer, *, shows_errors: bool
+) -> ServerProgram:
     """Build the program of a configured command, with its configured environment."""
     environment = build_clean_environment(server.inherit_env) | dict(server.env)
     return ServerProgram(server.command, environment, shows_errors)
@@ -82,7 +84,7 @@ class CommandUpstream:
                 self._get_process(request, session, sink), request, sink
             )
         status = NO_STREAM if call.kind is MessageKind.OPEN else BAD_REQUEST
-        return self._reply_status(status, request, sink)
+        return self._reply_with_status(status, request, sink)
 
     def close(self) -> None:
         """End all processes."""
@@ -115,10 +117,10 @@ class CommandUpstream:
         if child is None:
             self._end_outdated(owner)
             # An older client then starts a new session (2025-11-25 basic/transports).
-            return self._reply_status(NOT_FOUND, request, sink)
+            return self._reply_with_status(NOT_FOUND, request, sink)
         if request.call.kind is MessageKind.CLOSE:
             self.on_idle(child)
-            return self._reply_status(OK, request, sink)
+            return self._reply_with_status(OK, request, sink)
         return child.send(request, sink)
 
     def _send_to_process(
@@ -129,16 +131,16 @@ class CommandUpstream:
             return child.send(request, sink)
         under_way = PendingMessage(_NoCarrier(), request, sink)
         self._loop.call_soon(
-            lambda: under_way.fail(RefusalReason.UNREACHABLE, forwarded=False)
+            lambda: under_way.report_failure(RefusalReason.UNREACHABLE, forwarded=False)
         )
         return under_way
 
-    def _reply_status(
+    def _reply_with_status(
         self, status: int, request: UpstreamRequest, sink: ResponseSink
     ) -> UpstreamTransfer:
         """Answer a message with an HTTP status alone."""
         under_way = PendingMessage(_NoCarrier(), request, sink)
-        self._loop.call_soon(under_way.reply_status, status)
+        self._loop.call_soon(under_way.reply_with_status, status)
         return under_way
 
     def _get_process(
@@ -152,7 +154,7 @@ class CommandUpstream:
         now = self._loop.time()
         if len(self._children) >= MAX_PROCESSES or now < self._not_before:
             return None
-        if not self._met(program_identity(self._program)) and not sink.may_send():
+        if not self._met(program_identity(self._program)) and not sink.may_send_again():
             return None
         try:
             program = self._program.with_credential(request.shown)
@@ -207,7 +209,7 @@ class _NoCarrier:
         """Do nothing: there is no process."""
 
 
-def build_commands(
+def build_command_upstreams(
     servers: tuple[UpstreamServer, ...],
     limits: WorkerLimits,
     ticker: DeadlineTimer,
@@ -224,7 +226,7 @@ def build_commands(
     loop = asyncio.get_running_loop()
     return {
         server.name: CommandUpstream(
-            build_program(server, shows_errors=False),
+            build_server_program(server, shows_errors=False),
             limits,
             ticker,
             loop,

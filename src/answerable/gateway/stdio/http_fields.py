@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from answerable.gateway.stdio.line_reader import VERSION
 from answerable.gateway.wire.server_messages import ANSWER_DEPTH
 from answerable.server.mcp.call import McpCall
-from answerable.server.mcp.json_members import find_members, read_string
+from answerable.server.mcp.json_members import find_object_members, read_string
 from answerable.server.mcp.messages import parse_message
 from answerable.server.mcp.methods import McpRevision, MessageSender, find_method
 from answerable.server.mcp.request_metadata import (
@@ -44,11 +44,11 @@ def build_http_fields(call: McpCall, version: str) -> Mapping[str, str]:
         fields[METHOD_HEADER] = call.method
     method = find_method(call.era, call.method, MessageSender.CLIENT)
     if method is not None and method.mirrored:
-        fields[NAME_HEADER] = _encode_name(call.name)
+        fields[NAME_HEADER] = _encode_name_field(call.name)
     return fields
 
 
-def _encode_name(name: str) -> str:
+def _encode_name_field(name: str) -> str:
     """Encode a name so that every field parser reads the same."""
     if PLAIN.fullmatch(name) and not BASE64_NAME.fullmatch(name):
         return name
@@ -59,7 +59,7 @@ def read_negotiated_version(answer: bytes) -> str:
     """Return the MCP version in an answer to `initialize`; empty if there is none."""
     try:
         result = parse_message(answer, ANSWER_DEPTH).result
-        found = {} if result is None else find_members(answer, result)
+        found = {} if result is None else find_object_members(answer, result)
         return read_string(answer, found.get(VERSION)) or ""
     except RequestRefused:
         return ""

@@ -6,7 +6,10 @@ request first, and then fall back to `initialize`.
 """
 
 from answerable.gateway.stdio.pending_message import INITIALIZE
-from answerable.gateway.wire.fast_message_parser import ExpectedCall, parse_plain_call
+from answerable.gateway.wire.fast_message_parser import (
+    ExpectedCall,
+    parse_plain_tool_call,
+)
 from answerable.server.mcp.call import McpCall, parse_stdio_call
 from answerable.server.mcp.json_members import read_string
 from answerable.server.mcp.messages import parse_message
@@ -41,19 +44,19 @@ class LineReader:
             Refused: It is ambiguous or malformed, or not of its revision.
         """
         try:
-            call = parse_plain_call(line, self._plain)
+            call = parse_plain_tool_call(line, self._plain)
             return (
                 parse_stdio_call(line, self.era, self._server) if call is None else call
             )
         except RequestRefused as refused:
             if not self.era.is_modern or refused.method != INITIALIZE:
                 raise
-        self.era = _requested_era(line)
+        self.era = _requested_protocol_version(line)
         self._plain = ExpectedCall(self.era, self._server)
         return parse_stdio_call(line, self.era, self._server)
 
 
-def _requested_era(line: bytes) -> McpRevision:
+def _requested_protocol_version(line: bytes) -> McpRevision:
     """Return the MCP version that `initialize` requests, if it is supported."""
     version = read_string(line, parse_message(line).params.get(VERSION))
     return OLDER_ERAS.get(version or "", McpRevision.UNNAMED)

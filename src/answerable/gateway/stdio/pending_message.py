@@ -14,7 +14,7 @@ from answerable.gateway.stdio.message_ids import (
     SUBSCRIPTION_ENDED,
     TOKEN,
     MessageId,
-    find_id,
+    find_id_at_path,
     replace_ids,
 )
 from answerable.gateway.upstream import ResponseSink, UpstreamRequest
@@ -83,14 +83,14 @@ class PendingMessage:
         self._begun = False
 
     @cached_property
-    def client_token(self) -> MessageId | None:
+    def client_progress_token(self) -> MessageId | None:
         """Return the client's progress token; None without one."""
-        return find_id(self._sent.body, TOKEN)
+        return find_id_at_path(self._sent.body, TOKEN)
 
     @property
-    def process_token(self) -> MessageId | None:
+    def process_progress_token(self) -> MessageId | None:
         """Return the progress token that the process knows; None without one."""
-        return self.client_token if self._token is None else self._token
+        return self.client_progress_token if self._token is None else self._token
 
     @property
     def is_request(self) -> bool:
@@ -131,7 +131,7 @@ class PendingMessage:
             status = STATUS_BY_ERROR.get(code, OK) if self.is_modern else OK
             self._sink.on_head(self._response_head(status, JSON), len(line))
             self._sink.on_data(line)
-        self.finish()
+        self.report_answer_end()
 
     def begin_stream(self) -> None:
         """Begin a stream of events."""
@@ -139,7 +139,7 @@ class PendingMessage:
             self._begun = True
             self._sink.on_head(self._response_head(OK, EVENT_STREAM), None)
 
-    def finish(self) -> None:
+    def report_answer_end(self) -> None:
         """Report the end of a complete answer."""
         if not self.done:
             self.done = True
@@ -148,15 +148,15 @@ class PendingMessage:
     def close(self) -> None:
         """End without an answer: it was cancelled, or has none."""
         self.begin_stream()
-        self.finish()
+        self.report_answer_end()
 
-    def reply_status(self, status: int) -> None:
+    def reply_with_status(self, status: int) -> None:
         """Answer with a status alone."""
         if not self.done:
             self._sink.on_head(_build_response_head(status), 0)
-            self.finish()
+            self.report_answer_end()
 
-    def fail(self, reason: RefusalReason, *, forwarded: bool) -> None:
+    def report_failure(self, reason: RefusalReason, *, forwarded: bool) -> None:
         """Report that no answer will come."""
         if not self.done:
             self.done = True

@@ -44,13 +44,13 @@ class MessageClient(Protocol):
     def write_message(self, message: bytes) -> None:
         """Write one message."""
 
-    def set_session(self, session: str) -> None:
+    def store_session_id(self, session: str) -> None:
         """Store the session id of the server."""
 
-    def on_sent(self, handler: "StdioRequestHandler") -> None:
+    def on_message_sent(self, handler: "StdioRequestHandler") -> None:
         """Note that a delayed message was sent."""
 
-    def on_finished(self, handler: "StdioRequestHandler") -> None:
+    def on_message_finished(self, handler: "StdioRequestHandler") -> None:
         """Forget a message that is finished."""
 
 
@@ -84,29 +84,31 @@ class StdioRequestHandler(ReplyWriter):
             and credentials is not None
             and credentials.needs_credential(call.server)
         ):
-            shown = credentials.find(client.caller, call.server, "")
+            shown = credentials.find_credential(client.caller, call.server, "")
             if shown is None and client.exchange.would_allow(client.caller, call):
                 self.waits = True
                 client.spawn(self._fetch_credential(credentials))
                 return
-        self._begin_call(shown)
+        self._decide_and_send(shown)
 
     async def _fetch_credential(self, credentials: CredentialProvider) -> None:
         """Fetch the credential for the server, then send; without it, deny."""
         client, call = self._client, self.sent.call
-        await credentials.fetch(client.caller, call.server, "")
+        await credentials.fetch_credential(client.caller, call.server, "")
         if self._quiet:
             return
         self.waits = False
-        self._begin_call(credentials.find(client.caller, call.server, ""))
+        self._decide_and_send(
+            credentials.find_credential(client.caller, call.server, "")
+        )
         if self._sending is not None:
-            client.on_sent(self)
+            client.on_message_sent(self)
 
-    def _begin_call(self, credential: PresentedCredential | None) -> None:
+    def _decide_and_send(self, credential: PresentedCredential | None) -> None:
         """Decide and record the message; send it, or answer with the denial."""
         exchange = self._client.exchange
         self.sent = msgspec.structs.replace(self.sent, shown=credential)
-        begun = exchange.begin(
+        begun = exchange.authorize(
             self._client.caller, self.sent.call, self.sent.body, credential, LOCAL
         )
         if isinstance(begun, DeniedCall):
@@ -128,7 +130,7 @@ class StdioRequestHandler(ReplyWriter):
             self._send_upstream(relay)
         else:
             self.waits = True
-            in_flight.ticket.durable.add_done_callback(self._on_recorded)
+            in_flight.ticket.durable.add_done_callback(self._send_after_recording)
 
     def pause(self) -> None:
         """Stop reading the answer: the client is slower than the server."""
@@ -140,18 +142,18 @@ class StdioRequestHandler(ReplyWriter):
         if self._sending is not None:
             self._sending.resume()
 
-    def recheck(self) -> None:
+    def stop_if_revoked(self) -> None:
         """Stop the call if a revocation forbids it, and answer with the denial."""
         relay, exchange = self._relay, self._client.exchange
         if relay is None or self._quiet or exchange.may_continue(relay.passage):
             return
         self.abandon()
-        again = exchange.begin(
+        again = exchange.authorize(
             self._client.caller, self.sent.call, self.sent.body, None, LOCAL
         )
         exchange.write_deferred()
         if isinstance(again, DeniedCall) and self.sent.call.kind is MessageKind.REQUEST:
-            self._client.write_message(again.error_body(self.sent.call.id))
+            self._client.write_message(again.jsonrpc_error(self.sent.call.id))
 
     def abandon(self) -> None:
         """Abandon the message: no client waits for it."""
@@ -178,25 +180,29 @@ class StdioRequestHandler(ReplyWriter):
     ) -> None:
         """Write a complete answer; one that is no message becomes an error."""
         if session:
-            self._client.set_session(session)
+            self._client.store_session_id(session)
         if self.sent.call.kind is MessageKind.REQUEST:
             is_message = body and heading.fields.get("content-type", "").startswith(
                 JSON
             )
             self._write_message(
-                body if is_message else self._error_body(RefusalReason.REPLY_TYPE)
+                body
+                if is_message
+                else self._encode_refusal_error(RefusalReason.REPLY_TYPE)
             )
         on_sent()
         self._close_message()
 
-    def begin(self, heading: ReplyHeading, session: str, length: int | None) -> None:
+    def begin_reply(
+        self, heading: ReplyHeading, session: str, length: int | None
+    ) -> None:
         """Begin an answer: events, or one message in pieces."""
         if session:
-            self._client.set_session(session)
+            self._client.store_session_id(session)
         if heading.fields.get("content-type", "").startswith(EVENT_STREAM):
             self._events = SseParser()
 
-    def write(self, data: bytes) -> None:
+    def write_body(self, data: bytes) -> None:
         """Receive a piece: write events at once, other messages when complete."""
         if self._events is not None:
             for event in self._events.feed(data):
@@ -207,21 +213,23 @@ class StdioRequestHandler(ReplyWriter):
         self._size += len(data)
         if self._size > MAX_LINE:
             self._parts = []
-            self._write_message(self._error_body(RefusalReason.EVENT_TOO_LARGE))
+            self._write_message(
+                self._encode_refusal_error(RefusalReason.EVENT_TOO_LARGE)
+            )
             self.abandon()
 
-    def finish(self) -> None:
+    def finish_reply(self) -> None:
         """Finish the answer."""
         if self._events is None:
             self._write_message(b"".join(self._parts))
         elif not self._is_answered:
-            self._write_message(self._error_body(RefusalReason.LOST))
+            self._write_message(self._encode_refusal_error(RefusalReason.LOST))
         self._close_message()
 
-    def truncate(self) -> None:
+    def truncate_reply(self) -> None:
         """Answer with an error: no part of an incomplete message was written."""
         if self.sent.call.kind is MessageKind.REQUEST:
-            self._write_message(self._error_body(RefusalReason.LOST))
+            self._write_message(self._encode_refusal_error(RefusalReason.LOST))
         self._close_message()
 
     @property
@@ -234,7 +242,7 @@ class StdioRequestHandler(ReplyWriter):
             and parse_server_message(self.last).kind is MessageKind.RESPONSE
         )
 
-    def _on_recorded(self, durable: asyncio.Future[None]) -> None:
+    def _send_after_recording(self, durable: asyncio.Future[None]) -> None:
         """Send the message when its record is on disk; deny it when writing failed."""
         self.waits = False
         relay = self._relay
@@ -244,25 +252,27 @@ class StdioRequestHandler(ReplyWriter):
             self._reply_denied(self._client.exchange.deny_unrecorded(relay.passage))
         else:
             self._send_upstream(relay)
-            self._client.on_sent(self)
+            self._client.on_message_sent(self)
 
     def _send_upstream(self, relay: ResponseRelay) -> None:
         """Send the message to the server."""
         self._sending = self._client.upstream.send(self.sent, relay)
-        self._client.exchange.definitions.fetch_if_stale(self.sent)
+        self._client.exchange.definitions.fetch_stale_list(self.sent)
         if self._client.paused:
             self._sending.pause()
 
     def _reply_denied(self, denied: DeniedCall) -> None:
         """Answer a denied request with its error, and close the message."""
         if self.sent.call.kind is MessageKind.REQUEST:
-            self._write_message(denied.error_body(self.sent.call.id))
+            self._write_message(denied.jsonrpc_error(self.sent.call.id))
         self._close_message()
 
-    def _error_body(self, reason: RefusalReason) -> bytes:
+    def _encode_refusal_error(self, reason: RefusalReason) -> bytes:
         """Build the JSON-RPC error for a refusal."""
         call = self.sent.call
-        return RequestRefused(reason).for_request(call.id, call.method).error_body()
+        return (
+            RequestRefused(reason).with_request_id(call.id, call.method).jsonrpc_error()
+        )
 
     def _write_message(self, message: bytes) -> None:
         """Write one message to the client, unless it is abandoned."""
@@ -281,7 +291,7 @@ class StdioRequestHandler(ReplyWriter):
             self._quiet = True
             # They refer to this handler: a cycle would wait for garbage collection.
             self._relay = self._sending = None
-            self._client.on_finished(self)
+            self._client.on_message_finished(self)
 
 
 def _keep_session_id(session: str, server: str, principal: str) -> str:

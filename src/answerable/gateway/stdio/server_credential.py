@@ -23,7 +23,7 @@ from answerable.model.errors import EnvironmentFailure
 from answerable.server.secret_fingerprints import build_fingerprinter
 
 
-def build_provider(
+def build_credential_provider(
     wrapped_server: WrappedServer, print_line: Callable[[str], None]
 ) -> CredentialProvider:
     """Build the credential provider; a client's own command gets no URL's credential.
@@ -75,7 +75,7 @@ async def fetch_process_credential(
     return given
 
 
-def build_environment(wrapped_server: WrappedServer) -> dict[str, str]:
+def build_own_command_environment(wrapped_server: WrappedServer) -> dict[str, str]:
     """Return the environment for a client's own command, without credentials.
 
     A variable that holds a credential is for its server alone, under another name.

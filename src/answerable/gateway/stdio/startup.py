@@ -6,8 +6,8 @@ from pathlib import Path
 from answerable.connectors.config.parse.config_faults import ConfigError
 from answerable.gateway.stdio.wrapped_server import WrappedServer
 from answerable.model.errors import AnswerableError, UsageError
-from answerable.server.policy_loading import read_with_policies
-from answerable.server.reloadable_settings import resolve_store
+from answerable.server.policy_loading import read_config_and_policies
+from answerable.server.restart_only_settings import resolve_store_folder
 from answerable.server.state_folders import gateway_state
 from answerable.server.store_access import create_store, ship_store_spool
 
@@ -33,9 +33,9 @@ def load_wrapped_server(
         UsageError: The file, or a server of that name, does not exist.
         EnvironmentFailure: The file may not be read, or no store can be created.
     """
-    reading = read_with_policies(config_path, store, default_store)
+    reading = read_config_and_policies(config_path, store, default_store)
     config = reading.config
-    if config is None or not reading.has_policy:
+    if config is None or not reading.is_valid_except_rules:
         raise ConfigError(config_path, reading.faults)
     server = next((each for each in config.servers if each.name == name), None)
     if server is None:
@@ -48,7 +48,7 @@ def load_wrapped_server(
             f"{name} represents the tools of a client (hook: {server.hook})",
             f"that client has to run: answerable hook {server.hook} --config {config_path}",
         )
-    root = resolve_store(config, store, default_store)
+    root = resolve_store_folder(config, store, default_store)
     if not root.exists():
         create_store(root)  # before the spool, which may lie in it
     state = gateway_state(config, root)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from answerable.authorization.revocations import Revocations
-from answerable.server.enforcement.notices import escape_name
+from answerable.server.enforcement.operator_notices import escape_name
 
 
 class StderrNotices:

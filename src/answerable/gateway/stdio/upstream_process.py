@@ -22,7 +22,7 @@ from answerable.gateway.stdio.message_ids import (
     PROGRESS_OF,
     SUBSCRIPTION,
     MessageId,
-    find_id,
+    find_id_at_path,
     replace_ids,
 )
 from answerable.gateway.stdio.pending_message import (
@@ -131,7 +131,7 @@ class StdioServer:
         elif self.process.input.size > MAX_UNREAD or len(self._open) >= MAX_OPEN:
             # Unread input and unanswered requests are bounded.
             self._loop.call_soon(
-                lambda: under_way.fail(RefusalReason.LATE, forwarded=False)
+                lambda: under_way.report_failure(RefusalReason.LATE, forwarded=False)
             )
         elif under_way.is_request:
             self._send_request(under_way, request.body)
@@ -182,10 +182,10 @@ class StdioServer:
 
     def _is_id_taken(self, message: PendingMessage, id: MessageId) -> bool:
         """Tell whether an id or progress token collides with an open request's."""
-        token = message.client_token
+        token = message.client_progress_token
         return id in self._open or (
             token is not None
-            and any(o.process_token == token for o in self._open.values())
+            and any(o.process_progress_token == token for o in self._open.values())
         )
 
     def _new_id(self) -> MessageId:
@@ -207,7 +207,7 @@ class StdioServer:
         if cancelled is not None and cancelled.id != call.about:
             body = replace_ids(body, {ABOUT: cancelled.id or ""})
         self._write_line(body)
-        self._loop.call_soon(message.reply_status, ACCEPTED)
+        self._loop.call_soon(message.reply_with_status, ACCEPTED)
         if cancelled is not None:
             # Most servers do not answer a cancelled request.
             self._loop.call_soon(cancelled.close)
@@ -262,7 +262,9 @@ class StdioServer:
             whom.deliver_event(self._restore_ids(whom, line))
         elif message.kind is MessageKind.REQUEST:
             self._write_line(
-                RequestRefused(RefusalReason.UNKNOWN_METHOD, id=message.id).error_body()
+                RequestRefused(
+                    RefusalReason.UNKNOWN_METHOD, id=message.id
+                ).jsonrpc_error()
             )
         else:
             raise RequestRefused(RefusalReason.UNASKED)
@@ -272,12 +274,13 @@ class StdioServer:
     ) -> PendingMessage | None:
         """Find the request that a notification refers to."""
         if message.method == PROGRESS:
-            token = find_id(line, PROGRESS_OF)
+            token = find_id_at_path(line, PROGRESS_OF)
             return next(
-                (o for o in self._open.values() if o.process_token == token), None
+                (o for o in self._open.values() if o.process_progress_token == token),
+                None,
             )
         subscription = (
-            find_id(line, SUBSCRIPTION) if "_meta" in message.params else None
+            find_id_at_path(line, SUBSCRIPTION) if "_meta" in message.params else None
         )
         return None if subscription is None else self._open.get(subscription)
 
@@ -294,14 +297,14 @@ class StdioServer:
         if own is None or message.id == own:
             return line
         line = replace_ids(line, {SUBSCRIPTION: own})
-        token = message.client_token
+        token = message.client_progress_token
         return line if token is None else replace_ids(line, {PROGRESS_OF: token})
 
     def _fail_all(self, reason: RefusalReason) -> None:
         """Fail all open requests, and close the stream."""
         lost, self._open = list(self._open.values()), {}
         for each in lost:
-            each.fail(reason, forwarded=True)
+            each.report_failure(reason, forwarded=True)
         if self._stream is not None:
             self._stream.close()
             self._stream = None

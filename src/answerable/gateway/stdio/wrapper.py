@@ -24,11 +24,11 @@ from answerable.gateway.stdio.child_process import (
     program_identity,
 )
 from answerable.gateway.stdio.client import StdioClient
-from answerable.gateway.stdio.command_upstream import build_program
+from answerable.gateway.stdio.command_upstream import build_server_program
 from answerable.gateway.stdio.pipes import ReadPipe, WritePipe
 from answerable.gateway.stdio.server_credential import (
-    build_environment,
-    build_provider,
+    build_credential_provider,
+    build_own_command_environment,
     fetch_process_credential,
 )
 from answerable.gateway.stdio.stderr_notices import StderrNotices
@@ -72,7 +72,7 @@ def wrap_server(
     import uvloop
 
     async def run() -> int:
-        credentials = build_provider(wrapped_server, print_line)
+        credentials = build_credential_provider(wrapped_server, print_line)
         given = await fetch_process_credential(wrapped_server, credentials)
         return await StdioWrapper(wrapped_server, print_line, credentials, given).run()
 
@@ -140,9 +140,11 @@ class StdioWrapper:
             bridged=self._child is None,
             changed=self._end_when_done,
         )
-        core.authorizer.add_revocation_listener(lambda _: self._front.recheck())
+        core.authorizer.add_revocation_listener(
+            lambda _: self._front.stop_revoked_requests()
+        )
         if given is None:
-            self._front.spawn(credentials.keep_fresh())
+            self._front.spawn(credentials.renew_credentials_forever())
 
     async def run(self) -> int:
         """Relay messages until one side ends; return the exit code."""
@@ -198,11 +200,11 @@ class StdioWrapper:
     def _end_when_done(self) -> None:
         """End the server when the client's input has ended and all is sent."""
         front, child = self._front, self._child
-        if front.has_unsent:
+        if front.has_unsent_message:
             return
         if child is not None:
             child.process.input.close()
-        if not front.has_unanswered:
+        if not front.has_unanswered_request:
             self._end_server()
         elif self._ending is None:
             self._ending = self._loop.call_later(self._limits.drain, self._end_server)
@@ -257,9 +259,13 @@ class StdioWrapper:
                     partial(self._core.pins.check_identity, server.name),
                 )
             what = (
-                ServerProgram(own, build_environment(wrapped_server), shows_errors=True)
+                ServerProgram(
+                    own,
+                    build_own_command_environment(wrapped_server),
+                    shows_errors=True,
+                )
                 if own
-                else build_program(server, shows_errors=True)
+                else build_server_program(server, shows_errors=True)
             )
             # A changed program gets no credential.
             is_same = self._core.pins.check_identity(

@@ -47,7 +47,7 @@ _TO_QUOTED = bytes.maketrans(b"=\r\n\x01\x02", _EQUALS + b"    ")
 _FROM_QUOTED = bytes.maketrans(_EQUALS, b"=")
 
 
-def decode_layers(data: bytes) -> Iterator[bytes]:
+def decode_escape_layers(data: bytes) -> Iterator[bytes]:
     """Yield a text, then each layer below its escapes; backslashes stay.
 
     Escapes of JSON, of URLs and of HTML are a layer each, in this order, so that a text
@@ -78,30 +78,30 @@ def find_first_escape(data: bytes) -> int:
 
 def _decode_json(data: bytes) -> bytes:
     """Decode the Unicode escapes of JSON."""
-    return _decode_hex(data, b"\\u00") if b"\\u00" in data else data
+    return _decode_hex_escape(data, b"\\u00") if b"\\u00" in data else data
 
 
 def _decode_percent(data: bytes) -> bytes:
     """Decode percent-encoding."""
-    if b"%" in data and _occurs(_PERCENT, data):
-        return _decode_hex(data, b"%")
+    if b"%" in data and _pattern_occurs(_PERCENT, data):
+        return _decode_hex_escape(data, b"%")
     return data
 
 
 def _decode_html(data: bytes) -> bytes:
     """Decode HTML character references."""
-    if b"&" in data and _occurs(_REFERENCE, data):
+    if b"&" in data and _pattern_occurs(_REFERENCE, data):
         for reference, character in _HTML.items():
             data = data.replace(reference, character)
     return data
 
 
-def _occurs(pattern: re.Pattern[bytes], data: bytes) -> bool:
+def _pattern_occurs(pattern: re.Pattern[bytes], data: bytes) -> bool:
     """Tell whether a pattern occurs."""
     return next(pattern.finditer(data), None) is not None
 
 
-def _decode_hex(data: bytes, sign: bytes) -> bytes:
+def _decode_hex_escape(data: bytes, sign: bytes) -> bytes:
     """Decode a sign and two hexadecimal digits; a sign without them stays."""
     data = data.translate(_TO_QUOTED)
     for digits in (b"3D", b"3d"):

@@ -33,7 +33,7 @@ from answerable.model.config import Config
 from answerable.model.token_claims import TokenType
 from answerable.model.token_request import GrantType
 from answerable.server.issuers.allowed_addresses import FetchFailed
-from answerable.server.issuers.http_fetch import FetchLocation, send_request
+from answerable.server.issuers.http_fetch import FetchLocation, send_https_request
 
 PATH = "/gateway/token"
 MAX_ANSWER = 64 * 1024  # bytes
@@ -85,7 +85,7 @@ class UpstreamTokenCache:
             server.name: server.audience for server in config.servers if server.audience
         }
         self._place, self._iss = (
-            token_service_address(config),
+            token_service_socket(config),
             config.sts.url if config.sts else "",
         )
         # They are no longer used, and still searched in answers.
@@ -99,11 +99,11 @@ class UpstreamTokenCache:
         """Tell whether a server gets a token."""
         return server in self._audiences
 
-    def identity(self, caller: VerifiedCaller) -> str:
+    def upstream_principal(self, caller: VerifiedCaller) -> str:
         """Return the principal that a server sees for a caller."""
         return f"{self._iss}/{caller.agent}"
 
-    def find(
+    def find_token(
         self, caller: VerifiedCaller, server: str, token: str
     ) -> PresentedCredential | None:
         """Return the cached token for a call; None where it is missing or expired.
@@ -113,7 +113,7 @@ class UpstreamTokenCache:
             server: Destination of the call.
             token: The caller's own token, for a renewal.
         """
-        key = _cache_key(caller, server)
+        key = _token_cache_key(caller, server)
         kept, now = self._kept.get(key), self._clock()
         if kept is None or now >= kept.until:
             return None
@@ -123,17 +123,17 @@ class UpstreamTokenCache:
             and key not in self._asking
             and not self._is_backing_off(key)
         ):
-            self._spawn(self.fetch(caller, server, token))
+            self._spawn(self.fetch_token(caller, server, token))
         return kept
 
-    def current(
+    def get_cached_token(
         self, caller: VerifiedCaller, server: str
     ) -> PresentedCredential | None:
         """Return the cached token; None where it is missing or expired."""
-        kept = self._kept.get(_cache_key(caller, server))
+        kept = self._kept.get(_token_cache_key(caller, server))
         return None if kept is None or self._clock() >= kept.until else kept
 
-    def report_rejected(
+    def renew_rejected_token(
         self, caller: VerifiedCaller, server: str, credential: PresentedCredential
     ) -> bool:
         """Schedule a new request, since the server rejected the token.
@@ -142,7 +142,7 @@ class UpstreamTokenCache:
             Whether it is scheduled; not where another one is in use by now, or shortly
             after the last time.
         """
-        key = _cache_key(caller, server)
+        key = _token_cache_key(caller, server)
         kept = self._kept.get(key)
         if kept is None or kept.digest != credential.digest or key in self._aside:
             return False
@@ -152,8 +152,10 @@ class UpstreamTokenCache:
         self._kept[key] = replace(kept, until=0.0)
         return True
 
-    async def fetch(self, caller: VerifiedCaller, server: str, token: str) -> None:
-        """Request a token, once for all waiting calls; `find` then returns it.
+    async def fetch_token(
+        self, caller: VerifiedCaller, server: str, token: str
+    ) -> None:
+        """Request a token, once for all waiting calls; `find_token` then returns it.
 
         After a reload in the meantime the answer is dropped, and the token is requested
         again.
@@ -167,7 +169,7 @@ class UpstreamTokenCache:
         self, caller: VerifiedCaller, server: str, token: str
     ) -> None:
         """Request a token and cache it; concurrent calls share one request."""
-        key = _cache_key(caller, server)
+        key = _token_cache_key(caller, server)
         if asking := self._asking.get(key):
             await asyncio.shield(asking)
             return
@@ -218,23 +220,27 @@ class UpstreamTokenCache:
         }
         try:
             body = urlencode(form).encode("ascii")
-            said = await send_request(self._place, MAX_ANSWER, "POST", _FORM, body)
+            said = await send_https_request(
+                self._place, MAX_ANSWER, "POST", _FORM, body
+            )
             answer = _token_answer_decoder.decode(said.document)
         except (FetchFailed, msgspec.MsgspecError, UnicodeError):
             return None
-        kept = self._kept.get(_cache_key(caller, server))
+        kept = self._kept.get(_token_cache_key(caller, server))
         leaks = kept.leaks if kept else NO_SECRETS
-        return _build_credential(answer, self.identity(caller), self._clock(), leaks)
+        return _build_credential(
+            answer, self.upstream_principal(caller), self._clock(), leaks
+        )
 
 
-def token_service_address(config: Config) -> FetchLocation | None:
+def token_service_socket(config: Config) -> FetchLocation | None:
     """Return the unix socket of the token service, where the kernel identifies us."""
     listen = config.sts.listen if config.sts else ()
     unix = next((each.unix for each in listen if each.unix), "")
     return FetchLocation(f"http://localhost{PATH}", unix=unix) if unix else None
 
 
-def _cache_key(caller: VerifiedCaller, server: str) -> TokenKey:
+def _token_cache_key(caller: VerifiedCaller, server: str) -> TokenKey:
     """Return the cache key: caller, its run and the server."""
     return caller.principal, caller.run, server
 

@@ -9,14 +9,14 @@ for all of them, whose prefilter fails on base64 (decision 0024 has the figures)
 from answerable.gateway.upstream_credentials.escape_decoder import (
     ESCAPE_BYTES,
     MAX_ESCAPE,
-    decode_layers,
+    decode_escape_layers,
     find_first_escape,
     remove_backslashes,
 )
 from answerable.gateway.upstream_credentials.secret_encodings import (
     WINDOW,
-    list_encodings,
-    list_escaped_encodings,
+    list_escaped_secret_encodings,
+    list_secret_encodings,
 )
 from answerable.gateway.wire.http_heads import UpstreamHead
 from answerable.server.wire.refusals import RefusalReason, RequestRefused
@@ -39,10 +39,10 @@ class SecretPatterns:
         self.clean: UpstreamHead | None = None
         self._tails = tails
         self._spelled = tuple(
-            {each: 0 for tail in tails for each in list_encodings(tail)}
+            {each: 0 for tail in tails for each in list_secret_encodings(tail)}
         )
         self._escaped = tuple(
-            each for tail in tails for each in list_escaped_encodings(tail)
+            each for tail in tails for each in list_escaped_secret_encodings(tail)
         )
         found = self._spelled + self._escaped
         self._longest = max(map(len, found), default=0)
@@ -70,7 +70,7 @@ class SecretPatterns:
         if not self._spelled:
             return False
         # Not `any`: this is run for every answer.
-        for layer in decode_layers(data):
+        for layer in decode_escape_layers(data):
             text = remove_backslashes(layer)
             for each in self._spelled:
                 if each in text:
@@ -80,7 +80,7 @@ class SecretPatterns:
                     return True
         return False
 
-    def count_partial(self, data: bytes) -> int:
+    def count_partial_secret_bytes(self, data: bytes) -> int:
         """Count the bytes at the end that may be the beginning of a secret.
 
         Where escapes are among them it is an upper bound, of `MAX_ESCAPE` bytes for each
@@ -90,22 +90,22 @@ class SecretPatterns:
             return 0
         tail = data[-self._longest * MAX_ESCAPE :]
         if find_first_escape(tail) == len(tail):
-            return self._count_partial_text(tail)
+            return self._count_partial_secret_text(tail)
         # An escape may not be complete yet, and then the text before it counts.
         at = find_first_escape(tail[-MAX_ESCAPE:])
         partial = len(tail[-MAX_ESCAPE:]) - at
         whole = tail[: len(tail) - partial]
-        layers = [each for text in (tail, whole) for each in decode_layers(text)]
+        layers = [each for text in (tail, whole) for each in decode_escape_layers(text)]
         texts = (each for it in layers for each in (it, remove_backslashes(it)))
-        most = max(map(self._count_partial_text, texts))
+        most = max(map(self._count_partial_secret_text, texts))
         return min(most * MAX_ESCAPE + partial, len(data))
 
-    def _count_partial_text(self, tail: bytes) -> int:
+    def _count_partial_secret_text(self, tail: bytes) -> int:
         """Count the bytes at the end of a text that may begin a secret."""
         if not tail:
             return 0
         forms = self._spelled + self._escaped
-        most = max((_count_prefix(tail, each) for each in forms), default=0)
+        most = max((_count_encoding_prefix(tail, each) for each in forms), default=0)
         if most:
             return most
         short = range(_MIN_PREFIX - 1, 0, -1)
@@ -138,7 +138,7 @@ class LeakFilter:
             raise RequestRefused(RefusalReason.CREDENTIAL)
         leaks.clean = head
 
-    def feed(self, data: bytes) -> bytes:
+    def check_body_piece(self, data: bytes) -> bytes:
         """Check a piece; return the bytes that may pass, keep the rest.
 
         Raises:
@@ -150,19 +150,19 @@ class LeakFilter:
         leaks = self._leaks
         if leaks.occurs_in(data):
             raise RequestRefused(RefusalReason.CREDENTIAL)
-        begun = leaks.count_partial(data)
+        begun = leaks.count_partial_secret_bytes(data)
         if not begun:
             return data
         self._held = data[-begun:]
         return data[:-begun]
 
-    def flush(self) -> bytes:
+    def take_buffered_bytes(self) -> bytes:
         """Return the buffered bytes: no further ones can complete a secret."""
         held, self._held = self._held, b""
         return held
 
 
-def _count_prefix(tail: bytes, encoding: bytes) -> int:
+def _count_encoding_prefix(tail: bytes, encoding: bytes) -> int:
     """Count the bytes at the end that begin one encoding, if they are 4 or more."""
     start = encoding[:_MIN_PREFIX]
     at = tail.find(start, max(0, len(tail) - len(encoding) + 1))

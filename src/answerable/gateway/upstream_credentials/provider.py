@@ -43,12 +43,12 @@ class CredentialProvider:
         self._tokens = UpstreamTokenCache(config, clock, spawn)
         self._held = StaticCredentialCache(clock, fingerprint, tell)
         self._tell = tell
-        self._load_servers(config)
+        self._index_servers(config)
 
     def reconfigure(self, config: Config) -> None:
         """Apply another configuration from now on."""
         self._tokens.reconfigure(config)
-        self._load_servers(config)
+        self._index_servers(config)
 
     def get_server(self, server: str) -> UpstreamServer | None:
         """Return a server as it is configured now."""
@@ -58,7 +58,7 @@ class CredentialProvider:
         """Tell whether a server gets a credential."""
         return server in self._shown
 
-    def identity(self, caller: VerifiedCaller, server: str) -> str:
+    def upstream_principal(self, caller: VerifiedCaller, server: str) -> str:
         """Return the principal that a server sees for a caller; empty where unknown.
 
         It is known before a token exists, so that it can be an input of the decision.
@@ -66,10 +66,10 @@ class CredentialProvider:
         if server not in self._shown:
             return ""
         if server in self._held:
-            return self._held.identity(server)
-        return self._tokens.identity(caller)
+            return self._held.upstream_principal(server)
+        return self._tokens.upstream_principal(caller)
 
-    def find(
+    def find_credential(
         self, caller: VerifiedCaller, server: str, token: str
     ) -> PresentedCredential | None:
         """Return the cached credential for a call; None where it is missing or expired.
@@ -80,30 +80,32 @@ class CredentialProvider:
             token: The caller's own token, exchanged for another when it is renewed.
         """
         if server in self._held:
-            return self._held.find(server)
-        return self._tokens.find(caller, server, token)
+            return self._held.find_credential(server)
+        return self._tokens.find_token(caller, server, token)
 
-    async def fetch(self, caller: VerifiedCaller, server: str, token: str) -> None:
-        """Fetch the credential, once for all waiting calls; `find` then returns it.
+    async def fetch_credential(
+        self, caller: VerifiedCaller, server: str, token: str
+    ) -> None:
+        """Fetch the credential, once for all waiting calls; `find_credential` then returns it.
 
         A credential that arrived in the meantime is not fetched again.
         """
-        if self.find(caller, server, token) is not None:
+        if self.find_credential(caller, server, token) is not None:
             return
         if server in self._held:
-            await self._held.fetch(server)
+            await self._held.fetch_credential(server)
         else:
-            await self._tokens.fetch(caller, server, token)
+            await self._tokens.fetch_token(caller, server, token)
 
-    def current(
+    def get_cached_credential(
         self, caller: VerifiedCaller, server: str
     ) -> PresentedCredential | None:
         """Return the cached credential without fetching another one."""
         if server in self._held:
-            return self._held.find(server)
-        return self._tokens.current(caller, server)
+            return self._held.find_credential(server)
+        return self._tokens.get_cached_token(caller, server)
 
-    def report_rejected(
+    def report_rejected_credential(
         self,
         caller: VerifiedCaller,
         server: str,
@@ -122,27 +124,27 @@ class CredentialProvider:
             status: HTTP status of the answer.
         """
         if server in self._held:
-            is_stale = self._held.report_rejected(server, credential)
+            is_stale = self._held.renew_rejected_credential(server, credential)
         else:
-            is_stale = self._tokens.report_rejected(caller, server, credential)
+            is_stale = self._tokens.renew_rejected_token(caller, server, credential)
         if is_stale:
             self._tell(STALE_EVENT, server, f"it answered {status}")
 
     async def fetch_static(self, server: str) -> PresentedCredential | None:
         """Fetch the operator's credential for a server's process; None without one."""
-        await self._held.fetch(server)
-        return self._held.find(server)
+        await self._held.fetch_credential(server)
+        return self._held.find_credential(server)
 
     @property
     def failed_count(self) -> int:
         """Return the number of operator credentials whose last fetch failed."""
         return self._held.failed_count
 
-    async def keep_fresh(self) -> None:
+    async def renew_credentials_forever(self) -> None:
         """Refresh operator credentials before they expire, until cancelled."""
-        await self._held.keep_fresh()
+        await self._held.renew_credentials_forever()
 
-    def _load_servers(self, config: Config) -> None:
+    def _index_servers(self, config: Config) -> None:
         """Index the servers that get a credential."""
         self._held.reconfigure(config.servers)
         self._servers = {each.name: each for each in config.servers}

@@ -13,7 +13,7 @@ import base64
 from collections.abc import Iterator
 
 from answerable.gateway.upstream_credentials.escape_decoder import (
-    decode_layers,
+    decode_escape_layers,
     remove_backslashes,
 )
 
@@ -24,21 +24,23 @@ MIN_ENCODED = 6  # bytes; shorter ones occur in answers by accident
 _SHARED = (0, 2, 3)
 
 
-def list_encodings(secret: str) -> tuple[bytes, ...]:
+def list_secret_encodings(secret: str) -> tuple[bytes, ...]:
     """List the encodings of a secret, each without its backslashes.
 
     A secret with escapes of its own, such as a URL with `%40` in its password, is
     searched for as it is and as the layers below them.
     """
     data = secret.encode("ascii")
-    tails = {data[-WINDOW:], *(each[-WINDOW:] for each in decode_layers(data))}
+    tails = {data[-WINDOW:], *(each[-WINDOW:] for each in decode_escape_layers(data))}
     encoded = {
-        remove_backslashes(each) for tail in tails for each in _generate_encodings(tail)
+        remove_backslashes(each)
+        for tail in tails
+        for each in _iterate_hex_and_base64(tail)
     }
     return tuple(sorted(each for each in encoded if len(each) >= MIN_ENCODED))
 
 
-def list_escaped_encodings(secret: str) -> tuple[bytes, ...]:
+def list_escaped_secret_encodings(secret: str) -> tuple[bytes, ...]:
     """List the JSON-escaped forms of a secret that is mostly backslashes.
 
     Without its backslashes it is too short to be searched for. Empty for other secrets.
@@ -51,7 +53,7 @@ def list_escaped_encodings(secret: str) -> tuple[bytes, ...]:
     return tail, once, by_php, _escape_json(once), _escape_json(by_php)
 
 
-def _generate_encodings(data_end: bytes) -> Iterator[bytes]:
+def _iterate_hex_and_base64(data_end: bytes) -> Iterator[bytes]:
     """Yield a text, its hex form, and its base64 forms at each alignment."""
     digits = data_end.hex()
     yield from (data_end, digits.encode("ascii"), digits.upper().encode("ascii"))

@@ -84,7 +84,7 @@ def read_secret(source: UpstreamCredential, process_groups: ProcessGroups) -> st
         Unshown: It does not exist, or cannot be sent as it is.
     """
     try:
-        data = _read_source(source, process_groups)
+        data = _read_secret_source(source, process_groups)
     except OSError as error:
         raise CredentialUnavailable(f"it cannot be read ({error.strerror})") from None
     if len(data) > MAX_SECRET:
@@ -97,18 +97,20 @@ def read_secret(source: UpstreamCredential, process_groups: ProcessGroups) -> st
     return secret
 
 
-def _read_source(source: UpstreamCredential, process_groups: ProcessGroups) -> bytes:
+def _read_secret_source(
+    source: UpstreamCredential, process_groups: ProcessGroups
+) -> bytes:
     """Read the bytes of a secret from its file, command or variable."""
     if source.file:
-        return _read_file(source.file)
+        return _read_secret_file(source.file)
     if source.command:
-        return _run_command(source.command, process_groups)
+        return _run_secret_command(source.command, process_groups)
     if source.env not in os.environ:
         raise CredentialUnavailable("the variable is not set")
     return os.environb[source.env.encode()]
 
 
-def _read_file(path: str) -> bytes:
+def _read_secret_file(path: str) -> bytes:
     """Read a secret file; reject one that other users may access."""
     # A pipe without a writer would block for ever.
     file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -134,7 +136,7 @@ def _is_shared(file_stat: os.stat_result) -> bool:
     return owner != 0 or bool(mode & (stat.S_IWGRP | stat.S_IRWXO))
 
 
-def _run_command(argv: tuple[str, ...], process_groups: ProcessGroups) -> bytes:
+def _run_secret_command(argv: tuple[str, ...], process_groups: ProcessGroups) -> bytes:
     """Run a command in a clean environment, and return its bounded output."""
     running = subprocess.Popen(  # noqa: S603 - the operator's own words
         argv,
@@ -150,7 +152,7 @@ def _run_command(argv: tuple[str, ...], process_groups: ProcessGroups) -> bytes:
     process_groups.add(running.pid)
     with running:
         try:
-            data = _read_output(running, until)
+            data = _read_command_output(running, until)
             _wait_for_exit(running.pid, until)
         finally:
             process_groups.kill(running.pid)  # and the end of this block waits for it
@@ -159,7 +161,7 @@ def _run_command(argv: tuple[str, ...], process_groups: ProcessGroups) -> bytes:
     return data
 
 
-def _read_output(process: "subprocess.Popen[bytes]", deadline: float) -> bytes:
+def _read_command_output(process: "subprocess.Popen[bytes]", deadline: float) -> bytes:
     """Read a command's output until its end, with size limit and deadline."""
     out = process.stdout
     assert out is not None  # noqa: S101 - it was asked for

@@ -24,7 +24,10 @@ from answerable.gateway.upstream_credentials.secret_sources import (
 )
 from answerable.model.config import UpstreamServer
 from answerable.model.errors import AnswerableError
-from answerable.model.ids import fingerprint_credential_id, minted_credential_id
+from answerable.model.ids import (
+    build_command_credential_id,
+    build_fingerprint_credential_id,
+)
 from answerable.model.upstream_credential import UpstreamCredential
 
 CHECK_INTERVAL = 1.0  # seconds between two checks
@@ -92,20 +95,22 @@ class StaticCredentialCache:
     def __contains__(self, server: str) -> bool:
         return server in self._kept
 
-    def find(self, server: str) -> PresentedCredential | None:
+    def find_credential(self, server: str) -> PresentedCredential | None:
         """Return the cached credential; None if it is missing or expired."""
         kept = self._kept[server]
         shown = kept.shown
         return None if shown is None or self._clock() >= shown.until else shown
 
-    def identity(self, server: str) -> str:
+    def upstream_principal(self, server: str) -> str:
         """Return the principal that a server sees; empty while it is unknown."""
         kept = self._kept[server]
         if kept.source.command:
-            return minted_credential_id(server)
+            return build_command_credential_id(server)
         return kept.shown.identity if kept.shown is not None else ""
 
-    def report_rejected(self, server: str, credential: PresentedCredential) -> bool:
+    def renew_rejected_credential(
+        self, server: str, credential: PresentedCredential
+    ) -> bool:
         """Schedule a renewal, since the server rejected the credential.
 
         Returns:
@@ -128,8 +133,8 @@ class StaticCredentialCache:
         """Return the number of credentials whose last renewal failed."""
         return sum(bool(kept.why) for kept in self._kept.values())
 
-    async def fetch(self, server: str) -> None:
-        """Read the credential once for all waiting calls; `find` then returns it."""
+    async def fetch_credential(self, server: str) -> None:
+        """Read the credential once for all waiting calls; `find_credential` then returns it."""
         kept = self._kept.get(server)
         if kept is None:
             return
@@ -138,7 +143,7 @@ class StaticCredentialCache:
         elif self._clock() >= kept.not_before:
             await self._fetch_once(server, kept)
 
-    async def keep_fresh(self) -> None:
+    async def renew_credentials_forever(self) -> None:
         """Renew credentials before they are needed, until cancelled."""
         while True:
             for server, kept in self._kept.items():
@@ -154,7 +159,7 @@ class StaticCredentialCache:
     async def _refresh_if_due(self, server: str, cached: _CachedSource) -> None:
         """Fetch the credential of a server if it is due."""
         if await self._is_due(cached):
-            await self.fetch(server)
+            await self.fetch_credential(server)
 
     async def _is_due(self, cached: _CachedSource) -> bool:
         """Tell whether a credential expires soon, or its file has changed."""
@@ -196,9 +201,9 @@ class StaticCredentialCache:
         scheme = f"{source.scheme} " if source.scheme else ""
         field = f"{source.header}: {scheme}{secret}\r\n" if source.header else ""
         cached.shown = PresentedCredential(
-            identity=minted_credential_id(server)
+            identity=build_command_credential_id(server)
             if source.command
-            else fingerprint_credential_id(digest),
+            else build_fingerprint_credential_id(digest),
             digest=digest,
             jti="",
             renewal=now + source.ttl * RENEW_FRACTION if source.ttl else FOREVER,

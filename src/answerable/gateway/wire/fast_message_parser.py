@@ -92,7 +92,7 @@ IS_ERROR = {None: 0, True: len(b'"isError":true,'), False: len(b'"isError":false
 RESULT_TYPE = len(b'"resultType":"",')
 
 
-def parse_plain_call(body: bytes, expected: ExpectedCall) -> McpCall | None:
+def parse_plain_tool_call(body: bytes, expected: ExpectedCall) -> McpCall | None:
     """Parse a tool call.
 
     Returns:
@@ -108,7 +108,7 @@ def parse_plain_call(body: bytes, expected: ExpectedCall) -> McpCall | None:
         return None
     id, params = said.id, said.params
     name, arguments, meta = params.name, bytes(params.arguments), bytes(params.meta)
-    size = CALL + _id_length(id) + len(name)
+    size = CALL + _encoded_id_length(id) + len(name)
     size += ARGUMENTS + len(arguments) if arguments else 0
     size += META + len(meta) if meta else 0
     if (
@@ -142,7 +142,7 @@ def parse_plain_call(body: bytes, expected: ExpectedCall) -> McpCall | None:
         return None
 
 
-def parse_plain_answer(data: bytes) -> ServerMessage | None:
+def parse_plain_tool_result(data: bytes) -> ServerMessage | None:
     """Parse the result of a tool call.
 
     Returns:
@@ -165,7 +165,7 @@ def parse_plain_answer(data: bytes) -> ServerMessage | None:
     if result.result_type:
         held += RESULT_TYPE + len(result.result_type)
     # The last member has no comma after it.
-    size = RESPONSE + _id_length(id) + max(held - 1, 0)
+    size = RESPONSE + _encoded_id_length(id) + max(held - 1, 0)
     if size != len(data) or said.jsonrpc != JSONRPC:
         return None
     return ServerMessage(
@@ -176,7 +176,7 @@ def parse_plain_answer(data: bytes) -> ServerMessage | None:
     )
 
 
-def _id_length(id: int | str) -> int:
+def _encoded_id_length(id: int | str) -> int:
     """Return the encoded length of an unambiguous id; an impossible one for another."""
     if isinstance(id, int):
         return (

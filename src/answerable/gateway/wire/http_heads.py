@@ -142,11 +142,11 @@ def check_upstream_head(status: int, fields: Mapping[str, str]) -> UpstreamHead:
     }
     kind = fields.get("content-type", "").partition(";")[0].strip(" \t").lower()
     session = fields.get(SESSION_HEADER)
-    refuses = status == 401 or (status == 403 and _is_invalid_token(fields))
+    refuses = status == 401 or (status == 403 and _reports_invalid_token(fields))
     return UpstreamHead(build_heading(status, back), kind, session, unfit, refuses)
 
 
-def _is_invalid_token(fields: Mapping[str, str]) -> bool:
+def _reports_invalid_token(fields: Mapping[str, str]) -> bool:
     """Tell whether a challenge reports an invalid token (RFC 6750 3.1)."""
     parts = fields.get("www-authenticate", "").split(",")
     return any(INVALID_TOKEN.fullmatch(part.strip(" \t")) for part in parts)

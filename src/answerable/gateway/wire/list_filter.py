@@ -16,9 +16,9 @@ from answerable.model.decision import TargetKind
 from answerable.server.mcp.json_members import (
     DECODE_ERRORS,
     Span,
-    find_members,
+    build_known_keys,
+    find_object_members,
     is_object,
-    known_keys,
     read_string,
     refuse_lookalike_keys,
     skip_whitespace,
@@ -77,7 +77,7 @@ BUFFERED_METHODS = FILTERED_METHODS | {INITIALIZE}
 UNKNOWN = ""  # an answer on a resumed stream, to an unknown request
 
 
-def filter_for_caller(
+def filter_list_for_caller(
     data: bytes,
     method: str,
     is_allowed: Callable[[ListKind, str], bool],
@@ -103,10 +103,10 @@ def filter_for_caller(
     span = parse_message(data, ANSWER_DEPTH).result
     if span is None:
         return data
-    result = find_members(data, span)
+    result = find_object_members(data, span)
     listings = [each for name, each in LISTS.items() if method in (name, UNKNOWN)]
     known = (SCOPE, INSTRUCTIONS, *(each.key for each in listings))
-    refuse_lookalike_keys(result, known_keys(*known))
+    refuse_lookalike_keys(result, build_known_keys(*known))
     edits: list[SpanEdit] = []
     for listing in listings:
         if listing.key in result:
@@ -115,7 +115,7 @@ def filter_for_caller(
         edits.append((result[INSTRUCTIONS], b'""'))
     if is_modern:
         edits += _set_private_cache_scope(data, span, result)
-    return _apply_edits(data, edits)
+    return _replace_byte_spans(data, edits)
 
 
 def _filter_items(
@@ -126,7 +126,9 @@ def _filter_items(
 ) -> list[SpanEdit]:
     """Return the edit that removes forbidden items; none if all may stay."""
     items = find_item_spans(data, span)
-    kept = [item for item in items if _may_use_item(data, item, listing, is_allowed)]
+    kept = [
+        item for item in items if _may_use_list_item(data, item, listing, is_allowed)
+    ]
     if len(kept) == len(items):
         return []
     return [(span, b"[" + b",".join(data[item] for item in kept) + b"]")]
@@ -153,7 +155,7 @@ def find_item_spans(data: bytes, span: Span) -> list[Span]:
     return found
 
 
-def _may_use_item(
+def _may_use_list_item(
     data: bytes,
     item: Span,
     listing: ListKind,
@@ -163,8 +165,8 @@ def _may_use_item(
     if not is_object(data, item):
         return False
     try:
-        found = find_members(data, item)
-        refuse_lookalike_keys(found, known_keys(listing.name))
+        found = find_object_members(data, item)
+        refuse_lookalike_keys(found, build_known_keys(listing.name))
     except RequestRefused:
         return False
     name = read_string(data, found.get(listing.name))
@@ -183,7 +185,7 @@ def _set_private_cache_scope(
     return [(slice(at, at), member + (b"," if result_members else b""))]
 
 
-def _apply_edits(data: bytes, edits: list[SpanEdit]) -> bytes:
+def _replace_byte_spans(data: bytes, edits: list[SpanEdit]) -> bytes:
     """Replace byte spans, from the last to the first."""
     for span, piece in sorted(edits, key=lambda edit: edit[0].start, reverse=True):
         data = data[: span.start] + piece + data[span.stop :]

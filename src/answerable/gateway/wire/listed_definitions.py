@@ -16,9 +16,9 @@ from answerable.gateway.wire.server_messages import ANSWER_DEPTH
 from answerable.model.definition_pin import DefinitionKind
 from answerable.server.mcp.json_members import (
     Span,
-    find_members,
+    build_known_keys,
+    find_object_members,
     is_object,
-    known_keys,
     read_string,
     refuse_lookalike_keys,
 )
@@ -61,17 +61,17 @@ def find_definitions(data: bytes, method: str) -> list[DefinedItems]:
     span = parse_message(data, ANSWER_DEPTH).result
     if span is None:
         return []
-    result = find_members(data, span)
+    result = find_object_members(data, span)
     found = []
     for name, kind in KINDS.items():
         listing = LISTS[name]
         if method in (name, UNKNOWN) and listing.key in result:
-            refuse_lookalike_keys(result, known_keys(listing.key, NEXT))
-            items = tuple(_list_items(data, result[listing.key], listing.name))
+            refuse_lookalike_keys(result, build_known_keys(listing.key, NEXT))
+            items = tuple(_list_named_items(data, result[listing.key], listing.name))
             cursor = read_string(data, result.get(NEXT)) or ""
             found.append(DefinedItems(kind, items, cursor))
     if method in SPEAKS:
-        refuse_lookalike_keys(result, known_keys(INSTRUCTIONS))
+        refuse_lookalike_keys(result, build_known_keys(INSTRUCTIONS))
         found += _find_instructions(data, result, method)
     return found
 
@@ -89,19 +89,19 @@ def _find_instructions(
     return [DefinedItems(DefinitionKind.INSTRUCTIONS, (("", data[span]),))]
 
 
-def _list_items(data: bytes, span: Span, key: str) -> list[tuple[str, bytes]]:
+def _list_named_items(data: bytes, span: Span, key: str) -> list[tuple[str, bytes]]:
     """List the items with a name; an item without one is removed from the list."""
     found = []
     for item in find_item_spans(data, span):
-        name = _read_name(data, item, key) if is_object(data, item) else None
+        name = _read_item_name(data, item, key) if is_object(data, item) else None
         if name is not None:
             found.append((name, data[item]))
     return found
 
 
-def _read_name(data: bytes, item: Span, key: str) -> str | None:
+def _read_item_name(data: bytes, item: Span, key: str) -> str | None:
     """Read the name of an item; None if it is malformed."""
     try:
-        return read_string(data, find_members(data, item).get(key))
+        return read_string(data, find_object_members(data, item).get(key))
     except RequestRefused:
         return None

@@ -12,7 +12,7 @@ import msgspec
 from answerable.gateway.wire.fast_message_parser import (
     TOOLS_CALL,
     ExpectedCall,
-    parse_plain_call,
+    parse_plain_tool_call,
 )
 from answerable.gateway.wire.http_heads import encode_forwarded_fields
 from answerable.server.mcp.call import McpCall, parse_http_call, sha256_hex
@@ -20,7 +20,7 @@ from answerable.server.mcp.request_metadata import (
     METHOD_HEADER,
     NAME_HEADER,
     check_media_types,
-    decode_mirrored,
+    decode_mirrored_header,
     parse_revision,
     parse_session_id,
 )
@@ -88,7 +88,7 @@ def _build_expected_call(head: HttpRequestHead) -> ExpectedCall | None:
         return None
     method = head.fields.get(METHOD_HEADER)
     name = head.fields.get(NAME_HEADER)
-    named = None if name is None else decode_mirrored(name)
+    named = None if name is None else decode_mirrored_header(name)
     if method != TOOLS_CALL and (era.is_modern or method is not None):
         return None
     if named is None and (era.is_modern or name is not None):
@@ -109,12 +109,12 @@ def parse_request(request_head: McpRequestHead, body: bytes) -> McpCall:
     call = (
         None
         if request_head.plain is None
-        else parse_plain_call(body, request_head.plain)
+        else parse_plain_tool_call(body, request_head.plain)
     )
     return parse_http_call(request_head.head, body) if call is None else call
 
 
-def cached_parser(
+def cache_repeated_heads(
     parse: Callable[[bytes], McpRequestHead] = parse_request_head,
 ) -> Callable[[bytes], McpRequestHead]:
     """Return a parser that caches heads that come a second time.

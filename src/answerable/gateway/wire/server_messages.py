@@ -15,9 +15,9 @@ import msgspec
 from answerable.server.mcp.call import sha256_hex
 from answerable.server.mcp.json_members import (
     Span,
-    find_members,
+    build_known_keys,
+    find_object_members,
     is_object,
-    known_keys,
     read_string,
     refuse_lookalike_keys,
 )
@@ -26,12 +26,12 @@ from answerable.server.mcp.methods import INPUT_METHODS
 from answerable.server.wire.refusals import RefusalReason, RequestRefused
 
 ANSWER_DEPTH = 256
-RESULT = known_keys(
+RESULT = build_known_keys(
     "inputRequests", "isError", "requestState", "resultType", "task", "taskId"
 )
-TASK = known_keys("taskId")
-ERROR = known_keys("code", "message", "data")
-INPUT = known_keys("method", "params")
+TASK = build_known_keys("taskId")
+ERROR = build_known_keys("code", "message", "data")
+INPUT = build_known_keys("method", "params")
 COMPLETE = "complete"
 
 
@@ -76,29 +76,29 @@ def parse_server_message(data: bytes) -> ServerMessage:
     if message.result is None:
         code = _read_error_code(data, message.error)
         return ServerMessage(MessageKind.RESPONSE, message.id, code=code)
-    result = _read_members(data, message.result)
+    result = _read_required_members(data, message.result)
     refuse_lookalike_keys(result, RESULT)
     return ServerMessage(
         MessageKind.RESPONSE,
         message.id,
-        failed=_read_flag(data, result.get("isError")),
-        result_type=_read_text(data, result, "resultType") or COMPLETE,
-        state=_read_digest(data, result, "requestState"),
-        task=_read_task(data, result),
-        inputs=_read_inputs(data, result.get("inputRequests")),
+        failed=_read_optional_flag(data, result.get("isError")),
+        result_type=_read_optional_string(data, result, "resultType") or COMPLETE,
+        state=_read_optional_digest(data, result, "requestState"),
+        task=_read_task_digest(data, result),
+        inputs=_read_requested_input_methods(data, result.get("inputRequests")),
     )
 
 
-def _read_members(data: bytes, span: Span | None) -> dict[str, Span]:
+def _read_required_members(data: bytes, span: Span | None) -> dict[str, Span]:
     """Return the members of a required object."""
     if span is None or not is_object(data, span):
         raise RequestRefused(RefusalReason.EVENT_TYPE)
-    return find_members(data, span)
+    return find_object_members(data, span)
 
 
 def _read_error_code(data: bytes, span: Span | None) -> int:
     """Return the code of a JSON-RPC error, which must not be 0."""
-    error = _read_members(data, span)
+    error = _read_required_members(data, span)
     refuse_lookalike_keys(error, ERROR)
     code = error.get("code")
     raw = b"" if code is None else data[code]
@@ -108,7 +108,7 @@ def _read_error_code(data: bytes, span: Span | None) -> int:
     return int(raw)
 
 
-def _read_flag(data: bytes, span: Span | None) -> bool:
+def _read_optional_flag(data: bytes, span: Span | None) -> bool:
     """Read an optional boolean; clients differ on what else is true."""
     value = b"false" if span is None else data[span]
     if value not in (b"true", b"false"):
@@ -116,7 +116,7 @@ def _read_flag(data: bytes, span: Span | None) -> bool:
     return value == b"true"
 
 
-def _read_text(data: bytes, members: Mapping[str, Span], key: str) -> str:
+def _read_optional_string(data: bytes, members: Mapping[str, Span], key: str) -> str:
     """Read an optional string."""
     if key not in members:
         return ""
@@ -126,29 +126,31 @@ def _read_text(data: bytes, members: Mapping[str, Span], key: str) -> str:
     return value
 
 
-def _read_digest(data: bytes, members: Mapping[str, Span], key: str) -> str:
+def _read_optional_digest(data: bytes, members: Mapping[str, Span], key: str) -> str:
     """Return the SHA-256 of an optional string; empty without one."""
-    return sha256_hex(_read_text(data, members, key)) if key in members else ""
+    return (
+        sha256_hex(_read_optional_string(data, members, key)) if key in members else ""
+    )
 
 
-def _read_task(data: bytes, result: Mapping[str, Span]) -> str:
+def _read_task_digest(data: bytes, result: Mapping[str, Span]) -> str:
     """Return the digest of the task id: `taskId`, or `task.taskId` in 2025-11-25."""
     if "task" in result and is_object(data, result["task"]):
-        task = find_members(data, result["task"])
+        task = find_object_members(data, result["task"])
         refuse_lookalike_keys(task, TASK)
-        return _read_digest(data, task, "taskId")
-    return _read_digest(data, result, "taskId")
+        return _read_optional_digest(data, task, "taskId")
+    return _read_optional_digest(data, result, "taskId")
 
 
-def _read_inputs(data: bytes, span: Span | None) -> tuple[str, ...]:
+def _read_requested_input_methods(data: bytes, span: Span | None) -> tuple[str, ...]:
     """Return the methods of the inputs that a server requests."""
     if span is None:
         return ()
     asked = []
-    for each in _read_members(data, span).values():
-        request = _read_members(data, each)
+    for each in _read_required_members(data, span).values():
+        request = _read_required_members(data, each)
         refuse_lookalike_keys(request, INPUT)
-        method = _read_text(data, request, "method")
+        method = _read_optional_string(data, request, "method")
         if method not in INPUT_METHODS:
             raise RequestRefused(RefusalReason.UNKNOWN_METHOD)
         asked.append(method)

@@ -93,14 +93,14 @@ class StreamingSummary:
         """Copy up to and including the next token; return the offset after it."""
         found = next(TOKEN.finditer(data, offset), None)
         if found is None:
-            self._append_sketch(data[offset:])
+            self._append_to_shortened_copy(data[offset:])
             return len(data)
         token = found[0]
-        self._append_sketch(data[offset : found.start()])
+        self._append_to_shortened_copy(data[offset : found.start()])
         if token == b'"':
             self._in_string, self._text, self._size = True, [token], 1
         else:
-            self._append_sketch(token)
+            self._append_to_shortened_copy(token)
             self._track_token(token)
         return found.end()
 
@@ -143,7 +143,7 @@ class StreamingSummary:
                 self._depth -= 1
                 if self._depth == self._until:
                     self._until = 0
-                    self._append_sketch(token)
+                    self._append_to_shortened_copy(token)
                     return found.end()
             elif token == b'"':
                 self._in_string = True
@@ -177,11 +177,11 @@ class StreamingSummary:
             return
         whole = b"".join(self._text)
         self._text = None
-        self._append_sketch(whole)
+        self._append_to_shortened_copy(whole)
         if self._at_key:
             self._key = _decode_key(whole)
 
-    def _append_sketch(self, piece: bytes) -> None:
+    def _append_to_shortened_copy(self, piece: bytes) -> None:
         """Append to the shortened copy of the answer, up to a limit."""
         self._sketch += piece
         if len(self._sketch) > MAX_SKETCH:

@@ -25,7 +25,7 @@ from answerable.server.wire.request_head import (
     LENGTH,
     MAX_HEAD,
     HeadCollector,
-    collect_fields,
+    collect_header_fields,
     parse_connection_options,
 )
 from answerable.server.wire.request_parser import EMPTY_LINE
@@ -83,7 +83,7 @@ class _SizedReplyBody:
         self.done = self._left == 0
         return offset + len(self._piece)
 
-    def take(self) -> bytes:
+    def take_body_bytes(self) -> bytes:
         """Return the body bytes of the last `feed`."""
         return self._piece
 
@@ -101,7 +101,7 @@ class _BodyUntilClose:
         self._piece = data[offset:]
         return len(data)
 
-    def take(self) -> bytes:
+    def take_body_bytes(self) -> bytes:
         """Return the body bytes of the last `feed`."""
         return self._piece
 
@@ -153,7 +153,7 @@ class ReplyParser:
             after = self._parse_head_bytes(data, offset, parts)
         else:
             after = self._reading.feed(data, offset)
-            piece = self._reading.take()
+            piece = self._reading.take_body_bytes()
             if piece:
                 parts.append(piece)
         if self._reading is not None and self._reading.done:
@@ -182,7 +182,7 @@ class ReplyParser:
                 raise RequestRefused(RefusalReason.MALFORMED_HEAD)
             return after
         parts.append(reply)
-        self._reading = _choose_body(reply.length)
+        self._reading = _choose_body_parser(reply.length)
         return after
 
 
@@ -204,7 +204,9 @@ def parse_whole_reply(data: bytes) -> tuple[UpstreamReply, bytes] | None:
     return reply, data[end:]
 
 
-def _choose_body(length: int) -> _SizedReplyBody | ChunkedDecoder | _BodyUntilClose:
+def _choose_body_parser(
+    length: int,
+) -> _SizedReplyBody | ChunkedDecoder | _BodyUntilClose:
     """Return the body parser for a length, chunked coding, or end at close."""
     if length == CHUNKED:
         # A stream is unbounded; buffers of its events are bounded elsewhere.
@@ -246,9 +248,9 @@ def _parse_head(data: bytes) -> UpstreamReply | None:
         raise RequestRefused(RefusalReason.MALFORMED_HEAD)
     if status < 200:
         return None
-    fields = collect_fields(heard.pairs)
+    fields = collect_header_fields(heard.pairs)
     is_old = line[1] == b"0"
-    length = _body_length(status, fields, is_old=is_old)
+    length = _reply_body_length(status, fields, is_old=is_old)
     closes = length == UNTIL_CLOSE or is_old
     options = parse_connection_options(fields.get("connection", ""))
     closes |= "close" in options
@@ -260,7 +262,7 @@ def _parse_head(data: bytes) -> UpstreamReply | None:
 _parse_head_cached = lru_cache(maxsize=256)(_parse_head)
 
 
-def _body_length(status: int, fields: Mapping[str, str], *, is_old: bool) -> int:
+def _reply_body_length(status: int, fields: Mapping[str, str], *, is_old: bool) -> int:
     """Return the length of the body, CHUNKED or UNTIL_CLOSE (RFC 9112 6.3).
 
     Raises:

@@ -140,7 +140,7 @@ class DocumentColumn:
         """Tell whether a table shows the column without request."""
         return self.declared.importance < HIDDEN
 
-    def get_value(self, item: Mapping[str, object]) -> Any:
+    def get_value_of_item(self, item: Mapping[str, object]) -> Any:
         """Return the value in an item; None if it is absent."""
         value: object = item
         for key in self.path:
@@ -148,7 +148,7 @@ class DocumentColumn:
         return value
 
 
-def _unwrap_type(hint: Any) -> tuple[Any, Column | None, bool, bool]:
+def _unwrap_type_hint(hint: Any) -> tuple[Any, Column | None, bool, bool]:
     """Split a type hint into type, column metadata, nullability and optionality."""
     column, nullable, optional = None, False, False
     while True:
@@ -168,35 +168,35 @@ def _unwrap_type(hint: Any) -> tuple[Any, Column | None, bool, bool]:
 
 
 @cache
-def list_fields(item_type: type) -> tuple[DocumentColumn, ...]:
+def list_item_fields(item_type: type) -> tuple[DocumentColumn, ...]:
     """List the fields of an item type, a nested object as one."""
     fields = []
     for name, hint in get_type_hints(item_type, include_extras=True).items():
-        kind, column, nullable, optional = _unwrap_type(hint)
+        kind, column, nullable, optional = _unwrap_type_hint(hint)
         declared = column or Column("")
         fields.append(DocumentColumn(name, (name,), declared, kind, nullable, optional))
     return tuple(fields)
 
 
 @cache
-def list_columns(item_type: type) -> tuple[DocumentColumn, ...]:
+def list_item_columns(item_type: type) -> tuple[DocumentColumn, ...]:
     """List the flat columns of an item type; a nested object comes before its fields.
 
     `value` in a nested object bears the name of the object, and the fields of `hops`
     bear their own: `person`, `person_status`.
     """
-    return tuple(_iterate_columns(item_type, "", ()))
+    return tuple(_iterate_prefixed_columns(item_type, "", ()))
 
 
-def _iterate_columns(
+def _iterate_prefixed_columns(
     item_type: type, prefix: str, path: tuple[str, ...]
 ) -> Iterator[DocumentColumn]:
     """Iterate over the columns of a type whose names start with a prefix."""
-    for field in list_fields(item_type):
+    for field in list_item_fields(item_type):
         name = f"{prefix}_{field.name}" if prefix else field.name
         name = prefix if prefix and field.name == "value" else name
         found = replace(field, name=name, path=(*path, field.name))
         yield found
         if found.is_object:
             inner = "" if field.name == "hops" else name
-            yield from _iterate_columns(field.type, inner, found.path)
+            yield from _iterate_prefixed_columns(field.type, inner, found.path)

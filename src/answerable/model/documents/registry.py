@@ -4,12 +4,8 @@ from collections.abc import Mapping, Sequence
 from pkgutil import resolve_name
 from typing import cast
 
-from answerable.model.documents.columns import (
-    Column,
-    DocumentColumn,
-    list_columns,
-)
-from answerable.model.documents.core import Document
+from answerable.model.documents.columns import Column, DocumentColumn, list_item_columns
+from answerable.model.documents.shared_shapes import Document
 
 # Module and type of each kind, imported when needed: a command loads its own alone.
 # A kind without an item type, such as `sql`, takes its columns from its items.
@@ -20,10 +16,10 @@ ITEM_TYPES: Mapping[str, str] = {
     "credentials": "inventory:CredentialItem",
     "people": "inventory:PersonItem",
     "show": "show:ShowItem",
-    "snapshots": "core:SnapshotItem",
-    "scan": "core:ScanItem",
+    "snapshots": "shared_shapes:SnapshotItem",
+    "scan": "shared_shapes:ScanItem",
     "where": "evidence:ProbeItem",
-    "ingest": "core:IngestItem",
+    "ingest": "shared_shapes:IngestItem",
     "who-owns": "owners:OwnershipItem",
     "attest": "owners:OwnershipItem",
     "owner-keys": "owners:OwnerKeyItem",
@@ -41,12 +37,12 @@ ITEM_TYPES: Mapping[str, str] = {
     "baseline-check": "baseline:BaselineCheckItem",
     "tools-diff": "pins:DefinitionDiffItem",
     "tools-approve": "pins:DefinitionApprovalItem",
-    "reach": "core:ReachItem",
-    "who-can": "core:ReachItem",
-    "can": "core:PermissionCheckItem",
+    "reach": "shared_shapes:ReachItem",
+    "who-can": "shared_shapes:ReachItem",
+    "can": "shared_shapes:PermissionCheckItem",
     "reach-all": "what_if:ExposureItem",
     "reach-used": "permission_usage:ActionUsageItem",
-    "reach-compared": "core:AwsComparisonItem",
+    "reach-compared": "shared_shapes:AwsComparisonItem",
     "what-if": "what_if:AccessChangeItem",
     "what-if-cuts": "what_if:CutSetItem",
     "trace": "trace:TraceItem",
@@ -67,35 +63,35 @@ ITEM_TYPES: Mapping[str, str] = {
 def list_document_columns(document: Document) -> tuple[DocumentColumn, ...]:
     """List the columns of a document: as declared, else the fields of its items."""
     if document.kind in ITEM_TYPES:
-        return list_columns(get_item_type(document.kind))
+        return list_item_columns(get_item_type_of_document_kind(document.kind))
     names = dict.fromkeys(name for item in document.items for name in item)
     return tuple(
         DocumentColumn(
             name,
             (name,),
             Column("", name, at, floor=10),
-            _infer_type([item.get(name) for item in document.items]),
+            _infer_column_type([item.get(name) for item in document.items]),
         )
         for at, name in enumerate(names)
     )
 
 
-def get_item_type(kind: str) -> type:
+def get_item_type_of_document_kind(kind: str) -> type:
     """Return the item type of a registered kind."""
     return cast("type", resolve_name(f"{__package__}.{ITEM_TYPES[kind]}"))
 
 
-def _infer_type(values: Sequence[object]) -> type:
+def _infer_column_type(values: Sequence[object]) -> type:
     """Return the type of the values of a column: numbers or text."""
     known = [value for value in values if value is not None]
     return float if all(isinstance(value, int | float) for value in known) else str
 
 
-def list_leaf_columns(document: Document) -> list[DocumentColumn]:
+def list_single_fact_columns(document: Document) -> list[DocumentColumn]:
     """List the columns that hold one fact each."""
     return [each for each in list_document_columns(document) if not each.is_object]
 
 
-def list_table_columns(document: Document) -> list[DocumentColumn]:
+def list_default_table_columns(document: Document) -> list[DocumentColumn]:
     """List the columns that a table shows without request."""
     return [each for each in list_document_columns(document) if each.is_visible]

@@ -3,8 +3,8 @@
 from typing import Annotated, NotRequired, TypedDict
 
 from answerable.model.documents.columns import Column
-from answerable.model.documents.core import DeterminingStatementItem, PathItem
 from answerable.model.documents.not_known import UncollectedSubjectItem
+from answerable.model.documents.shared_shapes import DeterminingStatementItem, PathItem
 
 
 class AccessChangeItem(TypedDict):

@@ -27,9 +27,9 @@ from answerable.model.spool_record import CallSummary
 from answerable.pdp.enforcement_points import EnforcementPoint
 from answerable.pdp.envoy.check_messages import (
     EnvoyRequest,
-    allow_response,
-    deny_response,
-    parse_check,
+    build_allow_response,
+    build_deny_response,
+    parse_check_request,
 )
 from answerable.pdp.evaluation import EvaluationService
 from answerable.pdp.recording.evaluation_recorder import EvaluationRecorder
@@ -72,24 +72,24 @@ class CheckHandler:
     async def check(self, request: Any, enforcement_point: EnforcementPoint) -> Any:
         """Evaluate one CheckRequest; return the CheckResponse."""
         try:
-            held = parse_check(request)
+            held = parse_check_request(request)
             if held.head.fields.get("origin", "").lower() not in ("", *self._origins):
                 raise RequestRefused(RefusalReason.ORIGIN)
             caller = await self._authenticate_caller(held)
             call = parse_http_call(held.head, held.body)
         except RequestRefused as refused:
             self._recorder.count_refused_request(refused.why.value)
-            return _refusal_response(refused, request)
+            return _build_malformed_request_response(refused, request)
         except Unauthenticated as unknown:
             self._recorder.count_refused_request(unknown.reason)
-            return _unauthenticated_response(unknown)
-        decision = decide_call(self._evaluating, caller, call, enforcement_point)
+            return _build_unauthenticated_response(unknown)
+        decision = decide_envoy_call(self._evaluating, caller, call, enforcement_point)
         act = _build_call_summary(call, held.body, enforcement_point)
         answer = await self._evaluating.record_decision(caller, act, decision)
         if answer.passes:
-            return allow_response(answer.id)
+            return build_allow_response(answer.id)
         status = DENIED_STATUS if call.kind is MessageKind.REQUEST else FORBIDDEN_STATUS
-        return deny_response(
+        return build_deny_response(
             status, build_denial(call.id, answer.reported_effect, answer.id)
         )
 
@@ -109,7 +109,7 @@ class CheckHandler:
             raise Unauthenticated("", UNAVAILABLE_STATUS, "no-keys") from None
 
 
-def decide_call(
+def decide_envoy_call(
     evaluation_service: EvaluationService,
     caller: VerifiedCaller,
     call: McpCall,
@@ -120,11 +120,14 @@ def decide_call(
         policy = evaluation_service.authority.policy_digest
         return holding(policy, DecisionEffect.DENY, DecisionReason.UNKNOWN_SERVER)
     decision = evaluation_service.decide_request(
-        caller, _build_request(caller, call, call.target, call.name, call.arguments)
+        caller,
+        _build_authorization_request(
+            caller, call, call.target, call.name, call.arguments
+        ),
     )
     for each in call.watched:
         if decision.passes and each.target is not TargetKind.TASK:
-            asked = _build_request(caller, call, each.target, each.name)
+            asked = _build_authorization_request(caller, call, each.target, each.name)
             decision = evaluation_service.decide_request(caller, asked)
     if not decision.passes or not _needs_gateway_state(call):
         return decision
@@ -149,7 +152,7 @@ def _needs_gateway_state(call: McpCall) -> bool:
     return bool(call.state or call.session) or cancels or watches or is_of_one
 
 
-def _build_request(
+def _build_authorization_request(
     caller: VerifiedCaller,
     call: McpCall,
     target: TargetKind,
@@ -192,18 +195,18 @@ def _build_call_summary(
     )
 
 
-def _refusal_response(refusal: RequestRefused, request: Any) -> Any:
+def _build_malformed_request_response(refusal: RequestRefused, request: Any) -> Any:
     """Build the response that refuses a malformed MCP request."""
     http = request.attributes.request.http
     raw = {each.key.lower(): each.value for each in http.header_map.headers}
     said = http.headers.get(VERSION_HEADER) or raw.get(VERSION_HEADER, "")
     status = refusal.http_status(has_session=said != McpRevision.V2026_07_28)
-    return deny_response(status, refusal.error_body(said))
+    return build_deny_response(status, refusal.jsonrpc_error(said))
 
 
-def _unauthenticated_response(error: Unauthenticated) -> Any:
+def _build_unauthenticated_response(error: Unauthenticated) -> Any:
     """Build the response that refuses an unauthenticated caller."""
     fields = {"www-authenticate": error.challenge} if error.challenge else {}
     if error.nonce:
         fields["dpop-nonce"] = error.nonce
-    return deny_response(error.status, fields=fields)
+    return build_deny_response(error.status, fields=fields)

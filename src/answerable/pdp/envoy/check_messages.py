@@ -57,7 +57,7 @@ class EnvoyRequest:
     principal: str
 
 
-def parse_check(request: Any) -> EnvoyRequest:
+def parse_check_request(request: Any) -> EnvoyRequest:
     """Parse a CheckRequest into request head, body, connection and principal.
 
     Raises:
@@ -72,14 +72,14 @@ def parse_check(request: Any) -> EnvoyRequest:
     if method not in METHODS:
         raise RequestRefused(RefusalReason.METHOD_OF_HTTP)
     body = _read_body(http)
-    head = build_head(method, target, _header_pairs(http))
+    head = build_head(method, target, _get_header_pairs(http))
     _check_body_length(head, http.size, body)
     return EnvoyRequest(
         head, body, _build_connection_info(http, source), source.principal
     )
 
 
-def _header_pairs(http: Any) -> list[tuple[bytes, bytes]]:
+def _get_header_pairs(http: Any) -> list[tuple[bytes, bytes]]:
     """Return the header fields as pairs; Envoy has two places for them.
 
     Raises:
@@ -160,18 +160,18 @@ def _decode_certificate(escaped_pem: str) -> bytes:
     return read.public_bytes(Encoding.DER)
 
 
-def allow_response(decision_id: str) -> Any:
+def build_allow_response(decision_id: str) -> Any:
     """Build the response that lets the call proceed, without the caller's token."""
     return CheckResponse(
         status=proto.Status(code=proto.OK),
         ok_response=proto.OkHttpResponse(
-            headers=[_header_option(DECISION_ID_FIELD, decision_id)],
+            headers=[_build_header_option(DECISION_ID_FIELD, decision_id)],
             headers_to_remove=REMOVED_FIELDS,
         ),
     )
 
 
-def deny_response(
+def build_deny_response(
     status: int, body: bytes = b"", fields: dict[str, str] | None = None
 ) -> Any:
     """Build the response that answers in place of the server.
@@ -184,13 +184,15 @@ def deny_response(
         status=proto.Status(code=proto.PERMISSION_DENIED),
         denied_response=proto.DeniedHttpResponse(
             status=proto.HttpStatus(code=status),
-            headers=[_header_option(name, value) for name, value in named.items()],
+            headers=[
+                _build_header_option(name, value) for name, value in named.items()
+            ],
             body=body.decode(),
         ),
     )
 
 
-def _header_option(name: str, value: str) -> Any:
+def _build_header_option(name: str, value: str) -> Any:
     """Build a header field that Envoy sets, replacing an existing one."""
     return proto.HeaderValueOption(
         header=proto.HeaderValue(key=name, value=value), append_action=_OVERWRITE

@@ -9,11 +9,7 @@ from grpclib.protocol import H2Protocol
 from grpclib.server import Server
 
 from answerable.pdp.wire.problem_documents import ProblemResponse
-from answerable.server.admission import (
-    AdmissionControl,
-    ConnectionSlot,
-    counted_address,
-)
+from answerable.server.admission import AdmissionControl, ConnectionSlot, quota_address
 from answerable.server.connection_info_reader import read_connection_info
 from answerable.server.deadline_timer import NEVER, DeadlineTimer
 from answerable.server.processes.pidfd_process import ProcessGone
@@ -66,9 +62,9 @@ class EnvoyConnection(H2Protocol):
             self.abort()
             return
         if peer is None:
-            self._slot = self._admission.admit(self, counted_address(stream))
+            self._slot = self._admission.admit(self, quota_address(stream))
         else:
-            self._slot = self._admission.admit_local(self, peer.uid)
+            self._slot = self._admission.admit_unix_socket(self, peer.uid)
         if self._slot is None:
             self.abort()
             return
@@ -86,7 +82,7 @@ class EnvoyConnection(H2Protocol):
         """Release the slot."""
         self._ticker.discard(self)
         if self._slot is not None:
-            self._slot.release()
+            self._slot.release_places()
         super().connection_lost(exc)
 
     @contextmanager

@@ -80,7 +80,7 @@ OVERWRITE_IF_EXISTS_OR_ADD = 2
 OK, PERMISSION_DENIED = 0, 7
 
 
-def file_descriptor() -> Any:
+def build_file_descriptor() -> Any:
     """Build the `FileDescriptorProto` that protoc makes of `ext_authz.proto`."""
     file = descriptor_pb2.FileDescriptorProto(
         name="ext_authz.proto", package=PACKAGE, syntax="proto3"
@@ -135,20 +135,20 @@ def _json_name(name: str) -> str:
 
 
 _POOL = descriptor_pool.DescriptorPool()
-_POOL.Add(file_descriptor())
+_POOL.Add(build_file_descriptor())
 
 
-def message_class(name: str) -> Any:
+def get_message_class(name: str) -> Any:
     """Return the protobuf class of a message."""
     found = _POOL.FindMessageTypeByName(f"{PACKAGE}.{name}")
     return message_factory.GetMessageClass(found)
 
 
-CheckRequest = message_class("CheckRequest")
-CheckResponse = message_class("CheckResponse")
-DeniedHttpResponse = message_class("DeniedHttpResponse")
-HeaderValue = message_class("HeaderValue")
-HeaderValueOption = message_class("HeaderValueOption")
-HttpStatus = message_class("HttpStatus")
-OkHttpResponse = message_class("OkHttpResponse")
-Status = message_class("Status")
+CheckRequest = get_message_class("CheckRequest")
+CheckResponse = get_message_class("CheckResponse")
+DeniedHttpResponse = get_message_class("DeniedHttpResponse")
+HeaderValue = get_message_class("HeaderValue")
+HeaderValueOption = get_message_class("HeaderValueOption")
+HttpStatus = get_message_class("HttpStatus")
+OkHttpResponse = get_message_class("OkHttpResponse")
+Status = get_message_class("Status")

@@ -18,7 +18,7 @@ from answerable.pdp.envoy.check_evaluation import UNAVAILABLE_STATUS, CheckHandl
 from answerable.pdp.envoy.check_messages import (
     CheckRequest,
     CheckResponse,
-    deny_response,
+    build_deny_response,
 )
 from answerable.pdp.envoy.connections import EnvoyConnection, EnvoyServer
 from answerable.pdp.http.server import PdpHttpServer
@@ -68,13 +68,13 @@ class ExtAuthzService:
 
     async def _handle_check(self, stream: "Stream[Any, Any]") -> None:
         """Serve one Check call; send its response."""
-        await stream.send_message(await self._build_answer(stream))
+        await stream.send_message(await self._authenticate_and_evaluate(stream))
 
-    async def _build_answer(self, stream: "Stream[Any, Any]") -> Any:
+    async def _authenticate_and_evaluate(self, stream: "Stream[Any, Any]") -> Any:
         """Authenticate Envoy and evaluate its check; every failure is a denial."""
         try:
             enforcer = await self._enforcers.authenticate(
-                _build_head(stream), self._build_connection_info(stream)
+                _build_request_head(stream), self._build_connection_info(stream)
             )
             connection = _find_connection(stream)
             with (
@@ -92,7 +92,7 @@ class ExtAuthzService:
             self._failed(error)
             self._recorder.count_refused_request("failed")
         # The caller behind Envoy made no error.
-        return deny_response(UNAVAILABLE_STATUS)
+        return build_deny_response(UNAVAILABLE_STATUS)
 
     def _build_connection_info(self, stream: "Stream[Any, Any]") -> ConnectionInfo:
         """Build the connection facts by which Envoy is authenticated."""
@@ -117,7 +117,7 @@ async def _receive_message(stream: "Stream[Any, Any]") -> Any:
     return CheckRequest.FromString(await incoming.recv_data(size))
 
 
-def _build_head(stream: "Stream[Any, Any]") -> HttpRequestHead:
+def _build_request_head(stream: "Stream[Any, Any]") -> HttpRequestHead:
     """Build the request head that authenticates Envoy."""
     said: Mapping[str, object] = stream.metadata or {}
     fields = {name: str(said[name]) for name in _FIELDS if name in said}

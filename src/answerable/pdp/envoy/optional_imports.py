@@ -9,7 +9,7 @@ _PACKAGES = ("grpclib", "google", "h2", "multidict")
 
 
 @contextmanager
-def require_extra() -> Iterator[None]:
+def require_ext_authz_packages() -> Iterator[None]:
     """Import optional packages, with an install hint if they are missing.
 
     Raises:

@@ -84,16 +84,17 @@ class PdpHttpServer:
             pages: Public pages for GET by path.
         """
         asked = [
-            Route(path, self._post_endpoint(h), methods=["POST"])
+            Route(path, self._build_post_endpoint(h), methods=["POST"])
             for path, h in handlers.items()
         ]
         read = [
-            Route(path, self._page_endpoint(p), methods=["GET"])
+            Route(path, self._build_page_endpoint(p), methods=["GET"])
             for path, p in pages.items()
         ]
         return RequestIdMiddleware(
             Starlette(
-                routes=[*asked, *read], exception_handlers={HTTPException: _route_error}
+                routes=[*asked, *read],
+                exception_handlers={HTTPException: _build_route_error},
             )
         )
 
@@ -117,7 +118,7 @@ class PdpHttpServer:
             if not counts[principal]:
                 del counts[principal]
 
-    def _post_endpoint(self, handler: QuestionHandler) -> PageHandler:
+    def _build_post_endpoint(self, handler: QuestionHandler) -> PageHandler:
         """Wrap a handler as the endpoint of an AuthZEN POST request."""
 
         async def endpoint(request: Request) -> Response:
@@ -125,15 +126,15 @@ class PdpHttpServer:
 
         return endpoint
 
-    def _page_endpoint(self, page: PageHandler) -> PageHandler:
+    def _build_page_endpoint(self, page: PageHandler) -> PageHandler:
         """Wrap a page as an endpoint that checks Host and Origin."""
 
         async def endpoint(request: Request) -> Response:
             try:
-                _check_host(_build_head(request), request)
+                _check_host_and_origin(_build_request_head(request), request)
                 return await page(request)
             except ProblemResponse as problem:
-                return self._reject(problem)
+                return self._build_rejection_response(problem)
 
         return endpoint
 
@@ -142,8 +143,8 @@ class PdpHttpServer:
     ) -> Response:
         """Authenticate, parse and handle a POST; errors become problem documents."""
         try:
-            head = _build_head(request)
-            _check_host(head, request)
+            head = _build_request_head(request)
+            _check_host_and_origin(head, request)
             enforcer = await self._enforcers.authenticate(
                 head, _get_connection_info(request)
             )
@@ -152,13 +153,13 @@ class PdpHttpServer:
                 said = parse_body(await self._read_body(request, head))
                 told = await handler(said, enforcer)
         except ProblemResponse as problem:
-            return self._reject(problem)
+            return self._build_rejection_response(problem)
         except ClientDisconnect:
             return Response(status_code=400)  # the client is gone
         except Exception as error:  # noqa: BLE001 - no failure allows a call
             self._failed(error)
             says = "the request could not be evaluated"
-            return self._reject(ProblemResponse(500, "failed", says))
+            return self._build_rejection_response(ProblemResponse(500, "failed", says))
         return Response(
             msgspec.json.encode(told),
             media_type=JSON_TYPE,
@@ -184,10 +185,10 @@ class PdpHttpServer:
                 )
         return bytes(body)
 
-    def _reject(self, problem: ProblemResponse) -> Response:
+    def _build_rejection_response(self, problem: ProblemResponse) -> Response:
         """Count a rejected request, and build its response."""
         self._recorder.count_refused_request(problem.why)
-        return _problem_response(problem)
+        return _build_problem_response(problem)
 
 
 class RequestIdMiddleware:
@@ -212,7 +213,7 @@ class RequestIdMiddleware:
         await self._app(scope, receive, send_with_id)
 
 
-def _build_head(request: Request) -> HttpRequestHead:
+def _build_request_head(request: Request) -> HttpRequestHead:
     """Build the request head that authenticates the sender."""
     fields: dict[str, str] = {}
     for raw, value in request.scope["headers"]:
@@ -227,7 +228,7 @@ def _build_head(request: Request) -> HttpRequestHead:
     )
 
 
-def _check_host(head: HttpRequestHead, request: Request) -> None:
+def _check_host_and_origin(head: HttpRequestHead, request: Request) -> None:
     """Reject a request whose Host or Origin is not ours."""
     try:
         check_host_and_origin(head, request.scope["state"]["served"])
@@ -242,13 +243,13 @@ def _get_connection_info(request: Request) -> ConnectionInfo:
     return link
 
 
-def _problem_response(problem: ProblemResponse) -> Response:
+def _build_problem_response(problem: ProblemResponse) -> Response:
     """Build the HTTP response of a problem document."""
     fields = {"cache-control": "no-store"} | problem.fields
     return Response(problem.body(), problem.status, fields, PROBLEM_TYPE)
 
 
-async def _route_error(_: Request, error: Exception) -> Response:
+async def _build_route_error(_: Request, error: Exception) -> Response:
     """Build the problem document for an unknown path or method."""
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for these alone
     says = (
@@ -256,6 +257,6 @@ async def _route_error(_: Request, error: Exception) -> Response:
         if error.status_code == 405
         else "nothing is served here"
     )
-    return _problem_response(
+    return _build_problem_response(
         ProblemResponse(error.status_code, "no-route", says, dict(error.headers or {}))
     )

@@ -6,7 +6,7 @@ or may not have happened.
 
 from answerable.model.caller import VerifiedCaller
 from answerable.model.decision import Decision, RecordDurability
-from answerable.model.ids import event_id
+from answerable.model.ids import build_event_id
 from answerable.model.log_sources import PDP, PDP_PREFIX
 from answerable.model.spool_record import (
     CallEndRecord,
@@ -36,12 +36,12 @@ class EvaluationRecorder(ServerRecorder):
             NotRecorded: It cannot be recorded; the answer must be a denial.
         """
         journal, agent = self.journal, caller.agent
-        if why := journal.find_obstacle(agent):
+        if why := journal.find_recording_obstacle(agent):
             self.unrecorded += 1
             self.count_refused_request(f"unrecorded-{why}", agent)
             raise NotRecorded(why)
-        sequence, at = journal.next_number()
-        key = event_id(at, PDP, journal.name, b"%d" % sequence).hex()
+        sequence, at = journal.next_record_number()
+        key = build_event_id(at, PDP, journal.name, b"%d" % sequence).hex()
         durable = None
         if decision.durability is RecordDurability.DURABLE:
             durable = journal.loop.create_future()
@@ -50,21 +50,21 @@ class EvaluationRecorder(ServerRecorder):
         journal.append(record, agent, ticket if durable is not None else None)
         if durable is not None:
             await durable
-        self._record_end(ticket, CallOutcome.UNKNOWN)
+        self._record_outcome(ticket, CallOutcome.UNKNOWN)
         passes = "true" if decision.passes else "false"
         self.counted[decision.effect.value, passes] += 1
         return key
 
-    def _record_end(self, ticket: RecordTicket, ending: CallOutcome) -> None:
+    def _record_outcome(self, ticket: RecordTicket, ending: CallOutcome) -> None:
         """Record the outcome of an evaluation, once."""
         if not ticket.passes:
             return
         ticket.passes = False
         end = CallEndRecord(
-            *self.journal.next_number(), ticket.sequence, CallResult(ending)
+            *self.journal.next_record_number(), ticket.sequence, CallResult(ending)
         )
         self.journal.append(end, ticket.agent)
 
-    def _on_withheld(self, ticket: RecordTicket) -> None:
+    def _record_withheld_answer(self, ticket: RecordTicket) -> None:
         """Record that an answer was withheld, since its record was not written."""
-        self._record_end(ticket, CallOutcome.WITHHELD)
+        self._record_outcome(ticket, CallOutcome.WITHHELD)

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from answerable.model.config import Listener
 from answerable.pdp.baseline_guard import BaselineGuard
 from answerable.pdp.enforcement_points import EnforcementPointAuthenticator
-from answerable.pdp.envoy.optional_imports import require_extra
+from answerable.pdp.envoy.optional_imports import require_ext_authz_packages
 from answerable.pdp.evaluation import EvaluationService
 from answerable.pdp.http.server import (
     JSON_TYPE,
@@ -25,18 +25,18 @@ from answerable.pdp.subject_resolution import SubjectResolver
 from answerable.pdp.tool_mapping_resolver import ToolMappingResolver
 from answerable.pdp.wire import openapi, pdp_metadata
 from answerable.pdp.wire.problem_documents import ProblemResponse
-from answerable.server.app import App
 from answerable.server.asgi import AsgiServer, build_page_endpoint
 from answerable.server.authentication.challenge import WELL_KNOWN
 from answerable.server.connection_info import ConnectionInfo
 from answerable.server.enforcement.core import EnforcementCore
-from answerable.server.enforcement.notices import LogNotices, escape_name
+from answerable.server.enforcement.operator_notices import LogNotices, escape_name
 from answerable.server.enforcement.settings import EnforcementSettings
 from answerable.server.listening_sockets import bind_listener
 from answerable.server.metrics import MetricNames, render_metrics
 from answerable.server.operator_log import OperatorLog
 from answerable.server.pins.pin_watch import PinWatch
 from answerable.server.resident_memory import resident_bytes
+from answerable.server.server_process import App
 from answerable.server.shared_secret import derive_key, load_shared_secret
 from answerable.services.statements.policy_exceptions import PolicyExceptionReader
 from answerable.services.statements.signed_baselines import SignedBaselineReader
@@ -88,9 +88,11 @@ class PdpApp(App[PdpSettings]):
             core.authorizer,
             self._subjects,
             self._recorder,
-            ToolMappingResolver(core.pins.mappings, self._log_unusable_mapping),
+            ToolMappingResolver(
+                core.pins.approved_mappings, self._log_unusable_mapping
+            ),
             core.baselines,
-            self._statements.notifier.notify_decision,
+            self._statements.notifier.notify_if_owner_could_allow,
         )
         self._searching = SearchService(self._evaluating, Paginator(secret), config)
         self._door = PdpHttpServer(
@@ -133,7 +135,7 @@ class PdpApp(App[PdpSettings]):
         # A large file takes a second, in which evaluations go on.
         table = await asyncio.to_thread(plan.compile_policy)
         listeners = (*plan.point.listen, *plan.point.ext_authz)
-        use_certificates = self._listeners.prepare(listeners)
+        use_certificates = self._listeners.prepare_certificates(listeners)
         self.core.pins.reconfigure(plan.config.servers)  # the last that may be refused
         use_certificates()
         self._enforcers.reconfigure(plan.config)
@@ -157,7 +159,7 @@ class PdpApp(App[PdpSettings]):
 
     def not_ready_reasons(self) -> list[str]:
         """Return why it is not ready; empty if it is."""
-        alarm = self._recorder.alarm
+        alarm = self._recorder.disk_error
         return [
             *(
                 []
@@ -240,7 +242,7 @@ class PdpApp(App[PdpSettings]):
 
     async def _open_envoy_listener(self, listener: Listener) -> None:
         """Start a gRPC listener for Envoy's external authorization."""
-        with require_extra():
+        with require_ext_authz_packages():
             from answerable.pdp.envoy.check_evaluation import CheckHandler
             from answerable.pdp.envoy.grpc_service import (
                 ExtAuthzService,
@@ -266,7 +268,7 @@ class PdpApp(App[PdpSettings]):
         connection = build_grpc_server(
             service, self._admission, self._loop
         ).build_connection
-        await self._listeners.open("ext_authz", bound, connection, "h2")
+        await self._listeners.open_listener("ext_authz", bound, connection, "h2")
 
     def _default_url(self) -> None:
         """Use the first listener as URL if none is configured."""

@@ -11,10 +11,13 @@ from answerable.model.config import Config
 from answerable.model.decision_point_config import DecisionPointConfig
 from answerable.model.errors import UsageError
 from answerable.model.ids import AgentId
-from answerable.server.policy_loading import read_with_policies
-from answerable.server.reloadable_settings import require_config, resolve_store
+from answerable.server.policy_loading import read_config_and_policies
+from answerable.server.restart_only_settings import (
+    require_valid_config,
+    resolve_store_folder,
+)
 from answerable.server.state_folders import decisions_state, gateway_state
-from answerable.server.store_access import known_agents
+from answerable.server.store_access import list_known_agents
 from answerable.server.tls import without_tls_files
 from answerable.usecases.authorization.compile_policy import compile_decision_table
 
@@ -50,14 +53,14 @@ class PdpSettings:
         return gateway_state(self.config, self.store)
 
     @property
-    def is_whole(self) -> bool:
+    def has_valid_policy(self) -> bool:
         """Tell whether its policy is valid; otherwise everything is denied."""
-        return self.reading.has_policy
+        return self.reading.is_valid_except_rules
 
     def compile_policy(self) -> DecisionTable:
         """Compile the policy; an invalid one denies everything."""
         return compile_decision_table(
-            self.config, self.reading.policies, is_valid=self.is_whole
+            self.config, self.reading.policies, is_valid=self.has_valid_policy
         )
 
     @property
@@ -92,16 +95,16 @@ def load_settings(
         UsageError: The file is missing, or has no section `decisions`.
         EnvironmentFailure: It or the store may not be read.
     """
-    reading = read_with_policies(config_path, store, default_store, previous)
-    config = require_config(config_path, reading)
+    reading = read_config_and_policies(config_path, store, default_store, previous)
+    config = require_valid_config(config_path, reading)
     point = config.decisions
     if point is None:
         raise UsageError(
             f"no decision point in {config_path}",
             "add a section `decisions`; see docs/authzen.md",
         )
-    root = resolve_store(config, store, default_store)
-    inventory = frozenset(AgentId(each) for each in known_agents(root))
-    if not reading.has_policy:
+    root = resolve_store_folder(config, store, default_store)
+    inventory = frozenset(AgentId(each) for each in list_known_agents(root))
+    if not reading.is_valid_except_rules:
         config = replace(config, agents=())
     return PdpSettings(config, point, reading, root, inventory)

@@ -7,7 +7,11 @@ from enum import StrEnum
 
 import msgspec
 
-from answerable.pdp.wire.evaluation_request import JsonMembers, check_types, get_object
+from answerable.pdp.wire.evaluation_request import (
+    JsonMembers,
+    check_member_types,
+    get_optional_object,
+)
 from answerable.pdp.wire.problem_documents import MalformedRequest
 
 MAX_EVALUATIONS = 256  # evaluations in one message
@@ -51,7 +55,7 @@ def parse_batch(body: JsonMembers) -> list[JsonMembers]:
     Raises:
         Invalid: They are no list of objects, too many, or a key has the wrong type.
     """
-    check_types(body)
+    check_member_types(body)
     given = body.get("evaluations", [])
     if not isinstance(given, list):
         raise MalformedRequest("evaluations must be an array", "key-type")
@@ -59,10 +63,12 @@ def parse_batch(body: JsonMembers) -> list[JsonMembers]:
         raise MalformedRequest(
             f"evaluations must have at most {MAX_EVALUATIONS} items", "too-many"
         )
-    return list(_apply_defaults(body, given))
+    return list(_apply_batch_defaults(body, given))
 
 
-def _apply_defaults(batch: JsonMembers, items: list[object]) -> Iterator[JsonMembers]:
+def _apply_batch_defaults(
+    batch: JsonMembers, items: list[object]
+) -> Iterator[JsonMembers]:
     """Yield each evaluation of a batch, completed by the batch's defaults."""
     defaults = {key: batch[key] for key in DEFAULT_KEYS if key in batch}
     for number, each in enumerate(items):
@@ -70,18 +76,18 @@ def _apply_defaults(batch: JsonMembers, items: list[object]) -> Iterator[JsonMem
             raise MalformedRequest(
                 f"evaluations[{number}] must be an object", "key-type"
             )
-        check_types(each, path_prefix=f"evaluations[{number}].")
+        check_member_types(each, path_prefix=f"evaluations[{number}].")
         # A key that stands there replaces the default whole.
         yield {**defaults, **each}
 
 
-def parse_semantic(body: JsonMembers) -> BatchSemantic:
+def parse_evaluations_semantic(body: JsonMembers) -> BatchSemantic:
     """Parse `options.evaluations_semantic`.
 
     Raises:
         Invalid: It is unknown.
     """
-    options = get_object(body, "options", "options")
+    options = get_optional_object(body, "options", "options")
     word = options.get("evaluations_semantic", BatchSemantic.ALL.value)
     if not isinstance(word, str) or word not in list(BatchSemantic):
         words = ", ".join(BatchSemantic)
@@ -89,7 +95,7 @@ def parse_semantic(body: JsonMembers) -> BatchSemantic:
     return BatchSemantic(word)
 
 
-def parse_page(body: JsonMembers, search_kind: str) -> PageRequest:
+def parse_page_request(body: JsonMembers, search_kind: str) -> PageRequest:
     """Parse the pagination object `page` of a search.
 
     Args:
@@ -98,7 +104,7 @@ def parse_page(body: JsonMembers, search_kind: str) -> PageRequest:
     Raises:
         Invalid: A key has the wrong type.
     """
-    page = get_object(body, "page", "page")
+    page = get_optional_object(body, "page", "page")
     token, limit = page.get("token", ""), page.get("limit")
     if not isinstance(token, str):
         raise MalformedRequest("page.token must be a string", "key-type")
@@ -107,7 +113,7 @@ def parse_page(body: JsonMembers, search_kind: str) -> PageRequest:
     is_count = isinstance(limit, int) and not isinstance(limit, bool) and limit >= 0
     if "limit" in page and not is_count:
         raise MalformedRequest("page.limit must be a non-negative integer", "key-type")
-    get_object(page, "properties", "page.properties")
+    get_optional_object(page, "properties", "page.properties")
     kept = {key: page[key] for key in page.keys() - {"token", "limit"}}
     same = {"what": search_kind, "page": kept} | {
         key: body.get(key) for key in DEFAULT_KEYS

@@ -22,7 +22,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from answerable.model.json_key_lookalikes import build_key_tree
+from answerable.model.json_key_lookalikes import build_json_key_tree
 from answerable.pdp.wire.problem_documents import MalformedRequest, MissingKey
 from answerable.server.mcp.json_members import DECODE_ERRORS, check_encoding_and_depth
 from answerable.server.wire.refusals import RequestRefused
@@ -111,7 +111,7 @@ def parse_body(data: bytes) -> dict[str, Any]:
             raise MalformedRequest("the body must be a JSON object", "not-an-object")
         said: dict[str, Any] = json.loads(
             data,
-            object_pairs_hook=_unique_members,
+            object_pairs_hook=_build_unique_members,
             parse_int=_parse_integer,
             parse_float=_parse_float,
         )
@@ -119,11 +119,11 @@ def parse_body(data: bytes) -> dict[str, Any]:
         raise MalformedRequest(refused.wire.says, refused.why.value) from None
     except (*DECODE_ERRORS, ValueError):
         raise MalformedRequest("the body is not JSON", "not-json") from None
-    _reject_lookalikes(said)
+    _reject_lookalike_keys(said)
     return said
 
 
-def _reject_lookalikes(members: JsonMembers) -> None:
+def _reject_lookalike_keys(members: JsonMembers) -> None:
     """Reject a key that another parser could take for a known one, such as `Subject`.
 
     Raises:
@@ -132,14 +132,14 @@ def _reject_lookalikes(members: JsonMembers) -> None:
     several = members.get("evaluations")
     items = several if isinstance(several, list) else []
     for each in (members, *(item for item in items if isinstance(item, dict))):
-        if _KNOWN_KEYS.find_lookalike(each):
+        if _KNOWN_KEYS.find_lookalike_key(each):
             raise MalformedRequest(
                 "a key differs from a known one in case or in what is not seen",
                 "lookalike-key",
             )
 
 
-def _unique_members(pairs: list[tuple[str, object]]) -> dict[str, object]:
+def _build_unique_members(pairs: list[tuple[str, object]]) -> dict[str, object]:
     """Build an object from its members; reject a repeated key."""
     read = dict(pairs)
     if len(read) != len(pairs):
@@ -196,11 +196,11 @@ def parse_subject(
         Invalid: A key has the wrong type.
     """
     path = f"{path_prefix}subject"
-    members, properties = _get_entity(body, "subject", path)
+    members, properties = _get_required_entity(body, "subject", path)
     return EvaluationSubject(
-        type=_get_name(members, "type", path),
-        id="" if is_search else _get_name(members, "id", path),
-        token=_get_text(properties, "token", f"{path}.properties", MAX_TOKEN),
+        type=_get_required_name(members, "type", path),
+        id="" if is_search else _get_required_name(members, "id", path),
+        token=_get_optional_text(properties, "token", f"{path}.properties", MAX_TOKEN),
     )
 
 
@@ -212,11 +212,13 @@ def parse_action(body: JsonMembers, *, path_prefix: str = "") -> EvaluationActio
         Invalid: A key has the wrong type.
     """
     path = f"{path_prefix}action"
-    members, properties = _get_entity(body, "action", path)
-    name = _get_name(members, "name", path)
+    members, properties = _get_required_entity(body, "action", path)
+    name = _get_required_name(members, "name", path)
     if "arguments" not in properties:
         return EvaluationAction(name)
-    arguments = get_object(properties, "arguments", f"{path}.properties.arguments")
+    arguments = get_optional_object(
+        properties, "arguments", f"{path}.properties.arguments"
+    )
     # As most clients spell JSON, so that the digest is that of the call itself.
     spelled = json.dumps(arguments, separators=(",", ":"), ensure_ascii=False)
     return EvaluationAction(name, spelled.encode())
@@ -232,11 +234,11 @@ def parse_resource(
         Invalid: A key has the wrong type.
     """
     path = f"{path_prefix}resource"
-    members, properties = _get_entity(body, "resource", path)
+    members, properties = _get_required_entity(body, "resource", path)
     return EvaluationResource(
-        type=_get_name(members, "type", path),
-        id="" if is_search else _get_name(members, "id", path),
-        server=_get_text(properties, "server", f"{path}.properties", MAX_NAME),
+        type=_get_required_name(members, "type", path),
+        id="" if is_search else _get_required_name(members, "id", path),
+        server=_get_optional_text(properties, "server", f"{path}.properties", MAX_NAME),
     )
 
 
@@ -246,11 +248,11 @@ def parse_context_agent(body: JsonMembers, *, path_prefix: str = "") -> str:
     Raises:
         Invalid: The context is no object.
     """
-    agent = get_object(body, "context", f"{path_prefix}context").get("agent")
+    agent = get_optional_object(body, "context", f"{path_prefix}context").get("agent")
     return agent if isinstance(agent, str) else ""
 
 
-def get_object(members: JsonMembers, key: str, path: str) -> JsonMembers:
+def get_optional_object(members: JsonMembers, key: str, path: str) -> JsonMembers:
     """Return an optional object.
 
     Args:
@@ -268,7 +270,7 @@ def get_object(members: JsonMembers, key: str, path: str) -> JsonMembers:
     return found
 
 
-def check_types(body: JsonMembers, *, path_prefix: str = "") -> None:
+def check_member_types(body: JsonMembers, *, path_prefix: str = "") -> None:
     """Check the types of the keys that are present.
 
     Raises:
@@ -278,19 +280,19 @@ def check_types(body: JsonMembers, *, path_prefix: str = "") -> None:
         if entity not in body:
             continue
         path = f"{path_prefix}{entity}"
-        members, properties = _get_entity(body, entity, path)
+        members, properties = _get_required_entity(body, entity, path)
         for key in keys:
             if key in members:
-                _get_name(members, key, path)
+                _get_required_name(members, key, path)
         within = f"{path}.properties"
-        _get_text(properties, "token", within, MAX_TOKEN)
-        _get_text(properties, "server", within, MAX_NAME)
-        get_object(properties, "arguments", f"{within}.arguments")
-    get_object(body, "context", f"{path_prefix}context")
+        _get_optional_text(properties, "token", within, MAX_TOKEN)
+        _get_optional_text(properties, "server", within, MAX_NAME)
+        get_optional_object(properties, "arguments", f"{within}.arguments")
+    get_optional_object(body, "context", f"{path_prefix}context")
 
 
 _ENTITIES = {"subject": ("type", "id"), "action": ("name",), "resource": ("type", "id")}
-_KNOWN_KEYS = build_key_tree(
+_KNOWN_KEYS = build_json_key_tree(
     (
         *(
             (entity, key)
@@ -309,27 +311,29 @@ _KNOWN_KEYS = build_key_tree(
 )
 
 
-def _get_entity(
+def _get_required_entity(
     body: JsonMembers, key: str, path: str
 ) -> tuple[JsonMembers, JsonMembers]:
     """Return a required object and its `properties`."""
     if key not in body:
         raise MissingKey(path)
-    members = get_object(body, key, path)
-    return members, get_object(members, "properties", f"{path}.properties")
+    members = get_optional_object(body, key, path)
+    return members, get_optional_object(members, "properties", f"{path}.properties")
 
 
-def _get_name(members: JsonMembers, key: str, path: str) -> str:
+def _get_required_name(members: JsonMembers, key: str, path: str) -> str:
     """Return a required string that is not empty."""
     if key not in members:
         raise MissingKey(f"{path}.{key}")
-    name = _get_text(members, key, path, MAX_NAME)
+    name = _get_optional_text(members, key, path, MAX_NAME)
     if not name:
         raise MalformedRequest(f"{path}.{key} must not be empty", "key-type")
     return name
 
 
-def _get_text(members: JsonMembers, key: str, path: str, max_length: int) -> str:
+def _get_optional_text(
+    members: JsonMembers, key: str, path: str, max_length: int
+) -> str:
     """Return an optional string of limited length; empty if it is missing."""
     found = members.get(key, "")
     if not isinstance(found, str) or len(found) > max_length:

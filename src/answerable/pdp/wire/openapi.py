@@ -63,20 +63,23 @@ def build_openapi(url: str) -> bytes:
             "servers": [{"url": url}],
             "security": [{"bearer": []}],
             "paths": {
-                pdp_metadata.METADATA_PATH: {"get": _metadata_operation()},
-                **{path: {"post": _post_operation(*said)} for path, *said in endpoints},
+                pdp_metadata.METADATA_PATH: {"get": _build_metadata_operation()},
+                **{
+                    path: {"post": _build_post_operation(*said)}
+                    for path, *said in endpoints
+                },
             },
             "components": {
                 "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
-                "schemas": _all_schemas(),
-                "responses": {"Problem": _problem_schema()},
-                "parameters": {"RequestId": _request_id_parameter()},
+                "schemas": _build_all_schemas(),
+                "responses": {"Problem": _build_problem_response()},
+                "parameters": {"RequestId": _build_request_id_parameter()},
             },
         }
     )
 
 
-def _metadata_operation() -> OpenApiSchema:
+def _build_metadata_operation() -> OpenApiSchema:
     """Build the OpenAPI operation of the metadata endpoint."""
     return {
         "summary": "Metadata of the decision point.",
@@ -85,14 +88,14 @@ def _metadata_operation() -> OpenApiSchema:
         "responses": {
             "200": {
                 "description": "Its metadata.",
-                "content": {_JSON: {"schema": _schema_ref("Metadata")}},
+                "content": {_JSON: {"schema": _build_schema_ref("Metadata")}},
             },
             "default": {"$ref": "#/components/responses/Problem"},
         },
     }
 
 
-def _post_operation(
+def _build_post_operation(
     summary: str, request_schema: str, response_schema: str
 ) -> OpenApiSchema:
     """Build the OpenAPI operation of a POST endpoint."""
@@ -104,25 +107,25 @@ def _post_operation(
         "parameters": [{"$ref": "#/components/parameters/RequestId"}],
         "requestBody": {
             "required": True,
-            "content": {_JSON: {"schema": _schema_ref(request_schema)}},
+            "content": {_JSON: {"schema": _build_schema_ref(request_schema)}},
         },
         "responses": {
             "200": {
                 "description": "The answer.",
                 "headers": {"X-Request-ID": {"schema": {"type": "string"}}},
-                "content": {_JSON: {"schema": _schema_ref(response_schema)}},
+                "content": {_JSON: {"schema": _build_schema_ref(response_schema)}},
             },
             **dict.fromkeys(statuses, problem),
         },
     }
 
 
-def _schema_ref(name: str) -> OpenApiSchema:
+def _build_schema_ref(name: str) -> OpenApiSchema:
     """Build a `$ref` to a component schema."""
     return {"$ref": f"#/components/schemas/{name}"}
 
 
-def _object_schema(
+def _build_object_schema(
     required: tuple[str, ...] = (), /, **properties: OpenApiSchema
 ) -> OpenApiSchema:
     """Build the JSON Schema of an object."""
@@ -134,54 +137,55 @@ def _object_schema(
     return said
 
 
-def _name_schema() -> OpenApiSchema:
+def _build_name_schema() -> OpenApiSchema:
     """Build the JSON Schema of a name: a string that is not empty."""
     return {"type": "string", "minLength": 1, "maxLength": MAX_NAME}
 
 
-def _entity_schemas(*, required: bool) -> dict[str, OpenApiSchema]:
+def _build_entity_schemas(*, required: bool) -> dict[str, OpenApiSchema]:
     """Return the schemas of subject, action and resource."""
     token = {"type": "string", "maxLength": MAX_TOKEN}
     server = {"type": "string", "maxLength": MAX_NAME}
 
     def entity(keys: tuple[str, ...], **properties: OpenApiSchema) -> OpenApiSchema:
-        names = {key: _name_schema() for key in keys}
-        return _object_schema(
+        names = {key: _build_name_schema() for key in keys}
+        return _build_object_schema(
             keys if required else (),
             **names,
-            properties=_object_schema((), **properties),
+            properties=_build_object_schema((), **properties),
         )
 
     return {
         "Subject": entity(("type", "id"), token=token),
-        "Action": entity(("name",), arguments=_object_schema()),
+        "Action": entity(("name",), arguments=_build_object_schema()),
         "Resource": entity(("type", "id"), server=server),
     }
 
 
-def _all_schemas() -> dict[str, OpenApiSchema]:
+def _build_all_schemas() -> dict[str, OpenApiSchema]:
     """Build all component schemas, by name."""
-    whole = _entity_schemas(required=True)
+    whole = _build_entity_schemas(required=True)
     # A missing key in a batch item is an error of that item, or comes from the
     # defaults.
     parts = {
-        f"{name}Part": said for name, said in _entity_schemas(required=False).items()
+        f"{name}Part": said
+        for name, said in _build_entity_schemas(required=False).items()
     }
-    context = _object_schema()
-    page = _object_schema(
+    context = _build_object_schema()
+    page = _build_object_schema(
         token={"type": "string"},
         limit={"type": "integer", "minimum": 0},
-        properties=_object_schema(),
+        properties=_build_object_schema(),
     )
-    keys = {key: _schema_ref(key.capitalize()) for key in DEFAULT_KEYS[:3]} | {
+    keys = {key: _build_schema_ref(key.capitalize()) for key in DEFAULT_KEYS[:3]} | {
         "context": context
     }
     part_keys = {
-        key: _schema_ref(f"{key.capitalize()}Part") for key in DEFAULT_KEYS[:3]
+        key: _build_schema_ref(f"{key.capitalize()}Part") for key in DEFAULT_KEYS[:3]
     }
-    part = _object_schema((), **part_keys, context=context)
+    part = _build_object_schema((), **part_keys, context=context)
     semantic = {"type": "string", "enum": list(BatchSemantic)}
-    several = _object_schema(
+    several = _build_object_schema(
         (),
         **part["properties"],
         evaluations={
@@ -190,60 +194,64 @@ def _all_schemas() -> dict[str, OpenApiSchema]:
             "minItems": 1,
             "maxItems": MAX_EVALUATIONS,
         },
-        options=_object_schema(evaluations_semantic=semantic),
+        options=_build_object_schema(evaluations_semantic=semantic),
     )
     one_or_none = {"type": "array", "maxItems": 0}
-    searched = _object_schema(
-        ("type",), type=_name_schema(), properties=_object_schema()
+    searched = _build_object_schema(
+        ("type",), type=_build_name_schema(), properties=_build_object_schema()
     )
     return {
         **whole,
         **parts,
-        "Evaluation": _object_schema(DEFAULT_KEYS[:3], **keys),
+        "Evaluation": _build_object_schema(DEFAULT_KEYS[:3], **keys),
         "Evaluations": {
             "anyOf": [
                 several | {"required": ["evaluations"]},
-                _object_schema(
+                _build_object_schema(
                     DEFAULT_KEYS[:3],
                     **keys,
                     evaluations=one_or_none,
-                    options=_object_schema(),
+                    options=_build_object_schema(),
                 ),
             ]
         },
-        "SubjectSearch": _object_schema(
+        "SubjectSearch": _build_object_schema(
             DEFAULT_KEYS[:3], **keys | {"subject": searched, "page": page}
         ),
-        "ResourceSearch": _object_schema(
+        "ResourceSearch": _build_object_schema(
             DEFAULT_KEYS[:3], **keys | {"resource": searched, "page": page}
         ),
-        "ActionSearch": _object_schema(
+        "ActionSearch": _build_object_schema(
             ("subject", "resource"),
             **{key: said for key, said in keys.items() if key != "action"},
             page=page,
         ),
-        **_answer_schemas(),
+        **_build_answer_schemas(),
     }
 
 
-def _answer_schemas() -> dict[str, OpenApiSchema]:
+def _build_answer_schemas() -> dict[str, OpenApiSchema]:
     """Build the component schemas of answers."""
-    told = _object_schema(
+    told = _build_object_schema(
         decision_id={"type": "string"},
         decision={"enum": ["deny", "ask", "error"]},
         obligations={
             "type": "array",
-            "items": _object_schema(("id",), id=_name_schema()),
+            "items": _build_object_schema(("id",), id=_build_name_schema()),
         },
-        error=_object_schema(("status", "message")),
+        error=_build_object_schema(("status", "message")),
     )
     count = {"type": "integer", "minimum": 0}
-    page = _object_schema(
+    page = _build_object_schema(
         ("next_token",), next_token={"type": "string"}, count=count, total=count
     )
-    decisions = _object_schema(
+    decisions = _build_object_schema(
         ("evaluations",),
-        evaluations={"type": "array", "items": _schema_ref("Decision"), "minItems": 1},
+        evaluations={
+            "type": "array",
+            "items": _build_schema_ref("Decision"),
+            "minItems": 1,
+        },
     )
     urls = {
         "policy_decision_point": {"type": "string"},
@@ -259,23 +267,23 @@ def _answer_schemas() -> dict[str, OpenApiSchema]:
         },
     }
     return {
-        "Decision": _object_schema(
+        "Decision": _build_object_schema(
             ("decision",), decision={"type": "boolean"}, context=told
         ),
-        "Decisions": {"anyOf": [decisions, _schema_ref("Decision")]},
-        "Found": _object_schema(
+        "Decisions": {"anyOf": [decisions, _build_schema_ref("Decision")]},
+        "Found": _build_object_schema(
             ("page", "results"),
             page=page,
-            context=_object_schema(complete={"type": "boolean"}),
-            results={"type": "array", "items": _object_schema()},
+            context=_build_object_schema(complete={"type": "boolean"}),
+            results={"type": "array", "items": _build_object_schema()},
         ),
-        "Metadata": _object_schema(tuple(urls), **urls),
+        "Metadata": _build_object_schema(tuple(urls), **urls),
     }
 
 
-def _problem_schema() -> OpenApiSchema:
+def _build_problem_response() -> OpenApiSchema:
     """Build the response of a problem document (RFC 9457)."""
-    schema = _object_schema(
+    schema = _build_object_schema(
         ("type", "title", "status", "detail"),
         type={"type": "string"},
         title={"type": "string"},
@@ -288,7 +296,7 @@ def _problem_schema() -> OpenApiSchema:
     }
 
 
-def _request_id_parameter() -> OpenApiSchema:
+def _build_request_id_parameter() -> OpenApiSchema:
     """Build the header parameter `X-Request-ID`."""
     return {
         "name": "X-Request-ID",

@@ -103,7 +103,9 @@ def parse_mapping(text: str) -> tuple[MappingEntry, ...]:
         )
     try:
         said = json.loads(
-            text, object_pairs_hook=_unique_members, parse_constant=_reject_constant
+            text,
+            object_pairs_hook=_build_unique_members,
+            parse_constant=_reject_constant,
         )
     except (ValueError, RecursionError):
         raise MappingRejected("not-json", "JSON was expected") from None
@@ -113,14 +115,14 @@ def parse_mapping(text: str) -> tuple[MappingEntry, ...]:
     [(envelope, template)] = said.items()
     if not isinstance(template, dict):
         raise MappingRejected("envelope", f"{envelope} was expected to be an object")
-    entries = _envelope_entries(envelope, template)
-    read = tuple(_build_entry(each) for each in entries)
+    entries = _parse_envelope_evaluations(envelope, template)
+    read = tuple(_parse_mapping_entry(each) for each in entries)
     if sum(len(each.leaves) for each in read) > MAX_LEAVES:
         raise MappingRejected("too-large", f"at most {MAX_LEAVES} values were expected")
     return read
 
 
-def _unique_members(pairs: list[tuple[str, object]]) -> dict[str, object]:
+def _build_unique_members(pairs: list[tuple[str, object]]) -> dict[str, object]:
     """Build an object from its members; reject a repeated key."""
     read = dict(pairs)
     if len(read) != len(pairs):
@@ -133,7 +135,7 @@ def _reject_constant(constant: str) -> object:
     raise ValueError(constant)
 
 
-def _envelope_entries(
+def _parse_envelope_evaluations(
     envelope: str, template: dict[str, object]
 ) -> list[dict[str, object]]:
     """Return the evaluations of an envelope, each with the shared defaults."""
@@ -155,25 +157,25 @@ def _envelope_entries(
     return found
 
 
-def _build_entry(template: dict[str, object]) -> MappingEntry:
+def _parse_mapping_entry(template: dict[str, object]) -> MappingEntry:
     """Parse one evaluation template; check the references in it."""
     leaves: dict[JsonPath, MappingLeaf] = {}
     for entity in _ENTITIES:
         if entity in template:
-            leaves.update(_iterate_leaves((entity,), template[entity]))
-    _check_subject_leaves(leaves)
+            leaves.update(_iterate_template_values((entity,), template[entity]))
+    _check_subject_is_token(leaves)
     for leaf in leaves.values():
-        _check_reference(leaf)
+        _check_reference_allowed(leaf)
     action, type = (
-        _constant_text(leaves, "action", "name"),
-        _constant_text(leaves, "resource", "type"),
+        _get_literal_text(leaves, "action", "name"),
+        _get_literal_text(leaves, "resource", "type"),
     )
     if ("resource", "id") not in leaves:
         raise MappingRejected("resource", "resource.id is missing")
     return MappingEntry(action, type, leaves)
 
 
-def _iterate_leaves(
+def _iterate_template_values(
     path: JsonPath, value: object
 ) -> Iterator[tuple[JsonPath, MappingLeaf]]:
     """Yield each value of a template with its path."""
@@ -181,18 +183,18 @@ def _iterate_leaves(
         raise MappingRejected("too-deep", f"at most {MAX_DEPTH} levels were expected")
     if isinstance(value, dict):
         for key, inner in value.items():
-            yield from _iterate_leaves((*path, key), inner)
+            yield from _iterate_template_values((*path, key), inner)
     elif isinstance(value, list):
         if any(isinstance(inner, dict | list | str) for inner in value):
             raise MappingRejected("list", "a list of plain numbers was expected")
-        yield path, _build_constant(value)
+        yield path, _build_literal(value)
     elif isinstance(value, str) and value.startswith("$"):
         yield path, _parse_expression(value)
     else:
-        yield path, _build_constant(value)
+        yield path, _build_literal(value)
 
 
-def _build_constant(value: object) -> MappingConstant:
+def _build_literal(value: object) -> MappingConstant:
     """Build a literal value, as JSON."""
     return MappingConstant(json.dumps(value, sort_keys=True))
 
@@ -200,7 +202,7 @@ def _build_constant(value: object) -> MappingConstant:
 def _parse_expression(text: str) -> MappingLeaf:
     """Parse `$params...` or `$token...` as a reference, `$$...` as a literal."""
     if text.startswith("$$"):
-        return _build_constant(text[1:])
+        return _build_literal(text[1:])
     found = _REFERENCE.fullmatch(text) if len(text) <= MAX_EXPRESSION else None
     if found is None:
         says = "$params.arguments.NAME, $params.name or $token.CLAIM was expected"
@@ -209,11 +211,11 @@ def _parse_expression(text: str) -> MappingLeaf:
     return MappingReference(found[1], tuple(name or quoted for name, quoted in steps))
 
 
-def _check_subject_leaves(leaves: Mapping[JsonPath, MappingLeaf]) -> None:
+def _check_subject_is_token(leaves: Mapping[JsonPath, MappingLeaf]) -> None:
     """Reject a subject other than the token's."""
     allowed: dict[JsonPath, MappingLeaf] = {
         ("subject", "id"): MappingReference("token", ("sub",)),
-        ("subject", "type"): _build_constant("identity"),
+        ("subject", "type"): _build_literal("identity"),
     }
     for keys, leaf in leaves.items():
         if keys[0] == "subject" and allowed.get(keys) != leaf:
@@ -221,7 +223,7 @@ def _check_subject_leaves(leaves: Mapping[JsonPath, MappingLeaf]) -> None:
             raise MappingRejected("subject", says)
 
 
-def _check_reference(leaf: MappingLeaf) -> None:
+def _check_reference_allowed(leaf: MappingLeaf) -> None:
     """Reject a reference to anything but arguments, the name and a claim."""
     if isinstance(leaf, MappingConstant):
         return
@@ -232,7 +234,7 @@ def _check_reference(leaf: MappingLeaf) -> None:
         raise MappingRejected("reach", says)
 
 
-def _constant_text(
+def _get_literal_text(
     leaves: Mapping[JsonPath, MappingLeaf], entity: str, key: str
 ) -> str:
     """Return a value that must be a literal string."""

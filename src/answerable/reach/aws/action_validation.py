@@ -12,7 +12,7 @@ from answerable.reach.aws.patterns.glob_matching import (
     ANY_CHARACTER,
     ANY_TEXT,
     encode_glob,
-    is_literal,
+    has_no_wildcard,
     matches_glob,
 )
 from answerable.reach.aws.policy_vocabulary import PolicyNames
@@ -52,19 +52,21 @@ def parse_action(
     if entry:
         return str(entry)
     names = get_policy_names()
-    if names.has_action(encode_glob(asked.lower())):
+    if names.names_action(encode_glob(asked.lower())):
         return asked
     known = catalogue.services.get(service.lower())
     if known:
-        near = _suggest_action(known, service.lower(), name)
+        near = _suggest_action_of_service(known, service.lower(), name)
         if near:
             raise _build_unknown_action_error(text, near)
         return asked
-    if not names.has_service(service.lower()):
+    if not names.names_service(service.lower()):
         raise UsageError(
             f"unknown service (got {text[:80]!r})",
-            _format_suggestion(
-                _suggest_service_action(load_catalogue(None), service.lower(), name)
+            _format_spelling_suggestion(
+                _suggest_service_with_action(
+                    load_catalogue(None), service.lower(), name
+                )
             )
             or _EXAMPLE,
         )
@@ -90,13 +92,13 @@ def check_action_glob(
         return
     near = suggest_for_unmatched_glob(asked, load_catalogue)
     pattern = encode_glob(asked.lower())
-    if near is None or get_policy_names().is_matched_by(
+    if near is None or get_policy_names().matches_action_pattern(
         pattern, load_catalogue([]).known
     ):
         return
     raise UsageError(
         f"no action matches (got {text[:80]!r})",
-        _format_suggestion(near) or "for example 's3:Get*'",
+        _format_spelling_suggestion(near) or "for example 's3:Get*'",
     )
 
 
@@ -109,45 +111,52 @@ def suggest_for_unmatched_glob(text: str, load_catalogue: LoadCatalogue) -> str 
     """
     pattern = encode_glob(text.lower())
     service, colon, _ = pattern.partition(":")
-    wanted = [service] if colon and is_literal(service) else None
+    wanted = [service] if colon and has_no_wildcard(service) else None
     if any(
-        matches_glob(pattern, name) for name in _list_actions(load_catalogue(wanted))
+        matches_glob(pattern, name)
+        for name in _list_catalogue_actions(load_catalogue(wanted))
     ):
         return None
-    return _suggest_glob(load_catalogue(None), text)
+    return _suggest_action_glob(load_catalogue(None), text)
 
 
-def _list_actions(catalogue: ActionCatalogue) -> Iterator[str]:
+def _list_catalogue_actions(catalogue: ActionCatalogue) -> Iterator[str]:
     """Yield every `service:Action` of the catalogue."""
     for service, held in catalogue.services.items():
         for name in held.actions:
             yield f"{service}:{name}"
 
 
-def _suggest_glob(catalogue: ActionCatalogue, text: str) -> str:
+def _suggest_action_glob(catalogue: ActionCatalogue, text: str) -> str:
     """Suggest the nearest action glob or action that exists."""
     service, colon, name = text.partition(":")
     if not colon:
         name = service
         with_service = f"*:{name}"
-        if is_literal(encode_glob(name)):
-            only = _find_unique_action(catalogue, name)
+        if has_no_wildcard(encode_glob(name)):
+            only = _find_action_by_name(catalogue, name)
             if only:
                 return only
         pattern = encode_glob(with_service.lower())
-        found = any(matches_glob(pattern, one) for one in _list_actions(catalogue))
+        found = any(
+            matches_glob(pattern, one) for one in _list_catalogue_actions(catalogue)
+        )
         return with_service if found else ""
     known = catalogue.services.get(service.lower())
     if known is not None:
         bare = encode_glob(name).replace(ANY_TEXT, "").replace(ANY_CHARACTER, "")
-        return _suggest_action(known, service.lower(), bare, cutoff=0.6) if bare else ""
-    if is_literal(encode_glob(service)):
+        return (
+            _suggest_action_of_service(known, service.lower(), bare, cutoff=0.6)
+            if bare
+            else ""
+        )
+    if has_no_wildcard(encode_glob(service)):
         close = suggest_service(service.lower(), catalogue.services)
         return f"{close}:{name}" if close else ""
     return ""
 
 
-def _suggest_action(
+def _suggest_action_of_service(
     known: ServiceEntry, service: str, name: str, cutoff: float = _NAME_CUTOFF
 ) -> str:
     """Suggest the nearest action of a service."""
@@ -156,7 +165,9 @@ def _suggest_action(
     return f"{service}:{names[close[0]]}" if close else ""
 
 
-def _suggest_service_action(catalogue: ActionCatalogue, service: str, name: str) -> str:
+def _suggest_service_with_action(
+    catalogue: ActionCatalogue, service: str, name: str
+) -> str:
     """Suggest the nearest service with this action, else any nearest."""
     every = catalogue.services
     having = sorted(s for s, entry in every.items() if name.lower() in entry.actions)
@@ -164,10 +175,10 @@ def _suggest_service_action(catalogue: ActionCatalogue, service: str, name: str)
     if close:
         return str(every[close[0]].actions[name.lower()])
     near = suggest_service(service, every)
-    return f"{near}:{name}" if near else _find_unique_action(catalogue, name)
+    return f"{near}:{name}" if near else _find_action_by_name(catalogue, name)
 
 
-def _find_unique_action(catalogue: ActionCatalogue, name: str) -> str:
+def _find_action_by_name(catalogue: ActionCatalogue, name: str) -> str:
     """Find the action with a name that one service has; among several, that of S3."""
     every, folded = catalogue.services, name.lower()
     having = sorted(s for s, entry in every.items() if folded in entry.actions)
@@ -190,10 +201,10 @@ def suggest_service(service: str, known: Iterable[str]) -> str:
 def _build_unknown_action_error(text: str, suggestion: str) -> UsageError:
     """Build the error for an unknown action, with a suggestion."""
     return UsageError(
-        f"unknown action (got {text[:80]!r})", _format_suggestion(suggestion)
+        f"unknown action (got {text[:80]!r})", _format_spelling_suggestion(suggestion)
     )
 
 
-def _format_suggestion(suggestion: str) -> str:
+def _format_spelling_suggestion(suggestion: str) -> str:
     """Format a suggestion as a "did you mean" hint, empty without one."""
     return f"did you mean {suggestion}?" if suggestion else ""

@@ -11,7 +11,7 @@ from answerable.model.role_assignment import PERMISSION_SET, SSO_GROUP
 from answerable.reach.aws.compiled.accounts import CompiledAccounts
 from answerable.reach.aws.compiled.principal_element import (
     get_arn_account,
-    get_named_account,
+    get_principal_account,
 )
 from answerable.reach.aws.compiled.principals import CompiledPrincipal
 from answerable.reach.aws.compiled.resources import RequestedResource, get_policy_holder
@@ -34,9 +34,9 @@ from answerable.reach.aws.patterns.glob_matching import decode_glob
 from answerable.reach.aws.subject_queries import ReachAnswer
 from answerable.reach.aws.unmodelled_steps import (
     RUNNING_CODE,
-    get_arn_part,
-    list_callable_regions,
-    list_unmodelled_steps,
+    get_arn_pattern_part,
+    list_regions_where_rule_is_callable,
+    list_unmodelled_path_steps,
 )
 from answerable.reach.collection_coverage import ANY_PLACE, CollectedData
 from answerable.reach.formula import Verdict, get_verdict
@@ -62,13 +62,13 @@ def list_not_collected(
         direct: Whether the question left paths aside.
     """
     if not _is_independent_of_policies(action, reply):
-        told = _list_coverage_words(
+        told = _list_missing_data_words(
             accounts, collected, action, resource, reply, direct=direct
         )
         yield from (word for word in told if word)
 
 
-def _list_coverage_words(
+def _list_missing_data_words(
     accounts: CompiledAccounts,
     collected: CollectedData,
     action: str,
@@ -80,22 +80,22 @@ def _list_coverage_words(
     """List coverage words for missing data; empty words where it was collected."""
     held = get_verdict(reply.formula)
     if held is not Verdict.NEVER:
-        yield from _list_limiting_policies(accounts, collected, action, resource, reply)
+        yield from _list_missing_limits(accounts, collected, action, resource, reply)
     elif not direct:
-        yield from _list_missing_code(accounts, collected, reply)
-        yield from list_unmodelled_steps(
+        yield from _list_uncollected_code(accounts, collected, reply)
+        yield from list_unmodelled_path_steps(
             accounts, collected, list_acting_principals(accounts, reply)
         )
-        yield from _list_other_accounts(accounts, resource, reply)
+        yield from _list_unscanned_accounts(accounts, resource, reply)
     yield from _list_missing_resource_policies(
         accounts, collected, action, resource, reply
     )
     if action.lower().startswith("s3:"):
         yield from _list_missing_s3_data(accounts, action, resource, reply)
-    if _is_outside_principal(accounts, reply):
+    if _is_external_principal(accounts, reply):
         yield "identity-policies"
-    yield from _list_uncollected_policies(reply.gaps)
-    yield from _list_missing_trusts(accounts, action, resource, reply)
+    yield from _list_uncollected_policy_words(reply.gaps)
+    yield from _list_missing_trust_policies(accounts, action, resource, reply)
 
 
 def _is_independent_of_policies(action: str, reply: ReachAnswer) -> bool:
@@ -106,7 +106,7 @@ def _is_independent_of_policies(action: str, reply: ReachAnswer) -> bool:
     return bool(said) and all(d.effect == "impossible" for d in said)
 
 
-def _is_outside_principal(accounts: CompiledAccounts, reply: ReachAnswer) -> bool:
+def _is_external_principal(accounts: CompiledAccounts, reply: ReachAnswer) -> bool:
     """Tell whether a subject is an AWS principal outside the snapshot.
 
     `*` has no policies; a principal that enters a role has an account with policies.
@@ -117,10 +117,10 @@ def _is_outside_principal(accounts: CompiledAccounts, reply: ReachAnswer) -> boo
     if subject == "*":
         return bool(reply.path)
     named = ":user/" in subject or ":role/" in subject or ":assumed-role/" in subject
-    return named or bool(get_named_account(subject))
+    return named or bool(get_principal_account(subject))
 
 
-def _list_limiting_policies(
+def _list_missing_limits(
     accounts: CompiledAccounts,
     collected: CollectedData,
     action: str,
@@ -138,7 +138,7 @@ def _list_limiting_policies(
     if accounts.session is None and reply.actor in accounts.trusts:
         yield "session-policies"
     for account in {actor.identity.account for actor in acting}:
-        yield collected.name_missing("boundaries", account)
+        yield collected.name_missing_data("boundaries", account)
 
 
 def list_acting_principals(
@@ -160,7 +160,7 @@ def list_acting_principals(
     return list(found.values())
 
 
-def _list_missing_code(
+def _list_uncollected_code(
     accounts: CompiledAccounts, collected: CollectedData, reply: ReachAnswer
 ) -> Iterator[str]:
     """List running code that was not collected and an actor could take over."""
@@ -170,17 +170,17 @@ def _list_missing_code(
         for actor in acting
         for rule in TAKEOVER_RULES
         if rule.kind != SAML_PROVIDER  # found in trust policies
-        for region in list_callable_regions(actor, rule)
+        for region in list_regions_where_rule_is_callable(actor, rule)
     }
     if not acting:
         places = {
             (account, ANY_PLACE) for account in _find_caller_accounts(accounts, reply)
         }
     for account, region in places:
-        yield collected.name_missing(RUNNING_CODE, account, region)
+        yield collected.name_missing_data(RUNNING_CODE, account, region)
 
 
-def _list_other_accounts(
+def _list_unscanned_accounts(
     accounts: CompiledAccounts, resource: str, reply: ReachAnswer
 ) -> Iterator[str]:
     """List accounts outside the snapshot in which an actor may assume roles.
@@ -188,12 +188,12 @@ def _list_other_accounts(
     Permissions of such roles were not collected. They matter for resources of accounts
     not collected, and for resources whose policy names other accounts.
     """
-    if not _may_other_accounts_act(accounts, resource, reply):
+    if not _may_other_accounts_access_resource(accounts, resource, reply):
         return
     for actor in list_acting_principals(accounts, reply):
         for grant in actor.select_statements(ASSUME_ROLE).allows:
             for pattern in grant.clause.resources or (ANY_PLACE,):
-                account = get_arn_part(decode_glob(pattern), _ACCOUNT)
+                account = get_arn_pattern_part(decode_glob(pattern), _ACCOUNT)
                 if account not in accounts.collected_accounts:
                     where = (
                         f"account {account}"
@@ -203,7 +203,7 @@ def _list_other_accounts(
                     yield f"identity-policies ({where})"
 
 
-def _may_other_accounts_act(
+def _may_other_accounts_access_resource(
     accounts: CompiledAccounts, resource: str, reply: ReachAnswer
 ) -> bool:
     if not accounts.collected_accounts.issuperset(
@@ -211,13 +211,13 @@ def _may_other_accounts_act(
     ):
         return True
     pattern = _strip_exceptions(resource)
-    if pattern == "*" or _is_pattern(pattern):
-        return any(map(_grants_to_other_account, accounts.holders.values()))
+    if pattern == "*" or _has_wildcard(pattern):
+        return any(map(_allows_other_account, accounts.holders.values()))
     held = accounts.holders.get(accounts.look_up_resource(pattern).holder)
-    return held is not None and _grants_to_other_account(held)
+    return held is not None and _allows_other_account(held)
 
 
-def _grants_to_other_account(policy: ResourcePolicy) -> bool:
+def _allows_other_account(policy: ResourcePolicy) -> bool:
     """Tell whether a resource policy allows anything to another account."""
     return any(
         grant.clause.effect is PolicyEffect.ALLOW
@@ -246,7 +246,7 @@ def _get_missing_scp_word(
         return ""
     if principal.levels:
         return ""  # a missing level is an open condition
-    return collected.name_missing("scp", number)
+    return collected.name_missing_data("scp", number)
 
 
 def list_missing_rcps(
@@ -263,7 +263,7 @@ def list_missing_rcps(
         account = accounts.accounts.get(number)
         exempt = account is not None and account.management
         if not exempt and number not in accounts.rcps:
-            yield collected.name_missing("rcp", number)
+            yield collected.name_missing_data("rcp", number)
 
 
 def _find_resource_accounts(
@@ -273,7 +273,7 @@ def _find_resource_accounts(
 
     A pattern without an account means the caller's own.
     """
-    if resource != "*" and not _is_pattern(resource):
+    if resource != "*" and not _has_wildcard(resource):
         return {accounts.look_up_resource(resource).owner}
     named = get_arn_account(_strip_exceptions(resource))
     return {named} if named else _find_caller_accounts(accounts, reply)
@@ -290,26 +290,26 @@ def _list_missing_resource_policies(
     if not supports_resource_policies(action) or action.lower() in TRUST_POLICY_ACTIONS:
         return
     pattern = _strip_exceptions(resource)
-    if pattern != "*" and not _is_pattern(get_policy_holder(pattern)):
+    if pattern != "*" and not _has_wildcard(get_policy_holder(pattern)):
         if accounts.look_up_resource(pattern).holder not in accounts.holders:
             yield "resource-policies"
         return
-    several = action == "*" or _is_pattern(action)
+    several = action == "*" or _has_wildcard(action)
     if pattern == "*" and not several and not accounts.build_request(action, "*").wild:
         return
-    service = get_arn_part(pattern, _SERVICE)
+    service = get_arn_pattern_part(pattern, _SERVICE)
     if service == ANY_PLACE:
         service = _get_service(action)
     if service != ANY_PLACE and not supports_resource_policies(f"{service}:*"):
         return
-    region = "" if service == "s3" else get_arn_part(pattern, _REGION)
+    region = "" if service == "s3" else get_arn_pattern_part(pattern, _REGION)
     for account in _find_resource_accounts(accounts, resource, reply):
-        yield collected.name_missing("resource-policies", account, region, service)
+        yield collected.name_missing_data("resource-policies", account, region, service)
 
 
 def _get_service(action: str) -> str:
     service, colon, _ = action.lower().partition(":")
-    return service if colon and not _is_pattern(service) else ANY_PLACE
+    return service if colon and not _has_wildcard(service) else ANY_PLACE
 
 
 def _strip_exceptions(resource: str) -> str:
@@ -317,7 +317,7 @@ def _strip_exceptions(resource: str) -> str:
     return resource.partition(" ")[0]
 
 
-def _is_pattern(text: str) -> bool:
+def _has_wildcard(text: str) -> bool:
     return text != "*" and ("*" in text or "?" in text or " " in text)
 
 
@@ -342,7 +342,7 @@ def _list_missing_s3_data(
     accounts: CompiledAccounts, action: str, resource: str, reply: ReachAnswer
 ) -> Iterator[str]:
     """List missing S3 data besides policies for callers of other accounts."""
-    if _is_pattern(resource) or resource == "*":
+    if _has_wildcard(resource) or resource == "*":
         return
     place = accounts.look_up_resource(resource)
     actor = accounts.principals.get(reply.actor)
@@ -374,14 +374,14 @@ _WORD_BY_LAYER = {
 }
 
 
-def _list_uncollected_policies(gaps: Iterable[PolicyGap]) -> Iterator[str]:
+def _list_uncollected_policy_words(gaps: Iterable[PolicyGap]) -> Iterator[str]:
     for gap in gaps:
         if gap.key == UNCOLLECTED:
             yield _WORD_BY_LAYER.get(gap.layer.value, "identity-policies")
             yield gap.policy
 
 
-def _list_missing_trusts(
+def _list_missing_trust_policies(
     accounts: CompiledAccounts, action: str, resource: str, reply: ReachAnswer
 ) -> Iterator[str]:
     roles = [hop.to for hop in reply.path]
@@ -395,6 +395,6 @@ def _list_missing_trusts(
             yield "role-trust"
 
 
-def depends_on_unread_policy(replies: Iterable[ReachAnswer]) -> bool:
+def depends_on_unread_statements(replies: Iterable[ReachAnswer]) -> bool:
     """Tell whether an answer depends on policy statements that could not be read."""
     return any(gap.key == UNREAD for reply in replies for gap in reply.gaps)

@@ -3,29 +3,33 @@
 from collections.abc import Callable
 from functools import partial
 
-from answerable.model.documents.core import AllowedPartItem, ReachItem
+from answerable.model.documents.shared_shapes import AllowedPartItem, ReachItem
 from answerable.reach import answer_items
 from answerable.reach.aws.condition_keys.key_classification import (
     GITHUB_ISSUER,
-    classify_key,
+    classify_condition_key,
 )
-from answerable.reach.aws.permission_rows.row_types import format_row
-from answerable.reach.aws.resource_pattern_union import format_part
+from answerable.reach.aws.permission_rows.row_types import format_permission_row
+from answerable.reach.aws.resource_pattern_union import format_part_pattern
 from answerable.reach.aws.subject_queries import ReachAnswer
 from answerable.reach.formula import ConditionAtom, get_verdict
 
 
-def _classify_atom(atom: ConditionAtom) -> tuple[str, str]:
+def _classify_condition_key(atom: ConditionAtom) -> tuple[str, str]:
     """Return the author of a condition key's value, and who can satisfy it."""
-    found = classify_key(atom.key)
+    found = classify_condition_key(atom.key)
     return found.asserted_by.value, _describe_token_subject(atom) or found.who
 
 
-build_conditions = partial(answer_items.build_conditions, classify=_classify_atom)
-build_path_item = partial(answer_items.build_path_item, classify=_classify_atom)
+build_conditions = partial(
+    answer_items.build_condition_alternatives, classify=_classify_condition_key
+)
+build_path_item = partial(
+    answer_items.build_path_hop_item, classify=_classify_condition_key
+)
 
 
-def build_reach_item(
+def build_permission_row_item(
     answer: ReachAnswer, format_action: Callable[[str], str]
 ) -> ReachItem:
     """Build the JSON item for one permission row of `reach`.
@@ -34,11 +38,15 @@ def build_reach_item(
         answer: An answer with its row.
         format_action: Formats an action pattern in its service's spelling.
     """
-    action, resource = format_row(answer.row, format_action) if answer.row else ("", "")
-    return build_permission_item(answer, action, resource)
+    action, resource = (
+        format_permission_row(answer.row, format_action) if answer.row else ("", "")
+    )
+    return build_call_answer_item(answer, action, resource)
 
 
-def build_permission_item(answer: ReachAnswer, action: str, resource: str) -> ReachItem:
+def build_call_answer_item(
+    answer: ReachAnswer, action: str, resource: str
+) -> ReachItem:
     """Build the JSON item for an answer about one action and resource."""
     item: ReachItem = {
         "subject": answer.subject,
@@ -52,14 +60,14 @@ def build_permission_item(answer: ReachAnswer, action: str, resource: str) -> Re
     }
     if answer.covers is not None:
         item["covers"] = answer.covers.value
-        item["parts"] = [_build_part_item(part) for part in answer.parts]
+        item["parts"] = [_build_allowed_part_item(part) for part in answer.parts]
     return item
 
 
-def _build_part_item(part: ReachAnswer) -> AllowedPartItem:
+def _build_allowed_part_item(part: ReachAnswer) -> AllowedPartItem:
     """Build the JSON item for an allowed part of a resource pattern."""
     return {
-        "resource": format_part(part),
+        "resource": format_part_pattern(part),
         "verdict": get_verdict(part.formula).value,
         "conditions": build_conditions(part.formula),
         "determining": answer_items.build_determining_items(part.determining),
@@ -72,10 +80,10 @@ def _describe_token_subject(atom: ConditionAtom) -> str:
     key = atom.key.lower()
     if not (key.startswith(GITHUB_ISSUER) and key.endswith(":sub")) or atom.negated:
         return ""
-    return "; ".join(_describe_github_subject(value) for value in atom.values)
+    return "; ".join(_describe_github_token_holders(value) for value in atom.values)
 
 
-def _describe_github_subject(value: str) -> str:
+def _describe_github_token_holders(value: str) -> str:
     """Describe the GitHub users who get a token with a given subject."""
     kind, _, rest = value.partition(":")
     if kind != "repo" or not rest:

@@ -11,7 +11,7 @@ from itertools import islice
 from answerable.model.errors import UsageError
 from answerable.model.ids import IdentityId
 from answerable.reach.aws.bulk.bitset import list_positions
-from answerable.reach.aws.bulk.closure import get_closure
+from answerable.reach.aws.bulk.closure import get_graph_closure
 from answerable.reach.aws.candidate_callers import list_candidate_callers
 from answerable.reach.aws.compiled.external_callers import parse_caller
 from answerable.reach.aws.external_caller_queries import list_roles_trusting_caller
@@ -21,15 +21,15 @@ from answerable.reach.aws.permission_rows.row_types import PermissionRow, RowFil
 from answerable.reach.aws.resource_pattern_answers import is_pattern_question
 from answerable.reach.aws.subject_queries import (
     ReachAnswer,
-    build_row_answer,
-    iterate_reach,
+    build_answer_for_row,
+    iterate_subject_rows,
     list_callable_rows,
 )
 from answerable.reach.aws.who_can import (
     CallerQuery,
     build_caller_query,
-    list_lazy_answers,
-    list_who_can,
+    list_all_callers_by_severity,
+    list_lazy_caller_answers,
 )
 from answerable.reach.caller_ranking import IDENTITY_GRADES, CallerRanking
 from answerable.reach.formula import FALSE
@@ -48,14 +48,14 @@ class PageCursor:
     row: int = 0
 
 
-def parse_cursor(text: str) -> tuple[int, PageCursor]:
+def parse_page_cursor(text: str) -> tuple[int, PageCursor]:
     """Parse a page cursor: index of the subject's identity, and position from there.
 
     Raises:
         UsageError: It is malformed.
     """
     parts = text.split(".") if text else ["0", "0", "0"]
-    if len(parts) != 3 or not all(_is_small_number(part) for part in parts):
+    if len(parts) != 3 or not all(_is_short_decimal_number(part) for part in parts):
         raise UsageError(
             f"not a place to go on from (got {text[:40]!r}, expected one that was given)",
             "leave `after` out to begin",
@@ -64,12 +64,12 @@ def parse_cursor(text: str) -> tuple[int, PageCursor]:
     return start, PageCursor(way, row)
 
 
-def _is_small_number(text: str) -> bool:
+def _is_short_decimal_number(text: str) -> bool:
     """Return whether a text is a decimal number of at most nine digits."""
     return text.isascii() and text.isdigit() and len(text) <= 9
 
 
-def format_cursor(start: int, position: PageCursor) -> str:
+def format_page_cursor(start: int, position: PageCursor) -> str:
     """Format a page cursor as `START.PATH.ROW`."""
     return f"{start}.{position.way}.{position.row}"
 
@@ -105,17 +105,20 @@ def list_reach_page(
     """
     if subject not in graph.accounts.principals:
         # An outside caller has few rows, in one list.
-        found = iterate_reach(graph, subject, row_filter, direct=direct)
+        found = iterate_subject_rows(graph, subject, row_filter, direct=direct)
         rows = tuple(islice(found, after.row, after.row + max_rows + 1))
         more = PageCursor(0, after.row + max_rows) if len(rows) > max_rows else None
         return AnswerPage(rows[:max_rows], more, 1)
     listing = _ReachPager(graph, subject, row_filter)
-    return listing.list_page(
-        _iterate_paths(graph, subject, direct=direct), after, max_rows, max_identities
+    return listing.list_permission_row_page(
+        _iterate_subject_paths(graph, subject, direct=direct),
+        after,
+        max_rows,
+        max_identities,
     )
 
 
-def _iterate_paths(
+def _iterate_subject_paths(
     graph: IdentityGraph, subject: IdentityId, *, direct: bool
 ) -> Iterator[ReachPath]:
     """Iterate over a subject's paths; only its own identity if `direct`."""
@@ -123,7 +126,9 @@ def _iterate_paths(
     return iter([ReachPath(graph, (node,))]) if direct else iterate_paths(graph, node)
 
 
-def count_identities(graph: IdentityGraph, subject: IdentityId, *, direct: bool) -> int:
+def count_reachable_identities(
+    graph: IdentityGraph, subject: IdentityId, *, direct: bool
+) -> int:
     """Count the identities that a subject is or can become.
 
     For an outside caller the roles that it may enter are counted, without their reach.
@@ -137,10 +142,10 @@ def count_identities(graph: IdentityGraph, subject: IdentityId, *, direct: bool)
         )
     if direct:
         return 1
-    whole = get_closure(graph)
-    number = whole.get_node_number(graph.get_start_node(subject))
+    whole = get_graph_closure(graph)
+    number = whole.get_or_assign_node_number(graph.get_start_node(subject))
     found = whole.get_reachable(number) | 1 << number
-    return len({whole.get_node(n).identity for n in list_positions(found)})
+    return len({whole.get_node_by_number(n).identity for n in list_positions(found)})
 
 
 def list_callers_page(
@@ -167,7 +172,7 @@ def list_callers_page(
     found: list[ReachAnswer] = []
     gone = 0
     if after.way == 0:
-        leading = query.list_outsiders()[0]
+        leading = query.list_outside_callers()[0]
         found += leading[after.row : after.row + max_rows]
         if after.row + len(found) < len(leading):
             return AnswerPage(tuple(found), PageCursor(0, after.row + len(found)), 0)
@@ -175,14 +180,14 @@ def list_callers_page(
         first = max(0, after.way - 1 - number * identity_count)
         if first >= identity_count:
             continue
-        for place, reply in query.iterate_identities(grades, first):
+        for place, reply in query.iterate_answers_of_identities(grades, first):
             if len(found) == max_rows or gone == max_identities:
                 return AnswerPage(
                     tuple(found), PageCursor(1 + number * identity_count + place), gone
                 )
             found += [reply] if reply else []
             gone += 1
-    last = query.list_outsiders()[1]
+    last = query.list_outside_callers()[1]
     row = after.row if after.way >= end else 0
     shown = last[row : row + max_rows - len(found)]
     rest = row + len(shown) < len(last)
@@ -219,7 +224,9 @@ def list_first_callers(
     For a pattern every caller is evaluated; else the search stops after the last one
     listed.
     """
-    count, asked = _iterate_callers(graph, action, resource, ranking, direct=direct)
+    count, asked = _iterate_candidate_callers(
+        graph, action, resource, ranking, direct=direct
+    )
     found: list[ReachAnswer] = []
     done = 0
     for reply in asked:
@@ -230,7 +237,7 @@ def list_first_callers(
     return FirstCallers(tuple(found), done, count)
 
 
-def _iterate_callers(
+def _iterate_candidate_callers(
     graph: IdentityGraph,
     action: str,
     resource: str,
@@ -241,14 +248,16 @@ def _iterate_callers(
     """Return the number of candidate callers, and an iterator of their answers."""
     if is_pattern_question(graph.accounts, action, resource):
         every = list(
-            list_who_can(graph, action, resource, direct=direct, ranking=ranking)
+            list_all_callers_by_severity(
+                graph, action, resource, direct=direct, ranking=ranking
+            )
         )
         return len(every), iter(every)
     if not direct:
-        makers = list_lazy_answers(graph, action, resource, ranking)
+        makers = list_lazy_caller_answers(graph, action, resource, ranking)
         return len(makers), (make() for make in makers)
     asking = build_caller_query(graph, action, resource, ranking, direct=True)
-    leading, last = asking.list_outsiders()
+    leading, last = asking.list_outside_callers()
     identities = sum(
         1 for _ in list_candidate_callers(graph.accounts, action, resource)
     )
@@ -256,7 +265,9 @@ def _iterate_callers(
     def ask_all() -> Iterator[ReachAnswer | None]:
         yield from leading
         for grades in IDENTITY_GRADES:
-            yield from (reply for _, reply in asking.iterate_identities(grades))
+            yield from (
+                reply for _, reply in asking.iterate_answers_of_identities(grades)
+            )
         yield from last
 
     return len(leading) + identities + len(last), ask_all()
@@ -272,7 +283,7 @@ class _ReachPager:
         self._ruled: set[str] = set()
         self._told: set[tuple[object, ...]] = set()
 
-    def list_page(
+    def list_permission_row_page(
         self,
         paths: Iterator[ReachPath],
         after: PageCursor,
@@ -288,15 +299,19 @@ class _ReachPager:
             if gone == max_identities:
                 return AnswerPage(tuple(found), PageCursor(number), gone)
             first = after.row if number == after.way else 0
-            for at, row in enumerate(islice(self._list_rows(way), first, None), first):
+            for at, row in enumerate(
+                islice(self._list_rows_at_path_end(way), first, None), first
+            ):
                 if len(found) == max_rows:
                     return AnswerPage(tuple(found), PageCursor(number, at), gone + 1)
-                reply = build_row_answer(self._graph, self._start, way, row, self._told)
+                reply = build_answer_for_row(
+                    self._graph, self._start, way, row, self._told
+                )
                 found += [reply] if reply else []
             gone += 1
         return AnswerPage(tuple(found), None, gone)
 
-    def _list_rows(self, path: ReachPath) -> Iterator[PermissionRow]:
+    def _list_rows_at_path_end(self, path: ReachPath) -> Iterator[PermissionRow]:
         """List the permission rows of the identity at the end of a path."""
         return list_callable_rows(
             self._graph, self._graph.get_principal(path.target), self._wanted

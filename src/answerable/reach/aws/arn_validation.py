@@ -17,18 +17,20 @@ from answerable.reach.aws.action_validation import (
     LoadCatalogue,
     suggest_service,
 )
-from answerable.reach.aws.patterns.action_resource_matrix import split_type_arns
+from answerable.reach.aws.patterns.action_resource_matrix import (
+    split_resource_type_arns,
+)
 from answerable.reach.aws.patterns.arn_matching import (
     ArnParts,
     overlaps_arn,
-    split_pattern,
+    split_glob_arn,
 )
 from answerable.reach.aws.patterns.glob_matching import (
     decode_glob,
     encode_glob,
-    is_literal,
+    has_no_wildcard,
 )
-from answerable.reach.aws.region_validation import is_region, suggest_region
+from answerable.reach.aws.region_validation import is_region_name, suggest_region
 
 ARN_FORM = "arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE"
 _PARTITION, _SERVICE, _REGION, _ACCOUNT, _RESOURCE = 1, 2, 3, 4, 5
@@ -43,7 +45,7 @@ _SIMILARITY_CUTOFF = 0.7
 _MAX_FORMS = 4
 
 
-def check_resource(
+def check_resource_arn(
     text: str,
     facts: SightedFacts,
     load_catalogue: LoadCatalogue,
@@ -63,43 +65,43 @@ def check_resource(
     Raises:
         UsageError: No resource type has such ARNs.
     """
-    problem = _find_arn_error(text, load_catalogue, get_policy_names)
-    if problem is not None and not _is_collected(facts, text):
+    problem = _find_unknown_type_error(text, load_catalogue, get_policy_names)
+    if problem is not None and not _is_collected_arn(facts, text):
         raise problem
 
 
-def _find_arn_error(
+def _find_unknown_type_error(
     text: str, load_catalogue: LoadCatalogue, get_policy_names: GetPolicyNames
 ) -> UsageError | None:
     """Return the error of an ARN that fits no resource type, else None."""
-    parts = split_pattern(encode_glob(text))
+    parts = split_glob_arn(encode_glob(text))
     wrong = _find_arn_form_error(text, parts, load_catalogue)
     if wrong is not None:
         return wrong
     service = decode_glob(parts[_SERVICE])
-    if not is_literal(parts[_SERVICE]):
+    if not has_no_wildcard(parts[_SERVICE]):
         return None
     held = load_catalogue([service])
     if _matches_resource_type(held, parts):
-        return _find_region_error(text, parts, held)
+        return _find_missing_region_error(text, parts, held)
     whole = load_catalogue(None)
-    if _matches_resource_type(whole, parts) or get_policy_names().overlaps_resource(
-        parts
-    ):
+    if _matches_resource_type(
+        whole, parts
+    ) or get_policy_names().overlaps_resource_pattern(parts):
         return None
-    forms = list(_list_arn_forms(whole, service))
+    forms = list(_list_service_arn_patterns(whole, service))
     if not forms and service in whole.known:
         return None
     if not forms:
-        close = suggest_service(service, _list_services(whole))
-        near = _replace_part(parts, _SERVICE, close) if close else ""
-        return _build_arn_error(text, f"no service {service!r}", near)
-    return _build_arn_error(
-        text, f"fits no resource type of {service}", *_suggest_arn(parts, forms)
+        close = suggest_service(service, _list_arn_services(whole))
+        near = _replace_arn_part(parts, _SERVICE, close) if close else ""
+        return _build_impossible_arn_error(text, f"no service {service!r}", near)
+    return _build_impossible_arn_error(
+        text, f"fits no resource type of {service}", *_suggest_similar_arn(parts, forms)
     )
 
 
-def _is_collected(facts: SightedFacts, text: str) -> bool:
+def _is_collected_arn(facts: SightedFacts, text: str) -> bool:
     """Tell whether a resource with this ARN was collected."""
     return text in facts.resources_by_id() or text in facts.identities_by_id()
 
@@ -110,28 +112,32 @@ def _find_arn_form_error(
     """Check the form shared by the ARNs of all services."""
     written = text.split(":", _RESOURCE)
     if len(written) <= _RESOURCE and not _ends_in_wildcard(written):
-        return _build_arn_error(
+        return _build_impossible_arn_error(
             text, "has too few parts", _add_missing_colons(text, load_catalogue)
         )
     partition, account = parts[_PARTITION], parts[_ACCOUNT]
-    if is_literal(partition) and not _PARTITIONS.fullmatch(partition):
-        return _build_arn_error(
-            text, f"no partition {partition!r}", _replace_part(parts, 1, "aws")
+    if has_no_wildcard(partition) and not _PARTITIONS.fullmatch(partition):
+        return _build_impossible_arn_error(
+            text, f"no partition {partition!r}", _replace_arn_part(parts, 1, "aws")
         )
     region = parts[_REGION]
-    if region and is_literal(region) and not is_region(region):
+    if region and has_no_wildcard(region) and not is_region_name(region):
         near = suggest_region(region)
-        near = _replace_part(parts, _REGION, near) if near else ""
-        return _build_arn_error(text, f"no region {region!r}", near)
+        near = _replace_arn_part(parts, _REGION, near) if near else ""
+        return _build_impossible_arn_error(text, f"no region {region!r}", near)
     if account.isdigit() and not _ACCOUNT_NUMBER.fullmatch(account):
         return UsageError(
             f"no account has {len(account)} digits (got {text[:120]!r}, expected 12)",
             "`answerable identities` shows the accounts that were scanned",
         )
-    return None if parts[_RESOURCE] else _build_arn_error(text, "names no resource", "")
+    return (
+        None
+        if parts[_RESOURCE]
+        else _build_impossible_arn_error(text, "names no resource", "")
+    )
 
 
-def _find_region_error(
+def _find_missing_region_error(
     text: str, parts: ArnParts, catalogue: ActionCatalogue
 ) -> UsageError | None:
     """Return an error if the region is missing and each type has one."""
@@ -139,13 +145,13 @@ def _find_region_error(
         return None
     fitting = [
         form
-        for form in _list_arn_forms(catalogue, parts[_SERVICE])
+        for form in _list_service_arn_patterns(catalogue, parts[_SERVICE])
         if overlaps_arn(form, parts)
     ]
     if not all(form[_REGION] for form in fitting):
         return None
     shown = decode_glob(":".join(fitting[0]))
-    return _build_arn_error(
+    return _build_impossible_arn_error(
         text, "names no region", "", f"expected a form such as {shown}"
     )
 
@@ -166,7 +172,7 @@ def _add_missing_colons(text: str, load_catalogue: LoadCatalogue) -> str:
     for at in range(len(written) - 1, 2, -1):
         lacking = 6 - len(written)
         full = ":".join((*written[:at], *[""] * lacking, *written[at:]))
-        parts = split_pattern(encode_glob(full))
+        parts = split_glob_arn(encode_glob(full))
         if parts[_RESOURCE] and _matches_resource_type(
             load_catalogue([written[2]]), parts
         ):
@@ -178,46 +184,49 @@ def _matches_resource_type(catalogue: ActionCatalogue, parts: ArnParts) -> bool:
     """Tell whether an ARN pattern fits a type of its service."""
     service = parts[_SERVICE]
     return any(
-        overlaps_arn(form, parts) for form in _list_arn_forms(catalogue, service)
+        overlaps_arn(form, parts)
+        for form in _list_service_arn_patterns(catalogue, service)
     )
 
 
-def _list_arn_forms(catalogue: ActionCatalogue, service: str) -> Iterator[ArnParts]:
+def _list_service_arn_patterns(
+    catalogue: ActionCatalogue, service: str
+) -> Iterator[ArnParts]:
     """List the ARN patterns of a service, by its name in ARNs; all for a wildcard.
 
     The prefix of actions may be another: `elasticfilesystem`, `servicecatalog`.
     """
     for parts in (
-        *_list_type_patterns(catalogue),
-        *map(split_pattern, map(encode_glob, _SESSIONS)),
+        *_list_resource_type_arn_patterns(catalogue),
+        *map(split_glob_arn, map(encode_glob, _SESSIONS)),
     ):
-        literal = is_literal(parts[_SERVICE])
-        if not is_literal(service) or (literal and parts[_SERVICE] == service):
+        literal = has_no_wildcard(parts[_SERVICE])
+        if not has_no_wildcard(service) or (literal and parts[_SERVICE] == service):
             yield parts
 
 
-def _list_type_patterns(catalogue: ActionCatalogue) -> Iterator[ArnParts]:
+def _list_resource_type_arn_patterns(catalogue: ActionCatalogue) -> Iterator[ArnParts]:
     """Yield the ARN patterns of all resource types."""
     for held in catalogue.services.values():
         for kind in held.resource_types.values():
-            yield from split_type_arns(kind.arn)
+            yield from split_resource_type_arns(kind.arn)
 
 
-def _list_services(catalogue: ActionCatalogue) -> set[str]:
+def _list_arn_services(catalogue: ActionCatalogue) -> set[str]:
     """Return the services that ARNs or the catalogue name."""
-    found = {parts[_SERVICE] for parts in _list_type_patterns(catalogue)} | set(
-        catalogue.known
-    )
-    return {service for service in found if is_literal(service)}
+    found = {
+        parts[_SERVICE] for parts in _list_resource_type_arn_patterns(catalogue)
+    } | set(catalogue.known)
+    return {service for service in found if has_no_wildcard(service)}
 
 
-def _suggest_arn(parts: ArnParts, forms: list[ArnParts]) -> tuple[str, str]:
+def _suggest_similar_arn(parts: ArnParts, forms: list[ArnParts]) -> tuple[str, str]:
     """Find the nearest ARN of a type, and describe the possible forms."""
     text = decode_glob(":".join(parts))
     best, score = "", _SIMILARITY_CUTOFF
     for form in forms:
-        candidate = _apply_form(parts, form)
-        if overlaps_arn(form, split_pattern(encode_glob(candidate))):
+        candidate = _fill_arn_from_type_pattern(parts, form)
+        if overlaps_arn(form, split_glob_arn(encode_glob(candidate))):
             found = SequenceMatcher(None, text, candidate).ratio()
             if found > score:
                 best, score = candidate, found
@@ -226,14 +235,14 @@ def _suggest_arn(parts: ArnParts, forms: list[ArnParts]) -> tuple[str, str]:
     return best, f"expected a form such as {', '.join(shown)}{more}"
 
 
-def _apply_form(parts: ArnParts, form: ArnParts) -> str:
+def _fill_arn_from_type_pattern(parts: ArnParts, form: ArnParts) -> str:
     """Fill the literal parts and the leading word of a resource type into an ARN."""
     out = [
-        wanted if is_literal(wanted) else got
+        wanted if has_no_wildcard(wanted) else got
         for got, wanted in zip(parts[:_RESOURCE], form, strict=False)
     ]
-    typed, rest = _split_type_word(parts[_RESOURCE])
-    wanted, _ = _split_type_word(form[_RESOURCE])
+    typed, rest = _split_resource_type_word(parts[_RESOURCE])
+    wanted, _ = _split_resource_type_word(form[_RESOURCE])
     if (
         typed
         and wanted
@@ -243,20 +252,20 @@ def _apply_form(parts: ArnParts, form: ArnParts) -> str:
     return decode_glob(":".join((*out, parts[_RESOURCE])))
 
 
-def _split_type_word(resource: str) -> tuple[str, str]:
+def _split_resource_type_word(resource: str) -> tuple[str, str]:
     """Split the word that names a type, with its separator, from the rest."""
     ends = [at for sign in "/:" if (at := resource.find(sign)) > 0]
     end = min(ends) + 1 if ends else 0
-    literal = is_literal(resource[:end])
+    literal = has_no_wildcard(resource[:end])
     return (resource[:end], resource[end:]) if literal else ("", resource)
 
 
-def _replace_part(parts: ArnParts, position: int, value: str) -> str:
+def _replace_arn_part(parts: ArnParts, position: int, value: str) -> str:
     """Return ARN parts as text, with one part replaced."""
     return decode_glob(":".join((*parts[:position], value, *parts[position + 1 :])))
 
 
-def _build_arn_error(
+def _build_impossible_arn_error(
     text: str, reason: str, suggestion: str, form: str = ""
 ) -> UsageError:
     """Build the error for an ARN that cannot exist, with a suggestion."""

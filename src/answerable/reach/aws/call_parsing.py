@@ -24,10 +24,10 @@ def parse_call(
     facts = inventory.facts
 
     def used() -> PolicyNames:
-        return _collect_used_names(inventory)
+        return _collect_names_used_in_policies(inventory)
 
     spelled = parse_action(action, load_catalogue, used)
-    return spelled, resource_argument_parser.parse_resource(
+    return spelled, resource_argument_parser.parse_resource_argument(
         resource, facts, load_catalogue, used
     )
 
@@ -44,19 +44,19 @@ def parse_permission_filter(
     facts = inventory.facts
 
     def used() -> PolicyNames:
-        return _collect_used_names(inventory)
+        return _collect_names_used_in_policies(inventory)
 
     if action.strip("*"):
         check_action_glob(action, load_catalogue, used)
     return parse_row_filter(
         action,
-        resource_argument_parser.parse_resource_glob(
+        resource_argument_parser.parse_resource_glob_argument(
             resource, facts, load_catalogue, used
         ),
     )
 
 
-def suggest_actions(
+def suggest_services_or_actions(
     load_catalogue: LoadCatalogue, prefix: str
 ) -> Iterable[tuple[str, str]]:
     """Suggest services first, then the actions of the named service."""
@@ -73,8 +73,8 @@ def suggest_actions(
     return [(str(action), action.access) for action in listed]
 
 
-def _collect_used_names(inventory: Inventory) -> PolicyNames:
+def _collect_names_used_in_policies(inventory: Inventory) -> PolicyNames:
     """Collect the actions and services that the policies name, once per snapshot."""
-    return inventory.get_or_compute(
+    return inventory.get_or_compute_value(
         "names in policies", lambda each: collect_policy_names(each.facts)
     )

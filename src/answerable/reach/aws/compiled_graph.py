@@ -23,13 +23,13 @@ from answerable.model.policy import Policy, PolicyLayer
 from answerable.model.sighting import SightedFacts
 from answerable.reach.aws.action_validation import LoadCatalogue
 from answerable.reach.aws.bulk import closure_tables
-from answerable.reach.aws.bulk.closure import get_closure
+from answerable.reach.aws.bulk.closure import get_graph_closure
 from answerable.reach.aws.bulk.key_partition import list_condition_keys
 from answerable.reach.aws.compiled import account_tables
 from answerable.reach.aws.compiled.accounts import CompiledAccounts
 from answerable.reach.aws.compiled.principal_matching import SESSION_NAME
 from answerable.reach.aws.evaluation.context_keys import select_session_keys
-from answerable.reach.aws.identity_resolution import list_unknown_identities
+from answerable.reach.aws.identity_resolution import list_uncollected_identities
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
 from answerable.reach.aws.stated_context import StatedContext
 from answerable.reach.platform import UnknownIdentity
@@ -92,26 +92,33 @@ def load_graph(
     """
     catalogue = host.load_catalogue(services)
     derived, tables = inventory.derived, open_snapshot_tables(inventory)
-    if tables is None or stated.policies or compile_all:
+    if tables is None or stated.stated_policies or compile_all:
         if derived is not None:
             derived.progress(1, DERIVATION_STAGES, "compiling policies")
-        graph = IdentityGraph(_compile_snapshot(host, inventory, catalogue, stated))
-        if tables is None and derived is not None and not stated.policies:
+        graph = IdentityGraph(
+            _compile_snapshot_graph(host, inventory, catalogue, stated)
+        )
+        if tables is None and derived is not None and not stated.stated_policies:
             _store_compiled_snapshot(inventory, graph, derived)
     else:
         graph = IdentityGraph(
-            account_tables.restore_accounts(tables, catalogue, stated.context)
+            account_tables.restore_accounts_from_tables(
+                tables, catalogue, stated.context
+            )
         )
-        clauses, tagged = graph.accounts.clauses, load_summary(inventory, graph).tagged
+        clauses, tagged = (
+            graph.accounts.clauses,
+            load_snapshot_summary(inventory, graph).tagged,
+        )
         graph.tagged = tuple(clauses[number] for number in tagged)
-    if derived is not None and not stated.policies:
+    if derived is not None and not stated.stated_policies:
         name = _get_steps_file_name(inventory, graph, stated)
-        graph.restore = lambda asked: _load_stored_steps(asked, derived, name)
-        graph.keep = lambda found: _store_steps(found, derived, name)
+        graph.restore = lambda asked: _load_stored_path_steps(asked, derived, name)
+        graph.keep = lambda found: _store_path_steps(found, derived, name)
     return graph
 
 
-def _compile_snapshot(
+def _compile_snapshot_graph(
     host: AwsHost,
     inventory: Inventory,
     catalogue: ActionCatalogue,
@@ -137,7 +144,7 @@ def are_tags_collected(inventory: Inventory) -> bool:
     return bool(told) and all("resource-tags" in words for words in told)
 
 
-def _load_stored_steps(
+def _load_stored_path_steps(
     graph: IdentityGraph, derived: DerivedState, name: str
 ) -> object:
     """Load the stored paths between identities; None if they must be computed."""
@@ -145,18 +152,18 @@ def _load_stored_steps(
     if tables is None:
         derived.progress(2, DERIVATION_STAGES, "following paths of all identities")
         return None
-    return closure_tables.restore_closure(graph, tables)
+    return closure_tables.restore_closure_from_tables(graph, tables)
 
 
-def _store_steps(graph: IdentityGraph, derived: DerivedState, name: str) -> None:
+def _store_path_steps(graph: IdentityGraph, derived: DerivedState, name: str) -> None:
     """Store the computed paths between identities."""
     derived.progress(3, DERIVATION_STAGES, "storing paths")
-    derived.save(name, closure_tables.encode_steps(get_closure(graph)))
+    derived.save(name, closure_tables.encode_closure_tables(get_graph_closure(graph)))
 
 
 def open_snapshot_tables(inventory: Inventory) -> DerivedTables | None:
     """Open the derived tables of a snapshot; None if there are none."""
-    return inventory.get_or_compute("estate tables", _load_snapshot_tables)
+    return inventory.get_or_compute_value("estate tables", _load_snapshot_tables)
 
 
 def _load_snapshot_tables(inventory: Inventory) -> DerivedTables | None:
@@ -168,11 +175,11 @@ def _store_compiled_snapshot(
     inventory: Inventory, graph: IdentityGraph, derived: DerivedState
 ) -> None:
     """Store a compiled snapshot with its summary."""
-    summary = load_summary(inventory, graph)
+    summary = load_snapshot_summary(inventory, graph)
     derived.save(
         _ESTATE,
         {
-            **account_tables.encode_accounts(graph.accounts),
+            **account_tables.encode_account_tables(graph.accounts),
             "summary": [("", summary)],
             "attached": sorted(index_policy_attachments(inventory.facts).items()),
         },
@@ -195,7 +202,9 @@ def index_policy_attachments(facts: SightedFacts) -> Mapping[str, list[str]]:
     return found
 
 
-def load_summary(inventory: Inventory, graph: IdentityGraph) -> SnapshotSummary:
+def load_snapshot_summary(
+    inventory: Inventory, graph: IdentityGraph
+) -> SnapshotSummary:
     """Load the summary of a compiled snapshot: services, keys, unknown identities.
 
     Args:
@@ -206,24 +215,28 @@ def load_summary(inventory: Inventory, graph: IdentityGraph) -> SnapshotSummary:
         tables = open_snapshot_tables(each)
         if tables is not None:
             return tables.section("summary", SnapshotSummary)[""]
-        return _build_summary(each, graph)
+        return _build_snapshot_summary(each, graph)
 
-    return inventory.get_or_compute("summary of the estate", made)
+    return inventory.get_or_compute_value("summary of the estate", made)
 
 
-def _build_summary(inventory: Inventory, graph: IdentityGraph) -> SnapshotSummary:
+def _build_snapshot_summary(
+    inventory: Inventory, graph: IdentityGraph
+) -> SnapshotSummary:
     """Build the summary of a snapshot from its compiled graph."""
-    from answerable.reach.aws.condition_keys.self_tagging import list_tag_statements
+    from answerable.reach.aws.condition_keys.self_tagging import (
+        list_tag_dependent_statements,
+    )
 
     estate = graph.accounts
     kinds = {each.id: each.kind for each in inventory.facts.identities}
-    unknown = list_unknown_identities(estate, inventory)
+    unknown = list_uncollected_identities(estate, inventory)
     return SnapshotSummary(
-        services=collect_policy_services(inventory.facts),
+        services=collect_services_named_by_policies(inventory.facts),
         keys=frozenset(
             key for clause in estate.clauses for key in list_condition_keys(clause)
         ),
-        tagged=tuple(clause.number for clause in list_tag_statements(graph)),
+        tagged=tuple(clause.number for clause in list_tag_dependent_statements(graph)),
         collected=sum(one.collected for one in estate.principals.values()),
         unknown=tuple(
             UnknownIdentity(each, kinds.get(IdentityId(each.id), each.source))
@@ -232,14 +245,14 @@ def _build_summary(inventory: Inventory, graph: IdentityGraph) -> SnapshotSummar
     )
 
 
-def list_policy_services(inventory: Inventory) -> frozenset[str]:
+def list_services_named_by_policies(inventory: Inventory) -> frozenset[str]:
     """List the services that policies name, `*` excluded."""
     tables = open_snapshot_tables(inventory)
     if tables is not None:
         return tables.section("summary", SnapshotSummary)[""].services
 
-    return inventory.get_or_compute(
-        "services", lambda each: collect_policy_services(each.facts)
+    return inventory.get_or_compute_value(
+        "services", lambda each: collect_services_named_by_policies(each.facts)
     )
 
 
@@ -253,7 +266,7 @@ def _get_steps_file_name(
     stated = select_session_keys(context.context).values
     if not stated:
         return _STEPS
-    keys = load_summary(inventory, graph).keys | {SESSION_NAME}
+    keys = load_snapshot_summary(inventory, graph).keys | {SESSION_NAME}
     spoken = sorted((key, list(stated[key])) for key in stated.keys() & keys)
     if not spoken:
         return _STEPS
@@ -261,7 +274,7 @@ def _get_steps_file_name(
     return f"{_STEPS}-{digest[:16]}"
 
 
-def collect_policy_services(facts: SightedFacts) -> frozenset[str]:
+def collect_services_named_by_policies(facts: SightedFacts) -> frozenset[str]:
     """Collect the AWS services that any policy names."""
     return frozenset(
         action.partition(":")[0].lower()

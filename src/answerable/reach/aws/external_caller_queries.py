@@ -12,33 +12,37 @@ from answerable.reach.aws.compiled.accounts import CompiledAccounts
 from answerable.reach.aws.compiled.external_callers import (
     ExternalCaller,
     ExternalCallerKind,
-    match_caller,
+    match_principal_to_external_caller,
     parse_caller,
 )
 from answerable.reach.aws.compiled.principal_element import (
-    get_named_account,
+    get_principal_account,
     parse_session_arn,
 )
 from answerable.reach.aws.compiled.principal_matching import NamingFormulas
 from answerable.reach.aws.compiled.statements import CompiledStatement
-from answerable.reach.aws.evaluation.evaluate_principal import find_resource_policy
+from answerable.reach.aws.evaluation.evaluate_principal import (
+    find_policy_of_requested_resource,
+)
 from answerable.reach.aws.evaluation.request import AwsRequest
 from answerable.reach.aws.evaluation.resource_policies import ResourceOwnPolicy
 from answerable.reach.aws.evaluation.trust_policies import TrustEntry
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
 from answerable.reach.aws.patterns.arn_matching import overlaps_arn
-from answerable.reach.aws.permission_rows.principal_spans import narrow_row
+from answerable.reach.aws.permission_rows.principal_spans import (
+    apply_limits_and_denies_to_row,
+)
 from answerable.reach.aws.permission_rows.resource_grants import (
     RowCaller,
     list_requested_arn_patterns,
-    list_rows_on_resource,
+    list_rows_of_resource_policy,
 )
 from answerable.reach.aws.permission_rows.row_types import PermissionRow, RowFilter
 from answerable.reach.aws.permission_rows.statement_spans import (
     LimitingSpans,
     StatementSpan,
-    build_limit,
-    list_statement_spans,
+    build_limiting_spans,
+    list_pattern_pairs_of_statements,
 )
 from answerable.reach.platform import PathHop
 
@@ -51,22 +55,22 @@ def list_external_callers(
     For a pattern these are the policies of all resources that may match it.
     """
     seen: dict[str, None] = {}
-    for own in _list_relevant_policies(accounts, call):
+    for own in _list_resource_policies_for_call(accounts, call):
         for grant in own.select_statements(call.action):
             if grant.clause.effect is PolicyEffect.ALLOW:
-                seen |= dict.fromkeys(_list_principals(grant.clause))
+                seen |= dict.fromkeys(_list_principals_named_by_statement(grant.clause))
     for text in seen:
         caller = parse_caller(text, accounts.accounts)
         if caller and not accounts.is_account_collected(caller.account):
             yield caller
 
 
-def _list_relevant_policies(
+def _list_resource_policies_for_call(
     accounts: CompiledAccounts, call: AwsRequest
 ) -> Iterator[ResourceOwnPolicy]:
     """Yield the resource policies that a call, or its pattern, concerns."""
     if not call.wild:
-        own = find_resource_policy(accounts, call)
+        own = find_policy_of_requested_resource(accounts, call)
         if own is not None:
             yield own
         return
@@ -78,7 +82,7 @@ def _list_relevant_policies(
             yield policy
 
 
-def _list_principals(clause: CompiledStatement) -> Iterator[str]:
+def _list_principals_named_by_statement(clause: CompiledStatement) -> Iterator[str]:
     """Yield the principals that a statement names; `*` for `NotPrincipal`."""
     if clause.not_principals:
         yield "*"
@@ -91,12 +95,12 @@ def list_roles_trusting_caller(
 ) -> Iterator[tuple[IdentityId, TrustEntry]]:
     """List the roles whose trust policy admits an outside caller."""
     for role in graph.accounts.trusts:
-        for entry in graph.list_trust_entries(role):
-            if _admits_caller(entry, caller):
+        for entry in graph.list_external_trust_entries(role):
+            if _does_trust_entry_admit_caller(entry, caller):
                 yield role, entry
 
 
-def _admits_caller(entry: TrustEntry, caller: ExternalCaller) -> bool:
+def _does_trust_entry_admit_caller(entry: TrustEntry, caller: ExternalCaller) -> bool:
     """Tell whether a trust policy's entry admits an outside caller."""
     match caller.kind:
         case ExternalCallerKind.SERVICE:
@@ -106,25 +110,27 @@ def _admits_caller(entry: TrustEntry, caller: ExternalCaller) -> bool:
         case ExternalCallerKind.ANONYMOUS:
             return entry.kind == "AWS" and entry.principal == "*"
         case ExternalCallerKind.FOREIGN:
-            return entry.kind == "AWS" and _matches_caller(entry.principal, caller)
+            return entry.kind == "AWS" and _does_principal_value_match_caller(
+                entry.principal, caller
+            )
 
 
-def _matches_caller(text: str, caller: ExternalCaller) -> bool:
+def _does_principal_value_match_caller(text: str, caller: ExternalCaller) -> bool:
     """Tell whether a principal value names a caller, its account or session."""
-    if text in ("*", caller.id) or get_named_account(text) == caller.account:
+    if text in ("*", caller.id) or get_principal_account(text) == caller.account:
         return True
     session = parse_session_arn(caller.id)
     role = f":{caller.account}:role/"
     return bool(session and role in text and text.rpartition("/")[2] == session[1])
 
 
-def list_caller_rows(
+def list_rows_granted_to_caller(
     accounts: CompiledAccounts, caller: ExternalCaller, row_filter: RowFilter
 ) -> Iterator[PermissionRow]:
     """List the permission rows that resource policies grant to a caller."""
 
     def namer(clause: CompiledStatement) -> NamingFormulas:
-        found = match_caller(clause, caller)
+        found = match_principal_to_external_caller(clause, caller)
         if (
             caller.kind is ExternalCallerKind.FOREIGN
             or clause.effect is PolicyEffect.DENY
@@ -132,19 +138,25 @@ def list_caller_rows(
             return found
         return [pair for pair in found if pair[0] == "direct"]
 
-    limits, denies = _collect_endpoint_spans(accounts, caller)
+    limits, denies = _collect_vpc_endpoint_policy_spans(accounts, caller)
     gaps = accounts.endpoint.gaps if accounts.endpoint else ()
     for own in accounts.holders.values():
         if not own.gaps and not any(namer(grant.clause) for grant in own.grants):
             continue
         for on in list_requested_arn_patterns(own, row_filter):
             exempt = caller.kind is ExternalCallerKind.SERVICE
-            asker = RowCaller(namer, caller.collect_known_keys(on.pattern), exempt)
-            for row in list_rows_on_resource(accounts, own, on, row_filter, asker):
-                yield from narrow_row(accounts, row, limits, denies, gaps + row.gaps)
+            asker = RowCaller(
+                namer, caller.collect_known_condition_keys(on.pattern), exempt
+            )
+            for row in list_rows_of_resource_policy(
+                accounts, own, on, row_filter, asker
+            ):
+                yield from apply_limits_and_denies_to_row(
+                    accounts, row, limits, denies, gaps + row.gaps
+                )
 
 
-def _collect_endpoint_spans(
+def _collect_vpc_endpoint_policy_spans(
     accounts: CompiledAccounts, caller: ExternalCaller
 ) -> tuple[tuple[LimitingSpans, ...], tuple[StatementSpan, ...]]:
     """Return the VPC endpoint policy as limits and denies on a caller."""
@@ -153,13 +165,17 @@ def _collect_endpoint_spans(
     known = accounts.given.merge_over(caller.known)
     grants = accounts.endpoint.grants
     spans = list(
-        list_statement_spans(grants, known, lambda clause: match_caller(clause, caller))
+        list_pattern_pairs_of_statements(
+            grants,
+            known,
+            lambda clause: match_principal_to_external_caller(clause, caller),
+        )
     )
-    limit = build_limit(spans, accounts.endpoint.gaps)
-    return (limit,), tuple(span for span in spans if span.denies)
+    limit = build_limiting_spans(spans, accounts.endpoint.gaps)
+    return (limit,), tuple(span for span in spans if span.is_deny)
 
 
-def build_entry_hop(entry: TrustEntry, role: str) -> PathHop:
+def build_role_entry_hop(entry: TrustEntry, role: str) -> PathHop:
     """Build the hop by which an outside principal enters a role."""
     return PathHop(
         entry.principal,

@@ -11,11 +11,14 @@ from enum import StrEnum
 from answerable.model.ids import IdentityId
 from answerable.reach.aws.bulk.bitset import build_bitset, list_positions
 from answerable.reach.aws.bulk.caller_policies import VerdictBits
-from answerable.reach.aws.bulk.closure import GraphClosure, get_closure
+from answerable.reach.aws.bulk.closure import GraphClosure, get_graph_closure
 from answerable.reach.aws.evaluation.trust_policies import TrustEntry
-from answerable.reach.aws.external_caller_queries import build_entry_hop
+from answerable.reach.aws.external_caller_queries import build_role_entry_hop
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
-from answerable.reach.aws.paths.path_search import BackwardSearch, search_backward
+from answerable.reach.aws.paths.path_search import (
+    BackwardSearch,
+    search_backward_from_targets,
+)
 from answerable.reach.formula import FALSE, TRUE, Verdict
 from answerable.reach.platform import PathHop
 
@@ -67,7 +70,7 @@ class IdentityExposure:
         return ExposureGrade.BECOMES if self.becomes else ExposureGrade.NOTHING
 
     @property
-    def is_certain(self) -> bool:
+    def is_unconditional(self) -> bool:
         """Tell whether the exposure is unconditional."""
         return Verdict.ALWAYS in (self.admin, self.public, self.external)
 
@@ -90,44 +93,46 @@ class AccountExposure:
     def __post_init__(self) -> None:
         """Find administrators, and the roles that outside principals may enter."""
         graph = self.graph
-        self.whole = whole = get_closure(graph)
+        self.whole = whole = get_graph_closure(graph)
         numbers = range(whole.size)
         own = build_bitset(
-            (n for n in numbers if graph.is_administrator(whole.get_node(n))),
+            (n for n in numbers if graph.is_administrator(whole.get_node_by_number(n))),
             whole.size,
         )
         self._are_admins = VerdictBits(own, own)
         self.admins = VerdictBits(
-            whole.sure.find_sources(own), whole.some.find_sources(own)
+            whole.sure.find_nodes_reaching(own), whole.some.find_nodes_reaching(own)
         )
         for role in graph.accounts.externally_trusted_roles:
             found = tuple(
                 each
-                for each in graph.list_external_entries(role)
+                for each in graph.list_external_role_entries(role)
                 if each.answer.formula != FALSE
             )
             if found:
                 self._entries[role] = found
 
-    def list_exposures(self) -> Iterator[IdentityExposure]:
+    def list_identity_exposures(self) -> Iterator[IdentityExposure]:
         """List the exposure of every identity."""
         whole = self.whole
         for name in self.graph.accounts.principals:
-            number = whole.get_node_number(self.graph.get_start_node(name))
-            own = self._get_identity_nodes(number)
+            number = whole.get_or_assign_node_number(self.graph.get_start_node(name))
+            own = self._get_graph_nodes_of_identity(number)
             entries = self._entries.get(name, ())
             yield IdentityExposure(
                 identity=name,
-                admin=_get_actor_verdict(self.admins, 1 << number),
-                public=_get_entry_verdict(e for e in entries if e.principal == _ANYONE),
-                external=_get_entry_verdict(
+                admin=_get_verdict_of_graph_nodes(self.admins, 1 << number),
+                public=_get_verdict_of_outside_entries(
+                    e for e in entries if e.principal == _ANYONE
+                ),
+                external=_get_verdict_of_outside_entries(
                     e for e in entries if e.principal != _ANYONE
                 ),
                 becomes=whole.some.beyond[number] & ~own,
                 entered_by=tuple(dict.fromkeys(each.principal for each in entries)),
             )
 
-    def _get_identity_nodes(self, number: int) -> int:
+    def _get_graph_nodes_of_identity(self, number: int) -> int:
         """Return the graph nodes of one identity, as a bitset."""
         return self.whole.actors.index.include_copies(1 << number)
 
@@ -135,23 +140,27 @@ class AccountExposure:
         """List the identities that an exposed one can become."""
         numbers = list_positions(exposure.becomes)
         numbers.sort(key=lambda n: not self._are_admins.some >> n & 1)
-        names = (self.whole.get_node(number).identity for number in numbers)
+        names = (self.whole.get_node_by_number(number).identity for number in numbers)
         return [each for each in dict.fromkeys(names) if each != exposure.identity]
 
-    def find_path(self, exposure: IdentityExposure) -> tuple[PathHop, ...]:
+    def find_exposure_path(self, exposure: IdentityExposure) -> tuple[PathHop, ...]:
         """Return the path to an administrator, else the entry from outside."""
         if exposure.admin is not Verdict.NEVER:
             if self._towards is None:
-                self._towards = search_backward(self.graph, (), self._are_admins)
-            way = self._towards.find_path(self.graph.get_start_node(exposure.identity))
+                self._towards = search_backward_from_targets(
+                    self.graph, (), self._are_admins
+                )
+            way = self._towards.find_path_to_target(
+                self.graph.get_start_node(exposure.identity)
+            )
             return way.hops if way is not None else ()
         for each in self._entries.get(exposure.identity, ()):
-            hop = build_entry_hop(each, exposure.identity)
+            hop = build_role_entry_hop(each, exposure.identity)
             return (replace(hop, origin=each.principal),)
         return ()
 
 
-def _get_entry_verdict(entries: Iterable[TrustEntry]) -> Verdict:
+def _get_verdict_of_outside_entries(entries: Iterable[TrustEntry]) -> Verdict:
     """Return the verdict on outside entries to a role: always, only-if or never."""
     formulas = [each.answer.formula for each in entries]
     if TRUE in formulas:
@@ -159,7 +168,7 @@ def _get_entry_verdict(entries: Iterable[TrustEntry]) -> Verdict:
     return Verdict.ONLY_IF if formulas else Verdict.NEVER
 
 
-def _get_actor_verdict(verdicts: VerdictBits, actors: int) -> Verdict:
+def _get_verdict_of_graph_nodes(verdicts: VerdictBits, actors: int) -> Verdict:
     """Return the verdict bits of some graph nodes as one verdict."""
     if verdicts.sure & actors:
         return Verdict.ALWAYS

@@ -21,7 +21,7 @@ _EVERY_ACCOUNT = "arn:aws:iam::*:*"
 _NO_POLICIES = "its identity policies were not collected"
 
 
-def is_aws_id(key: str, kind: str = "") -> bool:
+def is_aws_entity(key: str, kind: str = "") -> bool:
     """Tell whether an identity, credential or resource belongs to AWS."""
     if is_account_number(key):
         return True
@@ -43,7 +43,7 @@ def resolve_identity(
         start = replace(start, identity=IdentityId(caller.id))
     if caller and not caller.account:  # anonymous, a service or a provider
         return replace(start, unknown=explain_unscanned_accounts(accounts))
-    unknown = explain_unknown_identity(accounts, start.identity, get_facts)
+    unknown = explain_unknown_permissions(accounts, start.identity, get_facts)
     if unknown is None or start.identity in accounts.principals:
         return replace(start, unknown=unknown)
     if caller and not accounts.is_account_collected(caller.account):
@@ -51,7 +51,7 @@ def resolve_identity(
     return unknown
 
 
-def explain_unknown_identity(
+def explain_unknown_permissions(
     accounts: CompiledAccounts,
     identity: IdentityId,
     get_facts: Callable[[], Mapping[str, Identity]],
@@ -66,7 +66,7 @@ def explain_unknown_identity(
         return None
     fact = get_facts().get(identity)
     kind = fact.kind if fact else ""
-    if not is_aws_id(identity, kind):
+    if not is_aws_entity(identity, kind):
         return explain_unclaimed_identity(identity, kind)
     account = identity if is_account_number(identity) else get_arn_account(identity)
     if account and not accounts.is_account_collected(account):
@@ -84,7 +84,7 @@ def explain_unscanned_accounts(accounts: CompiledAccounts) -> UnknownSubject | N
     return UnknownSubject(_EVERY_ACCOUNT, "no AWS account was scanned", AWS)
 
 
-def list_unknown_identities(
+def list_uncollected_identities(
     accounts: CompiledAccounts, inventory: Inventory
 ) -> Iterator[UnknownSubject]:
     """List every identity of the inventory whose permissions were not collected."""
@@ -95,6 +95,8 @@ def list_unknown_identities(
     proved = (each.identity for each in inventory.credentials.values())
     named |= dict.fromkeys(each for each in proved if each)
     for identity in sorted(named):
-        found = explain_unknown_identity(accounts, IdentityId(identity), lambda: facts)
+        found = explain_unknown_permissions(
+            accounts, IdentityId(identity), lambda: facts
+        )
         if found:
             yield found

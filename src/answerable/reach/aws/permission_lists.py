@@ -5,38 +5,41 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 
-from answerable.model.documents.core import PathItem, ReachItem, TruncationItem
+from answerable.model.documents.shared_shapes import PathItem, ReachItem, TruncationItem
 from answerable.model.ids import IdentityId
 from answerable.reach.acting_agents import rank_by_agents
-from answerable.reach.answer_items import build_bare_item
+from answerable.reach.answer_items import build_item_without_statements
 from answerable.reach.aws import answer_items, subject_answers, subject_queries
-from answerable.reach.aws.answer_coverage import depends_on_unread_policy
+from answerable.reach.aws.answer_coverage import depends_on_unread_statements
 from answerable.reach.aws.answer_pages import (
     PageCursor,
-    count_identities,
-    format_cursor,
+    count_reachable_identities,
+    format_page_cursor,
     list_callers_page,
     list_first_callers,
     list_reach_page,
-    parse_cursor,
+    parse_page_cursor,
 )
 from answerable.reach.aws.call_parsing import parse_permission_filter
 from answerable.reach.aws.compiled.uncollected_allows import rests_on_uncollected_allow
-from answerable.reach.aws.compiled_graph import load_summary
+from answerable.reach.aws.compiled_graph import load_snapshot_summary
 from answerable.reach.aws.condition_keys.tag_explanations import TagExplainer
 from answerable.reach.aws.identity_resolution import AWS, explain_unscanned_accounts
-from answerable.reach.aws.patterns.glob_matching import is_literal
+from answerable.reach.aws.patterns.glob_matching import has_no_wildcard
 from answerable.reach.aws.permission_rows.row_types import build_action_formatter
 from answerable.reach.aws.query_context import (
     NO_IDENTITY,
     QueryContext,
-    list_answer_gaps,
-    list_missing_data,
-    mark_unknown_action,
+    list_missing_data_for_answers,
+    list_missing_data_of_list,
+    mark_verdict_of_unknown_action,
 )
 from answerable.reach.aws.resource_pattern_answers import is_pattern_question
 from answerable.reach.aws.subject_queries import ReachAnswer
-from answerable.reach.aws.who_can import build_caller_query, list_who_can
+from answerable.reach.aws.who_can import (
+    build_caller_query,
+    list_all_callers_by_severity,
+)
 from answerable.reach.formula import Verdict
 from answerable.reach.platform import (
     Answer,
@@ -55,7 +58,7 @@ _MOST_AT_ONCE = 4_000
 _MOST_ON_PATTERN = 250
 
 
-def list_permissions(
+def list_identity_permissions(
     query: QueryContext, question: Question, page: PageBounds
 ) -> AnswerList:
     """List the actions and resources that some identities can use.
@@ -63,7 +66,7 @@ def list_permissions(
     Raises:
         UsageError: No action or resource can match, or the cursor is malformed.
     """
-    unknown = [] if page.cursor else list(_list_unknown_answers(question))
+    unknown = [] if page.cursor else list(_list_not_known_rows(question))
     if page.rows:
         return _list_permissions_page(query, question, page, unknown)
     wanted = parse_permission_filter(
@@ -72,19 +75,19 @@ def list_permissions(
     replies: list[ReachAnswer] = []
     for start in question.identities:
         page.progress(len(replies), 0, "rows")
-        rows = subject_queries.iterate_reach(
+        rows = subject_queries.iterate_subject_rows(
             query.graph, start.identity, wanted, direct=query.direct
         )
         replies += subject_answers.prepend_subject_to_rows(start, rows)
     return _build_permission_list(query, question, replies, unknown)
 
 
-def _list_unknown_answers(question: Question) -> Iterator[Answer]:
+def _list_not_known_rows(question: Question) -> Iterator[Answer]:
     """Yield a `not-known` row for each identity without permission data."""
     for start in question.identities:
         if start.unknown:
             path = [answer_items.build_path_item(hop) for hop in start.hops]
-            yield _build_unknown_answer(
+            yield _build_not_known_answer(
                 question, question.subject, start.unknown, path=path
             )
 
@@ -101,7 +104,7 @@ def _list_permissions_page(
     wanted = parse_permission_filter(
         query.inventory, query.host.load_catalogue, question.action, question.resource
     )
-    first, place = parse_cursor(page.cursor or "")
+    first, place = parse_page_cursor(page.cursor or "")
     rows = max(1, page.rows - len(unknown))
     most = page.identities or sys.maxsize
     replies: list[ReachAnswer] = []
@@ -130,7 +133,7 @@ def _list_permissions_page(
         shown = _count_examined_identities(
             query, starts, len(found.answers), first, place
         )
-    cursor = "" if ended else format_cursor(first, place)
+    cursor = "" if ended else format_page_cursor(first, place)
     return replace(found, cursor=cursor, examined=examined, shown=shown)
 
 
@@ -148,7 +151,7 @@ def _count_examined_identities(
         first: Index of the identity at which the list continues.
     """
     counts = [
-        count_identities(query.graph, each.identity, direct=query.direct)
+        count_reachable_identities(query.graph, each.identity, direct=query.direct)
         for each in starts
     ]
     done = sum(counts[:first])
@@ -157,7 +160,7 @@ def _count_examined_identities(
     return TruncationItem(rows=rows, what="identities", done=done, of=sum(counts))
 
 
-def list_callers(
+def list_callers_of_call(
     query: QueryContext, question: Question, page: PageBounds
 ) -> AnswerList:
     """List the callers that can make one call, whole or a part.
@@ -170,7 +173,9 @@ def list_callers(
     if page.cursor is not None:
         return _list_callers_page(query, question, page)
     if not page.rows:
-        found = list_who_can(graph, action, resource, direct=direct, ranking=ranking)
+        found = list_all_callers_by_severity(
+            graph, action, resource, direct=direct, ranking=ranking
+        )
         return _build_caller_list(query, question, list(found), is_last_page=True)
     first = list_first_callers(
         graph,
@@ -198,7 +203,7 @@ def _list_callers_page(
     query: QueryContext, question: Question, page: PageBounds
 ) -> AnswerList:
     """List one page of the callers that can make one call."""
-    _, place = parse_cursor(page.cursor or "")
+    _, place = parse_page_cursor(page.cursor or "")
     some, on, examined = _find_permitted_identities(query, question, place, page.rows)
     listed = _build_caller_list(
         query,
@@ -207,7 +212,7 @@ def _list_callers_page(
         tagging=len(query.compiled_accounts.principals) <= _MOST_ASKED,
         is_last_page=on is None,
     )
-    cursor = format_cursor(0, on) if on else ""
+    cursor = format_page_cursor(0, on) if on else ""
     return replace(listed, cursor=cursor, examined=examined)
 
 
@@ -227,7 +232,7 @@ def _find_permitted_identities(
             max_identities=_MOST_ON_PATTERN if pattern else _MOST_AT_ONCE,
         )
         return got.replies, got.after, got.ways
-    found = list_who_can(graph, *call, direct=False, ranking=ranking)
+    found = list_all_callers_by_severity(graph, *call, direct=False, ranking=ranking)
     some = list(islice(found, position.row, position.row + rows + 1))
     on = PageCursor(0, position.row + rows) if len(some) > rows else None
     return some[:rows], on, len(query.compiled_accounts.principals)
@@ -245,24 +250,26 @@ def _build_caller_list(
     call = question.action, question.resource
     unknown = (
         list_uncollected_identities(query)
-        if query.compiled_accounts.get_request(*call)
+        if query.compiled_accounts.get_cached_request(*call)
         else []
     )
     open_ids = {each.id for each in unknown}
     replies = [
-        mark_unknown_action(query, reply, question.action)
+        mark_verdict_of_unknown_action(query, reply, question.action)
         for reply in answers
         if reply.subject not in open_ids
         or not rests_on_uncollected_allow(reply.formula)
     ]
-    listed = [answer_items.build_permission_item(reply, *call) for reply in replies]
+    listed = [answer_items.build_call_answer_item(reply, *call) for reply in replies]
     named = {item["subject"] for item in listed}
     last = [
-        _build_unknown_answer(question, each.id, each)
+        _build_not_known_answer(question, each.id, each)
         for each in unknown
         if is_last_page and each.id not in named
     ]
-    return _build_answer_list(query, question, replies, listed, last, tagging=tagging)
+    return _build_document_list_of_answers(
+        query, question, replies, listed, last, tagging=tagging
+    )
 
 
 def list_uncollected_identities(query: QueryContext) -> list[UnknownSubject]:
@@ -271,7 +278,7 @@ def list_uncollected_identities(query: QueryContext) -> list[UnknownSubject]:
     Without a scanned account and a named identity, one pattern represents all of
     them.
     """
-    found = load_summary(query.inventory, query.graph).unknown
+    found = load_snapshot_summary(query.inventory, query.graph).unknown
     of_aws = [each.subject for each in found if each.subject.source == AWS]
     every = explain_unscanned_accounts(query.compiled_accounts)
     return of_aws if of_aws or every is None else [every]
@@ -288,15 +295,19 @@ def _build_permission_list(
     """Build the rows of some permissions, with their missing data."""
     accounts, action = query.compiled_accounts, question.action
     spelled = build_action_formatter(accounts.catalogue, accounts.written, action)
-    answers = [_mark_unknown_action(query, reply, spelled) for reply in answers]
-    listed = [answer_items.build_reach_item(reply, spelled) for reply in answers]
+    answers = [
+        _mark_answer_with_unknown_action(query, reply, spelled) for reply in answers
+    ]
+    listed = [
+        answer_items.build_permission_row_item(reply, spelled) for reply in answers
+    ]
     who = [start.identity for start in question.identities]
-    return _build_answer_list(
+    return _build_document_list_of_answers(
         query, question, answers, listed, unknown, who, tagging=tagging
     )
 
 
-def _build_answer_list(
+def _build_document_list_of_answers(
     query: QueryContext,
     question: Question,
     answers: Sequence[ReachAnswer],
@@ -316,8 +327,10 @@ def _build_answer_list(
     if tagging and len(items) <= _MOST_EXPLAINED:
         explainer = TagExplainer(query.graph)
         pairs = zip(answers, items, strict=True)
-        items = [explainer.explain(reply, item) for reply, item in pairs]
-    missing = list_missing_data(
+        items = [
+            explainer.add_tag_setters_to_answer(reply, item) for reply, item in pairs
+        ]
+    missing = list_missing_data_for_answers(
         query,
         list(zip(answers, items, strict=True)),
         question.action,
@@ -326,12 +339,12 @@ def _build_answer_list(
     )
     return AnswerList(
         (*map(Answer, items), *unknown),
-        list_answer_gaps(query, answers, missing),
-        depends_on_unread_policy(answers),
+        list_missing_data_of_list(query, answers, missing),
+        depends_on_unread_statements(answers),
     )
 
 
-def _build_unknown_answer(
+def _build_not_known_answer(
     question: Question,
     subject: str,
     unknown: UnknownSubject,
@@ -339,14 +352,16 @@ def _build_unknown_answer(
 ) -> Answer:
     """Build a `not-known` row."""
     call = question.action, question.resource
-    item = build_bare_item(subject, *call, Verdict.NOT_KNOWN, path)
+    item = build_item_without_statements(subject, *call, Verdict.NOT_KNOWN, path)
     return Answer(item, (unknown,))
 
 
-def _mark_unknown_action(
+def _mark_answer_with_unknown_action(
     query: QueryContext, answer: ReachAnswer, spell_action: Callable[[str], str]
 ) -> ReachAnswer:
     """Mark the verdict of a row as open if the catalogue does not know its action."""
-    if answer.row is None or not is_literal(answer.row.actions.pattern):
+    if answer.row is None or not has_no_wildcard(answer.row.actions.pattern):
         return answer
-    return mark_unknown_action(query, answer, spell_action(answer.row.actions.pattern))
+    return mark_verdict_of_unknown_action(
+        query, answer, spell_action(answer.row.actions.pattern)
+    )

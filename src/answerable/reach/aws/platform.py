@@ -10,15 +10,15 @@ from answerable.reach.aws import call_parsing
 from answerable.reach.aws.compiled.external_callers import parse_caller
 from answerable.reach.aws.compiled_graph import (
     AwsHost,
-    collect_policy_services,
-    list_policy_services,
-    load_summary,
+    collect_services_named_by_policies,
+    list_services_named_by_policies,
+    load_snapshot_summary,
 )
-from answerable.reach.aws.external_caller_queries import build_entry_hop
+from answerable.reach.aws.external_caller_queries import build_role_entry_hop
 from answerable.reach.aws.identity_resolution import (
     AWS,
     AWS_KEYS,
-    is_aws_id,
+    is_aws_entity,
     resolve_identity,
 )
 from answerable.reach.aws.permission_rows.row_types import RowFilter
@@ -26,10 +26,10 @@ from answerable.reach.aws.query_context import (
     QueryContext,
     build_query_context,
     compile_snapshot,
-    require_followed_paths,
+    require_assume_role_paths,
 )
 from answerable.reach.aws.stated_context import (
-    parse_stated_context,
+    parse_stated_keys_and_policies,
     resolve_role_session,
 )
 from answerable.reach.platform import (
@@ -71,8 +71,8 @@ class AwsEvaluator:
         if identity not in self.query.compiled_accounts.trusts:
             return ()
         return [
-            build_entry_hop(entry, identity)
-            for entry in self.query.graph.list_external_entries(identity)
+            build_role_entry_hop(entry, identity)
+            for entry in self.query.graph.list_external_role_entries(identity)
             if entry.kind == "Federated"
         ]
 
@@ -104,17 +104,17 @@ class AwsEvaluator:
         """List what some identities can do, themselves and as others."""
         from answerable.reach.aws import permission_lists
 
-        return permission_lists.list_permissions(self.query, question, page)
+        return permission_lists.list_identity_permissions(self.query, question, page)
 
     def list_callers(self, question: Question, page: PageBounds) -> AnswerList:
         """List all callers that can make one call."""
         from answerable.reach.aws import permission_lists
 
-        return permission_lists.list_callers(self.query, question, page)
+        return permission_lists.list_callers_of_call(self.query, question, page)
 
     def describe_scope(self) -> PlatformScope:
         """Describe the collected identities and accounts."""
-        summary = load_summary(self.query.inventory, self.query.graph)
+        summary = load_snapshot_summary(self.query.inventory, self.query.graph)
         accounts = self.query.compiled_accounts.collected_accounts - {""}
         return PlatformScope(
             summary.collected, tuple(sorted(accounts)), summary.unknown
@@ -131,7 +131,7 @@ class AwsPlatform:
 
     def owns(self, key: str) -> bool:
         """Tell whether an id is an ARN, an AWS account number or an outside caller."""
-        return is_aws_id(key) or parse_caller(key, {}) is not None
+        return is_aws_entity(key) or parse_caller(key, {}) is not None
 
     def parse_call(
         self, inventory: Inventory, action: str, resource: str
@@ -155,7 +155,9 @@ class AwsPlatform:
 
     def suggest_actions(self, prefix: str) -> Iterable[tuple[str, str]]:
         """Suggest services first, then the actions of the named service."""
-        return call_parsing.suggest_actions(self.host.load_catalogue, prefix)
+        return call_parsing.suggest_services_or_actions(
+            self.host.load_catalogue, prefix
+        )
 
     def parse_session(
         self, inventory: Inventory, subject: str, context: ConditionContext
@@ -168,20 +170,20 @@ class AwsPlatform:
         caller = parse_caller(text, {})
         if caller is None:
             return None
-        accounts = inventory.get_or_compute(
-            "accounts of identities", _list_scanned_accounts
+        accounts = inventory.get_or_compute_value(
+            "accounts of identities", _list_accounts_with_listed_identities
         )
         # A role that an audit log or a configuration names may have been deleted.
-        named = inventory.get_or_compute(
-            "identities by name alone", _list_named_subjects
+        named = inventory.get_or_compute_value(
+            "identities by name alone", _list_subjects_named_by_sources
         )
         return None if caller.account in accounts and text not in named else text
 
     def open(self, inventory: Inventory, question: Question) -> AwsEvaluator:
         """Compile the policies that a question needs, or reuse compiled ones."""
-        return AwsEvaluator(self.build_query(inventory, question))
+        return AwsEvaluator(self.build_permission_query(inventory, question))
 
-    def build_query(
+    def build_permission_query(
         self,
         inventory: Inventory,
         question: Question,
@@ -203,7 +205,7 @@ class AwsPlatform:
             self.host,
             inventory,
             services,
-            parse_stated_context(inventory.facts, question),
+            parse_stated_keys_and_policies(inventory.facts, question),
             question.now,
             direct=question.direct,
             compile_all=compile_all,
@@ -213,32 +215,38 @@ class AwsPlatform:
         self, inventory: Inventory, question: Question, edit: PolicyEdit
     ) -> AppliedEdit:
         """Apply an edit of policies, and update the compiled graph for it."""
-        from answerable.reach.aws.what_if.edit_application import apply_edit
+        from answerable.reach.aws.what_if.edit_application import (
+            apply_policy_edit_to_facts,
+        )
         from answerable.reach.aws.what_if.edit_comparison import apply_graph_edit
 
-        facts = apply_edit(
+        facts = apply_policy_edit_to_facts(
             self.host, inventory.facts, edit, question.subject, question.now
         )
-        services = list_policy_services(inventory)
+        services = list_services_named_by_policies(inventory)
         if edit.file:
-            services |= collect_policy_services(facts)
-        query = self.build_query(inventory, question, services, compile_all=True)
-        require_followed_paths(query)
-        return build_applied_edit(apply_graph_edit(query, facts))
+            services |= collect_services_named_by_policies(facts)
+        query = self.build_permission_query(
+            inventory, question, services, compile_all=True
+        )
+        require_assume_role_paths(query)
+        return build_policy_edit_from_graphs(apply_graph_edit(query, facts))
 
     def compile_snapshot(self, inventory: Inventory, before: Inventory | None) -> None:
         """Compile a snapshot once for all questions of a server."""
         compile_snapshot(self.host, inventory, before)
 
 
-def build_applied_edit(edited: "EditedGraph") -> AppliedEdit:
+def build_policy_edit_from_graphs(edited: "EditedGraph") -> AppliedEdit:
     """Build an edit from the graphs before and after it."""
     return AppliedEdit(
-        AwsEvaluator(edited.asked), AwsEvaluator(edited.after), edited.list_changes
+        AwsEvaluator(edited.asked),
+        AwsEvaluator(edited.after),
+        edited.list_permission_changes,
     )
 
 
-def _list_named_subjects(inventory: Inventory) -> frozenset[str]:
+def _list_subjects_named_by_sources(inventory: Inventory) -> frozenset[str]:
     """List the subjects that sources name, in scanned accounts or not."""
     agents, credentials = inventory.agents.values(), inventory.credentials.values()
     return frozenset(inventory.owners).union(
@@ -247,7 +255,7 @@ def _list_named_subjects(inventory: Inventory) -> frozenset[str]:
     )
 
 
-def _list_scanned_accounts(inventory: Inventory) -> frozenset[str]:
+def _list_accounts_with_listed_identities(inventory: Inventory) -> frozenset[str]:
     """List the accounts whose identities were listed."""
     attached = {each.target for each in inventory.facts.attachments}
     listed = (

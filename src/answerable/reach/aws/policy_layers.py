@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterator
 
-from answerable.model.documents.core import PolicyLayerItem
+from answerable.model.documents.shared_shapes import PolicyLayerItem
 from answerable.model.ids import IdentityId
 from answerable.reach.aws.answer_coverage import list_missing_rcps
 from answerable.reach.aws.compiled.principal_element import get_arn_account
@@ -28,7 +28,7 @@ _WORDS = {
 }
 
 
-def list_policy_layers(
+def list_policy_layer_states(
     query: QueryContext,
     answer: ReachAnswer,
     action: str,
@@ -45,10 +45,10 @@ def list_policy_layers(
     decided = {found.layer for found in answer.determining}
     kinds = {word.partition(" (")[0] for word in missing}
     states = {
-        **dict(_list_actor_layers(query, answer)),
-        **dict(_list_account_layers(query, answer)),
+        **dict(_list_layer_states_of_actor(query, answer)),
+        **dict(_list_scp_layer_states(query, answer)),
         "rcp": _get_rcp_layer_state(query, answer, action, resource),
-        **dict(_list_resource_layers(query, action, resource)),
+        **dict(_list_layer_states_of_resource(query, action, resource)),
     }
     for layer, state in states.items():
         if state in (NONE, IDLE) and _WORDS.get(layer) in kinds:
@@ -58,16 +58,18 @@ def list_policy_layers(
     return [{"layer": layer, "state": state} for layer, state in states.items()]
 
 
-def _find_actor(query: QueryContext, answer: ReachAnswer) -> CompiledPrincipal | None:
+def _find_acting_principal(
+    query: QueryContext, answer: ReachAnswer
+) -> CompiledPrincipal | None:
     """Return the compiled identity that acts in an answer, if it was collected."""
     return query.compiled_accounts.principals.get(answer.actor)
 
 
-def _list_actor_layers(
+def _list_layer_states_of_actor(
     query: QueryContext, answer: ReachAnswer
 ) -> Iterator[tuple[str, str]]:
     """Yield the state of the identity, boundary and session policies of the actor."""
-    actor = _find_actor(query, answer)
+    actor = _find_acting_principal(query, answer)
     if actor is None:
         named = answer.actor.startswith("arn:")
         yield "identity", UNCOLLECTED if named else IDLE
@@ -82,13 +84,13 @@ def _list_actor_layers(
         yield "session", UNSTATED if actor.is_role else IDLE
 
 
-def _list_account_layers(
+def _list_scp_layer_states(
     query: QueryContext, answer: ReachAnswer
 ) -> Iterator[tuple[str, str]]:
     """Yield the state of the service control policies of the actor's account."""
     number = get_arn_account(answer.actor)
     account = query.compiled_accounts.accounts.get(number)
-    actor = _find_actor(query, answer)
+    actor = _find_acting_principal(query, answer)
     if (actor and actor.linked) or (account and account.management):
         yield "scp", IDLE
     elif query.compiled_accounts.scp_levels.get(number):
@@ -97,7 +99,7 @@ def _list_account_layers(
         yield "scp", IDLE
     else:
         # The position of an account in the organization determines its SCPs.
-        whole = query.collected.is_collected("scp", number)
+        whole = query.collected.is_data_kind_collected("scp", number)
         yield "scp", NONE if whole else UNCOLLECTED
 
 
@@ -105,7 +107,7 @@ def _get_rcp_layer_state(
     query: QueryContext, answer: ReachAnswer, action: str, resource: str
 ) -> str:
     """Return the state of resource control policies (RCPs), as coverage shows it."""
-    estate, actor = query.compiled_accounts, _find_actor(query, answer)
+    estate, actor = query.compiled_accounts, _find_acting_principal(query, answer)
     owner = estate.look_up_resource(resource).owner if "*" not in resource else ""
     account = estate.accounts.get(owner)
     exempt = (actor and actor.linked) or (account and account.management)
@@ -117,7 +119,7 @@ def _get_rcp_layer_state(
     return UNCOLLECTED if missing else NONE
 
 
-def _list_resource_layers(
+def _list_layer_states_of_resource(
     query: QueryContext, action: str, resource: str
 ) -> Iterator[tuple[str, str]]:
     """Yield the state of the resource policy and the VPC endpoint policy."""

@@ -10,10 +10,10 @@ from answerable.model.sighting import SightedFacts
 from answerable.reach.aws.patterns.arn_matching import ArnParts, overlaps_arn
 from answerable.reach.aws.patterns.glob_matching import (
     ANY_TEXT,
+    do_globs_overlap,
     encode_glob,
-    is_literal,
+    has_no_wildcard,
     matches_glob,
-    overlaps_glob,
 )
 
 _SERVICE, _RESOURCE = 2, 5  # parts of an ARN
@@ -32,15 +32,15 @@ class PolicyNames:
     actions: frozenset[str]
     resources: frozenset[ArnParts]
 
-    def has_service(self, service: str) -> bool:
+    def names_service(self, service: str) -> bool:
         """Tell whether some policy names actions of a service (lower case)."""
         return any(one.startswith(f"{service}:") for one in self.actions)
 
-    def has_action(self, action: str) -> bool:
+    def names_action(self, action: str) -> bool:
         """Tell whether a policy names exactly this action (lower case)."""
         return action in self.actions
 
-    def is_matched_by(self, pattern: str, known: Container[str]) -> bool:
+    def matches_action_pattern(self, pattern: str, known: Container[str]) -> bool:
         """Tell whether an encoded action pattern overlaps one in a policy.
 
         Args:
@@ -49,14 +49,14 @@ class PolicyNames:
                 count, for `s3:*` in a policy makes no name right.
         """
         for one in self.actions:
-            if is_literal(one):
+            if has_no_wildcard(one):
                 if matches_glob(pattern, one):
                     return True
-            elif one.partition(":")[0] not in known and overlaps_glob(pattern, one):
+            elif one.partition(":")[0] not in known and do_globs_overlap(pattern, one):
                 return True
         return False
 
-    def overlaps_resource(self, pattern: ArnParts) -> bool:
+    def overlaps_resource_pattern(self, pattern: ArnParts) -> bool:
         """Tell whether an ARN pattern overlaps one in a policy."""
         return any(overlaps_arn(pattern, one) for one in self.resources)
 
@@ -67,26 +67,30 @@ def collect_policy_names(facts: SightedFacts) -> PolicyNames:
     resources: set[ArnParts] = set()
     for policy in facts.policies:
         for statement in policy.statements:
-            actions |= _collect_actions(statement.actions + statement.not_actions)
-            resources |= _collect_resources(
+            actions |= _collect_actions_by_service(
+                statement.actions + statement.not_actions
+            )
+            resources |= _collect_resource_patterns(
                 statement.resources + statement.not_resources
             )
     return PolicyNames(frozenset(actions), frozenset(resources))
 
 
-def _collect_actions(patterns: tuple[str, ...]) -> set[str]:
+def _collect_actions_by_service(patterns: tuple[str, ...]) -> set[str]:
     """Return the actions of patterns, by service."""
     found = (encode_glob(action.lower()) for action in patterns)
-    return {one for one in found if ":" in one and is_literal(one.partition(":")[0])}
+    return {
+        one for one in found if ":" in one and has_no_wildcard(one.partition(":")[0])
+    }
 
 
-def _collect_resources(patterns: tuple[str, ...]) -> set[ArnParts]:
+def _collect_resource_patterns(patterns: tuple[str, ...]) -> set[ArnParts]:
     """Return the ARN patterns that name a service and a resource prefix."""
     found = (tuple(encode_glob(text).split(":", _RESOURCE)) for text in set(patterns))
     return {
         parts
         for parts in found
         if len(parts) == _RESOURCE + 1
-        and is_literal(parts[_SERVICE])
+        and has_no_wildcard(parts[_SERVICE])
         and parts[_RESOURCE].partition(ANY_TEXT)[0]
     }

@@ -3,11 +3,10 @@
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 
-from answerable.model.documents.core import ReachItem
+from answerable.model.documents.shared_shapes import ReachItem
 from answerable.model.errors import UsageError
 from answerable.model.ids import IdentityId
 from answerable.model.inventory import Inventory
-from answerable.reach.assumptions import list_assumptions
 from answerable.reach.aws import subject_queries
 from answerable.reach.aws.answer_coverage import (
     list_acting_principals,
@@ -18,7 +17,7 @@ from answerable.reach.aws.compiled.accounts import CompiledAccounts
 from answerable.reach.aws.compiled_graph import (
     AwsHost,
     are_tags_collected,
-    list_policy_services,
+    list_services_named_by_policies,
     load_graph,
 )
 from answerable.reach.aws.evaluation.context_keys import NO_KEYS
@@ -26,11 +25,12 @@ from answerable.reach.aws.paths.identity_graph import IdentityGraph
 from answerable.reach.aws.stated_context import StatedContext
 from answerable.reach.aws.statement_quotes import (
     STATEMENTS_KEY,
-    load_statement_index,
+    get_policy_statement_index,
 )
 from answerable.reach.aws.subject_queries import ReachAnswer
 from answerable.reach.collection_coverage import CollectedData
 from answerable.reach.formula import FALSE, build_atom, conjoin
+from answerable.reach.verdict_assumptions import list_assumed_policy_kinds
 
 CATALOGUE = "answerable:action-catalogue"
 NO_IDENTITY = IdentityId("")
@@ -92,12 +92,14 @@ def build_query_context(
         compile_all: Compile every statement, for an edit or for all identities.
     """
     collected = CollectedData(held for c in inventory.coverage for held in c.held)
-    kept = inventory.get_computed(_KEPT_GRAPH)
-    if isinstance(kept, CompiledSnapshot) and not stated.policies:
-        graph = kept.graph_for(stated)
+    kept = inventory.get_value_if_computed(_KEPT_GRAPH)
+    if isinstance(kept, CompiledSnapshot) and not stated.stated_policies:
+        graph = kept.get_graph_under_stated_keys(stated)
         cut = not direct and len(graph.accounts.principals) > MOST_FOLLOWED
     else:
-        needed = list_policy_services(inventory) if services is None else services
+        needed = (
+            list_services_named_by_policies(inventory) if services is None else services
+        )
         graph = load_graph(host, inventory, needed, stated, compile_all=compile_all)
         cut = not direct and len(graph.accounts.principals) > MOST_AT_COMMAND
     return QueryContext(
@@ -125,13 +127,17 @@ class CompiledSnapshot:
         self._graph = graph or load_graph(
             host, inventory, None, StatedContext(), compile_all=True
         )
-        from answerable.reach.aws.condition_keys.self_tagging import list_tag_statements
+        from answerable.reach.aws.condition_keys.self_tagging import (
+            list_tag_dependent_statements,
+        )
 
         with host.pause_collection():
-            self._graph.accounts.build_lookups()
-            list_tag_statements(self._graph)
+            self._graph.accounts.build_lookup_tables()
+            list_tag_dependent_statements(self._graph)
 
-    def update(self, before: Inventory, after: Inventory) -> "CompiledSnapshot":
+    def update_to_later_snapshot(
+        self, before: Inventory, after: Inventory
+    ) -> "CompiledSnapshot":
         """Update the compiled graph to a later snapshot.
 
         Cached steps are kept, except those that an edit of policies affects; if other
@@ -140,24 +146,26 @@ class CompiledSnapshot:
         Args:
             before: The snapshot that this graph was compiled from.
         """
-        from answerable.reach.aws.bulk.incremental_update import try_incremental_update
+        from answerable.reach.aws.bulk.incremental_update import (
+            update_closure_incrementally,
+        )
         from answerable.reach.aws.bulk.reuse_facts import reuse_unchanged_facts
 
         whole = self._graph.all
         tags = are_tags_collected(before) == are_tags_collected(after)
         if isinstance(whole, GraphClosure) and tags:
             facts = reuse_unchanged_facts(before.facts, after.facts)
-            now = facts and try_incremental_update(whole, before.facts, facts)
+            now = facts and update_closure_incrementally(whole, before.facts, facts)
             if now:
                 return CompiledSnapshot(self._host, after, now.graph)
         return CompiledSnapshot(self._host, after)
 
-    def graph_for(self, stated: StatedContext) -> IdentityGraph:
+    def get_graph_under_stated_keys(self, stated: StatedContext) -> IdentityGraph:
         """Return the graph under the condition keys that a query states."""
         if stated.context is NO_KEYS:
             return self._graph
         # Places stay known; steps may depend on the stated context.
-        return self._graph.for_accounts(
+        return self._graph.with_compiled_accounts(
             self._graph.accounts.with_stated_keys(stated.context)
         )
 
@@ -173,23 +181,25 @@ def compile_snapshot(
             if only policies differ.
     """
     same = before if before is not None and before.name == inventory.name else None
-    kept = same.get_computed(_KEPT_GRAPH) if same else None
+    kept = same.get_value_if_computed(_KEPT_GRAPH) if same else None
     if same and isinstance(kept, CompiledSnapshot):
-        written = load_statement_index(same)
-        inventory.get_or_compute(_KEPT_GRAPH, lambda _: kept)
-        inventory.get_or_compute(STATEMENTS_KEY, lambda _: written)
+        written = get_policy_statement_index(same)
+        inventory.get_or_compute_value(_KEPT_GRAPH, lambda _: kept)
+        inventory.get_or_compute_value(STATEMENTS_KEY, lambda _: written)
     elif before is not None and isinstance(
-        last := before.get_computed(_KEPT_GRAPH), CompiledSnapshot
+        last := before.get_value_if_computed(_KEPT_GRAPH), CompiledSnapshot
     ):
-        updated = last.update(before, inventory)
-        inventory.get_or_compute(_KEPT_GRAPH, lambda _: updated)
-        load_statement_index(inventory)
+        updated = last.update_to_later_snapshot(before, inventory)
+        inventory.get_or_compute_value(_KEPT_GRAPH, lambda _: updated)
+        get_policy_statement_index(inventory)
     else:
-        inventory.get_or_compute(_KEPT_GRAPH, lambda each: CompiledSnapshot(host, each))
-        load_statement_index(inventory)
+        inventory.get_or_compute_value(
+            _KEPT_GRAPH, lambda each: CompiledSnapshot(host, each)
+        )
+        get_policy_statement_index(inventory)
 
 
-def require_followed_paths(query: QueryContext) -> None:
+def require_assume_role_paths(query: QueryContext) -> None:
     """Refuse a query that needs assume-role paths if they are not followed.
 
     Raises:
@@ -211,7 +221,7 @@ def require_followed_paths(query: QueryContext) -> None:
     )
 
 
-def mark_unknown_action(
+def mark_verdict_of_unknown_action(
     query: QueryContext, answer: ReachAnswer, action: str
 ) -> ReachAnswer:
     """Mark a verdict as open if the catalogue does not know the action.
@@ -227,7 +237,7 @@ def mark_unknown_action(
     return replace(answer, formula=conjoin(answer.formula, unheld), parts=parts)
 
 
-def list_missing_data(
+def list_missing_data_for_answers(
     query: QueryContext,
     pairs: Sequence[tuple[ReachAnswer, ReachItem]],
     action: str,
@@ -244,19 +254,21 @@ def list_missing_data(
     """
     found: set[str] = set()
     for reply, item in pairs:
-        absent = list_missing_for_reply(query, reply, item["action"], item["resource"])
-        item["assuming"] = list_assumed_policies(query, reply, absent)
+        absent = list_missing_data_for_answer(
+            query, reply, item["action"], item["resource"]
+        )
+        item["assuming"] = list_assumed_policy_kinds_of_answer(query, reply, absent)
         found |= absent
     # Uncollected data that could add a row.
     for subject in subjects:
         nothing = replace(
-            subject_queries.empty_answer(), subject=subject, actor=subject
+            subject_queries.build_never_answer(), subject=subject, actor=subject
         )
-        found |= list_missing_for_reply(query, nothing, action, resource)
+        found |= list_missing_data_for_answer(query, nothing, action, resource)
     return found
 
 
-def list_missing_for_reply(
+def list_missing_data_for_answer(
     query: QueryContext, answer: ReachAnswer, action: str, resource: str
 ) -> set[str]:
     """List uncollected data that could change one answer."""
@@ -277,7 +289,7 @@ def list_missing_for_reply(
     return found
 
 
-def list_assumed_policies(
+def list_assumed_policy_kinds_of_answer(
     query: QueryContext, answer: ReachAnswer, missing: set[str]
 ) -> list[str]:
     """List the kinds of uncollected policy that could change one verdict."""
@@ -286,16 +298,18 @@ def list_assumed_policies(
         actor.identity.account
         for actor in list_acting_principals(query.compiled_accounts, answer)
     }
-    words |= _list_required_data(query, accounts)
+    words |= _list_data_required_by_every_answer(query, accounts)
     if query.cut:
         words.add("paths")
-    return list_assumptions(words, (gap.policy for gap in answer.gaps))
+    return list_assumed_policy_kinds(words, (gap.policy for gap in answer.gaps))
 
 
-def _list_required_data(query: QueryContext, accounts: Set[str]) -> set[str]:
+def _list_data_required_by_every_answer(
+    query: QueryContext, accounts: Set[str]
+) -> set[str]:
     """List the data that any answer about some accounts requires."""
     return {
-        query.collected.name_missing(word, account)
+        query.collected.name_missing_data(word, account)
         for word in ("identity-policies", "role-trust")
         for account in accounts
     }
@@ -311,7 +325,7 @@ def pick_identity_per_account(query: QueryContext) -> list[IdentityId]:
     return [name for _, name in sorted(found.items())]
 
 
-def list_answer_gaps(
+def list_missing_data_of_list(
     query: QueryContext, answers: Iterable[ReachAnswer], missing: set[str]
 ) -> frozenset[str]:
     """List the missing data of answers, with what any answer about an account requires.
@@ -325,6 +339,6 @@ def list_answer_gaps(
         for actor in list_acting_principals(query.compiled_accounts, reply)
     )
     accounts = {actor.identity.account for actor in acting}
-    needed = _list_required_data(query, accounts or {""})
+    needed = _list_data_required_by_every_answer(query, accounts or {""})
     paths = {"paths"} if query.cut else set()
     return frozenset((missing | needed | paths) - {""})

@@ -40,7 +40,7 @@ _DIRECTIONS = (
 _NAME = re.compile(f"({'|'.join(_AREAS)})-({'|'.join(_DIRECTIONS)})-[1-9][0-9]?")
 
 
-def is_region(text: str) -> bool:
+def is_region_name(text: str) -> bool:
     """Tell whether a text can be the name of a region."""
     return _NAME.fullmatch(text) is not None
 

@@ -5,11 +5,11 @@ from difflib import get_close_matches
 from answerable.model.errors import UsageError
 from answerable.model.sighting import SightedFacts
 from answerable.reach.aws.action_validation import GetPolicyNames, LoadCatalogue
-from answerable.reach.aws.arn_validation import check_resource
-from answerable.reach.aws.patterns.glob_matching import encode_glob, overlaps_glob
+from answerable.reach.aws.arn_validation import check_resource_arn
+from answerable.reach.aws.patterns.glob_matching import do_globs_overlap, encode_glob
 
 
-def parse_resource(
+def parse_resource_argument(
     text: str,
     facts: SightedFacts,
     load_catalogue: LoadCatalogue,
@@ -30,7 +30,7 @@ def parse_resource(
     if asked == "*":
         return asked
     if asked.startswith("arn:"):
-        check_resource(asked, facts, load_catalogue, get_policy_names)
+        check_resource_arn(asked, facts, load_catalogue, get_policy_names)
         return asked
     found = find_resources_by_name(facts, asked)
     if len(found) == 1:
@@ -38,7 +38,7 @@ def parse_resource(
     hint = (
         "use one of: " + ", ".join(found[:10])
         if found
-        else _suggest_resource(facts, asked)
+        else _suggest_collected_resource(facts, asked)
     )
     raise UsageError(
         f"not a resource (got {text[:120]!r}, expected an ARN, s3://BUCKET/KEY or *)",
@@ -46,7 +46,7 @@ def parse_resource(
     )
 
 
-def parse_resource_glob(
+def parse_resource_glob_argument(
     text: str,
     facts: SightedFacts,
     load_catalogue: LoadCatalogue,
@@ -68,8 +68,8 @@ def parse_resource_glob(
     if not asked.strip("*"):
         return asked or "*"
     if asked.startswith("arn:") or not wild:
-        return parse_resource(text, facts, load_catalogue, get_policy_names)
-    if not overlaps_glob(encode_glob(asked), encode_glob("arn:*:*:*:*:*")):
+        return parse_resource_argument(text, facts, load_catalogue, get_policy_names)
+    if not do_globs_overlap(encode_glob(asked), encode_glob("arn:*:*:*:*:*")):
         raise UsageError(
             f"no ARN matches (got {text[:120]!r}, expected a glob over a whole ARN)",
             f"did you mean '*{asked.strip('*')}*'?",
@@ -77,7 +77,7 @@ def parse_resource_glob(
     return asked
 
 
-def _suggest_resource(facts: SightedFacts, name: str) -> str:
+def _suggest_collected_resource(facts: SightedFacts, name: str) -> str:
     """Suggest a collected resource with a similar name."""
     names = {str(r.id).replace("/", ":").rpartition(":")[2]: 0 for r in facts.resources}
     close = get_close_matches(name, names, n=1, cutoff=0.7)

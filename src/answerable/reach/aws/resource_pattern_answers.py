@@ -1,7 +1,7 @@
 """Answer whether all, part or none of a resource pattern is allowed.
 
 A pattern is evaluated as one request first, then by the rows that overlap it: each row
-is a part (`split_pattern`). Results that do not depend on the subject are shared by all
+is a part (`split_glob_arn`). Results that do not depend on the subject are shared by all
 subjects of a question.
 """
 
@@ -12,7 +12,7 @@ from answerable.model.ids import IdentityId
 from answerable.reach.aws import subject_queries as queries
 from answerable.reach.aws.bulk.bitset import build_bitset, list_positions
 from answerable.reach.aws.bulk.caller_policies import VerdictBits
-from answerable.reach.aws.bulk.closure import GraphClosure, get_closure
+from answerable.reach.aws.bulk.closure import GraphClosure, get_graph_closure
 from answerable.reach.aws.compiled.accounts import CompiledAccounts
 from answerable.reach.aws.compiled.principals import CompiledPrincipal
 from answerable.reach.aws.compiled.service_facts import TRUST_POLICY_ACTIONS
@@ -25,12 +25,12 @@ from answerable.reach.aws.paths.path_search import (
     ReachPath,
     iterate_paths,
     list_reachable_identities,
-    search_backward,
+    search_backward_from_targets,
 )
 from answerable.reach.aws.patterns.arn_matching import (
     matches_arn,
     overlaps_arn,
-    split_pattern,
+    split_glob_arn,
 )
 from answerable.reach.aws.patterns.glob_matching import encode_glob
 from answerable.reach.aws.patterns.pattern_set_algebra import PatternTerm
@@ -57,11 +57,11 @@ def is_pattern_question(accounts: CompiledAccounts, action: str, resource: str) 
         resource: An ARN, a pattern, or `*`, which is no pattern for an action without
             resources.
     """
-    call = accounts.get_request(action, resource)
+    call = accounts.get_cached_request(action, resource)
     return call is not None and call.wild
 
 
-def answer_can_on_pattern(
+def answer_call_on_pattern(
     graph: IdentityGraph, start: IdentityId, action: str, resource: str, *, direct: bool
 ) -> ReachAnswer:
     """Answer whether a subject, itself or through others, may act on a pattern.
@@ -85,7 +85,7 @@ class PatternQuery:
         self._wanted = parse_row_filter(action, resource)
         self._lister = ActionRowLister(graph.accounts, self._wanted)
         self._all_of = WholePatternEvaluator(graph.accounts, action, resource)
-        self._pattern = split_pattern(encode_glob(resource))
+        self._pattern = split_glob_arn(encode_glob(resource))
         self._touching: dict[CompiledStatement, bool] = {}
         self._answers: dict[IdentityNode, Evaluation] = {}
         self._rows: dict[IdentityNode, tuple[PermissionRow, ...]] = {}
@@ -95,7 +95,7 @@ class PatternQuery:
         """Answer for one subject, which may be an outside caller."""
         if start not in self.graph.accounts.principals:
             return self._answer_external(start, direct=direct)
-        found = self.answer_if_permitted(start, direct=direct)
+        found = self.answer_for_identity_if_permitted(start, direct=direct)
         if found is not None:
             return found
         node = self.graph.get_start_node(start)
@@ -103,7 +103,7 @@ class PatternQuery:
         tried = () if direct else list_reachable_identities(self.graph, node)
         return replace(reply, covers=PatternExtent.NONE, parts=(), tried=tried)
 
-    def answer_if_permitted(
+    def answer_for_identity_if_permitted(
         self, start: IdentityId, *, direct: bool, limit: int = MAX_IDENTITIES_LISTED
     ) -> ReachAnswer | None:
         """Answer for an identity; None where it can act on no part of the pattern.
@@ -115,21 +115,21 @@ class PatternQuery:
         node = self.graph.get_start_node(start)
         itself = ReachPath(self.graph, (node,))
         way = itself
-        if self._evaluate_node(node).formula != TRUE and not direct:
-            way = self._get_paths().sure.find_path(node) or itself
-        if self._evaluate_node(way.target).formula == TRUE and way.certain:
+        if self._evaluate_on_pattern(node).formula != TRUE and not direct:
+            way = self._get_permitted_paths().sure.find_path_to_target(node) or itself
+        if self._evaluate_on_pattern(way.target).formula == TRUE and way.certain:
             whole = self._answer_whole_pattern(start, way)
             return replace(
                 whole, covers=PatternExtent.ALL, parts=(self._build_whole_part(whole),)
             )
-        ways = [itself] if direct else self._iterate_paths(node)
-        return self._combine_paths(start, ways, limit)
+        ways = [itself] if direct else self._iterate_permitted_paths(node)
+        return self._combine_answers_of_paths(start, ways, limit)
 
-    def may_act(self, node: IdentityNode) -> bool:
+    def may_act_on_pattern(self, node: IdentityNode) -> bool:
         """Tell whether a node, directly or through others, may act on some."""
-        return self._get_paths().may_reach(node)
+        return self._get_permitted_paths().may_reach_permitted_node(node)
 
-    def may_act_directly(self, principal: CompiledPrincipal) -> bool:
+    def may_act_on_part_directly(self, principal: CompiledPrincipal) -> bool:
         """Tell whether a principal by itself may act on part of the pattern.
 
         The test is necessary, not sufficient.
@@ -137,11 +137,11 @@ class PatternQuery:
         if principal.gaps or self._wanted.actions.pattern in TRUST_POLICY_ACTIONS:
             return True
         allows = principal.select_statements(self._wanted.actions.pattern).allows
-        if any(self._overlaps_pattern(grant.clause) for grant in allows):
+        if any(self._statement_overlaps_pattern(grant.clause) for grant in allows):
             return True
-        return self._lister.may_resource_policies_grant(principal)
+        return self._lister.may_resource_policies_alone_grant(principal)
 
-    def _combine_paths(
+    def _combine_answers_of_paths(
         self, start: IdentityId, paths: Iterable[ReachPath], limit: int
     ) -> ReachAnswer | None:
         """Combine the answers of all path ends; None without any.
@@ -167,47 +167,47 @@ class PatternQuery:
             rows = [
                 row
                 for row in self._list_node_rows(way.target)
-                if not sure.covers_row(account, row)
+                if not sure.does_part_cover_row(account, row)
             ]
-            if self._evaluate_node(
+            if self._evaluate_on_pattern(
                 way.target
-            ).formula != FALSE and not _depends_on_collected_policies(whole):
+            ).formula != FALSE and not _rests_on_collected_allow(whole):
                 reply = self._answer_whole_pattern(start, way)
                 better = whole is None or queries.rank_answer(
                     reply
                 ) > queries.rank_answer(whole)
                 whole = reply if better else whole
             listed = (
-                queries.build_row_answer(graph, start, way, r, told) for r in rows
+                queries.build_answer_for_row(graph, start, way, r, told) for r in rows
             )
             found = [part for part in listed if part]
             parts += found
             through += bool(found and way.step_count)
             for part in found:
-                sure.add(account, part)
+                sure.add_sure_part(account, part)
         if whole is None and not parts:
             return None
-        nothing = queries.empty_answer()
+        nothing = queries.build_never_answer()
         whole = whole or replace(nothing, subject=start, actor=start)
         return _add_unlisted_identities(
-            self.union.combine_answers([whole], parts), further
+            self.union.combine_pattern_answers([whole], parts), further
         )
 
     def _answer_external(self, start: IdentityId, *, direct: bool) -> ReachAnswer:
         """Answer for a caller outside the snapshot."""
         graph, call = self.graph, (self.action, self.resource)
-        whole = queries.answer_can(graph, start, *call, direct=direct)
+        whole = queries.answer_subject(graph, start, *call, direct=direct)
         if whole.formula == TRUE:
             return replace(
                 whole, covers=PatternExtent.ALL, parts=(self._build_whole_part(whole),)
             )
-        parts = queries.iterate_reach(graph, start, self._wanted, direct=direct)
-        return self.union.combine_answers([whole], parts)
+        parts = queries.iterate_subject_rows(graph, start, self._wanted, direct=direct)
+        return self.union.combine_pattern_answers([whole], parts)
 
     def _answer_whole_pattern(self, start: IdentityId, path: ReachPath) -> ReachAnswer:
         """Answer for all of the pattern at the end of a path."""
-        return queries.build_answer(
-            self.graph, start, path, self._evaluate_node(path.target)
+        return queries.build_answer_at_path_end(
+            self.graph, start, path, self._evaluate_on_pattern(path.target)
         )
 
     def _build_whole_part(self, whole_answer: ReachAnswer) -> ReachAnswer:
@@ -222,24 +222,26 @@ class PatternQuery:
             action, pattern, "", whole_answer.formula, determining, gaps
         )
 
-    def _evaluate_node(self, node: IdentityNode) -> Evaluation:
+    def _evaluate_on_pattern(self, node: IdentityNode) -> Evaluation:
         """Evaluate a node on all of the pattern; cached."""
         found = self._answers.get(node)
         if found is None:
             principal = self.graph.get_principal(node)
-            found = self._answers[node] = self._all_of.evaluate(principal)
+            found = self._answers[node] = self._all_of.evaluate_principal_on_pattern(
+                principal
+            )
         return found
 
     def _list_node_rows(self, node: IdentityNode) -> tuple[PermissionRow, ...]:
         """List the rows of a node; a single one if all of the pattern is allowed."""
         found = self._rows.get(node)
         if found is None:
-            answer, found = self._evaluate_node(node), ()
+            answer, found = self._evaluate_on_pattern(node), ()
             principal = self.graph.get_principal(node)
             if answer.formula == TRUE:
                 found = (self._build_whole_row(answer),)
-            elif self.may_act_directly(principal):
-                rows = self._lister.list_rows(principal)
+            elif self.may_act_on_part_directly(principal):
+                rows = self._lister.list_rows_of_principal(principal)
                 found = tuple(
                     queries.replace_assume_role_rows(
                         self.graph, principal, self._wanted, rows
@@ -248,7 +250,7 @@ class PatternQuery:
             self._rows[node] = found
         return found
 
-    def _overlaps_pattern(self, clause: CompiledStatement) -> bool:
+    def _statement_overlaps_pattern(self, clause: CompiledStatement) -> bool:
         """Tell whether a statement may match some of the pattern."""
         found = self._touching.get(clause)
         if found is None:
@@ -258,51 +260,51 @@ class PatternQuery:
             self._touching[clause] = found
         return found
 
-    def _may_cover_pattern(self, clause: CompiledStatement) -> bool:
+    def _may_statement_cover_pattern(self, clause: CompiledStatement) -> bool:
         """Tell whether a statement may allow all of the pattern."""
         if not clause.parts or clause.not_resources:
             return True
         return any(matches_arn(parts, self._pattern) for parts in clause.parts)
 
-    def _iterate_paths(self, node: IdentityNode) -> Iterator[ReachPath]:
+    def _iterate_permitted_paths(self, node: IdentityNode) -> Iterator[ReachPath]:
         """Yield paths to nodes that may act on part of it, nearest first."""
-        paths = self._get_paths()
-        if not paths.may_others_reach(node):
+        paths = self._get_permitted_paths()
+        if not paths.may_reach_other_permitted_nodes(node):
             return iter([ReachPath(self.graph, (node,))])
         return iterate_paths(
             self.graph, node, end_bits=paths.some, stop_bits=paths.stops
         )
 
-    def _get_paths(self) -> "_PatternPaths":
+    def _get_permitted_paths(self) -> "_PatternPaths":
         """Return the identities that may act on the pattern, found on first use."""
         if self._paths is None:
-            self._paths = self._find_paths()
+            self._paths = self._find_permitted_paths()
         return self._paths
 
-    def _find_paths(self) -> "_PatternPaths":
+    def _find_permitted_paths(self) -> "_PatternPaths":
         """Find the identities that may act on part of the pattern, or on all."""
         graph, accounts = self.graph, self.graph.accounts
-        whole = get_closure(graph)
+        whole = get_graph_closure(graph)
         index, action = whole.actors.index, self._wanted.actions.pattern
         some = wide = 0
         for clause in index.identity.select_statements(action).allows:
             actors = index.identity.actors[clause]
-            some |= actors if self._overlaps_pattern(clause) else 0
-            wide |= actors if self._may_cover_pattern(clause) else 0
+            some |= actors if self._statement_overlaps_pattern(clause) else 0
+            wide |= actors if self._may_statement_cover_pattern(clause) else 0
         for unread in index.unread.values():
             some |= unread
         granted = (
             number
             for number, principal in enumerate(index.actors[: index.size])
-            if self._lister.may_resource_policies_grant(principal)
+            if self._lister.may_resource_policies_alone_grant(principal)
         )
         some |= index.include_copies(build_bitset(granted, index.size))
         if action in TRUST_POLICY_ACTIONS:
-            some = index.all
+            some = index.all_principals
         starts = [graph.get_start_node(identity) for identity in accounts.principals]
         for node in starts:
-            number = whole.get_node_number(node)
-            if number >= whole.size and self.may_act_directly(
+            number = whole.get_or_assign_node_number(node)
+            if number >= whole.size and self.may_act_on_part_directly(
                 graph.get_principal(node)
             ):
                 some |= 1 << number
@@ -311,16 +313,16 @@ class PatternQuery:
             (
                 n
                 for n in list_positions(some & wide)
-                if self._is_fully_allowed(whole.get_node(n))
+                if self._is_node_allowed_whole_pattern(whole.get_node_by_number(n))
             ),
             whole.node_count,
         )
-        found = search_backward(graph, starts, VerdictBits(sure, 0))
+        found = search_backward_from_targets(graph, starts, VerdictBits(sure, 0))
         return _PatternPaths(whole, some, found, self._find_search_stops(whole, sure))
 
-    def _is_fully_allowed(self, node: IdentityNode) -> bool:
+    def _is_node_allowed_whole_pattern(self, node: IdentityNode) -> bool:
         """Tell whether a node may act on all of it unconditionally."""
-        return self._evaluate_node(node).formula == TRUE
+        return self._evaluate_on_pattern(node).formula == TRUE
 
     def _find_search_stops(self, closure: GraphClosure, unconditional_bits: int) -> int:
         """Find the nodes at which the search can stop.
@@ -331,7 +333,7 @@ class PatternQuery:
         for number, node in enumerate(
             closure.actors.nodes[: closure.size] if unconditional_bits else ()
         ):
-            accounts.setdefault(_get_account(node), []).append(number)
+            accounts.setdefault(_get_account_of_node(node), []).append(number)
         same = {
             name: build_bitset(held, closure.size) for name, held in accounts.items()
         }
@@ -339,13 +341,13 @@ class PatternQuery:
         for number in list_positions(unconditional_bits):
             if (
                 not closure.get_reachable(number)
-                & ~same[_get_account(closure.get_node(number))]
+                & ~same[_get_account_of_node(closure.get_node_by_number(number))]
             ):
                 stops |= 1 << number
         return stops
 
 
-def _depends_on_collected_policies(answer: ReachAnswer | None) -> bool:
+def _rests_on_collected_allow(answer: ReachAnswer | None) -> bool:
     """Tell whether an answer rests on at least one allow that was collected."""
     return answer is not None and queries.rank_answer(answer) >= queries.CONDITIONAL
 
@@ -358,7 +360,7 @@ def _add_unlisted_identities(answer: ReachAnswer, unlisted_count: int) -> ReachA
     return replace(answer, formula=disjoin(answer.formula, more))
 
 
-def _get_account(node: IdentityNode) -> str:
+def _get_account_of_node(node: IdentityNode) -> str:
     """Return the account of a node's identity."""
     pieces = node.identity.split(":", 5)
     return pieces[4] if len(pieces) > 4 else ""
@@ -379,20 +381,20 @@ class _PatternPaths:
         self.some, self.sure, self.stops = some, sure, stops
         self._whole = closure
 
-    def may_others_reach(self, node: IdentityNode) -> bool:
+    def may_reach_other_permitted_nodes(self, node: IdentityNode) -> bool:
         """Tell whether others that a node can become may act on part of it."""
-        number = self._whole.get_node_number(node)
+        number = self._whole.get_or_assign_node_number(node)
         return bool(self._whole.get_reachable(number) & self.some & ~(1 << number))
 
     def count_others(self, node: IdentityNode) -> int:
         """Count others that a node can become and that may act on part of it."""
-        number = self._whole.get_node_number(node)
+        number = self._whole.get_or_assign_node_number(node)
         return (
             self._whole.get_reachable(number) & self.some & ~(1 << number)
         ).bit_count()
 
-    def may_reach(self, node: IdentityNode) -> bool:
+    def may_reach_permitted_node(self, node: IdentityNode) -> bool:
         """Tell whether a node, or one it can become, may act on part of it."""
         return bool(
-            self.some >> self._whole.get_node_number(node) & 1
-        ) or self.may_others_reach(node)
+            self.some >> self._whole.get_or_assign_node_number(node) & 1
+        ) or self.may_reach_other_permitted_nodes(node)

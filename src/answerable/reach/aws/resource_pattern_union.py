@@ -14,22 +14,22 @@ from answerable.reach.aws.compiled.accounts import CompiledAccounts
 from answerable.reach.aws.evaluation.pattern_requests import RESOURCE_POLICY_KEY
 from answerable.reach.aws.evaluation.request import DENY_KEY
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
-from answerable.reach.aws.patterns.action_resource_matrix import list_action_arns
-from answerable.reach.aws.patterns.arn_matching import ANY_ARN, ArnParts, split_pattern
-from answerable.reach.aws.patterns.common_match_search import find_common_match
+from answerable.reach.aws.patterns.action_resource_matrix import list_arns_of_action
+from answerable.reach.aws.patterns.arn_matching import ANY_ARN, ArnParts, split_glob_arn
+from answerable.reach.aws.patterns.common_match_search import find_matching_text
 from answerable.reach.aws.patterns.glob_matching import (
     ANY_TEXT,
     decode_glob,
     encode_glob,
-    get_literal_prefix,
+    get_prefix_before_wildcard,
 )
 from answerable.reach.aws.patterns.pattern_set_algebra import (
     RESOURCES,
     PatternTerm,
+    are_patterns_disjoint,
     covers,
-    format_resources,
-    is_disjoint,
-    subtract,
+    format_resource_pattern,
+    subtract_pattern,
 )
 from answerable.reach.aws.permission_rows.row_types import SCOPE, PermissionRow
 from answerable.reach.aws.subject_queries import PatternExtent, ReachAnswer
@@ -58,7 +58,7 @@ def merge_pattern_answers(
     if len(answers) == 1:
         return answers[0]
     parts = [part for reply in answers for part in reply.parts]
-    return PatternUnion(graph.accounts, action, resource).combine_answers(
+    return PatternUnion(graph.accounts, action, resource).combine_pattern_answers(
         answers, parts
     )
 
@@ -68,10 +68,10 @@ class PatternUnion:
 
     def __init__(self, accounts: CompiledAccounts, action: str, resource: str) -> None:
         """Prepare the target patterns of a question."""
-        self._targets = list_target_patterns(accounts, action, resource)
+        self._targets = list_arn_patterns_of_question(accounts, action, resource)
         self._covers: dict[tuple[_ResourceTerm, _ResourceTerm], bool] = {}
 
-    def combine_answers(
+    def combine_pattern_answers(
         self, answers: Sequence[ReachAnswer], parts: Iterable[ReachAnswer]
     ) -> ReachAnswer:
         """Combine answers about all of a pattern, and about its parts, into one.
@@ -84,7 +84,9 @@ class PatternUnion:
         sure = [part for part in kept if part.formula == TRUE]
         best = min(answers, key=lambda one: (one.formula != TRUE, one.formula == FALSE))
         if best.formula == TRUE or self._is_covered(sure):
-            return _build_answer(best, sure or kept, kept, TRUE, PatternExtent.ALL)
+            return _combine_part_answers(
+                best, sure or kept, kept, TRUE, PatternExtent.ALL
+            )
         if not kept:
             extent = PatternExtent.NONE if best.formula == FALSE else PatternExtent.PART
             return replace(best, covers=extent, parts=())
@@ -93,12 +95,12 @@ class PatternUnion:
         wholes = [
             one.formula
             for one in answers
-            if _ignores_resource_name(one.formula) or one.parts
+            if _is_independent_of_resource_name(one.formula) or one.parts
         ]
-        formula = disjoin(*wholes, *self._list_part_conditions(kept))
+        formula = disjoin(*wholes, *self._list_conditions_of_parts(kept))
         plain = [part for part in kept if _has_uniform_alternative(part.formula)]
         extent = PatternExtent.ALL if self._is_covered(plain) else PatternExtent.PART
-        return _build_answer(best, kept, kept, formula, extent)
+        return _combine_part_answers(best, kept, kept, formula, extent)
 
     def _drop_covered_parts(self, parts: Iterable[ReachAnswer]) -> list[ReachAnswer]:
         """Drop parts that another part of the same account covers."""
@@ -107,11 +109,11 @@ class PatternUnion:
         for part in ordered:
             term, same = _get_resource_pattern(part), kept[_get_account(part)]
             if not any(
-                _implies_formula(part.formula, one.formula)
+                _does_condition_imply(part.formula, one.formula)
                 and self._covers_cached(_get_resource_pattern(one), term)
                 for one in same.list_prefix_matches(term)
             ):
-                same.add_part(part)
+                same.add_allowed_part(part)
         found = [part for same in kept.values() for part in same.parts]
         return sorted(found, key=lambda part: part.formula != TRUE)
 
@@ -122,9 +124,13 @@ class PatternUnion:
             found = self._covers[outer, inner] = covers(RESOURCES, outer, inner)
         return found
 
-    def _list_part_conditions(self, parts: Sequence[ReachAnswer]) -> Iterator[Formula]:
+    def _list_conditions_of_parts(
+        self, parts: Sequence[ReachAnswer]
+    ) -> Iterator[Formula]:
         """Yield conditions under which a call is allowed: the part its resource matches."""
-        sure = sorted({format_part(part) for part in parts if part.formula == TRUE})
+        sure = sorted(
+            {format_part_pattern(part) for part in parts if part.formula == TRUE}
+        )
         if sure:
             yield build_atom(RESOURCE_KEY, "Matches", tuple(sure))
         targets = [PatternTerm(target) for target in self._targets]
@@ -137,7 +143,7 @@ class PatternUnion:
             named = (
                 TRUE
                 if everything
-                else build_atom(RESOURCE_KEY, "Matches", (format_part(part),))
+                else build_atom(RESOURCE_KEY, "Matches", (format_part_pattern(part),))
             )
             yield conjoin(named, part.formula)
 
@@ -152,17 +158,18 @@ class PatternUnion:
             by_account[_get_account(part)].append(part)
         for same in by_account.values():
             left = [
-                PatternTerm(_fill_account(target, same[0])) for target in self._targets
+                PatternTerm(_fill_wildcard_account(target, same[0]))
+                for target in self._targets
             ]
             terms = dict.fromkeys(map(_get_resource_pattern, same))
-            wide = self._select_covering_terms(terms, left)
-            if wide is not None and _is_fully_subtracted(
+            wide = self._select_terms_containing_targets(terms, left)
+            if wide is not None and _do_terms_cover_patterns(
                 left, dict.fromkeys([*wide, *terms])
             ):
                 return True
         return False
 
-    def _select_covering_terms(
+    def _select_terms_containing_targets(
         self, terms: Iterable[_ResourceTerm], targets: Iterable[_ResourceTerm]
     ) -> list[_ResourceTerm] | None:
         """List terms whose pattern contains a target; None if a target has none."""
@@ -184,11 +191,11 @@ class _PartsByPrefix:
         self.parts: list[ReachAnswer] = []
         self._starting: dict[str, list[ReachAnswer]] = defaultdict(list)
 
-    def add_part(self, part: ReachAnswer) -> None:
+    def add_allowed_part(self, part: ReachAnswer) -> None:
         """Add the answer on an allowed part, indexed by its literal prefix."""
         self.parts.append(part)
         self._starting[
-            get_literal_prefix(_get_resource_pattern(part).pattern[-1])
+            get_prefix_before_wildcard(_get_resource_pattern(part).pattern[-1])
         ].append(part)
 
     def list_prefix_matches(self, term: _ResourceTerm) -> Iterator[ReachAnswer]:
@@ -205,13 +212,13 @@ class UnconditionalParts:
         self._kept: dict[str, _PartsByPrefix] = defaultdict(_PartsByPrefix)
         self._covered: dict[tuple[str, _ResourceTerm], bool] = {}
 
-    def add(self, account: str, part: ReachAnswer) -> None:
+    def add_sure_part(self, account: str, part: ReachAnswer) -> None:
         """Add a part, if it is unconditional."""
         if part.formula == TRUE:
-            self._kept[account].add_part(part)
+            self._kept[account].add_allowed_part(part)
             self._covered.clear()
 
-    def covers_row(self, account: str, row: PermissionRow) -> bool:
+    def does_part_cover_row(self, account: str, row: PermissionRow) -> bool:
         """Tell whether a part of an account covers a row."""
         key = account, row.resources
         found = self._covered.get(key)
@@ -225,12 +232,12 @@ class UnconditionalParts:
         return found
 
 
-def _is_fully_subtracted(
+def _do_terms_cover_patterns(
     remaining: list[_ResourceTerm], terms: Iterable[_ResourceTerm]
 ) -> bool:
     """Tell whether terms together cover the remaining patterns."""
     for term in terms:
-        remaining = _subtract_term(remaining, term)
+        remaining = _subtract_pattern_from_each(remaining, term)
         if not remaining:
             return True
         if len(remaining) > _MAX_REMAINING_TERMS:
@@ -238,7 +245,7 @@ def _is_fully_subtracted(
     return not remaining
 
 
-def _build_answer(
+def _combine_part_answers(
     best_answer: ReachAnswer,
     deciding_parts: Sequence[ReachAnswer],
     parts: Sequence[ReachAnswer],
@@ -265,17 +272,19 @@ def _build_answer(
     )
 
 
-def _implies_formula(formula: Formula, other: Formula) -> bool:
+def _does_condition_imply(formula: Formula, other: Formula) -> bool:
     """Tell whether a condition implies another, compared alternative by alternative."""
     return all(any(less <= more for less in other) for more in formula)
 
 
-def format_part(part: ReachAnswer) -> str:
+def format_part_pattern(part: ReachAnswer) -> str:
     """Format the resource pattern of a part."""
-    return format_resources(part.row.resources, part.row.shown) if part.row else "*"
+    return (
+        format_resource_pattern(part.row.resources, part.row.shown) if part.row else "*"
+    )
 
 
-def list_target_patterns(
+def list_arn_patterns_of_question(
     accounts: CompiledAccounts, action: str, resource: str
 ) -> tuple[ArnParts, ...]:
     """List the ARN patterns that a question about a pattern consists of.
@@ -283,11 +292,11 @@ def list_target_patterns(
     For `*` these are the ARN patterns of the resource types of the action.
     """
     if resource == "*":
-        return list_action_arns(accounts.catalogue, action)
-    return (split_pattern(encode_glob(resource)),)
+        return list_arns_of_action(accounts.catalogue, action)
+    return (split_glob_arn(encode_glob(resource)),)
 
 
-def list_example_resources(
+def list_example_arns(
     accounts: CompiledAccounts,
     action: str,
     resource: str,
@@ -303,35 +312,35 @@ def list_example_resources(
         account: Number of the account whose resources they are.
         granted_patterns: Patterns, of each of which one resource is written, too.
     """
-    asked = split_pattern(encode_glob(resource))
+    asked = split_glob_arn(encode_glob(resource))
     own = (ANY_TEXT, "aws", ANY_TEXT, ANY_TEXT, account or ANY_TEXT, ANY_TEXT)
-    kinds = list_action_arns(accounts.catalogue, action)
+    kinds = list_arns_of_action(accounts.catalogue, action)
     for kind, inside in product(kinds, (ANY_ARN, *granted_patterns)):
         forms = [one for one in (asked, kind, inside, own) if one != ANY_ARN]
-        texts = [find_common_match(tuple(same)) for same in zip(*forms, strict=True)]
+        texts = [find_matching_text(tuple(same)) for same in zip(*forms, strict=True)]
         # The account of the resource type, or of the pattern, may be another one.
-        texts[_ACCOUNT] = texts[_ACCOUNT] or find_common_match(
+        texts[_ACCOUNT] = texts[_ACCOUNT] or find_matching_text(
             tuple(form[_ACCOUNT] for form in forms[:-1])
         )
         if all(text is not None for text in texts):
             yield decode_glob(":".join(text or "" for text in texts))
 
 
-def _subtract_term(
+def _subtract_pattern_from_each(
     remaining: Iterable[PatternTerm[ArnParts]], removed: PatternTerm[ArnParts]
 ) -> list[PatternTerm[ArnParts]]:
     """Subtract a pattern from each of several patterns."""
     found: list[PatternTerm[ArnParts]] = []
     for one in remaining:
-        if is_disjoint(RESOURCES, one, removed):
+        if are_patterns_disjoint(RESOURCES, one, removed):
             found.append(one)
             continue
-        rest = subtract(RESOURCES, one, removed)
+        rest = subtract_pattern(RESOURCES, one, removed)
         found += [one] if rest is None else rest
     return found
 
 
-def _fill_account(target: ArnParts, part: ReachAnswer) -> ArnParts:
+def _fill_wildcard_account(target: ArnParts, part: ReachAnswer) -> ArnParts:
     """Replace a wildcard partition and account by those of the caller."""
     if target == ANY_ARN or len(target) <= _ACCOUNT:
         return target
@@ -359,7 +368,7 @@ def _get_resource_pattern(part: ReachAnswer) -> PatternTerm[ArnParts]:
     return part.row.resources if part.row else PatternTerm(ANY_ARN)
 
 
-def _ignores_resource_name(formula: Formula) -> bool:
+def _is_independent_of_resource_name(formula: Formula) -> bool:
     """Tell whether no condition is about the resource that a call names."""
     return not any(
         a.key in _RESOURCE_NAMING_KEYS for alternative in formula for a in alternative

@@ -14,10 +14,13 @@ from answerable.reach.aws.compiled.principal_matching import SESSION_NAME
 from answerable.reach.aws.compiled.principals import is_role
 from answerable.reach.aws.condition_keys.key_classification import (
     KeyKind,
-    classify_key,
+    classify_condition_key,
     list_classified_keys,
 )
-from answerable.reach.aws.condition_keys.value_types import check_value, get_value_type
+from answerable.reach.aws.condition_keys.value_types import (
+    check_condition_key_value,
+    get_condition_key_value_type,
+)
 from answerable.reach.aws.evaluation.context_keys import NO_KEYS, ContextKeys
 from answerable.reach.platform import Question
 
@@ -37,12 +40,14 @@ class StatedContext:
     endpoint: Policy | None = None
 
     @property
-    def policies(self) -> tuple[Policy, ...]:
+    def stated_policies(self) -> tuple[Policy, ...]:
         """Policies that the query states; no snapshot contains them."""
         return tuple(policy for policy in (self.session, self.endpoint) if policy)
 
 
-def parse_stated_context(facts: SightedFacts, question: Question) -> StatedContext:
+def parse_stated_keys_and_policies(
+    facts: SightedFacts, question: Question
+) -> StatedContext:
     """Check the condition keys and policies that a question states.
 
     Args:
@@ -52,12 +57,12 @@ def parse_stated_context(facts: SightedFacts, question: Question) -> StatedConte
         UsageError: A key is unknown and close to a known one; or a value has the wrong
             type.
     """
-    operators = _collect_policy_keys(facts) if question.context else {}
+    operators = _collect_condition_keys_of_policies(facts) if question.context else {}
     for key, values in question.context.items():
-        _require_known_key(key, operators)
-        kind = get_value_type(key, operators.get(key.lower(), ()))
+        _require_known_condition_key(key, operators)
+        kind = get_condition_key_value_type(key, operators.get(key.lower(), ()))
         for value in values:
-            check_value(key, value, kind)
+            check_condition_key_value(key, value, kind)
     keys = {key.lower(): values for key, values in question.context.items()}
     return StatedContext(
         ContextKeys(keys) if keys else NO_KEYS,
@@ -107,9 +112,12 @@ def _is_role_named(identity: Identity, account: str, name: str) -> bool:
     return here and is_role(identity)
 
 
-def _require_known_key(key: str, known_keys: Container[str]) -> None:
+def _require_known_condition_key(key: str, known_keys: Container[str]) -> None:
     """Refuse a condition key that looks like a misspelling of a known one."""
-    if classify_key(key).kind is not KeyKind.UNKNOWN or key.lower() in known_keys:
+    if (
+        classify_condition_key(key).kind is not KeyKind.UNKNOWN
+        or key.lower() in known_keys
+    ):
         return
     if ":" not in key:
         raise UsageError(
@@ -131,7 +139,7 @@ def _require_known_key(key: str, known_keys: Container[str]) -> None:
         )
 
 
-def _collect_policy_keys(facts: SightedFacts) -> dict[str, set[str]]:
+def _collect_condition_keys_of_policies(facts: SightedFacts) -> dict[str, set[str]]:
     """Collect the condition keys of policies, each with its operators."""
     found: dict[str, set[str]] = defaultdict(set)
     for policy in facts.policies:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from enum import IntEnum
 from itertools import takewhile
 
-from answerable.model.documents.core import DeterminingStatementItem, PathItem
+from answerable.model.documents.shared_shapes import DeterminingStatementItem, PathItem
 from answerable.model.inventory import Inventory
 from answerable.model.policy import ConditionClause, Policy, PolicyEffect, Statement
 from answerable.model.resource import PublicAccessBlock
@@ -47,9 +47,9 @@ class StatementTextIndex:
         self.at = index_policy_attachments(facts) if at is None else at
 
 
-def load_statement_index(inventory: Inventory) -> StatementTextIndex:
+def get_policy_statement_index(inventory: Inventory) -> StatementTextIndex:
     """Return the cached statement index of a snapshot."""
-    return inventory.get_or_compute(
+    return inventory.get_or_compute_value(
         STATEMENTS_KEY,
         lambda each: StatementTextIndex(each.facts, load_policy_attachments(each)),
     )
@@ -72,23 +72,23 @@ class StatementQuotes:
         self._blocks, self._at = index.blocks, index.at
         self._by_sid: dict[str, Mapping[str, Sequence[str]]] = {}
 
-    def set_call(self, action: str, resource: str) -> None:
+    def set_queried_call(self, action: str, resource: str) -> None:
         """Set the queried call: of many statements, the nearest ones are quoted."""
         self._action, self._resource = action.lower(), resource
 
-    def add_quotes(self, items: Sequence[DeterminingStatementItem]) -> None:
+    def add_quotes_to_items(self, items: Sequence[DeterminingStatementItem]) -> None:
         """Add the text of the cited policy statement to each item."""
         for item in items:
-            text = self.quote_item(item)
+            text = self.quote_statement_cited_by_item(item)
             if text:
                 item["text"] = text
 
-    def add_quotes_on_path(self, path: Sequence[PathItem]) -> None:
+    def add_quotes_to_path_items(self, path: Sequence[PathItem]) -> None:
         """Add the text of the cited policy statement to each item of a path."""
         for step in path:
-            self.add_quotes(step["determining"])
+            self.add_quotes_to_items(step["determining"])
 
-    def quote_item(self, item: DeterminingStatementItem) -> str:
+    def quote_statement_cited_by_item(self, item: DeterminingStatementItem) -> str:
         """Return the text of the policy statement that an item cites; empty if unknown.
 
         If several statements of a policy have one id, all of them are quoted.
@@ -96,10 +96,10 @@ class StatementQuotes:
         if item["layer"] == "public-access":
             return _format_public_access_block(self._blocks.get(item["policy"]))
         if item["effect"] == "implicit-deny":
-            return self._quote_alternatives(item)
+            return self._quote_statements_that_do_not_allow(item)
         if item["policy"].endswith("#chosen"):
             return "the creator of the identity chooses its permissions"
-        policy = self._find_policy(item["policy"])
+        policy = self._find_policy_by_id(item["policy"])
         if policy is None:
             return ""
         for unread in policy.unread:
@@ -110,18 +110,26 @@ class StatementQuotes:
         )
         return " | ".join(said)[:_MAX_TEXT_LENGTH]
 
-    def _find_policy(self, name: str) -> Policy | None:
+    def _find_policy_by_id(self, name: str) -> Policy | None:
         """Find a policy by id, stated ones first."""
         return self._stated.get(name) or self._policies.get(name)
 
-    def _quote_alternatives(self, item: DeterminingStatementItem) -> str:
+    def _quote_statements_that_do_not_allow(
+        self, item: DeterminingStatementItem
+    ) -> str:
         """Quote the statements of policies that do not allow the call."""
         ids = self._at.get(f"{item['layer']}\n{item['policy']}", [item["policy"]])
-        found = [policy for name in ids if (policy := self._find_policy(name))]
+        found = [policy for name in ids if (policy := self._find_policy_by_id(name))]
         limits = item["layer"] not in ("identity", "resource", "trust")
-        return self._quote_nearest(found, limits=limits) if found else ""
+        return (
+            self._quote_statements_nearest_to_call(found, limits=limits)
+            if found
+            else ""
+        )
 
-    def _quote_nearest(self, policies: Sequence[Policy], *, limits: bool) -> str:
+    def _quote_statements_nearest_to_call(
+        self, policies: Sequence[Policy], *, limits: bool
+    ) -> str:
         """Quote the statements nearest to the call, of policies that do not allow it.
 
         Args:
@@ -135,7 +143,7 @@ class StatementQuotes:
         ]
         if not allows:
             return "it allows nothing"
-        distances = [self._measure_distance(statement) for statement in allows]
+        distances = [self._measure_action_distance(statement) for statement in allows]
         nearest = min(distances)
         if nearest is _StatementDistance.UNRELATED and not limits:
             said = "statement says" if len(allows) == 1 else "statements say"
@@ -152,7 +160,7 @@ class StatementQuotes:
         rest = f" | and {more} more" if more else ""
         return f"none of its statements allows it: {said}{rest}"[:_MAX_TEXT_LENGTH]
 
-    def _measure_distance(self, statement: Statement) -> "_StatementDistance":
+    def _measure_action_distance(self, statement: Statement) -> "_StatementDistance":
         """Return the distance of a statement from the queried action."""
         if not self._action:
             return _StatementDistance.SAME_ACTION
@@ -203,35 +211,39 @@ def _common_prefix_length(one: str, other: str) -> int:
 def format_statement(statement: Statement) -> str:
     """Format a statement as one line of policy language."""
     parts = [statement.effect.value.capitalize()]
-    parts += _format_element("Principal", _format_principals(statement.principals))
-    parts += _format_element(
-        "NotPrincipal", _format_principals(statement.not_principals)
+    parts += _format_statement_element(
+        "Principal", _format_principal_element(statement.principals)
     )
-    parts += _format_element("Action", statement.actions)
-    parts += _format_element("NotAction", statement.not_actions)
-    parts += _format_element("Resource", statement.resources)
-    parts += _format_element("NotResource", statement.not_resources)
+    parts += _format_statement_element(
+        "NotPrincipal", _format_principal_element(statement.not_principals)
+    )
+    parts += _format_statement_element("Action", statement.actions)
+    parts += _format_statement_element("NotAction", statement.not_actions)
+    parts += _format_statement_element("Resource", statement.resources)
+    parts += _format_statement_element("NotResource", statement.not_resources)
     if statement.conditions:
-        parts.append("if " + " and ".join(map(_format_condition, statement.conditions)))
+        parts.append(
+            "if " + " and ".join(map(_format_condition_line, statement.conditions))
+        )
     return " ".join(parts)
 
 
-def _format_principals(pairs: Sequence[tuple[str, str]]) -> list[str]:
+def _format_principal_element(pairs: Sequence[tuple[str, str]]) -> list[str]:
     """Format principals as `TYPE:VALUE`, `*` for everyone."""
     return ["*" if pair == ("AWS", "*") else f"{pair[0]}:{pair[1]}" for pair in pairs]
 
 
-def _format_element(name: str, values: Sequence[str]) -> list[str]:
+def _format_statement_element(name: str, values: Sequence[str]) -> list[str]:
     """Format an element of a statement, such as Action or Resource."""
-    return [f"{name} {_format_list(values)}"] if values else []
+    return [f"{name} {_format_shortened_list(values)}"] if values else []
 
 
-def _format_condition(clause: ConditionClause) -> str:
+def _format_condition_line(clause: ConditionClause) -> str:
     """Format one condition of a statement as `OPERATOR KEY = VALUES`."""
-    return f"{clause.operator} {clause.key} = {_format_list(clause.values)}"
+    return f"{clause.operator} {clause.key} = {_format_shortened_list(clause.values)}"
 
 
-def _format_list(values: Sequence[str]) -> str:
+def _format_shortened_list(values: Sequence[str]) -> str:
     """Format values as a list, cut after the first few."""
     shown = [value or "''" for value in values[:_MOST_LISTED]]
     more = len(values) - _MOST_LISTED

@@ -9,7 +9,7 @@ from answerable.reach.formula import FALSE, TRUE, conjoin_hops
 from answerable.reach.platform import SubjectIdentity
 
 
-def prepend_subject(
+def prepend_subject_to_answer(
     subject_identity: SubjectIdentity, answer: ReachAnswer
 ) -> ReachAnswer:
     """Prepend the hops from the subject to an identity's answer."""
@@ -19,7 +19,9 @@ def prepend_subject(
         *(hop.formula for hop in subject_identity.hops), answer.formula
     )
     path = (*subject_identity.hops, *answer.path)
-    parts = tuple(prepend_subject(subject_identity, part) for part in answer.parts)
+    parts = tuple(
+        prepend_subject_to_answer(subject_identity, part) for part in answer.parts
+    )
     return replace(
         answer,
         subject=subject_identity.subject,
@@ -37,7 +39,7 @@ def prepend_subject_to_rows(
         if subject_identity.unknown is None or not rests_on_uncollected_allow(
             reply.formula
         ):
-            yield prepend_subject(subject_identity, reply)
+            yield prepend_subject_to_answer(subject_identity, reply)
 
 
 def choose_best_answer(answers: Sequence[ReachAnswer]) -> ReachAnswer:

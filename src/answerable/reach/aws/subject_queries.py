@@ -7,7 +7,7 @@ from itertools import chain
 
 from answerable.model.ids import IdentityId
 from answerable.reach.aws.bulk.caller_policies import VerdictBits
-from answerable.reach.aws.bulk.closure import get_closure
+from answerable.reach.aws.bulk.closure import get_graph_closure
 from answerable.reach.aws.compiled.accounts import CompiledAccounts
 from answerable.reach.aws.compiled.external_callers import ExternalCaller, parse_caller
 from answerable.reach.aws.compiled.principals import CompiledPrincipal
@@ -16,14 +16,14 @@ from answerable.reach.aws.compiled.uncollected_allows import rests_on_uncollecte
 from answerable.reach.aws.evaluation.request import Evaluation
 from answerable.reach.aws.evaluation.single_request import (
     evaluate_action,
-    evaluate_external,
-    is_owner_only,
+    evaluate_external_caller_action,
+    is_owner_only_call,
 )
 from answerable.reach.aws.evaluation.trust_policies import ASSUME_ROLE
 from answerable.reach.aws.external_caller_queries import (
-    build_entry_hop,
-    list_caller_rows,
+    build_role_entry_hop,
     list_roles_trusting_caller,
+    list_rows_granted_to_caller,
 )
 from answerable.reach.aws.paths.identity_edges import IdentityNode
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
@@ -31,16 +31,16 @@ from answerable.reach.aws.paths.path_search import (
     ReachPath,
     iterate_paths,
     list_reachable_identities,
-    search_backward,
+    search_backward_from_targets,
 )
 from answerable.reach.aws.patterns.arn_matching import split_arn
-from answerable.reach.aws.patterns.glob_matching import decode_glob, is_literal
+from answerable.reach.aws.patterns.glob_matching import decode_glob, has_no_wildcard
 from answerable.reach.aws.patterns.pattern_set_algebra import (
     ACTIONS,
     RESOURCES,
     PatternTerm,
-    format_arn,
-    is_disjoint,
+    are_patterns_disjoint,
+    format_arn_parts,
 )
 from answerable.reach.aws.permission_rows.principal_rows import list_principal_rows
 from answerable.reach.aws.permission_rows.row_types import PermissionRow, RowFilter
@@ -89,7 +89,7 @@ class ReachAnswer:
     tried: tuple[IdentityId, ...] = ()
 
 
-def answer_can(
+def answer_subject(
     graph: IdentityGraph,
     subject: IdentityId,
     action: str,
@@ -106,27 +106,29 @@ def answer_can(
     computed before.
     """
     if subject not in graph.accounts.principals:
-        return _answer_can_external(graph, subject, action, resource, direct=direct)
+        return _answer_external_call(graph, subject, action, resource, direct=direct)
     node = graph.get_start_node(subject)
-    best = _answer_path(graph, subject, ReachPath(graph, (node,)), action, resource)
+    best = _answer_at_path_end(
+        graph, subject, ReachPath(graph, (node,)), action, resource
+    )
     if direct or best.formula == TRUE:
         return best
-    whole = get_closure(graph)
+    whole = get_graph_closure(graph)
     targets = targets or whole.find_direct_callers(action, resource)
-    number = whole.get_node_number(node)
-    if whole.evaluate_reach(number, targets) is Verdict.NEVER:
+    number = whole.get_or_assign_node_number(node)
+    if whole.evaluate_reach_of_targets(number, targets) is Verdict.NEVER:
         tried = list_reachable_identities(graph, node) if best.formula == FALSE else ()
         return replace(best, tried=tried)
     left = _MAX_CONDITIONAL_PATHS
     for way in iterate_paths(graph, node):
-        bit = 1 << whole.get_node_number(way.target)
+        bit = 1 << whole.get_or_assign_node_number(way.target)
         certain = way.certain and bool(targets.sure & bit)
         if not certain and (
             rank_answer(best) >= CONDITIONAL or not (left and targets.some & bit)
         ):
             continue
         left -= 0 if certain else 1
-        reply = _answer_path(graph, subject, way, action, resource)
+        reply = _answer_at_path_end(graph, subject, way, action, resource)
         if reply.formula == TRUE:
             return reply
         if rank_answer(reply) > rank_answer(best):
@@ -147,12 +149,12 @@ def rank_answer(answer: ReachAnswer) -> int:
     return RESTS_ON_UNCOLLECTED if uncollected else CONDITIONAL
 
 
-def _answer_can_external(
+def _answer_external_call(
     graph: IdentityGraph, subject: str, action: str, resource: str, *, direct: bool
 ) -> ReachAnswer:
     """Decide whether an outside caller can make a call, itself or by roles."""
-    best = empty_answer()
-    for reply in _iterate_external_answers(
+    best = build_never_answer()
+    for reply in _iterate_answers_for_external_caller(
         graph, subject, action, resource, direct=direct
     ):
         if reply.formula == TRUE:
@@ -160,11 +162,11 @@ def _answer_can_external(
         if not best.subject or (best.formula == FALSE and reply.formula != FALSE):
             best = reply
     if best.formula == FALSE and not direct:
-        return replace(best, tried=_list_tried_identities(graph, subject))
+        return replace(best, tried=_list_identities_of_external_caller(graph, subject))
     return best
 
 
-def _list_tried_identities(
+def _list_identities_of_external_caller(
     graph: IdentityGraph, subject: str
 ) -> tuple[IdentityId, ...]:
     """List the identities that an outside caller can become through trust policies."""
@@ -177,7 +179,7 @@ def _list_tried_identities(
     return tuple(dict.fromkeys((*roles, *chain.from_iterable(beyond))))
 
 
-def _iterate_external_answers(
+def _iterate_answers_for_external_caller(
     graph: IdentityGraph, subject: str, action: str, resource: str, *, direct: bool
 ) -> Iterator[ReachAnswer]:
     """Yield answers for an outside caller: by itself, then through roles."""
@@ -185,25 +187,27 @@ def _iterate_external_answers(
     caller = parse_caller(subject, accounts.accounts)
     if caller is None:
         return
-    yield answer_caller(caller, evaluate_external(accounts, caller, action, resource))
+    yield build_caller_answer(
+        caller, evaluate_external_caller_action(accounts, caller, action, resource)
+    )
     if direct:
         return
     entries = list(list_roles_trusting_caller(graph, caller))
     if not entries:
         return
-    callers = get_closure(graph).find_direct_callers(action, resource)
-    found = search_backward(graph, (), callers)
+    callers = get_graph_closure(graph).find_direct_callers(action, resource)
+    found = search_backward_from_targets(graph, (), callers)
     for role, entry in entries:
-        way = found.find_path(IdentityNode(role))
+        way = found.find_path_to_target(IdentityNode(role))
         if way is not None:
-            hops = (replace(build_entry_hop(entry, role), origin=subject),)
+            hops = (replace(build_role_entry_hop(entry, role), origin=subject),)
             answer = evaluate_action(
                 accounts, graph.get_principal(way.target), action, resource
             )
-            yield build_answer(graph, subject, way, answer, hops)
+            yield build_answer_at_path_end(graph, subject, way, answer, hops)
 
 
-def answer_caller(caller: ExternalCaller, result: Evaluation) -> ReachAnswer:
+def build_caller_answer(caller: ExternalCaller, result: Evaluation) -> ReachAnswer:
     """Build the answer for an outside caller from its evaluation."""
     return ReachAnswer(
         subject=caller.id,
@@ -216,17 +220,17 @@ def answer_caller(caller: ExternalCaller, result: Evaluation) -> ReachAnswer:
     )
 
 
-def _answer_path(
+def _answer_at_path_end(
     graph: IdentityGraph, subject: str, path: ReachPath, action: str, resource: str
 ) -> ReachAnswer:
     """Evaluate a call for the identity at the end of a path."""
     answer = evaluate_action(
         graph.accounts, graph.get_principal(path.target), action, resource
     )
-    return build_answer(graph, subject, path, answer)
+    return build_answer_at_path_end(graph, subject, path, answer)
 
 
-def build_answer(
+def build_answer_at_path_end(
     graph: IdentityGraph,
     subject: str,
     path: ReachPath,
@@ -242,17 +246,17 @@ def build_answer(
         determining=result.determining,
         admin=graph.is_administrator(path.target),
         path=(*first_hops, *path.hops) if result.formula != FALSE else (),
-        gaps=tuple(dict.fromkeys((*_list_path_gaps(path), *result.gaps))),
+        gaps=tuple(dict.fromkeys((*_list_unread_on_path(path), *result.gaps))),
         own=result.formula,
     )
 
 
-def _list_path_gaps(path: ReachPath) -> tuple[PolicyGap, ...]:
+def _list_unread_on_path(path: ReachPath) -> tuple[PolicyGap, ...]:
     """List the unread policies and statements along a path."""
     return tuple(dict.fromkeys(g for _, edge in path.edges for g in edge.gaps))
 
 
-def iterate_reach(
+def iterate_subject_rows(
     graph: IdentityGraph, subject: IdentityId, row_filter: RowFilter, *, direct: bool
 ) -> Iterator[ReachAnswer]:
     """List a subject's permission rows, then those of identities it can become.
@@ -262,7 +266,7 @@ def iterate_reach(
     pattern without an account means the own account, whose trail records the calls.
     """
     if subject not in graph.accounts.principals:
-        yield from _iterate_external_reach(graph, subject, row_filter, direct=direct)
+        yield from _iterate_external_rows(graph, subject, row_filter, direct=direct)
         return
     node = graph.get_start_node(subject)
     ways: Iterable[ReachPath] = [ReachPath(graph, (node,))]
@@ -278,12 +282,12 @@ def iterate_reach(
         if graph.is_administrator(way.target) and way.certain:
             ruled.add(account)
         for row in list_callable_rows(graph, principal, row_filter):
-            reply = build_row_answer(graph, subject, way, row, told)
+            reply = build_answer_for_row(graph, subject, way, row, told)
             if reply:
                 yield reply
 
 
-def build_row_answer(
+def build_answer_for_row(
     graph: IdentityGraph,
     subject: IdentityId,
     path: ReachPath,
@@ -305,25 +309,25 @@ def build_row_answer(
         determining=row.determining,
         admin=graph.is_administrator(path.target),
         path=path.hops,
-        gaps=tuple(dict.fromkeys((*_list_path_gaps(path), *row.gaps))),
+        gaps=tuple(dict.fromkeys((*_list_unread_on_path(path), *row.gaps))),
         row=row,
         own=row.formula,
     )
 
 
-def _iterate_external_reach(
+def _iterate_external_rows(
     graph: IdentityGraph, subject: str, row_filter: RowFilter, *, direct: bool
 ) -> Iterator[ReachAnswer]:
     """List rows of an outside caller: its own, then those of roles it may enter."""
     caller = parse_caller(subject, graph.accounts.accounts)
     if caller is None:
         return
-    for row in list_caller_rows(graph.accounts, caller, row_filter):
+    for row in list_rows_granted_to_caller(graph.accounts, caller, row_filter):
         answer = Evaluation(row.formula, row.determining, row.gaps)
-        yield replace(answer_caller(caller, answer), row=row)
+        yield replace(build_caller_answer(caller, answer), row=row)
     for role, entry in () if direct else list_roles_trusting_caller(graph, caller):
-        hop = replace(build_entry_hop(entry, role), origin=subject)
-        for reply in iterate_reach(graph, role, row_filter, direct=False):
+        hop = replace(build_role_entry_hop(entry, role), origin=subject)
+        for reply in iterate_subject_rows(graph, role, row_filter, direct=False):
             formula = conjoin_hops(hop.formula, reply.formula)
             path = (hop, *reply.path)
             yield replace(reply, subject=subject, formula=formula, path=path)
@@ -350,35 +354,35 @@ def replace_assume_role_rows(
     accounts, account = graph.accounts, principal.identity.account
     for row in rows:
         pattern = row.actions.pattern
-        on = decode_glob(format_arn(row.resources.pattern))
-        listed = pattern != ASSUME_ROLE or _names_uncollected_role(accounts, row)
-        if listed and not is_owner_only(accounts, account, pattern, on):
+        on = decode_glob(format_arn_parts(row.resources.pattern))
+        listed = pattern != ASSUME_ROLE or _may_name_uncollected_role(accounts, row)
+        if listed and not is_owner_only_call(accounts, account, pattern, on):
             yield row
-    yield from _list_assume_role_rows(graph, principal, row_filter)
+    yield from _list_rows_per_assumable_role(graph, principal, row_filter)
 
 
-def _names_uncollected_role(accounts: CompiledAccounts, row: PermissionRow) -> bool:
+def _may_name_uncollected_role(accounts: CompiledAccounts, row: PermissionRow) -> bool:
     """Tell whether a row may name a role that was not collected."""
     pattern = row.resources.pattern
-    if len(pattern) == 6 and is_literal(pattern[4]):
-        named = IdentityId(format_arn(pattern))
+    if len(pattern) == 6 and has_no_wildcard(pattern[4]):
+        named = IdentityId(format_arn_parts(pattern))
         collected = accounts.is_account_collected(pattern[4])
         return not collected and named not in accounts.trusts
     return False
 
 
-def _list_assume_role_rows(
+def _list_rows_per_assumable_role(
     graph: IdentityGraph, principal: CompiledPrincipal, row_filter: RowFilter
 ) -> Iterator[PermissionRow]:
     """Yield a row of `sts:AssumeRole` for each role that a principal may assume."""
     actions = PatternTerm(ASSUME_ROLE)
-    if is_disjoint(ACTIONS, actions, row_filter.actions):
+    if are_patterns_disjoint(ACTIONS, actions, row_filter.actions):
         return
     for role in graph.list_assumable_roles(principal):
         resources = PatternTerm(split_arn(role))
-        if is_disjoint(
+        if are_patterns_disjoint(
             RESOURCES, resources, row_filter.resources
-        ) or not row_filter.matches_text_glob(resources.pattern):
+        ) or not row_filter.may_match_resource_pattern(resources.pattern):
             continue
         answer = evaluate_action(graph.accounts, principal, ASSUME_ROLE, role)
         if answer.formula != FALSE:
@@ -387,6 +391,6 @@ def _list_assume_role_rows(
             )
 
 
-def empty_answer() -> ReachAnswer:
+def build_never_answer() -> ReachAnswer:
     """Build the answer `never` without a subject."""
     return ReachAnswer("", IdentityId(""), FALSE, (), admin=False, path=(), gaps=())

@@ -25,7 +25,7 @@ _REGION = 3  # of the parts of an ARN
 MODELLED_SERVICES = frozenset(launch.service for launch in PASS_ROLE_RULES)
 
 
-def list_unmodelled_steps(
+def list_unmodelled_path_steps(
     accounts: CompiledAccounts,
     collected: CollectedData,
     actors: Iterable[CompiledPrincipal],
@@ -33,13 +33,13 @@ def list_unmodelled_steps(
     """List the steps of actors that were not followed, as coverage words."""
     for actor in actors:
         account = actor.identity.account
-        for service in _list_unmodelled_services(accounts, actor):
+        for service in _list_services_without_pass_role_rule(accounts, actor):
             yield f"passed-roles (account {account}, {service})"
-        for kind in _list_uncollected_code(collected, actor):
+        for kind in _list_uncollected_takeover_code_kinds(collected, actor):
             yield f"running-code (account {account}, {kind})"
 
 
-def _list_unmodelled_services(
+def _list_services_without_pass_role_rule(
     accounts: CompiledAccounts, actor: CompiledPrincipal
 ) -> Iterator[str]:
     """List services an actor may pass a role to, without a rule."""
@@ -60,7 +60,7 @@ def _list_unmodelled_services(
                 break
 
 
-def _list_uncollected_code(
+def _list_uncollected_takeover_code_kinds(
     collected: CollectedData, actor: CompiledPrincipal
 ) -> Iterator[str]:
     """List kinds of code an actor may take over that were not collected."""
@@ -70,17 +70,17 @@ def _list_uncollected_code(
             region
             for rule in TAKEOVER_RULES
             if rule.kind == kind
-            for region in list_callable_regions(actor, rule)
+            for region in list_regions_where_rule_is_callable(actor, rule)
         }
         for region in sorted(regions):
-            missing = collected.name_missing(RUNNING_CODE, account, region, kind)
+            missing = collected.name_missing_data(RUNNING_CODE, account, region, kind)
             if missing:
                 where = missing.rpartition(", ")[2].removesuffix(")")
                 known = "," in missing and where != kind
                 yield f"{kind}, {where}" if known else kind
 
 
-def list_callable_regions(
+def list_regions_where_rule_is_callable(
     actor: CompiledPrincipal, rule: TakeoverRule
 ) -> Iterator[str]:
     """List the regions in which an actor may make every call of a rule."""
@@ -90,10 +90,10 @@ def list_callable_regions(
     if all(allows):
         for grant in allows[0]:
             for pattern in grant.clause.resources or (ANY_PLACE,):
-                yield get_arn_part(decode_glob(pattern), _REGION)
+                yield get_arn_pattern_part(decode_glob(pattern), _REGION)
 
 
-def get_arn_part(pattern: str, position: int) -> str:
+def get_arn_pattern_part(pattern: str, position: int) -> str:
     """Return a part of an ARN pattern; `ANY_PLACE` if it is a wildcard."""
     parts = pattern.split(":", 5)
     if len(parts) < 6 or any(sign in parts[position] for sign in "*?$"):

@@ -3,13 +3,13 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from answerable.model.documents.core import AllowedPartItem, ReachItem
+from answerable.model.documents.shared_shapes import AllowedPartItem, ReachItem
 from answerable.model.postgres_ids import ResourceName
 from answerable.reach.answer_items import (
-    build_bare_item,
-    build_conditions,
+    build_condition_alternatives,
     build_determining_items,
-    build_path_item,
+    build_item_without_statements,
+    build_path_hop_item,
 )
 from answerable.reach.formula import ConditionAtom, Formula, Verdict, get_verdict
 from answerable.reach.platform import (
@@ -39,7 +39,7 @@ _WHO = {
 _OTHER = ("depends", "")
 
 
-def classify_atom(atom: ConditionAtom) -> tuple[str, str]:
+def classify_row_security_condition(atom: ConditionAtom) -> tuple[str, str]:
     """Return the author of a condition, and a text on who can satisfy it."""
     return _WHO.get(atom.key, _OTHER)
 
@@ -59,17 +59,17 @@ class FoundAnswer:
     parts: tuple[tuple[ResourceName, PrivilegeDecision], ...] = ()
 
 
-def build_unknown_answer(
+def build_not_known_answer(
     question: Question, unknown: Iterable[UnknownSubject]
 ) -> Answer:
     """Build the answer `not-known`."""
-    item = build_bare_item(
+    item = build_item_without_statements(
         question.subject, question.action, question.resource, Verdict.NOT_KNOWN
     )
     return Answer(item, tuple(dict.fromkeys(unknown)))
 
 
-def build_answer(
+def build_answer_at_path_end(
     start: SubjectIdentity,
     found: FoundAnswer,
     action: str,
@@ -89,27 +89,37 @@ def build_answer(
         "action": action,
         "resource": resource,
         "verdict": verdict.value,
-        "conditions": build_conditions(found.formula, classify=classify_atom),
+        "conditions": build_condition_alternatives(
+            found.formula, classify=classify_row_security_condition
+        ),
         "admin": bool(role and role.superuser and verdict is not Verdict.NEVER),
         "determining": build_determining_items(found.decision.determining),
-        "path": [build_path_item(hop, classify=classify_atom) for hop in hops],
+        "path": [
+            build_path_hop_item(hop, classify=classify_row_security_condition)
+            for hop in hops
+        ],
         "assuming": words,
     }
     if found.parts:
         item["covers"] = "part"
-        item["parts"] = [_build_part_item(*part, hops) for part in found.parts]
+        item["parts"] = [_build_column_item(*part, hops) for part in found.parts]
     unread = any(atom.key == UNREAD for one in found.formula for atom in one)
     return Answer(item, not_collected=frozenset(words), unread=unread)
 
 
-def _build_part_item(
+def _build_column_item(
     resource: ResourceName, decision: PrivilegeDecision, hops: Iterable[PathHop]
 ) -> AllowedPartItem:
     """Build the item of one column of a table."""
     return {
         "resource": str(resource),
         "verdict": get_verdict(decision.formula).value,
-        "conditions": build_conditions(decision.formula, classify=classify_atom),
+        "conditions": build_condition_alternatives(
+            decision.formula, classify=classify_row_security_condition
+        ),
         "determining": build_determining_items(decision.determining),
-        "path": [build_path_item(hop, classify=classify_atom) for hop in hops],
+        "path": [
+            build_path_hop_item(hop, classify=classify_row_security_condition)
+            for hop in hops
+        ],
     }

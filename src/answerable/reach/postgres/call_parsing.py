@@ -8,20 +8,20 @@ from answerable.model.errors import AmbiguousError, UsageError
 from answerable.model.postgres_ids import (
     PREFIX,
     ResourceName,
-    build_resource_name,
-    join_names,
-    parse_resource_id,
-    split_names,
+    join_qualified_sql_name,
+    parse_postgres_object_id,
+    parse_user_written_object_name,
+    split_qualified_sql_name,
 )
 from answerable.reach.postgres.catalogue import DatabaseObject
 from answerable.reach.postgres.privileges import (
     OWNER_ACTIONS,
     PRIVILEGES,
     ROLE_ACTIONS,
-    list_privileges,
-    normalise_privilege,
+    list_privileges_of_object_kind,
+    normalise_privilege_name,
 )
-from answerable.reach.postgres.server import PostgresServer
+from answerable.reach.postgres.server_index import PostgresServer
 
 _ALIASES = {
     "view": "table",
@@ -36,13 +36,13 @@ _EXAMPLE = "as table:public.orders, schema:public, or postgres:HOST/DATABASE/tab
 Servers = Mapping[str, PostgresServer]
 
 
-def parse_action(text: str) -> str:
+def parse_privilege_or_owner_right(text: str) -> str:
     """Parse a privilege, or a right of owners.
 
     Raises:
         UsageError: PostgreSQL has no such privilege.
     """
-    action = normalise_privilege(text)
+    action = normalise_privilege_name(text)
     known = sorted(
         {*OWNER_ACTIONS, *ROLE_ACTIONS, "MAINTAIN"}.union(*PRIVILEGES.values())
     )
@@ -53,14 +53,14 @@ def parse_action(text: str) -> str:
     raise UsageError(f"PostgreSQL has no privilege {text[:80]!r}", hint)
 
 
-def parse_resource(servers: Servers, action: str, text: str) -> ResourceName:
+def parse_object_argument(servers: Servers, action: str, text: str) -> ResourceName:
     """Parse a resource: an id, `KIND:NAME`, or the name of a known object.
 
     Raises:
         UsageError: It is no such name, or no object of its kind takes the action.
     """
     if text.startswith(PREFIX):
-        found = parse_resource_id(text)
+        found = parse_postgres_object_id(text)
         if found is None or found.kind not in (*PRIVILEGES, _ROLE):
             raise UsageError(f"not a PostgreSQL resource (got {text[:80]!r})", _EXAMPLE)
         named = [found]
@@ -68,12 +68,14 @@ def parse_resource(servers: Servers, action: str, text: str) -> ResourceName:
         kind, mark, written = text.partition(":")
         kind = _ALIASES.get(kind.lower(), kind.lower())
         if mark and kind in (*PRIVILEGES, _ROLE):
-            named = list(_place_everywhere(servers, kind, written))
+            named = list(_list_name_in_each_database(servers, kind, written))
         else:
-            named = list(_find_by_name(servers, action, text))
+            named = list(_find_objects_by_name(servers, action, text))
             if not named:
-                named = list(_place_everywhere(servers, "table", text))
-    known = [each for each in (_complete(servers, one) for one in named) if each]
+                named = list(_list_name_in_each_database(servers, "table", text))
+    known = [
+        each for each in (_complete_object_name(servers, one) for one in named) if each
+    ]
     chosen = known or named
     if len(chosen) > 1:
         raise AmbiguousError(
@@ -81,11 +83,13 @@ def parse_resource(servers: Servers, action: str, text: str) -> ResourceName:
         )
     if not chosen:
         raise UsageError(f"no PostgreSQL object is called {text[:80]!r}", _EXAMPLE)
-    check_action(servers, action, chosen[0])
+    check_action_on_object_kind(servers, action, chosen[0])
     return chosen[0]
 
 
-def check_action(servers: Servers, action: str, resource: ResourceName) -> None:
+def check_action_on_object_kind(
+    servers: Servers, action: str, resource: ResourceName
+) -> None:
     """Check that objects of the resource's kind take the action.
 
     Raises:
@@ -93,36 +97,36 @@ def check_action(servers: Servers, action: str, resource: ResourceName) -> None:
     """
     server = servers.get(resource.host)
     kind = "column" if resource.column else resource.kind
-    known = list_actions(kind, server.version if server else 0)
+    known = list_actions_on_object_kind(kind, server.version if server else 0)
     if action not in known:
         raise UsageError(
             f"a {kind} has no privilege {action}", f"known: {', '.join(known)}"
         )
 
 
-def list_actions(kind: str, version: int) -> tuple[str, ...]:
+def list_actions_on_object_kind(kind: str, version: int) -> tuple[str, ...]:
     """List the actions of a kind of object."""
     if kind == _ROLE:
         return ROLE_ACTIONS
-    privileges = list_privileges(kind, version)
+    privileges = list_privileges_of_object_kind(kind, version)
     return privileges if kind == "column" else (*privileges, *OWNER_ACTIONS)
 
 
-def _place_everywhere(
+def _list_name_in_each_database(
     servers: Servers, kind: str, written: str
 ) -> Iterator[ResourceName]:
     """Yield a name in each described database."""
     for server in servers.values():
         databases = tuple(server.contents)
         if kind == "database":
-            databases = split_names(written)[:1]
+            databases = split_qualified_sql_name(written)[:1]
         for database in databases:
-            named = build_resource_name(server.host, database, kind, written)
+            named = parse_user_written_object_name(server.host, database, kind, written)
             if named is not None:
                 yield named
 
 
-def _complete(servers: Servers, named: ResourceName) -> ResourceName | None:
+def _complete_object_name(servers: Servers, named: ResourceName) -> ResourceName | None:
     """Return a name as the catalogue spells it; None where no source has it.
 
     A function may be named with its argument types alone, or without arguments.
@@ -139,13 +143,13 @@ def _complete(servers: Servers, named: ResourceName) -> ResourceName | None:
         return None
     same = [
         each.name
-        for each in index.list_kind("function")
-        if _is_signature_of(each.name, named.name)
+        for each in index.list_objects_of_kind("function")
+        if _matches_function_signature(each.name, named.name)
     ]
     return replace(named, name=same[0]) if len(same) == 1 else None
 
 
-def _is_signature_of(signature: str, written: str) -> bool:
+def _matches_function_signature(signature: str, written: str) -> bool:
     """Tell whether a user's spelling means a function: `f`, `f(integer)`."""
     head, _, arguments = signature.partition("(")
     name, mark, types = written.partition("(")
@@ -162,35 +166,39 @@ def _is_signature_of(signature: str, written: str) -> bool:
     )
 
 
-def _find_by_name(servers: Servers, action: str, text: str) -> Iterator[ResourceName]:
+def _find_objects_by_name(
+    servers: Servers, action: str, text: str
+) -> Iterator[ResourceName]:
     """Yield the objects of a name whose kind takes the action, and columns."""
-    names = split_names(text.partition("(")[0])
+    names = split_qualified_sql_name(text.partition("(")[0])
     for server in servers.values():
         for database, index in server.contents.items():
             for made in index.objects.values():
-                column = _match_name(made, names, text)
+                column = _match_object_or_column_name(made, names, text)
                 kind = "column" if column else made.kind
-                actions = list_actions(kind, server.version)
+                actions = list_actions_on_object_kind(kind, server.version)
                 if column is not None and action in actions:
                     yield ResourceName(
                         server.host, database, made.kind, made.name, column
                     )
         for made in server.databases.values():
-            if made.name == join_names(*names) and action in list_actions(
-                "database", 0
-            ):
+            if made.name == join_qualified_sql_name(
+                *names
+            ) and action in list_actions_on_object_kind("database", 0):
                 yield ResourceName(server.host, names[0], "database", made.name)
 
 
-def _match_name(made: DatabaseObject, names: tuple[str, ...], text: str) -> str | None:
+def _match_object_or_column_name(
+    made: DatabaseObject, names: tuple[str, ...], text: str
+) -> str | None:
     """Return the column that a name means in an object, empty for the object itself."""
     if made.kind == "function":
-        return "" if _is_signature_of(made.name, text) else None
-    written = join_names(*names)
+        return "" if _matches_function_signature(made.name, text) else None
+    written = join_qualified_sql_name(*names)
     if made.name in (written, text):
         return ""
     of_table = names[1:] and made.kind == "table"
-    if of_table and made.name == join_names(*names[:-1]):
+    if of_table and made.name == join_qualified_sql_name(*names[:-1]):
         known = made.columns is None or names[-1] in made.columns
         return names[-1] if known else None
     return None

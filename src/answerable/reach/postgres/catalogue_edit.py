@@ -6,14 +6,14 @@ from difflib import get_close_matches
 
 import msgspec
 
-from answerable.model.documents.core import ReachItem, TruncationItem
+from answerable.model.documents.shared_shapes import ReachItem, TruncationItem
 from answerable.model.documents.what_if import AccessChangeItem
 from answerable.model.errors import UsageError
 from answerable.model.ids import IdentityId
 from answerable.model.inventory import Inventory
 from answerable.model.platform_catalogue import PlatformCatalogue
-from answerable.model.postgres_ids import build_role_id, quote_identifier
-from answerable.reach.acting_agents import list_agents_through
+from answerable.model.postgres_ids import build_postgres_role_id, quote_sql_identifier
+from answerable.reach.acting_agents import list_agents_by_identity_used
 from answerable.reach.formula import Verdict
 from answerable.reach.platform import (
     ChangeList,
@@ -22,8 +22,8 @@ from answerable.reach.platform import (
     SubjectIdentity,
 )
 from answerable.reach.postgres.catalogue import Catalogue, DatabaseObject
-from answerable.reach.postgres.permission_rows import iterate_permissions
-from answerable.reach.postgres.server import PLATFORM, PostgresServer
+from answerable.reach.postgres.permission_rows import iterate_permission_rows
+from answerable.reach.postgres.server_index import PLATFORM, PostgresServer
 
 _RANKS = (Verdict.NEVER, Verdict.ONLY_IF, Verdict.ALWAYS)
 _ALWAYS = _RANKS.index(Verdict.ALWAYS)
@@ -32,7 +32,7 @@ _HINT = "`answerable can SUBJECT ACTION RESOURCE -o json` prints policy and stat
 RowKey = tuple[str, str]
 
 
-def remove_statements(
+def remove_grants_from_catalogues(
     catalogues: Iterable[PlatformCatalogue], edit: PolicyEdit
 ) -> tuple[PlatformCatalogue, ...]:
     """Remove the statements of an edit, as answers print them.
@@ -48,7 +48,7 @@ def remove_statements(
         )
     removal = _Removal({" ".join(text.split()) for text in edit.statements})
     edited = tuple(
-        replace(each, body=_edit_body(each.body, removal))
+        replace(each, body=_remove_statements_from_catalogue(each.body, removal))
         if each.platform == PLATFORM
         else each
         for each in catalogues
@@ -74,7 +74,7 @@ class _Removal:
         self.found: set[str] = set()
         self.known: dict[str, None] = {}
 
-    def takes(self, policy: str, statement: str) -> bool:
+    def includes_statement(self, policy: str, statement: str) -> bool:
         """Tell whether a statement is to be removed."""
         spellings = {statement, f"{policy}#{statement}"}
         self.known |= dict.fromkeys(sorted(spellings))
@@ -82,21 +82,23 @@ class _Removal:
         return not spellings.isdisjoint(self.wanted)
 
 
-def _edit_body(body: str, removal: _Removal) -> str:
+def _remove_statements_from_catalogue(body: str, removal: _Removal) -> str:
     """Return the JSON of a catalogue without the statements."""
     catalogue = msgspec.json.decode(body, type=Catalogue)
     memberships = tuple(
         each
         for each in catalogue.memberships
-        if not removal.takes(quote_identifier(each.role), each.statement)
+        if not removal.includes_statement(
+            quote_sql_identifier(each.role), each.statement
+        )
     )
     roles = catalogue.roles and tuple(
         replace(
             role,
             superuser=role.superuser
-            and not _takes_attribute(removal, role.name, "SUPERUSER"),
+            and not _is_role_attribute_removed(removal, role.name, "SUPERUSER"),
             create_role=role.create_role
-            and not _takes_attribute(removal, role.name, "CREATEROLE"),
+            and not _is_role_attribute_removed(removal, role.name, "CREATEROLE"),
         )
         for role in catalogue.roles
     )
@@ -104,11 +106,15 @@ def _edit_body(body: str, removal: _Removal) -> str:
         catalogue,
         roles=roles,
         memberships=memberships,
-        databases=tuple(_edit_object(each, removal) for each in catalogue.databases),
+        databases=tuple(
+            _remove_grants_of_object(each, removal) for each in catalogue.databases
+        ),
         contents=tuple(
             replace(
                 contents,
-                objects=tuple(_edit_object(each, removal) for each in contents.objects),
+                objects=tuple(
+                    _remove_grants_of_object(each, removal) for each in contents.objects
+                ),
             )
             for contents in catalogue.contents
         ),
@@ -116,18 +122,22 @@ def _edit_body(body: str, removal: _Removal) -> str:
     return msgspec.json.encode(edited).decode()
 
 
-def _takes_attribute(removal: _Removal, role: str, attribute: str) -> bool:
+def _is_role_attribute_removed(removal: _Removal, role: str, attribute: str) -> bool:
     """Tell whether an attribute of a role is to be removed."""
-    name = quote_identifier(role)
-    return removal.takes(f"role {name}", f"ALTER ROLE {name} {attribute}")
+    name = quote_sql_identifier(role)
+    return removal.includes_statement(f"role {name}", f"ALTER ROLE {name} {attribute}")
 
 
-def _edit_object(made: DatabaseObject, removal: _Removal) -> DatabaseObject:
+def _remove_grants_of_object(made: DatabaseObject, removal: _Removal) -> DatabaseObject:
     """Return an object without the grants and row policies."""
     name = f"{made.kind} {made.name}"
-    grants = tuple(g for g in made.grants if not removal.takes(name, g.statement))
+    grants = tuple(
+        g for g in made.grants if not removal.includes_statement(name, g.statement)
+    )
     policies = tuple(
-        p for p in made.policies if not removal.takes(name, f"POLICY {p.name}")
+        p
+        for p in made.policies
+        if not removal.includes_statement(name, f"POLICY {p.name}")
     )
     return replace(made, grants=grants, policies=policies)
 
@@ -140,20 +150,24 @@ class EditedServers:
     before: Mapping[str, PostgresServer]
     after: Mapping[str, PostgresServer]
 
-    def list_changes(
+    def list_permission_changes(
         self, question: Question, after: Sequence[SubjectIdentity], limit: int
     ) -> ChangeList:
         """List the differences between the rows of both sides."""
         if question.subject:
             sides = [(question.identities, tuple(after))]
         else:
-            sides = [((each,), (each,)) for each in self._list_roles()]
+            sides = [
+                ((each,), (each,)) for each in self._list_roles_in_every_database()
+            ]
         items: list[AccessChangeItem] = []
         missing: set[str] = set()
         for was, will in sides:
-            old = _collect_rows(self.before, question, was)
-            new = _collect_rows(self.after, question, will)
-            items += _list_differences(old, new, self._list_agents)
+            old = _collect_strongest_rows(self.before, question, was)
+            new = _collect_strongest_rows(self.after, question, will)
+            items += _list_rows_with_changed_verdict(
+                old, new, self._list_agents_of_subject
+            )
             for row in (*old.values(), *new.values()):
                 missing |= set(row["assuming"])
         items.sort(key=lambda item: _ORDER.index(item["change"]))
@@ -165,7 +179,7 @@ class EditedServers:
             items = items[:limit]
         return ChangeList(tuple(items), frozenset(missing), shown=shown)
 
-    def _list_roles(self) -> list[SubjectIdentity]:
+    def _list_roles_in_every_database(self) -> list[SubjectIdentity]:
         """List every role in every described database."""
         return [
             SubjectIdentity(key, IdentityId(key))
@@ -173,15 +187,15 @@ class EditedServers:
             for database in server.contents
             for role in server.roles
             if not role.startswith("pg_")
-            for key in (build_role_id(server.host, database, role),)
+            for key in (build_postgres_role_id(server.host, database, role),)
         ]
 
-    def _list_agents(self, subject: str) -> list[str]:
+    def _list_agents_of_subject(self, subject: str) -> list[str]:
         """List the agents that act through a subject."""
-        return list_agents_through(self.inventory, subject)
+        return list_agents_by_identity_used(self.inventory, subject)
 
 
-def _collect_rows(
+def _collect_strongest_rows(
     servers: Mapping[str, PostgresServer],
     question: Question,
     identities: Sequence[SubjectIdentity],
@@ -189,34 +203,44 @@ def _collect_rows(
     """Collect the strongest row of each action and resource."""
     asked = replace(question, identities=tuple(identities))
     rows: dict[RowKey, ReachItem] = {}
-    for answer in iterate_permissions(servers, asked):
+    for answer in iterate_permission_rows(servers, asked):
         item = answer.item
         key = item["action"], item["resource"]
-        if key not in rows or _rank(rows[key]) < _rank(item):
+        if key not in rows or _rank_row_by_verdict(rows[key]) < _rank_row_by_verdict(
+            item
+        ):
             rows[key] = item
     return rows
 
 
-def _rank(item: ReachItem | None) -> int:
+def _rank_row_by_verdict(item: ReachItem | None) -> int:
     """Rank a row by its verdict."""
     return _RANKS.index(Verdict(item["verdict"])) if item else 0
 
 
-def _list_differences(
+def _list_rows_with_changed_verdict(
     old: Mapping[RowKey, ReachItem],
     new: Mapping[RowKey, ReachItem],
     list_agents: Callable[[str], list[str]],
 ) -> Iterable[AccessChangeItem]:
     """Yield the rows whose verdict differs; a superuser's row covers all others."""
-    whole = _list_whole_rows(old) | _list_whole_rows(new)
+    whole = _list_unconditional_superuser_rows(
+        old
+    ) | _list_unconditional_superuser_rows(new)
     for key in dict.fromkeys((*old, *new)):
         was, will = old.get(key), new.get(key)
-        if _rank(was) == _rank(will) or (whole and key not in whole):
+        if _rank_row_by_verdict(was) == _rank_row_by_verdict(will) or (
+            whole and key not in whole
+        ):
             continue
         if not was or not will:
             change = "falls-away" if was else "appears"
         else:
-            change = "weaker" if _rank(was) > _rank(will) else "stronger"
+            change = (
+                "weaker"
+                if _rank_row_by_verdict(was) > _rank_row_by_verdict(will)
+                else "stronger"
+            )
         shown = was if change in ("falls-away", "weaker") else will
         item = shown or was
         if item is None:
@@ -239,6 +263,10 @@ def _list_differences(
         }
 
 
-def _list_whole_rows(rows: Mapping[RowKey, ReachItem]) -> set[RowKey]:
+def _list_unconditional_superuser_rows(rows: Mapping[RowKey, ReachItem]) -> set[RowKey]:
     """List the unconditional rows of a superuser, which cover all others."""
-    return {k for k, row in rows.items() if row["admin"] and _rank(row) == _ALWAYS}
+    return {
+        k
+        for k, row in rows.items()
+        if row["admin"] and _rank_row_by_verdict(row) == _ALWAYS
+    }

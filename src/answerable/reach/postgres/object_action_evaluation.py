@@ -6,9 +6,9 @@ from dataclasses import replace
 from answerable.model.ids import IdentityId
 from answerable.model.postgres_ids import (
     ResourceName,
-    build_role_id,
-    parse_role_id,
-    quote_identifier,
+    build_postgres_role_id,
+    parse_postgres_role_id,
+    quote_sql_identifier,
 )
 from answerable.reach.formula import FALSE, TRUE, build_atom, conjoin_hops, disjoin
 from answerable.reach.platform import (
@@ -21,75 +21,75 @@ from answerable.reach.postgres.answer_building import (
     COLUMNS,
     SOURCE,
     FoundAnswer,
-    build_answer,
-    build_unknown_answer,
+    build_answer_at_path_end,
+    build_not_known_answer,
 )
 from answerable.reach.postgres.privilege_check import (
     PrivilegeDecision,
     Session,
-    decide,
+    decide_privilege,
     list_membership_statements,
 )
 from answerable.reach.postgres.privileges import PRIVILEGES
-from answerable.reach.postgres.server import PostgresServer
+from answerable.reach.postgres.server_index import PostgresServer
 from answerable.reach.postgres.session_steps import (
     CONNECT,
     SessionPath,
-    iterate_sessions,
+    iterate_reachable_sessions,
 )
 
 
-def open_session(
+def open_role_session(
     server: PostgresServer, identity: str, *, direct: bool
 ) -> Session | None:
     """Open the session of an identity; None for an id of another form."""
-    parsed = parse_role_id(identity)
+    parsed = parse_postgres_role_id(identity)
     if parsed is None:
         return None
     return Session(server, parsed.database, parsed.role, parsed.role, not direct)
 
 
-def evaluate_call(
+def evaluate_object_action(
     server: PostgresServer | None, question: Question, resource: ResourceName
 ) -> Answer:
     """Evaluate one call for the identities of a question; the best answer of all."""
-    missing = _explain_missing(server, resource)
+    missing = _explain_uncollected_resource(server, resource)
     if server is None or missing is not None:
-        return build_unknown_answer(question, [missing] if missing else [])
+        return build_not_known_answer(question, [missing] if missing else [])
     best: tuple[tuple[int, int, int], SubjectIdentity, FoundAnswer] | None = None
     unknown: list[UnknownSubject] = []
     assuming: dict[str, None] = {}
     for start in question.identities:
-        session = open_session(server, start.identity, direct=question.direct)
-        parsed = parse_role_id(start.identity)
+        session = open_role_session(server, start.identity, direct=question.direct)
+        parsed = parse_postgres_role_id(start.identity)
         if session is None or parsed is None or parsed.host != server.host:
             continue
-        found = _evaluate_start(session, question, resource, assuming)
+        found = _evaluate_call_for_identity(session, question, resource, assuming)
         formula = conjoin_hops(*(hop.formula for hop in start.hops), found.formula)
         found = replace(found, formula=formula)
-        rank = _rank(found)
+        rank = _rank_found_answer(found)
         if best is None or rank > best[0]:
             best = (rank, start, found)
         if start.unknown and found.formula == FALSE:
             unknown.append(start.unknown)
     if best is None:
-        return build_unknown_answer(
+        return build_not_known_answer(
             question, [e.unknown for e in question.identities if e.unknown]
         )
     if best[2].formula == FALSE and unknown:
-        return build_unknown_answer(question, unknown)
+        return build_not_known_answer(question, unknown)
     _, start, found = best
     words = found.decision.assuming if found.formula != FALSE else tuple(assuming)
-    return build_answer(start, found, question.action, str(resource), words)
+    return build_answer_at_path_end(start, found, question.action, str(resource), words)
 
 
-def _rank(found: FoundAnswer) -> tuple[int, int, int]:
+def _rank_found_answer(found: FoundAnswer) -> tuple[int, int, int]:
     """Rank answers: always before only-if before never, fewer assumptions, shorter."""
     certain = 2 if found.formula == TRUE else int(found.formula != FALSE)
     return certain, -len(found.decision.assuming), -len(found.path.hops)
 
 
-def _evaluate_start(
+def _evaluate_call_for_identity(
     session: Session,
     question: Question,
     resource: ResourceName,
@@ -98,47 +98,47 @@ def _evaluate_start(
     """Evaluate a call for one identity, itself and as the roles that it can become."""
     best: FoundAnswer | None = None
     direct = question.direct or question.action == CONNECT
-    for path in iterate_paths(session, direct=direct):
+    for path in iterate_session_paths(session, direct=direct):
         at = path.session
         if (
             resource.kind not in ("role", "database")
             and at.database != resource.database
         ):
             continue
-        decision = _decide_call(at, question.action, resource)
+        decision = _decide_call_for_session(at, question.action, resource)
         assuming |= dict.fromkeys(decision.assuming)
         parts: tuple[tuple[ResourceName, PrivilegeDecision], ...] = ()
         if decision.formula == FALSE:
-            parts = tuple(_list_columns(at, question.action, resource))
-            decision = _join_columns(parts) if parts else decision
+            parts = tuple(_list_permitted_columns(at, question.action, resource))
+            decision = _join_column_decisions(parts) if parts else decision
         formula = conjoin_hops(*(hop.formula for hop in path.hops), decision.formula)
         found = FoundAnswer(path, formula, decision, parts)
-        if best is None or _rank(found) > _rank(best):
+        if best is None or _rank_found_answer(found) > _rank_found_answer(best):
             best = found
         if formula == TRUE and not decision.assuming:
             break
     return best or FoundAnswer(SessionPath(session), FALSE, PrivilegeDecision(FALSE))
 
 
-def iterate_paths(session: Session, *, direct: bool) -> Iterable[SessionPath]:
+def iterate_session_paths(session: Session, *, direct: bool) -> Iterable[SessionPath]:
     """Yield the session, and unless it is asked alone, those that it can become."""
-    return (SessionPath(session),) if direct else iterate_sessions(session)
+    return (SessionPath(session),) if direct else iterate_reachable_sessions(session)
 
 
-def _decide_call(
+def _decide_call_for_session(
     session: Session, action: str, resource: ResourceName
 ) -> PrivilegeDecision:
     """Decide a call for one session, without its steps."""
     server = session.server
     if resource.kind == "role":
-        return _decide_membership(session, action, resource.name)
+        return _decide_role_membership(session, action, resource.name)
     target = server.get_object(session.database, resource.kind, resource.name)
     if target is None:
         return PrivilegeDecision(FALSE)
-    return decide(session, action, target, resource.column)
+    return decide_privilege(session, action, target, resource.column)
 
 
-def _list_columns(
+def _list_permitted_columns(
     session: Session, action: str, resource: ResourceName
 ) -> Iterator[tuple[ResourceName, PrivilegeDecision]]:
     """Yield the columns of a table on which a session has the privilege."""
@@ -147,12 +147,12 @@ def _list_columns(
     if target is None or resource.column or action not in PRIVILEGES["column"]:
         return
     for column in sorted({grant.column for grant in target.grants} - {""}):
-        decision = decide(session, action, target, column)
+        decision = decide_privilege(session, action, target, column)
         if decision.formula != FALSE:
             yield replace(resource, column=column), decision
 
 
-def _join_columns(
+def _join_column_decisions(
     parts: tuple[tuple[ResourceName, PrivilegeDecision], ...],
 ) -> PrivilegeDecision:
     """Join the decisions on columns to one on the table: only for these columns."""
@@ -166,7 +166,9 @@ def _join_columns(
     )
 
 
-def _decide_membership(session: Session, action: str, role: str) -> PrivilegeDecision:
+def _decide_role_membership(
+    session: Session, action: str, role: str
+) -> PrivilegeDecision:
     """Decide pg_has_role: MEMBER, USAGE (inherits its privileges) or SET (SET ROLE).
 
     Source: https://www.postgresql.org/docs/current/functions-info.html
@@ -176,9 +178,9 @@ def _decide_membership(session: Session, action: str, role: str) -> PrivilegeDec
     if own is not None and own.superuser:
         return PrivilegeDecision(TRUE)
     closures = {
-        "MEMBER": server.list_member_of,
-        "USAGE": server.list_inherited,
-        "SET": server.list_settable,
+        "MEMBER": server.list_roles_with_member,
+        "USAGE": server.list_roles_inherited_from,
+        "SET": server.list_roles_settable_with_set_role,
     }
     path = closures[action](session.database, session.role).get(role)
     if path is None:
@@ -186,7 +188,7 @@ def _decide_membership(session: Session, action: str, role: str) -> PrivilegeDec
     return PrivilegeDecision(TRUE, list_membership_statements(path))
 
 
-def _explain_missing(
+def _explain_uncollected_resource(
     server: PostgresServer | None, resource: ResourceName
 ) -> UnknownSubject | None:
     """Explain why nothing is known about a resource; None where it was collected."""
@@ -210,12 +212,12 @@ def _explain_missing(
         return UnknownSubject(key, what, SOURCE)
     columns = found.columns
     if resource.column and columns is not None and resource.column not in columns:
-        what = f"{name} has no column {quote_identifier(resource.column)}"
+        what = f"{name} has no column {quote_sql_identifier(resource.column)}"
         return UnknownSubject(key, what, SOURCE)
     return None
 
 
-def list_caller_identities(
+def list_roles_as_callers(
     server: PostgresServer, database: str
 ) -> list[SubjectIdentity]:
     """List every role of a server as a caller in a database."""
@@ -223,5 +225,5 @@ def list_caller_identities(
         SubjectIdentity(key, IdentityId(key))
         for name in sorted(server.roles)
         if not name.startswith("pg_")
-        for key in (build_role_id(server.host, database, name),)
+        for key in (build_postgres_role_id(server.host, database, name),)
     ]

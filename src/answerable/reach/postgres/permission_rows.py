@@ -6,18 +6,24 @@ from fnmatch import fnmatchcase
 
 from answerable.model.postgres_ids import (
     ResourceName,
-    build_resource_id,
-    parse_role_id,
-    quote_identifier,
+    build_postgres_object_id,
+    parse_postgres_role_id,
+    quote_sql_identifier,
 )
 from answerable.reach.formula import FALSE, TRUE, Formula, conjoin_hops
 from answerable.reach.platform import Answer, Question, SubjectIdentity
-from answerable.reach.postgres.answer_building import FoundAnswer, build_answer
-from answerable.reach.postgres.call_evaluation import iterate_paths, open_session
-from answerable.reach.postgres.call_parsing import list_actions
+from answerable.reach.postgres.answer_building import (
+    FoundAnswer,
+    build_answer_at_path_end,
+)
+from answerable.reach.postgres.call_parsing import list_actions_on_object_kind
 from answerable.reach.postgres.catalogue import DatabaseObject
-from answerable.reach.postgres.privilege_check import Session, decide
-from answerable.reach.postgres.server import PostgresServer
+from answerable.reach.postgres.object_action_evaluation import (
+    iterate_session_paths,
+    open_role_session,
+)
+from answerable.reach.postgres.privilege_check import Session, decide_privilege
+from answerable.reach.postgres.server_index import PostgresServer
 from answerable.reach.postgres.session_steps import CONNECT, SessionPath
 
 # Conditions of the rows so far, by action and resource.
@@ -31,11 +37,11 @@ class PermissionGlobs:
     action: str
     resource: str
 
-    def takes_action(self, action: str) -> bool:
+    def matches_action(self, action: str) -> bool:
         """Tell whether an action matches."""
         return fnmatchcase(action, self.action.upper())
 
-    def takes_resource(self, resource: ResourceName) -> bool:
+    def matches_resource(self, resource: ResourceName) -> bool:
         """Tell whether a resource matches, by its id, `KIND:NAME` or name."""
         key = str(resource)
         kind, _, name = key.split("/", 2)[2].partition("/")
@@ -43,27 +49,27 @@ class PermissionGlobs:
         return any(fnmatchcase(each, self.resource) for each in spellings)
 
 
-def iterate_permissions(
+def iterate_permission_rows(
     servers: Mapping[str, PostgresServer], question: Question
 ) -> Iterator[Answer]:
     """Yield what the identities of a question can do, a privilege and object a row."""
     globs = PermissionGlobs(question.action, question.resource)
     listed: ListedRows = {}
     for start in question.identities:
-        parsed = parse_role_id(start.identity)
+        parsed = parse_postgres_role_id(start.identity)
         server = servers.get(parsed.host) if parsed else None
         session = (
-            open_session(server, start.identity, direct=question.direct)
+            open_role_session(server, start.identity, direct=question.direct)
             if server
             else None
         )
         if session is None:
             continue
-        for path in iterate_paths(session, direct=question.direct):
-            yield from _list_session_rows(start, path, globs, listed)
+        for path in iterate_session_paths(session, direct=question.direct):
+            yield from _list_permission_rows_of_session(start, path, globs, listed)
 
 
-def _list_session_rows(
+def _list_permission_rows_of_session(
     start: SubjectIdentity,
     path: SessionPath,
     globs: PermissionGlobs,
@@ -74,37 +80,39 @@ def _list_session_rows(
     leading = [hop.formula for hop in (*start.hops, *path.hops)]
     role = session.server.get_role(session.role)
     if role is not None and role.superuser:
-        row = _list_superuser_row(start, path, globs, listed, leading)
+        row = _list_row_of_superuser(start, path, globs, listed, leading)
         yield from row
         return
-    for resource, target in _list_targets(session):
-        if not globs.takes_resource(resource):
+    for resource, target in _list_objects_and_columns(session):
+        if not globs.matches_resource(resource):
             continue
         kind = "column" if resource.column else resource.kind
-        for action in list_actions(kind, session.server.version):
+        for action in list_actions_on_object_kind(kind, session.server.version):
             key = (action, str(resource))
-            whole = (action, str(ResourceName(*_get_place(resource))))
+            whole = (action, str(ResourceName(*_get_object_of_column(resource))))
             if action == CONNECT and session.role != session.user:
                 continue  # SET ROLE comes after it
-            if not globs.takes_action(action) or any(
+            if not globs.matches_action(action) or any(
                 TRUE in listed.get(each, ()) for each in (key, whole)
             ):
                 continue
-            decision = decide(session, action, target, resource.column)
+            decision = decide_privilege(session, action, target, resource.column)
             formula = conjoin_hops(*leading, decision.formula)
             if formula == FALSE or formula in listed.setdefault(key, set()):
                 continue
             listed[key].add(formula)
             found = FoundAnswer(path, formula, decision)
-            yield build_answer(start, found, action, str(resource), decision.assuming)
+            yield build_answer_at_path_end(
+                start, found, action, str(resource), decision.assuming
+            )
 
 
-def _get_place(resource: ResourceName) -> tuple[str, str, str, str]:
+def _get_object_of_column(resource: ResourceName) -> tuple[str, str, str, str]:
     """Return the table of a column, or the object itself."""
     return resource.host, resource.database, resource.kind, resource.name
 
 
-def _list_superuser_row(
+def _list_row_of_superuser(
     start: SubjectIdentity,
     path: SessionPath,
     globs: PermissionGlobs,
@@ -113,26 +121,26 @@ def _list_superuser_row(
 ) -> Iterator[Answer]:
     """Yield the one row of a superuser, which covers every object of the database."""
     session = path.session
-    pattern = build_resource_id(session.server.host, session.database, "*", "*")
+    pattern = build_postgres_object_id(session.server.host, session.database, "*", "*")
     key = ("*", pattern)
-    decision = decide(session, "USAGE", DatabaseObject("schema", "*"))
+    decision = decide_privilege(session, "USAGE", DatabaseObject("schema", "*"))
     formula = conjoin_hops(*leading, decision.formula)
     if formula in listed.setdefault(key, set()):
         return
     listed[key].add(formula)
     action = globs.action.upper()
     resource = pattern if globs.resource == "*" else globs.resource
-    yield build_answer(
+    yield build_answer_at_path_end(
         start, FoundAnswer(path, formula, decision), action, resource, decision.assuming
     )
 
 
-def _list_targets(
+def _list_objects_and_columns(
     session: Session,
 ) -> Iterator[tuple[ResourceName, DatabaseObject]]:
     """Yield the objects of a session's database, columns with grants of their own."""
     server, database = session.server, session.database
-    own = server.get_object(database, "database", quote_identifier(database))
+    own = server.get_object(database, "database", quote_sql_identifier(database))
     index = server.contents.get(database)
     of_database = [own] if own else []
     for made in (*of_database, *(index.objects.values() if index else ())):

@@ -4,17 +4,17 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from answerable.model.documents.core import TruncationItem
+from answerable.model.documents.shared_shapes import TruncationItem
 from answerable.model.errors import UsageError
 from answerable.model.ids import IdentityId
 from answerable.model.inventory import Inventory
 from answerable.model.postgres_ids import (
     PREFIX,
     ResourceName,
-    parse_resource_id,
-    parse_role_id,
+    parse_postgres_object_id,
+    parse_postgres_role_id,
 )
-from answerable.reach.answer_items import build_bare_item
+from answerable.reach.answer_items import build_item_without_statements
 from answerable.reach.formula import Verdict
 from answerable.reach.platform import (
     Answer,
@@ -30,17 +30,30 @@ from answerable.reach.platform import (
     UnknownSubject,
 )
 from answerable.reach.postgres.answer_building import SOURCE
-from answerable.reach.postgres.call_evaluation import (
-    evaluate_call,
-    list_caller_identities,
-    open_session,
+from answerable.reach.postgres.call_parsing import (
+    parse_object_argument,
+    parse_privilege_or_owner_right,
 )
-from answerable.reach.postgres.call_parsing import parse_action, parse_resource
-from answerable.reach.postgres.catalogue_edit import EditedServers, remove_statements
-from answerable.reach.postgres.permission_rows import iterate_permissions
+from answerable.reach.postgres.catalogue_edit import (
+    EditedServers,
+    remove_grants_from_catalogues,
+)
+from answerable.reach.postgres.object_action_evaluation import (
+    evaluate_object_action,
+    list_roles_as_callers,
+    open_role_session,
+)
+from answerable.reach.postgres.permission_rows import iterate_permission_rows
 from answerable.reach.postgres.privileges import PRIVILEGES
-from answerable.reach.postgres.server import PLATFORM, PostgresServer, build_servers
-from answerable.reach.postgres.session_steps import identify, iterate_sessions
+from answerable.reach.postgres.server_index import (
+    PLATFORM,
+    PostgresServer,
+    build_server_indexes,
+)
+from answerable.reach.postgres.session_steps import (
+    get_role_id_of_session,
+    iterate_reachable_sessions,
+)
 
 _ORDER = (Verdict.ALWAYS, Verdict.ONLY_IF, Verdict.NOT_KNOWN)
 
@@ -55,7 +68,7 @@ class PostgresEvaluator:
         self, start: SubjectIdentity
     ) -> SubjectIdentity | UnknownSubject:
         """Return a role, with the reason if its memberships are not known."""
-        parsed = parse_role_id(start.identity)
+        parsed = parse_postgres_role_id(start.identity)
         if parsed is None:
             return UnknownSubject(start.identity, "not the id of a role", SOURCE)
         server = self.servers.get(parsed.host)
@@ -84,13 +97,13 @@ class PostgresEvaluator:
     ) -> Iterator[SubjectIdentity]:
         """Find the paths of roles to those of `targets` that they are or become."""
         for start in starts or self._list_all_roles():
-            parsed = parse_role_id(start.identity)
+            parsed = parse_postgres_role_id(start.identity)
             server = self.servers.get(parsed.host) if parsed else None
             if server is None:
                 continue
-            session = open_session(server, start.identity, direct=False)
-            for path in iterate_sessions(session) if session else ():
-                identity = IdentityId(identify(path.session))
+            session = open_role_session(server, start.identity, direct=False)
+            for path in iterate_reachable_sessions(session) if session else ():
+                identity = IdentityId(get_role_id_of_session(path.session))
                 if identity in targets:
                     hops = (*start.hops, *path.hops)
                     yield replace(start, identity=identity, hops=hops)
@@ -99,7 +112,7 @@ class PostgresEvaluator:
         """List every role in each described database of its server."""
         for server in self.servers.values():
             for database in server.contents:
-                yield from list_caller_identities(server, database)
+                yield from list_roles_as_callers(server, database)
 
     def name_credential_source(self, account: str) -> str:
         """Name the scan source that describes roles."""
@@ -107,20 +120,24 @@ class PostgresEvaluator:
 
     def evaluate(self, question: Question) -> Answer:
         """Evaluate one call for some roles, with proof and assumptions."""
-        resource = _get_resource(question)
-        return evaluate_call(self.servers.get(resource.host), question, resource)
+        resource = _get_parsed_resource(question)
+        return evaluate_object_action(
+            self.servers.get(resource.host), question, resource
+        )
 
     def list_permissions(self, question: Question, page: PageBounds) -> AnswerList:
         """List what some roles can do, themselves and as others."""
-        return _cut_page(list(_list_rows(self.servers, question)), page)
+        return _cut_answer_page(
+            list(_list_permission_rows(self.servers, question)), page
+        )
 
     def list_callers(self, question: Question, page: PageBounds) -> AnswerList:
         """List all roles that can make one call, the surest first."""
-        resource = _get_resource(question)
+        resource = _get_parsed_resource(question)
         server = self.servers.get(resource.host)
-        starts = list_caller_identities(server, resource.database) if server else []
+        starts = list_roles_as_callers(server, resource.database) if server else []
         answers = [
-            evaluate_call(
+            evaluate_object_action(
                 server,
                 replace(question, subject=each.subject, identities=(each,)),
                 resource,
@@ -128,12 +145,12 @@ class PostgresEvaluator:
             for each in starts
         ]
         if not starts:
-            answers = [evaluate_call(server, question, resource)]
+            answers = [evaluate_object_action(server, question, resource)]
         found = [each for each in answers if each.verdict is not Verdict.NEVER]
         found.sort(key=lambda each: _ORDER.index(each.verdict))
         missing = frozenset().union(*(each.not_collected for each in answers))
         return replace(
-            _cut_page(found, page),
+            _cut_answer_page(found, page),
             not_collected=missing,
             unread=any(each.unread for each in answers),
         )
@@ -141,30 +158,30 @@ class PostgresEvaluator:
     def describe_scope(self) -> PlatformScope:
         """Describe the collected roles and servers."""
         count = sum(
-            len(list_caller_identities(each, "")) for each in self.servers.values()
+            len(list_roles_as_callers(each, "")) for each in self.servers.values()
         )
         return PlatformScope(count, tuple(sorted(self.servers)), ())
 
 
-def _get_resource(question: Question) -> ResourceName:
+def _get_parsed_resource(question: Question) -> ResourceName:
     """Return the resource of a parsed call.
 
     Raises:
         UsageError: The call was not parsed for this platform.
     """
-    found = parse_resource_id(question.resource)
+    found = parse_postgres_object_id(question.resource)
     if found is None:
         raise UsageError(f"not a PostgreSQL resource (got {question.resource[:80]!r})")
     return found
 
 
-def _list_rows(
+def _list_permission_rows(
     servers: Mapping[str, PostgresServer], question: Question
 ) -> list[Answer]:
     """List the rows of a question, those of missing data last."""
     last = [
         Answer(
-            build_bare_item(
+            build_item_without_statements(
                 question.subject, question.action, question.resource, Verdict.NOT_KNOWN
             ),
             (each.unknown,),
@@ -172,10 +189,10 @@ def _list_rows(
         for each in question.identities
         if each.unknown
     ]
-    return [*iterate_permissions(servers, question), *last]
+    return [*iterate_permission_rows(servers, question), *last]
 
 
-def _cut_page(answers: list[Answer], page: PageBounds) -> AnswerList:
+def _cut_answer_page(answers: list[Answer], page: PageBounds) -> AnswerList:
     """Cut one page; the cursor is the number of rows before it.
 
     Raises:
@@ -215,9 +232,9 @@ class PostgresPlatform:
         self, inventory: Inventory, action: str, resource: str
     ) -> tuple[str, str]:
         """Parse a privilege, and the id or the name of an object."""
-        privilege = parse_action(action)
+        privilege = parse_privilege_or_owner_right(action)
         return privilege, str(
-            parse_resource(get_servers(inventory), privilege, resource)
+            parse_object_argument(get_server_indexes(inventory), privilege, resource)
         )
 
     def parse_session(
@@ -228,11 +245,11 @@ class PostgresPlatform:
 
     def find_external(self, inventory: Inventory, text: str) -> str | None:
         """Find a role that no scan describes."""
-        return text if parse_role_id(text) else None
+        return text if parse_postgres_role_id(text) else None
 
     def open(self, inventory: Inventory, question: Question) -> PostgresEvaluator:
         """Index the servers of a snapshot, or reuse the index."""
-        return PostgresEvaluator(get_servers(inventory))
+        return PostgresEvaluator(get_server_indexes(inventory))
 
     def suggest_actions(self, prefix: str) -> Iterable[tuple[str, str]]:
         """Suggest privileges while one is typed."""
@@ -245,23 +262,25 @@ class PostgresPlatform:
         self, inventory: Inventory, question: Question, edit: PolicyEdit
     ) -> AppliedEdit:
         """Take grants, memberships or row policies away."""
-        edited = remove_statements(inventory.facts.catalogues, edit)
-        before, after = get_servers(inventory), build_servers(edited)
+        edited = remove_grants_from_catalogues(inventory.facts.catalogues, edit)
+        before, after = get_server_indexes(inventory), build_server_indexes(edited)
         changes = EditedServers(inventory, before, after)
         return AppliedEdit(
-            PostgresEvaluator(before), PostgresEvaluator(after), changes.list_changes
+            PostgresEvaluator(before),
+            PostgresEvaluator(after),
+            changes.list_permission_changes,
         )
 
     def compile_snapshot(self, inventory: Inventory, before: Inventory | None) -> None:
         """Index the servers of a snapshot once for all questions."""
-        get_servers(inventory)
+        get_server_indexes(inventory)
 
 
-def get_servers(inventory: Inventory) -> Mapping[str, PostgresServer]:
+def get_server_indexes(inventory: Inventory) -> Mapping[str, PostgresServer]:
     """Return the index of each server of a snapshot, by host."""
-    return inventory.get_or_compute("postgres servers", _build_servers)
+    return inventory.get_or_compute_value("postgres servers", _build_server_indexes)
 
 
-def _build_servers(inventory: Inventory) -> Mapping[str, PostgresServer]:
+def _build_server_indexes(inventory: Inventory) -> Mapping[str, PostgresServer]:
     """Build the index of each server."""
-    return build_servers(inventory.facts.catalogues)
+    return build_server_indexes(inventory.facts.catalogues)

@@ -3,13 +3,13 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from answerable.model.postgres_ids import quote_identifier
+from answerable.model.postgres_ids import quote_sql_identifier
 from answerable.reach.formula import FALSE, TRUE, Formula, build_atom, conjoin, disjoin
 from answerable.reach.platform import DeterminingStatement
 from answerable.reach.postgres.catalogue import PUBLIC, DatabaseObject, Membership
 from answerable.reach.postgres.privileges import OWNER_ACTIONS
-from answerable.reach.postgres.row_security import evaluate_row_security
-from answerable.reach.postgres.server import PostgresServer
+from answerable.reach.postgres.row_security import evaluate_row_security_policies
+from answerable.reach.postgres.server_index import PostgresServer
 
 UNREAD = "answerable:unread-statement"
 ALLOW, DENY = "allow", "deny"
@@ -63,12 +63,12 @@ class Session:
     user: str
     may_grant: bool = False
 
-    def list_inherited(self) -> dict[str, tuple[Membership, ...]]:
+    def list_roles_with_inherited_privileges(self) -> dict[str, tuple[Membership, ...]]:
         """Return the roles whose privileges the current role has."""
-        return self.server.list_inherited(self.database, self.role)
+        return self.server.list_roles_inherited_from(self.database, self.role)
 
 
-def decide(
+def decide_privilege(
     session: Session, privilege: str, target: DatabaseObject, column: str = ""
 ) -> PrivilegeDecision:
     """Decide a privilege on an object, or on one column of a table.
@@ -76,30 +76,34 @@ def decide(
     An object in a schema needs USAGE on the schema, and a session needs CONNECT on its
     database.
     """
-    parts = [_decide_target(session, privilege, target, column)]
+    parts = [_decide_privilege_on_object(session, privilege, target, column)]
     server, database = session.server, session.database
     if target.kind in _KINDS_IN_SCHEMAS and target.schema:
-        name = quote_identifier(target.schema)
-        parts.append(_decide_part(session, "USAGE", "schema", name, SCHEMAS))
-    if target.kind != "database" and _needs_connect(session):
-        parts.append(decide_connect(replace(session, role=session.user)))
-    decision = _join(parts)
+        name = quote_sql_identifier(target.schema)
+        parts.append(
+            _decide_privilege_on_container(session, "USAGE", "schema", name, SCHEMAS)
+        )
+    if target.kind != "database" and _needs_connect_privilege(session):
+        parts.append(decide_connect_privilege(replace(session, role=session.user)))
+    decision = _conjoin_decisions(parts)
     index = server.contents.get(database)
     unread = (*server.unread, *(index.contents.unread if index else ()))
-    if unread and not _is_superuser(session):
+    if unread and not _is_current_role_superuser(session):
         open_atom = build_atom(UNREAD, "Statement", unread[:3])
         change = conjoin if decision.formula != FALSE else disjoin
         return replace(decision, formula=change(decision.formula, open_atom))
     return decision
 
 
-def decide_connect(session: Session) -> PrivilegeDecision:
+def decide_connect_privilege(session: Session) -> PrivilegeDecision:
     """Decide whether a role may open a session in a database."""
-    name = quote_identifier(session.database)
-    return _decide_part(session, "CONNECT", "database", name, DATABASE_GRANTS)
+    name = quote_sql_identifier(session.database)
+    return _decide_privilege_on_container(
+        session, "CONNECT", "database", name, DATABASE_GRANTS
+    )
 
 
-def _join(parts: list[PrivilegeDecision]) -> PrivilegeDecision:
+def _conjoin_decisions(parts: list[PrivilegeDecision]) -> PrivilegeDecision:
     """Join the decisions on a target, its schema and its database: all must hold."""
     denied = [part for part in parts if part.formula == FALSE]
     if denied:
@@ -112,19 +116,19 @@ def _join(parts: list[PrivilegeDecision]) -> PrivilegeDecision:
     )
 
 
-def _needs_connect(session: Session) -> bool:
+def _needs_connect_privilege(session: Session) -> bool:
     """Tell whether the session's user opens the session: a role that may log in."""
     user = session.server.get_role(session.user)
     return user is None or user.login
 
 
-def _is_superuser(session: Session) -> bool:
+def _is_current_role_superuser(session: Session) -> bool:
     """Tell whether the current role is a superuser; the attribute is not inherited."""
     role = session.server.get_role(session.role)
     return role is not None and role.superuser
 
 
-def _decide_part(
+def _decide_privilege_on_container(
     session: Session, privilege: str, kind: str, name: str, word: str
 ) -> PrivilegeDecision:
     """Decide a privilege on the schema or database of a target.
@@ -133,38 +137,40 @@ def _decide_part(
     """
     found = session.server.get_object(session.database, kind, name)
     if found is None or (not found.owner and not found.grants):
-        assumed = () if _is_superuser(session) else (word,)
+        assumed = () if _is_current_role_superuser(session) else (word,)
         return PrivilegeDecision(TRUE, assuming=assumed)
-    return _decide_target(session, privilege, found)
+    return _decide_privilege_on_object(session, privilege, found)
 
 
-def _decide_target(
+def _decide_privilege_on_object(
     session: Session, privilege: str, target: DatabaseObject, column: str = ""
 ) -> PrivilegeDecision:
     """Decide a privilege on one object alone."""
-    superuser = _is_superuser(session)
+    superuser = _is_current_role_superuser(session)
     if superuser:
-        return PrivilegeDecision(TRUE, (_superuser_statement(session),))
-    assuming = _list_assumptions(session, target)
-    inherited = session.list_inherited()
+        return PrivilegeDecision(TRUE, (_build_superuser_statement(session),))
+    assuming = _list_assumptions_on_object(session, target)
+    inherited = session.list_roles_with_inherited_privileges()
     if privilege in OWNER_ACTIONS:
-        found = _find_ownership(session, privilege, target)
+        found = _find_membership_in_owner(session, privilege, target)
     else:
-        found = _find_grant(session, privilege, target, column)
+        found = _find_grant_of_privilege(session, privilege, target, column)
     if found is None and session.may_grant:
-        found = _find_ownership(session, privilege, target)
+        found = _find_membership_in_owner(session, privilege, target)
     if found is None:
-        rights = _list_owner_rights(session, privilege, target, column)
+        rights = _list_code_with_owner_rights(session, privilege, target, column)
         return PrivilegeDecision(FALSE, (), (*assuming, *rights))
     formula = TRUE
-    if target.kind == "table" and _is_restricted(session, target):
-        formula = evaluate_row_security(target, privilege, inherited)
+    if target.kind == "table" and _is_restricted_by_row_security(session, target):
+        formula = evaluate_row_security_policies(target, privilege, inherited)
         if formula != TRUE:
-            found = (*found, *_row_security_statements(target, formula))
+            found = (*found, *_list_row_security_statements(target, formula))
     return PrivilegeDecision(formula, found, assuming)
 
 
-def _list_assumptions(session: Session, target: DatabaseObject) -> tuple[str, ...]:
+def _list_assumptions_on_object(
+    session: Session, target: DatabaseObject
+) -> tuple[str, ...]:
     """List the data on an object that its source left out."""
     index = session.server.contents.get(session.database)
     contents = index.contents if index else None
@@ -178,11 +184,11 @@ def _list_assumptions(session: Session, target: DatabaseObject) -> tuple[str, ..
     return tuple(words)
 
 
-def _find_grant(
+def _find_grant_of_privilege(
     session: Session, privilege: str, target: DatabaseObject, column: str
 ) -> tuple[DeterminingStatement, ...] | None:
     """Find the grant that gives a privilege, by the fewest memberships."""
-    inherited = session.list_inherited()
+    inherited = session.list_roles_with_inherited_privileges()
     best: tuple[DeterminingStatement, ...] | None = None
     for grant in target.grants:
         if privilege not in grant.privileges or grant.column not in ("", column):
@@ -195,7 +201,7 @@ def _find_grant(
     if best is not None:
         return best
     predefined = _PREDEFINED.get((target.kind, privilege), "")
-    for name in (predefined, *_schema_roles(target, privilege)):
+    for name in (predefined, *_list_predefined_schema_roles(target, privilege)):
         if name in inherited:
             named = DeterminingStatement(
                 "role", name, f"{privilege} on every object", ALLOW
@@ -204,14 +210,16 @@ def _find_grant(
     return None
 
 
-def _schema_roles(target: DatabaseObject, privilege: str) -> tuple[str, ...]:
+def _list_predefined_schema_roles(
+    target: DatabaseObject, privilege: str
+) -> tuple[str, ...]:
     """Return the predefined roles with USAGE on every schema."""
     if (target.kind, privilege) != ("schema", "USAGE"):
         return ()
     return ("pg_read_all_data", "pg_write_all_data")
 
 
-def _find_ownership(
+def _find_membership_in_owner(
     session: Session, privilege: str, target: DatabaseObject
 ) -> tuple[DeterminingStatement, ...] | None:
     """Find the membership that makes a role the owner.
@@ -221,15 +229,15 @@ def _find_ownership(
     """
     owned = [target]
     schema = session.server.get_object(
-        session.database, "schema", quote_identifier(target.schema)
+        session.database, "schema", quote_sql_identifier(target.schema)
     )
     if privilege == "DROP" and schema is not None and target.kind != "schema":
         owned.append(schema)
-    inherited = session.list_inherited()
+    inherited = session.list_roles_with_inherited_privileges()
     for each in owned:
         if each.owner in inherited:
             name = f"{each.kind} {each.name}"
-            statement = f"OWNER {quote_identifier(each.owner)}"
+            statement = f"OWNER {quote_sql_identifier(each.owner)}"
             named = DeterminingStatement("owner", name, statement, ALLOW)
             return (*list_membership_statements(inherited[each.owner]), named)
     return None
@@ -239,34 +247,34 @@ def list_membership_statements(
     path: Iterable[Membership],
 ) -> tuple[DeterminingStatement, ...]:
     """List the determining statements of a chain of memberships."""
-    return tuple(map(_membership_statement, path))
+    return tuple(map(_build_membership_statement, path))
 
 
-def _membership_statement(membership: Membership) -> DeterminingStatement:
+def _build_membership_statement(membership: Membership) -> DeterminingStatement:
     """Build the determining statement of a membership."""
-    name = quote_identifier(membership.role)
+    name = quote_sql_identifier(membership.role)
     return DeterminingStatement("role", name, membership.statement, ALLOW)
 
 
-def _superuser_statement(session: Session) -> DeterminingStatement:
+def _build_superuser_statement(session: Session) -> DeterminingStatement:
     """Build the determining statement of a superuser."""
-    name = quote_identifier(session.role)
+    name = quote_sql_identifier(session.role)
     return DeterminingStatement(
         "attribute", f"role {name}", f"ALTER ROLE {name} SUPERUSER", ALLOW
     )
 
 
-def _is_restricted(session: Session, table: DatabaseObject) -> bool:
+def _is_restricted_by_row_security(session: Session, table: DatabaseObject) -> bool:
     """Tell whether row security restricts the current role on a table."""
     role = session.server.get_role(session.role)
     if not table.row_security or (role is not None and role.bypass_rls):
         return False
-    if table.owner in session.list_inherited():
+    if table.owner in session.list_roles_with_inherited_privileges():
         return table.force_row_security and not session.may_grant
     return True
 
 
-def _row_security_statements(
+def _list_row_security_statements(
     table: DatabaseObject, formula: Formula
 ) -> Iterator[DeterminingStatement]:
     """Yield the row policies that an answer depends on; one word for none at all."""
@@ -280,7 +288,7 @@ def _row_security_statements(
         yield DeterminingStatement("policy", name, statement, ALLOW)
 
 
-def _list_owner_rights(
+def _list_code_with_owner_rights(
     session: Session, privilege: str, target: DatabaseObject, column: str
 ) -> tuple[str, ...]:
     """List the kinds of code that could give the privilege with its owner's rights.
@@ -291,17 +299,17 @@ def _list_owner_rights(
     if target.kind not in ("table", "sequence") or privilege in OWNER_ACTIONS:
         return ()
     words = set()
-    for word, owner in list_usable_owners(session):
+    for word, owner in list_owners_of_usable_code(session):
         owned = replace(session, role=owner, user=owner)
         owner_role = session.server.get_role(owner)
-        if (owner_role and owner_role.superuser) or _find_grant(
+        if (owner_role and owner_role.superuser) or _find_grant_of_privilege(
             owned, privilege, target, column
         ):
             words.add(word)
     return tuple(sorted(words))
 
 
-def list_usable_owners(session: Session) -> tuple[tuple[str, str], ...]:
+def list_owners_of_usable_code(session: Session) -> tuple[tuple[str, str], ...]:
     """List (kind of code, owner) of the code that runs with another role's rights."""
     server = session.server
     key = (session.database, session.role)
@@ -314,19 +322,21 @@ def list_usable_owners(session: Session) -> tuple[tuple[str, str], ...]:
                 made.owner_rights
                 and made.owner not in (session.role, "")
                 and (word, made.owner) not in found
-                and _is_usable(session, made)
+                and _can_use_function_or_view(session, made)
             ):
                 found[word, made.owner] = None
         server.usable_owners[key] = tuple(found)
     return server.usable_owners[key]
 
 
-def _is_usable(session: Session, made: DatabaseObject) -> bool:
+def _can_use_function_or_view(session: Session, made: DatabaseObject) -> bool:
     """Tell whether a role may use a function or a view in its schema."""
     uses = ("EXECUTE",) if made.kind == "function" else _VIEW_PRIVILEGES
     schema = session.server.get_object(
-        session.database, "schema", quote_identifier(made.schema)
+        session.database, "schema", quote_sql_identifier(made.schema)
     )
-    if schema is not None and not _find_grant(session, "USAGE", schema, ""):
+    if schema is not None and not _find_grant_of_privilege(
+        session, "USAGE", schema, ""
+    ):
         return False
-    return any(_find_grant(session, each, made, "") for each in uses)
+    return any(_find_grant_of_privilege(session, each, made, "") for each in uses)

@@ -41,28 +41,30 @@ _PUBLIC_DEFAULTS = {
 _SPELLINGS = {"TEMP": "TEMPORARY"}
 
 
-def list_privileges(kind: str, version: int = 0) -> tuple[str, ...]:
+def list_privileges_of_object_kind(kind: str, version: int = 0) -> tuple[str, ...]:
     """List the privileges that a kind of object has on a server's major version."""
     listed = PRIVILEGES.get(kind, ())
-    return (*listed, MAINTAIN) if _has_maintain(kind, version) else listed
+    return (*listed, MAINTAIN) if _has_maintain_privilege(kind, version) else listed
 
 
-def _has_maintain(kind: str, version: int) -> bool:
+def _has_maintain_privilege(kind: str, version: int) -> bool:
     """Tell whether a kind of object has the privilege MAINTAIN."""
     return kind == "table" and version >= MAINTAIN_SINCE
 
 
-def normalise_privilege(word: str) -> str:
+def normalise_privilege_name(word: str) -> str:
     """Return a privilege as `PRIVILEGES` spells it."""
     upper = " ".join(word.upper().split())
     return _SPELLINGS.get(upper, upper)
 
 
-def default_grants(kind: str, owner: str, version: int = 0) -> tuple[Grant, ...]:
+def get_default_privileges(
+    kind: str, owner: str, version: int = 0
+) -> tuple[Grant, ...]:
     """Return the default privileges of an object: of its owner, and of PUBLIC."""
     grants = []
     if owner:
-        every = tuple(sorted(list_privileges(kind, version)))
+        every = tuple(sorted(list_privileges_of_object_kind(kind, version)))
         grants.append(Grant(owner, every, statement="default privileges of the owner"))
     if kind in _PUBLIC_DEFAULTS:
         words = _PUBLIC_DEFAULTS[kind]

@@ -19,7 +19,7 @@ _CHECKED_PARTS = {
 }
 
 
-def evaluate_row_security(
+def evaluate_row_security_policies(
     table: DatabaseObject, privilege: str, roles: Collection[str]
 ) -> Formula:
     """Return the condition under which rows are open to roles that are restricted.
@@ -32,27 +32,29 @@ def evaluate_row_security(
         applying = [
             (policy, expression)
             for policy in table.policies
-            if (expression := _get_expression(policy, part))
+            if (expression := _get_policy_expression(policy, part))
             and policy.command in ("ALL", privilege)
             and any(role == PUBLIC or role in roles for role in policy.roles)
         ]
         permissive = [
-            _build_condition(*each) for each in applying if each[0].permissive
+            _build_policy_condition(*each) for each in applying if each[0].permissive
         ]
         restrictive = [
-            _build_condition(*each) for each in applying if not each[0].permissive
+            _build_policy_condition(*each)
+            for each in applying
+            if not each[0].permissive
         ]
         result = conjoin(result, disjoin(*permissive) if permissive else FALSE)
         result = conjoin(result, *restrictive)
     return result
 
 
-def _get_expression(policy: RowPolicy, part: str) -> str:
+def _get_policy_expression(policy: RowPolicy, part: str) -> str:
     """Return the expression of a part; USING stands in for an absent WITH CHECK."""
     return policy.using if part == "using" else policy.check or policy.using
 
 
-def _build_condition(policy: RowPolicy, expression: str) -> Formula:
+def _build_policy_condition(policy: RowPolicy, expression: str) -> Formula:
     """Return the condition of one policy: open unless its expression is `true`."""
     if expression.strip("()").lower() == "true":
         return TRUE

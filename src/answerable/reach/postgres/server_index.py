@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import msgspec
 
 from answerable.model.platform_catalogue import PlatformCatalogue
-from answerable.model.postgres_ids import quote_identifier
+from answerable.model.postgres_ids import quote_sql_identifier
 from answerable.reach.postgres.catalogue import (
     Catalogue,
     Database,
@@ -53,7 +53,7 @@ class DatabaseIndex:
     contents: Database
     objects: Mapping[tuple[str, str], DatabaseObject]
 
-    def list_kind(self, kind: str) -> Iterator[DatabaseObject]:
+    def list_objects_of_kind(self, kind: str) -> Iterator[DatabaseObject]:
         """Yield the objects of a kind."""
         return (each for (of, _), each in self.objects.items() if of == kind)
 
@@ -88,7 +88,7 @@ class PostgresServer:
                 self.databases.setdefault(database.name, database)
             for contents in catalogue.contents:
                 if contents.name not in self.contents:
-                    self.contents[contents.name] = _index_database(contents)
+                    self.contents[contents.name] = _index_database_objects(contents)
         self._closures: dict[tuple[str, str, str], dict[str, MembershipPath]] = {}
         self.usable_owners: dict[tuple[str, str], tuple[tuple[str, str], ...]] = {}
 
@@ -103,20 +103,22 @@ class PostgresServer:
         index = self.contents.get(database)
         return None if index is None else index.objects.get((kind, name))
 
-    def list_memberships(self, database: str, member: str) -> Iterator[Membership]:
+    def list_memberships_of_role(
+        self, database: str, member: str
+    ) -> Iterator[Membership]:
         """Yield the roles that were granted to a role.
 
         The owner of the current database is a member of pg_database_owner.
         """
         yield from self._members.get(member, ())
-        own = self.databases.get(quote_identifier(database))
+        own = self.databases.get(quote_sql_identifier(database))
         if own is not None and own.owner == member:
             # Before version 16, the INHERIT attribute of the member decides.
             inherit = True if self.version >= GRANT_OPTIONS_SINCE else None
             statement = f"owner of database {own.name}"
             yield Membership(DATABASE_OWNER, member, inherit, statement=statement)
 
-    def inherits(self, membership: Membership) -> bool:
+    def does_member_inherit_privileges(self, membership: Membership) -> bool:
         """Tell whether a member has the role's privileges without SET ROLE.
 
         Source: https://www.postgresql.org/docs/current/role-membership.html
@@ -126,22 +128,34 @@ class PostgresServer:
         member = self.roles.get(membership.member)
         return member is None or member.inherit
 
-    def list_inherited(self, database: str, role: str) -> dict[str, MembershipPath]:
+    def list_roles_inherited_from(
+        self, database: str, role: str
+    ) -> dict[str, MembershipPath]:
         """Return the roles whose privileges a role has, itself first, with the grants."""
-        return self._close("inherit", database, role, self.inherits)
+        return self._compute_membership_closure(
+            "inherit", database, role, self.does_member_inherit_privileges
+        )
 
-    def list_settable(self, database: str, role: str) -> dict[str, MembershipPath]:
+    def list_roles_settable_with_set_role(
+        self, database: str, role: str
+    ) -> dict[str, MembershipPath]:
         """Return the roles that a role may become with SET ROLE, itself first.
 
         Source: https://www.postgresql.org/docs/current/sql-set-role.html
         """
-        return self._close("set", database, role, lambda each: each.set_role)
+        return self._compute_membership_closure(
+            "set", database, role, lambda each: each.set_role
+        )
 
-    def list_member_of(self, database: str, role: str) -> dict[str, MembershipPath]:
+    def list_roles_with_member(
+        self, database: str, role: str
+    ) -> dict[str, MembershipPath]:
         """Return the roles that a role is a member of, itself first."""
-        return self._close("member", database, role, lambda each: True)
+        return self._compute_membership_closure(
+            "member", database, role, lambda each: True
+        )
 
-    def _close(
+    def _compute_membership_closure(
         self,
         name: str,
         database: str,
@@ -155,7 +169,7 @@ class PostgresServer:
             waiting = deque([role])
             while waiting:
                 member = waiting.popleft()
-                for each in self.list_memberships(database, member):
+                for each in self.list_memberships_of_role(database, member):
                     if each.role not in found and follows(each):
                         found[each.role] = (*found[member], each)
                         waiting.append(each.role)
@@ -163,13 +177,15 @@ class PostgresServer:
         return self._closures[key]
 
 
-def _index_database(contents: Database) -> DatabaseIndex:
+def _index_database_objects(contents: Database) -> DatabaseIndex:
     """Index the objects of a database."""
     objects = {(each.kind, each.name): each for each in contents.objects}
     return DatabaseIndex(contents, objects)
 
 
-def build_servers(catalogues: Iterable[PlatformCatalogue]) -> dict[str, PostgresServer]:
+def build_server_indexes(
+    catalogues: Iterable[PlatformCatalogue],
+) -> dict[str, PostgresServer]:
     """Build an index per server from the catalogues of a snapshot."""
     by_host: dict[str, list[Catalogue]] = {}
     mine = [each for each in catalogues if each.platform == PLATFORM]

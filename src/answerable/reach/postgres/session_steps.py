@@ -4,17 +4,17 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from answerable.model.postgres_ids import build_role_id, quote_identifier
+from answerable.model.postgres_ids import build_postgres_role_id, quote_sql_identifier
 from answerable.reach.formula import FALSE, TRUE, Formula, build_atom
 from answerable.reach.platform import DeterminingStatement, PathHop
 from answerable.reach.postgres.catalogue import Membership
 from answerable.reach.postgres.privilege_check import (
     ALLOW,
     Session,
-    decide_connect,
+    decide_connect_privilege,
     list_membership_statements,
 )
-from answerable.reach.postgres.server import GRANT_OPTIONS_SINCE
+from answerable.reach.postgres.server_index import GRANT_OPTIONS_SINCE
 
 SERVER_ACCESS = "postgres:server-access"
 SERVER_VERSION = "postgres:server-version"
@@ -50,7 +50,7 @@ class _Step:
     database: str = ""
 
 
-def iterate_sessions(start: Session) -> Iterator[SessionPath]:
+def iterate_reachable_sessions(start: Session) -> Iterator[SessionPath]:
     """Yield a session, then those that it can become, nearest first.
 
     A session whose steps are unconditional comes before one of the same role with
@@ -66,7 +66,7 @@ def iterate_sessions(start: Session) -> Iterator[SessionPath]:
             continue
         seen.add(key)
         yield path
-        for step in _list_steps(path.session):
+        for step in _list_steps_of_session(path.session):
             session = replace(
                 path.session,
                 role=step.role,
@@ -75,9 +75,9 @@ def iterate_sessions(start: Session) -> Iterator[SessionPath]:
             if (session.database, session.role) in seen:
                 continue
             hop = PathHop(
-                identify(path.session),
+                get_role_id_of_session(path.session),
                 step.via,
-                identify(session),
+                get_role_id_of_session(session),
                 step.formula,
                 step.determining,
             )
@@ -87,32 +87,34 @@ def iterate_sessions(start: Session) -> Iterator[SessionPath]:
             )
 
 
-def identify(session: Session) -> str:
+def get_role_id_of_session(session: Session) -> str:
     """Return the id of the role of a session."""
-    return build_role_id(session.server.host, session.database, session.role)
+    return build_postgres_role_id(session.server.host, session.database, session.role)
 
 
-def _list_steps(session: Session) -> Iterator[_Step]:
+def _list_steps_of_session(session: Session) -> Iterator[_Step]:
     """Yield the steps of one session."""
-    yield from _list_connections(session)
+    yield from _list_connectable_databases(session)
     role = session.server.get_role(session.role)
     if role is not None and role.superuser:
         return  # has the privileges of all roles
-    settable = session.server.list_settable(session.database, session.role)
+    settable = session.server.list_roles_settable_with_set_role(
+        session.database, session.role
+    )
     for name, path in settable.items():
         yield _Step(SET_ROLE, name, determining=list_membership_statements(path))
-    yield from _list_role_grants(session)
-    yield from _list_server_access(session)
+    yield from _list_roles_grantable_to_self(session)
+    yield from _list_superusers_by_host_access(session)
 
 
-def _list_connections(session: Session) -> Iterator[_Step]:
+def _list_connectable_databases(session: Session) -> Iterator[_Step]:
     """Yield the other databases that the user of a new session can connect to."""
     user = session.server.get_role(session.user)
     if session.role != session.user or (user is not None and not user.login):
         return
     for database in session.server.contents:
         if database != session.database:
-            decision = decide_connect(replace(session, database=database))
+            decision = decide_connect_privilege(replace(session, database=database))
             if decision.formula != FALSE:
                 yield _Step(
                     CONNECT,
@@ -123,7 +125,7 @@ def _list_connections(session: Session) -> Iterator[_Step]:
                 )
 
 
-def _list_role_grants(session: Session) -> Iterator[_Step]:
+def _list_roles_grantable_to_self(session: Session) -> Iterator[_Step]:
     """Yield the roles that a session can grant to itself.
 
     ADMIN OPTION allows it; before version 16, CREATEROLE does for every role that is no
@@ -131,9 +133,11 @@ def _list_role_grants(session: Session) -> Iterator[_Step]:
     """
     server, database = session.server, session.database
     granted = server.version >= GRANT_OPTIONS_SINCE
-    closure = server.list_inherited if granted else server.list_member_of
+    closure = (
+        server.list_roles_inherited_from if granted else server.list_roles_with_member
+    )
     for member, path in closure(database, session.role).items():
-        for each in server.list_memberships(database, member):
+        for each in server.list_memberships_of_role(database, member):
             if each.admin:
                 found = list_membership_statements((*path, each))
                 yield _Step(GRANT_ROLE, each.role, determining=found)
@@ -144,7 +148,7 @@ def _list_role_grants(session: Session) -> Iterator[_Step]:
     if not server.version:
         before = (str(GRANT_OPTIONS_SINCE),)
         formula = build_atom(SERVER_VERSION, "NumericLessThan", before)
-    name = quote_identifier(role.name)
+    name = quote_sql_identifier(role.name)
     attribute = DeterminingStatement(
         "attribute", f"role {name}", f"ALTER ROLE {name} CREATEROLE", ALLOW
     )
@@ -153,13 +157,13 @@ def _list_role_grants(session: Session) -> Iterator[_Step]:
             yield _Step(GRANT_ROLE, other.name, formula, (attribute,))
 
 
-def _list_server_access(session: Session) -> Iterator[_Step]:
+def _list_superusers_by_host_access(session: Session) -> Iterator[_Step]:
     """Yield the superusers that a role with access to the server's host can become.
 
     Source: https://www.postgresql.org/docs/current/predefined-roles.html
     """
     server = session.server
-    inherited = server.list_inherited(session.database, session.role)
+    inherited = server.list_roles_inherited_from(session.database, session.role)
     for name in _SERVER_ROLES:
         if name in inherited:
             path: tuple[Membership, ...] = inherited[name]

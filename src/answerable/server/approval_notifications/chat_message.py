@@ -15,7 +15,7 @@ _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ01234567
 _MARKS = frozenset("./:-_")
 
 
-def build_message(blocked_call: BlockedCall, owner: str) -> bytes:
+def build_approval_message(blocked_call: BlockedCall, owner: str) -> bytes:
     """Build the message that asks an owner to allow a denied call.
 
     Args:

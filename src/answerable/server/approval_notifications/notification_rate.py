@@ -23,7 +23,7 @@ class NotificationRate:
         self.per_agent = per_agent
         self._agents: OrderedDict[str, _AgentWindow] = OrderedDict()
 
-    def allow(self, action: ApprovalScope, now: float) -> bool:
+    def allow_notification(self, action: ApprovalScope, now: float) -> bool:
         """Tell whether to notify of an action now; if so, it is counted.
 
         Args:
@@ -36,7 +36,7 @@ class NotificationRate:
             if len(self._agents) > MAX_AGENTS:
                 self._agents.popitem(last=False)
         self._agents.move_to_end(action.agent)
-        return agent.allow(action, now, self.per_agent)
+        return agent.allow_notification(action, now, self.per_agent)
 
 
 class _AgentWindow:
@@ -46,7 +46,9 @@ class _AgentWindow:
         self._told: deque[tuple[float, ApprovalScope]] = deque()
         self._acts: set[ApprovalScope] = set()
 
-    def allow(self, action: ApprovalScope, now: float, max_per_hour: int) -> bool:
+    def allow_notification(
+        self, action: ApprovalScope, now: float, max_per_hour: int
+    ) -> bool:
         """Tell whether the agent's hourly limits allow a notification; count it."""
         while self._told and now - self._told[0][0] >= HOUR:
             self._acts.discard(self._told.popleft()[1])

@@ -75,7 +75,7 @@ class OwnerNotifier:
         if self._webhook is not None:
             self._webhook.enqueue(blocked_call, time.monotonic())
 
-    def notify_decision(
+    def notify_if_owner_could_allow(
         self, id: str, action: ApprovalScope, decision: Decision
     ) -> None:
         """Notify of a decision, if the owner could have allowed the call.

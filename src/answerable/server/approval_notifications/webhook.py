@@ -11,10 +11,10 @@ from collections.abc import Callable, Mapping
 
 from answerable.model.approval_request import ApprovalRequestConfig, BlockedCall
 from answerable.model.errors import AnswerableError, EnvironmentFailure
-from answerable.server.approval_notifications.chat_message import build_message
+from answerable.server.approval_notifications.chat_message import build_approval_message
 from answerable.server.approval_notifications.notification_rate import NotificationRate
 from answerable.server.issuers.allowed_addresses import FetchFailed, parse_https_url
-from answerable.server.issuers.http_fetch import FetchLocation, send_request
+from answerable.server.issuers.http_fetch import FetchLocation, send_https_request
 from answerable.server.tls import build_client_context
 
 UndeliveredListener = Callable[[str, str, str], None]
@@ -63,7 +63,7 @@ class ApprovalWebhook:
             blocked_call: Denied call.
             now: Monotonic seconds.
         """
-        if not self._rate.allow(blocked_call.wanted, now):
+        if not self._rate.allow_notification(blocked_call.wanted, now):
             return
         try:
             self._queue.put_nowait(blocked_call)
@@ -87,9 +87,11 @@ class ApprovalWebhook:
         why = ""
         for pause in (0.0, *self._pauses):
             await asyncio.sleep(pause)
-            body = build_message(blocked_call, self._owner(blocked_call.wanted.agent))
+            body = build_approval_message(
+                blocked_call, self._owner(blocked_call.wanted.agent)
+            )
             try:
-                await send_request(
+                await send_https_request(
                     self._place,
                     _MAX_ANSWER,
                     "POST",

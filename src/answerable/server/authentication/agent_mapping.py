@@ -13,7 +13,7 @@ from answerable.model.config import (
     UnixCallerRule,
 )
 from answerable.model.errors import UsageError
-from answerable.model.ids import AgentId, agent_id
+from answerable.model.ids import AgentId, build_agent_id
 from answerable.model.provenance import WrittenBy
 from answerable.model.token_claims import Actor, SignedClaims
 from answerable.server.connection_info import UnixPeer
@@ -75,7 +75,7 @@ class AgentMapping:
 
     def find_by_peer(self, peer: UnixPeer, principal: str) -> AgentMatch:
         """Find the agent of a process at a unix socket."""
-        fits = (agent for rule, agent in self._peers if _matches_peer(rule, peer))
+        fits = (agent for rule, agent in self._peers if _peer_matches_rule(rule, peer))
         return self._match_agent(next(fits, None), principal)
 
     def find_by_parent(self, server: str, principal: str) -> AgentMatch:
@@ -86,7 +86,7 @@ class AgentMapping:
         self, configured_agent: AgentId | None, principal: str
     ) -> AgentMatch:
         """Return the agent, configured or by principal, and whether it is known."""
-        agent = configured_agent or agent_id("caller", principal)
+        agent = configured_agent or build_agent_id("caller", principal)
         return agent, agent in self._known
 
 
@@ -106,7 +106,7 @@ def is_person_subject(sub: str) -> bool:
     return sub.startswith("person:")
 
 
-def _matches_peer(rule: UnixCallerRule, peer: UnixPeer) -> bool:
+def _peer_matches_rule(rule: UnixCallerRule, peer: UnixPeer) -> bool:
     """Tell whether a process matches a rule's user, group and systemd unit."""
     return (
         rule.uid == peer.uid

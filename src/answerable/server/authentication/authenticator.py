@@ -27,7 +27,7 @@ from answerable.server.authentication.errors import (
     UnauthenticatedReason,
 )
 from answerable.server.authentication.token_cache import VerifiedTokenCache
-from answerable.server.client_certificates import with_valid_certificate
+from answerable.server.client_certificates import drop_invalid_certificate
 from answerable.server.connection_info import ConnectionInfo, UnixPeer
 from answerable.server.dpop_replay_cache import DpopNonces
 from answerable.server.issuers.key_cache import IssuerKeyCache
@@ -97,7 +97,7 @@ class CallerAuthenticator:
             Unidentified: The caller is not authenticated.
             IssuerKeysNeeded: fetch the keys of that issuer, then try once more.
         """
-        connection_info = with_valid_certificate(connection_info, now)
+        connection_info = drop_invalid_certificate(connection_info, now)
         authorization = head.fields.get("authorization")
         if authorization is None:
             if connection_info.peer is not None:
@@ -108,9 +108,9 @@ class CallerAuthenticator:
                 authorization, head, connection_info, now
             )
         except UnknownKey as unknown:
-            if self._keys.can_fetch(unknown.issuer, now):
+            if self._keys.can_fetch_keys(unknown.issuer, now):
                 raise IssuerKeysNeeded(unknown.issuer) from None
-            if not self._keys.has_usable(unknown.issuer, now):
+            if not self._keys.has_usable_key(unknown.issuer, now):
                 # The token may be valid: its client keeps it, and tries later.
                 raise Unauthenticated("", 503, UnauthenticatedReason.NO_KEYS) from None
             raise self._invalid_token_error(
@@ -152,7 +152,7 @@ class CallerAuthenticator:
         try:
             return self._tokens.authenticate_without_request(token, now)
         except UnknownKey as unknown:
-            if self._keys.can_fetch(unknown.issuer, now):
+            if self._keys.can_fetch_keys(unknown.issuer, now):
                 raise IssuerKeysNeeded(unknown.issuer) from None
             raise
 
@@ -170,7 +170,7 @@ class CallerAuthenticator:
         Returns:
             Empty, or the reason of a failure: a sentence for the operator.
         """
-        failed = await self._keys.fetch(issuer, self._clock())
+        failed = await self._keys.fetch_issuer_keys(issuer, self._clock())
         if not failed:
             self._tokens.clear()
         return failed
@@ -184,17 +184,19 @@ class CallerAuthenticator:
             report_failure: Called with (issuer, reason) for each failure.
         """
         while True:
-            for issuer in self._keys.list_due(self._clock()):
+            for issuer in self._keys.list_issuers_to_renew(self._clock()):
                 failed = await self.fetch_keys(issuer)
                 if failed:
                     report_failure(issuer, failed)
             await asyncio.sleep(_RENEWAL_INTERVAL)
 
-    def build_metadata(self, target: str, connection_info: ConnectionInfo) -> bytes:
+    def build_resource_metadata(
+        self, target: str, connection_info: ConnectionInfo
+    ) -> bytes:
         """Return the resource metadata of `/mcp/SERVER`; empty if there is none."""
         if not connection_info.url or not self._config.issuers:
             return b""
-        return challenge.build_metadata(
+        return challenge.build_resource_metadata(
             connection_info.url, target, self._config, tls=connection_info.tls
         )
 
@@ -204,9 +206,11 @@ class CallerAuthenticator:
         self._agents = agents
         self._tokens.reconfigure(config, agents)
         # Cached, since each request of a connection authenticates.
-        self._of_peer = lru_cache(maxsize=_MAX_CACHED_PEERS)(self._authenticate_peer)
+        self._of_peer = lru_cache(maxsize=_MAX_CACHED_PEERS)(
+            self._authenticate_peer_process
+        )
 
-    def _authenticate_peer(self, peer: UnixPeer) -> VerifiedCaller:
+    def _authenticate_peer_process(self, peer: UnixPeer) -> VerifiedCaller:
         """Identify the process at a unix socket as a caller."""
         principal = f"uid:{peer.uid}" + (f"/{peer.unit}" if peer.unit else "")
         found = self._agents.find_by_peer(peer, principal)
@@ -241,9 +245,11 @@ class CallerAuthenticator:
         if not self._config.issuers:
             # No credential would be accepted.
             return Unauthenticated("", 403, UnauthenticatedReason.NOTHING_SHOWN)
-        place = challenge.metadata_url(connection_info.url, head.target)
+        place = challenge.resource_metadata_url(connection_info.url, head.target)
         return Unauthenticated(
-            challenge.build_challenge(place), 401, UnauthenticatedReason.NOTHING_SHOWN
+            challenge.build_www_authenticate(place),
+            401,
+            UnauthenticatedReason.NOTHING_SHOWN,
         )
 
     def _invalid_token_error(
@@ -254,8 +260,8 @@ class CallerAuthenticator:
         now: float,
     ) -> Unauthenticated:
         """Build the error for a rejected token, with a nonce if it needs one."""
-        said = challenge.build_challenge(
-            challenge.metadata_url(connection_info.url, head.target),
+        said = challenge.build_www_authenticate(
+            challenge.resource_metadata_url(connection_info.url, head.target),
             scheme=head.fields["authorization"].partition(" ")[0],
             error=rejection.wire,
         )

@@ -13,7 +13,7 @@ WELL_KNOWN = "/.well-known/oauth-protected-resource"
 _ALGS = " ".join(PROOF_ALGORITHMS)
 
 
-def build_challenge(resource: str, *, scheme: str = "", error: str = "") -> str:
+def build_www_authenticate(resource: str, *, scheme: str = "", error: str = "") -> str:
     """Build the value of WWW-Authenticate (RFC 6750 3, RFC 9449 7.1, RFC 9728 5.1).
 
     Bearer is first: some MCP clients read only the first scheme.
@@ -31,12 +31,14 @@ def build_challenge(resource: str, *, scheme: str = "", error: str = "") -> str:
     return f"{' '.join(['Bearer', ', '.join(bearer)]).strip()}, DPoP {', '.join(dpop)}"
 
 
-def metadata_url(url: str, target: str) -> str:
+def resource_metadata_url(url: str, target: str) -> str:
     """Return the metadata URL of a target (RFC 9728 3.1); empty without a URL."""
     return f"{url}{WELL_KNOWN}{target}" if url else ""
 
 
-def build_metadata(url: str, target: str, config: Config, *, tls: bool) -> bytes:
+def build_resource_metadata(
+    url: str, target: str, config: Config, *, tls: bool
+) -> bytes:
     """Build the protected resource metadata of one MCP server (RFC 9728 2).
 
     Args:

@@ -160,7 +160,9 @@ class VerifiedTokenCache:
         verified = _VerifiedToken(
             bound=claims if claims.cnf.jkt or claims.cnf.x5t_s256 else None,
             caller=self._build_caller(claims, binding),
-            until=min(claims.exp + CLOCK_SKEW, self._keys.usable_until(claims.issuer)),
+            until=min(
+                claims.exp + CLOCK_SKEW, self._keys.keys_usable_until(claims.issuer)
+            ),
             certificate=connection_info.certificate if claims.cnf.x5t_s256 else None,
             proven=bool(claims.cnf.jkt),
         )
@@ -218,7 +220,7 @@ class VerifiedTokenCache:
             allow_bearer=claims.issuer in self._bearer,
         )
         if shown.proof is not None:
-            self._proofs.add(shown.proof, build_principal(claims), now)
+            self._proofs.add_proof(shown.proof, build_principal(claims), now)
         return shown.binding
 
     def _build_caller(
@@ -233,7 +235,9 @@ class VerifiedTokenCache:
             raise TokenRejected(TokenFault.CLAIM_TYPE, message) from None
         headed = current_actor(claims) is not None and is_person_subject(claims.sub)
         delegation = (
-            claims.find_claim("answerable", "dlg") if is_own_token(claims) else None
+            claims.find_claim_at_path("answerable", "dlg")
+            if is_own_token(claims)
+            else None
         )
         return VerifiedCaller(
             agent=agent,

@@ -16,7 +16,7 @@ from answerable.model.config import Config
 from answerable.model.ids import AgentId
 from answerable.server.authentication.authenticator import CallerAuthenticator
 from answerable.server.enforced_statements import EnforcedStatements, StatementTarget
-from answerable.server.enforcement.notices import EnforcementNotices
+from answerable.server.enforcement.operator_notices import EnforcementNotices
 from answerable.server.enforcement.settings import EnforcementSettings
 from answerable.server.enforcement.statements import WatchedStatements
 from answerable.server.issuers.key_cache import IssuerKeyCache

@@ -40,7 +40,7 @@ def read_revocations(store: Path, state: Path) -> Revocations:
     Raises:
         EnvironmentFailure: They cannot be read.
     """
-    return RevocationList(store, state).read()
+    return RevocationList(store, state).read_subjects()
 
 
 def _apply_exceptions(

@@ -6,7 +6,7 @@ from pathlib import Path
 from answerable.model.approval_request import ApprovalRequestConfig
 from answerable.model.errors import EnvironmentFailure
 from answerable.server.approval_notifications.owner_notifier import OwnerNotifier
-from answerable.server.enforcement.notices import EnforcementNotices
+from answerable.server.enforcement.operator_notices import EnforcementNotices
 from answerable.server.statement_watch import StatementWatch
 from answerable.services.statements.attested_owners import AttestedOwnerReader
 from answerable.services.statements.statements_in_force import (

@@ -15,7 +15,7 @@ from answerable.model.errors import AnswerableError
 from answerable.server.cloud_metadata_addresses import (
     IPAddress,
     is_metadata_service,
-    list_destinations,
+    list_destination_addresses,
 )
 
 # Not global in the registries of IANA, unlike in some versions of Python.
@@ -110,7 +110,7 @@ def is_allowed_address(text: str, *, allow_private: bool) -> bool:
         return False
     return all(
         _is_allowed_destination(each, allow_private=allow_private)
-        for each in list_destinations(address)
+        for each in list_destination_addresses(address)
     )
 
 

@@ -24,7 +24,7 @@ DISCOVERY = "discovery"  # of the setting `keys`
 MAX_METADATA = 64 * 1024  # bytes
 
 
-def metadata_urls(iss: str) -> tuple[str, str]:
+def issuer_metadata_urls(iss: str) -> tuple[str, str]:
     """Return the URLs of an issuer's metadata, in the order of the requests.
 
     OpenID Connect Discovery 4.1 appends its suffix; RFC 8414 3.1 inserts its own
@@ -55,7 +55,7 @@ async def fetch_discovered_keys(
     try:
         # Both documents share the time limit of one.
         async with asyncio.timeout(http_fetch.FETCH_TIMEOUT):
-            metadata = await _fetch_metadata(iss, location)
+            metadata = await _fetch_issuer_metadata(iss, location)
             return await fetch_document(
                 replace(location, url=parse_jwks_uri(metadata.document, iss)), max_bytes
             )
@@ -65,9 +65,9 @@ async def fetch_discovered_keys(
         ) from None
 
 
-async def _fetch_metadata(iss: str, location: FetchLocation) -> FetchedDocument:
+async def _fetch_issuer_metadata(iss: str, location: FetchLocation) -> FetchedDocument:
     """Fetch the metadata from its first URL, or from the second if that is missing."""
-    first, second = metadata_urls(iss)
+    first, second = issuer_metadata_urls(iss)
     try:
         return await fetch_document(replace(location, url=first), MAX_METADATA)
     except FetchFailed as unfetched:

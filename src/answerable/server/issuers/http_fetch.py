@@ -89,12 +89,12 @@ async def fetch_document(location: FetchLocation, max_bytes: int) -> FetchedDocu
     Raises:
         Unfetched: It cannot be fetched, or is not acceptable.
     """
-    return await send_request(
+    return await send_https_request(
         location, max_bytes, "GET", (("Accept", "application/json"),)
     )
 
 
-async def send_request(
+async def send_https_request(
     location: FetchLocation,
     max_bytes: int,
     method: str,
@@ -118,7 +118,7 @@ async def send_request(
     try:
         async with asyncio.timeout(FETCH_TIMEOUT):
             asked = _build_request(location, method, fields, body)
-            async with _connect(location) as (reader, writer):
+            async with _connect_to_checked_address(location) as (reader, writer):
                 writer.write(asked)
                 return await _read_response(reader, max_bytes, statuses)
     except TimeoutError:
@@ -154,7 +154,7 @@ def _build_request(
 
 
 @asynccontextmanager
-async def _connect(
+async def _connect_to_checked_address(
     location: FetchLocation,
 ) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
     """Connect to one of the checked addresses, and to no other."""

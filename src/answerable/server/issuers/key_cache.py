@@ -59,7 +59,7 @@ class _CachedKeys:
     @property
     def is_fetched(self) -> bool:
         """True where the keys are fetched from a URL, not read from a file."""
-        return _is_fetched(self.pinned)
+        return _has_fetched_keys(self.pinned)
 
     @property
     def min_fetch_interval(self) -> int:
@@ -108,30 +108,30 @@ class IssuerKeyCache:
             self._rebuild_issuers(now)
         return self._issuers
 
-    def usable_until(self, issuer: str) -> float:
+    def keys_usable_until(self, issuer: str) -> float:
         """Return the NumericDate until which an issuer's keys are used."""
         return self._held[issuer].usable_until
 
-    def has_usable(self, issuer: str, now: float) -> bool:
+    def has_usable_key(self, issuer: str, now: float) -> bool:
         """Tell whether an issuer has a usable key now."""
         return now < self._held[issuer].usable_until
 
-    def can_fetch(self, issuer: str, now: float) -> bool:
+    def can_fetch_keys(self, issuer: str, now: float) -> bool:
         """Tell whether an issuer's keys may be fetched now, or a fetch is running."""
         held = self._held[issuer]
         # After the clock went back, earlier times mean nothing.
         rested = not held.tried <= now < held.tried + held.min_fetch_interval
         return held.is_fetched and (rested or issuer in self._fetching)
 
-    def list_due(self, now: float) -> tuple[str, ...]:
+    def list_issuers_to_renew(self, now: float) -> tuple[str, ...]:
         """List the issuers whose keys are to be fetched again."""
         return tuple(
             name
             for name, held in self._held.items()
-            if (now >= held.due or now < held.tried) and self.can_fetch(name, now)
+            if (now >= held.due or now < held.tried) and self.can_fetch_keys(name, now)
         )
 
-    async def fetch(self, issuer: str, now: float) -> str:
+    async def fetch_issuer_keys(self, issuer: str, now: float) -> str:
         """Fetch the keys of an issuer, once for all that wait.
 
         Returns:
@@ -165,19 +165,19 @@ class IssuerKeyCache:
     def _load_keys(self, issuer: IssuerConfig) -> _CachedKeys:
         """Read an issuer's key file, or return what is cached of fetched keys."""
         held = self._held.get(issuer.pin.name)
-        if _is_fetched(issuer):
+        if _has_fetched_keys(issuer):
             # The file of certificates may have been replaced.
             tls = _build_issuer_tls_context(issuer) if issuer.ca else self._tls
             # Keys fetched under a removed authority are dropped.
             if (
                 held is None
                 or held.pinned != issuer
-                or _has_lost_authority(held.tls, tls)
+                or _drops_trusted_authority(held.tls, tls)
             ):
                 held = _CachedKeys(issuer)
             held.tls = tls
             return held
-        document = _read_file(Path(issuer.keys))
+        document = _read_jwks_file(Path(issuer.keys))
         try:
             keys = parse_key_set(document, issuer.pin.algs)
         except KeySetRejected as refused:
@@ -203,7 +203,7 @@ class IssuerKeyCache:
         self._until = min((end for end in ends if end > now), default=inf)
 
 
-def _has_lost_authority(
+def _drops_trusted_authority(
     old_context: ssl.SSLContext | None, new_context: ssl.SSLContext | None
 ) -> bool:
     """Tell whether the new TLS context trusts fewer authorities."""
@@ -213,7 +213,7 @@ def _has_lost_authority(
     return any(each not in left for each in old_context.get_ca_certs(binary_form=True))
 
 
-def _is_fetched(issuer: IssuerConfig) -> bool:
+def _has_fetched_keys(issuer: IssuerConfig) -> bool:
     """Tell whether an issuer's keys are fetched from a URL, not read from a file."""
     return issuer.keys == DISCOVERY or issuer.keys.startswith(("https://", UNIX_PREFIX))
 
@@ -245,7 +245,7 @@ def _build_issuer_tls_context(issuer: IssuerConfig) -> ssl.SSLContext:
         ) from None
 
 
-def _read_file(path: Path) -> bytes:
+def _read_jwks_file(path: Path) -> bytes:
     """Read the JWK set file of an issuer, up to one byte above the limit."""
     try:
         return read_named_file(path, MAX_BYTES + 1)

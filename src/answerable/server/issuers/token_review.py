@@ -14,7 +14,7 @@ import msgspec
 from answerable.model.config import TokenReviewConfig
 from answerable.model.errors import EnvironmentFailure
 from answerable.server.issuers.allowed_addresses import FetchFailed
-from answerable.server.issuers.http_fetch import FetchLocation, send_request
+from answerable.server.issuers.http_fetch import FetchLocation, send_https_request
 from answerable.server.tls import build_client_context
 from answerable.store.durable_files import read_file
 
@@ -88,7 +88,9 @@ class TokenReviewer:
         # The operator configured the address: no issuer can choose it.
         self._place = FetchLocation(review.url.rstrip("/") + _PATH, tls, private=True)
 
-    async def review(self, unverified_token: str, audience: str) -> TokenReviewResult:
+    async def review_token(
+        self, unverified_token: str, audience: str
+    ) -> TokenReviewResult:
         """Ask the API server whether a token is valid for an audience.
 
         Args:
@@ -105,17 +107,17 @@ class TokenReviewer:
             "spec": {"token": unverified_token, "audiences": [audience]},
         }
         fields = (
-            ("Authorization", f"Bearer {self._read_token()}"),
+            ("Authorization", f"Bearer {self._read_service_account_token()}"),
             ("Content-Type", "application/json"),
             ("Accept", "application/json"),
         )
         body = msgspec.json.encode(asked)
-        answer = await send_request(
+        answer = await send_https_request(
             self._place, MAX_ANSWER, "POST", fields, body, _STATUSES
         )
-        return parse_review(answer.document, audience)
+        return parse_token_review(answer.document, audience)
 
-    def _read_token(self) -> str:
+    def _read_service_account_token(self) -> str:
         """Read our own token; the kubelet replaces it before it expires."""
         try:
             text = read_file(self._token).decode("ascii").strip()
@@ -126,7 +128,7 @@ class TokenReviewer:
         return text
 
 
-def parse_review(document: bytes, audience: str) -> TokenReviewResult:
+def parse_token_review(document: bytes, audience: str) -> TokenReviewResult:
     """Parse the TokenReview response.
 
     Raises:

@@ -30,7 +30,7 @@ from answerable.server.launcher.waiting_child import (
     UserAccount,
     WaitingChild,
     build_environment,
-    find_account,
+    find_user_account,
 )
 
 _PR_SET_CHILD_SUBREAPER = 36  # <linux/prctl.h>
@@ -82,7 +82,7 @@ def launch_agent(agent_start: AgentStart, print_line: Callable[[str], None]) -> 
             "only Linux identifies processes unambiguously",
             "run it there, or give the workload a token of an issuer",
         )
-    user = find_account(agent_start.user) if agent_start.user else None
+    user = find_user_account(agent_start.user) if agent_start.user else None
     _check_passed_resources(agent_start)
     request = {
         "agent": agent_start.agent,

@@ -161,14 +161,14 @@ class TerminalRelay:
                 piece = os.read(descriptor, _CHUNK_SIZE)
                 read_buffer += piece
                 if not piece:
-                    self._close_end(descriptor, write_buffer)
+                    self._close_relay_end(descriptor, write_buffer)
         except BlockingIOError:
             pass
         except OSError:
             # Its other end is closed: the terminal, or the pseudo-terminal's slave.
-            self._close_end(descriptor, write_buffer)
+            self._close_relay_end(descriptor, write_buffer)
 
-    def _close_end(self, descriptor: int, write_buffer: bytearray) -> None:
+    def _close_relay_end(self, descriptor: int, write_buffer: bytearray) -> None:
         """Stop reading from a closed end; hang up the agent if it was ours."""
         self._reads.discard(descriptor)
         write_buffer.clear()
@@ -201,7 +201,7 @@ class TerminalRelay:
             modes = termios.tcgetattr(self._terminal)
             if self._saved is None:
                 self._saved = modes
-            raw = _raw_modes(modes, is_output_ours=os.isatty(1))
+            raw = _raw_terminal_modes(modes, is_output_ours=os.isatty(1))
             termios.tcsetattr(self._terminal, termios.TCSADRAIN, raw)
 
     def _restore_terminal(self) -> None:
@@ -220,7 +220,7 @@ def _ignore_signal(number: int, frame: FrameType | None) -> None:
     """Signal handler without effect: the number is in the wakeup pipe."""
 
 
-def _raw_modes(modes: _Modes, *, is_output_ours: bool) -> _Modes:
+def _raw_terminal_modes(modes: _Modes, *, is_output_ours: bool) -> _Modes:
     """Return the terminal modes for raw input.
 
     Where standard output goes elsewhere, the next program of a pipeline writes to the

@@ -59,7 +59,7 @@ def run_in_session(account: UserAccount, launch: Callable[[], int]) -> int:
         ) from None
     if launcher == 0:
         relay.restore_process()
-        _lead_session(starter, inner)
+        _become_session_leader(starter, inner)
         return launch()
     if inner != _WITHOUT:
         os.close(inner)
@@ -120,7 +120,7 @@ def _prepare_terminal(
         os.fchmod(pseudo_terminal, 0o620)
 
 
-def _lead_session(starter_pid: int, pseudo_terminal: int) -> None:
+def _become_session_leader(starter_pid: int, pseudo_terminal: int) -> None:
     """Lead a session, at the pseudo-terminal if there is one; end with the relay."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGHUP, 0, 0, 0)
     if os.getppid() != starter_pid:

@@ -25,7 +25,7 @@ from answerable.server.child_environment import (
     build_clean_environment,
 )
 from answerable.server.processes.pidfd_process import read_proc_file
-from answerable.server.processes.proc_parsing import parse_start
+from answerable.server.processes.proc_parsing import parse_start_time
 
 _READY = b"!"
 _FAILED = 127  # exit code of a child that never started
@@ -48,7 +48,7 @@ class UserAccount:
     shell: str
 
 
-def find_account(name_or_uid: str) -> UserAccount:
+def find_user_account(name_or_uid: str) -> UserAccount:
     """Find a user account by name or number.
 
     Raises:
@@ -138,7 +138,7 @@ class WaitingChild:
         os.close(begin)
         os.close(say)
         self._check_ready(account)
-        self.start = parse_start(read_proc_file(Path(f"/proc/{self.pid}/stat")))
+        self.start = parse_start_time(read_proc_file(Path(f"/proc/{self.pid}/stat")))
 
     def start_program(self, environment: Mapping[str, str]) -> None:
         """Let the child execute its program.

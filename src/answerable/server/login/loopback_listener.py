@@ -16,7 +16,7 @@ import httptools
 
 from answerable.model.errors import EnvironmentFailure
 from answerable.server.wire.refusals import RequestRefused
-from answerable.server.wire.request_head import HeadCollector, collect_fields
+from answerable.server.wire.request_head import HeadCollector, collect_header_fields
 
 PATH = "/callback"
 HOST = "127.0.0.1"
@@ -127,7 +127,7 @@ class LoopbackListener:
             async with asyncio.timeout(_READ_SECONDS):
                 status = await self._read_request(reader)
                 if status is not None:
-                    writer.write(_build_page(status))
+                    writer.write(_build_browser_page(status))
                     await writer.drain()
         except (OSError, TimeoutError, asyncio.CancelledError):
             return  # a broken connection is ignored
@@ -150,12 +150,12 @@ class LoopbackListener:
                 if read > MAX_HEAD:
                     return HTTPStatus.BAD_REQUEST
                 parser.feed_data(part)
-            fields = collect_fields(line.heard.pairs)
+            fields = collect_header_fields(line.heard.pairs)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade, RequestRefused):
             return HTTPStatus.BAD_REQUEST
-        return self._accept_answer(parser.get_method(), line.heard.target, fields)
+        return self._accept_redirect(parser.get_method(), line.heard.target, fields)
 
-    def _accept_answer(
+    def _accept_redirect(
         self, method: bytes, target: bytes, fields: dict[str, str]
     ) -> HTTPStatus:
         """Take the query of a redirect; return the status of the page.
@@ -174,7 +174,7 @@ class LoopbackListener:
         return HTTPStatus.OK
 
 
-def _build_page(status: HTTPStatus) -> bytes:
+def _build_browser_page(status: HTTPStatus) -> bytes:
     """Build the HTTP response that the person sees in the browser."""
     body = _PAGE.format(sentence=_SENTENCES[status]).encode("ascii")
     head = (

@@ -131,7 +131,9 @@ def load_provider_keys(
         return parse_key_set(document, issuer.pin.algs)
     name, now = issuer.pin.name, time.time()
     keys = IssuerKeyCache([issuer])
-    if keys.can_fetch(name, now) and (why := asyncio.run(keys.fetch(name, now))):
+    if keys.can_fetch_keys(name, now) and (
+        why := asyncio.run(keys.fetch_issuer_keys(name, now))
+    ):
         raise EnvironmentFailure(f"no keys of issuer {name}: {why}")
     found = keys.issuers(now).find_issuer(issuer.pin.iss)
     return found.keys if found else IssuerKeySet({}, ())

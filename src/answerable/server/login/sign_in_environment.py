@@ -37,14 +37,14 @@ def build_sign_in_environment(
         listen=LoopbackListener,
         show=open_in_browser if browser else _no_browser,
         print_line=print_line,
-        generate_secrets=generate_secrets,
+        generate_secrets=generate_sign_in_secrets,
         now=time.time,
         monotonic=time.monotonic,
         sleep=time.sleep,
     )
 
 
-def generate_secrets() -> LoginSecrets:
+def generate_sign_in_secrets() -> LoginSecrets:
     """Generate the random state, nonce and PKCE verifier of one sign-in."""
     return LoginSecrets(*(secrets.token_urlsafe(_BYTES) for _ in range(3)))
 

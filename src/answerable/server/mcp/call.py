@@ -15,16 +15,16 @@ from answerable.model.decision import TargetKind
 from answerable.server.mcp.json_members import (
     DECODE_ERRORS,
     Span,
-    find_members,
+    build_known_keys,
+    find_object_members,
     is_object,
-    known_keys,
     read_string,
     refuse_lookalike_keys,
 )
 from answerable.server.mcp.messages import (
     JsonRpcMessage,
     MessageKind,
-    parse_id,
+    parse_jsonrpc_id,
     parse_message,
 )
 from answerable.server.mcp.methods import (
@@ -35,8 +35,8 @@ from answerable.server.mcp.methods import (
 )
 from answerable.server.mcp.request_metadata import (
     check_media_types,
-    check_meta,
     check_mirrored_headers,
+    check_request_meta,
     parse_revision,
     parse_session_id,
 )
@@ -46,8 +46,8 @@ from answerable.server.wire.request_head import HttpRequestHead
 
 MAX_NAME = 4096  # characters of a name or URI
 MAX_WATCHED = 256
-REF_KEYS = known_keys("type", "name", "uri")
-WATCH_KEYS = known_keys("resourceSubscriptions", "taskIds")
+REF_KEYS = build_known_keys("type", "name", "uri")
+WATCH_KEYS = build_known_keys("resourceSubscriptions", "taskIds")
 NO_ARGUMENTS = memoryview(b"")
 _texts = msgspec.json.Decoder(list[str])
 
@@ -109,7 +109,7 @@ def parse_http_call(head: HttpRequestHead, body: bytes) -> McpCall:
         Refused: It is ambiguous or malformed, or not of this protocol.
     """
     server = parse_server_name(head.target)
-    era = _pick_revision(head, body)
+    era = _choose_protocol_revision(head, body)
     if head.method != "POST" and era.is_modern:
         raise RequestRefused(RefusalReason.METHOD_OF_HTTP)
     check_media_types(head)
@@ -133,10 +133,10 @@ def parse_http_call(head: HttpRequestHead, body: bytes) -> McpCall:
     try:
         return _build_call(era, head.fields, body, message, server, session)
     except RequestRefused as refused:
-        raise refused.for_request(message.id, message.method) from None
+        raise refused.with_request_id(message.id, message.method) from None
 
 
-def _pick_revision(head: HttpRequestHead, body: bytes) -> McpRevision:
+def _choose_protocol_revision(head: HttpRequestHead, body: bytes) -> McpRevision:
     """Return the protocol revision; a refusal carries the id of the request."""
     try:
         return parse_revision(head.fields)
@@ -145,7 +145,7 @@ def _pick_revision(head: HttpRequestHead, body: bytes) -> McpRevision:
             message = parse_message(body)
         except RequestRefused:
             raise refused from None
-        raise refused.for_request(message.id, message.method) from None
+        raise refused.with_request_id(message.id, message.method) from None
 
 
 def parse_stdio_call(line: bytes, revision: McpRevision, server: str) -> McpCall:
@@ -165,7 +165,7 @@ def parse_stdio_call(line: bytes, revision: McpRevision, server: str) -> McpCall
             revision, {}, line, message, server, "", has_mirrored_headers=False
         )
     except RequestRefused as refused:
-        raise refused.for_request(message.id, message.method) from None
+        raise refused.with_request_id(message.id, message.method) from None
 
 
 def _build_call(
@@ -180,11 +180,11 @@ def _build_call(
 ) -> McpCall:
     """Check a message against its headers and method, and build the call."""
     if message.kind is MessageKind.RESPONSE:
-        return _build_response(revision, message, server, session)
+        return _build_client_response(revision, message, server, session)
     method = find_method(revision, message.method, MessageSender.CLIENT)
     if revision.is_modern and message.kind is MessageKind.REQUEST:
-        check_meta(body, message, revision, needs_tasks=_acts_on_task(method))
-    name = _read_name(body, message, method)
+        check_request_meta(body, message, revision, needs_tasks=_acts_on_task(method))
+    name = _read_target_name(body, message, method)
     if has_mirrored_headers:
         check_mirrored_headers(revision, headers, message, method, name)
     if method is None or method.is_notification == (
@@ -202,10 +202,10 @@ def _build_call(
         target=target,
         name=name or "",
         about=_read_related_id(body, method, params),
-        watched=_read_subscriptions(body, method, params),
+        watched=_read_subscribed_items(body, method, params),
         arguments=_find_arguments(body, params),
         session=session,
-        state=_digest_state(body, params),
+        state=_digest_request_state(body, params),
         answers="inputResponses" in params,
     )
 
@@ -215,7 +215,7 @@ def _acts_on_task(method: McpMethod | None) -> bool:
     return method is not None and method.target is TargetKind.TASK
 
 
-def _build_response(
+def _build_client_response(
     revision: McpRevision, message: JsonRpcMessage, server: str, session: str
 ) -> McpCall:
     """Build the call for a client's response to a server's request."""
@@ -234,7 +234,7 @@ def _build_response(
     )
 
 
-def _read_name(
+def _read_target_name(
     body: bytes, message: JsonRpcMessage, method: McpMethod | None
 ) -> str | None:
     """Return the name of the target in the parameters, None if it has none."""
@@ -258,7 +258,7 @@ def _resolve_target(
     """Return kind and name of a call's target; a completion's is its reference."""
     if method.target is not TargetKind.REFERENCE:
         return method.target, name
-    ref = _read_object(body, params, "ref")
+    ref = _read_required_object(body, params, "ref")
     refuse_lookalike_keys(ref, REF_KEYS)
     match read_string(body, ref.get("type")):
         case "ref/prompt":
@@ -272,12 +272,14 @@ def _resolve_target(
     return target, named
 
 
-def _read_object(body: bytes, params: Mapping[str, Span], key: str) -> dict[str, Span]:
+def _read_required_object(
+    body: bytes, params: Mapping[str, Span], key: str
+) -> dict[str, Span]:
     """Return the members of a required object among the parameters."""
     span = params.get(key)
     if span is None or not is_object(body, span):
         raise RequestRefused(RefusalReason.PARAMS_TYPE)
-    return find_members(body, span)
+    return find_object_members(body, span)
 
 
 def _read_related_id(
@@ -288,16 +290,16 @@ def _read_related_id(
         return None
     span = params.get(method.key)
     # A task of 2025-11-25 is cancelled by its own method, and has no request here.
-    return None if span is None else parse_id(body, span)
+    return None if span is None else parse_jsonrpc_id(body, span)
 
 
-def _read_subscriptions(
+def _read_subscribed_items(
     body: bytes, method: McpMethod, params: Mapping[str, Span]
 ) -> tuple[WatchedItem, ...]:
     """Return the resources and tasks that a subscription watches."""
     if method.target is not TargetKind.STREAM:
         return ()
-    filters = _read_object(body, params, method.key)
+    filters = _read_required_object(body, params, method.key)
     refuse_lookalike_keys(filters, WATCH_KEYS)
     uris = _read_string_list(body, filters.get("resourceSubscriptions"))
     tasks = _read_string_list(body, filters.get("taskIds"))
@@ -331,7 +333,7 @@ def _find_arguments(body: bytes, params: Mapping[str, Span]) -> memoryview:
     return memoryview(body)[span]
 
 
-def _digest_state(body: bytes, params: Mapping[str, Span]) -> str:
+def _digest_request_state(body: bytes, params: Mapping[str, Span]) -> str:
     """Return the SHA-256 of the request state; empty without one."""
     if "requestState" not in params:
         return ""

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
 
-from answerable.model.json_key_lookalikes import fold_json_key
+from answerable.model.json_key_lookalikes import normalise_json_key
 from answerable.server.mcp.json_nesting import exceeds_depth
 from answerable.server.wire.refusals import RefusalReason, RequestRefused
 
@@ -85,7 +85,7 @@ def check_utf8(data: bytes) -> None:
         raise RequestRefused(RefusalReason.NOT_JSON, offset=error.start) from None
 
 
-def find_members(data: bytes, span: Span | None = None) -> dict[str, Span]:
+def find_object_members(data: bytes, span: Span | None = None) -> dict[str, Span]:
     """Find the members of one object.
 
     Args:
@@ -107,10 +107,12 @@ def find_members(data: bytes, span: Span | None = None) -> dict[str, Span]:
         raise RequestRefused(RefusalReason.NOT_A_MESSAGE)
     start = 0 if span is None else span.start
     stop = start + len(piece)
-    return _find_compact(kept, start, stop) or _find_by_walk(data, start, stop, kept)
+    return _find_members_in_compact_json(kept, start, stop) or _find_members_by_scan(
+        data, start, stop, kept
+    )
 
 
-def _find_compact(
+def _find_members_in_compact_json(
     decoded: Mapping[str, msgspec.Raw], start: int, stop: int
 ) -> dict[str, Span] | None:
     """Return the spans in a compactly encoded object; None for another encoding.
@@ -129,7 +131,7 @@ def _find_compact(
     return found if at + 1 == stop else None
 
 
-def _find_by_walk(
+def _find_members_by_scan(
     data: bytes, start: int, stop: int, decoded: Mapping[str, msgspec.Raw]
 ) -> dict[str, Span]:
     """Find the spans by a walk over the text; reject repeated keys."""
@@ -178,13 +180,13 @@ class KnownKeys:
     folded: frozenset[str]
 
 
-def known_keys(*names: str) -> KnownKeys:
+def build_known_keys(*names: str) -> KnownKeys:
     """Build the set of known keys for `refuse_lookalike_keys`, with their folded forms."""
-    return KnownKeys(frozenset(names), frozenset(map(fold_json_key, names)))
+    return KnownKeys(frozenset(names), frozenset(map(normalise_json_key, names)))
 
 
 def refuse_lookalike_keys(members: Mapping[str, Span], known: KnownKeys) -> None:
-    """Refuse keys that another JSON reader takes for a known one (`fold_json_key`).
+    """Refuse keys that another JSON reader takes for a known one (`normalise_json_key`).
 
     Go's encoding/json, among others, accepts `Name` and `NAME` for `name`, and the long
     s for an s: one of them could override the member that was decided on.
@@ -193,5 +195,5 @@ def refuse_lookalike_keys(members: Mapping[str, Span], known: KnownKeys) -> None
         Refused: There is such a key.
     """
     for key in members.keys() - known.names:
-        if fold_json_key(key) in known.folded:
+        if normalise_json_key(key) in known.folded:
             raise RequestRefused(RefusalReason.KEY_LOOKALIKE)

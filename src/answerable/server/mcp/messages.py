@@ -17,10 +17,10 @@ from answerable.server.mcp.json_members import (
     MAX_DEPTH,
     WHITESPACE,
     Span,
+    build_known_keys,
     check_encoding_and_depth,
-    find_members,
+    find_object_members,
     is_object,
-    known_keys,
     read_string,
     refuse_lookalike_keys,
 )
@@ -32,8 +32,8 @@ INTEGER = re.compile(rb"-?(?:0|[1-9][0-9]{0,15})")
 MAX_SAFE_INTEGER = 2**53 - 1
 NO_LINE_ENDS = bytes.maketrans(b"\r\n", b"  ")
 
-TOP_KEYS = known_keys("jsonrpc", "id", "method", "params", "result", "error")
-PARAMS_KEYS = known_keys(
+TOP_KEYS = build_known_keys("jsonrpc", "id", "method", "params", "result", "error")
+PARAMS_KEYS = build_known_keys(
     "_meta",
     "arguments",
     "inputResponses",
@@ -89,25 +89,27 @@ def parse_message(body: bytes, depth: int = MAX_DEPTH) -> JsonRpcMessage:
     check_encoding_and_depth(body, depth)
     if body.lstrip(WHITESPACE)[:1] == b"[":
         raise RequestRefused(RefusalReason.BATCH)
-    top = find_members(body)
+    top = find_object_members(body)
     refuse_lookalike_keys(top, TOP_KEYS)
     if read_string(body, top.get("jsonrpc")) != "2.0":
         raise RequestRefused(RefusalReason.NOT_A_MESSAGE)
     if "method" in top:
-        return _parse_call(body, top)
+        return _parse_request_or_notification(body, top)
     return _parse_response(body, top)
 
 
-def _parse_call(body: bytes, members: Mapping[str, Span]) -> JsonRpcMessage:
+def _parse_request_or_notification(
+    body: bytes, members: Mapping[str, Span]
+) -> JsonRpcMessage:
     """Parse a request or a notification."""
-    id = parse_id(body, members["id"]) if "id" in members else None
+    id = parse_jsonrpc_id(body, members["id"]) if "id" in members else None
     method = read_string(body, members["method"])
     if method is None or "result" in members or "error" in members:
         raise RequestRefused(RefusalReason.NOT_A_MESSAGE, id=id)
     try:
         params = _parse_params(body, members.get("params"))
     except RequestRefused as refused:
-        raise refused.for_request(id, method) from None
+        raise refused.with_request_id(id, method) from None
     kind = MessageKind.NOTIFICATION if id is None else MessageKind.REQUEST
     return JsonRpcMessage(kind, id, method, params)
 
@@ -118,7 +120,7 @@ def _parse_params(body: bytes, span: Span | None) -> dict[str, Span]:
         return {}
     if not is_object(body, span):
         raise RequestRefused(RefusalReason.PARAMS_TYPE)
-    params = find_members(body, span)
+    params = find_object_members(body, span)
     refuse_lookalike_keys(params, PARAMS_KEYS)
     return params
 
@@ -133,13 +135,13 @@ def _parse_response(body: bytes, members: Mapping[str, Span]) -> JsonRpcMessage:
     )
     if not has_id and "result" in members:
         raise RequestRefused(RefusalReason.NOT_A_MESSAGE)
-    id = parse_id(body, members["id"]) if has_id else None
+    id = parse_jsonrpc_id(body, members["id"]) if has_id else None
     return JsonRpcMessage(
         MessageKind.RESPONSE, id, "", {}, members.get("result"), members.get("error")
     )
 
 
-def parse_id(body: bytes, span: Span) -> str | int:
+def parse_jsonrpc_id(body: bytes, span: Span) -> str | int:
     """Parse a JSON-RPC id, or another value that is a string or number.
 
     Raises:

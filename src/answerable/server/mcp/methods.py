@@ -72,7 +72,7 @@ class McpMethod:
     is_notification: bool = False
 
 
-def _notification_method(
+def _build_notification_entry(
     target: TargetKind, sender: MessageSender, key: str = ""
 ) -> McpMethod:
     """Build the entry of a notification."""
@@ -88,22 +88,22 @@ _EVERYWHERE = {
     "prompts/list": McpMethod(TargetKind.LIST),
     "prompts/get": McpMethod(TargetKind.PROMPT, "name", mirrored=True),
     "completion/complete": McpMethod(TargetKind.REFERENCE, "ref"),
-    "notifications/cancelled": _notification_method(
+    "notifications/cancelled": _build_notification_entry(
         TargetKind.REQUEST, MessageSender.EITHER, "requestId"
     ),
-    "notifications/message": _notification_method(
+    "notifications/message": _build_notification_entry(
         TargetKind.LOGGING, MessageSender.SERVER
     ),
-    "notifications/tools/list_changed": _notification_method(
+    "notifications/tools/list_changed": _build_notification_entry(
         TargetKind.LIST, MessageSender.SERVER
     ),
-    "notifications/prompts/list_changed": _notification_method(
+    "notifications/prompts/list_changed": _build_notification_entry(
         TargetKind.LIST, MessageSender.SERVER
     ),
-    "notifications/resources/list_changed": _notification_method(
+    "notifications/resources/list_changed": _build_notification_entry(
         TargetKind.LIST, MessageSender.SERVER
     ),
-    "notifications/resources/updated": _notification_method(
+    "notifications/resources/updated": _build_notification_entry(
         TargetKind.RESOURCE, MessageSender.SERVER, "uri"
     ),
 }
@@ -114,13 +114,13 @@ _2025_06_18 = _EVERYWHERE | {
     "logging/setLevel": McpMethod(TargetKind.LOGGING),
     "resources/subscribe": McpMethod(TargetKind.RESOURCE, "uri"),
     "resources/unsubscribe": McpMethod(TargetKind.RESOURCE, "uri"),
-    "notifications/initialized": _notification_method(
+    "notifications/initialized": _build_notification_entry(
         TargetKind.SESSION, MessageSender.CLIENT
     ),
-    "notifications/roots/list_changed": _notification_method(
+    "notifications/roots/list_changed": _build_notification_entry(
         TargetKind.ROOTS, MessageSender.CLIENT
     ),
-    "notifications/progress": _notification_method(
+    "notifications/progress": _build_notification_entry(
         TargetKind.REQUEST, MessageSender.EITHER, "progressToken"
     ),
     "roots/list": McpMethod(TargetKind.ROOTS, sender=MessageSender.SERVER),
@@ -133,10 +133,10 @@ _2025_11_25 = _2025_06_18 | {
     "tasks/result": McpMethod(TargetKind.TASK, "taskId", MessageSender.EITHER),
     "tasks/cancel": McpMethod(TargetKind.TASK, "taskId", MessageSender.EITHER),
     "tasks/list": McpMethod(TargetKind.LIST, sender=MessageSender.EITHER),
-    "notifications/tasks/status": _notification_method(
+    "notifications/tasks/status": _build_notification_entry(
         TargetKind.TASK, MessageSender.EITHER, "taskId"
     ),
-    "notifications/elicitation/complete": _notification_method(
+    "notifications/elicitation/complete": _build_notification_entry(
         TargetKind.PERSON, MessageSender.SERVER
     ),
 }
@@ -147,13 +147,13 @@ _2026_07_28 = _EVERYWHERE | {
     "tasks/get": McpMethod(TargetKind.TASK, "taskId", mirrored=True),
     "tasks/update": McpMethod(TargetKind.TASK, "taskId", mirrored=True),
     "tasks/cancel": McpMethod(TargetKind.TASK, "taskId", mirrored=True),
-    "notifications/progress": _notification_method(
+    "notifications/progress": _build_notification_entry(
         TargetKind.REQUEST, MessageSender.SERVER, "progressToken"
     ),
-    "notifications/subscriptions/acknowledged": _notification_method(
+    "notifications/subscriptions/acknowledged": _build_notification_entry(
         TargetKind.STREAM, MessageSender.SERVER
     ),
-    "notifications/tasks": _notification_method(
+    "notifications/tasks": _build_notification_entry(
         TargetKind.TASK, MessageSender.SERVER, "taskId"
     ),
 }

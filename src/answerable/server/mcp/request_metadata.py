@@ -19,9 +19,9 @@ from functools import lru_cache
 from answerable.server.mcp.json_members import (
     MAX_PARAMS_DEPTH,
     Span,
-    find_members,
+    build_known_keys,
+    find_object_members,
     is_object,
-    known_keys,
     read_string,
     refuse_lookalike_keys,
 )
@@ -43,7 +43,7 @@ SESSION_HEADER = "mcp-session-id"
 
 VERSION_KEY = "io.modelcontextprotocol/protocolVersion"
 CAPABILITIES_KEY = "io.modelcontextprotocol/clientCapabilities"
-META_KEYS = known_keys(VERSION_KEY, CAPABILITIES_KEY)
+META_KEYS = build_known_keys(VERSION_KEY, CAPABILITIES_KEY)
 
 JSON = "application/json"
 EVENT_STREAM = "text/event-stream"
@@ -85,7 +85,7 @@ def check_media_types(head: HttpRequestHead) -> None:
     """
     accepted = parse_accept(head.fields.get("accept", ""))
     if head.method == "POST":
-        if not _is_json(head.fields.get("content-type", "")):
+        if not _is_json_media_type(head.fields.get("content-type", "")):
             raise RequestRefused(RefusalReason.CONTENT_TYPE)
         if head.fields.get("content-encoding", "identity").lower() != "identity":
             raise RequestRefused(RefusalReason.CONTENT_CODING)
@@ -96,7 +96,7 @@ def check_media_types(head: HttpRequestHead) -> None:
 
 
 @lru_cache(maxsize=64)
-def _is_json(value: str) -> bool:
+def _is_json_media_type(value: str) -> bool:
     """Tell whether a media type is JSON in UTF-8."""
     kind, *parameters = value.split(";")
     return kind.strip(" \t").lower() == JSON and all(
@@ -131,7 +131,7 @@ def parse_session_id(fields: Mapping[str, str], revision: McpRevision) -> str:
     return value
 
 
-def decode_mirrored(value: str) -> str | None:
+def decode_mirrored_header(value: str) -> str | None:
     """Decode the value of a header that mirrors the body; None if malformed.
 
     Base64 that is not canonical is malformed: two parsers could decode different names.
@@ -177,11 +177,11 @@ def check_mirrored_headers(
     if mirrored is None:
         if needed and method.mirrored:
             raise RequestRefused(RefusalReason.HEADER_MISMATCH)
-    elif name is None or decode_mirrored(mirrored) != name:
+    elif name is None or decode_mirrored_header(mirrored) != name:
         raise RequestRefused(RefusalReason.HEADER_MISMATCH)
 
 
-def check_meta(
+def check_request_meta(
     body: bytes,
     message: JsonRpcMessage,
     revision: McpRevision,
@@ -228,7 +228,7 @@ def _parse_version_and_tasks(data: bytes) -> tuple[str, bool]:
     """Parse the version and the tasks capability of a `_meta`."""
     if exceeds_depth(data, MAX_PARAMS_DEPTH):
         raise RequestRefused(RefusalReason.TOO_DEEP)
-    meta = find_members(data)
+    meta = find_object_members(data)
     refuse_lookalike_keys(meta, META_KEYS)
     version = read_string(data, meta.get(VERSION_KEY))
     capabilities = meta.get(CAPABILITIES_KEY)
@@ -239,7 +239,7 @@ def _parse_version_and_tasks(data: bytes) -> tuple[str, bool]:
 
 def _declares_extension(body: bytes, capabilities: Span, extension: str) -> bool:
     """Tell whether an extension is declared."""
-    extensions = find_members(body, capabilities).get("extensions")
+    extensions = find_object_members(body, capabilities).get("extensions")
     if extensions is None or not is_object(body, extensions):
         return False
-    return extension in find_members(body, extensions)
+    return extension in find_object_members(body, extensions)

@@ -11,22 +11,24 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import islice, product
 
-from answerable.authorization.pins.canonical_definitions import build_definition
-from answerable.authorization.pins.lookalikes import NameIndex, compare_names
+from answerable.authorization.pins.canonical_definitions import (
+    build_canonical_definition,
+)
+from answerable.authorization.pins.lookalikes import NameIndex, compare_name_similarity
 from answerable.authorization.pins.pin_comparison import (
     ObservedList,
+    compare_identity_with_pin,
+    compare_list_with_pins,
     is_quarantined,
-    observe_identity,
-    observe_list,
 )
 from answerable.model.config import UpstreamServer
 from answerable.model.definition_pin import (
     DefinitionKind,
     McpDefinition,
     ServerPins,
-    item_id,
-    item_key,
-    split_item_key,
+    build_definition_id,
+    get_definition_key,
+    split_definition_key,
 )
 from answerable.model.errors import EnvironmentFailure
 from answerable.server.pins.pin_files import PinFiles
@@ -76,7 +78,7 @@ class PinEnforcer(PinWatch):
         """Tell whether a server's definitions are pinned."""
         return server in self._pinning
 
-    def record_list(
+    def compare_list(
         self,
         server: str,
         kind: DefinitionKind,
@@ -101,10 +103,10 @@ class PinEnforcer(PinWatch):
         )
         if is_last and is_requested:
             self._stale_at[server, kind] = self._loop.time() + LIST_LIFETIME
-        self._apply_observation(
+        self._apply_pin_change(
             server,
             partial(
-                observe_list,
+                compare_list_with_pins,
                 listed=ObservedList(kind, definitions, is_last, is_requested),
                 server=server,
                 pinning=self._pinning[server],
@@ -123,10 +125,13 @@ class PinEnforcer(PinWatch):
         pinning = self._pinning.get(server)
         if pinning is None:
             return True
-        self._apply_observation(
+        self._apply_pin_change(
             server,
             partial(
-                observe_identity, identity=identity, pinning=pinning, now=self._clock()
+                compare_identity_with_pin,
+                identity=identity,
+                pinning=pinning,
+                now=self._clock(),
             ),
         )
         return not self._pins[server].has_identity_changed
@@ -138,13 +143,13 @@ class PinEnforcer(PinWatch):
             self._pins[server], pinning, kind, name
         )
 
-    def is_stale(self, server: str, kind: DefinitionKind) -> bool:
+    def is_list_stale(self, server: str, kind: DefinitionKind) -> bool:
         """Tell whether a server's list of a kind should be requested again."""
         if server not in self._pinning:
             return False
         return self._loop.time() > self._stale_at.get((server, kind), 0.0)
 
-    def mark_requested(self, server: str, kind: DefinitionKind) -> None:
+    def mark_list_requested(self, server: str, kind: DefinitionKind) -> None:
         """Note that a list is requested, so that no other call requests it too."""
         self._stale_at[server, kind] = self._loop.time() + LIST_TIMEOUT
 
@@ -163,7 +168,7 @@ class PinEnforcer(PinWatch):
         key = (kind, name, raw_json)
         found = self._known.get(key)
         if found is None:
-            found = build_definition(kind, name, raw_json)
+            found = build_canonical_definition(kind, name, raw_json)
             if len(raw_json) > MAX_CACHED_BYTES:
                 return found
             if len(self._known) >= MAX_CACHED:
@@ -188,13 +193,13 @@ class PinEnforcer(PinWatch):
         self._by_name.clear()
         super()._replace_pins(server, pins)
 
-    def _merge_pending(self, server: str, pins: ServerPins) -> ServerPins:
+    def _merge_pending_observations(self, server: str, pins: ServerPins) -> ServerPins:
         """Apply pending observations to the file's pins."""
         for change in self._pending.get(server, ()):
             pins = change(pins)
         return pins
 
-    def _apply_observation(self, server: str, change: PinChange) -> None:
+    def _apply_pin_change(self, server: str, change: PinChange) -> None:
         """Apply a change to the pins in memory, and schedule its write."""
         before = self._pins[server]
         after = change(before)
@@ -204,14 +209,14 @@ class PinEnforcer(PinWatch):
         self._apply_quarantine()
         self._pending.setdefault(server, []).append(change)
         if self._writing is None:
-            self._writing = self._loop.create_task(self._write_all())
+            self._writing = self._loop.create_task(self._write_pending_observations())
 
-    async def _write_all(self) -> None:
+    async def _write_pending_observations(self) -> None:
         """Write until no observation is pending, at most once a second."""
         while self._pending:
             for server, changes in list(self._pending.items()):
                 count = len(changes)
-                known = tuple(self._all_items())
+                known = tuple(self._iterate_pinned_items())
                 write = partial(self._write_observations, server, tuple(changes), known)
                 if await asyncio.to_thread(write):
                     del changes[:count]
@@ -220,11 +225,11 @@ class PinEnforcer(PinWatch):
             await asyncio.sleep(WRITE_INTERVAL)
         self._writing = None
 
-    def _all_items(self) -> Iterator[PinnedItem]:
+    def _iterate_pinned_items(self) -> Iterator[PinnedItem]:
         """Yield every item of every server."""
         for server, pins in self._pins.items():
             for key in pins.items.keys() | pins.seen.keys():
-                yield server, *split_item_key(key)
+                yield server, *split_definition_key(key)
 
     def _write_observations(
         self,
@@ -251,7 +256,7 @@ class PinEnforcer(PinWatch):
             return pins
 
         try:
-            after = self.files.change(server, change)
+            after = self.files.change_pins(server, change)
         except EnvironmentFailure as error:
             self._loop.call_soon_threadsafe(self._report_failure, error.message)
             return False
@@ -270,12 +275,16 @@ def _find_lookalikes(
     for key, (other, other_kind, other_name) in islice(
         product(new_keys, existing_items), MAX_COMPARED
     ):
-        kind, name = split_item_key(key)
+        kind, name = split_definition_key(key)
         if other_kind is not kind or (other, other_name) == (server, name):
             continue
-        if other == server and other_name > name and item_key(kind, other_name) in new:
+        if (
+            other == server
+            and other_name > name
+            and get_definition_key(kind, other_name) in new
+        ):
             continue  # reported for the other one
-        how = compare_names(name, other_name)
+        how = compare_name_similarity(name, other_name)
         if how is not None and name:
-            like = item_id(other, kind, other_name)
-            yield item_id(server, kind, name), like, how.value
+            like = build_definition_id(other, kind, other_name)
+            yield build_definition_id(server, kind, name), like, how.value

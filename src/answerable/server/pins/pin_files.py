@@ -15,7 +15,7 @@ import msgspec
 from answerable.model.definition_pin import NO_PINS, ServerPins
 from answerable.model.errors import EnvironmentFailure
 from answerable.store.durable_files import (
-    make_folder,
+    make_private_folder,
     read_file,
     translate_os_errors,
     write_file,
@@ -49,22 +49,22 @@ class PinFiles:
     def __init__(self, state: Path) -> None:
         self.folder = state / "pins"
 
-    def read(self, server: str) -> ServerPins:
+    def read_pins(self, server: str) -> ServerPins:
         """Read the pins of a server; a missing file has none.
 
         Raises:
             EnvironmentFailure: It may not be read, or is no pin file.
         """
-        found = self.find(server)
+        found = self.find_pins(server)
         return NO_PINS if found is None else found
 
-    def find(self, server: str) -> ServerPins | None:
+    def find_pins(self, server: str) -> ServerPins | None:
         """Read the pins of a server; None where it has no file.
 
         Raises:
-            EnvironmentFailure: As `read`.
+            EnvironmentFailure: As `read_pins`.
         """
-        path = self.path(server)
+        path = self.pin_file_path(server)
         try:
             file = _decoder.decode(read_file(path))
         except FileNotFoundError:
@@ -75,7 +75,7 @@ class PinFiles:
             raise EnvironmentFailure(f"{path} holds no pins of {server}", _HINT)
         return file.pins
 
-    def change(self, server: str, change: Callable[[ServerPins], PinsT]) -> PinsT:
+    def change_pins(self, server: str, change: Callable[[ServerPins], PinsT]) -> PinsT:
         """Change the pins of a server; durable on return.
 
         Args:
@@ -85,16 +85,16 @@ class PinFiles:
         Raises:
             EnvironmentFailure: They cannot be read or written.
         """
-        make_folder(self.folder)
+        make_private_folder(self.folder)
         with translate_os_errors("lock", self.folder):
             handle = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX)
-            before = self.read(server)
+            before = self.read_pins(server)
             after = change(before)
             if after is not None and after != before:
                 file = _PinFile(_SCHEMA, server, after)
-                write_file(self.path(server), msgspec.json.encode(file))
+                write_file(self.pin_file_path(server), msgspec.json.encode(file))
             return after
         finally:
             os.close(handle)
@@ -105,14 +105,14 @@ class PinFiles:
             return []
         return sorted(path.stem for path in self.folder.glob("[!.]*.json"))
 
-    def path(self, server: str) -> Path:
+    def pin_file_path(self, server: str) -> Path:
         """Return the path of a server's file."""
         return self.folder / f"{server}.json"
 
-    def stamp(self, server: str) -> PinFileStamp:
+    def file_stamp(self, server: str) -> PinFileStamp:
         """Return inode, modification time and size, to detect a change."""
         try:
-            facts = self.path(server).stat()
+            facts = self.pin_file_path(server).stat()
         except OSError:
             return 0, 0, 0
         return facts.st_ino, facts.st_mtime_ns, facts.st_size

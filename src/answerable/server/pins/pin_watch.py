@@ -18,8 +18,8 @@ from answerable.model.definition_pin import (
     DefinitionKind,
     PinningMode,
     ServerPins,
-    item_id,
-    item_key,
+    build_definition_id,
+    get_definition_key,
 )
 from answerable.model.errors import EnvironmentFailure
 from answerable.server.pins.pin_files import PinFiles, PinFileStamp
@@ -99,9 +99,10 @@ class PinWatch:
         pinning: dict[str, PinningMode] = {
             each.name: each.pin for each in servers if each.pin is not PinningMode.OFF
         }
-        stamps = {name: self.files.stamp(name) for name in pinning}
+        stamps = {name: self.files.file_stamp(name) for name in pinning}
         fresh = {
-            name: self.files.read(name) for name in pinning.keys() - self._pins.keys()
+            name: self.files.read_pins(name)
+            for name in pinning.keys() - self._pins.keys()
         }
         self._stamps = stamps | {
             name: stamp for name, stamp in self._stamps.items() if name in pinning
@@ -121,23 +122,23 @@ class PinWatch:
         """Apply the files as they are now, without waiting for the next poll."""
         changed = False
         for server, before in self._stamps.items():
-            stamp = self.files.stamp(server)
+            stamp = self.files.file_stamp(server)
             if stamp != before:
-                changed |= self._load_file(server, stamp)
+                changed |= self._load_pin_file(server, stamp)
         if changed:
             self._apply_quarantine()
 
-    def mappings(self) -> dict[tuple[str, str], str]:
+    def approved_mappings(self) -> dict[tuple[str, str], str]:
         """Return the approved AuthZEN mappings: (server, tool) -> JSON."""
         return approved_mappings(self._pins)
 
-    def definition(self, server: str, tool: str) -> str:
+    def definition_digest(self, server: str, tool: str) -> str:
         """Return the SHA-256 of a tool's pinned definition, hex; empty for none.
 
         The definition in quarantine is not the pinned one, and does not count here.
         """
         pin = self._pins.get(server, NO_PINS).items.get(
-            item_key(DefinitionKind.TOOL, tool)
+            get_definition_key(DefinitionKind.TOOL, tool)
         )
         return "" if pin is None else pin.definition.sha256
 
@@ -146,22 +147,22 @@ class PinWatch:
         self._timer = self._loop.call_later(POLL_INTERVAL, self._poll_files)
         self.refresh()
 
-    def _load_file(self, server: str, stamp: PinFileStamp) -> bool:
+    def _load_pin_file(self, server: str, stamp: PinFileStamp) -> bool:
         """Load a changed file; tell whether it could be read."""
         try:
-            pins = self.files.find(server)
+            pins = self.files.find_pins(server)
         except EnvironmentFailure as error:
             self._report_failure(error.message)
             return False
         if pins is None:
-            self._report_failure(f"{self.files.path(server)} is gone")
+            self._report_failure(f"{self.files.pin_file_path(server)} is gone")
             return False
         # Only now: what could not be read is tried again.
         self._stamps[server], self._why = stamp, ""
-        self._replace_pins(server, self._merge_pending(server, pins))
+        self._replace_pins(server, self._merge_pending_observations(server, pins))
         return True
 
-    def _merge_pending(self, server: str, pins: ServerPins) -> ServerPins:
+    def _merge_pending_observations(self, server: str, pins: ServerPins) -> ServerPins:
         """Return the pins to enforce, given the pins of the file."""
         return pins
 
@@ -170,11 +171,15 @@ class PinWatch:
         before, self._pins[server] = self._pins.get(server, NO_PINS), pins
         for key in pins.seen.keys() - before.seen.keys():
             seen = pins.seen[key]
-            subject = item_id(server, seen.definition.kind, seen.definition.name)
+            subject = build_definition_id(
+                server, seen.definition.kind, seen.definition.name
+            )
             self._told.on_quarantined(subject, seen.why, seen.like)
         for key in before.seen.keys() - pins.seen.keys():
             lifted = before.seen[key].definition
-            self._told.on_released(item_id(server, lifted.kind, lifted.name))
+            self._told.on_released(
+                build_definition_id(server, lifted.kind, lifted.name)
+            )
         if pins.has_identity_changed and not before.has_identity_changed:
             self._told.on_quarantined(f"server:{server}", "another-server", "")
         elif before.has_identity_changed and not pins.has_identity_changed:

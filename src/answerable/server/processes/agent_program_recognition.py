@@ -102,7 +102,7 @@ _BY_PATH = {
 }
 
 
-def find_client(process_name: str, program: str, argv: Sequence[str]) -> str:
+def find_agent_client(process_name: str, program: str, argv: Sequence[str]) -> str:
     """Return the agent client that a process is, empty for none.
 
     Args:
@@ -112,7 +112,7 @@ def find_client(process_name: str, program: str, argv: Sequence[str]) -> str:
     """
     called = argv[0] if argv else ""
     for each in (process_name, program, called):
-        found = _BY_NAME.get(_base_name(each)) or _find_by_path(each)
+        found = _BY_NAME.get(_program_base_name(each)) or _find_client_by_path(each)
         if found:
             return found
     if _is_interpreter(program) or _is_interpreter(called):
@@ -123,14 +123,14 @@ def find_client(process_name: str, program: str, argv: Sequence[str]) -> str:
 def _find_script_client(arguments: Sequence[str]) -> str:
     """Return the agent client that an interpreter runs, empty for none."""
     for each in arguments:
-        found = _find_by_path(each)
+        found = _find_client_by_path(each)
         if found:
             return found
     plain = [each for each in arguments if not each.startswith("-")]
-    return _BY_NAME.get(_base_name(plain[0]), "") if plain else ""
+    return _BY_NAME.get(_program_base_name(plain[0]), "") if plain else ""
 
 
-def _base_name(path: str) -> str:
+def _program_base_name(path: str) -> str:
     """Return the name of a program without folder and extension."""
     name = path.rpartition("/")[2].lower()
     for ending in _ENDINGS:
@@ -140,10 +140,10 @@ def _base_name(path: str) -> str:
 
 def _is_interpreter(path: str) -> bool:
     """Tell whether a program runs scripts, such as node or python."""
-    return _base_name(path).lstrip("-").rstrip("0123456789.") in _INTERPRETERS
+    return _program_base_name(path).lstrip("-").rstrip("0123456789.") in _INTERPRETERS
 
 
-def _find_by_path(path: str) -> str:
+def _find_client_by_path(path: str) -> str:
     """Return the agent client whose folders are part of a path, else empty."""
     parts = tuple(path.lower().split("/"))
     if len(parts) < 2:

@@ -18,14 +18,14 @@ from pathlib import Path
 import msgspec
 
 from answerable.model.errors import EnvironmentFailure
-from answerable.server.processes.agent_programs import find_client
+from answerable.server.processes.agent_program_recognition import find_agent_client
 from answerable.server.processes.pidfd_process import (
     ProcessGone,
     open_pidfd,
     read_proc_file,
     read_process_facts,
 )
-from answerable.server.processes.proc_parsing import parse_start, parse_uid
+from answerable.server.processes.proc_parsing import parse_start_time, parse_uid
 
 RUN_VARIABLE = (
     "ANSWERABLE_RUN"  # in the environment of processes that `answerable run` starts
@@ -80,12 +80,12 @@ def refuse_agent_ancestors(registered_runs: Collection[ProcessKey] = ()) -> None
             f"only a person may do this, and {RUN_VARIABLE} says that an agent runs this",
             _HINT,
         )
-    why = find_agent(list_ancestors(), frozenset(registered_runs))
+    why = describe_agent_ancestor(list_ancestors(), frozenset(registered_runs))
     if why:
         raise StartedByAgent(f"only a person may do this, and {why}", _HINT)
 
 
-def find_agent(
+def describe_agent_ancestor(
     ancestors: Iterable[Ancestor], registered_runs: Collection[ProcessKey]
 ) -> str:
     """Describe the first agent in a list of processes, empty without one."""
@@ -94,7 +94,7 @@ def find_agent(
             return f"process {each.pid} above is an agent that `answerable run` started"
         if each.marked:
             return f"process {each.pid} above runs in what `answerable run` started"
-        client = find_client(each.name, each.program, each.argv)
+        client = find_agent_client(each.name, each.program, each.argv)
         if client:
             return f"process {each.pid} above is {client}"
     return ""
@@ -129,7 +129,7 @@ class _RunFile(msgspec.Struct):
     launcher: _ProcessNumber | None = None
 
 
-def read_registered(folders: Sequence[Path]) -> frozenset[ProcessKey]:
+def read_registered_processes(folders: Sequence[Path]) -> frozenset[ProcessKey]:
     """Read the processes that `answerable run` registered.
 
     A file is named `PID-START.json`, or contains `process` and `launcher`, which adopts
@@ -140,11 +140,11 @@ def read_registered(folders: Sequence[Path]) -> frozenset[ProcessKey]:
     for folder in folders:
         with suppress(OSError):
             for file in folder.iterdir():
-                found.update(_parse_registered(file))
+                found.update(_parse_registered_processes(file))
     return frozenset(found)
 
 
-def _parse_registered(file: Path) -> list[ProcessKey]:
+def _parse_registered_processes(file: Path) -> list[ProcessKey]:
     """Return pid and start time of a run's processes, from its file."""
     pid, dash, start = file.name.removesuffix(".json").partition("-")
     if dash and pid.isdecimal() and start.isdecimal():
@@ -208,7 +208,7 @@ def _describe_process(folder: Path) -> Ancestor:
         program = str((folder / "exe").readlink())
     return Ancestor(
         pid=int(folder.name),
-        start=parse_start(stat),
+        start=parse_start_time(stat),
         parent=int(stat[stat.rindex(")") + 1 :].split()[1]),
         uid=parse_uid(read_proc_file(folder / "status")),
         name=stat[stat.index("(") + 1 : stat.rindex(")")],

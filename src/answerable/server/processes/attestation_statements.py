@@ -29,7 +29,7 @@ class PeerFacts:
     is_certain: bool = True
 
 
-def list_proven(facts: PeerFacts, run: RegisteredRun | None) -> tuple[str, ...]:
+def list_proven_facts(facts: PeerFacts, run: RegisteredRun | None) -> tuple[str, ...]:
     """List in words what the facts prove about a process."""
     said = [f"a process of user {facts.uid} and group {facts.gid} made this connection"]
     if facts.is_certain:
@@ -57,9 +57,9 @@ def _list_proven_by_run(run: RegisteredRun) -> tuple[str, ...]:
     )
 
 
-def list_unproven(facts: PeerFacts, run: RegisteredRun | None) -> tuple[str, ...]:
+def list_unproven_facts(facts: PeerFacts, run: RegisteredRun | None) -> tuple[str, ...]:
     """List in words what the facts do not prove, though one could assume it."""
-    where = _describe_scope(facts)
+    where = _describe_shared_scope(facts)
     said = [
         f"that this process and no other {where} asks: it may pass on what it gets, and "
         "a connection can be inherited or handed on",
@@ -77,7 +77,7 @@ def list_unproven(facts: PeerFacts, run: RegisteredRun | None) -> tuple[str, ...
     return tuple(said)
 
 
-def _describe_scope(facts: PeerFacts) -> str:
+def _describe_shared_scope(facts: PeerFacts) -> str:
     """Describe which processes share these facts: user, unit or container."""
     if facts.container:
         return f"of user {facts.uid} in that container"

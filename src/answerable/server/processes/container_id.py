@@ -33,13 +33,13 @@ def parse_container_id(cgroup: str) -> str:
         cgroup: Lines `HIERARCHY:CONTROLLERS:PATH` (man 7 cgroups). Where two name
             different containers, none is believed.
     """
-    found = {_find_in_path(line.split(":", 2)[-1]) for line in cgroup.splitlines()} - {
-        ""
-    }
+    found = {
+        _find_id_in_cgroup_path(line.split(":", 2)[-1]) for line in cgroup.splitlines()
+    } - {""}
     return found.pop() if len(found) == 1 else ""
 
 
-def _find_in_path(path: str) -> str:
+def _find_id_in_cgroup_path(path: str) -> str:
     """Return the container id in one cgroup path, empty without one."""
     above = ""
     is_plain = False  # a runtime, not systemd, created the parent group

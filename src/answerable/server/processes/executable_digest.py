@@ -26,7 +26,7 @@ class ExecutableDigests:
         self._lock = threading.Lock()
         self._digests: OrderedDict[_FileVersion, str] = OrderedDict()
 
-    def read(self, proc_folder: Path) -> tuple[str, str]:
+    def read_path_and_digest(self, proc_folder: Path) -> tuple[str, str]:
         """Return path and SHA-256 of a process's executable.
 
         Args:

@@ -13,9 +13,9 @@ from answerable.server.processes.pidfd_process import (
 )
 from answerable.server.processes.proc_parsing import (
     parse_gid,
-    parse_start,
+    parse_start_time,
+    parse_systemd_unit,
     parse_uid,
-    parse_unit,
 )
 
 
@@ -59,8 +59,8 @@ def _describe_parent(folder: Path) -> tuple[UnixPeer, str]:
         pid=int(folder.name),
         uid=parse_uid(status),
         gid=parse_gid(status),
-        unit=parse_unit(read_proc_file(folder / "cgroup")),
-        start=parse_start(read_proc_file(folder / "stat")),
+        unit=parse_systemd_unit(read_proc_file(folder / "cgroup")),
+        start=parse_start_time(read_proc_file(folder / "stat")),
     )
     try:
         executable = str((folder / "exe").readlink())

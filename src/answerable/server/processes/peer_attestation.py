@@ -13,14 +13,14 @@ from pathlib import Path
 from answerable.model.workload_attestation import Attestation, Attestor, ProcessIdentity
 from answerable.server.processes.attestation_statements import (
     PeerFacts,
-    list_proven,
-    list_unproven,
+    list_proven_facts,
+    list_unproven_facts,
 )
 from answerable.server.processes.container_id import parse_container_id
 from answerable.server.processes.executable_digest import ExecutableDigests
 from answerable.server.processes.pidfd_credentials import ProcessCredentials
 from answerable.server.processes.pidfd_process import NotAttested, read_proc_file
-from answerable.server.processes.proc_parsing import parse_unit
+from answerable.server.processes.proc_parsing import parse_systemd_unit
 from answerable.server.processes.run_registry import (
     RegisteredRun,
     RunRegistry,
@@ -62,7 +62,7 @@ def attest_peer(
     peer = open_peer_process(connection, peer_option)
     with peer.process as process:
         before = require_one_user(peer, allow_root=allow_root)
-        facts = _read_facts(peer)
+        facts = _read_peer_facts(peer)
         run = (
             runs.find_by_process(process)
             if runs is not None and peer.is_certain
@@ -72,7 +72,7 @@ def attest_peer(
         # Last check: it is alive, and has the same user.
         after = process.read_credentials()
     if (after.uids, after.gids) != (before.uids, before.gids):
-        raise _several_users_error()
+        raise _build_several_users_error()
     return _build_attestation(named, facts, run)
 
 
@@ -93,11 +93,11 @@ def require_one_user(peer: SocketPeer, *, allow_root: bool) -> ProcessCredential
             "run it as a user of its own; a rule may name uid 0 where it has to be",
         )
     if not now.is_single_user or (now.uids[0], now.gids[0]) != (peer.uid, peer.gid):
-        raise _several_users_error()
+        raise _build_several_users_error()
     return now
 
 
-def _several_users_error() -> NotAttested:
+def _build_several_users_error() -> NotAttested:
     """Build the error for a process with more than one user or group."""
     return NotAttested(
         "several-users",
@@ -106,26 +106,29 @@ def _several_users_error() -> NotAttested:
     )
 
 
-def _read_facts(peer: SocketPeer) -> PeerFacts:
+def _read_peer_facts(peer: SocketPeer) -> PeerFacts:
     """Read the facts about a peer; only user and group where no pidfd holds it."""
     if not peer.is_certain:
         return PeerFacts(peer.uid, peer.gid, is_certain=False)
     cgroup, (program, digest) = peer.process.read_facts(
-        lambda folder: (read_proc_file(folder / "cgroup"), _EXECUTABLES.read(folder))
+        lambda folder: (
+            read_proc_file(folder / "cgroup"),
+            _EXECUTABLES.read_path_and_digest(folder),
+        )
     )
-    unit = parse_unit(cgroup)
+    unit = parse_systemd_unit(cgroup)
     return PeerFacts(
         uid=peer.uid,
         gid=peer.gid,
         unit=unit,
-        invocation=_read_invocation(unit),
+        invocation=_read_systemd_invocation(unit),
         container=parse_container_id(cgroup),
         program=program,
         program_sha256=digest,
     )
 
 
-def _read_invocation(unit: str) -> str:
+def _read_systemd_invocation(unit: str) -> str:
     """Return systemd's invocation id of a unit, empty without one.
 
     The service manager keeps it as a link that every user may read and only the manager
@@ -162,8 +165,8 @@ def _build_attestation(
         argv_sha256="" if run is None else run.argv_sha256,
         config_sha256="" if run is None else run.config_sha256,
         advisory=advisory,
-        proves=list_proven(facts, run),
-        does_not_prove=list_unproven(facts, run),
+        proves=list_proven_facts(facts, run),
+        does_not_prove=list_unproven_facts(facts, run),
         invocation=facts.invocation,
         started="" if run is None else run.program,
         rule="" if run is None else run.rule,

@@ -10,7 +10,7 @@ from answerable.server.processes.pidfd_credentials import ProcessCredentials
 _KINDS = (".service", ".scope", ".socket", ".mount", ".swap")
 
 
-def parse_unit(cgroup: str) -> str:
+def parse_systemd_unit(cgroup: str) -> str:
     """Return the systemd unit in the text of /proc/PID/cgroup, empty without one.
 
     Args:
@@ -34,7 +34,7 @@ def parse_unit(cgroup: str) -> str:
     return ""
 
 
-def parse_start(stat: str) -> int:
+def parse_start_time(stat: str) -> int:
     """Return the start time of a process, from the text of /proc/PID/stat (field 22).
 
     Returns:
@@ -68,19 +68,19 @@ def parse_credentials(stat: str, status: str) -> ProcessCredentials:
     return ProcessCredentials(
         pid=int(stat.partition(" ")[0]),
         ppid=int(_parse_stat_fields(stat)[1]),
-        uids=_parse_ids(status, "Uid:"),
-        gids=_parse_ids(status, "Gid:"),
+        uids=_parse_user_or_group_ids(status, "Uid:"),
+        gids=_parse_user_or_group_ids(status, "Gid:"),
     )
 
 
 def parse_uid(status: str) -> int:
     """Return the real user of a process, from the text of /proc/PID/status."""
-    return _parse_ids(status, "Uid:")[0]
+    return _parse_user_or_group_ids(status, "Uid:")[0]
 
 
 def parse_gid(status: str) -> int:
     """Return the real group of a process, from the text of /proc/PID/status."""
-    return _parse_ids(status, "Gid:")[0]
+    return _parse_user_or_group_ids(status, "Gid:")[0]
 
 
 def _parse_stat_fields(stat: str) -> list[str]:
@@ -89,7 +89,7 @@ def _parse_stat_fields(stat: str) -> list[str]:
     return stat[stat.rindex(")") + 1 :].split()
 
 
-def _parse_ids(status: str, label: str) -> tuple[int, int, int]:
+def _parse_user_or_group_ids(status: str, label: str) -> tuple[int, int, int]:
     """Return the real, effective and saved id of a line in /proc/PID/status."""
     line = next(each for each in status.splitlines() if each.startswith(label))
     real, effective, saved = line.split()[1:4]

@@ -142,13 +142,13 @@ def register_run(
         disk fails.
     """
     try:
-        asked = _parse_request(body)
+        asked = _parse_registration(body)
         with ExitStack() as held:
             launcher = open_peer_process(connection)
             held.enter_context(launcher.process)
             child = PidfdProcess(open_pidfd(asked.pid), asked.pid)
             held.enter_context(child)
-            run = _check_request(
+            run = _check_registration(
                 runs,
                 launcher,
                 child,
@@ -157,7 +157,7 @@ def register_run(
                 now,
                 allow_root=allow_root,
             )
-            runs.add(run, child, launcher.process)
+            runs.register_run(run, child, launcher.process)
             held.pop_all()
     except _RegistrationRefused as refused:
         return refused.answer
@@ -186,9 +186,9 @@ def finish_run(
     """
     try:
         with open_peer_process(connection).process as launcher:
-            run = runs.find(id)
+            run = runs.find_by_id(id)
             if run is not None and identify_process(launcher) == run.launcher:
-                runs.end(run)
+                runs.end_run(run)
                 return RegistrationAnswer(NO_CONTENT, run=run)
             unknown = run is None
     except NotAttested as refused:
@@ -199,7 +199,7 @@ def finish_run(
     return replace(answer, reason="") if unknown else answer
 
 
-def _parse_request(body: bytes) -> _RegistrationRequest:
+def _parse_registration(body: bytes) -> _RegistrationRequest:
     """Parse and check the JSON body of a registration."""
     if len(body) > MAX_REQUEST:
         raise _RegistrationRefused(BAD, "malformed", f"larger than {MAX_REQUEST} bytes")
@@ -222,7 +222,7 @@ def _parse_request(body: bytes) -> _RegistrationRequest:
     return asked
 
 
-def _check_request(
+def _check_registration(
     runs: RunRegistry,
     launcher: SocketPeer,
     child: PidfdProcess,
@@ -241,7 +241,7 @@ def _check_request(
         )
     # A launcher may run as root: it has to, to start another user's process.
     started_by = require_one_user(launcher, allow_root=True).uids[0]
-    process, uid, gid = _check_child(child, launcher.process, request)
+    process, uid, gid = _check_child_process(child, launcher.process, request)
     if uid == ROOT and not allow_root:
         raise _RegistrationRefused(
             FORBIDDEN,
@@ -292,7 +292,7 @@ def _check_request(
     )
 
 
-def _check_child(
+def _check_child_process(
     child: PidfdProcess, launcher: PidfdProcess, request: _RegistrationRequest
 ) -> tuple[ProcessIdentity, int, int]:
     """Check that a process is the launcher's, new, and has one user.

@@ -34,9 +34,9 @@ from answerable.server.processes.pidfd_process import (
     read_boot_id,
     read_proc_file,
 )
-from answerable.server.processes.proc_parsing import parse_start
+from answerable.server.processes.proc_parsing import parse_start_time
 from answerable.store.durable_files import (
-    make_folder,
+    make_private_folder,
     read_file,
     sync_folder,
     write_file,
@@ -127,7 +127,7 @@ class RunRegistry:
         self._launchers: dict[int, _LiveRun] = {}
         self._stamp = -1  # of the folder when it was read, -1 where that may be stale
         self._lock = threading.RLock()
-        make_folder(self._folder)
+        make_private_folder(self._folder)
         self.refresh_runs()
 
     def __iter__(self) -> Iterator[RegisteredRun]:
@@ -160,7 +160,7 @@ class RunRegistry:
             ProcessGone: As `find_by_process`.
         """
         with self._lock:
-            self._reload_folder()
+            self._reload_run_files()
             if not self._living:
                 return None
             for _ in range(_TRIES):
@@ -189,7 +189,7 @@ class RunRegistry:
         process.check_alive()
         return found
 
-    def add(
+    def register_run(
         self, run: RegisteredRun, process: PidfdProcess, launcher: PidfdProcess
     ) -> None:
         """Register a run, on disk on return.
@@ -216,14 +216,14 @@ class RunRegistry:
             launcher.check_alive()
             return None if living.launcher.has_ended() else living.run
 
-    def find(self, id: str) -> RegisteredRun | None:
+    def find_by_id(self, id: str) -> RegisteredRun | None:
         """Find a run by its id, unless its end was noticed."""
         with self._lock:
-            self._reload_folder()
+            self._reload_run_files()
             living = self._living.get(id)
         return None if living is None else living.run
 
-    def end(self, run: RegisteredRun) -> None:
+    def end_run(self, run: RegisteredRun) -> None:
         """Remove a run that has ended, and report it."""
         with self._lock:
             self._drop_run(run.id)
@@ -237,10 +237,10 @@ class RunRegistry:
     def refresh_runs(self) -> None:
         """Load new runs from disk, and drop runs whose process has ended."""
         with self._lock:
-            self._reload_folder()
+            self._reload_run_files()
             for each in list(self._living.values()):
                 if each.process.has_ended():
-                    self.end(each.run)
+                    self.end_run(each.run)
 
     def is_full(self, started_by: int) -> bool:
         """Tell whether no more runs can be registered for a user."""
@@ -268,12 +268,12 @@ class RunRegistry:
         if living is None:
             return None
         if living.process.has_ended():
-            self.end(living.run)
+            self.end_run(living.run)
             return None
         process.check_alive()
         return living.run
 
-    def _reload_folder(self) -> None:
+    def _reload_run_files(self) -> None:
         """Load new runs of the folder; drop those no longer there."""
         stamp = self._folder.stat().st_mtime_ns
         if stamp == self._stamp:
@@ -326,7 +326,7 @@ class RunRegistry:
             return
         process = reopen_process(run.process)
         if process is None:
-            self.end(run)
+            self.end_run(run)
             return
         self._index_run(_LiveRun(run, process, reopen_process(run.launcher)))
 
@@ -343,7 +343,7 @@ def identify_process(process: PidfdProcess) -> ProcessIdentity:
         ProcessGone: It ended, or is not readable.
     """
     start = process.read_facts(
-        lambda folder: parse_start(read_proc_file(folder / "stat"))
+        lambda folder: parse_start_time(read_proc_file(folder / "stat"))
     )
     return ProcessIdentity(read_boot_id(), process.pid, start)
 

@@ -89,7 +89,7 @@ class SenderCheckedReader:
         data, ancillary, flags, _ = self._connection.recvmsg(
             size, _ROOM, socket.MSG_CMSG_CLOEXEC
         )
-        said, has_files = _parse_ancillary(ancillary)
+        said, has_files = _parse_sender_pids(ancillary)
         if not data and not has_files:
             return b""
         connector = self._connector
@@ -100,7 +100,7 @@ class SenderCheckedReader:
         return data
 
 
-def _parse_ancillary(ancillary: _Ancillary) -> tuple[list[tuple[int, ...]], bool]:
+def _parse_sender_pids(ancillary: _Ancillary) -> tuple[list[tuple[int, ...]], bool]:
     """Return the senders in ancillary data, and close files that were passed."""
     said, has_files = [], False
     for level, kind, data in ancillary:

@@ -17,7 +17,10 @@ from answerable.server.processes.pidfd_process import (
     open_pidfd,
     read_proc_file,
 )
-from answerable.server.processes.proc_parsing import parse_start, parse_unit
+from answerable.server.processes.proc_parsing import (
+    parse_start_time,
+    parse_systemd_unit,
+)
 
 # <asm-generic/socket.h>, Linux 6.5; Python's socket does not name it.
 SO_PEERPIDFD = 77
@@ -88,6 +91,6 @@ def read_unix_peer(
 
 def _read_start_and_unit(folder: Path) -> tuple[int, str]:
     """Read start time and systemd unit of a process from its /proc folder."""
-    return parse_start(read_proc_file(folder / "stat")), parse_unit(
+    return parse_start_time(read_proc_file(folder / "stat")), parse_systemd_unit(
         read_proc_file(folder / "cgroup")
     )

@@ -18,11 +18,11 @@ class AgentQuotas:
         """Tell whether an agent has used up its quota."""
         return self._held.get(agent, 0) >= self._most
 
-    def charge(self, agent: str, size: int) -> None:
+    def charge_bytes(self, agent: str, size: int) -> None:
         """Add the size of a record to an agent's use."""
         self._held[agent] = self._held.get(agent, 0) + size
 
-    def release(self, shipped_bytes: Mapping[str, int]) -> None:
+    def release_bytes(self, shipped_bytes: Mapping[str, int]) -> None:
         """Subtract the bytes that were shipped to the store, by agent."""
         for agent, size in shipped_bytes.items():
             left = self._held.get(agent, 0) - size

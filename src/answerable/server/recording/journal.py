@@ -68,15 +68,19 @@ class RecordJournal:
         segments = SegmentWriter(spool, self.name)
         # Once its folder exists: the next recorder reads it.
         previous, recorded = replace_worker_recorder(spool, worker, self.name)
-        heard = WriterCallbacks(self._on_written, self._on_failed, self._quotas.release)
+        heard = WriterCallbacks(
+            self._complete_tickets, self._fail_tickets, self._quotas.release_bytes
+        )
         self._writer = GroupCommitWriter(spool, segments, loop, heard)
         self.append(
-            RecorderOpened(*self.next_number(), self.name, worker, previous, recorded),
+            RecorderOpened(
+                *self.next_record_number(), self.name, worker, previous, recorded
+            ),
             at_once=True,
         )
 
     @property
-    def closed(self) -> bool:
+    def is_closed(self) -> bool:
         """True where no record is accepted any more."""
         return self._closed
 
@@ -86,11 +90,11 @@ class RecordJournal:
         return self._writer.is_disk_stalled
 
     @property
-    def spooled(self) -> int:
+    def unshipped_bytes(self) -> int:
         """Bytes in the spool that are not shipped yet."""
         return self._writer.spooled
 
-    def next_number(self) -> tuple[int, int]:
+    def next_record_number(self) -> tuple[int, int]:
         """Return the number of the next record, and the time."""
         return self.recorded + 1, self._clock()
 
@@ -102,10 +106,10 @@ class RecordJournal:
         *,
         at_once: bool = False,
     ) -> None:
-        """Queue a record that has the number from `next_number`.
+        """Queue a record that has the number from `next_record_number`.
 
         Args:
-            record: Record with the number that `next_number` returned.
+            record: Record with the number that `next_record_number` returned.
             agent: Agent whose quota it counts against, empty for none.
             ticket: Ticket whose `durable` is completed once the record is on disk.
             at_once: The group is written without waiting for more.
@@ -124,11 +128,11 @@ class RecordJournal:
         """Append a record that is encoded already."""
         self.recorded += 1
         if agent:
-            self._quotas.charge(agent, len(encoded))
+            self._quotas.charge_bytes(agent, len(encoded))
         at_once = at_once or ticket is not None
         self._writer.enqueue(JournalEntry(encoded, agent, ticket), at_once=at_once)
 
-    def find_obstacle(self, agent: str) -> str:
+    def find_recording_obstacle(self, agent: str) -> str:
         """Return why no record can be written for an agent now, else empty."""
         if self.alarm or self._closed or self._writer.is_disk_stalled:
             return "disk"
@@ -142,18 +146,18 @@ class RecordJournal:
 
     def close(self) -> None:
         """Write the remaining records, and close; blocks while the disk works."""
-        self.append(RecorderClosed(*self.next_number()))
+        self.append(RecorderClosed(*self.next_record_number()))
         self._closed = True
         self._writer.close()
 
-    def _on_written(self, tickets: list[RecordTicket]) -> None:
+    def _complete_tickets(self, tickets: list[RecordTicket]) -> None:
         """Complete the tickets of records that are on disk."""
         self.alarm = ""
         for ticket in tickets:
             if ticket.durable is not None and not ticket.durable.done():
                 ticket.durable.set_result(None)
 
-    def _on_failed(self, tickets: list[RecordTicket], reason: str) -> None:
+    def _fail_tickets(self, tickets: list[RecordTicket], reason: str) -> None:
         """Fail the tickets of records that could not be written."""
         self.alarm = reason
         self.failures += 1

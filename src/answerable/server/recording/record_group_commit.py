@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from answerable.evidence.spool_format import encode_lines
+from answerable.evidence.spool_format import encode_spool_lines
 from answerable.server.recording.record_ticket import RecordTicket
 from answerable.server.recording.spool_segments import (
     SegmentWriter,
@@ -172,7 +172,9 @@ class GroupCommitWriter:
         finally:  # also where this thread fails: no ticket waits for ever
             if not closing or self._left:
                 tickets = _list_tickets([*self._left, *self._queue])
-                self._notify_loop(self._heard.failed, tickets, "the writer ended")
+                self._call_in_event_loop(
+                    self._heard.failed, tickets, "the writer ended"
+                )
 
     def _wait_for_group(self) -> None:
         """Wait for records, then a moment for more of them."""
@@ -194,7 +196,7 @@ class GroupCommitWriter:
             return
         tickets = _list_tickets(group)
         records = [entry.record for entry in group]
-        data, chain = encode_lines(records, self._segments.chain)
+        data, chain = encode_spool_lines(records, self._segments.chain)
         self._began = time.monotonic()
         try:
             self._segments.write(data, chain)
@@ -203,7 +205,7 @@ class GroupCommitWriter:
             self._left = [
                 JournalEntry(entry.record, entry.agent, None) for entry in group
             ]
-            self._notify_loop(
+            self._call_in_event_loop(
                 self._heard.failed, tickets, os.strerror(error.errno or 0)
             )
             return
@@ -211,12 +213,12 @@ class GroupCommitWriter:
             self._began = 0.0
         self._left = []
         self._done += sum(map(len, records))
-        self._count_bytes(group, len(data))
+        self._count_group_bytes(group, len(data))
         if tickets or self._failing:
             self._failing = False
-            self._notify_loop(self._heard.written, tickets)
+            self._call_in_event_loop(self._heard.written, tickets)
 
-    def _count_bytes(self, group: list[JournalEntry], size: int) -> None:
+    def _count_group_bytes(self, group: list[JournalEntry], size: int) -> None:
         """Add a written group to the bytes in the spool, by agent."""
         self.spooled += size
         used = self._used.setdefault(self._segments.current, {})
@@ -229,11 +231,13 @@ class GroupCommitWriter:
         self._measured = time.monotonic()
         # An unreadable spool must not end this thread, which writes the evidence.
         with contextlib.suppress(OSError):
-            self.spooled = count_spooled_bytes(self._spool) - self._segments.room
-            for number in self._segments.find_shipped(set(self._used)):
-                self._notify_loop(self._heard.released, self._used.pop(number))
+            self.spooled = (
+                count_spooled_bytes(self._spool) - self._segments.preallocated_bytes
+            )
+            for number in self._segments.find_shipped_files(set(self._used)):
+                self._call_in_event_loop(self._heard.released, self._used.pop(number))
 
-    def _notify_loop(self, callback: Callable[..., None], *said: object) -> None:
+    def _call_in_event_loop(self, callback: Callable[..., None], *said: object) -> None:
         """Call a callback in the event loop."""
         with contextlib.suppress(RuntimeError):  # the loop is closed
             self._loop.call_soon_threadsafe(callback, *said)

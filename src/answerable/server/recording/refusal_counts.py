@@ -32,7 +32,7 @@ class RefusalCounts:
         self._kinds: Counter[str] = Counter()  # different ones, by agent
         self._whys: set[str] = set()
 
-    def count(self, reason: str, agent: str, server: str, method: str) -> None:
+    def count_refusal(self, reason: str, agent: str, server: str, method: str) -> None:
         """Count one refusal.
 
         Args:
@@ -53,7 +53,7 @@ class RefusalCounts:
             self._kinds[agent] += 1
         self._counts[alike] += 1
 
-    def drain(self) -> Mapping[RefusalKey, int]:
+    def take_counts(self) -> Mapping[RefusalKey, int]:
         """Return the counts, and reset them."""
         counts = self._counts
         self._counts, self._kinds, self._whys = Counter(), Counter(), set()

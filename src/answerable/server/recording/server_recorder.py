@@ -54,7 +54,7 @@ class ServerRecorder:
             spool,
             worker,
             loop,
-            self._on_withheld,
+            self._on_call_withheld,
             most=limits.spool,
             most_per_agent=limits.spool_per_agent,
             clock=clock,
@@ -68,7 +68,7 @@ class ServerRecorder:
         self._timer: asyncio.TimerHandle | None = None
 
     @property
-    def alarm(self) -> str:
+    def disk_error(self) -> str:
         """Current disk error; empty while the disk accepts writes."""
         stalls = "the disk does not answer" if self.journal.is_disk_stalled else ""
         return self.journal.alarm or stalls
@@ -90,12 +90,12 @@ class ServerRecorder:
     def record_revocations(self, revoked: Revocations, reinstated: Revocations) -> None:
         """Record revocations and reinstatements that took effect here."""
         self.write_deferred()
-        if self.journal.closed:
+        if self.journal.is_closed:
             return
         for subjects, taken_back in ((revoked, False), (reinstated, True)):
             for subject in sorted(subjects):
                 kill = RevocationApplied(
-                    *self.journal.next_number(), subject, taken_back
+                    *self.journal.next_record_number(), subject, taken_back
                 )
                 self.journal.append(kill, at_once=True)
 
@@ -109,14 +109,14 @@ class ServerRecorder:
     def write_deferred(self) -> None:
         """Write a deferred record, which has the next number."""
 
-    def _on_withheld(self, ticket: RecordTicket) -> None:
+    def _on_call_withheld(self, ticket: RecordTicket) -> None:
         """Handle a ticket whose record could not be written."""
 
     def _count_refusal(
         self, reason: str, agent: str = "", server: str = "", method: str = ""
     ) -> None:
         """Count a refusal, and schedule the record of the counts."""
-        self._alike.count(reason, agent, server, method)
+        self._alike.count_refusal(reason, agent, server, method)
         self._schedule_counts()
 
     def _gets_own_record(self, client: str, max_records: int) -> bool:
@@ -128,13 +128,15 @@ class ServerRecorder:
     def _schedule_counts(self) -> None:
         """Schedule the record of the counts, if none is scheduled."""
         if self._timer is None:
-            self._timer = self.journal.loop.call_later(self.every, self._write_counts)
+            self._timer = self.journal.loop.call_later(
+                self.every, self._record_counts_if_possible
+            )
 
-    def _write_counts(self) -> None:
+    def _record_counts_if_possible(self) -> None:
         """Record the counts, once the disk and the quota allow it."""
         self._timer = None
         self._own.clear()
-        if self.journal.find_obstacle(""):
+        if self.journal.find_recording_obstacle(""):
             self._schedule_counts()
         else:
             self._record_counts()
@@ -142,9 +144,9 @@ class ServerRecorder:
     def _record_counts(self) -> None:
         """Record the counts of refusals, one record for each key."""
         self.write_deferred()
-        for alike, count in self._alike.drain().items():
+        for alike, count in self._alike.take_counts().items():
             method = alike.method or self.counts_as
-            sequence, at = self.journal.next_number()
+            sequence, at = self.journal.next_record_number()
             refusals = RefusalCountRecord(
                 sequence,
                 at,

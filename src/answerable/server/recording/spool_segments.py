@@ -22,11 +22,11 @@ from answerable.connectors.gateway.recorder_folder import (
     is_recorder_alive,
     list_record_files,
 )
-from answerable.evidence.spool_format import initial_chain_hash, parse_line
+from answerable.evidence.spool_format import initial_chain_hash, parse_spool_line
 from answerable.model.errors import EnvironmentFailure, ParseError
 from answerable.store.durable_files import (
     FILE_MODE,
-    make_folder,
+    make_private_folder,
     read_file,
     refuse_root_in_foreign_folder,
     sync_folder,
@@ -71,7 +71,7 @@ class SegmentWriter:
     def __init__(self, spool: Path, name: str, *, room: int = PREALLOCATED) -> None:
         for folder in (spool.parent, spool):
             refuse_root_in_foreign_folder(folder)
-        make_folder(spool)
+        make_private_folder(spool)
         self._room = room
         self.folder = spool / name
         self.current = 0
@@ -101,7 +101,7 @@ class SegmentWriter:
         """
         try:
             if self._handle < 0:
-                self._open_next()
+                self._open_next_segment()
             os.lseek(self._handle, self._size, os.SEEK_SET)
             write_all(self._handle, data, "spool-write")
             end = self._size + len(data)
@@ -109,28 +109,28 @@ class SegmentWriter:
                 self._end = end + self._preallocate(end, len(data))
             os.fdatasync(self._handle)
         except OSError:
-            self._close_file()
+            self._close_segment_file()
             raise
         self.chain, self._size = chain_hash, end
         if self._size >= SEGMENT_BYTES:
-            self._close_file()
+            self._close_segment_file()
 
     @property
-    def _current_path(self) -> Path:
+    def _current_segment_path(self) -> Path:
         """Path of the segment file that is written now."""
         return self.folder / f"{self.current:06d}{SUFFIX}"
 
     @property
-    def room(self) -> int:
+    def preallocated_bytes(self) -> int:
         """Preallocated bytes at the end of the file."""
         return self._end - self._size
 
     def close(self) -> None:
         """Close the file and release the folder."""
-        self._close_file()
+        self._close_segment_file()
         os.close(self._lock)
 
-    def find_shipped(self, segment_numbers: set[int]) -> set[int]:
+    def find_shipped_files(self, segment_numbers: set[int]) -> set[int]:
         """Return those of the files that no longer exist: they were shipped.
 
         Raises:
@@ -142,11 +142,11 @@ class SegmentWriter:
             int(stem) for stem, _, rest in stems if stem.isdecimal() and not rest
         }
 
-    def _open_next(self) -> None:
+    def _open_next_segment(self) -> None:
         """Create the next segment file."""
         self.current += 1
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-        self._handle = os.open(self._current_path, flags, FILE_MODE)
+        self._handle = os.open(self._current_segment_path, flags, FILE_MODE)
         self._size = self._end = 0
         sync_folder(self.folder)
 
@@ -158,7 +158,7 @@ class SegmentWriter:
             return os.pwrite(self._handle, bytes(self._room), end)
         return 0
 
-    def _close_file(self) -> None:
+    def _close_segment_file(self) -> None:
         """Truncate and close the segment file; remove it if it is empty."""
         handle, self._handle = self._handle, -1
         self._end = self._size
@@ -171,7 +171,7 @@ class SegmentWriter:
             os.close(handle)
         if not self._size:  # a full disk would leave an empty file per retry
             with contextlib.suppress(OSError):
-                self._current_path.unlink()
+                self._current_segment_path.unlink()
 
 
 def count_spooled_bytes(spool: Path) -> int:
@@ -184,14 +184,14 @@ def count_spooled_bytes(spool: Path) -> int:
     """
     return sum(
         _file_size(file)
-        for folder in _list_entries(spool)
+        for folder in _list_visible_files(spool)
         if folder.is_dir(follow_symlinks=False)
-        for file in _list_entries(folder.path)
+        for file in _list_visible_files(folder.path)
         if file.name.endswith(SUFFIX)
     )
 
 
-def _list_entries(folder: Path | str) -> list[os.DirEntry[str]]:
+def _list_visible_files(folder: Path | str) -> list[os.DirEntry[str]]:
     """List a folder without hidden entries; empty where it is gone."""
     try:
         with os.scandir(folder) as entries:
@@ -228,15 +228,15 @@ def replace_worker_recorder(spool: Path, worker: int, new_name: str) -> tuple[st
     except FileNotFoundError:
         previous = ""
     write_file(place, new_name.encode() + b"\n")
-    return previous, _last_sequence(spool / previous) if previous else 0
+    return previous, _read_last_sequence(spool / previous) if previous else 0
 
 
-def _last_sequence(folder: Path) -> int:
+def _read_last_sequence(folder: Path) -> int:
     """Return the last sequence number on disk; 0 where it was shipped meanwhile."""
     with contextlib.suppress(FileNotFoundError):
         for path in reversed(list_record_files(folder)):
             # A crash may have lost its end, or a part before its end.
             for line in reversed(read_file(path).splitlines(keepends=True)):
                 with contextlib.suppress(ParseError):
-                    return parse_line(line)[0].sequence
+                    return parse_spool_line(line)[0].sequence
     return 0

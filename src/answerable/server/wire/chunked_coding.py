@@ -36,7 +36,7 @@ class ChunkedDecoder:
         self._chunks = chunks  # that may still come
         self._left = 0  # bytes of the present chunk that are still to come
         self._held = b""  # the beginning of a line
-        self._next: Callable[[bytes], None] = self._read_size
+        self._next: Callable[[bytes], None] = self._parse_chunk_size
         self._body: list[bytes] = []
 
     def feed(self, data: bytes, offset: int = 0) -> int:
@@ -56,16 +56,16 @@ class ChunkedDecoder:
                 self._left -= len(part)
                 offset += len(part)
             else:
-                offset += self._read_line(data, offset)
+                offset += self._read_chunk_line(data, offset)
         return offset
 
-    def take(self) -> bytes:
+    def take_body_bytes(self) -> bytes:
         """Return the decoded body bytes since the last call."""
         taken = self._body[0] if len(self._body) == 1 else b"".join(self._body)
         self._body.clear()
         return taken
 
-    def _read_line(self, data: bytes, offset: int) -> int:
+    def _read_chunk_line(self, data: bytes, offset: int) -> int:
         """Read a line, or the beginning of one; return the number of bytes read."""
         end = data.find(b"\n", offset, offset + MAX_LINE - len(self._held))
         stop = (
@@ -81,12 +81,12 @@ class ChunkedDecoder:
             # Each access creates another bound method, so `is` would always fail.
             raise RequestRefused(
                 RefusalReason.TRAILERS
-                if self._next == self._expect_body_end
+                if self._next == self._check_body_end
                 else RefusalReason.CHUNKING
             )
         return stop - offset
 
-    def _read_size(self, line: bytes) -> None:
+    def _parse_chunk_size(self, line: bytes) -> None:
         """Parse the size of the next chunk, and check it against the limit."""
         self._chunks -= 1
         if CHUNK_SIZE_LINE.fullmatch(line) is None or self._chunks < 0:
@@ -96,15 +96,15 @@ class ChunkedDecoder:
             raise RequestRefused(RefusalReason.BODY_TOO_LARGE)
         self._room -= size
         self._left = size
-        self._next = self._expect_chunk_end if size else self._expect_body_end
+        self._next = self._check_chunk_end if size else self._check_body_end
 
-    def _expect_chunk_end(self, line: bytes) -> None:
+    def _check_chunk_end(self, line: bytes) -> None:
         """Check the empty line that ends a chunk."""
         if line:
             raise RequestRefused(RefusalReason.CHUNKING)
-        self._next = self._read_size
+        self._next = self._parse_chunk_size
 
-    def _expect_body_end(self, line: bytes) -> None:
+    def _check_body_end(self, line: bytes) -> None:
         """Check the empty line that ends the body; another line is a trailer field."""
         if line:
             raise RequestRefused(RefusalReason.TRAILERS)

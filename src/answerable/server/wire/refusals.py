@@ -324,7 +324,7 @@ class RequestRefused(AnswerableError):  # noqa: N818 - reads as the refusal it i
         where = f" (byte {offset})" if offset >= 0 else ""
         super().__init__(f"refused as {why.value}{where}: {self.wire.says}")
 
-    def for_request(self, id: str | int | None, method: str) -> "RequestRefused":
+    def with_request_id(self, id: str | int | None, method: str) -> "RequestRefused":
         """Return a copy of this refusal with the id and method of the request."""
         return RequestRefused(self.why, offset=self.offset, id=id, method=method)
 
@@ -344,7 +344,7 @@ class RequestRefused(AnswerableError):  # noqa: N818 - reads as the refusal it i
             return self.wire.status
         return 400 if self.id is None else 200
 
-    def error_body(self, requested_version: str = "") -> bytes:
+    def jsonrpc_error(self, requested_version: str = "") -> bytes:
         """Encode the JSON-RPC error response, empty without a message to answer.
 
         Args:

@@ -4,7 +4,7 @@ httptools (llhttp) parses the bytes; the rules here refuse what it lets through:
 versions of HTTP, absolute and authority forms, a missing or second Host, codings other
 than one `chunked`, fields that may stand once and stand twice, names and values that
 another reader could take for something else. How long the body is, is worked out here
-from the fields alone (`body_length`), and never asked of the parser.
+from the fields alone (`request_body_length`), and never asked of the parser.
 
 Sources: RFC 9112 (3.2 request target, 6 body length, 11.2 smuggling), RFC 9110 (5.3
 repeated fields, 7.2 Host, 8.6 Content-Length, 10.1.1 Expect).
@@ -134,15 +134,15 @@ def build_head(
     Raises:
         Refused: It is ambiguous.
     """
-    fields = collect_fields(field_pairs)
-    _check_host(fields)
+    fields = collect_header_fields(field_pairs)
+    _check_host_field(fields)
     options = parse_connection_options(fields.get("connection", ""))
     return HttpRequestHead(
         method=method.decode("ascii"),
         target=target,
         fields=fields,
-        length=body_length(method, fields),
-        expects=_parse_expect(fields),
+        length=request_body_length(method, fields),
+        expects=_parse_expect_field(fields),
         closes="close" in options,
     )
 
@@ -164,7 +164,7 @@ def _parse_request_line(line: bytes) -> tuple[bytes, bytes]:
     return method, target
 
 
-def collect_fields(field_pairs: list[tuple[bytes, bytes]]) -> dict[str, str]:
+def collect_header_fields(field_pairs: list[tuple[bytes, bytes]]) -> dict[str, str]:
     """Collect fields by name; a repeated one is joined, or refused.
 
     Raises:
@@ -191,18 +191,18 @@ def collect_fields(field_pairs: list[tuple[bytes, bytes]]) -> dict[str, str]:
 def _parse_field_name(raw: bytes) -> tuple[str, bool]:
     """Return a field's name in lower case, and whether it must be single."""
     name = raw.decode("ascii").lower()
-    if "_" in name and is_single_field(name.replace("_", "-")):
+    if "_" in name and is_single_value_field(name.replace("_", "-")):
         # In CGI, Mcp_Name and Mcp-Name are one variable.
         raise RequestRefused(RefusalReason.FIELD_LOOKALIKE)
-    return name, is_single_field(name)
+    return name, is_single_value_field(name)
 
 
-def is_single_field(name: str) -> bool:
+def is_single_value_field(name: str) -> bool:
     """Tell whether a field, in lower case, may occur only once."""
     return name in SINGLE_FIELDS or name.startswith(MCP_PREFIX)
 
 
-def _check_host(fields: Mapping[str, str]) -> None:
+def _check_host_field(fields: Mapping[str, str]) -> None:
     """Refuse a request without a valid Host."""
     if HOST.fullmatch(fields.get("host", "").encode("latin-1")) is None:
         raise RequestRefused(RefusalReason.NO_HOST)
@@ -221,7 +221,7 @@ def parse_connection_options(value: str) -> frozenset[str]:
     return frozenset(options)
 
 
-def _parse_expect(fields: Mapping[str, str]) -> bool:
+def _parse_expect_field(fields: Mapping[str, str]) -> bool:
     """Tell whether a request expects 100 Continue; refuse another value."""
     value = fields.get("expect")
     if value is not None and value.lower() != "100-continue":
@@ -229,7 +229,7 @@ def _parse_expect(fields: Mapping[str, str]) -> bool:
     return value is not None
 
 
-def body_length(method: bytes, fields: Mapping[str, str]) -> int:
+def request_body_length(method: bytes, fields: Mapping[str, str]) -> int:
     """Return the length of the body, -1 for a chunked one (RFC 9112 6.3).
 
     Raises:

@@ -61,7 +61,7 @@ class _FixedBody:
         self.done = self._left == 0
         return offset + len(part)
 
-    def take(self) -> bytes:
+    def take_body_bytes(self) -> bytes:
         """Return the complete request body."""
         return b"".join(self._parts)
 
@@ -101,9 +101,9 @@ class RequestParser(Generic[HeadT]):
         at = 0
         try:
             if self._reading is None and not self._head and not self.closed:
-                at = self._parse_whole(data, arrived)
+                at = self._parse_whole_request(data, arrived)
             while at < len(data) and not self.closed:
-                at = self._parse_next(data, at, arrived)
+                at = self._parse_head_or_body(data, at, arrived)
         except RequestRefused as refused:
             self.closed = True
             # Its traceback refers to this frame, and the frame to it by `arrived`: a
@@ -111,13 +111,13 @@ class RequestParser(Generic[HeadT]):
             arrived.append(refused.with_traceback(None))
         return arrived
 
-    def finish(self) -> RequestRefused | None:
+    def check_input_end(self) -> RequestRefused | None:
         """Return a refusal if the input ended inside a request, else None."""
         whole = self.closed or not (self._head or self._reading)
         self.closed = True
         return None if whole else RequestRefused(RefusalReason.CUT_SHORT)
 
-    def _parse_whole(self, data: bytes, parsed: list[ParsedItem[HeadT]]) -> int:
+    def _parse_whole_request(self, data: bytes, parsed: list[ParsedItem[HeadT]]) -> int:
         """Parse a request that arrived in one piece; return the offset after it."""
         end = data.find(EMPTY_LINE, 0, MAX_HEAD_BYTES) + len(EMPTY_LINE)
         if end < len(EMPTY_LINE) or data.startswith(LEADING):
@@ -129,7 +129,7 @@ class RequestParser(Generic[HeadT]):
         parsed += (head, RequestBody(data[end : end + head.length]))
         return end + head.length
 
-    def _parse_next(
+    def _parse_head_or_body(
         self, data: bytes, offset: int, parsed: list[ParsedItem[HeadT]]
     ) -> int:
         """Parse more of the current head or body; return the offset after it."""
@@ -138,7 +138,7 @@ class RequestParser(Generic[HeadT]):
         else:
             after = self._reading.feed(data, offset)
         if self._reading is not None and self._reading.done:
-            parsed.append(RequestBody(self._reading.take()))
+            parsed.append(RequestBody(self._reading.take_body_bytes()))
             self._reading = None
         return after
 

@@ -24,10 +24,11 @@ from answerable.presentation.answer_coverage import format_time
 from answerable.presentation.command_hints import format_command
 from answerable.services.authorization import decision_records
 from answerable.services.authorization.decision_records import SpooledDecisions
-from answerable.services.statements.policy_exceptions import (
-    PolicyExceptions,
+from answerable.services.statements.policy_exceptions import PolicyExceptions
+from answerable.store.decision_queries import (
+    find_digests_of_stored_events,
+    list_blocked_calls,
 )
-from answerable.store.decision_queries import find_stored_digests, list_blocked_calls
 from answerable.store.store import EvidenceStore
 
 ASK_LIFE = 86_400 * 10**9  # a request expires after a day
@@ -127,21 +128,22 @@ def build_approval_request_item(
     standing = [
         each
         for each in exceptions.statuses
-        if each.invalidity is None and is_about_call(each.statement.statement, wanted)
+        if each.invalidity is None
+        and statement_covers_call(each.statement.statement, wanted)
     ]
     if standing:
         allowed = standing[-1].exception
         shown["state"], shown["by"] = "allowed", list(allowed.persons)
         shown["amendment"] = allowed.id
         shown["until"] = format_time(allowed.until * 10**9) if allowed.until else None
-    elif (refused := _find_refusal(exceptions, wanted)) is not None:
-        shown["state"], shown["by"] = "refused", [refused.get_claim("person")]
+    elif (refused := _find_owner_refusal(exceptions, wanted)) is not None:
+        shown["state"], shown["by"] = "refused", [refused.get_statement_claim("person")]
     elif now - request.newest.at > ASK_LIFE:
         shown["state"] = "expired"
     return shown
 
 
-def _find_refusal(
+def _find_owner_refusal(
     exceptions: PolicyExceptions, scope: ApprovalScope
 ) -> OwnerStatement | None:
     """Return the owner's refusal if it is the latest statement about a call."""
@@ -150,7 +152,7 @@ def _find_refusal(
         for each in exceptions.statements
         if each.statement.type
         in (StatementType.AMENDMENT, StatementType.AMENDMENT_REFUSED)
-        and is_about_call(each.statement, scope)
+        and statement_covers_call(each.statement, scope)
         and exceptions.owner_directory.is_owner(each.key.person, scope.agent)
     ]
     if not words or words[-1].type is not StatementType.AMENDMENT_REFUSED:
@@ -158,11 +160,13 @@ def _find_refusal(
     return words[-1]
 
 
-def is_about_call(statement: OwnerStatement, scope: ApprovalScope) -> bool:
+def statement_covers_call(statement: OwnerStatement, scope: ApprovalScope) -> bool:
     """Return whether a signed statement is about this call of this agent."""
     named = (scope.agent, scope.server, scope.target.value, scope.name)
-    said = tuple(statement.get_claim(each) for each in ("server", "target", "name"))
-    arguments = statement.get_claim("arguments")
+    said = tuple(
+        statement.get_statement_claim(each) for each in ("server", "target", "name")
+    )
+    arguments = statement.get_statement_claim("arguments")
     digest = scope.arguments or NO_ARGUMENTS
     return (statement.subject, *said) == named and arguments in (ANY_ARGUMENTS, digest)
 
@@ -170,7 +174,7 @@ def is_about_call(statement: OwnerStatement, scope: ApprovalScope) -> bool:
 def build_exception_item(status: ExceptionStatus) -> PolicyExceptionItem:
     """Build the output item of a policy exception."""
     amendment, said = status.exception, status.statement.statement
-    until = said.get_claim("until")
+    until = said.get_statement_claim("until")
     return {
         "id": amendment.id,
         "kind": amendment.kind.value,
@@ -182,8 +186,8 @@ def build_exception_item(status: ExceptionStatus) -> PolicyExceptionItem:
         "persons": list(amendment.persons),
         "signed_at": format_time(said.signed_at),
         "until": None if until == NO_EXPIRY else format_time(int(until)),
-        "code": said.get_claim("code") or None,
-        "decision": said.get_claim("decision") or None,
+        "code": said.get_statement_claim("code") or None,
+        "decision": said.get_statement_claim("decision") or None,
         "state": _get_exception_state(status.invalidity),
     }
 
@@ -233,7 +237,7 @@ def group_blocked_calls(
             from_mediators=believed,
             agent=agent,
         ):
-            wanted = decision_records.build_requested_call(
+            wanted = decision_records.build_call_for_exception(
                 act, act.target, act.arguments
             )
             if wanted is not None:
@@ -243,21 +247,21 @@ def group_blocked_calls(
                 ask = ApprovalRequest(
                     wanted, newest, act.first, act.count, act.decision_id
                 )
-                found[wanted] = _merge_requests(found.get(wanted), ask)
+                found[wanted] = _merge_approval_requests(found.get(wanted), ask)
     fresh = [e for e in spooled.events if e.event_time >= since and _can_owner_lift(e)]
-    known = find_stored_digests(store, fresh)
+    known = find_digests_of_stored_events(store, fresh)
     for event in fresh:
         one = build_approval_request(event)
         if one is None or event.raw_sha256 in known:
             continue
         if agent in ("", one.scope.agent):
-            found[one.scope] = _merge_requests(found.get(one.scope), one)
+            found[one.scope] = _merge_approval_requests(found.get(one.scope), one)
     return sorted(found.values(), key=lambda each: each.newest.sort_key, reverse=True)
 
 
 def build_approval_request(event: AuditEvent) -> ApprovalRequest | None:
     """Build the approval request of one decision; None if an owner cannot lift it."""
-    wanted = decision_records.get_requested_call(event)
+    wanted = decision_records.get_call_for_exception(event)
     if wanted is None or not _can_owner_lift(event):
         return None
     reason = decision_records.decision_facts(event).get("reason", "")
@@ -271,7 +275,7 @@ def build_approval_request(event: AuditEvent) -> ApprovalRequest | None:
     return ApprovalRequest(wanted, newest, event.event_time, 1, event.decision_id)
 
 
-def _merge_requests(
+def _merge_approval_requests(
     first: ApprovalRequest | None, second: ApprovalRequest
 ) -> ApprovalRequest:
     """Merge two approval requests for one act: the newest decision, summed counts."""

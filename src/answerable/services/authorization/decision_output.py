@@ -10,12 +10,11 @@ from answerable.authorization.policy_exceptions import (
     BREAK_GLASS_LIFTABLE,
     OWNER_LIFTABLE,
 )
-from answerable.baseline.deviation_explanations import describe_origin
+from answerable.baseline.deviation_explanations import describe_value_origin
 from answerable.connectors.config.parse.rule_quote import quote_rule
 from answerable.model.approval_request import ApprovalScope
 from answerable.model.baseline_assessment import BaselineDeviation
 from answerable.model.cedar_policy import CedarPolicy
-from answerable.model.documents.core import CoverageRecord
 from answerable.model.documents.decisions import (
     BaselineDeviationItem,
     DecisionItem,
@@ -23,6 +22,7 @@ from answerable.model.documents.decisions import (
     ProposedExceptionItem,
     ValueOriginItem,
 )
+from answerable.model.documents.shared_shapes import CoverageRecord
 from answerable.model.event import AuditEvent
 from answerable.model.log_sources import GATEWAY
 from answerable.model.policy_exception import PolicyException
@@ -34,7 +34,7 @@ from answerable.services.authorization.decision_records import (
     FoundDecision,
     SpooledDecisions,
 )
-from answerable.store.event_queries import count_sources
+from answerable.store.event_queries import count_events_by_source
 from answerable.store.store import EvidenceStore
 
 EXCEPTION_PREFIX = "amendment:"  # prefix of an id among the determining rules
@@ -71,7 +71,7 @@ def build_decision_coverage(
 ) -> CoverageRecord:
     """Build the coverage of an answer about decisions; empty if no gateway recorded."""
     recorded = spooled.exists or any(
-        source == GATEWAY for source, _ in count_sources(store)
+        source == GATEWAY for source, _ in count_events_by_source(store)
     )
     missing = [] if recorded else ["gateway"]
     if spooled.read_error:
@@ -122,7 +122,7 @@ def build_decision_item(
         "reason": said.get("reason", ""),
         "layer": said.get("layer", ""),
         "policy": said.get("policy") or None,
-        "determining": list(_build_rule_items(said, policy, exceptions)),
+        "determining": list(_build_deciding_rule_items(said, policy, exceptions)),
         "durability": said.get("durability", ""),
         "outcome": event.outcome.value,
         "ended": said.get("ended") or None,
@@ -131,12 +131,12 @@ def build_decision_item(
         "recorder": event.recorder,
         "sequence": event.sequence,
         "stored": found.stored,
-        "amendment": propose_exception(event),
+        "amendment": propose_policy_exception(event),
         "baseline": (acted.profile or None) if acted is not None else None,
         "findings": []
         if acted is None
-        else list(map(_build_finding_item, acted.findings)),
-        "explained": [] if acted is None else list(_build_origin_items(acted)),
+        else list(map(_build_deviation_item, acted.findings)),
+        "explained": [] if acted is None else list(_build_argument_origin_items(acted)),
     }
 
 
@@ -146,7 +146,7 @@ def decode_observed_call(facts: Mapping[str, str]) -> CallBehaviour | None:
     return msgspec.json.decode(behaviour, type=CallBehaviour) if behaviour else None
 
 
-def _build_finding_item(deviation: BaselineDeviation) -> BaselineDeviationItem:
+def _build_deviation_item(deviation: BaselineDeviation) -> BaselineDeviationItem:
     """Build the output item of one deviation from the baseline."""
     return {
         "layer": deviation.layer.value,
@@ -156,25 +156,25 @@ def _build_finding_item(deviation: BaselineDeviation) -> BaselineDeviationItem:
         "path": deviation.path,
         "expected": list(deviation.expected),
         "observed": deviation.observed,
-        "origin": describe_origin(deviation.origin),
+        "origin": describe_value_origin(deviation.origin),
         "example": deviation.example or None,
         "sentence": deviation.sentence,
     }
 
 
-def _build_origin_items(behaviour: CallBehaviour) -> Iterator[ValueOriginItem]:
+def _build_argument_origin_items(behaviour: CallBehaviour) -> Iterator[ValueOriginItem]:
     """Build an output item per argument value, with its most likely origin."""
     for value in behaviour.seen.values:
         for origin in value.origins[:1]:
             yield {
                 "path": value.path,
                 "value": value.text,
-                "origin": describe_origin(origin),
+                "origin": describe_value_origin(origin),
                 "evidence": origin.call or None,
             }
 
 
-def _build_rule_items(
+def _build_deciding_rule_items(
     facts: Mapping[str, str],
     policy: PolicySource | None,
     exceptions: Mapping[str, PolicyException],
@@ -203,10 +203,10 @@ def _describe_exception(exception: PolicyException) -> str:
     return f"signed by {persons}, until {until} ({exception.kind})"
 
 
-def propose_exception(event: AuditEvent) -> ProposedExceptionItem | None:
+def propose_policy_exception(event: AuditEvent) -> ProposedExceptionItem | None:
     """Build the exception that would allow a call like this; None if none would."""
     reason = decision_records.decision_facts(event).get("reason", "")
-    wanted = decision_records.get_requested_call(event)
+    wanted = decision_records.get_call_for_exception(event)
     if wanted is None or reason not in BREAK_GLASS_LIFTABLE:
         return None
     if reason not in OWNER_LIFTABLE and not wanted.name:

@@ -139,11 +139,11 @@ def find_decision(
             tuple(ids),
         )
     if not ids:
-        raise _explain_not_found(asked, spooled)
+        raise _build_decision_not_found_error(asked, spooled)
     return found
 
 
-def _explain_not_found(text: str, spooled: SpooledDecisions) -> UsageError:
+def _build_decision_not_found_error(text: str, spooled: SpooledDecisions) -> UsageError:
     """Build the error for a decision id that neither store nor spool contains."""
     if spooled.read_error:
         return UsageError(
@@ -185,15 +185,15 @@ def decision_target_name(event: CallSubject, target: str) -> str:
     return ""
 
 
-def get_requested_call(event: AuditEvent) -> ApprovalScope | None:
+def get_call_for_exception(event: AuditEvent) -> ApprovalScope | None:
     """Return the call that a policy exception would have to allow; None if none can."""
     said = decision_facts(event)
-    return build_requested_call(
+    return build_call_for_exception(
         event, said.get("target", ""), said.get("arguments", "")
     )
 
 
-def build_requested_call(
+def build_call_for_exception(
     event: CallSubject, target: str, arguments: str
 ) -> ApprovalScope | None:
     """Build the call that a policy exception would have to allow; None if none can."""

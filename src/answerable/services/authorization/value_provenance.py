@@ -3,14 +3,14 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from answerable.baseline.deviation_explanations import describe_origin
+from answerable.baseline.deviation_explanations import describe_value_origin
 from answerable.model.behaviour import ArgumentValue, OriginKind, ValueOrigin
 from answerable.model.decision import DecisionReason
 from answerable.model.spool_record import CallBehaviour
 from answerable.presentation.text import quote
 from answerable.services.authorization import decision_records
 from answerable.services.authorization.approval_requests import ApprovalRequest
-from answerable.services.authorization.decision_items import decode_observed_call
+from answerable.services.authorization.decision_output import decode_observed_call
 from answerable.services.authorization.decision_records import SpooledDecisions
 from answerable.store.store import EvidenceStore
 
@@ -36,7 +36,7 @@ class ValueProvenance:
     is_doubtful: bool
 
 
-def describe_provenance(
+def describe_argument_provenance(
     store: EvidenceStore, spooled: SpooledDecisions, request: ApprovalRequest
 ) -> ValueProvenance:
     """Describe the values of a requested call and their authors.
@@ -51,17 +51,17 @@ def describe_provenance(
         return ValueProvenance((NOT_KEPT,) if request.scope.arguments else (), False)
     held = request.newest.reason == DecisionReason.BEHAVIOUR
     doubtful = any(
-        _may_be_untrusted(each, blocked_for_behaviour=held)
+        _may_come_from_untrusted_content(each, blocked_for_behaviour=held)
         for each in acted.seen.values
     )
-    doubtful |= any(_is_untrusted(each.origin) for each in acted.findings)
-    return ValueProvenance(tuple(_list_provenance_lines(acted)), doubtful)
+    doubtful |= any(_is_untrusted_origin(each.origin) for each in acted.findings)
+    return ValueProvenance(tuple(_list_origin_and_deviation_lines(acted)), doubtful)
 
 
-def _list_provenance_lines(behaviour: CallBehaviour) -> Iterator[str]:
+def _list_origin_and_deviation_lines(behaviour: CallBehaviour) -> Iterator[str]:
     """Yield a line for each argument value with its origin, and for each deviation."""
     for value in behaviour.seen.values:
-        yield f"{quote(value.path)}: {_format_value(value)}, {_format_origin(value)}"
+        yield f"{quote(value.path)}: {_format_argument_value(value)}, {_format_likely_origin(value)}"
     for path, millionths in behaviour.seen.numbers:
         yield f"{quote(path)}: {millionths / 1e6:g}"
     for finding in behaviour.findings:
@@ -72,32 +72,38 @@ def _list_provenance_lines(behaviour: CallBehaviour) -> Iterator[str]:
         yield f"before it, the agent read text of strangers, by {tools}"
 
 
-def _format_value(value: ArgumentValue) -> str:
+def _format_argument_value(value: ArgumentValue) -> str:
     """Format an argument value, or only its type if its text was not kept."""
     return (
         quote(value.text) if value.text else f"a value of type {value.kind}, not kept"
     )
 
 
-def _format_origin(value: ArgumentValue) -> str:
+def _format_likely_origin(value: ArgumentValue) -> str:
     """Format the most likely origin of a value, marked if any origin is untrusted."""
     if not value.text:
         return "from where is not kept"
     if not value.origins:
         return "nothing that was seen explains it"
-    said = f"from {quote(describe_origin(value.origins[0]))}"
+    said = f"from {quote(describe_value_origin(value.origins[0]))}"
     return (
-        f"{said}, {UNTRUSTED_MARK}" if any(map(_is_untrusted, value.origins)) else said
+        f"{said}, {UNTRUSTED_MARK}"
+        if any(map(_is_untrusted_origin, value.origins))
+        else said
     )
 
 
-def _may_be_untrusted(value: ArgumentValue, *, blocked_for_behaviour: bool) -> bool:
+def _may_come_from_untrusted_content(
+    value: ArgumentValue, *, blocked_for_behaviour: bool
+) -> bool:
     """Return whether a value may come from untrusted content."""
     unknown = not value.text or (value.sensitive and not value.origins)
-    return any(map(_is_untrusted, value.origins)) or (blocked_for_behaviour and unknown)
+    return any(map(_is_untrusted_origin, value.origins)) or (
+        blocked_for_behaviour and unknown
+    )
 
 
-def _is_untrusted(origin: ValueOrigin | None) -> bool:
+def _is_untrusted_origin(origin: ValueOrigin | None) -> bool:
     """Return whether a value comes from untrusted content, such as a web page."""
     if origin is None:
         return False

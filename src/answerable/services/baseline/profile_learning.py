@@ -6,11 +6,14 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
-from answerable.baseline.learning import build_profile, list_training_set_leaves
 from answerable.baseline.profile_document import (
     decode_profile,
-    document_digest,
     encode_profile,
+    profile_document_digest,
+)
+from answerable.baseline.profile_learning import (
+    build_profile,
+    list_training_set_merkle_leaves,
 )
 from answerable.baseline.tool_renames import rename_call, resolve_renames
 from answerable.baseline.training_counts import select_training_runs
@@ -67,11 +70,15 @@ def read_recorded_calls(
     found = []
     for row in find_monitored_calls(store, agent, since=since, until=until):
         acted = decoder.decode(row.behaviour)
-        found.append(RecordedCall(row, acted, _add_result(acted.seen, row)))
+        found.append(
+            RecordedCall(row, acted, _add_result_size_and_trust(acted.seen, row))
+        )
     return found
 
 
-def _add_result(observation: CallObservation, row: MonitoredCall) -> CallObservation:
+def _add_result_size_and_trust(
+    observation: CallObservation, row: MonitoredCall
+) -> CallObservation:
     """Add the size, record count and trust of the call's result to an observation."""
     size, records, untrusted = 0, 0, False
     if row.result:
@@ -82,7 +89,9 @@ def _add_result(observation: CallObservation, row: MonitoredCall) -> CallObserva
     )
 
 
-def group_into_runs(calls: Iterable[RecordedCall], identity: str) -> Iterator[AgentRun]:
+def group_calls_into_runs(
+    calls: Iterable[RecordedCall], identity: str
+) -> Iterator[AgentRun]:
     """Group the calls of one identity into runs."""
     by_run: dict[str, list[RecordedCall]] = defaultdict(list)
     for each in calls:
@@ -109,7 +118,7 @@ def group_into_runs(calls: Iterable[RecordedCall], identity: str) -> Iterator[Ag
 
 def build_training_state(calls: list[RecordedCall], identity: str) -> TrainingState:
     """Fold the runs of one identity into the state from which a profile is learned."""
-    return merge_runs_into_state({}, group_into_runs(calls, identity))
+    return merge_runs_into_state({}, group_calls_into_runs(calls, identity))
 
 
 def learn_profile(
@@ -138,11 +147,13 @@ def learn_profile(
     profile = build_profile(state, subject, parameters, now, accepted)
     rows = map(
         leaf_hash,
-        list_training_set_leaves(
+        list_training_set_merkle_leaves(
             select_training_runs(state, subject, parameters, now, accepted)
         ),
     )
-    parent = "" if previous is None else document_digest(encode_profile(previous))
+    parent = (
+        "" if previous is None else profile_document_digest(encode_profile(previous))
+    )
     stance = profile.stance if previous is None else previous.stance
     return msgspec.structs.replace(
         profile,

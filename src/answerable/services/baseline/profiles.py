@@ -2,8 +2,11 @@
 
 from collections.abc import Iterator, Mapping, Set
 
-from answerable.baseline.confidence import is_ready_to_enforce
-from answerable.baseline.deviation_explanations import describe_edge, describe_pattern
+from answerable.baseline.baseline_confidence import is_ready_to_enforce
+from answerable.baseline.deviation_explanations import (
+    describe_entity_pattern,
+    describe_flow_source,
+)
 from answerable.model.baseline import (
     BaselineProfile,
     BaselineStage,
@@ -16,9 +19,7 @@ from answerable.model.documents.baseline import (
     BaselineItem,
 )
 from answerable.presentation.answer_coverage import format_time
-from answerable.services.statements.signed_baselines import (
-    ActiveBaseline,
-)
+from answerable.services.statements.signed_baselines import ActiveBaseline
 
 _SECOND = 10**9
 
@@ -67,7 +68,7 @@ def build_baseline_item(
             }
             for each in profile.confidence
         ],
-        "entries": list(_build_entries(profile)) if with_entries else [],
+        "entries": list(_build_profile_entries(profile)) if with_entries else [],
     }
 
 
@@ -85,28 +86,28 @@ def _list_unready_reasons(
             )
 
 
-def _build_entries(profile: BaselineProfile) -> Iterator[BaselineEntryItem]:
+def _build_profile_entries(profile: BaselineProfile) -> Iterator[BaselineEntryItem]:
     """Yield the output entries of a profile, layer by layer (L1 to L5)."""
     for tool in profile.capabilities:
         what = "write" if tool.is_write else "read"
-        yield _build_entry("L1", tool.tool, "", what, tool.tally)
+        yield _build_profile_entry("L1", tool.tool, "", what, tool.tally)
     for entity in profile.entities:
-        yield _build_entry(
+        yield _build_profile_entry(
             "L2",
             entity.tool,
             entity.path,
-            describe_pattern(entity.pattern),
+            describe_entity_pattern(entity.pattern),
             entity.tally,
             sensitive=entity.sensitive,
             firm=entity.firm,
         )
     for edge in profile.edges:
         trust = "" if edge.trusted else " (strangers write it)"
-        yield _build_entry(
+        yield _build_profile_entry(
             "L3",
             edge.tool,
             edge.path,
-            f"from {describe_edge(edge)}{trust}",
+            f"from {describe_flow_source(edge)}{trust}",
             edge.tally,
             sensitive=edge.sensitive,
             firm=edge.firm,
@@ -114,10 +115,10 @@ def _build_entries(profile: BaselineProfile) -> Iterator[BaselineEntryItem]:
     for order in profile.orders:
         for reads in order.reads:
             what = f"after {' and '.join(reads) or 'nothing'}"
-            yield _build_entry("L4", order.tool, "", what, ObservationCounts())
+            yield _build_profile_entry("L4", order.tool, "", what, ObservationCounts())
     for bound in profile.bounds:
         what = f"{bound.measure.value} at most {bound.most}"
-        yield _build_entry(
+        yield _build_profile_entry(
             "L4", bound.tool, bound.path, what, ObservationCounts(runs=bound.samples)
         )
 
@@ -134,20 +135,20 @@ def _build_environment_entries(profile: BaselineProfile) -> Iterator[BaselineEnt
             "region": each.region,
         }
         told = ", ".join(f"{name} {value}" for name, value in named.items() if value)
-        yield _build_entry(
+        yield _build_profile_entry(
             "L5", "", "", told or "from an unknown place", ObservationCounts()
         )
     if around.hours:
         runs = sum(count for _, count in around.hours)
         hours = _format_week_hours({hour for hour, _ in around.hours})
-        yield _build_entry(
+        yield _build_profile_entry(
             "L5", "", "", f"begun {hours} (UTC)", ObservationCounts(runs=runs)
         )
     if around.rates:
         runs = sum(count for _, count in around.rates)
         most = 2 ** max(rate for rate, _ in around.rates)
         what = f"some {most} calls in the busiest minute"
-        yield _build_entry("L5", "", "", what, ObservationCounts(runs=runs))
+        yield _build_profile_entry("L5", "", "", what, ObservationCounts(runs=runs))
 
 
 def _format_week_hours(hours: Set[int]) -> str:
@@ -159,7 +160,7 @@ def _format_week_hours(hours: Set[int]) -> str:
     return ", ".join(days)
 
 
-def _build_entry(
+def _build_profile_entry(
     layer: str,
     tool: str,
     path: str,

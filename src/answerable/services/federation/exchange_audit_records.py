@@ -46,7 +46,7 @@ class PresentedRequest:
     gateway: bool = False
 
 
-def build_issued_record(
+def build_issued_token_record(
     presented: PresentedRequest,
     subject: object,
     actor: object,
@@ -57,7 +57,7 @@ def build_issued_record(
     link, rule = decision.delegation, decision.rule
     issued_claims = isinstance(subject, SignedClaims)
     return ExchangeRecord(
-        **_build_request_fields(presented, subject, actor),
+        **_build_credential_fields(presented, subject, actor),
         claims=decision.used if issued_claims else (),
         rule=rule.id,
         rule_digest=rule.digest,
@@ -77,7 +77,7 @@ def build_issued_record(
     )
 
 
-def build_refused_record(
+def build_refused_exchange_record(
     presented: PresentedRequest,
     subject: object,
     actor: object,
@@ -87,7 +87,7 @@ def build_refused_record(
     reason = refusal.reason + (f": {refusal.detail}" if refusal.detail else "")
     link = subject.chain[0] if isinstance(subject, OwnToken | TicketGrant) else None
     return ExchangeRecord(
-        **_build_request_fields(presented, subject, actor),
+        **_build_credential_fields(presented, subject, actor),
         error=refusal.error.value,
         reason=reason,
         audience=presented.request.audience[:MAX_SELF_REPORTED_LENGTH],
@@ -129,7 +129,7 @@ class _RequestFields(TypedDict):
     said: tuple[tuple[str, str], ...]
 
 
-def _build_request_fields(
+def _build_credential_fields(
     presented: PresentedRequest, subject: object, actor: object
 ) -> _RequestFields:
     """Build the record fields of the presented credentials."""

@@ -54,7 +54,7 @@ class ExchangeRefused(Exception):  # noqa: N818 - ends the story
         self.refusal = TokenRequestRefusal(error, reason, detail)
 
 
-def build_unavailable_refusal() -> ExchangeRefused:
+def build_database_unavailable_refusal() -> ExchangeRefused:
     """Build the refusal for an unavailable token state database."""
     return ExchangeRefused(OAuthError.TEMPORARILY_UNAVAILABLE, "control")
 
@@ -114,7 +114,7 @@ class ExchangeVerifier:
         try:
             verified.subject = self._verify_subject(presented, verified, now)
             if request.actor_type == PEER_TYPE_URI:
-                verified.actor = _require_peer(presented)
+                verified.actor = _require_attested_peer(presented)
             elif request.actor_type:
                 verified.actor = self._verify_own_token(
                     parse_jws(request.unverified_actor), now
@@ -122,9 +122,9 @@ class ExchangeVerifier:
         except UnknownKey:
             raise
         except TokenRejected as refused:
-            raise _build_refusal(refused.reason.value) from None
+            raise _build_invalid_grant_refusal(refused.reason.value) from None
         except TokenStateUnavailable:
-            raise build_unavailable_refusal() from None
+            raise build_database_unavailable_refusal() from None
 
     def _verify_subject(
         self, presented: PresentedRequest, verified: VerifiedCredentials, now: float
@@ -132,13 +132,13 @@ class ExchangeVerifier:
         """Verify the subject token by its type: peer, ticket, own or foreign token."""
         request = presented.request
         if request.subject_type == PEER_TYPE_URI:
-            return _require_peer(presented)
+            return _require_attested_peer(presented)
         if request.subject_type == TICKET_TYPE_URI:
-            return self._verify_ticket(request.unverified_subject, now)
+            return self._verify_delegation_ticket(request.unverified_subject, now)
         admitted = parse_jws(request.unverified_subject)
         if self._own_tokens.claims_own_issuer(admitted):
             if request.subject_type not in OWN_TOKEN_TYPES:
-                raise _build_refusal(TokenFault.TOKEN_TYPE.value)
+                raise _build_invalid_grant_refusal(TokenFault.TOKEN_TYPE.value)
             return self._verify_own_token(admitted, now)
         return self._verify_foreign_token(presented, admitted, verified, now)
 
@@ -152,7 +152,7 @@ class ExchangeVerifier:
         """Verify a token of a pinned issuer; it may need a Kubernetes TokenReview."""
         request, issuers = presented.request, self._issuers(now)
         kind = TokenType(request.subject_type)
-        if kind is TokenType.JWT and _is_svid(unverified, issuers):
+        if kind is TokenType.JWT and _is_jwt_svid(unverified, issuers):
             kind = TokenType.JWT_SVID
         claims = verify_parsed_token(unverified, issuers, int(now), kind)
         issuer = self._pinned_issuers().get(claims.issuer)
@@ -167,22 +167,22 @@ class ExchangeVerifier:
 
     def _verify_own_token(self, unverified: UnverifiedToken, now: float) -> HeldNow:
         """Verify a token of this service, and that its delegation is active."""
-        held = self._own_tokens.verify_live(unverified, now)
+        held = self._own_tokens.verify_active_token(unverified, now)
         return HeldNow(held.claims, held.chain.links)
 
-    def _verify_ticket(self, secret: str, now: float) -> TicketGrant:
+    def _verify_delegation_ticket(self, secret: str, now: float) -> TicketGrant:
         """Find an unused delegation ticket by its digest, and check its parent."""
         sha256 = hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
         ticket = self._token_state.find_ticket(sha256, now)
         if ticket is None:
-            raise _build_refusal("ticket")
-        chain = self._token_state.find_chain(ticket.parent, now)
+            raise _build_invalid_grant_refusal("ticket")
+        chain = self._token_state.find_delegation_chain(ticket.parent, now)
         if not chain.is_active:
-            raise _build_refusal("dead", chain.why or "")
+            raise _build_invalid_grant_refusal("dead", chain.why or "")
         return TicketGrant(ticket, chain.links)
 
 
-def _is_svid(unverified: UnverifiedToken, issuers: IssuerIndex) -> bool:
+def _is_jwt_svid(unverified: UnverifiedToken, issuers: IssuerIndex) -> bool:
     """Return whether a JWT names a pinned SPIFFE trust domain; not verified yet.
 
     SPIFFE has no token type of its own in an exchange, so clients declare a JWT.
@@ -195,13 +195,13 @@ def _is_svid(unverified: UnverifiedToken, issuers: IssuerIndex) -> bool:
     )
 
 
-def _require_peer(presented: PresentedRequest) -> Attestation:
+def _require_attested_peer(presented: PresentedRequest) -> Attestation:
     """Return the attested peer process; refuse the request if there is none."""
     if presented.attested is None:
-        raise _build_refusal("no-peer")
+        raise _build_invalid_grant_refusal("no-peer")
     return presented.attested
 
 
-def _build_refusal(reason: str, detail: str = "") -> ExchangeRefused:
+def _build_invalid_grant_refusal(reason: str, detail: str = "") -> ExchangeRefused:
     """Build a refusal with the OAuth error `invalid_grant`."""
     return ExchangeRefused(OAuthError.INVALID_GRANT, reason, detail)

@@ -109,7 +109,9 @@ class OwnTokenVerifier:
                 TokenFault.SIGNATURE, "expected a key of ours"
             ) from None
 
-    def verify_live(self, unverified: UnverifiedToken, now: float) -> LiveOwnToken:
+    def verify_active_token(
+        self, unverified: UnverifiedToken, now: float
+    ) -> LiveOwnToken:
         """Verify a token, and that it and its delegation are not revoked or expired.
 
         Raises:
@@ -117,30 +119,34 @@ class OwnTokenVerifier:
             TokenStateUnavailable: The control database cannot be read.
         """
         claims = self._verify_signature(unverified, now)
-        chain = self.find_live_delegation(claims, now)
+        chain = self.find_active_delegation(claims, now)
         if chain is None:
             raise TokenRejected(
                 TokenFault.EXPIRED, "expected a token that was not revoked"
             )
         return LiveOwnToken(claims, chain)
 
-    def find_live_delegation(
+    def find_active_delegation(
         self, claims: SignedClaims, now: float
     ) -> DelegationChain | None:
         """Return a token's delegation chain; None if token or chain is inactive."""
-        delegation = claims.find_claim("answerable", "dlg")
+        delegation = claims.find_claim_at_path("answerable", "dlg")
         if not isinstance(delegation, str):
             return None
         token = self._token_state.find_token(delegation, claims.jti)
         if token is None or token.revoked or token.sha256 != claims.token_sha256:
             return None
-        chain = self._token_state.find_chain(delegation, now)
+        chain = self._token_state.find_delegation_chain(delegation, now)
         if not chain.links or not chain.is_active:
             return None
-        return None if find_revocation(self._load_revocations(), chain.links) else chain
+        return (
+            None
+            if find_chain_revocation(self._load_revocations(), chain.links)
+            else chain
+        )
 
 
-def find_revocation(revocations: Revocations, links: Iterable[Delegation]) -> str:
+def find_chain_revocation(revocations: Revocations, links: Iterable[Delegation]) -> str:
     """Return the revocation that covers a delegation chain; empty if there is none."""
     if not revocations:
         return ""

@@ -11,12 +11,8 @@ from typing import Protocol
 
 from answerable.federation.jwk_set import IssuerKeySet
 from answerable.federation.oidc_login.errors import LoginFailed
-from answerable.federation.oidc_login.provider_metadata import (
-    ProviderMetadata,
-)
-from answerable.federation.oidc_login.requests import (
-    LoginSecrets,
-)
+from answerable.federation.oidc_login.provider_metadata import ProviderMetadata
+from answerable.federation.oidc_login.requests import LoginSecrets
 from answerable.federation.person_claim import PersonRejected, read_person
 from answerable.model.config import IssuerConfig
 from answerable.model.ids import PersonId
@@ -75,7 +71,7 @@ def identifies_persons(issuer: IssuerConfig) -> bool:
     return bool(issuer.person) and TokenType.ID_TOKEN in issuer.pin.token_types
 
 
-def resolve_person(claims: SignedClaims, claim: str) -> PersonId:
+def get_person_from_claims(claims: SignedClaims, claim: str) -> PersonId:
     """Return the person id that an ID token names.
 
     Raises:

@@ -14,8 +14,8 @@ from pathlib import Path
 import msgspec
 
 from answerable.model.errors import EnvironmentFailure, UsageError
-from answerable.model.ids import PersonId, person_id
-from answerable.store.durable_files import FOLDER_MODE, make_folder, write_file
+from answerable.model.ids import PersonId, build_person_id
+from answerable.store.durable_files import FOLDER_MODE, make_private_folder, write_file
 
 FILE_NAME = "login.json"
 _SCHEMA = "answerable/login-kept/v1"
@@ -91,7 +91,7 @@ def store_login(folder: Path, login: StoredLogin) -> None:
         login.id_token,
     )
     try:
-        make_folder(folder)
+        make_private_folder(folder)
         if not _is_private_folder(folder):
             raise EnvironmentFailure(f"others may look into {folder}")
         write_file(folder / FILE_NAME, msgspec.json.encode(kept))
@@ -119,7 +119,7 @@ def load_login(folder: Path, now: int) -> StoredLogin | None:
     if kept is None or now >= kept.expires:
         return None
     return StoredLogin(
-        kept.issuer, kept.iss, person_id(kept.person), kept.expires, kept.id_token
+        kept.issuer, kept.iss, build_person_id(kept.person), kept.expires, kept.id_token
     )
 
 
@@ -170,7 +170,7 @@ def _read_login_file(path: Path) -> _LoginFile | None:
         data = opened.read(_MAX_BYTES + 1)
     try:
         kept = msgspec.json.decode(data, type=_LoginFile)
-        person_id(kept.person)
+        build_person_id(kept.person)
     except (ValueError, RecursionError, UsageError):
         raise _build_unusable_error(path, "it holds something else") from None
     if kept.schema != _SCHEMA or len(data) > _MAX_BYTES:

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from answerable.lineage.chain_stitching_types import SourcedChainKey
 from answerable.lineage.issuance_path import (
     IssuanceIndex,
-    index_issuances,
-    trace_to_origin,
+    index_credential_issuances,
+    trace_credential_to_origin,
 )
 from answerable.model.credential import CredentialLink
 from answerable.model.errors import IdError
-from answerable.model.ids import CredentialId, IdentityId, PersonId, person_id
+from answerable.model.ids import CredentialId, IdentityId, PersonId, build_person_id
 from answerable.model.lineage import ChainKey, CredentialIssuance
 from answerable.model.person import OwnerEvidence, OwnerEvidenceKind
 from answerable.model.provenance import FactProvenance, WrittenBy
@@ -26,14 +26,14 @@ MIN_ASSUMPTIONS = 3
 
 def collect_audit_log_facts(store: EvidenceStore) -> SightedFacts:
     """Collect ownership evidence and credential links of ingested logs."""
-    known = lineage_facts.load_facts(store)
+    known = lineage_facts.load_lineage_facts(store)
     return SightedFacts(
-        links=tuple(_list_credential_links(known)),
+        links=tuple(_list_access_key_identities(known)),
         evidence=tuple(_list_owner_evidence(known)),
     )
 
 
-def _list_credential_links(facts: LineageFacts) -> Iterator[CredentialLink]:
+def _list_access_key_identities(facts: LineageFacts) -> Iterator[CredentialLink]:
     """List the identity of each access key, from its use or its creation."""
     used: dict[str, set[str]] = {}
     for use in facts.uses:
@@ -57,7 +57,7 @@ def _list_credential_links(facts: LineageFacts) -> Iterator[CredentialLink]:
 
 def _list_owner_evidence(facts: LineageFacts) -> Iterator[OwnerEvidence]:
     """Yield creators and frequent assumers of identities as owner evidence."""
-    issued = index_issuances(facts.issuances)
+    issued = index_credential_issuances(facts.issuances)
     for change in facts.changes:
         if change.created:
             person, by = _find_origin_person(change.key, change.source, issued)
@@ -73,11 +73,11 @@ def _list_owner_evidence(facts: LineageFacts) -> Iterator[OwnerEvidence]:
                         change.source, f"event {change.event}", change.at
                     ),
                 )
-    yield from _list_key_creators(facts, issued)
+    yield from _list_access_key_creators(facts, issued)
     yield from _list_frequent_assumers(facts, issued)
 
 
-def _list_key_creators(
+def _list_access_key_creators(
     facts: LineageFacts, issuances: IssuanceIndex
 ) -> Iterator[OwnerEvidence]:
     """Yield the person who created each long-lived access key."""
@@ -135,7 +135,9 @@ def _find_origin_person(
     key: ChainKey, source: str, issuances: IssuanceIndex
 ) -> tuple[PersonId | None, str]:
     """Follow sessions back to a person: a signed-in person or an IAM user."""
-    path = trace_to_origin(SourcedChainKey(key, source, believed=True), issuances)
+    path = trace_credential_to_origin(
+        SourcedChainKey(key, source, believed=True), issuances
+    )
     for step in path.steps:
         if step.person:
             return PersonId(step.person), step.identity
@@ -144,7 +146,7 @@ def _find_origin_person(
     if not slash or not account_and_kind.startswith("arn:"):
         return None, origin
     try:
-        return person_id(name.rpartition("/")[2]), origin
+        return build_person_id(name.rpartition("/")[2]), origin
     except IdError:
         return None, origin
 

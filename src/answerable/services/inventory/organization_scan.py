@@ -20,7 +20,7 @@ from answerable.model.sighting import ReadProblem, ReadProblemKind, Sync
 from answerable.services.inventory.scan_outcome import ScanOutcome
 from answerable.services.inventory.scan_sources import ScanSource
 from answerable.services.inventory.stored_sync import StoredSync, store_sync
-from answerable.store.scan_checkpoint import ScanCheckpoint, open_checkpoint
+from answerable.store.scan_checkpoint import ScanCheckpoint, resume_or_create_checkpoint
 from answerable.store.store import EvidenceStore
 
 WORKERS = 8  # threads, and accounts in progress
@@ -78,7 +78,7 @@ def is_organization(source: ScanSource) -> bool:
     Raises:
         UsageError: The role has no name.
     """
-    return source.name == "aws-org" and fetch.is_live(source.location)
+    return source.name == "aws-org" and fetch.is_live_location(source.location)
 
 
 def scan_organization(
@@ -97,9 +97,11 @@ def scan_organization(
         EnvironmentFailure: No access to the organization, or the session expired; the
             checkpoint keeps the finished accounts.
     """
-    organization = fetch.open_organization(source.location, context)
+    organization = fetch.scan_live_organization(source.location, context)
     key = (organization.id, source.location, regions, context.endpoint_url)
-    checkpoint = open_checkpoint(store.layout, repr(key), context.now, RESUME_WITHIN)
+    checkpoint = resume_or_create_checkpoint(
+        store.layout, repr(key), context.now, RESUME_WITHIN
+    )
     scan = _OrganizationScan(store, context, regions, checkpoint)
     try:
         entries = scan.run(organization.members)
@@ -114,10 +116,10 @@ def scan_organization(
     head = ScanOutcome(
         sync.source, source.name, (stored,), sync.problems, end=checkpoint.remove
     )
-    return [head, *(_build_outcome(entry) for entry in entries if entry.stored)]
+    return [head, *(_build_account_outcome(entry) for entry in entries if entry.stored)]
 
 
-def _build_outcome(entry: _CheckpointEntry) -> ScanOutcome:
+def _build_account_outcome(entry: _CheckpointEntry) -> ScanOutcome:
     """Build the scan outcome of one account from its checkpoint entry."""
     problems = tuple(p for sync in entry.stored for p in sync.problems)
     source = f"{_ACCOUNT}:{entry.account} (live)"
@@ -173,7 +175,7 @@ class _OrganizationScan:
 
         def submit(job: _ScanJob) -> None:
             job.account.open_jobs += 1
-            running[pool.submit(self._run_job, job)] = job
+            running[pool.submit(self._run_connector_job, job)] = job
 
         def enter_next() -> None:
             member = next(members, None)
@@ -188,7 +190,7 @@ class _OrganizationScan:
             ended, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in ended:
                 job = running.pop(future)
-                for following in self._handle_result(job, future):
+                for following in self._handle_job_result(job, future):
                     submit(following)
                 job.account.open_jobs -= 1
                 if not job.account.open_jobs:
@@ -212,7 +214,7 @@ class _OrganizationScan:
             done = len(self.done) + len(self._refused)
             self._context.progress(done, self._total, message)
 
-    def _run_job(self, job: _ScanJob) -> object:
+    def _run_connector_job(self, job: _ScanJob) -> object:
         """Run a connector in an account, or list its regions first."""
         if self._stop.is_set():
             raise _ScanStopped
@@ -223,7 +225,9 @@ class _OrganizationScan:
         region = job.region or context.region
         return connector.sync("", replace(context, region=region))
 
-    def _handle_result(self, job: _ScanJob, future: Future[object]) -> list[_ScanJob]:
+    def _handle_job_result(
+        self, job: _ScanJob, future: Future[object]
+    ) -> list[_ScanJob]:
         """Process the result of a job and return its follow-up jobs."""
         account = job.account
         try:
@@ -263,7 +267,7 @@ class _OrganizationScan:
 
     def _finish_account(self, account: _AccountScan) -> None:
         """Store the result of an account; a failed one is scanned again next time."""
-        fetch.release_account(account.context)
+        fetch.forget_account_session(account.context)
         now = self._context.now
         stored = tuple(
             store_sync(self._store, account.syncs[place], now)

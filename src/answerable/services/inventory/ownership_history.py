@@ -42,8 +42,8 @@ def list_declared_uses(history: Iterable[InventoryInterval]) -> tuple[DeclaredUs
     """
     running: dict[str, DeclaredUse] = {}
     ended: list[DeclaredUse] = []
-    for standing in _split_first_interval(history):
-        now = {use.subject: use for use in _list_uses(standing)}
+    for standing in _split_interval_at_first_scan(history):
+        now = {use.subject: use for use in _list_owners_and_users(standing)}
         ended += [running.pop(subject) for subject in set(running) - set(now)]
         for subject, use in now.items():
             before = running.get(subject)
@@ -57,7 +57,7 @@ def list_declared_uses(history: Iterable[InventoryInterval]) -> tuple[DeclaredUs
     return tuple(sorted(every, key=lambda use: (use.subject, use.valid_from)))
 
 
-def _split_first_interval(
+def _split_interval_at_first_scan(
     history: Iterable[InventoryInterval],
 ) -> Iterator[InventoryInterval]:
     """Split the first interval at its scan: assumed before, observed since."""
@@ -93,7 +93,7 @@ class _DeclaredUsers:
         self.places.setdefault((agent, tool), location)
 
 
-def _list_uses(interval: InventoryInterval) -> Iterator[DeclaredUse]:
+def _list_owners_and_users(interval: InventoryInterval) -> Iterator[DeclaredUse]:
     """Yield the owner and the users of each subject of one snapshot."""
     inventory = interval.inventory
     snapshot = f"snapshot {inventory.name}"
@@ -107,11 +107,11 @@ def _list_uses(interval: InventoryInterval) -> Iterator[DeclaredUse]:
             subject=subject,
             valid_from=interval.valid_from,
             valid_to=interval.valid_to,
-            person=_get_owner_person(owner),
+            person=_get_owner_person_id(owner),
             owner_state=(owner.state if owner else OwnerState.NONE).value,
             agents=tuple(sorted({agent for (agent, _), _ in places})),
             tools=tuple(key for key, _ in places if key[1]),
-            source=f"{snapshot} {_get_evidence_place(owner)}".rstrip(),
+            source=f"{snapshot} {_get_strongest_evidence_location(owner)}".rstrip(),
             hindsight=interval.valid_to <= inventory.at,
             uses=tuple(
                 (agent, tool, f"{snapshot} {place}".rstrip())
@@ -142,10 +142,10 @@ def _index_users_by_tool_state(
     users: dict[str, _DeclaredUsers] = defaultdict(_DeclaredUsers)
     for key, agent in inventory.agents.items():
         for use in agent.tools:
-            if use.tool.enabled is not enabled or use.tool.is_indirect:
+            if use.tool.enabled is not enabled or use.tool.has_only_indirect_identities:
                 continue
             for credential in use.credentials:
-                place = _find_declaring_place(inventory, agent, use, credential)
+                place = _find_credential_location(inventory, agent, use, credential)
                 users[credential].add_use(key, use.tool.id, place)
                 entity = inventory.credentials.get(credential)
                 if entity is not None and entity.identity is not None:
@@ -155,7 +155,7 @@ def _index_users_by_tool_state(
     return users
 
 
-def _find_declaring_place(
+def _find_credential_location(
     inventory: Inventory, agent: AgentEntity, use: ToolUse, credential: CredentialId
 ) -> str:
     """Return the place of a credential: the tool's entry, else the agent's home."""
@@ -177,14 +177,14 @@ def _select_ownership(inventory: Inventory, subject: str) -> SubjectOwnership | 
     return inventory.own_owners.get(subject) or inventory.owners.get(subject)
 
 
-def _get_owner_person(owner: SubjectOwnership | None) -> str:
+def _get_owner_person_id(owner: SubjectOwnership | None) -> str:
     """Return the person id of an owner; empty if there is none."""
     if owner is None or owner.state not in _NAMED_STATES:
         return ""
     return owner.person or ""
 
 
-def _get_evidence_place(owner: SubjectOwnership | None) -> str:
+def _get_strongest_evidence_location(owner: SubjectOwnership | None) -> str:
     """Return the place of the strongest owner evidence; empty if none counts."""
     for candidate in (owner.candidates if owner else ())[:1]:
         for item, weight in candidate.evidence[:1]:

@@ -57,14 +57,14 @@ def parse_sources(
         location = location or _DEFAULT_LOCATIONS.get(name, "")
         spec = registry.find_connector(name).spec
         if spec.location_options:
-            location = _resolve_list(location, spec.location_options, home, cwd)
+            location = _resolve_path_list(location, spec.location_options, home, cwd)
         elif not (spec.live_prefix and location.startswith(spec.live_prefix)):
-            location = _resolve_location(location, home, cwd)
+            location = _resolve_source_path(location, home, cwd)
         found[ScanSource(name, location)] = None
     return tuple(found)
 
 
-def find_capability(text: str) -> str:
+def find_source_capability(text: str) -> str:
     """Return what a source supplies: `inventory`, `events`; empty if it is unknown."""
     try:
         return registry.find_connector(text.partition(":")[0]).spec.gives
@@ -72,16 +72,18 @@ def find_capability(text: str) -> str:
         return ""
 
 
-def _resolve_list(location: str, options: Sequence[str], home: Path, cwd: Path) -> str:
+def _resolve_path_list(
+    location: str, options: Sequence[str], home: Path, cwd: Path
+) -> str:
     """Resolve the paths of a list of paths and options, which stay as they are."""
     parts = []
     for part in location.split(","):
         option = part.partition("=")[0] in options and "=" in part
-        parts.append(part if option else _resolve_location(part, home, cwd))
+        parts.append(part if option else _resolve_source_path(part, home, cwd))
     return ",".join(parts)
 
 
-def _resolve_location(location: str, home: Path, cwd: Path) -> str:
+def _resolve_source_path(location: str, home: Path, cwd: Path) -> str:
     """Resolve `~`, `.` and `..` to an absolute path without following links."""
     if not location or location == "-":
         return location

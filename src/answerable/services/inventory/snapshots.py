@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 
 from answerable import inventory as inventory_logic
-from answerable.model.connector import ignore_progress
+from answerable.model.connector import ignore_progress_report
 from answerable.model.errors import UsageError, VerificationError
 from answerable.model.inventory import DERIVATION_STAGES, Inventory, ProgressCallback
 from answerable.model.person import OwnerEvidence, OwnerEvidenceKind
 from answerable.model.sighting import Snapshot, Sync
-from answerable.store import derived_inventory
+from answerable.store import inventory_cache
+from answerable.store.cache_generation import compute_chains_generation
 from answerable.store.collection_state import read_source_states
-from answerable.store.derivation_generation import compute_chains_generation
 from answerable.store.store import EvidenceStore
 
 # The rest is imported where a snapshot is joined: most commands read a joined one.
@@ -60,7 +60,7 @@ def load_inventory(
     name: str = "",
     *,
     now: int = 0,
-    progress: ProgressCallback = ignore_progress,
+    progress: ProgressCallback = ignore_progress_report,
 ) -> Inventory:
     """Load a snapshot as an inventory, extended with ingested audit logs.
 
@@ -80,29 +80,31 @@ def load_inventory(
     newest_one = chosen is None or chosen == list_snapshots(store)[-1]
     generation = compute_chains_generation(store)
     if not newest_one:
-        joined = _join_snapshot(store, chosen)
-        return inventory_logic.reassess_owners(joined, now or joined.judged_at)
-    kept = derived_inventory.load_inventory(store, generation, now)
+        joined = _join_snapshot_with_audit_logs(store, chosen)
+        return inventory_logic.assess_owners_at_time(joined, now or joined.judged_at)
+    kept = inventory_cache.load_cached_inventory(store, generation, now)
     if kept is None:
         progress(0, DERIVATION_STAGES, "joining what was scanned")
-        joined = _join_snapshot(store, chosen)
-        derived_inventory.save_inventory(store, generation, joined)
-        kept = inventory_logic.reassess_owners(joined, now or joined.judged_at)
+        joined = _join_snapshot_with_audit_logs(store, chosen)
+        inventory_cache.save_inventory_to_cache(store, generation, joined)
+        kept = inventory_logic.assess_owners_at_time(joined, now or joined.judged_at)
     return replace(
         kept,
-        derived=derived_inventory.DerivedFiles(store, generation, progress),
+        derived=inventory_cache.DerivedFiles(store, generation, progress),
         scheduled=read_source_states(store.layout),
     )
 
 
-def _join_snapshot(store: EvidenceStore, selected: NamedSnapshot | None) -> Inventory:
+def _join_snapshot_with_audit_logs(
+    store: EvidenceStore, selected: NamedSnapshot | None
+) -> Inventory:
     """Build the inventory of a snapshot and the audit logs, as of its time."""
     snapshot = Snapshot(0, ())
     if selected is not None:
         snapshot = read_stored_object(store, selected.digest, Snapshot)
     syncs = [read_stored_object(store, digest, Sync) for _, digest in snapshot.syncs]
     trail = _build_audit_log_sync(store, syncs)
-    joined = inventory_logic.join_syncs(
+    joined = inventory_logic.join_syncs_into_inventory(
         [(sync.source, sync) for sync in (*syncs, trail)],
         now=snapshot.taken_at or trail.started_at,
         taken_at=snapshot.taken_at,
@@ -238,7 +240,7 @@ def iterate_snapshot_history(store: EvidenceStore) -> "Iterator[InventoryInterva
         for _, digest in snapshot.syncs:
             if digest not in syncs:
                 syncs[digest] = read_stored_object(store, digest, Sync)
-        joined = inventory_logic.join_syncs(
+        joined = inventory_logic.join_syncs_into_inventory(
             [(source, syncs[digest]) for source, digest in snapshot.syncs],
             now=snapshot.taken_at,
             taken_at=snapshot.taken_at,

@@ -43,11 +43,11 @@ def store_sync(store: EvidenceStore, sync: Sync, now: int) -> StoredSync:
         problems=sync.problems,
         collected=sync.collected,
         not_collected=sync.not_collected,
-        counts=_count_facts(sync),
+        counts=_count_synced_entities(sync),
     )
 
 
-def _count_facts(sync: Sync) -> tuple[int, ...]:
+def _count_synced_entities(sync: Sync) -> tuple[int, ...]:
     """Count agents, tools, credentials, identities and policies of a sync."""
     facts = sync.facts
     return (

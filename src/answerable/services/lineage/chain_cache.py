@@ -1,7 +1,7 @@
 """Load or compute the chains (person, agent, tool, identity) of all events, cached."""
 
 from answerable.lineage.chain_index import ChainIndex
-from answerable.lineage.chain_stitching import stitch_chains
+from answerable.lineage.chain_stitching import derive_lineage_chains
 from answerable.model.inventory import Inventory
 from answerable.services.inventory import snapshots
 from answerable.store import chain_tables, lineage_facts
@@ -9,7 +9,9 @@ from answerable.store.query_views import ViewDefinitions
 from answerable.store.store import EvidenceStore
 
 
-def load_chains(store: EvidenceStore, inventory: Inventory | None = None) -> ChainIndex:
+def load_or_compute_chains(
+    store: EvidenceStore, inventory: Inventory | None = None
+) -> ChainIndex:
     """Load the chains of all events from the cache, or compute them.
 
     Chains are stitched again after new events, snapshots or statements about owners: a
@@ -19,25 +21,25 @@ def load_chains(store: EvidenceStore, inventory: Inventory | None = None) -> Cha
         store: Store of the events.
         inventory: The newest snapshot, if loaded; loading takes long.
     """
-    known = lineage_facts.load_chains(store)
+    known = lineage_facts.load_cached_chains(store)
     if known is not None:
         return ChainIndex(known)
-    facts = lineage_facts.load_facts(store)
+    facts = lineage_facts.load_lineage_facts(store)
     parents: dict[str, str] = {}
     if store.list_objects("snapshot"):
         agents = (inventory or snapshots.load_inventory(store)).agents
         parents = {k: e.agent.parent for k, e in agents.items() if e.agent.parent}
-    found = stitch_chains(
+    found = derive_lineage_chains(
         facts.joints,
         facts.issuances,
         snapshots.load_declared_uses(store),
         facts.sign_ins,
         parents,
     )
-    lineage_facts.save_chains(store, facts, found)
+    lineage_facts.save_chains_to_cache(store, facts, found)
     return ChainIndex(found)
 
 
 def build_lineage_view(store: EvidenceStore) -> ViewDefinitions:
     """Build the `lineage` view for SQL queries."""
-    return chain_tables.build_lineage_view(load_chains(store))
+    return chain_tables.build_lineage_view(load_or_compute_chains(store))

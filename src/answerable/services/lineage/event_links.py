@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from answerable.inventory.people import PersonDirectory
+from answerable.inventory.person_directory import PersonDirectory
 from answerable.lineage.chain_index import ChainIndex
 from answerable.lineage.chain_stitching_types import ChainTimeline
 from answerable.model.documents.trace import HopItem
@@ -13,7 +13,7 @@ from answerable.model.ids import PersonId
 from answerable.model.lineage import ChainRow, HopStatus, LineageChain
 from answerable.model.log_sources import GATEWAY
 from answerable.model.provenance import WrittenBy
-from answerable.presentation.chain_groups import hops_by_name, parent_resource
+from answerable.presentation.chain_groups import get_hops_by_name, get_parent_resource
 from answerable.presentation.entity_rows import (
     FACT,
     SUBJECT,
@@ -26,10 +26,10 @@ from answerable.services.authorization.decision_records import decision_facts
 from answerable.services.lineage.lineage_search import (
     SearchScope,
     hide_invisible_chains,
-    is_visible,
-    join_chains,
+    is_chain_visible,
+    join_events_with_chains,
 )
-from answerable.services.lineage.name_resolution import build_pattern_test, is_glob
+from answerable.services.lineage.name_resolution import build_pattern_predicate, is_glob
 from answerable.services.lineage.resource_filter import restrict_to_resource
 from answerable.services.lineage.trace_rows import build_trace_item
 from answerable.store.chain_tables import JointInterval
@@ -60,44 +60,46 @@ def find_visible_event(
 ) -> list[ChainRow]:
     """Find the visible records of an event id, each with its chain."""
     found = find_events_by_id(store, event_id)
-    return select_visible(found, scope)
+    return select_visible_events(found, scope)
 
 
-def has_visible_event_on(
+def has_visible_event_on_resource(
     store: EvidenceStore, scope: SearchScope, resource: str
 ) -> bool:
     """Tell whether a visible event names a resource."""
-    wanted = _build_resource_filter(resource, _list_visible_keys(scope))
+    wanted = _build_resource_filter(resource, _list_visible_key_intervals(scope))
     return bool(scope.chains and find_newest_events(store, wanted, 1))
 
 
-def select_visible(events: Sequence[AuditEvent], scope: SearchScope) -> list[ChainRow]:
+def select_visible_events(
+    events: Sequence[AuditEvent], scope: SearchScope
+) -> list[ChainRow]:
     """Join events with their chains, and keep those that the reader may see."""
-    rows = join_chains(events, scope)
-    return [row for row in rows if is_visible(row.chain, scope.visible_agents)]
+    rows = join_events_with_chains(events, scope)
+    return [row for row in rows if is_chain_visible(row.chain, scope.visible_agents)]
 
 
 def add_activity_rows(
     rows: EntityRows, store: EvidenceStore, scope: SearchScope, kind: str
 ) -> None:
     """Add the things that logs show together with a subject, and its newest events."""
-    found = _find_activity(rows, store, scope, kind)
+    found = _find_visible_activity(rows, store, scope, kind)
     for chain in found.chains:
         _add_chain_links(rows, chain)
     events = [row.event for row in found.newest]
     relation = "named with" if kind == "resource" else "acted on"
-    _add_resources(rows, events, relation)
+    _add_resource_links(rows, events, relation)
     for number, event in enumerate(events):
-        _add_decision(rows, event)
+        _add_decision_link(rows, event)
         if number < _MAX_EVENTS:
-            _add_event(rows, event)
+            _add_event_link(rows, event)
     if found.total > _MAX_EVENTS:
         told = f"resources and decisions are those of the newest {_MAX_READ}"
         evidence = LinkEvidence(HopStatus.OBSERVED.value, "the logs")
         detail = told if found.total > _MAX_READ else ""
         rows.add(FACT, "events", f"{found.total:,}", evidence, detail)
     hidden = "" if scope.visible_agents is None else _HIDDEN
-    sources = ChainIndex.wrap(scope.chains).sources
+    sources = ChainIndex.wrap_chains(scope.chains).sources
     rows.close("resource", relation, hidden or ("" if sources else _NO_LOG))
     rows.close("event", "newest", hidden or ("" if sources else _NO_LOG))
     known = "" if GATEWAY in sources else _NO_GATEWAY
@@ -113,34 +115,36 @@ class _Activity:
     total: int
 
 
-def _find_activity(
+def _find_visible_activity(
     rows: EntityRows, store: EvidenceStore, scope: SearchScope, kind: str
 ) -> _Activity:
     """Find the visible activity of a subject; of a resource, the events on it."""
-    is_actor = _build_actor_test(rows, kind)
-    acting = [each for each in _iterate_chains(scope) if is_actor(each[1])]
+    is_actor = _build_participant_predicate(rows, kind)
+    acting = [each for each in _iterate_visible_chains(scope) if is_actor(each[1])]
     if not acting and (not scope.chains or kind not in _ACTED_ON):
         return _Activity((), (), 0)  # without a query: the engine takes long to load
     if kind == "resource":
-        wanted = _build_resource_filter(rows.subject, _list_visible_keys(scope))
+        wanted = _build_resource_filter(
+            rows.subject, _list_visible_key_intervals(scope)
+        )
     else:
-        alternatives = [EventAlternative(_list_keys(acting))]
+        alternatives = [EventAlternative(_list_key_intervals(acting))]
         if kind == "identity":  # others act on it
-            keys = _list_visible_keys(scope)
+            keys = _list_visible_key_intervals(scope)
             alternatives.append(EventAlternative(keys, about=rows.subject))
         wanted = InvestigationFilter(EventFilter(), alternatives)
     events = find_newest_events(store, wanted, _MAX_READ)
     total = len(events)
     if total == _MAX_READ:
         total = count_events_matching(store, wanted)
-    newest = list(join_chains(events, scope))
+    newest = list(join_events_with_chains(events, scope))
     chains = [chain for _, chain in acting]
     if kind == "resource":
         chains = [row.chain for row in newest]
     return _Activity(chains, newest, total)
 
 
-def _iterate_chains(
+def _iterate_visible_chains(
     scope: SearchScope,
 ) -> Iterator[tuple[ChainTimeline, LineageChain]]:
     """Yield the visible chains."""
@@ -149,17 +153,17 @@ def _iterate_chains(
             yield each, chain
 
 
-def _list_keys(
+def _list_key_intervals(
     chains: Iterable[tuple[ChainTimeline, LineageChain]],
 ) -> list[JointInterval]:
     """List the keys and intervals of some chains."""
     return [(each.chain_key, c.valid_from, c.valid_to) for each, c in chains]
 
 
-def _list_visible_keys(scope: SearchScope) -> list[JointInterval] | None:
+def _list_visible_key_intervals(scope: SearchScope) -> list[JointInterval] | None:
     """List the keys of the visible chains; None if all events are visible."""
     everything = scope.visible_agents is None
-    return None if everything else _list_keys(_iterate_chains(scope))
+    return None if everything else _list_key_intervals(_iterate_visible_chains(scope))
 
 
 def _build_resource_filter(
@@ -173,7 +177,9 @@ def _build_resource_filter(
     return InvestigationFilter(asked, [EventAlternative(keys)])
 
 
-def _build_actor_test(rows: EntityRows, kind: str) -> Callable[[LineageChain], bool]:
+def _build_participant_predicate(
+    rows: EntityRows, kind: str
+) -> Callable[[LineageChain], bool]:
     """Build a predicate that selects the chains in which a subject takes part."""
     subject = rows.subject
     match kind:
@@ -185,7 +191,7 @@ def _build_actor_test(rows: EntityRows, kind: str) -> Callable[[LineageChain], b
         case "agent":
             return lambda chain: subject in chain.agent_path
         case "tool" if is_glob(subject):
-            matches = build_pattern_test(subject)
+            matches = build_pattern_predicate(subject)
             return lambda chain: matches(chain.tool.value)
         case "tool":
             return lambda chain: chain.tool.value == subject
@@ -209,41 +215,43 @@ def _add_chain_links(rows: EntityRows, chain: LineageChain) -> None:
     ):
         evidence = LinkEvidence(hop.status.value, hop.source)
         for value in path or (hop.value,):
-            if value and value != rows.subject and not rows.has_link(value):
+            if value and value != rows.subject and not rows.has_link_to(value):
                 rows.add(kind, "seen with", value, evidence)
     # A session has a key of its own every hour: the first credential stands for it.
     for value in (*chain.credential_path, chain.key.credential)[:1]:
-        if value and value != rows.subject and not rows.has_link(value):
+        if value and value != rows.subject and not rows.has_link_to(value):
             evidence = LinkEvidence(HopStatus.OBSERVED.value, "the log")
             rows.add("credential", "seen with", value, evidence)
 
 
 def _get_event_evidence(event: AuditEvent) -> LinkEvidence:
     """Return the evidence of a record: its log, and who writes that."""
-    believed = event.written_by.is_believed
+    believed = event.written_by.is_trusted_author
     status = HopStatus.OBSERVED if believed else HopStatus.DECLARED
     return LinkEvidence(status.value, event.source, event.written_by.value)
 
 
-def _add_event(rows: EntityRows, event: AuditEvent, relation: str = "newest") -> None:
+def _add_event_link(
+    rows: EntityRows, event: AuditEvent, relation: str = "newest"
+) -> None:
     """Add a link to an event."""
     detail = f"{format_time(event.event_time)} {event.action} {event.outcome.value}"
     evidence = _get_event_evidence(event)
     rows.add("event", relation, event.event_id.hex(), evidence, detail)
 
 
-def _add_resources(
+def _add_resource_links(
     rows: EntityRows, events: Sequence[AuditEvent], relation: str
 ) -> None:
     """Add the resources that events name; of many in one place, the place alone."""
     named: dict[str, AuditEvent] = {}
     for event in events:
         for resource in filter(None, (event.resource, *event.resources)):
-            if resource != rows.subject and not rows.has_link(resource):
+            if resource != rows.subject and not rows.has_link_to(resource):
                 named.setdefault(resource, event)
-    places = Counter(map(parent_resource, named))
+    places = Counter(map(get_parent_resource, named))
     for resource, event in named.items():
-        place = parent_resource(resource)
+        place = get_parent_resource(resource)
         many = place != "" and places[place] >= _MANY
         prefixed = get_id_kind(resource)
         rows.add(
@@ -255,7 +263,7 @@ def _add_resources(
         )
 
 
-def _add_decision(rows: EntityRows, event: AuditEvent) -> None:
+def _add_decision_link(rows: EntityRows, event: AuditEvent) -> None:
     """Add the decision that a mediator recorded for an event."""
     if event.decision_id:
         evidence, facts = _get_event_evidence(event), decision_facts(event)
@@ -263,7 +271,9 @@ def _add_decision(rows: EntityRows, event: AuditEvent) -> None:
         rows.add("decision", "decided by", event.decision_id, evidence, detail.strip())
 
 
-def add_record_rows(rows: EntityRows, records: Sequence[ChainRow], kind: str) -> None:
+def add_event_facts_and_chain(
+    rows: EntityRows, records: Sequence[ChainRow], kind: str
+) -> None:
     """Add the facts and the lineage chain of an event or a decision."""
     event, item = records[0].event, build_trace_item(records[0])
     evidence = _get_event_evidence(event)
@@ -282,7 +292,7 @@ def add_record_rows(rows: EntityRows, records: Sequence[ChainRow], kind: str) ->
         evidence,
     )
     _add_logged_facts(rows, event, evidence)
-    hops = hops_by_name(item)
+    hops = get_hops_by_name(item)
     for name, path in (
         ("person", ()),
         ("agent", item["agent_path"]),
@@ -290,21 +300,21 @@ def add_record_rows(rows: EntityRows, records: Sequence[ChainRow], kind: str) ->
         ("identity", item["identity_path"]),
         ("resource", ()),
     ):
-        _add_hop(rows, name, hops[name], path)
-    _add_hop(rows, "person", item["identity_owner"], (), "owner of the identity")
+        _add_hop_link(rows, name, hops[name], path)
+    _add_hop_link(rows, "person", item["identity_owner"], (), "owner of the identity")
     for credential in dict.fromkeys((*item["credential_path"], item["credential"])):
         if credential:
             rows.add("credential", "with", credential, evidence)
     rows.close("credential", "with", f"the {event.source} record names none")
-    _add_resources(rows, [event], "also on")
+    _add_resource_links(rows, [event], "also on")
     if kind == "decision":
-        _add_event(rows, event, "recorded as")
+        _add_event_link(rows, event, "recorded as")
     else:
-        _add_decision(rows, event)
+        _add_decision_link(rows, event)
         rows.close("decision", "decided by", _NO_DECISION)
 
 
-def _add_hop(
+def _add_hop_link(
     rows: EntityRows,
     kind: str,
     hop: HopItem,

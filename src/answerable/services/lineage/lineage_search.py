@@ -8,7 +8,10 @@ from functools import cache
 import re2
 
 from answerable.lineage.chain_index import ChainIndex, list_searchable_texts
-from answerable.lineage.chain_stitching import find_chain_at, stitch_chains
+from answerable.lineage.chain_stitching import (
+    derive_lineage_chains,
+    find_chain_valid_at,
+)
 from answerable.lineage.chain_stitching_types import ChainTimeline, SourcedChainKey
 from answerable.lineage.search_query import SearchQuery
 from answerable.model.errors import UsageError
@@ -97,7 +100,9 @@ def build_event_filter(
         UsageError: A name is unknown or ambiguous, or the span is invalid.
     """
     since, until = (
-        parse_time(query.get(field), now, f"{field}:") if query.get(field) else 0
+        parse_time(query.get_field_value(field), now, f"{field}:")
+        if query.get_field_value(field)
+        else 0
         for field in ("since", "until")
     )
     if since and until and since >= until:
@@ -107,36 +112,44 @@ def build_event_filter(
         )
     number = next(filter(None, map(parse_event_id, query.words)), None)
     query = replace(query, words=tuple(w for w in query.words if not parse_event_id(w)))
-    equal = [(f, query.get(f)) for f in ("source", "outcome", "run") if query.get(f)]
+    equal = [
+        (f, query.get_field_value(f))
+        for f in ("source", "outcome", "run")
+        if query.get_field_value(f)
+    ]
     asked = EventFilter(
-        actions=[query.get("action")] if query.get("action") else [],
+        actions=[query.get_field_value("action")]
+        if query.get_field_value("action")
+        else [],
         since=since,
         until=until,
         event=number or b"",
     )
     return InvestigationFilter(
-        restrict_to_resource(asked, query.get("resource")),
-        _build_alternatives(scope, query),
+        restrict_to_resource(asked, query.get_field_value("resource")),
+        _build_filter_alternatives(scope, query),
         equal,
     )
 
 
-def join_chains(events: Sequence[AuditEvent], scope: SearchScope) -> Iterator[ChainRow]:
+def join_events_with_chains(
+    events: Sequence[AuditEvent], scope: SearchScope
+) -> Iterator[ChainRow]:
     """Join events with their chains; compute the chain of an event that lacks one."""
     joints = {name_resolution.get_event_chain_key(event) for event in events}
-    stitched = ChainIndex.wrap(scope.chains).chains_by_key
+    stitched = ChainIndex.wrap_chains(scope.chains).chains_by_key
     known = {joint: stitched[joint] for joint in joints if joint in stitched}
     new = [joint for joint in joints if joint not in known]
-    for each in stitch_chains(new, ()) if new else ():
+    for each in derive_lineage_chains(new, ()) if new else ():
         known[each.chain_key] = each.chains
     for event in events:
-        chain = find_chain_at(
+        chain = find_chain_valid_at(
             known[name_resolution.get_event_chain_key(event)], event.event_time
         )
         yield ChainRow(event, chain)
 
 
-def is_visible(chain: LineageChain, visible_agents: VisibleAgents) -> bool:
+def is_chain_visible(chain: LineageChain, visible_agents: VisibleAgents) -> bool:
     """Return whether the caller may see the events of a chain."""
     if visible_agents is None:
         return True
@@ -152,35 +165,37 @@ def hide_invisible_chains(scope: SearchScope) -> SearchScope:
     told = (
         ChainTimeline(
             each.chain_key,
-            tuple(c for c in each.chains if is_visible(c, scope.visible_agents)),
+            tuple(c for c in each.chains if is_chain_visible(c, scope.visible_agents)),
         )
         for each in scope.chains
     )
-    return replace(scope, chains=ChainIndex.wrap(each for each in told if each.chains))
+    return replace(
+        scope, chains=ChainIndex.wrap_chains(each for each in told if each.chains)
+    )
 
 
-def _build_alternatives(
+def _build_filter_alternatives(
     scope: SearchScope, query: SearchQuery
 ) -> list[EventAlternative]:
     """Build the alternatives of a filter: by actor, or by touched resource."""
     scope = hide_invisible_chains(scope)
-    asked = SearchNames(*(query.get(f) for f in name_resolution.FIELDS))
+    asked = SearchNames(*(query.get_field_value(f) for f in name_resolution.FIELDS))
     identity = asked.identity
     others = replace(asked, identity="")
-    beside = _build_chain_tests(scope, others, query)
+    beside = _build_chain_predicates(scope, others, query)
     if not identity:
-        return build_word_alternatives(
+        return split_filter_by_words(
             _select_chains_by_id(scope, others), beside, query.words
         )
-    by_name = _build_chain_tests(scope, asked, query)
-    parts = build_word_alternatives(
+    by_name = _build_chain_predicates(scope, asked, query)
+    parts = split_filter_by_words(
         _select_chains_by_id(scope, asked), by_name, query.words
     )
     if not name_resolution.is_glob(identity):
         about = name_resolution.resolve_identity(
             scope.inventory, scope.chains, identity
         )
-        touched = build_word_alternatives(
+        touched = split_filter_by_words(
             _select_chains_by_id(scope, others), beside, query.words
         )
         parts += [replace(part, about=about) for part in touched]
@@ -200,19 +215,19 @@ def _select_chains_by_id(
     )
 
 
-def _build_chain_tests(
+def _build_chain_predicates(
     scope: SearchScope, names: SearchNames, query: SearchQuery
 ) -> list[Test]:
     """Build the predicates for chains: names, hop status and visibility."""
-    tests = name_resolution.build_chain_tests(scope.inventory, scope.chains, names)
-    if query.get("status"):
-        tests.append(_build_status_test(query.get("status")))
+    tests = name_resolution.build_chain_predicates(scope.inventory, scope.chains, names)
+    if query.get_field_value("status"):
+        tests.append(_build_hop_status_predicate(query.get_field_value("status")))
     if scope.visible_agents is not None:
-        tests.append(lambda chain: is_visible(chain, scope.visible_agents))
+        tests.append(lambda chain: is_chain_visible(chain, scope.visible_agents))
     return tests
 
 
-def _build_status_test(text: str) -> Test:
+def _build_hop_status_predicate(text: str) -> Test:
     """Build a predicate for the status of one hop (`HOP=STATUS`) or of any hop."""
     hop, _, status = text.rpartition("=")
     wanted_status = HopStatus(status)
@@ -231,21 +246,21 @@ def get_hop_statuses(chain: LineageChain) -> Mapping[str, HopStatus]:
     }
 
 
-def build_word_alternatives(
+def split_filter_by_words(
     chains: Sequence[ChainTimeline], tests: Sequence[Test], words: Sequence[str]
 ) -> list[EventAlternative]:
     """Split a filter by the search words that a chain contains; events match others."""
     if not tests and not words:
         return [EventAlternative()]
-    holds = [_build_word_test(word) for word in words]
+    holds = [_build_chain_word_predicate(word) for word in words]
     if not tests:
-        chains = _select_candidates(chains, words)
+        chains = _select_chains_with_any_word(chains, words)
     keys: dict[frozenset[int], list[JointInterval]] = defaultdict(list)
     for each in chains:
         for chain in each.chains:
             if all(test(chain) for test in tests):
                 held = frozenset(n for n, h in enumerate(holds) if h(chain))
-                _extend_interval(keys[held], each.chain_key, chain)
+                _append_chain_interval(keys[held], each.chain_key, chain)
     if not tests:
         keys.pop(frozenset(), None)
     if len(keys) > _MOST_PARTS:
@@ -255,13 +270,13 @@ def build_word_alternatives(
             "name the hop that each is for: action:*Delete* resource:*warehouse*",
         )
     parts = [
-        EventAlternative(found, _remaining_words(words, held))
+        EventAlternative(found, _list_unmatched_words(words, held))
         for held, found in keys.items()
     ]
     return parts if tests else [EventAlternative(words=words), *parts]
 
 
-def _select_candidates(
+def _select_chains_with_any_word(
     chains: Sequence[ChainTimeline], words: Sequence[str]
 ) -> Sequence[ChainTimeline]:
     """Select the chains that contain at least one of some words."""
@@ -270,7 +285,7 @@ def _select_candidates(
     return chains.find_chains_with_any_word(words)
 
 
-def _extend_interval(
+def _append_chain_interval(
     keys: list[JointInterval], chain_key: SourcedChainKey, chain: LineageChain
 ) -> None:
     """Append the interval of a chain, or extend the previous one if adjacent."""
@@ -280,12 +295,14 @@ def _extend_interval(
         keys.append((chain_key, chain.valid_from, chain.valid_to))
 
 
-def _remaining_words(words: Sequence[str], matched: frozenset[int]) -> tuple[str, ...]:
+def _list_unmatched_words(
+    words: Sequence[str], matched: frozenset[int]
+) -> tuple[str, ...]:
     """Return the words that a chain did not match, which the event has to match."""
     return tuple(word for n, word in enumerate(words) if n not in matched)
 
 
-def _build_word_test(word: str) -> Test:
+def _build_chain_word_predicate(word: str) -> Test:
     """Build a predicate that selects the chains that contain a word or pattern."""
     folded = word.lower()
     if not name_resolution.is_glob(word):

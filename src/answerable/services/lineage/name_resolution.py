@@ -10,19 +10,19 @@ import re2
 
 from answerable.inventory.name_resolution import (
     EntityKind,
-    resolve_entity,
+    resolve_entity_by_name,
     select_similar_names,
 )
-from answerable.inventory.people import PersonDirectory, get_handle
+from answerable.inventory.person_directory import PersonDirectory, get_person_handle
 from answerable.lineage.chain_index import ChainIndex, ShortNameIndex, list_short_names
 from answerable.lineage.chain_stitching_types import ChainTimeline, SourcedChainKey
 from answerable.model.errors import AmbiguousError, IdError, UsageError
 from answerable.model.event import AuditEvent
 from answerable.model.ids import (
     PersonId,
-    aws_credential_id,
+    build_aws_credential_id,
+    build_person_id,
     is_access_key_id,
-    person_id,
 )
 from answerable.model.inventory import Inventory
 from answerable.model.lineage import ChainKey, LineageChain
@@ -67,10 +67,10 @@ def get_event_chain_key(event: AuditEvent) -> SourcedChainKey:
         agent=event.agent,
         tool=event.tool,
     )
-    return SourcedChainKey(key, event.source, event.written_by.is_believed)
+    return SourcedChainKey(key, event.source, event.written_by.is_trusted_author)
 
 
-def build_chain_tests(
+def build_chain_predicates(
     inventory: Inventory, chains: Sequence[ChainTimeline], names: NameQuery
 ) -> list[ChainTest]:
     """Build the predicates that a chain must pass to match the names of a query.
@@ -80,19 +80,19 @@ def build_chain_tests(
     """
     found: list[ChainTest] = []
     if names.person:
-        person = _build_person_test(inventory, chains, names.person)
+        person = _build_person_predicate(inventory, chains, names.person)
         found.append(lambda chain: person(chain.person.value))
     if names.agent:
-        agent = _build_agent_test(inventory, chains, names.agent)
+        agent = _build_agent_predicate(inventory, chains, names.agent)
         found.append(lambda chain: any(map(agent, chain.agent_path)))
     if names.tool:
-        tool = _build_tool_test(inventory, chains, names.tool)
+        tool = _build_tool_predicate(inventory, chains, names.tool)
         found.append(lambda chain: tool(chain.tool.value))
     if names.identity:
-        name = _build_identity_test(inventory, chains, names.identity)
+        name = _build_identity_predicate(inventory, chains, names.identity)
         found.append(lambda chain: any(map(name, chain.identity_path)))
     if names.credential:
-        key = _build_credential_test(inventory, chains, names.credential)
+        key = _build_credential_predicate(inventory, chains, names.credential)
         found.append(
             lambda chain: any(map(key, (*chain.credential_path, chain.key.credential)))
         )
@@ -110,10 +110,10 @@ def list_required_ids(
     fits = (
         find(inventory, chains, text)
         for find, text in (
-            (_build_agent_test, names.agent),
-            (_build_tool_test, names.tool),
-            (_build_identity_test, names.identity),
-            (_build_credential_test, names.credential),
+            (_build_agent_predicate, names.agent),
+            (_build_tool_predicate, names.tool),
+            (_build_identity_predicate, names.identity),
+            (_build_credential_predicate, names.credential),
         )
         if text
     )
@@ -125,7 +125,7 @@ def is_glob(text: str) -> bool:
     return "*" in text or "?" in text
 
 
-def build_pattern_test(pattern: str) -> IdTest:
+def build_pattern_predicate(pattern: str) -> IdTest:
     """Build a predicate that matches an id, whole or by a short name."""
     spelled = "".join({"*": ".*", "?": "."}.get(c) or re2.escape(c) for c in pattern)
     compiled = re2.compile(f"(?s){spelled}")
@@ -149,41 +149,41 @@ class _EqualsId:
         return key == self.id
 
 
-def _build_agent_test(
+def _build_agent_predicate(
     inventory: Inventory, chains: Sequence[ChainTimeline], text: str
 ) -> IdTest:
     """Build a predicate for the agent of a chain, by id, name or pattern."""
     if is_glob(text):
-        return build_pattern_test(text)
+        return build_pattern_predicate(text)
     return _EqualsId(resolve_agent(inventory, chains, text))
 
 
-def _build_identity_test(
+def _build_identity_predicate(
     inventory: Inventory, chains: Sequence[ChainTimeline], text: str
 ) -> IdTest:
     """Build a predicate for an identity of a chain, by ARN, name or pattern."""
     return (
-        build_pattern_test(text)
+        build_pattern_predicate(text)
         if is_glob(text)
         else _EqualsId(resolve_identity(inventory, chains, text))
     )
 
 
-def _build_credential_test(
+def _build_credential_predicate(
     inventory: Inventory, chains: Sequence[ChainTimeline], text: str
 ) -> IdTest:
     """Build a predicate for a credential of a chain, by id or pattern."""
     if is_glob(text):
-        return build_pattern_test(text)
+        return build_pattern_predicate(text)
     return _EqualsId(_resolve_credential(inventory, chains, text))
 
 
-def _build_person_test(
+def _build_person_predicate(
     inventory: Inventory, chains: Sequence[ChainTimeline], text: str
 ) -> IdTest:
     """Build a predicate for the person of a chain, by any id or alias."""
     if is_glob(text):
-        return build_pattern_test(text)
+        return build_pattern_predicate(text)
     return _list_person_aliases(inventory, chains, text).__contains__
 
 
@@ -196,7 +196,7 @@ def resolve_agent(
         UsageError: It is unknown or ambiguous.
     """
     return _resolve_logged_name(
-        inventory, text, "agent", ChainIndex.wrap(chains).agents
+        inventory, text, "agent", ChainIndex.wrap_chains(chains).agents
     )
 
 
@@ -210,9 +210,9 @@ def resolve_identity(
     """
     if text.startswith("arn:"):
         return text  # an ARN names one thing, whether or not it ever acted
-    chains = ChainIndex.wrap(chains)
+    chains = ChainIndex.wrap_chains(chains)
     # Identities that were created in an audit log and never acted have owners.
-    owned = inventory.get_or_compute("owned identities", _index_owned_identities)
+    owned = inventory.get_or_compute_value("owned identities", _index_owned_identities)
     return _resolve_logged_name(inventory, text, "identity", chains.identities, owned)
 
 
@@ -222,9 +222,9 @@ def _resolve_credential(
     """Resolve a credential by access key id or name."""
     if is_access_key_id(text.removeprefix("cred:aws/")):
         # A key that was issued and never used is an answer, too.
-        return aws_credential_id(text.removeprefix("cred:aws/"))
+        return build_aws_credential_id(text.removeprefix("cred:aws/"))
     return _resolve_logged_name(
-        inventory, text, "credential", ChainIndex.wrap(chains).credentials
+        inventory, text, "credential", ChainIndex.wrap_chains(chains).credentials
     )
 
 
@@ -239,7 +239,7 @@ def _resolve_logged_name(
         key for names in known_names for key in names.ids_by_short_name.get(asked, ())
     }
     try:
-        short.add(resolve_entity(inventory, asked, (kind,)))
+        short.add(resolve_entity_by_name(inventory, asked, (kind,)))
     except AmbiguousError as error:
         short |= set(error.candidates)
     except UsageError:
@@ -249,7 +249,7 @@ def _resolve_logged_name(
                 asked, {*ids, *_list_ids_of_kind(inventory, kind)}
             )
             if not short:
-                raise _build_unknown_error(asked, kind, ids) from None
+                raise _build_unknown_name_error(asked, kind, ids) from None
     if len(short) > 1:
         raise AmbiguousError(
             f"{asked!r} names {len(short)} things (expected one)", tuple(sorted(short))
@@ -281,7 +281,7 @@ def _list_ids_of_kind(inventory: Inventory, kind: EntityKind) -> Iterable[str]:
             return {identity.id for identity in inventory.facts.identities}
 
 
-def _build_unknown_error(text: str, kind: str, ids: set[str]) -> UsageError:
+def _build_unknown_name_error(text: str, kind: str, ids: set[str]) -> UsageError:
     """Build the error for an unknown name, with the most similar known name."""
     names = sorted({name for each in ids for name in (each, *list_short_names(each))})
     close = get_close_matches(text, select_similar_names(text, names), n=1, cutoff=0.5)
@@ -298,14 +298,16 @@ def _index_owned_identities(inventory: Inventory) -> ShortNameIndex:
     return ShortNameIndex(key for key in inventory.owners if key.startswith("arn:"))
 
 
-def _build_tool_test(
+def _build_tool_predicate(
     inventory: Inventory, chains: Sequence[ChainTimeline], text: str
 ) -> IdTest:
     """Build a predicate for the tool of a chain, by name or pattern."""
     if is_glob(text):
-        return build_pattern_test(text)
+        return build_pattern_predicate(text)
     return _EqualsId(
-        _resolve_logged_name(inventory, text, "tool", ChainIndex.wrap(chains).tools)
+        _resolve_logged_name(
+            inventory, text, "tool", ChainIndex.wrap_chains(chains).tools
+        )
     )
 
 
@@ -323,14 +325,14 @@ def list_unconfirmed_aliases(
         known = _resolve_person(inventory, names.person)
     except UsageError:  # no scanned person has this alias
         return []
-    seen = ChainIndex.wrap(chains).persons
+    seen = ChainIndex.wrap_chains(chains).persons
     aliases = inventory.persons[PersonId(known)].aliases
     others = [each for each in aliases if f"person:{each}" in seen]
     if not others:
         return []
-    joined = inventory.get_or_compute("people joined", _build_person_directory)
+    joined = inventory.get_or_compute_value("people joined", _build_person_directory)
     return [
-        f"a believed word that {other} is {get_handle(known)}"
+        f"a believed word that {other} is {get_person_handle(known)}"
         for other in others
         if joined(f"person:{other}") != joined(known)
     ]
@@ -346,7 +348,7 @@ def _resolve_person(inventory: Inventory, text: str) -> str:
     return (
         own
         if own in inventory.persons
-        else resolve_entity(inventory, text, ("person",))
+        else resolve_entity_by_name(inventory, text, ("person",))
     )
 
 
@@ -359,7 +361,7 @@ def _list_person_aliases(
     inventory: Inventory, chains: Sequence[ChainTimeline], text: str
 ) -> frozenset[str]:
     """List the ids and aliases of a person that chains may contain."""
-    seen = ChainIndex.wrap(chains).persons
+    seen = ChainIndex.wrap_chains(chains).persons
     try:
         known = _resolve_person(inventory, text)
     except AmbiguousError:
@@ -371,19 +373,19 @@ def _list_person_aliases(
         if key == known:
             spelled |= {f"person:{alias}" for alias in person.aliases}
     try:
-        spelled.add(person_id(text))
+        spelled.add(build_person_id(text))
     except IdError as error:
         if not spelled:
             raise error from None
     if not spelled & seen and not known:
         people = {*seen, *inventory.persons}
-        handles = {p for p in people if p.partition("@")[0] == person_id(text)}
+        handles = {p for p in people if p.partition("@")[0] == build_person_id(text)}
         if len(handles) > 1:
             raise AmbiguousError(
                 f"{text!r} names {len(handles)} people (expected one)",
                 tuple(sorted(handles)),
             )
         if not handles:
-            raise _build_unknown_error(text, "person", people)
+            raise _build_unknown_name_error(text, "person", people)
         spelled |= handles
     return frozenset(spelled)

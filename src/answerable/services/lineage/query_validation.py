@@ -3,7 +3,7 @@
 from difflib import get_close_matches
 
 from answerable.model.errors import UsageError
-from answerable.store.event_queries import EventFilter, count_sources
+from answerable.store.event_queries import EventFilter, count_events_by_source
 from answerable.store.investigation_queries import (
     InvestigationFilter,
     find_newest_events,
@@ -62,7 +62,7 @@ def require_known_source(store: EvidenceStore, source: str) -> None:
     from answerable.connectors.registry import CONNECTORS, EVENTS
 
     names = {each.spec.name for each in CONNECTORS if each.spec.gives == EVENTS}
-    names |= {name for name, _ in count_sources(store)}
+    names |= {name for name, _ in count_events_by_source(store)}
     if not source or source in names:
         return
     close = get_close_matches(source.lower(), names, n=1, cutoff=_SIMILARITY)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from answerable.lineage.chain_index import ChainIndex
 from answerable.lineage.chain_stitching_types import ChainTimeline
-from answerable.lineage.cloudtrail_data_events import is_data_event
+from answerable.lineage.cloudtrail_data_events import is_cloudtrail_data_event
 from answerable.model.action_catalogue import ActionCatalogue
 from answerable.model.documents.logged_days import LoggedDaysItem
 from answerable.model.event import EventOutcome
@@ -13,10 +13,10 @@ from answerable.model.ids import AgentId, CredentialId
 from answerable.model.inventory import Inventory
 from answerable.model.lineage import LineageChain
 from answerable.presentation.recorded_days import build_recorded_item
-from answerable.services.lineage.chain_cache import load_chains
+from answerable.services.lineage.chain_cache import load_or_compute_chains
 from answerable.store.event_queries import (
     AccountLogSpan,
-    count_calls,
+    count_calls_by_chain_key,
     read_account_log_spans,
     read_logged_days,
 )
@@ -53,9 +53,9 @@ def count_recorded_calls(
         subject: Id of an agent, identity or credential.
         loaded_chains: Loaded chains; None to load them.
     """
-    acts = _build_subject_test(inventory, subject)
+    acts = _build_subject_predicate(inventory, subject)
     every: Sequence[ChainTimeline] = (
-        load_chains(store) if loaded_chains is None else loaded_chains
+        load_or_compute_chains(store) if loaded_chains is None else loaded_chains
     )
     if isinstance(loaded_chains, ChainIndex):  # its lookups are cached
         every = loaded_chains.chains_by_id.get(subject, ())
@@ -77,11 +77,11 @@ def count_recorded_calls(
             call.count,
             call.last,
         )
-        for call in count_calls(store, keys)
+        for call in count_calls_by_chain_key(store, keys)
     ]
 
 
-def _build_subject_test(
+def _build_subject_predicate(
     inventory: Inventory, subject: str
 ) -> Callable[[LineageChain], bool]:
     """Build a predicate for chains in which a subject acts, directly or by role."""
@@ -117,7 +117,7 @@ class LogCoverage:
         if not accounts or not set(accounts) <= self.logs.keys():
             return "cloudtrail"
         service = action.partition(":")[0]
-        if is_data_event(self.catalogue, action) and not all(
+        if is_cloudtrail_data_event(self.catalogue, action) and not all(
             service in self.logs[account].data for account in accounts
         ):
             return "data-events"

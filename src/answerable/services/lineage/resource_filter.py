@@ -8,7 +8,10 @@ from answerable.lineage.chain_index import ChainIndex
 from answerable.model.inventory import Inventory
 from answerable.reach.aws.resource_argument_parser import convert_s3_uri
 from answerable.store.event_queries import EventFilter
-from answerable.store.investigation_queries import InvestigationFilter, suggest_values
+from answerable.store.investigation_queries import (
+    InvestigationFilter,
+    suggest_column_values,
+)
 from answerable.store.store import EvidenceStore
 
 Entities = Mapping[str, Collection[str]]
@@ -51,19 +54,19 @@ def build_resource_patterns(resource: str) -> list[str]:
     text = convert_s3_uri(typed)
     if ":" not in text:
         return [f"*{text}*"]
-    if _is_folder(typed):
+    if _is_bucket_or_prefix(typed):
         return [text, f"{text}/*"]
     return [text]
 
 
-def _is_folder(uri: str) -> bool:
+def _is_bucket_or_prefix(uri: str) -> bool:
     """Return whether an `s3://` URI names a bucket or a prefix."""
     place = uri.removeprefix("s3://")
     globs = "*" in place or "?" in place
     return place != uri and not globs and ("/" not in place or place.endswith("/"))
 
 
-def suggest_similar(
+def suggest_similar_names(
     store: EvidenceStore,
     entities: Entities,
     investigation: InvestigationFilter,
@@ -84,11 +87,12 @@ def suggest_similar(
     """
     said: list[str] = []
     for text in resources:
-        for token in _split_name(text):
+        for token in _split_name_into_words(text):
             found = [
-                f"resource {v}" for v in _find_resources(store, investigation, token)
+                f"resource {v}"
+                for v in _find_recorded_resources(store, investigation, token)
             ]
-            found += _find_entities(entities, token)
+            found += _find_entities_containing(entities, token)
             if found:
                 said += found[: 2 * _MAX_SUGGESTIONS]
                 break
@@ -96,25 +100,26 @@ def suggest_similar(
         own = {kind: entities.get(kind, ())}
         whole = [f"{kind} {text}"] if text in own[kind] else []
         like = (
-            _find_entities(ids, token)
+            _find_entities_containing(ids, token)
             for ids in (own, entities)
-            for token in _split_name(text)
+            for token in _split_name_into_words(text)
         )
         said += whole or next(filter(None, like), [])[: 2 * _MAX_SUGGESTIONS]
     return f"there is {', '.join(dict.fromkeys(said))}" if said else ""
 
 
-def _split_name(text: str) -> Iterator[str]:
+def _split_name_into_words(text: str) -> Iterator[str]:
     """Split a name into parts: its last segment first, longest part first."""
     last = re.split(r"[/:]", text.rstrip("/*?:"))[-1]
     for part in (last, text):
         tokens = dict.fromkeys(_TOKEN.findall(part))
         yield from sorted(
-            (t for t in tokens if _is_name_part(t)), key=_sort_key_longest_first
+            (t for t in tokens if _is_significant_name_word(t)),
+            key=_sort_key_longest_first,
         )
 
 
-def _is_name_part(token: str) -> bool:
+def _is_significant_name_word(token: str) -> bool:
     """Return whether a part of a name is neither a stop word nor an account id."""
     return token.lower() not in _STOP_WORDS and not _ACCOUNT_ID.fullmatch(token)
 
@@ -124,11 +129,11 @@ def _sort_key_longest_first(token: str) -> int:
     return -len(token)
 
 
-def _find_resources(
+def _find_recorded_resources(
     store: EvidenceStore, investigation: InvestigationFilter, token: str
 ) -> list[str]:
     """Find recorded resources that contain a word, most used first."""
-    return suggest_values(
+    return suggest_column_values(
         store,
         "resource",
         token,
@@ -149,7 +154,7 @@ def collect_entities(inventory: Inventory, chains: ChainIndex) -> Entities:
     }
 
 
-def _find_entities(entities: Entities, token: str) -> list[str]:
+def _find_entities_containing(entities: Entities, token: str) -> list[str]:
     """Find entities whose id contains a word, with their kind."""
     folded = token.lower()
     found = []

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from answerable.lineage.chain_index import ChainIndex
-from answerable.lineage.chain_stitching import find_chain_at
+from answerable.lineage.chain_stitching import find_chain_valid_at
 from answerable.lineage.chain_stitching_types import ChainTimeline
-from answerable.model.documents.core import CoverageRecord
+from answerable.model.documents.shared_shapes import CoverageRecord
 from answerable.model.documents.trace import HopItem, HopsItem, TraceItem
 from answerable.model.errors import UsageError
 from answerable.model.event import AuditEvent
@@ -18,10 +18,10 @@ from answerable.services.lineage import name_resolution
 from answerable.services.lineage.resource_filter import (
     collect_entities,
     restrict_to_resource,
-    suggest_similar,
+    suggest_similar_names,
 )
 from answerable.store.chain_tables import JointInterval
-from answerable.store.event_queries import EventFilter, count_sources
+from answerable.store.event_queries import EventFilter, count_events_by_source
 from answerable.store.investigation_queries import (
     EventAlternative,
     InvestigationFilter,
@@ -71,7 +71,7 @@ def build_event_filter(
     Raises:
         UsageError: A name is unknown or ambiguous.
     """
-    chains = ChainIndex.wrap(chains)
+    chains = ChainIndex.wrap_chains(chains)
     identity = query.identity
     if identity:  # a pattern matches acts of identities, not acts on them
         wild = name_resolution.is_glob(identity)
@@ -80,9 +80,9 @@ def build_event_filter(
             if wild
             else name_resolution.resolve_identity(inventory, chains, identity)
         )
-    alternatives = [EventAlternative(_select_intervals(inventory, chains, query))]
+    alternatives = [EventAlternative(_select_chain_intervals(inventory, chains, query))]
     if identity:
-        others = _select_intervals(inventory, chains, replace(query, identity=""))
+        others = _select_chain_intervals(inventory, chains, replace(query, identity=""))
         alternatives.append(EventAlternative(others, about=identity))
     event_filter = restrict_to_resource(
         EventFilter(
@@ -119,7 +119,7 @@ def validate_trace_query(query: TraceQuery) -> None:
         )
 
 
-def format_wider_query(query: TraceQuery, *flags: str) -> str:
+def format_command_with_larger_limit(query: TraceQuery, *flags: str) -> str:
     """Format the command of the same query with a larger limit."""
     words = ["trace", *flags]
     for name in (*name_resolution.FIELDS, "action", "resource", "outcome"):
@@ -131,30 +131,32 @@ def format_wider_query(query: TraceQuery, *flags: str) -> str:
     return format_command(*words, "--limit", str(query.limit * 10))
 
 
-def describe_search(
+def describe_searched_events(
     store: EvidenceStore,
     inventory: Inventory,
     chains: Sequence[ChainTimeline],
     query: TraceQuery,
 ) -> str:
     """Describe the events that a query searched, with names similar to its names."""
-    held = [f"{events:,} of {source}" for source, events in count_sources(store)]
+    held = [
+        f"{events:,} of {source}" for source, events in count_events_by_source(store)
+    ]
     if not held:
         return ""
     named = ((f, text) for f in name_resolution.FIELDS if (text := getattr(query, f)))
-    known = collect_entities(inventory, ChainIndex.wrap(chains))
-    like = suggest_similar(
+    known = collect_entities(inventory, ChainIndex.wrap_chains(chains))
+    like = suggest_similar_names(
         store, known, InvestigationFilter(EventFilter()), [query.resource], named
     )
     searched = f"events searched: {', '.join(held)}"
     return f"{searched}; {like}" if like else searched
 
 
-def _select_intervals(
+def _select_chain_intervals(
     inventory: Inventory, chains: Sequence[ChainTimeline], query: TraceQuery
 ) -> list[JointInterval] | None:
     """Select the keys and intervals of the matching chains; None if all match."""
-    tests = name_resolution.build_chain_tests(inventory, chains, query)
+    tests = name_resolution.build_chain_predicates(inventory, chains, query)
     if not tests:
         return None
     return [
@@ -165,15 +167,15 @@ def _select_intervals(
     ]
 
 
-def join_chains(
+def join_events_with_chains(
     events: Iterable[AuditEvent], chains: Sequence[ChainTimeline]
 ) -> Iterator[ChainRow]:
     """Join events with their chains."""
-    by_joint = ChainIndex.wrap(chains).chains_by_key
+    by_joint = ChainIndex.wrap_chains(chains).chains_by_key
     for event in events:
         yield ChainRow(
             event,
-            find_chain_at(
+            find_chain_valid_at(
                 by_joint[name_resolution.get_event_chain_key(event)], event.event_time
             ),
         )
@@ -182,7 +184,9 @@ def join_chains(
 def build_trace_item(row: ChainRow) -> TraceItem:
     """Build the output item of a row: one event with its chain."""
     event, chain = row.event, row.chain
-    said = HopStatus.OBSERVED if event.written_by.is_believed else HopStatus.MISSING
+    said = (
+        HopStatus.OBSERVED if event.written_by.is_trusted_author else HopStatus.MISSING
+    )
     hops: HopsItem = {
         "person": _build_hop_item(chain.person),
         "agent": _build_hop_item(chain.agent),
@@ -243,7 +247,7 @@ def build_trace_coverage(
     query: TraceQuery = TraceQuery(),
 ) -> CoverageRecord:
     """Build the coverage of an answer: scans, logs and unconfirmed aliases."""
-    logs = ChainIndex.wrap(chains).sources
+    logs = ChainIndex.wrap_chains(chains).sources
     missing = name_resolution.list_unconfirmed_aliases(inventory, chains, query)
     covered = build_coverage(inventory, now, missing if logs else ["cloudtrail"])
     covered["seen"] = sorted(logs.union(covered["seen"]))

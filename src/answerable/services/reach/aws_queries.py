@@ -2,21 +2,21 @@
 
 from collections.abc import Iterable
 
-from answerable.model.documents.core import CoverageRecord
 from answerable.model.documents.not_known import SearchScopeItem
+from answerable.model.documents.shared_shapes import CoverageRecord
 from answerable.presentation import answer_coverage
-from answerable.reach.aws.answer_coverage import depends_on_unread_policy
+from answerable.reach.aws.answer_coverage import depends_on_unread_statements
 from answerable.reach.aws.platform import AwsEvaluator
-from answerable.reach.aws.query_context import QueryContext, list_answer_gaps
+from answerable.reach.aws.query_context import QueryContext, list_missing_data_of_list
 from answerable.reach.aws.subject_queries import ReachAnswer
 from answerable.reach.open_platforms import OpenPlatforms
 from answerable.reach.platform import Question
 from answerable.reach.subject_identities import SubjectIdentities
-from answerable.services.reach.platforms import AWS, open_platforms
+from answerable.services.reach.platform_registry import AWS, open_platforms
 from answerable.services.reach.unknown_verdict_rows import describe_search_scope
 
 
-def find_identities(query: QueryContext, subject: str) -> SubjectIdentities:
+def find_subject_identities(query: QueryContext, subject: str) -> SubjectIdentities:
     """Find the identities of a subject, of all platforms."""
     return _open_platforms(query).find_identities(subject)
 
@@ -30,9 +30,9 @@ def build_query_coverage(
         missing: Uncollected data that could change the answers.
     """
     answers = list(answers)
-    gaps = sorted(list_answer_gaps(query, answers, missing))
+    gaps = sorted(list_missing_data_of_list(query, answers, missing))
     coverage = answer_coverage.build_coverage(query.inventory, query.now, gaps)
-    if depends_on_unread_policy(answers):
+    if depends_on_unread_statements(answers):
         coverage["partial"] = True
     return coverage
 

@@ -10,14 +10,14 @@ from answerable.model.documents.what_if import BreakageItem, BrokenUseItem
 from answerable.model.event import EventOutcome
 from answerable.model.ids import IdentityId
 from answerable.presentation.answer_coverage import format_time
-from answerable.reach.aws.bulk.closure import get_closure
+from answerable.reach.aws.bulk.closure import get_graph_closure
 from answerable.reach.aws.compiled.principal_element import get_arn_account
 from answerable.reach.aws.permission_rows.row_types import parse_row_filter
 from answerable.reach.aws.query_context import QueryContext
 from answerable.reach.aws.subject_queries import list_callable_rows
-from answerable.reach.aws.what_if.edit_scope import EditScope, find_edit_scope
+from answerable.reach.aws.what_if.edit_scope import EditScope, find_scope_of_edit
 from answerable.reach.aws.what_if.minimal_cuts import StatementSet
-from answerable.services.lineage.chain_cache import load_chains
+from answerable.services.lineage.chain_cache import load_or_compute_chains
 from answerable.services.lineage.recorded_calls import (
     CallCount,
     LogCoverage,
@@ -56,10 +56,14 @@ class BrokenCallFinder:
         Args:
             after: Snapshot without the statements.
         """
-        scope = find_edit_scope(self.query.compiled_accounts, after.compiled_accounts)
+        scope = find_scope_of_edit(
+            self.query.compiled_accounts, after.compiled_accounts
+        )
         if self._chains is None:
-            self._chains = ChainIndex.wrap(
-                load_chains(self.store) if self.chains is None else self.chains
+            self._chains = ChainIndex.wrap_chains(
+                load_or_compute_chains(self.store)
+                if self.chains is None
+                else self.chains
             )
         known = self.query.compiled_accounts.principals
         names = [
@@ -67,10 +71,12 @@ class BrokenCallFinder:
             for name in sorted(self._chains.identities.ids)
             if IdentityId(name) in known
         ]
-        affected = [name for name in names if self._is_affected(name, after, scope)]
+        affected = [
+            name for name in names if self._is_identity_affected(name, after, scope)
+        ]
         used: list[BrokenUseItem] = []
         for name in affected[:_MOST_IDENTITIES]:
-            used += self._list_broken_uses(name, after)
+            used += self._list_broken_actions(name, after)
         since = self._find_recording_start(removed, scope)
         whole = len(affected) <= _MOST_IDENTITIES and since > 0
         return {
@@ -78,20 +84,22 @@ class BrokenCallFinder:
             "since": format_time(since) if whole else None,
         }
 
-    def _is_affected(
+    def _is_identity_affected(
         self, name: IdentityId, after: QueryContext, scope: EditScope
     ) -> bool:
         """Return whether an edit may change an identity's permissions or paths."""
         if name in scope.identities or scope.resources:
             return True
         rows = [
-            whole.step_table.steps[whole.get_node_number(graph.get_start_node(name))]
+            whole.step_table.steps[
+                whole.get_or_assign_node_number(graph.get_start_node(name))
+            ]
             for graph in (self.query.graph, after.graph)
-            for whole in [get_closure(graph)]
+            for whole in [get_graph_closure(graph)]
         ]
         return rows[0] != rows[1]
 
-    def _list_broken_uses(
+    def _list_broken_actions(
         self, name: IdentityId, after: QueryContext
     ) -> Iterable[BrokenUseItem]:
         """Yield the recorded actions of an identity that it could no longer call."""

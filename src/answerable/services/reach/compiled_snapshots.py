@@ -7,7 +7,7 @@ from functools import wraps
 from typing import ParamSpec, TypeVar
 
 from answerable.model.inventory import Inventory
-from answerable.services.reach.platforms import PLATFORMS
+from answerable.services.reach.platform_registry import PLATFORMS
 
 QueryParams = ParamSpec("QueryParams")
 QueryResult = TypeVar("QueryResult")
@@ -22,17 +22,19 @@ def compile_snapshot(inventory: Inventory, before: Inventory | None = None) -> N
         before: The previous snapshot of the store, whose results may be reused. Both
             then share a lock, as intermediate results are cached.
     """
-    lock = (before.get_computed(_LOCK) if before else None) or threading.RLock()
+    lock = (
+        before.get_value_if_computed(_LOCK) if before else None
+    ) or threading.RLock()
     with nullcontext() if before is None else lock_compiled_snapshot(before):
         for platform in PLATFORMS:
             platform.compile_snapshot(inventory, before)
-    inventory.get_or_compute(_LOCK, lambda _: lock)
+    inventory.get_or_compute_value(_LOCK, lambda _: lock)
 
 
 @contextmanager
 def lock_compiled_snapshot(inventory: Inventory) -> Iterator[None]:
     """Hold the lock of a snapshot while a question uses its compiled policies."""
-    lock = inventory.get_computed(_LOCK)
+    lock = inventory.get_value_if_computed(_LOCK)
     with lock if isinstance(lock, _LockType) else nullcontext():
         yield
 

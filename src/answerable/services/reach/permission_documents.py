@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import cast
 
-from answerable.model.documents.core import (
+from answerable.model.documents.shared_shapes import (
     CoverageRecord,
     Document,
     PermissionCheckItem,
@@ -13,14 +13,14 @@ from answerable.model.inventory import Inventory
 from answerable.presentation import answer_coverage
 from answerable.presentation.command_hints import format_command
 from answerable.reach import engine
-from answerable.reach.acting_agents import list_agents_through
+from answerable.reach.acting_agents import list_agents_by_identity_used
 from answerable.reach.expected_verdict import VerdictExpectation
 from answerable.reach.platform import Answer, AnswerList, PageBounds, Question
 from answerable.services.reach.permission_list_cursor import PermissionPage
-from answerable.services.reach.platforms import PLATFORMS, open_platforms
+from answerable.services.reach.platform_registry import PLATFORMS, open_platforms
 from answerable.services.reach.subject_resolution import resolve_subject
 from answerable.services.reach.unknown_verdict_rows import (
-    build_unknown_items,
+    build_unknown_reason_items,
     describe_search_scope,
     suggest_scan_command,
 )
@@ -37,15 +37,15 @@ def check_permission(
     Raises:
         UsageError: Subject, action or resource are not known.
     """
-    question = _resolve_session(inventory, question)
-    platform, parsed = engine.parse_question(PLATFORMS, inventory, question)
+    question = _resolve_session_identity(inventory, question)
+    platform, parsed = engine.parse_permission_question(PLATFORMS, inventory, question)
     parsed = replace(parsed, subject=resolve_subject(inventory, question.subject))
     opened = open_platforms(inventory, parsed)
-    answer = engine.answer_call(opened, platform, parsed)
-    coverage = _build_coverage(inventory, question.now, answer)
+    answer = engine.answer_permission_question(opened, platform, parsed)
+    coverage = _build_answer_coverage(inventory, question.now, answer)
     item = cast(
         "PermissionCheckItem",
-        {**_build_item(inventory, answer), "coverage": coverage},
+        {**_build_answer_row(inventory, answer), "coverage": coverage},
     )
     following = suggest_scan_command(answer.unknown)
     if not answer.unknown:
@@ -54,8 +54,10 @@ def check_permission(
         kind="can",
         items=[item],
         coverage=coverage,
-        failed=expected.is_contradicted(item, has_unread_statements=answer.unread),
-        undecided=expected.explain_undecided(
+        failed=expected.is_contradicted_by_answer(
+            item, has_unread_statements=answer.unread
+        ),
+        undecided=expected.explain_why_undecided(
             item, is_partial=coverage["partial"], has_unread_statements=answer.unread
         ),
         next=following,
@@ -71,16 +73,17 @@ def list_permissions(
         UsageError: The subject is not known, no action or resource can match, or the
             cursor is malformed.
     """
-    question = _resolve_session(inventory, question)
+    question = _resolve_session_identity(inventory, question)
     question = replace(question, subject=resolve_subject(inventory, question.subject))
     opened = open_platforms(inventory, replace(question, action="*"))
-    found, identities = engine.list_permissions(opened, question, page)
-    items = [_build_item(inventory, each) for each in found.answers]
+    found, identities = engine.list_permissions_of_subject(opened, question, page)
+    items = [_build_answer_row(inventory, each) for each in found.answers]
     document = Document(
         kind="reach",
         items=items,
-        coverage=_build_coverage(inventory, question.now, found),
-        next=_suggest_next(items) or suggest_scan_command(identities.unknown),
+        coverage=_build_answer_coverage(inventory, question.now, found),
+        next=_suggest_who_can_command(items)
+        or suggest_scan_command(identities.unknown),
     )
     return PermissionPage(document, found.cursor, found.examined, found.shown)
 
@@ -93,14 +96,14 @@ def list_callers(
     Raises:
         UsageError: Action or resource are not known, or the cursor is malformed.
     """
-    platform, parsed = engine.parse_question(PLATFORMS, inventory, question)
+    platform, parsed = engine.parse_permission_question(PLATFORMS, inventory, question)
     opened = open_platforms(inventory, parsed)
     found = engine.list_callers(opened, platform, parsed, page)
-    items = [_build_item(inventory, each) for each in found.answers]
+    items = [_build_answer_row(inventory, each) for each in found.answers]
     for item in items:
         if "unknown" not in item:
-            item["agents"] = list_agents_through(inventory, item["subject"])
-    coverage = _build_coverage(inventory, question.now, found)
+            item["agents"] = list_agents_by_identity_used(inventory, item["subject"])
+    coverage = _build_answer_coverage(inventory, question.now, found)
     coverage["looked"] = describe_search_scope(opened, platform)
     following = suggest_scan_command(
         one for each in found.answers for one in each.unknown
@@ -113,7 +116,7 @@ def list_callers(
     return PermissionPage(document, found.cursor, found.examined, found.shown)
 
 
-def _resolve_session(inventory: Inventory, question: Question) -> Question:
+def _resolve_session_identity(inventory: Inventory, question: Question) -> Question:
     """Resolve the session of an identity to the identity, and the keys it implies."""
     for platform in PLATFORMS:
         subject, context = platform.parse_session(
@@ -123,15 +126,15 @@ def _resolve_session(inventory: Inventory, question: Question) -> Question:
     return question
 
 
-def _build_item(inventory: Inventory, answer: Answer) -> ReachItem:
+def _build_answer_row(inventory: Inventory, answer: Answer) -> ReachItem:
     """Return the row of an answer, with the reasons of an unknown verdict."""
     if answer.unknown:
-        unknown = build_unknown_items(inventory, answer.unknown)
+        unknown = build_unknown_reason_items(inventory, answer.unknown)
         return {**answer.item, "unknown": unknown}
     return answer.item
 
 
-def _build_coverage(
+def _build_answer_coverage(
     inventory: Inventory, now: int, answer: Answer | AnswerList
 ) -> CoverageRecord:
     """Build the coverage of answers: the collected and the missing data."""
@@ -143,7 +146,7 @@ def _build_coverage(
     return coverage
 
 
-def _suggest_next(items: list[ReachItem]) -> str:
+def _suggest_who_can_command(items: list[ReachItem]) -> str:
     """Suggest the `who-can` command for a row with a single action."""
     for item in items:
         simple = not set("*? ") & set(item["action"]) and " " not in item["resource"]

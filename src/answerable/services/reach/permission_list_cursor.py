@@ -2,7 +2,11 @@
 
 from dataclasses import dataclass, replace
 
-from answerable.model.documents.core import CoverageRecord, Document, TruncationItem
+from answerable.model.documents.shared_shapes import (
+    CoverageRecord,
+    Document,
+    TruncationItem,
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,14 +18,14 @@ from answerable.reach.platform import (
     Question,
 )
 from answerable.reach.postgres.platform import PostgresPlatform
-from answerable.services.garbage_collection import pause_garbage_collection
-from answerable.services.reach.stated_request_context import read_edit_policy
+from answerable.services.python_gc_pause import pause_garbage_collection
+from answerable.services.reach.stated_request_context import read_added_policy
 
 AWS = AwsPlatform(
     AwsHost(
         load_catalogue=load_catalogue,
         pause_collection=pause_garbage_collection,
-        read_policy=read_edit_policy,
+        read_policy=read_added_policy,
         shorten_policy_name=shorten_policy_name,
     )
 )

@@ -3,13 +3,13 @@
 from answerable.model.errors import UsageError
 from answerable.model.ids import AgentId, CredentialId, PersonId
 from answerable.model.inventory import Inventory
-from answerable.reach.person_identities import list_person_identities
+from answerable.reach.person_identities import list_identities_person_can_use
 from answerable.reach.platform import PolicyEdit
 
 _MOST_LISTED = 4
 
 
-def require_target(inventory: Inventory, subject: str, edit: PolicyEdit) -> None:
+def require_policy_target(inventory: Inventory, subject: str, edit: PolicyEdit) -> None:
     """Refuse a policy edit on an agent, a credential or a person.
 
     Args:
@@ -27,7 +27,9 @@ def require_target(inventory: Inventory, subject: str, edit: PolicyEdit) -> None
         what = "a person"
         acts = [
             use.identity
-            for use in list_person_identities(inventory, PersonId(subject)).found
+            for use in list_identities_person_can_use(
+                inventory, PersonId(subject)
+            ).found
         ]
     elif agent is None and credential is None:
         return

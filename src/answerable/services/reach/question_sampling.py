@@ -9,7 +9,9 @@ from answerable.model.ids import IdentityId
 from answerable.reach.aws.compiled.accounts import CompiledAccounts
 from answerable.reach.aws.compiled.principals import CompiledPrincipal
 from answerable.reach.aws.compiled.statements import PolicyStatement
-from answerable.reach.aws.patterns.action_resource_matrix import can_act_on
+from answerable.reach.aws.patterns.action_resource_matrix import (
+    can_action_act_on_resource,
+)
 from answerable.reach.aws.patterns.glob_matching import (
     decode_glob,
     encode_glob,
@@ -29,7 +31,7 @@ class SampledQuestion:
     resource: str
 
 
-def sample_questions(
+def sample_permission_questions(
     accounts: CompiledAccounts,
     principals: Sequence[CompiledPrincipal],
     glob: str,
@@ -74,10 +76,12 @@ class _QuestionSampler:
         """Draw one question about a principal; None if the drawn call is impossible."""
         grants = (*principal.grants, *(principal.boundary or ()))
         if grants and self.random.random() < _POLICY_SHARE:
-            return self._draw_from_grant(principal, self.random.choice(grants))
-        return self._draw_any_resource(principal, self.random.choice(self.names))
+            return self._draw_question_from_grant(principal, self.random.choice(grants))
+        return self._draw_question_about_action(
+            principal, self.random.choice(self.names)
+        )
 
-    def _draw_from_grant(
+    def _draw_question_from_grant(
         self, principal: CompiledPrincipal, grant: PolicyStatement
     ) -> SampledQuestion | None:
         """Draw a question from an allowed statement of the principal."""
@@ -87,13 +91,13 @@ class _QuestionSampler:
         name = self.random.choice(taken)
         patterns = grant.clause.resources or grant.clause.not_resources
         if not patterns or self.random.random() < 1 - _POLICY_SHARE:
-            return self._draw_any_resource(principal, name)
-        resource = _instantiate_pattern(self.random.choice(patterns), principal)
+            return self._draw_question_about_action(principal, name)
+        resource = _make_matching_resource(self.random.choice(patterns), principal)
         return self._make_possible_question(
             principal, name, resource
-        ) or self._draw_any_resource(principal, name)
+        ) or self._draw_question_about_action(principal, name)
 
-    def _draw_any_resource(
+    def _draw_question_about_action(
         self, principal: CompiledPrincipal, name: str
     ) -> SampledQuestion | None:
         """Draw a question about an action on a known or a made-up resource."""
@@ -111,17 +115,21 @@ class _QuestionSampler:
         if entry is None:
             return None
         return self._make_possible_question(
-            principal, name, self._make_resource(entry, principal)
+            principal, name, self._make_resource_for_action(entry, principal)
         )
 
-    def _make_resource(self, entry: ActionEntry, principal: CompiledPrincipal) -> str:
+    def _make_resource_for_action(
+        self, entry: ActionEntry, principal: CompiledPrincipal
+    ) -> str:
         """Make a resource of a type that the action takes; `*` if it takes none."""
-        if entry.is_wildcard_only:
+        if entry.takes_only_wildcard_resource:
             return "*"
         types = self.estate.catalogue.services[entry.service].resource_types
         held = [types[name].arn for name in entry.resource_types if name in types]
         return (
-            _instantiate_pattern(self.random.choice(held), principal) if held else "*"
+            _make_matching_resource(self.random.choice(held), principal)
+            if held
+            else "*"
         )
 
     def _make_possible_question(
@@ -129,9 +137,9 @@ class _QuestionSampler:
     ) -> SampledQuestion | None:
         """Build a question; None if the action never takes the resource."""
         entry = self.estate.catalogue.find_action(name)
-        if entry is None or (resource == "*") != entry.is_wildcard_only:
+        if entry is None or (resource == "*") != entry.takes_only_wildcard_resource:
             return None
-        if not can_act_on(self.estate.catalogue, name, resource):
+        if not can_action_act_on_resource(self.estate.catalogue, name, resource):
             return None
         return SampledQuestion(principal.id, str(entry), resource)
 
@@ -142,7 +150,7 @@ def _list_action_names(catalogue: ActionCatalogue) -> Iterator[str]:
         yield from (f"{service}:{name}" for name in sorted(held.actions))
 
 
-def _instantiate_pattern(pattern: str, principal: CompiledPrincipal) -> str:
+def _make_matching_resource(pattern: str, principal: CompiledPrincipal) -> str:
     """Make a resource that matches a pattern, with a value for each placeholder."""
     plain = decode_glob(pattern)
     while "${" in plain:

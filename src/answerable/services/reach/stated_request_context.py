@@ -55,7 +55,7 @@ def read_stated_policy(location: str, layer: PolicyLayer, now: int) -> Policy | 
     return _read_policy_file(location, layer, now, option=f"--{layer}-policy")
 
 
-def read_edit_policy(location: str, layer: PolicyLayer, now: int) -> Policy:
+def read_added_policy(location: str, layer: PolicyLayer, now: int) -> Policy:
     """Read the file of `--with`."""
     return _read_policy_file(location, layer, now, option="--with")
 

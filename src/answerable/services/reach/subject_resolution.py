@@ -1,9 +1,9 @@
 """Resolve the subject of a permission query by id or name."""
 
-from answerable.inventory.name_resolution import EntityKind, resolve_entity
+from answerable.inventory.name_resolution import EntityKind, resolve_entity_by_name
 from answerable.model.errors import AmbiguousError, UsageError
 from answerable.model.inventory import Inventory
-from answerable.services.reach.platforms import PLATFORMS
+from answerable.services.reach.platform_registry import PLATFORMS
 
 _SUBJECT_KINDS: tuple[EntityKind, ...] = ("agent", "identity", "credential")
 
@@ -15,7 +15,7 @@ def resolve_subject(inventory: Inventory, text: str) -> str:
         UsageError: The name is unknown or ambiguous.
     """
     try:
-        return resolve_entity(inventory, text, _SUBJECT_KINDS)
+        return resolve_entity_by_name(inventory, text, _SUBJECT_KINDS)
     except AmbiguousError:
         raise
     except UsageError:
@@ -37,7 +37,7 @@ def resolve_person(inventory: Inventory, text: str) -> str | None:
         AmbiguousError: The name is ambiguous.
     """
     try:
-        return resolve_entity(inventory, text, ("person",))
+        return resolve_entity_by_name(inventory, text, ("person",))
     except AmbiguousError:
         raise
     except UsageError:

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 
-from answerable.inventory.name_resolution import ENTITY_KINDS, resolve_entity
+from answerable.inventory.name_resolution import ENTITY_KINDS, resolve_entity_by_name
 from answerable.model.documents.not_known import SearchScopeItem, UncollectedSubjectItem
 from answerable.model.errors import AnswerableError
 from answerable.model.inventory import Inventory
@@ -12,7 +12,7 @@ from answerable.reach.open_platforms import OpenPlatforms
 from answerable.reach.platform import PermissionPlatform, UnknownSubject
 
 
-def build_unknown_items(
+def build_unknown_reason_items(
     inventory: Inventory, unknown: Iterable[UnknownSubject]
 ) -> list[UncollectedSubjectItem]:
     """Build the reasons of a `not-known` verdict, with the most similar scanned id."""
@@ -30,7 +30,7 @@ def build_unknown_items(
 def _suggest_scanned_id(inventory: Inventory, key: str) -> str:
     """Return the scanned id whose spelling is nearest."""
     try:
-        resolve_entity(inventory, key, ENTITY_KINDS)
+        resolve_entity_by_name(inventory, key, ENTITY_KINDS)
     except AnswerableError as error:
         return f"; {error.hint}" if error.hint.startswith("did you mean") else ""
     return ""

@@ -19,8 +19,8 @@ from answerable.inventory.ownership_score import (
     get_attestation_end,
     is_valid_attestation,
 )
-from answerable.inventory.people import PersonDirectory, is_machine_user
-from answerable.inventory.sync_merge import merge_facts, select_newest_syncs
+from answerable.inventory.person_directory import PersonDirectory, is_machine_user
+from answerable.inventory.sync_merge import merge_facts_of_syncs, select_newest_syncs
 from answerable.model.ids import AgentId, PersonId
 from answerable.model.owner_signing_key import OwnerKeyId, VerifiedStatement
 from answerable.model.person import OwnerEvidence, Person
@@ -81,9 +81,9 @@ class _AttestationStatements(SignedStatements[ItemT]):
         """Verify the whole log, and read the attestations again."""
         self._store.log.verify_entries()
         super().verify(now)
-        self._evidence = _list_evidence(self._verified, self._rejected)
+        self._evidence = _list_attestation_evidence(self._verified, self._rejected)
 
-    def _list_valid(self, now: int) -> list[OwnerEvidence]:
+    def _list_valid_attestations(self, now: int) -> list[OwnerEvidence]:
         """List the valid attestations."""
         return [item for item in self._evidence if is_valid_attestation(item, now)]
 
@@ -101,7 +101,7 @@ class AttestedOwnerReader(_AttestationStatements[AttestedOwner]):
         self._owners: Mapping[AgentId, AttestedOwner] = {}
         self._valid_interval = (0, 0)  # in which the selection stays the same
 
-    def by_agent(self, now: int) -> Mapping[AgentId, AttestedOwner]:
+    def owners_by_agent(self, now: int) -> Mapping[AgentId, AttestedOwner]:
         """Return the owner of each agent who confirmed it by a valid signature.
 
         Args:
@@ -118,8 +118,8 @@ class AttestedOwnerReader(_AttestationStatements[AttestedOwner]):
         """Return the attested owners; cached until an attestation expires."""
         begin, end = self._valid_interval
         if not begin <= now < end:
-            valid = self._list_valid(now)
-            self._owners = self._select_owners(valid)
+            valid = self._list_valid_attestations(now)
+            self._owners = self._select_latest_owners(valid)
             self._reading = StatementReading(tuple(self._owners.values()), ())
             end = min(map(get_attestation_end, valid), default=_FOREVER)
             self._valid_interval = (now, end)
@@ -129,7 +129,7 @@ class AttestedOwnerReader(_AttestationStatements[AttestedOwner]):
         """Return the canonical id of a person, as of the latest read."""
         return self._people(person)
 
-    def _select_owners(
+    def _select_latest_owners(
         self, valid: Iterable[OwnerEvidence]
     ) -> Mapping[AgentId, AttestedOwner]:
         """Select the latest valid attestation of each agent."""
@@ -157,13 +157,13 @@ class AttestedOwnerReader(_AttestationStatements[AttestedOwner]):
             {
                 agent: owner
                 for agent, (_, owner) in found.items()
-                if not self._has_left(owner.person)
+                if not self._has_person_left(owner.person)
             }
         )
 
-    def _has_left(self, person: PersonId) -> bool:
+    def _has_person_left(self, person: PersonId) -> bool:
         """Return whether a source reports that a person has left."""
-        known = self._people.get(person)
+        known = self._people.get_merged_person(person)
         return known is not None and not known.alive
 
     def verify(self, now: int) -> None:
@@ -184,7 +184,7 @@ class AttestationReader(_AttestationStatements[OwnerEvidence]):
 
     def select(self, now: int) -> StatementReading[OwnerEvidence]:
         """Return the valid attestations, oldest first."""
-        valid = self._list_valid(now)
+        valid = self._list_valid_attestations(now)
         valid.sort(key=lambda item: (item.seen.at, item.person))
         return StatementReading(tuple(valid), ())
 
@@ -195,12 +195,12 @@ def read_attestations(store: EvidenceStore) -> tuple[OwnerEvidence, ...]:
     Raises:
         VerificationError: A stored object was changed.
     """
-    return _list_evidence(
+    return _list_attestation_evidence(
         *verify_statements(store, owner_keys.ATTESTATION, ATTESTATION_SHAPE)
     )
 
 
-def _list_evidence(
+def _list_attestation_evidence(
     verified: Iterable[VerifiedStatement], rejected: Iterable[RejectedStatement]
 ) -> tuple[OwnerEvidence, ...]:
     """Convert attestations into evidence; an unreadable one is none."""
@@ -219,7 +219,7 @@ def read_attested_owners(
     store: EvidenceStore, now: int
 ) -> Mapping[AgentId, AttestedOwner]:
     """Read the owner of each agent who confirmed it by a valid signature."""
-    return open_owner_reader(store).by_agent(now)
+    return open_owner_reader(store).owners_by_agent(now)
 
 
 def open_owner_reader(store: EvidenceStore) -> AttestedOwnerReader:
@@ -238,4 +238,4 @@ def _read_latest_persons(store: EvidenceStore) -> tuple[Person, ...]:
         part = msgspec.json.decode(store.get_object(digest), type=_SyncPersons)
         facts = SightedFacts(persons=part.facts.persons)
         syncs.append((source, Sync(source, part.connector, part.started_at, facts)))
-    return merge_facts(select_newest_syncs(syncs)).persons
+    return merge_facts_of_syncs(select_newest_syncs(syncs)).persons

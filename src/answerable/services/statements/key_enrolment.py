@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import msgspec
 
 from answerable.evidence import signed_statements
-from answerable.model.documents.core import Document
 from answerable.model.documents.owners import NewOwnerKeyItem, OwnerKeyItem
+from answerable.model.documents.shared_shapes import Document
 from answerable.model.errors import UsageError
 from answerable.model.ids import PersonId
 from answerable.model.owner_signing_key import (
@@ -14,10 +14,10 @@ from answerable.model.owner_signing_key import (
     KeyRevocation,
     OwnerKey,
     OwnerKeyId,
-    owner_key_id,
+    build_owner_key_id,
 )
 from answerable.model.provenance import WrittenBy
-from answerable.presentation.answer_coverage import empty_coverage, format_time
+from answerable.presentation.answer_coverage import build_empty_coverage, format_time
 from answerable.presentation.command_hints import format_command
 from answerable.services.statements import owner_keys
 from answerable.services.statements.attested_owners import read_attestations
@@ -38,7 +38,7 @@ class KeyAuthority:
     written_by: WrittenBy = WrittenBy.SELF_REPORTED
 
 
-def enroll_key(
+def enroll_owner_key(
     store: EvidenceStore,
     public_key: bytes,
     person: PersonId,
@@ -73,7 +73,7 @@ def enroll_key(
             f"{format_time(valid_until)} (expected an end that is later, and ahead)",
             "give --until a time to come",
         )
-    key = owner_keys.read_owner_keys(store).get(owner_key_id(public_key))
+    key = owner_keys.read_owner_keys(store).get(build_owner_key_id(public_key))
     if key is not None and key.person != person:
         raise UsageError(
             f"the key {key.id} is {key.person}'s (a key is one person's)",
@@ -94,10 +94,10 @@ def enroll_key(
         by=authority.by,
     )
     store.put_object(owner_keys.ENROLMENT, msgspec.json.encode(said), now)
-    return _build_key_document(store, now, owner_key_id(public_key))
+    return _build_owner_key_document(store, now, build_owner_key_id(public_key))
 
 
-def revoke_key(
+def revoke_owner_key(
     store: EvidenceStore,
     name: str,
     *,
@@ -117,19 +117,19 @@ def revoke_key(
     Raises:
         UsageError: The key does not exist.
     """
-    key = owner_keys.find_key(owner_keys.read_owner_keys(store), name)
+    key = owner_keys.find_owner_key(owner_keys.read_owner_keys(store), name)
     begin = now if since is None else since
     said = KeyRevocation(key.id, begin, authority.written_by, uid, authority.by)
     store.put_object(owner_keys.REVOCATION, msgspec.json.encode(said), now)
-    return _build_key_document(store, now, key.id)
+    return _build_owner_key_document(store, now, key.id)
 
 
 def list_owner_keys(store: EvidenceStore, *, now: int) -> Document:
     """List the keys with their current state."""
-    return _build_key_document(store, now)
+    return _build_owner_key_document(store, now)
 
 
-def describe_new_key(
+def describe_new_owner_key(
     key: OwnerKeyId, person: PersonId, private: str, public: str
 ) -> Document:
     """Describe a new owner key that is not enrolled yet, and the next step."""
@@ -141,10 +141,10 @@ def describe_new_key(
     }
     name = person.removeprefix("person:")
     following = format_command("owner-keys", "enroll", public, "--person", name)
-    return Document("owner-keys-new", [item], empty_coverage(), next=following)
+    return Document("owner-keys-new", [item], build_empty_coverage(), next=following)
 
 
-def _build_key_document(
+def _build_owner_key_document(
     store: EvidenceStore, now: int, key_id: OwnerKeyId | None = None
 ) -> Document:
     """Build the output document of owner keys with their states."""
@@ -153,21 +153,21 @@ def _build_key_document(
     for item in read_attestations(store):
         signed[item.key] = signed.get(item.key, 0) + (not item.void)
     items = [
-        _build_key_item(key, now, signed.get(key.id, 0))
+        _build_owner_key_item(key, now, signed.get(key.id, 0))
         for key in sorted(known.values(), key=lambda each: (each.person, each.id))
         if key_id in (None, key.id)
     ]
-    return Document("owner-keys", items, empty_coverage())
+    return Document("owner-keys", items, build_empty_coverage())
 
 
-def _build_key_item(key: OwnerKey, now: int, signed: int) -> OwnerKeyItem:
+def _build_owner_key_item(key: OwnerKey, now: int, signed: int) -> OwnerKeyItem:
     """Build the output item of one owner key."""
     last = key.enrolled[-1][1]
     since = min((said.since for _, said in key.revoked), default=None)
     return {
         "id": key.id,
         "person": key.person,
-        "state": owner_keys.get_key_state(key, now),
+        "state": owner_keys.get_owner_key_state(key, now),
         "valid_from": format_time(min(each.valid_from for _, each in key.enrolled)),
         "valid_until": format_time(max(each.valid_until for _, each in key.enrolled)),
         "revoked_at": None if since is None else format_time(since),

@@ -17,8 +17,8 @@ from answerable.model.owner_signing_key import (
     OwnerKeyId,
     OwnerStatement,
     VerifiedStatement,
-    get_unlogged_position,
-    owner_key_id,
+    build_owner_key_id,
+    create_position_before_logging,
 )
 from answerable.store.store import EvidenceStore
 
@@ -72,7 +72,7 @@ class LocalSigner:
     @property
     def id(self) -> OwnerKeyId:
         """Id of the key."""
-        return owner_key_id(self.public)
+        return build_owner_key_id(self.public)
 
     def signing_time(self, now: int) -> int:
         """Return the current time."""
@@ -93,13 +93,13 @@ def read_owner_keys(store: EvidenceStore) -> OwnerKeys:
     Raises:
         VerificationError: A stored object was changed.
     """
-    return signed_statements.index_keys(
-        _read_records(store, ENROLMENT, KeyEnrolment),
-        _read_records(store, REVOCATION, KeyRevocation),
+    return signed_statements.index_enrolled_keys(
+        _read_key_records(store, ENROLMENT, KeyEnrolment),
+        _read_key_records(store, REVOCATION, KeyRevocation),
     )
 
 
-def require_enrolled(
+def require_enrolled_key(
     store: EvidenceStore, key_id: OwnerKeyId, person: str = "PERSON"
 ) -> OwnerKey:
     """Return the enrolled key of a signer.
@@ -126,7 +126,7 @@ def get_store_id(store: EvidenceStore) -> str:
     return str(key)
 
 
-def verify_statement(
+def verify_new_statement(
     store: EvidenceStore, envelope: bytes, now: int
 ) -> VerifiedStatement:
     """Verify a new statement before it is recorded.
@@ -146,12 +146,12 @@ def verify_statement(
     return signed_statements.verify_statement(
         envelope,
         read_owner_keys(store),
-        get_unlogged_position(now),
+        create_position_before_logging(now),
         get_store_id(store),
     )
 
 
-def find_key(keys: OwnerKeys, name: str) -> OwnerKey:
+def find_owner_key(keys: OwnerKeys, name: str) -> OwnerKey:
     """Find a key by its id or a prefix of it.
 
     Raises:
@@ -177,7 +177,7 @@ def find_key(keys: OwnerKeys, name: str) -> OwnerKey:
     return keys[fit[0]]
 
 
-def get_key_state(key: OwnerKey, now: int) -> str:
+def get_owner_key_state(key: OwnerKey, now: int) -> str:
     """Return the current state of a key as one word."""
     if any(said.since <= now for _, said in key.revoked):
         return "revoked"
@@ -187,22 +187,22 @@ def get_key_state(key: OwnerKey, now: int) -> str:
     return "expired" if all(end <= now for _, end in spans) else "not-yet"
 
 
-def _read_records(
+def _read_key_records(
     store: EvidenceStore, kind: str, shape: type[KeyRecord]
 ) -> list[tuple[LogPosition, KeyRecord]]:
     """Read and decode all stored key records of one kind, in log order."""
     found = []
     for each in store.list_objects(kind):
-        data = load_statement(store, each.digest)
+        data = load_signed_statement(store, each.digest)
         try:
             said = msgspec.json.decode(data, type=shape)
         except (ValueError, RecursionError):
-            raise _build_damage_error(each.digest, "does not decode") from None
+            raise _build_damaged_object_error(each.digest, "does not decode") from None
         found.append((LogPosition(each.index, each.at), said))
     return found
 
 
-def load_statement(store: EvidenceStore, digest: str) -> bytes:
+def load_signed_statement(store: EvidenceStore, digest: str) -> bytes:
     """Load a signed statement or key record from the store.
 
     Raises:
@@ -211,10 +211,10 @@ def load_statement(store: EvidenceStore, digest: str) -> bytes:
     try:
         return store.get_object(digest)
     except UsageError:
-        raise _build_damage_error(digest, "is missing") from None
+        raise _build_damaged_object_error(digest, "is missing") from None
 
 
-def _build_damage_error(digest: str, reason: str) -> VerificationError:
+def _build_damaged_object_error(digest: str, reason: str) -> VerificationError:
     """Build the error for a damaged stored object."""
     return VerificationError(
         f"the stored object {digest[:16]} of an owner key {reason}",

@@ -44,21 +44,21 @@ class PersonRequestReader(SignedStatements[PersonRequest]):
         """Convert a verified statement to the request: persons, run, lifetime."""
         said, agent = request.statement, AgentId(request.statement.subject)
         owners = open_owner_reader(self._store)
-        owner = owners.by_agent(now).get(agent)
+        owner = owners.owners_by_agent(now).get(agent)
         person = owners.canonical_person(request.key.person)
         return PersonRequest(
             id=request.digest,
             agent=agent,
             persons=tuple(sorted({request.key.person, person})),
             is_owners=owner is not None and owner.person == person,
-            run=said.get_claim("run"),
+            run=said.get_statement_claim("run"),
             since=said.signed_at,
             until=REQUEST_SHAPE.get_expiry(said),
             values=get_requested_values(said),
         )
 
 
-def list_all_requests(
+def list_person_requests(
     store: EvidenceStore,
 ) -> tuple[tuple[VerifiedStatement, ...], tuple[RejectedStatement, ...]]:
     """Verify and list all requests ever filed: valid ones, and invalid ones."""

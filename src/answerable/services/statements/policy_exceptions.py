@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from answerable.authorization.exception_validity import (
     ExceptionStatus,
     OwnerDirectory,
-    evaluate_exceptions,
+    check_exception_validity,
 )
 from answerable.evidence.policy_exceptions import EXCEPTION_SHAPE
 from answerable.model.ids import AgentId
@@ -71,12 +71,12 @@ class PolicyExceptionReader(SignedStatements[PolicyException]):
     def select(self, now: int) -> PolicyExceptions:
         """Evaluate expiry, owners, confirmations and revocations."""
         reader = open_owner_reader(self._store)
-        owners = reader.by_agent(now)
+        owners = reader.owners_by_agent(now)
         persons = {agent: owner.person for agent, owner in owners.items()}
         directory = OwnerDirectory(
             persons, frozenset(persons.values()), reader.canonical_person
         )
-        statuses = evaluate_exceptions(self._verified, directory, now)
+        statuses = check_exception_validity(self._verified, directory, now)
         return PolicyExceptions(
             active=tuple(
                 each.exception for each in statuses if each.invalidity is None

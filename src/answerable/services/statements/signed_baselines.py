@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from answerable.baseline.profile_verification import (
     ExpectedProfile,
-    subject_id,
+    profile_subject_id,
     verify_profile,
 )
 from answerable.evidence.signed_statements import StatementShape
@@ -121,11 +121,11 @@ class SignedBaselineReader(SignedStatements[ActiveBaseline]):
         self, verified: VerifiedStatement, previous_digests: list[str], now: int
     ) -> ActiveBaseline:
         """Verify one signed baseline against its profile and its agent's owner."""
-        name = verified.statement.get_claim("profile")
-        data = owner_keys.load_statement(self._store, name)
-        subject = _parse_subject(verified.statement.subject)
-        owner = self._owners.by_agent(now).get(AgentId(subject.agent))
-        signing = "" if owner is None else self._get_owner_of_key(owner, verified)
+        name = verified.statement.get_statement_claim("profile")
+        data = owner_keys.load_signed_statement(self._store, name)
+        subject = _parse_baseline_subject(verified.statement.subject)
+        owner = self._owners.owners_by_agent(now).get(AgentId(subject.agent))
+        signing = "" if owner is None else self._get_signing_owner(owner, verified)
         profile = verify_profile(
             data,
             verified,
@@ -135,13 +135,13 @@ class SignedBaselineReader(SignedStatements[ActiveBaseline]):
             subject=subject,
             digest=name,
             profile=profile,
-            stage=BaselineStage(verified.statement.get_claim("stage")),
+            stage=BaselineStage(verified.statement.get_statement_claim("stage")),
             person=verified.key.person,
             signed_at=verified.statement.signed_at,
             expires=BASELINE_SHAPE.get_expiry(verified.statement),
         )
 
-    def _get_owner_of_key(
+    def _get_signing_owner(
         self, owner: AttestedOwner, verified: VerifiedStatement
     ) -> str:
         """Return the person id of the owner whose key signed; empty if none did."""
@@ -149,12 +149,14 @@ class SignedBaselineReader(SignedStatements[ActiveBaseline]):
         return verified.key.person if is_same else owner.person
 
 
-def _parse_subject(text: str) -> BaselineSubject:
+def _parse_baseline_subject(text: str) -> BaselineSubject:
     """Parse the subject of a statement; a malformed one matches no agent."""
     agent, _, rest = text.removeprefix("baseline:").partition("|")
     identity, _, server = rest.rpartition("|")
     subject = BaselineSubject(identity, agent, server)
-    return subject if subject_id(subject) == text else BaselineSubject("", "", "")
+    return (
+        subject if profile_subject_id(subject) == text else BaselineSubject("", "", "")
+    )
 
 
 def read_signed_baselines(
@@ -164,7 +166,7 @@ def read_signed_baselines(
     return SignedBaselineReader(store).read(now)
 
 
-def index_by_subject(
+def index_baselines_by_subject(
     baselines: Iterable[ActiveBaseline],
 ) -> Mapping[BaselineSubject, ActiveBaseline]:
     """Index the profiles in force by their subject."""
@@ -175,4 +177,4 @@ def read_active_baselines(
     store: EvidenceStore, now: int
 ) -> Mapping[BaselineSubject, ActiveBaseline]:
     """Read the signed profiles in force, by subject."""
-    return index_by_subject(read_signed_baselines(store, now).active)
+    return index_baselines_by_subject(read_signed_baselines(store, now).active)

@@ -104,7 +104,7 @@ class SignedStatements(ABC, Generic[ItemT]):
     @classmethod
     def open(cls, store: EvidenceStore) -> Self:
         """Return the reader that is cached with an open store."""
-        return store.get_or_attach(cls.__name__, cls)
+        return store.get_or_create_cached(cls.__name__, cls)
 
     @classmethod
     def decode(cls, data: bytes | msgspec.Raw) -> tuple[ItemT, ...]:
@@ -133,9 +133,9 @@ class SignedStatements(ABC, Generic[ItemT]):
             VerificationError: The statement is not valid now. Nothing is recorded.
         """
         store_id, at = owner_keys.get_store_id(store), signer.signing_time(now)
-        envelope = signer.sign(content.build(signer.id, store_id, at))
-        found = owner_keys.verify_statement(store, envelope, now)
-        cls.shape.require(found)
+        envelope = signer.sign(content.build_owner_statement(signer.id, store_id, at))
+        found = owner_keys.verify_new_statement(store, envelope, now)
+        cls.shape.require_valid_content(found)
         if require is not None:
             require(found)
         store.put_object(cls.kind, envelope, now)
@@ -206,17 +206,17 @@ def verify_statements(
     for each in store.list_objects(kind):
         if each.at < since:
             continue
-        data = owner_keys.load_statement(store, each.digest)
+        data = owner_keys.load_signed_statement(store, each.digest)
         try:
             found = shape.verify(data, keys, LogPosition(each.index, each.at), store_id)
         except InvalidStatement as error:
-            rejected.setdefault(each.digest, _build_rejection(each, error))
+            rejected.setdefault(each.digest, _build_rejected_statement(each, error))
         else:
             verified.setdefault(found.digest, found)
     return tuple(verified.values()), tuple(rejected.values())
 
 
-def _build_rejection(
+def _build_rejected_statement(
     logged: LoggedObject, invalid: InvalidStatement
 ) -> RejectedStatement:
     """Build the record of an invalid statement with the reason."""

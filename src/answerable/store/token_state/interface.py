@@ -14,7 +14,7 @@ delegation is opened and no token is recorded below the revoked one.
 
 **Durable.** A returned call survives the end of the process, `kill -9` included. After
 a loss of power, PostgreSQL (with the default `fsync` on) keeps everything. SQLite keeps
-everything up to the last returned `revoke_*`, `revoke_key`, `publish_key` or `begin_epoch`;
+everything up to the last returned `revoke_*`, `revoke_signing_key`, `publish_signing_key` or `declare_possible_loss`;
 it may lose some of the last exchanges. Restoring an older copy loses records in both:
 see `restore_detection`.
 
@@ -205,7 +205,7 @@ class RevokedDelegations:
     tokens: tuple[str, ...] = ()
 
 
-def commit_individually(
+def commit_exchanges_one_by_one(
     commit: Callable[[ExchangeCommit, float], CommitResult],
     exchanges: Sequence[ExchangeCommit],
     now: float,
@@ -223,10 +223,10 @@ def commit_individually(
 class TokenState(Protocol):
     """State of the token service. Every method may raise `TokenStateUnavailable`."""
 
-    def read_epoch(self) -> int:
+    def read_complete_since(self) -> int:
         """Return the time since which no record was lost; 0 if none ever was."""
 
-    def begin_epoch(self, now: float) -> int:
+    def declare_possible_loss(self, now: float) -> int:
         """Declare that records before now may be lost, for example after a restore."""
 
     def read_generation(self) -> DatabaseGeneration:
@@ -238,7 +238,7 @@ class TokenState(Protocol):
     def revoke_all(self, now: float) -> RevokedDelegations:
         """Revoke every active delegation with its tokens and tickets."""
 
-    def record_use(self, use: ReplayKey, now: float) -> CommitOutcome:
+    def record_single_use_key(self, use: ReplayKey, now: float) -> CommitOutcome:
         """Record a single-use key: returns `COMMITTED`, `SEEN` or `PERHAPS_SEEN`."""
 
     def commit(self, exchange: ExchangeCommit, now: float) -> CommitResult:
@@ -261,10 +261,10 @@ class TokenState(Protocol):
     def find_delegation(self, id: str) -> Delegation | None:
         """Find a delegation, active or not; None for an unknown id."""
 
-    def find_chain(self, id: str, now: float) -> DelegationChain:
+    def find_delegation_chain(self, id: str, now: float) -> DelegationChain:
         """Find a delegation with its chain, and whether it is active."""
 
-    def list_children(self, id: str) -> tuple[Delegation, ...]:
+    def list_child_delegations(self, id: str) -> tuple[Delegation, ...]:
         """List the direct children of a delegation."""
 
     def store_ticket(self, ticket: DelegationTicket, now: float) -> CommitResult:
@@ -295,7 +295,7 @@ class TokenState(Protocol):
             now: NumericDate.
         """
 
-    def list_delegations_of(self, subject: str, now: float) -> tuple[str, ...]:
+    def list_delegations_of_subject(self, subject: str, now: float) -> tuple[str, ...]:
         """List the delegations that name a subject, and descendants, active or not.
 
         Servers that do not query us may still accept a token of one, so they must
@@ -310,19 +310,19 @@ class TokenState(Protocol):
             Ids, in their order.
         """
 
-    def publish_key(self, key: SigningKey) -> None:
+    def publish_signing_key(self, key: SigningKey) -> None:
         """Publish a signing key to every replica; a known key gets the new times.
 
         A revoked key stays revoked.
         """
 
-    def list_keys(self) -> tuple[SigningKey, ...]:
+    def list_signing_keys(self) -> tuple[SigningKey, ...]:
         """List the signing keys of all replicas, by (replica, signs_from, kid)."""
 
-    def revoke_key(self, kid: str, now: float) -> bool:
+    def revoke_signing_key(self, kid: str, now: float) -> bool:
         """Revoke a signing key; False if it is unknown or already revoked."""
 
-    def delete_key(self, kid: str) -> None:
+    def delete_signing_key(self, kid: str) -> None:
         """Delete a signing key."""
 
     def delete_expired(self, now: float, max_rows: int = 1000) -> int:

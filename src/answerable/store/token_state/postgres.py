@@ -25,7 +25,7 @@ from answerable.store.token_state.interface import (
     IdConflict,
     InactiveReason,
     RevokedDelegations,
-    commit_individually,
+    commit_exchanges_one_by_one,
 )
 from answerable.store.token_state.postgres_pool import (
     MAX_ATTEMPTS,
@@ -36,7 +36,10 @@ from answerable.store.token_state.postgres_pool import (
 from answerable.store.token_state.postgres_schema import migrate
 from answerable.store.token_state.replay_keys import ReplayKey
 from answerable.store.token_state.revocation import revoke_delegations
-from answerable.store.token_state.row_encoding import decode_delegation, encode_row
+from answerable.store.token_state.row_encoding import (
+    decode_delegation,
+    encode_row_as_json,
+)
 from answerable.store.token_state.sql_state import Execute, SqlTokenState
 
 COMMITS_PER_SWEEP = 64  # commits of one process between two sweeps
@@ -87,7 +90,7 @@ class PostgresTokenState(SqlTokenState):
             migrate(connection)
         self._commits = 0
 
-    def begin_epoch(self, now: float) -> int:
+    def declare_possible_loss(self, now: float) -> int:
         """Declare that records before now may be lost, for example after a restore."""
         asked = "UPDATE state SET epoch = greatest(epoch, %s) RETURNING epoch"
         with self._pool.transaction() as cursor:
@@ -138,9 +141,9 @@ class PostgresTokenState(SqlTokenState):
         self, exchanges: Sequence[ExchangeCommit], now: float
     ) -> tuple[CommitResult | AnswerableError, ...]:
         """Commit several exchanges one by one, since each takes its locks in order."""
-        return commit_individually(self.commit, exchanges, now)
+        return commit_exchanges_one_by_one(self.commit, exchanges, now)
 
-    def find_chain(self, id: str, now: float) -> DelegationChain:
+    def find_delegation_chain(self, id: str, now: float) -> DelegationChain:
         """Find a delegation with its chain, and whether it is active."""
         with self._pool.transaction() as cursor:
             links = _read_chain_links(cursor, id)
@@ -150,7 +153,7 @@ class PostgresTokenState(SqlTokenState):
 
     def store_ticket(self, ticket: DelegationTicket, now: float) -> CommitResult:
         """Store a delegation ticket; returns `DEAD` if its parent is inactive."""
-        row = (ticket.sha256, ticket.parent, ticket.expires, encode_row(ticket))
+        row = (ticket.sha256, ticket.parent, ticket.expires, encode_row_as_json(ticket))
         try:
             with self._pool.transaction() as cursor:
                 links = _read_chain_links(cursor, ticket.parent, lock=True)
@@ -215,7 +218,7 @@ def _commit_exchange(
 ) -> CommitResult:
     """Apply an exchange within the transaction; the result says why not."""
     if exchange.uses:
-        seen = _insert_uses(cursor, exchange.uses)
+        seen = _insert_single_use_keys(cursor, exchange.uses)
         if seen is not None:
             return seen
     if exchange.under:
@@ -230,14 +233,16 @@ def _commit_exchange(
     opens, token = exchange.opens, exchange.token
     if opens is not None:
         facts = (opens.id, opens.parent or None, opens.depth, opens.expires)
-        cursor.execute(_INSERT_DELEGATION, (*facts, encode_row(opens)))
+        cursor.execute(_INSERT_DELEGATION, (*facts, encode_row_as_json(opens)))
     if token is not None:
         row = (token.jti, token.delegation, token.sha256, token.expires)
         cursor.execute(_INSERT_TOKENS, (*row, token.revoked))
     return COMMITTED
 
 
-def _insert_uses(cursor: Cursor, uses: tuple[ReplayKey, ...]) -> CommitResult | None:
+def _insert_single_use_keys(
+    cursor: Cursor, uses: tuple[ReplayKey, ...]
+) -> CommitResult | None:
     """Insert single-use keys; return a result if one was or may have been used."""
     for use in sorted(uses, key=lambda each: each.key):
         if not cursor.execute(_INSERT_USE, (use.key, use.expires)).rowcount:

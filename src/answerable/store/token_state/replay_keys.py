@@ -34,13 +34,15 @@ def build_token_replay_key(claims: SignedClaims) -> ReplayKey:
     Source:
     https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference
     """
-    uti = claims.find_claim("uti")
+    uti = claims.find_claim_at_path("uti")
     if claims.jti:
-        key = _digest_parts("token", claims.iss, claims.aud, claims.jti)
+        key = _hash_texts_with_lengths("token", claims.iss, claims.aud, claims.jti)
     elif isinstance(uti, str) and uti:
-        key = _digest_parts("token-uti", claims.iss, claims.aud, uti)
+        key = _hash_texts_with_lengths("token-uti", claims.iss, claims.aud, uti)
     else:
-        key = _digest_parts("token-payload", claims.iss, claims.payload_sha256.hex())
+        key = _hash_texts_with_lengths(
+            "token-payload", claims.iss, claims.payload_sha256.hex()
+        )
     return ReplayKey(key, claims.iat - CLOCK_SKEW, claims.exp + CLOCK_SKEW)
 
 
@@ -54,10 +56,12 @@ def build_dpop_replay_key(
         has_fresh_nonce: It carried a nonce that we issued since the epoch.
     """
     since = proof.expires if has_fresh_nonce else proof.iat - CLOCK_SKEW
-    return ReplayKey(_digest_parts("proof", proof.jkt, proof.jti), since, proof.expires)
+    return ReplayKey(
+        _hash_texts_with_lengths("proof", proof.jkt, proof.jti), since, proof.expires
+    )
 
 
-def _digest_parts(*parts: str) -> bytes:
+def _hash_texts_with_lengths(*parts: str) -> bytes:
     """Hash texts with their lengths, so that no other list has the same hash."""
     # Each part with its length: different lists of parts never give the same bytes.
     whole = b""

@@ -14,7 +14,7 @@ restored`.
 from dataclasses import dataclass
 from pathlib import Path
 
-from answerable.store.durable_files import make_folder, read_file, write_file
+from answerable.store.durable_files import make_private_folder, read_file, write_file
 from answerable.store.token_state.interface import TokenState
 
 GENERATION_FILE = "control.mark"
@@ -48,11 +48,11 @@ def revoke_after_restore(
         folder: State folder of the token service.
         now: NumericDate.
     """
-    epoch = token_state.begin_epoch(now)
+    epoch = token_state.declare_possible_loss(now)
     died = token_state.revoke_all(now)
-    published = token_state.list_keys()
+    published = token_state.list_signing_keys()
     kids = (each.kid for each in published if not each.killed)
-    killed = tuple(kid for kid in kids if token_state.revoke_key(kid, now))
+    killed = tuple(kid for kid in kids if token_state.revoke_signing_key(kid, now))
     advance_generation(token_state, folder)
     return RestoreRevocations(epoch, len(died.delegations), len(died.tokens), killed)
 
@@ -82,7 +82,7 @@ def revoke_if_restored(
 def advance_generation(token_state: TokenState, folder: Path) -> None:
     """Increase the generation, in the database first and then in the file."""
     generation = token_state.advance_generation(_read_generation_file(folder))
-    make_folder(folder)
+    make_private_folder(folder)
     write_file(folder / GENERATION_FILE, f"{generation}\n".encode(), sync=False)
 
 

@@ -13,7 +13,7 @@ _DELEGATION_DECODER = msgspec.json.Decoder(Delegation)
 _TICKET_DECODER = msgspec.json.Decoder(DelegationTicket)
 
 
-def encode_row(row: Delegation | DelegationTicket) -> str:
+def encode_row_as_json(row: Delegation | DelegationTicket) -> str:
     """Encode a delegation or ticket as JSON text."""
     return _ENCODE(row).decode()
 
@@ -24,7 +24,7 @@ def build_delegation_row(delegation: Delegation) -> tuple[str, str | None, int, 
         delegation.id,
         delegation.parent or None,
         delegation.expires,
-        encode_row(delegation),
+        encode_row_as_json(delegation),
     )
 
 

@@ -63,12 +63,12 @@ class SqlTokenState(TokenState):
     def _revoke_delegations(self, ids: list[str], now: float) -> RevokedDelegations:
         """Revoke delegations and their descendants durably."""
 
-    def read_epoch(self) -> int:
+    def read_complete_since(self) -> int:
         """Return the time since which no record was lost; 0 if none ever was."""
         with self._read_transaction() as execute:
             return int(execute("SELECT epoch FROM state", ()).fetchone()[0])
 
-    def record_use(self, use: ReplayKey, now: float) -> CommitOutcome:
+    def record_single_use_key(self, use: ReplayKey, now: float) -> CommitOutcome:
         """Record a single-use key: returns `COMMITTED`, `SEEN` or `PERHAPS_SEEN`."""
         return self.commit(ExchangeCommit(uses=(use,)), now).outcome
 
@@ -77,7 +77,7 @@ class SqlTokenState(TokenState):
         with self._read_transaction() as execute:
             return read_delegation(execute, id)
 
-    def list_children(self, id: str) -> tuple[Delegation, ...]:
+    def list_child_delegations(self, id: str) -> tuple[Delegation, ...]:
         """List the direct children of a delegation."""
         asked = "SELECT body FROM delegation WHERE parent = ? ORDER BY id"
         with self._read_transaction() as execute:
@@ -108,7 +108,7 @@ class SqlTokenState(TokenState):
             named = _find_named(execute, self.SELECT_BY_SUBJECT, subject)
         return self._revoke_delegations(named, now)
 
-    def list_delegations_of(self, subject: str, now: float) -> tuple[str, ...]:
+    def list_delegations_of_subject(self, subject: str, now: float) -> tuple[str, ...]:
         """List the delegations that name a subject, and descendants, active or not."""
         with self._read_transaction() as execute:
             named = _find_named(execute, self.SELECT_CONTAINING, subject)
@@ -116,26 +116,26 @@ class SqlTokenState(TokenState):
             rows = execute(self.SELECT_DESCENDANTS, asked).fetchall()
         return tuple(id for (id,) in rows)
 
-    def publish_key(self, key: SigningKey) -> None:
+    def publish_signing_key(self, key: SigningKey) -> None:
         """Publish a signing key to every replica; a known key gets the new times."""
         times = (key.published, key.signs_from, key.signs_until, key.killed)
         with self._write_transaction(durable=True) as execute:
             execute(_UPSERT_KEY, (key.kid, key.replica, key.x, key.y, *times))
 
-    def list_keys(self) -> tuple[SigningKey, ...]:
+    def list_signing_keys(self) -> tuple[SigningKey, ...]:
         """List the signing keys of all replicas, by (replica, signs_from, kid)."""
         asked = "SELECT * FROM signing_key ORDER BY replica, signs_from, kid"
         with self._read_transaction() as execute:
             rows = execute(asked, ()).fetchall()
         return tuple(SigningKey(*row) for row in rows)
 
-    def revoke_key(self, kid: str, now: float) -> bool:
+    def revoke_signing_key(self, kid: str, now: float) -> bool:
         """Revoke a signing key; False if it is unknown or already revoked."""
         asked = "UPDATE signing_key SET killed = ? WHERE kid = ? AND killed = 0"
         with self._write_transaction(durable=True) as execute:
             return bool(execute(asked, (revocation_time(now), kid)).rowcount > 0)
 
-    def delete_key(self, kid: str) -> None:
+    def delete_signing_key(self, kid: str) -> None:
         """Delete a signing key."""
         with self._write_transaction() as execute:
             execute("DELETE FROM signing_key WHERE kid = ?", (kid,))

@@ -19,13 +19,13 @@ from answerable.store.token_state.interface import (
     IdConflict,
     InactiveReason,
     RevokedDelegations,
-    commit_individually,
+    commit_exchanges_one_by_one,
 )
 from answerable.store.token_state.revocation import revoke_delegations
 from answerable.store.token_state.row_encoding import (
     build_delegation_row,
     build_token_row,
-    encode_row,
+    encode_row_as_json,
 )
 from answerable.store.token_state.sql_state import (
     Execute,
@@ -37,7 +37,7 @@ from answerable.store.token_state.sqlite_file import (
     SqliteFile,
     read_boot_id,
     translate_sqlite_errors,
-    write_new_epoch,
+    write_complete_since,
 )
 from answerable.store.token_state.sqlite_replay_cache import SqliteReplayCache
 
@@ -75,7 +75,7 @@ class SqliteTokenState(SqlTokenState):
         self._execute = self._file.connection.execute
         self._lock = threading.Lock()
         self._uses = SqliteReplayCache(self._file.connection)
-        self._expiry = ExpiryCursors(self._execute, self._uses.forget_expired)
+        self._expiry = ExpiryCursors(self._execute, self._uses.drop_expired_keys)
         try:
             with self._write_transaction():
                 pass  # loads the uses that are on record
@@ -83,10 +83,10 @@ class SqliteTokenState(SqlTokenState):
             self._file.close()
             raise
 
-    def begin_epoch(self, now: float) -> int:
+    def declare_possible_loss(self, now: float) -> int:
         """Declare that records before now may be lost, for example after a restore."""
         with self._write_transaction(durable=True):
-            return write_new_epoch(self._file.connection, now)
+            return write_complete_since(self._file.connection, now)
 
     def read_generation(self) -> DatabaseGeneration:
         """Read the generation; identify the database by the inode of its file."""
@@ -112,7 +112,7 @@ class SqliteTokenState(SqlTokenState):
                 self._begin_transaction()
                 done = self._commit_exchange(exchange, now)
                 if done is COMMITTED:
-                    self._expiry.sweep_after_commits(now)
+                    self._expiry.delete_expired_after_commits(now)
             except sqlite3.IntegrityError:
                 self._rollback()
                 raise IdConflict("an id of the exchange is on record already") from None
@@ -127,13 +127,13 @@ class SqliteTokenState(SqlTokenState):
 
     def _begin_transaction(self) -> None:
         """Begin a transaction that may record single-use keys."""
-        self._file.begin_write()
-        self._uses.load_new_uses()
+        self._file.begin_write_transaction()
+        self._uses.load_keys_of_other_processes()
 
     def _commit_transaction(self) -> None:
         """Commit the transaction, then cache its single-use keys."""
         self._execute("COMMIT")
-        self._uses.confirm_uses()
+        self._uses.cache_committed_keys()
 
     def commit_batch(
         self, exchanges: Sequence[ExchangeCommit], now: float
@@ -141,7 +141,7 @@ class SqliteTokenState(SqlTokenState):
         """Commit several exchanges in one transaction, unless one of them fails."""
         if self._try_commit_batch(exchanges, now):
             return (COMMITTED,) * len(exchanges)
-        return commit_individually(self.commit, exchanges, now)
+        return commit_exchanges_one_by_one(self.commit, exchanges, now)
 
     def _try_commit_batch(
         self, exchanges: Sequence[ExchangeCommit], now: float
@@ -151,7 +151,7 @@ class SqliteTokenState(SqlTokenState):
             try:
                 self._begin_transaction()
                 if self._insert_batch(exchanges, now):
-                    self._expiry.sweep_after_commits(now, len(exchanges))
+                    self._expiry.delete_expired_after_commits(now, len(exchanges))
                     self._commit_transaction()
                     return True
             except sqlite3.IntegrityError:
@@ -165,12 +165,12 @@ class SqliteTokenState(SqlTokenState):
     def _insert_batch(self, exchanges: Sequence[ExchangeCommit], now: float) -> bool:
         """Insert the rows of several exchanges; False where one of them fails."""
         uses = [use for each in exchanges for use in each.uses]
-        if uses and not self._uses.record_all(uses):
+        if uses and not self._uses.record_all_keys(uses):
             return False
         for each in exchanges:
             if each.under and self._find_inactive_link(each.under, now)[0]:
                 return False
-            if each.ticket and not self._delete_ticket(each, now):
+            if each.ticket and not self._consume_ticket(each, now):
                 return False
         opened = [build_delegation_row(each.opens) for each in exchanges if each.opens]
         tokens = [build_token_row(each.token) for each in exchanges if each.token]
@@ -180,14 +180,14 @@ class SqliteTokenState(SqlTokenState):
 
     def _commit_exchange(self, exchange: ExchangeCommit, now: float) -> CommitResult:
         """Apply an exchange within the transaction; the result says why not."""
-        seen = self._uses.record_each(exchange.uses)
+        seen = self._uses.record_keys_in_order(exchange.uses)
         if seen is not None:
             return seen
         if exchange.under:
             dead, why = self._find_inactive_link(exchange.under, now)
             if dead:
                 return CommitResult(CommitOutcome.DEAD, dead=dead, why=why)
-        if exchange.ticket and not self._delete_ticket(exchange, now):
+        if exchange.ticket and not self._consume_ticket(exchange, now):
             return CommitResult(CommitOutcome.TICKET)
         if exchange.opens is not None:
             self._execute(_INSERT_DELEGATION, build_delegation_row(exchange.opens))
@@ -195,7 +195,7 @@ class SqliteTokenState(SqlTokenState):
             self._execute(_INSERT_TOKENS, build_token_row(exchange.token))
         return COMMITTED
 
-    def _delete_ticket(self, exchange: ExchangeCommit, now: float) -> bool:
+    def _consume_ticket(self, exchange: ExchangeCommit, now: float) -> bool:
         """Delete the exchange's ticket; False if there is none that is valid."""
         asked = (exchange.ticket, exchange.under, int(now))
         return self._execute(_DELETE_TICKET, asked).rowcount > 0
@@ -220,7 +220,7 @@ class SqliteTokenState(SqlTokenState):
             at = parent
         return (at, InactiveReason.UNKNOWN) if at is not None else (dead, why)
 
-    def find_chain(self, id: str, now: float) -> DelegationChain:
+    def find_delegation_chain(self, id: str, now: float) -> DelegationChain:
         """Find a delegation with its chain, and whether it is active."""
         with self._read_transaction() as execute:
             links: list[Delegation] = []
@@ -236,14 +236,14 @@ class SqliteTokenState(SqlTokenState):
 
     def store_ticket(self, ticket: DelegationTicket, now: float) -> CommitResult:
         """Store a delegation ticket; returns `DEAD` if its parent is inactive."""
-        row = (ticket.sha256, ticket.parent, ticket.expires, encode_row(ticket))
+        row = (ticket.sha256, ticket.parent, ticket.expires, encode_row_as_json(ticket))
         try:
             with self._write_transaction():
                 dead, why = self._find_inactive_link(ticket.parent, now)
                 if dead:
                     return CommitResult(CommitOutcome.DEAD, dead=dead, why=why)
                 self._execute("INSERT INTO ticket VALUES (?, ?, ?, ?)", row)
-                self._expiry.sweep_after_commits(now)
+                self._expiry.delete_expired_after_commits(now)
         except sqlite3.IntegrityError:
             raise IdConflict("a ticket of that digest is on record already") from None
         return COMMITTED
@@ -253,7 +253,9 @@ class SqliteTokenState(SqlTokenState):
         gone = -1
         try:
             with self._write_transaction():
-                gone = self._expiry.sweep(now, max(max_rows // 4, 1))
+                gone = self._expiry.delete_expired_at_cursors(
+                    now, max(max_rows // 4, 1)
+                )
         finally:
             self._file.checkpoint_wal(keep_reader=gone >= 0)
         return gone

@@ -37,14 +37,14 @@ class ExpiryCursors:
         self._commits = 0
         self._hands: dict[str, str | int] = {"used": 0}
 
-    def sweep_after_commits(self, now: float, commits: int = 1) -> None:
+    def delete_expired_after_commits(self, now: float, commits: int = 1) -> None:
         """Delete some expired rows after every few commits."""
         self._commits += commits
         if self._commits >= COMMITS_PER_SWEEP:
             self._commits = 0
-            self.sweep(now, COMMITS_PER_SWEEP)
+            self.delete_expired_at_cursors(now, COMMITS_PER_SWEEP)
 
-    def sweep(self, now: float, commits: int) -> int:
+    def delete_expired_at_cursors(self, now: float, commits: int) -> int:
         """Delete a few expired rows at each table's cursor, and move the cursors on.
 
         Args:

@@ -20,7 +20,7 @@ from pathlib import Path
 from answerable.model.errors import EnvironmentFailure
 from answerable.store.durable_files import (
     FILE_MODE,
-    make_folder,
+    make_private_folder,
     sync_folder,
     translate_os_errors,
 )
@@ -92,7 +92,7 @@ class SqliteFile:
         self._tidying = threading.Lock()
         self._version = 0  # of the content, when it was copied last
         self._is_long = False  # the log, then
-        make_folder(folder)
+        make_private_folder(folder)
         with translate_os_errors("use", self.path):
             _create_private_file(self.path)
             self._lock = os.open(
@@ -131,7 +131,7 @@ class SqliteFile:
             cached_statements=128,
         )
 
-    def begin_write(self) -> None:
+    def begin_write_transaction(self) -> None:
         """Begin a write transaction.
 
         SQLite's own backoff grows to a tenth of a second, so a process that commits
@@ -244,7 +244,7 @@ class SqliteFile:
         execute("BEGIN IMMEDIATE")
         (last,) = execute("SELECT boot FROM state").fetchone()
         if is_only_process and last and last != boot:
-            write_new_epoch(self.connection, now)
+            write_complete_since(self.connection, now)
         # Without a boot id, every unclosed stop counts as unclean.
         execute("UPDATE state SET boot = ?", (boot or "unnamed start",))
         execute("COMMIT")
@@ -286,7 +286,7 @@ def _end_read_transaction(connection: sqlite3.Connection) -> None:
         connection.execute("ROLLBACK")
 
 
-def write_new_epoch(connection: sqlite3.Connection, now: float) -> int:
+def write_complete_since(connection: sqlite3.Connection, now: float) -> int:
     """Record that uses before now may be lost, so that they are refused.
 
     The clock of a booting machine may be behind, so the last sweep sets a minimum.

@@ -37,35 +37,35 @@ class SqliteReplayCache:
         self._epoch = self._swept = self._ended = 0
         self._new: dict[bytes, int] = {}
 
-    def load_new_uses(self) -> None:
+    def load_keys_of_other_processes(self) -> None:
         """Load the replay keys that other processes recorded since the last load."""
         self._epoch, self._swept, last = self._execute(_SELECT_BOUNDS).fetchone()
         self._new, self._ended = {}, 0
         if last != self._known:
-            self._cache_uses(self._execute(_SELECT_NEW_USES, (self._known,)))
+            self._cache_keys(self._execute(_SELECT_NEW_USES, (self._known,)))
             self._known = last
 
-    def confirm_uses(self) -> None:
+    def cache_committed_keys(self) -> None:
         """Cache the keys of the transaction after its commit."""
         if self._new:
             # Rows are appended after the last one: `number` grows by one for each.
             self._known += len(self._new)
-            self._cache_uses(self._new.items())
+            self._cache_keys(self._new.items())
         if self._ended:  # once in many commits
             for end in [each for each in self._ends if each < self._ended]:
                 self._seen.difference_update(self._ends.pop(end))
 
-    def record_all(self, uses: Sequence[ReplayKey]) -> bool:
+    def record_all_keys(self, uses: Sequence[ReplayKey]) -> bool:
         """Record all keys; False if one was or may have been used before."""
         if any(self._may_have_been_used(use) for use in uses):
             return False
         rows = {use.key[:_KEY_BYTES]: use.expires for use in uses}
         if len(rows) < len(uses) or not self._seen.isdisjoint(rows):
             return False
-        self._insert_uses(rows)
+        self._insert_keys(rows)
         return True
 
-    def record_each(self, uses: Sequence[ReplayKey]) -> CommitResult | None:
+    def record_keys_in_order(self, uses: Sequence[ReplayKey]) -> CommitResult | None:
         """Record keys in order; return the first that may have been used."""
         for use in uses:
             key = use.key[:_KEY_BYTES]
@@ -73,20 +73,20 @@ class SqliteReplayCache:
                 return CommitResult(CommitOutcome.SEEN, use)
             if self._may_have_been_used(use):
                 return CommitResult(CommitOutcome.PERHAPS_SEEN, use)
-            self._insert_uses({key: use.expires})
+            self._insert_keys({key: use.expires})
         return None
 
-    def forget_expired(self, limit: int) -> bool:
+    def drop_expired_keys(self, limit: int) -> bool:
         """Drop keys that expired before a time, after the commit; return if any did."""
         self._ended = limit
         return any(each < limit for each in self._ends)
 
-    def _insert_uses(self, rows: dict[bytes, int]) -> None:
+    def _insert_keys(self, rows: dict[bytes, int]) -> None:
         """Insert keys with their expiry into the table `used`."""
         self._many(_INSERT_USE, rows.items())
         self._new |= rows
 
-    def _cache_uses(self, rows: Iterable[tuple[bytes, int]]) -> None:
+    def _cache_keys(self, rows: Iterable[tuple[bytes, int]]) -> None:
         """Add keys to the index in memory, grouped by expiry."""
         for key, expires in rows:
             self._seen.add(key)

@@ -25,7 +25,7 @@ from answerable.sts.http.server import EndpointHandler
 _INVALID = OAuthError.INVALID_REQUEST
 
 
-def is_admin(request: StsRequest, admin_uids: Collection[int]) -> bool:
+def is_operator_request(request: StsRequest, admin_uids: Collection[int]) -> bool:
     """Tell whether an operator sent a request: our own user, root, or a named user.
 
     Root has access to the state folder anyway.
@@ -67,13 +67,13 @@ class AdminEndpoints:
         return {
             ("POST", "/admin/kill"): self._handle_revoke,
             ("POST", "/admin/revive"): self._handle_revive,
-            ("POST", "/admin/given"): self._handle_list,
-            ("GET", "/admin/state"): self._handle_state,
+            ("POST", "/admin/given"): self._handle_list_delegations,
+            ("GET", "/admin/state"): self._handle_service_state,
         }
 
     async def _handle_revoke(self, request: StsRequest) -> StsResponse:
         """Revoke a subject, and end its recorded delegations."""
-        if not is_admin(request, self._admins):
+        if not is_operator_request(request, self._admins):
             return empty_response(404)
         try:
             subject, by = _read_subject(request.body), _read_requester(request)
@@ -88,7 +88,7 @@ class AdminEndpoints:
 
     async def _handle_revive(self, request: StsRequest) -> StsResponse:
         """Reinstate a revoked subject."""
-        if not is_admin(request, self._admins):
+        if not is_operator_request(request, self._admins):
             return empty_response(404)
         try:
             subject = _read_subject(request.body)
@@ -100,9 +100,9 @@ class AdminEndpoints:
         self._look()
         return json_response({"subject": subject, "revived": was})
 
-    async def _handle_list(self, request: StsRequest) -> StsResponse:
+    async def _handle_list_delegations(self, request: StsRequest) -> StsResponse:
         """List the recorded delegations that a revocation of a subject would end."""
-        if not is_admin(request, self._admins):
+        if not is_operator_request(request, self._admins):
             return empty_response(404)
         try:
             subject = parse_revocation_subject(_read_subject(request.body))
@@ -110,9 +110,9 @@ class AdminEndpoints:
             return error_response(_INVALID)
         return json_response({"subject": subject, "ended": await self._given(subject)})
 
-    async def _handle_state(self, request: StsRequest) -> StsResponse:
+    async def _handle_service_state(self, request: StsRequest) -> StsResponse:
         """Return the state of the service for its operator."""
-        if not is_admin(request, self._admins):
+        if not is_operator_request(request, self._admins):
             return empty_response(404)
         return json_response(msgspec.to_builtins(self._state()))
 

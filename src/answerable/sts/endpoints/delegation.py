@@ -91,19 +91,21 @@ class DelegateEndpoint:
                 lambda: self._proving.authenticate(request, PATH, now)
             )
         except NonceRequired:
-            nonce = self._proving.nonce_field(now)
+            nonce = self._proving.build_nonce_field(now)
             return error_response(OAuthError.USE_DPOP_NONCE, nonce)
         except TokenRejected as refused:
             error = OAuthError.INVALID_CLIENT
-            return self._refuse(None, TokenRequestRefusal(error, refused.reason.value))
+            return self._record_and_refuse(
+                None, TokenRequestRefusal(error, refused.reason.value)
+            )
         except TokenStateUnavailable:
             return error_response(OAuthError.TEMPORARILY_UNAVAILABLE)
         portion = parse_delegation_request(request.body)
         if portion is None:
-            return self._refuse(held, _INVALID)
-        return await self._issue_and_record(held, portion, now)
+            return self._record_and_refuse(held, _INVALID)
+        return await self._issue_and_record_ticket(held, portion, now)
 
-    async def _issue_and_record(
+    async def _issue_and_record_ticket(
         self, own_token: LiveOwnToken, delegation_request: DelegationRequest, now: float
     ) -> StsResponse:
         """Issue a ticket and record it; return its secret once it is on disk."""
@@ -114,11 +116,11 @@ class DelegateEndpoint:
                 lambda: self._issue_ticket(own_token, delegation_request, sha256, now)
             )
         except NotGiven as refused:
-            return self._refuse(own_token, refused.refusal)
+            return self._record_and_refuse(own_token, refused.refusal)
         except TokenStateUnavailable:
             return error_response(OAuthError.TEMPORARILY_UNAVAILABLE)
         if ticket is None:
-            return self._refuse(
+            return self._record_and_refuse(
                 own_token, TokenRequestRefusal(OAuthError.INVALID_GRANT, "dead")
             )
         parent = own_token.delegation
@@ -145,17 +147,17 @@ class DelegateEndpoint:
         now: float,
     ) -> DelegationTicket | None:
         """Store a ticket; None if the delegation was revoked or its rule changed."""
-        standing = self._exchanges.current_state(now)
+        standing = self._exchanges.current_trust_state(now)
         parent = own_token.delegation
         check_chain_in_force(own_token.chain.links, standing)
-        rule = standing.rules.get(parent.rule)
+        rule = standing.rules.get_rule(parent.rule)
         if rule is None or rule.digest != parent.rule_digest:
             return None
         ticket = issue_ticket(parent, delegation_request, sha256, rule, int(now))
         done = self._control.store_ticket(ticket, now).outcome is CommitOutcome.DONE
         return ticket if done else None
 
-    def _refuse(
+    def _record_and_refuse(
         self, own_token: LiveOwnToken | None, refusal: TokenRequestRefusal
     ) -> StsResponse:
         """Record a refused delegation, and build the error response."""
@@ -199,7 +201,7 @@ def parse_delegation_request(body: bytes) -> DelegationRequest | None:
         return None
     audiences = scopes = None
     if "audiences" in asked:
-        audiences = _parse_texts(asked["audiences"])
+        audiences = _parse_text_list(asked["audiences"])
         if audiences is None:
             return None
     if "scopes" in asked:
@@ -213,13 +215,13 @@ def _parse_scopes(value: object) -> tuple[tuple[str, str], ...] | None:
     """Parse the requested scopes by audience; None if malformed or too many."""
     if not isinstance(value, dict) or len(value) > MAX_ITEMS:
         return None
-    listed = {at: _parse_texts(scopes) for at, scopes in value.items()}
+    listed = {at: _parse_text_list(scopes) for at, scopes in value.items()}
     if None in listed.values():
         return None
     return tuple((at, scope) for at, scopes in listed.items() for scope in scopes or ())
 
 
-def _parse_texts(value: object) -> tuple[str, ...] | None:
+def _parse_text_list(value: object) -> tuple[str, ...] | None:
     """Parse a JSON list of a few texts; None if it is malformed."""
     if not isinstance(value, list) or len(value) > MAX_ITEMS:
         return None

@@ -17,7 +17,7 @@ from answerable.model.token_claims import SignedClaims
 from answerable.model.token_request import OAuthError
 from answerable.services.federation.issued_token_verification import OwnTokenVerifier
 from answerable.store.token_state.interface import TokenStateUnavailable
-from answerable.sts.endpoints.admin import is_admin
+from answerable.sts.endpoints.admin import is_operator_request
 from answerable.sts.endpoints.form_bodies import parse_form
 from answerable.sts.endpoints.proof_of_possession import ProofVerifier
 from answerable.sts.http.request import StsRequest
@@ -62,10 +62,10 @@ class IntrospectionEndpoint:
         now = self._clock()
         try:
             return await self._blocking.run(
-                lambda: self._build_answer(request, token, now)
+                lambda: self._build_introspection_response(request, token, now)
             )
         except NonceRequired:
-            nonce = self._proving.nonce_field(now)
+            nonce = self._proving.build_nonce_field(now)
             challenge = {"www-authenticate": 'DPoP error="use_dpop_nonce"'}
             return error_response(OAuthError.INVALID_CLIENT, {**nonce, **challenge})
         except TokenRejected:
@@ -73,39 +73,41 @@ class IntrospectionEndpoint:
         except TokenStateUnavailable:
             return error_response(OAuthError.TEMPORARILY_UNAVAILABLE)
 
-    def _build_answer(self, request: StsRequest, token: str, now: float) -> StsResponse:
+    def _build_introspection_response(
+        self, request: StsRequest, token: str, now: float
+    ) -> StsResponse:
         """Build the response for an authenticated caller.
 
         Raises:
             TokenRejected: The caller is not authenticated.
         """
-        knows = self._audience_filter(request, now)
+        knows = self._build_audience_filter(request, now)
         try:
             claims = self._own.verify(token, now)
         except TokenRejected:
             return json_response(_INACTIVE)
-        if not knows(claims) or self._own.find_live_delegation(claims, now) is None:
+        if not knows(claims) or self._own.find_active_delegation(claims, now) is None:
             return json_response(_INACTIVE)
         kind = "DPoP" if claims.cnf.jkt else "Bearer"
         said = dict(parse_jws(token).payload)
         return json_response({"active": True, "token_type": kind, **said})
 
-    def _audience_filter(
+    def _build_audience_filter(
         self, request: StsRequest, now: float
     ) -> Callable[[SignedClaims], bool]:
         """Return a predicate: the tokens whose state the caller may see."""
-        if is_admin(request, self._admins()):
+        if is_operator_request(request, self._admins()):
             return lambda _: True
         if "authorization" in request.head.fields or not request.link.certificate:
             held = self._proving.authenticate(request, PATH, now).claims
             return lambda claims: (
                 claims.aud == held.aud and REQUIRED_SCOPE in held.scope
             )
-        names = certificate_names(request.link.certificate)
+        names = list_certificate_names(request.link.certificate)
         return lambda claims: bool(names & {claims.aud, urlsplit(claims.aud).hostname})
 
 
-def certificate_names(certificate: bytes) -> frozenset[str]:
+def list_certificate_names(certificate: bytes) -> frozenset[str]:
     """Return the URIs and host names in a client certificate (RFC 5280 4.2.1.6).
 
     TLS, or the terminator, has verified it.

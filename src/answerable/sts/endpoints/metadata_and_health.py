@@ -52,7 +52,7 @@ class PublicEndpoints:
             ("GET", OPENID_METADATA_PATH): self._handle_metadata,
             ("GET", "/authorize"): self._handle_authorize,
             **{
-                ("GET", path): _page_handler(build)
+                ("GET", path): _build_page_handler(build)
                 for path, build in self._health_pages.items()
             },
         }
@@ -70,11 +70,13 @@ class PublicEndpoints:
         return error_response(OAuthError.UNAUTHORIZED_CLIENT)
 
 
-def _page_handler(build_page: Callable[[], Awaitable[StatusPage]]) -> EndpointHandler:
+def _build_page_handler(
+    build_page: Callable[[], Awaitable[StatusPage]],
+) -> EndpointHandler:
     """Return the endpoint of a page of health, readiness or metrics."""
 
     async def handle(_: StsRequest) -> StsResponse:
         page = await build_page()
-        return StsResponse(page.status, page.body, page.fields)
+        return StsResponse(page.status, page.body, page.header_fields)
 
     return handle

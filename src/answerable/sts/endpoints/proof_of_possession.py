@@ -50,7 +50,7 @@ class ProofVerifier:
         self._at = url.rstrip("/")
         self._nonces, self._control, self._own = nonces, control, own
 
-    def nonce_field(self, now: float) -> dict[str, str]:
+    def build_nonce_field(self, now: float) -> dict[str, str]:
         """Return a fresh DPoP nonce as a response field."""
         return {"dpop-nonce": self._nonces.issue(now)}
 
@@ -70,7 +70,7 @@ class ProofVerifier:
         text = request.head.fields.get("dpop")
         if text is None:
             return ProvenKeys(Confirmation(x5t_s256=x5t), None)
-        holds = self._nonce_check(now)
+        holds = self._build_nonce_check(now)
         proof = verify_proof(
             text, request.head.method, self._at + path, int(now), is_nonce_valid=holds
         )
@@ -89,7 +89,7 @@ class ProofVerifier:
         scheme, _, token = request.head.fields.get("authorization", "").partition(" ")
         if not token:
             raise TokenRejected(TokenFault.SCHEME, "expected a token of ours")
-        held = self._own.verify_live(parse_jws(token), now)
+        held = self._own.verify_active_token(parse_jws(token), now)
         proof = request.head.fields.get("dpop")
         presented = TokenPresentation(
             scheme=scheme,
@@ -98,19 +98,19 @@ class ProofVerifier:
             proofs=() if proof is None else (proof,),
             certificate=request.link.certificate,
         )
-        holds = self._nonce_check(now)
+        holds = self._build_nonce_check(now)
         sender = check_sender_constraint(
             token, held.claims, presented, int(now), is_nonce_valid=holds
         )
         if sender.proof is not None:
             use = build_dpop_replay_key(sender.proof, has_fresh_nonce=holds is not None)
-            if self._control.record_use(use, now) is not CommitOutcome.DONE:
+            if self._control.record_single_use_key(use, now) is not CommitOutcome.DONE:
                 raise ProofRejected(
                     TokenFault.REPLAYED, "expected a proof not seen before"
                 )
         return held
 
-    def _nonce_check(self, now: float) -> Callable[[str], bool] | None:
+    def _build_nonce_check(self, now: float) -> Callable[[str], bool] | None:
         """Return the check of DPoP nonces; None while none are required."""
         asked = self._nonces.are_required(now)
         return partial(self._nonces.is_valid, now=now) if asked else None

@@ -61,7 +61,7 @@ class RunsEndpoint:
             now,
             allow_root=self._root(),
         )
-        return await self._record_registration(answer)
+        return await self._record_and_respond(answer)
 
     async def _handle_finish(self, request: StsRequest) -> StsResponse:
         """End a run at the request of its launcher."""
@@ -74,17 +74,17 @@ class RunsEndpoint:
         )
         if answer.reason:
             self._record_refusal("finish", answer.reason)
-        return _build_answer(answer)
+        return _build_registration_response(answer)
 
-    async def _record_registration(
+    async def _record_and_respond(
         self, answer: run_registration.RegistrationAnswer
     ) -> StsResponse:
         """Record a registration or its refusal, and build the response."""
         if answer.run is None:
             self._record_refusal("launch", answer.reason)
         else:
-            await self._recorder.record_issued(_build_record("launch", answer.run))
-        return _build_answer(answer)
+            await self._recorder.record_issued(_build_run_record("launch", answer.run))
+        return _build_registration_response(answer)
 
     def _record_refusal(self, kind: str, reason: str) -> None:
         """Record a refused request of a launcher."""
@@ -110,12 +110,12 @@ def record_run_end(
 
     durable.add_done_callback(report)
     try:
-        recorder.queue_issued(_build_record("finish", run), durable)
+        recorder.queue_issued(_build_run_record("finish", run), durable)
     except NotRecorded as error:
         log.error("run.end-not-recorded", run=run.name, why=str(error))
 
 
-def _build_record(kind: str, run: RegisteredRun) -> ExchangeRecord:
+def _build_run_record(kind: str, run: RegisteredRun) -> ExchangeRecord:
     """Build the evidence record of a run's start or end."""
     return ExchangeRecord(
         0,
@@ -136,7 +136,9 @@ def _build_record(kind: str, run: RegisteredRun) -> ExchangeRecord:
     )
 
 
-def _build_answer(answer: run_registration.RegistrationAnswer) -> StsResponse:
+def _build_registration_response(
+    answer: run_registration.RegistrationAnswer,
+) -> StsResponse:
     """Build the response from the result of a registration."""
     fields = {"cache-control": "no-store"}
     if answer.body:

@@ -23,7 +23,7 @@ from answerable.server.processes.run_registry import RunRegistry
 from answerable.server.recording.record_ticket import NotRecorded
 from answerable.services.federation.exchange_audit_records import PresentedRequest
 from answerable.services.federation.exchange_verification import TokenReviewNeeded
-from answerable.sts.endpoints.admin import is_admin
+from answerable.sts.endpoints.admin import is_operator_request
 from answerable.sts.endpoints.form_bodies import check_content_type
 from answerable.sts.endpoints.proof_of_possession import ProofVerifier
 from answerable.sts.http.request import StsRequest
@@ -94,7 +94,7 @@ class TokenEndpoint:
 
     async def _handle_gateway_exchange(self, http_request: StsRequest) -> StsResponse:
         """Exchange the token of a call that our gateway forwards."""
-        if not is_admin(http_request, self._gateways()):
+        if not is_operator_request(http_request, self._gateways()):
             return empty_response(404)
         return await self._handle_exchange(http_request, is_gateway_call=True)
 
@@ -108,13 +108,13 @@ class TokenEndpoint:
             return self._record_refusal(request)
         try:
             self._recorder.check_recordable()
-            return await self._serve_request(
+            return await self._serve_token_request(
                 http_request, request, is_gateway_call=is_gateway_call
             )
         except NotRecorded:
             return error_response(OAuthError.TEMPORARILY_UNAVAILABLE)
 
-    async def _serve_request(
+    async def _serve_token_request(
         self, http_request: StsRequest, request: TokenRequest, *, is_gateway_call: bool
     ) -> StsResponse:
         """Verify the proofs of a token request, attest its peer, and exchange.
@@ -128,7 +128,7 @@ class TokenEndpoint:
             proved = self._proving.verify_proofs(http_request, place, now)
         except NonceRequired:
             return error_response(
-                OAuthError.USE_DPOP_NONCE, self._proving.nonce_field(now)
+                OAuthError.USE_DPOP_NONCE, self._proving.build_nonce_field(now)
             )
         except ProofRejected as refused:
             error = OAuthError.INVALID_DPOP_PROOF
@@ -147,7 +147,7 @@ class TokenEndpoint:
         outcome = await self._exchange_with_retries(shown)
         if isinstance(outcome, TokenRequestRefusal):
             return self._record_refusal(outcome)
-        return self._build_answer(outcome, now)
+        return self._build_token_response(outcome, now)
 
     async def _attest_peer(
         self, http_request: StsRequest, request: TokenRequest
@@ -163,7 +163,7 @@ class TokenEndpoint:
             request.actor_type,
         ):
             return None
-        root = self._exchanges.in_force.allow_root
+        root = self._exchanges.config_in_force.allow_root
         return await asyncio.to_thread(
             attest_peer, connection, self._runs, allow_root=root
         )
@@ -181,12 +181,12 @@ class TokenEndpoint:
             try:
                 return await self._exchange_once(presented, now)
             except UnknownKey as unknown:
-                if not self._keys.can_fetch(unknown.issuer, now):
-                    if not self._keys.has_usable(unknown.issuer, now):
+                if not self._keys.can_fetch_keys(unknown.issuer, now):
+                    if not self._keys.has_usable_key(unknown.issuer, now):
                         error = OAuthError.TEMPORARILY_UNAVAILABLE
                         return TokenRequestRefusal(error, "no-keys", unknown.issuer)
                     break
-                await self._keys.fetch(unknown.issuer, now)
+                await self._keys.fetch_issuer_keys(unknown.issuer, now)
             except TokenReviewNeeded as needed:
                 good = await self._review(needed)
                 if good is None:
@@ -234,13 +234,17 @@ class TokenEndpoint:
         )
         return error_response(refusal.error)
 
-    def _build_answer(self, outcome: ExchangeOutcome, now: float) -> StsResponse:
+    def _build_token_response(
+        self, outcome: ExchangeOutcome, now: float
+    ) -> StsResponse:
         """Build the token response or the error response (RFC 8693 2.2)."""
         minting = outcome.minting
         if minting is None:
             self._recorder.record_refused(outcome.record)
             error = OAuthError(outcome.record.error)
-            fields = self._proving.nonce_field(now) if outcome.needs_nonce else None
+            fields = (
+                self._proving.build_nonce_field(now) if outcome.needs_nonce else None
+            )
             return error_response(error, fields)
         kind = "DPoP" if minting.cnf.jkt else "Bearer"
         if minting.gives is GrantedTokenKind.ID_JAG:

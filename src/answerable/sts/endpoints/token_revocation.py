@@ -23,7 +23,7 @@ from answerable.store.token_state.interface import (
     TokenState,
     TokenStateUnavailable,
 )
-from answerable.sts.endpoints.admin import is_admin
+from answerable.sts.endpoints.admin import is_operator_request
 from answerable.sts.endpoints.form_bodies import parse_form
 from answerable.sts.endpoints.proof_of_possession import ProofVerifier
 from answerable.sts.http.request import StsRequest
@@ -82,7 +82,7 @@ class RevocationEndpoint:
                 lambda: self._end_delegation(request, claims, now)
             )
         except NonceRequired:
-            nonce = self._proving.nonce_field(now)
+            nonce = self._proving.build_nonce_field(now)
             return error_response(OAuthError.USE_DPOP_NONCE, nonce)
         except TokenRejected as refused:
             self._recorder.record_refused(
@@ -102,14 +102,14 @@ class RevocationEndpoint:
         self, request: StsRequest, claims: SignedClaims, now: float
     ) -> RevokedDelegations:
         """End the delegation of a token, after a check of the requester."""
-        if not is_admin(request, self._admins()):
-            self._check_holder(request, claims, now)
-        delegation = claims.find_claim("answerable", "dlg")
+        if not is_operator_request(request, self._admins()):
+            self._check_requester_holds_token(request, claims, now)
+        delegation = claims.find_claim_at_path("answerable", "dlg")
         if not isinstance(delegation, str):
             return RevokedDelegations()
         return self._control.revoke_delegation(delegation, now)
 
-    def _check_holder(
+    def _check_requester_holds_token(
         self, request: StsRequest, claims: SignedClaims, now: float
     ) -> None:
         """Check that the requester holds the token, or one above it in its chain.
@@ -119,8 +119,8 @@ class RevocationEndpoint:
         """
         if "authorization" in request.head.fields:
             above = self._proving.authenticate(request, PATH, now).delegation.id
-            chain = self._control.find_chain(
-                str(claims.find_claim("answerable", "dlg")), now
+            chain = self._control.find_delegation_chain(
+                str(claims.find_claim_at_path("answerable", "dlg")), now
             )
             if above not in {link.id for link in chain.links}:
                 raise ProofRejected(TokenFault.SCHEME, "expected a token from above it")
@@ -141,7 +141,7 @@ def evidence_record_factory(
     said = {
         name: value
         for name in ("agent", "owner", "rule", "rule_hash", "dlg")
-        if isinstance(value := claims.find_claim("answerable", name), str)
+        if isinstance(value := claims.find_claim_at_path("answerable", name), str)
     }
 
     def record(**more: object) -> ExchangeRecord:

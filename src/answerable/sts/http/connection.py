@@ -9,7 +9,7 @@ import socket
 from collections import deque
 from typing import cast
 
-from answerable.server.admission import ConnectionSlot, counted_address
+from answerable.server.admission import ConnectionSlot, quota_address
 from answerable.server.connection_info import ConnectionInfo
 from answerable.server.connection_info_reader import read_connection_info
 from answerable.server.deadline_timer import NEVER
@@ -87,9 +87,9 @@ class StsConnection(asyncio.Protocol):
         """Claim a slot in the connection quotas; False if they are full."""
         admission, peer = self._door.admission, self._link.peer
         if peer is None:
-            self._slot = admission.admit(self, counted_address(transport))
+            self._slot = admission.admit(self, quota_address(transport))
         else:
-            self._slot = admission.admit_local(self, peer.uid)
+            self._slot = admission.admit_unix_socket(self, peer.uid)
         return self._slot is not None
 
     def data_received(self, data: bytes) -> None:
@@ -110,7 +110,7 @@ class StsConnection(asyncio.Protocol):
         self._door.fronts.discard(self)
         self._door.ticker.discard(self)
         if self._slot is not None:
-            self._slot.release()
+            self._slot.release_places()
         self._arrived.clear()
 
     def on_deadline(self) -> None:

@@ -12,7 +12,7 @@ from answerable.model.config import TlsTerminator
 from answerable.model.token_request import OAuthError
 from answerable.model.worker_limits import WorkerLimits
 from answerable.server.admission import AdmissionControl
-from answerable.server.client_certificates import with_valid_certificate
+from answerable.server.client_certificates import drop_invalid_certificate
 from answerable.server.deadline_timer import DeadlineTimer, HasDeadline
 from answerable.server.wire.refusals import RequestRefused
 from answerable.server.wire.request_head import HttpRequestHead
@@ -112,7 +112,7 @@ class StsHttpServer:
             self.turned_away("unknown-path")
             connection.send_answer(empty_response(found))
             return
-        link = with_valid_certificate(request.link, self.clock())
+        link = drop_invalid_certificate(request.link, self.clock())
         request = msgspec.structs.replace(request, link=link)
         task = self.loop.create_task(self._run_handler(found, request, connection))
         self._tasks.add(task)

@@ -8,7 +8,7 @@ import asyncio
 
 from msgspec.structs import replace
 
-from answerable.model.ids import event_id
+from answerable.model.ids import build_event_id
 from answerable.model.log_sources import STS, STS_PREFIX
 from answerable.model.spool_record import ExchangeRecord
 from answerable.server.recording.record_ticket import NotRecorded, RecordTicket
@@ -30,7 +30,7 @@ class ExchangeRecorder(ServerRecorder):
         Raises:
             NotRecorded: It cannot; the failure is counted.
         """
-        if why := self.journal.find_obstacle(agent):
+        if why := self.journal.find_recording_obstacle(agent):
             self.unrecorded += 1
             raise NotRecorded(why)
 
@@ -63,7 +63,7 @@ class ExchangeRecorder(ServerRecorder):
             NotRecorded: It cannot be queued.
         """
         self.check_recordable(record.agent)
-        told = self._with_sequence(record)
+        told = self._add_sequence_and_time(record)
         self.journal.append(
             told,
             record.agent,
@@ -77,13 +77,13 @@ class ExchangeRecorder(ServerRecorder):
         self.counted[record.what, record.error] += 1
         most = MAX_PER_ISSUER if record.issuer else MAX_ANONYMOUS
         has_own = self._gets_own_record(record.issuer, most)
-        if has_own and not self.journal.find_obstacle(record.agent):
-            self.journal.append(self._with_sequence(record), record.agent)
+        if has_own and not self.journal.find_recording_obstacle(record.agent):
+            self.journal.append(self._add_sequence_and_time(record), record.agent)
         else:
             self._count_refusal(record.reason or record.error, record.agent)
 
-    def _with_sequence(self, record: ExchangeRecord) -> ExchangeRecord:
+    def _add_sequence_and_time(self, record: ExchangeRecord) -> ExchangeRecord:
         """Return the record with its sequence number, time and id."""
-        sequence, at = self.journal.next_number()
-        key = event_id(at, STS, self.journal.name, b"%d" % sequence).hex()
+        sequence, at = self.journal.next_record_number()
+        key = build_event_id(at, STS, self.journal.name, b"%d" % sequence).hex()
         return replace(record, sequence=sequence, at=at, id=key)

@@ -8,9 +8,8 @@ from functools import partial
 
 from answerable.authorization.revocations import Revocations
 from answerable.model.errors import AnswerableError
-from answerable.server.app import App
 from answerable.server.dpop_replay_cache import DpopNonces
-from answerable.server.enforcement.notices import LogNotices
+from answerable.server.enforcement.operator_notices import LogNotices
 from answerable.server.issuers.key_cache import IssuerKeyCache
 from answerable.server.listening_sockets import (
     BoundListener,
@@ -28,6 +27,7 @@ from answerable.server.revocation_list import (
     RevocationNote,
     RevocationWatch,
 )
+from answerable.server.server_process import App
 from answerable.server.shared_secret import load_shared_secret
 from answerable.server.sign_in_accounts import SignInAccounts
 from answerable.server.wire.host_check import ServedNames
@@ -102,7 +102,7 @@ class StsApp(App[StsSettings]):
         )
         self._events = EventPusher(service, signing, log, self._clock)
         self._blocking = DatabaseExecutor(beside=bool(service.database))
-        self._nonces = DpopNonces(secret, since=self._control.read_epoch())
+        self._nonces = DpopNonces(secret, since=self._control.read_complete_since())
         self._list = RevocationList(plan.store, state)
         self._owners = OwnerWatch(plan.store, log)
         self._recorder = ExchangeRecorder(state / "spool", loop, config.limits)
@@ -123,7 +123,7 @@ class StsApp(App[StsSettings]):
             issuers=self._keys.issuers,
             owners=self._owners.current_owners,
             revocations=lambda: self._kills.revocations,
-            is_bound=SignInAccounts(state).bind_or_check,
+            is_bound=SignInAccounts(state).bind_or_check_account,
         )
         self._exchanges.replace_config(build_exchange_rules(plan))
         self._revoker = DelegationRevoker(
@@ -137,8 +137,8 @@ class StsApp(App[StsSettings]):
         self._admin = AdminEndpoints(
             service.admins,
             self._list,
-            self._check_revocations,
-            self._revoker.revoke_and_list,
+            self._apply_revocation_list,
+            self._revoker.end_and_list_delegations,
             self._admin_state,
             self._revoker.list_delegations,
         )
@@ -155,7 +155,7 @@ class StsApp(App[StsSettings]):
             self._list,
             None,
             loop,
-            self._on_revocations,
+            self._on_revocations_changed,
             self._notices.on_unreadable_revocations,
         )
         self.door.admission = self._admission
@@ -170,10 +170,10 @@ class StsApp(App[StsSettings]):
         await self._owners.refresh()
         service = self.plan.service
         for listener in service.listen:
-            await self._listen(bind_listener(listener, 1))
+            await self._accept_connections(bind_listener(listener, 1))
         if service.health is not None:
             bound = bind_status_listener(service.health)
-            admission = self._build_status_admission()
+            admission = self._build_status_page_quotas()
             await self._open_status_listener("health", bound, admission)
         self._tasks.spawn(self._owners.poll_forever())
         self._upkeep = upkeep = Maintenance(
@@ -199,7 +199,7 @@ class StsApp(App[StsSettings]):
         Raises:
             AnswerableError: It cannot be used; the current one stays.
         """
-        use_certificates = self._listeners.prepare(settings.service.listen)
+        use_certificates = self._listeners.prepare_certificates(settings.service.listen)
         asked = build_reviewers(foreign_issuers(settings))
         self._keys.reconfigure(foreign_issuers(settings))
         use_certificates()
@@ -270,7 +270,7 @@ class StsApp(App[StsSettings]):
                 self._runs,
                 self._find_launch_rule,
                 recorder,
-                lambda: self._exchanges.in_force.allow_root,
+                lambda: self._exchanges.config_in_force.allow_root,
                 clock,
             ).handlers(),
             **self._admin.handlers(),
@@ -278,7 +278,7 @@ class StsApp(App[StsSettings]):
 
     def _find_launch_rule(self, launch_request: LaunchRequest) -> str:
         """Return the id of the rule that lets a person start an agent."""
-        rules = self._exchanges.in_force.rules
+        rules = self._exchanges.config_in_force.rules
         id = rules.find_launch_rule(
             launch_request.agent,
             launch_request.started_by,
@@ -289,11 +289,12 @@ class StsApp(App[StsSettings]):
         # Only a person whom a rule lets start the agent learns of the revocation.
         for subject in sorted(killed) if id else ():
             raise LaunchRevoked(
-                subject, str(self._read_notes().get(subject, RevocationNote()))
+                subject,
+                str(self._read_revocation_details().get(subject, RevocationNote())),
             )
         return id
 
-    def _read_notes(self) -> Mapping[str, RevocationNote]:
+    def _read_revocation_details(self) -> Mapping[str, RevocationNote]:
         """Return the facts about each revocation; empty if unreadable."""
         try:
             return self._list.read_notes()
@@ -302,18 +303,20 @@ class StsApp(App[StsSettings]):
 
     # Revocations.
 
-    def _on_revocations(self, revoked: Revocations, reinstated: Revocations) -> None:
+    def _on_revocations_changed(
+        self, revoked: Revocations, reinstated: Revocations
+    ) -> None:
         """Report changed revocations, and end the delegations of the revoked."""
         self._recorder.record_revocations(revoked, reinstated)
         self._notices.on_revocations_changed(revoked, reinstated)
-        noted = self._read_notes() if revoked else {}
+        noted = self._read_revocation_details() if revoked else {}
         for subject in sorted(revoked):
             if not noted.get(
                 subject, RevocationNote()
             ).ended_with:  # it has ended already
                 self._tasks.spawn(self._revoker.revoke(subject))
 
-    def _check_revocations(self) -> None:
+    def _apply_revocation_list(self) -> None:
         """Apply the revocation list as it is now."""
         self._kills.refresh()
 
@@ -326,19 +329,19 @@ class StsApp(App[StsSettings]):
 
     def not_ready_reasons(self) -> list[str]:
         """Return why the service is not ready; empty if it is."""
-        alarm = self._recorder.alarm
+        alarm = self._recorder.disk_error
         refused = "" if self._upkeep is None else self._upkeep.database_fault
         return [
             *(["it is ending"] if self.is_ending else []),
-            *([] if self.plan.is_whole else ["no rules could be loaded"]),
+            *([] if self.plan.has_valid_policy else ["no rules could be loaded"]),
             *([f"it cannot record: {alarm}"] if alarm else []),
             *([refused] if refused else []),
         ]
 
-    def operator_state(self) -> Mapping[str, object]:
+    def readiness_details(self) -> Mapping[str, object]:
         """Return the faults that an operator should see."""
         return {
-            **super().operator_state(),
+            **super().readiness_details(),
             "owners_refused": self._owners.failure,
             "warnings": self.door.admission.warnings,
         }
@@ -348,9 +351,9 @@ class StsApp(App[StsSettings]):
         return {
             "url": self.plan.service.url,
             "reasons": self.not_ready_reasons(),
-            **self.operator_state(),
+            **self.readiness_details(),
             "policy": self.plan.config.digest,
-            "rules": [each.id for each in self._exchanges.in_force.rules],
+            "rules": [each.id for each in self._exchanges.config_in_force.rules],
             "owners": len(self._owners),
             "kills": sorted(self._kills.revocations),
             "runs": [each.name for each in self._runs],
@@ -363,7 +366,7 @@ class StsApp(App[StsSettings]):
             "connections": ("Connections of clients.", float(len(self.door.fronts))),
             "agents_owned": ("Agents with an attested owner.", len(self._owners)),
             "memory_bytes": ("Resident memory.", float(resident_bytes())),
-            "rules": ("Rules in force.", len(self._exchanges.in_force.rules)),
+            "rules": ("Rules in force.", len(self._exchanges.config_in_force.rules)),
             "ready": ("It gives tokens.", float(not self.not_ready_reasons())),
             "events_sent": ("Events taken.", float(self._events.counted["sent"])),
             "events_dropped": ("Events dropped.", self._events.counted["dropped"]),
@@ -372,7 +375,7 @@ class StsApp(App[StsSettings]):
 
     # Background tasks.
 
-    async def _listen(self, bound_listener: BoundListener) -> None:
+    async def _accept_connections(self, bound_listener: BoundListener) -> None:
         """Accept connections at one more listener."""
         given = bound_listener.socket_for_worker(0)
         served = ServedNames(frozenset(given.hosts), frozenset(given.listener.origins))
@@ -382,6 +385,6 @@ class StsApp(App[StsSettings]):
             own, away = bound_listener.sockets[0], self._recorder.count_refused_request
             serving = SenderCheckedListener(self._loop, own, front, away)
             self._listeners.add_server(serving)
-            self._listeners.add(SERVER_NAME, bound_listener)
+            self._listeners.add_listener(SERVER_NAME, bound_listener)
         else:
-            await self._listeners.open(SERVER_NAME, bound_listener, front)
+            await self._listeners.open_listener(SERVER_NAME, bound_listener, front)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from answerable.federation.key_rotation import LEAD_TIME, KeyState, key_state
 from answerable.model.errors import UsageError
 from answerable.model.token_signing_key import SigningKey
-from answerable.store.durable_files import acting_as_owner
+from answerable.store.durable_files import act_as_folder_owner
 from answerable.store.token_state.interface import TokenState
 from answerable.store.token_state.open_state import open_token_state
 from answerable.store.token_state.restore_detection import (
@@ -20,7 +20,7 @@ from answerable.sts.runtime.restore_recovery import revoke_keys_at_gateways
 from answerable.sts.runtime.settings import StsSettings
 
 
-def list_keys(settings: StsSettings, *, rotate: bool, kill: str) -> list[str]:
+def list_signing_keys(settings: StsSettings, *, rotate: bool, kill: str) -> list[str]:
     """List the signing keys as text, after rotating or revoking.
 
     Args:
@@ -33,15 +33,17 @@ def list_keys(settings: StsSettings, *, rotate: bool, kill: str) -> list[str]:
     """
     now = time.time()
     with _open_database(settings, now) as control:
-        if kill and not control.revoke_key(kill, now):
+        if kill and not control.revoke_signing_key(kill, now):
             raise UsageError(f"no key in use has the kid {kill[:80]!r}")
         if rotate:
             _activate_prepared_keys(control, now)
-        keys = control.list_keys()
-    return [_format_key(key, keys, now) for key in keys]
+        keys = control.list_signing_keys()
+    return [_format_signing_key(key, keys, now) for key in keys]
 
 
-def _format_key(key: SigningKey, keys: tuple[SigningKey, ...], now: float) -> str:
+def _format_signing_key(
+    key: SigningKey, keys: tuple[SigningKey, ...], now: float
+) -> str:
     """Format one signing key with its state as a line."""
     what = "killed" if key.killed else key_state(key, keys, now).value
     begins, ends = _format_time(key.signs_from), _format_time(key.signs_until)
@@ -50,12 +52,12 @@ def _format_key(key: SigningKey, keys: tuple[SigningKey, ...], now: float) -> st
 
 def _activate_prepared_keys(token_state: TokenState, now: float) -> None:
     """Let prepared keys sign as soon as verifiers had time to fetch them."""
-    keys = token_state.list_keys()
+    keys = token_state.list_signing_keys()
     for key in keys:
         begins = max(int(now), key.published + LEAD_TIME)
         ahead = key_state(key, keys, now) is KeyState.PREPARED
         if ahead and begins < key.signs_from:
-            token_state.publish_key(replace(key, signs_from=begins))
+            token_state.publish_signing_key(replace(key, signs_from=begins))
 
 
 def recover_after_restore(settings: StsSettings) -> tuple[RestoreRevocations, bool]:
@@ -77,7 +79,7 @@ def recover_after_restore(settings: StsSettings) -> tuple[RestoreRevocations, bo
 def _open_database(settings: StsSettings, now: float) -> Iterator[TokenState]:
     """Open the token service's database as the owner of its folder."""
     # Files that root makes there would be the service's no more.
-    with acting_as_owner(settings.state):
+    with act_as_folder_owner(settings.state):
         control = open_token_state(settings.state, now, settings.service.database)
         try:
             yield control

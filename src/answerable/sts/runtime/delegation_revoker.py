@@ -50,7 +50,7 @@ class DelegationRevoker:
         self.notify(subject, "admin", died)
         return True
 
-    async def revoke_and_list(self, subject: str) -> tuple[str, ...] | None:
+    async def end_and_list_delegations(self, subject: str) -> tuple[str, ...] | None:
         """End the delegations of a subject and list them; None if unknown.
 
         The list includes delegations that ended before, because a gateway may not know
@@ -67,7 +67,7 @@ class DelegationRevoker:
         now = self._clock()
         try:
             return await self._blocking.run(
-                lambda: self._control.list_delegations_of(subject, now)
+                lambda: self._control.list_delegations_of_subject(subject, now)
             )
         except AnswerableError as error:
             self._log.error("kill.not-told", subject=subject, why=error.message)
@@ -82,9 +82,11 @@ class DelegationRevoker:
         ended = len(ended_delegations.delegations)
         self._log.warning("delegations.ended", subject=subject, ended=ended)
         if self._events is not None:
-            self._tasks.spawn(self._push_events(self._events, by, ended_delegations))
+            self._tasks.spawn(
+                self._queue_session_events(self._events, by, ended_delegations)
+            )
 
-    async def _push_events(
+    async def _queue_session_events(
         self, events: EventPusher, by: str, ended_delegations: RevokedDelegations
     ) -> None:
         """Queue a session-revoked event for each ended delegation."""

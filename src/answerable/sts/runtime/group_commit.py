@@ -113,11 +113,11 @@ class GroupCommit:
                 if self._queue_record(each, told):
                     last = each.durable
             elif not each.durable.done():
-                _resolve(each, told)
+                _complete_exchange(each, told)
         if last is not None:
             # A group is on disk as a whole.
             self._under_way += 1
-            last.add_done_callback(self._on_durable)
+            last.add_done_callback(self._start_next_group)
 
     def _exchange_group(
         self, waiting: list[_WaitingExchange]
@@ -135,7 +135,7 @@ class GroupCommit:
             self._records.check_recordable()
         except NotRecorded as refused:
             if not exchange.durable.done():
-                _resolve(exchange, refused)
+                _complete_exchange(exchange, refused)
             return False
         return True
 
@@ -148,18 +148,20 @@ class GroupCommit:
             self._records.queue_issued(outcome.record, exchange.durable)
         except Exception as error:  # noqa: BLE001 - likewise
             if not exchange.durable.done():
-                _resolve(exchange, error)
+                _complete_exchange(exchange, error)
             return False
         return True
 
-    def _on_durable(self, _: "asyncio.Future[None]") -> None:
+    def _start_next_group(self, _: "asyncio.Future[None]") -> None:
         """Start the next group once the records of this one are on disk."""
         self._under_way -= 1
         if not self._under_way:
             self._commit_group()
 
 
-def _resolve(exchange: _WaitingExchange, result: ExchangeOutcome | Exception) -> None:
+def _complete_exchange(
+    exchange: _WaitingExchange, result: ExchangeOutcome | Exception
+) -> None:
     """Complete a waiting exchange whose result needs no record on disk."""
     if isinstance(result, Exception):
         exchange.durable.set_exception(result)

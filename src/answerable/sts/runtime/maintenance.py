@@ -67,8 +67,8 @@ class Maintenance:
     async def _renew_issuer_keys(self) -> None:
         """Fetch the keys of foreign issuers again when they are due."""
         while True:
-            for issuer in self._keys.list_due(self._clock()):
-                failed = await self._keys.fetch(issuer, self._clock())
+            for issuer in self._keys.list_issuers_to_renew(self._clock()):
+                failed = await self._keys.fetch_issuer_keys(issuer, self._clock())
                 if failed:
                     self._log.warning("issuer.keys-refused", issuer=issuer, why=failed)
             await asyncio.sleep(KEY_RENEWAL_INTERVAL)

@@ -15,7 +15,10 @@ from answerable.model.trust_rule import (
     PeerSubject,
     RuleSubject,
 )
-from answerable.server.reloadable_settings import require_config, resolve_store
+from answerable.server.restart_only_settings import (
+    require_valid_config,
+    resolve_store_folder,
+)
 from answerable.server.state_folders import token_service_state
 from answerable.server.tls import without_tls_files
 from answerable.usecases.federation.token_exchange import ExchangeConfig
@@ -43,9 +46,9 @@ class StsSettings:
         return token_service_state(self.service, self.store)
 
     @property
-    def is_whole(self) -> bool:
+    def has_valid_policy(self) -> bool:
         """Tell whether its rules are valid; otherwise no token is issued."""
-        return self.reading.has_rules
+        return self.reading.has_valid_rules
 
     @property
     def restart_only_settings(self) -> Mapping[str, object]:
@@ -79,14 +82,14 @@ def load_settings(
         EnvironmentFailure: It may not be read.
     """
     reading = read_config_file(config_path)
-    config = require_config(config_path, reading)
+    config = require_valid_config(config_path, reading)
     service = config.sts
     if service is None:
         raise UsageError(
             f"no token service in {config_path}",
             "add a section `sts`; see docs/federation.md",
         )
-    root = resolve_store(config, store, default_store)
+    root = resolve_store_folder(config, store, default_store)
     return StsSettings(config, service, reading, root)
 
 

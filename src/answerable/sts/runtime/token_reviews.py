@@ -51,7 +51,7 @@ class TokenReviews:
         reviewer, audience = self._asked[needed.issuer]
         async with self._room:
             try:
-                said = await reviewer.review(needed.unverified_token, audience)
+                said = await reviewer.review_token(needed.unverified_token, audience)
             except FetchFailed as error:
                 self._log.warning(
                     "review.refused", issuer=needed.issuer, why=error.message

@@ -17,7 +17,7 @@ from answerable.federation.key_rotation import (
     RotationStep,
     active_key_id,
     key_state,
-    next_state_change,
+    next_key_state_change,
     plan_rotation,
     published_keys,
 )
@@ -122,7 +122,7 @@ class KeyRing:
         Returns:
             False if it is unknown or was revoked before.
         """
-        killed = self._control.revoke_key(kid, now)
+        killed = self._control.revoke_signing_key(kid, now)
         self.refresh(now)
         return killed
 
@@ -133,17 +133,22 @@ class KeyRing:
             EnvironmentFailure: Disk or database failed; the current keys stay in use.
         """
         replica = self._folder.replica
-        keys = self._control.list_keys()
+        keys = self._control.list_signing_keys()
         step = plan_rotation(keys, replica, now)
-        if step.prepare or step.changed or step.remove or self._find_lost(keys, now):
+        if (
+            step.prepare
+            or step.changed
+            or step.remove
+            or self._find_keys_without_file(keys, now)
+        ):
             with self._folder.lock():
                 keys, step = self._rotate(now)
-        mine = [key.kid for key in self._own_keys(keys, now)]
+        mine = [key.kid for key in self._select_own_keys(keys, now)]
         self._now = _KeySnapshot(
             keys=keys,
             signers={kid: self._get_signer(kid) for kid in mine},
             kid=active_key_id(keys, replica, now),
-            until=next_state_change(keys, now),
+            until=next_key_state_change(keys, now),
             jwks=_encode_jwks(published_keys(keys, now)),
             early=step.early,
         )
@@ -151,34 +156,38 @@ class KeyRing:
     def _rotate(self, now: float) -> tuple[tuple[SigningKey, ...], RotationStep]:
         """Perform due rotation steps under the folder lock; return all keys."""
         control, folder = self._control, self._folder
-        for lost in self._find_lost(control.list_keys(), now):
+        for lost in self._find_keys_without_file(control.list_signing_keys(), now):
             if now < lost.signs_from:
-                control.revoke_key(lost.kid, now)
+                control.revoke_signing_key(lost.kid, now)
             else:
                 # Its tokens must verify until they expire.
-                control.publish_key(replace(lost, signs_until=int(now)))
+                control.publish_signing_key(replace(lost, signs_until=int(now)))
         while True:
-            keys = control.list_keys()
+            keys = control.list_signing_keys()
             step = plan_rotation(keys, folder.replica, now)
             for kid in step.remove:
                 folder.remove(kid)
-                control.delete_key(kid)
+                control.delete_signing_key(kid)
             for key in step.changed:
-                control.publish_key(key)
+                control.publish_signing_key(key)
             if step.prepare is None:
                 break
             kid, jwk = folder.generate()
             members = dict(jwk.members)
-            control.publish_key(
+            control.publish_signing_key(
                 replace(step.prepare, kid=kid, x=members["x"], y=members["y"])
             )
-        keys = control.list_keys()
+        keys = control.list_signing_keys()
         # A retired key is published, and needs its private half no more.
-        for kid in folder.key_ids() - {key.kid for key in self._own_keys(keys, now)}:
+        for kid in folder.key_ids() - {
+            key.kid for key in self._select_own_keys(keys, now)
+        }:
             folder.remove(kid)
         return keys, plan_rotation(keys, folder.replica, now)
 
-    def _own_keys(self, keys: tuple[SigningKey, ...], now: float) -> list[SigningKey]:
+    def _select_own_keys(
+        self, keys: tuple[SigningKey, ...], now: float
+    ) -> list[SigningKey]:
         """Return the prepared and active keys of this replica."""
         signing = (KeyState.PREPARED, KeyState.ACTIVE)
         return [
@@ -188,10 +197,12 @@ class KeyRing:
             and key_state(key, keys, now) in signing
         ]
 
-    def _find_lost(self, keys: tuple[SigningKey, ...], now: float) -> list[SigningKey]:
+    def _find_keys_without_file(
+        self, keys: tuple[SigningKey, ...], now: float
+    ) -> list[SigningKey]:
         """Return this replica's keys whose private key file is missing."""
         there = self._folder.key_ids()
-        return [key for key in self._own_keys(keys, now) if key.kid not in there]
+        return [key for key in self._select_own_keys(keys, now) if key.kid not in there]
 
     def _get_signer(self, kid: str) -> Es256Signer:
         """Return the cached signer of a key, else load its private key."""

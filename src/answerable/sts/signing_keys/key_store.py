@@ -22,7 +22,7 @@ from answerable.federation.jwk import PublicJwk
 from answerable.federation.strict_json import encode_base64url
 from answerable.model.errors import EnvironmentFailure
 from answerable.store.durable_files import (
-    make_folder,
+    make_private_folder,
     read_file,
     translate_os_errors,
     write_file,
@@ -55,22 +55,22 @@ class KeyStore:
         environ: Mapping[str, str] = os.environ,
     ) -> None:
         self._path = state / "keys"
-        make_folder(self._path)
-        _check_permissions(self._path)
+        make_private_folder(self._path)
+        _check_file_permissions(self._path)
         if file:
-            _check_permissions(Path(file))
-            self._passphrase = _check_passphrase(_read_required(Path(file)), file)
+            _check_file_permissions(Path(file))
+            self._passphrase = _check_passphrase(_read_required_file(Path(file)), file)
         elif variable:
             text = environ.get(variable, "").encode("utf-8", "surrogateescape")
             self._passphrase = _check_passphrase(text, f"the variable {variable}")
         else:
             default_file = self._path / _PASSPHRASES_PATH
             self._passphrase = _check_passphrase(
-                self._read_or_create(default_file), str(default_file)
+                self._read_or_create_secret(default_file), str(default_file)
             )
-        self.replica = self._read_or_create(self._path / _REPLICA_FILE)[:16].decode(
-            "ascii"
-        )
+        self.replica = self._read_or_create_secret(self._path / _REPLICA_FILE)[
+            :16
+        ].decode("ascii")
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -108,10 +108,10 @@ class KeyStore:
                 with another passphrase, or not the key of that kid.
         """
         path = self._key_path(kid)
-        _check_permissions(path)
+        _check_file_permissions(path)
         try:
             private = serialization.load_pem_private_key(
-                _read_required(path), self._passphrase
+                _read_required_file(path), self._passphrase
             )
         except (ValueError, TypeError):
             raise EnvironmentFailure(
@@ -136,7 +136,7 @@ class KeyStore:
         """Return the path of a private key file."""
         return self._path / f"{kid}{_SUFFIX}"
 
-    def _read_or_create(self, path: Path) -> bytes:
+    def _read_or_create_secret(self, path: Path) -> bytes:
         """Read a random secret, creating it on first use."""
         if not path.exists():
             draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
@@ -149,8 +149,8 @@ class KeyStore:
                     pass
                 finally:
                     draft.unlink()
-        _check_permissions(path)
-        return _read_required(path)
+        _check_file_permissions(path)
+        return _read_required_file(path)
 
 
 def to_public_jwk(public_key: ec.EllipticCurvePublicKey) -> PublicJwk:
@@ -175,7 +175,7 @@ def _check_passphrase(text: bytes, source: str) -> bytes:
     return found
 
 
-def _read_required(path: Path) -> bytes:
+def _read_required_file(path: Path) -> bytes:
     """Read a file that must exist."""
     try:
         return read_file(path)
@@ -183,7 +183,7 @@ def _read_required(path: Path) -> bytes:
         raise EnvironmentFailure(f"{path} is missing") from None
 
 
-def _check_permissions(path: Path) -> None:
+def _check_file_permissions(path: Path) -> None:
     """Check that only the file's owner, which is us or root, can read it."""
     with translate_os_errors("read", path):
         facts = path.stat()

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 from answerable.evidence import policy_exceptions as room
 from answerable.model.approval_request import ApprovalScope
-from answerable.model.documents.core import Document
+from answerable.model.documents.shared_shapes import Document
 from answerable.model.errors import UsageError, VerificationError
 from answerable.model.ids import PersonId
 from answerable.model.owner_signing_key import (
     StatementContent,
     StatementType,
-    get_unlogged_position,
-    is_key_valid,
+    create_position_before_logging,
+    is_owner_key_valid_at,
 )
 from answerable.model.policy_exception import (
     NO_EXPIRY,
@@ -21,9 +21,11 @@ from answerable.model.policy_exception import (
 )
 from answerable.presentation.command_hints import format_command
 from answerable.services.authorization import approval_requests
-from answerable.services.authorization.decision_items import build_decision_coverage
+from answerable.services.authorization.decision_output import build_decision_coverage
 from answerable.services.authorization.decision_records import SpooledDecisions
-from answerable.services.authorization.value_provenance import describe_provenance
+from answerable.services.authorization.value_provenance import (
+    describe_argument_provenance,
+)
 from answerable.services.statements import owner_keys
 from answerable.services.statements.owner_keys import StatementSigner
 from answerable.services.statements.policy_exceptions import (
@@ -88,7 +90,7 @@ def sign_exception(
     """
     ask = approval_requests.find_approval_request(store, spooled, ask_id)
     is_wide = term.any_arguments or not term.lifetime
-    if is_wide and describe_provenance(store, spooled, ask).is_doubtful:
+    if is_wide and describe_argument_provenance(store, spooled, ask).is_doubtful:
         raise UsageError(
             "strangers may have written what the agent wants to act with (expected an "
             "end, and these arguments alone)",
@@ -105,7 +107,7 @@ def sign_exception(
     _sign_and_record(
         store, StatementType.AMENDMENT, ask.scope.agent, claims, signer, now
     )
-    return _build_ask_document(store, ask, now)
+    return _build_approval_request_document(store, ask, now)
 
 
 def sign_refusal(
@@ -129,7 +131,7 @@ def sign_refusal(
     claims = _build_act_claims(ask, any_arguments=False)
     kind = StatementType.AMENDMENT_REFUSED
     _sign_and_record(store, kind, ask.scope.agent, claims, signer, now)
-    return _build_ask_document(store, ask, now)
+    return _build_approval_request_document(store, ask, now)
 
 
 def sign_revocation(
@@ -144,7 +146,7 @@ def sign_revocation(
     """
     said = read_policy_exceptions(store, now)
     found = approval_requests.find_policy_exception(said.statuses, exception_id)
-    person, agent = _require_key_person(store, signer), found.exception.agent
+    person, agent = _require_person_of_key(store, signer), found.exception.agent
     signed = {said.owner_directory.same(each) for each in found.exception.persons}
     if said.owner_directory.same(
         person
@@ -207,7 +209,9 @@ def confirm_break_glass(
         )
     person = _require_attested_owner(store, said, signer)
     (first,) = found.exception.persons
-    if not is_key_valid(found.statement.key, get_unlogged_position(now)):
+    if not is_owner_key_valid_at(
+        found.statement.key, create_position_before_logging(now)
+    ):
         raise VerificationError(
             f"the key of {first} is not in force any more (expected both keys to be)",
             "have the first half signed again: answerable break-glass start",
@@ -243,13 +247,13 @@ def _build_act_claims(
     )
 
 
-def _require_key_person(store: EvidenceStore, signer: StatementSigner) -> PersonId:
+def _require_person_of_key(store: EvidenceStore, signer: StatementSigner) -> PersonId:
     """Return the person to whom the signer's key is enrolled.
 
     Raises:
         VerificationError: The key is not enrolled here.
     """
-    return owner_keys.require_enrolled(store, signer.id).person
+    return owner_keys.require_enrolled_key(store, signer.id).person
 
 
 def _require_agent_owner(
@@ -259,7 +263,7 @@ def _require_agent_owner(
     signer: StatementSigner,
 ) -> None:
     """Refuse a signer who is not the attested owner of the agent."""
-    person = _require_key_person(store, signer)
+    person = _require_person_of_key(store, signer)
     if exceptions.owner_directory.is_owner(person, agent):
         return
     owner = next((o.person for a, o in exceptions.owners.items() if a == agent), None)
@@ -277,7 +281,7 @@ def _require_attested_owner(
     store: EvidenceStore, exceptions: PolicyExceptions, signer: StatementSigner
 ) -> PersonId:
     """Refuse a signer who is not the attested owner of any agent."""
-    person = _require_key_person(store, signer)
+    person = _require_person_of_key(store, signer)
     if (
         exceptions.owner_directory.same(person)
         not in exceptions.owner_directory.attested
@@ -298,12 +302,12 @@ def _sign_and_record(
     now: int,
 ) -> str:
     """Sign a statement, verify it as every later read will, and record it."""
-    whole = {**claims, "person": _require_key_person(store, signer)}
+    whole = {**claims, "person": _require_person_of_key(store, signer)}
     content = StatementContent(kind, agent, whole)
     return PolicyExceptionReader.sign(store, content, signer, now).digest
 
 
-def _build_ask_document(
+def _build_approval_request_document(
     store: EvidenceStore, ask: approval_requests.ApprovalRequest, now: int
 ) -> Document:
     """Build the document of one approval request, with its state after the answer."""

@@ -33,7 +33,7 @@ class Authorizer:
         self._changing = threading.Lock()
 
     @property
-    def table(self) -> DecisionTable:
+    def decision_table(self) -> DecisionTable:
         """Compiled policy in force."""
         return self._table
 
@@ -67,7 +67,7 @@ class Authorizer:
         other._standing = self._standing
         return other
 
-    def is_listed(self, request: AuthorizationRequest) -> Decision:
+    def decide_listing(self, request: AuthorizationRequest) -> Decision:
         """Decide whether `tools/list` shows a tool: some call may be allowed.
 
         Never raises; the call itself is decided when it comes.
@@ -84,11 +84,11 @@ class Authorizer:
 
     def apply_revocations(self, revocations: Revocations) -> None:
         """Set the revocations without notifying listeners; thread-safe."""
-        self._replace_state(kills=revocations)
+        self._replace_policy_overrides(kills=revocations)
 
     def update_revocations(self, revocations: Revocations) -> None:
         """Set the revocations and notify the listeners about new ones."""
-        self._replace_state(kills=revocations)
+        self._replace_policy_overrides(kills=revocations)
         new, self._cut = revocations - self._cut, revocations
         if new:
             for cut in self._cuts:
@@ -100,13 +100,13 @@ class Authorizer:
 
     def set_quarantine(self, quarantine: Quarantine) -> None:
         """Block quarantined tool definitions from the next call on."""
-        self._replace_state(quarantine=quarantine)
+        self._replace_policy_overrides(quarantine=quarantine)
 
     def set_policy_exceptions(self, exceptions: ExceptionIndex) -> None:
         """Apply these policy exceptions from the next call on."""
-        self._replace_state(amendments=exceptions)
+        self._replace_policy_overrides(amendments=exceptions)
 
-    def _replace_state(
+    def _replace_policy_overrides(
         self,
         *,
         kills: Revocations | None = None,

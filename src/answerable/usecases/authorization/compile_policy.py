@@ -2,8 +2,8 @@
 
 from answerable.authorization.decision_table import (
     DecisionTable,
+    build_decision_table,
     build_missing_policy_table,
-    compile_table,
 )
 from answerable.model.cedar_policy import CedarPolicySet
 from answerable.model.config import Config
@@ -25,5 +25,5 @@ def compile_decision_table(
         previous: Previous table; its unchanged parts are reused.
     """
     if is_valid:
-        return compile_table(config, policies, previous)
+        return build_decision_table(config, policies, previous)
     return build_missing_policy_table(server.name for server in config.servers)

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 
-from answerable.model.documents.core import Document
+from answerable.model.documents.shared_shapes import Document
 from answerable.model.policy_exception import PolicyException
 from answerable.services.authorization import decision_records
-from answerable.services.authorization.decision_items import (
+from answerable.services.authorization.decision_output import (
     EXCEPTION_PREFIX,
     PolicySource,
     build_decision_coverage,

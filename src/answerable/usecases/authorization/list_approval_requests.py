@@ -1,6 +1,6 @@
 """List approval requests and signed policy exceptions (command `asks`)."""
 
-from answerable.model.documents.core import Document
+from answerable.model.documents.shared_shapes import Document
 from answerable.presentation.answer_coverage import format_time
 from answerable.presentation.command_hints import format_command
 from answerable.services.authorization import decision_records
@@ -10,11 +10,9 @@ from answerable.services.authorization.approval_requests import (
     find_approval_request,
     group_blocked_calls,
 )
-from answerable.services.authorization.decision_items import build_decision_coverage
+from answerable.services.authorization.decision_output import build_decision_coverage
 from answerable.services.authorization.decision_records import SpooledDecisions
-from answerable.services.statements.policy_exceptions import (
-    read_policy_exceptions,
-)
+from answerable.services.statements.policy_exceptions import read_policy_exceptions
 from answerable.store.store import EvidenceStore
 
 

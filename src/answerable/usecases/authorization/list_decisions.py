@@ -2,11 +2,11 @@
 
 from dataclasses import replace
 
-from answerable.model.documents.core import Document
+from answerable.model.documents.shared_shapes import Document
 from answerable.model.errors import UsageError
 from answerable.model.event import AuditEvent
 from answerable.services.authorization import decision_records
-from answerable.services.authorization.decision_items import (
+from answerable.services.authorization.decision_output import (
     build_decision_coverage,
     build_decision_item,
 )
@@ -17,9 +17,9 @@ from answerable.services.authorization.decision_records import (
 from answerable.store.decision_queries import (
     DecisionFilter,
     count_decisions,
-    count_effects,
+    count_decisions_by_effect,
+    find_digests_of_stored_events,
     find_newest_decisions,
-    find_stored_digests,
 )
 from answerable.store.store import EvidenceStore
 
@@ -47,15 +47,15 @@ def list_decisions(
         page, empty if there is none.
     """
     waiting = decision_records.read_spool(spool)
-    stored = _read_stored(store, decision_filter, limit + 1, now)
+    stored = _read_stored_decisions(store, decision_filter, limit + 1, now)
     known = {each.raw_sha256 for each in stored}
     found = [FoundDecision(each, True) for each in stored]
     found += [
         FoundDecision(each, False)
-        for each in _filter_spooled(waiting, decision_filter)
+        for each in _filter_spooled_decisions(waiting, decision_filter)
         if each.raw_sha256 not in known
     ]
-    found.sort(key=lambda each: get_sort_position(each.event), reverse=True)
+    found.sort(key=lambda each: get_event_position(each.event), reverse=True)
     shown = found[:limit]
     items = [build_decision_item(each) for each in shown]
     more = len(found) > limit
@@ -75,8 +75,8 @@ def _count_decisions(
 ) -> int:
     """Count all matching decisions, regardless of the page."""
     whole = replace(decision_filter, before=(0, b""))
-    fitting = _filter_spooled(spooled, whole)
-    shipped = find_stored_digests(store, fitting)
+    fitting = _filter_spooled_decisions(spooled, whole)
+    shipped = find_digests_of_stored_events(store, fitting)
     left = sum(each.raw_sha256 not in shipped for each in fitting)
     return count_decisions(store, whole) + left
 
@@ -97,15 +97,15 @@ def count_decision_effects(
         since: UTC nanoseconds, inclusive.
     """
     waiting = decision_records.read_spool(spool)
-    counts = count_effects(store, decision_filter, since=since)
-    for event in _filter_spooled(waiting, decision_filter):
+    counts = count_decisions_by_effect(store, decision_filter, since=since)
+    for event in _filter_spooled_decisions(waiting, decision_filter):
         if event.event_time >= since:
             effect = decision_records.decision_facts(event).get("effect", "")
             counts[effect] = counts.get(effect, 0) + 1
     return counts
 
 
-def _read_stored(
+def _read_stored_decisions(
     store: EvidenceStore, decision_filter: DecisionFilter, limit: int, now: int
 ) -> list[AuditEvent]:
     """Read the newest matching decisions, widening the time span until enough match."""
@@ -118,14 +118,18 @@ def _read_stored(
     return found
 
 
-def _filter_spooled(
+def _filter_spooled_decisions(
     spooled: SpooledDecisions, decision_filter: DecisionFilter
 ) -> list[AuditEvent]:
     """Return the matching decisions of the spool."""
-    return [each for each in spooled.events if matches_filter(each, decision_filter)]
+    return [
+        each
+        for each in spooled.events
+        if matches_decision_filter(each, decision_filter)
+    ]
 
 
-def matches_filter(event: AuditEvent, decision_filter: DecisionFilter) -> bool:
+def matches_decision_filter(event: AuditEvent, decision_filter: DecisionFilter) -> bool:
     """Return whether a decision matches a filter, with the semantics of the store."""
     said = decision_records.decision_facts(event)
     alike = (
@@ -141,12 +145,12 @@ def matches_filter(event: AuditEvent, decision_filter: DecisionFilter) -> bool:
         and own
         and (
             not decision_filter.before[0]
-            or get_sort_position(event) < decision_filter.before
+            or get_event_position(event) < decision_filter.before
         )
     )
 
 
-def get_sort_position(event: AuditEvent) -> tuple[int, bytes]:
+def get_event_position(event: AuditEvent) -> tuple[int, bytes]:
     """Return time and id of an event, by which lists are sorted."""
     return event.event_time, event.event_id
 

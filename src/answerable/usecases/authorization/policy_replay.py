@@ -37,7 +37,7 @@ class PolicyReplay:
         self._left_out = dropped_count
         self._decided: list[DecisionPairs] = []
 
-    def replay_next(self, limit: int) -> bool:
+    def replay_next_requests(self, limit: int) -> bool:
         """Decide at most `limit` more requests; return whether any are left."""
         for _ in range(min(limit, len(self._requests))):
             request = self._requests.pop()

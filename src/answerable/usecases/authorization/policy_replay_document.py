@@ -1,12 +1,12 @@
 """Build the document of a policy replay: changed decisions (`gateway try`)."""
 
-from answerable.model.documents.core import Document
 from answerable.model.documents.policy_replay import (
     ChangedDecisionsItem,
     PolicyReplayItem,
 )
+from answerable.model.documents.shared_shapes import Document
 from answerable.model.policy_replay import ChangedDecisions, PolicyReplayResult
-from answerable.presentation.answer_coverage import empty_coverage
+from answerable.presentation.answer_coverage import build_empty_coverage
 
 
 def build_replay_document(policy: str, replayed: PolicyReplayResult) -> Document:
@@ -25,7 +25,7 @@ def build_replay_document(policy: str, replayed: PolicyReplayResult) -> Document
         turned=[_build_changed_item(each) for each in replayed.turned],
         more=replayed.more,
     )
-    return Document("replay", [item], empty_coverage())
+    return Document("replay", [item], build_empty_coverage())
 
 
 def _build_changed_item(change: ChangedDecisions) -> ChangedDecisionsItem:

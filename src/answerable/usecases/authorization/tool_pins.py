@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 
-from answerable.authorization.pins.lookalikes import compare_names
+from answerable.authorization.pins.lookalikes import compare_name_similarity
 from answerable.authorization.pins.pin_comparison import ApprovalSelection
-from answerable.inventory.people import PersonDirectory
+from answerable.inventory.person_directory import PersonDirectory
 from answerable.model.config import Config
 from answerable.model.definition_pin import (
     DefinitionApproval,
@@ -14,10 +14,9 @@ from answerable.model.definition_pin import (
     PinnedServerIdentity,
     PinOrigin,
     ServerPins,
-    item_id,
-    split_item_key,
+    build_definition_id,
+    split_definition_key,
 )
-from answerable.model.documents.core import CoverageRecord, Document
 from answerable.model.documents.pins import (
     DefinitionApprovalItem,
     DefinitionDiffItem,
@@ -25,15 +24,16 @@ from answerable.model.documents.pins import (
     PinnedItem,
     SimilarNameItem,
 )
+from answerable.model.documents.shared_shapes import CoverageRecord, Document
 from answerable.model.errors import UsageError, VerificationError
-from answerable.model.ids import PersonId, person_id
+from answerable.model.ids import PersonId, build_person_id
 from answerable.model.inventory import Inventory
 from answerable.model.owner_signing_key import (
     StatementContent,
     StatementType,
     VerifiedStatement,
 )
-from answerable.presentation.answer_coverage import empty_coverage, format_time
+from answerable.presentation.answer_coverage import build_empty_coverage, format_time
 from answerable.services.statements.owner_keys import StatementSigner
 from answerable.services.statements.tool_approvals import ToolApprovalReader
 from answerable.store.store import EvidenceStore
@@ -82,11 +82,11 @@ def show_definition_differences(
         )
     ]
     coverage: CoverageRecord = {
-        **empty_coverage(),
+        **build_empty_coverage(),
         "not_collected": [f"what {server} defines" for server in unseen],
     }
     names = {
-        (server, key): split_item_key(key)[1]
+        (server, key): split_definition_key(key)[1]
         for server, pins in pins_by_server.items()
         for key in pins.items.keys() | pins.seen.keys()
     }
@@ -94,8 +94,8 @@ def show_definition_differences(
         item
         for server in servers
         for item in map(
-            partial(_check_approval, approvals),
-            _build_items(server, pins_by_server[server], names),
+            partial(_mark_proven_approval, approvals),
+            _build_server_and_tool_items(server, pins_by_server[server], names),
         )
         if include_unchanged
         or item["quarantined"]
@@ -107,7 +107,7 @@ def show_definition_differences(
     return Document("tools-diff", items, coverage, failed=failed, searched=searched)
 
 
-def _build_items(
+def _build_server_and_tool_items(
     server: str, pins: ServerPins, names: Mapping[_ItemId, str]
 ) -> Iterator[DefinitionDiffItem]:
     """Build an item for the server's identity and one per tool definition."""
@@ -117,7 +117,7 @@ def _build_items(
         yield _build_tool_item(server, key, pins, names)
 
 
-def _check_approval(
+def _mark_proven_approval(
     approvals: SignedApprovals, item: DefinitionDiffItem
 ) -> DefinitionDiffItem:
     """Mark whether the signed log proves an approval that the pin file claims."""
@@ -164,10 +164,10 @@ def _build_tool_item(
     server: str, key: str, pins: ServerPins, names: Mapping[_ItemId, str]
 ) -> DefinitionDiffItem:
     """Build the item of one tool or prompt: its pin and the definition seen last."""
-    kind, name = split_item_key(key)
+    kind, name = split_definition_key(key)
     pin, seen = pins.items.get(key), pins.seen.get(key)
     return {
-        "id": item_id(server, kind, name),
+        "id": build_definition_id(server, kind, name),
         "server": server,
         "kind": kind.value,
         "name": name,
@@ -183,7 +183,7 @@ def _build_tool_item(
         else compare_definitions(
             None if pin is None else pin.definition, seen.definition
         ),
-        "alike": _list_similar_names(server, key, names) if name else [],
+        "alike": _list_similarly_named_tools(server, key, names) if name else [],
     }
 
 
@@ -220,27 +220,29 @@ def compare_definitions(
     ]
 
 
-def _list_similar_names(
+def _list_similarly_named_tools(
     server: str, key: str, names: Mapping[_ItemId, str]
 ) -> list[SimilarNameItem]:
     """List items of the same kind with a similar name, on this or another server."""
-    kind, name = split_item_key(key)
+    kind, name = split_definition_key(key)
     found: list[SimilarNameItem] = []
     for (other, other_key), other_name in names.items():
-        if (other, other_key) == (server, key) or split_item_key(other_key)[
+        if (other, other_key) == (server, key) or split_definition_key(other_key)[
             0
         ] is not kind:
             continue
-        how = compare_names(name, other_name)
+        how = compare_name_similarity(name, other_name)
         if how is not None:
-            found.append({"id": item_id(other, kind, other_name), "how": how.value})
+            found.append(
+                {"id": build_definition_id(other, kind, other_name), "how": how.value}
+            )
     return sorted(found, key=lambda each: (each["how"], each["id"]))
 
 
 def list_approvers(config: Config, server: str) -> frozenset[PersonId]:
     """List who may approve a server; empty for any person with an enrolled key."""
     return frozenset(
-        person_id(agent.owner)
+        build_person_id(agent.owner)
         for agent in config.agents
         if agent.owner and any(rule.server == server for rule in agent.allow)
     )
@@ -293,7 +295,8 @@ def build_approval_claims(
 ) -> tuple[tuple[str, str], ...]:
     """Build the claims of an approval, sorted: id -> digest."""
     found = {
-        item_id(server, each.kind, each.name): each.sha256 for each in selection.items
+        build_definition_id(server, each.kind, each.name): each.sha256
+        for each in selection.items
     }
     if selection.identity:
         found[f"server:{server}"] = selection.identity
@@ -308,7 +311,7 @@ def _require_approver(
 ) -> None:
     """Refuse a signer who may not approve, or has left."""
     person = people(verified.key.person)
-    known = people.get(person)
+    known = people.get_merged_person(person)
     if known is not None and not known.alive:
         raise VerificationError(
             f"{person} has left, and approves nothing any more",
@@ -337,4 +340,4 @@ def describe_approval(
         }
         for name, digest in build_approval_claims(server, selection)
     ]
-    return Document("tools-approve", items, empty_coverage())
+    return Document("tools-approve", items, build_empty_coverage())

@@ -13,8 +13,8 @@ from answerable.connectors.aws.simulator_interface import (
     SimulationResult,
     open_simulator,
 )
-from answerable.model.connector import SyncContext, ignore_progress
-from answerable.model.documents.core import (
+from answerable.model.connector import SyncContext, ignore_progress_report
+from answerable.model.documents.shared_shapes import (
     AwsComparisonItem,
     DeterminingStatementItem,
     Document,
@@ -27,7 +27,7 @@ from answerable.model.sighting import SightedFacts
 from answerable.presentation.answer_coverage import build_coverage
 from answerable.reach import answer_items as generic_items
 from answerable.reach.aws.compiled.principals import CompiledPrincipal
-from answerable.reach.aws.compiled_graph import collect_policy_services
+from answerable.reach.aws.compiled_graph import collect_services_named_by_policies
 from answerable.reach.aws.evaluation.single_request import evaluate_action
 from answerable.reach.aws.query_context import QueryContext
 from answerable.reach.aws.statement_quotes import (
@@ -36,10 +36,10 @@ from answerable.reach.aws.statement_quotes import (
 )
 from answerable.reach.formula import Verdict, get_verdict
 from answerable.reach.platform import Question
-from answerable.services.reach.platforms import AWS
+from answerable.services.reach.platform_registry import AWS
 from answerable.services.reach.question_sampling import (
     SampledQuestion,
-    sample_questions,
+    sample_permission_questions,
 )
 from answerable.services.reach.subject_resolution import resolve_subject
 
@@ -79,7 +79,7 @@ def compare_with_simulator(
     profile: str = "",
     region: str = "",
     simulator: PolicySimulator | None = None,
-    progress: Progress = ignore_progress,
+    progress: Progress = ignore_progress_report,
 ) -> Document:
     """Compare direct verdicts with iam:SimulatePrincipalPolicy.
 
@@ -106,14 +106,14 @@ def compare_with_simulator(
         raise UsageError(f"--sample must be at least 1 (got {sample})")
     if simulator is None:
         context = SyncContext(
-            now, _skip_fingerprint, progress, endpoint_url, profile, region
+            now, _return_empty_fingerprint, progress, endpoint_url, profile, region
         )
         simulator = open_simulator(context)
     facts = _select_simulated_facts(inventory.facts)
-    services = collect_policy_services(inventory.facts)
+    services = collect_services_named_by_policies(inventory.facts)
     compared = replace(inventory, facts=facts, derived=None)
-    asked = AWS.build_query(compared, Question(now), services)
-    drawn = sample_questions(
+    asked = AWS.build_permission_query(compared, Question(now), services)
+    drawn = sample_permission_questions(
         asked.compiled_accounts,
         _select_principals(asked, simulator, subject),
         action,
@@ -129,7 +129,7 @@ def compare_with_simulator(
     return _build_document(asked, inventory, both)
 
 
-def _skip_fingerprint(value: str) -> str:
+def _return_empty_fingerprint(value: str) -> str:
     """Return no fingerprint: no secret occurs here."""
     return ""
 
@@ -186,8 +186,8 @@ def _query_simulator(
             get_verdict(answer.formula),
             generic_items.build_determining_items(answer.determining),
         )
-        quotes.set_call(question.action, question.resource)
-        quotes.add_quotes(named)
+        quotes.set_queried_call(question.action, question.resource)
+        quotes.add_quotes_to_items(named)
         why = aside.explain_skip(principal, question)
         if why:
             yield _ComparedQuestion(question, ours, named, None, SET_ASIDE, why)
@@ -204,7 +204,7 @@ def _query_simulator(
             lasting = theirs.kind in (SimulationRefusal.DENIED, SimulationRefusal.BUSY)
             refused = [*refused, theirs] if lasting else refused
             if len(refused) >= _MAX_REFUSALS and not answered:
-                raise _explain_declined(theirs)
+                raise _explain_simulator_refusal(theirs)
             outcome = UNANSWERED if lasting else SET_ASIDE
             yield _ComparedQuestion(question, ours, named, None, outcome, theirs.reason)
             continue
@@ -212,7 +212,7 @@ def _query_simulator(
         yield _compare_answers(question, ours, named, theirs, aside)
 
 
-def _explain_declined(declined: SimulationDeclined) -> EnvironmentFailure:
+def _explain_simulator_refusal(declined: SimulationDeclined) -> EnvironmentFailure:
     """Convert a refusal of the simulator to an error with a hint."""
     if declined.kind is SimulationRefusal.DENIED:
         return EnvironmentFailure(declined.reason, f"allow {PERMISSION} to who asks")
@@ -241,7 +241,9 @@ def _compare_answers(
         reason = "" if same else "conditions that one side alone knows"
     elif allowed == (verdict is Verdict.ALWAYS):
         outcome = AGREES
-    elif simulated.organizations is False and not limits.knows_scps(question.principal):
+    elif simulated.organizations is False and not limits.has_all_scps(
+        question.principal
+    ):
         outcome, reason = OPEN, "an SCP that was not collected denies it"
     return _ComparedQuestion(question, verdict, determining, simulated, outcome, reason)
 
@@ -288,10 +290,10 @@ class _SimulatorLimits:
             return "SCPs with conditions are not simulated"
         return ""
 
-    def knows_scps(self, principal: IdentityId) -> bool:
+    def has_all_scps(self, principal: IdentityId) -> bool:
         """Return whether every SCP over a principal was collected."""
         account = self._estate.principals[principal].identity.account
-        return self._collected.is_collected("scp", account)
+        return self._collected.is_data_kind_collected("scp", account)
 
     def _list_account_parents(self, account: str) -> set[str]:
         """List the organizational units above an account, the account included."""
@@ -309,7 +311,7 @@ def _build_document(
         for each in compared
     }
     lacking = {
-        query.collected.name_missing(word, account)
+        query.collected.name_missing_data(word, account)
         for word in ("identity-policies", "boundaries", "scp")
         for account in accounts
     }

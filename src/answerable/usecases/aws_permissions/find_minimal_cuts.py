@@ -4,21 +4,25 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from answerable.lineage.chain_stitching_types import ChainTimeline
-from answerable.model.documents.core import CoverageRecord, Document, TruncationItem
+from answerable.model.documents.shared_shapes import (
+    CoverageRecord,
+    Document,
+    TruncationItem,
+)
 from answerable.model.documents.what_if import CutSetItem, CutStatementItem
 from answerable.model.inventory import Inventory
 from answerable.presentation.command_hints import format_command
 from answerable.reach.aws import subject_answers, subject_queries
-from answerable.reach.aws.bulk.closure import get_closure
+from answerable.reach.aws.bulk.closure import get_graph_closure
 from answerable.reach.aws.compiled.uncollected_allows import rests_on_uncollected_allow
 from answerable.reach.aws.condition_keys.self_tagging import answer_with_self_set_tags
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
 from answerable.reach.aws.permission_rows.row_types import RowFilter
 from answerable.reach.aws.query_context import (
     QueryContext,
-    list_assumed_policies,
-    list_missing_for_reply,
-    require_followed_paths,
+    list_assumed_policy_kinds_of_answer,
+    list_missing_data_for_answer,
+    require_assume_role_paths,
 )
 from answerable.reach.aws.resource_pattern_answers import is_pattern_question
 from answerable.reach.aws.statement_quotes import format_statement
@@ -30,14 +34,14 @@ from answerable.reach.platform import Question, SubjectIdentity
 from answerable.reach.subject_identities import SubjectIdentities
 from answerable.services.reach.aws_queries import (
     build_query_coverage,
-    find_identities,
+    find_subject_identities,
 )
 from answerable.services.reach.calls_broken_by_edit import BrokenCallFinder
 from answerable.services.reach.compiled_snapshots import serialize_queries
-from answerable.services.reach.platforms import AWS
+from answerable.services.reach.platform_registry import AWS
 from answerable.services.reach.subject_resolution import resolve_subject
 from answerable.services.reach.unknown_verdict_rows import (
-    build_unknown_items,
+    build_unknown_reason_items,
     suggest_scan_command,
 )
 from answerable.store.store import EvidenceStore
@@ -71,18 +75,20 @@ def find_cuts(
     Raises:
         UsageError: The subject is not known, or no action or resource can match.
     """
-    asked = AWS.build_query(inventory, Question(now), compile_all=True)
-    require_followed_paths(asked)
+    asked = AWS.build_permission_query(inventory, Question(now), compile_all=True)
+    require_assume_role_paths(asked)
     name = resolve_subject(inventory, subject)
-    target = _parse_target(asked, action, resource)
-    starts = find_identities(asked, name)
+    target = _parse_access_target(asked, action, resource)
+    starts = find_subject_identities(asked, name)
     question = _CutQuery(asked, name, starts, target)
-    before = question.find_open_path(asked.graph)
+    before = question.find_allowing_answer(asked.graph)
     items: list[CutSetItem] = []
     if starts.unknown:
-        items = [question.build_unknown_item(before)]
+        items = [question.build_undetermined_item(before)]
     elif before is not None:
-        items = question.find_cut_items(before, BrokenCallFinder(store, asked, chains))
+        items = question.search_cut_items(
+            before, BrokenCallFinder(store, asked, chains)
+        )
     return question.build_document(items)
 
 
@@ -101,7 +107,7 @@ class _CutTarget:
     row_filter: RowFilter | None
 
 
-def _parse_target(query: QueryContext, action: str, resource: str) -> _CutTarget:
+def _parse_access_target(query: QueryContext, action: str, resource: str) -> _CutTarget:
     """Parse action and resource as one call, or as patterns if they have wildcards."""
     if set("*?") & set(action):
         return _CutTarget(
@@ -130,30 +136,32 @@ class _CutQuery:
     missing: set[str] = field(default_factory=set)
     found: int = 0
 
-    def find_open_path(self, graph: IdentityGraph) -> ReachAnswer | None:
+    def find_allowing_answer(self, graph: IdentityGraph) -> ReachAnswer | None:
         """Find one answer by which an edited policy graph still allows the access."""
-        found = find_identities(replace(self.query, graph=graph), self.subject)
+        found = find_subject_identities(replace(self.query, graph=graph), self.subject)
         entered = {
             (one.identity, bool(_list_entry_statements(one))) for one in found.starts
         }
         for start in self.starts.starts:
             # The statement that admitted a workflow may be among the removed ones.
             if (start.identity, bool(_list_entry_statements(start))) in entered:
-                for reply in self._list_replies(graph, start):
-                    return subject_answers.prepend_subject(start, reply)
+                for reply in self._iter_allowing_answers(graph, start):
+                    return subject_answers.prepend_subject_to_answer(start, reply)
         return None
 
-    def _list_replies(
+    def _iter_allowing_answers(
         self, graph: IdentityGraph, start: SubjectIdentity
     ) -> Iterator[ReachAnswer]:
         """Yield the answers that allow the access to an identity of the subject."""
         if self.target.row_filter is not None:
-            yield from subject_queries.iterate_reach(
+            yield from subject_queries.iterate_subject_rows(
                 graph, start.identity, self.target.row_filter, direct=False
             )
             return
         call = self.target.action, self.target.resource
-        reply = subject_queries.answer_can(graph, start.identity, *call, direct=False)
+        reply = subject_queries.answer_subject(
+            graph, start.identity, *call, direct=False
+        )
         if reply.formula == FALSE:
             found = answer_with_self_set_tags(
                 graph, start.identity, *call, direct=False
@@ -162,34 +170,34 @@ class _CutQuery:
         if reply.formula != FALSE:
             yield reply
 
-    def find_cut_items(
+    def search_cut_items(
         self, answer_before: ReachAnswer, broken_calls: BrokenCallFinder
     ) -> list[CutSetItem]:
         """Run the search and build an item per cut."""
         call = self.target.action, self.target.resource
         search = CutSearch(
-            get_closure(self.query.graph),
+            get_graph_closure(self.query.graph),
             self.query.inventory.facts,
             ("", "") if self.target.row_filter else call,
-            self.find_open_path,
+            self.find_allowing_answer,
             MOST_TRIED,
             MOST_STATEMENTS,
         )
-        found = search.find_cuts()
+        found = search.find_minimal_cuts()
         found.sort(key=lambda pair: sorted(map(str, pair[0])))
         self.found = len(found)
         if not found:
-            return [self._build_uncut_item(answer_before, search)]
+            return [self._build_no_cut_item(answer_before, search)]
         return [
             self._build_cut_item(answer_before, cut, graph, broken_calls)
             for cut, graph in found[:MOST_LISTED]
         ]
 
-    def _build_uncut_item(
+    def _build_no_cut_item(
         self, answer_before: ReachAnswer, search: CutSearch
     ) -> CutSetItem:
         """Build the item for an access that no removal within the search limit ends."""
-        item = self.build_unknown_item(answer_before)
+        item = self.build_undetermined_item(answer_before)
         if search.exhausted:
             item["verdict"] = item["before"]
             because = "no removal of collected statements ends it"
@@ -212,9 +220,11 @@ class _CutQuery:
         after = replace(self.query, graph=graph)
         start = self.starts.starts[0]
         reply = replace(
-            subject_queries.empty_answer(), subject=self.subject, actor=start.identity
+            subject_queries.build_never_answer(),
+            subject=self.subject,
+            actor=start.identity,
         )
-        absent = list_missing_for_reply(
+        absent = list_missing_data_for_answer(
             after, reply, self.target.action, self.target.resource
         )
         absent -= {"action-catalogue"}
@@ -227,7 +237,7 @@ class _CutQuery:
             "verdict": Verdict.NEVER.value,
             "statements": [self._build_statement_item(one) for one in sorted(cut)],
             "breaks": broken_calls.find_broken_calls(after, cut),
-            "assuming": list_assumed_policies(after, reply, absent),
+            "assuming": list_assumed_policy_kinds_of_answer(after, reply, absent),
         }
 
     def _build_statement_item(self, statement_id: StatementId) -> CutStatementItem:
@@ -247,7 +257,7 @@ class _CutQuery:
             "text": " | ".join(texts)[:1000],
         }
 
-    def build_unknown_item(self, answer_before: ReachAnswer | None) -> CutSetItem:
+    def build_undetermined_item(self, answer_before: ReachAnswer | None) -> CutSetItem:
         """Build the item for an access that is not known."""
         word = Verdict.NOT_KNOWN
         if answer_before and not (
@@ -263,18 +273,22 @@ class _CutQuery:
             "statements": [],
             "breaks": {"used": None, "since": None},
             "assuming": [],
-            "unknown": build_unknown_items(self.query.inventory, self.starts.unknown),
+            "unknown": build_unknown_reason_items(
+                self.query.inventory, self.starts.unknown
+            ),
         }
 
     def build_document(self, items: list[CutSetItem]) -> Document:
         """Build the document of the cuts with its coverage."""
         start = next(iter(self.starts.starts), None)
         nothing = replace(
-            subject_queries.empty_answer(),
+            subject_queries.build_never_answer(),
             subject=self.subject,
-            actor=start.identity if start else subject_queries.empty_answer().actor,
+            actor=start.identity
+            if start
+            else subject_queries.build_never_answer().actor,
         )
-        absent = list_missing_for_reply(
+        absent = list_missing_data_for_answer(
             self.query, nothing, self.target.action, self.target.resource
         )
         absent |= self.missing | set(self.starts.not_collected)

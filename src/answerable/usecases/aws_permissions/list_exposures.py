@@ -2,14 +2,14 @@
 
 from dataclasses import replace
 
-from answerable.model.documents.core import Document, TruncationItem
+from answerable.model.documents.shared_shapes import Document, TruncationItem
 from answerable.model.documents.what_if import ExposureItem
 from answerable.model.inventory import Inventory
 from answerable.presentation.command_hints import format_command
-from answerable.reach.acting_agents import list_agents_through, rank_by_agents
+from answerable.reach.acting_agents import list_agents_by_identity_used, rank_by_agents
 from answerable.reach.aws import answer_items, subject_queries
 from answerable.reach.aws.compiled.principal_element import get_arn_account
-from answerable.reach.aws.exposure import (
+from answerable.reach.aws.identity_exposure import (
     AccountExposure,
     ExposureGrade,
     IdentityExposure,
@@ -17,9 +17,9 @@ from answerable.reach.aws.exposure import (
 from answerable.reach.aws.permission_lists import list_uncollected_identities
 from answerable.reach.aws.query_context import (
     QueryContext,
-    list_missing_for_reply,
+    list_missing_data_for_answer,
     pick_identity_per_account,
-    require_followed_paths,
+    require_assume_role_paths,
 )
 from answerable.reach.formula import Verdict
 from answerable.reach.platform import Question, UnknownSubject
@@ -28,9 +28,9 @@ from answerable.services.reach.aws_queries import (
     describe_query_scope,
 )
 from answerable.services.reach.compiled_snapshots import serialize_queries
-from answerable.services.reach.platforms import AWS
+from answerable.services.reach.platform_registry import AWS
 from answerable.services.reach.unknown_verdict_rows import (
-    build_unknown_items,
+    build_unknown_reason_items,
     suggest_scan_command,
 )
 
@@ -46,22 +46,22 @@ def list_exposures(inventory: Inventory, *, now: int, limit: int = 0) -> Documen
         now: UTC nanoseconds.
         limit: Most items; 0 for all.
     """
-    asked = AWS.build_query(inventory, Question(now), compile_all=True)
-    require_followed_paths(asked)
+    asked = AWS.build_permission_query(inventory, Question(now), compile_all=True)
+    require_assume_role_paths(asked)
     exposure = AccountExposure(asked.graph)
     graded = rank_by_agents(inventory)
     unknown = list_uncollected_identities(asked)
     open_ids = {each.id for each in unknown}
     found = [
         each
-        for each in exposure.list_exposures()
+        for each in exposure.list_identity_exposures()
         if each.grade is not ExposureGrade.NOTHING and each.identity not in open_ids
     ]
     found.sort(
         key=lambda each: (
             _ORDER.index(each.grade),
-            not each.is_certain,
-            graded.grade_identity(each.identity),
+            not each.is_unconditional,
+            graded.grade_identity_severity(each.identity),
             -each.becomes.bit_count(),
             each.identity,
         )
@@ -70,12 +70,12 @@ def list_exposures(inventory: Inventory, *, now: int, limit: int = 0) -> Documen
     listed = [_build_exposure_item(asked, exposure, each) for each in shown]
     listed += [_build_unknown_item(inventory, each) for each in unknown]
     replies = [
-        replace(subject_queries.empty_answer(), subject=name, actor=name)
+        replace(subject_queries.build_never_answer(), subject=name, actor=name)
         for name in pick_identity_per_account(asked)
     ]
     absent: set[str] = set()
-    for reply in replies or [subject_queries.empty_answer()]:
-        absent |= list_missing_for_reply(asked, reply, "sts:AssumeRole", "*")
+    for reply in replies or [subject_queries.build_never_answer()]:
+        absent |= list_missing_data_for_answer(asked, reply, "sts:AssumeRole", "*")
     coverage = build_query_coverage(asked, replies, absent)
     coverage["looked"] = describe_query_scope(asked)
     if len(shown) < len(found):
@@ -102,10 +102,10 @@ def _build_exposure_item(
         "external": exposure.external.value,
         "becomes": len(names),
         "examples": list(names[:_EXAMPLES]),
-        "agents": list_agents_through(query.inventory, exposure.identity),
+        "agents": list_agents_by_identity_used(query.inventory, exposure.identity),
         "path": [
             answer_items.build_path_item(hop)
-            for hop in account_exposure.find_path(exposure)
+            for hop in account_exposure.find_exposure_path(exposure)
         ],
         "entered_by": list(exposure.entered_by),
     }
@@ -122,8 +122,8 @@ def _build_unknown_item(inventory: Inventory, unknown: UnknownSubject) -> Exposu
         "external": Verdict.NOT_KNOWN.value,
         "becomes": None,
         "examples": [],
-        "agents": list_agents_through(inventory, unknown.id),
+        "agents": list_agents_by_identity_used(inventory, unknown.id),
         "path": [],
         "entered_by": [],
-        "unknown": build_unknown_items(inventory, [unknown]),
+        "unknown": build_unknown_reason_items(inventory, [unknown]),
     }

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from answerable.connectors.iam_catalogue.fetch import load_catalogue
 from answerable.lineage.chain_stitching_types import ChainTimeline
 from answerable.model.action_catalogue import ActionCatalogue
-from answerable.model.connector import ignore_progress
-from answerable.model.documents.core import CoverageRecord, Document
+from answerable.model.connector import ignore_progress_report
 from answerable.model.documents.logged_days import LoggedDaysItem
 from answerable.model.documents.permission_usage import ActionUsageItem
+from answerable.model.documents.shared_shapes import CoverageRecord, Document
 from answerable.model.errors import UsageError
 from answerable.model.event import EventOutcome
 from answerable.model.inventory import Inventory
@@ -24,7 +24,7 @@ from answerable.reach.aws.evaluation.request import DENY_KEY
 from answerable.reach.aws.patterns.glob_matching import encode_glob, matches_glob
 from answerable.reach.aws.permission_rows.row_action_expansion import (
     ActionMatcher,
-    list_row_services,
+    list_services_of_rows,
 )
 from answerable.reach.aws.permission_rows.row_types import (
     SCOPE,
@@ -34,7 +34,7 @@ from answerable.reach.aws.permission_rows.row_types import (
 from answerable.reach.aws.query_context import (
     ConditionContext,
     QueryContext,
-    list_missing_data,
+    list_missing_data_for_answers,
 )
 from answerable.reach.aws.subject_queries import ReachAnswer
 from answerable.reach.formula import Verdict, get_verdict
@@ -46,10 +46,10 @@ from answerable.services.lineage.recorded_calls import (
 )
 from answerable.services.reach.aws_queries import (
     build_query_coverage,
-    find_identities,
+    find_subject_identities,
 )
 from answerable.services.reach.compiled_snapshots import serialize_queries
-from answerable.services.reach.platforms import AWS
+from answerable.services.reach.platform_registry import AWS
 from answerable.services.reach.stated_request_context import read_stated_policy
 from answerable.services.reach.subject_resolution import resolve_subject
 from answerable.services.reach.unknown_verdict_rows import suggest_scan_command
@@ -113,7 +113,7 @@ def list_used_actions(
     session_policy: str = "",
     endpoint_policy: str = "",
     chains: Sequence[ChainTimeline] | None = None,
-    progress: Progress = ignore_progress,
+    progress: Progress = ignore_progress_report,
 ) -> Document:
     """List the granted and reachable actions of a subject with their recorded calls.
 
@@ -140,18 +140,18 @@ def list_used_actions(
         endpoint_policy=read_stated_policy(endpoint_policy, PolicyLayer.ENDPOINT, now),
         direct=direct,
     )
-    asked = AWS.build_query(inventory, question)
+    asked = AWS.build_permission_query(inventory, question)
     name = _resolve_subject(store, inventory, subject, chains)
-    found = find_identities(asked, name)
+    found = find_subject_identities(asked, name)
     rights = _SubjectPermissions(asked, found)
-    pairs = rights.list_rows(action)
+    pairs = rights.list_permission_rows(action)
     progress(0, 0, "events")
     calls = count_recorded_calls(store, inventory, name, chains)
     catalogue = _load_catalogue(
-        list_row_services(r.row for r, _ in pairs if r.row), calls
+        list_services_of_rows(r.row for r, _ in pairs if r.row), calls
     )
-    table = _expand_rows(rights, pairs, catalogue)
-    _add_calls(table, catalogue, calls)
+    table = _expand_action_patterns(rights, pairs, catalogue)
+    _add_recorded_calls(table, catalogue, calls)
     trail = read_log_coverage(store, catalogue)
     glob = encode_glob(action.lower())
     kept = [
@@ -167,28 +167,28 @@ def list_used_actions(
     listed = []
     silent = {
         *found.not_collected,
-        trail.find_missing_log(action, rights.home_accounts),
+        trail.find_missing_log(action, rights.own_accounts),
     } - {""}
     for spelled in kept:
-        accounts = table[spelled].accounts or rights.home_accounts
+        accounts = table[spelled].accounts or rights.own_accounts
         lacking = trail.find_missing_log(spelled, accounts)
         silent |= {lacking} - {""}
         since = 0 if lacking else trail.get_recording_start(accounts)
         listed.append(_build_used_item(name, spelled, table[spelled], since, least))
     if not listed and found.unknown:
-        lacking = trail.find_missing_log(action, rights.home_accounts)
-        since = 0 if lacking else trail.get_recording_start(rights.home_accounts)
+        lacking = trail.find_missing_log(action, rights.own_accounts)
+        since = 0 if lacking else trail.get_recording_start(rights.own_accounts)
         listed.append(_build_used_item(name, action, _ActionUsage(), since, least))
     days = trail.list_recorded_days(
-        rights.home_accounts.union(*(table[n].accounts for n in kept))
+        rights.own_accounts.union(*(table[n].accounts for n in kept))
     )
-    silent |= set(_describe_gaps(days))
+    silent |= set(_describe_days_without_events(days))
     replies = [reply for reply, _ in pairs]
-    coverage = _build_coverage(rights, replies, action, silent)
+    coverage = _build_usage_coverage(rights, replies, action, silent)
     coverage["recorded"] = days
     if trail.logs:
         coverage["seen"] = sorted({*coverage["seen"], "cloudtrail"})
-    following = _suggest_next(listed) or suggest_scan_command(found.unknown)
+    following = _suggest_service_filter(listed) or suggest_scan_command(found.unknown)
     return Document("reach-used", listed, coverage, next=following)
 
 
@@ -224,7 +224,7 @@ class _SubjectPermissions:
     query: QueryContext
     identities: subject_identities.SubjectIdentities
 
-    def list_rows(self, action: str) -> _Pairs:
+    def list_permission_rows(self, action: str) -> _Pairs:
         """List a subject's permissions for an action; own ones are marked."""
         graph, wanted = self.query.graph, parse_row_filter(action, "*")
         return [
@@ -232,14 +232,14 @@ class _SubjectPermissions:
             for start in self.identities.starts
             for reply in subject_answers.prepend_subject_to_rows(
                 start,
-                subject_queries.iterate_reach(
+                subject_queries.iterate_subject_rows(
                     graph, start.identity, wanted, direct=self.query.direct
                 ),
             )
         ]
 
     @property
-    def home_accounts(self) -> set[str]:
+    def own_accounts(self) -> set[str]:
         """Return the accounts of the subject's own identities."""
         principals = self.query.compiled_accounts.principals
         known = (principals.get(start.identity) for start in self.identities.starts)
@@ -258,22 +258,22 @@ def _load_catalogue(
     )
 
 
-def _expand_rows(
+def _expand_action_patterns(
     permissions: _SubjectPermissions, pairs: _Pairs, catalogue: ActionCatalogue
 ) -> dict[str, _ActionUsage]:
     """Expand pattern rows to single actions; evaluate actions of several patterns."""
     actions = ActionMatcher(catalogue)
     table: dict[str, _ActionUsage] = defaultdict(_ActionUsage)
-    _add_rows(table, pairs, actions)
+    _add_row_verdicts(table, pairs, actions)
     rough = [name for name, found in table.items() if found.is_overlapping]
     for name in rough[:_MAX_EVALUATED]:
         sharp: dict[str, _ActionUsage] = defaultdict(_ActionUsage)
-        _add_rows(sharp, permissions.list_rows(name), actions)
+        _add_row_verdicts(sharp, permissions.list_permission_rows(name), actions)
         table[name] = sharp[name]
     return table
 
 
-def _add_rows(
+def _add_row_verdicts(
     table: dict[str, _ActionUsage], pairs: _Pairs, actions: ActionMatcher
 ) -> None:
     """Add the verdict of each row to all actions that its pattern matches."""
@@ -283,7 +283,7 @@ def _add_rows(
         held = get_verdict(reply.formula)
         rough = any(a.key in _OVERLAPS for one in reply.formula for a in one)
         account = get_arn_account(reply.actor)
-        for entry in actions.list_row_actions(reply.row):
+        for entry in actions.list_actions_of_row(reply.row):
             found = table[str(entry)]
             if own:
                 found.granted = _more_permissive_verdict(found.granted, held)
@@ -300,7 +300,7 @@ def _more_permissive_verdict(one: Verdict, other: Verdict) -> Verdict:
     return max(one, other, key=_RANK.__getitem__)
 
 
-def _add_calls(
+def _add_recorded_calls(
     table: dict[str, _ActionUsage],
     catalogue: ActionCatalogue,
     calls: Sequence[CallCount],
@@ -356,7 +356,7 @@ def _format_time(time_ns: int) -> str | None:
     return format_time(time_ns) if time_ns else None
 
 
-def _describe_gaps(days: Sequence[LoggedDaysItem]) -> Iterator[str]:
+def _describe_days_without_events(days: Sequence[LoggedDaysItem]) -> Iterator[str]:
     """Yield an entry of missing data per account with days without any event."""
     for each in days:
         if each["days_without"]:
@@ -365,7 +365,7 @@ def _describe_gaps(days: Sequence[LoggedDaysItem]) -> Iterator[str]:
             yield f"cloudtrail (account {each['account']}, {said} without any event)"
 
 
-def _build_coverage(
+def _build_usage_coverage(
     permissions: _SubjectPermissions,
     replies: Sequence[ReachAnswer],
     action: str,
@@ -377,14 +377,15 @@ def _build_coverage(
         asked.compiled_accounts.catalogue, asked.compiled_accounts.written, action
     )
     pairs = [
-        (reply, answer_items.build_reach_item(reply, spelled)) for reply in replies
+        (reply, answer_items.build_permission_row_item(reply, spelled))
+        for reply in replies
     ]
     who = [start.identity for start in permissions.identities.starts]
-    absent = list_missing_data(asked, pairs, action, "*", who)
+    absent = list_missing_data_for_answers(asked, pairs, action, "*", who)
     return build_query_coverage(asked, replies, absent | missing_logs)
 
 
-def _suggest_next(listed: Sequence[ActionUsageItem]) -> str:
+def _suggest_service_filter(listed: Sequence[ActionUsageItem]) -> str:
     """Suggest the service with most actions as a filter."""
     services = [item["service"] for item in listed]
     if len(set(services)) < 2:

@@ -8,9 +8,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from answerable.lineage.cloudtrail_data_events import has_data_events
-from answerable.model.documents.core import ReachItem
+from answerable.lineage.cloudtrail_data_events import has_cloudtrail_data_events
 from answerable.model.documents.permission_usage import PatternUsageItem
+from answerable.model.documents.shared_shapes import ReachItem
 from answerable.model.event import EventOutcome
 from answerable.presentation.answer_coverage import format_time
 from answerable.reach.aws.patterns.glob_matching import encode_glob, matches_glob
@@ -78,7 +78,7 @@ def list_permission_usage(
             name,
             found[name],
             fitting[name],
-            _is_recorded(name, trail, accounts),
+            _are_all_calls_logged(name, trail, accounts),
         )
         for name in [*found, *(name for name in fitting if name not in found)]
     ]
@@ -89,7 +89,9 @@ def _more_permissive_verdict(one: str, other: str) -> str:
     return max(one, other, key=lambda verdict: _RANK.get(verdict, 0))
 
 
-def _is_recorded(action: str, trail: LogCoverage, accounts: frozenset[str]) -> bool:
+def _are_all_calls_logged(
+    action: str, trail: LogCoverage, accounts: frozenset[str]
+) -> bool:
     """Tell whether the logs record every call of an action."""
     if "*" not in action and "?" not in action:
         return not trail.find_missing_log(action, accounts)
@@ -99,7 +101,7 @@ def _is_recorded(action: str, trail: LogCoverage, accounts: frozenset[str]) -> b
     if "*" in service:
         return False
     data = all(service in trail.logs[account].data for account in accounts)
-    return data or not has_data_events(service)
+    return data or not has_cloudtrail_data_events(service)
 
 
 def _build_usage_item(
@@ -138,24 +140,24 @@ def _format_last_call(calls: Sequence[CallCount]) -> str | None:
     return format_time(at) if at else None
 
 
-def count_patterns(
+def count_action_patterns(
     items: Sequence[PatternUsageItem],
 ) -> Iterator[tuple[str, int | None]]:
     """Count patterns: granted, reachable, used and blocked; None if not known."""
-    yield "granted", _count_allowed(item["granted"] for item in items)
-    yield "reachable", _count_allowed(item["reachable"] for item in items)
-    yield "used", _count_called([item["used"] for item in items])
-    yield "blocked", _count_called([item["blocked"] for item in items])
+    yield "granted", _count_allowed_patterns(item["granted"] for item in items)
+    yield "reachable", _count_allowed_patterns(item["reachable"] for item in items)
+    yield "used", _count_called_patterns([item["used"] for item in items])
+    yield "blocked", _count_called_patterns([item["blocked"] for item in items])
 
 
-def _count_allowed(verdicts: Iterable[str]) -> int | None:
+def _count_allowed_patterns(verdicts: Iterable[str]) -> int | None:
     """Count allowed patterns; None if none is allowed and some are not known."""
     found = Counter(verdicts)
     allowed = found["always"] + found["only-if"]
     return None if not allowed and found[_UNKNOWN] else allowed
 
 
-def _count_called(counts: Sequence[int | None]) -> int | None:
+def _count_called_patterns(counts: Sequence[int | None]) -> int | None:
     """Count called patterns; None if none is called and the logs are incomplete."""
     called = sum(bool(count) for count in counts)
     return None if not called and None in counts else called

@@ -7,10 +7,13 @@ only two layers are checked: actions (L1) and their resources (L2).
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
-from answerable.baseline.entity_extraction import canonicalise_entity, classify_value
-from answerable.baseline.judgement import judge_call
-from answerable.baseline.learning import build_profile
+from answerable.baseline.call_judgement import judge_call
+from answerable.baseline.entity_extraction import (
+    canonicalise_entity,
+    classify_entity_kind,
+)
 from answerable.baseline.profile_index import ProfileIndex
+from answerable.baseline.profile_learning import build_profile
 from answerable.baseline.training_run_merge import merge_runs_into_state
 from answerable.model.baseline import (
     BaselineProfile,
@@ -25,7 +28,7 @@ from answerable.model.behaviour import (
 )
 from answerable.model.decision import DecisionEffect
 from answerable.model.documents.baseline import BaselineCheckItem
-from answerable.model.documents.core import CoverageRecord, Document
+from answerable.model.documents.shared_shapes import CoverageRecord, Document
 from answerable.model.errors import UsageError
 from answerable.model.event import AuditEvent
 from answerable.presentation.answer_coverage import format_time
@@ -59,7 +62,7 @@ def check_identity_events(
             "read an earlier trail in: answerable ingest cloudtrail:PATH",
         )
     profile = learn_from_events(before, identity, since)
-    items = list(_list_departures(events, profile, since))
+    items = list(_list_unlearned_behaviour(events, profile, since))
     coverage: CoverageRecord = {
         "partial": False,
         "sources": [],
@@ -90,7 +93,7 @@ def learn_from_events(
             person="",
             started=members[0].event_time,
             written_by=members[0].written_by,
-            calls=tuple(map(convert_to_observation, members)),
+            calls=tuple(map(convert_event_to_observed_call, members)),
         )
         for name, members in by_run.items()
     ]
@@ -100,14 +103,14 @@ def learn_from_events(
     )
 
 
-def convert_to_observation(event: AuditEvent) -> CallObservation:
+def convert_event_to_observed_call(event: AuditEvent) -> CallObservation:
     """Convert an event to an observed call: its action and its resources."""
     named = [each for each in (event.resource, *event.resources) if each]
     values = tuple(
         ArgumentValue(
             "resource",
-            classify_value(each),
-            canonicalise_entity(classify_value(each), each),
+            classify_entity_kind(each),
+            canonicalise_entity(classify_entity_kind(each), each),
         )
         for each in dict.fromkeys(named)
     )
@@ -126,7 +129,7 @@ def _get_run_id(event: AuditEvent) -> str:
     return event.credential or f"day {day}"
 
 
-def _list_departures(
+def _list_unlearned_behaviour(
     events: Iterable[AuditEvent], profile: BaselineProfile, since: int
 ) -> Iterator[BaselineCheckItem]:
     """Yield an item per recent event that the learned profile does not allow."""
@@ -134,7 +137,9 @@ def _list_departures(
     for event in events:
         if event.event_time < since:
             continue
-        judgement = judge_call(held, convert_to_observation(event), RunProgress())
+        judgement = judge_call(
+            held, convert_event_to_observed_call(event), RunProgress()
+        )
         found = [each for each in judgement.findings if each.layer in ("L1", "L2")]
         if judgement.effect is DecisionEffect.ALLOW or not found:
             continue

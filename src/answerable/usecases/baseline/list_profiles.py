@@ -3,13 +3,13 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from answerable.baseline.profile_verification import subject_id
+from answerable.baseline.profile_verification import profile_subject_id
 from answerable.evidence import signed_statements
 from answerable.evidence.signed_statements import InvalidStatement
 from answerable.model.baseline import BaselineProfile, BaselineStage, BaselineSubject
 from answerable.model.documents.baseline import BaselineItem
-from answerable.model.documents.core import Document
-from answerable.presentation.answer_coverage import empty_coverage
+from answerable.model.documents.shared_shapes import Document
+from answerable.presentation.answer_coverage import build_empty_coverage
 from answerable.presentation.command_hints import format_command
 from answerable.services.baseline.profile_learning import BASELINE, load_profile
 from answerable.services.baseline.profiles import build_baseline_item
@@ -41,19 +41,19 @@ def list_baselines(store: EvidenceStore, *, now: int, agent: str = "") -> Docume
     """
     held = signed_baselines.read_signed_baselines(store, now)
     lapsed = _explain_lapsed_baselines(store, held)
-    active = signed_baselines.index_by_subject(held.active)
+    active = signed_baselines.index_baselines_by_subject(held.active)
     items: list[BaselineItem] = []
     for subject, logged in sorted(
-        _group_profiles_by_subject(store).items(), key=lambda e: _sort_key(e[0])
+        _group_profiles_by_subject(store).items(), key=lambda e: _subject_sort_key(e[0])
     ):
         if agent in ("", subject.agent):
-            why = lapsed.get(subject_id(subject), "")
+            why = lapsed.get(profile_subject_id(subject), "")
             items += _build_subject_items(subject, logged, active, why)
     following = "" if items else format_command("baseline", "learn", agent or "AGENT")
-    return Document("baselines", items, empty_coverage(), next=following)
+    return Document("baselines", items, build_empty_coverage(), next=following)
 
 
-def _sort_key(subject: BaselineSubject) -> tuple[str, str, str]:
+def _subject_sort_key(subject: BaselineSubject) -> tuple[str, str, str]:
     """Return agent, server and identity, the sort order of subjects."""
     return subject.agent, subject.server, subject.identity
 
@@ -94,19 +94,19 @@ def _explain_lapsed_baselines(
 ) -> dict[str, str]:
     """Explain why the latest signed baseline of each subject is not in force."""
     reasons = {each.digest: each.why for each in baselines.rejected}
-    standing = {subject_id(each.subject) for each in baselines.active}
+    standing = {profile_subject_id(each.subject) for each in baselines.active}
     found: dict[str, str] = {}
     for each in store.list_objects(SIGNED_BASELINE):
         try:
             envelope, said = signed_statements.decode_statement(
-                owner_keys.load_statement(store, each.digest)
+                owner_keys.load_signed_statement(store, each.digest)
             )
         except InvalidStatement:
             continue
         why = reasons.get(each.digest) or reasons.get(
-            signed_statements.payload_digest(envelope)
+            signed_statements.hash_signed_payload(envelope)
         )
-        if why is None and said.get_claim("stage") == BaselineStage.OFF:
+        if why is None and said.get_statement_claim("stage") == BaselineStage.OFF:
             why = "its owner took it back"
         found[said.subject] = why or ""
     return {name: why for name, why in found.items() if name not in standing and why}

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
-from answerable.baseline.learning import build_empty_profile
 from answerable.baseline.profile_diff import ProfileChange, diff_profiles
 from answerable.baseline.profile_document import encode_profile
+from answerable.baseline.profile_learning import build_empty_profile
 from answerable.baseline.profile_verification import (
     MAX_SIGNATURE_LIFETIME,
-    build_claims,
-    subject_id,
+    build_profile_claims,
+    profile_subject_id,
 )
 from answerable.model.baseline import (
     BaselineProfile,
@@ -16,14 +16,12 @@ from answerable.model.baseline import (
     BaselineSubject,
     LearningParameters,
 )
-from answerable.model.documents.baseline import (
-    BaselineChangeItem,
-)
-from answerable.model.documents.core import Document
+from answerable.model.documents.baseline import BaselineChangeItem
+from answerable.model.documents.shared_shapes import Document
 from answerable.model.errors import UsageError, VerificationError
 from answerable.model.ids import AgentId
 from answerable.model.owner_signing_key import StatementContent, StatementType
-from answerable.presentation.answer_coverage import empty_coverage, format_time
+from answerable.presentation.answer_coverage import build_empty_coverage, format_time
 from answerable.presentation.command_hints import format_command
 from answerable.services.baseline import profile_learning
 from answerable.services.baseline.profile_learning import BASELINE, WINDOW, load_profile
@@ -84,7 +82,7 @@ def learn_profiles(
     if not items:
         raise _explain_no_calls(agent, begin, known)
     following = format_command("baseline", "show", str(items[0]["digest"])[:16])
-    return Document("baselines", items, empty_coverage(), next=following)
+    return Document("baselines", items, build_empty_coverage(), next=following)
 
 
 def _explain_no_calls(
@@ -121,7 +119,7 @@ def show_profile(store: EvidenceStore, name: str, *, now: int) -> Document:
         return Document(
             "baseline",
             [build_baseline_item(digest_, profile, standing, with_entries=True)],
-            empty_coverage(),
+            build_empty_coverage(),
         )
     newest: dict[BaselineSubject, tuple[str, BaselineProfile]] = {}
     for each in store.list_objects(BASELINE):
@@ -139,7 +137,7 @@ def show_profile(store: EvidenceStore, name: str, *, now: int) -> Document:
         build_baseline_item(*found, standing, with_entries=True)
         for found in newest.values()
     ]
-    return Document("baseline", items, empty_coverage())
+    return Document("baseline", items, build_empty_coverage())
 
 
 def compare_profiles(store: EvidenceStore, old: str, new: str, *, now: int) -> Document:
@@ -165,13 +163,13 @@ def compare_profiles(store: EvidenceStore, old: str, new: str, *, now: int) -> D
     if before.subject != after.subject:
         raise UsageError(
             "the two baselines are of different subjects",
-            f"{subject_id(before.subject)} and {subject_id(after.subject)}",
+            f"{profile_subject_id(before.subject)} and {profile_subject_id(after.subject)}",
         )
     changes = [_build_change_item(each) for each in diff_profiles(before, after)]
     following = format_command(
         "baseline", "sign", new, "--key", "KEY", "--stage", "shadow"
     )
-    return Document("baseline-diff", changes, empty_coverage(), next=following)
+    return Document("baseline-diff", changes, build_empty_coverage(), next=following)
 
 
 def sign_profile(
@@ -227,8 +225,8 @@ def sign_profile(
     expires = signer.signing_time(now) + min(lifetime, MAX_SIGNATURE_LIFETIME)
     content = StatementContent(
         StatementType.BASELINE,
-        subject_id(profile.subject),
-        build_claims(profile, expires, stage),
+        profile_subject_id(profile.subject),
+        build_profile_claims(profile, expires, stage),
     )
     reader = SignedBaselineReader(store)
     reader.sign(
@@ -240,7 +238,9 @@ def sign_profile(
     )
     standing = signed_baselines.read_active_baselines(store, now)
     return Document(
-        "baselines", [build_baseline_item(full, profile, standing)], empty_coverage()
+        "baselines",
+        [build_baseline_item(full, profile, standing)],
+        build_empty_coverage(),
     )
 
 
@@ -263,7 +263,7 @@ def _require_owner(
     store: EvidenceStore, subject: BaselineSubject, signer: StatementSigner, now: int
 ) -> None:
     """Refuse a key that is not enrolled, and an agent without an attested owner."""
-    owner_keys.require_enrolled(store, signer.id)
+    owner_keys.require_enrolled_key(store, signer.id)
     owner = read_attested_owners(store, now).get(AgentId(subject.agent))
     if owner is None:
         raise VerificationError(

@@ -5,13 +5,13 @@ from difflib import get_close_matches
 
 import msgspec
 
-from answerable.baseline.profile_document import document_digest, encode_profile
+from answerable.baseline.profile_document import encode_profile, profile_document_digest
 from answerable.baseline.tool_renames import rename_tools
 from answerable.model.baseline import BaselineProfile
-from answerable.model.documents.core import Document
+from answerable.model.documents.shared_shapes import Document
 from answerable.model.errors import UsageError
 from answerable.model.ids import AgentId
-from answerable.presentation.answer_coverage import empty_coverage
+from answerable.presentation.answer_coverage import build_empty_coverage
 from answerable.presentation.command_hints import format_command
 from answerable.services.baseline.profile_learning import BASELINE
 from answerable.services.baseline.profiles import build_baseline_item
@@ -72,7 +72,7 @@ def draft_renamed_profiles(
         name = store.put_object(BASELINE, encode_profile(profile), now)
         items.append(build_baseline_item(name, profile, standing))
     following = format_command("baseline", "diff", str(items[0]["digest"])[:16])
-    return Document("baselines", items, empty_coverage(), next=following)
+    return Document("baselines", items, build_empty_coverage(), next=following)
 
 
 def _parse_renames(names: Iterable[str]) -> dict[str, str]:
@@ -116,7 +116,9 @@ def _rename_in_profile(
             raise UsageError(
                 f"the baseline holds {new} already (expected a name that is new)",
                 format_command(
-                    "baseline", "show", document_digest(encode_profile(profile))[:16]
+                    "baseline",
+                    "show",
+                    profile_document_digest(encode_profile(profile))[:16],
                 ),
             )
         definition = find_pinned(new)
@@ -128,6 +130,6 @@ def _rename_in_profile(
                 f"{new} was not approved (expected a pinned definition, as {old} has)",
                 format_command("tools", "approve", server, tool, "--config", "FILE"),
             )
-    parent = document_digest(encode_profile(profile))
+    parent = profile_document_digest(encode_profile(profile))
     renamed = rename_tools(profile, names.items(), definitions)
     return msgspec.structs.replace(renamed, parent=parent)

@@ -8,17 +8,17 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from answerable.baseline.judgement import judge_call
+from answerable.baseline.call_judgement import judge_call
 from answerable.baseline.profile_index import ProfileIndex
-from answerable.baseline.recent_result_window import Window
+from answerable.baseline.recent_result_window import RecentResultWindow
 from answerable.model.baseline import BaselineProfile
 from answerable.model.baseline_assessment import BaselineAssessment
 from answerable.model.decision import DecisionEffect
 from answerable.model.documents.baseline import BaselineReplayItem, ReplayedCallItem
-from answerable.model.documents.core import Document
+from answerable.model.documents.shared_shapes import Document
 from answerable.model.errors import UsageError
 from answerable.model.ids import AgentId
-from answerable.presentation.answer_coverage import empty_coverage, format_time
+from answerable.presentation.answer_coverage import build_empty_coverage, format_time
 from answerable.services.baseline import profile_learning
 from answerable.services.baseline.profile_learning import RecordedCall, load_profile
 from answerable.services.statements import signed_baselines
@@ -76,7 +76,7 @@ def replay_profile(
         _build_replay_item(digest, profile, found, since)
         for digest, profile in profiles
     ]
-    return Document("baseline-replay", items, empty_coverage())
+    return Document("baseline-replay", items, build_empty_coverage())
 
 
 def judge_recorded_calls(
@@ -88,19 +88,19 @@ def judge_recorded_calls(
         by_recorder[each.row.recorder].append(each)
     held = ProfileIndex.build(profile)
     for calls in by_recorder.values():
-        yield from _replay_worker(calls, held)
+        yield from _replay_worker_calls(calls, held)
 
 
-def _replay_worker(
+def _replay_worker_calls(
     calls: list[RecordedCall], index: ProfileIndex
 ) -> Iterator[ReplayedJudgement]:
     """Yield a judgement per call of one gateway worker, in recorded order."""
     steps = [(each.row.sequence, each, True) for each in calls]
     steps += [(each.row.ended, each, False) for each in calls if each.row.result]
-    window: Window | None = None
+    window: RecentResultWindow | None = None
     for _, each, is_decision in sorted(steps, key=lambda step: step[0]):
         if window is None:
-            window = Window({}, span=each.acted.span * _SECOND)
+            window = RecentResultWindow({}, span=each.acted.span * _SECOND)
         run, seen = each.row.run, each.seen
         if not is_decision:
             window.add_recorded_call(run, seen)

@@ -4,10 +4,10 @@ import msgspec
 
 from answerable.evidence import dsse, signed_statements
 from answerable.evidence.signed_note import VerifierKey, verify_bytes
-from answerable.model.documents.core import Document
+from answerable.model.documents.shared_shapes import Document
 from answerable.model.errors import VerificationError
 from answerable.model.ids import PersonId
-from answerable.model.owner_signing_key import owner_key_id
+from answerable.model.owner_signing_key import build_owner_key_id
 from answerable.services.statements import key_enrolment, owner_keys
 from answerable.services.statements.key_enrolment import KeyAuthority
 from answerable.store.store import EvidenceStore
@@ -24,7 +24,7 @@ def build_possession_payload(
     A person must not enroll a key that another person holds: that person would lose it.
     """
     said = {
-        "key": owner_key_id(public),
+        "key": build_owner_key_id(public),
         "person": person,
         "store": owner_keys.get_store_id(store),
     }
@@ -56,7 +56,7 @@ def enroll_remote_key(
     said = dsse.pre_authentication_encoding(
         POSSESSION, build_possession_payload(store, public, person)
     )
-    key = VerifierKey(owner_key_id(public), public)
+    key = VerifierKey(build_owner_key_id(public), public)
     if signed_statements.is_valid_public_key(public) and not verify_bytes(
         key, proof, said
     ):
@@ -64,7 +64,7 @@ def enroll_remote_key(
             f"the key {key.name} did not sign that it is {person}'s",
             "make a key on this page; nothing was recorded",
         )
-    return key_enrolment.enroll_key(
+    return key_enrolment.enroll_owner_key(
         store,
         public,
         person,

@@ -6,28 +6,26 @@ from dataclasses import dataclass
 from answerable.baseline.request_values import (
     MAX_VALUES,
     MIN_VALUE,
-    canonical_value,
-    extract_values,
+    canonicalise_requested_value,
+    extract_requested_values,
 )
 from answerable.connectors.formats.secret_formats import contains_credential
 from answerable.evidence import signed_user_requests as room
 from answerable.evidence.signed_user_requests import UserRequest
-from answerable.model.documents.core import Document
 from answerable.model.documents.person_requests import PersonRequestItem
+from answerable.model.documents.shared_shapes import Document
 from answerable.model.errors import UsageError, VerificationError
 from answerable.model.ids import AgentId, PersonId
-from answerable.model.owner_signing_key import (
-    VerifiedStatement,
-)
+from answerable.model.owner_signing_key import VerifiedStatement
 from answerable.model.person_request import ANY_RUN, MAX_REQUEST_LIFETIME
-from answerable.presentation.answer_coverage import empty_coverage, format_time
+from answerable.presentation.answer_coverage import build_empty_coverage, format_time
 from answerable.presentation.command_hints import format_command
 from answerable.services.statements import owner_keys
 from answerable.services.statements.attested_owners import open_owner_reader
 from answerable.services.statements.owner_keys import StatementSigner
 from answerable.services.statements.person_requests import (
     PersonRequestReader,
-    list_all_requests,
+    list_person_requests,
 )
 from answerable.services.statements.signed_statements import RejectedStatement
 from answerable.store.decision_queries import find_persons_of_run
@@ -59,7 +57,10 @@ def list_named_values(draft: RequestDraft) -> tuple[str, ...]:
         UsageError: It names nothing, or too much.
     """
     found = dict.fromkeys(
-        (*map(canonical_value, draft.extra_values), *extract_values(draft.text))
+        (
+            *map(canonicalise_requested_value, draft.extra_values),
+            *extract_requested_values(draft.text),
+        )
     )
     values = tuple(each for each in found if not contains_credential(each))
     short = [each for each in values if len(each.encode()) < MIN_VALUE]
@@ -83,7 +84,7 @@ def file_request(
             Nothing is recorded.
     """
     values = list_named_values(draft)
-    key = owner_keys.require_enrolled(store, signer.id)
+    key = owner_keys.require_enrolled_key(store, signer.id)
     _require_own_run(store, draft, key.person, now)
     at, data = signer.signing_time(now), draft.text.encode("utf-8", "surrogatepass")
     filed = UserRequest(
@@ -96,7 +97,9 @@ def file_request(
     )
     content = room.build_request_content(filed, key.person)
     found = PersonRequestReader.sign(store, content, signer, now)
-    return Document("requests", [_build_request_item(found, now)], empty_coverage())
+    return Document(
+        "requests", [_build_request_item(found, now)], build_empty_coverage()
+    )
 
 
 def _require_own_run(
@@ -106,7 +109,7 @@ def _require_own_run(
     if not draft.run:
         return
     attested = open_owner_reader(store)
-    owner = attested.by_agent(now).get(draft.agent)
+    owner = attested.owners_by_agent(now).get(draft.agent)
     own = attested.canonical_person(person)
     for other in find_persons_of_run(store, draft.agent, draft.run):
         theirs = (
@@ -122,23 +125,23 @@ def _require_own_run(
 
 def list_requests(store: EvidenceStore, *, now: int, agent: str = "") -> Document:
     """List filed requests, newest first, then invalid ones."""
-    said, void = list_all_requests(store)
+    said, void = list_person_requests(store)
     items = [_build_request_item(each, now) for each in reversed(said)]
     items += map(_build_rejected_item, reversed(void))
     fit = [each for each in items if agent in ("", each["agent"])]
     if fit:
-        return Document("requests", fit, empty_coverage())
+        return Document("requests", fit, build_empty_coverage())
     following = format_command("requests", "file", agent or "AGENT", "--key", "KEY")
     searched = f"none of {len(items)} is for {agent}" if items else ""
     return Document(
-        "requests", fit, empty_coverage(), next=following, searched=searched
+        "requests", fit, build_empty_coverage(), next=following, searched=searched
     )
 
 
 def _build_request_item(request: VerifiedStatement, now: int) -> PersonRequestItem:
     """Convert a verified request to a document item."""
     said = request.statement
-    run = said.get_claim("run")
+    run = said.get_statement_claim("run")
     return {
         "id": request.digest,
         "agent": said.subject,
@@ -147,8 +150,8 @@ def _build_request_item(request: VerifiedStatement, now: int) -> PersonRequestIt
         "state": "standing" if now < room.REQUEST_SHAPE.get_expiry(said) else "ended",
         "signed_at": format_time(said.signed_at),
         "until": format_time(room.REQUEST_SHAPE.get_expiry(said)),
-        "size": int(said.get_claim("size")),
-        "sha256": said.get_claim("sha256"),
+        "size": int(said.get_statement_claim("size")),
+        "sha256": said.get_statement_claim("sha256"),
         "values": list(room.get_requested_values(said)),
     }
 

@@ -5,19 +5,23 @@ from dataclasses import dataclass, field
 from time import perf_counter
 
 from answerable.connectors import registry
-from answerable.model.connector import EventBatch, EventContext, ignore_progress
-from answerable.model.documents.core import CoverageSourceItem, Document, IngestItem
+from answerable.model.connector import EventBatch, EventContext, ignore_progress_report
+from answerable.model.documents.shared_shapes import (
+    CoverageSourceItem,
+    Document,
+    IngestItem,
+)
 from answerable.model.errors import UsageError
 from answerable.model.event import AuditEvent, QuarantinedRecord
 from answerable.model.sighting import ReadProblem
 from answerable.presentation.answer_coverage import format_problem, format_time
 from answerable.presentation.command_hints import format_command
-from answerable.services.evidence.ingest_garbage_collection import (
+from answerable.services.evidence.python_gc_tuning import (
     BATCH_SIZE,
     Progress,
     reduce_garbage_collection,
 )
-from answerable.store.investigation_queries import read_time_range
+from answerable.store.investigation_queries import read_event_time_range
 from answerable.store.store import EvidenceStore
 
 _QUARANTINE_BYTES = 8 << 20
@@ -44,7 +48,7 @@ def ingest_logs(
     sources: Sequence[str],
     *,
     now: int,
-    progress: Progress = ignore_progress,
+    progress: Progress = ignore_progress_report,
     skip: frozenset[str] = frozenset(),
 ) -> Document:
     """Read audit logs, store new events, and seal them.
@@ -63,7 +67,7 @@ def ingest_logs(
         EnvironmentFailure: The path cannot be read, or the disk cannot be written.
     """
     # All sources are opened first, so that a misspelled one stores nothing.
-    opened = [(source, _read_source(source, skip)) for source in sources]
+    opened = [(source, _read_source_batches(source, skip)) for source in sources]
     items: list[IngestItem] = []
     covered: list[CoverageSourceItem] = []
     partial = False
@@ -92,14 +96,14 @@ def ingest_logs(
 
 def _suggest_trace(store: EvidenceStore, now: int) -> str:
     """Suggest a `trace` command for the newest events; empty if there are none."""
-    _, last = read_time_range(store)
+    _, last = read_event_time_range(store)
     if not last:
         return ""
     since = "7d" if now - _WEEK < last <= now else format_time(last)
     return format_command("trace", "--since", since)
 
 
-def _read_source(source: str, skip: frozenset[str]) -> Iterator[EventBatch]:
+def _read_source_batches(source: str, skip: frozenset[str]) -> Iterator[EventBatch]:
     """Read a source `NAME:PATH` with its connector, batch by batch."""
     name, _, location = source.partition(":")
     connector = registry.load_event_connector(name)

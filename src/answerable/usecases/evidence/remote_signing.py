@@ -158,7 +158,7 @@ def _is_statement_recorded(
 
     Statements that are too old are refused for their age.
     """
-    digest = signed_statements.payload_digest(signed)
+    digest = signed_statements.hash_signed_payload(signed)
     recent = (
         each
         for kind in SIGNED_KINDS
@@ -166,8 +166,8 @@ def _is_statement_recorded(
         if each.at >= now - SIGNING_WINDOW - MAX_CLOCK_SKEW
     )
     return any(
-        signed_statements.payload_digest(
-            dsse.decode_envelope(owner_keys.load_statement(store, each.digest))
+        signed_statements.hash_signed_payload(
+            dsse.decode_envelope(owner_keys.load_signed_statement(store, each.digest))
         )
         == digest
         for each in recent

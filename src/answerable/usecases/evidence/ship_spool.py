@@ -10,9 +10,7 @@ from answerable.connectors.gateway.fetch import SpoolReader, lock_spool
 from answerable.model.connector import EventLimits
 from answerable.model.sighting import ReadProblem
 from answerable.presentation.answer_coverage import format_problem
-from answerable.services.evidence.ingest_garbage_collection import (
-    reduce_garbage_collection,
-)
+from answerable.services.evidence.python_gc_tuning import reduce_garbage_collection
 from answerable.store.durable_files import translate_os_errors
 from answerable.store.store import EvidenceStore
 

@@ -8,16 +8,16 @@ from answerable.evidence.log_entries import SegmentManifest, decode_entry
 from answerable.evidence.merkle import leaf_hash
 from answerable.evidence.proof_bundle import decode_bundle, encode_bundle, verify_bundle
 from answerable.evidence.signed_note import VerifierKey
-from answerable.model.connector import ignore_progress
-from answerable.model.documents.core import Document
+from answerable.model.connector import ignore_progress_report
 from answerable.model.documents.evidence import (
     CheckItem,
     CheckpointItem,
     EvidenceBundleItem,
     InclusionProofItem,
 )
+from answerable.model.documents.shared_shapes import Document
 from answerable.model.errors import UsageError, VerificationError
-from answerable.presentation.answer_coverage import empty_coverage
+from answerable.presentation.answer_coverage import build_empty_coverage
 from answerable.presentation.command_hints import format_command
 from answerable.store import export_checkpoint, fsck, inclusion_proofs
 from answerable.store.fsck_segments import format_count
@@ -33,7 +33,7 @@ def verify_evidence(
     *,
     checkpoint: bytes | None = None,
     key: str = "",
-    progress: Callable[[int, int, str], None] = ignore_progress,
+    progress: Callable[[int, int, str], None] = ignore_progress_report,
 ) -> Document:
     """Verify a store, or a bundle without a store.
 
@@ -61,7 +61,10 @@ def verify_evidence(
         for check in checks
     ]
     return Document(
-        "verify", items, empty_coverage(), failed=not all(check.ok for check in checks)
+        "verify",
+        items,
+        build_empty_coverage(),
+        failed=not all(check.ok for check in checks),
     )
 
 
@@ -107,7 +110,7 @@ def show_checkpoint(store: EvidenceStore) -> Document:
         "key": str(store.keys.public_key),
         "note": note.decode(),
     }
-    return Document("checkpoint", [item], empty_coverage())
+    return Document("checkpoint", [item], build_empty_coverage())
 
 
 def prove_record(store: EvidenceStore, event_id: str) -> Document:
@@ -141,7 +144,7 @@ def prove_record(store: EvidenceStore, event_id: str) -> Document:
     return Document(
         "prove",
         items,
-        empty_coverage(),
+        build_empty_coverage(),
         next=format_command("evidence", "bundle", event_id, "--out", "bundle.json"),
     )
 
@@ -163,7 +166,7 @@ def build_bundle(store: EvidenceStore, event_ids: Sequence[str]) -> Document:
     return Document(
         "bundle",
         [item],
-        empty_coverage(),
+        build_empty_coverage(),
         next="answerable evidence verify BUNDLE --key PUB",
     )
 

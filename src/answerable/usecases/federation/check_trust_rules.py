@@ -11,16 +11,14 @@ from answerable.federation.strict_json import (
     JsonObject,
     decode_json_object,
 )
-from answerable.federation.trust_rules.matching import (
-    MatchSubject,
-)
-from answerable.federation.trust_rules.subject_validation import format_path
+from answerable.federation.trust_rules.matching import MatchSubject
+from answerable.federation.trust_rules.subject_validation import format_claim_path
 from answerable.federation.trust_rules.validation import (
     ValidationContext,
     validate_rules,
 )
 from answerable.model.config import Config
-from answerable.model.documents.core import Document
+from answerable.model.documents.shared_shapes import Document
 from answerable.model.documents.trust_rules import (
     RuleFaultItem,
     TrustRuleItem,
@@ -29,7 +27,7 @@ from answerable.model.errors import UsageError
 from answerable.model.ids import PersonId
 from answerable.model.trust_rule import IssuedSubject, LaunchedSubject, TrustRule
 from answerable.model.workload_attestation import Attestation, Attestor, ProcessIdentity
-from answerable.presentation.answer_coverage import empty_coverage
+from answerable.presentation.answer_coverage import build_empty_coverage
 from answerable.services.federation.trust_rule_dry_run import (
     MAX_CLAIMS,
     NO_RULE,
@@ -41,15 +39,17 @@ from answerable.services.federation.trust_rule_dry_run import (
 _PLACE = re.compile(r"rules\[([0-9]+)\]\.?(.*)")
 
 
-def show_rules(config_reading: ConfigReading, known_agents: KnownAgents) -> Document:
+def show_trust_rules(
+    config_reading: ConfigReading, known_agents: KnownAgents
+) -> Document:
     """Show every trust rule with its faults.
 
     Args:
         known_agents: Agents and owners in the store.
     """
     faults = [
-        *_list_file_faults(config_reading),
-        *_list_store_faults(config_reading, known_agents),
+        *_list_faults_of_file(config_reading),
+        *_list_faults_against_store(config_reading, known_agents),
     ]
     items = [
         _build_rule_item(
@@ -59,10 +59,10 @@ def show_rules(config_reading: ConfigReading, known_agents: KnownAgents) -> Docu
         )
         for position, rule in enumerate(config_reading.rules)
     ]
-    return Document("sts-rules", items, empty_coverage(), failed=bool(faults))
+    return Document("sts-rules", items, build_empty_coverage(), failed=bool(faults))
 
 
-def match_rules(
+def match_claims_to_rules(
     config_reading: ConfigReading, claims: bytes, expected: str
 ) -> Document:
     """Match claims against every trust rule.
@@ -78,14 +78,15 @@ def match_rules(
     if expected not in ("", NO_RULE, *(rule.id for rule in config_reading.rules)):
         raise UsageError(f"no rule of that id (got {expected[:80]!r})")
     items = explain_trust_rules(
-        config_reading.rules, _parse_claims(claims, _require_config(config_reading))
+        config_reading.rules,
+        _parse_claims(claims, _require_readable_config(config_reading)),
     )
     fitting = [item["rule"] for item in items if item["fits"]] or [NO_RULE]
     failed = expected not in ("", *fitting) or (bool(expected) and len(fitting) > 1)
-    return Document("sts-test", items, empty_coverage(), failed=failed)
+    return Document("sts-test", items, build_empty_coverage(), failed=failed)
 
 
-def _require_config(config_reading: ConfigReading) -> Config:
+def _require_readable_config(config_reading: ConfigReading) -> Config:
     """Return the configuration; refuse one that could not be read."""
     if config_reading.config is None:
         raise UsageError("the configuration could not be read")
@@ -139,7 +140,9 @@ def _parse_attestation(facts: JsonObject) -> Attestation:
     )
 
 
-def _list_file_faults(config_reading: ConfigReading) -> list[tuple[int, RuleFaultItem]]:
+def _list_faults_of_file(
+    config_reading: ConfigReading,
+) -> list[tuple[int, RuleFaultItem]]:
     """List the faults of the file, with the index of their rule."""
     found: list[tuple[int, RuleFaultItem]] = []
     for fault in config_reading.faults:
@@ -152,11 +155,11 @@ def _list_file_faults(config_reading: ConfigReading) -> list[tuple[int, RuleFaul
     return found
 
 
-def _list_store_faults(
+def _list_faults_against_store(
     config_reading: ConfigReading, known_agents: KnownAgents
 ) -> list[tuple[int, RuleFaultItem]]:
     """List the faults that only the store reveals: unknown agents, missing owners."""
-    config = _require_config(config_reading)
+    config = _require_readable_config(config_reading)
     issuers = {each.pin.name: each for each in config.issuers}
     bare = ValidationContext(config.sts.url if config.sts else "", issuers)
     owned = None if known_agents.owners is None else known_agents.owners.keys()
@@ -206,9 +209,12 @@ def _describe_subject(rule: TrustRule) -> tuple[str, dict[str, str]]:
     subject = rule.subject
     if isinstance(subject, IssuedSubject):
         equal = {
-            format_path(path): _format_value(value) for path, value in subject.match
+            format_claim_path(path): _format_condition_value(value)
+            for path, value in subject.match
         }
-        like = {format_path(path): f"like {text}" for path, text in subject.match_glob}
+        like = {
+            format_claim_path(path): f"like {text}" for path, text in subject.match_glob
+        }
         return f"issuer {subject.issuer}", equal | like
     if isinstance(subject, LaunchedSubject):
         said = {"started_by": str(subject.started_by), "person": subject.person}
@@ -221,10 +227,10 @@ def _describe_subject(rule: TrustRule) -> tuple[str, dict[str, str]]:
     return "unix", {name: text for name, text in said.items() if text}
 
 
-def _format_value(value: object) -> str:
+def _format_condition_value(value: object) -> str:
     """Format a condition value: text, `true`, or a list in brackets."""
     if isinstance(value, tuple):
-        return "[" + ", ".join(map(_format_value, value)) + "]"
+        return "[" + ", ".join(map(_format_condition_value, value)) + "]"
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value)

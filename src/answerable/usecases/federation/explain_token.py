@@ -14,9 +14,9 @@ from answerable.federation.token_verification import (
     verify_token,
 )
 from answerable.model.config import Config, IssuerConfig
-from answerable.model.documents.core import Document
+from answerable.model.documents.shared_shapes import Document
 from answerable.model.documents.trust_rules import TokenCheckItem
-from answerable.presentation.answer_coverage import empty_coverage
+from answerable.presentation.answer_coverage import build_empty_coverage
 from answerable.services.federation.trust_rule_dry_run import (
     build_unverified_claims,
     explain_trust_rules,
@@ -48,10 +48,14 @@ def explain_token(
     if len(items) > 2 and config_reading.config is not None:
         # The token was parsed, and its issuer is pinned.
         payload = parse_jws(unverified_token).payload
-        rules = list(_check_rules(payload, config_reading, config_reading.config))
+        rules = list(
+            _check_matching_rule(payload, config_reading, config_reading.config)
+        )
     # The check fails only if no rule matches.
     failed = any(item["ok"] is False for item in (*items, *rules[:2]))
-    return Document("sts-explain", [*items, *rules], empty_coverage(), failed=failed)
+    return Document(
+        "sts-explain", [*items, *rules], build_empty_coverage(), failed=failed
+    )
 
 
 def _build_checks(
@@ -72,7 +76,7 @@ def _build_checks(
     )
     if config is None:
         return
-    issuer = _find_pinned_issuer(admitted.payload, config)
+    issuer = _find_configured_issuer(admitted.payload, config)
     hint = "issuers in the configuration names those that are taken"
     if issuer is None:
         yield _build_token_check(
@@ -109,7 +113,7 @@ def _format_relative_time(value: int, now: int) -> str:
     return f"in {away} s" if away > 0 else f"{-away} s ago"
 
 
-def _find_pinned_issuer(payload: JsonObject, config: Config) -> IssuerConfig | None:
+def _find_configured_issuer(payload: JsonObject, config: Config) -> IssuerConfig | None:
     """Return the configured issuer whose `iss` the token names; None if none does."""
     named = (payload.get("iss"), parse_trust_domain(payload.get("sub")))
     return next((each for each in config.issuers if each.pin.iss in named), None)
@@ -139,12 +143,12 @@ def _check_signature(
     return _build_token_check("verifies", False, "; ".join(why))
 
 
-def _check_rules(
+def _check_matching_rule(
     payload: JsonObject, config_reading: ConfigReading, config: Config
 ) -> Iterator[TokenCheckItem]:
     """Check whether rules are in force and which one matches, with the reasons."""
     hint = "answerable token-service rules shows them"
-    holds = config_reading.has_rules
+    holds = config_reading.has_valid_rules
     yield _build_token_check(
         "the rules are in force", holds, "" if holds else "one is wrong", hint
     )

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from answerable.model.documents.core import Document
 from answerable.model.documents.login import LoginItem
-from answerable.presentation.answer_coverage import empty_coverage, format_time
+from answerable.model.documents.shared_shapes import Document
+from answerable.presentation.answer_coverage import build_empty_coverage, format_time
 from answerable.services.federation.stored_login import FILE_NAME, load_login
 
 
@@ -22,4 +22,4 @@ def show_login_status(folder: Path, now: int) -> Document:
                 "place": str(folder / FILE_NAME),
             }
         )
-    return Document("login", items, empty_coverage(), failed=not items)
+    return Document("login", items, build_empty_coverage(), failed=not items)

@@ -11,15 +11,15 @@ from answerable.federation.oidc_login.requests import (
     LoginSecrets,
     OidcClient,
     build_authorization_url,
-    build_code_form,
-    build_device_form,
-    build_device_token_form,
+    build_code_exchange_form,
+    build_device_authorization_form,
+    build_device_polling_form,
 )
 from answerable.federation.oidc_login.responses import (
     check_nonce,
     parse_device_code,
     parse_id_token,
-    parse_pending,
+    parse_polling_error,
     parse_redirect,
 )
 from answerable.federation.token_errors import FederationError
@@ -33,8 +33,8 @@ from answerable.model.errors import EnvironmentFailure, UsageError
 from answerable.model.token_claims import SignedClaims, TokenType
 from answerable.services.federation.oidc_sign_in import (
     SignInEnvironment,
+    get_person_from_claims,
     identifies_persons,
-    resolve_person,
 )
 from answerable.services.federation.stored_login import StoredLogin
 
@@ -68,7 +68,7 @@ def sign_in(
     id_token = way(environment, provider, client, sealed)
     claims = _verify_id_token(environment, issuer, provider, id_token)
     check_nonce(claims, sealed, required=not device)
-    person = resolve_person(claims, issuer.person)
+    person = get_person_from_claims(claims, issuer.person)
     return StoredLogin(issuer.pin.name, issuer.pin.iss, person, claims.exp, id_token)
 
 
@@ -106,7 +106,7 @@ def _sign_in_by_browser(
             f"no sign-in within {BROWSER_TIMEOUT // 60} minutes", _TRY_AGAIN
         )
     code = parse_redirect(query, secrets, provider)
-    form = build_code_form(client, redirect_uri, code, secrets)
+    form = build_code_exchange_form(client, redirect_uri, code, secrets)
     return parse_id_token(*environment.ask(provider.token, form))
 
 
@@ -120,7 +120,7 @@ def _sign_in_by_device(
     if not provider.device:
         raise LoginFailed("the provider takes no devices", "leave --device out")
     asked = environment.ask(
-        provider.device, build_device_form(provider, client, secrets)
+        provider.device, build_device_authorization_form(provider, client, secrets)
     )
     code = parse_device_code(*asked, provider.iss)
     environment.print_line(
@@ -128,21 +128,21 @@ def _sign_in_by_device(
     )
     environment.print_line(f"  {code.whole or code.page}")
     environment.print_line(f"  code: {code.user_code}")
-    form = build_device_token_form(client, code.device_code)
+    form = build_device_polling_form(client, code.device_code)
     polling = DevicePolling.start(
         code.interval, code.expires_in, environment.monotonic()
     )
-    while pause := polling.pause(environment.monotonic()):
+    while pause := polling.seconds_until_next_poll(environment.monotonic()):
         environment.sleep(pause)
         try:
             answer = environment.ask(provider.token, form)
         except EnvironmentFailure:
-            polling = polling.after_timeout()
+            polling = polling.double_interval()
             continue
-        pending = parse_pending(*answer)
+        pending = parse_polling_error(*answer)
         if pending is None:
             return parse_id_token(*answer)
-        polling = polling.after_response(pending)
+        polling = polling.adjust_for_polling_error(pending)
     raise LoginFailed("no sign-in before the code expired", _TRY_AGAIN)
 
 

@@ -15,7 +15,10 @@ from typing import Protocol
 import msgspec
 
 from answerable.authorization.revocations import Revocations
-from answerable.federation.person_claim import AccountBinding, accept_any_account
+from answerable.federation.person_claim import (
+    AccountBinding,
+    accept_without_account_binding,
+)
 from answerable.federation.token_exchange_decision import (
     FreshIds,
     TokenGrantDecision,
@@ -33,18 +36,18 @@ from answerable.model.token_request import OAuthError, TokenRequestRefusal
 from answerable.model.trust_rule import TokenReuse
 from answerable.services.federation.exchange_audit_records import (
     PresentedRequest,
-    build_issued_record,
-    build_refused_record,
+    build_issued_token_record,
+    build_refused_exchange_record,
 )
 from answerable.services.federation.exchange_verification import (
     ExchangeRefused,
     ExchangeVerifier,
     VerifiedCredentials,
-    build_unavailable_refusal,
+    build_database_unavailable_refusal,
 )
 from answerable.services.federation.issued_token_verification import (
     OwnTokenVerifier,
-    find_revocation,
+    find_chain_revocation,
 )
 from answerable.store.token_state.interface import (
     CommitOutcome,
@@ -161,7 +164,7 @@ class TokenExchange:
         issuers: Callable[[float], IssuerIndex],
         owners: Callable[[float], Mapping[AgentId, PersonId]],
         revocations: Callable[[], Revocations],
-        is_bound: AccountBinding = accept_any_account,
+        is_bound: AccountBinding = accept_without_account_binding,
     ) -> None:
         self._url, self._control, self._signs = url, token_state, signer
         self._owners, self._kills = owners, revocations
@@ -172,7 +175,7 @@ class TokenExchange:
         )
 
     @property
-    def in_force(self) -> ExchangeConfig:
+    def config_in_force(self) -> ExchangeConfig:
         """Configuration in force."""
         return self._in_force
 
@@ -180,7 +183,7 @@ class TokenExchange:
         """Replace the configuration for all later requests."""
         self._in_force = config
 
-    def current_state(self, now: float) -> TrustState:
+    def current_trust_state(self, now: float) -> TrustState:
         """Return the rules, issuers, owners and revocations that apply now."""
         in_force = self._in_force
         return TrustState(
@@ -234,10 +237,14 @@ class TokenExchange:
     ) -> list[PreparedExchange | ExchangeOutcome | Exception]:
         """Verify, decide and sign requests, up to the commit or to their refusal."""
         stories = [_ExchangeState(each) for each in requests]
-        for step in (self._verify_step, self._decide_step, self._sign_step):
+        for step in (
+            self._verify_presented_tokens,
+            self._decide_issued_token,
+            self._sign_issued_token,
+        ):
             for story in stories:
                 if story.outcome is None:
-                    _run_step(step, story, now)
+                    _run_request_step(step, story, now)
         return [story.outcome for story in stories if story.outcome is not None]
 
     def _commit_all(
@@ -273,28 +280,30 @@ class TokenExchange:
         shown, found, minting = prepared.shown, prepared.found, prepared.minting
         if commit_result is None:
             return _build_refused_outcome(
-                shown, found, build_unavailable_refusal().refusal
+                shown, found, build_database_unavailable_refusal().refusal
             )
         if commit_result.outcome is not CommitOutcome.DONE:
             return _build_refused_outcome(
                 shown, found, _explain_commit_failure(commit_result, shown.proof)
             )
         # A revocation since the decision ends the recorded delegation.
-        if killed := find_revocation(self._kills(), (minting.delegation,)):
+        if killed := find_chain_revocation(self._kills(), (minting.delegation,)):
             return _build_refused_outcome(
                 shown, found, TokenRequestRefusal(_GRANT, "killed", killed)
             )
         sha256 = prepared.sha256
-        record = build_issued_record(shown, found.subject, found.actor, minting, sha256)
+        record = build_issued_token_record(
+            shown, found.subject, found.actor, minting, sha256
+        )
         return ExchangeOutcome(record, token=prepared.token, minting=minting)
 
     # Steps.
 
-    def _verify_step(self, state: _ExchangeState, now: float) -> None:
+    def _verify_presented_tokens(self, state: _ExchangeState, now: float) -> None:
         """Verify the presented tokens, and collect the credentials."""
         self._verifying.verify(state.request, state.credentials, now)
 
-    def _decide_step(self, state: _ExchangeState, now: float) -> None:
+    def _decide_issued_token(self, state: _ExchangeState, now: float) -> None:
         """Decide by the trust rules which token to issue, or refuse."""
         shown, found = state.request, state.credentials
         assert found.subject is not None  # noqa: S101 - found, or refused before
@@ -302,13 +311,13 @@ class TokenExchange:
             shown.request, found.subject, found.actor, shown.cnf, shown.gateway
         )
         ids = FreshIds(generate_id(now), generate_id(now))
-        decided = decide_exchange(asked, self.current_state(now), ids, int(now))
+        decided = decide_exchange(asked, self.current_trust_state(now), ids, int(now))
         if isinstance(decided, TokenRequestRefusal):
             state.outcome = _build_refused_outcome(shown, found, decided)
         else:
             state.grant = decided
 
-    def _sign_step(self, state: _ExchangeState, now: float) -> None:
+    def _sign_issued_token(self, state: _ExchangeState, now: float) -> None:
         """Sign the token and prepare the exchange for its commit."""
         shown, found, minting = state.request, state.credentials, state.grant
         assert minting is not None  # noqa: S101 - decided, or refused before
@@ -318,11 +327,11 @@ class TokenExchange:
             error = OAuthError.TEMPORARILY_UNAVAILABLE
             raise ExchangeRefused(error, "no-signing-key") from None
         sha256 = hashlib.sha256(token.encode("ascii")).digest()
-        exchange = _build_exchange(found, minting, sha256)
+        exchange = _build_committed_exchange(found, minting, sha256)
         state.outcome = PreparedExchange(exchange, shown, found, minting, token, sha256)
 
 
-def _run_step(
+def _run_request_step(
     step: Callable[[_ExchangeState, float], None], state: _ExchangeState, now: float
 ) -> None:
     """Run one step for one request; an error ends only that request."""
@@ -343,13 +352,13 @@ def _build_refused_outcome(
 ) -> ExchangeOutcome:
     """Build the outcome of a refused request, with its evidence record."""
     nonce = refusal.error is OAuthError.USE_DPOP_NONCE
-    record = build_refused_record(
+    record = build_refused_exchange_record(
         request, credentials.subject, credentials.actor, refusal
     )
     return ExchangeOutcome(record, refusal, needs_nonce=nonce)
 
 
-def _build_exchange(
+def _build_committed_exchange(
     credentials: VerifiedCredentials, grant: TokenGrantDecision, sha256: bytes
 ) -> ExchangeCommit:
     """Build the exchange that is committed as one transaction."""

@@ -21,14 +21,17 @@ from answerable.federation.oidc_login.requests import (
     OidcClient,
     basic_authorization,
     build_authorization_url,
-    build_code_form,
+    build_code_exchange_form,
 )
 from answerable.federation.oidc_login.responses import (
     check_nonce,
     parse_id_token,
     parse_redirect,
 )
-from answerable.federation.person_claim import AccountBinding, accept_any_account
+from answerable.federation.person_claim import (
+    AccountBinding,
+    accept_without_account_binding,
+)
 from answerable.federation.token_errors import FederationError
 from answerable.federation.token_verification import (
     IssuerIndex,
@@ -39,7 +42,7 @@ from answerable.model.config import IssuerConfig
 from answerable.model.ids import PersonId
 from answerable.model.token_claims import SignedClaims, TokenType
 from answerable.model.web_config import WebLoginConfig, WebRole
-from answerable.services.federation.oidc_sign_in import resolve_person
+from answerable.services.federation.oidc_sign_in import get_person_from_claims
 
 REAUTHENTICATION_AGE = 5 * 60  # seconds since the latest authentication
 MAX_SESSION_AGE = 8 * 3600
@@ -74,7 +77,7 @@ class WebSignInEnvironment:
     load_keys: Callable[[IssuerConfig, ProviderMetadata], IssuerKeySet]
     generate_secrets: Callable[[], LoginSecrets]
     now: Callable[[], float]
-    is_bound: AccountBinding = accept_any_account
+    is_bound: AccountBinding = accept_without_account_binding
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +191,9 @@ def finish_sign_in(
         EnvironmentFailure: The provider cannot be reached.
     """
     code = parse_redirect(query, pending.secrets, pending.provider)
-    form = build_code_form(config.client, config.redirect_uri, code, pending.secrets)
+    form = build_code_exchange_form(
+        config.client, config.redirect_uri, code, pending.secrets
+    )
     authorization = ""
     if config.secret and pending.provider.takes_secret_in_form:
         form = {**form, "client_secret": config.secret}
@@ -215,7 +220,7 @@ def admit_person(
     claims: SignedClaims,
     issuer: IssuerConfig,
     login: WebLoginConfig,
-    is_bound: AccountBinding = accept_any_account,
+    is_bound: AccountBinding = accept_without_account_binding,
 ) -> SignedInPerson:
     """Return the person of a verified token, with their roles here.
 
@@ -223,10 +228,10 @@ def admit_person(
         LoginFailed: It names no person, or a person without a role; or an agent that
             acts for them presents it.
     """
-    if claims.act.actors or claims.find_claim("act") is not None:
+    if claims.act.actors or claims.find_claim_at_path("act") is not None:
         raise LoginFailed("the token belongs to an agent that acts for a person")
-    person = resolve_person(claims, issuer.person)
-    roles = login.roles_for_claims(_list_claim_values(claims, login.claim))
+    person = get_person_from_claims(claims, issuer.person)
+    roles = login.get_web_roles_of_claims(_list_claim_values(claims, login.claim))
     if not roles:
         raise LoginFailed(
             "the signed-in person has no role here",
@@ -237,7 +242,7 @@ def admit_person(
             f"{person} signed in with another account before",
             f"an administrator: answerable sign-ins --release {person} --config FILE",
         )
-    at = _parse_numeric_date(claims.find_claim("auth_time"))
+    at = _parse_numeric_date(claims.find_claim_at_path("auth_time"))
     return SignedInPerson(person, roles, claims.iss, claims.sub, at)
 
 
@@ -252,9 +257,9 @@ def _list_claim_values(claims: SignedClaims, claim: str) -> frozenset[str]:
     """List the values of a claim; dots name a nested claim, `realm.roles`."""
     if not claim:
         return frozenset()
-    found = claims.find_claim(claim)
+    found = claims.find_claim_at_path(claim)
     if found is None and "." in claim:
-        found = claims.find_claim(*claim.split("."))
+        found = claims.find_claim_at_path(*claim.split("."))
     values = found if isinstance(found, tuple) else (found,)
     return frozenset(each for each in values if isinstance(each, str))
 

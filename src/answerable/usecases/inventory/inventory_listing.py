@@ -2,16 +2,16 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 
-from answerable.inventory import people as people_of
-from answerable.inventory import reassess_owners
-from answerable.model.documents.core import Document
+from answerable.inventory import assess_owners_at_time
+from answerable.inventory import person_directory as people_of
 from answerable.model.documents.inventory import ToolItem
+from answerable.model.documents.shared_shapes import Document
 from answerable.model.ids import PersonId
 from answerable.model.inventory import Inventory
 from answerable.presentation.answer_coverage import (
     build_list_coverage,
-    refuse_misspelled,
-    require_owner_state,
+    refuse_misspelled_value,
+    require_known_owner_state,
 )
 from answerable.presentation.inventory_items import (
     build_agent_item,
@@ -30,42 +30,42 @@ def list_agents(
     inventory: Inventory, *, now: int, owner_state: str = "", kind: str = ""
 ) -> Document:
     """List agents with their tools, credentials and identities."""
-    inventory = reassess_owners(inventory, now)
+    inventory = assess_owners_at_time(inventory, now)
     items = [
         build_agent_item(inventory, entity) for entity in inventory.agents.values()
     ]
-    kept = _filter_items(items, owner_state, kind)
+    kept = _filter_by_owner_and_kind(items, owner_state, kind)
     kinds = {str(item["kind"]) for item in items}
     searched = _describe_empty_list(kind, kinds, len(items))
-    return _build_document("agents", inventory, now, kept, searched)
+    return _build_list_document("agents", inventory, now, kept, searched)
 
 
 def list_identities(
     inventory: Inventory, *, now: int, owner_state: str = "", kind: str = ""
 ) -> Document:
     """List identities with the agents and credentials that reach them."""
-    inventory = reassess_owners(inventory, now)
+    inventory = assess_owners_at_time(inventory, now)
     items = [
         build_identity_item(inventory, each) for each in inventory.facts.identities
     ]
-    kept = _filter_items(items, owner_state, kind)
+    kept = _filter_by_owner_and_kind(items, owner_state, kind)
     kinds = {str(item["kind"]) for item in items}
     searched = _describe_empty_list(kind, kinds, len(items))
-    return _build_document("identities", inventory, now, kept, searched)
+    return _build_list_document("identities", inventory, now, kept, searched)
 
 
 def list_credentials(
     inventory: Inventory, *, now: int, owner_state: str = "", kind: str = ""
 ) -> Document:
     """List credentials with every place they are in; never a value."""
-    inventory = reassess_owners(inventory, now)
+    inventory = assess_owners_at_time(inventory, now)
     items = [
         build_credential_item(inventory, e) for e in inventory.credentials.values()
     ]
-    kept = _filter_items(items, owner_state, kind)
+    kept = _filter_by_owner_and_kind(items, owner_state, kind)
     kinds = {str(item["kind"]) for item in items}
     searched = _describe_empty_list(kind, kinds, len(items))
-    return _build_document("credentials", inventory, now, kept, searched)
+    return _build_list_document("credentials", inventory, now, kept, searched)
 
 
 def list_people(
@@ -76,9 +76,9 @@ def list_people(
     `kind` is `person` or `team`; `owner_state` keeps what is owned in that state.
     Suggested ownership is shown only when it is asked for.
     """
-    inventory = reassess_owners(inventory, now)
-    require_owner_state(owner_state)
-    listed = inventory.get_or_compute("listed people", _group_person_ids)
+    inventory = assess_owners_at_time(inventory, now)
+    require_known_owner_state(owner_state)
+    listed = inventory.get_or_compute_value("listed people", _group_person_ids)
     items = [
         build_person_item(inventory, inventory.persons[key], owner_state, ids)
         for key, ids in listed.items()
@@ -87,7 +87,7 @@ def list_people(
     if owner_state:
         items = [item for item in items if item["owns"]]
     searched = _describe_empty_list(kind, ("person", "team"), len(listed))
-    return _build_document("people", inventory, now, items, searched)
+    return _build_list_document("people", inventory, now, items, searched)
 
 
 def _group_person_ids(inventory: Inventory) -> Mapping[PersonId, tuple[PersonId, ...]]:
@@ -99,8 +99,8 @@ def list_tools(
     inventory: Inventory, *, now: int, owner_state: str = "", kind: str = ""
 ) -> Document:
     """List the tools of every agent; `kind` is a transport, the owner the agent's."""
-    inventory = reassess_owners(inventory, now)
-    require_owner_state(owner_state)
+    inventory = assess_owners_at_time(inventory, now)
+    require_known_owner_state(owner_state)
     items: list[ToolItem] = []
     for key, entity in inventory.agents.items():
         if owner_state and build_owner_item(inventory, key)["state"] != owner_state:
@@ -112,7 +112,7 @@ def list_tools(
         ]
     kinds = [u.tool.transport for each in inventory.agents.values() for u in each.tools]
     searched = _describe_empty_list(kind, kinds, len(kinds))
-    return _build_document("tools", inventory, now, items, searched)
+    return _build_list_document("tools", inventory, now, items, searched)
 
 
 # The list of each kind, by the name of its command.
@@ -125,11 +125,11 @@ BY_KIND: Mapping[str, Callable[..., Document]] = {
 }
 
 
-def _filter_items(
+def _filter_by_owner_and_kind(
     items: Sequence[Mapping[str, object]], owner_state: str, kind: str
 ) -> list[Mapping[str, object]]:
     """Keep the items with an ownership state and of a kind; empty keeps all."""
-    require_owner_state(owner_state)
+    require_known_owner_state(owner_state)
     kept = []
     for item in items:
         shown = item["owner"]
@@ -148,12 +148,12 @@ def _describe_empty_list(kind: str, kinds: Collection[str], count: int) -> str:
     """
     known = sorted({each for each in kinds if each})
     if kind and known and kind not in known:
-        refuse_misspelled("kind", kind, known)
+        refuse_misspelled_value("kind", kind, known)
         return f"nothing is of kind {kind[:80]!r}; there are: {', '.join(known)}"
     return f"none of {count} fits" if count else ""
 
 
-def _build_document(
+def _build_list_document(
     kind: str,
     inventory: Inventory,
     now: int,

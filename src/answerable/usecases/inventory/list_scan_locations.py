@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from answerable.connectors import registry
-from answerable.model.documents.core import Document
 from answerable.model.documents.evidence import ProbeItem
-from answerable.presentation.answer_coverage import empty_coverage
+from answerable.model.documents.shared_shapes import Document
+from answerable.presentation.answer_coverage import build_empty_coverage
 from answerable.services.inventory import scan_sources as named
 
 
@@ -24,8 +24,8 @@ def list_scan_locations(sources: Sequence[str], *, home: Path, cwd: Path) -> Doc
             "found": probe.found,
         }
         for source in named.parse_sources(sources, home=home, cwd=cwd)
-        for probe in registry.load_inventory_connector(source.name).list_probes(
-            source.location
-        )
+        for probe in registry.load_inventory_connector(
+            source.name
+        ).list_locations_to_read(source.location)
     ]
-    return Document("where", items, empty_coverage())
+    return Document("where", items, build_empty_coverage())

@@ -5,18 +5,18 @@ import shlex
 import msgspec
 
 from answerable.evidence import owner_attestations
-from answerable.inventory import reassess_owners, resolve_entity
+from answerable.inventory import assess_owners_at_time, resolve_entity_by_name
 from answerable.inventory.name_resolution import EntityKind
 from answerable.inventory.ownership_score import is_valid_attestation
-from answerable.inventory.people import PersonDirectory
-from answerable.model.documents.core import Document
+from answerable.inventory.person_directory import PersonDirectory
 from answerable.model.documents.owners import (
     OwnerCandidateItem,
     OwnerEvidenceItem,
     OwnershipItem,
 )
+from answerable.model.documents.shared_shapes import Document
 from answerable.model.errors import AmbiguousError, UsageError, VerificationError
-from answerable.model.ids import PersonId, person_id
+from answerable.model.ids import PersonId, build_person_id
 from answerable.model.inventory import Inventory
 from answerable.model.person import (
     OwnerCandidate,
@@ -45,8 +45,10 @@ def show_owner(inventory: Inventory, subject: str, *, now: int) -> Document:
     Raises:
         UsageError: The subject is unknown or ambiguous.
     """
-    inventory = reassess_owners(inventory, now)
-    return _build_document(inventory, resolve_subject(inventory, subject), now)
+    inventory = assess_owners_at_time(inventory, now)
+    return _build_ownership_document(
+        inventory, resolve_subject(inventory, subject), now
+    )
 
 
 def attest_unsigned(
@@ -72,7 +74,9 @@ def attest_unsigned(
     )
     store.put_object("attestation", msgspec.json.encode(said), now)
     name = inventory.name or snapshots.LATEST
-    return _build_document(snapshots.load_inventory(store, name, now=now), key, now)
+    return _build_ownership_document(
+        snapshots.load_inventory(store, name, now=now), key, now
+    )
 
 
 def attest_signed(
@@ -95,31 +99,33 @@ def attest_signed(
             or the person has left. Nothing is recorded.
     """
     key, owner = resolve_subject(inventory, subject), parse_owner(inventory, person)
-    enrolled = owner_keys.require_enrolled(store, signer.id, format_person(owner))
+    enrolled = owner_keys.require_enrolled_key(store, signer.id, format_person(owner))
     people = PersonDirectory(inventory.facts.persons)
     if people(enrolled.person) != owner:
         raise VerificationError(
             f"the key {signer.id} is {enrolled.person}'s (expected a key of {owner})",
             f"sign as yourself: --owner {format_person(enrolled.person)}",
         )
-    left = people.get(owner)
+    left = people.get_merged_person(owner)
     if left is not None and not left.alive:
         raise VerificationError(
             f"{owner} has left and cannot be an owner",
             "let a person sign who has not left",
         )
-    said = owner_attestations.build_attestation(
+    said = owner_attestations.build_attestation_content(
         key,
         enrolled.person,
-        previous=_find_valid_attestation(inventory, key, now),
+        previous=_find_valid_attestation_digest(inventory, key, now),
         now=signer.signing_time(now),
     )
     AttestationReader.sign(store, said, signer, now)
     name = inventory.name or snapshots.LATEST
-    return _build_document(snapshots.load_inventory(store, name, now=now), key, now)
+    return _build_ownership_document(
+        snapshots.load_inventory(store, name, now=now), key, now
+    )
 
 
-def _find_valid_attestation(inventory: Inventory, subject: str, now: int) -> str:
+def _find_valid_attestation_digest(inventory: Inventory, subject: str, now: int) -> str:
     """Return the digest of the valid attestation, empty if there is none."""
     evidence = [e for e in inventory.facts.evidence if e.subject == subject]
     said = [(e.seen.at, e.digest) for e in evidence if is_valid_attestation(e, now)]
@@ -137,8 +143,8 @@ def parse_owner(inventory: Inventory, text: str) -> PersonId:
     Raises:
         UsageError: The text has a space in it, and is no known person's name.
     """
-    named, people = person_id(text), PersonDirectory(inventory.facts.persons)
-    if any(map(str.isspace, named)) and people.get(named) is None:
+    named, people = build_person_id(text), PersonDirectory(inventory.facts.persons)
+    if any(map(str.isspace, named)) and people.get_merged_person(named) is None:
         raise UsageError(
             f"not a person (got {text.strip()[:200]!r}, expected one address or handle)",
             "as in ana@corp.example or ana; the people that scans know: answerable people",
@@ -157,7 +163,7 @@ def resolve_subject(inventory: Inventory, text: str) -> str:
     if text.strip() in known:
         return text.strip()
     try:
-        return resolve_entity(inventory, text, _OWNABLE_KINDS)
+        return resolve_entity_by_name(inventory, text, _OWNABLE_KINDS)
     except AmbiguousError:
         raise
     except UsageError:
@@ -173,12 +179,12 @@ def resolve_subject(inventory: Inventory, text: str) -> str:
         raise
 
 
-def _build_document(inventory: Inventory, subject: str, now: int) -> Document:
+def _build_ownership_document(inventory: Inventory, subject: str, now: int) -> Document:
     """Build the document of a subject's owner and its evidence."""
     ownership = _find_ownership(inventory, subject)
     shown = [build_ownership_item(inventory, subject)]
     covered = build_list_coverage("who-owns", inventory, now)
-    return Document("who-owns", shown, covered, next=_suggest_next(ownership))
+    return Document("who-owns", shown, covered, next=_suggest_attest_command(ownership))
 
 
 def _find_ownership(inventory: Inventory, subject: str) -> SubjectOwnership:
@@ -200,7 +206,7 @@ def build_ownership_item(inventory: Inventory, subject: str) -> OwnershipItem:
     }
 
 
-def _suggest_next(ownership: SubjectOwnership) -> str:
+def _suggest_attest_command(ownership: SubjectOwnership) -> str:
     """Suggest the command that would attest the owner; empty if attested."""
     if ownership.state in (OwnerState.ATTESTED, OwnerState.CONFIRMED):
         return ""

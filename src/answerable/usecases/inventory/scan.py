@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from answerable.connectors import registry
-from answerable.model.connector import SyncContext, ignore_progress
-from answerable.model.documents.core import Document, ScanItem
+from answerable.model.connector import SyncContext, ignore_progress_report
+from answerable.model.documents.shared_shapes import Document, ScanItem
 from answerable.model.errors import AnswerableError
 from answerable.model.inventory import SourceCoverage
 from answerable.presentation.answer_coverage import (
@@ -33,7 +33,7 @@ def scan_sources(
     profile: str = "",
     region: str = "",
     regions: Sequence[str] = (),
-    progress: Progress = ignore_progress,
+    progress: Progress = ignore_progress_report,
 ) -> Document:
     """Scan the sources and store a snapshot; other sources keep their latest sync.
 
@@ -53,7 +53,7 @@ def scan_sources(
         AnswerableError: No source could be read; the error of the first one.
     """
     asked = named.parse_sources(sources, home=home, cwd=cwd)
-    homes = _list_homes(store, asked)
+    homes = _list_known_homes(store, asked)
     context = SyncContext(
         now, store.fingerprint, progress, endpoint_url, profile, region, homes=homes
     )
@@ -78,7 +78,9 @@ def scan_sources(
     )
 
 
-def _list_homes(store: EvidenceStore, sources: Sequence[ScanSource]) -> tuple[str, ...]:
+def _list_known_homes(
+    store: EvidenceStore, sources: Sequence[ScanSource]
+) -> tuple[str, ...]:
     """List the homes of this scan and of the newest snapshot."""
     latest = snapshots.load_latest_snapshot(store)
     known = [source for source, _ in latest.syncs] if latest is not None else []

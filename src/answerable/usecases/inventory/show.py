@@ -3,10 +3,13 @@
 import re
 from difflib import get_close_matches
 
-from answerable.inventory.canonical_ids import parse_principal_key
-from answerable.inventory.name_resolution import resolve_entity, select_similar_names
+from answerable.inventory.canonical_ids import parse_iam_principal_arn
+from answerable.inventory.name_resolution import (
+    resolve_entity_by_name,
+    select_similar_names,
+)
 from answerable.lineage.chain_index import ChainIndex
-from answerable.model.documents.core import Document
+from answerable.model.documents.shared_shapes import Document
 from answerable.model.errors import AmbiguousError, UsageError
 from answerable.presentation.command_hints import format_command
 from answerable.presentation.entity_links import add_entity_rows
@@ -49,15 +52,17 @@ def show_subject(
         AmbiguousError: It names several things; they are listed.
     """
     rows = EntityRows(scope.inventory, text.strip())
-    kind = _add_record(rows, store, scope, spool) or _add_entity(
+    kind = _add_event_or_decision(rows, store, scope, spool) or _add_inventory_entity(
         rows, store, scope, spool
     )
     coverage = build_trace_coverage(scope.inventory, scope.chains, now)
     coverage["not_collected"] = sorted({*coverage["not_collected"], *rows.missing})
-    return Document("show", rows.list_rows(), coverage, next=_suggest_next(rows, kind))
+    return Document(
+        "show", rows.list_rows(), coverage, next=_suggest_next_command(rows, kind)
+    )
 
 
-def _suggest_next(rows: EntityRows, kind: str) -> str:
+def _suggest_next_command(rows: EntityRows, kind: str) -> str:
     """Suggest the command that tells more about a subject."""
     match kind:
         case "event":
@@ -70,7 +75,7 @@ def _suggest_next(rows: EntityRows, kind: str) -> str:
             return format_command("trace", f"--{kind}", rows.subject)
 
 
-def _add_record(
+def _add_event_or_decision(
     rows: EntityRows, store: EvidenceStore, scope: SearchScope, spool: SpoolPlaces
 ) -> str:
     """Add the rows of the event or decision with this id; empty if it is no such id."""
@@ -84,7 +89,7 @@ def _add_record(
     # A call that a gateway decided itself is a decision and its event in one.
     is_decision = events[0].event.decision_id == rows.subject
     kind = "decision" if is_decision else "event"
-    event_links.add_record_rows(rows, events, kind)
+    event_links.add_event_facts_and_chain(rows, events, kind)
     return kind
 
 
@@ -99,7 +104,9 @@ def _add_decision(
     waiting = decision_records.read_spool(spool)
     try:
         found = decision_records.find_decision(store, waiting, rows.subject.lower())
-        events = event_links.select_visible([each.event for each in found], scope)
+        events = event_links.select_visible_events(
+            [each.event for each in found], scope
+        )
     except AmbiguousError:
         raise
     except UsageError as error:
@@ -107,11 +114,11 @@ def _add_decision(
     if not events:
         raise _build_unknown_error(rows.subject, "")
     rows.subject = events[0].event.decision_id
-    event_links.add_record_rows(rows, events, "decision")
+    event_links.add_event_facts_and_chain(rows, events, "decision")
     return "decision"
 
 
-def _add_entity(
+def _add_inventory_entity(
     rows: EntityRows, store: EvidenceStore, scope: SearchScope, spool: SpoolPlaces
 ) -> str:
     """Add the rows of the thing with this id or name, and return its kind."""
@@ -138,7 +145,7 @@ def _resolve_subject(
         UsageError: It names nothing.
         AmbiguousError: It names several things.
     """
-    chains = ChainIndex.wrap(hide_invisible_chains(scope).chains)
+    chains = ChainIndex.wrap_chains(hide_invisible_chains(scope).chains)
     logged = (chains.agents, chains.tools, chains.identities, chains.credentials)
     owners = scope.inventory.owners
     is_logged = any(asked in each.ids for each in logged)
@@ -148,12 +155,12 @@ def _resolve_subject(
         resource = convert_s3_uri(asked)
         if _is_known_resource(store, scope, resource):
             return "resource", resource
-        if parse_principal_key(asked) is None:
+        if parse_iam_principal_arn(asked) is None:
             raise _build_unknown_resource_error(scope, asked)
     found = {key for each in logged for key in each.ids_by_short_name.get(asked, ())}
     found |= {f"person:{asked.lower()}"} & chains.persons
     try:
-        found.add(resolve_entity(scope.inventory, asked))
+        found.add(resolve_entity_by_name(scope.inventory, asked))
     except AmbiguousError as error:
         found |= set(error.candidates)
     except UsageError as error:
@@ -171,7 +178,7 @@ def _is_known_resource(store: EvidenceStore, scope: SearchScope, resource: str) 
     """Tell whether a scan or a visible event names a resource."""
     if resource in scope.inventory.facts.resources_by_id():
         return True
-    return event_links.has_visible_event_on(store, scope, resource)
+    return event_links.has_visible_event_on_resource(store, scope, resource)
 
 
 def _resolve_resource_name(scope: SearchScope, asked: str, hint: str) -> str:

@@ -11,23 +11,26 @@ from answerable.lineage.search_query import (
     FIELDS,
     HOPS,
     SearchQuery,
-    format_value,
+    format_query_value,
 )
 from answerable.model.lineage import LineageChain
 from answerable.services.lineage.lineage_search import (
     SearchScope,
     Test,
-    build_word_alternatives,
-    is_visible,
+    is_chain_visible,
+    split_filter_by_words,
 )
 from answerable.services.lineage.name_resolution import FIELDS as FIELDS_OF_NAMES
 from answerable.services.lineage.resource_filter import (
     Entities,
     collect_entities,
-    suggest_similar,
+    suggest_similar_names,
 )
 from answerable.store.event_queries import EventFilter
-from answerable.store.investigation_queries import InvestigationFilter, suggest_values
+from answerable.store.investigation_queries import (
+    InvestigationFilter,
+    suggest_column_values,
+)
 from answerable.store.store import EvidenceStore
 
 MOST = 20
@@ -73,11 +76,11 @@ def complete_query(
     field, colon, word = token.partition(":")
     field = field.lower()
     if not colon or field not in FIELDS:
-        return list(_complete_field(head, token))
-    values = list(_complete_value(store, scope, field, word.strip('"')))
+        return list(_complete_field_name(head, token))
+    values = list(_complete_field_value(store, scope, field, word.strip('"')))
     return [
         QueryCompletion(
-            f"{head}{field}:{format_value(value.removeprefix(f'{field}:'))}",
+            f"{head}{field}:{format_query_value(value.removeprefix(f'{field}:'))}",
             _FIELD_HELP[field],
         )
         for value in values[:MOST]
@@ -92,15 +95,19 @@ def suggest_alternatives(
     tests: list[Test] = []
     known: Entities = {}
     if only is None:
-        known = collect_entities(scope.inventory, ChainIndex.wrap(scope.chains))
+        known = collect_entities(scope.inventory, ChainIndex.wrap_chains(scope.chains))
     else:
-        tests = [lambda chain: is_visible(chain, only)]
+        tests = [lambda chain: is_chain_visible(chain, only)]
     among = InvestigationFilter(
-        EventFilter(), build_word_alternatives(scope.chains, tests, ())
+        EventFilter(), split_filter_by_words(scope.chains, tests, ())
     )
-    named = ((f, query.get(f)) for f in FIELDS_OF_NAMES if query.get(f))
-    return suggest_similar(
-        store, known, among, [query.get("resource"), *query.words], named
+    named = (
+        (f, query.get_field_value(f))
+        for f in FIELDS_OF_NAMES
+        if query.get_field_value(f)
+    )
+    return suggest_similar_names(
+        store, known, among, [query.get_field_value("resource"), *query.words], named
     )
 
 
@@ -115,14 +122,14 @@ def _split_last_word(text: str) -> tuple[str, str]:
     return text[:start], text[start:]
 
 
-def _complete_field(head: str, token: str) -> Iterator[QueryCompletion]:
+def _complete_field_name(head: str, token: str) -> Iterator[QueryCompletion]:
     """Propose field names that begin with the typed text."""
     for field in FIELDS:
         if field.startswith(token.lower()):
             yield QueryCompletion(f"{head}{field}:", _FIELD_HELP[field])
 
 
-def _complete_value(
+def _complete_field_value(
     store: EvidenceStore, scope: SearchScope, field: str, word: str
 ) -> Iterable[str]:
     """Propose values of a field that match the typed text."""
@@ -135,15 +142,15 @@ def _complete_value(
         return [each for each in _SPANS if each.startswith(folded)]
     if field in _IN_EVENTS:
         only = scope.visible_agents
-        tests = [] if only is None else [lambda chain: is_visible(chain, only)]
+        tests = [] if only is None else [lambda chain: is_chain_visible(chain, only)]
         wanted = InvestigationFilter(
-            EventFilter(), build_word_alternatives(scope.chains, tests, ())
+            EventFilter(), split_filter_by_words(scope.chains, tests, ())
         )
-        return suggest_values(store, field, word, wanted, MOST)
+        return suggest_column_values(store, field, word, wanted, MOST)
     counts = Counter(
         value
-        for chain in _iterate_chains(scope.chains)
-        if is_visible(chain, scope.visible_agents)
+        for chain in _iter_all_chains(scope.chains)
+        if is_chain_visible(chain, scope.visible_agents)
         for value in set(_list_field_values(chain, field))
         if value
     )
@@ -151,7 +158,7 @@ def _complete_value(
     return sorted(held, key=lambda value: (-counts[value], value))
 
 
-def _iterate_chains(chains: Iterable[ChainTimeline]) -> Iterator[LineageChain]:
+def _iter_all_chains(chains: Iterable[ChainTimeline]) -> Iterator[LineageChain]:
     """Yield every lineage chain of all credentials over time."""
     for each in chains:
         yield from each.chains

@@ -8,23 +8,23 @@ from difflib import get_close_matches
 from typing import cast
 
 from answerable.lineage.chain_index import ChainIndex
-from answerable.lineage.chain_stitching import stitch_chains
+from answerable.lineage.chain_stitching import derive_lineage_chains
 from answerable.lineage.chain_stitching_types import ChainTimeline
-from answerable.model.documents.core import Document
+from answerable.model.documents.shared_shapes import Document
 from answerable.model.documents.trace import EventCountItem
 from answerable.model.errors import UsageError
 from answerable.model.lineage import HopStatus, LineageChain
 from answerable.services.inventory import snapshots
 from answerable.services.lineage.audit_log_identities import resolve_audit_log_identity
-from answerable.services.lineage.chain_cache import load_chains
+from answerable.services.lineage.chain_cache import load_or_compute_chains
 from answerable.services.lineage.query_validation import require_known_action
 from answerable.services.lineage.trace_rows import (
     HOPS,
     TraceQuery,
     build_event_filter,
     build_trace_coverage,
-    describe_search,
-    format_wider_query,
+    describe_searched_events,
+    format_command_with_larger_limit,
     validate_trace_query,
 )
 from answerable.store import investigation_queries
@@ -66,7 +66,7 @@ def count_by_fields(
     validate_trace_query(query)
     fields = parse_fields(field_names)
     inventory = snapshots.load_inventory(store, now=now)
-    chains = load_chains(store, inventory)
+    chains = load_or_compute_chains(store, inventory)
     identity = resolve_audit_log_identity(store, inventory, chains, query.identity)
     query = replace(query, identity=identity)
     wanted = build_event_filter(inventory, chains, query)
@@ -74,12 +74,14 @@ def count_by_fields(
     columns = [name for name in fields if name not in HOPS]
 
     def values_of(chain: LineageChain) -> GroupKey:
-        return tuple(_get_hop(chain, name)[0] for name in hops)
+        return tuple(_get_hop_value_and_status(chain, name)[0] for name in hops)
 
     counts = count_by_chain_values(
         store, chains, wanted, values_of if hops else None, columns
     )
-    ordered = sorted(counts.items(), key=lambda each: (-each[1], _sort_key(each[0])))
+    ordered = sorted(
+        counts.items(), key=lambda each: (-each[1], _mixed_type_sort_key(each[0]))
+    )
     items: list[EventCountItem] = []
     for values, events in ordered[: query.limit]:
         told = dict(zip((*hops, *columns), values, strict=True))
@@ -92,8 +94,12 @@ def count_by_fields(
         "trace-by",
         items,
         build_trace_coverage(inventory, chains, now, query),
-        next=format_wider_query(query, "--by", ",".join(fields)) if more else "",
-        searched="" if items else describe_search(store, inventory, chains, query),
+        next=format_command_with_larger_limit(query, "--by", ",".join(fields))
+        if more
+        else "",
+        searched=""
+        if items
+        else describe_searched_events(store, inventory, chains, query),
         total=len(ordered) if more else -1,
     )
 
@@ -128,7 +134,7 @@ def count_hop_statuses(
         store,
         chains,
         event_filter,
-        lambda chain: tuple(_get_hop(chain, n)[1] for n in HOPS),
+        lambda chain: tuple(_get_hop_value_and_status(chain, n)[1] for n in HOPS),
         (),
     )
     told: dict[str, Counter[HopStatus]] = {name: Counter() for name in HOPS}
@@ -155,36 +161,40 @@ def count_by_chain_values(
     """
     grouped = _ChainGroups([], [])
     if get_chain_values is not None:
-        grouped = _group_chains(_narrow_chains(chains, event_filter), get_chain_values)
+        grouped = _group_chains_by_value(
+            _drop_excluded_chains(chains, event_filter), get_chain_values
+        )
     counts: dict[GroupKey, int] = defaultdict(int)
-    for each in investigation_queries.count_groups(
+    for each in investigation_queries.count_events_by_group(
         store, event_filter, grouped.intervals, columns
     ):
         if not each.events:  # a chain without events
             continue
         values: GroupKey = ()
         if each.joint is not None and get_chain_values is not None:
-            values = get_chain_values(stitch_chains([each.joint], ())[0].chains[0])
+            values = get_chain_values(
+                derive_lineage_chains([each.joint], ())[0].chains[0]
+            )
         elif get_chain_values is not None:
             values = grouped.values[each.number]
         counts[(*values, *each.values)] += each.events
     return dict(counts)
 
 
-def _narrow_chains(
+def _drop_excluded_chains(
     chains: Sequence[ChainTimeline], event_filter: InvestigationFilter
 ) -> Sequence[ChainTimeline]:
     """Drop chains that the keys of a query exclude."""
     if any(part.keys is None for part in event_filter.alternatives):
         return chains
-    by_joint = ChainIndex.wrap(chains).chains_by_key
+    by_joint = ChainIndex.wrap_chains(chains).chains_by_key
     joints = {
         joint for part in event_filter.alternatives for joint, _, _ in part.keys or ()
     }
     return [ChainTimeline(joint, by_joint[joint]) for joint in joints]
 
 
-def _group_chains(
+def _group_chains_by_value(
     chains: Sequence[ChainTimeline],
     get_chain_values: Callable[[LineageChain], GroupKey],
 ) -> _ChainGroups:
@@ -204,7 +214,7 @@ def _group_chains(
     return _ChainGroups(list(numbers), intervals)
 
 
-def _get_hop(chain: LineageChain, name: str) -> tuple[str, HopStatus]:
+def _get_hop_value_and_status(chain: LineageChain, name: str) -> tuple[str, HopStatus]:
     """Return value and status of a chain's hop, by the hop's name."""
     match name:
         case "person":
@@ -218,7 +228,7 @@ def _get_hop(chain: LineageChain, name: str) -> tuple[str, HopStatus]:
     return hop.value, hop.status
 
 
-def _sort_key(values: GroupKey) -> tuple[str, ...]:
+def _mixed_type_sort_key(values: GroupKey) -> tuple[str, ...]:
     """Return a key that sorts values of mixed types as text."""
     return tuple(map(str, values))
 

@@ -7,7 +7,7 @@ from itertools import chain as all_of
 from typing import cast
 
 from answerable.lineage.chain_stitching_types import ChainTimeline, SourcedChainKey
-from answerable.lineage.mediation import (
+from answerable.lineage.gateway_mediation import (
     CLOCK_SKEW,
     MAX_UNENDED,
     UNMEDIATED,
@@ -16,13 +16,13 @@ from answerable.lineage.mediation import (
     MediationJudge,
     MediationVerdict,
     PlatformEvent,
-    count_calls_without_event,
-    get_inventory_server,
-    get_server,
+    count_gateway_calls_without_event,
+    get_server_of_called_tool,
+    get_server_of_inventory_tool,
     parse_gateway_call,
 )
-from answerable.model.documents.core import CoverageRecord, Document
 from answerable.model.documents.mediation import MediationItem
+from answerable.model.documents.shared_shapes import CoverageRecord, Document
 from answerable.model.documents.trace import UnmediatedEventItem
 from answerable.model.event import AuditEvent
 from answerable.model.inventory import Inventory
@@ -31,14 +31,14 @@ from answerable.model.log_sources import GATEWAY, STS
 from answerable.presentation.answer_coverage import format_time
 from answerable.services.inventory import snapshots
 from answerable.services.lineage import name_resolution
-from answerable.services.lineage.chain_cache import load_chains
+from answerable.services.lineage.chain_cache import load_or_compute_chains
 from answerable.services.lineage.query_validation import require_known_action
 from answerable.services.lineage.trace_rows import (
     TraceQuery,
     build_trace_coverage,
     build_trace_item,
-    format_wider_query,
-    join_chains,
+    format_command_with_larger_limit,
+    join_events_with_chains,
     validate_trace_query,
 )
 from answerable.store import mediated_call_queries as held
@@ -92,7 +92,7 @@ def find_bypassing_events(
     validate_trace_query(query)
     inventory = snapshots.load_inventory(store, now=now)
     return find_bypassing_events_in_chains(
-        store, inventory, load_chains(store), query, now=now
+        store, inventory, load_or_compute_chains(store), query, now=now
     )
 
 
@@ -107,10 +107,10 @@ def find_bypassing_events_in_chains(
     """Find unmediated events, given a loaded inventory and chains."""
     validate_trace_query(query)
     gateways = _load_gateway_records(store, inventory, chains, query.until)
-    judged = _judge_events(
+    judged = _match_events_to_gateway_calls(
         store, query, _select_platform_chains(inventory, chains, query), gateways
     )
-    rows = _build_rows(store, query, judged, chains)
+    rows = _build_newest_rows(store, query, judged, chains)
     if not rows:
         require_known_action(store, query.action)
     covered = build_trace_coverage(inventory, chains, now, query)
@@ -124,8 +124,8 @@ def find_bypassing_events_in_chains(
         "trace-unmediated",
         rows,
         covered,
-        next=format_wider_query(query, "--unmediated") if more else "",
-        searched="" if rows else _describe_search(told),
+        next=format_command_with_larger_limit(query, "--unmediated") if more else "",
+        searched="" if rows else _describe_judged_events(told),
         total=told["unmediated"] if more else -1,
     )
 
@@ -134,7 +134,7 @@ def _select_platform_chains(
     inventory: Inventory, chains: Sequence[ChainTimeline], query: TraceQuery
 ) -> list[tuple[JointInterval, LineageChain]]:
     """Select the matching chains, without those of this product's own recorders."""
-    tests = name_resolution.build_chain_tests(inventory, chains, query)
+    tests = name_resolution.build_chain_predicates(inventory, chains, query)
     return [
         ((each.chain_key, chain.valid_from, chain.valid_to), chain)
         for each in chains
@@ -179,7 +179,7 @@ def _load_gateway_records(
     return _GatewayRecords([call for call in calls if call is not None], records)
 
 
-def _judge_events(
+def _match_events_to_gateway_calls(
     store: EvidenceStore,
     query: TraceQuery,
     chain_intervals: Sequence[tuple[JointInterval, LineageChain]],
@@ -194,12 +194,12 @@ def _judge_events(
         store, unknown, wanted
     )
     judge = MediationJudge(gateway_records.calls, gateway_records.records)
-    for n, at, count in held.count_events_by_time(
+    for n, at, count in held.count_events_by_chain_and_time(
         store, [key for key, _ in known], wanted
     ):
         (joint, _, _), chain = known[n]
         act = _build_platform_event(chain, at)
-        verdict = judge.judge_event(act)
+        verdict = judge.may_gateway_call_have_caused(act)
         judged.acts.append(act)
         judged.counts[verdict] += count
         if verdict in UNMEDIATED:
@@ -225,7 +225,7 @@ def _build_event_filter(query: TraceQuery) -> EventFilter:
     )
 
 
-def _build_rows(
+def _build_newest_rows(
     store: EvidenceStore,
     query: TraceQuery,
     verdicts: _MediationVerdicts,
@@ -244,13 +244,13 @@ def _build_rows(
     return [
         {
             **build_trace_item(row),
-            "why": verdicts.verdict_by_moment[_get_event_moment(row.event)].value,
+            "why": verdicts.verdict_by_moment[_get_chain_key_and_time(row.event)].value,
         }
-        for row in join_chains(reversed(events), chains)
+        for row in join_events_with_chains(reversed(events), chains)
     ]
 
 
-def _get_event_moment(event: AuditEvent) -> EventMoment:
+def _get_chain_key_and_time(event: AuditEvent) -> EventMoment:
     """Return an event's chain key and time."""
     return name_resolution.get_event_chain_key(event), event.event_time
 
@@ -258,11 +258,11 @@ def _get_event_moment(event: AuditEvent) -> EventMoment:
 def _list_identity_servers(inventory: Inventory) -> frozenset[tuple[str, str]]:
     """List the servers that act with a platform identity, each with its agent."""
     return frozenset(
-        (agent, get_inventory_server(use.tool.id))
+        (agent, get_server_of_inventory_tool(use.tool.id))
         for agent, entity in inventory.agents.items()
         for use in entity.tools
         if use.tool.enabled
-        and not use.tool.is_indirect
+        and not use.tool.has_only_indirect_identities
         and (
             use.identities
             or any(k.startswith(_PLATFORM_PREFIX) for k in use.credentials)
@@ -278,12 +278,13 @@ def _build_mediation_item(
 ) -> MediationItem:
     """Build the summary: event counts by verdict, and the gateway's records."""
     counts, records = verdicts.counts, gateway_records.records
-    calls = list(_select_calls(gateway_records.calls, query))
+    calls = list(_select_calls_in_span(gateway_records.calls, query))
     with_identity = [
         call
         for call in calls
         if any(
-            (agent, get_server(call.tool)) in identity_servers for agent in call.agents
+            (agent, get_server_of_called_tool(call.tool)) in identity_servers
+            for agent in call.agents
         )
     ]
     times = sorted(all_of.from_iterable(records.spans))
@@ -303,7 +304,7 @@ def _build_mediation_item(
         "calls_with_identity": len(with_identity),
         "calls_without_event": None
         if _has_filters_besides_time(query)
-        else count_calls_without_event(with_identity, verdicts.acts),
+        else count_gateway_calls_without_event(with_identity, verdicts.acts),
         "first": format_time(times[0]) if times else None,
         "last": format_time(times[-1]) if times else None,
         "gaps": len(records.gaps),
@@ -312,7 +313,7 @@ def _build_mediation_item(
     }
 
 
-def _select_calls(
+def _select_calls_in_span(
     calls: Sequence[GatewayCall], query: TraceQuery
 ) -> Iterator[GatewayCall]:
     """Select the calls that were decided in the queried span."""
@@ -340,7 +341,7 @@ def _add_missing_logs(
     coverage["not_collected"] = sorted(missing)
 
 
-def _describe_search(mediation: MediationItem) -> str:
+def _describe_judged_events(mediation: MediationItem) -> str:
     """Describe how many events could be judged, and the reasons for the others."""
     untold = cast("Mapping[str, int]", mediation["untold"])
     named = [f"{count:,} {reason}" for reason, count in untold.items() if count]

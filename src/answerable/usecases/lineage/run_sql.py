@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from answerable.lineage.chain_stitching_types import ChainTimeline
-from answerable.model.documents.core import Document
+from answerable.model.documents.shared_shapes import Document
 from answerable.model.inventory import Inventory
 from answerable.presentation.answer_coverage import (
     LIST_KINDS,
@@ -15,7 +15,7 @@ from answerable.presentation.answer_coverage import (
 from answerable.services.lineage import chain_cache
 from answerable.store import decision_queries, query_views
 from answerable.store.chain_tables import build_lineage_view
-from answerable.store.event_queries import count_sources
+from answerable.store.event_queries import count_events_by_source
 from answerable.store.query_engine import NO_QUERY_LIMITS, QueryLimits
 from answerable.store.query_tables import ColumnType, NamedTable
 from answerable.store.store import EvidenceStore
@@ -30,7 +30,7 @@ VIEW_BUILDERS: tuple[query_views.ViewProvider, ...] = (
 )
 
 
-def run_query(
+def run_sql_query(
     store: EvidenceStore,
     inventory: Inventory,
     sql: str,
@@ -80,7 +80,7 @@ def _list_missing_data(
     asked = sql.lower()
     named = [kind for kind in LIST_KINDS if kind in asked]
     found = {word for kind in named for word in list_missing_data(kind, inventory)}
-    if "cloudtrail" in found and count_sources(store):
+    if "cloudtrail" in found and count_events_by_source(store):
         found.remove("cloudtrail")
     return sorted(found)
 
@@ -134,7 +134,7 @@ def _build_owner_columns(inventory: Inventory, subject: str) -> dict[str, object
     return {"owner": ownership.person, "owner_state": ownership.state}
 
 
-def _time_or_none(at: int) -> int | None:
+def _zero_to_none(at: int) -> int | None:
     """Convert the time 0, which means unknown, to None."""
     return at or None
 
@@ -204,8 +204,8 @@ def _build_identity_table(inventory: Inventory) -> NamedTable:
             "account": identity.account,
             **_build_owner_columns(inventory, identity.id),
             "agents": sorted(acting.get(identity.id, ())),
-            "created_at": _time_or_none(identity.created_at),
-            "last_used_at": _time_or_none(identity.last_used_at),
+            "created_at": _zero_to_none(identity.created_at),
+            "last_used_at": _zero_to_none(identity.last_used_at),
             "written_by": identity.seen.written_by,
         }
         for identity in sorted(inventory.facts.identities, key=lambda i: i.id)
@@ -249,13 +249,13 @@ def _build_credential_table(inventory: Inventory) -> NamedTable:
                 "how": entity.how,
                 **_build_owner_columns(inventory, entity.id),
                 "places": _deduplicate(c.place for c in seen),
-                "created_at": _time_or_none(
+                "created_at": _zero_to_none(
                     max((c.created_at for c in seen), default=0)
                 ),
-                "expires_at": _time_or_none(
+                "expires_at": _zero_to_none(
                     max((c.expires_at for c in seen), default=0)
                 ),
-                "last_used_at": _time_or_none(
+                "last_used_at": _zero_to_none(
                     max((c.last_used_at for c in seen), default=0)
                 ),
             }

@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 
-from answerable.model.documents.core import Document
+from answerable.model.documents.shared_shapes import Document
 from answerable.model.documents.trace import TraceItem
 from answerable.model.errors import UsageError
 from answerable.model.event import AuditEvent
@@ -17,7 +17,7 @@ from answerable.services.lineage.lineage_search import (
     SearchNames,
     SearchScope,
     hide_invisible_chains,
-    join_chains,
+    join_events_with_chains,
 )
 from answerable.services.lineage.query_validation import (
     require_known_action,
@@ -40,7 +40,7 @@ _BINS_PER_BAR = 20
 _SECOND = 1_000_000_000
 
 
-def search_rows(
+def search_lineage_rows(
     store: EvidenceStore,
     scope: SearchScope,
     query: InvestigationFilter,
@@ -71,7 +71,9 @@ def search_rows(
         for glob in query.filter.actions:
             require_known_action(store, glob)
         require_known_source(store, dict(query.equal_columns).get("source", ""))
-    items = [build_trace_item(row) for row in join_chains(found[:limit], scope)]
+    items = [
+        build_trace_item(row) for row in join_events_with_chains(found[:limit], scope)
+    ]
     more = _format_cursor(found[limit - 1]) if len(found) > limit else ""
     covered = build_trace_coverage(scope.inventory, scope.chains, now)
     if person:
@@ -94,20 +96,20 @@ def count_over_time(
         store: Store of the events.
         rows: Rows if they are complete, otherwise None.
     """
-    first, last = investigation_queries.read_time_range(store)
+    first, last = investigation_queries.read_event_time_range(store)
     since = query.filter.since or first
     until = query.filter.until or last + 1
     if rows is not None:
-        fine, counts = _count_rows(rows)
+        fine, counts = _count_rows_by_second(rows)
     else:
-        fine, counts = _count_stored(store, query, since, until)
+        fine, counts = _count_stored_events(store, query, since, until)
     if rows is None and counts and len({count.at for count in counts}) < _MAX_BARS:
         # All events are in a small part of the time: count again in finer steps.
         since, until = counts[0].at, min(counts[-1].at + fine, until)
         if fine > _SECOND:
             inner = replace(query.filter, since=since, until=until)
             narrow = replace(query, filter=inner)
-            fine, counts = _count_stored(store, narrow, since, until)
+            fine, counts = _count_stored_events(store, narrow, since, until)
     if not counts:
         return EventHistogram((), _SECOND, since, until, 0)
     since, until = counts[0].at, counts[-1].at + fine
@@ -125,7 +127,7 @@ def count_over_time(
     )
 
 
-def _count_rows(
+def _count_rows_by_second(
     items: Sequence[TraceItem],
 ) -> tuple[int, Sequence[investigation_queries.OutcomeCount]]:
     """Count the given rows by the second."""
@@ -139,12 +141,12 @@ def _count_rows(
     ]
 
 
-def _count_stored(
+def _count_stored_events(
     store: EvidenceStore, query: InvestigationFilter, since: int, until: int
 ) -> tuple[int, Sequence[investigation_queries.OutcomeCount]]:
     """Count the stored events by time step and outcome; return the step, too."""
     fine = max((until - since) // (_MAX_BARS * _BINS_PER_BAR) // _SECOND, 1) * _SECOND
-    return fine, investigation_queries.count_over_time(store, query, fine)
+    return fine, investigation_queries.count_events_over_time(store, query, fine)
 
 
 def _format_cursor(event: AuditEvent) -> str:

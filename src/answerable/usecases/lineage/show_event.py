@@ -8,8 +8,8 @@ from answerable.model.event import AuditEvent
 from answerable.model.lineage import ChainRow
 from answerable.services.lineage.lineage_search import (
     SearchScope,
-    is_visible,
-    join_chains,
+    is_chain_visible,
+    join_events_with_chains,
 )
 from answerable.services.lineage.trace_rows import build_trace_item
 from answerable.store import investigation_queries
@@ -39,8 +39,10 @@ def find_event_rows(
     store: EvidenceStore, scope: SearchScope, event_id: bytes
 ) -> list[ChainRow]:
     """Return the visible records of an event id, each with its chain."""
-    rows = join_chains(investigation_queries.find_events_by_id(store, event_id), scope)
-    return [row for row in rows if is_visible(row.chain, scope.visible_agents)]
+    rows = join_events_with_chains(
+        investigation_queries.find_events_by_id(store, event_id), scope
+    )
+    return [row for row in rows if is_chain_visible(row.chain, scope.visible_agents)]
 
 
 def find_related_events(
@@ -58,8 +60,8 @@ def find_related_events(
     events = investigation_queries.find_newest_events(
         store, InvestigationFilter(span, equal_columns=[(shared, value)]), NEAR + 1
     )
-    near = join_chains(events[:NEAR], scope)
-    told = [row for row in near if is_visible(row.chain, scope.visible_agents)]
+    near = join_events_with_chains(events[:NEAR], scope)
+    told = [row for row in near if is_chain_visible(row.chain, scope.visible_agents)]
     return RelatedEvents(
         shared, [build_trace_item(row) for row in told], len(events) > NEAR
     )

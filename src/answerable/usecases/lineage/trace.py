@@ -6,12 +6,12 @@ from dataclasses import replace
 
 from answerable.lineage.chain_index import ChainIndex
 from answerable.lineage.chain_stitching_types import ChainTimeline
-from answerable.model.documents.core import Document
+from answerable.model.documents.shared_shapes import Document
 from answerable.model.inventory import Inventory
 from answerable.model.lineage import HopStatus, LineageChain
 from answerable.services.inventory import snapshots
 from answerable.services.lineage.audit_log_identities import resolve_audit_log_identity
-from answerable.services.lineage.chain_cache import load_chains
+from answerable.services.lineage.chain_cache import load_or_compute_chains
 from answerable.services.lineage.query_validation import require_known_action
 from answerable.services.lineage.trace_rows import (
     HOPS,
@@ -19,12 +19,12 @@ from answerable.services.lineage.trace_rows import (
     build_event_filter,
     build_trace_coverage,
     build_trace_item,
-    describe_search,
-    format_wider_query,
-    join_chains,
+    describe_searched_events,
+    format_command_with_larger_limit,
+    join_events_with_chains,
     validate_trace_query,
 )
-from answerable.store.event_queries import count_events
+from answerable.store.event_queries import count_events_by_chain_key
 from answerable.store.investigation_queries import (
     count_events_matching,
     find_newest_events,
@@ -40,10 +40,12 @@ def trace_events(store: EvidenceStore, query: TraceQuery, *, now: int) -> Docume
     """
     validate_trace_query(query)
     inventory = snapshots.load_inventory(store, now=now)
-    return trace_with_chains(store, inventory, load_chains(store), query, now=now)
+    return list_lineage_rows(
+        store, inventory, load_or_compute_chains(store), query, now=now
+    )
 
 
-def trace_with_chains(
+def list_lineage_rows(
     store: EvidenceStore,
     inventory: Inventory,
     chains: Sequence[ChainTimeline],
@@ -53,13 +55,13 @@ def trace_with_chains(
 ) -> Document:
     """List events with their lineage, given a loaded inventory and chains."""
     validate_trace_query(query)
-    chains = ChainIndex.wrap(chains)
+    chains = ChainIndex.wrap_chains(chains)
     identity = resolve_audit_log_identity(store, inventory, chains, query.identity)
     query = replace(query, identity=identity)
     wanted = build_event_filter(inventory, chains, query)
     found = find_newest_events(store, wanted, query.limit + 1)
     more = len(found) > query.limit
-    rows = list(join_chains(reversed(found[: query.limit]), chains))
+    rows = list(join_events_with_chains(reversed(found[: query.limit]), chains))
     items = [build_trace_item(row) for row in rows]
     if not items:
         require_known_action(store, query.action)
@@ -67,8 +69,10 @@ def trace_with_chains(
         "trace",
         items,
         build_trace_coverage(inventory, chains, now, query),
-        next=format_wider_query(query) if more else "",
-        searched="" if items else describe_search(store, inventory, chains, query),
+        next=format_command_with_larger_limit(query) if more else "",
+        searched=""
+        if items
+        else describe_searched_events(store, inventory, chains, query),
         total=count_events_matching(store, wanted) if more else -1,
     )
 
@@ -105,10 +109,12 @@ def count_hop_coverage(store: EvidenceStore, *, now: int) -> Document:
         `supplied_by` names sources that would supply missing hops.
     """
     inventory = snapshots.load_inventory(store, now=now)
-    return count_hop_coverage_with_chains(store, inventory, load_chains(store), now=now)
+    return count_hop_statuses_by_source(
+        store, inventory, load_or_compute_chains(store), now=now
+    )
 
 
-def count_hop_coverage_with_chains(
+def count_hop_statuses_by_source(
     store: EvidenceStore,
     inventory: Inventory,
     chains: Sequence[ChainTimeline],
@@ -121,7 +127,7 @@ def count_hop_coverage_with_chains(
         for each in chains
         for c in each.chains
     ]
-    counts = count_events(store, [key for key, _ in flat])
+    counts = count_events_by_chain_key(store, [key for key, _ in flat])
     tally: dict[tuple[str, str], dict[str, int]] = defaultdict(lambda: defaultdict(int))
     for n, ((joint, _, _), chain) in enumerate(flat):
         for hop in HOPS:

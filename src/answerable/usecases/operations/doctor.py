@@ -9,10 +9,10 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from answerable.connectors import registry
-from answerable.model.documents.core import Document
 from answerable.model.documents.evidence import CheckItem
+from answerable.model.documents.shared_shapes import Document
 from answerable.model.errors import AnswerableError
-from answerable.presentation.answer_coverage import empty_coverage, format_time
+from answerable.presentation.answer_coverage import build_empty_coverage, format_time
 from answerable.services.authorization.recorded_modes import read_recorded_modes
 from answerable.services.inventory import scan_sources as named
 from answerable.services.inventory.snapshots import load_inventory
@@ -30,7 +30,7 @@ _EXTRAS = (
 _REQUIRED_CHECKS = ("python", "packages", "store", "snapshot", "keys", "clock")
 
 
-def run_checks(
+def check_installation(
     root: Path, *, now: int, home: Path | None = None, cwd: Path | None = None
 ) -> Document:
     """Check the installation, the store and the machine.
@@ -54,10 +54,10 @@ def run_checks(
         _check_terminal(),
     ]
     failed = any(not item["ok"] and item["check"] in _REQUIRED_CHECKS for item in items)
-    return Document("doctor", items, empty_coverage(), failed=failed)
+    return Document("doctor", items, build_empty_coverage(), failed=failed)
 
 
-def _build_check(check: str, ok: bool, detail: str, hint: str = "") -> CheckItem:
+def _build_check_item(check: str, ok: bool, detail: str, hint: str = "") -> CheckItem:
     """Build the result item of one check."""
     return {"check": check, "ok": ok, "detail": detail, "hint": "" if ok else hint}
 
@@ -66,20 +66,22 @@ def _check_python() -> CheckItem:
     """Check the Python version."""
     version = ".".join(map(str, sys.version_info[:3]))
     ok = sys.version_info[:2] >= _OLDEST_PYTHON
-    return _build_check("python", ok, version, "install Python 3.11 or newer")
+    return _build_check_item("python", ok, version, "install Python 3.11 or newer")
 
 
 def _check_packages() -> CheckItem:
     """Check that each required package is installed."""
     missing = [name for name in _CORE if find_spec(name) is None]
     detail = f"missing: {', '.join(missing)}" if missing else "all there"
-    return _build_check("packages", not missing, detail, "install answerable again")
+    return _build_check_item(
+        "packages", not missing, detail, "install answerable again"
+    )
 
 
 def _check_store(root: Path, now: int) -> Iterator[CheckItem]:
     """Yield the checks of the store: access, snapshots, keys, space, clock."""
     if not (root / "format.json").exists():
-        yield _check_missing_store(root)
+        yield _check_store_creatable(root)
         return
     try:
         with EvidenceStore.open(root, now=now, create=False) as store:
@@ -87,13 +89,15 @@ def _check_store(root: Path, now: int) -> Iterator[CheckItem]:
             kept = _check_snapshot(store)
             modes = [*_check_enforcement(store)]
     except AnswerableError as error:
-        yield _build_check("store", False, error.message, error.hint)
+        yield _build_check_item("store", False, error.message, error.hint)
         yield _check_key_permissions(root)
         return
     if not os.access(root, os.W_OK | os.X_OK):
-        yield _build_check("store", False, f"{root} may not be written", _CHMOD)
+        yield _build_check_item("store", False, f"{root} may not be written", _CHMOD)
     else:
-        yield _build_check("store", True, f"{root}, {_count_snapshots(len(snapshots))}")
+        yield _build_check_item(
+            "store", True, f"{root}, {_format_snapshot_count(len(snapshots))}"
+        )
     if snapshots:
         yield kept
     yield from modes
@@ -102,7 +106,9 @@ def _check_store(root: Path, now: int) -> Iterator[CheckItem]:
     last = max((logged.at for logged in snapshots), default=0)
     if last > now:
         detail = f"the last scan is of {format_time(last)}, which is still to come"
-        yield _build_check("clock", False, detail, "set the clock, then scan again")
+        yield _build_check_item(
+            "clock", False, detail, "set the clock, then scan again"
+        )
 
 
 def _check_snapshot(store: EvidenceStore) -> CheckItem:
@@ -110,12 +116,12 @@ def _check_snapshot(store: EvidenceStore) -> CheckItem:
     try:
         name = load_inventory(store).name
     except AnswerableError as error:
-        return _build_check("snapshot", False, error.message, error.hint)
+        return _build_check_item("snapshot", False, error.message, error.hint)
     except Exception as error:  # noqa: BLE001 - here it is named; elsewhere it ends it
         what = f"cannot be read ({type(error).__name__})"
         hint = "run `answerable evidence verify`: it names the first damaged record"
-        return _build_check("snapshot", False, what, hint)
-    return _build_check("snapshot", True, f"{name} reads whole")
+        return _build_check_item("snapshot", False, what, hint)
+    return _build_check_item("snapshot", True, f"{name} reads whole")
 
 
 def _check_enforcement(store: EvidenceStore) -> Iterator[CheckItem]:
@@ -129,28 +135,30 @@ def _check_enforcement(store: EvidenceStore) -> Iterator[CheckItem]:
     ]
     detail = f"ended for {', '.join(ended)}" if ended else "no agent lost it"
     hint = "set its mode to enforce, or list its name under ends_enforcement"
-    yield _build_check("enforcement", not ended, detail, hint)
+    yield _build_check_item("enforcement", not ended, detail, hint)
 
 
 _CHMOD = "give yourself write permission, or name another store with --store"
 
 
-def _count_snapshots(count: int) -> str:
+def _format_snapshot_count(count: int) -> str:
     return "1 snapshot" if count == 1 else f"{count} snapshots"
 
 
-def _check_missing_store(root: Path) -> CheckItem:
+def _check_store_creatable(root: Path) -> CheckItem:
     """Check whether a store could be created, at the nearest existing folder."""
     there = next((p for p in (root, *root.parents) if p.exists()), root)
     if there == root and (not root.is_dir() or any(root.iterdir())):
         hint = "name an empty or new folder with --store"
-        return _build_check("store", False, f"{root} is there and is no store", hint)
+        return _build_check_item(
+            "store", False, f"{root} is there and is no store", hint
+        )
     ok = there.is_dir() and os.access(there, os.W_OK | os.X_OK)
     if ok:
-        return _build_check(
+        return _build_check_item(
             "store", True, f"none at {root} yet; `answerable scan` makes it"
         )
-    return _build_check("store", False, f"none may be made at {root}", _CHMOD)
+    return _build_check_item("store", False, f"none may be made at {root}", _CHMOD)
 
 
 def _check_key_permissions(root: Path) -> CheckItem:
@@ -165,21 +173,23 @@ def _check_key_permissions(root: Path) -> CheckItem:
         ]
     except OSError as error:
         why = os.strerror(error.errno or 0)
-        return _build_check(
+        return _build_check_item(
             "keys", False, f"{folder}: {why}", "restore the folder's owner"
         )
     if open_ones:
         names = " ".join(str(path) for path in open_ones)
         hint = f"chmod go-rwx {names}"
-        return _build_check("keys", False, "others may read the store's keys", hint)
-    return _build_check("keys", True, f"{len(files)}, readable by you alone")
+        return _build_check_item(
+            "keys", False, "others may read the store's keys", hint
+        )
+    return _build_check_item("keys", True, f"{len(files)}, readable by you alone")
 
 
 def _check_free_space(root: Path) -> CheckItem:
     """Check that the disk has the minimum free space."""
     free = shutil.disk_usage(root).free
     detail = f"{free >> 20} MiB free"
-    return _build_check(
+    return _build_check_item(
         "disk", free >= _MIN_FREE_BYTES, detail, "free some space before ingesting"
     )
 
@@ -187,7 +197,7 @@ def _check_free_space(root: Path) -> CheckItem:
 def _check_clock(now: int) -> CheckItem:
     """Check that the system clock is not before the release of this version."""
     hint = "set the clock: ages and expiries are wrong until then"
-    return _build_check("clock", now >= _RELEASED, format_time(now), hint)
+    return _build_check_item("clock", now >= _RELEASED, format_time(now), hint)
 
 
 def _check_extras() -> Iterator[CheckItem]:
@@ -196,7 +206,7 @@ def _check_extras() -> Iterator[CheckItem]:
         ok = find_spec(module) is not None
         detail = what if ok else f"not installed: no {what}"
         hint = f"pip install 'answerable[{extra}]'"
-        yield _build_check(f"extra {extra}", ok, detail, hint)
+        yield _build_check_item(f"extra {extra}", ok, detail, hint)
 
 
 def _find_home() -> Path | None:
@@ -211,22 +221,22 @@ def _check_default_sources(home: Path | None, cwd: Path) -> Iterator[CheckItem]:
     """Check whether the default sources of `scan` exist; nothing is read."""
     if home is None:
         hint = "set HOME, or name a source: answerable scan home:DIR"
-        yield _build_check("home", False, "no home directory is known", hint)
+        yield _build_check_item("home", False, "no home directory is known", hint)
         return
     for source in named.parse_sources((), home=home, cwd=cwd):
         try:
-            probes = registry.load_inventory_connector(source.name).list_probes(
-                source.location
-            )
+            probes = registry.load_inventory_connector(
+                source.name
+            ).list_locations_to_read(source.location)
         except AnswerableError as error:
-            yield _build_check(
+            yield _build_check_item(
                 f"source {source.name}", False, error.message, error.hint
             )
             continue
         found = sum(1 for probe in probes if probe.found)
         detail = f"{source}: {found} of {len(probes)} places are there"
         hint = "nothing to read here: name another with `answerable scan NAME:DIR`"
-        yield _build_check(f"source {source.name}", bool(found), detail, hint)
+        yield _build_check_item(f"source {source.name}", bool(found), detail, hint)
 
 
 def _check_terminal() -> CheckItem:
@@ -234,4 +244,4 @@ def _check_terminal() -> CheckItem:
     encoding = (getattr(sys.stdout, "encoding", None) or "ascii").lower()
     ok = encoding.replace("-", "").replace("_", "") == "utf8"
     hint = "set LANG to a UTF-8 locale for the full marks; plain ones are used now"
-    return _build_check("terminal", ok, encoding, hint)
+    return _build_check_item("terminal", ok, encoding, hint)

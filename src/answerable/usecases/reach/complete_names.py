@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
 from answerable.model.inventory import Inventory
-from answerable.services.reach.platforms import PLATFORMS
+from answerable.services.reach.platform_registry import PLATFORMS
 
 MOST = 20
 _NamedEntry = tuple[str, str, str]
@@ -12,15 +12,15 @@ _NamedEntry = tuple[str, str, str]
 
 def suggest_subjects(inventory: Inventory, prefix: str) -> list[tuple[str, str]]:
     """Suggest at most twenty subjects: id and description."""
-    return _select_matches(
-        inventory.get_or_compute("proposed subjects", _list_subjects), prefix
+    return _select_matching_entries(
+        inventory.get_or_compute_value("proposed subjects", _list_subjects), prefix
     )
 
 
 def suggest_resources(inventory: Inventory, prefix: str) -> list[tuple[str, str]]:
     """Suggest at most twenty collected resources."""
-    return _select_matches(
-        inventory.get_or_compute("proposed resources", _list_resources), prefix
+    return _select_matching_entries(
+        inventory.get_or_compute_value("proposed resources", _list_resources), prefix
     )
 
 
@@ -30,7 +30,9 @@ def suggest_actions(prefix: str) -> list[tuple[str, str]]:
     return list(islice(found, MOST))
 
 
-def _select_matches(entries: Sequence[_NamedEntry], word: str) -> list[tuple[str, str]]:
+def _select_matching_entries(
+    entries: Sequence[_NamedEntry], word: str
+) -> list[tuple[str, str]]:
     """Select entries that begin with a word, then entries that contain it."""
     folded = word.strip().lower()
     begins: Iterable[_NamedEntry] = (

@@ -4,11 +4,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from answerable.model.connector import ignore_progress
-from answerable.model.documents.core import Document
+from answerable.model.connector import ignore_progress_report
+from answerable.model.documents.shared_shapes import Document
 from answerable.model.inventory import Inventory
 from answerable.model.policy import PolicyLayer
-from answerable.reach.expected_verdict import VerdictExpectation, parse_assumptions
+from answerable.reach.expected_verdict import (
+    VerdictExpectation,
+    parse_accepted_assumptions,
+)
 from answerable.reach.platform import ConditionContext, PageBounds, Question
 from answerable.services.reach.compiled_snapshots import serialize_queries
 from answerable.services.reach.stated_request_context import read_stated_policy
@@ -18,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @serialize_queries
-def list_reach(
+def list_subject_permissions(
     inventory: Inventory,
     subject: str,
     *,
@@ -30,7 +33,7 @@ def list_reach(
     session_policy: str = "",
     endpoint_policy: str = "",
     limit: int = 0,
-    progress: Callable[[int, int, str], None] = ignore_progress,
+    progress: Callable[[int, int, str], None] = ignore_progress_report,
 ) -> Document:
     """List the permissions of a subject, direct and through identities it can assume.
 
@@ -52,8 +55,12 @@ def list_reach(
     from answerable.services.reach import permission_documents
 
     progress(0, 0, "policies")
-    question = _build_question(now, subject, action, resource, context, direct=direct)
-    question = _add_policies(question, session_policy, endpoint_policy)
+    question = _build_permission_question(
+        now, subject, action, resource, context, direct=direct
+    )
+    question = _read_session_and_endpoint_policies(
+        question, session_policy, endpoint_policy
+    )
     page = PageBounds(rows=limit, progress=progress)
     return permission_documents.list_permissions(
         inventory, question, page
@@ -95,9 +102,13 @@ def check_permission(
     """
     from answerable.services.reach import permission_documents
 
-    expected = VerdictExpectation(expect, parse_assumptions(assume))
-    question = _build_question(now, subject, action, resource, context, direct=direct)
-    question = _add_policies(question, session_policy, endpoint_policy)
+    expected = VerdictExpectation(expect, parse_accepted_assumptions(assume))
+    question = _build_permission_question(
+        now, subject, action, resource, context, direct=direct
+    )
+    question = _read_session_and_endpoint_policies(
+        question, session_policy, endpoint_policy
+    )
     return permission_documents.check_permission(inventory, question, expected)
 
 
@@ -132,15 +143,19 @@ def list_who_can(
     """
     from answerable.services.reach import permission_documents
 
-    question = _build_question(now, "", action, resource, context, direct=direct)
-    question = _add_policies(question, session_policy, endpoint_policy)
+    question = _build_permission_question(
+        now, "", action, resource, context, direct=direct
+    )
+    question = _read_session_and_endpoint_policies(
+        question, session_policy, endpoint_policy
+    )
     return permission_documents.list_callers(
         inventory, question, PageBounds(rows=limit)
     ).document_with_counts
 
 
 @serialize_queries
-def list_reach_page(
+def list_subject_permissions_page(
     inventory: Inventory,
     subject: str,
     *,
@@ -166,11 +181,13 @@ def list_reach_page(
         max_identities: Most identities to examine.
 
     Raises:
-        UsageError: As for `list_reach`; or the cursor is malformed.
+        UsageError: As for `list_subject_permissions`; or the cursor is malformed.
     """
     from answerable.services.reach import permission_documents
 
-    question = _build_question(now, subject, action, resource, context, direct=direct)
+    question = _build_permission_question(
+        now, subject, action, resource, context, direct=direct
+    )
     page = PageBounds(rows=max_rows, cursor=cursor, identities=max_identities)
     return permission_documents.list_permissions(inventory, question, page)
 
@@ -202,12 +219,14 @@ def list_who_can_page(
     """
     from answerable.services.reach import permission_documents
 
-    question = _build_question(now, "", action, resource, context, direct=direct)
+    question = _build_permission_question(
+        now, "", action, resource, context, direct=direct
+    )
     page = PageBounds(rows=max_rows, cursor=cursor)
     return permission_documents.list_callers(inventory, question, page)
 
 
-def _build_question(
+def _build_permission_question(
     now: int,
     subject: str,
     action: str,
@@ -227,7 +246,7 @@ def _build_question(
     )
 
 
-def _add_policies(
+def _read_session_and_endpoint_policies(
     question: Question, session_policy: str, endpoint_policy: str
 ) -> Question:
     """Read the session and endpoint policy files into a permission question.

@@ -1,13 +1,13 @@
 """Compare permissions before and after a policy edit (command `what-if`)."""
 
-from answerable.model.documents.core import Document
+from answerable.model.documents.shared_shapes import Document
 from answerable.model.documents.what_if import AccessChangeItem
 from answerable.model.errors import UsageError
 from answerable.model.inventory import Inventory
 from answerable.presentation import answer_coverage
 from answerable.presentation.command_hints import format_command
 from answerable.reach import engine
-from answerable.reach.acting_agents import list_agents_through
+from answerable.reach.acting_agents import list_agents_by_identity_used
 from answerable.reach.formula import Verdict
 from answerable.reach.platform import (
     AppliedEdit,
@@ -17,18 +17,18 @@ from answerable.reach.platform import (
     UnknownSubject,
 )
 from answerable.services.reach.compiled_snapshots import serialize_queries
-from answerable.services.reach.edit_target import require_target
-from answerable.services.reach.platforms import PLATFORMS, open_platforms
+from answerable.services.reach.platform_registry import PLATFORMS, open_platforms
+from answerable.services.reach.policy_edit_target import require_policy_target
 from answerable.services.reach.subject_resolution import resolve_subject
 from answerable.services.reach.unknown_verdict_rows import (
-    build_unknown_items,
+    build_unknown_reason_items,
     describe_search_scope,
     suggest_scan_command,
 )
 
 
 @serialize_queries
-def compare_edit(
+def compare_policy_edit(
     inventory: Inventory,
     subject: str,
     edit: PolicyEdit,
@@ -56,13 +56,13 @@ def compare_edit(
             "--without STATEMENT, --without-policy POLICY or --with FILE",
         )
     name = resolve_subject(inventory, subject) if subject else ""
-    require_target(inventory, name, edit)
+    require_policy_target(inventory, name, edit)
     question = Question(now, name, action, resource)
-    platform, applied = engine.open_edit(PLATFORMS, inventory, question, edit)
-    return compare_applied_edit(inventory, platform, applied, question, limit)
+    platform, applied = engine.open_policy_edit(PLATFORMS, inventory, question, edit)
+    return list_access_differences(inventory, platform, applied, question, limit)
 
 
-def compare_applied_edit(
+def list_access_differences(
     inventory: Inventory,
     platform: PermissionPlatform,
     applied: AppliedEdit,
@@ -74,10 +74,15 @@ def compare_applied_edit(
         open_platforms(inventory, question, {platform.name: side})
         for side in (applied.before, applied.after)
     )
-    changes, found = engine.list_changes((before, after), platform, applied, limit)
+    changes, found = engine.list_changes_of_edit(
+        (before, after), platform, applied, limit
+    )
     items = [
         *changes.items,
-        *(_build_unknown_item(inventory, question, each) for each in found.unknown),
+        *(
+            _build_uncollected_subject_item(inventory, question, each)
+            for each in found.unknown
+        ),
     ]
     missing = changes.not_collected.union(found.not_collected)
     coverage = answer_coverage.build_coverage(inventory, question.now, sorted(missing))
@@ -93,7 +98,7 @@ def compare_applied_edit(
     return Document("what-if", items, coverage, next=following)
 
 
-def _build_unknown_item(
+def _build_uncollected_subject_item(
     inventory: Inventory, question: Question, unknown: UnknownSubject
 ) -> AccessChangeItem:
     """Build the item of a subject whose permissions were not collected."""
@@ -108,9 +113,9 @@ def _build_unknown_item(
         "covers_before": "part",
         "covers_after": "part",
         "admin": False,
-        "agents": list_agents_through(inventory, question.subject),
+        "agents": list_agents_by_identity_used(inventory, question.subject),
         "determining": [],
         "path": [],
         "assuming": [],
-        "unknown": build_unknown_items(inventory, [unknown]),
+        "unknown": build_unknown_reason_items(inventory, [unknown]),
     }

@@ -5,8 +5,8 @@ from dataclasses import replace
 from answerable.lineage import search_query
 from answerable.lineage.search_query import FIELDS, SearchQuery
 from answerable.model.decision import DecisionEffect, DecisionReason
-from answerable.model.documents.core import Document
 from answerable.model.documents.decisions import DecisionItem
+from answerable.model.documents.shared_shapes import Document
 from answerable.model.documents.trace import (
     HopStatusCountItem,
     TraceItem,
@@ -16,7 +16,10 @@ from answerable.model.errors import UsageError
 from answerable.presentation.time_input import parse_time
 from answerable.services.authorization import decision_records
 from answerable.services.lineage import lineage_search, name_resolution
-from answerable.services.lineage.lineage_search import is_visible, join_chains
+from answerable.services.lineage.lineage_search import (
+    is_chain_visible,
+    join_events_with_chains,
+)
 from answerable.services.lineage.resource_filter import parse_event_id
 from answerable.services.lineage.trace_rows import (
     TraceQuery,
@@ -29,7 +32,7 @@ from answerable.usecases.authorization import explain_decision
 from answerable.usecases.authorization import list_decisions as flow
 from answerable.usecases.lineage import find_gateway_bypasses, search_events, trace
 from answerable.usecases.lineage import show_event as events
-from answerable.web.activity_scope import build_search_scope, visible_subjects
+from answerable.web.activity_scope import build_search_scope, get_visible_subjects
 from answerable.web.api.operations import (
     ACTIVITY,
     ALL_ACTIVITY,
@@ -39,7 +42,7 @@ from answerable.web.api.operations import (
     ApiParameter,
     DocumentPart,
     OperationParams,
-    current_minute,
+    get_current_minute,
     read_page_size,
 )
 from answerable.web.routing import Forbidden
@@ -83,14 +86,14 @@ _ID = ApiParameter("id", "Its id.", required=True)
 
 def _parse_query(params: OperationParams) -> SearchQuery:
     """Build one search query from `q` and the field parameters."""
-    query = search_query.parse_query(params.get("q", ""))
+    query = search_query.parse_search_query(params.get("q", ""))
     fields = " ".join(
-        f"{name}:{search_query.format_value(params[name])}"
+        f"{name}:{search_query.format_query_value(params[name])}"
         for name in FIELDS
         if name in params
     )
-    for name, value in search_query.parse_query(fields).said:
-        if query.get(name) not in ("", value):
+    for name, value in search_query.parse_search_query(fields).said:
+        if query.get_field_value(name) not in ("", value):
             raise UsageError(f"{name} is asked for twice, in `q` and beside it")
         query = query.with_field(name, value)
     return query
@@ -106,23 +109,23 @@ def _get_trace(
         _parse_query(params),
     )
     event_filter = lineage_search.build_event_filter(
-        scope, query, now=current_minute(cache)
+        scope, query, now=get_current_minute(cache)
     )
     with cache.open_store() as store:
-        document, after = search_events.search_rows(
+        document, after = search_events.search_lineage_rows(
             store,
             scope,
             event_filter,
             now=view.at,
             cursor=params.get("after", ""),
             limit=read_page_size(params),
-            person=query.get("person"),
+            person=query.get_field_value("person"),
         )
         if after or "after" in params:
             filters = {k: v for k, v in params.items() if k not in ("after", "limit")}
             key = (
                 cache.version(),
-                current_minute(cache),
+                get_current_minute(cache),
                 scope.visible_agents,
                 frozenset(filters.items()),
             )
@@ -133,7 +136,7 @@ def _get_trace(
     return DocumentPart(document, after)
 
 
-def _get_score(
+def _get_hop_coverage_score(
     cache: StoreCache, _visitor: Visitor, _params: OperationParams
 ) -> Document:
     """Return how often each source supplies each hop, cached per store view."""
@@ -141,7 +144,7 @@ def _get_score(
     def scored() -> Document:
         view = cache.current_view()
         with cache.open_store() as store:
-            return trace.count_hop_coverage_with_chains(
+            return trace.count_hop_statuses_by_source(
                 store, view.inventory, view.chains, now=view.at
             )
 
@@ -152,7 +155,7 @@ def _list_unmediated(
     cache: StoreCache, _visitor: Visitor, params: OperationParams
 ) -> Document:
     """List calls in the logs that bypassed the gateway."""
-    view, now = cache.current_view(), current_minute(cache)
+    view, now = cache.current_view(), get_current_minute(cache)
     fields = {name: params.get(name, "") for name in _FILTER_NAMES}
     since, until = (
         parse_time(params[name], now, name) if name in params else 0
@@ -196,15 +199,15 @@ def _get_decision(
     with cache.open_store() as store:
         try:
             document = explain_decision.show_decision(
-                store, waiting, params["id"], now=current_minute(cache)
+                store, waiting, params["id"], now=get_current_minute(cache)
             )
             found = decision_records.find_decision(store, waiting, params["id"])
         except UsageError:
             if scope.visible_agents is not None:
                 raise Forbidden from None
             raise
-    for row in join_chains([each.event for each in found], scope):
-        if not is_visible(row.chain, scope.visible_agents):
+    for row in join_events_with_chains([each.event for each in found], scope):
+        if not is_chain_visible(row.chain, scope.visible_agents):
             raise Forbidden
     return document
 
@@ -214,13 +217,13 @@ def _list_decisions(
 ) -> DocumentPart:
     """Return one page of the decisions that the visitor may see."""
     decision_filter = Wanted(
-        identities=visible_subjects(visitor),
+        identities=get_visible_subjects(visitor),
         agent=params.get("agent", ""),
         effect=params.get("effect", ""),
         reason=params.get("reason", ""),
         before=flow.parse_position(params.get("after", "")),
     )
-    limit, now = read_page_size(params), current_minute(cache)
+    limit, now = read_page_size(params), get_current_minute(cache)
     with cache.open_store() as store:
         document, after = flow.list_decisions(
             store, cache.spools, decision_filter, limit=limit, now=now
@@ -262,7 +265,7 @@ OPERATIONS: tuple[ApiOperation, ...] = (
     ApiOperation(
         "/trace/score",
         "Which hops each source supplies, and which it cannot.",
-        _get_score,
+        _get_hop_coverage_score,
         "trace-score",
         HopStatusCountItem,
         permissions=ALL_ACTIVITY,

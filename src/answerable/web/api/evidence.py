@@ -1,14 +1,14 @@
 """REST operations on evidence: checkpoint, proof, bundle, verification, SQL."""
 
-from answerable.model.documents.core import Document
 from answerable.model.documents.evidence import (
     CheckItem,
     CheckpointItem,
     EvidenceBundleItem,
     InclusionProofItem,
 )
+from answerable.model.documents.shared_shapes import Document
 from answerable.model.documents.web import ActionResultItem, VerificationCheckItem
-from answerable.presentation.answer_coverage import empty_coverage, format_time
+from answerable.presentation.answer_coverage import build_empty_coverage, format_time
 from answerable.services.lineage.resource_filter import parse_event_id
 from answerable.store import investigation_queries
 from answerable.store.query_engine import QueryLimits
@@ -86,12 +86,12 @@ def _get_verification(
     """Return the checks of the last full verification; none if none has run."""
     last = get_log_verifier(cache).last
     if last is None:
-        return Document("verification", [], empty_coverage())
+        return Document("verification", [], build_empty_coverage())
     items: list[VerificationCheckItem] = [
         {**check, "at": format_time(last.ended), "of": last.size}
         for check in last.checks
     ]
-    return Document("verification", items, empty_coverage())
+    return Document("verification", items, build_empty_coverage())
 
 
 def _start_verification(
@@ -102,7 +102,7 @@ def _start_verification(
         started = get_log_verifier(cache).start(len(store.log.entries()))
     said = "every record is being checked" if started else "a check runs already"
     item: ActionResultItem = {"said": said}
-    return Document("done", [item], empty_coverage())
+    return Document("done", [item], build_empty_coverage())
 
 
 def _verify_bundle(
@@ -119,7 +119,7 @@ def _run_sql(cache: StoreCache, visitor: Visitor, params: OperationParams) -> Do
         raise Forbidden
     view = cache.current_view()
     with cache.open_store() as store:
-        return run_sql.run_query(
+        return run_sql.run_sql_query(
             store,
             view.inventory,
             params["query"],

@@ -3,10 +3,14 @@
 from collections.abc import Callable
 from typing import Any
 
-from answerable.model.documents.core import CoverageSourceItem, Document, SnapshotItem
 from answerable.model.documents.owners import OwnershipItem
 from answerable.model.documents.pins import DefinitionDiffItem
-from answerable.model.documents.registry import get_item_type
+from answerable.model.documents.registry import get_item_type_of_document_kind
+from answerable.model.documents.shared_shapes import (
+    CoverageSourceItem,
+    Document,
+    SnapshotItem,
+)
 from answerable.model.documents.show import ShowItem
 from answerable.model.person import OwnerState
 from answerable.presentation import answer_coverage
@@ -25,8 +29,8 @@ from answerable.web.api.operations import (
     ApiParameter,
     DocumentPart,
     OperationParams,
-    current_minute,
     flag_parameter,
+    get_current_minute,
     is_flag_set,
     read_page_size,
 )
@@ -36,7 +40,7 @@ from answerable.web.store_cache import StoreCache
 from answerable.web.visitor import Visitor
 
 
-def _list_handler(
+def _build_list_handler(
     kind: str,
     build_list: Callable[[StoreCache], PagedList[Any]],
     facets: tuple[str, ...],
@@ -55,7 +59,7 @@ def _list_handler(
             )
         for name in facets:
             if name in params and params[name] not in listing.counts[name]:
-                answer_coverage.refuse_misspelled(
+                answer_coverage.refuse_misspelled_value(
                     name, params[name], listing.counts[name]
                 )
         query = ListQuery(
@@ -73,14 +77,14 @@ def _list_handler(
     return handle_list
 
 
-def _list_operation(
+def _build_list_operation(
     kind: str,
     summary: str,
     build_list: Callable[[StoreCache], PagedList[Any]],
     facets: tuple[ApiParameter, ...],
 ) -> ApiOperation:
     """Build the GET operation of one inventory list: filters and sort fields."""
-    sorts = tuple(inventory_list_definitions.list_orders(kind))
+    sorts = tuple(inventory_list_definitions.list_sort_orders(kind))
     descending = tuple(f"-{name}" for name in sorts)
     takes = (
         ApiParameter("q", "Words; each is somewhere in an item."),
@@ -94,9 +98,9 @@ def _list_operation(
     return ApiOperation(
         f"/{kind}",
         summary,
-        _list_handler(kind, build_list, names),
+        _build_list_handler(kind, build_list, names),
         kind,
-        get_item_type(kind),
+        get_item_type_of_document_kind(kind),
         takes,
         command=kind,
     )
@@ -123,7 +127,7 @@ def _show_subject(
     cache: StoreCache, visitor: Visitor, params: OperationParams
 ) -> Document:
     """Return the facts and links of one thing; activity is limited to what is visible."""
-    scope, now = build_search_scope(cache, visitor), current_minute(cache)
+    scope, now = build_search_scope(cache, visitor), get_current_minute(cache)
     with cache.open_store() as store:
         return show_subject(store, scope, params["id"], cache.spools, now=now)
 
@@ -135,7 +139,7 @@ def _get_pin_diff(
     config = cache.config
     state = gateway_state(config, cache.root) if config else cache.root / "gateway"
     files = PinFiles(state)
-    known = {name: files.read(name) for name in files.list_servers()}
+    known = {name: files.read_pins(name) for name in files.list_servers()}
     wanted = params.get("server", "")
     shown = [each for each in known if wanted in ("", each)]
     with cache.open_store() as store:
@@ -170,7 +174,7 @@ def _get_coverage(
 
 
 OPERATIONS: tuple[ApiOperation, ...] = (
-    _list_operation(
+    _build_list_operation(
         "agents",
         "Agents with their tools, credentials and identities.",
         inventory_list_definitions.agents,
@@ -180,7 +184,7 @@ OPERATIONS: tuple[ApiOperation, ...] = (
             ApiParameter("runs", "Whether a person approves calls.", _RUNS),
         ),
     ),
-    _list_operation(
+    _build_list_operation(
         "identities",
         "Identities, with the agents and credentials that reach each.",
         inventory_list_definitions.identities,
@@ -190,19 +194,19 @@ OPERATIONS: tuple[ApiOperation, ...] = (
             ApiParameter("agents", "Whether agents reach it.", ("some", "none")),
         ),
     ),
-    _list_operation(
+    _build_list_operation(
         "credentials",
         "Credentials with every place they lie; never a value.",
         inventory_list_definitions.credentials,
         (_STATE, _KIND, ApiParameter("lifetime", "How long it lives.")),
     ),
-    _list_operation(
+    _build_list_operation(
         "tools",
         "Tools of every agent; `kind` is the transport.",
         inventory_list_definitions.tools,
         (_STATE, _KIND, ApiParameter("runs", "How calls run.", (*_RUNS, "disabled"))),
     ),
-    _list_operation(
+    _build_list_operation(
         "people",
         "People and teams, with what they answer for.",
         inventory_list_definitions.people,

@@ -8,8 +8,8 @@ from typing import Any
 
 import msgspec
 
-from answerable.model.documents.columns import list_fields
-from answerable.model.documents.core import CoverageRecord
+from answerable.model.documents.columns import list_item_fields
+from answerable.model.documents.shared_shapes import CoverageRecord
 from answerable.web.api.operations import PREFIX, ApiOperation, ApiParameter
 from answerable.web.routing import (
     JsonAnswer,
@@ -96,7 +96,7 @@ def build_openapi(operations: Iterable[ApiOperation]) -> dict[str, object]:
 
 def _describe_fields(item_type: type, components: Mapping[str, Any]) -> None:
     """Add the declared meaning and author of each field to its schema."""
-    for field in list_fields(item_type):
+    for field in list_item_fields(item_type):
         schema = components[item_type.__name__]["properties"][field.name]
         if field.declared.means:
             schema["description"] = field.declared.means
@@ -126,7 +126,9 @@ def _describe_operation(
         description["requestBody"] = {
             "required": True,
             "content": {
-                "application/x-www-form-urlencoded": {"schema": _form_schema(operation)}
+                "application/x-www-form-urlencoded": {
+                    "schema": _build_form_schema(operation)
+                }
             },
         }
     return description
@@ -143,7 +145,7 @@ def _describe_parameter(parameter: ApiParameter) -> dict[str, object]:
     }
 
 
-def _form_schema(operation: ApiOperation) -> dict[str, object]:
+def _build_form_schema(operation: ApiOperation) -> dict[str, object]:
     """Return the JSON Schema of a form body."""
     return {
         "type": "object",
@@ -195,7 +197,7 @@ def _describe_responses(
     return responses
 
 
-def openapi_route(operations: tuple[ApiOperation, ...]) -> WebRoute:
+def build_openapi_route(operations: tuple[ApiOperation, ...]) -> WebRoute:
     """Return the route that serves the OpenAPI document with an ETag."""
 
     @cache

@@ -23,6 +23,6 @@ OPERATIONS: tuple[ApiOperation, ...] = (
     *server_state.OPERATIONS,
 )
 ROUTES: tuple[WebRoute, ...] = (
-    openapi.openapi_route(OPERATIONS),
+    openapi.build_openapi_route(OPERATIONS),
     *(each.to_route for each in OPERATIONS),
 )

@@ -14,7 +14,7 @@ from difflib import get_close_matches
 from functools import partial
 from urllib.parse import urlencode
 
-from answerable.model.documents.core import Document
+from answerable.model.documents.shared_shapes import Document
 from answerable.model.errors import AmbiguousError, UsageError
 from answerable.web.http.errors import RequestRejected
 from answerable.web.routing import (
@@ -105,31 +105,31 @@ class ApiParameter:
         """
         if value is None:
             if self.required:
-                raise _parameter_error(self.name, "is missing", self.description)
+                raise _build_parameter_error(self.name, "is missing", self.description)
         elif self.maximum:
             plain = value.isascii() and value.isdigit() and len(value) <= 9
             if not plain or not 1 <= int(value) <= self.maximum or value[0] == "0":
-                raise _parameter_error(
+                raise _build_parameter_error(
                     self.name, "is not a valid number", f"expected 1 to {self.maximum}"
                 )
         elif self.choices:
             if value not in self.choices:
                 near = get_close_matches(value[:80].lower(), self.choices, 1)
                 expected = f"expected {', '.join(self.choices)}"
-                raise _parameter_error(
+                raise _build_parameter_error(
                     self.name,
                     "is not one of its choices",
                     f"{expected}; did you mean {near[0]}?" if near else expected,
                 )
         elif len(value) > self.max_length or (self.required and not value):
-            raise _parameter_error(
+            raise _build_parameter_error(
                 self.name,
                 "is empty or too long",
                 f"expected up to {self.max_length:,} characters",
             )
 
 
-def _parameter_error(name: str, problem: str, expected: str) -> RequestRejected:
+def _build_parameter_error(name: str, problem: str, expected: str) -> RequestRejected:
     """Build the 400 error about one parameter."""
     return RequestRejected(
         400, "parameter", f"the parameter {name} {problem}", expected
@@ -204,7 +204,7 @@ class ApiOperation:
             parameter.validate(sent.get(parameter.name))
         params = {name: value for name, value in sent.items() if value}
         has_etag = self.has_etag and self.method == "GET"
-        etag = self._etag(cache, visitor, params) if has_etag else ""
+        etag = self._compute_etag(cache, visitor, params) if has_etag else ""
         if has_etag and etag in request.etags:
             return NotModified(etag)
         answer = _map_name_errors(partial(self.handler, cache, visitor, params))
@@ -215,7 +215,7 @@ class ApiOperation:
             next_url = f"{PREFIX}{self.path}?{more}"
         return DocumentAnswer(part.document, part.after, version=etag, next=next_url)
 
-    def _etag(
+    def _compute_etag(
         self, cache: StoreCache, visitor: Visitor, params: OperationParams
     ) -> str:
         """Hash path, store version, visitor and parameters into an ETag."""
@@ -228,7 +228,7 @@ class ApiOperation:
             *(f"{name}={value}" for name, value in sorted(params.items())),
         ]
         if self.varies_with_time:
-            parts += [str(current_minute(cache)), *_spool_state(cache)]
+            parts += [str(get_current_minute(cache)), *_read_spool_state(cache)]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
 
 
@@ -244,7 +244,7 @@ def _map_name_errors(
         raise RequestRejected(422, "usage", error.message, error.hint) from None
 
 
-def _spool_state(cache: StoreCache) -> list[str]:
+def _read_spool_state(cache: StoreCache) -> list[str]:
     """Return name, size and mtime of each spool file; answers depend on them."""
     entries = []
     for spool in cache.spools:
@@ -257,12 +257,12 @@ def _spool_state(cache: StoreCache) -> list[str]:
     return sorted(entries)
 
 
-def current_minute(cache: StoreCache) -> int:
+def get_current_minute(cache: StoreCache) -> int:
     """Return the start of the current minute, UTC ns, so that answers can be cached."""
     return cache.now // _MINUTE * _MINUTE
 
 
-def paginate(
+def paginate_document(
     document: Document,
     sort_fields: tuple[str, str],
     params: OperationParams,

@@ -1,6 +1,10 @@
 """REST operations on permissions: reach, can, who-can, what-if, exposures."""
 
-from answerable.model.documents.core import Document, PermissionCheckItem, ReachItem
+from answerable.model.documents.shared_shapes import (
+    Document,
+    PermissionCheckItem,
+    ReachItem,
+)
 from answerable.model.documents.what_if import (
     AccessChangeItem,
     CutSetItem,
@@ -40,7 +44,7 @@ _STATED = (
 _Context = dict[str, tuple[str, ...]]
 
 
-def _read_context(params: OperationParams) -> _Context | None:
+def _read_condition_keys(params: OperationParams) -> _Context | None:
     """Parse the condition keys of `context`, KEY=VALUE on each line; None for none."""
     lines = (line.strip() for line in params.get("context", "").splitlines())
     return parse_context_keys(line for line in lines if line) or None
@@ -51,14 +55,14 @@ def _get_reach(
 ) -> DocumentPart:
     """Return one page of the permissions of a subject."""
     view = cache.current_view()
-    listed = permissions.list_reach_page(
+    listed = permissions.list_subject_permissions_page(
         view.inventory,
         params["subject"],
         now=view.at,
         action=params.get("action", "*"),
         resource=params.get("resource", "*"),
         direct=is_flag_set(params, "direct"),
-        context=_read_context(params),
+        context=_read_condition_keys(params),
         cursor=params.get("after", ""),
         max_rows=read_page_size(params),
     )
@@ -76,7 +80,7 @@ def _get_who_can(
         params["resource"],
         now=view.at,
         direct=is_flag_set(params, "direct"),
-        context=_read_context(params),
+        context=_read_condition_keys(params),
         cursor=params.get("after", ""),
         max_rows=read_page_size(params),
     )
@@ -93,7 +97,7 @@ def _get_can(cache: StoreCache, _visitor: Visitor, params: OperationParams) -> D
         params["resource"],
         now=view.at,
         direct=is_flag_set(params, "direct"),
-        context=_read_context(params),
+        context=_read_condition_keys(params),
     )
 
 
@@ -112,7 +116,7 @@ def _get_what_if(
         statements=_read_lines(params, "without"),
         policies=_read_lines(params, "without-policy"),
     )
-    return what_if.compare_edit(
+    return what_if.compare_policy_edit(
         view.inventory,
         params.get("subject", ""),
         edit,
@@ -123,7 +127,7 @@ def _get_what_if(
     )
 
 
-def _get_cuts(
+def _get_statement_cuts(
     cache: StoreCache, _visitor: Visitor, params: OperationParams
 ) -> Document:
     """Return the smallest sets of policy statements whose removal ends an access."""
@@ -218,7 +222,7 @@ OPERATIONS: tuple[ApiOperation, ...] = (
     ApiOperation(
         "/what-if/cuts",
         "The smallest sets of statements that end a reach, and what each breaks.",
-        _get_cuts,
+        _get_statement_cuts,
         "what-if-cuts",
         CutSetItem,
         (

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from answerable.connectors import registry
 from answerable.connectors.config.fetch import read_config_file
-from answerable.model.documents.core import Document
 from answerable.model.documents.evidence import CheckItem, ProbeItem
+from answerable.model.documents.shared_shapes import Document
 from answerable.model.documents.trust_rules import TrustRuleItem
 from answerable.model.documents.web import RevocationItem
 from answerable.model.errors import UsageError
-from answerable.presentation.answer_coverage import build_coverage, empty_coverage
+from answerable.presentation.answer_coverage import build_coverage, build_empty_coverage
 from answerable.server.revocation_service import RevocationService
 from answerable.services.federation.trust_rule_dry_run import KnownAgents
 from answerable.services.inventory import scan_sources
@@ -20,7 +20,11 @@ from answerable.services.statements.attested_owners import AttestedOwnerReader
 from answerable.usecases.federation import check_trust_rules
 from answerable.usecases.inventory import list_scan_locations
 from answerable.usecases.operations import doctor
-from answerable.web.api.operations import ApiOperation, OperationParams, current_minute
+from answerable.web.api.operations import (
+    ApiOperation,
+    OperationParams,
+    get_current_minute,
+)
 from answerable.web.store_cache import StoreCache
 from answerable.web.visitor import Visitor, WebPermission
 
@@ -31,7 +35,7 @@ def _run_doctor(
     cache: StoreCache, _visitor: Visitor, _params: OperationParams
 ) -> Document:
     """Run the health checks of the server."""
-    return doctor.run_checks(cache.root, now=cache.now)
+    return doctor.check_installation(cache.root, now=cache.now)
 
 
 def _list_sources(
@@ -43,10 +47,10 @@ def _list_sources(
     named = [
         each["source"]
         for each in scanned
-        if scan_sources.find_capability(each["source"]) == registry.INVENTORY
+        if scan_sources.find_source_capability(each["source"]) == registry.INVENTORY
     ]
     if not named:
-        return Document("where", [], empty_coverage())
+        return Document("where", [], build_empty_coverage())
     try:
         home = Path.home()
     except RuntimeError:
@@ -68,9 +72,9 @@ def _list_trust_rules(
     reading = read_config_file(cache.config.place)
     agents = frozenset(cache.current_view().inventory.agents)
     with cache.open_store() as store:
-        owners = AttestedOwnerReader(store).by_agent(current_minute(cache))
+        owners = AttestedOwnerReader(store).owners_by_agent(get_current_minute(cache))
     answered = {agent: owner.person for agent, owner in owners.items()}
-    return check_trust_rules.show_rules(reading, KnownAgents(agents, answered))
+    return check_trust_rules.show_trust_rules(reading, KnownAgents(agents, answered))
 
 
 def _list_revocations(
@@ -87,7 +91,7 @@ def _list_revocations(
         }
         for subject, note in revoked
     ]
-    return Document("kills", items, empty_coverage())
+    return Document("kills", items, build_empty_coverage())
 
 
 OPERATIONS: tuple[ApiOperation, ...] = (

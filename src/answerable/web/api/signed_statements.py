@@ -12,11 +12,11 @@ from answerable.model.documents.baseline import (
     BaselineItem,
     BaselineReplayItem,
 )
-from answerable.model.documents.core import Document
 from answerable.model.documents.owners import OwnerKeyItem
 from answerable.model.documents.person_requests import PersonRequestItem
+from answerable.model.documents.shared_shapes import Document
 from answerable.model.ids import AgentId
-from answerable.presentation.answer_coverage import empty_coverage
+from answerable.presentation.answer_coverage import build_empty_coverage
 from answerable.presentation.time_input import parse_time
 from answerable.services.authorization.approval_requests import STATES
 from answerable.services.statements import key_enrolment
@@ -32,8 +32,8 @@ from answerable.web.api.operations import (
     ApiParameter,
     DocumentPart,
     OperationParams,
-    current_minute,
-    paginate,
+    get_current_minute,
+    paginate_document,
     require_visible,
 )
 from answerable.web.pages.baselines import cached_replay
@@ -61,7 +61,7 @@ def _list_approval_requests(
     cache: StoreCache, visitor: Visitor, params: OperationParams
 ) -> DocumentPart:
     """Return one page of the approval requests that the visitor may see."""
-    now = current_minute(cache)
+    now = get_current_minute(cache)
     with cache.open_store() as store:
         document = list_approval_requests.list_approval_requests(
             store,
@@ -71,7 +71,7 @@ def _list_approval_requests(
             state=params.get("state", ""),
             agent=params.get("agent", ""),
         )
-    return paginate(
+    return paginate_document(
         _filter_visible(document, visitor), ("last", "id"), params, newest_first=True
     )
 
@@ -93,7 +93,7 @@ def _get_approval_request(
     find_approval_request(cache, visitor, params["id"])
     with cache.open_store() as store:
         return list_approval_requests.show_approval_request(
-            store, cache.spools, params["id"], now=current_minute(cache)
+            store, cache.spools, params["id"], now=get_current_minute(cache)
         )
 
 
@@ -103,13 +103,13 @@ def _list_exceptions(
     """Return one page of the signed policy exceptions, newest first."""
     with cache.open_store() as store:
         document = list_approval_requests.list_policy_exceptions(
-            store, now=current_minute(cache)
+            store, now=get_current_minute(cache)
         )
     document = _filter_visible(document, visitor)
     agent = params.get("agent", "")
     items = [each for each in document.items if agent in ("", each["agent"])]
     kept = Document(document.kind, items, document.coverage)
-    return paginate(kept, ("signed_at", "id"), params, newest_first=True)
+    return paginate_document(kept, ("signed_at", "id"), params, newest_first=True)
 
 
 def _list_requests(
@@ -118,9 +118,9 @@ def _list_requests(
     """Return one page of the requests that persons filed for agents."""
     with cache.open_store() as store:
         document = filed_requests.list_requests(
-            store, now=current_minute(cache), agent=params.get("agent", "")
+            store, now=get_current_minute(cache), agent=params.get("agent", "")
         )
-    return paginate(
+    return paginate_document(
         _filter_visible(document, visitor),
         ("signed_at", "id"),
         params,
@@ -134,9 +134,11 @@ def _list_baselines(
     """Return one page of the baselines and drafts."""
     with cache.open_store() as store:
         document = list_baselines(
-            store, now=current_minute(cache), agent=params.get("agent", "")
+            store, now=get_current_minute(cache), agent=params.get("agent", "")
         )
-    return paginate(_filter_visible(document, visitor), ("agent", "digest"), params)
+    return paginate_document(
+        _filter_visible(document, visitor), ("agent", "digest"), params
+    )
 
 
 def _find_visible_baseline(
@@ -158,7 +160,7 @@ def _get_baseline(
     found = _find_visible_baseline(cache, visitor, params["id"])
     with cache.open_store() as store:
         return manage_profiles.show_profile(
-            store, found["digest"], now=current_minute(cache)
+            store, found["digest"], now=get_current_minute(cache)
         )
 
 
@@ -172,7 +174,7 @@ def _get_baseline_diff(
         old = _find_visible_baseline(cache, visitor, old)["digest"]
     with cache.open_store() as store:
         return manage_profiles.compare_profiles(
-            store, old, found["digest"], now=current_minute(cache)
+            store, old, found["digest"], now=get_current_minute(cache)
         )
 
 
@@ -182,14 +184,14 @@ def _get_baseline_replay(
     """Return the verdicts of a baseline on the calls of the last 30 days."""
     found = _find_visible_baseline(cache, visitor, params["id"])
     item = cached_replay(cache, AgentId(found["agent"]), found["digest"])
-    return Document("baseline-replay", [item], empty_coverage())
+    return Document("baseline-replay", [item], build_empty_coverage())
 
 
 def _get_baseline_check(
     cache: StoreCache, visitor: Visitor, params: OperationParams
 ) -> Document:
     """Return the behaviour of an identity that its earlier events do not show."""
-    identity, now = params["identity"], current_minute(cache)
+    identity, now = params["identity"], get_current_minute(cache)
     require_visible(visitor, identity)
     with cache.open_store() as store:
         return check_events.check_identity_events(
@@ -202,7 +204,7 @@ def _list_owner_keys(
 ) -> Document:
     """List owner keys; only the own keys without INVESTIGATE or ADMINISTER."""
     with cache.open_store() as store:
-        document = key_enrolment.list_owner_keys(store, now=current_minute(cache))
+        document = key_enrolment.list_owner_keys(store, now=get_current_minute(cache))
     if {WebPermission.INVESTIGATE, WebPermission.ADMINISTER} & visitor.may:
         return document
     own = [each for each in document.items if each["person"] == visitor.person]

@@ -5,10 +5,10 @@ from typing import Any
 
 from answerable.evidence import signed_statements
 from answerable.model.baseline import BaselineStage
-from answerable.model.documents.core import Document
+from answerable.model.documents.shared_shapes import Document
 from answerable.model.documents.web import ActionResultItem, StatementDraftItem
 from answerable.model.errors import UsageError
-from answerable.presentation.answer_coverage import empty_coverage
+from answerable.presentation.answer_coverage import build_empty_coverage
 from answerable.usecases.evidence import remote_signing
 from answerable.web.api.operations import (
     ApiOperation,
@@ -41,7 +41,7 @@ def _get_drafts(
         }
         for draft in build_drafts(cache, visitor, action)
     ]
-    return Document("drafts", items, empty_coverage())
+    return Document("drafts", items, build_empty_coverage())
 
 
 def _submit_signature(
@@ -50,16 +50,16 @@ def _submit_signature(
     """Record an action with the DSSE envelope that the visitor signed."""
     action = build_action(cache, visitor, params)
     record_signature(cache, visitor, action, params["envelope"].encode())
-    return _confirmation_document(action.confirmation)
+    return _build_confirmation_document(action.confirmation)
 
 
-def _confirmation_document(message: str) -> Document:
+def _build_confirmation_document(message: str) -> Document:
     """Build the document that confirms an action."""
     item: ActionResultItem = {"said": message}
-    return Document("done", [item], empty_coverage())
+    return Document("done", [item], build_empty_coverage())
 
 
-def _action_handler(
+def _adapt_page_handler(
     page_handler: Callable[[StoreCache, Visitor, RouteRequest], Any],
 ) -> Any:
     """Adapt the handler of a page form to an API operation."""
@@ -70,7 +70,7 @@ def _action_handler(
         answer = page_handler(cache, visitor, RouteRequest(form=params))
         if not isinstance(answer, Redirect):
             raise UsageError("nothing was done")
-        return _confirmation_document(answer.confirmation)
+        return _build_confirmation_document(answer.confirmation)
 
     return handle_action
 
@@ -119,7 +119,7 @@ OPERATIONS: tuple[ApiOperation, ...] = (
     ApiOperation(
         path="/kill",
         summary="Stop all that a subject does: one's own agent, or anything to who administers.",
-        handler=_action_handler(revoke),
+        handler=_adapt_page_handler(revoke),
         kind="done",
         item=ActionResultItem,
         parameters=(_SUBJECT, _REASON),
@@ -129,7 +129,7 @@ OPERATIONS: tuple[ApiOperation, ...] = (
     ApiOperation(
         path="/revive",
         summary="Lift a kill.",
-        handler=_action_handler(revive),
+        handler=_adapt_page_handler(revive),
         kind="done",
         item=ActionResultItem,
         parameters=(_SUBJECT,),

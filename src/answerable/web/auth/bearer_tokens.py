@@ -9,7 +9,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from answerable.federation.oidc_login.errors import LoginFailed
-from answerable.federation.person_claim import AccountBinding, accept_any_account
+from answerable.federation.person_claim import (
+    AccountBinding,
+    accept_without_account_binding,
+)
 from answerable.federation.sender_constraint import check_sender_constraint
 from answerable.federation.token_errors import TokenRejected, UnknownKey
 from answerable.federation.token_verification import verify_token
@@ -52,7 +55,7 @@ class BearerTokenVerifier:
         login: WebLoginConfig,
         audience: str,
         clock: Callable[[], float],
-        is_bound: AccountBinding = accept_any_account,
+        is_bound: AccountBinding = accept_without_account_binding,
     ) -> None:
         self._is_bound = is_bound
         self._issuer, self._login, self._clock = issuer, login, clock
@@ -71,16 +74,16 @@ class BearerTokenVerifier:
             return self._verify_with_cached_keys(presentation, token)
         except UnknownKey as unknown:
             now = self._clock()
-            if not self._keys.can_fetch(unknown.issuer, now):
-                raise _invalid_token(unknown.reason) from None
-            await self._keys.fetch(unknown.issuer, now)
+            if not self._keys.can_fetch_keys(unknown.issuer, now):
+                raise _build_invalid_token_error(unknown.reason) from None
+            await self._keys.fetch_issuer_keys(unknown.issuer, now)
         try:
             return self._verify_with_cached_keys(presentation, token)
         except UnknownKey as unknown:
-            if not self._keys.has_usable(unknown.issuer, self._clock()):
+            if not self._keys.has_usable_key(unknown.issuer, self._clock()):
                 says = "the keys of the token's issuer cannot be had now"
                 raise RequestRejected(503, "no-keys", says) from None
-            raise _invalid_token(unknown.reason) from None
+            raise _build_invalid_token_error(unknown.reason) from None
 
     def _verify_with_cached_keys(
         self, presentation: TokenPresentation, token: str
@@ -89,19 +92,19 @@ class BearerTokenVerifier:
         now = self._clock()
         try:
             claims = verify_token(token, self._keys.issuers(now), int(now))
-            self._check_sender(presentation, token, claims, now)
+            self._check_sender_constraint(presentation, token, claims, now)
             found = admit_person(claims, self._issuer, self._login, self._is_bound)
         except UnknownKey:
             raise
         except TokenRejected as error:
-            raise _invalid_token(error.reason) from None
+            raise _build_invalid_token_error(error.reason) from None
         except LoginFailed as error:
             raise RequestRejected(
                 403, "nobody-here", error.message, error.hint
             ) from None
         return TokenPerson(found.person, found.roles, f"{found.iss}#{found.sub}")
 
-    def _check_sender(
+    def _check_sender_constraint(
         self,
         presentation: TokenPresentation,
         token: str,
@@ -113,7 +116,7 @@ class BearerTokenVerifier:
             token, claims, presentation, int(now), allow_bearer=self._issuer.bearer
         )
         if sender.proof is not None:
-            self._proofs.add(sender.proof, build_principal(claims), now)
+            self._proofs.add_proof(sender.proof, build_principal(claims), now)
 
     async def renew_keys(
         self,
@@ -122,13 +125,13 @@ class BearerTokenVerifier:
     ) -> None:
         """Fetch issuer keys again before they expire, until cancelled."""
         while True:
-            for issuer in self._keys.list_due(self._clock()):
-                failed = await self._keys.fetch(issuer, self._clock())
+            for issuer in self._keys.list_issuers_to_renew(self._clock()):
+                failed = await self._keys.fetch_issuer_keys(issuer, self._clock())
                 if failed:
                     report_failure(issuer, failed)
             await sleep(30)
 
 
-def _invalid_token(reason: str) -> RequestRejected:
+def _build_invalid_token_error(reason: str) -> RequestRejected:
     """Build the 401 error of an invalid token; the reason goes to metrics only."""
     return RequestRejected(401, f"token-{reason}", "the token does not hold")

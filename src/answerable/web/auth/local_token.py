@@ -29,7 +29,7 @@ class LocalToken:
         self._until = clock() + TOKEN_LIFETIME
         self._tries = MAX_TRIES
 
-    def pop_text(self) -> str:
+    def take_text_once(self) -> str:
         """Return the token text once; only its digest is kept."""
         text, self.text = self.text, ""
         return text

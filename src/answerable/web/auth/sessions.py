@@ -83,7 +83,7 @@ class SessionStore:
         self._open: dict[bytes, WebSession] = {}
 
     def __len__(self) -> int:
-        self._remove_ended()
+        self._remove_timed_out_sessions()
         return len(self._open)
 
     def create(
@@ -98,8 +98,8 @@ class SessionStore:
         Returns:
             Cookie value and session.
         """
-        self._remove_ended()
-        self._evict_oldest(person)
+        self._remove_timed_out_sessions()
+        self._evict_oldest_sessions(person)
         cookie, now = secrets.token_urlsafe(_SECRET_SIZE), self._clock()
         proved_at = now if authenticated_at is None else authenticated_at
         session = WebSession(
@@ -130,7 +130,7 @@ class SessionStore:
             self._open.pop(session.key, None)
         return session.key in self._open
 
-    def is_fresh(self, session: WebSession) -> bool:
+    def is_recently_authenticated(self, session: WebSession) -> bool:
         """Tell whether the person authenticated within the last five minutes."""
         return self._clock() < session.authenticated_at + FRESH_PERIOD
 
@@ -144,12 +144,12 @@ class SessionStore:
             if session.by != except_by:
                 self.end(session)
 
-    def _remove_ended(self) -> None:
+    def _remove_timed_out_sessions(self) -> None:
         """Remove the sessions whose timeout has passed."""
         for session in list(self._open.values()):
             self.is_alive(session)
 
-    def _evict_oldest(self, person: PersonId | None) -> None:
+    def _evict_oldest_sessions(self, person: PersonId | None) -> None:
         """End the least recently used sessions of a person, and of the process."""
         own = [each for each in self._open.values() if each.person == person]
         for group, limit in (

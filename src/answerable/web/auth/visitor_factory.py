@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 
-from answerable.inventory.people import PersonDirectory
+from answerable.inventory.person_directory import PersonDirectory
 from answerable.model.ids import PersonId
 from answerable.model.person import OwnerState
 from answerable.services.statements.attested_owners import AttestationReader
@@ -27,17 +27,17 @@ class VisitorFactory:
 
     def from_session(self, session: WebSession, *, fresh: bool) -> Visitor:
         """Build the visitor of a session, with a CSRF token."""
-        owns = self._owned_subjects(session.person, session.roles)
+        owns = self._find_owned_subjects(session.person, session.roles)
         return Visitor(
             session.person, session.roles, owns, session.csrf_token(), fresh, session.by
         )
 
     def from_token(self, bearer: TokenPerson) -> Visitor:
         """Build the visitor of a bearer token."""
-        owns = self._owned_subjects(bearer.person, bearer.roles)
+        owns = self._find_owned_subjects(bearer.person, bearer.roles)
         return Visitor(bearer.person, bearer.roles, owns, by=bearer.by)
 
-    def _owned_subjects(
+    def _find_owned_subjects(
         self, person: PersonId | None, roles: frozenset[WebRole]
     ) -> frozenset[str]:
         """Return the attested subjects of a person whose roles include OWN."""

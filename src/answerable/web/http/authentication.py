@@ -112,7 +112,7 @@ class SessionAuthenticator:
             return self._visitors.from_token(sender.bearer)
         if sender.session is None:
             return ANONYMOUS
-        fresh = self.sessions.is_fresh(sender.session)
+        fresh = self.sessions.is_recently_authenticated(sender.session)
         return self._visitors.from_session(sender.session, fresh=fresh)
 
     def is_alive(self, sender: AuthenticatedSender) -> bool:

@@ -19,7 +19,11 @@ from answerable.server.connection_info import ConnectionInfo
 from answerable.web.auth.visitor_factory import ANONYMOUS
 from answerable.web.http import request_checks
 from answerable.web.http.authentication import AuthenticatedSender, RequestAuthenticator
-from answerable.web.http.errors import RequestRejected, from_domain_error, not_found
+from answerable.web.http.errors import (
+    RequestRejected,
+    build_not_found_error,
+    convert_use_case_error,
+)
 from answerable.web.http.event_streams import EVENT_STREAM_TYPE, EventStreams
 from answerable.web.http.incoming_request import (
     CSRF_FIELD,
@@ -94,13 +98,13 @@ class WebDispatcher:
         for name, value in request_checks.security_headers(link.url).items():
             response.headers.setdefault(name, value)
         path = scope["path"]
-        metric_path = self._metric_path(path)
+        metric_path = self._get_metric_path(path)
         self.counted.count_answer(
             metric_path, response.status_code, time.perf_counter() - started
         )
         await response(scope, receive, send)
 
-    def _metric_path(self, path: str) -> str:
+    def _get_metric_path(self, path: str) -> str:
         """Return the path as a metric label: a known path, or `OTHER_PATH`."""
         if path in self._streams or any(
             path == route_path for route_path, _ in self._routes
@@ -120,7 +124,7 @@ class WebDispatcher:
         visitor, path = ANONYMOUS, str(request.scope["path"])
         try:
             incoming = self._check_request(request)
-            endpoint = self._find_public(path, request.method)
+            endpoint = self._find_public_endpoint(path, request.method)
             if endpoint is not None:
                 return await endpoint(incoming)
             route, refusal = self._find_route(incoming)
@@ -137,7 +141,7 @@ class WebDispatcher:
                 return self._open_stream(route, incoming, sender, visitor)
             return await self._run_handler(route, incoming, sender, visitor)
         except Exception as error:  # noqa: BLE001 - every error gets a response
-            return self._error_response(error, visitor, path, request)
+            return self._build_error_response(error, visitor, path, request)
 
     def _check_request(self, request: Request) -> IncomingRequest:
         """Check headers, host, origin and length of a request."""
@@ -149,7 +153,7 @@ class WebDispatcher:
             raise RequestRejected(414, "too-long", "the address is too long")
         return IncomingRequest(request, fields, served, link)
 
-    def _find_public(self, path: str, method: str) -> Endpoint | None:
+    def _find_public_endpoint(self, path: str, method: str) -> Endpoint | None:
         """Find the endpoint that needs no sign-in, None for other paths."""
         method = "GET" if method == "HEAD" else method
         for (public_path, endpoint_method), endpoint in self._public_endpoints.items():
@@ -172,19 +176,19 @@ class WebDispatcher:
         ):
             says = f"nothing is served here by {method}"
             return None, RequestRejected(405, "method", says)
-        return found, not_found()
+        return found, build_not_found_error()
 
     def _redirect_to_sign_in(
         self, incoming: IncomingRequest, refusal: RequestRejected
     ) -> Response:
         """Redirect an anonymous visitor to sign-in; raise `refusal` for other paths."""
-        if self._metric_path(incoming.path) == OTHER_PATH or refusal.status == 405:
+        if self._get_metric_path(incoming.path) == OTHER_PATH or refusal.status == 405:
             raise refusal
         if incoming.path.startswith(API_PREFIX):
             says = "sign in first"
             hint = "send a token of a pinned issuer, or the cookie of a session"
             raise RequestRejected(401, "unknown-visitor", says, hint)
-        next_path = "/" if incoming.is_post else _request_target(incoming)
+        next_path = "/" if incoming.is_post else _get_request_target(incoming)
         sign_in_url = build_permalink(
             "/sign-in", {"next": next_path} if next_path != "/" else {}
         )
@@ -205,7 +209,7 @@ class WebDispatcher:
         request = await self._parse_request(route, incoming, sender)
         if not incoming.is_post and sender.session is not None and not request.part:
             request, sender.session.confirmation = (
-                _with_confirmation(request, sender.session.confirmation),
+                _add_confirmation_message(request, sender.session.confirmation),
                 "",
             )
 
@@ -249,9 +253,9 @@ class WebDispatcher:
     def _allowed_methods(self, path: str) -> list[str]:
         """List the allowed methods of a path, for the `Allow` header."""
         gets = (path, "GET") in self._routes or path in self._streams
-        gets = gets or self._find_public(path, "GET") is not None
+        gets = gets or self._find_public_endpoint(path, "GET") is not None
         posts = (path, "POST") in self._routes
-        posts = posts or self._find_public(path, "POST") is not None
+        posts = posts or self._find_public_endpoint(path, "POST") is not None
         return [*(("GET", "HEAD") if gets else ()), *(("POST",) if posts else ())]
 
     def _open_stream(
@@ -277,7 +281,7 @@ class WebDispatcher:
         chunks = self.open.stream_events(events, sender.key, is_alive)
         return StreamingResponse(chunks, 200, fields, EVENT_STREAM_TYPE)
 
-    def _error_response(
+    def _build_error_response(
         self, error: Exception, visitor: Visitor, path: str, request: Request
     ) -> Response:
         """Map an exception to an error page or problem document."""
@@ -285,9 +289,9 @@ class WebDispatcher:
             case RequestRejected():
                 refusal = error
             case Forbidden():
-                refusal = not_found()
+                refusal = build_not_found_error()
             case AnswerableError():
-                refusal = from_domain_error(error)
+                refusal = convert_use_case_error(error)
             case ClientDisconnect():
                 return Response(status_code=400)  # the client is gone
             case _:
@@ -312,13 +316,13 @@ class WebDispatcher:
             )
 
 
-def _request_target(incoming: IncomingRequest) -> str:
+def _get_request_target(incoming: IncomingRequest) -> str:
     """Return path and query of a request."""
     query = incoming.query.decode("latin-1")
     return f"{incoming.path}?{query}" if query else incoming.path
 
 
-def _with_confirmation(request: RouteRequest, message: str) -> RouteRequest:
+def _add_confirmation_message(request: RouteRequest, message: str) -> RouteRequest:
     """Return the request with a confirmation to show on the page."""
     return replace(request, said=message)
 

@@ -21,13 +21,13 @@ class RequestRejected(Exception):  # noqa: N818 - an outcome, no fault
         self.status, self.why, self.says, self.hint = status, why, says, hint
 
 
-def not_found() -> RequestRejected:
+def build_not_found_error() -> RequestRejected:
     """Return a 404 error; hidden things are reported as not found, too."""
     says = "there is nothing at this address, or nothing that you may see"
     return RequestRejected(404, "nothing-here", says)
 
 
-def from_domain_error(error: AnswerableError) -> RequestRejected:
+def convert_use_case_error(error: AnswerableError) -> RequestRejected:
     """Convert an error of a use case to an HTTP error with a status."""
     if isinstance(error, UsageError):
         status, why = 400, "usage"

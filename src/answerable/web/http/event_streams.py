@@ -66,13 +66,13 @@ class EventStreams:
             is_alive: Tells whether the session is alive.
         """
         queue: asyncio.Queue[bytes] = asyncio.Queue(256)
-        task = asyncio.ensure_future(_fill_queue(queue, events))
+        task = asyncio.ensure_future(_queue_encoded_events(queue, events))
         self._open[task] = session_key
         try:
             yield b"retry: 2000\n\n"
             until = time.monotonic() + MAX_DURATION
             while is_alive() and time.monotonic() < until:
-                chunk = await _next_chunk(queue, task)
+                chunk = await _get_next_event_or_heartbeat(queue, task)
                 if chunk is None:
                     return
                 yield chunk
@@ -91,7 +91,7 @@ class EventStreams:
             self._report_error(error)
 
 
-async def _fill_queue(
+async def _queue_encoded_events(
     queue: asyncio.Queue[bytes], events: AsyncIterator[StreamEvent]
 ) -> None:
     """Put each encoded event into a bounded queue."""
@@ -99,7 +99,7 @@ async def _fill_queue(
         await queue.put(encode_event(each))
 
 
-async def _next_chunk(
+async def _get_next_event_or_heartbeat(
     queue: asyncio.Queue[bytes], task: "asyncio.Task[None]"
 ) -> bytes | None:
     """Return the next event or a heartbeat; None at the end."""

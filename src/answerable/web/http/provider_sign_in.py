@@ -29,7 +29,7 @@ from answerable.web.http.cookies import (
     pending_cookie_name,
     read_cookie,
 )
-from answerable.web.http.errors import not_found
+from answerable.web.http.errors import build_not_found_error
 from answerable.web.http.incoming_request import Endpoint, IncomingRequest
 from answerable.web.http.request_parsing import parse_fields, sanitize_redirect_path
 from answerable.web.http.sign_in import SignInPages
@@ -88,10 +88,10 @@ class ProviderSignIn:
         next_path = sanitize_redirect_path(fields.get("next", "/"))
         environment, config = self._require_provider()
         try:
-            with self._limit_network(incoming.link.network):
-                provider = await self._load_provider(environment, config)
+            with self._limit_concurrent_sign_ins(incoming.link.network):
+                provider = await self._load_provider_metadata(environment, config)
         except AnswerableError as error:
-            return self._reject("provider", error, next_path)
+            return self._report_failed_sign_in("provider", error, next_path)
         sign_in = begin_sign_in(
             environment, config, provider, require_login="fresh" in fields
         )
@@ -116,22 +116,24 @@ class ProviderSignIn:
         pending = self._pending.redeem(cookie)
         if pending is None:
             says = "this browser began no sign-in here, or it took too long"
-            return self._reject("no-sign-in", LoginFailed(says), "/")
+            return self._report_failed_sign_in("no-sign-in", LoginFailed(says), "/")
         if len(incoming.query) > MAX_CALLBACK or not incoming.query.isascii():
-            return self._reject("answer", LoginFailed("this is no answer"), "/")
+            return self._report_failed_sign_in(
+                "answer", LoginFailed("this is no answer"), "/"
+            )
         query = incoming.query.decode("ascii")
         try:
-            with self._limit_network(incoming.link.network):
-                provider = await self._load_provider(environment, config)
+            with self._limit_concurrent_sign_ins(incoming.link.network):
+                provider = await self._load_provider_metadata(environment, config)
                 sign_in = PendingSignIn(
                     provider, pending.login_secrets, "", pending.max_age
                 )
                 work = partial(finish_sign_in, environment, config, sign_in, query)
                 admitted = await self._pool.run(work)
         except LoginFailed as error:
-            return self._reject("answer", error, pending.onward)
+            return self._report_failed_sign_in("answer", error, pending.onward)
         except AnswerableError as error:
-            return self._reject("provider", error, pending.onward)
+            return self._report_failed_sign_in("provider", error, pending.onward)
         return self._create_session(incoming, config, admitted, pending.onward)
 
     def _create_session(
@@ -158,7 +160,7 @@ class ProviderSignIn:
         return response
 
     @contextmanager
-    def _limit_network(self, network: str) -> Iterator[None]:
+    def _limit_concurrent_sign_ins(self, network: str) -> Iterator[None]:
         """Limit concurrent sign-ins of one client network to 12.
 
         Raises:
@@ -177,10 +179,10 @@ class ProviderSignIn:
     def _require_provider(self) -> tuple[WebSignInEnvironment, WebSignInConfig]:
         """Return environment and configuration; 404 without a provider."""
         if self._environment is None or self._config is None:
-            raise not_found()
+            raise build_not_found_error()
         return self._environment, self._config
 
-    async def _load_provider(
+    async def _load_provider_metadata(
         self, environment: WebSignInEnvironment, config: WebSignInConfig
     ) -> ProviderMetadata:
         """Return the provider metadata, cached for five minutes."""
@@ -191,7 +193,9 @@ class ProviderSignIn:
             self._metadata = (provider, self._clock() + METADATA_MAX_AGE)
         return self._metadata[0]
 
-    def _reject(self, reason: str, error: AnswerableError, next_path: str) -> Response:
+    def _report_failed_sign_in(
+        self, reason: str, error: AnswerableError, next_path: str
+    ) -> Response:
         """Report a failed sign-in and show the sign-in page with the error."""
         config = self._config
         self._report_attempt(config.issuer.pin.name if config else "", reason)

@@ -4,7 +4,7 @@ from starlette.responses import Response
 
 from answerable.server.asgi import build_page_endpoint
 from answerable.server.status_listener import StatusPages
-from answerable.web.http.errors import not_found
+from answerable.web.http.errors import build_not_found_error
 from answerable.web.http.incoming_request import Endpoint, IncomingRequest
 from answerable.web.http.request_parsing import parse_etags, parse_fields
 from answerable.web.static_assets import ASSETS_PATH, packaged_assets
@@ -16,7 +16,7 @@ async def serve_asset(incoming: IncomingRequest) -> Response:
     """Serve a static file; a versioned URL is cached for a year."""
     asset = packaged_assets().get(incoming.path.removeprefix(ASSETS_PATH))
     if asset is None:
-        raise not_found()
+        raise build_not_found_error()
     version = parse_fields(incoming.query, ("v",)).get("v", "")
     immutable = f"public, max-age={_YEAR}, immutable"
     etag = f'W/"{asset.version}"'  # weak: compression may change the bytes

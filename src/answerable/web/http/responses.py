@@ -60,10 +60,10 @@ def build_response(
             return document_response(answer)
         case JsonAnswer():
             return Response(
-                answer.body, 200, _validation_fields(answer.version), JSON_TYPE
+                answer.body, 200, _build_caching_fields(answer.version), JSON_TYPE
             )
         case NotModified():
-            return Response(b"", 304, _validation_fields(answer.version))
+            return Response(b"", 304, _build_caching_fields(answer.version))
         case FileDownload():
             return file_response(answer)
         case Redirect():
@@ -82,13 +82,15 @@ def document_response(answer: DocumentAnswer) -> Response:
         body["total"] = document.total
     if answer.after:
         body["after"] = answer.after
-    fields = _validation_fields(answer.version) if answer.version else dict(_NO_STORE)
+    fields = (
+        _build_caching_fields(answer.version) if answer.version else dict(_NO_STORE)
+    )
     if answer.next:
         fields["link"] = f'<{sanitize_redirect_path(answer.next)}>; rel="next"'
     return Response(msgspec.json.encode(body), answer.status, fields, JSON_TYPE)
 
 
-def _validation_fields(version: str) -> dict[str, str]:
+def _build_caching_fields(version: str) -> dict[str, str]:
     """Return the Cache-Control and ETag headers (RFC 9110 8.8.3).
 
     The ETag is weak, because compression on the way changes the bytes.

@@ -108,7 +108,7 @@ class SignInPages:
         """Sign in with the one-time token; loopback clients only."""
         form = parse_fields(await read_form_body(incoming), ("token", "next"))
         next_path = sanitize_redirect_path(form.get("next", "/"))
-        reason = self._check_token(incoming, form.get("token", ""))
+        reason = self._redeem_sign_in_token(incoming, form.get("token", ""))
         self._report_attempt(LOCAL_METHOD, reason)
         if reason:
             return self.render_page(next_path, _TOKEN_ERRORS[reason], 403)
@@ -117,7 +117,7 @@ class SignInPages:
             incoming, self.person, frozenset(roles), LOCAL_METHOD, next_path
         )
 
-    def _check_token(self, incoming: IncomingRequest, token: str) -> str:
+    def _redeem_sign_in_token(self, incoming: IncomingRequest, token: str) -> str:
         """Redeem the token; return the reason it is refused, empty on success."""
         if self._token is None:
             return "none"

@@ -7,7 +7,7 @@ from answerable.model.baseline import BaselineSubject
 from answerable.model.ids import AgentId
 from answerable.presentation.answer_coverage import format_time
 from answerable.services.statements import signed_baselines
-from answerable.store.run_queries import list_runs
+from answerable.store.run_queries import list_agent_runs
 from answerable.web.pages import (
     inventory_list_definitions,
     revocations,
@@ -31,14 +31,14 @@ def show_agent(
         return show.show_entity(cache, visitor, request)
     entity = cache.current_view().inventory.agents.get(AgentId(key))
     sees_activity = visitor.can_see_activity_of(key)
-    owners = inventory_list_definitions.current_inventory(cache).owners
+    owners = inventory_list_definitions.get_current_inventory(cache).owners
     values = {
         "item": item,
         "facts": entity.agent.facts if entity else (),
         "owned": subject_sections.build_owner_section(cache, key),
         "children": _group_sub_agents(cache).get(key, ()),
         "owner_of": {
-            each: inventory_list_definitions.owner_item(owners, each)
+            each: inventory_list_definitions.get_owner_item(owners, each)
             for each in item["identities"]
         },
         "reached": subject_sections.build_reach_section(cache, key),
@@ -48,7 +48,7 @@ def show_agent(
         "runs": _recent_runs(cache, key) if sees_activity else (),
         "baselines": _agent_baselines(cache, key) if sees_activity else None,
         "slot": revocations.build_revocation_control(cache, visitor, key),
-        "declared": inventory_list_definitions.declared_agents(cache).get(key),
+        "declared": inventory_list_definitions.get_declared_agents(cache).get(key),
         "coverage": inventory_list_definitions.build_coverage_document(cache).coverage,
     }
     return PageAnswer("agent.html", item["name"] or key, values)
@@ -80,7 +80,7 @@ def _recent_runs(cache: StoreCache, key: str) -> list[dict[str, object]]:
                 "person": run.person,
                 "persons": run.persons,
             }
-            for run in list_runs(store, key, _MAX_RUNS)
+            for run in list_agent_runs(store, key, _MAX_RUNS)
         ]
 
 

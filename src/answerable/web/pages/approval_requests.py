@@ -5,7 +5,9 @@ from answerable.server.shared_user_check import uid_shared_with_agent
 from answerable.services.authorization import approval_requests as flow
 from answerable.services.authorization.approval_requests import STATES
 from answerable.services.authorization.decision_records import read_spool
-from answerable.services.authorization.value_provenance import describe_provenance
+from answerable.services.authorization.value_provenance import (
+    describe_argument_provenance,
+)
 from answerable.services.statements.policy_exceptions import read_policy_exceptions
 from answerable.usecases.authorization import list_approval_requests
 from answerable.usecases.authorization.explain_decision import show_decision
@@ -85,7 +87,7 @@ def show_request(
         newest = ask.newest.decision_id
         document = show_decision(store, cache.spools, newest, now=now)
         items = list_approval_requests.list_policy_exceptions(store, now=now).items
-        facts = describe_provenance(store, read_spool(cache.spools), ask)
+        facts = describe_argument_provenance(store, read_spool(cache.spools), ask)
     wanted = ask.scope
     matching: list[PolicyExceptionItem] = [
         item  # type: ignore[misc]  # items of this kind

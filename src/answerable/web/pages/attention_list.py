@@ -54,17 +54,18 @@ def list_inventory_findings(cache: StoreCache) -> tuple[list[AttentionItem], boo
     if not is_small and not cache.current_view().has_derived(_KEYS_CACHE):
         _start_key_computation(cache)
         return items, True
-    return [*items, *_key_items(cache)], False
+    return [*items, *_get_key_findings(cache)], False
 
 
 _KEYS_CACHE = "first: keys"
 _IN_PROGRESS: WeakSet[StoreCache] = WeakSet()
 
 
-def _key_items(cache: StoreCache) -> Sequence[AttentionItem]:
+def _get_key_findings(cache: StoreCache) -> Sequence[AttentionItem]:
     """Return the findings about administrator keys, cached per store view."""
     return cache.get_derived(
-        _KEYS_CACHE, lambda _: tuple(islice(_administrator_keys(cache), _MAX_PER_KIND))
+        _KEYS_CACHE,
+        lambda _: tuple(islice(_list_administrator_keys(cache), _MAX_PER_KIND)),
     )
 
 
@@ -80,7 +81,7 @@ def compute_key_findings(cache: StoreCache) -> None:
         return
     _IN_PROGRESS.add(cache)
     try:
-        _key_items(cache)
+        _get_key_findings(cache)
     except AnswerableError as error:
         _logger.warning("the reach of keys could not be computed: %s", error.message)
     finally:
@@ -89,14 +90,14 @@ def compute_key_findings(cache: StoreCache) -> None:
 
 def _list_inventory_items(cache: StoreCache) -> Iterator[AttentionItem]:
     """Yield the findings of every kind but keys, a few of each."""
-    yield from islice(_unowned_agents(cache), _MAX_PER_KIND)
-    yield from islice(_departed_owners(cache), _MAX_PER_KIND)
-    yield from islice(_unattended_tools(cache), _MAX_PER_KIND)
-    yield from islice(_old_credentials(cache), _MAX_PER_KIND)
-    yield from _incomplete_sources(cache)
+    yield from islice(_list_unowned_agents(cache), _MAX_PER_KIND)
+    yield from islice(_list_departed_owners(cache), _MAX_PER_KIND)
+    yield from islice(_list_unattended_tools(cache), _MAX_PER_KIND)
+    yield from islice(_count_old_credentials(cache), _MAX_PER_KIND)
+    yield from _list_incomplete_sources(cache)
 
 
-def _unowned_agents(cache: StoreCache) -> Iterator[AttentionItem]:
+def _list_unowned_agents(cache: StoreCache) -> Iterator[AttentionItem]:
     """Yield agents without an owner, unattended ones first."""
     found = [
         a
@@ -127,7 +128,7 @@ def _unowned_agents(cache: StoreCache) -> Iterator[AttentionItem]:
         )
 
 
-def _departed_owners(cache: StoreCache) -> Iterator[AttentionItem]:
+def _list_departed_owners(cache: StoreCache) -> Iterator[AttentionItem]:
     """Yield people who left and still own something."""
     for item in inventory_list_definitions.people(cache).items:
         if not item["alive"] and item["owns"]:
@@ -137,20 +138,22 @@ def _departed_owners(cache: StoreCache) -> Iterator[AttentionItem]:
             )
 
 
-def _unattended_tools(cache: StoreCache) -> Iterator[AttentionItem]:
+def _list_unattended_tools(cache: StoreCache) -> Iterator[AttentionItem]:
     """Yield unattended tools whose agent has no attested owner."""
-    owners = inventory_list_definitions.current_inventory(cache).owners
+    owners = inventory_list_definitions.get_current_inventory(cache).owners
     for tool in inventory_list_definitions.tools(cache).items:
         if not (tool["unattended"] and tool["enabled"]):
             continue
-        state = inventory_list_definitions.owner_item(owners, tool["agent"])["state"]
+        state = inventory_list_definitions.get_owner_item(owners, tool["agent"])[
+            "state"
+        ]
         if state != "attested":
             text = f"{tool['id']} runs unattended; the owner of its agent is {state}"
             link = build_url("/tools", q=tool["id"], runs="unattended")
             yield AttentionItem(40, "unattended", "warn", tool["agent"], text, link)
 
 
-def _administrator_keys(cache: StoreCache) -> Iterator[AttentionItem]:
+def _list_administrator_keys(cache: StoreCache) -> Iterator[AttentionItem]:
     """Yield static keys whose identity has administrator permissions."""
     keys = [
         item
@@ -171,7 +174,7 @@ def _administrator_keys(cache: StoreCache) -> Iterator[AttentionItem]:
             )
 
 
-def _old_credentials(cache: StoreCache) -> Iterator[AttentionItem]:
+def _count_old_credentials(cache: StoreCache) -> Iterator[AttentionItem]:
     """Yield one entry that counts static credentials of 90 days or older."""
     listing = inventory_list_definitions.credentials(cache)
     count = listing.count_matching({"lifetime": "static", "age": "old"})
@@ -181,7 +184,7 @@ def _old_credentials(cache: StoreCache) -> Iterator[AttentionItem]:
         yield AttentionItem(50, "old keys", "warn", "", text, link)
 
 
-def _incomplete_sources(cache: StoreCache) -> Iterator[AttentionItem]:
+def _list_incomplete_sources(cache: StoreCache) -> Iterator[AttentionItem]:
     """Yield the sources that a scan could not read completely."""
     for source in inventory_list_definitions.build_coverage_document(cache).coverage[
         "sources"

@@ -48,7 +48,7 @@ def show_baselines(
     """List the baselines that the visitor may see."""
     items = [
         each
-        for each in _all_baselines(cache)
+        for each in _read_all_baselines(cache)
         if visitor.can_see_activity_of(each["agent"])
     ]
     watched = () if cache.config is None else cache.config.agents
@@ -74,7 +74,7 @@ def show_agent_baselines(
     agent = request.query.get("agent", "")
     if not agent or not visitor.can_see_activity_of(agent):
         raise Forbidden
-    items = [each for each in _all_baselines(cache) if each["agent"] == agent]
+    items = [each for each in _read_all_baselines(cache) if each["agent"] == agent]
     digest = request.query.get("digest", "")
     chosen = next((each for each in items if each["digest"] == digest), None)
     if chosen is None:
@@ -101,7 +101,7 @@ def show_replay(
 ) -> RouteAnswer:
     """Show the verdicts of a baseline on the calls of the last 30 days."""
     agent, digest = (request.query.get(each, "") for each in ("agent", "digest"))
-    items = [each for each in _all_baselines(cache) if each["agent"] == agent]
+    items = [each for each in _read_all_baselines(cache) if each["agent"] == agent]
     known = any(each["digest"] == digest for each in items)
     if not known or not visitor.can_see_activity_of(agent):
         raise Forbidden
@@ -146,7 +146,7 @@ def learn_drafts(
     return Redirect(build_url("/baseline", agent=agent), said)
 
 
-def _all_baselines(cache: StoreCache) -> list[BaselineItem]:
+def _read_all_baselines(cache: StoreCache) -> list[BaselineItem]:
     """Read all baselines and drafts of the store."""
     with cache.open_store() as store:
         return cast("list[BaselineItem]", list_baselines(store, now=cache.now).items)

@@ -15,8 +15,8 @@ from answerable.presentation.decision_reasons import REASONS
 from answerable.services.authorization import decision_records
 from answerable.services.lineage.lineage_search import (
     SearchScope,
-    is_visible,
-    join_chains,
+    is_chain_visible,
+    join_events_with_chains,
 )
 from answerable.services.lineage.resource_filter import parse_event_id
 from answerable.services.lineage.trace_rows import (
@@ -58,7 +58,7 @@ def show_event(
             raise Forbidden
         row = rows[0]
         values = {
-            **_chain_values(row, scope),
+            **_build_chain_values(row, scope),
             "records": [split_logged_fields(each.event) for each in rows],
             "related": flow.find_related_events(store, scope, row.event),
             "proven": _find_proof(store, row.event.event_id.hex()),
@@ -67,7 +67,7 @@ def show_event(
     return PageAnswer("event.html", f"Event {row.event.event_id.hex()[:12]}", values)
 
 
-def _chain_values(row: ChainRow, scope: SearchScope) -> Mapping[str, object]:
+def _build_chain_values(row: ChainRow, scope: SearchScope) -> Mapping[str, object]:
     """Return the chain diagram of an event and the owners of its subjects."""
     item = build_trace_item(row)
     diagram = draw_chains(
@@ -134,12 +134,12 @@ def show_decision(
             if scope.visible_agents is not None:
                 raise Forbidden from None
             raise
-        row = next(join_chains([event], scope))
-        if not is_visible(row.chain, scope.visible_agents):
+        row = next(join_events_with_chains([event], scope))
+        if not is_chain_visible(row.chain, scope.visible_agents):
             raise Forbidden
         item = cast("Sequence[DecisionItem]", document.items)[0]
         values = {
-            **_chain_values(row, scope),
+            **_build_chain_values(row, scope),
             "decision": item,
             "others": len(document.items) - 1,
             "why": REASONS.get(item["reason"], ""),

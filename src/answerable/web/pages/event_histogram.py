@@ -1,7 +1,7 @@
 """Return event counts over time as JSON; redirect a chart selection to its query."""
 
-from answerable.lineage.search_query import parse_query
-from answerable.model.documents.core import Document
+from answerable.lineage.search_query import parse_search_query
+from answerable.model.documents.shared_shapes import Document
 from answerable.model.errors import UsageError
 from answerable.presentation.answer_coverage import build_coverage, format_time
 from answerable.services.lineage import lineage_search as flow
@@ -29,7 +29,7 @@ def count_events(
     """Count the matching events per time span, empty spans included."""
     scope = build_search_scope(cache, visitor)
     event_filter = flow.build_event_filter(
-        scope, parse_query(request.query.get("q", "")), now=cache.now
+        scope, parse_search_query(request.query.get("q", "")), now=cache.now
     )
     with cache.open_store() as store:
         histogram = search_events.count_over_time(store, event_filter)
@@ -52,7 +52,7 @@ def redirect_to_span(
     cache: StoreCache, visitor: Visitor, request: RouteRequest
 ) -> RouteAnswer:
     """Redirect to the query limited to a time span, given in UTC seconds."""
-    query = parse_query(request.query.get("q", ""))
+    query = parse_search_query(request.query.get("q", ""))
     for field in ("since", "until"):
         seconds = request.query.get(field, "")
         if not (
@@ -60,7 +60,7 @@ def redirect_to_span(
         ):
             raise UsageError(f"no time (got {seconds[:20]!r}, expected seconds)")
         query = query.with_field(field, format_time(int(seconds) * _SECOND))
-    return Redirect(build_url("/trace", q=query.to_text))
+    return Redirect(build_url("/trace", q=query.format_as_text))
 
 
 ROUTES: tuple[WebRoute, ...] = (

@@ -4,12 +4,12 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from answerable.inventory.people import PersonDirectory
+from answerable.inventory.person_directory import PersonDirectory
 from answerable.model.documents.inventory import IdentityItem, PersonItem, ToolItem
 from answerable.model.ids import PersonId
 from answerable.presentation.credential_revocation import revocation_effect
 from answerable.services.statements.key_enrolment import list_owner_keys
-from answerable.usecases.aws_permissions.permission_usage import count_patterns
+from answerable.usecases.aws_permissions.permission_usage import count_action_patterns
 from answerable.web.pages import inventory_list_definitions, show, subject_sections
 from answerable.web.routing import PageAnswer, RouteAnswer, RouteRequest, WebRoute
 from answerable.web.store_cache import StoreCache
@@ -27,7 +27,7 @@ def show_identity(
     key = request.query.get("id", "")
     item = inventory_list_definitions.identities(cache).by_key.get(
         key
-    ) or _unscanned_identity(cache, key)
+    ) or _build_unscanned_identity_item(cache, key)
     if item is None:
         return show.show_entity(cache, visitor, request)
     section = subject_sections.build_reach_section(cache, key)
@@ -41,15 +41,15 @@ def show_identity(
     values = {
         "item": item,
         "owned": subject_sections.build_owner_section(cache, key),
-        "tools": _tools_by_identity(cache).get(key, ())[:_MAX_ROWS],
-        "tools_of": len(_tools_by_identity(cache).get(key, ())),
+        "tools": _index_tools_by_identity(cache).get(key, ())[:_MAX_ROWS],
+        "tools_of": len(_index_tools_by_identity(cache).get(key, ())),
         "credentials": [
             credentials[each] for each in item["credentials"] if each in credentials
         ],
         "reached": section,
         "exercised": rows[:_MAX_ROWS],
         "patterns": len(rows),
-        "counted": dict(count_patterns(rows)),
+        "counted": dict(count_action_patterns(rows)),
         "told": sees_activity,
         "deeds": subject_sections.build_activity_section(
             cache, visitor, "identity", key, key
@@ -60,9 +60,9 @@ def show_identity(
     return PageAnswer("identity.html", item["name"] or key, values)
 
 
-def _unscanned_identity(cache: StoreCache, key: str) -> IdentityItem | None:
+def _build_unscanned_identity_item(cache: StoreCache, key: str) -> IdentityItem | None:
     """Build the list item of an identity that only logs mention."""
-    owners = inventory_list_definitions.current_inventory(cache).owners
+    owners = inventory_list_definitions.get_current_inventory(cache).owners
     if key not in owners or key.startswith(("agent:", "cred:")):
         return None
     return {
@@ -70,7 +70,7 @@ def _unscanned_identity(cache: StoreCache, key: str) -> IdentityItem | None:
         "kind": "not scanned",
         "name": key.rpartition("/")[2],
         "account": "",
-        "owner": inventory_list_definitions.owner_item(owners, key),
+        "owner": inventory_list_definitions.get_owner_item(owners, key),
         "agents": [],
         "credentials": [],
         "created_at": None,
@@ -82,7 +82,7 @@ def _unscanned_identity(cache: StoreCache, key: str) -> IdentityItem | None:
     }
 
 
-def _tools_by_identity(cache: StoreCache) -> Mapping[str, Sequence[ToolItem]]:
+def _index_tools_by_identity(cache: StoreCache) -> Mapping[str, Sequence[ToolItem]]:
     """Return the tools that act as each identity, by identity id."""
 
     def group_tools(_: object) -> Mapping[str, Sequence[ToolItem]]:
@@ -108,8 +108,8 @@ def show_credential(
         "item": item,
         "owned": subject_sections.build_owner_section(cache, key),
         "residual": revocation_effect(item["kind"]),
-        "tools": _tools_by_credential(cache).get(key, ())[:_MAX_ROWS],
-        "tools_of": len(_tools_by_credential(cache).get(key, ())),
+        "tools": _index_tools_by_credential(cache).get(key, ())[:_MAX_ROWS],
+        "tools_of": len(_index_tools_by_credential(cache).get(key, ())),
         "deeds": subject_sections.build_activity_section(
             cache, visitor, "credential", key, *proves
         ),
@@ -118,7 +118,7 @@ def show_credential(
     return PageAnswer("credential.html", key, values)
 
 
-def _tools_by_credential(cache: StoreCache) -> Mapping[str, Sequence[ToolItem]]:
+def _index_tools_by_credential(cache: StoreCache) -> Mapping[str, Sequence[ToolItem]]:
     """Return the tools that use each credential, by credential id."""
 
     def group_tools(_: object) -> Mapping[str, Sequence[ToolItem]]:
@@ -142,18 +142,18 @@ def show_person(
 ) -> RouteAnswer:
     """Show one person: owned subjects and owner keys."""
     key = request.query.get("id", "")
-    item = inventory_list_definitions.people(cache).by_key.get(key) or _unlisted_person(
-        cache, key
-    )
+    item = inventory_list_definitions.people(cache).by_key.get(
+        key
+    ) or _build_unlisted_person_item(cache, key)
     if item is None:
         return show.show_entity(cache, visitor, request)
-    owners = inventory_list_definitions.current_inventory(cache).owners
+    owners = inventory_list_definitions.get_current_inventory(cache).owners
     kinds: dict[str, list[tuple[str, object]]] = defaultdict(list)
     for kind, subject in inventory_list_definitions.iterate_owned_subjects(item):
         kinds[kind].append(
-            (subject, inventory_list_definitions.owner_item(owners, subject))
+            (subject, inventory_list_definitions.get_owner_item(owners, subject))
         )
-    apart = _unmerged_persons(cache).get(key, frozenset())
+    apart = _list_unmerged_persons(cache).get(key, frozenset())
     names = {f"person:{alias}" for alias in item["aliases"]} - apart
     with cache.open_store() as store:
         keys = [
@@ -180,7 +180,7 @@ def show_person(
     return PageAnswer("person.html", item["name"] or key, values)
 
 
-def _unmerged_persons(cache: StoreCache) -> Mapping[str, frozenset[str]]:
+def _list_unmerged_persons(cache: StoreCache) -> Mapping[str, frozenset[str]]:
     """Return persons that only self-reported aliases join; they are not merged."""
 
     def find_pairs(view: StoreView) -> Mapping[str, frozenset[str]]:
@@ -197,9 +197,9 @@ def _unmerged_persons(cache: StoreCache) -> Mapping[str, frozenset[str]]:
     return cache.get_derived("people apart", find_pairs)
 
 
-def _unlisted_person(cache: StoreCache, key: str) -> PersonItem | None:
+def _build_unlisted_person_item(cache: StoreCache, key: str) -> PersonItem | None:
     """Build the list item of a person that only owns subjects or keys."""
-    owners = inventory_list_definitions.current_inventory(cache).owners
+    owners = inventory_list_definitions.get_current_inventory(cache).owners
     owns = sorted(each for each, known in owners.items() if known.person == key)
     with cache.open_store() as store:
         known = owns or any(

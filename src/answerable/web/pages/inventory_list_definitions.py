@@ -8,8 +8,7 @@ from typing import Any, cast
 
 from answerable.model.agent import FactStatus
 from answerable.model.config import DeclaredAgent
-from answerable.model.documents.columns import DocumentColumn, list_columns
-from answerable.model.documents.core import Document
+from answerable.model.documents.columns import DocumentColumn, list_item_columns
 from answerable.model.documents.inventory import (
     AgentItem,
     CredentialItem,
@@ -18,12 +17,13 @@ from answerable.model.documents.inventory import (
     PersonItem,
     ToolItem,
 )
-from answerable.model.documents.registry import get_item_type
+from answerable.model.documents.registry import get_item_type_of_document_kind
+from answerable.model.documents.shared_shapes import Document
 from answerable.model.inventory import Inventory
 from answerable.model.provenance import WrittenBy
 from answerable.presentation import answer_coverage
-from answerable.presentation.cell_text import sort_key
-from answerable.presentation.inventory_items import owner_item as owner_item
+from answerable.presentation.cell_text import get_cell_sort_key
+from answerable.presentation.inventory_items import get_owner_item as get_owner_item
 from answerable.usecases.inventory import inventory_listing
 from answerable.web.paged_list import ListDefinition, ListFacet, PagedList
 from answerable.web.store_cache import StoreCache
@@ -34,25 +34,25 @@ OLD_AFTER = timedelta(days=90)
 
 def list_html_columns(kind: str) -> list[DocumentColumn]:
     """List the columns of an HTML list; a cell shows a nested object as a whole."""
-    columns = list_columns(get_item_type(kind))
+    columns = list_item_columns(get_item_type_of_document_kind(kind))
     return [each for each in columns if each.is_visible and len(each.path) == 1]
 
 
-def list_orders(kind: str) -> Mapping[str, Callable[[Any], float | str]]:
+def list_sort_orders(kind: str) -> Mapping[str, Callable[[Any], float | str]]:
     """List the sort orders of a list by name: its columns, and hidden ones with one."""
     return {
-        column.sort: partial(sort_key, column)
-        for column in list_columns(get_item_type(kind))
+        column.sort: partial(get_cell_sort_key, column)
+        for column in list_item_columns(get_item_type_of_document_kind(kind))
         if len(column.path) == 1 and (column.is_visible or column.declared.sort)
     }
 
 
-def run_mode(item: AgentItem | ToolItem) -> str:
+def get_run_mode(item: AgentItem | ToolItem) -> str:
     """Return `unattended`, or `attended` if a person approves each call."""
     return "unattended" if item["unattended"] else "attended"
 
 
-def credential_age(item: CredentialItem, now: datetime) -> str:
+def get_credential_age_class(item: CredentialItem, now: datetime) -> str:
     """Return `old` from 90 days, `younger`, or `not-collected`."""
     if not item["created_at"]:
         return "not-collected"
@@ -65,9 +65,9 @@ AGENT_LIST: ListDefinition[AgentItem] = ListDefinition(
     facets=(
         ListFacet("owner-state", "owner", lambda item: item["owner"]["state"]),
         ListFacet("kind", "kind", lambda item: item["kind"]),
-        ListFacet("runs", "runs", run_mode),
+        ListFacet("runs", "runs", get_run_mode),
     ),
-    orders=list_orders("agents"),
+    orders=list_sort_orders("agents"),
     words=lambda item: chain(
         (item["id"], item["name"], item["place"], item["owner"]["person"] or ""),
         (tool["server"] for tool in item["tools"]),
@@ -84,7 +84,7 @@ IDENTITY_LIST: ListDefinition[IdentityItem] = ListDefinition(
             "agents", "agents", lambda item: "some" if item["agents"] else "none"
         ),
     ),
-    orders=list_orders("identities"),
+    orders=list_sort_orders("identities"),
     words=lambda item: chain(
         (item["id"], item["name"], item["owner"]["person"] or ""),
         item["agents"],
@@ -93,7 +93,7 @@ IDENTITY_LIST: ListDefinition[IdentityItem] = ListDefinition(
 )
 
 
-def credential_list(now: datetime) -> ListDefinition[CredentialItem]:
+def define_credential_list(now: datetime) -> ListDefinition[CredentialItem]:
     """Return the list definition of credentials; ages are relative to `now`."""
     return ListDefinition(
         key=lambda item: item["id"],
@@ -102,9 +102,9 @@ def credential_list(now: datetime) -> ListDefinition[CredentialItem]:
             ListFacet("kind", "kind", lambda item: item["kind"]),
             ListFacet("lifetime", "lives", lambda item: item["lifetime"]),
             ListFacet("held", "held as", lambda item: item["class"]),
-            ListFacet("age", "age", lambda item: credential_age(item, now)),
+            ListFacet("age", "age", lambda item: get_credential_age_class(item, now)),
         ),
-        orders=list_orders("credentials"),
+        orders=list_sort_orders("credentials"),
         words=lambda item: chain(
             (item["id"], item["kind"], item["identity"] or ""),
             (item["owner"]["person"] or "", item["hint"]),
@@ -120,12 +120,12 @@ PERSON_LIST: ListDefinition[PersonItem] = ListDefinition(
         ListFacet("here", "here", lambda item: "here" if item["alive"] else "left"),
         ListFacet("owns", "owns", lambda item: "some" if item["owns"] else "none"),
     ),
-    orders=list_orders("people"),
+    orders=list_sort_orders("people"),
     words=lambda item: chain((item["id"], item["name"]), item["aliases"]),
 )
 
 
-def tool_list(cache: StoreCache) -> ListDefinition[ToolItem]:
+def define_tool_list(cache: StoreCache) -> ListDefinition[ToolItem]:
     """Return the list definition of tools, with the owner state of their agents."""
     owned = agents(cache).by_key
 
@@ -140,23 +140,23 @@ def tool_list(cache: StoreCache) -> ListDefinition[ToolItem]:
             ListFacet(
                 "runs",
                 "runs",
-                lambda item: run_mode(item) if item["enabled"] else "disabled",
+                lambda item: get_run_mode(item) if item["enabled"] else "disabled",
             ),
             ListFacet("owner-state", "owner of the agent", owner_state),
         ),
-        orders=list_orders("tools"),
+        orders=list_sort_orders("tools"),
         words=lambda item: chain(
             (item["id"], item["agent"], item["target"]), item["identities"]
         ),
     )
 
 
-def current_inventory(cache: StoreCache) -> Inventory:
+def get_current_inventory(cache: StoreCache) -> Inventory:
     """Return the inventory of the current store view."""
     return cache.current_view().inventory
 
 
-def declared_agents(cache: StoreCache) -> Mapping[str, DeclaredAgent]:
+def get_declared_agents(cache: StoreCache) -> Mapping[str, DeclaredAgent]:
     """Return the agents of the configuration file by id."""
     named = cache.config.agents if cache.config is not None else ()
     return {agent.id: agent for agent in named}
@@ -168,7 +168,7 @@ def agents(cache: StoreCache) -> PagedList[AgentItem]:
     def build_list(view: StoreView) -> PagedList[AgentItem]:
         items = cast("list[AgentItem]", _build_document(cache, view, "agents").items)
         scanned = {item["id"] for item in items}
-        declared = declared_agents(cache)
+        declared = get_declared_agents(cache)
         acting = {
             agent
             for joint in view.chains
@@ -176,9 +176,11 @@ def agents(cache: StoreCache) -> PagedList[AgentItem]:
             for chained in joint.chains
             for agent in chained.agent_path
         }
-        owners = current_inventory(cache).owners
+        owners = get_current_inventory(cache).owners
         more = [
-            _unscanned_agent(key, declared.get(key), owner_item(owners, key))
+            _build_unscanned_agent_item(
+                key, declared.get(key), get_owner_item(owners, key)
+            )
             for key in sorted((acting | set(declared)) - scanned)
         ]
         return PagedList(AGENT_LIST, [*items, *more])
@@ -186,7 +188,7 @@ def agents(cache: StoreCache) -> PagedList[AgentItem]:
     return cache.get_derived("agents", build_list)
 
 
-def _unscanned_agent(
+def _build_unscanned_agent_item(
     key: str, declared: DeclaredAgent | None, owner: OwnerItem
 ) -> AgentItem:
     """Build the list item of an agent that no scan found."""
@@ -225,13 +227,15 @@ identities: Callable[[StoreCache], PagedList[IdentityItem]] = partial(
     _build_list, "identities", lambda cache: IDENTITY_LIST
 )
 credentials: Callable[[StoreCache], PagedList[CredentialItem]] = partial(
-    _build_list, "credentials", lambda cache: credential_list(datetime.now(tz=UTC))
+    _build_list,
+    "credentials",
+    lambda cache: define_credential_list(datetime.now(tz=UTC)),
 )
 people: Callable[[StoreCache], PagedList[PersonItem]] = partial(
     _build_list, "people", lambda cache: PERSON_LIST
 )
 tools: Callable[[StoreCache], PagedList[ToolItem]] = partial(
-    _build_list, "tools", tool_list
+    _build_list, "tools", define_tool_list
 )
 
 

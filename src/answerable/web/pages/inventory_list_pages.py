@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from answerable.model.documents.core import Document
+from answerable.model.documents.shared_shapes import Document
 from answerable.presentation.serialization import to_csv, to_json
 from answerable.web.paged_list import ListQuery, PagedList
 from answerable.web.pages import inventory_list_definitions
@@ -74,7 +74,7 @@ class _InventoryListPage:
                 for facet in listing.shape.facets
             ],
             "wanted": list_query,
-            "sort": _sort_links(
+            "sort": _build_sort_links(
                 path, kept, list_query.order, next(iter(listing.shape.orders))
             ),
             "files": {f: build_url(path, **{**kept, "as": f}) for f in _EXPORT_TYPES},
@@ -109,7 +109,7 @@ class _InventoryListPage:
         )
 
 
-def _sort_links(
+def _build_sort_links(
     path: str, query: Mapping[str, str], current_order: str, default_order: str
 ) -> Callable[[str], tuple[str, str]]:
     """Return a function that gives the sort link and ARIA state of a column."""

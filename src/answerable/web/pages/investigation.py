@@ -5,16 +5,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeAlias, cast
 
-from answerable.lineage.search_query import HOPS, SearchQuery, parse_query
-from answerable.model.documents.core import Document
+from answerable.lineage.search_query import HOPS, SearchQuery, parse_search_query
+from answerable.model.documents.shared_shapes import Document
 from answerable.model.documents.trace import TraceItem
 from answerable.model.errors import UsageError
 from answerable.model.lineage import HopStatus
 from answerable.presentation.answer_coverage import format_time
 from answerable.presentation.chain_groups import (
     ChainGroup,
+    get_hops_by_name,
     group_by_chain,
-    hops_by_name,
 )
 from answerable.presentation.serialization import to_csv, to_json, to_ndjson
 from answerable.services.lineage import lineage_search as flow
@@ -65,23 +65,23 @@ def show_trace(
     text = request.query.get("q", "")
     scope = build_search_scope(cache, visitor)
     try:
-        query = parse_query(text)
+        query = parse_search_query(text)
         event_filter = flow.build_event_filter(scope, query, now=cache.now)
     except UsageError as error:
-        return _query_error(text, error)
+        return _build_query_error(text, error)
     after = request.query.get("after", "")
     with cache.open_store() as store:
         try:
-            document, older = search_events.search_rows(
+            document, older = search_events.search_lineage_rows(
                 store,
                 scope,
                 event_filter,
                 now=cache.now,
                 cursor=after,
-                person=query.get("person"),
+                person=query.get_field_value("person"),
             )
         except UsageError as error:
-            return _query_error(text, error)
+            return _build_query_error(text, error)
         items = cast("Sequence[TraceItem]", document.items)
         whole = not (after or older)
         times = search_events.count_over_time(
@@ -95,43 +95,47 @@ def show_trace(
         "problem": None,
         "items": items,
         "picture": draw_chains(
-            groups, ChainLinks(query, entity_page), list(map(_describe_times, groups))
+            groups,
+            ChainLinks(query, entity_page),
+            list(map(_describe_event_times, groups)),
         ),
         "times": times,
         "timeline": _build_timeline(times, query),
-        "hops": _hop_rows(_count_statuses(items), query) if whole else [],
-        "all_hops": build_url("/trace/hops", q=query.to_text),
+        "hops": _build_hop_status_rows(_count_hop_statuses(items), query)
+        if whole
+        else [],
+        "all_hops": build_url("/trace/hops", q=query.format_as_text),
         "older": build_url("/trace", q=text, after=older) if older else "",
         "newest": build_url("/trace", q=text) if after else "",
-        "part": "" if whole else _describe_part(len(items), times.total, after),
+        "part": "" if whole else _describe_shown_events(len(items), times.total, after),
         "like": like,
         "spools": bool(cache.spools),
-        "permalink": build_url("/trace", q=query.to_text),
+        "permalink": build_url("/trace", q=query.format_as_text),
         "coverage": document.coverage,
     }
     return PageAnswer("trace.html", "Investigation", values)
 
 
-def show_hops(
+def show_hop_statuses(
     cache: StoreCache, visitor: Visitor, request: RouteRequest
 ) -> RouteAnswer:
     """Show how often each hop has each status, over all matching events."""
     scope = build_search_scope(cache, visitor)
-    query = parse_query(request.query.get("q", ""))
+    query = parse_search_query(request.query.get("q", ""))
     event_filter = flow.build_event_filter(scope, query, now=cache.now)
     with cache.open_store() as store:
         counts = count_hop_statuses(store, scope.chains, event_filter)
     values = {
-        "text": query.to_text,
-        "hops": _hop_rows(counts, query),
+        "text": query.format_as_text,
+        "hops": _build_hop_status_rows(counts, query),
         "total": counts[HOPS[0]].total(),
-        "back": build_url("/trace", q=query.to_text),
+        "back": build_url("/trace", q=query.format_as_text),
         "coverage": build_trace_coverage(scope.inventory, scope.chains, cache.now),
     }
     return PageAnswer("trace-hops.html", "How hops are known", values)
 
 
-def _describe_part(shown: int, total: int, after: str) -> str:
+def _describe_shown_events(shown: int, total: int, after: str) -> str:
     """Describe which of the matching events are shown."""
     which = "older" if after else "newest"
     return f"the {which} {shown:,} of {total:,} events"
@@ -158,13 +162,13 @@ def _export_document(
     cache: StoreCache, scope: SearchScope, request: RouteRequest
 ) -> Document:
     """Build the document of the exported rows."""
-    query = parse_query(request.query.get("q", ""))
+    query = parse_search_query(request.query.get("q", ""))
     event_filter, person = (
         flow.build_event_filter(scope, query, now=cache.now),
-        query.get("person"),
+        query.get_field_value("person"),
     )
     with cache.open_store() as store:
-        document, older = search_events.search_rows(
+        document, older = search_events.search_lineage_rows(
             store,
             scope,
             event_filter,
@@ -189,13 +193,13 @@ def suggest_completions(
     return PageAnswer("trace-complete.html", "Completion", {"proposed": proposed})
 
 
-def _query_error(text: str, error: UsageError) -> PageAnswer:
+def _build_query_error(text: str, error: UsageError) -> PageAnswer:
     """Build the 400 page of an invalid query."""
     values = {"text": text, "problem": error, "permalink": "", "coverage": None}
     return PageAnswer("trace.html", "Investigation", values, status=400)
 
 
-def _describe_times(group: ChainGroup) -> str:
+def _describe_event_times(group: ChainGroup) -> str:
     """Describe number and time range of the events of a chain."""
     times = [item["event_time"] for item in group.items]
     count = "1 event" if len(times) == 1 else f"{len(times):,} events"
@@ -208,15 +212,17 @@ def _short_time(at: str) -> str:
     return at.replace("T", " ").removesuffix("Z")
 
 
-def _count_statuses(items: Sequence[TraceItem]) -> HopStatusCounts:
+def _count_hop_statuses(items: Sequence[TraceItem]) -> HopStatusCounts:
     """Count the status of each hop over the shown rows."""
     return {
-        name: Counter(HopStatus(hops_by_name(item)[name]["status"]) for item in items)
+        name: Counter(
+            HopStatus(get_hops_by_name(item)[name]["status"]) for item in items
+        )
         for name in HOPS
     }
 
 
-def _hop_rows(
+def _build_hop_status_rows(
     counts: HopStatusCounts, query: SearchQuery
 ) -> list[Mapping[str, object]]:
     """Return the counts of each hop, each with a link to its events."""
@@ -224,7 +230,11 @@ def _hop_rows(
         {
             "hop": name,
             "counts": [
-                (status.value, counts[name][status], _status_link(query, name, status))
+                (
+                    status.value,
+                    counts[name][status],
+                    _build_hop_status_link(query, name, status),
+                )
                 for status in HopStatus
             ],
         }
@@ -232,10 +242,10 @@ def _hop_rows(
     ]
 
 
-def _status_link(query: SearchQuery, hop: str, status: HopStatus) -> str:
+def _build_hop_status_link(query: SearchQuery, hop: str, status: HopStatus) -> str:
     """Return the link to the events whose hop has a status."""
     return build_url(
-        "/trace", q=query.with_field("status", f"{hop}={status.value}").to_text
+        "/trace", q=query.with_field("status", f"{hop}={status.value}").format_as_text
     )
 
 
@@ -250,7 +260,8 @@ def _build_timeline(
     span = histogram.until - histogram.since
     step = span / (_TICKS - 1)
     ticks = [
-        _tick_label(histogram.since + int(step * at), span) for at in range(_TICKS)
+        _format_tick_label(histogram.since + int(step * at), span)
+        for at in range(_TICKS)
     ]
     total = f"{histogram.total:,} events over time, by how they ended"
     return {
@@ -266,7 +277,8 @@ def _build_bar(
     """Build one bar with a link to its time range."""
     since, until = format_time(bar.at), format_time(bar.at + histogram.width)
     link = build_url(
-        "/trace", q=query.with_field("since", since).with_field("until", until).to_text
+        "/trace",
+        q=query.with_field("since", since).with_field("until", until).format_as_text,
     )
     when = f"{_short_time(since)} to {_short_time(until)}"
     return TimelineBar(
@@ -274,7 +286,7 @@ def _build_bar(
     )
 
 
-def _tick_label(at: int, span: int) -> str:
+def _format_tick_label(at: int, span: int) -> str:
     """Format a tick label: time, day and time, or day."""
     day, clock = format_time(at).removesuffix("Z").split("T")
     if span < _DAY // 24:
@@ -284,7 +296,7 @@ def _tick_label(at: int, span: int) -> str:
 
 ROUTES: tuple[WebRoute, ...] = (
     WebRoute("/trace", show_trace, ACTIVITY_PERMISSIONS, ("q", "after")),
-    WebRoute("/trace/hops", show_hops, ACTIVITY_PERMISSIONS, ("q",)),
+    WebRoute("/trace/hops", show_hop_statuses, ACTIVITY_PERMISSIONS, ("q",)),
     WebRoute("/trace/export", export_rows, ACTIVITY_PERMISSIONS, ("q", "form")),
     WebRoute("/trace/complete", suggest_completions, ACTIVITY_PERMISSIONS, ("q",)),
 )

@@ -21,7 +21,7 @@ from answerable.usecases.authorization.list_decisions import (
     list_decisions,
 )
 from answerable.usecases.baseline.list_profiles import list_baselines
-from answerable.web.activity_scope import visible_subjects
+from answerable.web.activity_scope import get_visible_subjects
 from answerable.web.pages import attention_list, inventory_list_definitions
 from answerable.web.pages.attention_list import AttentionItem
 from answerable.web.routing import PageAnswer, RouteAnswer, RouteRequest, WebRoute
@@ -40,7 +40,7 @@ def show_overview(
 ) -> RouteAnswer:
     """Show the key numbers, and the most severe findings."""
     looks, working = attention_list.list_inventory_findings(cache)
-    quarantine, pinned = _count_pins(cache)
+    quarantine, pinned = _count_quarantined_definitions(cache)
     looks += quarantine
     deeds: Mapping[str, object] | None = None
     if WebPermission.INVESTIGATE in visitor.may or WebPermission.OWN in visitor.may:
@@ -113,7 +113,7 @@ def _count_credentials(cache: StoreCache) -> dict[str, object]:
         ),
         "old": old
         if old or (static and not undated)
-        else _zero_or_unknown(cache, undated),
+        else _zero_or_none_if_undated(cache, undated),
         "undated": undated if old else 0,
         "literal": inventory_list_definitions.count_or_none_if_unscanned(
             cache, "credentials", listing.counts["held"]["literal"]
@@ -121,7 +121,7 @@ def _count_credentials(cache: StoreCache) -> dict[str, object]:
     }
 
 
-def _zero_or_unknown(cache: StoreCache, undated_count: int) -> int | None:
+def _zero_or_none_if_undated(cache: StoreCache, undated_count: int) -> int | None:
     """Return 0 old credentials, or None if an age is unknown."""
     return (
         None
@@ -145,14 +145,16 @@ def _count_tools(cache: StoreCache) -> dict[str, object]:
     }
 
 
-def _count_pins(cache: StoreCache) -> tuple[list[AttentionItem], dict[str, object]]:
+def _count_quarantined_definitions(
+    cache: StoreCache,
+) -> tuple[list[AttentionItem], dict[str, object]]:
     """Return findings about quarantined tool definitions, and their counts."""
     state = cache.root / "gateway"
     if cache.config is not None:
         state = gateway_state(cache.config, cache.root)
     files = PinFiles(state)
     try:
-        known = {name: files.read(name) for name in files.list_servers()}
+        known = {name: files.read_pins(name) for name in files.list_servers()}
         with cache.open_store() as store:
             approvals = tool_pins.read_signed_approvals(store, cache.now)
     except (AnswerableError, OSError):
@@ -189,7 +191,7 @@ def _count_activity(
     cache: StoreCache, visitor: Visitor
 ) -> tuple[dict[str, object], list[AttentionItem]]:
     """Count decisions, approval requests and baselines; also return findings."""
-    now, own = cache.now, visible_subjects(visitor)
+    now, own = cache.now, get_visible_subjects(visitor)
     with cache.open_store() as store:
         counts = count_decision_effects(
             store, cache.spools, Wanted(identities=own), since=now - _DAY
@@ -211,8 +213,8 @@ def _count_activity(
         for item in cast("Sequence[ApprovalRequestItem]", wanted.items)
         if visitor.can_see_activity_of(item["agent"])
     ]
-    items = _denial_items(cast("Sequence[DecisionItem]", denied.items))
-    items += [_request_item(item) for item in waiting[:_MAX_REQUESTS]]
+    items = _build_denial_findings(cast("Sequence[DecisionItem]", denied.items))
+    items += [_build_approval_request_finding(item) for item in waiting[:_MAX_REQUESTS]]
     recorded = "gateway" in wanted.coverage["seen"]
     numbers: dict[str, object] = {
         "effects": [(effect, counts.get(effect, 0)) for effect in _EFFECTS]
@@ -221,33 +223,35 @@ def _count_activity(
         "decisions": sum(counts.values()) if recorded else None,
         "own": own is not None,
         "asks": len(waiting) if recorded else None,
-        "baselines": _count_stages(baselines),
+        "baselines": _count_agents_by_stage(baselines),
     }
     return numbers, items
 
 
-def _denial_items(items: Sequence[DecisionItem]) -> list[AttentionItem]:
+def _build_denial_findings(items: Sequence[DecisionItem]) -> list[AttentionItem]:
     """Return a finding for each distinct denial, with its number."""
     groups: dict[tuple[str, str], list[AttentionItem]] = {}
     for item in items:
-        entry = _denial_item(item)
+        entry = _build_denial_finding(item)
         groups.setdefault((entry.subject, entry.said), []).append(entry)
     return [
         newest
         if not more
-        else replace(newest, said=f"{newest.said} {_describe_count(more, items)}")
+        else replace(
+            newest, said=f"{newest.said} {_describe_denial_count(more, items)}"
+        )
         for newest, *more in groups.values()
     ]
 
 
-def _describe_count(
+def _describe_denial_count(
     equal: Sequence[AttentionItem], denials: Sequence[DecisionItem]
 ) -> str:
     """Describe how many of the last denials are equal."""
     return f"({len(equal) + 1} of the last {len(denials)} refusals)"
 
 
-def _denial_item(item: DecisionItem) -> AttentionItem:
+def _build_denial_finding(item: DecisionItem) -> AttentionItem:
     """Build the finding about one denied call."""
     went = ", and went on" if item["passed"] else ""
     reason = REASONS.get(item["reason"], item["reason"])
@@ -263,7 +267,7 @@ def _denial_item(item: DecisionItem) -> AttentionItem:
     )
 
 
-def _request_item(item: ApprovalRequestItem) -> AttentionItem:
+def _build_approval_request_finding(item: ApprovalRequestItem) -> AttentionItem:
     """Build the finding about one open approval request."""
     why = REASONS.get(item["reason"], item["reason"])
     times = "once" if item["count"] == 1 else f"{item['count']:,} times"
@@ -278,7 +282,7 @@ def _request_item(item: ApprovalRequestItem) -> AttentionItem:
     )
 
 
-def _count_stages(items: Sequence[BaselineItem]) -> dict[str, int]:
+def _count_agents_by_stage(items: Sequence[BaselineItem]) -> dict[str, int]:
     """Count agents by the most advanced stage of their baselines."""
     furthest: dict[str, str] = {}
     ranks = {"enforce": 2, "shadow": 1}

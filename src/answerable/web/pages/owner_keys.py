@@ -4,9 +4,9 @@ import binascii
 import os
 from base64 import b64decode
 
-from answerable.inventory.people import PersonDirectory
+from answerable.inventory.person_directory import PersonDirectory
 from answerable.model.errors import UsageError
-from answerable.model.ids import PersonId, person_id
+from answerable.model.ids import PersonId, build_person_id
 from answerable.model.owner_signing_key import KEY_LIFETIME, PUBLIC_KEY_BYTES
 from answerable.model.provenance import WrittenBy
 from answerable.presentation.command_hints import format_command
@@ -39,7 +39,7 @@ def list_keys(
     with cache.open_store() as store:
         document = key_enrolment.list_owner_keys(store, now=cache.now)
         here = owner_keys.get_store_id(store)
-        mine = _own_key_ids(store, visitor, cache.now)
+        mine = _list_own_key_ids(store, visitor, cache.now)
     every = bool({WebPermission.INVESTIGATE, WebPermission.ADMINISTER} & visitor.may)
     items = [item for item in document.items if every or item["id"] in mine]
     values = {
@@ -61,7 +61,7 @@ def enroll_own_key(
     form, person = request.form, visitor.person
     if person is None or WebPermission.OWN not in visitor.may:
         raise Forbidden
-    _require_fresh(visitor)
+    _require_recent_sign_in(visitor)
     public = _decode_base64(form.get("public", ""), "the public half of the key")
     proof = _decode_base64(form.get("proof", ""), "the signature by the key")
     word, uid = _sign_in_authority(visitor), os.getuid()
@@ -79,11 +79,11 @@ def enroll_for_person(
 ) -> RouteAnswer:
     """Enrol another person's public key, as an administrator."""
     form = request.form
-    _require_fresh(visitor)
+    _require_recent_sign_in(visitor)
     person = _resolve_person(cache, form.get("person", ""))
     public = _parse_public_key(form.get("public", ""))
     with cache.open_store() as store:
-        key_enrolment.enroll_key(
+        key_enrolment.enroll_owner_key(
             store,
             public,
             person,
@@ -102,7 +102,7 @@ def revoke_key(
     """Revoke a key: one's own, or any as an administrator."""
     name, now = request.form.get("key", ""), cache.now
     with cache.open_store() as store:
-        mine = name in _own_key_ids(store, visitor, now)
+        mine = name in _list_own_key_ids(store, visitor, now)
         known = name in owner_keys.read_owner_keys(store)
         if not (mine or (known and WebPermission.ADMINISTER in visitor.may)):
             raise Forbidden
@@ -110,13 +110,13 @@ def revoke_key(
             _sign_in_authority(visitor) if mine else _administrator_authority(visitor)
         )
         uid = os.getuid()
-        key_enrolment.revoke_key(
+        key_enrolment.revoke_owner_key(
             store, name, since=None, uid=uid, now=now, authority=word
         )
     return Redirect("/keys", f"Revoked: nothing that {name} signs from now on counts.")
 
 
-def _require_fresh(visitor: Visitor) -> None:
+def _require_recent_sign_in(visitor: Visitor) -> None:
     """Require a recent sign-in, in case a session was left open.
 
     Raises:
@@ -143,7 +143,9 @@ def _sign_in_authority(visitor: Visitor) -> KeyAuthority:
     return KeyAuthority(f"{visitor.by or _LOCAL_METHOD} for {visitor.person}", written)
 
 
-def _own_key_ids(store: EvidenceStore, visitor: Visitor, now: int) -> frozenset[str]:
+def _list_own_key_ids(
+    store: EvidenceStore, visitor: Visitor, now: int
+) -> frozenset[str]:
     """Return the ids of the visitor's keys, valid or not."""
     if visitor.person is None:
         return frozenset()
@@ -161,7 +163,7 @@ def _own_key_ids(store: EvidenceStore, visitor: Visitor, now: int) -> frozenset[
 def _resolve_person(cache: StoreCache, text: str) -> PersonId:
     """Return the canonical person of a name or address."""
     return PersonDirectory(cache.current_view().inventory.facts.persons)(
-        person_id(text)
+        build_person_id(text)
     )
 
 

@@ -1,7 +1,7 @@
 """`/tools/diff`: show unapproved changes of tool definitions, field by field."""
 
 from answerable.usecases.authorization import tool_pins as flow
-from answerable.web.pin_approval import gateway_pin_files, may_approve
+from answerable.web.pin_approval import get_gateway_pin_files, may_approve_definitions
 from answerable.web.routing import (
     Forbidden,
     PageAnswer,
@@ -19,9 +19,9 @@ def show_pin_diff(
     cache: StoreCache, visitor: Visitor, request: RouteRequest
 ) -> RouteAnswer:
     """Show definitions that changed, are new, or resemble another tool."""
-    files, server = gateway_pin_files(cache), request.query.get("server", "")
+    files, server = get_gateway_pin_files(cache), request.query.get("server", "")
     every = request.query.get("all", "") == "yes"
-    known = {name: files.read(name) for name in files.list_servers()}
+    known = {name: files.read_pins(name) for name in files.list_servers()}
     if server and server not in known:
         raise Forbidden
     with cache.open_store() as store:
@@ -36,7 +36,9 @@ def show_pin_diff(
         "servers": list(known),
         "server": server,
         "every": every,
-        "approves": {each for each in servers if may_approve(cache, visitor, each)},
+        "approves": {
+            each for each in servers if may_approve_definitions(cache, visitor, each)
+        },
         "unseen": document.coverage["not_collected"],
     }
     return PageAnswer("pins.html", "What servers say", values)

@@ -88,31 +88,34 @@ def revoke(cache: StoreCache, visitor: Visitor, request: RouteRequest) -> RouteA
         raise Forbidden
     reason = request.form.get("reason", "")
     result = RevocationService(cache.root, cache.config).revoke(
-        subject, requester_name(visitor), reason
+        subject, get_requester_name(visitor), reason
     )
     # The kill comes first: it holds even if its record fails.
-    note = _record_action(cache, visitor, subject, result, reason, revived=False)
-    return Redirect(_return_path(subject), f"{_describe_result(subject, result)}{note}")
+    note = _record_revocation(cache, visitor, subject, result, reason, revived=False)
+    return Redirect(
+        _get_return_path(subject), f"{_describe_revocation(subject, result)}{note}"
+    )
 
 
 def revive(cache: StoreCache, visitor: Visitor, request: RouteRequest) -> RouteAnswer:
     """Lift the revocation of a subject."""
     subject = request.form.get("subject", "")
     result = RevocationService(cache.root, cache.config).reinstate(subject)
-    note = _record_action(cache, visitor, subject, result, revived=True)
+    note = _record_revocation(cache, visitor, subject, result, revived=True)
     outcome = "is revived, within a second" if result.is_new else "was not killed"
     return Redirect(
-        _return_path(subject), f"{subject} {outcome}.{_describe_failures(result)}{note}"
+        _get_return_path(subject),
+        f"{subject} {outcome}.{_describe_failures(result)}{note}",
     )
 
 
-def requester_name(visitor: Visitor) -> str:
+def get_requester_name(visitor: Visitor) -> str:
     """Return the name of the visitor for messages and records."""
     named = (visitor.person or "").removeprefix("person:")
     return named or "unnamed person on the web page"
 
 
-def _describe_result(subject: str, result: RevocationResult) -> str:
+def _describe_revocation(subject: str, result: RevocationResult) -> str:
     """Describe a revocation: new or not, delegations ended, failures."""
     new = "is killed" if result.waits else "is killed, within a second"
     state = new if result.is_new else "was killed already"
@@ -128,7 +131,7 @@ def _describe_failures(result: RevocationResult) -> str:
     )
 
 
-def _record_action(
+def _record_revocation(
     cache: StoreCache,
     visitor: Visitor,
     subject: str,
@@ -157,7 +160,7 @@ def _record_action(
     return ""
 
 
-def _return_path(subject: str) -> str:
+def _get_return_path(subject: str) -> str:
     """Return the page to show after an action."""
     if subject.startswith("agent:"):
         return build_url("/agent", id=subject)

@@ -83,7 +83,7 @@ def build_drafts(
                     lambda signer: action.execute(store, signer, now), key.id
                 )
             )
-            for key in valid_keys(store, visitor, now)[:_MAX_KEYS]
+            for key in list_valid_keys(store, visitor, now)[:_MAX_KEYS]
         ]
 
 
@@ -107,7 +107,7 @@ def record_signature(
     """
     now = cache.now
     with cache.open_store() as store:
-        own = {key.id for key in valid_keys(store, visitor, now)}
+        own = {key.id for key in list_valid_keys(store, visitor, now)}
         key = signed_statements.decode_statement(envelope)[1].key
         if key not in own:
             raise VerificationError(
@@ -119,7 +119,7 @@ def record_signature(
         )
 
 
-def valid_keys(store: EvidenceStore, visitor: Visitor, now: int) -> list[OwnerKey]:
+def list_valid_keys(store: EvidenceStore, visitor: Visitor, now: int) -> list[OwnerKey]:
     """Return the valid keys of the visitor, newest first."""
     if visitor.person is None or WebPermission.OWN not in visitor.may:
         return []
@@ -130,7 +130,7 @@ def valid_keys(store: EvidenceStore, visitor: Visitor, now: int) -> list[OwnerKe
         key
         for key in owner_keys.read_owner_keys(store).values()
         if owners.canonical_person(key.person) == person
-        and owner_keys.get_key_state(key, now) == "valid"
+        and owner_keys.get_owner_key_state(key, now) == "valid"
     ]
     return sorted(own, key=lambda key: key.enrolled[-1][0].index, reverse=True)
 

@@ -6,13 +6,16 @@ from typing import cast
 
 from answerable.connectors.iam_catalogue.fetch import load_catalogue
 from answerable.lineage.search_query import SearchQuery
-from answerable.model.documents.core import CoverageRecord, ReachItem
 from answerable.model.documents.owners import OwnerEvidenceItem, OwnershipItem
 from answerable.model.documents.permission_usage import PatternUsageItem
+from answerable.model.documents.shared_shapes import CoverageRecord, ReachItem
 from answerable.model.documents.trace import TraceItem
 from answerable.model.errors import AnswerableError
-from answerable.presentation.owner_evidence import OWNER_STATES, describe_evidence
-from answerable.presentation.unknown_permission_text import describe_unknown
+from answerable.presentation.owner_evidence import (
+    OWNER_STATES,
+    describe_evidence_validity,
+)
+from answerable.presentation.unknown_permission_text import describe_unknown_verdict
 from answerable.services.lineage import lineage_search
 from answerable.services.lineage.recorded_calls import (
     LogCoverage,
@@ -88,7 +91,7 @@ def build_owner_section(cache: StoreCache, subject: str) -> OwnerSection:
     """Build the ownership section: owner, candidates and evidence."""
     now = cache.now
     item = build_ownership_item(
-        inventory_list_definitions.current_inventory(cache), subject
+        inventory_list_definitions.get_current_inventory(cache), subject
     )
     return OwnerSection(
         item,
@@ -98,7 +101,7 @@ def build_owner_section(cache: StoreCache, subject: str) -> OwnerSection:
                 candidate["person"],
                 candidate["score"],
                 [
-                    (each, describe_evidence(each, now))
+                    (each, describe_evidence_validity(each, now))
                     for each in candidate["evidence"]
                 ],
             )
@@ -117,7 +120,7 @@ def build_activity_section(
         subjects: Subjects whose activity this is.
     """
     query = SearchQuery(((field, key),))
-    more = build_url("/trace", q=query.to_text)
+    more = build_url("/trace", q=query.format_as_text)
     if not visitor.can_see_activity_of(*subjects):
         return ActivitySection(told=False, rows=(), more="")
     view = cache.current_view()
@@ -128,7 +131,7 @@ def build_activity_section(
             event_filter = lineage_search.build_event_filter(
                 scope, query, now=cache.now
             )
-            document, _ = search_events.search_rows(
+            document, _ = search_events.search_lineage_rows(
                 store, scope, event_filter, now=cache.now, limit=MAX_EVENTS
             )
     except AnswerableError:  # no log was ingested, so there are no events
@@ -139,7 +142,7 @@ def build_activity_section(
 def build_reach_section(cache: StoreCache, subject: str) -> ReachSection:
     """Build the reach section: the most severe permissions, and counts."""
     try:
-        listed = permissions.list_reach_page(
+        listed = permissions.list_subject_permissions_page(
             cache.current_view().inventory,
             subject,
             now=cache.now,
@@ -156,7 +159,7 @@ def build_reach_section(cache: StoreCache, subject: str) -> ReachSection:
     ranked = sorted(every, key=_severity_key)
     if set(verdicts) == {"not-known"}:
         why = dict.fromkeys(
-            describe_unknown(u) for row in every for u in row["unknown"]
+            describe_unknown_verdict(u) for row in every for u in row["unknown"]
         )
         return ReachSection((), 0, {}, document.coverage, "; ".join(why), every=every)
     return ReachSection(

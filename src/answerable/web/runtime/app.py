@@ -4,11 +4,11 @@ import secrets
 import time
 from collections.abc import Mapping
 
-from answerable.server.app import App
 from answerable.server.asgi import AsgiServer
 from answerable.server.listening_sockets import BoundListener, bind_listener
 from answerable.server.operator_log import OperatorLog
 from answerable.server.runtime import SIGN_IN_LINK
+from answerable.server.server_process import App
 from answerable.web.auth.local_token import LocalToken
 from answerable.web.auth.sessions import SessionStore, WebSession
 from answerable.web.auth.visitor_factory import VisitorFactory
@@ -91,7 +91,7 @@ class WebApp(App[WebSettings]):
         self._configure_sign_in(self.plan)
         self._cache.start_loading(warm_up)
         if self._token is not None:
-            link = f"{self._local_urls[0]}/sign-in#{self._token.pop_text()}"
+            link = f"{self._local_urls[0]}/sign-in#{self._token.take_text_once()}"
             self.listening = [*self.listening, (SIGN_IN_LINK, link)]
 
     @property
@@ -105,7 +105,7 @@ class WebApp(App[WebSettings]):
         Raises:
             AnswerableError: It cannot be used; the current one stays.
         """
-        use_certificates = self._listeners.prepare(settings.listen)
+        use_certificates = self._listeners.prepare_certificates(settings.listen)
         person = self._sign_in_pages.person
         self._configure_sign_in(settings)  # last step that can fail
         use_certificates()
@@ -151,7 +151,7 @@ class WebApp(App[WebSettings]):
         """Return the reason while the store is read for the first time."""
         return [] if self._cache.is_ready else ["the store is being read"]
 
-    def operator_state(self) -> Mapping[str, object]:
+    def readiness_details(self) -> Mapping[str, object]:
         """Return whether a reload failed; the reason is only in the log."""
         return {"reload_refused": bool(self.reload_refused)}
 

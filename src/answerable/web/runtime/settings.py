@@ -9,7 +9,10 @@ from answerable.connectors.config.parse.addresses import is_loopback, parse_addr
 from answerable.connectors.config.parse.config_file import ConfigReading, parse_config
 from answerable.model.config import Config, Listener
 from answerable.model.errors import UsageError
-from answerable.server.reloadable_settings import require_config, resolve_store
+from answerable.server.restart_only_settings import (
+    require_valid_config,
+    resolve_store_folder,
+)
 from answerable.server.state_folders import decisions_state, gateway_state
 from answerable.server.tls import without_tls_files
 from answerable.store.store import EvidenceStore
@@ -66,7 +69,7 @@ class WebSettings:
         return (self.state,) if token_service is None else (self.state, token_service)
 
     @property
-    def is_whole(self) -> bool:
+    def has_valid_policy(self) -> bool:
         """Tell whether the configuration file has no faults."""
         return not self.reading.faults
 
@@ -98,8 +101,8 @@ def load_settings(
     reading = (
         read_policy_files(read_config_file(path)) if path else _empty_config_reading()
     )
-    config = require_config(path, reading)
-    root = resolve_store(config, store, default_store)
+    config = require_valid_config(path, reading)
+    root = resolve_store_folder(config, store, default_store)
     listeners = config.web.listen if config.web else (_build_listener(DEFAULT_ADDRESS),)
     if listen:
         listeners = (_build_listener(listen, insecure=config.listen.insecure),)

@@ -68,13 +68,13 @@ class SignInRecorder(ServerRecorder):
         reason: str = "",
     ) -> None:
         """Append a record to the journal, or report that it is lost."""
-        if obstacle := self.journal.find_obstacle(""):
+        if obstacle := self.journal.find_recording_obstacle(""):
             self._report_lost(obstacle)
             return
         person: str = (session.person or "") if session is not None else ""
         roles = sorted(role.value for role in session.roles) if session else []
         record = SignInRecord(
-            *self.journal.next_number(),
+            *self.journal.next_record_number(),
             kind,
             method[:_MAX_METHOD],
             person,

@@ -8,10 +8,10 @@ from urllib.parse import urlsplit
 from answerable.connectors.config.parse.addresses import is_loopback
 from answerable.model.config import IssuerConfig, Listener
 from answerable.model.errors import EnvironmentFailure
-from answerable.model.ids import PersonId, person_id
+from answerable.model.ids import PersonId, build_person_id
 from answerable.model.web_config import WebLoginConfig
 from answerable.server.login.provider_client import ProviderClient, load_provider_keys
-from answerable.server.login.sign_in_environment import generate_secrets
+from answerable.server.login.sign_in_environment import generate_sign_in_secrets
 from answerable.server.sign_in_accounts import SignInAccounts
 from answerable.usecases.federation.web_sign_in import (
     WebSignInConfig,
@@ -42,7 +42,7 @@ def _host_name(authority: str) -> str:
 def configured_local_person(settings: WebSettings) -> PersonId | None:
     """Return the configured person of the one-time link, None without one."""
     local = settings.config.web.local if settings.config.web else ""
-    return person_id(local) if local else None
+    return build_person_id(local) if local else None
 
 
 def build_login_settings(settings: WebSettings, url: str) -> WebSignInConfig | None:
@@ -79,9 +79,13 @@ def build_provider_environment(settings: WebSettings) -> WebSignInEnvironment | 
     if found is None:
         return None
     ask = ProviderClient(found[0].ca)
-    bound = SignInAccounts(settings.state).bind_or_check
+    bound = SignInAccounts(settings.state).bind_or_check_account
     return WebSignInEnvironment(
-        ask, partial(load_provider_keys, ask), generate_secrets, time.time, bound
+        ask,
+        partial(load_provider_keys, ask),
+        generate_sign_in_secrets,
+        time.time,
+        bound,
     )
 
 
@@ -96,7 +100,10 @@ def build_token_verifier(settings: WebSettings) -> BearerTokenVerifier | None:
     if found is None or web is None or not web.audience:
         return None
     return BearerTokenVerifier(
-        *found, web.audience, time.time, SignInAccounts(settings.state).bind_or_check
+        *found,
+        web.audience,
+        time.time,
+        SignInAccounts(settings.state).bind_or_check_account,
     )
 
 

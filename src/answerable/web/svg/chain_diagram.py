@@ -12,8 +12,8 @@ from answerable.presentation.chain_groups import (
     COLUMNS,
     ChainGroup,
     MissingHopNotes,
-    hops_by_name,
-    is_missing,
+    get_hops_by_name,
+    is_hop_missing,
 )
 from answerable.web.svg.chain_layout import (
     ChainLinks,
@@ -80,16 +80,16 @@ def draw_chains(
 
 def describe_chain(group: ChainGroup) -> str:
     """Describe the hops and actions of a chain in a sentence."""
-    hops = hops_by_name(group.item)
+    hops = get_hops_by_name(group.item)
     parts = []
     for name in COLUMNS[:4]:
         hop = hops[name]
-        if is_missing(hop):
+        if is_hop_missing(hop):
             parts.append(f"{name} missing ({hop['source'] or 'no source is known'})")
         else:
             parts.append(f"{name} {hop['value']} ({hop['status']})")
     done = [
-        f"{hops_by_name(act.item)['action']['value']} on "
+        f"{get_hops_by_name(act.item)['action']['value']} on "
         f"{act.resource or 'a resource that is not named'} "
         f"({act.item['outcome'] or 'no outcome recorded'}, {len(act.items)})"
         for act in group.merged_acts()
@@ -145,7 +145,9 @@ def _draw_wide_chain(chain: PlacedChain, top: int) -> list[str]:
     columns = chain.columns
     lines: list[str] = []
     for nodes in columns[:4]:
-        lines += [_draw_nesting(upper, lower, top) for upper, lower in pairwise(nodes)]
+        lines += [
+            _draw_parent_line(upper, lower, top) for upper, lower in pairwise(nodes)
+        ]
     for before, after in pairwise(columns[:4]):
         lines.append(_draw_edge(before[-1], after[0], top))
     lines += [_draw_edge(columns[3][-1], act, top) for act in columns[4]]
@@ -156,22 +158,22 @@ def _draw_wide_chain(chain: PlacedChain, top: int) -> list[str]:
     return [*lines, *(_draw_node(node, top) for nodes in columns for node in nodes)]
 
 
-def _node_edges(node: ChainNode) -> tuple[float, float]:
+def _get_node_left_and_right(node: ChainNode) -> tuple[float, float]:
     """Return the left and right x coordinates of a node."""
     indent = min(node.depth * _STEP, _WIDE[node.column] // 2)
     left = _LEFT[node.column] + indent
     return left, _LEFT[node.column] + _WIDE[node.column]
 
 
-def _node_center(node: ChainNode, top: int) -> float:
+def _get_node_middle(node: ChainNode, top: int) -> float:
     """Return the y coordinate of the middle of a node."""
     return top + node.row * _ROW + _BOX / 2
 
 
 def _draw_edge(source: ChainNode, target: ChainNode, top: int) -> str:
     """Draw the line between the nodes of two columns."""
-    x, y = _node_edges(source)[1], _node_center(source, top)
-    to_x, to_y = _node_edges(target)[0], _node_center(target, top)
+    x, y = _get_node_left_and_right(source)[1], _get_node_middle(source, top)
+    to_x, to_y = _get_node_left_and_right(target)[0], _get_node_middle(target, top)
     path = f"M{x:g} {y:g}"
     half = (x + to_x) / 2
     path += (
@@ -182,17 +184,17 @@ def _draw_edge(source: ChainNode, target: ChainNode, top: int) -> str:
     return build_element("path", {"d": path, "class": f"line {target.status}"})
 
 
-def _draw_nesting(parent: ChainNode, child: ChainNode, top: int) -> str:
+def _draw_parent_line(parent: ChainNode, child: ChainNode, top: int) -> str:
     """Draw the line from a node to the node nested below it."""
-    x = _node_edges(parent)[0] + _STEP / 2
+    x = _get_node_left_and_right(parent)[0] + _STEP / 2
     y = top + parent.row * _ROW + _BOX
-    path = f"M{x:g} {y:g}V{_node_center(child, top):g}H{_node_edges(child)[0]:g}"
+    path = f"M{x:g} {y:g}V{_get_node_middle(child, top):g}H{_get_node_left_and_right(child)[0]:g}"
     return build_element("path", {"d": path, "class": f"line {child.status}"})
 
 
 def _draw_node(node: ChainNode, top: int) -> str:
     """Draw a node at its place in the columns."""
-    left, right = _node_edges(node)
+    left, right = _get_node_left_and_right(node)
     return _draw_box(node, left, top + node.row * _ROW, right - left)
 
 

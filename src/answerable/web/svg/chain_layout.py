@@ -11,11 +11,11 @@ from answerable.presentation.chain_groups import (
     ActGroup,
     ChainGroup,
     MissingHopNotes,
-    hops_by_name,
+    get_hops_by_name,
     is_break_glass_call,
-    is_missing,
-    shorten_id,
-    shorten_path,
+    is_hop_missing,
+    shorten_hop_id,
+    shorten_hop_path,
 )
 from answerable.presentation.text import shorten, shorten_end
 
@@ -66,7 +66,7 @@ class ChainLinks:
         query = self.query
         for field, value in fields.items():
             query = query.with_field(field, value)
-        return f"/trace?{urlencode({'q': query.to_text})}"
+        return f"/trace?{urlencode({'q': query.format_as_text})}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,12 +114,12 @@ def _place_chain(
     max_chars: Sequence[int],
 ) -> PlacedChain:
     """Place the nodes of one chain in columns and rows."""
-    item, hops = group.item, hops_by_name(group.item)
+    item, hops = group.item, get_hops_by_name(group.item)
     who: list[list[ChainNode]] = []
     row = 0
     for name in COLUMNS[:4]:
         path = {"agent": item["agent_path"], "identity": item["identity_path"]}
-        nodes = list(_path_nodes(name, hops[name], path.get(name, []), gaps))
+        nodes = list(_build_hop_nodes(name, hops[name], path.get(name, []), gaps))
         owner = item["identity_owner"]
         if name == "identity" and owner["value"]:
             whole = (
@@ -133,24 +133,24 @@ def _place_chain(
             ]
         )
         row += len(nodes) - 1
-    acts = _action_nodes(group, links)
+    acts = _build_action_nodes(group, links)
     first = max(0, row - len(acts) + 1)
     done = [replace(act, row=first + at) for at, (act, _) in enumerate(acts)]
     what = [replace(node, row=first + at) for at, (_, node) in enumerate(acts)]
     columns = [*who, done, what]
     fitted = [
-        [_fit_label(node, max_chars[at]) for node in nodes]
+        [_shorten_label(node, max_chars[at]) for node in nodes]
         for at, nodes in enumerate(columns)
     ]
     return PlacedChain(group, fitted, max(row + 1, len(acts)))
 
 
-def _path_nodes(
+def _build_hop_nodes(
     name: str, hop: HopItem, path: Sequence[str], gaps: MissingHopNotes
 ) -> Iterator[ChainNode]:
     """Yield the nodes of a hop: one, or a path from the root down."""
     column = COLUMNS.index(name)
-    if is_missing(hop):
+    if is_hop_missing(hop):
         number = gaps.get_note_number(name, hop)
         source = hop["source"] or "no source is known"
         whole = f"{name} missing: {source}"
@@ -158,9 +158,9 @@ def _path_nodes(
         return
     values = list(path) if len(path) > 1 else [hop["value"]]
     texts = (
-        shorten_path(name, values)
+        shorten_hop_path(name, values)
         if name == "agent"
-        else [shorten_id(name, v) for v in values]
+        else [shorten_hop_id(name, v) for v in values]
     )
     for depth, (value, text) in enumerate(zip(values, texts, strict=True)):
         last = depth == len(values) - 1
@@ -173,17 +173,20 @@ def _describe_hop_status(hop: HopItem) -> str:
     return f"{hop['status']}, {hop['source']}" if hop["source"] else hop["status"]
 
 
-def _action_nodes(
+def _build_action_nodes(
     group: ChainGroup, links: ChainLinks
 ) -> list[tuple[ChainNode, ChainNode]]:
     """Return action and resource nodes; more than 12 end in a summary."""
     acts = group.merged_acts()
     shown = acts if len(acts) <= MAX_ACTIONS else acts[: MAX_ACTIONS - 1]
-    nodes = [(_action_node(act, links), _resource_node(act, links)) for act in shown]
+    nodes = [
+        (_build_action_node(act, links), _build_resource_node(act, links))
+        for act in shown
+    ]
     omitted = acts[len(shown) :]
     if omitted:
         events = sum(len(act.items) for act in omitted)
-        to = _same_chain_link(group.item, links)
+        to = _link_to_same_chain(group.item, links)
         text = f"… {len(omitted)} more acts"
         whole = f"{len(omitted)} more acts, {events} events: ask for this chain alone"
         more = ChainNode(4, 0, 0, text, whole, "observed", link=to)
@@ -193,22 +196,22 @@ def _action_nodes(
     return nodes
 
 
-def _same_chain_link(item: TraceItem, links: ChainLinks) -> str:
+def _link_to_same_chain(item: TraceItem, links: ChainLinks) -> str:
     """Return the link to the events of the same agent and identity."""
-    hops = hops_by_name(item)
+    hops = get_hops_by_name(item)
     fields = {
         name: hops[name]["value"]
         for name in ("agent", "identity")
-        if not is_missing(hops[name])
+        if not is_hop_missing(hops[name])
     }
     return links.link_to_narrower_query(**fields)
 
 
-def _action_node(act: ActGroup, links: ChainLinks) -> ChainNode:
+def _build_action_node(act: ActGroup, links: ChainLinks) -> ChainNode:
     """Build the node of an action with its outcome and number of events."""
-    item, hop = act.item, hops_by_name(act.item)["action"]
+    item, hop = act.item, get_hops_by_name(act.item)["action"]
     outcome = item["outcome"] if item["outcome"] not in _SUCCESSFUL else ""
-    text = shorten_id("action", hop["value"])
+    text = shorten_hop_id("action", hop["value"])
     if is_break_glass_call(item):
         text = f"BREAK-GLASS {text}"
     if outcome:
@@ -233,14 +236,14 @@ def _action_node(act: ActGroup, links: ChainLinks) -> ChainNode:
     )
 
 
-def _resource_node(act: ActGroup, links: ChainLinks) -> ChainNode:
+def _build_resource_node(act: ActGroup, links: ChainLinks) -> ChainNode:
     """Build the node of a resource, or of a group of resources."""
-    hop = hops_by_name(act.item)["resource"]
+    hop = get_hops_by_name(act.item)["resource"]
     if act.resources > 1:
         text = f"{act.resources:,} under {act.resource}"
         link = links.link_to_narrower_query(resource=f"{act.resource}*")
         return ChainNode(5, 0, 0, text, text, hop["status"], link=link)
-    if is_missing(hop):
+    if is_hop_missing(hop):
         source = hop["source"] or "no source is known"
         return ChainNode(
             5, 0, 0, "∅ not named", f"resource missing: {source}", _MISSING
@@ -248,11 +251,17 @@ def _resource_node(act: ActGroup, links: ChainLinks) -> ChainNode:
     whole = f"{hop['value']} ({_describe_hop_status(hop)})"
     link = links.link_to_narrower_query(resource=hop["value"])
     return ChainNode(
-        5, 0, 0, shorten_id("resource", hop["value"]), whole, hop["status"], link=link
+        5,
+        0,
+        0,
+        shorten_hop_id("resource", hop["value"]),
+        whole,
+        hop["status"],
+        link=link,
     )
 
 
-def _fit_label(node: ChainNode, max_chars: int) -> ChainNode:
+def _shorten_label(node: ChainNode, max_chars: int) -> ChainNode:
     """Shorten a node label to a width: an email at the end, other ids in the middle."""
     limit = max_chars - 2 * node.depth
     head, _, rest = node.text.partition(" under ")

@@ -64,7 +64,7 @@ class _AccountFactsBuilder(ProblemCollector):
     agents: dict[str, Agent] = field(default_factory=dict)
     resources: dict[str, Resource] = field(default_factory=dict)
 
-    def provenance(self, place: str) -> FactProvenance:
+    def get_provenance(self, place: str) -> FactProvenance:
         return FactProvenance(self.source, place, WrittenBy.PLATFORM, self.now)
 
 
@@ -86,10 +86,10 @@ def build_account_facts(
     _attach_group_policies(builder, details)
     for role in details.roles.values():
         _add_role(builder, role)
-    _add_trusted_roots(builder)
+    _add_trusted_account_roots(builder)
     for policy in builder.policies.values():
         if ":iam::aws:policy/" not in policy.id:
-            _add_if_absent(builder.resources, find_named_resources(policy))
+            _add_new_facts(builder.resources, find_named_resources(policy))
     facts = SightedFacts(
         persons=tuple(builder.persons.values()),
         agents=tuple(builder.agents.values()),
@@ -104,7 +104,7 @@ def build_account_facts(
     return facts, tuple(builder.problems)
 
 
-def _add_if_absent(kept: dict[str, FactT], found: Iterable[FactT]) -> None:
+def _add_new_facts(kept: dict[str, FactT], found: Iterable[FactT]) -> None:
     for fact in found:
         kept.setdefault(fact.id, fact)
 
@@ -118,7 +118,7 @@ def _add_policy(
     place: str,
 ) -> Policy:
     """Parse a policy document; an unreadable one is kept as an unread policy."""
-    seen = facts.provenance(place)
+    seen = facts.get_provenance(place)
     try:
         policy = parse_policy(
             _unquote_document(document),
@@ -200,7 +200,7 @@ def _attach_policies(
     via: str = "",
 ) -> None:
     """Attach policies to an identity, directly or through a group (`via`)."""
-    seen = facts.provenance(place)
+    seen = facts.get_provenance(place)
     facts.attachments += [
         PolicyAttachment(PolicyId(policy), target, layer, via, seen)
         for policy in policies
@@ -233,7 +233,7 @@ def _add_identity(
         tags=_list_tag_pairs(entry.record.tags),
         created_at=parse_timestamp_ns(entry.record.create_date),
         last_used_at=last_used,
-        seen=facts.provenance(entry.place),
+        seen=facts.get_provenance(entry.place),
     )
     facts.identities[identity.id] = identity
     _attach_policies(
@@ -255,7 +255,7 @@ def _add_owner_evidence(
     """Add the owners that the identity's tags name, also for its agents."""
     ids = (identity.id, *agent_ids)
     people, evidence = find_tag_owners(ids, identity.tags, identity.seen)
-    _add_if_absent(facts.persons, people)
+    _add_new_facts(facts.persons, people)
     facts.evidence += evidence
 
 
@@ -292,7 +292,7 @@ def _list_user_groups(
             id=ResourceId(at.record.arn),
             account=account,
             members=tuple(sorted(members[account, name])),
-            seen=facts.provenance(at.place),
+            seen=facts.get_provenance(at.place),
         )
 
 
@@ -351,13 +351,13 @@ def _add_role(facts: _AccountFactsBuilder, entry: PlacedRecord[RoleDetail]) -> N
         )
         _attach_policies(facts, role.arn, entry.place, (trust.id,), PolicyLayer.TRUST)
         found = list(find_trusted_agents(identity, trust))
-    _add_if_absent(facts.agents, found)
+    _add_new_facts(facts.agents, found)
     profiles = [profile.arn for profile in role.instance_profile_list]
-    _add_if_absent(facts.resources, find_instance_profiles(profiles, identity))
+    _add_new_facts(facts.resources, find_instance_profiles(profiles, identity))
     _add_owner_evidence(facts, identity, *(agent.id for agent in found))
 
 
-def _add_trusted_roots(facts: _AccountFactsBuilder) -> None:
+def _add_trusted_account_roots(facts: _AccountFactsBuilder) -> None:
     """Add the root user of each scanned account that a role's trust policy names."""
     accounts = {
         (Arn.parse(identity.id).partition, identity.account)

@@ -170,7 +170,7 @@ def parse_authorization_details(
         _decode_records(
             details.policies, ManagedPolicyDetail, answer, base, details.problems
         )
-    details.problems += _missing_list_problems(answers, place)
+    details.problems += _iter_missing_list_problems(answers, place)
     return details
 
 
@@ -226,7 +226,7 @@ def _decode_raw_list(
         return []
 
 
-def _missing_list_problems(
+def _iter_missing_list_problems(
     answers: Sequence[AwsAnswer], place: str
 ) -> Iterator[ReadProblem]:
     """Yield a problem for each missing list, and for missing last pages."""
@@ -236,7 +236,7 @@ def _missing_list_problems(
             what = f"no {name} in it: what it lists is not collected"
             yield ReadProblem(ReadProblemKind.INVALID, place, what)
     last = answers[-1].fields
-    if _is_stated(last, "IsTruncated") or _is_stated(last, "NextToken"):
+    if _has_field_value(last, "IsTruncated") or _has_field_value(last, "NextToken"):
         what = (
             "the last page says that more follow: collect again without --max-items, "
             "or append the missing pages"
@@ -244,6 +244,6 @@ def _missing_list_problems(
         yield ReadProblem(ReadProblemKind.INVALID, place, what)
 
 
-def _is_stated(fields: dict[str, msgspec.Raw], name: str) -> bool:
+def _has_field_value(fields: dict[str, msgspec.Raw], name: str) -> bool:
     """Tell whether a field is present and not null, false or empty."""
     return bytes(fields.get(name, b"null")) not in (b"null", b"false", b'""')

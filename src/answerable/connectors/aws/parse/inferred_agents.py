@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from answerable.model.agent import Agent, FactStatus
 from answerable.model.errors import IdError
 from answerable.model.identity import Identity
-from answerable.model.ids import Arn, agent_id
+from answerable.model.ids import Arn, build_agent_id
 from answerable.model.policy import Policy, PolicyEffect, Statement
 
 _PLATFORM_SERVICES = {
@@ -63,10 +63,12 @@ def find_trusted_agents(role: Identity, trust: Policy) -> Iterator[Agent]:
         ]
         if named and not acting:
             continue
-        yield _build_agent(role, platform, acting)
+        yield _build_platform_agent(role, platform, acting)
 
 
-def _build_agent(role: Identity, platform: str, sources: list[_SourceArn]) -> Agent:
+def _build_platform_agent(
+    role: Identity, platform: str, sources: list[_SourceArn]
+) -> Agent:
     """Build the agent of a platform; declared if all source ARNs are exact."""
     exact = bool(sources) and all(source.exact for source in sources)
     narrowed = bool(sources) and all(source.kind for source in sources)
@@ -79,7 +81,7 @@ def _build_agent(role: Identity, platform: str, sources: list[_SourceArn]) -> Ag
     )
     facts = tuple(("source-arn", source.arn) for source in sources[:10])
     return Agent(
-        id=agent_id(platform, role.account, role.name),
+        id=build_agent_id(platform, role.account, role.name),
         kind=platform,
         name=role.name,
         place=sources[0].arn if exact and len(sources) == 1 else role.id,

@@ -20,7 +20,7 @@ def find_named_resources(policy: Policy) -> Iterator[Resource]:
     """Yield each resource named by a policy; for an S3 object pattern, its bucket."""
     for statement in policy.statements:
         for pattern in statement.resources + statement.not_resources:
-            found = _resource_of_pattern(pattern, policy.seen)
+            found = _build_resource_of_arn_pattern(pattern, policy.seen)
             if found:
                 yield found
 
@@ -38,7 +38,9 @@ def find_instance_profiles(arns: Iterable[str], role: Identity) -> Iterator[Reso
             yield replace(found, runs_as=role.id)
 
 
-def _resource_of_pattern(pattern: str, provenance: FactProvenance) -> Resource | None:
+def _build_resource_of_arn_pattern(
+    pattern: str, provenance: FactProvenance
+) -> Resource | None:
     """Return the resource of a full ARN; None for a pattern with wildcards."""
     try:
         arn = Arn.parse(pattern)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from answerable.model.errors import IdError
-from answerable.model.ids import person_id
+from answerable.model.ids import build_person_id
 from answerable.model.person import OwnerEvidence, OwnerEvidenceKind, Person
 from answerable.model.provenance import FactProvenance
 
@@ -75,7 +75,7 @@ def find_tag_owners(
     for key, value in tags:
         for named in _parse_owner_tag(_normalise_tag_key(key), value):
             try:
-                person = person_id(named.text)
+                person = build_person_id(named.text)
             except IdError:
                 continue
             people.append(Person(person, "", (), named.team, True, provenance))

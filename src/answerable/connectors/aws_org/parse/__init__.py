@@ -90,7 +90,7 @@ def parse_answers(
     )
 
 
-def _provenance(source: str, place: str, now: int) -> FactProvenance:
+def _build_provenance(source: str, place: str, now: int) -> FactProvenance:
     """Build the provenance of a fact at a place in the answers."""
     return FactProvenance(source, place, WrittenBy.PLATFORM, now)
 
@@ -112,7 +112,7 @@ def _build_accounts(
                 organization=organization,
                 parents=parents,
                 management=account.id == management,
-                seen=_provenance(source, place, now),
+                seen=_build_provenance(source, place, now),
                 state=(account.state or account.status).lower(),
                 administers=tuple(sorted(tree.delegated.get(account.id, ()))),
             )
@@ -154,7 +154,7 @@ def _build_control_policies(
         layer = _LAYERS.get(summary.type)
         if layer is None:  # tag, backup and other policies grant and deny nothing
             continue
-        seen = _provenance(source, control.place, now)
+        seen = _build_provenance(source, control.place, now)
         policy_id = PolicyId(summary.arn or summary.id)
         if control.content:
             policies.append(

@@ -17,7 +17,7 @@ from answerable.connectors.aws_org.parse.organization_tree import (
 from answerable.connectors.formats.aws_api_answers import AnswerFields, AwsAnswer
 from answerable.model.errors import IdError
 from answerable.model.identity import Identity
-from answerable.model.ids import IdentityId, PersonId, person_id
+from answerable.model.ids import IdentityId, PersonId, build_person_id
 from answerable.model.person import Person
 from answerable.model.provenance import FactProvenance, WrittenBy
 from answerable.model.role_assignment import RoleAssignment
@@ -157,7 +157,7 @@ def _merge_answers(
         center.members[each.group_id].append(each.member_id.user_id)
 
 
-def _provenance(source: str, place: str, now: int) -> FactProvenance:
+def _build_provenance(source: str, place: str, now: int) -> FactProvenance:
     """Build the provenance of a fact at a place in the answers."""
     return FactProvenance(source, place, WrittenBy.PLATFORM, now)
 
@@ -170,7 +170,7 @@ def _build_people(
         emails = sorted(user.emails, key=lambda email: not email.primary)
         names = [email.value for email in emails if email.value] + [user.user_name]
         try:
-            person = person_id(names[0])
+            person = build_person_id(names[0])
         except IdError:
             tree.add_problem(at, "a user without an address and a name")
             continue
@@ -183,7 +183,7 @@ def _build_people(
                 aliases=aliases,
                 team=False,
                 alive=user.user_status.upper() != "DISABLED",
-                seen=_provenance(source, at, now),
+                seen=_build_provenance(source, at, now),
             ),
         )
 
@@ -211,13 +211,13 @@ def _build_permission_sets(
     """Yield an identity for each permission set."""
     for arn, (each, at) in center.sets.items():
         kind = "aws-permission-set"
-        yield _build_identity(arn, kind, each.name, _provenance(source, at, now))
+        yield _build_identity(arn, kind, each.name, _build_provenance(source, at, now))
 
 
 def _build_groups(center: _IdentityCenter, source: str, now: int) -> Iterator[Identity]:
     """Yield an identity for each group."""
     for key, (each, at) in center.groups.items():
-        seen = _provenance(source, at, now)
+        seen = _build_provenance(source, at, now)
         yield _build_identity(
             GROUP_PREFIX + key, "aws-sso-group", each.display_name, seen
         )
@@ -236,18 +236,18 @@ def _build_assignments(
         if known is None:
             tree.add_problem(at, "a permission set that was not described")
             continue
-        for person, group in _assigned_people(tree, center, people, each, at):
+        for person, group in _iter_assigned_people(tree, center, people, each, at):
             yield RoleAssignment(
                 permission_set=IdentityId(each.permission_set_arn),
                 name=known[0].name,
                 account=each.account_id,
                 person=person,
                 group=group,
-                seen=_provenance(source, at, now),
+                seen=_build_provenance(source, at, now),
             )
 
 
-def _assigned_people(
+def _iter_assigned_people(
     tree: OrganizationTree,
     center: _IdentityCenter,
     people: dict[str, Person],

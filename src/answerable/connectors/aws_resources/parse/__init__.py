@@ -20,7 +20,7 @@ from answerable.connectors.aws_resources.parse.coverage import compute_coverage
 from answerable.connectors.aws_resources.parse.resource_facts import (
     ResourceFactsBuilder,
     build_facts,
-    read_answers,
+    read_answers_by_queried_id,
 )
 from answerable.connectors.aws_resources.parse.resource_lists import (
     ResourceInventory,
@@ -117,13 +117,13 @@ def parse_answers(
     for answer in answers:
         base = f"{place}#{answer.pointer}"
         read_lists(inventory, answer.fields, base)
-        reader.check_complete(answer.fields, base)
+        reader.report_if_truncated(answer.fields, base)
     builder = ResourceFactsBuilder(source, now, inventory)
     for answer in answers:
-        read_answers(builder, answer.fields, f"{place}#{answer.pointer}")
+        read_answers_by_queried_id(builder, answer.fields, f"{place}#{answer.pointer}")
     agents = BedrockAgentReader(inventory, source, now)
     for answer in answers:
-        agents.read(answer.fields, f"{place}#{answer.pointer}")
+        agents.read_agents_of_answer(answer.fields, f"{place}#{answer.pointer}")
     made = replace(build_facts(builder), agents=tuple(agents.list_agents()))
     _check_bucket_owners(inventory, place)
     answered = [h for p, h in builder.holders.items() if p == f"{h}#policy"]

@@ -62,7 +62,7 @@ class AnswerField:
     bare: bool = False
 
 
-def _policy_field(
+def _define_policy_field(
     name: str,
     action: str,
     kind: str,
@@ -78,43 +78,45 @@ def _policy_field(
 
 # Error codes: the API reference of each operation, "Errors".
 POLICIES = (
-    _policy_field(
+    _define_policy_field(
         "BucketPolicy", "s3:GetBucketPolicy", "s3:bucket", "NoSuchBucketPolicy"
     ),
-    _policy_field(
+    _define_policy_field(
         "AccessPointPolicy",
         "s3:GetAccessPointPolicy",
         "s3:accesspoint",
         "NoSuchAccessPointPolicy",
     ),
-    _policy_field("KeyPolicy", "kms:GetKeyPolicy", "kms:key"),
-    _policy_field(
+    _define_policy_field("KeyPolicy", "kms:GetKeyPolicy", "kms:key"),
+    _define_policy_field(
         "TopicAttributes", "sns:GetTopicAttributes", "sns:topic", "", "Attributes"
     ),
-    _policy_field(
+    _define_policy_field(
         "QueueAttributes", "sqs:GetQueueAttributes", "sqs:queue", "", "Attributes"
     ),
-    _policy_field(
+    _define_policy_field(
         "FunctionPolicy",
         "lambda:GetPolicy",
         "lambda:function",
         "ResourceNotFoundException",
     ),
-    _policy_field(
+    _define_policy_field(
         "SecretPolicy",
         "secretsmanager:GetResourcePolicy",
         "secretsmanager:secret",
         "",
         "ResourcePolicy",
     ),
-    _policy_field(
+    _define_policy_field(
         "RepositoryPolicy",
         "ecr:GetRepositoryPolicy",
         "ecr:repository",
         "RepositoryPolicyNotFoundException",
         "policyText",
     ),
-    _policy_field("ResourcePolicy", "GetResourcePolicy", "", "PolicyNotFoundException"),
+    _define_policy_field(
+        "ResourcePolicy", "GetResourcePolicy", "", "PolicyNotFoundException"
+    ),
 )
 GRANTS = AnswerField("KeyGrants", "kms:ListGrants", "kms:key")
 ACCESS_POINT = AnswerField("AccessPoint", "s3:GetAccessPoint", "s3:accesspoint")
@@ -229,7 +231,7 @@ class AnswerReader(ProblemCollector):
                 key = (answer_field.action, code in ACCESS_DENIED_CODES)
                 self.refusals.setdefault(key, []).append(place)
 
-    def check_complete(self, fields: AnswerFields, parent_place: str) -> None:
+    def report_if_truncated(self, fields: AnswerFields, parent_place: str) -> None:
         """Add a problem if an answer is not the last page."""
         if is_truncated(fields):
             what = "more entries follow that are missing: collect without --max-items"
@@ -271,7 +273,7 @@ def read_error_code(raw: msgspec.Raw) -> str | None:
         error = _parse_error(given)
     except DECODE_ERRORS:
         return None
-    if error is None or _is_error_name(error):
+    if error is None or _is_error_code(error):
         return error
     found = _ERROR_CODE.fullmatch(error[:2000])
     return found[1] if found else ""
@@ -291,7 +293,7 @@ def _parse_error(raw_error: AnswerFields | str) -> str | None:
     return error if isinstance(error, str) else error.code
 
 
-def _is_error_name(text: str) -> bool:
+def _is_error_code(text: str) -> bool:
     """Tell whether a text has the form of an error code."""
     return len(text) <= 80 and text.replace(".", "").isalpha()
 

@@ -21,7 +21,7 @@ from answerable.connectors.aws_resources.parse.execution_roles import parse_role
 from answerable.connectors.aws_resources.parse.resource_lists import ResourceInventory
 from answerable.connectors.formats.aws_api_answers import AnswerFields
 from answerable.model.agent import Agent, FactStatus
-from answerable.model.ids import AgentId, Arn, IdentityId, agent_id
+from answerable.model.ids import AgentId, Arn, IdentityId, build_agent_id
 from answerable.model.provenance import FactProvenance, WrittenBy
 
 
@@ -87,7 +87,7 @@ class BedrockAgentReader:
     agents: dict[str, Agent] = field(default_factory=dict)
     parents: dict[str, str] = field(default_factory=dict)
 
-    def read(self, fields: AnswerFields, parent_place: str) -> None:
+    def read_agents_of_answer(self, fields: AnswerFields, parent_place: str) -> None:
         """Read every agent, runtime and gateway of one answer."""
         reader = self.inventory.reader
         for entry in reader.iter_answers(fields, AGENTS, parent_place):
@@ -146,7 +146,7 @@ class BedrockAgentReader:
         key = arn.resource.rpartition("/")[2]
         role = parse_role_arn(arn_and_role[1])
         self.agents[key] = Agent(
-            id=_make_agent_id(kind, arn, key),
+            id=_build_agent_id(kind, arn, key),
             kind=kind,
             name=name or key,
             place=str(arn),
@@ -171,6 +171,6 @@ class BedrockAgentReader:
         return item.arn
 
 
-def _make_agent_id(kind: str, arn: Arn, key: str) -> AgentId:
+def _build_agent_id(kind: str, arn: Arn, key: str) -> AgentId:
     """Build the id of an agent from its ARN."""
-    return agent_id(kind, arn.account or "-", arn.region or "-", key)
+    return build_agent_id(kind, arn.account or "-", arn.region or "-", key)

@@ -54,7 +54,7 @@ def compute_coverage(
         if all(
             str(arn) in answered_fields
             for arn in inventory.listed.get(name, ())
-            if _account_region(inventory, arn) == (account, region)
+            if _account_and_region_of_arn(inventory, arn) == (account, region)
         )
     ]
     both = places.get("Functions", set()) & places.get("Reservations", set())
@@ -64,7 +64,7 @@ def compute_coverage(
     if not set(instances) <= inventory.profile_roles.keys():
         both = set()  # whom instances run as is not known
     running = [CoverageScope(declaration.RUNNING, *place) for place in both]
-    running += _launch_coverage(inventory, places)
+    running += _iter_running_role_coverage(inventory, places)
     return tuple(sorted([*policies, *running]))
 
 
@@ -75,7 +75,7 @@ _LAUNCH_LISTS = {
 }
 
 
-def _launch_coverage(
+def _iter_running_role_coverage(
     inventory: ResourceInventory, places: Mapping[str, set[AccountRegion]]
 ) -> Iterator[CoverageScope]:
     """Yield the accounts and regions where all task and template roles are known."""
@@ -83,7 +83,11 @@ def _launch_coverage(
         answered = inventory.answered.get(question, set())
         for place in places.get(name, ()):
             listed = inventory.listed.get(name, ())
-            here = {arn for arn in listed if _account_region(inventory, arn) == place}
+            here = {
+                arn
+                for arn in listed
+                if _account_and_region_of_arn(inventory, arn) == place
+            }
             known = all(
                 inventory.instance_profiles.get(str(arn), "")
                 in {"", *inventory.profile_roles}
@@ -115,7 +119,7 @@ def _regions_of_list(
     of the file is elsewhere: otherwise the file may cover several regions.
     """
     for arn in inventory.listed.get(name, ()):
-        account, region = _account_region(inventory, arn)
+        account, region = _account_and_region_of_arn(inventory, arn)
         if account and (region or arn.service == "s3"):
             yield account, region
     if not inventory.caller:
@@ -126,7 +130,7 @@ def _regions_of_list(
         yield inventory.caller, next(iter(regions))
 
 
-def _account_region(inventory: ResourceInventory, arn: Arn) -> AccountRegion:
+def _account_and_region_of_arn(inventory: ResourceInventory, arn: Arn) -> AccountRegion:
     """Return the account and region of a resource."""
     return (arn.account or inventory.caller, arn.region)
 

@@ -40,7 +40,7 @@ def find_execution_role(raw: msgspec.Raw) -> str:
     The answer may be nested (`{"projects": [...]}`); the outermost role counts. Values
     of other fields are not decoded.
     """
-    level = list(_iter_objects(raw))
+    level = list(_iter_single_object(raw))
     for _ in range(_MAX_DEPTH):
         for fields in level:
             for name in _ROLE_FIELDS:
@@ -53,12 +53,12 @@ def find_execution_role(raw: msgspec.Raw) -> str:
             inner
             for fields in level
             for raw in fields.values()
-            for inner in _iter_objects(raw)
+            for inner in _iter_single_object(raw)
         ]
     return ""
 
 
-def _iter_objects(raw: msgspec.Raw) -> Iterator[AnswerFields]:
+def _iter_single_object(raw: msgspec.Raw) -> Iterator[AnswerFields]:
     """Yield the object, or the one object of a list; nothing for several."""
     try:
         given = msgspec.json.decode(raw, type=AnswerFields | list[AnswerFields])

@@ -16,7 +16,7 @@ from answerable.connectors.formats.aws_api_answers import (
     DECODE_ERRORS,
     describe_decode_error,
 )
-from answerable.connectors.formats.redaction import clean_text
+from answerable.connectors.formats.redaction import make_printable_line
 from answerable.model.policy import (
     ConditionClause,
     PolicyEffect,
@@ -54,13 +54,13 @@ def parse_grant(
     except DECODE_ERRORS as error:
         yield UnreadStatement(str(position), describe_decode_error(error))
         return
-    sid = clean_text(grant.grant_id)
+    sid = make_printable_line(grant.grant_id)
     grantee = _parse_grantee(grant.grantee_service_principal, grant.grantee_principal)
     if grantee is None:
         yield UnreadStatement(sid, "the grant names no grantee")
         return
-    made = [_strip_wildcards(name) for name in grant.operations]
-    bound, free = _constraint_conditions(grant.constraints)
+    made = [_remove_wildcard_characters(name) for name in grant.operations]
+    bound, free = _convert_constraints_to_conditions(grant.constraints)
     inside = tuple(f"kms:{name}" for name in made if name in _CONSTRAINABLE_OPERATIONS)
     outside = tuple(
         f"kms:{name}" for name in made if name not in _CONSTRAINABLE_OPERATIONS
@@ -102,10 +102,10 @@ def _allow_statement(
     )
 
 
-def _strip_wildcards(operation: str) -> str:
+def _remove_wildcard_characters(operation: str) -> str:
     """Return an operation's name without wildcards."""
     # Not a pattern: a grant names operations, and a star in one would be a lie.
-    return clean_text(operation).replace("*", "").replace("?", "")
+    return make_printable_line(operation).replace("*", "").replace("?", "")
 
 
 def _parse_grantee(service: str, principal: str) -> tuple[str, str] | None:
@@ -121,7 +121,7 @@ def _parse_grantee(service: str, principal: str) -> tuple[str, str] | None:
     return ("AWS", principal)
 
 
-def _constraint_conditions(
+def _convert_constraints_to_conditions(
     constraints: GrantConstraints | None,
 ) -> tuple[tuple[ConditionClause, ...], tuple[ConditionClause, ...]]:
     """Build conditions for operations with and without encryption context."""
@@ -136,17 +136,19 @@ def _constraint_conditions(
     pairs = {**constraints.encryption_context_subset, **(equals or {})}
     context = [
         ConditionClause(
-            "StringEquals", f"kms:EncryptionContext:{name}", (_escape_variables(value),)
+            "StringEquals",
+            f"kms:EncryptionContext:{name}",
+            (_escape_policy_variables(value),),
         )
         for name, value in sorted(pairs.items())
     ]
     if equals is not None:
-        names = tuple(_escape_variables(name) for name in sorted(equals))
+        names = tuple(_escape_policy_variables(name) for name in sorted(equals))
         only = "ForAllValues:StringEquals"
         context.append(ConditionClause(only, "kms:EncryptionContextKeys", names))
     return (*context, *always), always
 
 
-def _escape_variables(value: str) -> str:
+def _escape_policy_variables(value: str) -> str:
     """Escape `${` in a literal value, which is not a policy variable."""
     return value.replace("${", "${$}{")  # a grant knows no policy variables

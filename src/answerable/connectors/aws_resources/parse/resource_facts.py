@@ -76,7 +76,7 @@ class ResourceFactsBuilder:
         """Reader that collects the problems."""
         return self.inventory.reader
 
-    def provenance(self, place: str) -> FactProvenance:
+    def get_provenance(self, place: str) -> FactProvenance:
         """Build the provenance of a fact."""
         return FactProvenance(self.source, place, WrittenBy.PLATFORM, self.now)
 
@@ -86,7 +86,7 @@ class ResourceFactsBuilder:
         self.holders[policy.id] = resource_arn
 
 
-def read_answers(
+def read_answers_by_queried_id(
     builder: ResourceFactsBuilder, fields: AnswerFields, parent_place: str
 ) -> None:
     """Read every answer stored under a queried id."""
@@ -101,13 +101,13 @@ def read_answers(
                     entry.place,
                 )
     for question, take in (
-        *((question, _add_policy) for question in POLICIES),
-        (GRANTS, _add_grants),
-        (BUCKET_BLOCK, _add_block_answer),
-        (ACCOUNT_BLOCK, _add_block_answer),
-        (BUCKET_TAGS, _add_tags),
+        *((question, _add_resource_policy) for question in POLICIES),
+        (GRANTS, _add_kms_grants),
+        (BUCKET_BLOCK, _parse_public_access_block),
+        (ACCOUNT_BLOCK, _parse_public_access_block),
+        (BUCKET_TAGS, _add_bucket_tags),
         (TASKS, _set_task_definition_role),
-        (DESCRIBED, _add_execution_role),
+        (DESCRIBED, _set_execution_role),
     ):
         for entry in reader.iter_answers(fields, question, parent_place):
             take(builder, question, entry)
@@ -122,7 +122,7 @@ def build_facts(builder: ResourceFactsBuilder) -> SightedFacts:
     inventory = builder.inventory
     for arn, (block, place) in inventory.blocks.items():
         _add_public_access_block(builder, arn, block, place)
-    _assign_launch_roles(builder)
+    _assign_instance_profile_roles(builder)
     assign_task_roles(inventory)
     attachments = [
         PolicyAttachment(
@@ -130,7 +130,7 @@ def build_facts(builder: ResourceFactsBuilder) -> SightedFacts:
         )
         for policy in builder.policies.values()
     ]
-    attachments += _missing_key_policies(builder)
+    attachments += _list_missing_key_policies(builder)
     return SightedFacts(
         policies=tuple(builder.policies.values()),
         attachments=tuple(attachments),
@@ -148,14 +148,14 @@ def _build_resource(builder: ResourceFactsBuilder, item: ListedResource) -> Reso
         kind=resource_kind_of_arn(item.arn),
         account=item.account,
         tags=tuple(sorted(item.tags.items())),
-        seen=builder.provenance(item.place),
+        seen=builder.get_provenance(item.place),
         behind=ResourceId(item.underlying_resource),
         runs_as=IdentityId(item.runs_as),
         network=item.network,
     )
 
 
-def _missing_key_policies(builder: ResourceFactsBuilder) -> list[PolicyAttachment]:
+def _list_missing_key_policies(builder: ResourceFactsBuilder) -> list[PolicyAttachment]:
     """List missing key policies: every key has one, but only grants were collected."""
     return [
         PolicyAttachment(
@@ -167,7 +167,7 @@ def _missing_key_policies(builder: ResourceFactsBuilder) -> list[PolicyAttachmen
     ]
 
 
-def _find_resource(
+def _find_queried_resource(
     builder: ResourceFactsBuilder, answer_field: AnswerField, entry: FieldAnswer
 ) -> ListedResource | None:
     """Find the queried resource."""
@@ -190,13 +190,13 @@ def _decode_access_point(
     return builder.answer_reader.decode(entry.raw or NOTHING, kind, entry.place)
 
 
-def _add_policy(
+def _add_resource_policy(
     builder: ResourceFactsBuilder, answer_field: AnswerField, entry: FieldAnswer
 ) -> None:
     """Add a policy; an unreadable one is kept as an unread policy."""
     if answer_field.field == "QueueAttributes":
         entry = _resolve_queue_arn(entry)
-    item = _find_resource(builder, answer_field, entry)
+    item = _find_queried_resource(builder, answer_field, entry)
     if item is None:
         return
     found = extract_document(builder.answer_reader, answer_field, entry)
@@ -204,7 +204,7 @@ def _add_policy(
         return
     builder.inventory.answered_fields.add(answer_field.field)
     policy_id = PolicyId(f"{item.arn}#policy")
-    seen = builder.provenance(entry.place)
+    seen = builder.get_provenance(entry.place)
     policy = Policy(policy_id, "policy", (), (), seen)
     if found is not None:
         given = found if isinstance(found, str) else bytes(found)
@@ -252,11 +252,11 @@ class _GrantList(msgspec.Struct, rename="pascal", frozen=True):
     next_token: str | None = None
 
 
-def _add_grants(
+def _add_kms_grants(
     builder: ResourceFactsBuilder, answer_field: AnswerField, entry: FieldAnswer
 ) -> None:
     """Add a key's grants as a policy of the key."""
-    item = _find_resource(builder, answer_field, entry)
+    item = _find_queried_resource(builder, answer_field, entry)
     if item is None:
         return
     answer: _GrantList | None = _GrantList()
@@ -280,13 +280,13 @@ def _add_grants(
         "grants",
         tuple(each for each in read if isinstance(each, Statement)),
         tuple(each for each in read if isinstance(each, UnreadStatement)),
-        builder.provenance(entry.place),
+        builder.get_provenance(entry.place),
     )
     _report_unread_statements(builder, policy)
     builder.attach_policy(key, policy)
 
 
-def _add_block_answer(
+def _parse_public_access_block(
     builder: ResourceFactsBuilder, answer_field: AnswerField, entry: FieldAnswer
 ) -> None:
     """Parse the public access block of a bucket or an account from its answer."""
@@ -298,7 +298,7 @@ def _add_block_answer(
             )
             return
     else:
-        item = _find_resource(builder, answer_field, entry)
+        item = _find_queried_resource(builder, answer_field, entry)
         if item is None:
             return
         target = str(item.arn)
@@ -325,15 +325,15 @@ def _add_public_access_block(
         target=target,
         restrict_public_buckets=block.restrict_public_buckets,
         block_public_policy=block.block_public_policy,
-        seen=builder.provenance(place),
+        seen=builder.get_provenance(place),
     )
 
 
-def _add_tags(
+def _add_bucket_tags(
     builder: ResourceFactsBuilder, answer_field: AnswerField, entry: FieldAnswer
 ) -> None:
     """Add the tags of a bucket."""
-    item = _find_resource(builder, answer_field, entry)
+    item = _find_queried_resource(builder, answer_field, entry)
     if item is None:
         return
     if entry.raw is not None:
@@ -363,16 +363,16 @@ def _set_task_definition_role(
         item.runs_as = parse_role_arn(task.task_role_arn)
 
 
-def _add_execution_role(
+def _set_execution_role(
     builder: ResourceFactsBuilder, answer_field: AnswerField, entry: FieldAnswer
 ) -> None:
     """Set the role that a resource's code runs as."""
-    item = _find_resource(builder, answer_field, entry)
+    item = _find_queried_resource(builder, answer_field, entry)
     if item is not None and entry.raw is not None:
         item.runs_as = find_execution_role(entry.raw)
 
 
-def _assign_launch_roles(builder: ResourceFactsBuilder) -> None:
+def _assign_instance_profile_roles(builder: ResourceFactsBuilder) -> None:
     """Set the role of each instance and launch template from its instance profile."""
     inventory = builder.inventory
     missing = 0
@@ -384,10 +384,11 @@ def _assign_launch_roles(builder: ResourceFactsBuilder) -> None:
     if missing:
         what = "iam list-instance-profiles is missing: the roles of {} are not known"
         builder.answer_reader.add_problem(
-            _place_of_first_launch(inventory), what.format(f"{missing} instances")
+            _place_of_first_instance_profile(inventory),
+            what.format(f"{missing} instances"),
         )
 
 
-def _place_of_first_launch(inventory: ResourceInventory) -> str:
+def _place_of_first_instance_profile(inventory: ResourceInventory) -> str:
     """Return the file place of the first resource that has an instance profile."""
     return next(inventory.items[arn].place for arn in inventory.instance_profiles)

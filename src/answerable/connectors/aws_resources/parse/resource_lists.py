@@ -97,7 +97,7 @@ class ResourceInventory:
             return None
         return self.get_or_add(arn, place, *names)
 
-    def record_listing(self, name: str, item: ListedResource | None) -> None:
+    def record_listed_resource(self, name: str, item: ListedResource | None) -> None:
         """Record a resource as listed; None marks the list as incomplete."""
         if item is None:
             self.incomplete_lists.add(name)
@@ -116,7 +116,7 @@ def read_lists(
         arn = inventory.names.bucket_arn(bucket.name)
         if arn is None:
             reading.add_problem(place, "no usable name of a bucket")
-        inventory.record_listing(
+        inventory.record_listed_resource(
             "Buckets", inventory.get_or_add(arn, place) if arn else None
         )
     for point, place in reading.iter_records(
@@ -131,7 +131,7 @@ def read_lists(
     ):
         arn = parse_resource_arn(tagged.arn)
         if arn is not None:  # identities and policies have tags elsewhere
-            _add_tags(inventory.get_or_add(arn, place), tagged.tags)
+            _add_resource_tags(inventory.get_or_add(arn, place), tagged.tags)
 
 
 def _read_data_resources(
@@ -142,33 +142,33 @@ def _read_data_resources(
     for key, place in reading.iter_records(
         fields, "Keys", api_records.KmsKey, parent_place
     ):
-        inventory.record_listing(
+        inventory.record_listed_resource(
             "Keys", inventory.get_or_add_arn(key.key_arn, place, "kms:key")
         )
     for topic, place in reading.iter_records(
         fields, "Topics", api_records.SnsTopic, parent_place
     ):
-        inventory.record_listing(
+        inventory.record_listed_resource(
             "Topics", inventory.get_or_add_arn(topic.topic_arn, place, "sns:topic")
         )
     for url, place in reading.iter_records(fields, "QueueUrls", str, parent_place):
         queue = inventory.names.resolve(url, "sqs:queue")
         item = inventory.get_or_add(queue, place, url) if queue else None
-        inventory.record_listing("QueueUrls", item)
+        inventory.record_listed_resource("QueueUrls", item)
     for secret, place in reading.iter_records(
         fields, "SecretList", api_records.SecretEntry, parent_place
     ):
         kind = "secretsmanager:secret"
         item = inventory.get_or_add_arn(secret.arn, place, kind, secret.name)
-        inventory.record_listing("SecretList", item)
-        _add_tags(item, secret.tags)
+        inventory.record_listed_resource("SecretList", item)
+        _add_resource_tags(item, secret.tags)
     for repository, place in reading.iter_records(
         fields, "repositories", api_records.EcrRepository, parent_place
     ):
         item = inventory.get_or_add_arn(
             repository.repository_arn, place, "ecr:repository"
         )
-        inventory.record_listing("repositories", item)
+        inventory.record_listed_resource("repositories", item)
 
 
 def read_access_point(
@@ -206,7 +206,7 @@ def _read_compute_resources(
         fields, "Functions", api_records.LambdaFunction, parent_place
     ):
         item = inventory.get_or_add_arn(function.function_arn, place, "lambda:function")
-        inventory.record_listing("Functions", item)
+        inventory.record_listed_resource("Functions", item)
         if item is not None:
             item.runs_as = parse_role_arn(function.role)
     for profile, place in reading.iter_records(
@@ -225,7 +225,7 @@ def _read_compute_resources(
         fields, "Reservations", api_records.Ec2Reservation, parent_place
     ):
         for instance in reservation.instances:
-            _read_instance(inventory, instance, reservation.owner_id, place)
+            _read_ec2_instance(inventory, instance, reservation.owner_id, place)
 
 
 def _read_clusters_and_launch_templates(
@@ -236,7 +236,7 @@ def _read_clusters_and_launch_templates(
     for cluster, place in reading.iter_records(
         fields, "clusterArns", str, parent_place
     ):
-        inventory.record_listing(
+        inventory.record_listed_resource(
             "clusterArns", inventory.get_or_add_arn(cluster, place, "ecs:cluster")
         )
     for template, place in reading.iter_records(
@@ -244,7 +244,7 @@ def _read_clusters_and_launch_templates(
     ):
         arn = launch_template_arn(inventory, template.launch_template_id)
         item = inventory.get_or_add_arn(arn, place, "ec2:launch-template")
-        inventory.record_listing("LaunchTemplates", item)
+        inventory.record_listed_resource("LaunchTemplates", item)
 
 
 def launch_template_arn(inventory: ResourceInventory, template: str) -> str:
@@ -265,7 +265,7 @@ def _parse_profile_arn(text: str) -> Arn | None:
     return arn if whole and text.isprintable() else None
 
 
-def _read_instance(
+def _read_ec2_instance(
     inventory: ResourceInventory,
     instance: api_records.Ec2Instance,
     owner: str,
@@ -289,7 +289,9 @@ def _read_instance(
         inventory.instance_profiles[str(arn)] = profile.arn
 
 
-def _add_tags(item: ListedResource | None, tags: list[api_records.ResourceTag]) -> None:
+def _add_resource_tags(
+    item: ListedResource | None, tags: list[api_records.ResourceTag]
+) -> None:
     """Add tags to a resource."""
     if item is not None:
         item.tags |= {tag.key: tag.value for tag in tags}

@@ -104,7 +104,7 @@ class CallEffects:
     source_identity: str = ""
 
 
-def has_effects(record: CloudTrailRecord) -> bool:
+def may_affect_identities(record: CloudTrailRecord) -> bool:
     """Tell whether the call can issue a credential, or create or delete an identity."""
     return record.event_source in _EFFECT_SOURCES and record.event_name in _EFFECT_CALLS
 
@@ -133,7 +133,9 @@ def parse_call_effects(
             )
     else:
         _set_issued_credential(
-            found, answer.credentials, _identity_of_issued(name, asked, answer, caller)
+            found,
+            answer.credentials,
+            _identity_of_issued_credential(name, asked, answer, caller),
         )
     return found
 
@@ -150,7 +152,7 @@ def _decode_response(record: CloudTrailRecord) -> _ResponseElements:
     return _ResponseElements() if raw == NULL else _RESPONSE_DECODER.decode(raw)
 
 
-def _identity_of_issued(
+def _identity_of_issued_credential(
     name: str,
     request: _RequestParameters,
     answer: _ResponseElements,
@@ -204,20 +206,20 @@ def _set_lifecycle_effects(
             user = key.user_name or request.user_name
             own = not user or caller.identity.endswith("/" + user)
             effects.issued_to = (
-                caller.identity if own else _identity_arn(caller, "user", user)
+                caller.identity if own else _build_identity_arn(caller, "user", user)
             )
         return
     kind = "role" if name.endswith("Role") else "user"
     made = answer.role if kind == "role" else answer.user
     named = request.role_name if kind == "role" else request.user_name
-    identity = (made.arn if made else None) or _identity_arn(caller, kind, named)
+    identity = (made.arn if made else None) or _build_identity_arn(caller, kind, named)
     if name.startswith("Create"):
         effects.created = identity
     else:
         effects.deleted = identity
 
 
-def _identity_arn(caller: CloudTrailCaller, kind: str, name: str | None) -> str:
+def _build_identity_arn(caller: CloudTrailCaller, kind: str, name: str | None) -> str:
     """Build the ARN of an identity from its short name, without its path."""
     if not name or not caller.account:
         return ""

@@ -14,7 +14,7 @@ from answerable.connectors.cloudtrail.parse.record_types import (
     UserIdentity,
 )
 from answerable.model.errors import IdError
-from answerable.model.ids import person_id
+from answerable.model.ids import build_person_id
 
 _SESSION_ARN = re2.compile(
     r"arn:([^:]*):sts::(\d*):assumed-role/((?:[^/]+/)*)([^/]+)/([^/]*)"
@@ -162,7 +162,7 @@ def _set_other_identity(
                 user_identity.user_name
                 or (user_identity.principal_id or "").partition(":")[2]
             )
-            caller.identity = _federated_id(
+            caller.identity = _build_federated_id(
                 "saml", user_identity.identity_provider, subject
             )
             _set_person(caller, subject, "saml")
@@ -174,11 +174,13 @@ def _set_other_identity(
                 if user_identity.on_behalf_of
                 else None
             )
-            caller.identity = _federated_id("identity-center", caller.account, known)
+            caller.identity = _build_federated_id(
+                "identity-center", caller.account, known
+            )
         case "AWSAccount":
             # Another account's principal: its unique id is all that is told.
             named = (user_identity.principal_id or "").partition(":")[0]
-            caller.identity = user_identity.arn or _federated_id(
+            caller.identity = user_identity.arn or _build_federated_id(
                 "aws", user_identity.account_id, named
             )
         case _:
@@ -193,13 +195,13 @@ def _set_web_identity(caller: CloudTrailCaller, user_identity: UserIdentity) -> 
     principal = user_identity.principal_id or ""
     issuer = (user_identity.identity_provider or "").rpartition("oidc-provider/")[2]
     subject = user_identity.user_name or principal.rpartition(":")[2]
-    caller.identity = _federated_id("oidc", issuer, subject)
+    caller.identity = _build_federated_id("oidc", issuer, subject)
     human = issuer in _HUMAN_ISSUERS or ("@" in subject and ":" not in subject)
     if human and not subject.endswith(_WORKLOAD_SUFFIXES):
         _set_person(caller, subject, "web-identity")
 
 
-def _federated_id(kind: str, provider: str | None, subject: str | None) -> str:
+def _build_federated_id(kind: str, provider: str | None, subject: str | None) -> str:
     """Build the id of a federated identity, empty without a subject."""
     return f"{kind}:{provider or ''}/{subject}" if subject else ""
 
@@ -207,7 +209,7 @@ def _federated_id(kind: str, provider: str | None, subject: str | None) -> str:
 def _set_person(caller: CloudTrailCaller, subject: str, sign_in_method: str) -> None:
     """Set the person and how they signed in; ignores an invalid name."""
     try:
-        caller.person = person_id(subject)
+        caller.person = build_person_id(subject)
     except IdError:
         return
     caller.sign_in_method = sign_in_method

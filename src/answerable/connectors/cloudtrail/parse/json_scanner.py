@@ -57,6 +57,6 @@ class JsonScanner:
         self._depth -= 1
         return self._depth <= 0
 
-    def shift(self, count: int) -> None:
+    def shift_positions(self, count: int) -> None:
         """Adjust positions after the buffer's first bytes were dropped."""
         self.position -= count

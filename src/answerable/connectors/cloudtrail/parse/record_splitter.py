@@ -89,10 +89,10 @@ class RecordSplitter:
         self._begun = False
         self.problem = ""
         self._steps: dict[_SplitterMode, Callable[[list[RecordPiece], bool], bool]] = {
-            _SplitterMode.TOP: self._step_top_level,
-            _SplitterMode.LINES: self._step_lines,
-            _SplitterMode.VALUE: self._step_value,
-            _SplitterMode.LIST: self._step_list,
+            _SplitterMode.TOP: self._detect_input_form,
+            _SplitterMode.LINES: self._split_json_lines,
+            _SplitterMode.VALUE: self._read_top_level_value,
+            _SplitterMode.LIST: self._read_list_item,
             _SplitterMode.DROP: self._skip_rest_of_value,
             _SplitterMode.REST: self._skip_rest_of_value,
         }
@@ -102,16 +102,16 @@ class RecordSplitter:
         """Tell whether splitting has stopped."""
         return self._mode is _SplitterMode.DEAD
 
-    def feed(self, chunk: bytes) -> list[RecordPiece]:
+    def split_chunk(self, chunk: bytes) -> list[RecordPiece]:
         """Add a chunk of bytes; return the records that are complete with it."""
         if self.is_stopped:
             return []
         self._buffer += chunk
-        return self._run_steps(final=False)
+        return self._split_buffered_input(final=False)
 
     def close(self) -> list[RecordPiece]:
         """Return the last records; `problem` describes missing data."""
-        pieces = self._run_steps(final=True)
+        pieces = self._split_buffered_input(final=True)
         if self.is_stopped:
             return pieces
         if (
@@ -123,7 +123,7 @@ class RecordSplitter:
             self.problem = "the file is empty"
         return pieces
 
-    def _run_steps(self, *, final: bool) -> list[RecordPiece]:
+    def _split_buffered_input(self, *, final: bool) -> list[RecordPiece]:
         """Split the buffered bytes into records until more input is needed."""
         pieces: list[RecordPiece] = []
         try:
@@ -137,17 +137,17 @@ class RecordSplitter:
             del self._buffer[: self._at]
             self._base += self._at
             if self._scan:
-                self._scan.shift(self._at)
+                self._scan.shift_positions(self._at)
             self._at = 0
         return pieces
 
     # Steps: each consumes bytes and returns True, or returns False to wait for more.
 
-    def _step_top_level(self, pieces: list[RecordPiece], final: bool) -> bool:
+    def _detect_input_form(self, pieces: list[RecordPiece], final: bool) -> bool:
         """Detect the form of the input: list, object or neither."""
         if self._base + self._at == 0 and self._buffer[:3] == b"\xef\xbb\xbf":
             self._at = 3
-        self._skip_blanks(_BLANKS)
+        self._skip_separators(_BLANKS)
         left = len(self._buffer) - self._at
         if not left or (left < LOOKAHEAD_BYTES and not final):
             return False
@@ -155,22 +155,22 @@ class RecordSplitter:
         first = self._buffer[self._at]
         if first == 0x5B:
             self._at += 1
-            self._enter_list(wrapped=False)
+            self._begin_record_list(wrapped=False)
         elif first == 0x7B:
-            self._step_object()
+            self._detect_object_form()
         elif self._records or self._refused:
             return self._skip_garbage_line(pieces, final)
         else:
             self._refuse_and_stop(pieces, "not JSON")
         return True
 
-    def _step_object(self) -> None:
+    def _detect_object_form(self) -> None:
         """Detect an object's form: wrapped list, JSON lines or one value."""
         head = bytes(self._buffer[self._at : self._at + LOOKAHEAD_BYTES])
         start = find_wrapped_list(head)
         if start:
             self._at += start
-            self._enter_list(wrapped=True)
+            self._begin_record_list(wrapped=True)
             return
         end = self._buffer.find(b"\n", self._at)
         if end > 0 and is_valid_json(bytes(self._buffer[self._at : end])):
@@ -178,11 +178,11 @@ class RecordSplitter:
             return
         self._mode, self._scan = _SplitterMode.VALUE, JsonScanner(self._at)
 
-    def _enter_list(self, *, wrapped: bool) -> None:
+    def _begin_record_list(self, *, wrapped: bool) -> None:
         self._mode, self._wrapped = _SplitterMode.LIST, wrapped
         self._hint, self._tried = b"", -1
 
-    def _step_lines(self, pieces: list[RecordPiece], final: bool) -> bool:
+    def _split_json_lines(self, pieces: list[RecordPiece], final: bool) -> bool:
         """Split JSON lines at line breaks."""
         last = len(self._buffer) if final else self._buffer.rfind(b"\n", self._at)
         if last <= self._at:
@@ -194,12 +194,12 @@ class RecordSplitter:
         for line in bytes(self._buffer[self._at : last]).split(b"\n"):
             bare = line.strip()
             if bare:
-                self._emit_value(pieces, offset, bare)
+                self._emit_records(pieces, offset, bare)
             offset += len(line) + 1
         self._at = min(last + 1, len(self._buffer))
         return self._at < len(self._buffer) and self._mode is not _SplitterMode.DEAD
 
-    def _step_value(self, pieces: list[RecordPiece], final: bool) -> bool:
+    def _read_top_level_value(self, pieces: list[RecordPiece], final: bool) -> bool:
         """Read one top-level value, and emit its records."""
         end = self._find_value_end(
             pieces, self._limits.file_bytes, _SplitterMode.TOP, final
@@ -207,16 +207,16 @@ class RecordSplitter:
         if end < 0:
             return self._mode is not _SplitterMode.VALUE
         value = bytes(self._buffer[self._at : end])
-        self._emit_value(pieces, self._base + self._at, value, search_members=True)
+        self._emit_records(pieces, self._base + self._at, value, search_members=True)
         self._at = end
         if not self.is_stopped:
             self._mode = _SplitterMode.TOP
         return True
 
-    def _step_list(self, pieces: list[RecordPiece], final: bool) -> bool:
+    def _read_list_item(self, pieces: list[RecordPiece], final: bool) -> bool:
         """Read the next item of a list of records, or its end."""
         if self._scan is None:
-            self._skip_blanks(_SEPARATORS)
+            self._skip_separators(_SEPARATORS)
             if self._at >= len(self._buffer):
                 return False
             first = self._buffer[self._at]
@@ -232,7 +232,7 @@ class RecordSplitter:
             if self._emit_record_block(pieces):
                 return True
             if first not in OPEN and first != QUOTE:
-                return self._step_scalar(pieces, final)
+                return self._refuse_non_object_item(pieces, final)
             self._scan = JsonScanner(self._at)
         end = self._find_value_end(
             pieces, self._limits.record_bytes, _SplitterMode.LIST, final
@@ -271,12 +271,12 @@ class RecordSplitter:
             if found < 0:
                 break
             cut = _find_record_boundary(buffer, found)
-            if cut > self._at and self._decode_block(pieces, cut):
+            if cut > self._at and self._emit_decoded_records(pieces, cut):
                 return True
         self._tried = end
         return False
 
-    def _decode_block(self, pieces: list[RecordPiece], end: int) -> bool:
+    def _emit_decoded_records(self, pieces: list[RecordPiece], end: int) -> bool:
         """Emit all records before `end`; False if they do not decode."""
         block = bytes(self._buffer[self._at : end])
         try:
@@ -309,16 +309,16 @@ class RecordSplitter:
             return end
         size = len(self._buffer) - self._at
         if size > max_bytes:
-            self._emit_refusal(pieces, f"larger than {max_bytes} bytes")
+            self._emit_refused_piece(pieces, f"larger than {max_bytes} bytes")
             self._mode, self._back = _SplitterMode.DROP, next_mode
             self._at = scan.position
         elif final and size:
-            self._emit_refusal(pieces, "the file ends inside a record")
+            self._emit_refused_piece(pieces, "the file ends inside a record")
             self.problem = self.problem or "the file ends inside a record"
             self._at, self._scan = len(self._buffer), None
         return -1
 
-    def _emit_value(
+    def _emit_records(
         self,
         pieces: list[RecordPiece],
         offset: int,
@@ -343,7 +343,7 @@ class RecordSplitter:
         self._records += 1
         pieces.append(RecordPiece(offset, record))
 
-    def _step_scalar(self, pieces: list[RecordPiece], final: bool) -> bool:
+    def _refuse_non_object_item(self, pieces: list[RecordPiece], final: bool) -> bool:
         """Refuse a list item that is no object, and skip it."""
         ends = [self._buffer.find(each, self._at) for each in (b",", b"]")]
         end = min((each for each in ends if each >= 0), default=-1)
@@ -351,7 +351,7 @@ class RecordSplitter:
             if len(self._buffer) - self._at > MAX_HEAD_BYTES:
                 self._refuse_and_stop(pieces, "not JSON")
             return False
-        self._emit_refusal(pieces, "no object in the list of records")
+        self._emit_refused_piece(pieces, "no object in the list of records")
         self._at = end if end >= 0 else len(self._buffer)
         return not self.is_stopped
 
@@ -360,30 +360,30 @@ class RecordSplitter:
         end = self._buffer.find(b"\n", self._at)
         if end < 0 and not final and len(self._buffer) - self._at < MAX_HEAD_BYTES:
             return False
-        self._emit_refusal(pieces, "not JSON")
+        self._emit_refused_piece(pieces, "not JSON")
         self._at = end + 1 if end >= 0 else len(self._buffer)
         return not self.is_stopped
 
-    def _emit_refusal(self, pieces: list[RecordPiece], reason: str) -> None:
+    def _emit_refused_piece(self, pieces: list[RecordPiece], reason: str) -> None:
         """Emit a part of the input as refused; stop after too many."""
         head = bytes(self._buffer[self._at : self._at + MAX_HEAD_BYTES])
         pieces.append(RecordPiece(self._base + self._at, head, reason))
         self._refused += 1
         if self._refused >= MAX_REFUSED:
-            self._stop(f"{MAX_REFUSED} records could not be read")
+            self._stop_reading_file(f"{MAX_REFUSED} records could not be read")
 
     def _refuse_and_stop(self, pieces: list[RecordPiece], reason: str) -> None:
         """Emit a part of the input as refused, and stop splitting."""
-        self._emit_refusal(pieces, reason)
-        self._stop(reason)
+        self._emit_refused_piece(pieces, reason)
+        self._stop_reading_file(reason)
 
-    def _stop(self, reason: str) -> None:
+    def _stop_reading_file(self, reason: str) -> None:
         """Stop reading the file, and record the reason as its problem."""
         self.problem = f"{reason}: the rest of the file is not read"
         self._mode = _SplitterMode.DEAD
         self._at, self._scan = len(self._buffer), None
 
-    def _skip_blanks(self, blanks: re.Pattern[bytes]) -> None:
+    def _skip_separators(self, blanks: re.Pattern[bytes]) -> None:
         found = blanks.match(self._buffer, self._at)
         self._at = found.end() if found else self._at
 

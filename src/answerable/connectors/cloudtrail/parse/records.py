@@ -15,7 +15,7 @@ from answerable.connectors.cloudtrail.parse.action_names import (
 )
 from answerable.connectors.cloudtrail.parse.call_effects import (
     CallEffects,
-    has_effects,
+    may_affect_identities,
     parse_call_effects,
 )
 from answerable.connectors.cloudtrail.parse.caller import CloudTrailCaller
@@ -30,18 +30,18 @@ from answerable.connectors.cloudtrail.parse.resources import (
     MAX_ARN_LENGTH,
     derive_resources,
     list_logged_resources,
-    parent_resource,
+    parent_of_resource_arn,
 )
 from answerable.connectors.cloudtrail.parse.timestamps import parse_instant
 from answerable.connectors.cloudtrail.parse.user_identity import (
     ParsedUserIdentity,
     derive_caller,
     flag_to_text,
-    has_unique_keys,
+    has_unique_caller_keys,
     parse_user_identity,
 )
 from answerable.model.event import AuditEvent, EventOutcome
-from answerable.model.ids import event_id
+from answerable.model.ids import build_event_id
 from answerable.model.provenance import WrittenBy
 
 SOURCE = "cloudtrail"
@@ -98,13 +98,13 @@ ParsedRecord = AuditEvent | RecordRefused
 EventFactory = Callable[[tuple[Any, ...]], AuditEvent]
 
 
-def make_event(row: tuple[Any, ...]) -> AuditEvent:
+def make_event_from_row(row: tuple[Any, ...]) -> AuditEvent:
     """Make an event from a row of its fields, in order."""
     return AuditEvent(*row)
 
 
 def parse_record(
-    raw: bytes, written_by: WrittenBy, event_factory: EventFactory = make_event
+    raw: bytes, written_by: WrittenBy, event_factory: EventFactory = make_event_from_row
 ) -> ParsedRecord:
     """Parse one CloudTrail record into an audit event, or a refusal.
 
@@ -201,23 +201,27 @@ def _build_event(
         > MAX_ARN_LENGTH
     ):
         return RecordRefused("the caller's name is longer than any ARN")
-    brought = parse_call_effects(record, caller) if has_effects(record) else _NO_EFFECTS
+    brought = (
+        parse_call_effects(record, caller)
+        if may_affect_identities(record)
+        else _NO_EFFECTS
+    )
     if brought is None:
         return RecordRefused("the answer of an issuing call has an unknown shape")
     action = iam_action_name(
         record.event_source or "", (record.event_name or "")[:MAX_ARN_LENGTH]
     )
-    touched = _list_resources(record, action, caller, brought)
+    touched = _list_called_resources(record, action, caller, brought)
     scope = record.recipient_account_id or caller.account
     native = record.event_id.encode() if record.event_id else raw
     # In the order of the fields of `AuditEvent`; a tuple is faster than keywords.
     row = (
-        event_id(when, SOURCE, scope, native),
+        build_event_id(when, SOURCE, scope, native),
         when,
         SOURCE,
         scope,
         written_by,
-        _digest_compact(raw),
+        _digest_without_whitespace(raw),
         action,
         _outcome_of_error(record.error_code),
         record.event_id or "",
@@ -226,7 +230,7 @@ def _build_event(
         caller.credential,
         caller.person,
         touched[0] if touched else "",
-        parent_resource(touched[0]) if touched else "",
+        parent_of_resource_arn(touched[0]) if touched else "",
         tuple(touched[1:]),
         (record.source_ip or "")[:_MAX_FACT_LENGTH],
         brought.issued,
@@ -237,12 +241,12 @@ def _build_event(
         "",  # no mediator decided
         "",
         (),
-        _collect_facts(record, who, action, caller, brought, len(raw)),
+        _collect_event_facts(record, who, action, caller, brought, len(raw)),
     )
     return event_factory(row)
 
 
-def _digest_compact(raw: bytes) -> bytes:
+def _digest_without_whitespace(raw: bytes) -> bytes:
     """Hash a record without white space between tokens (SHA-256).
 
     A pretty-printed copy is then no conflict with the original. The first keys show
@@ -254,7 +258,7 @@ def _digest_compact(raw: bytes) -> bytes:
     return hashlib.sha256(raw).digest()
 
 
-def _list_resources(
+def _list_called_resources(
     record: CloudTrailRecord,
     action: str,
     caller: CloudTrailCaller,
@@ -285,7 +289,7 @@ def _outcome_of_error(error: str | None) -> EventOutcome:
     )
 
 
-def _collect_facts(
+def _collect_event_facts(
     record: CloudTrailRecord,
     user_identity: ParsedUserIdentity,
     action: str,
@@ -337,7 +341,7 @@ def _has_ambiguous_caller(
     if ends - begins == len(element) + _IDENTITY_KEY_BYTES:
         plain = user_identity.has_unique_keys
     else:
-        plain = has_unique_keys(raw[begins:ends], user_identity.identity)
+        plain = has_unique_caller_keys(raw[begins:ends], user_identity.identity)
     if (
         not plain
         or raw.find(b'"userIdentity"', begins + 1) >= 0

@@ -130,18 +130,20 @@ def derive_resources(
     """
     stem = f"arn:{_partition_of_region(region)}:{service}:{region}:{account}:"
     for name, template in ARN_TEMPLATES.get(service, ()):
-        values = _read_values(params.get(name))
+        values = _read_parameter_texts(params.get(name))
         if values:
-            made = [_fill_template(stem, service, template, value) for value in values]
+            made = [
+                _fill_arn_template(stem, service, template, value) for value in values
+            ]
             return [
-                _object_arn(arn, params) if service == "s3" else arn for arn in made
+                _s3_object_arn(arn, params) if service == "s3" else arn for arn in made
             ]
     if service == "ec2" and "instancesSet" in params:
-        return [stem + "instance/" + each for each in _instance_ids(params)]
+        return [stem + "instance/" + each for each in _read_ec2_instance_ids(params)]
     return _find_first_arn(params)
 
 
-def parent_resource(arn: str) -> str:
+def parent_of_resource_arn(arn: str) -> str:
     """Return the parent of a resource: a bucket, or a kind within an account."""
     head, colon, resource = arn.rpartition(":")
     if arn.count(":") == 5:
@@ -160,7 +162,7 @@ def _partition_of_region(region: str) -> str:
     return "aws-us-gov" if region.startswith("us-gov-") else "aws"
 
 
-def _read_values(raw: msgspec.Raw | None) -> list[str]:
+def _read_parameter_texts(raw: msgspec.Raw | None) -> list[str]:
     """Read a parameter's text or list of texts; longer ones than an ARN are dropped."""
     if raw is None:
         return []
@@ -175,7 +177,7 @@ def _read_values(raw: msgspec.Raw | None) -> list[str]:
         return []
 
 
-def _fill_template(arn_prefix: str, service: str, template: str, value: str) -> str:
+def _fill_arn_template(arn_prefix: str, service: str, template: str, value: str) -> str:
     """Build an ARN from a resource template and a parameter's value."""
     if value.startswith("arn:"):
         return value
@@ -195,7 +197,7 @@ def _fill_template(arn_prefix: str, service: str, template: str, value: str) -> 
     return arn_prefix + template.format(value)
 
 
-def _object_arn(bucket: str, params: RawObject) -> str:
+def _s3_object_arn(bucket: str, params: RawObject) -> str:
     """Return the ARN of an S3 object, or its bucket."""
     key = read_text(params.get("key"))
     if not key or len(key) > MAX_ARN_LENGTH or bucket.count(":") > 5:
@@ -203,7 +205,7 @@ def _object_arn(bucket: str, params: RawObject) -> str:
     return f"{bucket}/{key}"
 
 
-def _instance_ids(params: RawObject) -> list[str]:
+def _read_ec2_instance_ids(params: RawObject) -> list[str]:
     """Return the EC2 instance ids in `instancesSet`."""
     try:
         items = _ITEMS.decode(params["instancesSet"]).items or []

@@ -67,7 +67,7 @@ def _decode_user_identity(element: bytes) -> ParsedUserIdentity:
     return ParsedUserIdentity(
         identity,
         resolve_caller(CloudTrailRecord(), identity) if identity.account_id else None,
-        has_unique_keys(element, identity),
+        has_unique_caller_keys(element, identity),
         flag_to_text(attributes.mfa_authenticated if attributes else None),
         (issuer.principal_id if issuer else "") or "",
         (context.source_identity if context else "") or "",
@@ -87,7 +87,7 @@ def derive_caller(
     return user_identity.caller
 
 
-def has_unique_keys(element: bytes, identity: UserIdentity) -> bool:
+def has_unique_caller_keys(element: bytes, identity: UserIdentity) -> bool:
     """Tell whether each key that determines the caller is unique."""
     count = element.count
     context = identity.session_context

@@ -13,18 +13,18 @@ _ADDRESS = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+):([0-9]{1,5})")
 NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
-def is_name(text: str) -> bool:
+def is_valid_name(text: str) -> bool:
     """Tell whether a text is a valid name of a server, an issuer or an agent."""
     return NAME_PATTERN.fullmatch(text) is not None
 
 
 def check_name(section: ConfigSection, name: str) -> bool:
     """Check the name of a section; an invalid one becomes a fault."""
-    if not is_name(name):
+    if not is_valid_name(name):
         section.report_fault(
             "", "a name of letters, digits, `.`, `_`, `-` was expected"
         )
-    return is_name(name)
+    return is_valid_name(name)
 
 
 def is_loopback(host: str) -> bool:
@@ -69,22 +69,22 @@ def read_origin(
 ) -> str:
     """Read a URL of scheme and authority alone."""
     url = section.read_text(key)
-    if url and (not is_url(url, "http", "https") or url.count("/") != 2):
+    if url and (not is_url_without_query(url, "http", "https") or url.count("/") != 2):
         section.report_fault(
             key, "scheme and authority were expected: https://HOST[:PORT]"
         )
-    elif https_if_remote and is_plain_text_url(url):
+    elif https_if_remote and is_unencrypted_remote_url(url):
         section.report_fault(key, "https was expected outside loopback")
     return url
 
 
-def is_url(text: str, *schemes: str) -> bool:
+def is_url_without_query(text: str, *schemes: str) -> bool:
     """Tell whether a text is a URL of a scheme without user, query or fragment."""
     plain = normalise_uri(text) is not None and not set("?#") & set(text)
     return plain and urlsplit(text).scheme in schemes
 
 
-def is_plain_text_url(url: str) -> bool:
+def is_unencrypted_remote_url(url: str) -> bool:
     """Tell whether a URL means unencrypted HTTP to a host other than loopback."""
     parts = urlsplit(url)
     return parts.scheme == "http" and not is_loopback(parts.hostname or "")

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator, Mapping
 from answerable.connectors.config.parse.addresses import check_name
 from answerable.connectors.config.parse.config_section import ConfigSection
 from answerable.connectors.config.parse.servers import read_patterns
-from answerable.connectors.config.parse.tool_behaviour import read_baseline
+from answerable.connectors.config.parse.tool_behaviour import read_baseline_settings
 from answerable.model.config import (
     AllowRule,
     CallerRule,
@@ -16,7 +16,7 @@ from answerable.model.config import (
     UnixCallerRule,
 )
 from answerable.model.decision import EnforcementMode
-from answerable.model.ids import agent_id
+from answerable.model.ids import build_agent_id
 
 DECLARED_KIND = "declared"
 MAX_ID = 2**32 - 2  # the highest uid or gid
@@ -37,13 +37,13 @@ def read_agents(
         if not check_name(section, name):
             continue
         agent = DeclaredAgent(
-            id=agent_id(DECLARED_KIND, name),
+            id=build_agent_id(DECLARED_KIND, name),
             name=name,
             owner=section.read_text("owner"),
             mode=section.read_enum("mode", EnforcementMode.ENFORCE),
             callers=tuple(_read_callers(section, servers, issuers)),
             allow=tuple(_read_allow_rules(section, servers)),
-            baseline=read_baseline(section),
+            baseline=read_baseline_settings(section),
         )
         if not taken.isdisjoint(agent.callers):
             section.report_fault("callers", "another agent has one of these callers")
@@ -61,7 +61,7 @@ def read_ended_enforcement(
         file: Root section.
         modes: Mode by name: the agents of the file, and `default_mode`.
     """
-    file.check(
+    file.check_texts(
         "ends_enforcement",
         lambda name: modes.get(name) is not EnforcementMode.ENFORCE,
         "an agent, or default_mode, whose mode is not enforce was expected",
@@ -73,8 +73,8 @@ def _read_callers(
     agent: ConfigSection, servers: Collection[str], issuers: Collection[str]
 ) -> Iterator[CallerRule]:
     """Yield the caller rules of an agent: by token, unix socket or stdio."""
-    for section in agent.read_sections("callers"):
-        kinds = [key for key in ("issuer", "unix", "stdio") if section.has(key)]
+    for section in agent.read_section_list("callers"):
+        kinds = [key for key in ("issuer", "unix", "stdio") if section.has_key(key)]
         issuer, sub = section.read_text("issuer"), section.read_text("sub")
         stdio, unix = section.read_text("stdio"), section.read_section("unix")
         if len(kinds) != 1:
@@ -102,7 +102,7 @@ def read_unix_caller(section: ConfigSection) -> UnixCallerRule:
     gid = section.read_number("gid", 0, 0, MAX_ID)
     caller = UnixCallerRule(
         uid=section.read_number("uid", 0, 0, MAX_ID),
-        gid=gid if section.has("gid") else None,
+        gid=gid if section.has_key("gid") else None,
         unit=section.read_text("unit"),
     )
     section.report_unknown_keys()
@@ -113,14 +113,14 @@ def _read_allow_rules(
     agent: ConfigSection, servers: Collection[str]
 ) -> Iterator[AllowRule]:
     """Yield the allow rules of an agent."""
-    for section in agent.read_sections("allow"):
+    for section in agent.read_section_list("allow"):
         server = section.read_text("server", None)
         if server and server not in servers:
             section.report_fault("server", "no such server in servers")
         inputs = section.read_texts("inputs")
         words = list(ClientFeature)
         what = f"one of {', '.join(words)} was expected"
-        section.check("inputs", words.__contains__, what)
+        section.check_texts("inputs", words.__contains__, what)
         rule = AllowRule(
             id=section.path,
             server=server,

@@ -1,6 +1,6 @@
 """Parse the section `asks`: how owners are notified of blocked calls."""
 
-from answerable.connectors.config.parse.addresses import is_url, read_path
+from answerable.connectors.config.parse.addresses import is_url_without_query, read_path
 from answerable.connectors.config.parse.config_section import ConfigSection
 from answerable.model.approval_request import (
     DEFAULT_MESSAGES_PER_AGENT,
@@ -24,11 +24,13 @@ def read_approval_requests(
             "per_agent", DEFAULT_MESSAGES_PER_AGENT, 1, _MAX_PER_AGENT
         ),
     )
-    section.check(
-        "webhook", lambda text: is_url(text, "https"), "an https URL was expected"
+    section.check_texts(
+        "webhook",
+        lambda text: is_url_without_query(text, "https"),
+        "an https URL was expected",
     )
     section.report_unknown_keys()
-    if not file.has("asks"):
+    if not file.has_key("asks"):
         return None
     if bool(asks.webhook) == bool(asks.webhook_env):
         section.report_fault("", "either webhook or webhook_env was expected")

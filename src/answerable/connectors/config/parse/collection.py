@@ -27,7 +27,7 @@ def read_sources(file: ConfigSection) -> tuple[ConfiguredSource, ...]:
     default = _read_schedule(section, CollectionSchedule())
     section.report_unknown_keys()
     found: dict[str, ConfiguredSource] = {}
-    for item in file.read_sections("sources", "source"):
+    for item in file.read_section_list("sources", "source"):
         source = item.read_text("source", None)
         schedule = _read_schedule(item, default)
         item.report_unknown_keys()
@@ -59,7 +59,7 @@ def _read_schedule(
 ) -> CollectionSchedule:
     """Read the keys of a schedule; one that is missing is the default's."""
     every = section.read_seconds("every", 0, 1, _MAX_INTERVAL)
-    at = _read_times(section)
+    at = _read_times_of_day(section)
     if every and at:
         section.report_fault("at", "either every or at was expected")
     schedule = replace(default, every=every, at=at) if every or at else default
@@ -74,10 +74,10 @@ def _read_schedule(
     )
 
 
-def _read_times(section: ConfigSection) -> tuple[int, ...]:
+def _read_times_of_day(section: ConfigSection) -> tuple[int, ...]:
     """Read the times of day in `at`, as ascending seconds after midnight."""
     times = [_TIME_OF_DAY.fullmatch(text) for text in section.read_texts("at")]
-    section.check(
+    section.check_texts(
         "at",
         lambda text: _TIME_OF_DAY.fullmatch(text) is not None,
         "a time of day (UTC) was expected, in quotes: '02:30'",

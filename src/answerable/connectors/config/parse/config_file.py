@@ -3,7 +3,7 @@
 import hashlib
 from dataclasses import dataclass, field, fields, replace
 
-from answerable.connectors.config.parse.addresses import is_url, read_path
+from answerable.connectors.config.parse.addresses import is_url_without_query, read_path
 from answerable.connectors.config.parse.agents import (
     read_agents,
     read_ended_enforcement,
@@ -101,14 +101,14 @@ class ConfigReading:
         )
 
     @property
-    def has_policy(self) -> bool:
+    def is_valid_except_rules(self) -> bool:
         """Tell whether everything except the rules is valid."""
         return self.config is not None and all(
             _section_of_fault(fault) in RULE_SECTIONS for fault in self.faults
         )
 
     @property
-    def has_rules(self) -> bool:
+    def has_valid_rules(self) -> bool:
         """Tell whether the rules are valid."""
         return self.config is not None and not any(
             _section_of_fault(fault) in RULE_SECTIONS for fault in self.faults
@@ -136,7 +136,7 @@ def parse_config(data: bytes, place: str, folder: str) -> ConfigReading:
     file = root_section(node, faults)
     servers = tuple(read_servers(file, folder))
     issuers = tuple(read_issuers(file, folder))
-    listen = read_listen(file.read_section("listen"), folder, web=file.has("web"))
+    listen = read_listen(file.read_section("listen"), folder, web=file.has_key("web"))
     sts = read_token_service(file, listen, folder)
     around = ValidationContext(
         sts.url if sts else "", {each.pin.name: each for each in issuers}
@@ -164,8 +164,8 @@ def parse_config(data: bytes, place: str, folder: str) -> ConfigReading:
         ends_enforcement=read_ended_enforcement(
             file, modes | {"default_mode": default_mode}
         ),
-        limits=_read_limits(file.read_section("limits")),
-        otlp=_read_otlp(file.read_section("telemetry")),
+        limits=_read_worker_limits(file.read_section("limits")),
+        otlp=_read_otlp_endpoint(file.read_section("telemetry")),
         sts=sts,
         rules=rules,
         decisions=read_decision_point(
@@ -190,10 +190,10 @@ def parse_config(data: bytes, place: str, folder: str) -> ConfigReading:
         known_keys=asked,
         data=data,
         rules=rules,
-        policy_positions=file.item_positions("policy"),
-        source_positions=file.item_positions("sources"),
+        policy_positions=file.list_item_positions("policy"),
+        source_positions=file.list_item_positions("sources"),
     )
-    if reading.has_rules:
+    if reading.has_valid_rules:
         return reading
     return replace(reading, config=replace(config, rules=()))
 
@@ -210,7 +210,7 @@ def _decode_text(data: bytes) -> str:
         raise YamlRefused(ConfigFault(TextPosition(line, 1), "", "not UTF-8")) from None
 
 
-def _read_limits(section: ConfigSection) -> WorkerLimits:
+def _read_worker_limits(section: ConfigSection) -> WorkerLimits:
     """Read the limits of a worker, each within its bounds."""
     usual = WorkerLimits()
     limits = WorkerLimits(
@@ -228,11 +228,13 @@ def _read_limits(section: ConfigSection) -> WorkerLimits:
     return limits
 
 
-def _read_otlp(section: ConfigSection) -> str:
+def _read_otlp_endpoint(section: ConfigSection) -> str:
     """Read the OTLP endpoint for telemetry, empty if absent."""
     url = section.read_text("otlp")
-    section.check(
-        "otlp", lambda text: is_url(text, "http", "https"), "a URL was expected"
+    section.check_texts(
+        "otlp",
+        lambda text: is_url_without_query(text, "http", "https"),
+        "a URL was expected",
     )
     section.report_unknown_keys()
     return url

@@ -51,7 +51,7 @@ class ConfigSection:
     def __bool__(self) -> bool:
         return bool(self._members)
 
-    def has(self, key: str) -> bool:
+    def has_key(self, key: str) -> bool:
         """Tell whether a key is present."""
         return key in self._members
 
@@ -79,13 +79,13 @@ class ConfigSection:
         ]
         return tuple(text for text in read if text is not None)
 
-    def item_positions(self, key: str) -> tuple[TextPosition, ...]:
+    def list_item_positions(self, key: str) -> tuple[TextPosition, ...]:
         """Return the positions of a list's items."""
         member = self._members.get(key)
         value = member.node.value if member else None
         return tuple(node.position for node in value) if isinstance(value, list) else ()
 
-    def read_pairs(self, key: str) -> tuple[tuple[str, str], ...]:
+    def read_text_mapping(self, key: str) -> tuple[tuple[str, str], ...]:
         """Read a mapping of names to texts, empty if missing."""
         members = self._find_value(key, dict, "a mapping was expected") or {}
         read = [
@@ -153,7 +153,7 @@ class ConfigSection:
         A nested value is returned with its path.
         """
         members = self._find_value(key, dict, "a mapping was expected") or {}
-        return tuple(self._iter_leaves((), members, self._path_of(key)))
+        return tuple(self._iter_leaf_values((), members, self._path_of(key)))
 
     def read_flag(self, key: str) -> bool:
         """Read a boolean; false if missing."""
@@ -170,7 +170,7 @@ class ConfigSection:
     def read_enum(self, key: str, default: EnumWordT) -> EnumWordT:
         """Read a text that must be a member of an enumeration."""
         text = self.read_text(key)
-        if not self.has(key):
+        if not self.has_key(key):
             return default
         kind = type(default)
         if text not in list(kind):
@@ -182,16 +182,18 @@ class ConfigSection:
     def read_section(self, key: str) -> "ConfigSection":
         """Read a mapping, empty if missing."""
         node = self._find_member(key)
-        return self._open_section(node or YamlNode(self.mark, None), key, key)
+        return self._wrap_section(node or YamlNode(self.mark, None), key, key)
 
     def read_named_sections(self, key: str) -> Iterator[tuple[str, "ConfigSection"]]:
         """Read a mapping of names to mappings, in file order."""
         holder = self.read_section(key)
         for name, member in holder._members.items():
-            yield name, holder._open_section(member.node, name, "NAME")
+            yield name, holder._wrap_section(member.node, name, "NAME")
         holder._asked += holder._members
 
-    def read_sections(self, key: str, text_key: str = "") -> Iterator["ConfigSection"]:
+    def read_section_list(
+        self, key: str, text_key: str = ""
+    ) -> Iterator["ConfigSection"]:
         """Read a list of mappings, in file order.
 
         Args:
@@ -202,12 +204,12 @@ class ConfigSection:
             if text_key and isinstance(item.value, str):
                 member = YamlMember(item.position, item)
                 item = YamlNode(item.position, {text_key: member})
-            yield self._open_section(item, f"{key}[{index}]", f"{key}[]")
+            yield self._wrap_section(item, f"{key}[{index}]", f"{key}[]")
 
     def require(self, *keys: str) -> None:
         """Report each of these keys that is missing."""
         for key in keys:
-            if not self.has(key):
+            if not self.has_key(key):
                 self.report_fault("", f"{key} is missing")
 
     def report_unknown_keys(self) -> None:
@@ -221,7 +223,9 @@ class ConfigSection:
                     member.key_position, self.path, f"unknown key {name[:80]!r}; {hint}"
                 )
 
-    def check(self, key: str, is_valid: Callable[[str], bool], message: str) -> None:
+    def check_texts(
+        self, key: str, is_valid: Callable[[str], bool], message: str
+    ) -> None:
         """Check a text or each item of a list; report invalid ones as faults."""
         member = self._members.get(key)
         value = member.node.value if member else None
@@ -230,7 +234,7 @@ class ConfigSection:
             if isinstance(node.value, str) and not is_valid(node.value):
                 self._faults.add(node.position, self._path_of(key), message)
 
-    def _iter_leaves(
+    def _iter_leaf_values(
         self, path_keys: tuple[str, ...], members: dict[str, YamlMember], path: str
     ) -> "Iterator[tuple[tuple[str, ...], LeafValue]]":
         """Yield the path and value of each leaf below a mapping."""
@@ -238,7 +242,7 @@ class ConfigSection:
             here, spelled = (*path_keys, name), f"{path}.{name}"
             value = member.node.value
             if isinstance(value, dict) and value:
-                yield from self._iter_leaves(here, value, spelled)
+                yield from self._iter_leaf_values(here, value, spelled)
             elif isinstance(value, str | int):
                 yield here, value
             elif isinstance(value, list) and all(
@@ -279,7 +283,7 @@ class ConfigSection:
         """Return the path of a key in the file."""
         return f"{self.path}.{key}" if self.path else key
 
-    def _open_section(self, node: YamlNode, key: str, shape: str) -> "ConfigSection":
+    def _wrap_section(self, node: YamlNode, key: str, shape: str) -> "ConfigSection":
         """Wrap a YAML node in a section; a node that is no mapping is a fault."""
         below = f"{self._shape}.{shape}" if self._shape else shape
         return ConfigSection(node, self._path_of(key), below, self._faults)

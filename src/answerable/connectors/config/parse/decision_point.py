@@ -41,7 +41,7 @@ def read_decision_point(
         callers=tuple(_read_enforcement_points(section, servers, issuers)),
     )
     section.report_unknown_keys()
-    if not file.has("decisions"):
+    if not file.has_key("decisions"):
         return None
     if not point.callers:
         section.report_fault(
@@ -55,10 +55,12 @@ def _read_enforcement_points(
 ) -> Iterator[EnforcementPointRule]:
     """Yield the enforcement points, with the servers each may ask about."""
     taken: set[TokenCallerRule | UnixCallerRule] = set()
-    for section in decisions.read_sections("callers"):
+    for section in decisions.read_section_list("callers"):
         rule = _read_caller_rule(section, issuers)
         named = section.read_texts("servers")
-        section.check("servers", servers.__contains__, "no such server in servers")
+        section.check_texts(
+            "servers", servers.__contains__, "no such server in servers"
+        )
         if rule is not None:
             if rule in taken:
                 section.report_fault("", "another caller here is the same")
@@ -73,10 +75,10 @@ def _read_caller_rule(
     """Read the caller of an enforcement point: a token or a unix peer."""
     issuer, sub = section.read_text("issuer"), section.read_text("sub")
     unix = section.read_section("unix")
-    if section.has("issuer") == section.has("unix"):
+    if section.has_key("issuer") == section.has_key("unix"):
         section.report_fault("", "issuer and sub, or unix, was expected")
         return None
-    if section.has("unix"):
+    if section.has_key("unix"):
         return read_unix_caller(unix)
     if issuer not in issuers:
         section.report_fault("issuer", "no such issuer in issuers")

@@ -1,11 +1,11 @@
 """Build inventory facts from a configuration: agents, owners and allowed tools."""
 
 from answerable.connectors.config.parse.agents import DECLARED_KIND
-from answerable.connectors.formats.redaction import clean_text
-from answerable.connectors.formats.sighting_context import SightingContext
+from answerable.connectors.formats.found_credential_facts import SightingContext
+from answerable.connectors.formats.redaction import make_printable_line
 from answerable.model.agent import Agent, FactStatus
 from answerable.model.config import Config, DeclaredAgent, UpstreamServer
-from answerable.model.ids import person_id, tool_id
+from answerable.model.ids import build_mcp_tool_id, build_person_id
 from answerable.model.person import OwnerEvidence, OwnerEvidenceKind, Person
 from answerable.model.sighting import SightedFacts
 from answerable.model.tool import Tool
@@ -34,7 +34,7 @@ def build_config_facts(config: Config, context: SightingContext) -> SightedFacts
     )
 
 
-def _place_in_file(config: Config, agent: DeclaredAgent, *below: str) -> str:
+def _format_agent_place(config: Config, agent: DeclaredAgent, *below: str) -> str:
     """Return the place of an agent in the configuration file."""
     return "/".join((f"{config.place}#/agents", agent.name, *below))
 
@@ -43,7 +43,7 @@ def _build_agent(
     agent: DeclaredAgent, config: Config, context: SightingContext
 ) -> Agent:
     """Build the declared agent."""
-    place = _place_in_file(config, agent)
+    place = _format_agent_place(config, agent)
     return Agent(
         id=agent.id,
         kind=DECLARED_KIND,
@@ -57,7 +57,7 @@ def _build_agent(
         runs_as=(),
         note="",
         facts=(("mode", agent.mode.value),),
-        seen=context.provenance(place),
+        seen=context.get_provenance(place),
     )
 
 
@@ -65,8 +65,10 @@ def _build_person(
     agent: DeclaredAgent, config: Config, context: SightingContext
 ) -> Person:
     """Build the person who owns an agent."""
-    seen = context.provenance(config.place)
-    return Person(person_id(agent.owner), "", (), team=False, alive=True, seen=seen)
+    seen = context.get_provenance(config.place)
+    return Person(
+        build_person_id(agent.owner), "", (), team=False, alive=True, seen=seen
+    )
 
 
 def _build_owner_evidence(
@@ -75,12 +77,12 @@ def _build_owner_evidence(
     """Build the ownership evidence of an agent's `owner` key."""
     return OwnerEvidence(
         subject=agent.id,
-        person=person_id(agent.owner),
+        person=build_person_id(agent.owner),
         kind=OwnerEvidenceKind.OWNER_TAG,
-        reference=clean_text(f"owner: {agent.owner}", _MAX_SHOWN),
+        reference=make_printable_line(f"owner: {agent.owner}", _MAX_SHOWN),
         act="",
         standing=True,
-        seen=context.provenance(_place_in_file(config, agent, "owner")),
+        seen=context.get_provenance(_format_agent_place(config, agent, "owner")),
     )
 
 
@@ -94,13 +96,13 @@ def _build_tool(
     # Of a command its first word: later ones may hold what is nobody's business.
     target = server.url or server.command[0] if server.command or server.url else ""
     return Tool(
-        id=tool_id(server.name),
+        id=build_mcp_tool_id(server.name),
         agent=agent.id,
         server=server.name,
         transport="http" if server.url else "stdio",
-        target=clean_text(target, _MAX_SHOWN),
+        target=make_printable_line(target, _MAX_SHOWN),
         enabled=True,
         unattended=True,
         credentials=(),
-        seen=context.provenance(_place_in_file(config, agent, "allow")),
+        seen=context.get_provenance(_format_agent_place(config, agent, "allow")),
     )

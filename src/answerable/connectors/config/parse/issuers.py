@@ -4,7 +4,11 @@ from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import PurePath
 
-from answerable.connectors.config.parse.addresses import check_name, is_url, read_path
+from answerable.connectors.config.parse.addresses import (
+    check_name,
+    is_url_without_query,
+    read_path,
+)
 from answerable.connectors.config.parse.config_section import ConfigSection
 from answerable.federation.algorithms import KEY_TYPES
 from answerable.federation.token_verification import validate_issuer
@@ -58,7 +62,7 @@ def _read_issuer(name: str, section: ConfigSection, folder: str) -> IssuerConfig
         is JtiRequirement.REQUIRED,
         ours=section.read_flag("ours"),
     )
-    section.check(
+    section.check_texts(
         "algs", KEY_TYPES.__contains__, f"one of {', '.join(KEY_TYPES)} was expected"
     )
     issuer = IssuerConfig(
@@ -88,7 +92,7 @@ def _read_token_types(section: ConfigSection) -> tuple[TokenType, ...]:
     """Read the accepted token types; by default access tokens."""
     words = section.read_texts("tokens")
     what = f"one of {', '.join(TOKEN_TYPE_WORDS)} was expected"
-    section.check("tokens", TOKEN_TYPE_WORDS.__contains__, what)
+    section.check_texts("tokens", TOKEN_TYPE_WORDS.__contains__, what)
     named = tuple(
         dict.fromkeys(
             TOKEN_TYPE_WORDS[word] for word in words if word in TOKEN_TYPE_WORDS
@@ -113,7 +117,7 @@ def _read_keys(section: ConfigSection, issuer: TrustedIssuer, folder: str) -> st
             )
         return SOCKET_PREFIX + str(PurePath(folder) / keys.removeprefix(SOCKET_PREFIX))
     if "://" in keys:
-        if not is_url(keys, "https"):
+        if not is_url_without_query(keys, "https"):
             section.report_fault(
                 "keys", "an https URL, a file or `discovery` was expected"
             )
@@ -130,9 +134,9 @@ def _read_token_review(issuer: ConfigSection, folder: str) -> TokenReviewConfig 
         token=read_path(section, "token", folder),
     )
     section.report_unknown_keys()
-    if not issuer.has("review"):
+    if not issuer.has_key("review"):
         return None
     section.require("url", "ca", "token")
-    if review.url and not is_url(review.url, "https"):
+    if review.url and not is_url_without_query(review.url, "https"):
         section.report_fault("url", "an https URL was expected")
     return review

@@ -64,16 +64,16 @@ def read_optional_listeners(
     """Read a list of listeners, which may be empty."""
     return tuple(
         _read_listener(each, folder, insecure=insecure)
-        for each in section.read_sections(key)
+        for each in section.read_section_list(key)
     )
 
 
 def _read_listener(section: ConfigSection, folder: str, *, insecure: bool) -> Listener:
     """Read one listener: an address or a unix socket, and its TLS."""
     unix = read_path(section, "unix", folder)
-    if unix and section.has("address"):
+    if unix and section.has_key("address"):
         section.report_fault("address", "either address or unix was expected")
-    if not unix and not section.has("address"):
+    if not unix and not section.has_key("address"):
         section.report_fault("", "address or unix is missing")
     address = read_address(section, "address", DEFAULT_GATEWAY)
     tls = _read_tls(section, folder)
@@ -103,7 +103,7 @@ def _read_tls(listener: ConfigSection, folder: str) -> TlsFiles | None:
         client_ca=read_path(section, "client_ca", folder),
     )
     section.report_unknown_keys()
-    if not listener.has("tls"):
+    if not listener.has_key("tls"):
         return None
     section.require("certificate", "key")
     return tls

@@ -45,7 +45,7 @@ def quote_rule(data: bytes, rule: str) -> RuleQuote | None:
     if found is None:
         return None
     mark, node = found
-    last = max(_node_lines(node), default=mark.line)
+    last = max(_iter_node_lines(node), default=mark.line)
     kept = text.splitlines()[mark.line - 1 : min(last, mark.line - 1 + _MAX_LINES)]
     return RuleQuote(mark.line, textwrap.dedent("\n".join(kept)).strip())
 
@@ -70,13 +70,13 @@ def _find_rule(root: YamlNode, rule: str) -> tuple[TextPosition, YamlNode] | Non
     return node.position, node
 
 
-def _node_lines(node: YamlNode) -> Iterator[int]:
+def _iter_node_lines(node: YamlNode) -> Iterator[int]:
     """Yield the lines on which a part of a node begins."""
     yield node.position.line
     if isinstance(node.value, dict):
         for member in node.value.values():
             yield member.key_position.line
-            yield from _node_lines(member.node)
+            yield from _iter_node_lines(member.node)
     elif isinstance(node.value, list):
         for item in node.value:
-            yield from _node_lines(item)
+            yield from _iter_node_lines(item)

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from answerable.authorization.name_patterns import ALL, is_unambiguous
+from answerable.authorization.name_patterns import ALL, is_unambiguous_name
 from answerable.connectors.config.parse.addresses import (
     check_name,
-    is_plain_text_url,
-    is_url,
+    is_unencrypted_remote_url,
+    is_url_without_query,
     read_path,
 )
 from answerable.connectors.config.parse.config_section import ConfigSection
@@ -21,16 +21,16 @@ HOOK_CLIENTS = ("claude-code", "cursor")
 _PATTERN_HINT = "a name, `*`, or a plain prefix that ends in `*` was expected"
 
 
-def is_pattern(text: str) -> bool:
+def is_valid_pattern(text: str) -> bool:
     """Tell whether a text is a valid pattern of an allow rule."""
     prefix = text.removesuffix(ALL)
-    return ALL not in prefix and (prefix == text or is_unambiguous(prefix))
+    return ALL not in prefix and (prefix == text or is_unambiguous_name(prefix))
 
 
 def read_patterns(section: ConfigSection, key: str) -> tuple[str, ...]:
     """Read a list of patterns."""
     patterns = section.read_texts(key)
-    section.check(key, is_pattern, _PATTERN_HINT)
+    section.check_texts(key, is_valid_pattern, _PATTERN_HINT)
     return patterns
 
 
@@ -44,7 +44,7 @@ def read_servers(file: ConfigSection, folder: str) -> Iterator[UpstreamServer]:
 def _read_hook_client(section: ConfigSection) -> str:
     """Read the client whose built-in tools a server represents; empty for none."""
     hook = section.read_text("hook")
-    section.check(
+    section.check_texts(
         "hook",
         HOOK_CLIENTS.__contains__,
         f"one of {', '.join(HOOK_CLIENTS)} was expected",
@@ -60,11 +60,14 @@ def _read_server(name: str, section: ConfigSection, folder: str) -> UpstreamServ
     hook = _read_hook_client(section)
     if [bool(url), bool(command), bool(hook)].count(True) != 1:
         section.report_fault("", "one of url, command and hook was expected")
-    if url and not is_url(url, "http", "https"):
+    if url and not is_url_without_query(url, "http", "https"):
         section.report_fault("url", "an http or https URL without query was expected")
-    elif url and is_plain_text_url(url) and not insecure:
+    elif url and is_unencrypted_remote_url(url) and not insecure:
         section.report_fault("url", "http outside loopback needs insecure: true")
-    env, inherit_env = section.read_pairs("env"), section.read_texts("inherit_env")
+    env, inherit_env = (
+        section.read_text_mapping("env"),
+        section.read_texts("inherit_env"),
+    )
     given = (*(variable for variable, _ in env), *inherit_env)
     server = UpstreamServer(
         name=name,
@@ -86,10 +89,10 @@ def _read_server(name: str, section: ConfigSection, folder: str) -> UpstreamServ
     if server.audience and not url:
         section.report_fault("audience", "only a URL is shown a token")
     for key in ("env", "inherit_env"):
-        if section.has(key) and not command:
+        if section.has_key(key) and not command:
             section.report_fault(key, "only a command has an environment")
     for key in ("ca", "certificate", "key"):
-        if section.has(key) and not url.startswith("https:"):
+        if section.has_key(key) and not url.startswith("https:"):
             section.report_fault(key, "only an https URL has one")
     if bool(server.certificate) != bool(server.key):
         section.report_fault("", "certificate and key go together")

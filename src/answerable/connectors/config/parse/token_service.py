@@ -4,8 +4,8 @@ import re
 
 from answerable.connectors.config.parse.addresses import (
     is_loopback,
-    is_plain_text_url,
-    is_url,
+    is_unencrypted_remote_url,
+    is_url_without_query,
     read_address,
     read_path,
 )
@@ -38,28 +38,30 @@ def read_token_service(
         ),
         state=read_path(section, "state", folder),
         database=section.read_variable("database"),
-        terminator=_read_terminator(section),
+        terminator=_read_tls_terminator(section),
         admins=section.read_numbers("admins", 0, MAX_ID),
         gateways=section.read_numbers("gateways", 0, MAX_ID),
         passphrase=read_path(section, "passphrase", folder),
         passphrase_env=section.read_variable("passphrase_env"),
         events=section.read_texts("events"),
         events_ca=read_path(section, "events_ca", folder),
-        health=_read_health(section, listen),
+        health=_read_health_address(section, listen),
     )
-    section.check(
-        "events", lambda text: is_url(text, "https"), "an https URL was expected"
+    section.check_texts(
+        "events",
+        lambda text: is_url_without_query(text, "https"),
+        "an https URL was expected",
     )
     section.report_unknown_keys()
-    if not file.has("sts"):
+    if not file.has_key("sts"):
         return None
     if not url:
         section.report_fault("", "url is missing")
-    elif not is_url(url, "http", "https") or url.endswith("/"):
+    elif not is_url_without_query(url, "http", "https") or url.endswith("/"):
         section.report_fault(
             "url", "an https URL without a slash at its end was expected"
         )
-    elif is_plain_text_url(url):
+    elif is_unencrypted_remote_url(url):
         section.report_fault("url", "https was expected outside loopback")
     if service.passphrase and service.passphrase_env:
         section.report_fault(
@@ -72,9 +74,11 @@ def read_token_service(
     return service
 
 
-def _read_health(section: ConfigSection, listen: ListenConfig) -> ListenAddress | None:
+def _read_health_address(
+    section: ConfigSection, listen: ListenConfig
+) -> ListenAddress | None:
     """Read the address of the health endpoint, None if absent."""
-    given = section.has("health")
+    given = section.has_key("health")
     address = read_address(section, "health", DEFAULT_HEALTH)
     if not listen.insecure and not is_loopback(address.host):
         section.report_fault(
@@ -83,13 +87,13 @@ def _read_health(section: ConfigSection, listen: ListenConfig) -> ListenAddress 
     return address if given else None
 
 
-def _read_terminator(service_section: ConfigSection) -> TlsTerminator | None:
+def _read_tls_terminator(service_section: ConfigSection) -> TlsTerminator | None:
     """Read the TLS terminator that forwards client certificates, or None."""
     section = service_section.read_section("terminator")
     field = section.read_text("field").lower()
     uid = section.read_number("uid", 0, 0, MAX_ID)
     section.report_unknown_keys()
-    if not service_section.has("terminator"):
+    if not service_section.has_key("terminator"):
         return None
     section.require("field", "uid")
     if field and not _FIELD_NAME.fullmatch(field):

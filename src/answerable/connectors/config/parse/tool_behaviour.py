@@ -26,7 +26,7 @@ def read_tool_facts(
         read_patterns: Patterns of its read-only tools.
     """
     for name, section in server.read_named_sections("tools"):
-        kinds = section.read_pairs("kinds")
+        kinds = section.read_text_mapping("kinds")
         words = list(EntityKind)
         if any(kind not in words for _, kind in kinds):
             section.report_fault("kinds", f"one of {', '.join(words)} was expected")
@@ -47,18 +47,18 @@ def read_reference_tables(
     """Read the reference tables of owners: payees, recipients, hosts."""
     for name, section in file.read_named_sections("tables"):
         check_name(section, name)
-        sinks = frozenset(_read_sinks(section, servers))
+        sinks = frozenset(_read_checked_arguments(section, servers))
         section.require("sinks")
         values = frozenset(section.read_texts("values"))
         section.report_unknown_keys()
         yield ReferenceTable(name, values, sinks, WrittenBy.PERSON)
 
 
-def _read_sinks(
+def _read_checked_arguments(
     table: ConfigSection, servers: Collection[str]
 ) -> Iterator[tuple[str, str]]:
     """Yield each tool argument that a reference table checks."""
-    for section in table.read_sections("sinks"):
+    for section in table.read_section_list("sinks"):
         server, tool = (
             section.read_text("server", None),
             section.read_text("tool", None),
@@ -70,14 +70,14 @@ def _read_sinks(
         yield f"{server}/{tool}", argument
 
 
-def read_baseline(agent: ConfigSection) -> LearningConfig | None:
+def read_baseline_settings(agent: ConfigSection) -> LearningConfig | None:
     """Read the baseline settings of an agent; None if absent."""
-    if not agent.has("baseline"):
+    if not agent.has_key("baseline"):
         return None
     section = agent.read_section("baseline")
     usual = LearningConfig()
     learning = LearningConfig(
-        values=not section.has("values") or section.read_flag("values"),
+        values=not section.has_key("values") or section.read_flag("values"),
         span=section.read_seconds("span", usual.span, 60, _DAY),
         cold=section.read_enum("cold", usual.cold),
     )

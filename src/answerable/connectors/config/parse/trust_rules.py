@@ -16,7 +16,7 @@ from answerable.federation.trust_rules.validation import (
     validate_rules,
 )
 from answerable.model.errors import IdError
-from answerable.model.ids import AgentId, person_id
+from answerable.model.ids import AgentId, build_person_id
 from answerable.model.trust_rule import (
     DEFAULT_TTL,
     GrantedTokenKind,
@@ -53,7 +53,7 @@ def read_trust_rules(
         file: Root section.
         context: Context for their validation.
     """
-    placed = [_read_rule(section) for section in file.read_sections("rules")]
+    placed = [_read_rule(section) for section in file.read_section_list("rules")]
     rules = tuple(each.rule for each in placed)
     for fault in validate_rules(rules, context):
         _report_fault(fault, placed[fault.position].places)
@@ -77,7 +77,7 @@ def _read_rule(section: ConfigSection) -> _PlacedRule:
     """Read one trust rule, with its sections for fault positions."""
     places = {"": section}
     grants = []
-    for number, grant in enumerate(section.read_sections("grants")):
+    for number, grant in enumerate(section.read_section_list("grants")):
         places[f"grants[{number}]"] = grant
         grants.append(_read_grant(grant))
     rule = TrustRule(
@@ -97,7 +97,7 @@ def _read_grant(section: ConfigSection) -> TokenGrant:
     """Read one grant of a rule: audience, scopes, lifetime and binding."""
     brokered = False
     for key in _BROKERED_KEYS:
-        if section.has(key):
+        if section.has_key(key):
             section.read_text(key)
             section.report_fault(
                 key, f"{RuleFaultCode.BROKERED}: nothing here gives cloud credentials"
@@ -122,7 +122,7 @@ def _read_grant(section: ConfigSection) -> TokenGrant:
 
 def _read_subject(rule: ConfigSection) -> RuleSubject:
     """Read the subject of a rule: exactly one of three kinds."""
-    kinds = [key for key in _SUBJECT_KINDS if rule.has(key)]
+    kinds = [key for key in _SUBJECT_KINDS if rule.has_key(key)]
     issued = IssuedSubject(
         issuer=rule.read_text("issuer"),
         match=rule.read_nested_values("match"),
@@ -130,13 +130,13 @@ def _read_subject(rule: ConfigSection) -> RuleSubject:
     )
     root = rule.read_flag("root")
     peer, launched = (
-        _read_peer(rule, allow_root=root),
-        _read_launched(rule, allow_root=root),
+        _read_socket_peer_subject(rule, allow_root=root),
+        _read_launched_subject(rule, allow_root=root),
     )
     if len(kinds) != 1:
         rule.report_fault("", "one of issuer, unix or launched was expected")
     for key in ("match", "match_glob"):
-        if rule.has(key) and "issuer" not in kinds:
+        if rule.has_key(key) and "issuer" not in kinds:
             rule.report_fault(key, "only tokens of an issuer have claims")
     if kinds == ["unix"]:
         return peer
@@ -152,58 +152,62 @@ def _read_claim_patterns(rule: ConfigSection) -> Iterator[tuple[tuple[str, ...],
             rule.report_fault("match_glob", "a text was expected of each pattern")
 
 
-def _read_peer(rule: ConfigSection, *, allow_root: bool) -> PeerSubject:
+def _read_socket_peer_subject(rule: ConfigSection, *, allow_root: bool) -> PeerSubject:
     """Read a subject identified by its unix socket peer credentials."""
     section = rule.read_section("unix")
     gid = section.read_number("gid", 0, 0, MAX_ID)
     subject = PeerSubject(
         uid=section.read_number("uid", 0, 0, MAX_ID),
-        gid=gid if section.has("gid") else None,
+        gid=gid if section.has_key("gid") else None,
         unit=section.read_text("unit"),
         container=section.read_text("container"),
     )
     section.report_unknown_keys()
-    if rule.has("unix"):
-        _check_user(section, "uid", subject.uid, allow_root=allow_root)
+    if rule.has_key("unix"):
+        _check_user_stated(section, "uid", subject.uid, allow_root=allow_root)
     return subject
 
 
-def _read_launched(rule: ConfigSection, *, allow_root: bool) -> LaunchedSubject:
+def _read_launched_subject(rule: ConfigSection, *, allow_root: bool) -> LaunchedSubject:
     """Read a subject started by the launcher (`run`)."""
     section = rule.read_section("launched")
     runs_as = section.read_number("runs_as", 0, 0, MAX_ID)
     subject = LaunchedSubject(
         started_by=section.read_number("started_by", 0, 0, MAX_ID),
-        person=_read_person(section),
-        runs_as=runs_as if section.has("runs_as") else None,
+        person=_read_person_id(section),
+        runs_as=runs_as if section.has_key("runs_as") else None,
         program=section.read_text("program"),
     )
     section.report_unknown_keys()
-    if rule.has("launched"):
-        _check_user(section, "started_by", subject.started_by, allow_root=allow_root)
+    if rule.has_key("launched"):
+        _check_user_stated(
+            section, "started_by", subject.started_by, allow_root=allow_root
+        )
         if subject.runs_as is not None:
-            _check_user(section, "runs_as", subject.runs_as, allow_root=allow_root)
+            _check_user_stated(
+                section, "runs_as", subject.runs_as, allow_root=allow_root
+            )
     return subject
 
 
-def _check_user(
+def _check_user_stated(
     section: ConfigSection, key: str, uid: int, *, allow_root: bool
 ) -> None:
     """Check that a user is stated, and that root is allowed explicitly."""
-    if not section.has(key):
+    if not section.has_key(key):
         section.report_fault("", f"{key} is missing")
     elif uid == ROOT_UID and not allow_root:
         what = f"{RuleFaultCode.ROOT}: the superuser can be anybody; say so with root: true"
         section.report_fault(key, what)
 
 
-def _read_person(section: ConfigSection) -> str:
+def _read_person_id(section: ConfigSection) -> str:
     """Read a person's id, empty if absent or invalid."""
     text = section.read_text("person")
     if not text:
         return ""
     try:
-        return person_id(text)
+        return build_person_id(text)
     except IdError:
         section.report_fault("person", "a mail address or handle was expected")
         return ""

@@ -3,7 +3,10 @@
 import re
 from pathlib import PurePath
 
-from answerable.connectors.config.parse.addresses import is_plain_text_url, read_path
+from answerable.connectors.config.parse.addresses import (
+    is_unencrypted_remote_url,
+    read_path,
+)
 from answerable.connectors.config.parse.config_section import VARIABLE, ConfigSection
 from answerable.model.upstream_credential import UpstreamCredential
 
@@ -70,7 +73,7 @@ def read_upstream_credential(
     """
     section = server.read_section("credential")
     header = section.read_text("header", AUTHORIZATION).lower()
-    usual = BEARER if header == AUTHORIZATION and not section.has("scheme") else ""
+    usual = BEARER if header == AUTHORIZATION and not section.has_key("scheme") else ""
     command = section.read_texts("command")
     ttl = section.read_seconds("ttl", USUAL_TTL, LEAST_TTL, MOST_TTL)
     read = UpstreamCredential(
@@ -85,23 +88,25 @@ def read_upstream_credential(
         as_env=section.read_text("as_env"),
     )
     section.report_unknown_keys()
-    if not server.has("credential"):
+    if not server.has_key("credential"):
         return None
-    if server.has("audience"):
+    if server.has_key("audience"):
         server.report_fault("credential", "either audience or credential was expected")
-    _check_source(section, read)
+    _check_credential_source(section, read)
     if url:
-        _check_header(section, read, url)
+        _check_credential_header(section, read, url)
     else:
-        _check_variable(section, read, env)
+        _check_credential_variable(section, read, env)
     return read
 
 
-def _check_source(section: ConfigSection, credential: UpstreamCredential) -> None:
+def _check_credential_source(
+    section: ConfigSection, credential: UpstreamCredential
+) -> None:
     """Check that the credential has exactly one valid source."""
-    if sum(section.has(key) for key in _SOURCES) != 1:
+    if sum(section.has_key(key) for key in _SOURCES) != 1:
         section.report_fault("", "exactly one of file, command, env was expected")
-    if section.has("ttl") and not section.has("command"):
+    if section.has_key("ttl") and not section.has_key("command"):
         section.report_fault("ttl", "only what a command writes has one")
     if credential.command:
         program = PurePath(credential.command[0])
@@ -113,13 +118,13 @@ def _check_source(section: ConfigSection, credential: UpstreamCredential) -> Non
         section.report_fault("env", "the name of an environment variable was expected")
 
 
-def _check_header(
+def _check_credential_header(
     section: ConfigSection, credential: UpstreamCredential, url: str
 ) -> None:
     """Check the header that carries the credential to a URL."""
-    if section.has("as_env"):
+    if section.has_key("as_env"):
         section.report_fault("as_env", "only a command has an environment")
-    if is_plain_text_url(url):
+    if is_unencrypted_remote_url(url):
         section.report_fault("", "it goes to https or loopback only")
     name = credential.header
     if (
@@ -133,12 +138,12 @@ def _check_header(
         section.report_fault("scheme", "a word like Bearer was expected")
 
 
-def _check_variable(
+def _check_credential_variable(
     section: ConfigSection, credential: UpstreamCredential, env: tuple[str, ...]
 ) -> None:
     """Check the variable that carries the credential to a command."""
     for key in ("header", "scheme"):
-        if section.has(key):
+        if section.has_key(key):
             section.report_fault(key, "only a URL is sent fields")
     name = credential.as_env
     if not name:

@@ -9,7 +9,7 @@ from answerable.connectors.config.parse.config_section import ConfigSection, Lea
 from answerable.connectors.config.parse.listeners import read_listeners
 from answerable.model.config import IssuerConfig, ListenConfig, Listener
 from answerable.model.errors import IdError
-from answerable.model.ids import person_id
+from answerable.model.ids import build_person_id
 from answerable.model.token_claims import TokenType
 from answerable.model.web_config import WebConfig, WebLoginConfig, WebRole
 
@@ -32,14 +32,14 @@ def read_web(
     )
     web = WebConfig(
         url=url,
-        listen=tuple(_with_page_url(each, url) for each in listeners),
+        listen=tuple(_set_host_from_page_url(each, url) for each in listeners),
         state=read_path(section, "state", folder),
         audience=section.read_text("audience"),
         local=_read_local_person(section.read_section("local")),
         login=_read_login(section, issuers),
     )
     section.report_unknown_keys()
-    if not file.has("web"):
+    if not file.has_key("web"):
         return None
     if web.audience and web.login is None:
         section.report_fault(
@@ -50,7 +50,7 @@ def read_web(
     return web
 
 
-def _with_page_url(listener: Listener, url: str) -> Listener:
+def _set_host_from_page_url(listener: Listener, url: str) -> Listener:
     """Set a listener's URL and host name from the page's URL, unless configured."""
     if not url or listener.url or listener.hosts:
         return listener
@@ -63,7 +63,7 @@ def _read_local_person(section: ConfigSection) -> str:
     section.report_unknown_keys()
     if person:
         try:
-            person_id(person)
+            build_person_id(person)
         except IdError as error:
             section.report_fault("person", error.message)
             return ""
@@ -88,10 +88,10 @@ def _read_login(
     )
     roles.report_unknown_keys()
     section.report_unknown_keys()
-    if not web.has("login"):
+    if not web.has_key("login"):
         return None
     section.require("issuer", "client_id")
-    _check_issuer(section, issuer, issuers)
+    _check_sign_in_issuer(section, issuer, issuers)
     if login.given and not login.claim:
         roles.report_fault("", "claim is missing: which one says who is what")
     if not login.given and not login.default:
@@ -99,7 +99,7 @@ def _read_login(
     return login
 
 
-def _check_issuer(
+def _check_sign_in_issuer(
     section: ConfigSection, name: str, issuers: Iterable[IssuerConfig]
 ) -> None:
     """Check that the sign-in's issuer exists and identifies people."""
@@ -121,10 +121,10 @@ def _read_role_map(roles: ConfigSection) -> Iterator[tuple[str, frozenset[WebRol
                 "map", "a value of the claim and its roles were expected"
             )
             continue
-        yield path[0], _parse_roles(roles, "map", _as_texts(leaf))
+        yield path[0], _parse_roles(roles, "map", _convert_leaf_to_texts(leaf))
 
 
-def _as_texts(leaf: LeafValue) -> tuple[str, ...]:
+def _convert_leaf_to_texts(leaf: LeafValue) -> tuple[str, ...]:
     """Return a YAML value, or each item of a list, as text."""
     return tuple(map(str, leaf if isinstance(leaf, tuple) else (leaf,)))
 

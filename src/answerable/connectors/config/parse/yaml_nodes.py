@@ -102,7 +102,7 @@ def parse_yaml_nodes(text: str) -> YamlNode:
         elif isinstance(event, yaml.ScalarEvent):
             top = stack[-1] if stack else None
             if top and isinstance(top.content, dict) and top.key_position is None:
-                _set_key(top, top.content, event.value, mark)
+                _set_pending_key(top, top.content, event.value, mark)
             else:
                 done = YamlNode(mark, _parse_scalar(event, mark))
         if done is not None:
@@ -131,7 +131,7 @@ def _refuse_anchors_and_tags(event: yaml.NodeEvent, position: TextPosition) -> N
         raise _refused_error(position, "tags are not taken")
 
 
-def _set_key(
+def _set_pending_key(
     collection: _OpenYamlCollection,
     mapping: dict[str, YamlMember],
     key: str,

@@ -13,8 +13,8 @@ from answerable.connectors.gateway.declaration import DECLARATION
 from answerable.connectors.gateway.parse.event_ids import recorded_event_id
 from answerable.model.decision import DecisionEffect, TargetKind
 from answerable.model.event import AuditEvent, EventOutcome
-from answerable.model.ids import EventId, token_credential_id
-from answerable.model.log_sources import HOOK, WEB, get_recorder_source
+from answerable.model.ids import EventId, build_token_credential_id
+from answerable.model.log_sources import HOOK, WEB, get_log_source_of_recorder
 from answerable.model.provenance import WrittenBy
 from answerable.model.spool_record import (
     CallEndRecord,
@@ -64,7 +64,7 @@ def build_call_event(
     return AuditEvent(
         event_id=EventId(bytes.fromhex(decided.id)),
         event_time=decided.at,
-        source=get_recorder_source(recorder),
+        source=get_log_source_of_recorder(recorder),
         scope=recorder,
         written_by=_written_by_of_recorder(recorder),
         raw_sha256=hashlib.sha256(raw_decision.raw + b"\n" + raw).digest(),
@@ -72,21 +72,21 @@ def build_call_event(
         outcome=_outcome_of_call(decided, call_end),
         native_id=str(decided.sequence),
         identity=act.identity,
-        credential=token_credential_id(caller.token_sha256)
+        credential=build_token_credential_id(caller.token_sha256)
         if caller.token_sha256
         else "",
         person=caller.person,
         resource=_resource_of_target(act.target, act.server, act.name),
-        resource_prefix=_tool_prefix(act.server) if act.server else "",
-        resources=_monitored_resources(act),
+        resource_prefix=_tool_id_prefix(act.server) if act.server else "",
+        resources=_list_monitored_resources(act),
         decision_id=decided.id,
         run=caller.run,
-        entities=_argument_entities(act),
-        facts=_call_facts(decided, call_end),
+        entities=_list_argument_entities(act),
+        facts=_list_call_facts(decided, call_end),
         recorder=recorder,
         sequence=decided.sequence,
         agent=caller.agent,
-        tool=_tool_of_call(act),
+        tool=_tool_id_of_call(act),
     )
 
 
@@ -97,7 +97,7 @@ def build_refusals_event(
     return AuditEvent(
         event_id=recorded_event_id(recorder, refusals),
         event_time=refusals.at,
-        source=get_recorder_source(recorder),
+        source=get_log_source_of_recorder(recorder),
         scope=recorder,
         written_by=_written_by_of_recorder(recorder),
         raw_sha256=hashlib.sha256(raw).digest(),
@@ -105,12 +105,12 @@ def build_refusals_event(
         outcome=EventOutcome.DENIED,
         native_id=str(refusals.sequence),
         resource=f"server:mcp/{refusals.server}" if refusals.server else "",
-        resource_prefix=_tool_prefix(refusals.server) if refusals.server else "",
+        resource_prefix=_tool_id_prefix(refusals.server) if refusals.server else "",
         facts=(("count", str(refusals.count)), ("refused", refusals.why)),
         recorder=recorder,
         sequence=refusals.sequence,
         agent=refusals.agent,
-        tool=f"{_tool_prefix(refusals.server)}*" if refusals.server else "",
+        tool=f"{_tool_id_prefix(refusals.server)}*" if refusals.server else "",
     )
 
 
@@ -121,7 +121,7 @@ def build_revocation_event(
     return AuditEvent(
         event_id=recorded_event_id(recorder, revocation),
         event_time=revocation.at,
-        source=get_recorder_source(recorder),
+        source=get_log_source_of_recorder(recorder),
         scope=recorder,
         written_by=_written_by_of_recorder(recorder),
         raw_sha256=hashlib.sha256(raw).digest(),
@@ -136,7 +136,7 @@ def build_revocation_event(
 
 def _written_by_of_recorder(recorder: str) -> WrittenBy:
     """Return the author class of a record; a client hook's is self-reported."""
-    is_hook = get_recorder_source(recorder) == HOOK
+    is_hook = get_log_source_of_recorder(recorder) == HOOK
     return WrittenBy.SELF_REPORTED if is_hook else DECLARATION.written_by
 
 
@@ -154,17 +154,17 @@ def _refused_action(recorder: str, method: str) -> str:
     """Return the refused action: a call, or a sign-in at the web page."""
     return (
         f"web:{method}"
-        if get_recorder_source(recorder) == WEB
+        if get_log_source_of_recorder(recorder) == WEB
         else _action_of_method(method)
     )
 
 
-def _tool_prefix(server: str) -> str:
+def _tool_id_prefix(server: str) -> str:
     """Return the prefix of the tool ids of a server."""
     return f"tool:mcp/{server}/"
 
 
-def _tool_of_call(call: CallSummary) -> str:
+def _tool_id_of_call(call: CallSummary) -> str:
     """Return the tool id; a call without a tool gets the server's id.
 
     A decision point may be queried about an unknown server. A client's built-in tool
@@ -176,9 +176,9 @@ def _tool_of_call(call: CallSummary) -> str:
     if client != call.era and call.target is TargetKind.TOOL:
         server, _, tool = call.name.removeprefix(_MCP_TOOL_PREFIX).partition("__")
         if call.name.startswith(_MCP_TOOL_PREFIX) and tool:
-            return _tool_prefix(server) + tool
+            return _tool_id_prefix(server) + tool
         return f"tool:{client}/{call.name}"
-    return _tool_prefix(call.server) + (
+    return _tool_id_prefix(call.server) + (
         call.name if call.target is TargetKind.TOOL else "*"
     )
 
@@ -192,7 +192,7 @@ def _resource_of_target(target: str, server: str, name: str) -> str:
     return f"server:mcp/{server}" if server else ""
 
 
-def _monitored_resources(call: CallSummary) -> tuple[str, ...]:
+def _list_monitored_resources(call: CallSummary) -> tuple[str, ...]:
     """List the resources of a call that its agent had subscribed to."""
     parts = (each.partition(":") for each in call.watched)
     return tuple(
@@ -200,7 +200,7 @@ def _monitored_resources(call: CallSummary) -> tuple[str, ...]:
     )
 
 
-def _argument_entities(call: CallSummary) -> tuple[str, ...]:
+def _list_argument_entities(call: CallSummary) -> tuple[str, ...]:
     """List distinct entities of the arguments: type and text."""
     if call.acted is None:
         return ()
@@ -256,7 +256,7 @@ _FACTS = (
 _NO_END = CallResult(CallOutcome.UNKNOWN)
 
 
-def _call_facts(
+def _list_call_facts(
     decision_record: DecisionRecord, call_end: CallEndRecord | None
 ) -> tuple[tuple[str, str], ...]:
     """Return the facts of a call, without empty ones."""
@@ -271,13 +271,13 @@ def _call_facts(
         str(end.size or ""),
         act.arguments,
         act.asked_by,
-        _encode_behaviour(act),
-        _result_summary(end),
+        _encode_recorded_behaviour(act),
+        _summarize_result(end),
         " ".join(caller.chain),
         str(end.code or ""),
         decision.durability.value,
         decision.effect.value,
-        _call_end_text(decision_record, call_end),
+        _describe_call_end(decision_record, call_end),
         str(call_end.sequence) if call_end is not None else "",
         " ".join(end.inputs),
         act.jti,
@@ -305,19 +305,19 @@ def _call_facts(
     return tuple([pair for pair in zip(_FACTS, told, strict=True) if pair[1]])
 
 
-def _encode_behaviour(call: CallSummary) -> str:
+def _encode_recorded_behaviour(call: CallSummary) -> str:
     """Encode the values and tables of a baseline-monitored call as JSON."""
     return "" if call.acted is None else msgspec.json.encode(call.acted).decode()
 
 
-def _result_summary(result: CallResult) -> str:
+def _summarize_result(result: CallResult) -> str:
     """Summarise the result of a monitored call: bytes, records, outsiders' text."""
     if not result.came:
         return ""
     return f"{result.text} {result.records} {'untrusted' if result.untrusted else 'trusted'}"
 
 
-def _call_end_text(
+def _describe_call_end(
     decision_record: DecisionRecord, call_end: CallEndRecord | None
 ) -> str:
     """Return how the call ended, for its facts."""

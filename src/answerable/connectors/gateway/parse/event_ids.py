@@ -1,7 +1,7 @@
 """Compute the ids of recorded events, as the recorders assign them."""
 
-from answerable.model.ids import EventId, event_id
-from answerable.model.log_sources import get_recorder_source
+from answerable.model.ids import EventId, build_event_id
+from answerable.model.log_sources import get_log_source_of_recorder
 from answerable.model.spool_record import (
     DecisionRecord,
     ExchangeRecord,
@@ -15,6 +15,9 @@ def recorded_event_id(
     record: DecisionRecord | ExchangeRecord | RefusalCountRecord | RevocationApplied,
 ) -> EventId:
     """Compute the event id of a numbered record."""
-    return event_id(
-        record.at, get_recorder_source(recorder), recorder, b"%d" % record.sequence
+    return build_event_id(
+        record.at,
+        get_log_source_of_recorder(recorder),
+        recorder,
+        b"%d" % record.sequence,
     )

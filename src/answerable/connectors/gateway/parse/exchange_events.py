@@ -8,8 +8,8 @@ import hashlib
 from answerable.connectors.gateway.declaration import DECLARATION
 from answerable.connectors.gateway.parse.event_ids import recorded_event_id
 from answerable.model.event import AuditEvent, EventOutcome
-from answerable.model.ids import token_credential_id
-from answerable.model.log_sources import get_recorder_source
+from answerable.model.ids import build_token_credential_id
+from answerable.model.log_sources import get_log_source_of_recorder
 from answerable.model.spool_record import ExchangeRecord
 
 _NS_PER_SECOND = 1_000_000_000  # nanoseconds
@@ -24,7 +24,7 @@ def build_exchange_event(
     return AuditEvent(
         event_id=recorded_event_id(recorder, record),
         event_time=record.at,
-        source=get_recorder_source(recorder),
+        source=get_log_source_of_recorder(recorder),
         scope=recorder,
         written_by=DECLARATION.written_by,
         raw_sha256=hashlib.sha256(raw).digest(),
@@ -38,7 +38,7 @@ def build_exchange_event(
         issued_to=record.agent if record.issued else "",
         issued_until=record.expires * _NS_PER_SECOND,
         run=record.delegation,
-        facts=_exchange_facts(record),
+        facts=_list_exchange_facts(record),
         recorder=recorder,
         sequence=record.sequence,
         agent=record.agent,
@@ -52,7 +52,7 @@ def has_matching_exchange_id(recorder: str, record: ExchangeRecord) -> bool:
 
 def _credential_of_digest(sha256: str) -> str:
     """Return the credential id of a token's digest."""
-    return token_credential_id(bytes.fromhex(sha256)) if sha256 else ""
+    return build_token_credential_id(bytes.fromhex(sha256)) if sha256 else ""
 
 
 def _outcome_of_exchange(record: ExchangeRecord) -> EventOutcome:
@@ -62,7 +62,7 @@ def _outcome_of_exchange(record: ExchangeRecord) -> EventOutcome:
     return EventOutcome.ERROR if record.error in _SERVER_ERRORS else EventOutcome.DENIED
 
 
-def _exchange_facts(record: ExchangeRecord) -> tuple[tuple[str, str], ...]:
+def _list_exchange_facts(record: ExchangeRecord) -> tuple[tuple[str, str], ...]:
     """Return the facts of a token exchange, sorted, without empty ones."""
     told = {
         "actor": record.actor,

@@ -18,8 +18,8 @@ from answerable.connectors.gateway.parse.exchange_events import (
 from answerable.connectors.gateway.parse.sign_in_events import build_sign_in_event
 from answerable.evidence.spool_format import (
     initial_chain_hash,
-    parse_line,
-    verify_chain,
+    parse_spool_line,
+    verify_chain_hash,
 )
 from answerable.model.errors import ParseError
 from answerable.model.event import AuditEvent
@@ -78,11 +78,11 @@ class RecorderLines:
         if progress.next == 1:
             progress.chain = initial_chain_hash(name).hex()
         self._waiting = {
-            number: self._decode_waiting(raw.encode())
+            number: self._decode_saved_decision(raw.encode())
             for number, raw in progress.waiting.items()
         }
 
-    def parse_line(self, line: bytes) -> AuditEvent | None:
+    def parse_line_to_event(self, line: bytes) -> AuditEvent | None:
         """Parse one line; returns the event that it completes, if any.
 
         Args:
@@ -95,7 +95,7 @@ class RecorderLines:
             ParseError: It is not a record, or the end of an unknown decision.
         """
         try:
-            record, raw, chain = parse_line(line)
+            record, raw, chain = parse_spool_line(line)
         except ParseError:
             self._progress.chain = ""  # unknown: the next line cannot be held to it
             raise
@@ -129,7 +129,7 @@ class RecorderLines:
             span = f"{progress.next}-{last}" if last > progress.next else f"{last}"
             what = "records" if last > progress.next else "record"
             self.problems.append(f"gateway {self._name}: {what} {span} missing")
-        elif progress.chain and not verify_chain(
+        elif progress.chain and not verify_chain_hash(
             raw, chain, bytes.fromhex(progress.chain)
         ):
             self._report_broken_record(number)
@@ -185,7 +185,7 @@ class RecorderLines:
             raise ParseError("the end of a decision that is not there")
         return build_call_event(self._name, told, record, raw)
 
-    def _decode_waiting(self, raw: bytes) -> RawRecord:
+    def _decode_saved_decision(self, raw: bytes) -> RawRecord:
         """Decode a decision that an earlier read saved because it had no end yet."""
         record = msgspec.json.decode(raw, type=DecisionRecord)
         return RawRecord(record, raw)

@@ -7,17 +7,17 @@ import hashlib
 
 from answerable.connectors.gateway.declaration import DECLARATION
 from answerable.model.event import AuditEvent, EventOutcome
-from answerable.model.ids import event_id
-from answerable.model.log_sources import get_recorder_source
+from answerable.model.ids import build_event_id
+from answerable.model.log_sources import get_log_source_of_recorder
 from answerable.model.spool_record import SignInRecord
 
 
 def build_sign_in_event(recorder: str, record: SignInRecord, raw: bytes) -> AuditEvent:
     """Build the event of a sign-in, a refused sign-in or a sign-out."""
-    source = get_recorder_source(recorder)
+    source = get_log_source_of_recorder(recorder)
     told = {"by": record.by, "refused": record.why, "roles": " ".join(record.roles)}
     return AuditEvent(
-        event_id=event_id(record.at, source, recorder, b"%d" % record.sequence),
+        event_id=build_event_id(record.at, source, recorder, b"%d" % record.sequence),
         event_time=record.at,
         source=source,
         scope=recorder,

@@ -15,8 +15,8 @@ from answerable.connectors.formats.document_parser import (
 from answerable.connectors.formats.google_credential_file import parse_google_file
 from answerable.connectors.formats.ini_parser import parse_ini
 from answerable.connectors.formats.platform_identity import (
-    entra_principal,
-    google_account,
+    build_entra_identity,
+    build_google_account_identity,
 )
 from answerable.model.credential import CredentialLifetime
 
@@ -69,7 +69,7 @@ def parse_gcloud_configuration(
             facts.handles.append(setting.value)
         facts.credentials.append(replace(credential, explicit_only=not active))
         if "@" in setting.value:
-            identity = google_account(setting.value)
+            identity = build_google_account_identity(setting.value)
             facts.add_identity_link(credential, identity, "google-login", source)
 
 
@@ -104,7 +104,7 @@ def parse_azure_profile(
         service = user.text_at("type") == "servicePrincipal"
         if not other and not service:
             facts.handles.append(name)
-        identity = entra_principal(name, service=service)
+        identity = build_entra_identity(name, service=service)
         facts.add_identity_link(credential, identity, "azure-login", source)
 
 
@@ -127,5 +127,5 @@ def parse_azure_principals(
         chosen = bool(name) and name == facts.azure_account
         facts.credentials.append(replace(credential, explicit_only=not chosen))
         if name:
-            identity = entra_principal(name, service=True)
+            identity = build_entra_identity(name, service=True)
             facts.add_identity_link(credential, identity, "client-secret", source)

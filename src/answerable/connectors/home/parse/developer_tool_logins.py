@@ -14,7 +14,7 @@ from answerable.connectors.formats.document_parser import (
     parse_document,
 )
 from answerable.connectors.formats.netrc_file import parse_netrc_text
-from answerable.connectors.formats.platform_identity import github_user
+from answerable.connectors.formats.platform_identity import build_github_user_identity
 from answerable.connectors.formats.redaction import redact_name
 from answerable.connectors.formats.url_secrets import split_url
 from answerable.connectors.formats.value_reference import split_references
@@ -61,7 +61,9 @@ def _add_gh_login(
     facts.credentials.append(replace(credential, explicit_only=not active))
     if user:
         facts.handles.append(user)
-        facts.add_identity_link(credential, github_user(user, host), "gh-login", source)
+        facts.add_identity_link(
+            credential, build_github_user_identity(user, host), "gh-login", source
+        )
 
 
 def parse_docker_config(
@@ -152,7 +154,9 @@ def parse_private_key(
     text = data.decode("utf-8", "replace").strip()
     if text.startswith("-----BEGIN ") and "PRIVATE KEY-----" in text[:80]:
         facts.credentials.append(
-            source.build_credential("private-key", _file_name(source.place), value=text)
+            source.build_credential(
+                "private-key", _last_path_part(source.place), value=text
+            )
         )
 
 
@@ -164,7 +168,7 @@ def parse_token_file(
     if value:
         facts.credentials.append(
             source.build_credential(
-                "bearer-token", _file_name(source.place), value=value
+                "bearer-token", _last_path_part(source.place), value=value
             )
         )
 
@@ -192,6 +196,6 @@ def _split_lines(data: bytes, source: AmbientFileSource) -> list[str]:
     return [line.strip() for line in text.split("\n")[:LINES_LIMIT]]
 
 
-def _file_name(place: str) -> str:
+def _last_path_part(place: str) -> str:
     """Return the last part of a path."""
     return place.rpartition("/")[2]

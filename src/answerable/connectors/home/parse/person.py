@@ -3,13 +3,13 @@
 from collections.abc import Mapping, Sequence
 
 from answerable.connectors.formats.agent_config import ConfigDocument
-from answerable.connectors.formats.ini_parser import parse_ini
-from answerable.connectors.formats.redaction import clean_text
-from answerable.connectors.formats.sighting_context import (
+from answerable.connectors.formats.found_credential_facts import (
     SightingContext,
     read_jwt_email,
 )
-from answerable.model.ids import person_id
+from answerable.connectors.formats.ini_parser import parse_ini
+from answerable.connectors.formats.redaction import make_printable_line
+from answerable.model.ids import build_person_id
 from answerable.model.person import Person
 from answerable.model.provenance import WrittenBy
 
@@ -60,16 +60,21 @@ def build_home_person(
     aliases come from files that an agent of the same person could have written, so they
     are a separate, self-reported sighting.
     """
-    person = person_id(login)
-    folder = context.provenance(place, WrittenBy.PLATFORM)
+    person = build_person_id(login)
+    folder = context.get_provenance(place, WrittenBy.PLATFORM)
     known = Person(person, "", (), team=False, alive=True, seen=folder)
     folded = tuple(
-        dict.fromkeys(clean_text(alias).lower() for alias in aliases if alias)
+        dict.fromkeys(make_printable_line(alias).lower() for alias in aliases if alias)
     )
     if not folded and not name:
         return (known,)
-    shown = clean_text(name) if name else ""
+    shown = make_printable_line(name) if name else ""
     said = Person(
-        person, shown, folded, team=False, alive=True, seen=context.provenance(place)
+        person,
+        shown,
+        folded,
+        team=False,
+        alive=True,
+        seen=context.get_provenance(place),
     )
     return (known, said)

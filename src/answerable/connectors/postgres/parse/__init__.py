@@ -11,8 +11,8 @@ from answerable.connectors.formats.document_parser import decode_text
 from answerable.connectors.postgres.declaration import DATABASE_GRANTS, ROLES, SCHEMAS
 from answerable.connectors.postgres.parse.catalogue_answer import (
     CatalogueAnswer,
-    add_answer,
-    decode_answer,
+    add_answer_to_catalogue,
+    decode_catalogue_answer,
 )
 from answerable.connectors.postgres.parse.catalogue_builder import CatalogueBuilder
 from answerable.connectors.postgres.parse.dump import DumpReader
@@ -20,7 +20,10 @@ from answerable.model.errors import ParseError, UsageError
 from answerable.model.identity import Identity
 from answerable.model.ids import IdentityId
 from answerable.model.platform_catalogue import PlatformCatalogue
-from answerable.model.postgres_ids import build_role_id, normalise_host
+from answerable.model.postgres_ids import (
+    build_postgres_role_id,
+    normalise_postgres_host,
+)
 from answerable.model.provenance import FactProvenance, WrittenBy
 from answerable.model.sighting import ReadProblem, ReadProblemKind, SightedFacts
 from answerable.reach.postgres.catalogue import Catalogue
@@ -79,7 +82,7 @@ def parse(
     problems: list[ReadProblem] = []
     for place, data in files:
         try:
-            problems += _add_file(builder, place, data, server.database)
+            problems += _add_file_to_catalogue(builder, place, data, server.database)
         except (ParseError, UsageError) as error:
             if len(files) == 1:
                 raise
@@ -90,13 +93,13 @@ def parse(
     seen = FactProvenance(source, files[0][0], WrittenBy.PLATFORM, now)
     body = msgspec.json.encode(catalogue).decode()
     facts = SightedFacts(
-        identities=_list_identities(catalogue, seen),
+        identities=_list_role_identities(catalogue, seen),
         catalogues=(PlatformCatalogue(PLATFORM, catalogue.host, body, seen),),
     )
-    return ParsedCatalogue(facts, tuple(problems), _list_collected(catalogue))
+    return ParsedCatalogue(facts, tuple(problems), _list_collected_kinds(catalogue))
 
 
-def _add_file(
+def _add_file_to_catalogue(
     builder: CatalogueBuilder, place: str, data: bytes, database: str
 ) -> list[ReadProblem]:
     """Add one file to the catalogue; return the parts that were not understood."""
@@ -106,15 +109,15 @@ def _add_file(
             f"write it as text: pg_restore --schema-only --file=dump.sql {place}",
         )
     if data.lstrip().startswith(b"{"):
-        answer = decode_answer(data, place)
-        builder.host = builder.host or _get_host(answer)
-        add_answer(builder, answer, place)
+        answer = decode_catalogue_answer(data, place)
+        builder.host = builder.host or _build_server_host(answer)
+        add_answer_to_catalogue(builder, answer, place)
         return []
     named = database or PurePath(place).stem
     reader = DumpReader(builder, place, named)
     text = decode_text(data, place)
-    _check_complete(text, place)
-    reader.read(text)
+    _refuse_truncated_dump(text, place)
+    reader.read_dump(text)
     if not reader.recognised and not reader.problems:
         raise UsageError(
             f"{place} has no role, owner or grant (expected {EXPECTED_KIND})"
@@ -122,7 +125,7 @@ def _add_file(
     return reader.problems
 
 
-def _check_complete(text: str, place: str) -> None:
+def _refuse_truncated_dump(text: str, place: str) -> None:
     """Refuse a dump that is cut off: grants come last, and would seem not to exist.
 
     Raises:
@@ -136,19 +139,19 @@ def _check_complete(text: str, place: str) -> None:
         )
 
 
-def _get_host(answer: CatalogueAnswer) -> str:
+def _build_server_host(answer: CatalogueAnswer) -> str:
     """Return the normalised host and port of the server that an answer names."""
-    return normalise_host(answer.host, answer.port)
+    return normalise_postgres_host(answer.host, answer.port)
 
 
-def _list_identities(
+def _list_role_identities(
     catalogue: Catalogue, seen: FactProvenance
 ) -> tuple[Identity, ...]:
     """List every role as an identity in each described database."""
     databases = [each.name for each in catalogue.contents] or [""]
     return tuple(
         Identity(
-            id=IdentityId(build_role_id(catalogue.host, database, role.name)),
+            id=IdentityId(build_postgres_role_id(catalogue.host, database, role.name)),
             kind=ROLE_KIND,
             name=role.name,
             account="",
@@ -163,7 +166,7 @@ def _list_identities(
     )
 
 
-def _list_collected(catalogue: Catalogue) -> tuple[str, ...]:
+def _list_collected_kinds(catalogue: Catalogue) -> tuple[str, ...]:
     """List the kinds of data that the catalogue contains."""
     held = (
         (ROLES, catalogue.roles is not None),

@@ -4,7 +4,7 @@ import msgspec
 
 from answerable.connectors.postgres.parse.catalogue_builder import CatalogueBuilder
 from answerable.model.errors import ParseError
-from answerable.model.postgres_ids import join_names, quote_identifier
+from answerable.model.postgres_ids import join_qualified_sql_name, quote_sql_identifier
 from answerable.reach.postgres.catalogue import (
     PUBLIC,
     DatabaseObject,
@@ -93,7 +93,7 @@ class CatalogueAnswer(msgspec.Struct, frozen=True):
     memberships: list[AnswerMembership] | None = None
 
 
-def decode_answer(data: bytes, place: str) -> CatalogueAnswer:
+def decode_catalogue_answer(data: bytes, place: str) -> CatalogueAnswer:
     """Decode an answer.
 
     Raises:
@@ -110,7 +110,9 @@ def decode_answer(data: bytes, place: str) -> CatalogueAnswer:
     return answer
 
 
-def add_answer(builder: CatalogueBuilder, answer: CatalogueAnswer, place: str) -> None:
+def add_answer_to_catalogue(
+    builder: CatalogueBuilder, answer: CatalogueAnswer, place: str
+) -> None:
     """Add an answer to the catalogue of its server."""
     builder.version = answer.version // 10_000
     for role in answer.roles:
@@ -118,10 +120,10 @@ def add_answer(builder: CatalogueBuilder, answer: CatalogueAnswer, place: str) -
     builder.memberships += [
         _build_membership(each, place) for each in answer.memberships or ()
     ]
-    contents = builder.get_contents(answer.database)
+    contents = builder.get_or_add_contents(answer.database)
     contents.has_grants = contents.has_owners = True
     for each in answer.objects:
-        built = _build_object(each, place)
+        built = _build_database_object(each, place)
         databases = each.kind == "database"
         (builder.collected if databases else contents.collected).append(built)
 
@@ -134,15 +136,15 @@ def _build_membership(row: AnswerMembership, place: str) -> Membership:
         inherit=row.inherit,
         set_role=row.set_role is not False,
         admin=row.admin,
-        statement=f"GRANT {quote_identifier(row.role)} TO {quote_identifier(row.member)}",
+        statement=f"GRANT {quote_sql_identifier(row.role)} TO {quote_sql_identifier(row.member)}",
         place=place,
     )
 
 
-def _build_object(row: AnswerObject, place: str) -> DatabaseObject:
+def _build_database_object(row: AnswerObject, place: str) -> DatabaseObject:
     """Build an object."""
     schema = row.schema or ""
-    name = join_names(*filter(None, (schema, row.name)))
+    name = join_qualified_sql_name(*filter(None, (schema, row.name)))
     if row.signature is not None:
         name = f"{name}({row.signature})"
     where = f"{row.kind.replace('-', ' ').upper()} {name}"
@@ -159,7 +161,7 @@ def _build_object(row: AnswerObject, place: str) -> DatabaseObject:
         owner_rights=bool(row.owner_rights),
         row_security=bool(row.row_security),
         force_row_security=bool(row.force_row_security),
-        policies=tuple(_build_policy(each, place) for each in row.policies or ()),
+        policies=tuple(_build_row_policy(each, place) for each in row.policies or ()),
         place=place,
     )
 
@@ -171,21 +173,21 @@ def _build_grants(
     words: dict[str, set[str]] = {}
     for row in rows:
         words.setdefault(row.grantee or PUBLIC, set()).add(row.privilege)
-    suffix = f"({quote_identifier(column)})" if column else ""
+    suffix = f"({quote_sql_identifier(column)})" if column else ""
     return [
         Grant(
             grantee=grantee,
             privileges=tuple(sorted(held)),
             column=column,
             statement=f"GRANT {', '.join(w + suffix for w in sorted(held))} ON {where} "
-            f"TO {quote_identifier(grantee) if grantee else 'PUBLIC'}",
+            f"TO {quote_sql_identifier(grantee) if grantee else 'PUBLIC'}",
             place=place,
         )
         for grantee, held in words.items()
     ]
 
 
-def _build_policy(row: AnswerPolicy, place: str) -> RowPolicy:
+def _build_row_policy(row: AnswerPolicy, place: str) -> RowPolicy:
     """Build a row security policy."""
     return RowPolicy(
         name=row.name,

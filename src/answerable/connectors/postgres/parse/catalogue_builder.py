@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from answerable.connectors.postgres.parse.object_builder import ObjectBuilder
-from answerable.model.postgres_ids import quote_identifier
+from answerable.model.postgres_ids import quote_sql_identifier
 from answerable.reach.postgres.catalogue import (
     PUBLIC,
     Catalogue,
@@ -38,7 +38,7 @@ class DatabaseBuilder:
     unread: list[str] = field(default_factory=list)
     pg_dump_version: int = 0
 
-    def get_object(
+    def get_or_add_object(
         self, kind: str, name: str, schema: str = "", place: str = ""
     ) -> ObjectBuilder:
         """Return the object of a name, a new one if none is known yet.
@@ -51,12 +51,12 @@ class DatabaseBuilder:
         if key not in self.objects:
             self.objects[key] = ObjectBuilder(kind, name, schema, place=place)
         if schema == _PUBLIC_SCHEMA:
-            self.get_schema(schema)
+            self.get_or_add_schema(schema)
         return self.objects[key]
 
-    def get_schema(self, schema: str) -> ObjectBuilder:
+    def get_or_add_schema(self, schema: str) -> ObjectBuilder:
         """Return a schema; `public` exists without a CREATE statement."""
-        found = self.get_object("schema", quote_identifier(schema))
+        found = self.get_or_add_object("schema", quote_sql_identifier(schema))
         if schema == _PUBLIC_SCHEMA and found.public_default is None:
             self._set_public_defaults(found)
         return found
@@ -73,7 +73,7 @@ class DatabaseBuilder:
 
     def build(self, version: int) -> Database:
         """Build the contents."""
-        built = [each.build(version) for each in self.objects.values()]
+        built = [each.build_object(version) for each in self.objects.values()]
         return Database(
             name=self.name,
             objects=(*self.collected, *built),
@@ -96,19 +96,19 @@ class CatalogueBuilder:
     contents: dict[str, DatabaseBuilder] = field(default_factory=dict)
     unread: list[str] = field(default_factory=list)
 
-    def get_database(self, name: str) -> ObjectBuilder:
+    def get_or_add_database(self, name: str) -> ObjectBuilder:
         """Return the `database` object of a name, added on first mention."""
         if name not in self.databases:
-            self.databases[name] = ObjectBuilder("database", quote_identifier(name))
+            self.databases[name] = ObjectBuilder("database", quote_sql_identifier(name))
         return self.databases[name]
 
-    def get_contents(self, name: str) -> DatabaseBuilder:
+    def get_or_add_contents(self, name: str) -> DatabaseBuilder:
         """Return the builder of a database's objects, added on first mention."""
         return self.contents.setdefault(name, DatabaseBuilder(name))
 
     def build(self) -> Catalogue:
         """Build the catalogue."""
-        built = [each.build(self.version) for each in self.databases.values()]
+        built = [each.build_object(self.version) for each in self.databases.values()]
         return Catalogue(
             host=self.host,
             version=self.version,

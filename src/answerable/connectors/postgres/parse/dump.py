@@ -18,9 +18,9 @@ from answerable.connectors.postgres.parse.grant_statements import (
     read_membership,
 )
 from answerable.connectors.postgres.parse.object_statements import (
-    create_object,
+    read_create_policy,
+    read_create_statement,
     read_object_name,
-    read_policy,
 )
 from answerable.connectors.postgres.parse.sql_cursor import SqlCursor
 from answerable.connectors.postgres.parse.sql_lexer import (
@@ -29,7 +29,7 @@ from answerable.connectors.postgres.parse.sql_lexer import (
     TokenKind,
 )
 from answerable.model.errors import ParseError
-from answerable.model.postgres_ids import join_names
+from answerable.model.postgres_ids import join_qualified_sql_name
 from answerable.model.sighting import ReadProblem, ReadProblemKind
 from answerable.reach.postgres.catalogue import Role
 
@@ -69,37 +69,37 @@ class DumpReader:
         self.problems: list[ReadProblem] = []
         self.recognised = 0
         self._handlers: dict[str, Callable[[SqlCursor, str], bool]] = {
-            "CREATE": self._create,
-            "ALTER": self._alter,
-            "GRANT": self._grant,
-            "REVOKE": self._grant,
-            "SET": self._set,
-            "RESET": self._reset,
+            "CREATE": self._read_create_statement,
+            "ALTER": self._read_alter_statement,
+            "GRANT": self._read_grant_or_revoke,
+            "REVOKE": self._read_grant_or_revoke,
+            "SET": self._read_set_session_authorization,
+            "RESET": self._read_reset_session_authorization,
         }
 
-    def read(self, text: str) -> None:
+    def read_dump(self, text: str) -> None:
         """Read all statements; those that cannot be parsed become problems."""
         self._read_versions(text)
-        for statement in SqlLexer(text).statements():
+        for statement in SqlLexer(text).iter_statements():
             first = statement.tokens[0]
             if first.kind is TokenKind.META:
-                self._connect(first.text)
+                self._follow_connect_command(first.text)
                 continue
             handler = self._handlers.get(first.keyword)
             if handler is not None:
-                self._handle(handler, SqlCursor(text, statement), statement)
+                self._read_statement(handler, SqlCursor(text, statement), statement)
 
     def _read_versions(self, text: str) -> None:
         """Read the versions of the server and of pg_dump from the head of a dump."""
         for pattern, assign in (
-            (_SERVER_VERSION, self._set_version),
+            (_SERVER_VERSION, self._set_server_version),
             (_DUMP_VERSION, self._set_pg_dump_version),
         ):
             found = next(pattern.finditer(text), None)
             if found is not None:
                 assign(int(found[1]))
 
-    def _set_version(self, version: int) -> None:
+    def _set_server_version(self, version: int) -> None:
         """Set the server version of the catalogue."""
         self._builder.version = version
 
@@ -107,7 +107,7 @@ class DumpReader:
         """Set the version of the pg_dump that wrote the file."""
         self._pg_dump_version = version
 
-    def _handle(
+    def _read_statement(
         self,
         handler: Callable[[SqlCursor, str], bool],
         cursor: SqlCursor,
@@ -121,15 +121,17 @@ class DumpReader:
             words = " ".join(t.keyword for t in statement.tokens[:3] if t.keyword)
             what = f"{words} statement not understood: {error.reason}"
             self.problems.append(ReadProblem(ReadProblemKind.INVALID, place, what))
-            self._get_unread(statement).append(f"{words} ({place})")
+            self._get_unread_statements(statement).append(f"{words} ({place})")
 
-    def _get_unread(self, statement: SqlStatement) -> list[str]:
+    def _get_unread_statements(self, statement: SqlStatement) -> list[str]:
         """Return the list for unparsed statements of the database, or of the server."""
         words = {token.keyword for token in statement.tokens}
         of_database = bool({"ON", "OWNER"} & words) and bool(self._database)
-        return self._contents().unread if of_database else self._builder.unread
+        return (
+            self._get_current_database().unread if of_database else self._builder.unread
+        )
 
-    def _contents(self) -> DatabaseBuilder:
+    def _get_current_database(self) -> DatabaseBuilder:
         """Return the contents of the current database.
 
         Raises:
@@ -137,11 +139,11 @@ class DumpReader:
         """
         if not self._database:
             raise ParseError("the database has no name (expected dbname=NAME)")
-        contents = self._builder.get_contents(self._database)
+        contents = self._builder.get_or_add_contents(self._database)
         contents.pg_dump_version = contents.pg_dump_version or self._pg_dump_version
         return contents
 
-    def _connect(self, command: str) -> None:
+    def _follow_connect_command(self, command: str) -> None:
         r"""Follow `\connect DATABASE`."""
         found = _CONNECT.fullmatch(command)
         if found is None:
@@ -152,78 +154,93 @@ class DumpReader:
             name = re.sub(r"\\(.)", r"\1", conninfo[1])
         self._database = name
 
-    def _create(self, cursor: SqlCursor, place: str) -> bool:
+    def _read_create_statement(self, cursor: SqlCursor, place: str) -> bool:
         """Read a CREATE statement."""
-        cursor.expect("CREATE")
-        if cursor.accept("USER", "MAPPING"):
+        cursor.expect_keywords("CREATE")
+        if cursor.accept_keywords("USER", "MAPPING"):
             return False
-        word = cursor.accept_any("ROLE", "USER")
+        word = cursor.accept_any_keyword("ROLE", "USER")
         if word:
-            return self._set_role(cursor, place, login=word == "USER")
-        if cursor.accept("DATABASE"):
-            database = self._builder.get_database(cursor.read_name())
+            return self._read_role_attributes(cursor, place, login=word == "USER")
+        if cursor.accept_keywords("DATABASE"):
+            database = self._builder.get_or_add_database(cursor.read_name())
             database.place = place
             return True
-        if cursor.accept("POLICY"):
-            table, policy = read_policy(cursor, place)
-            self._contents().get_object("table", *table).policies.append(policy)
+        if cursor.accept_keywords("POLICY"):
+            table, policy = read_create_policy(cursor, place)
+            self._get_current_database().get_or_add_object(
+                "table", *table
+            ).policies.append(policy)
             return True
-        made = create_object(cursor, self._contents, place)
+        made = read_create_statement(cursor, self._get_current_database, place)
         if made is not None and self._session_role:
             made.owner = self._session_role
-            self._contents().has_owners = True
+            self._get_current_database().has_owners = True
         return made is not None
 
-    def _alter(self, cursor: SqlCursor, place: str) -> bool:
+    def _read_alter_statement(self, cursor: SqlCursor, place: str) -> bool:
         """Read an ALTER statement."""
-        cursor.expect("ALTER")
-        if cursor.accept("USER", "MAPPING"):
+        cursor.expect_keywords("ALTER")
+        if cursor.accept_keywords("USER", "MAPPING"):
             return False
-        if cursor.accept_any("ROLE", "USER"):
-            return self._set_role(cursor, place)
-        if cursor.accept("DATABASE"):
-            database = self._builder.get_database(cursor.read_name())
-            if cursor.accept("OWNER", "TO"):
+        if cursor.accept_any_keyword("ROLE", "USER"):
+            return self._read_role_attributes(cursor, place)
+        if cursor.accept_keywords("DATABASE"):
+            database = self._builder.get_or_add_database(cursor.read_name())
+            if cursor.accept_keywords("OWNER", "TO"):
                 database.owner = cursor.read_name()
             return True
-        if cursor.accept("DEFAULT", "PRIVILEGES"):
+        if cursor.accept_keywords("DEFAULT", "PRIVILEGES"):
             return True  # of future objects
         named = read_object_name(cursor)
         if named is None:
             return False
-        if cursor.accept("OWNER", "TO"):
-            owned = self._contents().get_object(*named, place)
+        if cursor.accept_keywords("OWNER", "TO"):
+            owned = self._get_current_database().get_or_add_object(*named, place)
             owned.owner = cursor.read_name()
-            self._contents().has_owners = True
+            self._get_current_database().has_owners = True
         elif named[0] == "table":
-            self._alter_table(cursor, named, place)
+            self._read_alter_table(cursor, named, place)
         return True
 
-    def _alter_table(
+    def _read_alter_table(
         self, cursor: SqlCursor, named: tuple[str, str, str], place: str
     ) -> None:
         """Read row security and identity columns of a table."""
-        if cursor.accept("ENABLE", "ROW", "LEVEL"):
-            self._contents().get_object(*named, place).row_security = True
-        elif cursor.accept("FORCE", "ROW", "LEVEL"):
-            self._contents().get_object(*named, place).force_row_security = True
-        elif cursor.accept("ALTER", "COLUMN") and cursor.contains("ADD", "GENERATED"):
-            cursor.skip_to("IDENTITY")
-            cursor.expect("(", "SEQUENCE", "NAME")
-            names = cursor.read_names()
-            contents = self._contents()
-            made = contents.get_object(
-                "sequence", join_names(*names), names[0] if names[1:] else "", place
+        if cursor.accept_keywords("ENABLE", "ROW", "LEVEL"):
+            self._get_current_database().get_or_add_object(
+                *named, place
+            ).row_security = True
+        elif cursor.accept_keywords("FORCE", "ROW", "LEVEL"):
+            self._get_current_database().get_or_add_object(
+                *named, place
+            ).force_row_security = True
+        elif cursor.accept_keywords("ALTER", "COLUMN") and cursor.contains_keywords(
+            "ADD", "GENERATED"
+        ):
+            cursor.skip_to_keywords("IDENTITY")
+            cursor.expect_keywords("(", "SEQUENCE", "NAME")
+            names = cursor.read_qualified_name()
+            contents = self._get_current_database()
+            made = contents.get_or_add_object(
+                "sequence",
+                join_qualified_sql_name(*names),
+                names[0] if names[1:] else "",
+                place,
             )
-            made.owner_of = contents.get_object(*named, place)
+            made.owner_of = contents.get_or_add_object(*named, place)
 
-    def _set_role(self, cursor: SqlCursor, place: str, *, login: bool = False) -> bool:
+    def _read_role_attributes(
+        self, cursor: SqlCursor, place: str, *, login: bool = False
+    ) -> bool:
         """Read the attributes of a role; a new role has the defaults of CREATE ROLE."""
         name = cursor.read_name()
         known = self._builder.roles.get(name)
         role = known or Role(name, login=login, place=place)
         flags: dict[str, bool] = {}
-        if cursor.accept("IN", "DATABASE") or cursor.accept_any("SET", "RESET"):
+        if cursor.accept_keywords("IN", "DATABASE") or cursor.accept_any_keyword(
+            "SET", "RESET"
+        ):
             return True
         while not cursor.at_end:
             word = cursor.advance().keyword
@@ -235,9 +252,9 @@ class DumpReader:
         self._builder.roles[name] = replace(role, **flags)  # type: ignore[arg-type]  # names of flags
         return True
 
-    def _grant(self, cursor: SqlCursor, place: str) -> bool:
+    def _read_grant_or_revoke(self, cursor: SqlCursor, place: str) -> bool:
         """Read a GRANT or REVOKE of privileges or roles."""
-        if not cursor.contains("ON"):
+        if not cursor.contains_keywords("ON"):
             for membership in read_membership(cursor, place):
                 if membership.inherit is not None:
                     floor = max(self._builder.version, _GRANTS_VERSION)
@@ -249,19 +266,19 @@ class DumpReader:
             return True
         kind, name, schema = named
         if kind == "database":
-            owned = self._builder.get_database(name)
+            owned = self._builder.get_or_add_database(name)
         else:
-            contents = self._contents()
+            contents = self._get_current_database()
             contents.has_grants = True
-            owned = contents.get_object(kind, name, schema)
+            owned = contents.get_or_add_object(kind, name, schema)
             if kind == "schema":
-                contents.get_schema(schema)
+                contents.get_or_add_schema(schema)
         owned.changes += changes
         return True
 
-    def _set(self, cursor: SqlCursor, place: str) -> bool:
+    def _read_set_session_authorization(self, cursor: SqlCursor, place: str) -> bool:
         """Read `SET SESSION AUTHORIZATION`: the owner of what is created next."""
-        if not cursor.accept("SET", "SESSION", "AUTHORIZATION"):
+        if not cursor.accept_keywords("SET", "SESSION", "AUTHORIZATION"):
             return False
         token = cursor.advance()
         name = token.text
@@ -272,8 +289,8 @@ class DumpReader:
         self._session_role = "" if token.keyword == "DEFAULT" else name
         return True
 
-    def _reset(self, cursor: SqlCursor, place: str) -> bool:
+    def _read_reset_session_authorization(self, cursor: SqlCursor, place: str) -> bool:
         """Read `RESET SESSION AUTHORIZATION`."""
-        if cursor.accept("RESET", "SESSION", "AUTHORIZATION"):
+        if cursor.accept_keywords("RESET", "SESSION", "AUTHORIZATION"):
             self._session_role = ""
         return False

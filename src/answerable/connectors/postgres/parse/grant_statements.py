@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from answerable.connectors.postgres.parse.object_builder import GrantChange
 from answerable.connectors.postgres.parse.sql_cursor import SqlCursor
 from answerable.model.errors import ParseError
-from answerable.model.postgres_ids import join_names, quote_identifier
+from answerable.model.postgres_ids import join_qualified_sql_name, quote_sql_identifier
 from answerable.reach.postgres.catalogue import PUBLIC, Membership
-from answerable.reach.postgres.privileges import normalise_privilege
+from answerable.reach.postgres.privileges import normalise_privilege_name
 
 _FUNCTIONS = ("FUNCTION", "PROCEDURE", "ROUTINE")
 # Words after ON, the kind that they mean, and whether its name has a schema.
@@ -44,14 +44,14 @@ def read_grant_change(
         ParseError: The statement has another form.
     """
     text = cursor.read_statement_text()
-    revoke = cursor.accept_any("GRANT", "REVOKE") == "REVOKE"
-    options_only = cursor.accept("GRANT", "OPTION", "FOR")
+    revoke = cursor.accept_any_keyword("GRANT", "REVOKE") == "REVOKE"
+    options_only = cursor.accept_keywords("GRANT", "OPTION", "FOR")
     privileges = list(_read_privileges(cursor))
-    cursor.expect("ON")
-    if any(cursor.accept(*words) for words in _OTHER_TARGETS):
+    cursor.expect_keywords("ON")
+    if any(cursor.accept_keywords(*words) for words in _OTHER_TARGETS):
         return None, []
-    named = _read_target(cursor)
-    cursor.expect("FROM" if revoke else "TO")
+    named = _read_granted_object(cursor)
+    cursor.expect_keywords("FROM" if revoke else "TO")
     grantees = _read_grantees(cursor)
     if options_only:
         return named, []
@@ -80,48 +80,54 @@ def _read_privileges(cursor: SqlCursor) -> Iterator[tuple[str, tuple[str, ...]]]
         if not word.isalpha():
             raise ParseError("expected a privilege")
         if word == "ALL":
-            cursor.accept("PRIVILEGES")
-        if word == "ALTER" and cursor.accept("SYSTEM"):
+            cursor.accept_keywords("PRIVILEGES")
+        if word == "ALTER" and cursor.accept_keywords("SYSTEM"):
             word = "ALTER SYSTEM"
         columns: tuple[str, ...] = ()
-        if cursor.accept("("):
-            columns = cursor.read_list()
-            cursor.expect(")")
-        yield normalise_privilege(word), columns
-        if not cursor.accept(","):
+        if cursor.accept_keywords("("):
+            columns = cursor.read_name_list()
+            cursor.expect_keywords(")")
+        yield normalise_privilege_name(word), columns
+        if not cursor.accept_keywords(","):
             return
 
 
-def _read_target(cursor: SqlCursor) -> ObjectName:
+def _read_granted_object(cursor: SqlCursor) -> ObjectName:
     """Read the object after ON: its kind, name and schema."""
-    if cursor.accept("ALL"):
+    if cursor.accept_keywords("ALL"):
         raise ParseError("expected one object")
-    if cursor.accept_any(*_FUNCTIONS):
-        schema, signature = cursor.read_signature()
+    if cursor.accept_any_keyword(*_FUNCTIONS):
+        schema, signature = cursor.read_function_signature()
         return "function", signature, schema
     for words, kind, has_schema in _TARGETS:
-        if cursor.accept(*words):
-            return _build_name(kind, cursor.read_names(), has_schema=has_schema)
-    return _build_name("table", cursor.read_names(), has_schema=True)
+        if cursor.accept_keywords(*words):
+            return _build_object_name(
+                kind, cursor.read_qualified_name(), has_schema=has_schema
+            )
+    return _build_object_name("table", cursor.read_qualified_name(), has_schema=True)
 
 
-def _build_name(kind: str, names: tuple[str, ...], *, has_schema: bool) -> ObjectName:
+def _build_object_name(
+    kind: str, names: tuple[str, ...], *, has_schema: bool
+) -> ObjectName:
     """Build the name of an object; a database keeps its own spelling."""
     if kind == "database":
         return kind, names[0], ""
     if kind == "schema":
-        return kind, quote_identifier(names[0]), names[0]
+        return kind, quote_sql_identifier(names[0]), names[0]
     schema = names[0] if has_schema and len(names) > 1 else ""
-    return kind, join_names(*names), schema
+    return kind, join_qualified_sql_name(*names), schema
 
 
 def _read_grantees(cursor: SqlCursor) -> tuple[str, ...]:
     """Read the roles after TO or FROM; an unquoted PUBLIC is every role."""
     grantees = []
     while True:
-        cursor.accept("GROUP")
-        grantees.append(PUBLIC if cursor.accept("PUBLIC") else cursor.read_name())
-        if not cursor.accept(","):
+        cursor.accept_keywords("GROUP")
+        grantees.append(
+            PUBLIC if cursor.accept_keywords("PUBLIC") else cursor.read_name()
+        )
+        if not cursor.accept_keywords(","):
             return tuple(grantees)
 
 
@@ -131,41 +137,43 @@ def read_membership(cursor: SqlCursor, place: str) -> Iterator[Membership]:
     Raises:
         ParseError: It is a REVOKE, which no dump has, or has another form.
     """
-    cursor.expect("GRANT")
-    roles = cursor.read_list()
-    cursor.expect("TO")
+    cursor.expect_keywords("GRANT")
+    roles = cursor.read_name_list()
+    cursor.expect_keywords("TO")
     members = _read_grantees(cursor)
-    options = _read_options(cursor)
+    options = _read_membership_options(cursor)
     for role in roles:
         for member in members:
-            text = f"GRANT {quote_identifier(role)} TO {quote_identifier(member)}"
+            text = (
+                f"GRANT {quote_sql_identifier(role)} TO {quote_sql_identifier(member)}"
+            )
             yield Membership(
                 role=role,
                 member=member,
                 inherit=options.get("INHERIT"),
                 set_role=options.get("SET", True),
                 admin=options.get("ADMIN", False),
-                statement=text + _format_options(options),
+                statement=text + _format_membership_options(options),
                 place=place,
             )
 
 
-def _read_options(cursor: SqlCursor) -> dict[str, bool]:
+def _read_membership_options(cursor: SqlCursor) -> dict[str, bool]:
     """Read `WITH ADMIN OPTION, INHERIT FALSE, SET TRUE`."""
     options: dict[str, bool] = {}
-    if not cursor.accept("WITH"):
+    if not cursor.accept_keywords("WITH"):
         return options
     while True:
-        word = cursor.accept_any("ADMIN", "INHERIT", "SET")
-        value = cursor.accept_any("OPTION", "TRUE", "FALSE")
+        word = cursor.accept_any_keyword("ADMIN", "INHERIT", "SET")
+        value = cursor.accept_any_keyword("OPTION", "TRUE", "FALSE")
         if not word or not value:
             raise ParseError("expected ADMIN, INHERIT or SET with its value")
         options[word] = value != "FALSE"
-        if not cursor.accept(","):
+        if not cursor.accept_keywords(","):
             return options
 
 
-def _format_options(options: dict[str, bool]) -> str:
+def _format_membership_options(options: dict[str, bool]) -> str:
     """Spell the options of a membership as SQL."""
     words = [f"{word} {str(value).upper()}" for word, value in options.items()]
     return f" WITH {', '.join(words)}" if words else ""

@@ -7,7 +7,10 @@ from answerable.reach.postgres.catalogue import (
     Grant,
     RowPolicy,
 )
-from answerable.reach.postgres.privileges import default_grants, list_privileges
+from answerable.reach.postgres.privileges import (
+    get_default_privileges,
+    list_privileges_of_object_kind,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +47,13 @@ class ObjectBuilder:
     changes: list[GrantChange] = field(default_factory=list)
     place: str = ""
 
-    def build(self, version: int) -> DatabaseObject:
+    def build_object(self, version: int) -> DatabaseObject:
         """Build the object: default privileges, then every GRANT and REVOKE in order."""
         owner = self.owner or (self.owner_of.owner if self.owner_of else "")
-        grants = list(default_grants(self.kind, owner, version))
+        grants = list(get_default_privileges(self.kind, owner, version))
         grants += self.public_default or ()
         for change in self.changes:
-            grants = self._apply(grants, change, version)
+            grants = self._apply_grant_change(grants, change, version)
         return DatabaseObject(
             kind=self.kind,
             name=self.name,
@@ -65,7 +68,7 @@ class ObjectBuilder:
             place=self.place,
         )
 
-    def _apply(
+    def _apply_grant_change(
         self, grants: list[Grant], change: GrantChange, version: int
     ) -> list[Grant]:
         """Return the grants after one GRANT or REVOKE.
@@ -75,7 +78,7 @@ class ObjectBuilder:
         https://www.postgresql.org/docs/current/sql-revoke.html
         """
         kind = "column" if change.column else self.kind
-        words = change.privileges or list_privileges(kind, version)
+        words = change.privileges or list_privileges_of_object_kind(kind, version)
         if not change.revoke:
             new = Grant(
                 grantee=change.grantee,

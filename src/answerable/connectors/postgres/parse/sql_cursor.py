@@ -6,7 +6,7 @@ from answerable.connectors.postgres.parse.sql_lexer import (
     TokenKind,
 )
 from answerable.model.errors import ParseError
-from answerable.model.postgres_ids import join_names
+from answerable.model.postgres_ids import join_qualified_sql_name
 
 _END = SqlToken(TokenKind.SYMBOL, "", 0)
 
@@ -20,7 +20,7 @@ class SqlCursor:
         self._at = 0
 
     @property
-    def token(self) -> SqlToken:
+    def next_token(self) -> SqlToken:
         """Return the next token; an empty symbol at the end."""
         return self._tokens[self._at] if self._at < len(self._tokens) else _END
 
@@ -31,11 +31,11 @@ class SqlCursor:
 
     def advance(self) -> SqlToken:
         """Return the next token and move past it."""
-        token = self.token
+        token = self.next_token
         self._at += 1
         return token
 
-    def accept(self, *words: str) -> bool:
+    def accept_keywords(self, *words: str) -> bool:
         """Move past a sequence of keywords if it comes next."""
         ahead = self._tokens[self._at : self._at + len(words)]
         if tuple(token.keyword for token in ahead) != words:
@@ -43,37 +43,39 @@ class SqlCursor:
         self._at += len(words)
         return True
 
-    def accept_any(self, *words: str) -> str:
+    def accept_any_keyword(self, *words: str) -> str:
         """Move past one of several keywords; return it, or an empty text."""
-        word = self.token.keyword
+        word = self.next_token.keyword
         if word not in words:
             return ""
         self._at += 1
         return word
 
-    def expect(self, *words: str) -> None:
+    def expect_keywords(self, *words: str) -> None:
         """Move past a sequence of keywords.
 
         Raises:
             ParseError: Something else comes next.
         """
-        if not self.accept(*words):
-            raise ParseError(f"expected {' '.join(words)}", offset=self.token.start)
+        if not self.accept_keywords(*words):
+            raise ParseError(
+                f"expected {' '.join(words)}", offset=self.next_token.start
+            )
 
-    def skip_to(self, *words: str) -> bool:
+    def skip_to_keywords(self, *words: str) -> bool:
         """Move past the next occurrence of a keyword sequence outside parentheses."""
         depth = 0
         while not self.at_end:
-            if not depth and self.accept(*words):
+            if not depth and self.accept_keywords(*words):
                 return True
             word = self.advance().keyword
             depth += (word == "(") - (word == ")")
         return False
 
-    def contains(self, *words: str) -> bool:
+    def contains_keywords(self, *words: str) -> bool:
         """Tell whether a keyword sequence comes later outside parentheses."""
         at = self._at
-        found = self.skip_to(*words)
+        found = self.skip_to_keywords(*words)
         self._at = at
         return found
 
@@ -90,35 +92,35 @@ class SqlCursor:
             return token.text[1:-1].replace('""', '"')
         raise ParseError("expected a name", offset=token.start)
 
-    def read_names(self) -> tuple[str, ...]:
+    def read_qualified_name(self) -> tuple[str, ...]:
         """Read a qualified name: `schema.table`.
 
         Raises:
             ParseError: No identifier comes next.
         """
         names = [self.read_name()]
-        while self.accept("."):
+        while self.accept_keywords("."):
             names.append(self.read_name())
         return tuple(names)
 
-    def read_list(self) -> tuple[str, ...]:
+    def read_name_list(self) -> tuple[str, ...]:
         """Read names with commas between them.
 
         Raises:
             ParseError: No identifier comes next.
         """
         names = [self.read_name()]
-        while self.accept(","):
+        while self.accept_keywords(","):
             names.append(self.read_name())
         return tuple(names)
 
-    def read_group(self) -> tuple[tuple[SqlToken, ...], ...]:
+    def read_parenthesized_parts(self) -> tuple[tuple[SqlToken, ...], ...]:
         """Read `( ... )`; return its parts between top-level commas.
 
         Raises:
             ParseError: It does not start here, or does not end.
         """
-        self.expect("(")
+        self.expect_keywords("(")
         parts: list[list[SqlToken]] = [[]]
         depth = 1
         while not self.at_end:
@@ -130,9 +132,9 @@ class SqlCursor:
                 parts.append([])
             else:
                 parts[-1].append(token)
-        raise ParseError("expected )", offset=self.token.start)
+        raise ParseError("expected )", offset=self.next_token.start)
 
-    def read_signature(self) -> tuple[str, str]:
+    def read_function_signature(self) -> tuple[str, str]:
         """Read a function's name and arguments; return its schema and signature.
 
         The signature has no default values, so that CREATE, ALTER and GRANT agree.
@@ -140,19 +142,19 @@ class SqlCursor:
         Raises:
             ParseError: No name comes next.
         """
-        names = self.read_names()
+        names = self.read_qualified_name()
         arguments = []
-        for part in self.read_group():
+        for part in self.read_parenthesized_parts():
             kept = part
             for at, token in enumerate(part):
                 if token.keyword in ("DEFAULT", "="):
                     kept = part[:at]
                     break
-            arguments.append(self.read_text(kept))
+            arguments.append(self.join_tokens(kept))
         schema = names[0] if len(names) > 1 else ""
-        return schema, f"{join_names(*names)}({', '.join(arguments)})"
+        return schema, f"{join_qualified_sql_name(*names)}({', '.join(arguments)})"
 
-    def read_text(self, tokens: tuple[SqlToken, ...]) -> str:
+    def join_tokens(self, tokens: tuple[SqlToken, ...]) -> str:
         """Return the text of tokens on one line."""
         if not tokens:
             return ""
@@ -160,4 +162,4 @@ class SqlCursor:
 
     def read_statement_text(self) -> str:
         """Return the text of the whole statement on one line."""
-        return self.read_text(self._tokens)
+        return self.join_tokens(self._tokens)

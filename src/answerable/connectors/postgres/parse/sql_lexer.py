@@ -89,11 +89,11 @@ class SqlLexer:
         self._at = 0
         self._line, self._counted = 1, 0
 
-    def statements(self) -> Iterator[SqlStatement]:
+    def iter_statements(self) -> Iterator[SqlStatement]:
         """Yield the statements and meta-commands in order, each without its `;`."""
         tokens: list[SqlToken] = []
         nesting = _Nesting()
-        for token in self._tokens():
+        for token in self._iter_tokens():
             if token.kind is TokenKind.META and not tokens:
                 yield self._build_statement([token])
             elif token.keyword == ";" and nesting.is_top_level:
@@ -102,12 +102,12 @@ class SqlLexer:
                     self._skip_copy_data(tokens)
                 tokens, nesting = [], _Nesting()
             else:
-                nesting.add(token)
+                nesting.count_token(token)
                 tokens.append(token)
         if tokens:
             yield self._build_statement(tokens)
 
-    def _tokens(self) -> Iterator[SqlToken]:
+    def _iter_tokens(self) -> Iterator[SqlToken]:
         """Yield the tokens without comments; the text's end ends an open string."""
         text = self._text
         while self._at < len(text):
@@ -150,7 +150,7 @@ class _Nesting:
         """Tell whether a semicolon ends the statement here."""
         return self._parentheses <= 0 and self._blocks <= 0
 
-    def add(self, token: SqlToken) -> None:
+    def count_token(self, token: SqlToken) -> None:
         """Count a token."""
         word = token.keyword
         self._parentheses += (word == "(") - (word == ")")

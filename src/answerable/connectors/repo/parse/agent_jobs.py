@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass, field, replace
 
-from answerable.connectors.formats.agent_config import make_identity_ids
-from answerable.connectors.formats.redaction import clean_text, redact_name
-from answerable.connectors.formats.sighting_context import (
+from answerable.connectors.formats.agent_config import convert_arns_to_identity_ids
+from answerable.connectors.formats.found_credential_facts import (
     SightingContext,
     build_credential,
     join_file_and_pointer,
 )
+from answerable.connectors.formats.redaction import make_printable_line, redact_name
 from answerable.connectors.formats.tool_rules import (
     RuledBuiltInTool,
     build_built_in_tool,
@@ -24,7 +24,12 @@ from answerable.model.credential import (
     CredentialLink,
 )
 from answerable.model.identity import Identity
-from answerable.model.ids import CredentialId, IdentityId, agent_id, tool_id
+from answerable.model.ids import (
+    CredentialId,
+    IdentityId,
+    build_agent_id,
+    build_mcp_tool_id,
+)
 from answerable.model.provenance import WrittenBy
 from answerable.model.tool import Tool
 
@@ -73,7 +78,7 @@ def add_job_facts(
         sightings: Target of the sightings.
     """
     name = redact_name(job.job)
-    this = agent_id("github-actions", *map(redact_name, id_parts), name)
+    this = build_agent_id("github-actions", *map(redact_name, id_parts), name)
     scope = f"github-actions:{'/'.join((*map(redact_name, id_parts), name))}"
     job_place = join_file_and_pointer(place, job.pointer)
     agent = Agent(
@@ -85,16 +90,18 @@ def add_job_facts(
         parent=None,
         unattended=True,
         known=FactStatus.DECLARED,
-        runs_as=make_identity_ids(*job.roles, *(each.id for each in job.google)),
+        runs_as=convert_arns_to_identity_ids(
+            *job.roles, *(each.id for each in job.google)
+        ),
         note="",
-        facts=_job_facts(job),
-        seen=context.provenance(job_place),
+        facts=_list_job_facts(job),
+        seen=context.get_provenance(job_place),
     )
     # A read-only token cannot change the file that names the owners.
     author = WrittenBy.SELF_REPORTED if job.may_write_contents else WrittenBy.PLATFORM
     sightings.agents.append((agent, path, author))
     sightings.identities += [
-        each.to_identity(context.provenance(job_place)) for each in job.google
+        each.to_identity(context.get_provenance(job_place)) for each in job.google
     ]
     variables: dict[CredentialId, None] = {}
     for found in job.found:
@@ -107,7 +114,7 @@ def add_job_facts(
         sightings.credentials.append(
             replace(credential, scope=scope, lifetime=lifetime or credential.lifetime)
         )
-        if not ambient and found.pointer.startswith(_list_env_places(job)):
+        if not ambient and found.pointer.startswith(_list_env_block_pointers(job)):
             variables[credential.id] = None
         arn = found.value.partition(":")[2]
         if found.kind == "github-oidc" and arn:
@@ -121,7 +128,7 @@ def add_job_facts(
         server_name = redact_name(server.name)
         sightings.tools.append(
             Tool(
-                id=tool_id(server_name),
+                id=build_mcp_tool_id(server_name),
                 agent=this,
                 server=server_name,
                 transport=server.transport,
@@ -129,19 +136,21 @@ def add_job_facts(
                 enabled=server.enabled,
                 unattended=True,
                 credentials=tuple(dict.fromkeys(item.id for item in stated)),
-                seen=context.provenance(join_file_and_pointer(place, server.pointer)),
+                seen=context.get_provenance(
+                    join_file_and_pointer(place, server.pointer)
+                ),
             )
         )
 
     for client in job.clients:
-        seen = context.provenance(job_place)
+        seen = context.get_provenance(job_place)
         sightings.tools += [
             build_built_in_tool(tool, client, this, tuple(variables), seen)
             for tool in _list_built_in_tools(job, client)
         ]
 
 
-def _list_env_places(job: AgentJob) -> tuple[str, ...]:
+def _list_env_block_pointers(job: AgentJob) -> tuple[str, ...]:
     """List JSON pointers to the `env` blocks that an agent's shell inherits."""
     steps = (f"{step.pointer}/" for _, step in job.steps)
     return ("/env/", f"{job.pointer}/env/", *steps)
@@ -167,18 +176,18 @@ def _build_federation_link(
 ) -> CredentialLink:
     """Build the link from a workflow's OIDC token to the role it assumes."""
     return CredentialLink(
-        credential, IdentityId(arn), "federated-trust", context.provenance(place)
+        credential, IdentityId(arn), "federated-trust", context.get_provenance(place)
     )
 
 
-def _job_facts(job: AgentJob) -> tuple[tuple[str, str], ...]:
+def _list_job_facts(job: AgentJob) -> tuple[tuple[str, str], ...]:
     """Return the facts of a job: clients, events and permissions."""
     permissions = ", ".join(f"{scope}: {access}" for scope, access in job.permissions)
     facts = [
         ("client", ", ".join(job.clients)),
-        ("events", clean_text(", ".join(job.events) or "-")),
+        ("events", make_printable_line(", ".join(job.events) or "-")),
         ("outsider-events", ", ".join(job.outsider_events)),
-        ("permissions", clean_text(permissions or "not stated")),
+        ("permissions", make_printable_line(permissions or "not stated")),
         ("id-token", "write" if job.id_token else ""),
     ]
     return tuple(sorted((name, value) for name, value in facts if value))

@@ -3,11 +3,11 @@
 import re
 from collections.abc import Iterable
 
-from answerable.connectors.formats.redaction import clean_text
-from answerable.connectors.formats.sighting_context import SightingContext
+from answerable.connectors.formats.found_credential_facts import SightingContext
+from answerable.connectors.formats.redaction import make_printable_line
 from answerable.connectors.repo.parse.codeowners import CodeOwners
 from answerable.model.agent import Agent
-from answerable.model.ids import PersonId, person_id
+from answerable.model.ids import PersonId, build_person_id
 from answerable.model.person import OwnerEvidence, OwnerEvidenceKind, Person
 from answerable.model.provenance import WrittenBy
 
@@ -39,8 +39,8 @@ def build_code_owner_evidence(
         for owner in rule.owners if rule is not None else ():
             if rule is None or not _OWNER.fullmatch(owner):
                 continue
-            seen = context.provenance(f"{place}#/{rule.line}", written_by)
-            person = person_id(owner.removeprefix("@"))
+            seen = context.get_provenance(f"{place}#/{rule.line}", written_by)
+            person = build_person_id(owner.removeprefix("@"))
             team = owner[0] == "@" and "/" in owner
             people[person] = Person(person, "", (), team=team, alive=True, seen=seen)
             evidence.append(
@@ -48,7 +48,7 @@ def build_code_owner_evidence(
                     subject=agent.id,
                     person=person,
                     kind=OwnerEvidenceKind.CODEOWNERS,
-                    reference=clean_text(f"{rule.pattern} {owner}", 120),
+                    reference=make_printable_line(f"{rule.pattern} {owner}", 120),
                     act="",
                     standing=True,
                     seen=seen,

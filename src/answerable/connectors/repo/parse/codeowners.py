@@ -44,7 +44,7 @@ class CodeOwners:
     def find_rule(self, path: str) -> CodeOwnersRule | None:
         """Return the rule that applies to a path, or None."""
         for rule in reversed(self.rules):
-            if matches_path(rule.pattern, path):
+            if matches_code_owners_pattern(rule.pattern, path):
                 return rule
         return None
 
@@ -68,7 +68,7 @@ def parse_codeowners(text: str) -> CodeOwners:
     return CodeOwners(tuple(rules), tuple(faults))
 
 
-def matches_path(pattern: str, path: str) -> bool:
+def matches_code_owners_pattern(pattern: str, path: str) -> bool:
     """Tell whether a pattern matches a path of the project.
 
     Args:
@@ -91,7 +91,7 @@ def _compile_pattern(pattern: str) -> _Re2Pattern:
         if part == "**":
             out.append(".*" if last else "(?:.*/)?")
         else:
-            out.append(_path_part_regex(part) + ("" if last else "/"))
+            out.append(_build_path_part_regex(part) + ("" if last else "/"))
     head = "" if anchored else "(?:.*/)?"
     # `docs/*` fits the files in docs but not those below (GitHub's own example);
     # a plain name fits a file of that name and everything below such a folder.
@@ -101,7 +101,7 @@ def _compile_pattern(pattern: str) -> _Re2Pattern:
     return compiled
 
 
-def _path_part_regex(part: str) -> str:
+def _build_path_part_regex(part: str) -> str:
     """Return the regular expression of one path part."""
     return "".join(
         "[^/]*" if char == "*" else "[^/]" if char == "?" else re2.escape(char)

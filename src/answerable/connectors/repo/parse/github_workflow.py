@@ -21,10 +21,10 @@ from answerable.connectors.formats.mcp_server_entry import McpServerEntry
 from answerable.connectors.formats.mcp_server_map import parse_server_maps
 from answerable.connectors.formats.platform_identity import (
     PlatformIdentity,
-    google_account,
-    google_workload_pool,
+    build_google_account_identity,
+    build_workload_pool_identity,
 )
-from answerable.connectors.formats.redaction import clean_text
+from answerable.connectors.formats.redaction import make_printable_line
 from answerable.connectors.repo.parse.step_script import (
     find_embedded_json,
     find_script_literals,
@@ -155,7 +155,9 @@ def parse_workflow(root: DocumentNode) -> tuple[AgentJob, ...]:
     for name, job in jobs.members():
         steps = list((job.get("steps") or DocumentNode("", None)).items())[:STEPS_LIMIT]
         runs = list(
-            dict.fromkeys(client for step in steps for client in _find_clients(step))
+            dict.fromkeys(
+                client for step in steps for client in _find_step_clients(step)
+            )
         )
         if runs and len(found) >= JOBS_LIMIT:
             raise ParseError(f"more than {JOBS_LIMIT} jobs that run an agent")
@@ -172,7 +174,7 @@ def _build_agent_job(
     runs: list[str],
 ) -> AgentJob:
     """Build a job with the events, permissions and credentials of its steps."""
-    events = _read_events(root)
+    events = _read_trigger_events(root)
     permissions = _read_permissions(job) or _read_permissions(root)
     stated = dict(permissions)
     read = AgentJob(
@@ -183,7 +185,7 @@ def _build_agent_job(
         events=events,
         permissions=permissions,
         id_token="write" in (stated.get("id-token"), stated.get("all")),
-        steps=[(client, step) for step in steps for client in _find_clients(step)],
+        steps=[(client, step) for step in steps for client in _find_step_clients(step)],
     )
     for holder in (root, job, *steps):
         for key in _BLOCKS:
@@ -199,7 +201,7 @@ def _build_agent_job(
             )
             read.servers += _read_inline_servers(script, script.text())
     for step in steps:
-        _read_aws_role(step, read)
+        _add_assumed_aws_role(step, read)
         _read_google_login(step, read)
     read.found.append(
         FoundCredential(
@@ -214,7 +216,7 @@ def _build_agent_job(
     return read
 
 
-def _find_clients(step: DocumentNode) -> Iterator[str]:
+def _find_step_clients(step: DocumentNode) -> Iterator[str]:
     """Yield the agent clients that a step runs, by action or command."""
     action = step.text_at("uses").partition("@")[0].lower()
     if action in AGENT_ACTIONS:
@@ -233,13 +235,13 @@ def _find_clients(step: DocumentNode) -> Iterator[str]:
             yield AGENT_COMMANDS[command]
 
 
-def _read_events(root: DocumentNode) -> tuple[str, ...]:
+def _read_trigger_events(root: DocumentNode) -> tuple[str, ...]:
     """Return the names of the events that trigger a workflow."""
     on = root.get("on")
     if on is None:
         return ()
     names = [name for name, _ in on.members()] or list(root.texts("on"))
-    return tuple(clean_text(name, 60) for name in names)
+    return tuple(make_printable_line(name, 60) for name in names)
 
 
 def _read_permissions(node: DocumentNode) -> tuple[tuple[str, str], ...]:
@@ -250,7 +252,7 @@ def _read_permissions(node: DocumentNode) -> tuple[tuple[str, str], ...]:
     if block.text() in ("write-all", "read-all"):
         return (("all", block.text().removesuffix("-all")),)
     stated = [
-        (clean_text(name, 40), clean_text(value.text(), 20))
+        (make_printable_line(name, 40), make_printable_line(value.text(), 20))
         for name, value in block.members()
     ]
     return tuple(sorted(stated)) or (("all", "none"),)
@@ -311,7 +313,7 @@ def _find_secret_references(position: NamedText) -> tuple[FoundCredential, ...]:
     return tuple(found)
 
 
-def _read_aws_role(step: DocumentNode, job: AgentJob) -> None:
+def _add_assumed_aws_role(step: DocumentNode, job: AgentJob) -> None:
     """Add the AWS role that a step assumes with the job's OIDC token."""
     action = step.text_at("uses").partition("@")[0].lower()
     inputs = step.get("with")
@@ -351,10 +353,10 @@ def _read_google_login(step: DocumentNode, job: AgentJob) -> None:
     account = inputs.text_at("service_account")
     if provider is None or not provider.text():
         return
-    identity = google_workload_pool(provider.text())
+    identity = build_workload_pool_identity(provider.text())
     if account:
         stated = "@" in account and "$" not in account
-        identity = google_account(account) if stated else None
+        identity = build_google_account_identity(account) if stated else None
     if identity is not None:
         job.google.append(identity)
     if job.id_token:

@@ -35,11 +35,11 @@ _CLIENT_FOLDERS = frozenset(
 )
 
 
-def parse_project_slug(git_config: str) -> str:
+def parse_owner_and_name(git_config: str) -> str:
     """Return `OWNER/NAME` of the `origin` remote, or empty for none."""
     for setting in parse_ini(git_config):
         if setting.section == 'remote "origin"' and setting.name == "url":
-            return _slug_of_url(setting.value)
+            return _owner_and_name_of_url(setting.value)
     return ""
 
 
@@ -57,7 +57,7 @@ def find_remote_credentials(git_config: str) -> tuple[FoundCredential, ...]:
     return tuple(found)
 
 
-def _slug_of_url(url: str) -> str:
+def _owner_and_name_of_url(url: str) -> str:
     """Return `OWNER/NAME` of a git URL, redacted."""
     path = split_url(url)[2] if is_url(url) else url.rpartition(":")[2]
     parts = [part for part in path.removesuffix("/").split("/") if part]

@@ -7,8 +7,8 @@ from itertools import islice
 from answerable.connectors.formats.credential_locations import (
     FoundCredential,
     NamedText,
-    find_by_format,
     find_in_free_text,
+    find_in_text_by_format,
     find_in_variable,
 )
 from answerable.connectors.formats.document_node import RawValue
@@ -49,7 +49,7 @@ def _find_line_literals(line: NamedText) -> Iterator[FoundCredential]:
             bare = word.strip("\"'")
             yield from filter(
                 _is_static_literal,
-                find_by_format(NamedText("run", line.pointer, bare)),
+                find_in_text_by_format(NamedText("run", line.pointer, bare)),
             )
     for each in find_in_free_text(line):
         if _is_static_literal(each) and looks_generated(each.value):

@@ -38,13 +38,17 @@ def read_step_settings(client: str, step: DocumentNode) -> tuple[DocumentNode, .
     words += _split_words(step.text_at("run"))
     stated = _parse_json_settings(inputs.text_at("settings"))
     if client == "claude-code":
-        return (*stated, *_claude_settings(inputs, words))
+        return (*stated, *_build_claude_settings(inputs, words))
     if client == "codex":
-        return (_codex_settings(inputs, words, is_action=step.get("uses") is not None),)
+        return (
+            _build_codex_settings(
+                inputs, words, is_action=step.get("uses") is not None
+            ),
+        )
     return stated
 
 
-def _claude_settings(
+def _build_claude_settings(
     inputs: DocumentNode, words: Sequence[str]
 ) -> tuple[DocumentNode, ...]:
     """Return Claude Code's allowed and denied tools as settings."""
@@ -53,15 +57,18 @@ def _claude_settings(
     allowed = [
         *_AUTO_APPROVED_TOOLS,
         *inputs.texts("allowed_tools"),
-        *_flag_values(words, _ALLOW_FLAGS),
+        *_collect_flag_values(words, _ALLOW_FLAGS),
     ]
-    refused = [*inputs.texts("disallowed_tools"), *_flag_values(words, _DENY_FLAGS)]
+    refused = [
+        *inputs.texts("disallowed_tools"),
+        *_collect_flag_values(words, _DENY_FLAGS),
+    ]
     raw: dict[str, RawValue] = {"--allowedTools": list(allowed)}
     raw["permissions"] = {"deny": list(refused)}
     return (DocumentNode("", raw),)
 
 
-def _codex_settings(
+def _build_codex_settings(
     inputs: DocumentNode, words: Sequence[str], *, is_action: bool
 ) -> DocumentNode:
     """Return Codex's sandbox mode as settings."""
@@ -75,7 +82,7 @@ def _codex_settings(
     return DocumentNode("", {"sandbox_mode": given or default})
 
 
-def _flag_values(words: Sequence[str], flags: Sequence[str]) -> list[str]:
+def _collect_flag_values(words: Sequence[str], flags: Sequence[str]) -> list[str]:
     """Collect the words after a flag, up to the next flag."""
     found: list[str] = []
     taking = False

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from answerable.reach.aws.bulk.bitset_encoding import encode_bitset
-from answerable.reach.aws.bulk.holder_table import (
+from answerable.reach.aws.bulk.key_partition import KeyPartition
+from answerable.reach.aws.bulk.statement_holder_table import (
     HolderTable,
-    list_literal_prefixes,
+    list_literal_resource_prefixes,
     list_statement_services,
 )
-from answerable.reach.aws.bulk.key_partition import KeyPartition
 from answerable.reach.aws.paths.identity_edges import IdentityNode
-from answerable.reach.lazy_tables import encode_number_key, encode_numbers
+from answerable.reach.lazy_tables import encode_number_key, encode_unsigned_numbers
 
 if TYPE_CHECKING:
     from answerable.reach.aws.bulk.graph_compiler import CompiledGraph
@@ -48,7 +48,7 @@ class ActorsHeader(msgspec.Struct, array_like=True):
     nameless: bytes
 
 
-def encode_actors(
+def encode_principal_tables(
     compiled_graph: "CompiledGraph", nodes: Sequence[IdentityNode]
 ) -> Mapping[str, _TableRows]:
     """Encode the principals (nodes) of a compiled graph as storable tables."""
@@ -57,9 +57,9 @@ def encode_actors(
         size=index.size,
         plain=compiled_graph.plain,
         widened=compiled_graph.widened,
-        base=encode_numbers(index.base),
+        base=encode_unsigned_numbers(index.base),
         runs=index.runs,
-        copied=index.copies,
+        copied=index.copies_by_identity,
         bounded=encode_bitset(index.bounded),
         unbound=encode_bitset(index.unbound),
         linked=encode_bitset(index.linked),
@@ -69,7 +69,7 @@ def encode_actors(
         unread={layer or "": encode_bitset(who) for layer, who in index.unread.items()},
         complete={
             p: encode_bitset(who)
-            for p, who in index.known.map_complete_prefixes().items()
+            for p, who in index.known.map_members_by_complete_key_prefix().items()
         },
         spoken=sorted(index.known.spoken),
         nameless=encode_bitset(index.known.nameless),
@@ -77,24 +77,25 @@ def encode_actors(
     naming = compiled_graph.naming
     return {
         "actors": [("", head)],
-        "nodes": _encode_nodes(nodes),
+        "nodes": _encode_node_rows(nodes),
         "numbers": sorted((encode_node_key(node), n) for n, node in enumerate(nodes)),
-        "cells": _encode_partition(index.known),
+        "cells": _encode_condition_key_values(index.known),
         "accounts": sorted(
             (a, encode_bitset(who)) for a, who in naming.accounts.items()
         ),
         "names": sorted(
-            (name, encode_numbers(ns)) for name, ns in naming.by_id.items()
+            (name, encode_unsigned_numbers(ns)) for name, ns in naming.by_id.items()
         ),
         "roles": sorted(
-            ("\n".join(role), encode_numbers(ns)) for role, ns in naming.by_role.items()
+            ("\n".join(role), encode_unsigned_numbers(ns))
+            for role, ns in naming.by_role.items()
         ),
-        **_encode_holders("identity", index.identity),
-        **_encode_holders("boundary", index.boundary),
+        **_encode_statement_holders("identity", index.identity),
+        **_encode_statement_holders("boundary", index.boundary),
     }
 
 
-def _encode_nodes(
+def _encode_node_rows(
     nodes: Sequence[IdentityNode],
 ) -> Iterator[tuple[str, list[NodeRow]]]:
     """Yield rows of 256 graph nodes, each row with its key."""
@@ -108,19 +109,23 @@ def encode_node_key(node: IdentityNode) -> str:
     return "\n".join((node.identity, node.extra, "bare" if node.bare else ""))
 
 
-def _encode_partition(partition: KeyPartition) -> Iterator[tuple[str, CellRows]]:
+def _encode_condition_key_values(
+    partition: KeyPartition,
+) -> Iterator[tuple[str, CellRows]]:
     """Yield a row per condition key: its values, with the principals that have it."""
     for key in sorted(partition.spoken):
         yield (
             key,
             [
-                (c.known.get(key), encode_bitset(c.members))
-                for c in partition.split_by_keys((key,))
+                (c.known.get_key_values(key), encode_bitset(c.members))
+                for c in partition.split_members_by_condition_keys((key,))
             ],
         )
 
 
-def _encode_holders(name: str, table: HolderTable) -> Mapping[str, _TableRows]:
+def _encode_statement_holders(
+    name: str, table: HolderTable
+) -> Mapping[str, _TableRows]:
     """Encode one layer's statements with their holders, and indexes to find them."""
     by_service: dict[str, list[int]] = defaultdict(list)
     wide: dict[str, list[int]] = defaultdict(list)
@@ -130,7 +135,7 @@ def _encode_holders(name: str, table: HolderTable) -> Mapping[str, _TableRows]:
             by_service[service].append(clause.number)
             if clause.wide:
                 wide[service].append(clause.number)
-            for start in list_literal_prefixes(clause):
+            for start in list_literal_resource_prefixes(clause):
                 narrow[f"{service}\n{start}"].append(clause.number)
     sets = (
         (encode_statement_key(c.number), encode_bitset(who))
@@ -138,13 +143,13 @@ def _encode_holders(name: str, table: HolderTable) -> Mapping[str, _TableRows]:
     )
     return {
         f"{name}.actors": sorted(sets),
-        f"{name}.services": _sort_rows(by_service),
-        f"{name}.wide": _sort_rows(wide),
-        f"{name}.narrow": _sort_rows(narrow),
+        f"{name}.services": _sort_table_rows(by_service),
+        f"{name}.wide": _sort_table_rows(wide),
+        f"{name}.narrow": _sort_table_rows(narrow),
     }
 
 
-def _sort_rows(numbers_by_key: Mapping[str, list[int]]) -> _TableRows:
+def _sort_table_rows(numbers_by_key: Mapping[str, list[int]]) -> _TableRows:
     """Return table rows in the order of their keys."""
     return [(key, numbers_by_key[key]) for key in sorted(numbers_by_key)]
 

@@ -18,7 +18,7 @@ from answerable.reach.aws.patterns.arn_matching import (
 from answerable.reach.aws.patterns.glob_matching import (
     ANY_CHARACTER,
     ANY_TEXT,
-    is_literal,
+    has_no_wildcard,
     matches_glob,
 )
 
@@ -135,19 +135,19 @@ class ArnIndex:
                 self._blocks.setdefault(head, []).append(block)
             start += len(tails)
 
-    def find_matches(self, pattern: ArnParts) -> int:
+    def find_matching_arns(self, pattern: ArnParts) -> int:
         """Return the ARNs that match a split ARN pattern, as a bitset."""
         found = self._found.get(pattern)
         if found is None:
             found = 0
-            for block in self._list_matching_blocks(pattern[:5]):
-                found |= _match_in_block(block, pattern[5])
+            for block in self._list_matching_arn_blocks(pattern[:5]):
+                found |= _match_resource_part_in_block(block, pattern[5])
             self._found[pattern] = found
         return found
 
-    def _list_matching_blocks(self, prefix: ArnParts) -> list[_ArnBlock]:
+    def _list_matching_arn_blocks(self, prefix: ArnParts) -> list[_ArnBlock]:
         """List the blocks of ARNs whose first five parts match the prefix."""
-        if all(map(is_literal, prefix)):
+        if all(map(has_no_wildcard, prefix)):
             return self._blocks.get(prefix, [])
         found = self._heads.get(prefix)
         if found is None:
@@ -161,7 +161,7 @@ class ArnIndex:
         return found
 
 
-def _match_in_block(block: _ArnBlock, pattern: str) -> int:
+def _match_resource_part_in_block(block: _ArnBlock, pattern: str) -> int:
     """Return the ARNs of a block whose sixth part matches a glob, as a bitset."""
     tails = block.tails
     prefix = pattern.partition(ANY_TEXT)[0].partition(ANY_CHARACTER)[0]

@@ -23,7 +23,7 @@ from answerable.reach.aws.bulk.resource_policies import (
 from answerable.reach.aws.bulk.resource_space import (
     AccountView,
     ResourceSpace,
-    find_unread_rcps,
+    find_resources_with_unread_rcps,
     list_rcp_denies,
 )
 from answerable.reach.aws.bulk.statement_index import StatementIndex
@@ -75,8 +75,12 @@ class BulkEvaluation:
         self.resource_side = ResourceSide(
             index, self.naming, self.call, ground.spoken, fences
         )
-        self._fences_unread = find_unread_rcps(self.estate, ground) if bound else 0
-        required = ground.arns.all if action in TRUST_POLICY_ACTIONS else ground.keys
+        self._fences_unread = (
+            find_resources_with_unread_rcps(self.estate, ground) if bound else 0
+        )
+        required = (
+            ground.arn_index.all if action in TRUST_POLICY_ACTIONS else ground.keys
+        )
         named = self.resource_side.named
         if ground.unread or ground.missing & required:
             named = index.scope
@@ -86,27 +90,31 @@ class BulkEvaluation:
         deny = self.caller_side.deny_atoms | self.resource_side.deny_atoms
         self._clash = not allow.isdisjoint(deny)
 
-    def evaluate_actor(self, actor: int, resources: int) -> VerdictBits:
+    def evaluate_principal_exactly(self, actor: int, resources: int) -> VerdictBits:
         """Evaluate one principal exactly on some resources; nothing stays undecided."""
         found = self.evaluate_all_resources(actor)
         if found.doubt & resources:
-            found = resolve_undecided(
+            found = resolve_undecided_verdicts(
                 found,
-                self._evaluate_exactly(actor, found.doubt & resources, self.exact),
+                self._evaluate_each_resource_exactly(
+                    actor, found.doubt & resources, self.exact
+                ),
             )
         return found.restrict_to(resources)
 
     def evaluate_all_resources(self, actor: int) -> VerdictBits:
         """Return a principal's verdict bits on all resources, some still undecided."""
         own, voice = (
-            self.caller_side.get_principal_result(actor),
-            self.resource_side.get_principal_result(actor),
+            self.caller_side.get_policy_result_of_principal(actor),
+            self.resource_side.get_policy_result_for_principal(actor),
         )
         principal = self.index.actors[actor]
         key = id(own), id(voice), principal.identity.account, principal.linked
         found = self._shared.get(key)
         if found is None:
-            found = self._shared[key] = self._combine_sides(own, voice, principal)
+            found = self._shared[key] = self._combine_caller_and_resource_policies(
+                own, voice, principal
+            )
         return found
 
     def evaluate_if_trusted(
@@ -114,8 +122,8 @@ class BulkEvaluation:
     ) -> VerdictBits:
         """Evaluate the account's resources as if their policies named the principal."""
         own, voice = (
-            self.caller_side.get_principal_result(actor),
-            self.resource_side.get_principal_result(actor),
+            self.caller_side.get_policy_result_of_principal(actor),
+            self.resource_side.get_policy_result_for_principal(actor),
         )
         principal = self.index.actors[actor]
         account = principal.identity.account
@@ -125,43 +133,48 @@ class BulkEvaluation:
             near = self.ground.owners.get(account, 0)
             allowed = own.control & own.limit if principal.is_role else own.control
             allowed = allowed.restrict_to(near)
-            found = self._subtract_denies(
+            found = self._subtract_denied_resources(
                 allowed,
                 own,
                 voice.fenced,
                 own.odd,
-                self._find_unread_denies(principal, 0),
+                self._find_resources_with_unread_denies(principal, 0),
             )
             self._shared[key] = found
         if not found.doubt:
             return found
-        return resolve_undecided(
-            found, self._evaluate_exactly(actor, found.doubt, evaluate_exactly)
+        return resolve_undecided_verdicts(
+            found,
+            self._evaluate_each_resource_exactly(actor, found.doubt, evaluate_exactly),
         )
 
-    def _combine_sides(
+    def _combine_caller_and_resource_policies(
         self,
         caller_bits: CallerBits,
         resource_bits: ResourceBits,
         principal: CompiledPrincipal,
     ) -> VerdictBits:
         """Combine the caller's policies with the resource policies into verdicts."""
-        sides = self._view_from_account(principal.identity.account)
+        sides = self._classify_resources_for_account(principal.identity.account)
         shut = self.ground.shut if self.call.action.startswith("s3:") else EMPTY_BOUNDS
-        maybe = _combine_allows(
+        maybe = _combine_caller_and_resource_allows(
             caller_bits, resource_bits, sides, _MAY, sides.silent, shut.sure
         )
         if not maybe:
             return NO_VERDICTS
-        sure = _combine_allows(caller_bits, resource_bits, sides, _MUST, 0, shut.maybe)
+        sure = _combine_caller_and_resource_allows(
+            caller_bits, resource_bits, sides, _MUST, 0, shut.maybe
+        )
         odd = caller_bits.odd | resource_bits.odd | (shut.maybe & sides.far)
         denied = resource_bits.denied | resource_bits.fenced
-        unread = self._find_unread_denies(principal, self.ground.unread_denies)
-        return self._subtract_denies(
+        unread = self._find_resources_with_unread_denies(
+            principal, self.ground.unread_denies
+        )
+        return self._subtract_denied_resources(
             BitsetBounds(sure, maybe), caller_bits, denied, odd, unread
         )
 
-    def _subtract_denies(
+    def _subtract_denied_resources(
         self,
         allowed: BitsetBounds,
         caller_bits: CallerBits,
@@ -183,29 +196,29 @@ class BulkEvaluation:
         some = found.some & ~doors
         return VerdictBits(sure, some, maybe & ~some)
 
-    def _find_unread_denies(
+    def _find_resources_with_unread_denies(
         self, principal: CompiledPrincipal, unread_denies: int
     ) -> int:
         """Return the resources where a statement that was not read may deny."""
         return unread_denies | (0 if principal.linked else self._fences_unread)
 
-    def _view_from_account(self, account: str) -> AccountView:
+    def _classify_resources_for_account(self, account: str) -> AccountView:
         """Classify the resources as seen from an account; cached."""
         found = self._sides.get(account)
         if found is None:
             ground, action = self.ground, self.call.action
             required = ground.keys if action.startswith("kms:") else 0
             if action in TRUST_POLICY_ACTIONS:
-                required = ground.arns.all
-            found = ground.view_from_account(account, required)
+                required = ground.arn_index.all
+            found = ground.classify_resources_for_account(account, required)
             self._sides[account] = found
         return found
 
-    def _evaluate_exactly(
+    def _evaluate_each_resource_exactly(
         self, actor: int, resources: int, evaluate_one: EvaluateOne
     ) -> Iterator[tuple[int, Formula]]:
         """Yield the exact formula of each of some resources, for one principal."""
-        principal, texts = self.index.actors[actor], self.ground.arns.texts
+        principal, texts = self.index.actors[actor], self.ground.arn_index.texts
         for place in list_positions(resources):
             yield place, evaluate_one(principal, texts[place])
 
@@ -213,7 +226,7 @@ class BulkEvaluation:
 _MUST, _MAY = range(2)
 
 
-def _combine_allows(
+def _combine_caller_and_resource_allows(
     caller_bits: CallerBits,
     resource_bits: ResourceBits,
     account_view: AccountView,
@@ -241,7 +254,7 @@ def _combine_allows(
     return found & caller_bits.control[bound]
 
 
-def resolve_undecided(
+def resolve_undecided_verdicts(
     verdicts: VerdictBits, exact_results: Iterator[tuple[int, Formula]]
 ) -> VerdictBits:
     """Replace undecided verdicts by the results of exact evaluations."""

@@ -10,8 +10,11 @@ from typing import NamedTuple
 
 from answerable.model.policy import PolicyEffect, PolicyLayer
 from answerable.reach.aws.bulk.bitset import EMPTY_BOUNDS, BitsetBounds, list_positions
-from answerable.reach.aws.bulk.key_partition import list_condition_atoms
-from answerable.reach.aws.bulk.statement_effects import CallResources, apply_statement
+from answerable.reach.aws.bulk.key_partition import list_open_statement_conditions
+from answerable.reach.aws.bulk.statement_effects import (
+    CallResources,
+    list_statement_effects,
+)
 from answerable.reach.aws.bulk.statement_index import StatementEffect, StatementIndex
 from answerable.reach.aws.compiled.limiting_policies import LimitingLayer
 from answerable.reach.aws.compiled.statements import CompiledStatement
@@ -140,29 +143,29 @@ class CallerSide:
             )
         }
         self.allowing = index.unread[PolicyLayer.IDENTITY]
-        self._collect_allows()
+        self._collect_identity_policy_allows()
         self.allowing &= index.scope
         self.actors = self.allowing | (extra_actors & index.scope)
         if self.actors:
-            self._collect_limits()
-            self._collect_denies()
+            self._collect_limiting_policy_allows()
+            self._collect_policy_denies()
         for number, (_, part) in enumerate(self._said):
-            for actor in index.list_members(part.actors & self.actors):
+            for actor in index.list_bitset_members_cached(part.actors & self.actors):
                 self._of[actor].append(number)
 
-    def get_principal_result(self, actor: int) -> CallerBits:
+    def get_policy_result_of_principal(self, actor: int) -> CallerBits:
         """Return the resources that a principal's policies allow, limit and deny."""
         *open_at, denies = self._gaps.get(actor, _READ)
         said = self._of.get(actor, ())
         key = (*said, *open_at, denies)
         found = self._shared.get(key)
         if found is None:
-            found = self._shared[key] = self._combine_effects(
+            found = self._shared[key] = self._combine_statement_effects(
                 said, open_at, has_unread_denies=denies
             )
         return found
 
-    def _combine_effects(
+    def _combine_statement_effects(
         self,
         effects: Iterable[int],
         unread_layers: Iterable[bool],
@@ -194,66 +197,76 @@ class CallerSide:
         )
         return CallerBits(allowed, limit, control, denied, has_unread_denies, odd)
 
-    def _collect_allows(self) -> None:
+    def _collect_identity_policy_allows(self) -> None:
         """Collect the allows of identity policies on the action."""
         held = self._index.identity
         for clause in held.select_statements(self._call.action).allows:
-            for part in self._apply_statement(clause, held.actors[clause]):
-                self._record_effect(_ALLOW, part)
+            for part in self._apply_statement_to_principals(
+                clause, held.actors[clause]
+            ):
+                self._record_statement_effect(_ALLOW, part)
                 self.allowing |= part.actors
 
-    def _collect_limits(self) -> None:
+    def _collect_limiting_policy_allows(self) -> None:
         """Collect the allows of boundaries, SCPs and session policies."""
         index, action = self._index, self._call.action
-        self._record_effect(_BOUNDARY, StatementEffect(index.bounded, EMPTY_BOUNDS))
+        self._record_statement_effect(
+            _BOUNDARY, StatementEffect(index.bounded, EMPTY_BOUNDS)
+        )
         for clause in index.boundary.select_statements(action).allows:
-            for part in self._apply_statement(clause, index.boundary.actors[clause]):
-                self._record_effect(_BOUNDARY, part)
+            for part in self._apply_statement_to_principals(
+                clause, index.boundary.actors[clause]
+            ):
+                self._record_statement_effect(_BOUNDARY, part)
         for number, (limit, actors) in enumerate(index.limits.items()):
             if limit.layer is PolicyLayer.SESSION:
                 self._sessions.add(number)
-            self._collect_limit(number, limit, actors)
+            self._collect_scp_or_session_allows(number, limit, actors)
 
-    def _collect_limit(self, number: int, limit: LimitingLayer, actors: int) -> None:
+    def _collect_scp_or_session_allows(
+        self, number: int, limit: LimitingLayer, actors: int
+    ) -> None:
         """Collect the allows of one SCP level or session policy."""
         spoken = limit.select_statements(self._call.action)
         if any(grant.clause.wide for grant in spoken.allows):
             return  # everything passes
         everything = self._call.space.texts.all
         unread = BitsetBounds(0, everything) if limit.gaps else EMPTY_BOUNDS
-        self._record_effect(number, StatementEffect(actors, unread))
+        self._record_statement_effect(number, StatementEffect(actors, unread))
         for grant in spoken.allows:
-            for part in self._apply_statement(grant.clause, actors):
-                self._record_effect(number, part)
+            for part in self._apply_statement_to_principals(grant.clause, actors):
+                self._record_statement_effect(number, part)
 
-    def _collect_denies(self) -> None:
+    def _collect_policy_denies(self) -> None:
         """Collect the denies of identity policies and of all limiting policies."""
         index, action = self._index, self._call.action
         for held in (index.identity, index.boundary):
             for clause in held.select_statements(action).denies:
-                for part in self._apply_statement(clause, held.actors[clause]):
-                    self._record_effect(_DENY, part)
+                for part in self._apply_statement_to_principals(
+                    clause, held.actors[clause]
+                ):
+                    self._record_statement_effect(_DENY, part)
         for limit, actors in index.limits.items():
             for grant in limit.select_statements(action).denies:
-                for part in self._apply_statement(grant.clause, actors):
-                    self._record_effect(_DENY, part)
+                for part in self._apply_statement_to_principals(grant.clause, actors):
+                    self._record_statement_effect(_DENY, part)
 
-    def _apply_statement(
+    def _apply_statement_to_principals(
         self, statement: CompiledStatement, actors: int
     ) -> Iterator[StatementEffect]:
         """Yield a statement's effects; note the conditions that stay open."""
         call = self._call
         deny = statement.effect is PolicyEffect.DENY
         actors &= self._index.scope
-        for part in apply_statement(
+        for part in list_statement_effects(
             statement, call.space, call.known, self._index, actors
         ):
             if part.plane.maybe != part.plane.sure:
                 atoms = self.deny_atoms if deny else self.allow_atoms
-                atoms.update(list_condition_atoms(statement))
+                atoms.update(list_open_statement_conditions(statement))
             yield part
 
-    def _record_effect(self, kind: int, effect: StatementEffect) -> None:
+    def _record_statement_effect(self, kind: int, effect: StatementEffect) -> None:
         """Record an effect, merged with others of the same kind and principals."""
         key = (kind, effect.actors)
         at = self._noted.get(key)

@@ -19,13 +19,13 @@ from answerable.reach.aws.bulk.statement_index import StatementIndex
 from answerable.reach.aws.bulk.target_evaluation import TargetEvaluation
 from answerable.reach.aws.bulk.transitive_closure import (
     TransitiveClosure,
-    compute_closure,
+    compute_transitive_closure,
 )
 from answerable.reach.aws.compiled.aws_protected_objects import OWNER_ACCOUNT_ACTIONS
 from answerable.reach.aws.compiled.service_facts import NO_PERMISSION_ACTIONS
 from answerable.reach.aws.evaluation.single_request import (
     evaluate_action,
-    is_owner_only,
+    is_owner_only_call,
 )
 from answerable.reach.aws.paths.identity_creation import is_not_yet_created
 from answerable.reach.aws.paths.identity_edges import IdentityNode
@@ -107,20 +107,20 @@ class GraphClosure:
     @property
     def compiled_graph(self) -> "CompiledGraph":
         """Compiled graph that steps are computed from."""
-        return self._load_steps()[0]
+        return self._load_step_table()[0]
 
     @property
     def step_table(self) -> "StepTable":
         """One-step reach of every principal."""
-        return self._load_steps()[1]
+        return self._load_step_table()[1]
 
-    def _load_steps(self) -> "tuple[CompiledGraph, StepTable]":
+    def _load_step_table(self) -> "tuple[CompiledGraph, StepTable]":
         """Load the compiled graph and the step table once, on first use."""
         if self._found is None:
             self._found = self.find()
         return self._found
 
-    def with_edit(
+    def with_policy_edit(
         self,
         graph: IdentityGraph,
         compiled_graph: "CompiledGraph",
@@ -160,7 +160,7 @@ class GraphClosure:
             lambda: [row.some for row in now],
         )
 
-    def get_node_number(self, node: IdentityNode) -> int:
+    def get_or_assign_node_number(self, node: IdentityNode) -> int:
         """Return a node's number; number it if it is not a principal of the graph."""
         found = self.actors.numbers.get(node)
         if found is None:
@@ -170,7 +170,7 @@ class GraphClosure:
             self._more.append(node)
         return found
 
-    def get_node(self, number: int) -> IdentityNode:
+    def get_node_by_number(self, number: int) -> IdentityNode:
         """Return the node with a number."""
         if number >= self.size:
             return self._more[number - self.size]
@@ -183,7 +183,7 @@ class GraphClosure:
 
     def get_next_nodes(self, number: int) -> VerdictBits:
         """Return the nodes one step from a node, as a bitset, without itself."""
-        row = self._get_row(number)
+        row = self._get_one_step_reach(number)
         if number >= self.size:
             return row
         actors = self.actors
@@ -198,7 +198,7 @@ class GraphClosure:
 
     def is_next_to(self, number: int, nodes: int, *, unconditional: bool) -> bool:
         """Tell whether one step leads from a node to some of the others."""
-        row = self._get_row(number)
+        row = self._get_one_step_reach(number)
         ahead = (row.sure if unconditional else row.some) & nodes
         if number >= self.size or not ahead:
             return bool(ahead)
@@ -208,49 +208,51 @@ class GraphClosure:
         row = self.get_next_nodes(number)
         return bool((row.sure if unconditional else row.some) & nodes)
 
-    def list_next_targets(self, number: int, targets: int) -> list[int]:
+    def list_targets_one_step_away(self, number: int, targets: int) -> list[int]:
         """List the target nodes one step from a node, role assumptions first."""
         return [
             to
-            for part in self._split_by_step_kind(number, targets)
+            for part in self._split_by_edge_kind(number, targets)
             for to in list_positions(part)
         ]
 
-    def choose_next_target(self, number: int, targets: int) -> int:
-        """Return the first target node that `list_next_targets` lists."""
-        part = next(part for part in self._split_by_step_kind(number, targets) if part)
+    def choose_target_one_step_away(self, number: int, targets: int) -> int:
+        """Return the first target node that `list_targets_one_step_away` lists."""
+        part = next(part for part in self._split_by_edge_kind(number, targets) if part)
         return (part & -part).bit_length() - 1
 
-    def _split_by_step_kind(self, number: int, targets: int) -> tuple[int, int, int]:
+    def _split_by_edge_kind(self, number: int, targets: int) -> tuple[int, int, int]:
         """Split target nodes one step away: assumed roles, others, created ones."""
         assumed = targets & self._get_assumable_roles(number)
         made = targets & self.made & ~assumed
         return assumed, targets & ~(assumed | made), made
 
-    def _get_row(self, number: int) -> VerdictBits:
+    def _get_one_step_reach(self, number: int) -> VerdictBits:
         """Return the nodes one step from a node; it may be among them."""
         if number < self.size:
             return self.table.taken[number]
-        return self._get_session_row(number)[0]
+        return self._get_session_one_step_reach(number)[0]
 
     def _get_assumable_roles(self, number: int) -> int:
         """Return the roles that a node may assume, as a bitset."""
         if number < self.size:
             return self.table.assumed[number].some
-        return self._get_session_row(number)[1]
+        return self._get_session_one_step_reach(number)[1]
 
-    def _get_session_row(self, number: int) -> tuple[VerdictBits, int]:
+    def _get_session_one_step_reach(self, number: int) -> tuple[VerdictBits, int]:
         """Return a session's one-step reach, and the roles that it may assume."""
         found = self._loose.get(number)
         if found is None:
-            found = self._loose[number] = self._compute_row(self.get_node(number))
+            found = self._loose[number] = self._compute_session_reach(
+                self.get_node_by_number(number)
+            )
         return found
 
-    def _compute_row(self, node: IdentityNode) -> tuple[VerdictBits, int]:
+    def _compute_session_reach(self, node: IdentityNode) -> tuple[VerdictBits, int]:
         """Compute the one-step reach of a session, which the graph does not hold."""
         sure = some = assumed = 0
-        for edge in self.graph.list_edges(node):
-            bit = 1 << self.get_node_number(edge.to)
+        for edge in self.graph.list_best_edges(node):
+            bit = 1 << self.get_or_assign_node_number(edge.to)
             some |= bit
             sure |= bit if edge.formula == TRUE else 0
             assumed |= bit if edge.via == "sts:AssumeRole" else 0
@@ -265,7 +267,7 @@ class GraphClosure:
             found |= self.some.beyond[to] if to < self.size else 0
         return found
 
-    def evaluate_reach(self, number: int, targets: VerdictBits) -> Verdict:
+    def evaluate_reach_of_targets(self, number: int, targets: VerdictBits) -> Verdict:
         """Return the verdict on whether a node is, or can become, a target."""
         if number >= self.size:
             return self._evaluate_reach_of_session(number, targets)
@@ -283,7 +285,7 @@ class GraphClosure:
         row = self.get_next_nodes(number)
         for to in list_positions(row.some):
             if to != number and best is not Verdict.ALWAYS:
-                there = self.evaluate_reach(to, targets)
+                there = self.evaluate_reach_of_targets(to, targets)
                 if there is Verdict.ALWAYS and row.sure >> to & 1:
                     best = Verdict.ALWAYS
                 elif there is not Verdict.NEVER:
@@ -294,7 +296,7 @@ class GraphClosure:
         """Return the principals that may make a call without becoming another."""
         accounts, realm = self.graph.accounts, self.actors
         folded = action.lower()
-        if not accounts.can_act_on(action, resource):
+        if not accounts.can_action_act_on_resource(action, resource):
             return NO_VERDICTS
         if folded in NO_PERMISSION_ACTIONS:
             actors = enumerate(realm.index.actors)
@@ -303,22 +305,22 @@ class GraphClosure:
             )
             return VerdictBits(free, free)
         if accounts.endpoint or accounts.build_request(action, resource).wild:
-            return self._evaluate_each_actor(action, resource)
+            return self._evaluate_each_principal(action, resource)
         goal = TargetEvaluation(
             accounts, realm.index, realm.naming, folded, resource, accounts.given
         )
-        found = goal.evaluate(
+        found = goal.find_permitted_principals(
             lambda one: evaluate_action(accounts, one, action, resource).formula
         )
-        near = realm.index.all
+        near = realm.index.all_principals
         if folded.startswith("iam:") or folded in OWNER_ACCOUNT_ACTIONS:
             near = 0
             for account, members in realm.naming.accounts.items():
-                if not is_owner_only(accounts, account, action, resource):
+                if not is_owner_only_call(accounts, account, action, resource):
                     near |= realm.index.include_copies(members)
         return found.restrict_to(near)
 
-    def _evaluate_each_actor(self, action: str, resource: str) -> VerdictBits:
+    def _evaluate_each_principal(self, action: str, resource: str) -> VerdictBits:
         """Evaluate a call for every principal one by one, for patterns."""
         sure = some = 0
         for number, actor in enumerate(self.actors.index.actors):
@@ -329,7 +331,7 @@ class GraphClosure:
             sure |= (1 << number) if formula == TRUE else 0
         return VerdictBits(sure, some)
 
-    def add_session_callers(
+    def add_permitted_sessions(
         self,
         targets: VerdictBits,
         nodes: Iterable[IdentityNode],
@@ -339,7 +341,7 @@ class GraphClosure:
         """Add to the targets those sessions that may make the call."""
         sure, some = targets.sure, targets.some
         for node in nodes:
-            number = self.get_node_number(node)
+            number = self.get_or_assign_node_number(node)
             if number >= self.size:
                 principal = self.graph.get_principal(node)
                 formula = evaluate_action(
@@ -350,7 +352,7 @@ class GraphClosure:
         return VerdictBits(sure, some)
 
 
-def build_closure(
+def build_graph_closure(
     graph: IdentityGraph,
     compiled_graph: "CompiledGraph",
     step_table: "StepTable",
@@ -375,7 +377,7 @@ def build_closure(
     )
 
 
-def get_closure(graph: IdentityGraph) -> GraphClosure:
+def get_graph_closure(graph: IdentityGraph) -> GraphClosure:
     """Return the closure of a graph: cached, restored from tables, or computed."""
     if not isinstance(graph.all, GraphClosure) and graph.restore is not None:
         graph.all = graph.restore(graph)
@@ -385,9 +387,9 @@ def get_closure(graph: IdentityGraph) -> GraphClosure:
 
         realm = compile_graph(graph)
         rows = compute_step_table(realm)
-        sure = compute_closure([row.sure for row in rows.steps])
-        some = compute_closure([row.some for row in rows.steps])
-        graph.all = build_closure(graph, realm, rows, (sure, some))
+        sure = compute_transitive_closure([row.sure for row in rows.steps])
+        some = compute_transitive_closure([row.some for row in rows.steps])
+        graph.all = build_graph_closure(graph, realm, rows, (sure, some))
         if graph.keep is not None:
             graph.keep(graph)
     return graph.all

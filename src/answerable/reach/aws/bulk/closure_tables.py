@@ -22,9 +22,9 @@ from answerable.reach.aws.paths.identity_creation import is_not_yet_created
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
 from answerable.reach.lazy_tables import (
     LazySequence,
-    decode_numbers,
+    decode_unsigned_numbers,
     encode_number_key,
-    encode_numbers,
+    encode_unsigned_numbers,
 )
 
 if TYPE_CHECKING:
@@ -65,18 +65,20 @@ class _RowNumbering:
     def __init__(self) -> None:
         self._number: dict[int, int] = {}
 
-    def encode_rows(self, rows: Iterable[int]) -> bytes:
+    def number_distinct_rows(self, rows: Iterable[int]) -> bytes:
         """Encode rows by number; equal rows share one number."""
         known = self._number
-        return encode_numbers(known.setdefault(row, len(known)) for row in rows)
+        return encode_unsigned_numbers(
+            known.setdefault(row, len(known)) for row in rows
+        )
 
-    def list_rows(self) -> Iterator[tuple[str, bytes]]:
+    def list_distinct_rows(self) -> Iterator[tuple[str, bytes]]:
         """List each distinct row once, with its table key."""
         for row, number in self._number.items():
             yield encode_number_key(number), encode_bitset(row)
 
 
-def encode_steps(closure: GraphClosure) -> Tables:
+def encode_closure_tables(closure: GraphClosure) -> Tables:
     """Encode a graph's steps, closure and principals as storable tables."""
     numbering, rows = _RowNumbering(), closure.step_table
     nodes = closure.compiled_graph.nodes[: closure.size]
@@ -94,20 +96,20 @@ def encode_steps(closure: GraphClosure) -> Tables:
             )
         ),
         rows={
-            kind: numbering.encode_rows(
+            kind: numbering.number_distinct_rows(
                 bits for row in getattr(rows, kind) for bits in row[:2]
             )
             for kind in _KINDS
         },
         beyond=(
-            numbering.encode_rows(closure.sure.beyond),
-            numbering.encode_rows(closure.some.beyond),
+            numbering.number_distinct_rows(closure.sure.beyond),
+            numbering.number_distinct_rows(closure.some.beyond),
         ),
         classes=(
-            numbering.encode_rows(
+            numbering.number_distinct_rows(
                 bits for pair in closure.sure.classes for bits in pair
             ),
-            numbering.encode_rows(
+            numbering.number_distinct_rows(
                 bits for pair in closure.some.classes for bits in pair
             ),
         ),
@@ -116,35 +118,39 @@ def encode_steps(closure: GraphClosure) -> Tables:
     )
     return {
         "head": [("", head)],
-        "bits": numbering.list_rows(),
-        **actor_tables.encode_actors(closure.compiled_graph, nodes),
+        "bits": numbering.list_distinct_rows(),
+        **actor_tables.encode_principal_tables(closure.compiled_graph, nodes),
     }
 
 
-def restore_closure(graph: IdentityGraph, tables: DerivedTables) -> GraphClosure:
+def restore_closure_from_tables(
+    graph: IdentityGraph, tables: DerivedTables
+) -> GraphClosure:
     """Restore a graph's closure from stored tables; rows are read lazily.
 
     Args:
         graph: The graph.
-        tables: Written by `encode_steps` from a graph of the same facts.
+        tables: Written by `encode_closure_tables` from a graph of the same facts.
     """
     head = tables.section("head", _StepsHeader)[""]
     read = _BitRows(tables, head)
-    sure, some = read.read_closures()
+    sure, some = read.read_transitive_closures()
     return GraphClosure(
         graph=graph,
         actors=StoredActors(graph, tables, head.size),
-        table=ActorSteps(read.read_verdicts("steps"), read.read_verdicts("assumed")),
+        table=ActorSteps(
+            read.read_verdict_rows("steps"), read.read_verdict_rows("assumed")
+        ),
         sure=sure,
         some=some,
         plain=head.plain,
         size=head.size,
         made=decode_bitset(head.made),
-        find=lambda: _restore_graph(graph, tables, head, read),
+        find=lambda: _restore_compiled_graph(graph, tables, head, read),
     )
 
 
-def _restore_graph(
+def _restore_compiled_graph(
     graph: IdentityGraph, tables: DerivedTables, header: _StepsHeader, rows: "_BitRows"
 ) -> "tuple[CompiledGraph, StepTable]":
     """Compile a graph, and read all its steps from stored tables."""
@@ -153,13 +159,13 @@ def _restore_graph(
     from answerable.reach.aws.bulk.step_table import StepTable
 
     realm = compile_graph(graph)
-    nodes = stored_principals.read_nodes(tables, header.size)
+    nodes = stored_principals.read_graph_nodes(tables, header.size)
     more = nodes[header.plain :]
     if more:
         add_nodes(realm, more)
-    realm.index.scope = realm.index.all
+    realm.index.scope = realm.index.all_principals
     realm.index.clear_member_caches()
-    listed = {kind: list(rows.read_verdicts(kind)) for kind in _KINDS}
+    listed = {kind: list(rows.read_verdict_rows(kind)) for kind in _KINDS}
     return realm, StepTable(
         **listed,
         there=ExistingResources(realm),
@@ -177,7 +183,7 @@ class _BitRows:
         self._bits: dict[int, int] = {}
         self._shared: dict[tuple[int, int], VerdictBits] = {}
 
-    def read_row(self, number: int) -> int:
+    def read_bitset_row(self, number: int) -> int:
         """Read one bitset row by its number; cached."""
         found = self._bits.get(number)
         if found is None:
@@ -186,38 +192,44 @@ class _BitRows:
             )
         return found
 
-    def read_verdicts(self, kind: str) -> Sequence[VerdictBits]:
+    def read_verdict_rows(self, kind: str) -> Sequence[VerdictBits]:
         """Return the verdict rows of one kind, by principal, read lazily."""
-        numbers = decode_numbers(self._head.rows[kind])
-        return LazySequence(len(numbers) // 2, lambda n: self._read_pair(numbers, n))
+        numbers = decode_unsigned_numbers(self._head.rows[kind])
+        return LazySequence(
+            len(numbers) // 2, lambda n: self._read_verdict_row(numbers, n)
+        )
 
-    def _read_pair(self, numbers: "array[int]", actor: int) -> VerdictBits:
+    def _read_verdict_row(self, numbers: "array[int]", actor: int) -> VerdictBits:
         """Read the certain and the possible row of one principal."""
         pair = numbers[2 * actor], numbers[2 * actor + 1]
         found = self._shared.get(pair)
         if found is None:
-            found = VerdictBits(self.read_row(pair[0]), self.read_row(pair[1]))
+            found = VerdictBits(
+                self.read_bitset_row(pair[0]), self.read_bitset_row(pair[1])
+            )
             self._shared[pair] = found
         return found
 
-    def read_closures(self) -> Iterator[TransitiveClosure]:
+    def read_transitive_closures(self) -> Iterator[TransitiveClosure]:
         """Yield the closures over unconditional steps and over all steps."""
         head = self._head
         for packed, classes in zip(head.beyond, head.classes, strict=True):
-            yield TransitiveClosure(self._read_list(packed), self._read_pairs(classes))
+            yield TransitiveClosure(
+                self._decode_row_list(packed), self._decode_row_pair_list(classes)
+            )
 
-    def _read_list(self, packed: bytes) -> Sequence[int]:
+    def _decode_row_list(self, packed: bytes) -> Sequence[int]:
         """Decode row numbers into a lazy list of rows."""
-        numbers = decode_numbers(packed)
-        return LazySequence(len(numbers), lambda n: self.read_row(numbers[n]))
+        numbers = decode_unsigned_numbers(packed)
+        return LazySequence(len(numbers), lambda n: self.read_bitset_row(numbers[n]))
 
-    def _read_pairs(self, packed: bytes) -> Sequence[tuple[int, int]]:
+    def _decode_row_pair_list(self, packed: bytes) -> Sequence[tuple[int, int]]:
         """Decode row numbers into a lazy list of pairs of rows."""
-        numbers = decode_numbers(packed)
+        numbers = decode_unsigned_numbers(packed)
         return LazySequence(
             len(numbers) // 2,
             lambda n: (
-                self.read_row(numbers[2 * n]),
-                self.read_row(numbers[2 * n + 1]),
+                self.read_bitset_row(numbers[2 * n]),
+                self.read_bitset_row(numbers[2 * n + 1]),
             ),
         )

@@ -18,33 +18,35 @@ class TakeoverSteps:
     passing: PassRolePermissions
     _identities: dict[int, int] = field(default_factory=dict)
 
-    def add_steps(self, actor: int, row: VerdictBits) -> VerdictBits:
+    def add_gained_identities(self, actor: int, row: VerdictBits) -> VerdictBits:
         """Add to a row the identities whose running code a principal takes over."""
         account = self.realm.index.actors[actor].identity.account
         for rule, there, able in self.existing.list_takeover_targets(account):
             if not able >> actor & 1:
                 continue
             missing = row.some if rule.precondition else row.sure
-            if self._find_run_as_identities(there) & ~missing:
-                row = self._apply_rule(actor, rule, there, row)
+            if self._find_identities_code_runs_as(there) & ~missing:
+                row = self._apply_takeover_rule(actor, rule, there, row)
         return row
 
-    def _apply_rule(
+    def _apply_takeover_rule(
         self, actor: int, rule: TakeoverRule, candidates: int, row: VerdictBits
     ) -> VerdictBits:
         """Add the identities that one takeover rule gives on some resources."""
         places = self.existing.find_permitted_resources(actor, rule.needs, candidates)
         if not places.some:
             return row
-        sure, some = map(self._find_run_as_identities, places)
+        sure, some = map(self._find_identities_code_runs_as, places)
         if rule.service:
-            passed = self.passing.evaluate_service(rule.service).get(actor, NO_VERDICTS)
+            passed = self.passing.find_passable_roles(rule.service).get(
+                actor, NO_VERDICTS
+            )
             sure, some = sure & passed.sure, some & passed.some
         if rule.precondition:
             sure = 0
         return VerdictBits(row.sure | sure, row.some | some)
 
-    def _find_run_as_identities(self, resources: int) -> int:
+    def _find_identities_code_runs_as(self, resources: int) -> int:
         """Return the identities that the code in some resources runs as."""
         found = self._identities.get(resources)
         if found is None:

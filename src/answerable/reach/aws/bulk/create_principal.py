@@ -10,7 +10,7 @@ from answerable.reach.aws.bulk.equivalence_classes import (
     ALWAYS_DENIED,
     CONDITIONAL,
     EquivalenceClasses,
-    combine_required_results,
+    get_worst_required_result,
 )
 from answerable.reach.aws.bulk.graph_compiler import CompiledGraph
 from answerable.reach.aws.escalation_rules.registry import (
@@ -21,7 +21,7 @@ from answerable.reach.aws.escalation_rules.registry import (
     RequiredPermission,
 )
 from answerable.reach.aws.paths.identity_creation import (
-    find_best_name,
+    find_best_new_resource_name,
     find_uncreated_identity_node,
     list_create_and_pass_role_edges,
 )
@@ -65,7 +65,7 @@ class IdentityCreation:
                     self.realm, [*needs, *every], [create]
                 )
 
-    def compute_row(self, actor: int, representative: int) -> VerdictBits:
+    def find_creatable_identities(self, actor: int, representative: int) -> VerdictBits:
         """Return the unrestricted identities that a principal can create."""
         if not self._able >> representative & 1:
             return NO_VERDICTS
@@ -77,14 +77,14 @@ class IdentityCreation:
             others = [
                 make for make in CREATION_RULES if make.target is not EditTarget.GROUP
             ]
-            found = self._made[key] = self._evaluate_rules(
+            found = self._made[key] = self._evaluate_creation_rules(
                 actor, representative, others
             )
         groups = [make for make in CREATION_RULES if make.target is EditTarget.GROUP]
-        own = self._evaluate_rules(actor, representative, groups)
+        own = self._evaluate_creation_rules(actor, representative, groups)
         return VerdictBits(found.sure | own.sure, found.some | own.some)
 
-    def _evaluate_rules(
+    def _evaluate_creation_rules(
         self, actor: int, representative: int, rules: Iterable[CreationRule]
     ) -> VerdictBits:
         """Return the identities that a principal can create by some rules."""
@@ -95,14 +95,18 @@ class IdentityCreation:
             if not self._by_name[make].able >> representative & 1:
                 continue
             to = find_uncreated_identity_node(realm.graph, node, principal, make)
-            how = self._evaluate_rule(representative, make, to) if to else ALWAYS_DENIED
+            how = (
+                self._evaluate_creation_rule(representative, make, to)
+                if to
+                else ALWAYS_DENIED
+            )
             if to and how != ALWAYS_DENIED:
                 bit = 1 << realm.numbers[IdentityNode(to.identity, to.extra)]
                 some |= bit
                 sure |= bit if how == ALWAYS_ALLOWED else 0
         return VerdictBits(sure, some)
 
-    def _evaluate_rule(
+    def _evaluate_creation_rule(
         self, actor: int, rule: CreationRule, created: IdentityNode
     ) -> int:
         """Evaluate one creation rule: denied, conditional or allowed."""
@@ -112,7 +116,9 @@ class IdentityCreation:
             calls = product(
                 [rule.create], rule.grant_alternatives, rule.become_alternatives
             )
-            how = max(self._evaluate_best_name(actor, rule, needs) for needs in calls)
+            how = max(
+                self._evaluate_best_resource_name(actor, rule, needs) for needs in calls
+            )
             self._met[rule, kin] = how
         if rule.target is not EditTarget.ROLE or how == ALWAYS_ALLOWED:
             return how
@@ -120,15 +126,17 @@ class IdentityCreation:
         ready = self._met.get((rule, "ready", kin))
         if ready is None:
             pairs = product([rule.create], rule.grant_alternatives)
-            ready = max(self._evaluate_best_name(actor, rule, needs) for needs in pairs)
+            ready = max(
+                self._evaluate_best_resource_name(actor, rule, needs) for needs in pairs
+            )
             self._met[rule, "ready", kin] = ready
         return (
-            max(how, self._evaluate_launches(actor, rule, created))
+            max(how, self._evaluate_launches_under_new_role(actor, rule, created))
             if ready > how
             else how
         )
 
-    def _evaluate_best_name(
+    def _evaluate_best_resource_name(
         self,
         actor: int,
         rule: CreationRule,
@@ -136,10 +144,10 @@ class IdentityCreation:
     ) -> int:
         """Evaluate all permissions for the resource name that suits best."""
         accounts, principal = self.realm.graph.accounts, self.realm.index.actors[actor]
-        found = find_best_name(accounts, principal, permissions)
-        return combine_required_results(found.answers) if found else ALWAYS_DENIED
+        found = find_best_new_resource_name(accounts, principal, permissions)
+        return get_worst_required_result(found.answers) if found else ALWAYS_DENIED
 
-    def _evaluate_launches(
+    def _evaluate_launches_under_new_role(
         self, actor: int, rule: CreationRule, created: IdentityNode
     ) -> int:
         """Evaluate service launches under the created role: the best result."""

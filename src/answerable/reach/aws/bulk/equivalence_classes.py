@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Hashable, Iterable
 
 from answerable.reach.aws.bulk.graph_compiler import CompiledGraph
-from answerable.reach.aws.bulk.statement_effects import group_actors
+from answerable.reach.aws.bulk.statement_effects import group_principals_by_statement
 from answerable.reach.aws.compiled.service_facts import supports_rcps
 from answerable.reach.aws.compiled.statements import CompiledStatement
 from answerable.reach.aws.evaluation.context_keys import NO_KEYS
@@ -18,7 +18,7 @@ from answerable.reach.formula import FALSE, TRUE
 ALWAYS_DENIED, CONDITIONAL, ALWAYS_ALLOWED = range(3)
 
 
-def combine_required_results(results: Iterable[Evaluation]) -> int:
+def get_worst_required_result(results: Iterable[Evaluation]) -> int:
     """Return the worst of several required results: denied, conditional or allowed."""
     least = ALWAYS_ALLOWED
     for answer in results:
@@ -57,13 +57,13 @@ class EquivalenceClasses:
         self._marks = 0
         self.able = index.scope
         for action in dict.fromkeys(required_actions):
-            self.able &= index.find_action_holders(action)
+            self.able &= index.find_holders_of_action_allow(action)
         self._sets: set[int] = set()
         self._marked: set[tuple[object, CompiledStatement]] = set()
         for action in dict.fromkeys(actions):
-            self._split_by_action(action)
+            self._split_classes_by_action(action)
         for clause, actors in naming_statements:
-            self._split_by_statement(self, clause, actors)
+            self._split_classes_by_statement(self, clause, actors)
 
     def get_class_key(self, actor: int) -> Hashable:
         """Return a key that is equal for principals of the same class."""
@@ -75,25 +75,25 @@ class EquivalenceClasses:
         bounds = principal.boundary is not None, principal.linked, principal.is_role
         return marks, layers, account, partition, bounds, id(principal.session)
 
-    def _split_by_action(self, action: str) -> None:
+    def _split_classes_by_action(self, action: str) -> None:
         """Split classes by every statement that matches one action."""
         index = self._index
         for held in (index.identity, index.boundary):
             for clause in sum(held.select_statements(action), ()):
-                self._split_by_statement(held, clause, held.actors[clause])
+                self._split_classes_by_statement(held, clause, held.actors[clause])
         for limit, actors in index.limits.items():
             spoken = limit.select_statements(action)
             for grant in spoken.allows + spoken.denies:
                 if not grant.clause.static:
-                    self._split_by_statement(limit, grant.clause, actors)
+                    self._split_classes_by_statement(limit, grant.clause, actors)
         for fence in self._fences if supports_rcps(action) else ():
             for grant in fence.select_denies(action):
                 if not grant.clause.static:
-                    self._split_by_statement(
-                        self._fences, grant.clause, index.all & ~index.linked
+                    self._split_classes_by_statement(
+                        self._fences, grant.clause, index.all_principals & ~index.linked
                     )
 
-    def _split_by_statement(
+    def _split_classes_by_statement(
         self, layer: object, statement: CompiledStatement, actors: int
     ) -> None:
         """Split classes by whether, and how, a statement applies to principals."""
@@ -104,12 +104,12 @@ class EquivalenceClasses:
         key = statement, actors & index.scope
         parted = index.parted.get(key)
         if parted is None:
-            alike = group_actors(statement, index, NO_KEYS, key[1])
+            alike = group_principals_by_statement(statement, index, NO_KEYS, key[1])
             parted = index.parted[key] = [group.actors for group in alike]
         for members in parted:
             able = members & self.able
             if able and able not in self._sets:  # equal sets part alike
                 self._sets.add(able)
                 self._marks += 1
-                for actor in index.list_members(able):
+                for actor in index.list_bitset_members_cached(able):
                     self._of[actor].append(self._marks)

@@ -13,11 +13,11 @@ from answerable.reach.aws.bulk.equivalence_classes import (
     ALWAYS_ALLOWED,
     ALWAYS_DENIED,
     EquivalenceClasses,
-    combine_required_results,
+    get_worst_required_result,
 )
 from answerable.reach.aws.bulk.graph_compiler import CallVerdicts, CompiledGraph
 from answerable.reach.aws.bulk.resource_space import ResourceSpace, build_resource_space
-from answerable.reach.aws.compiled.saml_providers import get_resource_arn
+from answerable.reach.aws.compiled.saml_providers import get_takeover_resource_arn
 from answerable.reach.aws.compiled.statements import CompiledStatement
 from answerable.reach.aws.escalation_rules.registry import (
     PASS_ROLE_RULES,
@@ -86,17 +86,17 @@ class ExistingResources:
         }
         found = (one for one in accounts.list_takeover_resources() if one.kind in kinds)
         self.resources = sorted(found, key=lambda one: one.id)
-        number = self.realm.identities.arns.number
+        number = self.realm.identities.arn_index.number
         self.runs_as = [number.get(one.runs_as) for one in self.resources]
-        self._ground = self._drop_unnamed_statements(
+        self._ground = self._drop_statements_without_known_principal(
             build_resource_space(
-                accounts, [get_resource_arn(one.id) for one in self.resources]
+                accounts, [get_takeover_resource_arn(one.id) for one in self.resources]
             )
         )
         self._regions = defaultdict(int)
         by_kind: dict[str, list[int]] = defaultdict(list)
         for place, resource in enumerate(self.resources):
-            self._regions[_get_arn_location(resource.id)] |= 1 << place
+            self._regions[_get_arn_template_values(resource.id)] |= 1 << place
             by_kind[resource.kind].append(place)
         size = len(self.resources)
         self._kinds = {kind: build_bitset(ns, size) for kind, ns in by_kind.items()}
@@ -110,7 +110,9 @@ class ExistingResources:
             if any(map(clause.matches_action, actions))
         )
 
-    def _drop_unnamed_statements(self, space: ResourceSpace) -> ResourceSpace:
+    def _drop_statements_without_known_principal(
+        self, space: ResourceSpace
+    ) -> ResourceSpace:
         """Drop policy statements that name no principal of the graph."""
         naming = self.realm.naming
         heard = (
@@ -120,7 +122,9 @@ class ExistingResources:
         )
         return replace(space, spoken=tuple(heard))
 
-    def with_graph(self, compiled_graph: CompiledGraph) -> "ExistingResources":
+    def with_principals_of_graph(
+        self, compiled_graph: CompiledGraph
+    ) -> "ExistingResources":
         """Return a copy of these resources for the principals of another graph."""
         new = copy(self)
         new.realm = compiled_graph
@@ -133,7 +137,7 @@ class ExistingResources:
             for name in self.realm.naming.find_named_principals(clause):
                 yield clause, name.actors
 
-    def find_resources(self, kind: str, account: str) -> int:
+    def find_resources_of_kind(self, kind: str, account: str) -> int:
         """Return the resources of one kind in an account, as a bitset."""
         return self._kinds.get(kind, 0) & self._ground.owners.get(account, 0)
 
@@ -145,31 +149,35 @@ class ExistingResources:
         found = self._takeable.get(account)
         if found is None:
             found = self._takeable[account] = [
-                TakeoverTarget(rule, there, self._find_permitted_actors(rule.needs))
+                TakeoverTarget(rule, there, self._find_permitted_principals(rule.needs))
                 for rule in TAKEOVER_RULES
                 if (
-                    there := self.find_resources(rule.kind, account)
-                    | self._find_shared_resources(rule)
+                    there := self.find_resources_of_kind(rule.kind, account)
+                    | self._find_cross_account_resources(rule)
                 )
             ]
         return found
 
-    def _find_permitted_actors(self, permissions: RequiredPermissions) -> int:
+    def _find_permitted_principals(self, permissions: RequiredPermissions) -> int:
         """Find the principals that hold each permission on some existing resource."""
         found = self._able.get(permissions)
         if found is None:
             size = len(self.realm.index.actors)
             found = self.realm.index.scope
             for need in permissions:
-                if found and _is_on_existing_resource(need):
-                    found &= build_bitset(self._evaluate_permission(need), size)
+                if found and _is_permission_on_existing_resource(need):
+                    found &= build_bitset(
+                        self._find_resources_per_principal(need), size
+                    )
             self._able[permissions] = found
         return found
 
-    def _find_shared_resources(self, rule: TakeoverRule) -> int:
+    def _find_cross_account_resources(self, rule: TakeoverRule) -> int:
         """Find resources that a rule targets and other accounts may use."""
-        number = self._ground.arns.number
-        lent = (number[one] for one in self.realm.graph.list_shared_resources(rule))
+        number = self._ground.arn_index.number
+        lent = (
+            number[one] for one in self.realm.graph.list_cross_account_resources(rule)
+        )
         return build_bitset(lent, len(self.resources))
 
     def find_permitted_resources(
@@ -178,21 +186,25 @@ class ExistingResources:
         """Find the resources on which a principal has every required permission."""
         sure = some = candidates
         for need in permissions:
-            if _is_on_existing_resource(need):
-                verdicts = self._evaluate_permission(need).get(actor, NO_VERDICTS)
+            if _is_permission_on_existing_resource(need):
+                verdicts = self._find_resources_per_principal(need).get(
+                    actor, NO_VERDICTS
+                )
                 sure, some = sure & verdicts.sure, some & verdicts.some
             if not some:
                 return NO_RESOURCES
         others = tuple(
-            need for need in permissions if not _is_on_existing_resource(need)
+            need
+            for need in permissions
+            if not _is_permission_on_existing_resource(need)
         )
         return (
-            self._check_other_permissions(actor, others, sure, some)
+            self._evaluate_permissions_elsewhere(actor, others, sure, some)
             if others
             else MatchedResources(sure, some)
         )
 
-    def _check_other_permissions(
+    def _evaluate_permissions_elsewhere(
         self, actor: int, permissions: RequiredPermissions, always: int, possibly: int
     ) -> MatchedResources:
         """Evaluate permissions not on the resource itself, once per region."""
@@ -205,13 +217,15 @@ class ExistingResources:
         if not kin.able >> actor & 1:
             return NO_RESOURCES
         met_sure = met_some = 0
-        for bits, resource in self._sample_resources(possibly, permissions):
+        for bits, resource in self._choose_representative_resources(
+            possibly, permissions
+        ):
             key = permissions, kin.get_class_key(actor), resource
             how = self._met.get(key)
             if how is None:
                 principal = self.realm.index.actors[actor]
                 accounts = self.realm.graph.accounts
-                how = combine_required_results(
+                how = get_worst_required_result(
                     find_witness_resources(accounts, principal, permissions, resource)
                 )
                 self._met[key] = how
@@ -219,20 +233,20 @@ class ExistingResources:
             met_sure |= bits if how == ALWAYS_ALLOWED else 0
         return MatchedResources(always & met_sure, possibly & met_some)
 
-    def _sample_resources(
+    def _choose_representative_resources(
         self, resources: int, permissions: Sequence[RequiredPermission]
     ) -> Iterator[tuple[int, str]]:
         """Choose one resource per region, account and parent, or all of them."""
         if any(_EXISTING in need.resource for need in permissions):
             for place in list_positions(resources):
-                yield 1 << place, get_resource_arn(self.resources[place].id)
+                yield 1 << place, get_takeover_resource_arn(self.resources[place].id)
             return
         for bits in self._regions.values():
             if bits & resources:
                 first = (bits & -bits).bit_length() - 1
-                yield bits, get_resource_arn(self.resources[first].id)
+                yield bits, get_takeover_resource_arn(self.resources[first].id)
 
-    def _select_statements_on(self, action: str) -> ResourceSpace:
+    def _select_resource_statements_on_action(self, action: str) -> ResourceSpace:
         """Return the resources with only their policy statements on one action."""
         found = self._speaking.get(action)
         if found is None:
@@ -241,27 +255,29 @@ class ExistingResources:
             self._speaking[action] = found
         return found
 
-    def _evaluate_permission(
+    def _find_resources_per_principal(
         self, permission: RequiredPermission
     ) -> dict[int, VerdictBits]:
         """Return, for each principal, the resources where it holds a permission."""
         found = self._on.get(permission)
         if found is None:
             stated = ContextKeys({key: (value,) for key, value in permission.context})
-            ground = self._select_statements_on(permission.action.lower())
+            ground = self._select_resource_statements_on_action(
+                permission.action.lower()
+            )
             use = CallVerdicts(
                 self.realm, permission.action, ground, stated, anywhere=True
             )
-            found = self._on[permission] = use.evaluate()
+            found = self._on[permission] = use.evaluate_all_resources()
         return found
 
 
-def _is_on_existing_resource(permission: RequiredPermission) -> bool:
+def _is_permission_on_existing_resource(permission: RequiredPermission) -> bool:
     """Tell whether a required permission is on the existing resource itself."""
     return permission.resource == _EXISTING
 
 
-def _get_arn_location(resource: str) -> tuple[str, ...]:
+def _get_arn_template_values(resource: str) -> tuple[str, ...]:
     """Return the parts of an ARN that rule templates use."""
     parts = resource.split(":", 5)
     middle = parts[5].split("/")[1:2] if len(parts) == 6 else []

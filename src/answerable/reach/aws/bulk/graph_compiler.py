@@ -23,7 +23,7 @@ from answerable.reach.aws.bulk.statement_index import StatementIndex
 from answerable.reach.aws.compiled.accounts import CompiledAccounts
 from answerable.reach.aws.compiled.principals import (
     CompiledPrincipal,
-    get_partition,
+    get_aws_partition,
     is_customer_managed_policy,
     is_iam_entity,
 )
@@ -107,7 +107,7 @@ class CompiledGraph:
         """Number of the first node that joined a group."""
         return self.widened + self.plain + 2 * len(self.bounded)
 
-    def map_to_unbounded(self, identities: int, kind: int) -> int:
+    def map_to_nodes_without_boundary(self, identities: int, kind: int) -> int:
         """Map identities to their nodes without permissions boundary."""
         return identities >> self.bounded.start << self.bare[kind]
 
@@ -116,15 +116,15 @@ def compile_graph(graph: IdentityGraph) -> CompiledGraph:
     """Compile an identity graph into numbered nodes, statement index and bitsets."""
     accounts = graph.accounts
     held = accounts.principals
-    ids = sorted(held, key=lambda one: not _has_effective_boundary(graph, held[one]))
-    made = list_created_nodes(accounts)
+    ids = sorted(held, key=lambda one: not _is_limited_by_boundary(graph, held[one]))
+    made = list_creatable_nodes(accounts)
     nodes = [IdentityNode(one) for one in ids] + made
     index = StatementIndex(graph.get_principal(node) for node in nodes)
     wide = [IdentityNode(one, "*") for one in ids]
     widened = index.add_actors(map(graph.get_principal, wide), range(len(ids))).start
     nodes += wide
-    bounded, bare = _add_unbounded_nodes(graph, index, nodes, len(ids))
-    index.scope = index.all
+    bounded, bare = _add_nodes_without_boundary(graph, index, nodes, len(ids))
+    index.scope = index.all_principals
     near: dict[str, list[int]] = defaultdict(list)
     roles: list[int] = []
     users: list[int] = []
@@ -160,18 +160,18 @@ def compile_graph(graph: IdentityGraph) -> CompiledGraph:
             (n for n in range(size) if graph.is_administrator(nodes[n])), size
         ),
         members={
-            EditTarget.GROUP: _map_targets_to_identities(
-                index, groups.arns, lambda one: one.groups
+            EditTarget.GROUP: _map_edit_targets_to_identities(
+                index, groups.arn_index, lambda one: one.groups
             ),
-            EditTarget.POLICY: _map_targets_to_identities(
-                index, edited.arns, lambda one: one.policies
+            EditTarget.POLICY: _map_edit_targets_to_identities(
+                index, edited.arn_index, lambda one: one.policies
             ),
-            EditTarget.BOUNDARY: _map_targets_to_identities(
-                index, edited.arns, list_editable_boundary
+            EditTarget.BOUNDARY: _map_edit_targets_to_identities(
+                index, edited.arn_index, list_editable_boundary_policies
             ),
         },
         serving={
-            one: find_service_trusting_roles(graph, trusting.arns.number, one)
+            one: find_service_trusting_roles(graph, trusting.arn_index.number, one)
             for one in services
         },
         bounded=bounded,
@@ -180,13 +180,13 @@ def compile_graph(graph: IdentityGraph) -> CompiledGraph:
     )
 
 
-def list_editable_boundary(principal: CompiledPrincipal) -> tuple[str, ...]:
+def list_editable_boundary_policies(principal: CompiledPrincipal) -> tuple[str, ...]:
     """Return the principal's boundary policy as a tuple, empty if not editable."""
     bound = principal.boundary_id
     return (bound,) if is_customer_managed_policy(bound) else ()
 
 
-def _map_targets_to_identities(
+def _map_edit_targets_to_identities(
     index: StatementIndex,
     arns: ArnIndex,
     list_targets: Callable[[CompiledPrincipal], Iterable[str]],
@@ -217,32 +217,32 @@ def find_service_trusting_roles(
     sure = some = 0
     trusting = graph.accounts.by_service.get(service, ())
     for role in trusting if roles is None else set(trusting) & set(roles):
-        for entry in graph.list_service_assumptions(role, service):
+        for entry in graph.list_service_assume_role_entries(role, service):
             some |= 1 << number_by_role[role]
             sure |= (entry.answer.formula == TRUE) << number_by_role[role]
             break
     return VerdictBits(sure, some)
 
 
-def _has_effective_boundary(graph: IdentityGraph, principal: CompiledPrincipal) -> bool:
+def _is_limited_by_boundary(graph: IdentityGraph, principal: CompiledPrincipal) -> bool:
     """Tell whether a permissions boundary really limits a principal."""
     return principal.boundary is not None and not graph.is_administrator(
         IdentityNode(principal.id)
     )
 
 
-def _add_unbounded_nodes(
+def _add_nodes_without_boundary(
     graph: IdentityGraph, index: StatementIndex, nodes: list[IdentityNode], size: int
 ) -> tuple[range, tuple[int, int]]:
     """Add identities without their permissions boundary, if any can be removed."""
-    index.scope = index.all
+    index.scope = index.all_principals
     free = (
         edit.action.lower() for edit in EDIT_RULES if edit.effect is EditEffect.FREE
     )
-    if not any(map(index.find_action_holders, free)):
+    if not any(map(index.find_holders_of_action_allow, free)):
         return range(0), (len(nodes), len(nodes))
     held = sum(
-        _has_effective_boundary(graph, index.actors[number]) for number in range(size)
+        _is_limited_by_boundary(graph, index.actors[number]) for number in range(size)
     )
     bounded = range(held)
     starts: list[int] = []
@@ -267,10 +267,10 @@ def add_nodes(compiled_graph: CompiledGraph, nodes: Sequence[IdentityNode]) -> r
     return added
 
 
-def list_created_nodes(compiled_accounts: CompiledAccounts) -> list[IdentityNode]:
+def list_creatable_nodes(compiled_accounts: CompiledAccounts) -> list[IdentityNode]:
     """List a node for each role or user that could be created in an account."""
     accounts = {
-        (one.identity.account, get_partition(one.id))
+        (one.identity.account, get_aws_partition(one.id))
         for one in compiled_accounts.principals.values()
     }
     return sorted(
@@ -296,7 +296,7 @@ class CallVerdicts:
     stated: ContextKeys = NO_KEYS
     anywhere: bool = False
 
-    def evaluate(self) -> dict[int, VerdictBits]:
+    def evaluate_all_resources(self) -> dict[int, VerdictBits]:
         """Return, for each permitted principal, the resources that it may call."""
         realm = self.realm
         known = self.stated.merge_over(realm.known)
@@ -307,20 +307,20 @@ class CallVerdicts:
             realm.naming,
             self.ground,
             call,
-            self._evaluate_exactly,
+            self._evaluate_call,
         )
         found: dict[int, VerdictBits] = {}
-        for actor in realm.index.list_members(hearing.actors):
+        for actor in realm.index.list_bitset_members_cached(hearing.actors):
             account = realm.index.actors[actor].identity.account
             within = self.ground.owners.get(account, 0)
             if self.anywhere:
-                within = self.ground.arns.all
-            verdicts = hearing.evaluate_actor(actor, within)
+                within = self.ground.arn_index.all
+            verdicts = hearing.evaluate_principal_exactly(actor, within)
             if verdicts.some:
                 found[actor] = verdicts
         return found
 
-    def _evaluate_exactly(self, principal: CompiledPrincipal, resource: str) -> Formula:
+    def _evaluate_call(self, principal: CompiledPrincipal, resource: str) -> Formula:
         """Return the exact formula for one principal and resource."""
         accounts = self.realm.graph.accounts
         return evaluate_path_step_call(
@@ -342,15 +342,15 @@ class PassRolePermissions:
 
     def __post_init__(self) -> None:
         """Find the principals that may pass some role."""
-        self.able = self.realm.index.find_action_holders(PASS_ROLE.lower())
+        self.able = self.realm.index.find_holders_of_action_allow(PASS_ROLE.lower())
 
-    def evaluate_service(self, service: str) -> dict[int, VerdictBits]:
+    def find_passable_roles(self, service: str) -> dict[int, VerdictBits]:
         """Return, for each principal, the roles it may pass to a service."""
         found = self._found.get(service)
         if found is None:
             stated = ContextKeys({"iam:passedtoservice": (service,)})
             use = CallVerdicts(self.realm, PASS_ROLE, self.realm.identities, stated)
-            found = self._found[service] = use.evaluate()
+            found = self._found[service] = use.evaluate_all_resources()
         return found
 
 
@@ -375,21 +375,21 @@ class AssumeRolePermissions:
             realm.naming,
             realm.trusting,
             call,
-            self._evaluate_exactly,
+            self._evaluate_role,
             besides=realm.index.scope,
         )
 
-    def evaluate_actor(self, actor: int) -> VerdictBits:
+    def find_assumable_roles(self, actor: int) -> VerdictBits:
         """Return the roles that a principal may assume, as a bitset."""
         if not self.hearing.actors >> actor & 1:
             return NO_VERDICTS
-        return self.hearing.evaluate_actor(actor, self.realm.roles)
+        return self.hearing.evaluate_principal_exactly(actor, self.realm.roles)
 
-    def evaluate_after_trust_edit(self, actor: int) -> VerdictBits:
+    def find_roles_after_trust_edit(self, actor: int) -> VerdictBits:
         """Return the roles a principal may assume if their trust policies name it."""
         return self.hearing.evaluate_if_trusted(actor, self._evaluate_after_edit)
 
-    def _evaluate_exactly(self, principal: CompiledPrincipal, role: str) -> Formula:
+    def _evaluate_role(self, principal: CompiledPrincipal, role: str) -> Formula:
         """Return the exact formula for one principal and role."""
         accounts = self.realm.graph.accounts
         return evaluate_assume_role(accounts, principal, IdentityId(role)).formula

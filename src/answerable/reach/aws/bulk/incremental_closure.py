@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from answerable.reach.aws.bulk.bitset import build_bitset, list_positions
 from answerable.reach.aws.bulk.transitive_closure import (
     TransitiveClosure,
-    compute_closure,
+    compute_transitive_closure,
 )
 
 _MAX_SEARCHED_NODES = (
@@ -50,10 +50,12 @@ def update_closure(
         left = list_rows()
         for node, (was, now) in row_changes.items():
             left[node] = shared[id(was), id(now)][0]
-        fewer = _EdgeRemoval(old, left, lost).compute()
+        fewer = _EdgeRemoval(old, left, lost).compute_closure_without_edges()
     if not gains:
         return fewer
-    return _add_edges(fewer, gains) or compute_closure(list_rows())
+    return _add_edges_to_closure(fewer, gains) or compute_transitive_closure(
+        list_rows()
+    )
 
 
 @dataclass(eq=False, slots=True)
@@ -76,45 +78,45 @@ class _EdgeRemoval:
     _known: dict[int, int] = field(default_factory=dict)
     _by_row: dict[int, int] = field(default_factory=dict)
 
-    def compute(self) -> TransitiveClosure:
+    def compute_closure_without_edges(self) -> TransitiveClosure:
         """Compute the closure after the removal of edges."""
         old, rows = self.old, self.rows
         size = len(rows)
-        self.dirty = old.find_sources(build_bitset(self.lossy, size))
-        if all(self._is_still_reached(node) for node in self.lossy):
+        self.dirty = old.find_nodes_reaching(build_bitset(self.lossy, size))
+        if all(self._still_reaches_lost_targets(node) for node in self.lossy):
             return old
         if len({id(rows[node]) for node in self.lossy}) > _MAX_SEARCHED_NODES:
-            return compute_closure(rows)
+            return compute_transitive_closure(rows)
         lost = 0
         for node in self.lossy:
-            lost |= old.beyond[node] & ~self._search_all(node)
+            lost |= old.beyond[node] & ~self._find_all_reached_nodes(node)
         broken = lost & self.dirty
         if (
             broken.bit_count() > _MAX_SEARCHED_NODES
             or lost.bit_count() > _MAX_DISTINCT_GAINS
         ):
-            return compute_closure(rows)
+            return compute_transitive_closure(rows)
         for node in list_positions(broken):
-            self._search_all(node)
-        return self._remove_lost(lost, build_bitset(self.exact, size))
+            self._find_all_reached_nodes(node)
+        return self._remove_lost_nodes_from_rows(lost, build_bitset(self.exact, size))
 
-    def _is_still_reached(self, start: int) -> bool:
+    def _still_reaches_lost_targets(self, start: int) -> bool:
         """Tell whether a node still reaches the targets of all its lost edges."""
         was, now = self.lossy[start]
         lost = was & ~now
-        return not lost & ~self._search(start, lost)
+        return not lost & ~self._search_until_targets_found(start, lost)
 
-    def _search_all(self, start: int) -> int:
+    def _find_all_reached_nodes(self, start: int) -> int:
         """Find all nodes that a node still reaches, and record them."""
         row = self.rows[start]
         found = self._by_row.get(id(row))
         if found is None:
-            found = self._by_row[id(row)] = self._search(start)
+            found = self._by_row[id(row)] = self._search_until_targets_found(start)
         self.exact[start] = found
         self._known[found] = self._known.get(found, 0) | 1 << start
         return found
 
-    def _search(self, start: int, targets: int = -1) -> int:
+    def _search_until_targets_found(self, start: int, targets: int = -1) -> int:
         """Search the graph from a node until all target nodes are found."""
         rows, beyond, dirty = self.rows, self.old.beyond, self.dirty
         found, done = rows[start], 0
@@ -138,31 +140,37 @@ class _EdgeRemoval:
                     break
         return found
 
-    def _remove_lost(self, lost_nodes: int, recomputed: int) -> TransitiveClosure:
+    def _remove_lost_nodes_from_rows(
+        self, lost_nodes: int, recomputed: int
+    ) -> TransitiveClosure:
         """Remove lost nodes from the rows that no longer reach them.
 
         Nodes that are not lost stay reached. A lost node stays reached only through a
         node of the core, or by a remaining edge.
         """
-        entries = self._find_lost_reach(lost_nodes, recomputed)
+        entries = self._map_nodes_to_lost_nodes(lost_nodes, recomputed)
         known = list(self._known.items())
-        entered = _group_by_reach(entries)
+        entered = _group_nodes_by_reach(entries)
         moved: ReachGroups = [(there, 1 << node) for node, there in self.exact.items()]
         for reached, members in self.old.classes:
             mine = members & self.dirty & ~recomputed
             if not mine:
                 continue
             rest = reached & ~lost_nodes
-            there = _expand_reach(_expand_reach(rest, known, rest), entered, rest)
+            there = _union_reach_of_members(
+                _union_reach_of_members(rest, known, rest), entered, rest
+            )
             for more, nodes in entered:
                 own = mine & nodes
                 if own:
                     moved.append((there | more, own))
                     mine ^= own
             moved.append((there, mine))
-        return _apply_reach_groups(self.old, moved)
+        return _replace_reach_of_groups(self.old, moved)
 
-    def _find_lost_reach(self, lost_nodes: int, recomputed: int) -> dict[int, int]:
+    def _map_nodes_to_lost_nodes(
+        self, lost_nodes: int, recomputed: int
+    ) -> dict[int, int]:
         """Map other nodes to the lost nodes that they reach by an own edge."""
         found: dict[int, int] = {}
         by_row: dict[int, int] = {}
@@ -179,7 +187,7 @@ class _EdgeRemoval:
         return found
 
 
-def _add_edges(
+def _add_edges_to_closure(
     old: TransitiveClosure, new_successors: Mapping[int, int]
 ) -> TransitiveClosure | None:
     """Return the closure with edges added; None where too many distinct ones are.
@@ -205,19 +213,19 @@ def _add_edges(
         found[there] = found.get(there, 0) | build_bitset(nodes, size)
     groups = list(found.items())
     while (
-        wider := [(_expand_reach(g, groups, g), who) for g, who in groups]
+        wider := [(_union_reach_of_members(g, groups, g), who) for g, who in groups]
     ) != groups:
         groups = wider
     moved = list(groups)
     gaining = build_bitset(new_successors, size)
     for reached, members in old.classes:
-        there = _expand_reach(reached, groups, reached)
+        there = _union_reach_of_members(reached, groups, reached)
         if there != reached:
             moved.append((there, members & ~gaining))
-    return _apply_reach_groups(old, moved)
+    return _replace_reach_of_groups(old, moved)
 
 
-def _group_by_reach(reached_by_node: Mapping[int, int]) -> ReachGroups:
+def _group_nodes_by_reach(reached_by_node: Mapping[int, int]) -> ReachGroups:
     """Group nodes that reach the same set of nodes."""
     groups: dict[int, list[int]] = defaultdict(list)
     for node, reached in reached_by_node.items():
@@ -226,7 +234,7 @@ def _group_by_reach(reached_by_node: Mapping[int, int]) -> ReachGroups:
     return [(reached, build_bitset(nodes, size)) for reached, nodes in groups.items()]
 
 
-def _expand_reach(reached: int, groups: ReachGroups, members: int) -> int:
+def _union_reach_of_members(reached: int, groups: ReachGroups, members: int) -> int:
     """Return a set of nodes together with the nodes that its members reach."""
     for more, nodes in groups:
         if members & nodes:
@@ -234,7 +242,7 @@ def _expand_reach(reached: int, groups: ReachGroups, members: int) -> int:
     return reached
 
 
-def _apply_reach_groups(
+def _replace_reach_of_groups(
     old: TransitiveClosure, changed_groups: ReachGroups
 ) -> TransitiveClosure:
     """Return a closure in which groups of nodes have a new reach."""

@@ -20,16 +20,19 @@ from answerable.model.ids import IdentityId
 from answerable.model.sighting import SightedFacts
 from answerable.reach.aws.bulk.bitset import build_bitset, list_positions
 from answerable.reach.aws.bulk.caller_policies import VerdictBits
-from answerable.reach.aws.bulk.closure import GraphClosure, get_closure
+from answerable.reach.aws.bulk.closure import GraphClosure, get_graph_closure
 from answerable.reach.aws.bulk.graph_compiler import (
     CompiledGraph,
     find_service_trusting_roles,
 )
-from answerable.reach.aws.bulk.holder_table import HolderList
 from answerable.reach.aws.bulk.policy_diff import AttachmentsByPolicy, diff_policies
 from answerable.reach.aws.bulk.policy_recompilation import Recompilation
-from answerable.reach.aws.bulk.rcp_update import diff_step_denies, find_affected_actors
+from answerable.reach.aws.bulk.rcp_update import (
+    diff_escalation_denies,
+    find_principals_affected_by_denies,
+)
 from answerable.reach.aws.bulk.resource_space import ResourceSpace
+from answerable.reach.aws.bulk.statement_holder_table import HolderList
 from answerable.reach.aws.bulk.statement_index import StatementIndex
 from answerable.reach.aws.bulk.step_table import StepTable
 from answerable.reach.aws.bulk.target_evaluation import TargetEvaluation
@@ -55,11 +58,11 @@ def update_closure_for_edit(
         before: Facts before the edit.
         after: Facts after the edit.
     """
-    new = try_incremental_update(closure, before, after)
-    return new or _recompute_all(closure.graph.accounts, after)
+    new = update_closure_incrementally(closure, before, after)
+    return new or _recompute_closure(closure.graph.accounts, after)
 
 
-def try_incremental_update(
+def update_closure_incrementally(
     closure: GraphClosure, before: SightedFacts, after: SightedFacts
 ) -> GraphClosure | None:
     """Update a closure incrementally; None where only a full run is correct.
@@ -78,13 +81,13 @@ def try_incremental_update(
     new = None
     if changed is not None:
         update = _IncrementalUpdate(Recompilation(closure, changed))
-        new = update.apply(may_change_steps=changed.stepping)
+        new = update.recompute_stale_rows(may_change_steps=changed.stepping)
     if new is not None:
         new.hanging = hanging
     return new
 
 
-def _recompute_all(accounts: CompiledAccounts, facts: SightedFacts) -> GraphClosure:
+def _recompute_closure(accounts: CompiledAccounts, facts: SightedFacts) -> GraphClosure:
     """Compute the closure of changed facts by a full run."""
     fresh = compile_accounts(
         facts,
@@ -95,7 +98,7 @@ def _recompute_all(accounts: CompiledAccounts, facts: SightedFacts) -> GraphClos
     graph = IdentityGraph(
         replace(fresh, session=accounts.session, endpoint=accounts.endpoint)
     )
-    return get_closure(graph)
+    return get_graph_closure(graph)
 
 
 @dataclass(eq=False, slots=True)
@@ -112,7 +115,7 @@ class _IncrementalUpdate:
     old: CompiledGraph = field(init=False)
     new: CompiledGraph = field(init=False)
 
-    def apply(self, *, may_change_steps: bool) -> GraphClosure | None:
+    def recompute_stale_rows(self, *, may_change_steps: bool) -> GraphClosure | None:
         """Recompute stale rows; None where only a full run is correct.
 
         Args:
@@ -122,10 +125,10 @@ class _IncrementalUpdate:
         if exchange.lost:
             return None
         self.old = whole.compiled_graph
-        turned = list(self._list_admin_changes())
+        turned = list(self._list_administrator_changes())
         now = exchange.graph.accounts.rcps
-        fences = diff_step_denies(whole.graph.accounts.rcps, now)
-        roles = {*exchange.trusts, *self._list_service_roles(fences)}
+        fences = diff_escalation_denies(whole.graph.accounts.rcps, now)
+        roles = {*exchange.trusts, *self._list_service_trusting_roles(fences)}
         trusts = whole.graph.accounts.trusts
         if any(
             one.allows_session_tags != trusts[role].allows_session_tags
@@ -134,21 +137,25 @@ class _IncrementalUpdate:
             for role, one in exchange.trusts.items()
         ) or any(self._had_removable_boundary(number) for number in turned):
             return None
-        self.new = self._update_graph(turned, roles)
+        self.new = self._update_compiled_graph(turned, roles)
         stale = build_bitset(
             exchange.actors if may_change_steps else turned, whole.size
         )
         for number in turned:
-            stale |= whole.step_table.editors & self._find_same_account_actors(number)
-        stale |= self._find_rcp_affected_actors(fences)
+            stale |= whole.step_table.editors & self._find_principals_of_same_account(
+                number
+            )
+        stale |= self._find_principals_affected_by_rcps(fences)
         rows = whole.step_table
         for role in exchange.trusts:
-            rows, more = self._update_assume_role(rows, role)
+            rows, more = self._update_role_assumptions(rows, role)
             stale |= more
-        found = rows.recompute(self.new, stale) if stale else rows
-        return whole.with_edit(exchange.graph, self.new, found) if found else None
+        found = rows.recompute_principal_rows(self.new, stale) if stale else rows
+        return (
+            whole.with_policy_edit(exchange.graph, self.new, found) if found else None
+        )
 
-    def _list_admin_changes(self) -> Iterator[int]:
+    def _list_administrator_changes(self) -> Iterator[int]:
         """List the principals that became administrators or ceased to be one."""
         turning = any(
             a.allows_everything != b.allows_everything
@@ -167,13 +174,15 @@ class _IncrementalUpdate:
         bounded = self.old.index.actors[number].boundary is not None
         return number < self.old.plain and bounded and bool(self.old.index.bounded)
 
-    def _find_same_account_actors(self, number: int) -> int:
+    def _find_principals_of_same_account(self, number: int) -> int:
         """Return the principals in the account of a principal."""
         account = self.old.index.actors[number].identity.account
         accounts = self.old.naming.accounts
         return self.old.index.include_copies(accounts.get(account, 0))
 
-    def _list_service_roles(self, accounts: Collection[str]) -> Iterator[IdentityId]:
+    def _list_service_trusting_roles(
+        self, accounts: Collection[str]
+    ) -> Iterator[IdentityId]:
         """List the roles of some accounts that trust a service."""
         if not accounts:
             return
@@ -182,12 +191,14 @@ class _IncrementalUpdate:
             if estate.trusts[role].account in accounts:
                 yield role
 
-    def _find_rcp_affected_actors(
+    def _find_principals_affected_by_rcps(
         self, rcps: Mapping[str, set[CompiledStatement]]
     ) -> int:
         """Return the principals whose steps a change of RCPs may affect."""
         clauses = {clause for some in rcps.values() for clause in some}
-        found = find_affected_actors(clauses, self.new.index, self.new.known)
+        found = find_principals_affected_by_denies(
+            clauses, self.new.index, self.new.known
+        )
         if self.old.serving != self.new.serving:
             for account in rcps:
                 near = self.old.naming.accounts.get(account, 0)
@@ -195,7 +206,7 @@ class _IncrementalUpdate:
                 found |= passers & self.old.index.include_copies(near)
         return found
 
-    def _update_graph(
+    def _update_compiled_graph(
         self, admin_changes: list[int], roles: Collection[IdentityId]
     ) -> CompiledGraph:
         """Return the compiled graph with the new policies and administrators."""
@@ -209,7 +220,7 @@ class _IncrementalUpdate:
             old,
             graph=exchange.graph,
             index=index,
-            naming=old.naming.for_index(index),
+            naming=old.naming.with_statement_index(index),
             admins=admins,
             trusting=_replace_trust_statements(old.trusting, was, trusts)
             if trusts
@@ -222,7 +233,7 @@ class _IncrementalUpdate:
     ) -> dict[str, VerdictBits]:
         """Update, for each service, which of some roles trust it."""
         found = {}
-        number = self.old.identities.arns.number
+        number = self.old.identities.arn_index.number
         others = ~build_bitset((number[role] for role in roles), self.old.plain)
         for service, held in self.old.serving.items():
             sure, some, _ = find_service_trusting_roles(
@@ -233,7 +244,7 @@ class _IncrementalUpdate:
             )
         return found
 
-    def _update_assume_role(
+    def _update_role_assumptions(
         self, step_table: StepTable, role: IdentityId
     ) -> tuple[StepTable, int]:
         """Update who may assume a role; return principals to recompute.
@@ -241,27 +252,29 @@ class _IncrementalUpdate:
         An actor that can become a role of its account may edit it, or remove its
         boundary; passing it depends on the services that it trusts.
         """
-        number = self.old.identities.arns.number[role]
+        number = self.old.identities.arn_index.number[role]
         was, now = (
-            _evaluate_assume_role(self.old, role),
-            _evaluate_assume_role(self.new, role),
+            _find_principals_assuming_role(self.old, role),
+            _find_principals_assuming_role(self.new, role),
         )
         other = (was.sure ^ now.sure) | (was.some ^ now.some)
-        near = self._find_same_account_actors(number)
-        stale = _exclude_unconditional(
+        near = self._find_principals_of_same_account(number)
+        stale = _exclude_unconditional_holders(
             step_table.common, number, other & near & step_table.editors
         )
         if self.old.serving != self.new.serving:
-            stale |= _exclude_unconditional(
+            stale |= _exclude_unconditional_holders(
                 step_table.written, number, near & step_table.passers
             )
         fast = other & ~stale
         return (
-            step_table.with_assume_role(number, now, fast) if fast else step_table
+            step_table.with_verdicts_on_assuming_role(number, now, fast)
+            if fast
+            else step_table
         ), stale
 
 
-def _exclude_unconditional(
+def _exclude_unconditional_holders(
     rows: Sequence[VerdictBits], identity: int, actors: int
 ) -> int:
     """Exclude the principals whose row holds one identity unconditionally."""
@@ -269,7 +282,7 @@ def _exclude_unconditional(
     return build_bitset(left, len(rows))
 
 
-def _evaluate_assume_role(
+def _find_principals_assuming_role(
     compiled_graph: CompiledGraph, role: IdentityId
 ) -> VerdictBits:
     """Evaluate which principals may assume one role."""
@@ -282,7 +295,9 @@ def _evaluate_assume_role(
         role,
         compiled_graph.known,
     )
-    return goal.evaluate(lambda one: evaluate_assume_role(accounts, one, role).formula)
+    return goal.find_permitted_principals(
+        lambda one: evaluate_assume_role(accounts, one, role).formula
+    )
 
 
 def _replace_trust_statements(
@@ -293,7 +308,7 @@ def _replace_trust_statements(
     """Replace trust statements in a resource space of roles."""
     spoken = dict(space.spoken)
     for role, trust in new_trusts.items():
-        bit = 1 << space.arns.number[role]
+        bit = 1 << space.arn_index.number[role]
         for grant in old_trusts[role].grants:
             spoken[grant.clause] &= ~bit
         for grant in trust.grants:
@@ -312,16 +327,16 @@ def _update_statement_index(
         for n, actor in actors.items()
         if actor.grants != index.actors[n].grants
     }
-    new = index.with_identity_policies(other)
+    new = index.with_new_identity_policies(other)
     new.actors = listed = list(new.actors)
     lost, gained = HolderList(), HolderList()
     for number, actor in actors.items():
         was = index.actors[number].boundary
         listed[number] = actor
         if was is not actor.boundary:
-            lost.add_statements(was or (), number)
-            gained.add_statements(actor.boundary or (), number)
-    new.boundary = index.boundary.with_changes(lost, gained, len(index.actors))
+            lost.add_holder_of_statements(was or (), number)
+            gained.add_holder_of_statements(actor.boundary or (), number)
+    new.boundary = index.boundary.with_changed_holders(lost, gained, len(index.actors))
     new.limits = {
         new_levels.get(limit, limit): who for limit, who in index.limits.items()
     }

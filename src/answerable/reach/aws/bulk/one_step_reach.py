@@ -86,7 +86,7 @@ class StepRows:
         """Compute the adjacency rows (one-step reach) of some principals."""
         index = graph.index.restrict_to(build_bitset(actors, len(graph.nodes)))
         alone = replace(graph, index=index)
-        return cls(alone, actors, existing.with_graph(alone))
+        return cls(alone, actors, existing.with_principals_of_graph(alone))
 
     def __post_init__(self) -> None:
         """Compute rows: role assumption by principal, the rest once per class."""
@@ -97,7 +97,7 @@ class StepRows:
         self._first = self._choose_class_representatives(there)
         firsts = sorted(set(self._first.values()))
         realm.index.scope = build_bitset(firsts, size)
-        self._edits = {edit: self._evaluate_edit(edit) for edit in EDIT_RULES}
+        self._edits = {edit: self._evaluate_iam_edit(edit) for edit in EDIT_RULES}
         passes = PassRolePermissions(realm)
         ways = PassRoleSteps(realm, there, passes), TakeoverSteps(realm, there, passes)
         made = IdentityCreation(realm)
@@ -106,7 +106,7 @@ class StepRows:
         for actor in firsts:
             row = written[actor] = self._combine_identities_of_edits(actor, assuming)
             for way in ways:
-                row = way.add_steps(actor, row)
+                row = way.add_gained_identities(actor, row)
             common[actor] = row
         realm.index.scope = scope
         passers = (n for n in actors if passes.able >> self._first[n] & 1)
@@ -122,14 +122,14 @@ class StepRows:
         same: dict[VerdictBits, VerdictBits] = {}
         for actor in actors:
             one = self._first[actor]
-            assumed = assuming.evaluate_actor(actor)
+            assumed = assuming.find_assumable_roles(actor)
             near = common[one] | assumed
             row = (
                 near
-                | made.compute_row(actor, one)
-                | self._find_unrestricted_identities(actor, one, near)
+                | made.find_creatable_identities(actor, one)
+                | self._find_identities_made_administrators(actor, one, near)
             )
-            row |= self._find_freed_identities(actor, one, row)
+            row |= self._find_identities_freed_of_boundary(actor, one, row)
             self.written.append(written[one])
             self.common.append(common[one])
             self.assumed.append(same.setdefault(assumed, assumed))
@@ -151,7 +151,7 @@ class StepRows:
         for actor in self.actors:
             node = self.realm.nodes[actor]
             joined = node.extra not in ("", "*") and not node.bare
-            if joined and not self._is_admin(actor):
+            if joined and not self._is_administrator(actor):
                 base = self.realm.index.base[actor]
                 free = self._find_removable_boundaries(actor, self._first[actor])
                 if free.some >> base & 1:
@@ -182,7 +182,7 @@ class StepRows:
         """List the nodes of a principal after it adds itself to groups."""
         realm, node = self.realm, self.realm.nodes[actor]
         base = realm.index.base[actor]
-        if node.extra or base >= realm.plain or self._is_admin(actor):
+        if node.extra or base >= realm.plain or self._is_administrator(actor):
             return ()
         superfluous = realm.admins | row.sure >> realm.widened
         itself = 1 << base & realm.users & ~superfluous
@@ -201,7 +201,7 @@ class StepRows:
         for user in list_positions(users.some):
             own = realm.index.actors[user].groups
             for group in list_positions(groups.some):
-                name = realm.groups.arns.texts[group]
+                name = realm.groups.arn_index.texts[group]
                 if name not in own:
                     node = IdentityNode(realm.nodes[user].identity, name)
                     certain = bool(users.sure >> user & groups.sure >> group & 1)
@@ -219,7 +219,7 @@ class StepRows:
         first: dict[Hashable, int] = {}
         return {n: first.setdefault(kin.get_class_key(n), n) for n in self.actors}
 
-    def _evaluate_edit(self, edit: IamEditRule) -> dict[int, VerdictBits]:
+    def _evaluate_iam_edit(self, edit: IamEditRule) -> dict[int, VerdictBits]:
         """Return the principals that may make an IAM edit, each with its targets."""
         realm = self.realm
         policies = realm.policies
@@ -230,7 +230,7 @@ class StepRows:
         }
         stated = ContextKeys({key: (value,) for key, value in edit.context})
         ground = grounds.get(edit.target, realm.identities)
-        return CallVerdicts(realm, edit.action, ground, stated).evaluate()
+        return CallVerdicts(realm, edit.action, ground, stated).evaluate_all_resources()
 
     def _combine_identities_of_edits(
         self, actor: int, assume_role: AssumeRolePermissions
@@ -245,19 +245,19 @@ class StepRows:
             if edit.effect is EditEffect.TARGET:
                 found.append(verdicts.restrict_to(realm.users))
             elif edit.effect is EditEffect.TRUST:
-                after = assume_role.evaluate_after_trust_edit(actor)
+                after = assume_role.find_roles_after_trust_edit(actor)
                 both = VerdictBits(
                     verdicts.sure & after.sure, verdicts.some & after.some
                 )
                 found.append(both.restrict_to(realm.editable))
         return union_verdicts(found)
 
-    def _find_unrestricted_identities(
+    def _find_identities_made_administrators(
         self, actor: int, leader: int, reached: VerdictBits
     ) -> VerdictBits:
         """Return identities, reachable or itself, that a principal makes admins."""
         realm = self.realm
-        able = self._list_possible_edits(leader, EditEffect.SELF)
+        able = self._list_permitted_iam_edits(leader, EditEffect.SELF)
         if not able:
             return NO_VERDICTS
         wide = self._widening.get(leader)
@@ -272,11 +272,11 @@ class StepRows:
         sure = reached.sure & wide.sure & others
         some = reached.some & wide.some & others
         found = VerdictBits(sure << realm.widened, some << realm.widened)
-        if realm.nodes[actor].extra != "*" and not self._is_admin(actor):
-            found |= union_verdicts(self._make_itself_unrestricted(actor, leader, able))
+        if realm.nodes[actor].extra != "*" and not self._is_administrator(actor):
+            found |= union_verdicts(self._list_self_escalations(actor, leader, able))
         return found
 
-    def _list_possible_edits(
+    def _list_permitted_iam_edits(
         self, leader: int, effect: EditEffect
     ) -> tuple[IamEditRule, ...]:
         """List the edits of one effect that an equivalence class may make."""
@@ -295,7 +295,7 @@ class StepRows:
             return NO_VERDICTS
         free = self._freeing.get(leader)
         if free is None:
-            able = self._list_possible_edits(leader, EditEffect.FREE)
+            able = self._list_permitted_iam_edits(leader, EditEffect.FREE)
             free = union_verdicts(
                 self._find_widened_identities(edit, leader) for edit in able
             )
@@ -305,7 +305,7 @@ class StepRows:
             realm.near.get(account, 0) & build_range(0, realm.bounded.stop)
         )
 
-    def _find_freed_identities(
+    def _find_identities_freed_of_boundary(
         self, actor: int, leader: int, row: VerdictBits
     ) -> VerdictBits:
         """Return identities whose boundary a principal removes, itself included."""
@@ -315,7 +315,7 @@ class StepRows:
             return NO_VERDICTS
         node, own = realm.nodes[actor], 1 << realm.index.base[actor]
         others = free.restrict_to(~own)
-        changes = not node.bare and not self._is_admin(actor)
+        changes = not node.bare and not self._is_administrator(actor)
         found = []
         for kind, shift in enumerate((0, realm.widened)):
             reached = VerdictBits(
@@ -325,13 +325,13 @@ class StepRows:
                 reached |= free.restrict_to(own)
             found.append(
                 VerdictBits(
-                    realm.map_to_unbounded(reached.sure, kind),
-                    realm.map_to_unbounded(reached.some, kind),
+                    realm.map_to_nodes_without_boundary(reached.sure, kind),
+                    realm.map_to_nodes_without_boundary(reached.some, kind),
                 )
             )
         return union_verdicts(found)
 
-    def _is_admin(self, actor: int) -> bool:
+    def _is_administrator(self, actor: int) -> bool:
         """Tell whether a principal is an administrator."""
         return self.realm.graph.is_administrator(self.realm.nodes[actor])
 
@@ -346,12 +346,12 @@ class StepRows:
                 row = verdicts.restrict_to(realm.editable)
             case on:
                 row = VerdictBits(
-                    self._map_to_identities(verdicts.sure, on),
-                    self._map_to_identities(verdicts.some, on),
+                    self._map_targets_to_identities(verdicts.sure, on),
+                    self._map_targets_to_identities(verdicts.some, on),
                 )
         return VerdictBits(0, row.some) if edit.action == _SET_DEFAULT_VERSION else row
 
-    def _map_to_identities(self, targets: int, target_kind: EditTarget) -> int:
+    def _map_targets_to_identities(self, targets: int, target_kind: EditTarget) -> int:
         """Map a bitset of groups or policies to the identities that have them."""
         found = self._mapped.get((targets, target_kind))
         if found is None:
@@ -361,7 +361,7 @@ class StepRows:
             self._mapped[targets, target_kind] = found
         return found
 
-    def _make_itself_unrestricted(
+    def _list_self_escalations(
         self, actor: int, leader: int, possible_edits: Sequence[IamEditRule]
     ) -> Iterator[VerdictBits]:
         """Yield the principal as administrator, for each edit of its own policies."""
@@ -370,7 +370,7 @@ class StepRows:
         base = realm.index.base[actor]
         wide = realm.widened + base
         to = (
-            realm.map_to_unbounded(1 << base, 1)
+            realm.map_to_nodes_without_boundary(1 << base, 1)
             if realm.nodes[actor].bare
             else 1 << wide
         )
@@ -394,7 +394,7 @@ class StepRows:
         if found is None:
             realm = self.realm
             ground = realm.groups if target_kind is EditTarget.GROUP else realm.policies
-            number = ground.arns.number
+            number = ground.arn_index.number
             found = sum(1 << number[text] for text in set(names) if text in number)
             self._numbered[target_kind, names] = found
         return found

@@ -9,7 +9,7 @@ from answerable.reach.aws.bulk.equivalence_classes import (
     ALWAYS_DENIED,
     CONDITIONAL,
     EquivalenceClasses,
-    combine_required_results,
+    get_worst_required_result,
 )
 from answerable.reach.aws.bulk.existing_resources import ExistingResources
 from answerable.reach.aws.bulk.graph_compiler import CompiledGraph, PassRolePermissions
@@ -33,7 +33,7 @@ class PassRoleSteps:
         for trusting in self.realm.serving.values():
             self._any |= trusting.some
 
-    def add_steps(self, actor: int, row: VerdictBits) -> VerdictBits:
+    def add_gained_identities(self, actor: int, row: VerdictBits) -> VerdictBits:
         """Add to a row the roles that a principal can pass to a service launch."""
         realm = self.realm
         account = realm.index.actors[actor].identity.account
@@ -46,23 +46,25 @@ class PassRoleSteps:
             left = trusting.some & near & ~sure
             if not left:
                 continue
-            passed = self.passing.evaluate_service(launch.service).get(
+            passed = self.passing.find_passable_roles(launch.service).get(
                 actor, NO_VERDICTS
             )
             left &= passed.some & ~(some & ~(passed.sure & trusting.sure))
-            how = self._evaluate_launch(actor, launch) if left else ALWAYS_DENIED
+            how = (
+                self._evaluate_service_launch(actor, launch) if left else ALWAYS_DENIED
+            )
             if how != ALWAYS_DENIED:
                 some |= left
             if how == ALWAYS_ALLOWED:
                 sure |= left & passed.sure & trusting.sure
         return VerdictBits(sure, some)
 
-    def _evaluate_launch(self, actor: int, launch: PassRoleRule) -> int:
+    def _evaluate_service_launch(self, actor: int, launch: PassRoleRule) -> int:
         """Evaluate whether a principal may launch code: denied to allowed."""
         index = self.realm.index
         account = index.actors[actor].identity.account
         there = (
-            self.existing.find_resources(launch.changed_resource_kind, account)
+            self.existing.find_resources_of_kind(launch.changed_resource_kind, account)
             if launch.changed_resource_kind
             else 0
         )
@@ -83,5 +85,5 @@ class PassRoleSteps:
             answers = evaluate_pass_role_rule_calls(
                 self.realm.graph, index.actors[actor], launch
             )
-            found = self._met[key] = combine_required_results(answers)
+            found = self._met[key] = get_worst_required_result(answers)
         return found

@@ -63,7 +63,7 @@ class AttachmentsByPolicy:
                 fencing[one.target].add(one.policy)
         self.fencing = {target: sorted(found) for target, found in fencing.items()}
 
-    def list_attachments(self, policy: PolicyId) -> Iterable[PolicyAttachment]:
+    def list_policy_attachments(self, policy: PolicyId) -> Iterable[PolicyAttachment]:
         """List the attachments of a policy."""
         return self._by_policy.get(policy, ())
 
@@ -84,21 +84,25 @@ def diff_policies(
     policies = {now.id: (was, now) for was, now in pairs}
     found, interner = PolicyDiff(), StatementInterner()
     for one in (
-        one for policy in policies for one in attachments.list_attachments(policy)
+        one
+        for policy in policies
+        for one in attachments.list_policy_attachments(policy)
     ):
         layer = one.layer
-        if layer is PolicyLayer.RESOURCE and not _is_unrelated_service(one.target):
+        if layer is PolicyLayer.RESOURCE and not _is_in_service_without_rules(
+            one.target
+        ):
             return None
         if one.policy not in found.texts[layer]:
             was, now = policies[one.policy]
-            old, gaps = interner.compile_policy(was, layer)
-            new, more = interner.compile_policy(now, layer)
-            stepping = _may_change_steps(layer, old, new)
+            old, gaps = interner.compile_policy_for_layer(was, layer)
+            new, more = interner.compile_policy_for_layer(now, layer)
+            stepping = _may_change_escalation_steps(layer, old, new)
             if gaps or more or stepping is None:
                 return None
             found.texts[layer][one.policy] = new
             found.stepping |= stepping
-        _add_attachment(found, one)
+        _record_attachment_target(found, one)
     found.written, found.fencing = interner.written, attachments.fencing
     return found
 
@@ -117,13 +121,13 @@ def _pair_changed_policies(
     return pairs if all(was.id == now.id for was, now in pairs) else None
 
 
-def _is_unrelated_service(resource: str) -> bool:
+def _is_in_service_without_rules(resource: str) -> bool:
     """Tell whether a resource belongs to a service that no escalation rule uses."""
     parts = resource.split(":", 3)
     return len(parts) == 4 and parts[2] not in _SERVICES
 
 
-def _add_attachment(diff: PolicyDiff, attachment: PolicyAttachment) -> None:
+def _record_attachment_target(diff: PolicyDiff, attachment: PolicyAttachment) -> None:
     """Record the target of an edited policy's attachment in the difference."""
     diff.targets[attachment.layer].add(attachment.target)
     diff.hung[attachment.layer, attachment.target].add(attachment.policy)
@@ -131,7 +135,7 @@ def _add_attachment(diff: PolicyDiff, attachment: PolicyAttachment) -> None:
         diff.groups |= {attachment.via, attachment.target}
 
 
-def _may_change_steps(
+def _may_change_escalation_steps(
     layer: PolicyLayer, old: list[PolicyStatement], new: list[PolicyStatement]
 ) -> bool | None:
     """Tell whether new statements can change an escalation step; None if unknown.

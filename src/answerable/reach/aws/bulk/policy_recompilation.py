@@ -8,17 +8,20 @@ from answerable.model.policy import PolicyLayer
 from answerable.reach.aws.bulk.bitset import build_bitset, list_positions
 from answerable.reach.aws.bulk.closure import GraphClosure
 from answerable.reach.aws.bulk.policy_diff import PolicyDiff
-from answerable.reach.aws.bulk.rcp_update import RcpDeniesByAccount, recompile_rcps
+from answerable.reach.aws.bulk.rcp_update import (
+    RcpDeniesByAccount,
+    recompile_account_rcps,
+)
 from answerable.reach.aws.compiled.accounts import CompiledAccounts
 from answerable.reach.aws.compiled.limiting_policies import LimitingLayer
 from answerable.reach.aws.compiled.policy_compiler import are_unconditional_allows
 from answerable.reach.aws.compiled.principals import CompiledPrincipal
 from answerable.reach.aws.compiled.statements import PolicyStatement
 from answerable.reach.aws.compiled.trust_index import (
+    list_trusted_identity_providers,
     list_trusted_principals,
-    list_trusted_providers,
     list_trusted_services,
-    update_role_index,
+    update_trusting_role_index,
 )
 from answerable.reach.aws.evaluation.resource_policies import ResourcePolicy
 from answerable.reach.aws.evaluation.trust_policies import RoleTrust
@@ -56,23 +59,23 @@ class Recompilation:
     def __post_init__(self) -> None:
         """Replace the statements."""
         graph, targets = self.whole.graph, self.edited.targets
-        controls = self._recompile_scps()
+        controls = self._recompile_scp_levels()
         own = targets[PolicyLayer.IDENTITY] | targets[PolicyLayer.BOUNDARY]
         self._own = {
             one for one in map(IdentityId, own) if one in self._compiled_principals
         }
         self.trusts = {
-            role: self._recompile_trust(graph.accounts.trusts[role])
+            role: self._recompile_trust_policy(graph.accounts.trusts[role])
             for role in map(IdentityId, targets[PolicyLayer.TRUST])
             if role in graph.accounts.trusts
         }
-        self.graph = graph.for_accounts(self._recompile_accounts(controls))
+        self.graph = graph.with_compiled_accounts(self._recompile_accounts(controls))
         self.graph.tagged = None  # other statements may depend on a tag now
         old = self.whole.compiled_graph.index.actors
         self.actors = {
             n: new
-            for n, new in self._list_changed_actors()
-            if _policies_differ(old[n], new)
+            for n, new in self._list_changed_principals()
+            if _have_policies_changed(old[n], new)
         }
 
     @property
@@ -80,7 +83,7 @@ class Recompilation:
         """Compiled principals before the edit, by id."""
         return self.whole.graph.accounts.principals
 
-    def _recompile_scps(self) -> dict[str, ScpLevels]:
+    def _recompile_scp_levels(self) -> dict[str, ScpLevels]:
         """Return the SCP levels of each account, with edited statements replaced."""
         texts, targets = (
             self.edited.texts[PolicyLayer.SCP],
@@ -90,7 +93,7 @@ class Recompilation:
         for account, levels in controls.items() if texts else ():
             for level in levels:
                 if level.target in targets and level not in self.limits:
-                    grants = _replace_statements(level.grants, texts)
+                    grants = _replace_edited_statements(level.grants, texts)
                     self.limits[level] = replace(level, grants=grants, _by_action={})
             if any(level in self.limits for level in levels):
                 new = tuple(self.limits.get(level, level) for level in levels)
@@ -109,7 +112,7 @@ class Recompilation:
                 principals[one] = self._recompile_principal(principal)
         groups = dict(accounts.groups)
         for name in self.edited.groups & groups.keys():
-            groups[name] = _replace_statements(
+            groups[name] = _replace_edited_statements(
                 groups[name], texts[PolicyLayer.IDENTITY]
             )
         new = replace(
@@ -121,13 +124,13 @@ class Recompilation:
             written={**self.edited.written, **accounts.written},
         )
         if self.trusts:
-            new = _replace_trusts(new, self.trusts)
+            new = _replace_trust_policies(new, self.trusts)
         if texts[PolicyLayer.RCP]:
-            fences = recompile_rcps(accounts, self.edited)
+            fences = recompile_account_rcps(accounts, self.edited)
             self.lost |= fences is None
             if fences is not None:
                 new = replace(
-                    new, rcps=fences, trusts=_apply_rcps_to_trusts(new, fences)
+                    new, rcps=fences, trusts=_apply_rcps_to_trust_policies(new, fences)
                 )
         if texts[PolicyLayer.RESOURCE]:
             holders = self._recompile_resource_policies(accounts.holders)
@@ -157,12 +160,12 @@ class Recompilation:
             texts, bound = self.edited.texts, principal.boundary
             principal = replace(
                 principal,
-                grants=_replace_statements(
+                grants=_replace_edited_statements(
                     principal.grants, texts[PolicyLayer.IDENTITY]
                 ),
                 boundary=bound
                 if bound is None
-                else self._replace_statements_at(
+                else self._replace_attached_statements(
                     bound, PolicyLayer.BOUNDARY, principal.id
                 ),
                 _by_action={},
@@ -170,15 +173,15 @@ class Recompilation:
             )
         return self._apply_scp_levels(principal)
 
-    def _recompile_trust(self, trust: RoleTrust) -> RoleTrust:
+    def _recompile_trust_policy(self, trust: RoleTrust) -> RoleTrust:
         """Replace the edited statements of a role's trust policy."""
-        grants = self._replace_statements_at(
+        grants = self._replace_attached_statements(
             trust.grants, PolicyLayer.TRUST, trust.role
         )
         plain = trust.collected and not trust.gaps and are_unconditional_allows(grants)
         return replace(trust, grants=grants, plain=plain, _by_action={})
 
-    def _replace_statements_at(
+    def _replace_attached_statements(
         self, statements: tuple[PolicyStatement, ...], layer: PolicyLayer, target: str
     ) -> tuple[PolicyStatement, ...]:
         """Replace the statements attached to one target at one layer."""
@@ -186,14 +189,14 @@ class Recompilation:
         if not statements:
             return tuple(grant for one in sorted(hung) for grant in texts[one])
         self.lost |= not hung <= {grant.policy for grant in statements}
-        return _replace_statements(statements, texts)
+        return _replace_edited_statements(statements, texts)
 
     def _apply_scp_levels(self, principal: CompiledPrincipal) -> CompiledPrincipal:
         """Return the principal under its recompiled SCP levels."""
         levels = self._levels.get(id(principal.levels))
         return principal if levels is None else principal.with_scp_levels(levels)
 
-    def _list_changed_actors(self) -> Iterator[tuple[int, CompiledPrincipal]]:
+    def _list_changed_principals(self) -> Iterator[tuple[int, CompiledPrincipal]]:
         """Pair the principals whose policies changed with their new principals."""
         realm, groups = self.whole.compiled_graph, self.edited.groups - {""}
         index, size = realm.index, self.whole.size
@@ -214,13 +217,13 @@ class Recompilation:
                 yield number, self._apply_scp_levels(index.actors[number])
 
 
-def _policies_differ(old: CompiledPrincipal, new: CompiledPrincipal) -> bool:
+def _have_policies_changed(old: CompiledPrincipal, new: CompiledPrincipal) -> bool:
     """Tell whether a principal's policies differ between two versions."""
     same = old.boundary == new.boundary and old.levels == new.levels
     return not same or old.grants != new.grants
 
 
-def _replace_trusts(
+def _replace_trust_policies(
     accounts: CompiledAccounts, trusts: Mapping[IdentityId, RoleTrust]
 ) -> CompiledAccounts:
     """Replace trust policies, and the indexes of the principals they name."""
@@ -228,24 +231,24 @@ def _replace_trusts(
     return replace(
         accounts,
         trusts={**accounts.trusts, **trusts},
-        by_service=update_role_index(
+        by_service=update_trusting_role_index(
             accounts.by_service, list_trusted_services(old), list_trusted_services(new)
         ),
-        by_named=update_role_index(
+        by_named=update_trusting_role_index(
             accounts.by_named,
             list_trusted_principals(old),
             list_trusted_principals(new),
         ),
-        by_provider=update_role_index(
+        by_provider=update_trusting_role_index(
             accounts.by_provider,
-            list_trusted_providers(old),
-            list_trusted_providers(new),
+            list_trusted_identity_providers(old),
+            list_trusted_identity_providers(new),
         ),
         _open_roles=None,
     )
 
 
-def _apply_rcps_to_trusts(
+def _apply_rcps_to_trust_policies(
     accounts: CompiledAccounts, rcps: RcpDeniesByAccount
 ) -> dict[IdentityId, RoleTrust]:
     """Return all trust policies with the RCPs of their accounts."""
@@ -258,7 +261,7 @@ def _apply_rcps_to_trusts(
     }
 
 
-def _replace_statements(
+def _replace_edited_statements(
     statements: tuple[PolicyStatement, ...], new_statements: StatementsByPolicy
 ) -> tuple[PolicyStatement, ...]:
     """Replace the statements of edited policies, at their old position."""

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from answerable.model.ids import PolicyId
 from answerable.model.policy import PolicyEffect, PolicyLayer
 from answerable.reach.aws.bulk.policy_diff import RULE_ACTIONS, PolicyDiff
-from answerable.reach.aws.bulk.statement_effects import group_actors
+from answerable.reach.aws.bulk.statement_effects import group_principals_by_statement
 from answerable.reach.aws.bulk.statement_index import StatementIndex
 from answerable.reach.aws.compiled.accounts import CompiledAccounts
 from answerable.reach.aws.compiled.limiting_policies import RcpDenies
@@ -22,7 +22,7 @@ RcpDeniesByAccount = Mapping[str, RcpDenies]
 _RCP_ACTIONS = tuple(action for action in RULE_ACTIONS if supports_rcps(action))
 
 
-def recompile_rcps(
+def recompile_account_rcps(
     accounts: CompiledAccounts, diff: PolicyDiff
 ) -> RcpDeniesByAccount | None:
     """Recompile the RCPs of the accounts that an edited RCP applies to.
@@ -42,14 +42,14 @@ def recompile_rcps(
         return None
     found = dict(accounts.rcps)
     for number in under:
-        fence = _recompile_account_rcps(accounts, diff, number)
+        fence = _recompile_rcp_denies(accounts, diff, number)
         found.pop(number, None)
         if fence.denies or fence.gaps:
             found[number] = fence
     return dict(sorted(found.items()))
 
 
-def _recompile_account_rcps(
+def _recompile_rcp_denies(
     accounts: CompiledAccounts, diff: PolicyDiff, account_id: str
 ) -> RcpDenies:
     """Recompile the RCP denies of one account."""
@@ -71,7 +71,7 @@ def _recompile_account_rcps(
     return RcpDenies(account_id, tuple(denies), was.gaps if was else ())
 
 
-def diff_step_denies(
+def diff_escalation_denies(
     old_rcps: RcpDeniesByAccount, new_rcps: RcpDeniesByAccount
 ) -> dict[str, set[CompiledStatement]]:
     """Return, by account, denies of escalation actions that were added or removed."""
@@ -94,14 +94,14 @@ def _list_escalation_denies(rcps: RcpDenies | None) -> Iterator[CompiledStatemen
             yield grant.clause
 
 
-def find_affected_actors(
+def find_principals_affected_by_denies(
     statements: Iterable[CompiledStatement],
     index: StatementIndex,
     known_keys: ContextKeys,
 ) -> int:
     """Find the principals to which any of some denies may apply."""
-    found, anyone = 0, index.all & ~index.linked
+    found, anyone = 0, index.all_principals & ~index.linked
     for clause in set(statements):
-        for group in group_actors(clause, index, known_keys, anyone):
+        for group in group_principals_by_statement(clause, index, known_keys, anyone):
             found |= group.actors
     return found

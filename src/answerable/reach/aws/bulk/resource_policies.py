@@ -17,13 +17,13 @@ from answerable.reach.aws.bulk.bitset import (
     list_positions,
 )
 from answerable.reach.aws.bulk.caller_policies import BulkCall
-from answerable.reach.aws.bulk.key_partition import list_condition_atoms
-from answerable.reach.aws.bulk.statement_effects import apply_statement
+from answerable.reach.aws.bulk.key_partition import list_open_statement_conditions
+from answerable.reach.aws.bulk.statement_effects import list_statement_effects
 from answerable.reach.aws.bulk.statement_index import StatementEffect, StatementIndex
 from answerable.reach.aws.compiled.principal_matching import (
     SESSION_NAME,
-    build_bypass_condition,
-    can_bypass_boundary,
+    build_boundary_bypass_condition,
+    can_grant_bypass_boundary,
     match_principal,
 )
 from answerable.reach.aws.compiled.statements import CompiledStatement
@@ -94,9 +94,9 @@ class PrincipalMatcher:
             account: build_bitset(numbers, index.size)
             for account, numbers in by_account.items()
         }
-        self._reset(index, stated_keys, accounts, by_id, by_role)
+        self._reset_principal_indexes(index, stated_keys, accounts, by_id, by_role)
 
-    def _reset(
+    def _reset_principal_indexes(
         self,
         index: StatementIndex,
         stated_keys: ContextKeys,
@@ -106,7 +106,7 @@ class PrincipalMatcher:
     ) -> None:
         """Set the indexes of principals, and clear the cache."""
         self._index = index
-        self._is_stated = stated_keys.get(SESSION_NAME) is not None
+        self._is_stated = stated_keys.get_key_values(SESSION_NAME) is not None
         self.accounts, self.by_id, self.by_role = accounts, by_id, by_role
         self._found: dict[tuple[CompiledStatement, int], list[NamedPrincipals]] = {}
 
@@ -122,10 +122,10 @@ class PrincipalMatcher:
     ) -> "PrincipalMatcher":
         """Build a matcher from indexes that exist already."""
         new = cls.__new__(cls)
-        new._reset(index, stated_keys, accounts, by_id, by_role)
+        new._reset_principal_indexes(index, stated_keys, accounts, by_id, by_role)
         return new
 
-    def for_index(self, index: StatementIndex) -> "PrincipalMatcher":
+    def with_statement_index(self, index: StatementIndex) -> "PrincipalMatcher":
         """Return the same matcher for principals that differ only in their policies."""
         new = copy(self)
         new._index = index
@@ -138,22 +138,26 @@ class PrincipalMatcher:
         key = (statement, len(self._index.actors))
         found = self._found.get(key)
         if found is None:
-            found = self._found[key] = list(self._match_statement(statement))
+            found = self._found[key] = list(self._match_principal_element(statement))
         return found
 
-    def _match_statement(
+    def _match_principal_element(
         self, statement: CompiledStatement
     ) -> Iterator[NamedPrincipals]:
         """Yield the principals that a Principal or NotPrincipal element names."""
         index, naming = self._index, statement.naming
         if statement.not_principals:
             # A deny with NotPrincipal excepts no principal that has a boundary.
-            for name in self._match_with_copies(statement, range(index.size)):
+            for name in self._match_identities_with_gained_nodes(
+                statement, range(index.size)
+            ):
                 yield name._replace(actors=name.actors & ~index.unbound)
-            yield from self._match_each(statement, list_positions(index.unbound))
+            yield from self._match_principals_one_by_one(
+                statement, list_positions(index.unbound)
+            )
             return
         if naming.everyone:
-            yield NamedPrincipals(NAMES_PRINCIPAL, index.all)
+            yield NamedPrincipals(NAMES_PRINCIPAL, index.all_principals)
             yield from self._match_boundary_bypass(statement)
         for account in naming.accounts:
             if account in self.accounts:
@@ -161,11 +165,13 @@ class PrincipalMatcher:
                     DELEGATES_TO_ACCOUNT, index.include_copies(self.accounts[account])
                 )
         if naming.canonical:
-            yield NamedPrincipals(DELEGATES_TO_ACCOUNT, index.all, is_open=True)
+            yield NamedPrincipals(
+                DELEGATES_TO_ACCOUNT, index.all_principals, is_open=True
+            )
         single = {n for named in naming.ids for n in self.by_id.get(named, ())}
         for role in naming.sessions:
             single.update(self.by_role.get(role, ()))
-        yield from self._match_with_copies(statement, sorted(single))
+        yield from self._match_identities_with_gained_nodes(statement, sorted(single))
 
     def _match_boundary_bypass(
         self, statement: CompiledStatement
@@ -175,21 +181,21 @@ class PrincipalMatcher:
         limited = index.bounded
         for limit, actors in index.limits.items():
             limited |= actors if limit.layer is PolicyLayer.SESSION else 0
-        if limited and can_bypass_boundary(statement):
+        if limited and can_grant_bypass_boundary(statement):
             yield NamedPrincipals(
                 BYPASSES_BOUNDARY,
                 limited,
-                is_open=build_bypass_condition(statement) != TRUE,
+                is_open=build_boundary_bypass_condition(statement) != TRUE,
             )
 
-    def _match_with_copies(
+    def _match_identities_with_gained_nodes(
         self, statement: CompiledStatement, numbers: Iterable[int]
     ) -> Iterator[NamedPrincipals]:
         """Match identities; include their nodes with gained permissions."""
-        for name in self._match_each(statement, numbers):
+        for name in self._match_principals_one_by_one(statement, numbers):
             yield name._replace(actors=self._index.include_copies(name.actors))
 
-    def _match_each(
+    def _match_principals_one_by_one(
         self, statement: CompiledStatement, numbers: Iterable[int]
     ) -> Iterator[NamedPrincipals]:
         """Match principals one by one, grouped by how they are named."""
@@ -197,7 +203,7 @@ class PrincipalMatcher:
         for number in numbers:
             for how, when in match_principal(statement, self._index.actors[number]):
                 odd = any(
-                    self._is_non_monotone(a)
+                    self._is_undecidable_by_bitset(a)
                     for alternative in when
                     for a in alternative
                 )
@@ -208,7 +214,7 @@ class PrincipalMatcher:
             members = build_bitset(found, len(self._index.actors))
             yield name._replace(actors=members)
 
-    def _is_non_monotone(self, atom: ConditionAtom) -> bool:
+    def _is_undecidable_by_bitset(self, atom: ConditionAtom) -> bool:
         """Tell whether bitsets cannot decide a condition: negated, or stated."""
         return atom.negated or (self._is_stated and atom.key.lower() == SESSION_NAME)
 
@@ -249,10 +255,12 @@ class ResourceSide:
                 for name in matcher.find_named_principals(clause):
                     if name.actors & index.scope:
                         how = DENIES if clause.effect is PolicyEffect.DENY else name.how
-                        self._apply_statement(clause, resources, name._replace(how=how))
-        anyone = index.all & ~index.linked
+                        self._apply_statement_to_resources(
+                            clause, resources, name._replace(how=how)
+                        )
+        anyone = index.all_principals & ~index.linked
         for clause, resources in rcp_denies:
-            self._apply_statement(
+            self._apply_statement_to_resources(
                 clause, resources, NamedPrincipals(RCP_DENIES, anyone)
             )
         self._of: dict[int, list[int]] = defaultdict(list)
@@ -262,7 +270,7 @@ class ResourceSide:
                 self._of[actor].append(number)
         self._shared: dict[tuple[int, ...], ResourceBits] = {(): NO_POLICY_BITS}
 
-    def get_principal_result(self, actor: int) -> ResourceBits:
+    def get_policy_result_for_principal(self, actor: int) -> ResourceBits:
         """Return the resources whose policies allow or deny one principal."""
         key = tuple(self._of.get(actor, ()))
         found = self._shared.get(key)
@@ -277,14 +285,14 @@ class ResourceSide:
             self._shared[key] = found
         return found
 
-    def _apply_statement(
+    def _apply_statement_to_resources(
         self, statement: CompiledStatement, resources: int, named: NamedPrincipals
     ) -> None:
         """Record a statement's effect on its resources, for the principals it names."""
         call = self._call
         deny = named.how >= DENIES
         actors = named.actors & self._index.scope
-        for part in apply_statement(
+        for part in list_statement_effects(
             statement, call.space, call.known, self._index, actors
         ):
             plane = part.plane.restrict_to(resources)
@@ -294,13 +302,13 @@ class ResourceSide:
                 continue
             if plane.sure != plane.maybe:
                 atoms = self.deny_atoms if deny else self.allow_atoms
-                atoms.update(list_condition_atoms(statement))
+                atoms.update(list_open_statement_conditions(statement))
                 if named.is_open:
                     atoms.add("answerable:named")
             odd = plane.maybe if named.odd else part.odd & resources
-            self._record_effect(named.how, part, plane, odd)
+            self._record_statement_effect(named.how, part, plane, odd)
 
-    def _record_effect(
+    def _record_statement_effect(
         self,
         kind: int,
         effect: StatementEffect,

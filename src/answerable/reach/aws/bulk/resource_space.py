@@ -15,7 +15,9 @@ from answerable.reach.aws.bulk.bitset import (
 from answerable.reach.aws.bulk.statement_effects import CallResources
 from answerable.reach.aws.compiled.accounts import CompiledAccounts
 from answerable.reach.aws.compiled.limiting_policies import SERVICE_ROLE_PATH
-from answerable.reach.aws.compiled.s3_public_access import evaluate_public_policy
+from answerable.reach.aws.compiled.s3_public_access import (
+    evaluate_whether_policy_is_public,
+)
 from answerable.reach.aws.compiled.service_facts import needs_key_policy
 from answerable.reach.aws.compiled.statements import CompiledStatement
 from answerable.reach.aws.evaluation.resource_policies import ResourcePolicy
@@ -69,11 +71,13 @@ class ResourceSpace:
     free: int = 0
 
     @property
-    def arns(self) -> ArnIndex:
+    def arn_index(self) -> ArnIndex:
         """Index of the resources by ARN."""
         return self.space.texts
 
-    def view_from_account(self, account: str, required: int) -> AccountView:
+    def classify_resources_for_account(
+        self, account: str, required: int
+    ) -> AccountView:
         """Classify the resources as seen from an account: own, foreign, unread.
 
         Args:
@@ -81,7 +85,7 @@ class ResourceSpace:
             required: Resources whose policy must allow.
         """
         near = self.owners.get(account, 0) | self.owners.get("", 0)
-        far = self.arns.all & ~near
+        far = self.arn_index.all & ~near
         silent = self.unread | (self.missing & (required | far))
         return AccountView(near, near & ~required, near & required, far, silent)
 
@@ -106,7 +110,7 @@ def build_resource_space(
     for number, place in enumerate(places):
         owners[place.owner].append(number)
     held = [
-        _find_trust(accounts, text)
+        _find_trust_policy(accounts, text)
         if use_trust_policies
         else accounts.holders.get(place.holder)
         for text, place in zip(listed, places, strict=True)
@@ -142,7 +146,7 @@ def without_resource_policies(space: ResourceSpace) -> ResourceSpace:
     return replace(space, spoken=(), unread=0, unread_denies=0, missing=0)
 
 
-def _find_trust(accounts: CompiledAccounts, role: str) -> RoleTrust | None:
+def _find_trust_policy(accounts: CompiledAccounts, role: str) -> RoleTrust | None:
     """Return a role's trust policy, None where none was collected."""
     trust = accounts.trusts.get(IdentityId(role))
     return trust if trust and (trust.collected or trust.gaps) else None
@@ -161,7 +165,7 @@ def _find_public_access_blocked(
         if isinstance(own, ResourcePolicy) and (
             own.resource in blocks or own.account in blocks
         ):
-            public = evaluate_public_policy(
+            public = evaluate_whether_policy_is_public(
                 own, accounts.access_points.get(ResourceId(own.resource))
             )
             if public != FALSE:
@@ -181,7 +185,9 @@ def list_rcp_denies(
             yield grant.clause, bits
 
 
-def find_unread_rcps(accounts: CompiledAccounts, space: ResourceSpace) -> int:
+def find_resources_with_unread_rcps(
+    accounts: CompiledAccounts, space: ResourceSpace
+) -> int:
     """Return the resources of accounts that have an RCP that was not read."""
     found = 0
     for account, fence in accounts.rcps.items():

@@ -37,7 +37,7 @@ def reuse_unchanged_facts(
         None where more than the text of policies differs.
     """
     if not all(
-        _are_same_facts(getattr(before, kind), getattr(after, kind))
+        _are_facts_equal_without_timestamps(getattr(before, kind), getattr(after, kind))
         for kind in _COMPILED_KINDS
     ):
         return None
@@ -55,15 +55,17 @@ def _has_same_statements(old: Policy, new: Policy) -> bool:
     return old is new or (old.statements, old.unread) == (new.statements, new.unread)
 
 
-def _are_same_facts(old: Sequence[object], new: Sequence[object]) -> bool:
+def _are_facts_equal_without_timestamps(
+    old: Sequence[object], new: Sequence[object]
+) -> bool:
     """Tell whether two lists of facts are equal, timestamps aside."""
     return len(old) == len(new) and all(
-        one is other or _without_timestamps(one) == _without_timestamps(other)
+        one is other or _remove_fact_timestamps(one) == _remove_fact_timestamps(other)
         for one, other in zip(old, new, strict=True)
     )
 
 
-def _without_timestamps(fact: Fact) -> Fact:
+def _remove_fact_timestamps(fact: Fact) -> Fact:
     """Return a fact without its sighting and time of last use."""
     found = replace(fact, seen=_UNSEEN)  # type: ignore[type-var]  # a fact has `seen`
     return replace(found, last_used_at=0) if isinstance(found, Identity) else found

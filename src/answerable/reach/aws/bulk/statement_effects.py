@@ -18,10 +18,10 @@ from answerable.reach.aws.evaluation.conditions import evaluate_block
 from answerable.reach.aws.evaluation.context_keys import (
     NO_KEYS,
     ContextKeys,
-    has_variable,
-    resolve_variables,
+    has_policy_variable,
+    resolve_policy_variables,
 )
-from answerable.reach.aws.patterns.arn_matching import split_pattern
+from answerable.reach.aws.patterns.arn_matching import split_glob_arn
 from answerable.reach.formula import FALSE, TRUE, Formula
 
 _ONE_VARIABLE = re.compile(r"\$\{([^}*?$,]+)\}")
@@ -52,7 +52,7 @@ class ActorGroup(NamedTuple):
     is_open: bool
 
 
-def apply_statement(
+def list_statement_effects(
     statement: CompiledStatement,
     resources: CallResources,
     known_keys: ContextKeys,
@@ -63,12 +63,12 @@ def apply_statement(
     if not actors:
         return []
     if statement.static:
-        plane = _match_resources(statement, resources.texts, known_keys)
+        plane = _match_resource_element(statement, resources.texts, known_keys)
         return [StatementEffect(actors, plane)] if plane.maybe else []
-    mine, others = split_actor_conditions(statement, index, known_keys)
+    mine, others = split_principal_conditions(statement, index, known_keys)
     theirs, others = _split_resource_conditions(others, resources, known_keys)
     keys = list_condition_keys(statement, others)
-    stated = tuple(known_keys.get(key) for key in keys)
+    stated = tuple(known_keys.get_key_values(key) for key in keys)
     memo = statement, resources, actors, stated, others
     found = index.parts.get(memo)
     if found is None:
@@ -76,9 +76,9 @@ def apply_statement(
         about = others, keys, known_keys, stated
         found = index.parts[memo] = [
             part
-            for group in _group_actors_by_keys(mine, keys, index, actors)
+            for group in _group_principals_by_condition_keys(mine, keys, index, actors)
             if (
-                part := _apply_to_group(
+                part := _apply_statement_to_group(
                     statement, resources, index, about, group, limits
                 )
             ).plane.maybe
@@ -96,7 +96,7 @@ def _split_resource_conditions(
     theirs = tuple(
         line
         for line in conditions
-        if _depends_on_own_keys(line, resources.cells, known_keys)
+        if _depends_only_on_known_keys(line, resources.cells, known_keys)
     )
     if not theirs:
         return theirs, conditions
@@ -113,7 +113,7 @@ def _evaluate_resource_conditions(
     return found
 
 
-def _apply_to_group(
+def _apply_statement_to_group(
     statement: CompiledStatement,
     resources: CallResources,
     index: StatementIndex,
@@ -124,16 +124,18 @@ def _apply_to_group(
     """Return a statement's effect for one group of principals, on all resources."""
     others, keys, known, stated = inputs
     plane, odd = EMPTY_BOUNDS, 0
-    for there in _partition_resources(
+    for there in _split_resources_by_condition_keys(
         resources.cells, others, keys, known, group.known
     ):
         about = known.merge_over(there.known).merge_over(group.known)
         if resources.is_kms and KMS_CALLER_ACCOUNT in keys:
-            about = _build_kms_caller_key(group.known).merge_over(about)
-        held = _evaluate_conditions(
+            about = _build_kms_caller_account_key(group.known).merge_over(about)
+        held = _evaluate_conditions_cached(
             others, about, index, (resources, group.known, there.known, stated)
         )
-        here, strange = _match_statement(statement, held, resources.texts, about)
+        here, strange = _match_statement_to_resources(
+            statement, held, resources.texts, about
+        )
         plane |= here.restrict_to(there.members)
         odd |= strange & there.members
     plane &= resource_bounds
@@ -142,7 +144,7 @@ def _apply_to_group(
     return StatementEffect(group.actors, plane, odd & plane.maybe)
 
 
-def _partition_resources(
+def _split_resources_by_condition_keys(
     cells: KeyPartition,
     conditions: ConditionLines,
     keys: tuple[str, ...],
@@ -158,22 +160,25 @@ def _partition_resources(
         if not match or len(line.values) > 1 or line.operator.lower() != "stringequals":
             continue
         key, variable = line.key.lower(), match[1].strip().lower()
-        if KMS_CALLER_ACCOUNT in (key, variable) or cells.knows_key(variable):
+        if KMS_CALLER_ACCOUNT in (key, variable) or cells.knows_condition_key(variable):
             continue
-        if stated_keys.get(key) is None and stated_keys.get(variable) is None:
-            wanted = actor_keys.get(variable)
+        if (
+            stated_keys.get_key_values(key) is None
+            and stated_keys.get_key_values(variable) is None
+        ):
+            wanted = actor_keys.get_key_values(variable)
             if wanted and len(wanted) == 1:
-                return cells.split_matching_value(keys, key, wanted[0])
-    return cells.split_by_keys(keys)
+                return cells.split_members_matching_value(keys, key, wanted[0])
+    return cells.split_members_by_condition_keys(keys)
 
 
-def _build_kms_caller_key(known_keys: ContextKeys) -> ContextKeys:
+def _build_kms_caller_account_key(known_keys: ContextKeys) -> ContextKeys:
     """Return `kms:CallerAccount`, from the account of the principal."""
-    account = known_keys.get("aws:principalaccount")
+    account = known_keys.get_key_values("aws:principalaccount")
     return NO_KEYS if account is None else ContextKeys({KMS_CALLER_ACCOUNT: account})
 
 
-def _evaluate_conditions(
+def _evaluate_conditions_cached(
     conditions: ConditionLines,
     known_keys: ContextKeys,
     index: StatementIndex,
@@ -188,20 +193,20 @@ def _evaluate_conditions(
     return found
 
 
-def group_actors(
+def group_principals_by_statement(
     statement: CompiledStatement,
     index: StatementIndex,
     known_keys: ContextKeys,
     actors: int,
 ) -> Iterator[ActorGroup]:
     """Group the principals to which a statement may apply by its meaning for them."""
-    about_them, others = split_actor_conditions(statement, index, known_keys)
-    return _group_actors_by_keys(
+    about_them, others = split_principal_conditions(statement, index, known_keys)
+    return _group_principals_by_condition_keys(
         about_them, list_condition_keys(statement, others), index, actors
     )
 
 
-def _group_actors_by_keys(
+def _group_principals_by_condition_keys(
     conditions: ConditionLines,
     keys: tuple[str, ...],
     index: StatementIndex,
@@ -213,7 +218,7 @@ def _group_actors_by_keys(
         held = index.evaluate_condition_line(line)
         actors &= held.maybe
         open_ |= held.maybe & ~held.sure
-    for cell in index.split_by_keys(keys) if actors else ():
+    for cell in index.split_principals_by_condition_keys(keys) if actors else ():
         here = cell.members & actors
         if here:
             for members, is_open in ((here & ~open_, False), (here & open_, True)):
@@ -224,35 +229,40 @@ def _group_actors_by_keys(
                 return
 
 
-def split_actor_conditions(
+def split_principal_conditions(
     statement: CompiledStatement, index: StatementIndex, known_keys: ContextKeys
 ) -> tuple[ConditionLines, ConditionLines]:
     """Split conditions into those about the principal alone, and all others."""
     mine: list[ConditionClause] = []
     others: list[ConditionClause] = []
     for line in statement.conditions:
-        (mine if _depends_on_own_keys(line, index, known_keys) else others).append(line)
+        (
+            mine if _depends_only_on_known_keys(line, index, known_keys) else others
+        ).append(line)
     return tuple(mine), tuple(others)
 
 
 class _KnownKeys(Protocol):
     """Actors or resources for which some condition keys are known."""
 
-    def knows_key(self, key: str) -> bool:
+    def knows_condition_key(self, key: str) -> bool:
         """Tell whether the value of a condition key is known."""
 
 
-def _depends_on_own_keys(
+def _depends_only_on_known_keys(
     condition: ConditionClause, owners: _KnownKeys, known_keys: ContextKeys
 ) -> bool:
     """Tell whether a condition depends only on keys that `owners` know."""
     key = condition.key.lower()
-    if not owners.knows_key(key) or known_keys.get(key) is not None:
+    if (
+        not owners.knows_condition_key(key)
+        or known_keys.get_key_values(key) is not None
+    ):
         return False
-    return not any(map(has_variable, condition.values))
+    return not any(map(has_policy_variable, condition.values))
 
 
-def _match_statement(
+def _match_statement_to_resources(
     statement: CompiledStatement,
     condition_result: Formula,
     arns: ArnIndex,
@@ -261,25 +271,25 @@ def _match_statement(
     """Return the resources a statement applies to, and non-monotone ones."""
     if condition_result == FALSE:
         return EMPTY_BOUNDS, 0
-    plane = _match_resources(statement, arns, known_keys)
+    plane = _match_resource_element(statement, arns, known_keys)
     odd = plane.maybe & ~plane.sure if statement.not_resources else 0
     return (plane if condition_result == TRUE else BitsetBounds(0, plane.maybe)), odd
 
 
-def _match_resources(
+def _match_resource_element(
     statement: CompiledStatement, arns: ArnIndex, known_keys: ContextKeys
 ) -> BitsetBounds:
     """Match Resource or NotResource against all ARNs, as a bitset."""
     sure = maybe = 0
     if statement.parts:
         for parts in statement.parts:
-            sure |= arns.find_matches(parts)
+            sure |= arns.find_matching_arns(parts)
         maybe = sure
     else:
         for written in statement.resources or statement.not_resources:
-            resolved = resolve_variables(written, known_keys)
+            resolved = resolve_policy_variables(written, known_keys)
             if not resolved.void:
-                hit = arns.find_matches(split_pattern(resolved.pattern))
+                hit = arns.find_matching_arns(split_glob_arn(resolved.pattern))
                 maybe |= hit
                 sure |= 0 if resolved.unknown else hit
     if statement.not_resources:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from answerable.model.policy import PolicyEffect
 from answerable.reach.aws.bulk.bitset import build_bitset
 from answerable.reach.aws.compiled.statements import CompiledStatement, PolicyStatement
-from answerable.reach.aws.patterns.glob_matching import is_literal
+from answerable.reach.aws.patterns.glob_matching import has_no_wildcard
 
 _PLAIN = re.compile(r"[*?$]")
 
@@ -34,14 +34,16 @@ class HolderList:
     def __init__(self) -> None:
         self._found: dict[CompiledStatement, list[int]] = defaultdict(list)
 
-    def add_statements(
+    def add_holder_of_statements(
         self, statements: Iterable[PolicyStatement], number: int
     ) -> None:
         """Record a principal as holder of statements."""
         for grant in statements:
             self._found[grant.clause].append(number)
 
-    def list_holders(self, size: int) -> Iterator[tuple[CompiledStatement, int]]:
+    def list_statements_with_holders(
+        self, size: int
+    ) -> Iterator[tuple[CompiledStatement, int]]:
         """Pair each statement with a bitset of its holders."""
         for clause, numbers in self._found.items():
             yield clause, build_bitset(numbers, size)
@@ -57,7 +59,7 @@ class HolderTable:
         self._wide: dict[str, ActorsByEffect] = {}
         self._narrow: dict[str, dict[str, list[CompiledStatement]]] = {}
 
-    def add(self, statement: CompiledStatement, actors: int) -> None:
+    def add_statement_holders(self, statement: CompiledStatement, actors: int) -> None:
         """Add holders of a statement, and index the statement."""
         if statement not in self.actors:
             for service in list_statement_services(statement):
@@ -67,7 +69,7 @@ class HolderTable:
         self._wide.clear()
         self.actors[statement] = self.actors.get(statement, 0) | actors
 
-    def with_changes(
+    def with_changed_holders(
         self, removed: HolderList, added: HolderList, size: int
     ) -> "HolderTable":
         """Return a copy with the statements of some holders removed and added."""
@@ -75,9 +77,9 @@ class HolderTable:
         new.actors = dict(self.actors)
         new._by_service = defaultdict(list, self._by_service)
         new._taking, new._wide, new._narrow = {}, {}, {}
-        for clause, actors in removed.list_holders(size):
+        for clause, actors in removed.list_statements_with_holders(size):
             new.actors[clause] &= ~actors
-        for clause, actors in added.list_holders(size):
+        for clause, actors in added.list_statements_with_holders(size):
             if clause not in new.actors:
                 for service in list_statement_services(clause):
                     new._by_service[service] = [*new._by_service[service], clause]
@@ -90,7 +92,7 @@ class HolderTable:
         if found is None:
             mine = [
                 c
-                for c in self.list_for_service(action.partition(":")[0])
+                for c in self.list_statements_on_service(action.partition(":")[0])
                 if c.matches_action(action)
             ]
             found = self._taking[action] = ActionStatements(
@@ -99,12 +101,12 @@ class HolderTable:
             )
         return found
 
-    def find_unrestricted(self, action: str) -> ActorsByEffect:
+    def find_holders_of_all_resource_statements(self, action: str) -> ActorsByEffect:
         """Return the holders of `Resource: *` statements on an action, by effect."""
         found = self._wide.get(action)
         if found is None:
             allowed = denied = 0
-            for clause in self.list_for_service(action.partition(":")[0]):
+            for clause in self.list_statements_on_service(action.partition(":")[0]):
                 if clause.wide and clause.matches_action(action):
                     if clause.effect is PolicyEffect.ALLOW:
                         allowed |= self.actors[clause]
@@ -113,7 +115,7 @@ class HolderTable:
             found = self._wide[action] = ActorsByEffect(allowed, denied)
         return found
 
-    def list_restricted(
+    def list_statements_on_specific_resources(
         self, action: str, resource: str
     ) -> Iterator[CompiledStatement]:
         """List statements on specific resources that may match a call."""
@@ -121,8 +123,8 @@ class HolderTable:
         by_start = self._narrow.get(service)
         if by_start is None:
             by_start = self._narrow[service] = defaultdict(list)
-            for clause in self.list_for_service(service):
-                for start in list_literal_prefixes(clause):
+            for clause in self.list_statements_on_service(service):
+                for start in list_literal_resource_prefixes(clause):
                     by_start[start].append(clause)
         met: set[CompiledStatement] = set()
         for length in range(len(resource) + 1):
@@ -131,7 +133,7 @@ class HolderTable:
                     met.add(clause)
                     yield clause
 
-    def list_for_service(self, service: str) -> Iterator[CompiledStatement]:
+    def list_statements_on_service(self, service: str) -> Iterator[CompiledStatement]:
         """List statements that may match actions of a service; all for `*`."""
         if service == "*":
             yield from self.actors
@@ -140,7 +142,7 @@ class HolderTable:
         yield from self._by_service.get("", ())
 
 
-def list_literal_prefixes(statement: CompiledStatement) -> set[str]:
+def list_literal_resource_prefixes(statement: CompiledStatement) -> set[str]:
     """List the literal prefixes of a statement's resource patterns."""
     if statement.wide:
         return set()
@@ -152,6 +154,6 @@ def list_literal_prefixes(statement: CompiledStatement) -> set[str]:
 def list_statement_services(statement: CompiledStatement) -> set[str]:
     """Return the service prefixes that a statement may match; empty for any."""
     named = {pattern.partition(":")[0] for pattern in statement.actions}
-    if statement.not_actions or not all(map(is_literal, named)):
+    if statement.not_actions or not all(map(has_no_wildcard, named)):
         return {""}
     return named

@@ -17,8 +17,8 @@ from answerable.reach.aws.bulk.bitset import (
     build_range,
     list_positions,
 )
-from answerable.reach.aws.bulk.holder_table import HolderList, HolderTable
 from answerable.reach.aws.bulk.key_partition import KeyPartition, PartitionCell
+from answerable.reach.aws.bulk.statement_holder_table import HolderList, HolderTable
 from answerable.reach.aws.compiled.limiting_policies import LimitingLayer
 from answerable.reach.aws.compiled.principals import (
     FULL_ACCESS_STATEMENT,
@@ -58,12 +58,14 @@ class StatementIndex:
     def __init__(self, identities: Iterable[CompiledPrincipal]) -> None:
         """Index identities; the number of each is its position."""
         plain = list(identities)
-        self._reset([], len(plain))
+        self._reset_to_empty_index([], len(plain))
         self.add_actors(plain, range(self.size))
         names = ArnIndex([principal.id for principal in plain])
         self.known = KeyPartition([principal.known for principal in plain], names)
 
-    def _reset(self, actors: Sequence[CompiledPrincipal], size: int) -> None:
+    def _reset_to_empty_index(
+        self, actors: Sequence[CompiledPrincipal], size: int
+    ) -> None:
         """Initialise an index without statements."""
         self.actors = actors
         self.base: Sequence[int] = []
@@ -91,12 +93,12 @@ class StatementIndex:
         self.base = [*self.base, *identities]
         stop = len(self.actors)
         if start:
-            self._record_copies(identities, start)
-        self._add_holders(range(start, stop))
+            self._record_identity_copies(identities, start)
+        self._index_statement_holders(range(start, stop))
         limits: dict[LimitingLayer, list[int]] = defaultdict(list)
         for number in range(start, stop):
             actor = self.actors[number]
-            self._record_flags(actor, 1 << number)
+            self._record_principal_flags(actor, 1 << number)
             for limit in (*actor.levels, actor.session):
                 if limit is not None:
                     limits[limit].append(number)
@@ -105,7 +107,7 @@ class StatementIndex:
         self.scope = build_range(start, stop) if start else build_range(0, stop)
         return range(start, stop)
 
-    def with_identity_policies(
+    def with_new_identity_policies(
         self, actors: Mapping[int, CompiledPrincipal]
     ) -> "StatementIndex":
         """Return a copy with new identity policies for some principals."""
@@ -116,17 +118,17 @@ class StatementIndex:
         lost, gained = HolderList(), HolderList()
         size = len(self.actors)
         for number, actor in actors.items():
-            lost.add_statements(
-                _select_relevant_statements(self.actors[number]), number
+            lost.add_holder_of_statements(
+                _select_statements_to_index(self.actors[number]), number
             )
-            gained.add_statements(_select_relevant_statements(actor), number)
+            gained.add_holder_of_statements(_select_statements_to_index(actor), number)
             listed[number] = actor
             for layer in (PolicyLayer.IDENTITY, None):
                 new.unread[layer] &= ~(1 << number)
             for gap in actor.gaps:
                 new.unread[gap.layer] |= 1 << number
                 new.unread[None] |= gap.denies << number
-        new.identity = self.identity.with_changes(lost, gained, size)
+        new.identity = self.identity.with_changed_holders(lost, gained, size)
         return new
 
     def restrict_to(self, actors: int) -> "StatementIndex":
@@ -136,42 +138,44 @@ class StatementIndex:
         new.parts, new.held, new.parted, new._members = {}, {}, {}, {}
         limits = {limit: who & actors for limit, who in self.limits.items()}
         new.limits = {limit: who for limit, who in limits.items() if who}
-        if actors != self.all:
+        if actors != self.all_principals:
             new.identity, new.boundary = HolderTable(), HolderTable()
-            new._add_holders(list_positions(actors))
+            new._index_statement_holders(list_positions(actors))
         return new
 
-    def _add_holders(self, numbers: Iterable[int]) -> None:
+    def _index_statement_holders(self, numbers: Iterable[int]) -> None:
         """Index some principals as holders of their statements."""
         identity, boundary, size = HolderList(), HolderList(), len(self.actors)
         for number in numbers:
             actor = self.actors[number]
-            identity.add_statements(_select_relevant_statements(actor), number)
-            boundary.add_statements(actor.boundary or (), number)
+            identity.add_holder_of_statements(
+                _select_statements_to_index(actor), number
+            )
+            boundary.add_holder_of_statements(actor.boundary or (), number)
         for noted, held in ((identity, self.identity), (boundary, self.boundary)):
-            for clause, holding in noted.list_holders(size):
-                held.add(clause, holding)
+            for clause, holding in noted.list_statements_with_holders(size):
+                held.add_statement_holders(clause, holding)
 
-    def _record_copies(self, identities: Sequence[int], start: int) -> None:
+    def _record_identity_copies(self, identities: Sequence[int], start: int) -> None:
         """Record which principals are copies of which identities."""
         if isinstance(identities, range) and identities.step == 1:
             self.runs.append((start, identities.start, identities.stop))
             return
         for number, one in enumerate(identities, start):
-            self._record_copy(number, one)
+            self._record_identity_copy(number, one)
 
-    def _record_copy(self, number: int, identity: int) -> None:
+    def _record_identity_copy(self, number: int, identity: int) -> None:
         """Record one principal as a copy of an identity."""
         self._copied |= 1 << identity
         self._copies |= 1 << number
         self._copies_of[identity] |= 1 << number
 
     @property
-    def copies(self) -> list[int]:
+    def copies_by_identity(self) -> list[int]:
         """Principals, outside the ranges, that copy an identity."""
         return list_positions(self._copies)
 
-    def _record_flags(self, actor: CompiledPrincipal, bit: int) -> None:
+    def _record_principal_flags(self, actor: CompiledPrincipal, bit: int) -> None:
         """Record a principal's boundary, service link and unread policies."""
         if actor.boundary is not None:
             self.bounded |= bit
@@ -185,11 +189,11 @@ class StatementIndex:
                 self.unread[None] |= bit
 
     @property
-    def all(self) -> int:
+    def all_principals(self) -> int:
         """Bitset of every principal."""
         return build_range(0, len(self.actors))
 
-    def find_action_holders(self, action: str) -> int:
+    def find_holders_of_action_allow(self, action: str) -> int:
         """Return the principals that may hold an allow for an action in lower case."""
         found = self.unread[PolicyLayer.IDENTITY]
         for clause in self.identity.select_statements(action).allows:
@@ -208,7 +212,7 @@ class StatementIndex:
             found |= self._copies_of[base]
         return found
 
-    def list_members(self, actors: int) -> list[int]:
+    def list_bitset_members_cached(self, actors: int) -> list[int]:
         """List the members of a bitset of principals; cached."""
         found = self._members.get(actors)
         if found is None:
@@ -220,9 +224,9 @@ class StatementIndex:
         self.parted.clear()
         self._members.clear()
 
-    def knows_key(self, key: str) -> bool:
+    def knows_condition_key(self, key: str) -> bool:
         """Tell whether a condition key in lower case is known for any principal."""
-        return self.known.knows_key(key)
+        return self.known.knows_condition_key(key)
 
     def evaluate_condition_line(self, condition: ConditionClause) -> BitsetBounds:
         """Return the principals for which one condition line holds."""
@@ -237,9 +241,11 @@ class StatementIndex:
             found = self._held[key] = BitsetBounds(sure, maybe)
         return found
 
-    def split_by_keys(self, keys: Iterable[str]) -> list[PartitionCell]:
+    def split_principals_by_condition_keys(
+        self, keys: Iterable[str]
+    ) -> list[PartitionCell]:
         """Split the principals into cells with equal values of condition keys."""
-        mine = self.known.split_by_keys(keys)
+        mine = self.known.split_members_by_condition_keys(keys)
         key = (id(mine), len(self.actors))
         found = self._cells.get(key)
         if found is None:
@@ -250,7 +256,7 @@ class StatementIndex:
         return found
 
 
-def _select_relevant_statements(actor: CompiledPrincipal) -> Iterable[PolicyStatement]:
+def _select_statements_to_index(actor: CompiledPrincipal) -> Iterable[PolicyStatement]:
     """Return a principal's statements; for an administrator full allow and denies."""
     if actor.extra != ANYTHING:
         return actor.grants

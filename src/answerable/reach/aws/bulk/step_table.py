@@ -3,11 +3,15 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from answerable.reach.aws.bulk.adjacency import GroupNodes, StepRows, union_verdicts
 from answerable.reach.aws.bulk.bitset import build_bitset, list_positions
 from answerable.reach.aws.bulk.caller_policies import NO_VERDICTS, VerdictBits
 from answerable.reach.aws.bulk.existing_resources import ExistingResources
 from answerable.reach.aws.bulk.graph_compiler import CompiledGraph, add_nodes
+from answerable.reach.aws.bulk.one_step_reach import (
+    GroupNodes,
+    StepRows,
+    union_verdicts,
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,7 +36,7 @@ class StepTable:
     editors: int = 0
     passers: int = 0
 
-    def recompute(
+    def recompute_principal_rows(
         self, compiled_graph: CompiledGraph, actors: int
     ) -> "StepTable | None":
         """Recompute the rows of some principals after a policy edit.
@@ -57,7 +61,7 @@ class StepTable:
             editors=self.editors & ~actors | some.editors,
             passers=self.passers & ~actors | some.passers,
         )
-        new.replace_rows(some, joined)
+        new.replace_principal_rows(some, joined)
         return new
 
     def copy(self) -> "StepTable":
@@ -70,7 +74,7 @@ class StepTable:
             assumed=list(self.assumed),
         )
 
-    def with_assume_role(
+    def with_verdicts_on_assuming_role(
         self, role: int, new_verdicts: VerdictBits, actors: int
     ) -> "StepTable":
         """Return a copy with new verdicts on assuming one role, for some principals.
@@ -105,7 +109,7 @@ class StepTable:
             new.assumed[actor] = put(self.assumed[actor], NO_VERDICTS, actor)
         return new
 
-    def replace_rows(
+    def replace_principal_rows(
         self, new_rows: StepRows, group_joins: Iterable[tuple[int, GroupNodes]]
     ) -> None:
         """Replace the rows of some principals, and add the nodes of group joins."""
@@ -121,7 +125,7 @@ class StepTable:
         bits: dict[int, VerdictBits] = {}
         for actor, nodes in group_joins:
             if id(nodes) not in bits:
-                bits[id(nodes)] = _encode_nodes(new_rows.realm, nodes)
+                bits[id(nodes)] = _encode_nodes_as_bitsets(new_rows.realm, nodes)
             self.steps[actor] = union_verdicts([self.steps[actor], bits[id(nodes)]])
 
 
@@ -145,14 +149,16 @@ def compute_step_table(compiled_graph: CompiledGraph) -> StepTable:
             editors=rows.editors | some.editors,
             passers=rows.passers | some.passers,
         )
-        rows.replace_rows(some, joined)
+        rows.replace_principal_rows(some, joined)
         actors = more
-    compiled_graph.index.scope = compiled_graph.index.all
+    compiled_graph.index.scope = compiled_graph.index.all_principals
     compiled_graph.index.clear_member_caches()
     return rows
 
 
-def _encode_nodes(compiled_graph: CompiledGraph, nodes: GroupNodes) -> VerdictBits:
+def _encode_nodes_as_bitsets(
+    compiled_graph: CompiledGraph, nodes: GroupNodes
+) -> VerdictBits:
     """Encode nodes as a bitset: certain ones, and all of them."""
     size = len(compiled_graph.nodes)
     sure = build_bitset(

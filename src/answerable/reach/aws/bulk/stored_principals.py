@@ -16,9 +16,9 @@ from answerable.reach.aws.bulk.actor_tables import (
 )
 from answerable.reach.aws.bulk.bitset import ArnIndex, build_range
 from answerable.reach.aws.bulk.bitset_encoding import decode_bitset
-from answerable.reach.aws.bulk.holder_table import ActorsByEffect, HolderTable
 from answerable.reach.aws.bulk.key_partition import KeyPartition, PartitionCell
 from answerable.reach.aws.bulk.resource_policies import PrincipalMatcher
+from answerable.reach.aws.bulk.statement_holder_table import ActorsByEffect, HolderTable
 from answerable.reach.aws.bulk.statement_index import StatementIndex
 from answerable.reach.aws.compiled.accounts import CompiledAccounts
 from answerable.reach.aws.compiled.limiting_policies import LimitingLayer
@@ -30,12 +30,12 @@ from answerable.reach.aws.paths.identity_graph import IdentityGraph
 from answerable.reach.lazy_tables import (
     LazyMapping,
     LazySequence,
-    decode_numbers,
+    decode_unsigned_numbers,
     encode_number_key,
 )
 
 
-def read_nodes(tables: DerivedTables, size: int) -> Sequence[IdentityNode]:
+def read_graph_nodes(tables: DerivedTables, size: int) -> Sequence[IdentityNode]:
     """Return the graph nodes of stored tables, read lazily."""
     rows = tables.section("nodes", list[NodeRow])
     runs: dict[int, list[IdentityNode]] = {}
@@ -59,7 +59,7 @@ class StoredActors:
         """Open the tables."""
         head = tables.section("actors", ActorsHeader)[""]
         self.plain, self.widened = head.plain, head.widened
-        self.nodes = read_nodes(tables, size)
+        self.nodes = read_graph_nodes(tables, size)
         self.numbers = _NodeNumbers(tables.section("numbers", int))
         self.index: StatementIndex = _StoredStatementIndex(
             graph, tables, head, self.nodes
@@ -67,20 +67,20 @@ class StoredActors:
         self.naming = PrincipalMatcher.from_index(
             self.index,
             graph.accounts.given,
-            accounts=LazyMapping(tables.section("accounts", bytes), _decode_set),
-            by_id=LazyMapping(tables.section("names", bytes), _decode_numbers),
+            accounts=LazyMapping(tables.section("accounts", bytes), _decode_bitset_row),
+            by_id=LazyMapping(tables.section("names", bytes), _decode_number_row),
             by_role=_RoleNumbers(tables.section("roles", bytes)),
         )
 
 
-def _decode_set(_: str, row: bytes) -> int:
+def _decode_bitset_row(_: str, row: bytes) -> int:
     """Decode a table row as a bitset."""
     return decode_bitset(row)
 
 
-def _decode_numbers(_: str, row: bytes) -> Sequence[int]:
+def _decode_number_row(_: str, row: bytes) -> Sequence[int]:
     """Decode a table row as a list of numbers."""
-    return decode_numbers(row)
+    return decode_unsigned_numbers(row)
 
 
 class _NodeNumbers(Mapping[IdentityNode, int]):
@@ -110,7 +110,7 @@ class _RoleNumbers(Mapping[tuple[str, str], Sequence[int]]):
         self._rows = rows
 
     def __getitem__(self, role: tuple[str, str]) -> Sequence[int]:
-        return decode_numbers(self._rows["\n".join(role)])
+        return decode_unsigned_numbers(self._rows["\n".join(role)])
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
         for key in self._rows:
@@ -133,16 +133,16 @@ class _StoredStatementIndex(StatementIndex):
     ) -> None:
         accounts, size = graph.accounts, len(nodes)
         actors = LazySequence(size, lambda n: graph.get_principal(nodes[n]))
-        self._reset(actors, header.size)
-        self.base = decode_numbers(header.base)
+        self._reset_to_empty_index(actors, header.size)
+        self.base = decode_unsigned_numbers(header.base)
         self.runs = header.runs
         for number in header.copied:
-            self._record_copy(number, self.base[number])
+            self._record_identity_copy(number, self.base[number])
         self.bounded = decode_bitset(header.bounded)
         self.unbound = decode_bitset(header.unbound)
         self.linked = decode_bitset(header.linked)
-        self.scope = self.all
-        limits = _index_scp_levels(accounts)
+        self.scope = self.all_principals
+        limits = _index_scp_levels_by_target(accounts)
         self.limits = {
             limits[t]: decode_bitset(who) for t, who in header.limits.items()
         }
@@ -153,7 +153,9 @@ class _StoredStatementIndex(StatementIndex):
         self.known = _StoredKeyPartition(tables, header, nodes)
 
 
-def _index_scp_levels(accounts: CompiledAccounts) -> Mapping[str, LimitingLayer]:
+def _index_scp_levels_by_target(
+    accounts: CompiledAccounts,
+) -> Mapping[str, LimitingLayer]:
     """Return the SCP levels of all accounts by target."""
     return {
         one.target: one for levels in accounts.scp_levels.values() for one in levels
@@ -174,13 +176,13 @@ class _StoredHolderTable(HolderTable):
         self._narrow_of = tables.section(f"{name}.narrow", list[int])
         self.actors = _HolderBits(self._kept)
 
-    def find_unrestricted(self, action: str) -> ActorsByEffect:
+    def find_holders_of_all_resource_statements(self, action: str) -> ActorsByEffect:
         """Return the holders of `Resource: *` statements, read from tables."""
         found = self._wide.get(action)
         if found is None:
             allowed = denied = 0
-            for clause in self._list_statements(
-                self._wide_of, _list_service_keys(action)
+            for clause in self._list_statements_under_keys(
+                self._wide_of, _list_action_index_keys(action)
             ):
                 if clause.matches_action(action):
                     if clause.effect is PolicyEffect.ALLOW:
@@ -190,39 +192,39 @@ class _StoredHolderTable(HolderTable):
             found = self._wide[action] = ActorsByEffect(allowed, denied)
         return found
 
-    def list_restricted(
+    def list_statements_on_specific_resources(
         self, action: str, resource: str
     ) -> Iterator[CompiledStatement]:
         """List statements on specific resources, read from tables."""
         starts = [resource[:length] for length in range(len(resource) + 1)]
         keys = [
             f"{service}\n{start}"
-            for service in _list_service_keys(action)
+            for service in _list_action_index_keys(action)
             for start in starts
         ]
-        for clause in self._list_statements(self._narrow_of, keys):
+        for clause in self._list_statements_under_keys(self._narrow_of, keys):
             if clause.matches_action(action):
                 yield clause
 
-    def list_for_service(self, service: str) -> Iterator[CompiledStatement]:
+    def list_statements_on_service(self, service: str) -> Iterator[CompiledStatement]:
         """List the statements on a service, read from tables."""
         if service == "*":
-            return (self._read_statement(int(key) - 1) for key in self._kept)
-        return self._list_statements(self._services_of, (service, ""))
+            return (self._get_statement_by_number(int(key) - 1) for key in self._kept)
+        return self._list_statements_under_keys(self._services_of, (service, ""))
 
-    def _list_statements(
+    def _list_statements_under_keys(
         self, table: Mapping[str, list[int]], keys: Iterable[str]
     ) -> Iterator[CompiledStatement]:
         """List the statements under some table keys, without duplicates."""
         numbers = dict.fromkeys(n for key in keys for n in table.get(key, ()))
-        return map(self._read_statement, numbers)
+        return map(self._get_statement_by_number, numbers)
 
-    def _read_statement(self, number: int) -> CompiledStatement:
+    def _get_statement_by_number(self, number: int) -> CompiledStatement:
         """Return the statement with a number."""
         return FULL_ACCESS_STATEMENT if number < 0 else self._estate.clauses[number]
 
 
-def _list_service_keys(action: str) -> tuple[str, str]:
+def _list_action_index_keys(action: str) -> tuple[str, str]:
     """Return the index keys of an action: its service, and any service."""
     return action.partition(":")[0], ""
 
@@ -247,7 +249,7 @@ class _StoredKeyPartition(KeyPartition):
     def __init__(
         self, tables: DerivedTables, header: ActorsHeader, nodes: Sequence[IdentityNode]
     ) -> None:
-        self._reset(header.size)
+        self._reset_to_single_cell(header.size)
         self._nodes = nodes
         self._rows = tables.section("cells", CellRows)
         self.spoken = frozenset(header.spoken)
@@ -255,19 +257,19 @@ class _StoredKeyPartition(KeyPartition):
         self._completed = {p: decode_bitset(who) for p, who in header.complete.items()}
         self.nameless = decode_bitset(header.nameless)
 
-    def _get_arn_index(self) -> ArnIndex | None:
+    def _get_member_arn_index(self) -> ArnIndex | None:
         """Return the index of identity ARNs, built on first use."""
         if self._names is None:
             self._names = ArnIndex([node.identity for node in self._nodes[: self.size]])
         return self._names
 
-    def _split(self, keys: tuple[str, ...]) -> list[PartitionCell]:
+    def _split_members_into_cells(self, keys: tuple[str, ...]) -> list[PartitionCell]:
         """Split identities by condition keys, one key after the other."""
         cells: list[tuple[int, dict[str, tuple[str, ...]]]] = [
             (build_range(0, self.size), {})
         ]
         for key in keys:
-            values = list(self._list_key_values(key))
+            values = list(self._list_members_by_key_value(key))
             cells = [
                 (both, known if value is None else {**known, key: value})
                 for members, known in cells
@@ -276,7 +278,7 @@ class _StoredKeyPartition(KeyPartition):
             ]
         return [PartitionCell(members, ContextKeys(known)) for members, known in cells]
 
-    def _list_key_values(self, key: str) -> Iterator[tuple[KeyValue, int]]:
+    def _list_members_by_key_value(self, key: str) -> Iterator[tuple[KeyValue, int]]:
         """Pair each value of a key with the identities that have it."""
         if key in self.spoken:
             for value, members in self._rows[key]:

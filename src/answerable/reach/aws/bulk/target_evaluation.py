@@ -1,6 +1,6 @@
 """Evaluate one action on one resource for every principal at once, without paths.
 
-The rules are those of `evaluate`, with sets of actors instead of sets of resources.
+The rules are those of `find_permitted_principals`, with sets of actors instead of sets of resources.
 """
 
 from collections.abc import Callable
@@ -8,10 +8,9 @@ from dataclasses import dataclass, field
 
 from answerable.model.policy import PolicyEffect, PolicyLayer
 from answerable.reach.aws.bulk.bitset import EMPTY_BOUNDS, BitsetBounds, list_positions
-from answerable.reach.aws.bulk.bulk_evaluation import resolve_undecided
+from answerable.reach.aws.bulk.bulk_evaluation import resolve_undecided_verdicts
 from answerable.reach.aws.bulk.caller_policies import VerdictBits, subtract_denies
-from answerable.reach.aws.bulk.holder_table import HolderTable
-from answerable.reach.aws.bulk.key_partition import list_condition_atoms
+from answerable.reach.aws.bulk.key_partition import list_open_statement_conditions
 from answerable.reach.aws.bulk.resource_policies import (
     BYPASSES_BOUNDARY,
     DELEGATES_TO_ACCOUNT,
@@ -22,10 +21,11 @@ from answerable.reach.aws.bulk.resource_policies import (
 from answerable.reach.aws.bulk.resource_space import (
     ResourceSpace,
     build_resource_space,
-    find_unread_rcps,
+    find_resources_with_unread_rcps,
     list_rcp_denies,
 )
-from answerable.reach.aws.bulk.statement_effects import apply_statement
+from answerable.reach.aws.bulk.statement_effects import list_statement_effects
+from answerable.reach.aws.bulk.statement_holder_table import HolderTable
 from answerable.reach.aws.bulk.statement_index import StatementIndex
 from answerable.reach.aws.compiled.accounts import CompiledAccounts
 from answerable.reach.aws.compiled.limiting_policies import LimitingLayer
@@ -62,7 +62,7 @@ class TargetEvaluation:
     _allow: set[object] = field(default_factory=set)
     _deny: set[object] = field(default_factory=set)
 
-    def evaluate(
+    def find_permitted_principals(
         self, evaluate_exactly: Callable[[CompiledPrincipal], Formula]
     ) -> VerdictBits:
         """Return the principals that may make the call, as verdict bits.
@@ -74,21 +74,21 @@ class TargetEvaluation:
         self._ground = build_resource_space(
             self.estate, [self.resource], use_trust_policies=trusts
         )
-        found = self._evaluate_bits()
+        found = self._combine_policies_in_bitsets()
         actors = self.index.actors
         asked = ((n, evaluate_exactly(actors[n])) for n in list_positions(found.doubt))
-        return resolve_undecided(found, asked)
+        return resolve_undecided_verdicts(found, asked)
 
-    def _evaluate_bits(self) -> VerdictBits:
+    def _combine_policies_in_bitsets(self) -> VerdictBits:
         """Combine all policies in bitsets; some principals stay undecided."""
-        index, ground, everyone = self.index, self._ground, self.index.all
+        index, ground, everyone = self.index, self._ground, self.index.all_principals
         allowed, bounds, denied = self._evaluate_caller_policies()
         voiced = self._evaluate_resource_policy()
-        control, soft, more = self._evaluate_limits()
+        control, soft, more = self._evaluate_limiting_policies()
         limit = (
             bounds | BitsetBounds(everyone & ~index.bounded, everyone & ~index.bounded)
         ) & soft
-        near = self._find_same_account_actors()
+        near = self._find_principals_of_resource_account()
         far = everyone & ~near
         required = self.action in TRUST_POLICY_ACTIONS or bool(ground.keys)
         direct = voiced[NAMES_PRINCIPAL]
@@ -111,26 +111,28 @@ class TargetEvaluation:
             has_unread_denies=False,
             may_conflict=not self._allow.isdisjoint(self._deny),
         )
-        return self._leave_unread_undecided(found)
+        return self._leave_unread_denies_undecided(found)
 
-    def _leave_unread_undecided(self, verdicts: VerdictBits) -> VerdictBits:
+    def _leave_unread_denies_undecided(self, verdicts: VerdictBits) -> VerdictBits:
         """Leave undecided what an unread statement may deny."""
         unread = self.index.unread[None]
         if self._ground.unread_denies:
-            unread = self.index.all
-        elif supports_rcps(self.action) and find_unread_rcps(self.estate, self._ground):
-            unread |= self.index.all & ~self.index.linked
+            unread = self.index.all_principals
+        elif supports_rcps(self.action) and find_resources_with_unread_rcps(
+            self.estate, self._ground
+        ):
+            unread |= self.index.all_principals & ~self.index.linked
         maybe = verdicts.some | verdicts.doubt
         some = 0 if self._ground.doors else verdicts.some
         sure = verdicts.sure & ~unread if not self._ground.doors else 0
         return VerdictBits(sure, some, maybe & ~some)
 
-    def _find_same_account_actors(self) -> int:
+    def _find_principals_of_resource_account(self) -> int:
         """Return the principals of the resource's account, all if not known."""
         found = 0
         for owner in self._ground.owners:
             if not owner:
-                return self.index.all
+                return self.index.all_principals
             found |= self.index.include_copies(self.naming.accounts.get(owner, 0))
         return found
 
@@ -149,60 +151,72 @@ class TargetEvaluation:
         self, table: HolderTable
     ) -> tuple[BitsetBounds, BitsetBounds]:
         """Return the principals that one policy layer allows and denies."""
-        wide = table.find_unrestricted(self.action)
+        wide = table.find_holders_of_all_resource_statements(self.action)
         allowed = BitsetBounds(wide.allowed, wide.allowed)
         denied = BitsetBounds(wide.denied, wide.denied)
-        for clause in table.list_restricted(self.action, self.resource):
-            plane = self._apply_statement(clause, table.actors[clause])
+        for clause in table.list_statements_on_specific_resources(
+            self.action, self.resource
+        ):
+            plane = self._find_principals_statement_applies_to(
+                clause, table.actors[clause]
+            )
             if clause.effect is PolicyEffect.ALLOW:
                 allowed |= plane
             else:
                 denied |= plane
         return allowed, denied
 
-    def _apply_statement(
+    def _find_principals_statement_applies_to(
         self, statement: CompiledStatement, actors: int
     ) -> BitsetBounds:
         """Return the principals for which a statement applies to the resource."""
         sure = maybe = 0
         space = self._ground.space
-        for part in apply_statement(statement, space, self.known, self.index, actors):
+        for part in list_statement_effects(
+            statement, space, self.known, self.index, actors
+        ):
             maybe |= part.actors
             sure |= part.actors if part.plane.sure else 0
             self._odd |= part.actors if part.odd else 0
         if sure != maybe:
             deny = statement.effect is PolicyEffect.DENY
             (self._deny if deny else self._allow).update(
-                list_condition_atoms(statement)
+                list_open_statement_conditions(statement)
             )
         return BitsetBounds(sure, maybe)
 
-    def _evaluate_limits(self) -> tuple[BitsetBounds, BitsetBounds, BitsetBounds]:
+    def _evaluate_limiting_policies(
+        self,
+    ) -> tuple[BitsetBounds, BitsetBounds, BitsetBounds]:
         """Return the principals that SCPs and session policies allow, and deny."""
-        everyone = BitsetBounds(self.index.all, self.index.all)
+        everyone = BitsetBounds(self.index.all_principals, self.index.all_principals)
         control = soft = everyone
         denied = EMPTY_BOUNDS
         for limit, actors in self.index.limits.items():
             spoken = limit.select_statements(self.action)
-            through = self._evaluate_limit_allows(limit, actors)
-            free = self.index.all & ~actors
+            through = self._evaluate_scp_or_session_allows(limit, actors)
+            free = self.index.all_principals & ~actors
             passed = through | BitsetBounds(free, free)
             if limit.layer is PolicyLayer.SESSION:
                 soft &= passed
             else:
                 control &= passed
             for grant in spoken.denies:
-                denied |= self._apply_statement(grant.clause, actors)
+                denied |= self._find_principals_statement_applies_to(
+                    grant.clause, actors
+                )
         return control, soft, denied
 
-    def _evaluate_limit_allows(self, limit: LimitingLayer, actors: int) -> BitsetBounds:
+    def _evaluate_scp_or_session_allows(
+        self, limit: LimitingLayer, actors: int
+    ) -> BitsetBounds:
         """Return the principals that one SCP level or session policy allows."""
         allows = limit.select_statements(self.action).allows
         if any(grant.clause.wide for grant in allows):
             return BitsetBounds(actors, actors)
         found = BitsetBounds(0, actors if limit.gaps else 0)
         for grant in allows:
-            found |= self._apply_statement(grant.clause, actors)
+            found |= self._find_principals_statement_applies_to(grant.clause, actors)
         return found
 
     def _evaluate_resource_policy(self) -> list[BitsetBounds]:
@@ -211,7 +225,9 @@ class TargetEvaluation:
         for clause, _ in self._ground.spoken:
             if clause.matches_action(self.action):
                 for name in self.naming.find_named_principals(clause):
-                    plane = self._apply_statement(clause, name.actors)
+                    plane = self._find_principals_statement_applies_to(
+                        clause, name.actors
+                    )
                     if name.is_open and plane.maybe:
                         plane = BitsetBounds(0, plane.maybe)
                         self._odd |= plane.maybe if name.odd else 0
@@ -223,7 +239,9 @@ class TargetEvaluation:
                     how = DENIES if clause.effect is PolicyEffect.DENY else name.how
                     found[how] |= plane
         if supports_rcps(self.action):
-            anyone = self.index.all & ~self.index.linked
+            anyone = self.index.all_principals & ~self.index.linked
             for clause, _ in list_rcp_denies(self.estate, self._ground, self.action):
-                found[DENIES] |= self._apply_statement(clause, anyone)
+                found[DENIES] |= self._find_principals_statement_applies_to(
+                    clause, anyone
+                )
         return found

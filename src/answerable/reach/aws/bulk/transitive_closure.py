@@ -22,7 +22,7 @@ class TransitiveClosure:
     beyond: Sequence[int]
     classes: Sequence[tuple[int, int]]
 
-    def find_sources(self, targets: int) -> int:
+    def find_nodes_reaching(self, targets: int) -> int:
         """Return the nodes that are a target node or reach one."""
         found = targets
         for reached, members in self.classes:
@@ -31,7 +31,7 @@ class TransitiveClosure:
         return found
 
 
-def compute_closure(rows: Sequence[int]) -> TransitiveClosure:
+def compute_transitive_closure(rows: Sequence[int]) -> TransitiveClosure:
     """Compute the transitive closure of a graph.
 
     Args:
@@ -44,7 +44,7 @@ def compute_closure(rows: Sequence[int]) -> TransitiveClosure:
         for node in nodes:
             ahead |= rows[node]
         around = len(nodes) > 1 or ahead & members
-        reached = _union_successors(ahead & ~members, beyond, known)
+        reached = _union_reach_of_successors(ahead & ~members, beyond, known)
         if around:
             reached |= members
         for node in nodes:
@@ -61,7 +61,7 @@ def compute_closure(rows: Sequence[int]) -> TransitiveClosure:
     )
 
 
-def _union_successors(
+def _union_reach_of_successors(
     successors: int, reach: Sequence[int], cache: dict[int, int]
 ) -> int:
     """Unite the nodes that some successors reach; cached."""
@@ -84,16 +84,16 @@ def find_components(rows: Sequence[int]) -> Iterator[tuple[int, list[int]]]:
     while unseen:
         start = (unseen & -unseen).bit_length() - 1
         unseen ^= 1 << start
-        state.enter(start)
+        state.push_node(start)
         while state.trail:
             node = state.trail[-1]
             ahead = rows[node] & unseen
             if ahead:
                 low = ahead & -ahead
                 unseen ^= low
-                state.enter(low.bit_length() - 1)
+                state.push_node(low.bit_length() - 1)
             else:
-                component = state.leave(rows[node])
+                component = state.pop_complete_component(rows[node])
                 if component:
                     yield component
 
@@ -107,14 +107,14 @@ class _ComponentStack:
         self._parts: list[tuple[int, int, int]] = []  # root, members, start in _held
         self._open = 0
 
-    def enter(self, node: int) -> None:
+    def push_node(self, node: int) -> None:
         """Push a node as a component of its own."""
         self.trail.append(node)
         self._parts.append((node, 1 << node, len(self._held)))
         self._held.append(node)
         self._open |= 1 << node
 
-    def leave(self, row: int) -> tuple[int, list[int]] | None:
+    def pop_complete_component(self, row: int) -> tuple[int, list[int]] | None:
         """Pop the last node; return its strongly connected component if complete."""
         node = self.trail.pop()
         root, members, start = self._parts[-1]

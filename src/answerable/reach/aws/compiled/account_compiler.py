@@ -8,18 +8,18 @@ from answerable.reach.aws.compiled.accounts import CompiledAccounts
 from answerable.reach.aws.compiled.attachments import AttachmentCompiler
 from answerable.reach.aws.compiled.policy_compiler import (
     compile_principal,
-    compile_rcps,
+    compile_rcps_by_account,
     compile_resource_policies,
-    compile_scps,
+    compile_scps_by_account,
     compile_stated_policy,
-    compile_trust,
+    compile_trust_policy,
     list_organization_paths,
 )
 from answerable.reach.aws.compiled.principals import is_role
 from answerable.reach.aws.compiled.trust_index import (
-    index_roles,
+    index_roles_by_trusted_key,
+    list_trusted_identity_providers,
     list_trusted_principals,
-    list_trusted_providers,
     list_trusted_services,
 )
 from answerable.reach.aws.evaluation.context_keys import NO_KEYS, ContextKeys
@@ -38,7 +38,7 @@ def compile_accounts(
     builder = AttachmentCompiler(facts)
     attached = {(a.target, a.layer, a.policy, a.via): a for a in facts.attachments}
     for key in sorted(attached):
-        builder.add_attachment(attached[key])
+        builder.compile_attached_policy(attached[key])
     accounts = {account.id: account for account in facts.accounts}
     identities = sorted(
         (i for i in facts.identities if _is_aws_identity(i)), key=lambda one: one.id
@@ -46,8 +46,13 @@ def compile_accounts(
     resources = {resource.id: resource for resource in facts.resources}
     holders = compile_resource_policies(builder, resources)
     paths = list_organization_paths(accounts, identities, holders)
-    controls, fences = compile_scps(builder, paths), compile_rcps(builder, paths)
-    trusts = {i.id: compile_trust(i, builder, fences) for i in identities if is_role(i)}
+    controls, fences = (
+        compile_scps_by_account(builder, paths),
+        compile_rcps_by_account(builder, paths),
+    )
+    trusts = {
+        i.id: compile_trust_policy(i, builder, fences) for i in identities if is_role(i)
+    }
     principals = {
         i.id: compile_principal(i, builder, accounts, controls, trusts.get(i.id))
         for i in identities
@@ -65,9 +70,11 @@ def compile_accounts(
         tags_collected=tags_collected,
         given=stated_keys,
         written=builder.interner.written,
-        by_service=index_roles(list_trusted_services(trusts.values())),
-        by_named=index_roles(list_trusted_principals(trusts.values())),
-        by_provider=index_roles(list_trusted_providers(trusts.values())),
+        by_service=index_roles_by_trusted_key(list_trusted_services(trusts.values())),
+        by_named=index_roles_by_trusted_key(list_trusted_principals(trusts.values())),
+        by_provider=index_roles_by_trusted_key(
+            list_trusted_identity_providers(trusts.values())
+        ),
         scp_levels=controls,
         rcps=fences,
         holders=holders,

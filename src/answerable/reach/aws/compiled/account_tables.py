@@ -26,7 +26,7 @@ from answerable.reach.aws.compiled.policy_compiler import are_unconditional_allo
 from answerable.reach.aws.compiled.principals import (
     FULL_ACCESS_STATEMENT,
     CompiledPrincipal,
-    collect_principal_keys,
+    collect_principal_condition_keys,
 )
 from answerable.reach.aws.compiled.statement_holder_tables import StoredHolderIndex
 from answerable.reach.aws.compiled.statements import (
@@ -131,7 +131,7 @@ class _AccountsHeader(msgspec.Struct, array_like=True):
     open_roles: list[IdentityId]
 
 
-def encode_accounts(accounts: CompiledAccounts) -> Tables:
+def encode_account_tables(accounts: CompiledAccounts) -> Tables:
     """Encode compiled accounts, without a stated policy, as storable tables."""
     levels = {one: None for each in accounts.scp_levels.values() for one in each}
     numbers = {level: number for number, level in enumerate(levels)}
@@ -140,7 +140,7 @@ def encode_accounts(accounts: CompiledAccounts) -> Tables:
         inhabited=sorted(accounts.collected_accounts),
         accounts=tuple(accounts.accounts.values()),
         levels=tuple(
-            _LimitingLayerRow(o.target, _encode_statement_refs(o.grants), o.gaps)
+            _LimitingLayerRow(o.target, _encode_references(o.grants), o.gaps)
             for o in levels
         ),
         controls={
@@ -148,7 +148,7 @@ def encode_accounts(accounts: CompiledAccounts) -> Tables:
             for account, each in accounts.scp_levels.items()
         },
         fences=tuple(
-            _LimitingLayerRow(account, _encode_statement_refs(fence.denies), fence.gaps)
+            _LimitingLayerRow(account, _encode_references(fence.denies), fence.gaps)
             for account, fence in accounts.rcps.items()
         ),
         doors=list(accounts.access_points),
@@ -162,20 +162,20 @@ def encode_accounts(accounts: CompiledAccounts) -> Tables:
     return {
         "estate": [("", head)],
         "clauses": clauses,
-        "principals": _encode_sorted(accounts.principals, _encode_principal),
-        "trusts": _encode_sorted(accounts.trusts, _encode_trust),
-        "holders": _encode_sorted(accounts.holders, _encode_resource_policy),
-        "groups": _encode_sorted(accounts.groups, _encode_statement_refs),
-        "resources": _encode_sorted(accounts.resources, _encode_resource),
+        "principals": _encode_rows(accounts.principals, _encode_principal_row),
+        "trusts": _encode_rows(accounts.trusts, _encode_trust_policy),
+        "holders": _encode_rows(accounts.holders, _encode_resource_policy),
+        "groups": _encode_rows(accounts.groups, _encode_references),
+        "resources": _encode_rows(accounts.resources, _encode_resource),
         "written": sorted(accounts.written.items()),
         "by_service": sorted(accounts.by_service.items()),
         "by_named": sorted(accounts.by_named.items()),
         "by_provider": sorted(accounts.by_provider.items()),
-        **statement_holder_tables.encode_holders(accounts.holder_index),
+        **statement_holder_tables.encode_holder_index_tables(accounts.holder_index),
     }
 
 
-def _encode_sorted(
+def _encode_rows(
     values: Mapping[Key, Value], encode_value: Callable[[Value], object]
 ) -> Iterator[tuple[str, object]]:
     """Yield encoded values as table rows, in the order of their keys."""
@@ -196,14 +196,14 @@ def _encode_statement(statement: CompiledStatement) -> _StatementRow:
     return _StatementRow(statement.source_text._replace(conditions=()), lines)
 
 
-def _decode_condition(row: _ConditionRow) -> ConditionClause:
+def _decode_condition_line(row: _ConditionRow) -> ConditionClause:
     """Decode a condition line, with its fixed result if it has one."""
     if row.holds is None:
         return ConditionClause(row.operator, row.key, row.values)
     return DecidedCondition(row.operator, row.key, row.values, row.holds)
 
 
-def _encode_statement_refs(statements: Iterable[PolicyStatement]) -> _StatementRefs:
+def _encode_references(statements: Iterable[PolicyStatement]) -> _StatementRefs:
     """Encode statements as references: number, policy, statement id."""
     return [(grant.clause.number, grant.policy, grant.sid) for grant in statements]
 
@@ -213,14 +213,14 @@ def _encode_resource(resource: Resource) -> Resource:
     return resource
 
 
-def _encode_principal(principal: CompiledPrincipal) -> _PrincipalRow:
+def _encode_principal_row(principal: CompiledPrincipal) -> _PrincipalRow:
     """Encode a principal without what follows from its account."""
     return _PrincipalRow(
         identity=principal.identity,
-        grants=_encode_statement_refs(principal.grants),
+        grants=_encode_references(principal.grants),
         boundary=None
         if principal.boundary is None
-        else _encode_statement_refs(principal.boundary),
+        else _encode_references(principal.boundary),
         boundary_id=principal.boundary_id,
         gaps=principal.gaps,
         groups=principal.groups,
@@ -230,11 +230,11 @@ def _encode_principal(principal: CompiledPrincipal) -> _PrincipalRow:
     )
 
 
-def _encode_trust(trust: RoleTrust) -> _ResourcePolicyRow:
+def _encode_trust_policy(trust: RoleTrust) -> _ResourcePolicyRow:
     """Encode a role's trust policy as a table row."""
     return _ResourcePolicyRow(
         account=trust.account,
-        grants=_encode_statement_refs(trust.grants),
+        grants=_encode_references(trust.grants),
         gaps=trust.gaps,
         collected=trust.collected,
         seen=trust.seen,
@@ -245,17 +245,17 @@ def _encode_trust(trust: RoleTrust) -> _ResourcePolicyRow:
 def _encode_resource_policy(policy: ResourcePolicy) -> _ResourcePolicyRow:
     """Encode a resource policy as a table row."""
     return _ResourcePolicyRow(
-        policy.account, _encode_statement_refs(policy.grants), policy.gaps
+        policy.account, _encode_references(policy.grants), policy.gaps
     )
 
 
-def restore_accounts(
+def restore_accounts_from_tables(
     tables: DerivedTables, catalogue: ActionCatalogue, stated_keys: ContextKeys
 ) -> CompiledAccounts:
     """Restore compiled accounts from tables; rows are read lazily.
 
     Args:
-        tables: Written by `encode_accounts`.
+        tables: Written by `encode_account_tables`.
         catalogue: Services that the question needs.
         stated_keys: Condition keys that the question states.
     """
@@ -268,12 +268,12 @@ def restore_accounts(
             tables.section("principals", _PrincipalRow), read.read_principal
         ),
         trusts=LazyMapping(
-            tables.section("trusts", _ResourcePolicyRow), read.read_trust
+            tables.section("trusts", _ResourcePolicyRow), read.read_trust_policy
         ),
         groups=LazyMapping(tables.section("groups", _StatementRefs), read.read_group),
         accounts=read.accounts,
         resources=LazyMapping(
-            tables.section("resources", Resource), read.read_resource
+            tables.section("resources", Resource), read.read_resource_row
         ),
         tags_collected=head.tags_collected,
         given=stated_keys,
@@ -284,7 +284,7 @@ def restore_accounts(
         scp_levels=read.controls,
         rcps=read.fences,
         holders=LazyMapping(
-            tables.section("holders", _ResourcePolicyRow), read.read_resource_policy
+            tables.section("holders", _ResourcePolicyRow), read.read_resource_policy_row
         ),
         access_points=read.doors,
         public_access={block.target: block for block in head.public_access},
@@ -299,13 +299,13 @@ class _AccountsReader:
 
     def __init__(self, tables: DerivedTables, header: _AccountsHeader) -> None:
         self._texts = tables.section("clauses", _StatementRow)
-        self.clauses = LazySequence(header.clauses, self._read_statement)
+        self.clauses = LazySequence(header.clauses, self._compile_stored_statement)
         self.accounts = {account.id: account for account in header.accounts}
         levels = [
             LimitingLayer(
                 PolicyLayer.SCP,
                 one.target,
-                self._read_policy_statements(one.grants, PolicyLayer.SCP),
+                self._read_referenced_statements(one.grants, PolicyLayer.SCP),
                 one.gaps,
             )
             for one in header.levels
@@ -317,7 +317,7 @@ class _AccountsReader:
         self.fences = {
             one.target: RcpDenies(
                 one.target,
-                self._read_policy_statements(one.grants, PolicyLayer.RCP),
+                self._read_referenced_statements(one.grants, PolicyLayer.RCP),
                 one.gaps,
             )
             for one in header.fences
@@ -325,13 +325,13 @@ class _AccountsReader:
         resources = tables.section("resources", Resource)
         self.doors = {door: resources[door] for door in header.doors}
 
-    def _read_statement(self, number: int) -> CompiledStatement:
+    def _compile_stored_statement(self, number: int) -> CompiledStatement:
         """Read and compile the statement with a number."""
         row = self._texts[encode_number_key(number)]
-        conditions = tuple(map(_decode_condition, row.conditions))
+        conditions = tuple(map(_decode_condition_line, row.conditions))
         return compile_statement(number, row.text._replace(conditions=conditions))
 
-    def _read_policy_statements(
+    def _read_referenced_statements(
         self, rows: _StatementRefs, layer: PolicyLayer
     ) -> tuple[PolicyStatement, ...]:
         """Read the statements that references name, at a layer."""
@@ -351,15 +351,15 @@ class _AccountsReader:
         boundary = row.boundary
         return CompiledPrincipal(
             identity=identity,
-            grants=self._read_policy_statements(row.grants, PolicyLayer.IDENTITY),
+            grants=self._read_referenced_statements(row.grants, PolicyLayer.IDENTITY),
             boundary=(
                 None
                 if boundary is None
-                else self._read_policy_statements(boundary, PolicyLayer.BOUNDARY)
+                else self._read_referenced_statements(boundary, PolicyLayer.BOUNDARY)
             ),
             boundary_id=row.boundary_id,
             gaps=row.gaps,
-            known=collect_principal_keys(
+            known=collect_principal_condition_keys(
                 identity, self.accounts, tags_fixed=row.tags_fixed
             ),
             groups=row.groups,
@@ -369,9 +369,9 @@ class _AccountsReader:
             linked=linked,
         )
 
-    def read_trust(self, role: IdentityId, row: _ResourcePolicyRow) -> RoleTrust:
+    def read_trust_policy(self, role: IdentityId, row: _ResourcePolicyRow) -> RoleTrust:
         """Build a role's trust policy from its row."""
-        grants = self._read_policy_statements(row.grants, PolicyLayer.TRUST)
+        grants = self._read_referenced_statements(row.grants, PolicyLayer.TRUST)
         return RoleTrust(
             role=role,
             account=row.account,
@@ -383,17 +383,17 @@ class _AccountsReader:
             seen=row.seen,
         )
 
-    def read_resource_policy(
+    def read_resource_policy_row(
         self, resource: str, row: _ResourcePolicyRow
     ) -> ResourcePolicy:
         """Build a resource policy from its row."""
-        grants = self._read_policy_statements(row.grants, PolicyLayer.RESOURCE)
+        grants = self._read_referenced_statements(row.grants, PolicyLayer.RESOURCE)
         return build_resource_policy(resource, row.account, grants, row.gaps)
 
     def read_group(self, _: str, rows: _StatementRefs) -> tuple[PolicyStatement, ...]:
         """Read the statements of a group's policies."""
-        return self._read_policy_statements(rows, PolicyLayer.IDENTITY)
+        return self._read_referenced_statements(rows, PolicyLayer.IDENTITY)
 
-    def read_resource(self, _: ResourceId, row: Resource) -> Resource:
+    def read_resource_row(self, _: ResourceId, row: Resource) -> Resource:
         """Return the resource of a table row."""
         return row

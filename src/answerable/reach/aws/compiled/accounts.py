@@ -8,21 +8,21 @@ from answerable.model.action_catalogue import ActionCatalogue
 from answerable.model.identity import Account
 from answerable.model.ids import IdentityId, ResourceId
 from answerable.model.resource import PublicAccessBlock, Resource
-from answerable.reach.aws.compiled.aws_protected_objects import find_protection
+from answerable.reach.aws.compiled.aws_protected_objects import find_aws_protection
 from answerable.reach.aws.compiled.limiting_policies import (
     SERVICE_ROLE_PATH,
     LimitingLayer,
     RcpDenies,
 )
-from answerable.reach.aws.compiled.principal_element import get_named_account
+from answerable.reach.aws.compiled.principal_element import get_principal_account
 from answerable.reach.aws.compiled.principals import CompiledPrincipal
 from answerable.reach.aws.compiled.resources import (
     NO_ACCESS_POINT_KEYS,
     RequestedResource,
     ResourceLookup,
-    look_up_resource,
+    look_up_requested_resource,
 )
-from answerable.reach.aws.compiled.saml_providers import pair_providers_with_roles
+from answerable.reach.aws.compiled.saml_providers import pair_saml_providers_with_roles
 from answerable.reach.aws.compiled.service_facts import supports_rcps
 from answerable.reach.aws.compiled.statement_holder_index import StatementHolderIndex
 from answerable.reach.aws.compiled.statements import CompiledStatement, PolicyStatement
@@ -39,7 +39,9 @@ from answerable.reach.aws.evaluation.resource_policies import (
     group_granting_policies,
 )
 from answerable.reach.aws.evaluation.trust_policies import RoleTrust
-from answerable.reach.aws.patterns.action_resource_matrix import can_act_on
+from answerable.reach.aws.patterns.action_resource_matrix import (
+    can_action_act_on_resource,
+)
 
 _MOST_PLACES, _MOST_CALLS = 1 << 17, 1 << 16
 
@@ -106,21 +108,23 @@ class CompiledAccounts:
         """Return a copy for a question that states condition keys."""
         return replace(self, given=stated_keys, _lasting=None)
 
-    def build_lookups(self) -> None:
+    def build_lookup_tables(self) -> None:
         """Build all lookup tables ahead of the first question."""
         _ = (
             self.holder_index,
             self.denying_policies,
             self.granting_policies,
             self.collected_accounts,
-            self._get_lookup(),
+            self._get_resource_lookup(),
         )
 
     def build_request(self, action: str, resource: str) -> AwsRequest:
         """Build the request of an action, with the known keys of its resource."""
-        return self._build_request(action, resource, self.given, self.endpoint)
+        return self._build_request_with_keys(
+            action, resource, self.given, self.endpoint
+        )
 
-    def get_request(self, action: str, resource: str) -> AwsRequest | None:
+    def get_cached_request(self, action: str, resource: str) -> AwsRequest | None:
         """Return a request, cached for all principals it is evaluated for.
 
         Returns:
@@ -131,7 +135,7 @@ class CompiledAccounts:
             return self._calls[key]
         if len(self._calls) >= _MOST_CALLS:
             self._calls.clear()
-        able = self.can_act_on(action, resource)
+        able = self.can_action_act_on_resource(action, resource)
         found = self._calls[key] = (
             self.build_request(action, resource) if able else None
         )
@@ -144,12 +148,12 @@ class CompiledAccounts:
 
         A stated endpoint policy limits the call asked about, not the hops.
         """
-        return self._build_request(
-            action, resource, known_keys.merge_over(self.session_keys), None
+        return self._build_request_with_keys(
+            action, resource, known_keys.merge_over(self.stated_session_keys), None
         )
 
     @property
-    def session_keys(self) -> ContextKeys:
+    def stated_session_keys(self) -> ContextKeys:
         """Stated condition keys that hold for every call of a path."""
         if self._lasting is None:
             self._lasting = select_session_keys(self.given)
@@ -160,9 +164,11 @@ class CompiledAccounts:
     ) -> AwsRequest:
         """Build the same request on another resource, with more known keys."""
         stated = request.stated.merge_over(known_keys)
-        return self._build_request(request.action, resource, stated, request.endpoint)
+        return self._build_request_with_keys(
+            request.action, resource, stated, request.endpoint
+        )
 
-    def list_statements(
+    def list_statements_on_action(
         self, principal: CompiledPrincipal, action: str
     ) -> Iterator[PolicyStatement]:
         """List a principal's statements on an action, at all its policy layers."""
@@ -196,37 +202,41 @@ class CompiledAccounts:
             self._open_roles = [
                 role
                 for role, trust in self.trusts.items()
-                if self._is_externally_trusted(trust)
+                if self._trusts_external_principal(trust)
             ]
         return self._open_roles
 
-    def _is_externally_trusted(self, trust: RoleTrust) -> bool:
+    def _trusts_external_principal(self, trust: RoleTrust) -> bool:
         """Tell whether a trust policy names an outsider other than a service."""
         return any(
             kind != "Service"
-            and not self.is_account_collected(get_named_account(value))
+            and not self.is_account_collected(get_principal_account(value))
             and value not in self.principals
             for grant in trust.grants
             for kind, value in grant.clause.principals
         )
 
-    def can_act_on(self, action: str, resource: str) -> bool:
+    def can_action_act_on_resource(self, action: str, resource: str) -> bool:
         """Tell whether an action can act on this type of resource at all."""
-        if find_protection(action.lower(), resource) is not None:
+        if find_aws_protection(action.lower(), resource) is not None:
             return False
-        return can_act_on(self.catalogue, action, resource)
+        return can_action_act_on_resource(self.catalogue, action, resource)
 
     def look_up_resource(
         self, resource: str, *, is_pattern: bool = False
     ) -> RequestedResource:
         """Look up a resource's account, known condition keys and policy; cached."""
         if is_pattern:
-            return look_up_resource(self._get_lookup(), resource, is_pattern=True)
+            return look_up_requested_resource(
+                self._get_resource_lookup(), resource, is_pattern=True
+            )
         found = self._places.get(resource)
         if found is None:
             if len(self._places) >= _MOST_PLACES:
                 self._places.clear()
-            found = look_up_resource(self._get_lookup(), resource, is_pattern=False)
+            found = look_up_requested_resource(
+                self._get_resource_lookup(), resource, is_pattern=False
+            )
             self._places[resource] = found
         return found
 
@@ -256,12 +266,12 @@ class CompiledAccounts:
         if self._denying is None:
             held: dict[str, list[ResourcePolicy]] = defaultdict(list)
             for own in self.holders.values():
-                if own.may_deny:
+                if own.has_denies_or_unread_statements:
                     held[own.service].append(own)
             self._denying = {service: tuple(own) for service, own in held.items()}
         return self._denying.get(action.partition(":")[0], ())
 
-    def _get_lookup(self) -> ResourceLookup:
+    def _get_resource_lookup(self) -> ResourceLookup:
         """Return the tables for resource lookups, built on first use."""
         found = self._looked_up_in
         if found is None:
@@ -274,7 +284,7 @@ class CompiledAccounts:
             )
         return found
 
-    def _build_request(
+    def _build_request_with_keys(
         self,
         action: str,
         resource: str,
@@ -282,13 +292,13 @@ class CompiledAccounts:
         endpoint: LimitingLayer | None,
     ) -> AwsRequest:
         """Build a request from stated keys and what is known of the resource."""
-        wild = self._is_pattern(action, resource)
+        wild = self._is_resource_pattern(action, resource)
         place = self.look_up_resource(resource, is_pattern=wild)
         folded = action.lower()
         fences: tuple[RcpDenies, ...] = ()
         linked = SERVICE_ROLE_PATH in resource  # nor do RCPs bind such a role's trust
         if self.rcps and supports_rcps(folded) and not linked:
-            fences = self._list_rcps(place.owner, is_pattern=wild)
+            fences = self._list_rcps_on_resource(place.owner, is_pattern=wild)
         known = stated_keys.merge_over(place.known)
         if resource == "*" and not wild and folded.startswith("s3:"):
             known = known.merge_over(NO_ACCESS_POINT_KEYS)
@@ -310,7 +320,9 @@ class CompiledAccounts:
     def saml_provider_targets(self) -> Mapping[ResourceId, Resource]:
         """Pairs of a SAML provider and a role that trusts it, as takeover targets."""
         if self._providers is None:
-            self._providers = pair_providers_with_roles(self.by_provider, self.trusts)
+            self._providers = pair_saml_providers_with_roles(
+                self.by_provider, self.trusts
+            )
         return self._providers
 
     def list_takeover_resources(self) -> Iterator[Resource]:
@@ -318,21 +330,23 @@ class CompiledAccounts:
         yield from self.resources.values()
         yield from self.saml_provider_targets.values()
 
-    def find_run_as(self, resource: ResourceId) -> IdentityId:
+    def find_run_as_identity(self, resource: ResourceId) -> IdentityId:
         """Return the identity that a resource runs code as, or an empty id."""
         found = self.resources.get(resource) or self.saml_provider_targets.get(resource)
         return found.runs_as if found else IdentityId("")
 
-    def _list_rcps(self, owner: str, *, is_pattern: bool) -> tuple[RcpDenies, ...]:
+    def _list_rcps_on_resource(
+        self, owner: str, *, is_pattern: bool
+    ) -> tuple[RcpDenies, ...]:
         """Return the RCPs that apply to a resource of an account."""
         if owner or not is_pattern:
             fence = self.rcps.get(owner)
             return (fence,) if fence else ()
         return tuple(self.rcps.values())
 
-    def _is_pattern(self, action: str, resource: str) -> bool:
+    def _is_resource_pattern(self, action: str, resource: str) -> bool:
         """Tell whether a requested resource is a pattern, not a single resource."""
         if resource == "*":
             entry = self.catalogue.find_action(action)
-            return entry is not None and not entry.is_wildcard_only
+            return entry is not None and not entry.takes_only_wildcard_resource
         return "*" in resource or "?" in resource

@@ -50,10 +50,10 @@ class AttachmentCompiler:
             for member in group.members:
                 self.member_of[member].append(group.id)
 
-    def add_attachment(self, attachment: PolicyAttachment) -> None:
+    def compile_attached_policy(self, attachment: PolicyAttachment) -> None:
         """Compile an attached policy, and add its statements to the target."""
         layer = attachment.layer
-        grants, gaps = self._compile(attachment.policy, layer)
+        grants, gaps = self._compile_policy_for_layer(attachment.policy, layer)
         place = attachment.target, layer
         held = self._held.get(place)
         if held is None:
@@ -65,11 +65,13 @@ class AttachmentCompiler:
         if layer is PolicyLayer.IDENTITY:
             self._add_group_statements(attachment, grants)
 
-    def get_attached(self, target: str, layer: PolicyLayer) -> AttachedPolicies | None:
+    def get_policies_attached_to(
+        self, target: str, layer: PolicyLayer
+    ) -> AttachedPolicies | None:
         """Return the policies attached to a target at one layer, None if none."""
         return self._held.get((target, layer))
 
-    def list_targets(
+    def list_targets_with_policies(
         self, layer: PolicyLayer
     ) -> Iterator[tuple[str, AttachedPolicies]]:
         """List each target that has policies at a layer, with these policies."""
@@ -93,7 +95,7 @@ class AttachmentCompiler:
             ]
             told |= {(g.policy, g.sid) for g in statements}
 
-    def _compile(
+    def _compile_policy_for_layer(
         self, policy: PolicyId, layer: PolicyLayer
     ) -> tuple[list[PolicyStatement], list[PolicyGap]]:
         """Compile a policy for a layer; cached. A missing policy is a gap."""
@@ -101,7 +103,7 @@ class AttachmentCompiler:
         if found is None:
             document = self.policies.get(policy)
             if document:
-                found = self.interner.compile_policy(document, layer)
+                found = self.interner.compile_policy_for_layer(document, layer)
             else:
                 found = [], [PolicyGap(UNCOLLECTED, layer, policy, "")]
             self._compiled[policy, layer] = found

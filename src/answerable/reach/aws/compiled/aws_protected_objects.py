@@ -119,7 +119,7 @@ OWNER_ACCOUNT_ACTIONS: frozenset[str] = frozenset(
 
 
 @lru_cache(maxsize=1 << 14)
-def find_protection(action: str, resource: str) -> ProtectedObjects | None:
+def find_aws_protection(action: str, resource: str) -> ProtectedObjects | None:
     """Find the protection that forbids an action on one resource, None for none.
 
     Args:
@@ -139,4 +139,4 @@ def find_protection(action: str, resource: str) -> ProtectedObjects | None:
 
 def is_protected_role(role: str) -> bool:
     """Tell whether no principal of its account can edit a role."""
-    return find_protection("iam:putrolepolicy", role) is not None
+    return find_aws_protection("iam:putrolepolicy", role) is not None

@@ -15,13 +15,13 @@ from answerable.reach.aws.compiled.principal_element import (
     ANY_PRINCIPAL,
     CANONICAL_USER,
     PrincipalElement,
-    get_named_account,
+    get_principal_account,
     is_account_number,
     parse_session_arn,
 )
 from answerable.reach.aws.compiled.principal_matching import (
     NamingFormulas,
-    negate_exceptions,
+    negate_excepted_principals,
 )
 from answerable.reach.aws.compiled.statements import CompiledStatement
 from answerable.reach.aws.evaluation.context_keys import ABSENT_KEY, ContextKeys
@@ -54,7 +54,7 @@ class ExternalCaller:
     account: str
     known: ContextKeys
 
-    def collect_known_keys(self, resource: ArnParts) -> ContextKeys:
+    def collect_known_condition_keys(self, resource: ArnParts) -> ContextKeys:
         """Return the condition keys known for every request it makes on a resource."""
         if len(resource) == 6 and resource[2] == "kms" and self.account:
             caller = ContextKeys({"kms:calleraccount": (self.account,)})
@@ -79,19 +79,19 @@ def parse_caller(text: str, accounts: Mapping[str, Account]) -> ExternalCaller |
         )
     if _is_service_principal(text):
         return ExternalCaller(
-            text, ExternalCallerKind.SERVICE, "", _build_service_keys(text)
+            text, ExternalCallerKind.SERVICE, "", _build_service_condition_keys(text)
         )
     if ":oidc-provider/" in text or ":saml-provider/" in text:
         known = ContextKeys({"aws:federatedprovider": (text,), **_NO_SERVICE})
         return ExternalCaller(text, ExternalCallerKind.PROVIDER, "", known)
-    account = get_named_account(text) or _get_principal_account(text)
+    account = get_principal_account(text) or _get_principal_account(text)
     if not account:
         return None
     return ExternalCaller(
         text,
         ExternalCallerKind.FOREIGN,
         account,
-        _build_foreign_keys(text, account, accounts),
+        _build_foreign_principal_keys(text, account, accounts),
     )
 
 
@@ -145,7 +145,7 @@ _ANONYMOUS = ContextKeys(
 )
 
 
-def _build_service_keys(name: str) -> ContextKeys:
+def _build_service_condition_keys(name: str) -> ContextKeys:
     """Build the condition keys known for every call of an AWS service."""
     values = {
         **_NO_PRINCIPAL,
@@ -155,7 +155,7 @@ def _build_service_keys(name: str) -> ContextKeys:
     return ContextKeys(values, ("aws:principaltag/",))
 
 
-def _build_foreign_keys(
+def _build_foreign_principal_keys(
     text: str, account: str, accounts: Mapping[str, Account]
 ) -> ContextKeys:
     """Build the condition keys known for a principal of another account."""
@@ -177,22 +177,24 @@ def _build_foreign_keys(
     return ContextKeys(values)
 
 
-def match_caller(
+def match_principal_to_external_caller(
     statement: CompiledStatement, caller: ExternalCaller
 ) -> NamingFormulas:
     """Match a statement's Principal element against an outside caller."""
-    found = _match_element(statement.naming, caller)
+    found = _match_principal_element(statement.naming, caller)
     if not statement.not_principals:
         return found
     root = caller.kind is ExternalCallerKind.FOREIGN and bool(
-        get_named_account(caller.id)
+        get_principal_account(caller.id)
     )
-    return negate_exceptions(
+    return negate_excepted_principals(
         found, includes_account=root or statement.effect is PolicyEffect.ALLOW
     )
 
 
-def _match_element(element: PrincipalElement, caller: ExternalCaller) -> NamingFormulas:
+def _match_principal_element(
+    element: PrincipalElement, caller: ExternalCaller
+) -> NamingFormulas:
     """Match the values of a Principal element against an outside caller."""
     found: NamingFormulas = [("direct", TRUE)] if element.everyone else []
     match caller.kind:

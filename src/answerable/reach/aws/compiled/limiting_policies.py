@@ -16,7 +16,7 @@ from answerable.reach.aws.compiled.statements import (
     UNCOLLECTED,
     PolicyGap,
     PolicyStatement,
-    select_for_action,
+    select_statements,
 )
 from answerable.reach.aws.patterns import action_resource_matrix
 
@@ -60,7 +60,7 @@ class LimitingLayer:
             mine = [g for g in self.grants if g.clause.matches_action(action)]
             allows = tuple(g for g in mine if g.clause.effect is PolicyEffect.ALLOW)
             denies = tuple(g for g in mine if g.clause.effect is PolicyEffect.DENY)
-            binds = not any(map(is_full_allow, allows))
+            binds = not any(map(is_unconditional_full_allow, allows))
             found = self._by_action[action] = LayerStatements(allows, denies, binds)
         return found
 
@@ -68,10 +68,14 @@ class LimitingLayer:
     def allows_everything(self) -> bool:
         """Tell whether the layer allows everything and denies nothing."""
         allowing = all(g.clause.effect is PolicyEffect.ALLOW for g in self.grants)
-        return allowing and not self.gaps and any(map(is_full_allow, self.grants))
+        return (
+            allowing
+            and not self.gaps
+            and any(map(is_unconditional_full_allow, self.grants))
+        )
 
 
-def is_full_allow(statement: PolicyStatement) -> bool:
+def is_unconditional_full_allow(statement: PolicyStatement) -> bool:
     """Tell whether a statement unconditionally allows `*` on `*`."""
     clause = statement.clause
     return (
@@ -80,7 +84,7 @@ def is_full_allow(statement: PolicyStatement) -> bool:
         and bool(clause.actions)
         and any(
             map(
-                action_resource_matrix.matches_every_action,
+                action_resource_matrix.does_pattern_match_every_action,
                 clause.action_set.wild.get("", ()),
             )
         )
@@ -101,7 +105,7 @@ class RcpDenies:
 
     def select_denies(self, action: str) -> tuple[PolicyStatement, ...]:
         """Select the denies that match an action in lower case."""
-        return select_for_action(self.denies, self._by_action, action)
+        return select_statements(self.denies, self._by_action, action)
 
 
 GetAttached = Callable[[str, PolicyLayer], AttachedPolicies | None]

@@ -20,9 +20,9 @@ from answerable.reach.aws.compiled.limiting_policies import (
 from answerable.reach.aws.compiled.principals import (
     FULL_ACCESS_STATEMENT,
     CompiledPrincipal,
-    collect_principal_keys,
+    collect_principal_condition_keys,
     is_customer_managed_policy,
-    is_root,
+    is_root_user,
 )
 from answerable.reach.aws.compiled.resources import (
     find_resource_account,
@@ -46,7 +46,7 @@ def compile_stated_policy(
     """Compile the session or endpoint policy that a question states."""
     if policy is None:
         return None
-    grants, gaps = attachments.interner.compile_policy(policy, layer)
+    grants, gaps = attachments.interner.compile_policy_for_layer(policy, layer)
     return LimitingLayer(layer, policy.id, tuple(grants), tuple(gaps))
 
 
@@ -59,15 +59,16 @@ def compile_resource_policies(
             target,
             find_resource_account(resources, target, get_policy_holder(target)),
             held.grants,
-            [*held.gaps, *_list_missing_key_policies(target, held)],
+            [*held.gaps, *_list_missing_kms_key_policies(target, held)],
         )
         for target, held in sorted(
-            attachments.list_targets(PolicyLayer.RESOURCE), key=lambda pair: pair[0]
+            attachments.list_targets_with_policies(PolicyLayer.RESOURCE),
+            key=lambda pair: pair[0],
         )
     }
 
 
-def _list_missing_key_policies(
+def _list_missing_kms_key_policies(
     target: str, attached: AttachedPolicies
 ) -> Iterator[PolicyGap]:
     """Yield a gap where a KMS key's grants were collected but not its policy."""
@@ -94,24 +95,24 @@ def list_organization_paths(
     return found
 
 
-def compile_scps(
+def compile_scps_by_account(
     attachments: AttachmentCompiler, organization_paths: Mapping[str, tuple[str, ...]]
 ) -> dict[str, tuple[LimitingLayer, ...]]:
     """Compile the SCP levels of each account that has any."""
     known: dict[str, LimitingLayer] = {}
     found = {
-        number: compile_scp_levels(path, attachments.get_attached, known)
+        number: compile_scp_levels(path, attachments.get_policies_attached_to, known)
         for number, path in organization_paths.items()
     }
     return {number: levels for number, levels in found.items() if levels}
 
 
-def compile_rcps(
+def compile_rcps_by_account(
     attachments: AttachmentCompiler, organization_paths: Mapping[str, tuple[str, ...]]
 ) -> dict[str, RcpDenies]:
     """Compile the RCPs of each account that has any."""
     found = {
-        number: compile_rcp_denies(number, path, attachments.get_attached)
+        number: compile_rcp_denies(number, path, attachments.get_policies_attached_to)
         for number, path in organization_paths.items()
     }
     return {number: fence for number, fence in found.items() if fence}
@@ -126,20 +127,20 @@ def compile_principal(
 ) -> CompiledPrincipal:
     """Compile an identity with its own policies and its account's SCPs."""
     held = (
-        attachments.get_attached(identity.id, PolicyLayer.IDENTITY)
+        attachments.get_policies_attached_to(identity.id, PolicyLayer.IDENTITY)
         or AttachedPolicies()
     )
-    boundary = attachments.get_attached(identity.id, PolicyLayer.BOUNDARY)
+    boundary = attachments.get_policies_attached_to(identity.id, PolicyLayer.BOUNDARY)
     grants, gaps = list(held.grants), list(held.gaps)
     if boundary:
         gaps += boundary.gaps
-    if is_root(identity):
+    if is_root_user(identity):
         policy = PolicyId(f"{identity.id}#root")
         grants.append(
             PolicyStatement(FULL_ACCESS_STATEMENT, PolicyLayer.IDENTITY, policy, "root")
         )
     seen = bool(held.policies or boundary or (trust and trust.seen))
-    collected = is_root(identity) or bool(identity.unique_id) or seen
+    collected = is_root_user(identity) or bool(identity.unique_id) or seen
     if not collected:
         policy = PolicyId(f"{identity.id}#policies")
         gaps.append(PolicyGap(UNCOLLECTED, PolicyLayer.IDENTITY, policy, ""))
@@ -154,7 +155,7 @@ def compile_principal(
         boundary=tuple(boundary.grants) if boundary else None,
         boundary_id=boundary.policies[-1] if boundary else "",
         gaps=tuple(gaps),
-        known=collect_principal_keys(identity, accounts, tags_fixed=fixed),
+        known=collect_principal_condition_keys(identity, accounts, tags_fixed=fixed),
         groups=tuple(dict.fromkeys(attachments.member_of.get(identity.id, ()))),
         policies=tuple(
             dict.fromkeys(p for p in held.policies if is_customer_managed_policy(p))
@@ -165,11 +166,11 @@ def compile_principal(
     )
 
 
-def compile_trust(
+def compile_trust_policy(
     identity: Identity, attachments: AttachmentCompiler, rcps: Mapping[str, RcpDenies]
 ) -> RoleTrust:
     """Compile a role's trust policy."""
-    found = attachments.get_attached(identity.id, PolicyLayer.TRUST)
+    found = attachments.get_policies_attached_to(identity.id, PolicyLayer.TRUST)
     held = found or AttachedPolicies()
     linked = is_service_linked(identity)
     return RoleTrust(

@@ -55,9 +55,9 @@ def parse_principal_element(pairs: PrincipalValues) -> PrincipalElement:
             sessions[key] = (*sessions.get(key, ()), session[2])
     return PrincipalElement(
         everyone=ANY_PRINCIPAL in aws,
-        accounts=frozenset(a for value in aws if (a := get_named_account(value))),
+        accounts=frozenset(a for value in aws if (a := get_principal_account(value))),
         ids=frozenset(
-            v for v in aws if v != ANY_PRINCIPAL and not get_named_account(v)
+            v for v in aws if v != ANY_PRINCIPAL and not get_principal_account(v)
         ),
         sessions=sessions,
         canonical=tuple(value for kind, value in pairs if kind == "CanonicalUser"),
@@ -66,7 +66,7 @@ def parse_principal_element(pairs: PrincipalValues) -> PrincipalElement:
     )
 
 
-def get_named_account(value: str) -> str:
+def get_principal_account(value: str) -> str:
     """Return the account that a principal value names as a whole, or an empty text."""
     if is_account_number(value):
         return value
@@ -93,9 +93,9 @@ def parse_session_arn(value: str) -> tuple[str, str, str] | None:
 
 def get_arn_account(arn: str) -> str:
     """Return the account of an ARN, or an empty text."""
-    return get_account_of_parts(arn.split(":", 5))
+    return get_account_of_arn_parts(arn.split(":", 5))
 
 
-def get_account_of_parts(parts: Sequence[str]) -> str:
+def get_account_of_arn_parts(parts: Sequence[str]) -> str:
     """Return the account among the parts of a split ARN, or an empty text."""
     return parts[4] if len(parts) == 6 and is_account_number(parts[4]) else ""

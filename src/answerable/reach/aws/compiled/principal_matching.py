@@ -11,7 +11,7 @@ from answerable.reach.aws.compiled.principal_element import (
     WILDCARD_PRINCIPAL,
     PrincipalElement,
 )
-from answerable.reach.aws.compiled.principals import CompiledPrincipal, is_root
+from answerable.reach.aws.compiled.principals import CompiledPrincipal, is_root_user
 from answerable.reach.aws.compiled.statements import CompiledStatement
 from answerable.reach.aws.evaluation.context_keys import NO_KEYS, ContextKeys
 from answerable.reach.formula import FALSE, TRUE, Formula, build_atom, disjoin, negate
@@ -39,26 +39,26 @@ def match_principal(
         starts_session: Whether the request starts a new session: the stated name is that of
             the new session, and that of the caller's own stays open unless it is equal.
     """
-    session = known_keys.get(SESSION_NAME)
+    session = known_keys.get_key_values(SESSION_NAME)
     if statement.not_principals:
-        return _match_not_principal(
+        return _match_not_principal_element(
             statement, principal, session, starts_session=starts_session
         )
-    found = _match_element(
+    found = _match_principal_element(
         statement.naming, principal, session, starts_session=starts_session
     )
     limited = principal.boundary is not None or principal.session is not None
-    if limited and can_bypass_boundary(statement):
-        found.append(("escaping", build_bypass_condition(statement)))
+    if limited and can_grant_bypass_boundary(statement):
+        found.append(("escaping", build_boundary_bypass_condition(statement)))
     return found
 
 
-def can_bypass_boundary(statement: CompiledStatement) -> bool:
+def can_grant_bypass_boundary(statement: CompiledStatement) -> bool:
     """Tell whether a grant to `*` may bypass the implicit deny of a boundary."""
     return statement.naming.everyone and statement.effect is PolicyEffect.ALLOW
 
 
-def build_bypass_condition(statement: CompiledStatement) -> Formula:
+def build_boundary_bypass_condition(statement: CompiledStatement) -> Formula:
     """Build the condition under which a grant to `*` bypasses the boundary.
 
     "Permissions boundaries and session policies do not limit permissions granted using
@@ -68,12 +68,12 @@ def build_bypass_condition(statement: CompiledStatement) -> Formula:
     Source: AWS IAM User Guide, "How AWS enforcement code logic evaluates requests to
     allow or deny access", resource-based policies.
     """
-    if any(_matches_principal_arn(line) for line in statement.conditions):
+    if any(_is_principal_arn_condition(line) for line in statement.conditions):
         return TRUE
     return build_atom(WILDCARD_PRINCIPAL, "Escapes", (ANY_PRINCIPAL,))
 
 
-def _matches_principal_arn(condition: ConditionClause) -> bool:
+def _is_principal_arn_condition(condition: ConditionClause) -> bool:
     """Tell whether a condition line matches principals by their ARN."""
     operator = condition.operator.lower()
     by_text = operator.startswith(("arn", "string"))
@@ -84,7 +84,7 @@ def _matches_principal_arn(condition: ConditionClause) -> bool:
     )
 
 
-def _match_element(
+def _match_principal_element(
     element: PrincipalElement,
     principal: CompiledPrincipal,
     session_names: tuple[str, ...] | None,
@@ -117,7 +117,7 @@ def _match_element(
     return found
 
 
-def _match_not_principal(
+def _match_not_principal_element(
     statement: CompiledStatement,
     principal: CompiledPrincipal,
     session_names: tuple[str, ...] | None,
@@ -132,15 +132,15 @@ def _match_not_principal(
     deny = statement.effect is PolicyEffect.DENY
     if deny and principal.boundary is not None:
         return [("direct", TRUE)]
-    listed = _match_element(
+    listed = _match_principal_element(
         statement.naming, principal, session_names, starts_session=starts_session
     )
-    return negate_exceptions(
-        listed, includes_account=not deny or is_root(principal.identity)
+    return negate_excepted_principals(
+        listed, includes_account=not deny or is_root_user(principal.identity)
     )
 
 
-def negate_exceptions(
+def negate_excepted_principals(
     exceptions: NamingFormulas, *, includes_account: bool
 ) -> NamingFormulas:
     """Build the condition under which a caller is none of the excepted principals.

@@ -15,7 +15,9 @@ from answerable.reach.aws.compiled.statements import (
     PolicyStatement,
 )
 from answerable.reach.aws.evaluation.context_keys import ABSENT_KEY, ContextKeys
-from answerable.reach.aws.patterns.action_pattern_index import build_action_set
+from answerable.reach.aws.patterns.action_pattern_index import (
+    build_action_pattern_index,
+)
 from answerable.reach.aws.patterns.arn_matching import ArnParts
 from answerable.reach.aws.patterns.glob_matching import ANY_TEXT
 
@@ -99,7 +101,7 @@ class CompiledPrincipal:
             action, in_session=self.is_role or self.session is not None
         )
 
-    def collect_known_keys(self, resource: ArnParts) -> ContextKeys:
+    def collect_known_condition_keys(self, resource: ArnParts) -> ContextKeys:
         """Return the condition keys known of every request it makes on a resource."""
         if len(resource) == 6 and resource[2] == "kms" and self.identity.account:
             caller = ContextKeys({"kms:calleraccount": (self.identity.account,)})
@@ -110,10 +112,10 @@ class CompiledPrincipal:
         """Select the principal's statements on an action, by layer; cached."""
         found = self._by_action.get(action)
         if found is None:
-            found = self._by_action[action] = self._match_action(action)
+            found = self._by_action[action] = self._match_statements_to_action(action)
         return found
 
-    def _select_for_service(self, action: str) -> tuple[PolicyStatement, ...]:
+    def _select_statements_on_service(self, action: str) -> tuple[PolicyStatement, ...]:
         """Select identity policy statements on an action's service; cached."""
         service = action.partition(":")[0]
         found = self._by_service.get(service)
@@ -125,11 +127,11 @@ class CompiledPrincipal:
             )
         return found
 
-    def _match_action(self, action: str) -> MatchingStatements:
+    def _match_statements_to_action(self, action: str) -> MatchingStatements:
         """Select the statements on an action: allows, denies and limits."""
         mine = [
             g
-            for g in self._select_for_service(action)
+            for g in self._select_statements_on_service(action)
             if g.clause.matches_action(action)
         ]
         bounds = [g for g in self.boundary or () if g.clause.matches_action(action)]
@@ -150,21 +152,25 @@ class CompiledPrincipal:
             tuple((level, spoken.allows) for level, spoken in levels if spoken.binds),
         )
 
-    def list_gaps(self, layer: PolicyLayer) -> tuple[PolicyGap, ...]:
+    def list_unread_policies_of_layer(
+        self, layer: PolicyLayer
+    ) -> tuple[PolicyGap, ...]:
         """List the policies and statements of a layer that were not read."""
         return tuple(gap for gap in self.gaps if gap.layer is layer)
 
-    def with_statements(
+    def with_extra_statements(
         self, extra: str, statements: Sequence[PolicyStatement]
     ) -> "CompiledPrincipal":
         """Return a copy with more statements, and the gained permissions named."""
-        return self._copy_with((*self.grants, *statements), extra, self.levels)
+        return self._copy_with_statements_and_scps(
+            (*self.grants, *statements), extra, self.levels
+        )
 
     def with_scp_levels(self, levels: tuple[LimitingLayer, ...]) -> "CompiledPrincipal":
         """Return a copy under other SCPs."""
-        return self._copy_with(self.grants, self.extra, levels)
+        return self._copy_with_statements_and_scps(self.grants, self.extra, levels)
 
-    def _copy_with(
+    def _copy_with_statements_and_scps(
         self,
         statements: tuple[PolicyStatement, ...],
         extra: str,
@@ -211,7 +217,7 @@ FULL_ACCESS_STATEMENT = CompiledStatement(
     static=True,
     parts=(("",),),
     wide=True,
-    action_set=build_action_set((ANY_TEXT,)),
+    action_set=build_action_pattern_index((ANY_TEXT,)),
 )
 
 
@@ -231,20 +237,20 @@ def is_iam_entity(identity: Identity) -> bool:
 
     A profile or permission set named in a file is none, nor is a root user.
     """
-    return identity.id.startswith("arn:") and not is_root(identity)
+    return identity.id.startswith("arn:") and not is_root_user(identity)
 
 
-def get_partition(identity: str) -> str:
+def get_aws_partition(identity: str) -> str:
     """Return the AWS partition of an ARN; `aws` for any other id."""
     return identity.split(":")[1] if identity.startswith("arn:") else "aws"
 
 
-def is_root(identity: Identity) -> bool:
+def is_root_user(identity: Identity) -> bool:
     """Tell whether an identity is an account's root user."""
     return identity.kind == "aws-root" or identity.id.endswith(":root")
 
 
-def collect_principal_keys(
+def collect_principal_condition_keys(
     identity: Identity, accounts: Mapping[str, Account], *, tags_fixed: bool
 ) -> ContextKeys:
     """Collect the condition keys known for a principal.
@@ -258,7 +264,7 @@ def collect_principal_keys(
         tags_fixed: False when a session may carry tags of its own, which replace those
             of the role: tags decide nothing before the session exists.
     """
-    role, root = is_role(identity), is_root(identity)
+    role, root = is_role(identity), is_root_user(identity)
     kind = "AssumedRole" if role else "Account" if root else "User"
     values: dict[str, tuple[str, ...]] = {
         "aws:principalarn": (identity.id,),
@@ -281,11 +287,11 @@ def collect_principal_keys(
     complete: tuple[str, ...] = ()
     if tags_fixed:
         complete = ("aws:principaltag/",)
-        values.update(encode_tag_keys("aws:principaltag/", identity.tags))
+        values.update(encode_tags_as_condition_keys("aws:principaltag/", identity.tags))
     return ContextKeys(values, complete)
 
 
-def encode_tag_keys(
+def encode_tags_as_condition_keys(
     prefix: str, tags: Sequence[tuple[str, str]]
 ) -> dict[str, tuple[str, ...]]:
     """Encode tags as condition keys in lower case."""

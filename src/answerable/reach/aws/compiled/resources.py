@@ -9,10 +9,13 @@ from answerable.model.identity import Account
 from answerable.model.ids import IdentityId, ResourceId
 from answerable.model.resource import Resource
 from answerable.reach.aws.compiled.principal_element import (
-    get_account_of_parts,
+    get_account_of_arn_parts,
     get_arn_account,
 )
-from answerable.reach.aws.compiled.principals import CompiledPrincipal, encode_tag_keys
+from answerable.reach.aws.compiled.principals import (
+    CompiledPrincipal,
+    encode_tags_as_condition_keys,
+)
 from answerable.reach.aws.evaluation.context_keys import (
     ABSENT_KEY,
     NO_KEYS,
@@ -22,7 +25,7 @@ from answerable.reach.aws.patterns.arn_matching import (
     ArnParts,
     overlaps_arn,
     split_arn_uncached,
-    split_pattern,
+    split_glob_arn,
 )
 from answerable.reach.aws.patterns.glob_matching import ANY_TEXT, encode_glob
 
@@ -76,21 +79,21 @@ class ResourceLookup:
     tags_open: bool = False
 
 
-def look_up_resource(
+def look_up_requested_resource(
     lookup: ResourceLookup, resource: str, *, is_pattern: bool
 ) -> RequestedResource:
     """Look up a resource, or a pattern, in the collected data."""
-    door = None if is_pattern else _find_access_point(lookup, resource)
+    door = None if is_pattern else _find_s3_access_point(lookup, resource)
     holder = door.point if door else get_policy_holder(resource)
     split = resource.split(":", 5)
     owner = find_resource_account(lookup.resources, resource, holder, split)
     if is_pattern:
-        parts = split_pattern(encode_glob(resource))
+        parts = split_glob_arn(encode_glob(resource))
         doors = overlaps_arn(ACCESS_POINT_PATTERN, parts)
     else:
         parts, doors = split_arn_uncached(resource, split), bool(door)
     no_door = not doors and split[2:3] == ["s3"]
-    known = _collect_resource_keys(
+    known = _collect_resource_condition_keys(
         lookup, resource, owner, door, without_access_point=no_door
     )
     return RequestedResource(parts, owner, known, holder, door)
@@ -129,7 +132,9 @@ def find_resource_account(
         policy_holder: ARN of the resource whose policy applies.
         arn_parts: Parts of the ARN, if at hand.
     """
-    owner = get_account_of_parts(arn_parts) if arn_parts else get_arn_account(resource)
+    owner = (
+        get_account_of_arn_parts(arn_parts) if arn_parts else get_arn_account(resource)
+    )
     for arn in (resource, policy_holder) if not owner else ():
         known = resources.get(ResourceId(arn))
         if known and known.account:
@@ -138,10 +143,12 @@ def find_resource_account(
 
 
 _ACCESS_POINT = "accesspoint/"
-ACCESS_POINT_PATTERN = split_pattern(encode_glob(f"arn:*:s3:*:?*:{_ACCESS_POINT}*"))
+ACCESS_POINT_PATTERN = split_glob_arn(encode_glob(f"arn:*:s3:*:?*:{_ACCESS_POINT}*"))
 
 
-def _find_access_point(lookup: ResourceLookup, resource: str) -> S3AccessPoint | None:
+def _find_s3_access_point(
+    lookup: ResourceLookup, resource: str
+) -> S3AccessPoint | None:
     """Return the S3 access point that an ARN goes through, None for none."""
     if _ACCESS_POINT not in resource:
         return None
@@ -157,7 +164,7 @@ def _find_access_point(lookup: ResourceLookup, resource: str) -> S3AccessPoint |
     return S3AccessPoint(point, behind, known.network if known else "")
 
 
-def _collect_resource_keys(
+def _collect_resource_condition_keys(
     lookup: ResourceLookup,
     resource: str,
     owner: str,
@@ -176,7 +183,7 @@ def _collect_resource_keys(
     account = lookup.accounts.get(owner) if owner else None
     organization = account.organization if account else ""
     parents = account.parents if account else ()
-    known = _build_shared_keys(
+    known = _build_resource_condition_keys(
         tags, complete, owner, organization, parents, without_access_point
     )
     principal = lookup.principals.get(IdentityId(resource))
@@ -184,17 +191,21 @@ def _collect_resource_keys(
         return known
     values = dict(known.values)
     if principal and not lookup.tags_open:
-        values.update(encode_tag_keys("aws:resourcetag/", principal.identity.tags))
-        values.update(encode_tag_keys("iam:resourcetag/", principal.identity.tags))
+        values.update(
+            encode_tags_as_condition_keys("aws:resourcetag/", principal.identity.tags)
+        )
+        values.update(
+            encode_tags_as_condition_keys("iam:resourcetag/", principal.identity.tags)
+        )
         if principal.collected:
             complete = ("aws:resourcetag/", "iam:resourcetag/")
     if access_point:
-        values.update(build_access_point_keys(access_point))
+        values.update(build_access_point_condition_keys(access_point))
     return ContextKeys(values, complete)
 
 
 @lru_cache(maxsize=1 << 14)
-def _build_shared_keys(
+def _build_resource_condition_keys(
     tags: tuple[tuple[str, str], ...],
     complete: tuple[str, ...],
     owner: str,
@@ -203,13 +214,13 @@ def _build_shared_keys(
     without_access_point: bool,
 ) -> ContextKeys:
     """Build a resource's tag, account and organisation keys; cached."""
-    values = encode_tag_keys("aws:resourcetag/", tags)
+    values = encode_tags_as_condition_keys("aws:resourcetag/", tags)
     if without_access_point:
         values.update(NO_ACCESS_POINT_KEYS.values)
     if owner:
         values["s3:resourceaccount"] = (owner,)
         values["aws:resourceaccount"] = (owner,)
-        values.update(_build_organization_keys(organization, parents))
+        values.update(_build_resource_organization_keys(organization, parents))
     return ContextKeys(values, complete) if values or complete else NO_KEYS
 
 
@@ -226,7 +237,9 @@ NO_ACCESS_POINT_KEYS = ContextKeys(
 )
 
 
-def build_access_point_keys(access_point: S3AccessPoint) -> dict[str, tuple[str, ...]]:
+def build_access_point_condition_keys(
+    access_point: S3AccessPoint,
+) -> dict[str, tuple[str, ...]]:
     """Build the condition keys of a request through an S3 access point.
 
     The network of one that was not collected is not known.
@@ -241,7 +254,7 @@ def build_access_point_keys(access_point: S3AccessPoint) -> dict[str, tuple[str,
     return values
 
 
-def _build_organization_keys(
+def _build_resource_organization_keys(
     organization: str, parents: tuple[str, ...]
 ) -> dict[str, tuple[str, ...]]:
     """Build the `aws:ResourceOrg...` condition keys of an account."""

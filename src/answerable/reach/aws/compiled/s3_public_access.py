@@ -59,16 +59,16 @@ def find_public_access_block(
     accounts: CompiledAccounts, policy: ResourcePolicy
 ) -> tuple[Formula, PublicAccessBlock] | None:
     """Return the block that restricts a policy, and when; None for none."""
-    block = _find_restricting_block(accounts, policy)
+    block = _find_restricting_public_access_block(accounts, policy)
     if block is None:
         return None
-    public = evaluate_public_policy(
+    public = evaluate_whether_policy_is_public(
         policy, accounts.access_points.get(ResourceId(policy.resource))
     )
     return (public, block) if public != FALSE else None
 
 
-def _list_block_targets(
+def _list_public_access_block_targets(
     accounts: CompiledAccounts, policy: ResourcePolicy
 ) -> list[str]:
     """List the buckets and accounts whose public access block binds a policy.
@@ -83,18 +83,18 @@ def _list_block_targets(
     return found
 
 
-def _find_restricting_block(
+def _find_restricting_public_access_block(
     accounts: CompiledAccounts, policy: ResourcePolicy
 ) -> PublicAccessBlock | None:
     """Return the first block with `RestrictPublicBuckets` that binds a policy."""
-    for target in _list_block_targets(accounts, policy):
+    for target in _list_public_access_block_targets(accounts, policy):
         block = accounts.public_access.get(target)
         if block and block.restrict_public_buckets:
             return block
     return None
 
 
-def evaluate_public_policy(
+def evaluate_whether_policy_is_public(
     policy: ResourcePolicy, access_point: Resource | None
 ) -> Formula:
     """Evaluate whether a policy counts as public; open where it was not fully read.
@@ -124,7 +124,7 @@ def _is_public_statement(
     naming = statement.naming
     anyone = naming.everyone or naming.providers or statement.not_principals
     return bool(anyone) and not any(
-        _is_restricting_condition(c, on_access_point) for c in statement.conditions
+        _restricts_to_fixed_values(c, on_access_point) for c in statement.conditions
     )
 
 
@@ -158,7 +158,7 @@ _RESTRICTING_OPERATORS = frozenset(
 )
 
 
-def _is_restricting_condition(
+def _restricts_to_fixed_values(
     condition: ConditionClause, on_access_point: bool
 ) -> bool:
     """Tell whether a condition restricts a relevant key to fixed values."""
@@ -167,13 +167,15 @@ def _is_restricting_condition(
     if operator not in _RESTRICTING_OPERATORS or key not in _RESTRICTING_KEYS:
         return False
     if key == "aws:sourceip":
-        return all(map(_is_narrow_range, condition.values))
+        return all(map(_is_narrow_ip_range, condition.values))
     if key == "s3:dataaccesspointarn":
-        return not on_access_point and all(map(_has_fixed_account, condition.values))
+        return not on_access_point and all(
+            map(_has_literal_account_number, condition.values)
+        )
     return not any(wild in v for v in condition.values for wild in ("*", "?", "${"))
 
 
-def _has_fixed_account(arn: str) -> bool:
+def _has_literal_account_number(arn: str) -> bool:
     """Tell whether an ARN has an account number without wildcards."""
     parts = arn.split(":", 5)
     return len(parts) == 6 and is_account_number(parts[4])
@@ -185,7 +187,7 @@ _PRIVATE_NETWORKS = tuple(
 )
 
 
-def _is_narrow_range(text: str) -> bool:
+def _is_narrow_ip_range(text: str) -> bool:
     """Tell whether a range is not "very broad": /8 or narrower, /32 for IPv6."""
     try:
         network = ipaddress.ip_network(text, strict=False)

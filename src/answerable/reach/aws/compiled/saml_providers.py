@@ -22,7 +22,7 @@ _NO_SIGHTING = FactProvenance("", "", WrittenBy.PLATFORM, 0)
 _MARK, _KIND = "#", ":saml-provider/"
 
 
-def pair_providers_with_roles(
+def pair_saml_providers_with_roles(
     by_provider: Mapping[str, Iterable[IdentityId]],
     trusts: Mapping[IdentityId, RoleTrust],
 ) -> dict[ResourceId, Resource]:
@@ -36,17 +36,17 @@ def pair_providers_with_roles(
     for provider, roles in by_provider.items():
         for role in roles if _KIND in provider else ():
             if provider in list_trusted_saml_providers(trusts[role]):
-                pair = _build_provider_target(provider, trusts[role])
+                pair = _build_saml_takeover_target(provider, trusts[role])
                 found[pair.id] = pair
     return found
 
 
 def list_trusted_saml_providers(trust: RoleTrust) -> frozenset[str]:
     """List the SAML providers of the role's account that a trust policy allows."""
-    return frozenset(_iterate_saml_providers(trust))
+    return frozenset(_iterate_allowed_saml_providers(trust))
 
 
-def _iterate_saml_providers(trust: RoleTrust) -> Iterator[str]:
+def _iterate_allowed_saml_providers(trust: RoleTrust) -> Iterator[str]:
     """Yield the account's SAML providers that a trust policy allows."""
     for grant in trust.grants:
         clause = grant.clause
@@ -59,7 +59,7 @@ def _iterate_saml_providers(trust: RoleTrust) -> Iterator[str]:
                     yield value
 
 
-def _build_provider_target(provider: str, trust: RoleTrust) -> Resource:
+def _build_saml_takeover_target(provider: str, trust: RoleTrust) -> Resource:
     """Build the takeover target for a SAML provider and a role that trusts it."""
     return Resource(
         id=ResourceId(f"{provider}{_MARK}{trust.role}"),
@@ -71,6 +71,6 @@ def _build_provider_target(provider: str, trust: RoleTrust) -> Resource:
     )
 
 
-def get_resource_arn(resource: str) -> str:
+def get_takeover_resource_arn(resource: str) -> str:
     """Return a resource's ARN; for a provider and role pair the provider's."""
     return resource.partition(_MARK)[0] if _KIND in resource else resource

@@ -38,10 +38,14 @@ class StatementHolderIndex:
         ]
         self.everyone = range(len(self.ids))
         self.unread = array("I")
-        accounts: dict[str, array[int]] = defaultdict(_new_number_array)
-        named: dict[str, array[int]] = defaultdict(_new_number_array)
-        roles: dict[tuple[str, str], array[int]] = defaultdict(_new_number_array)
-        holders: dict[CompiledStatement, array[int]] = defaultdict(_new_number_array)
+        accounts: dict[str, array[int]] = defaultdict(_create_empty_number_array)
+        named: dict[str, array[int]] = defaultdict(_create_empty_number_array)
+        roles: dict[tuple[str, str], array[int]] = defaultdict(
+            _create_empty_number_array
+        )
+        holders: dict[CompiledStatement, array[int]] = defaultdict(
+            _create_empty_number_array
+        )
         for number, principal in enumerate(principals.values()):
             identity = principal.identity
             accounts[identity.account].append(number)
@@ -52,12 +56,12 @@ class StatementHolderIndex:
             for grant in principal.grants:
                 if grant.clause.effect is PolicyEffect.ALLOW:
                     holders[grant.clause].append(number)
-            if principal.list_gaps(PolicyLayer.IDENTITY):
+            if principal.list_unread_policies_of_layer(PolicyLayer.IDENTITY):
                 self.unread.append(number)
         starting: dict[tuple[str, str], list[CompiledStatement]] = defaultdict(list)
         for clause in holders:
             for pair in product(
-                clause.services or (_ANY,), _list_literal_prefixes(clause)
+                clause.services or (_ANY,), _list_literal_resource_prefixes(clause)
             ):
                 starting[pair].append(clause)
         self.by_account: Mapping[str, IdentityNumbers] = accounts
@@ -66,7 +70,7 @@ class StatementHolderIndex:
         self.by_clause: Mapping[CompiledStatement, IdentityNumbers] = holders
         self.by_start: Mapping[tuple[str, str], Sequence[CompiledStatement]] = starting
 
-    def list_holders(self, statement: CompiledStatement) -> IdentityNumbers:
+    def list_statement_holders(self, statement: CompiledStatement) -> IdentityNumbers:
         """List the holders of an allow statement."""
         return self.by_clause[statement]
 
@@ -80,7 +84,7 @@ class StatementHolderIndex:
         found.update(n for role in element.sessions for n in self.by_role.get(role, ()))
         return sorted(found)
 
-    def list_allowing_statements(
+    def list_statements_allowing_action(
         self, action: str, resource: str
     ) -> Iterator[CompiledStatement]:
         """List the statements that may allow an action on one resource or pattern.
@@ -96,28 +100,30 @@ class StatementHolderIndex:
                         yield clause
 
 
-def _new_number_array() -> "array[int]":
+def _create_empty_number_array() -> "array[int]":
     """Create an empty array of unsigned 32-bit numbers."""
     return array("I")
 
 
-def _list_literal_prefixes(statement: CompiledStatement) -> set[str]:
+def _list_literal_resource_prefixes(statement: CompiledStatement) -> set[str]:
     """List the literal prefixes of a statement's resource patterns."""
     if not statement.resources:
         return {""}
     return {_PLAIN.split(written, maxsplit=1)[0] for written in statement.resources}
 
 
-def merge_sorted(lists: Iterable[IdentityNumbers], start: int = 0) -> Iterator[int]:
+def merge_sorted_number_lists(
+    lists: Iterable[IdentityNumbers], start: int = 0
+) -> Iterator[int]:
     """Merge sorted lists lazily, from a number on, without duplicates."""
     last = -1
-    for number in merge(*(_iterate_from(numbers, start) for numbers in lists)):
+    for number in merge(*(_iterate_sorted_from(numbers, start) for numbers in lists)):
         if number != last:
             yield number
         last = number
 
 
-def _iterate_from(numbers: IdentityNumbers, start: int) -> Iterator[int]:
+def _iterate_sorted_from(numbers: IdentityNumbers, start: int) -> Iterator[int]:
     """Iterate over a sorted list from a number on."""
     for place in range(bisect_left(numbers, start), len(numbers)):
         yield numbers[place]

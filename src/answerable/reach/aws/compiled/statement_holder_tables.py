@@ -14,9 +14,9 @@ from answerable.reach.aws.compiled.statements import CompiledStatement
 from answerable.reach.lazy_tables import (
     LazyMapping,
     LazySequence,
-    decode_numbers,
+    decode_unsigned_numbers,
     encode_number_key,
-    encode_numbers,
+    encode_unsigned_numbers,
 )
 
 _IDENTITIES_PER_ROW = 256  # identities in a row
@@ -24,7 +24,7 @@ _IdentityRow = list[tuple[str, str]]
 Value = TypeVar("Value")
 
 
-def encode_holders(
+def encode_holder_index_tables(
     index: StatementHolderIndex,
 ) -> dict[str, list[tuple[str, object]]]:
     """Encode an index of statement holders as storable tables."""
@@ -34,20 +34,20 @@ def encode_holders(
         for start in range(0, len(pairs), _IDENTITIES_PER_ROW)
     ]
     return {
-        "holding": [("", (len(pairs), encode_numbers(index.unread)))],
+        "holding": [("", (len(pairs), encode_unsigned_numbers(index.unread)))],
         "holding.ids": [(encode_number_key(n), run) for n, run in enumerate(runs)],
-        "holding.accounts": _encode_sorted(index.by_account),
-        "holding.names": _encode_sorted(index.by_name),
-        "holding.roles": _encode_sorted(
+        "holding.accounts": _encode_numbers_by_sorted_key(index.by_account),
+        "holding.names": _encode_numbers_by_sorted_key(index.by_name),
+        "holding.roles": _encode_numbers_by_sorted_key(
             {"\n".join(role): numbers for role, numbers in index.by_role.items()}
         ),
-        "holding.clauses": _encode_sorted(
+        "holding.clauses": _encode_numbers_by_sorted_key(
             {
-                _statement_key(clause.number): held
+                _encode_statement_key(clause.number): held
                 for clause, held in index.by_clause.items()
             }
         ),
-        "holding.starts": _encode_sorted(
+        "holding.starts": _encode_numbers_by_sorted_key(
             {
                 "\n".join(pair): array("I", (clause.number + 1 for clause in clauses))
                 for pair, clauses in index.by_start.items()
@@ -56,16 +56,17 @@ def encode_holders(
     }
 
 
-def _encode_sorted(
+def _encode_numbers_by_sorted_key(
     numbers_by_key: Mapping[str, IdentityNumbers],
 ) -> list[tuple[str, object]]:
     """Encode lists of numbers as table rows, in the order of their keys."""
     return [
-        (key, encode_numbers(numbers_by_key[key])) for key in sorted(numbers_by_key)
+        (key, encode_unsigned_numbers(numbers_by_key[key]))
+        for key in sorted(numbers_by_key)
     ]
 
 
-def _statement_key(number: int) -> str:
+def _encode_statement_key(number: int) -> str:
     """Encode the number of a statement as a table key."""
     return encode_number_key(number + 1)  # one has the number -1
 
@@ -82,7 +83,7 @@ class StoredHolderIndex(StatementHolderIndex):
         """Open the tables.
 
         Args:
-            tables: Written by `encode_holders`.
+            tables: Written by `encode_holder_index_tables`.
             statements: Statements by number.
             full_access: Statement with the number -1.
         """
@@ -100,21 +101,27 @@ class StoredHolderIndex(StatementHolderIndex):
         self.ids = LazySequence(size, lambda n: IdentityId(pair(n)[0]))
         self.homes = LazySequence(size, lambda n: pair(n)[1])
         self.everyone = range(size)
-        self.unread = decode_numbers(unread)
-        self.by_account = _read_numbers(tables, "accounts")
-        self.by_name = _read_numbers(tables, "names")
-        self.by_role = _PairKeyedRows(_read_numbers(tables, "roles"))
-        self.by_clause = _StatementKeyedRows(_read_numbers(tables, "clauses"))
+        self.unread = decode_unsigned_numbers(unread)
+        self.by_account = _read_identity_number_table(tables, "accounts")
+        self.by_name = _read_identity_number_table(tables, "names")
+        self.by_role = _PairKeyedRows(_read_identity_number_table(tables, "roles"))
+        self.by_clause = _StatementKeyedRows(
+            _read_identity_number_table(tables, "clauses")
+        )
         starts = tables.section("holding.starts", bytes)
         self.by_start = _PairKeyedRows(
-            LazyMapping(starts, lambda _, row: list(map(clause, decode_numbers(row))))
+            LazyMapping(
+                starts, lambda _, row: list(map(clause, decode_unsigned_numbers(row)))
+            )
         )
 
 
-def _read_numbers(tables: DerivedTables, name: str) -> Mapping[str, IdentityNumbers]:
+def _read_identity_number_table(
+    tables: DerivedTables, name: str
+) -> Mapping[str, IdentityNumbers]:
     """Return a table of identity numbers by key, decoded lazily."""
     rows = tables.section(f"holding.{name}", bytes)
-    return LazyMapping(rows, lambda _, row: decode_numbers(row))
+    return LazyMapping(rows, lambda _, row: decode_unsigned_numbers(row))
 
 
 class _PairKeyedRows(Mapping[tuple[str, str], Value], Generic[Value]):
@@ -142,7 +149,7 @@ class _StatementKeyedRows(Mapping[CompiledStatement, IdentityNumbers]):
         self._rows = rows
 
     def __getitem__(self, statement: CompiledStatement) -> IdentityNumbers:
-        return self._rows.get(_statement_key(statement.number), ())
+        return self._rows.get(_encode_statement_key(statement.number), ())
 
     def __iter__(self) -> Iterator[CompiledStatement]:
         raise NotImplementedError("statements are looked up one by one")

@@ -10,7 +10,9 @@ from answerable.reach.aws.compiled.statements import (
     compile_statement,
 )
 from answerable.reach.aws.evaluation.date_conditions import decide_date_condition
-from answerable.reach.aws.patterns.action_pattern_index import normalise_action
+from answerable.reach.aws.patterns.action_pattern_index import (
+    encode_action_in_lower_case,
+)
 
 
 class StatementInterner:
@@ -23,7 +25,7 @@ class StatementInterner:
         self._spelling: dict[str, str] = {}
         self._actions: dict[tuple[str, ...], tuple[str, ...]] = {}
 
-    def compile_policy(
+    def compile_policy_for_layer(
         self, policy: Policy, layer: PolicyLayer
     ) -> tuple[list[PolicyStatement], list[PolicyGap]]:
         """Compile a policy for a layer into statements and gaps."""
@@ -32,10 +34,10 @@ class StatementInterner:
         ]
         grants = []
         for statement in policy.statements:
-            if _is_complete(statement, layer):
+            if _has_required_elements(statement, layer):
                 grants.append(
                     PolicyStatement(
-                        self._intern(statement, policy.seen.at),
+                        self._intern_compiled_statement(statement, policy.seen.at),
                         layer,
                         policy.id,
                         statement.sid,
@@ -45,11 +47,15 @@ class StatementInterner:
                 gaps.append(PolicyGap(UNREAD, layer, policy.id, statement.sid))
         return grants, gaps
 
-    def _intern(self, statement: Statement, seen_at: int) -> CompiledStatement:
+    def _intern_compiled_statement(
+        self, statement: Statement, seen_at: int
+    ) -> CompiledStatement:
         """Return the compiled statement; equal statements are one object."""
         conditions = tuple(
             [
-                decide_date_condition(self._normalise_condition(clause), seen_at)
+                decide_date_condition(
+                    self._normalise_condition_spelling(clause), seen_at
+                )
                 for clause in statement.conditions
             ]
         )
@@ -77,8 +83,8 @@ class StatementInterner:
             len(self.clauses),
             StatementText(
                 effect=statement.effect,
-                actions=self._normalise_actions(statement.actions),
-                not_actions=self._normalise_actions(statement.not_actions),
+                actions=self._normalise_action_spellings(statement.actions),
+                not_actions=self._normalise_action_spellings(statement.not_actions),
                 resources=statement.resources,
                 not_resources=statement.not_resources,
                 conditions=conditions,
@@ -87,16 +93,20 @@ class StatementInterner:
             ),
         )
 
-    def _normalise_actions(self, actions: tuple[str, ...]) -> tuple[str, ...]:
+    def _normalise_action_spellings(self, actions: tuple[str, ...]) -> tuple[str, ...]:
         """Fold actions, and record how each was first written."""
         found = self._actions.get(actions)
         if found is None:
-            found = self._actions[actions] = tuple(map(normalise_action, actions))
+            found = self._actions[actions] = tuple(
+                map(encode_action_in_lower_case, actions)
+            )
             for pattern, action in zip(found, actions, strict=True):
                 self.written.setdefault(pattern, action)
         return found
 
-    def _normalise_condition(self, condition: ConditionClause) -> ConditionClause:
+    def _normalise_condition_spelling(
+        self, condition: ConditionClause
+    ) -> ConditionClause:
         """Use the spelling first met of a condition's key and operator."""
         key = self._spelling.setdefault(condition.key.lower(), condition.key)
         operator = self._spelling.setdefault(
@@ -107,7 +117,7 @@ class StatementInterner:
         return ConditionClause(operator, key, condition.values)
 
 
-def _is_complete(statement: Statement, layer: PolicyLayer) -> bool:
+def _has_required_elements(statement: Statement, layer: PolicyLayer) -> bool:
     """Tell whether a statement has the elements that its layer requires."""
     if not (statement.actions or statement.not_actions):
         return False

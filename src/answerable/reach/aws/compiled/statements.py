@@ -15,22 +15,22 @@ from answerable.reach.aws.compiled.principal_element import (
 from answerable.reach.aws.evaluation.conditions import evaluate_block
 from answerable.reach.aws.evaluation.context_keys import (
     ContextKeys,
-    has_variable,
-    resolve_variables,
+    has_policy_variable,
+    resolve_policy_variables,
 )
 from answerable.reach.aws.patterns.action_pattern_index import (
     NO_ACTIONS,
     ActionSet,
-    build_action_set,
+    build_action_pattern_index,
 )
 from answerable.reach.aws.patterns.arn_matching import (
     ANY_ARN,
     ArnParts,
     matches_arn,
     overlaps_arn,
-    split_pattern,
+    split_glob_arn,
 )
-from answerable.reach.aws.patterns.glob_matching import encode_glob, is_literal
+from answerable.reach.aws.patterns.glob_matching import encode_glob, has_no_wildcard
 from answerable.reach.aws.patterns.pattern_set_algebra import PatternTerm
 from answerable.reach.formula import (
     FALSE,
@@ -108,7 +108,7 @@ class CompiledStatement:
         """Tell whether the statement matches an action in lower case."""
         found = self._by_action.get(action)
         if found is None:
-            found = self._by_action[action] = match_action(self, action)
+            found = self._by_action[action] = matches_action_element(self, action)
         return found
 
 
@@ -128,8 +128,8 @@ class StatementText(NamedTuple):
 def compile_statement(number: int, text: StatementText) -> CompiledStatement:
     """Compile the text of a statement, with parsed patterns, keys and principals."""
     patterns = text.resources or text.not_resources
-    fixed = not any(has_variable(p) for p in patterns)
-    parts = tuple(split_pattern(encode_glob(p)) for p in patterns) if fixed else ()
+    fixed = not any(has_policy_variable(p) for p in patterns)
+    parts = tuple(split_glob_arn(encode_glob(p)) for p in patterns) if fixed else ()
     static = fixed and not text.conditions
     return CompiledStatement(
         number=number,
@@ -146,8 +146,8 @@ def compile_statement(number: int, text: StatementText) -> CompiledStatement:
         wide=static and not text.not_resources and ANY_ARN in parts,
         naming=parse_principal_element(text.principals or text.not_principals),
         keys=_list_condition_keys(text.conditions),
-        action_set=build_action_set(text.actions or text.not_actions),
-        services=_list_services(text.actions) if text.actions else None,
+        action_set=build_action_pattern_index(text.actions or text.not_actions),
+        services=_list_action_services(text.actions) if text.actions else None,
     )
 
 
@@ -178,7 +178,7 @@ class PolicyGap:
     denies: bool = True
 
     @property
-    def label(self) -> str:
+    def policy_and_statement_label(self) -> str:
         """Policy and statement in one text."""
         return f"{self.policy}#{self.sid}" if self.sid else self.policy
 
@@ -186,14 +186,14 @@ class PolicyGap:
         """Return the open condition that it `Allows`, or that it `Denies`."""
         if effect == "Denies" and not self.denies:
             return FALSE
-        return build_atom(self.key, effect, (self.label,))
+        return build_atom(self.key, effect, (self.policy_and_statement_label,))
 
 
 UNREAD = "answerable:unread-statement"
 UNCOLLECTED = "answerable:uncollected-policy"
 
 
-def match_action(statement: CompiledStatement, action: str) -> bool:
+def matches_action_element(statement: CompiledStatement, action: str) -> bool:
     """Tell whether Action or NotAction matches an action in lower case."""
     return statement.action_set.matches_action(action) != bool(statement.not_actions)
 
@@ -201,7 +201,7 @@ def match_action(statement: CompiledStatement, action: str) -> bool:
 ArnComparison = Callable[[ArnParts, ArnParts], bool]
 
 
-def match_resource(
+def match_resource_element(
     statement: CompiledStatement,
     resource: ArnParts,
     known_keys: ContextKeys,
@@ -213,16 +213,18 @@ def match_resource(
     """
     if statement.not_resources:
         return negate(
-            _match_any(
+            _match_any_resource_pattern(
                 statement, statement.not_resources, resource, known_keys, compare
             )
         )
     if statement.resources:
-        return _match_any(statement, statement.resources, resource, known_keys, compare)
+        return _match_any_resource_pattern(
+            statement, statement.resources, resource, known_keys, compare
+        )
     return TRUE
 
 
-def _match_any(
+def _match_any_resource_pattern(
     statement: CompiledStatement,
     patterns: tuple[str, ...],
     resource: ArnParts,
@@ -236,18 +238,18 @@ def _match_any(
                 return TRUE
         return FALSE
     return disjoin(
-        *(_match_pattern(p, resource, known_keys, compare) for p in patterns)
+        *(_match_resource_pattern(p, resource, known_keys, compare) for p in patterns)
     )
 
 
-def _match_pattern(
+def _match_resource_pattern(
     pattern: str, resource: ArnParts, known_keys: ContextKeys, compare: ArnComparison
 ) -> Formula:
     """Match a resource against one pattern with policy variables, as a formula."""
-    resolved = resolve_variables(pattern, known_keys)
+    resolved = resolve_policy_variables(pattern, known_keys)
     if resolved.void:
         return FALSE
-    if not compare(split_pattern(resolved.pattern), resource):
+    if not compare(split_glob_arn(resolved.pattern), resource):
         return FALSE
     return conjoin(
         *(build_atom(k, "PolicyVariable", (pattern,)) for k in resolved.unknown)
@@ -259,12 +261,12 @@ def matches_all_resources(statement: CompiledStatement) -> bool:
     return not statement.not_resources and ANY_ARN in statement.parts
 
 
-def evaluate_statement(
+def evaluate_statement_on_resource(
     statement: CompiledStatement, resource: ArnParts, known_keys: ContextKeys
 ) -> Formula:
     """Build the condition under which a statement applies to a resource."""
-    return _conjoin_conditions(
-        statement, match_resource(statement, resource, known_keys), known_keys
+    return _conjoin_match_with_conditions(
+        statement, match_resource_element(statement, resource, known_keys), known_keys
     )
 
 
@@ -273,8 +275,10 @@ def evaluate_on_whole_pattern(
 ) -> Formula:
     """Build the condition under which a statement applies to a whole pattern."""
     compare = overlaps_arn if statement.not_resources else matches_arn
-    return _conjoin_conditions(
-        statement, match_resource(statement, resources, known_keys, compare), known_keys
+    return _conjoin_match_with_conditions(
+        statement,
+        match_resource_element(statement, resources, known_keys, compare),
+        known_keys,
     )
 
 
@@ -283,25 +287,29 @@ def evaluate_on_part_of_pattern(
 ) -> Formula:
     """Build the condition under which a statement applies to part of a pattern."""
     compare = matches_arn if statement.not_resources else overlaps_arn
-    return _conjoin_conditions(
-        statement, match_resource(statement, resources, known_keys, compare), known_keys
+    return _conjoin_match_with_conditions(
+        statement,
+        match_resource_element(statement, resources, known_keys, compare),
+        known_keys,
     )
 
 
-def _conjoin_conditions(
+def _conjoin_match_with_conditions(
     statement: CompiledStatement, resource_formula: Formula, known_keys: ContextKeys
 ) -> Formula:
     """Conjoin the resource match with the statement's conditions."""
     if not statement.conditions or not resource_formula:
         return resource_formula
-    return conjoin(resource_formula, evaluate_conditions(statement, known_keys))
+    return conjoin(
+        resource_formula, evaluate_statement_conditions(statement, known_keys)
+    )
 
 
-def evaluate_conditions(
+def evaluate_statement_conditions(
     statement: CompiledStatement, known_keys: ContextKeys
 ) -> Formula:
     """Evaluate a statement's conditions; cached by known values of its keys."""
-    signature = tuple([known_keys.get(key) for key in statement.keys])
+    signature = tuple([known_keys.get_key_values(key) for key in statement.keys])
     found = statement.kept.get(signature)
     if found is None:
         if len(statement.kept) >= _MAX_CACHED_CONDITIONS:
@@ -321,7 +329,7 @@ def _list_condition_keys(conditions: tuple[ConditionClause, ...]) -> tuple[str, 
     found = dict.fromkeys(condition.key.lower() for condition in conditions)
     for condition in conditions:
         for value in condition.values:
-            found.update(dict.fromkeys(_list_variables(value)))
+            found.update(dict.fromkeys(_list_policy_variable_keys(value)))
     return tuple(found)
 
 
@@ -332,11 +340,11 @@ def list_statement_keys(statement: CompiledStatement) -> Iterable[str]:
     written = (*statement.resources, *statement.not_resources)
     return (
         *statement.keys,
-        *(key for text in written for key in _list_variables(text)),
+        *(key for text in written for key in _list_policy_variable_keys(text)),
     )
 
 
-def _list_variables(text: str) -> Iterator[str]:
+def _list_policy_variable_keys(text: str) -> Iterator[str]:
     """List the keys of the policy variables in a text, in lower case."""
     for part in text.split("${")[1:]:
         inside = part.partition("}")[0].partition(",")[0]
@@ -344,13 +352,13 @@ def _list_variables(text: str) -> Iterator[str]:
 
 
 @lru_cache(maxsize=1 << 16)
-def _list_services(actions: tuple[str, ...]) -> frozenset[str] | None:
+def _list_action_services(actions: tuple[str, ...]) -> frozenset[str] | None:
     """Return the service prefixes of action patterns; None for any service."""
     found = frozenset(action.partition(":")[0] for action in actions)
-    return found if all(map(is_literal, found)) else None
+    return found if all(map(has_no_wildcard, found)) else None
 
 
-def select_for_action(
+def select_statements(
     statements: Sequence[PolicyStatement],
     cache: dict[str, tuple[PolicyStatement, ...]],
     action: str,

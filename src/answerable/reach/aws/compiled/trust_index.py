@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 
 from answerable.model.ids import IdentityId
-from answerable.reach.aws.compiled.principal_element import get_named_account
+from answerable.reach.aws.compiled.principal_element import get_principal_account
 from answerable.reach.aws.evaluation.trust_policies import RoleTrust
 
 TrustPair = tuple[str, IdentityId]
@@ -29,7 +29,7 @@ def get_service_principal_kind(service: str) -> str:
     return "Federated" if service in IDENTITY_PROVIDERS else "Service"
 
 
-def list_trusted_providers(trusts: Iterable[RoleTrust]) -> Iterator[TrustPair]:
+def list_trusted_identity_providers(trusts: Iterable[RoleTrust]) -> Iterator[TrustPair]:
     """Yield pairs of an identity provider and a role that trusts it."""
     for trust in trusts:
         for grant in trust.grants:
@@ -60,13 +60,15 @@ def _get_principal_index_key(value: str) -> str:
     """Return the index key of a value; a session is indexed under its account."""
     parts = value.split(":", 5)
     session = len(parts) == 6 and parts[2] == "sts"
-    account = get_named_account(value)
+    account = get_principal_account(value)
     if session:
         return f"session {parts[4]}"
     return f"account {account}" if account else value
 
 
-def index_roles(pairs: Iterable[TrustPair]) -> dict[str, tuple[IdentityId, ...]]:
+def index_roles_by_trusted_key(
+    pairs: Iterable[TrustPair],
+) -> dict[str, tuple[IdentityId, ...]]:
     """Group roles by key, in order, without duplicates."""
     found: dict[str, dict[IdentityId, None]] = defaultdict(dict)
     for key, role in pairs:
@@ -74,7 +76,7 @@ def index_roles(pairs: Iterable[TrustPair]) -> dict[str, tuple[IdentityId, ...]]
     return {key: tuple(roles) for key, roles in found.items()}
 
 
-def update_role_index(
+def update_trusting_role_index(
     index: Mapping[str, tuple[IdentityId, ...]],
     removed: Iterable[TrustPair],
     added: Iterable[TrustPair],

@@ -285,10 +285,10 @@ def list_classified_keys() -> Iterator[tuple[str, KeyClass]]:
             if word.endswith(":"):
                 service = word
             else:
-                yield service + word, _apply_specific_text(service, word, entry)
+                yield service + word, _apply_key_description(service, word, entry)
 
 
-def _apply_specific_text(service: str, name: str, entry: KeyClass) -> KeyClass:
+def _apply_key_description(service: str, name: str, entry: KeyClass) -> KeyClass:
     """Return a key's class with its own description and source."""
     source = (
         entry.source + service.rstrip(":")
@@ -306,7 +306,7 @@ class _KeyIndex:
 
 
 @cache
-def _build_index() -> _KeyIndex:
+def _build_key_class_index() -> _KeyIndex:
     """Index the classes by exact key, and by service for key patterns."""
     exact: dict[str, KeyClass] = dict(_ANSWERABLE_KEYS)
     patterns: dict[str, list[tuple[str, str, KeyClass]]] = {}
@@ -324,10 +324,10 @@ def _build_index() -> _KeyIndex:
 
 
 @lru_cache(maxsize=1 << 14)
-def classify_key(key: str) -> KeyClass:
+def classify_condition_key(key: str) -> KeyClass:
     """Return the class of a condition key: who sets its value."""
     folded = key.lower()
-    index = _build_index()
+    index = _build_key_class_index()
     found = index.exact.get(folded)
     if found:
         return found
@@ -336,11 +336,11 @@ def classify_key(key: str) -> KeyClass:
             return entry
     provider, colon, claim = folded.rpartition(":")
     if colon and ("." in provider or provider == "saml"):
-        return _classify_claim(provider, claim)
+        return _classify_token_claim(provider, claim)
     return _UNKNOWN_KEY
 
 
-def _classify_claim(provider: str, claim: str) -> KeyClass:
+def _classify_token_claim(provider: str, claim: str) -> KeyClass:
     """Return the class of a token claim, by its identity provider."""
     if claim == "aud" and provider.startswith(global_keys.REQUESTED_CLAIM_PROVIDERS):
         return _REQUESTED_CLAIM

@@ -11,11 +11,14 @@ from itertools import islice
 
 from answerable.model.ids import IdentityId
 from answerable.model.policy import PolicyEffect
-from answerable.reach.aws.answer_items import build_permission_item
+from answerable.reach.aws.answer_items import build_call_answer_item
 from answerable.reach.aws.bulk.key_partition import list_condition_keys
 from answerable.reach.aws.compiled.principals import CompiledPrincipal
 from answerable.reach.aws.compiled.statements import CompiledStatement
-from answerable.reach.aws.condition_keys.key_classification import KeyKind, classify_key
+from answerable.reach.aws.condition_keys.key_classification import (
+    KeyKind,
+    classify_condition_key,
+)
 from answerable.reach.aws.condition_keys.tag_explanations import TagExplainer
 from answerable.reach.aws.escalation_rules.registry import list_rule_actions
 from answerable.reach.aws.evaluation.context_keys import ContextKeys
@@ -24,7 +27,7 @@ from answerable.reach.aws.paths.identity_edges import IdentityEdge, IdentityNode
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
 from answerable.reach.aws.paths.path_search import ReachPath, iterate_paths
 from answerable.reach.aws.patterns.arn_matching import ArnParts
-from answerable.reach.aws.subject_queries import ReachAnswer, build_answer
+from answerable.reach.aws.subject_queries import ReachAnswer, build_answer_at_path_end
 from answerable.reach.formula import FALSE
 
 _TAG_PREFIXES = ("aws:principaltag/", "aws:resourcetag/", "iam:resourcetag/")
@@ -49,7 +52,7 @@ def answer_with_self_set_tags(
     accounts = graph.accounts
     if subject not in accounts.principals or set("*?") & set(resource):
         return None
-    tagged = list_tag_statements(graph)
+    tagged = list_tag_dependent_statements(graph)
     folded = action.lower()
     last = any(clause.matches_action(folded) for clause in tagged)
     hops = not direct and any(c.matches_action(a) for c in tagged for a in _HOP_ACTIONS)
@@ -60,7 +63,7 @@ def answer_with_self_set_tags(
     ways: Iterable[ReachPath] = [ReachPath(graph, (node,))]
     if not direct:
         ways = (
-            _list_paths(loose, node)
+            _list_paths_with_open_tags(loose, node)
             if hops
             else islice(iterate_paths(graph, node), _MAX_PATHS)
         )
@@ -73,9 +76,9 @@ def answer_with_self_set_tags(
             answer = evaluate_action(loose.estate, principal, action, resource)
         if answer.formula == FALSE:
             continue
-        reply = build_answer(graph, subject, way, answer)
-        if tagging.can_subject_set_tags(
-            reply, build_permission_item(reply, action, resource)
+        reply = build_answer_at_path_end(graph, subject, way, answer)
+        if tagging.can_subject_set_needed_tags(
+            reply, build_call_answer_item(reply, action, resource)
         ):
             return reply
     return None
@@ -122,27 +125,29 @@ class _OpenTagGraph:
 
     def get_principal(self, node: IdentityNode) -> CompiledPrincipal:
         """Return a principal whose tags are left open."""
-        return _without_tags(self.tight.get_principal(node))
+        return _remove_principal_tags(self.tight.get_principal(node))
 
-    def list_tag_edges(self, node: IdentityNode) -> Iterator[IdentityEdge]:
+    def list_edges_open_by_tags(self, node: IdentityNode) -> Iterator[IdentityEdge]:
         """List edges that current tags forbid and other tags might allow."""
         known = self._principals.get(node.identity)
         if known is None or self.tight.is_administrator(node):
             return
-        self._changed[node.identity] = _without_tags(known)
-        for edge in self.graph.list_edges(node):
-            if self.tight.find_edge(node, edge.to) is None:
+        self._changed[node.identity] = _remove_principal_tags(known)
+        for edge in self.graph.list_best_edges(node):
+            if self.tight.find_best_edge(node, edge.to) is None:
                 yield edge
 
 
-def _list_paths(open_graph: _OpenTagGraph, start: IdentityNode) -> Iterator[ReachPath]:
+def _list_paths_with_open_tags(
+    open_graph: _OpenTagGraph, start: IdentityNode
+) -> Iterator[ReachPath]:
     """List paths, nearest first: with current tags, then over steps by other tags."""
     graph = open_graph.tight
     listed = list(islice(iterate_paths(graph, start), _MAX_PATHS))
     yield from listed
     seen = {way.target for way in listed}
     for way in listed:  # grows
-        for edge in open_graph.list_tag_edges(way.target):
+        for edge in open_graph.list_edges_open_by_tags(way.target):
             if edge.to in seen or len(listed) >= _MAX_PATHS:
                 continue
             taken = (*way.edges, (way.target, edge))
@@ -156,13 +161,15 @@ def _list_paths(open_graph: _OpenTagGraph, start: IdentityNode) -> Iterator[Reac
                     yield found
 
 
-def list_tag_statements(graph: IdentityGraph) -> tuple[CompiledStatement, ...]:
+def list_tag_dependent_statements(
+    graph: IdentityGraph,
+) -> tuple[CompiledStatement, ...]:
     """List statements that depend on a tag, one for each set of actions."""
     if graph.tagged is None:
         found: dict[tuple[object, ...], CompiledStatement] = {}
         for clause in graph.accounts.clauses:
             actions = clause.actions, clause.not_actions
-            if actions not in found and _depends_on_tags(clause):
+            if actions not in found and _statement_depends_on_tags(clause):
                 found[actions] = clause
         graph.tagged = tuple(found.values())
     return graph.tagged
@@ -181,25 +188,25 @@ def list_tag_granted_resources(
     found: dict[ArnParts, None] = {}
     for clause in graph.accounts.clauses:
         allows = clause.effect is PolicyEffect.ALLOW and clause.matches_action(folded)
-        if allows and _depends_on_tags(clause):
+        if allows and _statement_depends_on_tags(clause):
             found |= dict.fromkeys(clause.parts)
     return tuple(found)
 
 
-def _depends_on_tags(statement: CompiledStatement) -> bool:
+def _statement_depends_on_tags(statement: CompiledStatement) -> bool:
     """Tell whether a statement's conditions depend on a tag."""
     if statement.static:
         return False
-    kinds = {classify_key(key).kind for key in list_condition_keys(statement)}
+    kinds = {classify_condition_key(key).kind for key in list_condition_keys(statement)}
     return bool(kinds & {KeyKind.PRINCIPAL_TAG, KeyKind.RESOURCE_TAG})
 
 
-def _without_tags(principal: CompiledPrincipal) -> CompiledPrincipal:
+def _remove_principal_tags(principal: CompiledPrincipal) -> CompiledPrincipal:
     """Return a copy of a principal whose tag values are not known."""
-    return replace(principal, known=_without_tag_keys(principal.known))
+    return replace(principal, known=_remove_tag_condition_keys(principal.known))
 
 
-def _without_tag_keys(known_keys: ContextKeys) -> ContextKeys:
+def _remove_tag_condition_keys(known_keys: ContextKeys) -> ContextKeys:
     """Return condition keys without those of tags."""
     kept = {
         k: v for k, v in known_keys.values.items() if not k.startswith(_TAG_PREFIXES)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeVar
 
-from answerable.model.documents.core import (
+from answerable.model.documents.shared_shapes import (
     ConditionItem,
     ConditionSetItem,
     PathItem,
@@ -22,12 +22,12 @@ from answerable.reach.aws.compiled.principal_element import get_arn_account
 from answerable.reach.aws.condition_keys.key_classification import (
     AssertedBy,
     KeyKind,
-    classify_key,
+    classify_condition_key,
 )
 from answerable.reach.aws.condition_keys.tag_setters import (
     TaggingStep,
     TagSetters,
-    derive_wanted_tag,
+    derive_satisfying_tag_values,
     find_tag_setters,
     list_principal_tagging_steps,
     list_resource_tagging_steps,
@@ -75,7 +75,7 @@ class _ConditionSubject(NamedTuple):
         return self.resource if self.whole else ""
 
 
-def _describe_hop(hop: PathItem) -> _ConditionSubject:
+def _get_condition_subject(hop: PathItem) -> _ConditionSubject:
     """Return the principal and resources that a hop's conditions are about."""
     calls, _, inside = hop["via"].partition(" on ")
     listed = calls.split(" + ")
@@ -100,7 +100,7 @@ class TagExplainer:
     most: int = 16
     _found: dict[tuple[TaggingStep, ...], TagSetters] = field(default_factory=dict)
 
-    def explain(self, answer: ReachAnswer, item: Item) -> Item:
+    def add_tag_setters_to_answer(self, answer: ReachAnswer, item: Item) -> Item:
         """Add to each open tag condition the identities that may set the tag.
 
         Args:
@@ -109,15 +109,15 @@ class TagExplainer:
         """
         if not item["conditions"]:
             return item
-        told = self.find_setters_by_condition(answer, item)
-        item["conditions"] = _explain_alternatives(item["conditions"], told)
-        because = explain_unguarded(item["conditions"], told)
+        told = self.find_tag_setters_by_condition(answer, item)
+        item["conditions"] = _add_tag_setters_to_alternatives(item["conditions"], told)
+        because = explain_self_satisfiable_conditions(item["conditions"], told)
         item["unguarded"] = bool(because)
         if because:
             item["unguarded_because"] = because
         return item
 
-    def find_setters_by_condition(
+    def find_tag_setters_by_condition(
         self, answer: ReachAnswer, item: ReachItem | PermissionCheckItem
     ) -> dict[_ConditionKey, ConditionSetters]:
         """Find the setters of each tag, hop by hop; hops of the item are updated.
@@ -131,11 +131,13 @@ class TagExplainer:
         hops = []
         for hop in item["path"]:
             acting.append(hop["from"])
-            mine = self._find_hop_setters(hop["conditions"], _describe_hop(hop), acting)
+            mine = self._find_tag_setters_of_hop(
+                hop["conditions"], _get_condition_subject(hop), acting
+            )
             for question, told in mine.items():
                 found[question].append(told)
             known = {q: told for q, told in mine.items() if told}
-            hops.append(_explain_hop(hop, known))
+            hops.append(_add_tag_setters_to_hop(hop, known))
         item["path"] = hops
         acting.append(answer.actor)
         own = (
@@ -143,7 +145,7 @@ class TagExplainer:
             if answer.own is not None
             else item["conditions"]
         )
-        last = self._find_hop_setters(
+        last = self._find_tag_setters_of_hop(
             own, _ConditionSubject(answer.actor, item["resource"]), acting
         )
         for question, told in last.items():
@@ -155,17 +157,17 @@ class TagExplainer:
             if len(listed := [told for told in each if told]) == len(each)
         }
 
-    def can_subject_set_tags(self, answer: ReachAnswer, item: ReachItem) -> bool:
+    def can_subject_set_needed_tags(self, answer: ReachAnswer, item: ReachItem) -> bool:
         """Tell whether subject or identities on its path may set all needed tags."""
-        told = self.find_setters_by_condition(answer, item)
+        told = self.find_tag_setters_by_condition(answer, item)
         for alternative in item["conditions"]:
-            tags = [c for c in alternative["all_of"] if _is_tag_key(c["key"])]
-            settled = [told.get(_get_condition_key(c)) for c in tags]
+            tags = [c for c in alternative["all_of"] if _is_tag_condition_key(c["key"])]
+            settled = [told.get(_get_condition_lookup_key(c)) for c in tags]
             if tags and all(one and one.itself for one in settled):
                 return True
         return False
 
-    def _find_hop_setters(
+    def _find_tag_setters_of_hop(
         self,
         conditions: Sequence[ConditionSetItem],
         subject: _ConditionSubject,
@@ -173,31 +175,31 @@ class TagExplainer:
     ) -> dict[_ConditionKey, ConditionSetters | None]:
         """Find the setters for each condition of one hop."""
         return {
-            _get_condition_key(condition): self._find_setters(
+            _get_condition_lookup_key(condition): self._find_tag_setters_of_condition(
                 condition, subject, path_identities
             )
             for alternative in conditions
             for condition in alternative["all_of"]
         }
 
-    def _find_setters(
+    def _find_tag_setters_of_condition(
         self,
         condition: ConditionItem,
         subject: _ConditionSubject,
         path_identities: Sequence[str],
     ) -> ConditionSetters | None:
         """Find the setters for one tag condition; None for any other."""
-        kind = classify_key(condition["key"]).kind
+        kind = classify_condition_key(condition["key"]).kind
         actor = self.graph.accounts.principals.get(IdentityId(subject.principal))
         if kind is KeyKind.PRINCIPAL_TAG and actor:
             steps = list_principal_tagging_steps(
-                actor, derive_wanted_tag(condition, actor.known)
+                actor, derive_satisfying_tag_values(condition, actor.known)
             )
         elif kind is KeyKind.RESOURCE_TAG and _is_single_resource(
             subject.find_tagged_resource(condition["key"])
         ):
             known = actor.known if actor else NO_KEYS
-            wanted = derive_wanted_tag(condition, known)
+            wanted = derive_satisfying_tag_values(condition, known)
             steps = list_resource_tagging_steps(
                 condition["key"], subject.find_tagged_resource(condition["key"]), wanted
             )
@@ -205,9 +207,9 @@ class TagExplainer:
             return None
         if not steps or (steps not in self._found and len(self._found) >= self.most):
             return None
-        return _describe_setters(self.get_setters(steps), path_identities)
+        return _describe_tag_setters(self.get_tag_setters(steps), path_identities)
 
-    def get_setters(self, steps: tuple[TaggingStep, ...]) -> TagSetters:
+    def get_tag_setters(self, steps: tuple[TaggingStep, ...]) -> TagSetters:
         """Return the identities that may take any of some tagging steps; cached."""
         found = self._found.get(steps)
         if found is None:
@@ -220,12 +222,15 @@ def _is_single_resource(resource: str) -> bool:
     return bool(resource) and not set("*?") & set(resource)
 
 
-def _is_tag_key(key: str) -> bool:
+def _is_tag_condition_key(key: str) -> bool:
     """Tell whether a condition key holds a tag of a principal or a resource."""
-    return classify_key(key).kind in (KeyKind.PRINCIPAL_TAG, KeyKind.RESOURCE_TAG)
+    return classify_condition_key(key).kind in (
+        KeyKind.PRINCIPAL_TAG,
+        KeyKind.RESOURCE_TAG,
+    )
 
 
-def _describe_setters(
+def _describe_tag_setters(
     setters: TagSetters, path_identities: Sequence[str]
 ) -> ConditionSetters:
     """Describe the setters; the subject and identities on its path come first."""
@@ -237,25 +242,25 @@ def _describe_setters(
         who = (
             "itself"
             if first == path_identities[0]
-            else f"{_shorten_identity(first)} on its path"
+            else f"{_get_identity_short_name(first)} on its path"
         )
         text = f"{who}: it may call {setters.calls[first]} on the {setters.what}"
         return ConditionSetters(text, set_by, itself=True)
-    return ConditionSetters(_describe_other_setters(setters), set_by)
+    return ConditionSetters(_describe_tag_setters_off_path(setters), set_by)
 
 
-def _describe_other_setters(setters: TagSetters) -> str:
+def _describe_tag_setters_off_path(setters: TagSetters) -> str:
     """Describe setters off the path: their number, and some names."""
     parts = []
     if setters.sure:
         parts.append(
-            f"{_count_identities(setters.sure)} may tag it: {_list_short_names(setters.sure)}"
+            f"{_format_identity_count(setters.sure)} may tag it: {_list_short_identity_names(setters.sure)}"
         )
     if setters.maybe:
         more = "more " if setters.sure else ""
         parts.append(
-            f"{_count_identities(setters.maybe, more)} may tag it under conditions: "
-            f"{_list_short_names(setters.maybe)}"
+            f"{_format_identity_count(setters.maybe, more)} may tag it under conditions: "
+            f"{_list_short_identity_names(setters.maybe)}"
         )
     if parts:
         return "; ".join(parts)
@@ -264,31 +269,33 @@ def _describe_other_setters(setters: TagSetters) -> str:
     return "no identity in the snapshot may tag it"
 
 
-def _count_identities(identities: Sequence[IdentityId], qualifier: str = "") -> str:
+def _format_identity_count(
+    identities: Sequence[IdentityId], qualifier: str = ""
+) -> str:
     """Format a number of identities as text."""
     noun_ = "identity" if len(identities) == 1 else "identities"
     return f"{len(identities)} {qualifier}{noun_}"
 
 
-def _list_short_names(identities: Sequence[IdentityId]) -> str:
+def _list_short_identity_names(identities: Sequence[IdentityId]) -> str:
     """List short names; ambiguous ones carry their account."""
-    shared = Counter(map(_shorten_identity, identities))
+    shared = Counter(map(_get_identity_short_name, identities))
     names = ", ".join(
-        _shorten_identity(i)
-        if shared[_shorten_identity(i)] == 1
-        else f"{_shorten_identity(i)} ({get_arn_account(i)})"
+        _get_identity_short_name(i)
+        if shared[_get_identity_short_name(i)] == 1
+        else f"{_get_identity_short_name(i)} ({get_arn_account(i)})"
         for i in identities[:_MAX_IN_TEXT]
     )
     rest = len(identities) - _MAX_IN_TEXT
     return f"{names} and {rest} more" if rest > 0 else names
 
 
-def _shorten_identity(identity: IdentityId) -> str:
+def _get_identity_short_name(identity: IdentityId) -> str:
     """Return the last part of an identity's ARN."""
     return identity.rpartition("/")[2]
 
 
-def explain_unguarded(
+def explain_self_satisfiable_conditions(
     conditions: Sequence[ConditionSetItem],
     setters: dict[_ConditionKey, ConditionSetters] | None = None,
 ) -> str:
@@ -300,7 +307,7 @@ def explain_unguarded(
     known = setters or {}
     for alternative in conditions:
         reasons = [
-            _explain_open_condition(c, known.get(_get_condition_key(c)))
+            _explain_open_condition(c, known.get(_get_condition_lookup_key(c)))
             for c in alternative["all_of"]
         ]
         if reasons and all(reasons):
@@ -319,21 +326,21 @@ def _explain_open_condition(
     return ""
 
 
-def _get_condition_key(condition: ConditionItem) -> _ConditionKey:
+def _get_condition_lookup_key(condition: ConditionItem) -> _ConditionKey:
     """Return the identity of a condition, as a key for lookups."""
     values = tuple(condition["values"])
     return condition["key"], condition["operator"], values, condition["negated"]
 
 
-def _explain_hop(
+def _add_tag_setters_to_hop(
     hop: PathItem, setters: dict[_ConditionKey, ConditionSetters]
 ) -> PathItem:
     """Add the tag setters to each condition of a hop."""
-    hop["conditions"] = _explain_alternatives(hop["conditions"], setters)
+    hop["conditions"] = _add_tag_setters_to_alternatives(hop["conditions"], setters)
     return hop
 
 
-def _explain_alternatives(
+def _add_tag_setters_to_alternatives(
     conditions: Sequence[ConditionSetItem],
     setters: dict[_ConditionKey, ConditionSetters],
 ) -> list[ConditionSetItem]:
@@ -341,7 +348,9 @@ def _explain_alternatives(
     return [
         {
             "all_of": [
-                _explain_condition(c, setters.get(_get_condition_key(c)))
+                _add_tag_setters_to_condition(
+                    c, setters.get(_get_condition_lookup_key(c))
+                )
                 for c in one["all_of"]
             ]
         }
@@ -349,7 +358,7 @@ def _explain_alternatives(
     ]
 
 
-def _explain_condition(
+def _add_tag_setters_to_condition(
     condition: ConditionItem, setters: ConditionSetters | None
 ) -> ConditionItem:
     """Add the setters to one condition."""

@@ -10,31 +10,35 @@ from heapq import merge
 from itertools import groupby
 from typing import NamedTuple
 
-from answerable.model.documents.core import ConditionItem
+from answerable.model.documents.shared_shapes import ConditionItem
 from answerable.model.ids import IdentityId
 from answerable.model.policy import ConditionClause, PolicyEffect
 from answerable.reach.aws.candidate_callers import list_candidate_callers_of_request
 from answerable.reach.aws.compiled.accounts import CompiledAccounts
-from answerable.reach.aws.compiled.principals import CompiledPrincipal, is_role, is_root
+from answerable.reach.aws.compiled.principals import (
+    CompiledPrincipal,
+    is_role,
+    is_root_user,
+)
 from answerable.reach.aws.condition_keys.tagging_actions import (
-    get_resource_noun,
+    get_resource_type_noun,
     get_untagging_action,
     list_tagging_actions,
 )
-from answerable.reach.aws.evaluation.conditions import evaluate_line
+from answerable.reach.aws.evaluation.conditions import evaluate_condition_line
 from answerable.reach.aws.evaluation.context_keys import (
     ContextKeys,
-    has_variable,
-    resolve_variables,
-    unescape_colons,
+    has_policy_variable,
+    resolve_policy_variables,
+    unescape_pattern_colons,
 )
 from answerable.reach.aws.evaluation.evaluate_principal import (
-    evaluate_formula,
-    find_resource_policy,
+    evaluate_request_condition,
+    find_policy_of_requested_resource,
 )
 from answerable.reach.aws.evaluation.request import AwsRequest
 from answerable.reach.aws.evaluation.resource_policies import requires_resource_policy
-from answerable.reach.aws.evaluation.single_request import is_owner_only
+from answerable.reach.aws.evaluation.single_request import is_owner_only_call
 from answerable.reach.aws.patterns.glob_matching import (
     ANY_CHARACTER,
     ANY_TEXT,
@@ -99,7 +103,7 @@ def list_resource_tagging_steps(
 ) -> tuple[TaggingStep, ...]:
     """List the ways to set the tag that a key names on a resource."""
     holder, calls = list_tagging_actions(key, resource)
-    return _build_steps(calls, holder, wanted_tag)
+    return _build_tagging_steps(calls, holder, wanted_tag)
 
 
 def list_principal_tagging_steps(
@@ -115,7 +119,7 @@ def list_principal_tagging_steps(
     return steps
 
 
-def _build_steps(
+def _build_tagging_steps(
     calls: Iterable[str], resource: str, wanted_tag: WantedTag
 ) -> tuple[TaggingStep, ...]:
     """Build a step per tagging call, and per untagging call if wanted."""
@@ -129,14 +133,16 @@ def _build_steps(
     return tuple(steps)
 
 
-def derive_wanted_tag(condition: ConditionItem, known_keys: ContextKeys) -> WantedTag:
+def derive_satisfying_tag_values(
+    condition: ConditionItem, known_keys: ContextKeys
+) -> WantedTag:
     """Derive which tag values would satisfy a condition."""
     values = tuple(condition["values"])
     clause = ConditionClause(condition["operator"], condition["key"], values)
     wanted = not condition["negated"]
 
     def holds(*request_value: str) -> bool | None:
-        found = evaluate_line(
+        found = evaluate_condition_line(
             clause,
             ContextKeys({clause.key.lower(): request_value}).merge_over(known_keys),
         )
@@ -145,27 +151,29 @@ def derive_wanted_tag(condition: ConditionItem, known_keys: ContextKeys) -> Want
     tag = clause.key.partition("/")[2]
     absent = holds() is True
     other = holds(_OTHER_VALUE)
-    if other or (other is None and _depends_on_variable(clause)):
+    if other or (other is None and _contains_policy_variable(clause)):
         return WantedTag(tag, (None,), absent)
     some = values[:_MAX_VALUES]
     tried = dict.fromkeys(
-        _choose_value(v, known_keys, wildcards=w) for v in some for w in (False, True)
+        _choose_value_matching_pattern(v, known_keys, wildcards=w)
+        for v in some
+        for w in (False, True)
     )
     return WantedTag(tag, tuple(value for value in tried if holds(value)), absent)
 
 
-def _depends_on_variable(condition: ConditionClause) -> bool:
+def _contains_policy_variable(condition: ConditionClause) -> bool:
     """Tell whether a condition's value contains a policy variable."""
-    variable = any(has_variable(value) for value in condition.values)
+    variable = any(has_policy_variable(value) for value in condition.values)
     return variable or condition.operator == "PolicyVariable"
 
 
-def _choose_value(
+def _choose_value_matching_pattern(
     pattern_text: str, known_keys: ContextKeys, *, wildcards: bool
 ) -> str:
     """Choose one value that a pattern with wildcards may match."""
-    pattern = unescape_colons(
-        resolve_variables(pattern_text, known_keys, wildcards=wildcards).pattern
+    pattern = unescape_pattern_colons(
+        resolve_policy_variables(pattern_text, known_keys, wildcards=wildcards).pattern
     )
     return decode_glob(pattern.replace(ANY_TEXT, "").replace(ANY_CHARACTER, "a"))
 
@@ -179,19 +187,24 @@ def find_tag_setters(
     calls: dict[IdentityId, str] = {}
     root = False
     prepared = [
-        (" and ".join(step.calls), _build_requests(accounts, step)) for step in steps
+        (" and ".join(step.calls), _build_tagging_requests(accounts, step))
+        for step in steps
     ]
-    for principal in _list_possible_callers(accounts, prepared):
-        found, call = _evaluate_steps(accounts, principal, prepared)
+    for principal in _list_possible_tagging_callers(accounts, prepared):
+        found, call = _evaluate_tagging_steps(accounts, principal, prepared)
         if found is Verdict.NEVER:
             continue
-        if is_root(principal.identity):
+        if is_root_user(principal.identity):
             root = True
             continue
         calls[principal.id] = call
         (sure if found is Verdict.ALWAYS else maybe).append(principal.id)
     return TagSetters(
-        tuple(sure), tuple(maybe), calls, get_resource_noun(steps[0].resource), root
+        tuple(sure),
+        tuple(maybe),
+        calls,
+        get_resource_type_noun(steps[0].resource),
+        root,
     )
 
 
@@ -205,7 +218,7 @@ class PreparedRequest(NamedTuple):
 _RequestWays = list[list[PreparedRequest]]  # alternatives; each needs all of its calls
 
 
-def _list_possible_callers(
+def _list_possible_tagging_callers(
     accounts: CompiledAccounts, prepared: Iterable[tuple[str, _RequestWays]]
 ) -> Iterator[CompiledPrincipal]:
     """List the principals that could make the first call of some alternative."""
@@ -219,26 +232,33 @@ def _list_possible_callers(
         yield accounts.principals[pair[1]]
 
 
-def _build_requests(accounts: CompiledAccounts, step: TaggingStep) -> _RequestWays:
+def _build_tagging_requests(
+    accounts: CompiledAccounts, step: TaggingStep
+) -> _RequestWays:
     """Build the requests of a step, one alternative for each wanted value."""
-    if not all(accounts.can_act_on(call, step.resource) for call in step.calls):
+    if not all(
+        accounts.can_action_act_on_resource(call, step.resource) for call in step.calls
+    ):
         return []
     tag, values = step.wish.tag, step.wish.values
-    carried = [_build_tag_keys(tag, value) for value in values] or [
-        _build_untag_keys(tag)
+    carried = [_build_tagging_condition_keys(tag, value) for value in values] or [
+        _build_untagging_condition_keys(tag)
     ]
     return [
-        [prepare_request(accounts, call, step.resource, known) for call in step.calls]
+        [
+            prepare_request_for_all_principals(accounts, call, step.resource, known)
+            for call in step.calls
+        ]
         for known in carried
     ]
 
 
-def prepare_request(
+def prepare_request_for_all_principals(
     accounts: CompiledAccounts, action: str, resource: str, known_keys: ContextKeys
 ) -> PreparedRequest:
     """Build a request once, for evaluation with every principal."""
     request = accounts.build_hop_request(action, resource, known_keys)
-    own = find_resource_policy(accounts, request)
+    own = find_policy_of_requested_resource(accounts, request)
     if own is None:
         return PreparedRequest(request, requires_resource_policy(request))
     allows = (
@@ -248,7 +268,7 @@ def prepare_request(
     return PreparedRequest(request, bool(own.gaps) or any(allows))
 
 
-def _evaluate_steps(
+def _evaluate_tagging_steps(
     accounts: CompiledAccounts,
     principal: CompiledPrincipal,
     prepared: Sequence[tuple[str, _RequestWays]],
@@ -257,7 +277,7 @@ def _evaluate_steps(
     best, by = Verdict.NEVER, ""
     for call, ways in prepared:
         each = (
-            conjoin(*(evaluate_prepared(accounts, principal, c) for c in way))
+            conjoin(*(evaluate_prepared_request(accounts, principal, c) for c in way))
             for way in ways
         )
         found = get_verdict(disjoin(*each))
@@ -268,20 +288,20 @@ def _evaluate_steps(
     return best, by
 
 
-def evaluate_prepared(
+def evaluate_prepared_request(
     accounts: CompiledAccounts, principal: CompiledPrincipal, prepared: PreparedRequest
 ) -> Formula:
     """Evaluate a prepared request for one principal."""
     action, resource = prepared.request.action, prepared.request.resource
     silent = not (principal.gaps or principal.select_statements(action).allows)
-    if (silent and not prepared.granted) or is_owner_only(
+    if (silent and not prepared.granted) or is_owner_only_call(
         accounts, principal.identity.account, action, resource
     ):
         return FALSE
-    return evaluate_formula(accounts, principal, prepared.request)
+    return evaluate_request_condition(accounts, principal, prepared.request)
 
 
-def _build_tag_keys(tag: str, value: str | None) -> ContextKeys:
+def _build_tagging_condition_keys(tag: str, value: str | None) -> ContextKeys:
     """Build the condition keys of a call that sets a tag."""
     folded = tag.lower()
     values = {"aws:tagkeys": (tag,), "s3:requestobjecttagkeys": (tag,)}
@@ -291,7 +311,7 @@ def _build_tag_keys(tag: str, value: str | None) -> ContextKeys:
     return ContextKeys(values)
 
 
-def _build_untag_keys(tag: str) -> ContextKeys:
+def _build_untagging_condition_keys(tag: str) -> ContextKeys:
     """Build the condition keys of a call that removes a tag."""
     return ContextKeys(
         {"aws:tagkeys": (tag,)}, ("aws:requesttag/", "s3:requestobjecttag")

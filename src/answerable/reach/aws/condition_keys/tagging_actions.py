@@ -118,7 +118,7 @@ def get_untagging_action(tagging_action: str) -> str:
     return tagging_action  # the same call replaces all tags
 
 
-def get_resource_noun(resource: str) -> str:
+def get_resource_type_noun(resource: str) -> str:
     """Return the noun of a resource's type: `instance`, `bucket`, `queue`."""
     parts = resource.split(":", 5)
     if len(parts) != 6:

@@ -12,7 +12,10 @@ from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 
 from answerable.model.errors import UsageError
-from answerable.reach.aws.evaluation.conditions import parse_date, parse_number
+from answerable.reach.aws.evaluation.conditions import (
+    parse_condition_date,
+    parse_condition_number,
+)
 
 ADDRESS, BOOLEAN, NUMBER, DATE = "ipaddress", "bool", "numeric", "date"
 ARN, ACCOUNT = "arn", "account"
@@ -42,7 +45,7 @@ _TRUE_SPELLINGS, _FALSE_SPELLINGS = (
 )
 
 
-def get_value_type(key: str, operators: Iterable[str]) -> str:
+def get_condition_key_value_type(key: str, operators: Iterable[str]) -> str:
     """Return the value type of a condition key, or an empty text for any.
 
     Args:
@@ -62,7 +65,7 @@ def _get_operator_type(operator: str) -> str:
     return "null" if base == "null" else _BY_OPERATOR.get(base, "")
 
 
-def check_value(key: str, value: str, kind: str) -> None:
+def check_condition_key_value(key: str, value: str, kind: str) -> None:
     """Raise an error if a value is not of its condition key's type.
 
     Raises:
@@ -74,29 +77,29 @@ def check_value(key: str, value: str, kind: str) -> None:
     try:
         read(value)
     except ValueError:
-        near = _suggest_value(value, kind)
+        near = _suggest_valid_value(value, kind)
         raise UsageError(
             f"not a value of {key} (got {value[:80]!r}, expected {expected})",
             f"did you mean {key}={near}?" if near else f"write --context {key}=VALUE",
         ) from None
 
 
-def _check_boolean(text: str) -> object:
+def _check_boolean_text(text: str) -> object:
     """Raise an error unless a text is `true` or `false`, in any case."""
-    return _check_pattern(r"(?i:true|false)", text)
+    return _require_regex_match(r"(?i:true|false)", text)
 
 
-def _check_arn(text: str) -> object:
+def _check_arn_text(text: str) -> object:
     """Raise an error unless a text has the form of an ARN."""
-    return _check_pattern(r"arn:[a-z-]+(:[^:]*){3}:.+", text)
+    return _require_regex_match(r"arn:[a-z-]+(:[^:]*){3}:.+", text)
 
 
-def _check_account(text: str) -> object:
+def _check_account_number(text: str) -> object:
     """Raise an error unless a text is an account number of 12 digits."""
-    return _check_pattern(r"[0-9]{12}", text)
+    return _require_regex_match(r"[0-9]{12}", text)
 
 
-def _check_pattern(pattern: str, text: str) -> object:
+def _require_regex_match(pattern: str, text: str) -> object:
     """Raise an error unless a whole text matches a regular expression."""
     if not re.fullmatch(pattern, text):
         raise ValueError(text)
@@ -106,16 +109,16 @@ def _check_pattern(pattern: str, text: str) -> object:
 _READERS: Mapping[str, tuple[Callable[[str], object], str]] = MappingProxyType(
     {
         ADDRESS: (ipaddress.ip_address, "one IP address"),
-        BOOLEAN: (_check_boolean, "true or false"),
-        NUMBER: (parse_number, "a number"),
-        DATE: (parse_date, "a time such as 2026-01-31T08:00:00Z"),
-        ARN: (_check_arn, "an ARN"),
-        ACCOUNT: (_check_account, "an account number of 12 digits"),
+        BOOLEAN: (_check_boolean_text, "true or false"),
+        NUMBER: (parse_condition_number, "a number"),
+        DATE: (parse_condition_date, "a time such as 2026-01-31T08:00:00Z"),
+        ARN: (_check_arn_text, "an ARN"),
+        ACCOUNT: (_check_account_number, "an account number of 12 digits"),
     }
 )
 
 
-def _suggest_value(value: str, kind: str) -> str:
+def _suggest_valid_value(value: str, kind: str) -> str:
     """Suggest a valid spelling near a wrong value, or an empty text."""
     folded = value.strip().lower()
     if kind == BOOLEAN:
@@ -129,21 +132,21 @@ def _suggest_value(value: str, kind: str) -> str:
     if kind == ADDRESS:
         return (
             folded.partition("/")[0]
-            if _is_valid(folded.partition("/")[0], kind)
+            if _is_valid_value(folded.partition("/")[0], kind)
             else ""
         )
     digits = re.sub(r"[^0-9]", "", value)
-    if kind == ACCOUNT and _is_valid(digits, kind):
+    if kind == ACCOUNT and _is_valid_value(digits, kind):
         return digits
     stripped = value.strip()
     if kind == DATE:
         for one in (stripped.replace(" ", "T"), stripped.replace(" ", "T") + "Z"):
-            if _is_valid(one, kind):
+            if _is_valid_value(one, kind):
                 return one
-    return stripped if _is_valid(stripped, kind) else ""
+    return stripped if _is_valid_value(stripped, kind) else ""
 
 
-def _is_valid(value: str, kind: str) -> bool:
+def _is_valid_value(value: str, kind: str) -> bool:
     """Tell whether a value is valid for a value type."""
     try:
         _READERS[kind][0](value)

@@ -9,8 +9,8 @@ from answerable.reach.aws.evaluation.evaluate_principal import (
     evaluate_principal_request,
 )
 from answerable.reach.aws.evaluation.policy_layers import (
-    evaluate_for_all_resources,
-    evaluate_request,
+    evaluate_action_for_all_resources,
+    evaluate_request_by_all_layers,
 )
 from answerable.reach.aws.evaluation.request import (
     IMPLICIT_DENY,
@@ -45,12 +45,12 @@ def evaluate_assume_role_with_keys(
     trust = accounts.trusts[role]
     free = trust.rcps is None and (hop or accounts.endpoint is None)
     sure = (
-        evaluate_for_all_resources(principal, ASSUME_ROLE)
+        evaluate_action_for_all_resources(principal, ASSUME_ROLE)
         if trust.plain and free
         else None
     )
     if sure is not None and sure.formula == TRUE:
-        return _combine_with_plain_trust(trust, principal, sure, accounts.given)
+        return _combine_with_unconditional_trust(trust, principal, sure, accounts.given)
     call = (
         accounts.build_hop_request(ASSUME_ROLE, role, known_keys)
         if hop
@@ -59,7 +59,7 @@ def evaluate_assume_role_with_keys(
     return evaluate_principal_request(accounts, principal, call)
 
 
-def _combine_with_plain_trust(
+def _combine_with_unconditional_trust(
     trust: RoleTrust,
     principal: CompiledPrincipal,
     caller_result: Evaluation,
@@ -97,6 +97,6 @@ def evaluate_after_trust_edit(
         same_account=role.split(":", 5)[4] == principal.identity.account,
         determining=(),
     )
-    return evaluate_request(
+    return evaluate_request_by_all_layers(
         principal, accounts.build_hop_request(ASSUME_ROLE, role), side
     )

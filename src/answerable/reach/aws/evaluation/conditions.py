@@ -20,15 +20,15 @@ from answerable.model.policy import ConditionClause
 from answerable.reach.aws.evaluation.context_keys import (
     NO_KEYS,
     ContextKeys,
-    has_variable,
-    resolve_variables,
-    unescape_colons,
+    has_policy_variable,
+    resolve_policy_variables,
+    unescape_pattern_colons,
 )
 from answerable.reach.aws.patterns.arn_matching import (
     ANY_ARN,
     matches_arn,
     split_arn,
-    split_pattern,
+    split_glob_arn,
 )
 from answerable.reach.aws.patterns.glob_matching import encode_literal, matches_glob
 from answerable.reach.formula import FALSE, TRUE, ConditionAtom, Formula
@@ -39,24 +39,24 @@ ValueTest = Callable[[str, str], bool]
 PolicyValues = tuple[str | None, ...]
 
 
-def _equals(policy_value: str, request_value: str) -> bool:
+def _equals_text(policy_value: str, request_value: str) -> bool:
     """Tell whether a policy value equals a request value."""
     return policy_value == encode_literal(request_value)
 
 
-def _equals_ignoring_case(policy_value: str, request_value: str) -> bool:
+def _equals_text_ignoring_case(policy_value: str, request_value: str) -> bool:
     """Tell whether a policy value equals a request value in any case."""
     return policy_value.casefold() == encode_literal(request_value).casefold()
 
 
-def _matches_glob(policy_value: str, request_value: str) -> bool:
+def _matches_value_glob(policy_value: str, request_value: str) -> bool:
     """Tell whether a glob in a policy matches a request value."""
     return matches_glob(policy_value, encode_literal(request_value))
 
 
-def _matches_arn(policy_value: str, request_value: str) -> bool:
+def _matches_arn_value(policy_value: str, request_value: str) -> bool:
     """Match an ARN pattern; an incomplete pattern is a ValueError."""
-    parts = split_pattern(policy_value)
+    parts = split_glob_arn(policy_value)
     if policy_value.count(":") < 5 and parts != ANY_ARN:
         raise ValueError(policy_value)  # only Resource completes an incomplete ARN
     return matches_arn(parts, split_arn(request_value))
@@ -65,14 +65,14 @@ def _matches_arn(policy_value: str, request_value: str) -> bool:
 _TRUTH = {"true": True, "false": False}
 
 
-def _equals_boolean(policy_value: str, request_value: str) -> bool:
+def _equals_boolean_value(policy_value: str, request_value: str) -> bool:
     """Compare `true` and `false` in any case; other texts are a ValueError."""
     if {policy_value.lower(), request_value.lower()} <= _TRUTH.keys():
         return policy_value.lower() == request_value.lower()
     raise ValueError(policy_value)
 
 
-def _equals_binary(policy_value: str, request_value: str) -> bool:
+def _equals_binary_value(policy_value: str, request_value: str) -> bool:
     """Tell whether two base64 texts encode the same bytes."""
     return _decode_base64(policy_value) == _decode_base64(request_value)
 
@@ -96,7 +96,7 @@ def _is_in_network(policy_value: str, request_value: str) -> bool:
 _NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)")
 
 
-def parse_number(text: str) -> Decimal:
+def parse_condition_number(text: str) -> Decimal:
     """Parse the value of a numeric condition.
 
     Raises:
@@ -116,7 +116,7 @@ _MOMENT = re.compile(
 )
 
 
-def parse_date(text: str) -> Decimal:
+def parse_condition_date(text: str) -> Decimal:
     """Parse the value of a date condition, as seconds since 1970.
 
     Raises:
@@ -130,7 +130,7 @@ def parse_date(text: str) -> Decimal:
         return Decimal(datetime.fromisoformat(text).timestamp())
     if len(text) == 4:
         raise ValueError(text)
-    return parse_number(text)
+    return parse_condition_number(text)
 
 
 def _build_comparison(
@@ -140,7 +140,7 @@ def _build_comparison(
     return lambda wanted, got: compare(parse(got), parse(wanted))
 
 
-def _build_comparisons(
+def _build_comparison_operators(
     name: str, parse: Callable[[str], Decimal]
 ) -> dict[str, tuple[ValueTest, bool]]:
     """Build the six comparison operators of a type, such as `NumericLessThan`."""
@@ -170,22 +170,22 @@ class DecidedCondition(ConditionClause):
 
 # Operator in lower case -> (test of a policy's against a request's value, negated).
 _OPERATORS: dict[str, tuple[ValueTest, bool]] = {
-    "stringequals": (_equals, False),
-    "stringnotequals": (_equals, True),
-    "stringequalsignorecase": (_equals_ignoring_case, False),
-    "stringnotequalsignorecase": (_equals_ignoring_case, True),
-    "stringlike": (_matches_glob, False),
-    "stringnotlike": (_matches_glob, True),
-    "arnequals": (_matches_arn, False),
-    "arnlike": (_matches_arn, False),
-    "arnnotequals": (_matches_arn, True),
-    "arnnotlike": (_matches_arn, True),
-    "bool": (_equals_boolean, False),
-    "binaryequals": (_equals_binary, False),
+    "stringequals": (_equals_text, False),
+    "stringnotequals": (_equals_text, True),
+    "stringequalsignorecase": (_equals_text_ignoring_case, False),
+    "stringnotequalsignorecase": (_equals_text_ignoring_case, True),
+    "stringlike": (_matches_value_glob, False),
+    "stringnotlike": (_matches_value_glob, True),
+    "arnequals": (_matches_arn_value, False),
+    "arnlike": (_matches_arn_value, False),
+    "arnnotequals": (_matches_arn_value, True),
+    "arnnotlike": (_matches_arn_value, True),
+    "bool": (_equals_boolean_value, False),
+    "binaryequals": (_equals_binary_value, False),
     "ipaddress": (_is_in_network, False),
     "notipaddress": (_is_in_network, True),
-    **_build_comparisons("numeric", parse_number),
-    **_build_comparisons("date", parse_date),
+    **_build_comparison_operators("numeric", parse_condition_number),
+    **_build_comparison_operators("date", parse_condition_date),
 }
 _WILD = ("stringlike", "stringnotlike", "arn")
 # Operators whose values may hold variables; in all others `${` is just text.
@@ -199,16 +199,16 @@ def evaluate_block(
     """Evaluate a Condition block to a formula; undecided lines become atoms."""
     open_ = []
     for clause in conditions:
-        held = evaluate_line(clause, known_keys)
+        held = evaluate_condition_line(clause, known_keys)
         if held is False:
             return FALSE
         if held is None:
             open_.append(clause)
-    return _conjoin_open_conditions(tuple(open_)) if open_ else TRUE
+    return _conjoin_undecided_conditions(tuple(open_)) if open_ else TRUE
 
 
 @lru_cache(maxsize=1 << 14)
-def _conjoin_open_conditions(conditions: tuple[ConditionClause, ...]) -> Formula:
+def _conjoin_undecided_conditions(conditions: tuple[ConditionClause, ...]) -> Formula:
     """Build the conjunction of undecided condition lines."""
     found = (
         ConditionAtom(clause.key, clause.operator, tuple(sorted(set(clause.values))))
@@ -217,57 +217,59 @@ def _conjoin_open_conditions(conditions: tuple[ConditionClause, ...]) -> Formula
     return frozenset({frozenset(found)})
 
 
-def evaluate_line(condition: ConditionClause, known_keys: ContextKeys) -> bool | None:
+def evaluate_condition_line(
+    condition: ConditionClause, known_keys: ContextKeys
+) -> bool | None:
     """Tell whether one condition line holds; None if undecided."""
-    given = known_keys.get(condition.key)
+    given = known_keys.get_key_values(condition.key)
     if given is None:
         return condition.holds if isinstance(condition, DecidedCondition) else None
-    if _has_variables(condition.values):
-        return _evaluate_operator(
+    if _have_policy_variables(condition.values):
+        return _evaluate_condition_operator(
             condition.operator, condition.values, given, known_keys
         )
-    return _evaluate_fixed_condition(condition.operator, condition.values, given)
+    return _evaluate_constant_condition(condition.operator, condition.values, given)
 
 
 @lru_cache(maxsize=1 << 14)
-def _has_variables(values: tuple[str, ...]) -> bool:
+def _have_policy_variables(values: tuple[str, ...]) -> bool:
     """Tell whether some condition values have policy variables."""
-    return any(has_variable(value) for value in values)
+    return any(has_policy_variable(value) for value in values)
 
 
 @lru_cache(maxsize=1 << 16)
-def _evaluate_fixed_condition(
+def _evaluate_constant_condition(
     operator: str, values: tuple[str, ...], request_values: tuple[str, ...]
 ) -> bool | None:
     """Evaluate a condition line without policy variables; cached."""
-    return _evaluate_operator(operator, values, request_values, NO_KEYS)
+    return _evaluate_condition_operator(operator, values, request_values, NO_KEYS)
 
 
-def _evaluate_operator(
+def _evaluate_condition_operator(
     operator: str,
     values: tuple[str, ...],
     request_values: tuple[str, ...],
     known_keys: ContextKeys,
 ) -> bool | None:
     """Evaluate one condition line for the request's values; None if undecided."""
-    quantifier, base, if_exists = parse_operator(operator)
+    quantifier, base, if_exists = parse_condition_operator(operator)
     if quantifier not in _QUANTIFIERS:
         return None
     if base == "null":
-        return None if if_exists else _evaluate_null(values, request_values)
+        return None if if_exists else _evaluate_null_operator(values, request_values)
     entry = _OPERATORS.get(base)
     if entry is None:
         return None
     if quantifier and not any(request_values):
         request_values = ()  # "a null data set, such as an empty string"
     if not request_values:
-        return _evaluate_missing_key(quantifier, negated=entry[1], if_exists=if_exists)
-    return _evaluate_quantifier(
-        quantifier, entry, _resolve_values(values, base, known_keys), request_values
+        return _evaluate_absent_key(quantifier, negated=entry[1], if_exists=if_exists)
+    return _evaluate_set_quantifier(
+        quantifier, entry, _resolve_variables(values, base, known_keys), request_values
     )
 
 
-def _evaluate_missing_key(
+def _evaluate_absent_key(
     quantifier: str, *, negated: bool, if_exists: bool
 ) -> bool | None:
     """Tell whether a condition holds for a key absent from the request.
@@ -284,7 +286,7 @@ def _evaluate_missing_key(
     return bool(if_exists or negated or quantifier)
 
 
-def _evaluate_quantifier(
+def _evaluate_set_quantifier(
     quantifier: str,
     operator: tuple[ValueTest, bool],
     policy_values: PolicyValues,
@@ -293,17 +295,17 @@ def _evaluate_quantifier(
     """Evaluate all policy values against all request values; None if undecided."""
     test, negated = operator
     found = (
-        _any_of(_run_test(test, w, value) for w in policy_values)
+        _disjoin_three_valued(_run_value_test(test, w, value) for w in policy_values)
         for value in request_values
     )
     fits = [None if fit is None else fit != negated for fit in found]
     if quantifier == "forallvalues" or (negated and not quantifier):
-        missed = _any_of(None if fit is None else not fit for fit in fits)
+        missed = _disjoin_three_valued(None if fit is None else not fit for fit in fits)
         return None if missed is None else not missed
-    return _any_of(fits)
+    return _disjoin_three_valued(fits)
 
 
-def _run_test(
+def _run_value_test(
     test: ValueTest, policy_value: str | None, request_value: str
 ) -> bool | None:
     """Run a value test; None if a value is unknown or of the wrong type."""
@@ -315,7 +317,7 @@ def _run_test(
         return None  # a number, date or address that is none: it decides nothing
 
 
-def _any_of(values: Iterable[bool | None]) -> bool | None:
+def _disjoin_three_valued(values: Iterable[bool | None]) -> bool | None:
     """Return the three-valued disjunction (OR); None is undecided."""
     undecided = False
     for one in values:
@@ -325,7 +327,7 @@ def _any_of(values: Iterable[bool | None]) -> bool | None:
     return None if undecided else False
 
 
-def evaluate_for_any_value(
+def evaluate_condition_for_any_value(
     operator: str, test_results: Iterable[bool | None], *, always_present: bool
 ) -> bool | None:
     """Tell whether a condition holds for any value of its key; None if undecided.
@@ -335,26 +337,26 @@ def evaluate_for_any_value(
         test_results: For each value of the policy, the operator's test, before negation.
         always_present: Whether every request carries the key.
     """
-    quantifier, base, if_exists = parse_operator(operator)
+    quantifier, base, if_exists = parse_condition_operator(operator)
     if quantifier not in _QUANTIFIERS:
         return None
     _, negated = _OPERATORS[base]
-    fits = _any_of(test_results)
+    fits = _disjoin_three_valued(test_results)
     present = None if fits is None else fits != negated
     if always_present:
         return present
-    absent = _evaluate_missing_key(quantifier, negated=negated, if_exists=if_exists)
+    absent = _evaluate_absent_key(quantifier, negated=negated, if_exists=if_exists)
     return present if present == absent else None
 
 
-def parse_operator(operator: str) -> tuple[str, str, bool]:
+def parse_condition_operator(operator: str) -> tuple[str, str, bool]:
     """Split an operator into its quantifier, its name, and whether it is `...IfExists`."""
     quantifier, _, rest = operator.lower().rpartition(":")
     base = rest.removesuffix("ifexists")
     return quantifier, base, base != rest
 
 
-def _evaluate_null(
+def _evaluate_null_operator(
     values: tuple[str, ...], request_values: tuple[str, ...]
 ) -> bool | None:
     """Evaluate the `Null` operator; None if undecided."""
@@ -366,7 +368,7 @@ def _evaluate_null(
     return ("true" if not request_values else "false") in wanted
 
 
-def _resolve_values(
+def _resolve_variables(
     values: tuple[str, ...], operator: str, known_keys: ContextKeys
 ) -> PolicyValues:
     """Resolve policy variables in values; None for an unknown variable."""
@@ -375,15 +377,15 @@ def _resolve_values(
     wild = operator.startswith(_WILD)
     wanted: list[str | None] = []
     for value in values:
-        if not wild and not has_variable(value):
+        if not wild and not has_policy_variable(value):
             wanted.append(encode_literal(value))
             continue
-        resolved = resolve_variables(value, known_keys, wildcards=wild)
+        resolved = resolve_policy_variables(value, known_keys, wildcards=wild)
         if resolved.unknown:
             wanted.append(None)
         elif not resolved.void:  # nothing equals what is not there
             keep = operator.startswith("arn")
             wanted.append(
-                resolved.pattern if keep else unescape_colons(resolved.pattern)
+                resolved.pattern if keep else unescape_pattern_colons(resolved.pattern)
             )
     return tuple(wanted)

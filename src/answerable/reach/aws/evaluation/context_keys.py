@@ -30,7 +30,7 @@ class ContextKeys:
     values: Mapping[str, tuple[str, ...]]
     complete: tuple[str, ...] = ()
 
-    def get(self, key: str) -> tuple[str, ...] | None:
+    def get_key_values(self, key: str) -> tuple[str, ...] | None:
         """Return a key's values, `ABSENT_KEY`, or None when not known."""
         folded = key.lower()
         found = self.values.get(folded)
@@ -59,7 +59,9 @@ def select_session_keys(stated_keys: ContextKeys) -> ContextKeys:
     that was asked about.
     """
     kept = {
-        key: value for key, value in stated_keys.values.items() if _is_session_key(key)
+        key: value
+        for key, value in stated_keys.values.items()
+        if _holds_for_whole_session(key)
     }
     return ContextKeys(kept) if kept else NO_KEYS
 
@@ -67,7 +69,7 @@ def select_session_keys(stated_keys: ContextKeys) -> ContextKeys:
 _CALL_KEY_PREFIXES = ("aws:principal", "aws:resource", "aws:requesttag", "aws:tagkeys")
 
 
-def _is_session_key(key: str) -> bool:
+def _holds_for_whole_session(key: str) -> bool:
     """Tell whether a stated key holds for a whole session, not for one call."""
     service, _, _ = key.partition(":")
     if key.startswith(_CALL_KEY_PREFIXES) or key in ("aws:username", "aws:userid"):
@@ -91,12 +93,12 @@ class ResolvedPattern:
     void: bool
 
 
-def has_variable(text: str) -> bool:
+def has_policy_variable(text: str) -> bool:
     """Tell whether a text may hold a policy variable."""
     return "${" in text
 
 
-def resolve_variables(
+def resolve_policy_variables(
     text: str, known_keys: ContextKeys, *, wildcards: bool = True
 ) -> ResolvedPattern:
     """Replace policy variables in a text by the request's known values.
@@ -109,7 +111,7 @@ def resolve_variables(
         wildcards: Whether `*` and `?` in the text are wildcards or letters.
     """
     plain = encode_glob if wildcards else encode_literal
-    if not has_variable(text):
+    if not has_policy_variable(text):
         return ResolvedPattern(plain(text), (), False)
     out: list[str] = []
     unknown: list[str] = []
@@ -125,8 +127,8 @@ def resolve_variables(
         if inside in ("*", "?", "$"):
             out.append(inside)
             continue
-        key, default = _parse_variable(inside)
-        values = known_keys.get(key)
+        key, default = _parse_policy_variable(inside)
+        values = known_keys.get_key_values(key)
         if values is None:
             out.append(ANY_TEXT)
             unknown.append(key)
@@ -150,12 +152,12 @@ def split_arn_pattern(pattern: str) -> tuple[str, ...]:
     return tuple(part.replace(_COLON, ":") for part in parts)
 
 
-def unescape_colons(pattern: str) -> str:
+def unescape_pattern_colons(pattern: str) -> str:
     """Restore the escaped colons of an encoded pattern."""
     return pattern.replace(_COLON, ":")
 
 
-def _parse_variable(text: str) -> tuple[str, str | None]:
+def _parse_policy_variable(text: str) -> tuple[str, str | None]:
     """Parse a policy variable into its key and its default value."""
     key, comma, default = text.partition(",")
     if not comma:

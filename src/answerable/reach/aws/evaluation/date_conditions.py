@@ -15,10 +15,10 @@ from decimal import Decimal
 from answerable.model.policy import ConditionClause
 from answerable.reach.aws.evaluation.conditions import (
     DecidedCondition,
-    evaluate_for_any_value,
-    parse_date,
-    parse_number,
-    parse_operator,
+    evaluate_condition_for_any_value,
+    parse_condition_date,
+    parse_condition_number,
+    parse_condition_operator,
 )
 
 _SECOND = 1_000_000_000
@@ -40,11 +40,11 @@ def decide_date_condition(condition: ConditionClause, seen_at: int) -> Condition
     key = condition.key.lower()
     if key != _TOKEN_TIME and key not in _REQUEST_TIME:
         return condition
-    _, base, _ = parse_operator(condition.operator)
+    _, base, _ = parse_condition_operator(condition.operator)
     family, order = base[:4], base[4:]
-    read: Callable[[str], Decimal] = parse_date
+    read: Callable[[str], Decimal] = parse_condition_date
     if key == "aws:epochtime" and base.startswith("numeric"):
-        family, order, read = "date", base[7:], parse_number
+        family, order, read = "date", base[7:], parse_condition_number
     if family != "date" or order not in _ORDERS:
         return condition
     earliest = Decimal(seen_at) / _SECOND
@@ -54,7 +54,7 @@ def decide_date_condition(condition: ConditionClause, seen_at: int) -> Condition
         _compare_with_later_times(order, value, read, earliest)
         for value in condition.values
     ]
-    held = evaluate_for_any_value(
+    held = evaluate_condition_for_any_value(
         condition.operator, tests, always_present=key != _TOKEN_TIME
     )
     if held is None:

@@ -15,24 +15,28 @@ from answerable.reach.formula import FALSE, TRUE
 from answerable.reach.platform import DeterminingStatement
 
 
-def list_determining(
+def list_deciding_statements(
     principal: CompiledPrincipal,
     parts: EvaluationParts,
     policy_result: ResourcePolicyResult | None,
 ) -> tuple[DeterminingStatement, ...]:
     """List the statements that decided a result; for a denial, those that deny."""
     if parts.formula == FALSE:
-        return _list_denying(principal, parts, policy_result)
-    named = [describe_statement(g) for g in _select_unconditional(parts.allows)]
+        return _list_denying_statements(principal, parts, policy_result)
+    named = [
+        describe_statement(g) for g in _select_unconditional_statements(parts.allows)
+    ]
     for bar in parts.bars:
-        named += [describe_statement(g) for g in _select_unconditional(bar.applied)]
+        named += [
+            describe_statement(g) for g in _select_unconditional_statements(bar.applied)
+        ]
     theirs = policy_result.determining if policy_result else ()
     denied = [describe_statement(grant) for grant, _ in parts.denies]
     unread = [describe_gap(gap) for gap in parts.gaps]
     return tuple(dict.fromkeys([*named, *theirs, *denied, *unread]))
 
 
-def _list_denying(
+def _list_denying_statements(
     principal: CompiledPrincipal,
     parts: EvaluationParts,
     policy_result: ResourcePolicyResult | None,
@@ -43,7 +47,7 @@ def _list_denying(
     if sure:
         return tuple(dict.fromkeys(sure))
     missing = [describe_statement(grant) for grant, _ in parts.denies]
-    if not parts.allowed and not _does_resource_policy_suffice(policy_result):
+    if not parts.allowed and not _does_resource_policy_alone_allow(policy_result):
         missing.append(
             DeterminingStatement(
                 PolicyLayer.IDENTITY.value, principal.id, "", IMPLICIT_DENY
@@ -54,7 +58,7 @@ def _list_denying(
         for bar in parts.bars
         if bar.formula == FALSE
     ]
-    if policy_result and _is_resource_policy_missing(policy_result):
+    if policy_result and _lacks_required_resource_policy_allow(policy_result):
         missing.append(
             DeterminingStatement(
                 policy_result.layer.value, policy_result.policy, "", IMPLICIT_DENY
@@ -67,14 +71,16 @@ def _list_denying(
     )
 
 
-def _does_resource_policy_suffice(policy_result: ResourcePolicyResult | None) -> bool:
+def _does_resource_policy_alone_allow(
+    policy_result: ResourcePolicyResult | None,
+) -> bool:
     """Tell whether the resource policy allows without identity policies."""
     if policy_result is None or not policy_result.same_account:
         return False
     return bool(policy_result.escaping or policy_result.direct)
 
 
-def _is_resource_policy_missing(policy_result: ResourcePolicyResult) -> bool:
+def _lacks_required_resource_policy_allow(policy_result: ResourcePolicyResult) -> bool:
     """Tell whether the resource policy had to allow and does not."""
     needed = policy_result.required or not policy_result.same_account
     return needed and not (
@@ -82,7 +88,9 @@ def _is_resource_policy_missing(policy_result: ResourcePolicyResult) -> bool:
     )
 
 
-def _select_unconditional(applied: AppliedStatements) -> list[PolicyStatement]:
+def _select_unconditional_statements(
+    applied: AppliedStatements,
+) -> list[PolicyStatement]:
     """Select the unconditional statements; if none, all of them."""
     sure = [grant for grant, formula in applied if formula == TRUE]
     return sure or [grant for grant, _ in applied]

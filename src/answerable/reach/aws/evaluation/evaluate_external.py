@@ -9,7 +9,7 @@ from answerable.reach.aws.compiled.accounts import CompiledAccounts
 from answerable.reach.aws.compiled.external_callers import (
     ExternalCaller,
     ExternalCallerKind,
-    match_caller,
+    match_principal_to_external_caller,
 )
 from answerable.reach.aws.compiled.principal_matching import NamingFormulas
 from answerable.reach.aws.compiled.s3_public_access import apply_public_access_block
@@ -17,17 +17,17 @@ from answerable.reach.aws.compiled.service_facts import needs_no_permission
 from answerable.reach.aws.compiled.statements import CompiledStatement
 from answerable.reach.aws.evaluation.context_keys import ContextKeys
 from answerable.reach.aws.evaluation.evaluate_principal import (
-    answer_without_permission,
+    build_result_without_permission_check,
     build_uncollected_policy_result,
-    evaluate_through_access_point,
-    find_resource_policy,
+    evaluate_through_s3_access_point,
+    find_policy_of_requested_resource,
 )
 from answerable.reach.aws.evaluation.pattern_requests import (
-    evaluate_policies_on_pattern,
+    evaluate_resource_policies_on_pattern,
 )
 from answerable.reach.aws.evaluation.policy_layers import (
-    apply_rcps,
-    evaluate_endpoint_policy,
+    evaluate_vpc_endpoint_policy,
+    match_rcps,
 )
 from answerable.reach.aws.evaluation.request import (
     IMPLICIT_DENY,
@@ -39,7 +39,7 @@ from answerable.reach.aws.evaluation.request import (
 )
 from answerable.reach.aws.evaluation.resource_policies import (
     ResourcePolicy,
-    evaluate_policy,
+    evaluate_resource_policy_for_caller,
 )
 from answerable.reach.formula import FALSE, TRUE, Formula, conjoin, disjoin, negate
 from answerable.reach.platform import DeterminingStatement
@@ -61,24 +61,24 @@ def evaluate_external_request(
         request.action, in_session=is_role_or_session(caller.id)
     )
     if foreign and is_free_ is not None:
-        return answer_without_permission(request.action, allowed=is_free_)
-    front = _evaluate_resource_side(accounts, caller, request)
-    known = request.known.merge_over(caller.collect_known_keys(request.parts))
-    return evaluate_through_access_point(
+        return build_result_without_permission_check(request.action, allowed=is_free_)
+    front = _evaluate_policies_of_resource(accounts, caller, request)
+    known = request.known.merge_over(caller.collect_known_condition_keys(request.parts))
+    return evaluate_through_s3_access_point(
         accounts,
         request,
         front,
         known,
-        lambda inner: _evaluate_resource_side(accounts, caller, inner),
+        lambda inner: _evaluate_policies_of_resource(accounts, caller, inner),
     )
 
 
-def _evaluate_resource_side(
+def _evaluate_policies_of_resource(
     accounts: CompiledAccounts, caller: ExternalCaller, request: AwsRequest
 ) -> Evaluation:
     """Evaluate resource policy, endpoint policy and RCPs for an outside caller."""
-    known = request.known.merge_over(caller.collect_known_keys(request.parts))
-    side = _evaluate_resource_policy(accounts, caller, request, known)
+    known = request.known.merge_over(caller.collect_known_condition_keys(request.parts))
+    side = _evaluate_resource_policy_alone(accounts, caller, request, known)
     allowed = disjoin(side.escaping, side.direct, side.account)
     if caller.kind is not ExternalCallerKind.FOREIGN:
         allowed = side.direct
@@ -86,9 +86,9 @@ def _evaluate_resource_side(
     denies: AppliedStatements = []
     by: list[DeterminingStatement] = []
     if request.endpoint:
-        bar, denies = evaluate_endpoint_policy(
+        bar, denies = evaluate_vpc_endpoint_policy(
             request.endpoint,
-            lambda clause: match_caller(clause, caller),
+            lambda clause: match_principal_to_external_caller(clause, caller),
             request,
             known,
         )
@@ -98,15 +98,17 @@ def _evaluate_resource_side(
             by = [DeterminingStatement(bar.layer.value, bar.target, "", IMPLICIT_DENY)]
         gaps += request.endpoint.gaps
     if request.rcps:
-        denies += apply_rcps(request, known)
+        denies += match_rcps(request, known)
         gaps += tuple(gap for fence in request.rcps for gap in fence.gaps)
     may = (gap.get_open_condition("Denies") for gap in gaps)
     denied = disjoin(side.denied, *(f for _, f in denies), *may)
     formula = conjoin(allowed, side.also, negate(denied))
-    return Evaluation(formula, _list_determining(formula, side, denies, by), gaps)
+    return Evaluation(
+        formula, _list_determining_statements(formula, side, denies, by), gaps
+    )
 
 
-def _list_determining(
+def _list_determining_statements(
     formula: Formula,
     policy_result: ResourcePolicyResult,
     denies: AppliedStatements,
@@ -133,7 +135,7 @@ def _list_determining(
     return tuple(dict.fromkeys([*missing, *found]))
 
 
-def _evaluate_resource_policy(
+def _evaluate_resource_policy_alone(
     accounts: CompiledAccounts,
     caller: ExternalCaller,
     request: AwsRequest,
@@ -142,16 +144,16 @@ def _evaluate_resource_policy(
     """Evaluate the resource policy alone for an outside caller."""
 
     def namer(statement: CompiledStatement) -> NamingFormulas:
-        return match_caller(statement, caller)
+        return match_principal_to_external_caller(statement, caller)
 
     if request.wild:
-        return evaluate_policies_on_pattern(
+        return evaluate_resource_policies_on_pattern(
             accounts, request, known_keys, namer, same_account=False
         )
-    own = find_resource_policy(accounts, request)
+    own = find_policy_of_requested_resource(accounts, request)
     if own is None:
         return build_uncollected_policy_result(request, same_account=False)
-    side = evaluate_policy(own, namer, request, known_keys)
+    side = evaluate_resource_policy_for_caller(own, namer, request, known_keys)
     if caller.kind is ExternalCallerKind.SERVICE or not isinstance(own, ResourcePolicy):
         return side
     return apply_public_access_block(accounts, own, request, side)

@@ -14,18 +14,18 @@ from answerable.reach.aws.compiled.principal_matching import match_principal
 from answerable.reach.aws.compiled.principals import CompiledPrincipal
 from answerable.reach.aws.compiled.resources import (
     S3AccessPoint,
-    build_access_point_keys,
+    build_access_point_condition_keys,
 )
 from answerable.reach.aws.compiled.s3_public_access import apply_public_access_block
 from answerable.reach.aws.compiled.service_facts import TRUST_POLICY_ACTIONS
 from answerable.reach.aws.compiled.statements import UNCOLLECTED
 from answerable.reach.aws.evaluation.context_keys import ContextKeys
 from answerable.reach.aws.evaluation.pattern_requests import (
-    evaluate_policies_on_pattern,
+    evaluate_resource_policies_on_pattern,
 )
 from answerable.reach.aws.evaluation.policy_layers import (
     evaluate_identity_policies,
-    evaluate_with_keys,
+    evaluate_layers_with_known_keys,
 )
 from answerable.reach.aws.evaluation.request import (
     AwsRequest,
@@ -36,8 +36,8 @@ from answerable.reach.aws.evaluation.request import (
 from answerable.reach.aws.evaluation.resource_policies import (
     ResourceOwnPolicy,
     ResourcePolicy,
-    build_uncollected_result,
-    evaluate_policy_for_principal,
+    build_result_for_uncollected_policy,
+    evaluate_resource_policy_for_principal,
     requires_resource_policy,
 )
 from answerable.reach.formula import FALSE, TRUE, Formula, build_atom, conjoin
@@ -50,12 +50,12 @@ def evaluate_principal_request(
     """Evaluate one request of a principal by all policies that apply."""
     is_free = principal.needs_no_permission(request.action)
     if is_free is not None:
-        return answer_without_permission(request.action, allowed=is_free)
+        return build_result_without_permission_check(request.action, allowed=is_free)
     answer = _evaluate_principal_policies(accounts, principal, request)
     if request.access_point is None:
         return answer
     known = request.collect_keys_for(principal)
-    return evaluate_through_access_point(
+    return evaluate_through_s3_access_point(
         accounts,
         request,
         answer,
@@ -73,13 +73,15 @@ def _evaluate_principal_policies(
     if far and evaluate_identity_policies(principal, request, known) == FALSE:
 
         def because() -> DeterminingStatements:
-            return _evaluate_both_sides(accounts, principal, request, known).determining
+            return _evaluate_identity_and_resource_policies(
+                accounts, principal, request, known
+            ).determining
 
         return Evaluation(FALSE, because, principal.gaps)
-    return _evaluate_both_sides(accounts, principal, request, known)
+    return _evaluate_identity_and_resource_policies(accounts, principal, request, known)
 
 
-def _evaluate_both_sides(
+def _evaluate_identity_and_resource_policies(
     accounts: CompiledAccounts,
     principal: CompiledPrincipal,
     request: AwsRequest,
@@ -87,17 +89,17 @@ def _evaluate_both_sides(
 ) -> Evaluation:
     """Evaluate identity and resource policies together."""
     side = evaluate_resource_policy(accounts, principal, request, known_keys)
-    return evaluate_with_keys(principal, request, known_keys, side)
+    return evaluate_layers_with_known_keys(principal, request, known_keys, side)
 
 
-def evaluate_formula(
+def evaluate_request_condition(
     accounts: CompiledAccounts, principal: CompiledPrincipal, request: AwsRequest
 ) -> Formula:
     """Return the condition (formula) under which a principal may make a request."""
     return evaluate_principal_request(accounts, principal, request).formula
 
 
-def answer_without_permission(action: str, *, allowed: bool) -> Evaluation:
+def build_result_without_permission_check(action: str, *, allowed: bool) -> Evaluation:
     """Build the result of a call that needs no permission."""
     what, effect = f"{action} needs no permission", "allow"
     if not allowed:
@@ -108,7 +110,7 @@ def answer_without_permission(action: str, *, allowed: bool) -> Evaluation:
     )
 
 
-def evaluate_through_access_point(
+def evaluate_through_s3_access_point(
     accounts: CompiledAccounts,
     request: AwsRequest,
     access_point_result: Evaluation,
@@ -127,21 +129,25 @@ def evaluate_through_access_point(
     door = request.access_point
     if door is None or access_point_result.formula == FALSE:
         return access_point_result
-    if door.behind and not accounts.can_act_on(request.action, door.behind):
+    if door.behind and not accounts.can_action_act_on_resource(
+        request.action, door.behind
+    ):
         return access_point_result  # the call acts on the access point itself
     if not door.behind:
-        return access_point_result.with_condition(build_unknown_bucket_condition(door))
+        return access_point_result.with_further_condition(
+            build_unknown_bucket_condition(door)
+        )
     back = evaluate_bucket(
         accounts.build_request_on_resource(
-            request, door.behind, ContextKeys(build_access_point_keys(door))
+            request, door.behind, ContextKeys(build_access_point_condition_keys(door))
         )
     )
-    return combine_access_point_and_bucket(
+    return combine_s3_access_point_and_bucket(
         access_point_result, back, build_vpc_origin_condition(door, known_keys)
     )
 
 
-def combine_access_point_and_bucket(
+def combine_s3_access_point_and_bucket(
     access_point_result: Evaluation,
     bucket_result: Evaluation,
     network_condition: Formula,
@@ -175,7 +181,7 @@ def build_vpc_origin_condition(
     """Build the `aws:SourceVpc` condition of an S3 access point with VPC origin."""
     if not access_point.network:
         return TRUE
-    came = known_keys.get("aws:sourcevpc")
+    came = known_keys.get_key_values("aws:sourcevpc")
     if came is None:
         return build_atom("aws:SourceVpc", "StringEquals", (access_point.network,))
     return TRUE if came == (access_point.network,) else FALSE
@@ -190,25 +196,25 @@ def evaluate_resource_policy(
     """Evaluate the resource policy; None where it cannot change the result."""
     near = not request.owner or request.owner == principal.identity.account
     if request.wild:
-        return evaluate_policies_on_pattern(
+        return evaluate_resource_policies_on_pattern(
             accounts,
             request,
             known_keys,
             lambda clause: match_principal(clause, principal, known_keys),
             same_account=near,
         )
-    own = find_resource_policy(accounts, request)
+    own = find_policy_of_requested_resource(accounts, request)
     if own is None:
         if near and not requires_resource_policy(request):
             return None
         return build_uncollected_policy_result(request, same_account=near)
-    side = evaluate_policy_for_principal(own, principal, request, known_keys)
+    side = evaluate_resource_policy_for_principal(own, principal, request, known_keys)
     if not near and isinstance(own, ResourcePolicy):
         return apply_public_access_block(accounts, own, request, side)
     return side
 
 
-def find_resource_policy(
+def find_policy_of_requested_resource(
     accounts: CompiledAccounts, request: AwsRequest
 ) -> ResourceOwnPolicy | None:
     """Find the resource policy of a call; None where none was collected."""
@@ -223,13 +229,13 @@ def build_uncollected_policy_result(
 ) -> ResourcePolicyResult:
     """Build an undecided result for a resource policy not collected."""
     if request.action in TRUST_POLICY_ACTIONS:
-        return build_uncollected_result(
+        return build_result_for_uncollected_policy(
             f"{request.resource}#trust",
             PolicyLayer.TRUST,
             request,
             same_account=same_account,
         )
-    return build_uncollected_result(
+    return build_result_for_uncollected_policy(
         f"{request.holder}#policy",
         PolicyLayer.RESOURCE,
         request,

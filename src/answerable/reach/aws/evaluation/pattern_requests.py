@@ -23,7 +23,7 @@ from answerable.reach.aws.compiled.statements import (
     evaluate_on_whole_pattern,
 )
 from answerable.reach.aws.evaluation.context_keys import ContextKeys
-from answerable.reach.aws.evaluation.policy_layers import evaluate_partial_deny
+from answerable.reach.aws.evaluation.policy_layers import build_partial_deny
 from answerable.reach.aws.evaluation.request import (
     AwsRequest,
     ResourcePolicyResult,
@@ -32,13 +32,13 @@ from answerable.reach.aws.evaluation.request import (
 from answerable.reach.aws.evaluation.resource_policies import (
     Namer,
     ResourcePolicy,
-    build_neutral_result,
+    build_neutral_policy_result,
 )
 from answerable.reach.aws.patterns.arn_matching import (
     ArnParts,
     matches_arn,
     overlaps_arn,
-    split_pattern,
+    split_glob_arn,
 )
 from answerable.reach.aws.patterns.glob_matching import encode_glob
 from answerable.reach.aws.patterns.pattern_set_algebra import (
@@ -50,10 +50,10 @@ from answerable.reach.aws.patterns.pattern_set_algebra import (
 from answerable.reach.formula import FALSE, TRUE, Formula, build_atom, conjoin, disjoin
 
 RESOURCE_POLICY_KEY = "answerable:resource-policy"
-KMS_KEY_PATTERN = split_pattern(encode_glob("arn:*:kms:*:*:key/*"))
+KMS_KEY_PATTERN = split_glob_arn(encode_glob("arn:*:kms:*:*:key/*"))
 
 
-def evaluate_policies_on_pattern(
+def evaluate_resource_policies_on_pattern(
     accounts: CompiledAccounts,
     request: AwsRequest,
     known_keys: ContextKeys,
@@ -64,16 +64,18 @@ def evaluate_policies_on_pattern(
     """Evaluate the resource policies that may deny a part of a pattern."""
     found = [
         pair
-        for own in list_overlapping_policies(accounts, request)
-        for pair in list_denies_on_pattern(own, request, known_keys, match_caller)
+        for own in list_policies_overlapping_pattern(accounts, request)
+        for pair in list_policy_denies_on_pattern(
+            own, request, known_keys, match_caller
+        )
     ]
-    gaps = tuple(_list_gaps(accounts, request))
-    return build_pattern_result(
+    gaps = tuple(_list_unread_statements_on_pattern(accounts, request))
+    return build_resource_pattern_result(
         accounts, request, found, gaps, same_account=same_account
     )
 
 
-def build_pattern_result(
+def build_resource_pattern_result(
     accounts: CompiledAccounts,
     request: AwsRequest,
     denies: Sequence[tuple[PolicyStatement, Formula]],
@@ -93,11 +95,11 @@ def build_pattern_result(
     also = TRUE
     if (
         not same_account
-        or may_require_resource_policy(request)
-        or _involves_access_points(accounts, request)
+        or may_pattern_require_resource_policy(request)
+        or _may_involve_s3_access_points(accounts, request)
     ):
         also = build_atom(RESOURCE_POLICY_KEY, "Matches", (request.resource,))
-    side = build_neutral_result(
+    side = build_neutral_policy_result(
         f"{request.resource}#policy", PolicyLayer.RESOURCE, further_condition=also
     )
     if not denies and not gaps:
@@ -107,7 +109,7 @@ def build_pattern_result(
     return replace(side, denied=denied, determining=by, gaps=gaps)
 
 
-def may_require_resource_policy(request: AwsRequest) -> bool:
+def may_pattern_require_resource_policy(request: AwsRequest) -> bool:
     """Tell whether some resource of a pattern requires a resource policy."""
     if request.action in TRUST_POLICY_ACTIONS:
         return True
@@ -116,16 +118,18 @@ def may_require_resource_policy(request: AwsRequest) -> bool:
     )
 
 
-def _involves_access_points(accounts: CompiledAccounts, request: AwsRequest) -> bool:
+def _may_involve_s3_access_points(
+    accounts: CompiledAccounts, request: AwsRequest
+) -> bool:
     """Tell whether a pattern names access points, or includes conditional ones."""
     if not request.action.startswith("s3:"):
         return False
     if request.parts[2:3] == ("s3",) and request.parts[5].startswith("accesspoint/"):
         return True
-    return has_conditional_access_points(accounts, PatternTerm(request.parts))
+    return has_conditional_s3_access_points(accounts, PatternTerm(request.parts))
 
 
-def has_conditional_access_points(
+def has_conditional_s3_access_points(
     accounts: CompiledAccounts, resources: PatternTerm[ArnParts]
 ) -> bool:
     """Tell whether some access points add conditions to those of `resources`.
@@ -139,8 +143,8 @@ def has_conditional_access_points(
     everything = resources == ALL_RESOURCES
     return any(
         not (
-            _adds_no_condition(accounts, door)
-            and (everything or _contains_bucket(resources, door.behind))
+            _access_point_adds_no_condition(accounts, door)
+            and (everything or _pattern_contains_bucket(resources, door.behind))
         )
         and any(
             overlaps_arn(part, resources.pattern) for part in _list_policy_scope(arn)
@@ -154,12 +158,16 @@ _list_policy_scope = lru_cache(maxsize=1 << 12)(
 )  # every row asks for each access point
 
 
-def _adds_no_condition(accounts: CompiledAccounts, access_point: Resource) -> bool:
+def _access_point_adds_no_condition(
+    accounts: CompiledAccounts, access_point: Resource
+) -> bool:
     """Tell whether an access point has no VPC limit and its bucket's account."""
-    return not access_point.network and _is_same_account(accounts, access_point)
+    return not access_point.network and _shares_account_with_bucket(
+        accounts, access_point
+    )
 
 
-def _contains_bucket(resources: PatternTerm[ArnParts], bucket: str) -> bool:
+def _pattern_contains_bucket(resources: PatternTerm[ArnParts], bucket: str) -> bool:
     """Tell whether a resource pattern contains a whole bucket."""
     return all(
         covers(RESOURCES, resources, PatternTerm(part))
@@ -167,7 +175,9 @@ def _contains_bucket(resources: PatternTerm[ArnParts], bucket: str) -> bool:
     )
 
 
-def _is_same_account(accounts: CompiledAccounts, access_point: Resource) -> bool:
+def _shares_account_with_bucket(
+    accounts: CompiledAccounts, access_point: Resource
+) -> bool:
     """Tell whether an access point and its bucket share an account."""
     owner = (
         accounts.look_up_resource(access_point.behind).owner
@@ -177,7 +187,7 @@ def _is_same_account(accounts: CompiledAccounts, access_point: Resource) -> bool
     return owner in ("", get_arn_account(access_point.id))
 
 
-def list_denies_on_pattern(
+def list_policy_denies_on_pattern(
     policy: ResourcePolicy,
     request: AwsRequest,
     known_keys: ContextKeys,
@@ -201,13 +211,15 @@ def list_denies_on_pattern(
                 yield grant, formula
 
 
-def _list_gaps(accounts: CompiledAccounts, request: AwsRequest) -> Iterator[PolicyGap]:
+def _list_unread_statements_on_pattern(
+    accounts: CompiledAccounts, request: AwsRequest
+) -> Iterator[PolicyGap]:
     """List the unread statements of policies that may deny part of a pattern."""
-    for own in list_overlapping_policies(accounts, request):
+    for own in list_policies_overlapping_pattern(accounts, request):
         yield from own.gaps
 
 
-def list_overlapping_policies(
+def list_policies_overlapping_pattern(
     accounts: CompiledAccounts, request: AwsRequest
 ) -> Iterator[ResourcePolicy]:
     """List the policies that may deny a part of a pattern."""
@@ -223,7 +235,7 @@ def _evaluate_deny_on_pattern(
     known_keys: ContextKeys,
 ) -> Formula:
     """Build the condition under which a deny applies to part of a pattern."""
-    part = evaluate_partial_deny(statement, request, known_keys)
+    part = build_partial_deny(statement, request, known_keys)
     if part != FALSE and any(matches_arn(p, request.parts) for p in policy.spoken_of):
         return disjoin(
             evaluate_on_whole_pattern(statement.clause, request.parts, known_keys), part

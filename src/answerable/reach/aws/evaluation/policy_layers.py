@@ -19,10 +19,12 @@ from answerable.reach.aws.compiled.statements import (
     PolicyStatement,
     evaluate_on_part_of_pattern,
     evaluate_on_whole_pattern,
-    evaluate_statement,
+    evaluate_statement_on_resource,
 )
 from answerable.reach.aws.evaluation.context_keys import ContextKeys
-from answerable.reach.aws.evaluation.determining_statements import list_determining
+from answerable.reach.aws.evaluation.determining_statements import (
+    list_deciding_statements,
+)
 from answerable.reach.aws.evaluation.request import (
     DENY_KEY,
     AppliedStatements,
@@ -46,7 +48,7 @@ from answerable.reach.formula import (
 )
 
 
-def evaluate_for_all_resources(
+def evaluate_action_for_all_resources(
     principal: CompiledPrincipal, action: str
 ) -> Evaluation | None:
     """Evaluate an action on every resource at once; None where resources differ.
@@ -90,18 +92,18 @@ def _list_limiting_allows(
     return limiting
 
 
-def evaluate_request(
+def evaluate_request_by_all_layers(
     principal: CompiledPrincipal,
     request: AwsRequest,
     policy_result: ResourcePolicyResult | None = None,
 ) -> Evaluation:
     """Evaluate a request by all layers, given the resource policy's result."""
-    return evaluate_with_keys(
+    return evaluate_layers_with_known_keys(
         principal, request, request.collect_keys_for(principal), policy_result
     )
 
 
-def evaluate_with_keys(
+def evaluate_layers_with_known_keys(
     principal: CompiledPrincipal,
     request: AwsRequest,
     known_keys: ContextKeys,
@@ -121,7 +123,7 @@ def evaluate_with_keys(
             if never
             else weighed
         )
-        return list_determining(principal, every, policy_result)
+        return list_deciding_statements(principal, every, policy_result)
 
     return Evaluation(weighed.formula, because, weighed.gaps)
 
@@ -133,7 +135,7 @@ def evaluate_identity_policies(
     found = principal.select_statements(request.action)
     if not found.allows and not principal.gaps:
         return FALSE
-    allows = apply_statements(found.allows, request, known_keys)
+    allows = match_statements(found.allows, request, known_keys)
     return disjoin(*(f for _, f in allows), *_list_unread_policy_conditions(principal))
 
 
@@ -155,7 +157,7 @@ def evaluate_every_layer(
         every_layer: Collect every layer, also where nothing allows the request.
     """
     found = principal.select_statements(request.action)
-    allows = apply_statements(found.allows, request, known_keys)
+    allows = match_statements(found.allows, request, known_keys)
     allowed = disjoin(
         *[f for _, f in allows], *_list_unread_policy_conditions(principal)
     )
@@ -170,19 +172,19 @@ def evaluate_every_layer(
             allows,
             [],
             [],
-            _list_gaps(principal, request, policy_result),
+            _list_unread_policies_and_statements(principal, request, policy_result),
         )
-    soft = _evaluate_boundary_and_session(principal, found, request, known_keys)
+    soft = _evaluate_boundary_and_session_policy(principal, found, request, known_keys)
     hard = [
-        _evaluate_layer(level, apply_statements(g, request, known_keys))
+        _evaluate_limit(level, match_statements(g, request, known_keys))
         for level, g in found.levels
     ]
-    denies = apply_denies(found.every_deny, request, known_keys)
-    gaps = _list_gaps(principal, request, policy_result)
+    denies = match_denies(found.every_deny, request, known_keys)
+    gaps = _list_unread_policies_and_statements(principal, request, policy_result)
     if request.rcps and not principal.linked:
-        denies += apply_rcps(request, known_keys)
+        denies += match_rcps(request, known_keys)
     if request.endpoint:
-        bar, more = evaluate_endpoint_policy(
+        bar, more = evaluate_vpc_endpoint_policy(
             request.endpoint,
             lambda clause: match_principal(clause, principal, known_keys),
             request,
@@ -206,7 +208,7 @@ def evaluate_every_layer(
     return EvaluationParts(formula, allowed, allows, soft + hard, denies, gaps)
 
 
-def _list_gaps(
+def _list_unread_policies_and_statements(
     principal: CompiledPrincipal,
     request: AwsRequest,
     policy_result: ResourcePolicyResult | None,
@@ -226,11 +228,11 @@ def _list_unread_policy_conditions(principal: CompiledPrincipal) -> list[Formula
         return []
     return [
         gap.get_open_condition("Allows")
-        for gap in principal.list_gaps(PolicyLayer.IDENTITY)
+        for gap in principal.list_unread_policies_of_layer(PolicyLayer.IDENTITY)
     ]
 
 
-def _evaluate_boundary_and_session(
+def _evaluate_boundary_and_session_policy(
     principal: CompiledPrincipal,
     matching: MatchingStatements,
     request: AwsRequest,
@@ -239,27 +241,27 @@ def _evaluate_boundary_and_session(
     """Evaluate the permissions boundary and the session policy."""
     bars = []
     if principal.boundary is not None:
-        bounds = apply_statements(matching.bounds, request, known_keys)
-        gaps = principal.list_gaps(PolicyLayer.BOUNDARY)
-        formula = evaluate_boundary(principal, bounds, gaps)
+        bounds = match_statements(matching.bounds, request, known_keys)
+        gaps = principal.list_unread_policies_of_layer(PolicyLayer.BOUNDARY)
+        formula = evaluate_permissions_boundary(principal, bounds, gaps)
         target = principal.boundary_id
         bars.append(LayerResult(PolicyLayer.BOUNDARY, target, bounds, gaps, formula))
     if matching.session:
         limit, allows = matching.session
         bars.append(
-            _evaluate_layer(limit, apply_statements(allows, request, known_keys))
+            _evaluate_limit(limit, match_statements(allows, request, known_keys))
         )
     return bars
 
 
-def _evaluate_layer(limit: LimitingLayer, allows: AppliedStatements) -> LayerResult:
+def _evaluate_limit(limit: LimitingLayer, allows: AppliedStatements) -> LayerResult:
     """Evaluate a limiting layer: one of its allows must apply."""
     may = [gap.get_open_condition("Allows") for gap in limit.gaps]
     formula = disjoin(*[f for _, f in allows], *may)
     return LayerResult(limit.layer, limit.target, allows, limit.gaps, formula)
 
 
-def evaluate_endpoint_policy(
+def evaluate_vpc_endpoint_policy(
     endpoint: LimitingLayer,
     match_caller: Namer,
     request: AwsRequest,
@@ -277,17 +279,17 @@ def evaluate_endpoint_policy(
                 found.append((grant, held))
         return found
 
-    allows = named(apply_statements(spoken.allows, request, known_keys))
-    return _evaluate_layer(endpoint, allows), named(
-        apply_denies(spoken.denies, request, known_keys)
+    allows = named(match_statements(spoken.allows, request, known_keys))
+    return _evaluate_limit(endpoint, allows), named(
+        match_denies(spoken.denies, request, known_keys)
     )
 
 
-def apply_statements(
+def match_statements(
     statements: Iterable[PolicyStatement], request: AwsRequest, known_keys: ContextKeys
 ) -> AppliedStatements:
     """Pair each statement that may apply to a request with its condition."""
-    held = evaluate_on_whole_pattern if request.wild else evaluate_statement
+    held = evaluate_on_whole_pattern if request.wild else evaluate_statement_on_resource
     parts = request.parts
     found = []
     for grant in statements:
@@ -297,12 +299,12 @@ def apply_statements(
     return found
 
 
-def apply_denies(
+def match_denies(
     denies: Iterable[PolicyStatement], request: AwsRequest, known_keys: ContextKeys
 ) -> AppliedStatements:
     """Pair each deny that may apply to a request with its condition."""
     if not request.wild:
-        return apply_statements(denies, request, known_keys)
+        return match_statements(denies, request, known_keys)
     pairs = (
         (grant, _apply_partial_deny(grant, request, known_keys)) for grant in denies
     )
@@ -314,10 +316,10 @@ def _apply_partial_deny(
 ) -> Formula:
     """Evaluate a deny on a pattern; left open if it covers only a part."""
     whole = evaluate_on_whole_pattern(statement.clause, request.parts, known_keys)
-    return disjoin(whole, evaluate_partial_deny(statement, request, known_keys))
+    return disjoin(whole, build_partial_deny(statement, request, known_keys))
 
 
-def evaluate_partial_deny(
+def build_partial_deny(
     statement: PolicyStatement, request: AwsRequest, known_keys: ContextKeys
 ) -> Formula:
     """Build the open condition of a deny that may apply to a part of the pattern."""
@@ -330,7 +332,7 @@ def evaluate_partial_deny(
     )
 
 
-def apply_rcps(request: AwsRequest, known_keys: ContextKeys) -> AppliedStatements:
+def match_rcps(request: AwsRequest, known_keys: ContextKeys) -> AppliedStatements:
     """Pair each RCP deny that may apply to a request with its condition."""
     grants = tuple(
         dict.fromkeys(
@@ -338,14 +340,14 @@ def apply_rcps(request: AwsRequest, known_keys: ContextKeys) -> AppliedStatement
         )
     )
     if request.owner or not request.wild:
-        return apply_denies(grants, request, known_keys)
+        return match_denies(grants, request, known_keys)
     pairs = (
-        (grant, evaluate_partial_deny(grant, request, known_keys)) for grant in grants
+        (grant, build_partial_deny(grant, request, known_keys)) for grant in grants
     )
     return [(grant, formula) for grant, formula in pairs if formula != FALSE]
 
 
-def evaluate_boundary(
+def evaluate_permissions_boundary(
     principal: CompiledPrincipal, allows: AppliedStatements, gaps: tuple[PolicyGap, ...]
 ) -> Formula:
     """Evaluate the permissions boundary; an empty boundary allows nothing."""

@@ -50,7 +50,7 @@ class AwsRequest(NamedTuple):
 
     def collect_keys_for(self, principal: CompiledPrincipal) -> ContextKeys:
         """Return all condition keys known for a principal's request."""
-        return self.known.merge_over(principal.collect_known_keys(self.parts))
+        return self.known.merge_over(principal.collect_known_condition_keys(self.parts))
 
 
 DeterminingStatements = tuple[DeterminingStatement, ...]
@@ -84,7 +84,7 @@ class Evaluation:
             said = self._said = said()
         return said
 
-    def with_condition(self, formula: Formula) -> "Evaluation":
+    def with_further_condition(self, formula: Formula) -> "Evaluation":
         """Return the result under one more condition."""
         return Evaluation(conjoin(self.formula, formula), self._said, self.gaps)
 

@@ -26,8 +26,8 @@ from answerable.reach.aws.compiled.statements import (
     PolicyGap,
     PolicyStatement,
     StatementTerms,
-    evaluate_statement,
-    select_for_action,
+    evaluate_statement_on_resource,
+    select_statements,
 )
 from answerable.reach.aws.evaluation.context_keys import ContextKeys
 from answerable.reach.aws.evaluation.request import (
@@ -79,14 +79,14 @@ class ResourcePolicy:
         return (*self.resource.split(":", 3), "", "", "")[2]
 
     @property
-    def may_deny(self) -> bool:
+    def has_denies_or_unread_statements(self) -> bool:
         """Tell whether the policy has deny statements, or statements that were not read."""
         denies = (g.clause.effect is PolicyEffect.DENY for g in self.grants)
         return bool(self.gaps) or any(denies)
 
     def select_statements(self, action: str) -> tuple[PolicyStatement, ...]:
         """Select the statements that match an action in lower case."""
-        return select_for_action(self.grants, self._by_action, action)
+        return select_statements(self.grants, self._by_action, action)
 
 
 DenyingPolicies = tuple[PolicyStatement | None, tuple[ResourcePolicy, ...]]
@@ -106,7 +106,7 @@ def group_denying_policies(
     for own in policies:
         for grant in own.grants:
             if grant.clause.effect is PolicyEffect.DENY:
-                shape = own.service, *_get_deny_key(grant.clause)
+                shape = own.service, *_get_deny_comparison_key(grant.clause)
                 grants[own.service].setdefault(shape, grant)
                 owners[shape][own] = None
         if own.gaps:
@@ -119,7 +119,7 @@ def group_denying_policies(
     }
 
 
-def _get_deny_key(statement: CompiledStatement) -> tuple[object, ...]:
+def _get_deny_comparison_key(statement: CompiledStatement) -> tuple[object, ...]:
     """Return the fields that make two denies equal, their resource aside."""
     return (
         statement.actions,
@@ -138,14 +138,14 @@ def group_granting_policies(
     for own in policies:
         for grant in own.grants:
             if grant.clause.effect is PolicyEffect.ALLOW:
-                for key in _list_named_principals(grant.clause):
+                for key in _list_principals_named_by_statement(grant.clause):
                     found[key][own] = None
         if own.gaps:
             found["*"][own] = None
     return {key: tuple(own) for key, own in found.items()}
 
 
-def _list_named_principals(statement: CompiledStatement) -> Iterator[str]:
+def _list_principals_named_by_statement(statement: CompiledStatement) -> Iterator[str]:
     """Yield the principals that a statement names, `*` for anyone."""
     naming = statement.naming
     if naming.everyone or statement.not_principals:
@@ -175,7 +175,7 @@ ResourceOwnPolicy = ResourcePolicy | RoleTrust
 Namer = Callable[[CompiledStatement], NamingFormulas]
 
 
-def evaluate_policy_for_principal(
+def evaluate_resource_policy_for_principal(
     policy: ResourceOwnPolicy,
     principal: CompiledPrincipal,
     request: AwsRequest,
@@ -195,10 +195,12 @@ def evaluate_policy_for_principal(
     def namer(statement: CompiledStatement) -> NamingFormulas:
         return match_principal(statement, principal, known_keys, starts_session=trusts)
 
-    return evaluate_policy(policy, namer, request, known_keys, same_account=near)
+    return evaluate_resource_policy_for_caller(
+        policy, namer, request, known_keys, same_account=near
+    )
 
 
-def evaluate_policy(
+def evaluate_resource_policy_for_caller(
     policy: ResourceOwnPolicy,
     match_caller: Namer,
     request: AwsRequest,
@@ -215,7 +217,7 @@ def evaluate_policy(
         named = match_caller(clause)
         if not named:
             continue
-        held = evaluate_statement(clause, request.parts, known_keys)
+        held = evaluate_statement_on_resource(clause, request.parts, known_keys)
         if held == FALSE:
             continue
         by.append(describe_statement(grant))
@@ -256,7 +258,7 @@ def requires_resource_policy(request: AwsRequest) -> bool:
     return request.action.startswith("kms:") and needs_key_policy(request.resource)
 
 
-def build_uncollected_result(
+def build_result_for_uncollected_policy(
     policy: str, layer: PolicyLayer, request: AwsRequest, *, same_account: bool
 ) -> ResourcePolicyResult:
     """Build an undecided result for a policy that was not collected.
@@ -278,7 +280,7 @@ def build_uncollected_result(
     )
 
 
-def build_neutral_result(
+def build_neutral_policy_result(
     policy: str, layer: PolicyLayer, *, further_condition: Formula
 ) -> ResourcePolicyResult:
     """Build a result that neither allows nor denies, with one more condition."""

@@ -4,7 +4,7 @@ from answerable.model.ids import IdentityId
 from answerable.reach.aws.compiled.accounts import CompiledAccounts
 from answerable.reach.aws.compiled.aws_protected_objects import (
     OWNER_ACCOUNT_ACTIONS,
-    find_protection,
+    find_aws_protection,
 )
 from answerable.reach.aws.compiled.external_callers import (
     ExternalCaller,
@@ -28,10 +28,10 @@ def evaluate_action(
     accounts: CompiledAccounts, principal: CompiledPrincipal, action: str, resource: str
 ) -> Evaluation:
     """Evaluate one action of a principal by itself, without role chains."""
-    call = accounts.get_request(action, resource)
+    call = accounts.get_cached_request(action, resource)
     if call is None:
         return _build_impossible_result(accounts, action, resource)
-    if is_owner_only(accounts, principal.identity.account, action, resource):
+    if is_owner_only_call(accounts, principal.identity.account, action, resource):
         return _build_other_account_result(action)
     if call.action == ASSUME_ROLE and IdentityId(resource) in accounts.trusts:
         return evaluate_assume_role_with_keys(
@@ -40,16 +40,16 @@ def evaluate_action(
     return evaluate_principal_request(accounts, principal, call)
 
 
-def evaluate_external(
+def evaluate_external_caller_action(
     accounts: CompiledAccounts, caller: ExternalCaller, action: str, resource: str
 ) -> Evaluation:
     """Evaluate one action of a caller outside the snapshot, by resource policies."""
     if action.lower().startswith("iam:"):
         return _build_other_account_result(action)
-    call = accounts.get_request(action, resource)
+    call = accounts.get_cached_request(action, resource)
     if call is None:
         return _build_impossible_result(accounts, action, resource)
-    if not _is_undocumented_caller(caller, action) and is_owner_only(
+    if not _is_undocumented_caller(caller, action) and is_owner_only_call(
         accounts, caller.account, action, resource
     ):
         return _build_other_account_result(action)
@@ -60,7 +60,7 @@ def _build_impossible_result(
     accounts: CompiledAccounts, action: str, resource: str
 ) -> Evaluation:
     """Build the denial of an action that cannot act on the resource."""
-    kept = find_protection(action.lower(), resource)
+    kept = find_aws_protection(action.lower(), resource)
     if kept is not None:
         what = f"{action} cannot change {kept.what}"
         return Evaluation(
@@ -93,7 +93,7 @@ def _is_undocumented_caller(caller: ExternalCaller, action: str) -> bool:
     )
 
 
-def is_owner_only(
+def is_owner_only_call(
     accounts: CompiledAccounts, account: str, action: str, resource: str
 ) -> bool:
     """Tell whether an owner-only call names a resource of another account.

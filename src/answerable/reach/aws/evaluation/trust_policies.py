@@ -17,14 +17,14 @@ from answerable.reach.aws.compiled.resources import RESOURCE_KEY_PREFIXES
 from answerable.reach.aws.compiled.statements import (
     PolicyGap,
     PolicyStatement,
-    evaluate_statement,
-    select_for_action,
+    evaluate_statement_on_resource,
+    select_statements,
 )
 from answerable.reach.aws.evaluation.conditions import evaluate_block
 from answerable.reach.aws.evaluation.context_keys import (
     NO_KEYS,
     ContextKeys,
-    has_variable,
+    has_policy_variable,
 )
 from answerable.reach.aws.evaluation.request import Evaluation, describe_statement
 from answerable.reach.aws.patterns.arn_matching import split_arn
@@ -73,14 +73,14 @@ class RoleTrust:
 
     def select_statements(self, action: str) -> tuple[PolicyStatement, ...]:
         """Select the statements that match an action in lower case."""
-        return select_for_action(self.grants, self._by_action, action)
+        return select_statements(self.grants, self._by_action, action)
 
     @property
-    def reads_resource_keys(self) -> bool:
+    def may_depend_on_role_keys(self) -> bool:
         """Tell whether a condition on entering may read a key of the role itself."""
         return self.rcps is not None or any(
             line.key.lower().startswith(RESOURCE_KEY_PREFIXES)
-            or any(map(has_variable, line.values))
+            or any(map(has_policy_variable, line.values))
             for grant in self.grants
             for line in grant.clause.conditions
         )
@@ -112,7 +112,7 @@ class TrustEntry:
     answer: Evaluation
 
 
-def list_trust_entries(
+def list_external_trust_entries(
     trust: RoleTrust, known_keys: ContextKeys, accounts: Mapping[str, Account]
 ) -> Iterator[TrustEntry]:
     """List the outside principals that a trust policy admits to the role.
@@ -125,13 +125,15 @@ def list_trust_entries(
     for grant in trust.grants:
         if grant.clause.effect is PolicyEffect.ALLOW:
             for kind, value in grant.clause.principals:
-                about = _collect_caller_keys(kind, value, accounts).merge_over(
+                about = _collect_external_caller_keys(kind, value, accounts).merge_over(
                     known_keys
                 )
-                yield from _list_statement_entries(trust, grant, kind, value, about)
+                yield from _list_entries_of_trust_statement(
+                    trust, grant, kind, value, about
+                )
 
 
-def _collect_caller_keys(
+def _collect_external_caller_keys(
     kind: str, value: str, accounts: Mapping[str, Account]
 ) -> ContextKeys:
     """Return the condition keys known for an outside caller."""
@@ -151,7 +153,7 @@ _ENTRY_ACTIONS = {
 }
 
 
-def _list_statement_entries(
+def _list_entries_of_trust_statement(
     trust: RoleTrust,
     statement: PolicyStatement,
     kind: str,
@@ -160,13 +162,13 @@ def _list_statement_entries(
 ) -> Iterator[TrustEntry]:
     """List the entries to a role that one trust statement allows."""
     for spelled, action in _ENTRY_ACTIONS.get(kind, ()):
-        if not statement.clause.matches_action(action) or not _is_entry_action(
+        if not statement.clause.matches_action(action) or not _can_enter_role_by_action(
             kind, value, action
         ):
             continue
         held = evaluate_block(statement.clause.conditions, known_keys)
-        denies = _apply_denies(trust, kind, value, action, known_keys)
-        denies += _apply_rcps(trust, action, known_keys)
+        denies = _list_applicable_trust_denies(trust, kind, value, action, known_keys)
+        denies += _list_applicable_rcp_denies(trust, action, known_keys)
         unread = (
             [gap.get_open_condition("Denies") for gap in trust.rcps.gaps]
             if trust.rcps
@@ -184,7 +186,7 @@ def _list_statement_entries(
             )
 
 
-def _apply_rcps(
+def _list_applicable_rcp_denies(
     trust: RoleTrust, action: str, known_keys: ContextKeys
 ) -> list[tuple[PolicyStatement, Formula]]:
     """Pair each RCP deny that applies to entering a role with its condition."""
@@ -192,20 +194,20 @@ def _apply_rcps(
         return []
     role = split_arn(trust.role)
     pairs = (
-        (grant, evaluate_statement(grant.clause, role, known_keys))
+        (grant, evaluate_statement_on_resource(grant.clause, role, known_keys))
         for grant in trust.rcps.select_denies(action)
     )
     return [(grant, formula) for grant, formula in pairs if formula != FALSE]
 
 
-def _is_entry_action(kind: str, value: str, action: str) -> bool:
+def _can_enter_role_by_action(kind: str, value: str, action: str) -> bool:
     """Tell whether a principal enters a role by this STS action."""
     if kind != "Federated":
         return True
     return (":saml-provider/" in value) == (action == ASSUME_ROLE_WITH_SAML)
 
 
-def _apply_denies(
+def _list_applicable_trust_denies(
     trust: RoleTrust, kind: str, value: str, action: str, known_keys: ContextKeys
 ) -> list[tuple[PolicyStatement, Formula]]:
     """Pair each trust policy deny that names a principal with its condition."""

@@ -12,7 +12,9 @@ from answerable.reach.aws.compiled.statements import (
     PolicyStatement,
     matches_all_resources,
 )
-from answerable.reach.aws.patterns.action_resource_matrix import matches_every_action
+from answerable.reach.aws.patterns.action_resource_matrix import (
+    does_pattern_match_every_action,
+)
 from answerable.reach.aws.patterns.glob_matching import matches_glob
 
 
@@ -27,16 +29,18 @@ def is_administrator(principal: CompiledPrincipal) -> bool:
     grants = [*principal.grants, *(principal.boundary or ())]
     if any(grant.clause.effect is PolicyEffect.DENY for grant in grants):
         return False
-    if not allows_everything(principal.grants):
+    if not allow_every_action_and_resource(principal.grants):
         return False
-    return principal.boundary is None or allows_everything(principal.boundary)
+    return principal.boundary is None or allow_every_action_and_resource(
+        principal.boundary
+    )
 
 
-def allows_everything(grants: Iterable[PolicyStatement]) -> bool:
+def allow_every_action_and_resource(grants: Iterable[PolicyStatement]) -> bool:
     """Tell whether the unconditional allows cover each action on each resource."""
-    clauses = [grant.clause for grant in select_unrestricted_allows(grants)]
+    clauses = [grant.clause for grant in select_allows_on_every_resource(grants)]
     patterns = [pattern for clause in clauses for pattern in clause.actions]
-    if any(matches_every_action(pattern) for pattern in patterns):
+    if any(does_pattern_match_every_action(pattern) for pattern in patterns):
         return True
     # Everything but some actions, and those allowed elsewhere.
     return any(
@@ -46,7 +50,7 @@ def allows_everything(grants: Iterable[PolicyStatement]) -> bool:
     )
 
 
-def select_unrestricted_allows(
+def select_allows_on_every_resource(
     grants: Iterable[PolicyStatement],
 ) -> list[PolicyStatement]:
     """Select the unconditional allows on every resource."""

@@ -6,7 +6,7 @@ from typing import Protocol
 from answerable.model.ids import IdentityId, ResourceId
 from answerable.reach.aws.compiled.accounts import CompiledAccounts
 from answerable.reach.aws.compiled.principals import CompiledPrincipal
-from answerable.reach.aws.compiled.saml_providers import get_resource_arn
+from answerable.reach.aws.compiled.saml_providers import get_takeover_resource_arn
 from answerable.reach.aws.escalation_rules.registry import (
     EXTERNAL_EVENT,
     TAKEOVER_RULES,
@@ -17,7 +17,7 @@ from answerable.reach.aws.paths.identity_edges import (
     IdentityEdge,
     IdentityFilter,
     IdentityNode,
-    build_edge,
+    build_identity_edge,
     has_unconditional_edge,
 )
 from answerable.reach.aws.paths.pass_role import PASS_ROLE, evaluate_pass_role
@@ -30,13 +30,13 @@ class _TakeoverGraph(Protocol):
 
     accounts: CompiledAccounts
 
-    def list_takeover_code(
+    def list_takeover_code_by_identity(
         self, rule: TakeoverRule, account: str
     ) -> Mapping[IdentityId, Sequence[ResourceId]]:
         """List, by identity, the code that principals of an account may take over."""
 
 
-def list_takeover_edges(
+def list_code_takeover_edges(
     graph: _TakeoverGraph,
     principal: CompiledPrincipal,
     best_edges: Mapping[IdentityNode, IdentityEdge],
@@ -44,19 +44,19 @@ def list_takeover_edges(
 ) -> Iterator[IdentityEdge]:
     """List the edges of a principal by takeover of running code."""
     for rule in TAKEOVER_RULES:
-        code = graph.list_takeover_code(rule, principal.identity.account)
+        code = graph.list_takeover_code_by_identity(rule, principal.identity.account)
         for runs_as in code if targets is None else sorted(targets):
             if runs_as not in code or runs_as == principal.id:
                 continue
             known = runs_as in graph.accounts.principals
             for resource in code[runs_as] if known else ():
                 if not has_unconditional_edge(best_edges, IdentityNode(runs_as)):
-                    yield from _list_takeover_rule_edges(
+                    yield from _list_edges_by_takeover_rule(
                         graph.accounts, principal, rule, resource, runs_as
                     )
 
 
-def _list_takeover_rule_edges(
+def _list_edges_by_takeover_rule(
     accounts: CompiledAccounts,
     principal: CompiledPrincipal,
     rule: TakeoverRule,
@@ -64,7 +64,7 @@ def _list_takeover_rule_edges(
     runs_as: IdentityId,
 ) -> Iterator[IdentityEdge]:
     """Yield the edge by one takeover rule on one running resource, if allowed."""
-    place = get_resource_arn(resource)
+    place = get_takeover_resource_arn(resource)
     answers = list(find_witness_resources(accounts, principal, rule.needs, place))
     if any(answer.formula == FALSE for answer in answers):
         return
@@ -77,4 +77,4 @@ def _list_takeover_rule_edges(
             Evaluation(build_atom(EXTERNAL_EVENT, "Exists", (rule.precondition,)), ())
         )
     via = f"{' + '.join(calls)} on {place}"
-    yield from build_edge(IdentityNode(runs_as), via, *answers)
+    yield from build_identity_edge(IdentityNode(runs_as), via, *answers)

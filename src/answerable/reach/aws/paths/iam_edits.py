@@ -5,10 +5,10 @@ from collections.abc import Iterator, Mapping
 from answerable.reach.aws.compiled.accounts import CompiledAccounts
 from answerable.reach.aws.compiled.principals import (
     CompiledPrincipal,
-    get_partition,
+    get_aws_partition,
     is_customer_managed_policy,
     is_iam_entity,
-    is_root,
+    is_root_user,
 )
 from answerable.reach.aws.escalation_rules.registry import (
     CREATION_RULES,
@@ -20,7 +20,9 @@ from answerable.reach.aws.escalation_rules.registry import (
 )
 from answerable.reach.aws.evaluation.assume_role import evaluate_after_trust_edit
 from answerable.reach.aws.evaluation.context_keys import ContextKeys
-from answerable.reach.aws.evaluation.policy_layers import evaluate_for_all_resources
+from answerable.reach.aws.evaluation.policy_layers import (
+    evaluate_action_for_all_resources,
+)
 from answerable.reach.aws.evaluation.request import Evaluation
 from answerable.reach.aws.paths.identity_creation import build_uncreated_identity_id
 from answerable.reach.aws.paths.identity_edges import (
@@ -28,9 +30,9 @@ from answerable.reach.aws.paths.identity_edges import (
     IdentityEdge,
     IdentityFilter,
     IdentityNode,
-    build_edge,
+    build_identity_edge,
+    does_filter_include_identity,
     has_unconditional_edge,
-    includes_identity,
 )
 from answerable.reach.aws.paths.path_step_evaluation import evaluate_path_step_call
 from answerable.reach.formula import FALSE, TRUE, build_atom, conjoin
@@ -54,7 +56,7 @@ def list_administrator_edges(
         targets: Identities that are asked about.
     """
     account = principal.identity.account
-    for other in _list_account_identities(graph.accounts, principal, targets):
+    for other in _list_other_identities_of_account(graph.accounts, principal, targets):
         if other.is_immutable_role:
             continue  # only AWS changes it
         enter = "iam:CreateAccessKey"
@@ -73,14 +75,18 @@ def list_administrator_edges(
                 yield IdentityEdge(bare, f"{free} + {enter}", TRUE, determining, ())
                 via = f"{free} + {write} + {enter}"
                 yield IdentityEdge(bare._replace(extra="*"), via, TRUE, determining, ())
-    partition = get_partition(principal.id)
+    partition = get_aws_partition(principal.id)
     for make in CREATION_RULES:
         made = (
             build_uncreated_identity_id(account, make.target, partition)
             if make.target is not EditTarget.GROUP
             else None
         )
-        if made and made != principal.id and includes_identity(targets, made):
+        if (
+            made
+            and made != principal.id
+            and does_filter_include_identity(targets, made)
+        ):
             calls = (
                 make.create,
                 make.grant_alternatives[0],
@@ -90,7 +96,7 @@ def list_administrator_edges(
             yield IdentityEdge(IdentityNode(made, "*"), via, TRUE, determining, ())
 
 
-def list_edit_edges(
+def list_iam_edit_edges(
     graph: AdministratorGraph,
     node: IdentityNode,
     principal: CompiledPrincipal,
@@ -98,10 +104,10 @@ def list_edit_edges(
     targets: IdentityFilter = None,
 ) -> Iterator[IdentityEdge]:
     """List the edges of a principal that edit IAM objects."""
-    able = [edit for edit in EDIT_RULES if _may_allow_edit(principal, edit)]
+    able = [edit for edit in EDIT_RULES if _may_principal_make_edit(principal, edit)]
     if not able:
         return
-    others = list(_list_account_identities(graph.accounts, principal, targets))
+    others = list(_list_other_identities_of_account(graph.accounts, principal, targets))
     for edit in able:
         match edit.effect:
             case EditEffect.TARGET | EditEffect.TRUST:
@@ -115,11 +121,13 @@ def list_edit_edges(
                     graph.accounts, node, principal, edit
                 )
             case EditEffect.SELF:
-                yield from _list_own_policy_edges(graph, node, principal, edit)
+                yield from _list_edges_by_own_policy_edit(graph, node, principal, edit)
             case EditEffect.FREE:
-                yield from _list_own_boundary_edges(graph, node, principal, edit)
+                yield from _list_edges_by_own_boundary_edit(
+                    graph, node, principal, edit
+                )
     if any(e.effect in _EFFECTS_ON_OTHERS for e in able):
-        yield from _list_other_identity_edges(
+        yield from _list_edges_by_edit_of_others(
             graph, principal, able, others, best_edges
         )
 
@@ -127,16 +135,16 @@ def list_edit_edges(
 _EFFECTS_ON_OTHERS = (EditEffect.SELF, EditEffect.MEMBERSHIP, EditEffect.FREE)
 
 
-def _may_allow_edit(principal: CompiledPrincipal, edit: IamEditRule) -> bool:
+def _may_principal_make_edit(principal: CompiledPrincipal, edit: IamEditRule) -> bool:
     """Tell whether a principal may be allowed an edit on some resource."""
     action = edit.action.lower()
     if not principal.select_statements(action).allows and not principal.gaps:
         return False
-    answer = evaluate_for_all_resources(principal, action)
+    answer = evaluate_action_for_all_resources(principal, action)
     return answer is None or answer.formula != FALSE
 
 
-def _list_account_identities(
+def _list_other_identities_of_account(
     accounts: CompiledAccounts, principal: CompiledPrincipal, targets: IdentityFilter
 ) -> Iterator[CompiledPrincipal]:
     """List the other identities in the principal's account."""
@@ -159,18 +167,18 @@ def _list_credential_or_trust_edges(
 ) -> Iterator[IdentityEdge]:
     """Yield edges: make an access key for a user, or make a role trust you."""
     if edit.effect is EditEffect.TARGET and not other.is_role:
-        answer = _evaluate_edit(accounts, principal, edit, other.id)
-        yield from build_edge(IdentityNode(other.id), edit.action, answer)
+        answer = _evaluate_iam_edit(accounts, principal, edit, other.id)
+        yield from build_identity_edge(IdentityNode(other.id), edit.action, answer)
     if (
         edit.effect is EditEffect.TRUST
         and other.is_role
         and not other.is_immutable_role
     ):
-        answer = _evaluate_edit(accounts, principal, edit, other.id)
+        answer = _evaluate_iam_edit(accounts, principal, edit, other.id)
         if answer.formula != FALSE:
             then = evaluate_after_trust_edit(accounts, principal, other.id)
             via = f"{edit.action} + sts:AssumeRole"
-            yield from build_edge(IdentityNode(other.id), via, answer, then)
+            yield from build_identity_edge(IdentityNode(other.id), via, answer, then)
 
 
 def _list_group_membership_edges(
@@ -182,12 +190,12 @@ def _list_group_membership_edges(
     """Yield edges: add the principal itself to another group."""
     if node.extra:
         return
-    for group in _list_edit_targets(accounts, edit, principal):
-        answer = _evaluate_edit(accounts, principal, edit, group)
-        yield from build_edge(node._replace(extra=group), edit.action, answer)
+    for group in _list_iam_edit_targets(accounts, edit, principal):
+        answer = _evaluate_iam_edit(accounts, principal, edit, group)
+        yield from build_identity_edge(node._replace(extra=group), edit.action, answer)
 
 
-def _list_own_policy_edges(
+def _list_edges_by_own_policy_edit(
     graph: AdministratorGraph,
     node: IdentityNode,
     principal: CompiledPrincipal,
@@ -196,12 +204,12 @@ def _list_own_policy_edges(
     """Yield edges: grant more in one of the principal's own policies."""
     if node.extra == "*" or graph.is_administrator(node):
         return
-    for target in _list_edit_targets(graph.accounts, edit, principal):
-        answer = _evaluate_edit(graph.accounts, principal, edit, target)
-        yield from build_edge(node._replace(extra="*"), edit.action, answer)
+    for target in _list_iam_edit_targets(graph.accounts, edit, principal):
+        answer = _evaluate_iam_edit(graph.accounts, principal, edit, target)
+        yield from build_identity_edge(node._replace(extra="*"), edit.action, answer)
 
 
-def _list_own_boundary_edges(
+def _list_edges_by_own_boundary_edit(
     graph: AdministratorGraph,
     node: IdentityNode,
     principal: CompiledPrincipal,
@@ -209,12 +217,14 @@ def _list_own_boundary_edges(
 ) -> Iterator[IdentityEdge]:
     """Yield edges: remove or widen the principal's own permissions boundary."""
     if not graph.is_administrator(node):
-        for target in _list_edit_targets(graph.accounts, edit, principal):
-            answer = _evaluate_edit(graph.accounts, principal, edit, target)
-            yield from build_edge(node._replace(bare=True), edit.action, answer)
+        for target in _list_iam_edit_targets(graph.accounts, edit, principal):
+            answer = _evaluate_iam_edit(graph.accounts, principal, edit, target)
+            yield from build_identity_edge(
+                node._replace(bare=True), edit.action, answer
+            )
 
 
-def _list_other_identity_edges(
+def _list_edges_by_edit_of_others(
     graph: AdministratorGraph,
     principal: CompiledPrincipal,
     allowed_edits: list[IamEditRule],
@@ -230,11 +240,13 @@ def _list_other_identity_edges(
         free = _find_boundary_removal(graph.accounts, principal, allowed_edits, other)
         if free:
             bare = IdentityNode(other.id, bare=True)
-            yield from build_edge(bare, f"{free[0]} + {step.via}", free[1], become)
+            yield from build_identity_edge(
+                bare, f"{free[0]} + {step.via}", free[1], become
+            )
         for edit in allowed_edits:
             if edit.effect not in (EditEffect.SELF, EditEffect.MEMBERSHIP):
                 continue
-            for target in _list_edit_targets(graph.accounts, edit, other):
+            for target in _list_iam_edit_targets(graph.accounts, edit, other):
                 gained = target if edit.effect is EditEffect.MEMBERSHIP else "*"
                 to = IdentityNode(other.id, gained)
                 via = f"{edit.action} + {step.via}"
@@ -243,11 +255,11 @@ def _list_other_identity_edges(
                     not free or has_unconditional_edge(best_edges, wider)
                 ):
                     continue
-                answer = _evaluate_edit(graph.accounts, principal, edit, target)
-                yield from build_edge(to, via, answer, become)
+                answer = _evaluate_iam_edit(graph.accounts, principal, edit, target)
+                yield from build_identity_edge(to, via, answer, become)
                 if free:
                     via = f"{free[0]} + {via}"
-                    yield from build_edge(wider, via, free[1], answer, become)
+                    yield from build_identity_edge(wider, via, free[1], answer, become)
 
 
 def _find_boundary_removal(
@@ -260,8 +272,8 @@ def _find_boundary_removal(
     found: tuple[str, Evaluation] | None = None
     for edit in allowed_edits:
         if edit.effect is EditEffect.FREE:
-            for target in _list_edit_targets(accounts, edit, other):
-                answer = _evaluate_edit(accounts, principal, edit, target)
+            for target in _list_iam_edit_targets(accounts, edit, other):
+                answer = _evaluate_iam_edit(accounts, principal, edit, target)
                 if answer.formula == TRUE:
                     return edit.action, answer
                 if answer.formula != FALSE and found is None:
@@ -269,14 +281,14 @@ def _find_boundary_removal(
     return found
 
 
-def _evaluate_edit(
+def _evaluate_iam_edit(
     accounts: CompiledAccounts,
     principal: CompiledPrincipal,
     edit: IamEditRule,
     target: str,
 ) -> Evaluation:
     """Evaluate an IAM edit on a target; another account's target is denied."""
-    if _get_account(target) != principal.identity.account:
+    if _get_arn_account(target) != principal.identity.account:
         return Evaluation(FALSE, ())
     known = ContextKeys({key: (value,) for key, value in edit.context})
     answer = evaluate_path_step_call(accounts, principal, edit.action, target, known)
@@ -286,17 +298,17 @@ def _evaluate_edit(
     return Evaluation(conjoin(answer.formula, wider), answer.determining, answer.gaps)
 
 
-def _list_edit_targets(
+def _list_iam_edit_targets(
     accounts: CompiledAccounts, edit: IamEditRule, principal: CompiledPrincipal
 ) -> tuple[str, ...]:
     """List the targets on which an edit changes the permissions of a principal."""
     if edit.effect is EditEffect.MEMBERSHIP:
-        if principal.is_role or is_root(principal.identity):
+        if principal.is_role or is_root_user(principal.identity):
             return ()
         return tuple(
             group
             for group in accounts.groups
-            if _get_account(group) == principal.identity.account
+            if _get_arn_account(group) == principal.identity.account
             and group not in principal.groups
         )
     if edit.effect is EditEffect.FREE and principal.boundary is None:
@@ -316,7 +328,7 @@ def _list_edit_targets(
             return principal.policies
 
 
-def _get_account(arn: str) -> str:
+def _get_arn_account(arn: str) -> str:
     """Return the account number in an ARN."""
     parts = arn.split(":", 5)
     return parts[4] if len(parts) == 6 else ""

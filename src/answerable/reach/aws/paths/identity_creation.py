@@ -16,8 +16,8 @@ from answerable.reach.aws.compiled.accounts import CompiledAccounts
 from answerable.reach.aws.compiled.principals import (
     FULL_ACCESS_STATEMENT,
     CompiledPrincipal,
-    collect_principal_keys,
-    get_partition,
+    collect_principal_condition_keys,
+    get_aws_partition,
 )
 from answerable.reach.aws.compiled.statements import PolicyStatement
 from answerable.reach.aws.escalation_rules.registry import (
@@ -38,15 +38,15 @@ from answerable.reach.aws.paths.identity_edges import (
     IdentityEdge,
     IdentityFilter,
     IdentityNode,
-    build_edge,
+    build_identity_edge,
+    does_filter_include_identity,
     has_unconditional_edge,
-    includes_identity,
 )
 from answerable.reach.aws.paths.pass_role import PASS_ROLE
 from answerable.reach.aws.paths.witness_resources import (
     evaluate_permissions_on_resource,
     find_witness_resources,
-    list_candidate_resources,
+    list_witness_candidates,
 )
 from answerable.reach.formula import FALSE, TRUE, build_atom
 
@@ -60,10 +60,10 @@ def build_uncreated_identity_id(
 ) -> IdentityId:
     """Build the placeholder ARN of an identity that principals could create."""
     arn = f"arn:{partition}:iam::{account}:{_KINDS[kind]}/{NEW_NAME}"
-    return IdentityId(mark_not_yet_created(arn))
+    return IdentityId(mark_arn_as_not_yet_created(arn))
 
 
-def mark_not_yet_created(arn: str) -> str:
+def mark_arn_as_not_yet_created(arn: str) -> str:
     """Mark an ARN as that of an identity which does not exist yet."""
     return f"{arn} ({NOT_YET_CREATED})"
 
@@ -90,7 +90,7 @@ def compile_uncreated_principal(
         last_used_at=0,
         seen=FactProvenance("", "", WrittenBy.PLATFORM, 0),
     )
-    known = collect_principal_keys(new, accounts.accounts, tags_fixed=False)
+    known = collect_principal_condition_keys(new, accounts.accounts, tags_fixed=False)
     chosen = (
         (*_CREATOR_CHOSEN_KEYS, "aws:username")
         if kind == "user"
@@ -125,7 +125,7 @@ def list_creation_edges(
         to = find_uncreated_identity_node(graph, node, principal, make)
         if (
             to
-            and includes_identity(targets, to.identity)
+            and does_filter_include_identity(targets, to.identity)
             and not has_unconditional_edge(best_edges, to)
         ):
             yield from _list_create_and_assume_edges(
@@ -147,7 +147,7 @@ def find_uncreated_identity_node(
         if principal.is_role or node.extra == "*" or graph.is_administrator(node):
             return None
         return IdentityNode(node.identity, "*")
-    partition = get_partition(principal.id)
+    partition = get_aws_partition(principal.id)
     to = IdentityNode(
         build_uncreated_identity_id(
             principal.identity.account, creation_rule.target, partition
@@ -167,12 +167,14 @@ def _list_create_and_assume_edges(
     for widen, enter in product(
         creation_rule.grant_alternatives, creation_rule.become_alternatives
     ):
-        found = find_best_name(
+        found = find_best_new_resource_name(
             accounts, principal, (creation_rule.create, widen, enter)
         )
         if found:
             via = " + ".join(n.action for n in (creation_rule.create, widen, enter))
-            yield from build_edge(target, via, *found.answers, new_name=found.arn)
+            yield from build_identity_edge(
+                target, via, *found.answers, new_name=found.arn
+            )
             if found.is_unconditional:
                 return
     if creation_rule.target is EditTarget.ROLE:
@@ -201,14 +203,14 @@ def list_create_and_pass_role_edges(
     if any(answer.formula == FALSE for answer in running):
         return
     for widen in creation_rule.grant_alternatives:
-        found = find_best_name(
+        found = find_best_new_resource_name(
             accounts, principal, (creation_rule.create, widen, enter)
         )
         if found:
             calls = (creation_rule.create, widen, enter, *needs)
             via = " + ".join(dict.fromkeys(need.action for need in calls))
             answers = (*found.answers, *running)
-            yield from build_edge(target, via, *answers, new_name=found.arn)
+            yield from build_identity_edge(target, via, *answers, new_name=found.arn)
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +231,7 @@ class NewResourceName:
         return all(answer.formula == TRUE for answer in self.answers)
 
 
-def find_best_name(
+def find_best_new_resource_name(
     accounts: CompiledAccounts,
     principal: CompiledPrincipal,
     needs: Sequence[RequiredPermission],
@@ -237,7 +239,7 @@ def find_best_name(
     """Find the new name whose calls are allowed best; None if one is denied."""
     best: NewResourceName | None = None
     calls = [need for need in needs if need.action != "sts:AssumeRole"]
-    for resource in list_candidate_resources(accounts, principal, needs):
+    for resource in list_witness_candidates(accounts, principal, needs):
         if IdentityId(resource) in accounts.principals or resource in accounts.groups:
             continue  # creating an existing name fails
         answers = evaluate_permissions_on_resource(accounts, principal, calls, resource)

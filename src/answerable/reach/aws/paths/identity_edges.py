@@ -50,7 +50,7 @@ class IdentityEdge:
     new_name: str = ""
 
 
-def build_edge(
+def build_identity_edge(
     target: IdentityNode, via: str, *answers: Evaluation, new_name: str = ""
 ) -> Iterator[IdentityEdge]:
     """Yield an edge under the conditions of all its calls, if none is denied."""
@@ -62,7 +62,7 @@ def build_edge(
     yield IdentityEdge(target, via, formula, tuple(determining), tuple(gaps), new_name)
 
 
-def includes_identity(targets: IdentityFilter, identity: IdentityId) -> bool:
+def does_filter_include_identity(targets: IdentityFilter, identity: IdentityId) -> bool:
     """Tell whether the filter includes edges to an identity."""
     return targets is None or identity in targets
 

@@ -8,7 +8,7 @@ from answerable.model.ids import IdentityId, PolicyId, ResourceId
 from answerable.model.policy import PolicyLayer
 from answerable.model.resource import Resource
 from answerable.reach.aws.compiled.accounts import CompiledAccounts
-from answerable.reach.aws.compiled.principal_element import get_named_account
+from answerable.reach.aws.compiled.principal_element import get_principal_account
 from answerable.reach.aws.compiled.principals import (
     FULL_ACCESS_STATEMENT,
     CompiledPrincipal,
@@ -24,16 +24,16 @@ from answerable.reach.aws.evaluation.trust_policies import (
     ASSUME_ROLE,
     RoleTrust,
     TrustEntry,
-    list_trust_entries,
+    list_external_trust_entries,
 )
 from answerable.reach.aws.paths.administrator import (
     is_administrator,
-    select_unrestricted_allows,
+    select_allows_on_every_resource,
 )
-from answerable.reach.aws.paths.code_takeover import list_takeover_edges
+from answerable.reach.aws.paths.code_takeover import list_code_takeover_edges
 from answerable.reach.aws.paths.iam_edits import (
     list_administrator_edges,
-    list_edit_edges,
+    list_iam_edit_edges,
 )
 from answerable.reach.aws.paths.identity_creation import (
     compile_uncreated_principal,
@@ -44,7 +44,7 @@ from answerable.reach.aws.paths.identity_edges import (
     IdentityEdge,
     IdentityFilter,
     IdentityNode,
-    build_edge,
+    build_identity_edge,
     has_unconditional_edge,
 )
 from answerable.reach.aws.paths.pass_role import list_pass_role_edges
@@ -81,7 +81,7 @@ class IdentityGraph:
     )
     _resources: dict[tuple[str, str], list[ResourceId]] | None = None
 
-    def for_accounts(self, accounts: CompiledAccounts) -> "IdentityGraph":
+    def with_compiled_accounts(self, accounts: CompiledAccounts) -> "IdentityGraph":
         """Return the graph of other compiled accounts, same resources.
 
         The resource policies must be equal for the actions of escalation rules.
@@ -94,7 +94,7 @@ class IdentityGraph:
         """Return the compiled principal of a node."""
         found = self._principals.get(node)
         if found is None:
-            found = self._build_principal(node)
+            found = self._build_node_principal(node)
             if node.session and self.accounts.session:
                 found = found.with_session_policy(self.accounts.session)
             self._principals[node] = found
@@ -111,17 +111,17 @@ class IdentityGraph:
             found = self._admin[node] = is_administrator(self.get_principal(node))
         return found
 
-    def list_edges(self, node: IdentityNode) -> tuple[IdentityEdge, ...]:
+    def list_best_edges(self, node: IdentityNode) -> tuple[IdentityEdge, ...]:
         """List the edges of a node, the best one to each neighbour."""
         found = self._edges.get(node)
         if found is None:
             best: dict[IdentityNode, IdentityEdge] = {}
             for edge in self._list_steps(node, best):
-                _keep_best(best, edge)
+                _keep_best_edge(best, edge)
             found = self._edges[node] = tuple(sorted(best.values(), key=_edge_sort_key))
         return found
 
-    def find_edge(
+    def find_best_edge(
         self, node: IdentityNode, target: IdentityNode
     ) -> IdentityEdge | None:
         """Return the best edge between two nodes; None where there is none."""
@@ -129,13 +129,13 @@ class IdentityGraph:
         if key not in self._single:
             best: dict[IdentityNode, IdentityEdge] = {}
             for edge in self._list_steps(node, best, frozenset([target.identity])):
-                _keep_best(best, edge)
+                _keep_best_edge(best, edge)
                 if has_unconditional_edge(best, target):
                     break
             self._single[key] = best.get(target)
         return self._single[key]
 
-    def list_trust_entries(self, role: IdentityId) -> tuple[TrustEntry, ...]:
+    def list_external_trust_entries(self, role: IdentityId) -> tuple[TrustEntry, ...]:
         """List principals outside the snapshot that may assume a role."""
         found = self._entries.get(role)
         if found is None:
@@ -146,12 +146,14 @@ class IdentityGraph:
     def _evaluate_trust(self, trust: RoleTrust) -> tuple[TrustEntry, ...]:
         """Evaluate a role's trust policy; look up the role only if a condition asks."""
         accounts = self.accounts
-        known = accounts.session_keys
-        if trust.reads_resource_keys:
+        known = accounts.stated_session_keys
+        if trust.may_depend_on_role_keys:
             known = accounts.build_hop_request(ASSUME_ROLE, trust.role).known
-        return tuple(list_trust_entries(trust, known, accounts.accounts))
+        return tuple(list_external_trust_entries(trust, known, accounts.accounts))
 
-    def list_shared_resources(self, rule: TakeoverRule) -> tuple[ResourceId, ...]:
+    def list_cross_account_resources(
+        self, rule: TakeoverRule
+    ) -> tuple[ResourceId, ...]:
         """List resources whose policy may allow a takeover from other accounts."""
         if not self._lent:
             running: dict[str, list[Resource]] = defaultdict(list)
@@ -172,7 +174,7 @@ class IdentityGraph:
             if holder and (holder.gaps or holder.select_statements(action)):
                 yield resource.id
 
-    def list_resources(self, kind: str, account: str) -> tuple[ResourceId, ...]:
+    def list_resources_of_kind(self, kind: str, account: str) -> tuple[ResourceId, ...]:
         """List the resources of one kind in an account."""
         if self._resources is None:
             self._resources = defaultdict(list)
@@ -182,7 +184,7 @@ class IdentityGraph:
                 self._resources[key].append(resource.id)
         return tuple(self._resources.get((kind, account), ()))
 
-    def list_takeover_code(
+    def list_takeover_code_by_identity(
         self, rule: TakeoverRule, account: str
     ) -> Mapping[IdentityId, Sequence[ResourceId]]:
         """List by identity the running code that an account's principals may take over.
@@ -193,12 +195,14 @@ class IdentityGraph:
         found = self._code.get((rule, account))
         if found is None:
             found = self._code[rule, account] = defaultdict(list)
-            near = self.list_resources(rule.kind, account)
-            for resource in dict.fromkeys((*near, *self.list_shared_resources(rule))):
-                found[self.accounts.find_run_as(resource)].append(resource)
+            near = self.list_resources_of_kind(rule.kind, account)
+            for resource in dict.fromkeys(
+                (*near, *self.list_cross_account_resources(rule))
+            ):
+                found[self.accounts.find_run_as_identity(resource)].append(resource)
         return found
 
-    def _build_principal(self, node: IdentityNode) -> CompiledPrincipal:
+    def _build_node_principal(self, node: IdentityNode) -> CompiledPrincipal:
         """Build a node's principal with the permissions it gained."""
         if is_not_yet_created(node.identity):
             return compile_uncreated_principal(self.accounts, node.identity)
@@ -212,13 +216,13 @@ class IdentityGraph:
             grant = PolicyStatement(
                 FULL_ACCESS_STATEMENT, PolicyLayer.IDENTITY, policy, "any"
             )
-            return plain.with_statements("*", [grant])
+            return plain.with_extra_statements("*", [grant])
         gained = self.accounts.groups[node.extra]
         managed = (
             grant.policy for grant in gained if is_customer_managed_policy(grant.policy)
         )
         return replace(
-            plain.with_statements(node.extra, gained),
+            plain.with_extra_statements(node.extra, gained),
             groups=(*plain.groups, node.extra),
             policies=tuple(dict.fromkeys((*plain.policies, *managed))),
         )
@@ -237,7 +241,7 @@ class IdentityGraph:
             by = tuple(
                 dict.fromkeys(
                     describe_statement(g)
-                    for g in select_unrestricted_allows(principal.grants)
+                    for g in select_allows_on_every_resource(principal.grants)
                 )
             )
             yield from list_administrator_edges(self, principal, by, targets)
@@ -249,8 +253,8 @@ class IdentityGraph:
                 return
         yield from self._list_assume_role_edges(principal, best_edges, targets)
         yield from list_pass_role_edges(self, principal, best_edges, targets)
-        yield from list_takeover_edges(self, principal, best_edges, targets)
-        yield from list_edit_edges(self, node, principal, best_edges, targets)
+        yield from list_code_takeover_edges(self, principal, best_edges, targets)
+        yield from list_iam_edit_edges(self, node, principal, best_edges, targets)
         yield from list_creation_edges(self, node, principal, best_edges, targets)
 
     def _list_immutable_roles(
@@ -289,13 +293,15 @@ class IdentityGraph:
         for role in roles:
             if role not in self.accounts.trusts:
                 continue
-            if not include_same_account and self._is_same_account(principal, role):
+            if not include_same_account and self._is_in_same_account(principal, role):
                 continue
             if role != principal.id and not has_unconditional_edge(
                 best_edges, IdentityNode(role)
             ):
                 answer = evaluate_assume_role(self.accounts, principal, role)
-                yield from build_edge(IdentityNode(role), "sts:AssumeRole", answer)
+                yield from build_identity_edge(
+                    IdentityNode(role), "sts:AssumeRole", answer
+                )
 
     def list_assumable_roles(self, principal: CompiledPrincipal) -> list[IdentityId]:
         """List the roles whose trust policy could name a principal."""
@@ -317,18 +323,20 @@ class IdentityGraph:
                 found.add(role)
         return sorted(found)
 
-    def list_external_entries(self, role: IdentityId) -> tuple[TrustEntry, ...]:
+    def list_external_role_entries(self, role: IdentityId) -> tuple[TrustEntry, ...]:
         """List principals outside the snapshot that may assume a role."""
         accounts = self.accounts
         return tuple(
             entry
-            for entry in self.list_trust_entries(role)
+            for entry in self.list_external_trust_entries(role)
             if entry.kind != "Service"
-            and not accounts.is_account_collected(get_named_account(entry.principal))
+            and not accounts.is_account_collected(
+                get_principal_account(entry.principal)
+            )
             and entry.principal not in accounts.principals
         )
 
-    def list_service_assumptions(
+    def list_service_assume_role_entries(
         self, role: IdentityId, service: str
     ) -> Iterator[TrustEntry]:
         """List the edges by which an AWS service can assume a role."""
@@ -337,16 +345,18 @@ class IdentityGraph:
         signed = kind == "Service" and trust.account
         source = {"aws:sourceaccount": (trust.account,)} if signed else {}
         call = self.accounts.build_hop_request(ASSUME_ROLE, role, ContextKeys(source))
-        for entry in list_trust_entries(trust, call.known, accounts):
+        for entry in list_external_trust_entries(trust, call.known, accounts):
             if entry.kind == kind and entry.principal == service:
                 yield entry
 
-    def _is_same_account(self, principal: CompiledPrincipal, role: IdentityId) -> bool:
+    def _is_in_same_account(
+        self, principal: CompiledPrincipal, role: IdentityId
+    ) -> bool:
         """Tell whether a role is in the principal's account."""
         return self.accounts.trusts[role].account == principal.identity.account
 
 
-def _keep_best(
+def _keep_best_edge(
     best_edges: dict[IdentityNode, IdentityEdge], edge: IdentityEdge
 ) -> None:
     """Keep the first edge to each node, or the first unconditional one."""

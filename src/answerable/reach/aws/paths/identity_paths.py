@@ -6,16 +6,19 @@ from dataclasses import replace
 from answerable.model.ids import IdentityId
 from answerable.reach.aws.bulk.bitset import build_bitset
 from answerable.reach.aws.bulk.caller_policies import VerdictBits
-from answerable.reach.aws.bulk.closure import get_closure
+from answerable.reach.aws.bulk.closure import get_graph_closure
 from answerable.reach.aws.compiled.external_callers import parse_caller
 from answerable.reach.aws.external_caller_queries import (
-    build_entry_hop,
+    build_role_entry_hop,
     list_roles_trusting_caller,
 )
 from answerable.reach.aws.paths.identity_creation import is_not_yet_created
 from answerable.reach.aws.paths.identity_edges import IdentityNode
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
-from answerable.reach.aws.paths.path_search import iterate_paths, search_backward
+from answerable.reach.aws.paths.path_search import (
+    iterate_paths,
+    search_backward_from_targets,
+)
 from answerable.reach.platform import PathHop, SubjectIdentity
 
 
@@ -54,7 +57,7 @@ def _list_first_nodes(
     for role, entry in list_roles_trusting_caller(graph, caller) if caller else ():
         yield (
             IdentityNode(role),
-            (replace(build_entry_hop(entry, role), origin=identity),),
+            (replace(build_role_entry_hop(entry, role), origin=identity),),
         )
 
 
@@ -62,30 +65,34 @@ def find_paths_of_all(
     graph: IdentityGraph, targets: Collection[IdentityId]
 ) -> Iterator[SubjectIdentity]:
     """Find the paths of all identities and outside callers to each target."""
-    whole = get_closure(graph)
+    whole = get_graph_closure(graph)
     for target in targets:
         yield SubjectIdentity(target, target)
         nodes = _select_nodes(graph, [target])
-        search = search_backward(graph, (), VerdictBits(nodes, nodes))
-        for number, _, _ in search.list_sources():
-            node = whole.get_node(number)
+        search = search_backward_from_targets(graph, (), VerdictBits(nodes, nodes))
+        for number, _, _ in search.list_nodes_reaching_target():
+            node = whole.get_node_by_number(number)
             is_start = node == graph.get_start_node(node.identity)
             if node.identity == target or not is_start:
                 continue
-            path = None if is_not_yet_created(node.identity) else search.find_path(node)
+            path = (
+                None
+                if is_not_yet_created(node.identity)
+                else search.find_path_to_target(node)
+            )
             if path is not None:
                 yield SubjectIdentity(node.identity, target, path.hops)
         for role in graph.accounts.externally_trusted_roles:
-            path = search.find_path(IdentityNode(role))
+            path = search.find_path_to_target(IdentityNode(role))
             if path is None:
                 continue
-            for entry in graph.list_external_entries(role):
-                hops = (build_entry_hop(entry, role), *path.hops)
+            for entry in graph.list_external_role_entries(role):
+                hops = (build_role_entry_hop(entry, role), *path.hops)
                 yield SubjectIdentity(entry.principal, target, hops)
 
 
 def _select_nodes(graph: IdentityGraph, targets: Collection[IdentityId]) -> int:
     """Select the nodes of identities, with any gained permissions, as a bitset."""
-    nodes = get_closure(graph).actors.nodes
+    nodes = get_graph_closure(graph).actors.nodes
     numbers = (n for n, node in enumerate(nodes) if node.identity in targets)
     return build_bitset(numbers, len(nodes))

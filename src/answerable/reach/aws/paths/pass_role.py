@@ -16,14 +16,16 @@ from answerable.reach.aws.escalation_rules.registry import (
     RequiredPermission,
 )
 from answerable.reach.aws.evaluation.context_keys import ContextKeys
-from answerable.reach.aws.evaluation.policy_layers import evaluate_for_all_resources
+from answerable.reach.aws.evaluation.policy_layers import (
+    evaluate_action_for_all_resources,
+)
 from answerable.reach.aws.evaluation.request import Evaluation
 from answerable.reach.aws.evaluation.trust_policies import TrustEntry
 from answerable.reach.aws.paths.identity_edges import (
     IdentityEdge,
     IdentityFilter,
     IdentityNode,
-    build_edge,
+    build_identity_edge,
     has_unconditional_edge,
 )
 from answerable.reach.aws.paths.path_step_evaluation import evaluate_path_step_call
@@ -41,12 +43,12 @@ class _LaunchGraph(Protocol):
 
     accounts: CompiledAccounts
 
-    def list_service_assumptions(
+    def list_service_assume_role_entries(
         self, role: IdentityId, service: str
     ) -> Iterator[TrustEntry]:
         """List the edges by which an AWS service can assume a role."""
 
-    def list_resources(self, kind: str, account: str) -> tuple[str, ...]:
+    def list_resources_of_kind(self, kind: str, account: str) -> tuple[str, ...]:
         """List the resources of one kind in an account."""
 
 
@@ -63,16 +65,16 @@ def list_pass_role_edges(
     for launch in PASS_ROLE_RULES:
         roles = [
             role
-            for role in _list_trusting_roles(accounts, launch.service, targets)
+            for role in _list_roles_trusting_service(accounts, launch.service, targets)
             if accounts.trusts[role].account == principal.identity.account
             and role != principal.id
             and not has_unconditional_edge(best_edges, IdentityNode(role))
         ]
         if roles:
-            yield from _list_pass_role_rule_edges(graph, principal, launch, roles)
+            yield from _list_edges_by_pass_role_rule(graph, principal, launch, roles)
 
 
-def _list_trusting_roles(
+def _list_roles_trusting_service(
     accounts: CompiledAccounts, service: str, targets: IdentityFilter
 ) -> Iterable[IdentityId]:
     """List the requested roles whose trust policy names a service."""
@@ -89,13 +91,13 @@ def _list_trusting_roles(
 
 def may_pass_any_role(principal: CompiledPrincipal) -> bool:
     """Tell whether a principal may be allowed `iam:PassRole` on some role."""
-    sure = evaluate_for_all_resources(principal, PASS_ROLE.lower())
+    sure = evaluate_action_for_all_resources(principal, PASS_ROLE.lower())
     if sure is not None:
         return sure.formula != FALSE
     return bool(principal.select_statements(PASS_ROLE.lower()).allows or principal.gaps)
 
 
-def _list_pass_role_rule_edges(
+def _list_edges_by_pass_role_rule(
     graph: _LaunchGraph,
     principal: CompiledPrincipal,
     pass_role_rule: PassRoleRule,
@@ -110,13 +112,17 @@ def _list_pass_role_rule_edges(
     for role in roles:
         trusts = [
             e.answer
-            for e in graph.list_service_assumptions(role, pass_role_rule.service)
+            for e in graph.list_service_assume_role_entries(
+                role, pass_role_rule.service
+            )
         ]
         if trusts:
             passing = evaluate_pass_role(
                 graph.accounts, principal, role, pass_role_rule.service
             )
-            yield from build_edge(IdentityNode(role), via, passing, *answers, trusts[0])
+            yield from build_identity_edge(
+                IdentityNode(role), via, passing, *answers, trusts[0]
+            )
 
 
 def evaluate_pass_role(
@@ -134,7 +140,7 @@ def evaluate_pass_role_rule_calls(
     graph: _LaunchGraph, principal: CompiledPrincipal, pass_role_rule: PassRoleRule
 ) -> Evaluations:
     """Evaluate all calls of a PassRole rule except `iam:PassRole`."""
-    answers = _evaluate_rule_calls(graph, principal, pass_role_rule)
+    answers = _evaluate_calls_on_best_resource(graph, principal, pass_role_rule)
     if not pass_role_rule.precondition:
         return answers
     return (
@@ -145,7 +151,7 @@ def evaluate_pass_role_rule_calls(
     )
 
 
-def _evaluate_rule_calls(
+def _evaluate_calls_on_best_resource(
     graph: _LaunchGraph, principal: CompiledPrincipal, pass_role_rule: PassRoleRule
 ) -> Evaluations:
     """Evaluate a rule's calls on new resources, or the best existing one."""
@@ -153,7 +159,7 @@ def _evaluate_rule_calls(
     if not pass_role_rule.changed_resource_kind:
         return find_witness_resources(accounts, principal, pass_role_rule.needs)
     best: Evaluations = (Evaluation(FALSE, ()),)
-    there = graph.list_resources(
+    there = graph.list_resources_of_kind(
         pass_role_rule.changed_resource_kind, principal.identity.account
     )
     for resource in there:
@@ -166,10 +172,10 @@ def _evaluate_rule_calls(
             best = answers
     if there:
         return best
-    return _evaluate_calls_on_uncollected(accounts, principal, pass_role_rule)
+    return _evaluate_calls_on_uncollected_resources(accounts, principal, pass_role_rule)
 
 
-def _evaluate_calls_on_uncollected(
+def _evaluate_calls_on_uncollected_resources(
     accounts: CompiledAccounts,
     principal: CompiledPrincipal,
     pass_role_rule: PassRoleRule,

@@ -9,10 +9,10 @@ from operator import not_
 from answerable.model.ids import IdentityId
 from answerable.reach.aws.bulk.bitset import build_bitset, list_positions
 from answerable.reach.aws.bulk.caller_policies import VerdictBits
-from answerable.reach.aws.bulk.closure import GraphClosure, get_closure
+from answerable.reach.aws.bulk.closure import GraphClosure, get_graph_closure
 from answerable.reach.aws.paths.identity_creation import (
     is_not_yet_created,
-    mark_not_yet_created,
+    mark_arn_as_not_yet_created,
 )
 from answerable.reach.aws.paths.identity_edges import IdentityEdge, IdentityNode
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
@@ -50,13 +50,15 @@ class ReachPath:
         if self._edges is None:
             pairs = zip(self.nodes, self.nodes[1:], strict=False)
             self._edges = tuple(
-                (origin, self._find_edge(origin, to)) for origin, to in pairs
+                (origin, self._find_edge_between(origin, to)) for origin, to in pairs
             )
         return self._edges
 
-    def _find_edge(self, origin: IdentityNode, target: IdentityNode) -> IdentityEdge:
+    def _find_edge_between(
+        self, origin: IdentityNode, target: IdentityNode
+    ) -> IdentityEdge:
         """Return the graph's edge between two nodes of the path."""
-        edge = self.graph.find_edge(origin, target)
+        edge = self.graph.find_best_edge(origin, target)
         assert edge is not None, (origin, target)  # noqa: S101 - in the closure
         return edge
 
@@ -73,16 +75,16 @@ class ReachPath:
         found: list[PathHop] = []
         origin: str = self.nodes[0].identity
         for _, edge in self.edges:
-            to = _get_step_target_id(edge)
+            to = _get_printed_target_of_step(edge)
             found.append(PathHop(origin, edge.via, to, edge.formula, edge.determining))
             origin = to
         return tuple(found)
 
 
-def _get_step_target_id(edge: IdentityEdge) -> str:
+def _get_printed_target_of_step(edge: IdentityEdge) -> str:
     """Return the id that a step leads to, with the name of a new identity."""
     made = edge.new_name and is_not_yet_created(edge.to.identity)
-    return mark_not_yet_created(edge.new_name) if made else edge.to.identity
+    return mark_arn_as_not_yet_created(edge.new_name) if made else edge.to.identity
 
 
 def iterate_paths(
@@ -103,19 +105,20 @@ def iterate_paths(
         end_bits: Bitset of nodes to yield besides the start; all by default.
         stop_bits: Bitset of nodes whose edges are not followed.
     """
-    whole = get_closure(graph)
-    first = whole.get_node_number(start)
+    whole = get_graph_closure(graph)
+    first = whole.get_or_assign_node_number(start)
     wanted = -1 if end_bits is None else end_bits | 1 << first
     certain: _Predecessors = {}
     for number in _search_forward(whole, first, certain, stop_bits, unconditional=True):
         if wanted >> number & 1:
             yield ReachPath(
-                graph, tuple(reversed(_follow_predecessors(whole, certain, number)))
+                graph,
+                tuple(reversed(_list_nodes_on_found_path(whole, certain, number))),
             )
     every: _Predecessors = {}
     for number in _search_forward(whole, first, every, stop_bits, unconditional=False):
         if number not in certain and wanted >> number & 1:
-            trail = tuple(reversed(_follow_predecessors(whole, every, number)))
+            trail = tuple(reversed(_list_nodes_on_found_path(whole, every, number)))
             yield ReachPath(graph, trail, certain=False)
 
 
@@ -123,11 +126,11 @@ def list_reachable_identities(
     graph: IdentityGraph, start: IdentityNode
 ) -> tuple[IdentityId, ...]:
     """List the identities that a node can become, nearest first, without its own."""
-    whole = get_closure(graph)
+    whole = get_graph_closure(graph)
     numbers = _search_forward(
-        whole, whole.get_node_number(start), {}, 0, unconditional=False
+        whole, whole.get_or_assign_node_number(start), {}, 0, unconditional=False
     )
-    names = (whole.get_node(number).identity for number in numbers)
+    names = (whole.get_node_by_number(number).identity for number in numbers)
     return tuple(dict.fromkeys(name for name in names if name != start.identity))
 
 
@@ -154,19 +157,19 @@ def _search_forward(
         row = graph_closure.get_next_nodes(number)
         new = (row.sure if unconditional else row.some) & ~seen
         seen |= new
-        for to in graph_closure.list_next_targets(number, new) if new else ():
+        for to in graph_closure.list_targets_one_step_away(number, new) if new else ():
             predecessors[to] = number
             waiting.append(to)
 
 
-def _follow_predecessors(
+def _list_nodes_on_found_path(
     graph_closure: GraphClosure, predecessors: _Predecessors, number: int
 ) -> list[IdentityNode]:
     """Return the nodes from the search's end to one node, as recorded."""
     trail = []
     step: int | None = number
     while step is not None:
-        trail.append(graph_closure.get_node(step))
+        trail.append(graph_closure.get_node_by_number(step))
         step = predecessors[step]
     return trail
 
@@ -187,10 +190,12 @@ class _TargetDistances:
     levels: list[int] = field(default_factory=list)
     distances: dict[int, int] = field(default_factory=dict)
 
-    def measure(self, targets: int, extra_nodes: Iterable[int]) -> None:
+    def measure_distances_to_targets(
+        self, targets: int, extra_nodes: Iterable[int]
+    ) -> None:
         """Measure the distance of each node, breadth first from the targets."""
         closure = self.whole.sure if self.unconditional else self.whole.some
-        sources = closure.find_sources(targets) & ~targets
+        sources = closure.find_nodes_reaching(targets) & ~targets
         left = list_positions(sources)
         left += [n for n in extra_nodes if not (targets | sources) >> n & 1]
         reached = list_positions(targets)
@@ -208,17 +213,17 @@ class _TargetDistances:
             )
             front = build_bitset(reached, self.whole.node_count)
 
-    def list_path(self, number: int) -> list[IdentityNode]:
+    def list_path_to_target(self, number: int) -> list[IdentityNode]:
         """List the nodes from one node to its target, both included."""
         whole = self.whole
-        trail = [whole.get_node(number)]
+        trail = [whole.get_node_by_number(number)]
         for level in reversed(self.levels[: self.distances[number]]):
-            ahead = self._get_next_nodes(number) & level
-            number = whole.choose_next_target(number, ahead)
-            trail.append(whole.get_node(number))
+            ahead = self._get_nodes_one_step_away(number) & level
+            number = whole.choose_target_one_step_away(number, ahead)
+            trail.append(whole.get_node_by_number(number))
         return trail
 
-    def _get_next_nodes(self, number: int) -> int:
+    def _get_nodes_one_step_away(self, number: int) -> int:
         """Return the nodes one step from a node, as a bitset."""
         row = self.whole.get_next_nodes(number)
         return row.sure if self.unconditional else row.some
@@ -238,7 +243,7 @@ class BackwardSearch:
     _sure: _TargetDistances
     _some: _TargetDistances
 
-    def list_sources(self) -> Iterator[tuple[int, bool, int]]:
+    def list_nodes_reaching_target(self) -> Iterator[tuple[int, bool, int]]:
         """List the nodes that reach a target.
 
         Yields:
@@ -251,25 +256,25 @@ class BackwardSearch:
             if number not in sure:
                 yield number, False, steps
 
-    def measure_path(self, node: IdentityNode) -> tuple[bool, int] | None:
+    def measure_path_to_target(self, node: IdentityNode) -> tuple[bool, int] | None:
         """Return whether a node's path is unconditional, and its steps; None if none."""
-        number = self.whole.get_node_number(node)
+        number = self.whole.get_or_assign_node_number(node)
         for found in (self._sure, self._some):
             if number in found.distances:
                 return found is self._sure, found.distances[number]
         return None
 
-    def find_path(self, node: IdentityNode) -> ReachPath | None:
+    def find_path_to_target(self, node: IdentityNode) -> ReachPath | None:
         """Return the path from a node to its target; None where there is none."""
-        number = self.whole.get_node_number(node)
+        number = self.whole.get_or_assign_node_number(node)
         for found in (self._sure, self._some):
             if number in found.distances:
-                trail = tuple(found.list_path(number))
+                trail = tuple(found.list_path_to_target(number))
                 return ReachPath(self.graph, trail, found is self._sure)
         return None
 
 
-def search_backward(
+def search_backward_from_targets(
     graph: IdentityGraph, starts: Iterable[IdentityNode], targets: VerdictBits
 ) -> BackwardSearch:
     """Search backward from every target node for the nodes that reach it.
@@ -279,14 +284,14 @@ def search_backward(
         starts: Start nodes besides the actors of the graph.
         targets: Target nodes, unconditional and conditional.
     """
-    whole = get_closure(graph)
+    whole = get_graph_closure(graph)
     loose = [
         number
         for node in starts
-        if (number := whole.get_node_number(node)) >= whole.size
+        if (number := whole.get_or_assign_node_number(node)) >= whole.size
     ]
     sure = _TargetDistances(whole, unconditional=True)
-    sure.measure(targets.sure, loose)
+    sure.measure_distances_to_targets(targets.sure, loose)
     some = _TargetDistances(whole, unconditional=False)
-    some.measure(targets.some, loose)
+    some.measure_distances_to_targets(targets.some, loose)
     return BackwardSearch(graph, whole, sure, some)

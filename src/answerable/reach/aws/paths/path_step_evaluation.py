@@ -7,7 +7,9 @@ from answerable.reach.aws.evaluation.context_keys import NO_KEYS, ContextKeys
 from answerable.reach.aws.evaluation.evaluate_principal import (
     evaluate_principal_request,
 )
-from answerable.reach.aws.evaluation.policy_layers import evaluate_for_all_resources
+from answerable.reach.aws.evaluation.policy_layers import (
+    evaluate_action_for_all_resources,
+)
 from answerable.reach.aws.evaluation.request import Evaluation
 
 _IAM_ARN_PREFIXES = ("arn:aws:iam:", "arn:aws-cn:iam:", "arn:aws-us-gov:iam:")
@@ -30,7 +32,9 @@ def evaluate_path_step_call(
         context_keys: Condition keys that the call itself sets.
     """
     sure = evaluate_path_step_call_for_all(accounts, principal, action)
-    if sure is not None and not _has_resource_side(accounts, principal, resource):
+    if sure is not None and not _may_resource_affect_call(
+        accounts, principal, resource
+    ):
         return sure
     return evaluate_principal_request(
         accounts, principal, accounts.build_hop_request(action, resource, context_keys)
@@ -44,10 +48,10 @@ def evaluate_path_step_call_for_all(
     folded = action.lower()
     if accounts.rcps and supports_rcps(folded):
         return None
-    return evaluate_for_all_resources(principal, folded)
+    return evaluate_action_for_all_resources(principal, folded)
 
 
-def _has_resource_side(
+def _may_resource_affect_call(
     accounts: CompiledAccounts, principal: CompiledPrincipal, resource: str
 ) -> bool:
     """Tell whether a resource's own policy or account may affect the call."""

@@ -9,21 +9,27 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import combinations
 
 from answerable.reach.aws.compiled.accounts import CompiledAccounts
-from answerable.reach.aws.compiled.principals import CompiledPrincipal, get_partition
+from answerable.reach.aws.compiled.principals import (
+    CompiledPrincipal,
+    get_aws_partition,
+)
 from answerable.reach.aws.escalation_rules.registry import (
     ANY_REGION,
     NEW_NAME,
     OTHER_NEW_NAME,
     RequiredPermission,
 )
-from answerable.reach.aws.evaluation.context_keys import ContextKeys, resolve_variables
+from answerable.reach.aws.evaluation.context_keys import (
+    ContextKeys,
+    resolve_policy_variables,
+)
 from answerable.reach.aws.evaluation.request import Evaluation
 from answerable.reach.aws.paths.path_step_evaluation import (
     evaluate_path_step_call,
     evaluate_path_step_call_for_all,
 )
-from answerable.reach.aws.patterns.arn_matching import ANY_ARN, ArnParts, split_pattern
-from answerable.reach.aws.patterns.common_match_search import find_common_match
+from answerable.reach.aws.patterns.arn_matching import ANY_ARN, ArnParts, split_glob_arn
+from answerable.reach.aws.patterns.common_match_search import find_matching_text
 from answerable.reach.aws.patterns.glob_matching import (
     ANY_CHARACTER,
     ANY_TEXT,
@@ -69,18 +75,18 @@ def find_witness_resources(
     for need in needs:
         groups.setdefault(need.resource, []).append(need)
     best = _DENIED
-    for region in _list_regions(accounts, principal, needs, existing):
-        found = _evaluate_in_region(
+    for region in _list_regions_to_try(accounts, principal, needs, existing):
+        found = _evaluate_permissions_in_region(
             accounts, principal, groups.values(), existing, region
         )
-        if _rank_results(found) > _rank_results(best):
+        if _rank_evaluation_results(found) > _rank_evaluation_results(best):
             best = found
-        if _rank_results(best) == 2:
+        if _rank_evaluation_results(best) == 2:
             break
     return best
 
 
-def _list_regions(
+def _list_regions_to_try(
     accounts: CompiledAccounts,
     principal: CompiledPrincipal,
     needs: Iterable[RequiredPermission],
@@ -91,13 +97,13 @@ def _list_regions(
         return [existing.split(":", 5)[3]]
     found = {ANY_REGION: None}
     for need in needs:
-        for parts in _list_statement_patterns(accounts, principal, [need]):
+        for parts in _list_statement_resource_patterns(accounts, principal, [need]):
             if parts[3] and parts[3] != ANY_TEXT:
-                found[decode_glob(_replace_part_wildcards(parts[3]))] = None
+                found[decode_glob(_replace_wildcards_of_arn_part(parts[3]))] = None
     return list(found)
 
 
-def _evaluate_in_region(
+def _evaluate_permissions_in_region(
     accounts: CompiledAccounts,
     principal: CompiledPrincipal,
     groups: Iterable[Sequence[RequiredPermission]],
@@ -108,15 +114,15 @@ def _evaluate_in_region(
     found: list[Evaluation] = []
     for group in groups:
         best = _DENIED
-        for resource in list_candidate_resources(
+        for resource in list_witness_candidates(
             accounts, principal, group, existing, region
         ):
             answers = evaluate_permissions_on_resource(
                 accounts, principal, group, resource
             )
-            if _rank_results(answers) > _rank_results(best):
+            if _rank_evaluation_results(answers) > _rank_evaluation_results(best):
                 best = answers
-            if _rank_results(best) == 2:
+            if _rank_evaluation_results(best) == 2:
                 break
         if best is _DENIED:
             return _DENIED
@@ -143,14 +149,14 @@ def evaluate_permissions_on_resource(
     return tuple(answers)
 
 
-def _rank_results(answers: Evaluations) -> int:
+def _rank_evaluation_results(answers: Evaluations) -> int:
     """Rank results: any denied 0, any conditional 1, all unconditional 2."""
     if any(answer.formula == FALSE for answer in answers):
         return 0
     return 2 if all(answer.formula == TRUE for answer in answers) else 1
 
 
-def list_candidate_resources(
+def list_witness_candidates(
     accounts: CompiledAccounts,
     principal: CompiledPrincipal,
     group: Sequence[RequiredPermission],
@@ -165,17 +171,17 @@ def list_candidate_resources(
     if "{name}" not in template:
         return [usual]
     other = fill_arn_template(template, principal, OTHER_NEW_NAME, region, existing)
-    kind = split_pattern(
+    kind = split_glob_arn(
         encode_glob(fill_arn_template(template, principal, "?*", region, existing))
     )
     found = {usual: None, other: None}
-    spoken = list(_list_statement_patterns(accounts, principal, group))
+    spoken = list(_list_statement_resource_patterns(accounts, principal, group))
     for parts in spoken:
-        found.update(dict.fromkeys(_fill_wildcards(parts, usual, kind)))
+        found.update(dict.fromkeys(_fill_wildcards_of_arn(parts, usual, kind)))
     for one, two in combinations(spoken, 2):
         if len(found) >= _MAX_CANDIDATES:
             break
-        found.update(dict.fromkeys(_find_common_arn((one, two, kind))))
+        found.update(dict.fromkeys(_find_arn_matching_all_patterns((one, two, kind))))
     return list(found)
 
 
@@ -190,7 +196,7 @@ def fill_arn_template(
     there = existing.split(":", 5) if existing else []
     parent = there[5].split("/") if there else []
     return template.format(
-        partition=there[1] if there else get_partition(principal.id),
+        partition=there[1] if there else get_aws_partition(principal.id),
         region=there[3] if there else region,
         account=there[4] if there else principal.identity.account,
         name=name,
@@ -199,7 +205,7 @@ def fill_arn_template(
     )
 
 
-def _list_statement_patterns(
+def _list_statement_resource_patterns(
     accounts: CompiledAccounts,
     principal: CompiledPrincipal,
     needs: Sequence[RequiredPermission],
@@ -207,17 +213,17 @@ def _list_statement_patterns(
     """List the resource patterns of all statements on required permissions."""
     found: dict[ArnParts, None] = {}
     for need in needs:
-        for grant in accounts.list_statements(principal, need.action.lower()):
+        for grant in accounts.list_statements_on_action(principal, need.action.lower()):
             for written in (*grant.clause.resources, *grant.clause.not_resources):
-                parts = split_pattern(
-                    resolve_variables(written, principal.known).pattern
+                parts = split_glob_arn(
+                    resolve_policy_variables(written, principal.known).pattern
                 )
                 if parts != ANY_ARN and len(parts) == 6:
                     found[parts] = None
     return found
 
 
-def _fill_wildcards(
+def _fill_wildcards_of_arn(
     parts: ArnParts, default_arn: str, resource_type: ArnParts
 ) -> Iterator[str]:
     """Replace a pattern's wildcards so that the ARN is of the required type."""
@@ -225,22 +231,24 @@ def _fill_wildcards(
     chosen = [
         mine
         if ANY_TEXT not in mine and ANY_CHARACTER not in mine
-        else (plain if matches_glob(mine, plain) else _replace_part_wildcards(mine))
+        else (
+            plain if matches_glob(mine, plain) else _replace_wildcards_of_arn_part(mine)
+        )
         for mine, plain in zip(parts, theirs, strict=True)
     ]
     if all(map(matches_glob, resource_type, chosen)):
         yield decode_glob(":".join(chosen))
     else:
-        yield from _find_common_arn((parts, resource_type))
+        yield from _find_arn_matching_all_patterns((parts, resource_type))
 
 
-def _replace_part_wildcards(part: str) -> str:
+def _replace_wildcards_of_arn_part(part: str) -> str:
     """Replace the wildcards of one ARN part with literal text."""
     return part.replace(ANY_TEXT, NEW_NAME).replace(ANY_CHARACTER, "a")
 
 
-def _find_common_arn(patterns: Sequence[ArnParts]) -> Iterator[str]:
+def _find_arn_matching_all_patterns(patterns: Sequence[ArnParts]) -> Iterator[str]:
     """Find an ARN that every pattern matches."""
-    texts = [find_common_match(parts) for parts in zip(*patterns, strict=True)]
+    texts = [find_matching_text(parts) for parts in zip(*patterns, strict=True)]
     if all(text is not None for text in texts):
         yield decode_glob(":".join(text for text in texts if text is not None))

@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from answerable.reach.aws.patterns.glob_matching import (
     encode_glob,
-    is_literal,
+    has_no_wildcard,
     matches_glob,
 )
 
@@ -41,21 +41,21 @@ NO_ACTIONS = ActionSet(frozenset(), {})
 
 
 @lru_cache(maxsize=1 << 16)
-def normalise_action(action: str) -> str:
+def encode_action_in_lower_case(action: str) -> str:
     """Convert an action to lower case and encode its wildcards."""
     return encode_glob(action.lower())
 
 
 @lru_cache(maxsize=1 << 16)
-def build_action_set(patterns: tuple[str, ...]) -> ActionSet:
+def build_action_pattern_index(patterns: tuple[str, ...]) -> ActionSet:
     """Build the index from encoded action patterns in lower case."""
     wild: dict[str, list[str]] = {}
     for pattern in patterns:
-        if not is_literal(pattern):
+        if not has_no_wildcard(pattern):
             service, colon, _ = pattern.partition(":")
-            known = colon and is_literal(service)
+            known = colon and has_no_wildcard(service)
             wild.setdefault(service if known else "", []).append(pattern)
     return ActionSet(
-        frozenset(p for p in patterns if is_literal(p)),
+        frozenset(p for p in patterns if has_no_wildcard(p)),
         {service: tuple(listed) for service, listed in wild.items()},
     )

@@ -6,10 +6,10 @@ from functools import lru_cache
 from answerable.reach.aws.evaluation.context_keys import split_arn_pattern
 from answerable.reach.aws.patterns.glob_matching import (
     ANY_TEXT,
+    do_globs_overlap,
     encode_literal,
-    is_literal,
+    has_no_wildcard,
     matches_glob,
-    overlaps_glob,
 )
 
 ArnParts = tuple[str, ...]
@@ -17,7 +17,7 @@ ANY_ARN: ArnParts = ("",)  # the pattern `*`, which is not an ARN
 
 
 @lru_cache(maxsize=1 << 16)
-def split_pattern(pattern: str) -> ArnParts:
+def split_glob_arn(pattern: str) -> ArnParts:
     """Split an encoded ARN pattern into its six parts; `*` is `ANY_ARN`."""
     if pattern.strip(ANY_TEXT) == "" and pattern:
         return ANY_ARN
@@ -49,21 +49,21 @@ def matches_arn(pattern: ArnParts, text: ArnParts) -> bool:
         return True  # everything
     if len(text) != 6:
         return False
-    for place, wanted, plain in _list_required_parts(pattern):
+    for place, wanted, plain in _list_restricted_arn_parts(pattern):
         if text[place] != wanted and (plain or not matches_glob(wanted, text[place])):
             return False
     return True
 
 
 @lru_cache(maxsize=1 << 17)
-def _list_required_parts(pattern: ArnParts) -> tuple[tuple[int, str, bool], ...]:
+def _list_restricted_arn_parts(pattern: ArnParts) -> tuple[tuple[int, str, bool], ...]:
     """List the parts that a pattern restricts, the most selective first."""
     places = (place for place in (5, 4, 3, 2, 1, 0) if pattern[place] != ANY_TEXT)
-    return tuple((p, pattern[p], is_literal(pattern[p])) for p in places)
+    return tuple((p, pattern[p], has_no_wildcard(pattern[p])) for p in places)
 
 
 def overlaps_arn(one: ArnParts, other: ArnParts) -> bool:
     """Tell whether some resource matches both ARN patterns."""
     if ANY_ARN in (one, other):
         return True
-    return len(one) == len(other) and all(map(overlaps_glob, one, other))
+    return len(one) == len(other) and all(map(do_globs_overlap, one, other))

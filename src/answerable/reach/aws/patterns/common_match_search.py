@@ -14,7 +14,7 @@ StatePredecessors = dict[MatcherState, tuple[MatcherState, str] | None]
 
 
 @lru_cache(maxsize=1 << 12)
-def find_common_match(patterns: Sequence[str]) -> str | None:
+def find_matching_text(patterns: Sequence[str]) -> str | None:
     """Find a short text that every encoded pattern matches; None if none.
 
     None when there is none, or none was found within bounds.
@@ -26,15 +26,15 @@ def find_common_match(patterns: Sequence[str]) -> str | None:
     while waiting and len(before) < _MAX_STATES:
         places = waiting.popleft()
         if places == end:
-            return _build_text(before, end)
-        for moved, letter in _list_moves(patterns, places):
+            return _build_text_from_search_states(before, end)
+        for moved, letter in _list_next_search_states(patterns, places):
             if moved not in before:
                 before[moved] = places, letter
                 waiting.append(moved)
     return None
 
 
-def _list_moves(
+def _list_next_search_states(
     patterns: Sequence[str], states: MatcherState
 ) -> Iterator[tuple[MatcherState, str]]:
     """Yield the next search states: skip a `*`, or read one letter."""
@@ -49,7 +49,9 @@ def _list_moves(
             yield tuple(at + (theirs != ANY_TEXT) for theirs, at in pairs), letter
 
 
-def _build_text(predecessors: StatePredecessors, states: MatcherState) -> str:
+def _build_text_from_search_states(
+    predecessors: StatePredecessors, states: MatcherState
+) -> str:
     """Rebuild the found text from the recorded search states."""
     letters = []
     step = predecessors[states]

@@ -9,7 +9,7 @@ only `*` of the outer pattern takes an inner `*`.
 from functools import lru_cache
 from typing import Protocol
 
-from answerable.model.text_pattern import matches_wildcard_parts
+from answerable.model.text_pattern import matches_parts_between_wildcards
 
 ANY_TEXT = "\ue001"
 ANY_CHARACTER = "\ue002"
@@ -38,7 +38,7 @@ def decode_glob(pattern: str) -> str:
     return pattern.translate(_OUTWARD)
 
 
-def is_literal(pattern: str) -> bool:
+def has_no_wildcard(pattern: str) -> bool:
     """Tell whether an encoded pattern has no wildcard."""
     return ANY_TEXT not in pattern and ANY_CHARACTER not in pattern
 
@@ -52,12 +52,12 @@ def matches_glob(pattern: str, text: str) -> bool:
     if ANY_TEXT not in pattern and ANY_CHARACTER not in pattern:
         return pattern == text
     if ANY_CHARACTER in pattern:
-        return _compile_glob(pattern).fullmatch(text) is not None
-    return matches_wildcard_parts(text, pattern.split(ANY_TEXT))
+        return _compile_glob_matcher(pattern).fullmatch(text) is not None
+    return matches_parts_between_wildcards(text, pattern.split(ANY_TEXT))
 
 
 @lru_cache(maxsize=4096)
-def _compile_glob(pattern: str) -> _GlobMatcher:
+def _compile_glob_matcher(pattern: str) -> _GlobMatcher:
     """Compile a pattern to RE2, or to a state-set matcher if too large."""
     import re2
 
@@ -82,7 +82,7 @@ class _StateSetMatcher:
     def fullmatch(self, text: str) -> bool | None:
         """Match a whole text; None if it does not match."""
         pattern = self._pattern
-        places = self._skip_stars({0})
+        places = self._add_states_after_stars({0})
         for letter in text:
             moved = set()
             for place in places - {len(pattern)}:
@@ -93,10 +93,10 @@ class _StateSetMatcher:
                     wanted == ANY_CHARACTER and letter != ANY_TEXT
                 ):
                     moved.add(place + 1)
-            places = self._skip_stars(moved)
+            places = self._add_states_after_stars(moved)
         return True if len(pattern) in places else None
 
-    def _skip_stars(self, states: set[int]) -> set[int]:
+    def _add_states_after_stars(self, states: set[int]) -> set[int]:
         """Return the states with those after each following `*` added."""
         found = set(states)
         for place in states:
@@ -107,20 +107,20 @@ class _StateSetMatcher:
 
 
 @lru_cache(maxsize=1 << 16)
-def get_literal_prefix(pattern: str) -> str:
+def get_prefix_before_wildcard(pattern: str) -> str:
     """Return the text before the first wildcard."""
     return pattern.partition(ANY_TEXT)[0].partition(ANY_CHARACTER)[0]
 
 
-def _decide_overlap_quickly(one: str, other: str) -> bool | None:
+def _decide_glob_overlap_quickly(one: str, other: str) -> bool | None:
     """Tell in simple cases whether two patterns overlap, else return None."""
-    if is_literal(one):
+    if has_no_wildcard(one):
         return matches_glob(other, one)
-    if is_literal(other):
+    if has_no_wildcard(other):
         return matches_glob(one, other)
     if ANY_TEXT in (one, other):
         return True
-    mine, theirs = get_literal_prefix(one), get_literal_prefix(other)
+    mine, theirs = get_prefix_before_wildcard(one), get_prefix_before_wildcard(other)
     if not (mine.startswith(theirs) or theirs.startswith(mine)):
         return False
     if one == mine + ANY_TEXT and other == theirs + ANY_TEXT:
@@ -129,9 +129,9 @@ def _decide_overlap_quickly(one: str, other: str) -> bool | None:
 
 
 @lru_cache(maxsize=1 << 16)
-def overlaps_glob(one: str, other: str) -> bool:
+def do_globs_overlap(one: str, other: str) -> bool:
     """Tell whether some text matches both patterns (true if too long to decide)."""
-    told = _decide_overlap_quickly(one, other)
+    told = _decide_glob_overlap_quickly(one, other)
     if told is not None:
         return told
     if len(one) * len(other) > _MOST_OVERLAP_STEPS:

@@ -1,6 +1,6 @@
 """Set algebra of patterns with exceptions, such as `s3:*` except `s3:DeleteObject`.
 
-All results are safe approximations: `covers` is never wrongly true, `overlaps_glob` never
+All results are safe approximations: `covers` is never wrongly true, `do_globs_overlap` never
 wrongly false.
 """
 
@@ -18,8 +18,8 @@ from answerable.reach.aws.patterns.arn_matching import (
 from answerable.reach.aws.patterns.glob_matching import (
     ANY_TEXT,
     decode_glob,
+    do_globs_overlap,
     matches_glob,
-    overlaps_glob,
 )
 
 Pattern = TypeVar("Pattern")
@@ -33,7 +33,7 @@ class PatternAlgebra(Generic[Pattern]):
     overlaps: Callable[[Pattern, Pattern], bool]
 
 
-ACTIONS: PatternAlgebra[str] = PatternAlgebra(matches_glob, overlaps_glob)
+ACTIONS: PatternAlgebra[str] = PatternAlgebra(matches_glob, do_globs_overlap)
 RESOURCES: PatternAlgebra[ArnParts] = PatternAlgebra(matches_arn, overlaps_arn)
 
 
@@ -65,7 +65,7 @@ def covers(
     )
 
 
-def is_disjoint(
+def are_patterns_disjoint(
     algebra: PatternAlgebra[Pattern],
     one: PatternTerm[Pattern],
     other: PatternTerm[Pattern],
@@ -80,7 +80,7 @@ def is_disjoint(
     )
 
 
-def intersect(
+def intersect_patterns(
     algebra: PatternAlgebra[Pattern],
     one: PatternTerm[Pattern],
     other: PatternTerm[Pattern],
@@ -105,7 +105,7 @@ def intersect(
     return PatternTerm(pattern, kept), exact
 
 
-def subtract(
+def subtract_pattern(
     algebra: PatternAlgebra[Pattern],
     one: PatternTerm[Pattern],
     other: PatternTerm[Pattern],
@@ -115,41 +115,45 @@ def subtract(
     left = [PatternTerm(one.pattern, holes)]
     for hole in other.excluded:
         spared = PatternTerm(hole)
-        term, exact = intersect(algebra, one, spared)
+        term, exact = intersect_patterns(algebra, one, spared)
         if not exact:
             return None
-        if not is_disjoint(algebra, one, spared):
+        if not are_patterns_disjoint(algebra, one, spared):
             left.append(term)
-    return [term for term in left if not _is_empty(algebra, term)]
+    return [term for term in left if not _is_fully_excluded(algebra, term)]
 
 
-def _is_empty(algebra: PatternAlgebra[Pattern], term: PatternTerm[Pattern]) -> bool:
+def _is_fully_excluded(
+    algebra: PatternAlgebra[Pattern], term: PatternTerm[Pattern]
+) -> bool:
     """Tell whether a term's exceptions exclude all that its pattern matches."""
     return any(algebra.covers(hole, term.pattern) for hole in term.excluded)
 
 
-def format_actions(term: PatternTerm[str], spell_action: Callable[[str], str]) -> str:
+def format_action_pattern(
+    term: PatternTerm[str], spell_action: Callable[[str], str]
+) -> str:
     """Format an action pattern with exceptions: `s3:* except s3:DeleteObject`."""
-    return _format_with_exceptions(
+    return _format_pattern_with_exceptions(
         spell_action(term.pattern), [spell_action(hole) for hole in term.excluded]
     )
 
 
-def format_resources(term: PatternTerm[ArnParts], display_text: str = "") -> str:
+def format_resource_pattern(term: PatternTerm[ArnParts], display_text: str = "") -> str:
     """Format a resource pattern with exceptions, as `display_text` if given."""
-    return _format_with_exceptions(
-        display_text or format_arn(term.pattern),
-        [format_arn(hole) for hole in term.excluded],
+    return _format_pattern_with_exceptions(
+        display_text or format_arn_parts(term.pattern),
+        [format_arn_parts(hole) for hole in term.excluded],
     )
 
 
 @lru_cache(maxsize=1 << 14)
-def format_arn(parts: ArnParts) -> str:
+def format_arn_parts(parts: ArnParts) -> str:
     """Format the six parts of an ARN pattern as text."""
     return "*" if parts == ANY_ARN else decode_glob(":".join(parts))
 
 
-def _format_with_exceptions(pattern: str, exceptions: list[str]) -> str:
+def _format_pattern_with_exceptions(pattern: str, exceptions: list[str]) -> str:
     """Format a pattern, followed by `except` and the excluded ones."""
     return f"{pattern} except {', '.join(exceptions)}" if exceptions else pattern
 

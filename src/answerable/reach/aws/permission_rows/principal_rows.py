@@ -19,8 +19,8 @@ from answerable.reach.aws.patterns.pattern_set_algebra import (
 )
 from answerable.reach.aws.permission_rows.principal_spans import (
     PrincipalSpans,
+    apply_limits_and_denies_to_row,
     collect_principal_spans,
-    narrow_row,
 )
 from answerable.reach.aws.permission_rows.resource_denials import ResourceDenials
 from answerable.reach.aws.permission_rows.resource_grants import (
@@ -31,7 +31,7 @@ from answerable.reach.aws.permission_rows.row_types import (
     RowFilter,
     TermPairTest,
 )
-from answerable.reach.aws.permission_rows.statement_spans import filter_span
+from answerable.reach.aws.permission_rows.statement_spans import build_row_from_span
 from answerable.reach.formula import TRUE
 
 
@@ -48,13 +48,13 @@ def list_principal_rows(
     resource_denials = ResourceDenials(
         accounts, principal, known, accounts.denying_policies
     )
-    own = list_own_rows(accounts, spans, row_filter)
-    found = [left for row in own for left in resource_denials.apply_to_row(row)]
-    found += list_unread_policy_rows(principal, row_filter)
+    own = list_rows_of_own_policies(accounts, spans, row_filter)
+    found = [left for row in own for left in resource_denials.split_row_by_denies(row)]
+    found += list_rows_of_unread_policies(principal, row_filter)
     told = dict.fromkeys(found)
     yield from told
     sure = [row for row in found if row.formula == TRUE]
-    is_covered = build_coverage_test(sure)
+    is_covered = build_row_coverage_test(sure)
     for row in list_resource_policy_rows(
         accounts, principal, spans, row_filter, is_covered
     ):
@@ -63,18 +63,20 @@ def list_principal_rows(
             yield row
 
 
-def list_own_rows(
+def list_rows_of_own_policies(
     accounts: CompiledAccounts, spans: PrincipalSpans, row_filter: RowFilter
 ) -> Iterator[PermissionRow]:
     """List the rows of a principal's own policies, less limits and denies."""
     limits = (*spans.bypassable_limits, *spans.limits)
     for span in spans.allows:
-        row = filter_span(span, row_filter)
+        row = build_row_from_span(span, row_filter)
         if row:
-            yield from narrow_row(accounts, row, limits, spans.denies, spans.gaps)
+            yield from apply_limits_and_denies_to_row(
+                accounts, row, limits, spans.denies, spans.gaps
+            )
 
 
-def build_coverage_test(rows: Sequence[PermissionRow]) -> TermPairTest:
+def build_row_coverage_test(rows: Sequence[PermissionRow]) -> TermPairTest:
     """Build a function that tells whether some row covers a pattern pair."""
     on_which: dict[PatternTerm[str], list[PatternTerm[ArnParts]]] = {}
 
@@ -89,11 +91,11 @@ def build_coverage_test(rows: Sequence[PermissionRow]) -> TermPairTest:
     return is_covered
 
 
-def list_unread_policy_rows(
+def list_rows_of_unread_policies(
     principal: CompiledPrincipal, row_filter: RowFilter
 ) -> Iterator[PermissionRow]:
     """List undecided rows that stand for identity policies not read."""
-    for gap in principal.list_gaps(PolicyLayer.IDENTITY):
+    for gap in principal.list_unread_policies_of_layer(PolicyLayer.IDENTITY):
         by = (describe_gap(gap),)
         yield PermissionRow(
             row_filter.actions,

@@ -16,21 +16,23 @@ from answerable.reach.aws.compiled.statements import (
     PolicyStatement,
 )
 from answerable.reach.aws.evaluation.context_keys import ContextKeys
-from answerable.reach.aws.patterns.action_resource_matrix import can_act_on_pattern
+from answerable.reach.aws.patterns.action_resource_matrix import (
+    can_actions_act_on_resource_pattern,
+)
 from answerable.reach.aws.patterns.glob_matching import ANY_TEXT
 from answerable.reach.aws.patterns.pattern_set_algebra import (
     ACTIONS,
     PatternTerm,
-    is_disjoint,
+    are_patterns_disjoint,
 )
 from answerable.reach.aws.permission_rows.row_types import PermissionRow
 from answerable.reach.aws.permission_rows.statement_spans import (
     LimitingSpans,
     StatementSpan,
-    apply_deny,
-    apply_limit,
-    build_limit,
-    list_statement_spans,
+    apply_deny_to_row,
+    apply_limit_to_row,
+    build_limiting_spans,
+    list_pattern_pairs_of_statements,
 )
 from answerable.reach.formula import FALSE, conjoin, negate
 
@@ -58,7 +60,7 @@ class PrincipalSpans:
         default_factory=dict
     )
 
-    def list_limits_on_grant(
+    def list_limits_on_resource_grant(
         self, *, same_account: bool, bypasses_boundary: bool
     ) -> tuple[LimitingSpans, ...]:
         """List the limits that apply to a resource policy's grant.
@@ -74,40 +76,42 @@ class PrincipalSpans:
                 found = (*self.bypassable_limits, *found)
             if not same_account:
                 unread = [gap for gap in self.gaps if gap.layer is PolicyLayer.IDENTITY]
-                found = (build_limit(self.allows, unread), *found)
+                found = (build_limiting_spans(self.allows, unread), *found)
             self._over[same_account, bypasses_boundary] = found
         return found
 
-    def select_for_service(self, service: str) -> "PrincipalSpans":
+    def select_spans_on_service(self, service: str) -> "PrincipalSpans":
         """Return a copy without spans on other services."""
         found = self._of_service.get(service)
         if found is None:
             found = self._of_service[service] = PrincipalSpans(
-                allows=_select_for_service(self.allows, service),
+                allows=_select_spans_on_service(self.allows, service),
                 bypassable_limits=tuple(
-                    _select_limit_for_service(limit, service)
+                    _restrict_limit_to_service(limit, service)
                     for limit in self.bypassable_limits
                 ),
                 limits=tuple(
-                    _select_limit_for_service(limit, service) for limit in self.limits
+                    _restrict_limit_to_service(limit, service) for limit in self.limits
                 ),
-                denies=_select_for_service(self.denies, service),
+                denies=_select_spans_on_service(self.denies, service),
                 gaps=self.gaps,
             )
         return found
 
 
-def _select_for_service(
+def _select_spans_on_service(
     spans: Iterable[StatementSpan], service: str
 ) -> tuple[StatementSpan, ...]:
     """Select the spans that may match actions of a service."""
     of_service = PatternTerm(f"{service}:{ANY_TEXT}")
-    return tuple(s for s in spans if not is_disjoint(ACTIONS, s.actions, of_service))
+    return tuple(
+        s for s in spans if not are_patterns_disjoint(ACTIONS, s.actions, of_service)
+    )
 
 
-def _select_limit_for_service(limit: LimitingSpans, service: str) -> LimitingSpans:
+def _restrict_limit_to_service(limit: LimitingSpans, service: str) -> LimitingSpans:
     """Restrict a limit's spans to those on a service."""
-    return replace(limit, spans=_select_for_service(limit.spans, service))
+    return replace(limit, spans=_select_spans_on_service(limit.spans, service))
 
 
 def collect_principal_spans(
@@ -133,41 +137,55 @@ def collect_principal_spans(
     def namer(clause: CompiledStatement) -> NamingFormulas:
         return match_principal(clause, principal)
 
-    mine = list(list_statement_spans(taking(principal.grants), context_keys))
+    mine = list(
+        list_pattern_pairs_of_statements(taking(principal.grants), context_keys)
+    )
     every = mine
     escapable, limits = [], []
     gaps = principal.gaps
     if principal.boundary is not None:
-        spans = list(list_statement_spans(taking(principal.boundary), context_keys))
-        escapable.append(build_limit(spans, principal.list_gaps(PolicyLayer.BOUNDARY)))
+        spans = list(
+            list_pattern_pairs_of_statements(taking(principal.boundary), context_keys)
+        )
+        escapable.append(
+            build_limiting_spans(
+                spans, principal.list_unread_policies_of_layer(PolicyLayer.BOUNDARY)
+            )
+        )
         every = every + spans
     if principal.session:
         spans = list(
-            list_statement_spans(taking(principal.session.grants), context_keys)
+            list_pattern_pairs_of_statements(
+                taking(principal.session.grants), context_keys
+            )
         )
-        escapable.append(build_limit(spans, principal.session.gaps))
+        escapable.append(build_limiting_spans(spans, principal.session.gaps))
         every = every + spans
     for level in principal.levels:
-        spans = list(list_statement_spans(taking(level.grants), context_keys))
-        limits.append(build_limit(spans, level.gaps))
+        spans = list(
+            list_pattern_pairs_of_statements(taking(level.grants), context_keys)
+        )
+        limits.append(build_limiting_spans(spans, level.gaps))
         every = every + spans
     if accounts.endpoint:
         spans = list(
-            list_statement_spans(taking(accounts.endpoint.grants), context_keys, namer)
+            list_pattern_pairs_of_statements(
+                taking(accounts.endpoint.grants), context_keys, namer
+            )
         )
-        limits.append(build_limit(spans, accounts.endpoint.gaps))
+        limits.append(build_limiting_spans(spans, accounts.endpoint.gaps))
         gaps += accounts.endpoint.gaps
         every = every + spans
     return PrincipalSpans(
-        allows=tuple(span for span in mine if not span.denies),
+        allows=tuple(span for span in mine if not span.is_deny),
         bypassable_limits=tuple(escapable),
         limits=tuple(limits),
-        denies=tuple(span for span in every if span.denies),
+        denies=tuple(span for span in every if span.is_deny),
         gaps=gaps,
     )
 
 
-def narrow_row(
+def apply_limits_and_denies_to_row(
     accounts: CompiledAccounts,
     row: PermissionRow,
     limits: Iterable[LimitingSpans],
@@ -177,11 +195,11 @@ def narrow_row(
     """Yield the parts of a row that every limit allows and no statement denies."""
     left = [row]
     for limit in limits:
-        left = [inside for one in left for inside in apply_limit(one, limit)]
+        left = [inside for one in left for inside in apply_limit_to_row(one, limit)]
     for deny in denies:
-        left = [kept for one in left for kept in apply_deny(one, deny)]
+        left = [kept for one in left for kept in apply_deny_to_row(one, deny)]
     for one in left:
-        if one.formula != FALSE and can_act_on_pattern(
+        if one.formula != FALSE and can_actions_act_on_resource_pattern(
             accounts.catalogue, one.actions.pattern, one.resources.pattern
         ):
             unread = (negate(gap.get_open_condition("Denies")) for gap in gaps)

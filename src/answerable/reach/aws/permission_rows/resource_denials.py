@@ -23,33 +23,37 @@ from answerable.reach.aws.compiled.service_facts import (
 from answerable.reach.aws.compiled.statements import (
     CompiledStatement,
     PolicyStatement,
-    evaluate_conditions,
+    evaluate_statement_conditions,
 )
 from answerable.reach.aws.evaluation.context_keys import ContextKeys
 from answerable.reach.aws.evaluation.pattern_requests import (
     KMS_KEY_PATTERN,
     RESOURCE_POLICY_KEY,
-    has_conditional_access_points,
+    has_conditional_s3_access_points,
 )
 from answerable.reach.aws.evaluation.resource_policies import (
     DenyingPolicies,
     ResourcePolicy,
 )
 from answerable.reach.aws.evaluation.trust_policies import ASSUME_ROLE
-from answerable.reach.aws.patterns.action_resource_matrix import takes_named_resource
+from answerable.reach.aws.patterns.action_resource_matrix import (
+    does_action_take_named_resource,
+)
 from answerable.reach.aws.patterns.arn_matching import ArnParts, overlaps_arn
-from answerable.reach.aws.patterns.glob_matching import ANY_TEXT, is_literal
+from answerable.reach.aws.patterns.glob_matching import ANY_TEXT, has_no_wildcard
 from answerable.reach.aws.patterns.pattern_set_algebra import (
     ACTIONS,
     PatternTerm,
+    are_patterns_disjoint,
     covers,
-    format_arn,
-    intersect,
-    is_disjoint,
-    subtract,
+    format_arn_parts,
+    intersect_patterns,
+    subtract_pattern,
 )
 from answerable.reach.aws.permission_rows.row_types import PermissionRow
-from answerable.reach.aws.permission_rows.statement_spans import list_action_terms
+from answerable.reach.aws.permission_rows.statement_spans import (
+    list_action_terms_of_statement,
+)
 from answerable.reach.formula import FALSE, build_atom, conjoin
 
 
@@ -69,27 +73,27 @@ class ResourceDenials:
     _services: tuple[str, ...] | None = None
     _applying: dict[int, bool] = field(default_factory=dict)
 
-    def apply_to_row(self, row: PermissionRow) -> list[PermissionRow]:
+    def split_row_by_denies(self, row: PermissionRow) -> list[PermissionRow]:
         """Split a row; a part that may be denied gets an undecided condition."""
         on = row.resources.pattern
         if (
-            self._is_other_account(on)
-            or _is_access_point(on)
+            self._names_resources_of_other_account(on)
+            or _names_s3_access_points(on)
             or _needs_trust_policy(row)
         ):
-            return [add_open_condition(row)]
+            return [add_resource_policy_condition(row)]
         kept, open_ = [row], []
-        for service in self._list_affected_services():
+        for service in self._list_services_with_denies():
             term = PatternTerm(f"{service}:{ANY_TEXT}")
             rest: list[PermissionRow] = []
             for one in kept:
-                if is_disjoint(ACTIONS, one.actions, term) or not self._may_deny(
-                    service, one
-                ):
+                if are_patterns_disjoint(
+                    ACTIONS, one.actions, term
+                ) or not self._may_service_policies_deny_row(service, one):
                     rest.append(one)
                     continue
-                part, outside = _split_service(one, term)
-                open_.append(add_open_condition(part))
+                part, outside = _split_row_by_service(one, term)
+                open_.append(add_resource_policy_condition(part))
                 rest += outside
             kept = rest
         return kept + open_
@@ -97,10 +101,16 @@ class ResourceDenials:
     def list_applicable_denies(self, service: str) -> tuple[object, ...]:
         """List the denies of a service that may apply to the principal."""
         denies = self.deniers.get(service, ())
-        own = (grant is None or self._names_principal(grant) for grant, _ in denies)
-        return (*own, *(grant.clause.number for grant in self._list_rcp_denies()))
+        own = (
+            grant is None or self._may_deny_apply_to_principal(grant)
+            for grant, _ in denies
+        )
+        return (
+            *own,
+            *(grant.clause.number for grant in self._list_possible_rcp_denies()),
+        )
 
-    def _is_other_account(self, resource: ArnParts) -> bool:
+    def _names_resources_of_other_account(self, resource: ArnParts) -> bool:
         """Tell whether a row names resources of another account."""
         if len(resource) != 6:
             return False
@@ -108,35 +118,40 @@ class ResourceDenials:
         if is_account_number(resource[4]):
             return resource[4] != mine
         bucket = resource[5].partition("/")[0]
-        if resource[2] != "s3" or resource[3] or resource[4] or not is_literal(bucket):
+        if (
+            resource[2] != "s3"
+            or resource[3]
+            or resource[4]
+            or not has_no_wildcard(bucket)
+        ):
             return False
         arn = f"arn:{resource[1]}:s3:::{bucket}"
         return find_resource_account(
             self.accounts.resources, arn, get_policy_holder(arn)
         ) not in ("", mine)
 
-    def _list_affected_services(self) -> tuple[str, ...]:
+    def _list_services_with_denies(self) -> tuple[str, ...]:
         """List the services whose resource policies or RCPs may deny."""
         if self._services is None:
             found = {"kms", *self.deniers}
             if self.accounts.access_points:
                 found.add("s3")
-            for grant in self._list_rcp_denies():
+            for grant in self._list_possible_rcp_denies():
                 found |= RCP_SERVICES & (grant.clause.services or RCP_SERVICES)
             if self._has_unread_rcps():
                 found |= RCP_SERVICES
             self._services = tuple(sorted(found))
         return self._services
 
-    def _get_rcps(self) -> RcpDenies | None:
+    def _get_account_rcp_denies(self) -> RcpDenies | None:
         """Return the RCP denies of the principal's account; None if none."""
         if self.principal.linked:
             return None
         return self.accounts.rcps.get(self.principal.identity.account)
 
-    def _list_rcp_denies(self) -> tuple[PolicyStatement, ...]:
+    def _list_possible_rcp_denies(self) -> tuple[PolicyStatement, ...]:
         """List the RCP denies whose conditions may hold."""
-        fence = self._get_rcps()
+        fence = self._get_account_rcp_denies()
         denies = fence.denies if fence else ()
         return tuple(
             grant for grant in denies if self._may_conditions_hold(grant.clause)
@@ -144,32 +159,34 @@ class ResourceDenials:
 
     def _has_unread_rcps(self) -> bool:
         """Tell whether an RCP could not be read."""
-        fence = self._get_rcps()
+        fence = self._get_account_rcp_denies()
         return fence is not None and bool(fence.gaps)
 
-    def _may_deny(self, service: str, row: PermissionRow) -> bool:
+    def _may_service_policies_deny_row(self, service: str, row: PermissionRow) -> bool:
         """Tell whether a service's policies or RCPs may deny part of a row."""
         on = row.resources.pattern
         if service == "kms" and overlaps_arn(KMS_KEY_PATTERN, on):
             catalogue, action = self.accounts.catalogue, row.actions.pattern
-            if takes_named_resource(catalogue, action):
+            if does_action_take_named_resource(catalogue, action):
                 return True
-        if service == "s3" and has_conditional_access_points(
+        if service == "s3" and has_conditional_s3_access_points(
             self.accounts, row.resources
         ):
             return True
         if service in RCP_SERVICES and (
             self._has_unread_rcps()
             or any(
-                _overlaps_row(grant.clause, row) for grant in self._list_rcp_denies()
+                _statement_overlaps_row(grant.clause, row)
+                for grant in self._list_possible_rcp_denies()
             )
         ):
             return True
         return any(
-            self._is_denied_by(row, *pair) for pair in self.deniers.get(service, ())
+            self._may_statement_deny_row(row, *pair)
+            for pair in self.deniers.get(service, ())
         )
 
-    def _is_denied_by(
+    def _may_statement_deny_row(
         self,
         row: PermissionRow,
         grant: PolicyStatement | None,
@@ -177,7 +194,8 @@ class ResourceDenials:
     ) -> bool:
         """Tell whether one deny statement may apply to part of a row."""
         if grant and not (
-            _overlaps_row_actions(grant.clause, row) and self._names_principal(grant)
+            _statement_overlaps_row_actions(grant.clause, row)
+            and self._may_deny_apply_to_principal(grant)
         ):
             return False
         near = ("", self.principal.identity.account)
@@ -187,7 +205,7 @@ class ResourceDenials:
             for own in policies
         )
 
-    def _names_principal(self, grant: PolicyStatement) -> bool:
+    def _may_deny_apply_to_principal(self, grant: PolicyStatement) -> bool:
         """Tell whether a deny of a resource policy may apply to the principal."""
         number = grant.clause.number
         found = self._applying.get(number)
@@ -202,10 +220,10 @@ class ResourceDenials:
 
     def _may_conditions_hold(self, clause: CompiledStatement) -> bool:
         """Tell whether a statement's conditions may hold."""
-        return evaluate_conditions(clause, self.known) != FALSE
+        return evaluate_statement_conditions(clause, self.known) != FALSE
 
 
-def _is_access_point(pattern: ArnParts) -> bool:
+def _names_s3_access_points(pattern: ArnParts) -> bool:
     """Tell whether a row names access points; the bucket policy applies too."""
     return (
         len(pattern) == 6
@@ -221,36 +239,39 @@ def _needs_trust_policy(row: PermissionRow) -> bool:
     return action in TRUST_POLICY_ACTIONS and action != ASSUME_ROLE
 
 
-def add_open_condition(row: PermissionRow) -> PermissionRow:
+def add_resource_policy_condition(row: PermissionRow) -> PermissionRow:
     """Return a row with the undecided condition that resource policies allow it."""
-    on = format_arn(row.resources.pattern)
+    on = format_arn_parts(row.resources.pattern)
     decides = build_atom(RESOURCE_POLICY_KEY, "Matches", (on,))
     return row._replace(formula=conjoin(row.formula, decides))
 
 
-def _split_service(
+def _split_row_by_service(
     row: PermissionRow, term: PatternTerm[str]
 ) -> tuple[PermissionRow, list[PermissionRow]]:
     """Split a row into a service's actions and the rest, if exactly possible."""
     if covers(ACTIONS, term, row.actions):
         return row, []
-    part, exact = intersect(ACTIONS, row.actions, term)
-    rest = subtract(ACTIONS, row.actions, term) if exact else None
+    part, exact = intersect_patterns(ACTIONS, row.actions, term)
+    rest = subtract_pattern(ACTIONS, row.actions, term) if exact else None
     if rest is None:
         return row, []
     return row._replace(actions=part), [row._replace(actions=left) for left in rest]
 
 
-def _overlaps_row_actions(clause: CompiledStatement, row: PermissionRow) -> bool:
+def _statement_overlaps_row_actions(
+    clause: CompiledStatement, row: PermissionRow
+) -> bool:
     """Tell whether a statement overlaps a row's actions."""
     return any(
-        not is_disjoint(ACTIONS, row.actions, t) for t in list_action_terms(clause)
+        not are_patterns_disjoint(ACTIONS, row.actions, t)
+        for t in list_action_terms_of_statement(clause)
     )
 
 
-def _overlaps_row(clause: CompiledStatement, row: PermissionRow) -> bool:
+def _statement_overlaps_row(clause: CompiledStatement, row: PermissionRow) -> bool:
     """Tell whether a statement overlaps a row's actions and resources."""
-    if not _overlaps_row_actions(clause, row):
+    if not _statement_overlaps_row_actions(clause, row):
         return False
     if clause.not_resources or not clause.parts:
         return True

@@ -22,7 +22,7 @@ from answerable.reach.aws.compiled.statements import (
     CompiledStatement,
     PolicyStatement,
     StatementTerms,
-    evaluate_conditions,
+    evaluate_statement_conditions,
 )
 from answerable.reach.aws.evaluation.context_keys import ContextKeys
 from answerable.reach.aws.evaluation.pattern_requests import RESOURCE_POLICY_KEY
@@ -36,12 +36,12 @@ from answerable.reach.aws.patterns.pattern_set_algebra import (
     ALL_RESOURCES,
     RESOURCES,
     PatternTerm,
-    intersect,
-    is_disjoint,
+    are_patterns_disjoint,
+    intersect_patterns,
 )
 from answerable.reach.aws.permission_rows.principal_spans import (
     PrincipalSpans,
-    narrow_row,
+    apply_limits_and_denies_to_row,
 )
 from answerable.reach.aws.permission_rows.row_types import (
     SCOPE,
@@ -51,9 +51,9 @@ from answerable.reach.aws.permission_rows.row_types import (
 )
 from answerable.reach.aws.permission_rows.statement_spans import (
     StatementSpan,
-    filter_span,
+    build_row_from_span,
     list_constant_pattern_pairs,
-    list_statement_spans,
+    list_pattern_pairs_of_statements,
 )
 from answerable.reach.formula import FALSE, TRUE, Formula, build_atom, conjoin, negate
 
@@ -85,26 +85,28 @@ def list_resource_policy_rows(
     for key in keys:
         seen |= dict.fromkeys(accounts.granting_policies.get(key, ()))
     known = accounts.given.merge_over(principal.known)
-    services = _list_requested_services(seen, row_filter)
+    services = _list_services_in_filter(seen, row_filter)
     for own in seen:
         if own.service not in services:
             continue
         untold = [
             on
             for on in list_requested_arn_patterns(own, row_filter)
-            if _may_grant_more(own, on, row_filter, is_covered)
+            if _may_policy_grant_further_rows(own, on, row_filter, is_covered)
         ]
-        found_ways = list_principal_match_kinds(own, principal, known) if untold else []
-        inside = spans.select_for_service(own.service)
+        found_ways = (
+            list_ways_policy_names_principal(own, principal, known) if untold else []
+        )
+        inside = spans.select_spans_on_service(own.service)
         for on in untold:
             for way in found_ways:
                 scope = _GrantScope(own, on, way)
-                yield from _list_policy_rows(
+                yield from _list_rows_granted_by_policy(
                     accounts, principal, inside, scope, row_filter, is_covered
                 )
 
 
-def _list_requested_services(
+def _list_services_in_filter(
     policies: Iterable[ResourcePolicy], row_filter: RowFilter
 ) -> set[str]:
     """List the policies' services that the filter's actions belong to."""
@@ -112,26 +114,26 @@ def _list_requested_services(
     return {
         service
         for service in found
-        if not is_disjoint(
+        if not are_patterns_disjoint(
             ACTIONS, PatternTerm(f"{service}:{ANY_TEXT}"), row_filter.actions
         )
     }
 
 
-def _may_grant_more(
+def _may_policy_grant_further_rows(
     policy: ResourcePolicy,
     pattern: PatternTerm[ArnParts],
     row_filter: RowFilter,
     is_covered: TermPairTest,
 ) -> bool:
     """Tell whether a policy may grant more than the rows listed before."""
-    offers = _list_offered_terms(policy, pattern)
-    if offers is None or not row_filter.matches_all:
+    offers = _list_grantable_pattern_pairs(policy, pattern)
+    if offers is None or not row_filter.accepts_every_row:
         return True
     return not all(is_covered(actions, resources) for actions, resources in offers)
 
 
-def _list_offered_terms(
+def _list_grantable_pattern_pairs(
     policy: ResourcePolicy, pattern: PatternTerm[ArnParts]
 ) -> StatementTerms | None:
     """List pattern pairs a policy may grant; None if variables decide them."""
@@ -141,16 +143,16 @@ def _list_offered_terms(
         ]
         varies = policy.gaps or not all(clause.parts for clause in allows)
         found = {
-            (actions, intersect(RESOURCES, resources, pattern)[0]): None
+            (actions, intersect_patterns(RESOURCES, resources, pattern)[0]): None
             for clause in (() if varies else allows)
             for actions, resources in list_constant_pattern_pairs(clause)
-            if not is_disjoint(RESOURCES, resources, pattern)
+            if not are_patterns_disjoint(RESOURCES, resources, pattern)
         }
         policy.offers[pattern.pattern] = None if varies else tuple(found)
     return policy.offers[pattern.pattern]
 
 
-def list_principal_match_kinds(
+def list_ways_policy_names_principal(
     policy: ResourcePolicy, principal: CompiledPrincipal, context_keys: ContextKeys
 ) -> list[str]:
     """List how a policy's allows name a principal: by ARN, account, everyone."""
@@ -162,7 +164,7 @@ def list_principal_match_kinds(
             } - {"account"}
             if (
                 named - found
-                and evaluate_conditions(grant.clause, context_keys) != FALSE
+                and evaluate_statement_conditions(grant.clause, context_keys) != FALSE
             ):
                 found |= named
     return sorted(found, reverse=True)
@@ -172,15 +174,15 @@ def list_requested_arn_patterns(
     policy: ResourcePolicy, row_filter: RowFilter
 ) -> Iterator[PatternTerm[ArnParts]]:
     """List the ARN patterns of a resource policy that the filter includes."""
-    if is_disjoint(
+    if are_patterns_disjoint(
         ACTIONS, PatternTerm(f"{policy.service}:{ANY_TEXT}"), row_filter.actions
     ):
         return
     for spoken in policy.spoken_of:
         on = PatternTerm(spoken)
-        if not is_disjoint(
+        if not are_patterns_disjoint(
             RESOURCES, on, row_filter.resources
-        ) and row_filter.matches_text_glob(spoken):
+        ) and row_filter.may_match_resource_pattern(spoken):
             yield on
 
 
@@ -192,7 +194,7 @@ class _GrantScope(NamedTuple):
     way: str
 
 
-def _list_policy_rows(
+def _list_rows_granted_by_policy(
     accounts: CompiledAccounts,
     principal: CompiledPrincipal,
     spans: PrincipalSpans,
@@ -203,39 +205,45 @@ def _list_policy_rows(
     """Yield rows that one policy grants in one way, less limits and denies."""
     own, on, way = scope
     near = own.account in ("", principal.identity.account)
-    limits = spans.list_limits_on_grant(
+    limits = spans.list_limits_on_resource_grant(
         same_account=near, bypasses_boundary=way == "escaping"
     )
 
     def keeps(actions: PatternTerm[str], resources: PatternTerm[ArnParts]) -> bool:
         if is_covered(actions, resources):
             return False
-        return all(limit.may_allow(actions, resources) for limit in limits)
+        return all(
+            limit.may_allow_some_resources(actions, resources) for limit in limits
+        )
 
-    offers = _list_offered_terms(own, on) if row_filter.matches_all else None
+    offers = (
+        _list_grantable_pattern_pairs(own, on) if row_filter.accepts_every_row else None
+    )
     if offers is not None and not any(keeps(*each) for each in offers):
         return
-    known = principal.collect_known_keys(on.pattern)
+    known = principal.collect_known_condition_keys(on.pattern)
     caller = RowCaller(
-        build_principal_matcher(principal, way, accounts.given),
+        build_statement_matcher_for_principal(principal, way, accounts.given),
         known,
         near,
         principal.linked,
         keeps,
     )
-    for row in list_rows_on_resource(accounts, own, on, row_filter, caller):
+    for row in list_rows_of_resource_policy(accounts, own, on, row_filter, caller):
         gaps = spans.gaps + row.gaps
-        yield from narrow_row(accounts, row, limits, spans.denies, gaps)
+        yield from apply_limits_and_denies_to_row(
+            accounts, row, limits, spans.denies, gaps
+        )
 
 
-def build_principal_matcher(
+def build_statement_matcher_for_principal(
     principal: CompiledPrincipal, match_kind: str, query_keys: ContextKeys
 ) -> Namer:
     """Build a function that matches allows naming a principal in one way, and denies.
 
     Args:
         principal: The principal.
-        match_kind: As `list_principal_match_kinds` lists them.
+        match_kind: As `list_ways_policy_names_principal` lists them.
         query_keys: Stated condition keys.
     """
 
@@ -247,7 +255,7 @@ def build_principal_matcher(
     return namer
 
 
-def accept_all_rows(
+def accept_every_row(
     actions: PatternTerm[str], resources: PatternTerm[ArnParts]
 ) -> bool:
     """Accept every row."""
@@ -270,10 +278,10 @@ class RowCaller:
     known: ContextKeys
     exempt: bool
     linked: bool = False
-    keeps: TermPairTest = accept_all_rows
+    keeps: TermPairTest = accept_every_row
 
 
-def list_rows_on_resource(
+def list_rows_of_resource_policy(
     accounts: CompiledAccounts,
     policy: ResourcePolicy,
     pattern: PatternTerm[ArnParts],
@@ -286,22 +294,22 @@ def list_rows_on_resource(
         is_pattern=ANY_TEXT in pattern.pattern[-1],
     )
     known = accounts.given.merge_over(place.known).merge_over(caller.known)
-    spans = list(list_statement_spans(policy.grants, known, caller.namer))
-    allows = [span for span in spans if not span.denies]
+    spans = list(list_pattern_pairs_of_statements(policy.grants, known, caller.namer))
+    allows = [span for span in spans if not span.is_deny]
     rows = (
-        *_list_allowed_rows(allows, pattern, row_filter),
-        *_list_unread_rows(policy, pattern, row_filter, caller),
+        *_list_rows_of_allow_statements(allows, pattern, row_filter),
+        *_list_rows_of_unread_statements(policy, pattern, row_filter, caller),
     )
     kept = [row for row in rows if caller.keeps(row.actions, row.resources)]
     if not kept:
         return
-    denies = [span for span in spans if span.denies]
+    denies = [span for span in spans if span.is_deny]
     gaps = policy.gaps
     bound = policy.service in RCP_SERVICES and not caller.linked
     fence = accounts.rcps.get(policy.account) if bound else None
     if fence:
-        denies += list_statement_spans(
-            _select_for_service(fence.denies, policy.service), known
+        denies += list_pattern_pairs_of_statements(
+            _select_statements_on_service(fence.denies, policy.service), known
         )
         gaps += fence.gaps
     let_in = TRUE if caller.exempt else _build_public_access_condition(accounts, policy)
@@ -311,10 +319,10 @@ def list_rows_on_resource(
         )
     for row in kept:
         opened = row._replace(formula=conjoin(row.formula, let_in))
-        yield from narrow_row(accounts, opened, (), denies, gaps)
+        yield from apply_limits_and_denies_to_row(accounts, opened, (), denies, gaps)
 
 
-def _select_for_service(
+def _select_statements_on_service(
     grants: Iterable[PolicyStatement], service: str
 ) -> Iterator[PolicyStatement]:
     """Drop the statements that are only on other services."""
@@ -324,28 +332,28 @@ def _select_for_service(
             yield grant
 
 
-def _list_allowed_rows(
+def _list_rows_of_allow_statements(
     allows: Iterable[StatementSpan],
     pattern: PatternTerm[ArnParts],
     row_filter: RowFilter,
 ) -> Iterator[PermissionRow]:
     """Yield a row for each allow, restricted to a resource pattern."""
     for span in allows:
-        if is_disjoint(RESOURCES, span.resources, pattern):
+        if are_patterns_disjoint(RESOURCES, span.resources, pattern):
             continue
-        met, exact = intersect(RESOURCES, span.resources, pattern)
+        met, exact = intersect_patterns(RESOURCES, span.resources, pattern)
         formula = span.formula
         if not exact:
             label = f"{span.grant.policy}#{span.grant.sid}"
             formula = conjoin(formula, build_atom(SCOPE, "Matches", (label,)))
         shown = span.shown if met == span.resources else ""
         inside = span._replace(resources=met, shown=shown, formula=formula)
-        row = filter_span(inside, row_filter)
+        row = build_row_from_span(inside, row_filter)
         if row:
             yield row
 
 
-def _list_unread_rows(
+def _list_rows_of_unread_statements(
     policy: ResourcePolicy,
     pattern: PatternTerm[ArnParts],
     row_filter: RowFilter,
@@ -356,7 +364,7 @@ def _list_unread_rows(
         return
     for gap in policy.gaps:
         actions = PatternTerm(f"{policy.service}:{ANY_TEXT}")
-        if not is_disjoint(ACTIONS, actions, row_filter.actions):
+        if not are_patterns_disjoint(ACTIONS, actions, row_filter.actions):
             by = (describe_gap(gap),)
             yield PermissionRow(
                 actions, pattern, "", gap.get_open_condition("Allows"), by

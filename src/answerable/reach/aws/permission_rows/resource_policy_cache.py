@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from typing import Generic, NamedTuple, TypeVar
 
-from answerable.reach.aws.compiled.principals import CompiledPrincipal, is_root
+from answerable.reach.aws.compiled.principals import CompiledPrincipal, is_root_user
 from answerable.reach.aws.compiled.statements import (
     CompiledStatement,
     list_statement_keys,
@@ -70,19 +70,25 @@ class ResourcePolicyCache(Generic[EvaluatedItem]):
             tuple[_PrincipalSignature, ...], tuple[EvaluatedItem, ...]
         ] = {}
 
-    def evaluate(self, principal: CompiledPrincipal) -> tuple[EvaluatedItem, ...]:
+    def evaluate_for_principal(
+        self, principal: CompiledPrincipal
+    ) -> tuple[EvaluatedItem, ...]:
         """Return all policies' results; equal principals share one tuple."""
-        signatures = tuple(_get_signature(principal, keys) for keys in self._keys)
+        signatures = tuple(
+            _get_policy_result_signature(principal, keys) for keys in self._keys
+        )
         naming = self._list_naming_policies(principal)
         if naming:
-            return tuple(self._list_results(principal, signatures, naming))
+            return tuple(self._list_results_by_signature(principal, signatures, naming))
         found = self._whole.get(signatures)
         if found is None:
-            found = tuple(self._list_results(principal, signatures, naming))
+            found = tuple(
+                self._list_results_by_signature(principal, signatures, naming)
+            )
             self._whole[signatures] = found
         return found
 
-    def _list_results(
+    def _list_results_by_signature(
         self,
         principal: CompiledPrincipal,
         signatures: Iterable[_PrincipalSignature],
@@ -115,7 +121,7 @@ class ResourcePolicyCache(Generic[EvaluatedItem]):
         return found
 
 
-def _get_signature(
+def _get_policy_result_signature(
     principal: CompiledPrincipal, keys: Iterable[str]
 ) -> _PrincipalSignature:
     """Return the attributes that decide a policy's result for a principal."""
@@ -125,8 +131,8 @@ def _get_signature(
         principal.linked,
         principal.boundary is None,
         principal.session is None,
-        is_root(identity),
-        *[principal.known.get(key) for key in keys],
+        is_root_user(identity),
+        *[principal.known.get_key_values(key) for key in keys],
     )
 
 

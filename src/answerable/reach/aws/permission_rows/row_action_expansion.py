@@ -3,16 +3,18 @@
 from collections.abc import Iterable, Iterator
 
 from answerable.model.action_catalogue import ActionCatalogue, ActionEntry
-from answerable.reach.aws.patterns.action_resource_matrix import can_act_on_pattern
-from answerable.reach.aws.patterns.glob_matching import is_literal, matches_glob
+from answerable.reach.aws.patterns.action_resource_matrix import (
+    can_actions_act_on_resource_pattern,
+)
+from answerable.reach.aws.patterns.glob_matching import has_no_wildcard, matches_glob
 from answerable.reach.aws.patterns.pattern_set_algebra import PatternTerm
 from answerable.reach.aws.permission_rows.row_types import PermissionRow
 
 
-def list_row_services(rows: Iterable[PermissionRow]) -> frozenset[str] | None:
+def list_services_of_rows(rows: Iterable[PermissionRow]) -> frozenset[str] | None:
     """List the services of rows; None if a row may be on any service."""
     found = {row.actions.pattern.partition(":")[0] for row in rows}
-    return frozenset(found) if all(map(is_literal, found)) else None
+    return frozenset(found) if all(map(has_no_wildcard, found)) else None
 
 
 class ActionMatcher:
@@ -27,26 +29,28 @@ class ActionMatcher:
             for name, entry in held.actions.items()
         }
 
-    def list_row_actions(self, row: PermissionRow) -> Iterator[ActionEntry]:
+    def list_actions_of_row(self, row: PermissionRow) -> Iterator[ActionEntry]:
         """List the actions of a row that can act on some of its resources."""
-        for name in sorted(self.match_term(row.actions)):
-            if can_act_on_pattern(self._catalogue, name, row.resources.pattern):
+        for name in sorted(self.list_actions_matching_term(row.actions)):
+            if can_actions_act_on_resource_pattern(
+                self._catalogue, name, row.resources.pattern
+            ):
                 yield self._named[name]
 
-    def match_term(self, term: PatternTerm[str]) -> frozenset[str]:
+    def list_actions_matching_term(self, term: PatternTerm[str]) -> frozenset[str]:
         """Return the actions that match a pattern and none of its exceptions."""
-        return self.match_pattern(term.pattern).difference(
-            *map(self.match_pattern, term.excluded)
+        return self.list_actions_matching_pattern(term.pattern).difference(
+            *map(self.list_actions_matching_pattern, term.excluded)
         )
 
-    def match_pattern(self, pattern: str) -> frozenset[str]:
+    def list_actions_matching_pattern(self, pattern: str) -> frozenset[str]:
         """Return the actions that match an encoded pattern in lower case."""
         found = self._matched.get(pattern)
         if found is None:
             service, _, _ = pattern.partition(":")
             loaded = self._catalogue.services.get(service)
             names: Iterable[str] = self._named
-            if is_literal(service):
+            if has_no_wildcard(service):
                 names = (
                     [f"{service}:{name}" for name in loaded.actions] if loaded else ()
                 )

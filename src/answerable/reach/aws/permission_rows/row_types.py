@@ -10,19 +10,19 @@ from typing import NamedTuple
 
 from answerable.model.action_catalogue import ActionCatalogue
 from answerable.reach.aws.compiled.statements import PolicyGap
-from answerable.reach.aws.patterns.arn_matching import ANY_ARN, ArnParts, split_pattern
+from answerable.reach.aws.patterns.arn_matching import ANY_ARN, ArnParts, split_glob_arn
 from answerable.reach.aws.patterns.glob_matching import (
     ANY_TEXT,
     decode_glob,
+    do_globs_overlap,
     encode_glob,
-    overlaps_glob,
 )
 from answerable.reach.aws.patterns.pattern_set_algebra import (
     ALL_ACTIONS,
     ALL_RESOURCES,
     PatternTerm,
-    format_actions,
-    format_resources,
+    format_action_pattern,
+    format_resource_pattern,
 )
 from answerable.reach.formula import Formula, conjoin
 from answerable.reach.platform import DeterminingStatement
@@ -51,7 +51,7 @@ class PermissionRow(NamedTuple):
     determining: tuple[DeterminingStatement, ...]
     gaps: tuple[PolicyGap, ...] = ()
 
-    def with_condition(
+    def with_further_condition(
         self, formula: Formula, statement: DeterminingStatement
     ) -> "PermissionRow":
         """Return the row under one more condition."""
@@ -79,25 +79,25 @@ class RowFilter:
     text_glob: str = ""
 
     @property
-    def matches_all(self) -> bool:
+    def accepts_every_row(self) -> bool:
         """Tell whether the filter accepts every row."""
         return (self.actions, self.resources, self.text_glob) == ALL_ROWS
 
-    def matches_text_glob(self, resource: ArnParts) -> bool:
+    def may_match_resource_pattern(self, resource: ArnParts) -> bool:
         """Tell whether the text glob could match a resource pattern."""
         if not self.text_glob:
             return True
         text = ANY_TEXT if resource == ANY_ARN else ":".join(resource)
-        return overlaps_glob(self.text_glob, text)
+        return do_globs_overlap(self.text_glob, text)
 
 
-def format_row(
+def format_permission_row(
     row: PermissionRow, spell_action: Callable[[str], str]
 ) -> tuple[str, str]:
     """Format the action and resource patterns of a row."""
     return (
-        format_actions(row.actions, spell_action),
-        format_resources(row.resources, row.shown),
+        format_action_pattern(row.actions, spell_action),
+        format_resource_pattern(row.resources, row.shown),
     )
 
 
@@ -131,6 +131,6 @@ def parse_row_filter(action: str, resource: str) -> RowFilter:
     actions = PatternTerm(encode_glob(action.lower()))
     if resource.startswith("arn:") or resource.strip("*") == "":
         return RowFilter(
-            actions, PatternTerm(split_pattern(encode_glob(resource or "*")))
+            actions, PatternTerm(split_glob_arn(encode_glob(resource or "*")))
         )
     return RowFilter(actions, text_glob=encode_glob(resource))

@@ -6,10 +6,10 @@ from answerable.model.sighting import SightedFacts
 from answerable.reach.aws.compiled_graph import AwsHost
 from answerable.reach.aws.what_if.policy_edits import (
     attach_policy,
-    find_policy,
-    find_statement,
-    remove_policy,
-    remove_statements,
+    find_policy_by_printed_name,
+    find_statement_by_printed_name,
+    remove_policy_and_attachments,
+    remove_policy_statements,
 )
 from answerable.reach.platform import PolicyEdit
 
@@ -20,7 +20,7 @@ _LAYERS = tuple(
 )
 
 
-def apply_edit(
+def apply_policy_edit_to_facts(
     host: AwsHost, facts: SightedFacts, edit: PolicyEdit, subject: str, now: int
 ) -> SightedFacts:
     """Apply an edit to the collected facts.
@@ -34,29 +34,30 @@ def apply_edit(
             policy; the hint has the nearest spelling.
     """
     found = [
-        find_statement(facts, text, host.shorten_policy_name)
+        find_statement_by_printed_name(facts, text, host.shorten_policy_name)
         for text in edit.statements
     ]
     named = [
-        find_policy(facts, text, host.shorten_policy_name) for text in edit.policies
+        find_policy_by_printed_name(facts, text, host.shorten_policy_name)
+        for text in edit.policies
     ]
-    facts = remove_statements(facts, found) if found else facts
+    facts = remove_policy_statements(facts, found) if found else facts
     for policy in named:
-        facts = remove_policy(facts, policy.id)
-    return _attach_file(host, facts, edit, subject, now) if edit.file else facts
+        facts = remove_policy_and_attachments(facts, policy.id)
+    return _attach_policy_file(host, facts, edit, subject, now) if edit.file else facts
 
 
-def _attach_file(
+def _attach_policy_file(
     host: AwsHost, facts: SightedFacts, edit: PolicyEdit, subject: str, now: int
 ) -> SightedFacts:
     """Attach the policy of a file to the target of the edit."""
     target = edit.target or subject
-    layer = _select_layer(host, facts, edit, target, now)
+    layer = _select_policy_layer_of_file(host, facts, edit, target, now)
     policy = host.read_policy(edit.file, layer, now)
     return attach_policy(facts, policy, target, layer)
 
 
-def _select_layer(
+def _select_policy_layer_of_file(
     host: AwsHost, facts: SightedFacts, edit: PolicyEdit, target: str, now: int
 ) -> PolicyLayer:
     """Select the policy layer of an attached file by option, target or content."""

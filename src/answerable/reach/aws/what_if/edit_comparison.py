@@ -5,15 +5,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
-from answerable.model.documents.core import TruncationItem
+from answerable.model.documents.shared_shapes import TruncationItem
 from answerable.model.documents.what_if import AccessChangeItem
 from answerable.model.ids import IdentityId
 from answerable.model.policy import PolicyLayer
 from answerable.model.sighting import SightedFacts
-from answerable.reach.acting_agents import list_agents_through
+from answerable.reach.acting_agents import list_agents_by_identity_used
 from answerable.reach.aws import answer_items, subject_answers
-from answerable.reach.aws.answer_coverage import depends_on_unread_policy
-from answerable.reach.aws.bulk.closure import GraphClosure, get_closure
+from answerable.reach.aws.answer_coverage import depends_on_unread_statements
+from answerable.reach.aws.bulk.closure import GraphClosure, get_graph_closure
 from answerable.reach.aws.bulk.incremental_update import update_closure_for_edit
 from answerable.reach.aws.call_parsing import parse_permission_filter
 from answerable.reach.aws.compiled.statements import PolicyGap
@@ -24,20 +24,17 @@ from answerable.reach.aws.permission_rows.row_types import (
 )
 from answerable.reach.aws.query_context import (
     QueryContext,
-    list_answer_gaps,
-    list_assumed_policies,
-    list_missing_for_reply,
+    list_assumed_policy_kinds_of_answer,
+    list_missing_data_for_answer,
+    list_missing_data_of_list,
     pick_identity_per_account,
 )
-from answerable.reach.aws.subject_queries import (
-    ReachAnswer,
-    empty_answer,
-)
-from answerable.reach.aws.what_if.edit_scope import EditScope, find_edit_scope
+from answerable.reach.aws.subject_queries import ReachAnswer, build_never_answer
+from answerable.reach.aws.what_if.edit_scope import EditScope, find_scope_of_edit
 from answerable.reach.aws.what_if.external_caller_comparison import (
-    list_caller_differences,
-    list_changed_subjects,
-    list_role_trust_differences,
+    list_identities_with_changed_reach,
+    list_permission_changes_of_external,
+    list_role_trust_changes,
 )
 from answerable.reach.aws.what_if.permission_comparison import (
     ReachChange,
@@ -61,7 +58,7 @@ class EditedGraph:
     after: QueryContext
     scope: EditScope
 
-    def list_changes(
+    def list_permission_changes(
         self, question: Question, after: Sequence[SubjectIdentity], limit: int
     ) -> ChangeList:
         """List the access differences between the two graphs."""
@@ -73,19 +70,19 @@ class EditedGraph:
         )
         listing = _DifferenceList(self, wanted, limit or sys.maxsize)
         if question.subject:
-            listing.add_subject(question.identities, after)
+            listing.add_differences_of_subject(question.identities, after)
         else:
-            listing.add_all()
-        return listing.build_list(question)
+            listing.add_differences_of_all_callers()
+        return listing.build_difference_document(question)
 
 
 def apply_graph_edit(query: QueryContext, facts: SightedFacts) -> EditedGraph:
     """Return the permission graph recompiled for edited facts."""
     whole: GraphClosure = update_closure_for_edit(
-        get_closure(query.graph), query.inventory.facts, facts
+        get_graph_closure(query.graph), query.inventory.facts, facts
     )
     after = replace(query, graph=whole.graph)
-    scope = find_edit_scope(query.compiled_accounts, after.compiled_accounts)
+    scope = find_scope_of_edit(query.compiled_accounts, after.compiled_accounts)
     return EditedGraph(query, after, scope)
 
 
@@ -107,17 +104,22 @@ class _DifferenceList:
     of: int = 0
     left: int = 0
 
-    def add_subject(
+    def add_differences_of_subject(
         self, before: Sequence[SubjectIdentity], after: Sequence[SubjectIdentity]
     ) -> None:
         """Compare every identity of a subject."""
         for identity in dict.fromkeys(start.identity for start in (*before, *after)):
-            was, will = _select_entry(before, identity), _select_entry(after, identity)
+            was, will = (
+                _select_hop_into_identity(before, identity),
+                _select_hop_into_identity(after, identity),
+            )
             start = was or will
             if start is not None:
-                self._add_differences(self._compare_start(start, was, will), start)
+                self._add_differences(
+                    self._list_differences_of_identity(start, was, will), start
+                )
 
-    def _compare_start(
+    def _list_differences_of_identity(
         self,
         start: SubjectIdentity,
         start_before: SubjectIdentity | None,
@@ -127,16 +129,20 @@ class _DifferenceList:
         before, after = self.edited.asked.graph, self.edited.after.graph
         name = start.identity
         if name not in before.accounts.principals:
-            yield from list_caller_differences(before, after, name, self.wanted)
+            yield from list_permission_changes_of_external(
+                before, after, name, self.wanted
+            )
             return
-        lost = start_after is None or _is_entry_removed(start_before, start_after)
+        lost = start_after is None or _is_workflow_trust_removed(
+            start_before, start_after
+        )
         sides = (
             SubjectReach(before, name, absent=start_before is None),
             SubjectReach(after, name, absent=lost),
         )
-        yield from self._list_differences(sides)
+        yield from self._list_and_count_differences(sides)
 
-    def _list_differences(
+    def _list_and_count_differences(
         self, reaches: tuple[SubjectReach, SubjectReach], *, own_rows: bool = False
     ) -> Iterator[ReachDifference]:
         """Compare both graphs from one identity, and count what was compared."""
@@ -148,23 +154,25 @@ class _DifferenceList:
             own_rows=own_rows,
         )
         for side in reaches:
-            for node in side.list_nodes([side.start] if own_rows else None)[
+            for node in side.list_reached_nodes([side.start] if own_rows else None)[
                 :MOST_IDENTITIES
             ]:
-                gaps = side.graph.get_principal(node).list_gaps(PolicyLayer.IDENTITY)
+                gaps = side.graph.get_principal(node).list_unread_policies_of_layer(
+                    PolicyLayer.IDENTITY
+                )
                 self.gaps |= dict.fromkeys(gaps)
-        yield from comparison.list_differences()
+        yield from comparison.list_reach_differences()
         self.compared += comparison.compared_identities
         self.of += comparison.total_identities
 
-    def add_all(self) -> None:
+    def add_differences_of_all_callers(self) -> None:
         """Compare every identity that the edit could affect, and external callers."""
         before, after = self.edited.asked.graph, self.edited.after.graph
         scope = self.edited.scope
-        self._add_differences(list_role_trust_differences(before, after, scope), None)
-        for name in list_changed_subjects(before, after, scope):
+        self._add_differences(list_role_trust_changes(before, after, scope), None)
+        for name in list_identities_with_changed_reach(before, after, scope):
             sides = SubjectReach(before, name), SubjectReach(after, name)
-            found = self._list_differences(sides, own_rows=True)
+            found = self._list_and_count_differences(sides, own_rows=True)
             self._add_differences(found, SubjectIdentity(name, name))
 
     def _add_differences(
@@ -175,16 +183,16 @@ class _DifferenceList:
         differences = iter(candidates)
         for each in islice(differences, room):
             reply = (
-                subject_answers.prepend_subject(start, each.reply)
+                subject_answers.prepend_subject_to_answer(start, each.reply)
                 if start
                 else each.reply
             )
             if start and start.unknown and rests_on_uncollected_allow(reply.formula):
                 continue
-            self.pairs.append((reply, self._build_item(each, reply, start)))
+            self.pairs.append((reply, self._build_difference_item(each, reply, start)))
         self.left += sum(1 for _ in differences)
 
-    def _build_item(
+    def _build_difference_item(
         self,
         difference: ReachDifference,
         reply: ReachAnswer,
@@ -199,17 +207,17 @@ class _DifferenceList:
         spelled = build_action_formatter(
             asked.compiled_accounts.catalogue, asked.compiled_accounts.written, "*"
         )
-        row = answer_items.build_reach_item(reply, spelled)
+        row = answer_items.build_permission_row_item(reply, spelled)
         if difference.identity is not None:
             row["resource"] = difference.identity
             row["action"] = reply.path[-1].via if reply.path else "runs as"
-        change = difference.direction
+        change = difference.change_direction
         at = (
             self.edited.after
             if change in (ReachChange.APPEARS, ReachChange.STRONGER)
             else asked
         )
-        absent = list_missing_for_reply(
+        absent = list_missing_data_for_answer(
             at, reply, row["action"].split(" ")[0], row["resource"]
         )
         absent -= {"action-catalogue"}
@@ -225,24 +233,24 @@ class _DifferenceList:
             "covers_before": before.covers.value,
             "covers_after": after.covers.value,
             "admin": reply.admin,
-            "agents": list_agents_through(asked.inventory, reply.subject),
+            "agents": list_agents_by_identity_used(asked.inventory, reply.subject),
             "determining": row["determining"],
             "path": row["path"],
-            "assuming": list_assumed_policies(at, reply, absent),
+            "assuming": list_assumed_policy_kinds_of_answer(at, reply, absent),
         }
 
-    def build_list(self, question: Question) -> ChangeList:
+    def build_difference_document(self, question: Question) -> ChangeList:
         """Build the list, most severe changes first, with its missing data."""
         asked = self.edited.asked
-        pairs = sorted(self.pairs, key=lambda pair: _sort_key(pair[1]))
+        pairs = sorted(self.pairs, key=lambda pair: _get_difference_sort_key(pair[1]))
         actors = [start.identity for start in question.identities]
         if not question.subject:
             actors = pick_identity_per_account(asked)
-        empty = replace(empty_answer(), gaps=tuple(self.gaps))
+        empty = replace(build_never_answer(), gaps=tuple(self.gaps))
         nothing = [replace(empty, subject=n, actor=n) for n in actors]
         absent = set(self.missing)
         for each in nothing or [empty]:
-            absent |= list_missing_for_reply(
+            absent |= list_missing_data_for_answer(
                 asked, each, question.action, question.resource
             )
         absent -= {"action-catalogue"}
@@ -256,13 +264,13 @@ class _DifferenceList:
             shown = TruncationItem(rows=len(pairs), what=what, done=done, of=of)
         return ChangeList(
             tuple(item for _, item in pairs),
-            list_answer_gaps(asked, answers, absent),
-            depends_on_unread_policy(answers),
+            list_missing_data_of_list(asked, answers, absent),
+            depends_on_unread_statements(answers),
             shown,
         )
 
 
-def _select_entry(
+def _select_hop_into_identity(
     starts: Sequence[SubjectIdentity], identity: IdentityId
 ) -> SubjectIdentity | None:
     """Select how a subject comes to act as an identity, unconditional ways first."""
@@ -271,7 +279,9 @@ def _select_entry(
     return next(iter(sure or some), None)
 
 
-def _is_entry_removed(before: SubjectIdentity | None, after: SubjectIdentity) -> bool:
+def _is_workflow_trust_removed(
+    before: SubjectIdentity | None, after: SubjectIdentity
+) -> bool:
     """Return whether the statement that admitted a workflow is removed."""
     if before is None or not before.hops:
         return False
@@ -283,7 +293,7 @@ def _cap_verdict(verdict: Verdict, conditional: bool) -> str:
     return Verdict.ONLY_IF if conditional and verdict is Verdict.ALWAYS else verdict
 
 
-def _sort_key(item: AccessChangeItem) -> tuple[object, ...]:
+def _get_difference_sort_key(item: AccessChangeItem) -> tuple[object, ...]:
     """Return a key that sorts items by severity, then by subject and path."""
     return (
         _ORDER.index(ReachChange(item["change"])),

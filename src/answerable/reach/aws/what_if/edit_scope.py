@@ -29,7 +29,7 @@ class EditScope:
     groups: frozenset[str] = frozenset()
 
 
-def find_edit_scope(before: CompiledAccounts, after: CompiledAccounts) -> EditScope:
+def find_scope_of_edit(before: CompiledAccounts, after: CompiledAccounts) -> EditScope:
     """Compare compiled accounts of the same identities.
 
     Args:
@@ -40,12 +40,12 @@ def find_edit_scope(before: CompiledAccounts, after: CompiledAccounts) -> EditSc
     identities = {
         name
         for name in old.keys() | new.keys()
-        if not _is_same_principal(old.get(name), new.get(name))
+        if not _has_same_effective_policies(old.get(name), new.get(name))
     }
     groups = (
         name
         for name in before.groups.keys() | after.groups.keys()
-        if not _are_same_statements(
+        if not _are_statements_equal(
             before.groups.get(name, ()), after.groups.get(name, ())
         )
     )
@@ -53,7 +53,7 @@ def find_edit_scope(before: CompiledAccounts, after: CompiledAccounts) -> EditSc
     return EditScope(frozenset(identities), tuple(resources), frozenset(groups))
 
 
-def _is_same_principal(
+def _has_same_effective_policies(
     old: CompiledPrincipal | None, new: CompiledPrincipal | None
 ) -> bool:
     """Tell whether a principal's statements, limits and keys are equal."""
@@ -62,43 +62,45 @@ def _is_same_principal(
     if old is None or new is None:
         return False
     return (
-        _are_same_statements(old.grants, new.grants)
+        _are_statements_equal(old.grants, new.grants)
         and (old.boundary is None) == (new.boundary is None)
-        and _are_same_statements(old.boundary or (), new.boundary or ())
+        and _are_statements_equal(old.boundary or (), new.boundary or ())
         and old.gaps == new.gaps
         and old.policies == new.policies
         and old.collected == new.collected
         and old.known == new.known  # session tags depend on the trust of the role
-        and _are_same_scp_levels(old, new)
+        and _have_equal_scp_levels(old, new)
     )
 
 
-def _are_same_scp_levels(old: CompiledPrincipal, new: CompiledPrincipal) -> bool:
+def _have_equal_scp_levels(old: CompiledPrincipal, new: CompiledPrincipal) -> bool:
     """Tell whether the statements of all SCP levels are equal."""
     if old.levels is new.levels:
         return True
     return len(old.levels) == len(new.levels) and all(
         one.target == other.target
         and one.gaps == other.gaps
-        and _are_same_statements(one.grants, other.grants)
+        and _are_statements_equal(one.grants, other.grants)
         for one, other in zip(old.levels, new.levels, strict=True)
     )
 
 
-def _are_same_statements(
+def _are_statements_equal(
     old: Sequence[PolicyStatement], new: Sequence[PolicyStatement]
 ) -> bool:
     """Tell whether statements are equal; a full run compiles new objects."""
     return old is new or (
         len(old) == len(new)
         and all(
-            one is other or _statement_key(one) == _statement_key(other)
+            one is other
+            or _get_statement_comparison_key(one)
+            == _get_statement_comparison_key(other)
             for one, other in zip(old, new, strict=True)
         )
     )
 
 
-def _statement_key(grant: PolicyStatement) -> tuple[object, ...]:
+def _get_statement_comparison_key(grant: PolicyStatement) -> tuple[object, ...]:
     """Return the content of a statement for comparison."""
     clause = grant.clause
     if clause.number < 0:
@@ -111,13 +113,13 @@ def _statement_key(grant: PolicyStatement) -> tuple[object, ...]:
         clause.not_actions,
         clause.resources,
         clause.not_resources,
-        _fold_conditions(clause.conditions),
+        _lower_case_condition_names(clause.conditions),
         clause.principals,
         clause.not_principals,
     )
 
 
-def _fold_conditions(
+def _lower_case_condition_names(
     conditions: Sequence[ConditionClause],
 ) -> list[tuple[str, str, tuple[str, ...]]]:
     """Return conditions with keys and operators in lower case.
@@ -133,23 +135,27 @@ def _list_changed_resources(
 ) -> Iterator[ArnParts]:
     """List the resources whose policies, trust policies or RCPs differ."""
     for account in before.rcps.keys() | after.rcps.keys():
-        if not _have_same_statements(before.rcps.get(account), after.rcps.get(account)):
+        if not _have_policies_equal_statements(
+            before.rcps.get(account), after.rcps.get(account)
+        ):
             yield ANY_ARN
             # Rows of wide patterns leave the policy of a single resource open.
             for own in after.holders.values():
                 if own.account == account:
                     yield from own.spoken_of
     for role in before.trusts.keys() | after.trusts.keys():
-        if not _have_same_statements(before.trusts.get(role), after.trusts.get(role)):
+        if not _have_policies_equal_statements(
+            before.trusts.get(role), after.trusts.get(role)
+        ):
             yield split_arn(role)
     for target in before.holders.keys() | after.holders.keys():
         old, new = before.holders.get(target), after.holders.get(target)
-        if not _have_same_statements(old, new):
+        if not _have_policies_equal_statements(old, new):
             for each in (old, new):
                 yield from each.spoken_of if each else ()
 
 
-def _have_same_statements(
+def _have_policies_equal_statements(
     old: RcpDenies | RoleTrust | ResourcePolicy | None,
     new: RcpDenies | RoleTrust | ResourcePolicy | None,
 ) -> bool:
@@ -161,4 +167,4 @@ def _have_same_statements(
     pair = (
         one.denies if isinstance(one, RcpDenies) else one.grants for one in (old, new)
     )
-    return _are_same_statements(*pair)
+    return _are_statements_equal(*pair)

@@ -3,22 +3,22 @@
 from collections.abc import Iterable, Iterator
 
 from answerable.model.ids import IdentityId
-from answerable.reach.aws.bulk.closure import get_closure
-from answerable.reach.aws.external_caller_queries import build_entry_hop
+from answerable.reach.aws.bulk.closure import get_graph_closure
+from answerable.reach.aws.external_caller_queries import build_role_entry_hop
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
 from answerable.reach.aws.patterns.arn_matching import ANY_ARN
 from answerable.reach.aws.patterns.pattern_set_algebra import (
     ACTIONS,
     RESOURCES,
+    are_patterns_disjoint,
     covers,
-    format_arn,
-    is_disjoint,
+    format_arn_parts,
 )
 from answerable.reach.aws.permission_rows.row_types import RowFilter
 from answerable.reach.aws.subject_queries import (
     PatternExtent,
     ReachAnswer,
-    iterate_reach,
+    iterate_subject_rows,
 )
 from answerable.reach.aws.what_if.edit_scope import EditScope
 from answerable.reach.aws.what_if.permission_comparison import ReachDifference
@@ -26,12 +26,12 @@ from answerable.reach.aws.what_if.subject_reach import (
     NO_PERMISSION_LEVEL,
     PermissionLevel,
     build_permission_level,
-    choose_higher_level,
+    choose_higher_permission_level,
 )
 from answerable.reach.formula import FALSE, TRUE, Verdict, get_verdict
 
 
-def list_caller_differences(
+def list_permission_changes_of_external(
     before: IdentityGraph,
     after: IdentityGraph,
     caller: IdentityId,
@@ -39,14 +39,14 @@ def list_caller_differences(
 ) -> Iterator[ReachDifference]:
     """List the changed permissions of a caller outside the snapshot."""
     sides = [
-        list(iterate_reach(g, caller, row_filter, direct=False))
+        list(iterate_subject_rows(g, caller, row_filter, direct=False))
         for g in (before, after)
     ]
     for mine, others in (sides, sides[::-1]):
         for reply in mine:
             held = _find_best_permission_level(others, reply)
             own = PermissionLevel(get_verdict(reply.formula), PatternExtent.ALL)
-            if own.rank > held.rank:
+            if own.permission_rank > held.permission_rank:
                 pair = (own, held) if mine is sides[0] else (held, own)
                 yield ReachDifference(reply, *pair)
 
@@ -59,7 +59,9 @@ def _find_best_permission_level(
     for one in answers:
         if one.row is None or question.row is None:
             continue
-        if is_disjoint(ACTIONS, one.row.actions, question.row.actions) or is_disjoint(
+        if are_patterns_disjoint(
+            ACTIONS, one.row.actions, question.row.actions
+        ) or are_patterns_disjoint(
             RESOURCES, one.row.resources, question.row.resources
         ):
             continue
@@ -67,18 +69,18 @@ def _find_best_permission_level(
             RESOURCES, one.row.resources, question.row.resources
         )
         word = get_verdict(one.formula) if whole else Verdict.ONLY_IF
-        best = choose_higher_level(
+        best = choose_higher_permission_level(
             best,
             PermissionLevel(word, PatternExtent.ALL if whole else PatternExtent.PART),
         )
     return best
 
 
-def list_changed_subjects(
+def list_identities_with_changed_reach(
     before: IdentityGraph, after: IdentityGraph, scope: EditScope
 ) -> Iterator[IdentityId]:
     """List the identities whose reach an edit may have changed."""
-    old, new = get_closure(before), get_closure(after)
+    old, new = get_graph_closure(before), get_graph_closure(after)
     names = [
         name for name in before.accounts.principals if name in after.accounts.principals
     ]
@@ -91,7 +93,7 @@ def list_changed_subjects(
     )
     for name in names:
         numbers = [
-            whole.get_node_number(graph.get_start_node(name))
+            whole.get_or_assign_node_number(graph.get_start_node(name))
             for whole, graph in ((old, before), (new, after))
         ]
         rows = [
@@ -102,27 +104,30 @@ def list_changed_subjects(
             yield name
 
 
-def list_role_trust_differences(
+def list_role_trust_changes(
     before: IdentityGraph, after: IdentityGraph, scope: EditScope
 ) -> Iterator[ReachDifference]:
     """List outside principals that gain or lose the right to assume a role."""
-    changed = {format_arn(parts) for parts in scope.resources}
+    changed = {format_arn_parts(parts) for parts in scope.resources}
     for role in before.accounts.trusts.keys() | after.accounts.trusts.keys():
-        if role not in changed and format_arn(ANY_ARN) not in changed:
+        if role not in changed and format_arn_parts(ANY_ARN) not in changed:
             continue
-        sides = [_list_role_trust_answers(graph, role) for graph in (before, after)]
+        sides = [
+            _list_answers_of_trusted_principals(graph, role)
+            for graph in (before, after)
+        ]
         for who in sorted(sides[0].keys() | sides[1].keys()):
             was, now = (side.get(who) for side in sides)
             pair = [
                 build_permission_level(get_verdict(each.formula) if each else None)
                 for each in (was, now)
             ]
-            shown = was if pair[0].rank > pair[1].rank else now
+            shown = was if pair[0].permission_rank > pair[1].permission_rank else now
             if pair[0] != pair[1] and shown:
                 yield ReachDifference(shown, pair[0], pair[1], role)
 
 
-def _list_role_trust_answers(
+def _list_answers_of_trusted_principals(
     graph: IdentityGraph, role: IdentityId
 ) -> dict[str, ReachAnswer]:
     """Return an answer for each outside principal that may assume a role."""
@@ -132,8 +137,8 @@ def _list_role_trust_answers(
         if role in graph.accounts.principals
         else False
     )
-    for entry in graph.list_external_entries(role):
-        hop = build_entry_hop(entry, role)
+    for entry in graph.list_external_role_entries(role):
+        hop = build_role_entry_hop(entry, role)
         held = found.get(entry.principal)
         if entry.answer.formula == FALSE or (held and held.formula == TRUE):
             continue

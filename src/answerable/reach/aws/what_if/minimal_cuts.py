@@ -18,10 +18,13 @@ from answerable.reach.aws.compiled.principal_element import get_arn_account
 from answerable.reach.aws.compiled.resources import get_policy_holder
 from answerable.reach.aws.compiled.statements import PolicyStatement
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
-from answerable.reach.aws.patterns.glob_matching import is_literal
-from answerable.reach.aws.patterns.pattern_set_algebra import format_arn
+from answerable.reach.aws.patterns.glob_matching import has_no_wildcard
+from answerable.reach.aws.patterns.pattern_set_algebra import format_arn_parts
 from answerable.reach.aws.subject_queries import ReachAnswer
-from answerable.reach.aws.what_if.policy_edits import StatementId, remove_statements
+from answerable.reach.aws.what_if.policy_edits import (
+    StatementId,
+    remove_policy_statements,
+)
 
 StatementSet = frozenset[StatementId]
 # Finds a path that is still open in a graph; None where there is none.
@@ -54,7 +57,7 @@ class CutSearch:
     _supports: list[StatementSet] = field(default_factory=list)
     _known: frozenset[StatementId] = frozenset()
 
-    def find_cuts(self) -> list[tuple[StatementSet, IdentityGraph]]:
+    def find_minimal_cuts(self) -> list[tuple[StatementSet, IdentityGraph]]:
         """Find every cut of the smallest size, each with the remaining graph.
 
         Returns:
@@ -97,7 +100,7 @@ class CutSearch:
         self.tried += 1
         graph = self.whole.graph
         if removed:
-            after = remove_statements(self.facts, removed)
+            after = remove_policy_statements(self.facts, removed)
             graph = update_closure_for_edit(self.whole, self.facts, after).graph
         reply = self.find_way(graph)
         if reply is None:
@@ -121,23 +124,23 @@ def list_supporting_statements(
     action, resource = call
     if answer.row is not None:
         action = answer.row.actions.pattern
-        resource = format_arn(answer.row.resources.pattern)
-    calls = [(hop.origin, _split_actions(hop.via), hop.to) for hop in answer.path]
+        resource = format_arn_parts(answer.row.resources.pattern)
+    calls = [(hop.origin, _split_step_actions(hop.via), hop.to) for hop in answer.path]
     calls.append((str(answer.actor), [action.lower()], resource))
     for origin, actions, to in calls:
         for each in actions:
-            yield from _list_allowing_statements(accounts, origin, each, to)
+            yield from _list_statements_allowing_step(accounts, origin, each, to)
     for found in (answer.determining, *(hop.determining for hop in answer.path)):
         yield from (StatementId(one.policy, one.statement) for one in found)
     yield from (StatementId(str(gap.policy), gap.sid) for gap in answer.gaps)
 
 
-def _split_actions(via: str) -> list[str]:
+def _split_step_actions(via: str) -> list[str]:
     """Split the actions of a path step."""
     return [each.strip().lower() for each in via.split("+") if ":" in each]
 
 
-def _list_allowing_statements(
+def _list_statements_allowing_step(
     accounts: CompiledAccounts, origin: str, action: str, target: str
 ) -> Iterator[StatementId]:
     """List the statements that allow a call: caller's policies and the target's own."""
@@ -148,16 +151,16 @@ def _list_allowing_statements(
     for level in accounts.scp_levels.get(get_arn_account(origin), ()):
         grants += level.grants
     for grant in grants:
-        if not is_literal(action) or grant.clause.matches_action(action):
-            yield from _list_allow_ids(grant)
+        if not has_no_wildcard(action) or grant.clause.matches_action(action):
+            yield from _list_ids_of_allow_statement(grant)
     own = accounts.trusts.get(IdentityId(target)) or accounts.holders.get(
         get_policy_holder(target)
     )
     for grant in own.grants if own else ():
-        yield from _list_allow_ids(grant)
+        yield from _list_ids_of_allow_statement(grant)
 
 
-def _list_allow_ids(grant: PolicyStatement) -> Iterator[StatementId]:
+def _list_ids_of_allow_statement(grant: PolicyStatement) -> Iterator[StatementId]:
     """List the ids of an allow statement; none for other statements."""
     if grant.clause.effect is PolicyEffect.ALLOW:
         yield StatementId(str(grant.policy), grant.sid)

@@ -17,7 +17,7 @@ from answerable.reach.aws.patterns.pattern_set_algebra import (
     ACTIONS,
     RESOURCES,
     PatternTerm,
-    is_disjoint,
+    are_patterns_disjoint,
 )
 from answerable.reach.aws.permission_rows.row_types import PermissionRow, RowFilter
 from answerable.reach.aws.subject_queries import ReachAnswer, list_callable_rows
@@ -27,7 +27,7 @@ from answerable.reach.aws.what_if.subject_reach import (
     PermissionLevel,
     SubjectReach,
     build_permission_level,
-    is_single_call,
+    is_row_single_call,
 )
 from answerable.reach.formula import TRUE, Verdict, conjoin_hops
 
@@ -59,11 +59,11 @@ class ReachDifference:
     identity: IdentityId | None = None
 
     @property
-    def direction(self) -> ReachChange:
+    def change_direction(self) -> ReachChange:
         """Return whether permissions were gained, lost or only changed."""
         if Verdict.NOT_KNOWN in (self.before.verdict, self.after.verdict):
             return ReachChange.UNDECIDED
-        if self.before.rank > self.after.rank:
+        if self.before.permission_rank > self.after.permission_rank:
             ended = self.after.verdict is Verdict.NEVER
             return ReachChange.FALLS_AWAY if ended else ReachChange.WEAKER
         begun = self.before.verdict is Verdict.NEVER
@@ -97,35 +97,42 @@ class ReachComparison:
         default_factory=dict
     )
 
-    def list_differences(self) -> Iterator[ReachDifference]:
+    def list_reach_differences(self) -> Iterator[ReachDifference]:
         """Yield changed identities, then changed permissions.
 
         If nothing else changes, rows of several calls whose conditions change are
         `not-known`: some of their calls may be decided on one side alone.
         """
         old, new = self.before, self.after
-        if _have_same_closure(old, new):
+        if _have_equal_reach(old, new):
             was = now = {}
         else:
-            was, now = old.list_identities(), new.list_identities()
+            was, now = (
+                old.list_verdicts_on_identities(),
+                new.list_verdicts_on_identities(),
+            )
         changed = [name for name in {**was, **now} if was.get(name) != now.get(name)]
         found = False
         for difference in chain(
-            self._compare_identities(was, now, changed), self._compare_rows(changed)
+            self._list_gained_and_lost_identities(was, now, changed),
+            self._list_changed_permission_rows(changed),
         ):
             found = True
             yield difference
         if not found:
-            yield from (self._build_unknown(*each) for each in self._undecided.values())
+            yield from (
+                self._build_not_known_difference(*each)
+                for each in self._undecided.values()
+            )
 
-    def _compare_identities(
+    def _list_gained_and_lost_identities(
         self,
         verdicts_before: dict[IdentityId, Verdict],
         verdicts_after: dict[IdentityId, Verdict],
         changed_identities: Sequence[IdentityId],
     ) -> Iterator[ReachDifference]:
         """Yield the identities that the subject gained or lost."""
-        if is_disjoint(ACTIONS, self.row_filter.actions, _ASSUME):
+        if are_patterns_disjoint(ACTIONS, self.row_filter.actions, _ASSUME):
             return
         ends: list[
             tuple[SubjectReach, IdentityNode, PermissionLevel, PermissionLevel]
@@ -135,22 +142,25 @@ class ReachComparison:
                 build_permission_level(side.get(name))
                 for side in (verdicts_before, verdicts_after)
             )
-            held = before.rank > after.rank
+            held = before.permission_rank > after.permission_rank
             side = self.before if held else self.after
-            if not is_disjoint(
+            if not are_patterns_disjoint(
                 RESOURCES, PatternTerm(split_arn(name)), self.row_filter.resources
             ):
-                ends.append((side, side.choose_node(name), before, after))
+                ends.append((side, side.choose_reached_node(name), before, after))
         ends.sort(key=lambda end: (not end[0].graph.is_administrator(end[1]), end[1]))
         for side in (self.before, self.after):
-            side.find_paths(node for at, node, _, _ in ends if at is side)
+            side.find_shortest_paths(node for at, node, _, _ in ends if at is side)
         for side, node, before, after in ends:
-            way = side.find_paths([node])[node]
+            way = side.find_shortest_paths([node])[node]
             yield ReachDifference(
-                _build_identity_answer(side, way), before, after, node.identity
+                _build_answer_on_becoming_identity(side, way),
+                before,
+                after,
+                node.identity,
             )
 
-    def _compare_rows(
+    def _list_changed_permission_rows(
         self, changed_identities: Sequence[IdentityId]
     ) -> Iterator[ReachDifference]:
         """Yield the permission rows that differ between both sides."""
@@ -161,101 +171,113 @@ class ReachComparison:
             else {*changed_identities, *names}
         )
         told: set[object] = set()
-        rows = [self._collect_rows(side, names) for side in (self.before, self.after)]
+        rows = [
+            self._collect_rows_possibly_changed(side, names)
+            for side in (self.before, self.after)
+        ]
         # An open row of one call may be decided on one side alone.
         both = rows[0].keys() & rows[1].keys()
-        same = {key for key in both if not self._may_depend_on_edit(rows[0][key][1])}
+        same = {
+            key for key in both if not self._may_row_depend_on_edit(rows[0][key][1])
+        }
         for side, found in ((self.before, rows[0]), (self.after, rows[1])):
             listed = [(key, pair) for key, pair in found.items() if key not in same]
             listed.sort(
-                key=lambda each: not side.is_reached_unconditionally(each[1][0])
+                key=lambda each: not side.is_node_reached_unconditionally(each[1][0])
             )
             unchanged: set[object] = set()  # the other side may list these
             for key, (node, row) in listed:
                 if key[2:] in told or key[2:] in unchanged:
                     continue
-                difference = self._compare_row(side, node, row)
+                difference = self._compare_permission_level_of_row(side, node, row)
                 (told if difference else unchanged).add(key[2:])
-                if difference is None and self._may_be_partly_decided(row):
+                if difference is None and self._may_one_side_decide_row(row):
                     self._undecided.setdefault(key[2:], (side, node, row))
                 if difference:
                     yield difference
 
-    def _may_depend_on_edit(self, row: PermissionRow) -> bool:
+    def _may_row_depend_on_edit(self, row: PermissionRow) -> bool:
         """Tell whether a row on both sides may differ for one call."""
-        if is_single_call(row):
+        if is_row_single_call(row):
             return True
         return row.formula != TRUE and any(
-            not is_disjoint(RESOURCES, row.resources, PatternTerm(parts))
+            not are_patterns_disjoint(RESOURCES, row.resources, PatternTerm(parts))
             for parts in self.scope.resources
         )
 
-    def _may_be_partly_decided(self, row: PermissionRow) -> bool:
+    def _may_one_side_decide_row(self, row: PermissionRow) -> bool:
         """Tell whether one side alone decides some calls of a row."""
         sides = (self.before, self.after)
-        return not is_single_call(row) and not all(
-            side.get_permission_level(row, None).is_complete for side in sides
+        return not is_row_single_call(row) and not all(
+            side.get_permission_level_of_row(row, None).is_whole_pattern_allowed
+            for side in sides
         )
 
-    def _build_unknown(
+    def _build_not_known_difference(
         self, subject_reach: SubjectReach, node: IdentityNode, row: PermissionRow
     ) -> ReachDifference:
         """Build a difference `not-known` for a row that is not decided."""
-        before = self.before.get_permission_level(
+        before = self.before.get_permission_level_of_row(
             row, node if subject_reach is self.before else None
         )
-        way = subject_reach.find_paths([node])[node]
+        way = subject_reach.find_shortest_paths([node])[node]
         return ReachDifference(
-            _build_row_answer(subject_reach, way, row), before, UNKNOWN_LEVEL
+            _build_answer_on_permission_row(subject_reach, way, row),
+            before,
+            UNKNOWN_LEVEL,
         )
 
-    def _compare_row(
+    def _compare_permission_level_of_row(
         self, subject_reach: SubjectReach, node: IdentityNode, row: PermissionRow
     ) -> ReachDifference | None:
         """Return the difference in the level of one row; None if equal."""
-        before = self.before.get_permission_level(
+        before = self.before.get_permission_level_of_row(
             row, node if subject_reach is self.before else None
         )
-        after = self.after.get_permission_level(
+        after = self.after.get_permission_level_of_row(
             row, node if subject_reach is self.after else None
         )
         if before == after:
             return None
-        lost = before.rank > after.rank
+        lost = before.permission_rank > after.permission_rank
         # A row covered by another one is reported with that one.
         if lost != (subject_reach is self.before) and Verdict.NOT_KNOWN not in (
             before.verdict,
             after.verdict,
         ):
             return None
-        way = subject_reach.find_paths([node])[node]
+        way = subject_reach.find_shortest_paths([node])[node]
         return ReachDifference(
-            _build_row_answer(subject_reach, way, row), before, after
+            _build_answer_on_permission_row(subject_reach, way, row), before, after
         )
 
-    def _collect_rows(
+    def _collect_rows_possibly_changed(
         self, subject_reach: SubjectReach, names: set[IdentityId]
     ) -> dict[tuple[object, ...], tuple[IdentityNode, PermissionRow]]:
         """Collect one side's rows that the edit may have changed."""
         found: dict[tuple[object, ...], tuple[IdentityNode, PermissionRow]] = {}
-        reached_nodes = subject_reach.list_nodes(
+        reached_nodes = subject_reach.list_reached_nodes(
             [subject_reach.start] if self.own_rows else None
         )
-        nodes = [n for n in reached_nodes if self._has_node_changed(n, names)]
-        self._record_compared(len(nodes))
+        nodes = [n for n in reached_nodes if self._may_node_statements_differ(n, names)]
+        self._count_compared_identities(len(nodes))
         for node in nodes[: self.most_identities]:
-            self._add_callable_rows(found, subject_reach, node, self.row_filter)
+            self._add_callable_rows_of_node(found, subject_reach, node, self.row_filter)
         patterns = [
             PatternTerm(parts)
             for parts in self.scope.resources
-            if not is_disjoint(RESOURCES, PatternTerm(parts), self.row_filter.resources)
+            if not are_patterns_disjoint(
+                RESOURCES, PatternTerm(parts), self.row_filter.resources
+            )
         ]
-        others = [n for n in reached_nodes if not self._has_node_changed(n, names)]
+        others = [
+            n for n in reached_nodes if not self._may_node_statements_differ(n, names)
+        ]
         others = others if patterns else []
-        self._record_compared(len(others))
+        self._count_compared_identities(len(others))
         for node in others[: self.most_identities]:
             for pattern in patterns:
-                self._add_callable_rows(
+                self._add_callable_rows_of_node(
                     found,
                     subject_reach,
                     node,
@@ -263,16 +285,18 @@ class ReachComparison:
                 )
         return found
 
-    def _has_node_changed(self, node: IdentityNode, names: set[IdentityId]) -> bool:
+    def _may_node_statements_differ(
+        self, node: IdentityNode, names: set[IdentityId]
+    ) -> bool:
         """Tell whether a node's statements may differ after the edit."""
         return node.identity in names or node.extra in self.scope.groups
 
-    def _record_compared(self, count: int) -> None:
+    def _count_compared_identities(self, count: int) -> None:
         """Add to the numbers of identities found and compared."""
         self.total_identities += count
         self.compared_identities += min(count, self.most_identities)
 
-    def _add_callable_rows(
+    def _add_callable_rows_of_node(
         self,
         rows: dict[tuple[object, ...], tuple[IdentityNode, PermissionRow]],
         subject_reach: SubjectReach,
@@ -283,13 +307,13 @@ class ReachComparison:
         for row in list_callable_rows(
             subject_reach.graph, subject_reach.graph.get_principal(node), row_filter
         ):
-            fits = not is_disjoint(
+            fits = not are_patterns_disjoint(
                 RESOURCES, row.resources, self.row_filter.resources
-            ) and self.row_filter.matches_text_glob(row.resources.pattern)
+            ) and self.row_filter.may_match_resource_pattern(row.resources.pattern)
             if fits:
                 sure = (
                     row.formula
-                    if subject_reach.is_reached_unconditionally(node)
+                    if subject_reach.is_node_reached_unconditionally(node)
                     else (row.formula, False)
                 )
                 key = (node, sure, row.actions, row.resources, row.shown)
@@ -299,7 +323,7 @@ class ReachComparison:
 _ASSUME: PatternTerm[str] = PatternTerm("sts:assumerole")
 
 
-def _have_same_closure(old: SubjectReach, new: SubjectReach) -> bool:
+def _have_equal_reach(old: SubjectReach, new: SubjectReach) -> bool:
     """Tell whether both sides reach the same nodes of equal graphs."""
     size = old.whole.size
     return (
@@ -310,7 +334,9 @@ def _have_same_closure(old: SubjectReach, new: SubjectReach) -> bool:
     )
 
 
-def _build_identity_answer(subject_reach: SubjectReach, path: ReachPath) -> ReachAnswer:
+def _build_answer_on_becoming_identity(
+    subject_reach: SubjectReach, path: ReachPath
+) -> ReachAnswer:
     """Build the answer that a subject can become an identity."""
     last = path.hops[-1:]
     return ReachAnswer(
@@ -324,7 +350,7 @@ def _build_identity_answer(subject_reach: SubjectReach, path: ReachPath) -> Reac
     )
 
 
-def _build_row_answer(
+def _build_answer_on_permission_row(
     subject_reach: SubjectReach, path: ReachPath, row: PermissionRow
 ) -> ReachAnswer:
     """Build the answer that a subject has a permission row through a path."""

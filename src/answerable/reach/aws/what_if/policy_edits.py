@@ -35,7 +35,7 @@ class StatementId:
         return f"{self.policy}#{self.sid}"
 
 
-def remove_statements(
+def remove_policy_statements(
     facts: SightedFacts, removed: Collection[StatementId]
 ) -> SightedFacts:
     """Remove statements; a policy that loses all of them stays attached, empty.
@@ -48,7 +48,7 @@ def remove_statements(
     for each in removed:
         by_policy.setdefault(each.policy, set()).add(each.sid)
     policies = tuple(
-        _remove_from_policy(policy, by_policy[policy.id])
+        _remove_statements_by_id(policy, by_policy[policy.id])
         if policy.id in by_policy
         else policy
         for policy in facts.policies
@@ -56,7 +56,7 @@ def remove_statements(
     return replace(facts, policies=policies)
 
 
-def _remove_from_policy(policy: Policy, sids: Collection[str]) -> Policy:
+def _remove_statements_by_id(policy: Policy, sids: Collection[str]) -> Policy:
     """Return a policy without the statements of some ids."""
     return replace(
         policy,
@@ -65,7 +65,7 @@ def _remove_from_policy(policy: Policy, sids: Collection[str]) -> Policy:
     )
 
 
-def remove_policy(facts: SightedFacts, policy: str) -> SightedFacts:
+def remove_policy_and_attachments(facts: SightedFacts, policy: str) -> SightedFacts:
     """Return facts without a policy and its attachments.
 
     An inline, trust or resource policy stays and is empty, since it was collected.
@@ -120,7 +120,7 @@ def _replace_policy_text(
     return replace(facts, policies=policies)
 
 
-def find_policy(
+def find_policy_by_printed_name(
     facts: SightedFacts, text: str, printed: Callable[[str], str]
 ) -> Policy:
     """Find a policy by its id, or as answers print it.
@@ -139,12 +139,14 @@ def find_policy(
     found = exact or [
         one
         for one in facts.policies
-        if asked == one.name or _is_printed_name(asked, printed(one.id))
+        if asked == one.name or _matches_printed_policy_name(asked, printed(one.id))
     ]
     if not found:
         raise UsageError(
             f"no such policy (got {text[:200]!r}, expected its id as answers print it)",
-            _suggest_spelling(asked, [str(one.id) for one in facts.policies], printed),
+            _suggest_policy_or_statement_name(
+                asked, [str(one.id) for one in facts.policies], printed
+            ),
         )
     if len(found) > 1:
         named = tuple(sorted(one.id for one in found)[:_MAX_LISTED])
@@ -154,12 +156,12 @@ def find_policy(
     return found[0]
 
 
-def _is_printed_name(wanted_name: str, name: str) -> bool:
+def _matches_printed_policy_name(wanted_name: str, name: str) -> bool:
     """Tell whether a text is a printed name, with or without its layer."""
     return wanted_name == name or wanted_name.endswith(f"policy {name}")
 
 
-def find_statement(
+def find_statement_by_printed_name(
     facts: SightedFacts, text: str, printed: Callable[[str], str]
 ) -> StatementId:
     """Find a statement: `POLICY#STATEMENT`, or as answers print it.
@@ -184,14 +186,14 @@ def find_statement(
             break
     match = _PRINTED_STATEMENT.fullmatch(asked)
     if known is None and match:
-        known = find_policy(facts, match["policy"], printed)
+        known = find_policy_by_printed_name(facts, match["policy"], printed)
         if match["sid"] in _list_statement_ids(known):
             return StatementId(str(known.id), match["sid"])
     if known:
         near = [
             str(StatementId(str(known.id), sid)) for sid in _list_statement_ids(known)
         ]
-        hint = _suggest_spelling(asked, near, str)
+        hint = _suggest_policy_or_statement_name(asked, near, str)
         raise UsageError(
             f"no such statement (got {text[:200]!r}, expected one of "
             f"{', '.join(_list_statement_ids(known)[:_MAX_LISTED]) or 'none: the policy is empty'})",
@@ -204,7 +206,7 @@ def find_statement(
     ]
     raise UsageError(
         f"no such statement (got {text[:200]!r}, expected POLICY#STATEMENT)",
-        _suggest_spelling(asked, every, str),
+        _suggest_policy_or_statement_name(asked, every, str),
     )
 
 
@@ -222,7 +224,7 @@ def _list_statement_ids(policy: Policy) -> list[str]:
     return list(dict.fromkeys([*said, *(one.sid for one in policy.unread)]))
 
 
-def _suggest_spelling(
+def _suggest_policy_or_statement_name(
     text: str, known: list[str], printed: Callable[[str], str]
 ) -> str:
     """Suggest the nearest known policy or statement name."""

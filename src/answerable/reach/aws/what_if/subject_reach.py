@@ -6,18 +6,18 @@ from dataclasses import dataclass, field
 from answerable.model.ids import IdentityId
 from answerable.reach.aws.bulk.bitset import list_positions
 from answerable.reach.aws.bulk.caller_policies import VerdictBits
-from answerable.reach.aws.bulk.closure import GraphClosure, get_closure
+from answerable.reach.aws.bulk.closure import GraphClosure, get_graph_closure
 from answerable.reach.aws.paths.identity_edges import IdentityNode
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
 from answerable.reach.aws.paths.path_search import ReachPath, iterate_paths
 from answerable.reach.aws.patterns.arn_matching import ANY_ARN, ArnParts
-from answerable.reach.aws.patterns.glob_matching import is_literal
+from answerable.reach.aws.patterns.glob_matching import has_no_wildcard
 from answerable.reach.aws.patterns.pattern_set_algebra import (
     ACTIONS,
     RESOURCES,
     PatternTerm,
     covers,
-    format_arn,
+    format_arn_parts,
 )
 from answerable.reach.aws.permission_rows.row_types import PermissionRow, RowFilter
 from answerable.reach.aws.subject_queries import PatternExtent, list_callable_rows
@@ -42,12 +42,12 @@ class PermissionLevel:
     covers: PatternExtent
 
     @property
-    def rank(self) -> tuple[int, bool]:
+    def permission_rank(self) -> tuple[int, bool]:
         """Sort key: more permissions are greater."""
         return _RANK[self.verdict], self.covers is PatternExtent.ALL
 
     @property
-    def is_complete(self) -> bool:
+    def is_whole_pattern_allowed(self) -> bool:
         """Tell whether all of the pattern is allowed without conditions."""
         return self.verdict is Verdict.ALWAYS and self.covers is PatternExtent.ALL
 
@@ -85,8 +85,10 @@ class SubjectReach:
 
     def __post_init__(self) -> None:
         """Look up the identities that the subject can become."""
-        self.whole = get_closure(self.graph)
-        self.number = self.whole.get_node_number(self.graph.get_start_node(self.start))
+        self.whole = get_graph_closure(self.graph)
+        self.number = self.whole.get_or_assign_node_number(
+            self.graph.get_start_node(self.start)
+        )
         own = 0 if self.absent else 1 << self.number
         if self.absent or self.number >= self.whole.size:
             self.reach = VerdictBits(own, own)
@@ -96,18 +98,20 @@ class SubjectReach:
                 self.whole.some.beyond[self.number] | own,
             )
 
-    def list_identities(self) -> dict[IdentityId, Verdict]:
+    def list_verdicts_on_identities(self) -> dict[IdentityId, Verdict]:
         """Return the verdict on becoming each reachable identity."""
         found: dict[IdentityId, Verdict] = {}
         for number in list_positions(self.reach.some):
-            name = self.whole.get_node(number).identity
+            name = self.whole.get_node_by_number(number).identity
             if self.reach.sure >> number & 1:
                 found[name] = Verdict.ALWAYS
             else:
                 found.setdefault(name, Verdict.ONLY_IF)
         return found
 
-    def list_nodes(self, identities: Iterable[IdentityId] | None) -> list[IdentityNode]:
+    def list_reached_nodes(
+        self, identities: Iterable[IdentityId] | None
+    ) -> list[IdentityNode]:
         """List the nodes that the subject reaches, itself first.
 
         Args:
@@ -116,17 +120,18 @@ class SubjectReach:
         names = None if identities is None else frozenset(identities)
         numbers = (n for n in list_positions(self.reach.some) if n != self.number)
         first = () if self.absent else (self.number,)
-        every = [self.whole.get_node(number) for number in (*first, *numbers)]
+        every = [self.whole.get_node_by_number(number) for number in (*first, *numbers)]
         return [node for node in every if names is None or node.identity in names]
 
-    def choose_node(self, name: IdentityId) -> IdentityNode:
+    def choose_reached_node(self, name: IdentityId) -> IdentityNode:
         """Choose a reached node of an identity, an unconditional one if possible."""
-        nodes = self.list_nodes([name])
+        nodes = self.list_reached_nodes([name])
         return min(
-            [node for node in nodes if self.is_reached_unconditionally(node)] or nodes
+            [node for node in nodes if self.is_node_reached_unconditionally(node)]
+            or nodes
         )
 
-    def find_paths(
+    def find_shortest_paths(
         self, nodes: Iterable[IdentityNode]
     ) -> dict[IdentityNode, ReachPath]:
         """Return a shortest path to each of some nodes."""
@@ -143,11 +148,11 @@ class SubjectReach:
                     break
         return self._ways
 
-    def is_reached_unconditionally(self, node: IdentityNode) -> bool:
+    def is_node_reached_unconditionally(self, node: IdentityNode) -> bool:
         """Tell whether a node is reached unconditionally."""
-        return bool(self.reach.sure >> self.whole.get_node_number(node) & 1)
+        return bool(self.reach.sure >> self.whole.get_or_assign_node_number(node) & 1)
 
-    def get_permission_level(
+    def get_permission_level_of_row(
         self, row: PermissionRow, node: IdentityNode | None = None
     ) -> PermissionLevel:
         """Return the permission level of a row, over all paths.
@@ -159,29 +164,33 @@ class SubjectReach:
         key = row.actions, row.resources
         found = self._searched.get(key)
         if found is None:
-            found = self._searched[key] = self._compute_level(row)
-        if node is None or (is_single_call(row) and self.number < self.whole.size):
+            found = self._searched[key] = self._compute_permission_level_of_row(row)
+        if node is None or (is_row_single_call(row) and self.number < self.whole.size):
             return found  # exact for a single call
-        return choose_higher_level(found, self._level_from_row(node, row, row))
+        return choose_higher_permission_level(
+            found, self._get_level_from_overlapping_row(node, row, row)
+        )
 
-    def _compute_level(self, row: PermissionRow) -> PermissionLevel:
+    def _compute_permission_level_of_row(self, row: PermissionRow) -> PermissionLevel:
         """Compute the level of a row over all reached nodes."""
-        literal = _get_single_call(row)
+        literal = _get_single_call_of_row(row)
         if self.absent:
             return NO_PERMISSION_LEVEL
         if literal and self.number < self.whole.size:
-            found = self.whole.evaluate_reach(
+            found = self.whole.evaluate_reach_of_targets(
                 self.number, self.whole.find_direct_callers(*literal)
             )
             return PermissionLevel(
                 found, PatternExtent.NONE if found == "never" else PatternExtent.ALL
             )
-        nodes = self.list_nodes(None)
+        nodes = self.list_reached_nodes(None)
         best = NO_PERMISSION_LEVEL
         for node in nodes[:MAX_SEARCHED_NODES]:
             for one in self._list_overlapping_rows(node, row):
-                best = choose_higher_level(best, self._level_from_row(node, one, row))
-                if best.is_complete:
+                best = choose_higher_permission_level(
+                    best, self._get_level_from_overlapping_row(node, one, row)
+                )
+                if best.is_whole_pattern_allowed:
                     return best
         return (
             best
@@ -198,41 +207,43 @@ class SubjectReach:
             self.graph, self.graph.get_principal(node), wanted
         )
 
-    def _level_from_row(
+    def _get_level_from_overlapping_row(
         self, node: IdentityNode, one: PermissionRow, row: PermissionRow
     ) -> PermissionLevel:
         """Return the level that one overlapping row gives for a row."""
         whole = covers(ACTIONS, one.actions, row.actions) and covers(
             RESOURCES, one.resources, row.resources
         )
-        sure = one.formula == TRUE and self.is_reached_unconditionally(node)
+        sure = one.formula == TRUE and self.is_node_reached_unconditionally(node)
         word = Verdict.ALWAYS if sure and whole else Verdict.ONLY_IF
         return PermissionLevel(word, PatternExtent.ALL if whole else PatternExtent.PART)
 
 
-def is_single_call(row: PermissionRow) -> bool:
+def is_row_single_call(row: PermissionRow) -> bool:
     """Tell whether a row is one action on one resource."""
-    return _get_single_call(row) is not None
+    return _get_single_call_of_row(row) is not None
 
 
-def _get_single_call(row: PermissionRow) -> tuple[str, str] | None:
+def _get_single_call_of_row(row: PermissionRow) -> tuple[str, str] | None:
     """Return a row's (action, resource) if it is a single call, else None."""
     pattern = row.resources.pattern
     if row.actions.excluded or row.resources.excluded or pattern == ANY_ARN:
         return None
-    if not is_literal(row.actions.pattern) or not all(map(is_literal, pattern)):
+    if not has_no_wildcard(row.actions.pattern) or not all(
+        map(has_no_wildcard, pattern)
+    ):
         return None
     # A name without an account means the caller's own account.
     if len(pattern) != 6 or (not pattern[4] and pattern[2] != "s3"):
         return None
-    return row.actions.pattern, format_arn(pattern)
+    return row.actions.pattern, format_arn_parts(pattern)
 
 
-def choose_higher_level(
+def choose_higher_permission_level(
     one: PermissionLevel, other: PermissionLevel
 ) -> PermissionLevel:
     """Return the higher level."""
-    return max(one, other, key=lambda each: each.rank)
+    return max(one, other, key=lambda each: each.permission_rank)
 
 
 def _replace_denial_by_not_known(best: PermissionLevel) -> PermissionLevel:

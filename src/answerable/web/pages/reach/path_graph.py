@@ -4,13 +4,16 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from answerable.model.documents.core import PermissionCheckItem, ReachItem
+from answerable.model.documents.shared_shapes import PermissionCheckItem, ReachItem
 from answerable.presentation.id_labels import (
-    get_account,
+    get_id_account,
     shorten_identity,
     shorten_resource,
 )
-from answerable.presentation.permission_groups import PermissionBlock, group_by_path
+from answerable.presentation.permission_groups import (
+    PermissionBlock,
+    group_permissions_by_path,
+)
 from answerable.web.pages.reach.question import ReachQuestion
 from answerable.web.svg.path_diagram import DiagramEdge, DiagramNode, draw_paths
 from answerable.web.svg.svg_elements import SvgMarkup
@@ -53,12 +56,12 @@ class PathGraph:
     def labelled_nodes(self) -> tuple[DiagramNode, ...]:
         """Return the nodes; labels name the account if there are several."""
         spots = tuple(self.nodes.values())
-        accounts = {get_account(spot.key) for spot in spots} - {""}
+        accounts = {get_id_account(spot.key) for spot in spots} - {""}
         if len(accounts) < 2:
             return spots
         return tuple(
-            replace(spot, text=f"{spot.text} ({get_account(spot.key)})")
-            if get_account(spot.key)
+            replace(spot, text=f"{spot.text} ({get_id_account(spot.key)})")
+            if get_id_account(spot.key)
             else spot
             for spot in spots
         )
@@ -98,11 +101,11 @@ class PathGraph:
 def build_reach_graph(items: Sequence[ReachItem], question: ReachQuestion) -> PathGraph:
     """Build the graph of a reach answer, from the subject to resources."""
     graph = PathGraph()
-    for blocks in group_by_path(items):
+    for blocks in group_permissions_by_path(items):
         first = blocks[0].item
-        nodes, edges = _path_nodes(first, 0)
+        nodes, edges = _build_path_nodes(first, 0)
         end = nodes[-1]
-        for node, edge in _end_nodes(end, blocks, question):
+        for node, edge in _build_end_nodes(end, blocks, question):
             graph.add_path([*nodes, node], [*edges, edge])
     return graph
 
@@ -132,7 +135,7 @@ def _add_call_path(
     question: ReachQuestion,
 ) -> None:
     """Add the path from a subject to the call."""
-    nodes, edges = _path_nodes(item, first_column)
+    nodes, edges = _build_path_nodes(item, first_column)
     end = nodes[-1]
     resource = item["resource"]
     link = question.link_to(
@@ -156,15 +159,15 @@ def _add_call_path(
     )
 
 
-def _path_nodes(
+def _build_path_nodes(
     item: ReachItem | PermissionCheckItem, first_column: int
 ) -> tuple[list[DiagramNode], list[DiagramEdge]]:
     """Return nodes and edges from a subject along its path."""
     subject = item["subject"]
-    nodes = [_identity_node(subject, first_column, "subject")]
+    nodes = [_build_identity_node(subject, first_column, "subject")]
     edges: list[DiagramEdge] = []
     for number, step in enumerate(item["path"], first_column + 1):
-        nodes.append(_identity_node(step["to"], number, "identity"))
+        nodes.append(_build_identity_node(step["to"], number, "identity"))
         origin = nodes[-2].key
         edges.append(
             DiagramEdge(origin, step["to"], step["via"], bool(step["conditions"]))
@@ -172,7 +175,7 @@ def _path_nodes(
     return nodes, edges
 
 
-def _identity_node(key: str, column: int, kind: str) -> DiagramNode:
+def _build_identity_node(key: str, column: int, kind: str) -> DiagramNode:
     """Build the node of an identity with a link to its page."""
     return DiagramNode(
         key,
@@ -184,17 +187,17 @@ def _identity_node(key: str, column: int, kind: str) -> DiagramNode:
     )
 
 
-def _end_nodes(
+def _build_end_nodes(
     end: DiagramNode, blocks: Sequence[PermissionBlock], question: ReachQuestion
 ) -> Iterator[tuple[DiagramNode, DiagramEdge]]:
     """Yield an end node per permission; more than six are grouped by service."""
     if len(blocks) <= _MAX_ROWS_PER_PATH:
         for block in blocks:
-            yield _row_node(end, block)
+            yield _build_permission_node(end, block)
         return
     services: dict[str, list[PermissionBlock]] = defaultdict(list)
     for block in blocks:
-        services[_service_of(block.actions[0])].append(block)
+        services[_get_service_prefix(block.actions[0])].append(block)
     for service, group in sorted(services.items()):
         actions = sum(len(block.actions) for block in group)
         places = len({block.item["resource"] for block in group})
@@ -209,12 +212,12 @@ def _end_nodes(
         yield node, DiagramEdge(end.key, node.key, service, is_conditional)
 
 
-def _service_of(action: str) -> str:
+def _get_service_prefix(action: str) -> str:
     """Return the service prefix of an action, `*` without one."""
     return action.partition(":")[0] if ":" in action else "*"
 
 
-def _row_node(
+def _build_permission_node(
     end: DiagramNode, block: PermissionBlock
 ) -> tuple[DiagramNode, DiagramEdge]:
     """Build the end node and edge of one permission."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import cast
 
-from answerable.model.documents.core import (
+from answerable.model.documents.shared_shapes import (
     CoverageRecord,
     Document,
     PermissionCheckItem,
@@ -14,12 +14,12 @@ from answerable.presentation.permission_proof_text import (
     describe_assumptions,
     group_undecided_layers,
 )
-from answerable.presentation.unknown_permission_text import describe_searched
+from answerable.presentation.unknown_permission_text import describe_searched_scope
 from answerable.services.reach.permission_list_cursor import PermissionPage
 from answerable.usecases.reach import permissions as flow
 from answerable.web.pages.reach import answer_rows, path_graph
 from answerable.web.pages.reach.question import ReachQuestion, parse_question
-from answerable.web.pages.reach.what_if import removable_statements
+from answerable.web.pages.reach.what_if import list_removable_statements
 from answerable.web.routing import DocumentAnswer, PageAnswer, RouteAnswer, RouteRequest
 from answerable.web.store_cache import StoreCache
 from answerable.web.visitor import Visitor
@@ -32,19 +32,23 @@ def show_reach(
     cache: StoreCache, visitor: Visitor, request: RouteRequest
 ) -> RouteAnswer:
     """Show the permissions of a subject, grouped by path."""
-    return _build_page(cache, request, "/reach", "What can it reach?", _reach_values)
+    return _build_page(
+        cache, request, "/reach", "What can it reach?", _build_reach_values
+    )
 
 
 def show_who_can(
     cache: StoreCache, visitor: Visitor, request: RouteRequest
 ) -> RouteAnswer:
     """Show the identities that can make a call."""
-    return _build_page(cache, request, "/who-can", "Who can do it?", _who_can_values)
+    return _build_page(
+        cache, request, "/who-can", "Who can do it?", _build_who_can_values
+    )
 
 
 def show_can(cache: StoreCache, visitor: Visitor, request: RouteRequest) -> RouteAnswer:
     """Show whether a subject can make a call, with the proof."""
-    return _build_page(cache, request, "/can", "Can it, and why?", _can_values)
+    return _build_page(cache, request, "/can", "Can it, and why?", _build_can_values)
 
 
 def get_graph(
@@ -96,11 +100,11 @@ def _build_page(
     }
     status = 200
     try:
-        if _is_complete(path, question):
+        if _is_question_complete(path, question):
             values["answer"] = answer = build_answer(cache, question)
             values["coverage"] = answer["coverage"]
         else:
-            values["examples"] = _example_links(cache, path)
+            values["examples"] = _build_example_links(cache, path)
     except UsageError as problem:
         status = 400
         values["problem"] = problem
@@ -111,7 +115,7 @@ def _build_page(
     return PageAnswer("reach/answer.html", title, values, status)
 
 
-def _is_complete(path: str, question: ReachQuestion) -> bool:
+def _is_question_complete(path: str, question: ReachQuestion) -> bool:
     """Tell whether a permission question has every field that the page needs."""
     call = bool(question.action and question.resource)
     return {
@@ -121,7 +125,7 @@ def _is_complete(path: str, question: ReachQuestion) -> bool:
     }[path]
 
 
-def _example_links(cache: StoreCache, path: str) -> list[tuple[str, str]]:
+def _build_example_links(cache: StoreCache, path: str) -> list[tuple[str, str]]:
     """Return links to the reach of a few agents with identities."""
     if path != "/reach":
         return []
@@ -136,7 +140,7 @@ def _compute_reach(
     cache: StoreCache, question: ReachQuestion
 ) -> tuple[PermissionPage, path_graph.PathGraph]:
     """Compute one page of the reach answer and its graph."""
-    listed = flow.list_reach_page(
+    listed = flow.list_subject_permissions_page(
         cache.current_view().inventory,
         question.subject,
         now=cache.now,
@@ -153,7 +157,9 @@ def _compute_reach(
     return listed, graph
 
 
-def _reach_values(cache: StoreCache, question: ReachQuestion) -> Mapping[str, object]:
+def _build_reach_values(
+    cache: StoreCache, question: ReachQuestion
+) -> Mapping[str, object]:
     """Return the template values of the reach page."""
     listed, graph = _compute_reach(cache, question)
     document, after = listed.document, listed.after
@@ -162,9 +168,9 @@ def _reach_values(cache: StoreCache, question: ReachQuestion) -> Mapping[str, ob
     for option, value in (("action", question.action), ("resource", question.resource)):
         words += [f"--{option}", value] if value else []
     return {
-        **_common_values(document, graph, question, "reach"),
-        "ways": answer_rows.path_rows(items, question),
-        "ticks": removable_statements(items),
+        **_build_shared_values(document, graph, question, "reach"),
+        "ways": answer_rows.build_path_rows(items, question),
+        "ticks": list_removable_statements(items),
         "count": len(items),
         "gone": listed.examined,
         "shown": listed.shown,
@@ -193,15 +199,17 @@ def _compute_who_can(
     return listed.document, graph, listed.after, listed.examined
 
 
-def _who_can_values(cache: StoreCache, question: ReachQuestion) -> Mapping[str, object]:
+def _build_who_can_values(
+    cache: StoreCache, question: ReachQuestion
+) -> Mapping[str, object]:
     """Return the template values of the who-can page."""
     document, graph, after, gone = _compute_who_can(cache, question)
     items = cast("Sequence[ReachItem]", document.items)
     return {
-        **_common_values(document, graph, question, "who-can"),
-        "pairs": list(answer_rows.subject_rows(items, question)),
-        "able": _count_able(items),
-        "looked": _describe_scope(document.coverage),
+        **_build_shared_values(document, graph, question, "who-can"),
+        "pairs": list(answer_rows.build_caller_rows(items, question)),
+        "able": _count_callers(items),
+        "looked": _describe_searched_scope(document.coverage),
         "gone": gone,
         "call": (question.action, question.resource),
         "older": question.link_to("/who-can", after=after) if after else "",
@@ -212,12 +220,12 @@ def _who_can_values(cache: StoreCache, question: ReachQuestion) -> Mapping[str, 
     }
 
 
-def _describe_scope(coverage: CoverageRecord) -> str:
+def _describe_searched_scope(coverage: CoverageRecord) -> str:
     """Describe the accounts and platforms that were searched."""
-    return describe_searched(coverage["looked"]) if "looked" in coverage else ""
+    return describe_searched_scope(coverage["looked"]) if "looked" in coverage else ""
 
 
-def _count_able(items: Sequence[ReachItem]) -> int | None:
+def _count_callers(items: Sequence[ReachItem]) -> int | None:
     """Count identities that can make the call; None if all verdicts are unknown."""
     able = sum(item["verdict"] in ("always", "only-if") for item in items)
     return able if able or not items else None
@@ -240,23 +248,25 @@ def _compute_can(
     return document, path_graph.build_can_graph(item, question), item
 
 
-def _can_values(cache: StoreCache, question: ReachQuestion) -> Mapping[str, object]:
+def _build_can_values(
+    cache: StoreCache, question: ReachQuestion
+) -> Mapping[str, object]:
     """Return the template values of the can page."""
     document, graph, item = _compute_can(cache, question)
     call = (item["action"], item["resource"])
     return {
-        **_common_values(document, graph, question, "can"),
+        **_build_shared_values(document, graph, question, "can"),
         "item": item,
         "assuming": describe_assumptions(item["verdict"], item.get("assuming", [])),
-        "unknown": answer_rows.unknown_reasons(item),
-        "proof": answer_rows.proof_values(item),
+        "unknown": answer_rows.get_unknown_reasons(item),
+        "proof": answer_rows.build_proof_values(item),
         "undecided": list(group_undecided_layers(item.get("layers", []))),
         "others": question.link_to("/who-can", action=call[0], resource=call[1]),
         "command": question.build_command("can", item["subject"], *call),
     }
 
 
-def _common_values(
+def _build_shared_values(
     document: Document,
     graph: path_graph.PathGraph,
     question: ReachQuestion,

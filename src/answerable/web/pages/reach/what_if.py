@@ -3,15 +3,15 @@
 from collections.abc import Mapping, Sequence
 from typing import cast
 
-from answerable.model.documents.core import ReachItem
+from answerable.model.documents.shared_shapes import ReachItem
 from answerable.model.documents.what_if import AccessChangeItem
 from answerable.model.errors import UsageError
 from answerable.presentation.command_hints import format_command
 from answerable.presentation.policy_condition_text import describe_statement
-from answerable.presentation.unknown_permission_text import describe_unknown
+from answerable.presentation.unknown_permission_text import describe_unknown_verdict
 from answerable.reach.platform import PolicyEdit
 from answerable.usecases.reach import what_if as flow
-from answerable.web.pages.reach.answer_rows import step_rows
+from answerable.web.pages.reach.answer_rows import build_step_rows
 from answerable.web.pages.reach.question import REMOVED_FIELDS, ReachQuestion
 from answerable.web.routing import PageAnswer, RouteAnswer, RouteRequest
 from answerable.web.store_cache import StoreCache
@@ -64,7 +64,7 @@ def show_what_if(
     }
     status = 200
     try:
-        document = flow.compare_edit(
+        document = flow.compare_policy_edit(
             cache.current_view().inventory,
             question.subject,
             PolicyEdit(statements=removed),
@@ -75,7 +75,7 @@ def show_what_if(
         )
         items = cast("Sequence[AccessChangeItem]", document.items)
         values["answer"] = {
-            "rows": [_change_row(item) for item in items],
+            "rows": [_build_change_row(item) for item in items],
             "shown": document.coverage.get("shown"),
             "command": _build_command(question.subject, removed),
         }
@@ -92,19 +92,19 @@ def _build_command(subject: str, removed: Sequence[str]) -> str:
     return format_command("what-if", subject or "--all", *words)
 
 
-def _change_row(item: AccessChangeItem) -> Mapping[str, object]:
+def _build_change_row(item: AccessChangeItem) -> Mapping[str, object]:
     """Build the row of one permission change."""
     return {
         **item,
         "said": _CHANGE_LABELS.get(item["change"], item["change"]),
         "page": entity_page(item["subject"]),
-        "steps": step_rows(item["path"]),
+        "steps": build_step_rows(item["path"]),
         "because": [describe_statement(one) for one in item["determining"]],
-        "why": [describe_unknown(each) for each in item.get("unknown", [])],
+        "why": [describe_unknown_verdict(each) for each in item.get("unknown", [])],
     }
 
 
-def removable_statements(items: Sequence[ReachItem]) -> list[tuple[str, str, str]]:
+def list_removable_statements(items: Sequence[ReachItem]) -> list[tuple[str, str, str]]:
     """List the policy statements behind rows: form field, id and label."""
     found: dict[str, str] = {}
     for item in items:
