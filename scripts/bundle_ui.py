@@ -1,6 +1,6 @@
 """npm bundle of the web page: `make ui`, and the build of each wheel.
 
-Hatchling runs this as a build hook (docs/decisions/0030-what-comes-through-npm.md). An
+Hatchling runs this as a build hook (docs/decisions/0030-npm-packages.md). An
 editable install never runs npm. A wheel or sdist built where npm is absent or fails has
 no bundle, says so in one line, and its pages answer all the same.
 """
