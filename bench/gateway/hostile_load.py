@@ -30,7 +30,8 @@ class HostileTraffic(msgspec.Struct, frozen=True):
 
     Attributes:
         where: HOST:PORT of the gateway.
-        token: Of a caller with an agent, whose calls are hostile.
+        token: Of a caller with an agent, whose small calls are hostile.
+        large_token: Of another one, whose calls have 3.8 MB: they wait for their turn.
         tool: That it may call.
         seconds: How long.
         rate: Requests a second.
@@ -39,6 +40,7 @@ class HostileTraffic(msgspec.Struct, frozen=True):
 
     where: str
     token: str
+    large_token: str
     tool: str
     seconds: float
     rate: float
@@ -48,7 +50,8 @@ class HostileTraffic(msgspec.Struct, frozen=True):
 def send(attack: HostileTraffic) -> Counter[str]:
     """Send until the time is over; count requests by kind.
 
-    Large calls wait for their caller's turn, so they have a thread of their own.
+    Large calls wait for their caller's turn, so they have a thread and a caller of their
+    own.
     """
     makes = hostile_requests.of_gateway(attack.where, attack.token)
     del makes["honest"]
@@ -89,7 +92,7 @@ def _large_request(attack: HostileTraffic, kind: str) -> bytes:
         "mcp-protocol-version": hostile_requests.VERSION,
         "mcp-method": "tools/call",
         "mcp-name": attack.tool,
-        "authorization": f"Bearer {attack.token}",
+        "authorization": f"Bearer {attack.large_token}",
     }
     return hostile_requests.request("POST /mcp/files HTTP/1.1", fields, body)
 

@@ -33,7 +33,7 @@ QUIET = 0.05  # of the run, before and after, without hostile traffic
 TIMES = 3.0  # as slow as without it
 IDLE = 300  # connections without a byte
 EVICTED = "connections.evicted"  # as it should be, of a flood
-ATTACKER = "mallory"
+ATTACKERS = ("mallory", "trudy")  # of small calls, and of large ones
 QUARTERS = 4
 GROWTH = 4.0  # MiB over the second half; caches and the allocator breathe
 HANDLES = 8  # descriptors: a segment, a folder, a connection made anew
@@ -112,8 +112,9 @@ def run_soak(
         given = running_gateway.build_settings(behind.port)
         given["issuers"]["corp"]["max_ttl"] = int(seconds) + 2 * 3600
         allowed = [{"server": "files", "tools": [running_gateway.READS]}]
-        callers = [{"issuer": "corp", "sub": ATTACKER}]
-        given["agents"][ATTACKER] = {"callers": callers, "allow": allowed}
+        for name in ATTACKERS:
+            callers = [{"issuer": "corp", "sub": name}]
+            given["agents"][name] = {"callers": callers, "allow": allowed}
         with running_gateway.run_gateway(folder, behind, given) as (served, place):
             until = int(time.time() + seconds) + 3600
             token = token_of(running_gateway.AGENT, exp=until)
@@ -123,10 +124,16 @@ def run_soak(
                 ProcessWatch(served.process.pid),
             ]
             quiet = [] if not hostile else [_quiet(place, seconds, rate)]
+            small, large = (token_of(name, exp=until) for name in ATTACKERS)
             attack = hostile_load.HostileTraffic(
-                served.gateway, token_of(ATTACKER, exp=until), running_gateway.READS,
-                seconds, hostile, IDLE,
-            )  # fmt: skip
+                where=served.gateway,
+                token=small,
+                large_token=large,
+                tool=running_gateway.READS,
+                seconds=seconds,
+                rate=hostile,
+                idle=IDLE,
+            )
             with _with_hostile_load(attack):
                 done = _hold_load(
                     place.build_order(running_gateway.READS, CLIENTS, seconds, rate),

@@ -2,6 +2,8 @@
 
 import http.client
 import json
+import os
+import signal
 import socket
 import statistics
 import threading
@@ -13,6 +15,7 @@ from tests.gateway.request_builders import META, VERSION
 from tests.gateway.serve.running_gateway import (
     Backend,
     call,
+    command_line,
     configuration,
     serving,
     token_of,
@@ -121,6 +124,29 @@ def test_calls_of_clients_that_left_keep_no_memory(
         grown = served.metric("answerable_memory_bytes") - before
         assert grown < LEAVING * SIZE / 4
     counted += ["large calls of clients that leave"] * 2 * LEAVING
+
+
+def test_a_large_call_is_answered_where_the_process_that_parses_it_was_killed(
+    tmp_path: Path, server: Backend, counted: list[str]
+) -> None:
+    body = large_call()
+    with serving(tmp_path, configuration(server.server_port)) as served:
+        (worker,) = served.workers()
+        for _ in range(2):
+            answers: list[int] = []
+            keep_calling(served.gateway, body, time.monotonic() + 0.01, answers)
+            assert answers == [200]
+            for pid in children_of(worker):
+                assert "answerable.gateway.http.large_body_worker" in command_line(pid)
+                os.kill(pid, signal.SIGKILL)
+        assert served.hear("body-parser.failed")["level"] == "warning"
+        assert "result" in served.call(who="ben")
+    counted += ["large calls of a worker whose parser was killed"] * 2
+
+
+def children_of(pid: int) -> list[int]:
+    listed = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    return [int(each) for each in listed.split()]
 
 
 def send_and_leave(where: str, body: bytes, sent: int | None = None) -> None:

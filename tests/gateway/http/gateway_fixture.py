@@ -294,6 +294,7 @@ def _door(
 
 async def _end(door: GatewayHttpServer, keeper: PinEnforcer | None) -> None:
     door.abort()
+    await door.large_bodies.close()
     if keeper is not None:
         await keeper.flush()
     for pool in door.exchange.servers.values():

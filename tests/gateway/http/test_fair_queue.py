@@ -144,6 +144,28 @@ def test_a_large_call_that_was_removed_is_charged_to_its_caller() -> None:
     assert played(play) == []
 
 
+def test_a_call_does_not_wait_for_the_retry_of_a_caller_in_debt() -> None:
+    begun: list[float] = []
+
+    async def run() -> None:
+        loop = asyncio.get_running_loop()
+        queue = FairQueue(loop)
+        queue.must_wait("ben", 1, 0)
+        queue._charge_caller("ana", 2 * MAX_CREDIT)
+        queue.add(QueuedCall("ana", LARGE_BODY + 1, lambda: begun.append(-1.0)))
+        await asyncio.sleep(fair_queue._RETRY_DELAY / 5)  # the retry is scheduled
+        for _ in range(3):
+            at = loop.time()
+            queue.add(
+                QueuedCall("ben", 1, lambda at=at: begun.append(loop.time() - at))
+            )
+            await asyncio.sleep(fair_queue._RETRY_DELAY / 5)
+
+    asyncio.run(run())
+    assert len(begun) == 3
+    assert max(begun) < fair_queue._RETRY_DELAY / 5
+
+
 def test_what_fails_leaves_the_others_their_turns() -> None:
     def play(queue: FairQueue, begun: list[str]) -> None:
         def fail() -> None:

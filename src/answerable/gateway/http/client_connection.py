@@ -240,7 +240,7 @@ class ClientConnection(asyncio.Protocol):
             turn = self._turn
             if turn is None:
                 self._start_request(arrived.popleft())
-            elif turn.wants_body and not turn.is_parked:
+            elif turn.wants_body and not turn.body.is_parked:
                 self._pass_body_to_request(turn, arrived.popleft())
             else:
                 break
@@ -319,7 +319,7 @@ class ClientConnection(asyncio.Protocol):
         if peers is None or peers.owns_principal(principal):
             self._is_ours = True
             handler.reserve_body_memory()
-            if handler.is_parked and self._transport is not None:
+            if handler.body.is_parked and self._transport is not None:
                 self._transport.pause_reading()
         elif self._is_ours or received is None:
             # One hop, and one worker for all requests of a connection.
@@ -387,7 +387,7 @@ class ClientConnection(asyncio.Protocol):
         """Set the deadline for the present state of the connection."""
         turn = self._turn
         if turn is not None:
-            reads = turn.wants_body and not turn.is_parked
+            reads = turn.wants_body and not turn.body.is_parked
             wait = ConnectionWait.BODY if reads else ConnectionWait.ANSWER
         elif not self._intake.is_between_requests:
             wait = ConnectionWait.HEAD

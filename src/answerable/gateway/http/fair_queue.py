@@ -57,7 +57,9 @@ class FairQueue:
         # The caller of the last call, its time, and that of the last call of another.
         self._last, self._last_at, self._other_at = "", float("-inf"), float("-inf")
         self._free_at = 0.0  # when the next large call may begin
+        self._handed_off: QueuedCall | None = None  # it is parsed in another process
         self._is_due = False
+        self._is_retry_due = False  # later, for callers that may not call now
 
     def __len__(self) -> int:
         """Return the number of waiting calls."""
@@ -100,6 +102,11 @@ class FairQueue:
             self._is_due = True
             self._loop.call_soon(self._run_next_call)
 
+    def _retry(self) -> None:
+        """Check the budgets of waiting callers again."""
+        self._is_retry_due = False
+        self._schedule_next()
+
     def _run_next_call(self) -> None:
         """Start one call of the first caller without debt."""
         self._is_due = False
@@ -108,31 +115,53 @@ class FairQueue:
             (each for each in self._waiting if self._may_run(each, now)), None
         )
         if caller is None:
-            if self._waiting:
-                self._is_due = True
+            if self._waiting and not self._is_retry_due:
+                self._is_retry_due = True
                 pause = self._free_at - now
                 self._loop.call_later(
-                    pause if 0 < pause < _RETRY_DELAY else _RETRY_DELAY,
-                    self._run_next_call,
+                    pause if 0 < pause < _RETRY_DELAY else _RETRY_DELAY, self._retry
                 )
             return
         calls = self._waiting.pop(caller)
         call = calls.popleft()
         if calls:
             self._waiting[caller] = calls  # behind the others
-        size = call.size
         began = time.perf_counter()
         try:
             call.run()
         finally:
-            seconds = time.perf_counter() - began
-            if size > LARGE_BODY:
-                is_alone = self._is_only_caller(caller, now)
-                pause = seconds if is_alone else LARGE_CALL_PAUSE * seconds
-                self._free_at = self._loop.time() + pause
-            self._charge_caller(caller, seconds + size * SECONDS_PER_BYTE)
+            if call is not self._handed_off:
+                self._settle(call, time.perf_counter() - began, 0.0)
             if self._waiting:
                 self._schedule_next()
+
+    def hand_off(self, call: QueuedCall) -> None:
+        """Note that a call that was begun goes on in another process.
+
+        No large call begins before it is settled.
+        """
+        self._handed_off = call
+
+    def settle(self, call: QueuedCall, seconds: float, elsewhere: float) -> None:
+        """Charge a call that was handed off, and let the next large one begin.
+
+        Args:
+            call: The call.
+            seconds: Time that it took of the event loop.
+            elsewhere: Processor time that it took of another process.
+        """
+        self._handed_off = None
+        self._settle(call, seconds, elsewhere)
+
+    def _settle(self, call: QueuedCall, seconds: float, elsewhere: float) -> None:
+        """Charge a call to its caller, and pause after a large one."""
+        now = self._loop.time()
+        if call.size > LARGE_BODY:
+            is_alone = self._is_only_caller(call.caller, now)
+            self._free_at = now + seconds * (1 if is_alone else LARGE_CALL_PAUSE)
+        self._charge_caller(
+            call.caller, seconds + elsewhere + call.size * SECONDS_PER_BYTE
+        )
 
     def _may_run(self, caller: str, now: float) -> bool:
         """Tell whether a caller has no debt, and its next call may begin now.
@@ -141,7 +170,8 @@ class FairQueue:
         for a large one in each.
         """
         is_large = self._waiting[caller][0].size > LARGE_BODY
-        return self._has_no_debt(caller, now) and (not is_large or now >= self._free_at)
+        may_begin = self._handed_off is None and now >= self._free_at
+        return self._has_no_debt(caller, now) and (not is_large or may_begin)
 
     def _is_only_caller(self, caller: str, now: float) -> bool:
         """Tell whether no other caller has called in the last second.

@@ -1,9 +1,13 @@
 """Handle one HTTP request: authenticate, decide, record, and send it upstream."""
 
 import asyncio
+import time
+from collections.abc import Callable
 from functools import partial
 
-from answerable.gateway.http.fair_queue import LARGE_BODY, QueuedCall
+from answerable.gateway.http.body_turn import BodyTurn
+from answerable.gateway.http.fair_queue import QueuedCall
+from answerable.gateway.http.large_body_parser import MIN_SIZE
 from answerable.gateway.http.request_connection import (
     ImmediateReply,
     RequestConnection,
@@ -27,7 +31,6 @@ from answerable.server.mcp.request_metadata import VERSION_HEADER, parse_session
 from answerable.server.mcp.server_target_path import find_server_name
 from answerable.server.wire.host_check import check_host_and_origin
 from answerable.server.wire.refusals import RefusalReason, RequestRefused
-from answerable.server.wire.request_head import MAX_BODY
 
 OK, UNAVAILABLE = 200, 503
 LISTEN = "subscriptions/listen"
@@ -38,7 +41,7 @@ class HttpRequestHandler:
 
     Attributes:
         early: Reply that the head alone determined; the body is dropped.
-        is_parked: The body is not read until other calls of the caller have ended.
+        body: Memory and turn of the body.
         is_refused: The reply is sent without the body, and the connection closes.
     """
 
@@ -46,23 +49,22 @@ class HttpRequestHandler:
         "_door",
         "_expiry",
         "_head",
-        "_held",
         "_line",
         "_opening",
         "_over",
         "_paused",
-        "_queued",
         "_relay",
         "_sending",
+        "body",
         "caller",
         "early",
-        "is_parked",
         "is_refused",
         "wants_body",
     )
 
     def __init__(self, line: RequestConnection, opening: McpRequestHead) -> None:
-        self.wants_body = self.is_refused = self.is_parked = False
+        self.wants_body = self.is_refused = False
+        self.body = BodyTurn(line.door, line.on_body_allowed)
         self.early: ImmediateReply | None = None
         self._line, self._door = line, line.door
         self._opening, self._head = opening, opening.head
@@ -71,8 +73,6 @@ class HttpRequestHandler:
         self._sending: UpstreamTransfer | None = None
         self._expiry: asyncio.TimerHandle | None = None  # of a stream
         self._over = self._paused = False
-        self._held = 0  # bytes of its body, where that is large
-        self._queued: QueuedCall | None = None  # it waits for the caller's turn
 
     def start(self) -> None:
         """Authenticate the caller by the head, or determine the reply."""
@@ -101,42 +101,46 @@ class HttpRequestHandler:
 
     def reserve_body_memory(self) -> None:
         """Reserve memory for a large body; wait if the caller's quota is used up."""
-        caller, size = self.caller, self._head.length
-        if self.early is not None or caller is None or 0 <= size <= LARGE_BODY:
-            return
-        size = MAX_BODY if size < 0 else size
-        self.is_parked = not self._door.reserve_bytes(caller.principal, size)
-        if self.is_parked:
-            self._door.wait_for_bytes(caller.principal, self._retry_body_reservation)
-        else:
-            self._held = size
-
-    def _retry_body_reservation(self) -> None:
-        """Retry the reservation after other calls have released bytes."""
-        if not self._over:
-            self.reserve_body_memory()
-            if not self.is_parked:
-                self._line.on_body_allowed()
+        if self.early is None and self.caller is not None:
+            self.body.reserve(self.caller.principal, self._head.length)
 
     def receive_body(self, data: bytes) -> None:
         """Receive the body; handle the call now, or when it is the caller's turn."""
         self.wants_body = False
-        door, caller = self._door, self.caller
-        if self.early is None and caller is not None:
-            under_way = door.in_flight.get(caller.principal, 0)
-            if door.queue.must_wait(caller.principal, len(data), under_way):
+        if self.early is None and self.caller is not None:
+            principal = self.caller.principal
+            if self.body.must_wait(principal, len(data)):
                 work = partial(self._handle_call, data)
-                self._queued = QueuedCall(caller.principal, len(data), work)
-                door.queue.add(self._queued)
+                self.body.wait(principal, len(data), work)
                 return
         self._handle_call(data)
 
     def _handle_call(self, data: bytes) -> None:
+        """Handle the call now; a large body is parsed in another process first."""
+        queued = self.body.begin()
+        if queued is None or len(data) < MIN_SIZE:
+            self._finish_call(partial(parse_request, self._opening, data), data)
+        else:
+            self._door.queue.hand_off(queued)
+            self._door.spawn(self._parse_off_loop(queued, data))
+
+    async def _parse_off_loop(self, queued: QueuedCall, data: bytes) -> None:
+        """Parse the call in another process, and handle it."""
+        elsewhere, began = 0.0, time.perf_counter()
+        try:
+            parsed = await self._door.large_bodies.parse(self._opening, data)
+            elsewhere, began = parsed.seconds, time.perf_counter()
+            if not self._over:
+                self._finish_call(parsed.read_call, data)
+        finally:
+            took = time.perf_counter() - began
+            self._door.queue.settle(queued, took, elsewhere)
+
+    def _finish_call(self, read_call: Callable[[], McpCall], data: bytes) -> None:
         """Parse, decide, record, and send the call."""
-        self._queued = None
         if self.early is None:
             try:
-                self._get_credential_and_send(parse_request(self._opening, data), data)
+                self._get_credential_and_send(read_call(), data)
             except RequestRefused as refused:
                 self.early = self._refusal_reply(refused)
         if self.early is not None:
@@ -179,24 +183,13 @@ class HttpRequestHandler:
         """Release all resources: the reply is sent, or the client is gone."""
         if not self._over:
             self._over = True
-            if self.caller is not None:
-                self._release_body(self.caller.principal)
+            self.body.release()
             if self._relay is not None:
                 self._door.count_finished_call(self._relay.passage.caller.principal)
             if self._expiry is not None:
                 self._expiry.cancel()
             # They refer to this handler: a cycle would wait for garbage collection.
             self._relay = self._sending = None
-
-    def _release_body(self, principal: str) -> None:
-        """Release the reserved bytes, and leave the queues, which keep the body."""
-        if self._queued is not None:
-            self._door.queue.remove(self._queued)
-            self._queued = None
-        if self.is_parked:
-            self._door.cancel_wait(principal, self._retry_body_reservation)
-        if self._held:
-            self._door.release_bytes(principal, self._held)
 
     def pause(self) -> None:
         """Stop reading the answer: the client is slower than the server."""

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from answerable.gateway.call_pipeline import CallPipeline
 from answerable.gateway.http.fair_queue import FairQueue
+from answerable.gateway.http.large_body_parser import LargeBodyParser
 from answerable.gateway.session_ids import SessionIdBinder
 from answerable.gateway.wire.mcp_request_head import (
     McpRequestHead,
@@ -69,6 +70,7 @@ class GatewayHttpServer:
         in_flight: Number of open calls, by principal.
         held_bytes: Bytes of large bodies of open calls, by principal.
         waiters: Calls that wait for such bytes, by principal.
+        large_bodies: Parser of large bodies, in a process of its own.
         queue: Calls that wait for their caller's turn.
     """
 
@@ -89,6 +91,7 @@ class GatewayHttpServer:
     held_bytes: dict[str, int] = field(default_factory=dict)
     waiters: dict[str, deque[Callable[[], None]]] = field(default_factory=dict)
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    large_bodies: LargeBodyParser = field(default_factory=LargeBodyParser)
     queue: FairQueue = field(init=False)
     admission: AdmissionControl = field(init=False)
 

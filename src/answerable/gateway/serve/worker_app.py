@@ -11,6 +11,7 @@ import msgspec
 from answerable.authorization.decision_table import DecisionTable
 from answerable.gateway.enforcement import GatewayCore
 from answerable.gateway.http.client_connection import ClientConnection
+from answerable.gateway.http.large_body_parser import LargeBodyParser
 from answerable.gateway.http.peer_workers import (
     PeerWorkers,
     RelayedConnection,
@@ -123,6 +124,9 @@ class WorkerApp:
             limits=config.limits,
             ticker=self._ticker,
             loop=loop,
+            large_bodies=LargeBodyParser(
+                lambda kind: log.warning("body-parser.failed", kind=kind)
+            ),
         )
         raise_open_files(config.limits, log)
         self.door.admission = AdmissionControl(
@@ -267,6 +271,7 @@ class WorkerApp:
         """
         cut = len(self.door.fronts)
         self.door.abort()
+        await self.door.large_bodies.close()
         if self._peers is not None:
             self._peers.abort()
         await self._core.close()

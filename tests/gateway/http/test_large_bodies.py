@@ -1,0 +1,184 @@
+"""A large body is parsed in another process, with the same result as here."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from answerable.gateway.http import large_body_parser
+from answerable.gateway.http.large_body_parser import (
+    MIN_SIZE,
+    LargeBodyParser,
+    _encode_head,
+    _result_decoder,
+)
+from answerable.gateway.http.large_body_worker import build_call, parse_body
+from answerable.gateway.wire.mcp_request_head import (
+    McpRequestHead,
+    parse_request,
+    parse_request_head,
+)
+from answerable.server.mcp.call import McpCall
+from answerable.server.wire.refusals import RequestRefused
+from tests.gateway.http.message_builders import ask, call, old, request
+
+VALUES = st.recursive(
+    st.none() | st.integers(-9, 9) | st.text(max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["a", "A", "name", "é"]), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+MESSAGES = st.one_of(
+    st.builds(lambda value: call("read_file", a=value), VALUES),
+    st.builds(lambda value: call("big", arguments=value), VALUES),
+    st.builds(lambda value: old("tools/call", name="x", arguments=value), VALUES),
+    st.builds(lambda uri: ask("resources/read", uri=uri), st.text("abc/:", max_size=5)),
+    st.sampled_from(
+        [
+            ask("tools/list"),
+            old("initialize"),
+            old("notifications/cancelled", requestId=1),
+            request(b"[]"),
+            request(b"[" * 500),
+            request(b'{"jsonrpc":"2.0","id":1,"id":2,"method":"ping"}'),
+            request(b'{"jsonrpc":"2.0","id":7,"Method":"ping","method":"ping"}'),
+            request(b"\xff" * 9),
+            call("read_file", id="x", a="[" * 70),
+        ]
+    ),
+)
+
+
+def split(data: bytes) -> tuple[McpRequestHead, bytes]:
+    head, end, body = data.partition(b"\r\n\r\n")
+    return parse_request_head(head + end), body
+
+
+def outcome(read: Callable[[], McpCall]) -> object:
+    """A call with its arguments as bytes, or all that a refusal has."""
+    try:
+        found = read()
+    except RequestRefused as no:
+        return no.why, no.offset, no.id, no.method, no.error_body(""), str(no)
+    return msgspec.structs.asdict(found) | {"arguments": bytes(found.arguments)}
+
+
+def elsewhere(head: McpRequestHead, body: bytes) -> object:
+    """What the other process answers, without a process."""
+    read = msgspec.msgpack.decode(_encode_head(head), type=McpRequestHead)
+    result = msgspec.msgpack.encode(parse_body(read, body))
+    return outcome(lambda: build_call(_result_decoder.decode(result), body))
+
+
+@given(MESSAGES, st.integers(0, 200), st.binary(max_size=2))
+@settings(max_examples=300)
+def test_both_processes_have_the_same_result(data: bytes, at: int, bits: bytes) -> None:
+    head, body = split(data)
+    for each in (body, body[:at] + bits + body[at:]):
+        assert elsewhere(head, each) == outcome(
+            lambda each=each: parse_request(head, each)
+        )
+
+
+def test_the_other_process_gets_no_credential() -> None:
+    data = call().replace(b"Bearer ", b"Bearer canary.", 1)
+    data = data.replace(b"\r\n", b"\r\nCookie: canary\r\nDPoP: canary\r\n", 1)
+    head, _ = split(data)
+    assert "canary" in head.head.fields["authorization"]
+    assert b"canary" not in _encode_head(head)
+
+
+@pytest.fixture
+def reports() -> list[str]:
+    return []
+
+
+Parse = Callable[[bytes], object]
+
+
+@pytest.fixture
+def parser(reports: list[str]) -> Iterator[tuple[LargeBodyParser, Parse]]:
+    with asyncio.Runner() as runner:
+        made = LargeBodyParser(reports.append)
+
+        def parse(data: bytes) -> object:
+            head, body = split(data)
+            parsed = runner.run(made.parse(head, body))
+            return outcome(parsed.read_call)
+
+        yield made, parse
+        runner.run(made.close())
+
+
+def large(**more: Any) -> bytes:
+    return call("big", a="x" * MIN_SIZE, **more)
+
+
+def here(data: bytes) -> object:
+    head, body = split(data)
+    return outcome(lambda: parse_request(head, body))
+
+
+def test_a_process_parses_one_body_after_the_other(
+    parser: tuple[LargeBodyParser, Parse], reports: list[str]
+) -> None:
+    made, parse = parser
+    for data in (large(), request(b"[" * MIN_SIZE), large(id="other"), large()):
+        assert parse(data) == here(data)
+    process = made._process
+    assert process is not None
+    assert process.returncode is None
+    assert reports == []
+
+
+def test_where_the_process_ends_bodies_are_parsed_here_and_it_starts_again(
+    parser: tuple[LargeBodyParser, Parse],
+    reports: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made, parse = parser
+    assert parse(large()) == here(large())
+    first = made._process
+    assert first is not None
+    first.kill()
+    assert parse(large()) == here(large())
+    assert len(reports) == 1
+    assert parse(large()) == here(large())  # not started again at once
+    assert made._process is None
+    monkeypatch.setattr(made, "_start_at", 0.0)
+    assert parse(large()) == here(large())
+    assert made._process is not None
+    assert made._process.pid != first.pid
+    assert len(reports) == 1
+
+
+def test_a_process_that_hangs_is_ended(
+    parser: tuple[LargeBodyParser, Parse],
+    reports: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made, parse = parser
+    parse(large())
+    monkeypatch.setattr(large_body_parser, "_MAX_SECONDS", 0.2)
+    assert made._process is not None
+    made._process.send_signal(19)  # SIGSTOP
+    assert parse(large()) == here(large())
+    assert reports == ["TimeoutError"]
+    assert made._process is None
+
+
+def test_a_process_that_cannot_be_started_is_reported(
+    parser: tuple[LargeBodyParser, Parse],
+    reports: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    _, parse = parser
+    monkeypatch.setattr(large_body_parser.sys, "executable", "/nowhere/python")
+    assert parse(large()) == here(large())
+    assert reports == ["FileNotFoundError"]
