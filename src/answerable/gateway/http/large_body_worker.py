@@ -18,7 +18,7 @@ import msgspec
 
 from answerable.gateway.wire.mcp_request_head import McpRequestHead, parse_request
 from answerable.server.mcp.call import NO_ARGUMENTS, McpCall
-from answerable.server.resident_memory import map_large_blocks
+from answerable.server.resident_memory import give_large_blocks_own_mappings
 from answerable.server.wire.refusals import RefusalReason, RequestRefused
 
 LENGTH_BYTES = 4  # bytes of a length, big-endian
@@ -96,7 +96,7 @@ def main() -> None:
     """Parse requests from standard input until it ends."""
     os.nice(_NICE)
     gc.disable()  # a request leaves no cycles
-    map_large_blocks()
+    give_large_blocks_own_mappings()
     decode_head = msgspec.msgpack.Decoder(McpRequestHead).decode
     read = partial(_read_message, sys.stdin.buffer)
     out = sys.stdout.buffer
