@@ -65,7 +65,7 @@ def outcome(read: Callable[[], McpCall]) -> object:
     try:
         found = read()
     except RequestRefused as no:
-        return no.why, no.offset, no.id, no.method, no.(""), str(no)
+        return no.why, no.offset, no.id, no.method, no.jsonrpc_error(), str(no)
     return msgspec.structs.asdict(found) | {"arguments": bytes(found.arguments)}
 
 
