@@ -9,7 +9,9 @@ from pathlib import Path
 from answerable.cli.main import main
 from answerable.cli.sample.write_sample import SampleData, write_sample
 
-SOURCES = ("home", "repo", "aws", "aws-keys", "cloudtrail")
+SOURCES = ("home", "repo", "aws", "aws-keys", "pg", "cloudtrail")
+DUMPS = Path(__file__).resolve().parents[1] / "data" / "postgres" / "sample"
+DATABASE = "postgres:db.example.com/shop"
 ACCOUNT = "111122223333"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role"
 ELSEWHERE = "arn:aws:iam::999988887777:role/analyst"
@@ -33,6 +35,17 @@ class Stores:
         """Write the estate."""
         return cls(root, write_sample(root / "estate", time.time_ns()))
 
+    @classmethod
+    def with_database(cls, root: Path) -> "Stores":
+        """Write the estate, with an agent whose tool has a connection string."""
+        made = cls.below(root)
+        dsn = "postgresql://app:example-password@db.example.com/shop"
+        server = {"command": "npx", "args": ["shop-database", dsn]}
+        path = made.estate.home / ".cursor" / "mcp.json"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(json.dumps({"mcpServers": {"shop": server}}))
+        return made
+
     def of(self, *names: str) -> Path:
         """Make a store from these sources alone, once."""
         store = self.root / ("store-" + "-".join(names))
@@ -43,6 +56,7 @@ class Stores:
             "repo": f"repo:{self.estate.repo}",
             "aws": f"aws:{self.estate.account}",
             "aws-keys": f"aws-keys:{self.estate.keys}",
+            "pg": f"pg:{DUMPS},host=db.example.com",
         }
         scanned = [places[name] for name in names if name in places]
         assert main(["--store", str(store), "-q", "scan", *scanned]) == 0

@@ -25,7 +25,14 @@ from answerable.web.routing import DocumentAnswer, PageAnswer, RouteRequest
 from answerable.web.store_cache import StoreCache
 from answerable.web.visitor import WebRole
 from tests.cli.conftest import ITEMS
-from tests.estate.sample_stores import DATA, ELSEWHERE, ROLE, SOURCES, Stores
+from tests.estate.sample_stores import (
+    DATA,
+    DATABASE,
+    ELSEWHERE,
+    ROLE,
+    SOURCES,
+    Stores,
+)
 from tests.estate.seven import Answer, Ask
 from tests.laws.removal import faults
 from tests.web.conftest import shown, visitor
@@ -33,7 +40,11 @@ from tests.web.conftest import shown, visitor
 REPORTER = "agent:claude-code/ana/reporter"
 USER = "arn:aws:iam::111122223333:user/report-bot"
 KEY = "cred:aws/AKIARTX3GSDSRRFJNQSQ"
-SHOWN = (REPORTER, USER, KEY, "tool:mcp/warehouse/*", DATA.rpartition("/2026")[0])
+DEVELOPER = "agent:cursor/ana"
+APP, SUPPORT = (f"{DATABASE}/role/{name}" for name in ("app", "support"))
+ORDERS = f"{DATABASE}/table/sales.orders"
+MEMBER = "GRANT migrator TO app"
+SHOWN = (APP, REPORTER, USER, KEY, "tool:mcp/warehouse/*", DATA.rpartition("/2026")[0])
 GONE = f"{ROLE}/tmp-export"
 STATEMENT = f"{USER}#inline/inline#3"
 GRANT = str(Path(__file__).with_name("grant.json"))
@@ -46,12 +57,22 @@ ASKED: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "people": (("people",),),
     "who-owns": (("who-owns", USER),),
     "show": tuple(("show", each) for each in (*SHOWN, GONE, "person:ana")),
-    "reach": (("reach", REPORTER, "--action", "s3:*"), ("reach", KEY, "--direct")),
+    "reach": (
+        ("reach", REPORTER, "--action", "s3:*"),
+        ("reach", KEY, "--direct"),
+        *(("reach", each) for each in (APP, SUPPORT, DEVELOPER)),
+    ),
     "who-can": (
         ("who-can", "s3:GetObject", DATA),
         ("who-can", "sts:AssumeRole", "*"),
+        ("who-can", "DELETE", ORDERS),
     ),
-    "can": (("can", REPORTER, "s3:GetObject", DATA),),
+    "can": (
+        ("can", REPORTER, "s3:GetObject", DATA),
+        *(("can", each, "DELETE", ORDERS) for each in (APP, SUPPORT, DEVELOPER, USER)),
+        *(("can", each, "s3:DeleteObject", DATA) for each in (APP, DEVELOPER)),
+        ("can", SUPPORT, "DELETE", ORDERS, "--direct"),
+    ),
     "reach-all": (("reach", "--all"),),
     "what-if": (
         ("what-if", REPORTER, "--without", STATEMENT),
@@ -60,6 +81,8 @@ ASKED: Mapping[str, tuple[tuple[str, ...], ...]] = {
         ("what-if", USER, "--with", GRANT, "--action", "s3:*"),
         ("what-if", REPORTER, "--with", GRANT, "--on", USER, "--action", "s3:*"),
         ("what-if", "--all", "--with", GRANT, "--on", USER),
+        ("what-if", DEVELOPER, "--without", MEMBER),
+        ("what-if", "--all", "--without", MEMBER),
     ),
     "what-if-cuts": tuple(
         ("what-if", each, "--cuts", DATA, "--action", action)
@@ -144,7 +167,7 @@ def test_every_kind_of_document_and_every_page_joins_the_law() -> None:
 
 @pytest.fixture(scope="module")
 def stores(tmp_path_factory: pytest.TempPathFactory) -> Stores:
-    return Stores.below(tmp_path_factory.mktemp("sample"))
+    return Stores.with_database(tmp_path_factory.mktemp("sample"))
 
 
 @pytest.fixture(scope="module")
@@ -194,12 +217,15 @@ SUBJECTS = (
     *(REPORTER, "agent:claude-code/ana", "agent:github-actions/repo/agent.yml/agent"),
     *(USER, KEY, GONE, ELSEWHERE, "*", "lambda.amazonaws.com"),
     *(f"{ROLE}/{name}" for name in ("data-reader", "ci-deploy", "lambda-admin")),
+    *(APP, SUPPORT, DEVELOPER),
 )
 ACTIONS = ("s3:GetObject", "s3:DeleteObject", "iam:CreateUser", "sts:AssumeRole")
-RESOURCES = (DATA, "arn:aws:s3:::other/x", "*", f"{ROLE}/data-reader")
+ACTIONS += ("SELECT", "DELETE")
+RESOURCES = (DATA, "arn:aws:s3:::other/x", "*", f"{ROLE}/data-reader", ORDERS)
 STATEMENTS = (
     *(STATEMENT, f"{USER}#inline/inline#2", f"{ROLE}/data-reader#trust#0"),
     *(f"{ROLE}/data-reader#inline/inline#0", f"{ROLE}/ci-deploy#trust#0"),
+    MEMBER,
 )
 _DIRECT = ("/can", "/who-can", "/reach")
 INVESTIGATOR = visitor(WebRole.ADMIN, WebRole.OWNER, WebRole.INVESTIGATOR)
@@ -349,10 +375,14 @@ _NO += (
 @pytest.mark.parametrize("removed", SOURCES)
 def test_no_page_says_a_stronger_no(desks: Desks, removed: str) -> None:
     call = {"action": "s3:GetObject", "resource": DATA}
+    drop = {"action": "DELETE", "resource": ORDERS}
     questions: tuple[tuple[str, dict[str, str]], ...] = (
         *(("/reach", {"subject": each}) for each in (REPORTER, USER, GONE, ELSEWHERE)),
         *(("/can", {"subject": each, **call}) for each in (REPORTER, USER, GONE)),
         ("/who-can", call),
+        *(("/reach", {"subject": each}) for each in (APP, DEVELOPER)),
+        *(("/can", {"subject": each, **drop}) for each in (APP, SUPPORT, USER)),
+        ("/who-can", drop),
         *(
             ("/what-if", {"subject": e, REMOVED_FIELDS[0]: STATEMENT})
             for e in (REPORTER, "")

@@ -49,7 +49,7 @@ def _rows(full: Mapping[str, Any], less: Mapping[str, Any]) -> Iterator[str]:
     unnamed = bool(missing & {"role-trust", "resource-policies"})
     for item in full["items"]:
         row = (item["subject"], item["action"], item["resource"])
-        account = next(iter(item["subject"].split(":")[4:5]), "")
+        account = _account(item["subject"])
         told = item["subject"] in unknown or (
             account not in looked if account else unnamed
         )
@@ -138,9 +138,16 @@ def _is_left_open(item: Mapping[str, Any], less: Mapping[str, Any]) -> bool:
     """Tell whether a document says of an item's subject that something is not known."""
     unknown = {each["subject"] for each in less["items"] if "unknown" in each}
     looked = less["coverage"].get("looked")
-    account = next(iter(item["subject"].split(":")[4:5]), "")
+    account = _account(item["subject"])
     elsewhere = looked is not None and account and account not in looked["accounts"]
     return item["subject"] in unknown or bool(elsewhere)
+
+
+def _account(subject: str) -> str:
+    """Give the account of an ARN, or the server of a database's role."""
+    if subject.startswith("postgres:"):
+        return subject.removeprefix("postgres:").partition("/")[0]
+    return next(iter(subject.split(":")[4:5]), "")
 
 
 def _change(item: Mapping[str, Any]) -> tuple[str, ...]:

@@ -186,7 +186,7 @@ def _add_identity_rows(rows: EntityRows) -> bool:
             rows.add("credential", "proven by", credential.id, evidence)
     rows.end_scanned_relation("agent", "used by", _IDENTITIES)
     rows.end_scanned_relation("tool", "used by", _IDENTITIES)
-    rows.end_scanned_relation("credential", "proven by", _PROOFS)
+    rows.end_scanned_relation("credential", "proven by", _IDENTITIES)
     return identity is not None
 
 

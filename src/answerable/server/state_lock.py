@@ -39,7 +39,7 @@ def lock_state_folder(state_folder: Path, store: Path) -> IO[bytes]:
     except BlockingIOError:
         held.close()
         raise EnvironmentFailure(
-            f"another gateway runs with {state_folder}",
+            f"another {server} runs with {state_folder}",
             "end that one, or name another folder: `state` in the configuration",
         ) from None
     except OSError as error:

@@ -4,6 +4,7 @@ import base64
 import gzip
 import hashlib
 import json
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -37,8 +38,9 @@ class Canaries:
         }
 
     def found_in(self, content: bytes) -> set[str]:
-        """Name the canaries of which a piece stands in some bytes."""
-        pieces = {piece.encode(): name for piece, name in self.pieces().items()}
+        """Name the canaries of which a piece stands in some bytes, in any case."""
+        content = content.upper()
+        pieces = {p.upper().encode(): name for p, name in self.pieces().items()}
         windows = {content[at : at + PIECE] for at in range(len(content) - PIECE + 1)}
         return {pieces[piece] for piece in windows & pieces.keys()}
 
@@ -326,6 +328,37 @@ def _trail(c: Canaries) -> list[object]:
     ]
 
 
+# A dump with secrets, named in brackets, in each statement that can hold one.
+_DUMP = """-- Dumped from database version 16.1
+-- Dumped by pg_dump version 16.1
+CREATE ROLE admin;
+ALTER ROLE admin WITH LOGIN PASSWORD '<role-password>';
+CREATE ROLE reader WITH LOGIN ENCRYPTED PASSWORD 'SCRAM-SHA-256$4096:<scram>';
+ALTER ROLE reader SET my.token TO '<role-setting>';
+GRANT reader TO admin;
+CREATE SERVER far FOREIGN DATA WRAPPER postgres_fdw OPTIONS (sslkey '<server>');
+CREATE USER MAPPING FOR admin SERVER far OPTIONS (password '<user-mapping>');
+CREATE SUBSCRIPTION s CONNECTION 'password=<subscription>' PUBLICATION p;
+CREATE FUNCTION public.f() RETURNS text LANGUAGE sql SECURITY DEFINER
+    AS $$ SELECT '<function-body>' $$;
+CREATE TABLE public.t (id integer, key text DEFAULT '<column-default>');
+ALTER TABLE public.t OWNER TO admin;
+COMMENT ON TABLE public.t IS '<comment>';
+CREATE VIEW public.v AS SELECT '<view>'::text AS key;
+GRANT SELECT ON TABLE public.t TO reader;
+COPY public.t (id, key) FROM stdin;
+1\t<row>
+\\.
+INSERT INTO public.t VALUES (2, '<insert>');
+GRANT <unread-grant> ON TO;
+<unread-statement>;
+"""
+
+
+def _database(c: Canaries) -> str:
+    return re.sub("<([a-z-]+)>", lambda found: c(found[1]), _DUMP)
+
+
 @dataclass(frozen=True, slots=True)
 class Estate:
     root: Path
@@ -342,6 +375,9 @@ def estate(tmp_path_factory: pytest.TempPathFactory) -> Estate:
     files["aws/keys.json"] = json.dumps(_keys(c))
     files["aws/resources.json"] = json.dumps(_resources(c))
     files["aws/broken.json"] = '{"UserDetailList": [{"Secret": "' + c("broken-dump")
+    files["pg/prod.sql"] = _database(c)
+    files["pg-cut/prod.sql"] = f"CREATE ROLE x PASSWORD '{c('cut-password')}"
+    files["pg-broken/catalogue.json"] = '{"roles": [{"name": "' + c("broken-catalogue")
     files["trail/plain.json"] = json.dumps({"Records": _trail(c)})
     files["trail/broken.json"] = '{"Records": [{"eventName": "' + c("cut-trail")
     for name, text in files.items():

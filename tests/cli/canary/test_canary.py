@@ -1,6 +1,6 @@
 """No secret value leaves the files it lies in: not shown, not stored, in no form.
 
-A home, a repository, an account and a trail are filled with canaries. Every command
+A home, a repository, an account, a database and a trail are filled with canaries. Every command
 runs in every form, then everything it said and everything the store holds is searched
 for any eight characters of any of them.
 """
@@ -20,6 +20,8 @@ import zstandard
 from answerable.cli.main import main
 
 USER = "arn:aws:iam::111122223333:user/report-bot"
+ADMIN = "postgres:db.example/prod/role/admin"
+TABLE = "postgres:db.example/prod/table/public.t"
 BUCKET = "arn:aws:s3:::example-customer-data"
 FORMS = ("table", "json", "ndjson", "csv")
 
@@ -39,8 +41,10 @@ FILL: tuple[tuple[str, ...], ...] = (
     (
         *("scan", "home:home", "repo:repo"),
         *("aws:aws/account.json", "aws-keys:aws/keys.json"),
-        "aws-resources:aws/resources.json",
+        *("aws-resources:aws/resources.json", "pg:pg,host=db.example"),
     ),
+    ("scan", "pg:pg-cut"),
+    ("scan", "pg:pg-broken"),
     ("scan", "aws:aws/broken.json"),
     ("scan", "aws-org:aws/broken.json"),
     ("scan", "aws-resources:aws/broken.json"),
@@ -67,6 +71,11 @@ ASK: tuple[tuple[str, ...], ...] = (
     ("can", USER, "s3:GetObject", f"{BUCKET}/x"),
     ("who-can", "s3:GetObject", f"{BUCKET}/x"),
     ("reach", "--all"),
+    ("show", ADMIN),
+    ("reach", ADMIN),
+    ("can", ADMIN, "SELECT", TABLE),
+    ("who-can", "SELECT", TABLE),
+    ("what-if", ADMIN, "--without", "GRANT reader TO admin"),
     ("what-if", USER, "--cuts", f"{BUCKET}/x", "--action", "s3:GetObject"),
     ("trace",),
     ("trace", "--tree"),

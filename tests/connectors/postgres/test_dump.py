@@ -272,3 +272,11 @@ def test_one_bad_file_of_several_is_a_problem(tmp_path: Path) -> None:
     done = fetch.sync(str(tmp_path), context())
     assert [each.place for each in done.problems] == [f"{tmp_path}/a.json"]
     assert len(done.facts.identities) == 1
+
+
+def test_a_statement_that_is_not_understood_is_named_by_its_keywords_alone() -> None:
+    text = b"CREATE ROLE a; GRANT hunter2secret ON TO; ALTER ROLE a PASSWORD hunter2;"
+    parsed = parse([("d.sql", text)], ServerName("h", "d", "x"), source="pg:x", now=1)
+    problems = " ".join(each.what for each in parsed.problems)
+    assert "GRANT ... ON statement not understood" in problems
+    assert "hunter2" not in (problems + str(parsed.facts)).lower()

@@ -83,6 +83,7 @@ def _count_identities(cache: StoreCache) -> dict[str, object]:
     """Count identities, those that agents reach, and those without an owner."""
     listing = inventory_list_definitions.identities(cache)
     reached = listing.counts["agents"]["some"]
+    unowned = listing.count_matching({"agents": "some", "owner-state": "none"})
     return {
         "total": inventory_list_definitions.count_or_none_if_unscanned(
             cache, "identities", len(listing.items)
@@ -90,10 +91,8 @@ def _count_identities(cache: StoreCache) -> dict[str, object]:
         "reached": inventory_list_definitions.count_or_none_if_unscanned(
             cache, "identities", reached
         ),
-        "unowned": listing.count_matching({"agents": "some", "owner-state": "none"})
-        if reached
-        else inventory_list_definitions.count_or_none_if_unscanned(
-            cache, "identities", 0
+        "unowned": inventory_list_definitions.count_or_none_if_unscanned(
+            cache, "identities", unowned
         ),
     }
 

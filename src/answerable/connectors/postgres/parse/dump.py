@@ -32,6 +32,7 @@ from answerable.model.errors import ParseError
 from answerable.model.postgres_ids import join_qualified_sql_name
 from answerable.model.sighting import ReadProblem, ReadProblemKind
 from answerable.reach.postgres.catalogue import Role
+from answerable.reach.postgres.privileges import PRIVILEGES
 
 _SERVER_VERSION = re.compile(
     r"^-- Dumped from database version (\d{1,3})", re.MULTILINE
@@ -42,6 +43,13 @@ _DUMP_VERSION = re.compile(
 _CONNECT = re.compile(r'\\connect(?:\s+-\S+)*\s+(?:"((?:[^"]|"")*)"|(\S+))\s*')
 _CONNINFO_DATABASE = re.compile(r"dbname='((?:[^'\\]|\\.)*)'")
 _GRANTS_VERSION = 16  # the first whose grants of roles carry INHERIT and SET
+# Words that a problem quotes: any other word of a statement could be a secret.
+_QUOTED_WORDS = frozenset().union(
+    ("CREATE", "ALTER", "GRANT", "REVOKE", "SET", "RESET", "ON", "ALL", "DEFAULT"),
+    ("ROLE", "USER", "DATABASE", "SCHEMA", "TABLE", "SEQUENCE", "FUNCTION", "VIEW"),
+    ("TYPE", "DOMAIN", "POLICY", "PRIVILEGES", "OWNER", "TO", "FROM"),
+    *PRIVILEGES.values(),
+)
 _ROLE_FLAGS = {
     "SUPERUSER": "superuser",
     "INHERIT": "inherit",
@@ -118,7 +126,7 @@ class DumpReader:
         try:
             self.recognised += handler(cursor, place)
         except ParseError as error:
-            words = " ".join(t.keyword for t in statement.tokens[:3] if t.keyword)
+            words = _describe_statement(statement)
             what = f"{words} statement not understood: {error.reason}"
             self.problems.append(ReadProblem(ReadProblemKind.INVALID, place, what))
             self._get_unread_statements(statement).append(f"{words} ({place})")
@@ -294,3 +302,9 @@ class DumpReader:
         if cursor.accept_keywords("RESET", "SESSION", "AUTHORIZATION"):
             self._session_role = ""
         return False
+
+
+def _describe_statement(statement: SqlStatement) -> str:
+    """Describe a statement by the keywords among its first three words."""
+    words = (token.keyword for token in statement.tokens[:3])
+    return " ".join(word if word in _QUOTED_WORDS else "..." for word in words)
