@@ -144,6 +144,20 @@ def test_a_column_that_does_not_exist_is_2_with_the_nearest(flows, run, form, op
     assert "hint: did you mean place?" in ran.err
 
 
+@pytest.mark.parametrize("option", ["--columns", "--sort"])
+def test_a_column_that_does_not_exist_is_2_where_the_list_is_not_known(
+    tmp_path, run, option
+):
+    dump = tmp_path / "shop.sql"
+    dump.write_text("-- Dumped by pg_dump version 16.1\nCREATE ROLE app;\n")
+    store = str(tmp_path / "store")
+    assert run("scan", "--store", store, f"pg:{dump}").code == 0
+    assert "not known" in run("agents", "--store", store).out
+    ran = run("agents", "--store", store, option, "plcae")
+    assert (ran.code, ran.out) == (2, "")
+    assert "no such column (got 'plcae', expected id, owner" in ran.err
+
+
 def test_a_list_is_sorted_and_what_is_not_known_comes_last(flows, run) -> None:
     document = flows.flow("identities")()
     times = ["2026-01-01T00:00:00Z", None, "2026-03-01T00:00:00Z"]

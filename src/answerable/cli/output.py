@@ -84,6 +84,8 @@ def _format_lines(document: Document, settings: Settings, view: str) -> Iterable
         if settings.output == "ndjson":
             return to_ndjson(document)
         return (to_json(document, indent=2 if sys.stdout.isatty() else None),)
+    if names:
+        selection.list_table_columns(document)  # refuses a wrong name of an empty list
     from answerable.cli.render.documents import render_document
 
     screen = detect_screen(sys.stdout, wide=settings.wide)

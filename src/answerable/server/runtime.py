@@ -78,7 +78,8 @@ class ServerRuntime(Generic[PlanT]):
         if not alone:
             self._tasks.spawn(self._stop_with_parent())
         create_store(self._plan.store)
-        with lock_state_folder(self._plan.state, self._plan.store):
+        server = "gateway" if self._name == "serve" else self._name
+        with lock_state_folder(self._plan.state, self._plan.store, server):
             async with self._reloading:  # a SIGHUP during the start is handled after it
                 self.app = app = await self._open(self._plan, self._log)
             freeze_startup_objects()

@@ -18,12 +18,13 @@ from answerable.store.durable_files import (
 _MAX_PATH = 4096  # bytes of a path (PATH_MAX)
 
 
-def lock_state_folder(state_folder: Path, store: Path) -> IO[bytes]:
+def lock_state_folder(state_folder: Path, store: Path, server: str) -> IO[bytes]:
     """Create the folder if it is missing, and lock it until the file is closed.
 
     Args:
         state_folder: State folder of the server.
         store: Folder of the store that it reads.
+        server: Name of the server, for the message.
 
     Raises:
         EnvironmentFailure: It may not be used, or another server has locked it.

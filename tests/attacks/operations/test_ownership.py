@@ -98,7 +98,7 @@ def test_servers_and_recorders_of_root_are_refused_in_a_users_folder(
     state.mkdir()
     os.chown(state, OTHER, OTHER)
     with pytest.raises(EnvironmentFailure, match="belongs to user"):
-        lock_state_folder(state, store)
+        lock_state_folder(state, store, "gateway")
     with pytest.raises(EnvironmentFailure, match="belongs to user"):
         SegmentWriter(state / "spool", "hook-1")
     assert list(state.iterdir()) == []
