@@ -1,12 +1,12 @@
 """A law over every kind of document: with a source removed, no no becomes stronger.
 
-A kind of document joins by a line in `ASKED`, with questions, or in `SUBPROCESS_BYTES`, with why
-no scanned source or trail bears on it.
+A kind of document joins by a line in `ASKED` (`removal_questions.py`), with questions,
+or in `APART`, with why no scanned source or trail bears on it.
 """
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +25,25 @@ from answerable.web.routing import DocumentAnswer, PageAnswer, RouteRequest
 from answerable.web.store_cache import StoreCache
 from answerable.web.visitor import WebRole
 from tests.cli.conftest import ITEMS
+from tests.estate.removal_questions import (
+    APART,
+    APP,
+    ASKED,
+    DEVELOPER,
+    GONE,
+    KEY,
+    MEMBER,
+    ORDERS,
+    PAGES,
+    PAGES_APART,
+    REPORTER,
+    SHOWN,
+    STATEMENT,
+    SUPPORT,
+    USER,
+)
 from tests.estate.sample_stores import (
     DATA,
-    DATABASE,
     ELSEWHERE,
     ROLE,
     SOURCES,
@@ -36,120 +52,6 @@ from tests.estate.sample_stores import (
 from tests.estate.seven import Answer, Ask
 from tests.laws.removal import faults
 from tests.web.conftest import shown, visitor
-
-REPORTER = "agent:claude-code/ana/reporter"
-USER = "arn:aws:iam::111122223333:user/report-bot"
-KEY = "cred:aws/AKIARTX3GSDSRRFJNQSQ"
-DEVELOPER = "agent:cursor/ana"
-APP, SUPPORT = (f"{DATABASE}/role/{name}" for name in ("app", "support"))
-ORDERS = f"{DATABASE}/table/sales.orders"
-MEMBER = "GRANT migrator TO app"
-SHOWN = (APP, REPORTER, USER, KEY, "tool:mcp/warehouse/*", DATA.rpartition("/2026")[0])
-GONE = f"{ROLE}/tmp-export"
-STATEMENT = f"{USER}#inline/inline#3"
-GRANT = str(Path(__file__).with_name("grant.json"))
-
-ASKED: Mapping[str, tuple[tuple[str, ...], ...]] = {
-    "agents": (("agents",),),
-    "tools": (("tools",),),
-    "identities": (("identities",),),
-    "credentials": (("credentials",),),
-    "people": (("people",),),
-    "who-owns": (("who-owns", USER),),
-    "show": tuple(("show", each) for each in (*SHOWN, GONE, "person:ana")),
-    "reach": (
-        ("reach", REPORTER, "--action", "s3:*"),
-        ("reach", KEY, "--direct"),
-        *(("reach", each) for each in (APP, SUPPORT, DEVELOPER)),
-    ),
-    "who-can": (
-        ("who-can", "s3:GetObject", DATA),
-        ("who-can", "sts:AssumeRole", "*"),
-        ("who-can", "DELETE", ORDERS),
-    ),
-    "can": (
-        ("can", REPORTER, "s3:GetObject", DATA),
-        *(("can", each, "DELETE", ORDERS) for each in (APP, SUPPORT, DEVELOPER, USER)),
-        *(("can", each, "s3:DeleteObject", DATA) for each in (APP, DEVELOPER)),
-        ("can", SUPPORT, "DELETE", ORDERS, "--direct"),
-    ),
-    "reach-all": (("reach", "--all"),),
-    "what-if": (
-        ("what-if", REPORTER, "--without", STATEMENT),
-        ("what-if", "--all", "--without", STATEMENT),
-        ("what-if", KEY, "--without", STATEMENT, "--action", "s3:*"),
-        ("what-if", USER, "--with", GRANT, "--action", "s3:*"),
-        ("what-if", REPORTER, "--with", GRANT, "--on", USER, "--action", "s3:*"),
-        ("what-if", "--all", "--with", GRANT, "--on", USER),
-        ("what-if", DEVELOPER, "--without", MEMBER),
-        ("what-if", "--all", "--without", MEMBER),
-    ),
-    "what-if-cuts": tuple(
-        ("what-if", each, "--cuts", DATA, "--action", action)
-        for each in (REPORTER, USER, KEY, GONE)
-        for action in ("s3:GetObject", "s3:*")
-    ),
-    "reach-used": (
-        ("reach", GONE, "--used"),
-        ("reach", USER, "--used", "--direct", "--action", "s3:*"),
-    ),
-    "trace": (("trace", "--identity", GONE), ("trace", "--identity", USER)),
-    "trace-score": (("trace", "--score"),),
-    "trace-by": (("trace", "--by", "agent,action"), ("trace", "--by", "person")),
-    "trace-unmediated": (("trace", "--unmediated"),),
-    "sql": (
-        ("sql", "select count(*) as n from lineage"),
-        ("sql", "select count(*) as n from identities"),
-        ("sql", "select count(*) as n from credentials"),
-    ),
-}
-_SIGNED = "rests on what persons signed"
-_GATEWAY = "rests on what a gateway recorded"
-_LOG = "rests on the sealed log itself"
-_HERE = "speaks of this machine, or of what a command just did"
-_RULES = "rests on the configuration"
-APART = {
-    **dict.fromkeys(
-        (
-            "owner-keys",
-            "owner-keys-new",
-            "attest",
-            "amendments",
-            "drafts",
-            "kills",
-            "kill",
-        ),
-        _SIGNED,
-    ),
-    **dict.fromkeys(("requests", "asks", "tools-approve", "tools-diff"), _SIGNED),
-    **dict.fromkeys(("decision", "decisions", "replay", "baselines"), _GATEWAY),
-    **dict.fromkeys(("baseline", "baseline-diff", "baseline-replay"), _GATEWAY),
-    **dict.fromkeys(("baseline-check", "baseline-rename"), _GATEWAY),
-    **dict.fromkeys(("verify", "verification", "prove", "checkpoint", "bundle"), _LOG),
-    **dict.fromkeys(("event", "snapshots", "coverage"), _LOG),
-    **dict.fromkeys(("scan", "ingest", "where", "doctor", "login", "done"), _HERE),
-    **dict.fromkeys(("sts-rules", "sts-test", "sts-explain"), _RULES),
-    "reach-compared": "compares with AWS, which has to be asked",
-}
-PAGES = {
-    "/",
-    *("/agents", "/identities", "/credentials", "/tools", "/people"),
-    *("/reach", "/can", "/who-can", "/what-if"),
-    *("/agent", "/identity", "/credential", "/person", "/show"),
-}
-PAGES_APART = {
-    **dict.fromkeys(
-        ("/trace", "/trace/export", "/trace/hops", "/trace/complete"), "as `trace`"
-    ),
-    **dict.fromkeys(("/trace/times", "/trace/span", "/event", "/evidence"), _LOG),
-    **dict.fromkeys(("/evidence/checkpoint", "/evidence/key", "/proof"), _LOG),
-    "/proof/bundle": _LOG,
-    **dict.fromkeys(("/baselines", "/baseline", "/baseline/replay"), _GATEWAY),
-    **dict.fromkeys(("/decision", "/decisions"), _GATEWAY),
-    **dict.fromkeys(("/asks", "/ask", "/keys", "/sign", "/kills"), _SIGNED),
-    "/tools/diff": _SIGNED,
-    **dict.fromkeys(("/reach/graph", "/reach/complete"), "as `reach`"),
-}
 
 
 def test_every_kind_of_document_and_every_page_joins_the_law() -> None:
