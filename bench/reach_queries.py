@@ -1,8 +1,8 @@
 """Permission queries on the command line, each by its own process.
 
 `python -m bench --only reach`. An account is scanned from its file; then `can`,
-`who-can`, `reach` and `who-owns` are asked of 10,000 principals, and `agents`,
-`who-owns`, `can`, `who-can` and `trace` of 100,000.
+`who-can`, `reach`, `who-owns` and `what-if` are asked of 10,000 principals, and
+`agents`, `who-owns`, `can`, `who-can` and `trace` of 100,000.
 """
 
 import json
@@ -19,8 +19,10 @@ from bench.figures import BenchFigure, BenchRemark, FigureGoal, Line, at_most
 from bench.organization.authorization_details import export_account
 from bench.organization.generator import generate_organization
 from bench.reach_questions import SampledQuestion, sample_questions
+from bench.what_if_timing import measure_what_if
 
 SIZE, MANY, QUICK = 10_000, 100_000, 100
+SMALL = 1_000
 EVENTS, QUICK_EVENTS = 200_000, 5_000
 ASKED, QUICK_ASKED = 5, 1
 _HALF, _ONE = at_most(0.5, "<= 0.5 s"), at_most(1, "<= 1 s")
@@ -90,8 +92,12 @@ def measure_reach(
     for question in _QUESTIONS:
         yield from _query_figures(few, question)
     yield from _measure_engine(few)
+    yield from measure_what_if(few.store, few.size, seed, command, quick=quick)
     if quick:
         return
+    small, scanned = _scan_account(folder, SMALL, seed, asked, command)
+    yield from scanned
+    yield from measure_what_if(small.store, small.size, seed, command, quick=quick)
     many, scanned = _scan_account(folder, MANY, seed, asked, command)
     yield from scanned
     _ingest_trail(many, folder, seed)

@@ -6,6 +6,7 @@ once the exit code is known: there is nothing to clean up, and no error to repor
 
 # Not `signal`, which imports `enum` first: in that time Ctrl-C would print a traceback.
 import _signal as signal  # type: ignore[import-not-found]
+import gc
 import os
 import sys
 
@@ -37,6 +38,8 @@ def run() -> int:
     except KeyboardInterrupt:  # a second one, while the first was reported
         return 130
     finally:
+        # The interpreter's last collection would traverse all results of the command.
+        gc.disable()
         # A command that ignores Ctrl-C to its end (`demo`) keeps ignoring it.
         if handles and signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
             signal.signal(signal.SIGINT, signal.SIG_DFL)

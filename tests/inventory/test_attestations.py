@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from answerable.inventory import join_syncs_into_inventory
 from answerable.inventory.ownership_score import assign_owner
 from answerable.inventory.person_directory import PersonDirectory
+from answerable.inventory.sync_join import join_syncs_into_inventory
 from answerable.model.owner_signing_key import ATTESTATION_LIFETIME
 from answerable.model.person import OwnerEvidence, OwnerEvidenceKind, OwnerState
 from answerable.model.provenance import WrittenBy

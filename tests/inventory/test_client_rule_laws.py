@@ -16,7 +16,7 @@ from answerable.connectors.formats.built_in_tools import CLIENT_TOOLS
 from answerable.connectors.formats.client_tools import ClientTools
 from answerable.connectors.formats.document_parser import DocumentFormat, parse_document
 from answerable.connectors.formats.found_credential_facts import SightingContext
-from answerable.inventory import join_syncs_into_inventory
+from answerable.inventory.sync_join import join_syncs_into_inventory
 from answerable.model.credential import CredentialClass
 from answerable.model.inventory import Inventory
 from answerable.model.provenance import WrittenBy

@@ -1,6 +1,9 @@
 import pytest
 
-from answerable.inventory import assess_owners_at_time, join_syncs_into_inventory
+from answerable.inventory.sync_join import (
+    assess_owners_at_time,
+    join_syncs_into_inventory,
+)
 from answerable.model.credential import CredentialClass
 from answerable.model.ids import AgentId, CredentialId
 from answerable.model.person import OwnerEvidenceKind, OwnerState

@@ -3,8 +3,8 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from answerable.inventory import join_syncs_into_inventory
 from answerable.inventory.person_directory import is_machine_user
+from answerable.inventory.sync_join import join_syncs_into_inventory
 from answerable.inventory.sync_merge import merge_facts_of_syncs, select_newest_syncs
 from answerable.model.credential import CredentialClass
 from answerable.model.person import OwnerEvidenceKind

@@ -7,7 +7,7 @@ import pytest
 
 from answerable.connectors.aws import fetch as aws
 from answerable.connectors.aws_resources.parse import parse
-from answerable.inventory import join_syncs_into_inventory
+from answerable.inventory.sync_join import join_syncs_into_inventory
 from answerable.model.connector import SyncContext
 from answerable.model.policy import PolicyLayer
 from answerable.model.sighting import SightedFacts, Sync

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from answerable.inventory import join_syncs_into_inventory
+from answerable.inventory.sync_join import join_syncs_into_inventory
 from answerable.model.ids import AgentId, CredentialId
 from answerable.model.inventory import Inventory
 from answerable.model.person import OwnerEvidence, OwnerEvidenceKind, OwnerState

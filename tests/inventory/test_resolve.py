@@ -1,6 +1,7 @@
 import pytest
 
-from answerable.inventory import join_syncs_into_inventory, resolve_entity_by_name
+from answerable.inventory.name_resolution import resolve_entity_by_name
+from answerable.inventory.sync_join import join_syncs_into_inventory
 from answerable.model.errors import AmbiguousError, UsageError
 from answerable.model.inventory import Inventory
 from tests.inventory.fact_builders import (

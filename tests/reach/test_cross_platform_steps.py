@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from answerable.inventory import join_syncs_into_inventory
+from answerable.inventory.sync_join import join_syncs_into_inventory
 from answerable.model.documents.shared_shapes import ReachItem
 from answerable.reach import engine
 from answerable.reach.cross_platform_steps import CrossPlatformStepSource

@@ -3,7 +3,7 @@
 import pytest
 
 from answerable.connectors.config.parse.config_file import parse_config
-from answerable.inventory import join_syncs_into_inventory
+from answerable.inventory.sync_join import join_syncs_into_inventory
 from answerable.model.config import Config
 from answerable.model.credential import CredentialClass
 from answerable.model.documents.revocation import RevocationEffectItem

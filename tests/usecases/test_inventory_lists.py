@@ -1,6 +1,6 @@
 import pytest
 
-from answerable.inventory import join_syncs_into_inventory
+from answerable.inventory.sync_join import join_syncs_into_inventory
 from answerable.model.credential import CredentialClass
 from answerable.model.errors import UsageError
 from answerable.model.ids import CredentialId

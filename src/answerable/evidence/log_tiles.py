@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 
-from answerable.evidence.merkle import merkle_root
 from answerable.model.errors import VerificationError
 
 TILE_WIDTH = 256
@@ -76,6 +75,8 @@ def compute_changed_tiles(old_size: int, leaves: Sequence[bytes]) -> dict[str, b
     Returns:
         Tile contents by path, lower levels first.
     """
+    from answerable.evidence.merkle import merkle_root
+
     changed: dict[str, bytes] = {}
     hashes, level = list(leaves), 0
     while hashes:

@@ -6,7 +6,6 @@ Scoring 100,000 subjects takes seconds, and most questions are about one subject
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from answerable.inventory.ownership_score import assign_owner
 from answerable.inventory.person_directory import PersonDirectory
 from answerable.model.person import OwnerEvidence, OwnerEvidenceKind, SubjectOwnership
 
@@ -61,6 +60,8 @@ class LazyOwnership(Mapping[str, SubjectOwnership]):
         return LazyOwnership(self.records, self.people, now)
 
     def __getitem__(self, subject: str) -> SubjectOwnership:
+        from answerable.inventory.ownership_score import assign_owner
+
         found = self._judged.get(subject)
         if found is None:
             records = self.records[subject]

@@ -5,7 +5,6 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from difflib import get_close_matches
 from typing import Literal
 
-from answerable.inventory.canonical_ids import CanonicalIds, parse_iam_principal_arn
 from answerable.inventory.person_directory import get_person_handle
 from answerable.model.errors import AmbiguousError, UsageError
 from answerable.model.inventory import Inventory, NameEntry, NameTable
@@ -64,6 +63,8 @@ def resolve_entity_by_name(
 
 def _find_iam_principal_by_name(name: str, name_table: NameTable) -> str:
     """Return the canonical id of an IAM user, role or session, else an empty text."""
+    from answerable.inventory.canonical_ids import parse_iam_principal_arn
+
     key = parse_iam_principal_arn(name)
     return name_table.principals.get(":".join(key), "") if key is not None else ""
 
@@ -72,6 +73,8 @@ def build_entity_name_table(
     inventory: Inventory, kinds: Sequence[EntityKind] = ENTITY_KINDS
 ) -> NameTable:
     """Index all spellings of the names of entities of some kinds."""
+    from answerable.inventory.canonical_ids import CanonicalIds
+
     entries: dict[str, dict[NameEntry, None]] = defaultdict(dict)
     for kind in kinds:
         for key in _ID_LISTERS[kind](inventory):

@@ -7,7 +7,8 @@ with the name as SQL spells it.
 import re
 from dataclasses import dataclass
 
-PREFIX = "postgres:"
+PLATFORM = "postgres"
+PREFIX = f"{PLATFORM}:"
 DEFAULT_PORT = "5432"
 _PLAIN = re.compile(r"[a-z_][a-z0-9_$]*")
 _PART = re.compile(r'"(?:[^"]|"")*"|[^".]+')

@@ -7,7 +7,6 @@ from answerable.model.collection import SourceState
 from answerable.model.inventory import SourceCoverage
 from answerable.model.sighting import ReadProblem, ReadProblemKind
 from answerable.presentation.inventory_items import format_time
-from answerable.presentation.relative_time import format_span
 
 _SECOND = 1_000_000_000
 
@@ -52,6 +51,8 @@ def list_scheduled_source_problems(
             for none.
         now: UTC nanoseconds.
     """
+    from answerable.presentation.relative_time import format_span
+
     read_at = max(read_at, state.succeeded_at)
     if state.failed_at > read_at:
         what = f"its last scheduled run failed at {format_time(state.failed_at)}: "

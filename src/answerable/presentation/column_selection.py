@@ -4,16 +4,13 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from typing import TYPE_CHECKING
 
-from answerable.model.documents.columns import DocumentColumn
-from answerable.model.documents.registry import (
-    list_default_table_columns,
-    list_document_columns,
-    list_single_fact_columns,
-)
 from answerable.model.documents.shared_shapes import Document
 from answerable.model.errors import UsageError
-from answerable.presentation.cell_text import get_cell_sort_key
+
+if TYPE_CHECKING:
+    from answerable.model.documents.columns import DocumentColumn
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +25,14 @@ class ColumnSelection:
     names: tuple[str, ...] = ()
     wide: bool = False
 
-    def list_table_columns(self, document: Document) -> list[DocumentColumn]:
+    def list_table_columns(self, document: Document) -> "list[DocumentColumn]":
         """List the columns of a table."""
+        from answerable.model.documents.registry import (
+            list_default_table_columns,
+            list_document_columns,
+            list_single_fact_columns,
+        )
+
         if self.names:
             known = list_document_columns(document)
             return [find_column(name, known) for name in self.names]
@@ -43,8 +46,13 @@ class ColumnSelection:
         ]
         return [*usual, *more]
 
-    def list_csv_columns(self, document: Document) -> list[DocumentColumn]:
+    def list_csv_columns(self, document: Document) -> "list[DocumentColumn]":
         """List the columns of a CSV file; an object stands for each of its facts."""
+        from answerable.model.documents.registry import (
+            list_document_columns,
+            list_single_fact_columns,
+        )
+
         leaves = list_single_fact_columns(document)
         if not self.names:
             return leaves
@@ -63,6 +71,8 @@ class ColumnSelection:
         """Keep only the fields of the items that the selected columns show."""
         if not self.names:
             return document
+        from answerable.model.documents.registry import list_document_columns
+
         known = list_document_columns(document)
         kept = {find_column(name, known).path[0] for name in self.names}
         items = [
@@ -74,7 +84,7 @@ class ColumnSelection:
 USUAL_COLUMNS = ColumnSelection()
 
 
-def find_column(name: str, columns: Sequence[DocumentColumn]) -> DocumentColumn:
+def find_column(name: str, columns: "Sequence[DocumentColumn]") -> "DocumentColumn":
     """Find a column by its name, its table head, or its sort order.
 
     Raises:
@@ -100,6 +110,9 @@ def sort_items(document: Document, order: str) -> Document:
     """
     if not order:
         return document
+    from answerable.model.documents.registry import list_document_columns
+    from answerable.presentation.cell_text import get_cell_sort_key
+
     column = find_column(order.removeprefix("-"), list_document_columns(document))
     known = [item for item in document.items if _has_sortable_value(column, item)]
     unknown = [item for item in document.items if not _has_sortable_value(column, item)]
@@ -109,6 +122,6 @@ def sort_items(document: Document, order: str) -> Document:
     return replace(document, items=[*known, *unknown])
 
 
-def _has_sortable_value(column: DocumentColumn, item: Mapping[str, object]) -> bool:
+def _has_sortable_value(column: "DocumentColumn", item: Mapping[str, object]) -> bool:
     """Tell whether an item has a value to sort by."""
     return column.get_value_of_item(item) not in (None, "")

@@ -4,19 +4,9 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 from answerable.model.credential import Credential, CredentialClass, CredentialLifetime
-from answerable.model.documents.inventory import (
-    AgentItem,
-    AgentToolItem,
-    CredentialItem,
-    IdentityItem,
-    OwnerItem,
-    PersonItem,
-    RoleAssignmentItem,
-    ToolCredentialItem,
-    ToolItem,
-)
 from answerable.model.identity import Identity
 from answerable.model.ids import AgentId, CredentialId, PersonId
 from answerable.model.inventory import (
@@ -31,6 +21,20 @@ from answerable.model.person import (
     Person,
     SubjectOwnership,
 )
+
+if TYPE_CHECKING:
+    from answerable.model.documents.inventory import (
+        AgentItem,
+        AgentToolItem,
+        CredentialItem,
+        IdentityItem,
+        OwnerItem,
+        PersonItem,
+        RoleAssignmentItem,
+        ToolCredentialItem,
+        ToolItem,
+    )
+
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST_SECOND = 253_402_300_799  # last second of the year 9999
@@ -47,12 +51,12 @@ def format_optional_time(time_ns: int) -> str | None:
     return format_time(time_ns) if time_ns else None
 
 
-def build_owner_item(inventory: Inventory, subject: str) -> OwnerItem:
+def build_owner_item(inventory: Inventory, subject: str) -> "OwnerItem":
     """Build the owner item of a subject."""
     return get_owner_item(inventory.owners, subject)
 
 
-def get_owner_item(owners: Mapping[str, SubjectOwnership], subject: str) -> OwnerItem:
+def get_owner_item(owners: Mapping[str, SubjectOwnership], subject: str) -> "OwnerItem":
     """Return owner state, person and score of a subject."""
     known = owners.get(subject)
     if known is None:
@@ -61,7 +65,7 @@ def get_owner_item(owners: Mapping[str, SubjectOwnership], subject: str) -> Owne
     return {"state": known.state.value, "person": known.person, "score": score}
 
 
-def build_identity_item(inventory: Inventory, identity: Identity) -> IdentityItem:
+def build_identity_item(inventory: Inventory, identity: Identity) -> "IdentityItem":
     """Build the item of an identity, with the agents and credentials that reach it."""
     ways = inventory.get_or_compute_value("ways to identities", _index_identity_users)
     accounts = inventory.get_or_compute_value(
@@ -92,7 +96,7 @@ def build_identity_item(inventory: Inventory, identity: Identity) -> IdentityIte
 class _RoleAssignments:
     """Persons by assumable role, and roles by person."""
 
-    people: Mapping[str, list[RoleAssignmentItem]]
+    people: "Mapping[str, list[RoleAssignmentItem]]"
     roles: Mapping[str, set[str]]
 
 
@@ -147,7 +151,7 @@ def build_person_item(
     person: Person,
     owner_state: str = "",
     ids: Sequence[PersonId] = (),
-) -> PersonItem:
+) -> "PersonItem":
     """Build the item of a person or team with what they own, suggestions excluded.
 
     Args:
@@ -188,7 +192,7 @@ def index_owned_subjects(
     return owned
 
 
-def build_tool_item(inventory: Inventory, agent: AgentId, use: ToolUse) -> ToolItem:
+def build_tool_item(inventory: Inventory, agent: AgentId, use: ToolUse) -> "ToolItem":
     """Build the item of a tool of an agent."""
     found = _build_tool_credentials(inventory, use)
     return {
@@ -206,7 +210,7 @@ def build_tool_item(inventory: Inventory, agent: AgentId, use: ToolUse) -> ToolI
     }
 
 
-def build_agent_item(inventory: Inventory, entity: AgentEntity) -> AgentItem:
+def build_agent_item(inventory: Inventory, entity: AgentEntity) -> "AgentItem":
     """Build the item of an agent with its tools."""
     agent = entity.agent
     return {
@@ -225,7 +229,7 @@ def build_agent_item(inventory: Inventory, entity: AgentEntity) -> AgentItem:
     }
 
 
-def _build_agent_tool(inventory: Inventory, use: ToolUse) -> AgentToolItem:
+def _build_agent_tool(inventory: Inventory, use: ToolUse) -> "AgentToolItem":
     """Convert a tool of an agent to a document item with its credentials."""
     found = _build_tool_credentials(inventory, use)
     return {
@@ -246,7 +250,7 @@ def _build_agent_tool(inventory: Inventory, use: ToolUse) -> AgentToolItem:
 
 def _build_tool_credentials(
     inventory: Inventory, use: ToolUse
-) -> list[ToolCredentialItem]:
+) -> "list[ToolCredentialItem]":
     """Build the credentials of a tool, those that prove an identity first."""
 
     def telling(key: CredentialId) -> bool:
@@ -293,7 +297,7 @@ def select_credential_place(
 
 def build_credential_item(
     inventory: Inventory, entity: CredentialEntity
-) -> CredentialItem:
+) -> "CredentialItem":
     """Build the item of a credential with its places and users, without its value."""
     users = inventory.get_or_compute_value(
         "users of credentials", _index_credential_users

@@ -4,11 +4,14 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from answerable.model.documents.columns import DocumentColumn
-from answerable.model.documents.registry import list_single_fact_columns
 from answerable.model.documents.shared_shapes import Document
 from answerable.presentation.text import sanitize
+
+if TYPE_CHECKING:
+    from answerable.model.documents.columns import DocumentColumn
+
 
 # A spreadsheet evaluates such cells as formulas; a leading quote makes them text.
 _FORMULA_PREFIXES = ("=", "+", "-", "@")
@@ -70,7 +73,7 @@ def _get_total_field(document: Document) -> Mapping[str, int]:
 
 
 def to_csv(
-    document: Document, columns: Sequence[DocumentColumn] | None = None
+    document: Document, columns: "Sequence[DocumentColumn] | None" = None
 ) -> Iterator[str]:
     """Serialize a header and a row per item, a column per fact.
 
@@ -79,6 +82,8 @@ def to_csv(
     Args:
         columns: By default all columns of the kind.
     """
+    from answerable.model.documents.registry import list_single_fact_columns
+
     columns = list_single_fact_columns(document) if columns is None else columns
     if columns:
         yield _format_csv_row([column.name for column in columns])

@@ -7,15 +7,18 @@ know the types of this module, never a platform.
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from answerable.model.connector import ignore_progress_report
 from answerable.model.documents.shared_shapes import ReachItem, TruncationItem
-from answerable.model.documents.what_if import AccessChangeItem
 from answerable.model.ids import IdentityId
 from answerable.model.inventory import Inventory
 from answerable.model.policy import Policy
 from answerable.reach.formula import Formula, Verdict
+
+if TYPE_CHECKING:
+    from answerable.model.documents.what_if import AccessChangeItem
+
 
 ConditionContext = Mapping[str, tuple[str, ...]]
 
@@ -206,7 +209,7 @@ class ChangeList:
         shown: Number of listed and of all changes; None for a complete list.
     """
 
-    items: tuple[AccessChangeItem, ...]
+    items: "tuple[AccessChangeItem, ...]"
     not_collected: frozenset[str] = frozenset()
     unread: bool = False
     shown: TruncationItem | None = None

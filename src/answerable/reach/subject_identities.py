@@ -22,7 +22,6 @@ from answerable.reach.person_identities import (
     list_identities_person_can_use,
 )
 from answerable.reach.platform import PathHop, SubjectIdentity, UnknownSubject
-from answerable.reach.unknown_subjects import explain_unknown_agent
 
 
 class IdentityResolver(Protocol):
@@ -165,6 +164,8 @@ def _resolve_identities_of_agent(
     resolver: IdentityResolver, inventory: Inventory, entity: AgentEntity
 ) -> SubjectIdentities:
     """Resolve an agent to the identities that it and its tools act through."""
+    from answerable.reach.unknown_subjects import explain_unknown_agent
+
     subject = entity.agent.id
     found: list[SubjectIdentity] = []
     apart: list[UnknownSubject] = []

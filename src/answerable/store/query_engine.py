@@ -9,25 +9,16 @@ from typing import TYPE_CHECKING
 from answerable.model.errors import UsageError
 from answerable.model.event import AuditEvent
 from answerable.store import journal_files
-from answerable.store.duckdb_engine import DuckDbEngine, run_interruptible
-from answerable.store.event_columns import (
-    NAMES,
-    build_readable_columns_sql,
-    decode_event_row,
-)
-from answerable.store.event_sources import EventSources
-from answerable.store.query_tables import NamedTable, quote_name, register_table
-from answerable.store.search_index import (
-    INDEXED_COLUMNS_SQL,
-    NOT_INDEXED,
-    EventPlace,
-    SearchIndex,
-)
 from answerable.store.store_layout import StoreLayout
 from answerable.store.transparency_log import TransparencyLog
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
+
+    from answerable.store.duckdb_engine import DuckDbEngine
+    from answerable.store.event_sources import EventSources
+    from answerable.store.query_tables import NamedTable
+    from answerable.store.search_index import EventPlace, SearchIndex
 
 RAW_EVENTS_VIEW = "events_raw"
 
@@ -61,7 +52,7 @@ class EventQueries:
         self,
         layout: StoreLayout,
         log: TransparencyLog,
-        index: SearchIndex | None = None,
+        index: "SearchIndex | None" = None,
     ) -> None:
         self._layout, self._log, self._index = layout, log, index
         self._engine: DuckDbEngine | None = None
@@ -77,9 +68,11 @@ class EventQueries:
         self,
         query: str,
         parameters: Sequence[object],
-        tables: Mapping[str, NamedTable],
+        tables: "Mapping[str, NamedTable]",
     ) -> list[tuple[object, ...]]:
         """Run trusted SQL with extra temporary tables."""
+        from answerable.store.query_tables import quote_name, register_table
+
         engine = self._get_current_engine()
         for name, table in tables.items():
             register_table(engine, name, table, temporary=True)
@@ -92,7 +85,7 @@ class EventQueries:
     def run_user_select(
         self,
         text: str,
-        tables: Mapping[str, NamedTable],
+        tables: "Mapping[str, NamedTable]",
         views: Mapping[str, str],
         limits: QueryLimits = NO_QUERY_LIMITS,
     ) -> tuple[tuple[str, ...], list[tuple[object, ...]]]:
@@ -102,6 +95,10 @@ class EventQueries:
             UsageError: It is not exactly one SELECT, or the engine cannot run it.
         """
         import duckdb
+
+        from answerable.store.duckdb_engine import DuckDbEngine, run_interruptible
+        from answerable.store.event_columns import build_readable_columns_sql
+        from answerable.store.query_tables import quote_name, register_table
 
         engine = DuckDbEngine(self._layout.segments)
         try:
@@ -146,7 +143,7 @@ class EventQueries:
         finally:
             engine.close()
 
-    def read_events_at(self, places: Sequence[EventPlace]) -> list[AuditEvent]:
+    def read_events_at(self, places: "Sequence[EventPlace]") -> list[AuditEvent]:
         """Read complete events by place (time, id, segment, row), in that order."""
         engine = self._get_current_engine()
         found = (
@@ -165,9 +162,11 @@ class EventQueries:
         return events
 
     def _read_events_by_id(
-        self, engine: DuckDbEngine, places: Sequence[EventPlace]
+        self, engine: "DuckDbEngine", places: "Sequence[EventPlace]"
     ) -> list[AuditEvent]:
         """Read complete events by id and time."""
+        from answerable.store.event_columns import NAMES, decode_event_row
+
         ids = list(dict.fromkeys(key for _, key, _, _ in places))
         times = [at for at, _, _, _ in places]
         query = (
@@ -177,8 +176,11 @@ class EventQueries:
         rows = engine.run(query, [min(times), max(times), *ids])
         return [decode_event_row(row) for row in rows]
 
-    def _get_current_engine(self) -> DuckDbEngine:
+    def _get_current_engine(self) -> "DuckDbEngine":
         """Return the engine, with its views refreshed if the store has changed."""
+        from answerable.store.duckdb_engine import DuckDbEngine
+        from answerable.store.search_index import INDEXED_COLUMNS_SQL, NOT_INDEXED
+
         state = self._read_store_state()
         if self._index is not None:
             return self._get_current_shared_engine(self._index, state)
@@ -195,8 +197,8 @@ class EventQueries:
         return self._engine
 
     def _get_current_shared_engine(
-        self, index: SearchIndex, state: object
-    ) -> DuckDbEngine:
+        self, index: "SearchIndex", state: object
+    ) -> "DuckDbEngine":
         """Return an engine on the shared search index, refreshed."""
         if self._engine is None:
             self._engine = index.open_engine(
@@ -207,8 +209,10 @@ class EventQueries:
         self._state = state
         return self._engine
 
-    def _read_event_sources(self) -> EventSources:
+    def _read_event_sources(self) -> "EventSources":
         """Read the current segments and unsealed records."""
+        from answerable.store.event_sources import EventSources
+
         return EventSources.read(self._layout, self._log)
 
     def _read_store_state(self) -> object:
@@ -223,7 +227,7 @@ class EventQueries:
 
 
 @contextmanager
-def _interrupt_after(engine: DuckDbEngine, seconds: float) -> Iterator[None]:
+def _interrupt_after(engine: "DuckDbEngine", seconds: float) -> Iterator[None]:
     """Interrupt the query within the context after a time limit."""
     if not seconds:
         yield
@@ -251,7 +255,10 @@ def _fetch_rows(
     return rows
 
 
-def _create_event_view(engine: DuckDbEngine, sources: EventSources, view: str) -> None:
-    """Create a view over the segments and a table of unsealed records."""
-    sources.load_unsealed_records_into(engine, "tail")
+def _create_event_view(
+    engine: "DuckDbEngine", sources: "EventSources", view: str
+) -> None:
+    """Create a view over the segments, and a table of unsealed records if any."""
+    if sources.records or not sources.segments:
+        sources.load_unsealed_records_into(engine, "tail")
     engine.run(f"CREATE OR REPLACE VIEW {view} AS {sources.build_events_sql('tail')}")

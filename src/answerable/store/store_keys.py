@@ -8,7 +8,6 @@ from pathlib import Path
 from threading import get_native_id
 
 from answerable.evidence.checkpoint import Checkpoint, fingerprint_key_digest
-from answerable.evidence.merkle import EMPTY_ROOT
 from answerable.evidence.signed_note import (
     VerifierKey,
     derive_verifier_key,
@@ -106,6 +105,8 @@ class LogKeys:
 
     def _create_keys(self) -> VerifierKey:
         """Create all keys and an empty checkpoint; the public key is written last."""
+        from answerable.evidence.merkle import EMPTY_ROOT
+
         # The public key is written last: where it lies, all keys were made, and the
         # log has a checkpoint. A store that was emptied to its keys shows by that.
         self._create_secret_key(_FINGERPRINT_KEY)

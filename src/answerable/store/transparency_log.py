@@ -16,7 +16,6 @@ from answerable.evidence.log_tiles import (
     tile_path,
     unpack_entries,
 )
-from answerable.evidence.merkle import MerkleFrontier, leaf_hash
 from answerable.model.errors import VerificationError
 from answerable.store.durable_files import (
     make_private_folder,
@@ -84,6 +83,8 @@ class TransparencyLog:
         Raises:
             VerificationError: They do not.
         """
+        from answerable.evidence.merkle import MerkleFrontier, leaf_hash
+
         self._reload_entries()
         if self._seen:
             last = parse_checkpoint(self._seen, self._keys.public_key)
@@ -130,6 +131,8 @@ class TransparencyLog:
             VerificationError: The log on disk does not match its checkpoint.
             EnvironmentFailure: The disk failed; the log is unchanged.
         """
+        from answerable.evidence.merkle import MerkleFrontier, leaf_hash
+
         with self.lock():
             key = self._keys.public_key  # makes the first checkpoint with the keys
             self._reload_entries()

@@ -8,11 +8,11 @@ from typing import TypeVar, cast
 
 import msgspec
 
-from answerable.inventory import assess_owners_at_time
 from answerable.inventory.ownership_score import (
     get_attestation_end,
     is_valid_attestation,
 )
+from answerable.inventory.sync_join import assess_owners_at_time
 from answerable.lineage.chain_index import ChainIndex
 from answerable.model.inventory import Inventory
 from answerable.services.inventory import snapshots

@@ -11,7 +11,7 @@ import pytest
 
 from answerable.connectors.aws import fetch
 from answerable.connectors.aws_keys import fetch as keys_fetch
-from answerable.inventory import join_syncs_into_inventory
+from answerable.inventory.sync_join import join_syncs_into_inventory
 from answerable.model.connector import SyncContext
 from answerable.model.errors import EnvironmentFailure, UsageError
 from answerable.model.sighting import SightedFacts, Sync

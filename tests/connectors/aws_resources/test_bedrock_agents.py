@@ -11,7 +11,7 @@ from botocore.exceptions import EndpointConnectionError
 from answerable.connectors.aws import fetch as account_fetch
 from answerable.connectors.aws_resources import fetch
 from answerable.connectors.aws_resources.parse import ParsedResources
-from answerable.inventory import join_syncs_into_inventory
+from answerable.inventory.sync_join import join_syncs_into_inventory
 from answerable.model.connector import SyncContext
 from answerable.model.sighting import Sync
 from tests.connectors.aws_resources.test_api_calls import LISTED, scan

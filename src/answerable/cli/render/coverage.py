@@ -4,20 +4,20 @@ from collections.abc import Iterator
 
 from answerable.cli.render.screen import Screen
 from answerable.model.documents.shared_shapes import CoverageRecord
-from answerable.presentation.coverage_text import (
-    build_coverage_line_parts,
-    list_full_coverage,
-)
 
 
 def format_coverage_line(coverage: CoverageRecord, screen: Screen) -> str:
     """Format the coverage as one line."""
+    from answerable.presentation.coverage_text import build_coverage_line_parts
+
     said = screen.marks.dot.join(build_coverage_line_parts(coverage))
     return "coverage: " + (said or "nothing scanned yet")
 
 
 def list_coverage_lines(coverage: CoverageRecord) -> Iterator[str]:
     """List the full coverage, an entry per line."""
+    from answerable.presentation.coverage_text import list_full_coverage
+
     yield "coverage:"
     for line in list_full_coverage(coverage) or ["nothing scanned yet"]:
         yield f"  {line}"

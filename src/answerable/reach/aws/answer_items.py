@@ -9,8 +9,6 @@ from answerable.reach.aws.condition_keys.key_classification import (
     GITHUB_ISSUER,
     classify_condition_key,
 )
-from answerable.reach.aws.permission_rows.row_types import format_permission_row
-from answerable.reach.aws.resource_pattern_union import format_part_pattern
 from answerable.reach.aws.subject_queries import ReachAnswer
 from answerable.reach.formula import ConditionAtom, get_verdict
 
@@ -38,6 +36,8 @@ def build_permission_row_item(
         answer: An answer with its row.
         format_action: Formats an action pattern in its service's spelling.
     """
+    from answerable.reach.aws.permission_rows.row_types import format_permission_row
+
     action, resource = (
         format_permission_row(answer.row, format_action) if answer.row else ("", "")
     )
@@ -66,6 +66,8 @@ def build_call_answer_item(
 
 def _build_allowed_part_item(part: ReachAnswer) -> AllowedPartItem:
     """Build the JSON item for an allowed part of a resource pattern."""
+    from answerable.reach.aws.resource_pattern_union import format_part_pattern
+
     return {
         "resource": format_part_pattern(part),
         "verdict": get_verdict(part.formula).value,

@@ -1,6 +1,7 @@
 """Parse the action and the resource of a permission query."""
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from answerable.model.inventory import Inventory
 from answerable.reach.aws import resource_argument_parser
@@ -9,8 +10,10 @@ from answerable.reach.aws.action_validation import (
     check_action_glob,
     parse_action,
 )
-from answerable.reach.aws.permission_rows.row_types import RowFilter, parse_row_filter
-from answerable.reach.aws.policy_vocabulary import PolicyNames, collect_policy_names
+
+if TYPE_CHECKING:
+    from answerable.reach.aws.permission_rows.row_types import RowFilter
+    from answerable.reach.aws.policy_vocabulary import PolicyNames
 
 
 def parse_call(
@@ -23,7 +26,7 @@ def parse_call(
     """
     facts = inventory.facts
 
-    def used() -> PolicyNames:
+    def used() -> "PolicyNames":
         return _collect_names_used_in_policies(inventory)
 
     spelled = parse_action(action, load_catalogue, used)
@@ -34,16 +37,18 @@ def parse_call(
 
 def parse_permission_filter(
     inventory: Inventory, load_catalogue: LoadCatalogue, action: str, resource: str
-) -> RowFilter:
+) -> "RowFilter":
     """Parse the action and resource globs of a list.
 
     Raises:
         UsageError: No action or no resource can match; the hint has the nearest
             spelling.
     """
+    from answerable.reach.aws.permission_rows.row_types import parse_row_filter
+
     facts = inventory.facts
 
-    def used() -> PolicyNames:
+    def used() -> "PolicyNames":
         return _collect_names_used_in_policies(inventory)
 
     if action.strip("*"):
@@ -73,8 +78,10 @@ def suggest_services_or_actions(
     return [(str(action), action.access) for action in listed]
 
 
-def _collect_names_used_in_policies(inventory: Inventory) -> PolicyNames:
+def _collect_names_used_in_policies(inventory: Inventory) -> "PolicyNames":
     """Collect the actions and services that the policies name, once per snapshot."""
+    from answerable.reach.aws.policy_vocabulary import collect_policy_names
+
     return inventory.get_or_compute_value(
         "names in policies", lambda each: collect_policy_names(each.facts)
     )

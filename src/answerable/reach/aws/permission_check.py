@@ -26,10 +26,6 @@ from answerable.reach.aws.resource_pattern_answers import (
     answer_call_on_pattern,
     is_pattern_question,
 )
-from answerable.reach.aws.resource_pattern_union import (
-    list_example_arns,
-    merge_pattern_answers,
-)
 from answerable.reach.aws.statement_quotes import (
     StatementQuotes,
     get_policy_statement_index,
@@ -122,6 +118,8 @@ def _merge_answers_of_identities(
 ) -> ReachAnswer:
     """Merge the answers of the identities that one subject acts as."""
     if is_pattern_question(query.compiled_accounts, action, resource):
+        from answerable.reach.aws.resource_pattern_union import merge_pattern_answers
+
         return merge_pattern_answers(query.graph, action, resource, answers)
     return subject_answers.choose_best_answer(answers)
 
@@ -152,6 +150,8 @@ def _answer_part_if_tags_allow(
         or subject not in query.compiled_accounts.principals
     ):
         return answer
+    from answerable.reach.aws.resource_pattern_union import list_example_arns
+
     account = query.compiled_accounts.principals[subject].identity.account
     granted = list_tag_granted_resources(query.graph, action)
     written = list_example_arns(

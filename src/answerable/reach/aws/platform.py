@@ -14,14 +14,12 @@ from answerable.reach.aws.compiled_graph import (
     list_services_named_by_policies,
     load_snapshot_summary,
 )
-from answerable.reach.aws.external_caller_queries import build_role_entry_hop
 from answerable.reach.aws.identity_resolution import (
     AWS,
     AWS_KEYS,
     is_aws_entity,
     resolve_identity,
 )
-from answerable.reach.aws.permission_rows.row_types import RowFilter
 from answerable.reach.aws.query_context import (
     QueryContext,
     build_query_context,
@@ -47,6 +45,7 @@ from answerable.reach.platform import (
 )
 
 if TYPE_CHECKING:
+    from answerable.reach.aws.permission_rows.row_types import RowFilter
     from answerable.reach.aws.what_if.edit_comparison import EditedGraph
 
 
@@ -68,6 +67,8 @@ class AwsEvaluator:
 
     def list_entries(self, identity: IdentityId) -> Sequence[PathHop]:
         """List the steps by which a token of an identity provider enters a role."""
+        from answerable.reach.aws.external_caller_queries import build_role_entry_hop
+
         if identity not in self.query.compiled_accounts.trusts:
             return ()
         return [
@@ -143,7 +144,7 @@ class AwsPlatform:
 
     def parse_filter(
         self, inventory: Inventory, action: str, resource: str
-    ) -> RowFilter:
+    ) -> "RowFilter":
         """Parse the action and resource globs of a list.
 
         Raises:

@@ -12,7 +12,11 @@ from answerable.model.errors import UsageError
 from answerable.model.ids import IdentityId
 from answerable.model.inventory import Inventory
 from answerable.model.platform_catalogue import PlatformCatalogue
-from answerable.model.postgres_ids import build_postgres_role_id, quote_sql_identifier
+from answerable.model.postgres_ids import (
+    PLATFORM,
+    build_postgres_role_id,
+    quote_sql_identifier,
+)
 from answerable.reach.acting_agents import list_agents_by_identity_used
 from answerable.reach.formula import Verdict
 from answerable.reach.platform import (
@@ -23,7 +27,7 @@ from answerable.reach.platform import (
 )
 from answerable.reach.postgres.catalogue import Catalogue, DatabaseObject
 from answerable.reach.postgres.permission_rows import iterate_permission_rows
-from answerable.reach.postgres.server_index import PLATFORM, PostgresServer
+from answerable.reach.postgres.server_index import PostgresServer
 
 _RANKS = (Verdict.NEVER, Verdict.ONLY_IF, Verdict.ALWAYS)
 _ALWAYS = _RANKS.index(Verdict.ALWAYS)

@@ -3,12 +3,14 @@
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
+from typing import TYPE_CHECKING
 
 from answerable.model.documents.shared_shapes import TruncationItem
 from answerable.model.errors import UsageError
 from answerable.model.ids import IdentityId
 from answerable.model.inventory import Inventory
 from answerable.model.postgres_ids import (
+    PLATFORM,
     PREFIX,
     ResourceName,
     parse_postgres_object_id,
@@ -29,31 +31,9 @@ from answerable.reach.platform import (
     SubjectIdentity,
     UnknownSubject,
 )
-from answerable.reach.postgres.answer_building import SOURCE
-from answerable.reach.postgres.call_parsing import (
-    parse_object_argument,
-    parse_privilege_or_owner_right,
-)
-from answerable.reach.postgres.catalogue_edit import (
-    EditedServers,
-    remove_grants_from_catalogues,
-)
-from answerable.reach.postgres.object_action_evaluation import (
-    evaluate_object_action,
-    list_roles_as_callers,
-    open_role_session,
-)
-from answerable.reach.postgres.permission_rows import iterate_permission_rows
-from answerable.reach.postgres.privileges import PRIVILEGES
-from answerable.reach.postgres.server_index import (
-    PLATFORM,
-    PostgresServer,
-    build_server_indexes,
-)
-from answerable.reach.postgres.session_steps import (
-    get_role_id_of_session,
-    iterate_reachable_sessions,
-)
+
+if TYPE_CHECKING:
+    from answerable.reach.postgres.server_index import PostgresServer
 
 _ORDER = (Verdict.ALWAYS, Verdict.ONLY_IF, Verdict.NOT_KNOWN)
 
@@ -62,12 +42,14 @@ _ORDER = (Verdict.ALWAYS, Verdict.ONLY_IF, Verdict.NOT_KNOWN)
 class PostgresEvaluator:
     """Grants of the PostgreSQL servers of one snapshot, by host."""
 
-    servers: Mapping[str, PostgresServer]
+    servers: "Mapping[str, PostgresServer]"
 
     def resolve_identity(
         self, start: SubjectIdentity
     ) -> SubjectIdentity | UnknownSubject:
         """Return a role, with the reason if its memberships are not known."""
+        from answerable.reach.postgres.answer_building import SOURCE
+
         parsed = parse_postgres_role_id(start.identity)
         if parsed is None:
             return UnknownSubject(start.identity, "not the id of a role", SOURCE)
@@ -96,6 +78,12 @@ class PostgresEvaluator:
         self, starts: Sequence[SubjectIdentity], targets: Collection[IdentityId]
     ) -> Iterator[SubjectIdentity]:
         """Find the paths of roles to those of `targets` that they are or become."""
+        from answerable.reach.postgres.object_action_evaluation import open_role_session
+        from answerable.reach.postgres.session_steps import (
+            get_role_id_of_session,
+            iterate_reachable_sessions,
+        )
+
         for start in starts or self._list_all_roles():
             parsed = parse_postgres_role_id(start.identity)
             server = self.servers.get(parsed.host) if parsed else None
@@ -110,16 +98,26 @@ class PostgresEvaluator:
 
     def _list_all_roles(self) -> Iterator[SubjectIdentity]:
         """List every role in each described database of its server."""
+        from answerable.reach.postgres.object_action_evaluation import (
+            list_roles_as_callers,
+        )
+
         for server in self.servers.values():
             for database in server.contents:
                 yield from list_roles_as_callers(server, database)
 
     def name_credential_source(self, account: str) -> str:
         """Name the scan source that describes roles."""
+        from answerable.reach.postgres.answer_building import SOURCE
+
         return SOURCE
 
     def evaluate(self, question: Question) -> Answer:
         """Evaluate one call for some roles, with proof and assumptions."""
+        from answerable.reach.postgres.object_action_evaluation import (
+            evaluate_object_action,
+        )
+
         resource = _get_parsed_resource(question)
         return evaluate_object_action(
             self.servers.get(resource.host), question, resource
@@ -133,6 +131,11 @@ class PostgresEvaluator:
 
     def list_callers(self, question: Question, page: PageBounds) -> AnswerList:
         """List all roles that can make one call, the surest first."""
+        from answerable.reach.postgres.object_action_evaluation import (
+            evaluate_object_action,
+            list_roles_as_callers,
+        )
+
         resource = _get_parsed_resource(question)
         server = self.servers.get(resource.host)
         starts = list_roles_as_callers(server, resource.database) if server else []
@@ -157,6 +160,10 @@ class PostgresEvaluator:
 
     def describe_scope(self) -> PlatformScope:
         """Describe the collected roles and servers."""
+        from answerable.reach.postgres.object_action_evaluation import (
+            list_roles_as_callers,
+        )
+
         count = sum(
             len(list_roles_as_callers(each, "")) for each in self.servers.values()
         )
@@ -176,9 +183,11 @@ def _get_parsed_resource(question: Question) -> ResourceName:
 
 
 def _list_permission_rows(
-    servers: Mapping[str, PostgresServer], question: Question
+    servers: "Mapping[str, PostgresServer]", question: Question
 ) -> list[Answer]:
     """List the rows of a question, those of missing data last."""
+    from answerable.reach.postgres.permission_rows import iterate_permission_rows
+
     last = [
         Answer(
             build_item_without_statements(
@@ -232,6 +241,11 @@ class PostgresPlatform:
         self, inventory: Inventory, action: str, resource: str
     ) -> tuple[str, str]:
         """Parse a privilege, and the id or the name of an object."""
+        from answerable.reach.postgres.call_parsing import (
+            parse_object_argument,
+            parse_privilege_or_owner_right,
+        )
+
         privilege = parse_privilege_or_owner_right(action)
         return privilege, str(
             parse_object_argument(get_server_indexes(inventory), privilege, resource)
@@ -253,6 +267,8 @@ class PostgresPlatform:
 
     def suggest_actions(self, prefix: str) -> Iterable[tuple[str, str]]:
         """Suggest privileges while one is typed."""
+        from answerable.reach.postgres.privileges import PRIVILEGES
+
         known = sorted(set().union(*PRIVILEGES.values()))
         return [
             (each, "privilege") for each in known if each.startswith(prefix.upper())
@@ -262,6 +278,12 @@ class PostgresPlatform:
         self, inventory: Inventory, question: Question, edit: PolicyEdit
     ) -> AppliedEdit:
         """Take grants, memberships or row policies away."""
+        from answerable.reach.postgres.catalogue_edit import (
+            EditedServers,
+            remove_grants_from_catalogues,
+        )
+        from answerable.reach.postgres.server_index import build_server_indexes
+
         edited = remove_grants_from_catalogues(inventory.facts.catalogues, edit)
         before, after = get_server_indexes(inventory), build_server_indexes(edited)
         changes = EditedServers(inventory, before, after)
@@ -276,11 +298,13 @@ class PostgresPlatform:
         get_server_indexes(inventory)
 
 
-def get_server_indexes(inventory: Inventory) -> Mapping[str, PostgresServer]:
+def get_server_indexes(inventory: Inventory) -> "Mapping[str, PostgresServer]":
     """Return the index of each server of a snapshot, by host."""
     return inventory.get_or_compute_value("postgres servers", _build_server_indexes)
 
 
-def _build_server_indexes(inventory: Inventory) -> Mapping[str, PostgresServer]:
+def _build_server_indexes(inventory: Inventory) -> "Mapping[str, PostgresServer]":
     """Build the index of each server."""
+    from answerable.reach.postgres.server_index import build_server_indexes
+
     return build_server_indexes(inventory.facts.catalogues)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import msgspec
 
 from answerable.model.platform_catalogue import PlatformCatalogue
-from answerable.model.postgres_ids import quote_sql_identifier
+from answerable.model.postgres_ids import PLATFORM, quote_sql_identifier
 from answerable.reach.postgres.catalogue import (
     Catalogue,
     Database,
@@ -16,7 +16,6 @@ from answerable.reach.postgres.catalogue import (
     Role,
 )
 
-PLATFORM = "postgres"
 DATABASE_OWNER = "pg_database_owner"
 GRANT_OPTIONS_SINCE = 16
 # https://www.postgresql.org/docs/current/predefined-roles.html

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
-from answerable import inventory as inventory_logic
 from answerable.model.connector import ignore_progress_report
 from answerable.model.errors import UsageError, VerificationError
 from answerable.model.inventory import DERIVATION_STAGES, Inventory, ProgressCallback
@@ -81,13 +80,13 @@ def load_inventory(
     generation = compute_chains_generation(store)
     if not newest_one:
         joined = _join_snapshot_with_audit_logs(store, chosen)
-        return inventory_logic.assess_owners_at_time(joined, now or joined.judged_at)
+        return _assess_owners(joined, now)
     kept = inventory_cache.load_cached_inventory(store, generation, now)
     if kept is None:
         progress(0, DERIVATION_STAGES, "joining what was scanned")
         joined = _join_snapshot_with_audit_logs(store, chosen)
         inventory_cache.save_inventory_to_cache(store, generation, joined)
-        kept = inventory_logic.assess_owners_at_time(joined, now or joined.judged_at)
+        kept = _assess_owners(joined, now)
     return replace(
         kept,
         derived=inventory_cache.DerivedFiles(store, generation, progress),
@@ -95,16 +94,25 @@ def load_inventory(
     )
 
 
+def _assess_owners(joined: Inventory, now: int) -> Inventory:
+    """Assess the owners at a time, 0 for that of the snapshot."""
+    from answerable.inventory.sync_join import assess_owners_at_time
+
+    return assess_owners_at_time(joined, now or joined.judged_at)
+
+
 def _join_snapshot_with_audit_logs(
     store: EvidenceStore, selected: NamedSnapshot | None
 ) -> Inventory:
     """Build the inventory of a snapshot and the audit logs, as of its time."""
+    from answerable.inventory.sync_join import join_syncs_into_inventory
+
     snapshot = Snapshot(0, ())
     if selected is not None:
         snapshot = read_stored_object(store, selected.digest, Snapshot)
     syncs = [read_stored_object(store, digest, Sync) for _, digest in snapshot.syncs]
     trail = _build_audit_log_sync(store, syncs)
-    joined = inventory_logic.join_syncs_into_inventory(
+    joined = join_syncs_into_inventory(
         [(sync.source, sync) for sync in (*syncs, trail)],
         now=snapshot.taken_at or trail.started_at,
         taken_at=snapshot.taken_at,
@@ -226,6 +234,7 @@ def iterate_snapshot_history(store: EvidenceStore) -> "Iterator[InventoryInterva
 
     A statement about an owner counts from the snapshot that was the latest at its time.
     """
+    from answerable.inventory.sync_join import join_syncs_into_inventory
     from answerable.services.inventory.ownership_history import InventoryInterval
 
     said = read_ownership_statements(store)
@@ -240,7 +249,7 @@ def iterate_snapshot_history(store: EvidenceStore) -> "Iterator[InventoryInterva
         for _, digest in snapshot.syncs:
             if digest not in syncs:
                 syncs[digest] = read_stored_object(store, digest, Sync)
-        joined = inventory_logic.join_syncs_into_inventory(
+        joined = join_syncs_into_inventory(
             [(source, syncs[digest]) for source, digest in snapshot.syncs],
             now=snapshot.taken_at,
             taken_at=snapshot.taken_at,

@@ -4,6 +4,7 @@ from answerable.lineage.chain_index import ChainIndex
 from answerable.lineage.chain_stitching import derive_lineage_chains
 from answerable.model.inventory import Inventory
 from answerable.services.inventory import snapshots
+from answerable.services.python_gc_pause import pause_garbage_collection
 from answerable.store import chain_tables, lineage_facts
 from answerable.store.query_views import ViewDefinitions
 from answerable.store.store import EvidenceStore
@@ -21,7 +22,8 @@ def load_or_compute_chains(
         store: Store of the events.
         inventory: The newest snapshot, if loaded; loading takes long.
     """
-    known = lineage_facts.load_cached_chains(store)
+    with pause_garbage_collection():
+        known = lineage_facts.load_cached_chains(store)
     if known is not None:
         return ChainIndex(known)
     facts = lineage_facts.load_lineage_facts(store)

@@ -1,7 +1,7 @@
 """Build the documents of `can`, `reach` and `who-can` from the engine's answers."""
 
 from dataclasses import replace
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from answerable.model.documents.shared_shapes import (
     CoverageRecord,
@@ -13,10 +13,8 @@ from answerable.model.inventory import Inventory
 from answerable.presentation import answer_coverage
 from answerable.presentation.command_hints import format_command
 from answerable.reach import engine
-from answerable.reach.acting_agents import list_agents_by_identity_used
 from answerable.reach.expected_verdict import VerdictExpectation
 from answerable.reach.platform import Answer, AnswerList, PageBounds, Question
-from answerable.services.reach.permission_list_cursor import PermissionPage
 from answerable.services.reach.platform_registry import PLATFORMS, open_platforms
 from answerable.services.reach.subject_resolution import resolve_subject
 from answerable.services.reach.unknown_verdict_rows import (
@@ -24,6 +22,9 @@ from answerable.services.reach.unknown_verdict_rows import (
     describe_search_scope,
     suggest_scan_command,
 )
+
+if TYPE_CHECKING:
+    from answerable.services.reach.permission_list_cursor import PermissionPage
 
 
 def check_permission(
@@ -66,13 +67,15 @@ def check_permission(
 
 def list_permissions(
     inventory: Inventory, question: Question, page: PageBounds
-) -> PermissionPage:
+) -> "PermissionPage":
     """List the actions and resources that a subject can use.
 
     Raises:
         UsageError: The subject is not known, no action or resource can match, or the
             cursor is malformed.
     """
+    from answerable.services.reach.permission_list_cursor import PermissionPage
+
     question = _resolve_session_identity(inventory, question)
     question = replace(question, subject=resolve_subject(inventory, question.subject))
     opened = open_platforms(inventory, replace(question, action="*"))
@@ -90,12 +93,15 @@ def list_permissions(
 
 def list_callers(
     inventory: Inventory, question: Question, page: PageBounds
-) -> PermissionPage:
+) -> "PermissionPage":
     """List the identities that can make one call, with unknown identities at the end.
 
     Raises:
         UsageError: Action or resource are not known, or the cursor is malformed.
     """
+    from answerable.reach.acting_agents import list_agents_by_identity_used
+    from answerable.services.reach.permission_list_cursor import PermissionPage
+
     platform, parsed = engine.parse_permission_question(PLATFORMS, inventory, question)
     opened = open_platforms(inventory, parsed)
     found = engine.list_callers(opened, platform, parsed, page)

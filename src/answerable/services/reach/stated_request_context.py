@@ -2,8 +2,6 @@
 
 from collections.abc import Iterable
 
-from answerable.connectors.api_answer_file import read_answer_file
-from answerable.connectors.formats.iam_policy import MAX_BYTES, parse_policy
 from answerable.model.errors import ParseError, UsageError
 from answerable.model.ids import PolicyId
 from answerable.model.policy import Policy, PolicyLayer
@@ -74,6 +72,9 @@ def _read_policy_file(
         UsageError: The file is missing, or holds no policy.
         EnvironmentFailure: It cannot be read.
     """
+    from answerable.connectors.api_answer_file import read_answer_file
+    from answerable.connectors.formats.iam_policy import MAX_BYTES, parse_policy
+
     what = f"the {layer} policy"
     document = read_answer_file(location, what, limit=MAX_BYTES)
     try:

@@ -2,19 +2,25 @@
 
 from collections import Counter
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from answerable.inventory.name_resolution import ENTITY_KINDS, resolve_entity_by_name
-from answerable.model.documents.not_known import SearchScopeItem, UncollectedSubjectItem
 from answerable.model.errors import AnswerableError
 from answerable.model.inventory import Inventory
 from answerable.presentation.command_hints import format_command
 from answerable.reach.open_platforms import OpenPlatforms
 from answerable.reach.platform import PermissionPlatform, UnknownSubject
 
+if TYPE_CHECKING:
+    from answerable.model.documents.not_known import (
+        SearchScopeItem,
+        UncollectedSubjectItem,
+    )
+
 
 def build_unknown_reason_items(
     inventory: Inventory, unknown: Iterable[UnknownSubject]
-) -> list[UncollectedSubjectItem]:
+) -> "list[UncollectedSubjectItem]":
     """Build the reasons of a `not-known` verdict, with the most similar scanned id."""
     return [
         {
@@ -38,7 +44,7 @@ def _suggest_scanned_id(inventory: Inventory, key: str) -> str:
 
 def describe_search_scope(
     opened: OpenPlatforms, platform: PermissionPlatform
-) -> SearchScopeItem:
+) -> "SearchScopeItem":
     """Describe the identities and accounts that a search over all identities covers."""
     scope = opened.describe_scope(platform)
     missing = Counter(

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 
-from answerable.inventory import assess_owners_at_time
 from answerable.inventory import person_directory as people_of
+from answerable.inventory.sync_join import assess_owners_at_time
 from answerable.model.documents.inventory import ToolItem
 from answerable.model.documents.shared_shapes import Document
 from answerable.model.ids import PersonId

@@ -5,10 +5,10 @@ import shlex
 import msgspec
 
 from answerable.evidence import owner_attestations
-from answerable.inventory import assess_owners_at_time, resolve_entity_by_name
-from answerable.inventory.name_resolution import EntityKind
+from answerable.inventory.name_resolution import EntityKind, resolve_entity_by_name
 from answerable.inventory.ownership_score import is_valid_attestation
 from answerable.inventory.person_directory import PersonDirectory
+from answerable.inventory.sync_join import assess_owners_at_time
 from answerable.model.documents.owners import (
     OwnerCandidateItem,
     OwnerEvidenceItem,

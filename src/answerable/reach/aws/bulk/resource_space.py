@@ -15,9 +15,6 @@ from answerable.reach.aws.bulk.bitset import (
 from answerable.reach.aws.bulk.statement_effects import CallResources
 from answerable.reach.aws.compiled.accounts import CompiledAccounts
 from answerable.reach.aws.compiled.limiting_policies import SERVICE_ROLE_PATH
-from answerable.reach.aws.compiled.s3_public_access import (
-    evaluate_whether_policy_is_public,
-)
 from answerable.reach.aws.compiled.service_facts import needs_key_policy
 from answerable.reach.aws.compiled.statements import CompiledStatement
 from answerable.reach.aws.evaluation.resource_policies import ResourcePolicy
@@ -161,7 +158,13 @@ def _find_public_access_blocked(
     sure: list[int] = []
     maybe: list[int] = []
     blocks = {t for t, b in accounts.public_access.items() if b.restrict_public_buckets}
-    for number, own in enumerate(policies) if blocks else ():
+    if not blocks:
+        return EMPTY_BOUNDS
+    from answerable.reach.aws.compiled.s3_public_access import (
+        evaluate_whether_policy_is_public,
+    )
+
+    for number, own in enumerate(policies):
         if isinstance(own, ResourcePolicy) and (
             own.resource in blocks or own.account in blocks
         ):

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from answerable.model.action_catalogue import ActionCatalogue
 from answerable.model.identity import Account
@@ -24,7 +25,6 @@ from answerable.reach.aws.compiled.resources import (
 )
 from answerable.reach.aws.compiled.saml_providers import pair_saml_providers_with_roles
 from answerable.reach.aws.compiled.service_facts import supports_rcps
-from answerable.reach.aws.compiled.statement_holder_index import StatementHolderIndex
 from answerable.reach.aws.compiled.statements import CompiledStatement, PolicyStatement
 from answerable.reach.aws.evaluation.context_keys import (
     NO_KEYS,
@@ -42,6 +42,12 @@ from answerable.reach.aws.evaluation.trust_policies import RoleTrust
 from answerable.reach.aws.patterns.action_resource_matrix import (
     can_action_act_on_resource,
 )
+
+if TYPE_CHECKING:
+    from answerable.reach.aws.compiled.statement_holder_index import (
+        StatementHolderIndex,
+    )
+
 
 _MOST_PLACES, _MOST_CALLS = 1 << 17, 1 << 16
 
@@ -102,7 +108,7 @@ class CompiledAccounts:
     _deniers: Mapping[str, tuple[DenyingPolicies, ...]] | None = None
     _granters: Mapping[str, tuple[ResourcePolicy, ...]] | None = None
     _denying: dict[str, tuple[ResourcePolicy, ...]] | None = None
-    _holding: StatementHolderIndex | None = None
+    _holding: "StatementHolderIndex | None" = None
 
     def with_stated_keys(self, stated_keys: ContextKeys) -> "CompiledAccounts":
         """Return a copy for a question that states condition keys."""
@@ -255,8 +261,12 @@ class CompiledAccounts:
         return self._granters
 
     @property
-    def holder_index(self) -> StatementHolderIndex:
+    def holder_index(self) -> "StatementHolderIndex":
         """Index of identities by the statements they hold."""
+        from answerable.reach.aws.compiled.statement_holder_index import (
+            StatementHolderIndex,
+        )
+
         if self._holding is None:
             self._holding = StatementHolderIndex(self.principals)
         return self._holding

@@ -13,7 +13,6 @@ from typing import NamedTuple
 from answerable.model.documents.shared_shapes import ConditionItem
 from answerable.model.ids import IdentityId
 from answerable.model.policy import ConditionClause, PolicyEffect
-from answerable.reach.aws.candidate_callers import list_candidate_callers_of_request
 from answerable.reach.aws.compiled.accounts import CompiledAccounts
 from answerable.reach.aws.compiled.principals import (
     CompiledPrincipal,
@@ -222,6 +221,8 @@ def _list_possible_tagging_callers(
     accounts: CompiledAccounts, prepared: Iterable[tuple[str, _RequestWays]]
 ) -> Iterator[CompiledPrincipal]:
     """List the principals that could make the first call of some alternative."""
+    from answerable.reach.aws.candidate_callers import list_candidate_callers_of_request
+
     able_each = (
         list_candidate_callers_of_request(accounts, way[0].request)
         for _, ways in prepared

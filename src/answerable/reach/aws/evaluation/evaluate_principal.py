@@ -16,13 +16,9 @@ from answerable.reach.aws.compiled.resources import (
     S3AccessPoint,
     build_access_point_condition_keys,
 )
-from answerable.reach.aws.compiled.s3_public_access import apply_public_access_block
 from answerable.reach.aws.compiled.service_facts import TRUST_POLICY_ACTIONS
 from answerable.reach.aws.compiled.statements import UNCOLLECTED
 from answerable.reach.aws.evaluation.context_keys import ContextKeys
-from answerable.reach.aws.evaluation.pattern_requests import (
-    evaluate_resource_policies_on_pattern,
-)
 from answerable.reach.aws.evaluation.policy_layers import (
     evaluate_identity_policies,
     evaluate_layers_with_known_keys,
@@ -196,6 +192,10 @@ def evaluate_resource_policy(
     """Evaluate the resource policy; None where it cannot change the result."""
     near = not request.owner or request.owner == principal.identity.account
     if request.wild:
+        from answerable.reach.aws.evaluation.pattern_requests import (
+            evaluate_resource_policies_on_pattern,
+        )
+
         return evaluate_resource_policies_on_pattern(
             accounts,
             request,
@@ -210,6 +210,10 @@ def evaluate_resource_policy(
         return build_uncollected_policy_result(request, same_account=near)
     side = evaluate_resource_policy_for_principal(own, principal, request, known_keys)
     if not near and isinstance(own, ResourcePolicy):
+        from answerable.reach.aws.compiled.s3_public_access import (
+            apply_public_access_block,
+        )
+
         return apply_public_access_block(accounts, own, request, side)
     return side
 

@@ -14,7 +14,6 @@ from answerable.reach.aws.compiled.principal_element import get_arn_account
 from answerable.reach.aws.compiled.principals import CompiledPrincipal
 from answerable.reach.aws.evaluation.assume_role import evaluate_assume_role_with_keys
 from answerable.reach.aws.evaluation.context_keys import NO_KEYS
-from answerable.reach.aws.evaluation.evaluate_external import evaluate_external_request
 from answerable.reach.aws.evaluation.evaluate_principal import (
     evaluate_principal_request,
 )
@@ -44,6 +43,10 @@ def evaluate_external_caller_action(
     accounts: CompiledAccounts, caller: ExternalCaller, action: str, resource: str
 ) -> Evaluation:
     """Evaluate one action of a caller outside the snapshot, by resource policies."""
+    from answerable.reach.aws.evaluation.evaluate_external import (
+        evaluate_external_request,
+    )
+
     if action.lower().startswith("iam:"):
         return _build_other_account_result(action)
     call = accounts.get_cached_request(action, resource)

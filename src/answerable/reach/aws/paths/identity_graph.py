@@ -15,7 +15,6 @@ from answerable.reach.aws.compiled.principals import (
     is_customer_managed_policy,
 )
 from answerable.reach.aws.compiled.statements import CompiledStatement, PolicyStatement
-from answerable.reach.aws.compiled.trust_index import get_service_principal_kind
 from answerable.reach.aws.escalation_rules.registry import TAKEOVER_RULES, TakeoverRule
 from answerable.reach.aws.evaluation.assume_role import evaluate_assume_role
 from answerable.reach.aws.evaluation.context_keys import ContextKeys
@@ -340,6 +339,8 @@ class IdentityGraph:
         self, role: IdentityId, service: str
     ) -> Iterator[TrustEntry]:
         """List the edges by which an AWS service can assume a role."""
+        from answerable.reach.aws.compiled.trust_index import get_service_principal_kind
+
         trust, accounts = self.accounts.trusts[role], self.accounts.accounts
         kind = get_service_principal_kind(service)
         signed = kind == "Service" and trust.account

@@ -6,7 +6,6 @@ from typing import Protocol
 from answerable.model.ids import IdentityId
 from answerable.reach.aws.compiled.accounts import CompiledAccounts
 from answerable.reach.aws.compiled.principals import CompiledPrincipal
-from answerable.reach.aws.compiled.trust_index import get_service_principal_kind
 from answerable.reach.aws.escalation_rules.registry import (
     EXISTING_RESOURCE,
     EXTERNAL_EVENT,
@@ -78,6 +77,8 @@ def _list_roles_trusting_service(
     accounts: CompiledAccounts, service: str, targets: IdentityFilter
 ) -> Iterable[IdentityId]:
     """List the requested roles whose trust policy names a service."""
+    from answerable.reach.aws.compiled.trust_index import get_service_principal_kind
+
     if targets is None:
         return accounts.by_service.get(service, ())
     pair = (get_service_principal_kind(service), service)

@@ -29,7 +29,6 @@ from answerable.reach.aws.paths.path_step_evaluation import (
     evaluate_path_step_call_for_all,
 )
 from answerable.reach.aws.patterns.arn_matching import ANY_ARN, ArnParts, split_glob_arn
-from answerable.reach.aws.patterns.common_match_search import find_matching_text
 from answerable.reach.aws.patterns.glob_matching import (
     ANY_CHARACTER,
     ANY_TEXT,
@@ -249,6 +248,8 @@ def _replace_wildcards_of_arn_part(part: str) -> str:
 
 def _find_arn_matching_all_patterns(patterns: Sequence[ArnParts]) -> Iterator[str]:
     """Find an ARN that every pattern matches."""
+    from answerable.reach.aws.patterns.common_match_search import find_matching_text
+
     texts = [find_matching_text(parts) for parts in zip(*patterns, strict=True)]
     if all(text is not None for text in texts):
         yield decode_glob(":".join(text for text in texts if text is not None))
