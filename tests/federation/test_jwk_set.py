@@ -14,7 +14,8 @@ from answerable.federation.strict_json import (
     encode_base64url,
 )
 from answerable.federation.token_errors import KeySetRejected, TokenFault
-from answerable.federation.weak_keys import _SMALL_ORDER, is_roca, is_small_order
+from answerable.federation.weak_keys import is_roca
+from answerable.model.ed25519_points import SMALL_ORDER, is_small_order
 from tests.federation.sample_tokens import (
     EC,
     ED,
@@ -269,8 +270,8 @@ def order(y: int) -> int:
 
 
 def test_points_of_small_order_are_no_keys() -> None:
-    assert sorted(order(y) for y in _SMALL_ORDER) == [1, 2, 4, 8, 8]
-    for y in _SMALL_ORDER | {FIELD, FIELD + 1}:
+    assert sorted(order(y) for y in SMALL_ORDER) == [1, 2, 4, 8, 8]
+    for y in SMALL_ORDER | {FIELD, FIELD + 1}:
         for sign_bit in (0, 1 << 255):
             raw = (y | sign_bit).to_bytes(32, "little")
             assert is_small_order(raw)

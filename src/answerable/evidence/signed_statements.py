@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from answerable.evidence import dsse
+from answerable.model.ed25519_points import is_small_order
 from answerable.model.errors import VerificationError
 from answerable.model.owner_signing_key import (
     MAX_CLOCK_SKEW,
@@ -35,19 +36,6 @@ _PERSON = "person"  # claim that names the signer
 PAYLOAD_TYPE = "application/vnd.answerable.statement.v1+json"
 
 OwnerKeys = Mapping[OwnerKeyId, OwnerKey]
-
-# y of the eight points whose order divides eight, RFC 8032 5.1.2; each stands for two
-# signs of x. Signatures that hold under such a key can be made without any secret.
-_FIELD = 2**255 - 19
-_SMALL_ORDER = frozenset(
-    {
-        0,
-        1,
-        _FIELD - 1,
-        0x05FC536D880238B13933C6D305ACDFD5F098EFF289F4C345B027B2C28F95E826,
-        0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7,
-    }
-)
 
 
 class InvalidStatement(VerificationError):  # noqa: N818 - says what the statement is
@@ -85,8 +73,7 @@ _decoder = msgspec.json.Decoder(_StatementWire, strict=True)
 
 def is_valid_public_key(public_key: bytes) -> bool:
     """Return whether 32 bytes are a canonical Ed25519 key, not of small order."""
-    y = int.from_bytes(public_key, "little") & (1 << 255) - 1
-    return len(public_key) == PUBLIC_KEY_BYTES and y < _FIELD and y not in _SMALL_ORDER
+    return len(public_key) == PUBLIC_KEY_BYTES and not is_small_order(public_key)
 
 
 def encode_payload(statement: OwnerStatement) -> bytes:

@@ -13,7 +13,8 @@ from answerable.federation.strict_json import (
     encode_base64url,
 )
 from answerable.federation.token_errors import TokenFault
-from answerable.federation.weak_keys import is_roca, is_small_order
+from answerable.federation.weak_keys import is_roca
+from answerable.model.ed25519_points import is_small_order
 
 MIN_MODULUS = 2048  # bits; SP 800-131A 3
 MAX_MODULUS = 8192  # bits; a larger one only costs us time

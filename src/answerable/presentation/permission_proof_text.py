@@ -27,6 +27,14 @@ _GRANTING = {
     "resource-policies": "resource policy",
     "s3-acls": "ACL",
 }
+# Labels of the kinds of access change of a policy edit.
+CHANGE_LABELS = {
+    "appears": "appears",
+    "stronger": "becomes stronger",
+    "weaker": "becomes weaker",
+    "falls-away": "falls away",
+    "not-known": "not known",
+}
 _MOST = 5  # named kinds; others are counted
 _STATES = (
     ("passed", "took part and did not decide"),

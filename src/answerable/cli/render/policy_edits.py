@@ -16,19 +16,13 @@ from answerable.model.documents.what_if import (
     CutSetItem,
     ExposureItem,
 )
+from answerable.presentation.permission_proof_text import CHANGE_LABELS
 from answerable.presentation.text import sanitize
 from answerable.presentation.unknown_permission_text import (
     describe_searched_scope,
     describe_unknown_verdict,
 )
 
-_CHANGE_TITLES = {
-    "appears": "appears",
-    "stronger": "becomes stronger",
-    "weaker": "becomes weaker",
-    "falls-away": "falls away",
-    "not-known": "not known",
-}
 _MOST = 6
 
 
@@ -37,7 +31,7 @@ def render_what_if(document: Document, screen: Screen, now: int) -> Iterator[str
     items = cast("Sequence[AccessChangeItem]", document.items)
     subject = ""
     for change, group in groupby(items, key=lambda item: item["change"]):
-        yield f"{_CHANGE_TITLES.get(change, sanitize(change))}:"
+        yield f"{CHANGE_LABELS.get(change, sanitize(change))}:"
         for item in group:
             if item["subject"] != subject:
                 subject = item["subject"]

@@ -7,6 +7,7 @@ from answerable.model.documents.shared_shapes import ReachItem
 from answerable.model.documents.what_if import AccessChangeItem
 from answerable.model.errors import UsageError
 from answerable.presentation.command_hints import format_command
+from answerable.presentation.permission_proof_text import CHANGE_LABELS
 from answerable.presentation.policy_condition_text import describe_statement
 from answerable.presentation.unknown_permission_text import describe_unknown_verdict
 from answerable.reach.platform import PolicyEdit
@@ -19,13 +20,6 @@ from answerable.web.template_filters import build_url, entity_page
 from answerable.web.visitor import Visitor
 
 _MAX_ROWS = 150
-_CHANGE_LABELS = {
-    "appears": "appears",
-    "stronger": "becomes stronger",
-    "weaker": "becomes weaker",
-    "falls-away": "falls away",
-    "not-known": "not known",
-}
 # Statements that are in no policy, such as the rights of the root user.
 _SYNTHETIC = ("#chosen", "#after-edit", "#root", "#policies")
 
@@ -96,7 +90,7 @@ def _build_change_row(item: AccessChangeItem) -> Mapping[str, object]:
     """Build the row of one permission change."""
     return {
         **item,
-        "said": _CHANGE_LABELS.get(item["change"], item["change"]),
+        "said": CHANGE_LABELS.get(item["change"], item["change"]),
         "page": entity_page(item["subject"]),
         "steps": build_step_rows(item["path"]),
         "because": [describe_statement(one) for one in item["determining"]],
