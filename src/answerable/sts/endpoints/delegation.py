@@ -27,13 +27,11 @@ from answerable.model.token_request import (
     OAuthError,
     TokenRequestRefusal,
 )
-from answerable.server.recording.record_ticket import NotRecorded
 from answerable.services.federation.exchange_audit_records import list_delegation_agents
 from answerable.services.federation.issued_token_verification import LiveOwnToken
 from answerable.store.token_state.interface import (
     CommitOutcome,
     TokenState,
-    TokenStateUnavailable,
 )
 from answerable.sts.endpoints.proof_of_possession import ProofVerifier
 from answerable.sts.endpoints.token_revocation import evidence_record_factory
@@ -82,10 +80,7 @@ class DelegateEndpoint:
     async def _handle_delegate(self, request: StsRequest) -> StsResponse:
         """Authenticate the agent, and answer its delegation request by a ticket."""
         now = self._clock()
-        try:
-            self._recorder.check_recordable()
-        except NotRecorded:
-            return error_response(OAuthError.TEMPORARILY_UNAVAILABLE)
+        self._recorder.check_recordable()
         try:
             held = await self._blocking.run(
                 lambda: self._proving.authenticate(request, PATH, now)
@@ -98,8 +93,6 @@ class DelegateEndpoint:
             return self._record_and_refuse(
                 None, TokenRequestRefusal(error, refused.reason.value)
             )
-        except TokenStateUnavailable:
-            return error_response(OAuthError.TEMPORARILY_UNAVAILABLE)
         portion = parse_delegation_request(request.body)
         if portion is None:
             return self._record_and_refuse(held, _INVALID)
@@ -117,8 +110,6 @@ class DelegateEndpoint:
             )
         except NotGiven as refused:
             return self._record_and_refuse(own_token, refused.refusal)
-        except TokenStateUnavailable:
-            return error_response(OAuthError.TEMPORARILY_UNAVAILABLE)
         if ticket is None:
             return self._record_and_refuse(
                 own_token, TokenRequestRefusal(OAuthError.INVALID_GRANT, "dead")
@@ -131,10 +122,7 @@ class DelegateEndpoint:
             expires=ticket.expires,
             bound="dpop",
         )
-        try:
-            await self._recorder.record_issued(add_delegate_to_record(record, ticket))
-        except NotRecorded:
-            return error_response(OAuthError.TEMPORARILY_UNAVAILABLE)
+        await self._recorder.record_issued(add_delegate_to_record(record, ticket))
         life = ticket.expires - int(now)
         said = {"ticket": secret, "token_type": TICKET_TYPE_URI, "expires_in": life}
         return json_response(said, 201)

@@ -16,7 +16,6 @@ from answerable.federation.token_errors import NonceRequired, TokenRejected
 from answerable.model.token_claims import SignedClaims
 from answerable.model.token_request import OAuthError
 from answerable.services.federation.issued_token_verification import OwnTokenVerifier
-from answerable.store.token_state.interface import TokenStateUnavailable
 from answerable.sts.endpoints.admin import is_operator_request
 from answerable.sts.endpoints.form_bodies import parse_form
 from answerable.sts.endpoints.proof_of_possession import ProofVerifier
@@ -70,8 +69,6 @@ class IntrospectionEndpoint:
             return error_response(OAuthError.INVALID_CLIENT, {**nonce, **challenge})
         except TokenRejected:
             return error_response(OAuthError.INVALID_CLIENT, _CHALLENGE)
-        except TokenStateUnavailable:
-            return error_response(OAuthError.TEMPORARILY_UNAVAILABLE)
 
     def _build_introspection_response(
         self, request: StsRequest, token: str, now: float

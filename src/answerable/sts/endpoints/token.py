@@ -20,7 +20,6 @@ from answerable.server.issuers.key_cache import IssuerKeyCache
 from answerable.server.processes.peer_attestation import attest_peer
 from answerable.server.processes.pidfd_process import NotAttested
 from answerable.server.processes.run_registry import RunRegistry
-from answerable.server.recording.record_ticket import NotRecorded
 from answerable.services.federation.exchange_audit_records import PresentedRequest
 from answerable.services.federation.exchange_verification import TokenReviewNeeded
 from answerable.sts.endpoints.admin import is_operator_request
@@ -106,13 +105,10 @@ class TokenEndpoint:
         request = parse_token_request(http_request.body)
         if isinstance(request, TokenRequestRefusal):
             return self._record_refusal(request)
-        try:
-            self._recorder.check_recordable()
-            return await self._serve_token_request(
-                http_request, request, is_gateway_call=is_gateway_call
-            )
-        except NotRecorded:
-            return error_response(OAuthError.TEMPORARILY_UNAVAILABLE)
+        self._recorder.check_recordable()
+        return await self._serve_token_request(
+            http_request, request, is_gateway_call=is_gateway_call
+        )
 
     async def _serve_token_request(
         self, http_request: StsRequest, request: TokenRequest, *, is_gateway_call: bool

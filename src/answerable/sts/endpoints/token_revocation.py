@@ -16,12 +16,10 @@ from answerable.federation.token_errors import (
 from answerable.model.spool_record import ExchangeRecord
 from answerable.model.token_claims import SignedClaims
 from answerable.model.token_request import OAuthError
-from answerable.server.recording.record_ticket import NotRecorded
 from answerable.services.federation.issued_token_verification import OwnTokenVerifier
 from answerable.store.token_state.interface import (
     RevokedDelegations,
     TokenState,
-    TokenStateUnavailable,
 )
 from answerable.sts.endpoints.admin import is_operator_request
 from answerable.sts.endpoints.form_bodies import parse_form
@@ -89,12 +87,7 @@ class RevocationEndpoint:
                 record(error=OAuthError.INVALID_CLIENT.value, reason=refused.reason)
             )
             return error_response(OAuthError.INVALID_CLIENT)
-        except TokenStateUnavailable:
-            return error_response(OAuthError.TEMPORARILY_UNAVAILABLE)
-        try:
-            await self._recorder.record_issued(record())
-        except NotRecorded:
-            return error_response(OAuthError.TEMPORARILY_UNAVAILABLE)
+        await self._recorder.record_issued(record())
         self._ended(f"run:{record().delegation}", died)
         return _EMPTY_ANSWER
 

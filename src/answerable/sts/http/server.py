@@ -14,8 +14,10 @@ from answerable.model.worker_limits import WorkerLimits
 from answerable.server.admission import AdmissionControl
 from answerable.server.client_certificates import drop_invalid_certificate
 from answerable.server.deadline_timer import DeadlineTimer, HasDeadline
+from answerable.server.recording.record_ticket import NotRecorded
 from answerable.server.wire.refusals import RequestRefused
 from answerable.server.wire.request_head import HttpRequestHead
+from answerable.store.token_state.interface import TokenStateUnavailable
 from answerable.sts.http.path_aliases import resolve_path_alias
 from answerable.sts.http.request import StsRequest
 from answerable.sts.http.responses import StsResponse, empty_response, error_response
@@ -124,12 +126,18 @@ class StsHttpServer:
         request: StsRequest,
         connection: StsClientConnection,
     ) -> None:
-        """Run a handler; turn a refusal or an exception into an error response."""
+        """Run a handler; turn a refusal or an exception into an error response.
+
+        If the record or the state of the service is unavailable, nothing was issued,
+        and the client may retry.
+        """
         try:
             answer = await handler(request)
         except RequestRefused as refused:
             self.turned_away(refused.why.value)
             answer = error_response(OAuthError.INVALID_REQUEST)
+        except (NotRecorded, TokenStateUnavailable):
+            answer = error_response(OAuthError.TEMPORARILY_UNAVAILABLE)
         except Exception as error:  # noqa: BLE001 - any failure is a refusal
             self.failed(error)
             answer = error_response(OAuthError.SERVER_ERROR)
