@@ -1,6 +1,7 @@
 """A large body is parsed in another process, with the same result as here."""
 
 import asyncio
+import signal
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -129,6 +130,9 @@ def test_a_process_parses_one_body_after_the_other(
     parser: tuple[LargeBodyParser, Parse], reports: list[str]
 ) -> None:
     made, parse = parser
+    assert parse(large()) == here(large())
+    assert made._process is not None
+    made._process.send_signal(signal.SIGINT)  # as Ctrl-C at a terminal does
     for data in (large(), request(b"[" * MIN_SIZE), large(id="other"), large()):
         assert parse(data) == here(data)
     process = made._process
@@ -167,7 +171,7 @@ def test_a_process_that_hangs_is_ended(
     parse(large())
     monkeypatch.setattr(large_body_parser, "_MAX_SECONDS", 0.2)
     assert made._process is not None
-    made._process.send_signal(19)  # SIGSTOP
+    made._process.send_signal(signal.SIGSTOP)
     assert parse(large()) == here(large())
     assert reports == ["TimeoutError"]
     assert made._process is None

@@ -28,7 +28,7 @@ from answerable.server.mcp.call import McpCall
 
 MIN_SIZE = 256 * 1024  # bytes of a body that is parsed here: about 1.5 ms at most
 _MODULE = "answerable.gateway.http.large_body_worker"
-_MAX_SECONDS = 5.0  # seconds for the start of the process and one body
+_MAX_SECONDS = 10.0  # seconds for the start of the process and one body
 _RETRY_DELAY = 10.0  # seconds from a failure to the next start
 # Fields that parsing does not read, and a second process does not need.
 _CREDENTIAL_FIELDS = frozenset({"authorization", "cookie", "dpop"})
@@ -118,7 +118,11 @@ class LargeBodyParser:
 
 
 async def _start_process() -> Process:
-    """Start the process; the end of our pipe ends it."""
+    """Start the process; the end of our pipe ends it.
+
+    It stays in the session of the worker: Linux divides a processor between sessions
+    first (sched(7), autogroup), and one of its own would starve on a busy machine.
+    """
     # -P: no module is imported from the working directory.
     return await asyncio.create_subprocess_exec(
         sys.executable,
@@ -129,7 +133,6 @@ async def _start_process() -> Process:
         stdout=PIPE,
         stderr=DEVNULL,
         env=build_clean_environment(),
-        start_new_session=True,  # an interrupt goes to the service alone
     )
 
 

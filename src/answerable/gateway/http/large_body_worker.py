@@ -9,6 +9,7 @@ end of its input. It parses by the same function as the worker, and decides noth
 
 import gc
 import os
+import signal
 import sys
 import time
 from functools import partial
@@ -94,6 +95,7 @@ def _read_message(stream: BinaryIO) -> bytes:
 
 def main() -> None:
     """Parse requests from standard input until it ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's is for the service
     os.nice(_NICE)
     gc.disable()  # a request leaves no cycles
     give_large_blocks_own_mappings()
