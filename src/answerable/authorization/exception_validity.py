@@ -25,8 +25,7 @@ from answerable.model.policy_exception import (
     PolicyExceptionInvalidity,
     PolicyExceptionKind,
 )
-
-_SECOND = 10**9
+from answerable.model.time_units import SECOND_NS
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +224,6 @@ def _build_policy_exception(
         target=TargetKind(said.get_statement_claim("target")),
         name=said.get_statement_claim("name"),
         arguments="" if arguments == ANY_ARGUMENTS else arguments,
-        until=0 if until == NO_EXPIRY else int(until) // _SECOND,
+        until=0 if until == NO_EXPIRY else int(until) // SECOND_NS,
         persons=tuple(persons),
     )

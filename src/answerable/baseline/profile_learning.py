@@ -18,7 +18,6 @@ from answerable.baseline.run_bounds_and_times import (
     learn_times_and_networks,
 )
 from answerable.baseline.training_counts import (
-    DAY,
     LayerCounts,
     count_calls_of_runs,
     select_training_runs,
@@ -35,10 +34,10 @@ from answerable.model.baseline import (
     Strictness,
 )
 from answerable.model.behaviour import AgentRun
+from answerable.model.time_units import DAY_NS, SECOND_NS
 
-_SECOND = 10**9
 _encode = msgspec.json.Encoder(order="sorted").encode
-_PROFILE_LIFETIME = 90 * DAY  # of a profile, unless it is signed for less
+_PROFILE_LIFETIME = 90 * DAY_NS  # of a profile, unless it is signed for less
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +95,7 @@ def count_training_runs(
     """Count the training runs of one subject in memory."""
     return TrainingCounts(
         runs=len(runs),
-        days=len({run.started // DAY for run in runs}),
+        days=len({run.started // DAY_NS for run in runs}),
         persons=len({run.person for run in runs if run.person}),
         layer_counts=count_calls_of_runs(runs, subject),
         read_sets=count_reads_before_writes(runs, subject),
@@ -117,8 +116,8 @@ def learn_profile_from_counts(
     return BaselineProfile(
         subject=subject,
         runs=counts.runs,
-        learned_at=now // _SECOND,
-        until=(now + _PROFILE_LIFETIME) // _SECOND,
+        learned_at=now // SECOND_NS,
+        until=(now + _PROFILE_LIFETIME) // SECOND_NS,
         capabilities=_build_tool_layer(counts.layer_counts),
         entities=generalise_entities(counts.layer_counts, parameters, firmness),
         edges=generalise_flow_edges(counts.layer_counts, parameters, firmness),

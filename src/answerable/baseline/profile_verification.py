@@ -24,10 +24,10 @@ from answerable.model.owner_signing_key import (
     StatementType,
     VerifiedStatement,
 )
+from answerable.model.time_units import SECOND_NS
 
 PROFILE_CLAIMS = ("expires", "learner", "parent", "profile", "root", "stage")
 MAX_SIGNATURE_LIFETIME = 90 * 86_400 * 10**9  # of a signature, at most
-_SECOND = 10**9
 
 
 class ProfileFault(StrEnum):
@@ -215,7 +215,7 @@ def _check_profile_expiry(
         raise _build_invalid_profile_error(
             ProfileFault.EXPIRED, "its signature has ended, or does not end in time"
         )
-    if now // _SECOND >= profile.until:
+    if now // SECOND_NS >= profile.until:
         raise _build_invalid_profile_error(
             ProfileFault.STALE, "its training runs are too old"
         )

@@ -52,9 +52,9 @@ from answerable.model.behaviour import (
     ToolFactsByName,
 )
 from answerable.model.provenance import WrittenBy
+from answerable.model.time_units import MINUTE_NS
 
 WINDOW_SPAN = 3_600 * 10**9
-_MINUTE = 60 * 10**9
 _KeyT = TypeVar("_KeyT")
 
 
@@ -227,7 +227,7 @@ class RecentResultWindow:
         """Sum the calls of a run and of those begun shortly before it."""
         here = self._runs[run]
         counted = self._list_recent_runs(run)
-        while here.recent_call_times and here.recent_call_times[0] <= at - _MINUTE:
+        while here.recent_call_times and here.recent_call_times[0] <= at - MINUTE_NS:
             here.recent_call_times.popleft()
         return RunProgress(
             reads=frozenset().union(*(each.reads for each in counted)),

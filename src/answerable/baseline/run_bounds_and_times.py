@@ -14,11 +14,10 @@ from answerable.model.baseline import (
     ReadOrderEntry,
 )
 from answerable.model.behaviour import UNKNOWN_ENVELOPE, AgentRun, CallObservation
+from answerable.model.time_units import HOUR_NS, MINUTE_NS
 
 _MIN_FOR_PERCENTILE = 100  # runs from which one outlier does not set a bound
 _MAX_READ_SETS = 32  # minimal sets of reads; with more, no reading is usual
-_MINUTE = 60 * 10**9
-_HOUR = 3_600 * 10**9
 _WEEK = 168
 _EPOCH = 72  # 1970-01-01 was a Thursday: hours after Monday 00:00
 
@@ -160,14 +159,14 @@ def build_call_rate_histogram(
 
 def hour_of_week(at: int) -> int:
     """Return the hour of the week, 0 for Monday 00:00 UTC."""
-    return (at // _HOUR + _EPOCH) % _WEEK
+    return (at // HOUR_NS + _EPOCH) % _WEEK
 
 
 def count_calls_in_busiest_minute(times: Sequence[int]) -> int:
     """Return the number of calls in the busiest minute; times ascend."""
     best = first = 0
     for last, at in enumerate(times):
-        while times[first] <= at - _MINUTE:
+        while times[first] <= at - MINUTE_NS:
             first += 1
         best = max(best, last - first + 1)
     return best

@@ -21,9 +21,8 @@ from answerable.model.behaviour import (
     OriginKind,
     ValueOrigin,
 )
+from answerable.model.time_units import DAY_NS, SECOND_NS
 
-DAY = 86_400 * 10**9
-_SECOND = 10**9
 _Key = TypeVar("_Key")
 _MAX_WORD = 32  # characters of a name that can be one of a few
 _PREFERRED_ORIGINS = (OriginKind.REQUEST, OriginKind.TABLE)
@@ -85,8 +84,8 @@ class KeyCount:
             runs=self.runs,
             days=len(self.days),
             persons=len(self.persons),
-            first=self.first // _SECOND,
-            last=self.last[0] // _SECOND,
+            first=self.first // SECOND_NS,
+            last=self.last[0] // SECOND_NS,
             example=self.last[1],
         )
 
@@ -126,7 +125,7 @@ def select_training_runs(
     denied or pending call, and no untrusted value at a sensitive argument unless the
     owner signed exactly that value.
     """
-    begin = (now // DAY - parameters.window_days) * DAY
+    begin = (now // DAY_NS - parameters.window_days) * DAY_NS
     signed = {(each.tool, each.path, each.value) for each in accepted}
     runs = [
         each.run
@@ -254,7 +253,7 @@ class _KeyCounter:
         """Add one call of a run to the counts."""
         self.count += 1
         self.runs.add(run.id)
-        self.days.add(call.at // DAY)
+        self.days.add(call.at // DAY_NS)
         if run.person:
             self.persons.add(run.person)
         self.first = min(self.first, call.at)

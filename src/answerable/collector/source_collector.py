@@ -13,10 +13,10 @@ from answerable.collector import run_timing
 from answerable.collector.run_process import run_in_process
 from answerable.collector.run_result import RunResult
 from answerable.model.collection import CollectionSchedule, SourceState
+from answerable.model.time_units import SECOND_NS
 from answerable.server.operator_log import OperatorLog
 
 MAX_SLEEP = 30.0  # seconds; a clock that was set is noticed after that
-_SECOND = 1_000_000_000
 
 
 class SourceCollector:
@@ -66,10 +66,10 @@ class SourceCollector:
     def next_at(self) -> float:
         """Next start without its jitter, seconds since the epoch."""
         state = self.state
-        last = max(state.succeeded_at, state.failed_at) / _SECOND
+        last = max(state.succeeded_at, state.failed_at) / SECOND_NS
         if not last:
-            return state.since / _SECOND
-        failed_end = max(self._failed_end, state.failed_at / _SECOND)
+            return state.since / SECOND_NS
+        failed_end = max(self._failed_end, state.failed_at / SECOND_NS)
         if state.failures:
             return run_timing.next_retry_start(
                 self.schedule, last, state.failures, failed_end
@@ -78,7 +78,7 @@ class SourceCollector:
 
     def is_late(self, now: float) -> bool:
         """Tell whether the data of the source is late."""
-        return now * _SECOND > self.state.late_after
+        return now * SECOND_NS > self.state.late_after
 
     def reschedule(self, schedule: CollectionSchedule) -> None:
         """Use another schedule from now on."""
@@ -118,14 +118,14 @@ class SourceCollector:
     async def _run_once(self) -> None:
         """Run the source, record the result, and save the states."""
         started = time.time_ns()
-        self.running_since = started / _SECOND
+        self.running_since = started / SECOND_NS
         try:
             result = await run_in_process(
                 self._store, self._source, self.schedule.deadline
             )
         finally:
             self.running_since = 0.0
-        self.last_seconds = (time.time_ns() - started) / _SECOND
+        self.last_seconds = (time.time_ns() - started) / SECOND_NS
         if result.failure:
             self._record_failure(started, result.failure)
         else:
@@ -181,6 +181,6 @@ class SourceCollector:
     def _with_late_time(self, state: SourceState) -> SourceState:
         """Compute the time after which the data of a state is late."""
         at = run_timing.compute_late_time(
-            self.schedule, state.since / _SECOND, is_read=bool(state.succeeded_at)
+            self.schedule, state.since / SECOND_NS, is_read=bool(state.succeeded_at)
         )
-        return replace(state, late_after=round(at * _SECOND))
+        return replace(state, late_after=round(at * SECOND_NS))

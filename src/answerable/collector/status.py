@@ -9,10 +9,10 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector
 
 from answerable.collector.source_collector import SourceCollector
+from answerable.model.time_units import SECOND_NS
 from answerable.presentation.inventory_items import format_time
 from answerable.server.metrics import Gauges
 
-_SECOND = 1_000_000_000
 _PREFIX = "answerable_collector"
 
 
@@ -48,7 +48,7 @@ def build_source_health(collector: SourceCollector, now: float) -> SourceHealth:
         "failures": state.failures,
         "succeeded_at": format_time(read_at) if read_at else None,
         "failed_at": format_time(failed_at) if failed_at else None,
-        "next_at": format_time(round(collector.next_at * _SECOND)),
+        "next_at": format_time(round(collector.next_at * SECOND_NS)),
     }
 
 
@@ -70,7 +70,7 @@ def list_late_reasons(
 
 def _lag_seconds(collector: SourceCollector, now: float) -> float:
     """Return the seconds since the last successful run, or since the schedule began."""
-    return max(0.0, now - collector.state.since / _SECOND)
+    return max(0.0, now - collector.state.since / SECOND_NS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +122,7 @@ class StatusMetrics(Collector):
             (
                 "last_success_timestamp_seconds",
                 "Start of the last good run; 0 for none.",
-                lambda each, _: each.state.succeeded_at / _SECOND,
+                lambda each, _: each.state.succeeded_at / SECOND_NS,
             ),
             (
                 "run_seconds",

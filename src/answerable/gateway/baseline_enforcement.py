@@ -44,6 +44,7 @@ from answerable.model.json_value_count import (
 )
 from answerable.model.learning_config import ColdStartMode, LearningConfig
 from answerable.model.spool_record import CallBehaviour
+from answerable.model.time_units import SECOND_NS
 from answerable.server.mcp.call import McpCall
 from answerable.server.mcp.messages import MessageKind
 from answerable.services.statements.person_requests import PersonRequestReader
@@ -54,7 +55,6 @@ from answerable.services.statements.signed_baselines import (
 from answerable.services.statements.statements_in_force import StatementsInForce
 
 MAX_WINDOWS = 64  # agents with a window; the least recently used one is evicted
-_SECOND = 10**9
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,7 +310,7 @@ class BaselineEnforcer:
         """Return the observation window of an agent; evict the oldest if too many."""
         window = self._windows.get(agent)
         if window is None:
-            span = settings.span * _SECOND
+            span = settings.span * SECOND_NS
             window = self._windows[agent] = RecentResultWindow(
                 self._facts, self._tables, span
             )

@@ -24,9 +24,9 @@ from answerable.model.person import (
     OwnerState,
     SubjectOwnership,
 )
+from answerable.model.time_units import DAY_NS
 
-_DAY = 86_400 * 10**9
-HALF_LIFE = 540 * _DAY
+HALF_LIFE = 540 * DAY_NS
 ASSIGN_THRESHOLD = 0.70
 MARGIN_THRESHOLD = 0.25
 

@@ -10,12 +10,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-_SECOND = 1_000_000_000
+from answerable.model.time_units import SECOND_NS
+
 _MILLISECOND = 1_000_000
 # Clocks of gateway and platform differ, and a platform may log whole seconds.
-CLOCK_SKEW = 5 * _SECOND
+CLOCK_SKEW = 5 * SECOND_NS
 # Longest duration assumed for a call without a recorded end.
-MAX_UNENDED = 15 * 60 * _SECOND
+MAX_UNENDED = 15 * 60 * SECOND_NS
 
 # Streams stay open for hours and carry notifications; no action runs under them.
 # A session's stream of an older revision has no method.

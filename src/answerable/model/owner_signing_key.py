@@ -13,17 +13,17 @@ from typing import NewType
 
 from answerable.model.ids import PersonId
 from answerable.model.provenance import WrittenBy
+from answerable.model.time_units import DAY_NS
 
 OwnerKeyId = NewType("OwnerKeyId", str)
 
 PUBLIC_KEY_BYTES = 32  # bytes of a public key, RFC 8032 5.1.5
-_DAY_NS = 86_400 * 10**9
-ATTESTATION_LIFETIME = 180 * _DAY_NS
-KEY_LIFETIME = 365 * _DAY_NS  # default of an enrolment
+ATTESTATION_LIFETIME = 180 * DAY_NS
+KEY_LIFETIME = 365 * DAY_NS  # default of an enrolment
 MAX_CLOCK_SKEW = 30 * 10**9  # between the clocks of signer and recorder
 # A statement is recorded when it is signed. A later one could have been withheld, or
 # backdated by a thief of the key.
-MAX_RECORDING_DELAY = _DAY_NS
+MAX_RECORDING_DELAY = DAY_NS
 
 
 def build_owner_key_id(public: bytes) -> OwnerKeyId:

@@ -10,11 +10,11 @@ from enum import StrEnum
 
 from answerable.model.decision import TargetKind
 from answerable.model.ids import AgentId
+from answerable.model.time_units import MINUTE_NS
 
-_MINUTE_NS = 60 * 10**9
-BREAK_GLASS_LIFETIME = 240 * _MINUTE_NS
-CONFIRMATION_WINDOW = 60 * _MINUTE_NS  # the second person, after the first
-MAX_EXCEPTION_LIFETIME = 366 * 24 * 60 * _MINUTE_NS
+BREAK_GLASS_LIFETIME = 240 * MINUTE_NS
+CONFIRMATION_WINDOW = 60 * MINUTE_NS  # the second person, after the first
+MAX_EXCEPTION_LIFETIME = 366 * 24 * 60 * MINUTE_NS
 # Words that stand for a value in what is signed.
 ANY_ARGUMENTS = "any"  # any arguments
 NO_EXPIRY = "always"

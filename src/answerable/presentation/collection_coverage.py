@@ -6,9 +6,8 @@ from dataclasses import replace
 from answerable.model.collection import SourceState
 from answerable.model.inventory import SourceCoverage
 from answerable.model.sighting import ReadProblem, ReadProblemKind
+from answerable.model.time_units import SECOND_NS
 from answerable.presentation.inventory_items import format_time
-
-_SECOND = 1_000_000_000
 
 
 def add_scheduled_source_states(
@@ -60,7 +59,7 @@ def list_scheduled_source_problems(
     late_after = state.late_after + max(0, read_at - state.since)
     if now > late_after:
         last = f"last read at {format_time(read_at)}" if read_at else "never read"
-        what = f"late by {format_span((now - late_after) // _SECOND)}: {last}"
+        what = f"late by {format_span((now - late_after) // SECOND_NS)}: {last}"
         yield ReadProblem(ReadProblemKind.UNREADABLE, "", what)
     for line in state.problems:
         yield ReadProblem(ReadProblemKind.INVALID, "", line)

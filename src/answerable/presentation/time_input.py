@@ -4,10 +4,10 @@ import re
 from datetime import UTC, datetime
 
 from answerable.model.errors import UsageError
+from answerable.model.time_units import SECOND_NS
 
 _AGO = re.compile(r"([0-9]{1,6})\s*(s|m|h|d|w)")
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
-SECOND = 1_000_000_000
 
 
 def parse_time(text: str, now: int, option: str) -> int:
@@ -26,7 +26,7 @@ def parse_time(text: str, now: int, option: str) -> int:
         return now
     ago = _AGO.fullmatch(bare)
     if ago:
-        return now - int(ago[1]) * _UNITS[ago[2]] * SECOND
+        return now - int(ago[1]) * _UNITS[ago[2]] * SECOND_NS
     try:
         at = datetime.fromisoformat(text.strip())
     except ValueError:
@@ -37,7 +37,7 @@ def parse_time(text: str, now: int, option: str) -> int:
         ) from None
     if at.tzinfo is None:
         at = at.replace(tzinfo=UTC)
-    return int(at.timestamp()) * SECOND + at.microsecond * 1_000
+    return int(at.timestamp()) * SECOND_NS + at.microsecond * 1_000
 
 
 def parse_span(text: str, option: str, max_span: int) -> int:
@@ -52,11 +52,11 @@ def parse_span(text: str, option: str, max_span: int) -> int:
         UsageError: It is malformed, zero, or too long.
     """
     read = _AGO.fullmatch(text.strip().lower())
-    length = int(read[1]) * _UNITS[read[2]] * SECOND if read else 0
+    length = int(read[1]) * _UNITS[read[2]] * SECOND_NS if read else 0
     if not 0 < length <= max_span:
         raise UsageError(
             f"not a span of time for {option} (got {text[:80]!r}, expected one like 30m "
-            f"or 8h, of at most {max_span // SECOND // 3600}h)",
+            f"or 8h, of at most {max_span // SECOND_NS // 3600}h)",
             "a span ends in s, m, h, d or w",
         )
     return length

@@ -9,17 +9,16 @@ import json
 import os
 import pwd
 import socket
-import struct
 import time
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from answerable.model.config import Listener, TokenServiceConfig
+from answerable.server.processes.unix_peer import UCRED
 
 REQUEST_TIMEOUT = 10  # seconds for all of one question
 MAX_ANSWER = 64 << 20  # bytes of an answer, which names each delegation that ended
 UNKNOWN_UID = -1  # an unused user id, for an unknown owner
-_UCRED = struct.Struct("=iII")  # pid, uid, gid (unix(7), SO_PEERCRED)
 
 AdminAnswer = Mapping[str, object]
 
@@ -42,8 +41,8 @@ def file_owner(path: Path | str) -> int:
 
 def socket_peer_uid(connection: socket.socket) -> int:
     """Return the user at the other end of a connection, as the kernel identifies it."""
-    peer = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size)
-    return int(_UCRED.unpack(peer)[1])
+    peer = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, UCRED.size)
+    return int(UCRED.unpack(peer)[1])
 
 
 class AdminClient:

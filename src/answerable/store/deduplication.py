@@ -7,9 +7,10 @@ from typing import cast
 from answerable.evidence.canonical_event import decode_event
 from answerable.evidence.log_entries import JournalSealed, SegmentManifest
 from answerable.model.event import AuditEvent
+from answerable.model.time_units import DAY_NS
 from answerable.store import journal_files
 from answerable.store.duckdb_engine import DuckDbEngine, quote_text
-from answerable.store.segment_writer import DAY_NS, format_day
+from answerable.store.segment_writer import format_day
 from answerable.store.store_layout import StoreLayout
 from answerable.store.transparency_log import TransparencyLog
 

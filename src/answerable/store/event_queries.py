@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from answerable.model.event import EventOutcome
+from answerable.model.time_units import DAY_NS
 from answerable.store.chain_tables import (
     JOINED_CHAINS,
     JointInterval,
     build_chain_interval_table,
 )
-from answerable.store.segment_writer import DAY_NS
 
 if TYPE_CHECKING:
     from answerable.store.store import EvidenceStore

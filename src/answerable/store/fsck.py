@@ -28,6 +28,7 @@ from answerable.evidence.merkle import leaf_hash, merkle_root
 from answerable.evidence.restore_events import RESTORE_KIND as RESTORE
 from answerable.evidence.signed_note import VerifierKey, derive_verifier_key
 from answerable.model.errors import AnswerableError, VerificationError
+from answerable.model.inventory import ProgressCallback
 from answerable.store import journal_files
 from answerable.store.durable_files import read_file
 from answerable.store.fsck_history import (
@@ -48,7 +49,6 @@ _RESTORED_HINT = (
     "compare with a copy of the store; if you put back an older copy, record that and "
     "go on: answerable evidence restored --reason TEXT"
 )
-Progress = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ def verify_store(
     store: EvidenceStore,
     exported_checkpoint: bytes | None,
     key: VerifierKey | None,
-    progress: Progress,
+    progress: ProgressCallback,
 ) -> list[VerificationCheck]:
     """Verify a whole store.
 

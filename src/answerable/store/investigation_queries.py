@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 from answerable.lineage.chain_stitching_types import SourcedChainKey
 from answerable.model.event import AuditEvent
 from answerable.model.lineage import ChainKey
+from answerable.model.time_units import DAY_NS
 from answerable.store.chain_tables import (
     JOINED_CHAINS,
     JointInterval,
@@ -22,7 +23,6 @@ from answerable.store.event_queries import (
 )
 from answerable.store.query_tables import NamedTable
 from answerable.store.search_index import PLACE_COLUMNS, EventPlace
-from answerable.store.segment_writer import DAY_NS
 
 if TYPE_CHECKING:
     from answerable.store.store import EvidenceStore

@@ -17,6 +17,7 @@ from answerable.evidence.log_entries import (
     encode_entry,
 )
 from answerable.evidence.merkle import merkle_root
+from answerable.model.time_units import DAY_NS
 from answerable.store.duckdb_engine import DuckDbEngine, quote_text
 from answerable.store.durable_files import (
     FILE_MODE,
@@ -32,7 +33,6 @@ from answerable.store.query_tables import ColumnType, NamedTable, register_table
 from answerable.store.store_layout import StoreLayout
 
 MAX_SEGMENT_ROWS = 50_000
-DAY_NS = 86_400_000_000_000
 # DuckDB rounds row groups up to whole vectors of 2,048.
 _PARQUET = "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 12288"
 

@@ -9,6 +9,7 @@ from answerable.model.documents.decisions import DecisionItem
 from answerable.model.errors import UsageError
 from answerable.model.ids import AgentId
 from answerable.model.policy_exception import PolicyExceptionInvalidity
+from answerable.model.time_units import MINUTE_NS
 from answerable.presentation.command_hints import format_command
 from answerable.presentation.inventory_items import format_time
 from answerable.presentation.signed_act_text import describe_act
@@ -25,12 +26,11 @@ from answerable.web.visitor import Visitor, WebPermission
 if TYPE_CHECKING:
     from answerable.web.store_cache import StoreCache
 
-_MINUTE = 60 * 10**9
 BREAK_GLASS_SPANS: Mapping[str, int] = {
-    "30m": 30 * _MINUTE,
-    "1h": 60 * _MINUTE,
-    "2h": 120 * _MINUTE,
-    "4h": 240 * _MINUTE,
+    "30m": 30 * MINUTE_NS,
+    "1h": 60 * MINUTE_NS,
+    "2h": 120 * MINUTE_NS,
+    "4h": 240 * MINUTE_NS,
 }
 
 

@@ -11,6 +11,7 @@ from answerable.model.baseline import BaselineStage
 from answerable.model.errors import UsageError
 from answerable.model.ids import AgentId
 from answerable.model.person import OwnerState
+from answerable.model.time_units import HOUR_NS
 from answerable.presentation.command_hints import format_command
 from answerable.presentation.signed_act_text import describe_act
 from answerable.services.authorization import approval_requests, decision_records
@@ -38,14 +39,13 @@ if TYPE_CHECKING:
 # Form fields of all actions; `id` names the subject of the action.
 ACTION_FIELDS = ("act", "id", "for", "arguments", "stage", "item", "code", "again")
 _ENDS_ENFORCEMENT = "ends-enforcement"  # value of `again` on the second step
-_HOUR = 3600 * 10**9
 EXCEPTION_SPANS: Mapping[str, int] = {
-    "1h": _HOUR,
-    "8h": 8 * _HOUR,
-    "1d": 24 * _HOUR,
-    "7d": 7 * 24 * _HOUR,
-    "30d": 30 * 24 * _HOUR,
-    "90d": 90 * 24 * _HOUR,
+    "1h": HOUR_NS,
+    "8h": 8 * HOUR_NS,
+    "1d": 24 * HOUR_NS,
+    "7d": 7 * 24 * HOUR_NS,
+    "30d": 30 * 24 * HOUR_NS,
+    "90d": 90 * 24 * HOUR_NS,
     "always": 0,
 }
 _DECISION_DIGITS, _DIGEST = 32, 64  # hex digits of a whole id

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 from answerable.model.documents.columns import DocumentColumn
 from answerable.model.documents.shared_shapes import CoverageRecord
+from answerable.model.time_units import SECOND_NS
 from answerable.presentation import cell_text, coverage_text, relative_time, text
 from answerable.presentation.decision_reasons import REASONS
 
@@ -18,7 +19,6 @@ _PAGES = (
 )
 # Prefixes of ids that the column heading already shows.
 _KINDS = ("agent:", "person:", "tool:mcp/")
-_NANOSECOND = 1_000_000_000
 
 
 class ShortenedId(NamedTuple):
@@ -62,7 +62,7 @@ def format_time(value: object) -> str:
     """Format RFC 3339 text or UTC nanoseconds as RFC 3339."""
     if not isinstance(value, int) or isinstance(value, bool):
         return str(value or "")
-    moment = datetime.fromtimestamp(value // _NANOSECOND, tz=UTC)
+    moment = datetime.fromtimestamp(value // SECOND_NS, tz=UTC)
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 

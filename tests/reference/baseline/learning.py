@@ -9,7 +9,6 @@ from answerable.baseline.entity_pattern_generalisation import (
     get_more_general_pattern,
 )
 from answerable.baseline.training_counts import (
-    DAY,
     CapabilityKey,
     EdgeKey,
     EntityKey,
@@ -27,6 +26,7 @@ from answerable.model.baseline import (
     LearningParameters,
 )
 from answerable.model.behaviour import AgentRun, CallObservation, EntityKind
+from answerable.model.time_units import DAY_NS
 
 Key = CapabilityKey | EntityKey | EdgeKey
 
@@ -58,7 +58,7 @@ def count_key(runs: Sequence[AgentRun], key: Key) -> KeyCount:
     return KeyCount(
         count=len(times),
         runs=len({run.id for run, _ in times}),
-        days=frozenset(call.at // DAY for _, call in times),
+        days=frozenset(call.at // DAY_NS for _, call in times),
         persons=frozenset(run.person for run, _ in times if run.person),
         first=min(call.at for _, call in times),
         last=max((call.at, call.id) for _, call in times),

@@ -10,9 +10,10 @@ from answerable.cli.session import open_session
 from answerable.cli.settings import AppCommand, Settings, WordChoice, pass_settings
 from answerable.model.errors import UsageError
 from answerable.model.event import EventOutcome
-from answerable.presentation.time_input import SECOND, parse_span, parse_time
+from answerable.model.time_units import SECOND_NS
+from answerable.presentation.time_input import parse_span, parse_time
 
-_MAX_QUERY_TIME = 24 * 3600 * SECOND
+_MAX_QUERY_TIME = 24 * 3600 * SECOND_NS
 
 
 @click.command(cls=AppCommand, short_help="Read audit logs into the sealed store.")
@@ -161,7 +162,7 @@ def sql(settings: Settings, query: str, timeout: str) -> None:
     from answerable.store.query_engine import QueryLimits
     from answerable.usecases.lineage import run_sql as flow
 
-    seconds = parse_span(timeout, "--timeout", _MAX_QUERY_TIME) / SECOND
+    seconds = parse_span(timeout, "--timeout", _MAX_QUERY_TIME) / SECOND_NS
     with open_session(settings) as session:
         document = flow.run_sql_query(
             session.store,

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from answerable.model.errors import ParseError, UsageError
+from answerable.model.time_units import EPOCH
 
 AnswerFields = dict[str, msgspec.Raw]
 AwsTimestamp = str | float | int | None
@@ -30,7 +31,6 @@ ACCESS_DENIED_CODES = frozenset(
     ]
 )
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _HINT = "expected what the AWS CLI prints with --output json"
 
 # A field that gives a document away, what the document is, and where it belongs.
@@ -131,7 +131,7 @@ def parse_timestamp_ns(timestamp: AwsTimestamp) -> int:
             moment = datetime.fromtimestamp(timestamp or 0, tz=UTC)
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=UTC)
-        passed = moment - _EPOCH
+        passed = moment - EPOCH
     except (ValueError, OverflowError, OSError):
         return 0
     seconds = passed.days * 86_400 + passed.seconds

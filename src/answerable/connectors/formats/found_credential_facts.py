@@ -22,9 +22,9 @@ from answerable.model.ids import (
     is_access_key_id,
 )
 from answerable.model.provenance import FactProvenance, WrittenBy
+from answerable.model.time_units import SECOND_NS
 
 MIN_HINT_LENGTH = 12
-_NS_PER_SECOND = 1_000_000_000
 _FAR_FUTURE = 253_402_300_800  # year 10000, in seconds
 
 
@@ -129,7 +129,7 @@ def read_jwt_expiry(value: str) -> int:
     exp = _decode_jwt_claims(value).get("exp")
     if not isinstance(exp, int | float) or not 0 < exp < _FAR_FUTURE:
         return 0
-    return int(exp) * _NS_PER_SECOND
+    return int(exp) * SECOND_NS
 
 
 def read_jwt_subject(value: str) -> str:

@@ -10,7 +10,6 @@ as trusted as the transport itself.
 import asyncio
 import os
 import socket
-import struct
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -20,12 +19,12 @@ import msgspec
 
 from answerable.server.admission import ConnectionSlot
 from answerable.server.connection_info import ConnectionInfo
+from answerable.server.processes.unix_peer import UCRED
 from answerable.server.wire.host_check import ServedNames
 
 MAX_PREFACE = 256 * 1024
 CONNECT_TIMEOUT = 10.0  # seconds for an owner to restart
 RETRY_DELAY = 0.1  # seconds between two attempts
-UCRED = struct.Struct("=iII")  # pid, uid, gid (unix(7), SO_PEERCRED)
 
 
 class RelayPreface(msgspec.Struct, frozen=True):

@@ -9,7 +9,6 @@ rules.
 import asyncio
 import os
 import socket
-import struct
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
@@ -24,9 +23,9 @@ from answerable.gateway.serve.control_channel import (
     WorkerPolicy,
 )
 from answerable.model.errors import EnvironmentFailure
+from answerable.server.processes.unix_peer import UCRED
 
 REQUEST_TIMEOUT = 60.0  # seconds for one question and its answer
-UCRED = struct.Struct("=iII")  # pid, uid, gid (unix(7), SO_PEERCRED)
 TrialAnswer = PolicyTrialResult | OrderRefused
 
 _request_decoder = msgspec.json.Decoder(TryPolicy)

@@ -13,18 +13,16 @@ Bytes that a process writes on another one's behalf are its own.
 import array
 import os
 import socket
-import struct
 from collections.abc import Iterable
 from contextlib import suppress
 
 from answerable.server.processes.pidfd_process import NotAttested
-from answerable.server.processes.unix_peer import open_peer_process
+from answerable.server.processes.unix_peer import UCRED, open_peer_process
 
-_CREDENTIALS = struct.Struct("=iII")
 _SCM_CREDENTIALS = 2  # <linux/socket.h>; Python names it from 3.14 on
 _SO_PASSRIGHTS = 83  # <asm-generic/socket.h>, Linux 6.16: off, no files are received
 _HANDLE = array.array("i").itemsize
-_ROOM = socket.CMSG_SPACE(_CREDENTIALS.size) + socket.CMSG_SPACE(64 * _HANDLE)
+_ROOM = socket.CMSG_SPACE(UCRED.size) + socket.CMSG_SPACE(64 * _HANDLE)
 
 _Ancillary = Iterable[tuple[int, int, bytes]]
 
@@ -106,8 +104,8 @@ def _parse_sender_pids(ancillary: _Ancillary) -> tuple[list[tuple[int, ...]], bo
     for level, kind, data in ancillary:
         if level != socket.SOL_SOCKET:
             continue
-        if kind == _SCM_CREDENTIALS and len(data) == _CREDENTIALS.size:
-            said.append(_CREDENTIALS.unpack(data))
+        if kind == _SCM_CREDENTIALS and len(data) == UCRED.size:
+            said.append(UCRED.unpack(data))
         elif kind == socket.SCM_RIGHTS:
             has_files = True
             handles = array.array("i")

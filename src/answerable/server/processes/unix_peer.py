@@ -24,7 +24,7 @@ from answerable.server.processes.proc_parsing import (
 
 # <asm-generic/socket.h>, Linux 6.5; Python's socket does not name it.
 SO_PEERPIDFD = 77
-_CREDENTIALS = struct.Struct("=iII")  # struct ucred: pid, uid, gid (man 7 unix)
+UCRED = struct.Struct("=iII")  # struct ucred: pid, uid, gid (man 7 unix)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +56,8 @@ def open_peer_process(
     Raises:
         ProcessGone: It ended, or is outside our pid namespace.
     """
-    said = connection.getsockopt(
-        socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size
-    )
-    pid, uid, gid = _CREDENTIALS.unpack(said)
+    said = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, UCRED.size)
+    pid, uid, gid = UCRED.unpack(said)
     if pid <= 0:
         raise ProcessGone
     try:

@@ -18,10 +18,9 @@ from answerable.model.documents.baseline import (
     BaselineEntryItem,
     BaselineItem,
 )
+from answerable.model.time_units import SECOND_NS
 from answerable.presentation.answer_coverage import format_time
 from answerable.services.statements.signed_baselines import ActiveBaseline
-
-_SECOND = 10**9
 
 
 def turns_off_enforcement(active: ActiveBaseline | None, stage: BaselineStage) -> bool:
@@ -52,8 +51,8 @@ def build_baseline_item(
         "signed_at": None if stands is None else format_time(stands.signed_at),
         "expires": None if stands is None else format_time(stands.expires),
         "runs": profile.runs,
-        "learned_at": format_time(profile.learned_at * _SECOND),
-        "until": format_time(profile.until * _SECOND),
+        "learned_at": format_time(profile.learned_at * SECOND_NS),
+        "until": format_time(profile.until * SECOND_NS),
         "parent": profile.parent or None,
         "root": profile.root or None,
         "ready": is_ready_to_enforce(profile, LearningParameters()),
@@ -182,6 +181,6 @@ def _build_profile_entry(
         "runs": counts.runs,
         "days": counts.days,
         "persons": counts.persons,
-        "last": format_time(counts.last * _SECOND) if counts.last else None,
+        "last": format_time(counts.last * SECOND_NS) if counts.last else None,
         "example": counts.example or None,
     }

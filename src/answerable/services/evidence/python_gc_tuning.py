@@ -1,13 +1,11 @@
 """Reduce Python's garbage collection while audit logs are ingested."""
 
 import gc
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 # Events per durable batch: small files share one.
 BATCH_SIZE = 10_000
-
-Progress = Callable[[int, int, str], None]
 
 
 @contextmanager

@@ -47,7 +47,7 @@ from answerable.store.store import EvidenceStore
 _MAX_READ, _MAX_EVENTS = 50, 5
 _ACTED_ON = ("identity", "resource")
 _MANY = 3  # resources of one place that are shown as one row
-_SELF_REPORTED_PREFIX = "self:"
+SELF_REPORTED_PREFIX = "self:"
 _BUCKET_PREFIX = "arn:aws:s3:::"
 _HIDDEN = "activity of agents that are not yours is hidden"
 _NO_LOG = "no log was ingested (answerable ingest cloudtrail:PATH)"
@@ -337,6 +337,6 @@ def _add_logged_facts(
         HopStatus.DECLARED.value, event.source, WrittenBy.SELF_REPORTED.value
     )
     for name, value in event.facts:
-        own = name.removeprefix(_SELF_REPORTED_PREFIX)
+        own = name.removeprefix(SELF_REPORTED_PREFIX)
         if value and name != "behaviour":
             rows.add(FACT, own, value, evidence if own == name else said)

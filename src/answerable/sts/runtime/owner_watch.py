@@ -7,12 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from answerable.model.ids import AgentId, PersonId
+from answerable.model.time_units import SECOND_NS
 from answerable.server.operator_log import OperatorLog
 from answerable.server.statement_watch import StatementWatch
 from answerable.services.statements.attested_owners import AttestedOwnerReader
 from answerable.services.statements.statements_in_force import StatementsInForce
-
-_SECOND = 1_000_000_000  # nanoseconds
 
 
 class OwnerWatch(StatementWatch):
@@ -46,10 +45,10 @@ class OwnerWatch(StatementWatch):
 
     def _drop_expired(self, now: float) -> None:
         """Drop expired attestations; compute when the next one expires."""
-        at = int(now * _SECOND)
+        at = int(now * SECOND_NS)
         owners = self.current.get(AttestedOwnerReader)
         valid = [each for each in owners if at < each.expires]
-        ends = (each.expires / _SECOND for each in valid)
+        ends = (each.expires / SECOND_NS for each in valid)
         self._people = {each.agent: each.person for each in valid}
         self._people_until = min(ends, default=float("inf"))
 

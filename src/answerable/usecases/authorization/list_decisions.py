@@ -5,6 +5,7 @@ from dataclasses import replace
 from answerable.model.documents.shared_shapes import Document
 from answerable.model.errors import UsageError
 from answerable.model.event import AuditEvent
+from answerable.model.time_units import DAY_NS
 from answerable.services.authorization import decision_records
 from answerable.services.authorization.decision_output import (
     build_decision_coverage,
@@ -23,9 +24,8 @@ from answerable.store.decision_queries import (
 )
 from answerable.store.store import EvidenceStore
 
-_DAY = 86_400 * 10**9
 # Recent decisions are read first; older ones only if those are too few.
-_SPANS = (_DAY, 30 * _DAY, 0)
+_SPANS = (DAY_NS, 30 * DAY_NS, 0)
 
 
 def list_decisions(

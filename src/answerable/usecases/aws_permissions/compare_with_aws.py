@@ -1,7 +1,7 @@
 """Compare verdicts with the AWS policy simulator (`reach --compare-aws`)."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from answerable.connectors.aws.simulator_interface import (
@@ -21,7 +21,7 @@ from answerable.model.documents.shared_shapes import (
 )
 from answerable.model.errors import EnvironmentFailure, UsageError
 from answerable.model.ids import IdentityId
-from answerable.model.inventory import Inventory
+from answerable.model.inventory import Inventory, ProgressCallback
 from answerable.model.policy import PolicyLayer
 from answerable.model.sighting import SightedFacts
 from answerable.presentation.answer_coverage import build_coverage
@@ -42,8 +42,6 @@ from answerable.services.reach.question_sampling import (
     sample_permission_questions,
 )
 from answerable.services.reach.subject_resolution import resolve_subject
-
-Progress = Callable[[int, int, str], None]
 
 AGREES, OPEN, DIFFERS = "agrees", "open", "differs"
 SET_ASIDE, UNANSWERED = "set-aside", "unanswered"
@@ -79,7 +77,7 @@ def compare_with_simulator(
     profile: str = "",
     region: str = "",
     simulator: PolicySimulator | None = None,
-    progress: Progress = ignore_progress_report,
+    progress: ProgressCallback = ignore_progress_report,
 ) -> Document:
     """Compare direct verdicts with iam:SimulatePrincipalPolicy.
 
@@ -169,7 +167,7 @@ def _query_simulator(
     simulator: PolicySimulator,
     questions: Sequence[SampledQuestion],
     facts: SightedFacts,
-    progress: Progress,
+    progress: ProgressCallback,
 ) -> Iterator[_ComparedQuestion]:
     """Ask the simulator each question and yield it with both answers."""
     quotes = StatementQuotes(StatementTextIndex(facts))

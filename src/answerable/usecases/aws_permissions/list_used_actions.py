@@ -1,7 +1,7 @@
 """Compare granted and reachable actions with recorded calls (`reach --used`)."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from answerable.connectors.iam_catalogue.fetch import load_catalogue
@@ -13,7 +13,7 @@ from answerable.model.documents.permission_usage import ActionUsageItem
 from answerable.model.documents.shared_shapes import CoverageRecord, Document
 from answerable.model.errors import UsageError
 from answerable.model.event import EventOutcome
-from answerable.model.inventory import Inventory
+from answerable.model.inventory import Inventory, ProgressCallback
 from answerable.model.policy import PolicyLayer
 from answerable.presentation.answer_coverage import format_time
 from answerable.presentation.command_hints import format_command
@@ -55,7 +55,6 @@ from answerable.services.reach.subject_resolution import resolve_subject
 from answerable.services.reach.unknown_verdict_rows import suggest_scan_command
 from answerable.store.store import EvidenceStore
 
-Progress = Callable[[int, int, str], None]
 _NEVER, _OPEN, _ALWAYS = Verdict.NEVER, Verdict.ONLY_IF, Verdict.ALWAYS
 _UNKNOWN = Verdict.NOT_KNOWN
 _RANK = {_NEVER: 0, _UNKNOWN: 1, _OPEN: 2, _ALWAYS: 3}
@@ -113,7 +112,7 @@ def list_used_actions(
     session_policy: str = "",
     endpoint_policy: str = "",
     chains: Sequence[ChainTimeline] | None = None,
-    progress: Progress = ignore_progress_report,
+    progress: ProgressCallback = ignore_progress_report,
 ) -> Document:
     """List the granted and reachable actions of a subject with their recorded calls.
 

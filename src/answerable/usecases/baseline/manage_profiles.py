@@ -21,6 +21,7 @@ from answerable.model.documents.shared_shapes import Document
 from answerable.model.errors import UsageError, VerificationError
 from answerable.model.ids import AgentId
 from answerable.model.owner_signing_key import StatementContent, StatementType
+from answerable.model.time_units import SECOND_NS
 from answerable.presentation.answer_coverage import build_empty_coverage, format_time
 from answerable.presentation.command_hints import format_command
 from answerable.services.baseline import profile_learning
@@ -34,9 +35,6 @@ from answerable.services.statements.attested_owners import read_attested_owners
 from answerable.services.statements.owner_keys import StatementSigner
 from answerable.services.statements.signed_baselines import SignedBaselineReader
 from answerable.store.store import EvidenceStore
-
-_SECOND = 10**9
-
 
 _MAX_NAMED = 5  # subjects named in an error
 
@@ -285,6 +283,6 @@ def _build_change_item(change: ProfileChange) -> BaselineChangeItem:
         "count": tally.count,
         "runs": tally.runs,
         "days": tally.days,
-        "last": format_time(tally.last * _SECOND) if tally.last else None,
+        "last": format_time(tally.last * SECOND_NS) if tally.last else None,
         "example": tally.example or None,
     }

@@ -18,6 +18,7 @@ from answerable.model.documents.baseline import BaselineReplayItem, ReplayedCall
 from answerable.model.documents.shared_shapes import Document
 from answerable.model.errors import UsageError
 from answerable.model.ids import AgentId
+from answerable.model.time_units import SECOND_NS
 from answerable.presentation.answer_coverage import build_empty_coverage, format_time
 from answerable.services.baseline import profile_learning
 from answerable.services.baseline.profile_learning import RecordedCall, load_profile
@@ -25,7 +26,6 @@ from answerable.services.statements import signed_baselines
 from answerable.store.monitored_call_queries import find_window_start
 from answerable.store.store import EvidenceStore
 
-_SECOND = 10**9
 _MOST = 200  # listed calls
 
 
@@ -100,7 +100,7 @@ def _replay_worker_calls(
     window: RecentResultWindow | None = None
     for _, each, is_decision in sorted(steps, key=lambda step: step[0]):
         if window is None:
-            window = RecentResultWindow({}, span=each.acted.span * _SECOND)
+            window = RecentResultWindow({}, span=each.acted.span * SECOND_NS)
         run, seen = each.row.run, each.seen
         if not is_decision:
             window.add_recorded_call(run, seen)

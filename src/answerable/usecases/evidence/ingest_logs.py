@@ -13,12 +13,12 @@ from answerable.model.documents.shared_shapes import (
 )
 from answerable.model.errors import UsageError
 from answerable.model.event import AuditEvent, QuarantinedRecord
+from answerable.model.inventory import ProgressCallback
 from answerable.model.sighting import ReadProblem
 from answerable.presentation.answer_coverage import format_problem, format_time
 from answerable.presentation.command_hints import format_command
 from answerable.services.evidence.python_gc_tuning import (
     BATCH_SIZE,
-    Progress,
     reduce_garbage_collection,
 )
 from answerable.store.investigation_queries import read_event_time_range
@@ -48,7 +48,7 @@ def ingest_logs(
     sources: Sequence[str],
     *,
     now: int,
-    progress: Progress = ignore_progress_report,
+    progress: ProgressCallback = ignore_progress_report,
     skip: frozenset[str] = frozenset(),
 ) -> Document:
     """Read audit logs, store new events, and seal them.
@@ -120,7 +120,7 @@ def _store_batches(
     batches: Iterator[EventBatch],
     counts: _IngestCounts,
     now: int,
-    progress: Progress,
+    progress: ProgressCallback,
 ) -> None:
     """Store the events and the unreadable records of all batches."""
     events: list[AuditEvent] = []

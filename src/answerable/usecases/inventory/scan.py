@@ -1,13 +1,13 @@
 """Scan inventory sources and store a new snapshot (command `scan`)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from answerable.connectors import registry
 from answerable.model.connector import SyncContext, ignore_progress_report
 from answerable.model.documents.shared_shapes import Document, ScanItem
 from answerable.model.errors import AnswerableError
-from answerable.model.inventory import SourceCoverage
+from answerable.model.inventory import ProgressCallback, SourceCoverage
 from answerable.presentation.answer_coverage import (
     build_source_coverage,
     format_problem,
@@ -18,8 +18,6 @@ from answerable.services.inventory.scan_outcome import ScanOutcome
 from answerable.services.inventory.scan_sources import ScanSource
 from answerable.services.inventory.stored_sync import COUNTED_KINDS, store_sync
 from answerable.store.store import EvidenceStore
-
-Progress = Callable[[int, int, str], None]
 
 
 def scan_sources(
@@ -33,7 +31,7 @@ def scan_sources(
     profile: str = "",
     region: str = "",
     regions: Sequence[str] = (),
-    progress: Progress = ignore_progress_report,
+    progress: ProgressCallback = ignore_progress_report,
 ) -> Document:
     """Scan the sources and store a snapshot; other sources keep their latest sync.
 

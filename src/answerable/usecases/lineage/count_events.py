@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from difflib import get_close_matches
 from typing import cast
 
@@ -14,6 +14,7 @@ from answerable.model.documents.shared_shapes import Document
 from answerable.model.documents.trace import EventCountItem
 from answerable.model.errors import UsageError
 from answerable.model.lineage import HopStatus, LineageChain
+from answerable.model.time_units import EPOCH
 from answerable.services.inventory import snapshots
 from answerable.services.lineage.audit_log_identities import resolve_audit_log_identity
 from answerable.services.lineage.chain_cache import load_or_compute_chains
@@ -33,7 +34,6 @@ from answerable.store.investigation_queries import InvestigationFilter
 from answerable.store.store import EvidenceStore
 
 FIELDS = (*HOPS, "action", "resource", "outcome", "day")
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 GroupKey = tuple[object, ...]
 
@@ -236,5 +236,5 @@ def _mixed_type_sort_key(values: GroupKey) -> tuple[str, ...]:
 def _format_group_value(name: str, value: object) -> str | None:
     """Format a value of a group: a day as a date, empty text as None."""
     if name == "day":
-        return (_EPOCH + timedelta(days=cast("int", value))).date().isoformat()
+        return (EPOCH + timedelta(days=cast("int", value))).date().isoformat()
     return str(value) or None

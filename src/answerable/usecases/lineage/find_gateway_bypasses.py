@@ -28,6 +28,7 @@ from answerable.model.event import AuditEvent
 from answerable.model.inventory import Inventory
 from answerable.model.lineage import HopStatus, LineageChain
 from answerable.model.log_sources import GATEWAY, STS
+from answerable.model.time_units import SECOND_NS
 from answerable.presentation.answer_coverage import format_time
 from answerable.services.inventory import snapshots
 from answerable.services.lineage import name_resolution
@@ -51,7 +52,6 @@ from answerable.store.investigation_queries import (
 )
 from answerable.store.store import EvidenceStore
 
-_SECOND = 1_000_000_000
 _DECLARED = "declared"  # kind of agents named in a gateway configuration
 _PLATFORM_PREFIX = "cred:aws/"
 
@@ -308,8 +308,8 @@ def _build_mediation_item(
         "first": format_time(times[0]) if times else None,
         "last": format_time(times[-1]) if times else None,
         "gaps": len(records.gaps),
-        "clocks_s": CLOCK_SKEW // _SECOND,
-        "unended_s": MAX_UNENDED // _SECOND,
+        "clocks_s": CLOCK_SKEW // SECOND_NS,
+        "unended_s": MAX_UNENDED // SECOND_NS,
     }
 
 

@@ -8,6 +8,7 @@ from answerable.model.documents.shared_shapes import Document
 from answerable.model.documents.trace import TraceItem
 from answerable.model.errors import UsageError
 from answerable.model.event import AuditEvent
+from answerable.model.time_units import SECOND_NS
 from answerable.presentation.time_input import parse_time
 from answerable.services.lineage import name_resolution
 from answerable.services.lineage.lineage_search import (
@@ -35,9 +36,6 @@ _MAX_BARS = 60
 
 
 _BINS_PER_BAR = 20
-
-
-_SECOND = 1_000_000_000
 
 
 def search_lineage_rows(
@@ -106,12 +104,12 @@ def count_over_time(
     if rows is None and counts and len({count.at for count in counts}) < _MAX_BARS:
         # All events are in a small part of the time: count again in finer steps.
         since, until = counts[0].at, min(counts[-1].at + fine, until)
-        if fine > _SECOND:
+        if fine > SECOND_NS:
             inner = replace(query.filter, since=since, until=until)
             narrow = replace(query, filter=inner)
             fine, counts = _count_stored_events(store, narrow, since, until)
     if not counts:
-        return EventHistogram((), _SECOND, since, until, 0)
+        return EventHistogram((), SECOND_NS, since, until, 0)
     since, until = counts[0].at, counts[-1].at + fine
     width = -(-(until - since) // (_MAX_BARS * fine)) * fine
     bars: dict[int, dict[str, int]] = defaultdict(dict)
@@ -135,7 +133,7 @@ def _count_rows_by_second(
         (parse_time(item["event_time"], 0, "event_time"), item["outcome"])
         for item in items
     )
-    return _SECOND, [
+    return SECOND_NS, [
         investigation_queries.OutcomeCount(at, outcome, events)
         for (at, outcome), events in sorted(counts.items())
     ]
@@ -145,7 +143,9 @@ def _count_stored_events(
     store: EvidenceStore, query: InvestigationFilter, since: int, until: int
 ) -> tuple[int, Sequence[investigation_queries.OutcomeCount]]:
     """Count the stored events by time step and outcome; return the step, too."""
-    fine = max((until - since) // (_MAX_BARS * _BINS_PER_BAR) // _SECOND, 1) * _SECOND
+    fine = (
+        max((until - since) // (_MAX_BARS * _BINS_PER_BAR) // SECOND_NS, 1) * SECOND_NS
+    )
     return fine, investigation_queries.count_events_over_time(store, query, fine)
 
 

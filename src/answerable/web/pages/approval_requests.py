@@ -11,6 +11,7 @@ from answerable.services.authorization.value_provenance import (
 from answerable.services.statements.policy_exceptions import read_policy_exceptions
 from answerable.usecases.authorization import list_approval_requests
 from answerable.usecases.authorization.explain_decision import show_decision
+from answerable.web.activity_scope import ACTIVITY_PERMISSIONS
 from answerable.web.routing import PageAnswer, RouteAnswer, RouteRequest, WebRoute
 from answerable.web.signing_action_builders import (
     EXCEPTION_SPANS,
@@ -18,7 +19,7 @@ from answerable.web.signing_action_builders import (
 )
 from answerable.web.store_cache import StoreCache
 from answerable.web.template_filters import build_url
-from answerable.web.visitor import Visitor, WebPermission
+from answerable.web.visitor import Visitor
 
 ROWS = 50
 _SINCE = 7 * 86_400 * 10**9
@@ -121,8 +122,7 @@ def _parse_offset(text: str) -> int:
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 7 else 0
 
 
-_ACTIVITY = frozenset({WebPermission.INVESTIGATE, WebPermission.OWN})
 ROUTES: tuple[WebRoute, ...] = (
-    WebRoute("/asks", list_requests, _ACTIVITY, (*_FILTERS, "from")),
-    WebRoute("/ask", show_request, _ACTIVITY, ("id",)),
+    WebRoute("/asks", list_requests, ACTIVITY_PERMISSIONS, (*_FILTERS, "from")),
+    WebRoute("/ask", show_request, ACTIVITY_PERMISSIONS, ("id",)),
 )

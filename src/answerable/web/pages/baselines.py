@@ -12,6 +12,7 @@ from answerable.server.shared_user_check import uid_shared_with_agent
 from answerable.store.monitored_call_queries import find_window_start
 from answerable.usecases.baseline import manage_profiles, replay_calls
 from answerable.usecases.baseline.list_profiles import list_baselines
+from answerable.web.activity_scope import ACTIVITY_PERMISSIONS
 from answerable.web.routing import (
     Forbidden,
     PageAnswer,
@@ -189,11 +190,14 @@ def _baseline_details(cache: StoreCache, chosen: BaselineItem) -> dict[str, obje
     }
 
 
-_ACTIVITY = frozenset({WebPermission.INVESTIGATE, WebPermission.OWN})
 ROUTES: tuple[WebRoute, ...] = (
-    WebRoute("/baselines", show_baselines, _ACTIVITY),
-    WebRoute("/baseline", show_agent_baselines, _ACTIVITY, ("agent", "digest")),
-    WebRoute("/baseline/replay", show_replay, _ACTIVITY, ("agent", "digest")),
+    WebRoute("/baselines", show_baselines, ACTIVITY_PERMISSIONS),
+    WebRoute(
+        "/baseline", show_agent_baselines, ACTIVITY_PERMISSIONS, ("agent", "digest")
+    ),
+    WebRoute(
+        "/baseline/replay", show_replay, ACTIVITY_PERMISSIONS, ("agent", "digest")
+    ),
     WebRoute(
         "/baseline/learn",
         learn_drafts,

@@ -13,6 +13,7 @@ from answerable.presentation.answer_coverage import build_owner_item
 from answerable.presentation.chain_groups import group_by_chain
 from answerable.presentation.decision_reasons import REASONS
 from answerable.services.authorization import decision_records
+from answerable.services.lineage.event_links import SELF_REPORTED_PREFIX
 from answerable.services.lineage.lineage_search import (
     SearchScope,
     is_chain_visible,
@@ -42,8 +43,6 @@ from answerable.web.svg.chain_diagram import draw_chains
 from answerable.web.svg.chain_layout import ChainLinks
 from answerable.web.template_filters import entity_page
 from answerable.web.visitor import Visitor
-
-_SELF_REPORTED_PREFIX = "self:"
 
 
 def show_event(
@@ -89,15 +88,15 @@ def _build_chain_values(row: ChainRow, scope: SearchScope) -> Mapping[str, objec
 
 def split_logged_fields(event: AuditEvent) -> Mapping[str, object]:
     """Return the logged fields of an event; self-reported ones are separate."""
-    known = [(k, v) for k, v in event.facts if not k.startswith(_SELF_REPORTED_PREFIX)]
+    known = [(k, v) for k, v in event.facts if not k.startswith(SELF_REPORTED_PREFIX)]
     return {
         "event": event,
         "digest": event.raw_sha256.hex(),
         "facts": [(name, value) for name, value in known if name != "behaviour"],
         "said": [
-            (k.removeprefix(_SELF_REPORTED_PREFIX), v)
+            (k.removeprefix(SELF_REPORTED_PREFIX), v)
             for k, v in event.facts
-            if k[:5] == _SELF_REPORTED_PREFIX
+            if k[:5] == SELF_REPORTED_PREFIX
         ],
     }
 

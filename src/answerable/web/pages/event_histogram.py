@@ -3,6 +3,7 @@
 from answerable.lineage.search_query import parse_search_query
 from answerable.model.documents.shared_shapes import Document
 from answerable.model.errors import UsageError
+from answerable.model.time_units import SECOND_NS
 from answerable.presentation.answer_coverage import build_coverage, format_time
 from answerable.services.lineage import lineage_search as flow
 from answerable.usecases.lineage import search_events
@@ -19,7 +20,6 @@ from answerable.web.svg.timeline import OUTCOMES
 from answerable.web.template_filters import build_url
 from answerable.web.visitor import Visitor
 
-_SECOND = 1_000_000_000
 _MOST_DIGITS = 11
 
 
@@ -39,7 +39,7 @@ def count_events(
     ]
     items = [
         {
-            "at": at // _SECOND,
+            "at": at // SECOND_NS,
             **{name: counts.get(at, {}).get(name, 0) for name in outcomes},
         }
         for at in range(histogram.since, histogram.until, histogram.width)
@@ -59,7 +59,7 @@ def redirect_to_span(
             seconds.isascii() and seconds.isdigit() and len(seconds) <= _MOST_DIGITS
         ):
             raise UsageError(f"no time (got {seconds[:20]!r}, expected seconds)")
-        query = query.with_field(field, format_time(int(seconds) * _SECOND))
+        query = query.with_field(field, format_time(int(seconds) * SECOND_NS))
     return Redirect(build_url("/trace", q=query.format_as_text))
 
 

@@ -10,6 +10,7 @@ from answerable.model.documents.shared_shapes import Document
 from answerable.model.documents.trace import TraceItem
 from answerable.model.errors import UsageError
 from answerable.model.lineage import HopStatus
+from answerable.model.time_units import DAY_NS
 from answerable.presentation.answer_coverage import format_time
 from answerable.presentation.chain_groups import (
     ChainGroup,
@@ -48,7 +49,6 @@ from answerable.web.visitor import Visitor
 
 _MAX_EXPORTED = 10_000
 _TICKS = 7
-_DAY = 86_400_000_000_000
 HopStatusCounts: TypeAlias = Mapping[str, Counter[HopStatus]]
 _ExportWriter: TypeAlias = Callable[[Document], Iterable[str]]
 _EXPORT_FORMATS: dict[str, tuple[str, _ExportWriter]] = {
@@ -289,9 +289,9 @@ def _build_bar(
 def _format_tick_label(at: int, span: int) -> str:
     """Format a tick label: time, day and time, or day."""
     day, clock = format_time(at).removesuffix("Z").split("T")
-    if span < _DAY // 24:
+    if span < DAY_NS // 24:
         return clock
-    return f"{day[5:]} {clock[:5]}" if span < 3 * _DAY else day
+    return f"{day[5:]} {clock[:5]}" if span < 3 * DAY_NS else day
 
 
 ROUTES: tuple[WebRoute, ...] = (

@@ -11,6 +11,7 @@ from answerable.model.documents.decisions import DecisionItem
 from answerable.model.documents.pins import DefinitionDiffItem
 from answerable.model.errors import AnswerableError
 from answerable.model.person import OwnerState
+from answerable.model.time_units import DAY_NS
 from answerable.presentation.decision_reasons import REASONS
 from answerable.server.pins.pin_files import PinFiles
 from answerable.server.state_folders import gateway_state
@@ -29,7 +30,6 @@ from answerable.web.store_cache import StoreCache
 from answerable.web.template_filters import build_url
 from answerable.web.visitor import Visitor, WebPermission
 
-_DAY = 86_400 * 10**9
 _MAX_DENIALS = 6
 _MAX_REQUESTS = 4
 _EFFECTS = ("allow", "ask", "deny", "error")
@@ -193,7 +193,7 @@ def _count_activity(
     now, own = cache.now, get_visible_subjects(visitor)
     with cache.open_store() as store:
         counts = count_decision_effects(
-            store, cache.spools, Wanted(identities=own), since=now - _DAY
+            store, cache.spools, Wanted(identities=own), since=now - DAY_NS
         )
         denied, _ = list_decisions(
             store,
@@ -203,7 +203,7 @@ def _count_activity(
             now=now,
         )
         wanted = list_approval_requests.list_approval_requests(
-            store, cache.spools, now=now, since=now - 30 * _DAY, state="open"
+            store, cache.spools, now=now, since=now - 30 * DAY_NS, state="open"
         )
         found = cast("Sequence[BaselineItem]", list_baselines(store, now=now).items)
     baselines = [item for item in found if visitor.can_see_activity_of(item["agent"])]

@@ -9,6 +9,7 @@ from answerable.model.errors import UsageError
 from answerable.model.ids import PersonId, build_person_id
 from answerable.model.owner_signing_key import KEY_LIFETIME, PUBLIC_KEY_BYTES
 from answerable.model.provenance import WrittenBy
+from answerable.model.time_units import DAY_NS
 from answerable.presentation.command_hints import format_command
 from answerable.services.statements import key_enrolment, owner_keys
 from answerable.services.statements.attested_owners import AttestedOwnerReader
@@ -26,7 +27,6 @@ from answerable.web.routing import (
 from answerable.web.store_cache import StoreCache
 from answerable.web.visitor import Visitor, WebPermission
 
-_DAY = 86_400 * 10**9
 _LOCAL_METHOD = "local"  # sign-in by the one-time token
 # SubjectPublicKeyInfo of an Ed25519 key, before its 32 bytes (RFC 8410 4).
 _SPKI_PREFIX = bytes.fromhex("302a300506032b6570032100")
@@ -47,7 +47,7 @@ def list_keys(
         "mine": mine,
         "enrolls": visitor.person is not None and WebPermission.OWN in visitor.may,
         "administers": WebPermission.ADMINISTER in visitor.may,
-        "days": enroll_remote_key.LIFE // _DAY,
+        "days": enroll_remote_key.LIFE // DAY_NS,
         "store": here,
         "commands": _enrolment_commands(visitor),
     }

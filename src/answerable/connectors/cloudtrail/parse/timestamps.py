@@ -4,7 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import re2
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+from answerable.model.time_units import EPOCH
+
 _MICRO = timedelta(microseconds=1)
 _LIMIT = 1 << 62
 _MONTHS = [
@@ -42,7 +43,7 @@ def parse_instant(text: str) -> int:
     when = datetime.fromisoformat(text)
     if when.tzinfo is None:
         when = when.replace(tzinfo=UTC)
-    nanoseconds = (when - _EPOCH) // _MICRO * 1000
+    nanoseconds = (when - EPOCH) // _MICRO * 1000
     if not 0 <= nanoseconds < _LIMIT:
         raise ValueError("a time before 1970")
     if len(_cache) >= _MAX_CACHED:
@@ -67,6 +68,6 @@ def parse_expiry(text: str) -> int:
             int(second),
             tzinfo=UTC,
         )
-        return max(0, (when - _EPOCH) // _MICRO * 1000)
+        return max(0, (when - EPOCH) // _MICRO * 1000)
     except ValueError:
         return 0

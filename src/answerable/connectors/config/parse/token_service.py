@@ -9,6 +9,7 @@ from answerable.connectors.config.parse.addresses import (
     read_address,
     read_path,
 )
+from answerable.connectors.config.parse.agents import MAX_ID
 from answerable.connectors.config.parse.config_section import ConfigSection
 from answerable.connectors.config.parse.listeners import read_listeners
 from answerable.model.config import (
@@ -20,7 +21,6 @@ from answerable.model.config import (
 
 DEFAULT_ADDRESS = "127.0.0.1:8472"
 DEFAULT_HEALTH = "127.0.0.1:8477"
-MAX_ID = 2**32 - 2  # the highest user id
 
 _FIELD_NAME = re.compile(r"[a-z][a-z0-9-]{0,63}")
 

@@ -6,6 +6,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from answerable.connectors.config.parse.agents import MAX_ID
 from answerable.connectors.config.parse.config_section import ConfigSection
 from answerable.connectors.config.parse.issuers import DAY
 from answerable.federation.trust_rules.faults import RuleFault, RuleFaultCode
@@ -30,7 +31,6 @@ from answerable.model.trust_rule import (
     TrustRule,
 )
 
-MAX_ID = 2**32 - 2  # the highest user or group id
 ROOT_UID = 0
 _BROKERED_KEYS = ("aws_role", "session_policy")
 _SUBJECT_KINDS = ("issuer", "unix", "launched")

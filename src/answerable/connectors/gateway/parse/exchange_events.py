@@ -11,8 +11,8 @@ from answerable.model.event import AuditEvent, EventOutcome
 from answerable.model.ids import build_token_credential_id
 from answerable.model.log_sources import get_log_source_of_recorder
 from answerable.model.spool_record import ExchangeRecord
+from answerable.model.time_units import SECOND_NS
 
-_NS_PER_SECOND = 1_000_000_000  # nanoseconds
 # What the service itself could not do is no denial.
 _SERVER_ERRORS = ("server_error", "temporarily_unavailable")
 
@@ -36,7 +36,7 @@ def build_exchange_event(
         resource=record.audience,
         issued=_credential_of_digest(record.issued),
         issued_to=record.agent if record.issued else "",
-        issued_until=record.expires * _NS_PER_SECOND,
+        issued_until=record.expires * SECOND_NS,
         run=record.delegation,
         facts=_list_exchange_facts(record),
         recorder=recorder,

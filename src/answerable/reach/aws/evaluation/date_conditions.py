@@ -13,6 +13,7 @@ from collections.abc import Callable
 from decimal import Decimal
 
 from answerable.model.policy import ConditionClause
+from answerable.model.time_units import SECOND_NS
 from answerable.reach.aws.evaluation.conditions import (
     DecidedCondition,
     evaluate_condition_for_any_value,
@@ -21,7 +22,6 @@ from answerable.reach.aws.evaluation.conditions import (
     parse_condition_operator,
 )
 
-_SECOND = 1_000_000_000
 _MAX_SESSION_SECONDS = 129_600
 _REQUEST_TIME = ("aws:currenttime", "aws:epochtime")
 _TOKEN_TIME = "aws:tokenissuetime"  # noqa: S105 - the name of a condition key
@@ -47,7 +47,7 @@ def decide_date_condition(condition: ConditionClause, seen_at: int) -> Condition
         family, order, read = "date", base[7:], parse_condition_number
     if family != "date" or order not in _ORDERS:
         return condition
-    earliest = Decimal(seen_at) / _SECOND
+    earliest = Decimal(seen_at) / SECOND_NS
     if key == _TOKEN_TIME:
         earliest -= _MAX_SESSION_SECONDS
     tests = [
