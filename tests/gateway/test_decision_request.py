@@ -50,7 +50,7 @@ class Shows:
     def needs_credential(self, server: str) -> bool:
         return server != "plain"
 
-    def identity(self, caller: VerifiedCaller, server: str) -> str:
+    def upstream_principal(self, caller: VerifiedCaller, server: str) -> str:
         return (
             f"https://sts.example/{caller.agent}"
             if self.needs_credential(server)

@@ -184,7 +184,7 @@ class _Shows:
     def needs_credential(self, server: str) -> bool:
         return True
 
-    def identity(self, caller: VerifiedCaller, server: str) -> str:
+    def upstream_principal(self, caller: VerifiedCaller, server: str) -> str:
         return ""
 
 

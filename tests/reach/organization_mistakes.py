@@ -74,7 +74,7 @@ def linked_roles_bound(patch: pytest.MonkeyPatch) -> None:
 
 def rcp_skipped(patch: pytest.MonkeyPatch) -> None:
     for module in (policy_layers, evaluate_external):
-        patch.setattr(module, "apply_rcps", lambda *_: [])
+        patch.setattr(module, "match_rcps", lambda *_: [])
 
 
 def rcp_for_insiders_only(patch: pytest.MonkeyPatch) -> None:

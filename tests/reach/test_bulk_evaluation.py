@@ -295,7 +295,7 @@ def _denies_forgotten(patch: pytest.MonkeyPatch) -> None:
 
 def _doubts_dropped(patch: pytest.MonkeyPatch) -> None:
     for room in (bulk_evaluation, target_evaluation):
-        patch.setattr(room, "resolve_undecided", lambda verdicts, exact: verdicts)
+        patch.setattr(room, "resolve_undecided_verdicts", lambda found, exact: found)
 
 
 def _nobody_widens_itself(patch: pytest.MonkeyPatch) -> None:

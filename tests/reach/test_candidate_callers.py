@@ -49,7 +49,10 @@ def test_whoever_can_make_a_call_is_asked(case: ReachCase) -> None:
     all_are_asked(case)
 
 
-@pytest.mark.parametrize("told", ["_list_named_callers", "_list_allow_holders"])
+@pytest.mark.parametrize(
+    "told",
+    ["_list_callers_named_by_resource_policy", "_list_holders_of_matching_allow"],
+)
 def test_the_law_finds_that_one_side_is_forgotten(told: str) -> None:
     def plant(patch: pytest.MonkeyPatch) -> None:
         patch.setattr(candidate_callers, told, lambda *_: iter(()))

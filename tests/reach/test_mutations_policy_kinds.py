@@ -61,7 +61,7 @@ def _sides_changed(patch: pytest.MonkeyPatch, **change: Formula) -> None:
         return replace(side, **change) if isinstance(own, ResourcePolicy) else side  # type: ignore[arg-type] - formulas only
 
     for module in (resource_policies, evaluate_external):
-        patch.setattr(module, "evaluate_policy", said)
+        patch.setattr(module, "evaluate_resource_policy_for_caller", said)
 
 
 def _resource_deny_dropped(patch: pytest.MonkeyPatch) -> None:
@@ -184,7 +184,7 @@ def _door_keys_forgotten(patch: pytest.MonkeyPatch) -> None:
 
 
 def _block_ignored(patch: pytest.MonkeyPatch) -> None:
-    for module in (evaluate_principal, evaluate_external):
+    for module in (s3_public_access, evaluate_external):
         patch.setattr(
             module, "apply_public_access_block", lambda estate, own, call, side: side
         )

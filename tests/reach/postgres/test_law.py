@@ -76,12 +76,20 @@ def test_every_answer_about_a_random_server_is_the_references(seed: int) -> None
 @pytest.mark.parametrize(
     ("owner", "name", "mistake"),
     [
-        (server_module.PostgresServer, "inherits", lambda self, each: True),
+        (
+            server_module.PostgresServer,
+            "does_member_inherit_privileges",
+            lambda self, each: True,
+        ),
         (privilege_check, "_KINDS_IN_SCHEMAS", ()),
         (privilege_check, "_PREDEFINED", {}),
-        (privilege_check, "_is_superuser", lambda session: False),
-        (privilege_check, "_is_restricted", lambda session, table: False),
-        (privilege_check, "_needs_connect", lambda session: False),
+        (privilege_check, "_is_current_role_superuser", lambda session: False),
+        (
+            privilege_check,
+            "_is_restricted_by_row_security",
+            lambda session, table: False,
+        ),
+        (privilege_check, "_needs_connect_privilege", lambda session: False),
         (privilege_check, "PUBLIC", "nobody-at-all"),
         (server_module, "DATABASE_OWNER", "another"),
     ],

@@ -73,7 +73,12 @@ def reuse(service: AttestingService) -> None:
 @contextmanager
 def switched(step: int, switch: Callable[[], None]) -> Iterator[None]:
     """Have something happen before one of the steps of an attestation."""
-    names = ("open_peer_process", "require_one_user", "_read_facts", "identify_process")
+    names = (
+        "open_peer_process",
+        "require_one_user",
+        "_read_peer_facts",
+        "identify_process",
+    )
     if step == len(names):
         switch()
         yield
