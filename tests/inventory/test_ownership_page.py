@@ -29,6 +29,6 @@ def test_the_page_tells_every_state(root: Path) -> None:
 def test_the_page_tells_the_thresholds(root: Path) -> None:
     page = (root / "docs" / "ownership.md").read_text(encoding="utf-8")
     assert f"at least {ASSIGN_THRESHOLD:.2f}" in page
-    assert f"at least {MARGIN_THRESHOLD:.2f} behind" in page
+    assert f"at least {MARGIN_THRESHOLD:.2f} higher" in page
     assert f"every {HALF_LIFE // DAY} days" in page
     assert f"less than {ATTESTATION_LIFETIME // DAY} days ago" in page

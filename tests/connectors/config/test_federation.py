@@ -157,7 +157,7 @@ def test_a_fault_elsewhere_stops_the_start(old: str, new: str, fault: str) -> No
 
 def test_every_named_fault_is_documented() -> None:
     page = Path(__file__).parents[3] / "docs" / "configuration.md"
-    rows = page.read_text("utf-8").split("| refused | name |")[1].split("\n\n")[0]
+    rows = page.read_text("utf-8").split("| error | name |")[1].split("\n\n")[0]
     named = {word for line in rows.splitlines() for word in line.split("|")[2:3]}
     documented = {word.strip(" `") for cell in named for word in cell.split(",")}
     assert documented - {"---", ""} == {wrong.value for wrong in RuleFaultCode}

@@ -43,7 +43,7 @@ def layout_table() -> str:
 
 
 def ambient_table() -> str:
-    rows = ["| what | in a home |", "|---|---|"]
+    rows = ["| credential | path in a home |", "|---|---|"]
     for what in dict.fromkeys(entry.description for entry in AMBIENT_FILES):
         paths = [f"`{e.path}`" for e in AMBIENT_FILES if e.description == what]
         rows.append(f"| {what} | {'<br>'.join(paths)} |")
