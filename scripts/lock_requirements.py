@@ -26,13 +26,14 @@ ROOT = Path(__file__).resolve().parent.parent
 LOCKS: dict[str, list[str]] = {
     "core": ["pyproject.toml"],
     "aws": ["pyproject.toml", "--extra", "aws"],
+    "k8s": ["pyproject.toml", "--extra", "k8s"],
     "ext-authz": ["pyproject.toml", "--extra", "ext-authz"],
     "otel": ["pyproject.toml", "--extra", "otel"],
     "postgres": ["pyproject.toml", "--extra", "postgres"],
     "build": ["--group", "build"],
     "uv": ["--group", "bootstrap"],
     "dev": [
-        *("pyproject.toml", "--extra", "aws", "--extra", "otel"),
+        *("pyproject.toml", "--extra", "aws", "--extra", "k8s", "--extra", "otel"),
         *("--extra", "postgres", "--extra", "ext-authz", "--group", "dev"),
     ],
     "world": ["--group", "world"],

@@ -18,6 +18,7 @@ from answerable.connectors.config.declaration import DECLARATION as CONFIG
 from answerable.connectors.gateway.declaration import DECLARATION as GATEWAY
 from answerable.connectors.home.declaration import DECLARATION as HOME
 from answerable.connectors.iam_catalogue.declaration import DECLARATION as IAM_CATALOGUE
+from answerable.connectors.kubernetes.declaration import DECLARATION as KUBERNETES
 from answerable.connectors.postgres.declaration import DECLARATION as POSTGRES
 from answerable.connectors.repo.declaration import DECLARATION as REPO
 from answerable.model.connector import (
@@ -52,6 +53,7 @@ CONNECTORS: tuple[ConnectorEntry, ...] = (
     ConnectorEntry(AWS_ORG, "answerable.connectors.aws_org.fetch"),
     ConnectorEntry(AWS_RESOURCES, "answerable.connectors.aws_resources.fetch"),
     ConnectorEntry(POSTGRES, "answerable.connectors.postgres.fetch"),
+    ConnectorEntry(KUBERNETES, "answerable.connectors.kubernetes.fetch"),
     ConnectorEntry(CONFIG, "answerable.connectors.config.fetch"),
     ConnectorEntry(CLOUDTRAIL, "answerable.connectors.cloudtrail.fetch"),
     ConnectorEntry(GATEWAY, "answerable.connectors.gateway.fetch"),

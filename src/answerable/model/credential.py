@@ -65,8 +65,9 @@ class Credential:
     A credential at two places has two sightings with one id.
 
     Attributes:
-        id: `cred:aws/AKIA...`, or `cred:fp/HEX`: a keyed fingerprint of the value, or
-            of (scope, class, name) where the value is not readable.
+        id: `cred:aws/AKIA...`, `cred:k8s/CLUSTER/...` by the object that holds it, or
+            `cred:fp/HEX`: a keyed fingerprint of the value, or of (scope, class, name)
+            where the value is not readable.
         kind: `aws-access-key`, `aws-session`, `aws-profile`, `bearer-token`,
             `api-key`, `password`, `dsn`, `private-key`, `oauth-token`, `kubeconfig`,
             `gcloud-adc`, `github-token`, `npm-token`, `docker-auth`, `netrc`,

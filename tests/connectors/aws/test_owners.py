@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from answerable.connectors.aws.parse.owner_tags import find_tag_owners
+from answerable.connectors.formats.owner_tags import find_tag_owners
 from answerable.model.person import OwnerEvidenceKind
 from answerable.model.provenance import FactProvenance, WrittenBy
 from answerable.model.sighting import Sync

@@ -50,6 +50,8 @@ def scan(
                        every account through role/AnswerableRead (aws-org:role/NAME)
     aws-resources:FILE resource policies, grants, tags; aws-resources: asks AWS
     aws-keys:FILE      list-access-keys answers: which key is whose
+    k8s:FILE           kubectl get ... -o json or yaml of a cluster, manifests;
+                       FILE,FILE,cluster=NAME
     pg:FILE            pg_dumpall and pg_dump --schema-only text of a PostgreSQL
                        server, or its catalogue query's JSON; FILE,FILE,host=NAME
     config:FILE        agents, owners and servers of an answerable.yaml

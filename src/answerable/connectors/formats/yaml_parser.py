@@ -6,6 +6,7 @@ counted expanded by `check_tree_size`; merges are copies and counted here; tags 
 ignored.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import yaml
@@ -46,13 +47,24 @@ def parse_yaml(text: str) -> RawValue:
     """
     if len(text) > YAML_LIMIT:
         raise ParseError(f"more than {YAML_LIMIT} characters of YAML")
-    composer = _YamlComposer()
+    composer = YamlComposer()
+    for event in iter_yaml_events(text):
+        if isinstance(event, yaml.DocumentEndEvent):
+            break
+        composer.handle_event(event)
+    check_tree_size(composer.root)
+    return composer.root
+
+
+def iter_yaml_events(text: str) -> Iterator[yaml.Event]:
+    """Yield the parser events of a YAML stream.
+
+    Raises:
+        ParseError: Not YAML. The message has a line and column, never the text.
+    """
     reason = ""
     try:
-        for event in yaml.parse(text, Loader=_Loader):
-            if isinstance(event, yaml.DocumentEndEvent):
-                break
-            composer.handle_event(event)
+        yield from yaml.parse(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         reason = f"line {mark.line + 1}, column {mark.column + 1}" if mark else "syntax"
@@ -60,12 +72,10 @@ def parse_yaml(text: str) -> RawValue:
         reason = "a character that YAML does not allow"
     if reason:
         raise ParseError(f"not YAML: {reason}")
-    check_tree_size(composer.root)
-    return composer.root
 
 
 @dataclass(slots=True)
-class _OpenCollection:
+class OpenCollection:
     """Open collection during parsing."""
 
     content: dict[str, RawValue] | list[RawValue]
@@ -76,11 +86,11 @@ class _OpenCollection:
 
 
 @dataclass(slots=True)
-class _YamlComposer:
+class YamlComposer:
     """Composer of the tree from events, with an explicit stack."""
 
     root: RawValue = None
-    stack: list[_OpenCollection] = field(default_factory=list)
+    stack: list[OpenCollection] = field(default_factory=list)
     anchors: dict[str, RawValue] = field(default_factory=dict)
     total: int = 0
 
@@ -89,11 +99,11 @@ class _YamlComposer:
         if isinstance(event, yaml.ScalarEvent):
             self._add_scalar(event)
         elif isinstance(event, yaml.AliasEvent):
-            self._attach_value(self.anchors.get(event.anchor or ""))
+            self.attach_value(self.anchors.get(event.anchor or ""))
         elif isinstance(event, yaml.MappingStartEvent):
-            self._open_collection(_OpenCollection({}, event.anchor))
+            self.open_collection(OpenCollection({}, event.anchor))
         elif isinstance(event, yaml.SequenceStartEvent):
-            self._open_collection(_OpenCollection([], event.anchor))
+            self.open_collection(OpenCollection([], event.anchor))
         elif isinstance(event, yaml.CollectionEndEvent):
             self._close_collection()
 
@@ -106,9 +116,9 @@ class _YamlComposer:
             value = _PLAIN_SCALARS.get(event.value, event.value)
         if event.anchor:
             self.anchors[event.anchor] = value
-        self._attach_value(value)
+        self.attach_value(value)
 
-    def _open_collection(self, new: _OpenCollection) -> None:
+    def open_collection(self, new: OpenCollection) -> None:
         """Start a mapping or a sequence."""
         if len(self.stack) >= DEPTH_LIMIT:
             raise ParseError(f"nested deeper than {DEPTH_LIMIT} levels")
@@ -129,7 +139,7 @@ class _YamlComposer:
                 made = doubled
         if done.anchor:
             self.anchors[done.anchor] = made
-        self._attach_value(made)
+        self.attach_value(made)
 
     def _count_values(self, values: int) -> None:
         """Count values; raises above the limit."""
@@ -137,7 +147,7 @@ class _YamlComposer:
         if self.total > NODE_LIMIT:
             raise ParseError(f"more than {NODE_LIMIT} values")
 
-    def _attach_value(self, value: RawValue) -> None:
+    def attach_value(self, value: RawValue) -> None:
         """Attach a value to the open collection, or as the root."""
         self._count_values(1)
         if not self.stack:
@@ -154,7 +164,7 @@ class _YamlComposer:
 
     @staticmethod
     def _set_member(
-        collection: _OpenCollection,
+        collection: OpenCollection,
         mapping: dict[str, RawValue],
         key: str,
         value: RawValue,

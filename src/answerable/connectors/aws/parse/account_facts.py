@@ -24,7 +24,6 @@ from answerable.connectors.aws.parse.named_resources import (
     find_instance_profiles,
     find_named_resources,
 )
-from answerable.connectors.aws.parse.owner_tags import find_tag_owners
 from answerable.connectors.formats.aws_api_answers import (
     DECODE_ERRORS,
     parse_timestamp_ns,
@@ -33,6 +32,7 @@ from answerable.connectors.formats.iam_policy import (
     make_unreadable_policy,
     parse_policy,
 )
+from answerable.connectors.formats.owner_tags import find_tag_owners
 from answerable.connectors.formats.problem_collector import ProblemCollector
 from answerable.model.agent import Agent
 from answerable.model.errors import ParseError

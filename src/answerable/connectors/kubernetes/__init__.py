@@ -1,0 +1,1 @@
+"""Kubernetes connector: reads dumps, manifests, EKS answers and live clusters."""

@@ -1,0 +1,168 @@
+"""Read the files of one Kubernetes cluster."""
+
+from collections.abc import Iterator
+from pathlib import PurePath
+
+from answerable.connectors.api_answer_file import (
+    MAX_ANSWER_BYTES,
+    probe_answer_file,
+    read_answer_file,
+)
+from answerable.connectors.bounded_folder import BoundedFolder
+from answerable.connectors.kubernetes.declaration import DECLARATION
+from answerable.connectors.kubernetes.parse import EXPECTED_KIND, ParsedCluster, parse
+from answerable.connectors.kubernetes.parse.cluster_builder import ClusterBuilder
+from answerable.connectors.user_path import expand_user_path
+from answerable.model.connector import SyncContext
+from answerable.model.errors import EnvironmentFailure, UsageError
+from answerable.model.kubernetes_ids import normalise_cluster_name
+from answerable.model.sighting import Probe, ReadProblem, ReadProblemKind, Sync
+
+_SUFFIXES = (".json", ".yaml", ".yml")
+_SKIPPED_FOLDERS = frozenset((".git", "node_modules", ".venv", "__pycache__"))
+MAX_FILE_BYTES = 256 << 20
+_HINT = (
+    "collect with: kubectl get pods,serviceaccounts,... -A -o json (docs/kubernetes.md)"
+)
+
+
+def sync(location: str, context: SyncContext) -> Sync:
+    """Read one cluster; unread parts are listed in `problems`.
+
+    Args:
+        location: Files and folders with commas between them, and options.
+        context: Context of the scan.
+
+    Raises:
+        UsageError: A location is missing, or has no Kubernetes object.
+        EnvironmentFailure: A file is not readable.
+    """
+    paths, options = _split_location(location)
+    builder = ClusterBuilder(
+        name=normalise_cluster_name(options.get("cluster", "")),
+        default_namespace=options.get("namespace") or "default",
+    )
+    source = f"{DECLARATION.name}:{location}"
+    folder_problems: list[ReadProblem] = []
+    places = [p for path in paths for p in _list_files(path, folder_problems)]
+    if not places:
+        raise UsageError(f"{source} names no file with Kubernetes objects", _HINT)
+    files = _ClusterFiles(places, builder)
+    fallback = normalise_cluster_name(PurePath(paths[0]).stem.lower())
+    parsed = parse(files, builder, fallback, source, context.now)
+    if not parsed.recognised:
+        why = f": {parsed.problems[0].what}" if parsed.problems else ""
+        raise UsageError(f"{source} has no object that is read{why}", _HINT)
+    probes = tuple(Probe(place, EXPECTED_KIND, True) for place in places)
+    problems = (*folder_problems, *parsed.problems)
+    return build_sync(source, parsed, probes, problems, context.now)
+
+
+def build_sync(
+    source: str,
+    parsed: ParsedCluster,
+    probes: tuple[Probe, ...],
+    problems: tuple[ReadProblem, ...],
+    now: int,
+) -> Sync:
+    """Build the sync of a parsed cluster."""
+    return Sync(
+        source=source,
+        connector=DECLARATION.name,
+        started_at=now,
+        facts=parsed.facts,
+        probes=probes,
+        problems=problems,
+        collected=parsed.collected,
+        not_collected=parsed.not_collected,
+    )
+
+
+def list_locations_to_read(location: str) -> tuple[Probe, ...]:
+    """List the paths that a sync would read."""
+    paths, _ = _split_location(location)
+    if not paths:
+        return (Probe(f"{DECLARATION.name}:FILE", EXPECTED_KIND, False),)
+    return tuple(
+        probe_answer_file(place, EXPECTED_KIND)
+        for path in paths
+        for place in _list_files(path, [])
+    )
+
+
+def _split_location(location: str) -> tuple[list[str], dict[str, str]]:
+    """Split a location into its paths and its options."""
+    paths: list[str] = []
+    options: dict[str, str] = {}
+    for part in location.split(","):
+        name, mark, value = part.partition("=")
+        if mark and name in DECLARATION.location_options:
+            options[name] = value
+        elif part:
+            paths.append(part)
+    return paths, options
+
+
+def _list_files(location: str, problems: list[ReadProblem]) -> Iterator[str]:
+    """List the file itself, or all JSON and YAML files below a folder."""
+    try:
+        path = expand_user_path(location)
+        is_folder = path.is_dir()
+    except OSError as error:
+        why = error.strerror or "cannot be read"
+        raise EnvironmentFailure(f"{location}: {why}") from None
+    if not is_folder:
+        yield location
+        return
+    folder = BoundedFolder.open(location)
+    for each in folder.walk(lambda p: p.rpartition("/")[2] in _SKIPPED_FOLDERS):
+        if each.endswith(_SUFFIXES):
+            yield f"{location.rstrip('/')}/{each}"
+    problems += folder.problems
+
+
+class _ClusterFiles:
+    """Files of one cluster, read one after the other.
+
+    Args:
+        places: Paths.
+        builder: Cluster that gets the problems.
+    """
+
+    def __init__(self, places: list[str], builder: ClusterBuilder) -> None:
+        self._places = places
+        self._builder = builder
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        """Yield the path and the text of each file that can be read."""
+        left = MAX_ANSWER_BYTES
+        for place in self._places:
+            text = self._read_text(place, min(left, MAX_FILE_BYTES))
+            if text is not None:
+                left -= len(text)
+                yield place, text
+
+    def _read_text(self, place: str, limit: int) -> str | None:
+        """Read and decode a file; None and a problem if it is too large or no text."""
+        path = expand_user_path(place)
+        try:
+            size = path.stat().st_size
+        except (OSError, ValueError):
+            size = 0
+        if size > limit:
+            what = f"larger than {limit >> 20} MiB; split it by kind or namespace"
+            self._add_unread_file(ReadProblemKind.TOO_LARGE, place, what)
+            return None
+        data = read_answer_file(place, EXPECTED_KIND, limit)
+        wide = data[:2] in (b"\xff\xfe", b"\xfe\xff")
+        try:
+            return data.decode("utf-16" if wide else "utf-8-sig")
+        except UnicodeDecodeError as error:
+            what = f"not UTF-8 (offset {error.start})"
+            self._add_unread_file(ReadProblemKind.INVALID, place, what)
+            return None
+
+    def _add_unread_file(self, kind: ReadProblemKind, place: str, what: str) -> None:
+        """Add the problem of a file that is not read."""
+        self._builder.problems.append(ReadProblem(kind, place, what))
+        self._builder.unread.append(place)

@@ -1,0 +1,1 @@
+"""Evaluate Kubernetes permissions: RBAC, and what pods and tokens lead to."""
