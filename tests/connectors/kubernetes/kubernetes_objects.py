@@ -17,7 +17,7 @@ RBAC = "rbac.authorization.k8s.io/v1"
 def made(kind: str, name: str, namespace: str = "", **fields: Any) -> dict[str, Any]:
     """An object of the API server: it has a uid."""
     version = fields.pop("apiVersion", "v1")
-    metadata = {"name": name, "uid": f"uid-{name[:9]}", **fields.pop("metadata", {})}
+    metadata = {"name": name, "uid": f"uid-{name}", **fields.pop("metadata", {})}
     if namespace:
         metadata["namespace"] = namespace
     return {"apiVersion": version, "kind": kind, "metadata": metadata, **fields}
