@@ -20,7 +20,10 @@ from answerable.connectors.kubernetes.parse.cluster_builder import (
     ClusterBuilder,
     describe_validation_error,
 )
-from answerable.connectors.kubernetes.parse.object_fields import AwsAuthFields
+from answerable.connectors.kubernetes.parse.object_fields import (
+    AwsAuthFields,
+    ObjectFields,
+)
 from answerable.model.errors import ParseError
 from answerable.model.kubernetes_ids import normalise_cluster_name
 from answerable.reach.kubernetes.catalogue import AccessEntry, PodIdentityAssociation
@@ -38,23 +41,19 @@ ANSWER_KEYS = frozenset(
 _STANDARD = "STANDARD"
 
 
-class _Fields(msgspec.Struct, rename="camel", frozen=True):
-    """Base of the types: names in camel case, unknown fields are dropped."""
-
-
-class _Oidc(_Fields, frozen=True):
+class _Oidc(ObjectFields, frozen=True):
     issuer: str = ""
 
 
-class _Identity(_Fields, frozen=True):
+class _Identity(ObjectFields, frozen=True):
     oidc: _Oidc | None = None
 
 
-class _AccessConfig(_Fields, frozen=True):
+class _AccessConfig(ObjectFields, frozen=True):
     authentication_mode: str = ""
 
 
-class _Cluster(_Fields, frozen=True):
+class _Cluster(ObjectFields, frozen=True):
     name: str = ""
     arn: str = ""
     version: str = ""
@@ -62,24 +61,24 @@ class _Cluster(_Fields, frozen=True):
     access_config: _AccessConfig | None = None
 
 
-class _AccessEntry(_Fields, frozen=True):
+class _AccessEntry(ObjectFields, frozen=True):
     principal_arn: str
     username: str = ""
     kubernetes_groups: list[str] | None = None
     type: str = _STANDARD
 
 
-class _AccessScope(_Fields, frozen=True):
+class _AccessScope(ObjectFields, frozen=True):
     type: str = "cluster"
     namespaces: list[str] | None = None
 
 
-class _AssociatedPolicy(_Fields, frozen=True):
+class _AssociatedPolicy(ObjectFields, frozen=True):
     policy_arn: str
     access_scope: _AccessScope = _AccessScope()
 
 
-class _Association(_Fields, frozen=True):
+class _Association(ObjectFields, frozen=True):
     namespace: str = ""
     service_account: str = ""
     role_arn: str = ""
@@ -88,7 +87,7 @@ class _Association(_Fields, frozen=True):
     association_id: str = ""
 
 
-class _Answer(_Fields, frozen=True):
+class _Answer(ObjectFields, frozen=True):
     cluster: _Cluster | None = None
     access_entry: _AccessEntry | None = None
     access_entries: list[str] | None = None

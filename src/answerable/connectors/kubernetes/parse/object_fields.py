@@ -11,11 +11,11 @@ import msgspec
 Texts = list[str] | None
 
 
-class _Fields(msgspec.Struct, rename="camel", frozen=True):
+class ObjectFields(msgspec.Struct, rename="camel", frozen=True):
     """Base of the types: names in camel case, unknown fields are dropped."""
 
 
-class OwnerReference(_Fields, frozen=True):
+class OwnerReference(ObjectFields, frozen=True):
     """Owner of an object."""
 
     kind: str = ""
@@ -23,7 +23,7 @@ class OwnerReference(_Fields, frozen=True):
     controller: bool | None = None
 
 
-class ObjectMetadata(_Fields, frozen=True):
+class ObjectMetadata(ObjectFields, frozen=True):
     """Metadata of an object."""
 
     name: str = ""
@@ -36,7 +36,7 @@ class ObjectMetadata(_Fields, frozen=True):
     owner_references: list[OwnerReference] | None = None
 
 
-class RoleRule(_Fields, frozen=True):
+class RoleRule(ObjectFields, frozen=True):
     """Rule of a role."""
 
     verbs: Texts = None
@@ -46,7 +46,7 @@ class RoleRule(_Fields, frozen=True):
     non_resource_urls: Texts = msgspec.field(default=None, name="nonResourceURLs")
 
 
-class SelectorExpression(_Fields, frozen=True):
+class SelectorExpression(ObjectFields, frozen=True):
     """Expression of a label selector."""
 
     key: str
@@ -54,27 +54,27 @@ class SelectorExpression(_Fields, frozen=True):
     values: Texts = None
 
 
-class LabelSelector(_Fields, frozen=True):
+class LabelSelector(ObjectFields, frozen=True):
     """Label selector."""
 
     match_labels: dict[str, str] | None = None
     match_expressions: list[SelectorExpression] | None = None
 
 
-class AggregationRule(_Fields, frozen=True):
+class AggregationRule(ObjectFields, frozen=True):
     """Aggregation rule of a ClusterRole."""
 
     cluster_role_selectors: list[LabelSelector] | None = None
 
 
-class RoleFields(_Fields, frozen=True):
+class RoleFields(ObjectFields, frozen=True):
     """Role or ClusterRole."""
 
     rules: list[RoleRule] | None = None
     aggregation_rule: AggregationRule | None = None
 
 
-class SubjectFields(_Fields, frozen=True):
+class SubjectFields(ObjectFields, frozen=True):
     """Subject of a binding."""
 
     kind: str
@@ -82,27 +82,27 @@ class SubjectFields(_Fields, frozen=True):
     namespace: str | None = None
 
 
-class RoleReference(_Fields, frozen=True):
+class RoleReference(ObjectFields, frozen=True):
     """Role that a binding refers to."""
 
     kind: str
     name: str
 
 
-class BindingFields(_Fields, frozen=True):
+class BindingFields(ObjectFields, frozen=True):
     """RoleBinding or ClusterRoleBinding."""
 
     role_ref: RoleReference
     subjects: list[SubjectFields] | None = None
 
 
-class NamedReference(_Fields, frozen=True):
+class NamedReference(ObjectFields, frozen=True):
     """Reference to an object by its name."""
 
     name: str = ""
 
 
-class ServiceAccountFields(_Fields, frozen=True):
+class ServiceAccountFields(ObjectFields, frozen=True):
     """ServiceAccount."""
 
     automount_service_account_token: bool | None = None
@@ -110,32 +110,32 @@ class ServiceAccountFields(_Fields, frozen=True):
     image_pull_secrets: list[NamedReference] | None = None
 
 
-class SecretFields(_Fields, frozen=True):
+class SecretFields(ObjectFields, frozen=True):
     """Secret, without its data."""
 
     type: str = ""
 
 
-class ValueSource(_Fields, frozen=True):
+class ValueSource(ObjectFields, frozen=True):
     """Source of a variable's value."""
 
     secret_key_ref: NamedReference | None = None
 
 
-class EnvironmentVariable(_Fields, frozen=True):
+class EnvironmentVariable(ObjectFields, frozen=True):
     """Variable of a container, without a literal value."""
 
     name: str = ""
     value_from: ValueSource | None = None
 
 
-class EnvironmentSource(_Fields, frozen=True):
+class EnvironmentSource(ObjectFields, frozen=True):
     """Source of all variables."""
 
     secret_ref: NamedReference | None = None
 
 
-class VolumeMount(_Fields, frozen=True):
+class VolumeMount(ObjectFields, frozen=True):
     """Mount of a volume."""
 
     name: str = ""
@@ -143,13 +143,13 @@ class VolumeMount(_Fields, frozen=True):
     read_only: bool | None = None
 
 
-class Capabilities(_Fields, frozen=True):
+class Capabilities(ObjectFields, frozen=True):
     """Linux capabilities."""
 
     add: Texts = None
 
 
-class SecurityContext(_Fields, frozen=True):
+class SecurityContext(ObjectFields, frozen=True):
     """Security context of a pod or a container."""
 
     privileged: bool | None = None
@@ -159,7 +159,7 @@ class SecurityContext(_Fields, frozen=True):
     run_as_non_root: bool | None = None
 
 
-class ContainerFields(_Fields, frozen=True):
+class ContainerFields(ObjectFields, frozen=True):
     """Container of a pod."""
 
     name: str = ""
@@ -170,32 +170,32 @@ class ContainerFields(_Fields, frozen=True):
     security_context: SecurityContext | None = None
 
 
-class SecretVolume(_Fields, frozen=True):
+class SecretVolume(ObjectFields, frozen=True):
     """Volume of a secret."""
 
     secret_name: str = ""
 
 
-class HostPath(_Fields, frozen=True):
+class HostPath(ObjectFields, frozen=True):
     """Volume of a path of the node."""
 
     path: str = ""
 
 
-class ProjectedSource(_Fields, frozen=True):
+class ProjectedSource(ObjectFields, frozen=True):
     """Source of a projected volume."""
 
     secret: NamedReference | None = None
     service_account_token: dict[str, object] | None = None
 
 
-class ProjectedVolume(_Fields, frozen=True):
+class ProjectedVolume(ObjectFields, frozen=True):
     """Projected volume."""
 
     sources: list[ProjectedSource] | None = None
 
 
-class Volume(_Fields, frozen=True):
+class Volume(ObjectFields, frozen=True):
     """Volume of a pod."""
 
     name: str = ""
@@ -204,7 +204,7 @@ class Volume(_Fields, frozen=True):
     projected: ProjectedVolume | None = None
 
 
-class PodSpec(_Fields, frozen=True):
+class PodSpec(ObjectFields, frozen=True):
     """Specification of a pod."""
 
     service_account_name: str | None = None
@@ -222,38 +222,38 @@ class PodSpec(_Fields, frozen=True):
     security_context: SecurityContext | None = None
 
 
-class PodTemplate(_Fields, frozen=True):
+class PodTemplate(ObjectFields, frozen=True):
     """Template of pods."""
 
     spec: PodSpec
     metadata: ObjectMetadata = ObjectMetadata()
 
 
-class _TemplateSpec(_Fields, frozen=True):
+class _TemplateSpec(ObjectFields, frozen=True):
     template: PodTemplate
 
 
-class TemplateFields(_Fields, frozen=True):
+class TemplateFields(ObjectFields, frozen=True):
     """Controller with a pod template: Deployment, StatefulSet, DaemonSet, Job."""
 
     spec: _TemplateSpec
 
 
-class _JobTemplateSpec(_Fields, frozen=True):
+class _JobTemplateSpec(ObjectFields, frozen=True):
     job_template: TemplateFields
 
 
-class CronJobFields(_Fields, frozen=True):
+class CronJobFields(ObjectFields, frozen=True):
     """CronJob."""
 
     spec: _JobTemplateSpec
 
 
-class _SandboxSpec(_Fields, frozen=True):
+class _SandboxSpec(ObjectFields, frozen=True):
     pod_template: PodTemplate
 
 
-class SandboxFields(_Fields, frozen=True):
+class SandboxFields(ObjectFields, frozen=True):
     """Sandbox of agents.x-k8s.io.
 
     Source: https://github.com/kubernetes-sigs/agent-sandbox/blob/main/docs/api.md
@@ -262,45 +262,45 @@ class SandboxFields(_Fields, frozen=True):
     spec: _SandboxSpec
 
 
-class PodFields(_Fields, frozen=True):
+class PodFields(ObjectFields, frozen=True):
     """Pod."""
 
     spec: PodSpec
 
 
-class _ServiceSpec(_Fields, frozen=True):
+class _ServiceSpec(ObjectFields, frozen=True):
     selector: dict[str, str] | None = None
 
 
-class ServiceFields(_Fields, frozen=True):
+class ServiceFields(ObjectFields, frozen=True):
     """Service."""
 
     spec: _ServiceSpec = _ServiceSpec()
 
 
-class _NodeSpec(_Fields, frozen=True):
+class _NodeSpec(ObjectFields, frozen=True):
     provider_id: str = msgspec.field(default="", name="providerID")
 
 
-class NodeFields(_Fields, frozen=True):
+class NodeFields(ObjectFields, frozen=True):
     """Node."""
 
     spec: _NodeSpec = _NodeSpec()
 
 
-class _Condition(_Fields, frozen=True):
+class _Condition(ObjectFields, frozen=True):
     type: str = ""
     status: str = ""
 
 
-class SigningRequestStatus(_Fields, frozen=True):
+class SigningRequestStatus(ObjectFields, frozen=True):
     """Status of a CertificateSigningRequest."""
 
     conditions: list[_Condition] | None = None
     certificate: str | None = None
 
 
-class SigningRequestSpec(_Fields, frozen=True):
+class SigningRequestSpec(ObjectFields, frozen=True):
     """Specification of a CertificateSigningRequest."""
 
     request: str = ""
@@ -309,29 +309,29 @@ class SigningRequestSpec(_Fields, frozen=True):
     groups: Texts = None
 
 
-class SigningRequestFields(_Fields, frozen=True):
+class SigningRequestFields(ObjectFields, frozen=True):
     """CertificateSigningRequest."""
 
     spec: SigningRequestSpec
     status: SigningRequestStatus = SigningRequestStatus()
 
 
-class _WebhookRule(_Fields, frozen=True):
+class _WebhookRule(ObjectFields, frozen=True):
     api_groups: Texts = None
     resources: Texts = None
 
 
-class _Webhook(_Fields, frozen=True):
+class _Webhook(ObjectFields, frozen=True):
     rules: list[_WebhookRule] | None = None
 
 
-class WebhookFields(_Fields, frozen=True):
+class WebhookFields(ObjectFields, frozen=True):
     """ValidatingWebhookConfiguration or MutatingWebhookConfiguration."""
 
     webhooks: list[_Webhook] | None = None
 
 
-class AwsAuthData(_Fields, frozen=True):
+class AwsAuthData(ObjectFields, frozen=True):
     """Data of the ConfigMap aws-auth: no credential is in it."""
 
     map_roles: str = ""
@@ -339,7 +339,7 @@ class AwsAuthData(_Fields, frozen=True):
     map_accounts: str = ""
 
 
-class AwsAuthFields(_Fields, frozen=True):
+class AwsAuthFields(ObjectFields, frozen=True):
     """ConfigMap aws-auth."""
 
     data: AwsAuthData = AwsAuthData()
