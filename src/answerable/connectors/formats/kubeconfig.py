@@ -7,6 +7,7 @@ from answerable.connectors.formats.ambient_credentials import (
     AmbientFacts,
     AmbientFileSource,
 )
+from answerable.connectors.formats.client_certificates import read_certificate_subject
 from answerable.connectors.formats.document_node import DocumentNode
 from answerable.connectors.formats.document_parser import DocumentFormat, parse_document
 from answerable.connectors.formats.found_credential_facts import read_jwt_subject
@@ -48,7 +49,7 @@ def parse_kubeconfig(
 def _read_context(
     name: str, user: DocumentNode, source: AmbientFileSource
 ) -> tuple[Credential, str]:
-    """Return the credential of a context, and the subject of its token."""
+    """Return the credential of a context, and the user of its token or certificate."""
     details = user.get("user") or user
     for field, lifetime in (
         ("token", CredentialLifetime.STATIC),
@@ -64,7 +65,9 @@ def _read_context(
                 value=value.text(),
                 lifetime=lifetime,
             )
-            return credential, read_jwt_subject(value.text())
+            certificate = details.text_at("client-certificate-data")
+            named = read_jwt_subject(value.text())
+            return credential, named or read_certificate_subject(certificate)[0]
     obtained = details.get("exec", "auth-provider")
     static = details.get("client-key", "tokenFile") is not None
     credential = source.build_credential(

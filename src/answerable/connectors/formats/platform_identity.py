@@ -15,6 +15,7 @@ from answerable.connectors.formats.redaction import redact_name
 from answerable.model.errors import IdError
 from answerable.model.identity import Identity
 from answerable.model.ids import Arn, IdentityId
+from answerable.model.kubernetes_ids import build_user_subject, normalise_cluster_name
 from answerable.model.provenance import FactProvenance
 
 _GITHUB = "github.com"
@@ -117,16 +118,9 @@ def build_workload_pool_identity(provider: str) -> PlatformIdentity | None:
 
 def build_kubernetes_user_identity(cluster: str, user: str) -> PlatformIdentity:
     """Build the identity of a cluster user, or of the service account it names."""
-    cluster, shown = redact_name(cluster), redact_name(user)
-    parts = shown.split(":")
-    if len(parts) == 4 and parts[:2] == ["system", "serviceaccount"]:
-        return PlatformIdentity(
-            f"k8s:{cluster}/{parts[2]}/serviceaccount/{parts[3]}",
-            "k8s-serviceaccount",
-            parts[3],
-            cluster,
-        )
-    return PlatformIdentity(f"k8s:{cluster}/user/{shown}", "k8s-user", shown, cluster)
+    named = normalise_cluster_name(redact_name(cluster))
+    subject = build_user_subject(named, redact_name(user))
+    return PlatformIdentity(str(subject), f"k8s-{subject.kind}", subject.name, named)
 
 
 def build_github_user_identity(login: str, host: str = _GITHUB) -> PlatformIdentity:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
-from answerable.connectors.kubernetes.parse.client_certificates import (
+from answerable.connectors.formats.client_certificates import (
     read_certificate_expiry,
     read_request_subject,
 )
