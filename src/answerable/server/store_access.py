@@ -1,10 +1,12 @@
-"""Access the store from servers: list known agents, create it, ship the spool."""
+"""Access the store from servers: known and declared agents, creation, the spool."""
 
 import time
 from pathlib import Path
 
+from answerable.model.config import Config
 from answerable.model.errors import AnswerableError
 from answerable.services.inventory import snapshots
+from answerable.services.inventory.declared_agents import record_declared_agents
 from answerable.store.store import EvidenceStore
 from answerable.usecases.evidence.ship_spool import ShipResult, ship_spool
 
@@ -45,3 +47,25 @@ def ship_store_spool(store_root: Path, spool: Path) -> ShipResult | AnswerableEr
             return ship_spool(store, spool, now=now)
     except AnswerableError as error:
         return error
+
+
+def record_agents_of_config(
+    store_root: Path, config: Config, read_at: int
+) -> AnswerableError | None:
+    """Record the agents that a configuration declares in the inventory.
+
+    Args:
+        store_root: Folder of the store.
+        config: Configuration that is applied.
+        read_at: Time at which it was read, UTC nanoseconds.
+
+    Returns:
+        The error, where they could not be recorded.
+    """
+    now = time.time_ns()
+    try:
+        with EvidenceStore.open(store_root, now=now) as store:
+            record_declared_agents(store, config, read_at=read_at, now=now)
+    except AnswerableError as error:
+        return error
+    return None

@@ -1,5 +1,6 @@
 """Read `answerable.yaml` and its Cedar policy files, with all faults."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from glob import glob, has_magic
 from pathlib import Path, PurePath
@@ -24,6 +25,7 @@ from answerable.connectors.config.parse.yaml_nodes import MAX_BYTES
 from answerable.connectors.formats.found_credential_facts import SightingContext
 from answerable.connectors.user_path import expand_user_path
 from answerable.model.cedar_policy import NO_CEDAR_POLICIES, CedarFile, CedarPolicySet
+from answerable.model.config import Config
 from answerable.model.connector import SyncContext
 from answerable.model.errors import AnswerableError, UsageError
 from answerable.model.sighting import (
@@ -126,27 +128,45 @@ def sync(location: str, context: SyncContext) -> Sync:
         raise UsageError(f"{DECLARATION.name}: names no file (expected {EXPECTED})")
     reading = read_config_file(location)
     place = reading.config.place if reading.config else printable_path(location)
-    sighting_context = SightingContext(
-        source=f"{DECLARATION.name}:{place}",
-        scope="",
-        written_by=DECLARATION.written_by,
-        now=context.now,
-        fingerprint=context.fingerprint,
-    )
-    config = reading.config
+    problems = tuple(_convert_fault_to_problem(place, each) for each in reading.faults)
+    if reading.config is not None:
+        declared = build_config_sync(reading.config, context.fingerprint, context.now)
+        return replace(declared, problems=problems)
     return Sync(
-        source=sighting_context.source,
+        source=f"{DECLARATION.name}:{place}",
         connector=DECLARATION.name,
         started_at=context.now,
-        facts=build_config_facts(config, sighting_context)
-        if config
-        else SightedFacts(),
+        facts=SightedFacts(),
         probes=(Probe(place, EXPECTED, True),),
-        problems=tuple(
-            _convert_fault_to_problem(place, fault) for fault in reading.faults
-        ),
-        collected=DECLARATION.collects if config else (),
-        not_collected=() if config else DECLARATION.collects,
+        problems=problems,
+        not_collected=DECLARATION.collects,
+    )
+
+
+def build_config_sync(
+    config: Config, fingerprint: Callable[[str], str], now: int
+) -> Sync:
+    """Build the sync of a configuration that was read without faults.
+
+    Args:
+        config: The configuration.
+        fingerprint: Fingerprints a secret, as the store does.
+        now: UTC nanoseconds.
+    """
+    context = SightingContext(
+        source=f"{DECLARATION.name}:{config.place}",
+        scope="",
+        written_by=DECLARATION.written_by,
+        now=now,
+        fingerprint=fingerprint,
+    )
+    return Sync(
+        source=context.source,
+        connector=DECLARATION.name,
+        started_at=now,
+        facts=build_config_facts(config, context),
+        probes=(Probe(config.place, EXPECTED, True),),
+        collected=DECLARATION.collects,
     )
 
 

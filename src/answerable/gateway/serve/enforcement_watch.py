@@ -3,7 +3,8 @@
 Each start and reload compares the modes of the file with those recorded last in the
 store. An agent that was enforced and no longer is appears in the log with its name, in
 the store, and in the readiness document as a number, until `ends_enforcement` of the
-file names it or its mode is `enforce` again.
+file names it or its mode is `enforce` again. The declared agents and their owners are
+recorded in the inventory with the modes.
 """
 
 import asyncio
@@ -15,6 +16,7 @@ from answerable.model.enforcement_modes import EndedEnforcement, RecordedModes
 from answerable.model.errors import AnswerableError
 from answerable.server.operator_log import OperatorLog
 from answerable.services.authorization.recorded_modes import record_modes
+from answerable.services.inventory.declared_agents import record_declared_agents
 from answerable.store.store import EvidenceStore
 
 
@@ -83,7 +85,8 @@ class EnforcementWatch:
             )
 
     def _record(self, config: Config) -> tuple[RecordedModes, RecordedModes | None]:
-        """Record the modes in the store, in a thread."""
+        """Record the declared agents and the modes in the store, in a thread."""
         now = time.time_ns()
         with EvidenceStore.open(self._store, now=now) as store:
+            record_declared_agents(store, config, read_at=now, now=now)
             return record_modes(store, config, now)

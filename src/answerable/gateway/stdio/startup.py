@@ -1,5 +1,6 @@
 """Start `gateway stdio`: read the configuration. At its end, ship the evidence."""
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,7 +10,11 @@ from answerable.model.errors import AnswerableError, UsageError
 from answerable.server.policy_loading import read_config_and_policies
 from answerable.server.restart_only_settings import resolve_store_folder
 from answerable.server.state_folders import gateway_state
-from answerable.server.store_access import create_store, ship_store_spool
+from answerable.server.store_access import (
+    create_store,
+    record_agents_of_config,
+    ship_store_spool,
+)
 
 
 def load_wrapped_server(
@@ -33,6 +38,7 @@ def load_wrapped_server(
         UsageError: The file, or a server of that name, does not exist.
         EnvironmentFailure: The file may not be read, or no store can be created.
     """
+    read_at = time.time_ns()
     reading = read_config_and_policies(config_path, store, default_store)
     config = reading.config
     if config is None or not reading.is_valid_except_rules:
@@ -52,13 +58,15 @@ def load_wrapped_server(
     if not root.exists():
         create_store(root)  # before the spool, which may lie in it
     state = gateway_state(config, root)
-    return WrappedServer(config, server, argv, root, state, reading.policies)
+    return WrappedServer(
+        config, server, argv, root, state, policies=reading.policies, read_at=read_at
+    )
 
 
 def ship_evidence(
     wrapped_server: WrappedServer, print_line: Callable[[str], None]
 ) -> None:
-    """Ship the records to the store; refused ones stay in the spool.
+    """Ship the records and the declared agents; refused records stay in the spool.
 
     Args:
         wrapped_server: The wrapped server.
@@ -67,3 +75,9 @@ def ship_evidence(
     shipped = ship_store_spool(wrapped_server.store, wrapped_server.state / "spool")
     if isinstance(shipped, AnswerableError):
         print_line(f"the evidence waits in the spool: {shipped.message}")
+        return
+    failed = record_agents_of_config(
+        wrapped_server.store, wrapped_server.config, wrapped_server.read_at
+    )
+    if failed is not None:
+        print_line(f"the declared agents are not in the inventory: {failed.message}")

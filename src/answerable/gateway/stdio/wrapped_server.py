@@ -17,6 +17,7 @@ class WrappedServer:
         store: Folder of the store.
         state: State folder of the gateway.
         policies: Cedar policies of the configuration.
+        read_at: Time at which the configuration was read, UTC nanoseconds.
     """
 
     config: Config
@@ -25,3 +26,4 @@ class WrappedServer:
     store: Path
     state: Path
     policies: CedarPolicySet
+    read_at: int
