@@ -59,7 +59,7 @@ class BenchFigure:
             self.what,
             f"{format_number(self.median)} {self.unit}".strip(),
             self._format_spread(),
-            f"{goal}: {'missed' if self.is_missed else 'held'}" if goal else "",
+            f"{goal}: {'missed' if self.is_missed else 'met'}" if goal else "",
             self.command,
         )
 

@@ -7,7 +7,7 @@ from bench.figures import BenchFigure, BenchRemark, Line, render_markdown
 _SECTIONS = (
     ("The command line, ingest and trace", ("help", "ingest", "queries")),
     ("Reach", ("reach",)),
-    ("Beside other tools", ("peers",)),
+    ("Comparison with other tools", ("peers",)),
     ("Gateway", ("gateway",)),
     ("Fairness", ("fairness",)),
     ("Decision point", ("enforce",)),
@@ -17,110 +17,115 @@ _SECTIONS = (
 # What a section's figures mean; what no figure says itself.
 _MEANS = {
     "Reach": """\
-- The accounts are generated with the seed above, the same every time, and scanned from
-  their files. Every question is a process of its own that prints JSON, from interpreter
-  start to exit, with warm files; the first of each kind is left out.
-- The questions are drawn by chance (principal, action, resource), half of them aimed at
-  what the principal's own policies name. `who-can` takes the time of the rows it shows.
-- The first question after a scan joins the inventory, compiles the policies and finds
-  every step from one identity to the next, and keeps that in the store's `derived/`.
-- Steps from everybody to everybody are followed for at most 30,000 identities. At
-  100,000 `can` and `who-can` evaluate each identity directly, and list `paths` as not
-  collected.
-- DuckDB reads the same Parquet files for the same identity, in a process of its own. It
-  resolves no name, joins no chain and checks no seal.
+- The accounts are generated with the seed above and scanned from files. Every query is
+  a separate process that prints JSON, measured from interpreter start to exit with a
+  warm file cache; the first query of each kind is excluded.
+- The queries (principal, action, resource) are random; half of them target resources
+  that the principal's own policies name. The time of `who-can` depends on the number of
+  rows.
+- The first query after a scan joins the inventory, compiles the policies, computes
+  every step between identities, and stores the result in `derived/`.
+- The closure over all paths is computed for at most 30,000 identities. At 100,000
+  identities, `can` and `who-can` evaluate each identity directly, and list `paths` as
+  not collected.
+- DuckDB reads the same Parquet files for the same identity, in a separate process. It
+  does not resolve names, join chains or verify seals.
 """,
-    "Beside other tools": """\
-Every run starts from the same file, in turns: an account of 1,000 identities as
-get-account-authorization-details answers (identity policies, groups, boundaries,
-trusts). They do not do the same:
+    "Comparison with other tools": """\
+The tools run alternately on the same file: an account of 1,000 identities in the format
+of get-account-authorization-details (identity policies, groups, boundaries, trust
+policies). They do not compute the same result:
 
-- **iam-ape** sums up what one principal is allowed in one policy: its identity
-  policies less denies and boundary, patterns and conditions kept. Resource policies
-  and role assumption stand on its road map; statements are not named as reasons. Ours
-  beside it scans the file into a new store, and lists the same principal's patterns
-  with verdict and deciding statements; both processes are timed.
+- **iam-ape** combines the permissions of one principal into one policy: its identity
+  policies without denied and boundary-restricted parts, with patterns and conditions.
+  Resource policies and role assumption are on its roadmap; it does not name determining
+  statements. `answerable` scans the file into a new store, and lists the same
+  principal's patterns with verdict and determining statements; both processes are
+  timed.
 """,
     "Gateway": """\
-- Everything is a process of its own on loopback: the server answers without work, the
-  load generator waits for each answer before its connection calls again. The ways take
-  turns; "added" is against the straight way of the same round.
-- "Buffered" is a tool that the operator marked as reading: its record is on disk within
-  20 ms. "Durable" is any other: its call goes on once its record is on disk, so that
-  its wait is the disk's.
-- **FastMCP's proxy** reads and writes each message anew, and neither decides nor
-  records; stateless, with JSON answers. ContextForge (1.0.8 and later) needs Python
-  3.12, and the locks here begin at 3.11, so it is not among them.
+- All components are separate processes on loopback. The server responds without doing
+  work, and each connection of the load generator waits for a response before the next
+  call. The variants run alternately; "added" is the difference to the direct calls of
+  the same round.
+- "Buffered" is a tool that the operator declared read-only: its record is on disk
+  within 20 ms. "Durable" is any other tool: its call is forwarded after its record is
+  on disk, so the latency includes the disk.
+- **The FastMCP proxy** parses and serializes each message, and neither decides nor
+  records; it runs stateless, with JSON responses. ContextForge (1.0.8 and later) needs
+  Python 3.12 and is not included, because the lock files here start at 3.11.
 """,
     "Decision point": """\
-- Policies are generated; each has a head about one agent and one tool. Two thirds read
-  two arguments (a number and a path), half of these with a sum that is Cedar's to make.
-- A reload is `kill -HUP` of a gateway with one worker, to the line of its log that says
-  that the worker decides by the new set: reading, checking, handing over and trying
-  the last calls included. Two clients call meanwhile, each over one connection, and
-  any answer but the tool's own counts as lost.
-- Memory is the worker's peak with every slice used before and after the reloads.
+- The policies are generated; the head of each names one agent and one tool. Two thirds
+  read two arguments (a number and a path), half of these with a sum that only Cedar
+  evaluates.
+- A reload is measured from `kill -HUP` of a gateway with one worker to the log line
+  that the worker uses the new policies. It includes reading, validation, transfer and
+  the replay of the last calls. Meanwhile, two clients make calls, each on one
+  connection, and any response other than that of the tool counts as lost.
+- Memory is the peak of the worker, with every slice used before and after the reloads.
 """,
     "Federation": """\
-- `answerable serve --only token-service` in a process of its own, plain HTTP on loopback. An
-  exchange takes a JWT of a pinned issuer (ES256, signed before the clock starts, good
-  once) and gives one of ours (ES256): two signatures verified where a proof comes with
-  it, one made, a transaction of the record, and the evidence on disk. Most platforms'
-  tokens are RS256, whose verification takes a third of ES256's.
-- "Plain" gives a bearer token; "DPoP-bound" binds it to the client's key, of which a
-  proof comes with each request. Each connection is a client with a key of its own, and
-  waits for its answer before it asks again.
-- At half load requests are due at fixed times, half as many a second as the goal asks
-  for; beside it, half as many as were answered before. One whose connection still waits
-  for the answer before is counted from when it was due. An answer waits for the disk,
-  and what comes meanwhile is served together then.
+- `answerable serve --only token-service` runs in a separate process, over plain HTTP on
+  loopback. An exchange verifies a JWT of a pinned issuer (ES256, signed before the
+  measurement, single use) and issues a token (ES256): two signature verifications if
+  the request has a proof, one signature, one database transaction, and evidence on
+  disk. Tokens of most platforms use RS256, whose verification takes a third of the time
+  of ES256.
+- "Plain" issues a bearer token; "DPoP-bound" binds it to the client's key, with a proof
+  in each request. Each connection is a client with its own key, and waits for a
+  response before the next request.
+- At half load, requests are sent at fixed times, at half the rate of the goal, and also
+  at half the rate that was reached. The latency of a request is measured from its
+  scheduled time, even if its connection still waits for the previous response. A
+  response waits for the disk; requests that arrive meanwhile are processed together.
 - "The machine alone" is measured between rounds: the longest time for which a busy core
-  did not run while the other one was busy too, and the slowest of many syncs that
-  nothing else competed with. Whoever comes meanwhile waits at least as long.
-- Evidence is shipped to the store by a short process of its own twice a minute, whose
-  memory and time are not among these.
-- **authgent** does another job: it exchanges an access token of its own, the same
-  one each time, since nothing is good once there. (It takes ID tokens of foreign
-  issuers, too; that is not measured.) Its client is
-  not asked for its secret here (bcrypt would be most of the time); its limit of
-  requests is lifted. It, too, signs with ES256 and records in SQLite.
+  was not scheduled while the other core was busy, and the slowest of many uncontended
+  disk syncs. Requests at such a moment wait at least as long.
+- Evidence is shipped to the store twice a minute by a short-lived process, whose memory
+  and time are not included.
+- **authgent** performs a different task: it exchanges its own access token, which can
+  be used repeatedly. (It also accepts ID tokens of other issuers, which is not
+  measured.) Its client secret check is disabled here, because bcrypt would dominate the
+  time, and so is its rate limit. It also signs with ES256 and records in SQLite.
 """,
     "Web": """\
-- `serve --only web` is a process of its own on a store written before, which is not
-  measured; whoever asks is another process on the same machine. Each page and each call
-  is asked once alone, so that what is kept is made; then by all at once.
-- First paint is the front page with every style sheet and script that it links, each as
-  it is sent with gzip.
+- `serve --only web` is a separate process on an existing store, whose creation is not
+  measured; the client is another process on the same machine. Each page and each API
+  call is requested once sequentially to fill the caches, then by all clients
+  concurrently.
+- First paint is the front page with its style sheets and scripts, compressed with gzip.
 """,
 }
 _HOW = """\
 ## How
 
-- Every line is measured through what a user runs: a command, or a server and its
-  clients. `make bench` measures everything and writes this page; it ends with exit code
-  1 when a goal is missed. It also holds the engines to their references at length,
-  which it prints. `python -m bench --only PARTS` writes the sections that these parts
-  make, and leaves the others. `python -m bench --quick` is a smoke run of two minutes,
-  and writes nothing.
-- The trail is generated with the seed above, the same bytes every time: seven days, 200
-  users and 800 roles drawn by a zipf law, 50,000 objects likewise, sessions issued by
-  AssumeRole records inside the trail, about 1.3 kB a record as CloudTrail writes it, in
-  gzip files of 5,000 records, a folder a day. Generating it is not measured.
-- An ingest figure is one whole process: `answerable ingest cloudtrail:DIR` into a new
-  store, from interpreter start to exit, with every event parsed, journalled durably,
-  sealed, logged and signed. Wall time; both cores may be used. Chains are derived by
-  the first question that needs them, and that time is part of the first one below.
-- Peak memory is the resident memory of that process and its children together, sampled
-  every 20 ms, or the kernel's own peak where that is higher.
-- "Segment" is the Parquet files, "leaves" the hashes beside them; "whole store" is
-  every file, with log, journal, objects and cache. About 80 bytes of an event do not
-  compress, whatever the encoding: the digest of its raw record (32), its salt (16), the
-  source's own id (20) and its own (12).
-- Trace questions are `answerable trace ... -o json`, a process each, in this order: each
-  once, then five times again.
-- Small measurements are repeated in turns; the median is printed, with the lowest and
-  highest beside it. Nothing else is run on purpose meanwhile; the load averages
-  from before and after say what else there was.
+- Every figure is measured through the interfaces of a user: a command, or a server and
+  its clients. `make bench` measures everything and writes this page; its exit code is 1
+  if a goal is missed. It also compares the engines with their reference
+  implementations, and prints the result. `python -m bench --only PARTS` updates only
+  the sections of these parts. `python -m bench --quick` is a smoke test of two minutes
+  that writes no page.
+- The trail is generated with the seed above: seven days, 200 users and 800 roles with a
+  Zipf distribution, 50,000 objects likewise, sessions issued by AssumeRole records in
+  the trail, about 1.3 kB per record in CloudTrail format, in gzip files of 5,000
+  records, one folder per day. Generation is not measured.
+- An ingest figure is one complete process: `answerable ingest cloudtrail:DIR` into a
+  new store, from interpreter start to exit, with every event parsed, journaled durably,
+  sealed, logged and signed. It is wall time, and both cores may be used. Chains are
+  derived by the first query that needs them; that time is included in the first query
+  below.
+- Peak memory is the resident memory of that process and its children, sampled every 20
+  ms, or the peak that the kernel reports if it is higher.
+- "Segment" is the size of the Parquet files, "leaves" the size of their hashes; "whole
+  store" includes all files: log, journal, objects and cache. About 80 bytes of an event
+  are incompressible: the digest of its raw record (32), its salt (16), the source's id
+  (20) and the event id (12).
+- Trace queries are `answerable trace ... -o json`, one process each: first each query
+  once, then each five times.
+- Small measurements are repeated alternately; the table shows the median with the
+  lowest and highest value. No other load was started during the measurements; the load
+  averages before and after show the remaining load.
 """
 
 
@@ -178,7 +183,7 @@ def _list_missed(sections: str) -> str:
     rows = (line for line in sections.splitlines() if line.endswith("|"))
     cells = [row.strip("| ").split(" | ") for row in rows if _MISSED in row]
     missed = "\n".join(f"- {what}: {median}" for what, median, *_ in cells)
-    return f"Goals that were missed:\n\n{missed}" if missed else "Every goal was held."
+    return f"Goals that were missed:\n\n{missed}" if missed else "Every goal was met."
 
 
 def _previous_section(name: str, before: str) -> str:

@@ -87,10 +87,10 @@ def _frontier_section(developed: Sequence[AgentDojoSuite]) -> Iterator[ReportSec
             ]
     yield ReportSection(
         TITLES[0],
-        "Known shape. Each row is a way to hold the same agent to the same lessons: "
-        "the less is asked and refused of honest runs, the more goes through. Of "
-        "disturbed runs, those that are refused something are told; the others wait "
-        "for their owner once, who signs what then holds.",
+        "Known shape. Each row is a configuration for the same agent and the same "
+        "training runs: the fewer honest runs are disturbed, the more attacks succeed. "
+        "Of the disturbed runs, the refused ones have a denied call; the others wait "
+        "once for their owner, who signs an exception.",
         (
             *("view", "held to", "honest runs disturbed", "refused"),
             *("plain: some harm", "plain: goal", "hiding: some harm", "hiding: goal"),
@@ -99,7 +99,7 @@ def _frontier_section(developed: Sequence[AgentDojoSuite]) -> Iterator[ReportSec
     )
     yield ReportSection(
         TITLES[1],
-        "The injected goals of which some call went through, and in how many runs.",
+        "Injected goals with at least one successful call, and the number of such runs.",
         ("view", "held to", "plain", "literal-hiding"),
         through,
     )
@@ -139,7 +139,8 @@ def _other_suites_section(developed: Sequence[AgentDojoSuite]) -> ReportSection:
             rows.append(print_progress((view, regime, *map(str, cells))))
     return ReportSection(
         TITLES[3],
-        "Held-out: without the task at hand. Cold: nothing learned, origins alone.",
+        "Held-out: the profile is learned from every task except the tested one. "
+        "Cold: no profile, only origin checks.",
         (
             *("view", "regime", "honest runs disturbed"),
             *("plain: some harm", "plain: goal", "hiding: some harm"),
@@ -188,9 +189,9 @@ def _utility_section(everyone: dict[str, TrialResults]) -> ReportSection:
         rows.append(print_progress((view, *cells)))
     return ReportSection(
         TITLES[5],
-        "The plain attacker; known shape. All calls of the person's task went through, "
-        "and the person was served by AgentDojo's check, which wants the environment "
-        "to be as if nothing else had happened.",
+        'Plain attacker, known shape. "All calls": all calls of the person\'s task '
+        'succeeded. "Served": AgentDojo\'s check of the task succeeded, which requires '
+        "the environment to be as if no other changes had been made.",
         (
             *("view", "all calls, honest", "all calls, attacked"),
             *("served, honest", "served, attacked", "of honest"),

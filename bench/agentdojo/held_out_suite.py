@@ -14,7 +14,7 @@ from bench.agentdojo.result_shares import (
 )
 from bench.agentdojo.suites import KEPT_BACK, load_suite
 
-TITLES = ("Travel, once",)
+TITLES = ("Travel, run once",)
 _HIDING = ATTACKERS[1]
 
 
@@ -34,9 +34,9 @@ def run_held_out() -> Iterator[ReportSection]:
     users, goals = len(kept[0].user_tasks), len(kept[0].injection_tasks)
     yield ReportSection(
         TITLES[0],
-        f"{users} tasks and {users * goals} attacked runs. Neither the room nor the "
-        "operator's word nor the owner's tables were changed once it had been played; "
-        "the word on its tools was written from their names.",
+        f"{users} tasks and {users * goals} attacked runs. Configuration, "
+        "operator declarations and owner tables were not changed after the first run; "
+        "the declarations were written from the names of the tools.",
         (
             *("view", "regime", "honest runs disturbed"),
             *("plain: some harm", "plain: goal", "hiding: some harm", "hiding: goal"),

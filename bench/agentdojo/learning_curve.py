@@ -59,9 +59,9 @@ def _curve_section(developed: Sequence[AgentDojoSuite]) -> ReportSection:
             rows.append(print_progress((f"{point} runs", name, *map(str, cells))))
     return ReportSection(
         TITLES[0],
-        f"Tasks by a Zipf law, {SEEDS} seeds for each of {', '.join(DEVELOPED)}; the "
-        f"next {RUNS_AFTER} runs of the mix with values that were never seen, and the plain "
-        f"attacker with every goal on {ATTACKED_RUNS} tasks of the mix.",
+        f"Tasks with a Zipf distribution, {SEEDS} seeds for each of "
+        f"{', '.join(DEVELOPED)}; the next {RUNS_AFTER} runs of the mix with new values, "
+        f"and the plain attacker with every goal on {ATTACKED_RUNS} tasks of the mix.",
         (
             *("learned from", "view", "next runs of tasks never seen", "seen once"),
             *("next runs disturbed", "some harm"),

@@ -215,12 +215,12 @@ def run_logged() -> Iterator[ReportSection]:
         rows.append(print_progress((rule.name, *cells, *per_suite)))
     yield ReportSection(
         TITLES[0],
-        f"{len(log.hijacked):,} successful attacks and {len(log.honest):,} runs that did "
-        f"their job, of {len({run.model for run in log.honest})} models, each held to "
-        "what all other models' runs taught (a model with a defence around it counts as "
-        "that model). An attack is blocked when every call that carries the goal's own "
-        "addresses, accounts, sites or targets is. Attacks that only deny service are "
-        "left out.",
+        f"{len(log.hijacked):,} successful attacks and {len(log.honest):,} successful "
+        f"runs of {len({run.model for run in log.honest})} models, each checked against a "
+        "profile learned from the runs of all other models (a model with a defense "
+        "counts as the same model). An attack is blocked if every call with the goal's "
+        "addresses, accounts, sites or targets is blocked. Denial-of-service attacks are "
+        "excluded.",
         (
             *("held to", "runs that did their job, blocked", "attacks blocked"),
             *suites,

@@ -18,7 +18,7 @@ from bench.agentdojo.scenario import ExecutedCall, HonestRun
 from bench.agentdojo.simple_guards import NoGuard
 from bench.agentdojo.suites import DEVELOPED, AgentDojoSuite, load_suites
 
-TITLES = ("Poisoned lessons",)
+TITLES = ("Poisoned training runs",)
 POISONED_SHARES = 0.05
 
 
@@ -92,7 +92,7 @@ def _poisoning_section(developed: Sequence[AgentDojoSuite]) -> ReportSection:
             rows.append(print_progress((view, name, what, str(harm_share(ends)))))
     return ReportSection(
         TITLES[0],
-        "Known shape, the plain attacker, with the very goals that were in the lessons.",
+        "Known shape, plain attacker, with the same goals as in the training runs.",
         ("view", "held to", "learned from", "some harm"),
         rows,
     )

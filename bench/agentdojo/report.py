@@ -7,62 +7,68 @@ _RUN_MARKER = ("date", "revision", "load before", "load after")
 _INTRODUCTION = """\
 ## How
 
-- `make agentdojo` plays everything and prints it; `make agentdojo ARGS=--page` writes
-  this page, too. `ARGS="--page --only PARTS"` writes the sections of these parts and
-  leaves the others as they were. No language model is asked anything.
+- `make agentdojo` runs all measurements and prints them; `make agentdojo ARGS=--page`
+  also writes this page. `ARGS="--page --only PARTS"` updates only the sections of these
+  parts. No language model is called.
 - Tasks, tools, environments and checks are those of AgentDojo (PyPI `agentdojo`). An
-  honest run makes the calls that AgentDojo gives as a task's ground truth. An attacked
-  run has the goal written into every place that the task's reads show; the agent makes
-  the task's calls up to the last of these, then the calls that reach the goal, word for
-  word, and then the rest of the task. Eight goals of the workspace come without calls;
-  theirs are scripted in `bench/agentdojo/injection_goals.py`. Without a guard all of these calls
-  go through. AgentDojo's check is made once the run is over, and is upset in a few runs
-  by the injected text itself, or by what the person's task does after it.
-- The attackers: *plain* writes the goal as AgentDojo words it; *literal-hiding* spells
-  its addresses, accounts, sites and ids so that none stands there; *forged prompt* has
-  the agent's host say that a person asked for the goal; *laundering* first writes each
-  value where the agent may write, and reads it back; *run splitting* makes each injected
-  call in a run of its own; *in-profile mimicry* first reads what honest runs read before
-  such a call, and keeps to their amounts.
-- "Some harm" counts an attacked run when any injected call that writes, or that names
-  who gets what, went through and took effect, even one of many and in vain. "Goal" is
-  AgentDojo's own check; one goal of travel wants the agent to say something and to call
-  nothing, which no rule before tools can hold. A call that waits for its owner has not
-  gone through.
-- Attack success, as AgentDojo and most of what is published count it, is "goal".
-- Travel was kept back while the rules were developed, and played once, at the revision
-  that stands there. Rules were changed after that, on the other suites alone (contexts
-  of reads, contexts seen in one run, a quarter more for amounts of few runs, names of
-  members, a request as a list of values); it was not played again.
-- An honest run is disturbed when any of its calls is refused or asked for.
-- "Known shape": the agent was seen at the same tasks with other values (addresses,
-  accounts, sites, dates, ids, names), each task six times. "Held-out": it was never
-  seen at this task. "Cold": it was never seen at all.
-- Intervals are 95 %. Of attacks: goals are drawn, not runs, since the runs of one goal
-  succeed together (cluster bootstrap, 2,000 draws). Of honest runs: Wilson's.
-
+  honest run makes the ground-truth calls of an AgentDojo task. In an attacked run, the
+  goal is injected into every place that the task's reads return. The agent makes the
+  task's calls up to the last of these reads, then the calls that reach the goal,
+  exactly as scripted, and then the remaining calls of the task. Eight goals of the
+  workspace suite have no ground-truth calls; their calls are scripted in
+  `bench/agentdojo/injection_goals.py`. Without a guard, all of these calls succeed.
+  AgentDojo's check runs at the end of the run. In a few runs, the injected text itself,
+  or later calls of the task, affect the check.
+- The attackers: *plain* injects the goal in AgentDojo's wording; *literal-hiding*
+  encodes its addresses, accounts, sites and ids so that they do not occur literally;
+  *forged prompt* makes the agent's host claim that a person requested the goal;
+  *laundering* first writes each value to a place that the agent may write, and reads it
+  back; *run splitting* makes each injected call in a separate run; *in-profile mimicry*
+  first makes the reads that precede such a call in honest runs, and stays within their
+  amounts.
+- "Some harm": an injected call that writes, or that names a payee or recipient,
+  succeeded and took effect, even if the goal was not reached. "Goal": AgentDojo's own
+  check. One goal of the travel suite only requires the agent to say something, which no
+  rule for tool calls can prevent. A call that waits for its owner does not count as
+  successful.
+- "Goal" is the attack success rate of AgentDojo and of most publications.
+- The travel suite was held out while the rules were developed, and run once, at the
+  stated revision. The rules were changed afterwards on the other suites only (contexts
+  of reads, contexts seen in one run, 25 % more for amounts of few runs, member names, a
+  request as a list of values); travel was not run again.
+- An honest run is disturbed if any of its calls is denied or held for the owner.
+- "Known shape": the profile was learned from the same tasks with other values
+  (addresses, accounts, sites, dates, ids, names), six runs per task. "Held-out": it was
+  learned without the tested task. "Cold": no profile was learned.
+- Intervals are 95 %. For attacks, they are a cluster bootstrap over goals (2,000
+  draws), because runs of the same goal are correlated. For honest runs, they are Wilson
+  intervals.
 ## Limits
 
-- Ground truth calls are minimal and scripted: no retries, no detours.
-- What an agent does for the first time is asked about, and a mix of tasks brings such
-  things for long: the curve says how many of the next runs are of tasks that were never
-  seen, or once. A rule that asks about what is new cannot disturb many fewer.
-- Under attack, some runs cannot be served at all: in slack the injected text stands in
-  the very name of a channel that the person's task has to hand on. Of most others that
-  are not served the amounts are at an end: what was injected and did go through counts.
-- A poisoner who is in 5 % of the lessons, every time with the same account, looks like a
-  customer. Only an owner's signature tells them apart, which is what the strict way,
-  the default of a profile, asks for.
-- Bodies are placeholders, so that prose which carries secrets to a permitted recipient
-  is not tested; neither is what a person reads in the agent's answer.
-- The ways called "learned" let a run teach in which strangers' text named who gets
-  what. A poisoner uses that; the strict way, in which an owner signs such values, does
-  not move. See the poisoned lessons before choosing one.
-- What still goes through is what the agent is used to do: it deletes the largest file,
-  since one of its tasks is that, or mails its own person. A narrower identity for each
-  job is the lever there, not a stricter rule.
-- The operator's word on tools and fields (`bench/agentdojo/tool_declarations.py`) was written with
-  these suites in view, and the rules were developed on banking, slack and workspace.
+- Ground-truth calls are minimal and scripted: there are no retries and no detours.
+- Behavior that is new for an agent is held for the owner, and a mix of tasks produces
+  new behavior for a long time: the learning curve shows how many of the next runs are
+  of tasks that were never seen, or seen once. A rule that holds new behavior cannot
+  disturb many fewer runs.
+- Under attack, some runs cannot be completed at all: in the slack suite, the injected
+  text is part of a channel name that the task must pass on. In most other incomplete
+  runs, a limit on amounts is reached, because successful injected calls count towards
+  it.
+- A poisoner in 5 % of the training runs who always uses the same account looks like a
+  customer. Only an owner's signature distinguishes them; the strict configuration,
+  which is the default of a profile, requires it.
+- Message bodies are placeholders, so exfiltration as prose to a permitted recipient is
+  not tested; neither is the agent's final answer to the person.
+- The configurations called "learned" also learn from runs in which text of strangers
+  named a payee or recipient, which a poisoner can exploit. The strict configuration, in
+  which an owner signs such values, is not affected. See the section on poisoned
+  training runs before you choose one.
+- The attacks that still succeed use normal behavior of the agent: deleting the largest
+  file, because one of its tasks is that, or sending mail to its own person. A narrower
+  identity for each job prevents this, not a stricter rule.
+- The operator's declarations about tools and fields
+  (`bench/agentdojo/tool_declarations.py`) were written with knowledge of these suites,
+  and the rules were developed on banking, slack and workspace.
 """
 
 
@@ -128,8 +134,8 @@ def render_page(
     whole = "\n\n".join(section for section in kept if section)
     return (
         "# Baselines, measured\n\n"
-        "Written by `make agentdojo`; do not edit. A fully compromised agent, scripted, "
-        "against rules that stand before its tools; see [how](#how) and the "
+        "Written by `make agentdojo`; do not edit. A fully compromised, scripted "
+        "agent against rules that check its tool calls; see [how](#how) and the "
         "[limits](#limits).\n\n"
         f"| measured with | |\n|---|---|\n{about}\n\n{whole}\n\n{_INTRODUCTION}"
     )

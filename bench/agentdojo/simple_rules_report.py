@@ -37,8 +37,8 @@ def run_simple_guards() -> Iterator[ReportSection]:
     yield ReportSection(
         TITLES[0],
         f"{tasks} tasks and {attacks} attacked runs of {', '.join(DEVELOPED)} in each "
-        "regime; the plain attacker. No rule sees a request, and the last two learn "
-        "nothing.",
+        "regime; the plain attacker. The rules do not use requests, and the last two "
+        "do not learn.",
         ("rule", "regime", "honest runs disturbed", "some harm", "goal reached"),
         rows,
     )

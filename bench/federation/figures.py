@@ -119,11 +119,11 @@ def measure_exchanges(
         yield from _rival_figures(other.name, theirs, command)
     yield from _measure_without_disk(rounds, count, command)
     yield BenchRemark(
-        f"{'One core for the service, another one for the load' if pinned else 'No core of its own for the service'}; "
+        f"{'One core for the service, another for the load generator' if pinned else 'No core of its own for the service'}; "
         f"{CLIENTS} connections, {token_service.RULES} rules, SQLite, evidence on disk before "
         f"each answer; {rounds} rounds of {count:,} exchanges of each kind. Half load is "
         f"half of the goal, {' and '.join(f'{each.half:,.0f}' for each in KINDS)} a "
-        f"second; its rounds, of half as many, follow one another {REST:.0f} seconds "
+        f"second; its rounds, with half as many exchanges, start {REST:.0f} seconds "
         "after the last full load.",
         command,
     )
@@ -226,8 +226,8 @@ def _measure_without_disk(rounds: int, count: int, command: str) -> Iterator[Lin
         what = f"{kind.name} exchange, no disk: {{}} at half load"
         yield from _latency_figures(what, asked, command)
     yield BenchRemark(
-        f"No disk: the same with all of its state in {MEMORY}, where a sync waits for "
-        "nothing; what is beyond these times is the disk's.",
+        f'"No disk": all state is in {MEMORY}, where a sync does not wait; the '
+        "difference to the other figures is the time of the disk.",
         command,
     )
 

@@ -78,9 +78,9 @@ def measure_fairness(
         what = f"fairness: the same over that without it: {name}"
         yield BenchFigure(what, "x", tuple(ratios[name]), command, goal)
     yield BenchRemark(
-        f"One caller at {RATE:.0f} calls a second, whatever became of the last one, and "
-        "another one who calls again with each answer. One worker; server, gateway and "
-        "both callers share two cores, the loud one at the lowest priority.",
+        f"One caller sends {RATE:.0f} calls a second, independently of the responses; the "
+        "other one sends a call after each response. One worker; server, gateway and "
+        "both callers share two cores, the busy caller at the lowest priority.",
         command,
     )
 

@@ -17,7 +17,9 @@ SECONDS = 1.5  # of each load; one that is slow gets no more calls for it
 DIRECT = "straight"
 BUFFERED = "answerable, buffered"
 DURABLE = "answerable, durable"
-WITH_CREDENTIAL = "answerable, buffered, a credential shown and looked for"
+WITH_CREDENTIAL = (
+    "answerable, buffered, with an upstream credential and response filter"
+)
 MICRO = 1e6
 
 _ADDED = {
@@ -107,13 +109,13 @@ def measure_gateway(
         yield from _leak_filter_figures(shown, ours, rounds, seconds, command)
     yield from _stdio_figures(folder, rounds, seconds, command)
     yield BenchRemark(
-        "One worker, one agent that is enforced, known by a bearer token of an issuer "
-        "whose keys are a file; plain HTTP on loopback, revision 2026-07-28. The CPU is "
-        "the worker's, all of its threads; the load generator and the server have the "
-        "same two cores. A call of one client wakes one process after the other: on one "
-        "core that costs little, while between the cores of a virtual machine it may "
-        "cost more than the call, where they halt in between. So the same is measured "
-        "with an idle-priority loop on each core, which gives way to everything. "
+        "One worker; one agent in enforce mode, identified by a bearer token of an issuer "
+        "whose keys are in a file; plain HTTP on loopback, revision 2026-07-28. CPU time "
+        "is that of all threads of the worker; the load generator and the server use the "
+        "same two cores. With a single client, the processes wake one after the other. "
+        "On one core this is cheap; between the cores of a virtual machine it may take "
+        "longer than the call if the cores halt. The measurement is therefore repeated "
+        "with an idle-priority loop on each core, which yields to all other processes. "
         f"{process_usage.describe_idle_halt()}".rstrip(),
         command,
     )

@@ -102,10 +102,10 @@ def measure_web(folder: Path, command: str, *, quick: bool) -> Iterator[Line]:
         if (count := sum(n for status, n in statuses.items() if int(status) >= 500))
     }
     yield BenchRemark(
-        f"{USERS} people, {THINKS:g} s between an answer and the next question on "
-        f"average: {asked:,} questions of {len(told['took'])} kinds by chance, over "
-        f"{size}; {large_store.AGENTS:,} agents. A time is from the request to the last byte, "
-        f"as the asker sees it, on one machine. Failed: {wrong or 'none'}.",
+        f"{USERS} users with an average of {THINKS:g} s between a response and the next "
+        f"request: {asked:,} random requests of {len(told['took'])} kinds, over {size} and "
+        f"{large_store.AGENTS:,} agents. Times are measured by the client, from the request "
+        f"to the last byte, on one machine. Failed: {wrong or 'none'}.",
         command,
     )
 

@@ -38,7 +38,7 @@ def test_a_section_is_replaced_whole_or_not_at_all() -> None:
     assert "- reach: cold: 9 s" in before
     later = FACTS | {"revision": "bbbb"}
     after = report.render_page(later, [figure("reach: cold", 4)], ("reach",), before)
-    assert "Every goal was held." in after
+    assert "Every goal was met." in after
     assert after.count("at revision aaaa") == after.count("at revision bbbb") == 1
     kept = after.partition("## Gateway")[2]
     assert kept == before.partition("## Gateway")[2]

@@ -12,27 +12,27 @@ Deltas = Mapping[str, list[Difference]]
 _OPENING = """\
 # Conformance
 
-Written by `make conformance`; do not edit. The suite is MCP's own: it asks as a client
-and judges what comes back. It runs twice for each requirement set, straight at a test
-server and through the gateway in front of that server, and every check has to end the
-same. The delta counts the checks that do not.
+Written by `make conformance`; do not edit. The MCP conformance suite acts as a client
+and checks the responses. For each requirement set, it runs twice: directly against a
+test server, and through the gateway in front of that server. Every check must have the
+same result. The delta is the number of checks with a different result.
 """
 _HOW = """\
 ## How
 
-- The test server stands on the MCP Python SDK and offers each fixture that the suite
-  names. It is of no use for anything else.
-- The gateway is one `answerable serve` in enforce mode. Its caller shows a signed token
-  of a pinned issuer and is one agent with an allow table; every call is decided and
-  recorded.
-- The suite has no option for a token. A relay on loopback adds the field
-  `Authorization` to each request and passes every other byte as it came.
-- Scenarios that a set runs without scoring (extensions such as tasks, and what came
-  after its release) are compared all the same. What the suite skips itself is counted
-  apart.
-- `make world` does it with two workers as well, and sends the clients of the MCP Python
-  SDK, FastMCP and both TypeScript SDKs on a journey through the gateway: over HTTP, over
-  a `gateway stdio` that they start themselves, to servers by URL and by command.
+- The test server uses the MCP Python SDK and provides the fixtures that the suite
+  requires. It has no other purpose.
+- The gateway is one `answerable serve` process in enforce mode. Its caller presents a
+  signed token of a pinned issuer and is one agent with an allow list; every call is
+  decided and recorded.
+- The suite cannot send a token. A relay on loopback adds the field `Authorization` to
+  each request and forwards all other bytes unchanged.
+- Unscored scenarios of a set (extensions such as tasks, and scenarios that are newer
+  than its release) are compared as well. Scenarios that the suite skips are counted
+  separately.
+- `make world` also runs the suite with two workers, and tests the clients of the MCP
+  Python SDK, FastMCP and both TypeScript SDKs through the gateway: over HTTP, over a
+  `gateway stdio` that they start, to servers by URL and by command.
 """
 
 

@@ -5,25 +5,25 @@ from collections.abc import Iterator, Sequence
 from tests.sts.foreign.client_journeys import ClientJourney, version_of
 
 _HEAD = """\
-# Foreign clients
+# Third-party clients
 
-Written by `make foreign`; do not edit. Each row is a client of somebody else, run as its
-documentation shows against a running `answerable serve --only token-service` on this machine. What
-it got was then verified as its audience would verify it: issuer, audience, agent, person,
-and the key that it is bound to.
+Written by `make foreign`; do not edit. Each row is a third-party client, used as its
+documentation shows, with a running `answerable serve --only token-service` on this
+machine. Each received token was then verified like by its audience: issuer, audience,
+agent, person, and the bound key.
 
 | client | version | what it did | token is bound to | result |
 |---|---|---|---|---|
 """
 
 _TAIL = """
-- *bearer*: bound to no key, since the client shows none. A rule has to allow that
-  (`bind: bearer`), and such a token lives five minutes at most.
-- *none*: an ID-JAG is no access token. Another token service takes it, once.
-- Client secrets, which some libraries insist on, are left unread. What counts is what the
-  client's platform signed.
-- azure-identity asks for `AUDIENCE/.default` at `/TENANT/oauth2/v2.0/token`: the audience
-  with every scope that the rule gives. The tenant says nothing here.
+- *bearer*: not bound to a key, because the client does not send a proof. A rule must
+  allow this (`bind: bearer`), and such a token is valid for at most five minutes.
+- *none*: an ID-JAG is not an access token. Another token service accepts it once.
+- Client secrets, which some libraries require, are ignored. Only the token signed by
+  the client's platform is used.
+- azure-identity requests `AUDIENCE/.default` at `/TENANT/oauth2/v2.0/token`: the
+  audience with all scopes that the rule grants. The tenant is ignored.
 """
 
 

@@ -249,7 +249,7 @@ def _list_decisions(
 OPERATIONS: tuple[ApiOperation, ...] = (
     ApiOperation(
         path="/trace",
-        summary="Lineage rows with every hop's status, the newest first.",
+        summary="Lineage rows with the status of every hop, newest first.",
         handler=_get_trace,
         kind="trace",
         item=TraceItem,
@@ -284,7 +284,7 @@ OPERATIONS: tuple[ApiOperation, ...] = (
     ),
     ApiOperation(
         path="/event",
-        summary="One event with its chain; several where records of one id differ.",
+        summary="One event with its chain; several if records with the same id differ.",
         handler=_get_event,
         kind="event",
         item=TraceItem,
@@ -304,7 +304,7 @@ OPERATIONS: tuple[ApiOperation, ...] = (
     ),
     ApiOperation(
         path="/decisions",
-        summary="Decisions, the newest first; those that are not shipped yet too.",
+        summary="Decisions, newest first, including those that are not yet shipped.",
         handler=_list_decisions,
         kind="decisions",
         item=DecisionItem,

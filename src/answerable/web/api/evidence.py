@@ -132,7 +132,7 @@ def _run_sql(cache: StoreCache, visitor: Visitor, params: OperationParams) -> Do
 OPERATIONS: tuple[ApiOperation, ...] = (
     ApiOperation(
         path="/evidence/checkpoint",
-        summary="The signed head of the log; `note` is what to keep elsewhere.",
+        summary="Signed checkpoint of the log; store `note` on another machine.",
         handler=_get_checkpoint,
         kind="checkpoint",
         item=CheckpointItem,
@@ -142,7 +142,7 @@ OPERATIONS: tuple[ApiOperation, ...] = (
     ),
     ApiOperation(
         path="/evidence/prove",
-        summary="A record with the hashes that lead from it to the signed head.",
+        summary="A record with the hashes from it to the signed checkpoint.",
         handler=_get_proof,
         kind="prove",
         item=InclusionProofItem,
@@ -152,7 +152,7 @@ OPERATIONS: tuple[ApiOperation, ...] = (
     ),
     ApiOperation(
         path="/evidence/bundle",
-        summary="A record with its proof and the checkpoint; `bundle` is a file's content.",
+        summary="A record with its proof and the checkpoint; `bundle` is the content of a bundle file.",
         handler=_get_bundle,
         kind="bundle",
         item=EvidenceBundleItem,
@@ -183,7 +183,7 @@ OPERATIONS: tuple[ApiOperation, ...] = (
     ),
     ApiOperation(
         path="/evidence/bundle/verify",
-        summary="Check a bundle with the public key of its log; nothing of it is kept.",
+        summary="Verify a bundle with the public key of its log; the bundle is not stored.",
         handler=_verify_bundle,
         kind="verify",
         item=CheckItem,
@@ -200,7 +200,7 @@ OPERATIONS: tuple[ApiOperation, ...] = (
     ApiOperation(
         path="/sql",
         summary=f"One SELECT over the documented views: at most {_BOUNDS.rows:,} rows, "
-        f"{_BOUNDS.seconds:.0f} seconds. For who investigates and administers.",
+        f"{_BOUNDS.seconds:.0f} seconds. Requires permission to investigate and to administer.",
         handler=_run_sql,
         kind="sql",
         item=None,

@@ -196,7 +196,7 @@ OPERATIONS: tuple[ApiOperation, ...] = (
     ),
     _build_list_operation(
         "credentials",
-        "Credentials with every place they lie; never a value.",
+        "Credentials with all locations; never a value.",
         inventory_list_definitions.credentials,
         (_STATE, _KIND, ApiParameter("lifetime", "How long it lives.")),
     ),
@@ -208,7 +208,7 @@ OPERATIONS: tuple[ApiOperation, ...] = (
     ),
     _build_list_operation(
         "people",
-        "People and teams, with what they answer for.",
+        "People and teams, with the entities that they own.",
         inventory_list_definitions.people,
         (
             ApiParameter("kind", "Only these.", ("person", "team")),
@@ -228,7 +228,7 @@ OPERATIONS: tuple[ApiOperation, ...] = (
     ApiOperation(
         "/show",
         "One agent, tool, identity, credential, person, resource, event or decision, "
-        "with all its links.",
+        "with all its relations.",
         _show_subject,
         "show",
         ShowItem,
@@ -251,14 +251,14 @@ OPERATIONS: tuple[ApiOperation, ...] = (
     ),
     ApiOperation(
         "/snapshots",
-        "Every scan that is kept, the newest first.",
+        "Stored scans, newest first.",
         _list_snapshots,
         "snapshots",
         SnapshotItem,
     ),
     ApiOperation(
         "/coverage",
-        "Which sources the inventory rests on, how old and how whole.",
+        "Sources of the inventory, with their age and completeness.",
         _get_coverage,
         "coverage",
         CoverageSourceItem,

@@ -161,7 +161,7 @@ _NARROWED = (
 OPERATIONS: tuple[ApiOperation, ...] = (
     ApiOperation(
         "/reach",
-        "Permissions of a subject, page by page; a page without items may have a successor.",
+        "Permissions of a subject, in pages; an empty page may have a successor.",
         _get_reach,
         "reach",
         ReachItem,
@@ -177,7 +177,7 @@ OPERATIONS: tuple[ApiOperation, ...] = (
     ),
     ApiOperation(
         "/can",
-        "Whether a subject can do one thing, with the proof.",
+        "Whether a subject can perform an action, with the proof.",
         _get_can,
         "can",
         PermissionCheckItem,
@@ -186,7 +186,7 @@ OPERATIONS: tuple[ApiOperation, ...] = (
     ),
     ApiOperation(
         "/who-can",
-        "Every identity that can do one thing, and who outside may become one.",
+        "Every identity that can perform an action, and external principals that may assume one.",
         _get_who_can,
         "who-can",
         ReachItem,
@@ -195,7 +195,7 @@ OPERATIONS: tuple[ApiOperation, ...] = (
     ),
     ApiOperation(
         "/reach/all",
-        "Administrators, public and externally assumable identities, gravest first.",
+        "Administrators, public and externally assumable identities, most severe first.",
         _get_exposures,
         "reach-all",
         ExposureItem,
@@ -221,7 +221,7 @@ OPERATIONS: tuple[ApiOperation, ...] = (
     ),
     ApiOperation(
         "/what-if/cuts",
-        "The smallest sets of statements that end a reach, and what each breaks.",
+        "Smallest sets of statements whose removal ends an access, with the denied calls.",
         _get_statement_cuts,
         "what-if-cuts",
         CutSetItem,

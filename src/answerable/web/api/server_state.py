@@ -108,7 +108,7 @@ OPERATIONS: tuple[ApiOperation, ...] = (
     ),
     ApiOperation(
         path="/where",
-        summary="Every place and call that the sources of the newest scan would read again.",
+        summary="Locations and API calls that the sources of the newest scan would read.",
         handler=_list_sources,
         kind="where",
         item=ProbeItem,
@@ -119,7 +119,7 @@ OPERATIONS: tuple[ApiOperation, ...] = (
     ),
     ApiOperation(
         path="/sts/rules",
-        summary="The trust rules of the file as it is now, each with what is wrong with it.",
+        summary="Trust rules of the current configuration, each with its errors.",
         handler=_list_trust_rules,
         kind="sts-rules",
         item=TrustRuleItem,

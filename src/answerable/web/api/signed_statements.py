@@ -230,7 +230,7 @@ OPERATIONS: tuple[ApiOperation, ...] = (
     ),
     ApiOperation(
         path="/ask",
-        summary="One ask, by the whole id of any of its decisions.",
+        summary="One ask, by the full id of any of its decisions.",
         handler=_get_approval_request,
         kind="asks",
         item=ApprovalRequestItem,
@@ -241,7 +241,7 @@ OPERATIONS: tuple[ApiOperation, ...] = (
     ),
     ApiOperation(
         path="/amendments",
-        summary="Amendments that were signed, standing or not, the newest first.",
+        summary="Signed amendments, valid or not, newest first.",
         handler=_list_exceptions,
         kind="amendments",
         item=PolicyExceptionItem,
@@ -273,7 +273,7 @@ OPERATIONS: tuple[ApiOperation, ...] = (
     ),
     ApiOperation(
         path="/baseline",
-        summary="One baseline whole.",
+        summary="One complete baseline.",
         handler=_get_baseline,
         kind="baseline",
         item=BaselineItem,
@@ -298,7 +298,7 @@ OPERATIONS: tuple[ApiOperation, ...] = (
     ),
     ApiOperation(
         path="/baseline/replay",
-        summary="Judgements of a baseline on the calls of the last 30 days.",
+        summary="Results of a baseline for the calls of the last 30 days.",
         handler=_get_baseline_replay,
         kind="baseline-replay",
         item=BaselineReplayItem,
@@ -309,7 +309,7 @@ OPERATIONS: tuple[ApiOperation, ...] = (
     ),
     ApiOperation(
         path="/baseline/check",
-        summary="New behaviour of an identity.",
+        summary="New behavior of an identity.",
         handler=_get_baseline_check,
         kind="baseline-check",
         item=BaselineCheckItem,
@@ -320,7 +320,7 @@ OPERATIONS: tuple[ApiOperation, ...] = (
     ),
     ApiOperation(
         path="/owner-keys",
-        summary="Enrolled keys: one's own, or all to those who investigate or administer.",
+        summary="Enrolled keys: the caller's own, or all for investigators and administrators.",
         handler=_list_owner_keys,
         kind="owner-keys",
         item=OwnerKeyItem,

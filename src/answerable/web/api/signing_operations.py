@@ -92,7 +92,7 @@ _MINUTES = remote_signing.SIGNING_WINDOW // (60 * 10**9)
 OPERATIONS: tuple[ApiOperation, ...] = (
     ApiOperation(
         path="/sign",
-        summary="The bytes to sign for an act of one's own: a draft for each of one's keys.",
+        summary="Bytes to sign for a statement: one draft for each key of the caller.",
         handler=_get_drafts,
         kind="drafts",
         item=StatementDraftItem,
@@ -103,7 +103,7 @@ OPERATIONS: tuple[ApiOperation, ...] = (
     ),
     ApiOperation(
         path="/sign",
-        summary=f"Record what was signed within {_MINUTES} minutes of being put together.",
+        summary=f"Record a statement that was signed within {_MINUTES} minutes after it was drafted.",
         handler=_submit_signature,
         kind="done",
         item=ActionResultItem,
@@ -118,7 +118,7 @@ OPERATIONS: tuple[ApiOperation, ...] = (
     ),
     ApiOperation(
         path="/kill",
-        summary="Stop all that a subject does: one's own agent, or anything to who administers.",
+        summary="Kill a subject: owners their own agents, administrators any subject.",
         handler=_adapt_page_handler(revoke),
         kind="done",
         item=ActionResultItem,
