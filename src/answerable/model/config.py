@@ -230,6 +230,8 @@ class UpstreamServer:
             the caller and presents; empty for none.
         credential: Operator-held credential presented to it, None for none.
         tools: Facts about its tools, by tool.
+        secrets: Pairs (name, file) that `{answerable:NAME}` in the command after
+            `gateway stdio --` and in its environment stands for.
     """
 
     name: str
@@ -247,6 +249,7 @@ class UpstreamServer:
     pin: PinningMode = PinningMode.FIRST_USE
     tools: tuple[tuple[str, ToolFacts], ...] = ()
     hook: str = ""
+    secrets: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

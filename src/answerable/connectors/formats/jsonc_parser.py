@@ -32,7 +32,7 @@ def parse_jsonc(text: str) -> RawValue:
     Raises:
         ParseError: With the character offset and no value.
     """
-    strict = _CommentStripper(text).strip()
+    strict = blank_comments(text)
     offset = -1
     try:
         raw: RawValue = json.loads(
@@ -51,6 +51,15 @@ def parse_jsonc(text: str) -> RawValue:
         check_tree_size(raw)
         return raw
     raise ParseError(f"not JSON: {reason}", offset=offset)
+
+
+def blank_comments(text: str) -> str:
+    """Replace comments and trailing commas by spaces; every offset stays.
+
+    Raises:
+        ParseError: A string or comment is not closed, or it is nested too deep.
+    """
+    return _CommentStripper(text).strip()
 
 
 class _NonJsonConstantError(ValueError):

@@ -28,6 +28,8 @@ _KEYCHAINS = (
     "pass:",
     "se://",
 )
+# References that have no `$` before the brace.
+_BARE_BRACES = ("{env:", "{file:", "{answerable:")
 _SECRET_SCHEMES = frozenset(
     ("input", "inputs", "command", "keychain", "keyring", "secret", "op", "vault")
 )
@@ -144,7 +146,7 @@ def _iter_braced_parts(text: str) -> Iterator[tuple[int, int, str]]:
     at = 0
     while (brace := text.find("{", at)) >= 0:
         dollar = brace > at and text[brace - 1] == "$"
-        if not dollar and not text.startswith(("{env:", "{file:"), brace):
+        if not dollar and not text.startswith(_BARE_BRACES, brace):
             at = brace + 1
             continue
         stop = _find_closing_brace(text, brace)

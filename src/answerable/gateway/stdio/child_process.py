@@ -14,13 +14,14 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from answerable.gateway.server_identity import command_identity
 from answerable.gateway.stdio.pipes import ReadPipe, WritePipe
 from answerable.gateway.upstream_credentials.credential import PresentedCredential
 
 STOP_GRACE = 1.2  # seconds from each step to the next; clients wait 2 s for all of them
+SECRET_REFERENCE = "{answerable:"  # noqa: S105 - followed by a name
 OUTPUT_GRACE = 0.5  # seconds that output may take to arrive after the end
 
 
@@ -32,11 +33,13 @@ class ServerProgram:
         argv: Words of the command.
         environment: Complete environment of the process.
         shows_errors: Its standard error goes to ours; otherwise it is discarded.
+        secrets: Values of `{answerable:NAME}` in both, by name.
     """
 
     argv: tuple[str, ...]
     environment: Mapping[str, str] = field(repr=False)
     shows_errors: bool
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def with_credential(
         self, credential: PresentedCredential | None
@@ -48,7 +51,23 @@ class ServerProgram:
         if credential is None or not credential.environment:
             return self
         environment = {**self.environment, **credential.environment}
-        return ServerProgram(self.argv, environment, shows_errors=False)
+        return replace(self, environment=environment, shows_errors=False)
+
+    def resolve_secrets(self) -> "ServerProgram":
+        """Return the program to start, with secrets in place of their references."""
+        if not self.secrets:
+            return self
+
+        def resolve(text: str) -> str:
+            if SECRET_REFERENCE in text:
+                for name, secret in self.secrets.items():
+                    text = text.replace(f"{SECRET_REFERENCE}{name}}}", secret)
+            return text
+
+        environment = {name: resolve(text) for name, text in self.environment.items()}
+        return ServerProgram(
+            tuple(map(resolve, self.argv)), environment, shows_errors=False
+        )
 
 
 class ServerProcess:
@@ -70,6 +89,7 @@ class ServerProcess:
         ended: Callable[[int], None],
     ) -> None:
         self._loop, self._ended = loop, ended
+        program = program.resolve_secrets()
         self._running = subprocess.Popen(  # noqa: S603 - the operator's own words
             program.argv,
             bufsize=0,

@@ -16,6 +16,10 @@ from answerable.gateway.upstream_credentials.provider import (
     STALE_EVENT,
     CredentialProvider,
 )
+from answerable.gateway.upstream_credentials.secret_sources import (
+    CredentialUnavailable,
+    read_secret_text,
+)
 from answerable.gateway.upstream_credentials.static_credential_cache import (
     REFUSED_EVENT,
 )
@@ -73,6 +77,24 @@ async def fetch_process_credential(
             f"see servers.{name}.credential",
         )
     return given
+
+
+def read_secret_files(files: tuple[tuple[str, str], ...]) -> dict[str, str]:
+    """Read the secrets of a client's own command, by name.
+
+    Raises:
+        EnvironmentFailure: One cannot be read, or other users may access it.
+    """
+    read: dict[str, str] = {}
+    for name, path in files:
+        try:
+            read[name] = read_secret_text(path)
+        except CredentialUnavailable as error:
+            raise EnvironmentFailure(
+                f"cannot use the secret in {path}: {error.message}",
+                "see `secrets` of the server",
+            ) from None
+    return read
 
 
 def build_own_command_environment(wrapped_server: WrappedServer) -> dict[str, str]:

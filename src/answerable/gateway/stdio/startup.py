@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from answerable.connectors.config.parse.config_faults import ConfigError
+from answerable.gateway.stdio.server_credential import read_secret_files
 from answerable.gateway.stdio.wrapped_server import WrappedServer
 from answerable.model.errors import AnswerableError, UsageError
 from answerable.server.policy_loading import read_config_and_policies
@@ -59,7 +60,14 @@ def load_wrapped_server(
         create_store(root)  # before the spool, which may lie in it
     state = gateway_state(config, root)
     return WrappedServer(
-        config, server, argv, root, state, policies=reading.policies, read_at=read_at
+        config,
+        server,
+        argv,
+        root,
+        state,
+        policies=reading.policies,
+        read_at=read_at,
+        secrets=read_secret_files(server.secrets) if argv else {},
     )
 
 

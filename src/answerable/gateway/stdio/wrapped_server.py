@@ -1,6 +1,7 @@
 """Settings of the server that `gateway stdio` wraps: configuration and folders."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from answerable.model.cedar_policy import CedarPolicySet
@@ -18,6 +19,7 @@ class WrappedServer:
         state: State folder of the gateway.
         policies: Cedar policies of the configuration.
         read_at: Time at which the configuration was read, UTC nanoseconds.
+        secrets: Secrets of the client's own command, by name.
     """
 
     config: Config
@@ -27,3 +29,4 @@ class WrappedServer:
     state: Path
     policies: CedarPolicySet
     read_at: int
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)

@@ -263,6 +263,7 @@ class StdioWrapper:
                     own,
                     build_own_command_environment(wrapped_server),
                     shows_errors=True,
+                    secrets=wrapped_server.secrets,
                 )
                 if own
                 else build_server_program(server, shows_errors=True)

@@ -97,6 +97,24 @@ def read_secret(source: UpstreamCredential, process_groups: ProcessGroups) -> st
     return secret
 
 
+def read_secret_text(path: str) -> str:
+    """Read a secret of any characters from a file; one line end is removed.
+
+    Raises:
+        CredentialUnavailable: It cannot be read, or other users may access it.
+    """
+    try:
+        data = _read_secret_file(path)
+        secret = data.decode().removesuffix("\n")
+    except OSError as error:
+        raise CredentialUnavailable(f"it cannot be read ({error.strerror})") from None
+    except UnicodeDecodeError:
+        raise CredentialUnavailable("it is not UTF-8") from None
+    if len(data) > MAX_SECRET or "\0" in secret:
+        raise CredentialUnavailable(f"it has more than {MAX_SECRET} bytes, or a NUL")
+    return secret
+
+
 def _read_secret_source(
     source: UpstreamCredential, process_groups: ProcessGroups
 ) -> bytes:

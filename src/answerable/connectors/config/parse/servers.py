@@ -1,6 +1,7 @@
 """Parse the section `servers`: upstream MCP servers."""
 
 from collections.abc import Iterator
+from pathlib import PurePath
 
 from answerable.authorization.name_patterns import ALL, is_unambiguous_name
 from answerable.connectors.config.parse.addresses import (
@@ -52,6 +53,14 @@ def _read_hook_client(section: ConfigSection) -> str:
     return hook
 
 
+def _read_secret_files(
+    section: ConfigSection, folder: str
+) -> tuple[tuple[str, str], ...]:
+    """Read the names and files of the secrets of a wrapped command."""
+    files = section.read_text_mapping("secrets")
+    return tuple((name, str(PurePath(folder) / path)) for name, path in files)
+
+
 def _read_server(name: str, section: ConfigSection, folder: str) -> UpstreamServer:
     """Read one server: reached by URL, command or client hook."""
     url = section.read_text("url")
@@ -85,10 +94,11 @@ def _read_server(name: str, section: ConfigSection, folder: str) -> UpstreamServ
         pin=section.read_enum("pin", PinningMode.FIRST_USE),
         tools=tuple(read_tool_facts(section, section.read_texts("reads"))),
         hook=hook,
+        secrets=_read_secret_files(section, folder),
     )
     if server.audience and not url:
         section.report_fault("audience", "only a URL is shown a token")
-    for key in ("env", "inherit_env"):
+    for key in ("env", "inherit_env", "secrets"):
         if section.has_key(key) and not command:
             section.report_fault(key, "only a command has an environment")
     for key in ("ca", "certificate", "key"):

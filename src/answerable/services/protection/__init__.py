@@ -1,0 +1,1 @@
+"""Protection of a developer machine's clients: their servers behind the gateway."""

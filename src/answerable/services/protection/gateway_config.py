@@ -1,0 +1,127 @@
+"""Extend `answerable.yaml` by servers and agents, keeping the rest byte for byte."""
+
+from pathlib import Path
+
+from answerable.connectors.config.parse.config_faults import ConfigError
+from answerable.connectors.config.parse.config_file import parse_config
+from answerable.connectors.formats.document_edits import (
+    AddMember,
+    AppendItem,
+    Edit,
+    edit_document,
+    render_value,
+)
+from answerable.connectors.formats.document_node import RawValue
+from answerable.connectors.formats.document_parser import (
+    DocumentFormat,
+    parse_document,
+)
+from answerable.services.protection.protection_plan import ProtectionRequest
+
+_HEADER = (
+    "# Written by `answerable protect`; `answerable unprotect` undoes it. Comments and\n"
+    "# keys that you add are kept.\n"
+)
+_NAME_LIMIT = 64
+
+
+class GatewayConfig:
+    """The gateway's configuration while a plan extends it.
+
+    Args:
+        data: Present content; None where there is no file.
+
+    Raises:
+        ParseError: It is no YAML.
+    """
+
+    def __init__(self, request: ProtectionRequest, data: bytes | None) -> None:
+        self._request = request
+        self._data = data
+        root = parse_document(data or b"", DocumentFormat.YAML, "").root
+        self._root = root
+        servers, agents = root.get("servers"), root.get("agents")
+        self.servers = {name for name, _ in servers.members()} if servers else set()
+        self._known_agents = {n for n, _ in agents.members()} if agents else set()
+        self._added: dict[str, dict[str, RawValue]] = {}
+        self._callers: dict[str, list[str]] = {}
+
+    @property
+    def agents(self) -> tuple[str, ...]:
+        """Return the agents that get a server."""
+        return tuple(self._callers)
+
+    def choose_name(self, client: str, entry: str) -> str:
+        """Choose a free server name for an entry of a client."""
+        allowed = "".join(c if c.isalnum() and c.isascii() else "-" for c in entry)
+        base = allowed.strip("-")[: _NAME_LIMIT - 4] or "server"
+        names = (base, f"{client}-{base}"[: _NAME_LIMIT - 4])
+        taken = self.servers | set(self._added)
+        for name in names:
+            if name not in taken:
+                return name
+        number = 2
+        while f"{names[1]}-{number}" in taken:
+            number += 1
+        return f"{names[1]}-{number}"
+
+    def add_server(self, client: str, name: str, declared: dict[str, RawValue]) -> None:
+        """Add a server, and the client's agent as its caller."""
+        self._added[name] = declared
+        self._callers.setdefault(client, []).append(name)
+
+    def render(self) -> bytes:
+        """Return the new content.
+
+        Raises:
+            ParseError: It cannot be extended byte for byte elsewhere.
+            ConfigError: The result is no valid configuration.
+        """
+        if not self._added:
+            return self._data or b""
+        text = self._data
+        if not text:
+            store = self._request.store
+            lead = f"store: {render_value(str(store), DocumentFormat.YAML)}\n"
+            text = (_HEADER + (lead if store else "")).encode()
+        edits = [*self._edit_servers(), *self._edit_agents()]
+        made = edit_document(text, DocumentFormat.YAML, tuple(edits))
+        path = self._request.config_path
+        reading = parse_config(made, str(path), str(Path(path).parent))
+        if reading.config is None or reading.faults:
+            raise ConfigError(str(path), reading.faults)
+        return made
+
+    def _edit_servers(self) -> list[Edit]:
+        """Return the edits of `servers`."""
+        return self._edit_section("servers", self._added, 0)
+
+    def _edit_agents(self) -> list[Edit]:
+        """Return the edits of `agents`: new ones, and callers of known ones."""
+        edits: list[Edit] = []
+        new: dict[str, dict[str, RawValue]] = {}
+        for client, servers in self._callers.items():
+            callers: list[RawValue] = [{"stdio": name} for name in servers]
+            if client not in self._known_agents:
+                new[client] = {
+                    "owner": self._request.owner,
+                    "mode": self._request.mode,
+                    "baseline": {"values": True},
+                    "callers": callers,
+                }
+                continue
+            if self._root.descend("agents", client, "callers") is None:
+                edits.append(AddMember(("agents", client), "callers", callers))
+                continue
+            known = ("agents", client, "callers")
+            edits += [AppendItem(known, caller) for caller in callers]
+        return edits + self._edit_section("agents", new, 1)
+
+    def _edit_section(
+        self, section: str, added: dict[str, dict[str, RawValue]], levels: int
+    ) -> list[Edit]:
+        """Return the edits that add members to a section of named mappings."""
+        node = self._root.get(section)
+        if node is None and added:
+            return [AddMember((), section, dict(added), levels + 1)]
+        return [AddMember((section,), n, value, levels) for n, value in added.items()]

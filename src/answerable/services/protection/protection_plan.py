@@ -1,0 +1,145 @@
+"""Plan of `protect`: changed files, moved secrets, and parts that stay as they are."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class ProtectionRequest:
+    """Request to protect the clients of a home.
+
+    Attributes:
+        owner: Mail address or handle of the person who answers for the agents.
+        home: Home directory.
+        folder: Project folder; None for none.
+        clients: Agent clients; empty for all.
+        mode: Mode of new agents: observe, shadow or enforce.
+        config_path: The `answerable.yaml`, which may not exist yet.
+        gateway_command: Words that start `answerable`, the first an absolute path.
+        store: Store that the configuration names; None for the default.
+    """
+
+    owner: str
+    home: Path
+    folder: Path | None
+    clients: tuple[str, ...]
+    mode: str
+    config_path: Path
+    gateway_command: tuple[str, ...]
+    store: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FileChange:
+    """Change of one file. Both contents may hold secrets and stay out of the repr.
+
+    Attributes:
+        path: The file.
+        client: Agent client that reads it; empty for the gateway's configuration.
+        before: Present content, empty for a new file.
+        after: New content.
+        what: Changes in words, without values.
+        exists: False for a new file.
+    """
+
+    path: Path
+    client: str
+    before: bytes
+    after: bytes
+    what: tuple[str, ...]
+    exists: bool = True
+
+    def __repr__(self) -> str:
+        return f"FileChange({str(self.path)!r}, {self.what!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class MovedSecret:
+    """Literal secret that moves out of a client's file.
+
+    Attributes:
+        client: Client that held it.
+        server: Server of the configuration that gets it.
+        name: Variable, header or argument that held it.
+        path: File of mode 0600 that holds it from now on.
+        value: The secret, kept out of the repr.
+    """
+
+    client: str
+    server: str
+    name: str
+    path: Path
+    value: str
+
+    def __repr__(self) -> str:
+        return f"MovedSecret({self.client!r}, {self.server!r}, {self.name!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """File, server or secret that stays as it is.
+
+    Attributes:
+        path: The file.
+        client: Agent client that reads it.
+        server: Server entry; empty for the whole file.
+        reason: Reason in words, without values.
+    """
+
+    path: Path
+    client: str
+    server: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProtectedServer:
+    """Server entry that a client reaches through the gateway.
+
+    Attributes:
+        client: Agent client.
+        entry: Name in the client's file.
+        server: Name in the configuration.
+    """
+
+    client: str
+    entry: str
+    server: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProtectionPlan:
+    """Changes that protect the clients of a home; nothing is written yet.
+
+    Attributes:
+        changes: The configuration first, then the clients' files.
+        agents: Declared agents by name, one for each client.
+        servers: Servers that this plan puts behind the gateway.
+        mediated: Servers that are behind it already.
+    """
+
+    changes: tuple[FileChange, ...]
+    secrets: tuple[MovedSecret, ...]
+    agents: tuple[str, ...]
+    servers: tuple[ProtectedServer, ...]
+    refused: tuple[Refusal, ...]
+    mediated: tuple[ProtectedServer, ...] = ()
+
+
+class UndoOutcome(StrEnum):
+    """Outcome of undoing the change of one file."""
+
+    RESTORED = "restored"  # byte for byte
+    MERGED = "merged"  # our change is undone, the client's own later edits stay
+    REMOVED = "removed"  # a file that protect had created
+    KEPT = "kept"  # it could not be undone
+
+
+@dataclass(frozen=True, slots=True)
+class UndoResult:
+    """Result of undoing the change of one file."""
+
+    path: Path
+    outcome: UndoOutcome
+    detail: str = ""

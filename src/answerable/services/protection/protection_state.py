@@ -1,0 +1,233 @@
+"""State of `protect`: contents for undoing, the protected files, and a redo journal.
+
+Contents lie in files of mode 0600 by their digest, since originals hold secrets.
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from answerable.model.errors import EnvironmentFailure
+from answerable.store.durable_files import (
+    make_private_folder,
+    read_regular_file,
+    sync_folder,
+    translate_os_errors,
+    write_file,
+)
+
+Fault = Callable[[str], None]
+NEW_FILE_MODE = 0o600
+
+
+class FileLayer(msgspec.Struct, frozen=True):
+    """Change of one run: digests before (empty: no file) and after."""
+
+    before: str
+    after: str
+
+
+class ProtectedFile(msgspec.Struct):
+    """Changed file, with a layer for each run that changed it."""
+
+    path: str
+    client: str
+    layers: list[FileLayer]
+    is_secret: bool = False
+
+
+class Step(msgspec.Struct, frozen=True):
+    """Change of one file: digests before and after, empty for no file."""
+
+    path: str
+    before: str
+    after: str
+
+
+class ProtectionRecord(msgspec.Struct):
+    """All files that are changed now."""
+
+    files: list[ProtectedFile] = []
+
+
+class Journal(msgspec.Struct):
+    """Steps of a run that has begun, and the record once they are done."""
+
+    steps: list[Step]
+    record: ProtectionRecord
+
+
+def digest_of(data: bytes | None) -> str:
+    """Return the digest of a content; empty for no file."""
+    return "" if data is None else hashlib.sha256(data).hexdigest()
+
+
+def read_present(path: Path) -> bytes | None:
+    """Read a file; None where there is none.
+
+    Raises:
+        EnvironmentFailure: It cannot be read.
+    """
+    try:
+        return read_regular_file(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise EnvironmentFailure(f"cannot read {path}: {error.strerror}") from None
+
+
+@dataclass(slots=True)
+class ProtectionState:
+    """State folder of `protect`.
+
+    Args:
+        folder: Folder of its own in the state folder.
+        fault: Called before each durable step with its name, for tests.
+    """
+
+    folder: Path
+    fault: Fault = field(default=lambda _: None)
+
+    @property
+    def _journal(self) -> Path:
+        return self.folder / "journal.json"
+
+    @property
+    def _record(self) -> Path:
+        return self.folder / "protected.json"
+
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the lock of the state for one run.
+
+        Raises:
+            EnvironmentFailure: Another run holds it.
+        """
+        make_private_folder(self.folder)
+        handle = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT, NEW_FILE_MODE)
+        try:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise EnvironmentFailure(
+                    "another protect or unprotect is running", "wait for its end"
+                ) from None
+            yield
+        finally:
+            os.close(handle)
+
+    def read_record(self) -> ProtectionRecord:
+        """Read the record of protected files; empty where there is none."""
+        data = read_present(self._record)
+        return (
+            ProtectionRecord()
+            if data is None
+            else msgspec.json.decode(data, type=ProtectionRecord)
+        )
+
+    def keep(self, data: bytes) -> str:
+        """Keep a content for later, and return its digest."""
+        digest = digest_of(data)
+        path = self.folder / "contents" / digest
+        if not path.exists():
+            self.fault("content")
+            make_private_folder(path.parent)
+            write_file(path, data)
+        return digest
+
+    def get(self, digest: str) -> bytes | None:
+        """Return a kept content; None for the empty digest."""
+        return read_regular_file(self.folder / "contents" / digest) if digest else None
+
+    def run(self, journal: Journal) -> tuple[str, ...]:
+        """Write the journal, then change each file; return the paths left alone."""
+        self.fault("journal")
+        write_file(self._journal, msgspec.json.encode(journal))
+        return self._finish(journal)
+
+    def recover(self) -> str:
+        """Complete a run that has begun, or remove what one left before it began.
+
+        Returns:
+            `completed`, `rolled back`, or empty where there was nothing to do.
+        """
+        data = read_present(self._journal)
+        if data is not None:
+            self._finish(msgspec.json.decode(data, type=Journal))
+            return "completed"
+        return "rolled back" if self._remove_unused(self.read_record()) else ""
+
+    def _finish(self, journal: Journal) -> tuple[str, ...]:
+        """Do the steps of a journal that are not done, and remove the journal."""
+        left = [step.path for step in journal.steps if not self._do_step(step)]
+        self.fault("record")
+        write_file(self._record, msgspec.json.encode(journal.record))
+        self._remove_unused(journal.record)
+        self.fault("end")
+        if not journal.record.files:
+            self._record.unlink()
+        self._journal.unlink()
+        sync_folder(self.folder)
+        return tuple(left)
+
+    def _do_step(self, step: Step) -> bool:
+        """Change one file; False where its content is neither the old nor the new."""
+        path = Path(step.path)
+        present = digest_of(read_present(path))
+        if present == step.after:
+            return True
+        if present != step.before:
+            return False
+        self.fault(f"write {path.name}")
+        data = self.get(step.after)
+        if data is None:
+            with translate_os_errors("remove", path):
+                path.unlink()
+                sync_folder(path.parent)
+            return True
+        replace_file(path, data, self.fault)
+        return True
+
+    def _remove_unused(self, record: ProtectionRecord) -> bool:
+        """Remove contents that no layer of a record has; tell whether any was."""
+        used = {
+            digest
+            for file in record.files
+            for layer in file.layers
+            for digest in (layer.before, layer.after)
+        }
+        folder = self.folder / "contents"
+        unused = (
+            [p for p in folder.iterdir() if p.name not in used]
+            if folder.is_dir()
+            else []
+        )
+        for path in unused:
+            path.unlink()
+        return bool(unused)
+
+
+def replace_file(path: Path, data: bytes, fault: Fault) -> None:
+    """Replace a file atomically, with its present mode; 0600 for a new one."""
+    if not path.parent.is_dir():
+        make_private_folder(path.parent)
+    with translate_os_errors("write", path):
+        mode = path.stat().st_mode & 0o7777 if path.exists() else NEW_FILE_MODE
+        temporary = path.with_name(f".{path.name}.answerable-new")
+        temporary.unlink(missing_ok=True)  # of a run that was killed
+        how = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+        handle = os.open(temporary, how, NEW_FILE_MODE)
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            os.fchmod(file.fileno(), mode)
+            file.flush()
+            os.fsync(file.fileno())
+        fault(f"rename {path.name}")
+        temporary.replace(path)
+        sync_folder(path.parent)

@@ -1,0 +1,1 @@
+"""Protect the clients of a home: plan, apply and undo."""

@@ -1,0 +1,226 @@
+"""Apply a protection plan, complete an interrupted one, and undo it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from answerable.connectors.formats.document_parser import DocumentFormat
+from answerable.model.errors import UsageError
+from answerable.services.protection.protection_plan import (
+    ProtectionPlan,
+    UndoOutcome,
+    UndoResult,
+)
+from answerable.services.protection.protection_state import (
+    Fault,
+    FileLayer,
+    Journal,
+    ProtectedFile,
+    ProtectionRecord,
+    ProtectionState,
+    Step,
+    digest_of,
+    read_present,
+)
+from answerable.services.protection.three_way_merge import merge_undo
+
+_FORMATS = {
+    ".toml": DocumentFormat.TOML,
+    ".yaml": DocumentFormat.YAML,
+    ".yml": DocumentFormat.YAML,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class AppliedProtection:
+    """Result of applying a plan.
+
+    Attributes:
+        written: Changed files.
+        left: Files that another program changed in between; they keep its content.
+    """
+
+    written: tuple[Path, ...]
+    left: tuple[Path, ...]
+
+
+def _ignore_step(_: str) -> None:
+    """Do nothing at a durable step."""
+
+
+def _state(state_folder: Path, fault: Fault) -> ProtectionState:
+    """Return the state of `protect` in a state folder."""
+    return ProtectionState(state_folder / "protection", fault)
+
+
+def apply_plan(
+    plan: ProtectionPlan, state_folder: Path, fault: Fault = _ignore_step
+) -> AppliedProtection:
+    """Write secrets, then the configuration, then the clients' files.
+
+    Args:
+        plan: The plan.
+        state_folder: State folder, which keeps the originals.
+        fault: Called before each durable step with its name, for tests.
+
+    Raises:
+        UsageError: A file is not as it was when the plan was made.
+        EnvironmentFailure: A file cannot be read or written.
+    """
+    state = _state(state_folder, fault)
+    with state.lock():
+        state.recover()
+        if not plan.changes:
+            return AppliedProtection((), ())
+        for change in plan.changes:
+            before = change.before if change.exists else None
+            if read_present(change.path) != before:
+                raise UsageError(
+                    f"{change.path} has changed since the plan was made", "run it again"
+                )
+        record = state.read_record()
+        steps: list[Step] = []
+        for secret in plan.secrets:
+            present = read_present(secret.path)
+            step = _add_layer(
+                state,
+                record,
+                secret.path,
+                secret.client,
+                present,
+                secret.value.encode(),
+            )
+            _find_file(record, secret.path).is_secret = True
+            steps.append(step)
+        for change in plan.changes:
+            before = change.before if change.exists else None
+            steps.append(
+                _add_layer(
+                    state, record, change.path, change.client, before, change.after
+                )
+            )
+        left = state.run(Journal(steps, record))
+    written = tuple(c.path for c in plan.changes if str(c.path) not in left)
+    return AppliedProtection(written, tuple(map(Path, left)))
+
+
+def recover(state_folder: Path) -> str:
+    """Complete or roll back an interrupted run; return `completed`, `rolled back` or ``."""
+    if not (state_folder / "protection").is_dir():
+        return ""
+    state = _state(state_folder, _ignore_step)
+    with state.lock():
+        return state.recover()
+
+
+def undo(
+    state_folder: Path, clients: tuple[str, ...] = (), fault: Fault = _ignore_step
+) -> tuple[UndoResult, ...]:
+    """Undo the changes of some clients, of all by default.
+
+    Files are restored byte for byte; where a client wrote one again, its edits stay.
+    The configuration goes with the last client.
+
+    Raises:
+        EnvironmentFailure: A file cannot be read or written.
+    """
+    state = _state(state_folder, fault)
+    if not state.folder.is_dir():
+        return ()
+    with state.lock():
+        state.recover()
+        record = state.read_record()
+        steps: list[Step] = []
+        results: list[UndoResult] = []
+        gone: list[ProtectedFile] = []
+        for file in _order_for_undo(record):
+            if not _is_due(file, record, gone, clients):
+                continue
+            result, step = _undo_file(state, file)
+            results.append(result)
+            if step is not None:
+                steps.append(step)
+            if result.outcome is not UndoOutcome.KEPT or not file.client:
+                gone.append(file)
+        record.files = [file for file in record.files if file not in gone]
+        if steps or gone:
+            state.run(Journal(steps, record))
+    return tuple(results)
+
+
+def _order_for_undo(record: ProtectionRecord) -> Iterator[ProtectedFile]:
+    """Yield clients' files, then the configuration, then secrets."""
+    yield from (f for f in record.files if f.client and not f.is_secret)
+    yield from (f for f in record.files if not f.client)
+    yield from (f for f in record.files if f.is_secret)
+
+
+def _is_due(
+    file: ProtectedFile,
+    record: ProtectionRecord,
+    gone: list[ProtectedFile],
+    clients: tuple[str, ...],
+) -> bool:
+    """Tell whether a file is to be undone, given the ones that are."""
+    remaining = {
+        other.client
+        for other in record.files
+        if other.client and not other.is_secret and other not in gone
+    }
+    if not file.client:
+        return not remaining
+    if file.is_secret:
+        return file.client not in remaining
+    return not clients or file.client in clients
+
+
+def _undo_file(
+    state: ProtectionState, file: ProtectedFile
+) -> tuple[UndoResult, Step | None]:
+    """Undo the layers of one file, the last first."""
+    path = Path(file.path)
+    present = read_present(path)
+    if present is None:
+        return UndoResult(path, UndoOutcome.REMOVED, "it was removed since"), None
+    content, merged = present, False
+    for layer in reversed(file.layers):
+        before, after = state.get(layer.before), state.get(layer.after)
+        if digest_of(content) == layer.after:
+            if before is None:
+                step = Step(file.path, digest_of(present), "")
+                return UndoResult(path, UndoOutcome.REMOVED), step
+            content = before
+            continue
+        form = _FORMATS.get(path.suffix, DocumentFormat.JSON)
+        undone = merge_undo(before or b"{}", after or b"", content, form)
+        if undone is None or before is None:
+            detail = "it has changed where protect changed it"
+            return UndoResult(path, UndoOutcome.KEPT, detail), None
+        content, merged = undone, True
+    step = Step(file.path, digest_of(present), state.keep(content))
+    outcome = UndoOutcome.MERGED if merged else UndoOutcome.RESTORED
+    return UndoResult(path, outcome), step
+
+
+def _add_layer(
+    state: ProtectionState,
+    record: ProtectionRecord,
+    path: Path,
+    client: str,
+    before: bytes | None,
+    after: bytes,
+) -> Step:
+    """Keep both contents of a change, and return its step."""
+    old = state.keep(before) if before is not None else ""
+    new = state.keep(after)
+    known = [file for file in record.files if file.path == str(path)]
+    if known:
+        known[0].layers.append(FileLayer(old, new))
+    else:
+        record.files.append(ProtectedFile(str(path), client, [FileLayer(old, new)]))
+    return Step(str(path), old, new)
+
+
+def _find_file(record: ProtectionRecord, path: Path) -> ProtectedFile:
+    """Return the record of a file that has one."""
+    return next(file for file in record.files if file.path == str(path))

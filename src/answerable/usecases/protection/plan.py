@@ -1,0 +1,267 @@
+"""Plan the protection of a home's clients; nothing is written."""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from answerable.connectors.bounded_folder import read_file
+from answerable.connectors.formats.document_edits import Edit, edit_document
+from answerable.connectors.formats.document_node import DocumentNode
+from answerable.connectors.formats.document_parser import (
+    DocumentFormat,
+    parse_document,
+)
+from answerable.connectors.formats.mcp_server_entry import McpServerEntry
+from answerable.connectors.formats.mcp_server_map import parse_server_maps
+from answerable.model.errors import ParseError
+from answerable.services.protection.client_files import (
+    ClientFile,
+    find_client_files,
+    find_obstacle,
+)
+from answerable.services.protection.gateway_config import GatewayConfig
+from answerable.services.protection.protection_plan import (
+    FileChange,
+    MovedSecret,
+    ProtectedServer,
+    ProtectionPlan,
+    ProtectionRequest,
+    Refusal,
+)
+from answerable.services.protection.server_rewrite import (
+    NotMovable,
+    RewriteContext,
+    ServerRewrite,
+    is_wrapped,
+    rewrite_server,
+    split_pointer,
+)
+from answerable.services.protection.tool_hooks import (
+    HOOKS,
+    build_hook_edits,
+    has_hook,
+)
+
+
+def build_protection_plan(request: ProtectionRequest) -> ProtectionPlan:
+    """Plan the changes that put the servers of a home's clients behind the gateway.
+
+    Raises:
+        ParseError: The present configuration is no YAML, or cannot be extended.
+        ConfigError: The extended configuration would be invalid.
+    """
+    files, refused = find_client_files(request.home, request.folder, request.clients)
+    planner = _Planner(request, list(refused))
+    for file in files:
+        planner.plan_file(file)
+    for client in HOOKS:
+        if planner.has_client(client, files):
+            planner.plan_hook(client)
+    return planner.finish()
+
+
+@dataclass(slots=True)
+class _PlannedFile:
+    """Content of a file as planned so far."""
+
+    client: str
+    before: bytes
+    after: bytes
+    what: list[str]
+    exists: bool = True
+
+
+@dataclass(slots=True)
+class _Planner:
+    """Planner that collects changes, secrets and refusals."""
+
+    request: ProtectionRequest
+    refused: list[Refusal]
+    secrets: list[MovedSecret] = field(default_factory=list)
+    servers: list[ProtectedServer] = field(default_factory=list)
+    mediated: list[ProtectedServer] = field(default_factory=list)
+    files: dict[Path, _PlannedFile] = field(default_factory=dict)
+    config: GatewayConfig = field(init=False)
+    config_before: bytes | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        path = self.request.config_path
+        self.config_before = read_file(str(path)) if path.exists() else None
+        self.config = GatewayConfig(self.request, self.config_before)
+
+    def has_client(self, client: str, files: Iterable[ClientFile]) -> bool:
+        """Tell whether a client is asked for and has a file in the home."""
+        if self.request.clients and client not in self.request.clients:
+            return False
+        folder = (self.request.home / HOOKS[client].path).parent
+        return folder.is_dir() or any(file.kind.client == client for file in files)
+
+    def plan_file(self, file: ClientFile) -> None:
+        """Plan the changes of the servers of one file."""
+        client, form = file.kind.client, file.kind.form
+        try:
+            root = parse_document(file.data, form, "").root
+        except ParseError as error:
+            self._refuse(file.path, client, "", f"it cannot be read: {error.reason}")
+            return
+        edits: list[Edit] = []
+        for entry, parsed in _iter_servers(file, root):
+            rewrite = self._plan_server(file, entry, parsed)
+            if rewrite is None:
+                continue
+            before = self._get_planned(file.path, client, file.data)
+            edits += rewrite.edits
+            try:
+                after = edit_document(file.data, form, tuple(edits))
+            except ParseError as error:
+                del edits[-len(rewrite.edits) :]
+                self._refuse(file.path, client, parsed.name, error.reason)
+                continue
+            before.after = after
+            self._accept(file, parsed.name, before, rewrite)
+
+    def plan_hook(self, client: str) -> None:
+        """Plan the pre-tool hook of a client."""
+        hooks = HOOKS[client]
+        path = self.request.home / hooks.path
+        reason = find_obstacle(path, self.request.home)
+        known = self.files.get(path)
+        exists = path.exists()
+        before = known.before if known else read_file(str(path)) if exists else b""
+        if not reason:
+            try:
+                current = known.after if known else before or b"{}\n"
+                self._add_hook(path, client, before, current, exists=exists)
+            except ParseError as error:
+                reason = error.reason
+        if reason:
+            self._refuse(path, client, "", f"no hook: {reason}")
+
+    def _add_hook(
+        self, path: Path, client: str, before: bytes, current: bytes, *, exists: bool
+    ) -> None:
+        """Add the hook to the settings of a client, unless they have it."""
+        root = parse_document(current, DocumentFormat.JSON, "").root
+        if has_hook(root, client):
+            return
+        request = self.request
+        words = (
+            *request.gateway_command,
+            "hook",
+            client,
+            "--config",
+            str(request.config_path),
+        )
+        edits = build_hook_edits(
+            root, client, words, enforces=request.mode == "enforce"
+        )
+        after = edit_document(current, DocumentFormat.JSON, edits)
+        if not exists:
+            after = (json.dumps(json.loads(after), indent=2) + "\n").encode()
+        planned = self._get_planned(path, client, before, exists=exists)
+        planned.after = after
+        planned.what.append("installs the hook before each tool call")
+        name = self.config.choose_name(client, f"{client}-tools")
+        self.config.add_server(client, name, {"hook": client})
+
+    def finish(self) -> ProtectionPlan:
+        """Return the plan: the configuration first, then the clients' files."""
+        after = self.config.render()
+        changes = [
+            FileChange(
+                path,
+                each.client,
+                each.before,
+                each.after,
+                tuple(each.what),
+                each.exists,
+            )
+            for path, each in self.files.items()
+            if each.after != each.before
+        ]
+        if after != (self.config_before or b""):
+            what = tuple(f"declares agent {name}" for name in self.config.agents)
+            config = FileChange(
+                self.request.config_path,
+                "",
+                self.config_before or b"",
+                after,
+                what,
+                self.config_before is not None,
+            )
+            changes.insert(0, config)
+        return ProtectionPlan(
+            tuple(changes),
+            tuple(self.secrets),
+            self.config.agents,
+            tuple(self.servers),
+            tuple(self.refused),
+            tuple(self.mediated),
+        )
+
+    def _plan_server(
+        self, file: ClientFile, entry: DocumentNode, parsed: McpServerEntry
+    ) -> ServerRewrite | None:
+        """Plan the rewrite of one entry; None where it stays."""
+        client = file.kind.client
+        wrapped = is_wrapped(entry)
+        if wrapped:
+            self.mediated.append(ProtectedServer(client, parsed.name, wrapped))
+            return None
+        name = self.config.choose_name(client, parsed.name)
+        words = (
+            *self.request.gateway_command,
+            *("gateway", "stdio", "--config", str(self.request.config_path)),
+            *("--server", name),
+        )
+        try:
+            return rewrite_server(entry, parsed, RewriteContext(client, name, words))
+        except NotMovable as reason:
+            self._refuse(file.path, client, parsed.name, str(reason))
+            return None
+
+    def _accept(
+        self, file: ClientFile, entry: str, planned: _PlannedFile, made: ServerRewrite
+    ) -> None:
+        """Add an accepted rewrite to the plan."""
+        client = file.kind.client
+        server = self.config.choose_name(client, entry)
+        self.config.add_server(client, server, made.declared)
+        self.servers.append(ProtectedServer(client, entry, server))
+        planned.what.append(f"{entry}: through the gateway as {server}")
+        folder = self.request.config_path.parent
+        for name, path, value in made.secrets:
+            planned.what.append(f"{entry}: {name} moves to {folder / path}")
+            self.secrets.append(MovedSecret(client, server, name, folder / path, value))
+        for name in made.kept:
+            reason = f"{name or 'a secret'} stays: the client itself uses it"
+            self._refuse(file.path, client, entry, reason)
+
+    def _get_planned(
+        self, path: Path, client: str, data: bytes, *, exists: bool = True
+    ) -> _PlannedFile:
+        """Return the planned content of a file, at first its present one."""
+        made = _PlannedFile(client, data, data, [], exists)
+        return self.files.setdefault(path, made)
+
+    def _refuse(self, path: Path, client: str, server: str, reason: str) -> None:
+        """Add a part that stays as it is."""
+        self.refused.append(Refusal(path, client, server, reason))
+
+
+def _iter_servers(
+    file: ClientFile, root: DocumentNode
+) -> Iterator[tuple[DocumentNode, McpServerEntry]]:
+    """Yield the server entries of a file with their nodes."""
+    for parsed in parse_server_maps(file.kind, root).servers:
+        node: DocumentNode | None = root
+        for key in split_pointer(parsed.pointer):
+            if node is not None and node.is_array:
+                node = next(
+                    (i for n, i in enumerate(node.items()) if str(n) == key), None
+                )
+            elif node is not None:
+                node = node.get(key)
+        if node is not None:
+            yield node, parsed

@@ -1,0 +1,228 @@
+"""Protect a home and undo it: files, secrets, interruptions, and later edits."""
+
+import json
+import stat
+from pathlib import Path
+
+import pytest
+
+from answerable.model.errors import UsageError
+from answerable.services.protection.protection_plan import (
+    ProtectionPlan,
+    ProtectionRequest,
+    UndoOutcome,
+)
+from answerable.usecases.protection.apply import apply_plan, recover, undo
+from answerable.usecases.protection.plan import build_protection_plan
+from tests.usecases.stranger_home import CANARIES, write_home
+
+GATEWAY = ("/opt/bin/answerable",)
+
+
+class Killed(BaseException):
+    """The process ended here."""
+
+
+def plan(home: Path, *clients: str, folder: Path | None = None) -> ProtectionPlan:
+    config = home / ".config/answerable/answerable.yaml"
+    return build_protection_plan(
+        ProtectionRequest(
+            "ana@example.com", home, folder, clients, "observe", config, GATEWAY
+        )
+    )
+
+
+def contents(home: Path) -> dict[Path, bytes]:
+    """Every file of a home outside the gateway's folders."""
+    return {
+        path: path.read_bytes()
+        for path in sorted(home.rglob("*"))
+        if path.is_file()
+        and ".config/answerable" not in str(path)
+        and not path.name.endswith(".answerable-new")
+    }
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    write_home(tmp_path / "home")
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Path:
+    return tmp_path / "state"
+
+
+def test_ten_clients_are_protected_and_restored_byte_for_byte(
+    home: Path, state: Path
+) -> None:
+    before = contents(home)
+    made = plan(home)
+    assert len(made.agents) == 10
+    assert {(r.client, r.server) for r in made.refused} == {
+        ("vscode", "cloud"),
+        ("goose", "developer"),
+    }
+    assert not apply_plan(made, state).left
+    for path, data in contents(home).items():
+        for secret in CANARIES:
+            assert secret.encode() not in data, path
+    assert {s.value for s in made.secrets} >= {
+        c for c in CANARIES[:15] if c != CANARIES[9]
+    }
+    for secret in made.secrets:
+        assert secret.path.read_text() == secret.value
+        assert stat.S_IMODE(secret.path.stat().st_mode) == 0o600
+        assert secret.value not in repr(secret)
+    results = undo(state)
+    assert contents(home) == before
+    assert not any(r.outcome is UndoOutcome.KEPT for r in results)
+    assert not [p for p in home.rglob("*") if "answerable" in str(p) and p.is_file()]
+    left = [p for p in state.rglob("*") if p.is_file() and p.name != "lock"]
+    assert left == []
+
+
+def test_protecting_twice_changes_nothing(home: Path, state: Path) -> None:
+    apply_plan(plan(home), state)
+    after = contents(home)
+    again = plan(home)
+    assert (again.changes, again.secrets) == ((), ())
+    assert len(again.mediated) == 15
+    apply_plan(again, state)
+    assert contents(home) == after
+
+
+def test_a_kill_at_any_step_leaves_old_or_new_files_and_is_completed(
+    tmp_path: Path,
+) -> None:
+    home, steps = tmp_path / "0" / "home", [""]
+    write_home(home)
+    apply_plan(plan(home, "cursor", "goose"), tmp_path / "0" / "state", steps.append)
+    undo(tmp_path / "0" / "state", (), steps.append)
+    assert {"journal", "record", "end", "rename mcp.json"} <= set(steps)
+    for number in range(1, len(steps)):
+        root = tmp_path / str(number)
+        home, state = root / "home", root / "state"
+        before = write_home(home)
+        made = plan(home, "cursor", "goose")
+        after = {change.path: change.after for change in made.changes}
+        left = [number]
+
+        def kill(_: str, left: list[int] = left) -> None:
+            left[0] -= 1
+            if not left[0]:
+                raise Killed
+
+        def protect_and_undo() -> None:
+            apply_plan(made, state, kill)  # noqa: B023 - called in this turn
+            undo(state, (), kill)  # noqa: B023
+
+        with pytest.raises(Killed):
+            protect_and_undo()
+        for path, data in contents(home).items():
+            assert data in (before.get(path), after.get(path)), (steps[number], path)
+        recover(state)
+        assert recover(state) == ""
+        states = contents(home)
+        protected = (
+            states[home / ".cursor/mcp.json"] != before[home / ".cursor/mcp.json"]
+        )
+        for path, data in states.items():
+            old = before.get(path)
+            assert data == (after.get(path, old) if protected else old), steps[number]
+        undo(state)
+        assert contents(home) == before
+        assert not list(home.rglob("*.answerable-new"))
+
+
+def test_a_file_that_changes_after_the_plan_is_not_overwritten(
+    home: Path, state: Path
+) -> None:
+    made = plan(home, "cursor")
+    (home / ".cursor/mcp.json").write_text("{}")
+    with pytest.raises(UsageError):
+        apply_plan(made, state)
+    assert (home / ".cursor/mcp.json").read_text() == "{}"
+
+
+def test_edits_of_the_client_in_between_are_kept(home: Path, state: Path) -> None:
+    before = contents(home)
+    apply_plan(plan(home), state)
+    toml = home / ".codex/config.toml"
+    toml.write_text(toml.read_text().replace("dark", "light") + "x = 1\n")
+    claude = home / ".claude.json"
+    written = json.loads(claude.read_text())  # the client writes the file anew
+    written["numStartups"] = 8
+    written["mcpServers"]["later"] = {"command": "npx", "args": ["-y", "later"]}
+    claude.write_text(json.dumps(written))
+    results = {result.path: result.outcome for result in undo(state)}
+    assert results[toml] == results[claude] == UndoOutcome.MERGED
+    assert toml.read_bytes() == before[toml].replace(b"dark", b"light") + b"x = 1\n"
+    expected = json.loads(before[claude])
+    expected["numStartups"] = 8
+    expected["mcpServers"]["later"] = {"command": "npx", "args": ["-y", "later"]}
+    assert json.loads(claude.read_text()) == expected
+
+
+def test_an_entry_that_the_client_changed_is_named_and_left(
+    home: Path, state: Path
+) -> None:
+    apply_plan(plan(home, "gemini-cli"), state)
+    path = home / ".gemini/settings.json"
+    path.write_text(path.read_text().replace('"gateway", ', '"gateway", "--x", '))
+    (result,) = (r for r in undo(state) if r.path == path)
+    assert result.outcome is UndoOutcome.KEPT
+    assert '"--x"' in path.read_text()
+    assert (home / ".config/answerable/answerable.yaml").exists()
+
+
+def test_a_server_that_is_added_later_is_protected_and_restored(
+    home: Path, state: Path
+) -> None:
+    apply_plan(plan(home, "cursor"), state)
+    path = home / ".cursor/mcp.json"
+    first = path.read_bytes()
+    text = first.decode().replace(
+        '{"mcpServers":{',
+        '{"mcpServers":{"late":{"command":"x","env":{"T_TOKEN":"%s"}},',
+    )
+    path.write_text(text % CANARIES[15])
+    with_late = path.read_bytes()
+    made = plan(home, "cursor")
+    assert [s.entry for s in made.servers] == ["late"]
+    apply_plan(made, state)
+    assert CANARIES[15].encode() not in path.read_bytes()
+    undo(state)
+    servers = json.loads(path.read_bytes())["mcpServers"]
+    assert servers["late"] == json.loads(with_late)["mcpServers"]["late"]
+    assert servers["search"]["url"] == "http://127.0.0.1:9/mcp"
+
+
+def test_comments_of_the_configuration_are_kept_when_it_is_extended(
+    home: Path, state: Path
+) -> None:
+    apply_plan(plan(home, "cursor"), state)
+    config = home / ".config/answerable/answerable.yaml"
+    config.write_text(config.read_text().replace("agents:", "# mine\nagents:"))
+    known = config.read_text()
+    apply_plan(plan(home, "cursor", "codex"), state)
+    extended = config.read_text()
+    assert "# mine\nagents:" in extended
+    assert set(known.splitlines()) <= set(extended.splitlines())
+    undo(state, ("codex",))
+    assert config.read_text() == extended
+
+
+@pytest.mark.parametrize("how", ["link", "read-only"])
+def test_a_file_that_another_program_manages_is_refused(home: Path, how: str) -> None:
+    path = home / ".cursor/mcp.json"
+    if how == "link":
+        target = home / "dotfiles.json"
+        path.rename(target)
+        path.symlink_to(target)
+    else:
+        path.chmod(0o400)
+    made = plan(home, "cursor")
+    assert path not in {change.path for change in made.changes}
+    assert path in {refusal.path for refusal in made.refused}
