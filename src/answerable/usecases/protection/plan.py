@@ -210,11 +210,9 @@ class _Planner:
             self.mediated.append(ProtectedServer(client, parsed.name, wrapped))
             return None
         name = self.config.choose_name(client, parsed.name)
-        words = (
-            *self.request.gateway_command,
-            *("gateway", "stdio", "--config", str(self.request.config_path)),
-            *("--server", name),
-        )
+        request = self.request
+        wrapper = ("gateway", "stdio", "--config", str(request.config_path))
+        words = (*request.gateway_command, *wrapper, "--server", name)
         try:
             return rewrite_server(entry, parsed, RewriteContext(client, name, words))
         except NotMovable as reason:
