@@ -57,14 +57,14 @@ def protect(
     recover(path.parent)
     plan = build_protection_plan(
         ProtectionRequest(
-            owner or _find_owner(home),
-            home,
-            Path.cwd(),
-            clients,
-            mode,
-            path,
-            _find_gateway_command(),
-            Path(settings.store).absolute() if settings.store else None,
+            owner=owner or _find_owner(home),
+            home=home,
+            folder=Path.cwd(),
+            clients=clients,
+            mode=mode,
+            config_path=path,
+            gateway_command=_find_gateway_command(),
+            store=Path(settings.store).absolute() if settings.store else None,
         )
     )
     _print_plan(plan)
