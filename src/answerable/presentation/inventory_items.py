@@ -71,8 +71,15 @@ def build_identity_item(inventory: Inventory, identity: Identity) -> "IdentityIt
     accounts = inventory.get_or_compute_value(
         "accounts with policies", _list_accounts_with_policies
     )
-    # An identity known only from a file or an audit log has no platform id.
-    whole = bool(identity.unique_id) and identity.account in accounts
+    described = inventory.get_or_compute_value(
+        "described by a catalogue", _list_described_places
+    )
+    # An AWS identity known only from a file or an audit log has no platform id.
+    whole = (
+        identity.seen.source in described
+        or _get_place_in_id(identity.id) in described
+        or (bool(identity.unique_id) and identity.account in accounts)
+    )
     return {
         "id": identity.id,
         "kind": identity.kind,
@@ -132,6 +139,18 @@ def _list_accounts_with_policies(inventory: Inventory) -> frozenset[str]:
         for held in source.held
         if held.word == "identity-policies"
     )
+
+
+def _list_described_places(inventory: Inventory) -> frozenset[str]:
+    """List servers, clusters and sources whose permissions a catalogue describes."""
+    found = inventory.facts.catalogues
+    return frozenset({e.place for e in found} | {e.seen.source for e in found})
+
+
+def _get_place_in_id(identity: str) -> str:
+    """Return the server or cluster in an id: `postgres:HOST/...`; empty for an ARN."""
+    platform, _, rest = identity.partition(":")
+    return "" if platform == "arn" else rest.partition("/")[0]
 
 
 def _index_identity_users(inventory: Inventory) -> _IdentityUsers:

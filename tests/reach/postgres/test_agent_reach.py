@@ -125,3 +125,17 @@ def test_a_name_in_two_databases_lists_both_and_is_no_call_of_another_platform(
         error = capsys.readouterr().err
         assert "'sales.orders' names several objects" in error
         assert "postgres:other.example.com/shop/table/sales.orders" in error
+
+
+@pytest.mark.parametrize("sources", [("home", "pg"), ("home",)])
+def test_identities_say_whether_their_permissions_were_collected(
+    home: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    sources: tuple[str, ...],
+) -> None:
+    places = {"home": home, "pg": DUMPS}
+    scan(tmp_path / "store", *(places[each] for each in sources))
+    items = ask(tmp_path / "store", capsys, "identities")
+    (app,) = [each for each in items if each["id"].endswith("/shop/role/app")]
+    assert app["permissions"] == ("collected" if "pg" in sources else "not collected")
