@@ -25,7 +25,7 @@ _FORMATS = {
 
 def field_table(item_type: type) -> str:
     """Return the field table of an item type as Markdown."""
-    rows = ["| field | type | means |", "|---|---|---|", *_rows(item_type, "", set())]
+    rows = ["| field | type | meaning |", "|---|---|---|", *_rows(item_type, "", set())]
     return "\n".join(rows) + "\n"
 
 

@@ -22,7 +22,10 @@ class BaselineEntryItem(TypedDict):
     tool: Annotated[str, Column("the tool", "", 1, floor=12)]
     path: Annotated[str, Column("the argument", "argument", 2)]
     sensitive: Annotated[
-        bool, Column("whether the argument names who gets what", "", 2, "flag")
+        bool,
+        Column(
+            "whether the argument is security-relevant, such as a payee", "", 2, "flag"
+        ),
     ]
     what: Annotated[str, Column("its content", "holds", 1, floor=20)]
     firm: Annotated[bool, Column("false while it is provisional", "", 2)]
@@ -45,7 +48,7 @@ class BaselineItem(TypedDict):
     """
 
     digest: Annotated[str, Column("SHA-256 of the profile; its name")]
-    agent: Annotated[str, Column("agent of the behaviour")]
+    agent: Annotated[str, Column("agent of the profile")]
     identity: Annotated[str | None, Column("its principal")]
     server: Annotated[str, Column("its server")]
     state: Annotated[
@@ -104,7 +107,7 @@ class ReplayedCallItem(TypedDict):
     tool: Annotated[str, Column("the tool")]
     effect: Annotated[str, Column("`deny` or `ask`")]
     codes: Annotated[list[str], Column("kinds of deviation")]
-    sentence: Annotated[str, Column("the same in words")]
+    sentence: Annotated[str, Column("description of the deviations")]
 
 
 class BaselineReplayItem(TypedDict):
@@ -122,8 +125,10 @@ class BaselineReplayItem(TypedDict):
     allowed: Annotated[int, Column("calls that it would allow")]
     asked: Annotated[int, Column("calls that it would ask about")]
     denied: Annotated[int, Column("calls that it would deny")]
-    compared: Annotated[int, Column("calls that it judged when they came")]
-    differing: Annotated[int, Column("of those, calls with another result; always 0")]
+    compared: Annotated[int, Column("calls that it evaluated at the time of the call")]
+    differing: Annotated[
+        int, Column("calls among them with a different result; always 0")
+    ]
     held_back: Annotated[
         list[ReplayedCallItem], Column("calls that it would deny or ask about")
     ]
@@ -141,4 +146,4 @@ class BaselineCheckItem(TypedDict):
     ]
     event: Annotated[str, Column("the event", "", 3, "digest", floor=8)]
     identity: Annotated[str, Column("the identity")]
-    sentence: Annotated[str, Column("the same in words")]
+    sentence: Annotated[str, Column("description of the deviations")]

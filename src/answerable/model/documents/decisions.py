@@ -57,7 +57,7 @@ class BaselineDeviationItem(TypedDict):
     observed: Annotated[str, Column("the value of the call")]
     origin: Annotated[str, Column("origin of the value")]
     example: Annotated[str | None, Column("decision of the nearest normal call")]
-    sentence: Annotated[str, Column("the same in words")]
+    sentence: Annotated[str, Column("description of the deviations")]
 
 
 class ValueOriginItem(TypedDict):
@@ -112,7 +112,7 @@ class DecisionItem(TypedDict):
     layer: Annotated[
         str,
         Column(
-            "what decided: `kill`, `quarantine`, `table`, `constraint`, `cedar`, `chain`, `baseline`, `ownership`, `credential`, `evidence`"
+            "the determining layer: `kill`, `quarantine`, `table`, `constraint`, `cedar`, `chain`, `baseline`, `ownership`, `credential`, `evidence`"
         ),
     ]
     policy: Annotated[str | None, Column("digest of the policy that decided")]
@@ -128,15 +128,13 @@ class DecisionItem(TypedDict):
     amendment: Annotated[
         ProposedExceptionItem | None,
         Column(
-            "the smallest amendment that would allow a call like this. Null if no amendment can allow it: kills, quarantine, errors, and handles of another caller"
+            "the smallest amendment that would allow this call; null if no amendment can: kills, quarantine, errors, and handles of another caller"
         ),
     ]
-    baseline: Annotated[str | None, Column("the profile that judged the call")]
+    baseline: Annotated[str | None, Column("the profile used for the call")]
     findings: Annotated[
         list[BaselineDeviationItem],
-        Column(
-            "parts of the call that the agent's [baseline](baseline.md) does not contain"
-        ),
+        Column("deviations of the call from the agent's [baseline](baseline.md)"),
     ]
     explained: Annotated[
         list[ValueOriginItem], Column("values of the call with a known origin")

@@ -27,10 +27,10 @@ class CheckpointItem(TypedDict):
 class InclusionProofItem(TypedDict):
     """`answerable evidence prove`: a record and its two inclusion proofs."""
 
-    event_id: Annotated[str, Column("which record")]
+    event_id: Annotated[str, Column("id of the event")]
     event: Annotated[str, Column("its canonical bytes, as sealed")]
     leaf: Annotated[str, Column("hash over them")]
-    segment: Annotated[str, Column("the segment that holds it")]
+    segment: Annotated[str, Column("the segment that contains it")]
     row: Annotated[int, Column("its position there")]
     rows: Annotated[int, Column("number of records of the segment")]
     path: Annotated[list[str], Column("hashes from the leaf to `event_root`")]
@@ -49,7 +49,7 @@ class EvidenceBundleItem(TypedDict):
 
     events: Annotated[int, Column("events in the bundle", "", 0, "count", right=True)]
     segments: Annotated[
-        int, Column("segments that hold them", "", 1, "count", right=True)
+        int, Column("segments that contain them", "", 1, "count", right=True)
     ]
     log_size: Annotated[int, Column("entries of the log", "", 1, "count", right=True)]
     key: Annotated[str, Column("public key that verifies it", "", 0)]

@@ -21,13 +21,13 @@ class OwnerItem(TypedDict):
 ToolCredentialItem = TypedDict(
     "ToolCredentialItem",
     {
-        "id": Annotated[str, Column("which credential")],
+        "id": Annotated[str, Column("id of the credential")],
         "kind": Annotated[str, Column("its kind, such as `aws-access-key`")],
         "place": Annotated[str, Column("file and pointer where the tool reads it")],
         "class": Annotated[
-            str, Column("how the place refers to it, as in `credentials`")
+            str, Column("how the file refers to it, as in `credentials`")
         ],
-        "hint": Annotated[str, Column("at most its four last characters")],
+        "hint": Annotated[str, Column("at most its last four characters")],
         "name": Annotated[str, Column("variable, header or file")],
     },
 )
@@ -50,8 +50,10 @@ class AgentToolItem(TypedDict):
         ),
     ]
     target: Annotated[str, Column("command or address")]
-    enabled: Annotated[bool, Column("the client may call it")]
-    unattended: Annotated[bool, Column("it may run without approval by a person")]
+    enabled: Annotated[bool, Column("whether the client may call it")]
+    unattended: Annotated[
+        bool, Column("whether it may run without a person's approval")
+    ]
     rule: Annotated[
         str,
         Column(
@@ -59,19 +61,21 @@ class AgentToolItem(TypedDict):
             written_by=WrittenBy.SELF_REPORTED,
         ),
     ]
-    inherited: Annotated[bool, Column("it uses the ambient credentials of its host")]
+    inherited: Annotated[
+        bool, Column("whether it uses the ambient credentials of its host")
+    ]
     credential: Annotated[
         ToolCredentialItem | None, Column("the most specific of its credentials")
     ]
     credentials: Annotated[list[ToolCredentialItem], Column("all of its credentials")]
     identity: Annotated[
         str | None,
-        Column("the identity it acts as, if it is one alone", format="id"),
+        Column("the identity that it acts as, if there is exactly one", format="id"),
     ]
     identities: Annotated[
         list[str],
         Column(
-            "all of them; of a `file` or `fetch` tool those whose credentials it could read: it uses no credential itself",
+            "all identities; for a `file` or `fetch` tool, those whose credentials it could read, because it uses no credential itself",
             format="ids",
         ),
     ]
@@ -80,7 +84,7 @@ class AgentToolItem(TypedDict):
 class AgentItem(TypedDict):
     """`answerable agents`."""
 
-    id: Annotated[str, Column("which agent", "agent", 0, "short-id", sort="name")]
+    id: Annotated[str, Column("id of the agent", "agent", 0, "short-id", sort="name")]
     owner: Annotated[OwnerItem, Column("its owner", "owner", 1, "owner", floor=20)]
     tools: Annotated[
         list[AgentToolItem],
@@ -100,7 +104,7 @@ class AgentItem(TypedDict):
     unattended: Annotated[
         bool,
         Column(
-            "one of its tools may run without approval by a person",
+            "whether one of its tools may run without a person's approval",
             "runs",
             4,
             "run-mode",
@@ -110,9 +114,9 @@ class AgentItem(TypedDict):
     place: Annotated[
         str, Column("file and pointer that declare it", "place", 6, floor=12)
     ]
-    name: Annotated[str, Column("its name there")]
+    name: Annotated[str, Column("its name in that file")]
     known: Annotated[str, Column("how it is known")]
-    note: Annotated[str, Column("further facts from that place")]
+    note: Annotated[str, Column("further information from that file")]
     parent: Annotated[str | None, Column("the agent that starts it", format="id")]
     written_by: Annotated[str, Column(_WRITTEN_BY)]
 
@@ -120,7 +124,7 @@ class AgentItem(TypedDict):
 class ToolItem(TypedDict):
     """`answerable tools`."""
 
-    id: Annotated[str, Column("which tool", "tool", 0, sort="name")]
+    id: Annotated[str, Column("id of the tool", "tool", 0, sort="name")]
     agent: Annotated[
         str, Column("the agent that has it", "agent", 2, "short-id", floor=26)
     ]
@@ -138,7 +142,7 @@ class ToolItem(TypedDict):
     identities: Annotated[
         list[str],
         Column(
-            "identities it acts as; of a `file` or `fetch` tool those whose credentials it could read",
+            "identities that it acts as; for a `file` or `fetch` tool, those whose credentials it could read",
             "acts as",
             2,
             "identities",
@@ -148,9 +152,9 @@ class ToolItem(TypedDict):
     ]
     unattended: Annotated[
         bool,
-        Column("it may run without approval by a person", "runs", 4, "run-mode"),
+        Column("whether it may run without a person's approval", "runs", 4, "run-mode"),
     ]
-    enabled: Annotated[bool, Column("the client may call it")]
+    enabled: Annotated[bool, Column("whether the client may call it")]
     rule: Annotated[
         str,
         Column(
@@ -178,7 +182,7 @@ class RoleAssignmentItem(TypedDict):
 class IdentityItem(TypedDict):
     """`answerable identities`."""
 
-    id: Annotated[str, Column("which identity", "identity", 0, "id", sort="name")]
+    id: Annotated[str, Column("id of the identity", "identity", 0, "id", sort="name")]
     owner: Annotated[OwnerItem, Column("its owner", "owner", 1, "owner", floor=20)]
     agents: Annotated[
         list[str],
@@ -240,7 +244,7 @@ CredentialItem = TypedDict(
     "CredentialItem",
     {
         "id": Annotated[
-            str, Column("which credential", "credential", 0, "id", sort="name")
+            str, Column("id of the credential", "credential", 0, "id", sort="name")
         ],
         "kind": Annotated[
             str,
@@ -283,7 +287,7 @@ CredentialItem = TypedDict(
         "class": Annotated[
             str,
             Column(
-                "how its place refers to it: `literal`, `env-ref`, `file-ref`, `keychain/input-ref`, `oauth`, `ambient`; `record` for a platform's own list",
+                "how the file refers to it: `literal`, `env-ref`, `file-ref`, `keychain/input-ref`, `oauth`, `ambient`; `record` for a platform's own list",
                 "class",
                 4,
             ),
@@ -317,7 +321,10 @@ CredentialItem = TypedDict(
             Column("null for no expiry, or if not collected", format="time"),
         ],
         "hint": Annotated[
-            str, Column("at most four last characters of a long literal, else empty")
+            str,
+            Column(
+                "at most the last four characters of a long literal, otherwise empty"
+            ),
         ],
         "account": Annotated[str, Column("account number, if the key id contains it")],
         "status": Annotated[
@@ -333,7 +340,9 @@ CredentialItem = TypedDict(
 class PersonItem(TypedDict):
     """`answerable people`."""
 
-    id: Annotated[str, Column("which person or team", "person", 0, "id", sort="name")]
+    id: Annotated[
+        str, Column("id of the person or team", "person", 0, "id", sort="name")
+    ]
     name: Annotated[str, Column("full name", "name", 2, floor=8, sort="full-name")]
     alive: Annotated[bool, Column("false for a person who left", "is", 1, "presence")]
     owns: Annotated[
@@ -351,8 +360,13 @@ class PersonItem(TypedDict):
         list[str],
         Column("other names of the same person", "also known as", 3, "ids", floor=12),
     ]
-    team: Annotated[bool, Column("a team receives notices, it is never the only owner")]
+    team: Annotated[
+        bool,
+        Column(
+            "whether it is a team; a team receives notices, but is never the only owner"
+        ),
+    ]
     may_become: Annotated[
         list[str],
-        Column("roles that single sign-on lets them become", format="ids"),
+        Column("roles that they can assume through single sign-on", format="ids"),
     ]

@@ -59,7 +59,7 @@ class OwnershipItem(TypedDict):
 
     id: Annotated[str, Column("the subject of the question")]
     state: Annotated[
-        str, Column("how the owner is known; only `attested` authorises anything")
+        str, Column("how the owner is known; only `attested` can authorize actions")
     ]
     person: Annotated[str | None, Column("the owner, if the state names one")]
     score: Annotated[float, Column("of the top candidate, 0 to 1")]

@@ -40,12 +40,12 @@ class ActionUsageItem(TypedDict):
         ),
     ]
     reachable: Annotated[
-        str, Column("the same, also through identities that it can become", "", 2)
+        str, Column("verdict including identities that it can become", "", 2)
     ]
     used: Annotated[
         int | None,
         Column(
-            "calls that were not denied, by the subject or an identity that it became; null if the trail cannot tell",
+            "calls that were not denied, by the subject or an identity that it assumed; null if the trail does not record them",
             "",
             1,
             "count",
@@ -57,7 +57,7 @@ class ActionUsageItem(TypedDict):
     blocked: Annotated[
         int | None,
         Column(
-            "calls that were denied; null if the trail cannot tell",
+            "denied calls; null if the trail does not record them",
             "",
             2,
             "count",
@@ -75,7 +75,7 @@ class ActionUsageItem(TypedDict):
     recorded_since: Annotated[
         str | None,
         Column(
-            "since when the trail records such calls; null if it does not",
+            "start of the trail for such calls; null if it does not record them",
             format="time",
         ),
     ]

@@ -8,7 +8,7 @@ from answerable.model.documents.columns import Column
 class SimilarNameItem(TypedDict):
     """Item with a similar name: `same`, `confusable` or `near`."""
 
-    id: Annotated[str, Column("the other one")]
+    id: Annotated[str, Column("id of the other item")]
     how: Annotated[str, Column("`same`, `confusable` or `near`")]
 
 
@@ -56,17 +56,15 @@ class DefinitionDiffItem(TypedDict):
             "`new`, `changed`, `shadows`, `ambiguous`, `another-server`; `pinned`, `approved` and `unproven` pass"
         ),
     ]
-    quarantined: Annotated[bool, Column("calls of it are blocked")]
-    since: Annotated[str | None, Column("when it got this state", format="time")]
+    quarantined: Annotated[bool, Column("whether its calls are blocked")]
+    since: Annotated[str | None, Column("start of this state", format="time")]
     pinned: Annotated[PinnedItem | None, Column("the approved definition")]
     seen: Annotated[
         str | None,
         Column("digest of the last seen definition, null if nothing differs"),
     ]
     differences: Annotated[list[DefinitionFieldItem], Column("changed fields")]
-    alike: Annotated[
-        list[SimilarNameItem], Column("names that are easily confused with it")
-    ]
+    alike: Annotated[list[SimilarNameItem], Column("confusable names")]
 
 
 class DefinitionApprovalItem(TypedDict):

@@ -10,10 +10,10 @@ class ChangedDecisionsItem(TypedDict):
 
     agent: Annotated[str, Column("the agent")]
     server: Annotated[str, Column("the server")]
-    before: Annotated[str, Column("the answer now")]
-    after: Annotated[str, Column("the answer then")]
+    before: Annotated[str, Column("current decision")]
+    after: Annotated[str, Column("decision with FILE")]
     passed: Annotated[bool, Column("whether the calls are forwarded now")]
-    passes: Annotated[bool, Column("whether they would be")]
+    passes: Annotated[bool, Column("whether they would be forwarded with FILE")]
     reason: Annotated[str, Column("reason of the new answer")]
     rules_before: Annotated[list[str], Column("rules that decide now")]
     rules: Annotated[list[str], Column("rules that would decide")]
@@ -24,7 +24,7 @@ class PolicyReplayItem(TypedDict):
     """Decisions of another policy on recent calls, against the policy in force."""
 
     policy: Annotated[str, Column("digest of FILE")]
-    calls: Annotated[int, Column("number of calls that were decided again")]
+    calls: Annotated[int, Column("number of reevaluated calls")]
     left_out: Annotated[
         int,
         Column(
@@ -45,6 +45,6 @@ class PolicyReplayItem(TypedDict):
     ]
     turned: Annotated[
         list[ChangedDecisionsItem],
-        Column("calls that are decided differently, grouped, largest group first"),
+        Column("groups of calls with a different decision, largest first"),
     ]
     more: Annotated[int, Column("differing calls that are not among these 64")]

@@ -93,7 +93,7 @@ class ConditionItem(TypedDict):
 class ConditionSetItem(TypedDict):
     """Conjunction of conditions; a list of these is a list of alternatives."""
 
-    all_of: Annotated[list[ConditionItem], Column("conditions that must all hold")]
+    all_of: Annotated[list[ConditionItem], Column("conditions that must all be met")]
 
 
 class DeterminingStatementItem(TypedDict):
@@ -112,7 +112,7 @@ PathItem = TypedDict(
     "PathItem",
     {
         "from": Annotated[str, Column("identity before the step")],
-        "via": Annotated[str, Column("what leads to the next one")],
+        "via": Annotated[str, Column("action or relation of the step")],
         "to": Annotated[str, Column("identity after the step")],
         "conditions": Annotated[
             list[ConditionSetItem], Column("conditions of the step")
@@ -167,14 +167,15 @@ class PermissionItem(TypedDict):
     resource: Annotated[str, Column("the permission: a pattern of resources")]
     verdict: Annotated[str, Column("`always`, `only-if`, `never`, `not-known`")]
     conditions: Annotated[
-        list[ConditionSetItem], Column("alternatives, one of which is enough")
+        list[ConditionSetItem], Column("alternatives; one of them must be met")
     ]
-    admin: Annotated[bool, Column("it can grant itself anything")]
+    admin: Annotated[bool, Column("whether it can grant itself any permission")]
     determining: Annotated[
-        list[DeterminingStatementItem], Column("statements that decided")
+        list[DeterminingStatementItem], Column("determining statements")
     ]
     path: Annotated[
-        list[PathItem], Column("steps from the subject to the identity that does it")
+        list[PathItem],
+        Column("steps from the subject to the identity that performs the action"),
     ]
     unguarded: NotRequired[
         Annotated[
@@ -247,7 +248,7 @@ class AwsComparisonItem(TypedDict):
     subject: Annotated[str, Column("the identity")]
     action: Annotated[str, Column("the action")]
     resource: Annotated[str, Column("the resource")]
-    verdict: Annotated[str, Column("ours, `--direct`")]
+    verdict: Annotated[str, Column("verdict of `answerable` with `--direct`")]
     simulated: Annotated[
         str | None,
         Column(
@@ -282,7 +283,7 @@ class IngestItem(TypedDict):
     conflict: Annotated[
         int,
         Column(
-            "records with a known id and other bytes: both are kept",
+            "records with a known id but different bytes; both are kept",
             "",
             2,
             "count",
@@ -290,7 +291,7 @@ class IngestItem(TypedDict):
         ),
     ]
     quarantined: Annotated[
-        int, Column("records that could not be read", "", 1, "count", right=True)
+        int, Column("records that could not be parsed", "", 1, "count", right=True)
     ]
     skipped: Annotated[
         int,
@@ -320,7 +321,7 @@ class ScanItem(TypedDict):
         ),
     ]
     agents: Annotated[
-        int, Column("number of agents found there", "", 2, "number", right=True)
+        int, Column("number of agents in the source", "", 2, "number", right=True)
     ]
     tools: Annotated[int, Column("number of their tools", "", 3, "number", right=True)]
     credentials: Annotated[

@@ -8,22 +8,27 @@ from answerable.model.documents.columns import Column
 class ShowItem(TypedDict):
     """`answerable show`: one fact about the subject, or one link to another thing."""
 
-    subject: Annotated[str, Column("id of the shown thing")]
+    subject: Annotated[str, Column("id of the requested entity")]
     kind: Annotated[
         str,
         Column(
-            "`fact`, or the kind of the linked thing: `person`, `agent`, `tool`, `identity`, `credential`, `resource`, `event`, `decision`",
+            "`fact`, or the kind of the related entity: `person`, `agent`, `tool`, `identity`, `credential`, `resource`, `event`, `decision`",
             "kind",
             2,
         ),
     ]
     relation: Annotated[
-        str, Column("name of the fact or link; `is` of the shown thing", "relation", 1)
+        str,
+        Column(
+            "name of the attribute or relation; `is` for the entity itself",
+            "relation",
+            1,
+        ),
     ]
     value: Annotated[
         str | None,
         Column(
-            "the fact, or the id of the linked thing; null if there is none or it is not known",
+            "the value, or the id of the related entity; null if there is none or it is not known",
             "value",
             0,
             "link",
@@ -47,11 +52,11 @@ class ShowItem(TypedDict):
         ),
     ]
     detail: Annotated[
-        str, Column("more about it", "detail", 3, floor=12, fallback="source")
+        str, Column("further details", "detail", 3, floor=12, fallback="source")
     ]
     source: Annotated[
         str,
         Column(
-            "file, call or log that says so; of `missing`, the source that would tell"
+            "file, call or log with this value; for `missing`, the source that would supply it"
         ),
     ]

@@ -37,9 +37,9 @@ class AccessChangeItem(TypedDict):
     ]
     after: Annotated[str, Column("verdict afterwards")]
     covers_before: Annotated[
-        str, Column("how much of the pattern that covers: `all`, `part`, `none`")
+        str, Column("coverage of the pattern before the edit: `all`, `part`, `none`")
     ]
-    covers_after: Annotated[str, Column("the same afterwards")]
+    covers_after: Annotated[str, Column("coverage of the pattern after the edit")]
     admin: Annotated[
         bool, Column("whether the identity at the end of the path is an administrator")
     ]
@@ -58,7 +58,7 @@ class AccessChangeItem(TypedDict):
 class CutStatementItem(TypedDict):
     """Statement of a cut; `--without` takes its `id`."""
 
-    id: Annotated[str, Column("what `--without` takes")]
+    id: Annotated[str, Column("argument for `--without`")]
     policy: Annotated[str, Column("its policy")]
     statement: Annotated[str, Column("its place in the policy")]
     text: Annotated[str, Column("the statement as written")]
@@ -82,11 +82,14 @@ class BreakageItem(TypedDict):
     used: Annotated[
         list[BrokenUseItem] | None,
         Column(
-            "calls that succeeded and would be denied; null if the trail cannot tell"
+            "successful calls that would be denied; null if the trail does not record them"
         ),
     ]
     since: Annotated[
-        str | None, Column("start of the trail; null if it cannot tell", format="time")
+        str | None,
+        Column(
+            "start of the trail; null if it does not record these calls", format="time"
+        ),
     ]
 
 
@@ -127,9 +130,9 @@ class ExposureItem(TypedDict):
         Column("the risk, as above; `not known` if its policies were not collected"),
     ]
     admin: Annotated[str, Column("verdict: it is an administrator or can become one")]
-    public: Annotated[str, Column("verdict: its trust policy admits everyone")]
+    public: Annotated[str, Column("verdict: its trust policy allows everyone")]
     external: Annotated[
-        str, Column("verdict: its trust policy admits an outsider that it names")
+        str, Column("verdict: its trust policy allows a named external principal")
     ]
     becomes: Annotated[int | None, Column("number of identities that it can become")]
     examples: Annotated[list[str], Column("up to ten of them, administrators first")]
@@ -137,7 +140,9 @@ class ExposureItem(TypedDict):
     path: Annotated[
         list[PathItem], Column("as in `reach`: to the administrator, else from outside")
     ]
-    entered_by: Annotated[list[str], Column("outsiders that its trust policy admits")]
+    entered_by: Annotated[
+        list[str], Column("external principals that its trust policy allows")
+    ]
     unknown: NotRequired[
         Annotated[list[UncollectedSubjectItem], Column("as in `reach`")]
     ]
