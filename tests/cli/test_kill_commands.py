@@ -89,7 +89,7 @@ def test_a_name_that_the_file_does_not_have_is_asked_about(
     for subject in (AGENT, "rule:desk", "issuer:corp"):
         assert main([*door, "kill", subject, *words]) == 0
         said = capsys.readouterr().err
-        assert f"has no {subject}; is it misspelled?" in said
+        assert f"does not contain {subject}; check the spelling" in said
         assert "killed at " in said
     assert main([*door, "kill", "rules:desk\x1b[2J", *words]) == 2
     assert "'rules:desk\\x1b[2J'" in capsys.readouterr().err

@@ -80,8 +80,8 @@ def test_a_snapshot_is_named_after_the_store(flows, run, tmp_path):
 def test_a_command_that_writes_takes_no_snapshot(flows, run, tmp_path, words):
     ran = run(*words, "--store", f"{tmp_path}@2026-11-24T10-00-00Z")
     assert ran.code == 2
-    assert "a snapshot cannot be written to" in ran.err
-    assert f"hint: name the store alone: --store {tmp_path}\n" in ran.err
+    assert "snapshots are read-only" in ran.err
+    assert f"hint: name the store without the snapshot: --store {tmp_path}\n" in ran.err
     assert not flows.asked
 
 
@@ -161,7 +161,7 @@ def test_the_first_run_shows_three_commands_and_an_empty_store_names_the_next(
         flows.flow("scan")(), kind="trace", items=[], next="answerable trace -h"
     )
     flows.answers["trace"] = scanned
-    assert "no event fits: try answerable trace -h" in run("trace").out
+    assert "no event matches: try answerable trace -h" in run("trace").out
 
 
 def test_an_empty_answer_says_what_was_searched(flows, run):
@@ -172,7 +172,7 @@ def test_an_empty_answer_says_what_was_searched(flows, run):
         "trace", [], {**trail, "not_collected": []}, searched="events searched: 18"
     )
     out = run("trace").out
-    assert out == "no event fits: events searched: 18\n\ncoverage: CloudTrail\n"
+    assert out == "no event matches: events searched: 18\n\ncoverage: CloudTrail\n"
     ran = run("trace", "-o", "json")
     assert ran.err == "hint: events searched: 18\n"
     assert run("trace", "-o", "json", "--quiet").err == ""
@@ -181,13 +181,13 @@ def test_an_empty_answer_says_what_was_searched(flows, run):
 @pytest.mark.parametrize(
     ("kind", "words", "denied", "narrowed"),
     [
-        ("requests", ("requests",), "no request was filed", "no request fits"),
-        ("asks", ("asks",), "no agent asked for", "no ask fits"),
+        ("requests", ("requests",), "no requests", "no request matches"),
+        ("asks", ("asks",), "no approval requests", "no approval request matches"),
         (
             "amendments",
             ("asks", "amendments"),
-            "no policy exception was signed",
-            "no amendment counts",
+            "no policy exceptions",
+            "no policy exception matches",
         ),
         ("agents", ("agents",), "no agents yet", "no agents found"),
     ],

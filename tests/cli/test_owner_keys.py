@@ -151,14 +151,22 @@ def test_what_may_not_be_signed_is_told_in_two_lines(
         ),
         (
             2,
-            "does not open",
+            "wrong passphrase",
             ("--owner", ANA, "--key", key, "--passphrase-file", f"{wrong}"),
         ),
-        (2, "no private key under", ("--owner", ANA, "--key", f"{plain}", *phrase)),
-        (2, "no private key under", ("--owner", ANA, "--key", f"{wrong}", *phrase)),
+        (
+            2,
+            "not an encrypted private key",
+            ("--owner", ANA, "--key", f"{plain}", *phrase),
+        ),
+        (
+            2,
+            "not an encrypted private key",
+            ("--owner", ANA, "--key", f"{wrong}", *phrase),
+        ),
         (5, "others may read it", ("--owner", ANA, "--key", f"{opened}", *phrase)),
         (5, "cannot read", ("--owner", ANA, "--key", f"{home}/none", *phrase)),
-        (5, "standard input is none", ("--owner", ANA, "--key", key)),
+        (5, "standard input is not one", ("--owner", ANA, "--key", key)),
         (2, "without --key", ("--owner", ANA, *phrase)),
         (
             5,
@@ -182,10 +190,10 @@ def test_no_key_is_written_over_and_no_short_passphrase_taken(
     before = (home / KEY).read_bytes()
     new = ("owner-keys", "new", "--person", ANA)
     code, _, err = said(*new, "--passphrase-file", f"{home}/phrase")
-    assert (code, "never written over" in err) == (2, True)
+    assert (code, "never overwritten" in err) == (2, True)
     assert (home / KEY).read_bytes() == before
     code, _, err = said(*new)  # told before anything is asked
-    assert (code, "never written over" in err) == (2, True)
+    assert (code, "never overwritten" in err) == (2, True)
     (home / "half.pub").write_text("")
     code, _, err = said(
         *(*new, "--key", f"{home}/half", "--passphrase-file", f"{home}/phrase")
@@ -327,7 +335,7 @@ def test_a_person_at_a_terminal_types_the_passphrase_unseen(home: Path) -> None:
     new = TerminalProcess([*COMMAND, "owner-keys", "new", "--person", ANA], home)
     new.until("passphrase: ")
     new.type(PHRASE)
-    new.until("the same again: ")
+    new.until("repeat the passphrase: ")
     new.type(PHRASE)
     assert new.end() == 0, new.shown
     enroll = subprocess.run(
@@ -342,7 +350,7 @@ def test_a_person_at_a_terminal_types_the_passphrase_unseen(home: Path) -> None:
     wrong.until("passphrase: ")
     wrong.type("something else")
     assert wrong.end() == 2
-    assert "does not open" in wrong.shown
+    assert "wrong passphrase" in wrong.shown
     sign = TerminalProcess(words, home)
     sign.until("passphrase: ")
     sign.type(PHRASE)
@@ -357,7 +365,7 @@ def test_two_passphrases_that_differ_make_no_key(home: Path) -> None:
     new = TerminalProcess([*COMMAND, "owner-keys", "new", "--person", ANA], home)
     new.until("passphrase: ")
     new.type(PHRASE)
-    new.until("the same again: ")
+    new.until("repeat the passphrase: ")
     new.type(PHRASE + "!")
     assert new.end() == 2
     assert "differ" in new.shown

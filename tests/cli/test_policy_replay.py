@@ -33,7 +33,7 @@ def test_the_sum_comes_first_and_then_whose_calls_turn() -> None:
     assert left.startswith("5 recent calls")
     assert "agents.ana.allow[0]" in rows[1]
     assert "deny (no-rule)" in rows[1]
-    assert "deny, goes on (mail.cedar:no-mail)" in rows[2]
+    assert "deny, forwarded (mail.cedar:no-mail)" in rows[2]
     assert more == "and 7 more calls"
 
 

@@ -52,9 +52,9 @@ def test_a_difference_is_a_failure_and_a_question_unanswered_is_partial(flows, r
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("reach",), "needs a SUBJECT"),
+        (("reach",), "SUBJECT is missing"),
         (("reach", USER, "--used", "--resource", "*"), "--resource"),
-        (("reach", USER, "--used", "--compare-aws"), "each other"),
+        (("reach", USER, "--used", "--compare-aws"), "cannot be combined"),
         (("reach", USER, "--compare-aws", "--direct"), "--direct"),
         (("reach", USER, "--compare-aws", "--context", "a=b"), "--context"),
         (("reach", USER, "--used", "--region", "x"), "--region"),

@@ -172,9 +172,9 @@ def test_the_use_of_a_grant_is_summed_up_and_unknown_is_not_zero(documents):
     lines = lines_of(documents("reach-used"), Screen(100))
     assert lines[1] == (
         "granted 3 actions, reachable 3, used 1, blocked 1; granted and never used: 1 "
-        "(of 1 more the trail"
+        "(not known for 1"
     )
-    assert lines[2] == "  does not tell)"
+    assert lines[2] == "  more)"
     (row,) = (line for line in lines if line.startswith("sqs:SendMessage"))
     assert row.split()[3:5] == ["not", "known"]
 
@@ -190,7 +190,7 @@ def test_of_a_service_too_long_to_list_what_the_trail_does_not_tell_stands_apart
     ]
     text = "\n".join(lines_of(replace(whole, items=items), Screen(2_000)))
     assert "not called (25): s3:Act0, s3:Act2, " in text
-    assert "the trail does not tell (25): s3:Act1, s3:Act3, " in text
+    assert "not in the log (25): s3:Act1, s3:Act3, " in text
 
 
 def test_each_difference_from_the_simulator_is_shown_with_both_sides(documents):
@@ -389,8 +389,8 @@ def test_unmediated_use_says_why_and_what_else_was_judged(documents, view):
     told = {"mediated": 5, "untold": untold}
     covered = replace(found, coverage={**found.coverage, "mediation": told})
     text = "\n".join(lines_of(covered, Screen(160), view))
-    assert "unmediated: 1 (no call of the agent was open)" in text
+    assert "unmediated: 1 (no call of the agent was in progress)" in text
     assert "mediated: 5" in text
     assert "not to be told: 7 (the agent is not known)" in text
-    assert "not to be told: 2 (a call was open whose end is not known)" in text
+    assert "not to be told: 2 (the end of a call in progress is not known)" in text
     assert "of the agent)" not in text

@@ -124,16 +124,16 @@ def _cut(at: int) -> Callable[[Path, bytes], object]:
 KEYS: dict[str, tuple[Callable[[Path, bytes], object], str]] = {
     "not there": (lambda place, key: None, "cannot read the key file"),
     "a folder": (lambda place, key: place.mkdir(), "cannot read the key file"),
-    "empty": (_cut(0), "no private key under a passphrase"),
-    "cut off early": (_cut(60), "is cut off or damaged"),
-    "cut off late": (_cut(-40), "is cut off or damaged"),
+    "empty": (_cut(0), "is not an encrypted private key"),
+    "cut off early": (_cut(60), "is truncated or damaged"),
+    "cut off late": (_cut(-40), "is truncated or damaged"),
     "a line short": (
         lambda place, key: place.write_bytes(
             b"".join(
                 key.splitlines(keepends=True)[:2] + key.splitlines(keepends=True)[3:]
             )
         ),
-        "is cut off or damaged",
+        "is truncated or damaged",
     ),
     "whole": (
         lambda place, key: place.write_bytes(key),
@@ -163,30 +163,30 @@ def refusal(
 NAME = 'read" at "notes", with any arguments, for 1h \u202e'
 QUOTED = r'"read\" at \"notes\", with any arguments, for 1h \u202e"'
 AT_FILES = ("--agent", AGENT, "--server", "files")
-DID = f'"{AGENT}" do this: tool {QUOTED} at "files"'
+DID = f'"{AGENT}" to do this: tool {QUOTED} at "files"'
 THESE = f'with these arguments alone (SHA-256 "{"ab" * 32}")'
 
 
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (("asks", "allow", "0" * 32), f"you let {DID}, {THESE}, for 1h"),
+        (("asks", "allow", "0" * 32), f"you allow {DID}, {THESE}, for 1h"),
         (
             ("asks", "allow", "0" * 32, "--always", "--any-arguments"),
-            f"you let {DID}, with any arguments, until it is taken back",
+            f"you allow {DID}, with any arguments, until it is revoked",
         ),
-        (("asks", "refuse", "0" * 32), f"you do not let {DID}, {THESE}"),
+        (("asks", "refuse", "0" * 32), f"you do not allow {DID}, {THESE}"),
         (
             ("break-glass", "start", *AT_FILES, "--tool", NAME),
-            f"you let {DID}, with any arguments, for 30m, once another confirms",
+            f"you allow {DID}, with any arguments, for 30m, once a second person confirms",
         ),
         (
             ("break-glass", "confirm", "0" * 32),
-            f"with person:ben you let {DID}, {THESE}, until 1970-01-01T00:00:01Z",
+            f"with person:ben you allow {DID}, {THESE}, until 1970-01-01T00:00:01Z",
         ),
         (
             ("requests", "file", AGENT, "--value", "rent, 1200", "--value", NAME),
-            f'you ask "{AGENT}" for something that names: "rent, 1200", {QUOTED}',
+            f'your request to "{AGENT}" names: "rent, 1200", {QUOTED}',
         ),
     ],
 )

@@ -199,7 +199,7 @@ def test_an_approval_that_nobody_signed_is_told(run: Run, folder: Path) -> None:
     code, out, _ = run("tools", "diff", "files")
     assert code == 1
     assert "tool:mcp/files/read unproven, passes" in out
-    assert "the log holds no such word" in " ".join(out.split())
+    assert "no such approval in the log" in " ".join(out.split())
 
 
 def test_what_is_pinned_can_be_kept_instead(run: Run, folder: Path) -> None:
@@ -279,7 +279,7 @@ def test_what_changes_while_a_person_looks_is_not_approved(
     monkeypatch.setattr("answerable.cli.signing.read_passphrase", asked)
     code, _, err = approve(run, key, "files")
     assert code == 2
-    assert "says something else by now" in err
+    assert "changed after they were shown" in err
     with EvidenceStore.open(folder / "store", now=2) as store:
         assert store.list_objects("tools-approval") == ()
 
@@ -287,7 +287,7 @@ def test_what_changes_while_a_person_looks_is_not_approved(
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (("nowhere",), "nothing is pinned of such a server"),
+        (("nowhere",), "no pins of this server"),
         (("files", "nothing"), "has no tool or prompt of that name"),
     ],
 )
@@ -321,5 +321,5 @@ def test_what_policies_an_approval_makes_wrong_is_told_before_it_is_signed(
     see(folder, "files", tools("pay", inputSchema=schema))
     code, _, err = approve(run, "no.pem", "files", "pay")
     assert code != 0
-    assert "warning: with this approved" in err
+    assert "warning: after this approval" in err
     assert "small.cedar:2:1: policy[small]" in err

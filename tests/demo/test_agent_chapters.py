@@ -50,7 +50,7 @@ def test_the_story_holds_from_end_to_end(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     text = done.stdout
     assert "send_mail audit@evil.example Customers: deny 01" in text
-    assert "denied 0 and asked about 0" in text
+    assert "0 would be denied and 0 would require approval" in text
     assert "named email audit@evil.example" in text
     assert "exchange_rate CHF: ask" in text
     assert "\nexchange_rate CHF\n" in text

@@ -100,8 +100,8 @@ def test_ctrl_c_while_it_starts_ends_it_without_a_traceback(
 @pytest.mark.parametrize(
     "heard",
     [
-        "1. What agents are here",
-        pytest.param("An agent goes to work", marks=[on_linux, pytest.mark.world]),
+        "1. Which agents are here",
+        pytest.param("An agent starts to work", marks=[on_linux, pytest.mark.world]),
         pytest.param("answerable run --agent", marks=[on_linux, pytest.mark.world]),
         pytest.param("was restarted", marks=[on_linux, pytest.mark.world]),
     ],
@@ -192,7 +192,7 @@ def test_servers_end_where_the_whole_group_is_killed(short: Path) -> None:
 
 def test_where_nobody_reads_on_it_ends(short: Path) -> None:
     demo = DemoProcess(short)
-    demo.read_until("1. What agents are here")
+    demo.read_until("1. Which agents are here")
     assert demo.process.stdout is not None
     demo.process.stdout.close()
     demo.process.stdout = None

@@ -15,8 +15,8 @@ and who answers for each action.
   person -> agent -> tool -> identity -> action -> resource
 
 Try:
-  answerable demo      the whole chain on sample data, nothing outside needed
-  answerable scan      this home and this folder: agents, tools, credentials
+  answerable demo      the whole chain on sample data, without network access
+  answerable scan      agents, tools and credentials in this home and folder
   answerable --help    every command
 """
 

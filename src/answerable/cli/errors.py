@@ -74,7 +74,7 @@ def describe_error(error: BaseException) -> CommandError:
             return _describe_usage_error(error)
         case MemoryError():
             return CommandError(
-                REFUSED, "out of memory", "close other programs, or ask about less"
+                REFUSED, "out of memory", "close other programs, or narrow the query"
             )
         case OSError():
             return _describe_os_error(error)
@@ -82,7 +82,8 @@ def describe_error(error: BaseException) -> CommandError:
             return CommandError(
                 BUG,
                 f"internal error ({_get_type_name(error)} in {_find_error_line(error)})",
-                "this is a bug: run it again with --debug and report what that prints",
+                "this is a bug: run the command again with --debug and report the "
+                "output",
             )
 
 
@@ -107,13 +108,15 @@ def _describe_os_error(error: OSError) -> CommandError:
     what = (error.strerror or _get_type_name(error)).lower() + place
     if error.errno in _DISK_FULL_ERRNOS:
         return CommandError(
-            REFUSED, what, "make room, or name another store: --store DIR"
+            REFUSED, what, "free some space, or name another store: --store DIR"
         )
     if error.errno in _PERMISSION_ERRNOS:
         return CommandError(
-            REFUSED, what, "ask for the permission, or name another store: --store DIR"
+            REFUSED,
+            what,
+            "get permission for the path, or name another store: --store DIR",
         )
-    return CommandError(REFUSED, what, "answerable doctor says what works here")
+    return CommandError(REFUSED, what, "run answerable doctor to check this machine")
 
 
 def _describe_usage_error(error: click.ClickException) -> CommandError:

@@ -62,7 +62,7 @@ def _run_command(arguments: list[str], settings: Settings) -> int:
         ):
             raise UsageError(
                 f"not UTF-8 (got {word[:80]!r})",
-                "name its folder, or rename it",
+                "name the folder instead, or rename the file",
             )
     try:
         with app.make_context("answerable", arguments, obj=settings) as context:
@@ -84,7 +84,7 @@ def _check_clock() -> None:
         raise EnvironmentFailure(
             f"the clock of this machine is out of range (got {now // 10**9} s since "
             "1970, expected a time from 1970 to April 2262)",
-            "set the clock, and run it again",
+            "set the clock and run the command again",
         )
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from answerable.services.statements.owner_keys import LocalSigner
 
 MIN_PASSPHRASE_LENGTH = 8  # characters of a passphrase
-_NEW_KEY_HINT = "make one with: answerable owner-keys new --person PERSON"
+_NEW_KEY_HINT = "create a key: answerable owner-keys new --person PERSON"
 _PEM_LABEL = "ENCRYPTED PRIVATE KEY"  # PKCS#8 under a passphrase, RFC 7468, section 11
 _MAX_FILE_BYTES = 1 << 16  # bytes of a key file
 _COST, _BLOCK, _PARALLEL = 1 << 14, 8, 8  # 16 MiB: the limit of OpenSSL's default
@@ -134,10 +134,10 @@ def read_private_key(path: Path, passphrase: Callable[[], str]) -> "LocalSigner"
     except (ValueError, UnsupportedAlgorithm):
         # No chained cause: the library's message could contain secrets.
         raise UsageError(
-            f"the passphrase does not open {path}", "try again; nothing was signed"
+            f"wrong passphrase for {path}", "try again; nothing was signed"
         ) from None
     if not isinstance(key, Ed25519PrivateKey):
-        raise UsageError(f"{path} is no Ed25519 key", _NEW_KEY_HINT)
+        raise UsageError(f"{path} is not an Ed25519 key", _NEW_KEY_HINT)
     return LocalSigner(key.public_key().public_bytes_raw(), key.private_bytes_raw())
 
 
@@ -160,13 +160,14 @@ def _check_encrypted_key(path: Path, data: bytes) -> None:
         is_whole = False
     if not is_sealed:
         raise UsageError(
-            f"{path} is no private key under a passphrase (expected PKCS#8, encrypted)",
+            f"{path} is not an encrypted private key (expected encrypted PKCS#8)",
             _NEW_KEY_HINT,
         )
     if not is_whole:
         raise UsageError(
-            f"the private key in {path} is cut off or damaged (expected PKCS#8 whole)",
-            "take it from a copy of the file, or " + _NEW_KEY_HINT,
+            f"the private key in {path} is truncated or damaged (expected complete "
+            "PKCS#8)",
+            "restore the file from a copy, or " + _NEW_KEY_HINT,
         )
 
 
@@ -182,8 +183,8 @@ def read_public_key(path: Path) -> bytes:
     from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
     wrong = UsageError(
-        f"{path} is no public Ed25519 key (expected PEM, BEGIN PUBLIC KEY)",
-        "it is the file that ends in .pub beside the person's key",
+        f"{path} is not a public Ed25519 key (expected PEM, BEGIN PUBLIC KEY)",
+        "use the .pub file next to the person's private key",
     )
     try:
         with open_named_file(path) as file:
@@ -191,7 +192,7 @@ def read_public_key(path: Path) -> bytes:
     except OSError as error:
         raise EnvironmentFailure(
             f"cannot read {path}: {error.strerror}",
-            "PUB is the file that ends in .pub beside the person's key",
+            "PUB is the .pub file next to the person's private key",
         ) from None
     try:
         key = load_pem_public_key(data)
@@ -215,13 +216,13 @@ def read_private_file(path: Path, description: str) -> bytes:
     except OSError as error:
         raise EnvironmentFailure(
             f"cannot read the {description} file {path}: {error.strerror}",
-            "see that it is there and yours",
+            "check that the file exists and belongs to you",
         ) from None
     regular = stat.S_ISREG(facts.st_mode)
     if regular and (facts.st_uid != os.geteuid() or facts.st_mode & 0o077):
         raise EnvironmentFailure(
-            f"{path} is another user's, or others may read it",
-            f"give it to yourself alone: chmod 600 {path}",
+            f"{path} belongs to another user, or others can read it",
+            f"restrict it to yourself: chmod 600 {path}",
         )
     return data
 
@@ -234,8 +235,8 @@ def _get_public_key_path(path: Path) -> Path:
 def _build_key_file_exists_error(path: str) -> UsageError:
     """Build the error for a key file that exists already."""
     return UsageError(
-        f"{path} exists; a key is never written over",
-        "name another file with --key, or keep using that key",
+        f"{path} exists; keys are never overwritten",
+        "name another file with --key, or use the existing key",
     )
 
 

@@ -69,8 +69,8 @@ def open_session(
     root, snapshot = find_store(settings)
     if snapshot and (create or writes):
         raise UsageError(
-            f"a snapshot cannot be written to (got {f'{root.name}@{snapshot}'!r})",
-            f"name the store alone: --store {shlex.quote(str(root))}",
+            f"snapshots are read-only (got {f'{root.name}@{snapshot}'!r})",
+            f"name the store without the snapshot: --store {shlex.quote(str(root))}",
         )
     now = time.time_ns()
     with EvidenceStore.open(root, now=now, create=create) as store:

@@ -113,7 +113,7 @@ def _split_store_and_snapshot(store: str) -> tuple[Path, str]:
         return whole.absolute(), ""
     if not snapshot:
         raise UsageError(
-            f"no snapshot after the @ (got {store!r}, expected DIR@SNAPSHOT)",
+            f"missing snapshot after the @ (got {store!r}, expected DIR@SNAPSHOT)",
             "answerable scan prints the name of each snapshot",
         )
     return expand_user_path(folder).absolute(), snapshot
@@ -199,7 +199,7 @@ def _build_shared_options() -> list[click.Parameter]:
         click.Option(
             ["--store"],
             metavar="DIR[@SNAPSHOT]",
-            help="Folder of the store; with @, a snapshot in it.",
+            help="Folder of the store; with @, one of its snapshots.",
             callback=_set_shared_option,
             expose_value=False,
         ),
@@ -214,49 +214,49 @@ def _build_shared_options() -> list[click.Parameter]:
         click.Option(
             ["-q", "--quiet"],
             is_flag=True,
-            help="Only the answer: no progress, warnings or hints.",
+            help="Print only the answer, without progress, warnings or hints.",
             callback=_set_shared_option,
             expose_value=False,
         ),
         click.Option(
             ["--allow-partial"],
             is_flag=True,
-            help="Exit 0 although a source could not be read completely.",
+            help="Exit 0 even if a source could not be read completely.",
             callback=_set_shared_option,
             expose_value=False,
         ),
         click.Option(
             ["--coverage"],
             is_flag=True,
-            help="Below a table, the full coverage, an entry per line.",
+            help="Print the full coverage below a table, one entry per line.",
             callback=_set_shared_option,
             expose_value=False,
         ),
         click.Option(
             ["--columns"],
             metavar="A,B,...",
-            help="Only these columns, in this order.",
+            help="Columns to print, in this order.",
             callback=_set_shared_option,
             expose_value=False,
         ),
         click.Option(
             ["--sort"],
             metavar="FIELD",
-            help="Sort by this column; -FIELD for descending.",
+            help="Column to sort by; -FIELD for descending.",
             callback=_set_shared_option,
             expose_value=False,
         ),
         click.Option(
             ["--wide"],
             is_flag=True,
-            help="A table with all columns, wider than the terminal.",
+            help="Print all columns, even if the table is wider than the terminal.",
             callback=_set_shared_option,
             expose_value=False,
         ),
         click.Option(
             ["--debug"],
             is_flag=True,
-            help="Show where an internal error happened.",
+            help="Show where an internal error occurred.",
             callback=_set_shared_option,
             expose_value=False,
         ),
@@ -264,7 +264,7 @@ def _build_shared_options() -> list[click.Parameter]:
             ["--version"],
             is_flag=True,
             is_eager=True,
-            help="Show the version.",
+            help="Show the version and exit.",
             callback=_print_version,
             expose_value=False,
         ),

@@ -79,8 +79,8 @@ def describe_shared_user(inventory: "Inventory", subject: str) -> str:
     if uid is None:
         return ""
     return (
-        f"advisory: {subject} runs as your own user (uid {uid}), so it could do what "
-        "you do, and sign with what you type; give it a user of its own to be sure"
+        f"advisory: {subject} runs as your own user (uid {uid}), so it can act and "
+        "sign as you; run it as a separate user to prevent that"
     )
 
 
@@ -90,13 +90,13 @@ def add_key_options(command: Function) -> Function:
         "--passphrase-file",
         default="",
         metavar="FILE",
-        help="Read the passphrase of the key from a file instead of asking.",
+        help="File to read the passphrase from, instead of a prompt.",
     )(command)
     return click.option(
         "--key",
         metavar="FILE",
         required=True,
-        help="Sign with the owner key in this file.",
+        help="File of the owner key that signs.",
     )(command)
 
 
@@ -129,11 +129,12 @@ def read_passphrase(file: str, *, twice: bool = False) -> str:
     phrase = _read_passphrase_file(file) if file else _prompt_passphrase("passphrase: ")
     if twice and len(phrase) < MIN_PASSPHRASE_LENGTH:
         raise UsageError(
-            f"the passphrase is too short (expected at least {MIN_PASSPHRASE_LENGTH} letters)",
-            "several words are easy to keep and hard to guess",
+            "the passphrase is too short (expected at least "
+            f"{MIN_PASSPHRASE_LENGTH} characters)",
+            "use several words: they are easy to remember and hard to guess",
         )
-    if twice and not file and _prompt_passphrase("the same again: ") != phrase:
-        raise UsageError("the two passphrases differ", "type the same one twice")
+    if twice and not file and _prompt_passphrase("repeat the passphrase: ") != phrase:
+        raise UsageError("the two passphrases differ", "type the same passphrase twice")
     return phrase
 
 
@@ -141,8 +142,8 @@ def _prompt_passphrase(prompt: str) -> str:
     """Read a passphrase from the terminal without echo."""
     if not sys.stdin.isatty():
         raise EnvironmentFailure(
-            "the passphrase prompt needs a terminal, and standard input is none",
-            "run it on a terminal, or name --passphrase-file FILE",
+            "the passphrase prompt requires a terminal (standard input is not one)",
+            "run the command on a terminal, or use --passphrase-file FILE",
         )
     with warnings.catch_warnings():
         # Better no passphrase than a visible one.
@@ -151,8 +152,8 @@ def _prompt_passphrase(prompt: str) -> str:
             phrase = getpass.getpass(prompt, stream=sys.stderr)
         except getpass.GetPassWarning:
             raise EnvironmentFailure(
-                "this terminal would show the passphrase",
-                "run it on another one, or name --passphrase-file FILE",
+                "this terminal cannot hide the passphrase",
+                "run the command on another terminal, or use --passphrase-file FILE",
             ) from None
         except EOFError:
             phrase = ""
@@ -171,7 +172,7 @@ def _read_passphrase_file(file: str) -> str:
         phrase = ""
     if not phrase or len(first) > _MAX_PASSPHRASE_BYTES:
         raise UsageError(
-            f"{file} holds no passphrase (expected text on its first line)",
+            f"{file} does not contain a passphrase (expected text on its first line)",
             f"at most {_MAX_PASSPHRASE_BYTES} bytes of UTF-8",
         )
     return phrase

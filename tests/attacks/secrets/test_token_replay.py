@@ -142,7 +142,7 @@ def test_the_list_of_rules_shows_it(
     (line,) = [
         each for each in capsys.readouterr().out.splitlines() if "until-expiry" in each
     ]
-    assert line == "again: a copied token gives more (reuse: until-expiry)"
+    assert line == "again: a copied token yields more tokens (reuse: until-expiry)"
 
 
 def test_a_proof_is_held_to_its_own_times(

@@ -43,7 +43,7 @@ def test_two_persons_break_the_glass_and_everybody_sees_it(
         assert not passes(served)
         confirm = ("break-glass", "confirm", begun["id"][:16])
         code, _, err = owners(*confirm, *owners.key(BEN))
-        said = f'with person:{ANA} you let "{AGENT}" do this: tool "write" at "files", '
+        said = f'with person:{ANA} you allow "{AGENT}" to do this: tool "write" at "files", '
         assert (code, f"{said}with any arguments, until" in err) == (0, True), err
         within(8, lambda: passes(served))
         assert served.hear("break-glass.in-force")["persons"] == [

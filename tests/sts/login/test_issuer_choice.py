@@ -47,7 +47,7 @@ def test_of_several_one_is_named(configured, named: str):
     assert _find_issuer("a.yaml", named, "") == GUESTS
     with pytest.raises(UsageError, match="has 2 such issuers") as caught:
         _find_issuer("a.yaml", "", "")
-    assert caught.value.hint == "--issuer NAME, one of: corp, guests"
+    assert caught.value.hint == "name one of them with --issuer: corp, guests"
 
 
 @pytest.mark.parametrize("named", ["agents", "https://corp.example/", "CORP", "x"])
@@ -66,7 +66,7 @@ def test_a_configuration_without_people_says_what_is_missing(configured):
 
 def test_a_client_that_the_token_service_would_refuse_is_refused_here(configured):
     configured(CORP)
-    with pytest.raises(UsageError, match="is not the issuer's audience"):
+    with pytest.raises(UsageError, match="differs from the issuer's audience"):
         _find_issuer("a.yaml", "", "another")
 
 

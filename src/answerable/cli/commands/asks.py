@@ -59,11 +59,18 @@ config_option = click.option(
     "asks",
     cls=_AsksGroup,
     invoke_without_command=True,
-    short_help="Approval requests, and the owners' answers.",
+    short_help="Approval requests and the answers of owners.",
 )
-@click.option("--state", type=WordChoice(_STATES), default="", help="Only those.")
-@click.option("--agent", default="", metavar="ID", help="Only this agent's.")
-@click.option("--since", default="7d", metavar="T", help="Since this time; 7d.")
+@click.option(
+    "--state", type=WordChoice(_STATES), default="", help="Only requests in this state."
+)
+@click.option("--agent", default="", metavar="ID", help="Only requests of this agent.")
+@click.option(
+    "--since",
+    default="7d",
+    metavar="T",
+    help="Only requests since this time.  [default: 7d]",
+)
 @config_option
 @pass_settings
 @click.pass_context
@@ -75,10 +82,10 @@ def asks(
     since: str,
     config: str,
 ) -> None:
-    """List blocked acts of agents that their owners could allow.
+    """List blocked calls of agents that their owners could allow.
 
-    An act of an agent with the same arguments is one approval request, however often it
-    was tried. A request without an answer expires after a day.
+    Repeated calls of an agent with the same arguments count as one approval request. A
+    request without an answer expires after a day.
     """
     if ctx.invoked_subcommand is not None:
         return
@@ -102,7 +109,7 @@ def asks(
 @config_option
 @pass_settings
 def show(settings: Settings, ask: str, config: str) -> None:
-    """Show one ask. ID is that of any decision on it, or the first letters of it."""
+    """Show one approval request. ID is the id, or a prefix, of a decision on it."""
     from answerable.services.authorization import approval_requests as flow
     from answerable.services.authorization.decision_records import read_spool
     from answerable.services.authorization.value_provenance import (
@@ -122,12 +129,22 @@ def show(settings: Settings, ask: str, config: str) -> None:
     print_and_exit(document, settings, note="\n".join(map(sanitize, lines)))
 
 
-@asks.command(cls=AppCommand, short_help="Sign that the agent may do it.")
+@asks.command(cls=AppCommand, short_help="Sign an exception that allows the call.")
 @click.argument("ask", metavar="ID")
 @add_key_options
-@click.option("--for", "lifetime", default="", metavar="SPAN", help="Lifetime; 1h.")
-@click.option("--always", is_flag=True, help="Without an expiry.")
-@click.option("--any-arguments", is_flag=True, help="With any arguments.")
+@click.option(
+    "--for",
+    "lifetime",
+    default="",
+    metavar="SPAN",
+    help="Lifetime, e.g. 8h.  [default: 1h]",
+)
+@click.option(
+    "--always", is_flag=True, help="Allow the call until the exception is revoked."
+)
+@click.option(
+    "--any-arguments", is_flag=True, help="Allow the call with any arguments."
+)
 @config_option
 @pass_settings
 def allow(
@@ -140,18 +157,18 @@ def allow(
     any_arguments: bool,
     config: str,
 ) -> None:
-    """Sign a policy exception: the agent of the request ID may do just that.
+    """Sign a policy exception that allows the call of the approval request ID.
 
-    Only the attested owner of the agent may sign, and no agent. A running gateway
-    allows the same call within a second; with other arguments only if --any-arguments
-    was given.
+    Only the attested owner of the agent may sign; an agent may not. A running gateway
+    allows the call within a second, with other arguments only if --any-arguments is
+    given.
     """
     from answerable.services.authorization import approval_requests as flow
     from answerable.usecases.authorization import answer_approval_requests
     from answerable.usecases.authorization.answer_approval_requests import ExceptionTerm
 
     if always and lifetime:
-        raise UsageError("--always and --for are two answers", "give one of them")
+        raise UsageError("--always cannot be combined with --for", "use one of them")
     term = ExceptionTerm(
         0 if always else parse_span(lifetime or "1h", "--for", _MAX_LIFE), any_arguments
     )
@@ -160,9 +177,9 @@ def allow(
         wanted = found.scope
         these = describe_arguments(wanted.arguments)
         how = ANY_ARGUMENTS if any_arguments else these
-        until = "until it is taken back" if always else f"for {lifetime or '1h'}"
+        until = "until it is revoked" if always else f"for {lifetime or '1h'}"
         print_act_to_sign(
-            settings, f"you let {format_agent_and_act(wanted)}, {how}, {until}"
+            settings, f"you allow {format_agent_and_act(wanted)}, {how}, {until}"
         )
         print_argument_provenance(settings, session, waiting, found)
         signer = load_signer(key, passphrase_file)
@@ -173,7 +190,7 @@ def allow(
     print_and_exit(document, settings, note=note)
 
 
-@asks.command(cls=AppCommand, short_help="Sign that the agent may not do it.")
+@asks.command(cls=AppCommand, short_help="Sign a refusal of the call.")
 @click.argument("ask", metavar="ID")
 @add_key_options
 @config_option
@@ -181,9 +198,9 @@ def allow(
 def refuse(
     settings: Settings, ask: str, key: str, passphrase_file: str, config: str
 ) -> None:
-    """Sign a refusal: the agent of the request ID may not do that.
+    """Sign a refusal of the approval request ID.
 
-    Only the attested owner of the agent may sign, and no agent.
+    Only the attested owner of the agent may sign; an agent may not.
     """
     from answerable.services.authorization import approval_requests as flow
     from answerable.usecases.authorization import answer_approval_requests
@@ -193,7 +210,7 @@ def refuse(
         wanted = found.scope
         how = describe_arguments(wanted.arguments)
         print_act_to_sign(
-            settings, f"you do not let {format_agent_and_act(wanted)}, {how}"
+            settings, f"you do not allow {format_agent_and_act(wanted)}, {how}"
         )
         print_argument_provenance(settings, session, waiting, found)
         signer = load_signer(key, passphrase_file)
@@ -208,9 +225,9 @@ def refuse(
 @add_key_options
 @pass_settings
 def revoke(settings: Settings, amendment: str, key: str, passphrase_file: str) -> None:
-    """Revoke the exception ID; a running gateway applies it within a second.
+    """Revoke the policy exception ID; a running gateway applies it within a second.
 
-    Its signer and the attested owner of the agent may. No agent may.
+    Only its signer and the attested owner of the agent may revoke it; an agent may not.
     """
     from answerable.usecases.authorization import answer_approval_requests
 
@@ -225,7 +242,7 @@ def revoke(settings: Settings, amendment: str, key: str, passphrase_file: str) -
 @asks.command(cls=AppCommand, short_help="List policy exceptions and their states.")
 @pass_settings
 def amendments(settings: Settings) -> None:
-    """List every amendment, break-glass included, and why one does not stand."""
+    """List policy exceptions and break-glasses, with the reason if one is invalid."""
     from answerable.usecases.authorization import list_approval_requests
 
     with open_session(settings) as session:
@@ -281,13 +298,13 @@ def print_argument_provenance(
     if known["by"]:
         until = f", until {known['until']}" if known["until"] else ""
         print_act_to_sign(
-            settings, f"answered already: {known['state']} by {known['by'][0]}{until}"
+            settings, f"already answered: {known['state']} by {known['by'][0]}{until}"
         )
 
 
 def format_agent_and_act(act: "ApprovalScope | PolicyException") -> str:
     """Format the agent and the act of a policy exception, with quoted names."""
-    return f"{quote(act.agent)} do this: {describe_act(act)}"
+    return f"{quote(act.agent)} to do this: {describe_act(act)}"
 
 
 def warn_of_shared_user(session: StoreSession, document: "Document") -> str:

@@ -36,29 +36,34 @@ class _BaselineGroup(AppGroup):
 @click.group(
     "baseline",
     cls=_BaselineGroup,
-    short_help="Learn what an agent does, and enforce it.",
+    short_help="Learn, sign and enforce behaviour profiles.",
 )
 def baseline() -> None:
-    """Learn what an agent does from its records, sign it, and enforce it.
+    """Learn the usual behaviour of an agent from its records, sign it, and enforce it.
 
-    The gateway records the calls of agents that have a `baseline` in its file.
+    The gateway records the calls of agents that have a `baseline` in its configuration.
     """
 
 
-@baseline.command(cls=AppCommand, short_help="Learn from recorded calls.")
+@baseline.command(cls=AppCommand, short_help="Learn a profile from recorded calls.")
 @click.argument("agent", metavar="AGENT")
 @click.option("--server", default="", metavar="NAME", help="Only calls to this server.")
 @click.option(
     "--identity", default=None, metavar="ID", help="Only calls as this identity."
 )
-@click.option("--since", default="90d", metavar="T", help="Since this time; 90d.")
+@click.option(
+    "--since",
+    default="90d",
+    metavar="T",
+    help="Only calls since this time.  [default: 90d]",
+)
 @pass_settings
 def learn(
     settings: Settings, agent: str, server: str, identity: str | None, since: str
 ) -> None:
-    """Learn a profile of AGENT for each server and identity; it is not enforced yet.
+    """Learn a profile of AGENT for each server and identity, without enforcing it.
 
-    Runs with refused calls, or with calls that wait for the owner, are not used.
+    Runs with refused calls, or with calls that await approval, are left out.
     """
     from answerable.usecases.baseline import manage_profiles
 
@@ -80,7 +85,7 @@ def learn(
 def show(settings: Settings, name: str) -> None:
     """Show the entries of a profile, layer by layer, with their confidence.
 
-    For an AGENT: its signed profiles, else the newest ones.
+    For an AGENT, shows its signed profiles, or the newest ones if none is signed.
     """
     from answerable.usecases.baseline import manage_profiles
 
@@ -93,10 +98,15 @@ def show(settings: Settings, name: str) -> None:
 
 @baseline.command(cls=AppCommand, short_help="Show what signing would change.")
 @click.argument("new", metavar="DIGEST")
-@click.option("--old", default="", metavar="DIGEST", help="Instead of the signed one.")
+@click.option(
+    "--old",
+    default="",
+    metavar="DIGEST",
+    help="Profile to use instead of the signed one.",
+)
 @pass_settings
 def diff(settings: Settings, new: str, old: str) -> None:
-    """Compare a profile with the one that stands, by consequence, gravest first."""
+    """Compare a profile with the signed one; the gravest changes come first."""
     from answerable.usecases.baseline import manage_profiles
 
     with open_session(settings) as session:
@@ -113,14 +123,14 @@ def diff(settings: Settings, new: str, old: str) -> None:
     "--config",
     metavar="FILE",
     default="",
-    help="The answerable.yaml, if its state is outside the store.",
+    help="Configuration file, if the gateway's state is outside the store.",
 )
 @pass_settings
 def rename(settings: Settings, agent: str, names: tuple[str, ...], config: str) -> None:
     """Draft new profiles of AGENT for tools that were renamed.
 
     The draft contains the map of names, which takes effect once the owner signs it with
-    `baseline sign`. A new name has to be approved if the old one was.
+    `baseline sign`. If the old name was approved, the new one must be approved, too.
     """
     from answerable.model.definition_pin import DefinitionKind, get_definition_key
     from answerable.server.pins.pin_files import PinFiles
@@ -142,17 +152,25 @@ def rename(settings: Settings, agent: str, names: tuple[str, ...], config: str) 
     print_and_exit(document, settings)
 
 
-@baseline.command(cls=AppCommand, short_help="Sign a profile into a stage.")
+@baseline.command(cls=AppCommand, short_help="Sign a profile and set its stage.")
 @click.argument("name", metavar="DIGEST")
 @click.option(
     "--stage",
     type=WordChoice(_STAGES),
     required=True,
-    help="shadow records what would be blocked, enforce blocks it, off ends both.",
+    help="shadow records what would be blocked, enforce blocks it, off stops both.",
 )
-@click.option("--for", "lifetime", default="90d", metavar="SPAN", help="Lifetime; 90d.")
 @click.option(
-    "--ends-enforcement", is_flag=True, help="Confirm that nothing will be blocked."
+    "--for",
+    "lifetime",
+    default="90d",
+    metavar="SPAN",
+    help="Lifetime, e.g. 30d.  [default: 90d]",
+)
+@click.option(
+    "--ends-enforcement",
+    is_flag=True,
+    help="Confirm that the baseline is no longer enforced.",
 )
 @add_key_options
 @pass_settings
@@ -165,10 +183,10 @@ def sign(
     key: str,
     passphrase_file: str,
 ) -> None:
-    """Sign a profile: only the attested owner of its agent may, and no agent.
+    """Sign a profile. Only the attested owner of its agent may; an agent may not.
 
-    A profile is signed into shadow first. A stage that ends enforcement has to be
-    signed with --ends-enforcement. A running gateway applies it within a second.
+    The first stage is shadow. A stage that ends enforcement requires
+    --ends-enforcement. A running gateway applies the signature within a second.
     """
     from answerable.model.baseline import BaselineStage
     from answerable.services.baseline.profile_learning import load_profile
@@ -191,15 +209,23 @@ def sign(
     print_and_exit(document, settings)
 
 
-@baseline.command(cls=AppCommand, short_help="Show what it would have blocked.")
+@baseline.command(cls=AppCommand, short_help="Show calls that a profile would block.")
 @click.argument("agent", metavar="AGENT")
 @click.option(
-    "--profile", default="", metavar="DIGEST", help="Instead of the signed one."
+    "--profile",
+    default="",
+    metavar="DIGEST",
+    help="Profile to use instead of the signed one.",
 )
-@click.option("--since", default="30d", metavar="T", help="Calls since this time; 30d.")
+@click.option(
+    "--since",
+    default="30d",
+    metavar="T",
+    help="Only calls since this time.  [default: 30d]",
+)
 @pass_settings
 def replay(settings: Settings, agent: str, profile: str, since: str) -> None:
-    """Judge recorded calls of AGENT again, as shadow mode would have."""
+    """Evaluate recorded calls of AGENT again, as shadow mode would."""
     from answerable.usecases.baseline import replay_calls as flow
 
     with open_session(settings) as session:
@@ -215,12 +241,17 @@ def replay(settings: Settings, agent: str, profile: str, since: str) -> None:
 
 @baseline.command(cls=AppCommand, short_help="Check cloud events for new behaviour.")
 @click.argument("identity", metavar="IDENTITY")
-@click.option("--since", default="7d", metavar="T", help="Events since this time; 7d.")
+@click.option(
+    "--since",
+    default="7d",
+    metavar="T",
+    help="Only events since this time.  [default: 7d]",
+)
 @pass_settings
 def check(settings: Settings, identity: str, since: str) -> None:
-    """List what IDENTITY did since a time that it had not done in the 90 days before.
+    """List recent actions of IDENTITY that it had not used in the 90 days before.
 
-    It reads events of platforms (`ingest cloudtrail:PATH`).
+    Reads the ingested events of platforms (`ingest cloudtrail:PATH`).
     """
     from answerable.usecases.baseline import check_events as flow
 

@@ -27,13 +27,13 @@ class _BreakGlassGroup(AppGroup):
 @click.group(
     "break-glass",
     cls=_BreakGlassGroup,
-    short_help="Lift a policy briefly: two persons sign.",
+    short_help="Override a policy briefly: two persons sign.",
 )
 def break_glass() -> None:
-    """Allow for a short time what a policy forbids: two persons sign.
+    """Override a policy for a short time, with the signatures of two persons.
 
-    It lifts no kill, no quarantine and no error. It is visible in the log and the
-    metrics of the gateway, in `decision`, and in `trace`.
+    A break-glass does not override a kill, a quarantine or an error. It is visible in
+    the log and metrics of the gateway, in `decision`, and in `trace`.
     """
 
 
@@ -42,18 +42,20 @@ def break_glass() -> None:
     "--agent", required=True, metavar="ID", help="Agent whose calls are allowed."
 )
 @click.option("--server", required=True, metavar="NAME", help="Server of the calls.")
-@click.option("--tool", default="", metavar="TOOL", help="Called tool.")
-@click.option("--resource", default="", metavar="URI", help="Or read resource.")
-@click.option("--prompt", default="", metavar="PROMPT", help="Or used prompt.")
+@click.option("--tool", default="", metavar="TOOL", help="Tool that it may call.")
+@click.option(
+    "--resource", default="", metavar="URI", help="Resource that it may read."
+)
+@click.option("--prompt", default="", metavar="PROMPT", help="Prompt that it may get.")
 @click.option(
     "--for",
     "lifetime",
     default="30m",
     metavar="SPAN",
-    help="Lifetime; 30m, at most 4h.",
+    help="Lifetime, at most 4h.  [default: 30m]",
 )
 @click.option(
-    "--reason-code", default="", metavar="WORD", help="For example an incident number."
+    "--reason-code", default="", metavar="WORD", help="Reason, e.g. an incident number."
 )
 @add_key_options
 @pass_settings
@@ -71,8 +73,8 @@ def start(
 ) -> None:
     """Sign the first half of a break-glass; a second person has to confirm it.
 
-    Both persons have to be attested owners here, one of them of this agent. The time
-    starts with this signature.
+    Both persons must be attested owners in this store, one of them of this agent. The
+    lifetime starts with this signature.
     """
     from answerable.model.approval_request import ApprovalScope
     from answerable.model.decision import TargetKind
@@ -88,9 +90,9 @@ def start(
     given = [(target, name) for target, name in named.items() if name]
     if len(given) != 1:
         raise UsageError(
-            f"a break-glass is for one thing (got {len(given)} of --tool, --resource "
-            "and --prompt)",
-            "name one tool, one resource or one prompt",
+            "expected exactly one of --tool, --resource and --prompt (got "
+            f"{len(given)})",
+            "name one tool, one resource or one prompt of the server",
         )
     answer_approval_requests.parse_reason_code(reason_code, "--reason-code")
     (target, name), term = (
@@ -101,8 +103,8 @@ def start(
     with open_store_for_signing(settings, "") as (session, _):
         print_act_to_sign(
             settings,
-            f"you let {format_agent_and_act(wanted)}, {ANY_ARGUMENTS}, for {lifetime}, once another "
-            "confirms",
+            f"you allow {format_agent_and_act(wanted)}, {ANY_ARGUMENTS}, for "
+            f"{lifetime}, once a second person confirms",
         )
         signer = load_signer(key, passphrase_file)
         document = answer_approval_requests.start_break_glass(
@@ -118,10 +120,10 @@ def start(
 @add_key_options
 @pass_settings
 def confirm(settings: Settings, amendment: str, key: str, passphrase_file: str) -> None:
-    """Confirm the break-glass ID within an hour, as another person than the first.
+    """Confirm the break-glass ID within an hour, as a second person.
 
-    It then takes effect within a second at a running gateway. `answerable asks revoke`
-    ends it early.
+    A running gateway applies it within a second. `answerable asks revoke` ends it
+    early.
     """
     from answerable.presentation.answer_coverage import format_time
     from answerable.services.authorization import approval_requests
@@ -136,7 +138,8 @@ def confirm(settings: Settings, amendment: str, key: str, passphrase_file: str) 
         how = these if begun.arguments else ANY_ARGUMENTS
         print_act_to_sign(
             settings,
-            f"with {persons} you let {format_agent_and_act(begun)}, {how}, until {until}",
+            f"with {persons} you allow {format_agent_and_act(begun)}, {how}, until "
+            f"{until}",
         )
         signer = load_signer(key, passphrase_file)
         document = answer_approval_requests.confirm_break_glass(

@@ -18,17 +18,25 @@ _OPTIONS = (
     click.option(
         COMPARISON_FLAG,
         is_flag=True,
-        help="Ask iam:SimulatePrincipalPolicy about a sample; opens a connection.",
+        help="Compare a sample with iam:SimulatePrincipalPolicy; opens a connection.",
     ),
     click.option(
-        "--sample", default=200, show_default=True, help="Number of questions for AWS."
+        "--sample",
+        default=200,
+        show_default=True,
+        help="Number of simulations to request.",
     ),
     click.option("--seed", default=0, show_default=True, help="Seed of the sample."),
     click.option(
-        "--endpoint-url", default="", metavar="URL", help="AWS endpoint to ask."
+        "--endpoint-url", default="", metavar="URL", help="URL of the AWS endpoint."
     ),
-    click.option("--profile", default="", metavar="NAME", help="AWS profile to use."),
-    click.option("--region", default="", metavar="NAME", help="AWS region to use."),
+    click.option(
+        "--profile",
+        default="",
+        metavar="NAME",
+        help="AWS profile with the credentials.",
+    ),
+    click.option("--region", default="", metavar="NAME", help="AWS region to call."),
 )
 
 

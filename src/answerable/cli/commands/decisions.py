@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     "--config",
     metavar="FILE",
     default="",
-    help="The gateway's answerable.yaml, with its spool and its rules.",
+    help="The gateway's answerable.yaml, for its spool and rules.",
 )
 @pass_settings
 def decision(settings: Settings, decision_id: str, config: str) -> None:
     """Show one decision of the gateway: request, reason and outcome.
 
-    ID is the `decision_id` in the error of a refused call, or a prefix of it. The
-    exception shown is the smallest that would have allowed the call.
+    ID is the `decision_id` in the error of a refused call, or a prefix of it. Also
+    shows the smallest exception that would have allowed the call.
     """
     from answerable.usecases.authorization import explain_decision
 

@@ -17,31 +17,38 @@ from answerable.model.errors import UsageError
 _MAX_FILE_BYTES = 1 << 30
 # Commands that create the file of each option.
 _FILE_HINTS = {
-    "BUNDLE": "a bundle is made with: answerable evidence bundle ID --out FILE",
-    "--checkpoint": "one is made with: answerable evidence checkpoint --export FILE",
-    "--key": "the public key of a log is the file keys/log.pub of its store",
+    "BUNDLE": "make a bundle: answerable evidence bundle ID --out FILE",
+    "--checkpoint": "export a checkpoint: answerable evidence checkpoint --export FILE",
+    "--key": "use the file keys/log.pub of the store",
 }
 
 
 @click.group(cls=AppGroup, short_help="Verify the log, prove and export records.")
 def evidence() -> None:
-    """Check that nothing was changed, and prove it to someone else."""
+    """Verify the log, and export records with proofs that others can check."""
 
 
 @evidence.command(cls=AppCommand, short_help="Check every record, or a bundle offline.")
 @click.argument("bundle", required=False, metavar="[BUNDLE]")
 @click.option(
-    "--key", default="", metavar="PUB", help="Public key: a file or its text."
+    "--key",
+    default="",
+    metavar="PUB",
+    help="Public key of the log: a file or the key text.",
 )
 @click.option(
-    "--checkpoint", default="", metavar="FILE", help="An exported checkpoint."
+    "--checkpoint",
+    default="",
+    metavar="FILE",
+    help="Exported checkpoint that the log must contain.",
 )
 @pass_settings
 def verify(settings: Settings, bundle: str | None, key: str, checkpoint: str) -> None:
     """Verify the store, or a BUNDLE without a store, and name each failed check.
 
-    With --checkpoint, also check that the log still contains what that checkpoint
-    signed: only this detects a history rewritten by the holder of the store's key.
+    With --checkpoint, also check that the log still contains the records that the
+    checkpoint covers. Only this detects a history rewritten by the holder of the
+    store's key.
     """
     from answerable.usecases.evidence import verify_and_prove as flow
 
@@ -81,13 +88,15 @@ def prove(settings: Settings, event_id: str) -> None:
 @evidence.command(
     cls=AppCommand, short_help="Show or export the signed head of the log."
 )
-@click.option("--export", default="", metavar="FILE", help="Write it to FILE, too.")
+@click.option(
+    "--export", default="", metavar="FILE", help="Also write the checkpoint to FILE."
+)
 @pass_settings
 def checkpoint(settings: Settings, export: str) -> None:
     """Show the signed head of the log.
 
-    A checkpoint proves little while it stays on the same machine: export it to a
-    place this machine cannot write again.
+    A checkpoint proves little while it stays on the same machine. Export it to a place
+    that this machine cannot overwrite.
     """
     from answerable.usecases.evidence import verify_and_prove as flow
 
@@ -103,16 +112,21 @@ def checkpoint(settings: Settings, export: str) -> None:
     "--checkpoint",
     default="",
     metavar="FILE",
-    help="An exported checkpoint that is lost.",
+    help="Exported checkpoint that is newer than the restored copy.",
 )
-@click.option("--reason", required=True, metavar="TEXT", help="Reason of the restore.")
+@click.option(
+    "--reason",
+    required=True,
+    metavar="TEXT",
+    help="Reason for the restore; kept in the log.",
+)
 @pass_settings
 def restored(settings: Settings, checkpoint: str, reason: str) -> None:
     """Record in the log that this store was restored from an older copy.
 
-    `verify` then reports the restore instead of a cut or rewritten history. Incomplete
-    journals of the copy are sealed at their last valid entry. Lost records do not come
-    back, and the record cannot be revoked. An agent may not do this.
+    `verify` then reports the restore instead of a truncated or rewritten history.
+    Incomplete journals of the copy are sealed at their last valid entry. Lost records
+    are not recovered, and this entry cannot be revoked. An agent may not do this.
     """
     from answerable.cli.signing import require_human
     from answerable.usecases.evidence.record_restore import record_store_restore as flow
@@ -129,13 +143,18 @@ def restored(settings: Settings, checkpoint: str, reason: str) -> None:
     cls=AppCommand, short_help="Write records with their proofs to one file."
 )
 @click.argument("event_ids", nargs=-1, required=True, metavar="ID...")
-@click.option("--out", default="", metavar="FILE", help="Where to write the bundle.")
+@click.option(
+    "--out",
+    default="",
+    metavar="FILE",
+    help="File to write the bundle to; standard output by default.",
+)
 @pass_settings
 def bundle(settings: Settings, event_ids: tuple[str, ...], out: str) -> None:
-    """Put records, their proofs and the checkpoint into one file for an auditor.
+    """Write records, their proofs and the checkpoint to one file for an auditor.
 
-    `answerable evidence verify FILE --key PUB` checks it anywhere, without a store.
-    Without --out the bundle itself is the answer.
+    `answerable evidence verify FILE --key PUB` checks it on any machine, without a
+    store. Without --out, the bundle is written to standard output.
     """
     from answerable.presentation.command_hints import format_command
     from answerable.usecases.evidence import verify_and_prove as flow
@@ -163,10 +182,15 @@ def read_file(name: str, option: str) -> bytes:
     """
     path = expand_user_path(name)
     if path.is_dir():
-        store = f"a store: answerable evidence verify --store {shlex.quote(name)}"
+        store = (
+            "verify a store with: answerable evidence verify --store "
+            f"{shlex.quote(name)}"
+        )
         raise UsageError(
-            f"a folder is no file for {option} (got {name!r})",
-            store if option == "BUNDLE" else f"name a file in it: {option} FILE",
+            f"{option} requires a file, not a folder (got {name!r})",
+            store
+            if option == "BUNDLE"
+            else f"name a file in the folder: {option} FILE",
         )
     if not path.is_file():
         fault = "not a regular file" if path.exists() else "no such file"
@@ -196,7 +220,7 @@ def _read_public_key(key: str) -> str:
     if key.count("+") < 2:
         # The text is not shown: it may be a secret key, pasted by mistake.
         raise UsageError(
-            "no such file for --key, and no key either (expected NAME+HASH+BASE64)",
+            "--key is neither a file nor a public key (expected NAME+HASH+BASE64)",
             _FILE_HINTS["--key"],
         )
     return key

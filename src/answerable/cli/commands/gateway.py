@@ -15,31 +15,34 @@ class _GatewayGroup(AppGroup):
 @click.group(
     "gateway",
     cls=_GatewayGroup,
-    short_help="Wrap a server; try a policy; kill and revive.",
+    short_help="Wrap servers, test policies, kill and revive.",
 )
 def gateway() -> None:
-    """Wrap one server, try a policy, or kill and revive at a gateway."""
+    """Wrap a server, test a policy, or kill and revive subjects at a gateway."""
 
 
 gateway.add_command(stdio)
 
 
 _config_option = click.option(
-    "--config", metavar="FILE", required=True, help="The answerable.yaml."
+    "--config",
+    metavar="FILE",
+    required=True,
+    help="Configuration file (answerable.yaml).",
 )
 
 
 @gateway.command(
-    "try", cls=AppCommand, short_help="Replay recent calls against a file."
+    "try", cls=AppCommand, short_help="Replay recent calls against a policy."
 )
 @_config_option
 @pass_settings
 def attempt(settings: Settings, config: str) -> None:
-    """Ask the running gateway what FILE would have decided on its recent calls.
+    """Replay the recent calls of the running gateway against the policies of FILE.
 
-    Each worker decides again on its last 2,000 calls. Nothing takes effect; a reload
-    does the same, and logs the result. The gateway is found by the store and the state
-    of FILE.
+    Each worker evaluates its last 2,000 calls again. Nothing takes effect; a reload
+    does the same and logs the result. FILE names the store and the state of the
+    gateway.
     """
     from answerable.cli.output import print_and_exit
     from answerable.connectors.config.parse.config_faults import ConfigError

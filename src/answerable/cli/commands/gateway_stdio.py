@@ -10,11 +10,19 @@ from answerable.cli.settings import (
 )
 
 
-@click.command(
-    cls=AppCommand, short_help="Wrap one server for a client that starts it."
+@click.command(cls=AppCommand, short_help="Wrap a server that a client starts.")
+@click.option(
+    "--config",
+    metavar="FILE",
+    required=True,
+    help="Configuration file (answerable.yaml).",
 )
-@click.option("--config", metavar="FILE", required=True, help="The answerable.yaml.")
-@click.option("--server", metavar="NAME", required=True, help="A server of that file.")
+@click.option(
+    "--server",
+    metavar="NAME",
+    required=True,
+    help="Name of the server in the configuration.",
+)
 @click.argument("command", nargs=-1, metavar="[-- COMMAND...]")
 @pass_settings
 @click.pass_context
@@ -25,11 +33,11 @@ def stdio(
     server: str,
     command: tuple[str, ...],
 ) -> None:
-    """Speak MCP over standard streams, in front of one server of a configuration.
+    """Serve MCP over standard streams, in front of one server of a configuration.
 
-    Its caller is the process that starts it: `callers: [{stdio: NAME}]`. COMMAND starts
-    the server, else the configuration does; a server with a URL is reached there. Ends
-    with the server's exit code.
+    The caller is the process that starts this command: `callers: [{stdio: NAME}]`.
+    COMMAND starts the server and overrides the command of the configuration; a server
+    with a URL is called there. The exit code is that of the server.
     """
     from answerable.gateway.stdio.startup import load_wrapped_server, ship_evidence
     from answerable.gateway.stdio.wrapper import wrap_server

@@ -26,24 +26,29 @@ _ENDING_SIGNALS = (
 )
 
 
-@click.command(cls=AppCommand, short_help="Decide on a coding agent's own tool calls.")
+@click.command(cls=AppCommand, short_help="Decide on the tool calls of coding agents.")
 @click.argument("client", type=WordChoice(CLIENTS))
-@click.option("--config", metavar="FILE", required=True, help="The answerable.yaml.")
+@click.option(
+    "--config",
+    metavar="FILE",
+    required=True,
+    help="Configuration file (answerable.yaml).",
+)
 @click.option(
     "--ask-here",
     is_flag=True,
-    help="If the owner has to be asked, let the client ask its user.",
+    help="Let the client ask its user if the owner's approval is required.",
 )
 @pass_settings
 @click.pass_context
 def hook(
     ctx: click.Context, settings: Settings, client: str, config: str, ask_here: bool
 ) -> None:
-    """Read a tool call that CLIENT is about to make, and answer in its form.
+    """Decide on a tool call that CLIENT is about to make; answer in its format.
 
-    The client starts this before each call and writes the call to standard input. It is
-    decided as at the gateway, and recorded as self-reported. This is advice and no
-    boundary: a client that does not ask is not blocked.
+    The client runs this command before each call and writes the call to standard input.
+    The decision is that of the gateway; the call is recorded as self-reported. This is
+    advisory, not a boundary: a client that does not ask is not blocked.
     """
     blocks = True
     for number in _ENDING_SIGNALS:

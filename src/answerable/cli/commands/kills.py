@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from answerable.store.store import EvidenceStore
 
 _config_option = click.option(
-    "--config", metavar="FILE", default="", help="The answerable.yaml of the servers."
+    "--config", metavar="FILE", default="", help="Configuration file of the servers."
 )
 _reason_option = click.option(
-    "--reason", metavar="TEXT", default="", help="Reason; kept with the record."
+    "--reason", metavar="TEXT", default="", help="Reason; kept in the record."
 )
 
 
@@ -36,7 +36,9 @@ _reason_option = click.option(
 @click.argument("subject")
 @_config_option
 @_reason_option
-@click.option("--dry-run", is_flag=True, help="Show what it would end; change nothing.")
+@click.option(
+    "--dry-run", is_flag=True, help="Show what the kill would end; change nothing."
+)
 @pass_settings
 def kill(
     settings: Settings, subject: str, config: str, reason: str, dry_run: bool
@@ -44,9 +46,10 @@ def kill(
     """Stop everything that SUBJECT does, at the gateway and token service of FILE.
 
     SUBJECT is agent:..., run:RUN, cred:..., rule:ID, issuer:NAME, person:...,
-    principal:PRINCIPAL, server:NAME, tool:mcp/SERVER/TOOL or key:KID. Calls are
-    refused in every mode, open streams are cut, no tokens are issued, and issued ones
-    are revoked. Lists what ends, and what remains until when. An agent may kill.
+    principal:PRINCIPAL, server:NAME, tool:mcp/SERVER/TOOL or key:KID. Calls are refused
+    in every mode, open streams are cut, no tokens are issued, and issued ones are
+    revoked. Lists what ends, and what remains and until when. Agents may use this
+    command.
     """
     from answerable.authorization.revocations import is_undeclared_subject
     from answerable.server.revocation_effects import (
@@ -64,10 +67,12 @@ def kill(
         done = kills.revoke(subject, operator_name(), reason)
     if target.config is not None and is_undeclared_subject(subject, target.config):
         place = target.config.place
-        click.echo(f"warning: {place} has no {subject}; is it misspelled?", err=True)
+        click.echo(
+            f"warning: {place} does not contain {subject}; check the spelling", err=True
+        )
     now = time.time_ns()
     if dry_run:
-        would = "would be killed" if done.is_new else "is killed already"
+        would = "would be killed" if done.is_new else "is already killed"
         click.echo(f"{subject}: {would} at {' and '.join(done.at)}", err=True)
         target.show_effects(RevocationAct(DRY_RUN_ACT, subject, done, now), settings)
         return
@@ -77,15 +82,15 @@ def kill(
     require_kill_everywhere(f"{subject} is not killed everywhere", done)
 
 
-@click.command(cls=AppCommand, short_help="Take a kill back.")
+@click.command(cls=AppCommand, short_help="Revoke a kill.")
 @click.argument("subject")
 @_config_option
 @_reason_option
 @pass_settings
 def revive(settings: Settings, subject: str, config: str, reason: str) -> None:
-    """Take back the kill of SUBJECT everywhere. Ended runs and tokens stay ended.
+    """Revoke the kill of SUBJECT everywhere. Ended runs and tokens stay ended.
 
-    An agent may not do this, as it gives access back.
+    An agent may not do this, because it restores access.
     """
     from answerable.cli.signing import require_human
     from answerable.server.revocation_effects import REVIVE_ACT, RevocationAct
@@ -108,7 +113,7 @@ def print_kill_results(subject: str, result: "RevocationResult") -> None:
     """Print at which servers a kill is in force, and the ended delegations."""
     # It is not known when a waiting server will apply it.
     new = "killed" if result.waits else "killed, within a second,"
-    said = new if result.is_new else "killed already"
+    said = new if result.is_new else "already killed"
     click.echo(f"{subject}: {said} at {' and '.join(result.at)}", err=True)
     if result.ended is not None:
         click.echo(f"delegations ended: {len(result.ended)}", err=True)
@@ -181,7 +186,7 @@ class _KillTarget:
             with self._open_store(at) as store:
                 put_revocation_record(store, record)
         except AnswerableError as error:
-            click.echo(f"warning: it is not recorded: {error.message}", err=True)
+            click.echo(f"warning: the act is not recorded: {error.message}", err=True)
 
     def show_effects(self, act: "RevocationAct", settings: Settings) -> None:
         """Show what a kill ends and what remains."""

@@ -40,9 +40,11 @@ def _build_list_command(name: str, short: str, long: str) -> click.Command:
             "--owner-state",
             default="",
             type=WordChoice(OWNER_STATES),
-            help="Only those with this ownership state.",
+            help="Only items with this ownership state.",
         ),
-        click.option("--kind", default="", metavar="KIND", help="Only this kind."),
+        click.option(
+            "--kind", default="", metavar="KIND", help="Only items of this kind."
+        ),
     )
     wrapped = pass_settings(run)
     for option in reversed(options):
@@ -52,25 +54,26 @@ def _build_list_command(name: str, short: str, long: str) -> click.Command:
 
 agents = _build_list_command(
     "agents",
-    "Agents, their tools, and what they act as.",
+    "Agents, with their tools and identities.",
     "List the agents found, with their tools, owners and identities.",
 )
 
 identities = _build_list_command(
     "identities",
-    "Identities agents can act through.",
+    "Identities that agents can act through.",
     "List the identities found, with owners and the agents that use them.",
 )
 
 credentials = _build_list_command(
     "credentials",
-    "Credentials, where they lie, what they prove.",
-    "List the credentials found. A value is never kept: a fingerprint and at most "
-    "four characters of it are.",
+    "Credentials, with locations and identities.",
+    "List the credentials found. Values are never stored, only a fingerprint and "
+    "at most four characters.",
 )
 
 people = _build_list_command(
     "people",
-    "People and what they own.",
-    "List the people found and what each answers for.",
+    "People, with what they own.",
+    "List the people found, with the agents, identities and credentials that each "
+    "owns.",
 )

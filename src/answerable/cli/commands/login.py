@@ -20,22 +20,28 @@ _ALGS = ("ES256", "RS256")
 _MAX_TTL = 24 * 3600
 
 
-@click.command(cls=AppCommand, short_help="Sign in, so that agents may act for you.")
-@click.option("--config", metavar="FILE", default="", help="The answerable.yaml.")
+@click.command(cls=AppCommand, short_help="Sign in so that agents can act for you.")
+@click.option(
+    "--config", metavar="FILE", default="", help="Configuration file (answerable.yaml)."
+)
 @click.option(
     "--issuer",
     metavar="URL",
     default="",
-    help="Where to sign in: a name or iss of the configuration, or without one a URL.",
+    help="Issuer to sign in at: its name or `iss` in the configuration, or a URL.",
 )
 @click.option(
     "--client-id",
     metavar="ID",
     default="",
-    help="Our client id there; by default the issuer's audience in the configuration.",
+    help="Client id at the issuer.  [default: the issuer's audience]",
 )
-@click.option("--device", is_flag=True, help="With a browser on another machine.")
-@click.option("--status", is_flag=True, help="Show who is signed in, and until when.")
+@click.option(
+    "--device",
+    is_flag=True,
+    help="Use the device flow, with a browser on another machine.",
+)
+@click.option("--status", is_flag=True, help="Show who is signed in, with expiry.")
 @pass_settings
 def login(
     settings: Settings,
@@ -47,8 +53,8 @@ def login(
 ) -> None:
     """Sign in at an OpenID provider, in a browser, and keep the ID token.
 
-    The token service accepts it for the person that an agent acts for. It is kept until
-    it expires, never renewed and never shown. An agent cannot sign anyone in.
+    The token service accepts the token as proof of the person that an agent acts for.
+    It is kept until it expires; it is never renewed or shown. An agent may not sign in.
     """
     from answerable.cli.output import print_and_exit
     from answerable.services.federation import stored_login as kept
@@ -65,11 +71,11 @@ def login(
 
 @click.command(cls=AppCommand, short_help="Sign out: remove the ID token.")
 def logout() -> None:
-    """Remove the ID token that login kept. Tokens made with it live on until they end."""
+    """Remove the ID token that login kept. Tokens issued for it stay valid."""
     from answerable.services.federation import stored_login as kept
 
     was_there = kept.remove_login(kept.find_login_folder(os.environ, find_home()))
-    click.echo("signed out" if was_there else "nobody was signed in", err=True)
+    click.echo("signed out" if was_there else "no one was signed in", err=True)
 
 
 def _run_sign_in(issuer: "IssuerConfig", device: bool) -> "StoredLogin":
@@ -104,17 +110,17 @@ def _find_issuer(config: str, issuer: str, client_id: str) -> "IssuerConfig":
     named = [each for each in people if issuer in ("", each.pin.iss, each.pin.name)]
     if len(named) != 1:
         raise UsageError(
-            f"{config} has {len(named)} such issuers that people sign in at "
-            "(expected one)",
-            "--issuer NAME, one of: " + ", ".join(each.pin.name for each in people)
+            f"{config} has {len(named)} matching issuers for sign-in (expected one)",
+            "name one of them with --issuer: "
+            + ", ".join(each.pin.name for each in people)
             if people
-            else "give an issuer `person: CLAIM` and `tokens: [id-token]`",
+            else "add `person: CLAIM` and `tokens: [id-token]` to an issuer",
         )
     (found,) = named
     if client_id not in ("", found.audience):
         raise UsageError(
-            "--client-id is not the issuer's audience in the configuration",
-            "an id_token for another client would be refused; leave the option out",
+            "--client-id differs from the issuer's audience in the configuration",
+            "omit --client-id: an ID token for another client would be refused",
         )
     return found
 
@@ -127,8 +133,8 @@ def _build_named_issuer(issuer: str, client_id: str) -> "IssuerConfig":
 
     if not issuer or not client_id:
         raise UsageError(
-            "nothing says where to sign in",
-            "--config FILE, or --issuer URL with --client-id ID",
+            "no issuer to sign in at",
+            "give give --config FILE, or --issuer URL with --client-id ID",
         )
     name = urlsplit(issuer).netloc or issuer
     pin = TrustedIssuer(name, issuer, _ALGS, (TokenType.ID_TOKEN,), _MAX_TTL)

@@ -16,7 +16,7 @@ from answerable.connectors.user_path import expand_user_path
 @click.command(cls=AppCommand, short_help="Check installation, store and machine.")
 @pass_settings
 def doctor(settings: Settings) -> None:
-    """Check what this machine offers and say what to do about the rest."""
+    """Check the features of this machine, with a remedy for each that is missing."""
     import time
 
     from answerable.usecases.operations import doctor as flow
@@ -25,21 +25,22 @@ def doctor(settings: Settings) -> None:
     print_and_exit(flow.check_installation(root, now=time.time_ns()), settings)
 
 
-@click.command(
-    cls=AppCommand, short_help="The whole chain on this machine, in a minute."
-)
+@click.command(cls=AppCommand, short_help="Show the whole chain on sample data.")
 @click.option(
-    "--keep", default="", metavar="DIR", help="Keep sample data and store here."
+    "--keep",
+    default="",
+    metavar="DIR",
+    help="Folder in which to keep the sample data and store.",
 )
-@click.option("--serve", is_flag=True, help="In a browser, until Ctrl-C.")
+@click.option("--serve", is_flag=True, help="Show it in a browser, until Ctrl-C.")
 @click.pass_context
 def demo(ctx: click.Context, keep: str, serve: bool) -> None:
     """Write sample data to a temporary folder and run every command on it.
 
-    Then an agent works there through the gateway, gets a baseline, follows an injected
-    instruction, and is blocked. With --serve you watch that in a browser.
+    Then a sample agent works through the gateway, gets a baseline, follows an injected
+    instruction, and is blocked. --serve shows this in a browser.
 
-    No outside service is used and none of your files is read.
+    The demo uses no external service and reads none of your files.
     """
     from answerable.cli.demo import live_demo, run_demo
     from answerable.cli.demo.demo_workspace import demo_folder
@@ -54,12 +55,12 @@ def demo(ctx: click.Context, keep: str, serve: bool) -> None:
     if code == INTERRUPTED:
         if not serve:
             raise KeyboardInterrupt
-        click.echo("Everything has ended.")
+        click.echo("The demo has stopped.")
         code = 0
     ctx.exit(code)
 
 
-@click.command(cls=AppCommand, short_help="Print the completion script of a shell.")
+@click.command(cls=AppCommand, short_help="Print a shell completion script.")
 @click.argument("shell", type=WordChoice(("bash", "zsh", "fish")))
 @click.pass_context
 def completion(ctx: click.Context, shell: str) -> None:

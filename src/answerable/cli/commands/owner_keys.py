@@ -12,8 +12,8 @@ from answerable.connectors.user_path import expand_user_path
 from answerable.presentation.time_input import parse_time
 
 SAME_USER_NOTE = (
-    "note: an agent that runs as your own user can do what you do here; "
-    "run agents as users of their own to be sure (docs/ownership.md)"
+    "note: an agent that runs as your own user can sign as you can; run agents as "
+    "separate users (docs/ownership.md)"
 )
 
 
@@ -21,14 +21,12 @@ class _OwnerKeysGroup(AppGroup):
     sections = (("Commands", ("new", "enroll", "list", "revoke")),)
 
 
-@click.group(
-    "owner-keys", cls=_OwnerKeysGroup, short_help="Keys with which owners sign."
-)
+@click.group("owner-keys", cls=_OwnerKeysGroup, short_help="Signing keys of owners.")
 def owner_keys() -> None:
-    """Make, enroll, list and revoke the keys with which owners sign.
+    """Create, enroll, list and revoke the signing keys of owners.
 
-    A person makes a key and keeps its private half; an administrator of the store
-    enrolls the public half. `answerable attest --key` then signs with it.
+    A person creates a key pair and keeps the private key; an administrator of the store
+    enrolls the public key. `answerable attest --key` then signs with the private key.
     """
 
 
@@ -39,21 +37,21 @@ _passphrase_option = click.option(
     "--passphrase-file",
     default="",
     metavar="FILE",
-    help="Read the passphrase from a file instead of asking.",
+    help="File to read the passphrase from, instead of a prompt.",
 )
 
 
-@owner_keys.command(cls=AppCommand, short_help="Make a key for yourself.")
+@owner_keys.command(cls=AppCommand, short_help="Create your own signing key.")
 @_person_option
-@click.option("--key", default="", metavar="FILE", help="File of the private half.")
+@click.option("--key", default="", metavar="FILE", help="File for the private key.")
 @_passphrase_option
 @pass_settings
 def new(settings: Settings, person: str, key: str, passphrase_file: str) -> None:
-    """Make an Ed25519 key for PERSON, and ask for the passphrase that protects it.
+    """Create an Ed25519 key for PERSON, protected by a passphrase.
 
-    The private half is stored under $XDG_CONFIG_HOME/answerable/owner-keys unless --key
-    names another FILE, the public half in FILE.pub. Neither goes into a store: the
-    public half is enrolled there.
+    The private key is written to a file under $XDG_CONFIG_HOME/answerable/owner-keys,
+    or to FILE with --key, and the public key to FILE.pub. Neither is written to a
+    store; enroll the public key there.
     """
     from answerable.cli.owner_key_files import (
         check_key_file_writable,
@@ -73,19 +71,30 @@ def new(settings: Settings, person: str, key: str, passphrase_file: str) -> None
     )
 
 
-@owner_keys.command(cls=AppCommand, short_help="Record that a key is a person's.")
+@owner_keys.command(cls=AppCommand, short_help="Record a person's public key.")
 @click.argument("public", metavar="PUB")
 @_person_option
-@click.option("--from", "since", default="now", metavar="T", help="Valid from; now.")
-@click.option("--until", default="", metavar="T", help="Valid until; a year later.")
+@click.option(
+    "--from",
+    "since",
+    default="now",
+    metavar="T",
+    help="Start of validity.  [default: now]",
+)
+@click.option(
+    "--until",
+    default="",
+    metavar="T",
+    help="End of validity.  [default: one year later]",
+)
 @pass_settings
 def enroll(
     settings: Settings, public: str, person: str, since: str, until: str
 ) -> None:
-    """Record that the public key in the file PUB is PERSON's.
+    """Record that the public key in the file PUB belongs to PERSON.
 
-    Any user who may write the store may do this. Make sure that PERSON gave you this
-    very key. A key belongs to one person; enrolling it again extends its time.
+    Any user who can write the store can do this. Verify that PERSON gave you this key.
+    A key belongs to one person; enrolling it again extends its validity.
     """
     from answerable.cli.owner_key_files import read_public_key
     from answerable.model.ids import build_person_id
@@ -112,10 +121,10 @@ def enroll(
     print_and_exit(document, settings, note=SAME_USER_NOTE)
 
 
-@owner_keys.command("list", cls=AppCommand, short_help="List keys and their persons.")
+@owner_keys.command("list", cls=AppCommand, short_help="List keys with their persons.")
 @pass_settings
 def list_enrolled_keys(settings: Settings) -> None:
-    """List every key that was enrolled, whose it is, and what it is worth now."""
+    """List the enrolled keys, with person and current validity."""
     from answerable.services.statements import key_enrolment as flow
 
     with open_session(settings) as session:
@@ -125,14 +134,16 @@ def list_enrolled_keys(settings: Settings) -> None:
 
 @owner_keys.command(cls=AppCommand, short_help="Revoke a key.")
 @click.argument("key", metavar="KEYID")
-@click.option("--at", default="", metavar="T", help="Invalid from; now.")
+@click.option(
+    "--at", default="", metavar="T", help="Start of invalidity.  [default: now]"
+)
 @pass_settings
 def revoke(settings: Settings, key: str, at: str) -> None:
-    """Record that signatures by the key KEYID are no longer valid.
+    """Revoke the key KEYID: its signatures are no longer valid.
 
-    Statements recorded before stay valid. With --at a time in the past, statements
-    after that time are invalid, too: use the time when the key may have been stolen.
-    KEYID is the id, or a prefix of it.
+    Statements recorded before the revocation stay valid. With --at in the past,
+    statements recorded after that time are invalid, too; use the time at which the key
+    may have been stolen. KEYID is the id of the key, or a prefix of the id.
     """
     from answerable.services.statements import key_enrolment as flow
 

@@ -11,15 +11,15 @@ from answerable.model.errors import UsageError
 
 
 @click.command(
-    "who-owns", cls=AppCommand, short_help="Show an owner, with the evidence."
+    "who-owns", cls=AppCommand, short_help="Show an owner with the evidence."
 )
 @click.argument("subject", metavar="ID")
 @pass_settings
 def who_owns(settings: Settings, subject: str) -> None:
     """Show the owner of an agent, identity or credential, with the evidence.
 
-    ID is an id, an ARN, or an unambiguous name. The score is the weight of all
-    evidence; margin is the distance to the next candidate.
+    ID is an id, an ARN, or an unambiguous name. The score is the total weight of the
+    evidence; the margin is the distance to the next candidate.
     """
     from answerable.usecases.inventory import ownership
 
@@ -39,29 +39,29 @@ def who_owns(settings: Settings, subject: str) -> None:
     "--owner", required=True, metavar="PERSON", help="Email or handle of the person."
 )
 @click.option(
-    "--key", default="", metavar="FILE", help="Sign with the owner key in this file."
+    "--key", default="", metavar="FILE", help="File of the owner key that signs."
 )
 @click.option(
     "--passphrase-file",
     default="",
     metavar="FILE",
-    help="Read the passphrase of the key from a file instead of asking.",
+    help="File to read the passphrase from, instead of a prompt.",
 )
 @pass_settings
 def attest(
     settings: Settings, subject: str, owner: str, key: str, passphrase_file: str
 ) -> None:
-    """Record PERSON as the owner of ID, and show the result.
+    """Record PERSON as the owner of ID.
 
-    The record is kept in the log and never deleted. It makes the owner `confirmed`;
-    signed with an enrolled key of PERSON it makes them `attested` for 180 days, which
-    is required before an agent receives tokens. No agent may sign.
+    The record is kept in the log and is never deleted. It makes the owner `confirmed`.
+    If it is signed with an enrolled key of PERSON, the owner is `attested` for 180
+    days, which an agent requires to receive tokens. An agent may not sign.
     """
     from answerable.usecases.inventory import ownership
 
     if passphrase_file and not key:
         raise UsageError(
-            "--passphrase-file is of no use without --key",
+            "--passphrase-file requires --key",
             "name the key to sign with: --key FILE",
         )
     if key:

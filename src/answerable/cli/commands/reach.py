@@ -28,31 +28,31 @@ _Command = TypeVar("_Command", bound=Callable[..., None])
 _DIRECT = click.option(
     "--direct",
     is_flag=True,
-    help="The subject's own permissions only: no assumed roles, no escalation.",
+    help="Only the subject's own permissions, without assumed roles or escalation.",
 )
 _CONTEXT = click.option(
     "--context",
     multiple=True,
     metavar="KEY=VALUE",
-    help="A condition key of the request; repeat for more.",
+    help="Condition key of the request; may be repeated.",
 )
 _WITHOUT = click.option(
     "--without-context",
     multiple=True,
     metavar="KEY",
-    help="A condition key that the request does not carry; repeat for more.",
+    help="Condition key that is absent from the request; may be repeated.",
 )
 _SESSION = click.option(
     "--session-policy",
     default="",
     metavar="FILE",
-    help="The policy that limits the subject's own session.",
+    help="Session policy of the subject.",
 )
 _ENDPOINT = click.option(
     "--endpoint-policy",
     default="",
     metavar="FILE",
-    help="The policy of the network endpoint the call goes through.",
+    help="Policy of the network endpoint that the call goes through.",
 )
 
 
@@ -61,7 +61,9 @@ def _add_context_options(command: _Command) -> _Command:
     return _DIRECT(_CONTEXT(_WITHOUT(_SESSION(_ENDPOINT(command)))))
 
 
-_NARROW_HINT = "answerable reach --help; --action GLOB narrows all of them"
+_NARROW_HINT = (
+    "see answerable reach --help; --action GLOB narrows each of these listings"
+)
 _ROW_OPTIONS = ("resource", "limit")
 _CONTEXT_OPTIONS = (
     "direct",
@@ -79,21 +81,19 @@ def _check_all_options(subject: str, used: bool, compared: bool) -> None:
     Raises:
         UsageError: An option restricts it to fewer identities.
     """
-    hint = "answerable reach --help; --limit is all it takes"
+    hint = "see answerable reach --help; only --limit can be combined with --all"
     if subject:
         raise UsageError(
-            f"reach takes a SUBJECT or --all (got {subject[:80]!r} and --all)", hint
+            f"SUBJECT cannot be combined with --all (got {subject[:80]!r})", hint
         )
     if used or compared:
         option = "--used" if used else COMPARISON_FLAG
-        raise UsageError(f"--all and {option} do not go with each other", hint)
+        raise UsageError(f"--all cannot be combined with {option}", hint)
     source = click.get_current_context().get_parameter_source
     for name in (*_ALL_EXCLUDES, *_CONTEXT_OPTIONS, *COMPARISON_OPTIONS):
         if source(name) is ParameterSource.COMMANDLINE:
             option = "--" + name.replace("_", "-")
-            raise UsageError(
-                f"{option} would have no say: --all does not take it", hint
-            )
+            raise UsageError(f"--all cannot be combined with {option}", hint)
 
 
 def _check_comparison_options(used_option: bool, compared: bool) -> None:
@@ -104,46 +104,47 @@ def _check_comparison_options(used_option: bool, compared: bool) -> None:
     """
     if used_option and compared:
         raise UsageError(
-            f"--used and {COMPARISON_FLAG} do not go with each other", _NARROW_HINT
+            f"--used cannot be combined with {COMPARISON_FLAG}", _NARROW_HINT
         )
-    silent: tuple[str, ...]
+    excluded: tuple[str, ...]
     if compared:
-        silent, why = (
-            (*_ROW_OPTIONS, *_CONTEXT_OPTIONS),
-            f"{COMPARISON_FLAG} does not take it",
-        )
+        excluded = (*_ROW_OPTIONS, *_CONTEXT_OPTIONS)
+        why = f"cannot be combined with {COMPARISON_FLAG}"
     elif used_option:
-        silent, why = (*_ROW_OPTIONS, *COMPARISON_OPTIONS), "--used does not take it"
+        excluded = (*_ROW_OPTIONS, *COMPARISON_OPTIONS)
+        why = "cannot be combined with --used"
     else:
-        silent, why = COMPARISON_OPTIONS, f"only {COMPARISON_FLAG} takes it"
+        excluded, why = COMPARISON_OPTIONS, f"requires {COMPARISON_FLAG}"
     source = click.get_current_context().get_parameter_source
-    for name in silent:
+    for name in excluded:
         if source(name) is ParameterSource.COMMANDLINE:
             option = "--" + name.replace("_", "-")
-            raise UsageError(f"{option} would have no say: {why}", _NARROW_HINT)
+            raise UsageError(f"{option} {why}", _NARROW_HINT)
 
 
-@click.command(
-    cls=AppCommand, short_help="Everything a subject can do, with the reason."
-)
+@click.command(cls=AppCommand, short_help="All permissions of a subject, with reasons.")
 @click.argument("subject", default="")
 @click.option(
     "--all",
     "all_identities",
     is_flag=True,
-    help="All risky identities, most severe first.",
+    help="List all risky identities, most severe first.",
 )
-@click.option("--resource", default="", metavar="GLOB", help="Only these resources.")
-@click.option("--action", default="*", metavar="GLOB", help="Only these actions.")
+@click.option(
+    "--resource", default="", metavar="GLOB", help="Only resources that match."
+)
+@click.option("--action", default="*", metavar="GLOB", help="Only actions that match.")
 @click.option(
     "--limit",
     default=1000,
     show_default=True,
     type=click.IntRange(0, 1 << 31),
-    help="Most rows; 0 for all.",
+    help="Maximum number of rows; 0 for all.",
 )
 @_add_context_options
-@click.option("--used", is_flag=True, help="Which actions are used, by the audit log.")
+@click.option(
+    "--used", is_flag=True, help="Show which actions are used, by the audit log."
+)
 @add_comparison_options
 @pass_settings
 def reach(
@@ -161,14 +162,14 @@ def reach(
     used: bool,
     comparison: AwsComparison | None,
 ) -> None:
-    """List what SUBJECT can do, through every role that it can assume.
+    """List the permissions of SUBJECT, including those of roles that it can assume.
 
     SUBJECT is an agent, identity or credential: an id or an unambiguous name. Or an
-    external caller, in the spelling of its platform: * for anyone, a service, a
+    external caller as its platform writes it: * for anyone, a service, an identity
     provider, another account.
 
-    --all lists administrators, public and externally assumable identities and those
-    that can become others, over every account, most severe first.
+    --all lists administrators, public and externally assumable identities, and
+    identities that can become others, in all accounts, most severe first.
 
     --used adds to each action whether it was used.
     """
@@ -177,7 +178,10 @@ def reach(
         _show_exposures(settings, limit)
         return
     if not subject and comparison is None:
-        raise UsageError("reach needs a SUBJECT (got none)", "answerable reach --help")
+        raise UsageError(
+            "SUBJECT is missing (expected a SUBJECT or --all)",
+            "answerable reach --help",
+        )
     _check_comparison_options(used, comparison is not None)
     from answerable.services.reach.stated_request_context import parse_context_keys
 
@@ -236,12 +240,13 @@ def _hint_for_truncated_list(document: "Document") -> str:
     """Return a hint for lists that are cut."""
     if "shown" not in document.coverage:
         return ""
-    return "hint: --limit 0 lists all rows; --action, --resource and --direct narrow"
+    return (
+        "hint: --limit 0 lists all rows; --action, --resource and --direct narrow the "
+        "list"
+    )
 
 
-@click.command(
-    cls=AppCommand, short_help="Whether a subject can do one thing, with proof."
-)
+@click.command(cls=AppCommand, short_help="Decide one permission, with the proof.")
 @click.argument("subject")
 @click.argument("action")
 @click.argument("resource")
@@ -249,13 +254,13 @@ def _hint_for_truncated_list(document: "Document") -> str:
     "--expect",
     default="",
     type=WordChoice(VERDICTS),
-    help="Exit 1 if the verdict differs, 3 if it is not certain.",
+    help="Expected verdict: exit 1 if it differs, 3 if it is not certain.",
 )
 @click.option(
     "--assume",
     multiple=True,
     metavar="NAME,...",
-    help="Assumptions under which --expect may hold: resource-policies ...",
+    help="Assumption that --expect accepts, e.g. resource-policies; may be repeated.",
 )
 @_add_context_options
 @pass_settings
@@ -272,19 +277,17 @@ def can(
     session_policy: str,
     endpoint_policy: str,
 ) -> None:
-    """Decide if SUBJECT can do ACTION on RESOURCE: always, only-if, never, not-known.
+    """Decide if SUBJECT can do ACTION on RESOURCE: always, only-if, never or not-known.
 
-    The proof names the deciding statements, the path, and for each open condition who
-    sets its key.
+    The proof names the deciding statements, the path, and the writer of the key of each
+    open condition.
 
     --expect requires a verdict without assumptions. A verdict that is not known or that
     assumes something ends with exit code 3; --assume accepts an assumption by the name
     that the answer gives under `assuming`.
     """
     if assume and not expect:
-        raise UsageError(
-            "--assume would have no say: it goes with --expect", "answerable can --help"
-        )
+        raise UsageError("--assume requires --expect", "answerable can --help")
     from answerable.services.reach.stated_request_context import parse_context_keys
     from answerable.usecases.reach import permissions as flow
 
@@ -302,13 +305,17 @@ def can(
             expect=expect,
             assume=assume,
         )
-    note = f"warning: --expect {expect} does not hold" if document.failed else ""
+    note = (
+        f"warning: the verdict differs from --expect {expect}"
+        if document.failed
+        else ""
+    )
     if document.undecided:
         note = f"warning: --expect {expect} is not certain: {document.undecided}"
     print_and_exit(document, settings, note=note)
 
 
-@click.command("who-can", cls=AppCommand, short_help="Everyone who can do one thing.")
+@click.command("who-can", cls=AppCommand, short_help="Identities with a permission.")
 @click.argument("action")
 @click.argument("resource")
 @click.option(
@@ -316,7 +323,7 @@ def can(
     default=200,
     show_default=True,
     type=click.IntRange(0, 1 << 31),
-    help="At most so many callers; 0 for all.",
+    help="Maximum number of callers; 0 for all.",
 )
 @_add_context_options
 @pass_settings
@@ -331,7 +338,7 @@ def who_can(
     session_policy: str,
     endpoint_policy: str,
 ) -> None:
-    """List every identity that can do ACTION on RESOURCE, and how."""
+    """List the identities that can do ACTION on RESOURCE, with their paths."""
     from answerable.services.reach.stated_request_context import parse_context_keys
     from answerable.usecases.reach import permissions as flow
 

@@ -29,16 +29,17 @@ class _RequestsGroup(AppGroup):
     "requests",
     cls=_RequestsGroup,
     invoke_without_command=True,
-    short_help="Requests that persons filed for agents.",
+    short_help="Requests that persons file for agents.",
 )
-@click.option("--agent", default="", metavar="ID", help="Only this agent's.")
+@click.option("--agent", default="", metavar="ID", help="Only requests of this agent.")
 @pass_settings
 @click.pass_context
 def requests(ctx: click.Context, settings: Settings, agent: str) -> None:
     """List the requests that persons have filed, newest first.
 
     A request explains values in the calls of an agent that has a baseline, in runs for
-    the person who filed it. It allows no tool, and lifts no rule, kill or quarantine.
+    the person who filed it. It does not allow a tool and does not override a rule, a
+    kill or a quarantine.
     """
     if ctx.invoked_subcommand is not None:
         return
@@ -51,7 +52,9 @@ def requests(ctx: click.Context, settings: Settings, agent: str) -> None:
     print_and_exit(document, settings)
 
 
-@requests.command(cls=AppCommand, short_help="Sign what you asked an agent for.")
+@requests.command(
+    cls=AppCommand, short_help="Sign a request that you gave to an agent."
+)
 @click.argument("agent", metavar="AGENT")
 @click.argument("text", metavar="[FILE]", default="-")
 @click.option(
@@ -59,10 +62,18 @@ def requests(ctx: click.Context, settings: Settings, agent: str) -> None:
     "values",
     metavar="VALUE",
     multiple=True,
-    help="A value that it names, as in a call; may be repeated.",
+    help="Value that the request names, as in a call; may be repeated.",
 )
-@click.option("--run", default="", metavar="RUN", help="For this run only.")
-@click.option("--for", "lifetime", default="1h", metavar="SPAN", help="Lifetime; 1h.")
+@click.option(
+    "--run", default="", metavar="RUN", help="Run that the request is limited to."
+)
+@click.option(
+    "--for",
+    "lifetime",
+    default="1h",
+    metavar="SPAN",
+    help="Lifetime, e.g. 8h.  [default: 1h]",
+)
 @add_key_options
 @pass_settings
 def file(
@@ -75,12 +86,12 @@ def file(
     key: str,
     passphrase_file: str,
 ) -> None:
-    """Sign what you asked AGENT for, in the words of FILE or of standard input.
+    """Sign a request to AGENT, with the text of FILE or of standard input.
 
-    Values that it names explain the same values in calls of AGENT, in runs for you:
+    Values in the text explain the same values in calls of AGENT, in runs for you:
     addresses, accounts, paths, quoted text, and words with a capital, a digit or a
-    symbol in them. The words themselves are not stored. No agent may file one. A
-    running gateway applies it within a second.
+    symbol in them. The text is not stored. An agent may not file a request. A running
+    gateway applies it within a second.
     """
     sign_and_file_request(
         settings, agent, text, values, (run, lifetime), (key, passphrase_file)
@@ -121,7 +132,7 @@ def sign_and_file_request(
     told = ", ".join(map(quote, flow.list_named_values(wish)))
     with open_session(settings, writes=True) as session:
         print_act_to_sign(
-            settings, f"you ask {quote(wish.agent)} for something that names: {told}"
+            settings, f"your request to {quote(wish.agent)} names: {told}"
         )
         signer = load_signer(*key)
         document = flow.file_request(session.store, wish, signer, now=time.time_ns())
@@ -141,16 +152,16 @@ def _read_request_text(name: str) -> str:
     except OSError as error:
         raise UsageError(
             f"cannot read {name} ({error.strerror})",
-            "name a file with your words, or `-` for standard input",
+            "name a file with the text of your request, or `-` for standard input",
         ) from None
     except UnicodeDecodeError:
         raise UsageError(
-            f"{name} is no text in UTF-8", "save it as UTF-8, or give --value VALUE"
+            f"{name} is not UTF-8 text", "save it as UTF-8, or give --value VALUE"
         ) from None
     if len(data) > _MAX_BYTES:
         raise UsageError(
-            f"{name} is longer than a request (expected {_MAX_BYTES} bytes at most)",
-            "give what it names: --value VALUE",
+            f"{name} is too long for a request (expected at most {_MAX_BYTES} bytes)",
+            "give the values that the request names: --value VALUE",
         )
     return text
 

@@ -16,14 +16,16 @@ _DEFAULT_SOCKET = "/run/answerable/sts.sock"
     short_help="Start an agent with an attested identity.",
     context_settings={"allow_interspersed_args": False},
 )
-@click.option("--agent", metavar="NAME", required=True, help="Id of the agent.")
-@click.option("--user", metavar="USER", default="", help="Run it as this user.")
+@click.option(
+    "--agent", metavar="NAME", required=True, help="Id of the agent to start."
+)
+@click.option("--user", metavar="USER", default="", help="User to run the agent as.")
 @click.option(
     "--env",
     "environment",
     metavar="NAME",
     multiple=True,
-    help="With --user, a variable to pass; may be repeated.",
+    help="With --user, environment variable to pass; may be repeated.",
 )
 @click.option(
     "--fd",
@@ -31,33 +33,42 @@ _DEFAULT_SOCKET = "/run/answerable/sts.sock"
     metavar="N",
     type=click.IntRange(min=3),
     multiple=True,
-    help="With --user, an open file to pass; may be repeated.",
+    help="With --user, file descriptor to pass; may be repeated.",
 )
 @click.option(
     "--no-pty",
     is_flag=True,
-    help="With --user, share your terminal: it can type as you there.",
+    help="With --user, share your terminal; the agent can type as you.",
 )
 @click.option(
     "--sts",
     metavar="SOCKET",
     envvar="ANSWERABLE_STS",
     default=_DEFAULT_SOCKET,
-    help=f"The token service; $ANSWERABLE_STS, else {_DEFAULT_SOCKET}.",
+    help="URL or socket of the token service.  [default: $ANSWERABLE_STS, or "
+    f"{_DEFAULT_SOCKET}]",
 )
 @click.option(
     "--agent-file",
     "files",
     metavar="FILE",
     multiple=True,
-    help="A file of its configuration, to be digested; may be repeated.",
+    help="File of the agent's configuration, to digest; may be repeated.",
 )
-@click.option("--request", metavar="FILE", default="", help="File your request first.")
+@click.option(
+    "--request",
+    metavar="FILE",
+    default="",
+    help="File with your request, filed before the start.",
+)
 @click.option(
     "--key", metavar="FILE", default="", help="Owner key that signs the request."
 )
 @click.option(
-    "--passphrase-file", metavar="FILE", default="", help="Passphrase of that key."
+    "--passphrase-file",
+    metavar="FILE",
+    default="",
+    help="File with the passphrase of that key.",
 )
 @click.argument("command", nargs=-1, required=True, metavar="-- COMMAND [ARGS...]")
 @pass_settings
@@ -79,16 +90,16 @@ def run(
 ) -> None:
     """Start COMMAND as an agent, and exit with its exit code.
 
-    Before COMMAND runs its first instruction, the token service has asked the kernel
-    who started it and as which user it runs, and has found a matching rule. Child
-    processes of COMMAND belong to the run. No key is written to disk.
+    Before COMMAND executes, the token service asks the kernel who started it and as
+    which user it runs, and finds a matching rule. Child processes of COMMAND belong to
+    the run. No key is written to disk.
 
-    With --user, which requires root, it runs as its own user with a clean environment,
-    no open files and a terminal of its own. Without, any process of your user can
-    impersonate it, and a line says so.
+    With --user, which requires root, COMMAND runs as its own user with a clean
+    environment, no open files and its own terminal. Without --user, any process of your
+    user can impersonate it, and a warning says so.
 
-    With --request, your request is filed first, as `requests file` does for an hour,
-    and COMMAND starts once a running gateway knows it.
+    With --request, your request is first filed for one hour, as with `requests file`,
+    and COMMAND starts once a running gateway has loaded it.
     """
     from answerable.model.ids import AgentId, build_agent_id
     from answerable.server.launcher.agent_launch import AgentStart, launch_agent
@@ -99,7 +110,9 @@ def run(
         else build_agent_id("declared", agent)
     )
     if bool(request) != bool(key):
-        raise UsageError("--request and --key go together", "give both, or neither")
+        raise UsageError(
+            "--request and --key require each other", "give both options or neither"
+        )
     if request:
         from answerable.cli.commands.requests import sign_and_file_request
 

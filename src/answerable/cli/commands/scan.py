@@ -11,22 +11,26 @@ from answerable.cli.settings import AppCommand, Settings, find_home, pass_settin
 from answerable.model.errors import UsageError
 
 
-@click.command(cls=AppCommand, short_help="Take a snapshot of who and what exists.")
+@click.command(cls=AppCommand, short_help="Take a snapshot of agents and identities.")
 @click.argument("sources", nargs=-1, metavar="[SOURCE]...")
-@click.option("--endpoint-url", default="", metavar="URL", help="AWS endpoint to ask.")
-@click.option("--profile", default="", metavar="NAME", help="AWS profile to use.")
-@click.option("--region", default="", metavar="NAME", help="AWS region to use.")
+@click.option(
+    "--endpoint-url", default="", metavar="URL", help="URL of the AWS endpoint."
+)
+@click.option(
+    "--profile", default="", metavar="NAME", help="AWS profile with the credentials."
+)
+@click.option("--region", default="", metavar="NAME", help="AWS region to call.")
 @click.option(
     "--regions",
     default="",
     metavar="A,B,...",
-    help="Regions that aws-org: reads in each account; by default the enabled ones.",
+    help="Regions that aws-org: reads in each account.  [default: the enabled ones]",
 )
 @click.option(
     "--config",
     metavar="FILE",
     default="",
-    help="Read `sources` of this answerable.yaml.",
+    help="Configuration file whose `sources` are read.",
 )
 @pass_settings
 def scan(
@@ -56,8 +60,9 @@ def scan(
                        server, or its catalogue query's JSON; FILE,FILE,host=NAME
     config:FILE        agents, owners and servers of an answerable.yaml
 
-    Nothing is executed, no credential is used, and no value of one is stored or shown.
-    Only aws:, aws-org: and aws-resources: without a file open a connection.
+    A scan executes nothing, uses no credential that it finds, and stores or shows no
+    value of a credential. Only aws:, aws-org: and aws-resources: without a file open a
+    connection.
     """  # noqa: D301 - click reads the \b
     from answerable.usecases.inventory import scan as flow
 
@@ -98,7 +103,7 @@ def _list_config_sources(
 
     if sources:
         raise UsageError(
-            f"--config names the sources (got {sources[0]!r} as well)",
+            f"SOURCE cannot be combined with --config (got {sources[0]!r})",
             "give --config or SOURCE, not both",
         )
     reading = read_config_file(config)
@@ -110,27 +115,28 @@ def _list_config_sources(
     )
     if not found:
         raise UsageError(
-            f"{config} has no sources of scan (expected a list of SOURCE)",
+            f"{config} has no `sources` to scan (expected a list of SOURCE)",
             "sources: [home:~, aws-org:role/AnswerableRead]",
         )
     return Path(reading.config.place).parent, found
 
 
-@click.command(cls=AppCommand, short_help="List places and calls of each source.")
+@click.command(cls=AppCommand, short_help="List paths and API calls of each source.")
 @click.argument("sources", nargs=-1, metavar="[SOURCE]...")
 @click.option(
     "--policy",
     type=click.Choice(["iam", "cloudformation", "terraform"]),
-    help="Print the least permissions of live AWS sources, as a file to apply.",
+    help="Print the least-privilege policy for live AWS sources, as a file to apply.",
 )
 @pass_settings
 def where(settings: Settings, sources: tuple[str, ...], policy: str | None) -> None:
-    """List every path and API call each source would read, and whether it is there.
+    """List the paths and API calls that each source reads, and whether each exists.
 
-    Nothing is read and no connection is opened. Without a SOURCE, home:~ and repo:.
+    Nothing is read and no connection is opened. The default sources are home:~ and
+    repo:.
 
-    With --policy iam, the policy of the identity that scans; with cloudformation or
-    terraform, the read-only role that aws-org: assumes in each account.
+    --policy iam prints the policy of the scanning identity; cloudformation and
+    terraform print the read-only role that aws-org: assumes in each account.
     """
     if policy is not None:
         from answerable.usecases.inventory.aws_access_policy import render_access_policy

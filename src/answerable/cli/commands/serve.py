@@ -29,21 +29,23 @@ ROLES = ("gateway", "token-service", "decisions", "web", "collector")
 
 
 @click.command(
-    cls=AppCommand, short_help="Run the gateway, the token service, the web page."
+    cls=AppCommand, short_help="Run the gateway, token service and web page."
 )
-@click.option("--config", metavar="FILE", default="", help="The answerable.yaml.")
+@click.option(
+    "--config", metavar="FILE", default="", help="Configuration file (answerable.yaml)."
+)
 @click.option(
     "--only",
     type=WordChoice(ROLES, {"sts": "token-service"}),
     default="",
-    help="Run only this server.",
+    help="Server to run, instead of all that are configured.",
 )
 @click.option(
     "--listen",
     metavar="ADDR",
     default="",
-    help="The web page at this HOST:PORT, or without one health and metrics; the gateway"
-    " at the next port.",
+    help="HOST:PORT of the web page, or of health and metrics without one; the gateway "
+    "listens at the next port.",
 )
 @click.option("--with-parent", is_flag=True, hidden=True)
 @pass_settings
@@ -52,21 +54,20 @@ def serve(
 ) -> None:
     """Run the servers of a configuration, until SIGTERM or Ctrl-C.
 
-    When all listeners are ready, one line for each goes to standard output; later
-    events go to standard error, one JSON object a line. SIGHUP reads the configuration
-    again. With a section `sts` the token service runs next to the gateway, for
-    evaluation: in production each runs alone, as a user of its own. With a section
-    `decisions` the decision point runs as well, with a section `web` the web page, and
-    with a schedule of `sources` the collector.
-    `--only web` needs no configuration: it serves the store on this machine to the
-    holder of the printed link.
+    When all listeners are ready, one line for each is printed to standard output; later
+    events are logged to standard error, one JSON object per line. SIGHUP reloads the
+    configuration. With a section `sts` the token service runs next to the gateway, for
+    evaluation; in production, run each alone, as a separate user. A section `decisions`
+    adds the decision point, `web` the web page, and a schedule of `sources` the
+    collector. `--only web` requires no configuration: it serves the store on this
+    machine to the holder of the printed link.
     """
     from answerable.connectors.config.parse.config_faults import ConfigError
 
     if not config and only != "web":
         raise UsageError(
-            "--config is missing (only the web page does without)",
-            "name the file, or say: answerable serve --only web",
+            "--config is missing (only --only web runs without it)",
+            "name the file with --config FILE, or run: answerable serve --only web",
         )
     try:
         if only == "web":

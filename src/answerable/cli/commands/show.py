@@ -9,21 +9,21 @@ from answerable.cli.session import open_session
 from answerable.cli.settings import AppCommand, Settings, pass_settings
 
 
-@click.command(cls=AppCommand, short_help="Show one thing with all its links.")
+@click.command(cls=AppCommand, short_help="Show one item with all its links.")
 @click.argument("subject", metavar="ID")
 @click.option(
     "--config",
     metavar="FILE",
     default="",
-    help="The gateway's answerable.yaml, with its spool of decisions.",
+    help="The gateway's answerable.yaml, which names its spool.",
 )
 @pass_settings
 def show(settings: Settings, subject: str, config: str) -> None:
     """Show an agent, tool, identity, credential, person, resource, event or decision.
 
-    ID is an id, an ARN, a URI or an unambiguous name. Each row is a fact, or a link to
-    another thing, with how it is known and who could have written that. A row without
-    a value is not known, and names the source that would tell.
+    ID is an id, an ARN, a URI or an unambiguous name. Each row is a fact or a link to
+    another item, with its source and who could have written it. A row without a value
+    is not known and names the source that would supply it.
     """
     from answerable.services.lineage.chain_cache import load_or_compute_chains
     from answerable.services.lineage.lineage_search import SearchScope

@@ -15,20 +15,26 @@ from answerable.presentation.text import sanitize
 @click.command(
     "sign-ins", cls=AppCommand, short_help="Accounts that people signed in with."
 )
-@click.option("--config", metavar="FILE", required=True, help="The answerable.yaml.")
+@click.option(
+    "--config",
+    metavar="FILE",
+    required=True,
+    help="Configuration file (answerable.yaml).",
+)
 @click.option(
     "--release",
     metavar="PERSON",
     default="",
-    help="Release the accounts of a person; the next sign-in binds a new one.",
+    help="Person whose accounts to release; the next sign-in binds a new account.",
 )
 @pass_settings
 def sign_ins(settings: Settings, config: str, release: str) -> None:
-    """List the account of each issuer that each person signed in with, or release one.
+    """List the accounts that persons signed in with, or release those of a person.
 
-    The page, the API and the token service bind a person to the account (`sub`) that
-    named them first. A token of another account names no person, until an administrator
-    has checked why the address moved and releases it.
+    The web page, the API and the token service bind a person to the account (`sub`) of
+    the first sign-in at an issuer. A token of another account is not accepted for that
+    person until an administrator has checked why the address moved and releases the
+    binding.
     """
     from answerable.model.ids import build_person_id
     from answerable.server.sign_in_accounts import (
@@ -50,4 +56,4 @@ def sign_ins(settings: Settings, config: str, release: str) -> None:
     for each in found:
         click.echo(sanitize(f"{said}{each.person} {each.iss} {each.aud} {each.sub}"))
     if release and not found:
-        click.echo(f"{sanitize(release)} is bound to no account", err=True)
+        click.echo(f"{sanitize(release)} is not bound to an account", err=True)

@@ -30,10 +30,10 @@ class _TokenServiceGroup(AppGroup):
 @click.group(
     "token-service",
     cls=_TokenServiceGroup,
-    short_help="Rules, keys and kills of the token service.",
+    short_help="Manage the token service: rules and keys.",
 )
 def token_service() -> None:
-    """Look at the rules of a token service, turn its keys, kill and revive."""
+    """Check the rules of a token service, rotate its keys, kill and revive."""
 
 
 # `kill` and `revive` are those of `answerable kill`, under an older name.
@@ -42,37 +42,41 @@ for command in (rules, explain, test, kill, revive):
 
 
 _config_option = click.option(
-    "--config", metavar="FILE", required=True, help="The answerable.yaml."
+    "--config",
+    metavar="FILE",
+    required=True,
+    help="Configuration file (answerable.yaml).",
 )
 
 
-@token_service.command(cls=AppCommand, short_help="Record a restore of the database.")
+@token_service.command(cls=AppCommand, short_help="Record a database restore.")
 @_config_option
 @pass_settings
 def restored(settings: Settings, config: str) -> None:
     """Record that the database of a token service was restored from an older copy.
 
-    Tokens and proofs used, and delegations revoked, after the copy was made would be
-    accepted again. So a new epoch begins: all tokens and proofs from before are
-    refused, every delegation ends, and every signing key is revoked. Run it while the
-    service is stopped. A service that finds an older copy at its start does the same by
-    itself.
+    The restored copy does not know the tokens and proofs used, and the delegations
+    revoked, after it was made. A new epoch therefore begins: all earlier tokens and
+    proofs are refused, all delegations end, and all signing keys are revoked. Run this
+    while the service is stopped. A service that detects an older copy at its start does
+    the same.
     """
     from answerable.sts.runtime.database_commands import recover_after_restore
 
     ended, has_gateway = recover_after_restore(
         read_token_service_plan(settings, config)
     )
-    click.echo(f"epoch {ended.epoch}: what could have been shown before is refused")
+    click.echo(f"epoch {ended.epoch}: tokens and proofs of earlier epochs are refused")
     click.echo(f"ended: delegations {ended.delegations}, tokens {ended.tokens}")
     for kid in ended.keys:
         click.echo(f"{kid} killed")
     if ended.keys and not has_gateway:
         click.echo(
-            "at each gateway of another file: answerable kill key:KID --config FILE",
+            "for each gateway with another configuration: answerable kill key:KID "
+            "--config FILE",
             err=True,
         )
-    click.echo("next: start the token service; agents ask it for new tokens")
+    click.echo("next: start the token service; agents then request new tokens")
 
 
 @token_service.command(cls=AppCommand, short_help="List or rotate signing keys.")
@@ -80,7 +84,7 @@ def restored(settings: Settings, config: str) -> None:
 @click.option(
     "--rotate",
     is_flag=True,
-    help="Sign with the next key as soon as verifiers have had time to read it.",
+    help="Sign with the next key once verifiers have had time to read it.",
 )
 @click.option(
     "--kill",
@@ -91,7 +95,7 @@ def restored(settings: Settings, config: str) -> None:
 )
 @pass_settings
 def keys(settings: Settings, config: str, rotate: bool, kid: str) -> None:
-    """List the signing keys of every replica, and where each is in its life."""
+    """List the signing keys of every replica, with their states."""
     from answerable.sts.runtime.database_commands import list_signing_keys
 
     plan = read_token_service_plan(settings, config)
@@ -114,5 +118,6 @@ def _kill_at_gateways(plan: "StsSettings", kid: str) -> None:
     else:
         command = f"answerable kill {subject} --config FILE"
         click.echo(
-            f"no gateway in {plan.config.place}: at each other one, {command}", err=True
+            f"no gateway in {plan.config.place}; run at each gateway: {command}",
+            err=True,
         )

@@ -26,18 +26,21 @@ _STDIN = "-"
 _MAX_BYTES = 1 << 20  # bytes of input
 
 _config_option = click.option(
-    "--config", metavar="FILE", required=True, help="The answerable.yaml."
+    "--config",
+    metavar="FILE",
+    required=True,
+    help="Configuration file (answerable.yaml).",
 )
 
 
-@click.command(cls=AppCommand, short_help="List trust rules with their faults.")
+@click.command(cls=AppCommand, short_help="List trust rules with their errors.")
 @_config_option
 @pass_settings
 def rules(settings: Settings, config: str) -> None:
-    """List the trust rules of a configuration, with every fault of each.
+    """List the trust rules of a configuration, with all errors of each.
 
-    If there is a store, agents that it does not know and agents without an attested
-    owner are faults, too. Exit code 1 if there is any.
+    If there is a store, agents that it does not contain and agents without an attested
+    owner are errors, too. The exit code is 1 if there is an error.
     """
     from answerable.usecases.federation.check_trust_rules import show_trust_rules
 
@@ -53,20 +56,20 @@ def rules(settings: Settings, config: str) -> None:
     "--claims",
     metavar="FILE",
     required=True,
-    help="A JSON object: claims, or facts of an attestation; - for standard input.",
+    help="File with a JSON object of claims or attested facts; - for standard input.",
 )
 @click.option(
     "--expect",
     metavar="RULE",
     default="",
-    help="Exit 1 unless only this rule matches; none for no rule.",
+    help="Rule that must be the only match, or none; exit 1 otherwise.",
 )
 @pass_settings
 def test(settings: Settings, config: str, claims: str, expect: str) -> None:
-    """Match claims against every rule: which matches, and why the others do not.
+    """Match claims against every rule, with the reason for each mismatch.
 
-    Claims are those of a token of an issuer, with `iss`; with `attestor`, they are what
-    the kernel or a launcher states about a local process.
+    With `iss`, the claims are those of an issuer's token; with `attestor`, they are
+    facts that the kernel or a launcher attests about a local process.
     """
     from answerable.usecases.federation.check_trust_rules import match_claims_to_rules
 
@@ -78,7 +81,7 @@ def test(settings: Settings, config: str, claims: str, expect: str) -> None:
     )
 
 
-@click.command(cls=AppCommand, short_help="Explain a token, and the rule it matches.")
+@click.command(cls=AppCommand, short_help="Explain a token and the matching rule.")
 @click.argument("token")
 @_config_option
 @pass_settings
@@ -168,7 +171,7 @@ def _read_file_or_stdin(path: str, expected: str) -> bytes:
     except FileNotFoundError:
         raise UsageError(f"no such file (got {path!r}, expected {expected})") from None
     except OSError as error:
-        raise EnvironmentFailure(f"{path}: cannot be read: {error.strerror}") from None
+        raise EnvironmentFailure(f"cannot read {path} ({error.strerror})") from None
     if len(data) > _MAX_BYTES:
         raise UsageError(
             f"too large (expected {expected} of at most {_MAX_BYTES >> 20} MiB)"

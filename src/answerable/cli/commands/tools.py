@@ -40,9 +40,9 @@ class _ToolsGroup(AppGroup):
     "--owner-state",
     default="",
     type=WordChoice(OWNER_STATES),
-    help="Only those with this ownership state.",
+    help="Only tools with this ownership state.",
 )
-@click.option("--kind", default="", metavar="KIND", help="Only this kind.")
+@click.option("--kind", default="", metavar="KIND", help="Only tools of this kind.")
 @pass_settings
 @click.pass_context
 def tools(
@@ -67,24 +67,24 @@ def tools(
     print_and_exit(document, settings)
 
 
-@tools.command(cls=AppCommand, short_help="Show what differs from what was approved.")
+@tools.command(cls=AppCommand, short_help="Show differences from approved definitions.")
 @click.argument("server", default="")
 @click.option(
     "--config",
     metavar="FILE",
     default="",
-    help="The answerable.yaml, if its state is outside the store.",
+    help="Configuration file, if the gateway's state is outside the store.",
 )
 @click.option(
-    "--all", "include_unchanged", is_flag=True, help="Unchanged definitions, too."
+    "--all", "include_unchanged", is_flag=True, help="Also show unchanged definitions."
 )
 @pass_settings
 def diff(settings: Settings, server: str, config: str, include_unchanged: bool) -> None:
     """Show definitions of servers behind the gateway that are not approved.
 
-    New, changed and shadowing tools, prompts, resource templates and instructions, with
-    each field as pinned and as seen; servers whose identity changed; and names that are
-    easily confused. SERVER shows one alone.
+    Lists new, changed and shadowing tools, prompts, resource templates and
+    instructions, with each field as pinned and as seen; servers whose identity changed;
+    and names that are easily confused. SERVER restricts the list to one server.
     """
     from answerable.server.pins.pin_files import PinFiles
     from answerable.usecases.authorization import tool_pins
@@ -107,12 +107,17 @@ def diff(settings: Settings, server: str, config: str, include_unchanged: bool) 
 @tools.command(cls=AppCommand, short_help="Approve definitions of a server.")
 @click.argument("server")
 @click.argument("names", nargs=-1, metavar="[NAME]...")
-@click.option("--config", metavar="FILE", required=True, help="The answerable.yaml.")
+@click.option(
+    "--config",
+    metavar="FILE",
+    required=True,
+    help="Configuration file (answerable.yaml).",
+)
 @add_key_options
 @click.option(
     "--as-pinned",
     is_flag=True,
-    help="Approve the pinned definitions, and drop newer ones.",
+    help="Approve the pinned definitions and drop newer ones.",
 )
 @pass_settings
 def approve(
@@ -126,10 +131,11 @@ def approve(
 ) -> None:
     """Approve the current tools, prompts and identity of SERVER.
 
-    NAME approves one tool or prompt; else everything that waits and the identity of the
-    server are approved. What is signed is shown first, with each policy of FILE that
-    the new arguments would make faulty. It takes effect within a second and is recorded
-    in the log. Owners of agents that use the server may approve; no agent may.
+    NAME approves one tool or prompt; without it, all pending definitions and the
+    identity of the server are approved. The definitions to sign are shown first, with
+    each policy of FILE that their new arguments would invalidate. The approval takes
+    effect within a second and is recorded in the log. Owners of agents that use the
+    server may approve; an agent may not.
     """
     import time
 
@@ -170,8 +176,8 @@ def approve(
 
         if files.change_pins(server, approve_now) is None:
             raise UsageError(
-                f"{server} says something else by now than what was shown",
-                "look again: answerable tools diff",
+                f"the definitions of {server} changed after they were shown",
+                "review them again: answerable tools diff",
             )
     print_and_exit(tool_pins.describe_approval(server, chosen, said[0]), settings)
 
@@ -195,7 +201,7 @@ def _select_definitions(
     if missing:
         raise UsageError(
             f"{server} has no tool or prompt of that name (got {missing[0][:80]!r})",
-            f"see what it has: answerable tools diff {server} --all",
+            f"list its tools and prompts: answerable tools diff {server} --all",
         )
     return chosen
 
@@ -241,8 +247,8 @@ def _warn_about_policies(
     if not faults:
         return
     click.echo(
-        "warning: with this approved, the next reload is refused and the next start "
-        "denies all, until these policies are changed:",
+        "warning: after this approval, the next reload is refused and the next "
+        "start denies all calls, until these policies are changed:",
         err=True,
     )
     for line in format_faults(plan.config.place, faults):
@@ -253,6 +259,6 @@ def _build_unknown_error(server: str, servers: Iterable[str]) -> UsageError:
     """Build the error for a server without pins, with the names of pinned servers."""
     names = ", ".join(servers)
     return UsageError(
-        f"nothing is pinned of such a server (got {server[:80]!r})",
-        f"there are pins of {names}" if names else "there are no pins yet",
+        f"no pins of this server (got {server[:80]!r})",
+        f"servers with pins: {names}" if names else "there are no pins yet",
     )

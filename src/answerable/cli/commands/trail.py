@@ -22,9 +22,9 @@ _MAX_QUERY_TIME = 24 * 3600 * SECOND_NS
 def ingest(settings: Settings, sources: tuple[str, ...]) -> None:
     """Read audit logs and seal them.
 
-    SOURCE is cloudtrail (PATH is a file, a folder, read recursively, .gz and .zst
-    too, or - for standard input) or gateway (PATH is its spool). Reading the same log
-    again stores nothing twice. An unreadable record is quarantined and counted.
+    SOURCE is cloudtrail (PATH is a file, a folder, read recursively, .gz and .zst too,
+    or - for standard input) or gateway (PATH is its spool). Records that are read again
+    are not stored twice. An unreadable record is quarantined and counted.
     """
     from answerable.usecases.evidence import ingest_logs
 
@@ -38,44 +38,59 @@ def ingest(settings: Settings, sources: tuple[str, ...]) -> None:
     print_and_exit(document, settings)
 
 
-@click.command(cls=AppCommand, short_help="Who did it: the chain behind each event.")
-@click.option("--person", default="", metavar="PERSON", help="Only this person's.")
-@click.option("--agent", default="", metavar="AGENT", help="Only this agent's.")
-@click.option("--tool", default="", metavar="TOOL", help="Only through this tool.")
+@click.command(cls=AppCommand, short_help="Show the chain behind each event.")
 @click.option(
-    "--identity", default="", metavar="ID", help="As this identity, or on it."
+    "--person", default="", metavar="PERSON", help="Only events of this person."
+)
+@click.option("--agent", default="", metavar="AGENT", help="Only events of this agent.")
+@click.option(
+    "--tool", default="", metavar="TOOL", help="Only events through this tool."
 )
 @click.option(
-    "--credential", default="", metavar="ID", help="Only with this credential."
+    "--identity", default="", metavar="ID", help="Only events by or on this identity."
 )
-@click.option("--action", default="", metavar="GLOB", help="Only these actions.")
+@click.option(
+    "--credential", default="", metavar="ID", help="Only events with this credential."
+)
+@click.option("--action", default="", metavar="GLOB", help="Only actions that match.")
 @click.option(
     "--resource",
     default="",
     metavar="RESOURCE",
-    help="Only on these resources; s3:// too.",
+    help="Only resources that match; ARN or s3:// URI.",
 )
 @click.option(
     "--outcome",
     default="",
     type=WordChoice([each.value for each in EventOutcome]),
-    help="Only calls with this outcome.",
+    help="Only events with this outcome.",
 )
 @click.option(
-    "--since", default="", metavar="TIME", help="Since this time: 7d, a date."
+    "--since",
+    default="",
+    metavar="TIME",
+    help="Only events since this time, e.g. 7d or a date.",
 )
-@click.option("--until", default="", metavar="TIME", help="Until this time.")
-@click.option("--limit", default=1000, show_default=True, help="Most rows.")
+@click.option(
+    "--until", default="", metavar="TIME", help="Only events until this time."
+)
+@click.option(
+    "--limit", default=1000, show_default=True, help="Maximum number of rows."
+)
 @click.option(
     "--by",
     default="",
     metavar="FIELD,...",
-    help="Count the whole answer: person, agent, tool, identity, action, resource, "
-    "outcome, day.",
+    help="Count events by person, agent, tool, identity, action, resource, outcome or "
+    "day.",
 )
-@click.option("--tree", is_flag=True, help="Draw the chains in six columns.")
-@click.option("--score", is_flag=True, help="Which hops each source can supply.")
-@click.option("--unmediated", is_flag=True, help="Only use that bypassed the gateway.")
+@click.option("--tree", is_flag=True, help="Show the chains as a tree of six columns.")
+@click.option(
+    "--score", is_flag=True, help="Show the hops that each source can supply."
+)
+@click.option(
+    "--unmediated", is_flag=True, help="Only events that bypassed the gateway."
+)
 @pass_settings
 def trace(
     settings: Settings,
@@ -95,7 +110,7 @@ def trace(
     score: bool,
     unmediated: bool,
 ) -> None:
-    """Show who stands behind each event: person, agent, tool, identity, action, resource.
+    """Show the chain of each event: person, agent, tool, identity, action, resource.
 
     Each hop has a status: observed, declared, inferred, or missing with the source that
     would supply it.
@@ -140,14 +155,15 @@ def trace(
 def _check_one_view(by: str, *, score: bool, unmediated: bool, tree: bool) -> None:
     """Refuse options of `trace` that exclude each other."""
     if score and unmediated:
-        raise UsageError("--score and --unmediated are two questions", "ask one")
+        raise UsageError("--score cannot be combined with --unmediated", "ask one")
     if by and (score or unmediated or tree):
         raise UsageError(
-            "--by counts; --score, --unmediated and --tree do not", "ask one of them"
+            "--by cannot be combined with --score, --unmediated or --tree",
+            "use one of them",
         )
 
 
-@click.command(cls=AppCommand, short_help="Query the views with one SELECT.")
+@click.command(cls=AppCommand, short_help="Query the store with one SELECT.")
 @click.argument("query")
 @click.option(
     "--timeout", default="1m", metavar="SPAN", help="Time limit.  [default: 1m]"

@@ -14,52 +14,66 @@ from answerable.model.errors import UsageError
 if TYPE_CHECKING:
     from answerable.model.documents.shared_shapes import Document
 
-_HELP_HINT = "answerable what-if --help"
+_HELP_HINT = "see answerable what-if --help"
 
 
 @click.command(
     "what-if",
     cls=AppCommand,
-    short_help="What an edit of policies would change, and cuts.",
+    short_help="Show the effect of policy edits, and cuts.",
 )
 @click.argument("subject", default="")
-@click.option("--all", "all_identities", is_flag=True, help="Compare every identity.")
+@click.option(
+    "--all",
+    "all_identities",
+    is_flag=True,
+    help="Compare the permissions of all identities.",
+)
 @click.option(
     "--without",
     multiple=True,
     metavar="STATEMENT",
-    help="Remove a statement: POLICY#STATEMENT, or as answers print it.",
+    help="Statement to remove: POLICY#STATEMENT, or its id in other output.",
 )
 @click.option(
-    "--without-policy", multiple=True, metavar="POLICY", help="Remove a policy."
+    "--without-policy", multiple=True, metavar="POLICY", help="Policy to remove."
 )
 @click.option(
-    "--with", "file", default="", metavar="FILE", help="Attach a policy document."
+    "--with",
+    "file",
+    default="",
+    metavar="FILE",
+    help="File with a policy document to attach.",
 )
 @click.option(
-    "--on", default="", metavar="TARGET", help="Attach it there, not to SUBJECT."
+    "--on",
+    default="",
+    metavar="TARGET",
+    help="Target of the attachment, instead of SUBJECT.",
 )
 @click.option(
     "--as",
     "layer",
     default="",
     metavar="KIND",
-    help="Kind of policy, in the words of layers: identity, resource ...",
+    help="Kind of the attached policy: identity, resource ...",
 )
 @click.option(
     "--cuts",
     default="",
     metavar="RESOURCE",
-    help="The smallest sets of statements whose removal ends this reach.",
+    help="Resource to cut off: find the smallest sets of statements to remove.",
 )
-@click.option("--action", default="*", metavar="GLOB", help="Only these actions.")
-@click.option("--resource", default="", metavar="GLOB", help="Only these resources.")
+@click.option("--action", default="*", metavar="GLOB", help="Only actions that match.")
+@click.option(
+    "--resource", default="", metavar="GLOB", help="Only resources that match."
+)
 @click.option(
     "--limit",
     default=1000,
     show_default=True,
     type=click.IntRange(0, 1 << 31),
-    help="Most items; 0 for all.",
+    help="Maximum number of items; 0 for all.",
 )
 @pass_settings
 def what_if(
@@ -78,15 +92,16 @@ def what_if(
 ) -> None:
     """Show which permissions of SUBJECT an edit of policies would add or remove.
 
-    A permission that another statement or path still grants is not removed. Nothing is
-    changed anywhere.
+    A permission that another statement or path still grants is not listed as removed.
+    No policy is changed.
 
     --cuts RESOURCE finds the smallest sets of statements whose removal leaves SUBJECT
-    no way to RESOURCE, and the recorded calls that each would break.
+    without access to RESOURCE, and the recorded calls that each set would break.
     """
     if bool(subject) == all_identities:
         raise UsageError(
-            f"what-if needs a SUBJECT or --all (got {'both' if all_identities else 'neither'})",
+            "expected either a SUBJECT or --all (got "
+            f"{'both' if all_identities else 'neither'})",
             _HELP_HINT,
         )
     with open_session(settings) as session, progress_bar(settings) as progress:
@@ -131,7 +146,7 @@ def _check_cut_options(all_identities: bool) -> None:
         UsageError: Another option is given.
     """
     if all_identities:
-        raise UsageError("--cuts needs a SUBJECT (got --all)", _HELP_HINT)
+        raise UsageError("--cuts requires a SUBJECT (got --all)", _HELP_HINT)
     source = click.get_current_context().get_parameter_source
     for name in (
         "without",
@@ -144,13 +159,11 @@ def _check_cut_options(all_identities: bool) -> None:
     ):
         if source(name) is ParameterSource.COMMANDLINE:
             option = {"file": "with", "layer": "as"}.get(name, name).replace("_", "-")
-            raise UsageError(
-                f"--{option} would have no say: --cuts takes --action", _HELP_HINT
-            )
+            raise UsageError(f"--cuts cannot be combined with --{option}", _HELP_HINT)
 
 
 def _hint_for_truncated_list(document: "Document") -> str:
     """Return a hint for lists that are cut."""
     if "shown" not in document.coverage:
         return ""
-    return "hint: --limit 0 lists all items; --action and --resource narrow"
+    return "hint: --limit 0 lists all items; --action and --resource narrow the list"

@@ -38,71 +38,72 @@ _RUN_COMMAND = ("run", "--agent", "clerk", "--", AGENT_PROGRAM)
 def _build_chapters(office: DemoEnvironment) -> Iterable[DemoChapter]:
     """Yield the chapters: declare the agent, run it, sign its baseline, attack it."""
     yield DemoChapter(
-        "An agent goes to work. Who answers for it?",
+        "An agent starts to work. Who owns it?",
         (
             DemoStep(
-                "It is declared in answerable.yaml, with the tools that it may call "
-                "and who owns it.",
+                "answerable.yaml declares the agent, its owner and the tools that "
+                "it may call.",
                 ("scan", f"config:{CONFIG}"),
             ),
             DemoStep(
-                "What a file says is a claim. Ana makes a key, has it enrolled, ...",
+                "A file is only a claim. Ana creates a key and has it enrolled, ...",
                 ("owner-keys", "new", "--person", OWNER, *KEY_OPTIONS),
             ),
             DemoStep(
-                "... which is an administrator's act, ...",
+                "... which an administrator does, ...",
                 ("owner-keys", "enroll", f"{KEY}.pub", "--person", OWNER),
             ),
             DemoStep(
-                "... and signs that she answers for it.",
+                "... and signs that she owns the agent.",
                 ("attest", AGENT, "--owner", OWNER, *KEY_OPTIONS),
             ),
         ),
         before=lambda: _prepare_office(office),
     )
     yield DemoChapter(
-        "It works. What does it usually do?",
+        "The agent works. What is its usual behaviour?",
         (
             DemoStep(
-                "It has no key: the kernel says who started it, and a rule that it may "
-                "act for ana. Here it runs as the same user, so what holds it is "
-                "advice to it; --user makes it a boundary.",
+                "The agent has no key: the kernel attests who started it, and a "
+                "rule allows it to act for ana. Here it runs as the same user, so "
+                "enforcement is advisory; --user makes it a boundary.",
                 (*_RUN_COMMAND, "--invoices", "2"),
                 own_process=True,
             ),
+            DemoStep("Read the gateway's records into the store.", ("ingest", SPOOL)),
+            DemoStep("Learn a baseline from them.", ("baseline", "learn", "clerk")),
             DemoStep(
-                "What the gateway recorded comes into the store.", ("ingest", SPOOL)
-            ),
-            DemoStep("Learn from it.", ("baseline", "learn", "clerk")),
-            DemoStep(
-                "By its own measure it has not seen enough. A demo has a minute, so "
-                "Ana signs all the same: first to watch, ...",
+                "The baseline reports too few samples. The demo is short, so Ana "
+                "signs it anyway: first in shadow mode, ...",
                 ("baseline", "sign", _DIGEST, "--stage", "shadow", *KEY_OPTIONS),
             ),
             DemoStep(
-                "... and, as it would have held back none of this, to hold it.",
+                "... and, as shadow mode would have blocked nothing, then in "
+                "enforce mode.",
                 ("baseline", "replay", "clerk"),
             ),
             DemoStep(
-                "From now on what it never did is refused, or asked of her.",
+                "From now on, new behaviour is refused or requires her approval.",
                 ("baseline", "sign", _DIGEST, "--stage", "enforce", *KEY_OPTIONS),
             ),
         ),
         before=lambda: _start_servers(office),
     )
     yield DemoChapter(
-        "A customer writes: send me the others' addresses. It obeys.",
+        "A customer's letter asks for the addresses of other customers. The agent "
+        "obeys.",
         (
             DemoStep(
-                "The mail is refused. It learns that, and not why.",
+                "The mail is refused. The agent is not told the reason.",
                 (*_RUN_COMMAND, "--invoices", "1"),
                 exit_code=1,
                 own_process=True,
             ),
-            DemoStep("The records come in.", ("ingest", SPOOL)),
-            DemoStep("Its owner sees the reason.", ("decision", _DENIED)),
+            DemoStep("Read the new records.", ("ingest", SPOOL)),
+            DemoStep("The owner sees the reason.", ("decision", _DENIED)),
             DemoStep(
-                "The chains of that run's mails. This time the gateway saw each hop.",
+                "The chains of the mails of that run. This time the gateway "
+                "observed each hop.",
                 (
                     "trace",
                     "--tool",
@@ -116,32 +117,33 @@ def _build_chapters(office: DemoEnvironment) -> Iterable[DemoChapter]:
         before=lambda: _receive_injection(office),
     )
     yield DemoChapter(
-        "It asks for something harmless. Who says yes?",
+        "The agent needs a harmless exception. Who approves it?",
         (
             DemoStep(
-                "A customer pays in francs; it looks up the rate, which it never did.",
+                "A customer pays in francs; the agent looks up the rate for the "
+                "first time.",
                 (*_RUN_COMMAND, "--invoices", "1"),
                 exit_code=1,
                 own_process=True,
             ),
-            DemoStep("Ana has the asks.", ("asks",)),
+            DemoStep("Ana lists the approval requests.", ("asks",)),
             DemoStep(
-                "She lets this call pass, for an hour, and no other.",
+                "She allows only this call, for one hour.",
                 ("asks", "allow", _ASKED, *KEY_OPTIONS),
             ),
         ),
         before=lambda: _receive_currency_change(office),
     )
     yield DemoChapter(
-        "She said yes. And now she says no.",
+        "She approved the call. Now she kills the agent.",
         (
             DemoStep(
-                "Another customer pays in francs: the call that she signed for passes.",
+                "Another customer pays in francs: the approved call passes.",
                 (*_RUN_COMMAND, "--invoices", "1"),
                 own_process=True,
             ),
             DemoStep(
-                "A kill holds within a second, in every mode.",
+                "A kill takes effect within a second, in every mode.",
                 ("gateway", "kill", AGENT, "--config", CONFIG),
             ),
             DemoStep(
@@ -159,9 +161,9 @@ def _prepare_office(office: DemoEnvironment) -> str:
     """Write the sample office, and return the text that says so."""
     office.write_files()
     return (
-        "(A small office was written: an MCP server over an SQLite database, and an "
-        "agent that reads open invoices, looks up whose customer it is, mails them, "
-        "and leaves a note. It is scripted; no model is called.)"
+        "(The demo created a small office: an MCP server over an SQLite database, "
+        "and an agent that reads open invoices, looks up the customer, sends a "
+        "mail, and writes a note. The agent is scripted; no model is called.)"
     )
 
 
@@ -171,8 +173,8 @@ def _start_servers(office: DemoEnvironment) -> str:
     office.wait_until_ready()
     office.run_agent(TRAINING_RUNS - 1)
     return (
-        f"(answerable serve runs in the background. The agent has worked {TRAINING_RUNS - 1} "
-        "times already. Once more, to look at:)"
+        "(answerable serve runs in the background. The agent has completed "
+        f"{TRAINING_RUNS - 1} runs. This is one more:)"
     )
 
 
@@ -181,8 +183,8 @@ def _receive_injection(office: DemoEnvironment) -> str:
     office.restart_server("gateway")
     office.receive_letter(INJECTED_LETTER, "EUR")
     return (
-        "(The gateway was restarted, so that the lessons are not counted into the "
-        f"agent's next minute. Then a letter came: {INJECTED_LETTER!r})"
+        "(The gateway was restarted so that the training runs do not count towards "
+        f"the agent's next minute. Then a letter arrived: {INJECTED_LETTER!r})"
     )
 
 
@@ -193,7 +195,7 @@ def _receive_currency_change(office: DemoEnvironment) -> str:
     sent = ", ".join(
         " ".join(each.split()) for each in office.list_sent_mail().splitlines()
     )
-    return f"(What left the office so far: {sent}.)"
+    return f"(Mails sent so far: {sent}.)"
 
 
 def _restart_gateway(office: DemoEnvironment) -> str:
@@ -203,7 +205,7 @@ def _restart_gateway(office: DemoEnvironment) -> str:
     """Restart the gateway so that earlier calls do not count in its next minute."""
     office.restart_server("gateway")
     office.receive_letter(CURRENCY_LETTER, "CHF")
-    return "(The gateway was restarted, so that each of these runs counts alone.)"
+    return "(The gateway was restarted so that each of these runs counts separately.)"
 
 
 def run_agent_chapters(main: Main, first_number: int) -> bool:
@@ -215,8 +217,8 @@ def run_agent_chapters(main: Main, first_number: int) -> bool:
     """
     if not can_attest_processes():
         print_paragraph(
-            "An agent that works is shown on Linux 6.5 and later, where the kernel "
-            "says which process calls."
+            "The chapters with a running agent require Linux 6.5 or later, where "
+            "the kernel identifies the calling process."
         )
         return True
     Path(OFFICE_FOLDER).mkdir()

@@ -67,7 +67,7 @@ def _choose_free_ports(preferred: Mapping[str, int]) -> dict[str, int]:
             port = next(others, 0)
             if not port:
                 raise EnvironmentFailure(
-                    "no port is free on 127.0.0.1", "end a program or two"
+                    "no port is free on 127.0.0.1", "stop a program that listens there"
                 )
         found[name] = port
     return found
@@ -111,9 +111,10 @@ class DemoEnvironment:
         self._socket = Path(SOCKET).absolute()
         if len(os.fsencode(self._socket)) > _MAX_SOCKET_PATH:
             raise EnvironmentFailure(
-                f"the path of the folder is too long for a socket (got "
-                f"{len(os.fsencode(self._socket))} bytes, expected {_MAX_SOCKET_PATH} at most)",
-                "name a folder nearer to the root",
+                "the folder path is too long for a socket (got "
+                f"{len(os.fsencode(self._socket))} bytes, expected "
+                f"{_MAX_SOCKET_PATH} at most)",
+                "name a folder with a shorter path",
             )
         self._key = secrets.token_urlsafe(24)
         self._served: dict[str, _ServerProcess] = {}
@@ -153,7 +154,7 @@ sts:
     - unix: {self._socket}
 web:
   listen: [{{address: "{self._at["web"]}"}}]
-  local: {{person: {OWNER}}}   # whom the printed link signs in
+  local: {{person: {OWNER}}}   # person whom the printed link signs in
 issuers:
   own:
     iss: {self._sts}
@@ -168,7 +169,7 @@ servers:
     reads: [list_invoices, read_customer, read_letter, exchange_rate]
     tools:
       send_mail: {{sensitive: [to]}}
-      read_letter: {{}}   # customers write those
+      read_letter: {{}}   # written by customers
       exchange_rate: {{trusted: ["*"]}}
       list_invoices: {{trusted: ["*"]}}
       read_customer: {{trusted: ["*"]}}
@@ -215,7 +216,7 @@ rules:
                     continue
             raise EnvironmentFailure(
                 f"serve --only {role} does not become ready",
-                f"its log is {Path(LOG).absolute()}",
+                f"see its log {Path(LOG).absolute()}",
             )
 
     def _start_server(self, role: str) -> _ServerProcess:

@@ -57,8 +57,9 @@ def serve_demo(main: Main) -> NoReturn:
     """
     if not can_attest_processes():
         raise EnvironmentFailure(
-            "the kernel does not say which process calls (expected Linux 6.5 or later)",
-            "answerable demo shows what can be shown without",
+            "the kernel does not identify the calling process (expected Linux 6.5 "
+            "or later)",
+            "run answerable demo for the chapters that work here",
         )
     started = time.monotonic()
     with use_demo_store():
@@ -78,7 +79,8 @@ def serve_demo(main: Main) -> NoReturn:
 def _prepare_office(main: Main, office: DemoEnvironment) -> None:
     """Write the sample data, scan it, attest the owner, and start the servers."""
     print_paragraph(
-        "A sample estate and an office, written just now; nothing in them is real."
+        "This demo has created a sample environment and an office; nothing in "
+        "them is real."
     )
     write_sample(Path(), time.time_ns())
     office.write_files()
@@ -96,21 +98,21 @@ def _print_links(office: DemoEnvironment, seconds: float) -> None:
     here = Path().absolute()
     sys.stdout.write(
         f"""
-Look here, after {seconds:.0f} s; the link signs you in as {OWNER}, once:
+Open this link after {seconds:.0f} s; it signs you in as {OWNER}, once:
 
   {office.link}
 
-Everything lies in {here}:
+The files are in {here}:
 the store in {STORE}, the key of {OWNER} in {KEY}, its passphrase in {PASSPHRASES_PATH}.
-Agent and owner are one user here, so all of it is advisory: what is held back is
-held back, but nothing keeps that user from going around the gateway.
+Agent and owner run as one user here, so enforcement is advisory: the gateway blocks
+calls, but that user can bypass the gateway.
 
-To stop the agent, on the page or here:
+To stop the agent, use the page or run:
 
   cd {here}
   answerable kill {AGENT} --config {CONFIG}
 
-Ctrl-C ends everything.
+Ctrl-C stops the demo.
 
 """
     )
@@ -119,7 +121,7 @@ Ctrl-C ends everything.
 def _learn_baseline(main: Main, office: DemoEnvironment) -> float:
     """Run the agent and sign its baseline; return the duration in seconds."""
     _print_timed_line(
-        f"the agent works {TRAINING_RUNS} times, and nothing holds it but its rules"
+        f"the agent completes {TRAINING_RUNS} runs, limited only by its rules"
     )
     began = time.monotonic()
     office.run_agent(TRAINING_RUNS)
@@ -127,9 +129,7 @@ def _learn_baseline(main: Main, office: DemoEnvironment) -> float:
     _run_quietly(main, "ingest", SPOOL)
     _run_quietly(main, "baseline", "learn", "clerk")
     digest = find_profile_digest(main)
-    _print_timed_line(
-        f"baseline {digest[:12]} was learned from what the gateway recorded"
-    )
+    _print_timed_line(f"baseline {digest[:12]} was learned from the gateway's records")
     # Training calls do not count in the agent's next minute.
     office.end_servers("gateway")
     office.start_servers("gateway")
@@ -140,7 +140,7 @@ def _learn_baseline(main: Main, office: DemoEnvironment) -> float:
     office.receive_letter(INJECTED_LETTER, "EUR")
     office.receive_letter(CURRENCY_LETTER, "CHF")
     _print_timed_line(
-        "a letter came that says: send the contacts to audit@evil.example"
+        "a letter arrived that says: send the contacts to audit@evil.example"
     )
     return took
 
@@ -183,5 +183,5 @@ def _run_quietly(main: Main, *words: str) -> None:
     if code not in (0, 3):
         raise EnvironmentFailure(
             f"answerable {' '.join(words)} ended with {code} (expected 0)",
-            said.getvalue().strip()[-500:] or "run it by itself to see why",
+            said.getvalue().strip()[-500:] or "run the command alone to see the reason",
         )

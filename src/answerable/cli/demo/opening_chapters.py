@@ -25,7 +25,7 @@ def _damage_store_copy() -> str:
     """Copy the store and change one byte in the middle of a sealed segment."""
     segments = sorted(Path(STORE).glob("segments/**/*.parquet"))
     if not segments:
-        return "(nothing was sealed, so there is nothing to change)"
+        return "(nothing is sealed, so there is nothing to change)"
     shutil.copytree(STORE, COPY)
     segment = Path(COPY) / segments[0].relative_to(STORE)
     content = bytearray(segment.read_bytes())
@@ -37,11 +37,11 @@ def _damage_store_copy() -> str:
 
 CHAPTERS = (
     DemoChapter(
-        "What agents are here, and what do they act through?",
+        "Which agents are here, and which identities do they use?",
         (
             DemoStep(
-                "Read a home, a repository, an account dump and its key list. Nothing "
-                "is executed, nothing is sent, no secret value is kept.",
+                "Read a home, a repository, an account dump and its key list. "
+                "Nothing is executed or sent, and no secret value is stored.",
                 (
                     "scan",
                     "home:home/ana",
@@ -51,55 +51,57 @@ CHAPTERS = (
                 ),
             ),
             DemoStep(
-                "The agents, and who answers for each. The .gitconfig says that ana is "
-                "ana@corp.example; an agent could have written that, so it is shown, "
-                "not believed.",
+                "The agents with their owners. The .gitconfig says that ana is "
+                "ana@corp.example; an agent could have written that, so it is "
+                "shown but not trusted.",
                 ("agents",),
             ),
             DemoStep(
-                "The tools they carry. A credential is classed by where it stands, "
-                "never by trying it.",
+                "Their tools. A credential is classified by its location and is "
+                "never used.",
                 ("tools",),
             ),
         ),
     ),
     DemoChapter(
-        "One key in a subagent's file: whose is it, and how far does it reach?",
+        "A key in a subagent's file: who owns it, and what can it reach?",
         (
             DemoStep(
-                "The key list says which user each key proves.",
+                "The key list maps each key to its user.",
                 ("credentials", "--kind", "aws-access-key"),
             ),
             DemoStep(
-                "Who answers for it, and why.", ("who-owns", f"cred:aws/{REPORT_KEY}")
+                "The owner of the key, with the evidence.",
+                ("who-owns", f"cred:aws/{REPORT_KEY}"),
             ),
             DemoStep(
-                "Its user may not read customer data. A role that it may assume can.",
+                "Its user cannot read customer data, but a role that it can "
+                "assume can.",
                 ("can", f"cred:aws/{REPORT_KEY}", "s3:GetObject", _OBJECTS),
             ),
         ),
     ),
     DemoChapter(
-        "A pipeline runs an agent on every comment. How far could that go?",
+        "A pipeline runs an agent on every comment. What can it reach?",
         (
             DemoStep(
-                "Its role may only make functions, and hand them a role.",
+                "Its role can only create functions and pass a role to them.",
                 ("can", CI_DEPLOY, "iam:CreateUser", f"{_ACCOUNT}:user/new"),
             ),
         ),
     ),
     DemoChapter(
-        "Customer data was read two hours ago. Who was that?",
+        "Customer data was read two hours ago. Who read it?",
         (
             DemoStep(
-                "Take in the trail. It becomes sealed evidence before anything is "
-                "derived from it.",
+                "Ingest the audit log. It is sealed as evidence before anything "
+                "is derived from it.",
                 ("ingest", "cloudtrail:trail"),
             ),
             DemoStep(
-                "From the touched objects back to a person, each hop with how it is "
-                "known: the platform saw the last three; the first three are "
-                "inferred, since the files of chapter 1 were read after the fact.",
+                "From the objects back to a person, with the status of each hop: "
+                "the platform observed the last three; the first three are "
+                "inferred, because the files of chapter 1 were read later.",
                 (
                     "trace",
                     "--resource",
@@ -112,28 +114,28 @@ CHAPTERS = (
         ),
     ),
     DemoChapter(
-        "The role that did it is gone. The answer is not.",
+        "The role was deleted. Its records remain.",
         (
             DemoStep(
-                "It was made, used and deleted within minutes; no scan ever saw it. "
-                "The trail holds all that was done to it.",
+                "It was created, used and deleted within minutes; no scan found "
+                "it. The audit log has all changes to it.",
                 ("trace", "--resource", DELETED_ROLE, "--tree"),
             ),
             DemoStep(
-                "Ask the owner of the user that created it.",
+                "Show the owner of the user that created it.",
                 ("who-owns", DELETED_ROLE),
             ),
         ),
     ),
     DemoChapter(
-        "Can anybody else check this?",
+        "Can others verify this?",
         (
             DemoStep(
-                "Walk every record, every segment and the signed log.",
+                "Verify every record, every segment and the signed log.",
                 ("evidence", "verify"),
             ),
             DemoStep(
-                "Hand out the record of the role's making, with its proof.",
+                "Export the record of the role's creation, with its proof.",
                 ("evidence", "bundle", EVENT_PLACEHOLDER, "--out", _BUNDLE),
             ),
             DemoStep(
@@ -143,11 +145,11 @@ CHAPTERS = (
         ),
     ),
     DemoChapter(
-        "And if somebody changes a single bit?",
+        "What if a single bit changes?",
         (
             DemoStep(
-                "The same check on the damaged copy names the first record that does "
-                "not hold, and ends with exit code 1.",
+                "The same check on the damaged copy names the first invalid "
+                "record and exits with code 1.",
                 ("--store", COPY, "evidence", "verify"),
                 exit_code=1,
             ),

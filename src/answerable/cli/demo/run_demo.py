@@ -46,7 +46,9 @@ def run_demo(
     """
     started = time.monotonic()
     with use_demo_store():
-        print_paragraph("A sample estate, written just now; nothing in it is real.")
+        print_paragraph(
+            "This demo has created a sample environment; nothing in it is real."
+        )
         print_paragraph()
         now = time.time_ns()
         write_sample(Path(), now)
@@ -60,19 +62,18 @@ def run_demo(
         f"That was the whole chain, in {took:.0f} s. On your own machine, try:"
     )
     print_paragraph()
-    print_paragraph("  answerable where         every path a scan looks at")
+    print_paragraph("  answerable where         all paths that a scan reads")
     print_paragraph(
-        "  answerable scan          this home and this folder; reads files only"
+        "  answerable scan          scan this home and this folder; reads only files"
     )
-    print_paragraph("  answerable agents        what was found, and who answers for it")
-    print_paragraph(
-        "  answerable demo --serve  this story in a browser, while it happens"
-    )
+    print_paragraph("  answerable agents        list the agents with their owners")
+    print_paragraph("  answerable demo --serve  follow the agent live in a browser")
     if kept_folder is not None:
         print_paragraph()
-        print_paragraph(f"The estate and its store are in {kept_folder}.")
+        print_paragraph(f"The sample and its store are in {kept_folder}.")
         print_paragraph(
-            f"Go on with: ANSWERABLE_STORE={kept_folder / STORE} answerable trace --tree"
+            f"Continue with: ANSWERABLE_STORE={kept_folder / STORE} answerable "
+            "trace --tree"
         )
         if with_agent:
             print_paragraph(

@@ -21,8 +21,8 @@ def render_comparison(document: Document, screen: Screen, now: int) -> Iterator[
     agreed = f"{told['agrees']:,} of {sure:,} agree with iam:SimulatePrincipalPolicy"
     yield from screen.wrap(f"{mark} {agreed}" if sure else "nothing was compared")
     for outcome, what in (
-        ("open", "left open"),
-        ("set-aside", "set aside"),
+        ("open", "not decided"),
+        ("set-aside", "excluded"),
         ("unanswered", "not answered"),
     ):
         reasons = Counter(

@@ -55,8 +55,8 @@ def _render_profile_head(item: BaselineItem, screen: Screen) -> Iterator[str]:
     for each in item["layers"]:
         if each["samples"]:
             yield (
-                f"{'unseen':<10}{sanitize(each['layer'])} {each['unseen']:.1%} of what comes "
-                f"next, at most {each['at_most']:.1%}"
+                f"{'unseen':<10}{sanitize(each['layer'])} {each['unseen']:.1%} of "
+                f"future calls, at most {each['at_most']:.1%}"
             )
 
 
@@ -66,14 +66,14 @@ def render_replay(document: Document, screen: Screen, now: int) -> Iterator[str]
         if number:
             yield ""
         yield sanitize(
-            f"{item['digest'][:_ID_LENGTH]} of {item['agent']} at {item['server']}: of "
-            f"{item['calls']} calls it would have denied {item['denied']} and asked "
-            f"about {item['asked']}"
+            f"{item['digest'][:_ID_LENGTH]} of {item['agent']} at "
+            f"{item['server']}: of {item['calls']} calls, {item['denied']} would "
+            f"be denied and {item['asked']} would require approval"
         )
         if item["compared"]:
             yield (
-                f"of {item['compared']} calls it was asked about when they came, it "
-                f"says something else of {item['differing']}"
+                f"of {item['compared']} calls that the baseline decided live, the "
+                f"replay differs for {item['differing']}"
             )
         for each in item["held_back"]:
             line = f"  {each['at']} {each['decision'][:_ID_LENGTH]} {each['effect']}: "

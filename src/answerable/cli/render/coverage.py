@@ -39,6 +39,6 @@ def list_incomplete_sources(
         more = f" (and {len(rest)} more)" if rest else ""
         yield f"warning: {source['source']}: {first}{more}"
     if len(lame) > 3:
-        yield f"warning: and {len(lame) - 3} more sources; -o json lists them"
+        yield f"warning: {len(lame) - 3} more incomplete sources; -o json lists them"
     if not allow_partial:
-        yield "hint: this answer is partial; --allow-partial makes its exit code 0"
+        yield "hint: this answer is partial; use --allow-partial for exit code 0"

@@ -17,7 +17,7 @@ def render_decisions(document: Document, screen: Screen, now: int) -> Iterator[s
     for number, item in enumerate(cast("Sequence[DecisionItem]", document.items)):
         if number:
             yield ""
-            yield f"{screen.marks.no} another record bears the same id"
+            yield f"{screen.marks.no} another record has the same id"
         yield from _render_decision(item, screen)
     for word in document.coverage["not_collected"]:
         yield from screen.wrap(f"not read: {sanitize(word)}")
@@ -25,7 +25,7 @@ def render_decisions(document: Document, screen: Screen, now: int) -> Iterator[s
 
 def _render_decision(item: DecisionItem, screen: Screen) -> Iterator[str]:
     """Render a decision as name-value lines, then its findings and quoted rules."""
-    passed = "went on" if item["passed"] else "held back"
+    passed = "forwarded" if item["passed"] else "blocked"
     why = REASONS.get(item["reason"], "")
     reason = f"{item['reason']} ({why})" if why else item["reason"]
     rows = [
@@ -54,7 +54,7 @@ def _render_decision(item: DecisionItem, screen: Screen) -> Iterator[str]:
         if found["expected"]:
             usual = "; ".join(found["expected"])
             yield from screen.wrap(f"{_INDENT}usual: {sanitize(usual)}", _INDENT)
-        origin = f"{_INDENT}this came from {found['origin']}"
+        origin = f"{_INDENT}origin of the value: {found['origin']}"
         yield from screen.wrap(sanitize(origin), _INDENT)
         if found["example"]:
             yield f"{_INDENT}nearest normal call: {sanitize(found['example'])}"
@@ -98,10 +98,10 @@ def _render_wanted_exception(
     """Render the policy exception that would allow the call once signed."""
     named = wanted["name"] or wanted["target"]
     arguments = wanted["arguments"]
-    narrow = f", arguments {arguments[:12]} alone" if arguments else ""
-    who = "its owner signs" if wanted["by"] == "owner" else "two persons sign"
+    narrow = f", only arguments {arguments[:12]}" if arguments else ""
+    who = "the agent's owner signs" if wanted["by"] == "owner" else "two persons sign"
     yield from screen.wrap(
-        f"{'amendment':<10}would pass once {who}: "
+        f"{'amendment':<10}would be allowed once {who}: "
         + sanitize(f"{wanted['agent']}, {named} at {wanted['server']}{narrow}"),
         _INDENT,
     )

@@ -66,35 +66,35 @@ FOOTERS: dict[str, Renderer] = {
 }
 # Text of an empty answer: what is missing, and the command that supplies it.
 EMPTY_TEXTS = {
-    "tools-diff": ("nothing differs from what it is held to", ""),
-    "trace": ("no event fits", "answerable ingest cloudtrail:PATH reads a trail in"),
-    "trace-by": ("no event fits", "answerable ingest cloudtrail:PATH reads a trail in"),
-    "trace-unmediated": ("nothing is shown to be unmediated", ""),
-    "reach": ("nothing, as far as was collected", ""),
-    "reach-used": ("nothing granted and no call, as far as was collected", ""),
-    "what-if": ("nothing changes, as far as was collected", ""),
-    "what-if-cuts": ("nothing to cut: no way there, as far as was collected", ""),
-    "reach-all": ("no identity, as far as was collected", ""),
-    "who-can": ("no identity, as far as was collected", ""),
+    "tools-diff": ("no definition differs from the approved one", ""),
+    "trace": ("no event matches", "answerable ingest cloudtrail:PATH reads a log"),
+    "trace-by": ("no event matches", "answerable ingest cloudtrail:PATH reads a log"),
+    "trace-unmediated": ("no event is known to be unmediated", ""),
+    "reach": ("no permission in the collected data", ""),
+    "reach-used": ("no permission and no call in the collected data", ""),
+    "what-if": ("no change in the collected data", ""),
+    "what-if-cuts": ("nothing to cut: no access in the collected data", ""),
+    "reach-all": ("no identity in the collected data", ""),
+    "who-can": ("no identity in the collected data", ""),
     "sql": ("no rows", ""),
-    "login": ("nobody is signed in", "answerable login"),
-    "sts-rules": ("no rules", "docs/configuration.md has an example"),
-    "sts-test": ("no rules", "docs/configuration.md has an example"),
+    "login": ("no one is signed in", "answerable login"),
+    "sts-rules": ("no rules", "see docs/configuration.md for an example"),
+    "sts-test": ("no rules", "see docs/configuration.md for an example"),
     "baseline-diff": ("nothing changes", ""),
-    "baseline-check": ("nothing departs from what was learned", ""),
-    "asks": ("no agent asked for anything that its owner could allow", ""),
-    "requests": ("no request was filed", "answerable requests file AGENT"),
-    "amendments": ("no policy exception was signed", ""),
+    "baseline-check": ("no action is new", ""),
+    "asks": ("no approval requests", ""),
+    "requests": ("no requests", "answerable requests file AGENT"),
+    "amendments": ("no policy exceptions", ""),
     "owner-keys": (
-        "no owner key is enrolled",
+        "no owner keys are enrolled",
         "answerable owner-keys new --person PERSON makes one",
     ),
 }
 # Text of an answer that is empty because of a filter.
 _EMPTY_FILTERED_TEXTS = {
-    "asks": "no ask fits",
-    "requests": "no request fits",
-    "amendments": "no amendment counts",
+    "asks": "no approval request matches",
+    "requests": "no request matches",
+    "amendments": "no policy exception matches",
 }
 # Kinds that depend on the machine or the log, not on a scanned source.
 KINDS_WITHOUT_SOURCES = {

@@ -76,7 +76,7 @@ def render_counts(document: Document, screen: Screen, now: int) -> Iterator[str]
         yield f"the largest {len(rows):,} of {document.total:,} counts"
     if any(None in item.values() for item in document.items):
         yield ""
-        yield f"{gap} missing: no source has it; --score names one that would"
+        yield f"{gap} missing: no source supplies it; --score names one that would"
 
 
 def render_proofs(document: Document, screen: Screen, now: int) -> Iterator[str]:

@@ -30,7 +30,9 @@ def render_ownership(document: Document, screen: Screen, now: int) -> Iterator[s
             for evidence in candidate["evidence"]:
                 yield from screen.wrap("  " + _format_evidence(evidence, now), "    ")
         if not item["candidates"]:
-            yield "no evidence: name the owner with answerable attest ID --owner PERSON"
+            yield (
+                "no evidence: record the owner with answerable attest ID --owner PERSON"
+            )
 
 
 def _format_evidence(evidence: OwnerEvidenceItem, now: int) -> str:

@@ -34,7 +34,7 @@ def render_proof(item: PermissionCheckItem, screen: Screen) -> Iterator[str]:
     yield "the call itself" if item["path"] else "decided by"
     yield from render_statement_lines(item["determining"], screen, "  ")
     if not item["determining"] and item["verdict"] == "never":
-        yield "  no statement that was collected allows it"
+        yield "  no collected statement allows it"
     yield from _render_undecided_layers(item.get("layers", []), screen)
 
 

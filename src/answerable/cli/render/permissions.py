@@ -43,7 +43,7 @@ def render_can(document: Document, screen: Screen, now: int) -> Iterator[str]:
         yield from _render_asked_call(item, screen)
         yield from render_unknown_verdict(item, screen, "  ")
         if item["admin"]:
-            yield "  administrator: it can come to do anything"
+            yield "  administrator: it can obtain every permission"
         parts = select_pattern_parts(item)
         if parts:
             yield from _render_pattern_parts(item, parts, screen, "  ")
@@ -155,7 +155,7 @@ def render_reach(document: Document, screen: Screen, now: int) -> Iterator[str]:
             yield sanitize(subject)
             yield from _render_agents(first, screen)
         if first["admin"]:
-            yield "  administrator: it can come to do anything"
+            yield "  administrator: it can obtain every permission"
         yield from render_path(first["path"], subject, screen, "  ")
         for block in blocks:
             yield from _render_permission_group(block, screen)

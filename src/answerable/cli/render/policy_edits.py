@@ -107,7 +107,7 @@ def _render_broken_calls(item: CutSetItem, screen: Screen) -> Iterator[str]:
     """Render the recorded calls that a cut would break."""
     used = item["breaks"]["used"]
     if used is None:
-        yield "  breaks: not known, the trail does not tell"
+        yield "  breaks: not known, the log does not cover it"
         return
     since = item["breaks"]["since"] or ""
     if not used:
@@ -159,6 +159,6 @@ def _render_exposure(item: ExposureItem, screen: Screen) -> Iterator[str]:
 
 _EXPOSURE_TEXTS = {
     "admin": "administrator, or can become one",
-    "public": "its trust lets anyone in",
-    "external": "its trust lets an outsider in",
+    "public": "its trust policy allows anyone",
+    "external": "its trust policy allows an outsider",
 }

@@ -16,13 +16,16 @@ def render_policy_replay(document: Document, screen: Screen, now: int) -> Iterat
     """Render the totals, and a row per group of changed calls."""
     for item in cast("Sequence[PolicyReplayItem]", document.items):
         yield (
-            f"would have denied {item['would_have_denied']:,} of {item['calls']:,} "
-            f"calls, and let {item['would_have_passed']:,} pass that are held back"
+            f"would deny {item['would_have_denied']:,} of {item['calls']:,} calls, "
+            f"and allow {item['would_have_passed']:,} that are blocked now"
         )
         if item["in_name"]:
-            yield f"{item['in_name']:,} more in name: their mode holds nothing back"
+            yield (
+                f"{item['in_name']:,} more would be denied only formally: their mode "
+                "blocks nothing"
+            )
         if item["left_out"]:
-            yield f"{item['left_out']:,} recent calls were not decided again"
+            yield f"{item['left_out']:,} recent calls were not evaluated again"
         if item["turned"]:
             yield ""
             yield from render_table(
@@ -63,5 +66,5 @@ def _build_changed_call_rows(
 
 def _format_decision(effect: str, rules: Sequence[str], *, passes: bool) -> str:
     """Format an effect, whether the call passes anyway, and the deciding rules."""
-    let = ", goes on" if passes and effect != "allow" else ""
+    let = ", forwarded" if passes and effect != "allow" else ""
     return f"{effect}{let}" + (f" ({', '.join(rules)})" if rules else "")

@@ -42,7 +42,7 @@ def _format_definition_head(item: DefinitionDiffItem, now: int) -> str:
     held = item["pinned"]
     if held is not None and held["person"]:
         parts.append(f"approved by {sanitize(held['person'])}")
-        parts.append("" if held["proven"] else "(the log holds no such word)")
+        parts.append("" if held["proven"] else "(no such approval in the log)")
     return " ".join(part for part in parts if part)
 
 

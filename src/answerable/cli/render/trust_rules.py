@@ -15,7 +15,10 @@ def render_rule_faults(document: Document, screen: Screen, now: int) -> Iterator
     items = cast("Sequence[TrustRuleItem]", document.items)
     for item in items:
         if item["reuse"] != TokenReuse.ONCE:
-            line = f"{item['rule']}: a copied token gives more (reuse: {item['reuse']})"
+            line = (
+                f"{item['rule']}: a copied token yields more tokens (reuse: "
+                f"{item['reuse']})"
+            )
             yield from screen.wrap(sanitize(line), " " * 4)
         for fault in item["faults"]:
             where = f"{fault['line']}:{fault['column']}: " if fault["line"] else ""

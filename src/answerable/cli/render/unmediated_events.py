@@ -12,15 +12,16 @@ from answerable.model.documents.trace import UnmediatedEventItem
 from answerable.presentation.text import sanitize
 
 _REASON_TEXTS = {
-    "no-call": "no call of the agent was open",
-    "other-tool": "calls of the agent were open, none through the tool that carries it",
+    "no-call": "no call of the agent was in progress",
+    "other-tool": "calls of the agent were in progress, but none through the tool with the "
+    "credential",
 }
 _UNJUDGED_TEXTS = {
     "agent-missing": "the agent is not known",
-    "agent-not-covered": "no gateway has records of the agent",
-    "no-gateway-records": "no gateway records of that time",
-    "records-missing": "records of a gateway are missing around that time",
-    "end-unknown": "a call was open whose end is not known",
+    "agent-not-covered": "no gateway recorded the agent",
+    "no-gateway-records": "no gateway recorded that time",
+    "records-missing": "gateway records around that time are missing",
+    "end-unknown": "the end of a call in progress is not known",
 }
 
 
@@ -58,5 +59,5 @@ def _render_mediation_counts(mediation: MediationItem, screen: Screen) -> Iterat
     yield f"mediated: {mediation['mediated']:,}"
     for reason, count in cast("dict[str, int]", mediation["untold"]).items():
         if count:
-            said = f"not to be told: {count:,} ({_UNJUDGED_TEXTS.get(reason) or sanitize(reason)})"
+            said = f"not known: {count:,} ({_UNJUDGED_TEXTS.get(reason) or sanitize(reason)})"
             yield from screen.wrap(said, "    ")

@@ -50,7 +50,7 @@ def _format_summary(items: Sequence[ActionUsageItem]) -> str:
     text = f"{', '.join(parts)}; granted and never used: "
     text += f"{idle:,}" if known else "not known"
     told = silent and idle
-    return text + (f" (of {silent:,} more the trail does not tell)" if told else "")
+    return text + (f" (not known for {silent:,} more)" if told else "")
 
 
 def _format_allowed_count(
@@ -97,8 +97,8 @@ def _format_log_start(items: Sequence[ActionUsageItem], now: int) -> str:
     """Format the time since which the log records calls."""
     since = sorted({item["recorded_since"] for item in items} - {None}, key=str)
     if not since:
-        return "no trail of its account: answerable ingest cloudtrail:PATH reads one in"
-    return f"the trail begins {format_ago(since[-1], now)}"
+        return "no log of its account: answerable ingest cloudtrail:PATH reads one"
+    return f"the log begins {format_ago(since[-1], now)}"
 
 
 def _render_one_service(
@@ -112,7 +112,7 @@ def _render_one_service(
         yield ""
     idle = [item["action"] for item in others if item["used"] == 0]
     untold = [item["action"] for item in others if item["used"] is None]
-    for said, names in (("not called", idle), ("the trail does not tell", untold)):
+    for said, names in (("not called", idle), ("not in the log", untold)):
         if names:
             yield from screen.wrap(
                 f"{said} ({len(names):,}): {_format_some_names(names)}"
@@ -137,7 +137,7 @@ def _render_service_table(
         TableColumn("used", 1, right=True),
         TableColumn("blocked", 2, right=True),
         TableColumn("never used", 1, right=True),
-        TableColumn("not told", 4, right=True),
+        TableColumn("not known", 4, right=True),
         TableColumn("last used", 3),
         TableColumn("used most", 5, floor=20),
     )
