@@ -38,7 +38,7 @@ def test_either_command_kills_at_both_doors_and_says_where_it_could_not(
     assert "no gateway runs with" in said
     assert killed(tmp_path) == {RUN}
     assert main([*door, "kill", RUN, *words]) == 0
-    assert "killed already" in capsys.readouterr().err
+    assert "already killed" in capsys.readouterr().err
     assert main([*door, "revive", RUN, *words]) == 0
     assert "revived" in capsys.readouterr().err
     assert killed(tmp_path) == frozenset()

@@ -228,7 +228,7 @@ def test_every_complete_command_in_a_hint_answers(estate, capsys, monkeypatch) -
     ("hint", "commands"),
     [
         ("see `answerable agents`, `identities`", [["agents"]]),
-        ("run answerable doctor to check this machine", [["doctor"]]),
+        ("run `answerable doctor` to check this machine", [["doctor"]]),
         ("see: answerable evidence verify", [["evidence", "verify"]]),
         ("run: answerable ingest cloudtrail:PATH", []),
         ("start one: answerable serve --config FILE", []),

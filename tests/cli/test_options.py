@@ -226,7 +226,7 @@ def test_a_request_of_a_run_is_filed_with_a_key_or_not_at_all(flows, run) -> Non
     for words in (("--request", "f"), ("--key", "k")):
         ran = run("run", "--agent", "a", *words, "--", "true")
         assert (ran.code, ran.out) == (2, "")
-        assert "go together" in ran.err
+        assert "require each other" in ran.err
 
 
 NOBODYS = "~nobody-here/file"

@@ -164,10 +164,10 @@ def test_what_may_not_be_signed_is_told_in_two_lines(
             "not an encrypted private key",
             ("--owner", ANA, "--key", f"{wrong}", *phrase),
         ),
-        (5, "others may read it", ("--owner", ANA, "--key", f"{opened}", *phrase)),
+        (5, "others can read it", ("--owner", ANA, "--key", f"{opened}", *phrase)),
         (5, "cannot read", ("--owner", ANA, "--key", f"{home}/none", *phrase)),
         (5, "standard input is not one", ("--owner", ANA, "--key", key)),
-        (2, "without --key", ("--owner", ANA, *phrase)),
+        (2, "requires --key", ("--owner", ANA, *phrase)),
         (
             5,
             "others may",
@@ -213,11 +213,11 @@ def test_what_is_no_public_key_is_not_enrolled(said: CommandOutput, home: Path) 
         got, _, err = said("owner-keys", "enroll", place, "--person", ANA)
         assert (got, len(err.splitlines())) == (code, 2)
     got, _, err = said("owner-keys", "enroll", key + ".pub", "--person", "eve")
-    assert (got, "one person's" in err) == (2, True)
+    assert (got, "belongs to person:ana" in err) == (2, True)
     got, _, err = said(
         *("owner-keys", "enroll", key + ".pub", "--person", ANA, "--until", "1d")
     )
-    assert (got, "an end that is later" in err) == (2, True)
+    assert (got, "an end after the start" in err) == (2, True)
 
 
 @pytest.mark.usefixtures("in_person")

@@ -28,8 +28,8 @@ def test_the_sum_comes_first_and_then_whose_calls_turn() -> None:
     first, in_name, left, _, *rows, more = shown(
         PolicyReplayResult(2000, 5, 3, 0, 1, (TURNED, SHADOWED), 7)
     )
-    assert first.startswith("would have denied 3 of 2,000 calls")
-    assert in_name.startswith("1 more in name")
+    assert first.startswith("would deny 3 of 2,000 calls")
+    assert in_name.startswith("1 more would be denied without effect")
     assert left.startswith("5 recent calls")
     assert "agents.ana.allow[0]" in rows[1]
     assert "deny (no-rule)" in rows[1]
@@ -39,4 +39,4 @@ def test_the_sum_comes_first_and_then_whose_calls_turn() -> None:
 
 def test_where_nothing_turns_there_is_the_sum_alone() -> None:
     (line,) = shown(PolicyReplayResult(12))
-    assert line.startswith("would have denied 0 of 12 calls")
+    assert line.startswith("would deny 0 of 12 calls")

@@ -229,8 +229,8 @@ def test_a_limit_beyond_64_bits_is_a_usage_error(
     code, _, err = here("trace", *more, "--limit", str(limit))
     assert (code, err) == (
         2,
-        f"error: --limit must be at most {MAX_LIMIT} (got {limit})\n"
-        "hint: a smaller limit gives the newest rows\n",
+        f"error: --limit must be at most {MAX_LIMIT} (got {limit})\nhint: use a "
+        "smaller limit to list the newest rows\n",
     )
     assert here("trace", *more, "--limit", str(MAX_LIMIT))[0] == 0
 

@@ -13,7 +13,7 @@ from answerable.cli.settings import Settings
 from answerable.model.connector import ignore_progress_report
 
 STAGES = [
-    "joining what was scanned",
+    "joining scanned sources",
     "compiling policies",
     "following paths of all identities",
     "storing paths",

@@ -131,7 +131,7 @@ def test_an_answer_shows_who_writes_its_condition_its_path_and_statements(docume
         "            Allow Action s3:GetObject Resource",
         "            arn:aws:s3:::warehouse-customers/* if IpAddress aws:SourceIp =",
         "            10.0.0.0/8",
-        "  took part and did not decide: RCP",
+        "  applied but did not decide: RCP",
         "  none attached: permissions boundary, resource policy",
         "  not collected: SCP",
         "  none stated: session policy, endpoint policy",
@@ -172,9 +172,8 @@ def test_the_use_of_a_grant_is_summed_up_and_unknown_is_not_zero(documents):
     lines = lines_of(documents("reach-used"), Screen(100))
     assert lines[1] == (
         "granted 3 actions, reachable 3, used 1, blocked 1; granted and never used: 1 "
-        "(not known for 1"
+        "(not known for 1 more)"
     )
-    assert lines[2] == "  more)"
     (row,) = (line for line in lines if line.startswith("sqs:SendMessage"))
     assert row.split()[3:5] == ["not", "known"]
 
@@ -196,7 +195,7 @@ def test_of_a_service_too_long_to_list_what_the_trail_does_not_tell_stands_apart
 def test_each_difference_from_the_simulator_is_shown_with_both_sides(documents):
     text = "\n".join(lines_of(documents("reach-compared"), Screen(100)))
     assert text.startswith("✘ 1 of 2 agree with iam:SimulatePrincipalPolicy")
-    assert "1 set aside: key policies are not simulated" in text
+    assert "1 excluded: key policies are not simulated" in text
     assert "  here: always\n    identity  WarehouseRead, statement Write" in text
     assert "  AWS: explicitDeny (NoWrites)" in text
 
@@ -207,7 +206,7 @@ def test_where_no_sure_answer_was_compared_nothing_is_said_to_agree(documents):
     lines = list(lines_of(replace(whole, items=aside), Screen(100)))
     assert lines[:2] == [
         "nothing was compared",
-        "  1 set aside: key policies are not simulated",
+        "  1 excluded: key policies are not simulated",
     ]
 
 
@@ -391,6 +390,6 @@ def test_unmediated_use_says_why_and_what_else_was_judged(documents, view):
     text = "\n".join(lines_of(covered, Screen(160), view))
     assert "unmediated: 1 (no call of the agent was in progress)" in text
     assert "mediated: 5" in text
-    assert "not to be told: 7 (the agent is not known)" in text
-    assert "not to be told: 2 (the end of a call in progress is not known)" in text
+    assert "not known: 7 (the agent is not known)" in text
+    assert "not known: 2 (the end of a call in progress is not known)" in text
     assert "of the agent)" not in text

@@ -28,7 +28,7 @@ def test_the_sources_of_a_configuration_are_scanned(
 @pytest.mark.parametrize(
     ("text", "words", "says"),
     [
-        ("store: x\n", (), "has no sources"),
+        ("store: x\n", (), "has no `sources`"),
         ("sources: [repo:code]\n", ("home:~",), "cannot be combined with --config"),
         ("sources: ['No Source']\n", (), "NAME or NAME:LOCATION expected"),
         ("sources: [nope]\n", (), "unknown source 'nope'"),

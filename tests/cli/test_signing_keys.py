@@ -164,7 +164,7 @@ NAME = 'read" at "notes", with any arguments, for 1h \u202e'
 QUOTED = r'"read\" at \"notes\", with any arguments, for 1h \u202e"'
 AT_FILES = ("--agent", AGENT, "--server", "files")
 DID = f'"{AGENT}" to do this: tool {QUOTED} at "files"'
-THESE = f'with these arguments alone (SHA-256 "{"ab" * 32}")'
+THESE = f'with only these arguments (SHA-256 "{"ab" * 32}")'
 
 
 @pytest.mark.parametrize(

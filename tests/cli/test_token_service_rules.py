@@ -130,8 +130,8 @@ def test_a_token_is_explained_and_never_shown(said, config: str, run) -> None:
     found = checks(items)
     assert code == 0
     assert found["verifies"] is True
-    assert found["rule bot fits"] is True
-    assert found["rule local fits"] is False
+    assert found["rule bot matches"] is True
+    assert found["rule local matches"] is False
     assert "sub svc" in told
     for part in (good, *good.split("."), "s3cret-note"):
         assert part not in told
@@ -147,7 +147,7 @@ def test_a_token_is_explained_and_never_shown(said, config: str, run) -> None:
         (token(OTHER_EC), "verifies", False),
         (token(exp=5), "verifies", False),
         (token(kid="k9"), "verifies", False),
-        (token(team="other"), "one rule fits", False),
+        (token(team="other"), "one rule matches", False),
         (token(iss="https://nobody.example"), "its issuer is pinned", False),
         (token(iss="https://far.example"), "verifies", None),
         ("a.b.c", "is a token", False),

@@ -68,7 +68,7 @@ def test_without_an_account_no_role_reaches_nothing(
         assert only(ask(apart, *command))["verdict"] == "not-known"
     shown = ask(apart, "can", f"{ROLE}/{name}", *READ, json_out=False)
     assert shown.out.startswith("? not-known\n")
-    assert "account 111122223333 was not scanned (aws: would tell)" in shown.out
+    assert "account 111122223333 was not scanned (aws: would supply it)" in shown.out
     assert "next: answerable scan aws:FILE" in shown.err
 
 
@@ -91,7 +91,7 @@ def test_who_can_lists_those_whose_policies_are_missing(apart: Path, ask: Ask) -
     assert f"{ROLE}/data-reader" in {item["subject"] for item in answer.items}
     shown = ask(apart, "who-can", *READ, json_out=False).out
     assert "nobody" not in shown
-    assert "no account was scanned (aws: would tell)" in shown
+    assert "no account was scanned (aws: would supply it)" in shown
 
 
 def test_who_can_is_no_empty_list_where_nothing_was_scanned(
@@ -111,7 +111,7 @@ def test_who_can_says_where_it_looked(full: Path, ask: Ask) -> None:
         "not_evaluated": [],
     }
     shown = ask(full, "who-can", *READ, json_out=False).out
-    assert "looked at 6 identities of AWS in 1 account: 111122223333" in shown
+    assert "evaluated 6 identities of AWS in 1 account: 111122223333" in shown
 
 
 def test_a_role_known_from_events_alone_is_not_granted_never(
@@ -144,7 +144,7 @@ def test_an_identity_of_another_platform_gets_no_aws_hint(
         because = "no permission data for gcp-service-account"
         assert unknown(item) == [{"id": email, "because": because, "source": "gcp"}]
         shown = ask(store, *command, json_out=False)
-        assert "(gcp: would tell)" in shown.out
+        assert "(gcp: would supply it)" in shown.out
         assert "aws:FILE" not in shown.out + shown.err
         assert "(aws" not in shown.out + shown.err
     looked = json.loads(ask(store, "who-can", *READ).out)["coverage"]["looked"]

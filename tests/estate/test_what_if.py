@@ -129,7 +129,7 @@ def test_a_policy_for_an_agent_needs_the_identity_it_is_attached_to(
     refused = ask(full, "what-if", REPORTER, "--with", reading, json_out=False)
     assert refused.code == 2
     assert refused.err.splitlines() == [
-        "error: --with attaches a policy to an identity, not to an agent "
+        "error: --with can attach a policy only to an identity, not to an agent "
         f"(got {REPORTER!r}, expected --on IDENTITY)",
         f"hint: it acts as {READER}, {BOT}: --on {READER}",
     ]

@@ -151,7 +151,7 @@ def test_a_span_is_closed_at_its_start_and_open_at_its_end(day: EvidenceStore) -
     (at,) = day.run_query("SELECT min(event_time) FROM events")[0]
     since = cast("int", at)
     assert ask(day, since=since, until=since + 1) == [first]
-    with pytest.raises(UsageError, match="span is empty"):
+    with pytest.raises(UsageError, match="time range is empty"):
         ask(day, since=since, until=since)
 
 
@@ -220,7 +220,7 @@ def test_a_near_miss_is_answered_with_the_right_spelling(day: EvidenceStore) -> 
 
 def test_an_ambiguous_name_lists_what_it_fits(store: EvidenceStore) -> None:
     keep(store, [made(n, identity=f"arn:aws:iam::{n:012}:role/x") for n in (1, 2)])
-    with pytest.raises(AmbiguousError, match="names 2 things"):
+    with pytest.raises(AmbiguousError, match="matches 2"):
         ask(store, identity="x")
 
 

@@ -79,7 +79,7 @@ def test_part_of_a_name_is_taken_where_it_fits_one_thing(store: EvidenceStore) -
     keep(store, [made(n, identity=role) for n, role in enumerate(roles)])
     (item,) = trace_events(store, TraceQuery(identity="READ"), now=NOW).items
     assert item["identity_path"] == [roles[0]]
-    with pytest.raises(AmbiguousError, match="names 2 things"):
+    with pytest.raises(AmbiguousError, match="matches 2"):
         trace_events(store, TraceQuery(identity="ers"), now=NOW)
 
 

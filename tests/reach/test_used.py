@@ -241,7 +241,7 @@ def test_days_without_any_event_are_told_and_named(store: EvidenceStore):
             ],
         }
     ]
-    told = f"cloudtrail (account {A}, 4 days without any event)"
+    told = f"cloudtrail (account {A}, 4 days without events)"
     assert told in coverage["not_collected"]
 
 

@@ -166,7 +166,7 @@ def test_nothing_is_recorded_where_nothing_is_lost(
     note = exported(place, now)
     with EvidenceStore.open(place, now=now) as store:
         for reason in ("", "  ", "x" * 1001):
-            with pytest.raises(UsageError, match="a reason is needed"):
+            with pytest.raises(UsageError, match="missing or too long reason"):
                 record_store_restore(store, checkpoint=None, reason=reason, now=now)
         with pytest.raises(UsageError, match="contains all that this checkpoint"):
             record_store_restore(store, checkpoint=note, reason="why", now=now)

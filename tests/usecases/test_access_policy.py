@@ -84,9 +84,9 @@ def test_a_single_account_needs_what_its_page_says() -> None:
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (("iam", "home:~"), "--policy is for live AWS sources (got home)"),
+        (("iam", "home:~"), "--policy requires live AWS sources (got home)"),
         (("iam",), "(got none)"),
-        (("terraform", "aws:"), "makes the role of an organization's accounts"),
+        (("terraform", "aws:"), "requires aws-org:"),
     ],
 )
 def test_what_has_no_policy_is_said(

@@ -93,9 +93,9 @@ def test_an_ask_is_one_however_often_it_is_tried_and_expires(
     assert ask["state"] == "expired"
     begin = format_time(T0 + HOUR)
     for more, searched in (
-        ({"since": T0 + HOUR}, f"there is none since {begin}"),
-        ({"since": T0, "agent": OTHER}, f"none of 1 since {format_time(T0)}"),
-        ({"since": T0, "state": "refused"}, f"none of 1 since {format_time(T0)}"),
+        ({"since": T0 + HOUR}, f"none since {begin}"),
+        ({"since": T0, "agent": OTHER}, f"0 of 1 match since {format_time(T0)}"),
+        ({"since": T0, "state": "refused"}, f"0 of 1 match since {format_time(T0)}"),
     ):
         none = list_approval_requests(owned, None, now=T0 + HOUR, **more)
         assert (none.items, none.searched) == ([], searched)
@@ -108,7 +108,7 @@ def test_only_what_an_owner_may_lift_is_an_ask(
         owned, tmp_path, (DecisionReason.FORBIDDEN, 2), (DecisionReason.KILLED, 3)
     )
     assert list_approval_requests(owned, None, now=T0 + HOUR, since=0).items == []
-    with pytest.raises(UsageError, match="may lift alone"):
+    with pytest.raises(UsageError, match="cannot be lifted"):
         answer_approval_requests.sign_exception(
             owned, SpooledDecisions(), ids[0], A, HOURLY, now=T0
         )

@@ -138,9 +138,9 @@ def test_a_kind_that_nothing_is_of_is_told_which_there_are(
     inventory: Inventory,
 ) -> None:
     said = inventory_listing.list_agents(inventory, now=NOW, kind="nope").searched
-    assert said == "nothing is of kind 'nope'; there are: claude-code"
+    assert said == "no item is of kind 'nope'; the kinds are: claude-code"
     said = inventory_listing.list_people(inventory, now=NOW, kind="nope").searched
-    assert said.endswith("there are: person, team")
+    assert said.endswith("the kinds are: person, team")
     assert inventory_listing.list_tools(inventory, now=NOW, kind="nope").searched
 
 
@@ -156,10 +156,10 @@ def test_what_a_filter_leaves_out_is_counted_and_not_denied(
         count = len(each(inventory, now=NOW).items)
         none = each(inventory, now=NOW, owner_state="owner-left")
         assert count
-        assert (none.items, none.searched) == ([], f"none of {count} fits")
+        assert (none.items, none.searched) == ([], f"0 of {count} match")
         assert each(inventory, now=NOW).searched == ""
     teams = inventory_listing.list_people(inventory, now=NOW, kind="team")
-    assert (teams.items, teams.searched) == ([], "none of 1 fits")
+    assert (teams.items, teams.searched) == ([], "0 of 1 match")
     assert (
         inventory_listing.list_agents(
             join_syncs_into_inventory([], now=NOW), now=NOW, owner_state="none"

@@ -19,14 +19,14 @@ def test_what_was_not_asked_for_is_told_apart_from_what_was_not_watched(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def said(store: EvidenceStore) -> UsageError:
-        with pytest.raises(UsageError, match="no watched call of") as told:
+        with pytest.raises(UsageError, match="no recorded call of") as told:
             manage_profiles.learn_profiles(
                 store, AGENT, server="mail", since=NOW - DAY, now=NOW
             )
         return told.value
 
     with EvidenceStore.open(tmp_path / "store", now=NOW) as store:
-        assert "is in the store" in said(store).message
+        assert "the store has no" in said(store).message
         known = [
             BaselineSubject("", AGENT, "files"),
             BaselineSubject(ROLE, AGENT, "s3"),

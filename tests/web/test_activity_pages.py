@@ -138,7 +138,7 @@ def test_nothing_that_was_logged_is_more_than_text_in_rows(desk, admin) -> None:
 def test_a_decision_is_told_whole_shipped_or_not(desk, admin, key, where) -> None:
     page = shown(desk, admin, "/decision", id=key)
     assert "held back, mode" in page
-    assert "the agent has no rule that takes it" in page
+    assert "no rule of the agent allows it" in page
     assert where in page
     assert "Responsible people" in page
     assert "ana@corp.example" in page

@@ -116,7 +116,7 @@ def _describe_os_error(error: OSError) -> CommandError:
             what,
             "get permission for the path, or name another store: --store DIR",
         )
-    return CommandError(REFUSED, what, "run answerable doctor to check this machine")
+    return CommandError(REFUSED, what, "run `answerable doctor` to check this machine")
 
 
 def _describe_usage_error(error: click.ClickException) -> CommandError:

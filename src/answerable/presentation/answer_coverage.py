@@ -131,5 +131,5 @@ def refuse_misspelled_value(
     close = get_close_matches(value, list(known_values), n=1, cutoff=0.75)
     if close and close[0] != value:
         raise UsageError(
-            f"nothing is of {description} {value[:80]!r}", f"did you mean {close[0]}?"
+            f"no item has the {description} {value[:80]!r}", f"did you mean {close[0]}?"
         )

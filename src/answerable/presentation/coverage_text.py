@@ -64,7 +64,7 @@ _WORDS = {
     "s3-acls": ("S3 ACLs", ""),
     "paths": ("paths through other identities", ""),
     "cross-platform-steps": ("steps between platforms", ""),
-    "action-catalogue": ("the catalogue's word on this action", ""),
+    "action-catalogue": ("the catalogue entry of this action", ""),
 }
 # Sources that `ingest` reads; `scan` reads the others.
 _INGESTED = ("cloudtrail",)
@@ -114,7 +114,7 @@ def _build_coverage_parts(coverage: CoverageRecord, limit: int) -> list[str]:
     if stated:
         said.append(f"{_describe_missing_entries(stated)} not stated")
     if coverage["partial"]:
-        said.append("partial: a source could not be read whole")
+        said.append("partial: a source could not be read completely")
     return said
 
 

@@ -27,71 +27,71 @@ class RevocationEffect:
 _BY_KIND = {
     "aws-access-key": RevocationEffect(
         "iam:UpdateAccessKey to Inactive, or iam:DeleteAccessKey",
-        "IAM is eventually consistent and names no bound; sessions that were made with "
-        "the key live until they end, 36 hours at most",
-        "every place and every program that uses this key",
+        "IAM is eventually consistent without a stated bound; sessions created "
+        "with the key stay valid until they expire, at most 36 hours",
+        "all places and programs that use this key",
     ),
     "aws-session": RevocationEffect(
-        "it ends by itself; before that only a deny in the role's policy on "
-        "aws:TokenIssueTime",
-        "12 hours at most for a role, 36 hours for a user's own session",
-        "the deny hits every session of that role issued before it",
+        "it expires by itself; earlier, only a deny on aws:TokenIssueTime in the "
+        "role's policy revokes it",
+        "at most 12 hours for a role, 36 hours for a user's own session",
+        "the deny applies to all sessions of the role issued before it",
     ),
     "aws-profile": RevocationEffect(
-        "end the key or the session that the profile names",
-        "as that one does",
-        "every program that uses this profile",
+        "revoke the key or the session that the profile names",
+        "as for that key or session",
+        "all programs that use this profile",
     ),
     "github-oidc": RevocationEffect(
-        "take the workflow out of the trust rule of the role",
-        "the token itself minutes; a session made with it until it ends, an hour where "
-        "nothing else was asked for",
-        "every workflow that the trust rule fits",
+        "remove the workflow from the role's trust policy",
+        "minutes for the token; a session created with it until it expires, one "
+        "hour by default",
+        "all workflows that match the trust policy",
     ),
     "github-token": RevocationEffect(
-        "revoke it in GitHub, or uninstall the app that it is of",
-        "an installation's token an hour; one of a workflow until its job ends; a "
-        "personal one nothing once it is revoked",
-        "every program that uses this token",
+        "revoke it in GitHub, or uninstall the app that owns it",
+        "one hour for an installation token; until the job ends for a workflow "
+        "token; nothing for a revoked personal token",
+        "all programs that use this token",
     ),
     "kubeconfig": RevocationEffect(
         "delete the service account or its secret; a client certificate cannot be "
         "revoked",
-        "a certificate until its own end, unless the cluster's authority is replaced; a "
-        "bound token until its pod or account is gone",
-        "every pod of that service account",
+        "until expiry for a certificate, unless the cluster's CA is replaced; "
+        "until its pod or account is deleted for a bound token",
+        "all pods of that service account",
     ),
     "gcloud-adc": RevocationEffect(
         "revoke the refresh token or disable the account",
-        "an access token that was given, an hour at most",
-        "every program that uses this login",
+        "issued access tokens, at most one hour",
+        "all programs that use this login",
     ),
     "oauth-token": RevocationEffect(
-        "revoke it where it was given",
-        "an access token until it ends, where the resource does not ask back",
-        "every program that uses this grant",
+        "revoke it at its issuer",
+        "access tokens until they expire, if the resource does not introspect them",
+        "all programs that use this grant",
     ),
     "private-key": RevocationEffect(
-        "take its public half out of every place that trusts it",
-        "open connections, until they are closed",
-        "every place that trusts this key",
+        "remove its public key from all places that trust it",
+        "open connections until they are closed",
+        "all places that trust this key",
     ),
     "ssh-agent": RevocationEffect(
-        "remove the key from the agent, and its public half where it is trusted",
-        "open connections, until they are closed",
-        "every program that reaches the agent's socket",
+        "remove the key from the SSH agent, and its public key where it is trusted",
+        "open connections until they are closed",
+        "all programs that can open the agent's socket",
     ),
     "dsn": RevocationEffect(
         "change the password or drop the login in the database",
-        "open connections, until they are closed",
-        "every program with the same login",
+        "open connections until they are closed",
+        "all programs with the same login",
     ),
 }
 _BY_KIND["password"] = _BY_KIND["dsn"]
 _UNKNOWN_KIND = RevocationEffect(
-    "revoke it where it was given",
-    "not known for this kind: ask its issuer",
-    "every place and every program that uses it",
+    "revoke it at its issuer",
+    "not known for this kind; ask the issuer",
+    "all places and programs that use it",
     "not known",
 )
 

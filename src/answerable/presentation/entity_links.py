@@ -58,7 +58,9 @@ def _add_owner_row(rows: EntityRows, subject: str, relation: str = "owner") -> N
     if owner is not None and owner.person is not None:
         stated = FactStatus.DECLARED if state in _STATED_OWNER else FactStatus.INFERRED
         detail = f"{state.value} {owner.score:.2f}"
-        evidence = LinkEvidence(stated.value, "answerable who-owns has the evidence")
+        evidence = LinkEvidence(
+            stated.value, "see answerable who-owns for the evidence"
+        )
         rows.add("person", relation, owner.person, evidence, detail)
         return
     names = [] if owner is None else [each.person for each in owner.candidates]
@@ -279,7 +281,9 @@ def _add_person_rows(rows: EntityRows) -> bool:
     owned = inventory.get_or_compute_value("owned by person", index_owned_subjects)
     for subject, state in sorted(owned.get(key, ())):
         stated = FactStatus.DECLARED if state in _STATED_OWNER else FactStatus.INFERRED
-        evidence = LinkEvidence(stated.value, "answerable who-owns has the evidence")
+        evidence = LinkEvidence(
+            stated.value, "see answerable who-owns for the evidence"
+        )
         rows.add(get_id_kind(subject), "owns", subject, evidence, state.value)
     for item in inventory.facts.evidence:
         if item.person == key and item.kind is OwnerEvidenceKind.ASSIGNMENT:

@@ -8,27 +8,27 @@ from answerable.presentation.text import sanitize
 
 # Reasons for invalid signed statements, as one line.
 _REJECTION_REASONS: Mapping[str, str] = {
-    "signature-wrong": "its signature does not hold",
+    "signature-wrong": "its signature is invalid",
     "key-not-enrolled": "its key is not enrolled",
-    "key-of-another-person": "its key is another person's",
+    "key-of-another-person": "its key belongs to another person",
     "for-another-store": "it was signed for another store",
-    "of-another-type": "it is no attestation",
+    "of-another-type": "it is not an attestation",
     "key-not-valid-yet": "its key was not valid yet",
     "key-expired": "its key had expired",
     "key-revoked": "its key is revoked",
     "recorded-late": "it was recorded long after it was signed",
-    "signed-in-the-future": "it says that it was signed later than it was",
-    "expiry-wrong": "it would last too long",
+    "signed-in-the-future": "its signing time is later than its recording",
+    "expiry-wrong": "its lifetime is too long",
 }
 # Owner states as a sentence.
 OWNER_STATES: Mapping[str, str] = {
-    "attested": "signed with an enrolled owner key: it authorises",
-    "confirmed": "said without a signature: it routes, it never authorises",
-    "inferred": "evidence speaks for one person: it routes, it never authorises",
-    "suggested": "weak evidence speaks for one person",
-    "ambiguous": "evidence speaks for several people about equally",
-    "team-only": "a team is named, and no person",
-    "owner-left": "its owner has left",
+    "attested": "signed with an enrolled owner key: it authorizes",
+    "confirmed": "stated without a signature: it routes requests, but never authorizes",
+    "inferred": "evidence names one person: it routes requests, but never authorizes",
+    "suggested": "weak evidence names one person",
+    "ambiguous": "evidence names several people about equally",
+    "team-only": "evidence names a team, but no person",
+    "owner-left": "its owner has left the organization",
     "none": "no evidence for any owner",
 }
 
@@ -45,7 +45,7 @@ def describe_evidence_validity(evidence: OwnerEvidenceItem, now: int) -> str:
         return ""
     counted = evidence["kind"] == "confirmation"
     return (
-        "unsigned: routes, never authorises"
+        "unsigned: routes requests, never authorizes"
         if counted
         else "self-reported: shown, not counted"
     )
@@ -58,7 +58,7 @@ def _describe_attestation_validity(evidence: OwnerEvidenceItem, now: int) -> str
     if void:
         return f"does not count: {_REJECTION_REASONS.get(void, void)}"
     if of:
-        return f"said of {sanitize(of)}: attests that one alone"
+        return f"stated for {sanitize(of)}: attests only that one"
     if until and has_passed(until, now):
-        return f"expired {until[:10]}: sign it again"
+        return f"expired {until[:10]}: sign again"
     return f"until {until[:10]}" if until else ""

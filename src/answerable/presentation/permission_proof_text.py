@@ -37,7 +37,7 @@ CHANGE_LABELS = {
 }
 _MOST = 5  # named kinds; others are counted
 _STATES = (
-    ("passed", "took part and did not decide"),
+    ("passed", "applied but did not decide"),
     ("none", "none attached"),
     ("not-collected", "not collected"),
     ("not-stated", "none stated"),
@@ -60,7 +60,7 @@ def describe_assumptions(verdict: str, names: Collection[str]) -> str:
     words = _GRANTING if never else _DENYING
     named = [said for name, said in words.items() if name in names]
     if not named:
-        return "assuming that what was not collected does not change it"
+        return "assuming that uncollected policies do not change it"
     does = "allows it" if never else "denies it"
     if len(named) > _MOST:
         named = [*named[: _MOST - 1], f"{len(named) - _MOST + 1} other kinds of policy"]

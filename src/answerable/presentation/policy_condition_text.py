@@ -46,22 +46,25 @@ _OPEN = {
     "answerable:scope": ("the call is within", "the call is outside"),
     "answerable:resource": ("the resource is in", "the resource is outside"),
     "answerable:further-parts": (
-        "it acts through another identity; not listed (ask can):",
-        "it acts through no other identity of these, not listed:",
+        "it acts through another identity; not listed (see can):",
+        "it does not act through another identity of these, not listed:",
     ),
     "answerable:deny": ("the call falls under", "the call does not fall under"),
     "answerable:resource-policy": (
-        "the own policies of what it names allow it too, for all of",
-        "the own policies of what it names do not allow it for all of",
+        "the resource policies also allow it, for all of",
+        "the resource policies do not allow it for all of",
     ),
-    "answerable:public-policy": ("this policy is public:", "this is not public:"),
+    "answerable:public-policy": (
+        "this policy is public:",
+        "this policy is not public:",
+    ),
     "answerable:action-catalogue": (
-        "AWS has an action that the catalogue does not hold:",
+        "AWS has an action that is not in the catalogue:",
         "AWS has no action",
     ),
     "answerable:canonical-user": (
         "the caller's account has the canonical user id",
-        "the caller's account has not the canonical user id",
+        "the caller's account does not have the canonical user id",
     ),
     "answerable:wildcard-principal": (
         "a boundary or session policy does not limit a grant to",
@@ -70,15 +73,15 @@ _OPEN = {
     "answerable:credential-status": ("the credential is", "the credential is not"),
     "answerable:person-status": ("the person is", "the person is not"),
     "answerable:client-rule": (
-        "the client's rule (self-reported) lets it:",
-        "the client's rule (self-reported) does not let it:",
+        "the client's rule (self-reported) allows it:",
+        "the client's rule (self-reported) does not allow it:",
     ),
     "answerable:indirect-use": (
         "a credential is read and used elsewhere; it can be read through",
         "no credential is used elsewhere that can be read through",
     ),
     "answerable:existing-resource": ("there is one:", "there is none:"),
-    "answerable:awaited": ("as awaited,", "it does not come to be that"),
+    "answerable:awaited": ("it happens that", "it does not happen that"),
     "answerable:other-policy-version": (
         "another version of it allows that:",
         "no other version of it allows that:",
@@ -96,9 +99,9 @@ _DOES = {"Allows": ("allows", "does not allow"), "Denies": ("denies", "does not 
 
 _ASSERTED = {
     "platform": "the platform sets it",
-    "operation": "what is asked for sets it",
+    "operation": "the requested operation sets it",
     "caller": "the caller chooses it",
-    "depends": "it depends",
+    "depends": "the call decides who sets it",
 }
 
 _LAYERS = {

@@ -20,4 +20,4 @@ def describe_arguments(digest: str) -> str:
     """Describe the arguments that are signed for, by SHA-256; empty for none."""
     if digest in ("", NO_ARGUMENTS):
         return "without arguments"
-    return f"with these arguments alone (SHA-256 {quote(digest)})"
+    return f"with only these arguments (SHA-256 {quote(digest)})"

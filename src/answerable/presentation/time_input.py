@@ -33,7 +33,8 @@ def parse_time(text: str, now: int, option: str) -> int:
         raise UsageError(
             f"not a time for {option} (got {text!r}, expected 7d, 2026-11-02 or "
             "2026-11-02T10:00:00Z)",
-            "a span before now ends in s, m, h, d or w; a time without a zone is UTC",
+            "a duration before now ends in s, m, h, d or w; a time without a zone "
+            "is UTC",
         ) from None
     if at.tzinfo is None:
         at = at.replace(tzinfo=UTC)
@@ -55,8 +56,8 @@ def parse_span(text: str, option: str, max_span: int) -> int:
     length = int(read[1]) * _UNITS[read[2]] * SECOND_NS if read else 0
     if not 0 < length <= max_span:
         raise UsageError(
-            f"not a span of time for {option} (got {text[:80]!r}, expected one like 30m "
-            f"or 8h, of at most {max_span // SECOND_NS // 3600}h)",
-            "a span ends in s, m, h, d or w",
+            f"not a duration for {option} (got {text[:80]!r}, expected e.g. 30m or "
+            f"8h, at most {max_span // SECOND_NS // 3600}h)",
+            "a duration ends in s, m, h, d or w",
         )
     return length

@@ -17,18 +17,22 @@ _MOST = 8
 def describe_unknown_verdict(item: UncollectedSubjectItem) -> str:
     """Describe why a verdict is unknown, and name the source that has to be scanned."""
     source = item["source"]
-    return f"{item['because']} ({source}: would tell)" if source else item["because"]
+    return (
+        f"{item['because']} ({source}: would supply it)" if source else item["because"]
+    )
 
 
 def describe_searched_scope(item: SearchScopeItem) -> str:
     """Describe the identities, accounts and platforms that a list covers."""
     apart = [
         f"{each['count']:,} of kind {each['kind']}"
-        + (f" ({each['source']}: would tell)" if each["source"] else "")
+        + (f" ({each['source']}: would supply it)" if each["source"] else "")
         for each in item["not_evaluated"]
     ]
     if not item["identities"]:
-        said = "looked at no identity: no account was scanned (aws: would tell)"
+        said = (
+            "no identity was evaluated: no account was scanned (aws: would supply it)"
+        )
     else:
         platforms = ", ".join(_PLATFORMS.get(each, each) for each in item["platforms"])
         accounts = item["accounts"]
@@ -37,8 +41,10 @@ def describe_searched_scope(item: SearchScopeItem) -> str:
             f" and {more:,} more" if more > 0 else ""
         )
         said = (
-            f"looked at {_format_count(item['identities'], 'identity', 'identities')} of "
-            f"{platforms} in {_format_count(len(accounts), 'account', 'accounts')}: {shown}"
+            "evaluated "
+            f"{_format_count(item['identities'], 'identity', 'identities')} of "
+            f"{platforms} in "
+            f"{_format_count(len(accounts), 'account', 'accounts')}: {shown}"
         )
     return said + (f"; not evaluated: {', '.join(apart)}" if apart else "")
 

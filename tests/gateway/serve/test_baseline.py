@@ -126,7 +126,7 @@ def test_a_renamed_tool_keeps_its_profile_once_the_owner_signs_the_map(
     for stage in ("shadow", "enforce"):
         owners.sign(ANA, "baseline", "sign", name, "--stage", stage)
     for wrong, why in (
-        ("files/pay", "is no rename"),
+        ("files/pay", "invalid rename"),
         ("files/pay=other/pay", "names two servers"),
         ("files/pya=files/transfer", "did you mean files/pay?"),
         ("files/pay=files/read", "holds files/read already"),

@@ -297,7 +297,7 @@ def test_without_a_browser_the_address_is_told(stage: LoginSetup):
 
 def test_an_issuer_that_is_not_for_people_is_refused(stage: LoginSetup):
     for changes in ({"person": ""}, {"pin": _for_agents(stage)}):
-        with pytest.raises(UsageError, match="not one that people sign in at"):
+        with pytest.raises(UsageError, match="does not allow sign-in"):
             stage.sign_in(**changes)
     assert stage.told == []
 

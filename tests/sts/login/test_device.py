@@ -107,7 +107,7 @@ def test_a_device_code_that_cannot_be_used_is_refused(stage: LoginSetup, device)
 
 def test_a_provider_without_devices_says_so(stage: LoginSetup):
     stage.provider.metadata = {"device_authorization_endpoint": ...}
-    assert refused(stage) == "the provider takes no devices"
+    assert refused(stage) == "the provider does not support the device flow"
 
 
 def test_a_nonce_that_comes_back_has_to_be_ours(stage: LoginSetup):

@@ -45,7 +45,7 @@ def test_the_one_issuer_for_people_is_taken(configured):
 def test_of_several_one_is_named(configured, named: str):
     configured(CORP, GUESTS)
     assert _find_issuer("a.yaml", named, "") == GUESTS
-    with pytest.raises(UsageError, match="has 2 such issuers") as caught:
+    with pytest.raises(UsageError, match="has 2 matching issuers") as caught:
         _find_issuer("a.yaml", "", "")
     assert caught.value.hint == "name one of them with --issuer: corp, guests"
 
@@ -53,7 +53,7 @@ def test_of_several_one_is_named(configured, named: str):
 @pytest.mark.parametrize("named", ["agents", "https://corp.example/", "CORP", "x"])
 def test_what_is_not_pinned_for_people_is_refused(configured, named: str):
     configured(CORP, AGENTS)
-    with pytest.raises(UsageError, match="has 0 such issuers"):
+    with pytest.raises(UsageError, match="has 0 matching issuers"):
         _find_issuer("a.yaml", named, "")
 
 

@@ -57,7 +57,7 @@ def test_file_and_folder_are_their_user_s_alone_whatever_the_umask(folder: Path)
 def test_a_folder_that_others_may_look_into_is_not_used(folder: Path):
     folder.mkdir(parents=True)
     folder.chmod(0o750)
-    with pytest.raises(EnvironmentFailure, match="others may look into"):
+    with pytest.raises(EnvironmentFailure, match="other users can read"):
         store_login(folder, ANA)
     assert os.listdir(folder) == []
 

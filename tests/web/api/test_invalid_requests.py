@@ -63,7 +63,7 @@ def test_what_does_not_fit_is_a_problem(
     [
         ("/trace", {"source": "cloudtrial"}, "did you mean cloudtrail?"),
         ("/trace", {"q": "source:gatewya"}, "did you mean gateway?"),
-        ("/trace", {"source": "x"}, "events come from: cloudtrail, gateway"),
+        ("/trace", {"source": "x"}, "sources of events: cloudtrail, gateway"),
         (
             "/decisions",
             {"agent": "agent:claude-code/ana/reportre"},

@@ -116,7 +116,7 @@ def test_a_draft_is_signed_into_shadow_then_enforced_then_taken_back(
     for stage, told in (
         ("shadow", ("shadow", "")),
         ("enforce", ("enforce", "")),
-        ("off", (None, "its owner took it back")),
+        ("off", (None, "its owner revoked it")),
     ):
         said = {"act": "hold", "id": digest, "stage": stage, "for": "30d"}
         if stage == "off":
@@ -144,7 +144,7 @@ def test_a_draft_is_signed_into_shadow_then_enforced_then_taken_back(
 
 def test_what_was_never_in_shadow_is_not_enforced(desk: StoreCache) -> None:
     digest = kept(desk, profile())
-    with pytest.raises(UsageError, match="expected one that is in shadow"):
+    with pytest.raises(UsageError, match="expected a baseline in shadow"):
         drafts(desk, OWNER, act="hold", id=digest, stage="enforce")
 
 

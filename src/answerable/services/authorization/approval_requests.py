@@ -90,8 +90,8 @@ def find_approval_request(
     if ask is None:
         said = decision_records.decision_facts(event)
         raise UsageError(
-            f"the decision {event.decision_id} is nothing that an owner may lift alone "
-            f"(its reason is {said.get('reason', 'not told')!r}, expected "
+            f"the decision {event.decision_id} cannot be lifted by an owner alone "
+            f"(its reason is {said.get('reason', 'not known')!r}, expected "
             f"{', '.join(sorted(OWNER_LIFTABLE))})",
             format_command("decision", event.decision_id),
         )
@@ -215,9 +215,10 @@ def find_policy_exception(
     found = [each for each in statuses if each.exception.id.startswith(asked)]
     if len(asked) < decision_records.MIN_ID_LENGTH or len(found) != 1:
         raise UsageError(
-            f"no amendment, or more than one, is called {asked[:80]!r} (expected its "
-            f"id, or the first {decision_records.MIN_ID_LENGTH} letters of it)",
-            "see `answerable asks amendments`",
+            f"no policy exception, or more than one, matches {asked[:80]!r} "
+            f"(expected its id, or its first {decision_records.MIN_ID_LENGTH} "
+            "characters)",
+            "list them with `answerable asks amendments`",
         )
     return found[0]
 

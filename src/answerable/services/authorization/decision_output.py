@@ -199,7 +199,7 @@ def _build_deciding_rule_items(
 def _describe_exception(exception: PolicyException) -> str:
     """Describe an exception: its signers, its expiry and its kind."""
     persons = " and ".join(exception.persons)
-    until = format_time(exception.until * 10**9) if exception.until else "taken back"
+    until = format_time(exception.until * 10**9) if exception.until else "revoked"
     return f"signed by {persons}, until {until} ({exception.kind})"
 
 

@@ -90,7 +90,7 @@ def read_spool(spool: SpoolPlaces) -> SpooledDecisions:
         return SpooledDecisions(read_error=error.message, exists=True)
     except OSError as error:
         return SpooledDecisions(
-            read_error=f"may not be read: {spool} ({error.strerror})", exists=True
+            read_error=f"{spool} cannot be read ({error.strerror})", exists=True
         )
 
 
@@ -121,7 +121,8 @@ def find_decision(
         raise UsageError(
             f"not the id of a decision (got {text.strip()[:80]!r}, expected its 32 hex "
             f"digits or the first {MIN_ID_LENGTH} of them)",
-            "the error of a refused call has it as decision_id; `answerable asks` lists some",
+            "the error of a refused call contains decision_id; `answerable asks` "
+            "lists others",
         )
     found = [
         FoundDecision(event, True) for event in find_decisions_by_prefix(store, asked)
@@ -135,7 +136,7 @@ def find_decision(
     ids = sorted({each.event.decision_id for each in found})
     if len(ids) > 1:
         raise AmbiguousError(
-            f"{asked!r} begins the ids of {len(ids)} decisions or more (expected one)",
+            f"{asked!r} matches {len(ids)} or more decisions (expected one)",
             tuple(ids),
         )
     if not ids:
@@ -147,14 +148,15 @@ def _build_decision_not_found_error(text: str, spooled: SpooledDecisions) -> Usa
     """Build the error for a decision id that neither store nor spool contains."""
     if spooled.read_error:
         return UsageError(
-            f"no decision {text!r} in the store, and not all is known of what waits: "
-            f"{spooled.read_error}",
-            "ask as the gateway's user, or once it has shipped its records",
+            f"no decision {text!r} in the store, and the spool could not be read "
+            f"completely: {spooled.read_error}",
+            "run the command as the gateway's user, or after the gateway has "
+            "shipped its records",
         )
     return UsageError(
-        f"no decision is called {text!r}, in the store or in the gateway's spool",
-        "a gateway with a `state` of its own is found by --config FILE; a call that "
-        "still runs is found once it has ended",
+        f"no decision {text!r} in the store or in the gateway's spool",
+        "name a gateway with its own `state` by --config FILE; a running call is "
+        "found once it has ended",
     )
 
 

@@ -26,7 +26,8 @@ def read_recorded_modes(store: EvidenceStore) -> RecordedModes | None:
         raise VerificationError("a record of enforcement modes is malformed") from None
     if recorded.schema != SCHEMA:
         raise VerificationError(
-            "a record of enforcement modes is of a kind this release does not know"
+            "a record of enforcement modes has a kind that this release does not "
+            "support"
         )
     return recorded
 

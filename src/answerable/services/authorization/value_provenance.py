@@ -15,8 +15,8 @@ from answerable.services.authorization.decision_records import SpooledDecisions
 from answerable.store.store import EvidenceStore
 
 NOT_KEPT = (
-    "the arguments are not kept, only their SHA-256: no baseline watches the agent, so "
-    "it is not known what they are or who wrote them"
+    "only the SHA-256 of the arguments is kept: the agent has no baseline, so "
+    "their values and origin are not known"
 )
 UNTRUSTED_MARK = "WRITTEN BY STRANGERS"
 
@@ -69,7 +69,7 @@ def _list_origin_and_deviation_lines(behaviour: CallBehaviour) -> Iterator[str]:
             yield f"differs from what was learned: {quote(finding.sentence)}"
     if behaviour.seen.after:
         tools = ", ".join(map(quote, behaviour.seen.after))
-        yield f"before it, the agent read text of strangers, by {tools}"
+        yield f"the agent had read untrusted text before, by {tools}"
 
 
 def _format_argument_value(value: ArgumentValue) -> str:
@@ -82,9 +82,9 @@ def _format_argument_value(value: ArgumentValue) -> str:
 def _format_likely_origin(value: ArgumentValue) -> str:
     """Format the most likely origin of a value, marked if any origin is untrusted."""
     if not value.text:
-        return "from where is not kept"
+        return "origin not kept"
     if not value.origins:
-        return "nothing that was seen explains it"
+        return "origin not known"
     said = f"from {quote(describe_value_origin(value.origins[0]))}"
     return (
         f"{said}, {UNTRUSTED_MARK}"

@@ -182,8 +182,8 @@ def load_profile(store: EvidenceStore, name: str) -> tuple[str, BaselineProfile]
     )
     if len(fit) != 1 or len(name) < 4:
         raise UsageError(
-            f"{len(fit) if len(name) >= 4 else 'too many'} baselines are called "
+            f"{len(fit) if len(name) >= 4 else 'too many'} baselines match "
             f"{name[:80]!r} (expected one)",
-            "see `answerable baseline show AGENT`",
+            "list them with `answerable baseline show AGENT`",
         )
     return fit[0], decode_profile(store.get_object(fit[0]))

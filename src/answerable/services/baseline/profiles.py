@@ -101,7 +101,7 @@ def _build_profile_entries(profile: BaselineProfile) -> Iterator[BaselineEntryIt
             firm=entity.firm,
         )
     for edge in profile.edges:
-        trust = "" if edge.trusted else " (strangers write it)"
+        trust = "" if edge.trusted else " (untrusted)"
         yield _build_profile_entry(
             "L3",
             edge.tool,
@@ -146,7 +146,7 @@ def _build_environment_entries(profile: BaselineProfile) -> Iterator[BaselineEnt
     if around.rates:
         runs = sum(count for _, count in around.rates)
         most = 2 ** max(rate for rate, _ in around.rates)
-        what = f"some {most} calls in the busiest minute"
+        what = f"about {most} calls in the busiest minute"
         yield _build_profile_entry("L5", "", "", what, ObservationCounts(runs=runs))
 
 

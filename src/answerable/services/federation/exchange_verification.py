@@ -41,7 +41,7 @@ class TokenReviewNeeded(Exception):  # noqa: N818 - a signal, no error
     """
 
     def __init__(self, claims: SignedClaims, unverified_token: str) -> None:
-        super().__init__(f"a token of {claims.issuer} has to be reviewed")
+        super().__init__(f"a token of {claims.issuer} requires a check")
         self.issuer, self.sub = claims.issuer, claims.sub
         self.unverified_token, self.sha256 = unverified_token, claims.token_sha256
 

@@ -106,7 +106,7 @@ class OwnTokenVerifier:
         except UnknownKey:
             # Our keys are all in our own set: there is no issuer to ask for more.
             raise TokenRejected(
-                TokenFault.SIGNATURE, "expected a key of ours"
+                TokenFault.SIGNATURE, "expected a key of this token service"
             ) from None
 
     def verify_active_token(
@@ -122,7 +122,7 @@ class OwnTokenVerifier:
         chain = self.find_active_delegation(claims, now)
         if chain is None:
             raise TokenRejected(
-                TokenFault.EXPIRED, "expected a token that was not revoked"
+                TokenFault.EXPIRED, "expected a token that is not revoked"
             )
         return LiveOwnToken(claims, chain)
 

@@ -82,5 +82,6 @@ def get_person_from_claims(claims: SignedClaims, claim: str) -> PersonId:
     except PersonRejected as refused:
         raise LoginFailed(
             refused.message,
-            f"have the provider put {refused.claim} into the tokens of this client",
+            f"configure the provider to include {refused.claim} in the tokens of "
+            "this client",
         ) from None

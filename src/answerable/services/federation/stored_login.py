@@ -20,7 +20,7 @@ from answerable.store.durable_files import FOLDER_MODE, make_private_folder, wri
 FILE_NAME = "login.json"
 _SCHEMA = "answerable/login-kept/v1"
 _MAX_BYTES = 64 * 1024
-_SIGN_IN_AGAIN = "answerable logout removes it; then sign in again"
+_SIGN_IN_AGAIN = "remove it with answerable logout, then sign in again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +93,11 @@ def store_login(folder: Path, login: StoredLogin) -> None:
     try:
         make_private_folder(folder)
         if not _is_private_folder(folder):
-            raise EnvironmentFailure(f"others may look into {folder}")
+            raise EnvironmentFailure(f"other users can read {folder}")
         write_file(folder / FILE_NAME, msgspec.json.encode(kept))
     except EnvironmentFailure as refused:
         raise EnvironmentFailure(
-            refused.message, f"make {folder} yours alone: chmod 700"
+            refused.message, f"restrict {folder} to yourself: chmod 700"
         ) from None
 
 
@@ -158,23 +158,23 @@ def _read_login_file(path: Path) -> _LoginFile | None:
         return None
     except OSError as error:
         raise _build_unusable_error(
-            path, error.strerror or "it may not be read"
+            path, error.strerror or "permission denied"
         ) from None
     with os.fdopen(handle, "rb") as opened:
         facts = os.fstat(handle)
         ours = stat.S_ISREG(facts.st_mode) and facts.st_uid == os.geteuid()
         if not ours or stat.S_IMODE(facts.st_mode) & 0o077:
             raise _build_unusable_error(
-                path, "it is another user's, or others may read it"
+                path, "it belongs to another user, or others can read it"
             )
         data = opened.read(_MAX_BYTES + 1)
     try:
         kept = msgspec.json.decode(data, type=_LoginFile)
         build_person_id(kept.person)
     except (ValueError, RecursionError, UsageError):
-        raise _build_unusable_error(path, "it holds something else") from None
+        raise _build_unusable_error(path, "its format is not valid") from None
     if kept.schema != _SCHEMA or len(data) > _MAX_BYTES:
-        raise _build_unusable_error(path, "another version wrote it")
+        raise _build_unusable_error(path, "it was written by another version")
     return kept
 
 

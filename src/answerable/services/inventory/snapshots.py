@@ -34,7 +34,7 @@ _OBJECT_NAMES = {
     OwnerEvidence: "statement of an owner",
 }
 _HINTS = {
-    Sync: "scan its source again, or restore it; see `answerable evidence verify`",
+    Sync: "scan the source again, or restore the file; see `answerable evidence verify`",
     Snapshot: _RESTORE,
     OwnerEvidence: _RESTORE,
 }
@@ -83,7 +83,7 @@ def load_inventory(
         return _assess_owners(joined, now)
     kept = inventory_cache.load_cached_inventory(store, generation, now)
     if kept is None:
-        progress(0, DERIVATION_STAGES, "joining what was scanned")
+        progress(0, DERIVATION_STAGES, "joining scanned sources")
         joined = _join_snapshot_with_audit_logs(store, chosen)
         inventory_cache.save_inventory_to_cache(store, generation, joined)
         kept = _assess_owners(joined, now)
@@ -216,7 +216,7 @@ def read_stored_object(
     try:
         return msgspec.json.decode(store.get_object(digest), type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        why = "does not decode"
+        why = "cannot be decoded"
     except UsageError:
         why = "is missing"
     except VerificationError:

@@ -49,7 +49,8 @@ def resolve_audit_log_identity(
             raise
         if len(found) > 1:
             raise AmbiguousError(
-                f"{text.strip()!r} names {len(found)} things (expected one)", found
+                f"{text.strip()!r} matches {len(found)} identities (expected one)",
+                found,
             ) from None
         return found[0]
     return text

@@ -51,7 +51,7 @@ SELF_REPORTED_PREFIX = "self:"
 _BUCKET_PREFIX = "arn:aws:s3:::"
 _HIDDEN = "activity of agents that are not yours is hidden"
 _NO_LOG = "no log was ingested (answerable ingest cloudtrail:PATH)"
-_NO_GATEWAY = "no gateway has recorded here"
+_NO_GATEWAY = "no gateway has recorded calls in this store"
 _NO_DECISION = "no decision point recorded this call"
 
 

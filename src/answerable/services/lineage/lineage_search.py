@@ -107,8 +107,8 @@ def build_event_filter(
     )
     if since and until and since >= until:
         raise UsageError(
-            "the span is empty: since: is not before until:",
-            "a span is asked for as since:7d until:1d",
+            "the time range is empty: since: is not before until:",
+            "give a time range such as since:7d until:1d",
         )
     number = next(filter(None, map(parse_event_id, query.words)), None)
     query = replace(query, words=tuple(w for w in query.words if not parse_event_id(w)))
@@ -265,9 +265,9 @@ def split_filter_by_words(
         keys.pop(frozenset(), None)
     if len(keys) > _MOST_PARTS:
         raise UsageError(
-            f"the words fit chains in too many ways (got {len(keys)}, expected at most "
+            f"the words match too many combinations of hops (got {len(keys)}, expected at most "
             f"{_MOST_PARTS})",
-            "name the hop that each is for: action:*Delete* resource:*warehouse*",
+            "name the hop of each word: action:*Delete* resource:*warehouse*",
         )
     parts = [
         EventAlternative(found, _list_unmatched_words(words, held))

@@ -252,7 +252,7 @@ def _resolve_logged_name(
                 raise _build_unknown_name_error(asked, kind, ids) from None
     if len(short) > 1:
         raise AmbiguousError(
-            f"{asked!r} names {len(short)} things (expected one)", tuple(sorted(short))
+            f"{asked!r} matches {len(short)} items (expected one)", tuple(sorted(short))
         )
     return short.pop()
 
@@ -285,9 +285,9 @@ def _build_unknown_name_error(text: str, kind: str, ids: set[str]) -> UsageError
     """Build the error for an unknown name, with the most similar known name."""
     names = sorted({name for each in ids for name in (each, *list_short_names(each))})
     close = get_close_matches(text, select_similar_names(text, names), n=1, cutoff=0.5)
-    hint = "it is in no audit log and no scan: ingest or scan first"
+    hint = "no audit log and no scan contains it; ingest or scan first"
     if kind == "identity":
-        hint = "no scanned or acting identity has that name; an ARN names any other"
+        hint = "no scanned or acting identity has that name; give an ARN for any other"
     if close:
         hint = f"did you mean {close[0]}?"
     return UsageError(f"unknown {kind} (got {text[:200]!r})", hint)
@@ -382,7 +382,7 @@ def _list_person_aliases(
         handles = {p for p in people if p.partition("@")[0] == build_person_id(text)}
         if len(handles) > 1:
             raise AmbiguousError(
-                f"{text!r} names {len(handles)} people (expected one)",
+                f"{text!r} matches {len(handles)} people (expected one)",
                 tuple(sorted(handles)),
             )
         if not handles:

@@ -104,18 +104,18 @@ def validate_trace_query(query: TraceQuery) -> None:
     """
     if query.since and query.until and query.since >= query.until:
         raise UsageError(
-            "the span is empty: --since is not before --until",
-            "the last day but one is --since 2d --until 1d",
+            "the time range is empty: --since is not before --until",
+            "give a time range such as --since 2d --until 1d",
         )
     if query.limit < 1:
         raise UsageError(
             f"--limit must be at least 1 (got {query.limit})",
-            "--by FIELD counts events without listing them",
+            "use --by FIELD to count events without listing them",
         )
     if query.limit > MAX_LIMIT:
         raise UsageError(
             f"--limit must be at most {MAX_LIMIT} (got {query.limit})",
-            "a smaller limit gives the newest rows",
+            "use a smaller limit to list the newest rows",
         )
 
 

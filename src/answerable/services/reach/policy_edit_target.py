@@ -38,13 +38,13 @@ def require_policy_target(inventory: Inventory, subject: str, edit: PolicyEdit) 
     else:
         what = "a credential"
         acts = [credential.identity] if credential and credential.identity else []
-    hint = "name the identity: --on IDENTITY"
+    hint = "name the target identity: --on IDENTITY"
     if acts:
         listed = ", ".join(acts[:_MOST_LISTED])
         more = f" and {len(acts) - _MOST_LISTED} more" if acts[_MOST_LISTED:] else ""
         hint = f"it acts as {listed}{more}: --on {acts[0]}"
     raise UsageError(
-        f"--with attaches a policy to an identity, not to {what} "
-        f"(got {subject[:200]!r}, expected --on IDENTITY)",
+        f"--with can attach a policy only to an identity, not to {what} (got "
+        f"{subject[:200]!r}, expected --on IDENTITY)",
         hint,
     )

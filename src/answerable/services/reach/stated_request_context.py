@@ -7,7 +7,10 @@ from answerable.model.ids import PolicyId
 from answerable.model.policy import Policy, PolicyLayer
 from answerable.model.provenance import FactProvenance, WrittenBy
 
-_HINT = 'expected {"Version": "2012-10-17", "Statement": [...]}, as AWS writes policies'
+_HINT = (
+    'expected {"Version": "2012-10-17", "Statement": [...]}, in the format of AWS '
+    "policies"
+)
 
 
 def parse_context_keys(
@@ -39,8 +42,8 @@ def parse_context_keys(
             )
         if key.lower() in stated:
             raise UsageError(
-                f"{key[:80]} is stated with a value and as absent",
-                "leave out --context or --without-context for it",
+                f"{key[:80]} is given both with a value and as absent",
+                "remove it from --context or from --without-context",
             )
         read[key] = ()
     return read

@@ -65,24 +65,25 @@ def enroll_owner_key(
     if not signed_statements.is_valid_public_key(public_key):
         raise UsageError(
             "not a usable Ed25519 key (its point is of small order)",
-            "make one with: answerable owner-keys new --person PERSON",
+            "create a key: answerable owner-keys new --person PERSON",
         )
     if not valid_from < valid_until or valid_until <= now:
         raise UsageError(
             f"the key would be valid from {format_time(valid_from)} until "
-            f"{format_time(valid_until)} (expected an end that is later, and ahead)",
-            "give --until a time to come",
+            f"{format_time(valid_until)} (expected an end after the start and in "
+            "the future)",
+            "give --until a time in the future",
         )
     key = owner_keys.read_owner_keys(store).get(build_owner_key_id(public_key))
     if key is not None and key.person != person:
         raise UsageError(
-            f"the key {key.id} is {key.person}'s (a key is one person's)",
-            "let each person make a key: answerable owner-keys new --person PERSON",
+            f"the key {key.id} belongs to {key.person} (expected a key of one person)",
+            "let each person create a key: answerable owner-keys new --person PERSON",
         )
     if key is not None and key.revoked:
         raise UsageError(
-            f"the key {key.id} is revoked, and stays so",
-            "let its person make a new one",
+            f"the key {key.id} is revoked and cannot be enrolled again",
+            "let its person create a new key",
         )
     said = KeyEnrolment(
         public=public_key,

@@ -113,9 +113,9 @@ def require_enrolled_key(
     key = read_owner_keys(store).get(key_id)
     if key is None:
         raise VerificationError(
-            f"the key {key_id} is not enrolled here",
-            "an administrator enrolls its public half: answerable owner-keys enroll PUB "
-            f"--person {person}",
+            f"the key {key_id} is not enrolled in this store",
+            "ask an administrator to enroll the public key: answerable owner-keys "
+            f"enroll PUB --person {person}",
         )
     return key
 
@@ -166,13 +166,13 @@ def find_owner_key(keys: OwnerKeys, name: str) -> OwnerKey:
     ]
     if len(fit) > 1:
         raise AmbiguousError(
-            f"{name[:80]!r} names {len(fit)} keys (expected one)", tuple(sorted(fit))
+            f"{name[:80]!r} matches {len(fit)} keys (expected one)", tuple(sorted(fit))
         )
     if not fit:
         raise UsageError(
-            f"unknown owner key (got {name[:80]!r}, expected its id or the first six "
-            "letters of it)",
-            "see `answerable owner-keys list`",
+            f"unknown owner key (got {name[:80]!r}, expected its id or at least "
+            "its first six characters)",
+            "list the keys with `answerable owner-keys list`",
         )
     return keys[fit[0]]
 
@@ -197,7 +197,9 @@ def _read_key_records(
         try:
             said = msgspec.json.decode(data, type=shape)
         except (ValueError, RecursionError):
-            raise _build_damaged_object_error(each.digest, "does not decode") from None
+            raise _build_damaged_object_error(
+                each.digest, "cannot be decoded"
+            ) from None
         found.append((LogPosition(each.index, each.at), said))
     return found
 

@@ -64,9 +64,9 @@ def parse_reason_code(text: str, name: str) -> str:
     """
     if text and not _CODE.fullmatch(text):
         raise UsageError(
-            f"not a word for {name} (got {text[:80]!r}, expected letters, "
-            "digits, `.`, `_`, `-`)",
-            "name the incident, and write the story elsewhere",
+            f"invalid {name} (got {text[:80]!r}, expected letters, digits, `.`, "
+            "`_`, `-`)",
+            "give only the id of the incident; keep its description elsewhere",
         )
     return text
 
@@ -92,8 +92,8 @@ def sign_exception(
     is_wide = term.any_arguments or not term.lifetime
     if is_wide and describe_argument_provenance(store, spooled, ask).is_doubtful:
         raise UsageError(
-            "strangers may have written what the agent wants to act with (expected an "
-            "end, and these arguments alone)",
+            "the arguments may come from untrusted text (expected an expiry, and "
+            "only these arguments)",
             format_command(
                 "asks", "allow", ask.decision_id, "--key", "KEY", "--for", "1h"
             ),
@@ -152,7 +152,7 @@ def sign_revocation(
         person
     ) not in signed and not said.owner_directory.is_owner(person, agent):
         raise VerificationError(
-            f"{person} neither signed this exception nor owns {agent}",
+            f"{person} neither signed this policy exception nor owns {agent}",
             _NOT_RECORDED,
         )
     claims = {"amendment": found.exception.id}
@@ -203,9 +203,10 @@ def confirm_break_glass(
     found = approval_requests.find_policy_exception(said.statuses, exception_id)
     if found.invalidity is not PolicyExceptionInvalidity.UNCONFIRMED:
         raise UsageError(
-            f"the amendment {found.exception.id[:16]} waits for nobody "
+            f"the policy exception {found.exception.id[:16]} does not await a "
+            "confirmation "
             f"({approval_requests.build_exception_item(found)['state']})",
-            "see `answerable asks amendments`",
+            "list them with `answerable asks amendments`",
         )
     person = _require_attested_owner(store, said, signer)
     (first,) = found.exception.persons
@@ -213,21 +214,21 @@ def confirm_break_glass(
         found.statement.key, create_position_before_logging(now)
     ):
         raise VerificationError(
-            f"the key of {first} is not in force any more (expected both keys to be)",
-            "have the first half signed again: answerable break-glass start",
+            f"the key of {first} is no longer valid (expected both keys to be valid)",
+            "sign the first half again: answerable break-glass start",
         )
     agent = found.exception.agent
     if said.owner_directory.same(first) == said.owner_directory.same(person):
         raise VerificationError(
-            f"{person} has signed the first half (expected another person)",
+            f"{person} signed the first half (expected another person)",
             _NOT_RECORDED,
         )
     if not any(
         said.owner_directory.is_owner(PersonId(each), agent) for each in (first, person)
     ):
         raise VerificationError(
-            f"neither {first} nor {person} answers for {agent} (expected its attested "
-            "owner among the two)",
+            f"neither {first} nor {person} is the attested owner of {agent} "
+            "(expected one of them to be)",
             format_command("who-owns", agent),
         )
     claims = {"start": found.exception.id}
@@ -269,8 +270,8 @@ def _require_agent_owner(
     owner = next((o.person for a, o in exceptions.owners.items() if a == agent), None)
     name = person.removeprefix("person:")
     raise VerificationError(
-        f"the key {signer.id} is {person}'s (expected the attested owner of {agent}: "
-        f"{owner or 'it has none'})",
+        f"the key {signer.id} belongs to {person} (expected the attested owner of "
+        f"{agent}: {owner or 'none'})",
         format_command("attest", agent, "--owner", name, "--key", "KEY")
         if owner is None
         else _NOT_RECORDED,
@@ -287,8 +288,8 @@ def _require_attested_owner(
         not in exceptions.owner_directory.attested
     ):
         raise VerificationError(
-            f"{person} is no attested owner here (expected one)",
-            "answerable attest ID --owner PERSON --key KEY",
+            f"{person} is not an attested owner in this store",
+            "record one with: answerable attest ID --owner PERSON --key KEY",
         )
     return person
 

@@ -47,7 +47,7 @@ def list_approval_requests(
     searched = ""
     if not kept:
         every = group_blocked_calls(store, waiting, since) if agent else items
-        count = f"none of {len(every)}" if every else "there is none"
+        count = f"0 of {len(every)} match" if every else "none"
         searched = f"{count} since {format_time(since)}"
     covered = build_decision_coverage(store, waiting)
     return Document("asks", kept, covered, next=following, searched=searched)

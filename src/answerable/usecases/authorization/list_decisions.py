@@ -175,5 +175,6 @@ def parse_position(text: str) -> tuple[int, bytes]:
         return int(time), bytes.fromhex(key)
     except ValueError:
         raise UsageError(
-            f"no place among decisions (got {text[:80]!r})", "begin with the newest"
+            f"invalid page cursor (got {text[:80]!r})",
+            "omit the cursor to begin with the newest",
         ) from None

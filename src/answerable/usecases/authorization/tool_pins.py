@@ -83,7 +83,7 @@ def show_definition_differences(
     ]
     coverage: CoverageRecord = {
         **build_empty_coverage(),
-        "not_collected": [f"what {server} defines" for server in unseen],
+        "not_collected": [f"the definitions of {server}" for server in unseen],
     }
     names = {
         (server, key): split_definition_key(key)[1]
@@ -103,7 +103,7 @@ def show_definition_differences(
         or item["state"] == UNPROVEN
     ]
     failed = any(item["state"] == UNPROVEN for item in items)
-    searched = "" if len(unseen) < len(servers) else "no server was seen here yet"
+    searched = "" if len(unseen) < len(servers) else "no server has been seen yet"
     return Document("tools-diff", items, coverage, failed=failed, searched=searched)
 
 
@@ -273,8 +273,8 @@ def approve_definitions(
     claims = build_approval_claims(server, selection)
     if not claims:
         raise UsageError(
-            f"{server} has nothing that waits to be approved",
-            "see `answerable tools diff`",
+            f"{server} has no pending definitions to approve",
+            "list the definitions with `answerable tools diff`",
         )
     content = StatementContent(
         StatementType.TOOLS_APPROVAL, f"server:{server}", dict(claims)
@@ -314,15 +314,15 @@ def _require_approver(
     known = people.get_merged_person(person)
     if known is not None and not known.alive:
         raise VerificationError(
-            f"{person} has left, and approves nothing any more",
-            "let a person sign who has not left",
+            f"{person} has left the organization and cannot approve",
+            "let a current person sign",
         )
     if approvers and person not in {people(each) for each in approvers}:
         who = ", ".join(sorted(approvers))
         raise VerificationError(
-            f"the key {verified.key.id} is {person}'s (expected a key of who answers "
-            f"for an agent that uses {server}: {who})",
-            "let one of them approve",
+            f"the key {verified.key.id} belongs to {person} (expected a key of an "
+            f"owner of an agent that uses {server}: {who})",
+            "let one of these owners approve",
         )
 
 

@@ -120,8 +120,8 @@ def compare_with_simulator(
     )
     if not drawn:
         raise UsageError(
-            f"no question can be drawn (got --action {action[:80]!r})",
-            "name actions of a service that policies speak of",
+            f"no action can be sampled (got --action {action[:80]!r})",
+            "name actions of a service that collected policies mention",
         )
     both = list(_query_simulator(asked, simulator, drawn, inventory.facts, progress))
     return _build_document(asked, inventory, both)
@@ -155,7 +155,9 @@ def _select_principals(
     if mine:
         return mine
     accounts = sorted({p.identity.account for p in held})
-    what = f"{subject} is no user or role" if subject else "no user or role was scanned"
+    what = (
+        f"{subject} is not a user or role" if subject else "no user or role was scanned"
+    )
     raise UsageError(
         f"{what} of account {simulator.account}, which the AWS settings lead to",
         f"scanned: {', '.join(accounts) or 'none'}; name a --profile of one of these",
@@ -175,7 +177,7 @@ def _query_simulator(
     refused: list[SimulationDeclined] = []
     answered = False
     for done, question in enumerate(questions):
-        progress(done, len(questions), "questions put to AWS")
+        progress(done, len(questions), "simulations by AWS")
         principal = query.compiled_accounts.principals[question.principal]
         answer = evaluate_action(
             query.compiled_accounts, principal, question.action, question.resource
@@ -213,8 +215,12 @@ def _query_simulator(
 def _explain_simulator_refusal(declined: SimulationDeclined) -> EnvironmentFailure:
     """Convert a refusal of the simulator to an error with a hint."""
     if declined.kind is SimulationRefusal.DENIED:
-        return EnvironmentFailure(declined.reason, f"allow {PERMISSION} to who asks")
-    return EnvironmentFailure(declined.reason, "ask again later, or a smaller --sample")
+        return EnvironmentFailure(
+            declined.reason, f"allow {PERMISSION} to the calling identity"
+        )
+    return EnvironmentFailure(
+        declined.reason, "run the command again later, or use a smaller --sample"
+    )
 
 
 def _compare_answers(
@@ -236,7 +242,7 @@ def _compare_answers(
     elif verdict is Verdict.ONLY_IF or simulated.missing:
         same = allowed == (verdict is Verdict.ALWAYS) and verdict is not Verdict.ONLY_IF
         outcome = AGREES if same else OPEN
-        reason = "" if same else "conditions that one side alone knows"
+        reason = "" if same else "conditions that only one side knows"
     elif allowed == (verdict is Verdict.ALWAYS):
         outcome = AGREES
     elif simulated.organizations is False and not limits.has_all_scps(

@@ -200,10 +200,10 @@ class _CutQuery:
         item = self.build_undetermined_item(answer_before)
         if search.exhausted:
             item["verdict"] = item["before"]
-            because = "no removal of collected statements ends it"
+            because = "no removal of collected statements ends the access"
         else:
             because = (
-                f"none found among {search.tried:,} sets of at most "
+                f"no cut found among {search.tried:,} sets of at most "
                 f"{search.most_statements} statements"
             )
         item["unknown"] = [{"id": self.subject, "because": because, "source": ""}]

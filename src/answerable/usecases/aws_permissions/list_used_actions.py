@@ -361,7 +361,7 @@ def _describe_days_without_events(days: Sequence[LoggedDaysItem]) -> Iterator[st
         if each["days_without"]:
             count = each["days_without"]
             said = "1 day" if count == 1 else f"{count} days"
-            yield f"cloudtrail (account {each['account']}, {said} without any event)"
+            yield f"cloudtrail (account {each['account']}, {said} without events)"
 
 
 def _build_usage_coverage(

@@ -57,9 +57,8 @@ def check_identity_events(
     before = [each for each in events if each.event_time < since]
     if not before:
         raise UsageError(
-            f"no event of {identity} is in the store from before (it teaches what is "
-            "usual)",
-            "read an earlier trail in: answerable ingest cloudtrail:PATH",
+            f"the store has no earlier event of {identity} to compare with",
+            "ingest an earlier audit log: answerable ingest cloudtrail:PATH",
         )
     profile = learn_from_events(before, identity, since)
     items = list(_list_unlearned_behaviour(events, profile, since))
@@ -67,13 +66,13 @@ def check_identity_events(
         "partial": False,
         "sources": [],
         "seen": [
-            f"{profile.runs} runs and {len(before)} events before",
-            f"{len(events) - len(before)} events since",
+            f"{profile.runs} runs and {len(before)} earlier events",
+            f"{len(events) - len(before)} recent events",
         ],
         "not_collected": ["arguments and results of calls (L3, L4)"],
     }
     if len(items) > _MOST:
-        more = f"{len(items) - _MOST} more departures (the first {_MOST} are listed)"
+        more = f"{len(items) - _MOST} more deviations (the first {_MOST} are listed)"
         coverage["not_collected"].append(more)
     return Document("baseline-check", items[:_MOST], coverage)
 

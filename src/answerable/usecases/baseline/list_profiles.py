@@ -107,6 +107,6 @@ def _explain_lapsed_baselines(
             signed_statements.hash_signed_payload(envelope)
         )
         if why is None and said.get_statement_claim("stage") == BaselineStage.OFF:
-            why = "its owner took it back"
+            why = "its owner revoked it"
         found[said.subject] = why or ""
     return {name: why for name, why in found.items() if name not in standing and why}

@@ -90,16 +90,16 @@ def _explain_no_calls(
     begin = format_time(since)
     if not subjects:
         return UsageError(
-            f"no watched call of {agent} since {begin} is in the store",
-            "give the agent a `baseline` in answerable.yaml, and let it work; "
-            "`serve` stores what it recorded twice a minute",
+            f"the store has no recorded call of {agent} since {begin}",
+            "add a `baseline` to the agent in answerable.yaml and let it work; "
+            "`serve` stores its records twice a minute",
         )
     calls = [
         f"{each.server} as {each.identity}" if each.identity else each.server
         for each in subjects
     ]
     return UsageError(
-        f"no watched call of {agent} since {begin} is at that server as that identity",
+        f"no recorded call of {agent} since {begin} is at that server as that identity",
         f"there are calls at {', '.join(calls[:_MAX_NAMED])}",
     )
 
@@ -160,7 +160,7 @@ def compare_profiles(store: EvidenceStore, old: str, new: str, *, now: int) -> D
         before = stands.profile
     if before.subject != after.subject:
         raise UsageError(
-            "the two baselines are of different subjects",
+            "the two baselines have different subjects",
             f"{profile_subject_id(before.subject)} and {profile_subject_id(after.subject)}",
         )
     changes = [_build_change_item(each) for each in diff_profiles(before, after)]
@@ -200,7 +200,7 @@ def sign_profile(
     _require_owner(store, profile.subject, signer, now)
     if stage is not BaselineStage.SHADOW and (stands is None or stands.digest != full):
         raise UsageError(
-            "this baseline is not in force (expected one that is in shadow)",
+            "this baseline is not in shadow mode (expected a baseline in shadow)",
             format_command(
                 "baseline", "sign", full[:16], "--stage", "shadow", "--key", "KEY"
             ),
@@ -265,7 +265,7 @@ def _require_owner(
     owner = read_attested_owners(store, now).get(AgentId(subject.agent))
     if owner is None:
         raise VerificationError(
-            f"{subject.agent} has no attested owner (expected one who signs)",
+            f"{subject.agent} has no attested owner (expected one to sign)",
             format_command(
                 "attest", subject.agent, "--owner", "PERSON", "--key", "KEY"
             ),

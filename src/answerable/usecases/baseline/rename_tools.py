@@ -48,7 +48,7 @@ def draft_renamed_profiles(
     own = [each for subject, each in standing.items() if subject.agent == agent]
     if not own:
         raise UsageError(
-            f"{agent} has no baseline in force (expected a signed one)",
+            f"{agent} has no signed baseline in force",
             format_command("baseline", "learn", agent),
         )
     known = sorted({tool for each in own for tool in _list_profile_tools(each.profile)})
@@ -56,8 +56,11 @@ def draft_renamed_profiles(
         if old not in known:
             near = get_close_matches(old, known, 1)
             raise UsageError(
-                f"no baseline of {agent} holds {old} (expected a tool that one holds)",
-                f"did you mean {near[0]}?" if near else f"it holds {', '.join(known)}",
+                f"no baseline of {agent} contains {old} (expected a tool of a "
+                "baseline)",
+                f"did you mean {near[0]}?"
+                if near
+                else f"its tools are {', '.join(known)}",
             )
     items = []
     for each in own:
@@ -84,13 +87,13 @@ def _parse_renames(names: Iterable[str]) -> dict[str, str]:
         whole = all(all(each.partition("/")[::2]) for each in (old, new))
         if not sign or not whole or old == new:
             raise UsageError(
-                f"{text[:160]!r} is no rename (expected SERVER/OLD=SERVER/NEW)",
+                f"invalid rename (got {text[:160]!r}, expected SERVER/OLD=SERVER/NEW)",
                 "for example bank/pay=bank/transfer",
             )
         if servers[0] != servers[1]:
             raise UsageError(
                 f"{text[:160]!r} names two servers (expected one)",
-                "a tool of another server is another tool: learn a baseline for it",
+                "learn a separate baseline for a tool of another server",
             )
         if old in found or new in found.values():
             raise UsageError(f"{text[:160]!r} names a tool twice (expected once)")
@@ -114,7 +117,7 @@ def _rename_in_profile(
     for old, new in names.items():
         if new in _list_profile_tools(profile):
             raise UsageError(
-                f"the baseline holds {new} already (expected a name that is new)",
+                f"the baseline already contains {new} (expected a new name)",
                 format_command(
                     "baseline",
                     "show",
@@ -127,7 +130,7 @@ def _rename_in_profile(
         elif old in held:
             server, _, tool = new.partition("/")
             raise UsageError(
-                f"{new} was not approved (expected a pinned definition, as {old} has)",
+                f"{new} is not approved (expected a pinned definition, as {old} has)",
                 format_command("tools", "approve", server, tool, "--config", "FILE"),
             )
     parent = profile_document_digest(encode_profile(profile))

@@ -68,7 +68,9 @@ def replay_profile(
             if subject.agent == agent
         ]
     if not profiles:
-        raise UsageError(f"no baseline of {agent} stands", "name one: --profile DIGEST")
+        raise UsageError(
+            f"no baseline of {agent} is in force", "name a profile: --profile DIGEST"
+        )
     # Earlier calls belong to its window, too.
     begin = find_window_start(store, agent, max_calls=limit) if limit else 0
     found = profile_learning.read_recorded_calls(store, agent, since=begin, until=now)

@@ -66,9 +66,10 @@ def list_named_values(draft: RequestDraft) -> tuple[str, ...]:
     short = [each for each in values if len(each.encode()) < MIN_VALUE]
     if short or not values or len(values) > MAX_VALUES:
         raise UsageError(
-            f"the request names {len(values)} values, of which {len(short)} are shorter "
-            f"than {MIN_VALUE} bytes (expected 1 to {MAX_VALUES}, none of them)",
-            "put a name in quotation marks, or give --value NAME",
+            f"the request names {len(values)} values, of which {len(short)} are "
+            f"shorter than {MIN_VALUE} bytes (expected 1 to {MAX_VALUES} values, "
+            "none shorter)",
+            "quote the name in the text, or give --value NAME",
         )
     return values
 
@@ -117,8 +118,8 @@ def _require_own_run(
         )
         if theirs != own:
             raise VerificationError(
-                f"the run {draft.run[:80]} is {theirs or 'nobody'}'s (expected one for "
-                f"{person})",
+                f"the run {draft.run[:80]} is for {theirs or 'no person'} "
+                f"(expected {person})",
                 "nothing was recorded",
             )
 
@@ -132,7 +133,7 @@ def list_requests(store: EvidenceStore, *, now: int, agent: str = "") -> Documen
     if fit:
         return Document("requests", fit, build_empty_coverage())
     following = format_command("requests", "file", agent or "AGENT", "--key", "KEY")
-    searched = f"none of {len(items)} is for {agent}" if items else ""
+    searched = f"0 of {len(items)} are for {agent}" if items else ""
     return Document(
         "requests", fit, build_empty_coverage(), next=following, searched=searched
     )

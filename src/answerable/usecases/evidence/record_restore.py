@@ -28,8 +28,9 @@ def record_store_restore(
     """
     if not reason.strip() or len(reason) > _MAX_REASON_LENGTH:
         raise UsageError(
-            f"a reason is needed (got {len(reason)} characters, expected 1 to {_MAX_REASON_LENGTH})",
-            "say in a few words why the copy was put back: --reason TEXT",
+            f"missing or too long reason (got {len(reason)} characters, expected 1 "
+            f"to {_MAX_REASON_LENGTH})",
+            "state why the copy was restored: --reason TEXT",
         )
     done = record_restore(store, checkpoint, reason.strip(), now)
     return _describe_losses(done)
@@ -37,13 +38,13 @@ def record_store_restore(
 
 def _describe_losses(restore: RestoreEvent) -> Iterator[str]:
     """Yield a line per loss: log entries and journal records."""
-    yield f"recorded in the log as entry {restore.size}: an older copy was put back"
+    yield f"recorded in the log as entry {restore.size}: an older copy was restored"
     if restore.checkpoint:
         lost = parse_checkpoint(restore.checkpoint.encode(), None).size
         if lost > restore.size:
             yield f"lost: entries {restore.size} to {lost - 1} of the log"
         else:
-            yield "lost: entries of the log that the exported checkpoint signed"
+            yield "lost: entries that the exported checkpoint covers"
     for each in restore.journals:
         yield sanitize(
             f"journal/{each.journal}.log: {each.kept} records are sealed, "

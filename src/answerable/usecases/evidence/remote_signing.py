@@ -24,7 +24,9 @@ from answerable.services.statements.statements_in_force import SIGNED_KINDS
 from answerable.store.store import EvidenceStore
 
 SIGNING_WINDOW = 10 * 60 * 10**9  # nanoseconds to read and sign
-_PREPARE_AGAIN = "prepare it again, and sign the new statement; nothing was recorded"
+_PREPARE_AGAIN = (
+    "prepare the statement again and sign the new one; nothing was recorded"
+)
 
 ActResult = TypeVar("ActResult")
 
@@ -81,7 +83,7 @@ class SubmittedEnvelope:
         signed_at = self.statement.signed_at
         if not now - SIGNING_WINDOW <= signed_at <= now + MAX_CLOCK_SKEW:
             raise VerificationError(
-                "this was not put together within the last "
+                "the statement was not prepared within the last "
                 f"{SIGNING_WINDOW // (60 * 10**9)} minutes",
                 _PREPARE_AGAIN,
             )
@@ -95,7 +97,7 @@ class SubmittedEnvelope:
         """
         if signed_statements.encode_payload(statement) != self.envelope.payload:
             raise VerificationError(
-                "what was signed is not what would be recorded now "
+                "the signed statement differs from the one to record "
                 f"({_list_differing_fields(statement, self.statement)} differ)",
                 _PREPARE_AGAIN,
             )
@@ -123,7 +125,7 @@ def prepare_statement(
         act(PendingSigner(key))
     except UnsignedStatement as unsigned:
         return unsigned.statement
-    raise RuntimeError("an act was recorded without a signature")
+    raise RuntimeError("the act was recorded without a signature")
 
 
 def submit_statement(
@@ -146,7 +148,7 @@ def submit_statement(
     signed, said = signed_statements.decode_statement(envelope)
     if _is_statement_recorded(store, signed, now):
         raise VerificationError(
-            "this statement is recorded already", "nothing was recorded again"
+            "this statement is already recorded", "the statement was not recorded again"
         )
     return act(SubmittedEnvelope(said, signed))
 

@@ -23,9 +23,7 @@ from answerable.store import export_checkpoint, fsck, inclusion_proofs
 from answerable.store.fsck_segments import format_count
 from answerable.store.store import EvidenceStore
 
-_DAMAGE_HINT = (
-    "compare with a copy of the store; everything before this record still holds"
-)
+_DAMAGE_HINT = "compare with a copy of the store; all records before this one are valid"
 
 
 def verify_evidence(
@@ -74,13 +72,13 @@ def _check_bundle(
     """Verify a bundle with the public key of its log; return each check."""
     if key is None:
         raise UsageError(
-            "a bundle is checked with the public key of its log (got none)",
-            "ask the operator of the log for keys/log.pub, then: --key FILE",
+            "a bundle requires the public key of its log (got none)",
+            "get keys/log.pub from the operator of the log, then use --key FILE",
         )
     if checkpoint is not None:
         raise UsageError(
             "a bundle cannot be compared with another checkpoint",
-            "compare the store: answerable evidence verify --checkpoint FILE",
+            "compare the store instead: answerable evidence verify --checkpoint FILE",
         )
     try:
         opened = verify_bundle(decode_bundle(bundle), key)
@@ -99,9 +97,7 @@ def show_checkpoint(store: EvidenceStore) -> Document:
     """Show the signed head of the log and of journals; `note` is the text to export."""
     note = export_checkpoint.sign_export_checkpoint(store)
     if not note:
-        raise UsageError(
-            "nothing is in the log yet", "run: answerable ingest cloudtrail:PATH"
-        )
+        raise UsageError("the log is empty", "run: answerable ingest cloudtrail:PATH")
     tree = parse_checkpoint(note, store.keys.public_key)
     item: CheckpointItem = {
         "origin": tree.origin,
@@ -122,7 +118,7 @@ def prove_record(store: EvidenceStore, event_id: str) -> Document:
         segment = cut.segments[proven.segment]
         manifest = decode_entry(segment.manifest.encode())
         if not isinstance(manifest, SegmentManifest):
-            raise VerificationError("a proof names no segment")
+            raise VerificationError("a proof does not name a segment")
         data = proven.event.encode()
         items.append(
             {

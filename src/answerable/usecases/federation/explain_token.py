@@ -77,7 +77,7 @@ def _build_checks(
     if config is None:
         return
     issuer = _find_configured_issuer(admitted.payload, config)
-    hint = "issuers in the configuration names those that are taken"
+    hint = "`issuers` in the configuration lists the accepted issuers"
     if issuer is None:
         yield _build_token_check(
             "its issuer is pinned", False, "no issuer has this iss", hint
@@ -124,9 +124,9 @@ def _check_signature(
 ) -> TokenCheckItem:
     """Verify the token as each token type that its issuer is configured for."""
     if keys is None:
-        hint = "only keys in a local file are read here"
+        hint = "this command reads keys only from a local file"
         return _build_token_check(
-            "verifies", None, "its issuer's keys are not at hand", hint
+            "verifies", None, "the keys of its issuer are not available", hint
         )
     known = IssuerIndex(IssuerWithKeys(issuer.pin, issuer.audience, keys))
     why: list[str] = []
@@ -147,22 +147,22 @@ def _check_matching_rule(
     payload: JsonObject, config_reading: ConfigReading, config: Config
 ) -> Iterator[TokenCheckItem]:
     """Check whether rules are in force and which one matches, with the reasons."""
-    hint = "answerable token-service rules shows them"
+    hint = "list the rules with answerable token-service rules"
     holds = config_reading.has_valid_rules
     yield _build_token_check(
-        "the rules are in force", holds, "" if holds else "one is wrong", hint
+        "the rules are in force", holds, "" if holds else "a rule is invalid", hint
     )
     items = explain_trust_rules(
         config_reading.rules, build_unverified_claims(payload, config)
     )
     fitting = [item["rule"] for item in items if item["fits"]]
     yield _build_token_check(
-        "one rule fits", len(fitting) == 1, ", ".join(fitting) or "none does"
+        "one rule matches", len(fitting) == 1, ", ".join(fitting) or "no rule matches"
     )
     for item in items:
         what = f"{item['claim']} is {item['how']}, expected {item['expected']}"
         detail = f"as {item['agent']}" if item["fits"] else what
-        yield _build_token_check(f"rule {item['rule']} fits", item["fits"], detail)
+        yield _build_token_check(f"rule {item['rule']} matches", item["fits"], detail)
 
 
 def _build_token_check(

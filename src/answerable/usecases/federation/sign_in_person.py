@@ -58,8 +58,8 @@ def sign_in(
     """
     if not identifies_persons(issuer):
         raise UsageError(
-            f"issuer {issuer.pin.name} is not one that people sign in at",
-            "give it `person: CLAIM` and `tokens: [id-token]` in the configuration",
+            f"issuer {issuer.pin.name} does not allow sign-in",
+            "add `person: CLAIM` and `tokens: [id-token]` to it in the configuration",
         )
     client = OidcClient(issuer.audience, issuer.person)
     provider = _load_provider(environment, issuer.pin.iss)
@@ -78,7 +78,7 @@ def _load_provider(environment: SignInEnvironment, iss: str) -> ProviderMetadata
     if status != 200:
         raise LoginFailed(
             f"the issuer has no metadata (status {status}, expected 200)",
-            "an issuer that people sign in at is an OpenID provider",
+            "sign-in requires an OpenID provider",
         )
     return parse_metadata(body, iss)
 
@@ -91,7 +91,9 @@ def _sign_in_by_browser(
 ) -> str:
     """Run the authorization code flow with a loopback redirect; return the ID token."""
     if not provider.authorization:
-        raise LoginFailed("the provider takes no browser", "try --device")
+        raise LoginFailed(
+            "the provider does not support sign-in with a browser", "use --device"
+        )
     with environment.listen() as listening:
         redirect_uri = listening.redirect_uri
         url = build_authorization_url(provider, client, redirect_uri, secrets)
@@ -118,7 +120,9 @@ def _sign_in_by_device(
 ) -> str:
     """Run the device code flow (RFC 8628) and return the ID token."""
     if not provider.device:
-        raise LoginFailed("the provider takes no devices", "leave --device out")
+        raise LoginFailed(
+            "the provider does not support the device flow", "omit --device"
+        )
     asked = environment.ask(
         provider.device, build_device_authorization_form(provider, client, secrets)
     )
@@ -161,5 +165,5 @@ def _verify_id_token(
         )
     except FederationError as refused:
         raise LoginFailed(
-            f"the id_token does not hold: {refused.message} ({refused.reason})"
+            f"the ID token is invalid: {refused.message} ({refused.reason})"
         ) from None

@@ -151,7 +151,7 @@ def load_provider(environment: WebSignInEnvironment, iss: str) -> ProviderMetada
         raise LoginFailed(f"the issuer has no metadata (status {status})")
     provider = parse_metadata(body, iss)
     if not provider.authorization:
-        raise LoginFailed("the provider takes no browser")
+        raise LoginFailed("the provider does not support sign-in with a browser")
     return provider
 
 
@@ -208,11 +208,11 @@ def finish_sign_in(
     # OpenID Connect Core 3.1.2.1: a client that sends max_age checks auth_time.
     if not found.authenticated_at:
         raise LoginFailed(
-            "the provider does not say when the person signed in "
-            "(expected a number in auth_time, as max_age was asked for)"
+            "the provider does not state the time of the sign-in (expected a "
+            "number in auth_time, because max_age was requested)"
         )
     if environment.now() > found.authenticated_at + pending.max_age + CLOCK_SKEW:
-        raise LoginFailed("the sign-in at the provider is too long ago")
+        raise LoginFailed("the sign-in at the provider is too old")
     return found
 
 
@@ -234,13 +234,14 @@ def admit_person(
     roles = login.get_web_roles_of_claims(_list_claim_values(claims, login.claim))
     if not roles:
         raise LoginFailed(
-            "the signed-in person has no role here",
-            "an administrator gives one: web.login.roles in the configuration",
+            "the signed-in person has no role",
+            "ask an administrator to add one in web.login.roles of the configuration",
         )
     if not is_bound(claims, person):
         raise LoginFailed(
-            f"{person} signed in with another account before",
-            f"an administrator: answerable sign-ins --release {person} --config FILE",
+            f"{person} is bound to another account",
+            f"ask an administrator to run: answerable sign-ins --release {person} "
+            "--config FILE",
         )
     at = _parse_numeric_date(claims.find_claim_at_path("auth_time"))
     return SignedInPerson(person, roles, claims.iss, claims.sub, at)
@@ -280,5 +281,5 @@ def _verify_id_token(
         )
     except FederationError as refused:
         raise LoginFailed(
-            f"the id_token does not hold: {refused.message} ({refused.reason})"
+            f"the ID token is invalid: {refused.message} ({refused.reason})"
         ) from None

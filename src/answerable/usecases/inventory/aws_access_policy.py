@@ -146,16 +146,16 @@ def render_access_policy(output_format: str, source_names: Sequence[str]) -> str
     others = [name for name in source_names if name not in _LIVE]
     if others or not source_names:
         raise UsageError(
-            f"--policy is for live AWS sources (got {', '.join(others) or 'none'})",
-            "name one: answerable where --policy iam aws-org:",
+            f"--policy requires live AWS sources (got {', '.join(others) or 'none'})",
+            "name a source: answerable where --policy iam aws-org:",
         )
     if output_format == "iam":
         return _build_iam_policy(source_names)
     if organization.DECLARATION.name not in source_names:
         raise UsageError(
-            f"--policy {output_format} makes the role of an organization's accounts "
-            f"(got {', '.join(source_names)})",
-            f"answerable where --policy {output_format} aws-org:",
+            f"--policy {output_format} requires aws-org: (got "
+            f"{', '.join(source_names)})",
+            f"run: answerable where --policy {output_format} aws-org:",
         )
     template, indent = (
         (_CLOUDFORMATION, "                  - {}")

@@ -149,8 +149,8 @@ def _describe_empty_list(kind: str, kinds: Collection[str], count: int) -> str:
     known = sorted({each for each in kinds if each})
     if kind and known and kind not in known:
         refuse_misspelled_value("kind", kind, known)
-        return f"nothing is of kind {kind[:80]!r}; there are: {', '.join(known)}"
-    return f"none of {count} fits" if count else ""
+        return f"no item is of kind {kind[:80]!r}; the kinds are: {', '.join(known)}"
+    return f"0 of {count} match" if count else ""
 
 
 def _build_list_document(

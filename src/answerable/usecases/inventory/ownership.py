@@ -103,14 +103,15 @@ def attest_signed(
     people = PersonDirectory(inventory.facts.persons)
     if people(enrolled.person) != owner:
         raise VerificationError(
-            f"the key {signer.id} is {enrolled.person}'s (expected a key of {owner})",
-            f"sign as yourself: --owner {format_person(enrolled.person)}",
+            f"the key {signer.id} belongs to {enrolled.person} (expected a key of "
+            f"{owner})",
+            f"sign as the key's person: --owner {format_person(enrolled.person)}",
         )
     left = people.get_merged_person(owner)
     if left is not None and not left.alive:
         raise VerificationError(
-            f"{owner} has left and cannot be an owner",
-            "let a person sign who has not left",
+            f"{owner} has left the organization and cannot be an owner",
+            "let a current person sign",
         )
     said = owner_attestations.build_attestation_content(
         key,
@@ -147,7 +148,8 @@ def parse_owner(inventory: Inventory, text: str) -> PersonId:
     if any(map(str.isspace, named)) and people.get_merged_person(named) is None:
         raise UsageError(
             f"not a person (got {text.strip()[:200]!r}, expected one address or handle)",
-            "as in ana@corp.example or ana; the people that scans know: answerable people",
+            "for example ana@corp.example or ana; list known people with: "
+            "answerable people",
         )
     return people(named)
 
@@ -173,7 +175,7 @@ def resolve_subject(inventory: Inventory, text: str) -> str:
             return gone[0]
         if gone:
             raise AmbiguousError(
-                f"{text.strip()[:200]!r} names {len(gone)} things (expected one)",
+                f"{text.strip()[:200]!r} matches {len(gone)} items (expected one)",
                 tuple(sorted(gone)),
             ) from None
         raise

@@ -199,7 +199,7 @@ def _resolve_resource_name(scope: SearchScope, asked: str, hint: str) -> str:
 
 def _build_ambiguous_error(asked: str, found: set[str]) -> AmbiguousError:
     """Build the error for a name of several things."""
-    message = f"{asked[:200]!r} names {len(found)} things (expected one)"
+    message = f"{asked[:200]!r} matches {len(found)} items (expected one)"
     return AmbiguousError(message, tuple(sorted(found)))
 
 
@@ -208,7 +208,7 @@ def _build_unknown_resource_error(scope: SearchScope, asked: str) -> UsageError:
     names = list(scope.inventory.facts.resources_by_id())
     spelled = convert_s3_uri(asked)
     close = get_close_matches(spelled, select_similar_names(spelled, names), 1, 0.6)
-    hint = "no scan and no log names it; who-can and can answer about any resource"
+    hint = "no scan and no log contains it; use who-can or can for any resource"
     return _build_unknown_error(asked, f"did you mean {close[0]}?" if close else hint)
 
 

@@ -38,19 +38,19 @@ _MAX_QUERY_LENGTH = 200
 _IN_EVENTS = ("action", "resource", "source", "run")
 _SPANS = ("1h", "1d", "7d", "30d", "90d")
 _FIELD_HELP = {
-    "person": "who answers for it",
-    "agent": "the agent, or one that it ran inside",
-    "tool": "the tool it called",
-    "identity": "who acted, or what was done to it",
-    "credential": "what proved who acted",
-    "action": "what was done",
-    "resource": "what it was done to",
-    "source": "the log that says so",
-    "outcome": "how it ended",
-    "run": "one run of an agent",
-    "status": "how a hop is known",
-    "since": "from then",
-    "until": "until then",
+    "person": "person responsible for the event",
+    "agent": "agent, or an agent that it ran inside",
+    "tool": "called tool",
+    "identity": "acting identity, or the identity acted on",
+    "credential": "credential that proved the identity",
+    "action": "action of the event",
+    "resource": "resource of the event",
+    "source": "log that recorded the event",
+    "outcome": "outcome of the event",
+    "run": "run of an agent",
+    "status": "status of a hop",
+    "since": "events since this time",
+    "until": "events until this time",
 }
 
 

@@ -117,7 +117,7 @@ def parse_fields(field_names: str) -> tuple[str, ...]:
             raise UsageError(
                 f"unknown field for --by (got {name[:80]!r}, "
                 f"expected {', '.join(FIELDS)})",
-                f"did you mean {near[0]}?" if near else "as in --by agent,action",
+                f"did you mean {near[0]}?" if near else "for example --by agent,action",
             )
     if len(set(names)) < len(names):
         raise UsageError(f"--by names a field twice (got {field_names[:200]!r})")

@@ -346,6 +346,6 @@ def _describe_judged_events(mediation: MediationItem) -> str:
     untold = cast("Mapping[str, int]", mediation["untold"])
     named = [f"{count:,} {reason}" for reason, count in untold.items() if count]
     if not mediation["events"]:
-        return "no event was read in"
+        return "no event was ingested"
     said = f"of {mediation['events']:,} events {mediation['mediated']:,} are mediated"
-    return f"{said}; not to be told: {', '.join(named)}" if named else said
+    return f"{said}; not known: {', '.join(named)}" if named else said

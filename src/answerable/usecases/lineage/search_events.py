@@ -163,7 +163,7 @@ def _parse_cursor(cursor: str) -> tuple[int, bytes]:
         place = 0, b""
     if not dash or len(place[1]) != 16 or not at.isdecimal() or len(at) > 19:
         raise UsageError(
-            f"not a place in the answer (got {cursor[:80]!r})",
-            "begin at the newest: leave `after` out",
+            f"invalid page cursor (got {cursor[:80]!r})",
+            "omit `after` to begin at the newest",
         )
     return place

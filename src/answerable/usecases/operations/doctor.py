@@ -72,7 +72,7 @@ def _check_python() -> CheckItem:
 def _check_packages() -> CheckItem:
     """Check that each required package is installed."""
     missing = [name for name in _CORE if find_spec(name) is None]
-    detail = f"missing: {', '.join(missing)}" if missing else "all there"
+    detail = f"missing: {', '.join(missing)}" if missing else "all present"
     return _build_check_item(
         "packages", not missing, detail, "install answerable again"
     )
@@ -93,7 +93,7 @@ def _check_store(root: Path, now: int) -> Iterator[CheckItem]:
         yield _check_key_permissions(root)
         return
     if not os.access(root, os.W_OK | os.X_OK):
-        yield _build_check_item("store", False, f"{root} may not be written", _CHMOD)
+        yield _build_check_item("store", False, f"{root} is not writable", _CHMOD)
     else:
         yield _build_check_item(
             "store", True, f"{root}, {_format_snapshot_count(len(snapshots))}"
@@ -105,7 +105,7 @@ def _check_store(root: Path, now: int) -> Iterator[CheckItem]:
     yield _check_free_space(root)
     last = max((logged.at for logged in snapshots), default=0)
     if last > now:
-        detail = f"the last scan is of {format_time(last)}, which is still to come"
+        detail = f"the time of the last scan, {format_time(last)}, is in the future"
         yield _build_check_item(
             "clock", False, detail, "set the clock, then scan again"
         )
@@ -121,7 +121,7 @@ def _check_snapshot(store: EvidenceStore) -> CheckItem:
         what = f"cannot be read ({type(error).__name__})"
         hint = "run `answerable evidence verify`: it names the first damaged record"
         return _build_check_item("snapshot", False, what, hint)
-    return _build_check_item("snapshot", True, f"{name} reads whole")
+    return _build_check_item("snapshot", True, f"{name} is readable")
 
 
 def _check_enforcement(store: EvidenceStore) -> Iterator[CheckItem]:
@@ -133,7 +133,7 @@ def _check_enforcement(store: EvidenceStore) -> Iterator[CheckItem]:
         f"{each.subject} (enforce to {each.mode}, {format_time(each.since)})"
         for each in modes.unconfirmed
     ]
-    detail = f"ended for {', '.join(ended)}" if ended else "no agent lost it"
+    detail = f"ended for {', '.join(ended)}" if ended else "no agent lost enforcement"
     hint = "set its mode to enforce, or list its name under ends_enforcement"
     yield _build_check_item("enforcement", not ended, detail, hint)
 
@@ -151,14 +151,16 @@ def _check_store_creatable(root: Path) -> CheckItem:
     if there == root and (not root.is_dir() or any(root.iterdir())):
         hint = "name an empty or new folder with --store"
         return _build_check_item(
-            "store", False, f"{root} is there and is no store", hint
+            "store", False, f"{root} exists but is not a store", hint
         )
     ok = there.is_dir() and os.access(there, os.W_OK | os.X_OK)
     if ok:
         return _build_check_item(
-            "store", True, f"none at {root} yet; `answerable scan` makes it"
+            "store", True, f"no store at {root} yet; `answerable scan` creates it"
         )
-    return _build_check_item("store", False, f"none may be made at {root}", _CHMOD)
+    return _build_check_item(
+        "store", False, f"a store cannot be created at {root}", _CHMOD
+    )
 
 
 def _check_key_permissions(root: Path) -> CheckItem:
@@ -180,9 +182,9 @@ def _check_key_permissions(root: Path) -> CheckItem:
         names = " ".join(str(path) for path in open_ones)
         hint = f"chmod go-rwx {names}"
         return _build_check_item(
-            "keys", False, "others may read the store's keys", hint
+            "keys", False, "other users can read the store's keys", hint
         )
-    return _build_check_item("keys", True, f"{len(files)}, readable by you alone")
+    return _build_check_item("keys", True, f"{len(files)}, readable only by you")
 
 
 def _check_free_space(root: Path) -> CheckItem:
@@ -196,7 +198,7 @@ def _check_free_space(root: Path) -> CheckItem:
 
 def _check_clock(now: int) -> CheckItem:
     """Check that the system clock is not before the release of this version."""
-    hint = "set the clock: ages and expiries are wrong until then"
+    hint = "set the clock: ages and expiries are wrong"
     return _build_check_item("clock", now >= _RELEASED, format_time(now), hint)
 
 
@@ -234,8 +236,8 @@ def _check_default_sources(home: Path | None, cwd: Path) -> Iterator[CheckItem]:
             )
             continue
         found = sum(1 for probe in probes if probe.found)
-        detail = f"{source}: {found} of {len(probes)} places are there"
-        hint = "nothing to read here: name another with `answerable scan NAME:DIR`"
+        detail = f"{source}: {found} of {len(probes)} paths exist"
+        hint = "nothing to read; name another folder with `answerable scan NAME:DIR`"
         yield _build_check_item(f"source {source.name}", bool(found), detail, hint)
 
 
@@ -243,5 +245,5 @@ def _check_terminal() -> CheckItem:
     """Check that the encoding of standard output is UTF-8."""
     encoding = (getattr(sys.stdout, "encoding", None) or "ascii").lower()
     ok = encoding.replace("-", "").replace("_", "") == "utf8"
-    hint = "set LANG to a UTF-8 locale for the full marks; plain ones are used now"
+    hint = "set LANG to a UTF-8 locale for all symbols; ASCII is used now"
     return _build_check_item("terminal", ok, encoding, hint)

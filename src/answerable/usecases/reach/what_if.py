@@ -52,8 +52,8 @@ def compare_policy_edit(
     """
     if edit.is_empty:
         raise UsageError(
-            "what-if needs an edit (got none)",
-            "--without STATEMENT, --without-policy POLICY or --with FILE",
+            "what-if requires an edit (got none)",
+            "use --without STATEMENT, --without-policy POLICY or --with FILE",
         )
     name = resolve_subject(inventory, subject) if subject else ""
     require_policy_target(inventory, name, edit)
