@@ -268,7 +268,7 @@ _NO: tuple[str, ...] = (
 )
 _NO += (
     "Nothing changes",
-    "falls away</td>",
+    "is removed</td>",
     "No collected source grants it",
     "never</span>",
 )

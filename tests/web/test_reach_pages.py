@@ -382,11 +382,11 @@ def test_ticked_statements_lead_to_what_falls_away(
     statement = "arn:aws:iam::111122223333:user/report-bot#inline/inline#3"
     assert f'value="{statement}"' in html
     gone = shown(desk, viewer, "/what-if", subject="report-bot", without0=statement)
-    assert "falls away" in gone
+    assert "is removed" in gone
     assert "role/lambda-admin" in gone
     assert "answerable what-if report-bot --without" in gone
     everybody = shown(desk, viewer, "/what-if", without0=statement)
-    assert "falls away" in everybody
+    assert "is removed" in everybody
 
 
 def test_a_statement_that_is_none_is_told_with_the_nearest(

@@ -32,7 +32,7 @@ CHANGE_LABELS = {
     "appears": "appears",
     "stronger": "becomes stronger",
     "weaker": "becomes weaker",
-    "falls-away": "falls away",
+    "falls-away": "is removed",
     "not-known": "not known",
 }
 _MOST = 5  # named kinds; others are counted

@@ -56,7 +56,7 @@ PAGES = {
             subject=f"cred:aws/{REPORT_KEY}",
             **{REMOVED_FIELDS[0]: STATEMENT},
         ),
-        "falls away",
+        "is removed",
     ),
     "baselines": (at("/baselines"), "clerk"),
     "baseline": (at("/baseline", agent=CLERK), "send_mail"),

@@ -21,8 +21,8 @@ def render_policy_replay(document: Document, screen: Screen, now: int) -> Iterat
         )
         if item["in_name"]:
             yield (
-                f"{item['in_name']:,} more would be denied only formally: their mode "
-                "blocks nothing"
+                f"{item['in_name']:,} more would be denied without effect: "
+                "their mode blocks nothing"
             )
         if item["left_out"]:
             yield f"{item['left_out']:,} recent calls were not evaluated again"
