@@ -154,16 +154,8 @@ def test_what_may_not_be_signed_is_told_in_two_lines(
             "wrong passphrase",
             ("--owner", ANA, "--key", key, "--passphrase-file", f"{wrong}"),
         ),
-        (
-            2,
-            "not an encrypted private key",
-            ("--owner", ANA, "--key", f"{plain}", *phrase),
-        ),
-        (
-            2,
-            "not an encrypted private key",
-            ("--owner", ANA, "--key", f"{wrong}", *phrase),
-        ),
+        (2, "not an encrypted", ("--owner", ANA, "--key", f"{plain}", *phrase)),
+        (2, "not an encrypted", ("--owner", ANA, "--key", f"{wrong}", *phrase)),
         (5, "others can read it", ("--owner", ANA, "--key", f"{opened}", *phrase)),
         (5, "cannot read", ("--owner", ANA, "--key", f"{home}/none", *phrase)),
         (5, "standard input is not one", ("--owner", ANA, "--key", key)),

@@ -44,7 +44,7 @@ ENROLLING = {
     "small order": (bytes(32), ANA, 0, 1, "usable"),
     "over before it begins": (A.public, ANA, 2, 1, "valid from"),
     "over already": (A.public, ANA, -2, -1, "valid from"),
-    "another's": (B.public, ANA, 0, 1, "one person's"),
+    "another's": (B.public, ANA, 0, 1, "belongs to person:ben"),
 }
 
 

@@ -129,7 +129,7 @@ def test_a_renamed_tool_keeps_its_profile_once_the_owner_signs_the_map(
         ("files/pay", "invalid rename"),
         ("files/pay=other/pay", "names two servers"),
         ("files/pya=files/transfer", "did you mean files/pay?"),
-        ("files/pay=files/read", "holds files/read already"),
+        ("files/pay=files/read", "already contains files/read"),
     ):
         code, _, err = owners("baseline", "rename", "ana", wrong)
         assert code == 2
