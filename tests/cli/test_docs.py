@@ -120,11 +120,11 @@ def test_the_sources_named_are_the_ones_there_are(page: str):
         name = f"answerable {verb}"
         specs = [each.spec for each in registry.CONNECTORS]
         there = {spec.name for spec in specs if spec.gives == gives}
-        told = set(re.findall(r"(?m)^ *([a-z-]+):[A-Z]", COMMANDS[name].help or ""))
+        told = set(re.findall(r"(?m)^ *([a-z0-9-]+):[A-Z]", COMMANDS[name].help or ""))
         assert told in (there, set()), f"{name} --help"
         text = section_of(page, name)
         assert all(f"`{source}" in text for source in there), "docs/cli.md"
-        rows = set(re.findall(r"(?m)^\| `([a-z-]+):", text))
+        rows = set(re.findall(r"(?m)^\| `([a-z0-9-]+):", text))
         assert rows in (there, set()), "docs/cli.md"
 
 

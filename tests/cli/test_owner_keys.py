@@ -162,7 +162,7 @@ def test_what_may_not_be_signed_is_told_in_two_lines(
         (2, "requires --key", ("--owner", ANA, *phrase)),
         (
             5,
-            "others may",
+            "others can read it",
             ("--owner", ANA, "--key", key, "--passphrase-file", key + ".pub"),
         ),
     ]
