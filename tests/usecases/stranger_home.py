@@ -8,8 +8,8 @@ PYTHON = sys.executable
 # One secret a server, none of which may stay in a client's file.
 CANARIES = tuple(f"sk-canary-{n:02d}-Zq8WxT5vRk2LmN7pYh3J" for n in range(16))
 C = CANARIES
-RUN = f'"{PYTHON}", "-m", "tests.gateway.stdio.scripted_server"'
-ARGS = '["-m", "tests.gateway.stdio.scripted_server"]'
+RUN = f'"{PYTHON}", "-m", "tests.usecases.digest_server"'
+ARGS = '["-m", "tests.usecases.digest_server"]'
 
 FILES: dict[str, str] = {
     ".claude.json": f"""{{
@@ -23,7 +23,7 @@ FILES: dict[str, str] = {
       "mcpServers": {{
         "orders": {{
           "command": "{PYTHON}",
-          "args": ["-m", "tests.gateway.stdio.scripted_server", "--api-key", "{C[1]}"],
+          "args": ["-m", "tests.usecases.digest_server", "--api-key", "{C[1]}"],
           "env": {{}}
         }}
       }}
@@ -40,7 +40,7 @@ FILES: dict[str, str] = {
             "command": "{PYTHON}",
             "args": [
                 "-m",
-                "tests.gateway.stdio.scripted_server"
+                "tests.usecases.digest_server"
             ],
             "env": {{
                 "TRACKER_TOKEN": "{C[2]}"
@@ -72,7 +72,7 @@ FILES: dict[str, str] = {
 command = '{PYTHON}'   # the interpreter
 args = [
   "-m",
-  "tests.gateway.stdio.scripted_server", # ours
+  "tests.usecases.digest_server", # ours
 ]
 env = {{ "BUILD_TOKEN" = "{C[6]}" }}
 
@@ -101,7 +101,7 @@ theme = "dark"
   "mcpServers": {{
     "db": {{
       "command": "{PYTHON}",
-      "args": ["-m", "tests.gateway.stdio.scripted_server", "postgresql://shop:{C[9]}@127.0.0.1/shop"],
+      "args": ["-m", "tests.usecases.digest_server", "postgresql://shop:{C[9]}@127.0.0.1/shop"],
       "disabled": true
     }}
   }}
@@ -128,7 +128,7 @@ extensions:
   files:
     args:
     - -m
-    - tests.gateway.stdio.scripted_server
+    - tests.usecases.digest_server
     cmd: {PYTHON}
     enabled: true
     envs:

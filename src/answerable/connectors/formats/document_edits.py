@@ -308,15 +308,17 @@ def _add_to_flow(
 
 def _render_block(edit: AddMember, indent: str, newline: str) -> str:
     """Render a new member of a YAML block."""
-    value = edit.value
-    if not edit.block_levels or not isinstance(value, dict) or not value:
+    value, deeper = edit.value, indent + "  "
+    if not edit.block_levels or not value:
         return _render_member(edit.key, value, DocumentFormat.YAML)
-    deeper = indent + "  "
-    lines = [
-        deeper
-        + _render_block(AddMember((), k, v, edit.block_levels - 1), deeper, newline)
-        for k, v in value.items()
-    ]
+    if isinstance(value, dict):
+        inner = [AddMember((), k, v, edit.block_levels - 1) for k, v in value.items()]
+        lines = [deeper + _render_block(each, deeper, newline) for each in inner]
+    elif isinstance(value, list):
+        rendered = (render_value(each, DocumentFormat.YAML) for each in value)
+        lines = [f"{deeper}- {each}" for each in rendered]
+    else:
+        return _render_member(edit.key, value, DocumentFormat.YAML)
     return newline.join((f"{render_value(edit.key, DocumentFormat.YAML)}:", *lines))
 
 

@@ -102,20 +102,45 @@ class GatewayConfig:
         new: dict[str, dict[str, RawValue]] = {}
         for client, servers in self._callers.items():
             callers: list[RawValue] = [{"stdio": name} for name in servers]
+            allow = [self._allow_everything(name) for name in servers]
             if client not in self._known_agents:
                 new[client] = {
                     "owner": self._request.owner,
                     "mode": self._request.mode,
                     "baseline": {"values": True},
                     "callers": callers,
+                    "allow": allow,
                 }
                 continue
-            if self._root.descend("agents", client, "callers") is None:
-                edits.append(AddMember(("agents", client), "callers", callers))
-                continue
-            known = ("agents", client, "callers")
-            edits += [AppendItem(known, caller) for caller in callers]
-        return edits + self._edit_section("agents", new, 1)
+            edits += self._extend_agent(client, "callers", callers)
+            if self._is_observed(client):
+                edits += self._extend_agent(client, "allow", allow)
+        return edits + self._edit_section("agents", new, 2)
+
+    def _extend_agent(self, client: str, key: str, items: list[RawValue]) -> list[Edit]:
+        """Return the edits that add items to a list of a known agent."""
+        if self._root.descend("agents", client, key) is None:
+            return [AddMember(("agents", client), key, items)]
+        return [AppendItem(("agents", client, key), item) for item in items]
+
+    def _is_observed(self, client: str) -> bool:
+        """Tell whether a known agent only observes: others get no rule unasked."""
+        mode = self._root.descend("agents", client, "mode")
+        return mode is not None and mode.text() == "observe"
+
+    def _allow_everything(self, name: str) -> RawValue:
+        """Return the rule of a new server: calls are learned before they are limited."""
+        if "hook" in self._added[name]:
+            return {"server": name, "tools": ["*"]}
+        inputs: list[RawValue] = ["elicitation", "sampling", "roots"]
+        every: list[RawValue] = ["*"]
+        return {
+            "server": name,
+            "tools": every,
+            "resources": list(every),
+            "prompts": list(every),
+            "inputs": inputs,
+        }
 
     def _edit_section(
         self, section: str, added: dict[str, dict[str, RawValue]], levels: int
