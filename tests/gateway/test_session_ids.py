@@ -101,7 +101,7 @@ def test_a_folder_that_others_may_write_is_refused(tmp_path: Path, mode: int) ->
     """Whoever writes it could put another secret there, and take kills back."""
     load_shared_secret(tmp_path)
     tmp_path.chmod(mode)
-    with pytest.raises(EnvironmentFailure, match="others may write it"):
+    with pytest.raises(EnvironmentFailure, match="others can write it"):
         load_shared_secret(tmp_path)
     tmp_path.chmod(0o755)
     assert load_shared_secret(tmp_path)

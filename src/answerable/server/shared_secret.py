@@ -55,7 +55,7 @@ def _check_folder_permissions(state: Path) -> None:
     facts = state.stat()
     if facts.st_uid != os.geteuid() or stat.S_IMODE(facts.st_mode) & 0o022:
         raise EnvironmentFailure(
-            f"{state} belongs to another user, or others may write it",
+            f"{state} belongs to another user, or others can write it",
             "give it to the user that runs the gateway alone (mode 0700)",
         )
 
@@ -82,7 +82,7 @@ def _read_secret(path: Path) -> bytes:
         facts = os.fstat(opened.fileno())
         if facts.st_uid != os.geteuid() or stat.S_IMODE(facts.st_mode) & 0o077:
             raise EnvironmentFailure(
-                f"{path} belongs to another user, or others may read it",
+                f"{path} belongs to another user, or others can read it",
                 "remove it: a new one is created, and all sessions end",
             )
         secret = opened.read(SECRET_BYTES + 1)

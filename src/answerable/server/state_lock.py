@@ -41,7 +41,7 @@ def lock_state_folder(state_folder: Path, store: Path, server: str) -> IO[bytes]
         held.close()
         raise EnvironmentFailure(
             f"another {server} runs with {state_folder}",
-            "end that one, or name another folder: `state` in the configuration",
+            "stop that gateway, or name another folder: `state` in the configuration",
         ) from None
     except OSError as error:
         raise EnvironmentFailure(

@@ -249,7 +249,7 @@ def build_server_context(files: TlsFiles, protocol: str) -> ServerContext:
             context.options |= ssl.OP_NO_TICKET
             context.num_tickets = 0
     except (OSError, ssl.SSLError) as error:
-        why = error.strerror or "it holds something else"
+        why = error.strerror or "unexpected content"
         raise EnvironmentFailure(
             f"cannot use {path} for TLS ({why})", "name PEM files of one certificate"
         ) from None

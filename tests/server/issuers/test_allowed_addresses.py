@@ -223,7 +223,7 @@ HELD_UP = {
         CHUNKS,
         "larger|HTTP",
     ),
-    "no HTTP": (b"OK", [b"\x00\x01"], b"", "no HTTP"),
+    "no HTTP": (b"OK", [b"\x00\x01"], b"", "not HTTP"),
 }
 
 

@@ -127,7 +127,7 @@ def test_where_no_rule_allows_it_nothing_runs(world: LaunchEnvironment) -> None:
     ran = world.run("--", "touch", str(proof))
     assert ran.returncode == 5
     assert ran.stderr.startswith(
-        "error: the token service does not take the run up: no rule lets user "
+        "error: the token service refused the run: no rule lets user "
         f"{ANA} start agent:declared/bot as user {ANA}\nhint: "
     )
     assert not proof.exists()

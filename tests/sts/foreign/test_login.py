@@ -55,7 +55,7 @@ def test_a_person_signs_in_by_browser(foreign, client: str, alg: str):
     logged_in, pages = by_browser(pinned(foreign, client, alg))
     assert logged_in.person == "person:bo@example.com"
     assert logged_in.iss == foreign.url
-    assert "Your terminal has the answer" in pages[0]
+    assert "The terminal shows the result" in pages[0]
 
 
 def test_a_person_signs_in_by_device(foreign):
@@ -69,7 +69,7 @@ def test_over_https_its_own_authority_has_to_be_named(tmp_path: Path):
     with issuer(certificate=pem, key=pem) as secure:
         assert secure.url.startswith("https://")
         at = replace(pinned(secure, CLIENT, "ES256"), private=True)
-        with pytest.raises(EnvironmentFailure, match="its certificate does not hold"):
+        with pytest.raises(EnvironmentFailure, match="its certificate is invalid"):
             by_browser(at)
         browser = UserAgent(trusting(Path(pem)))
         logged_in, _ = by_browser(replace(at, ca=pem), agent=browser)

@@ -242,7 +242,7 @@ def test_of_two_answers_the_first_counts_and_the_second_is_told(stage: LoginSetu
     stage.browser = twice
     assert stage.sign_in().person == "person:ana@example.com"
     assert [status for status, _ in stage.pages] == [200, 410]
-    assert "has had its answer" in stage.pages[1][1]
+    assert "is already complete" in stage.pages[1][1]
     assert [form["code"] for form in stage.provider.forms] == [CODE]
 
 

@@ -48,7 +48,7 @@ def load_wrapped_server(
     if server is None:
         raise UsageError(
             f"no such server in {config_path} (got {name!r})",
-            f"it has {', '.join(each.name for each in config.servers) or 'none'}",
+            f"servers: {', '.join(each.name for each in config.servers) or 'none'}",
         )
     if server.hook:
         raise UsageError(

@@ -124,14 +124,14 @@ async def send_https_request(
     except TimeoutError:
         raise FetchFailed(f"no whole answer within {FETCH_TIMEOUT} seconds") from None
     except ssl.SSLCertVerificationError as error:
-        raise FetchFailed(f"its certificate does not hold ({error.reason})") from None
+        raise FetchFailed(f"its certificate is invalid ({error.reason})") from None
     except (OSError, UnicodeError) as error:
         # A name that cannot be encoded for DNS is no OSError, and several failed
         # addresses have no common `strerror`.
         why = getattr(error, "strerror", None) or type(error).__name__
         raise FetchFailed(f"no connection ({why})") from None
     except httptools.HttpParserError:
-        raise FetchFailed("the answer is no HTTP") from None
+        raise FetchFailed("the response is not HTTP") from None
 
 
 def _build_request(

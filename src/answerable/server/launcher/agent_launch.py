@@ -178,7 +178,7 @@ def _check_passed_resources(agent_start: AgentStart) -> None:
     if not agent_start.user and (agent_start.environment or agent_start.descriptors):
         raise UsageError(
             "--env and --fd say what another user's agent gets (expected --user, too)",
-            "without --user it gets all that you have",
+            "without --user, the agent inherits your environment and open files",
         )
     for name in agent_start.environment:
         if name in ACCOUNT_NAMES:
@@ -192,10 +192,10 @@ def _check_passed_resources(agent_start: AgentStart) -> None:
         try:
             os.fstat(handle)
         except OSError:
-            raise UsageError(f"no open file has the number {handle}") from None
+            raise UsageError(f"file descriptor {handle} is not open") from None
         if os.isatty(handle):
             raise UsageError(
-                f"a terminal is not handed over (got --fd {handle})",
+                f"a terminal cannot be passed (got --fd {handle})",
                 "the agent has one of its own, or yours with --no-pty",
             )
 
@@ -216,7 +216,8 @@ def _find_program(name: str) -> str:
     found = shutil.which(name)
     if found is None:
         raise UsageError(
-            f"no such program (got {name!r})", "name one on PATH, or its path, after --"
+            f"no such program (got {name!r})",
+            "name a program on PATH, or its path, after --",
         )
     return os.path.abspath(found)
 

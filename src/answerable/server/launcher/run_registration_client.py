@@ -87,12 +87,11 @@ class RunServiceClient:
         except (OSError, http.client.HTTPException, msgspec.DecodeError):
             raise EnvironmentFailure(
                 f"no answer from the token service at {self._place}",
-                "see its log; is that the socket of one?",
+                "check the socket and the log of the token service",
             ) from None
         raise EnvironmentFailure(
-            f"the token service does not take the run up: "
-            f"{why.error_description or status}",
-            _HINTS.get(why.error, "its log says more"),
+            f"the token service refused the run: {why.error_description or status}",
+            _HINTS.get(why.error, "see the log of the token service"),
         )
 
     def finish(self, run: str) -> None:

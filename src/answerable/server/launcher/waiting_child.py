@@ -63,12 +63,12 @@ def find_user_account(name_or_uid: str) -> UserAccount:
     except (KeyError, OverflowError):
         raise UsageError(
             f"no such user (got {name_or_uid!r})",
-            "make one for the agent: useradd --system",
+            "create a user for the agent: useradd --system",
         ) from None
     if found.pw_uid == 0:
         raise UsageError(
-            "an agent does not run as the superuser",
-            "make a user for it, and name that",
+            "an agent cannot run as the superuser",
+            "create a user for the agent and name it",
         )
     return UserAccount(
         name=found.pw_name,
@@ -155,7 +155,7 @@ class WaitingChild:
             os.waitpid(self.pid, 0)
             raise EnvironmentFailure(
                 f"cannot run {self._program} ({os.strerror(int(failed))})",
-                "see that it is a program this user may run",
+                "check that this user can execute the program",
             )
 
     def abandon(self) -> None:

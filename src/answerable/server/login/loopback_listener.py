@@ -29,11 +29,10 @@ _PAGE = (
     "<title>answerable</title><p>{sentence}</p></html>\n"
 )
 _SENTENCES = {
-    HTTPStatus.OK: "Your terminal has the answer and says how it went. "
-    "You may close this page.",
-    HTTPStatus.GONE: "This sign-in has had its answer.",
-    HTTPStatus.NOT_FOUND: "Nothing is here.",
-    HTTPStatus.BAD_REQUEST: "This is no answer to a sign-in.",
+    HTTPStatus.OK: "The terminal shows the result. You may close this page.",
+    HTTPStatus.GONE: "This sign-in is already complete.",
+    HTTPStatus.NOT_FOUND: "Page not found.",
+    HTTPStatus.BAD_REQUEST: "This is not a response to a sign-in.",
 }
 
 

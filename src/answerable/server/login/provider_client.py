@@ -38,7 +38,7 @@ class ProviderClient:
         try:
             self._tls = build_client_context(ca)
         except (OSError, ssl.SSLError) as error:
-            why = error.strerror or "it holds something else"
+            why = error.strerror or "unexpected content"
             raise EnvironmentFailure(f"cannot use {ca} for TLS ({why})") from None
 
     def __call__(
@@ -58,11 +58,11 @@ class ProviderClient:
         try:
             return self._send_request(url, form, authorization)
         except ssl.SSLCertVerificationError as error:
-            why = f"its certificate does not hold ({error.reason})"
+            why = f"its certificate is invalid ({error.reason})"
         except (OSError, UnicodeError, http.client.HTTPException) as error:
             why = getattr(error, "strerror", None) or type(error).__name__
         raise EnvironmentFailure(
-            f"no answer from {host} ({why})", "see that this machine reaches it"
+            f"no answer from {host} ({why})", "check that this machine can reach it"
         )
 
     def _send_request(

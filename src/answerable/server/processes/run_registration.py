@@ -194,7 +194,7 @@ def finish_run(
     except NotAttested as refused:
         return _RegistrationRefused(FORBIDDEN, refused.reason, refused.message).answer
     answer = _RegistrationRefused(
-        NOT_FOUND, "no-such-run", "no run of this launcher's"
+        NOT_FOUND, "no-such-run", "no such run of this launcher"
     ).answer
     return replace(answer, reason="") if unknown else answer
 
@@ -256,7 +256,7 @@ def _check_registration(
         )
     if runs.find_by_launcher(launcher.process) is not None:
         raise _RegistrationRefused(
-            CONFLICT, "has-a-run", "this launcher has a run already"
+            CONFLICT, "has-a-run", "this launcher already has a run"
         )
     if runs.is_full(started_by):
         raise _RegistrationRefused(
@@ -307,13 +307,15 @@ def _check_child_process(
         raise _RegistrationRefused(
             FORBIDDEN,
             "no-child",
-            "that process is no child of the one that asks, as this service sees them",
+            "the process is not a child of the requesting process",
         )
     if not child.read_facts(_has_only_forked):
-        raise _RegistrationRefused(FORBIDDEN, "has-begun", "that process runs already")
+        raise _RegistrationRefused(
+            FORBIDDEN, "has-begun", "the process is already running"
+        )
     if not who.is_single_user:
         raise _RegistrationRefused(
-            FORBIDDEN, "several-users", "that process is several users"
+            FORBIDDEN, "several-users", "the process has several user ids"
         )
     return process, who.uids[0], who.gids[0]
 

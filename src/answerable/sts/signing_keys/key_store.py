@@ -124,7 +124,7 @@ class KeyStore:
             and isinstance(private.curve, ec.SECP256R1)
             and to_public_jwk(private.public_key()).thumbprint == kid
         ):
-            raise EnvironmentFailure(f"{path} holds another key", "remove it")
+            raise EnvironmentFailure(f"{path} contains another key", "remove it")
         return private
 
     def remove(self, kid: str) -> None:
@@ -170,7 +170,7 @@ def _check_passphrase(text: bytes, source: str) -> bytes:
     if len(found) < _MIN_PASSPHRASE:
         raise EnvironmentFailure(
             f"{source} holds no passphrase of {_MIN_PASSPHRASE} octets or more",
-            "make one: openssl rand -hex 32",
+            "create a passphrase: openssl rand -hex 32",
         )
     return found
 
