@@ -57,7 +57,7 @@ CASES = {
         "# top\next:\n  s:\n    cmd: npx  # why\n    args:\n      - -y\n      - x\n\n  t: {}\n",
         YAML,
         ReplaceMember(("ext", "s", "args"), (("args", ["gateway", "--"]),)),
-        "# top\next:\n  s:\n    cmd: npx  # why\n    args: [gateway, --]\n\n  t: {}\n",
+        '# top\next:\n  s:\n    cmd: npx  # why\n    args: [gateway, "--"]\n\n  t: {}\n',
     ),
     "yaml: first key of a list item": (
         "s:\n- url: u # why\n  name: n\n",
@@ -74,8 +74,8 @@ CASES = {
     "yaml: an item of a block": (
         "a:\n  - 'x' # one\nb: 1\n",
         YAML,
-        AppendItem(("a",), {"stdio": "y"}),
-        "a:\n  - 'x'\n  - {stdio: y} # one\nb: 1\n",
+        AppendItem(("a",), {"stdio": "files"}),
+        "a:\n  - 'x'\n  - {stdio: files} # one\nb: 1\n",
     ),
     "yaml: a list at the column of its key": (
         "s:\n  args:\n  - -m\n  cmd: x\n",

@@ -6,9 +6,8 @@ accepted only if it parses to the edited values.
 
 import copy
 import json
+import re
 from dataclasses import dataclass
-
-import yaml
 
 from answerable.connectors.formats.document_node import (
     ObjectWithDuplicates,
@@ -27,6 +26,10 @@ from answerable.connectors.formats.span_tree import (
 )
 from answerable.model.errors import ParseError
 
+_PLAIN = re.compile(r"[A-Za-z/][A-Za-z0-9_./@-]*")
+_WORDS_WITH_A_TYPE = frozenset(
+    ("y", "n", "yes", "no", "on", "off", "true", "false", "null")
+)
 _MARK = "\ufeff"
 Path = tuple[str, ...]
 Pairs = tuple[tuple[str, RawValue], ...]
@@ -333,17 +336,26 @@ def _render_member(key: str, value: RawValue, form: DocumentFormat) -> str:
     return f"{json.dumps(key, ensure_ascii=False)}: {written}"
 
 
+def _render_flow_yaml(value: RawValue) -> str:
+    """Render a value in YAML's flow style; a text is plain where no reader doubts it."""
+    if isinstance(value, dict):
+        pairs = (
+            f"{_render_flow_yaml(key)}: {_render_flow_yaml(inner)}"
+            for key, inner in value.items()
+        )
+        return f"{{{', '.join(pairs)}}}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_render_flow_yaml, value))}]"
+    is_plain = isinstance(value, str) and _PLAIN.fullmatch(value) is not None
+    if is_plain and str(value).lower() not in _WORDS_WITH_A_TYPE:
+        return str(value)
+    return json.dumps(value, ensure_ascii=False)
+
+
 def render_value(value: RawValue, form: DocumentFormat) -> str:
     """Render a value on one line."""
     if form is DocumentFormat.YAML:
-        dumped = yaml.safe_dump(
-            [value],
-            default_flow_style=True,
-            sort_keys=False,
-            allow_unicode=True,
-            width=1 << 30,
-        )
-        return dumped.strip()[1:-1]
+        return _render_flow_yaml(value)
     if form is DocumentFormat.TOML and isinstance(value, dict):
         inner = ", ".join(_render_member(k, v, form) for k, v in value.items())
         return f"{{ {inner} }}" if inner else "{}"

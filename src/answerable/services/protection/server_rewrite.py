@@ -115,7 +115,7 @@ def _rewrite_command(
         raise NotMovable("its command has a form that is not known")
     if args is not None and not args.is_array:
         raise NotMovable("its arguments are no list")
-    if args is None and not command.is_array and " " in words[0]:
+    if " " in words[0] and not command.is_array and words[0][0] not in "/~":
         raise NotMovable("its command is a line for a shell")
     positions = _word_positions(command, args)
     for found in _literal_secrets(entry, parsed):
