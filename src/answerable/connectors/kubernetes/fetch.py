@@ -1,4 +1,4 @@
-"""Read the files of one Kubernetes cluster."""
+"""Read one Kubernetes cluster: from files, or live through the official client."""
 
 from collections.abc import Iterator
 from pathlib import PurePath
@@ -9,7 +9,15 @@ from answerable.connectors.api_answer_file import (
     read_answer_file,
 )
 from answerable.connectors.bounded_folder import BoundedFolder
-from answerable.connectors.kubernetes.declaration import DECLARATION
+from answerable.connectors.kubernetes.declaration import (
+    AWS_AUTH_PATH,
+    DECLARATION,
+    ISSUER_PATH,
+    LISTED_KINDS,
+    SECRETS,
+    VERSION_PATH,
+)
+from answerable.connectors.kubernetes.kinds import KINDS
 from answerable.connectors.kubernetes.parse import EXPECTED_KIND, ParsedCluster, parse
 from answerable.connectors.kubernetes.parse.cluster_builder import ClusterBuilder
 from answerable.connectors.user_path import expand_user_path
@@ -30,18 +38,28 @@ def sync(location: str, context: SyncContext) -> Sync:
     """Read one cluster; unread parts are listed in `problems`.
 
     Args:
-        location: Files and folders with commas between them, and options.
+        location: Files and folders with commas between them, and options; live if it
+            names no path.
         context: Context of the scan.
 
     Raises:
         UsageError: A location is missing, or has no Kubernetes object.
-        EnvironmentFailure: A file is not readable.
+        EnvironmentFailure: A file is not readable; live: no kubeconfig, refused
+            credentials, or the client is not installed.
     """
     paths, options = _split_location(location)
     builder = ClusterBuilder(
         name=normalise_cluster_name(options.get("cluster", "")),
         default_namespace=options.get("namespace") or "default",
     )
+    if not paths:
+        return _sync_live(options, builder, context)
+    for word in ("context", SECRETS):
+        if word in options:
+            raise UsageError(
+                f"{word}= is for a live scan (got {paths[0]!r} as well)",
+                "name files or a context, not both",
+            )
     source = f"{DECLARATION.name}:{location}"
     folder_problems: list[ReadProblem] = []
     places = [p for path in paths for p in _list_files(path, folder_problems)]
@@ -79,15 +97,53 @@ def build_sync(
 
 
 def list_locations_to_read(location: str) -> tuple[Probe, ...]:
-    """List the paths that a sync would read."""
-    paths, _ = _split_location(location)
-    if not paths:
-        return (Probe(f"{DECLARATION.name}:FILE", EXPECTED_KIND, False),)
-    return tuple(
-        probe_answer_file(place, EXPECTED_KIND)
-        for path in paths
-        for place in _list_files(path, [])
+    """List the paths or API calls that a sync would read."""
+    paths, options = _split_location(location)
+    if paths:
+        return tuple(
+            probe_answer_file(place, EXPECTED_KIND)
+            for path in paths
+            for place in _list_files(path, [])
+        )
+    kinds = KINDS if SECRETS in options else LISTED_KINDS
+    return (
+        Probe(f"GET {VERSION_PATH}", "the version", None),
+        Probe(f"GET {ISSUER_PATH}", "the issuer of tokens", None),
+        *(
+            Probe(
+                f"GET {each.path}",
+                f"{each.plural}{' (metadata only)' if each.metadata_only else ''}",
+                None,
+            )
+            for each in kinds
+        ),
+        Probe(f"GET {AWS_AUTH_PATH}", "AWS identities of an EKS cluster", None),
     )
+
+
+def _sync_live(
+    options: dict[str, str], builder: ClusterBuilder, context: SyncContext
+) -> Sync:
+    """Scan a live cluster, after checking that the client is installed."""
+    asked = options.get(SECRETS, "")
+    if asked not in ("", "metadata"):
+        raise UsageError(
+            f"secrets= has no such value (got {asked[:40]!r}, expected metadata)",
+            "values are never read; without it Secrets are known by reference",
+        )
+    try:
+        from answerable.connectors.kubernetes.live_scan import scan_cluster
+    except ModuleNotFoundError as error:
+        if error.name not in ("kubernetes", "urllib3"):
+            raise
+        raise EnvironmentFailure(
+            "a live scan of Kubernetes needs its client, which is not installed",
+            "pip install 'answerable[k8s]'",
+        ) from None
+    source, parsed, probes = scan_cluster(
+        options.get("context", ""), builder, context, with_secrets=bool(asked)
+    )
+    return build_sync(source, parsed, probes, parsed.problems, context.now)
 
 
 def _split_location(location: str) -> tuple[list[str], dict[str, str]]:

@@ -1,7 +1,7 @@
 """Parse the objects of one cluster into its catalogue, identities and credentials."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 
 import msgspec
@@ -11,6 +11,7 @@ from answerable.connectors.kubernetes.kinds import (
     AWS_AUTH,
     EKS_KINDS,
     KINDS,
+    ObjectKind,
     build_coverage_word,
     find_plural,
 )
@@ -85,6 +86,23 @@ class ClusterReader:
                 if file == place:
                     record.whole = False
 
+    def read_page(self, kind: ObjectKind, text: str, place: str) -> None:
+        """Read one page of a live list of a kind, or of its metadata."""
+        version = f"{kind.group}/{kind.version}" if kind.group else kind.version
+        try:
+            for part in iter_file_objects(text, place):
+                if isinstance(part, FileObject):
+                    self._read_item(part, kind.kind, version)
+        except ParseError as error:
+            self.builder.add_problem(place, error.reason)
+            self.builder.unread.append(f"rest of {place}")
+
+    def _read_item(self, part: FileObject, kind: str, version: str) -> None:
+        """Read one item of a live list, which states no kind or that of metadata."""
+        if isinstance(part.raw, dict):
+            part = replace(part, raw={**part.raw, "kind": kind, "apiVersion": version})
+        self._read_object(part, None)
+
     def _read_part(self, part: FileObject | ListHead, file: str) -> None:
         """Read one object, or note a list."""
         if isinstance(part, ListHead):
@@ -94,6 +112,10 @@ class ClusterReader:
         record = self._get_record(file, part.listed) if part.listed >= 0 else None
         if record is not None and not part.whole:
             record.whole = False
+        self._read_object(part, record)
+
+    def _read_object(self, part: FileObject, record: ListRecord | None) -> None:
+        """Read one object; what is invalid becomes a problem."""
         if part.fault:
             self.builder.add_problem(part.place, part.fault)
             self.builder.unread.append(part.place)

@@ -13,6 +13,7 @@ from answerable.connectors.kubernetes.parse.cluster_builder import (
     ObjectSource,
     hide_secret,
 )
+from answerable.connectors.kubernetes.parse.object_readers import TOKEN_SECRET
 from answerable.model.credential import (
     Credential,
     CredentialClass,
@@ -35,7 +36,6 @@ from answerable.reach.kubernetes.catalogue import (
     Workload,
 )
 
-TOKEN_SECRET = "kubernetes.io/service-account-token"  # noqa: S105 - a type
 _PULL_SECRETS = ("kubernetes.io/dockerconfigjson", "kubernetes.io/dockercfg")
 _CLIENT_SIGNERS = (
     "kubernetes.io/kube-apiserver-client",

@@ -54,6 +54,7 @@ from answerable.reach.kubernetes.catalogue import (
 
 AWS_ROLE = "eks.amazonaws.com/role-arn"
 GCP_ACCOUNT = "iam.gke.io/gcp-service-account"
+TOKEN_SECRET = "kubernetes.io/service-account-token"  # noqa: S105 - a type
 AZURE_CLIENT = "azure.workload.identity/client-id"
 _TOKEN_OWNER = "kubernetes.io/service-account.name"  # noqa: S105 - an annotation
 
@@ -149,12 +150,13 @@ def _read_service_account(builder: ClusterBuilder, source: ObjectSource) -> None
 
 
 def _read_secret(builder: ClusterBuilder, source: ObjectSource) -> None:
-    """Read the type of a Secret; its data is dropped."""
+    """Read the type of a Secret; its data is dropped, and metadata has no type."""
+    owner = source.get_annotation(_TOKEN_OWNER)
     builder.secrets[source.namespace, source.name] = SecretObject(
         namespace=source.namespace,
         name=source.name,
-        kind=source.decode(SecretFields).type,
-        service_account=source.get_annotation(_TOKEN_OWNER),
+        kind=source.decode(SecretFields).type or (TOKEN_SECRET if owner else ""),
+        service_account=owner,
         listed=True,
         place=source.place,
     )
