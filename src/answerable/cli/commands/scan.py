@@ -55,14 +55,14 @@ def scan(
     aws-resources:FILE resource policies, grants, tags; aws-resources: asks AWS
     aws-keys:FILE      list-access-keys answers: which key is whose
     k8s:FILE           kubectl get ... -o json or yaml of a cluster, manifests;
-                       FILE,FILE,cluster=NAME
+                       FILE,FILE,cluster=NAME; k8s: asks the current cluster
     pg:FILE            pg_dumpall and pg_dump --schema-only text of a PostgreSQL
                        server, or its catalogue query's JSON; FILE,FILE,host=NAME
     config:FILE        agents, owners and servers of an answerable.yaml
 
     A scan executes nothing, uses no credential that it finds, and stores or shows no
-    value of a credential. Only aws:, aws-org: and aws-resources: without a file open a
-    connection.
+    value of a credential. Only aws:, aws-org:, aws-resources: and k8s: without a file
+    open a connection.
     """  # noqa: D301 - click reads the \b
     from answerable.usecases.inventory import scan as flow
 
@@ -125,8 +125,9 @@ def _list_config_sources(
 @click.argument("sources", nargs=-1, metavar="[SOURCE]...")
 @click.option(
     "--policy",
-    type=click.Choice(["iam", "cloudformation", "terraform"]),
-    help="Print the least-privilege policy for live AWS sources, as a file to apply.",
+    A scan executes nothing, uses no credential that it finds, and stores or shows no
+    value of a credential. Only aws:, aws-org:, aws-resources: and k8s: without a file
+    open a connection.
 )
 @pass_settings
 def where(settings: Settings, sources: tuple[str, ...], policy: str | None) -> None:
@@ -135,14 +136,22 @@ def where(settings: Settings, sources: tuple[str, ...], policy: str | None) -> N
     Nothing is read and no connection is opened. The default sources are home:~ and
     repo:.
 
-    --policy iam prints the policy of the scanning identity; cloudformation and
-    terraform print the read-only role that aws-org: assumes in each account.
+    A scan executes nothing, uses no credential that it finds, and stores or shows no
+    value of a credential. Only aws:, aws-org:, aws-resources: and k8s: without a file
+    open a connection.
     """
     if policy is not None:
-        from answerable.usecases.inventory.aws_access_policy import render_access_policy
+        from answerable.usecases.inventory import (
+            aws_access_policy,
+            kubernetes_access_policy,
+        )
 
         names = [source.partition(":")[0] for source in sources]
-        click.echo(render_access_policy(policy, names), nl=False)
+        if policy == kubernetes_access_policy.FORM:
+            text = kubernetes_access_policy.render_cluster_role(names)
+        else:
+            text = aws_access_policy.render_access_policy(policy, names)
+        click.echo(text, nl=False)
         return
     from answerable.usecases.inventory import list_scan_locations as flow
 
