@@ -125,9 +125,8 @@ def _list_config_sources(
 @click.argument("sources", nargs=-1, metavar="[SOURCE]...")
 @click.option(
     "--policy",
-    A scan executes nothing, uses no credential that it finds, and stores or shows no
-    value of a credential. Only aws:, aws-org:, aws-resources: and k8s: without a file
-    open a connection.
+    type=click.Choice(["iam", "cloudformation", "terraform", "clusterrole"]),
+    help="Print the least-privilege policy of a live source, as a file to apply.",
 )
 @pass_settings
 def where(settings: Settings, sources: tuple[str, ...], policy: str | None) -> None:
@@ -136,9 +135,9 @@ def where(settings: Settings, sources: tuple[str, ...], policy: str | None) -> N
     Nothing is read and no connection is opened. The default sources are home:~ and
     repo:.
 
-    A scan executes nothing, uses no credential that it finds, and stores or shows no
-    value of a credential. Only aws:, aws-org:, aws-resources: and k8s: without a file
-    open a connection.
+    --policy iam prints the policy of the scanning identity; cloudformation and
+    terraform print the read-only role that aws-org: assumes in each account;
+    clusterrole prints the ClusterRole of the identity that scans k8s:.
     """
     if policy is not None:
         from answerable.usecases.inventory import (
