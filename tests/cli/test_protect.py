@@ -1,5 +1,6 @@
 """`protect` and `unprotect` on a home with ten clients."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -59,3 +60,12 @@ def test_the_configuration_names_the_owner_and_mode(home: Path) -> None:
     assert "owner: ana@example.com" in text
     assert "mode: shadow" in text
     assert "claude" not in text
+
+
+def test_a_scan_of_a_protected_home_finds_no_literal_of_a_server(home: Path) -> None:
+    run("protect", "--yes")
+    run("scan", "home:" + str(home))
+    said = run("-o", "json", "credentials")
+    found = json.loads(said.output)["items"]
+    assert {each["class"] for each in found} == {"keychain/input-ref"}
+    assert len(found) == 10

@@ -31,7 +31,7 @@ _KEYCHAINS = (
 # References that have no `$` before the brace.
 _BARE_BRACES = ("{env:", "{file:", "{answerable:")
 _SECRET_SCHEMES = frozenset(
-    ("input", "inputs", "command", "keychain", "keyring", "secret", "op", "vault")
+    str.split("input inputs command keychain keyring secret op vault answerable")
 )
 # Paths and other settings a client puts in; never credentials.
 _CLIENT_SETTINGS = frozenset(

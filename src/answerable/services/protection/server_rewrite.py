@@ -223,14 +223,19 @@ def _add_secret(
     """Add a secret, and return the reference that stands for it."""
     for known, _, text in made.secrets:
         if text == value:
-            return f"{{answerable:{known}}}"
+            return _format_reference(known, context)
     clean = "".join(c if c.isalnum() and c.isascii() else "_" for c in name) or "secret"
     names = {known for known, _, _ in made.secrets}
     if clean in names:
         clean = f"{clean}_{len(names)}"
     file = f"{context.secret_folder}/{context.server}.{clean}"
     made.secrets.append((clean, file, value))
-    return f"{{answerable:{clean}}}"
+    return _format_reference(clean, context)
+
+
+def _format_reference(name: str, context: RewriteContext) -> str:
+    """Return the reference to a secret of a server, unique in a configuration."""
+    return f"{{answerable:{context.server}.{name}}}"
 
 
 def _declare_secrets(made: ServerRewrite, context: RewriteContext) -> None:
@@ -248,13 +253,13 @@ def _declare_secrets(made: ServerRewrite, context: RewriteContext) -> None:
         and " " not in first[2]
         and len(first[2]) in _CREDENTIAL_LENGTHS
         and sum(text == first[2] for _, _, text in made.secrets) == 1
-        and not _is_referenced_in_words(made, first[0])
+        and not _is_referenced_in_words(made, _format_reference(first[0], context))
     ):
         made.declared["credential"] = {"file": first[1], "as_env": first[0]}
     else:
         first = None
     files: dict[str, RawValue] = {
-        name: file
+        f"{context.server}.{name}": file
         for name, file, _ in made.secrets
         if (name, file) != (first or ())[:2]
     }
@@ -262,12 +267,10 @@ def _declare_secrets(made: ServerRewrite, context: RewriteContext) -> None:
         made.declared["secrets"] = files
 
 
-def _is_referenced_in_words(made: ServerRewrite, name: str) -> bool:
-    """Tell whether a word of the command references a secret."""
+def _is_referenced_in_words(made: ServerRewrite, reference: str) -> bool:
+    """Tell whether a word of the command has a reference."""
     words = made.declared["command"]
-    return isinstance(words, list) and any(
-        f"{{answerable:{name}}}" in str(word) for word in words
-    )
+    return isinstance(words, list) and any(reference in str(word) for word in words)
 
 
 def _rewrite_url(
