@@ -11,10 +11,16 @@ from tests.usecases.stranger_home import CANARIES, write_home
 
 
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def home(
+    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Path:
     write_home(tmp_path)
     (tmp_path / ".gitconfig").write_text("[user]\n\temail = ana@example.com\n")
     monkeypatch.setenv("HOME", str(tmp_path))
+    store = tmp_path_factory.mktemp("data") / "store"
+    monkeypatch.setenv("ANSWERABLE_STORE", str(store))
     monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
     monkeypatch.chdir(tmp_path)
     return tmp_path

@@ -216,6 +216,61 @@ def list_blocked_calls(
     return [BlockedCallGroup(*row) for row in rows]
 
 
+@dataclass(frozen=True, slots=True)
+class CalledTarget:
+    """Decisions about one named target of one agent.
+
+    Attributes:
+        resource_prefix: `tool:mcp/SERVER/`, for a tool.
+        target: Kind of the named thing; empty for none.
+        source: Source of the records: `gateway` or `hook`.
+        count: Number of decisions.
+        refused: Number of decisions with an effect other than allow.
+        last: Time of the newest decision, UTC nanoseconds.
+    """
+
+    agent: str
+    resource_prefix: str
+    tool: str
+    resource: str
+    target: str
+    source: str
+    count: int
+    refused: int
+    last: int
+
+
+def list_called_targets(
+    store: "EvidenceStore",
+    *,
+    since: int,
+    agent: str = "",
+    from_mediators: bool = False,
+) -> list[CalledTarget]:
+    """List the targets of the decisions about agents, with counts.
+
+    Args:
+        store: The evidence store.
+        since: UTC nanoseconds, inclusive.
+        agent: Agent, empty for all.
+        from_mediators: Leave out self-reported records.
+    """
+    one = "AND agent = ?" if agent else ""
+    if from_mediators:
+        one += " AND written_by <> 'self-reported'"
+    query = (
+        "SELECT agent, resource_prefix, tool, resource, target, source, count(*), "  # noqa: S608 - ours
+        "count(*) FILTER (WHERE effect <> 'allow'), max(event_time) FROM ("
+        "SELECT agent, resource_prefix, tool, resource, source, event_time, "
+        f"{build_fact_sql('target', BLANK)} AS target, "
+        f"{build_fact_sql('effect', BLANK)} AS effect FROM skimmed e "
+        f"WHERE decision_id <> '' AND agent <> '' AND event_time >= ? {one}) "
+        "GROUP BY ALL ORDER BY ALL"
+    )
+    rows = store.run_query(query, [since, *filter(None, [agent])])
+    return [CalledTarget(*row) for row in cast("list[tuple[Any, ...]]", rows)]
+
+
 def find_digests_of_stored_events(
     store: "EvidenceStore", events: Sequence[AuditEvent]
 ) -> frozenset[bytes]:

@@ -2,24 +2,29 @@
 
 import os
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from answerable.cli.output import print_and_exit
 from answerable.cli.settings import (
     AppCommand,
     Settings,
     WordChoice,
     find_home,
+    find_named_and_default_store,
+    find_store,
     pass_settings,
 )
-from answerable.model.errors import UsageError
+from answerable.model.errors import AnswerableError, UsageError
 from answerable.presentation.text import sanitize
 
 if TYPE_CHECKING:
     from answerable.services.protection.protection_plan import ProtectionPlan
 
+_STATUS = "status"
 MODES = ("observe", "shadow", "enforce")
 _CONFIG = click.option(
     "--config", metavar="FILE", default="", help="The answerable.yaml to write."
@@ -28,6 +33,7 @@ _CONFIG = click.option(
 
 @click.command(cls=AppCommand, short_help="Put clients' servers behind the gateway.")
 @click.argument("clients", nargs=-1, metavar="[CLIENT]...")
+@click.option("--all", "every", is_flag=True, help="All clients, as without CLIENT.")
 @_CONFIG
 @click.option("--mode", type=WordChoice(MODES), default="observe", help="Their mode.")
 @click.option("--owner", metavar="MAIL", default="", help="Owner of the agents.")
@@ -37,6 +43,7 @@ _CONFIG = click.option(
 def protect(
     settings: Settings,
     clients: tuple[str, ...],
+    every: bool,
     config: str,
     mode: str,
     owner: str,
@@ -45,6 +52,7 @@ def protect(
 ) -> None:
     """Rewrite the files of CLIENT (all by default), so that the gateway sees each call.
 
+    `protect status` shows which servers pass the gateway, and the next step of each.
     Each server entry starts `answerable gateway stdio`; literal secrets move to files of
     mode 0600 that the gateway reads; clients with a hook get it. Originals are kept, and
     `unprotect` restores them.
@@ -53,20 +61,25 @@ def protect(
     from answerable.usecases.protection.apply import apply_plan, recover
     from answerable.usecases.protection.plan import build_protection_plan
 
-    home, path = find_home(), _find_config(config)
+    if every and clients:
+        raise UsageError("--all and CLIENT exclude each other", "name one of them")
+    home, path = find_home(), find_config(config)
     recover(path.parent)
+    shows_status = clients[:1] == (_STATUS,)
     plan = build_protection_plan(
         ProtectionRequest(
             owner=owner or _find_owner(home),
             home=home,
             folder=Path.cwd(),
-            clients=clients,
+            clients=clients[1:] if shows_status else clients,
             mode=mode,
             config_path=path,
             gateway_command=_find_gateway_command(),
-            store=Path(settings.store).absolute() if settings.store else None,
+            store=_find_store_to_name(settings, home),
         )
     )
+    if shows_status:
+        _print_status(settings, plan, path)
     _print_plan(plan)
     if dry_run or not plan.changes:
         return
@@ -76,6 +89,9 @@ def protect(
         click.confirm("Write these changes?", abort=True, err=True)
     applied = apply_plan(plan, path.parent)
     click.echo(f"{len(applied.written)} files written")
+    record_config_agents(settings, path)
+    if not settings.quiet:
+        click.echo("next: answerable protect status", err=True)
     for left in applied.left:
         click.echo(f"left alone, it changed meanwhile: {sanitize(str(left))}", err=True)
 
@@ -91,7 +107,7 @@ def unprotect(clients: tuple[str, ...], config: str) -> None:
     from answerable.services.protection.protection_plan import UndoOutcome
     from answerable.usecases.protection.apply import undo
 
-    results = undo(_find_config(config).parent, clients)
+    results = undo(find_config(config).parent, clients)
     for each in results:
         detail = f" ({each.detail})" if each.detail else ""
         click.echo(f"{each.outcome} {sanitize(str(each.path))}{detail}")
@@ -99,6 +115,52 @@ def unprotect(clients: tuple[str, ...], config: str) -> None:
         click.echo("nothing is protected", err=True)
     kept = any(each.outcome is UndoOutcome.KEPT for each in results)
     click.get_current_context().exit(1 if kept else 0)
+
+
+def record_config_agents(settings: Settings, path: Path) -> None:
+    """Record the agents of a configuration in the inventory of its store."""
+    from answerable.connectors.config.fetch import read_config_file
+    from answerable.server.restart_only_settings import resolve_store_folder
+    from answerable.server.store_access import record_agents_of_config
+
+    config = read_config_file(str(path)).config
+    if config is not None:
+        root = resolve_store_folder(config, *find_named_and_default_store(settings))
+        failed = record_agents_of_config(root, config, time.time_ns())
+        if failed is not None:
+            raise failed
+
+
+def _print_status(settings: Settings, plan: "ProtectionPlan", path: Path) -> None:
+    """Print the status of each server, and end the command."""
+    from answerable.connectors.config.fetch import read_config_file
+    from answerable.connectors.config.parse.config_faults import ConfigError
+    from answerable.server.restart_only_settings import resolve_store_folder
+    from answerable.server.state_folders import gateway_state
+    from answerable.server.store_access import ship_store_spool
+    from answerable.store.store import EvidenceStore
+    from answerable.usecases.protection.status import build_protection_status
+
+    now = time.time_ns()
+    if not path.exists():
+        document = build_protection_status(plan, None, None, now)
+        print_and_exit(document, settings)
+    reading = read_config_file(str(path))
+    if reading.config is None or reading.faults:
+        raise ConfigError(str(path), reading.faults)
+    root = resolve_store_folder(reading.config, *find_named_and_default_store(settings))
+    if not root.exists():
+        document = build_protection_status(plan, reading.config, None, now)
+        print_and_exit(document, settings)
+    # A client that ends does not wait until its wrapper has shipped the records.
+    spool = gateway_state(reading.config, root) / "spool"
+    shipped = ship_store_spool(root, spool) if spool.is_dir() else None
+    with EvidenceStore.open(root, now=now, create=False) as store:
+        document = build_protection_status(plan, reading.config, store, now)
+    note = ""
+    if isinstance(shipped, AnswerableError):
+        note = f"some calls are not counted: {shipped.message}"
+    print_and_exit(document, settings, note=note)
 
 
 def _print_plan(plan: "ProtectionPlan") -> None:
@@ -119,13 +181,22 @@ def _print_plan(plan: "ProtectionPlan") -> None:
         click.echo("nothing to change", err=True)
 
 
-def _find_config(config: str) -> Path:
+def find_config(config: str) -> Path:
     """Return the configuration: as named, else in the user's configuration folder."""
     if config:
         return Path(config).absolute()
     folder = os.environ.get("XDG_CONFIG_HOME", "")
     base = Path(folder) if Path(folder).is_absolute() else find_home() / ".config"
     return base / "answerable" / "answerable.yaml"
+
+
+def _find_store_to_name(settings: Settings, home: Path) -> Path | None:
+    """Return the store for the configuration; None for the default of the home.
+
+    A client starts its servers without our options and variables.
+    """
+    root, _ = find_store(settings)
+    return None if root == home / ".local" / "share" / "answerable" else root
 
 
 def _find_owner(home: Path) -> str:

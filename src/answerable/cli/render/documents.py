@@ -85,6 +85,7 @@ EMPTY_TEXTS = {
     "asks": ("no approval requests", ""),
     "requests": ("no requests", "answerable requests file AGENT"),
     "amendments": ("no policy exceptions", ""),
+    "protect-status": ("no client with a server in this home", ""),
     "owner-keys": (
         "no owner keys are enrolled",
         "answerable owner-keys new --person PERSON makes one",
@@ -118,7 +119,7 @@ KINDS_WITHOUT_SOURCES |= {
     "baseline",
     "baseline-diff",
 }
-KINDS_WITHOUT_SOURCES |= {"baseline-replay", "requests"}
+KINDS_WITHOUT_SOURCES |= {"baseline-replay", "requests", "protect-status", "agent-mode"}
 # An empty list of these kinds is not known to be empty if its sources are missing.
 _COUNTED_KINDS = {
     "agents",

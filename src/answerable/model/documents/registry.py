@@ -48,6 +48,8 @@ ITEM_TYPES: Mapping[str, str] = {
     "trace": "trace:TraceItem",
     "trace-unmediated": "trace:UnmediatedEventItem",
     "trace-score": "trace:HopStatusCountItem",
+    "protect-status": "protection:ProtectionStatusItem",
+    "agent-mode": "protection:AgentModeItem",
     "doctor": "evidence:CheckItem",
     "verify": "evidence:CheckItem",
     "checkpoint": "evidence:CheckpointItem",

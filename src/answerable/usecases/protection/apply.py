@@ -113,6 +113,11 @@ def recover(state_folder: Path) -> str:
         return state.recover()
 
 
+def has_protected_files(state_folder: Path) -> bool:
+    """Tell whether any file is changed now."""
+    return bool(_state(state_folder, _ignore_step).read_record().files)
+
+
 def undo(
     state_folder: Path, clients: tuple[str, ...] = (), fault: Fault = _ignore_step
 ) -> tuple[UndoResult, ...]:

@@ -1,0 +1,270 @@
+"""`tighten` and `loosen`: move an agent towards enforcement, one mode at a time."""
+
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from answerable.cli.output import print_and_exit, print_document
+from answerable.cli.session import StoreSession, open_session
+from answerable.cli.settings import (
+    AppCommand,
+    Settings,
+    find_named_and_default_store,
+    find_store,
+    pass_settings,
+)
+from answerable.cli.signing import add_key_options, load_signer, require_human
+from answerable.model.errors import AnswerableError, UsageError
+from answerable.presentation.text import sanitize
+
+if TYPE_CHECKING:
+    from answerable.model.config import Config, DeclaredAgent
+    from answerable.model.decision import EnforcementMode
+    from answerable.model.documents.shared_shapes import Document
+    from answerable.services.statements.owner_keys import StatementSigner
+    from answerable.usecases.protection.agent_modes import ModeChange
+
+_LIFETIME = 90 * 86_400 * 10**9  # nanoseconds
+_config_option = click.option(
+    "--config", metavar="FILE", default="", help="The answerable.yaml that names it."
+)
+_yes_option = click.option("--yes", is_flag=True, help="Do not ask before writing.")
+
+
+@click.command(cls=AppCommand, short_help="Move an agent one mode towards enforcement.")
+@click.argument("agent", metavar="AGENT")
+@_config_option
+@_yes_option
+@add_key_options
+@pass_settings
+def tighten(
+    settings: Settings,
+    agent: str,
+    config: str,
+    yes: bool,
+    key: str,
+    passphrase_file: str,
+) -> None:
+    """Move AGENT from observe to shadow, or from shadow to enforce.
+
+    From observe: learn its calls, show what they would allow, sign the baselines into
+    shadow, and narrow its rules to the recorded calls. From shadow: show the calls that
+    would have been blocked, sign the baselines into enforce. Only the attested owner
+    may, and no agent.
+    """
+    require_human(settings)
+    edit = _open_config(settings, config)
+    declared = edit.find_agent(agent)
+    edit.ship_records(settings)
+    with open_session(settings, writes=True) as session:
+        from answerable.usecases.protection import agent_modes
+
+        change = agent_modes.plan_tighter_mode(
+            edit.config, edit.data, declared, session.store, session.now
+        )
+        digests = _show_screens(settings, session, change)
+        _show(settings, agent_modes.build_mode_document(change))
+        _ask(yes, f"Sign, and set {declared.name} to {change.mode}?")
+        signer = load_signer(key, passphrase_file)
+        _sign_baselines(session, digests, change.mode, signer)
+        edit.write(session, change)
+    _print_answer(settings, change)
+
+
+@click.command(cls=AppCommand, short_help="Move an agent one mode back.")
+@click.argument("agent", metavar="AGENT")
+@_config_option
+@_yes_option
+@pass_settings
+def loosen(settings: Settings, agent: str, config: str, yes: bool) -> None:
+    """Move AGENT from enforce to shadow, or from shadow to observe.
+
+    Its rules and signed baselines stay. An agent that is no longer enforced is listed
+    under `ends_enforcement`. No agent may do this.
+    """
+    from answerable.usecases.protection import agent_modes
+
+    require_human(settings)
+    edit = _open_config(settings, config)
+    change = agent_modes.plan_looser_mode(
+        edit.config, edit.data, edit.find_agent(agent)
+    )
+    _ask(yes, f"Set {change.agent.name} to {change.mode}?")
+    with open_session(settings, create=True) as session:
+        edit.write(session, change)
+    _print_answer(settings, change)
+
+
+@dataclass(frozen=True, slots=True)
+class _ConfigEdit:
+    """Configuration that a command changes."""
+
+    path: Path
+    config: "Config"
+    data: bytes
+
+    def find_agent(self, name: str) -> "DeclaredAgent":
+        """Find an agent by its name or id."""
+        from answerable.usecases.protection.agent_modes import find_declared_agent
+
+        return find_declared_agent(self.config, name)
+
+    def ship_records(self, settings: Settings) -> None:
+        """Ship the records that wait in the gateway's spool.
+
+        Raises:
+            AnswerableError: The store cannot be written.
+        """
+        from answerable.server.state_folders import gateway_state
+        from answerable.server.store_access import ship_store_spool
+
+        root, _ = find_store(settings)
+        spool = gateway_state(self.config, root) / "spool"
+        shipped = ship_store_spool(root, spool) if spool.is_dir() else None
+        if isinstance(shipped, AnswerableError):
+            raise shipped
+
+    def write(self, session: StoreSession, change: "ModeChange") -> None:
+        """Write the changed file, and record its agents in the inventory.
+
+        Raises:
+            UsageError: The file has changed since it was read.
+            EnvironmentFailure: It cannot be written.
+        """
+        from answerable.connectors.config.fetch import read_config_file
+        from answerable.services.inventory.declared_agents import record_declared_agents
+        from answerable.services.protection.protection_state import replace_file
+        from answerable.usecases.protection import apply
+
+        if apply.has_protected_files(self.path.parent):
+            apply.apply_plan(change.plan, self.path.parent)
+        else:  # written by hand: `unprotect` has nothing to restore
+            (made,) = change.plan.changes
+            if self.path.read_bytes() != self.data:
+                raise UsageError(f"{self.path} has changed meanwhile", "run it again")
+            replace_file(self.path, made.after, lambda _: None)
+        config = read_config_file(str(self.path)).config
+        if config is not None:
+            now = time.time_ns()
+            record_declared_agents(session.store, config, read_at=now, now=now)
+
+
+def _open_config(settings: Settings, named: str) -> _ConfigEdit:
+    """Read the configuration, and name its store in the settings.
+
+    Raises:
+        ConfigError: It is invalid.
+        UsageError: It does not exist.
+    """
+    from answerable.cli.commands.protect import find_config
+    from answerable.connectors.config.fetch import read_config_file
+    from answerable.connectors.config.parse.config_faults import ConfigError
+    from answerable.server.restart_only_settings import resolve_store_folder
+
+    path = find_config(named)
+    reading = read_config_file(str(path))
+    if reading.config is None or reading.faults:
+        raise ConfigError(str(path), reading.faults)
+    root = resolve_store_folder(reading.config, *find_named_and_default_store(settings))
+    settings.store = settings.store or str(root)
+    return _ConfigEdit(path, reading.config, path.read_bytes())
+
+
+def _show_screens(
+    settings: Settings, session: StoreSession, change: "ModeChange"
+) -> list[str]:
+    """Show what a change means; return the digests of the baselines to sign."""
+    from answerable.model.decision import EnforcementMode
+    from answerable.usecases.baseline import list_profiles, manage_profiles
+    from answerable.usecases.baseline.replay_calls import replay_profile
+
+    agent, now = change.agent.id, session.now
+    if change.mode is EnforcementMode.SHADOW:
+        _title(settings, "learned from its recorded calls")
+        learned = manage_profiles.learn_profiles(
+            session.store, agent, since=now - _LIFETIME, now=now
+        )
+        _show(settings, learned)
+        digests = [str(each["digest"]) for each in learned.items]
+        for digest in digests:
+            _title(settings, f"signing {digest[:16]} would change")
+            _show(
+                settings,
+                manage_profiles.compare_profiles(session.store, "", digest, now=now),
+            )
+        _title(settings, "its rules from now on; any other call is denied")
+        return digests
+    known = list_profiles.list_baselines(session.store, now=now, agent=agent)
+    digests = [str(e["digest"]) for e in known.items if e["state"] == "standing"]
+    if not digests:
+        raise UsageError(
+            f"no signed baseline of {change.agent.name} is in force",
+            f"answerable loosen {change.agent.name}, then tighten it again",
+        )
+    _title(settings, "recorded calls, judged by its signed baselines")
+    _show(settings, replay_profile(session.store, agent, "", since=0, now=now))
+    _title(settings, "its rules")
+    return digests
+
+
+def _print_answer(settings: Settings, change: "ModeChange") -> None:
+    """Print the new mode: in a table one line, else the document."""
+    from answerable.usecases.protection.agent_modes import build_mode_document
+
+    document = build_mode_document(change)
+    if settings.output != "table":
+        print_and_exit(document, settings)
+    before, name = change.agent.mode, change.agent.name
+    click.echo(sanitize(f"{name}: {before} to {change.mode}"))
+    if document.next and not settings.quiet:
+        click.echo(f"next: {document.next} --key KEY", err=True)
+
+
+def _sign_baselines(
+    session: StoreSession,
+    digests: list[str],
+    mode: "EnforcementMode",
+    signer: "StatementSigner",
+) -> None:
+    """Sign the baselines into the stage of a mode."""
+    from answerable.model.baseline import BaselineStage
+    from answerable.usecases.baseline import manage_profiles
+
+    for digest in digests:
+        manage_profiles.sign_profile(
+            session.store,
+            digest,
+            signer,
+            BaselineStage(mode.value),
+            lifetime=_LIFETIME,
+            now=time.time_ns(),
+        )
+
+
+def _show(settings: Settings, document: "Document") -> None:
+    """Print a screen before the question; other formats have the answer alone."""
+    if settings.output == "table":
+        print_document(document, Settings(store=settings.store, quiet=True))
+
+
+def _title(settings: Settings, text: str) -> None:
+    """Print the title of a screen."""
+    if settings.output == "table":
+        click.echo(f"# {sanitize(text)}")
+
+
+def _ask(yes: bool, question: str) -> None:
+    """Ask once before anything is written.
+
+    Raises:
+        UsageError: There is no terminal, and no --yes.
+    """
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise UsageError("nothing was written", "confirm with --yes")
+    click.confirm(question, abort=True, err=True)

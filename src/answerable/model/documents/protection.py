@@ -1,0 +1,83 @@
+"""JSON output about protected clients. See docs/cli.md."""
+
+from typing import Annotated, TypedDict
+
+from answerable.model.documents.columns import Column
+
+
+class ProtectionStatusItem(TypedDict):
+    """`answerable protect status`: one server of one client each."""
+
+    client: Annotated[str, Column("the client", "", 0)]
+    server: Annotated[
+        str,
+        Column("name of the entry in its file; empty for the whole file", "", 0),
+    ]
+    state: Annotated[
+        str,
+        Column(
+            "`mediated`: its calls pass the gateway; `bypass`: the client reaches it directly; `refused`: `protect` cannot move it, see `detail`; `hook`: the client's own tools, decided by its hook; `no-hook`",
+            "state",
+            0,
+        ),
+    ]
+    agent: Annotated[
+        str | None,
+        Column("agent in the configuration; null for none", "", 2, "short-id"),
+    ]
+    mode: Annotated[
+        str | None, Column("mode of that agent; null without agent", "", 1, "words")
+    ]
+    gateway_server: Annotated[
+        str | None, Column("server in the configuration; null for none")
+    ]
+    calls: Annotated[
+        int, Column("recorded calls of the last 7 days", "", 1, "count", right=True)
+    ]
+    would_deny: Annotated[
+        int,
+        Column(
+            "of these, decisions other than allow: enforcing refuses them",
+            "denied",
+            1,
+            "count",
+            right=True,
+        ),
+    ]
+    last_call: Annotated[
+        str | None,
+        Column("newest call of the last 7 days; null for none", "last", 2, "minute"),
+    ]
+    runs: Annotated[
+        int,
+        Column("recorded runs of the agent, 90 days", "", 2, "count", right=True),
+    ]
+    detail: Annotated[str, Column("why it is not mediated, else empty", "why", 1)]
+    next: Annotated[str, Column("next step for this row, empty for none", "next", 1)]
+
+
+class AgentModeItem(TypedDict):
+    """`answerable tighten` and `answerable loosen`: one rule of the agent each."""
+
+    agent: Annotated[str, Column("the agent", "", 0, "short-id")]
+    mode: Annotated[str, Column("its mode from now on", "", 0, "words")]
+    before: Annotated[str, Column("its mode until now", "", 1, "words")]
+    server: Annotated[
+        str | None, Column("server of the rule; null if it has no rule", "", 0)
+    ]
+    tools: Annotated[list[str], Column("tools that the rule allows", "", 0, "names")]
+    resources: Annotated[
+        list[str], Column("resources that the rule allows", "", 2, "names")
+    ]
+    prompts: Annotated[
+        list[str], Column("prompts that the rule allows", "", 2, "names")
+    ]
+    left_out: Annotated[
+        list[str],
+        Column(
+            "recorded names that no rule can allow exactly, since they end with `*`",
+            "left out",
+            3,
+            "names",
+        ),
+    ]

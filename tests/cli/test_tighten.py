@@ -1,0 +1,189 @@
+"""From the files of two clients to the first enforced denial, and back, in commands."""
+
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+from click.testing import CliRunner, Result
+from mcp import StdioServerParameters
+from mcp.client import Client
+from mcp.shared.exceptions import MCPError
+
+from answerable.cli.app import app
+
+ANA, TOKEN = "ana@corp.example", "sk-live-9f8e7d6c5b4a39281706"
+SERVER = """
+import os
+from mcp.server.mcpserver import MCPServer
+
+server = MCPServer("orders")
+
+@server.tool()
+def read_order(id: str) -> str:
+    return f"order {id}, token {bool(os.environ.get('ORDERS_TOKEN'))}"
+
+@server.tool()
+def delete_order(id: str) -> str:
+    return "deleted"
+
+server.run()
+"""
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home with the files of Claude Code and Cursor."""
+    home = tmp_path / "home"
+    (home / ".cursor").mkdir(parents=True)
+    (home / "server.py").write_text(SERVER)
+    (home / ".gitconfig").write_text(f"[user]\n\temail = {ANA}\n")
+    entry = {"command": sys.executable, "args": [str(home / "server.py")]}
+    with_key = {**entry, "env": {"ORDERS_TOKEN": TOKEN}}
+    files: Mapping[str, object] = {
+        ".claude.json": {"numStartups": 3, "mcpServers": {"orders": with_key}},
+        ".cursor/mcp.json": {"mcpServers": {"orders": entry}},
+    }
+    for name, content in files.items():
+        (home / name).write_text(json.dumps(content, indent=2) + "\n")
+    (home / "pass").write_text("correct horse battery\n")
+    (home / "pass").chmod(0o600)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("ANSWERABLE_STORE", str(tmp_path / "store"))
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+    monkeypatch.chdir(home)
+    monkeypatch.setattr(
+        "answerable.server.processes.ancestors.refuse_agent_ancestors", lambda *_: None
+    )
+    return home
+
+
+def run(*words: str) -> Result:
+    """Run a command of a person, with their key where it signs."""
+    signs = words[0] in ("attest", "tighten")
+    key = ("--key", "ana.pem", "--passphrase-file", "pass") if signs else ()
+    done = CliRunner().invoke(app, [*words, *key], catch_exceptions=False)
+    assert TOKEN not in done.output
+    return done
+
+
+def status(home: Path) -> dict[tuple[str, str], dict[str, Any]]:
+    """The rows of `protect status` by client and entry."""
+    items = json.loads(run("protect", "status", "-o", "json").stdout)["items"]
+    return {(each["client"], each["server"]): each for each in items}
+
+
+def call(home: Path, *tools: str) -> list[str]:
+    """Start the server as Claude Code does, and call tools of it."""
+    entry = json.loads((home / ".claude.json").read_text())["mcpServers"]["orders"]
+
+    async def play() -> list[str]:
+        parameters = StdioServerParameters(
+            command=entry["command"], args=entry["args"], env=entry.get("env")
+        )
+        said = []
+        async with Client(parameters) as client:
+            await client.list_tools()
+            for tool in tools:
+                try:
+                    found = await client.call_tool(tool, {"id": "7"})
+                    said.append(getattr(found.content[0], "text", ""))
+                except MCPError as error:
+                    said.append(str(error))
+        return said
+
+    return anyio.run(play)
+
+
+def own_key(home: Path) -> None:
+    """Make and enroll an owner key, and attest the agent with it."""
+    new = ("--key", "ana.pem", "--passphrase-file", "pass")
+    assert run("owner-keys", "new", "--person", ANA, *new).exit_code == 0
+    enroll = run("owner-keys", "enroll", "ana.pem.pub", "--person", ANA)
+    assert enroll.exit_code == 0
+    assert run("attest", "declared/claude-code", "--owner", ANA).exit_code in (0, 3)
+
+
+def test_six_commands_lead_to_the_first_denied_call_and_two_back(home: Path) -> None:
+    before = (home / ".claude.json").read_bytes()
+    orders = ("claude-code", "orders")
+    assert status(home)[orders]["state"] == "bypass"
+    assert run("protect", "--yes").exit_code == 0
+    assert TOKEN.encode() not in (home / ".claude.json").read_bytes()
+    observed = status(home)[orders]
+    assert (observed["state"], observed["mode"]) == ("mediated", "observe")
+    assert observed["next"] == "answerable tighten claude-code"
+    assert call(home, "read_order") == ["order 7, token True"]
+    assert status(home)[orders]["runs"] == 1
+    own_key(home)
+
+    to_shadow = run("tighten", "claude-code", "--yes")
+    assert to_shadow.exit_code == 0, to_shadow.output
+    assert "1 runs (expected 40)" in to_shadow.output
+    assert "new-reach" in to_shadow.output
+    assert status(home)[orders]["mode"] == "shadow"
+    to_enforce = run("tighten", "claude-code", "--yes")
+    assert to_enforce.exit_code == 0, to_enforce.output
+
+    said = call(home, "read_order", "delete_order")
+    assert said == ["order 7, token True", "Denied by policy."]
+    enforced = status(home)[orders]
+    assert (enforced["mode"], enforced["would_deny"]) == ("enforce", 1)
+    assert enforced["next"] == ""
+    chains = json.loads(run("trace", "--tool", "*delete_order", "-o", "json").stdout)
+    hops = chains["items"][0]["hops"]
+    assert hops["person"]["value"] == f"person:{ANA}"
+    assert [hops[each]["status"] for each in ("person", "agent", "tool")] == [
+        "declared",
+        "observed",
+        "observed",
+    ]
+
+    assert run("loosen", "claude-code", "--yes").exit_code == 0
+    text = (home / ".config/answerable/answerable.yaml").read_text()
+    assert "ends_enforcement: [claude-code]" in text
+    assert run("unprotect").exit_code == 0
+    assert (home / ".claude.json").read_bytes() == before
+
+
+def test_no_agent_moves_itself(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run("protect", "--yes")
+    path = home / ".config/answerable/answerable.yaml"
+    before = path.read_bytes()
+
+    def refuse(*_: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(
+        "answerable.server.processes.ancestors.refuse_agent_ancestors", refuse
+    )
+    for words in (("loosen", "cursor", "--yes"), ("tighten", "cursor", "--yes")):
+        with pytest.raises(PermissionError):
+            run(*words)
+    assert path.read_bytes() == before
+
+
+def test_an_agent_without_recorded_calls_is_not_tightened(home: Path) -> None:
+    run("protect", "--yes")
+    path = home / ".config/answerable/answerable.yaml"
+    before = path.read_bytes()
+    done = CliRunner().invoke(
+        app, ["tighten", "cursor", "--yes", "--key", "x"], catch_exceptions=True
+    )
+    assert "no call of cursor was recorded" in str(done.exception)
+    assert path.read_bytes() == before
+
+
+def test_a_server_that_a_client_got_later_is_a_bypass(home: Path) -> None:
+    run("protect", "--yes")
+    place = home / ".cursor/mcp.json"
+    content = json.loads(place.read_text())
+    content["mcpServers"]["later"] = {"command": "later-server"}
+    place.write_text(json.dumps(content))
+    rows = status(home)
+    assert rows["cursor", "later"]["state"] == "bypass"
+    assert rows["cursor", "later"]["next"] == "answerable protect cursor"
+    assert rows["cursor", "orders"]["state"] == "mediated"
