@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.canary.templates import DUMP, OBJECTS
+
 ACCOUNT = "111122223333"
 USER = f"arn:aws:iam::{ACCOUNT}:user/report-bot"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/reader"
@@ -328,35 +330,12 @@ def _trail(c: Canaries) -> list[object]:
     ]
 
 
-# A dump with secrets, named in brackets, in each statement that can hold one.
-_DUMP = """-- Dumped from database version 16.1
--- Dumped by pg_dump version 16.1
-CREATE ROLE admin;
-ALTER ROLE admin WITH LOGIN PASSWORD '<role-password>';
-CREATE ROLE reader WITH LOGIN ENCRYPTED PASSWORD 'SCRAM-SHA-256$4096:<scram>';
-ALTER ROLE reader SET my.token TO '<role-setting>';
-GRANT reader TO admin;
-CREATE SERVER far FOREIGN DATA WRAPPER postgres_fdw OPTIONS (sslkey '<server>');
-CREATE USER MAPPING FOR admin SERVER far OPTIONS (password '<user-mapping>');
-CREATE SUBSCRIPTION s CONNECTION 'password=<subscription>' PUBLICATION p;
-CREATE FUNCTION public.f() RETURNS text LANGUAGE sql SECURITY DEFINER
-    AS $$ SELECT '<function-body>' $$;
-CREATE TABLE public.t (id integer, key text DEFAULT '<column-default>');
-ALTER TABLE public.t OWNER TO admin;
-COMMENT ON TABLE public.t IS '<comment>';
-CREATE VIEW public.v AS SELECT '<view>'::text AS key;
-GRANT SELECT ON TABLE public.t TO reader;
-COPY public.t (id, key) FROM stdin;
-1\t<row>
-\\.
-INSERT INTO public.t VALUES (2, '<insert>');
-GRANT <unread-grant> ON TO;
-<unread-statement>;
-"""
-
-
 def _database(c: Canaries) -> str:
-    return re.sub("<([a-z-]+)>", lambda found: c(found[1]), _DUMP)
+    return re.sub("<([a-z-]+)>", lambda found: c(found[1]), DUMP)
+
+
+def _cluster(c: Canaries) -> str:
+    return re.sub("<([a-z-]+)>", lambda found: c(found[1]), OBJECTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -376,6 +355,8 @@ def estate(tmp_path_factory: pytest.TempPathFactory) -> Estate:
     files["aws/resources.json"] = json.dumps(_resources(c))
     files["aws/broken.json"] = '{"UserDetailList": [{"Secret": "' + c("broken-dump")
     files["pg/prod.sql"] = _database(c)
+    files["k8s/objects.yaml"] = _cluster(c)
+    files["k8s-broken/a.json"] = '{"kind": "Secret", "data": {"a": "' + c("cut-secret")
     files["pg-cut/prod.sql"] = f"CREATE ROLE x PASSWORD '{c('cut-password')}"
     files["pg-broken/catalogue.json"] = '{"roles": [{"name": "' + c("broken-catalogue")
     files["trail/plain.json"] = json.dumps({"Records": _trail(c)})

@@ -343,3 +343,16 @@ def test_a_location_without_a_file_is_refused(tmp_path: Path, location: str) -> 
 def test_every_kind_is_found_by_its_names() -> None:
     assert len({each.plural for each in KINDS}) == len(KINDS)
     assert all(each.path.startswith(("/api/v1/", "/apis/")) for each in KINDS)
+
+
+def test_an_object_that_two_files_define_differently_is_named(tmp_path: Path) -> None:
+    first = [role("r", rules=[RULE]), binding("b", "", "r", user("ana"))]
+    second = [role("r"), binding("b", "", "r", user("bob")), role("same")]
+    (tmp_path / "a.json").write_text(listed(*first, role("same")))
+    (tmp_path / "b.json").write_text(listed(*second))
+    sync = scan(str(tmp_path))
+    assert [each.what.partition(" at ")[0] for each in sync.problems] == [
+        "ClusterRole r: defined differently",
+        "ClusterRoleBinding b: defined differently",
+    ]
+    assert len(cluster_of(sync).unread) == 2

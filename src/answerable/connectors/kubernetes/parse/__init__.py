@@ -15,6 +15,7 @@ from answerable.connectors.kubernetes.kinds import (
     build_coverage_word,
     find_plural,
 )
+from answerable.connectors.kubernetes.parse.agent_facts import AgentReader
 from answerable.connectors.kubernetes.parse.cluster_builder import (
     ClusterBuilder,
     identify_object,
@@ -173,6 +174,8 @@ class ClusterReader:
         cluster = self.builder.build(kinds, found.namespaces)
         facts = ClusterFacts(cluster, self.builder, source, now)
         facts.build()
+        agents = AgentReader(facts)
+        agents.read_agents()
         seen = facts.get_provenance(place)
         body = msgspec.json.encode(cluster).decode()
         words = (*(each.plural for each in KINDS), *EKS_KINDS)
@@ -180,6 +183,8 @@ class ClusterReader:
             cluster=cluster,
             facts=SightedFacts(
                 persons=tuple(facts.persons),
+                agents=tuple(agents.agents.values()),
+                tools=tuple(agents.tools),
                 credentials=tuple(facts.credentials.values()),
                 links=tuple(facts.links),
                 identities=tuple(facts.identities.values()),

@@ -214,8 +214,10 @@ def identify_object(
         return f"{found.kind}: no name"
     return ObjectSource(
         kind=found,
-        name=redact_name(name) if not name.isascii() else hide_secret(name),
-        namespace=(metadata.namespace or default_namespace) if found.namespaced else "",
+        name=make_name_printable(name),
+        namespace=make_name_printable(metadata.namespace or default_namespace)
+        if found.namespaced
+        else "",
         uid=hide_secret(metadata.uid),
         labels=convert_labels(metadata.labels),
         annotations=metadata.annotations or {},
@@ -225,6 +227,12 @@ def identify_object(
         place=place,
         raw=raw,
     )
+
+
+def make_name_printable(name: str) -> str:
+    """Return a name as it is, or printable and without a secret."""
+    plain = name.isascii() and name.isprintable() and name == name.strip()
+    return hide_secret(name) if plain else redact_name(name)
 
 
 def convert_labels(labels: Mapping[str, str | None] | None) -> Labels:

@@ -77,7 +77,9 @@ def _read_role(builder: ClusterBuilder, source: ObjectSource) -> None:
         if fields.aggregation_rule
         else None
     ) or ()
-    builder.roles[source.namespace, source.name] = RbacRole(
+    key = (source.namespace, source.name)
+    known = builder.roles.get(key)
+    made = RbacRole(
         name=source.name,
         namespace=source.namespace,
         rules=tuple(map(_build_rule, fields.rules or ())),
@@ -86,6 +88,9 @@ def _read_role(builder: ClusterBuilder, source: ObjectSource) -> None:
         from_manifest=bool(selectors) and not (source.admitted and fields.rules),
         place=source.place,
     )
+    if known and (known.rules, known.aggregation) != (made.rules, made.aggregation):
+        builder.add_unread(source, f"defined differently at {known.place}")
+    builder.roles[key] = made
 
 
 def _build_rule(rule: RoleRule) -> PolicyRule:
@@ -114,7 +119,9 @@ def _build_selector(selector: LabelSelector) -> tuple[LabelRequirement, ...]:
 def _read_binding(builder: ClusterBuilder, source: ObjectSource) -> None:
     """Read a RoleBinding or ClusterRoleBinding."""
     fields = source.decode(BindingFields)
-    builder.bindings[source.namespace, source.name] = RbacBinding(
+    key = (source.namespace, source.name)
+    known = builder.bindings.get(key)
+    made = RbacBinding(
         name=source.name,
         namespace=source.namespace,
         role_kind=fields.role_ref.kind,
@@ -126,6 +133,13 @@ def _read_binding(builder: ClusterBuilder, source: ObjectSource) -> None:
         labels=source.labels,
         place=source.place,
     )
+    if known and (known.role_kind, known.role, known.subjects) != (
+        made.role_kind,
+        made.role,
+        made.subjects,
+    ):
+        builder.add_unread(source, f"defined differently at {known.place}")
+    builder.bindings[key] = made
 
 
 def _read_service_account(builder: ClusterBuilder, source: ObjectSource) -> None:
