@@ -226,3 +226,21 @@ def test_a_file_that_another_program_manages_is_refused(home: Path, how: str) ->
     made = plan(home, "cursor")
     assert path not in {change.path for change in made.changes}
     assert path in {refusal.path for refusal in made.refused}
+
+
+def test_a_client_that_is_protected_again_gets_its_former_servers(
+    home: Path, state: Path
+) -> None:
+    before = contents(home)
+    apply_plan(plan(home, "cursor", "codex"), state)
+    config = home / ".config/answerable/answerable.yaml"
+    first, protected = config.read_bytes(), contents(home)
+    undo(state, ("cursor",))
+    assert (home / ".cursor/mcp.json").read_bytes() == before[home / ".cursor/mcp.json"]
+    again = plan(home, "cursor")
+    apply_plan(again, state)
+    assert config.read_bytes() == first
+    assert contents(home) == protected
+    undo(state)
+    assert contents(home) == before
+    assert not config.exists()

@@ -65,10 +65,24 @@ class GatewayConfig:
             number += 1
         return f"{names[1]}-{number}"
 
+    def list_former_names(self, client: str) -> tuple[str, ...]:
+        """List the servers of the present file whose caller a client's agent is."""
+        callers = self._root.descend("agents", client, "callers")
+        if callers is None:
+            return ()
+        names = dict.fromkeys(each.text_at("stdio") for each in callers.items())
+        return tuple(n for n in names if n in self.servers and n not in self._added)
+
+    def has_server(self, name: str, declared: dict[str, RawValue]) -> bool:
+        """Tell whether the present file declares exactly this server."""
+        node = self._root.descend("servers", name)
+        return node is not None and node.raw == declared
+
     def add_server(self, client: str, name: str, declared: dict[str, RawValue]) -> None:
         """Add a server, and the client's agent as its caller."""
         self._added[name] = declared
-        self._callers.setdefault(client, []).append(name)
+        if name not in self.servers:
+            self._callers.setdefault(client, []).append(name)
 
     def render(self) -> bytes:
         """Return the new content.
@@ -94,7 +108,8 @@ class GatewayConfig:
 
     def _edit_servers(self) -> list[Edit]:
         """Return the edits of `servers`."""
-        return self._edit_section("servers", self._added, 0)
+        new = {n: each for n, each in self._added.items() if n not in self.servers}
+        return self._edit_section("servers", new, 0)
 
     def _edit_agents(self) -> list[Edit]:
         """Return the edits of `agents`: new ones, and callers of known ones."""

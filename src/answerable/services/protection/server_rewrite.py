@@ -48,12 +48,14 @@ class ServerRewrite:
     """Rewrite of one entry.
 
     Attributes:
+        server: Name in the configuration.
         edits: Edits of the client's file.
         declared: The server in the configuration.
         secrets: Triples (name, file relative to the configuration, value).
         kept: Names of literal secrets that stay in the entry.
     """
 
+    server: str
     edits: list[Edit] = field(default_factory=list)
     declared: dict[str, RawValue] = field(default_factory=dict)
     secrets: list[tuple[str, str, str]] = field(default_factory=list, repr=False)
@@ -108,7 +110,7 @@ def _rewrite_command(
     entry: DocumentNode, parsed: McpServerEntry, context: RewriteContext
 ) -> ServerRewrite:
     """Rewrite an entry that starts a command."""
-    made = ServerRewrite()
+    made = ServerRewrite(context.server)
     words = _read_words(entry)
     command, args = entry.get(*COMMAND_KEYS), entry.get("args")
     if command is None or not words or not words[0] or command.is_object:
@@ -277,7 +279,7 @@ def _rewrite_url(
     entry: DocumentNode, parsed: McpServerEntry, context: RewriteContext
 ) -> ServerRewrite:
     """Rewrite an entry with a URL, which the wrapper reaches instead."""
-    made = ServerRewrite()
+    made = ServerRewrite(context.server)
     url, headers = entry.get(*URL_KEYS), entry.get(*HEADER_KEYS)
     text = url.text() if url is not None else ""
     if url is None or entry.get("args") is not None:

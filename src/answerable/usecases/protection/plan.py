@@ -7,7 +7,7 @@ from pathlib import Path
 
 from answerable.connectors.bounded_folder import read_file
 from answerable.connectors.formats.document_edits import Edit, edit_document
-from answerable.connectors.formats.document_node import DocumentNode
+from answerable.connectors.formats.document_node import DocumentNode, RawValue
 from answerable.connectors.formats.document_parser import (
     DocumentFormat,
     parse_document,
@@ -162,8 +162,12 @@ class _Planner:
         planned = self._get_planned(path, client, before, exists=exists)
         planned.after = after
         planned.what.append("installs the hook before each tool call")
-        name = self.config.choose_name(client, f"{client}-tools")
-        self.config.add_server(client, name, {"hook": client})
+        declared: dict[str, RawValue] = {"hook": client}
+        former = self.config.list_former_names(client)
+        names = [each for each in former if self.config.has_server(each, declared)]
+        if not names:
+            names = [self.config.choose_name(client, f"{client}-tools")]
+        self.config.add_server(client, names[0], declared)
 
     def finish(self) -> ProtectionPlan:
         """Return the plan: the configuration first, then the clients' files."""
@@ -209,22 +213,43 @@ class _Planner:
         if wrapped:
             self.mediated.append(ProtectedServer(client, parsed.name, wrapped))
             return None
-        name = self.config.choose_name(client, parsed.name)
-        request = self.request
-        wrapper = ("gateway", "stdio", "--config", str(request.config_path))
-        words = (*request.gateway_command, *wrapper, "--server", name)
         try:
-            return rewrite_server(entry, parsed, RewriteContext(client, name, words))
+            for name in self.config.list_former_names(client):
+                made = self._rewrite(entry, parsed, client, name)
+                if self._is_free_again(made):
+                    return made
+            name = self.config.choose_name(client, parsed.name)
+            return self._rewrite(entry, parsed, client, name)
         except NotMovable as reason:
             self._refuse(file.path, client, parsed.name, str(reason))
             return None
+
+    def _is_free_again(self, made: ServerRewrite) -> bool:
+        """Tell whether a declared server is the same, and no entry has its secrets."""
+        folder = self.request.config_path.parent
+        return self.config.has_server(made.server, made.declared) and not any(
+            (folder / path).exists() for _, path, _ in made.secrets
+        )
+
+    def _rewrite(
+        self, entry: DocumentNode, parsed: McpServerEntry, client: str, name: str
+    ) -> ServerRewrite:
+        """Rewrite an entry so that it reaches a server of the configuration.
+
+        Raises:
+            NotMovable: The gateway cannot take it over.
+        """
+        request = self.request
+        wrapper = ("gateway", "stdio", "--config", str(request.config_path))
+        words = (*request.gateway_command, *wrapper, "--server", name)
+        return rewrite_server(entry, parsed, RewriteContext(client, name, words))
 
     def _accept(
         self, file: ClientFile, entry: str, planned: _PlannedFile, made: ServerRewrite
     ) -> None:
         """Add an accepted rewrite to the plan."""
         client = file.kind.client
-        server = self.config.choose_name(client, entry)
+        server = made.server
         self.config.add_server(client, server, made.declared)
         self.servers.append(ProtectedServer(client, entry, server))
         planned.what.append(f"{entry}: through the gateway as {server}")
