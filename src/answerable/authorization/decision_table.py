@@ -302,7 +302,7 @@ def name_patterns_by_target(
 def _build_allow_pair(
     policy: str, mode: EnforcementMode, determining: tuple[str, ...]
 ) -> DecisionPair:
-    """Build the pair of decisions of an allow rule."""
+    """Build a rule's allow decision twice: for a buffered and for a durable record."""
     return _build_decision_pair(
         policy, mode, DecisionEffect.ALLOW, DecisionReason.ALLOWED, determining
     )

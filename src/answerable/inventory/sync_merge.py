@@ -278,7 +278,7 @@ def _canonicalise_credential_link(
 def _get_person_merge_key(
     fact: Account | Agent | Identity | Person | Policy | Resource,
 ) -> tuple[str, bool]:
-    """Return a merge key that keeps a person's self-reported facts apart."""
+    """Return the key under which facts merge: self-reported people merge apart."""
     return fact.id, isinstance(fact, Person) and fact.seen.written_by.is_trusted_author
 
 

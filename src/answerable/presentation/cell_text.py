@@ -232,7 +232,7 @@ def _format_credential_lifetime(
 
 
 def _format_places(value: Any, item: Mapping[str, Any], context: CellContext) -> str:
-    """Format the first place, and count the others."""
+    """Format the first place of a list, and count the others: `path +2`."""
     rest = f" +{len(value) - 1}" if len(value) > 1 else ""
     return value[0]["place"] + rest if value else ""
 

@@ -34,7 +34,7 @@ NO_AGENT_RANKING = CallerRanking()
 
 
 def grade_external_caller_severity(subject: str, *, service: bool) -> int:
-    """Return an outside caller's severity grade."""
+    """Grade an outside caller: AWS service, public (anyone) or foreign account."""
     if service:
         return SERVICE
     return PUBLIC if subject == _ANYONE else FOREIGN

@@ -58,7 +58,7 @@ def _drop_scopes_of_single_code_kind(
 def _list_missing_services_and_regions(
     scopes: list[CoverageScope], region: str, service: str
 ) -> Iterable[str]:
-    """List the services and regions of an account that are missing.
+    """List services and regions of an account that no scan collected.
 
     No source lists every service or region, so `ANY_PLACE` is always missing.
     """

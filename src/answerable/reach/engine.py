@@ -86,7 +86,7 @@ def list_changes_of_edit(
     applied: AppliedEdit,
     limit: int,
 ) -> tuple[ChangeList, SubjectIdentities]:
-    """List the changes of an edit for the subject of a question, or for all.
+    """List permissions that a policy edit adds or removes, for a subject or all.
 
     Args:
         opened: Platforms before and after the edit.

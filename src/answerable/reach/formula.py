@@ -130,7 +130,7 @@ def get_verdict(formula: Formula) -> Verdict:
 
 
 def negate_atom(atom: ConditionAtom) -> ConditionAtom:
-    """Return the negation of an atom."""
+    """Return the negation of one condition of a formula."""
     return ConditionAtom(atom.key, atom.operator, atom.values, not atom.negated)
 
 

@@ -50,7 +50,7 @@ class OpenPlatforms:
     opened: dict[str, PermissionEvaluator] = field(default_factory=dict)
 
     def open(self, platform: PermissionPlatform) -> PermissionEvaluator:
-        """Return the evaluator of a platform."""
+        """Return the permission evaluator of a platform, created on first use."""
         if platform.name not in self.opened:
             self.opened[platform.name] = platform.open(self.inventory, self.question)
         return self.opened[platform.name]
@@ -94,7 +94,7 @@ class OpenPlatforms:
         return explain_unknown_credential(entity, source)
 
     def find_identities(self, subject: str) -> SubjectIdentities:
-        """Find the identities that a subject acts through, and enters from these."""
+        """Find a subject's identities, and those it can become on other platforms."""
         found = find_identities_of_subject(self, self.inventory, subject)
         if self.question.direct:
             return found
@@ -104,7 +104,7 @@ class OpenPlatforms:
         )
 
     def enter_identities(self, starts: Sequence[SubjectIdentity]) -> EnteredIdentities:
-        """Enter identities by one step between platforms.
+        """Find identities that these can enter by one step to another platform.
 
         The step is taken by an identity of `starts`, or by one that it can become.
         """
@@ -170,7 +170,7 @@ class OpenPlatforms:
     def is_modelled(
         self, origin: PermissionPlatform, target: PermissionPlatform
     ) -> bool:
-        """Tell whether the steps from a platform to another are modelled."""
+        """Tell whether any source lists the steps from one platform to another."""
         names = origin.name, target.name
         return origin is target or any(
             (source.origin, source.target) == names for source in self.step_sources
@@ -241,7 +241,7 @@ class OpenPlatforms:
     def select_identities(
         self, platform: PermissionPlatform, found: SubjectIdentities
     ) -> tuple[SubjectIdentity, ...]:
-        """Select the identities of one platform."""
+        """Select, of a subject's identities, those that belong to a platform."""
         return tuple(
             start
             for start in found.starts

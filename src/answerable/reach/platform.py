@@ -195,7 +195,7 @@ class PolicyEdit:
 
     @property
     def is_empty(self) -> bool:
-        """Tell whether the edit changes nothing."""
+        """Tell whether a what-if edit removes nothing and adds no policy."""
         return not (self.statements or self.policies or self.file)
 
 
@@ -319,7 +319,7 @@ class PermissionPlatform(Protocol):
 
     @property
     def name(self) -> str:
-        """Name in `coverage.looked.platforms`."""
+        """Name of the platform, as in the coverage of an answer."""
 
     @property
     def kinds(self) -> tuple[str, ...]:

@@ -153,7 +153,7 @@ def _resolve_identities_in_use(
 
 
 def _build_credential_status_condition(entity: CredentialEntity) -> Formula:
-    """Build the condition that an inactive credential is activated."""
+    """Return the condition that an inactive key is activated; true if it is active."""
     statuses = {sighting.status.lower() for sighting in entity.sightings} - {""}
     if statuses == {"inactive"}:
         return build_atom("answerable:credential-status", "Equals", ("active",))
@@ -202,7 +202,7 @@ def _list_hops_from_agent_to_identity(
     entity: AgentEntity,
     identity: IdentityId,
 ) -> Iterator[PathHop]:
-    """List the hops by which an agent acts as an identity.
+    """List the path steps by which an agent comes to act as an identity.
 
     A workflow enters with its OIDC token, under the conditions of the trust policy.
     """
@@ -245,7 +245,7 @@ def _build_hop_through_tools(
     tool_uses: Sequence[ToolUse],
     credential_reads: Sequence[ToolUse],
 ) -> PathHop:
-    """Build the hop from an agent through its tools to an identity.
+    """Build the path step from an agent, through its tools, to an identity.
 
     A rule of the agent's client is in a file that the agent can edit: it becomes a
     condition of the path and never blocks it.

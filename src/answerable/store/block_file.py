@@ -71,7 +71,7 @@ def encode_block_file(
     sections: Mapping[str, Iterable[tuple[str, object]]],
     key: bytes,
 ) -> bytes:
-    """Encode named sections of rows as the bytes of a block file.
+    """Encode named sections of rows as a block file: compressed, each block with a MAC.
 
     Args:
         generation: Names the input that the rows were derived from.

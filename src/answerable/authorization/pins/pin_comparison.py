@@ -140,7 +140,7 @@ class _ListComparison:
             )
 
     def build_updated_pins(self) -> ServerPins:
-        """Return the updated pins."""
+        """Return the pins to store after the comparison of a tool list."""
         if not self._changed:
             return self._pins
         return replace(

@@ -68,7 +68,7 @@ def _format_allowed_count(
 def _are_verdicts_known(
     items: Sequence[ActionUsageItem], key: Literal["granted", "reachable"]
 ) -> bool:
-    """Return whether every verdict is known."""
+    """Return whether no action's `granted` or `reachable` verdict is `not-known`."""
     return all(item[key] != "not-known" for item in items)
 
 

@@ -221,7 +221,7 @@ class ClientConnection(asyncio.Protocol):
         self.abort()
 
     def replace_reply(self, reply: ImmediateReply) -> None:
-        """Replace a reply that has not begun; end or truncate another one."""
+        """Send this reply if none has begun; else end or truncate the begun one."""
         if self._chunked is None:
             self.reply(reply.heading, reply.body)
         elif self._chunked:

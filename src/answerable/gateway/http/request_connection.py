@@ -53,7 +53,7 @@ class RequestConnection(ReplyWriter, Protocol):
         """Close at once."""
 
     def replace_reply(self, reply: ImmediateReply) -> None:
-        """Replace a reply that has not begun; end or truncate another one."""
+        """Send this reply if none has begun; else end or truncate the begun one."""
 
 
 def build_challenge_reply(error: Unauthenticated) -> ImmediateReply:

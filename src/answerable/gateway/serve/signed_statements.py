@@ -73,7 +73,7 @@ class SignedStatementDistributor(WatchedStatements):
     def _log_exceptions(
         self, before: StatementsInForce, after: StatementsInForce
     ) -> None:
-        """Log each policy exception that begins or ends."""
+        """Log each signed policy exception that begins or ends."""
         old, new = before.get(PolicyExceptionReader), after.get(PolicyExceptionReader)
         for each in new:
             if each not in old:

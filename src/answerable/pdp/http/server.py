@@ -100,7 +100,7 @@ class PdpHttpServer:
 
     @contextmanager
     def count_in_flight(self, enforcement_point: EnforcementPoint) -> Iterator[None]:
-        """Count a request in progress of one enforcement point.
+        """Count a request of a caller as in flight; refuse it over the limit.
 
         Raises:
             Problem: It has too many.

@@ -286,7 +286,7 @@ def _list_missing_resource_policies(
     resource: str,
     reply: ReachAnswer,
 ) -> Iterator[str]:
-    """List missing resource policies."""
+    """Yield `resource-policies` if the resource's policy was not collected."""
     if not supports_resource_policies(action) or action.lower() in TRUST_POLICY_ACTIONS:
         return
     pattern = _strip_exceptions(resource)

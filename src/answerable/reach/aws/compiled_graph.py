@@ -174,7 +174,7 @@ def _load_snapshot_tables(inventory: Inventory) -> DerivedTables | None:
 def _store_compiled_snapshot(
     inventory: Inventory, graph: IdentityGraph, derived: DerivedState
 ) -> None:
-    """Store a compiled snapshot with its summary."""
+    """Cache a compiled snapshot and its summary on disk."""
     summary = load_snapshot_summary(inventory, graph)
     derived.save(
         _ESTATE,
@@ -223,7 +223,7 @@ def load_snapshot_summary(
 def _build_snapshot_summary(
     inventory: Inventory, graph: IdentityGraph
 ) -> SnapshotSummary:
-    """Build the summary of a snapshot from its compiled graph."""
+    """Count the accounts, identities and policies of a compiled snapshot."""
     from answerable.reach.aws.condition_keys.self_tagging import (
         list_tag_dependent_statements,
     )

@@ -59,7 +59,7 @@ class IdentityExposure:
 
     @property
     def grade(self) -> ExposureGrade:
-        """Severity grade of the exposure."""
+        """Severity: public or external entry, administrator, becomes others."""
         admin = self.admin is not Verdict.NEVER
         if self.public is not Verdict.NEVER:
             return ExposureGrade.PUBLIC_ADMIN if admin else ExposureGrade.PUBLIC
@@ -71,7 +71,7 @@ class IdentityExposure:
 
     @property
     def is_unconditional(self) -> bool:
-        """Tell whether the exposure is unconditional."""
+        """Tell whether admin, public or external access needs no condition."""
         return Verdict.ALWAYS in (self.admin, self.public, self.external)
 
 
@@ -113,7 +113,7 @@ class AccountExposure:
                 self._entries[role] = found
 
     def list_identity_exposures(self) -> Iterator[IdentityExposure]:
-        """List the exposure of every identity."""
+        """Yield each identity's admin rights, outside access and reached others."""
         whole = self.whole
         for name in self.graph.accounts.principals:
             number = whole.get_or_assign_node_number(self.graph.get_start_node(name))
@@ -133,7 +133,7 @@ class AccountExposure:
             )
 
     def _get_graph_nodes_of_identity(self, number: int) -> int:
-        """Return the graph nodes of one identity, as a bitset."""
+        """Return, as a bitset, the node of an identity and its variants."""
         return self.whole.actors.index.include_copies(1 << number)
 
     def list_reachable_identities(self, exposure: IdentityExposure) -> list[IdentityId]:

@@ -122,7 +122,7 @@ def _list_callers_trusted_by_roles(
 
 
 def grade_caller_entering_role(entry: TrustEntry) -> int:
-    """Return the severity grade of an outside caller that enters a role."""
+    """Grade an outside caller that can assume a role: AWS service, public, foreign."""
     service = entry.kind == "Service"
     return grade_external_caller_severity(entry.principal, service=service)
 

@@ -144,7 +144,7 @@ def _count_examined_identities(
     first: int,
     position: PageCursor,
 ) -> TruncationItem:
-    """Count the examined and the reachable identities of a page.
+    """Count, for a truncated page, the identities examined and those reachable.
 
     Args:
         rows: Number of shown rows.

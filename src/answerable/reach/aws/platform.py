@@ -239,7 +239,7 @@ class AwsPlatform:
 
 
 def build_policy_edit_from_graphs(edited: "EditedGraph") -> AppliedEdit:
-    """Build an edit from the graphs before and after it."""
+    """Wrap the graphs before and after a policy edit as an applied edit."""
     return AppliedEdit(
         AwsEvaluator(edited.asked),
         AwsEvaluator(edited.after),

@@ -62,7 +62,7 @@ class PolicyNames:
 
 
 def collect_policy_names(facts: SightedFacts) -> PolicyNames:
-    """Collect the names that policies of a snapshot use."""
+    """Collect the action and resource patterns that a snapshot's policies name."""
     actions: set[str] = set()
     resources: set[ArnParts] = set()
     for policy in facts.policies:

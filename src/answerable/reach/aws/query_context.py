@@ -138,7 +138,7 @@ class CompiledSnapshot:
     def update_to_later_snapshot(
         self, before: Inventory, after: Inventory
     ) -> "CompiledSnapshot":
-        """Update the compiled graph to a later snapshot.
+        """Recompile for a later snapshot only what changed since this one.
 
         Cached steps are kept, except those that an edit of policies affects; if other
         facts differ, the whole snapshot is compiled again.

@@ -205,7 +205,7 @@ class PatternQuery:
         return self.union.combine_pattern_answers([whole], parts)
 
     def _answer_whole_pattern(self, start: IdentityId, path: ReachPath) -> ReachAnswer:
-        """Answer for all of the pattern at the end of a path."""
+        """Answer whether the end of a path may act on the whole ARN pattern."""
         return queries.build_answer_at_path_end(
             self.graph, start, path, self._evaluate_on_pattern(path.target)
         )
@@ -215,7 +215,7 @@ class PatternQuery:
         return replace(whole_answer, row=self._build_whole_row(whole_answer))
 
     def _build_whole_row(self, whole_answer: ReachAnswer | Evaluation) -> PermissionRow:
-        """Build the permission row that covers all of the pattern."""
+        """Build the permission row that covers the whole queried ARN pattern."""
         action, pattern = self._wanted.actions, PatternTerm(self._pattern)
         determining, gaps = whole_answer.determining, tuple(whole_answer.gaps)
         return PermissionRow(
@@ -223,7 +223,7 @@ class PatternQuery:
         )
 
     def _evaluate_on_pattern(self, node: IdentityNode) -> Evaluation:
-        """Evaluate a node on all of the pattern; cached."""
+        """Evaluate the call on the whole queried ARN pattern; cached per node."""
         found = self._answers.get(node)
         if found is None:
             principal = self.graph.get_principal(node)
@@ -233,7 +233,7 @@ class PatternQuery:
         return found
 
     def _list_node_rows(self, node: IdentityNode) -> tuple[PermissionRow, ...]:
-        """List the rows of a node; a single one if all of the pattern is allowed."""
+        """List a node's permissions on parts of the ARN pattern, or one for all."""
         found = self._rows.get(node)
         if found is None:
             answer, found = self._evaluate_on_pattern(node), ()
@@ -325,7 +325,7 @@ class PatternQuery:
         return self._evaluate_on_pattern(node).formula == TRUE
 
     def _find_search_stops(self, closure: GraphClosure, unconditional_bits: int) -> int:
-        """Find the nodes at which the search can stop.
+        """Find nodes beyond which a search of paths finds nothing new.
 
         A node that may act on all of the pattern covers the other nodes of its account.
         """

@@ -74,7 +74,7 @@ class PatternUnion:
     def combine_pattern_answers(
         self, answers: Sequence[ReachAnswer], parts: Iterable[ReachAnswer]
     ) -> ReachAnswer:
-        """Combine answers about all of a pattern, and about its parts, into one.
+        """Combine answers on an ARN pattern and on its parts into one.
 
         Args:
             answers: Answers about all of it, of one subject.
@@ -213,13 +213,13 @@ class UnconditionalParts:
         self._covered: dict[tuple[str, _ResourceTerm], bool] = {}
 
     def add_sure_part(self, account: str, part: ReachAnswer) -> None:
-        """Add a part, if it is unconditional."""
+        """Add an allowed part of the ARN pattern, if it has no condition."""
         if part.formula == TRUE:
             self._kept[account].add_allowed_part(part)
             self._covered.clear()
 
     def does_part_cover_row(self, account: str, row: PermissionRow) -> bool:
-        """Tell whether a part of an account covers a row."""
+        """Tell whether an already allowed part of an account covers a row."""
         key = account, row.resources
         found = self._covered.get(key)
         if found is None:
@@ -235,7 +235,7 @@ class UnconditionalParts:
 def _do_terms_cover_patterns(
     remaining: list[_ResourceTerm], terms: Iterable[_ResourceTerm]
 ) -> bool:
-    """Tell whether terms together cover the remaining patterns."""
+    """Tell whether these ARN patterns together cover all remaining ones."""
     for term in terms:
         remaining = _subtract_pattern_from_each(remaining, term)
         if not remaining:

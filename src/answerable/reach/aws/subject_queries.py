@@ -392,5 +392,5 @@ def _list_rows_per_assumable_role(
 
 
 def build_never_answer() -> ReachAnswer:
-    """Build the answer `never` without a subject."""
+    """Build the answer `never` for a question without a permitted subject."""
     return ReachAnswer("", IdentityId(""), FALSE, (), admin=False, path=(), gaps=())

@@ -42,7 +42,7 @@ def list_unmodelled_path_steps(
 def _list_services_without_pass_role_rule(
     accounts: CompiledAccounts, actor: CompiledPrincipal
 ) -> Iterator[str]:
-    """List services an actor may pass a role to, without a rule."""
+    """List AWS services that could run passed roles, for which no rule is modelled."""
     if not may_pass_any_role(actor):
         return
     for service, roles in accounts.by_service.items():

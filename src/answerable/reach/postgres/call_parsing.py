@@ -37,7 +37,7 @@ Servers = Mapping[str, PostgresServer]
 
 
 def parse_privilege_or_owner_right(text: str) -> str:
-    """Parse a privilege, or a right of owners.
+    """Parse a privilege (`SELECT`) or owner's right (`DROP`) to its standard name.
 
     Raises:
         UsageError: PostgreSQL has no such privilege.

@@ -79,7 +79,7 @@ class _Removal:
         self.known: dict[str, None] = {}
 
     def includes_statement(self, policy: str, statement: str) -> bool:
-        """Tell whether a statement is to be removed."""
+        """Tell whether the edit removes this grant, and note that it exists."""
         spellings = {statement, f"{policy}#{statement}"}
         self.known |= dict.fromkeys(sorted(spellings))
         self.found |= spellings & self.wanted
@@ -204,7 +204,7 @@ def _collect_strongest_rows(
     question: Question,
     identities: Sequence[SubjectIdentity],
 ) -> dict[RowKey, ReachItem]:
-    """Collect the strongest row of each action and resource."""
+    """Keep, for each action and resource, the row with the most permissive verdict."""
     asked = replace(question, identities=tuple(identities))
     rows: dict[RowKey, ReachItem] = {}
     for answer in iterate_permission_rows(servers, asked):
@@ -218,7 +218,7 @@ def _collect_strongest_rows(
 
 
 def _rank_row_by_verdict(item: ReachItem | None) -> int:
-    """Rank a row by its verdict."""
+    """Rank a permission row's verdict: never or no row 0, only-if 1, always 2."""
     return _RANKS.index(Verdict(item["verdict"])) if item else 0
 
 

@@ -171,7 +171,7 @@ class PostgresEvaluator:
 
 
 def _get_parsed_resource(question: Question) -> ResourceName:
-    """Return the resource of a parsed call.
+    """Return the database object that a parsed call is on.
 
     Raises:
         UsageError: The call was not parsed for this platform.

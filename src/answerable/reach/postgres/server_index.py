@@ -185,7 +185,7 @@ def _index_database_objects(contents: Database) -> DatabaseIndex:
 def build_server_indexes(
     catalogues: Iterable[PlatformCatalogue],
 ) -> dict[str, PostgresServer]:
-    """Build an index per server from the catalogues of a snapshot."""
+    """Index each server's roles and objects, from a snapshot's catalogues."""
     by_host: dict[str, list[Catalogue]] = {}
     mine = [each for each in catalogues if each.platform == PLATFORM]
     for each in sorted(mine, key=lambda c: (-c.seen.at, c.seen.source)):

@@ -93,7 +93,7 @@ def get_role_id_of_session(session: Session) -> str:
 
 
 def _list_steps_of_session(session: Session) -> Iterator[_Step]:
-    """Yield the steps of one session."""
+    """Yield what a role can become: other databases, SET ROLE, grants to itself."""
     yield from _list_connectable_databases(session)
     role = session.server.get_role(session.role)
     if role is not None and role.superuser:

@@ -1,4 +1,4 @@
-"""Journal of one recorder: number its records, and pass them to the writer.
+"""Number one process's audit records in sequence, and queue them for the log writer.
 
 Everything here runs on the event loop and touches memory only. A thread (`writer`)
 writes groups of records and reports when they are on disk.

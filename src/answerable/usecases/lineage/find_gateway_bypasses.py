@@ -342,7 +342,7 @@ def _add_missing_logs(
 
 
 def _describe_judged_events(mediation: MediationItem) -> str:
-    """Describe how many events could be judged, and the reasons for the others."""
+    """Describe how many events went through the gateway, and why others are unknown."""
     untold = cast("Mapping[str, int]", mediation["untold"])
     named = [f"{count:,} {reason}" for reason, count in untold.items() if count]
     if not mediation["events"]:

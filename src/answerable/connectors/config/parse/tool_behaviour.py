@@ -1,4 +1,4 @@
-"""Parse tool facts, reference tables (payees, hosts) and baselines of agents.
+"""Parse configured tool effects, allowlists (payees, hosts) and agents' baselines.
 
 The operator declares facts that no server reports: sensitive arguments, result fields
 that no outsider can write, and reference tables of owners.

@@ -176,7 +176,7 @@ def parse_token_file(
 def parse_ssh_config(
     data: bytes, source: AmbientFileSource, facts: AmbientFacts
 ) -> None:
-    """Read `~/.ssh/config` for the agent it names (`IdentityAgent`)."""
+    """Find the SSH agent socket (`IdentityAgent`) in `~/.ssh/config`."""
     for number, line in enumerate(_split_lines(data, source), 1):
         name, _, value = line.replace("=", " ").partition(" ")
         if name.lower() == "identityagent" and value.strip().lower() != "none":

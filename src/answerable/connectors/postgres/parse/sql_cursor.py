@@ -44,7 +44,7 @@ class SqlCursor:
         return True
 
     def accept_any_keyword(self, *words: str) -> str:
-        """Move past one of several keywords; return it, or an empty text."""
+        """Move past the next SQL keyword if listed; return it, or "" if not."""
         word = self.next_token.keyword
         if word not in words:
             return ""

@@ -150,7 +150,7 @@ def _encode_statement_holders(
 
 
 def _sort_table_rows(numbers_by_key: Mapping[str, list[int]]) -> _TableRows:
-    """Return table rows in the order of their keys."""
+    """Sort (key, numbers) pairs by key, as the rows of a stored table."""
     return [(key, numbers_by_key[key]) for key in sorted(numbers_by_key)]
 
 

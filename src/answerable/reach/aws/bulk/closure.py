@@ -52,7 +52,7 @@ class ActorSource(Protocol):
 
     @property
     def numbers(self) -> Mapping[IdentityNode, int]:
-        """Number of the principal of each node."""
+        """Number of the compiled principal of each graph node."""
 
     @property
     def naming(self) -> PrincipalMatcher:
@@ -126,7 +126,7 @@ class GraphClosure:
         compiled_graph: "CompiledGraph",
         step_table: "StepTable",
     ) -> "GraphClosure":
-        """Return the closure after a policy edit.
+        """Return a copy of this closure for the graph after a policy edit.
 
         Args:
             graph: Graph after the edit.
@@ -278,7 +278,7 @@ class GraphClosure:
         return Verdict.ONLY_IF if some & targets.some else Verdict.NEVER
 
     def _evaluate_reach_of_session(self, number: int, targets: VerdictBits) -> Verdict:
-        """Return the verdict on whether a session reaches a target."""
+        """Return whether a role session reaches a target: always, only-if, never."""
         best = Verdict.NEVER
         if targets.some >> number & 1:
             best = Verdict.ALWAYS if targets.sure >> number & 1 else Verdict.ONLY_IF

@@ -47,7 +47,7 @@ class TakeoverSteps:
         return VerdictBits(row.sure | sure, row.some | some)
 
     def _find_identities_code_runs_as(self, resources: int) -> int:
-        """Return the identities that the code in some resources runs as."""
+        """Return, as a bitset, the roles that code in these resources runs as."""
         found = self._identities.get(resources)
         if found is None:
             runs_as = (

@@ -142,7 +142,7 @@ class IdentityCreation:
         rule: CreationRule,
         permissions: tuple[RequiredPermission, ...],
     ) -> int:
-        """Evaluate all permissions for the resource name that suits best."""
+        """Return the worst verdict of the required calls on the best new name."""
         accounts, principal = self.realm.graph.accounts, self.realm.index.actors[actor]
         found = find_best_new_resource_name(accounts, principal, permissions)
         return get_worst_required_result(found.answers) if found else ALWAYS_DENIED

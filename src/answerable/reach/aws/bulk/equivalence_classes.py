@@ -76,7 +76,7 @@ class EquivalenceClasses:
         return marks, layers, account, partition, bounds, id(principal.session)
 
     def _split_classes_by_action(self, action: str) -> None:
-        """Split classes by every statement that matches one action."""
+        """Split principal classes that differ in statements on one action."""
         index = self._index
         for held in (index.identity, index.boundary):
             for clause in sum(held.select_statements(action), ()):

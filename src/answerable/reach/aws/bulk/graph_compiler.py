@@ -104,11 +104,11 @@ class CompiledGraph:
 
     @property
     def first_group_node(self) -> int:
-        """Number of the first node that joined a group."""
+        """Number of the first node that stands for joining an IAM group."""
         return self.widened + self.plain + 2 * len(self.bounded)
 
     def map_to_nodes_without_boundary(self, identities: int, kind: int) -> int:
-        """Map identities to their nodes without permissions boundary."""
+        """Shift bounded identities to their nodes that ignore the boundary."""
         return identities >> self.bounded.start << self.bare[kind]
 
 

@@ -79,7 +79,7 @@ class _EdgeRemoval:
     _by_row: dict[int, int] = field(default_factory=dict)
 
     def compute_closure_without_edges(self) -> TransitiveClosure:
-        """Compute the closure after the removal of edges."""
+        """Recompute the closure only where removed edges can change it."""
         old, rows = self.old, self.rows
         size = len(rows)
         self.dirty = old.find_nodes_reaching(build_bitset(self.lossy, size))

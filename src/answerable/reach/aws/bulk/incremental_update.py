@@ -231,7 +231,7 @@ class _IncrementalUpdate:
     def _update_service_trusts(
         self, roles: Collection[IdentityId]
     ) -> dict[str, VerdictBits]:
-        """Update, for each service, which of some roles trust it."""
+        """Evaluate again which AWS services these roles trust, after an edit."""
         found = {}
         number = self.old.identities.arn_index.number
         others = ~build_bitset((number[role] for role in roles), self.old.plain)

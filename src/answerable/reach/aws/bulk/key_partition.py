@@ -123,7 +123,7 @@ class KeyPartition:
         self.nameless = build_bitset(nameless, len(known_keys)) if principal_arns else 0
 
     def map_members_by_complete_key_prefix(self) -> dict[str, int]:
-        """Return, by key prefix, the members for which all such keys are known."""
+        """Map key prefix to the principals whose keys of it are all known."""
         found: dict[str, list[int]] = defaultdict(list)
         for known, members in self._alike:
             for prefix in set(known.complete):
@@ -206,7 +206,7 @@ class KeyPartition:
         return BitsetBounds(sure, sure | open_)
 
     def _split_members_into_cells(self, keys: tuple[str, ...]) -> list[PartitionCell]:
-        """Split the members by the known values of keys."""
+        """Group the principals that share values for these condition keys."""
         size = self.size
         if not keys:
             return [PartitionCell(build_range(0, size), NO_KEYS)]

@@ -33,7 +33,7 @@ _WIDENING_EFFECTS = (EditEffect.SELF, EditEffect.MEMBERSHIP, EditEffect.FREE)
 
 
 def union_verdicts(rows: Iterable[VerdictBits]) -> VerdictBits:
-    """Return the union of verdict bitsets."""
+    """Union rows of reachable nodes: one bitset for always, one for possibly."""
     sure = some = 0
     for row in rows:
         sure |= row.sure
@@ -332,7 +332,7 @@ class StepRows:
         return union_verdicts(found)
 
     def _is_administrator(self, actor: int) -> bool:
-        """Tell whether a principal is an administrator."""
+        """Tell whether a principal may call any action on any resource."""
         return self.realm.graph.is_administrator(self.realm.nodes[actor])
 
     def _find_widened_identities(self, edit: IamEditRule, actor: int) -> VerdictBits:

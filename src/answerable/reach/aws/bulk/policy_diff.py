@@ -64,7 +64,7 @@ class AttachmentsByPolicy:
         self.fencing = {target: sorted(found) for target, found in fencing.items()}
 
     def list_policy_attachments(self, policy: PolicyId) -> Iterable[PolicyAttachment]:
-        """List the attachments of a policy."""
+        """List the identities, groups and targets that a policy is attached to."""
         return self._by_policy.get(policy, ())
 
 

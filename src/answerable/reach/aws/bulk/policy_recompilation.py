@@ -184,7 +184,7 @@ class Recompilation:
     def _replace_attached_statements(
         self, statements: tuple[PolicyStatement, ...], layer: PolicyLayer, target: str
     ) -> tuple[PolicyStatement, ...]:
-        """Replace the statements attached to one target at one layer."""
+        """Replace a target's statements by those of the edited policies."""
         texts, hung = self.edited.texts[layer], self.edited.hung[layer, target]
         if not statements:
             return tuple(grant for one in sorted(hung) for grant in texts[one])

@@ -173,7 +173,7 @@ def _split_resources_by_condition_keys(
 
 
 def _build_kms_caller_account_key(known_keys: ContextKeys) -> ContextKeys:
-    """Return `kms:CallerAccount`, from the account of the principal."""
+    """Derive `kms:CallerAccount` from `aws:PrincipalAccount`; empty if unknown."""
     account = known_keys.get_key_values("aws:principalaccount")
     return NO_KEYS if account is None else ContextKeys({KMS_CALLER_ACCOUNT: account})
 

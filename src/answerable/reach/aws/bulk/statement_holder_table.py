@@ -37,14 +37,14 @@ class HolderList:
     def add_holder_of_statements(
         self, statements: Iterable[PolicyStatement], number: int
     ) -> None:
-        """Record a principal as holder of statements."""
+        """Record that a principal's policies contain these statements."""
         for grant in statements:
             self._found[grant.clause].append(number)
 
     def list_statements_with_holders(
         self, size: int
     ) -> Iterator[tuple[CompiledStatement, int]]:
-        """Pair each statement with a bitset of its holders."""
+        """Pair each statement with a bitset of the principals that have it."""
         for clause, numbers in self._found.items():
             yield clause, build_bitset(numbers, size)
 
@@ -60,7 +60,7 @@ class HolderTable:
         self._narrow: dict[str, dict[str, list[CompiledStatement]]] = {}
 
     def add_statement_holders(self, statement: CompiledStatement, actors: int) -> None:
-        """Add holders of a statement, and index the statement."""
+        """Add principals whose policies contain a statement, and index it."""
         if statement not in self.actors:
             for service in list_statement_services(statement):
                 self._by_service[service].append(statement)

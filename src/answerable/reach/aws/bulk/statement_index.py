@@ -144,7 +144,7 @@ class StatementIndex:
         return new
 
     def _index_statement_holders(self, numbers: Iterable[int]) -> None:
-        """Index some principals as holders of their statements."""
+        """Index which statements the policies of these principals contain."""
         identity, boundary, size = HolderList(), HolderList(), len(self.actors)
         for number in numbers:
             actor = self.actors[number]
@@ -157,7 +157,7 @@ class StatementIndex:
                 held.add_statement_holders(clause, holding)
 
     def _record_identity_copies(self, identities: Sequence[int], start: int) -> None:
-        """Record which principals are copies of which identities."""
+        """Record node numbers that are variants of identities (no boundary...)."""
         if isinstance(identities, range) and identities.step == 1:
             self.runs.append((start, identities.start, identities.stop))
             return
@@ -165,7 +165,7 @@ class StatementIndex:
             self._record_identity_copy(number, one)
 
     def _record_identity_copy(self, number: int, identity: int) -> None:
-        """Record one principal as a copy of an identity."""
+        """Record one node number that is a variant of an identity."""
         self._copied |= 1 << identity
         self._copies |= 1 << number
         self._copies_of[identity] |= 1 << number
@@ -229,7 +229,7 @@ class StatementIndex:
         return self.known.knows_condition_key(key)
 
     def evaluate_condition_line(self, condition: ConditionClause) -> BitsetBounds:
-        """Return the principals for which one condition line holds."""
+        """Return the principals that surely, or maybe, satisfy a condition."""
         key = condition, len(self.actors)
         found = self._held.get(key)
         if found is None:

@@ -220,7 +220,7 @@ class _StoredHolderTable(HolderTable):
         return map(self._get_statement_by_number, numbers)
 
     def _get_statement_by_number(self, number: int) -> CompiledStatement:
-        """Return the statement with a number."""
+        """Read one policy statement by its number in the store's tables."""
         return FULL_ACCESS_STATEMENT if number < 0 else self._estate.clauses[number]
 
 

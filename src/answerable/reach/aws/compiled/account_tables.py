@@ -334,7 +334,7 @@ class _AccountsReader:
     def _read_referenced_statements(
         self, rows: _StatementRefs, layer: PolicyLayer
     ) -> tuple[PolicyStatement, ...]:
-        """Read the statements that references name, at a layer."""
+        """Read the stored statements of (number, policy, Sid) references."""
         return tuple(
             PolicyStatement(self._get_statement(number), layer, PolicyId(policy), sid)
             for number, policy, sid in rows

@@ -71,7 +71,7 @@ class StatementHolderIndex:
         self.by_start: Mapping[tuple[str, str], Sequence[CompiledStatement]] = starting
 
     def list_statement_holders(self, statement: CompiledStatement) -> IdentityNumbers:
-        """List the holders of an allow statement."""
+        """List the identities whose policies contain an allow statement."""
         return self.by_clause[statement]
 
     def list_account_identities(self, account: str) -> IdentityNumbers:

@@ -27,7 +27,7 @@ Value = TypeVar("Value")
 def encode_holder_index_tables(
     index: StatementHolderIndex,
 ) -> dict[str, list[tuple[str, object]]]:
-    """Encode an index of statement holders as storable tables."""
+    """Encode which identities have which statements as storable tables."""
     pairs = list(zip(index.ids, index.homes, strict=True))
     runs = [
         pairs[start : start + _IDENTITIES_PER_ROW]

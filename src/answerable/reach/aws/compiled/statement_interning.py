@@ -28,7 +28,7 @@ class StatementInterner:
     def compile_policy_for_layer(
         self, policy: Policy, layer: PolicyLayer
     ) -> tuple[list[PolicyStatement], list[PolicyGap]]:
-        """Compile a policy for a layer into statements and gaps."""
+        """Compile a policy to statements, and gaps for the unreadable ones."""
         gaps = [
             PolicyGap(UNREAD, layer, policy.id, unread.sid) for unread in policy.unread
         ]

@@ -124,7 +124,7 @@ class _OpenTagGraph:
         self.graph = IdentityGraph(self.estate)
 
     def get_principal(self, node: IdentityNode) -> CompiledPrincipal:
-        """Return a principal whose tags are left open."""
+        """Return a principal as if its tags could have any value."""
         return _remove_principal_tags(self.tight.get_principal(node))
 
     def list_edges_open_by_tags(self, node: IdentityNode) -> Iterator[IdentityEdge]:
@@ -207,7 +207,7 @@ def _remove_principal_tags(principal: CompiledPrincipal) -> CompiledPrincipal:
 
 
 def _remove_tag_condition_keys(known_keys: ContextKeys) -> ContextKeys:
-    """Return condition keys without those of tags."""
+    """Remove tag keys (`aws:PrincipalTag/...`), so that their values are unknown."""
     kept = {
         k: v for k, v in known_keys.values.items() if not k.startswith(_TAG_PREFIXES)
     }

@@ -173,7 +173,7 @@ class TagExplainer:
         subject: _ConditionSubject,
         path_identities: Sequence[str],
     ) -> dict[_ConditionKey, ConditionSetters | None]:
-        """Find the setters for each condition of one hop."""
+        """Find who can set the tags that the conditions of a path step test."""
         return {
             _get_condition_lookup_key(condition): self._find_tag_setters_of_condition(
                 condition, subject, path_identities
@@ -188,7 +188,7 @@ class TagExplainer:
         subject: _ConditionSubject,
         path_identities: Sequence[str],
     ) -> ConditionSetters | None:
-        """Find the setters for one tag condition; None for any other."""
+        """Find who can set the tag of a condition; None if it tests no tag."""
         kind = classify_condition_key(condition["key"]).kind
         actor = self.graph.accounts.principals.get(IdentityId(subject.principal))
         if kind is KeyKind.PRINCIPAL_TAG and actor:
@@ -335,7 +335,7 @@ def _get_condition_lookup_key(condition: ConditionItem) -> _ConditionKey:
 def _add_tag_setters_to_hop(
     hop: PathItem, setters: dict[_ConditionKey, ConditionSetters]
 ) -> PathItem:
-    """Add the tag setters to each condition of a hop."""
+    """Add to each condition of a path step the identities that can set its tag."""
     hop["conditions"] = _add_tag_setters_to_alternatives(hop["conditions"], setters)
     return hop
 
@@ -344,7 +344,7 @@ def _add_tag_setters_to_alternatives(
     conditions: Sequence[ConditionSetItem],
     setters: dict[_ConditionKey, ConditionSetters],
 ) -> list[ConditionSetItem]:
-    """Add the setters to each condition of the alternatives."""
+    """Add, to conditions of alternatives, the identities that can set their tags."""
     return [
         {
             "all_of": [
@@ -361,7 +361,7 @@ def _add_tag_setters_to_alternatives(
 def _add_tag_setters_to_condition(
     condition: ConditionItem, setters: ConditionSetters | None
 ) -> ConditionItem:
-    """Add the setters to one condition."""
+    """Add to a tag condition the identities that can set its tag."""
     if setters is None:
         return condition
     return {**condition, "who": setters.who, "set_by": list(setters.set_by)}

@@ -292,7 +292,7 @@ def _evaluate_tagging_steps(
 def evaluate_prepared_request(
     accounts: CompiledAccounts, principal: CompiledPrincipal, prepared: PreparedRequest
 ) -> Formula:
-    """Evaluate a prepared request for one principal."""
+    """Return the condition under which a principal may make a tagging request."""
     action, resource = prepared.request.action, prepared.request.resource
     silent = not (principal.gaps or principal.select_statements(action).allows)
     if (silent and not prepared.granted) or is_owner_only_call(

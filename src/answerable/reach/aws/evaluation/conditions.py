@@ -359,7 +359,7 @@ def parse_condition_operator(operator: str) -> tuple[str, str, bool]:
 def _evaluate_null_operator(
     values: tuple[str, ...], request_values: tuple[str, ...]
 ) -> bool | None:
-    """Evaluate the `Null` operator; None if undecided."""
+    """Evaluate IAM's `Null` operator (key absent or present); None if undecided."""
     wanted = {value.lower() for value in values}
     if not wanted <= _TRUTH.keys():
         return None

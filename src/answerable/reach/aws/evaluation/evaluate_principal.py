@@ -148,7 +148,7 @@ def combine_s3_access_point_and_bucket(
     bucket_result: Evaluation,
     network_condition: Formula,
 ) -> Evaluation:
-    """Combine the results of an access point and its bucket."""
+    """Combine both verdicts: access point and its bucket must each allow."""
     formula = conjoin(
         access_point_result.formula, bucket_result.formula, network_condition
     )

@@ -109,7 +109,7 @@ def evaluate_layers_with_known_keys(
     known_keys: ContextKeys,
     policy_result: ResourcePolicyResult | None,
 ) -> Evaluation:
-    """Evaluate a request by all layers, with all known keys given."""
+    """Evaluate identity, boundary, session, SCP and resource policies of a request."""
     weighed = evaluate_every_layer(
         principal, request, known_keys, policy_result, every_layer=False
     )
@@ -361,7 +361,7 @@ def evaluate_permissions_boundary(
 def combine_identity_and_resource_policies(
     allowed: Formula, limiting: Formula, policy_result: ResourcePolicyResult | None
 ) -> Formula:
-    """Combine the results of identity policies and resource policy.
+    """Combine both policy kinds: either suffices in one account, both across.
 
     In one account either suffices, unless the resource policy is required: one that
     names the account alone delegates to identity policies. Across accounts both must

@@ -78,7 +78,7 @@ class Evaluation:
 
     @property
     def determining(self) -> DeterminingStatements:
-        """Statements that determined the result."""
+        """Policy statements that determined the verdict."""
         said = self._said
         if not isinstance(said, tuple):
             said = self._said = said()

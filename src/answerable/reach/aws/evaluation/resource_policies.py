@@ -65,7 +65,7 @@ class ResourcePolicy:
 
     @property
     def layer(self) -> PolicyLayer:
-        """Layer of the policy."""
+        """Policy layer, for statements and gaps: that of resource policies."""
         return PolicyLayer.RESOURCE
 
     @property
@@ -161,7 +161,7 @@ def build_resource_policy(
     statements: Iterable[PolicyStatement],
     gaps: Iterable[PolicyGap],
 ) -> ResourcePolicy:
-    """Build a resource policy."""
+    """Build a compiled resource policy, with the ARN patterns it covers."""
     return ResourcePolicy(
         resource,
         account,

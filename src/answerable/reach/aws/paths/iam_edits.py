@@ -47,7 +47,7 @@ def list_administrator_edges(
     determining: tuple[DeterminingStatement, ...],
     targets: IdentityFilter = None,
 ) -> Iterator[IdentityEdge]:
-    """List the edges of an administrator to identities of its account.
+    """List edges from an administrator to every identity of its account.
 
     Args:
         graph: The graph.

@@ -76,7 +76,7 @@ def is_not_yet_created(identity: IdentityId) -> bool:
 def compile_uncreated_principal(
     accounts: CompiledAccounts, identity: IdentityId
 ) -> CompiledPrincipal:
-    """Compile a principal for a placeholder, with all permissions."""
+    """Compile a role or user that a caller could create, as an administrator."""
     parts = identity.split(":", 5)
     kind = parts[5].partition("/")[0]
     new = Identity(

@@ -140,7 +140,7 @@ def evaluate_pass_role(
 def evaluate_pass_role_rule_calls(
     graph: _LaunchGraph, principal: CompiledPrincipal, pass_role_rule: PassRoleRule
 ) -> Evaluations:
-    """Evaluate all calls of a PassRole rule except `iam:PassRole`."""
+    """Evaluate the launch calls that must go with `iam:PassRole`."""
     answers = _evaluate_calls_on_best_resource(graph, principal, pass_role_rule)
     if not pass_role_rule.precondition:
         return answers

@@ -85,7 +85,7 @@ def intersect_patterns(
     one: PatternTerm[Pattern],
     other: PatternTerm[Pattern],
 ) -> tuple[PatternTerm[Pattern], bool]:
-    """Return the intersection, and whether it is exact.
+    """Return the intersection of two glob patterns, and whether it is exact.
 
     Where neither pattern covers the other, `one` is returned, which is a superset.
     """

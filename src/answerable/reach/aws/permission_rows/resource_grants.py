@@ -258,7 +258,7 @@ def build_statement_matcher_for_principal(
 def accept_every_row(
     actions: PatternTerm[str], resources: PatternTerm[ArnParts]
 ) -> bool:
-    """Accept every row."""
+    """Accept every permission row: the filter of an unfiltered list."""
     return True
 
 

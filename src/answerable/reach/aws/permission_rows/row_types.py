@@ -54,7 +54,7 @@ class PermissionRow(NamedTuple):
     def with_further_condition(
         self, formula: Formula, statement: DeterminingStatement
     ) -> "PermissionRow":
-        """Return the row under one more condition."""
+        """Return the permission row restricted by one more condition."""
         return self._replace(
             formula=conjoin(self.formula, formula),
             determining=(*self.determining, statement),

@@ -89,7 +89,7 @@ class LimitingSpans:
     def may_allow_some_resources(
         self, actions: PatternTerm[str], resources: PatternTerm[ArnParts]
     ) -> bool:
-        """Tell whether the limit may allow some of actions on resources."""
+        """Tell whether a boundary or SCP may allow part of these permissions."""
         if self.is_open or self.gaps:
             return True
         return any(
@@ -246,7 +246,7 @@ def apply_deny_to_row(row: PermissionRow, deny: StatementSpan) -> list[Permissio
 
 
 def list_action_terms_of_statement(clause: CompiledStatement) -> list[PatternTerm[str]]:
-    """List the actions of a statement as terms."""
+    """Convert `Action` or `NotAction` of a statement to pattern terms."""
     if clause.not_actions:
         return [PatternTerm(ANY_TEXT, clause.not_actions)]
     return [PatternTerm(pattern) for pattern in clause.actions]

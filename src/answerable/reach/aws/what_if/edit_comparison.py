@@ -107,7 +107,7 @@ class _DifferenceList:
     def add_differences_of_subject(
         self, before: Sequence[SubjectIdentity], after: Sequence[SubjectIdentity]
     ) -> None:
-        """Compare every identity of a subject."""
+        """Add what an edit changes in the reach of each of a subject's identities."""
         for identity in dict.fromkeys(start.identity for start in (*before, *after)):
             was, will = (
                 _select_hop_into_identity(before, identity),
@@ -282,7 +282,7 @@ def _select_hop_into_identity(
 def _is_workflow_trust_removed(
     before: SubjectIdentity | None, after: SubjectIdentity
 ) -> bool:
-    """Return whether the statement that admitted a workflow is removed."""
+    """Tell whether an edit removed the trust statement that admits a CI workflow."""
     if before is None or not before.hops:
         return False
     return bool(before.hops[0].determining) and not after.hops[0].determining

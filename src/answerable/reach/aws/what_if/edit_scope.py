@@ -101,7 +101,7 @@ def _are_statements_equal(
 
 
 def _get_statement_comparison_key(grant: PolicyStatement) -> tuple[object, ...]:
-    """Return the content of a statement for comparison."""
+    """Return the fields of a statement that two policies are compared by."""
     clause = grant.clause
     if clause.number < 0:
         return grant.policy, clause.number
@@ -159,7 +159,7 @@ def _have_policies_equal_statements(
     old: RcpDenies | RoleTrust | ResourcePolicy | None,
     new: RcpDenies | RoleTrust | ResourcePolicy | None,
 ) -> bool:
-    """Tell whether two policies of a resource are equal."""
+    """Tell whether a resource's old and new policies have equal statements."""
     if old is new:
         return True
     if old is None or new is None or old.gaps != new.gaps:

@@ -136,7 +136,7 @@ def list_supporting_statements(
 
 
 def _split_step_actions(via: str) -> list[str]:
-    """Split the actions of a path step."""
+    """Split the `+`-joined actions of a path step, in lower case."""
     return [each.strip().lower() for each in via.split("+") if ":" in each]
 
 

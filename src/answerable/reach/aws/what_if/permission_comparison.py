@@ -216,7 +216,7 @@ class ReachComparison:
     def _build_not_known_difference(
         self, subject_reach: SubjectReach, node: IdentityNode, row: PermissionRow
     ) -> ReachDifference:
-        """Build a difference `not-known` for a row that is not decided."""
+        """Report a permission whose verdict after the edit could not be decided."""
         before = self.before.get_permission_level_of_row(
             row, node if subject_reach is self.before else None
         )

@@ -66,7 +66,7 @@ def _remove_statements_by_id(policy: Policy, sids: Collection[str]) -> Policy:
 
 
 def remove_policy_and_attachments(facts: SightedFacts, policy: str) -> SightedFacts:
-    """Return facts without a policy and its attachments.
+    """Return inventory facts without a policy and where it is attached.
 
     An inline, trust or resource policy stays and is empty, since it was collected.
     A managed policy, a boundary and an SCP are detached from every target.

@@ -57,7 +57,7 @@ UNKNOWN_LEVEL = PermissionLevel(Verdict.NOT_KNOWN, PatternExtent.PART)
 
 
 def build_permission_level(verdict: Verdict | None) -> PermissionLevel:
-    """Build the permission level of a verdict on one resource."""
+    """Convert a verdict on one resource to a comparable permission level."""
     return (
         PermissionLevel(verdict, PatternExtent.ALL) if verdict else NO_PERMISSION_LEVEL
     )
@@ -210,7 +210,7 @@ class SubjectReach:
     def _get_level_from_overlapping_row(
         self, node: IdentityNode, one: PermissionRow, row: PermissionRow
     ) -> PermissionLevel:
-        """Return the level that one overlapping row gives for a row."""
+        """Return how far one permission row grants another: all or only part."""
         whole = covers(ACTIONS, one.actions, row.actions) and covers(
             RESOURCES, one.resources, row.resources
         )
@@ -242,7 +242,7 @@ def _get_single_call_of_row(row: PermissionRow) -> tuple[str, str] | None:
 def choose_higher_permission_level(
     one: PermissionLevel, other: PermissionLevel
 ) -> PermissionLevel:
-    """Return the higher level."""
+    """Return the level that permits more."""
     return max(one, other, key=lambda each: each.permission_rank)
 
 
