@@ -16,6 +16,7 @@ from answerable.connectors.aws_resources.declaration import DECLARATION as AWS_R
 from answerable.connectors.cloudtrail.declaration import DECLARATION as CLOUDTRAIL
 from answerable.connectors.config.declaration import DECLARATION as CONFIG
 from answerable.connectors.gateway.declaration import DECLARATION as GATEWAY
+from answerable.connectors.github.declaration import DECLARATION as GITHUB
 from answerable.connectors.home.declaration import DECLARATION as HOME
 from answerable.connectors.iam_catalogue.declaration import DECLARATION as IAM_CATALOGUE
 from answerable.connectors.kubernetes.declaration import DECLARATION as KUBERNETES
@@ -54,6 +55,7 @@ CONNECTORS: tuple[ConnectorEntry, ...] = (
     ConnectorEntry(AWS_RESOURCES, "answerable.connectors.aws_resources.fetch"),
     ConnectorEntry(POSTGRES, "answerable.connectors.postgres.fetch"),
     ConnectorEntry(KUBERNETES, "answerable.connectors.kubernetes.fetch"),
+    ConnectorEntry(GITHUB, "answerable.connectors.github.fetch"),
     ConnectorEntry(CONFIG, "answerable.connectors.config.fetch"),
     ConnectorEntry(CLOUDTRAIL, "answerable.connectors.cloudtrail.fetch"),
     ConnectorEntry(GATEWAY, "answerable.connectors.gateway.fetch"),

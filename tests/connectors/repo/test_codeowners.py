@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from answerable.connectors.repo.parse.codeowners import (
+from answerable.connectors.formats.codeowners import (
     matches_code_owners_pattern,
     parse_codeowners,
 )

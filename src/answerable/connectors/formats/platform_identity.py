@@ -127,7 +127,9 @@ def build_github_user_identity(login: str, host: str = _GITHUB) -> PlatformIdent
     """Build the identity of a GitHub user, with the host unless it is github.com."""
     at = "" if host == _GITHUB else f"{redact_name(host)}/"
     return PlatformIdentity(
-        f"github:{at}user/{redact_name(login)}", "github-user", redact_name(login)
+        f"github:{at}user/{redact_name(login).lower()}",
+        "github-user",
+        redact_name(login),
     )
 
 

@@ -1,7 +1,7 @@
 """Declare the repository connector: its name, location and the files that it reads."""
 
 from answerable.connectors.formats.agent_clients import PROJECT_FILES
-from answerable.connectors.repo.parse.codeowners import LOCATIONS
+from answerable.connectors.formats.codeowners import LOCATIONS
 from answerable.model.connector import ConnectorDeclaration
 from answerable.model.provenance import WrittenBy
 

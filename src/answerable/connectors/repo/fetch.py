@@ -12,6 +12,7 @@ from answerable.connectors.formats.agent_config import (
     ConfigDocument,
     build_client_facts,
 )
+from answerable.connectors.formats.codeowners import LOCATIONS, parse_codeowners
 from answerable.connectors.formats.document_parser import (
     DocumentFormat,
     decode_text,
@@ -34,7 +35,6 @@ from answerable.connectors.repo.parse.agent_jobs import WorkflowJobFacts, add_jo
 from answerable.connectors.repo.parse.code_owner_evidence import (
     build_code_owner_evidence,
 )
-from answerable.connectors.repo.parse.codeowners import LOCATIONS, parse_codeowners
 from answerable.connectors.repo.parse.github_workflow import parse_workflow
 from answerable.connectors.repo.parse.project_name import (
     config_base_folder,

@@ -3,9 +3,9 @@
 import re
 from collections.abc import Iterable
 
+from answerable.connectors.formats.codeowners import CodeOwners
 from answerable.connectors.formats.found_credential_facts import SightingContext
 from answerable.connectors.formats.redaction import make_printable_line
-from answerable.connectors.repo.parse.codeowners import CodeOwners
 from answerable.model.agent import Agent
 from answerable.model.ids import PersonId, build_person_id
 from answerable.model.person import OwnerEvidence, OwnerEvidenceKind, Person

@@ -1,0 +1,1 @@
+"""Read GitHub organizations: saved REST answers, graph exports and the live API."""

@@ -1,0 +1,138 @@
+"""Read the saved answers and exports about one GitHub organization."""
+
+from collections.abc import Iterator
+
+from answerable.connectors.api_answer_file import probe_answer_file, read_answer_file
+from answerable.connectors.bounded_folder import BoundedFolder
+from answerable.connectors.github.declaration import DECLARATION
+from answerable.connectors.github.parse import (
+    EXPECTED_KIND,
+    GithubAnswerReader,
+    ParsedGithubOrganization,
+    parse,
+)
+from answerable.connectors.user_path import expand_user_path
+from answerable.model.connector import SyncContext
+from answerable.model.errors import EnvironmentFailure, UsageError
+from answerable.model.sighting import Probe, ReadProblem, ReadProblemKind, Sync
+
+_SUFFIXES = (".json", ".yml", ".yaml", "CODEOWNERS")
+_SKIPPED_FOLDERS = frozenset((".git", "node_modules", ".venv", "__pycache__"))
+MAX_FILE_BYTES = 128 << 20
+MAX_TOTAL_BYTES = 512 << 20
+_HINT = "collect with the commands of docs/github.md"
+
+
+def sync(location: str, context: SyncContext) -> Sync:
+    """Read one organization; unread parts are listed in `problems`.
+
+    Args:
+        location: Files and folders with commas between them, and options.
+        context: Context of the scan.
+
+    Raises:
+        UsageError: A location is missing, or has no answer of the GitHub API.
+        EnvironmentFailure: A file is not readable.
+    """
+    source = f"{DECLARATION.name}:{location}"
+    paths, options = _split_location(location)
+    problems: list[ReadProblem] = []
+    places = [p for path in paths for p in _list_files(path, problems)]
+    if not places:
+        raise UsageError(f"{source} names no file with answers", _HINT)
+    login, _, name = options.get("repo", "").rpartition("/")
+    reader = GithubAnswerReader(options.get("org", login), name)
+    parsed = parse(_iter_contents(places, problems), reader, source, context.now)
+    if not parsed.recognised or not parsed.organization.login:
+        found = (*problems, *parsed.problems)
+        why = f": {found[0].what}" if found else ""
+        raise UsageError(f"{source} has no answer that is read{why}", _HINT)
+    probes = tuple(Probe(place, EXPECTED_KIND, True) for place, _ in places)
+    return build_sync(
+        source, parsed, probes, (*problems, *parsed.problems), context.now
+    )
+
+
+def build_sync(
+    source: str,
+    parsed: ParsedGithubOrganization,
+    probes: tuple[Probe, ...],
+    problems: tuple[ReadProblem, ...],
+    now: int,
+) -> Sync:
+    """Build the sync of a parsed organization."""
+    return Sync(
+        source=source,
+        connector=DECLARATION.name,
+        started_at=now,
+        facts=parsed.facts,
+        probes=probes,
+        problems=problems,
+        collected=parsed.collected,
+        not_collected=parsed.not_collected,
+    )
+
+
+def list_locations_to_read(location: str) -> tuple[Probe, ...]:
+    """List the paths that a sync would read."""
+    paths, _ = _split_location(location)
+    if not paths:
+        return (Probe(f"{DECLARATION.name}:FILE", EXPECTED_KIND, False),)
+    return tuple(
+        probe_answer_file(place, EXPECTED_KIND)
+        for path in paths
+        for place, _ in _list_files(path, [])
+    )
+
+
+def _split_location(location: str) -> tuple[list[str], dict[str, str]]:
+    """Split a location into its paths and its options."""
+    paths: list[str] = []
+    options: dict[str, str] = {}
+    for part in location.split(","):
+        name, mark, value = part.partition("=")
+        if mark and name in DECLARATION.location_options:
+            options[name] = value
+        elif part:
+            paths.append(part)
+    return paths, options
+
+
+def _list_files(
+    location: str, problems: list[ReadProblem]
+) -> Iterator[tuple[str, str]]:
+    """List the file itself, or all answers below a folder: path and path inside."""
+    try:
+        path = expand_user_path(location)
+        is_folder = path.is_dir()
+    except OSError as error:
+        why = error.strerror or "cannot be read"
+        raise EnvironmentFailure(f"{location}: {why}") from None
+    if not is_folder:
+        yield location, location
+        return
+    folder = BoundedFolder.open(location)
+    for each in folder.walk(lambda p: p.rpartition("/")[2] in _SKIPPED_FOLDERS):
+        if each.endswith(_SUFFIXES):
+            yield f"{location.rstrip('/')}/{each}", each
+    problems += folder.problems
+
+
+def _iter_contents(
+    places: list[tuple[str, str]], problems: list[ReadProblem]
+) -> Iterator[tuple[bytes, str, str]]:
+    """Yield contents, path inside and path of each file; too large is a problem."""
+    left = MAX_TOTAL_BYTES
+    for place, inside in sorted(places, key=lambda pair: pair[1]):
+        limit = min(left, MAX_FILE_BYTES)
+        try:
+            size = expand_user_path(place).stat().st_size
+        except (OSError, ValueError):
+            size = 0
+        if size > limit:
+            what = f"larger than {limit >> 20} MiB; save it in parts"
+            problems.append(ReadProblem(ReadProblemKind.TOO_LARGE, place, what))
+            continue
+        data = read_answer_file(place, EXPECTED_KIND, limit)
+        left -= len(data)
+        yield data, inside, place

@@ -1,0 +1,146 @@
+"""Recognise the answer in a file by its members, where the path names no endpoint."""
+
+import re
+from dataclasses import dataclass
+
+import msgspec
+
+from answerable.connectors.github.endpoints import (
+    ENDPOINTS,
+    AnswerAddress,
+)
+from answerable.connectors.github.parse.organization_answers import Parameters
+from answerable.connectors.github.parse.saved_answer import Fields, SavedAnswer
+
+_REPOSITORY_URL = re.compile(rb'//[^/"]+/(?:api/v3/)?repos/([\w.-]+)/([\w.-]+)[/"]')
+_ORGANIZATION_URL = re.compile(rb'//[^/"]+/(?:api/v3/)?orgs/([\w.-]+)[/"]')
+_ENVIRONMENT_URL = re.compile(rb"/environments/([^/\"]+)/")
+# Answers that hold nothing for the catalogue.
+IGNORED = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerShape:
+    """Shape of an answer.
+
+    Attributes:
+        answer: Name of the answer; empty for one that is known and not read.
+        members: Members that an entry or the object has.
+        absent: Members that it does not have.
+        file_word: Word in the file's name that tells two answers of one shape apart.
+    """
+
+    answer: str
+    members: frozenset[str]
+    absent: frozenset[str] = frozenset()
+    file_word: str = ""
+
+
+def _shape(
+    answer: str, members: str, absent: str = "", file_word: str = ""
+) -> AnswerShape:
+    """Build a shape from members with spaces between them."""
+    return AnswerShape(
+        answer, frozenset(members.split()), frozenset(absent.split()), file_word
+    )
+
+
+SHAPES = (
+    _shape("organization", "login default_repository_permission"),
+    _shape("token-requests", "token_id owner permissions", file_word="request"),
+    _shape("tokens", "token_id owner permissions"),
+    _shape("installations", "app_id app_slug repository_selection"),
+    _shape("app", "slug client_id owner"),
+    _shape("token-repositories", "full_name owner", file_word="pat"),
+    _shape("organization-secret-repositories", "full_name owner", file_word="secret"),
+    _shape("repositories", "full_name owner default_branch"),
+    _shape("collaborators", "login role_name permissions"),
+    _shape("repository-roles", "base_role permissions", absent="source"),
+    _shape("organization-roles", "name permissions organization"),
+    _shape("runner-groups", "name visibility allows_public_repositories"),
+    _shape(IGNORED, "name value created_at"),
+    _shape("organization-secrets", "name visibility created_at updated_at"),
+    _shape("organization-ruleset", "id enforcement rules", file_word="org"),
+    _shape("ruleset", "id enforcement rules"),
+    _shape("rulesets", "id enforcement source_type", absent="rules"),
+    _shape("environments", "name protection_rules"),
+    _shape("deploy-keys", "key title read_only"),
+    _shape("branches", "name commit protected"),
+    _shape("workflows", "path state name"),
+    _shape("branch-protections", "pattern isAdminEnforced"),
+    _shape("environment-branches", "name node_id id", file_word="polic"),
+    _shape("organization-role-teams", "slug permission", file_word="role"),
+    _shape("repository-teams", "slug permission", file_word="repo"),
+    _shape("teams", "slug privacy parent"),
+    _shape("organization-role-users", "login type", file_word="role"),
+    _shape("outside-collaborators", "login type", file_word="outside"),
+    _shape("owners", "login type", file_word="admin"),
+    _shape("members", "login type", file_word="member"),
+    _shape(IGNORED, "schemas totalResults"),
+    _shape(IGNORED, "number secret_type state"),
+    _shape(IGNORED, "enabled_repositories allowed_actions"),
+)
+
+
+def find_address_by_shape(
+    answer: SavedAnswer, stem: str, parameters: Parameters
+) -> AnswerAddress | str | None:
+    """Find the endpoint of an answer by its members.
+
+    Args:
+        answer: Decoded answer.
+        stem: Name of the file without its ending.
+        parameters: Names that the user states: they come before those in addresses.
+
+    Returns:
+        The address; a text with what is missing for it; None for an unknown shape.
+    """
+    shape = _find_shape(answer, stem.lower())
+    if shape is None:
+        return None
+    if not shape.answer:
+        return ""
+    endpoint = next(each for each in ENDPOINTS if each.answer == shape.answer)
+    stated = {name: text for name, text in parameters.items() if text}
+    named = {**_find_parameters(answer), **stated}
+    needed = re.findall(r"\{(\w+)\}", endpoint.path)
+    missing = [name for name in needed if not named.get(name)]
+    if missing:
+        return (
+            f"an answer of {shape.answer} without its {' and '.join(missing)} "
+            f"(expected the file {endpoint.path}{endpoint.saved}.json)"
+        )
+    return AnswerAddress(endpoint, {name: named[name] for name in needed})
+
+
+def _find_shape(answer: SavedAnswer, stem: str) -> AnswerShape | None:
+    """Find the shape of an answer's first entry, or of the object itself."""
+    members = set(answer.fields)
+    if answer.items:
+        try:
+            members = set(msgspec.json.decode(answer.items[0], type=Fields))
+        except msgspec.DecodeError:
+            return None
+    for each in SHAPES:
+        fits = each.members <= members and not each.absent & members
+        if fits and each.file_word in stem:
+            return each
+    return None
+
+
+def _find_parameters(answer: SavedAnswer) -> Parameters:
+    """Find names of the organization and the repository in an answer's addresses."""
+    head = (
+        bytes(answer.items[0]) if answer.items else msgspec.json.encode(answer.fields)
+    )
+    found: Parameters = {}
+    if match := next(_REPOSITORY_URL.finditer(head), None):
+        found = {"org": match[1].decode(), "repo": match[2].decode()}
+    elif match := next(_ORGANIZATION_URL.finditer(head), None):
+        found = {"org": match[1].decode()}
+    if match := next(_ENVIRONMENT_URL.finditer(head), None):
+        found["environment"] = match[1].decode()
+    for name, member in (("app", "slug"), ("ruleset", "id")):
+        if member in answer.fields:
+            found[name] = bytes(answer.fields[member]).decode().strip('"')
+    return found

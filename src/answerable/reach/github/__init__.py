@@ -1,0 +1,1 @@
+"""Evaluate GitHub permissions: repository roles, protection, workflows, tokens."""
