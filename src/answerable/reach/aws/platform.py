@@ -45,6 +45,7 @@ from answerable.reach.platform import (
 )
 
 if TYPE_CHECKING:
+    from answerable.reach.aws.paths.identity_graph import IdentityGraph
     from answerable.reach.aws.permission_rows.row_types import RowFilter
     from answerable.reach.aws.what_if.edit_comparison import EditedGraph
 
@@ -183,6 +184,10 @@ class AwsPlatform:
     def open(self, inventory: Inventory, question: Question) -> AwsEvaluator:
         """Compile the policies that a question needs, or reuse compiled ones."""
         return AwsEvaluator(self.build_permission_query(inventory, question))
+
+    def open_graph(self, inventory: Inventory, question: Question) -> "IdentityGraph":
+        """Return the graph of all identities, with their trust policies."""
+        return self.build_permission_query(inventory, question).graph
 
     def build_permission_query(
         self,

@@ -11,6 +11,11 @@ from answerable.presentation.policy_condition_text import shorten_policy_name
 from answerable.reach.aws.compiled_graph import AwsHost
 from answerable.reach.aws.platform import AwsPlatform
 from answerable.reach.cross_platform_steps import CrossPlatformStepSource
+from answerable.reach.kubernetes.platform import (
+    AccessEntryUsers,
+    KubernetesPlatform,
+    ServiceAccountRoles,
+)
 from answerable.reach.open_platforms import OpenPlatforms
 from answerable.reach.platform import (
     PermissionEvaluator,
@@ -29,8 +34,15 @@ AWS = AwsPlatform(
         shorten_policy_name=shorten_policy_name,
     )
 )
-PLATFORMS: tuple[PermissionPlatform, ...] = (AWS, PostgresPlatform())
-STEP_SOURCES: tuple[CrossPlatformStepSource, ...] = ()
+PLATFORMS: tuple[PermissionPlatform, ...] = (
+    AWS,
+    PostgresPlatform(),
+    KubernetesPlatform(),
+)
+STEP_SOURCES: tuple[CrossPlatformStepSource, ...] = (
+    ServiceAccountRoles(AWS.open_graph),
+    AccessEntryUsers(),
+)
 
 
 def open_platforms(

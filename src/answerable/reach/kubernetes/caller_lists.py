@@ -1,0 +1,123 @@
+"""List the callers of one call, and the rows of identities, page by page."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from itertools import islice
+
+from answerable.model.documents.shared_shapes import TruncationItem
+from answerable.model.errors import UsageError
+from answerable.model.ids import IdentityId
+from answerable.model.kubernetes_ids import KubernetesResource
+from answerable.reach.formula import Verdict
+from answerable.reach.kubernetes.access_graph import iterate_bits
+from answerable.reach.kubernetes.answer_building import build_not_known_answer
+from answerable.reach.kubernetes.call_evaluation import (
+    evaluate_call,
+    list_missing_kinds,
+)
+from answerable.reach.kubernetes.call_parsing import build_request_of_call
+from answerable.reach.kubernetes.cluster_access import ClusterAccess
+from answerable.reach.kubernetes.identity_resolution import resolve_identity
+from answerable.reach.kubernetes.permission_rows import iterate_permission_rows
+from answerable.reach.kubernetes.rule_matching import KubernetesRequest
+from answerable.reach.platform import (
+    Answer,
+    AnswerList,
+    PageBounds,
+    Question,
+    SubjectIdentity,
+)
+
+_ORDER = (Verdict.ALWAYS, Verdict.ONLY_IF, Verdict.NOT_KNOWN)
+
+
+def list_callers_of_call(
+    access: ClusterAccess,
+    question: Question,
+    resource: KubernetesResource,
+    page: PageBounds,
+) -> AnswerList:
+    """List the identities of a cluster that can make a call, the surest first."""
+    answers = list(_iterate_callers(access, question, resource))
+    answers.sort(key=lambda each: _ORDER.index(each.verdict))
+    missing = frozenset().union(*(each.not_collected for each in answers))
+    return replace(cut_answer_page(answers, page), not_collected=missing)
+
+
+def _iterate_callers(
+    access: ClusterAccess, question: Question, resource: KubernetesResource
+) -> Iterator[Answer]:
+    """Yield the answers of all identities that can, or may, make a call."""
+    request = build_request_of_call(question.action, resource)
+    candidates = _find_candidates(access, request, direct=question.direct)
+    graph = access.graph
+    for number in iterate_bits(graph.named):
+        identity = IdentityId(graph.ids[number])
+        start = resolve_identity(
+            {access.index.name: access}, SubjectIdentity(identity, identity)
+        )
+        subject = access.parse_subject(identity)
+        if not isinstance(start, SubjectIdentity) or subject is None:
+            continue
+        if not candidates >> number & 1 and not start.unknown:
+            keys = access.index.list_subject_keys(subject)
+            if not list_missing_kinds(access, request, keys):
+                continue
+        asked = replace(question, subject=identity, identities=(start,))
+        answer = evaluate_call(access, asked, resource)
+        if answer.verdict is not Verdict.NEVER:
+            yield answer
+
+
+def _find_candidates(
+    access: ClusterAccess, request: KubernetesRequest, *, direct: bool
+) -> int:
+    """Return the bits of all nodes that may make a call, or some objects of it."""
+    graph = access.graph
+    allowed = graph.find_allowed(request)
+    for name in graph.list_limited_names(request):
+        allowed |= graph.find_allowed(replace(request, name=name))
+    if direct:
+        return allowed
+    for constrained in access.list_constrained_requests(request):
+        allowed |= graph.find_allowed(constrained)
+    return allowed | access.search_back(allowed).found
+
+
+def list_rows_of_identities(
+    clusters: Mapping[str, ClusterAccess], question: Question
+) -> list[Answer]:
+    """List the rows of a question, those of missing data last."""
+    last = [
+        build_not_known_answer(question, [each.unknown])
+        for each in question.identities
+        if each.unknown
+    ]
+    return [*iterate_permission_rows(clusters, question), *last]
+
+
+def cut_answer_page(answers: list[Answer], page: PageBounds) -> AnswerList:
+    """Cut one page; the cursor is the number of rows before it.
+
+    Raises:
+        UsageError: The cursor is malformed.
+    """
+    cursor = page.cursor or "0"
+    if not (cursor.isascii() and cursor.isdigit() and len(cursor) < 10):
+        raise UsageError("not a place to go on from", "begin again")
+    first = int(cursor)
+    end = first + page.rows if page.rows else len(answers)
+    cut = tuple(islice(answers, first, end))
+    shown = None
+    if end < len(answers):
+        shown = TruncationItem(
+            rows=len(cut), what="identities", done=end, of=len(answers)
+        )
+    return AnswerList(
+        cut,
+        frozenset().union(*(each.not_collected for each in cut)),
+        any(each.unread for each in cut),
+        str(end) if end < len(answers) and page.cursor is not None else "",
+        len(cut),
+        shown,
+    )

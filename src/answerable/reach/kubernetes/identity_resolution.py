@@ -1,0 +1,70 @@
+"""Resolve identities of clusters, and find the paths between them."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from answerable.model.ids import IdentityId
+from answerable.model.kubernetes_ids import parse_subject_id
+from answerable.reach.kubernetes.access_graph import iterate_bits
+from answerable.reach.kubernetes.answer_building import SOURCE
+from answerable.reach.kubernetes.cluster_access import ClusterAccess
+from answerable.reach.platform import SubjectIdentity, UnknownSubject
+
+
+def resolve_identity(
+    clusters: Mapping[str, ClusterAccess], start: SubjectIdentity
+) -> SubjectIdentity | UnknownSubject:
+    """Return an identity, with the reason if its groups are not known."""
+    parsed = parse_subject_id(start.identity)
+    if parsed is None:
+        return UnknownSubject(start.identity, "not the id of an identity", SOURCE)
+    access = clusters.get(parsed.cluster)
+    if access is None:
+        what = f"no scan describes the cluster {parsed.cluster}"
+        return UnknownSubject(start.identity, what, SOURCE)
+    index = access.index
+    if parsed.kind == "serviceaccount":
+        collected = index.collected.includes("serviceaccounts", parsed.namespace)
+        if collected and parsed not in index.service_accounts:
+            what = f"the scan of {parsed.cluster} holds no such service account"
+            return UnknownSubject(start.identity, what, SOURCE, absent=True)
+    if not index.are_groups_known(parsed):
+        what = "the groups that the authenticator gives the user were not collected"
+        return replace(start, unknown=UnknownSubject(start.identity, what, SOURCE))
+    return start
+
+
+def find_paths_of_identities(
+    access: ClusterAccess,
+    starts: Sequence[SubjectIdentity],
+    targets: Collection[IdentityId],
+) -> Iterator[SubjectIdentity]:
+    """Find the paths of identities to those of `targets` that they are or become."""
+    wanted = access.graph.join_bits(targets)
+    for start in starts:
+        subject = access.parse_subject(start.identity)
+        if subject is None:
+            continue
+        if start.identity in targets:
+            yield start
+        number = access.get_number(subject)
+        reached = access.steps.search_from(number).found & wanted
+        for target in iterate_bits(reached):
+            identity = IdentityId(access.graph.ids[target])
+            if identity != start.identity:
+                hops = (*start.hops, *access.build_hops_to(number, target))
+                yield replace(start, identity=identity, hops=hops)
+
+
+def find_paths_of_all(
+    access: ClusterAccess, targets: Collection[IdentityId]
+) -> Iterator[SubjectIdentity]:
+    """Find the paths of all identities of a cluster to those of `targets`."""
+    wanted = access.graph.join_bits(targets)
+    if not wanted:
+        return
+    leading = (access.search_back(wanted).found | wanted) & access.graph.named
+    starts = [IdentityId(access.graph.ids[number]) for number in iterate_bits(leading)]
+    yield from find_paths_of_identities(
+        access, [SubjectIdentity(each, each) for each in starts], targets
+    )

@@ -1,0 +1,155 @@
+"""Kubernetes as a permission platform: spelling of ids and calls."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from answerable.model.errors import UsageError
+from answerable.model.inventory import Inventory
+from answerable.reach.cross_platform_steps import CrossPlatformSteps
+from answerable.reach.platform import (
+    AppliedEdit,
+    ConditionContext,
+    PermissionEvaluator,
+    PolicyEdit,
+    Question,
+)
+
+if TYPE_CHECKING:
+    from answerable.reach.aws.paths.identity_graph import IdentityGraph
+
+PLATFORM = "kubernetes"
+AWS = "aws"
+_MARK = "k8s:"
+
+
+# A question imports only the modules that answer it.
+@dataclass(frozen=True, slots=True)
+class KubernetesPlatform:
+    """RBAC and EKS access policies of clusters, and the steps that they allow."""
+
+    name: str = PLATFORM
+    kinds: tuple[str, ...] = ("k8s-",)
+
+    def owns(self, key: str) -> bool:
+        """Tell whether an id is of an identity or a resource of a cluster."""
+        if not key.startswith(_MARK):
+            return False
+        from answerable.model import kubernetes_ids as ids
+
+        return bool(ids.parse_subject_id(key) or ids.parse_resource_id(key))
+
+    def parse_call(
+        self, inventory: Inventory, action: str, resource: str
+    ) -> tuple[str, str]:
+        """Parse a verb, and the id or `NAMESPACE/RESOURCE/NAME` of a resource."""
+        if not resource.startswith(_MARK) and not list_cluster_names(inventory):
+            raise UsageError(f"no cluster was scanned that has {resource[:80]!r}")
+        from answerable.reach.kubernetes import evaluator
+
+        return evaluator.parse_call(inventory, action, resource)
+
+    def suggest_actions(self, prefix: str) -> Iterable[tuple[str, str]]:
+        """Suggest verbs while one is typed."""
+        from answerable.reach.kubernetes import resource_kinds
+
+        verbs = (*resource_kinds.STANDARD_VERBS, *resource_kinds.SPECIAL_VERBS)
+        return [(each, "verb") for each in verbs if each.startswith(prefix.lower())]
+
+    def parse_session(
+        self, inventory: Inventory, subject: str, context: ConditionContext
+    ) -> tuple[str, ConditionContext]:
+        """Return both unchanged: a session has no id of its own."""
+        return subject, context
+
+    def find_external(self, inventory: Inventory, text: str) -> str | None:
+        """Find an identity that no scan names, by its id or its user name."""
+        clusters = list_cluster_names(inventory)
+        if not clusters and not text.startswith(_MARK):
+            return None
+        from answerable.model import kubernetes_ids as ids
+
+        if ids.parse_subject_id(text):
+            return text
+        if text.startswith(ids.SERVICE_ACCOUNT_PREFIX) and len(clusters) == 1:
+            return str(ids.build_user_subject(clusters[0], text))
+        return None
+
+    def open(self, inventory: Inventory, question: Question) -> PermissionEvaluator:
+        """Index the clusters of a snapshot, or reuse the index."""
+        from answerable.reach.kubernetes import evaluator
+
+        return evaluator.KubernetesEvaluator(evaluator.get_clusters(inventory))
+
+    def open_edit(
+        self, inventory: Inventory, question: Question, edit: PolicyEdit
+    ) -> AppliedEdit:
+        """Take bindings, rules and access policies away."""
+        from answerable.reach.kubernetes import evaluator
+
+        return evaluator.apply_edit(inventory, edit)
+
+    def compile_snapshot(self, inventory: Inventory, before: Inventory | None) -> None:
+        """Compile the clusters of a snapshot once for all questions."""
+        if list_cluster_names(inventory):
+            from answerable.reach.kubernetes import evaluator
+
+            for access in evaluator.get_clusters(inventory).values():
+                access.compile()
+
+
+def list_cluster_names(inventory: Inventory) -> list[str]:
+    """List the names of the clusters of a snapshot."""
+    places = (
+        each.place for each in inventory.facts.catalogues if each.platform == PLATFORM
+    )
+    return list(dict.fromkeys(places))
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceAccountRoles:
+    """Steps from service accounts to roles.
+
+    Attributes:
+        open_graph: Returns the graph of the collected AWS identities.
+    """
+
+    open_graph: Callable[[Inventory, Question], "IdentityGraph"]
+    origin: str = PLATFORM
+    target: str = AWS
+
+    def list_steps(
+        self, inventory: Inventory, question: Question
+    ) -> CrossPlatformSteps:
+        """List the steps of all service accounts."""
+        if not list_cluster_names(inventory):
+            return CrossPlatformSteps()
+        from answerable.reach.kubernetes import aws_steps
+
+        def build(_: Inventory) -> CrossPlatformSteps:
+            graph = self.open_graph(inventory, question)
+            return CrossPlatformSteps(aws_steps.list_role_steps(inventory, graph))
+
+        if question.context:
+            return build(inventory)
+        return inventory.get_or_compute_value("kubernetes roles of aws", build)
+
+
+@dataclass(frozen=True, slots=True)
+class AccessEntryUsers:
+    """Steps from principals of AWS to users of EKS clusters."""
+
+    origin: str = AWS
+    target: str = PLATFORM
+
+    def list_steps(
+        self, inventory: Inventory, question: Question
+    ) -> CrossPlatformSteps:
+        """List the steps of all access entries and rows of aws-auth."""
+        if not list_cluster_names(inventory):
+            return CrossPlatformSteps()
+        from answerable.reach.kubernetes import aws_steps
+
+        return inventory.get_or_compute_value(
+            "kubernetes users of aws", aws_steps.list_user_steps
+        )

@@ -1,0 +1,223 @@
+"""Remove bindings and rules from catalogues, and list what changes (`what-if`)."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+
+import msgspec
+
+from answerable.model.documents.shared_shapes import ReachItem, TruncationItem
+from answerable.model.documents.what_if import AccessChangeItem
+from answerable.model.errors import UsageError
+from answerable.model.ids import IdentityId
+from answerable.model.inventory import Inventory
+from answerable.model.platform_catalogue import PlatformCatalogue
+from answerable.reach.acting_agents import list_agents_by_identity_used
+from answerable.reach.formula import Verdict
+from answerable.reach.kubernetes.catalogue import AccessEntry, Cluster, RbacRole
+from answerable.reach.kubernetes.cluster_access import ClusterAccess
+from answerable.reach.kubernetes.cluster_index import name_binding, name_role
+from answerable.reach.kubernetes.permission_rows import iterate_permission_rows
+from answerable.reach.kubernetes.platform import PLATFORM
+from answerable.reach.platform import (
+    ChangeList,
+    PolicyEdit,
+    Question,
+    SubjectIdentity,
+)
+
+_RANKS = (Verdict.NEVER, Verdict.ONLY_IF, Verdict.ALWAYS)
+_ORDER = ("appears", "stronger", "weaker", "falls-away")
+_HINT = (
+    "name a binding or a rule: 'RoleBinding NAMESPACE/NAME', 'ClusterRoleBinding NAME', "
+    "'ClusterRole NAME rule N'"
+)
+RowKey = tuple[str, str]
+
+
+def remove_rules_from_catalogues(
+    catalogues: Iterable[PlatformCatalogue], edit: PolicyEdit
+) -> tuple[PlatformCatalogue, ...]:
+    """Remove the bindings and rules of an edit, as answers print them.
+
+    Raises:
+        UsageError: A binding or rule is unknown, or the edit is of another kind.
+    """
+    if edit.file:
+        raise UsageError("Kubernetes takes bindings and rules away", _HINT)
+    removal = _RuleRemoval([*edit.statements, *edit.policies])
+    edited = tuple(
+        replace(each, body=_remove_from_body(each.body, removal))
+        if each.platform == PLATFORM
+        else each
+        for each in catalogues
+    )
+    for text in removal.wanted.keys() - removal.found:
+        close = get_close_matches(text, removal.known, n=1)
+        raise UsageError(
+            f"no such binding or rule (got {text[:200]!r})",
+            f"did you mean {close[0]!r}?" if close else _HINT,
+        )
+    return edited
+
+
+class _RuleRemoval:
+    """Bindings and rules to remove, and those that were found.
+
+    Attributes:
+        wanted: Each text, with the spelling to compare.
+        known: Every name that could be removed.
+    """
+
+    def __init__(self, texts: Iterable[str]) -> None:
+        self.wanted = {text: _shorten(text) for text in texts}
+        self.found: set[str] = set()
+        self.known: dict[str, None] = {}
+
+    def includes(self, name: str) -> bool:
+        """Tell whether a binding or a rule is to be removed."""
+        self.known[name] = None
+        hits = {text for text, short in self.wanted.items() if short == name}
+        self.found |= hits
+        return bool(hits)
+
+
+def _shorten(text: str) -> str:
+    """Return the name in a printed statement: the rule behind `#`, without its text."""
+    _, mark, rule = text.partition("#")
+    name = " ".join((rule if mark else text).split())
+    head, mark, rest = name.partition(" rule ")
+    number = rest.partition(":")[0]
+    return f"{head} rule {number}" if mark else name
+
+
+def _remove_from_body(body: str, removal: _RuleRemoval) -> str:
+    """Return the JSON of a cluster without the bindings and rules."""
+    cluster = msgspec.json.decode(body, type=Cluster)
+    edited = replace(
+        cluster,
+        bindings=tuple(
+            each
+            for each in cluster.bindings
+            if not removal.includes(name_binding(each))
+        ),
+        roles=tuple(_remove_rules(each, removal) for each in cluster.roles),
+        access_entries=tuple(
+            _remove_policies(each, removal) for each in cluster.access_entries
+        ),
+    )
+    return msgspec.json.encode(edited).decode()
+
+
+def _remove_rules(role: RbacRole, removal: _RuleRemoval) -> RbacRole:
+    """Return a role without the removed rules."""
+    kept = tuple(
+        rule
+        for number, rule in enumerate(role.rules, 1)
+        if not removal.includes(f"{name_role(role)} rule {number}")
+    )
+    return replace(role, rules=kept)
+
+
+def _remove_policies(entry: AccessEntry, removal: _RuleRemoval) -> AccessEntry:
+    """Return an access entry without the removed access policies; none if it is named."""
+    whole = removal.includes(f"access entry {entry.principal}")
+    kept = tuple(
+        pair
+        for pair in entry.policies
+        if not (whole or removal.includes(f"access policy {pair[0]}"))
+    )
+    return replace(entry, policies=kept, groups=() if whole else entry.groups)
+
+
+@dataclass(frozen=True, slots=True)
+class EditedClusters:
+    """Clusters before and after an edit."""
+
+    inventory: Inventory
+    before: Mapping[str, ClusterAccess]
+    after: Mapping[str, ClusterAccess]
+
+    def list_permission_changes(
+        self, question: Question, after: Sequence[SubjectIdentity], limit: int
+    ) -> ChangeList:
+        """List the differences between the rows of both sides."""
+        if question.subject:
+            sides = [(question.identities, tuple(after))]
+        else:
+            sides = [((each,), (each,)) for each in self._list_identities()]
+        items: list[AccessChangeItem] = []
+        for was, will in sides:
+            old = _collect_strongest_rows(self.before, question, was)
+            new = _collect_strongest_rows(self.after, question, will)
+            items += self._iterate_changes(old, new)
+        items.sort(key=lambda item: _ORDER.index(item["change"]))
+        shown = None
+        if limit and len(items) > limit:
+            shown = TruncationItem(
+                rows=limit, what="changes", done=limit, of=len(items)
+            )
+            items = items[:limit]
+        return ChangeList(tuple(items), shown=shown)
+
+    def _list_identities(self) -> list[SubjectIdentity]:
+        """List every identity of the clusters."""
+        return [
+            SubjectIdentity(str(subject), IdentityId(str(subject)))
+            for access in self.before.values()
+            for subject in access.index.identities
+        ]
+
+    def _iterate_changes(
+        self, old: Mapping[RowKey, ReachItem], new: Mapping[RowKey, ReachItem]
+    ) -> Iterator[AccessChangeItem]:
+        """Yield the rows whose verdict differs."""
+        for key in dict.fromkeys((*old, *new)):
+            was, will = old.get(key), new.get(key)
+            ranks = _rank(was), _rank(will)
+            item = was if ranks[0] > ranks[1] else will
+            if ranks[0] == ranks[1] or item is None:
+                continue
+            yield {
+                "change": _name_change(was, will),
+                "kind": "permission",
+                "subject": item["subject"],
+                "action": item["action"],
+                "resource": item["resource"],
+                "before": was["verdict"] if was else Verdict.NEVER.value,
+                "after": will["verdict"] if will else Verdict.NEVER.value,
+                "covers_before": "all" if was else "none",
+                "covers_after": "all" if will else "none",
+                "admin": item["admin"],
+                "agents": list_agents_by_identity_used(self.inventory, item["subject"]),
+                "determining": item["determining"],
+                "path": item["path"],
+                "assuming": item.get("assuming", []),
+            }
+
+
+def _name_change(was: ReachItem | None, will: ReachItem | None) -> str:
+    """Name the change of a row."""
+    if not was or not will:
+        return "falls-away" if was else "appears"
+    return "weaker" if _rank(was) > _rank(will) else "stronger"
+
+
+def _collect_strongest_rows(
+    clusters: Mapping[str, ClusterAccess],
+    question: Question,
+    identities: Sequence[SubjectIdentity],
+) -> dict[RowKey, ReachItem]:
+    """Collect the strongest row of each verb and resource."""
+    asked = replace(question, identities=tuple(identities))
+    rows: dict[RowKey, ReachItem] = {}
+    for answer in iterate_permission_rows(clusters, asked):
+        key = answer.item["action"], answer.item["resource"]
+        if _rank(rows.get(key)) < _rank(answer.item):
+            rows[key] = answer.item
+    return rows
+
+
+def _rank(item: ReachItem | None) -> int:
+    """Rank a row by its verdict."""
+    return _RANKS.index(Verdict(item["verdict"])) if item else 0

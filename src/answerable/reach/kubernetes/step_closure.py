@@ -1,0 +1,172 @@
+"""Follow the steps of a cluster, from a node onwards or back from some nodes."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from answerable.reach.formula import TRUE
+from answerable.reach.kubernetes.access_graph import Edge, iterate_bits
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """Step of a search that found new nodes.
+
+    Attributes:
+        found: Bits that it found.
+        before: Bits that were found before it.
+    """
+
+    edge: Edge
+    found: int
+    before: int
+
+
+@dataclass(slots=True)
+class Search:
+    """Result of a search: nodes that steps join, first those without conditions.
+
+    Attributes:
+        certain: Bits of the nodes that steps without conditions join.
+        found: Bits of all nodes.
+        spreads: Steps in the order in which they were taken.
+    """
+
+    certain: int = 0
+    found: int = 0
+    spreads: list[Spread] = field(default_factory=list)
+    _places: dict[int, Spread] = field(default_factory=dict)
+
+    def get_spread(self, number: int) -> Spread:
+        """Return the step that found a node."""
+        spread = self._places.get(number)
+        if spread is None:
+            bit = 1 << number
+            spread = next(each for each in self.spreads if each.found & bit)
+            self._places[number] = spread
+        return spread
+
+
+class StepIndex:
+    """Steps of a cluster, those of one actor apart."""
+
+    def __init__(self, edges: Sequence[Edge]) -> None:
+        self.wide: list[Edge] = []
+        self._narrow: dict[int, list[Edge]] = {}
+        self._narrow_back: dict[int, list[Edge]] = {}
+        self._has_narrow = 0
+        self._has_narrow_back = 0
+        for edge in edges:
+            if edge.actors.bit_count() == 1 and edge.targets.bit_count() < 64:
+                self._add_narrow(edge)
+            else:
+                self.wide.append(edge)
+        self._forward: dict[tuple[int, ...], Search] = {}
+
+    def _add_narrow(self, edge: Edge) -> None:
+        """Add a step of one actor to few targets."""
+        actor = edge.actors.bit_length() - 1
+        self._narrow.setdefault(actor, []).append(edge)
+        self._has_narrow |= edge.actors
+        for target in iterate_bits(edge.targets):
+            self._narrow_back.setdefault(target, []).append(edge)
+        self._has_narrow_back |= edge.targets
+
+    def search_from(self, number: int) -> Search:
+        """Find the nodes that a node reaches in one step or more.
+
+        Nodes that take the same first steps share one result.
+        """
+        bit = 1 << number
+        first = [n for n, edge in enumerate(self.wide) if edge.actors & bit]
+        narrow = self._narrow.get(number, ())
+        key = (*first, -1, *((number,) if narrow else ()))
+        found = self._forward.get(key)
+        if found is None:
+            start = [*(self.wide[n] for n in first), *narrow]
+            found = self._forward[key] = self._spread_forward(start)
+        return found
+
+    def _spread_forward(self, first: Sequence[Edge]) -> Search:
+        """Spread from the first steps."""
+        search = Search()
+        for certain in (True, False):
+            level = [e for e in first if (e.formula == TRUE) or not certain]
+            if certain or search.found:
+                level += self._list_fired(search.found, search.found, certain=certain)
+            while level:
+                before = search.found
+                for edge in level:
+                    _take(search, edge, edge.targets, before)
+                new = search.found & ~before
+                level = self._list_fired(search.found, new, certain=certain)
+            if certain:
+                search.certain = search.found
+        return search
+
+    def _list_fired(self, found: int, new: int, *, certain: bool) -> list[Edge]:
+        """List the steps that newly found nodes take to others."""
+        if not new:
+            return []
+        fired = [
+            edge
+            for edge in self.wide
+            if edge.actors & new
+            and edge.targets & ~found
+            and (not certain or edge.formula == TRUE)
+        ]
+        for number in iterate_bits(new & self._has_narrow):
+            fired += [
+                edge
+                for edge in self._narrow[number]
+                if edge.targets & ~found and (not certain or edge.formula == TRUE)
+            ]
+        return fired
+
+    def search_back(self, targets: int) -> Search:
+        """Find the nodes that reach one of some nodes in one step or more."""
+        search = Search()
+        for certain in (True, False):
+            new = targets | search.found
+            while new:
+                before = search.found | targets
+                for edge in self._list_leading(new, certain=certain):
+                    _take(search, edge, edge.actors & ~targets, before)
+                new = search.found & ~before
+            if certain:
+                search.certain = search.found
+        return search
+
+    def _list_leading(self, new: int, *, certain: bool) -> Iterator[Edge]:
+        """Yield the steps that lead to some nodes."""
+        for edge in self.wide:
+            if edge.targets & new and (not certain or edge.formula == TRUE):
+                yield edge
+        for number in iterate_bits(new & self._has_narrow_back):
+            for edge in self._narrow_back[number]:
+                if not certain or edge.formula == TRUE:
+                    yield edge
+
+
+def _take(search: Search, edge: Edge, bits: int, before: int) -> None:
+    """Record a step, if it finds new nodes."""
+    new = bits & ~search.found
+    if new:
+        search.spreads.append(Spread(edge, new, before))
+        search.found |= new
+
+
+def list_steps_onwards(
+    search: Search, start: int, number: int
+) -> list[tuple[int, Edge, int]]:
+    """List the steps from the start of a search to a node: actor, step and target."""
+    steps: list[tuple[int, Edge, int]] = []
+    bit = 1 << start
+    while True:
+        spread = search.get_spread(number)
+        if spread.edge.actors & bit:
+            steps.append((start, spread.edge, number))
+            return steps[::-1]
+        actors = spread.edge.actors & spread.before
+        actor = (actors & -actors).bit_length() - 1
+        steps.append((actor, spread.edge, number))
+        number = actor
