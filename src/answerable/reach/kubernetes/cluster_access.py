@@ -140,7 +140,8 @@ class ClusterAccess:
         hit = allowed & search.certain or allowed & search.found
         if not hit:
             return self._find_constrained(number, search, request)
-        target = _find_first(search, hit)
+        found = search.find_first(hit).found & hit
+        target = (found & -found).bit_length() - 1
         hops = self._build_hops(list_steps_onwards(search, number, target))
         return self._end_path(target, hops, request)
 
@@ -286,12 +287,3 @@ class ClusterAccess:
         if subject is None or subject.cluster != self.index.name:
             return None
         return subject
-
-
-def _find_first(search: Search, bits: int) -> int:
-    """Return the first node of some that a search found."""
-    for spread in search.spreads:
-        found = spread.found & bits
-        if found:
-            return (found & -found).bit_length() - 1
-    raise AssertionError("the search found none of these nodes")

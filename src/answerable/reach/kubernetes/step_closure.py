@@ -1,5 +1,6 @@
 """Follow the steps of a cluster, from a node onwards or back from some nodes."""
 
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -14,11 +15,13 @@ class Spread:
     Attributes:
         found: Bits that it found.
         before: Bits that were found before it.
+        after: All bits that were found up to it.
     """
 
     edge: Edge
     found: int
     before: int
+    after: int
 
 
 @dataclass(slots=True)
@@ -34,16 +37,15 @@ class Search:
     certain: int = 0
     found: int = 0
     spreads: list[Spread] = field(default_factory=list)
-    _places: dict[int, Spread] = field(default_factory=dict)
 
-    def get_spread(self, number: int) -> Spread:
-        """Return the step that found a node."""
-        spread = self._places.get(number)
-        if spread is None:
-            bit = 1 << number
-            spread = next(each for each in self.spreads if each.found & bit)
-            self._places[number] = spread
-        return spread
+    def find_first(self, bits: int) -> Spread:
+        """Return the step that first found one of some nodes.
+
+        Raises:
+            IndexError: The search found none of them.
+        """
+        place = bisect_left(self.spreads, 1, key=lambda each: bool(each.after & bits))
+        return self.spreads[place]
 
 
 class StepIndex:
@@ -151,8 +153,8 @@ def _take(search: Search, edge: Edge, bits: int, before: int) -> None:
     """Record a step, if it finds new nodes."""
     new = bits & ~search.found
     if new:
-        search.spreads.append(Spread(edge, new, before))
         search.found |= new
+        search.spreads.append(Spread(edge, new, before, search.found))
 
 
 def list_steps_onwards(
@@ -162,7 +164,7 @@ def list_steps_onwards(
     steps: list[tuple[int, Edge, int]] = []
     bit = 1 << start
     while True:
-        spread = search.get_spread(number)
+        spread = search.find_first(1 << number)
         if spread.edge.actors & bit:
             steps.append((start, spread.edge, number))
             return steps[::-1]

@@ -1,0 +1,161 @@
+"""Service accounts enter roles of AWS, and principals of AWS enter clusters."""
+
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+import pytest
+
+from answerable.model.inventory import Inventory
+from answerable.model.platform_catalogue import PlatformCatalogue
+from answerable.model.provenance import FactProvenance, WrittenBy
+from answerable.reach.kubernetes.catalogue import (
+    AccessEntry,
+    Cluster,
+    PodIdentityAssociation,
+    RbacBinding,
+    RbacRole,
+    RbacSubject,
+    ServiceAccount,
+)
+from answerable.usecases.reach.permissions import check_permission, list_who_can
+from tests.reach.account_builder import AccountBuilder, role, statement, user
+from tests.reach.kubernetes.manifests import RBAC_KINDS, parse_rule
+
+NOW = 1_772_323_300 * 10**9
+ISSUER = "oidc.eks.eu-west-1.amazonaws.com/id/ABC"
+PROVIDER = f"arn:aws:iam::111122223333:oidc-provider/{ISSUER}"
+READ = ("s3:GetObject", "arn:aws:s3:::data/a")
+REPORTS, OTHER, PODS, OPS = (role(n) for n in ("reports", "other", "pods", "ops"))
+ANA = user("ana")
+BOT, CI = (f"k8s:prod/apps/serviceaccount/{name}" for name in ("bot", "ci"))
+SECRET = ("get", "k8s:prod/apps/secrets/db")
+RULE = {"verbs": ["get"], "apiGroups": [""], "resources": ["secrets"]}
+TOKENS = {
+    "verbs": ["create"],
+    "apiGroups": [""],
+    "resources": ["serviceaccounts/token"],
+}
+
+
+def build_cluster(**changes: Any) -> Cluster:
+    """Build a cluster whose service account `ci` may request tokens of `bot`."""
+    cluster = Cluster(
+        "prod",
+        arn="arn:aws:eks:eu-west-1:111122223333:cluster/prod",
+        issuer=f"https://{ISSUER}",
+        version="v1.33.1-eks-1",
+        collected=(*RBAC_KINDS, "access-entries", "pod-identity-associations"),
+        roles=(
+            RbacRole("reader", "", (parse_rule(RULE),)),
+            RbacRole("tokens", "apps", (parse_rule(TOKENS),)),
+        ),
+        bindings=(
+            RbacBinding(
+                "ops", "", "ClusterRole", "reader", (RbacSubject("Group", "ops"),)
+            ),
+            RbacBinding(
+                "ci", "apps", "Role", "tokens", (RbacSubject("ServiceAccount", "ci"),)
+            ),
+        ),
+        service_accounts=(
+            ServiceAccount("apps", "bot", aws_role=REPORTS),
+            ServiceAccount("apps", "ci"),
+        ),
+        pod_identities=(PodIdentityAssociation("apps", "ci", PODS),),
+        access_entries=(AccessEntry(OPS, "ops-user", ("ops",)),),
+    )
+    return replace(cluster, **changes)
+
+
+def build_inventory(cluster: Cluster) -> Inventory:
+    """Build a snapshot of an account and a cluster."""
+    account = AccountBuilder()
+    account.identity(ANA)
+    web, assume = "sts:AssumeRoleWithWebIdentity", "sts:AssumeRole"
+    for name, subject in ((REPORTS, "apps:bot"), (OTHER, "other:bot")):
+        condition = {
+            "StringEquals": {
+                f"{ISSUER}:sub": f"system:serviceaccount:{subject}",
+                f"{ISSUER}:aud": "sts.amazonaws.com",
+            }
+        }
+        federated = {"Federated": PROVIDER}
+        trust = statement("t", action=web, principal=federated, condition=condition)
+        account.policy(account.identity(name), "trust", trust)
+    service = {"Service": "pods.eks.amazonaws.com"}
+    actions = [assume, "sts:TagSession"]
+    trust = statement("t", action=actions, principal=service)
+    account.policy(account.identity(PODS), "trust", trust)
+    account.policy(
+        account.identity(OPS),
+        "trust",
+        statement("t", action=assume, principal={"AWS": ANA}),
+    )
+    account.policy(ANA, "identity", statement("a", action=assume, resource=OPS))
+    for name in (REPORTS, OTHER, PODS):
+        read = statement("r", action=READ[0], resource=READ[1])
+        account.policy(name, "identity", read, policy=f"read-{name[-5:]}")
+    found = account.inventory()
+    seen = FactProvenance("k8s:dump", "dump", WrittenBy.PLATFORM, 1)
+    body = msgspec.json.encode(cluster).decode()
+    catalogue = PlatformCatalogue("kubernetes", "prod", body, seen)
+    return replace(found, facts=replace(found.facts, catalogues=(catalogue,)))
+
+
+def can(inventory: Inventory, subject: str, call: tuple[str, str]) -> Any:
+    return check_permission(inventory, subject, *call, now=NOW).items[0]
+
+
+def test_a_service_account_enters_the_role_that_trusts_it() -> None:
+    inventory = build_inventory(build_cluster(pod_identities=()))
+    item = can(inventory, BOT, READ)
+    assert item["verdict"] == "always"
+    assert [hop["to"] for hop in item["path"]] == [REPORTS]
+    policies = [each["policy"] for each in item["path"][0]["determining"]]
+    assert "ServiceAccount apps/bot" in policies
+    # Another identity of the cluster comes to it by a token.
+    item = can(inventory, CI, READ)
+    assert [hop["to"] for hop in item["path"]] == [BOT, REPORTS]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"issuer": "https://oidc.eks.eu-west-1.amazonaws.com/id/OTHER"},
+        {"service_accounts": (ServiceAccount("apps", "ci"),)},
+        {"bindings": (), "roles": ()},
+    ],
+)
+def test_the_path_ends_where_one_of_its_links_is_cut(changes: dict[str, Any]) -> None:
+    inventory = build_inventory(build_cluster(pod_identities=(), **changes))
+    assert can(inventory, CI, READ)["verdict"] == "never"
+
+
+def test_a_pod_identity_association_enters_its_role() -> None:
+    item = can(build_inventory(build_cluster()), CI, READ)
+    assert item["verdict"] == "always"
+    assert [hop["to"] for hop in item["path"]][-1] == PODS
+
+
+def test_without_the_issuer_the_provider_is_a_condition() -> None:
+    inventory = build_inventory(build_cluster(issuer="", pod_identities=()))
+    item = can(inventory, BOT, READ)
+    assert item["verdict"] == "only-if"
+    assert item["conditions"][0]["all_of"][0]["key"] == "kubernetes:issuer"
+
+
+def test_a_principal_of_aws_is_the_user_of_its_access_entry() -> None:
+    inventory = build_inventory(build_cluster())
+    item = can(inventory, ANA, SECRET)
+    assert item["verdict"] == "always"
+    assert [hop["to"] for hop in item["path"]] == [OPS, "k8s:prod/user/ops-user"]
+    assert can(inventory, OTHER, SECRET)["verdict"] == "never"
+    rows = list_who_can(inventory, *SECRET, now=NOW).items
+    assert {ANA, OPS} <= {row["subject"] for row in rows}
+
+
+def test_without_access_entries_a_principal_of_aws_is_not_known() -> None:
+    collected = RBAC_KINDS
+    cluster = build_cluster(access_entries=(), collected=collected)
+    assert can(build_inventory(cluster), ANA, SECRET)["verdict"] == "not-known"
