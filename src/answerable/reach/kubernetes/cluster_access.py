@@ -25,7 +25,6 @@ from answerable.reach.kubernetes.rule_texts import describe_grant, describe_requ
 from answerable.reach.kubernetes.step_closure import (
     Search,
     StepIndex,
-    list_steps_onwards,
 )
 from answerable.reach.kubernetes.step_edges import StepCompiler, parse_version
 from answerable.reach.kubernetes.step_rules import SERVER_VERSION
@@ -142,7 +141,7 @@ class ClusterAccess:
             return self._find_constrained(number, search, request)
         found = search.find_first(hit).found & hit
         target = (found & -found).bit_length() - 1
-        hops = self._build_hops(list_steps_onwards(search, number, target))
+        hops = self._build_hops(self.steps.list_steps(search, number, target))
         return self._end_path(target, hops, request)
 
     def _end_path(
@@ -218,7 +217,9 @@ class ClusterAccess:
                     1 << actor, 1 << target, asked.verb, formula, ((asked,), (on,))
                 )
                 before = (
-                    () if actor == number else list_steps_onwards(search, number, actor)
+                    ()
+                    if actor == number
+                    else self.steps.list_steps(search, number, actor)
                 )
                 hops = self._build_hops([*before, (actor, edge, target)])
                 return self._end_path(target, hops, request)
@@ -268,7 +269,7 @@ class ClusterAccess:
     def build_hops_to(self, number: int, target: int) -> tuple[PathHop, ...]:
         """Build the hops from a node to another that it reaches."""
         search = self.steps.search_from(number)
-        return self._build_hops(list_steps_onwards(search, number, target))
+        return self._build_hops(self.steps.list_steps(search, number, target))
 
     def list_reached(self, number: int) -> Iterator[tuple[int, tuple[PathHop, ...]]]:
         """Yield a node and all that it reaches, with the steps, the surest first."""

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from answerable.reach.formula import TRUE
 from answerable.reach.kubernetes.access_graph import Edge, iterate_bits
 
+_BUNDLE = "bundle"
+
 
 @dataclass(frozen=True, slots=True)
 class Spread:
@@ -56,7 +58,9 @@ class StepIndex:
         self._narrow: dict[int, list[Edge]] = {}
         self._narrow_back: dict[int, list[Edge]] = {}
         self._has_narrow = 0
+        self._has_conditions = 0
         self._has_narrow_back = 0
+        self._bundles: dict[int, Edge] = {}
         for edge in edges:
             if edge.actors.bit_count() == 1 and edge.targets.bit_count() < 64:
                 self._add_narrow(edge)
@@ -69,6 +73,8 @@ class StepIndex:
         actor = edge.actors.bit_length() - 1
         self._narrow.setdefault(actor, []).append(edge)
         self._has_narrow |= edge.actors
+        if edge.formula != TRUE:
+            self._has_conditions |= edge.actors
         for target in iterate_bits(edge.targets):
             self._narrow_back.setdefault(target, []).append(edge)
         self._has_narrow_back |= edge.targets
@@ -116,13 +122,47 @@ class StepIndex:
             and edge.targets & ~found
             and (not certain or edge.formula == TRUE)
         ]
-        for number in iterate_bits(new & self._has_narrow):
-            fired += [
-                edge
-                for edge in self._narrow[number]
-                if edge.targets & ~found and (not certain or edge.formula == TRUE)
-            ]
+        bundle = self._get_bundle(new & self._has_narrow)
+        if bundle.targets & ~found:
+            fired.append(bundle)
+        for number in iterate_bits(0 if certain else new & self._has_conditions):
+            fired += [e for e in self._narrow[number] if e.targets & ~found]
         return fired
+
+    def _get_bundle(self, actors: int) -> Edge:
+        """Return one step for all unconditional steps of some nodes with few targets."""
+        bundle = self._bundles.get(actors)
+        if bundle is None:
+            targets = 0
+            for number in iterate_bits(actors):
+                for edge in self._narrow[number]:
+                    if edge.formula == TRUE:
+                        targets |= edge.targets
+            bundle = self._bundles[actors] = Edge(actors, targets, _BUNDLE)
+        return bundle
+
+    def list_steps(
+        self, search: Search, start: int, number: int
+    ) -> list[tuple[int, Edge, int]]:
+        """List the steps from the start of a search to a node: actor, step, target."""
+        steps: list[tuple[int, Edge, int]] = []
+        bit = 1 << start
+        while True:
+            spread = search.find_first(1 << number)
+            edge = spread.edge
+            if edge.via == _BUNDLE:
+                edge = next(
+                    each
+                    for each in self._narrow_back[number]
+                    if each.actors & edge.actors and each.formula == TRUE
+                )
+            if edge.actors & bit:
+                steps.append((start, edge, number))
+                return steps[::-1]
+            actors = edge.actors & spread.before
+            actor = (actors & -actors).bit_length() - 1
+            steps.append((actor, edge, number))
+            number = actor
 
     def search_back(self, targets: int) -> Search:
         """Find the nodes that reach one of some nodes in one step or more."""
@@ -155,20 +195,3 @@ def _take(search: Search, edge: Edge, bits: int, before: int) -> None:
     if new:
         search.found |= new
         search.spreads.append(Spread(edge, new, before, search.found))
-
-
-def list_steps_onwards(
-    search: Search, start: int, number: int
-) -> list[tuple[int, Edge, int]]:
-    """List the steps from the start of a search to a node: actor, step and target."""
-    steps: list[tuple[int, Edge, int]] = []
-    bit = 1 << start
-    while True:
-        spread = search.find_first(1 << number)
-        if spread.edge.actors & bit:
-            steps.append((start, spread.edge, number))
-            return steps[::-1]
-        actors = spread.edge.actors & spread.before
-        actor = (actors & -actors).bit_length() - 1
-        steps.append((actor, spread.edge, number))
-        number = actor
