@@ -47,7 +47,7 @@ class BoundedFolder:
 
     @classmethod
     def open(cls, location: str) -> "BoundedFolder":
-        """Open a folder for bounded reading.
+        """Open a folder whose files are read within size and count limits.
 
         Raises:
             UsageError: The folder is missing.
@@ -136,7 +136,7 @@ class BoundedFolder:
             stack += below[::-1]
 
     def _is_unvisited_link(self, path: str) -> bool:
-        """Tell whether a path is an unvisited link to a folder inside."""
+        """Tell whether a symlink leads to a folder inside not yet visited."""
         try:
             if not os.path.islink(self.root / path) or not (self.root / path).is_dir():
                 return False
@@ -273,7 +273,7 @@ class BoundedFolder:
         return None
 
     def _add_problem(self, kind: ReadProblemKind, path: str, message: str) -> None:
-        """Add a problem of a path inside."""
+        """Record a read problem of a path inside the folder."""
         problem = ReadProblem(kind, self.printable_absolute_path(path), message)
         if problem not in self.problems[-50:]:
             self.problems.append(problem)
@@ -323,7 +323,7 @@ def printable_path(path: "Path | str") -> str:
 
 
 def invalid_file_problem(place: str, error: ParseError) -> ReadProblem:
-    """Build the problem of a file with invalid content."""
+    """Build the read problem of a file whose content cannot be parsed."""
     offset = f" (offset {error.offset})" if error.offset >= 0 else ""
     return ReadProblem(ReadProblemKind.INVALID, place, error.reason + offset)
 

@@ -86,7 +86,7 @@ class _ShellPipe(io.RawIOBase):
         self._path, self._handle = path, handle
 
     def readable(self) -> bool:
-        """Report that the stream is readable."""
+        """Return True: the `io` interface of a readable stream."""
         return True
 
     def fileno(self) -> int:

@@ -81,7 +81,7 @@ JudgementContext = tuple[LearningConfig, tuple[EnforcedProfile, ...], RunEnvelop
 
 
 def _empty_definition_digest(server: str, tool: str) -> str:
-    """Return an empty digest: no definition is pinned."""
+    """Return "": the digest lookup of a gateway that pins no tool definitions."""
     return ""
 
 
@@ -259,7 +259,7 @@ class BaselineEnforcer:
     def record_result(
         self, observed: ObservedCall, decision_id: str, data: bytes
     ) -> None:
-        """Record the result of a call.
+        """Remember the values of a call's result, as origins of later arguments.
 
         Args:
             observed: The call.
@@ -393,5 +393,5 @@ def _build_behaviour_record(
 def _list_enforced_profile_digests(
     chain: tuple[EnforcedProfile, ...],
 ) -> tuple[str, ...]:
-    """List the digests of the enforced profiles of a chain."""
+    """List the digests of the enforced profiles of a call's delegation chain."""
     return tuple(each.digest for each in chain if each.enforced)

@@ -137,7 +137,7 @@ class CallPipeline:
         self._latest = None
 
     def uses_credential(self, server: str) -> bool:
-        """Tell whether a server gets a credential."""
+        """Tell whether the gateway adds a credential to calls of a server."""
         found = self.credentials
         return found is not None and found.needs_credential(server)
 
@@ -256,7 +256,7 @@ class CallPipeline:
             self.credentials.report_leak(in_flight.call.server, in_flight.ticket.id)
 
     def _observed_result(self, in_flight: InFlightCall, size: int) -> CallObservation:
-        """Return the observed result of a watched call."""
+        """Return what a baseline observed in a call's result; none if unwatched."""
         seen = in_flight.seen
         if seen is None or self._behaviour is None:
             return NO_RESULT
@@ -319,7 +319,7 @@ class CallPipeline:
     def _authorize_action(
         self, caller: VerifiedCaller, call: McpCall, action: RequestedAction
     ) -> Decision:
-        """Decide by policy on one action of a call."""
+        """Decide by policy on one action of a call, for example one list item."""
         identity = self._find_upstream_identity(caller, call)
         request = build_decision_request(caller, call, identity, action)
         return self.authority.authorize(request)
@@ -385,7 +385,7 @@ class CallPipeline:
     def _may_use_list_item(
         self, in_flight: InFlightCall, listing: ListKind, name: str
     ) -> bool:
-        """Tell whether the caller may use one item of a list."""
+        """Tell whether policy lets the caller see one item of a list answer."""
         definitions = self.definitions
         if listing.is_template and definitions.is_quarantined_item(
             in_flight, Item.TEMPLATE, name

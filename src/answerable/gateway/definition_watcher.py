@@ -65,7 +65,7 @@ class DefinitionWatcher:
         self._servers, self._pins = servers, pins
 
     def learn_from_answer(self, call: McpCall, method: str, data: bytes) -> None:
-        """Learn the definitions in an answer on its way to a client.
+        """Compare the definitions in an answer to a client with the pinned ones.
 
         Args:
             call: The call that it answers.
@@ -153,7 +153,7 @@ class _DefinitionFetch:
         self._failed = False
 
     def fetch_page(self, cursor: str) -> None:
-        """Request the page at a cursor."""
+        """Request one page of the server's tool list, from a cursor."""
         was = self._sent.call
         self._pages -= 1
         # Unguessable, so that no other answer is mistaken for this one's.
@@ -181,7 +181,7 @@ class _DefinitionFetch:
         return False
 
     def on_head(self, head: UpstreamHead, length: int | None) -> None:
-        """Receive the head of the answer."""
+        """Receive the head of the server's answer to the list request."""
         if head.kind == EVENT_STREAM and head.heading.status == HTTP_OK:
             self._events = SseParser(MAX_LIST)
 

@@ -55,7 +55,7 @@ class GatewayCore(EnforcementCore[PinEnforcer, BaselineEnforcer]):
         credentials: CredentialProvider,
         recent: ReplayBuffer | None = None,
     ) -> CallPipeline:
-        """Build the pipeline that every call passes.
+        """Build the pipeline of checks that every MCP call passes.
 
         Args:
             servers: Upstreams by name.

@@ -57,7 +57,7 @@ class HandleOwnershipTracker:
     def register_answer_handles(
         self, caller: VerifiedCaller, call: McpCall, answer: ServerMessage
     ) -> None:
-        """Register the handles in an answer."""
+        """Register the task and state handles of an answer as the caller's own."""
         if answer.state:
             self._owned.add(_request_state_key(call, answer.state), caller.principal)
         if answer.task:
@@ -66,7 +66,7 @@ class HandleOwnershipTracker:
     def register_server_request(
         self, caller: VerifiedCaller, call: McpCall, id: str | int | None
     ) -> None:
-        """Register a request that a server sends to its client."""
+        """Register a server-sent request, so that only this caller may answer it."""
         self._owned.add(_server_request_key(call, id), caller.principal)
 
     def deny_foreign_handle(

@@ -80,7 +80,7 @@ class HandleRegistry:
         return HandleOwner.ANOTHERS if key in self._owners else HandleOwner.UNKNOWN
 
     def _evict_oldest(self, principal: str) -> None:
-        """Evict the oldest handle of a principal."""
+        """Evict the oldest tracked handle (session, task...) of a principal."""
         oldest, _ = self._of[principal].popitem(last=False)
         self._update_counts_after_removal(oldest, principal)
 
@@ -123,5 +123,5 @@ class _HandleCountIndex:
             self._largest -= 1
 
     def find_principal_with_most(self) -> str:
-        """Return the principal with the most handles."""
+        """Return the principal with the most tracked handles, to evict from it."""
         return next(iter(self._at[self._largest]))

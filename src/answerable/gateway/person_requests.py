@@ -36,7 +36,7 @@ class PersonRequestIndex:
         self._by_agent: dict[AgentId, list[tuple[PersonRequest, RequestedValues]]] = {}
 
     def replace_all(self, requests: Iterable[PersonRequest]) -> None:
-        """Replace all requests."""
+        """Replace the indexed signed requests of people, by agent."""
         found: dict[AgentId, list[tuple[PersonRequest, RequestedValues]]] = defaultdict(
             list
         )
@@ -48,7 +48,7 @@ class PersonRequestIndex:
     def find_for_caller(
         self, caller: VerifiedCaller, now: int
     ) -> tuple[RequestedValues, ...]:
-        """Return the requests of the person that a caller acts for.
+        """Find the signed requests of the person that a caller acts for.
 
         Args:
             caller: The verified caller.

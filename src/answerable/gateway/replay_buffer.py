@@ -46,7 +46,7 @@ class ReplayBuffer:
             self._bytes -= 0 if oldest is None else len(oldest.arguments)
 
     def list_requests(self) -> list[AuthorizationRequest]:
-        """Return the requests, oldest first."""
+        """Return the recent authorization requests, oldest first."""
         return [each for each in self._kept if each is not None]
 
     @property

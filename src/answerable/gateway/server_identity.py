@@ -23,7 +23,7 @@ ServerIdentityCheck = Callable[[str, str], bool]
 
 
 def accept_any_identity(identity: str) -> bool:
-    """Accept any identity."""
+    """Accept any server identity: the check of a server that pins none."""
     return True
 
 

@@ -85,7 +85,7 @@ class LoopIterationLimiter:
         await turn
 
     def _schedule_release(self) -> None:
-        """Schedule the next release, unless one is scheduled."""
+        """Let waiting accepts continue in the next event-loop iteration."""
         if not self._is_due:
             self._is_due = True
             self._loop.call_soon(self._release_waiters)

@@ -24,7 +24,7 @@ AdminAnswer = Mapping[str, object]
 
 
 def format_user(uid: int) -> str:
-    """Format a user for display."""
+    """Format a Unix user id with its account name, for messages."""
     try:
         return f"user {pwd.getpwuid(uid).pw_name}"
     except (KeyError, OverflowError):

@@ -35,7 +35,7 @@ class AdmittedConnection(Protocol):
         """True while a request of its caller is being answered."""
 
     def abort(self) -> None:
-        """Close at once."""
+        """Close the connection at once, without sending what is queued."""
 
 
 class _ClosedConnection:
@@ -44,7 +44,7 @@ class _ClosedConnection:
     is_busy = False
 
     def abort(self) -> None:
-        """Do nothing."""
+        """Do nothing: the placeholder of a connection that has ended."""
 
 
 _CLOSED = _ClosedConnection()
@@ -69,7 +69,7 @@ class ConnectionSlot:
         self.held: list[tuple[ConnectionQuota, str]] = []
 
     def count_in_quota(self, quota: "ConnectionQuota", key: str) -> None:
-        """Count the connection in one more quota."""
+        """Count this connection against one more quota, such as a principal's."""
         quota.add_connection(key, self)
         self.held.append((quota, key))
 
@@ -107,12 +107,12 @@ class ConnectionQuota:
         return self._size
 
     def add_connection(self, key: str, slot: ConnectionSlot) -> None:
-        """Add a connection to the quota of a key."""
+        """Count a connection against the quota of a key, such as an address."""
         self._held.setdefault(key, {})[slot] = None
         self._size += 1
 
     def remove_connection(self, key: str, slot: ConnectionSlot) -> None:
-        """Remove a connection from the quota of a key."""
+        """Stop counting a connection against the quota of a key."""
         same = self._held[key]
         del same[slot]
         self._size -= 1

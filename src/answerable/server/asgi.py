@@ -86,7 +86,7 @@ class AsgiConnection(HttpToolsProtocol):
         return cycle is not None and not cycle.response_complete
 
     def abort(self) -> None:
-        """Close at once."""
+        """Close the HTTP connection at once."""
         self.transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -139,7 +139,7 @@ class AsgiConnection(HttpToolsProtocol):
         self.abort()
 
     def _set_deadline(self, seconds: int) -> None:
-        """Set the deadline of the present state."""
+        """Set when this connection is closed if its state lasts: seconds from now."""
         self.deadline = self.loop.time() + seconds
 
 
@@ -199,7 +199,7 @@ class AsgiServer:
             each.shutdown()
 
     def cancel(self) -> None:
-        """Cancel every open request."""
+        """Cancel the handlers of all open requests."""
         for task in self._state.tasks:
             task.cancel()
 

@@ -12,7 +12,7 @@ class BackgroundTasks:
         self._running: set[asyncio.Task[Any]] = set()
 
     def spawn(self, coroutine: Coroutine[Any, Any, Any]) -> None:
-        """Start a task."""
+        """Start an asyncio task, and hold a reference to it until it ends."""
         task = asyncio.get_running_loop().create_task(coroutine)
         self._running.add(task)
         task.add_done_callback(self._running.discard)

@@ -18,7 +18,7 @@ _MAX_CACHED = 1024  # certificates
 
 @lru_cache(maxsize=_MAX_CACHED)
 def parse_certificate(der: bytes) -> "Certificate":
-    """Parse an X.509 certificate.
+    """Parse a DER-encoded X.509 certificate.
 
     Raises:
         ValueError: The bytes are no certificate, or one of an unsupported version or

@@ -61,7 +61,7 @@ class EnforcedStatements:
         self._apply_exceptions()
 
     def close(self) -> None:
-        """Stop checking."""
+        """Stop checking which signed statements are in force."""
         if self._timer is not None:
             self._timer.cancel()
 

@@ -122,7 +122,7 @@ def _lower_priority(pid: int, niceness: int) -> None:
 
 
 async def _wait_for_output(process: Process, stall_timeout: float) -> bytes:
-    """Wait for the end of a process, and return its output.
+    """Wait for a shipping process to end, and return its output.
 
     Raises:
         TimeoutError: It made no progress for too long.

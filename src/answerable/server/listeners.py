@@ -24,7 +24,7 @@ class ListeningServer(Protocol):
     """Server that accepts connections."""
 
     def close(self) -> None:
-        """Stop accepting."""
+        """Stop accepting new connections."""
 
 
 async def start_accepting(
@@ -34,7 +34,7 @@ async def start_accepting(
     tls_context: ssl.SSLContext | None,
     admission: AdmissionControl,
 ) -> ListeningServer:
-    """Start to accept connections at a socket.
+    """Accept connections at a listening socket, with TLS and handshake quotas.
 
     Args:
         loop: The event loop.
@@ -121,7 +121,7 @@ class Listeners:
         self.urls.append((name, bound_listener.socket_for_worker(0).url))
 
     def add_server(self, listening_server: ListeningServer) -> None:
-        """Close a server with the listeners."""
+        """Register a server that is closed together with the listeners."""
         self._servings.append(listening_server)
 
     def prepare_certificates(

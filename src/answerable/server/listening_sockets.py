@@ -81,7 +81,7 @@ class BoundListener:
         return default_host_values(self.address)
 
     def socket_for_worker(self, worker_number: int) -> InheritedSocket:
-        """Return the socket that a worker listens on."""
+        """Return the bound socket that one worker process inherits."""
         own = self.sockets[worker_number % len(self.sockets)]
         return InheritedSocket(own.fileno(), self.listener, self.hosts, self.url)
 
@@ -244,7 +244,7 @@ def _read_inode(path: str) -> int:
 
 
 def _remove_socket_file(path: str) -> None:
-    """Remove a unix socket file, if it is one."""
+    """Remove the file of a Unix socket; leave a file of any other kind."""
     try:
         if stat.S_ISSOCK(os.lstat(path).st_mode):
             os.unlink(path)

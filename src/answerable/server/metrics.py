@@ -37,7 +37,7 @@ def render_metrics(
     gauges: Gauges,
     admission: AdmissionControl,
 ) -> bytes:
-    """Render every metric as Prometheus text.
+    """Render a server's metrics in the Prometheus text format.
 
     Args:
         names: Names of the metrics.

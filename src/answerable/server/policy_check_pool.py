@@ -92,7 +92,7 @@ class _CheckerPool:
         return self._waiting.submit(self._check_in_process, batch)
 
     def _start_process(self) -> None:
-        """Start the checker process of this thread."""
+        """Start the process that checks policies for this thread."""
         self._own.process, self._own.is_new = None, True
         try:
             # -P: no module is imported from the working directory.

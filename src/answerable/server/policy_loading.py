@@ -34,7 +34,7 @@ def read_config_and_policies(
     default_store: Path | None,
     previous_policies: CedarPolicySet = NO_CEDAR_POLICIES,
 ) -> ConfigReading:
-    """Read a configuration and its policies, with all their faults.
+    """Read `answerable.yaml` and its Cedar policies, with all their faults.
 
     Args:
         config_path: Path of the file.

@@ -193,7 +193,7 @@ def _is_inventory_subject(subject: str) -> bool:
 
 
 def _find_credentials(subject: str, inventory: Inventory) -> Sequence[CredentialItem]:
-    """Return the credentials of a subject in the inventory."""
+    """List the credentials of an agent's tools, or the one that is the subject."""
     if subject.startswith("cred:"):
         wanted = {subject}
     else:

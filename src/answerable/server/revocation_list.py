@@ -273,7 +273,7 @@ class RevocationTarget(Protocol):
 
     @property
     def revocations(self) -> Revocations:
-        """Revoked subjects."""
+        """Revoked subjects, which are denied from now on."""
 
     def apply_revocations(self, revocations: Revocations) -> None:
         """Apply these revocations from now on; called in another thread."""
@@ -350,7 +350,7 @@ class RevocationWatch:
         self._thread.start()
 
     def close(self) -> None:
-        """Stop the watch."""
+        """Stop watching the revocation lists."""
         self._ended.set()
         self._thread.join(1)
 

@@ -139,7 +139,7 @@ class RevocationService:
         return self._list.read_notes()
 
     def list_affected_servers(self, subject: str) -> tuple[str, ...]:
-        """List the servers that a revocation of a subject concerns.
+        """Return which servers enforce a revocation: gateway, token service.
 
         Raises:
             IdError: It names no subject.
@@ -394,7 +394,7 @@ def _parse_ended_delegations(answer: Mapping[str, object]) -> tuple[str, ...] | 
 
 
 def _owner_phrase(uid: int) -> str:
-    """Return the owner of a folder as a possessive phrase."""
+    """Return a folder's Unix owner in the possessive (`root's`), for messages."""
     return (
         f"{format_user(uid)}'s" if uid != UNKNOWN_UID else "nobody's that can be seen"
     )

@@ -76,7 +76,7 @@ class StatementWatch:
             await asyncio.sleep(self._interval)
 
     async def close(self) -> None:
-        """Close the store."""
+        """Close the evidence store that the watch reads."""
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(self._reader, self._close_store)
         self._reader.shutdown(wait=False)

@@ -116,7 +116,7 @@ class StatusConnection(asyncio.Protocol):
             self._answering.cancel()
 
     async def _answer_request(self, head: HttpRequestHead) -> None:
-        """Answer a request with its page, 404 or 405."""
+        """Answer a GET with its status page (`/healthz`...), or 404 or 405."""
         try:
             check_host_and_origin(head, self._served)
         except RequestRefused as refused:

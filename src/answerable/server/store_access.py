@@ -36,7 +36,7 @@ def create_store(store_root: Path) -> None:
 
 
 def ship_store_spool(store_root: Path, spool: Path) -> ShipResult | AnswerableError:
-    """Ship the spool to the store.
+    """Move the audit records in the spool to the evidence store.
 
     Returns:
         The result; or the error, where it stays for a later shipping.
@@ -52,7 +52,7 @@ def ship_store_spool(store_root: Path, spool: Path) -> ShipResult | AnswerableEr
 def record_agents_of_config(
     store_root: Path, config: Config, read_at: int
 ) -> AnswerableError | None:
-    """Record the agents that a configuration declares in the inventory.
+    """Record in the inventory the agents that `answerable.yaml` declares.
 
     Args:
         store_root: Folder of the store.

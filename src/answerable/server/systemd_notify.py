@@ -60,7 +60,7 @@ class SystemdNotifier:
         self._send_lines("RELOADING=1", f"MONOTONIC_USEC={now}")
 
     def stopping(self) -> None:
-        """Report the shutdown."""
+        """Report the shutdown to systemd (`STOPPING=1`)."""
         self._send_lines("STOPPING=1", "STATUS=draining")
 
     async def keep_alive(self) -> None:

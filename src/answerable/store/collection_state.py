@@ -52,7 +52,7 @@ def read_log_cursor(layout: StoreLayout, source: str) -> FileMarks:
 
 
 def write_log_cursor(layout: StoreLayout, source: str, files: FileMarks) -> None:
-    """Replace the cursor of a log durably.
+    """Store durably how far each file of a collected log has been read.
 
     Raises:
         EnvironmentFailure: The disk cannot be written.
@@ -62,7 +62,7 @@ def write_log_cursor(layout: StoreLayout, source: str, files: FileMarks) -> None
 
 
 def write_source_states(layout: StoreLayout, states: Sequence[SourceState]) -> None:
-    """Replace the states durably.
+    """Store durably when each source was collected, and how that ended.
 
     Raises:
         EnvironmentFailure: The disk cannot be written.

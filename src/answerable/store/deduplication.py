@@ -44,7 +44,7 @@ class KnownEventIds:
         self._engine: DuckDbEngine | None = None
 
     def close(self) -> None:
-        """Close the connection."""
+        """Close the database connection for known event ids."""
         if self._engine is not None:
             self._engine.close()
             self._engine = None
@@ -201,7 +201,7 @@ class KnownEventIds:
         self._tails[name] = tail
 
     def _list_segment_files_of_day(self, day: int) -> str:
-        """List the quoted paths of the segments of a day."""
+        """List the files of the segments of a day, quoted for SQL."""
         name = format_day(day)
         return self._list_segment_files_where(lambda entry: entry.day == name)
 
@@ -270,5 +270,5 @@ def _split_digests(digests: bytes) -> list[bytes]:
 
 
 def _get_segment_day(manifest: SegmentManifest) -> int:
-    """Return the day of a segment, counted from 1970."""
+    """Return a segment's day as the number of days since 1970."""
     return int(manifest.min_time) // DAY_NS

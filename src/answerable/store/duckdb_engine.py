@@ -124,7 +124,7 @@ class DuckDbEngine:
     def run(
         self, query: str, parameters: Sequence[object] = ()
     ) -> list[tuple[object, ...]]:
-        """Run a query and return all rows.
+        """Run an SQL query with DuckDB and return all rows.
 
         Raises:
             EnvironmentFailure: A file is missing or the disk is full.

@@ -54,7 +54,7 @@ class EventSources:
         return cls(layout, segments, records, len(tails), since)
 
     def segment_path(self, segment: SegmentManifest) -> str:
-        """Return the path of a segment's file.
+        """Return the path of a segment's Parquet file.
 
         Raises:
             EnvironmentFailure: There is a named pipe or the like, at which DuckDB
@@ -128,7 +128,7 @@ def build_segment_rows_sql(files: Sequence[str], options: str = "") -> str:
 
 
 def _read_unsealed_records(layout: StoreLayout) -> dict[str, list[bytes]]:
-    """Read the unsealed records of every journal, by its name."""
+    """Read the journal records that are not yet in a segment."""
     tails: dict[str, list[bytes]] = {}
     for name in journal_files.list_journals(layout):
         try:

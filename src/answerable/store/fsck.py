@@ -74,7 +74,7 @@ def verify_store(
     key: VerifierKey | None,
     progress: ProgressCallback,
 ) -> list[VerificationCheck]:
-    """Verify a whole store.
+    """Verify hashes, signatures and chains of a whole evidence store.
 
     Args:
         store: The store.
@@ -196,7 +196,7 @@ def _reject_extra_key_bytes(path: Path) -> None:
 
 
 def _describe_recorded_restores(store: EvidenceStore) -> str:
-    """Describe the recorded restores of the store, in one line."""
+    """Describe in one line the recorded restores of the store from a backup."""
     return "; ".join(describe_restore(each) for each in read_restore_events(store))
 
 
@@ -282,7 +282,7 @@ def _build_malformed_entry_error(
 
 
 def _read_log_file(layout: StoreLayout, path: str) -> bytes:
-    """Read a file of the log; a missing one is an error."""
+    """Read a file of the transparency log; a missing one is an error."""
     try:
         return read_file(layout.log / path)
     except FileNotFoundError:

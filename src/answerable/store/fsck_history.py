@@ -40,7 +40,7 @@ def read_restore_events(store: EvidenceStore) -> list[RestoreEvent]:
 
 
 def describe_restore(restore: RestoreEvent) -> str:
-    """Describe the time and reason of a restore."""
+    """Describe when and why the store was restored from a backup."""
     day = datetime.fromtimestamp(int(restore.at) // 10**9, tz=UTC).date()
     why = f" ({restore.reason})" if restore.reason else ""
     return f"an older copy of the store was put back, as recorded on {day}{why}"

@@ -69,7 +69,7 @@ def check_objects(store: EvidenceStore, entries: list[LogEntry]) -> str:
 
 
 def _list_files(folder: Path) -> Iterator[Path]:
-    """List the files of a folder by name."""
+    """Yield the files of a folder, sorted by name."""
     return iter(sorted(folder.iterdir()))
 
 

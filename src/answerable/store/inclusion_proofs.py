@@ -79,7 +79,7 @@ def _build_row_proofs(
     rows: Sequence[tuple[object, ...]],
     segment_index: int,
 ) -> list[tuple[bytes, ProvenEvent]]:
-    """Build the inclusion proof of each row in its segment."""
+    """Build the Merkle inclusion proof of each row in its segment."""
     file = store.layout.segment_file(manifest.day, manifest.segment, ".leaves")
     packed = read_file(file)
     leaves = [packed[at : at + 32] for at in range(0, len(packed), 32)]

@@ -85,7 +85,7 @@ class StoredFacts(SightedFacts):
         object.__setattr__(self, "_file", file)
 
     def _open_rows_of_kind(self, name: str, kind: type[FactT]) -> "BlockSection[FactT]":
-        """Open the rows of one kind of fact in the block file."""
+        """Open a lazy mapping of the facts of one kind in the block file."""
         file: BlockFile = self._file  # type: ignore[attr-defined]  # set above
         return file.section(f"facts.{name}", kind)
 
@@ -279,7 +279,7 @@ def _build_inventory_sections(
 def _pair_rows_with_ids(
     rows: Iterable[Policy | Identity | Resource],
 ) -> Iterator[tuple[str, object]]:
-    """Yield rows with their id as key."""
+    """Yield pairs (id, fact): the rows of a block file section."""
     return ((row.id, row) for row in rows)
 
 

@@ -53,14 +53,14 @@ class JournalWriter:
         mark_crash_point("journal-made")
 
     def _sign_group_head(self, count: int, chain: bytes) -> bytes:
-        """Sign the head that ends a group of records in the journal."""
+        """Sign count and hash chain at the end of a group of journal records."""
         signature = self._keys.sign(
             frames.head_signing_input(self._header, count, chain)
         )
         return frames.encode_head(count, chain, signature)
 
     def _sign_newest_head(self, count: int, chain: bytes) -> bytes:
-        """Sign the head that is written to the head file."""
+        """Sign count and hash chain for the file that detects truncation."""
         text = frames.newest_head_signing_input(self._header, count, chain)
         return frames.encode_head(count, chain, self._keys.sign(text))
 
@@ -110,7 +110,7 @@ class JournalWriter:
 
 
 def list_journals(layout: StoreLayout) -> list[str]:
-    """List the journals on disk."""
+    """List the journal files on disk, one per writing process."""
     with translate_os_errors("read", layout.journal):
         return sorted(path.stem for path in layout.journal.glob("*.log"))
 

@@ -28,7 +28,7 @@ _ENDED, _NUMBER, _TOOK, _TASK = (
 def count_events_by_chain_and_time(
     store: "EvidenceStore", keys: Sequence[JointInterval], event_filter: EventFilter
 ) -> list[tuple[int, int, int]]:
-    """Count platform events by chain key and time.
+    """Count platform events by delegation chain key and second.
 
     Returns:
         Index of the joint and interval, UTC nanoseconds, and count.
@@ -110,7 +110,7 @@ _SEQUENCE_NUMBERS = (
 
 
 def read_recorder_spans(store: "EvidenceStore") -> tuple[tuple[int, int], ...]:
-    """Read the time span of the records of each gateway recorder."""
+    """Read the first and last record time of each gateway process."""
     query = (
         f"SELECT min(moment), max(moment) FROM ({_SEQUENCE_NUMBERS}) WHERE moment > 0 "  # noqa: S608 - ours
         "GROUP BY recorder ORDER BY ALL"

@@ -72,7 +72,7 @@ class ObjectStore:
         return self._write_and_log_object(self._layout.objects, kind, data, now)
 
     def get(self, digest: str) -> bytes:
-        """Read the content of an object.
+        """Read and verify the content that has a SHA-256 digest.
 
         Raises:
             UsageError: There is no such object.
@@ -165,7 +165,7 @@ class ObjectStore:
 
 
 def get_temporary_object_path(path: Path) -> Path:
-    """Return the temporary path of an object before it is logged."""
+    """Return the path of a stored file until the log has its digest."""
     return path.with_name(f".{path.name}.new")
 
 

@@ -30,7 +30,7 @@ ViewProvider = Callable[["EvidenceStore"], ViewDefinitions]
 def collect_views(
     store: "EvidenceStore", providers: tuple[ViewProvider, ...]
 ) -> ViewDefinitions:
-    """Collect the views and tables of all providers."""
+    """Collect the SQL views and tables that packages provide for `query`."""
     tables: dict[str, NamedTable] = {}
     views: dict[str, str] = {}
     for maker in providers:

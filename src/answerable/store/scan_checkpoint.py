@@ -65,7 +65,7 @@ class ScanCheckpoint:
 def resume_or_create_checkpoint(
     layout: StoreLayout, key: str, now: int, max_age: int
 ) -> ScanCheckpoint:
-    """Resume the checkpoint of a scan, or create one.
+    """Resume an interrupted scan's saved answers, or start new ones.
 
     Args:
         layout: Layout of the store.

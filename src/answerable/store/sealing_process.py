@@ -64,7 +64,7 @@ class SealingProcess:
             process.communicate()
 
     def _start_process(self) -> "subprocess.Popen[bytes] | None":
-        """Start the process; None if that fails."""
+        """Start the process that seals segments; None if that fails."""
         import subprocess  # most commands only read
 
         if not sys.executable:

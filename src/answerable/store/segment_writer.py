@@ -56,7 +56,7 @@ def write_journal_segments(
     other_segments: Sequence[SegmentManifest],
     now: int,
 ) -> list[SegmentManifest | JournalSealed]:
-    """Write all rows of a journal as segments.
+    """Write a journal's rows as sealed Parquet segments.
 
     Args:
         layout: Layout of the store.

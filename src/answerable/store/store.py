@@ -88,7 +88,7 @@ class EvidenceStore:
         create: bool = True,
         index: SearchIndex | None = None,
     ) -> "EvidenceStore":
-        """Open the store in a folder, or create it.
+        """Open the evidence store in a folder, or create it.
 
         Args:
             root: The folder.
@@ -346,7 +346,7 @@ class EvidenceStore:
         return self._objects.put(kind, data, now)
 
     def get_object(self, digest: str) -> bytes:
-        """Read the content of an object.
+        """Read the stored content that has a SHA-256 digest.
 
         Raises:
             UsageError: There is no such object.

@@ -42,7 +42,7 @@ class StoreLayout:
 
     @property
     def journal(self) -> Path:
-        """One journal per writing process."""
+        """Folder of the journals, one per writing process."""
         return self.root / "journal"
 
     @property
@@ -57,7 +57,7 @@ class StoreLayout:
 
     @property
     def objects(self) -> Path:
-        """Content-addressed objects."""
+        """Folder of files named by the SHA-256 of their content."""
         return self.root / "objects"
 
     @property

@@ -73,7 +73,7 @@ class TransparencyLog:
         return self._entries
 
     def raw_entries(self) -> Sequence[bytes]:
-        """Read the bytes of every entry."""
+        """Return the bytes of every log entry, in order."""
         self._reload_entries()
         return self._bytes
 

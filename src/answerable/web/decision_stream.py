@@ -97,7 +97,7 @@ class DecisionStream:
         return position if oldest <= position <= self._number else None
 
     def _get_decisions_after(self, position: int) -> list[_BufferedDecision]:
-        """Return the buffered decisions after a position."""
+        """Return recent decisions that come after a stream position."""
         count = min(self._number - position, len(self._buffer))
         return list(islice(self._buffer, len(self._buffer) - count, None))
 

@@ -45,7 +45,7 @@ class LogVerification:
 
     @property
     def holds(self) -> bool:
-        """Tell whether every check passed."""
+        """Tell whether every check of the evidence log passed."""
         return bool(self.checks) and all(check["ok"] for check in self.checks)
 
 
@@ -64,7 +64,7 @@ class LogVerifier:
         self.last: LogVerification | None = None
 
     def start(self, size: int) -> bool:
-        """Start a verification; False if one runs.
+        """Start verifying the evidence log; False if that is running already.
 
         Args:
             size: Current size of the log.
@@ -78,7 +78,7 @@ class LogVerifier:
         return True
 
     def wait(self) -> None:
-        """Wait for the running verification."""
+        """Wait until the running log verification ends."""
         if self._thread is not None:
             self._thread.join()
 

@@ -233,7 +233,7 @@ _STAGES: Mapping[BaselineStage, tuple[str, str]] = {
 def _build_baseline_action(
     cache: "StoreCache", visitor: Visitor, fields: ActionFields
 ) -> SigningAction:
-    """Build the action that signs a baseline in a stage."""
+    """Build the action by which an owner signs a baseline in a stage (shadow...)."""
     digest = fields.get("id", "")
     if not _is_hex(digest, _DIGEST):
         raise Forbidden

@@ -77,7 +77,7 @@ class StoreCache:
         yield store
 
     def close(self) -> bool:
-        """Close the connections of all threads.
+        """Close every thread's connection to the evidence store.
 
         Returns:
             False if a thread still reads.
@@ -202,7 +202,7 @@ class StoreCache:
             self._lock.release()
 
     def _close_connection(self) -> None:
-        """Close the store connection of this thread."""
+        """Close this thread's connection to the evidence store."""
         held: EvidenceStore | None = getattr(self._local, "store", None)
         if held is not None:
             self._open.remove(held)

@@ -71,5 +71,5 @@ class Visitor:
 
 
 def permissions_of_roles(roles: Iterable[WebRole]) -> frozenset[WebPermission]:
-    """Return the union of the permissions of some roles."""
+    """Return what a visitor with these web roles may do."""
     return frozenset().union(*(_ROLE_PERMISSIONS[role] for role in roles))

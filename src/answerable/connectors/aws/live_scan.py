@@ -57,7 +57,7 @@ class IamClient(Protocol):
         """Return a page of a user's access keys."""
 
     def get_access_key_last_used(self, **arguments: object) -> AwsReply:
-        """Return the last use of a key."""
+        """Return when, and for which service, an access key was last used."""
 
     def list_account_aliases(self, **arguments: object) -> AwsReply:
         """Return the account's aliases."""
@@ -104,7 +104,7 @@ class _IamScan:
         )
 
     def has_no_failed_calls(self, action: str) -> bool:
-        """Tell whether every call of an action succeeded."""
+        """Tell whether every API call of an IAM action succeeded."""
         return all(action != failed for _, failed, _ in self.failures)
 
 

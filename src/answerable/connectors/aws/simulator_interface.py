@@ -57,7 +57,7 @@ class PolicySimulator(Protocol):
     def simulate(
         self, principal: str, action: str, resource: str
     ) -> SimulationResult | SimulationDeclined:
-        """Simulate one call."""
+        """Ask AWS's policy simulator for the decision on one call."""
 
 
 def open_simulator(context: SyncContext) -> PolicySimulator:

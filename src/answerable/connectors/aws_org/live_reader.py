@@ -36,7 +36,7 @@ class OrgClient(Protocol):
     """boto3 client; its operations are generated from the service model."""
 
     def get_paginator(self, operation: str) -> OrgPaginator:
-        """Return the paginator of an operation."""
+        """Return the boto3 paginator of an API operation."""
 
 
 @dataclass(slots=True)
@@ -121,7 +121,7 @@ class OrganizationReader:
         self.incomplete.add(coverage_kind)
 
     def _report_answer_progress(self) -> None:
-        """Count an answer and report the progress."""
+        """Count one more API answer, and report the progress of the scan."""
         self.answer_count += 1
         self.context.progress(self.answer_count, 0, "answers about the organization")
 

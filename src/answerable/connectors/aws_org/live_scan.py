@@ -245,7 +245,7 @@ def _build_organization(
 
 
 def _list_problems(reader: OrganizationReader) -> Iterator[ReadProblem]:
-    """List a problem for each failed action."""
+    """List a read problem for each AWS action that failed."""
     for action, (kind, what) in reader.failures.items():
         yield ReadProblem(kind, action, what)
 

@@ -105,7 +105,7 @@ class _RegionClients:
     context: SyncContext
 
     def client(self, service: str) -> ResourceClient:
-        """Create a client of a service."""
+        """Create the boto3 client of an AWS service in one region."""
         return cast(ResourceClient, self.create_client(service))
 
     def create_client(self, service: str) -> "boto3.client":

@@ -27,7 +27,7 @@ class ResourceClient(Protocol):
     """boto3 client; its operations are generated from the service model."""
 
     def get_paginator(self, operation: str) -> "ResourcePaginator":
-        """Return the paginator of an operation."""
+        """Return the boto3 paginator of an API operation."""
 
 
 class ResourcePaginator(Protocol):
@@ -41,7 +41,7 @@ class ClientFactory(Protocol):
     """Factory of clients."""
 
     def client(self, service: str) -> ResourceClient:
-        """Create a client of a service."""
+        """Create the boto3 client of an AWS service."""
 
 
 @dataclass(slots=True)

@@ -49,7 +49,7 @@ class FoundLogFiles:
 
 
 def find_log_files(location: str, skip: frozenset[str] = frozenset()) -> FoundLogFiles:
-    """List the files of a location.
+    """List the CloudTrail log files at a location, except those read before.
 
     Args:
         location: File, folder, or `-` for standard input.

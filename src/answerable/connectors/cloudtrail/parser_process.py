@@ -154,7 +154,7 @@ _KEEP_ROW = cast("Callable[[tuple[Any, ...]], AuditEvent]", tuple)
 
 
 def _encode_batch(batch: EventBatch) -> _BatchFrame:
-    """Encode a batch with its events as columns."""
+    """Encode a batch of events as columns, to pass it between processes."""
     rows = cast("Sequence[tuple[object, ...]]", batch.events)
     return _BatchFrame(replace(batch, events=()), len(rows), _pack_columns(rows))
 
@@ -171,7 +171,7 @@ def _pack_columns(rows: Sequence[tuple[object, ...]]) -> msgspec.Raw:
 
 
 def _unpack_events(packed: msgspec.Raw, count: int) -> tuple[AuditEvent, ...]:
-    """Decode columns to events."""
+    """Decode columns from the parser process to audit events."""
     columns = _COLUMNS.decode(packed)
     events = tuple(map(object.__new__, repeat(AuditEvent, count)))
     for each, setter in zip(_FIELDS, _SETTERS, strict=True):

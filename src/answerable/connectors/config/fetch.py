@@ -176,7 +176,7 @@ def list_locations_to_read(location: str) -> tuple[Probe, ...]:
 
 
 def _convert_fault_to_problem(place: str, fault: ConfigFault) -> ReadProblem:
-    """Convert a configuration fault to a read problem."""
+    """Convert a fault of `answerable.yaml` to a read problem."""
     at = f"{fault.path}: " if fault.path else ""
     line = f"{place}:{fault.position.line}:{fault.position.column}"
     return ReadProblem(ReadProblemKind.INVALID, line, at + fault.message)

@@ -89,7 +89,7 @@ def parse_access_keys(
     now: int,
     known_account: KnownAccount | None = None,
 ) -> tuple[SightedFacts, tuple[ReadProblem, ...]]:
-    """Parse list-access-keys answers.
+    """Parse IAM `list-access-keys` answers to credentials.
 
     Args:
         answers: Pairs (file or API call, answer). An answer may also be a map from

@@ -152,7 +152,7 @@ def apply_codex_profile(
 
 
 def _first_setting_text(roots: Sequence[DocumentNode], keys: KeyPath) -> str:
-    """Return a setting of the first document with a text value."""
+    """Return a setting from the first settings file that has it as text."""
     nodes = (root.descend(*keys) for root in roots)
     return next((node.text() for node in nodes if node and node.text()), "")
 
@@ -237,7 +237,7 @@ def _iter_credentials_in_other_values(
 
 
 def _member_name_of_pointer(pointer: str) -> str:
-    """Return the name of a member, or of the array that contains it."""
+    """Return the last name in a JSON pointer that is no array index."""
     while pointer:
         pointer, _, token = pointer.rpartition("/")
         if token and not token.isdigit():

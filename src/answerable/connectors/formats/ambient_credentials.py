@@ -80,7 +80,7 @@ class AmbientFileSource:
     def build_identity_link(
         self, credential: CredentialId, identity: IdentityId, link_source: str
     ) -> CredentialLink:
-        """Build the link from a credential to an identity."""
+        """Build the fact that a credential authenticates as an identity."""
         return CredentialLink(
             credential, identity, link_source, self.context.get_provenance(self.place)
         )

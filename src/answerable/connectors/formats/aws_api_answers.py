@@ -165,7 +165,7 @@ def _to_utf8(data: bytes, place: str) -> bytes:
 
 
 def _decode_objects(text: bytes, place: str) -> list[AnswerFields]:
-    """Decode one document: an object, or an array of objects."""
+    """Decode one JSON document: an object, or an array of objects."""
     try:
         whole = msgspec.json.decode(text, type=AnswerFields | list[AnswerFields])
     except DECODE_ERRORS as error:

@@ -166,7 +166,7 @@ def _build_derived_profile(
 def _identity_of_profile(
     name: str, settings: Mapping[str, str], source: AmbientFileSource
 ) -> tuple[PlatformIdentity | None, str]:
-    """Return the identity of a profile, and the source of that link."""
+    """Return the role or user that an AWS CLI profile acts as, and how known."""
     role = build_aws_role_identity(settings.get("role_arn", ""))
     if "role_arn" in settings:
         return role, "profile-role"

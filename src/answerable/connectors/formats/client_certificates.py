@@ -51,7 +51,7 @@ def read_certificate_expiry(certificate: str) -> int:
 
 
 def _decode(text: str) -> bytes:
-    """Decode base64.
+    """Decode base64 text of bounded length, or raise ValueError.
 
     Raises:
         ValueError: It is too long, or no base64.

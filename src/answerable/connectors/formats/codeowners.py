@@ -69,7 +69,7 @@ def parse_codeowners(text: str) -> CodeOwners:
 
 
 def matches_code_owners_pattern(pattern: str, path: str) -> bool:
-    """Tell whether a pattern matches a path of the project.
+    """Tell whether a CODEOWNERS pattern matches a path of the project.
 
     Args:
         pattern: As written; a leading slash or one inside anchors it to the root.
@@ -80,7 +80,7 @@ def matches_code_owners_pattern(pattern: str, path: str) -> bool:
 
 @lru_cache(maxsize=RULES_LIMIT)
 def _compile_pattern(pattern: str) -> _Re2Pattern:
-    """Compile a pattern to a regular expression."""
+    """Compile a CODEOWNERS pattern to a regular expression."""
     anchored = "/" in pattern.removesuffix("/")
     body = pattern.lstrip("/")
     is_folder = body.endswith("/")
@@ -102,7 +102,7 @@ def _compile_pattern(pattern: str) -> _Re2Pattern:
 
 
 def _build_path_part_regex(part: str) -> str:
-    """Return the regular expression of one path part."""
+    """Convert one part of a CODEOWNERS path, between `/`, to a regex."""
     return "".join(
         "[^/]*" if char == "*" else "[^/]" if char == "?" else re2.escape(char)
         for char in part

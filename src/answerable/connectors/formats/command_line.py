@@ -107,7 +107,7 @@ class _CommandLineReader:
     wrapper: ProfileWrapperReader = field(default_factory=ProfileWrapperReader)
 
     def read_words(self, words: Sequence[NamedText]) -> None:
-        """Read all words in order."""
+        """Read a command's words in order, for credentials in its flags."""
         for word in words:
             text = word.value
             if self.flag and not (text.startswith("-") and _FLAG.fullmatch(text)):

@@ -126,7 +126,7 @@ class StatedCredentialReader:
         return ids
 
     def _link_identity(self, sighted: Credential, identity: PlatformIdentity) -> None:
-        """Link a credential to the identity that the same text states."""
+        """Link a credential to the identity that its connection string names."""
         found = identity.to_identity(sighted.seen)
         link = CredentialLink(sighted.id, found.id, "dsn", sighted.seen)
         self.links.append(link)

@@ -145,7 +145,7 @@ def _program_name(word: str) -> str:
 
 
 def _words_after_run(words: list[str]) -> list[str] | None:
-    """Return the words after `docker run` or `docker container run`."""
+    """Return a command's words after `docker run` or `docker container run`."""
     if not words or _program_name(words[0]) not in ENGINES:
         return None
     at = 1

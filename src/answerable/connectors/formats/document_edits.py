@@ -121,7 +121,7 @@ def get_value(raw: RawValue, path: Path) -> RawValue:
 
 
 def _edit_values(root: RawValue, edit: Edit) -> None:
-    """Apply an edit to parsed values."""
+    """Apply an edit, in place, to the parsed values of a JSON or TOML document."""
     if isinstance(edit, RemoveChild):
         parent, key = get_value(root, edit.path[:-1]), edit.path[-1]
         get_value(root, edit.path)
@@ -150,7 +150,7 @@ def _edit_values(root: RawValue, edit: Edit) -> None:
 
 
 def _edit_text(text: str, form: DocumentFormat, edit: Edit, raw: RawValue) -> str:
-    """Apply an edit to a text."""
+    """Apply an edit to the text of a document, keeping its formatting."""
     root = scan_spans(text, form)
     if isinstance(edit, ReplaceMember):
         return _replace_member(text, form, edit, root, raw)
@@ -208,7 +208,7 @@ def _separator(
 
 
 def _find_node(root: SpanNode, path: Path, *, missing_ok: bool = False) -> SpanNode:
-    """Return the node at a path.
+    """Return the JSON or TOML node at a path.
 
     Raises:
         ParseError: There is none.
@@ -229,7 +229,7 @@ def _find_node(root: SpanNode, path: Path, *, missing_ok: bool = False) -> SpanN
 def _add_member(
     text: str, form: DocumentFormat, node: SpanNode, edit: AddMember
 ) -> str:
-    """Add a member after the last one."""
+    """Insert a member as text after the last one of an object."""
     newline = "\r\n" if "\r\n" in text else "\n"
     if form is DocumentFormat.TOML:
         raise ParseError("no editor for new members of TOML")
@@ -326,7 +326,7 @@ def _render_block(edit: AddMember, indent: str, newline: str) -> str:
 
 
 def _render_member(key: str, value: RawValue, form: DocumentFormat) -> str:
-    """Render a key and its value."""
+    """Write a key and its value as JSON or TOML text."""
     written = render_value(value, form)
     if form is DocumentFormat.TOML:
         bare = key.isascii() and key.replace("_", "").replace("-", "").isalnum()
@@ -353,7 +353,7 @@ def _render_flow_yaml(value: RawValue) -> str:
 
 
 def render_value(value: RawValue, form: DocumentFormat) -> str:
-    """Render a value on one line."""
+    """Write a value as JSON or TOML text on one line."""
     if form is DocumentFormat.YAML:
         return _render_flow_yaml(value)
     if form is DocumentFormat.TOML and isinstance(value, dict):

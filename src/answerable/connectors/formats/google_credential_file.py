@@ -43,7 +43,7 @@ class GoogleCredentialFile:
 
 
 def parse_google_file(data: bytes, place: str) -> GoogleCredentialFile:
-    """Parse a credential file of any type.
+    """Parse a Google credential file: service account, user or workload identity.
 
     Raises:
         ParseError: The document is not JSON.

@@ -103,7 +103,7 @@ def make_unreadable_policy(
 
 
 def _check_document(tree: Mapping[object, object]) -> tuple[dict[str, object], str]:
-    """Return the elements of the document, and its fault, if any."""
+    """Check the form of an IAM policy document; return its elements and fault."""
     try:
         elements = read_elements(tree, _DOCUMENT_ELEMENTS)
         if elements.get("Version", _VERSIONS[1]) not in _VERSIONS:

@@ -69,7 +69,7 @@ def refuse_statement(reason: str) -> NoReturn:
 
 
 def _quote_name(name: object) -> str:
-    """Quote a foreign name for a message."""
+    """Quote a name from a policy for a message, shortened and printable."""
     text = str(name)
     return repr(text if len(text) <= 40 else text[:39] + "…")
 

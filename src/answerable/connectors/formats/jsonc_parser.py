@@ -124,7 +124,7 @@ class _CommentStripper:
         return "".join((*parts, text[copied:]))
 
     def _skip_string(self) -> None:
-        """Move to the end of a string."""
+        """Move past a JSON string, in which `//` is no comment."""
         start, self.at = self.at, self.at + 1
         while True:
             quote = self.text.find('"', self.at)

@@ -82,6 +82,6 @@ def _read_context(
 
 
 def _list_entries(root: DocumentNode, name: str) -> Iterator[DocumentNode]:
-    """Yield the entries of a list of the document."""
+    """Yield the entries of a kubeconfig list (`clusters`, `users`, `contexts`)."""
     entries = root.get(name)
     return entries.items() if entries is not None else iter(())

@@ -236,7 +236,7 @@ def _find_in_oauth(entry: DocumentNode) -> Iterator[FoundCredential]:
 
 
 def _find_in_unknown_fields(entry: DocumentNode) -> Iterator[FoundCredential]:
-    """Scan unknown fields and their members."""
+    """Scan fields of an MCP server entry that are not known, for credentials."""
     for name, node in entry.members():
         if name in _KNOWN:
             continue

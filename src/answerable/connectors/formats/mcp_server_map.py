@@ -44,7 +44,7 @@ class McpServerMaps:
 
 
 def parse_server_maps(entry: ClientConfigFile, root: DocumentNode) -> McpServerMaps:
-    """Parse every server map of a document.
+    """Parse every `mcpServers` map of a client's settings file.
 
     A servers file without a map is a fault.
     """

@@ -40,7 +40,7 @@ def parse_netrc_text(text: str) -> tuple[NetrcMachine, ...]:
 def _add_machine(
     machines: list[NetrcMachine], name: str, fields: dict[str, str]
 ) -> None:
-    """Add a machine with its login and password."""
+    """Add a `.netrc` machine with its login and password."""
     if name and fields and len(machines) < MACHINES_LIMIT:
         login, password = fields.get("login", ""), fields.get("password", "")
         machines.append(NetrcMachine(name, login, password))

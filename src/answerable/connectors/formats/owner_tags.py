@@ -17,7 +17,7 @@ Tags = Sequence[tuple[str, str]]
 
 
 def _word_set(text: str) -> frozenset[str]:
-    """Split a text into a set of words."""
+    """Split a tag value into its set of words."""
     return frozenset(text.split())
 
 

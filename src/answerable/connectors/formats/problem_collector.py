@@ -21,7 +21,7 @@ class ProblemCollector:
     problems: list[ReadProblem] = field(default_factory=list, kw_only=True)
 
     def add_problem(self, place: str, message: str) -> None:
-        """Add a problem."""
+        """Record why a place in a source could not be read."""
         self.problems.append(ReadProblem(ReadProblemKind.INVALID, place, message))
 
     def decode(

@@ -146,7 +146,7 @@ def looks_generated(value: str) -> bool:
 
 
 def strip_auth_scheme(value: str) -> str:
-    """Strip `Bearer ` from a value."""
+    """Strip the `Bearer ` scheme from an `Authorization` value."""
     return value[_skip_auth_scheme(value, 0) :]
 
 

@@ -93,7 +93,7 @@ class _JsonScanner:
         return SpanNode(at, end)
 
     def _scan_object(self, start: int) -> SpanNode:
-        """Scan an object."""
+        """Scan a JSON object to a node that knows its byte span."""
         node = SpanNode(start, start, Layout.FLOW)
         at = self._skip_blanks(start + 1)
         while self.text[at] != "}":
@@ -105,7 +105,7 @@ class _JsonScanner:
         return node
 
     def _scan_array(self, start: int) -> SpanNode:
-        """Scan an array."""
+        """Scan a JSON array to a node that knows its byte span."""
         node = SpanNode(start, start, Layout.FLOW)
         at = self._skip_blanks(start + 1)
         while self.text[at] != "]":

@@ -72,7 +72,7 @@ class _ToolPattern:
 
     @property
     def is_unconditional(self) -> bool:
-        """Tell whether it covers every use of the tool."""
+        """Tell whether a rule covers every call of the tool, not only some."""
         return self.argument.strip() in _WHOLE
 
     @property
@@ -112,7 +112,7 @@ def _expression_may_use_credentials(text: str) -> bool:
 def list_built_in_tools(
     client: str, roots: Sequence[DocumentNode], *, unattended: bool = False
 ) -> tuple[RuledBuiltInTool, ...]:
-    """List the built-in tools of a client, each with its rule.
+    """List an agent client's own tools, each with the rule its settings give.
 
     Args:
         client: Agent kind.
@@ -279,7 +279,7 @@ def _apply_rules(
     limits: list[str],
     unattended: bool,
 ) -> RuledBuiltInTool:
-    """Apply all rules of the settings to one tool."""
+    """Decide for one tool whether the client's settings allow, ask or deny it."""
     names = {name, "*", *(alias for alias, of in table.aliases if of == name)}
 
     def about(effect: ToolRuleEffect) -> list[_ToolPattern]:

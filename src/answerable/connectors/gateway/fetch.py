@@ -122,7 +122,7 @@ class SpoolReader:
             folder.remove_shipped()
 
     def _find_lost_records(self) -> tuple[ReadProblem, ...]:
-        """Find lost records by comparing each recorder with its successor."""
+        """Find lost audit records by comparing each process's end with the next."""
         read = {folder.path.name: folder for folder in self._folders}
         problems = []
         for folder in self._folders:

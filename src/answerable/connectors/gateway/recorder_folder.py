@@ -145,7 +145,7 @@ class RecorderFolder:
                 yield self._parse_line(path, line)
 
     def _parse_line(self, path: Path, line: bytes) -> LineResult:
-        """Parse a line; an invalid one is quarantined."""
+        """Parse a line of the audit spool; an invalid one is quarantined."""
         offset = self.progress.offset
         self.progress.offset += len(line)
         try:
@@ -221,7 +221,7 @@ def _delete_files(files: list[Path]) -> None:
 
 @contextlib.contextmanager
 def open_folder(path: Path) -> Iterator[int]:
-    """Open a folder for locking or syncing.
+    """Open a folder as a descriptor, to lock or fsync it.
 
     Raises:
         EnvironmentFailure: It is not readable.

@@ -35,7 +35,7 @@ class SpoolTail:
         self._following: dict[str, _RecorderTail] = {}
 
     def read_new_decisions(self) -> list[AuditEvent]:
-        """Return the decisions since the last read."""
+        """Return decisions that the gateway has spooled since the last read."""
         try:
             names = [each.name for each in self._spool.iterdir() if each.is_dir()]
         except OSError:  # none yet, or not for us

@@ -27,7 +27,7 @@ def load_catalogue(services: Iterable[str] | None = None) -> ActionCatalogue:
 
 @cache
 def list_services() -> frozenset[str]:
-    """List the prefix of every service.
+    """List the IAM prefix of every AWS service.
 
     Raises:
         EnvironmentFailure: The package is not installed or cannot be read.

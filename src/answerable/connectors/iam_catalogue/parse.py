@@ -46,7 +46,7 @@ def parse_services(files: Mapping[str, tuple[bytes, bytes]]) -> dict[str, Servic
 
 
 def parse_version(data: bytes) -> str:
-    """Read the version of the data.
+    """Read the version of the packaged IAM action catalogue.
 
     Raises:
         ParseError: The file has an unexpected form.

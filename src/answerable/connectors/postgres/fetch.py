@@ -81,7 +81,7 @@ def list_locations_to_read(location: str) -> tuple[Probe, ...]:
 
 
 def _split_location(location: str) -> tuple[list[str], dict[str, str]]:
-    """Split a location into its paths and its options."""
+    """Split a source's location into its file paths and its options."""
     paths: list[str] = []
     options: dict[str, str] = {}
     for part in location.split(","):

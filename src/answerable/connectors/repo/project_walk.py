@@ -46,7 +46,7 @@ class ProjectPaths:
     home_files: list[str] = field(default_factory=list)
 
     def innermost_project(self, path: str) -> str:
-        """Return the innermost project that contains a path."""
+        """Return the innermost project folder that contains a path."""
         fitting = [base for base in self.bases if _is_path_inside(base, path)]
         return max(fitting, key=len)
 
@@ -137,7 +137,7 @@ def list_found_and_missing_files(
 
 
 def _describe_file(entry: ClientConfigFile) -> str:
-    """Return the description of a kind of file."""
+    """Describe a configuration file by client and role, for problems."""
     return f"{entry.client} {entry.role.value}"
 
 

@@ -59,7 +59,7 @@ class HookVerdict:
 
     @property
     def message_to_agent(self) -> str:
-        """Return the message to the agent."""
+        """Return the text that tells the agent why its call was stopped."""
         said = (
             "Needs its owner"
             if self.effect is DecisionEffect.ASK
@@ -84,7 +84,7 @@ _decode = msgspec.json.Decoder(_HookEvent, strict=True).decode
 
 
 def parse_hook_event(client: str, data: bytes) -> HookToolCall:
-    """Parse the hook event of a client.
+    """Parse the tool call that an agent client (Claude Code, Cursor) sends its hook.
 
     Args:
         client: `claude-code` or `cursor`.
@@ -146,7 +146,7 @@ def format_hook_answer(
 def _format_cursor_answer(
     tool_call: HookToolCall, verdict: HookVerdict, denial: str
 ) -> bytes:
-    """Format the answer for Cursor."""
+    """Format the allow or deny of a tool call as Cursor's hook expects it."""
     if verdict.passes:
         return _encode({"permission": "allow"})
     said = {"permission": denial}

@@ -149,7 +149,7 @@ def _build_call_summary(
 
 
 def _identify_parent_process(config: Config, server: str) -> VerifiedCaller:
-    """Identify the agent by the parent process of the hook."""
+    """Identify the agent by the attested process that started the hook."""
     peer = read_parent().peer
     principal = f"uid:{peer.uid}/stdio:{server}"
     agent, known = AgentMapping(config, frozenset()).find_by_parent(server, principal)

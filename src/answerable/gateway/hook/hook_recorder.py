@@ -37,7 +37,7 @@ def record_hook_decision(
     decision: Decision,
     now: int,
 ) -> str:
-    """Record a decision.
+    """Write the decision on a hook's tool call to the audit spool.
 
     Args:
         spool: Folder of all recorders' folders.

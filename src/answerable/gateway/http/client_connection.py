@@ -169,7 +169,7 @@ class ClientConnection(asyncio.Protocol):
             self._turn.stop_if_revoked()
 
     def abort(self) -> None:
-        """Close at once."""
+        """Close the client's connection at once, without sending the rest."""
         if self._transport is not None:
             self._transport.abort()
 
@@ -207,7 +207,7 @@ class ClientConnection(asyncio.Protocol):
         )
 
     def write_body(self, data: bytes) -> None:
-        """Send a piece of the body."""
+        """Send a piece of the reply's body, chunked if its length is unknown."""
         self._write_bytes(encode_chunk(data) if self._chunked else data)
 
     def finish_reply(self) -> None:
@@ -286,7 +286,7 @@ class ClientConnection(asyncio.Protocol):
             self._write_bytes(CONTINUE)
 
     def _reply_without_body(self, handler: HttpRequestHandler) -> None:
-        """Reply without reading the body."""
+        """Send a refusal before the request body is read."""
         self._closes = True
         self._arrived.clear()
         handler.receive_body(b"")
@@ -363,7 +363,7 @@ class ClientConnection(asyncio.Protocol):
             self._set_deadline()
 
     def _closes_after_reply(self) -> bool:
-        """Tell whether the connection closes after this reply."""
+        """Tell whether to close after this reply: asked for, or draining."""
         # The received bytes begin with an answered request without a caller: the
         # connection cannot be relayed any more.
         return self._closes or self.door.draining or self._received is not None
@@ -384,7 +384,7 @@ class ClientConnection(asyncio.Protocol):
                 transport.resume_reading()
 
     def _set_deadline(self) -> None:
-        """Set the deadline for the present state of the connection."""
+        """Set the deadline for the state: idle, reading a request or writing."""
         turn = self._turn
         if turn is not None:
             reads = turn.wants_body and not turn.body.is_parked

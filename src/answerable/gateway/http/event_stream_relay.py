@@ -36,7 +36,7 @@ class EventStreamBody:
         relayed.outlet.begin_reply(relayed.heading, relayed.session, None)
 
     def on_data(self, data: bytes) -> "EventStreamBody":
-        """Forward the events that are complete.
+        """Forward the server-sent events that are complete to the client.
 
         Raises:
             Refused: One of them is ambiguous or malformed; earlier ones were passed on.
@@ -96,7 +96,7 @@ class EventStreamBody:
         return b""
 
     def _forward_recorded_events(self, _: RecordFuture) -> None:
-        """Forward the events that waited for a record."""
+        """Forward events that were held until their audit record was on disk."""
         if self._relayed.passage.ended:
             return
         passed = []
@@ -116,7 +116,7 @@ class EventStreamBody:
     def _encode_event_to_forward(
         self, event: SseEvent, outcome: MessageOutcome
     ) -> bytes:
-        """Return the bytes to forward for one event."""
+        """Return the bytes of one server-sent event to forward to the client."""
         if outcome.back is not None:
             self._relayed.answer_server_request(outcome.back)
         if outcome.data is event.data:

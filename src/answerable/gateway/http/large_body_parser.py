@@ -64,7 +64,7 @@ class LargeBodyParser:
         self._start_at = 0.0
 
     async def parse(self, head: McpRequestHead, body: bytes) -> ParsedBody:
-        """Parse one request as `parse_request` does.
+        """Parse a large request in a separate process, like `parse_request`.
 
         Args:
             head: Its head, whose place was checked.
@@ -77,7 +77,7 @@ class LargeBodyParser:
         return ParsedBody(partial(build_call, result, body), result.seconds)
 
     async def close(self) -> None:
-        """End the process."""
+        """End the process that parses large bodies."""
         process, self._process = self._process, None
         if process is not None:
             with suppress(ProcessLookupError):

@@ -75,7 +75,7 @@ def parse_body(head: McpRequestHead, body: bytes) -> ParseResult:
 
 
 def build_call(result: ParseResult, body: bytes) -> McpCall:
-    """Return the call of a result.
+    """Build the MCP call from the parser process's result and the body.
 
     Raises:
         RequestRefused: The body was refused.

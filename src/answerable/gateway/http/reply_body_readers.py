@@ -54,7 +54,7 @@ class BufferedBody:
         self._size = 0
 
     def on_data(self, data: bytes) -> BodyReader:
-        """Buffer a piece.
+        """Buffer a piece of the server's answer until the whole can be checked.
 
         Raises:
             Refused: The body is too large to buffer.
@@ -164,7 +164,7 @@ class StreamedBody:
         return self
 
     def on_end(self) -> None:
-        """Record the end of the call.
+        """Record the end of a call whose answer was forwarded in pieces.
 
         Raises:
             Refused: The answer is incomplete.

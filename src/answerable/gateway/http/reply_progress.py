@@ -76,7 +76,7 @@ class ReplyProgress:
             self.exchange.definitions.fetch_stale_list(sent, changed_kind)
 
     def count_bytes(self, data: bytes) -> None:
-        """Count and digest bytes for the client."""
+        """Add bytes sent to the client to the reply's size and SHA-256."""
         self._size += len(data)
         if self._digest is None:
             self._digest = hashlib.sha256(data)

@@ -7,7 +7,7 @@ from answerable.gateway.wire.http_heads import ReplyHeading
 
 
 def do_nothing() -> None:
-    """Do nothing."""
+    """Do nothing: the default callback after a reply is sent."""
 
 
 class ReplyWriter(Protocol):

@@ -212,6 +212,7 @@ class HttpRequestHandler:
         return call.kind is MessageKind.OPEN or call.method == LISTEN
 
     def _identify_caller(self) -> None:
+        """Authenticate the caller of the request; keep the 401 reply if that fails."""
         try:
             self.caller = self._door.callers.authenticate(
                 self._head, self._line.link, self._door.clock()
@@ -374,10 +375,12 @@ class HttpRequestHandler:
         self._line.replace_reply(self._unauthenticated_reply(who))
 
     def _abort_upstream(self) -> None:
+        """Abort the request to the upstream server, if one is in progress."""
         if self._sending is not None:
             self._sending.abort()
 
     def _send_reply(self, reply: ImmediateReply) -> None:
+        """Send a complete reply of the gateway itself to the client."""
         self._line.reply(reply.heading, reply.body)
 
     def _refusal_reply(self, refusal: RequestRefused) -> ImmediateReply:

@@ -68,7 +68,7 @@ class ResponseRelay:
         return self._relayed.exchange.may_send(self.passage)
 
     def on_head(self, head: UpstreamHead, length: int | None) -> None:
-        """Receive the head of the answer."""
+        """Receive the head of the server's answer, and choose how to relay it."""
         relayed = self._relayed
         relayed.heading = head.heading
         if head.refuses and self.sent.shown is not None:
@@ -100,7 +100,7 @@ class ResponseRelay:
             self._end_with_error(refused, CallOutcome.UPSTREAM_ERROR)
 
     def on_end(self) -> None:
-        """Receive the end of the answer."""
+        """Finish the relay at the end of the server's answer."""
         body = self._body
         assert body is not None  # noqa: S101 - a head comes first
         try:

@@ -40,7 +40,7 @@ class PeerRouter(Protocol):
     """Router of connections to the worker that owns their principal."""
 
     def owns_principal(self, principal: str) -> bool:
-        """Tell whether this worker serves a principal."""
+        """Tell whether this worker, and no other, serves a principal's calls."""
 
     def relay_to_owner(
         self,
@@ -134,11 +134,11 @@ class GatewayHttpServer:
                 del self.waiters[principal]
 
     def count_started_call(self, principal: str) -> None:
-        """Count one more open call."""
+        """Count one more open call of a principal, for its limit."""
         self.in_flight[principal] = self.in_flight.get(principal, 0) + 1
 
     def count_finished_call(self, principal: str) -> None:
-        """Count one open call less."""
+        """Count one open call of a principal less."""
         left = self.in_flight[principal] - 1
         if left:
             self.in_flight[principal] = left

@@ -158,7 +158,7 @@ class _PooledRequest:
         return call.kind is MessageKind.REQUEST and call.method in REPEATABLE_METHODS
 
     def build_head(self) -> bytes:
-        """Build the head of the request."""
+        """Build the HTTP head of a request to an upstream server."""
         sent, where = self.sent, self.pool.endpoint
         onward = sent.onward + sent.shown.field if sent.shown else sent.onward
         return write_request_head(
@@ -301,12 +301,12 @@ class _UpstreamConnection(asyncio.Protocol):
             self._transport.abort()
 
     def pause(self) -> None:
-        """Stop reading."""
+        """Stop reading from the server while the client is slower."""
         if self._transport is not None:
             self._transport.pause_reading()
 
     def resume(self) -> None:
-        """Continue reading."""
+        """Continue reading from the server after a pause."""
         if self._transport is not None:
             self._transport.resume_reading()
 

@@ -172,7 +172,7 @@ class CountingRecorder(GatewayRecorder):
             self._spans.add(over)
 
     def iterate_metric_series(self) -> Iterator[MetricSeries]:
-        """Yield all metrics."""
+        """Yield every metric of this worker as a Prometheus series."""
         for name, counter in (
             (DECISIONS, self.counted),
             (LEAKS, self._leaks),

@@ -47,7 +47,7 @@ class WorkerPolicy(msgspec.Struct, frozen=True, tag="policy"):
     rules: bytes = b""
 
     def decode_rules(self) -> CedarPolicySet:
-        """Decode the Cedar policies."""
+        """Decode the Cedar policies sent to a worker."""
         if not self.rules:
             return NO_CEDAR_POLICIES
         sent = msgspec.msgpack.decode(zlib.decompress(self.rules), type=_EncodedRules)
@@ -83,7 +83,7 @@ class _Interner:
         )
 
     def _intern_value(self, value: Interned) -> Interned:
-        """Return the stored value that equals this one."""
+        """Return the kept object that equals this one, to save memory."""
         return cast(Interned, self._known.setdefault(value, value))
 
 

@@ -98,7 +98,7 @@ DURATION_LABELS = ("mcp_method_name", "error_type")
 
 
 def sum_metrics(workers: Iterable[Iterable[MetricSeries]]) -> MetricSums:
-    """Sum the metrics of several workers."""
+    """Sum the Prometheus metrics of several workers."""
     sums: MetricSums = defaultdict(float)
     for worker in workers:
         for series in worker:

@@ -55,7 +55,7 @@ class OperatorSocket:
     async def listen(
         cls, state: Path, try_policy: Callable[[WorkerPolicy], Awaitable[TrialAnswer]]
     ) -> "OperatorSocket":
-        """Listen at the operator socket.
+        """Listen at the operator socket, for policy trials and admin commands.
 
         Raises:
             EnvironmentFailure: The socket cannot be bound.

@@ -45,7 +45,7 @@ def sum_replay_results(answers: WorkerAnswers) -> PolicyReplayResult:
 
 
 def summarize_replay(result: PolicyReplayResult) -> str:
-    """Summarize a replay in one line."""
+    """Summarize in one line how a new policy would have decided past calls."""
     said = f"would have denied {result.held_back} of {result.calls} calls"
     others = [
         *([f"let {result.let_through} pass"] if result.let_through else []),

@@ -113,7 +113,7 @@ class SignedStatementDistributor(WatchedStatements):
                 self._log_baseline("over", each)
 
     def _log_baseline(self, change: str, baseline: ActiveBaseline) -> None:
-        """Log that a baseline begins or ends."""
+        """Log that a signed baseline begins or ends to be in force."""
         self._log.info(
             f"baseline.{change}",
             digest=baseline.digest,
@@ -125,7 +125,7 @@ class SignedStatementDistributor(WatchedStatements):
     def _log_requests(
         self, before: StatementsInForce, after: StatementsInForce
     ) -> None:
-        """Log each request of a person that begins."""
+        """Log each signed request of a person that is newly in force."""
         known = {each.id for each in before.get(PersonRequestReader)}
         for each in after.get(PersonRequestReader):
             if each.id not in known:

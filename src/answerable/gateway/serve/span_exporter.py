@@ -100,7 +100,7 @@ def parse_traceparent(body: bytes) -> str:
 
 
 def span_attributes(finished: FinishedCall) -> Mapping[str, str | int]:
-    """Return the attributes of a span."""
+    """Return the OpenTelemetry attributes of a finished call's span."""
     call, decision = finished.call, finished.decision
     said: dict[str, str | int] = {
         "mcp.method.name": call.method,

@@ -118,7 +118,7 @@ class Supervisor(App[ServePlan]):
         return self._build_status_page_quotas()
 
     def _report_sign_in_link(self, listening: Endpoints) -> None:
-        """Report the sign-in link of a restarted page."""
+        """Report the sign-in link of a web page that has been restarted."""
         self._links(find_sign_in_links(listening))
 
     async def _open_listeners(self) -> None:
@@ -210,7 +210,7 @@ class Supervisor(App[ServePlan]):
     async def _apply_policy_in_workers(
         self, policy: WorkerPolicy
     ) -> list[OrderRefused | PolicyApplied | None]:
-        """Send a policy to every worker; return their answers."""
+        """Send a new policy to every worker process; return their answers."""
         return [await child.apply_policy(policy) for child in self._children]
 
     async def _try_policy(
@@ -306,7 +306,7 @@ class Supervisor(App[ServePlan]):
 
 
 def find_sign_in_links(listening: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Return the sign-in link of a restarted page."""
+    """Select the sign-in link among the addresses a restarted server listens at."""
     return [each for each in listening if each[0] == SIGN_IN_LINK]
 
 

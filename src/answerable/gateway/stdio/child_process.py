@@ -122,13 +122,13 @@ class ServerProcess:
             self._output.resume()
 
     def send_signal(self, signal_number: int) -> None:
-        """Send a signal to its process group."""
+        """Send a signal to the process group of the MCP server."""
         if self._code is None:
             with suppress(ProcessLookupError):
                 os.killpg(self._running.pid, signal_number)
 
     def shut_down(self, grace: float = STOP_GRACE) -> None:
-        """Shut it down in order.
+        """End the MCP server: close its input, then SIGTERM, then SIGKILL.
 
         Args:
             grace: Seconds that it has to exit once its input is closed.

@@ -148,13 +148,13 @@ class StdioClient:
             turn.pause()
 
     def on_write_drained(self) -> None:
-        """Resume the answers."""
+        """Resume reading server answers once the client has read its output."""
         self.paused = False
         for turn in list(self._turns):
             turn.resume()
 
     def write_message(self, message: bytes) -> None:
-        """Write one message."""
+        """Write one JSON-RPC message to the client."""
         self.out.write(message + b"\n")
 
     def store_session_id(self, session: str) -> None:
@@ -173,7 +173,7 @@ class StdioClient:
             self._changed()
 
     def on_message_finished(self, handler: StdioRequestHandler) -> None:
-        """Forget a message that is finished."""
+        """Drop the state of a client message that is answered."""
         self._turns.pop(handler, None)
         method = handler.sent.call.method
         if method == INITIALIZE:

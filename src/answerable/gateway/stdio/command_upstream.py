@@ -87,7 +87,7 @@ class CommandUpstream:
         return self._reply_with_status(status, request, sink)
 
     def close(self) -> None:
-        """End all processes."""
+        """End every server process that was started."""
         for child in list(self._owners):
             self._forget_process(child)
             child.process.terminate()
@@ -183,7 +183,7 @@ class CommandUpstream:
         return owner is not None
 
     def _delay_next_start(self) -> None:
-        """Delay the next start, longer each time."""
+        """Delay the next start of a failing server, longer each time."""
         longer = max(FIRST_BACK_OFF, self._back_off * 2)
         self._back_off = min(longer, LAST_BACK_OFF)
         self._not_before = self._loop.time() + self._back_off

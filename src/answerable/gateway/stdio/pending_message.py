@@ -151,7 +151,7 @@ class PendingMessage:
         self.report_answer_end()
 
     def reply_with_status(self, status: int) -> None:
-        """Answer with a status alone."""
+        """Answer a client message with an HTTP status and no body."""
         if not self.done:
             self._sink.on_head(_build_response_head(status), 0)
             self.report_answer_end()
@@ -163,7 +163,7 @@ class PendingMessage:
             self._sink.on_lost(reason, forwarded=forwarded)
 
     def abort(self) -> None:
-        """Abort the message."""
+        """Abort the answer to a client message that has already begun."""
         if not self.done:
             self.done = True
             self._carrier.resume_for(self)

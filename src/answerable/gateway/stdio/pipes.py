@@ -37,13 +37,13 @@ class ReadPipe:
         self.resume()
 
     def pause(self) -> None:
-        """Stop reading."""
+        """Stop reading from the pipe, until `resume`."""
         if not self._paused and self._handle >= 0 and not self._is_file:
             self._loop.remove_reader(self._handle)
         self._paused = True
 
     def resume(self) -> None:
-        """Continue reading."""
+        """Continue reading from the pipe after `pause`."""
         if not self._paused or self._handle < 0:
             return
         self._paused = False

@@ -42,7 +42,7 @@ class MessageClient(Protocol):
         """Start a background task."""
 
     def write_message(self, message: bytes) -> None:
-        """Write one message."""
+        """Write one JSON-RPC message to the client."""
 
     def store_session_id(self, session: str) -> None:
         """Store the session id of the server."""
@@ -51,7 +51,7 @@ class MessageClient(Protocol):
         """Note that a delayed message was sent."""
 
     def on_message_finished(self, handler: "StdioRequestHandler") -> None:
-        """Forget a message that is finished."""
+        """Drop the state of a client message that is answered."""
 
 
 class StdioRequestHandler(ReplyWriter):

@@ -123,7 +123,7 @@ class StdioServer:
         return not self._open and self._stream is None
 
     def send(self, request: UpstreamRequest, sink: ResponseSink) -> UpstreamTransfer:
-        """Send one message."""
+        """Send one JSON-RPC message to the server process."""
         self._used = True
         under_way = PendingMessage(self, request, sink)
         if request.call.kind is MessageKind.OPEN:
@@ -272,7 +272,7 @@ class StdioServer:
     def _find_request(
         self, message: JsonRpcMessage, line: bytes
     ) -> PendingMessage | None:
-        """Find the request that a notification refers to."""
+        """Find the open request that a server's notification refers to."""
         if message.method == PROGRESS:
             token = find_id_at_path(line, PROGRESS_OF)
             return next(

@@ -181,7 +181,7 @@ class StdioWrapper:
         """Do nothing: a client may be silent for any time."""
 
     def on_exit(self, child: StdioServer, code: int) -> None:
-        """End with the server."""
+        """End the wrapper with the exit code of its MCP server."""
         self._set_exit_code(code)
 
     def on_stray_line(self, reason: RefusalReason) -> None:
@@ -210,7 +210,7 @@ class StdioWrapper:
             self._ending = self._loop.call_later(self._limits.drain, self._end_server)
 
     def _end_server(self) -> None:
-        """End the server, or its session."""
+        """End the MCP server process, or only its session."""
         front, child = self._front, self._child
         if child is not None:
             child.process.shut_down()
@@ -236,7 +236,7 @@ class StdioWrapper:
         self._front.on_input_end()
 
     def _notify_owner(self, blocked_call: BlockedCall) -> None:
-        """Notify the owner of a denied call."""
+        """Notify the agent's owner that a call was denied."""
         self._statements.notifier.notify(blocked_call)
 
     def _build_upstream(

@@ -66,7 +66,7 @@ def decode_escape_layers(data: bytes) -> Iterator[bytes]:
 
 
 def remove_backslashes(data: bytes) -> bytes:
-    """Delete the backslashes of a text."""
+    """Delete backslashes, so that an escaped secret is recognised."""
     return data.translate(None, b"\\") if b"\\" in data else data
 
 
@@ -82,7 +82,7 @@ def _decode_json(data: bytes) -> bytes:
 
 
 def _decode_percent(data: bytes) -> bytes:
-    """Decode percent-encoding."""
+    """Decode percent-encoding, so that an encoded secret is recognised."""
     if b"%" in data and _pattern_occurs(_PERCENT, data):
         return _decode_hex_escape(data, b"%")
     return data
@@ -97,7 +97,7 @@ def _decode_html(data: bytes) -> bytes:
 
 
 def _pattern_occurs(pattern: re.Pattern[bytes], data: bytes) -> bool:
-    """Tell whether a pattern occurs."""
+    """Tell whether a regular expression matches anywhere in the bytes."""
     return next(pattern.finditer(data), None) is not None
 
 

@@ -96,7 +96,7 @@ class UpstreamTokenCache:
         self._failed.clear()
 
     def needs_token(self, server: str) -> bool:
-        """Tell whether a server gets a token."""
+        """Tell whether calls of a server carry an exchanged token."""
         return server in self._audiences
 
     def upstream_principal(self, caller: VerifiedCaller) -> str:

@@ -66,7 +66,7 @@ class SecretPatterns:
         return SecretPatterns((tail, *before[: MAX_SECRETS - 1]))
 
     def occurs_in(self, data: bytes) -> bool:
-        """Tell whether a text contains a secret."""
+        """Tell whether bytes contain the secret, in any of its encodings."""
         if not self._spelled:
             return False
         # Not `any`: this is run for every answer.
@@ -125,7 +125,7 @@ class LeakFilter:
         self._held = b""
 
     def check_head(self, head: UpstreamHead) -> None:
-        """Check the forwarded fields of the head.
+        """Refuse a server's reply head that contains the injected credential.
 
         Raises:
             Refused: They contain the credential.

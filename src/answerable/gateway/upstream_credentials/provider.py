@@ -51,11 +51,11 @@ class CredentialProvider:
         self._index_servers(config)
 
     def get_server(self, server: str) -> UpstreamServer | None:
-        """Return a server as it is configured now."""
+        """Return the current configuration of an upstream server."""
         return self._servers.get(server)
 
     def needs_credential(self, server: str) -> bool:
-        """Tell whether a server gets a credential."""
+        """Tell whether the gateway adds a credential to calls of a server."""
         return server in self._shown
 
     def upstream_principal(self, caller: VerifiedCaller, server: str) -> str:

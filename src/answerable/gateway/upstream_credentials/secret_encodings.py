@@ -25,7 +25,7 @@ _SHARED = (0, 2, 3)
 
 
 def list_secret_encodings(secret: str) -> tuple[bytes, ...]:
-    """List the encodings of a secret, each without its backslashes.
+    """List encodings of a secret (base64, percent...), backslashes removed.
 
     A secret with escapes of its own, such as a URL with `%40` in its password, is
     searched for as it is and as the layers below them.

@@ -52,7 +52,7 @@ class ProcessGroups:
         self._lock = Lock()
 
     def add(self, leader_pid: int) -> None:
-        """Register the leader of a process group."""
+        """Register the process group of a secret command, to kill it later."""
         with self._lock:
             self._leaders.add(leader_pid)
 
@@ -74,7 +74,7 @@ class ProcessGroups:
 
 
 def read_secret(source: UpstreamCredential, process_groups: ProcessGroups) -> str:
-    """Read a secret from its source.
+    """Read a secret from its environment variable, file or command.
 
     Args:
         source: Configured source.

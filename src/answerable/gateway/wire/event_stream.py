@@ -84,7 +84,7 @@ class SseParser:
         return b"".join(self._raw)
 
     def _parse_line(self) -> bool:
-        """Parse the line; tell whether it completes an event."""
+        """Parse one line of server-sent events; tell whether it ends an event."""
         line = b"".join(self._line)
         self._line = []
         if self._is_first:

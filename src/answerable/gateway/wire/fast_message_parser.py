@@ -93,7 +93,7 @@ RESULT_TYPE = len(b'"resultType":"",')
 
 
 def parse_plain_tool_call(body: bytes, expected: ExpectedCall) -> McpCall | None:
-    """Parse a tool call.
+    """Parse a `tools/call` of the usual form fast; None for any other.
 
     Returns:
         The result of `call`; None where the full parser is needed.
@@ -143,7 +143,7 @@ def parse_plain_tool_call(body: bytes, expected: ExpectedCall) -> McpCall | None
 
 
 def parse_plain_tool_result(data: bytes) -> ServerMessage | None:
-    """Parse the result of a tool call.
+    """Parse a `tools/call` result of the usual form fast; None for any other.
 
     Returns:
         The result of `answers`; None where the full parser is needed.

@@ -135,7 +135,7 @@ def _filter_items(
 
 
 def find_item_spans(data: bytes, span: Span) -> list[Span]:
-    """Find the spans of the items of an array.
+    """Find the byte range of each item of a JSON array.
 
     Raises:
         Refused: It is no array.

@@ -49,7 +49,7 @@ class DefinedItems(msgspec.Struct, frozen=True):
 
 
 def find_definitions(data: bytes, method: str) -> list[DefinedItems]:
-    """Find the definitions in an answer.
+    """Find the tool, prompt or resource definitions in a list answer.
 
     Args:
         data: A response that `read_answer` has parsed.
@@ -79,7 +79,7 @@ def find_definitions(data: bytes, method: str) -> list[DefinedItems]:
 def _find_instructions(
     data: bytes, result: Mapping[str, Span], method: str
 ) -> list[DefinedItems]:
-    """Find the instructions in an answer to `initialize`."""
+    """Find the server's `instructions` text in an `initialize` answer."""
     span = result.get(INSTRUCTIONS)
     if span is None or is_null(data, span):
         # The absence of instructions is pinned, too.

@@ -61,7 +61,7 @@ class McpRequestHead(msgspec.Struct, frozen=True):
 
 
 def parse_request_head(data: bytes) -> McpRequestHead:
-    """Parse a head, as `parse_head` does.
+    """Parse an HTTP request head, and the MCP server and call it names.
 
     Raises:
         Refused: As there.

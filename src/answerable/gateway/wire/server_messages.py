@@ -90,7 +90,7 @@ def parse_server_message(data: bytes) -> ServerMessage:
 
 
 def _read_required_members(data: bytes, span: Span | None) -> dict[str, Span]:
-    """Return the members of a required object."""
+    """Return the members of a JSON object that must be there, or refuse."""
     if span is None or not is_object(data, span):
         raise RequestRefused(RefusalReason.EVENT_TYPE)
     return find_object_members(data, span)

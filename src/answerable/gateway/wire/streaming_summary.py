@@ -105,7 +105,7 @@ class StreamingSummary:
         return found.end()
 
     def _track_token(self, token: bytes) -> None:
-        """Track the depth at a token."""
+        """Track the JSON nesting depth at a bracket or comma."""
         if token in b"{[":
             self._enter_container()
             self._at_key = True

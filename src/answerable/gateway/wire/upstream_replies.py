@@ -84,7 +84,7 @@ class _SizedReplyBody:
         return offset + len(self._piece)
 
     def take_body_bytes(self) -> bytes:
-        """Return the body bytes of the last `feed`."""
+        """Return the body bytes that the last `feed` decoded."""
         return self._piece
 
 
@@ -102,7 +102,7 @@ class _BodyUntilClose:
         return len(data)
 
     def take_body_bytes(self) -> bytes:
-        """Return the body bytes of the last `feed`."""
+        """Return the body bytes that the last `feed` decoded."""
         return self._piece
 
 

@@ -223,7 +223,7 @@ def load_snapshot_summary(
 def _build_snapshot_summary(
     inventory: Inventory, graph: IdentityGraph
 ) -> SnapshotSummary:
-    """Count the accounts, identities and policies of a compiled snapshot."""
+    """Collect services, condition keys and unknown identities of a snapshot."""
     from answerable.reach.aws.condition_keys.self_tagging import (
         list_tag_dependent_statements,
     )

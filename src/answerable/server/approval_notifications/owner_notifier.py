@@ -71,7 +71,7 @@ class OwnerNotifier:
             self._serving = asyncio.create_task(webhook.deliver_forever())
 
     def notify(self, blocked_call: BlockedCall) -> None:
-        """Notify the owner of a denied call."""
+        """Queue a webhook message to the agent's owner about a denied call."""
         if self._webhook is not None:
             self._webhook.enqueue(blocked_call, time.monotonic())
 

@@ -86,7 +86,7 @@ class CallerAuthenticator:
     def authenticate(
         self, head: HttpRequestHead, connection_info: ConnectionInfo, now: float
     ) -> VerifiedCaller:
-        """Authenticate the caller of a request.
+        """Authenticate a request by token, client certificate or Unix process.
 
         Args:
             head: Head of the request; only Authorization and DPoP identify the caller.
@@ -225,7 +225,7 @@ class CallerAuthenticator:
         principal: str,
         match: AgentMatch,
     ) -> VerifiedCaller:
-        """Build the caller of a process, whose run is that process."""
+        """Build the caller for a local process; the process is its run."""
         agent, known = match
         return VerifiedCaller(
             agent=agent,

@@ -153,7 +153,7 @@ class VerifiedTokenCache:
         connection_info: ConnectionInfo,
         now: float,
     ) -> VerifiedCaller:
-        """Verify a token and its sender, and cache the caller."""
+        """Verify a token and its proof of possession, and cache its caller."""
         token = authorization.partition(" ")[2]
         claims = self._verify_token(token, now)
         binding = self._check_sender(authorization, claims, head, connection_info, now)

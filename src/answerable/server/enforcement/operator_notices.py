@@ -47,7 +47,7 @@ class LogNotices:
         self._log = log
 
     def on_quarantined(self, subject: str, reason: str, similar_item: str) -> None:
-        """Log a definition that is in quarantine from now on."""
+        """Log that a changed tool definition is now in quarantine."""
         self._log.warning(
             "pin.quarantined",
             subject=escape_name(subject),
@@ -65,7 +65,7 @@ class LogNotices:
         )
 
     def on_released(self, subject: str) -> None:
-        """Log the end of a quarantine."""
+        """Log that a tool definition is no longer in quarantine."""
         self._log.info("pin.released", subject=escape_name(subject))
 
     def on_failure(self, reason: str) -> None:

@@ -31,7 +31,7 @@ def decide_once(
 
 
 def read_revocations(store: Path, state: Path) -> Revocations:
-    """Read the revocations in force.
+    """Read the subjects revoked by `kill`, from the store and gateway folders.
 
     Args:
         store: Folder of the store.

@@ -59,7 +59,7 @@ class WatchedStatements:
             self._notices.on_unusable_webhook(error.message)
 
     async def close(self, seconds: float = 0.0) -> None:
-        """Stop notifying and watching.
+        """Stop watching signed statements and notifying owners.
 
         Args:
             seconds: Time limit for queued notifications.

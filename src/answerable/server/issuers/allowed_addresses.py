@@ -52,7 +52,7 @@ def same_origin(one: str, other: str) -> bool:
 async def resolve_allowed_addresses(
     host: str, port: int, *, allow_private: bool
 ) -> list[str]:
-    """Resolve a name to allowed addresses.
+    """Resolve a host name, and refuse private addresses unless allowed.
 
     Args:
         host: A name or an address.

@@ -140,7 +140,7 @@ def _build_request(
     fields: tuple[tuple[str, str], ...],
     body: bytes,
 ) -> bytes:
-    """Build the head and body of the request."""
+    """Build the bytes of an HTTP request to an issuer."""
     if not location.unix:
         parse_https_url(location.url)
     parts = urlsplit(location.url)
@@ -157,7 +157,7 @@ def _build_request(
 async def _connect_to_checked_address(
     location: FetchLocation,
 ) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
-    """Connect to one of the checked addresses, and to no other."""
+    """Connect to an address that the DNS check allowed, against rebinding."""
     if location.unix:
         reader, writer = await asyncio.open_unix_connection(location.unix)
         try:

@@ -103,7 +103,7 @@ class IssuerKeyCache:
         self._rebuild_issuers(0)
 
     def issuers(self, now: float) -> IssuerIndex:
-        """Return the issuers with the keys that are usable now."""
+        """Return token issuers with the keys that can verify now."""
         if now >= self._until:
             self._rebuild_issuers(now)
         return self._issuers
@@ -113,7 +113,7 @@ class IssuerKeyCache:
         return self._held[issuer].usable_until
 
     def has_usable_key(self, issuer: str, now: float) -> bool:
-        """Tell whether an issuer has a usable key now."""
+        """Tell whether any key of an issuer can verify a token now."""
         return now < self._held[issuer].usable_until
 
     def can_fetch_keys(self, issuer: str, now: float) -> bool:
@@ -132,7 +132,7 @@ class IssuerKeyCache:
         )
 
     async def fetch_issuer_keys(self, issuer: str, now: float) -> str:
-        """Fetch the keys of an issuer, once for all that wait.
+        """Fetch an issuer's JWKS, once for all requests that wait for it.
 
         Returns:
             Empty, or the reason of a failure: a sentence for the operator.

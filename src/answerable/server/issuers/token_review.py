@@ -129,7 +129,7 @@ class TokenReviewer:
 
 
 def parse_token_review(document: bytes, audience: str) -> TokenReviewResult:
-    """Parse the TokenReview response.
+    """Parse a Kubernetes TokenReview response to the token's identity.
 
     Raises:
         Unfetched: It is no TokenReview.

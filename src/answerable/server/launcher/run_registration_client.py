@@ -68,12 +68,12 @@ class RunServiceClient:
         self._http = self._build_http_client(self.socket)
 
     def close(self) -> None:
-        """Close the connection."""
+        """Close the connection to the token service."""
         self._http.close()
         self.socket.close()
 
     def register(self, request: dict[str, str | int]) -> RunRegistration:
-        """Register a run.
+        """Register a run of an agent process at the token service.
 
         Raises:
             EnvironmentFailure: The service refuses, or its answer is malformed.

@@ -205,7 +205,7 @@ class TerminalRelay:
             termios.tcsetattr(self._terminal, termios.TCSADRAIN, raw)
 
     def _restore_terminal(self) -> None:
-        """Restore the terminal.
+        """Restore the terminal modes from before the run.
 
         Unread input is dropped: answers of the terminal to the agent must not reach the
         next reader.
@@ -221,7 +221,7 @@ def _ignore_signal(number: int, frame: FrameType | None) -> None:
 
 
 def _raw_terminal_modes(modes: _Modes, *, is_output_ours: bool) -> _Modes:
-    """Return the terminal modes for raw input.
+    """Return termios modes that pass input through unchanged (no echo, signals).
 
     Where standard output goes elsewhere, the next program of a pipeline writes to the
     terminal, and is interrupted from it: then line ends and signal keys stay.

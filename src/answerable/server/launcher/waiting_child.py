@@ -141,7 +141,7 @@ class WaitingChild:
         self.start = parse_start_time(read_proc_file(Path(f"/proc/{self.pid}/stat")))
 
     def start_program(self, environment: Mapping[str, str]) -> None:
-        """Let the child execute its program.
+        """Send the environment to the waiting child, which executes its program.
 
         Raises:
             EnvironmentFailure: The program could not be executed; the child is gone
@@ -215,7 +215,7 @@ def close_at_exec(kept: Collection[int]) -> None:
 
 
 def _switch_user(account: UserAccount) -> None:
-    """Switch to another user permanently."""
+    """Switch the process to another user, its groups and ids, for good."""
     os.initgroups(account.name, account.gid)
     os.setresgid(account.gid, account.gid, account.gid)
     os.setresuid(account.uid, account.uid, account.uid)

@@ -19,7 +19,7 @@ _BYTES = 32  # of each fresh value; a verifier has 43 letters then (RFC 7636 4.1
 def build_sign_in_environment(
     ca_file: str, print_line: Callable[[str], None]
 ) -> SignInEnvironment:
-    """Build the dependencies of a sign-in on this machine.
+    """Build what a sign-in needs: HTTP client, browser, printing.
 
     Args:
         ca_file: File of the provider's certificate authorities, empty for the system's.
@@ -50,5 +50,5 @@ def generate_sign_in_secrets() -> LoginSecrets:
 
 
 def _no_browser(_: str) -> bool:
-    """Open no browser; return False."""
+    """Return False: the substitute on a machine without a browser."""
     return False

@@ -86,7 +86,7 @@ def check_utf8(data: bytes) -> None:
 
 
 def find_object_members(data: bytes, span: Span | None = None) -> dict[str, Span]:
-    """Find the members of one object.
+    """Find the byte range of each member of a JSON object, by name.
 
     Args:
         data: UTF-8 that passed `check_encoding_and_depth`.
@@ -168,7 +168,7 @@ def read_string(data: bytes, span: Span | None) -> str | None:
 
 
 def is_object(data: bytes, span: Span) -> bool:
-    """Tell whether a value is an object."""
+    """Tell whether the JSON value in a byte range is an object."""
     return data[span.start] == ord("{")
 
 

@@ -101,7 +101,7 @@ def parse_message(body: bytes, depth: int = MAX_DEPTH) -> JsonRpcMessage:
 def _parse_request_or_notification(
     body: bytes, members: Mapping[str, Span]
 ) -> JsonRpcMessage:
-    """Parse a request or a notification."""
+    """Parse a JSON-RPC request, or a notification if it has no id."""
     id = parse_jsonrpc_id(body, members["id"]) if "id" in members else None
     method = read_string(body, members["method"])
     if method is None or "result" in members or "error" in members:
@@ -169,5 +169,5 @@ def to_one_line(body: bytes) -> bytes:
 
 
 def is_null(body: bytes, span: Span) -> bool:
-    """Tell whether a value is null."""
+    """Tell whether the JSON value in a byte range is null."""
     return body[span] == b"null"

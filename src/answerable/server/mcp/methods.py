@@ -75,7 +75,7 @@ class McpMethod:
 def _build_notification_entry(
     target: TargetKind, sender: MessageSender, key: str = ""
 ) -> McpMethod:
-    """Build the entry of a notification."""
+    """Build the method table's entry of an MCP notification."""
     return McpMethod(target, key, sender, is_notification=True)
 
 

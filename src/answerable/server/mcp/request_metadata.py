@@ -225,7 +225,7 @@ def read_declared_version_and_tasks(meta: bytes) -> tuple[str, bool]:
 
 @lru_cache(maxsize=128)
 def _parse_version_and_tasks(data: bytes) -> tuple[str, bool]:
-    """Parse the version and the tasks capability of a `_meta`."""
+    """Parse protocol version and tasks capability of an MCP `_meta`."""
     if exceeds_depth(data, MAX_PARAMS_DEPTH):
         raise RequestRefused(RefusalReason.TOO_DEEP)
     meta = find_object_members(data)
@@ -238,7 +238,7 @@ def _parse_version_and_tasks(data: bytes) -> tuple[str, bool]:
 
 
 def _declares_extension(body: bytes, capabilities: Span, extension: str) -> bool:
-    """Tell whether an extension is declared."""
+    """Tell whether client capabilities declare an MCP extension."""
     extensions = find_object_members(body, capabilities).get("extensions")
     if extensions is None or not is_object(body, extensions):
         return False

@@ -87,7 +87,7 @@ class PinEnforcer(PinWatch):
         is_last: bool,
         is_requested: bool,
     ) -> None:
-        """Compare a list of a server, or one page of it, with the pins.
+        """Compare a server's listed tool definitions with the pinned ones.
 
         Args:
             server: Name of the server.
@@ -177,7 +177,7 @@ class PinEnforcer(PinWatch):
         return found
 
     def _pinned_names(self, kind: DefinitionKind) -> NameIndex:
-        """Return the names of the pinned items of all servers."""
+        """Return the names of all servers' pinned items of one kind."""
         found = self._by_name.get(kind)
         if found is None:
             found = self._by_name[kind] = NameIndex(

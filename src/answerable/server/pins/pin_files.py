@@ -76,7 +76,7 @@ class PinFiles:
         return file.pins
 
     def change_pins(self, server: str, change: Callable[[ServerPins], PinsT]) -> PinsT:
-        """Change the pins of a server; durable on return.
+        """Change a server's pinned definitions under a lock, and fsync.
 
         Args:
             server: Name of the server.
@@ -106,7 +106,7 @@ class PinFiles:
         return sorted(path.stem for path in self.folder.glob("[!.]*.json"))
 
     def pin_file_path(self, server: str) -> Path:
-        """Return the path of a server's file."""
+        """Return the path of the file with a server's pinned definitions."""
         return self.folder / f"{server}.json"
 
     def file_stamp(self, server: str) -> PinFileStamp:

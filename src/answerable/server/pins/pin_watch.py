@@ -31,7 +31,7 @@ class QuarantineTarget(Protocol):
     """Decision point that applies the quarantine."""
 
     def set_quarantine(self, quarantine: Quarantine) -> None:
-        """Replace the set of definitions in quarantine."""
+        """Replace the set of quarantined tool definitions, which are blocked."""
 
 
 class PinListener(Protocol):
@@ -112,7 +112,7 @@ class PinWatch:
         self._apply_quarantine()
 
     def close(self) -> None:
-        """Stop the watch."""
+        """Stop watching the pin files."""
         self._timer.cancel()
 
     async def flush(self) -> None:

@@ -201,7 +201,7 @@ def _is_alive(pid: int) -> bool:
 
 
 def _describe_process(folder: Path) -> Ancestor:
-    """Describe a process from its folder in /proc."""
+    """Describe a process (parent, user, program) from /proc."""
     stat = read_proc_file(folder / "stat")
     program = ""
     with suppress(OSError):  # of another user: not ours to see

@@ -44,7 +44,7 @@ def attest_peer(
     allow_root: bool = False,
     peer_option: int = SO_PEERPIDFD,
 ) -> Attestation:
-    """Attest the process that connected.
+    """Attest the process at the other end of a Unix socket, by its pidfd.
 
     It reads /proc, and each version of an executable once: too slow for a shared event
     loop.

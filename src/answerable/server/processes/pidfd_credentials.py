@@ -42,7 +42,7 @@ class ProcessCredentials:
 
 
 def read_pidfd_credentials(pidfd: int) -> ProcessCredentials | None:
-    """Read the credentials from a pidfd.
+    """Read a process's user and group ids from its pidfd.
 
     Returns:
         None where it has none: an older kernel, or a process that is gone. Then /proc

@@ -84,7 +84,7 @@ def parse_gid(status: str) -> int:
 
 
 def _parse_stat_fields(stat: str) -> list[str]:
-    """Split the fields from the third on."""
+    """Split /proc/PID/stat from its third field on, after the name."""
     # The second field is the program's name in parentheses, and may hold any letter.
     return stat[stat.rindex(")") + 1 :].split()
 

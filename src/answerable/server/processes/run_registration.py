@@ -126,7 +126,7 @@ def register_run(
     *,
     allow_root: bool = False,
 ) -> RegistrationAnswer:
-    """Register the run of an agent; it is on disk on return.
+    """Register an agent's run that the launcher announces, durably.
 
     Args:
         runs: The registry.

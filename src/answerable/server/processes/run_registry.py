@@ -172,7 +172,7 @@ class RunRegistry:
         raise ProcessGone
 
     def _find_nearest_run(self, process: PidfdProcess) -> RegisteredRun | None:
-        """Return the run of the nearest ancestor that has one."""
+        """Find the registered run of a process or its nearest ancestor."""
         found: RegisteredRun | None = None
         with ExitStack() as held:
             each: PidfdProcess | None = process

@@ -39,7 +39,7 @@ class ForeignSender(NotAttested):
 
 
 def enable_sender_credentials(listening_socket: socket.socket) -> None:
-    """Enable sender credentials from the first byte on.
+    """Enable SO_PASSCRED, so that each message carries its sender's pid.
 
     A connection inherits the option from its listener. Only there it covers bytes that
     were sent before the connection was accepted.

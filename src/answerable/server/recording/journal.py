@@ -95,7 +95,7 @@ class RecordJournal:
         return self._writer.spooled
 
     def next_record_number(self) -> tuple[int, int]:
-        """Return the number of the next record, and the time."""
+        """Take the next sequence number of an audit record, and the time."""
         return self.recorded + 1, self._clock()
 
     def append(
@@ -125,7 +125,7 @@ class RecordJournal:
         *,
         at_once: bool = False,
     ) -> None:
-        """Append a record that is encoded already."""
+        """Queue an encoded audit record for the log writer."""
         self.recorded += 1
         if agent:
             self._quotas.charge_bytes(agent, len(encoded))
@@ -151,7 +151,7 @@ class RecordJournal:
         self._writer.close()
 
     def _complete_tickets(self, tickets: list[RecordTicket]) -> None:
-        """Complete the tickets of records that are on disk."""
+        """Complete the tickets of audit records that are on disk."""
         self.alarm = ""
         for ticket in tickets:
             if ticket.durable is not None and not ticket.durable.done():

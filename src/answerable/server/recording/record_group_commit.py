@@ -67,7 +67,7 @@ class ThreadSignal:
         return self._rung.acquire(timeout=seconds)
 
     def clear(self) -> None:
-        """Clear the signal."""
+        """Clear the wake-up signal of the writer thread."""
         self._rung.acquire(blocking=False)
 
 

@@ -33,7 +33,7 @@ class RefusalCounts:
         self._whys: set[str] = set()
 
     def count_refusal(self, reason: str, agent: str, server: str, method: str) -> None:
-        """Count one refusal.
+        """Count a refused request instead of recording each one.
 
         Args:
             reason: The reason.
@@ -54,7 +54,7 @@ class RefusalCounts:
         self._counts[alike] += 1
 
     def take_counts(self) -> Mapping[RefusalKey, int]:
-        """Return the counts, and reset them."""
+        """Return the counts of refused requests by reason, and start from zero."""
         counts = self._counts
         self._counts, self._kinds, self._whys = Counter(), Counter(), set()
         return counts

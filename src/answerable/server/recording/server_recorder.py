@@ -126,7 +126,7 @@ class ServerRecorder:
         return self._own[client] <= max_records
 
     def _schedule_counts(self) -> None:
-        """Schedule the record of the counts, if none is scheduled."""
+        """Schedule the audit record of refusal counts, if none is due yet."""
         if self._timer is None:
             self._timer = self.journal.loop.call_later(
                 self.every, self._record_counts_if_possible
@@ -142,7 +142,7 @@ class ServerRecorder:
             self._record_counts()
 
     def _record_counts(self) -> None:
-        """Record the counts of refusals, one record for each key."""
+        """Write an audit record with the count of each kind of refusal."""
         self.write_deferred()
         for alike, count in self._alike.take_counts().items():
             method = alike.method or self.counts_as

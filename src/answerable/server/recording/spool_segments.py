@@ -143,7 +143,7 @@ class SegmentWriter:
         }
 
     def _open_next_segment(self) -> None:
-        """Create the next segment file."""
+        """Create the next file of the audit spool."""
         self.current += 1
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
         self._handle = os.open(self._current_segment_path, flags, FILE_MODE)

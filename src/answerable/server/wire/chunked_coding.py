@@ -99,7 +99,7 @@ class ChunkedDecoder:
         self._next = self._check_chunk_end if size else self._check_body_end
 
     def _check_chunk_end(self, line: bytes) -> None:
-        """Check the empty line that ends a chunk."""
+        """Check the empty line after an HTTP chunk's data."""
         if line:
             raise RequestRefused(RefusalReason.CHUNKING)
         self._next = self._parse_chunk_size

@@ -62,7 +62,7 @@ class _FixedBody:
         return offset + len(part)
 
     def take_body_bytes(self) -> bytes:
-        """Return the complete request body."""
+        """Return the request body once all of its Content-Length has arrived."""
         return b"".join(self._parts)
 
 

@@ -18,7 +18,7 @@ _PHRASES = {
 def encode_response(
     status: int, fields: Mapping[str, str], body: bytes, *, closes: bool
 ) -> bytes:
-    """Encode a response for the wire.
+    """Encode status, header fields and body as an HTTP/1.1 response.
 
     Args:
         status: HTTP status.

@@ -230,7 +230,7 @@ class TokenState(Protocol):
         """Declare that records before now may be lost, for example after a restore."""
 
     def read_generation(self) -> DatabaseGeneration:
-        """Return the identity and generation of the database."""
+        """Return the database's identity and generation, to detect a restore."""
 
     def advance_generation(self, minimum: int) -> int:
         """Raise the generation above `minimum` durably, and record the identity."""
@@ -281,7 +281,7 @@ class TokenState(Protocol):
         """Find an issued token by its delegation and `jti`; None for an unknown one."""
 
     def revoke_delegation(self, id: str, now: float) -> RevokedDelegations:
-        """Revoke a delegation and its descendants, with their tokens and tickets."""
+        """Revoke a delegation, its children, and their tokens and tickets."""
 
     def revoke_subject(self, subject: str, now: float) -> RevokedDelegations:
         """Revoke every delegation that names a subject, and all their descendants.

@@ -15,7 +15,7 @@ def open_token_state(
     database: str = "",
     environ: Mapping[str, str] = os.environ,
 ) -> TokenState:
-    """Open the state of the token service.
+    """Open the token service's database: SQLite file or PostgreSQL.
 
     Args:
         folder: Its state folder.

@@ -87,7 +87,7 @@ def advance_generation(token_state: TokenState, folder: Path) -> None:
 
 
 def _read_generation_file(folder: Path) -> int:
-    """Read the generation file; 0 for a missing or torn one."""
+    """Read the generation kept outside the database; 0 if missing or torn."""
     try:
         text = read_file(folder / GENERATION_FILE).decode("ascii", "replace").strip()
     except FileNotFoundError:

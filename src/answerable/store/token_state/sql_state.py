@@ -51,7 +51,7 @@ class SqlTokenState(TokenState):
 
     @abstractmethod
     def _read_transaction(self) -> AbstractContextManager[Execute]:
-        """Run a read transaction."""
+        """Run database reads in one consistent transaction."""
 
     @abstractmethod
     def _write_transaction(

@@ -132,7 +132,7 @@ class SqliteFile:
         )
 
     def begin_write_transaction(self) -> None:
-        """Begin a write transaction.
+        """Begin a write transaction (`BEGIN IMMEDIATE`).
 
         SQLite's own backoff grows to a tenth of a second, so a process that commits
         without a pause would starve the others.

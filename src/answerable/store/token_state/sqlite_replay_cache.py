@@ -46,7 +46,7 @@ class SqliteReplayCache:
             self._known = last
 
     def cache_committed_keys(self) -> None:
-        """Cache the keys of the transaction after its commit."""
+        """Remember in memory the token ids that a commit marked used."""
         if self._new:
             # Rows are appended after the last one: `number` grows by one for each.
             self._known += len(self._new)

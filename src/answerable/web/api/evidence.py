@@ -65,7 +65,7 @@ def _require_visible_id(
 def _get_proof(
     cache: StoreCache, visitor: Visitor, params: OperationParams
 ) -> Document:
-    """Return the inclusion proof of a record."""
+    """Return the Merkle inclusion proof of an audit record."""
     with cache.open_store() as store:
         number = _require_visible_id(cache, visitor, store, params["id"])
         return verify_and_prove.prove_record(store, number)

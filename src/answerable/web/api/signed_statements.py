@@ -89,7 +89,7 @@ def _filter_visible(document: Document, visitor: Visitor) -> Document:
 def _get_approval_request(
     cache: StoreCache, visitor: Visitor, params: OperationParams
 ) -> Document:
-    """Return the approval request of a decision id."""
+    """Return the approval request that a denied decision opened."""
     find_approval_request(cache, visitor, params["id"])
     with cache.open_store() as store:
         return list_approval_requests.show_approval_request(

@@ -54,7 +54,7 @@ def _submit_signature(
 
 
 def _build_confirmation_document(message: str) -> Document:
-    """Build the document that confirms an action."""
+    """Build the API answer that says which action was done."""
     item: ActionResultItem = {"said": message}
     return Document("done", [item], build_empty_coverage())
 

@@ -88,7 +88,7 @@ class BearerTokenVerifier:
     def _verify_with_cached_keys(
         self, presentation: TokenPresentation, token: str
     ) -> TokenPerson:
-        """Verify a token with the cached keys and return its person."""
+        """Verify a bearer token with cached issuer keys; return its person."""
         now = self._clock()
         try:
             claims = verify_token(token, self._keys.issuers(now), int(now))

@@ -135,7 +135,7 @@ class SessionStore:
         return self._clock() < session.authenticated_at + FRESH_PERIOD
 
     def end(self, session: WebSession) -> None:
-        """End a session."""
+        """End a signed-in person's web session."""
         self._open.pop(session.key, None)
 
     def end_all(self, except_by: str = "") -> None:

@@ -33,7 +33,7 @@ class VisitorFactory:
         )
 
     def from_token(self, bearer: TokenPerson) -> Visitor:
-        """Build the visitor of a bearer token."""
+        """Build the visitor (person, roles, owned agents) of a bearer token."""
         owns = self._find_owned_subjects(bearer.person, bearer.roles)
         return Visitor(bearer.person, bearer.roles, owns, by=bearer.by)
 
@@ -68,7 +68,7 @@ def find_attested_subjects(cache: StoreCache, person: PersonId) -> frozenset[str
 
 
 def _build_person_directory(view: StoreView) -> PersonDirectory:
-    """Build the directory that maps a person to the canonical person."""
+    """Build the lookup from a person's other names to one canonical id."""
     return PersonDirectory(view.inventory.facts.persons)
 
 

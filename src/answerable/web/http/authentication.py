@@ -52,7 +52,7 @@ class RequestAuthenticator(Protocol):
         """Return the visitor with roles and owned subjects; runs in a worker thread."""
 
     def is_alive(self, sender: AuthenticatedSender) -> bool:
-        """Tell whether the session is alive."""
+        """Tell whether the sender's session or token is still valid."""
 
 
 class SessionAuthenticator:
@@ -107,7 +107,7 @@ class SessionAuthenticator:
         return self.sessions.find(read_cookie(fields, session_cookie_name(incoming)))
 
     def build_visitor(self, sender: AuthenticatedSender) -> Visitor:
-        """Return the visitor of a session or token."""
+        """Return the visitor (person and roles) of a session or token."""
         if sender.bearer is not None:
             return self._visitors.from_token(sender.bearer)
         if sender.session is None:

@@ -8,7 +8,7 @@ _NAME = "answerable"
 
 
 def cookie_name(url: str, port: int) -> str:
-    """Return the cookie name of a listener.
+    """Return the name of the session cookie of a listener.
 
     Over TLS the `__Host-` prefix binds it to host and path (RFC 6265bis 4.1.3.2);
     without TLS the name contains the port.

@@ -59,7 +59,7 @@ class EventStreams:
         session_key: bytes,
         is_alive: Callable[[], bool],
     ) -> AsyncIterator[bytes]:
-        """Yield the encoded events of one stream.
+        """Yield encoded server-sent events until the session ends.
 
         Args:
             session_key: Key of its session.
@@ -94,7 +94,7 @@ class EventStreams:
 async def _queue_encoded_events(
     queue: asyncio.Queue[bytes], events: AsyncIterator[StreamEvent]
 ) -> None:
-    """Put each encoded event into a bounded queue."""
+    """Put each encoded server-sent event into a bounded queue."""
     async for each in events:
         await queue.put(encode_event(each))
 

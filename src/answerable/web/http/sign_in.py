@@ -76,7 +76,7 @@ class SignInPages:
         return self._authenticator.sessions
 
     def endpoints(self) -> dict[tuple[str, str], Endpoint]:
-        """Return the endpoints by path and method."""
+        """Return the sign-in handlers by path and HTTP method."""
         return {
             ("/sign-in", "GET"): self.handle_page,
             ("/sign-in", "POST"): self.handle_token,

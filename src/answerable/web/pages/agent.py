@@ -55,7 +55,7 @@ def show_agent(
 
 
 def _group_sub_agents(cache: StoreCache) -> Mapping[str, Sequence[str]]:
-    """Return the ids of the agents that each agent starts."""
+    """Map each agent to the ids of its sub-agents."""
 
     def group_by_parent(_: object) -> Mapping[str, Sequence[str]]:
         found: dict[str, list[str]] = defaultdict(list)

@@ -82,7 +82,7 @@ def start_verification(
 def download_checkpoint(
     cache: StoreCache, _visitor: Visitor, _request: RouteRequest
 ) -> RouteAnswer:
-    """Return the signed checkpoint, byte for byte."""
+    """Return the log's signed checkpoint as a file, byte for byte."""
     with cache.open_store() as store:
         head = _find_checkpoint(store, cache.now)
     if head is None:
@@ -114,7 +114,7 @@ def verify_bundle(
 def download_key(
     cache: StoreCache, _visitor: Visitor, _request: RouteRequest
 ) -> RouteAnswer:
-    """Return the public key of the log."""
+    """Return the public key that verifies the log, as a file."""
     with cache.open_store() as store:
         head = _find_checkpoint(store, cache.now)
     if head is None:
@@ -125,7 +125,7 @@ def download_key(
 def show_proof(
     cache: StoreCache, visitor: Visitor, request: RouteRequest
 ) -> RouteAnswer:
-    """Show a record with its inclusion proof."""
+    """Show an audit record with its Merkle inclusion proof."""
     with cache.open_store() as store:
         rows = _visible_records(cache, visitor, store, request)
         number = rows[0].event.event_id.hex()

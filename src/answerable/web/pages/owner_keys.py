@@ -130,14 +130,14 @@ def _require_recent_sign_in(visitor: Visitor) -> None:
 
 
 def _administrator_authority(visitor: Visitor) -> KeyAuthority:
-    """Return the administrator as the authority for an enrolment."""
+    """Return the administrator who vouches for an owner key's enrolment."""
     return KeyAuthority(
         f"administrator {visitor.person or 'without a name'} ({visitor.by})"
     )
 
 
 def _sign_in_authority(visitor: Visitor) -> KeyAuthority:
-    """Return the issuer of the sign-in as the authority for an enrolment."""
+    """Return the sign-in issuer that vouches for an owner key's enrolment."""
     vouched = visitor.by not in ("", _LOCAL_METHOD)
     written = WrittenBy.MEDIATOR if vouched else WrittenBy.SELF_REPORTED
     return KeyAuthority(f"{visitor.by or _LOCAL_METHOD} for {visitor.person}", written)

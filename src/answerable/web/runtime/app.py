@@ -178,7 +178,7 @@ class WebApp(App[WebSettings]):
     # Background tasks.
 
     async def _listen(self, bound: BoundListener) -> None:
-        """Serve a bound listener."""
+        """Serve the web pages at a bound listener."""
         if is_local_listener(bound.listener):
             self._local_urls.append(bound.url)
         await self._connections.listen(SERVER_NAME, bound)

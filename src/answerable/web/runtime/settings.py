@@ -112,7 +112,7 @@ def load_settings(
 
 
 def _empty_config_reading() -> ConfigReading:
-    """Return the configuration of an empty file."""
+    """Return an empty `answerable.yaml`: the default without such a file."""
     reading = parse_config(b"limits: {}\n", "no configuration", "/")
     return replace(reading, data=b"")
 

@@ -193,7 +193,7 @@ def _draw_parent_line(parent: ChainNode, child: ChainNode, top: int) -> str:
 
 
 def _draw_node(node: ChainNode, top: int) -> str:
-    """Draw a node at its place in the columns."""
+    """Draw one node of a delegation chain as SVG."""
     left, right = _get_node_left_and_right(node)
     return _draw_box(node, left, top + node.row * _ROW, right - left)
 

@@ -62,7 +62,7 @@ class ChainLinks:
     page: Callable[[str], str]
 
     def link_to_narrower_query(self, **fields: str) -> str:
-        """Return the link to the query with further fields."""
+        """Return the URL of the same search with further fields."""
         query = self.query
         for field, value in fields.items():
             query = query.with_field(field, value)

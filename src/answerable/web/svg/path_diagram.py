@@ -119,7 +119,7 @@ def _place_nodes(nodes: Sequence[DiagramNode]) -> Mapping[str, _NodePosition]:
 
 
 def _draw_edge(edge: DiagramEdge, positions: Mapping[str, _NodePosition]) -> str:
-    """Draw an edge with arrowhead and label."""
+    """Draw an edge of a path as SVG: line, arrowhead and label."""
     origin, target = positions[edge.origin], positions[edge.target]
     x, to = origin.x + _WIDE, target.x
     half = x + _GAP / 3

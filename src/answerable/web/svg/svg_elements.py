@@ -25,7 +25,7 @@ def escape_text(text: str) -> str:
 
 
 def build_element(name: str, attributes: Mapping[str, object], *children: str) -> str:
-    """Build an element with attributes and children.
+    """Build an SVG element with attributes and children.
 
     Args:
         attributes: Attributes; `_` stands for `-`, and None values are left out.
@@ -48,7 +48,7 @@ def _format_attribute(value: object) -> str:
 
 
 def build_tooltip(text: str) -> str:
-    """Build the tooltip of an element."""
+    """Build the SVG `title` that a browser shows as tooltip."""
     return build_element("title", {}, escape_text(text))
 
 

@@ -71,7 +71,7 @@ class _AccountFactsBuilder(ProblemCollector):
 def build_account_facts(
     details: AuthorizationDetails, *, source: str, now: int
 ) -> tuple[SightedFacts, tuple[ReadProblem, ...]]:
-    """Build the facts of an account from typed records.
+    """Convert IAM `get-account-authorization-details` records to inventory facts.
 
     Args:
         now: UTC nanoseconds; observation time of tags.
@@ -299,7 +299,7 @@ def _list_user_groups(
 def _attach_group_policies(
     facts: _AccountFactsBuilder, details: AuthorizationDetails
 ) -> None:
-    """Attach group policies to each member, via the group."""
+    """Attach an IAM group's policies to each of its member users."""
     named: dict[tuple[str, str], PlacedRecord[GroupDetail]] = {
         (at.parts.account, at.record.group_name): at for at in details.groups.values()
     }
@@ -390,7 +390,7 @@ def _add_trusted_account_roots(facts: _AccountFactsBuilder) -> None:
 
 
 def _list_accounts(facts: _AccountFactsBuilder) -> tuple[Account, ...]:
-    """List the accounts of the identities, each once."""
+    """List the AWS accounts that the read identities belong to, each once."""
     found: dict[str, Account] = {}
     for identity in facts.identities.values():
         number = identity.account

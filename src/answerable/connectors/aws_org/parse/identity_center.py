@@ -208,14 +208,14 @@ def _build_identity(
 def _build_permission_sets(
     center: _IdentityCenter, source: str, now: int
 ) -> Iterator[Identity]:
-    """Yield an identity for each permission set."""
+    """Yield an identity for each IAM Identity Center permission set."""
     for arn, (each, at) in center.sets.items():
         kind = "aws-permission-set"
         yield _build_identity(arn, kind, each.name, _build_provenance(source, at, now))
 
 
 def _build_groups(center: _IdentityCenter, source: str, now: int) -> Iterator[Identity]:
-    """Yield an identity for each group."""
+    """Yield an identity for each IAM Identity Center group."""
     for key, (each, at) in center.groups.items():
         seen = _build_provenance(source, at, now)
         yield _build_identity(
@@ -254,7 +254,7 @@ def _iter_assigned_people(
     assignment: AccountAssignment,
     place: str,
 ) -> Iterator[tuple[PersonId, str]]:
-    """Yield the people of an assignment, each with the assigned group."""
+    """Yield the people of one account assignment, each with the group it names."""
     group = ""
     users = [assignment.principal_id]
     if assignment.principal_type == "GROUP":

@@ -174,7 +174,7 @@ def iter_records(
 def iter_answers_by_id(
     tree: OrganizationTree, fields: AnswerFields, name: str, parent_place: str
 ) -> Iterator[tuple[str, AnswerFields, str]]:
-    """Yield the answers with their queried ids."""
+    """Yield stored API answers with the id that each was queried for."""
     if name not in fields:
         return
     below = tree.decode(fields[name], AnswerFields, f"{parent_place}/{name}") or {}

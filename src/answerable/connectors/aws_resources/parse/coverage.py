@@ -131,7 +131,7 @@ def _regions_of_list(
 
 
 def _account_and_region_of_arn(inventory: ResourceInventory, arn: Arn) -> AccountRegion:
-    """Return the account and region of a resource."""
+    """Return the account and region of a collected resource."""
     return (arn.account or inventory.caller, arn.region)
 
 

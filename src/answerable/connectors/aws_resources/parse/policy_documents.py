@@ -63,7 +63,7 @@ def extract_document(
 def _find_document_field(
     answer_field: AnswerField, fields: Mapping[str, msgspec.Raw]
 ) -> msgspec.Raw:
-    """Find the field of an answer that contains the document."""
+    """Find the field of an API answer that holds the policy document."""
     names = (answer_field.document_field,) if answer_field.kind else _DOCUMENT_FIELDS
     return next((fields[name] for name in names if name in fields), NOTHING)
 

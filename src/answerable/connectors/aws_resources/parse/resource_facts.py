@@ -89,7 +89,7 @@ class ResourceFactsBuilder:
 def read_answers_by_queried_id(
     builder: ResourceFactsBuilder, fields: AnswerFields, parent_place: str
 ) -> None:
-    """Read every answer stored under a queried id."""
+    """Read every API answer that is stored under the id it was queried for."""
     reader, inventory = builder.answer_reader, builder.inventory
     for entry in reader.iter_answers(fields, ACCESS_POINT, parent_place):
         answer = _decode_access_point(builder, entry, api_records.AccessPointRecord)
@@ -170,7 +170,7 @@ def _list_missing_key_policies(builder: ResourceFactsBuilder) -> list[PolicyAtta
 def _find_queried_resource(
     builder: ResourceFactsBuilder, answer_field: AnswerField, entry: FieldAnswer
 ) -> ListedResource | None:
-    """Find the queried resource."""
+    """Find the resource that a stored API answer was queried for."""
     inventory = builder.inventory
     arn = inventory.names.resolve(entry.queried_id, answer_field.kind)
     if arn is None:

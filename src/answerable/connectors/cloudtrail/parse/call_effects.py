@@ -141,13 +141,13 @@ def parse_call_effects(
 
 
 def _decode_request(record: CloudTrailRecord) -> _RequestParameters:
-    """Decode the parameters of the request."""
+    """Decode a CloudTrail record's `requestParameters`."""
     raw = record.request_parameters
     return _RequestParameters() if raw == NULL else _REQUEST_DECODER.decode(raw)
 
 
 def _decode_response(record: CloudTrailRecord) -> _ResponseElements:
-    """Decode the answer of the call."""
+    """Decode a CloudTrail record's `responseElements`."""
     raw = record.response_elements
     return _ResponseElements() if raw == NULL else _RESPONSE_DECODER.decode(raw)
 
@@ -168,7 +168,7 @@ def _identity_of_issued_credential(
 
 
 def _role_of_credential_set(credential_set: _CredentialSet) -> str:
-    """Return the role of the session in a credential set."""
+    """Return the role whose session a credential set starts."""
     arn = (
         credential_set.assumed_role_user.arn
         if credential_set.assumed_role_user

@@ -99,7 +99,7 @@ class RecordSplitter:
 
     @property
     def is_stopped(self) -> bool:
-        """Tell whether splitting has stopped."""
+        """Tell whether the rest of the file can no longer be split into records."""
         return self._mode is _SplitterMode.DEAD
 
     def split_chunk(self, chunk: bytes) -> list[RecordPiece]:

@@ -43,7 +43,7 @@ class ParsedUserIdentity:
 
 
 def parse_user_identity(element: bytes) -> ParsedUserIdentity:
-    """Parse a `userIdentity`.
+    """Parse the `userIdentity` element of a CloudTrail record.
 
     Raises:
         msgspec.DecodeError: It has another form.
@@ -88,7 +88,7 @@ def derive_caller(
 
 
 def has_unique_caller_keys(element: bytes, identity: UserIdentity) -> bool:
-    """Tell whether each key that determines the caller is unique."""
+    """Tell whether no `userIdentity` key that names the caller occurs twice."""
     count = element.count
     context = identity.session_context
     issuer = context.session_issuer if context else None

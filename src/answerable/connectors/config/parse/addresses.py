@@ -50,7 +50,7 @@ def parse_address(text: str) -> ListenAddress | None:
 
 
 def read_address(section: ConfigSection, key: str, default: str) -> ListenAddress:
-    """Read an address, or the default if invalid."""
+    """Read a `host:port` address; the default, and a fault, if invalid."""
     address = parse_address(section.read_text(key, default) or default)
     if address is None:
         section.report_fault(key, "an address HOST:PORT was expected")

@@ -25,7 +25,7 @@ MAX_ID = 2**32 - 2  # the highest uid or gid
 def read_agents(
     file: ConfigSection, servers: Collection[str], issuers: Collection[str]
 ) -> Iterator[DeclaredAgent]:
-    """Read the section `agents`.
+    """Read the `agents` section: who each agent is and what it may call.
 
     Args:
         file: Root section.
@@ -112,7 +112,7 @@ def read_unix_caller(section: ConfigSection) -> UnixCallerRule:
 def _read_allow_rules(
     agent: ConfigSection, servers: Collection[str]
 ) -> Iterator[AllowRule]:
-    """Yield the allow rules of an agent."""
+    """Yield an agent's allow rules: which tools of which server it may call."""
     for section in agent.read_section_list("allow"):
         server = section.read_text("server", None)
         if server and server not in servers:

@@ -102,21 +102,21 @@ class ConfigReading:
 
     @property
     def is_valid_except_rules(self) -> bool:
-        """Tell whether everything except the rules is valid."""
+        """Tell whether the file has no fault outside its trust rules."""
         return self.config is not None and all(
             _section_of_fault(fault) in RULE_SECTIONS for fault in self.faults
         )
 
     @property
     def has_valid_rules(self) -> bool:
-        """Tell whether the rules are valid."""
+        """Tell whether the trust rules for token exchange have no fault."""
         return self.config is not None and not any(
             _section_of_fault(fault) in RULE_SECTIONS for fault in self.faults
         )
 
 
 def _section_of_fault(fault: ConfigFault) -> str:
-    """Return the top-level section of a fault."""
+    """Return the top-level section of the file that a fault is in."""
     return fault.path.partition(".")[0].partition("[")[0]
 
 
@@ -211,7 +211,7 @@ def _decode_text(data: bytes) -> str:
 
 
 def _read_worker_limits(section: ConfigSection) -> WorkerLimits:
-    """Read the limits of a worker, each within its bounds."""
+    """Read the `limits` of a worker process, each within its bounds."""
     usual = WorkerLimits()
     limits = WorkerLimits(
         **{

@@ -56,7 +56,7 @@ class ConfigSection:
         return key in self._members
 
     def report_fault(self, key: str, message: str) -> None:
-        """Report a fault at a key, or at the section for a missing key."""
+        """Record a fault of the file at a key, or at the section without it."""
         member = self._members.get(key)
         mark = member.node.position if member else self.mark
         self._faults.add(mark, self._path_of(key) if key else self.path, message)

@@ -14,7 +14,7 @@ _MAX_SHOWN = 200
 
 
 def build_config_facts(config: Config, context: SightingContext) -> SightedFacts:
-    """Build the inventory facts of a configuration."""
+    """Build the inventory's agents, tools and links from `answerable.yaml`."""
     servers = {server.name: server for server in config.servers}
     owned = [agent for agent in config.agents if agent.owner]
     return SightedFacts(
@@ -42,7 +42,7 @@ def _format_agent_place(config: Config, agent: DeclaredAgent, *below: str) -> st
 def _build_agent(
     agent: DeclaredAgent, config: Config, context: SightingContext
 ) -> Agent:
-    """Build the declared agent."""
+    """Build the inventory fact of an agent that the file declares."""
     place = _format_agent_place(config, agent)
     return Agent(
         id=agent.id,

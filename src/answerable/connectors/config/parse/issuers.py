@@ -39,7 +39,7 @@ class JtiRequirement(StrEnum):
 
 
 def read_issuers(file: ConfigSection, folder: str) -> Iterator[IssuerConfig]:
-    """Read the trusted issuers."""
+    """Read the `issuers` section: whose tokens authenticate callers."""
     seen: set[str] = set()
     for name, section in file.read_named_sections("issuers"):
         check_name(section, name)

@@ -29,14 +29,14 @@ def is_valid_pattern(text: str) -> bool:
 
 
 def read_patterns(section: ConfigSection, key: str) -> tuple[str, ...]:
-    """Read a list of patterns."""
+    """Read a list of tool name patterns (`get_*`)."""
     patterns = section.read_texts(key)
     section.check_texts(key, is_valid_pattern, _PATTERN_HINT)
     return patterns
 
 
 def read_servers(file: ConfigSection, folder: str) -> Iterator[UpstreamServer]:
-    """Read the upstream servers."""
+    """Read the `servers` section: the upstream MCP servers."""
     for name, section in file.read_named_sections("servers"):
         check_name(section, name)
         yield _read_server(name, section, folder)

@@ -44,7 +44,7 @@ def read_tool_facts(
 def read_reference_tables(
     file: ConfigSection, servers: Collection[str]
 ) -> Iterator[ReferenceTable]:
-    """Read the reference tables of owners: payees, recipients, hosts."""
+    """Read the allowlists that owners keep: payees, recipients, hosts."""
     for name, section in file.read_named_sections("tables"):
         check_name(section, name)
         sinks = frozenset(_read_checked_arguments(section, servers))
@@ -57,7 +57,7 @@ def read_reference_tables(
 def _read_checked_arguments(
     table: ConfigSection, servers: Collection[str]
 ) -> Iterator[tuple[str, str]]:
-    """Yield each tool argument that a reference table checks."""
+    """Yield each tool argument that must be in an allowlist, with its tool."""
     for section in table.read_section_list("sinks"):
         server, tool = (
             section.read_text("server", None),

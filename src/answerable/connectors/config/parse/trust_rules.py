@@ -47,7 +47,7 @@ class _PlacedRule:
 def read_trust_rules(
     file: ConfigSection, context: ValidationContext
 ) -> tuple[TrustRule, ...]:
-    """Read the rules and report their faults.
+    """Read the rules on which subject may exchange its token for an agent.
 
     Args:
         file: Root section.
@@ -169,7 +169,7 @@ def _read_socket_peer_subject(rule: ConfigSection, *, allow_root: bool) -> PeerS
 
 
 def _read_launched_subject(rule: ConfigSection, *, allow_root: bool) -> LaunchedSubject:
-    """Read a subject started by the launcher (`run`)."""
+    """Read a rule's subject that `answerable run` started: its user and program."""
     section = rule.read_section("launched")
     runs_as = section.read_number("runs_as", 0, 0, MAX_ID)
     subject = LaunchedSubject(

@@ -123,7 +123,7 @@ def _parse_events(text: str) -> Iterator[yaml.Event]:
 
 
 def _refuse_anchors_and_tags(event: yaml.NodeEvent, position: TextPosition) -> None:
-    """Raise for anchors, aliases and tags."""
+    """Raise for YAML anchors, aliases and tags, which are not supported."""
     if event.anchor is not None:
         raise _refused_error(position, "anchors and aliases are not taken")
     tagged = (yaml.ScalarEvent, yaml.CollectionStartEvent)

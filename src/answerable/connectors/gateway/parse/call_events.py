@@ -160,7 +160,7 @@ def _refused_action(recorder: str, method: str) -> str:
 
 
 def _tool_id_prefix(server: str) -> str:
-    """Return the prefix of the tool ids of a server."""
+    """Return the prefix that the ids of an MCP server's tools share."""
     return f"tool:mcp/{server}/"
 
 
@@ -320,7 +320,7 @@ def _summarize_result(result: CallResult) -> str:
 def _describe_call_end(
     decision_record: DecisionRecord, call_end: CallEndRecord | None
 ) -> str:
-    """Return how the call ended, for its facts."""
+    """Return how a gateway call ended, or `never recorded`."""
     if call_end is not None:
         return call_end.end.outcome.value
     return "never recorded" if decision_record.decision.passes else ""

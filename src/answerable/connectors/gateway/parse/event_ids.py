@@ -14,7 +14,7 @@ def recorded_event_id(
     recorder: str,
     record: DecisionRecord | ExchangeRecord | RefusalCountRecord | RevocationApplied,
 ) -> EventId:
-    """Compute the event id of a numbered record."""
+    """Derive an audit event's id from its recorder and record number."""
     return build_event_id(
         record.at,
         get_log_source_of_recorder(recorder),

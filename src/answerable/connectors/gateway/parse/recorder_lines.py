@@ -83,7 +83,7 @@ class RecorderLines:
         }
 
     def parse_line_to_event(self, line: bytes) -> AuditEvent | None:
-        """Parse one line; returns the event that it completes, if any.
+        """Parse one line of an audit spool; return the event it completes.
 
         Args:
             line: Line with its end.

@@ -52,7 +52,7 @@ def parse_gcloud_active_config(
 def parse_gcloud_configuration(
     data: bytes, source: AmbientFileSource, facts: AmbientFacts
 ) -> None:
-    """Parse a gcloud configuration: its signed-in account.
+    """Parse a gcloud configuration for the account that is signed in.
 
     gcloud uses the active configuration ("Managing gcloud CLI configurations"); every
     other must be named.

@@ -63,7 +63,7 @@ class ServerName:
 def parse(
     files: Sequence[tuple[str, bytes]], server: ServerName, *, source: str, now: int
 ) -> ParsedCatalogue:
-    """Parse all files of one server.
+    """Parse all catalogue files and dumps of one PostgreSQL server.
 
     An error in a single file is raised; with several files it becomes a problem, and
     the rest is kept.

@@ -94,7 +94,7 @@ class CatalogueAnswer(msgspec.Struct, frozen=True):
 
 
 def decode_catalogue_answer(data: bytes, place: str) -> CatalogueAnswer:
-    """Decode an answer.
+    """Decode the JSON answer of a catalogue query, made with psql.
 
     Raises:
         ParseError: It is not JSON, or has another form.
@@ -113,7 +113,7 @@ def decode_catalogue_answer(data: bytes, place: str) -> CatalogueAnswer:
 def add_answer_to_catalogue(
     builder: CatalogueBuilder, answer: CatalogueAnswer, place: str
 ) -> None:
-    """Add an answer to the catalogue of its server."""
+    """Add a catalogue query's answer to the roles and objects of its server."""
     builder.version = answer.version // 10_000
     for role in answer.roles:
         builder.roles[role.name] = Role(**msgspec.structs.asdict(role), place=place)
@@ -129,7 +129,7 @@ def add_answer_to_catalogue(
 
 
 def _build_membership(row: AnswerMembership, place: str) -> Membership:
-    """Build a membership."""
+    """Build a role membership from a row of `pg_auth_members`."""
     return Membership(
         role=row.role,
         member=row.member,
@@ -142,7 +142,7 @@ def _build_membership(row: AnswerMembership, place: str) -> Membership:
 
 
 def _build_database_object(row: AnswerObject, place: str) -> DatabaseObject:
-    """Build an object."""
+    """Build a database object (table, function...) from a catalogue row."""
     schema = row.schema or ""
     name = join_qualified_sql_name(*filter(None, (schema, row.name)))
     if row.signature is not None:

@@ -72,7 +72,7 @@ class DatabaseBuilder:
             schema.public_default = (Grant(PUBLIC, both, statement=words),)
 
     def build(self, version: int) -> Database:
-        """Build the contents."""
+        """Build one database's objects and grants from the collected rows."""
         built = [each.build_object(version) for each in self.objects.values()]
         return Database(
             name=self.name,
@@ -107,7 +107,7 @@ class CatalogueBuilder:
         return self.contents.setdefault(name, DatabaseBuilder(name))
 
     def build(self) -> Catalogue:
-        """Build the catalogue."""
+        """Build the server's catalogue: roles, memberships and databases."""
         built = [each.build_object(self.version) for each in self.databases.values()]
         return Catalogue(
             host=self.host,

@@ -140,7 +140,7 @@ class DumpReader:
         )
 
     def _get_current_database(self) -> DatabaseBuilder:
-        """Return the contents of the current database.
+        """Return the database that the dump's statements apply to here.
 
         Raises:
             ParseError: No name of the database is known.

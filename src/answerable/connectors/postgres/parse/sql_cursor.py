@@ -155,7 +155,7 @@ class SqlCursor:
         return schema, f"{join_qualified_sql_name(*names)}({', '.join(arguments)})"
 
     def join_tokens(self, tokens: tuple[SqlToken, ...]) -> str:
-        """Return the text of tokens on one line."""
+        """Join SQL tokens to one line of text."""
         if not tokens:
             return ""
         return " ".join(self._text[tokens[0].start : tokens[-1].end].split())

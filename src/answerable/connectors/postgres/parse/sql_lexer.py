@@ -151,7 +151,7 @@ class _Nesting:
         return self._parentheses <= 0 and self._blocks <= 0
 
     def count_token(self, token: SqlToken) -> None:
-        """Count a token."""
+        """Track at an SQL token the depth of parentheses and atomic blocks."""
         word = token.keyword
         self._parentheses += (word == "(") - (word == ")")
         if self._blocks:

@@ -37,7 +37,7 @@ def find_script_literals(script: NamedText) -> tuple[FoundCredential, ...]:
 
 
 def _find_line_literals(line: NamedText) -> Iterator[FoundCredential]:
-    """Yield the literal credentials of one line."""
+    """Yield credentials written in one line of a workflow's shell script."""
     words = [word.group() for word in _WORD.finditer(line.value)][:_WORDS_LIMIT]
     for word in words:
         assigned = _ASSIGNMENT.fullmatch(word)

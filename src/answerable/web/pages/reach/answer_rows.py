@@ -97,7 +97,7 @@ def build_path_rows(
 def _build_path_row(
     blocks: Sequence[PermissionBlock], question: ReachQuestion
 ) -> TemplateRow:
-    """Build the row group of one path."""
+    """Build the table rows of one path and its permissions."""
     first = blocks[0].item
     path = first["path"]
     return {

@@ -42,7 +42,7 @@ class PathGraph:
     def add_path(
         self, nodes: Sequence[DiagramNode], edges: Sequence[DiagramEdge]
     ) -> None:
-        """Add one path, completely or not at all."""
+        """Add one path to the diagram, or none of it if it is too large."""
         new = [spot for spot in nodes if spot.key not in self.nodes]
         if len(self.nodes) + len(new) > MAX_NODES:
             self.omitted_paths += 1
@@ -134,7 +134,7 @@ def _add_call_path(
     first_column: int,
     question: ReachQuestion,
 ) -> None:
-    """Add the path from a subject to the call."""
+    """Add to the diagram the path from a subject to the call it may make."""
     nodes, edges = _build_path_nodes(item, first_column)
     end = nodes[-1]
     resource = item["resource"]

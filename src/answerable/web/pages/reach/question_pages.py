@@ -202,7 +202,7 @@ def _compute_who_can(
 def _build_who_can_values(
     cache: StoreCache, question: ReachQuestion
 ) -> Mapping[str, object]:
-    """Return the template values of the who-can page."""
+    """Return the template values of the page on who may make a call."""
     document, graph, after, gone = _compute_who_can(cache, question)
     items = cast("Sequence[ReachItem]", document.items)
     return {
@@ -234,7 +234,7 @@ def _count_callers(items: Sequence[ReachItem]) -> int | None:
 def _compute_can(
     cache: StoreCache, question: ReachQuestion
 ) -> tuple[Document, path_graph.PathGraph, PermissionCheckItem]:
-    """Compute the can answer and its graph."""
+    """Compute the answer to "can SUBJECT do ACTION on RESOURCE", and its graph."""
     document = flow.check_permission(
         cache.current_view().inventory,
         question.subject,
@@ -251,7 +251,7 @@ def _compute_can(
 def _build_can_values(
     cache: StoreCache, question: ReachQuestion
 ) -> Mapping[str, object]:
-    """Return the template values of the can page."""
+    """Return the template values of the page for one permission check."""
     document, graph, item = _compute_can(cache, question)
     call = (item["action"], item["resource"])
     return {
