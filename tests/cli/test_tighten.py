@@ -9,8 +9,8 @@ from typing import Any
 import anyio
 import pytest
 from click.testing import CliRunner, Result
-from mcp import StdioServerParameters
-from mcp.client import Client
+from mcp import ClientSession, StdioServerParameters
+from mcp.client.stdio import stdio_client
 from mcp.shared.exceptions import MCPError
 
 from answerable.cli.app import app
@@ -85,7 +85,11 @@ def call(home: Path, *tools: str) -> list[str]:
             command=entry["command"], args=entry["args"], env=entry.get("env")
         )
         said = []
-        async with Client(parameters) as client:
+        async with (
+            stdio_client(parameters) as (reader, writer),
+            ClientSession(reader, writer) as client,
+        ):
+            await client.initialize()
             await client.list_tools()
             for tool in tools:
                 try:
@@ -187,3 +191,7 @@ def test_a_server_that_a_client_got_later_is_a_bypass(home: Path) -> None:
     assert rows["cursor", "later"]["state"] == "bypass"
     assert rows["cursor", "later"]["next"] == "answerable protect cursor"
     assert rows["cursor", "orders"]["state"] == "mediated"
+    checks = json.loads(run("doctor", "-o", "json").stdout)["items"]
+    (check,) = [each for each in checks if each["check"] == "protection"]
+    assert not check["ok"]
+    assert check["detail"] == "2 servers pass the gateway, 1 are reached directly"

@@ -1,16 +1,23 @@
 """`doctor`, `demo`, `completion`: check, demonstrate and complete this tool."""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from answerable.cli.output import print_and_exit
 from answerable.cli.settings import (
     AppCommand,
+    HomeUnknown,
     Settings,
     WordChoice,
     find_store,
     pass_settings,
 )
 from answerable.connectors.user_path import expand_user_path
+from answerable.model.errors import AnswerableError
+
+if TYPE_CHECKING:
+    from answerable.model.documents.shared_shapes import Document
 
 
 @click.command(cls=AppCommand, short_help="Check installation, store and machine.")
@@ -22,7 +29,26 @@ def doctor(settings: Settings) -> None:
     from answerable.usecases.operations import doctor as flow
 
     root, _ = find_store(settings)
-    print_and_exit(flow.check_installation(root, now=time.time_ns()), settings)
+    document = flow.check_installation(
+        root, now=time.time_ns(), protection=_find_protection(settings)
+    )
+    print_and_exit(document, settings)
+
+
+def _find_protection(settings: Settings) -> "Document | AnswerableError | None":
+    """Return the status of the clients of a protected home; None for any other."""
+    from answerable.cli.commands.protect import find_config, plan_home
+    from answerable.usecases.protection.status import build_protection_status
+
+    try:
+        path = find_config("")
+        if not (path.parent / "protection" / "protected.json").is_file():
+            return None
+        return build_protection_status(plan_home(settings, path), None, None, 0)
+    except HomeUnknown:
+        return None
+    except AnswerableError as error:
+        return error
 
 
 @click.command(cls=AppCommand, short_help="Show the whole chain on sample data.")

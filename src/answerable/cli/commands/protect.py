@@ -57,27 +57,15 @@ def protect(
     mode 0600 that the gateway reads; clients with a hook get it. Originals are kept, and
     `unprotect` restores them.
     """
-    from answerable.services.protection.protection_plan import ProtectionRequest
     from answerable.usecases.protection.apply import apply_plan, recover
-    from answerable.usecases.protection.plan import build_protection_plan
 
     if every and clients:
         raise UsageError("--all and CLIENT exclude each other", "name one of them")
-    home, path = find_home(), find_config(config)
+    path = find_config(config)
     recover(path.parent)
     shows_status = clients[:1] == (_STATUS,)
-    plan = build_protection_plan(
-        ProtectionRequest(
-            owner=owner or _find_owner(home),
-            home=home,
-            folder=Path.cwd(),
-            clients=clients[1:] if shows_status else clients,
-            mode=mode,
-            config_path=path,
-            gateway_command=_find_gateway_command(),
-            store=_find_store_to_name(settings, home),
-        )
-    )
+    asked = clients[1:] if shows_status else clients
+    plan = plan_home(settings, path, asked, mode=mode, owner=owner)
     if shows_status:
         _print_status(settings, plan, path)
     _print_plan(plan)
@@ -115,6 +103,40 @@ def unprotect(clients: tuple[str, ...], config: str) -> None:
         click.echo("nothing is protected", err=True)
     kept = any(each.outcome is UndoOutcome.KEPT for each in results)
     click.get_current_context().exit(1 if kept else 0)
+
+
+def plan_home(
+    settings: Settings,
+    path: Path,
+    clients: tuple[str, ...] = (),
+    *,
+    mode: str = MODES[0],
+    owner: str = "",
+) -> "ProtectionPlan":
+    """Plan the protection of the clients of this home and folder; nothing is written.
+
+    Args:
+        settings: Settings with the store.
+        path: The configuration, which may not exist yet.
+        clients: Agent clients; empty for all.
+        mode: Mode of new agents.
+        owner: Owner of new agents; empty for the person of the home.
+    """
+    from answerable.services.protection.protection_plan import ProtectionRequest
+    from answerable.usecases.protection.plan import build_protection_plan
+
+    home = find_home()
+    request = ProtectionRequest(
+        owner=owner or _find_owner(home),
+        home=home,
+        folder=Path.cwd(),
+        clients=clients,
+        mode=mode,
+        config_path=path,
+        gateway_command=_find_gateway_command(),
+        store=_find_store_to_name(settings, home),
+    )
+    return build_protection_plan(request)
 
 
 def record_config_agents(settings: Settings, path: Path) -> None:
@@ -164,11 +186,16 @@ def _print_status(settings: Settings, plan: "ProtectionPlan", path: Path) -> Non
 
 
 def _print_plan(plan: "ProtectionPlan") -> None:
-    """Print the changes in words, without a value of any file."""
+    """Print the changes in words and as a diff, with secrets masked."""
+    from answerable.services.protection.masked_diff import diff_change
+
+    secrets = [secret.value for secret in plan.secrets]
     for change in plan.changes:
         click.echo(sanitize(str(change.path)) + ("" if change.exists else " (new)"))
         for what in change.what:
             click.echo(f"  {sanitize(what)}")
+        for line in diff_change(change, secrets):
+            click.echo(f"    {sanitize(line)}")
     for refusal in plan.refused:
         server = f" {refusal.server}" if refusal.server else ""
         line = f"stays as it is: {refusal.path}{server}: {refusal.reason}"

@@ -31,7 +31,12 @@ _REQUIRED_CHECKS = ("python", "packages", "store", "snapshot", "keys", "clock")
 
 
 def check_installation(
-    root: Path, *, now: int, home: Path | None = None, cwd: Path | None = None
+    root: Path,
+    *,
+    now: int,
+    home: Path | None = None,
+    cwd: Path | None = None,
+    protection: Document | AnswerableError | None = None,
 ) -> Document:
     """Check the installation, the store and the machine.
 
@@ -40,6 +45,8 @@ def check_installation(
         now: UTC nanoseconds.
         home: Home directory, that of the process by default.
         cwd: Working directory, that of the process by default.
+        protection: Status of the clients of this home, or the error that hides it; None
+            where nothing is protected.
 
     Returns:
         One item per check; `failed` if a required check fails.
@@ -51,6 +58,7 @@ def check_installation(
         _check_clock(now),
         *_check_extras(),
         *_check_default_sources(home or _find_home(), cwd or Path.cwd()),
+        *_check_protection(protection),
         _check_terminal(),
     ]
     failed = any(not item["ok"] and item["check"] in _REQUIRED_CHECKS for item in items)
@@ -239,6 +247,24 @@ def _check_default_sources(home: Path | None, cwd: Path) -> Iterator[CheckItem]:
         detail = f"{source}: {found} of {len(probes)} paths exist"
         hint = "nothing to read; name another folder with `answerable scan NAME:DIR`"
         yield _build_check_item(f"source {source.name}", bool(found), detail, hint)
+
+
+def _check_protection(
+    protection: Document | AnswerableError | None,
+) -> Iterator[CheckItem]:
+    """Check that each server of a protected home passes the gateway."""
+    if protection is None:
+        return
+    if isinstance(protection, AnswerableError):
+        yield _build_check_item(
+            "protection", False, protection.message, protection.hint
+        )
+        return
+    states = [str(item["state"]) for item in protection.items]
+    mediated, direct = states.count("mediated"), states.count("bypass")
+    detail = f"{mediated} servers pass the gateway, {direct} are reached directly"
+    hint = "answerable protect status names them, and answerable protect moves them"
+    yield _build_check_item("protection", not direct, detail, hint)
 
 
 def _check_terminal() -> CheckItem:
