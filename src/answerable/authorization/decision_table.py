@@ -210,7 +210,7 @@ def build_mode_independent_decision(
     determining: tuple[str, ...] = (),
     layer: DecisionLayer = DecisionLayer.TABLE,
 ) -> Decision:
-    """Build a decision that holds in every mode."""
+    """Build a decision that observe mode does not soften, such as a revocation."""
     return Decision(
         effect=effect,
         passes=False,

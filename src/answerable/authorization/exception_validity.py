@@ -64,7 +64,7 @@ class ExceptionStatus:
 def check_exception_validity(
     statements: Sequence[VerifiedStatement], directory: OwnerDirectory, now: int
 ) -> tuple[ExceptionStatus, ...]:
-    """Check the validity of every signed exception.
+    """Check signer, scope and time of every signed policy exception.
 
     Args:
         statements: Verified statements, in log order.
@@ -109,7 +109,7 @@ def index_exceptions(exceptions: Iterable[PolicyException]) -> ExceptionIndex:
 def drop_expired(
     exceptions: Iterable[PolicyException], now: float
 ) -> tuple[PolicyException, ...]:
-    """Drop expired exceptions.
+    """Drop policy exceptions whose end has passed.
 
     Args:
         now: NumericDate.
@@ -207,7 +207,7 @@ def _has_expired(statement: OwnerStatement, now: int, *, is_open: bool) -> bool:
 def _build_policy_exception(
     statement: VerifiedStatement, persons: Sequence[PersonId]
 ) -> PolicyException:
-    """Build the policy exception of a signed statement."""
+    """Convert a signed statement to the policy exception it grants."""
     said = statement.statement
     is_owners = said.type is StatementType.AMENDMENT
     until, arguments = (

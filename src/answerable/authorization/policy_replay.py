@@ -22,7 +22,7 @@ DecisionPairs = tuple[
 def compare_decisions(
     decisions: Iterable[DecisionPairs], skipped: int
 ) -> PolicyReplayResult:
-    """Compare the decisions of two policies.
+    """Count how two policies differ in their decisions on the same calls.
 
     Args:
         decisions: Each call with both decisions.

@@ -43,7 +43,7 @@ _MAX_SHOWN = 80  # letters of what is refused
 
 
 def parse_revocation_subject(text: str) -> str:
-    """Parse the subject of a revocation.
+    """Check that a text names what `kill` can revoke (`agent:...`), and return it.
 
     Raises:
         IdError: The kind is unknown, or the name is missing.

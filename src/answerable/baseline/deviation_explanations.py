@@ -68,7 +68,7 @@ def describe_flow_source(edge: FlowEntry) -> str:
 
 
 def describe_entity_pattern(pattern: EntityPattern) -> str:
-    """Describe an entity pattern in words."""
+    """Describe in words the values that a learned pattern allows."""
     return f"{pattern.kind.value} {pattern.level.value} {pattern.text}".rstrip()
 
 

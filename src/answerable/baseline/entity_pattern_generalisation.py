@@ -136,7 +136,7 @@ def build_name_prefix_pattern(pattern: EntityPattern) -> EntityPattern | None:
 
 
 def pattern_covers(pattern: EntityPattern, kind: EntityKind, text: str) -> bool:
-    """Tell whether a pattern covers an entity."""
+    """Tell whether a learned pattern (exact, domain, type...) covers a value."""
     if pattern.kind is not kind:
         return False
     if pattern.level is GeneralisationLevel.EXACT:
@@ -156,7 +156,7 @@ def pattern_covers(pattern: EntityPattern, kind: EntityKind, text: str) -> bool:
 def generalise_to_patterns(
     seen: DaysByEntity, kind: EntityKind, parameters: LearningParameters
 ) -> dict[str, EntityPattern]:
-    """Generalise observed entities to patterns; return the pattern of each.
+    """Map each observed value to the most general pattern it supports.
 
     Args:
         seen: Entities of one kind at one place, with their days.
@@ -181,7 +181,7 @@ def generalise_to_patterns(
 def _add_to_parent_pattern(
     children_by_parent: dict[EntityPattern, set[EntityPattern]], pattern: EntityPattern
 ) -> None:
-    """Add a pattern to the children that wait for its parent."""
+    """Add a pattern to those that may merge into the same parent."""
     above = get_more_general_pattern(pattern)
     if above is not None:
         children_by_parent[above].add(pattern)

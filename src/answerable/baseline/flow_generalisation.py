@@ -90,7 +90,7 @@ def generalise_entities(
 
 
 def _entity_sort_key(entity: EntityEntry) -> tuple[str, ...]:
-    """Return the sort key of an entity entry in a profile."""
+    """Return the key that sorts learned argument values in a profile."""
     pattern = entity.pattern
     sensitive = str(entity.sensitive)
     return (
@@ -128,7 +128,7 @@ def generalise_flow_edges(
 
 
 def flow_edge_sort_key(edge: FlowEntry) -> tuple[str, ...]:
-    """Return the sort key of an edge in a document."""
+    """Return the key that sorts learned value flows in a profile document."""
     selector = [f"{name} {p.kind} {p.level} {p.text}" for name, p in edge.selector]
     flags = f"{edge.whole}{edge.trusted}{edge.sensitive}"
     return (
@@ -190,7 +190,7 @@ def _choose_selector_patterns(
 
 
 def _build_origin_pattern(origin: str) -> EntityPattern:
-    """Return the pattern of any value from one origin."""
+    """Return the pattern that allows any value from one origin, such as a tool."""
     return EntityPattern(EntityKind.NAME, GeneralisationLevel.ORIGIN, origin)
 
 

@@ -145,7 +145,7 @@ def _list_entity_changes(
 def _build_entity_change(
     consequence: ChangeConsequence, entity: EntityEntry
 ) -> ProfileChange:
-    """Build the change of one entity entry."""
+    """Build the difference of one learned argument value between profiles."""
     text = describe_entity_pattern(entity.pattern) + (
         "" if entity.firm else " (provisional)"
     )
@@ -187,7 +187,7 @@ def _get_flow_endpoints(edge: FlowEntry) -> tuple[str, ...]:
 def _build_flow_change(
     consequence: ChangeConsequence, edge: FlowEntry
 ) -> ProfileChange:
-    """Build the change of one flow edge."""
+    """Build the difference of one learned value flow between profiles."""
     text = f"from {describe_flow_source(edge)}" + (
         "" if edge.firm else " (provisional)"
     )

@@ -109,7 +109,7 @@ def matches_source_arguments(
 
 
 def _pattern_covers_token(pattern: EntityPattern, token: str) -> bool:
-    """Tell whether a pattern covers a selector token."""
+    """Tell whether a learned pattern covers an origin or value token."""
     origin, kind, text = parse_selector_token(token)
     if pattern.level is GeneralisationLevel.ORIGIN:
         return pattern.text == origin
@@ -140,7 +140,7 @@ class ProfileIndex:
 
     @classmethod
     def build(cls, profile: BaselineProfile) -> "ProfileIndex":
-        """Build the lookup tables of a profile."""
+        """Build the lookup tables to check calls against a baseline profile."""
         tools: dict[str, list[CapabilityEntry]] = defaultdict(list)
         for capability in profile.capabilities:
             tools[capability.tool].append(capability)
@@ -173,7 +173,7 @@ class ProfileIndex:
         return self.profile.runs == 0
 
     def get_argument_rules(self, tool: str, path: str) -> ArgumentRules:
-        """Return the rules for one argument of a tool."""
+        """Return the values and origins learned for a tool's argument."""
         return self.sinks.get((tool, path), EMPTY_SINK)
 
     def is_accepted_by_owner(self, tool: str, value: ArgumentValue) -> bool:

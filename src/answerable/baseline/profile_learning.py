@@ -111,7 +111,7 @@ def learn_profile_from_counts(
     now: int,
     accepted: tuple[AcceptedDeviation, ...] = (),
 ) -> BaselineProfile:
-    """Build a profile from counts; see `build_profile`."""
+    """Build a baseline profile from the counts of training runs."""
     firmness = FirmnessThreshold(parameters, counts.days, counts.persons)
     return BaselineProfile(
         subject=subject,

@@ -80,7 +80,7 @@ def profile_subject_id(subject: BaselineSubject) -> str:
 def build_profile_claims(
     profile: BaselineProfile, expires: int, stage: BaselineStage = BaselineStage.SHADOW
 ) -> dict[str, str]:
-    """Build the claims of the statement that signs a profile.
+    """Build the claims that an owner signs to put a baseline in force.
 
     Args:
         expires: UTC nanoseconds.

@@ -317,7 +317,7 @@ class RecentResultWindow:
         return done
 
     def add_recorded_call(self, run: str, call: CallObservation) -> None:
-        """Count a call from a record, without its result."""
+        """Count a past call from its audit record, which has no result."""
         _count_run_call(self._runs[run], call)
 
 

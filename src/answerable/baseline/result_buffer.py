@@ -120,7 +120,7 @@ class ResultBuffer:
         self._append_field(field, data)
 
     def _append_field(self, field: ResultField, data: bytes | bytearray) -> None:
-        """Append one field to the buffer and its indexes."""
+        """Append a result field to the text that later values are searched in."""
         start = len(self._text)
         self._starts.append(start)
         self._ends.append(start + len(data))
@@ -185,7 +185,7 @@ class ResultBuffer:
         return found
 
     def _find_whole_field_hits(self, spellings: tuple[bytes, ...]) -> list[FieldHit]:
-        """Return the fields that are equal to a value."""
+        """Find result fields that equal an argument value as a whole."""
         return [
             FieldHit(self._fields[index], True, 0, len(spelling), True)
             for spelling in spellings

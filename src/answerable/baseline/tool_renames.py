@@ -127,7 +127,7 @@ def rename_call(call: CallObservation, names: Mapping[str, str]) -> CallObservat
 
 
 def _rename_origin_tools(origin: ValueOrigin, names: Mapping[str, str]) -> ValueOrigin:
-    """Rename the tools in the origin of one value."""
+    """Replace old tool names in the recorded origin of a value."""
     return dataclasses.replace(
         origin,
         source=names.get(origin.source, origin.source),

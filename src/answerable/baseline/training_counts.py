@@ -78,7 +78,7 @@ class KeyCount:
     last: tuple[int, str] = (0, "")
 
     def to_profile_counts(self) -> ObservationCounts:
-        """Return the counts as they are stored in a profile."""
+        """Convert counts to those of a profile: days and persons as numbers."""
         return ObservationCounts(
             count=self.count,
             runs=self.runs,
@@ -260,7 +260,7 @@ class _KeyCounter:
         self.last = max(self.last, (call.at, call.id))
 
     def to_key_count(self) -> KeyCount:
-        """Return the counts as an immutable value."""
+        """Return the finished counts as an immutable `KeyCount`."""
         return KeyCount(
             self.count,
             len(self.runs),
@@ -274,7 +274,7 @@ class _KeyCounter:
 def count_calls_of_runs(
     runs: Iterable[AgentRun], subject: BaselineSubject
 ) -> LayerCounts:
-    """Count the calls of runs to the tools of one server."""
+    """Count, over training runs, calls and arguments at one server's tools."""
     tools: dict[CapabilityKey, _KeyCounter] = defaultdict(_KeyCounter)
     entities: dict[EntityKey, _KeyCounter] = defaultdict(_KeyCounter)
     edges: dict[EdgeKey, _KeyCounter] = defaultdict(_KeyCounter)
@@ -297,7 +297,7 @@ def count_calls_of_runs(
 
 
 def is_learned_as_entity(call: CallObservation, value: ArgumentValue) -> bool:
-    """Tell whether an argument value is learned as an entity.
+    """Tell whether an argument value is learned as one of a known set.
 
     Typed and sensitive values are, and short names given to a write: an argument may
     take one of a few words.

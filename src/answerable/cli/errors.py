@@ -52,7 +52,7 @@ class CommandError:
 
 
 def most_severe_exit_code(codes: Iterable[int]) -> int:
-    """Return the exit code with the highest precedence."""
+    """Return the most severe of several exit codes; 0 if there is none."""
     seen = set(codes)
     return next((code for code in _PRECEDENCE if code in seen), FINE)
 

@@ -39,7 +39,7 @@ def print_and_exit(
 
 
 def get_document_exit_code(document: Document, settings: Settings) -> int:
-    """Return the exit code of a document."""
+    """Return the exit code of an answer: failed, partial or complete."""
     partial = document.is_partial and not settings.allow_partial
     partial = partial or bool(document.undecided)
     return most_severe_exit_code(

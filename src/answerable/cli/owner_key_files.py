@@ -172,7 +172,7 @@ def _check_encrypted_key(path: Path, data: bytes) -> None:
 
 
 def read_public_key(path: Path) -> bytes:
-    """Read a public key: 32 bytes.
+    """Read a person's Ed25519 public key: 32 bytes.
 
     Raises:
         UsageError: It is no public key.

@@ -34,7 +34,7 @@ class StoreSession:
         return find_home()
 
     def load_inventory(self, progress: "ProgressCallback | None" = None) -> "Inventory":
-        """Load the snapshot of the command.
+        """Load the inventory snapshot that the command works on.
 
         Args:
             progress: Receives the stages of what is derived from it.

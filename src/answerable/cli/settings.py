@@ -171,7 +171,7 @@ def _format_help_hint(ctx: click.Context | None) -> str:
 
 
 def _get_option_name(param: click.Parameter | None) -> str:
-    """Return the long form of an option."""
+    """Return an option's longest spelling (`--limit`), for messages."""
     if param is None:
         return "this option"
     names = [*param.opts, *param.secondary_opts]

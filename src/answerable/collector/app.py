@@ -114,7 +114,7 @@ class CollectorApp(App[CollectorSettings]):
         schedules: Mapping[str, CollectionSchedule],
         states: Mapping[str, SourceState],
     ) -> None:
-        """Start the collection of sources that are not collected yet."""
+        """Start the collection of newly configured sources."""
         for source in [each for each in schedules if each not in self._collectors]:
             collector = self._collectors[source] = SourceCollector(
                 self._layout.root,
@@ -154,7 +154,7 @@ class CollectorApp(App[CollectorSettings]):
 
 
 async def _cancel_tasks(*tasks: asyncio.Task[None]) -> None:
-    """Cancel tasks, and wait for their end."""
+    """Cancel asyncio tasks, and wait until they have ended."""
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)

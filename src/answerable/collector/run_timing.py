@@ -45,7 +45,7 @@ def next_retry_start(
 def compute_late_time(
     schedule: CollectionSchedule, since: float, *, is_read: bool
 ) -> float:
-    """Return the time after which data is late.
+    """Compute when a source's data counts as late: a missed run of its schedule.
 
     It is the next start by schedule, its jitter, and the time limit of a run.
 

@@ -159,7 +159,7 @@ class SourceCollector:
         )
 
     def _log_run(self, result: RunResult) -> None:
-        """Log the last run."""
+        """Log how the last collection run of the source ended."""
         if result.failure:
             self._log.error(
                 "source.failed",

@@ -66,7 +66,7 @@ def _ingest_log_files(store: EvidenceStore, source: str, now: int) -> RunResult:
 
 
 def _ingest_result(document: Document) -> RunResult:
-    """Build the result of an ingest from its document."""
+    """Convert an ingest's output document to the result of a run."""
     (item,) = cast("Sequence[IngestItem]", document.items)
     lines = [line for each in document.coverage["sources"] for line in each["problems"]]
     if item["quarantined"]:

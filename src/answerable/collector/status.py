@@ -33,7 +33,7 @@ class SourceHealth(TypedDict):
 
 
 def build_source_health(collector: SourceCollector, now: float) -> SourceHealth:
-    """Build the state of a source.
+    """Build a source's state for the health page: last run, next, late.
 
     Args:
         now: Seconds since the epoch.

@@ -59,7 +59,7 @@ class Checkpoint:
     journals: tuple[JournalHead, ...] = ()
 
     def sign(self, key: VerifierKey, seed: bytes) -> bytes:
-        """Sign the checkpoint as a note."""
+        """Sign the log's checkpoint as a C2SP signed note."""
         lines = [self.origin, str(self.size), _encode_base64(self.root)]
         if self.fingerprint_key:
             lines.append(f"{_FINGERPRINT_KEY} {_encode_base64(self.fingerprint_key)}")

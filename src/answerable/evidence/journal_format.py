@@ -104,7 +104,7 @@ def newest_head_signing_input(header: bytes, count: int, chain: bytes) -> bytes:
 
 
 def encode_head(count: int, chain: bytes, signature: bytes) -> bytes:
-    """Encode the 104 bytes of a head."""
+    """Encode a journal's signed head: count, hash chain, signature (104 bytes)."""
     return count.to_bytes(8, "big") + chain + signature
 
 

@@ -25,7 +25,7 @@ _CALL_CLAIMS = ("arguments", "decision", "name", "person", "server", "target")
 def encode_call_claims(
     scope: ApprovalScope, *, decision: str, any_arguments: bool
 ) -> dict[str, str]:
-    """Encode the allowed call as claims of a statement.
+    """Encode the call that a policy exception allows as signed claims.
 
     Args:
         decision: Id of the decision that refused it, empty for none.
@@ -51,7 +51,7 @@ def _find_incomplete_call_fault(statement: OwnerStatement) -> StatementFault | N
 
 
 def _names_complete_call(statement: OwnerStatement) -> bool:
-    """Return whether the claims name a complete call."""
+    """Tell whether claims name agent, server, tool and arguments of a call."""
     arguments = statement.get_statement_claim("arguments")
     digest = len(arguments) == 64 and _HEX.issuperset(arguments)
     whole = bool(

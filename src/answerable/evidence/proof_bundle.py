@@ -96,7 +96,7 @@ def decode_bundle(data: bytes) -> ProofBundle:
 
 
 def verify_bundle(bundle: ProofBundle, key: VerifierKey) -> VerifiedBundle:
-    """Verify every signature and proof in a bundle.
+    """Verify every signature and Merkle proof in an evidence bundle.
 
     Raises:
         VerificationError: A check failed; the message names it.

@@ -56,7 +56,7 @@ def encode_restore(restore: RestoreEvent) -> bytes:
 
 
 def decode_restore(data: bytes) -> RestoreEvent:
-    """Decode a restore event.
+    """Decode the log entry that a store was restored from a backup.
 
     Raises:
         VerificationError: The bytes are not the canonical encoding of one.

@@ -221,7 +221,7 @@ def issue_ticket(
 
 
 def delegation_request_of_ticket(ticket: DelegationTicket) -> DelegationRequest:
-    """Return the delegation request in a ticket."""
+    """Return what a delegation ticket asks for."""
     return DelegationRequest(
         ticket.agent, ticket.jkt, ticket.audiences, ticket.scopes, ticket.ttl
     )

@@ -107,7 +107,7 @@ def _verify_signature(proof: UnverifiedToken, algs: tuple[str, ...]) -> str:
 
 
 def _load_proof_key(header: JoseHeader, algs: tuple[str, ...]) -> _ProofKey:
-    """Load the key in a proof's header."""
+    """Load the public key (`jwk`) in a DPoP proof's header."""
     members = header.header.get("jwk")
     if not isinstance(members, dict):
         raise ProofRejected(TokenFault.PROOF_KEY, "expected a public key in the proof")
@@ -201,5 +201,6 @@ def _read_text_claim(payload: JsonObject, name: str) -> str:
 
 
 def _encode_utf8(text: str) -> bytes:
+    """Encode a text as bytes for `compare_digest`, which takes only ASCII text."""
     # compare_digest takes octets; text outside ASCII it refuses.
     return text.encode("utf-8")

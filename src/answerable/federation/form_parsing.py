@@ -48,7 +48,7 @@ def parse_form(body: bytes) -> FormParameters:
 
 
 def _decode_part(text: bytes) -> str:
-    """Decode one name or value."""
+    """Decode one percent-encoded form name or value."""
     if b"%" not in text and b"+" not in text:
         return text.decode("ascii")
     return (_cached_unescape if len(text) <= _MAX_CACHED else _unescape_part)(text)

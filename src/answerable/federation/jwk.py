@@ -142,7 +142,7 @@ def _parse_okp(members: JsonObject) -> PublicJwk:
 
 
 def _read_text_member(members: JsonObject, name: str) -> str:
-    """Return a required member that is a text."""
+    """Return a required text member of a JWK."""
     value = members.get(name)
     if not isinstance(value, str):
         raise AmbiguousInput(TokenFault.KEY_SHAPE, f"expected {name} as a text")

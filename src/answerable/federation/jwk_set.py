@@ -87,7 +87,7 @@ def _parse_document(document: bytes) -> list[JsonObject]:
 def _parse_key(
     members: JsonObject, algs: tuple[str, ...]
 ) -> tuple[str, VerificationKey]:
-    """Parse one key; return its kid and the verification key."""
+    """Parse a JWK; return its `kid` and the key that verifies signatures."""
     jwk = parse_public_jwk(members)
     _check_key_use(members)
     kid = members.get("kid")

@@ -31,7 +31,7 @@ _MAX_ANCESTORS = 100  # most ancestors; a longer chain is a cycle
 def join_agents_with_tools(
     facts: SightedFacts, credentials: Mapping[CredentialId, CredentialEntity]
 ) -> Mapping[AgentId, AgentEntity]:
-    """Join agents, tools and credentials into agent entities.
+    """Join agents with their tools, and these with their credentials.
 
     A local server that states no credential but a model provider's key acts with the
     ambient credentials of its agent's host account; a shell also acts with those of the agent's environment.

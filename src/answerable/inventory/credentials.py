@@ -27,7 +27,7 @@ _SIGHTING_ORDER = (
 def join_credential_sightings(
     sightings: Sequence[Credential], links: Sequence[CredentialLink]
 ) -> Mapping[CredentialId, CredentialEntity]:
-    """Join the sightings of each credential, with the identity it proves.
+    """Join all places where a credential was seen, and the identity it proves.
 
     Args:
         sightings: One per credential and place.

@@ -168,7 +168,7 @@ def _get_aws_account_of_subject(subject: str) -> str:
 def _copy_evidence_to_subject(
     subject: str, items: Iterable[OwnerEvidence]
 ) -> list[OwnerEvidence]:
-    """Copy evidence to another subject, with its original subject."""
+    """Copy ownership evidence to another subject, noting the original."""
     return [
         replace(item, subject=subject, said_of=item.said_of or item.subject)
         for item in items

@@ -142,7 +142,7 @@ class PersonDirectory:
         )
 
     def get_merged_person(self, person: str) -> Person | None:
-        """Return the merged person of an id."""
+        """Return the person that an id of any source belongs to."""
         return self.by_id.get(self(person))
 
 

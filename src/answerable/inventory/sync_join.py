@@ -37,7 +37,7 @@ def join_syncs_into_inventory(
     name: str = "",
     attestations: Sequence[OwnerEvidence] = (),
 ) -> Inventory:
-    """Join the syncs of all sources into an inventory.
+    """Join the scan results of all sources into one inventory.
 
     Args:
         syncs: Pairs (source, sync), in any order.
@@ -175,12 +175,12 @@ class _SelfTagging:
 
 
 def _get_sync_source(sync: Sync) -> str:
-    """Return the source of a sync."""
+    """Return the source that a scan result came from."""
     return sync.source
 
 
 def _build_sync_coverage(sync: Sync) -> SourceCoverage:
-    """Build the coverage record of one sync."""
+    """Build the coverage record of one scan result: complete or not."""
     return SourceCoverage(
         source=sync.source,
         connector=sync.connector,

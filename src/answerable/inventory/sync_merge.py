@@ -53,7 +53,7 @@ _COVERAGE_WORDS: Mapping[PolicyLayer, str] = {
 
 
 def select_newest_syncs(syncs: Iterable[tuple[str, Sync]]) -> tuple[Sync, ...]:
-    """Return the newest sync of each source, newest first."""
+    """Select the newest scan result of each source, newest first."""
     named = [replace(sync, source=source) for source, sync in syncs]
     times = Counter((sync.started_at, sync.source) for sync in named)
 
@@ -90,7 +90,7 @@ class _SyncPrecedence:
 
 
 def _list_ids_seen_by_sync(sync: Sync) -> set[str]:
-    """Return the ids of all objects that a sync saw."""
+    """Return the ids of all objects in a scan result."""
     facts = sync.facts
     seen: set[str] = {identity.id for identity in facts.identities}
     seen |= {agent.id for agent in facts.agents}
@@ -102,7 +102,7 @@ def _list_ids_seen_by_sync(sync: Sync) -> set[str]:
 
 
 def merge_facts_of_syncs(syncs: Sequence[Sync]) -> SightedFacts:
-    """Merge the facts of all syncs into one set.
+    """Merge the facts of all scan results into one set.
 
     Args:
         syncs: As `select_newest_syncs` returns them: one per source, newest first.
@@ -300,7 +300,7 @@ def _fill_fact_from_older_sightings(facts: Sequence[Fact]) -> Fact:
 
 
 def _combine_flags_of_sightings(facts: Sequence[object]) -> dict[str, object]:
-    """Return the flags of a fact, combined over all its sightings."""
+    """Combine a fact's boolean flags over all sources that saw it."""
     people = [fact for fact in facts if isinstance(fact, Person)]
     if people:
         return {

@@ -60,7 +60,7 @@ def build_person_hop(
 
 
 def _build_agent_owner_hop(agent: Hop, uses: UsesBySubject) -> Hop | None:
-    """Build the hop of the agent's owner; inferred if the agent hop is inferred."""
+    """Build the person hop of a chain from the agent's owner; None if unknown."""
     use = uses.get(agent.value) if agent.value else None
     if use is None or not use.person:
         return None
@@ -292,7 +292,7 @@ class SessionStart:
 
     @classmethod
     def find_role_session_start(cls, path: IssuancePath, role: str) -> "SessionStart":
-        """Find the start of a role's session on a path."""
+        """Find on an issuance path how a role's session was started."""
         at = next(n for n, step in enumerate(path.steps) if step.identity == role)
         return cls(role, path.steps[at + 1 :])
 

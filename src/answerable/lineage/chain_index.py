@@ -14,11 +14,11 @@ class ChainIndex(tuple[ChainTimeline, ...]):
 
     @classmethod
     def wrap_chains(cls, chains: Iterable[ChainTimeline]) -> "ChainIndex":
-        """Wrap chains in an index; an index is returned as it is."""
+        """Index chains for lookup by key and name; keep an index as it is."""
         return chains if isinstance(chains, cls) else cls(chains)
 
     def build_lookups_used_by_previous(self, previous: "ChainIndex") -> None:
-        """Build again the lookup tables that the previous index used."""
+        """Build in advance the lookup tables that the previous index needed."""
         for name in list(vars(previous)):
             getattr(self, name)
 

@@ -142,7 +142,7 @@ def _select_declared_uses_at_time(
 
 
 def _get_declared_use_sort_key(use: DeclaredUse) -> tuple[object, ...]:
-    """Return the sort key of a declared use, the newest last."""
+    """Return the key that sorts declared credential uses by start, newest last."""
     return (
         use.valid_from,
         use.source,

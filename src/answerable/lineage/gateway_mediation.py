@@ -145,7 +145,7 @@ class IntervalSet:
     ends: list[int] = field(default_factory=list)
 
     def add_interval(self, start: int, end: int) -> None:
-        """Add an interval."""
+        """Add a time span, merging it with those it overlaps."""
         self.starts.append(start)
         self.ends.append(end)
 
@@ -185,7 +185,7 @@ class _OpenCalls:
             spans.sort_intervals()
 
     def may_call_have_caused_event(self, event: PlatformEvent, server: str) -> bool:
-        """Tell whether a call was open at the time of an event."""
+        """Tell whether a gateway call was open when an event happened."""
         keys = [(agent, server) for agent in event.agents]
         found = [self._own[key] for key in keys if key in self._own]
         leaf = self._on_path.get(keys[-1])
@@ -221,7 +221,7 @@ class MediationJudge:
             spans.sort_intervals()
 
     def may_gateway_call_have_caused(self, event: PlatformEvent) -> MediationVerdict:
-        """Return whether a gateway call may have caused an event."""
+        """Tell whether some gateway call may have caused a platform event."""
         if not event.agents:
             return MediationVerdict.AGENT_MISSING
         if self._covered.isdisjoint(event.agents):

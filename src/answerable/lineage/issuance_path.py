@@ -69,14 +69,14 @@ class IssuancePath:
         )
 
     def credentials(self) -> tuple[str, ...]:
-        """Return the credentials, origin first."""
+        """Return the credentials of the path, the first issued one first."""
         return tuple(s.credential for s in reversed(self.steps) if s.credential)
 
 
 def select_best_issuance_per_credential(
     issuances: Iterable[CredentialIssuance],
 ) -> dict[str, CredentialIssuance]:
-    """Select the most informative issuance of each credential.
+    """Select for each credential the issuance record that names the caller.
 
     Two accounts record a cross-account issuance; the record that names the caller is
     selected, or the first of equals.
@@ -125,7 +125,7 @@ class IssuanceIndex:
 def index_credential_issuances(
     issuances: Sequence[CredentialIssuance],
 ) -> IssuanceIndex:
-    """Index issuances by credential, by run and by parent."""
+    """Index records of issued credentials by credential, run and parent."""
     runs: dict[tuple[str, str], CredentialIssuance] = {}
     parents: dict[ChainKey, CredentialIssuance] = {}
     for each in sorted(issuances, key=_get_issuance_sort_key):

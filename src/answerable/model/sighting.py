@@ -38,7 +38,7 @@ class SightedFacts:
     catalogues: tuple[PlatformCatalogue, ...] = ()
 
     def policies_by_id(self) -> Mapping[str, Policy]:
-        """Return the policies by id."""
+        """Return the policies of a scan by id."""
         return {str(each.id): each for each in self.policies}
 
     def identities_by_id(self) -> Mapping[str, Identity]:

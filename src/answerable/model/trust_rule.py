@@ -125,7 +125,7 @@ class GrantBounds:
 
     @classmethod
     def combine_grants(cls, grants: tuple[TokenGrant, ...]) -> "GrantBounds":
-        """Combine grants without duplicates."""
+        """Combine grants to all audiences, scopes, bindings and lifetimes."""
         scopes = ((each.audience, scope) for each in grants for scope in each.scopes)
         return cls(
             audiences=tuple(dict.fromkeys(each.audience for each in grants)),

@@ -135,7 +135,7 @@ def _get_decisions_section(config: Config) -> DecisionPointConfig:
 
 
 def _build_caller_config(config: Config) -> Config:
-    """Return a configuration in which the enforcement points are the callers."""
+    """Return a configuration whose callers are the enforcement points."""
     point = _get_decisions_section(config)
     agents = tuple(
         DeclaredAgent(

@@ -148,7 +148,7 @@ class EvaluationService:
     async def decide_and_record(
         self, evaluation: EvaluationRequest, enforcement_point: EnforcementPoint
     ) -> EvaluationAnswer:
-        """Decide one evaluation and record the decision."""
+        """Decide an AuthZEN evaluation, and record the decision."""
         caller = await self.subjects.resolve(evaluation, enforcement_point)
         arguments = evaluation.action.arguments
         asked, decision = self._decide_strictest_meaning(

@@ -100,7 +100,7 @@ def find_mcp_target(action: str, type: str) -> TargetKind | None:
 
 
 def list_actions_of_type(type: str) -> list[str]:
-    """Return every action on a resource type, sorted."""
+    """List the MCP methods that can act on a resource type, sorted."""
     names = {
         *INPUT_METHODS,
         *(name for methods in METHODS.values() for name in methods),

@@ -92,6 +92,6 @@ class Paginator:
 
 
 def _build_page_token_error() -> MalformedRequest:
-    """Build the error for a page token of another search."""
+    """Build the 400 error for a page token that belongs to another search."""
     says = "page.token is not of this search, or something of the search was changed"
     return MalformedRequest(says, "page-token")

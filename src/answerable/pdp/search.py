@@ -49,7 +49,7 @@ class SearchService:
     async def search_subjects(
         self, body: JsonMembers, enforcement_point: EnforcementPoint
     ) -> dict[str, Any]:
-        """Answer a Subject Search.
+        """Answer an AuthZEN Subject Search: which subjects may do this.
 
         Raises:
             Invalid: It is malformed.
@@ -69,7 +69,7 @@ class SearchService:
     async def search_resources(
         self, body: JsonMembers, enforcement_point: EnforcementPoint
     ) -> dict[str, Any]:
-        """Answer a Resource Search.
+        """Answer an AuthZEN Resource Search: on which resources this is allowed.
 
         Raises:
             Invalid: It is malformed.
@@ -95,7 +95,7 @@ class SearchService:
     async def search_actions(
         self, body: JsonMembers, enforcement_point: EnforcementPoint
     ) -> dict[str, Any]:
-        """Answer an Action Search.
+        """Answer an AuthZEN Action Search: which actions are allowed.
 
         Raises:
             Invalid: It is malformed.
@@ -173,7 +173,7 @@ class SearchService:
         return {name for name in named if not name.startswith(f"{type}:mcp/")}
 
     def _has_rule_with_pattern(self, type: str) -> bool:
-        """Tell whether a rule for this type uses a pattern."""
+        """Tell whether rules name this resource type's items by prefix pattern."""
         target = TARGETS_BY_TYPE.get(type)
         return any(
             each is target and is_prefix_pattern(name)

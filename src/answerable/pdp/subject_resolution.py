@@ -62,11 +62,11 @@ class SubjectResolver:
 
     @property
     def audiences(self) -> frozenset[str]:
-        """Return the audiences of subject tokens."""
+        """Return the audiences that a subject's token must name one of."""
         return frozenset(each.audience for each in self._issuers)
 
     def get_caller_rules(self, agent: AgentId) -> list[TokenCallerRule]:
-        """Return the caller rules of an agent."""
+        """Return the token rules that identify an agent as caller."""
         return [rule for rule, each in self._by_rule.items() if each == agent]
 
     async def resolve(

@@ -98,7 +98,7 @@ class ToolMappingResolver:
 def _entry_produces_evaluation(
     entry: MappingEntry, evaluation: EvaluationRequest, tool: str
 ) -> bool:
-    """Tell whether a mapping entry produces this evaluation from a call."""
+    """Tell whether a mapping entry maps some call to this evaluation."""
     named = (evaluation.action.name, evaluation.resource.type)
     if (entry.action, entry.type) != named:
         return False

@@ -106,7 +106,7 @@ def build_empty_coverage() -> CoverageRecord:
 
 
 def format_problem(problem: ReadProblem) -> str:
-    """Format a problem as one line."""
+    """Format why a place could not be read, as one line."""
     what = " ".join(problem.what.split())
     if problem.place and problem.place not in what:
         return f"{problem.kind}: {problem.place}: {what}"

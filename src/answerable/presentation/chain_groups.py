@@ -30,7 +30,7 @@ class ActGroup:
 
     @property
     def item(self) -> TraceItem:
-        """Row that represents the group."""
+        """Row that stands for a group of equal acts."""
         return self.items[0]
 
 
@@ -102,7 +102,7 @@ def get_hops_by_name(item: TraceItem) -> Mapping[str, HopItem]:
 
 
 def is_hop_missing(hop: HopItem) -> bool:
-    """Return whether a hop is missing."""
+    """Tell whether a chain's hop is unknown: no source names it."""
     return hop["status"] == "missing" or not hop["value"]
 
 

@@ -44,7 +44,7 @@ def _add_subject_row(
     detail: str = "",
     status: str = "",
 ) -> LinkEvidence:
-    """Add the row of the subject itself, and return its evidence."""
+    """Add the row on the entity itself to its links; return its evidence."""
     evidence = LinkEvidence.from_scanned_fact(seen, status)
     rows.is_scanned = True
     rows.add(kind, SUBJECT, rows.subject, evidence, detail)
@@ -80,7 +80,7 @@ def _iterate_agent_tools(inventory: Inventory) -> Iterator[tuple[AgentId, ToolUs
 
 
 def _describe_tool(tool: Tool) -> str:
-    """Describe transport and state of a tool."""
+    """Describe an agent's tool by transport (stdio, HTTP) and state."""
     runs = "unattended" if tool.unattended else "attended"
     return f"{tool.transport}, {runs if tool.enabled else 'disabled'}"
 
@@ -111,7 +111,7 @@ def _add_tool_and_agent_rows(
 
 
 def _add_agent_rows(rows: EntityRows) -> bool:
-    """Add the rows of an agent."""
+    """Add rows that link an agent to its tools, owner and credentials."""
     inventory, key = rows.inventory, AgentId(rows.subject)
     entity = inventory.agents.get(key)
     if entity is not None:
@@ -165,7 +165,7 @@ def _add_tool_rows(rows: EntityRows) -> bool:
 
 
 def _add_identity_rows(rows: EntityRows) -> bool:
-    """Add the rows of an identity."""
+    """Add rows that link an identity to its credentials, tools and agents."""
     inventory, key = rows.inventory, rows.subject
     identity = inventory.facts.identities_by_id().get(key)
     if identity is not None:

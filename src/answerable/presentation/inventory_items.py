@@ -52,7 +52,7 @@ def format_optional_time(time_ns: int) -> str | None:
 
 
 def build_owner_item(inventory: Inventory, subject: str) -> "OwnerItem":
-    """Build the owner item of a subject."""
+    """Build the output on who owns a subject, and in which state that is."""
     return get_owner_item(inventory.owners, subject)
 
 
@@ -212,7 +212,7 @@ def index_owned_subjects(
 
 
 def build_tool_item(inventory: Inventory, agent: AgentId, use: ToolUse) -> "ToolItem":
-    """Build the item of a tool of an agent."""
+    """Build the output row of one tool of an agent."""
     found = _build_tool_credentials(inventory, use)
     return {
         "id": use.tool.id,
@@ -230,7 +230,7 @@ def build_tool_item(inventory: Inventory, agent: AgentId, use: ToolUse) -> "Tool
 
 
 def build_agent_item(inventory: Inventory, entity: AgentEntity) -> "AgentItem":
-    """Build the item of an agent with its tools."""
+    """Build the output row of an agent, with its tools."""
     agent = entity.agent
     return {
         "id": agent.id,

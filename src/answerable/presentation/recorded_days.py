@@ -20,7 +20,7 @@ _EPOCH = date(1970, 1, 1)
 def build_recorded_item(
     account: str, days: Mapping[str, Collection[int]]
 ) -> LoggedDaysItem:
-    """Build the item of the recorded days of one account.
+    """Build the output on which days of an account the audit log covers.
 
     Args:
         days: By region, days since 1970 with an event; at least one.

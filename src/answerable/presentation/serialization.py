@@ -42,7 +42,7 @@ def _to_json_type(value: object) -> object:
 
 
 def schema_name(document: Document) -> str:
-    """Return the schema name of a document."""
+    """Return the JSON schema name of an output document, with its version."""
     return f"answerable/{document.kind}/v1"
 
 

@@ -95,7 +95,7 @@ class EventPusher:
                     self.counted["dropped"] += 1
 
     async def close(self) -> None:
-        """Stop all deliveries."""
+        """Stop all deliveries of security event tokens."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

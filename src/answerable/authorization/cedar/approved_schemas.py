@@ -77,7 +77,7 @@ class ArgumentSchema:
 
 
 def schema_digest(schema: str) -> str:
-    """Return the digest of a schema; empty for none."""
+    """Return 16 hex digits of the SHA-256 of a tool's schema; empty without one."""
     return hashlib.sha256(schema.encode()).hexdigest()[:16] if schema else ""
 
 

@@ -80,7 +80,7 @@ class CedarRequest:
 
     @property
     def principal(self) -> EntityUid:
-        """Return the agent."""
+        """Return the Cedar principal: the agent."""
         return EntityUid("Agent", self.request.agent)
 
     @property

@@ -49,7 +49,7 @@ class CompiledConditions:
         self.check: Predicate = _build_conjunction(parts)
 
     def _compile_value_expression(self, node: Mapping[str, Any]) -> ValueReader:
-        """Compile an expression to a function that returns its value."""
+        """Compile a Cedar expression to a function that returns its value."""
         ((word, given),) = node.items()
         if word == "Value":
             constant = _parse_literal(given)
@@ -65,7 +65,7 @@ class CompiledConditions:
         return self._compile_boolean_expression(node)
 
     def _compile_boolean_expression(self, node: Mapping[str, Any]) -> Predicate:
-        """Compile a boolean expression."""
+        """Compile a boolean Cedar expression to a predicate on requests."""
         ((word, given),) = node.items()
         match word:
             case "&&":
@@ -216,7 +216,7 @@ _VARIABLES: Mapping[str, ValueReader] = {
 
 @lru_cache(2048)
 def _attribute_path_reader(path: AttributePath) -> ValueReader:
-    """Return the cached reader of an attribute path."""
+    """Return a cached function that reads an attribute path from a request."""
     *above, name = path
     return (
         _attribute_reader(_attribute_path_reader(tuple(above)), name)

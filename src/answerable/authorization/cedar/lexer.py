@@ -58,7 +58,7 @@ class _OpenPolicyText:
     heads: tuple[int, ...] = ()
 
     def add_token(self, token: re.Match[str]) -> None:
-        """Add one token to the policy that is being read."""
+        """Add a token to the Cedar policy whose text is being collected."""
         kind, at = token.lastgroup, token.start()
         if kind == "head":
             if self.has_head:

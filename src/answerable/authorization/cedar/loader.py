@@ -72,7 +72,7 @@ def load_policies(
     validate: PolicyValidator = validate_policies,
     approved_schemas: ApprovedSchemas = NO_APPROVED_SCHEMAS,
 ) -> LoadedPolicies:
-    """Load policies and collect every fault.
+    """Parse and validate Cedar policy files, and collect every fault.
 
     Args:
         known_names: Names that policies may use: `agent:declared/NAME`, `server:NAME`.

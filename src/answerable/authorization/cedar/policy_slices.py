@@ -211,7 +211,7 @@ class PolicySlice:
             self.said = combine_policy_results(rules, self._holding, self._erring)
 
     def evaluate(self, request: AuthorizationRequest) -> PolicyResponse:
-        """Evaluate all policies of the slice for a request."""
+        """Evaluate the Cedar policies that can apply to a request."""
         if self.said is not None:
             return self.said
         facts = CedarRequest(request)

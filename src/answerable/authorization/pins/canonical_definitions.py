@@ -75,7 +75,7 @@ def build_canonical_definition(
 
 
 def digest_definition_fields(definition: McpDefinition) -> McpDefinition:
-    """Replace the fields of a definition by their digests."""
+    """Replace a tool definition's texts by SHA-256, so that a pin stays small."""
     fields = tuple((field, _text_digest(text)) for field, text in definition.fields)
     return McpDefinition(
         definition.kind,

@@ -76,7 +76,7 @@ def compare_list_with_pins(
     now: int,
     names: NameIndex = EMPTY_NAME_INDEX,
 ) -> ServerPins:
-    """Compare a list with the pins and return the updated pins.
+    """Compare a server's tool list with its pins; return the updated pins.
 
     Args:
         now: UTC nanoseconds.
@@ -182,7 +182,7 @@ class _ListComparison:
             )
 
     def _quarantine_item(self, item: QuarantinedDefinition) -> None:
-        """Put an item in quarantine."""
+        """Put a new or changed tool definition in quarantine."""
         definition = self._shorten_if_full(item.definition)
         self._seen[definition.key] = replace(item, definition=definition)
         self._changed = True
@@ -242,7 +242,7 @@ def _tools_with_closed_schema(pins: ServerPins) -> dict[str, ArgumentSchema]:
 def is_quarantined(
     pins: ServerPins, pinning: PinningMode, kind: DefinitionKind, name: str
 ) -> bool:
-    """Tell whether an item is in quarantine."""
+    """Tell whether a tool, prompt or resource is in quarantine."""
     if name in _quarantined_names(pins, kind):
         return True
     passing = _list_approved_names(pins, pinning, kind)

@@ -91,7 +91,7 @@ def scan(
 def _list_config_sources(
     config: str, sources: tuple[str, ...]
 ) -> tuple[Path, tuple[str, ...]]:
-    """Return the folder of a configuration, and its sources.
+    """Return the `sources` of a configuration file, and the folder it is in.
 
     Raises:
         UsageError: Sources are named as well, or the file has none or a fault.

@@ -185,7 +185,7 @@ def approve(
 def _select_definitions(
     files: "PinFiles", server: str, names: tuple[str, ...], *, as_pinned: bool
 ) -> "ApprovalSelection":
-    """Select the definitions to approve.
+    """Select the tool definitions of a server that a person approves.
 
     Raises:
         UsageError: The server or item does not exist, or nothing of it waits.

@@ -254,7 +254,7 @@ def find_baseline_decision(main: Main, effect: str) -> str:
 
 
 def find_approval_request(main: Main, tool: str) -> str:
-    """Return the id of the approval request for a tool."""
+    """Return the id of the demo's approval request for a tool."""
     items = query_items(main, "asks", "--config", CONFIG)
     return _get_first_value([each for each in items if each["name"] == tool], "id")
 

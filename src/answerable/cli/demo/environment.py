@@ -264,7 +264,7 @@ rules:
         return self._run_database_command("sent")
 
     def start_agent(self, *options: str) -> "subprocess.Popen[str]":
-        """Start a run of the agent."""
+        """Start a run of the demo's agent."""
         return subprocess.Popen(  # noqa: S603 - our own program
             [*self.agent_command(), AGENT_PROGRAM, *options],
             stdin=subprocess.DEVNULL,

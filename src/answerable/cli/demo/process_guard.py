@@ -108,7 +108,7 @@ def _reap_children(child: int) -> int | None:
 
 
 def _kill_descendants(child: int) -> None:
-    """Kill the child and its descendants, in rounds."""
+    """Send SIGKILL to the demo's processes until none is left."""
     deadline = time.monotonic() + _KILL_TIMEOUT
     while time.monotonic() < deadline:
         for pid in {child, *_list_descendants()}:

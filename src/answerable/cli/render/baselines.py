@@ -17,7 +17,7 @@ _ID_LENGTH = 16
 
 
 def render_profiles(document: Document, screen: Screen, now: int) -> Iterator[str]:
-    """Render a paragraph per profile."""
+    """Render a paragraph for each learned baseline profile."""
     for number, item in enumerate(cast("Sequence[BaselineItem]", document.items)):
         if number:
             yield ""

@@ -148,7 +148,7 @@ def render_document(
     full_coverage: bool = False,
     selection: ColumnSelection = USUAL_COLUMNS,
 ) -> Iterator[str]:
-    """Render a document, then its coverage.
+    """Render an answer as text: its rows, then which data it covers.
 
     Args:
         screen: Terminal.

@@ -55,7 +55,7 @@ def render_missing_sources(
 
 
 def render_counts(document: Document, screen: Screen, now: int) -> Iterator[str]:
-    """Render counts of events by fields."""
+    """Render event counts as a table, grouped by the asked fields."""
     names = [name for name in document.items[0] if name != "events"]
     columns = [TableColumn("events", 0, right=True)]
     columns += [TableColumn(name, at, floor=11) for at, name in enumerate(names, 1)]
@@ -80,7 +80,7 @@ def render_counts(document: Document, screen: Screen, now: int) -> Iterator[str]
 
 
 def render_proofs(document: Document, screen: Screen, now: int) -> Iterator[str]:
-    """Render each record with its inclusion proof."""
+    """Render each audit record with its Merkle inclusion proof."""
     for item in cast("Sequence[InclusionProofItem]", document.items):
         rows = (
             ("event", item["event_id"]),

@@ -135,7 +135,7 @@ def render_path(
 def render_statements(
     items: Sequence[DeterminingStatementItem], screen: Screen, indent: str
 ) -> Iterator[str]:
-    """Render the deciding statements."""
+    """Render the policy statements that decided a verdict, one a line."""
     for item in items:
         yield from screen.wrap(
             f"{indent}because {describe_statement(item)}", indent + "  "

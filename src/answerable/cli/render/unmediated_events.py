@@ -36,7 +36,7 @@ def render_unmediated_notes(
 def render_unmediated_chains(
     document: Document, screen: Screen, now: int
 ) -> Iterator[str]:
-    """Render the chains, then the summary."""
+    """Render the delegation chains of calls past the gateway, and a summary."""
     yield from lineage_tree.render_tree(document, screen, now)
     yield from _render_unmediated_summary(document, screen)
 

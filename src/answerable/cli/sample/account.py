@@ -33,7 +33,7 @@ def _build_allow_statement(action: str | list[str], resource: str | list[str]) -
 def _build_trust_policy(
     principal: Json, action: str, condition: Json | None = None
 ) -> Json:
-    """Build the trust policy of a role."""
+    """Build the trust policy of a sample IAM role."""
     statement = {"Effect": "Allow", "Principal": principal, "Action": action}
     return _build_policy(statement | ({"Condition": condition} if condition else {}))
 
@@ -55,7 +55,7 @@ def _build_user_or_role(
 
 
 def _build_user(name: str, created: str, tags: Mapping[str, str], policy: Json) -> Json:
-    """Build a user with one inline policy."""
+    """Build a sample IAM user with one inline policy."""
     return {
         **_build_user_or_role("User", name, created, tags),
         "GroupList": [],
@@ -76,7 +76,7 @@ def _build_role(
 
 
 def _build_users() -> list[Json]:
-    """Build the sample users."""
+    """Build the IAM users of the sample account."""
     bot = _build_policy(
         _build_allow_statement(["s3:GetObject", "s3:PutObject"], f"{REPORT_BUCKET}/*"),
         _build_allow_statement("s3:ListAllMyBuckets", "*"),

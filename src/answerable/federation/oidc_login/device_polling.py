@@ -37,7 +37,7 @@ class DevicePolling:
         return self
 
     def double_interval(self) -> "DevicePolling":
-        """Double the interval after a failed poll."""
+        """Double the polling interval of a device login after a failed request."""
         return replace(
             self, interval=max(min(self.interval * 2, _SLOWEST), self.interval)
         )

@@ -46,7 +46,7 @@ def metadata_url(iss: str) -> str:
 
 
 def parse_metadata(document: bytes, iss: str) -> ProviderMetadata:
-    """Parse the metadata of a provider.
+    """Parse an OpenID provider's discovery document.
 
     Args:
         document: As fetched from `metadata_url(iss)`.

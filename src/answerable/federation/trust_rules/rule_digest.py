@@ -31,7 +31,7 @@ def canonical_rule_json(rule: TrustRule) -> bytes:
 
 
 def rule_digest(rule: TrustRule) -> str:
-    """Return the digest of a rule, hex."""
+    """Return the SHA-256 of a trust rule, in hex."""
     return hashlib.sha256(canonical_rule_json(rule)).hexdigest()
 
 

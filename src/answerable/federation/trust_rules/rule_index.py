@@ -57,7 +57,7 @@ class RuleIndex:
         return self._by_id.get(id)
 
     def find_matching_rule(self, workload: Workload) -> MatchedRule | None:
-        """Return the one matching rule, None if there is none.
+        """Find the one trust rule that a workload's token matches; or None.
 
         Raises:
             Ambiguous: Several match.

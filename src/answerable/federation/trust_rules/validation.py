@@ -96,7 +96,7 @@ def _printable_id(name: str) -> str:
 def _validate_rule(
     rule: TrustRule, context: ValidationContext
 ) -> Iterator[SubjectFault]:
-    """Yield the faults of one rule."""
+    """Yield each fault of one trust rule: in id, subject, agent, grants..."""
     letters = _ID_CHARACTERS.issuperset(rule.id) and rule.id[:1].isalnum()
     if not letters or len(rule.id) > MAX_ID:
         what = f"letters, digits, `.`, `_`, `-` were expected, at most {MAX_ID}"

@@ -115,7 +115,7 @@ def decide_envoy_call(
     call: McpCall,
     enforcement_point: EnforcementPoint,
 ) -> Decision:
-    """Decide one call that goes through Envoy."""
+    """Decide one MCP call that Envoy asks about (ext_authz)."""
     if enforcement_point.servers and call.server not in enforcement_point.servers:
         policy = evaluation_service.authority.policy_digest
         return holding(policy, DecisionEffect.DENY, DecisionReason.UNKNOWN_SERVER)

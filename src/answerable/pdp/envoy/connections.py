@@ -46,7 +46,7 @@ class EnvoyConnection(H2Protocol):
         return self._under_way > 0
 
     def abort(self) -> None:
-        """Close at once."""
+        """Close Envoy's gRPC connection at once."""
         if self._transport is not None:
             self._transport.abort()
 
@@ -79,7 +79,7 @@ class EnvoyConnection(H2Protocol):
         super().data_received(data)
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """Release the slot."""
+        """Release the connection's slot in the quota."""
         self._ticker.discard(self)
         if self._slot is not None:
             self._slot.release_places()

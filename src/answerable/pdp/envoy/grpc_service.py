@@ -101,7 +101,7 @@ class ExtAuthzService:
 
 
 async def _receive_message(stream: "Stream[Any, Any]") -> Any:
-    """Receive the one message, with a size limit.
+    """Receive the one message of a unary gRPC call, up to a size limit.
 
     grpclib itself accepts any announced length.
 

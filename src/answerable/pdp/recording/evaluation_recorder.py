@@ -56,7 +56,7 @@ class EvaluationRecorder(ServerRecorder):
         return key
 
     def _record_outcome(self, ticket: RecordTicket, ending: CallOutcome) -> None:
-        """Record the outcome of an evaluation, once."""
+        """Record once how a permitted evaluation ended, for the audit log."""
         if not ticket.passes:
             return
         ticket.passes = False

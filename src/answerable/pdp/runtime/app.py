@@ -158,7 +158,7 @@ class PdpApp(App[PdpSettings]):
         self._recorder.close()
 
     def not_ready_reasons(self) -> list[str]:
-        """Return why it is not ready; empty if it is."""
+        """Return why `/readyz` is not ready; empty if it is."""
         alarm = self._recorder.disk_error
         return [
             *(

@@ -82,7 +82,7 @@ def _apply_batch_defaults(
 
 
 def parse_evaluations_semantic(body: JsonMembers) -> BatchSemantic:
-    """Parse `options.evaluations_semantic`.
+    """Parse AuthZEN's `options.evaluations_semantic`: when a batch stops early.
 
     Raises:
         Invalid: It is unknown.

@@ -164,7 +164,7 @@ def _parse_float(digits: str) -> float:
 
 
 def parse_evaluation(body: JsonMembers, *, path_prefix: str = "") -> EvaluationRequest:
-    """Parse one evaluation.
+    """Parse one AuthZEN evaluation: subject, action, resource, context.
 
     Args:
         path_prefix: Its path in the body, for messages: empty, or `evaluations[2].`.
@@ -185,7 +185,7 @@ def parse_evaluation(body: JsonMembers, *, path_prefix: str = "") -> EvaluationR
 def parse_subject(
     body: JsonMembers, *, path_prefix: str = "", is_search: bool = False
 ) -> EvaluationSubject:
-    """Parse the member `subject`.
+    """Parse an AuthZEN request's `subject`: its type, id and properties.
 
     Args:
         body: Members of the parent.
@@ -205,7 +205,7 @@ def parse_subject(
 
 
 def parse_action(body: JsonMembers, *, path_prefix: str = "") -> EvaluationAction:
-    """Parse the member `action`.
+    """Parse an AuthZEN request's `action`: its name and properties.
 
     Raises:
         Missing: A required key is missing.
@@ -253,7 +253,7 @@ def parse_context_agent(body: JsonMembers, *, path_prefix: str = "") -> str:
 
 
 def get_optional_object(members: JsonMembers, key: str, path: str) -> JsonMembers:
-    """Return an optional object.
+    """Return a JSON object of the body; an empty one if the key is absent.
 
     Args:
         members: Members of the parent.
@@ -314,7 +314,7 @@ _KNOWN_KEYS = build_json_key_tree(
 def _get_required_entity(
     body: JsonMembers, key: str, path: str
 ) -> tuple[JsonMembers, JsonMembers]:
-    """Return a required object and its `properties`."""
+    """Return a required JSON object and its `properties`."""
     if key not in body:
         raise MissingKey(path)
     members = get_optional_object(body, key, path)

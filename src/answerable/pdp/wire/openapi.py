@@ -163,7 +163,7 @@ def _build_entity_schemas(*, required: bool) -> dict[str, OpenApiSchema]:
 
 
 def _build_all_schemas() -> dict[str, OpenApiSchema]:
-    """Build all component schemas, by name."""
+    """Build every OpenAPI component schema, by name."""
     whole = _build_entity_schemas(required=True)
     # A missing key in a batch item is an error of that item, or comes from the
     # defaults.
@@ -231,7 +231,7 @@ def _build_all_schemas() -> dict[str, OpenApiSchema]:
 
 
 def _build_answer_schemas() -> dict[str, OpenApiSchema]:
-    """Build the component schemas of answers."""
+    """Build the OpenAPI schemas of the decision point's answers."""
     told = _build_object_schema(
         decision_id={"type": "string"},
         decision={"enum": ["deny", "ask", "error"]},

@@ -13,7 +13,7 @@ MAX_AGE = 300  # seconds that enforcement points may keep it
 
 
 def build_metadata(url: str) -> bytes:
-    """Build the metadata document.
+    """Build the AuthZEN metadata document: the endpoints of this decision point.
 
     Args:
         url: Identifier and base URL of the decision point.

@@ -92,7 +92,7 @@ class MappingEntry(msgspec.Struct, frozen=True):
 
 
 def parse_mapping(text: str) -> tuple[MappingEntry, ...]:
-    """Parse a mapping.
+    """Parse a tool mapping: which evaluation a tool's arguments produce.
 
     Raises:
         MappingRejected: It is malformed, too large, or references other data.

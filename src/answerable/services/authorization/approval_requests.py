@@ -80,7 +80,7 @@ class ApprovalRequest:
 def find_approval_request(
     store: EvidenceStore, spooled: SpooledDecisions, text: str
 ) -> ApprovalRequest:
-    """Find the approval request that a decision belongs to.
+    """Find the approval request of a denied call, by decision id or its prefix.
 
     Raises:
         UsageError: The decision does not exist, or an owner cannot lift it.
@@ -104,7 +104,7 @@ def find_approval_request(
 def build_approval_request_item(
     request: ApprovalRequest, exceptions: PolicyExceptions, now: int
 ) -> ApprovalRequestItem:
-    """Build the output item of an approval request."""
+    """Build the output row of one request for an owner's approval of a call."""
     wanted = request.scope
     owner = exceptions.owners.get(wanted.agent)
     shown: ApprovalRequestItem = {
@@ -172,7 +172,7 @@ def statement_covers_call(statement: OwnerStatement, scope: ApprovalScope) -> bo
 
 
 def build_exception_item(status: ExceptionStatus) -> PolicyExceptionItem:
-    """Build the output item of a policy exception."""
+    """Build the output row of a signed policy exception, with its validity."""
     amendment, said = status.exception, status.statement.statement
     until = said.get_statement_claim("until")
     return {

@@ -89,7 +89,7 @@ def build_decision_item(
     policy: PolicySource | None = None,
     exceptions: Mapping[str, PolicyException] = MappingProxyType({}),
 ) -> DecisionItem:
-    """Build the output item of a decision.
+    """Build the output row of one policy decision on a call.
 
     Args:
         policy: Source of quoted rules; None for no quotes.
@@ -227,7 +227,7 @@ def propose_policy_exception(event: AuditEvent) -> ProposedExceptionItem | None:
 def _build_signing_command(
     event: AuditEvent, scope: ApprovalScope, *, by_owner: bool
 ) -> tuple[str, ...]:
-    """Build the command that signs the exception."""
+    """Build the command by which an owner or break-glass signs the exception."""
     if by_owner:
         return ("asks", "allow", event.decision_id, "--key", "KEY")
     where = ("--agent", scope.agent, "--server", scope.server)

@@ -31,7 +31,7 @@ class CallSubject(Protocol):
 
     @property
     def agent(self) -> str:
-        """Calling agent."""
+        """Id of the calling agent."""
 
     @property
     def resource_prefix(self) -> str:
@@ -39,11 +39,11 @@ class CallSubject(Protocol):
 
     @property
     def tool(self) -> str:
-        """Called tool, empty if none."""
+        """Name of the called MCP tool; empty if the call is on none."""
 
     @property
     def resource(self) -> str:
-        """Resource named with the call."""
+        """URI of the resource that the call names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,7 @@ def read_spool(spool: SpoolPlaces) -> SpooledDecisions:
 
 
 def _read_spool_decisions(spool: Path) -> Iterator[AuditEvent]:
-    """Yield the events in the spool that are decisions."""
+    """Yield decisions of the gateway that are not yet in the store."""
     for batch in SpoolReader(spool).read_batches(EventLimits()):
         yield from (event for event in batch.events if event.decision_id)
 
@@ -103,7 +103,7 @@ def _read_spool_decisions(spool: Path) -> Iterator[AuditEvent]:
 def find_decision(
     store: EvidenceStore, spooled: SpooledDecisions, text: str
 ) -> list[FoundDecision]:
-    """Find a decision by its id or a prefix of it.
+    """Find a policy decision in store or spool, by id or prefix.
 
     Args:
         spooled: Spool content, read before the store so that no record is missed.
@@ -166,7 +166,7 @@ def decision_facts(event: AuditEvent) -> Mapping[str, str]:
 
 
 def decision_server(event: CallSubject) -> str:
-    """Return the server of a decision."""
+    """Return the MCP server that a decided call was for."""
     return event.resource_prefix.removeprefix(_TOOL).removesuffix("/")
 
 

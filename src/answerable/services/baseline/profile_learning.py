@@ -92,7 +92,7 @@ def _add_result_size_and_trust(
 def group_calls_into_runs(
     calls: Iterable[RecordedCall], identity: str
 ) -> Iterator[AgentRun]:
-    """Group the calls of one identity into runs."""
+    """Group an identity's recorded calls by the agent run that made them."""
     by_run: dict[str, list[RecordedCall]] = defaultdict(list)
     for each in calls:
         if each.acted.identity == identity:
@@ -171,7 +171,7 @@ def list_profile_subjects(calls: Iterable[RecordedCall]) -> list[BaselineSubject
 
 
 def load_profile(store: EvidenceStore, name: str) -> tuple[str, BaselineProfile]:
-    """Load a profile by its digest or a prefix of it.
+    """Load a baseline profile from the store, by its digest or a prefix.
 
     Raises:
         UsageError: There is none, or the prefix is ambiguous.

@@ -83,7 +83,7 @@ def build_refused_exchange_record(
     actor: object,
     refusal: TokenRequestRefusal,
 ) -> ExchangeRecord:
-    """Build the audit record of a refused request."""
+    """Build the audit record of a refused token exchange."""
     reason = refusal.reason + (f": {refusal.detail}" if refusal.detail else "")
     link = subject.chain[0] if isinstance(subject, OwnToken | TicketGrant) else None
     return ExchangeRecord(
@@ -99,7 +99,7 @@ def build_refused_exchange_record(
 
 
 def list_delegation_agents(delegation: Delegation) -> tuple[str, ...]:
-    """List the agents of a delegation, root first."""
+    """List the agents that a delegation passed through, root first."""
     line = list(reversed(delegation.actors))
     if not delegation.sub.startswith("person:") and delegation.sub not in line:
         line.insert(0, AgentId(delegation.sub))

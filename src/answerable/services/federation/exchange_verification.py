@@ -55,7 +55,7 @@ class ExchangeRefused(Exception):  # noqa: N818 - ends the story
 
 
 def build_database_unavailable_refusal() -> ExchangeRefused:
-    """Build the refusal for an unavailable token state database."""
+    """Build the OAuth error `temporarily_unavailable`: the token database is down."""
     return ExchangeRefused(OAuthError.TEMPORARILY_UNAVAILABLE, "control")
 
 

@@ -179,5 +179,5 @@ def _read_login_file(path: Path) -> _LoginFile | None:
 
 
 def _build_unusable_error(path: Path, reason: str) -> EnvironmentFailure:
-    """Build the error for an unusable login file."""
+    """Build the error for a stored login that cannot be read or used."""
     return EnvironmentFailure(f"cannot use {path} ({reason})", _SIGN_IN_AGAIN)

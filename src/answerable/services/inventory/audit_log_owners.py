@@ -34,7 +34,7 @@ def collect_audit_log_facts(store: EvidenceStore) -> SightedFacts:
 
 
 def _list_access_key_identities(facts: LineageFacts) -> Iterator[CredentialLink]:
-    """List the identity of each access key, from its use or its creation."""
+    """Link each access key in the audit log to the identity that used or got it."""
     used: dict[str, set[str]] = {}
     for use in facts.uses:
         used.setdefault(use.credential, set()).add(use.identity)

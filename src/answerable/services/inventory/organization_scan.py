@@ -87,7 +87,7 @@ def scan_organization(
     context: SyncContext,
     regions: tuple[str, ...],
 ) -> list[ScanOutcome]:
-    """Scan an organization and its accounts into the store.
+    """Scan an AWS organization and each of its accounts into the store.
 
     Returns:
         The organization, then each account by number. The first outcome lists the

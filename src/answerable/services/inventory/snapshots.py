@@ -95,7 +95,7 @@ def load_inventory(
 
 
 def _assess_owners(joined: Inventory, now: int) -> Inventory:
-    """Assess the owners at a time, 0 for that of the snapshot."""
+    """Recompute who owns each subject at a time; 0 for the snapshot's own."""
     from answerable.inventory.sync_join import assess_owners_at_time
 
     return assess_owners_at_time(joined, now or joined.judged_at)
@@ -168,7 +168,7 @@ def load_latest_snapshot(store: EvidenceStore) -> Snapshot | None:
 
 
 def list_snapshots(store: EvidenceStore) -> tuple[NamedSnapshot, ...]:
-    """List all snapshots, oldest first."""
+    """List all inventory snapshots of the store, oldest first."""
     found: list[NamedSnapshot] = []
     same: dict[str, int] = {}
     for logged in store.list_objects("snapshot"):

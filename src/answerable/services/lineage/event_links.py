@@ -66,7 +66,7 @@ def find_visible_event(
 def has_visible_event_on_resource(
     store: EvidenceStore, scope: SearchScope, resource: str
 ) -> bool:
-    """Tell whether a visible event names a resource."""
+    """Tell whether an audit event that the reader may see names a resource."""
     wanted = _build_resource_filter(resource, _list_visible_key_intervals(scope))
     return bool(scope.chains and find_newest_events(store, wanted, 1))
 
@@ -147,7 +147,7 @@ def _find_visible_activity(
 def _iterate_visible_chains(
     scope: SearchScope,
 ) -> Iterator[tuple[ChainTimeline, LineageChain]]:
-    """Yield the visible chains."""
+    """Yield the delegation chains that the reader may see."""
     for each in hide_invisible_chains(scope).chains:
         for chain in each.chains:
             yield each, chain
@@ -156,7 +156,7 @@ def _iterate_visible_chains(
 def _list_key_intervals(
     chains: Iterable[tuple[ChainTimeline, LineageChain]],
 ) -> list[JointInterval]:
-    """List the keys and intervals of some chains."""
+    """List, for delegation chains, the event key and time span each holds for."""
     return [(each.chain_key, c.valid_from, c.valid_to) for each, c in chains]
 
 
@@ -234,7 +234,7 @@ def _get_event_evidence(event: AuditEvent) -> LinkEvidence:
 def _add_event_link(
     rows: EntityRows, event: AuditEvent, relation: str = "newest"
 ) -> None:
-    """Add a link to an event."""
+    """Add a row that links an entity to an audit event."""
     detail = f"{format_time(event.event_time)} {event.action} {event.outcome.value}"
     evidence = _get_event_evidence(event)
     rows.add("event", relation, event.event_id.hex(), evidence, detail)

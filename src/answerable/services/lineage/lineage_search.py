@@ -94,7 +94,7 @@ class EventHistogram:
 def build_event_filter(
     scope: SearchScope, query: SearchQuery, *, now: int
 ) -> InvestigationFilter:
-    """Build the event filter of a search query.
+    """Convert a lineage search (`person:`, `agent:`...) to a store filter.
 
     Raises:
         UsageError: A name is unknown or ambiguous, or the span is invalid.
@@ -135,7 +135,7 @@ def build_event_filter(
 def join_events_with_chains(
     events: Sequence[AuditEvent], scope: SearchScope
 ) -> Iterator[ChainRow]:
-    """Join events with their chains; compute the chain of an event that lacks one."""
+    """Join audit events with their delegation chains; compute a missing chain."""
     joints = {name_resolution.get_event_chain_key(event) for event in events}
     stitched = ChainIndex.wrap_chains(scope.chains).chains_by_key
     known = {joint: stitched[joint] for joint in joints if joint in stitched}

@@ -269,7 +269,7 @@ def _find_ids_containing(fragment: str, ids: Iterable[str]) -> set[str]:
 
 
 def _list_ids_of_kind(inventory: Inventory, kind: EntityKind) -> Iterable[str]:
-    """Return the ids of one kind of entity in the inventory."""
+    """List the inventory's ids of one kind of entity."""
     match kind:
         case "agent":
             return inventory.agents

@@ -170,7 +170,7 @@ def _select_chain_intervals(
 def join_events_with_chains(
     events: Iterable[AuditEvent], chains: Sequence[ChainTimeline]
 ) -> Iterator[ChainRow]:
-    """Join events with their chains."""
+    """Join each audit event with the delegation chain behind it."""
     by_joint = ChainIndex.wrap_chains(chains).chains_by_key
     for event in events:
         yield ChainRow(
@@ -216,7 +216,7 @@ def build_trace_item(row: ChainRow) -> TraceItem:
 
 
 def _build_hop_item(hop: Hop) -> HopItem:
-    """Build the output item of one hop of a chain."""
+    """Build the output of one hop (person, agent, tool...) of a chain."""
     return {"value": hop.value, "status": hop.status.value, "source": hop.source}
 
 

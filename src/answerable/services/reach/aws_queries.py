@@ -17,7 +17,7 @@ from answerable.services.reach.unknown_verdict_rows import describe_search_scope
 
 
 def find_subject_identities(query: QueryContext, subject: str) -> SubjectIdentities:
-    """Find the identities of a subject, of all platforms."""
+    """Find the identities that a subject acts as, on all platforms."""
     return _open_platforms(query).find_identities(subject)
 
 

@@ -16,7 +16,7 @@ _LockType = type(threading.RLock())
 
 
 def compile_snapshot(inventory: Inventory, before: Inventory | None = None) -> None:
-    """Compile a snapshot for all questions about it.
+    """Compile an inventory's policies and grants, for all later reach questions.
 
     Args:
         before: The previous snapshot of the store, whose results may be reused. Both

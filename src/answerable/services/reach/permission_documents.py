@@ -123,7 +123,7 @@ def list_callers(
 
 
 def _resolve_session_identity(inventory: Inventory, question: Question) -> Question:
-    """Resolve the session of an identity to the identity, and the keys it implies."""
+    """Resolve an assumed-role session to its role and the context keys it sets."""
     for platform in PLATFORMS:
         subject, context = platform.parse_session(
             inventory, question.subject, question.context

@@ -50,7 +50,7 @@ def open_platforms(
     question: Question,
     opened: Mapping[str, PermissionEvaluator] | None = None,
 ) -> OpenPlatforms:
-    """Open the registered platforms for a question.
+    """Open AWS, Kubernetes, PostgreSQL and other platforms for a question.
 
     Args:
         opened: Evaluators by name of the platform, if some are open already.

@@ -57,7 +57,7 @@ def read_stated_policy(location: str, layer: PolicyLayer, now: int) -> Policy | 
 
 
 def read_added_policy(location: str, layer: PolicyLayer, now: int) -> Policy:
-    """Read the file of `--with`."""
+    """Read the policy file of option `--with`, which a what-if question adds."""
     return _read_policy_file(location, layer, now, option="--with")
 
 

@@ -84,7 +84,7 @@ class _AttestationStatements(SignedStatements[ItemT]):
         self._evidence = _list_attestation_evidence(self._verified, self._rejected)
 
     def _list_valid_attestations(self, now: int) -> list[OwnerEvidence]:
-        """List the valid attestations."""
+        """List signed owner attestations that are valid at a time."""
         return [item for item in self._evidence if is_valid_attestation(item, now)]
 
 
@@ -132,7 +132,7 @@ class AttestedOwnerReader(_AttestationStatements[AttestedOwner]):
     def _select_latest_owners(
         self, valid: Iterable[OwnerEvidence]
     ) -> Mapping[AgentId, AttestedOwner]:
-        """Select the latest valid attestation of each agent."""
+        """Select, for each agent, the newest valid attestation of its owner."""
         found: dict[AgentId, tuple[tuple[int, PersonId], AttestedOwner]] = {}
         for item in valid:
             if not item.subject.startswith(_AGENT):

@@ -126,7 +126,7 @@ def revoke_owner_key(
 
 
 def list_owner_keys(store: EvidenceStore, *, now: int) -> Document:
-    """List the keys with their current state."""
+    """List owners' signing keys: valid, expired, revoked or not yet valid."""
     return _build_owner_key_document(store, now)
 
 

@@ -36,7 +36,7 @@ class StatementSigner(Protocol):
 
     @property
     def id(self) -> OwnerKeyId:
-        """Id of the key."""
+        """Id of the owner key that signs."""
 
     def signing_time(self, now: int) -> int:
         """Return the signing time of a statement, UTC nanoseconds.
@@ -71,11 +71,11 @@ class LocalSigner:
 
     @property
     def id(self) -> OwnerKeyId:
-        """Id of the key."""
+        """Id of the owner key that signs."""
         return build_owner_key_id(self.public)
 
     def signing_time(self, now: int) -> int:
-        """Return the current time."""
+        """Return the current time as signing time, in UTC nanoseconds."""
         return now
 
     def sign(self, statement: OwnerStatement) -> bytes:
@@ -102,7 +102,7 @@ def read_owner_keys(store: EvidenceStore) -> OwnerKeys:
 def require_enrolled_key(
     store: EvidenceStore, key_id: OwnerKeyId, person: str = "PERSON"
 ) -> OwnerKey:
-    """Return the enrolled key of a signer.
+    """Return the owner key with this id, or raise if it is not enrolled.
 
     Args:
         person: Person that the hint names, as a command-line argument.
@@ -129,7 +129,7 @@ def get_store_id(store: EvidenceStore) -> str:
 def verify_new_statement(
     store: EvidenceStore, envelope: bytes, now: int
 ) -> VerifiedStatement:
-    """Verify a new statement before it is recorded.
+    """Verify signature, key and time of a statement before it is recorded.
 
     The caller checks the type and subject of the statement, and that `key.person` may
     make its claims.
@@ -152,7 +152,7 @@ def verify_new_statement(
 
 
 def find_owner_key(keys: OwnerKeys, name: str) -> OwnerKey:
-    """Find a key by its id or a prefix of it.
+    """Find an owner's signing key by its id or a prefix of it.
 
     Raises:
         AmbiguousError: Several ids begin like this.

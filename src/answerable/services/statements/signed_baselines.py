@@ -169,7 +169,7 @@ def read_signed_baselines(
 def index_baselines_by_subject(
     baselines: Iterable[ActiveBaseline],
 ) -> Mapping[BaselineSubject, ActiveBaseline]:
-    """Index the profiles in force by their subject."""
+    """Index the signed baselines in force by agent and server."""
     return {each.subject: each for each in baselines}
 
 

@@ -111,7 +111,7 @@ class AdminEndpoints:
         return json_response({"subject": subject, "ended": await self._given(subject)})
 
     async def _handle_service_state(self, request: StsRequest) -> StsResponse:
-        """Return the state of the service for its operator."""
+        """Return readiness, rules, revocations and runs, for the operator."""
         if not is_operator_request(request, self._admins):
             return empty_response(404)
         return json_response(msgspec.to_builtins(self._state()))

@@ -9,7 +9,7 @@ FORM_TYPE = "application/x-www-form-urlencoded"
 
 
 def parse_form(request: StsRequest) -> federate.FormParameters:
-    """Parse the form in a request body.
+    """Parse an `application/x-www-form-urlencoded` request body.
 
     Raises:
         Refused: It is no form, or ambiguous.

@@ -73,7 +73,7 @@ class IntrospectionEndpoint:
     def _build_introspection_response(
         self, request: StsRequest, token: str, now: float
     ) -> StsResponse:
-        """Build the response for an authenticated caller.
+        """Build the RFC 7662 response for an authenticated caller.
 
         Raises:
             TokenRejected: The caller is not authenticated.

@@ -105,7 +105,7 @@ class RevocationEndpoint:
     def _check_requester_holds_token(
         self, request: StsRequest, claims: SignedClaims, now: float
     ) -> None:
-        """Check that the requester holds the token, or one above it in its chain.
+        """Check that the requester holds the token or one of its parents.
 
         Raises:
             TokenRejected: It holds neither.

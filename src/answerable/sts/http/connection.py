@@ -127,12 +127,12 @@ class StsConnection(asyncio.Protocol):
             self._transport.close()
 
     def abort(self) -> None:
-        """Close at once."""
+        """Close the client's connection at once."""
         if self._transport is not None:
             self._transport.abort()
 
     def send_answer(self, answer: StsResponse) -> None:
-        """Answer the current request."""
+        """Send the response to the current request of the token service."""
         self._answering = False
         transport = self._transport
         if transport is None:

@@ -33,7 +33,7 @@ class StsClientConnection(HasDeadline, Protocol):
         """Tell whether a request is being answered."""
 
     def send_answer(self, answer: StsResponse) -> None:
-        """Answer the current request."""
+        """Send the response to the current request of the token service."""
 
     def drain(self) -> None:
         """Finish the current request, then close."""

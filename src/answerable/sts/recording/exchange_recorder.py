@@ -51,7 +51,7 @@ class ExchangeRecorder(ServerRecorder):
     def queue_issued(
         self, record: ExchangeRecord, durable: "asyncio.Future[None]"
     ) -> str:
-        """Queue the record of an issued token.
+        """Queue the audit record of an issued token.
 
         Args:
             durable: Completed once the record is on disk, or failed with `NotRecorded`.

@@ -317,7 +317,7 @@ class StsApp(App[StsSettings]):
                 self._tasks.spawn(self._revoker.revoke(subject))
 
     def _apply_revocation_list(self) -> None:
-        """Apply the revocation list as it is now."""
+        """Apply the subjects that `kill` has revoked by now."""
         self._kills.refresh()
 
     def _on_run_ended(self, run: RegisteredRun) -> None:
@@ -376,7 +376,7 @@ class StsApp(App[StsSettings]):
     # Background tasks.
 
     async def _accept_connections(self, bound_listener: BoundListener) -> None:
-        """Accept connections at one more listener."""
+        """Accept connections at one more bound listener."""
         given = bound_listener.socket_for_worker(0)
         served = ServedNames(frozenset(given.hosts), frozenset(given.listener.origins))
         front = partial(StsConnection, self.door, served, given.url)

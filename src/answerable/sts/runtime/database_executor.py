@@ -22,7 +22,7 @@ class DatabaseExecutor:
         self._pool = ThreadPoolExecutor(MAX_THREADS, "record") if beside else None
 
     async def run(self, call: Callable[[], ResultT]) -> ResultT:
-        """Run a database call and return its result."""
+        """Run a database call in the executor's thread, and return its result."""
         if self._pool is None:
             return call()
         return await asyncio.get_running_loop().run_in_executor(self._pool, call)

@@ -80,7 +80,7 @@ class KeyRing:
 
     @property
     def keys(self) -> tuple[SigningKey, ...]:
-        """Return the keys of all replicas."""
+        """Return the token signing keys of all replicas."""
         return self._now.keys
 
     def jwks(self) -> bytes:
@@ -88,7 +88,7 @@ class KeyRing:
         return self._now.jwks
 
     def sign(self, claims: Mapping[str, object], typ: str, now: float) -> bytes:
-        """Sign claims with the active key.
+        """Sign claims as a JWT with the active key.
 
         Args:
             claims: JSON values; `exp` is at most `MAX_TOKEN_LIFETIME` seconds from now.
@@ -117,7 +117,7 @@ class KeyRing:
         return signer.sign(claims, typ)
 
     def revoke(self, kid: str, now: float) -> bool:
-        """Revoke a key and remove it from the key set.
+        """Revoke a signing key, and remove it from the published JWKS.
 
         Returns:
             False if it is unknown or was revoked before.

@@ -101,7 +101,7 @@ class KeyStore:
         return jwk.thumbprint, jwk
 
     def load(self, kid: str) -> ec.EllipticCurvePrivateKey:
-        """Load a private key.
+        """Load the private signing key with this `kid` from its file.
 
         Raises:
             EnvironmentFailure: It is missing, damaged, readable by others, encrypted
@@ -128,7 +128,7 @@ class KeyStore:
         return private
 
     def remove(self, kid: str) -> None:
-        """Delete a private key."""
+        """Delete the file of the private signing key with this `kid`."""
         with translate_os_errors("remove", self._key_path(kid)):
             self._key_path(kid).unlink(missing_ok=True)
 

@@ -118,7 +118,7 @@ def sign_refusal(
     *,
     now: int,
 ) -> Document:
-    """Sign a refusal of the requested act.
+    """Sign the owner's refusal of a call that awaits approval.
 
     Raises:
         UsageError: The request does not exist.

@@ -79,7 +79,7 @@ class Authorizer:
             return table.failed
 
     def replace_policy(self, table: DecisionTable) -> None:
-        """Replace the policy for all later calls."""
+        """Replace the compiled policy table for all later calls."""
         self._table = table
 
     def apply_revocations(self, revocations: Revocations) -> None:

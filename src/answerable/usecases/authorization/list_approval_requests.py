@@ -25,7 +25,7 @@ def list_approval_requests(
     state: str = "",
     agent: str = "",
 ) -> Document:
-    """List approval requests, newest first.
+    """List denied calls that await an owner's approval, newest first.
 
     Args:
         store: Store of decisions and answers.

@@ -36,7 +36,7 @@ def list_decisions(
     limit: int,
     now: int,
 ) -> tuple[Document, str]:
-    """List decisions, newest first.
+    """List policy decisions on calls, newest first, from store and spool.
 
     Args:
         spool: Spool of decisions that are not shipped yet; None if there is none.

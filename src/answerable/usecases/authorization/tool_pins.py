@@ -188,7 +188,7 @@ def _build_tool_item(
 
 
 def _name_pin_state(pin: DefinitionPin | PinnedServerIdentity | None) -> str:
-    """Return the state of a pin: `approved` or `pinned`."""
+    """Return `approved` for a pin with an approval, otherwise `pinned`."""
     return "approved" if pin is not None and pin.approval is not None else "pinned"
 
 
@@ -329,7 +329,7 @@ def _require_approver(
 def describe_approval(
     server: str, selection: ApprovalSelection, approval: DefinitionApproval
 ) -> Document:
-    """Build the document of an approval."""
+    """Build the output of an approval of tool definitions."""
     items: list[DefinitionApprovalItem] = [
         {
             "id": name,

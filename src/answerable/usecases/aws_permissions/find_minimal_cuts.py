@@ -173,7 +173,7 @@ class _CutQuery:
     def search_cut_items(
         self, answer_before: ReachAnswer, broken_calls: BrokenCallFinder
     ) -> list[CutSetItem]:
-        """Run the search and build an item per cut."""
+        """Search sets of policy statements whose removal ends the access."""
         call = self.target.action, self.target.resource
         search = CutSearch(
             get_graph_closure(self.query.graph),
@@ -279,7 +279,7 @@ class _CutQuery:
         }
 
     def build_document(self, items: list[CutSetItem]) -> Document:
-        """Build the document of the cuts with its coverage."""
+        """Build the output of the found removals, with its coverage."""
         start = next(iter(self.starts.starts), None)
         nothing = replace(
             subject_queries.build_never_answer(),

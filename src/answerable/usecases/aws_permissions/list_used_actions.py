@@ -323,7 +323,7 @@ def _build_used_item(
     since: int,
     fallback_verdict: Verdict,
 ) -> ActionUsageItem:
-    """Build the item of an action.
+    """Build the output row of an AWS action: granted, reachable and used.
 
     Args:
         action: The action, or a pattern.
@@ -385,7 +385,7 @@ def _build_usage_coverage(
 
 
 def _suggest_service_filter(listed: Sequence[ActionUsageItem]) -> str:
-    """Suggest the service with most actions as a filter."""
+    """Suggest the command that lists only the service with most actions."""
     services = [item["service"] for item in listed]
     if len(set(services)) < 2:
         return ""

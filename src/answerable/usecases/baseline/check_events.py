@@ -80,7 +80,7 @@ def check_identity_events(
 def learn_from_events(
     events: Iterable[AuditEvent], identity: str, now: int
 ) -> BaselineProfile:
-    """Learn the profile of an identity from its events."""
+    """Learn the baseline profile of an identity from its audit events."""
     by_run: dict[str, list[AuditEvent]] = defaultdict(list)
     for event in events:
         by_run[_get_run_id(event)].append(event)

@@ -77,7 +77,7 @@ def list_named_values(draft: RequestDraft) -> tuple[str, ...]:
 def file_request(
     store: EvidenceStore, draft: RequestDraft, signer: StatementSigner, *, now: int
 ) -> Document:
-    """Sign and record a request.
+    """Sign and record what a person asked an agent to do.
 
     Raises:
         UsageError: It names nothing, or too much.

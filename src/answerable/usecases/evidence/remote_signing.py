@@ -46,7 +46,7 @@ class PendingSigner:
     id: OwnerKeyId
 
     def signing_time(self, now: int) -> int:
-        """Return the current time."""
+        """Return the current time, UTC nanoseconds, as the time of signing."""
         return now
 
     def sign(self, statement: OwnerStatement) -> NoReturn:
@@ -71,7 +71,7 @@ class SubmittedEnvelope:
 
     @property
     def id(self) -> OwnerKeyId:
-        """Key id in the statement."""
+        """Key id that the signed statement names."""
         return self.statement.key
 
     def signing_time(self, now: int) -> int:

@@ -197,7 +197,7 @@ class TokenExchange:
         )
 
     def exchange(self, request: PresentedRequest, now: float) -> ExchangeOutcome:
-        """Serve one token exchange request.
+        """Verify the presented tokens and issue a delegated one (RFC 8693).
 
         Args:
             now: NumericDate.
@@ -250,7 +250,7 @@ class TokenExchange:
     def _commit_all(
         self, prepared: Sequence[PreparedExchange], now: float
     ) -> Sequence[CommitResult | Exception]:
-        """Commit prepared exchanges in one transaction."""
+        """Write prepared token exchanges to the database in one transaction."""
         if not prepared:
             return ()
         try:
@@ -361,7 +361,7 @@ def _build_refused_outcome(
 def _build_committed_exchange(
     credentials: VerifiedCredentials, grant: TokenGrantDecision, sha256: bytes
 ) -> ExchangeCommit:
-    """Build the exchange that is committed as one transaction."""
+    """Build the database rows of an exchange: token, delegation, replay keys."""
     issued = IssuedTokenRecord(
         jti=str(grant.claims["jti"]),
         delegation=grant.delegation.id,

@@ -140,7 +140,7 @@ class SignedInPerson:
 
 
 def load_provider(environment: WebSignInEnvironment, iss: str) -> ProviderMetadata:
-    """Load the metadata of a provider.
+    """Load an OpenID provider's metadata.
 
     Raises:
         LoginFailed: It is no provider, or not the pinned one.

@@ -196,7 +196,7 @@ def _find_ownership(inventory: Inventory, subject: str) -> SubjectOwnership:
 
 
 def build_ownership_item(inventory: Inventory, subject: str) -> OwnershipItem:
-    """Build the ownership item of a subject."""
+    """Build the output on who owns a subject, with the evidence."""
     ownership = _find_ownership(inventory, subject)
     return {
         "id": subject,

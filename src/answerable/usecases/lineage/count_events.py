@@ -184,7 +184,7 @@ def count_by_chain_values(
 def _drop_excluded_chains(
     chains: Sequence[ChainTimeline], event_filter: InvestigationFilter
 ) -> Sequence[ChainTimeline]:
-    """Drop chains that the keys of a query exclude."""
+    """Drop delegation chains that no event of the filter can have."""
     if any(part.keys is None for part in event_filter.alternatives):
         return chains
     by_joint = ChainIndex.wrap_chains(chains).chains_by_key

@@ -251,7 +251,7 @@ def _build_newest_rows(
 
 
 def _get_chain_key_and_time(event: AuditEvent) -> EventMoment:
-    """Return an event's chain key and time."""
+    """Return the key that joins an event with its chain, and the event's time."""
     return name_resolution.get_event_chain_key(event), event.event_time
 
 

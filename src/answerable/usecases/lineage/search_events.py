@@ -128,7 +128,7 @@ def count_over_time(
 def _count_rows_by_second(
     items: Sequence[TraceItem],
 ) -> tuple[int, Sequence[investigation_queries.OutcomeCount]]:
-    """Count the given rows by the second."""
+    """Count the found events by second and outcome, for the histogram."""
     counts = Counter(
         (parse_time(item["event_time"], 0, "event_time"), item["outcome"])
         for item in items

@@ -38,7 +38,7 @@ def check_installation(
     cwd: Path | None = None,
     protection: Document | AnswerableError | None = None,
 ) -> Document:
-    """Check the installation, the store and the machine.
+    """Check installation, store and machine, for the `doctor` command.
 
     Args:
         root: Folder of the store; it is not created.
@@ -66,7 +66,7 @@ def check_installation(
 
 
 def _build_check_item(check: str, ok: bool, detail: str, hint: str = "") -> CheckItem:
-    """Build the result item of one check."""
+    """Build the output row of one `doctor` check, with a hint if it fails."""
     return {"check": check, "ok": ok, "detail": detail, "hint": "" if ok else hint}
 
 
@@ -150,6 +150,7 @@ _CHMOD = "give yourself write permission, or name another store with --store"
 
 
 def _format_snapshot_count(count: int) -> str:
+    """Format a number of snapshots: `1 snapshot`, `2 snapshots`."""
     return "1 snapshot" if count == 1 else f"{count} snapshots"
 
 
