@@ -312,7 +312,7 @@ class _ReachPager:
         return AnswerPage(tuple(found), None, gone)
 
     def _list_rows_at_path_end(self, path: ReachPath) -> Iterator[PermissionRow]:
-        """List the permission rows of the identity at the end of a path."""
+        """List the permissions of the identity that a path ends at."""
         return list_callable_rows(
             self._graph, self._graph.get_principal(path.target), self._wanted
         )

@@ -169,7 +169,7 @@ def _get_verdict_of_outside_entries(entries: Iterable[TrustEntry]) -> Verdict:
 
 
 def _get_verdict_of_graph_nodes(verdicts: VerdictBits, actors: int) -> Verdict:
-    """Return the verdict bits of some graph nodes as one verdict."""
+    """Return the best verdict over some graph nodes: always, only-if or never."""
     if verdicts.sure & actors:
         return Verdict.ALWAYS
     return Verdict.ONLY_IF if verdicts.some & actors else Verdict.NEVER

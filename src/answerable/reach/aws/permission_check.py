@@ -116,7 +116,7 @@ def _is_impossible_call(query: QueryContext, action: str, resource: str) -> bool
 def _merge_answers_of_identities(
     query: QueryContext, answers: list[ReachAnswer], action: str, resource: str
 ) -> ReachAnswer:
-    """Merge the answers of the identities that one subject acts as."""
+    """Merge the answers of a subject's identities: the most permissive wins."""
     if is_pattern_question(query.compiled_accounts, action, resource):
         from answerable.reach.aws.resource_pattern_union import merge_pattern_answers
 

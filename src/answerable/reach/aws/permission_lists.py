@@ -350,7 +350,7 @@ def _build_not_known_answer(
     unknown: UnknownSubject,
     path: Sequence[PathItem] = (),
 ) -> Answer:
-    """Build a `not-known` row."""
+    """Build a `not-known` row for a subject whose policies were not collected."""
     call = question.action, question.resource
     item = build_item_without_statements(subject, *call, Verdict.NOT_KNOWN, path)
     return Answer(item, (unknown,))

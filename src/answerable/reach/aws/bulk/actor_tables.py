@@ -155,5 +155,5 @@ def _sort_table_rows(numbers_by_key: Mapping[str, list[int]]) -> _TableRows:
 
 
 def encode_statement_key(number: int) -> str:
-    """Encode the number of a statement as a table key."""
+    """Encode a statement's number as the key of a stored table's row."""
     return encode_number_key(number + 1)  # one has the number -1

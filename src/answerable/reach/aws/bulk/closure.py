@@ -111,7 +111,7 @@ class GraphClosure:
 
     @property
     def step_table(self) -> "StepTable":
-        """One-step reach of every principal."""
+        """Table of the identities that each principal becomes in one step."""
         return self._load_step_table()[1]
 
     def _load_step_table(self) -> "tuple[CompiledGraph, StepTable]":
@@ -171,14 +171,14 @@ class GraphClosure:
         return found
 
     def get_node_by_number(self, number: int) -> IdentityNode:
-        """Return the node with a number."""
+        """Return the identity node that has a number in the bitsets."""
         if number >= self.size:
             return self._more[number - self.size]
         return self.actors.nodes[number]
 
     @property
     def node_count(self) -> int:
-        """Count of numbered nodes."""
+        """Count of identity nodes, which is the length of the bitsets."""
         return self.size + len(self._more)
 
     def get_next_nodes(self, number: int) -> VerdictBits:

@@ -206,7 +206,7 @@ def find_service_trusting_roles(
     service: str,
     roles: Iterable[IdentityId] | None = None,
 ) -> VerdictBits:
-    """Find the roles that trust a service in their own account.
+    """Find roles whose trust policy admits an AWS service in their account.
 
     Args:
         graph: The graph.

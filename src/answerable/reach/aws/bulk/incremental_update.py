@@ -183,7 +183,7 @@ class _IncrementalUpdate:
     def _list_service_trusting_roles(
         self, accounts: Collection[str]
     ) -> Iterator[IdentityId]:
-        """List the roles of some accounts that trust a service."""
+        """List roles of these accounts whose trust policy admits an AWS service."""
         if not accounts:
             return
         estate = self.exchange.whole.graph.accounts

@@ -191,7 +191,7 @@ class PrincipalMatcher:
     def _match_identities_with_gained_nodes(
         self, statement: CompiledStatement, numbers: Iterable[int]
     ) -> Iterator[NamedPrincipals]:
-        """Match identities; include their nodes with gained permissions."""
+        """Match identities by a Principal element, with their graph variants."""
         for name in self._match_principals_one_by_one(statement, numbers):
             yield name._replace(actors=self._index.include_copies(name.actors))
 

@@ -23,7 +23,7 @@ class TransitiveClosure:
     classes: Sequence[tuple[int, int]]
 
     def find_nodes_reaching(self, targets: int) -> int:
-        """Return the nodes that are a target node or reach one."""
+        """Return, as a bitset, all nodes from which a target can be reached."""
         found = targets
         for reached, members in self.classes:
             if reached & targets:
@@ -32,7 +32,7 @@ class TransitiveClosure:
 
 
 def compute_transitive_closure(rows: Sequence[int]) -> TransitiveClosure:
-    """Compute the transitive closure of a graph.
+    """Compute from one-step edges which nodes each node reaches in any steps.
 
     Args:
         rows: By node, its successors as a bitset.
@@ -108,7 +108,7 @@ class _ComponentStack:
         self._open = 0
 
     def push_node(self, node: int) -> None:
-        """Push a node as a component of its own."""
+        """Push a node as a strongly connected component of its own (Tarjan)."""
         self.trail.append(node)
         self._parts.append((node, 1 << node, len(self._held)))
         self._held.append(node)

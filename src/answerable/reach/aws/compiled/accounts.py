@@ -131,7 +131,7 @@ class CompiledAccounts:
         )
 
     def get_cached_request(self, action: str, resource: str) -> AwsRequest | None:
-        """Return a request, cached for all principals it is evaluated for.
+        """Return the compiled call of action and resource; cached.
 
         Returns:
             The request, None where the action cannot act on the resource.
@@ -187,7 +187,7 @@ class CompiledAccounts:
         yield from found.every_deny
 
     def is_account_collected(self, account: str) -> bool:
-        """Tell whether identities of an account were collected."""
+        """Tell whether a scan collected the identities of an account."""
         return bool(account) and account in self.collected_accounts
 
     @property

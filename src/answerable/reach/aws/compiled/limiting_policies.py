@@ -66,7 +66,7 @@ class LimitingLayer:
 
     @property
     def allows_everything(self) -> bool:
-        """Tell whether the layer allows everything and denies nothing."""
+        """Tell whether SCPs or a boundary limit nothing at all."""
         allowing = all(g.clause.effect is PolicyEffect.ALLOW for g in self.grants)
         return (
             allowing

@@ -82,7 +82,7 @@ class CompiledPrincipal:
 
     @property
     def id(self) -> IdentityId:
-        """Id of the identity."""
+        """Id of the identity that this principal was compiled from."""
         return self.identity.id
 
     @property
@@ -194,7 +194,7 @@ class CompiledPrincipal:
         )
 
     def without_boundary(self) -> "CompiledPrincipal":
-        """Return the principal without its boundary."""
+        """Return the principal as if it had no permissions boundary."""
         gaps = tuple(gap for gap in self.gaps if gap.layer is not PolicyLayer.BOUNDARY)
         return replace(self, boundary=None, boundary_id="", gaps=gaps, _by_action={})
 

@@ -151,7 +151,7 @@ _LONG_TERM_ONLY_ACTIONS = frozenset(["sts:getsessiontoken"])
 
 
 def needs_no_permission(action: str, *, in_session: bool) -> bool | None:
-    """Tell whether a call needs no permission.
+    """Tell whether AWS allows a call without a policy; None if policies decide.
 
     Args:
         action: In lower case.

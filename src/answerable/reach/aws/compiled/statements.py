@@ -92,7 +92,7 @@ class CompiledStatement:
 
     @property
     def source_text(self) -> "StatementText":
-        """Text that the statement was compiled from."""
+        """Effect, actions, resources and conditions that this was compiled from."""
         return StatementText(
             effect=self.effect,
             actions=self.actions,
@@ -179,7 +179,7 @@ class PolicyGap:
 
     @property
     def policy_and_statement_label(self) -> str:
-        """Policy and statement in one text."""
+        """Id of the policy that was not read, with its statement: `policy#Sid`."""
         return f"{self.policy}#{self.sid}" if self.sid else self.policy
 
     def get_open_condition(self, effect: str) -> Formula:

@@ -327,7 +327,7 @@ def _explain_open_condition(
 
 
 def _get_condition_lookup_key(condition: ConditionItem) -> _ConditionKey:
-    """Return the identity of a condition, as a key for lookups."""
+    """Return key, operator and values of a condition, to look it up by."""
     values = tuple(condition["values"])
     return condition["key"], condition["operator"], values, condition["negated"]
 

@@ -91,6 +91,6 @@ def _lacks_required_resource_policy_allow(policy_result: ResourcePolicyResult) -
 def _select_unconditional_statements(
     applied: AppliedStatements,
 ) -> list[PolicyStatement]:
-    """Select the unconditional statements; if none, all of them."""
+    """Select the statements without conditions; if there are none, all."""
     sure = [grant for grant, formula in applied if formula == TRUE]
     return sure or [grant for grant, _ in applied]

@@ -110,7 +110,7 @@ def build_resource_pattern_result(
 
 
 def may_pattern_require_resource_policy(request: AwsRequest) -> bool:
-    """Tell whether some resource of a pattern requires a resource policy."""
+    """Tell whether some resource of an ARN pattern needs its own policy's allow."""
     if request.action in TRUST_POLICY_ACTIONS:
         return True
     return request.action.startswith("kms:") and overlaps_arn(

@@ -70,12 +70,12 @@ class ResourcePolicy:
 
     @property
     def policy(self) -> str:
-        """Id of the policy."""
+        """Id of the resource policy."""
         return f"{self.resource}#policy"
 
     @property
     def service(self) -> str:
-        """Service of the resource."""
+        """AWS service of the resource, such as `s3`."""
         return (*self.resource.split(":", 3), "", "", "")[2]
 
     @property

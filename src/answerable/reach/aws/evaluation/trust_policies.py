@@ -63,12 +63,12 @@ class RoleTrust:
 
     @property
     def layer(self) -> PolicyLayer:
-        """Layer of the policy."""
+        """Policy layer, for statements and gaps: that of trust policies."""
         return PolicyLayer.TRUST
 
     @property
     def policy(self) -> str:
-        """Id of the policy."""
+        """Id of the role's trust policy."""
         return f"{self.role}#trust"
 
     def select_statements(self, action: str) -> tuple[PolicyStatement, ...]:
@@ -160,7 +160,7 @@ def _list_entries_of_trust_statement(
     value: str,
     known_keys: ContextKeys,
 ) -> Iterator[TrustEntry]:
-    """List the entries to a role that one trust statement allows."""
+    """List who one trust policy statement allows to assume the role."""
     for spelled, action in _ENTRY_ACTIONS.get(kind, ()):
         if not statement.clause.matches_action(action) or not _can_enter_role_by_action(
             kind, value, action

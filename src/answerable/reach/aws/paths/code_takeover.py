@@ -42,7 +42,7 @@ def list_code_takeover_edges(
     best_edges: Mapping[IdentityNode, IdentityEdge],
     targets: IdentityFilter = None,
 ) -> Iterator[IdentityEdge]:
-    """List the edges of a principal by takeover of running code."""
+    """List the identities a principal becomes by changing code that runs as them."""
     for rule in TAKEOVER_RULES:
         code = graph.list_takeover_code_by_identity(rule, principal.identity.account)
         for runs_as in code if targets is None else sorted(targets):

@@ -63,7 +63,7 @@ def build_identity_edge(
 
 
 def does_filter_include_identity(targets: IdentityFilter, identity: IdentityId) -> bool:
-    """Tell whether the filter includes edges to an identity."""
+    """Tell whether a filter of targets (None for all) includes this identity."""
     return targets is None or identity in targets
 
 

@@ -104,14 +104,14 @@ class IdentityGraph:
         return IdentityNode(identity, session=self.accounts.session is not None)
 
     def is_administrator(self, node: IdentityNode) -> bool:
-        """Tell whether a node is an administrator."""
+        """Tell whether a node may call any action on any resource."""
         found = self._admin.get(node)
         if found is None:
             found = self._admin[node] = is_administrator(self.get_principal(node))
         return found
 
     def list_best_edges(self, node: IdentityNode) -> tuple[IdentityEdge, ...]:
-        """List the edges of a node, the best one to each neighbour."""
+        """List the identities a node becomes in one step, each by its best way."""
         found = self._edges.get(node)
         if found is None:
             best: dict[IdentityNode, IdentityEdge] = {}
@@ -174,7 +174,7 @@ class IdentityGraph:
                 yield resource.id
 
     def list_resources_of_kind(self, kind: str, account: str) -> tuple[ResourceId, ...]:
-        """List the resources of one kind in an account."""
+        """List an account's resources of one kind, such as functions."""
         if self._resources is None:
             self._resources = defaultdict(list)
             for resource in self.accounts.list_takeover_resources():

@@ -48,7 +48,7 @@ class _LaunchGraph(Protocol):
         """List the edges by which an AWS service can assume a role."""
 
     def list_resources_of_kind(self, kind: str, account: str) -> tuple[str, ...]:
-        """List the resources of one kind in an account."""
+        """List an account's resources of one kind, such as functions."""
 
 
 def list_pass_role_edges(
@@ -132,7 +132,7 @@ def evaluate_pass_role(
     role: IdentityId,
     service: str,
 ) -> Evaluation:
-    """Evaluate `iam:PassRole` of a role to a service."""
+    """Evaluate whether a principal may pass a role to an AWS service."""
     known = ContextKeys({"iam:passedtoservice": (service,)})
     return evaluate_path_step_call(accounts, principal, PASS_ROLE, role, known)
 

@@ -36,7 +36,7 @@ class ReachPath:
 
     @property
     def target(self) -> IdentityNode:
-        """Return the last node of the path."""
+        """Return the identity node that the path ends at."""
         return self.nodes[-1]
 
     @property
@@ -244,7 +244,7 @@ class BackwardSearch:
     _some: _TargetDistances
 
     def list_nodes_reaching_target(self) -> Iterator[tuple[int, bool, int]]:
-        """List the nodes that reach a target.
+        """List the identities from which the searched target can be reached.
 
         Yields:
             Number of each node, whether its path is unconditional, and its steps.

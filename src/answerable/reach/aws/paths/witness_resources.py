@@ -247,7 +247,7 @@ def _replace_wildcards_of_arn_part(part: str) -> str:
 
 
 def _find_arn_matching_all_patterns(patterns: Sequence[ArnParts]) -> Iterator[str]:
-    """Find an ARN that every pattern matches."""
+    """Yield an example ARN that all patterns match, if one is found."""
     from answerable.reach.aws.patterns.common_match_search import find_matching_text
 
     texts = [find_matching_text(parts) for parts in zip(*patterns, strict=True)]

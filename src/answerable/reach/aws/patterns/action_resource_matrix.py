@@ -28,7 +28,7 @@ _ResourceTypes = tuple[
 def can_action_act_on_resource(
     catalogue: ActionCatalogue, action: str, resource: str
 ) -> bool:
-    """Tell whether an action can act on a resource.
+    """Tell whether AWS lets an action name this type of resource at all.
 
     True for actions that the catalogue does not hold: unknown is not impossible. The
     resource `*` means a call that names none.

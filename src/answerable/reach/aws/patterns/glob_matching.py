@@ -97,7 +97,7 @@ class _StateSetMatcher:
         return True if len(pattern) in places else None
 
     def _add_states_after_stars(self, states: set[int]) -> set[int]:
-        """Return the states with those after each following `*` added."""
+        """Add the states reached by letting each `*` match nothing."""
         found = set(states)
         for place in states:
             while place < len(self._pattern) and self._pattern[place] == ANY_TEXT:

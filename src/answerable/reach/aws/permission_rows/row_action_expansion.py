@@ -12,7 +12,7 @@ from answerable.reach.aws.permission_rows.row_types import PermissionRow
 
 
 def list_services_of_rows(rows: Iterable[PermissionRow]) -> frozenset[str] | None:
-    """List the services of rows; None if a row may be on any service."""
+    """List the AWS services of permission rows; None if one may be on any."""
     found = {row.actions.pattern.partition(":")[0] for row in rows}
     return frozenset(found) if all(map(has_no_wildcard, found)) else None
 
