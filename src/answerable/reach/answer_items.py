@@ -1,6 +1,6 @@
 """Build the items of permission documents from formulas, statements and paths."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from answerable.model.documents.shared_shapes import (
     ConditionItem,
@@ -15,6 +15,40 @@ from answerable.reach.platform import DeterminingStatement, PathHop
 # Returns the author of a condition's key (`platform`, `operation`, `caller`, `depends`)
 # and a text on who can satisfy it.
 ClassifyAtom = Callable[[ConditionAtom], tuple[str, str]]
+
+# Conditions of steps that lead from GitHub to other platforms.
+# Key of a condition -> who asserts it (`platform`, `operation`, `caller`, `depends`), and
+# a text on who can satisfy it.
+STEP_CONDITIONS: Mapping[str, tuple[str, str]] = {
+    "github:approvals": (
+        "depends",
+        "other people with write access approve the pull request",
+    ),
+    "github:status-checks": (
+        "depends",
+        "the required checks or deployments pass for the commit",
+    ),
+    "github:rule": ("depends", "the commits meet the rule of the ruleset"),
+    "github:branch-name": ("caller", "the pusher chooses the name of a new branch"),
+    "github:environment-review": (
+        "depends",
+        "a reviewer of the environment approves the run",
+    ),
+    "github:deployment-protection-rule": (
+        "depends",
+        "the protection rule of an app approves the run",
+    ),
+    "github:uncollected-protection": ("platform", "it was not collected"),
+    "github:trigger": (
+        "caller",
+        "an outsider opens a pull request, an issue or a comment",
+    ),
+    "github:organization-role-edit": (
+        "depends",
+        "GitHub lets an editor of roles add what it lacks itself",
+    ),
+    "github:subject-form": ("platform", "the repository's form of the OIDC subject"),
+}
 
 
 def build_condition_alternatives(
@@ -32,7 +66,7 @@ def build_condition_alternatives(
 
 def _build_condition_item(atom: ConditionAtom, classify: ClassifyAtom) -> ConditionItem:
     """Build the JSON item for one undecided condition, with who can satisfy it."""
-    asserted_by, who = classify(atom)
+    asserted_by, who = STEP_CONDITIONS.get(atom.key) or classify(atom)
     return {
         "key": atom.key,
         "operator": atom.operator,

@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from answerable.reach.aws.paths.identity_graph import IdentityGraph
     from answerable.reach.aws.permission_rows.row_types import RowFilter
     from answerable.reach.aws.what_if.edit_comparison import EditedGraph
+    from answerable.reach.token_trust import Claims, TokenTrust
 
 
 # A question imports only the modules that answer it.
@@ -77,6 +78,20 @@ class AwsEvaluator:
             for entry in self.query.graph.list_external_role_entries(identity)
             if entry.kind == "Federated"
         ]
+
+    def list_token_trusts(self, issuer: str) -> "Iterable[TokenTrust]":
+        """List the roles that trust an issuer, or a part of it below a path."""
+        from answerable.reach.aws import token_trusts
+
+        return token_trusts.list_token_trusts(self.query.graph, issuer)
+
+    def list_token_entries(
+        self, trust: "TokenTrust", claims: "Claims"
+    ) -> Sequence[PathHop]:
+        """List the steps by which a token with such claims enters a role."""
+        from answerable.reach.aws import token_trusts
+
+        return token_trusts.list_token_entries(self.query.graph, trust, claims)
 
     def find_paths(
         self, starts: Sequence[SubjectIdentity], targets: Collection[IdentityId]

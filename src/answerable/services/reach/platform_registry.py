@@ -11,6 +11,7 @@ from answerable.presentation.policy_condition_text import shorten_policy_name
 from answerable.reach.aws.compiled_graph import AwsHost
 from answerable.reach.aws.platform import AwsPlatform
 from answerable.reach.cross_platform_steps import CrossPlatformStepSource
+from answerable.reach.github.platform import GithubPlatform, WorkflowTokenSteps
 from answerable.reach.kubernetes.platform import (
     AccessEntryUsers,
     KubernetesPlatform,
@@ -38,10 +39,12 @@ PLATFORMS: tuple[PermissionPlatform, ...] = (
     AWS,
     PostgresPlatform(),
     KubernetesPlatform(),
+    GithubPlatform(),
 )
 STEP_SOURCES: tuple[CrossPlatformStepSource, ...] = (
     ServiceAccountRoles(AWS.open_graph),
     AccessEntryUsers(),
+    WorkflowTokenSteps(AWS.open, AWS.name),
 )
 
 

@@ -17,7 +17,7 @@ from answerable.reach.aws.compiled.principals import (
 from answerable.reach.aws.compiled.statements import CompiledStatement, PolicyStatement
 from answerable.reach.aws.escalation_rules.registry import TAKEOVER_RULES, TakeoverRule
 from answerable.reach.aws.evaluation.assume_role import evaluate_assume_role
-from answerable.reach.aws.evaluation.context_keys import ContextKeys
+from answerable.reach.aws.evaluation.context_keys import NO_KEYS, ContextKeys
 from answerable.reach.aws.evaluation.request import describe_statement
 from answerable.reach.aws.evaluation.trust_policies import (
     ASSUME_ROLE,
@@ -142,12 +142,22 @@ class IdentityGraph:
             found = self._entries[role] = self._evaluate_trust(trust) if trust else ()
         return found
 
-    def _evaluate_trust(self, trust: RoleTrust) -> tuple[TrustEntry, ...]:
+    def list_entries_with_claims(
+        self, role: IdentityId, claims: ContextKeys
+    ) -> tuple[TrustEntry, ...]:
+        """List principals outside the snapshot that may assume a role by a token."""
+        trust = self.accounts.trusts.get(role)
+        return self._evaluate_trust(trust, claims) if trust else ()
+
+    def _evaluate_trust(
+        self, trust: RoleTrust, claims: ContextKeys = NO_KEYS
+    ) -> tuple[TrustEntry, ...]:
         """Evaluate a role's trust policy; look up the role only if a condition asks."""
         accounts = self.accounts
         known = accounts.stated_session_keys
         if trust.may_depend_on_role_keys:
             known = accounts.build_hop_request(ASSUME_ROLE, trust.role).known
+        known = claims.merge_over(known)
         return tuple(list_external_trust_entries(trust, known, accounts.accounts))
 
     def list_cross_account_resources(

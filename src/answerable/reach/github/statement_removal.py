@@ -1,0 +1,225 @@
+"""Remove grants, protections and bypasses from a collected organization."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import TypeVar
+
+from answerable.reach.github.catalogue import (
+    BranchProtection,
+    Environment,
+    GithubOrganization,
+    Member,
+    Repository,
+    Ruleset,
+    Team,
+)
+from answerable.reach.github.statements import (
+    spell_allowance,
+    spell_base_role,
+    spell_bypass,
+    spell_deploy_key,
+    spell_environment,
+    spell_installation,
+    spell_membership,
+    spell_organization_role,
+    spell_owner,
+    spell_parent,
+    spell_protection,
+    spell_repository_grant,
+    spell_ruleset,
+    spell_token,
+)
+
+T = TypeVar("T")
+
+
+class StatementRemoval:
+    """Statements to remove, and those that were found.
+
+    Attributes:
+        wanted: Each text, with the spelling to compare.
+        known: Every statement that could be removed.
+    """
+
+    def __init__(self, texts: Iterable[str]) -> None:
+        self.wanted = {text: _shorten(text) for text in texts}
+        self.found: set[str] = set()
+        self.known: dict[str, None] = {}
+
+    def includes(self, statement: str) -> bool:
+        """Tell whether a statement is to be removed."""
+        self.known[statement] = None
+        hits = {t for t, short in self.wanted.items() if short == statement.lower()}
+        self.found |= hits
+        return bool(hits)
+
+
+def _shorten(text: str) -> str:
+    """Return the statement behind the `#` of `POLICY#STATEMENT`, with folded letters."""
+    _, mark, statement = text.partition("#")
+    return " ".join((statement if mark else text).split()).lower()
+
+
+def remove_from_organization(
+    organization: GithubOrganization, removal: StatementRemoval
+) -> GithubOrganization:
+    """Return an organization without the removed statements."""
+    base = organization.base_role
+    if base and removal.includes(spell_base_role(base)):
+        base = "none"
+    edited = replace(
+        organization,
+        base_role=base,
+        members=_edit(organization.members, removal, _remove_from_member),
+        teams=_edit(organization.teams, removal, _remove_from_team),
+        repositories=_edit(organization.repositories, removal, _remove_from_repository),
+    )
+    login = organization.login.lower()
+    return replace(
+        edited,
+        rulesets=_remove_rulesets(login, organization.rulesets, removal),
+        installations=None
+        if organization.installations is None
+        else tuple(
+            each
+            for each in organization.installations
+            if not removal.includes(spell_installation(each))
+        ),
+        tokens=None
+        if organization.tokens is None
+        else tuple(
+            each
+            for each in organization.tokens
+            if not removal.includes(spell_token(each))
+        ),
+    )
+
+
+def _edit(
+    listed: tuple[T, ...] | None,
+    removal: StatementRemoval,
+    edit: Callable[[T, StatementRemoval], T],
+) -> tuple[T, ...] | None:
+    """Edit each part of a list; None where it was not collected."""
+    return None if listed is None else tuple(edit(each, removal) for each in listed)
+
+
+def _remove_from_member(member: Member, removal: StatementRemoval) -> Member:
+    """Return a member without removed roles."""
+    role = member.role
+    if role == "owner" and removal.includes(spell_owner(member)):
+        role = "member"
+    holder = f"user/{member.login}"
+    kept = tuple(
+        each
+        for each in member.organization_roles
+        if not removal.includes(spell_organization_role(holder, each))
+    )
+    return replace(member, role=role, organization_roles=kept)
+
+
+def _remove_from_team(team: Team, removal: StatementRemoval) -> Team:
+    """Return a team without removed members, parent and roles."""
+    parent = team.parent
+    if parent and removal.includes(spell_parent(team)):
+        parent = ""
+    members = team.members
+    if members is not None:
+        members = tuple(
+            each
+            for each in members
+            if not removal.includes(spell_membership(team.slug, each[0]))
+        )
+    holder = f"team/{team.slug}"
+    kept = tuple(
+        each
+        for each in team.organization_roles
+        if not removal.includes(spell_organization_role(holder, each))
+    )
+    return replace(team, parent=parent, members=members, organization_roles=kept)
+
+
+def _remove_from_repository(
+    repository: Repository, removal: StatementRemoval
+) -> Repository:
+    """Return a repository without removed grants, rules and keys."""
+    name = repository.name
+
+    def keep(
+        grants: tuple[tuple[str, str], ...] | None, kind: str
+    ) -> tuple[tuple[str, str], ...] | None:
+        if grants is None:
+            return None
+        return tuple(
+            (who, role)
+            for who, role in grants
+            if not removal.includes(spell_repository_grant(name, role, f"{kind}/{who}"))
+        )
+
+    protections = repository.protections
+    if protections is not None:
+        protections = tuple(
+            _remove_allowances(name, each, removal)
+            for each in protections
+            if not removal.includes(spell_protection(name, each))
+        )
+    environments = repository.environments
+    if environments is not None:
+        environments = tuple(
+            Environment(each.name, secrets=each.secrets, place=each.place)
+            if removal.includes(spell_environment(name, each))
+            else each
+            for each in environments
+        )
+    keys = repository.deploy_keys
+    if keys is not None:
+        keys = tuple(e for e in keys if not removal.includes(spell_deploy_key(name, e)))
+    return replace(
+        repository,
+        collaborators=keep(repository.collaborators, "user"),
+        teams=keep(repository.teams, "team"),
+        protections=protections,
+        rulesets=_remove_rulesets(name, repository.rulesets, removal),
+        environments=environments,
+        deploy_keys=keys,
+    )
+
+
+def _remove_allowances(
+    name: str, rule: BranchProtection, removal: StatementRemoval
+) -> BranchProtection:
+    """Return a branch protection rule without removed allowances."""
+
+    def keep(gate: str, holders: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(
+            each
+            for each in holders
+            if not removal.includes(spell_allowance(name, rule, gate, each))
+        )
+
+    return replace(
+        rule,
+        review_bypass=keep("pull request", rule.review_bypass),
+        push_allowances=keep("push", rule.push_allowances),
+    )
+
+
+def _remove_rulesets(
+    holder: str, rulesets: tuple[Ruleset, ...] | None, removal: StatementRemoval
+) -> tuple[Ruleset, ...] | None:
+    """Return rulesets without the removed ones and removed bypass actors."""
+    if rulesets is None:
+        return None
+    kept = []
+    for each in rulesets:
+        if removal.includes(spell_ruleset(holder, each)):
+            continue
+        bypass = each.bypass
+        if bypass is not None:
+            bypass = tuple(
+                actor
+                for actor in bypass
+                if not removal.includes(spell_bypass(holder, each, actor))
+            )
+        kept.append(replace(each, bypass=bypass))
+    return tuple(kept)

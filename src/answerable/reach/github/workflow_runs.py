@@ -1,0 +1,347 @@
+"""Decide which workflow runs an identity can bring about, and what these may read.
+
+A run is named by the context of its OIDC subject: `ref:refs/heads/main`,
+`environment:prod`, `pull_request`. Who can push a workflow file decides all of a run:
+its jobs, the permissions of its token, the secrets it names.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from answerable.reach.formula import FALSE, TRUE, build_atom
+from answerable.reach.github.branch_write import (
+    Write,
+    decide_branch_creation,
+    decide_capability,
+    decide_tag_creation,
+    decide_write,
+    find_protection,
+    list_branches,
+)
+from answerable.reach.github.catalogue import Environment, Workflow, WorkflowJob
+from answerable.reach.github.decision import (
+    CUSTOM_GATE,
+    NO,
+    REVIEW,
+    TRIGGER,
+    AccessDecision,
+    assume,
+    choose_best,
+    conjoin_decisions,
+)
+from answerable.reach.github.organization_index import RepositoryPlace
+from answerable.reach.github.ref_patterns import make_name, matches
+from answerable.reach.github.repository_access import RepositoryAccess
+from answerable.reach.github.statements import DENY, quote, spell_environment
+from answerable.reach.platform import DeterminingStatement
+
+PULL_REQUEST = "pull_request"
+ENVIRONMENT = "environment:"
+REF = "ref:"
+EDIT_WORKFLOW = "edit-workflow"
+NEW_BRANCH, NEW_TAG = f"{REF}refs/heads/*", f"{REF}refs/tags/*"
+# Events that an account without write access can cause; the run uses the workflow file
+# of the default branch, and its secrets.
+# Source: https://docs.github.com/actions/reference/workflows-and-actions/events-that-trigger-workflows
+OUTSIDE_TRIGGERS = (
+    "discussion",
+    "discussion_comment",
+    "issue_comment",
+    "issues",
+    "pull_request_target",
+    "workflow_run",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RunWay:
+    """Run that an identity can bring about.
+
+    Attributes:
+        job: Job of an existing workflow; None if the identity writes the workflow.
+    """
+
+    context: str
+    decision: AccessDecision
+    via: str
+    job: WorkflowJob | None = None
+
+
+def decide_edit_workflow(
+    place: RepositoryPlace, access: RepositoryAccess
+) -> AccessDecision:
+    """Decide whether an identity can push a workflow file that then runs.
+
+    Source: https://docs.github.com/actions/reference/workflows-and-actions/workflow-syntax
+    """
+    ways = [decide_branch_creation(place, access)]
+    if ways[0].formula != TRUE:
+        ways += [decide_push(place, access, each) for each in list_branches(place)]
+        if place.repository.branches is None and ways[0].formula == FALSE:
+            role = decide_capability(access, "push")
+            if role.formula == TRUE:
+                ways.append(
+                    AccessDecision(FALSE, missing=(f"branches of {place.name}",))
+                )
+    return _with_workflows(place, access, choose_best(ways))
+
+
+def decide_edit_workflow_on(
+    place: RepositoryPlace, access: RepositoryAccess, branch: str
+) -> AccessDecision:
+    """Decide whether an identity can push a workflow file to one branch."""
+    return _with_workflows(place, access, decide_push(place, access, branch))
+
+
+def decide_push(
+    place: RepositoryPlace, access: RepositoryAccess, branch: str
+) -> AccessDecision:
+    """Decide a push to a branch, which it creates if no such branch is known."""
+    known = branch in list_branches(place)
+    push = Write(f"refs/heads/{branch}", creates=not known)
+    ways = [decide_write(place, access, push)]
+    if not known and place.repository.branches is None:
+        ways.append(decide_write(place, access, Write(f"refs/heads/{branch}")))
+        ways.sort(key=lambda each: each.rank)
+        return ways[0]
+    return ways[0]
+
+
+def _with_workflows(
+    place: RepositoryPlace, access: RepositoryAccess, push: AccessDecision
+) -> AccessDecision:
+    """Add that the identity may push workflow files, and that Actions is enabled."""
+    if place.repository.actions_enabled is False:
+        return NO
+    return conjoin_decisions(push, decide_capability(access, "workflows"))
+
+
+def decide_run(
+    place: RepositoryPlace, access: RepositoryAccess, context: str
+) -> AccessDecision:
+    """Decide whether an identity can bring about a run of its own workflow."""
+    if context == PULL_REQUEST or context in (NEW_BRANCH, ""):
+        if context == NEW_BRANCH:
+            created = decide_branch_creation(place, access)
+            return _with_workflows(place, access, created)
+        return decide_edit_workflow(place, access)
+    if context.startswith(ENVIRONMENT):
+        return decide_environment(place, access, context.removeprefix(ENVIRONMENT))
+    ref = context.removeprefix(REF)
+    if ref.startswith("refs/heads/"):
+        branch = make_name(ref.removeprefix("refs/heads/"))
+        ref = f"refs/heads/{branch}"
+        merge = decide_write(place, access, Write(ref, merges=True))
+        push = decide_push(place, access, branch)
+        known = branch in list_branches(place)
+        ways = [push, merge] if known else [push]
+        return _with_workflows(place, access, choose_best(ways))
+    if context == NEW_TAG:
+        tagged = decide_tag_creation(place, access)
+    elif ref.startswith("refs/tags/"):
+        tagged = decide_write(place, access, Write(make_name(ref), creates=True))
+    else:
+        return NO
+    return _with_workflows(place, access, tagged)
+
+
+def find_environment(place: RepositoryPlace, name: str) -> Environment | None:
+    """Find an environment by its name; letters fold."""
+    listed = place.repository.environments or ()
+    return next((e for e in listed if e.name.lower() == name.lower()), None)
+
+
+def decide_environment(
+    place: RepositoryPlace, access: RepositoryAccess, name: str
+) -> AccessDecision:
+    """Decide whether an identity can run a job of its own in an environment.
+
+    A job that names an environment that does not exist creates it.
+
+    Source: https://docs.github.com/actions/how-tos/deploy/configure-and-manage-deployments/manage-environments
+    """
+    environment = find_environment(place, name)
+    anywhere = decide_edit_workflow(place, access)
+    if "environment" in access.removed:
+        return anywhere
+    if environment is None:
+        if place.repository.environments is None:
+            gate = assume(TRUE, f"environments of {place.name}")
+            return conjoin_decisions(anywhere, gate)
+        return anywhere
+    if not environment.protection_collected:
+        gate = assume(TRUE, f"protection of the environment {environment.name}")
+        return conjoin_decisions(anywhere, gate)
+    run = anywhere
+    contexts = _list_deploying_contexts(place, environment)
+    if contexts is not None:
+        said = _quote_environment(place, environment)
+        ways = [decide_run(place, access, each) for each in contexts]
+        ways.append(AccessDecision(FALSE, (said,)))
+        run = choose_best(ways)
+    return conjoin_decisions(run, decide_review(place, access, environment))
+
+
+def decide_review(
+    place: RepositoryPlace, access: RepositoryAccess, environment: Environment
+) -> AccessDecision:
+    """Decide the reviewers' gate of an environment, and those of apps.
+
+    Source: https://docs.github.com/actions/reference/workflows-and-actions/deployments-and-environments
+    """
+    said = _quote_environment(place, environment)
+    admin = access.capabilities.get("admin")
+    if admin is not None and environment.admins_bypass:
+        return AccessDecision(TRUE, admin)
+    parts = [AccessDecision(TRUE)]
+    if environment.reviewers:
+        own = any(each.lower() in access.names for each in environment.reviewers)
+        if own and not environment.prevents_self_review:
+            parts.append(AccessDecision(TRUE, (said,)))
+        else:
+            atom = build_atom(REVIEW, "ApprovedBy", tuple(environment.reviewers))
+            parts.append(AccessDecision(atom, (said,)))
+    if environment.custom_rules:
+        gate = build_atom(CUSTOM_GATE, "Pass", tuple(environment.custom_rules))
+        parts.append(AccessDecision(gate, (said,)))
+    return conjoin_decisions(*parts)
+
+
+def can_ref_deploy(place: RepositoryPlace, environment: Environment, ref: str) -> bool:
+    """Tell whether a run on a ref may use an environment."""
+    name = ref.split("/", 2)[-1]
+    if environment.protected_branches:
+        protected = [
+            branch for branch in list_branches(place) if find_protection(place, branch)
+        ]
+        return name in protected or not protected
+    return environment.branches is None or any(
+        matches(each, name) for each in environment.branches
+    )
+
+
+def _list_deploying_contexts(
+    place: RepositoryPlace, environment: Environment
+) -> list[str] | None:
+    """List contexts of runs that may use an environment; None for all."""
+    if environment.branches is None and not environment.protected_branches:
+        return None
+    known = [
+        branch
+        for branch in list_branches(place)
+        if can_ref_deploy(place, environment, f"refs/heads/{branch}")
+    ]
+    if environment.protected_branches:
+        if not any(find_protection(place, each) for each in list_branches(place)):
+            return None
+        return [f"{REF}refs/heads/{each}" for each in known]
+    made = [make_name(each) for each in environment.branches or ()]
+    heads = dict.fromkeys((*known, *made))
+    return [
+        *(f"{REF}refs/heads/{each}" for each in heads),
+        *(f"{REF}refs/tags/{each}" for each in made),
+    ]
+
+
+def _quote_environment(
+    place: RepositoryPlace, environment: Environment
+) -> DeterminingStatement:
+    """Quote the protection of an environment."""
+    return quote(
+        "environment",
+        f"repository {place.name}",
+        spell_environment(place.name, environment),
+        environment.place,
+        DENY,
+    )
+
+
+def list_run_ways(
+    place: RepositoryPlace, access: RepositoryAccess, context: str
+) -> Iterator[RunWay]:
+    """List the ways to a run with a context: a workflow of one's own, or an existing.
+
+    Args:
+        context: Context of the run; empty for any.
+    """
+    for each in [context] if context else [NEW_BRANCH, *_list_branch_contexts(place)]:
+        way = RunWay(each, decide_run(place, access, each), EDIT_WORKFLOW)
+        yield way
+        if way.decision.formula == TRUE:
+            break
+    for workflow, job, trigger in list_outside_jobs(place):
+        if context in ("", _get_context_of_job(place, job)):
+            decision = _decide_outside_run(place, access, workflow, job, trigger)
+            yield RunWay(_get_context_of_job(place, job), decision, trigger, job)
+    missing = tuple(_list_unread_workflows(place))
+    if missing and access.has("read"):
+        yield RunWay(context, AccessDecision(FALSE, missing=missing), EDIT_WORKFLOW)
+
+
+def _list_unread_workflows(place: RepositoryPlace) -> Iterator[str]:
+    """List the workflows that were not collected: outsiders may cause their runs."""
+    if place.repository.workflows is None:
+        yield f"workflows of {place.name}"
+    for workflow in place.repository.workflows or ():
+        if not workflow.contents_collected and not workflow.disabled:
+            yield f"contents of {workflow.path}"
+
+
+def _list_branch_contexts(place: RepositoryPlace) -> list[str]:
+    """List the contexts of runs on known branches."""
+    return [f"{REF}refs/heads/{each}" for each in list_branches(place)]
+
+
+def list_outside_jobs(
+    place: RepositoryPlace,
+) -> Iterator[tuple[Workflow, WorkflowJob, str]]:
+    """List the jobs in which an account without write access runs code of its own.
+
+    The job has an event that outsiders cause, and checks out the head of their pull
+    request or puts their text into a script.
+
+    Source: https://docs.github.com/actions/reference/security/secure-use
+    """
+    default = place.repository.default_branch
+    for workflow in place.repository.workflows or ():
+        other = workflow.branch and default and workflow.branch != default
+        if workflow.disabled or other:
+            continue
+        trigger = next((e for e in workflow.triggers if e in OUTSIDE_TRIGGERS), "")
+        for job in workflow.jobs if trigger else ():
+            if job.checks_out_head or job.injections:
+                yield workflow, job, trigger
+
+
+def _get_context_of_job(place: RepositoryPlace, job: WorkflowJob) -> str:
+    """Return the context of a job that an outsider causes."""
+    if job.environment:
+        return f"{ENVIRONMENT}{job.environment}"
+    return f"{REF}refs/heads/{place.repository.default_branch}"
+
+
+def _decide_outside_run(
+    place: RepositoryPlace,
+    access: RepositoryAccess,
+    workflow: Workflow,
+    job: WorkflowJob,
+    trigger: str,
+) -> AccessDecision:
+    """Decide whether an identity that reads the repository can cause such a run."""
+    reads = decide_capability(access, "read")
+    if place.repository.actions_enabled is False or access.kind not in ("user", "pat"):
+        return NO
+    said = quote(
+        "workflow",
+        f"repository {place.name}",
+        f"{workflow.path}: job {job.name} on {trigger}",
+        workflow.place,
+    )
+    parts = [reads, AccessDecision(build_atom(TRIGGER, "Equals", (trigger,)), (said,))]
+    environment = find_environment(place, job.environment) if job.environment else None
+    if environment is not None:
+        ref = f"refs/heads/{place.repository.default_branch}"
+        if not can_ref_deploy(place, environment, ref):
+            return NO
+        parts.append(decide_review(place, access, environment))
+    return conjoin_decisions(*parts)
