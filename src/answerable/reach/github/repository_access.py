@@ -32,6 +32,7 @@ from answerable.reach.github.vocabulary import (
     CAPABILITIES_OF_DEPLOY_KEY,
     CAPABILITIES_OF_PERMISSION,
     CAPABILITIES_OF_ROLE,
+    PUSH_BYPASSES,
 )
 
 ANYONE = "*"  # login of an account that is no member and no collaborator
@@ -127,8 +128,8 @@ def _find_access_of_user(
     grants = [*list_grants_of_user(place, login)]
     is_owner = member is not None and member.role == "owner"
     missing: list[str] = []
-    if not is_owner and login != ANYONE:
-        missing += _list_missing_of_user(place, login)
+    if login != ANYONE:
+        missing += _list_missing_of_user(place, login, is_owner=is_owner)
     return _build_access(
         index,
         RepositoryAccess(
@@ -141,10 +142,16 @@ def _find_access_of_user(
     )
 
 
-def _list_missing_of_user(place: RepositoryPlace, login: str) -> Iterator[str]:
-    """List the missing data that could give a user more."""
+def _list_missing_of_user(
+    place: RepositoryPlace, login: str, *, is_owner: bool
+) -> Iterator[str]:
+    """List the missing data that could give a user more: to an owner, only a team."""
     index, repository = place.index, place.repository
     organization = index.organization
+    if not index.has_all_team_members:
+        yield f"members of the teams of {index.login}"
+    if is_owner:
+        return
     if organization.members is None:
         yield f"members of {index.login}"
     member = index.members.get(login)
@@ -154,8 +161,6 @@ def _list_missing_of_user(place: RepositoryPlace, login: str) -> Iterator[str]:
         yield f"collaborators of {place.name}"
     if repository.teams is None:
         yield f"teams of {place.name}"
-    if not index.has_all_team_members:
-        yield f"members of the teams of {index.login}"
     if organization.organization_roles is None:
         yield f"organization roles of {index.login}"
 
@@ -245,6 +250,8 @@ def _find_access_of_app(
     names = frozenset([f"app/{subject.name.lower()}"])
     found: dict[str, Proof] = {}
     missing: list[str] = []
+    if index.organization.installations is None:
+        missing.append(f"installations of apps in {index.login}")
     for app in index.organization.installations or ():
         if app.slug.lower() != subject.name.lower() or app.suspended:
             continue
@@ -298,6 +305,9 @@ def _find_access_of_token(
         (t for t in index.organization.tokens or () if str(t.id) == subject.name),
         None,
     )
+    if index.organization.tokens is None:
+        word = f"personal access tokens of {index.login}"
+        return RepositoryAccess("pat", missing=(word,))
     if token is None or token.pending or token.expired:
         return RepositoryAccess("pat")
     owner = find_access(place, GitHubSubject("user", token.owner))
@@ -306,6 +316,8 @@ def _find_access_of_token(
     )
     selected = _is_selected(token, place.repository)
     allowed = set(_list_capabilities(token.permissions))
+    if "push" in allowed:
+        allowed |= PUSH_BYPASSES  # protections judge the owner, not the token
     found = {
         name: (said, *proof)
         for name, proof in owner.capabilities.items()

@@ -51,6 +51,8 @@ CAPABILITIES_OF_PERMISSION: Mapping[tuple[str, str], tuple[str, ...]] = {
     ),
 }
 
+PUSH_BYPASSES = frozenset(("push_protected_branch", "bypass_branch_protection"))
+
 # "Deploy keys with write access can perform the same actions as an organization member
 # with admin access": of these, what a Git client can ask for.
 # Source: https://docs.github.com/authentication/connecting-to-github-with-ssh/managing-deploy-keys

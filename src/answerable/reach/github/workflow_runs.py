@@ -86,6 +86,16 @@ def decide_edit_workflow(
     return _with_workflows(place, access, choose_best(ways))
 
 
+def _decide_any_run(place: RepositoryPlace, access: RepositoryAccess) -> AccessDecision:
+    """Decide a run of one's own workflow: pushed, merged, or tagged."""
+    pushed = decide_edit_workflow(place, access)
+    if pushed.formula == TRUE:
+        return pushed
+    contexts = [*_list_branch_contexts(place), NEW_TAG]
+    runs = (decide_run(place, access, each) for each in contexts)
+    return choose_best([pushed, *runs])
+
+
 def decide_edit_workflow_on(
     place: RepositoryPlace, access: RepositoryAccess, branch: str
 ) -> AccessDecision:
@@ -98,13 +108,15 @@ def decide_push(
 ) -> AccessDecision:
     """Decide a push to a branch, which it creates if no such branch is known."""
     known = branch in list_branches(place)
-    push = Write(f"refs/heads/{branch}", creates=not known)
-    ways = [decide_write(place, access, push)]
-    if not known and place.repository.branches is None:
-        ways.append(decide_write(place, access, Write(f"refs/heads/{branch}")))
-        ways.sort(key=lambda each: each.rank)
-        return ways[0]
-    return ways[0]
+    ref = f"refs/heads/{branch}"
+    push = decide_write(place, access, Write(ref, creates=not known))
+    if known or place.repository.branches is not None:
+        return push
+    existing = decide_write(place, access, Write(ref))
+    if existing.formula == push.formula:
+        return max(push, existing, key=lambda each: each.rank)
+    best = choose_best([push, existing])
+    return conjoin_decisions(best, assume(TRUE, f"branches of {place.name}"))
 
 
 def _with_workflows(
@@ -161,7 +173,7 @@ def decide_environment(
     Source: https://docs.github.com/actions/how-tos/deploy/configure-and-manage-deployments/manage-environments
     """
     environment = find_environment(place, name)
-    anywhere = decide_edit_workflow(place, access)
+    anywhere = _decide_any_run(place, access)
     if "environment" in access.removed:
         return anywhere
     if environment is None:
@@ -264,7 +276,9 @@ def list_run_ways(
     Args:
         context: Context of the run; empty for any.
     """
-    for each in [context] if context else [NEW_BRANCH, *_list_branch_contexts(place)]:
+    for each in (
+        [context] if context else [NEW_BRANCH, *_list_branch_contexts(place), NEW_TAG]
+    ):
         way = RunWay(each, decide_run(place, access, each), EDIT_WORKFLOW)
         yield way
         if way.decision.formula == TRUE:
