@@ -67,9 +67,10 @@ class ReachedDecision:
     hops: tuple[PathHop, ...] = ()
 
     @property
-    def rank(self) -> tuple[int, int, int, int, int]:
-        """Rank: by decision, then the shorter path."""
-        return (*self.decision.rank, -len(self.hops))
+    def rank(self) -> tuple[int, ...]:
+        """Rank: by verdict, then the shorter path, then fewer assumptions."""
+        certain, *rest = self.decision.rank
+        return (certain, -len(self.hops), *rest)
 
 
 def find_index(organizations: Organizations, key: str) -> OrganizationIndex | None:

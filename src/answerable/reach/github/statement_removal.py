@@ -55,9 +55,12 @@ class StatementRemoval:
 
 
 def _shorten(text: str) -> str:
-    """Return the statement behind the `#` of `POLICY#STATEMENT`, with folded letters."""
+    """Return the statement of `POLICY#STATEMENT [PLACE]`, with folded letters."""
     _, mark, statement = text.partition("#")
-    return " ".join((statement if mark else text).split()).lower()
+    statement = statement if mark else text
+    if statement.endswith("]"):
+        statement = statement.rpartition(" [")[0]
+    return " ".join(statement.split()).lower()
 
 
 def remove_from_organization(

@@ -20,8 +20,8 @@ def quote(
     layer: str, holder: str, statement: str, place: str = "", effect: str = ALLOW
 ) -> DeterminingStatement:
     """Build a determining statement, with the place of its record if it has one."""
-    policy = f"{holder} ({place})" if place else holder
-    return DeterminingStatement(layer, policy, statement, effect)
+    where = f" [{place.rpartition('/')[2]}]" if place else ""
+    return DeterminingStatement(layer, holder, f"{statement}{where}", effect)
 
 
 def spell_owner(member: Member) -> str:
