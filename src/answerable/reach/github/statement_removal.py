@@ -56,10 +56,10 @@ class StatementRemoval:
 
 def _shorten(text: str) -> str:
     """Return the statement of `POLICY#STATEMENT [PLACE]`, with folded letters."""
+    if text.endswith("]"):
+        text = text.rpartition(" [")[0]
     _, mark, statement = text.partition("#")
     statement = statement if mark else text
-    if statement.endswith("]"):
-        statement = statement.rpartition(" [")[0]
     return " ".join(statement.split()).lower()
 
 
