@@ -20,7 +20,8 @@ def quote(
     layer: str, holder: str, statement: str, place: str = "", effect: str = ALLOW
 ) -> DeterminingStatement:
     """Build a determining statement, with the place of its record if it has one."""
-    where = f" [{place.rpartition('/')[2]}]" if place else ""
+    file, mark, part = place.partition("#")
+    where = f" [{file.rpartition('/')[2]}{mark}{part}]" if place else ""
     return DeterminingStatement(layer, holder, f"{statement}{where}", effect)
 
 
