@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from answerable.model.ids import AgentId, CredentialId, IdentityId, PersonId
 from answerable.model.inventory import AgentEntity, CredentialEntity, Inventory, ToolUse
+from answerable.model.role_assignment import PERMISSION_SET, SSO_GROUP
 from answerable.model.tool import Tool
 from answerable.reach.formula import (
     FALSE,
@@ -15,13 +16,10 @@ from answerable.reach.formula import (
     conjoin_hops,
     disjoin,
 )
-from answerable.reach.person_identities import (
-    AWS_ORG,
-    IdentityUses,
-    list_assigned_roles,
-    list_identities_person_can_use,
-)
 from answerable.reach.platform import PathHop, SubjectIdentity, UnknownSubject
+
+if TYPE_CHECKING:
+    from answerable.reach.person_identities import IdentityUses
 
 
 class IdentityResolver(Protocol):
@@ -84,6 +82,8 @@ def find_identities_of_subject(
         return _resolve_identity_of_credential(resolver, inventory, credential)
     person = PersonId(subject)
     if person in inventory.persons:
+        from answerable.reach.person_identities import list_identities_person_can_use
+
         return _resolve_identities_in_use(
             resolver,
             inventory,
@@ -91,9 +91,12 @@ def find_identities_of_subject(
             list_identities_person_can_use(inventory, person),
         )
     fact = inventory.facts.identities_by_id().get(subject)
-    uses = list_assigned_roles(inventory, fact) if fact else None
-    if uses:
-        return _resolve_identities_in_use(resolver, inventory, subject, uses)
+    if fact and fact.kind in (PERMISSION_SET, SSO_GROUP):
+        from answerable.reach.person_identities import list_assigned_roles
+
+        uses = list_assigned_roles(inventory, fact)
+        if uses is not None:
+            return _resolve_identities_in_use(resolver, inventory, subject, uses)
     return _resolve_identity_of_subject(
         resolver, SubjectIdentity(subject, IdentityId(subject))
     )
@@ -131,7 +134,7 @@ def _resolve_identities_in_use(
     resolver: IdentityResolver,
     inventory: Inventory,
     subject: str,
-    identity_uses: IdentityUses,
+    identity_uses: "IdentityUses",
 ) -> SubjectIdentities:
     """Resolve every identity of a person, a group or a permission set."""
     found: list[SubjectIdentity] = []
@@ -147,6 +150,8 @@ def _resolve_identities_in_use(
         found += each.starts
         apart += each.apart
     if not found and not apart:
+        from answerable.reach.person_identities import AWS_ORG
+
         what = "no assignment and no agent leads to an identity"
         apart.append(UnknownSubject(subject, what, AWS_ORG))
     return SubjectIdentities(tuple(found), tuple(dict.fromkeys(apart)))

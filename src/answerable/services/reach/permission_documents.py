@@ -13,7 +13,6 @@ from answerable.model.inventory import Inventory
 from answerable.presentation import answer_coverage
 from answerable.presentation.command_hints import format_command
 from answerable.reach import engine
-from answerable.reach.expected_verdict import VerdictExpectation
 from answerable.reach.platform import Answer, AnswerList, PageBounds, Question
 from answerable.services.reach.platform_registry import PLATFORMS, open_platforms
 from answerable.services.reach.subject_resolution import resolve_subject
@@ -24,11 +23,12 @@ from answerable.services.reach.unknown_verdict_rows import (
 )
 
 if TYPE_CHECKING:
+    from answerable.reach.expected_verdict import VerdictExpectation
     from answerable.services.reach.permission_list_cursor import PermissionPage
 
 
 def check_permission(
-    inventory: Inventory, question: Question, expected: VerdictExpectation
+    inventory: Inventory, question: Question, expected: "VerdictExpectation"
 ) -> Document:
     """Answer whether a subject can make one call: verdict, proof and missing data.
 

@@ -8,10 +8,6 @@ from answerable.model.connector import ignore_progress_report
 from answerable.model.documents.shared_shapes import Document
 from answerable.model.inventory import Inventory
 from answerable.model.policy import PolicyLayer
-from answerable.reach.expected_verdict import (
-    VerdictExpectation,
-    parse_accepted_assumptions,
-)
 from answerable.reach.platform import ConditionContext, PageBounds, Question
 from answerable.services.reach.compiled_snapshots import serialize_queries
 from answerable.services.reach.stated_request_context import read_stated_policy
@@ -100,6 +96,10 @@ def check_permission(
         UsageError: Subject, action, resource or assumption is not known, or a file
             holds no policy.
     """
+    from answerable.reach.expected_verdict import (
+        VerdictExpectation,
+        parse_accepted_assumptions,
+    )
     from answerable.services.reach import permission_documents
 
     expected = VerdictExpectation(expect, parse_accepted_assumptions(assume))
