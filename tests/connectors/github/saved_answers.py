@@ -283,7 +283,7 @@ ANSWERS: dict[str, Any] = {
         },
     ),
     "repos/acme/web/environments/production/deployment-branch-policies": counted(
-        "branch_policies", {"name": "release/*"}
+        "branch_policies", {"name": "release/*"}, {"name": "v*", "type": "tag"}
     ),
     "repos/acme/web/environments/production/secrets": counted(
         "secrets", {"name": "PROD_KEY"}

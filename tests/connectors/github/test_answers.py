@@ -85,6 +85,7 @@ def test_repository_access_and_rules(whole: Sync) -> None:
     (environment,) = web.environments or ()
     assert environment.reviewers == ("user/ana", "team/platform")
     assert environment.branches == ("release/*",)
+    assert environment.tags == ("v*",)
     assert environment.secrets == ("PROD_KEY",)
     assert environment.prevents_self_review
     assert not environment.admins_bypass

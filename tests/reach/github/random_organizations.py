@@ -75,6 +75,7 @@ def draw_organization(seed: int) -> GithubOrganization:
         "prevents_self_review": flag(),
         "admins_bypass": flag(0.5),
         "branches": rng.choice([None, ["main"], ["release/*"], ["main", "v*"]]),
+        "tags": ["v*"] if flag(0.2) else [],
     }
     repository = {
         "archived": flag(0.08),

@@ -151,13 +151,13 @@ class Environment:
 
     Attributes:
         reviewers: `user/LOGIN`, `team/SLUG`; empty for none.
-        branches: Branch and tag patterns that may deploy; None for any ref.
+        branches: Patterns of branches that may deploy; None for any branch or tag.
+        tags: Patterns of tags that may deploy, where branches are restricted.
         protected_branches: Only protected branches may deploy.
         admins_bypass: Whether administrators may bypass the protection.
         secrets: Names of its secrets; None where not collected.
         wait_minutes: Wait timer in minutes.
-        protection_collected: False where a source names the environment, but not its
-            reviewers and branches.
+        protection_collected: False where a source has only its name.
     """
 
     name: str
@@ -171,6 +171,7 @@ class Environment:
     custom_rules: tuple[str, ...] = ()
     place: str = ""
     protection_collected: bool = True
+    tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -247,11 +247,10 @@ def _list_deploying_contexts(
         if not any(find_protection(place, each) for each in list_branches(place)):
             return None
         return [f"{REF}refs/heads/{each}" for each in known]
-    made = [make_name(each) for each in environment.branches or ()]
-    heads = dict.fromkeys((*known, *made))
+    made = map(make_name, environment.branches or ())
     return [
-        *(f"{REF}refs/heads/{each}" for each in heads),
-        *(f"{REF}refs/tags/{each}" for each in made),
+        *(f"{REF}refs/heads/{each}" for each in dict.fromkeys((*known, *made))),
+        *(f"{REF}refs/tags/{each}" for each in map(make_name, environment.tags)),
     ]
 
 

@@ -162,9 +162,13 @@ class EnvironmentAnswer(msgspec.Struct, frozen=True):
 
 
 class PolicyNameAnswer(msgspec.Struct, frozen=True):
-    """Pattern of branches or tags that may deploy."""
+    """Pattern of branches or tags that may deploy.
+
+    Source: https://docs.github.com/rest/deployments/branch-policies
+    """
 
     name: str
+    type: str = "branch"
 
 
 ALL_REPOSITORIES = "~ALL"
@@ -351,6 +355,7 @@ def _build_environment(
         custom_rules=tuple(custom),
         place=place,
         protection_collected=not is_custom or branches is not None,
+        tags=known.tags if known and is_custom else (),
     )
 
 
@@ -361,12 +366,11 @@ def read_environment_branches(
     parts = builder.get_parts(parameters["repo"])
     environments = parts.environments = parts.environments or {}
     name = parameters["environment"]
-    found = builder.iter_items(answer, PolicyNameAnswer)
-    names = tuple(each.name for _, each in found)
+    found = [each for _, each in builder.iter_items(answer, PolicyNameAnswer)]
     known = environments.get(name)
-    if known is None:
-        environments[name] = Environment(
-            name, branches=names, protection_collected=False
-        )
-    else:
-        environments[name] = replace(known, branches=names, protection_collected=True)
+    environments[name] = replace(
+        known or Environment(name),
+        branches=tuple(each.name for each in found if each.type != "tag"),
+        tags=tuple(each.name for each in found if each.type == "tag"),
+        protection_collected=known is not None,
+    )
