@@ -338,6 +338,35 @@ def _cluster(c: Canaries) -> str:
     return re.sub("<([a-z-]+)>", lambda found: c(found[1]), OBJECTS)
 
 
+def _organization(c: Canaries) -> dict[str, str]:
+    """Write answers of GitHub with secrets where a name or a value may stand."""
+    secret = {"name": "KEY", "visibility": "all", "value": c("org-secret-value")}
+    key = {"id": 1, "title": "mirror", "read_only": True}
+    token = {
+        "id": 2,
+        "owner": {"login": "ana"},
+        "repository_selection": "all",
+        "permissions": {"repository": {"contents": "write"}},
+        "token_name": "ci",
+    }
+    workflow = f"""on: push
+jobs:
+  one:
+    runs-on: ubuntu-latest
+    env:
+      TOKEN: {c("workflow-variable")}
+    steps:
+      - run: curl -H 'Authorization: Bearer {c("workflow-header")}' https://x.example
+"""
+    return {
+        "orgs/acme/actions/secrets.json": json.dumps([secret]),
+        "orgs/acme/personal-access-tokens.json": json.dumps([token]),
+        "repos/acme/web/keys.json": json.dumps([key | {"key": c("deploy-key-value")}]),
+        "repos/acme/web/contents/.github/workflows/ci.yml": workflow,
+        "orgs/acme/teams.json": '[{"slug": "' + c("cut-answer"),
+    }
+
+
 @dataclass(frozen=True, slots=True)
 class Estate:
     root: Path
@@ -350,6 +379,7 @@ def estate(tmp_path_factory: pytest.TempPathFactory) -> Estate:
     c = Canaries()
     files = {f"home/{name}": text for name, text in _home(c).items()}
     files |= {f"repo/{name}": text for name, text in _repo(c).items()}
+    files |= {f"github/{name}": text for name, text in _organization(c).items()}
     files["aws/account.json"] = json.dumps(_account(c))
     files["aws/keys.json"] = json.dumps(_keys(c))
     files["aws/resources.json"] = json.dumps(_resources(c))
