@@ -56,6 +56,7 @@ def scan(
     aws-keys:FILE      list-access-keys answers: which key is whose
     k8s:FILE           kubectl get ... -o json or yaml of a cluster, manifests;
                        FILE,FILE,cluster=NAME; k8s: asks the current cluster
+    github:FILE        REST answers or a graph export of a GitHub organization
     pg:FILE            pg_dumpall and pg_dump --schema-only text of a PostgreSQL
                        server, or its catalogue query's JSON; FILE,FILE,host=NAME
     config:FILE        agents, owners and servers of an answerable.yaml
