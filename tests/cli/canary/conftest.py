@@ -342,13 +342,8 @@ def _organization(c: Canaries) -> dict[str, str]:
     """Write answers of GitHub with secrets where a name or a value may stand."""
     secret = {"name": "KEY", "visibility": "all", "value": c("org-secret-value")}
     key = {"id": 1, "title": "mirror", "read_only": True}
-    token = {
-        "id": 2,
-        "owner": {"login": "ana"},
-        "repository_selection": "all",
-        "permissions": {"repository": {"contents": "write"}},
-        "token_name": "ci",
-    }
+    token = {"id": 2, "owner": {"login": "ana"}, "repository_selection": "all"}
+    token |= {"permissions": {"repository": {"contents": "write"}}}
     workflow = f"""on: push
 jobs:
   one:
