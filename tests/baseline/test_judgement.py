@@ -355,7 +355,7 @@ def test_an_answer_says_what_was_expected_what_came_and_from_where() -> None:
     assert (finding.origin.start, finding.origin.end) == (4, 4 + len(EVE))
     assert finding.example == "t0.0.01"
     assert finding.sentence == (
-        f"text that strangers write ({BILLS}, bytes 4 to 27) named iban {EVE} as "
+        f"text from an untrusted source ({BILLS}, bytes 4 to 27) contains iban {EVE} as "
         f"'to' of {PAY}."
     )
     assert judgement.evidence == ("l.last", "l.1")

@@ -34,8 +34,8 @@ def test_either_command_kills_at_both_doors_and_says_where_it_could_not(
     assert main([*door, "kill", RUN, *words]) == 0
     said = capsys.readouterr().err
     assert f"{RUN}: killed at the gateway and the token service" in said
-    assert "the token service does not run" in said
-    assert "no gateway runs with" in said
+    assert "the token service is not running" in said
+    assert "no gateway is running with" in said
     assert killed(tmp_path) == {RUN}
     assert main([*door, "kill", RUN, *words]) == 0
     assert "already killed" in capsys.readouterr().err

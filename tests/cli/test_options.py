@@ -267,7 +267,7 @@ def test_a_home_of_nobody_is_told_as_that(run, monkeypatch, tmp_path, words):
 def test_where_no_home_is_known_that_is_told(monkeypatch):
     monkeypatch.delenv("HOME")
     monkeypatch.setattr("os.path.expanduser", lambda path: path)
-    with pytest.raises(UsageError, match="no home directory is known"):
+    with pytest.raises(UsageError, match="the home directory is unknown"):
         expand_user_path("~/file")
 
 

@@ -30,9 +30,9 @@ def test_the_sources_of_a_configuration_are_scanned(
     [
         ("store: x\n", (), "has no `sources`"),
         ("sources: [repo:code]\n", ("home:~",), "cannot be combined with --config"),
-        ("sources: ['No Source']\n", (), "NAME or NAME:LOCATION expected"),
+        ("sources: ['No Source']\n", (), "expected NAME or NAME:LOCATION"),
         ("sources: [nope]\n", (), "unknown source 'nope'"),
-        ("sources: repo\n", (), "a list was expected"),
+        ("sources: repo\n", (), "expected a list"),
     ],
 )
 def test_what_cannot_be_scanned_is_said(

@@ -74,25 +74,25 @@ def test_a_flipped_bit_is_a_fault_or_shortens_what_is_acknowledged(
 
 def test_the_journal_of_another_name_does_not_hold() -> None:
     found = journal_format.read_journal(written([[b"a"]]), "fedcba9876543210", holds)
-    assert found.fault == "header does not hold"
+    assert found.fault == "header is invalid"
 
 
 def test_a_head_signed_by_another_key_does_not_hold() -> None:
     found = journal_format.read_journal(
         written([[b"a"]]), NAME, lambda signature, data: False
     )
-    assert found.fault == "head after record 1 does not hold"
+    assert found.fault == "head after record 1 is invalid"
     assert found.records == []
 
 
 def test_the_changed_record_is_named() -> None:
     data = written([[b"aaaa", b"bbbb"], [b"cccc"]])
     found = journal_format.read_journal(data.replace(b"bbbb", b"bbxb"), NAME, holds)
-    assert found.fault == "record 1 does not hold"
+    assert found.fault == "record 1 is invalid"
 
 
 def test_swapped_records_do_not_hold() -> None:
     data = written([[b"aaaa", b"bbbb"]])
     swapped = data.replace(b"aaaa", b"####").replace(b"bbbb", b"aaaa")
     found = journal_format.read_journal(swapped.replace(b"####", b"bbbb"), NAME, holds)
-    assert found.fault == "record 0 does not hold"
+    assert found.fault == "record 0 is invalid"

@@ -93,7 +93,7 @@ def test_whatever_goes_wrong_while_it_reads_the_next_kill_holds(
         await until(watched.holds)
 
     watch(watched, story)
-    assert watched.refusals == ["the kills cannot be read (MemoryError)"]
+    assert watched.refusals == ["the kill list cannot be read (MemoryError)"]
 
 
 def test_a_file_that_is_gone_revives_nobody(watched: Watched) -> None:
@@ -107,7 +107,7 @@ def test_a_file_that_is_gone_revives_nobody(watched: Watched) -> None:
         await until(lambda: not watched.holds())
 
     watch(watched, story)
-    assert watched.refusals == [f"{watched.file.path} is gone"]
+    assert watched.refusals == [f"{watched.file.path} was deleted"]
 
 
 def test_a_file_that_was_never_there_is_no_kill(watched: Watched) -> None:

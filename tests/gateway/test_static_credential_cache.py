@@ -295,7 +295,7 @@ def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
     assert "cannot be read" in why(kept_in(tmp_path / "gone"))
     assert "cannot be read" in why(kept_in(tmp_path))
     os.mkfifo(tmp_path / "pipe", 0o600)
-    assert why(kept_in(tmp_path / "pipe")) == "it is no regular file"
+    assert why(kept_in(tmp_path / "pipe")) == "it is not a regular file"
 
 
 BAD = {

@@ -245,7 +245,7 @@ def test_a_refusal_of_every_question_ends_it_with_the_permission_to_ask_for() ->
 
 
 def test_throttling_half_way_keeps_what_was_answered_and_is_partial() -> None:
-    busy = SimulationDeclined(SimulationRefusal.BUSY, "AWS has had too many questions")
+    busy = SimulationDeclined(SimulationRefusal.BUSY, "AWS throttled the requests")
     aws = Aws(lambda action: Aws._right(action) if len(aws.asked) <= 10 else busy)
     document = ask(aws, sample=40)
     outcomes = [item["outcome"] for item in answered(document)]
@@ -255,9 +255,7 @@ def test_throttling_half_way_keeps_what_was_answered_and_is_partial() -> None:
 
 
 def test_a_principal_that_is_gone_is_set_aside_and_the_others_are_asked() -> None:
-    gone = SimulationDeclined(
-        SimulationRefusal.GONE, "the principal is not there any more"
-    )
+    gone = SimulationDeclined(SimulationRefusal.GONE, "the principal no longer exists")
     document = ask(Aws(lambda action: gone), sample=20)
     assert {item["outcome"] for item in items(document)} == {"set-aside"}
     assert not document.is_partial
@@ -294,7 +292,7 @@ def test_no_network_and_no_boto3_are_refusals_that_say_what_to_do(
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     inventory = estate().inventory()
-    with pytest.raises(EnvironmentFailure, match="could not be asked"):
+    with pytest.raises(EnvironmentFailure, match="the request to AWS failed"):
         compare_with_simulator(inventory, now=NOW, endpoint_url="http://127.0.0.1:9")
     monkeypatch.delitem(sys.modules, "answerable.connectors.aws.policy_simulator")
     monkeypatch.delitem(sys.modules, "answerable.connectors.aws_errors")

@@ -74,12 +74,13 @@ def test_a_door_that_the_file_does_not_have_is_not_written_to(tmp_path: Path) ->
     assert kills_of(alone, sts(alone)).revoke(AGENT, "").at == (SERVICE,)
     assert not (alone / "store" / "gateway").exists()
     with pytest.raises(
-        EnvironmentFailure, match="no server of the configuration knows it"
+        EnvironmentFailure, match="no server of the configuration handles this subject"
     ):
         kills_of(alone, sts(alone)).revoke("server:files", "")
     for subject in ("rule:nope", "issuer:nope"):
         with pytest.raises(
-            EnvironmentFailure, match="no server of the configuration knows it"
+            EnvironmentFailure,
+            match="no server of the configuration handles this subject",
         ):
             kills_of(tmp_path, SERVERS).revoke(subject, "")
         assert (
@@ -98,7 +99,9 @@ def test_a_rule_is_killed_at_the_gateway_once_it_is_known_what_was_given(
             done = kills.revoke("rule:desk", "ana")
         (tmp_path / "sts.sock").unlink()
         assert (set(done.at), done.ended) == (set(BOTH), ("d-1", "d-2"))
-        assert not any("serve there until they end" in each for each in done.waits)
+        assert not any(
+            "accepts these tokens until they expire" in each for each in done.waits
+        )
         assert killed(tmp_path) == {"rule:desk", RUN, "run:d-2"}
     with service(tmp_path, 200, took(True)):
         assert set(kills.revoke("rule:idle", "ana").at) == set(BOTH)
@@ -135,7 +138,9 @@ def test_what_the_gateway_cannot_know_is_said_with_what_to_run(
     tmp_path: Path, subject: str, is_half: bool
 ) -> None:
     done = kills_of(tmp_path, SERVERS, sts(tmp_path)).revoke(subject, "")
-    said = [each for each in done.waits if "serve there until they end" in each]
+    said = [
+        each for each in done.waits if "accepts these tokens until they expire" in each
+    ]
     assert bool(said) is is_half
     for each in said:
         assert "answerable kill run:DELEGATION --config" in each
@@ -145,7 +150,7 @@ def test_what_the_gateway_cannot_know_is_said_with_what_to_run(
     if subject != "server:files":
         # No gateway of the file, nothing to say of it.
         (told,) = kills_of(alone, sts(alone)).revoke(subject, "").waits
-        assert told.startswith("the token service does not run")
+        assert told.startswith("the token service is not running")
 
 
 def test_forty_thousand_delegations_are_one_write(
@@ -198,7 +203,7 @@ def test_a_kill_says_where_no_gateway_runs_that_would_read_it(tmp_path: Path) ->
     kills = kills_of(tmp_path, SERVERS)
     state = tmp_path / "store" / "gateway"
     (said,) = kills.revoke(AGENT, "").waits
-    assert said.startswith(f"no gateway runs with {state}: the kill waits in")
+    assert said.startswith(f"no gateway is running with {state}: the kill is stored")
     assert "--store" in said
     ended = SegmentWriter(state / "spool", "one")
     ended.close()

@@ -111,7 +111,7 @@ def test_a_key_that_others_may_read_is_refused(place: Path, name: str) -> None:
         "log.key": lambda store: store.put_object("sync", b"{}", 0),
     }
     with EvidenceStore.open(place, now=0) as store:
-        with pytest.raises(EnvironmentFailure, match="may be read by others") as no:
+        with pytest.raises(EnvironmentFailure, match="can be read by others") as no:
             use[name](store)
         assert no.value.hint.startswith("chmod 600")
 
@@ -119,7 +119,7 @@ def test_a_key_that_others_may_read_is_refused(place: Path, name: str) -> None:
 def test_a_key_folder_that_others_may_read_is_refused(place: Path) -> None:
     EvidenceStore.open(place, now=0).close()
     (place / "keys").chmod(0o755)
-    with pytest.raises(EnvironmentFailure, match="may be read by others"):
+    with pytest.raises(EnvironmentFailure, match="can be read by others"):
         EvidenceStore.open(place, now=0)
 
 

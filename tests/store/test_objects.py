@@ -40,7 +40,7 @@ def test_what_is_no_digest_is_refused(store: EvidenceStore, digest: str) -> None
 
 
 def test_an_unknown_object_is_refused(store: EvidenceStore) -> None:
-    with pytest.raises(UsageError, match="no object"):
+    with pytest.raises(UsageError, match="no such object"):
         store.get_object("0" * 64)
 
 

@@ -163,7 +163,7 @@ def test_a_checkpoint_is_exported_byte_for_byte(
 def test_a_store_without_a_log_has_no_checkpoint(
     store: EvidenceStore, now: int
 ) -> None:
-    with pytest.raises(UsageError, match="nothing is in the log"):
+    with pytest.raises(UsageError, match="the log is empty"):
         verify_and_prove.show_checkpoint(store)
 
 

@@ -56,7 +56,9 @@ def test_a_restored_copy_says_what_happened_and_how_to_go_on(
 ) -> None:
     (check,) = wrong(older, exported(place, now))
     assert check.check == "history"
-    assert check.detail.startswith("the log was cut, or an older copy was put back")
+    assert check.detail.startswith(
+        "the log was truncated, or an older backup was restored"
+    )
     assert "answerable evidence restored --checkpoint FILE" in check.hint
 
 
@@ -68,7 +70,7 @@ def test_a_restored_copy_that_was_written_to_says_so_too(
         for number in range(9):
             store.put_object("sync", str(number).encode(), now)
     (check,) = wrong(older, note)
-    assert "or an older copy was put back and written to" in check.detail
+    assert "or an older backup was restored and then written to" in check.detail
     assert "answerable evidence restored" in check.hint
 
 
@@ -93,7 +95,9 @@ def test_after_a_recorded_restore_work_goes_on(
     assert said["restores"].endswith("(disk died)")
     # What was exported of the lost history is named as lost, and why.
     (check,) = wrong(older, note)
-    assert check.detail.startswith("an older copy of the store was put back, as recor")
+    assert check.detail.startswith(
+        "an older backup of the store was restored, as recor"
+    )
     assert "are lost" in check.detail
     assert "rewritten" not in check.detail
     assert "checkpoint --export" in check.hint
@@ -128,7 +132,9 @@ def test_a_journal_that_the_copy_holds_in_part_is_sealed_as_far_as_it_holds(
     assert any(f"{kept} records are sealed, {lost} or more" in line for line in lines)
     assert wrong(place) == []
     (check,) = wrong(place, note)
-    assert check.detail.startswith("an older copy of the store was put back, as recor")
+    assert check.detail.startswith(
+        "an older backup of the store was restored, as recor"
+    )
     with EvidenceStore.open(place, now=now) as store:
         assert store.run_query("SELECT count(*) FROM events") == [(kept,)]
         store.append([make(number) for number in range(9)], now)
@@ -153,14 +159,16 @@ def test_a_journal_put_back_with_its_head_file_is_lost_by_the_exported_checkpoin
     record(copy, note, now)
     assert wrong(copy) == []
     (check,) = wrong(copy, note)
-    assert check.detail.startswith("an older copy of the store was put back, as recor")
+    assert check.detail.startswith(
+        "an older backup of the store was restored, as recor"
+    )
 
 
 def test_nothing_is_recorded_where_nothing_is_lost(
     place: Path, make: Make, now: int
 ) -> None:
     with EvidenceStore.open(place, now=now) as store:
-        with pytest.raises(UsageError, match="nothing is in the log"):
+        with pytest.raises(UsageError, match="the log of this store is empty"):
             record_store_restore(store, checkpoint=None, reason="why", now=now)
         store.append([make(1)], now)
     note = exported(place, now)
@@ -168,7 +176,9 @@ def test_nothing_is_recorded_where_nothing_is_lost(
         for reason in ("", "  ", "x" * 1001):
             with pytest.raises(UsageError, match="missing or too long reason"):
                 record_store_restore(store, checkpoint=None, reason=reason, now=now)
-        with pytest.raises(UsageError, match="contains all that this checkpoint"):
+        with pytest.raises(
+            UsageError, match="contains every entry that this checkpoint"
+        ):
             record_store_restore(store, checkpoint=note, reason="why", now=now)
         changed = note.replace(b"\n1\n", b"\n7\n")
         with pytest.raises(VerificationError):

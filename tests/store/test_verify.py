@@ -112,7 +112,7 @@ def test_the_changed_row_is_named_with_its_event(copied: Path, now: int) -> None
     engine.run(f"COPY t TO {quote_text(str(path))} (FORMAT parquet)")
     engine.close()
     assert wrong(copied) == [
-        f"segment {manifest.segment}: row 3 (event {event_id}) does not hold"
+        f"segment {manifest.segment}: row 3 (event {event_id}) is invalid"
     ]
 
 
@@ -120,7 +120,7 @@ def test_the_changed_journal_record_is_named(copied: Path) -> None:
     path = only(copied, "journal/*.log")
     data = path.read_bytes()
     path.write_bytes(data.replace(b"native-104", b"native-999"))
-    assert wrong(copied) == [f"journal/{path.name}: record 4 does not hold"]
+    assert wrong(copied) == [f"journal/{path.name}: record 4 is invalid"]
 
 
 def test_a_removed_group_of_records_is_found(copied: Path) -> None:
@@ -189,7 +189,7 @@ def test_a_log_that_was_cut_is_caught_by_an_exported_checkpoint(
         note = store.log.checkpoint()
     assert wrong(copied, note) == []
     (detail,) = wrong(tmp_path / "earlier", note)
-    assert detail.startswith("the log was cut")
+    assert detail.startswith("the log was truncated")
 
 
 def test_a_grown_log_still_contains_an_exported_checkpoint(
@@ -216,7 +216,7 @@ def test_a_signing_key_that_is_no_pair_with_the_public_one_is_found(
 ) -> None:
     path = copied / "keys" / "log.key"
     path.write_text(bytes(32).hex() + "\n")
-    assert "keys/log.key and keys/log.pub are no pair" in wrong(copied)
+    assert "keys/log.key and keys/log.pub are not a key pair" in wrong(copied)
 
 
 def test_a_public_key_may_verify_without_the_signing_key(copied: Path) -> None:
@@ -232,7 +232,7 @@ def test_a_damaged_journal_is_not_sealed(copied: Path, now: int) -> None:
     path.write_bytes(path.read_bytes().replace(b"native-104", b"native-999"))
     with (
         EvidenceStore.open(copied, now=now) as store,
-        pytest.raises(VerificationError, match="record 4 does not hold"),
+        pytest.raises(VerificationError, match="record 4 is invalid"),
     ):
         store.seal(now)
     assert path.exists()
@@ -246,7 +246,7 @@ def test_a_damaged_journal_does_not_keep_the_others_waiting(
     for number in range(200, 203):
         with EvidenceStore.open(copied, now=now) as store:
             store.append([make(number)], now)
-            with pytest.raises(VerificationError, match="record 4 does not hold"):
+            with pytest.raises(VerificationError, match="record 4 is invalid"):
                 store.seal(now)
     assert [left.name for left in copied.glob("journal/*.log")] == [path.name]
 

@@ -350,7 +350,7 @@ def test_a_kill_of_a_service_that_does_not_run_waits_for_its_start(
     fresh.stop()
     done = cli(fresh, "token-service", "kill", ROOT)
     assert done.returncode == 0, done.stderr
-    assert "does not run" in done.stderr
+    assert "is not running" in done.stderr
     fresh.start()
     client = DpopClient(fresh)
     with fresh.wire() as wire:

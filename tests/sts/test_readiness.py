@@ -28,9 +28,9 @@ def test_it_is_not_ready_while_the_disk_does_not_answer(
             with monkeypatch.context() as hung:
                 hung.setattr(RecordJournal, "is_disk_stalled", True)
                 (why,) = house.not_ready_reasons()
-            assert why == "it cannot record: the disk does not answer"
+            assert why == "it cannot record: the disk does not respond"
             house.drain()
-            assert house.not_ready_reasons() == ["it is ending"]
+            assert house.not_ready_reasons() == ["it is shutting down"]
         finally:
             await house.close()
 

@@ -140,7 +140,7 @@ def test_a_confirmation_is_of_one_start_alone(owned: EvidenceStore) -> None:
 
 
 def test_a_break_glass_is_short_and_is_confirmed_soon(owned: EvidenceStore) -> None:
-    with pytest.raises(VerificationError, match="end in time"):
+    with pytest.raises(VerificationError, match="exceeds its maximum lifetime"):
         broken(owned, life=5 * HOUR)
     start = broken(owned, life=4 * HOUR)
     kind = StatementType.BREAK_GLASS_CONFIRMED

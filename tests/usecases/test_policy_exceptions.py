@@ -85,7 +85,7 @@ def test_it_falls_with_the_owner_and_with_whoever_left(owned: EvidenceStore) -> 
 
 Made = Callable[[EvidenceStore], bytes]
 TAMPERED: dict[str, tuple[Made, str]] = {
-    "another's signature": (lambda s: signed(said(s), B), "has not signed"),
+    "another's signature": (lambda s: signed(said(s), B), "is not signed by the key"),
     "for another store": (
         lambda s: signed(said(s, here="answerable.local/00+00+AA")),
         "for another store",
@@ -105,24 +105,24 @@ TAMPERED: dict[str, tuple[Made, str]] = {
     ),
     "without an end that is one": (
         lambda s: signed(said(s, act(until="soon"))),
-        "end in time",
+        "exceeds its maximum lifetime",
     ),
     "for longer than a year": (
         lambda s: signed(said(s, act(until=str(NOW + 400 * DAY)))),
-        "end in time",
+        "exceeds its maximum lifetime",
     ),
-    "for what has no amendment": (
+    "for what has another type": (
         lambda s: signed(said(s, act(target="session"))),
-        "can be amended",
+        "an exception can allow",
     ),
     "for arguments that are no digest": (
         lambda s: signed(said(s, act(arguments=""))),
-        "can be amended",
+        "an exception can allow",
     ),
-    "with a claim more": (lambda s: signed(said(s, act(also="x"))), "no amendment"),
+    "with a claim more": (lambda s: signed(said(s, act(also="x"))), "another type"),
     "as another kind of statement": (
         lambda s: signed(said(s, kind=StatementType.ATTESTATION)),
-        "no amendment",
+        "another type",
     ),
     "signed tomorrow": (
         lambda s: signed(said(s, act(until=str(NOW + 2 * DAY)), at=NOW + DAY)),
@@ -160,7 +160,7 @@ def test_an_envelope_that_was_changed_after_it_was_signed_is_told(
     found = read_policy_exceptions(owned, NOW + 1)
     assert found.active == ()
     (unheld,) = found.rejected
-    assert "has not signed" in unheld.why
+    assert "is not signed by the key" in unheld.why
 
 
 def test_a_revoked_key_takes_its_amendments_along(owned: EvidenceStore) -> None:

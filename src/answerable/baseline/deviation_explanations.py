@@ -34,11 +34,10 @@ _SENTENCES = {
     DeviationCode.NEW_FLOW: "'{path}' of {tool} never came from {origin}",
     DeviationCode.UNEXPLAINED: "nothing that the agent was given explains {value} as '{path}' of "
     "{tool}",
-    DeviationCode.UNTRUSTED_FLOW: "text that strangers write ({origin}) named {value} as '{path}' "
-    "of {tool}",
-    DeviationCode.NOT_IN_TABLE: "no table of the owner lists {value} as '{path}' of {tool}",
-    DeviationCode.PROVISIONAL: "too few runs have shown {value} as '{path}' of {tool} from "
-    "{origin}",
+    DeviationCode.UNTRUSTED_FLOW: "text from an untrusted source ({origin}) contains {value} as '{path}' of "
+    "{tool}",
+    DeviationCode.NOT_IN_TABLE: "no table of the owner contains {value} as '{path}' of {tool}",
+    DeviationCode.PROVISIONAL: "{value} as '{path}' of {tool} from {origin} occurred in too few runs",
 }
 
 
@@ -132,9 +131,9 @@ def explain_new_tool(
         profile_index.profile.capabilities, key=lambda each: -each.tally.count
     )
     sentence = (
-        f"{call.tool} is not defined as it was when it was learned."
+        f"The definition of {call.tool} differs from the one that was learned."
         if known
-        else f"No run that was learned from has called {call.tool}."
+        else f"No training run called {call.tool}."
     )
     return BaselineDeviation(
         layer=BaselineLayer.CAPABILITY, code=DeviationCode.NEW_TOOL, effect=profile_index.profile.stance.new, tool=call.tool, path="",
@@ -148,7 +147,7 @@ def explain_too_many_entities(call: CallObservation) -> BaselineDeviation:
     return BaselineDeviation(
         layer=BaselineLayer.FLOW, code=DeviationCode.CROWDED, effect=DecisionEffect.DENY, tool=call.tool, path="", expected=(),
         observed=str(len(call.values)), origin=None, example="",
-        sentence=f"{call.tool} was called with more entities than are looked at.",
+        sentence=f"{call.tool} was called with more entities than are analyzed.",
     )  # fmt: skip
 
 
@@ -221,10 +220,10 @@ def explain_unusual_time(
 ) -> BaselineDeviation:
     """Explain that a call comes at an unusual hour or rate."""
     said = {
-        DeviationCode.UNUSUAL_HOUR: f"No run began near hour {observed} of the week; "
-        f"they began in {usual} others.",
-        DeviationCode.UNUSUAL_RATE: f"{observed} calls came within a minute, "
-        f"and never over {usual}.",
+        DeviationCode.UNUSUAL_HOUR: f"No training run began near hour {observed} of the week; they began in "
+        f"{usual} other hours.",
+        DeviationCode.UNUSUAL_RATE: f"There were {observed} calls within a minute; the training maximum is "
+        f"{usual}.",
     }
     return BaselineDeviation(
         layer=BaselineLayer.ENVELOPE, code=code, effect=DecisionEffect.ASK, tool=call.tool, path="", expected=(str(usual),), observed=observed,

@@ -33,7 +33,7 @@ def decode_profile(data: bytes) -> BaselineProfile:
         said = str(error) if isinstance(error, msgspec.ValidationError) else "not JSON"
         raise _build_format_error(said) from None
     if encode_profile(profile) != data:
-        raise _build_format_error("not in the one spelling that it has")
+        raise _build_format_error("not in canonical form")
     return profile
 
 

@@ -51,8 +51,8 @@ class ProfileRejected(VerificationError):  # noqa: N818 - says what became of it
 
     def __init__(self, fault: ProfileFault, message: str) -> None:
         super().__init__(
-            f"the baseline is not held to: {message}",
-            "learn it again and have its owner sign it",
+            f"the baseline is not enforced: {message}",
+            "learn it again and let its owner sign it",
         )
         self.fallen = fault
 
@@ -110,7 +110,7 @@ def verify_profile(
     """
     if verified_statement is None:
         raise _build_invalid_profile_error(
-            ProfileFault.UNSIGNED, "no statement of its owner counts for it"
+            ProfileFault.UNSIGNED, "it has no valid statement of its owner"
         )
     said = verified_statement.statement
     _check_signing_owner(verified_statement, expected)
@@ -118,8 +118,8 @@ def verify_profile(
     if said.get_statement_claim("profile") != name:
         raise _build_invalid_profile_error(
             ProfileFault.TAMPERED,
-            f"it is not the one that was signed (got {name[:12]}, "
-            f"expected {said.get_statement_claim('profile')[:12]})",
+            f"it differs from the signed baseline (got {name[:12]}, expected "
+            f"{said.get_statement_claim('profile')[:12]})",
         )
     try:
         profile = decode_profile(data)
@@ -141,7 +141,7 @@ def _check_signing_owner(
     is_baseline = said.type is StatementType.BASELINE and names == PROFILE_CLAIMS
     if not is_baseline or said.get_statement_claim("stage") not in list(BaselineStage):
         raise _build_invalid_profile_error(
-            ProfileFault.OTHER_TYPE, "the statement is of another type"
+            ProfileFault.OTHER_TYPE, "the statement has another type"
         )
     if verified_statement.key.person != expected.owner:
         raise _build_invalid_profile_error(
@@ -173,7 +173,7 @@ def _check_newest_version(
     ):
         raise _build_invalid_profile_error(
             ProfileFault.OTHER_LEARNER,
-            f"another learner made it than {LEARNER_VERSION}",
+            f"it was not created by the learner version {LEARNER_VERSION}",
         )
     if (
         statement.get_statement_claim("parent"),
@@ -190,13 +190,13 @@ def _check_newest_version(
         return
     if name in expected.accepted_digests:
         raise _build_invalid_profile_error(
-            ProfileFault.REPLAYED, "a newer one replaced it"
+            ProfileFault.REPLAYED, "a newer baseline replaced it"
         )
     if profile.parent != head:
         raise _build_invalid_profile_error(
             ProfileFault.REPARENTED,
-            f"it follows {profile.parent[:12] or 'none'} "
-            f"(expected {head[:12] or 'none'}, which stands now)",
+            f"it follows {profile.parent[:12] or 'none'} (expected "
+            f"{head[:12] or 'none'}, the current baseline)",
         )
 
 
@@ -213,7 +213,8 @@ def _check_profile_expiry(
         or now >= expires
     ):
         raise _build_invalid_profile_error(
-            ProfileFault.EXPIRED, "its signature has ended, or does not end in time"
+            ProfileFault.EXPIRED,
+            "its signature has expired or exceeds the maximum lifetime",
         )
     if now // SECOND_NS >= profile.until:
         raise _build_invalid_profile_error(

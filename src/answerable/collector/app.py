@@ -99,7 +99,7 @@ class CollectorApp(App[CollectorSettings]):
         gauges = {
             "memory_bytes": ("Resident memory.", float(resident_bytes())),
             "config_last_reload_successful": (
-                "The file in force is the one on disk.",
+                "Whether the configuration in force is the one on disk.",
                 float(not self.reload_refused),
             ),
         }

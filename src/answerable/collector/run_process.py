@@ -35,7 +35,7 @@ async def run_in_process(store_root: Path, source: str, deadline: float) -> RunR
         async with asyncio.timeout(deadline):
             output, _ = await process.communicate()
     except TimeoutError:
-        return RunResult(f"no end within {deadline:g} s: the run was killed")
+        return RunResult(f"the run exceeded {deadline:g} s and was killed")
     finally:
         await _kill_process_group(process)
     try:

@@ -106,11 +106,12 @@ def _resolve_sources(
         try:
             if capability == registry.EVENTS and location in ("", "-"):
                 raise UsageError(
-                    "a log has no location", f"expected {name}:PATH, a file or a folder"
+                    "a log source requires a location",
+                    f"expected {name}:PATH, a file or a folder",
                 )
             if home is None and location.startswith("~"):
                 raise UsageError(
-                    "no home directory is known", "expected an absolute path"
+                    "the home directory is unknown", "expected an absolute path"
                 )
             (source,) = parse_sources(
                 [each.source],
@@ -119,7 +120,7 @@ def _resolve_sources(
                 capability=capability or registry.INVENTORY,
             )
         except UsageError as error:
-            message = f"a source of scan or ingest was expected; {error.hint}"
+            message = f"expected a source of scan or ingest; {error.hint}"
             faults.append(ConfigFault(position, f"sources[{index}]", message))
         else:
             yield str(source), each.schedule

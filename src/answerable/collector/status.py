@@ -94,10 +94,10 @@ class StatusMetrics(Collector):
     def collect(self) -> Iterator[Metric]:
         """Yield each metric family, for the Prometheus client library."""
         runs = CounterMetricFamily(
-            f"{_PREFIX}_runs", "Runs that ended.", labels=("source", "outcome")
+            f"{_PREFIX}_runs", "Completed runs.", labels=("source", "outcome")
         )
         stored = CounterMetricFamily(
-            f"{_PREFIX}_events_stored", "New events.", labels=("source",)
+            f"{_PREFIX}_events_stored", "Stored new events.", labels=("source",)
         )
         for source, each in self.collectors.items():
             for outcome in ("success", "partial", "failure"):
@@ -112,16 +112,24 @@ class StatusMetrics(Collector):
         """Yield the gauges of the sources."""
         now = self.now
         for name, says, value in (
-            ("lag_seconds", "Seconds since the last good run began.", _lag_seconds),
-            ("late", "The data is older than promised.", SourceCollector.is_late),
+            (
+                "lag_seconds",
+                "Seconds since the start of the last successful run.",
+                _lag_seconds,
+            ),
+            (
+                "late",
+                "Whether the data is older than the schedule allows.",
+                SourceCollector.is_late,
+            ),
             (
                 "failures",
-                "Failed runs since the last good one.",
+                "Failed runs since the last successful one.",
                 lambda each, _: each.state.failures,
             ),
             (
                 "last_success_timestamp_seconds",
-                "Start of the last good run; 0 for none.",
+                "Start of the last successful run; 0 for none.",
                 lambda each, _: each.state.succeeded_at / SECOND_NS,
             ),
             (
@@ -131,7 +139,7 @@ class StatusMetrics(Collector):
             ),
             (
                 "running",
-                "A run is in progress.",
+                "Whether a run is in progress.",
                 lambda each, _: bool(each.running_since),
             ),
         ):

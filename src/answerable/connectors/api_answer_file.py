@@ -31,7 +31,7 @@ def read_answer_file(
         if path.is_dir():
             raise UsageError(
                 f"{location} is a folder (expected a file with {expected})",
-                "name each file in it: several sources may stand in one scan",
+                "name each file in it: one scan can read several sources",
             )
         if path.stat().st_size > limit:
             raise _too_large_error(location, expected, limit)
@@ -61,5 +61,5 @@ def _too_large_error(location: str, expected: str, limit: int) -> UsageError:
     """Build the usage error for a file above the size limit."""
     return UsageError(
         f"{location} is larger than {limit >> 20} MiB",
-        f"expected a file with {expected}, and nothing else",
+        f"expected a file that contains only {expected}",
     )

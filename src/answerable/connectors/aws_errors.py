@@ -97,7 +97,7 @@ def scan_refused_error(
     """
     if isinstance(error, ProfileNotFound):
         return UsageError(
-            f"there is no AWS profile {context.profile!r}",
+            f"no such AWS profile (got {context.profile!r})",
             "list them: aws configure list-profiles",
         )
     if isinstance(error, NoCredentialsError):
@@ -109,7 +109,7 @@ def scan_refused_error(
     if isinstance(error, ClientError) and error.operation_name == "AssumeRole":
         return EnvironmentFailure(
             f"the role {context.role_arn} cannot be assumed: {error_code(error)}",
-            "create it there, and let it trust the identity that scans",
+            "create it in that account and let it trust the scanning identity",
         )
     if isinstance(error, ClientError):
         return EnvironmentFailure(
@@ -119,6 +119,6 @@ def scan_refused_error(
     if isinstance(error, ValueError):
         return UsageError("the endpoint is not a URL", "expected http(s)://HOST[:PORT]")
     return EnvironmentFailure(
-        f"AWS could not be asked: {type(error).__name__}",
+        f"the request to AWS failed: {type(error).__name__}",
         "check the network, --endpoint-url and the profile's settings",
     )

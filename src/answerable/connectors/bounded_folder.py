@@ -167,7 +167,9 @@ class BoundedFolder:
         found: list[tuple[str, bool]] = []
         if folder.count("/") >= DEPTH_LIMIT:
             self._add_problem(
-                ReadProblemKind.TOO_LARGE, folder, f"deeper than {DEPTH_LIMIT} folders"
+                ReadProblemKind.TOO_LARGE,
+                folder,
+                f"nested more than {DEPTH_LIMIT} folders deep",
             )
             return found
         try:
@@ -189,7 +191,7 @@ class BoundedFolder:
     def _report_walk_limit(self, folder: str) -> None:
         """Add a problem for a folder with too many entries."""
         if not self.full:
-            what = f"more than {WALK_LIMIT} entries; the rest was not looked at"
+            what = f"more than {WALK_LIMIT} entries; the rest was not read"
             self._add_problem(ReadProblemKind.TOO_LARGE, folder, what)
         self.full = True
 
@@ -208,7 +210,7 @@ class BoundedFolder:
             )
         except FileNotFoundError:
             self._add_problem(
-                ReadProblemKind.UNREADABLE, path, "gone, or a link to nothing"
+                ReadProblemKind.UNREADABLE, path, "deleted, or a broken link"
             )
         except _NotRegularFileError:
             self._add_problem(ReadProblemKind.UNREADABLE, path, "not a regular file")
@@ -268,7 +270,7 @@ class BoundedFolder:
         base = os.path.realpath(self.root)
         if os.path.commonpath((real, base)) == base:
             return real
-        what = "a link that leads outside was not followed"
+        what = "a link to a place outside the folder was not followed"
         self._add_problem(ReadProblemKind.UNREADABLE, path, what)
         return None
 

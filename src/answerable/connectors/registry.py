@@ -98,7 +98,7 @@ def load_inventory_connector(name: str) -> InventoryConnector:
     each = find_connector(name, INVENTORY)
     if each.spec.gives != INVENTORY:
         raise UsageError(
-            f"{name} gives events (expected a source that gives an inventory)",
+            f"{name} reads events (expected a source of inventory)",
             f"run `answerable ingest {name}:PATH`",
         )
     return cast(InventoryConnector, import_module(each.fetch))
@@ -113,7 +113,7 @@ def load_event_connector(name: str) -> EventConnector:
     each = find_connector(name, EVENTS)
     if each.spec.gives != EVENTS:
         raise UsageError(
-            f"{name} gives an inventory (expected a source that gives events)",
+            f"{name} reads inventory (expected a source of events)",
             f"run `answerable scan {name}:`",
         )
     return cast(EventConnector, import_module(each.fetch))

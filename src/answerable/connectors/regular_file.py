@@ -97,7 +97,7 @@ class _ShellPipe(io.RawIOBase):
         """Read available bytes, or wait for them."""
         if not select.select([self._handle], [], [], READ_TIMEOUT)[0]:
             raise UsageError(
-                f"nothing came from {self._path} for {READ_TIMEOUT:.0f} seconds",
+                f"no data from {self._path} for {READ_TIMEOUT:.0f} seconds",
                 "save it to a file first",
             )
         data = os.read(self._handle, len(buffer))

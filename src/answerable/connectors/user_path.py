@@ -20,8 +20,11 @@ def expand_user_path(text: str) -> Path:
     except RuntimeError:
         pass
     if text.partition("/")[0] == "~":
-        raise UsageError(f"no home directory is known (got {text!r})", "name it whole")
+        raise UsageError(
+            f"the home directory is unknown (got {text!r})", "use an absolute path"
+        )
     raise UsageError(
         f"no such user (got {text!r})",
-        "~NAME is the home of the user NAME; a file that is called so is ./~NAME",
+        "~NAME is the home directory of the user NAME; for a file with this name, "
+        "use ./~NAME",
     )

@@ -117,7 +117,7 @@ def decode_envelope(data: bytes) -> DsseEnvelope:
         raise _build_envelope_error("expected a JSON object")
     kind, listed = document.get("payloadType"), document.get("signatures")
     if not isinstance(kind, str) or not _is_encodable(kind):
-        raise _build_envelope_error("expected payloadType, a text")
+        raise _build_envelope_error("expected payloadType to be a string")
     if not isinstance(listed, list) or not 0 < len(listed) <= MAX_SIGNATURES:
         raise _build_envelope_error(
             f"expected signatures, 1 to {MAX_SIGNATURES} of them"
@@ -134,7 +134,7 @@ def _decode_signature(decoded: object) -> DsseSignature:
         raise _build_envelope_error("expected each signature to be an object")
     keyid = decoded.get("keyid", "")
     if not isinstance(keyid, str) or not _is_encodable(keyid):
-        raise _build_envelope_error("expected keyid, where there is one, to be a text")
+        raise _build_envelope_error("expected keyid to be a string, if present")
     return DsseSignature(_decode_base64(decoded.get("sig"), "sig"), keyid)
 
 

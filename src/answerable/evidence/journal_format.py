@@ -129,7 +129,7 @@ def parse_head(body: bytes) -> SignedHead:
         VerificationError: They are not 104 bytes.
     """
     if len(body) != HEAD_SIZE:
-        raise VerificationError("a journal head is cut short")
+        raise VerificationError("a journal head is truncated")
     return SignedHead(int.from_bytes(body[:8], "big"), body[8:40], body[40:])
 
 
@@ -180,7 +180,7 @@ def read_journal(
             end=0,
             unsigned=0,
             behind=len(data),
-            fault="header does not hold",
+            fault="header is invalid",
         )
     walk = _JournalReader(first)
     fault = ""
@@ -199,7 +199,7 @@ def read_journal(
                 data[walk.at + 4 : end], data[end : end + _CHAIN_SIZE]
             )
     if not fault and not _may_be_truncated_frame(data[walk.at :], len(walk.records)):
-        fault = f"bytes after record {len(walk.records)} are no part of a journal"
+        fault = f"bytes after record {len(walk.records)} are not part of a journal"
     held = walk.head.count if walk.head else 0
     unsigned = len(walk.records) - held
     del walk.records[held:], walk.leaves[held:]
@@ -291,7 +291,7 @@ class _JournalReader:
             or head.chain != self.chain
             or not verify(head.signature, text)
         ):
-            return f"head after record {number} does not hold"
+            return f"head after record {number} is invalid"
         self.at += 4 + HEAD_SIZE
         self.end, self.head = self.at, head
         return ""
@@ -301,7 +301,7 @@ class _JournalReader:
         leaf = leaf_hash(record)
         self.chain = hashlib.sha256(self.chain + leaf).digest()
         if chain != self.chain:
-            return f"record {len(self.records)} does not hold"
+            return f"record {len(self.records)} is invalid"
         self.records.append(record)
         self.leaves.append(leaf)
         self.at += 4 + len(record) + _CHAIN_SIZE

@@ -130,7 +130,7 @@ def decode_entry(data: bytes) -> LogEntry:
         entry = _decoder.decode(data)
     except (ValueError, RecursionError) as error:
         raise VerificationError(
-            "an entry of the log is not of a kind this release knows"
+            "an entry of the log has a kind that this release does not support"
         ) from error
     if _encoder.encode(entry) != data:
         raise VerificationError("an entry of the log is not in its canonical encoding")

@@ -57,7 +57,7 @@ def unpack_entries(data: bytes, count: int) -> list[bytes]:
     while at < len(data):
         end = at + 2 + int.from_bytes(data[at : at + 2], "big")
         if end > len(data) or at + 2 > len(data):
-            raise VerificationError("an entry bundle of the log is cut short")
+            raise VerificationError("an entry bundle of the log is truncated")
         entries.append(data[at + 2 : end])
         at = end
     if len(entries) != count:

@@ -88,8 +88,8 @@ def decode_bundle(data: bytes) -> ProofBundle:
         ) from None
     if bundle.schema != SCHEMA:
         raise UsageError(
-            f"not a bundle this release reads (got {bundle.schema[:80]!r}, "
-            f"expected {SCHEMA!r})",
+            f"unsupported bundle format (got {bundle.schema[:80]!r}, expected "
+            f"{SCHEMA!r})",
             "upgrade answerable",
         )
     return bundle
@@ -102,7 +102,7 @@ def verify_bundle(bundle: ProofBundle, key: VerifierKey) -> VerifiedBundle:
         VerificationError: A check failed; the message names it.
     """
     if not bundle.events:
-        raise VerificationError("the bundle holds no event: nothing is proven")
+        raise VerificationError("the bundle contains no events, so it proves nothing")
     checkpoint = parse_checkpoint(bundle.checkpoint.encode(), key)
     manifests = [
         _verify_manifest(number, segment, checkpoint)
@@ -123,13 +123,13 @@ def _verify_manifest(
     data = segment.manifest.encode()
     entry = decode_entry(data)
     if not isinstance(entry, SegmentManifest):
-        raise VerificationError(f"segment {number} of the bundle is no manifest")
+        raise VerificationError(f"segment {number} of the bundle is not a manifest")
     path = _decode_proof_hashes(segment.path)
     if not verify_inclusion(
         segment.index, checkpoint.size, leaf_hash(data), path, checkpoint.root
     ):
         raise VerificationError(
-            f"segment {entry.segment} is not in the log the checkpoint signs"
+            f"segment {entry.segment} is not in the log that the checkpoint signs"
         )
     return entry
 

@@ -66,5 +66,7 @@ def decode_restore(data: bytes) -> RestoreEvent:
     except (ValueError, RecursionError):
         raise VerificationError("a restore event is malformed") from None
     if restore.schema != SCHEMA or encode_restore(restore) != data:
-        raise VerificationError("a restore event is not of a kind this release knows")
+        raise VerificationError(
+            "a restore event has a kind that this release does not support"
+        )
     return restore

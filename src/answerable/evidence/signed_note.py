@@ -49,7 +49,7 @@ class VerifierKey:
         parts = text.strip().split("+", 2)
         wrong = UsageError(
             "not a verifier key (expected NAME+HASH+BASE64, as in keys/log.pub)",
-            "name the file keys/log.pub of the store, or give its text",
+            "use the file keys/log.pub of the store, or its text",
         )
         if len(parts) != 3 or not _is_key_name(parts[0]):
             raise wrong
@@ -113,7 +113,7 @@ def sign_note(text: str, key: VerifierKey, seed: bytes) -> bytes:
         ValueError: The text does not end in a newline.
     """
     if not text.endswith("\n"):
-        raise ValueError("the text of a note ends in a newline")
+        raise ValueError("the text of a note must end with a newline")
     signature = sign_bytes(seed, text.encode())
     body = base64.b64encode(key.key_hash + signature).decode("ascii")
     return f"{text}\n{_DASH}{key.name} {body}\n".encode()
@@ -135,7 +135,7 @@ def verify_note(note: bytes, key: VerifierKey) -> str:
             continue
         if verify_bytes(key, blob[_HASH:], text.encode()):
             return text
-        raise VerificationError("the signature of the checkpoint does not hold")
+        raise VerificationError("the signature of the checkpoint is invalid")
     raise VerificationError("the checkpoint is not signed by the key")
 
 

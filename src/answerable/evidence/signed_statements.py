@@ -104,7 +104,7 @@ def decode_statement(data: bytes) -> tuple[dsse.DsseEnvelope, OwnerStatement]:
     if envelope.payload_type != PAYLOAD_TYPE:
         raise InvalidStatement(
             StatementInvalidity.OTHER_TYPE,
-            f"the envelope holds no statement (expected {PAYLOAD_TYPE})",
+            f"the envelope contains no statement (expected {PAYLOAD_TYPE})",
         )
     try:
         wire = _decoder.decode(envelope.payload)
@@ -122,7 +122,7 @@ def decode_statement(data: bytes) -> tuple[dsse.DsseEnvelope, OwnerStatement]:
     if not same:
         raise InvalidStatement(
             StatementInvalidity.UNREADABLE,
-            "the envelope holds no statement that this release knows",
+            "the envelope contains a statement that this release does not support",
         )
     return envelope, statement
 
@@ -197,7 +197,7 @@ _MESSAGES: Mapping[StatementInvalidity, str] = {
     StatementInvalidity.NOT_YET: "the key {key} was not valid yet when this was signed",
     StatementInvalidity.KEY_EXPIRED: "the key {key} had expired when this was signed",
     StatementInvalidity.KEY_REVOKED: "the key {key} is revoked",
-    StatementInvalidity.FROM_LATER: "the statement was signed in the future; see the clock",
+    StatementInvalidity.FROM_LATER: "the statement was signed in the future; check the clock",
     StatementInvalidity.RECORDED_LATE: "the statement was signed more than a day ago; sign it again",
 }
 
@@ -219,13 +219,13 @@ def verify_statement(
     if key is None:
         raise InvalidStatement(
             StatementInvalidity.NOT_ENROLLED,
-            f"the key {said.key[:80]} is not enrolled here",
+            f"the key {said.key[:80]} is not enrolled in this store",
             said,
         )
     if said.key not in dsse.find_signers(envelope, {key.id: key.public}):
         raise InvalidStatement(
             StatementInvalidity.SIGNATURE,
-            f"the key {key.id} has not signed this statement",
+            f"the statement is not signed by the key {key.id}",
             said,
         )
     if said.store != store:
@@ -315,7 +315,7 @@ class StatementShape:
         if said.type not in self.claims or expected not in ((), names):
             return (
                 StatementInvalidity.OTHER_TYPE,
-                f"the statement is no {self.noun}",
+                f"the statement has another type (expected {self.noun})",
             )
         if _PERSON in expected and said.get_statement_claim(_PERSON) != key.person:
             return (
@@ -325,7 +325,7 @@ class StatementShape:
             )
         fault = self.find_fault(said)
         if fault is None and not self._has_valid_expiry(said):
-            text = f"the {self.noun} does not end in time"
+            text = f"the {self.noun} exceeds its maximum lifetime"
             fault = StatementInvalidity.EXPIRY, text
         return fault
 

@@ -69,11 +69,11 @@ def _find_request_fault(statement: OwnerStatement) -> StatementFault | None:
     if not (
         statement.subject.startswith("agent:") and statement.get_statement_claim("run")
     ):
-        return StatementInvalidity.OTHER_TYPE, "the statement is no request"
+        return StatementInvalidity.OTHER_TYPE, "the statement is not a request"
     try:
         get_requested_values(statement)
     except msgspec.DecodeError:
-        text = "the request names nothing that can be read"
+        text = "the request contains no readable values"
         return StatementInvalidity.UNREADABLE, text
     return None
 

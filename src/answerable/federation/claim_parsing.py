@@ -76,21 +76,17 @@ def parse_times(
     exp, iat = parse_time(payload, "exp"), parse_time(payload, "iat")
     nbf = parse_time(payload, "nbf") if "nbf" in payload else None
     if exp <= iat or (nbf is not None and exp <= nbf):
-        raise TokenRejected(
-            TokenFault.LIFETIME, "expected a token to end after it begins"
-        )
+        raise TokenRejected(TokenFault.LIFETIME, "expected exp after nbf")
     if exp - iat > max_ttl:
         raise TokenRejected(
-            TokenFault.LIFETIME, f"expected a life of at most {max_ttl} s"
+            TokenFault.LIFETIME, f"expected a lifetime of at most {max_ttl} s"
         )
     # RFC 7519 4.1.4: on or after exp it is over.
     if now >= exp + CLOCK_SKEW:
-        raise TokenExpired(
-            TokenFault.EXPIRED, "expected a token that is still in force"
-        )
+        raise TokenExpired(TokenFault.EXPIRED, "expected a token that has not expired")
     if iat > now + CLOCK_SKEW or (nbf is not None and nbf > now + CLOCK_SKEW):
         raise TokenRejected(
-            TokenFault.NOT_YET, "expected a token that is in force already"
+            TokenFault.NOT_YET, "expected a token that is already valid"
         )
     return exp, iat, nbf
 
@@ -110,7 +106,7 @@ def parse_svid_times(
     exp = parse_time(payload, "exp")
     if exp > now + max_ttl + CLOCK_SKEW:
         raise TokenRejected(
-            TokenFault.LIFETIME, f"expected {max_ttl} s of life at most"
+            TokenFault.LIFETIME, f"expected a lifetime of at most {max_ttl} s"
         )
     first = max(0, exp - max_ttl)
     dated = payload if "iat" in payload else {**payload, "iat": first}
@@ -130,7 +126,7 @@ def parse_audience(payload: JsonObject, audience: str) -> str:
     if isinstance(value, list) and len(value) == 1:
         value = value[0]
     if not audience or value != audience:
-        raise TokenRejected(TokenFault.AUDIENCE, "expected this audience and no other")
+        raise TokenRejected(TokenFault.AUDIENCE, "expected only this audience")
     return audience
 
 
@@ -144,11 +140,11 @@ def parse_scope(payload: JsonObject) -> tuple[str, ...]:
         return ()
     value = payload["scope"]
     if not isinstance(value, str):
-        raise TokenRejected(TokenFault.CLAIM_TYPE, "expected scope as a text")
+        raise TokenRejected(TokenFault.CLAIM_TYPE, "expected scope as a string")
     tokens = tuple(value.split(" "))
     if not all(token and SCOPE_LETTERS.issuperset(token) for token in tokens):
         raise TokenRejected(
-            TokenFault.CLAIM_TYPE, "expected scope tokens, a space between"
+            TokenFault.CLAIM_TYPE, "expected scope tokens separated by single spaces"
         )
     return tokens
 

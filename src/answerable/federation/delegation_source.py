@@ -188,7 +188,7 @@ class _SourceFinder(msgspec.Struct, frozen=True, gc=False):
     ) -> DelegationSource:
         """Open a delegation in which an agent acts for a signed-in person."""
         if claims.token_type is not TokenType.ID_TOKEN:
-            raise ExchangeDenied(DenialReason.ACTOR, "no person's token")
+            raise ExchangeDenied(DenialReason.ACTOR, "not a token of a person")
         self._check_issuer_enabled(claims)
         if isinstance(actor, Attestation):
             found = self._match_rule(actor)
@@ -231,7 +231,7 @@ class _SourceFinder(msgspec.Struct, frozen=True, gc=False):
             self._check_key_proof(actor.chain[0].cnf)
             check_chain_in_force(actor.chain, self.standing)
             if actor.chain[0].actors:
-                raise ExchangeDenied(DenialReason.ACTOR, "acts for a person already")
+                raise ExchangeDenied(DenialReason.ACTOR, "already acts for a person")
             agent, run = actor.chain[0].agent, actor.chain[0].run
         elif isinstance(actor, Attestation):
             agent, run = self._match_rule(actor).rule.agent, actor.run

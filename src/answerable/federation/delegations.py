@@ -95,7 +95,7 @@ def open_delegation_for_person(
         Refused: The agent acts for a person already, or the chain is too long.
     """
     if parent.actors:
-        raise ExchangeDenied(DenialReason.ACTOR, "acts for a person already")
+        raise ExchangeDenied(DenialReason.ACTOR, "already acts for a person")
     _check_chain_depth(parent)
     return Delegation(
         id=id,
@@ -154,7 +154,7 @@ def open_child_delegation(
         raise ExchangeDenied(DenialReason.BINDING)
     expires = min(parent.expires, now + request.ttl)
     if expires <= now:
-        raise ExchangeDenied(DenialReason.EXPIRED, "nothing is left")
+        raise ExchangeDenied(DenialReason.EXPIRED, "no permissions remain")
     return Delegation(
         id=id,
         parent=parent.id,

@@ -83,7 +83,7 @@ def verify_proof(
     _check_access_token_hash(admitted.payload, access_token)
     if jkt and not hmac.compare_digest(_encode_utf8(jkt), _encode_utf8(thumbprint)):
         raise ProofRejected(
-            TokenFault.THUMBPRINT, "expected the key the token is bound to"
+            TokenFault.THUMBPRINT, "expected the key that the token is bound to"
         )
     jti = _read_text_claim(admitted.payload, "jti")
     if is_nonce_valid is not None:
@@ -186,7 +186,7 @@ def _check_nonce(payload: JsonObject, is_valid: Callable[[str], bool]) -> None:
     nonce = payload.get("nonce")
     if not is_identifier(nonce) or not is_valid(nonce):
         raise NonceRequired(
-            TokenFault.NONCE, "expected a nonce of ours that is good now"
+            TokenFault.NONCE, "expected a current nonce of this service"
         )
 
 

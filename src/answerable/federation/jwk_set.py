@@ -63,7 +63,7 @@ def parse_key_set(document: bytes, algs: tuple[str, ...]) -> IssuerKeySet:
             )
         keys[kid] = key
     if not keys:
-        raise KeySetRejected(TokenFault.KEY_COUNT, "expected a key that can be used")
+        raise KeySetRejected(TokenFault.KEY_COUNT, "expected a usable key")
     return IssuerKeySet(MappingProxyType(keys), tuple(set_aside))
 
 
@@ -102,7 +102,7 @@ def _check_key_use(members: JsonObject) -> None:
         raise AmbiguousInput(TokenFault.KEY_USE, "expected a key for signatures")
     if members.get("key_ops", ["verify"]) != ["verify"]:
         raise AmbiguousInput(
-            TokenFault.KEY_USE, "expected a key to verify with, and nothing else"
+            TokenFault.KEY_USE, "expected a key that is only for verification"
         )
 
 

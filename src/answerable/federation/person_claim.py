@@ -65,4 +65,4 @@ def read_person(claims: SignedClaims, claim: str) -> PersonId:
     try:
         return build_person_id(named)
     except IdError:
-        raise PersonRejected(claim, f"the claim {claim} is no name") from None
+        raise PersonRejected(claim, f"the claim {claim} is not a valid name") from None

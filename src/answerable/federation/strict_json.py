@@ -49,7 +49,7 @@ def decode_base64url(text: str) -> bytes:
     # Bytes have one canonical encoding; reject every other one.
     if not data or encode_base64url(data) != text:
         raise AmbiguousInput(
-            TokenFault.ENCODING, "expected unpadded base64url, in its one spelling"
+            TokenFault.ENCODING, "expected canonical base64url without padding"
         )
     return data
 

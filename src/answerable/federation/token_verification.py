@@ -59,7 +59,7 @@ class IssuerIndex:
         self._by_iss = {one.issuer.iss: one for one in pinned}
         names = {one.issuer.name for one in pinned}
         if not len(self._by_iss) == len(names) == len(pinned):
-            raise UsageError("two issuers have one name or one iss")
+            raise UsageError("two issuers have the same name or iss")
         for one in pinned:
             validate_issuer(one.issuer)
 
@@ -81,18 +81,19 @@ def validate_issuer(issuer: TrustedIssuer) -> None:
     svid = TokenType.JWT_SVID in issuer.token_types
     if svid != is_trust_domain(issuer.iss) or (svid and len(issuer.token_types) > 1):
         raise UsageError(
-            where + "a trust domain has JWT-SVIDs, and nothing else has",
-            "spiffe://DOMAIN and jwt-svid go together",
+            where
+            + "a SPIFFE trust domain issues only JWT-SVIDs, and only it issues them",
+            "use spiffe://DOMAIN together with jwt-svid",
         )
     if not svid:
         _validate_issuer_url(issuer, where)
     if not issuer.algs or not KEY_TYPES.keys() >= set(issuer.algs):
         raise UsageError(
-            where + "algs names none, or one we do not accept",
+            where + "algs is empty or contains an unsupported algorithm",
             "use of: " + ", ".join(KEY_TYPES),
         )
     if not issuer.token_types or issuer.max_ttl <= 0:
-        raise UsageError(where + "no token of it could ever be accepted")
+        raise UsageError(where + "none of its tokens could be accepted")
 
 
 def _validate_issuer_url(issuer: TrustedIssuer, prefix: str) -> None:
@@ -101,11 +102,13 @@ def _validate_issuer_url(issuer: TrustedIssuer, prefix: str) -> None:
         parts = urlsplit(issuer.iss)
         host = parts.hostname or ""
     except ValueError:
-        raise UsageError(prefix + "iss is no URL") from None
+        raise UsageError(prefix + "iss is not a URL") from None
     secure = parts.scheme == "https" or (parts.scheme == "http" and host in _LOOPBACK)
     plain = issuer.iss.isascii() and is_identifier(issuer.iss) and " " not in issuer.iss
     if not secure or not host or not plain:
-        raise UsageError(prefix + "iss is no https URL", "write it as its tokens do")
+        raise UsageError(
+            prefix + "iss is not an https URL", "write it exactly as in its tokens"
+        )
     if "@" in parts.netloc or "?" in issuer.iss or "#" in issuer.iss:
         raise UsageError(prefix + "iss has a user, a query or a fragment")
 
@@ -153,7 +156,7 @@ def verify_parsed_token(
             TokenFault.TOKEN_TYPE, "expected a type this issuer is pinned for"
         )
     if parsed_token.head.typ not in profile.types:
-        raise TokenRejected(TokenFault.TYP, "expected the typ of a token taken here")
+        raise TokenRejected(TokenFault.TYP, "expected the typ of an accepted token")
     key = _find_verification_key(parsed_token, pinned)
     if not key.verify(parsed_token.signing_input, parsed_token.signature):
         raise TokenRejected(

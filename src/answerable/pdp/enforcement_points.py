@@ -97,7 +97,7 @@ class EnforcementPointAuthenticator:
         try:
             caller = self._callers.authenticate(head, connection, self._clock())
         except IssuerKeysNeeded:
-            says = "the keys of the token's issuer cannot be had now"
+            says = "the keys of the token's issuer are not available now"
             raise ProblemResponse(503, "no-keys", says) from None
         except Unauthenticated as unknown:
             raise _to_problem_response(unknown) from None
@@ -119,7 +119,7 @@ def _to_problem_response(error: Unauthenticated) -> ProblemResponse:
     says = {
         401: "a token of a pinned issuer is required",
         403: "the enforcement point is not named in decisions.callers",
-    }.get(error.status, "the keys of the token's issuer cannot be had now")
+    }.get(error.status, "the keys of the token's issuer are not available now")
     fields = {"www-authenticate": error.challenge} if error.challenge else {}
     if error.nonce:
         fields["dpop-nonce"] = error.nonce
@@ -130,7 +130,7 @@ def _get_decisions_section(config: Config) -> DecisionPointConfig:
     """Return the configuration section `decisions`, which must exist."""
     point = config.decisions
     if point is None:
-        raise AssertionError("a decision point has a section of its own")
+        raise AssertionError("a decision point requires the section `decisions`")
     return point
 
 

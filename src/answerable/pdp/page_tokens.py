@@ -93,5 +93,5 @@ class Paginator:
 
 def _build_page_token_error() -> MalformedRequest:
     """Build the 400 error for a page token that belongs to another search."""
-    says = "page.token is not of this search, or something of the search was changed"
+    says = "page.token does not match this search"
     return MalformedRequest(says, "page-token")

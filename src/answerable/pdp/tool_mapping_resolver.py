@@ -86,7 +86,9 @@ class ToolMappingResolver:
             entries = parse_mapping(text)
             if any(find_mcp_target(each.action, each.type) for each in entries):
                 # The words of MCP itself cannot be remapped.
-                raise MappingRejected("vocabulary", "words of its own were expected")
+                raise MappingRejected(
+                    "vocabulary", "expected actions and types other than those of MCP"
+                )
         except MappingRejected as refused:
             if (server, tool, text) not in self._told:
                 self._told.add((server, tool, text))

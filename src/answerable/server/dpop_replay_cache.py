@@ -65,15 +65,15 @@ class DpopReplayCache:
         slot = self._get_current_time_slot(int(now) // _SLOT_SECONDS)
         if proof.expires < slot.number * _SLOT_SECONDS:
             # The clock went back to a time whose proofs are dropped already.
-            raise ProofRejected(
-                TokenFault.PROOF_AGE, "expected a proof of a later time"
-            )
+            raise ProofRejected(TokenFault.PROOF_AGE, "expected a more recent proof")
         # A thumbprint has one length, so no two pairs run together alike.
         digest = hashlib.sha256(f"{proof.jkt}{proof.jti}".encode()).digest()[
             :_TAG_BYTES
         ]
         if any(digest in each.seen for each in self._slots):
-            raise ProofRejected(TokenFault.REPLAYED, "expected a proof not seen before")
+            raise ProofRejected(
+                TokenFault.REPLAYED, "expected a proof that was not used before"
+            )
         kept = sum(len(each.seen) for each in self._slots)
         own = sum(each.of[principal] for each in self._slots)
         if own >= MAX_PER_CALLER or kept >= MAX_PROOFS:

@@ -68,14 +68,14 @@ async def ship_in_subprocess(
         )
     except (OSError, RuntimeError) as error:  # no process, thread, memory or handle
         return ShippingResult(
-            f"the process that ships cannot be started ({_format_os_error(error)})"
+            f"the shipping process cannot be started ({_format_os_error(error)})"
         )
     patience = STALL_TIMEOUT if max_spool_bytes else FINAL_TIMEOUT
     try:
         said = await _wait_for_output(process, patience)
     except TimeoutError:
         await _kill_process(process)
-        why = f"the process that ships did nothing for {patience:g} s, and was killed"
+        why = f"the shipping process made no progress for {patience:g} s, so it was killed"
         return ShippingResult(why)
     except asyncio.CancelledError:
         await _kill_process(process)
@@ -83,7 +83,7 @@ async def ship_in_subprocess(
     try:
         return msgspec.json.decode(said, type=ShippingResult)
     except msgspec.DecodeError:
-        return ShippingResult(f"the process that ships ended with {process.returncode}")
+        return ShippingResult(f"the shipping process ended with {process.returncode}")
 
 
 async def _start_shipping_process(

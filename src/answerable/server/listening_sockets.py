@@ -256,5 +256,5 @@ def _build_bind_error(address: str, error: OSError) -> EnvironmentFailure:
     """Build the error of a failed bind."""
     return EnvironmentFailure(
         f"cannot listen at {address} ({error.strerror})",
-        "another process may listen there; see `listen` in the configuration",
+        "another process may be listening there; check `listen` in the configuration",
     )

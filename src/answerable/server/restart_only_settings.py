@@ -59,7 +59,7 @@ def resolve_store_folder(
     found = store_option or (Path(config.store) if config.store else default_store)
     if found is None:
         raise UsageError(
-            "no home directory is known, and no store is named",
-            "name one: `store` in the configuration, or --store DIR",
+            "the home directory is unknown and no store is configured",
+            "set `store` in the configuration, or use --store DIR",
         )
     return found

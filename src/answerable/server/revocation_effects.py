@@ -24,7 +24,7 @@ PLATFORM = "its platform"
 # Kinds of subjects with delegations on record.
 _HOLD_TOKENS = ("agent:", "run:", "person:", "rule:", "issuer:")
 _ITEM_NAMES = {GATEWAY: "calls", SERVICE: "new tokens"}
-_NOT_SCANNED = "nothing was scanned into this store"
+_NOT_SCANNED = "no scan is stored"
 _NOT_FOUND = "not in the newest snapshot"
 
 
@@ -107,7 +107,7 @@ def _list_server_effects(operation: RevocationAct) -> Iterator[RevocationEffectI
         if where in done.at:
             waits = where in done.waiting
             state = "revived" if back else "waiting" if waits else "dead"
-            note = "no server runs that would read it" if waits else ""
+            note = "no server is running that reads it" if waits else ""
             yield operation.build_effect_item(
                 _ITEM_NAMES[where], where, state, note=note
             )
@@ -132,12 +132,15 @@ def _list_token_effects(
         )
     elif not subject.startswith("issuer:"):
         yield operation.build_effect_item(
-            "delegations", SERVICE, "not-known", note="it did not say"
+            "delegations",
+            SERVICE,
+            "not-known",
+            note="the token service did not report it",
         )
     if done.ended == () and not subject.startswith("issuer:"):
         return
     until = format_time(operation.now + _max_token_lifetime(config) * 10**9)
-    note = "at most; those that ask at /introspect refuse at once"
+    note = "at most; servers that query /introspect refuse immediately"
     yield operation.build_effect_item(
         "tokens given before", ELSEWHERE, "lives", until=until, note=note
     )
@@ -176,14 +179,14 @@ def _list_unaffected_credentials(
     for each in _find_credentials(operation.subject, inventory):
         after = revocation_effect(each["kind"])
         users = ", ".join(a for a in each["agents"] if a != operation.subject)
-        note = f"end it there: {after.end}; then lives {after.lives}"
+        note = f"to revoke it: {after.end}; remains valid: {after.lives}"
         yield operation.build_effect_item(
             f"credential {each['kind']}",
             PLATFORM,
             "lives",
             until=each["expires_at"],
             id=each["id"],
-            note=f"{note}; held by {users} too" if users else note,
+            note=f"{note}; also used by {users}" if users else note,
         )
 
 

@@ -302,7 +302,7 @@ class _WatchedFile:
             return error.message
         if kills is None:
             # A reinstatement does not remove the file.
-            return f"{self._file.path} is gone" if self._was_there else ""
+            return f"{self._file.path} was deleted" if self._was_there else ""
         # Only now: a file that could not be read is read again.
         self._stamp, self._was_there, self.kills = stamp, True, kills
         return ""
@@ -365,7 +365,7 @@ class RevocationWatch:
             try:
                 more = self._refresh_files()
             except Exception as error:  # noqa: BLE001 - this thread must not end
-                self._why = f"the kills cannot be read ({type(error).__name__})"
+                self._why = f"the kill list cannot be read ({type(error).__name__})"
                 more = self._why != self._said
             if more:
                 with contextlib.suppress(RuntimeError):  # the loop has just ended

@@ -41,7 +41,7 @@ from answerable.server.state_lock import is_locked_for_store
 from answerable.server.store_access import create_store
 
 GATEWAY, SERVICE = "the gateway", "the token service"
-NO_SERVER = "no server of the configuration knows it"
+NO_SERVER = "no server of the configuration handles this subject"
 # Subjects of calls, which no token names.
 _CALL_SUBJECTS = ("principal:", "server:", "tool:", "cred:", "key:")
 # Subjects of tokens, which no call names.
@@ -280,9 +280,9 @@ class RevocationService:
                 )
         else:
             # Its folder is elsewhere: no server would read a file of ours.
-            but = "does not answer us"
+            but = "does not respond"
             if uid:
-                but = f"{folder} is {_owner_phrase(owner)}, so its word is not taken"
+                but = f"{folder} is {_owner_phrase(owner)}: its answer is not trusted"
             progress.why[SERVICE] = f"it runs as {format_user(uid)}, and {but}"
         return said
 
@@ -306,19 +306,19 @@ class RevocationService:
         waits = []
         if GATEWAY in waiting:
             waits.append(
-                f"no gateway runs with {self._folders[GATEWAY]}: the kill waits in "
-                "its store; name another one with --store"
+                f"no gateway is running with {self._folders[GATEWAY]}: the kill is "
+                "stored there until one starts; for another gateway, use --store"
             )
         if SERVICE in waiting:
             waits.append(
-                "the token service does not run, or does not answer you: "
-                "the kill waits in its store"
+                "the token service is not running or does not answer you: "
+                "the kill is stored until it starts"
             )
         if subject.startswith("issuer:"):
             waits.append(
-                "no delegation says for whose token it was given, so those of before "
-                "go on until they end: kill the issuer's rules as well "
-                f"(answerable kill rule:ID --config {self._place})"
+                "delegations do not record the issuer of their token, so existing "
+                "ones remain valid until they expire: kill the issuer's rules as "
+                f"well (answerable kill rule:ID --config {self._place})"
             )
         elif (
             self.has_gateway
@@ -327,10 +327,10 @@ class RevocationService:
             and subject.startswith(_PARTLY_KNOWN_SUBJECTS)
         ):
             waits.append(
-                f"the gateway does not know all that was given by {subject}: "
-                "such tokens serve there until they end, ten minutes at most (once "
-                "the token service runs, run this again; until then: answerable "
-                f"kill run:DELEGATION --config {self._place})"
+                f"the gateway does not know every token issued through {subject}: "
+                "it accepts these tokens until they expire, at most ten minutes "
+                "(when the token service is running, run this again; until then: "
+                f"answerable kill run:DELEGATION --config {self._place})"
             )
         return tuple(waits)
 
@@ -376,8 +376,8 @@ def _is_listed_in(file: RevocationFile, subject: str) -> bool:
 def _other_server_hint(subject: str) -> str:
     """Return a hint for a subject that no server here can revoke."""
     if subject.startswith(_TOKEN_SUBJECTS):
-        return "a rule or an issuer is the token service's: name a file with one"
-    return "a token service alone knows no calls: agent:..., run:..."
+        return "only a token service can kill a rule or an issuer: add section `sts`"
+    return "only a gateway blocks calls; at a token service use agent:... or run:..."
 
 
 def _parse_ended_delegations(answer: Mapping[str, object]) -> tuple[str, ...] | None:
@@ -394,7 +394,6 @@ def _parse_ended_delegations(answer: Mapping[str, object]) -> tuple[str, ...] | 
 
 
 def _owner_phrase(uid: int) -> str:
-    """Return a folder's Unix owner in the possessive (`root's`), for messages."""
-    return (
-        f"{format_user(uid)}'s" if uid != UNKNOWN_UID else "nobody's that can be seen"
-    )
+    """Return the Unix owner of a folder (`owned by user root`), for messages."""
+    user = "an unknown user" if uid == UNKNOWN_UID else format_user(uid)
+    return f"owned by {user}"

@@ -204,7 +204,9 @@ class ServerRuntime(Generic[PlanT]):
 def format_status_line(listening: Endpoints, refusal: str = "") -> str:
     """Format the endpoints and the reason of a refused reload in one line."""
     places = ", ".join(at for _, at in listening)
-    last = f"the configuration is refused ({refusal}), the last good one is in force; "
+    last = (
+        f"the configuration was rejected ({refusal}), the last valid one is in force; "
+    )
     return f"{last if refusal else ''}serving at {places}"
 
 

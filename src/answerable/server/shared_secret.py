@@ -41,7 +41,7 @@ def load_shared_secret(state_folder: Path) -> bytes:
     except OSError as error:
         raise EnvironmentFailure(
             f"cannot use {path} ({error.strerror})",
-            "give the state folder to the user that runs the gateway",
+            "make the user that runs the gateway the owner of the state folder",
         ) from None
 
 
@@ -56,7 +56,7 @@ def _check_folder_permissions(state: Path) -> None:
     if facts.st_uid != os.geteuid() or stat.S_IMODE(facts.st_mode) & 0o022:
         raise EnvironmentFailure(
             f"{state} belongs to another user, or others can write it",
-            "give it to the user that runs the gateway alone (mode 0700)",
+            "make it accessible only to the user that runs the gateway (mode 0700)",
         )
 
 

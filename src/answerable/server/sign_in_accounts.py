@@ -145,5 +145,6 @@ def _read_account(path: Path) -> BoundAccount | None:
         return None
     except msgspec.DecodeError:
         raise EnvironmentFailure(
-            f"{path} is no account that signed in", "remove it: the next sign-in binds"
+            f"{path} is not a record of a signed-in account",
+            "remove it: the next sign-in creates it",
         ) from None

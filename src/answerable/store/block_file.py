@@ -160,9 +160,9 @@ class BlockFile:
         blocks = (b for listed in self._index.sections.values() for b in listed)
         ends = max((block.at + block.size for block in blocks), default=0)
         if len(self._bytes) != self._start + ends:
-            raise BlockFileError(f"{path.name} is cut off")
+            raise BlockFileError(f"{path.name} is truncated")
         if self._index.generation != generation:
-            raise BlockFileError(f"{path.name} is of another generation")
+            raise BlockFileError(f"{path.name} belongs to another generation")
         self._name = path.name
 
     def section(self, name: str, kind: type[RowT]) -> "BlockSection[RowT]":
@@ -180,7 +180,7 @@ class BlockFile:
         if not hmac.compare_digest(block.mac, _compute_block_mac(body, self._key)):
             raise VerificationError(
                 f"derived/{self._name} is changed",
-                f"remove derived/{self._name} from the store: it is derived again",
+                f"remove derived/{self._name} from the store: it is rebuilt",
             )
         return _ROWS.decode(zstandard.ZstdDecompressor().decompress(body))
 

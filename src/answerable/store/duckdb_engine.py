@@ -139,7 +139,7 @@ class DuckDbEngine:
             return run_interruptible(self.connection, call)
         except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
             said = str(error).splitlines()[0]
-            hint = "see that the store is whole: answerable evidence verify"
+            hint = "check the store: answerable evidence verify"
             if (full := os.strerror(errno.ENOSPC)) in said:
                 said, hint = full, ERRNO_HINTS[errno.ENOSPC]
             raise EnvironmentFailure(

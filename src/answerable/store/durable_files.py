@@ -33,8 +33,8 @@ ERRNO_HINTS = {
     errno.ENOSPC: "free some space and run it again: nothing acknowledged is lost",
     errno.EDQUOT: "free some space and run it again: nothing acknowledged is lost",
     errno.EROFS: "the file system is read-only: name another store with --store",
-    errno.EACCES: "name a store that you may write with --store",
-    errno.EPERM: "name a store that you may write with --store",
+    errno.EACCES: "use --store to name a store that you can write to",
+    errno.EPERM: "use --store to name a store that you can write to",
 }
 
 
@@ -47,9 +47,7 @@ def translate_os_errors(operation: str, path: Path) -> Iterator[None]:
         why = os.strerror(error.errno) if error.errno else str(error)
         raise EnvironmentFailure(
             f"cannot {operation} {path}: {why}",
-            ERRNO_HINTS.get(
-                error.errno or 0, "see that the store is whole: answerable doctor"
-            ),
+            ERRNO_HINTS.get(error.errno or 0, "check the store: answerable doctor"),
         ) from error
 
 
@@ -215,7 +213,7 @@ def open_regular_file(path: Path) -> BinaryIO:
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
-        raise OSError(errno.EINVAL, "no regular file", str(path))
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
     return os.fdopen(handle, "rb")
 
 

@@ -63,7 +63,7 @@ class EventSources:
         path = self.layout.segment_file(segment.day, segment.segment, ".parquet")
         if path.exists() and not path.is_file():
             raise EnvironmentFailure(
-                f"{path} is no regular file", "see: answerable evidence verify"
+                f"{path} is not a regular file", "see: answerable evidence verify"
             )
         return str(path.absolute())
 

@@ -46,8 +46,8 @@ from answerable.store.transparency_log import (
 )
 
 _RESTORED_HINT = (
-    "compare with a copy of the store; if you put back an older copy, record that and "
-    "go on: answerable evidence restored --reason TEXT"
+    "compare with a backup of the store; if you restored an older backup, record "
+    "the restore: answerable evidence restored --reason TEXT"
 )
 
 
@@ -105,7 +105,7 @@ def verify_store(
     try:
         tree = parse_checkpoint(note, trusted)
         if tree.origin != trusted.name:
-            raise VerificationError("the checkpoint is of another log")
+            raise VerificationError("the checkpoint belongs to another log")
         detail = f"log of size {tree.size:,} signed by {trusted.name}"
         checks.append(VerificationCheck("checkpoint", True, detail))
     except VerificationError as error:
@@ -164,16 +164,16 @@ def _check_key_files(store: EvidenceStore, key: VerifierKey | None, note: bytes)
     """Check that the key files belong together and to the checkpoint."""
     file = store.layout.keys / "log.pub"
     if not file.exists():
-        return "no key yet: nothing was signed"
+        return "no key exists: nothing has been signed"
     public = store.keys.public_key
     for name in ("log.pub", "log.key", "fingerprint.key"):
         _reject_extra_key_bytes(store.layout.keys / name)
     if key is not None and key != public:
         raise VerificationError("keys/log.pub is not the key given with --key")
     if not (store.layout.keys / "log.key").exists():
-        return f"{public.name}; the signing key is not here"
+        return f"{public.name}; the signing key is missing"
     if derive_verifier_key(public.name, store.keys.signing_seed()) != public:
-        raise VerificationError("keys/log.key and keys/log.pub are no pair")
+        raise VerificationError("keys/log.key and keys/log.pub are not a key pair")
     named = b""
     with suppress(VerificationError):  # a malformed one is named by the next check
         named = parse_checkpoint(note, None).fingerprint_key
@@ -192,7 +192,7 @@ def _reject_extra_key_bytes(path: Path) -> None:
     except FileNotFoundError:
         return
     if data.removesuffix(b"\n") != data.strip():
-        raise VerificationError(f"keys/{path.name} has bytes that are no part of it")
+        raise VerificationError(f"keys/{path.name} contains extra bytes")
 
 
 def _describe_recorded_restores(store: EvidenceStore) -> str:
@@ -238,7 +238,7 @@ def _check_log_tiles(
         raise _build_wrong_entry_error(layout, leaves)
     for path, tile in compute_changed_tiles(0, leaves).items():
         if _read_log_file(layout, path) != tile:
-            raise VerificationError(f"log/{path} does not hold")
+            raise VerificationError(f"log/{path} is invalid")
     entries = []
     for number, data in enumerate(raw):
         try:
@@ -260,8 +260,8 @@ def _build_wrong_entry_error(
             if stored[at * 32 : at * 32 + 32] != here:
                 place = f"log/{entries_path(index, width)}"
                 number = index * TILE_WIDTH + at
-                return VerificationError(f"{place}: entry {number} does not hold")
-    return VerificationError("the log does not lead to the root of its checkpoint")
+                return VerificationError(f"{place}: entry {number} is invalid")
+    return VerificationError("the root of the log does not match its checkpoint")
 
 
 def _build_malformed_entry_error(
@@ -277,7 +277,7 @@ def _build_malformed_entry_error(
         at, place = end, place + 1
     number = index * TILE_WIDTH + place
     return VerificationError(
-        f"log/{entries_path(index, width)}: entry {number} does not hold"
+        f"log/{entries_path(index, width)}: entry {number} is invalid"
     )
 
 

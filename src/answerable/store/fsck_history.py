@@ -18,12 +18,12 @@ from answerable.store import journal_files
 from answerable.store.store import EvidenceStore
 
 _RECORD_RESTORE_HINT = (
-    "if you put back an older copy, record that and go on: "
-    "answerable evidence restored --checkpoint FILE --reason TEXT"
+    "if you restored an older backup, record the restore: answerable evidence "
+    "restored --checkpoint FILE --reason TEXT"
 )
 _CONTINUE_HINT = (
-    "what was lost stays lost; from now on compare with a checkpoint of today: "
-    "answerable evidence checkpoint --export FILE"
+    "lost entries cannot be recovered; export a new checkpoint for future "
+    "comparisons: answerable evidence checkpoint --export FILE"
 )
 
 
@@ -43,7 +43,7 @@ def describe_restore(restore: RestoreEvent) -> str:
     """Describe when and why the store was restored from a backup."""
     day = datetime.fromtimestamp(int(restore.at) // 10**9, tz=UTC).date()
     why = f" ({restore.reason})" if restore.reason else ""
-    return f"an older copy of the store was put back, as recorded on {day}{why}"
+    return f"an older backup of the store was restored, as recorded on {day}{why}"
 
 
 def check_against_exported_checkpoint(
@@ -88,7 +88,7 @@ def check_against_exported_checkpoint(
     records = sum(head.count for head in old.journals)
     if not records:
         return said
-    return f"{said}, and {records:,} records that were not sealed then are here"
+    return f"{said}, and the {records:,} records that were unsealed then are present"
 
 
 def _restore_covers_checkpoint(
@@ -119,17 +119,18 @@ def describe_lost_entries(
     """Describe the log entries that an exported checkpoint has and the log lacks."""
     if old_checkpoint.size > checkpoint.size:
         return (
-            "the log was cut, or an older copy was put back: the exported checkpoint "
-            f"has {old_checkpoint.size} entries, the log {checkpoint.size}"
+            "the log was truncated, or an older backup was restored: the exported "
+            f"checkpoint has {old_checkpoint.size} entries, the log "
+            f"{checkpoint.size}"
         )
     path = consistency_path(old_checkpoint.size, leaves)
     if not verify_consistency(
         old_checkpoint.size, old_checkpoint.root, checkpoint.size, checkpoint.root, path
     ):
         return (
-            "history was rewritten, or an older copy was put back and written to: the "
-            f"first {old_checkpoint.size} entries are not those the exported checkpoint "
-            "signed"
+            "history was rewritten, or an older backup was restored and then "
+            f"written to: the first {old_checkpoint.size} entries differ from "
+            "those that the exported checkpoint signed"
         )
     return ""
 

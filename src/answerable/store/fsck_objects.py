@@ -39,12 +39,12 @@ def check_objects(store: EvidenceStore, entries: list[LogEntry]) -> str:
         for path in paths:
             name = f"{folder.name}/{path.name}"
             if not stat.S_ISREG(path.lstat().st_mode):
-                raise VerificationError(f"{name} is no regular file")
+                raise VerificationError(f"{name} is not a regular file")
             if _UNFINISHED_NAME.fullmatch(path.name):
                 half += 1
             elif (folder.name, path.name) not in logged:
                 raise VerificationError(
-                    f"{name} is not in the log: it is no evidence",
+                    f"{name} is not in the log, so it is not evidence",
                     "move it away; the store does not read it",
                 )
     seen: set[tuple[str, str]] = set()
@@ -56,7 +56,7 @@ def check_objects(store: EvidenceStore, entries: list[LogEntry]) -> str:
             read_compressed_object(folder / entry.sha256)
         except AnswerableError as error:
             raise VerificationError(
-                f"{folder.name}/{entry.sha256} does not hold: {error.message}"
+                f"{folder.name}/{entry.sha256} is invalid: {error.message}"
             ) from error
         seen.add((folder.name, entry.sha256))
         half -= get_temporary_object_path(folder / entry.sha256).exists()

@@ -35,7 +35,7 @@ def check_segments(
     total = sum(manifest.count for manifest, _ in manifests)
     done, previous = 0, ""
     if not manifests:
-        return "nothing is sealed yet"
+        return "nothing is sealed"
     engine = DuckDbEngine(layout.segments)
     try:
         for manifest, data in manifests:
@@ -61,7 +61,7 @@ def _check_segment(
     name = f"segment {manifest.segment}"
     if _read_segment_file(layout, manifest, ".manifest.json") != entry:
         raise VerificationError(
-            f"{name}: its manifest file is not what the log committed to"
+            f"{name}: its manifest file differs from the one committed to the log"
         )
     file = _read_segment_file(layout, manifest, ".parquet")
     whole = hashlib.sha256(file).hexdigest() == manifest.file_sha256
@@ -79,7 +79,7 @@ def _check_segment(
                 # Either the row or its leaf was changed; the intact one says which.
                 what = "row" if leaves_hold else "leaf"
                 raise VerificationError(
-                    f"{name}: {what} {row} (event {number.hex()}) does not hold"
+                    f"{name}: {what} {row} (event {number.hex()}) is invalid"
                 )
     except _SegmentUnreadableError as error:
         raise VerificationError(
@@ -87,13 +87,15 @@ def _check_segment(
         ) from None
     if not whole:
         raise VerificationError(
-            f"{name}: its Parquet file does not match its manifest, though each of "
-            f"{len(found)} rows holds"
+            f"{name}: its Parquet file does not match its manifest, although each "
+            f"of its {len(found)} rows is valid"
         )
     if not leaves_hold:
         raise VerificationError(f"{name}: its leaves file does not match its manifest")
     if len(found) != manifest.count or merkle_root(found).hex() != manifest.event_root:
-        raise VerificationError(f"{name}: its rows do not lead to its event root")
+        raise VerificationError(
+            f"{name}: the root of its rows differs from its event root"
+        )
 
 
 def format_count(number: int, noun: str) -> str:

@@ -45,8 +45,7 @@ def build_inclusion_bundle(
     if missing:
         raise UsageError(
             f"no sealed event has the id {missing[0].hex()}",
-            "list ids with: answerable trace; seal what is not yet with: "
-            "answerable ingest",
+            "to list ids: answerable trace; to seal new events: answerable ingest",
         )
     return ProofBundle(store.log.checkpoint().decode(), tuple(segments), tuple(events))
 
@@ -91,7 +90,7 @@ def _build_row_proofs(
         if row >= len(leaves) or leaf_hash(data) != leaves[row]:
             raise VerificationError(
                 f"segment {manifest.segment} row {row} (event "
-                f"{event.event_id.hex()}) does not hold",
+                f"{event.event_id.hex()}) is invalid",
                 "see: answerable evidence verify",
             )
         path = tuple(step.hex() for step in inclusion_path(row, leaves))

@@ -217,7 +217,7 @@ def read_newest_journal_head(
             if keys.verify(head.signature, signed):
                 return head
     raise VerificationError(
-        f"journal/{name}.head does not hold", "see: answerable evidence verify"
+        f"journal/{name}.head is invalid", "see: answerable evidence verify"
     )
 
 
@@ -234,11 +234,11 @@ def describe_first_journal_fault(
     if body is None:
         return "its head file is missing"
     if len(body) != frames.HEAD_SIZE:
-        return "its head file is cut short"
+        return "its head file is truncated"
     head = frames.parse_head(body)
     signed = frames.newest_head_signing_input(journal.header, head.count, head.chain)
     if not keys.verify(head.signature, signed):
-        return "its head file does not hold"
+        return "its head file is invalid"
     held = len(journal.records)
     if head.count > held:
         return journal.fault or (
@@ -249,5 +249,5 @@ def describe_first_journal_fault(
         frames.chain_hash_after(journal.header, journal.leaves[: head.count])
         != head.chain
     ):
-        return "its head file is of another journal"
+        return "its head file belongs to another journal"
     return ""

@@ -192,7 +192,7 @@ def read_compressed_object(path: Path) -> bytes:
     ):  # it may be moved meanwhile
         with suppress(FileNotFoundError):
             return read_compressed_file(place, path.name)
-    raise UsageError(f"there is no object {path.name}")
+    raise UsageError(f"no such object: {path.name}")
 
 
 def read_compressed_file(path: Path, digest: str = "") -> bytes:

@@ -110,7 +110,7 @@ class EventQueries:
                 raise UsageError(
                     f"sql takes exactly one SELECT (got {len(statements)} statements "
                     "or another kind)",
-                    "the store is never changed through sql",
+                    "`sql` cannot change the store",
                 )
             _create_event_view(engine, self._read_event_sources(), RAW_EVENTS_VIEW)
             engine.run(
@@ -132,7 +132,7 @@ class EventQueries:
                 return run_interruptible(engine.connection, call)
         except duckdb.InterruptException:
             raise UsageError(
-                f"sql: it took longer than {limits.seconds:g} seconds",
+                f"sql: the query took longer than {limits.seconds:g} seconds",
                 "ask for less, a day at a time: WHERE event_time >= ...",
             ) from None
         except duckdb.Error as error:
@@ -250,7 +250,7 @@ def _fetch_rows(
     if len(rows) > max_rows:
         raise UsageError(
             f"sql: more than {max_rows:,} rows",
-            "count them, or ask for fewer: LIMIT 100",
+            "count the rows, or limit them: LIMIT 100",
         )
     return rows
 

@@ -43,8 +43,8 @@ def record_restore(
         tree = parse_checkpoint(note, store.keys.public_key) if note else None
         if tree is None or not tree.size:
             raise UsageError(
-                "nothing is in the log of this store",
-                "name the store that was put back with --store",
+                "the log of this store is empty",
+                "use --store to name the restored store",
             )
         broken = {each.journal: each for each in _find_broken_journals(store)}
         if exported_checkpoint is not None:
@@ -111,8 +111,9 @@ def _find_lost_journals(
     leaves = [leaf_hash(data) for data in store.log.raw_entries()]
     if not found and not describe_lost_entries(old, checkpoint, leaves):
         raise UsageError(
-            "the store contains all that this checkpoint signed: nothing is lost of it",
-            "name a later checkpoint, or leave out --checkpoint",
+            "the store contains every entry that this checkpoint signed: nothing "
+            "is lost",
+            "use a later checkpoint, or omit --checkpoint",
         )
     return found
 

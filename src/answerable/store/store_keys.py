@@ -26,8 +26,8 @@ _FINGERPRINT_KEY = "fingerprint.key"
 def _build_missing_key_error(path: Path) -> EnvironmentFailure:
     """Build the error for a missing key file."""
     return EnvironmentFailure(
-        f"{path} is missing: this store was made with it",
-        "put it back from a copy; what is sealed still verifies without it",
+        f"{path} is missing: this store was created with it",
+        "restore it from a backup; sealed events can be verified without it",
     )
 
 
@@ -142,7 +142,7 @@ class LogKeys:
             raise _build_missing_key_error(path) from None
         if mode & 0o077:
             raise EnvironmentFailure(
-                f"{path} may be read by others (mode {mode:o}, expected 600)",
+                f"{path} can be read by others (mode {mode:o}, expected 600)",
                 f"chmod 600 {path}",
             )
         try:

@@ -120,9 +120,9 @@ def open_layout(root: Path, *, create: bool) -> StoreLayout:
     if not exists:
         if not create:
             raise UsageError(
-                f"there is no store at {root}",
-                "check the spelling, or make one with: "
-                f"answerable scan --store {shlex.quote(str(root))}",
+                f"no store at {root}",
+                "check the path, or create a store: answerable scan --store "
+                f"{shlex.quote(str(root))}",
             )
         _create_store_folders(layout)
     _check_format(layout)
@@ -135,8 +135,8 @@ def _refuse_dangling_links(layout: StoreLayout) -> None:
     for path in (*reversed(root.parents), root, *layout.folders):
         if path.is_symlink() and not path.exists():
             raise EnvironmentFailure(
-                f"{path} is a link to {os.readlink(path)}, which is not there",
-                "mount what it leads to, or name another store with --store",
+                f"{path} is a link to {os.readlink(path)}, which does not exist",
+                "mount the target, or use --store to name another store",
             )
 
 
@@ -152,7 +152,7 @@ def _create_store_folders(layout: StoreLayout) -> None:
         ):
             raise UsageError(
                 f"{layout.root} exists and is not a store",
-                "name an empty or new folder with --store",
+                "use --store to name an empty or new folder",
             )
     make_private_folder(layout.root)
     with translate_os_errors("make", layout.root):
@@ -190,7 +190,7 @@ def _check_format(layout: StoreLayout) -> None:
         raise EnvironmentFailure(
             f"the store {layout.root} has format {found}, this release reads up to "
             f"{STORE_SCHEMA}",
-            "upgrade answerable, or name another store with --store",
+            "upgrade answerable, or use --store to name another store",
         )
     if found < 1:
         raise EnvironmentFailure(
@@ -200,6 +200,6 @@ def _check_format(layout: StoreLayout) -> None:
         mode = stat.S_IMODE(layout.keys.stat().st_mode)
         if mode & 0o077 and layout.keys.stat().st_uid == os.getuid():
             raise EnvironmentFailure(
-                f"{layout.keys} may be read by others (mode {mode:o}, expected 700)",
+                f"{layout.keys} can be read by others (mode {mode:o}, expected 700)",
                 f"chmod 700 {layout.keys}",
             )

@@ -118,7 +118,7 @@ class TransparencyLog:
                 return unpack_entries(read_file(path), wide)[:width]
         raise VerificationError(
             f"log/{entries_path(index, width)} is missing",
-            "restore the log folder from a copy",
+            "restore the log folder from a backup",
         )
 
     def append(self, entries: Sequence[LogEntry]) -> Checkpoint:
@@ -199,16 +199,16 @@ class TransparencyLog:
 def build_missing_log_error() -> VerificationError:
     """Build the error for existing keys without their log."""
     return VerificationError(
-        "log/checkpoint is missing, and keys/log.pub says that there was one",
-        "put the store back from a copy; if it never held anything, remove keys/",
+        "log/checkpoint is missing, although keys/log.pub exists",
+        "restore the store from a backup; if it never contained events, remove keys/",
     )
 
 
 def build_fingerprint_key_error() -> VerificationError:
     """Build the error for a fingerprint key that does not match the log."""
     return VerificationError(
-        "keys/fingerprint.key is not the key that this store was made with",
-        "put it back from a copy: with another one, known credentials look new",
+        "keys/fingerprint.key is not the key that this store was created with",
+        "restore it from a backup: with another key, known credentials look new",
     )
 
 

@@ -166,5 +166,5 @@ def _build_tls_context(ca_file: str) -> ssl.SSLContext | None:
     except OSError as error:  # an SSLError is one
         raise EnvironmentFailure(
             f"cannot use {ca_file} ({error.strerror or 'no certificate'})",
-            "name who signs the receivers' certificates: sts.events_ca",
+            "set sts.events_ca to the CA of the receivers' certificates",
         ) from None

@@ -91,7 +91,7 @@ def test_a_changed_key_of_fingerprints_is_found_and_not_written_with(
 ) -> None:
     path = copied / "keys" / "fingerprint.key"
     path.write_text(bytes(range(32)).hex() + "\n")
-    said = "keys/fingerprint.key is not the key that this store was made with"
+    said = "keys/fingerprint.key is not the key that this store was created with"
     assert wrong(copied) == [said]
     with EvidenceStore.open(copied, now=now) as store:
         with pytest.raises(VerificationError, match="is not the key"):
@@ -124,7 +124,7 @@ def test_a_store_that_was_emptied_to_its_keys_is_found_and_not_written_to(
     for name in ("log", "segments", "journal", "objects", "quarantine"):
         shutil.rmtree(copied / name)
         (copied / name).mkdir(mode=0o700)
-    said = "log/checkpoint is missing, and keys/log.pub says that there was one"
+    said = "log/checkpoint is missing, although keys/log.pub exists"
     assert wrong(copied) == [said]
     with EvidenceStore.open(copied, now=now) as store:
         with pytest.raises(VerificationError, match="says that there was one"):

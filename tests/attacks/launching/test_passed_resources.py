@@ -88,8 +88,8 @@ def test_a_named_variable_is_handed_over_with_its_value(
         (("--user", "nobody", "--env", "SHELL"), "SHELL is that of the --user"),
         (("--user", "nobody", "--fd", "999"), "no open file has the number 999"),
         (("--user", "nobody", "--fd", "2"), "2 is not in the range"),
-        (("--env", "PATH"), "expected --user, too"),
-        (("--fd", "3"), "expected --user, too"),
+        (("--env", "PATH"), "require --user"),
+        (("--fd", "3"), "require --user"),
     ],
 )
 def test_a_wrong_name_is_refused_in_words(

@@ -32,7 +32,7 @@ def test_it_is_not_ready_while_the_database_refuses_or_hangs(
     hangs = threading.Event()
 
     def refuse(*_: object) -> int:
-        raise TokenStateUnavailable("the database does not answer (gone)")
+        raise TokenStateUnavailable("the database does not respond (gone)")
 
     def hang(*_: object) -> int:
         hangs.wait(20)

@@ -84,7 +84,7 @@ def test_a_user_without_a_home_serves_from_the_store_of_the_file(
     )
     done = run("serve", *named)
     assert done.returncode == 2
-    assert "no home directory is known" in done.stderr
+    assert "the home directory is unknown" in done.stderr
     assert "name one: `store` in the configuration" in done.stderr
 
 

@@ -178,7 +178,7 @@ def test_a_query_without_end_is_stopped(
     with within(SECONDS):
         code = main([*place, "sql", endless, "--timeout", "1s"])
     assert code == 2
-    assert "it took longer than 1 seconds" in capsys.readouterr().err
+    assert "the query took longer than 1 seconds" in capsys.readouterr().err
 
 
 def test_what_a_shell_pipes_in_is_read(tmp_path: Path) -> None:

@@ -30,8 +30,11 @@ MISTAKES: tuple[tuple[str, str], ...] = (
         "optional attribute `identity`",
     ),
     ('permit (principal, action, resource == Tool::"read");', "tool:mcp/SERVER/NAME"),
-    ("permit (principal == ?principal, action, resource);", "a template"),
-    ("@ask\npermit (principal, action, resource);", "`@ask` belongs on a forbid"),
+    ("permit (principal == ?principal, action, resource);", "templates are not"),
+    (
+        "@ask\npermit (principal, action, resource);",
+        "`@ask` is allowed only on a forbid",
+    ),
     ('forbid (principal, action, resource == Tool::"tool:mcp/files/x);', "a string"),
     (
         'forbid (principal, action == Action::"tools/call", resource) when '
@@ -41,7 +44,7 @@ MISTAKES: tuple[tuple[str, str], ...] = (
     (
         'forbid (principal, action == Action::"tools/call", resource) when '
         "{{ context.arguments == {{}} }};",
-        "are read by member",
+        "can be accessed only by member",
     ),
     (
         'forbid (principal, action == Action::"tools/call", resource) when '

@@ -135,7 +135,7 @@ def test_a_server_that_is_no_more_is_named_where_nothing_else_changed() -> None:
         [CedarFile("0.cedar", text.encode())], {"server:files"}, before
     )
     (fault,) = read.faults
-    assert "no such server in servers" in fault.what
+    assert "not defined under servers" in fault.what
 
 
 def test_the_same_text_stays_lately_over_a_reload() -> None:
@@ -210,4 +210,4 @@ def test_an_entity_in_a_member_that_is_called_pattern_is_found() -> None:
         '{ { pattern: [Agent::"agent:declared/zed"] } has pattern };'
     )
     (fault,) = read(text).faults
-    assert "no such agent" in fault.what
+    assert "agent not defined under agents" in fault.what

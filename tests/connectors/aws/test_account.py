@@ -235,10 +235,10 @@ def test_an_unfinished_file_is_partial(
 
 def test_an_answer_without_one_of_its_lists_is_partial(read: Read) -> None:
     sync = read(b'{"UserDetailList": []}')
-    assert [p.what.split(" in it")[0] for p in sync.problems] == [
-        "no GroupDetailList",
-        "no RoleDetailList",
-        "no Policies",
+    assert [p.what.split(" is missing")[0] for p in sync.problems] == [
+        "GroupDetailList",
+        "RoleDetailList",
+        "Policies",
     ]
 
 

@@ -171,7 +171,8 @@ def test_a_marker_that_leads_nowhere_ends_the_asking(
         ReadProblem(
             ReadProblemKind.NETWORK,
             DETAILS,
-            f"{DETAILS} failed: it says that more follows and does not say where",
+            f"{DETAILS} failed: the response is truncated but has no marker of the "
+            "next page",
         )
     ]
 

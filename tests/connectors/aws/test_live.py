@@ -194,7 +194,7 @@ def test_an_endpoint_where_nobody_listens_is_refused(
     context: SyncContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
-    with pytest.raises(EnvironmentFailure, match="could not be asked"):
+    with pytest.raises(EnvironmentFailure, match="the request to AWS failed"):
         live("http://127.0.0.1:9", context)
 
 

@@ -191,7 +191,7 @@ def test_a_credential_report_gives_one_problem_since_it_holds_no_key_ids(
 ) -> None:
     sync = read(tmp_path, context, content)
     (problem,) = sync.problems
-    assert "holds no access-key ids" in problem.what
+    assert "contains no access-key ids" in problem.what
     assert "list-access-keys" in problem.what
     assert sync.facts.credentials == ()
     assert (sync.collected, sync.not_collected) == ((), ("access-keys",))
@@ -200,7 +200,7 @@ def test_a_credential_report_gives_one_problem_since_it_holds_no_key_ids(
 def test_other_files_are_told_apart(tmp_path: Path, context: SyncContext) -> None:
     with pytest.raises(UsageError) as caught:
         read(tmp_path, context, {"UserDetailList": []})
-    assert caught.value.hint == "give it as aws:FILE"
+    assert caught.value.hint == "pass it as aws:FILE"
     with pytest.raises(ParseError):
         read(tmp_path, context, "nothing")
 

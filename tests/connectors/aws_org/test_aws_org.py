@@ -163,7 +163,7 @@ def test_an_accounts_arn_tells_organisation_and_management(whole: Whole) -> None
 @pytest.mark.parametrize(
     ("drop", "says"),
     [
-        ("OrganizationalUnitsForParent", f"account '{PROD}' has no place in the tree"),
+        ("OrganizationalUnitsForParent", f"account '{PROD}' is missing from the tree"),
         ("DescribePolicy", "policy 'p-region01' has no content"),
         ("TargetsForPolicy", "policy 'p-region01' has no targets"),
     ],
@@ -185,7 +185,7 @@ def test_units_that_stand_in_a_circle_have_no_place(whole: Whole) -> None:
     circle = [{"Id": "ou-a", "ParentId": "ou-b"}, {"Id": "ou-b", "ParentId": "ou-a"}]
     accounts = [{"Id": PROD, "ParentId": "ou-a"}]
     _, whats, _ = read({"OrganizationalUnits": circle, "Accounts": accounts})
-    assert whats == [f"account '{PROD}' has no place in the tree"]
+    assert whats == [f"account '{PROD}' is missing from the tree"]
 
 
 def test_a_policy_that_cannot_be_read_is_kept_as_unread(whole: Whole) -> None:
@@ -201,12 +201,12 @@ def test_other_files_are_told_apart(root: Path, context: SyncContext) -> None:
     account = root / "tests" / "data" / "aws" / "account.json"
     with pytest.raises(UsageError) as caught:
         fetch.sync(str(account), context)
-    assert caught.value.hint == "give it as aws:FILE"
-    with pytest.raises(UsageError, match="does not hold AWS Organizations answers"):
+    assert caught.value.hint == "pass it as aws:FILE"
+    with pytest.raises(UsageError, match="does not contain AWS Organizations answers"):
         read({"x": 1})
     with pytest.raises(ParseError):
         read("{")
-    with pytest.raises(UsageError, match="names no role"):
+    with pytest.raises(UsageError, match="no role given"):
         fetch.sync("role/", context)
 
 

@@ -181,7 +181,7 @@ def test_a_region_that_is_not_enabled_is_named(
         (
             "DescribeOrganization",
             "AWSOrganizationsNotInUseException",
-            "the account that was asked is in no organization",
+            "the account is not in an organization",
         ),
         (
             "ListAccounts",
@@ -209,7 +209,7 @@ def test_without_access_to_the_organization_one_line_says_why(
 def test_an_empty_role_name_is_a_usage_error(run: Run) -> None:
     done = run("scan", "aws-org:role/")
     assert done.code == 2
-    assert "names no role" in done.err
+    assert "no role given" in done.err
 
 
 def test_policies_that_may_not_be_read_leave_their_kind_open(

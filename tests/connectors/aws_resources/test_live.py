@@ -296,7 +296,7 @@ def test_an_empty_account_is_no_problem(
 def test_without_a_region_the_scan_says_how_to_give_one(
     make: Make, fresh: str, context: SyncContext
 ) -> None:
-    with pytest.raises(UsageError, match="needs a region") as caught:
+    with pytest.raises(UsageError, match="requires a region") as caught:
         fetch.sync("", replace(context, endpoint_url=fresh))
     assert "AWS_REGION" in caught.value.hint
 

@@ -124,7 +124,7 @@ def test_whose_a_bucket_is_comes_from_the_caller_alone(read: Read) -> None:
     lines = [*two, {"BucketPolicy": {"lake": None}}]
     parsed = read("\n".join(map(json.dumps, lines)))
     assert [resource.account for resource in parsed.facts.resources] == [""]
-    assert "one account a file" in whats(parsed)[0]
+    assert "use one file per account" in whats(parsed)[0]
 
 
 def test_the_partition_of_a_bucket_is_that_of_the_caller(read: Read) -> None:
@@ -146,9 +146,7 @@ def test_the_bucket_behind_a_door_may_belong_to_another_account(read: Read) -> N
 
 def test_pages_that_are_missing_are_said(read: Read) -> None:
     parsed = read({"Topics": [], "NextToken": "x"})
-    assert whats(parsed) == [
-        "more entries follow that are missing: collect without --max-items"
-    ]
+    assert whats(parsed) == ["truncated: collect again without --max-items"]
 
 
 @pytest.mark.parametrize(
@@ -212,8 +210,10 @@ def test_other_files_are_told_apart(
     ):
         with pytest.raises(UsageError) as caught:
             fetch.sync(str(data / f"{name}.json"), context)
-        assert caught.value.hint == f"give it as {source}:FILE"
-    with pytest.raises(UsageError, match="does not hold answers about AWS resources"):
+        assert caught.value.hint == f"pass it as {source}:FILE"
+    with pytest.raises(
+        UsageError, match="does not contain answers about AWS resources"
+    ):
         read(CALLER)
 
 
@@ -226,7 +226,7 @@ def test_another_source_says_where_this_file_belongs(
     other = import_module(f"answerable.connectors.{connector}.fetch")
     with pytest.raises(UsageError) as caught:
         other.sync(str(path), context)
-    assert caught.value.hint == "give it as aws-resources:FILE"
+    assert caught.value.hint == "pass it as aws-resources:FILE"
 
 
 def test_where_names_the_file_or_every_call() -> None:

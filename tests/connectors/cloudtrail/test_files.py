@@ -151,7 +151,7 @@ def test_a_lake_answer_with_a_cell_per_column_is_read() -> None:
 
 def test_a_digest_file_is_skipped_and_said_to_be_one() -> None:
     (batch,) = batches(DATA / "digest.json")
-    assert batch.skipped == ("a CloudTrail digest file, no log",)
+    assert batch.skipped == ("a CloudTrail digest file, not a log file",)
     assert not batch.quarantined
     assert not batch.problems
 
@@ -242,7 +242,7 @@ def test_a_record_beyond_the_limit_is_set_aside_by_its_head() -> None:
 def test_nesting_without_end_stops_the_file_and_says_so() -> None:
     for data in (b"[" * 1_000_000, b'{"Records":[' + b'{"a":' * 1_000_000):
         pieces, problem = split(data)
-        assert "deeper" in problem
+        assert "nested too deep" in problem
         assert len(pieces) == 1
 
 
@@ -308,7 +308,7 @@ def test_a_folder_that_may_not_be_listed_is_a_problem_or_a_refusal(
     (problem,) = problems(tmp_path)
     assert problem.place == str(tmp_path / "closed")
     closed_name = tmp_path.name
-    with pytest.raises(EnvironmentFailure, match="may not be listed"):
+    with pytest.raises(EnvironmentFailure, match="no permission to list"):
         batches(tmp_path)
 
 

@@ -313,9 +313,9 @@ def test_a_record_without_an_id_is_known_by_its_bytes(records) -> None:
         (b"[1]", "not a CloudTrail record"),
         (b"nonsense", "not JSON"),
         (b"\xff\xfe", "not JSON"),
-        (b"{}", "it lacks eventTime, eventSource, eventName"),
+        (b"{}", "it has no eventTime, eventSource, eventName"),
         (b'{"eventTime":1}', "not a CloudTrail record"),
-        (b'{"Version":"2012-10-17","Statement":[]}', "it lacks"),
+        (b'{"Version":"2012-10-17","Statement":[]}', "it has no"),
         (b'{"a":' * 100_000, "nested too deep"),
     ],
     ids=["list", "text", "bytes", "empty", "type", "policy", "deep"],
@@ -347,7 +347,7 @@ def test_a_record_that_names_its_caller_twice_is_refused(records, twice) -> None
     raw = json.dumps(records[5]).replace(*twice, 1).encode()
     refused = parse_record(raw, WrittenBy.PLATFORM)
     assert isinstance(refused, RecordRefused)
-    assert "repeated" in refused.reason
+    assert "duplicate key" in refused.reason
 
 
 def test_escapes_alone_are_no_reason_to_refuse(records) -> None:

@@ -27,14 +27,20 @@ def test_where_owners_hear_of_asks_is_read_whole() -> None:
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
-        ("asks: {}", "asks: either webhook or webhook_env"),
-        ("asks: {webhook: 'http://a.example/'}", "asks.webhook: an https URL"),
-        ("asks: {webhook_env: 'https://a.example'}", "asks.webhook_env: the name of"),
+        ("asks: {}", "asks: expected either webhook or webhook_env"),
+        ("asks: {webhook: 'http://a.example/'}", "asks.webhook: expected an https URL"),
+        (
+            "asks: {webhook_env: 'https://a.example'}",
+            "asks.webhook_env: expected the name of",
+        ),
         (
             "asks: {webhook: 'https://a.example/', webhook_env: A}",
-            "asks: either webhook or webhook_env",
+            "asks: expected either webhook or webhook_env",
         ),
-        ("asks: {webhook_env: A, per_agent: 0}", "asks.per_agent: a number from 1"),
+        (
+            "asks: {webhook_env: A, per_agent: 0}",
+            "asks.per_agent: expected a number from 1",
+        ),
         ("asks: {webhook_env: A, hook: 1}", "asks: unknown key 'hook'"),
     ],
 )

@@ -73,29 +73,29 @@ def test_the_collector_listens_on_loopback_by_default() -> None:
         ("sources: [{every: 1h}]\n", "1:11 sources[0]: source is missing"),
         (
             "sources: [home:a, home:a]\n",
-            "1:19 sources[1].source: it is in the list already",
+            "1:19 sources[1].source: already in the list",
         ),
-        ("sources: [5]\n", "1:11 sources[0]: a mapping was expected"),
+        ("sources: [5]\n", "1:11 sources[0]: expected a mapping"),
         (
             "schedule: {every: 1h, at: ['02:00']}\n",
-            "1:27 schedule.at: either every or at was expected",
+            "1:27 schedule.at: expected either every or at",
         ),
         (
             "schedule: {at: ['25:00']}\n",
-            "1:17 schedule.at: a time of day (UTC) was expected, in quotes: '02:30'",
+            "1:17 schedule.at: expected a time of day (UTC), in quotes: '02:30'",
         ),
         (
             "schedule: {every: soon}\n",
-            "1:19 schedule.every: whole seconds, or a text like 10m, were expected",
+            "1:19 schedule.every: expected whole seconds, or a duration such as 10m",
         ),
         (
             "schedule: {retry: 0}\n",
-            "1:19 schedule.retry: 1 to 86400 seconds were expected",
+            "1:19 schedule.retry: expected 1 to 86400 seconds",
         ),
         (
             "collector: {listen: [{address: '192.0.2.1:80'}]}\n",
-            "1:32 collector.listen[0].address: outside loopback this needs tls, or"
-            " listen.insecure: true",
+            "1:32 collector.listen[0].address: outside loopback, requires tls or "
+            "listen.insecure: true",
         ),
     ],
 )

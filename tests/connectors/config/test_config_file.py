@@ -140,11 +140,11 @@ def test_an_almost_empty_file_has_usual_listeners() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "fault"),
     [
-        ("mode: observe", "mode: obey", "39:11 agents.invoices.mode: one of"),
+        ("mode: observe", "mode: obey", "39:11 agents.invoices.mode: expected one of"),
         ("mode: observe", "mod: observe", "39:5 agents.invoices: unknown key 'mod'"),
-        ("workers: 2", "workers: 0", "6:12 listen.workers: a number from 1"),
-        ("workers: 2", "workers: true", "6:12 listen.workers: a whole number"),
-        ("workers: 2", 'workers: "2"', "6:12 listen.workers: a whole number"),
+        ("workers: 2", "workers: 0", "6:12 listen.workers: expected a number from 1"),
+        ("workers: 2", "workers: true", "6:12 listen.workers: expected a whole number"),
+        ("workers: 2", 'workers: "2"', "6:12 listen.workers: expected a whole number"),
         (
             "url: https://gw.example",
             "url: https://gw.example/x",
@@ -157,11 +157,11 @@ def test_an_almost_empty_file_has_usual_listeners() -> None:
         ),
         ("key: key.pem, client", "client", "listen.gateway[0].tls: key is missing"),
         ("iss: https://idp", "iss: http://idp", "issuers.corp.iss: issuer corp:"),
-        ("algs: [ES256]", "algs: [none]", "issuers.corp.algs: one of ES256"),
+        ("algs: [ES256]", "algs: [none]", "issuers.corp.algs: expected one of ES256"),
         (
             "keys: jwks.json",
             "keys: http://idp.example/k",
-            "issuers.corp.keys: an https",
+            "issuers.corp.keys: expected an https",
         ),
         (
             "    audience: https://gw.example/mcp\n",
@@ -172,41 +172,85 @@ def test_an_almost_empty_file_has_usual_listeners() -> None:
         (
             "    command: [uvx",
             "    comand: [uvx",
-            "servers.sqlite: one of url, command and hook",
+            "servers.sqlite: expected exactly one of url, command and hook",
         ),
-        ("{file: secrets/sqlite, ", "{", "sqlite.credential: exactly one of file"),
-        ("{file: secrets/sqlite,", "{file: a, env: B,", "credential: exactly one of"),
+        (
+            "{file: secrets/sqlite, ",
+            "{",
+            "sqlite.credential: expected exactly one of file",
+        ),
+        (
+            "{file: secrets/sqlite,",
+            "{file: a, env: B,",
+            "credential: expected exactly one of",
+        ),
         (", as_env: SQLITE_KEY", "", "sqlite.credential: as_env is missing"),
-        ("as_env: SQLITE_KEY", "as_env: LD_PRELOAD", "as_env: a variable that leads"),
-        ("as_env: SQLITE_KEY", "as_env: PATH", "as_env: a variable that leads no"),
-        ("as_env: SQLITE_KEY", "as_env: TOKEN", "as_env: it stands in env or"),
-        ("as_env: SQLITE_KEY", "as_env: A=B", "as_env: the name of an environment"),
-        ("as_env: SQLITE_KEY", "header: X-Key", "header: only a URL is sent fields"),
-        ("{file: secrets/sqlite,", "{file: a, ttl: 60,", "ttl: only what a command"),
-        ("{file: secrets/sqlite,", "{command: [./x],", "command: an absolute path or"),
-        ("{file: secrets/sqlite,", "{env: A=B,", "credential.env: the name of an env"),
+        ("as_env: SQLITE_KEY", "as_env: LD_PRELOAD", "as_env: expected a variable"),
+        ("as_env: SQLITE_KEY", "as_env: PATH", "as_env: expected a variable that"),
+        ("as_env: SQLITE_KEY", "as_env: TOKEN", "as_env: already set by env or"),
+        (
+            "as_env: SQLITE_KEY",
+            "as_env: A=B",
+            "as_env: expected the name of an environment",
+        ),
+        ("as_env: SQLITE_KEY", "header: X-Key", "header: requires url"),
+        ("{file: secrets/sqlite,", "{file: a, ttl: 60,", "ttl: requires command"),
+        (
+            "{file: secrets/sqlite,",
+            "{command: [./x],",
+            "command: expected an absolute path or",
+        ),
+        (
+            "{file: secrets/sqlite,",
+            "{env: A=B,",
+            "credential.env: expected the name of an",
+        ),
         ("{file: secrets/sqlite,", "{fiel: a,", "unknown key 'fiel'; did you mean"),
-        ('"list_*"', '"li*st"', "servers.files.reads: a name, `*`, or"),
-        ("secrets/*", "secrets/../*", "servers.files.sensitive: a name, `*`, or"),
-        ("  sqlite:\n", "  sql/ite:\n", "servers.sql/ite: a name of letters"),
-        ("issuer: corp", "issuer: crop", "callers[0].issuer: no such issuer"),
+        ('"list_*"', '"li*st"', "servers.files.reads: expected a name, `*`, or"),
+        (
+            "secrets/*",
+            "secrets/../*",
+            "servers.files.sensitive: expected a name, `*`, or",
+        ),
+        ("  sqlite:\n", "  sql/ite:\n", "servers.sql/ite: expected a name of letters"),
+        (
+            "issuer: corp",
+            "issuer: crop",
+            "callers[0].issuer: not defined under issuers",
+        ),
         (", sub: svc-invoices", "", "callers[0]: sub is missing"),
         ("uid: 1001, ", "", "callers[1].unix: uid is missing"),
-        ("{stdio: sqlite}", "{}", "callers[2]: one of issuer and sub, unix"),
-        ("{server: files", "{server: flies", "allow[0].server: no such server"),
-        ("inputs: [roots]", "inputs: [root]", "allow[0].inputs: one of elicitation"),
-        ("tools: [read_file]", "tools: read_file", "allow[0].tools: a list was"),
-        ("tools: [read_file]", "tools: [7]", "allow[0].tools[0]: a text was expected"),
-        ("owner: ana@example.com", 'owner: " "', "invoices.owner: a printable text"),
-        ("spool: 300000000", "spool: 1000", "limits.spool: a number from 268435456"),
+        ("{stdio: sqlite}", "{}", "callers[2]: expected one of issuer and sub, unix"),
+        (
+            "{server: files",
+            "{server: flies",
+            "allow[0].server: not defined under servers",
+        ),
+        (
+            "inputs: [roots]",
+            "inputs: [root]",
+            "allow[0].inputs: expected one of elicitation",
+        ),
+        ("tools: [read_file]", "tools: read_file", "allow[0].tools: expected a list"),
+        ("tools: [read_file]", "tools: [7]", "allow[0].tools[0]: expected a string"),
+        (
+            "owner: ana@example.com",
+            'owner: " "',
+            "invoices.owner: expected a printable string",
+        ),
+        (
+            "spool: 300000000",
+            "spool: 1000",
+            "limits.spool: expected a number from 268435456",
+        ),
         (
             "tls: {certificate: cert.pem, key: key.pem, client_ca: ca.pem}",
             "tls:",
             "listen.gateway[0].tls: certificate is missing",
         ),
         ("drain: 5", "drian: 5", "limits: unknown key 'drian'; did you mean drain?"),
-        ('"http://127.0.0.1:4318"', "nowhere", "telemetry.otlp: a URL was expected"),
-        ("[::1]:8470", "8470", "listen.api: an address HOST:PORT"),
+        ('"http://127.0.0.1:4318"', "nowhere", "telemetry.otlp: expected a URL"),
+        ("[::1]:8470", "8470", "listen.api: expected an address HOST:PORT"),
         ("[::1]:8470", "0.0.0.0:8470", "listen.api: outside loopback"),
     ],
 )
@@ -220,20 +264,20 @@ def test_a_fault_is_told_with_its_place(old: str, new: str, fault: str) -> None:
     ("text", "fault"),
     [
         ("", "1:1 : the file is empty"),
-        ("a: 1\na: 2\n", "2:1 : this key is repeated"),
+        ("a: 1\na: 2\n", "2:1 : duplicate key"),
         ("servers: &a {}\n", "1:10 : anchors and aliases"),
         ("servers: *a\n", "1:10 : anchors and aliases"),
-        ("servers: !!python/object:x {}\n", "1:10 : tags are not taken"),
+        ("servers: !!python/object:x {}\n", "1:10 : tags are not supported"),
         ("<<: {a: b}\n", "1:1 : unknown key '<<'"),
-        ("listen: {insecure: yes}\n", "1:20 : put this in quotes"),
-        ("store: 0x1f\n", "1:8 : put this in quotes"),
-        ("{a: b}: c\n", "1:1 : a key must be text"),
-        ("a: [\n", "not YAML"),
-        ("a: 1\n---\nb: 2\n", "one document was expected"),
-        ("- a\n", "1:1 : a mapping was expected"),
+        ("listen: {insecure: yes}\n", "1:20 : ambiguous value: quote it"),
+        ("store: 0x1f\n", "1:8 : ambiguous value: quote it"),
+        ("{a: b}: c\n", "1:1 : keys must be strings"),
+        ("a: [\n", "invalid YAML"),
+        ("a: 1\n---\nb: 2\n", "expected a single YAML document"),
+        ("- a\n", "1:1 : expected a mapping"),
         ("a: " + "[" * 40, "nested deeper than 16 levels"),
         ("store: " + "x" * (1 << 20), "larger than 1 MiB"),
-        ("store: a\x00b\n", "a character that YAML does not allow"),
+        ("store: a\x00b\n", "YAML does not allow this character"),
     ],
 )
 def test_what_is_not_read_in_one_way_only_is_refused(text: str, fault: str) -> None:
@@ -277,7 +321,11 @@ def test_what_is_said_of_behaviour_is_read() -> None:
     [
         ("kinds: {path: path}", "kinds: {path: road}", "one of arn, s3"),
         ("tool: write_file, argument", "tool: write_file, arguments", "argument"),
-        ("server: files, tool: w", "server: nowhere, tool: w", "no such server"),
+        (
+            "server: files, tool: w",
+            "server: nowhere, tool: w",
+            "not defined under servers",
+        ),
         ("cold: shadow", "cold: icy", "one of off, shadow, enforce"),
         ("span: 30m", "span: 1s", "60 to 86400 seconds"),
     ],
@@ -289,7 +337,9 @@ def test_what_is_wrong_about_behaviour_is_told(old: str, new: str, told: str) ->
 def test_two_agents_never_have_one_caller() -> None:
     second = "  other:\n    callers: [{stdio: sqlite}]\nlimits:"
     told = faults(FULL.replace("limits:", second))
-    assert any("another agent has one of these callers" in each for each in told)
+    assert any(
+        "one of these callers already belongs to another agent" in each for each in told
+    )
 
 
 @given(st.text(st.sampled_from("a:-[]{}&*!#|>'\" \n\t,?0x"), max_size=60))

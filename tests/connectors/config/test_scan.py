@@ -52,5 +52,5 @@ def test_what_is_no_yaml_collects_nothing(tmp_path: Path) -> None:
 def test_a_file_that_is_not_there_is_a_usage_error(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no such file"):
         sync(str(tmp_path / "answerable.yaml"), CONTEXT)
-    with pytest.raises(UsageError, match="names no file"):
+    with pytest.raises(UsageError, match="no file given"):
         sync("", CONTEXT)

@@ -60,17 +60,27 @@ def test_a_url_is_shown_a_bearer_token_unless_it_is_said_otherwise() -> None:
 def test_a_field_that_means_something_else_carries_no_credential(name: str) -> None:
     text = SHOWN.replace("FILES_TOKEN", f'FILES_TOKEN, header: "{name}"')
     (fault,) = faults(text)
-    assert fault.startswith("5:44 servers.files.credential.header: a field for")
+    assert fault.startswith(
+        "5:44 servers.files.credential.header: expected a header for"
+    )
 
 
 @pytest.mark.parametrize(
     ("old", "new", "fault"),
     [
-        ("env: FILES_TOKEN", "env: A, as_env: B", "as_env: only a command has an"),
-        ("env: FILES_TOKEN", "env: A, scheme: B C", "scheme: a word like Bearer"),
-        ("    cred", "    audience: a\n    cred", "credential: either audience or"),
-        ("https://", "http://", "files.credential: it goes to https or loopback"),
-        ("env: FILES_TOKEN", "command: [x], ttl: 5", "ttl: 10 to 86400 seconds"),
+        ("env: FILES_TOKEN", "env: A, as_env: B", "as_env: cannot be combined"),
+        ("env: FILES_TOKEN", "env: A, scheme: B C", "scheme: expected an auth"),
+        (
+            "    cred",
+            "    audience: a\n    cred",
+            "credential: expected either audience",
+        ),
+        ("https://", "http://", "files.credential: the credential is sent only"),
+        (
+            "env: FILES_TOKEN",
+            "command: [x], ttl: 5",
+            "ttl: expected 10 to 86400 seconds",
+        ),
     ],
 )
 def test_a_fault_of_what_a_url_is_shown_is_told(old: str, new: str, fault: str) -> None:

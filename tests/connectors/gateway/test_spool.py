@@ -81,7 +81,7 @@ def test_a_spool_cut_anywhere_gives_each_whole_record_and_tells_the_rest(
         events, problems, aside = read_all(Path(place) / "cut")
         assert (events, aside) == (read_all(Path(place) / "all")[0], [])
     torn = not cut.endswith(b"\n")
-    assert [p for p in problems if "cut short" in p] == problems
+    assert [p for p in problems if "incomplete record" in p] == problems
     assert len(problems) == torn
 
 
@@ -204,7 +204,7 @@ def test_a_half_line_of_a_living_recorder_is_nothing_yet(tmp_path: Path) -> None
     with living(folder):
         assert read_all(tmp_path) == ([], [], [])
     _, (problem,), _ = read_all(tmp_path)
-    assert "bytes at its end are of a record that was cut short" in problem
+    assert "bytes are an incomplete record" in problem
 
 
 def test_lines_take_the_place_of_the_room_while_they_are_followed(
@@ -272,7 +272,7 @@ def test_lines_written_twice_are_read_once(tmp_path: Path) -> None:
 def test_a_changed_record_is_named(tmp_path: Path) -> None:
     data = spelled([opened(), *(decided(n, DENY) for n in range(2, 5))])
     write(tmp_path, data.replace(b'"no-rule"', b'"allowed"', 1))
-    assert read_all(tmp_path)[1] == [f"gateway {NAME}: record 2 does not hold"]
+    assert read_all(tmp_path)[1] == [f"gateway {NAME}: record 2 is invalid"]
 
 
 FLIPPED = spelled([opened(), decided(2), ended(3, 2), refused(4), closed(5)])
@@ -309,14 +309,14 @@ def test_an_end_without_its_decision_is_set_aside(tmp_path: Path) -> None:
     parts = spelled([opened(), decided(2), ended(3, 2)]).splitlines(keepends=True)
     write(tmp_path, parts[0] + parts[2])
     events, problems, aside = read_all(tmp_path)
-    assert (events, aside) == ([], ["the end of a decision that is not there"])
+    assert (events, aside) == ([], ["the outcome of a missing decision"])
     assert problems == [f"gateway {NAME}: record 2 missing"]
 
 
 def test_a_decision_with_the_id_of_another_is_set_aside(tmp_path: Path) -> None:
     write(tmp_path, spelled([opened(), decided(2, name="another"), closed(3)]))
     events, _, aside = read_all(tmp_path)
-    assert (events, aside) == ([], ["the decision has the id of another record"])
+    assert (events, aside) == ([], ["the id of the decision is used by another record"])
 
 
 def test_batches_are_bounded(tmp_path: Path) -> None:
@@ -375,7 +375,7 @@ def test_the_folder_of_one_recorder_is_a_source_too(tmp_path: Path) -> None:
 
 
 def test_what_holds_no_spool_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="no record of a gateway"):
+    with pytest.raises(UsageError, match="no gateway records"):
         read(str(tmp_path), EventContext())
     with pytest.raises(UsageError, match="not a folder"):
         read(str(tmp_path / "gone"), EventContext())

@@ -212,7 +212,7 @@ def test_a_dump_that_is_cut_off_is_refused() -> None:
     roles = (HERE / "roles.sql").read_bytes()
     name = ServerName("h", "shop", "x")
     for cut in (len(text) // 3, text.index(b"-- PostgreSQL database dump complete")):
-        with pytest.raises(ParseError, match=r"shop\.sql: the dump is cut off"):
+        with pytest.raises(ParseError, match=r"shop\.sql: the dump is truncated"):
             parse([("shop.sql", text[:cut])], name, source="pg:shop.sql", now=1)
         files = [("roles.sql", roles), ("shop.sql", text[:cut])]
         parsed = parse(files, name, source="pg:x", now=1)

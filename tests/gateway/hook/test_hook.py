@@ -162,14 +162,14 @@ def test_what_cannot_be_decided_is_held_back_where_the_mode_enforces(
     assert err.startswith("answerable: no decision: ")
     monkeypatch.setattr("answerable.gateway.hook.hook_recorder.MAX_WAITING", 0)
     got, answer, err = client(claude(command="ls"))
-    assert (got, answer, "decisions of hooks wait" in err) == (code, None, True)
+    assert (got, answer, "decisions of hooks are waiting" in err) == (code, None, True)
 
 
 def test_a_file_that_cannot_be_read_holds_everything_back(client: Client) -> None:
     (client.folder / "answerable.yaml").write_text("servers: {shell: {hook: emacs}}")
     code, answer, err = client(claude(command="ls"))
     assert (code, answer) == (2, None)
-    assert "hook: one of claude-code, cursor was expected" in err
+    assert "hook: expected one of claude-code, cursor" in err
     (client.folder / "answerable.yaml").unlink()
     assert client(claude(command="ls"))[0] == 2
 

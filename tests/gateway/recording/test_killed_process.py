@@ -96,7 +96,7 @@ def test_after_several_kills_the_store_holds_each_forwarded_call_once(
             forwarded |= killed(spool, tmp_path / "forwarded", root, moment)
             shipped = ship_spool(store, spool, now=now)
             assert shipped.conflict == shipped.quarantined == 0
-            assert all("cut short" in each.what for each in shipped.problems)
+            assert all("incomplete record" in each.what for each in shipped.problems)
         rows = store.run_query("SELECT decision_id, outcome FROM events")
         ids = [str(key) for key, _ in rows]
         assert len(ids) == len(set(ids))

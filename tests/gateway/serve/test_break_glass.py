@@ -91,6 +91,6 @@ def test_what_was_tampered_with_in_the_store_is_refused_and_told(
                 envelope.payload_type, later, envelope.signatures
             )
             store.put_object(AMENDMENT, dsse.encode_envelope(forged), logged.at)
-        assert "has not signed" in served.hear("amendment.refused")["why"]
+        assert "is not signed by the key" in served.hear("amendment.refused")["why"]
         assert not passes(served, a=1)
         assert served.end() == 0

@@ -85,7 +85,7 @@ def test_a_trial_and_a_reload_say_what_would_have_been_denied(
         served.configure(stricter)
         served.reload()
         taken = served.hear("config.taken")
-        assert taken["replayed"] == "would have denied 4 of 5 calls"
+        assert taken["replayed"] == "would deny 4 of 5 calls"
         assert taken["turned"] == [
             "4x agent:declared/ana at files: allow by agents.ana.allow[0] -> deny by "
             "no-rule"
@@ -108,7 +108,9 @@ def test_a_trial_names_the_policy_that_would_deny_and_a_files_faults(
         assert attempt(served, without(settings, "ana", "read"))["calls"] == 0
         with pytest.raises(AssertionError) as caught:
             attempt(served, settings | {"default_mode": "obey"})
-        assert "default_mode: one of observe, shadow, enforce" in str(caught.value)
+        assert "default_mode: expected one of observe, shadow, enforce" in str(
+            caught.value
+        )
         for seconds in (0, 0.01):
             served.call("slow", arguments={"seconds": seconds})
         (tmp_path / "slow.cedar").write_text(
@@ -124,7 +126,7 @@ def test_a_trial_names_the_policy_that_would_deny_and_a_files_faults(
 
 
 def test_where_no_gateway_runs_a_trial_says_so(tmp_path: Path) -> None:
-    with pytest.raises(EnvironmentFailure, match="no gateway runs with"):
+    with pytest.raises(EnvironmentFailure, match="no gateway is running with"):
         request_policy_trial(tmp_path, POLICY)
 
 
@@ -208,7 +210,7 @@ def test_the_operators_socket_answers_no_other_user(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(operator_socket, "_peer_uid", lambda _: os.getuid() + 1)
-    with pytest.raises(EnvironmentFailure, match="does not answer"):
+    with pytest.raises(EnvironmentFailure, match="does not respond"):
         asked(tmp_path)
 
 

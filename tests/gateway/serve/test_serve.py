@@ -157,7 +157,7 @@ def test_a_wrong_file_leaves_the_last_good_one_in_force(
     standing.configure(wrong)
     standing.reload()
     (fault,) = standing.hear("config.refused")["faults"]
-    assert "default_mode: one of observe, shadow, enforce was expected" in fault
+    assert "default_mode: expected one of observe, shadow, enforce" in fault
     assert text(standing.call("read")) == "read"
     status, body = standing.get("/readyz")
     assert status == 200
@@ -308,7 +308,7 @@ def test_faults_are_told_at_once(tmp_path: Path) -> None:
     settings = {"default_mode": "obey", "listen": {"workers": 0}}
     with serving(tmp_path, settings, lines=0) as served:
         assert served.process.wait(SECONDS) == 2
-    assert "listen.workers: a number from 1 to 64 was expected" in str(served.log)
+    assert "listen.workers: expected a number from 1 to 64" in str(served.log)
     assert "(and 1 more)" in str(served.log)
 
 

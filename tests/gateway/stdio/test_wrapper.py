@@ -260,7 +260,7 @@ def test_junk_of_the_server_goes_nowhere(tmp_path: Path) -> None:
     with wrapper(tmp_path) as wrapped:
         assert said(wrapped.ask(call("junk", 1))) == "after junk"
         wrapped.end()
-        assert "the server wrote a line without a receiver" in wrapped.errors()
+        assert "a line of the server has no recipient" in wrapped.errors()
 
 
 def test_an_answer_that_can_be_read_in_two_ways_is_an_error(wrapped: Wrapped) -> None:
@@ -271,14 +271,16 @@ def test_an_answer_that_can_be_read_in_two_ways_is_an_error(wrapped: Wrapped) ->
 def test_a_line_of_the_server_that_is_too_long_ends_it(tmp_path: Path) -> None:
     with wrapper(tmp_path) as wrapped:
         refused = wrapped.ask(call("big", 1, size=17 << 20))
-        assert refused["error"]["message"] == "The server sent too large an event."
+        assert (
+            refused["error"]["message"] == "The server sent an event that is too large."
+        )
         assert wrapped.process.wait(20) == 128 + signal.SIGTERM
 
 
 def test_what_a_server_says_before_it_was_asked_goes_nowhere(tmp_path: Path) -> None:
     with wrapper(tmp_path, *SCRIPTED, "--talk") as wrapped:
         assert wrapped.process.stderr is not None
-        assert b"without a receiver" in wrapped.process.stderr.readline()
+        assert b"has no recipient" in wrapped.process.stderr.readline()
         assert said(wrapped.ask(call("echo", 1)))["pid"]
 
 

@@ -210,7 +210,7 @@ def test_an_issuer_cannot_bring_its_keys_to_another(pem: Path) -> None:
         keys = of(served)
         assert (
             await keys.fetch_issuer_keys("corp", NOW)
-            == "its metadata is of another issuer"
+            == "its metadata belongs to another issuer"
         )
         assert kids(keys) == set()
 
@@ -227,7 +227,7 @@ def test_no_redirect_is_followed(pem: Path, at: str) -> None:
             b"Content-Length: 0\r\n\r\n"
         )
         failed = await of(served).fetch_issuer_keys("corp", NOW)
-        assert failed == "the answer has the status 302, not 200"
+        assert failed == "the response has status 302 (expected 200)"
 
     run_with_issuer(pem, told)
 

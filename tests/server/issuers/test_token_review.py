@@ -106,7 +106,7 @@ def test_any_other_token_is_not_good(status: dict[str, object], why: str) -> Non
     ],
 )
 def test_what_is_no_review_says_nothing(document: bytes) -> None:
-    with pytest.raises(FetchFailed, match="no TokenReview"):
+    with pytest.raises(FetchFailed, match="not a TokenReview"):
         parse_token_review(document, AUD)
 
 

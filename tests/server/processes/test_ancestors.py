@@ -159,7 +159,9 @@ def test_where_nothing_can_be_looked_up_it_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(module, "Path", lambda *parts: Path("/nowhere", *parts[1:]))
-    with pytest.raises(StartedByAgent, match="not known: this machine has no /proc"):
+    with pytest.raises(
+        StartedByAgent, match="identified as one: this machine has no /proc"
+    ):
         list_ancestors()
 
 
@@ -179,7 +181,7 @@ def test_a_line_that_will_not_stand_still_is_refused(
     monkeypatch.setattr(
         module, "_read_process", lambda pid: replace(CLEAN, pid=pid, start=next(starts))
     )
-    with pytest.raises(StartedByAgent, match="end while"):
+    with pytest.raises(StartedByAgent, match="ended during"):
         list_ancestors(4242)
 
 
@@ -268,11 +270,11 @@ def test_whatever_an_agent_starts_may_not(shell: Path, tmp_path: Path) -> None:
     fake = tmp_path / "claude"
     fake.write_text(f"#!/bin/sh\n{shell}\ntrue\n")
     fake.chmod(0o700)
-    assert "above" in asked([str(fake)])
+    assert "ancestor" in asked([str(fake)])
     assert "allowed" not in asked([str(fake)])
 
 
 def test_what_a_marked_process_starts_may_not_even_when_it_forgets(
     shell: Path,
 ) -> None:
-    assert "above" in asked([str(shell)], ANSWERABLE_RUN="run-1")
+    assert "ancestor" in asked([str(shell)], ANSWERABLE_RUN="run-1")

@@ -43,9 +43,15 @@ def test_whoever_connected_is_named_by_kernel_facts(listener: socket.socket) -> 
 def test_it_says_what_it_proves_and_what_it_does_not(listener: socket.socket) -> None:
     with ConnectingProcess(listener, BECOME) as visitor:
         told = attest_peer(visitor.connection)
-    assert told.proves[0].startswith(f"a process of user {ANA} and group ")
+    assert told.proves[0].startswith(
+        f"the connection was opened by a process of user {ANA} and group "
+    )
     said = " ".join(told.does_not_prove)
-    for hazard in ("inherited or handed on", "run another one", "an interpreter"):
+    for hazard in (
+        "inherit or receive the connection",
+        "execute another program",
+        "an interpreter",
+    ):
         assert hazard in said
 
 
@@ -54,7 +60,7 @@ def test_without_a_pidfd_nothing_but_the_user_is_said(listener: socket.socket) -
         told = attest_peer(visitor.connection, peer_option=NO_OPTION)
     assert (told.uid, told.process.pid) == (ANA, visitor.pid)
     assert (told.unit, told.container, told.program, told.program_sha256) == ("",) * 4
-    assert any("no pidfd of a peer" in each for each in told.does_not_prove)
+    assert any("no pidfd of the peer" in each for each in told.does_not_prove)
     assert not any("alive" in each for each in told.proves)
 
 
@@ -117,7 +123,7 @@ def test_whoever_turns_while_facts_are_read_is_refused(
     monkeypatch.setattr(peer_attestation, "require_one_user", another)
     with (
         ConnectingProcess(listener, BECOME) as visitor,
-        pytest.raises(NotAttested, match="one user"),
+        pytest.raises(NotAttested, match="a single user"),
     ):
         attest_peer(visitor.connection)
 
@@ -145,8 +151,8 @@ def test_unit_start_and_container_are_the_managers_word(
     first = told()
     assert (first.unit, first.container) == (unit, container)
     assert first.invocation == "0" * 32
-    assert any(f"unit {unit}, in its start {'0' * 32}" in each for each in first.proves)
-    assert "in that container" in first.does_not_prove[0]
+    assert any(f"unit {unit}, invocation {'0' * 32}" in each for each in first.proves)
+    assert "in the same container" in first.does_not_prove[0]
     # What is no id of a start is none.
     (tmp_path / f"invocation:{unit}").unlink()
     (tmp_path / f"invocation:{unit}").symlink_to("../etc/passwd")

@@ -35,7 +35,7 @@ def test_a_connection_that_was_ended_fails_one_step_and_is_replaced(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
             "WHERE application_name = 'answerable sts'"
         )
-    with pytest.raises(TokenStateUnavailable, match="does not answer"):
+    with pytest.raises(TokenStateUnavailable, match="does not respond"):
         control.record_single_use_key(one, NOW)
     assert control.record_single_use_key(one, NOW) is CommitOutcome.DONE
     control.close()

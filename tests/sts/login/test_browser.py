@@ -94,15 +94,15 @@ def test_the_claim_decides_which_scopes_are_asked_for(stage: LoginSetup):
         ({"iss": "https://mixed-up.example"}, "another provider (iss"),
         ({"iss": ...}, "another provider (iss"),
         ({"iss": ["a", "a"]}, "duplicate parameter"),
-        ({"code": ...}, "holds no code"),
-        ({"code": ""}, "holds no code"),
+        ({"code": ...}, "contains no code"),
+        ({"code": ""}, "contains no code"),
         ({"code": [CODE, CODE]}, "duplicate parameter"),
         ({"code": "another"}, "the provider refused (invalid_grant)"),
         ({"code": ..., "error": "access_denied"}, "refused (access_denied)"),
         ({"error": "access_denied"}, "the provider refused (access_denied)"),
         ({"code": ..., "error": "\x1b[31m owned"}, "the provider refused"),
         ({"code": ..., "error": "x" * 65}, "the provider refused"),
-        ({f"p{n}": "x" for n in range(30)}, "the answer cannot be read"),
+        ({f"p{n}": "x" for n in range(30)}, "the response cannot be read"),
     ],
 )
 def test_a_redirect_that_does_not_hold_is_refused(stage: LoginSetup, redirect, said):
@@ -194,7 +194,7 @@ def test_a_token_of_another_key_is_refused(stage: LoginSetup):
 @pytest.mark.parametrize("given", [{"id_token": ...}, {"id_token": 5}])
 def test_an_answer_without_an_id_token_is_refused(stage: LoginSetup, given):
     stage.provider.tokens = given
-    assert refused(stage) == "the provider gave no id_token"
+    assert refused(stage) == "the provider returned no id_token"
 
 
 @pytest.mark.parametrize(

@@ -188,7 +188,7 @@ def test_a_refused_sign_in_leaves_the_one_before(signed_in: Machine, stage: Logi
         ((), "no issuer to sign in at"),
         (("--issuer", "https://idp.example"), "no issuer to sign in at"),
         (("--client-id", "x"), "no issuer to sign in at"),
-        (("--issuer", "http://idp.example", "--client-id", "x"), "is no https URL"),
+        (("--issuer", "http://idp.example", "--client-id", "x"), "is not an https URL"),
         (("--config", "/nonexistent.yaml"), "/nonexistent.yaml"),
     ],
 )

@@ -83,7 +83,7 @@ def cut_off(at: str) -> bool:
 def test_without_store_and_configuration_it_says_so_and_makes_nothing(
     tmp_path: Path,
 ) -> None:
-    with pytest.raises(UsageError, match="there is no store at"):
+    with pytest.raises(UsageError, match="no store at"):
         load_settings("", tmp_path / "mistyped", tmp_path / "usual")
     assert list(tmp_path.iterdir()) == []
 

@@ -177,9 +177,9 @@ def parse_arguments(arguments: bytes | memoryview) -> dict[str, object]:
     try:
         read = _decoder.decode(str(data, "utf-8"))
     except (ValueError, RecursionError):
-        raise UnreadableArguments("arguments that cannot be read in one way") from None
+        raise UnreadableArguments("ambiguous arguments") from None
     if not isinstance(read, dict):
-        raise UnreadableArguments("arguments that are no object")
+        raise UnreadableArguments("arguments that are not an object")
     return read
 
 
@@ -241,7 +241,7 @@ def _is_valid_unicode(value: str) -> bool:
 
 def _reject_nan_and_infinity(name: str) -> object:
     """Reject NaN and Infinity, which are not JSON."""
-    raise UnreadableArguments(f"{name} is no JSON")
+    raise UnreadableArguments(f"{name} is not JSON")
 
 
 def encode_entity(value: object) -> object:

@@ -176,7 +176,7 @@ def _find_unknown_servers_and_agents(
             hint = f"; did you mean {close[0]}?" if close else ""
             where = "servers" if kind == "server" else "agents"
             name = name.removeprefix("declared/")
-            yield f"no such {kind} in {where} (got {name!r}{hint})"
+            yield f"{kind} not defined under {where} (got {name!r}{hint})"
 
 
 def _reject_duplicate_ids(policies: list[_PolicyInFile]) -> None:

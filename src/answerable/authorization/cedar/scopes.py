@@ -100,11 +100,11 @@ def find_entity_id_fault(kind: str, id: str) -> str:
     if start is not None:
         server, slash, name = id.removeprefix(start).partition("/")
         if not id.startswith(start) or not (server and slash and name):
-            return f'{kind}::"{start}SERVER/NAME" was expected'
+            return f'expected {kind}::"{start}SERVER/NAME"'
     elif kind == "Server" and not id.startswith("server:"):
-        return 'Server::"server:NAME" was expected'
+        return 'expected Server::"server:NAME"'
     elif kind == "Agent" and not id.startswith("agent:"):
-        return 'Agent::"agent:KIND/..." was expected'
+        return 'expected Agent::"agent:KIND/..."'
     return ""
 
 

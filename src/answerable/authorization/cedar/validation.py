@@ -181,7 +181,7 @@ def _find_policy_text_fault(policy_text: PolicyText) -> str:
         found = _parse_policies(policy_text.text)
     except ValueError as error:
         return str(error)
-    return "" if len(found) == 1 else "one policy was expected"
+    return "" if len(found) == 1 else "expected one policy"
 
 
 def _parse_policies(text: str) -> list[Mapping[str, Any]]:
@@ -208,16 +208,20 @@ def _check_parsed_policy(
 ) -> None:
     """Check a parsed policy and build its rule; add a fault if it is not allowed."""
     if any(_has_template_slot(parsed[key]) for key in ("principal", "resource")):
-        policy.faults.append("a template: it would allow nothing")
+        policy.faults.append(
+            "templates are not supported: without a link they allow nothing"
+        )
         return
     asks = ASK_ANNOTATION in parsed.get("annotations", {})
     if asks and parsed["effect"] == "permit":
-        policy.faults.append("`@ask` belongs on a forbid that an owner may lift")
+        policy.faults.append(
+            "`@ask` is allowed only on a forbid that an owner can lift"
+        )
         return
     try:
         policy.uses = infer_argument_types(parsed["conditions"])
     except WholeArguments:
-        what = "`context` and `context.arguments` are read by member"
+        what = "`context` and `context.arguments` can be accessed only by member"
         policy.faults.append(what)
         return
     except RecursionError:

@@ -67,7 +67,7 @@ class _RepeatedMarkerError(Exception):
     """Truncated reply of the API without a new marker."""
 
     def __str__(self) -> str:
-        return "it says that more follows and does not say where"
+        return "the response is truncated but has no marker of the next page"
 
 
 @dataclass(slots=True)

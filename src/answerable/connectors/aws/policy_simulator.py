@@ -77,7 +77,7 @@ class AwsPolicySimulator:
         told = _parse_simulation_result(results[0], resource) if results else None
         if told is None or not told.decision:
             return SimulationDeclined(
-                SimulationRefusal.EMPTY, "the answer holds no result"
+                SimulationRefusal.EMPTY, "the answer contains no result"
             )
         return told
 
@@ -123,15 +123,13 @@ def _convert_error_code_to_refusal(code: str) -> SimulationDeclined:
             SimulationRefusal.DENIED, "iam:SimulatePrincipalPolicy is not allowed"
         )
     if code in _THROTTLING_CODES:
-        return SimulationDeclined(
-            SimulationRefusal.BUSY, "AWS has had too many questions"
-        )
+        return SimulationDeclined(SimulationRefusal.BUSY, "AWS throttled the requests")
     if code == "NoSuchEntity":
         return SimulationDeclined(
-            SimulationRefusal.GONE, "the principal is not there any more"
+            SimulationRefusal.GONE, "the principal no longer exists"
         )
     return SimulationDeclined(
-        SimulationRefusal.OTHER, f"AWS takes no such question: {code}"
+        SimulationRefusal.OTHER, f"AWS rejected the request: {code}"
     )
 
 

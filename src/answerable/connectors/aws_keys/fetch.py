@@ -32,9 +32,9 @@ def sync(location: str, context: SyncContext) -> Sync:
     places = list(_list_files(location))
     if not places:
         raise UsageError(
-            f"{source}: no *.json file in it"
+            f"{source}: no *.json file in the folder"
             if location
-            else f"{source} names no file",
+            else f"{source}: no file given",
             "collect with: aws iam list-access-keys --user-name NAME --output json",
         )
     files: list[tuple[str, bytes]] = []

@@ -12,8 +12,8 @@ from answerable.model.errors import ParseError, UsageError
 from answerable.model.sighting import ReadProblem, ReadProblemKind, SightedFacts
 
 CREDENTIAL_REPORT_PROBLEM = (
-    "a credential report holds no access-key ids, so no key can be joined by it: "
-    "collect with `aws iam list-access-keys --user-name NAME --output json`"
+    "a credential report contains no access-key ids, so it cannot be matched to "
+    "keys: collect with `aws iam list-access-keys --user-name NAME --output json`"
 )
 
 

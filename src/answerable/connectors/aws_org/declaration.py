@@ -43,11 +43,11 @@ DECLARATION = ConnectorDeclaration(
     name="aws-org",
     gives="inventory",
     location="FILE (live if empty, or role/NAME)",
-    about="an organisation's accounts, units, service and resource control policies; "
-    "live, every account of it as well",
+    about="an organization's accounts, units, service and resource control policies; "
+    "live, also every account",
     written_by=WrittenBy.PLATFORM,
     reads=(
-        "FILE: answers of `aws organizations`, put together as docs/aws.md shows",
+        "FILE: answers of `aws organizations`, combined as docs/aws.md shows",
         WHO_AM_I,
         *PERMISSIONS,
         *CENTER_PERMISSIONS,

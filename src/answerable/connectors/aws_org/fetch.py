@@ -55,8 +55,10 @@ def is_live_location(location: str) -> bool:
     role = declaration.parse_scan_role_name(location)
     if role == "":
         raise UsageError(
-            f"{declaration.DECLARATION.name}:{location} names no role (expected role/NAME)",
-            f"{declaration.DECLARATION.name}: alone takes the role {declaration.DEFAULT_ROLE}",
+            f"{declaration.DECLARATION.name}:{location} no role given (expected "
+            "role/NAME)",
+            f"{declaration.DECLARATION.name}: without it uses the role "
+            f"{declaration.DEFAULT_ROLE}",
         )
     return role is not None
 

@@ -66,7 +66,7 @@ def scan_organization(location: str, context: SyncContext) -> Organization:
     except (BotoCoreError, ClientError, ValueError) as error:
         if error_code(error) == "AWSOrganizationsNotInUseException":
             raise EnvironmentFailure(
-                "the account that was asked is in no organization",
+                "the account is not in an organization",
                 "use the management account, or scan it alone: answerable scan aws:",
             ) from None
         if error_code(error) in ACCESS_DENIED_CODES:

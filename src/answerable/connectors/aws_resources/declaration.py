@@ -59,11 +59,11 @@ DECLARATION = ConnectorDeclaration(
     name="aws-resources",
     gives="inventory",
     location="FILE (live if empty)",
-    about="policies, public-access blocks and tags of resources, whom code runs as, and "
-    "agents on Bedrock and AgentCore",
+    about="policies, public-access blocks and tags of resources, identities that code "
+    "runs as, and agents on Bedrock and AgentCore",
     written_by=WrittenBy.PLATFORM,
     reads=(
-        "FILE: answers of the AWS CLI, put together as docs/aws.md shows",
+        "FILE: answers of the AWS CLI, combined as docs/aws.md shows",
         WHO_AM_I,
         *PERMISSIONS,
     ),

@@ -51,7 +51,7 @@ def list_locations_to_read(location: str) -> tuple[Probe, ...]:
         return (probe_answer_file(location, EXPECTED_KIND),)
     calls = (declaration.WHO_AM_I, *declaration.PERMISSIONS)
     return tuple(
-        Probe(call, "what resources say of themselves", None) for call in calls
+        Probe(call, "policies and settings of resources", None) for call in calls
     )
 
 

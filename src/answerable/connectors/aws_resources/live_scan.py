@@ -45,8 +45,8 @@ def scan_default_region(context: SyncContext) -> Sync:
         region = resolve_region(session, context)
         if not region:
             raise UsageError(
-                f"{declaration.DECLARATION.name}: needs a region, and none is set",
-                "give --region NAME, or set AWS_REGION; scan each region in turn",
+                f"{declaration.DECLARATION.name}: requires a region (none is set)",
+                "use --region NAME or set AWS_REGION; scan each region separately",
             )
         clients = _RegionClients(session, region, context)
         caller = clients.create_client("sts").get_caller_identity()

@@ -117,7 +117,10 @@ class _LogFileReader:
         except LogUnreadableError as refusal:
             broken = str(refusal)
         if self._is_not_a_log:
-            broken = f"{self._unparsed_record_count} of {self._seen} records are none: the rest is not read"
+            broken = (
+                f"{self._unparsed_record_count} of {self._seen} records are invalid: "
+                "the rest is not read"
+            )
         yield from self._parse_record_pieces(splitter.close())
         yield self._make_batch(
             self._list_problems(broken or splitter.problem, bool(broken))

@@ -71,7 +71,7 @@ def find_log_files(location: str, skip: frozenset[str] = frozenset()) -> FoundLo
         ) from None
     except OSError as refusal:
         raise EnvironmentFailure(
-            f"may not be read: {location} ({refusal.strerror})"
+            f"no permission to read {location} ({refusal.strerror})"
         ) from None
     if not stat.S_ISDIR(mode):
         check_regular_file(path)
@@ -90,9 +90,9 @@ def _walk_folder(
     def refused(error: OSError) -> None:
         if error.filename == str(root_folder):
             raise EnvironmentFailure(
-                f"may not be listed: {location} ({error.strerror})"
+                f"no permission to list {location} ({error.strerror})"
             )
-        what = f"the folder may not be listed ({error.strerror})"
+        what = f"no permission to list the folder ({error.strerror})"
         problems.append(
             ReadProblem(ReadProblemKind.PERMISSION, str(error.filename), what)
         )
@@ -115,7 +115,7 @@ def _walk_folder(
     if not files and not problems and not skip:
         raise UsageError(
             f"no .json, .jsonl or .ndjson file in the folder (got {location!r})",
-            "compressed ones end in .gz or .zst",
+            "names of compressed files end in .gz or .zst",
         )
     files.sort()
     total = sum(size for _, size in files)
@@ -172,7 +172,8 @@ class LogFileStream:
             self._unpacked += len(chunk)
             if self._unpacked > max(SMALL, MAX_COMPRESSION_RATIO * self.packed):
                 raise LogUnreadableError(
-                    f"it unfolds to more than {MAX_COMPRESSION_RATIO} times its size"
+                    f"it decompresses to more than {MAX_COMPRESSION_RATIO} times "
+                    "its size"
                 )
             yield chunk
 
@@ -207,7 +208,7 @@ class LogFileStream:
             if data and not data.startswith(_GZIP[: len(data)]):
                 data = data.lstrip(b"\0")  # padding of tapes and disks
                 if data:
-                    raise LogUnreadableError("bytes follow the compressed data")
+                    raise LogUnreadableError("extra bytes after the compressed data")
 
     def _iter_zstd(self, data: bytes, file: BinaryIO) -> Iterator[bytes]:
         """Yield the chunks of all Zstandard frames in a file."""

@@ -136,7 +136,7 @@ def _decode_batches(pipe: IO[bytes]) -> Iterator[EventBatch]:
     for body in _prefetch_frames(pipe):
         if not body:
             raise EnvironmentFailure(
-                "the parsing process ended early; what it read is stored",
+                "the parser process ended early; the records read so far are stored",
                 "ingest the same input again: nothing is stored twice",
             )
         frame = _FRAME.decode(body)

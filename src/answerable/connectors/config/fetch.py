@@ -82,7 +82,7 @@ def read_policy_files(
         except AnswerableError as error:
             faults.append(ConfigFault(mark, "policy", error.message))
     if sum(len(each.data) for each in files.values()) > MAX_ALL_POLICIES:
-        what = f"larger than {MAX_ALL_POLICIES >> 20} MiB together"
+        what = f"larger than {MAX_ALL_POLICIES >> 20} MiB in total"
         faults.append(ConfigFault(reading.policy_positions[0], "policy", what))
         files = {}
     read = load_policies(
@@ -125,7 +125,7 @@ def sync(location: str, context: SyncContext) -> Sync:
         EnvironmentFailure: It is not readable.
     """
     if not location:
-        raise UsageError(f"{DECLARATION.name}: names no file (expected {EXPECTED})")
+        raise UsageError(f"{DECLARATION.name}: no file given (expected {EXPECTED})")
     reading = read_config_file(location)
     place = reading.config.place if reading.config else printable_path(location)
     problems = tuple(_convert_fault_to_problem(place, each) for each in reading.faults)

@@ -146,7 +146,7 @@ class _ClientReader:
         """Add a problem for each repeated key of a file."""
         for pointer in file.document.duplicate_keys:
             place = join_file_and_pointer(file.document.place, pointer)
-            what = "a key is repeated; its last value was read"
+            what = "duplicate key; the last value was used"
             self.facts.problems.append(
                 ReadProblem(ReadProblemKind.INVALID, place, what)
             )

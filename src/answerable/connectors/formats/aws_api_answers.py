@@ -40,7 +40,7 @@ _KINDS = (
     ("RoleDetailList", "account authorization details", "aws:FILE"),
     ("GroupDetailList", "account authorization details", "aws:FILE"),
     ("AccessKeyMetadata", "list-access-keys answers", "aws-keys:FILE"),
-    ("GeneratedTime", "a credential report, which holds no key ids", ""),
+    ("GeneratedTime", "a credential report, which contains no key ids", ""),
     ("Records", "CloudTrail records", "cloudtrail:FILE (with `answerable ingest`)"),
     ("Organization", "AWS Organizations answers", "aws-org:FILE"),
     ("Roots", "AWS Organizations answers", "aws-org:FILE"),
@@ -109,9 +109,9 @@ def wrong_kind_error(answer: Collection[str], place: str, expected: str) -> Usag
     """
     for field, what, belongs in _KINDS:
         if field in answer and what != expected:
-            hint = f"give it as {belongs}" if belongs else f"expected {expected}"
-            return UsageError(f"{place} holds {what}, not {expected}", hint)
-    return UsageError(f"{place} does not hold {expected}", "see docs/aws.md")
+            hint = f"pass it as {belongs}" if belongs else f"expected {expected}"
+            return UsageError(f"{place} contains {what}, not {expected}", hint)
+    return UsageError(f"{place} does not contain {expected}", "see docs/aws.md")
 
 
 def is_credential_report(data: bytes) -> bool:
@@ -160,7 +160,7 @@ def _to_utf8(data: bytes, place: str) -> bytes:
         try:
             return data.decode("utf-16").encode()
         except UnicodeError:
-            raise _parse_error("the file is not whole UTF-16 text", place) from None
+            raise _parse_error("the file is truncated UTF-16 text", place) from None
     return data.removeprefix(b"\xef\xbb\xbf")
 
 

@@ -172,7 +172,7 @@ def _check_surrogates(text: str) -> None:
     """Raise if a text contains half of a surrogate pair."""
     # `"\\ud800"` alone is no character (RFC 8259 section 8.2) and cannot be stored.
     if not text.isascii() and any("\ud800" <= char <= "\udfff" for char in text):
-        raise ParseError("half of a surrogate pair in a text")
+        raise ParseError("an unpaired surrogate in a string")
 
 
 def find_duplicate_keys(raw: RawValue) -> tuple[str, ...]:

@@ -166,4 +166,4 @@ def _make_object(pairs: list[tuple[str, object]]) -> PolicyJsonObject:
 
 def _refuse_constant(name: str) -> NoReturn:
     """Refuse `NaN` and `Infinity`, which JSON does not have."""
-    raise json.JSONDecodeError(f"{name} is no value", name, 0)
+    raise json.JSONDecodeError(f"{name} is not a JSON value", name, 0)

@@ -137,7 +137,7 @@ def parse_statement(
         sid = _read_sid(raw_statement, sid)
         elements = read_elements(raw_statement, _STATEMENT_ELEMENTS)
         if type(elements.get("Sid", "")) is not str:
-            refuse_statement("Sid is not text")
+            refuse_statement("Sid is not a string")
         effect = elements.get("Effect")
         if effect not in ("Allow", "Deny"):
             refuse_statement("Effect is neither Allow nor Deny")
@@ -206,9 +206,9 @@ def _read_element_texts(value: object, label: str) -> tuple[str, ...]:
 def _check_element_text(item: object, label: str) -> str:
     """Return a non-empty text; anything else is refused."""
     if type(item) is not str:
-        refuse_statement(f"{label} holds {json_kind(item)} (expected text)")
+        refuse_statement(f"{label} contains {json_kind(item)} (expected a string)")
     if not item:
-        refuse_statement(f"{label} holds an empty text")
+        refuse_statement(f"{label} contains an empty string")
     return _check_surrogates(item, label)
 
 
@@ -216,7 +216,7 @@ def _check_surrogates(text: str, label: str) -> str:
     """Return a text; one with a lone surrogate is refused."""
     # Half a surrogate pair is legal in JSON and cannot be stored anywhere.
     if not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text):
-        refuse_statement(f"{label} holds half a character")
+        refuse_statement(f"{label} contains an incomplete character")
     return text
 
 
@@ -230,7 +230,7 @@ def _read_principal_elements(
     if layer in _NEEDS_PRINCIPAL and not plain and not negated:
         refuse_statement("neither Principal nor NotPrincipal")
     if layer not in _NEEDS_PRINCIPAL and (plain or negated):
-        refuse_statement(f"Principal has no place in a policy at the {layer} layer")
+        refuse_statement(f"Principal is not allowed in a policy at the {layer} layer")
     if plain:
         return _read_principals(elements["Principal"], "Principal"), ()
     if negated:
@@ -243,7 +243,7 @@ def _read_principals(value: object, label: str) -> tuple[tuple[str, str], ...]:
     if type(value) is str and value == "*":
         return (("AWS", "*"),)
     if not isinstance(value, dict):
-        refuse_statement(f"{label} holds {json_kind(value)} (expected * or an object)")
+        refuse_statement(f"{label} is {json_kind(value)} (expected * or an object)")
     pairs: list[tuple[str, str]] = []
     for name, given in read_elements(value, _PRINCIPAL_KINDS).items():
         pairs += [
@@ -274,7 +274,7 @@ def _read_conditions(block: object, literal: bool) -> tuple[ConditionClause, ...
 def _read_object_entries(value: object, label: str) -> list[tuple[str, object]]:
     """Return an object's entries; repeated names are refused."""
     if not isinstance(value, dict):
-        refuse_statement(f"{label} holds {json_kind(value)} (expected an object)")
+        refuse_statement(f"{label} is {json_kind(value)} (expected an object)")
     doubled = getattr(value, "duplicate_names", ())
     if doubled:
         refuse_statement(f"{_quote_name(doubled[0])} is repeated in {label}")
@@ -295,7 +295,8 @@ def _read_condition_value(item: object, operator: str) -> str:
     if isinstance(item, int) or (isinstance(item, float) and abs(item) < 1e300):
         return _format_number(item)
     refuse_statement(
-        f"Condition {_quote_name(operator)} holds {json_kind(item)} (expected a value)"
+        f"Condition {_quote_name(operator)} contains {json_kind(item)} (expected a "
+        "value)"
     )
 
 
@@ -304,4 +305,4 @@ def _format_number(number: float) -> str:
     try:
         return repr(number)
     except ValueError:  # an int longer than the interpreter converts
-        refuse_statement("Condition holds a number too long to read")
+        refuse_statement("Condition contains a number that is too long to read")

@@ -129,7 +129,7 @@ class _CommentStripper:
         while True:
             quote = self.text.find('"', self.at)
             if quote < 0:
-                raise ParseError("not JSON: a string is not closed", offset=start)
+                raise ParseError("not JSON: unterminated string", offset=start)
             escape = self._find_next_escape()
             if escape < 0 or escape > quote:
                 self.at = quote + 1
@@ -153,7 +153,7 @@ class _CommentStripper:
         elif mark == "/*":
             stop = self.text.find("*/", self.at + 2)
             if stop < 0:
-                raise ParseError("not JSON: a comment is not closed", offset=self.at)
+                raise ParseError("not JSON: unterminated comment", offset=self.at)
             stop += 2
         else:
             raise ParseError("not JSON: a lone '/'", offset=self.at)

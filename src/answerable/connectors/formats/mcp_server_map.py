@@ -56,12 +56,12 @@ def parse_server_maps(entry: ClientConfigFile, root: DocumentNode) -> McpServerM
             if not keys and (maps or not _is_server_map(node)):
                 continue
             if not node.is_object and not node.is_array:
-                faults.append((node.pointer, "not a map of servers"))
+                faults.append((node.pointer, "not a mapping of servers"))
                 continue
             maps.append(node.pointer)
             _read_server_map(node, servers, faults)
     if not maps and not faults and entry.role is FileRole.SERVERS:
-        faults.append(("", "no map of servers"))
+        faults.append(("", "no mapping of servers"))
     declared = tuple(islice(_find_extension_settings(root), FOUND_LIMIT + 1))
     if len(declared) > FOUND_LIMIT:
         faults.append(("/settings", f"more than {FOUND_LIMIT} credentials"))
@@ -124,7 +124,7 @@ def _read_server_map(
             continue
         server = parse_server_entry(name, entry)
         if server.is_truncated:
-            faults.append((entry.pointer, "too long to be read whole"))
+            faults.append((entry.pointer, "too long to be read completely"))
         if len(server.found) > FOUND_LIMIT:
             faults.append((entry.pointer, f"more than {FOUND_LIMIT} credentials"))
             server = replace(server, found=server.found[:FOUND_LIMIT])

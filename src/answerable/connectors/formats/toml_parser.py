@@ -25,7 +25,7 @@ def parse_toml(text: str) -> RawValue:
     for line in text.split("\n"):
         # A key `a.a.a...` costs the parser the square of its length.
         if line.count(".") > _LINE_DOTS_LIMIT or line.count("[") > _LINE_DOTS_LIMIT:
-            raise ParseError("a line of TOML is too deep")
+            raise ParseError("a line of TOML is nested too deep")
     found: object = None
     reason = ""
     try:

@@ -36,10 +36,11 @@ def read(location: str, context: EventContext) -> Iterator[EventBatch]:
     if not path.is_dir():
         raise UsageError(
             f"not a folder (got {location!r})",
-            "name a gateway's spool: STATE/spool of its configuration",
+            "name the spool of a gateway: STATE/spool, where STATE is `state` of "
+            "its configuration",
         )
     if not _list_recorder_folders(path):
-        raise UsageError(f"no record of a gateway in the folder (got {location!r})")
+        raise UsageError(f"no gateway records in the folder (got {location!r})")
     return _read_spool(path, context)
 
 
@@ -69,8 +70,9 @@ def lock_spool(
             if time.monotonic() >= until:
                 raise EnvironmentFailure(
                     f"the spool is being shipped or read: {path}",
-                    "ask again once that has ended; the log of `serve` tells where it "
-                    "does not (evidence.not-shipped)",
+                    "run the command again when that is complete; if it never "
+                    "completes, look for evidence.not-shipped in the log of "
+                    "`serve`",
                 )
             time.sleep(_LOCK_POLL_SECONDS)
         yield

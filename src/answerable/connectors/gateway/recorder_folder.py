@@ -157,7 +157,7 @@ class RecorderFolder:
 
     def _report_truncated_line(self, path: Path, size: int) -> None:
         """Add a problem for a line that was cut off."""
-        what = f"{size} bytes at its end are of a record that was cut short"
+        what = f"its last {size} bytes are an incomplete record"
         self._torn.append(ReadProblem(ReadProblemKind.INVALID, str(path), what))
 
     def _save_progress(self) -> None:
@@ -209,7 +209,7 @@ def _load_progress(path: Path) -> ReadProgress:
     except (OSError, msgspec.MsgspecError) as error:
         raise EnvironmentFailure(
             f"cannot be read: {path / SHIPPED_FILE} ({type(error).__name__})",
-            "remove it: everything that is still spooled is then read once more",
+            "remove it: all records in the spool are then read again",
         ) from None
 
 
@@ -229,9 +229,7 @@ def open_folder(path: Path) -> Iterator[int]:
     try:
         handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     except OSError as error:
-        raise EnvironmentFailure(
-            f"may not be read: {path} ({error.strerror})"
-        ) from None
+        raise EnvironmentFailure(f"cannot be read: {path} ({error.strerror})") from None
     try:
         yield handle
     finally:

@@ -135,7 +135,7 @@ def list_locations_to_read(location: str) -> tuple[Probe, ...]:
     for ambient in AMBIENT_FILES:
         _expand_and_probe(folder, ambient.path, ambient.description, probes)
     for path in _GIT_CONFIGS:
-        _expand_and_probe(folder, path, "who this is to git", probes)
+        _expand_and_probe(folder, path, "git identity", probes)
     for entry in MANAGED_FILES:
         found = os.path.exists(entry.path) if is_own_home(folder.root) else None
         what = f"{entry.client} settings of this machine's administrator"

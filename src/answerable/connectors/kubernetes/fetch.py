@@ -64,13 +64,13 @@ def sync(location: str, context: SyncContext) -> Sync:
     folder_problems: list[ReadProblem] = []
     places = [p for path in paths for p in _list_files(path, folder_problems)]
     if not places:
-        raise UsageError(f"{source} names no file with Kubernetes objects", _HINT)
+        raise UsageError(f"{source}: no file with Kubernetes objects", _HINT)
     files = _ClusterFiles(places, builder)
     fallback = normalise_cluster_name(PurePath(paths[0]).stem.lower())
     parsed = parse(files, builder, fallback, source, context.now)
     if not parsed.recognised:
         why = f": {parsed.problems[0].what}" if parsed.problems else ""
-        raise UsageError(f"{source} has no object that is read{why}", _HINT)
+        raise UsageError(f"{source} has no supported object{why}", _HINT)
     probes = tuple(Probe(place, EXPECTED_KIND, True) for place in places)
     problems = (*folder_problems, *parsed.problems)
     return build_sync(source, parsed, probes, problems, context.now)

@@ -281,7 +281,7 @@ def _read_owners(
             continue
         folder.problems += [
             ReadProblem(
-                ReadProblemKind.INVALID, f"{place}#/{line}", "not a rule of code owners"
+                ReadProblemKind.INVALID, f"{place}#/{line}", "not a code-owners rule"
             )
             for line in owners.faults
         ]

@@ -130,7 +130,11 @@ def list_found_and_missing_files(
             (project_paths.env_files, "environment file", True),
             (project_paths.home_files, "read by `home:`", None),
             (project_paths.skipped, "git's own objects; not read", None),
-            (folder.skipped, "a link that leads outside; not followed", None),
+            (
+                folder.skipped,
+                "a link to a place outside the folder; not followed",
+                None,
+            ),
         )
         for path in paths
     )

@@ -61,7 +61,7 @@ def parse_metadata(document: bytes, iss: str) -> ProviderMetadata:
         raise _metadata_error(unread.message) from None
     # OpenID Connect Discovery 4.3: else one provider could speak for another.
     if members.get("issuer") != iss:
-        raise _metadata_error("expected it to name the issuer that was asked")
+        raise _metadata_error("expected issuer to equal the configured issuer")
     methods = members.get("code_challenge_methods_supported", ["S256"])
     if not isinstance(methods, list) or "S256" not in methods:
         raise _metadata_error("expected the PKCE method S256")

@@ -69,20 +69,21 @@ def parse_redirect(
         answered.get("state", "").encode(), login_secrets.state.encode()
     ):
         raise LoginFailed(
-            "the answer does not belong to this sign-in (state: expected ours)",
-            "run answerable login again, and follow its own link",
+            "the response does not belong to this sign-in (state does not match)",
+            "run answerable login again and open the link that it prints",
         )
     iss = answered.get("iss")
     # RFC 9207 2.4: byte for byte, and missing counts where it was announced.
     if (iss is None and provider.says_iss) or iss not in (None, provider.iss):
         raise LoginFailed(
-            "the answer comes from another provider (iss: expected the pinned one)"
+            "the response comes from another provider (iss does not match the "
+            "pinned issuer)"
         )
     if "error" in answered:
         raise _build_provider_error(answered["error"])
     code = answered.get("code", "")
     if not is_identifier(code):
-        raise LoginFailed("the answer holds no code")
+        raise LoginFailed("the response contains no code")
     return code
 
 
@@ -96,11 +97,11 @@ def _parse_query(query: str) -> dict[str, str]:
             max_num_fields=_MAX_PARAMETERS,
         )
     except ValueError:
-        raise LoginFailed("the answer cannot be read") from None
+        raise LoginFailed("the response cannot be read") from None
     answered = dict(pairs)
     # RFC 6749 3.1: no parameter more than once.
     if len(answered) != len(pairs):
-        raise LoginFailed("the answer has a duplicate parameter")
+        raise LoginFailed("the response has a duplicate parameter")
     return answered
 
 
@@ -116,8 +117,8 @@ def parse_id_token(status: int, body: bytes) -> str:
     token = members.get("id_token")
     if not isinstance(token, str) or not token or not token.isascii():
         raise LoginFailed(
-            "the provider gave no id_token",
-            "register the client for OpenID Connect: the scope openid was asked for",
+            "the provider returned no id_token",
+            "register the client for OpenID Connect: the scope openid was requested",
         )
     return token
 
@@ -151,9 +152,11 @@ def parse_device_code(status: int, body: bytes, iss: str) -> DeviceCode:
         or not is_identifier(shown)
         or len(shown) > _MAX_USER_CODE
     ):
-        raise LoginFailed("the provider gave no device code that can be used")
+        raise LoginFailed("the provider returned no usable device code")
     if not isinstance(page, str) or not is_safe_url(page, iss):
-        raise LoginFailed("the provider's page for devices is no https URL")
+        raise LoginFailed(
+            "the provider's verification page for devices is not an https URL"
+        )
     return DeviceCode(
         device_code=code,
         user_code=shown,
@@ -184,7 +187,7 @@ def check_nonce(
         nonce.encode(), login_secrets.nonce.encode()
     ):
         raise LoginFailed(
-            "the id_token does not belong to this sign-in (nonce: expected ours)"
+            "the id_token does not belong to this sign-in (nonce does not match)"
         )
 
 
@@ -204,7 +207,7 @@ def _read_seconds(members: JsonObject, name: str, default: int) -> int:
     """Return a number of seconds; the default if it is absent or 0."""
     value = members.get(name, default)
     if type(value) is not int or value < 0:
-        raise LoginFailed(f"the provider's {name} is no number of seconds")
+        raise LoginFailed(f"the provider's {name} is not a number of seconds")
     return value or default
 
 

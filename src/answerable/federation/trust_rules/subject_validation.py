@@ -44,13 +44,13 @@ def validate_subject(
         case PeerSubject():
             yield from _validate_texts("unix", subject.unit, subject.container)
             if subject.uid < 0 or (subject.gid or 0) < 0:
-                yield "unix", RuleFaultCode.ROOT, "a user id was expected"
+                yield "unix", RuleFaultCode.ROOT, "expected a user id"
         case LaunchedSubject():
             yield from _validate_texts("launched", subject.program, subject.person)
             if subject.program and not subject.program.startswith("/"):
-                yield "launched", RuleFaultCode.PATTERN, "an absolute path was expected"
+                yield "launched", RuleFaultCode.PATTERN, "expected an absolute path"
             if subject.person and not subject.person.startswith("person:"):
-                yield "launched", RuleFaultCode.PERSON, "a person was expected"
+                yield "launched", RuleFaultCode.PERSON, "expected a person"
 
 
 def format_claim_path(path: ClaimPath) -> str:
@@ -67,26 +67,32 @@ def _validate_issuer(
         yield (
             "issuer",
             RuleFaultCode.GLOB_ON_ISSUER,
-            "one issuer was expected, no pattern",
+            "expected one issuer, not a pattern",
         )
     elif issuer is None:
-        yield "issuer", RuleFaultCode.ISSUER_UNKNOWN, "no such issuer in issuers"
+        yield "issuer", RuleFaultCode.ISSUER_UNKNOWN, "not defined under issuers"
     elif issuer.pin.ours or (url and issuer.pin.iss == url):
-        what = "our own tokens are of an agent already; delegate_to hands on"
+        what = (
+            "tokens of this token service already belong to an agent; use delegate_to"
+        )
         yield "issuer", RuleFaultCode.ISSUER_OURS, what
     for path, _ in subject.match_glob:
         if path in _ISSUER:
-            yield "match_glob", RuleFaultCode.GLOB_ON_ISSUER, "an issuer has no pattern"
+            yield (
+                "match_glob",
+                RuleFaultCode.GLOB_ON_ISSUER,
+                "patterns are not supported for issuers",
+            )
 
 
 def _validate_claims(subject: IssuedSubject) -> Iterator[SubjectFault]:
     """Yield faults of `match`: no identifying claim, duplicates, patterns."""
     if all(path in _UNIDENTIFYING_CLAIMS for path, _ in subject.match):
-        what = "a claim that identifies the workload was expected"
+        what = "expected a claim that identifies the workload"
         yield "match", RuleFaultCode.EMPTY_MATCH, what
     paths = [path for path, _ in (*subject.match, *subject.match_glob)]
     if len(set(paths)) < len(paths) or len(paths) > MAX_CLAIMS:
-        what = f"each claim was expected once, {MAX_CLAIMS} at most"
+        what = f"expected at most {MAX_CLAIMS} claims, each only once"
         yield "match", RuleFaultCode.CLAIM_TWICE, what
     for path, value in subject.match:
         at = f"match.{format_claim_path(path)}"
@@ -95,7 +101,7 @@ def _validate_claims(subject: IssuedSubject) -> Iterator[SubjectFault]:
         for text in texts:
             yield from _validate_text(at, text)
             if STAR in text:
-                what = "here `*` is a letter; patterns stand in match_glob"
+                what = "`*` is a literal character in match; put patterns in match_glob"
                 yield at, RuleFaultCode.PATTERN_IN_MATCH, what
 
 
@@ -115,10 +121,14 @@ def _validate_patterns(subject: IssuedSubject) -> Iterator[SubjectFault]:
             yield (
                 at,
                 RuleFaultCode.PATTERN,
-                f"at most {MAX_PATTERN} characters were expected",
+                f"expected at most {MAX_PATTERN} characters",
             )
         elif STAR * 2 in pattern:
-            yield at, RuleFaultCode.PATTERN, "`**` was found; `*` never passes a slash"
+            yield (
+                at,
+                RuleFaultCode.PATTERN,
+                "`**` is not supported; `*` does not match a slash",
+            )
 
 
 def _validate_immutable_id(
@@ -138,7 +148,7 @@ def _validate_immutable_id(
     wanted = " or ".join(
         " with ".join(map(format_claim_path, ids)) for ids in found.ids
     )
-    what = f"a name of {found.kind} can come to be another's: {wanted} was expected"
+    what = f"a name of {found.kind} can be reassigned (expected {wanted})"
     yield "match", RuleFaultCode.NO_IMMUTABLE_ID, what
 
 
@@ -159,12 +169,12 @@ def _validate_text(location: str, text: str) -> Iterator[SubjectFault]:
     """Yield a fault unless a text is printable ASCII of bounded length."""
     # Letters of other scripts look like these, and are not.
     if not text.isascii() or not text.isprintable():
-        yield location, RuleFaultCode.NOT_ASCII, "printable ASCII was expected"
+        yield location, RuleFaultCode.NOT_ASCII, "expected printable ASCII"
     elif not 0 < len(text) <= MAX_VALUE:
         yield (
             location,
             RuleFaultCode.EMPTY_MATCH,
-            f"1 to {MAX_VALUE} characters were expected",
+            f"expected 1 to {MAX_VALUE} characters",
         )
 
 

@@ -99,7 +99,7 @@ def _validate_rule(
     """Yield each fault of one trust rule: in id, subject, agent, grants..."""
     letters = _ID_CHARACTERS.issuperset(rule.id) and rule.id[:1].isalnum()
     if not letters or len(rule.id) > MAX_ID:
-        what = f"letters, digits, `.`, `_`, `-` were expected, at most {MAX_ID}"
+        what = f"expected at most {MAX_ID} letters, digits, `.`, `_`, `-`"
         yield "id", RuleFaultCode.ID, what
     yield from validate_subject(rule.subject, context.url, context.issuers)
     yield from _validate_agent("agent", rule.agent, context)
@@ -118,7 +118,7 @@ def _validate_agent(
         yield (
             location,
             RuleFaultCode.AGENT,
-            "an agent was expected: agent:KIND/NAME, in ASCII",
+            "expected an agent id in ASCII: agent:KIND/NAME",
         )
         return
     if context.agents is not None and agent not in context.agents:
@@ -128,7 +128,7 @@ def _validate_agent(
             "the inventory has no such agent; scan it first",
         )
     elif context.owned is not None and agent not in context.owned:
-        what = "no attested owner answers for it: answerable attest --key"
+        what = "it has no attested owner; run: answerable attest --key"
         yield location, RuleFaultCode.NO_ATTESTED_OWNER, what
 
 
@@ -137,19 +137,19 @@ def _validate_grants(
 ) -> Iterator[SubjectFault]:
     """Yield faults of a rule's grants: duplicates, audience, scopes, lifetime."""
     if not rule.grants:
-        yield "grants", RuleFaultCode.NO_GRANT, "a grant was expected"
+        yield "grants", RuleFaultCode.NO_GRANT, "expected a grant"
     seen: set[tuple[str, GrantedTokenKind]] = set()
     for number, grant in enumerate(rule.grants):
         at = f"grants[{number}]"
         if (grant.audience, grant.gives) in seen:
-            what = "another grant of this rule has the audience and kind"
+            what = "another grant of this rule has the same audience and kind"
             yield at, RuleFaultCode.GRANT_TWICE, what
         seen.add((grant.audience, grant.gives))
         yield from _validate_audience(f"{at}.audience", grant, context)
         yield from _validate_scopes(f"{at}.scopes", grant)
         most = max_grant_ttl(grant.bind, grant.gives)
         if not MIN_TTL <= grant.ttl <= most:
-            what = f"{MIN_TTL} to {most} seconds were expected of this kind"
+            what = f"expected {MIN_TTL} to {most} seconds for this kind of token"
             yield f"{at}.ttl", RuleFaultCode.TTL, what
 
 
@@ -163,10 +163,10 @@ def _validate_audience(
         yield (
             location,
             RuleFaultCode.AUDIENCE,
-            "an identifier in ASCII without spaces was expected",
+            "expected an identifier in ASCII without spaces",
         )
     elif "*" in text:
-        yield location, RuleFaultCode.AUDIENCE, "one audience was expected, no pattern"
+        yield location, RuleFaultCode.AUDIENCE, "expected one audience, not a pattern"
     elif whose := _describe_audience_conflict(grant, context):
         yield location, RuleFaultCode.AUDIENCE_TAKEN, f"this audience is {whose}"
 
@@ -202,11 +202,11 @@ def _validate_scopes(location: str, grant: TokenGrant) -> Iterator[SubjectFault]
             yield (
                 location,
                 RuleFaultCode.SCOPE,
-                "scope tokens were expected (RFC 6749 3.3), no `*`",
+                "expected scope tokens (RFC 6749 3.3) without `*`",
             )
             return
     if len(set(grant.scopes)) < len(grant.scopes):
-        yield location, RuleFaultCode.SCOPE, "each scope was expected once"
+        yield location, RuleFaultCode.SCOPE, "expected each scope only once"
 
 
 def _validate_delegate_agents(
@@ -214,11 +214,15 @@ def _validate_delegate_agents(
 ) -> Iterator[SubjectFault]:
     """Yield faults of the agents that a rule may delegate to."""
     if len(set(rule.delegate_to)) < len(rule.delegate_to):
-        yield "delegate_to", RuleFaultCode.DELEGATE, "each agent was expected once"
+        yield "delegate_to", RuleFaultCode.DELEGATE, "expected each agent only once"
     for number, agent in enumerate(rule.delegate_to):
         at = f"delegate_to[{number}]"
         if agent == rule.agent:
-            yield at, RuleFaultCode.DELEGATE, "another agent was expected"
+            yield (
+                at,
+                RuleFaultCode.DELEGATE,
+                "expected an agent other than the rule's own",
+            )
         yield from _validate_agent(at, agent, context)
 
 
@@ -229,7 +233,5 @@ def _validate_person_issuers(
     for number, name in enumerate(rule.on_behalf_of):
         issuer = context.issuers.get(name)
         if issuer is None or not issuer.person:
-            what = (
-                "an issuer that vouches for people was expected (issuers.NAME.person)"
-            )
+            what = "expected an issuer that vouches for people (issuers.NAME.person)"
             yield f"on_behalf_of[{number}]", RuleFaultCode.ON_BEHALF_OF, what

@@ -61,7 +61,7 @@ class HookVerdict:
     def message_to_agent(self) -> str:
         """Return the text that tells the agent why its call was stopped."""
         said = (
-            "Needs its owner"
+            "Requires the owner's approval"
             if self.effect is DecisionEffect.ASK
             else "Denied by policy"
         )
@@ -94,24 +94,24 @@ def parse_hook_event(client: str, data: bytes) -> HookToolCall:
         ParseError: It is no event of that client that a hook decides on.
     """
     if len(data) > MAX_EVENT_BYTES:
-        raise ParseError(f"more than {MAX_EVENT_BYTES >> 20} MiB of a tool call")
+        raise ParseError(f"tool call larger than {MAX_EVENT_BYTES >> 20} MiB")
     try:
         said = _decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise ParseError("not a JSON object of a tool call") from None
+        raise ParseError("not a tool call as a JSON object") from None
     reader = _EVENTS[client].get(said.hook_event_name)
     if reader is None:
         expected = ", ".join(_EVENTS[client])
-        raise ParseError(f"not an event to decide about (expected {expected})")
+        raise ParseError(f"unsupported event (expected {expected})")
     tool, arguments = reader(said)
     if not tool or len(tool) > _MAX_TOOL_NAME or not tool.isprintable():
-        raise ParseError("no tool is named")
+        raise ParseError("no tool name")
     if tool in _TOOLS_WITH_REASON:
         arguments.pop(_REASON_ARGUMENT, None)
     try:
         return HookToolCall(said.hook_event_name, tool, _encode(arguments))
     except (ValueError, RecursionError):
-        raise ParseError("arguments that are no JSON object") from None
+        raise ParseError("arguments are not a JSON object") from None
 
 
 def format_hook_answer(
@@ -200,9 +200,9 @@ def _parse_json_object(value: object) -> Arguments:
         try:
             value = msgspec.json.decode(value)
         except (ValueError, RecursionError):
-            raise ParseError("arguments that are no JSON object") from None
+            raise ParseError("arguments are not a JSON object") from None
     if value is None:
         return {}
     if not isinstance(value, dict):
-        raise ParseError("arguments that are no JSON object")
+        raise ParseError("arguments are not a JSON object")
     return dict(value)

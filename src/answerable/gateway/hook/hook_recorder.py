@@ -54,8 +54,8 @@ def record_hook_decision(
     """
     if _count_unshipped_records(spool) >= MAX_WAITING:
         raise EnvironmentFailure(
-            f"{MAX_WAITING} decisions of hooks wait in {spool}",
-            "run the gateway, which ships them: answerable serve --config FILE",
+            f"{MAX_WAITING} decisions of hooks are waiting in {spool}",
+            "to ship them, run the gateway: answerable serve --config FILE",
         )
     name = HOOK_PREFIX + secrets.token_hex(8)
     key = build_event_id(now, get_log_source_of_recorder(name), name, b"2").hex()

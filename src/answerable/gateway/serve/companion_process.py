@@ -66,8 +66,8 @@ class CompanionProcess:
         """
         if not await self._spawn_process():
             raise EnvironmentFailure(
-                f"the process {self.name} did not come up",
-                "its output above has the reason",
+                f"the process {self.name} did not start",
+                "see its output above for the reason",
             )
         self._keeping = asyncio.create_task(self._restart_loop())
 

@@ -42,13 +42,13 @@ class EnforcementWatch:
     def warnings(self) -> list[str]:
         """Warnings for the readiness document, which an agent on this host may read."""
         if self._failure:
-            return ["the modes of the last configuration cannot be compared"]
+            return ["the modes cannot be compared with those of the last configuration"]
         if not self._unconfirmed:
             return []
         return [
-            f"enforcement ended for {self._unconfirmed} agents, and `ends_enforcement` "
-            "does not name them: see enforcement.ended in the log, or run `answerable "
-            "doctor`"
+            f"enforcement ended for {self._unconfirmed} agents that "
+            "`ends_enforcement` does not list: see enforcement.ended in the log, "
+            "or run `answerable doctor`"
         ]
 
     async def compare(self, config: Config) -> None:

@@ -51,7 +51,10 @@ COUNTERS = {
     "answerable_break_glass_calls": ("Calls allowed by a break-glass exception.", ()),
     EVICTED_CONNECTIONS: (CONNECTIONS["evicted"], ("quota",)),
     REFUSED_CONNECTIONS: (CONNECTIONS["refused"], ("quota",)),
-    "answerable_calls_deferred": ("Calls that waited for their caller's turn.", ()),
+    "answerable_calls_deferred": (
+        "Calls that were queued behind other calls of their caller.",
+        (),
+    ),
     "answerable_records": ("Records of evidence.", ()),
     "answerable_record_failures": ("Groups of records whose first write failed.", ()),
     "answerable_unrecorded": (
@@ -68,7 +71,10 @@ GAUGES = {
         "Workers that closed or refused connections within a minute.",
         (),
     ),
-    "answerable_calls_waiting": ("Calls that wait for their caller's turn.", ()),
+    "answerable_calls_waiting": (
+        "Calls queued behind other calls of their caller.",
+        (),
+    ),
     "answerable_body_bytes": ("Bytes of large bodies of calls in flight.", ()),
     "answerable_memory_bytes": ("Resident memory of the workers.", ()),
     "answerable_calls_in_flight": ("Calls in flight.", ()),
@@ -142,7 +148,9 @@ class _SumsCollector(Collector):
     def _duration_histogram(self) -> Metric:
         """Build the histogram of call durations."""
         family = HistogramMetricFamily(
-            DURATION, "Time from a decision to the end.", labels=DURATION_LABELS
+            DURATION,
+            "Time from the decision to the end of the call.",
+            labels=DURATION_LABELS,
         )
         buckets: dict[tuple[str, ...], list[tuple[str, float]]] = defaultdict(list)
         for (*kind, bound), value in self._list_metric_samples(BUCKET):

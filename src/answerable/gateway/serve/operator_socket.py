@@ -69,7 +69,7 @@ class OperatorSocket:
         except OSError as error:
             raise EnvironmentFailure(
                 f"cannot listen at {operator._path} ({error.strerror or error})",
-                "a path of a socket has at most 107 bytes: name a shorter `state`",
+                "a socket path has at most 107 bytes: use a shorter `state`",
             ) from None
         return operator
 
@@ -108,11 +108,12 @@ def request_policy_trial(state: Path, policy: WorkerPolicy) -> PolicyTrialResult
                 said = _answer_decoder.decode(answers.readline())
     except (FileNotFoundError, ConnectionRefusedError):
         raise EnvironmentFailure(
-            f"no gateway runs with {state}", "start one: answerable serve --config FILE"
+            f"no gateway is running with {state}",
+            "start one: answerable serve --config FILE",
         ) from None
     except (OSError, msgspec.MsgspecError):
         raise EnvironmentFailure(
-            f"the gateway with {state} does not answer",
+            f"the gateway with {state} does not respond",
             "it answers only its own user and root",
         ) from None
     if isinstance(said, OrderRefused):

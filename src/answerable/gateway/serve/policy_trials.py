@@ -46,12 +46,12 @@ def sum_replay_results(answers: WorkerAnswers) -> PolicyReplayResult:
 
 def summarize_replay(result: PolicyReplayResult) -> str:
     """Summarize in one line how a new policy would have decided past calls."""
-    said = f"would have denied {result.held_back} of {result.calls} calls"
-    others = [
-        *([f"let {result.let_through} pass"] if result.let_through else []),
-        *([f"{result.in_name} more in name"] if result.in_name else []),
-    ]
-    return ", ".join([said, *others])
+    said = f"would deny {result.held_back} of {result.calls} calls"
+    if result.let_through:
+        said += f", and allow {result.let_through} that are blocked now"
+    if result.in_name:
+        said += f"; {result.in_name} more would be denied without effect"
+    return said
 
 
 def describe_changed_decisions(result: PolicyReplayResult) -> list[str]:
@@ -73,5 +73,5 @@ def _describe_effect(
     effect: DecisionEffect, passes: bool, determining: Sequence[str]
 ) -> str:
     """Format an effect, and the rules that determined it."""
-    let = " (goes on)" if passes and effect is not DecisionEffect.ALLOW else ""
+    let = ", forwarded" if passes and effect is not DecisionEffect.ALLOW else ""
     return f"{effect}{let}" + (f" by {', '.join(determining)}" if determining else "")

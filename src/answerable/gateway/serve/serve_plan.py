@@ -136,7 +136,7 @@ def _compress_rules(rules: CedarPolicySet) -> bytes:
         raise UsageError(
             f"the policies are too large (got {len(packed) >> 20} MiB, expected at most "
             f"{MAX_RULES >> 20})",
-            "write less of them, or with less in their conditions",
+            "use fewer policies or smaller conditions",
         )
     # Large policy sets compress well, and a worker keeps the memory of a message.
     return zlib.compress(packed, level=1)
@@ -152,7 +152,7 @@ def _override_listen(listen: ListenConfig, text: str, web: bool) -> ListenConfig
         raise UsageError(
             f"not an address to listen at (got {text[:80]!r}, expected a loopback "
             "HOST:PORT)",
-            "others are said in the configuration: listen.api, listen.gateway",
+            "set other addresses in the configuration: listen.api, listen.gateway",
         )
     port = address.port + 1 if address.port else 0
     first = replace(

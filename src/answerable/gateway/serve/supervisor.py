@@ -242,7 +242,7 @@ class Supervisor(App[ServePlan]):
 
     def not_ready_reasons(self) -> list[str]:
         """List the reasons that the gateway is not ready; empty where it is."""
-        ending = ["it is ending"] if self.is_ending else []
+        ending = ["it is shutting down"] if self.is_ending else []
         return ending + self._health.not_ready_reasons()
 
     def readiness_details(self) -> Mapping[str, object]:

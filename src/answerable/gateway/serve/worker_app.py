@@ -310,7 +310,7 @@ class WorkerApp:
         except OSError as error:
             raise EnvironmentFailure(
                 f"cannot listen at {self._own} ({error.strerror})",
-                "a path of a socket has at most 107 bytes: name a shorter `state`",
+                "a socket path has at most 107 bytes: use a shorter `state`",
             ) from None
         self._listeners.add_server(serving)
 

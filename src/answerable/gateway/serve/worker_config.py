@@ -28,7 +28,9 @@ def parse_worker_config(policy: WorkerPolicy) -> Config:
     reading = parse_config(policy.text, policy.place, policy.folder)
     config = reading.config
     if config is None or (policy.whole and not reading.is_valid_except_rules):
-        raise UsageError(f"{policy.place}: not as the supervisor read it")
+        raise UsageError(
+            f"{policy.place}: differs from the version that the supervisor read"
+        )
     # An invalid policy has no agents.
     return config if policy.whole else replace(config, agents=())
 
@@ -62,5 +64,5 @@ def build_upstreams(
     except OSError as error:
         raise EnvironmentFailure(
             f"cannot use the TLS files of a server ({error.strerror})",
-            "see ca, certificate and key under `servers`",
+            "check ca, certificate and key under `servers`",
         ) from None

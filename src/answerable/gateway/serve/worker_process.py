@@ -132,7 +132,7 @@ class WorkerProcess:
         """Return a refusal for a worker that runs but does not answer."""
         if not self.is_ready:
             return None
-        return OrderRefused(f"worker {self._number} does not answer")
+        return OrderRefused(f"worker {self._number} does not respond")
 
     def send(self, order: StatementsChanged) -> None:
         """Send an order that needs no answer."""

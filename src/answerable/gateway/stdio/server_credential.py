@@ -42,9 +42,9 @@ def build_credential_provider(
 
     def alarm(event: str, name: str, what: str) -> None:
         if event == REFUSED_EVENT:
-            print_line(f"there is no credential for {name}: {what}")
+            print_line(f"no credential for {name}: {what}")
         elif event == STALE_EVENT:
-            print_line(f"{name} rejects its credential, which is renewed: {what}")
+            print_line(f"{name} rejected its credential; it is being renewed: {what}")
         elif event == LEAKED_EVENT:
             print_line(
                 f"{name} returned its credential: the answer was withheld ({what})"
@@ -73,7 +73,7 @@ async def fetch_process_credential(
     given = await credentials.fetch_static(name)
     if given is None:
         raise EnvironmentFailure(
-            f"cannot start {name}: there is no credential for it",
+            f"cannot start {name}: it has no credential",
             f"see servers.{name}.credential",
         )
     return given

@@ -52,8 +52,9 @@ def load_wrapped_server(
         )
     if server.hook:
         raise UsageError(
-            f"{name} represents the tools of a client (hook: {server.hook})",
-            f"that client has to run: answerable hook {server.hook} --config {config_path}",
+            f"{name} represents the built-in tools of a client (hook: {server.hook})",
+            f"configure the client to run: answerable hook {server.hook} --config "
+            f"{config_path}",
         )
     root = resolve_store_folder(config, store, default_store)
     if not root.exists():
@@ -82,7 +83,7 @@ def ship_evidence(
     """
     shipped = ship_store_spool(wrapped_server.store, wrapped_server.state / "spool")
     if isinstance(shipped, AnswerableError):
-        print_line(f"the evidence waits in the spool: {shipped.message}")
+        print_line(f"the evidence is waiting in the spool: {shipped.message}")
         return
     failed = record_agents_of_config(
         wrapped_server.store, wrapped_server.config, wrapped_server.read_at

@@ -34,7 +34,7 @@ class StderrNotices:
 
     def on_released(self, subject: str) -> None:
         """Report the end of a quarantine."""
-        self._tell(f"{escape_name(subject)} is not in quarantine any more")
+        self._tell(f"{escape_name(subject)} is no longer in quarantine")
 
     def on_failure(self, reason: str) -> None:
         """Report that the pins cannot be read or written."""
@@ -46,7 +46,7 @@ class StderrNotices:
         """Print nothing: the client is refused from its next call on."""
 
     def on_unreadable_revocations(self, reason: str) -> None:
-        """Report that the revocation list cannot be read."""
+        """Report that the kill list cannot be read."""
         self._tell(reason)
 
     def on_rejected_statement(self, noun: str, digest: str, reason: str) -> None:

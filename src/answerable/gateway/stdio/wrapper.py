@@ -189,7 +189,7 @@ class StdioWrapper:
         if reason not in self._told:
             self._told.add(reason)
             self._tell(
-                f"the server wrote a line without a receiver ({reason}); it is dropped"
+                f"a line of the server has no recipient ({reason}) and was dropped"
             )
 
     def _set_exit_code(self, code: int) -> None:
@@ -279,7 +279,7 @@ class StdioWrapper:
             self._recorder.close()
             raise EnvironmentFailure(
                 f"cannot start {server.name} ({error.strerror})",
-                "see its `command` or `url`, or the words after --",
+                "check its `command` or `url`, or the command after --",
             ) from None
         return self._child
 

@@ -88,11 +88,11 @@ def read_secret(source: UpstreamCredential, process_groups: ProcessGroups) -> st
     except OSError as error:
         raise CredentialUnavailable(f"it cannot be read ({error.strerror})") from None
     if len(data) > MAX_SECRET:
-        raise CredentialUnavailable(f"it has more than {MAX_SECRET} bytes")
+        raise CredentialUnavailable(f"it is larger than {MAX_SECRET} bytes")
     secret = data.decode("latin-1").removesuffix("\n").removesuffix("\r")
     if not is_sendable(secret):
         raise CredentialUnavailable(
-            f"{MIN_LENGTH} visible characters of ASCII or more were expected"
+            f"expected at least {MIN_LENGTH} visible ASCII characters"
         )
     return secret
 
@@ -111,7 +111,9 @@ def read_secret_text(path: str) -> str:
     except UnicodeDecodeError:
         raise CredentialUnavailable("it is not UTF-8") from None
     if len(data) > MAX_SECRET or "\0" in secret:
-        raise CredentialUnavailable(f"it has more than {MAX_SECRET} bytes, or a NUL")
+        raise CredentialUnavailable(
+            f"it is larger than {MAX_SECRET} bytes or contains a NUL"
+        )
     return secret
 
 
@@ -135,10 +137,10 @@ def _read_secret_file(path: str) -> bytes:
     with os.fdopen(file, "rb") as opened:
         facts = os.fstat(opened.fileno())
         if not stat.S_ISREG(facts.st_mode):
-            raise CredentialUnavailable("it is no regular file")
+            raise CredentialUnavailable("it is not a regular file")
         if _is_shared(facts):
             raise CredentialUnavailable(
-                "others may read or write the file: its mode should be 0600"
+                "others can read or write the file (expected mode 0600)"
             )
         return opened.read(MAX_SECRET + 2)
 
@@ -190,7 +192,7 @@ def _read_command_output(process: "subprocess.Popen[bytes]", deadline: float) ->
         if not piece:
             return data
         data += piece
-    raise CredentialUnavailable(f"it has more than {MAX_SECRET} bytes")
+    raise CredentialUnavailable(f"it is larger than {MAX_SECRET} bytes")
 
 
 def _wait_for_exit(pid: int, deadline: float) -> None:

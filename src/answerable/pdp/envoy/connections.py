@@ -97,7 +97,7 @@ class EnvoyConnection(H2Protocol):
         ):
             self.abort()
             raise ProblemResponse(
-                503, "too-many-connections", "too many connections are open"
+                503, "too-many-connections", "too many open connections"
             )
         self.deadline = NEVER
         self._under_way += 1

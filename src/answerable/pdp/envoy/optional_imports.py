@@ -21,6 +21,7 @@ def require_ext_authz_packages() -> Iterator[None]:
         if (error.name or "").partition(".")[0] not in _PACKAGES:
             raise
         raise EnvironmentFailure(
-            "decisions.ext_authz needs grpclib and protobuf, which are not installed",
+            "decisions.ext_authz requires grpclib and protobuf, which are not "
+            "installed",
             "pip install 'answerable[ext-authz]'",
         ) from None

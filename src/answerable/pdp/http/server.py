@@ -107,9 +107,7 @@ class PdpHttpServer:
         """
         principal, counts = enforcement_point.principal, self.in_flight
         if counts[principal] >= self.limits.calls_per_caller:
-            raise ProblemResponse(
-                429, "too-many-calls", "too many requests are under way"
-            )
+            raise ProblemResponse(429, "too-many-calls", "too many concurrent requests")
         counts[principal] += 1
         try:
             yield
@@ -219,7 +217,7 @@ def _build_request_head(request: Request) -> HttpRequestHead:
     for raw, value in request.scope["headers"]:
         name = raw.decode("latin-1")
         if name in fields and name in _SINGLE_FIELDS:
-            raise MalformedRequest(f"{name} stands twice", "repeated-field")
+            raise MalformedRequest(f"{name} is repeated", "repeated-field")
         fields[name] = value.decode("latin-1")
     fields.setdefault("host", "")
     target = request.scope["raw_path"].decode("latin-1")
@@ -253,9 +251,7 @@ async def _build_route_error(_: Request, error: Exception) -> Response:
     """Build the problem document for an unknown path or method."""
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for these alone
     says = (
-        "the method is not supported here"
-        if error.status_code == 405
-        else "nothing is served here"
+        "the method is not supported here" if error.status_code == 405 else "not found"
     )
     return _build_problem_response(
         ProblemResponse(error.status_code, "no-route", says, dict(error.headers or {}))

@@ -45,8 +45,8 @@ SERVER_NAME = "decisions"
 METRIC_NAMES = MetricNames(
     "answerable_pdp",
     ("evaluations", "Evaluations.", ("effect", "passes")),
-    "Requests turned away.",
-    "Denials for want of a record.",
+    "Requests refused.",
+    "Denials because the decision could not be recorded.",
 )
 
 
@@ -211,7 +211,7 @@ class PdpApp(App[PdpSettings]):
         link: ConnectionInfo = request.scope["state"]["link"]
         document = self._enforcers.resource_metadata(target, link)
         if not document:
-            raise ProblemResponse(404, "no-route", "nothing is served here")
+            raise ProblemResponse(404, "no-route", "not found")
         kept = {"cache-control": f"max-age={pdp_metadata.MAX_AGE}"}
         return Response(document, 200, kept, JSON_TYPE)
 
@@ -219,20 +219,20 @@ class PdpApp(App[PdpSettings]):
         """Render the metrics in the text format of Prometheus."""
         gauges = {
             "connections": (
-                "Connections that are open.",
+                "Open connections.",
                 float(len(self._connections)),
             ),
             "memory_bytes": ("Resident memory.", float(resident_bytes())),
             "in_flight": (
-                "Requests under way.",
+                "Requests in progress.",
                 float(sum(self._door.in_flight.values())),
             ),
             "config_last_reload_successful": (
-                "The file in force is the one on disk.",
+                "Whether the configuration in force is the one on disk.",
                 float(not self.reload_refused),
             ),
             "ship_last_successful": (
-                "Evidence was stored when it was last tried.",
+                "Whether the last attempt to store evidence succeeded.",
                 float(not self.ship_refused),
             ),
         }

@@ -134,7 +134,8 @@ def _reject_lookalike_keys(members: JsonMembers) -> None:
     for each in (members, *(item for item in items if isinstance(item, dict))):
         if _KNOWN_KEYS.find_lookalike_key(each):
             raise MalformedRequest(
-                "a key differs from a known one in case or in what is not seen",
+                "a key differs from a known one only in case or in invisible "
+                "characters",
                 "lookalike-key",
             )
 

@@ -29,26 +29,31 @@ def build_openapi(url: str) -> bytes:
     endpoints = (
         (
             pdp_metadata.EVALUATION_PATH,
-            "Decide on one evaluation.",
+            "Evaluate one request.",
             "Evaluation",
             "Decision",
         ),
         (
             pdp_metadata.EVALUATIONS_PATH,
-            "Decide on several.",
+            "Evaluate several requests.",
             "Evaluations",
             "Decisions",
         ),
-        (pdp_metadata.SUBJECT_SEARCH_PATH, "Find who may.", "SubjectSearch", "Found"),
+        (
+            pdp_metadata.SUBJECT_SEARCH_PATH,
+            "Find the subjects with access.",
+            "SubjectSearch",
+            "Found",
+        ),
         (
             pdp_metadata.RESOURCE_SEARCH_PATH,
-            "Find what it may be done to.",
+            "Find the resources that can be accessed.",
             "ResourceSearch",
             "Found",
         ),
         (
             pdp_metadata.ACTION_SEARCH_PATH,
-            "Find what may be done.",
+            "Find the allowed actions.",
             "ActionSearch",
             "Found",
         ),
@@ -87,7 +92,7 @@ def _build_metadata_operation() -> OpenApiSchema:
         "security": [],
         "responses": {
             "200": {
-                "description": "Its metadata.",
+                "description": "The metadata.",
                 "content": {_JSON: {"schema": _build_schema_ref("Metadata")}},
             },
             "default": {"$ref": "#/components/responses/Problem"},
@@ -111,7 +116,7 @@ def _build_post_operation(
         },
         "responses": {
             "200": {
-                "description": "The answer.",
+                "description": "The result.",
                 "headers": {"X-Request-ID": {"schema": {"type": "string"}}},
                 "content": {_JSON: {"schema": _build_schema_ref(response_schema)}},
             },

@@ -47,7 +47,7 @@ class MappingRejected(AnswerableError):  # noqa: N818 - reads as the refusal it 
     """
 
     def __init__(self, reason: str, says: str) -> None:
-        super().__init__(f"a mapping was refused: {says}")
+        super().__init__(f"a mapping was rejected: {says}")
         self.why = reason
 
 
@@ -98,9 +98,7 @@ def parse_mapping(text: str) -> tuple[MappingEntry, ...]:
         MappingRejected: It is malformed, too large, or references other data.
     """
     if len(text) > MAX_MAPPING:
-        raise MappingRejected(
-            "too-large", f"at most {MAX_MAPPING} characters were expected"
-        )
+        raise MappingRejected("too-large", f"expected at most {MAX_MAPPING} characters")
     try:
         said = json.loads(
             text,
@@ -108,17 +106,17 @@ def parse_mapping(text: str) -> tuple[MappingEntry, ...]:
             parse_constant=_reject_constant,
         )
     except (ValueError, RecursionError):
-        raise MappingRejected("not-json", "JSON was expected") from None
+        raise MappingRejected("not-json", "expected JSON") from None
     if not isinstance(said, dict) or set(said) not in ({"evaluation"}, {"evaluations"}):
-        says = "either evaluation or evaluations was expected"
+        says = "expected either evaluation or evaluations"
         raise MappingRejected("envelope", says)
     [(envelope, template)] = said.items()
     if not isinstance(template, dict):
-        raise MappingRejected("envelope", f"{envelope} was expected to be an object")
+        raise MappingRejected("envelope", f"expected {envelope} to be an object")
     entries = _parse_envelope_evaluations(envelope, template)
     read = tuple(_parse_mapping_entry(each) for each in entries)
     if sum(len(each.leaves) for each in read) > MAX_LEAVES:
-        raise MappingRejected("too-large", f"at most {MAX_LEAVES} values were expected")
+        raise MappingRejected("too-large", f"expected at most {MAX_LEAVES} values")
     return read
 
 
@@ -143,16 +141,18 @@ def _parse_envelope_evaluations(
         return [template]
     given = template.get("evaluations")
     if not isinstance(given, list) or not 0 < len(given) <= MAX_ENTRIES:
-        says = f"1 to {MAX_ENTRIES} evaluations were expected"
+        says = f"expected 1 to {MAX_ENTRIES} evaluations"
         raise MappingRejected("envelope", says)
     defaults = {key: template[key] for key in _ENTITIES if key in template}
     found = []
     for each in given:
         if not isinstance(each, dict):
-            raise MappingRejected("envelope", "an evaluation is no object")
+            raise MappingRejected("envelope", "an evaluation is not an object")
         if "subject" in each:
             # COAZ-MCP, "Declared Mappings": so no server can smuggle an identity in.
-            raise MappingRejected("subject", "an evaluation has a subject of its own")
+            raise MappingRejected(
+                "subject", "an evaluation must not have its own subject"
+            )
         found.append(defaults | each)
     return found
 
@@ -180,13 +180,13 @@ def _iterate_template_values(
 ) -> Iterator[tuple[JsonPath, MappingLeaf]]:
     """Yield each value of a template with its path."""
     if len(path) > MAX_DEPTH:
-        raise MappingRejected("too-deep", f"at most {MAX_DEPTH} levels were expected")
+        raise MappingRejected("too-deep", f"expected at most {MAX_DEPTH} levels")
     if isinstance(value, dict):
         for key, inner in value.items():
             yield from _iterate_template_values((*path, key), inner)
     elif isinstance(value, list):
         if any(isinstance(inner, dict | list | str) for inner in value):
-            raise MappingRejected("list", "a list of plain numbers was expected")
+            raise MappingRejected("list", "expected a list of plain numbers")
         yield path, _build_literal(value)
     elif isinstance(value, str) and value.startswith("$"):
         yield path, _parse_expression(value)
@@ -205,7 +205,7 @@ def _parse_expression(text: str) -> MappingLeaf:
         return _build_literal(text[1:])
     found = _REFERENCE.fullmatch(text) if len(text) <= MAX_EXPRESSION else None
     if found is None:
-        says = "$params.arguments.NAME, $params.name or $token.CLAIM was expected"
+        says = "expected $params.arguments.NAME, $params.name or $token.CLAIM"
         raise MappingRejected("expression", says)
     steps = _STEPS.findall(found[2])
     return MappingReference(found[1], tuple(name or quoted for name, quoted in steps))
@@ -219,7 +219,7 @@ def _check_subject_is_token(leaves: Mapping[JsonPath, MappingLeaf]) -> None:
     }
     for keys, leaf in leaves.items():
         if keys[0] == "subject" and allowed.get(keys) != leaf:
-            says = "a subject of type identity and id $token.sub was expected"
+            says = "expected a subject of type identity and id $token.sub"
             raise MappingRejected("subject", says)
 
 
@@ -230,7 +230,7 @@ def _check_reference_allowed(leaf: MappingLeaf) -> None:
     is_claim = leaf.root == "token" and len(leaf.keys) == 1
     is_name = leaf.root == "params" and leaf.keys == ("name",)
     if not (is_claim or is_name or leaf.argument_path):
-        says = "an argument, the tool's name or a claim was expected"
+        says = "expected an argument, the tool's name or a claim"
         raise MappingRejected("reach", says)
 
 
@@ -241,6 +241,6 @@ def _get_literal_text(
     leaf = leaves.get((entity, key))
     read = json.loads(leaf.spelled) if isinstance(leaf, MappingConstant) else None
     if not isinstance(read, str) or not read:
-        says = f"{entity}.{key} was expected to be a text and no expression"
+        says = f"expected {entity}.{key} to be a string, not an expression"
         raise MappingRejected(entity, says)
     return read

@@ -38,7 +38,7 @@ def build_approval_message(blocked_call: BlockedCall, owner: str) -> bytes:
         ("To answer", command),
     )
     fields = [_plain_text_block(f"{name}\n{value}") for name, value in facts]
-    head = _plain_text_block("An agent's call was denied, and its owner could allow it")
+    head = _plain_text_block("A call of an agent was denied; the owner can allow it")
     document = {
         "text": f"{said}. Owner: {who}. {command}",
         "blocks": [

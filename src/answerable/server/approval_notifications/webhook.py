@@ -123,7 +123,7 @@ def _build_webhook_location(
         parse_https_url(url)
     except FetchFailed:
         raise EnvironmentFailure(
-            f"{named} holds no https URL with a host and without a user",
+            f"{named} is not an https URL with a host and without user information",
             "see `asks` in docs/configuration.md",
         ) from None
     try:

@@ -139,7 +139,7 @@ class CallerAuthenticator:
         self, head: HttpRequestHead, connection_info: ConnectionInfo
     ) -> Unauthenticated:
         """Build the error for a request whose token has expired since."""
-        ended = TokenRejected(TokenFault.EXPIRED, "it has ended since")
+        ended = TokenRejected(TokenFault.EXPIRED, "it has ended")
         return self._invalid_token_error(head, connection_info, ended, self._clock())
 
     def authenticate_token(self, token: str, now: float) -> VerifiedCaller:

@@ -43,5 +43,5 @@ class IssuerKeysNeeded(AnswerableError):  # noqa: N818 - tells the door what to 
     """
 
     def __init__(self, issuer: str) -> None:
-        super().__init__(f"the keys of issuer {issuer} are not here yet")
+        super().__init__(f"the keys of issuer {issuer} are not loaded yet")
         self.issuer = issuer

@@ -184,9 +184,7 @@ class VerifiedTokenCache:
         claims = verify_token(token, self._keys.issuers(now), int(now))
         kid = claims.kid if is_own_token(claims) else ""
         if kid in self._killed:
-            raise TokenRejected(
-                TokenFault.KEY_KILLED, "expected a key that is in force"
-            )
+            raise TokenRejected(TokenFault.KEY_KILLED, "expected a valid key")
         self._signed_by[claims.token_sha256] = kid
         if len(self._signed_by) > MAX_CACHED:
             self._signed_by.popitem(last=False)
@@ -231,7 +229,7 @@ class VerifiedTokenCache:
         try:
             agent, known = self._agents.find_by_token(claims, principal)
         except IdError:
-            message = "expected a subject that can be part of an id"
+            message = "expected a subject that is valid in an id"
             raise TokenRejected(TokenFault.CLAIM_TYPE, message) from None
         headed = current_actor(claims) is not None and is_person_subject(claims.sub)
         delegation = (
@@ -264,7 +262,5 @@ def build_principal(claims: SignedClaims) -> str:
     subs = [claims.sub] if actor is None else [claims.sub, actor.sub]
     named = ACTOR_SEPARATOR.join(subs)
     if is_own_token(claims) and named.split(ACTOR_SEPARATOR) != subs:
-        raise TokenRejected(
-            TokenFault.CLAIM_TYPE, "expected a subject that reads as one"
-        )
+        raise TokenRejected(TokenFault.CLAIM_TYPE, "expected a well-formed subject")
     return f"{claims.issuer}/{named}"

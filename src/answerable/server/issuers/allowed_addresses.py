@@ -36,7 +36,7 @@ def parse_https_url(url: str) -> tuple[str, int]:
         Unfetched: It is none: another scheme, a user, a non-ASCII character.
     """
     if normalise_uri(url) is None or "#" in url or urlsplit(url).scheme != "https":
-        raise FetchFailed("not an https URL with a host and without a user")
+        raise FetchFailed("not an https URL with a host and without user information")
     parts = urlsplit(url)
     return parts.hostname or "", parts.port or 443
 
@@ -71,7 +71,8 @@ async def resolve_allowed_addresses(
         # One forbidden address refuses all: an honest name has none.
         if not is_allowed_address(address, allow_private=allow_private):
             raise FetchFailed(
-                "its name leads to an address of a private network or of this machine",
+                "its name resolves to an address of a private network or of this "
+                "machine",
                 "`private: true` allows that for one issuer",
             )
     return addresses

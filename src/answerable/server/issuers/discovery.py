@@ -61,7 +61,7 @@ async def fetch_discovered_keys(
             )
     except TimeoutError:
         raise FetchFailed(
-            f"no whole answer within {http_fetch.FETCH_TIMEOUT} seconds"
+            f"no complete response within {http_fetch.FETCH_TIMEOUT} seconds"
         ) from None
 
 
@@ -71,7 +71,7 @@ async def _fetch_issuer_metadata(iss: str, location: FetchLocation) -> FetchedDo
     try:
         return await fetch_document(replace(location, url=first), MAX_METADATA)
     except FetchFailed as unfetched:
-        if "the status 404" not in unfetched.message:
+        if "status 404" not in unfetched.message:
             raise
     return await fetch_document(replace(location, url=second), MAX_METADATA)
 
@@ -87,11 +87,11 @@ def parse_jwks_uri(document: bytes, iss: str) -> str:
     except AmbiguousInput as unread:
         raise FetchFailed(f"its metadata cannot be read ({unread.reason})") from None
     if said.get("issuer") != iss:
-        raise FetchFailed("its metadata is of another issuer")
+        raise FetchFailed("its metadata belongs to another issuer")
     place = said.get("jwks_uri")
     if not isinstance(place, str) or not same_origin(place, iss):
         raise FetchFailed(
-            "its metadata names no keys at its own origin",
-            "set `keys` to their address, if that is the right one",
+            "its metadata has no keys at the issuer's origin",
+            "if the keys are at another origin, set `keys` to their URL",
         )
     return place

@@ -122,7 +122,9 @@ async def send_https_request(
                 writer.write(asked)
                 return await _read_response(reader, max_bytes, statuses)
     except TimeoutError:
-        raise FetchFailed(f"no whole answer within {FETCH_TIMEOUT} seconds") from None
+        raise FetchFailed(
+            f"no complete response within {FETCH_TIMEOUT} seconds"
+        ) from None
     except ssl.SSLCertVerificationError as error:
         raise FetchFailed(f"its certificate is invalid ({error.reason})") from None
     except (OSError, UnicodeError) as error:
@@ -184,7 +186,7 @@ async def _connect_to_checked_address(
         try:
             there = writer.get_extra_info("peername")[0]
             if not is_allowed_address(there, allow_private=location.private):
-                raise FetchFailed("the connection went somewhere else")
+                raise FetchFailed("the connection reached another address")
             yield reader, writer
         finally:
             writer.transport.abort()
@@ -202,17 +204,17 @@ async def _read_response(
     while not answer.whole:
         part = await reader.read(16 * 1024)
         if not part:
-            raise FetchFailed("the answer ended early")
+            raise FetchFailed("the response is incomplete")
         parser.feed_data(part)
         came += len(part)
         # Chunk framing at most doubles the size of a body.
         if len(answer.body) > max_bytes or came > 2 * max_bytes + _MAX_HEAD:
-            raise FetchFailed(f"the answer is larger than {max_bytes} bytes")
+            raise FetchFailed(f"the response is larger than {max_bytes} bytes")
     status = parser.get_status_code()
     if status not in statuses:
-        raise FetchFailed(f"the answer has the status {status}, not {statuses[0]}")
+        raise FetchFailed(f"the response has status {status} (expected {statuses[0]})")
     if answer.fields.get("content-encoding", "identity") != "identity":
-        raise FetchFailed("the answer is encoded")
+        raise FetchFailed("the response has a content encoding")
     return FetchedDocument(
         bytes(answer.body), freshness_seconds(answer.fields.get("cache-control", ""))
     )

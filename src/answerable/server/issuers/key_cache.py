@@ -236,12 +236,12 @@ def _build_issuer_tls_context(issuer: IssuerConfig) -> ssl.SSLContext:
         return build_client_context(issuer.ca)
     except ssl.SSLError:
         raise UsageError(
-            f"issuer {issuer.pin.name}: {issuer.ca} holds no certificate"
+            f"issuer {issuer.pin.name}: {issuer.ca} contains no certificate"
         ) from None
     except OSError as error:
         raise EnvironmentFailure(
             f"cannot read {issuer.ca} ({error.strerror})",
-            "set `ca` to the authority of the issuer's certificate",
+            "set `ca` to the CA of the issuer's certificate",
         ) from None
 
 
@@ -251,5 +251,6 @@ def _read_jwks_file(path: Path) -> bytes:
         return read_named_file(path, MAX_BYTES + 1)
     except OSError as error:
         raise EnvironmentFailure(
-            f"cannot read {path} ({error.strerror})", "name the issuer's JWK set"
+            f"cannot read {path} ({error.strerror})",
+            "set `keys` to the file with the issuer's JWK set",
         ) from None

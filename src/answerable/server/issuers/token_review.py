@@ -83,7 +83,7 @@ class TokenReviewer:
         except OSError as error:  # an SSLError is one
             raise EnvironmentFailure(
                 f"cannot use {review.ca} ({error.strerror or 'no certificate'})",
-                "set `ca` to the authority of the API server's certificate",
+                "set `ca` to the CA of the API server's certificate",
             ) from None
         # The operator configured the address: no issuer can choose it.
         self._place = FetchLocation(review.url.rstrip("/") + _PATH, tls, private=True)
@@ -124,7 +124,7 @@ class TokenReviewer:
         except (FileNotFoundError, EnvironmentFailure, UnicodeDecodeError):
             text = ""
         if not text or len(text) > _MAX_TOKEN or not text.isprintable() or " " in text:
-            raise FetchFailed(f"{self._token} holds no token for the API server")
+            raise FetchFailed(f"{self._token} contains no token for the API server")
         return text
 
 
@@ -137,9 +137,9 @@ def parse_token_review(document: bytes, audience: str) -> TokenReviewResult:
     try:
         answer = _review_decoder.decode(document)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise FetchFailed("the answer is no TokenReview") from None
+        raise FetchFailed("the response is not a TokenReview") from None
     if (answer.kind, answer.api_version) != ("TokenReview", "authentication.k8s.io/v1"):
-        raise FetchFailed("the answer is no TokenReview")
+        raise FetchFailed("the response is not a TokenReview")
     status = answer.status
     if not status.authenticated or status.error:
         return TokenReviewResult(good=False, why="not-authenticated")

@@ -80,7 +80,7 @@ def launch_agent(agent_start: AgentStart, print_line: Callable[[str], None]) -> 
     if sys.platform != "linux":
         raise EnvironmentFailure(
             "only Linux identifies processes unambiguously",
-            "run it there, or give the workload a token of an issuer",
+            "run it on Linux, or give the workload a token of an issuer",
         )
     user = find_user_account(agent_start.user) if agent_start.user else None
     _check_passed_resources(agent_start)
@@ -135,8 +135,9 @@ def _register_and_run(
         raise
     if run.advisory and not agent_start.quiet:
         print_line(
-            f"advisory: {agent_start.agent} runs as its starter (uid {os.getuid()}), "
-            "whose other processes can pass for it; --user makes it enforcing"
+            f"advisory: {agent_start.agent} runs as the user who started it (uid "
+            f"{os.getuid()}), so other processes of this user can impersonate it; "
+            "use --user to enforce"
         )
     if (
         user is not None
@@ -145,8 +146,8 @@ def _register_and_run(
         and _can_inject_input()
     ):
         print_line(
-            "the terminal is shared: the agent can type into it; "
-            "sysctl dev.tty.legacy_tiocsti=0 stops that"
+            "the terminal is shared: the agent can inject input into it; to "
+            "prevent this, set sysctl dev.tty.legacy_tiocsti=0"
         )
     try:
         child.start_program(_build_environment(agent_start, user, run))
@@ -177,7 +178,7 @@ def _check_passed_resources(agent_start: AgentStart) -> None:
     """
     if not agent_start.user and (agent_start.environment or agent_start.descriptors):
         raise UsageError(
-            "--env and --fd say what another user's agent gets (expected --user, too)",
+            "--env and --fd require --user",
             "without --user, the agent inherits your environment and open files",
         )
     for name in agent_start.environment:
@@ -186,7 +187,8 @@ def _check_passed_resources(agent_start: AgentStart) -> None:
         if name not in os.environ:
             raise UsageError(
                 f"no such variable (got --env {name!r}, expected one that is set)",
-                f"the name alone, and its value in the environment: {name}=... answerable",
+                "give only the name, and set its value in the environment: "
+                f"{name}=... answerable",
             )
     for handle in agent_start.descriptors:
         try:
@@ -196,7 +198,7 @@ def _check_passed_resources(agent_start: AgentStart) -> None:
         if os.isatty(handle):
             raise UsageError(
                 f"a terminal cannot be passed (got --fd {handle})",
-                "the agent has one of its own, or yours with --no-pty",
+                "the agent gets its own terminal, or yours with --no-pty",
             )
 
 
@@ -256,4 +258,6 @@ def _become_subreaper() -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
         code = ctypes.get_errno()
-        raise EnvironmentFailure(f"cannot take in orphans ({os.strerror(code)})")
+        raise EnvironmentFailure(
+            f"cannot become a child subreaper ({os.strerror(code)})"
+        )

@@ -14,11 +14,12 @@ _MAX_ANSWER = 64 * 1024  # bytes of an answer
 # Hints for a refusal, by its reason.
 _HINTS = {
     "killed": (
-        "it starts again once an administrator takes the kill back: "
-        "answerable token-service revive SUBJECT --config FILE, or the web page"
+        "to start it again, an administrator must revive it: answerable "
+        "token-service revive SUBJECT --config FILE, or the web page"
     ),
     "no-rule": (
-        "a rule has to name who starts which agent as whom: answerable token-service rules"
+        "a trust rule must allow this user to start the agent as the target user: "
+        "answerable token-service rules"
     ),
 }
 

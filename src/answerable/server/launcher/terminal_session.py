@@ -55,7 +55,7 @@ def run_in_session(account: UserAccount, launch: Callable[[], int]) -> int:
     except OSError as error:
         raise EnvironmentFailure(
             f"cannot make a terminal for the agent ({error.strerror})",
-            "without one: --no-pty, where the agent shares yours",
+            "use --no-pty to share your terminal with the agent",
         ) from None
     if launcher == 0:
         relay.restore_process()

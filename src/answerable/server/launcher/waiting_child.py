@@ -174,7 +174,8 @@ class WaitingChild:
         name = "the child" if account is None else f"user {account.name}"
         raise EnvironmentFailure(
             f"cannot become {name} ({os.strerror(code)})",
-            "to start another user's process takes root, or CAP_SETUID and CAP_SETGID",
+            "starting a process as another user requires root, or CAP_SETUID and "
+            "CAP_SETGID",
         )
 
 

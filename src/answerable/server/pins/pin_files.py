@@ -24,7 +24,7 @@ from answerable.store.durable_files import (
 PinFileStamp = tuple[int, int, int]
 PinsT = TypeVar("PinsT", bound=ServerPins | None)
 
-_HINT = "restore it from a copy; without it, the next definitions are learned again"
+_HINT = "restore it from a backup; without it, the next definitions are pinned as new"
 
 
 class _PinFile(msgspec.Struct, forbid_unknown_fields=True):

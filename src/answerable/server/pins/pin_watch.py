@@ -155,7 +155,7 @@ class PinWatch:
             self._report_failure(error.message)
             return False
         if pins is None:
-            self._report_failure(f"{self.files.pin_file_path(server)} is gone")
+            self._report_failure(f"{self.files.pin_file_path(server)} was deleted")
             return False
         # Only now: what could not be read is tried again.
         self._stamps[server], self._why = stamp, ""

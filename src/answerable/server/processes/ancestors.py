@@ -34,7 +34,7 @@ _MAX_ANCESTORS = 256
 _MAX_RUN_FILE = 1 << 16  # bytes of a registered run
 _TRIES = 5  # of a walk: an ancestor may end meanwhile
 
-_HINT = "do it in a terminal of your own, which no agent or agent's editor has opened"
+_HINT = "run it in a terminal that no agent or agent's editor has opened"
 
 ProcessKey = tuple[int, int]  # process number, start in clock ticks since boot
 
@@ -77,7 +77,8 @@ def refuse_agent_ancestors(registered_runs: Collection[ProcessKey] = ()) -> None
     """
     if RUN_VARIABLE in os.environ:
         raise StartedByAgent(
-            f"only a person may do this, and {RUN_VARIABLE} says that an agent runs this",
+            f"only a person may do this, and {RUN_VARIABLE} shows that an agent "
+            "runs it",
             _HINT,
         )
     why = describe_agent_ancestor(list_ancestors(), frozenset(registered_runs))
@@ -91,12 +92,14 @@ def describe_agent_ancestor(
     """Describe the first agent in a list of processes, empty without one."""
     for each in ancestors:
         if (each.pid, each.start) in registered_runs:
-            return f"process {each.pid} above is an agent that `answerable run` started"
+            return (
+                f"ancestor process {each.pid} is an agent that `answerable run` started"
+            )
         if each.marked:
-            return f"process {each.pid} above runs in what `answerable run` started"
+            return f"ancestor process {each.pid} runs inside a run of `answerable run`"
         client = find_agent_client(each.name, each.program, each.argv)
         if client:
-            return f"process {each.pid} above is {client}"
+            return f"ancestor process {each.pid} is {client}"
     return ""
 
 
@@ -114,7 +117,7 @@ def list_ancestors(pid: int | None = None) -> tuple[Ancestor, ...]:
     for _ in range(_TRIES):
         with suppress(ProcessGone):
             return _collect_ancestors(os.getpid() if pid is None else pid)
-    raise _unknown_ancestors_error("the processes above end while they are looked up")
+    raise _unknown_ancestors_error("the ancestor processes ended during the lookup")
 
 
 class _ProcessNumber(msgspec.Struct):
@@ -170,7 +173,7 @@ def _collect_ancestors(pid: int) -> tuple[Ancestor, ...]:
         line.append(above)
         if len(line) > _MAX_ANCESTORS:
             raise _unknown_ancestors_error(
-                f"more than {_MAX_ANCESTORS} processes are above"
+                f"there are more than {_MAX_ANCESTORS} ancestor processes"
             )
     if line[-1].pid != 1:
         raise _unknown_ancestors_error(
@@ -231,6 +234,7 @@ def _has_run_variable(folder: Path) -> bool:
 def _unknown_ancestors_error(reason: str) -> StartedByAgent:
     """Build the error where the ancestors cannot be determined."""
     return StartedByAgent(
-        f"only a person may do this, and whether an agent asks is not known: {reason}",
-        "do it on Linux, in a terminal whose processes /proc shows",
+        "only a person may do this, and the caller cannot be identified as one: "
+        f"{reason}",
+        "run it on Linux, in a terminal whose processes are visible in /proc",
     )

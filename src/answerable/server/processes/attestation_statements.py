@@ -31,16 +31,24 @@ class PeerFacts:
 
 def list_proven_facts(facts: PeerFacts, run: RegisteredRun | None) -> tuple[str, ...]:
     """List in words what the facts prove about a process."""
-    said = [f"a process of user {facts.uid} and group {facts.gid} made this connection"]
+    said = [
+        f"the connection was opened by a process of user {facts.uid} and group "
+        f"{facts.gid}"
+    ]
     if facts.is_certain:
-        said.append("it was alive, and still that user, after all of this was read")
+        said.append(
+            "the process was alive and had the same user after these facts were read"
+        )
     if facts.unit:
-        start = f", in its start {facts.invocation}" if facts.invocation else ""
-        said.append(f"the service manager put it into unit {facts.unit}{start}")
+        start = f", invocation {facts.invocation}" if facts.invocation else ""
+        said.append(f"the service manager started it in unit {facts.unit}{start}")
     if facts.container:
-        said.append(f"a runtime of the superuser's put it into {facts.container[:12]}")
+        said.append(
+            "a container runtime of the superuser placed it in container "
+            f"{facts.container[:12]}"
+        )
     if facts.program_sha256:
-        said.append("the executable it ran at that moment has this digest")
+        said.append("the executable that it ran at that time has this digest")
     if run is not None:
         said += _list_proven_by_run(run)
     return tuple(said)
@@ -49,11 +57,11 @@ def list_proven_facts(facts: PeerFacts, run: RegisteredRun | None) -> tuple[str,
 def _list_proven_by_run(run: RegisteredRun) -> tuple[str, ...]:
     """List what the registration of its run proves about a process."""
     return (
-        f"a process of user {run.started_by} asked to start {run.agent} and rule "
-        f"{run.rule} lets that user",
-        "it is the process that was started then, or descends from it, and that one "
-        "still runs",
-        f"before its first instruction it was user {run.uid}, and registered",
+        f"a process of user {run.started_by} requested the start of {run.agent}, "
+        f"and rule {run.rule} allows this user to start it",
+        "it is the process that was started, or its descendant, and the started "
+        "process is still running",
+        f"it had user {run.uid} and was registered before its first instruction",
     )
 
 
@@ -61,17 +69,21 @@ def list_unproven_facts(facts: PeerFacts, run: RegisteredRun | None) -> tuple[st
     """List in words what the facts do not prove, though one could assume it."""
     where = _describe_shared_scope(facts)
     said = [
-        f"that this process and no other {where} asks: it may pass on what it gets, and "
-        "a connection can be inherited or handed on",
-        "which program connected: a process may run another one afterwards",
+        f"that the request comes from this process and not from another {where}: a "
+        "process can forward responses, and another process can inherit or "
+        "receive the connection",
+        "which program opened the connection: a process can execute another "
+        "program later",
     ]
     if not facts.is_certain:
         said.append(
-            "which process of that user it was, its unit and its container: this kernel "
-            "gives no pidfd of a peer (Linux 6.5 does)"
+            "which process of this user it was, its unit and its container: this "
+            "kernel provides no pidfd of the peer (requires Linux 6.5)"
         )
     if facts.program:
-        said.append("what an interpreter runs: a digest of it says nothing of a script")
+        said.append(
+            "which script an interpreter runs: the digest covers only the interpreter"
+        )
     if run is not None:
         said += _list_unproven_by_run(run)
     return tuple(said)
@@ -80,22 +92,23 @@ def list_unproven_facts(facts: PeerFacts, run: RegisteredRun | None) -> tuple[st
 def _describe_shared_scope(facts: PeerFacts) -> str:
     """Describe which processes share these facts: user, unit or container."""
     if facts.container:
-        return f"of user {facts.uid} in that container"
+        return f"of user {facts.uid} in the same container"
     if facts.unit:
-        return f"of user {facts.uid} in that unit"
+        return f"of user {facts.uid} in the same unit"
     return f"of user {facts.uid}"
 
 
 def _list_unproven_by_run(run: RegisteredRun) -> tuple[str, ...]:
     """List what the registration of its run does not prove."""
     said = [
-        f"who sits at the terminal of user {run.started_by}",
-        "that it does what its program, arguments and configuration were written to do: "
-        "their digests are the launcher's word, of the moment it was started",
+        f"which person uses the terminal of user {run.started_by}",
+        "that it behaves as its program, arguments and configuration specify: the "
+        "launcher reports their digests at start only",
     ]
     if run.is_advisory:
         said.append(
-            f"that it is the agent and not another process of user {run.uid}: any of "
-            "them can control it, or start it alike (advisory)"
+            f"that it is the agent and not another process of user {run.uid}: any "
+            "process of this user can control it or start it in the same way "
+            "(advisory)"
         )
     return tuple(said)

@@ -89,8 +89,9 @@ def require_one_user(peer: SocketPeer, *, allow_root: bool) -> ProcessCredential
     if ROOT in (peer.uid, *now.uids) and not allow_root:
         raise NotAttested(
             "superuser",
-            "the process at the other end runs as the superuser, who can be anybody",
-            "run it as a user of its own; a rule may name uid 0 where it has to be",
+            "the peer process runs as the superuser, who can act as any user",
+            "run it as a dedicated user; if it must be the superuser, name uid 0 "
+            "in a rule",
         )
     if not now.is_single_user or (now.uids[0], now.gids[0]) != (peer.uid, peer.gid):
         raise _build_several_users_error()
@@ -101,8 +102,8 @@ def _build_several_users_error() -> NotAttested:
     """Build the error for a process with more than one user or group."""
     return NotAttested(
         "several-users",
-        "the process at the other end is not, or no longer, one user and one group",
-        "connect from a program that is not set to another user",
+        "the peer process does not have a single user and group",
+        "connect from a program without setuid or setgid",
     )
 
 

@@ -39,7 +39,7 @@ class ProcessGone(NotAttested):
     """Process that ended before it could be described."""
 
     def __init__(self) -> None:
-        super().__init__("process-gone", "the process at the other end is gone")
+        super().__init__("process-gone", "the peer process has exited")
 
 
 class PidfdProcess:

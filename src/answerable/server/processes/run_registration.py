@@ -207,7 +207,7 @@ def _parse_registration(body: bytes) -> _RegistrationRequest:
         asked = msgspec.json.decode(body, type=_RegistrationRequest)
     except (msgspec.DecodeError, RecursionError):
         raise _RegistrationRefused(
-            BAD, "malformed", "not a request for a run"
+            BAD, "malformed", "not a valid run request"
         ) from None
     whole = (
         _AGENT.fullmatch(asked.agent)
@@ -218,7 +218,7 @@ def _parse_registration(body: bytes) -> _RegistrationRequest:
         and asked.start >= 0
     )
     if not whole:
-        raise _RegistrationRefused(BAD, "malformed", "not a request for a run")
+        raise _RegistrationRefused(BAD, "malformed", "not a valid run request")
     return asked
 
 
@@ -237,7 +237,7 @@ def _check_registration(
         raise _RegistrationRefused(
             FORBIDDEN,
             "no-pidfd",
-            "this kernel does not say which process connected (Linux 6.5 does)",
+            "this kernel does not identify the peer process (requires Linux 6.5)",
         )
     # A launcher may run as root: it has to, to start another user's process.
     started_by = require_one_user(launcher, allow_root=True).uids[0]
@@ -246,13 +246,14 @@ def _check_registration(
         raise _RegistrationRefused(
             FORBIDDEN,
             "superuser",
-            "that process runs as the superuser, who can be anybody; name a --user",
+            "the process runs as the superuser, who can act as any user; use --user",
         )
     if runs.find_ancestor_run(launcher.process) is not None:
         raise _RegistrationRefused(
             FORBIDDEN,
             "inside-a-run",
-            "an agent starts no other one this way; it delegates a part of its own",
+            "an agent cannot start another agent with `run`; it can delegate part "
+            "of its own permissions",
         )
     if runs.find_by_launcher(launcher.process) is not None:
         raise _RegistrationRefused(

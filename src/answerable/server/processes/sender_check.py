@@ -33,8 +33,9 @@ class ForeignSender(NotAttested):
     def __init__(self) -> None:
         super().__init__(
             "foreign-sender",
-            "another process than the one that connected wrote to this socket",
-            "connect again from the requesting process",
+            "the request was written by a process other than the one that opened "
+            "the connection",
+            "open a new connection from the requesting process",
         )
 
 

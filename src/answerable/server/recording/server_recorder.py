@@ -70,7 +70,7 @@ class ServerRecorder:
     @property
     def disk_error(self) -> str:
         """Current disk error; empty while the disk accepts writes."""
-        stalls = "the disk does not answer" if self.journal.is_disk_stalled else ""
+        stalls = "the disk does not respond" if self.journal.is_disk_stalled else ""
         return self.journal.alarm or stalls
 
     def count_refused_request(

@@ -125,10 +125,10 @@ _HTTP_REPLIES = {
         400, NO_CODE, "The head of the request is malformed."
     ),
     RefusalReason.VERSION_OF_HTTP: RefusalReply(
-        505, NO_CODE, "Only HTTP/1.1 is spoken here."
+        505, NO_CODE, "Only HTTP/1.1 is supported."
     ),
     RefusalReason.METHOD_OF_HTTP: RefusalReply(
-        405, NO_CODE, "Only POST, GET and DELETE are served."
+        405, NO_CODE, "Only POST, GET and DELETE are supported."
     ),
     RefusalReason.TARGET_FORM: RefusalReply(
         400, NO_CODE, "The request target must be a path."
@@ -146,14 +146,14 @@ _HTTP_REPLIES = {
         400, NO_CODE, "A field value contains a forbidden character."
     ),
     RefusalReason.CONNECTION_OPTION: RefusalReply(
-        400, NO_CODE, "A connection option is not served."
+        400, NO_CODE, "A connection option is not supported."
     ),
     RefusalReason.MISDIRECTED: RefusalReply(
         421, NO_CODE, "This host is not served here."
     ),
-    RefusalReason.ORIGIN: RefusalReply(403, NO_CODE, "This origin may not call."),
+    RefusalReason.ORIGIN: RefusalReply(403, NO_CODE, "This origin is not allowed."),
     RefusalReason.EXPECTATION: RefusalReply(
-        417, NO_CODE, "Only 100-continue can be expected."
+        417, NO_CODE, "The Expect header must be 100-continue."
     ),
     RefusalReason.CONTENT_TYPE: RefusalReply(
         415, NO_CODE, "The body must be application/json in UTF-8."
@@ -171,17 +171,17 @@ _HTTP_REPLIES = {
         400, NO_CODE, "Content-Length must be one decimal number."
     ),
     RefusalReason.TRANSFER_CODING: RefusalReply(
-        400, NO_CODE, "Only one chunked coding is served."
+        400, NO_CODE, "Only a single chunked coding is supported."
     ),
     RefusalReason.BODY_NOT_EXPECTED: RefusalReply(
-        400, NO_CODE, "This method has no body."
+        400, NO_CODE, "This method must not have a body."
     ),
     RefusalReason.BODY_TOO_LARGE: RefusalReply(413, NO_CODE, "The body is too large."),
     RefusalReason.CHUNKING: RefusalReply(
         400, NO_CODE, "The chunked coding is malformed."
     ),
     RefusalReason.TRAILERS: RefusalReply(
-        400, NO_CODE, "Trailer fields are not served."
+        400, NO_CODE, "Trailer fields are not supported."
     ),
     RefusalReason.CUT_SHORT: RefusalReply(400, NO_CODE, "The request ended early."),
     RefusalReason.SLOW: RefusalReply(408, NO_CODE, "The request took too long."),
@@ -199,7 +199,7 @@ _MESSAGE_REPLIES = {
         400, PARSE_ERROR, "The message is nested too deeply."
     ),
     RefusalReason.BATCH: RefusalReply(
-        400, INVALID_REQUEST, "Batches are not part of this protocol."
+        400, INVALID_REQUEST, "The protocol does not support batches."
     ),
     RefusalReason.NOT_A_MESSAGE: RefusalReply(
         400, INVALID_REQUEST, "Not a JSON-RPC 2.0 message."
@@ -247,7 +247,7 @@ _MESSAGE_REPLIES = {
         404, INVALID_REQUEST, "Session not found."
     ),
     RefusalReason.EVENT_TOO_LARGE: RefusalReply(
-        502, INTERNAL_ERROR, "The server sent too large an event."
+        502, INTERNAL_ERROR, "The server sent an event that is too large."
     ),
     RefusalReason.EVENT_TYPE: RefusalReply(
         502, INTERNAL_ERROR, "The server sent no valid message."
@@ -256,25 +256,27 @@ _MESSAGE_REPLIES = {
         502, INTERNAL_ERROR, "The server sent more than one answer."
     ),
     RefusalReason.LIST_TOO_LARGE: RefusalReply(
-        502, INTERNAL_ERROR, "The server sent too long a list."
+        502, INTERNAL_ERROR, "The server sent a list that is too long."
     ),
     RefusalReason.REPLY_STATUS: RefusalReply(
-        502, INTERNAL_ERROR, "The server answered with a status that is not relayed."
+        502, INTERNAL_ERROR, "The server answered with a status that cannot be relayed."
     ),
     RefusalReason.REPLY_TYPE: RefusalReply(
-        502, INTERNAL_ERROR, "The server answered in a type that is not relayed."
+        502,
+        INTERNAL_ERROR,
+        "The server answered with a content type that cannot be relayed.",
     ),
     RefusalReason.REPLY_MALFORMED: RefusalReply(
         502, INTERNAL_ERROR, "The server sent a malformed or ambiguous answer."
     ),
     RefusalReason.CREDENTIAL: RefusalReply(
-        502, INTERNAL_ERROR, "The server sent an answer that may not be relayed."
+        502, INTERNAL_ERROR, "The server sent an answer that must not be relayed."
     ),
     RefusalReason.UNREACHABLE: RefusalReply(
         502, INTERNAL_ERROR, "The server could not be reached."
     ),
     RefusalReason.LOST: RefusalReply(
-        502, INTERNAL_ERROR, "The server broke off its answer."
+        502, INTERNAL_ERROR, "The server ended its answer early."
     ),
     RefusalReason.LATE: RefusalReply(
         504, INTERNAL_ERROR, "The server did not answer in time."

@@ -113,6 +113,7 @@ def _build_unavailable_error(reason: str) -> TokenStateUnavailable:
     """Build the error for an unavailable database, without hosts or users."""
     # No message of the driver: it may name hosts, users and more.
     return TokenStateUnavailable(
-        f"the database does not answer ({reason})",
-        "see that it runs and that its address is right; nothing is given meanwhile",
+        f"the database does not respond ({reason})",
+        "check that it is running and that its address is correct; no tokens are "
+        "issued until it responds",
     )

@@ -55,14 +55,15 @@ def translate_sqlite_errors(path: Path) -> Iterator[None]:
     except (sqlite3.OperationalError, sqlite3.ProgrammingError) as error:
         why = getattr(error, "sqlite_errorname", "") or "closed"
         raise TokenStateUnavailable(
-            f"{path} does not answer ({why})",
-            "see that its disk has room and answers; nothing is given meanwhile",
+            f"{path} does not respond ({why})",
+            "check that its disk responds and has free space; no tokens are "
+            "issued until then",
         ) from error
     except sqlite3.DatabaseError as error:
         raise EnvironmentFailure(
             f"{path} is damaged",
-            "move it away: what it remembered is then lost, so let each token that "
-            "may have been exchanged expire before the next start",
+            "move it away; its state is then lost, so wait until every token that "
+            "may have been exchanged has expired before the next start",
         ) from error
 
 
@@ -308,8 +309,8 @@ def _create_private_file(path: Path) -> None:
         os.close(handle)
     if facts.st_uid != os.geteuid() or stat.S_IMODE(facts.st_mode) & 0o077:
         raise EnvironmentFailure(
-            f"{path} belongs to another user, or others may read it",
-            f"give it to the user that runs the token service: chmod 600 {path}",
+            f"{path} belongs to another user, or others can read it",
+            f"make the user that runs the token service its owner: chmod 600 {path}",
         )
 
 

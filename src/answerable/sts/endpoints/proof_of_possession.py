@@ -88,7 +88,9 @@ class ProofVerifier:
         """
         scheme, _, token = request.head.fields.get("authorization", "").partition(" ")
         if not token:
-            raise TokenRejected(TokenFault.SCHEME, "expected a token of ours")
+            raise TokenRejected(
+                TokenFault.SCHEME, "expected a token of this token service"
+            )
         held = self._own.verify_active_token(parse_jws(token), now)
         proof = request.head.fields.get("dpop")
         presented = TokenPresentation(
@@ -106,7 +108,7 @@ class ProofVerifier:
             use = build_dpop_replay_key(sender.proof, has_fresh_nonce=holds is not None)
             if self._control.record_single_use_key(use, now) is not CommitOutcome.DONE:
                 raise ProofRejected(
-                    TokenFault.REPLAYED, "expected a proof not seen before"
+                    TokenFault.REPLAYED, "expected a proof that was not used before"
                 )
         return held
 

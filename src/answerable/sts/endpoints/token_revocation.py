@@ -116,7 +116,9 @@ class RevocationEndpoint:
                 str(claims.find_claim_at_path("answerable", "dlg")), now
             )
             if above not in {link.id for link in chain.links}:
-                raise ProofRejected(TokenFault.SCHEME, "expected a token from above it")
+                raise ProofRejected(
+                    TokenFault.SCHEME, "expected a token of its delegation chain"
+                )
         elif claims.cnf.jkt:
             shown = self._proving.verify_proofs(request, PATH, now)
             if shown.cnf.jkt != claims.cnf.jkt or shown.use is None:

@@ -74,8 +74,8 @@ LOOP_ROUND = 0.05  # seconds: several rounds of the loop
 METRIC_NAMES = MetricNames(
     "answerable_sts",
     ("attempts", "Attempts.", ("what", "error")),
-    "Requests turned away unread.",
-    "Attempts refused for want of a record.",
+    "Requests refused before they were read.",
+    "Requests refused because they could not be recorded.",
 )
 
 
@@ -332,7 +332,7 @@ class StsApp(App[StsSettings]):
         alarm = self._recorder.disk_error
         refused = "" if self._upkeep is None else self._upkeep.database_fault
         return [
-            *(["it is ending"] if self.is_ending else []),
+            *(["it is shutting down"] if self.is_ending else []),
             *([] if self.plan.has_valid_policy else ["no rules could be loaded"]),
             *([f"it cannot record: {alarm}"] if alarm else []),
             *([refused] if refused else []),
@@ -367,8 +367,11 @@ class StsApp(App[StsSettings]):
             "agents_owned": ("Agents with an attested owner.", len(self._owners)),
             "memory_bytes": ("Resident memory.", float(resident_bytes())),
             "rules": ("Rules in force.", len(self._exchanges.config_in_force.rules)),
-            "ready": ("It gives tokens.", float(not self.not_ready_reasons())),
-            "events_sent": ("Events taken.", float(self._events.counted["sent"])),
+            "ready": ("Whether it issues tokens.", float(not self.not_ready_reasons())),
+            "events_sent": (
+                "Events accepted by receivers.",
+                float(self._events.counted["sent"]),
+            ),
             "events_dropped": ("Events dropped.", self._events.counted["dropped"]),
         }
         return render_metrics(METRIC_NAMES, self._recorder, gauges, self.door.admission)

@@ -54,7 +54,7 @@ class Maintenance:
         silent = time.monotonic() - self._answered
         if self._refused or silent < DATABASE_TIMEOUT:
             return self._refused
-        return f"the database has not answered for {silent:.0f} s"
+        return f"no response from the database for {silent:.0f} s"
 
     def tasks(self) -> Iterator[Coroutine[None, None, None]]:
         """Yield the maintenance tasks; each runs until cancelled."""

@@ -106,14 +106,16 @@ class KeyRing:
         exp = claims.get("exp")
         if signer is None:
             raise SigningUnavailable(
-                "no key may sign now", "see: answerable token-service keys"
+                "no signing key is valid now", "see: answerable token-service keys"
             )
         if (
             not isinstance(exp, int)
             or exp > now + MAX_TOKEN_LIFETIME + CLOCK_SLACK // 2
         ):
             # The key would be gone from the set before the token ends.
-            raise ValueError(f"a token has to end within {MAX_TOKEN_LIFETIME} seconds")
+            raise ValueError(
+                f"the lifetime of a token is at most {MAX_TOKEN_LIFETIME} seconds"
+            )
         return signer.sign(claims, typ)
 
     def revoke(self, kid: str, now: float) -> bool:

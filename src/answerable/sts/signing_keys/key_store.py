@@ -116,8 +116,8 @@ class KeyStore:
         except (ValueError, TypeError):
             raise EnvironmentFailure(
                 f"{path} cannot be decrypted",
-                "name the passphrase it was made with; or remove it, and the next key "
-                "takes its place",
+                "use the passphrase that it was created with, or remove it: the "
+                "next key replaces it",
             ) from None
         if not (
             isinstance(private, ec.EllipticCurvePrivateKey)
@@ -169,7 +169,7 @@ def _check_passphrase(text: bytes, source: str) -> bytes:
     found = text.strip(b"\r\n")
     if len(found) < _MIN_PASSPHRASE:
         raise EnvironmentFailure(
-            f"{source} holds no passphrase of {_MIN_PASSPHRASE} octets or more",
+            f"{source} has no passphrase of at least {_MIN_PASSPHRASE} bytes",
             "create a passphrase: openssl rand -hex 32",
         )
     return found
@@ -189,6 +189,6 @@ def _check_file_permissions(path: Path) -> None:
         facts = path.stat()
     if facts.st_uid not in (os.geteuid(), 0) or stat.S_IMODE(facts.st_mode) & 0o077:
         raise EnvironmentFailure(
-            f"{path} belongs to another user, or others may read it",
-            f"give it to the user that runs the token service: chmod go= {path}",
+            f"{path} belongs to another user, or others can read it",
+            f"make the user that runs the token service its owner: chmod go= {path}",
         )

@@ -233,7 +233,7 @@ def _iter_missing_list_problems(
     present = {name for answer in answers for name in answer.fields}
     for name in LISTS:
         if name not in present:
-            what = f"no {name} in it: what it lists is not collected"
+            what = f"{name} is missing: its entries are not collected"
             yield ReadProblem(ReadProblemKind.INVALID, place, what)
     last = answers[-1].fields
     if _has_field_value(last, "IsTruncated") or _has_field_value(last, "NextToken"):

@@ -162,7 +162,9 @@ def iter_records(
     if name not in fields:
         return
     if bytes(fields.get("NextToken", b"null")) not in (b"null", b'""'):
-        tree.add_problem(parent_place, f"more of {name} follow, and they are not here")
+        tree.add_problem(
+            parent_place, f"{name} is truncated: the other entries are missing"
+        )
     raws = tree.decode(fields[name], list[msgspec.Raw], f"{parent_place}/{name}") or []
     for index, raw in enumerate(raws):
         place = f"{parent_place}/{name}/{index}"

@@ -153,7 +153,10 @@ def _set_caller_account(
     if len(good) == 1 == len(numbers):
         (inventory.caller,) = good
     elif numbers:
-        what = "one account a file: which one owns the buckets cannot be told"
+        what = (
+            "the file has several accounts, so the owner of the buckets is unknown: "
+            "use one file per account"
+        )
         inventory.reader.add_problem(place, what)
 
 
@@ -169,7 +172,9 @@ def _check_bucket_owners(inventory: ResourceInventory, place: str) -> None:
     """Add a problem if the account that owns a listed bucket is unknown."""
     bare = [item for item in inventory.items.values() if not item.account]
     if any(item.arn.service == "s3" for item in bare) and not inventory.caller:
-        what = "whose the buckets are is not said: add `aws sts get-caller-identity`"
+        what = (
+            "the account of the buckets is unknown: add `aws sts get-caller-identity`"
+        )
         inventory.reader.add_problem(place, what)
 
 

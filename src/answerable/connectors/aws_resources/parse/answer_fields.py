@@ -234,7 +234,7 @@ class AnswerReader(ProblemCollector):
     def report_if_truncated(self, fields: AnswerFields, parent_place: str) -> None:
         """Add a problem if an answer is not the last page."""
         if is_truncated(fields):
-            what = "more entries follow that are missing: collect without --max-items"
+            what = "truncated: collect again without --max-items"
             self.add_problem(parent_place, what)
 
     def list_problems(self) -> tuple[ReadProblem, ...]:

@@ -57,7 +57,7 @@ def parse_grant(
     sid = make_printable_line(grant.grant_id)
     grantee = _parse_grantee(grant.grantee_service_principal, grant.grantee_principal)
     if grantee is None:
-        yield UnreadStatement(sid, "the grant names no grantee")
+        yield UnreadStatement(sid, "the grant has no grantee")
         return
     made = [_remove_wildcard_characters(name) for name in grant.operations]
     bound, free = _convert_constraints_to_conditions(grant.constraints)

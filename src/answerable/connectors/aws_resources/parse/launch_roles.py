@@ -23,7 +23,7 @@ def read_ecs_tasks(inventory: ResourceInventory, entry: FieldAnswer) -> None:
     """Read the running tasks of one cluster, with their roles."""
     cluster = inventory.names.resolve(entry.queried_id, CLUSTER_TASKS.kind)
     if cluster is None:
-        what = "which cluster this is cannot be told (expected its ARN)"
+        what = "the cluster is unknown (expected its ARN)"
         inventory.reader.add_problem(entry.place, what)
         return
     inventory.get_or_add(cluster, entry.place)
@@ -50,7 +50,7 @@ def read_launch_template_version(
     """Read the instance profile in a launch template's default version."""
     template = inventory.names.resolve(entry.queried_id, TEMPLATE_VERSIONS.kind)
     if template is None:
-        what = "which launch template this is cannot be told (expected its id)"
+        what = "the launch template is unknown (expected its id)"
         inventory.reader.add_problem(entry.place, what)
         return
     raw = entry.raw or _EMPTY_OBJECT

@@ -175,7 +175,7 @@ def _find_queried_resource(
     arn = inventory.names.resolve(entry.queried_id, answer_field.kind)
     if arn is None:
         kind = answer_field.kind or "resource"
-        what = f"which {kind} this is cannot be told (expected its ARN)"
+        what = f"the {kind} is unknown (expected its ARN)"
         builder.answer_reader.add_problem(entry.place, what)
         return None
     return inventory.get_or_add(arn, entry.place)
@@ -270,9 +270,7 @@ def _add_kms_grants(
     for position, raw in enumerate(answer.grants[:_MAX_GRANTS]):
         read += parse_grant(raw, key, position)
     if answer.truncated or answer.next_marker or answer.next_token:
-        read.append(
-            UnreadStatement(WHOLE_DOCUMENT, "more grants follow that are missing")
-        )
+        read.append(UnreadStatement(WHOLE_DOCUMENT, "truncated: grants are missing"))
     if len(answer.grants) > _MAX_GRANTS:
         read.append(UnreadStatement(WHOLE_DOCUMENT, f"grants beyond {_MAX_GRANTS}"))
     policy = Policy(
@@ -293,9 +291,7 @@ def _parse_public_access_block(
     target = entry.queried_id
     if answer_field.kind == "account":
         if len(target) != 12 or not target.isdecimal():
-            builder.answer_reader.add_problem(
-                entry.place, "expected the number of an account"
-            )
+            builder.answer_reader.add_problem(entry.place, "expected an account id")
             return
     else:
         item = _find_queried_resource(builder, answer_field, entry)

@@ -132,7 +132,7 @@ class RecordSplitter:
             ):
                 pass
         except TooDeepError:
-            self._refuse_and_stop(pieces, "nested deeper than any record")
+            self._refuse_and_stop(pieces, "nested too deep for a record")
         if self._at:
             del self._buffer[: self._at]
             self._base += self._at
@@ -351,7 +351,7 @@ class RecordSplitter:
             if len(self._buffer) - self._at > MAX_HEAD_BYTES:
                 self._refuse_and_stop(pieces, "not JSON")
             return False
-        self._emit_refused_piece(pieces, "no object in the list of records")
+        self._emit_refused_piece(pieces, "a listed record is not an object")
         self._at = end if end >= 0 else len(self._buffer)
         return not self.is_stopped
 

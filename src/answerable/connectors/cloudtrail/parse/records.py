@@ -161,9 +161,11 @@ def _parse_wrapped_record(
     except (msgspec.DecodeError, UnicodeError, RecursionError) as refusal:
         return RecordRefused(_refusal_reason(refusal))
     if around.digest_start_time is not None:
-        return RecordRefused("a CloudTrail digest file, no log", skipped=True)
+        return RecordRefused("a CloudTrail digest file, not a log file", skipped=True)
     if around.insight_details != NULL:
-        return RecordRefused("a CloudTrail Insights event, no call", skipped=True)
+        return RecordRefused(
+            "a CloudTrail Insights event, not an API call", skipped=True
+        )
     if record.event_name and record.event_time and record.event_source:
         return _build_event(inner, record, written_by, event_factory)
     needed = {
@@ -172,7 +174,7 @@ def _parse_wrapped_record(
         "eventName": record.event_name,
     }
     lacks = ", ".join(name for name, value in needed.items() if not value)
-    return RecordRefused(f"not a CloudTrail record: it lacks {lacks}")
+    return RecordRefused(f"not a CloudTrail record: it has no {lacks}")
 
 
 def _build_event(
@@ -185,7 +187,7 @@ def _build_event(
     try:
         when = parse_instant(record.event_time or "")
     except ValueError:
-        return RecordRefused("not a CloudTrail record: eventTime is no time")
+        return RecordRefused("not a CloudTrail record: eventTime is not a time")
     element = bytes(record.user_identity)
     try:
         who = parse_user_identity(element)
@@ -193,7 +195,7 @@ def _build_event(
         return RecordRefused(_identity_refusal_reason(raw, refusal))
     if _has_ambiguous_caller(raw, element, who):
         return RecordRefused(
-            "a key is repeated in one object: two parsers could differ"
+            "duplicate key in an object: parsers could disagree about its value"
         )
     caller = derive_caller(record, who)
     if (

@@ -21,9 +21,7 @@ def is_valid_name(text: str) -> bool:
 def check_name(section: ConfigSection, name: str) -> bool:
     """Check the name of a section; an invalid one becomes a fault."""
     if not is_valid_name(name):
-        section.report_fault(
-            "", "a name of letters, digits, `.`, `_`, `-` was expected"
-        )
+        section.report_fault("", "expected a name of letters, digits, `.`, `_`, `-`")
     return is_valid_name(name)
 
 
@@ -53,7 +51,7 @@ def read_address(section: ConfigSection, key: str, default: str) -> ListenAddres
     """Read a `host:port` address; the default, and a fault, if invalid."""
     address = parse_address(section.read_text(key, default) or default)
     if address is None:
-        section.report_fault(key, "an address HOST:PORT was expected")
+        section.report_fault(key, "expected an address HOST:PORT")
         address = parse_address(default)
     return address or ListenAddress("127.0.0.1", 0)
 
@@ -71,10 +69,10 @@ def read_origin(
     url = section.read_text(key)
     if url and (not is_url_without_query(url, "http", "https") or url.count("/") != 2):
         section.report_fault(
-            key, "scheme and authority were expected: https://HOST[:PORT]"
+            key, "expected scheme and authority only: https://HOST[:PORT]"
         )
     elif https_if_remote and is_unencrypted_remote_url(url):
-        section.report_fault(key, "https was expected outside loopback")
+        section.report_fault(key, "expected https for an address outside loopback")
     return url
 
 

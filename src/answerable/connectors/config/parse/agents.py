@@ -46,7 +46,9 @@ def read_agents(
             baseline=read_baseline_settings(section),
         )
         if not taken.isdisjoint(agent.callers):
-            section.report_fault("callers", "another agent has one of these callers")
+            section.report_fault(
+                "callers", "one of these callers already belongs to another agent"
+            )
         taken.update(agent.callers)
         section.report_unknown_keys()
         yield agent
@@ -64,7 +66,7 @@ def read_ended_enforcement(
     file.check_texts(
         "ends_enforcement",
         lambda name: modes.get(name) is not EnforcementMode.ENFORCE,
-        "an agent, or default_mode, whose mode is not enforce was expected",
+        "expected an agent, or default_mode, whose mode is not enforce",
     )
     return file.read_texts("ends_enforcement")
 
@@ -78,18 +80,16 @@ def _read_callers(
         issuer, sub = section.read_text("issuer"), section.read_text("sub")
         stdio, unix = section.read_text("stdio"), section.read_section("unix")
         if len(kinds) != 1:
-            section.report_fault(
-                "", "one of issuer and sub, unix, or stdio was expected"
-            )
+            section.report_fault("", "expected one of issuer and sub, unix, or stdio")
         elif issuer:
             if issuer not in issuers:
-                section.report_fault("issuer", "no such issuer in issuers")
+                section.report_fault("issuer", "not defined under issuers")
             if not sub:
                 section.report_fault("", "sub is missing")
             yield TokenCallerRule(issuer, sub)
         elif stdio:
             if stdio not in servers:
-                section.report_fault("stdio", "no such server in servers")
+                section.report_fault("stdio", "not defined under servers")
             yield StdioCallerRule(stdio)
         elif kinds == ["unix"]:
             yield read_unix_caller(unix)
@@ -116,10 +116,10 @@ def _read_allow_rules(
     for section in agent.read_section_list("allow"):
         server = section.read_text("server", None)
         if server and server not in servers:
-            section.report_fault("server", "no such server in servers")
+            section.report_fault("server", "not defined under servers")
         inputs = section.read_texts("inputs")
         words = list(ClientFeature)
-        what = f"one of {', '.join(words)} was expected"
+        what = f"expected one of {', '.join(words)}"
         section.check_texts("inputs", words.__contains__, what)
         rule = AllowRule(
             id=section.path,

@@ -27,11 +27,11 @@ def read_approval_requests(
     section.check_texts(
         "webhook",
         lambda text: is_url_without_query(text, "https"),
-        "an https URL was expected",
+        "expected an https URL",
     )
     section.report_unknown_keys()
     if not file.has_key("asks"):
         return None
     if bool(asks.webhook) == bool(asks.webhook_env):
-        section.report_fault("", "either webhook or webhook_env was expected")
+        section.report_fault("", "expected either webhook or webhook_env")
     return asks

@@ -32,9 +32,9 @@ def read_sources(file: ConfigSection) -> tuple[ConfiguredSource, ...]:
         schedule = _read_schedule(item, default)
         item.report_unknown_keys()
         if source and not _SOURCE.fullmatch(source):
-            item.report_fault("source", "NAME or NAME:LOCATION expected")
+            item.report_fault("source", "expected NAME or NAME:LOCATION")
         if source in found:
-            item.report_fault("source", "it is in the list already")
+            item.report_fault("source", "already in the list")
         found[source] = ConfiguredSource(source, schedule)
     return tuple(found.values())
 
@@ -61,7 +61,7 @@ def _read_schedule(
     every = section.read_seconds("every", 0, 1, _MAX_INTERVAL)
     at = _read_times_of_day(section)
     if every and at:
-        section.report_fault("at", "either every or at was expected")
+        section.report_fault("at", "expected either every or at")
     schedule = replace(default, every=every, at=at) if every or at else default
     longest = schedule.every // _JITTER_SHARE if schedule.every else _MAX_JITTER
     has_own = bool(every or at) or not default
@@ -80,7 +80,7 @@ def _read_times_of_day(section: ConfigSection) -> tuple[int, ...]:
     section.check_texts(
         "at",
         lambda text: _TIME_OF_DAY.fullmatch(text) is not None,
-        "a time of day (UTC) was expected, in quotes: '02:30'",
+        "expected a time of day (UTC), in quotes: '02:30'",
     )
     return tuple(
         sorted({int(time[1]) * 3600 + int(time[2]) * 60 for time in times if time})

@@ -39,7 +39,7 @@ class ConfigError(UsageError):
     def __init__(self, place: str, faults: tuple[ConfigFault, ...]) -> None:
         self.lines = format_faults(place, faults)
         more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
-        hint = "docs/configuration.md has every key"
+        hint = "docs/configuration.md lists every key"
         super().__init__(f"{self.lines[0]}{more}", hint)
 
 

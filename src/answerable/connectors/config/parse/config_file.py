@@ -234,7 +234,7 @@ def _read_otlp_endpoint(section: ConfigSection) -> str:
     section.check_texts(
         "otlp",
         lambda text: is_url_without_query(text, "http", "https"),
-        "a URL was expected",
+        "expected a URL",
     )
     section.report_unknown_keys()
     return url

@@ -46,7 +46,7 @@ class ConfigSection:
         if isinstance(node.value, dict):
             self._members = node.value
         elif node.value is not None:
-            faults.add(node.position, path, "a mapping was expected")
+            faults.add(node.position, path, "expected a mapping")
 
     def __bool__(self) -> bool:
         return bool(self._members)
@@ -72,7 +72,7 @@ class ConfigSection:
 
     def read_texts(self, key: str) -> tuple[str, ...]:
         """Read a list of texts, empty if missing."""
-        items = self._find_value(key, list, "a list was expected") or []
+        items = self._find_value(key, list, "expected a list") or []
         read = [
             self._parse_text(item, f"{self._path_of(key)}[{index}]")
             for index, item in enumerate(items)
@@ -87,7 +87,7 @@ class ConfigSection:
 
     def read_text_mapping(self, key: str) -> tuple[tuple[str, str], ...]:
         """Read a mapping of names to texts, empty if missing."""
-        members = self._find_value(key, dict, "a mapping was expected") or {}
+        members = self._find_value(key, dict, "expected a mapping") or {}
         read = [
             (name, self._parse_text(member.node, f"{self._path_of(key)}.{name}"))
             for name, member in members.items()
@@ -108,7 +108,7 @@ class ConfigSection:
             and minimum <= item.value <= maximum
         ]
         if not isinstance(node.value, list) or len(read) != len(items):
-            what = f"a list of numbers from {minimum} to {maximum} was expected"
+            what = f"expected a list of numbers from {minimum} to {maximum}"
             self._faults.add(node.position, self._path_of(key), what)
         return tuple(read)
 
@@ -120,9 +120,9 @@ class ConfigSection:
         value = node.value
         # To Python, true is 1.
         if isinstance(value, bool) or not isinstance(value, int):
-            what = "a whole number was expected"
+            what = "expected a whole number"
         elif not minimum <= value <= maximum:
-            what = f"a number from {minimum} to {maximum} was expected"
+            what = f"expected a number from {minimum} to {maximum}"
         else:
             return value
         self._faults.add(node.position, self._path_of(key), what)
@@ -137,9 +137,9 @@ class ConfigSection:
         if isinstance(value, str) and (said := _TIME.fullmatch(value)):
             value = int(said[1]) * _UNITS[said[2]]
         if isinstance(value, bool) or not isinstance(value, int):
-            what = "whole seconds, or a text like 10m, were expected"
+            what = "expected whole seconds, or a duration such as 10m"
         elif not minimum <= value <= maximum:
-            what = f"{minimum} to {maximum} seconds were expected"
+            what = f"expected {minimum} to {maximum} seconds"
         else:
             return value
         self._faults.add(node.position, self._path_of(key), what)
@@ -152,18 +152,18 @@ class ConfigSection:
 
         A nested value is returned with its path.
         """
-        members = self._find_value(key, dict, "a mapping was expected") or {}
+        members = self._find_value(key, dict, "expected a mapping") or {}
         return tuple(self._iter_leaf_values((), members, self._path_of(key)))
 
     def read_flag(self, key: str) -> bool:
         """Read a boolean; false if missing."""
-        return bool(self._find_value(key, bool, "true or false was expected"))
+        return bool(self._find_value(key, bool, "expected true or false"))
 
     def read_variable(self, key: str) -> str:
         """Read the name of an environment variable that holds a secret."""
         name = self.read_text(key)
         if name and not VARIABLE.fullmatch(name):
-            what = "the name of an environment variable was expected, and no value"
+            what = "expected the name of an environment variable, not its value"
             self.report_fault(key, what)
         return name
 
@@ -175,7 +175,7 @@ class ConfigSection:
         kind = type(default)
         if text not in list(kind):
             words = ", ".join(kind)
-            self.report_fault(key, f"one of {words} was expected")
+            self.report_fault(key, f"expected one of {words}")
             return default
         return kind(text)
 
@@ -199,7 +199,7 @@ class ConfigSection:
         Args:
             text_key: Key that an item without a mapping gives, alone; empty for none.
         """
-        items = self._find_value(key, list, "a list was expected") or []
+        items = self._find_value(key, list, "expected a list") or []
         for index, item in enumerate(items):
             if text_key and isinstance(item.value, str):
                 member = YamlMember(item.position, item)
@@ -257,7 +257,7 @@ class ConfigSection:
                     ),
                 )
             else:
-                what = "a text, a number, true, false or a list of them was expected"
+                what = "expected a string, a number, true, false or a list of them"
                 self._faults.add(member.node.position, spelled, what)
 
     def _find_member(self, key: str) -> YamlNode | None:
@@ -292,9 +292,9 @@ class ConfigSection:
         """Return a printable text, None and a fault for anything else."""
         value = node.value
         if not isinstance(value, str):
-            self._faults.add(node.position, path, "a text was expected (quote numbers)")
+            self._faults.add(node.position, path, "expected a string (quote numbers)")
         elif not _is_printable_text(value):
-            what = f"a printable text of 1 to {MAX_TEXT_LENGTH} characters was expected"
+            what = f"expected a printable string of 1 to {MAX_TEXT_LENGTH} characters"
             self._faults.add(node.position, path, what)
         else:
             return value

@@ -45,7 +45,7 @@ def read_decision_point(
         return None
     if not point.callers:
         section.report_fault(
-            "", "callers is missing: only callers named there may query"
+            "", "callers is missing: only the callers listed there may query"
         )
     return point
 
@@ -59,11 +59,11 @@ def _read_enforcement_points(
         rule = _read_caller_rule(section, issuers)
         named = section.read_texts("servers")
         section.check_texts(
-            "servers", servers.__contains__, "no such server in servers"
+            "servers", servers.__contains__, "not defined under servers"
         )
         if rule is not None:
             if rule in taken:
-                section.report_fault("", "another caller here is the same")
+                section.report_fault("", "duplicate caller")
             taken.add(rule)
             yield EnforcementPointRule(rule, named)
         section.report_unknown_keys()
@@ -76,12 +76,12 @@ def _read_caller_rule(
     issuer, sub = section.read_text("issuer"), section.read_text("sub")
     unix = section.read_section("unix")
     if section.has_key("issuer") == section.has_key("unix"):
-        section.report_fault("", "issuer and sub, or unix, was expected")
+        section.report_fault("", "expected either issuer and sub, or unix")
         return None
     if section.has_key("unix"):
         return read_unix_caller(unix)
     if issuer not in issuers:
-        section.report_fault("issuer", "no such issuer in issuers")
+        section.report_fault("issuer", "not defined under issuers")
     if not sub:
         section.report_fault("", "sub is missing")
     return TokenCallerRule(issuer, sub)

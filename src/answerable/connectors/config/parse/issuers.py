@@ -45,7 +45,7 @@ def read_issuers(file: ConfigSection, folder: str) -> Iterator[IssuerConfig]:
         check_name(section, name)
         issuer = _read_issuer(name, section, folder)
         if issuer.pin.iss in seen:
-            section.report_fault("iss", "another issuer has this iss")
+            section.report_fault("iss", "iss is already used by another issuer")
         seen.add(issuer.pin.iss)
         yield issuer
 
@@ -63,7 +63,7 @@ def _read_issuer(name: str, section: ConfigSection, folder: str) -> IssuerConfig
         ours=section.read_flag("ours"),
     )
     section.check_texts(
-        "algs", KEY_TYPES.__contains__, f"one of {', '.join(KEY_TYPES)} was expected"
+        "algs", KEY_TYPES.__contains__, f"expected one of {', '.join(KEY_TYPES)}"
     )
     issuer = IssuerConfig(
         pin=pin,
@@ -77,7 +77,7 @@ def _read_issuer(name: str, section: ConfigSection, folder: str) -> IssuerConfig
     )
     if pin.ours and (issuer.person or issuer.review):
         section.report_fault(
-            "ours", "our own tokens have no person claim and no review"
+            "ours", "ours: true cannot be combined with person or review"
         )
     section.report_unknown_keys()
     if pin.iss and all(alg in KEY_TYPES for alg in pin.algs):
@@ -91,7 +91,7 @@ def _read_issuer(name: str, section: ConfigSection, folder: str) -> IssuerConfig
 def _read_token_types(section: ConfigSection) -> tuple[TokenType, ...]:
     """Read the accepted token types; by default access tokens."""
     words = section.read_texts("tokens")
-    what = f"one of {', '.join(TOKEN_TYPE_WORDS)} was expected"
+    what = f"expected one of {', '.join(TOKEN_TYPE_WORDS)}"
     section.check_texts("tokens", TOKEN_TYPE_WORDS.__contains__, what)
     named = tuple(
         dict.fromkeys(
@@ -107,20 +107,16 @@ def _read_keys(section: ConfigSection, issuer: TrustedIssuer, folder: str) -> st
     if keys == DISCOVERY:
         if not issuer.iss.startswith("https:"):
             section.report_fault(
-                "keys", "only an issuer at an https URL has a discovery"
+                "keys", "discovery requires an issuer with an https URL"
             )
         return keys
     if keys.startswith(SOCKET_PREFIX):
         if not issuer.ours:
-            section.report_fault(
-                "keys", "only our own token service is asked at a socket"
-            )
+            section.report_fault("keys", "a socket requires ours: true")
         return SOCKET_PREFIX + str(PurePath(folder) / keys.removeprefix(SOCKET_PREFIX))
     if "://" in keys:
         if not is_url_without_query(keys, "https"):
-            section.report_fault(
-                "keys", "an https URL, a file or `discovery` was expected"
-            )
+            section.report_fault("keys", "expected an https URL, a file or `discovery`")
         return keys
     return str(PurePath(folder) / keys) if keys else ""
 
@@ -138,5 +134,5 @@ def _read_token_review(issuer: ConfigSection, folder: str) -> TokenReviewConfig 
         return None
     section.require("url", "ca", "token")
     if review.url and not is_url_without_query(review.url, "https"):
-        section.report_fault("url", "an https URL was expected")
+        section.report_fault("url", "expected an https URL")
     return review

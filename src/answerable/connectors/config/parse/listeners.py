@@ -17,7 +17,7 @@ DEFAULT_API_WITH_WEB = "127.0.0.1:8475"  # the web page has the other
 DEFAULT_GATEWAY = "127.0.0.1:8471"
 MAX_WORKERS = 64
 
-_PLAIN_TEXT_FAULT = "outside loopback this needs tls, or listen.insecure: true"
+_PLAIN_TEXT_FAULT = "outside loopback, requires tls or listen.insecure: true"
 
 
 def read_listen(
@@ -27,7 +27,7 @@ def read_listen(
     insecure = section.read_flag("insecure")
     api = read_address(section, "api", DEFAULT_API_WITH_WEB if web else DEFAULT_API)
     if not insecure and not is_loopback(api.host):
-        section.report_fault("api", "outside loopback this needs listen.insecure: true")
+        section.report_fault("api", "outside loopback, requires listen.insecure: true")
     gateway = read_listeners(
         section, "gateway", folder, DEFAULT_GATEWAY, insecure=insecure
     )
@@ -45,7 +45,7 @@ def _read_networks(section: ConfigSection, key: str) -> tuple[str, ...]:
             networks.append(str(ipaddress.ip_network(text)))
         except ValueError:
             section.report_fault(
-                key, "addresses or networks were expected: 10.2.0.0/16"
+                key, "expected addresses or networks, e.g. 10.2.0.0/16"
             )
     return tuple(networks)
 
@@ -72,7 +72,7 @@ def _read_listener(section: ConfigSection, folder: str, *, insecure: bool) -> Li
     """Read one listener: an address or a unix socket, and its TLS."""
     unix = read_path(section, "unix", folder)
     if unix and section.has_key("address"):
-        section.report_fault("address", "either address or unix was expected")
+        section.report_fault("address", "expected either address or unix")
     if not unix and not section.has_key("address"):
         section.report_fault("", "address or unix is missing")
     address = read_address(section, "address", DEFAULT_GATEWAY)
@@ -80,7 +80,7 @@ def _read_listener(section: ConfigSection, folder: str, *, insecure: bool) -> Li
     if not unix and tls is None and not insecure and not is_loopback(address.host):
         section.report_fault("address", _PLAIN_TEXT_FAULT)
     if unix and tls is not None:
-        section.report_fault("tls", "a unix socket has none")
+        section.report_fault("tls", "cannot be combined with unix")
     url = read_origin(section, "url")
     hosts, origins = section.read_texts("hosts"), section.read_texts("origins")
     section.report_unknown_keys()

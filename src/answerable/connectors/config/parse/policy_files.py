@@ -12,7 +12,7 @@ POLICY_SUFFIX = ".cedar"
 
 def read_policy_key(file: ConfigSection, folder: str) -> tuple[str, ...]:
     """Read the policy paths, resolved against the folder of the file."""
-    what = f"a file or a glob that ends in {POLICY_SUFFIX} was expected"
+    what = f"expected a file or a glob that ends in {POLICY_SUFFIX}"
     file.check_texts("policy", lambda text: text.endswith(POLICY_SUFFIX), what)
     return tuple(str(PurePath(folder) / text) for text in file.read_texts("policy"))
 

@@ -19,7 +19,7 @@ from answerable.model.config import UpstreamServer
 from answerable.model.definition_pin import PinningMode
 
 HOOK_CLIENTS = ("claude-code", "cursor")
-_PATTERN_HINT = "a name, `*`, or a plain prefix that ends in `*` was expected"
+_PATTERN_HINT = "expected a name, `*`, or a plain prefix that ends in `*`"
 
 
 def is_valid_pattern(text: str) -> bool:
@@ -48,7 +48,7 @@ def _read_hook_client(section: ConfigSection) -> str:
     section.check_texts(
         "hook",
         HOOK_CLIENTS.__contains__,
-        f"one of {', '.join(HOOK_CLIENTS)} was expected",
+        f"expected one of {', '.join(HOOK_CLIENTS)}",
     )
     return hook
 
@@ -68,11 +68,11 @@ def _read_server(name: str, section: ConfigSection, folder: str) -> UpstreamServ
     insecure = section.read_flag("insecure")
     hook = _read_hook_client(section)
     if [bool(url), bool(command), bool(hook)].count(True) != 1:
-        section.report_fault("", "one of url, command and hook was expected")
+        section.report_fault("", "expected exactly one of url, command and hook")
     if url and not is_url_without_query(url, "http", "https"):
-        section.report_fault("url", "an http or https URL without query was expected")
+        section.report_fault("url", "expected an http or https URL without query")
     elif url and is_unencrypted_remote_url(url) and not insecure:
-        section.report_fault("url", "http outside loopback needs insecure: true")
+        section.report_fault("url", "http outside loopback requires insecure: true")
     env, inherit_env = (
         section.read_text_mapping("env"),
         section.read_texts("inherit_env"),
@@ -97,14 +97,14 @@ def _read_server(name: str, section: ConfigSection, folder: str) -> UpstreamServ
         secrets=_read_secret_files(section, folder),
     )
     if server.audience and not url:
-        section.report_fault("audience", "only a URL is shown a token")
+        section.report_fault("audience", "requires url: tokens are sent only over HTTP")
     for key in ("env", "inherit_env", "secrets"):
         if section.has_key(key) and not command:
-            section.report_fault(key, "only a command has an environment")
+            section.report_fault(key, "requires command")
     for key in ("ca", "certificate", "key"):
         if section.has_key(key) and not url.startswith("https:"):
-            section.report_fault(key, "only an https URL has one")
+            section.report_fault(key, "requires an https url")
     if bool(server.certificate) != bool(server.key):
-        section.report_fault("", "certificate and key go together")
+        section.report_fault("", "certificate and key must be set together")
     section.report_unknown_keys()
     return server

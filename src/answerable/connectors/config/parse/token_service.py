@@ -50,7 +50,7 @@ def read_token_service(
     section.check_texts(
         "events",
         lambda text: is_url_without_query(text, "https"),
-        "an https URL was expected",
+        "expected an https URL",
     )
     section.report_unknown_keys()
     if not file.has_key("sts"):
@@ -58,19 +58,13 @@ def read_token_service(
     if not url:
         section.report_fault("", "url is missing")
     elif not is_url_without_query(url, "http", "https") or url.endswith("/"):
-        section.report_fault(
-            "url", "an https URL without a slash at its end was expected"
-        )
+        section.report_fault("url", "expected an https URL without a slash at its end")
     elif is_unencrypted_remote_url(url):
-        section.report_fault("url", "https was expected outside loopback")
+        section.report_fault("url", "expected https for an address outside loopback")
     if service.passphrase and service.passphrase_env:
-        section.report_fault(
-            "passphrase", "a file or a variable was expected, not both"
-        )
+        section.report_fault("passphrase", "expected a file or a variable, not both")
     if service.terminator and not any(each.unix for each in service.listen):
-        section.report_fault(
-            "terminator", "it reaches us at a unix listener; there is none"
-        )
+        section.report_fault("terminator", "requires a listener with unix (found none)")
     return service
 
 
@@ -82,7 +76,7 @@ def _read_health_address(
     address = read_address(section, "health", DEFAULT_HEALTH)
     if not listen.insecure and not is_loopback(address.host):
         section.report_fault(
-            "health", "outside loopback this needs listen.insecure: true"
+            "health", "outside loopback, requires listen.insecure: true"
         )
     return address if given else None
 
@@ -98,6 +92,6 @@ def _read_tls_terminator(service_section: ConfigSection) -> TlsTerminator | None
     section.require("field", "uid")
     if field and not _FIELD_NAME.fullmatch(field):
         section.report_fault(
-            "field", "the name of a field was expected, e.g. client-cert"
+            "field", "expected the name of a header field, e.g. client-cert"
         )
     return TlsTerminator(field, uid)

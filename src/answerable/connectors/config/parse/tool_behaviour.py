@@ -29,7 +29,7 @@ def read_tool_facts(
         kinds = section.read_text_mapping("kinds")
         words = list(EntityKind)
         if any(kind not in words for _, kind in kinds):
-            section.report_fault("kinds", f"one of {', '.join(words)} was expected")
+            section.report_fault("kinds", f"expected one of {', '.join(words)}")
         facts = ToolFacts(
             is_write=not any(matches(pattern, name) for pattern in read_patterns),
             sensitive=section.read_texts("sensitive"),
@@ -64,7 +64,7 @@ def _read_checked_arguments(
             section.read_text("tool", None),
         )
         if server and server not in servers:
-            section.report_fault("server", "no such server in servers")
+            section.report_fault("server", "not defined under servers")
         argument = section.read_text("argument", None)
         section.report_unknown_keys()
         yield f"{server}/{tool}", argument

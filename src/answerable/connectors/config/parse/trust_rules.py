@@ -100,7 +100,7 @@ def _read_grant(section: ConfigSection) -> TokenGrant:
         if section.has_key(key):
             section.read_text(key)
             section.report_fault(
-                key, f"{RuleFaultCode.BROKERED}: nothing here gives cloud credentials"
+                key, f"{RuleFaultCode.BROKERED}: cloud credentials are not supported"
             )
             brokered = True
     bind = section.read_enum("bind", RequiredBinding.DPOP)
@@ -134,10 +134,10 @@ def _read_subject(rule: ConfigSection) -> RuleSubject:
         _read_launched_subject(rule, allow_root=root),
     )
     if len(kinds) != 1:
-        rule.report_fault("", "one of issuer, unix or launched was expected")
+        rule.report_fault("", "expected one of issuer, unix or launched")
     for key in ("match", "match_glob"):
         if rule.has_key(key) and "issuer" not in kinds:
-            rule.report_fault(key, "only tokens of an issuer have claims")
+            rule.report_fault(key, "requires issuer: only its tokens have claims")
     if kinds == ["unix"]:
         return peer
     return launched if kinds == ["launched"] else issued
@@ -149,7 +149,7 @@ def _read_claim_patterns(rule: ConfigSection) -> Iterator[tuple[tuple[str, ...],
         if isinstance(pattern, str):
             yield path, pattern
         else:
-            rule.report_fault("match_glob", "a text was expected of each pattern")
+            rule.report_fault("match_glob", "expected each pattern to be a string")
 
 
 def _read_socket_peer_subject(rule: ConfigSection, *, allow_root: bool) -> PeerSubject:
@@ -197,7 +197,10 @@ def _check_user_stated(
     if not section.has_key(key):
         section.report_fault("", f"{key} is missing")
     elif uid == ROOT_UID and not allow_root:
-        what = f"{RuleFaultCode.ROOT}: the superuser can be anybody; say so with root: true"
+        what = (
+            f"{RuleFaultCode.ROOT}: the superuser can act as any user; to allow it, "
+            "set root: true"
+        )
         section.report_fault(key, what)
 
 
@@ -209,5 +212,5 @@ def _read_person_id(section: ConfigSection) -> str:
     try:
         return build_person_id(text)
     except IdError:
-        section.report_fault("person", "a mail address or handle was expected")
+        section.report_fault("person", "expected a mail address or handle")
         return ""

@@ -91,7 +91,7 @@ def read_upstream_credential(
     if not server.has_key("credential"):
         return None
     if server.has_key("audience"):
-        server.report_fault("credential", "either audience or credential was expected")
+        server.report_fault("credential", "expected either audience or credential")
     _check_credential_source(section, read)
     if url:
         _check_credential_header(section, read, url)
@@ -105,17 +105,15 @@ def _check_credential_source(
 ) -> None:
     """Check that the credential has exactly one valid source."""
     if sum(section.has_key(key) for key in _SOURCES) != 1:
-        section.report_fault("", "exactly one of file, command, env was expected")
+        section.report_fault("", "expected exactly one of file, command, env")
     if section.has_key("ttl") and not section.has_key("command"):
-        section.report_fault("ttl", "only what a command writes has one")
+        section.report_fault("ttl", "requires command")
     if credential.command:
         program = PurePath(credential.command[0])
         if not program.is_absolute() and program.name != credential.command[0]:
-            section.report_fault(
-                "command", "an absolute path or a plain name was expected"
-            )
+            section.report_fault("command", "expected an absolute path or a plain name")
     if credential.env and VARIABLE.fullmatch(credential.env) is None:
-        section.report_fault("env", "the name of an environment variable was expected")
+        section.report_fault("env", "expected the name of an environment variable")
 
 
 def _check_credential_header(
@@ -123,19 +121,23 @@ def _check_credential_header(
 ) -> None:
     """Check the header that carries the credential to a URL."""
     if section.has_key("as_env"):
-        section.report_fault("as_env", "only a command has an environment")
+        section.report_fault("as_env", "cannot be combined with url")
     if is_unencrypted_remote_url(url):
-        section.report_fault("", "it goes to https or loopback only")
+        section.report_fault(
+            "", "the credential is sent only over https or to loopback"
+        )
     name = credential.header
     if (
         _HEADER_NAME.fullmatch(name) is None
         or name in _RESERVED_HEADERS
         or name.startswith(_RESERVED_HEADER_PREFIXES)
     ):
-        what = "a field for credentials was expected, like Authorization or X-Api-Key"
+        what = "expected a header for credentials, such as Authorization or X-Api-Key"
         section.report_fault("header", what)
     if credential.scheme and _SCHEME.fullmatch(credential.scheme) is None:
-        section.report_fault("scheme", "a word like Bearer was expected")
+        section.report_fault(
+            "scheme", "expected an authentication scheme such as Bearer"
+        )
 
 
 def _check_credential_variable(
@@ -144,17 +146,17 @@ def _check_credential_variable(
     """Check the variable that carries the credential to a command."""
     for key in ("header", "scheme"):
         if section.has_key(key):
-            section.report_fault(key, "only a URL is sent fields")
+            section.report_fault(key, "requires url")
     name = credential.as_env
     if not name:
         section.report_fault(
-            "", "as_env is missing: a command finds it in its environment"
+            "", "as_env is missing: the command reads the credential from this variable"
         )
     elif VARIABLE.fullmatch(name) is None:
-        section.report_fault(
-            "as_env", "the name of an environment variable was expected"
-        )
+        section.report_fault("as_env", "expected the name of an environment variable")
     elif name in _RESERVED_VARIABLES or name.startswith(_RESERVED_VARIABLE_PREFIXES):
-        section.report_fault("as_env", "a variable that leads no program was expected")
+        section.report_fault(
+            "as_env", "expected a variable that does not control how a program is run"
+        )
     elif name in env:
-        section.report_fault("as_env", "it stands in env or inherit_env already")
+        section.report_fault("as_env", "already set by env or inherit_env")

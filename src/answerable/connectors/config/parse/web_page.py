@@ -15,7 +15,7 @@ from answerable.model.web_config import WebConfig, WebLoginConfig, WebRole
 
 DEFAULT_ADDRESS = "127.0.0.1:8470"
 
-_ROLES_FAULT = f"roles are {', '.join(WebRole)}"
+_ROLES_FAULT = f"expected roles from {', '.join(WebRole)}"
 
 
 def read_web(
@@ -42,11 +42,9 @@ def read_web(
     if not file.has_key("web"):
         return None
     if web.audience and web.login is None:
-        section.report_fault(
-            "audience", "tokens are the login's issuer's; login is missing"
-        )
+        section.report_fault("audience", "requires login: tokens come from its issuer")
     if web.login is not None and web.login.client_id == web.audience:
-        section.report_fault("audience", "another than login.client_id was expected")
+        section.report_fault("audience", "expected a value other than login.client_id")
     return web
 
 
@@ -93,9 +91,9 @@ def _read_login(
     section.require("issuer", "client_id")
     _check_sign_in_issuer(section, issuer, issuers)
     if login.given and not login.claim:
-        roles.report_fault("", "claim is missing: which one says who is what")
+        roles.report_fault("", "claim is missing: name the claim that map uses")
     if not login.given and not login.default:
-        section.report_fault("", "no person has a role: roles or default is missing")
+        section.report_fault("", "nothing grants a role: roles or default is missing")
     return login
 
 
@@ -107,9 +105,12 @@ def _check_sign_in_issuer(
     if not name:
         return
     if found is None:
-        section.report_fault("issuer", "no such issuer in issuers")
+        section.report_fault("issuer", "not defined under issuers")
     elif not found.person or TokenType.ID_TOKEN not in found.pin.token_types:
-        what = "its ID tokens identify no person: give it person and tokens: [id-token]"
+        what = (
+            "its ID tokens identify no person: set person and tokens: [id-token] for "
+            "the issuer"
+        )
         section.report_fault("issuer", what)
 
 
@@ -118,7 +119,7 @@ def _read_role_map(roles: ConfigSection) -> Iterator[tuple[str, frozenset[WebRol
     for path, leaf in roles.read_nested_values("map"):
         if len(path) != 1:
             roles.report_fault(
-                "map", "a value of the claim and its roles were expected"
+                "map", "expected values of the claim, each with its roles"
             )
             continue
         yield path[0], _parse_roles(roles, "map", _convert_leaf_to_texts(leaf))

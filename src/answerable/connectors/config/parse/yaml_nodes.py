@@ -87,7 +87,7 @@ def parse_yaml_nodes(text: str) -> YamlNode:
     for event in _parse_events(text):
         mark = _to_position(event.start_mark)
         if isinstance(event, yaml.DocumentStartEvent) and root is not None:
-            raise _refused_error(mark, "one document was expected")
+            raise _refused_error(mark, "expected a single YAML document")
         if isinstance(event, yaml.NodeEvent):
             _refuse_anchors_and_tags(event, mark)
         done: YamlNode | None = None
@@ -115,20 +115,20 @@ def _parse_events(text: str) -> Iterator[yaml.Event]:
     try:
         yield from yaml.parse(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
-        raise _refused_error(_to_position(error.problem_mark), "not YAML") from None
+        raise _refused_error(_to_position(error.problem_mark), "invalid YAML") from None
     except (yaml.YAMLError, ValueError, RecursionError):
         raise _refused_error(
-            TextPosition(1, 1), "a character that YAML does not allow"
+            TextPosition(1, 1), "YAML does not allow this character"
         ) from None
 
 
 def _refuse_anchors_and_tags(event: yaml.NodeEvent, position: TextPosition) -> None:
     """Raise for YAML anchors, aliases and tags, which are not supported."""
     if event.anchor is not None:
-        raise _refused_error(position, "anchors and aliases are not taken")
+        raise _refused_error(position, "anchors and aliases are not supported")
     tagged = (yaml.ScalarEvent, yaml.CollectionStartEvent)
     if isinstance(event, tagged) and event.tag is not None:
-        raise _refused_error(position, "tags are not taken")
+        raise _refused_error(position, "tags are not supported")
 
 
 def _set_pending_key(
@@ -139,7 +139,7 @@ def _set_pending_key(
 ) -> None:
     """Remember the mapping key of the next value; raises if it is repeated."""
     if key in mapping:
-        raise _refused_error(position, "this key is repeated")
+        raise _refused_error(position, "duplicate key")
     collection.key, collection.key_position = key, position
 
 
@@ -151,7 +151,7 @@ def _attach_node(stack: list[_OpenYamlCollection], node: YamlNode) -> YamlNode |
     if isinstance(top.content, list):
         top.content.append(node)
     elif top.key_position is None:
-        raise _refused_error(node.position, "a key must be text")
+        raise _refused_error(node.position, "keys must be strings")
     else:
         top.content[top.key] = YamlMember(top.key_position, node)
         top.key_position = None
@@ -169,7 +169,7 @@ def _parse_scalar(event: yaml.ScalarEvent, position: TextPosition) -> YamlValue:
         return int(text)
     if _AMBIGUOUS.fullmatch(text) and not _ADDRESS.fullmatch(text):
         raise _refused_error(
-            position, "put this in quotes, or write true, false or a number"
+            position, "ambiguous value: quote it, or write true, false or a number"
         )
     return text
 

@@ -138,7 +138,7 @@ class RecorderLines:
 
     def _report_broken_record(self, number: int) -> None:
         """Add a problem for a record that breaks the hash chain."""
-        self.problems.append(f"gateway {self._name}: record {number} does not hold")
+        self.problems.append(f"gateway {self._name}: record {number} is invalid")
 
     def _event_of_record(self, record: SpoolRecord, raw: bytes) -> AuditEvent | None:
         """Build the event of a record; None if it has none yet."""
@@ -166,7 +166,7 @@ class RecorderLines:
     def _handle_decision(self, record: DecisionRecord, raw: bytes) -> AuditEvent | None:
         """Return a refusal's event; a passed call waits for its end."""
         if not has_matching_id(self._name, record):
-            raise ParseError("the decision has the id of another record")
+            raise ParseError("the id of the decision is used by another record")
         if not record.decision.passes:
             return build_call_event(self._name, RawRecord(record, raw), None, b"")
         self._waiting[record.sequence] = RawRecord(record, raw)
@@ -175,14 +175,14 @@ class RecorderLines:
     def _handle_exchange(self, record: ExchangeRecord, raw: bytes) -> AuditEvent:
         """Build the event of a token exchange, after checking its id."""
         if not has_matching_exchange_id(self._name, record):
-            raise ParseError("the exchange has the id of another record")
+            raise ParseError("the id of the exchange is used by another record")
         return build_exchange_event(self._name, record, raw)
 
     def _handle_end(self, record: CallEndRecord, raw: bytes) -> AuditEvent:
         """Build the event of the decision that this end completes."""
         told = self._waiting.pop(record.decided, None)
         if told is None:
-            raise ParseError("the end of a decision that is not there")
+            raise ParseError("the outcome of a missing decision")
         return build_call_event(self._name, told, record, raw)
 
     def _decode_saved_decision(self, raw: bytes) -> RawRecord:

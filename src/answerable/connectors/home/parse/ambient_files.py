@@ -67,7 +67,7 @@ def _parse_aws_file(
     line = find_unclosed_section(text)
     if line:  # what stands below it was taken for settings of the section above
         raise ParseError(
-            f"line {line}: a section that no `]` closes (expected `[profile NAME]`)",
+            f"line {line}: a section without a closing `]` (expected `[profile NAME]`)",
             source.place,
         )
 

@@ -96,7 +96,7 @@ def _refuse_duplicate_keys(part: FileObject) -> FileObject:
     if not keys:
         return part
     name = redact_name(keys[0].rpartition("/")[2][:80])
-    return replace(part, raw=None, fault=f"a repeated key: {name}")
+    return replace(part, raw=None, fault=f"duplicate key: {name}")
 
 
 class _ListFields(msgspec.Struct, rename="camel"):
@@ -125,7 +125,7 @@ def _iter_json_objects(text: str, place: str) -> Iterator[FileObject | ListHead]
         document = text if (at, end) == (0, len(text)) else text[at:end]
         here = place if not number else f"{place}#{number}"
         if repeated is True:
-            yield FileObject(None, here, fault="a repeated key in the outermost object")
+            yield FileObject(None, here, fault="duplicate key in the outermost object")
         else:
             yield from _iter_json_document(document, here, number)
         at, number = _skip(text, end), number + 1
@@ -280,7 +280,7 @@ def _iter_yaml_objects(text: str, place: str) -> Iterator[FileObject | ListHead]
     if len(text) > MAX_YAML_CHARACTERS:
         megabytes = MAX_YAML_CHARACTERS >> 20
         raise ParseError(
-            f"more than {megabytes} MiB of YAML; write JSON: -o json", place
+            f"more than {megabytes} MiB of YAML; export JSON instead: -o json", place
         )
     composer, number, streamed = _ObjectComposer(), 0, 0
     for event in iter_yaml_events(text):
@@ -304,7 +304,7 @@ def _finish_yaml_document(
     is_list = isinstance(kind, str) and kind.endswith(_LIST) and isinstance(items, list)
     if not is_list:
         if streamed:
-            fault = "items without `kind: List` at the end: the file is cut off"
+            fault = "items without a final `kind: List`: the file is truncated"
             yield FileObject(None, here, number, fault=fault, whole=False)
         elif root is not None:
             yield _check_yaml_object(root, FileObject(None, here))

@@ -106,7 +106,7 @@ def _add_file_to_catalogue(
     if data.startswith(_CUSTOM_FORMAT):
         raise UsageError(
             f"{place} is an archive of pg_dump (expected {EXPECTED_KIND})",
-            f"write it as text: pg_restore --schema-only --file=dump.sql {place}",
+            f"convert it to text: pg_restore --schema-only --file=dump.sql {place}",
         )
     if data.lstrip().startswith(b"{"):
         answer = decode_catalogue_answer(data, place)
@@ -134,7 +134,8 @@ def _refuse_truncated_dump(text: str, place: str) -> None:
     ends = [bool(mark.group(1)) for mark in _DUMP_MARK.finditer(text)]
     if ends.count(False) > ends.count(True):
         raise ParseError(
-            "the dump is cut off: its last line, `dump complete`, is missing; dump again",
+            "the dump is truncated: its last line, `dump complete`, is missing; "
+            "dump again",
             place,
         )
 

@@ -145,7 +145,7 @@ def parse_workflow(root: DocumentNode) -> tuple[AgentJob, ...]:
     """
     jobs = root.get("jobs")
     if jobs is None or not jobs.is_object:
-        raise ParseError("not a workflow: no jobs")
+        raise ParseError("not a workflow: it has no jobs")
     shared = (
         leaf for key in _BLOCKS if (at := root.get(key)) for leaf in walk_scalars(at)
     )
