@@ -131,5 +131,5 @@ def test_a_cursor_of_another_order_is_refused() -> None:
 
 
 def test_an_order_that_is_none_is_refused() -> None:
-    with pytest.raises(UsageError, match="unknown order"):
+    with pytest.raises(UsageError, match="unknown sort order"):
         PagedList(SHAPE, [("a", 1, "a")]).get_page(ListQuery(order="colour"))

@@ -72,7 +72,7 @@ def estimate_confidence(
 
 
 def _list_entity_counts(layer_counts: LayerCounts) -> Iterable[KeyCount]:
-    """Yield counts of typed or sensitive entities, without plain names."""
+    """Yield counts of values that are typed (a host, a path) or sensitive."""
     for key, seen in layer_counts.entities.items():
         if key.sensitive or key.kind is not EntityKind.NAME:
             yield seen

@@ -147,7 +147,7 @@ class WordChoice(click.ParamType[str]):
             return ""
         near = get_close_matches(text.lower(), self.words, 1)
         raise UsageError(
-            f"unknown word for {_get_option_name(param)} "
+            f"invalid value for {_get_option_name(param)} "
             f"(got {text!r}, expected {', '.join(self.words)})",
             f"did you mean {near[0]}?" if near else _format_help_hint(ctx),
         )

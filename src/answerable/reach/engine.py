@@ -185,7 +185,9 @@ def list_permissions_of_subject(
             cursor = f"{follows}/{got.cursor}" if follows else got.cursor
             break
     if not lists:
-        raise refused or UsageError("not a place to go on from", "begin again")
+        raise refused or UsageError(
+            "invalid page cursor", "ask for the first page again"
+        )
     bare = [
         Answer(
             build_item_without_statements(

@@ -125,5 +125,5 @@ def _parse_cursor(text: str) -> int:
         UsageError: It is malformed.
     """
     if not (text.isascii() and text.isdigit() and len(text) < 10):
-        raise UsageError("not a place to go on from", "begin again")
+        raise UsageError("invalid page cursor", "ask for the first page again")
     return int(text)

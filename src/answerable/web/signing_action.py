@@ -52,7 +52,7 @@ def read_choice(
     value = fields.get(name, default)
     if value not in choices:
         raise UsageError(
-            f"unknown word for {name} (got {value[:80]!r}, "
+            f"invalid value for {name} (got {value[:80]!r}, "
             f"expected {', '.join(choices)})",
             "choose one of them",
         )

@@ -77,7 +77,7 @@ def _list_shared_texts(root: DocumentNode) -> tuple[str, ...]:
         for leaf in walk_scalars(block)
     )
     if len(texts) > VALUES_LIMIT:
-        raise ParseError(f"more than {VALUES_LIMIT} values above the jobs")
+        raise ParseError(f"more than {VALUES_LIMIT} values at workflow level")
     return texts
 
 

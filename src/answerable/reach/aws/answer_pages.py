@@ -57,7 +57,7 @@ def parse_page_cursor(text: str) -> tuple[int, PageCursor]:
     parts = text.split(".") if text else ["0", "0", "0"]
     if len(parts) != 3 or not all(_is_short_decimal_number(part) for part in parts):
         raise UsageError(
-            f"not a place to go on from (got {text[:40]!r}, expected one that was given)",
+            f"invalid page cursor (got {text[:40]!r}, expected one of an answer)",
             "leave `after` out to begin",
         )
     start, way, row = map(int, parts)

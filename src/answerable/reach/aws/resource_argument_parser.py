@@ -71,7 +71,7 @@ def parse_resource_glob_argument(
         return parse_resource_argument(text, facts, load_catalogue, get_policy_names)
     if not do_globs_overlap(encode_glob(asked), encode_glob("arn:*:*:*:*:*")):
         raise UsageError(
-            f"no ARN matches (got {text[:120]!r}, expected a glob over a whole ARN)",
+            f"no ARN matches (got {text[:120]!r}, expected a glob that matches the whole ARN)",
             f"did you mean '*{asked.strip('*')}*'?",
         )
     return asked

@@ -278,7 +278,7 @@ def _does_condition_imply(formula: Formula, other: Formula) -> bool:
 
 
 def format_part_pattern(part: ReachAnswer) -> str:
-    """Format the resource pattern of a part."""
+    """Format the ARN pattern that one answer of a union speaks of."""
     return (
         format_resource_pattern(part.row.resources, part.row.shown) if part.row else "*"
     )

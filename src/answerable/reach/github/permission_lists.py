@@ -250,7 +250,7 @@ def cut_answer_page(answers: Sequence[Answer], page: PageBounds) -> AnswerList:
     """
     cursor = page.cursor or "0"
     if not (cursor.isascii() and cursor.isdigit() and len(cursor) < 10):
-        raise UsageError("not a place to go on from", "begin again")
+        raise UsageError("invalid page cursor", "ask for the first page again")
     first = int(cursor)
     end = first + page.rows if page.rows else len(answers)
     cut = tuple(islice(answers, first, end))

@@ -68,8 +68,8 @@ def split_pointer(pointer: str) -> tuple[str, ...]:
     return tuple(part.replace("~1", "/").replace("~0", "~") for part in parts)
 
 
-def is_wrapped(entry: DocumentNode) -> str:
-    """Return the server of the configuration that an entry reaches; empty for none."""
+def find_wrapped_server(entry: DocumentNode) -> str:
+    """Return the `--server` of an entry that starts the gateway; empty for others."""
     words = _read_words(entry)
     for at, word in enumerate(words[:-1]):
         if word == "gateway" and words[at + 1] == "stdio" and "--server" in words:

@@ -315,7 +315,7 @@ def _require_approver(
     if known is not None and not known.alive:
         raise VerificationError(
             f"{person} has left the organization and cannot approve",
-            "let a current person sign",
+            "have a person sign whose key is in force",
         )
     if approvers and person not in {people(each) for each in approvers}:
         who = ", ".join(sorted(approvers))

@@ -33,7 +33,7 @@ from answerable.services.protection.server_rewrite import (
     NotMovable,
     RewriteContext,
     ServerRewrite,
-    is_wrapped,
+    find_wrapped_server,
     rewrite_server,
     split_pointer,
 )
@@ -209,7 +209,7 @@ class _Planner:
     ) -> ServerRewrite | None:
         """Plan the rewrite of one entry; None where it stays."""
         client = file.kind.client
-        wrapped = is_wrapped(entry)
+        wrapped = find_wrapped_server(entry)
         if wrapped:
             self.mediated.append(ProtectedServer(client, parsed.name, wrapped))
             return None

@@ -143,7 +143,7 @@ def _check_credential_header(
 def _check_credential_variable(
     section: ConfigSection, credential: UpstreamCredential, env: tuple[str, ...]
 ) -> None:
-    """Check the variable that carries the credential to a command."""
+    """Report faults of `env`, in which a started server gets its credential."""
     for key in ("header", "scheme"):
         if section.has_key(key):
             section.report_fault(key, "requires url")

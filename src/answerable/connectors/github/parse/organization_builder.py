@@ -363,5 +363,5 @@ def _list_values(found: dict[Any, AnswerT] | None) -> tuple[AnswerT, ...] | None
 
 
 def _list_repository_answers() -> set[str]:
-    """List the answers about single repositories."""
+    """List the names of REST answers that are fetched for each repository."""
     return {each.answer for each in ENDPOINTS if "{repo}" in each.path}

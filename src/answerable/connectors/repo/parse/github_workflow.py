@@ -150,7 +150,7 @@ def parse_workflow(root: DocumentNode) -> tuple[AgentJob, ...]:
         leaf for key in _BLOCKS if (at := root.get(key)) for leaf in walk_scalars(at)
     )
     if sum(1 for _ in shared) > SHARED_LIMIT:
-        raise ParseError(f"more than {SHARED_LIMIT} values above the jobs")
+        raise ParseError(f"more than {SHARED_LIMIT} values at workflow level")
     found: list[AgentJob] = []
     for name, job in jobs.members():
         steps = list((job.get("steps") or DocumentNode("", None)).items())[:STEPS_LIMIT]
