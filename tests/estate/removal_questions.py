@@ -91,6 +91,7 @@ APART = {
     ),
     **dict.fromkeys(("requests", "asks", "tools-approve", "tools-diff"), _SIGNED),
     **dict.fromkeys(("decision", "decisions", "replay", "baselines"), _GATEWAY),
+    **dict.fromkeys(("agent-mode", "protect-status"), _GATEWAY),
     **dict.fromkeys(("baseline", "baseline-diff", "baseline-replay"), _GATEWAY),
     **dict.fromkeys(("baseline-check", "baseline-rename"), _GATEWAY),
     **dict.fromkeys(("verify", "verification", "prove", "checkpoint", "bundle"), _LOG),

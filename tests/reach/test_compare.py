@@ -269,7 +269,7 @@ def test_settings_of_an_account_that_was_not_scanned_are_an_error() -> None:
     assert A in caught.value.hint
     with pytest.raises(UsageError, match="at least 1"):
         ask(Aws(), sample=0)
-    with pytest.raises(UsageError, match="no question"):
+    with pytest.raises(UsageError, match="no action can be sampled"):
         ask(Aws(), action="nosuch:*")
 
 

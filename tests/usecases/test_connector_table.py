@@ -11,7 +11,7 @@ def test_every_line_leads_to_what_it_promises(entry: registry.ConnectorEntry) ->
     module = import_module(entry.fetch)
     if entry.spec.gives == registry.INVENTORY:
         assert callable(module.sync)
-        assert callable(module.list_probes)
+        assert callable(module.list_locations_to_read)
     else:
         assert entry.spec.gives == registry.EVENTS
         assert callable(module.read)
@@ -32,9 +32,9 @@ def test_no_two_lines_have_one_name() -> None:
 
 
 def test_events_and_inventories_are_not_confused() -> None:
-    with pytest.raises(UsageError, match="gives an inventory"):
+    with pytest.raises(UsageError, match="reads inventory"):
         registry.load_event_connector("home")
-    with pytest.raises(UsageError, match="gives events"):
+    with pytest.raises(UsageError, match="reads events"):
         registry.load_inventory_connector("cloudtrail")
     with pytest.raises(UsageError) as caught:
         registry.find_connector("aws-key")
@@ -46,6 +46,6 @@ def test_a_mistyped_source_is_offered_only_those_its_command_takes() -> None:
         registry.load_inventory_connector("nope")
     with pytest.raises(UsageError) as ingested:
         registry.load_event_connector("nope")
-    names = "home, repo, aws, aws-keys, aws-org, aws-resources, pg, config"
+    names = "home, repo, aws, aws-keys, aws-org, aws-resources, pg, k8s, github, config"
     assert scanned.value.hint == f"known: {names}"
     assert ingested.value.hint == "known: cloudtrail, gateway"

@@ -222,17 +222,24 @@ def list_callers(
     if question.direct or own.cursor or not opened.step_sources:
         return own
     if page.cursor is not None:
-        return replace(own, cursor=f"{_ENTERING}0")
+        ahead = list_entering_callers(
+            opened, platform, question, replace(page, cursor="0", rows=1)
+        )
+        return replace(
+            own,
+            cursor=f"{_ENTERING}0" if ahead.answers else "",
+            not_collected=own.not_collected | ahead.not_collected,
+            unread=own.unread or ahead.unread,
+        )
     entering = list_entering_callers(opened, platform, question, replace(page, rows=0))
     return _merge_callers(own, entering, page.rows)
 
 
 def _merge_callers(own: AnswerList, entering: AnswerList, rows: int) -> AnswerList:
-    """Merge callers, the surest first, and cut them; unknown ones are never cut."""
+    """Merge callers in the order of pages, and cut them; unknown ones are never cut."""
     found = _join_platform_lists([own, entering], (), "", frozenset())
     known = [each for each in found.answers if each.verdict is not Verdict.NOT_KNOWN]
     last = [each for each in found.answers if each.verdict is Verdict.NOT_KNOWN]
-    known.sort(key=lambda each: each.verdict is not Verdict.ALWAYS)
     kept = known[: rows or None]
     uncounted = own.shown["of"] - own.shown["done"] if own.shown else 0
     total = len(known) + uncounted

@@ -86,7 +86,7 @@ def test_a_named_variable_is_handed_over_with_its_value(
         (("--user", "nobody", "--env", ""), "no such variable"),
         (("--user", "nobody", "--env", "HOME"), "HOME is that of the --user"),
         (("--user", "nobody", "--env", "SHELL"), "SHELL is that of the --user"),
-        (("--user", "nobody", "--fd", "999"), "no open file has the number 999"),
+        (("--user", "nobody", "--fd", "999"), "file descriptor 999 is not open"),
         (("--user", "nobody", "--fd", "2"), "2 is not in the range"),
         (("--env", "PATH"), "require --user"),
         (("--fd", "3"), "require --user"),

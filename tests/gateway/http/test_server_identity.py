@@ -69,7 +69,7 @@ class Waiting:
         self.goes_on = goes_on
         self.ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
-    def may_send(self) -> bool:
+    def may_send_again(self) -> bool:
         return self.goes_on
 
     def on_head(self, returned: UpstreamHead, length: int | None) -> None:

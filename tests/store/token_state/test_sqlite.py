@@ -57,7 +57,7 @@ def test_the_files_are_readable_by_their_user_alone(tmp_path: Path) -> None:
 def test_a_file_that_others_may_read_is_refused(tmp_path: Path) -> None:
     SqliteTokenState(tmp_path, NOW).close()
     (tmp_path / "control.db").chmod(0o640)
-    with pytest.raises(EnvironmentFailure, match="others may read it"):
+    with pytest.raises(EnvironmentFailure, match="others can read it"):
         SqliteTokenState(tmp_path, NOW)
 
 
@@ -234,7 +234,7 @@ from answerable.store.token_state.sqlite import SqliteTokenState
 from tests.store.token_state.sample_rows import NOW, replay_key
 state = SqliteTokenState(Path(sys.argv[1]), NOW)
 for number in range(200):
-    state.record_use(replay_key(f"n{number}"), NOW)
+    state.record_single_use_key(replay_key(f"n{number}"), NOW)
 os.kill(os.getpid(), 9)
 """
     root = Path(__file__).parents[3]

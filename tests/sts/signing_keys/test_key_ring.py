@@ -203,9 +203,9 @@ def test_keys_need_the_passphrase_they_were_made_with(
     KeyRing(control, opened("a passphrase that is long"), NOW)
     with pytest.raises(EnvironmentFailure, match="cannot be decrypted"):
         KeyRing(control, opened("a passphrase that is wrong"), NOW)
-    with pytest.raises(EnvironmentFailure, match="no passphrase of 16 octets"):
+    with pytest.raises(EnvironmentFailure, match="no passphrase of at least 16 bytes"):
         opened("short")
-    with pytest.raises(EnvironmentFailure, match="no passphrase of 16 octets"):
+    with pytest.raises(EnvironmentFailure, match="no passphrase of at least 16 bytes"):
         KeyStore(tmp_path / "sts", variable="X", environ={})
 
 
@@ -215,12 +215,12 @@ def test_a_passphrase_or_a_key_that_others_may_read_is_refused(
     secret = tmp_path / "passphrase"
     secret.write_text("a passphrase that is long")
     secret.chmod(0o644)
-    with pytest.raises(EnvironmentFailure, match="others may read it"):
+    with pytest.raises(EnvironmentFailure, match="others can read it"):
         KeyStore(tmp_path / "sts", file=str(secret))
     ring(control, tmp_path / "sts")
     pem = next((tmp_path / "sts" / "keys").glob("*.pem"))
     pem.chmod(0o640)
-    with pytest.raises(EnvironmentFailure, match="others may read it"):
+    with pytest.raises(EnvironmentFailure, match="others can read it"):
         ring(control, tmp_path / "sts")
 
 

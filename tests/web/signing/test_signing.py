@@ -113,7 +113,7 @@ def test_an_owner_refuses_and_takes_back(desk: StoreCache) -> None:
     assert "always" not in page
     signed(desk, act="take-back", id=name)
     assert state(desk, decision) != "allowed"
-    with pytest.raises(VerificationError, match="recorded already"):
+    with pytest.raises(VerificationError, match="already recorded"):
         signed(desk, act="take-back", id=name)
 
 

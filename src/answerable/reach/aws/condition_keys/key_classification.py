@@ -241,6 +241,9 @@ _ANSWERABLE_KEYS: dict[str, KeyClass] = {
     "answerable:indirect-use": KeyClass(
         CALLER_KEY, "the agent, if it uses a credential that its tool can read", ""
     ),
+    "answerable:role-trust": KeyClass(
+        DEPENDS_KEY, "the trust policy of the role, which was not collected", ""
+    ),
     "answerable:action-catalogue": KeyClass(
         DEPENDS_KEY, "AWS, if it has such an action", ""
     ),
