@@ -26,6 +26,8 @@ _HOLD_TOKENS = ("agent:", "run:", "person:", "rule:", "issuer:")
 _ITEM_NAMES = {GATEWAY: "calls", SERVICE: "new tokens"}
 _NOT_SCANNED = "no scan is stored"
 _NOT_FOUND = "not in the newest snapshot"
+_ONLY_DECLARED = "no scan describes this agent, only a configuration"
+_CONFIG = "config:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +171,12 @@ def _list_unaffected_credentials(
     if inventory is None or not inventory.coverage:
         yield operation.build_effect_item(
             "credentials", PLATFORM, "not-known", note=_NOT_SCANNED
+        )
+        return
+    declared = inventory.agents.get(AgentId(operation.subject))
+    if declared is not None and declared.agent.seen.source.startswith(_CONFIG):
+        yield operation.build_effect_item(
+            "credentials", PLATFORM, "not-known", note=_ONLY_DECLARED
         )
         return
     if operation.subject not in {*inventory.agents, *inventory.credentials}:

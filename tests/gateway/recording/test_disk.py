@@ -282,9 +282,9 @@ async def main():
             print(ticket.id, flush=True)
             kept += 1
     except NotRecorded as refusal:
-        print(refusal.why, kept > 5, recorder.alarm)
+        print(refusal.why, kept > 5, recorder.disk_error)
     resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
-    while recorder.alarm:
+    while recorder.disk_error:
         await asyncio.sleep(0.05)
     await recorder.record_decision(CALLER, CALL, DURABLE, BODY).durable
     recorder.close()

@@ -152,7 +152,7 @@ def test_a_kill_before_there_is_a_store_leaves_one_that_can_be_used(
     assert "killed at the gateway" in said
     assert "no gateway is running with" in said
     assert "already killed" in run("gateway", "kill", "agent:declared/ana", *NAMED)
-    assert "misspelled" in run("gateway", "kill", "agent:declared/anna", *NAMED)
+    assert "check the spelling" in run("gateway", "kill", "agent:declared/anna", *NAMED)
     assert "revived" in run("gateway", "revive", "agent:declared/ana", *NAMED)
     assert "was not killed" in run("gateway", "revive", "agent:declared/ana", *NAMED)
     run("scan", "config:answerable.yaml")
