@@ -175,7 +175,7 @@ def test_a_mistyped_store_is_told_and_nothing_appears_there(
         code, _, err = here("--store", str(tmp_path / "stroe"), *words)
         assert code == 2, words
         assert f"no store at {tmp_path / 'stroe'}" in err
-        assert "check the spelling" in err
+        assert "check the path" in err
         assert f"answerable scan --store {tmp_path / 'stroe'}" in err
     assert not (tmp_path / "stroe").exists()
 

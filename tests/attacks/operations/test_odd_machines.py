@@ -44,7 +44,10 @@ def test_a_link_that_leads_nowhere_is_named(
     for words in (("scan", "repo:."), ("agents",), ("evidence", "verify"), ("trace",)):
         assert main(["--store", str(root), *words]) == 5
         said = capsys.readouterr().err
-        assert f"error: {place} is a link to {tmp_path / 'gone'}, which is not" in said
+        assert (
+            f"error: {place} is a link to {tmp_path / 'gone'}, which does not exist"
+            in said
+        )
         counted.append("command")
 
 
@@ -85,7 +88,7 @@ def test_a_user_without_a_home_serves_from_the_store_of_the_file(
     done = run("serve", *named)
     assert done.returncode == 2
     assert "the home directory is unknown" in done.stderr
-    assert "name one: `store` in the configuration" in done.stderr
+    assert "set `store` in the configuration" in done.stderr
 
 
 def test_readiness_warns_of_evidence_that_is_not_shipped() -> None:

@@ -82,7 +82,7 @@ RULES = [
     ("5f6c", "5\u04006c", "rules[0].match: not-ascii: expected printable"),
     ('"bot-*"', '"^bot-*$"', "rules[0].match_glob: pattern: `$` means nothing here"),
     ('"bot-*"', '"a|b-*"', "rules[0].match_glob: pattern: `|` means nothing here"),
-    ('"bot-*"', '"bot-**"', "rules[0].match_glob: pattern: `**` was found"),
+    ('"bot-*"', '"bot-**"', "rules[0].match_glob: pattern: `**` is not supported"),
     ('"bot-*"', "7", "rules[0].match_glob: expected each pattern to be a string"),
     ("root: true", "root: false", "rules[1].unix.uid: root: the superuser"),
     ("uid: 0, ", "", "rules[1].unix: uid is missing"),

@@ -70,7 +70,7 @@ def test_a_kill_holds_within_a_second_until_it_is_taken_back(
         for number, subject in enumerate(SUBJECTS, 1):
             said = operate("gateway", "kill", subject, *NAMED)
             assert "killed, within a second, at the gateway\n" in said
-            assert "no gateway runs" not in said
+            assert "no gateway is running" not in said
             assert taken(served, "kill.taken", 2 * number)["subject"] == subject
             for _ in range(4):  # whichever worker it meets
                 assert "error" in served.call("read")

@@ -119,7 +119,7 @@ def test_without_it_a_wrapped_server_does_not_start(tmp_path: Path) -> None:
         [*argv, "--server", "scripted"], cwd=ROOT, capture_output=True, text=True
     )
     assert ran.returncode != 0
-    assert "there is no credential for scripted: it cannot be read" in ran.stderr
+    assert "no credential for scripted: it cannot be read" in ran.stderr
     assert "servers.scripted.credential" in ran.stderr
 
 

@@ -269,4 +269,4 @@ def test_an_agent_does_not_start_another_agent(world: LaunchEnvironment) -> None
         words[2] = script
         ran = subprocess.run(words, capture_output=True, text=True, timeout=30)
     assert ran.returncode == 5
-    assert "delegates a part of its own" in ran.stderr
+    assert "delegate part of its own permissions" in ran.stderr

@@ -165,7 +165,7 @@ def test_descendants_are_attested_as_the_agent(
         assert (told.run, told.agent, told.rule) == (run.name, AGENT, "r1")
         assert (told.started, told.started_by) == ("/usr/bin/bot", 0)
         assert not told.advisory
-        assert any("descends from it" in each for each in told.proves)
+        assert any("or its descendant" in each for each in told.proves)
         assert any("terminal of user 0" in each for each in told.does_not_prove)
         assert attest_peer(visitor.connection).attestor is Attestor.UNIX_PEER
         # Without a pidfd of the peer's it could be anybody's descendant.
