@@ -78,7 +78,7 @@ RULES = [
     ("issuer: cluster", 'issuer: "*"', "rules[0].issuer: glob-on-issuer: expected one"),
     (UID, "repository: x", "rules[0].match: no-immutable-id: a name of Kubernetes"),
     (f"{POD}\n      {UID}", "iss: x", "rules[0].match: empty-match: expected a claim"),
-    ("5f6c", "5f6*", "rules[0].match: pattern-in-match: here `*`"),
+    ("5f6c", "5f6*", "rules[0].match: pattern-in-match: `*` is a lit"),
     ("5f6c", "5\u04006c", "rules[0].match: not-ascii: expected printable"),
     ('"bot-*"', '"^bot-*$"', "rules[0].match_glob: pattern: `$` means nothing here"),
     ('"bot-*"', '"a|b-*"', "rules[0].match_glob: pattern: `|` means nothing here"),
