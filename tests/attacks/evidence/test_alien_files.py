@@ -127,9 +127,9 @@ def test_a_store_that_was_emptied_to_its_keys_is_found_and_not_written_to(
     said = "log/checkpoint is missing, although keys/log.pub exists"
     assert wrong(copied) == [said]
     with EvidenceStore.open(copied, now=now) as store:
-        with pytest.raises(VerificationError, match="although keys/log.pub exists"):
+        with pytest.raises(VerificationError, match="although keys"):
             store.append([make(1)], now)
-        with pytest.raises(VerificationError, match="although keys/log.pub exists"):
+        with pytest.raises(VerificationError, match="although keys"):
             store.put_object("sync", b"{}", now)
     assert wrong(copied) == [said]
 

@@ -93,5 +93,5 @@ def test_whoever_has_no_role_or_declines_does_not_come_in(
         browser = UserAgent(trusting(pem))
         where, shown = browser.go(f"{at}/sign-in/start?next=%2Fagents")
         assert where.startswith(f"{at}/sign-in/callback")
-        assert "has no role here" in shown
+        assert "has no role" in shown
         assert browser.go(f"{at}/agents")[0].startswith(f"{at}/sign-in")
