@@ -60,19 +60,19 @@ _FILTER_NAMES = (
     "outcome",
 )
 _DESCRIPTIONS = {
-    "person": "Only this person's.",
-    "agent": "Only this agent's, or of agents that it ran.",
-    "tool": "Only through this tool.",
-    "identity": "As this identity, or on it.",
-    "credential": "Only with this one.",
-    "action": "Only these actions; `*` and `?`.",
-    "resource": "Only on these; `*` and `?`.",
-    "source": "Only from this log.",
+    "person": "Only events of this person.",
+    "agent": "Only events of this agent or of agents that it started.",
+    "tool": "Only events of this tool.",
+    "identity": "Only events by this identity or on it.",
+    "credential": "Only events with this credential.",
+    "action": "Only events with these actions; `*` and `?` are wildcards.",
+    "resource": "Only events on these resources; `*` and `?` are wildcards.",
+    "source": "Only events of this source.",
     "outcome": "Only calls with this outcome.",
     "run": "Only of this run.",
-    "status": "How a hop is known: `missing`, `agent=declared`.",
-    "since": "From then: `7d`, a date, RFC 3339.",
-    "until": "Until then.",
+    "status": "Status of a hop, e.g. `missing` or `agent=declared`.",
+    "since": "Events since this time: `7d`, a date or an RFC 3339 time.",
+    "until": "Events until this time.",
 }
 _CHOICES = {"outcome": search_query.CHOICES["outcome"]}
 _BY_FIELD = tuple(
@@ -81,7 +81,7 @@ _BY_FIELD = tuple(
 _BY_HOP = tuple(
     each for each in _BY_FIELD if each.name in (*_FILTER_NAMES, "since", "until")
 )
-_ID = ApiParameter("id", "Its id.", required=True)
+_ID = ApiParameter("id", "Event or decision id.", required=True)
 
 
 def _parse_query(params: OperationParams) -> SearchQuery:
@@ -94,7 +94,7 @@ def _parse_query(params: OperationParams) -> SearchQuery:
     )
     for name, value in search_query.parse_search_query(fields).said:
         if query.get_field_value(name) not in ("", value):
-            raise UsageError(f"{name} is asked for twice, in `q` and beside it")
+            raise UsageError(f"{name} is given twice: in `q` and as a parameter")
         query = query.with_field(name, value)
     return query
 

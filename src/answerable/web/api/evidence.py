@@ -30,7 +30,7 @@ from answerable.web.store_cache import StoreCache
 from answerable.web.visitor import Visitor, WebPermission
 
 _CHECKS = frozenset({WebPermission.INVESTIGATE, WebPermission.ADMINISTER})
-_ID = ApiParameter("id", "32 hex digits, as `trace` gives them.", required=True)
+_ID = ApiParameter("id", "Event id: 32 hex digits, as shown by `trace`.", required=True)
 _BOUNDS = QueryLimits(rows=10_000, seconds=10.0)
 
 
@@ -100,7 +100,11 @@ def _start_verification(
     """Start a verification of the whole log in the background."""
     with cache.open_store() as store:
         started = get_log_verifier(cache).start(len(store.log.entries()))
-    said = "every record is being checked" if started else "a check runs already"
+    said = (
+        "every record is being checked"
+        if started
+        else "a verification is already running"
+    )
     item: ActionResultItem = {"said": said}
     return Document("done", [item], build_empty_coverage())
 

@@ -87,10 +87,14 @@ def _build_list_operation(
     sorts = tuple(inventory_list_definitions.list_sort_orders(kind))
     descending = tuple(f"-{name}" for name in sorts)
     takes = (
-        ApiParameter("q", "Words; each is somewhere in an item."),
+        ApiParameter("q", "Words that an item must contain."),
         *facets,
         ApiParameter("sort", "Sort field; `-` for descending.", (*sorts, *descending)),
-        *(() if kind == "tools" else (ApiParameter("id", "This one alone."),)),
+        *(
+            ()
+            if kind == "tools"
+            else (ApiParameter("id", "Only the item with this id."),)
+        ),
         LIMIT,
         AFTER,
     )
@@ -108,7 +112,7 @@ def _build_list_operation(
 
 _STATE = ApiParameter(
     "owner-state",
-    "How the owner is known.",
+    "Only items with this ownership status.",
     tuple(state.value for state in OwnerState),
 )
 _KIND = ApiParameter("kind", "Only this kind.")
@@ -198,7 +202,11 @@ OPERATIONS: tuple[ApiOperation, ...] = (
         "credentials",
         "Credentials with all locations; never a value.",
         inventory_list_definitions.credentials,
-        (_STATE, _KIND, ApiParameter("lifetime", "How long it lives.")),
+        (
+            _STATE,
+            _KIND,
+            ApiParameter("lifetime", "Only credentials with this lifetime."),
+        ),
     ),
     _build_list_operation(
         "tools",
@@ -212,8 +220,8 @@ OPERATIONS: tuple[ApiOperation, ...] = (
         inventory_list_definitions.people,
         (
             ApiParameter("kind", "Only these.", ("person", "team")),
-            ApiParameter("here", "Whether they are still here.", ("here", "left")),
-            ApiParameter("owns", "Whether anything is theirs.", ("some", "none")),
+            ApiParameter("here", "Only owners with this status.", ("here", "left")),
+            ApiParameter("owns", "Whether they own an entity.", ("some", "none")),
         ),
     ),
     ApiOperation(
@@ -243,7 +251,7 @@ OPERATIONS: tuple[ApiOperation, ...] = (
         "tools-diff",
         DefinitionDiffItem,
         (
-            ApiParameter("server", "This server alone."),
+            ApiParameter("server", "Only this server."),
             flag_parameter("all", "Include unchanged definitions."),
         ),
         varies_with_time=True,

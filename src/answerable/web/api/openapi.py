@@ -26,16 +26,16 @@ _PROBLEM = "application/problem+json"
 _REFUSALS = {
     "400": "A parameter is unknown or invalid.",
     "401": "Not signed in, or the token is invalid.",
-    "403": "The form is not one of this session.",
-    "404": "There is nothing here, or nothing that is for this visitor.",
-    "405": "Nothing is served there by this method.",
+    "403": "The form does not belong to this session.",
+    "404": "Not found, or not visible to this visitor.",
+    "405": "The method is not supported at this path.",
     "409": "A signed statement or stored record is invalid.",
-    "422": "Nothing is called so, several things are, or it cannot be asked that way.",
+    "422": "The name is unknown or ambiguous, or the query is not possible.",
     "413": "The body is too large.",
     "414": "The address is too long.",
     "415": "A form was expected.",
-    "429": "Too often.",
-    "503": "Not now: too much is asked, or the disk refused.",
+    "429": "Too many requests.",
+    "503": "Temporarily unavailable: too many requests, or a disk error.",
 }
 _PROBLEM_SCHEMA = {
     "type": "object",
@@ -174,9 +174,9 @@ def _describe_responses(
             "coverage": refs[CoverageRecord],
             "total": {
                 "type": "integer",
-                "description": "Items of the whole answer, where these are a part.",
+                "description": "Number of items of the whole answer, if this is a page.",
             },
-            "after": {"type": "string", "description": "Cursor of the next part."},
+            "after": {"type": "string", "description": "Cursor of the next page."},
         },
     }
     success: dict[str, object] = {

@@ -118,7 +118,7 @@ class ApiParameter:
                 expected = f"expected {', '.join(self.choices)}"
                 raise _build_parameter_error(
                     self.name,
-                    "is not one of its choices",
+                    "is not an accepted value",
                     f"{expected}; did you mean {near[0]}?" if near else expected,
                 )
         elif len(value) > self.max_length or (self.required and not value):
@@ -142,7 +142,10 @@ def flag_parameter(name: str, description: str) -> ApiParameter:
 
 
 LIMIT = ApiParameter(
-    "limit", "Most items of one answer.", maximum=MAX_ITEMS, default=DEFAULT_ITEMS
+    "limit",
+    "Maximum number of items in an answer.",
+    maximum=MAX_ITEMS,
+    default=DEFAULT_ITEMS,
 )
 AFTER = ApiParameter("after", "Cursor: `after` of the previous answer.")
 PAGING_PARAMETERS = (LIMIT, AFTER)
@@ -311,7 +314,7 @@ def _decode_cursor(text: str) -> tuple[str, str]:
     if not isinstance(first, str) or not isinstance(second, str):
         raise UsageError(
             f"not a place in this list (got {text[:40]!r})",
-            "give `after` as the answer before has it, or leave it out",
+            "use `after` of the previous answer, or omit it",
         )
     return first, second
 

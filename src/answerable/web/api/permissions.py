@@ -155,8 +155,10 @@ def _get_exposures(
 
 
 _NARROWED = (
-    ApiParameter("action", "Only what could be an action of this pattern."),
-    ApiParameter("resource", "Only what could touch this pattern."),
+    ApiParameter(
+        "action", "Only permissions that can include an action of this pattern."
+    ),
+    ApiParameter("resource", "Only permissions that can apply to this pattern."),
 )
 OPERATIONS: tuple[ApiOperation, ...] = (
     ApiOperation(
@@ -168,7 +170,9 @@ OPERATIONS: tuple[ApiOperation, ...] = (
         (
             _SUBJECT,
             ApiParameter("action", "Only actions that match this pattern."),
-            ApiParameter("resource", "Only what could touch this pattern."),
+            ApiParameter(
+                "resource", "Only permissions that can apply to this pattern."
+            ),
             *_STATED,
             LIMIT,
             AFTER,
@@ -209,7 +213,7 @@ OPERATIONS: tuple[ApiOperation, ...] = (
         "what-if",
         AccessChangeItem,
         (
-            ApiParameter("subject", "Agent, identity or credential; left out for all."),
+            ApiParameter("subject", "Agent, identity or credential; omit for all."),
             ApiParameter(
                 "without", "Statements to remove: POLICY#STATEMENT, a line each."
             ),
@@ -228,7 +232,7 @@ OPERATIONS: tuple[ApiOperation, ...] = (
         (
             _SUBJECT,
             _RESOURCE,
-            ApiParameter("action", "An action or a pattern; left out for any."),
+            ApiParameter("action", "An action or a pattern; omit for any."),
         ),
         permissions=frozenset({WebPermission.INVESTIGATE}),
         command="what-if SUBJECT --cuts RESOURCE",

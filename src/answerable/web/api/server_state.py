@@ -55,7 +55,8 @@ def _list_sources(
         home = Path.home()
     except RuntimeError:
         raise UsageError(
-            "no home directory is known to the server", "set HOME where it is started"
+            "the home directory of the server is unknown",
+            "set HOME in the environment of the server",
         ) from None
     return list_scan_locations.list_scan_locations(named, home=home, cwd=Path.cwd())
 
@@ -66,8 +67,8 @@ def _list_trust_rules(
     """List the trust rules in the configuration file, each with its faults."""
     if cache.config is None:
         raise UsageError(
-            "no configuration is served here, so there are no rules",
-            "serve it: answerable serve --config FILE",
+            "this server has no configuration, so there are no rules",
+            "start it with one: answerable serve --config FILE",
         )
     reading = read_config_file(cache.config.place)
     agents = frozenset(cache.current_view().inventory.agents)
