@@ -136,7 +136,7 @@ def test_what_is_stated_of_a_request_counts(desk: StoreCache, viewer: Visitor) -
             "GetObject",
         ),
         ("/who-can", {"action": "s3:GetObject", "resource": "no such"}, "no such"),
-        ("/reach", {"subject": REPORTER, "after": "x"}, "not a place to go on"),
+        ("/reach", {"subject": REPORTER, "after": "x"}, "invalid page cursor"),
         ("/reach", {"subject": REPORTER, "context": "x"}, "expected KEY=VALUE"),
     ],
 )

@@ -236,4 +236,4 @@ def _decode_cursor(cursor: str) -> SortKey:
 
 def _build_cursor_error() -> UsageError:
     """Return the error about a cursor that does not belong to the list."""
-    return UsageError("not a place in this list", "begin with its first page")
+    return UsageError("invalid page cursor", "start at the first page")

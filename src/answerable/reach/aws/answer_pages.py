@@ -58,7 +58,7 @@ def parse_page_cursor(text: str) -> tuple[int, PageCursor]:
     if len(parts) != 3 or not all(_is_short_decimal_number(part) for part in parts):
         raise UsageError(
             f"invalid page cursor (got {text[:40]!r}, expected one of an answer)",
-            "leave `after` out to begin",
+            "omit `after` to start at the first page",
         )
     start, way, row = map(int, parts)
     return start, PageCursor(way, row)

@@ -313,7 +313,7 @@ def _decode_cursor(text: str) -> tuple[str, str]:
         first = second = None
     if not isinstance(first, str) or not isinstance(second, str):
         raise UsageError(
-            f"not a place in this list (got {text[:40]!r})",
+            f"invalid page cursor (got {text[:40]!r})",
             "use `after` of the previous answer, or omit it",
         )
     return first, second
