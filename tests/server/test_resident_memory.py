@@ -8,9 +8,9 @@ import pytest
 
 _FREE_LARGE_BLOCKS = """
 import random, sys
-from answerable.server.resident_memory import map_large_blocks, resident_bytes
+from answerable.server.resident_memory import give_large_blocks_own_mappings, resident_bytes
 if sys.argv[1] == "mapped":
-    map_large_blocks()
+    give_large_blocks_own_mappings()
 draw, bodies, kept = random.Random(1), [], []
 for _ in range(300):
     bodies.append(bytearray(draw.randrange(2_000_000, 3_900_000)))

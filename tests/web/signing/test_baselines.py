@@ -171,7 +171,7 @@ def test_a_signature_that_ends_is_said_to_have_ended(desk: StoreCache) -> None:
     desk.at += 8 * DAY
     ((stage, lapsed),) = state(desk)
     assert stage is None
-    assert "end" in str(lapsed)
+    assert "expired" in str(lapsed)
 
 
 def test_what_a_newer_draft_changes_is_shown_before_it_is_signed(
