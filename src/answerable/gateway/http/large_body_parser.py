@@ -33,6 +33,9 @@ _RETRY_DELAY = 10.0  # seconds from a failure to the next start
 # Fields that parsing does not read, and a second process does not need.
 _CREDENTIAL_FIELDS = frozenset({"authorization", "cookie", "dpop"})
 
+# uvloop raises a RuntimeError for a write to a pipe whose process has ended.
+_PROCESS_FAILURES = OSError, EOFError, RuntimeError, TimeoutError, msgspec.DecodeError
+
 _result_decoder: msgspec.msgpack.Decoder[ParseResult] = msgspec.msgpack.Decoder(
     ParseResult
 )
@@ -93,7 +96,7 @@ class LargeBodyParser:
         try:
             async with asyncio.timeout(_MAX_SECONDS):
                 return await self._exchange(head, body)
-        except (OSError, EOFError, TimeoutError, msgspec.DecodeError) as error:
+        except _PROCESS_FAILURES as error:
             self._start_at = time.monotonic() + _RETRY_DELAY
             self._report(type(error).__name__)
             await self.close()
