@@ -136,7 +136,7 @@ class FairQueue:
                 self._schedule_next()
 
     def hand_off(self, call: QueuedCall) -> None:
-        """Note that a call that was begun goes on in another process.
+        """Note that a started call continues in another process.
 
         No large call begins before it is settled.
         """

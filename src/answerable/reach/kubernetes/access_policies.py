@@ -1,4 +1,4 @@
-"""EKS access policies: a second source of allow rules beside RBAC, without API objects.
+"""EKS access policies: a second source of allow rules in addition to RBAC, without API objects.
 
 Transcribed on 2026-11-29 from
 https://docs.aws.amazon.com/eks/latest/userguide/access-policy-permissions.html (source text

@@ -47,7 +47,7 @@ _WHO = {
     NAMES: ("operation", "the object of the call"),
     NODE_CHOICE: ("platform", "the node that runs the pod"),
     OBJECT_EXISTS: ("platform", "such an object exists; these were not collected"),
-    POD_CREATED: ("platform", "somebody creates a pod while the webhook is there"),
+    POD_CREATED: ("platform", "a pod is created while the webhook is in place"),
     ROOT: ("platform", "the process gains root in its container"),
     SERVER_VERSION: ("platform", "the version of the cluster is not known"),
 }

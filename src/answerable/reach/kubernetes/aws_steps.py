@@ -195,7 +195,7 @@ def _list_entry_steps(
     by_short = {_drop_role_path(each): each for each in identities}
     for entry in index.entries:
         origin: str = entry.principal
-        if entry.aws_auth:  # a row has no path, whatever the role's
+        if entry.aws_auth:  # a row has no path, also for a role that has one
             origin = by_short.get(entry.principal, origin)
         user = build_user_subject(index.name, entry.username)
         kind = "row of aws-auth" if entry.aws_auth else "access entry"

@@ -195,7 +195,7 @@ class ClusterIndex:
         return None
 
     def iterate_grants(self, request: KubernetesRequest) -> Iterator[RuleGrant]:
-        """Yield the grants that allow a request, whoever makes it.
+        """Yield the grants that allow a request of any subject.
 
         Cluster scope counts for every request, a namespace for requests in it.
 

@@ -36,7 +36,7 @@ class Need:
 
     Attributes:
         names: Names of the objects; empty for any.
-        anywhere: True where it is needed in cluster scope, whatever the step's scope.
+        anywhere: True where it is needed in cluster scope for a step of any scope.
     """
 
     verbs: tuple[str, ...]

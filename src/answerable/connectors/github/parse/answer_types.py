@@ -184,7 +184,7 @@ class WorkflowPermissionsAnswer(_RestAnswer, frozen=True):
 
 
 class ActionsPermissionsAnswer(_RestAnswer, frozen=True):
-    """Whether Actions is enabled in a repository."""
+    """Actions settings of a repository: enabled or disabled."""
 
     enabled: bool
 
