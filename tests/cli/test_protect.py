@@ -1,12 +1,14 @@
 """`protect` and `unprotect` on a home with ten clients."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
 from answerable.cli.app import app
+from answerable.model.errors import EnvironmentFailure, UsageError
 from tests.usecases.stranger_home import CANARIES, write_home
 
 
@@ -40,6 +42,41 @@ def test_a_dry_run_writes_nothing(home: Path) -> None:
     assert said.exit_code == 0
     assert "TRACKER_TOKEN" in said.output
     assert files(home) == before
+
+
+@pytest.mark.parametrize("command", ["protect", "unprotect"])
+def test_an_unknown_client_is_refused_with_the_nearest_name(
+    home: Path, command: str
+) -> None:
+    before = files(home)
+    refused = run(command, "cursr").exception
+    assert isinstance(refused, UsageError)
+    assert refused.hint == "did you mean cursor?"
+    assert files(home) == before
+
+
+def test_a_pipe_is_named_where_a_file_was_expected(home: Path) -> None:
+    os.mkfifo(home / "pipe")
+    refused = run("protect", "--config", "pipe", "--yes").exception
+    assert isinstance(refused, EnvironmentFailure)
+    assert refused.message.endswith("pipe: not a regular file")
+    settings = home / ".claude/settings.json"
+    settings.unlink(missing_ok=True)
+    os.mkfifo(settings)
+    said = run("protect", "--dry-run")
+    assert said.exit_code == 0
+    assert str(settings) in said.output
+
+
+def test_a_dry_run_and_a_status_leave_an_interrupted_run_alone(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: Path) -> str:
+        raise AssertionError("an interrupted run was continued")
+
+    monkeypatch.setattr("answerable.usecases.protection.apply.recover", refuse)
+    assert run("protect", "--dry-run").exit_code == 0
+    assert run("protect", "status").exit_code == 0
 
 
 def test_nothing_is_written_without_a_yes(home: Path) -> None:

@@ -243,7 +243,7 @@ def test_locations_are_files_that_exist(tmp_path: Path) -> None:
     with pytest.raises(UsageError):
         scan(tmp_path)
     (tmp_path / "other.json").write_text('{"a": 1}')
-    with pytest.raises(UsageError, match="no answer that is read"):
+    with pytest.raises(UsageError, match="no supported answer"):
         scan(tmp_path)
 
 

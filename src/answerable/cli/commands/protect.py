@@ -57,14 +57,17 @@ def protect(
     mode 0600 that the gateway reads; clients with a hook get it. Originals are kept, and
     `unprotect` restores them.
     """
+    from answerable.services.protection.client_files import require_known_clients
     from answerable.usecases.protection.apply import apply_plan, recover
 
     if every and clients:
         raise UsageError("--all and CLIENT exclude each other", "name one of them")
     path = find_config(config)
-    recover(path.parent)
     shows_status = clients[:1] == (_STATUS,)
     asked = clients[1:] if shows_status else clients
+    require_known_clients(asked)
+    if not (shows_status or dry_run):
+        recover(path.parent)
     plan = plan_home(settings, path, asked, mode=mode, owner=owner)
     if shows_status:
         _print_status(settings, plan, path)
@@ -92,9 +95,11 @@ def unprotect(clients: tuple[str, ...], config: str) -> None:
 
     Edits that a client made in between are kept; a file that cannot be restored is named.
     """
+    from answerable.services.protection.client_files import require_known_clients
     from answerable.services.protection.protection_plan import UndoOutcome
     from answerable.usecases.protection.apply import undo
 
+    require_known_clients(clients)
     results = undo(find_config(config).parent, clients)
     for each in results:
         detail = f" ({each.detail})" if each.detail else ""

@@ -46,7 +46,7 @@ def sync(location: str, context: SyncContext) -> Sync:
     if not parsed.recognised or not parsed.organization.login:
         found = (*problems, *parsed.problems)
         why = f": {found[0].what}" if found else ""
-        raise UsageError(f"{source} has no answer that is read{why}", _HINT)
+        raise UsageError(f"{source} has no supported answer{why}", _HINT)
     probes = tuple(Probe(place, EXPECTED_KIND, True) for place, _ in places)
     return build_sync(
         source, parsed, probes, (*problems, *parsed.problems), context.now

@@ -4,6 +4,7 @@ import os
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 
 from answerable.connectors.bounded_folder import read_file
@@ -15,6 +16,7 @@ from answerable.connectors.formats.agent_clients import (
     FileRole,
 )
 from answerable.connectors.formats.os_paths import paths_on_all_systems
+from answerable.model.errors import UsageError
 from answerable.services.protection.protection_plan import Refusal
 
 _ROLES = (FileRole.SERVERS, FileRole.SETTINGS)
@@ -35,6 +37,24 @@ class ClientFile:
         return f"ClientFile({str(self.path)!r})"
 
 
+def require_known_clients(clients: tuple[str, ...]) -> None:
+    """Require names of agent clients whose files can hold servers.
+
+    Raises:
+        UsageError: A name is unknown; the hint has the nearest spelling.
+    """
+    known = sorted(
+        {kind.client for kind in (*HOME_FILES, *PROJECT_FILES) if _has_servers(kind)}
+    )
+    for name in clients:
+        if name not in known:
+            close = get_close_matches(name.lower(), known, n=1)
+            hint = (
+                f"did you mean {close[0]}?" if close else f"known: {', '.join(known)}"
+            )
+            raise UsageError(f"unknown client (got {name[:80]!r})", hint)
+
+
 def find_client_files(
     home: Path, folder: Path | None, clients: tuple[str, ...]
 ) -> tuple[tuple[ClientFile, ...], tuple[Refusal, ...]]:
@@ -51,7 +71,11 @@ def find_client_files(
         if reason:
             refused.append(Refusal(path, kind.client, "", reason))
             continue
-        files[path] = ClientFile(path, kind, read_file(str(path)))
+        try:
+            files[path] = ClientFile(path, kind, read_file(str(path)))
+        except OSError as error:
+            reason = error.strerror or "not a readable file of a usual size"
+            refused.append(Refusal(path, kind.client, "", reason))
     if home == Path(os.path.expanduser("~")):
         refused += [
             Refusal(Path(kind.path), kind.client, "", "an administrator manages it")

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from answerable.connectors.bounded_folder import read_file
 from answerable.connectors.formats.document_edits import Edit, edit_document
 from answerable.connectors.formats.document_node import DocumentNode, RawValue
 from answerable.connectors.formats.document_parser import (
@@ -29,6 +28,7 @@ from answerable.services.protection.protection_plan import (
     ProtectionRequest,
     Refusal,
 )
+from answerable.services.protection.protection_state import read_present
 from answerable.services.protection.server_rewrite import (
     NotMovable,
     RewriteContext,
@@ -87,7 +87,7 @@ class _Planner:
 
     def __post_init__(self) -> None:
         path = self.request.config_path
-        self.config_before = read_file(str(path)) if path.exists() else None
+        self.config_before = read_present(path)
         self.config = GatewayConfig(self.request, self.config_before)
 
     def has_client(self, client: str, files: Iterable[ClientFile]) -> bool:
@@ -128,7 +128,9 @@ class _Planner:
         reason = find_obstacle(path, self.request.home)
         known = self.files.get(path)
         exists = path.exists()
-        before = known.before if known else read_file(str(path)) if exists else b""
+        before = known.before if known else b""
+        if not (known or reason):
+            before = read_present(path) or b""
         if not reason:
             try:
                 current = known.after if known else before or b"{}\n"

@@ -175,7 +175,7 @@ class GithubAnswerReader:
         if address is None:
             found = find_address_by_shape(answer, PurePath(path).stem, self._stated)
             if not isinstance(found, AnswerAddress):
-                unknown = f"no answer that is read (expected {EXPECTED_KIND})"
+                unknown = f"unsupported content (expected {EXPECTED_KIND})"
                 if found != "":
                     self.builder.add_problem(place, found or unknown)
                 return
