@@ -187,8 +187,13 @@ class OpenPlatforms:
         found: dict[UnknownSubject, str] = {}
         for start in () if self.question.direct else starts:
             origin = self.find_platform(start.identity)
-            if origin is not None and not self.is_modelled(origin, target):
-                missing = _explain_unmodelled(start.identity, origin, target)
+            if origin is None or origin is target:
+                continue
+            is_modelled = self.is_modelled(origin, target)
+            if not is_modelled or not self.open(target).describe_scope().accounts:
+                missing = _explain_unmodelled(
+                    start.identity, origin, target, is_modelled=is_modelled
+                )
                 word = f"{CROSS_PLATFORM_STEPS} ({origin.name}, {target.name})"
                 found[missing] = word
         return found
@@ -222,7 +227,9 @@ class OpenPlatforms:
         for origin in () if self.question.direct else others:
             if not self.is_modelled(origin, target):
                 for fact in identities.get(origin.name, ()):
-                    missing = _explain_unmodelled(fact.id, origin, target)
+                    missing = _explain_unmodelled(
+                        fact.id, origin, target, is_modelled=False
+                    )
                     unknown[fact.id] = UnknownIdentity(missing, fact.kind)
         return replace(scope, unknown=tuple(unknown.values()))
 
@@ -260,8 +267,14 @@ def _join_entered(parts: Iterable[EnteredIdentities]) -> EnteredIdentities:
 
 
 def _explain_unmodelled(
-    identity: IdentityId, origin: PermissionPlatform, target: PermissionPlatform
+    identity: IdentityId,
+    origin: PermissionPlatform,
+    target: PermissionPlatform,
+    *,
+    is_modelled: bool,
 ) -> UnknownSubject:
-    """Explain that the steps of an identity to a platform are not modelled."""
+    """Explain that steps to a platform are not modelled, or that it was not scanned."""
     because = f"steps from {origin.name} to {target.name} are not modelled"
+    if is_modelled:
+        because = f"no scan describes identities of {target.name}, which it could enter"
     return UnknownSubject(identity, because, "")

@@ -169,6 +169,22 @@ def list_missing_kinds(
     return missing
 
 
+def explain_incomplete_list(
+    access: ClusterAccess, start: SubjectIdentity
+) -> tuple[list[UnknownSubject], frozenset[str]]:
+    """Explain why a list of an identity's permissions may lack some.
+
+    Returns:
+        The reasons, and the missing kinds in the words of coverage.
+    """
+    subject = access.parse_subject(start.identity)
+    keys = access.index.list_subject_keys(subject) if subject else frozenset()
+    gaps = list_missing_kinds(access, KubernetesRequest("*"), keys)
+    if not access.index.collected.includes("rolebindings"):
+        gaps.add(_name_kind("rolebindings", access.index.name))
+    return list(_explain_gaps(access, start, gaps)), frozenset(gaps)
+
+
 def _name_kind(kind: str, cluster: str) -> str:
     """Name a missing kind in the words of coverage."""
     return f"k8s-{kind} (cluster {cluster})"

@@ -7,12 +7,13 @@ from itertools import islice
 from answerable.model.documents.shared_shapes import TruncationItem
 from answerable.model.errors import UsageError
 from answerable.model.ids import IdentityId
-from answerable.model.kubernetes_ids import KubernetesResource
+from answerable.model.kubernetes_ids import KubernetesResource, parse_subject_id
 from answerable.reach.formula import Verdict
 from answerable.reach.kubernetes.access_graph import iterate_bits
 from answerable.reach.kubernetes.answer_building import build_not_known_answer
 from answerable.reach.kubernetes.call_evaluation import (
     evaluate_call,
+    explain_incomplete_list,
     list_missing_kinds,
 )
 from answerable.reach.kubernetes.call_parsing import build_request_of_call
@@ -88,11 +89,16 @@ def list_rows_of_identities(
     clusters: Mapping[str, ClusterAccess], question: Question
 ) -> list[Answer]:
     """List the rows of a question, those of missing data last."""
-    last = [
-        build_not_known_answer(question, [each.unknown])
-        for each in question.identities
-        if each.unknown
-    ]
+    last: list[Answer] = []
+    for each in question.identities:
+        subject = parse_subject_id(each.identity)
+        access = clusters.get(subject.cluster) if subject else None
+        reasons = [each.unknown] if each.unknown else []
+        words: frozenset[str] = frozenset()
+        if access is not None:
+            reasons, words = explain_incomplete_list(access, each)
+        if reasons:
+            last.append(build_not_known_answer(question, reasons, words))
     return [*iterate_permission_rows(clusters, question), *last]
 
 
