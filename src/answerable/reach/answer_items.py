@@ -1,4 +1,4 @@
-"""Build the items of permission documents from formulas, statements and paths."""
+"""Build the items of permission documents from formulas and paths, and their pages."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
@@ -8,9 +8,17 @@ from answerable.model.documents.shared_shapes import (
     DeterminingStatementItem,
     PathItem,
     ReachItem,
+    TruncationItem,
 )
+from answerable.model.errors import UsageError
 from answerable.reach.formula import ConditionAtom, Formula, Verdict
-from answerable.reach.platform import DeterminingStatement, PathHop
+from answerable.reach.platform import (
+    Answer,
+    AnswerList,
+    DeterminingStatement,
+    PageBounds,
+    PathHop,
+)
 
 # Returns the author of a condition's key (`platform`, `operation`, `caller`, `depends`)
 # and a text on who can satisfy it.
@@ -122,3 +130,41 @@ def build_item_without_statements(
         "path": list(path),
         "assuming": [],
     }
+
+
+def parse_row_cursor(text: str) -> int:
+    """Parse the number of rows before a page.
+
+    Raises:
+        UsageError: It is malformed.
+    """
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise UsageError("invalid page cursor", "ask for the first page again")
+    return int(text)
+
+
+def cut_answer_page(
+    answers: Sequence[Answer], page: PageBounds, what: str = "rows"
+) -> AnswerList:
+    """Cut one page; the missing data is that of all answers, not of the page alone.
+
+    Args:
+        what: Subject of an answer in the plural: `rows` or `callers`.
+
+    Raises:
+        UsageError: The cursor is malformed.
+    """
+    first = parse_row_cursor(page.cursor or "0")
+    end = first + page.rows if page.rows else len(answers)
+    cut = tuple(answers[first:end])
+    is_cut = end < len(answers)
+    return AnswerList(
+        cut,
+        frozenset[str]().union(*(each.not_collected for each in answers)),
+        any(each.unread for each in answers),
+        str(end) if is_cut and page.cursor is not None else "",
+        len(cut),
+        TruncationItem(rows=len(cut), what=what, done=end, of=len(answers))
+        if is_cut
+        else None,
+    )

@@ -5,9 +5,11 @@ from dataclasses import replace
 from functools import cache
 
 from answerable.model.documents.shared_shapes import TruncationItem
-from answerable.model.errors import UsageError
 from answerable.model.ids import IdentityId
-from answerable.reach.answer_items import build_item_without_statements
+from answerable.reach.answer_items import (
+    build_item_without_statements,
+    parse_row_cursor,
+)
 from answerable.reach.formula import Verdict
 from answerable.reach.open_platforms import OpenPlatforms
 from answerable.reach.platform import (
@@ -36,7 +38,7 @@ def list_entering_callers(
     Raises:
         UsageError: The cursor is malformed.
     """
-    first = _parse_cursor(page.cursor or "0")
+    first = parse_row_cursor(page.cursor or "0")
     entered = opened.enter_from_all(platform)
     answers = list(_evaluate_callers(opened, platform, question, entered.starts))
     missing = frozenset[str]().union(*(each.not_collected for each in answers))
@@ -116,14 +118,3 @@ def _rank(answer: Answer) -> tuple[int, int, str]:
     """Rank answers: by verdict, then by the number of steps, then by subject."""
     item = answer.item
     return _get_grade(answer), len(item["path"]), item["subject"]
-
-
-def _parse_cursor(text: str) -> int:
-    """Parse the number of callers before a page.
-
-    Raises:
-        UsageError: It is malformed.
-    """
-    if not (text.isascii() and text.isdigit() and len(text) < 10):
-        raise UsageError("invalid page cursor", "ask for the first page again")
-    return int(text)

@@ -3,13 +3,10 @@
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
-from itertools import islice
 
-from answerable.model.documents.shared_shapes import TruncationItem
-from answerable.model.errors import UsageError
 from answerable.model.github_ids import GitHubResource, parse_resource_id
 from answerable.model.ids import IdentityId
-from answerable.reach.answer_items import build_item_without_statements
+from answerable.reach.answer_items import build_item_without_statements, cut_answer_page
 from answerable.reach.formula import FALSE, Verdict, conjoin_hops
 from answerable.reach.github.access_states import WORKFLOW_KIND, iterate_states
 from answerable.reach.github.branch_write import list_branches
@@ -69,7 +66,7 @@ def list_callers_of_call(
     found.sort(key=lambda each: (_ORDER.index(each.verdict), len(each.item["path"])))
     missing = frozenset[str]().union(*(each.not_collected for each in answers))
     missing |= frozenset(_list_missing_callers(index, resource))
-    return replace(cut_answer_page(found, page), not_collected=missing)
+    return replace(cut_answer_page(found, page, "callers"), not_collected=missing)
 
 
 def _list_missing_callers(
@@ -240,28 +237,3 @@ def _find_hops_to_run(
             if best is None or rank > best[0]:
                 best = (rank, hops)
     return best[1] if best else None
-
-
-def cut_answer_page(answers: Sequence[Answer], page: PageBounds) -> AnswerList:
-    """Cut one page; the cursor is the number of rows before it.
-
-    Raises:
-        UsageError: The cursor is malformed.
-    """
-    cursor = page.cursor or "0"
-    if not (cursor.isascii() and cursor.isdigit() and len(cursor) < 10):
-        raise UsageError("invalid page cursor", "ask for the first page again")
-    first = int(cursor)
-    end = first + page.rows if page.rows else len(answers)
-    cut = tuple(islice(answers, first, end))
-    shown = None
-    if end < len(answers):
-        shown = TruncationItem(rows=len(cut), what="identities", done=1, of=1)
-    return AnswerList(
-        cut,
-        frozenset[str]().union(*(each.not_collected for each in cut)),
-        False,
-        str(end) if end < len(answers) and page.cursor is not None else "",
-        len(cut),
-        shown,
-    )

@@ -79,10 +79,8 @@ class GithubEvaluator:
 
     def list_permissions(self, question: Question, page: PageBounds) -> AnswerList:
         """List what some identities can do, themselves and by steps."""
-        from answerable.reach.github.permission_lists import (
-            cut_answer_page,
-            list_rows_of_identities,
-        )
+        from answerable.reach.answer_items import cut_answer_page
+        from answerable.reach.github.permission_lists import list_rows_of_identities
 
         rows = list_rows_of_identities(self.organizations, question)
         return cut_answer_page(rows, page)

@@ -2,12 +2,10 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from itertools import islice
 
-from answerable.model.documents.shared_shapes import TruncationItem
-from answerable.model.errors import UsageError
 from answerable.model.ids import IdentityId
 from answerable.model.kubernetes_ids import KubernetesResource, parse_subject_id
+from answerable.reach.answer_items import cut_answer_page
 from answerable.reach.formula import Verdict
 from answerable.reach.kubernetes.access_graph import iterate_bits
 from answerable.reach.kubernetes.answer_building import build_not_known_answer
@@ -42,7 +40,7 @@ def list_callers_of_call(
     answers = list(_iterate_callers(access, question, resource))
     answers.sort(key=lambda each: _ORDER.index(each.verdict))
     missing = frozenset().union(*(each.not_collected for each in answers))
-    return replace(cut_answer_page(answers, page), not_collected=missing)
+    return replace(cut_answer_page(answers, page, "callers"), not_collected=missing)
 
 
 def _iterate_callers(
@@ -100,30 +98,3 @@ def list_rows_of_identities(
         if reasons:
             last.append(build_not_known_answer(question, reasons, words))
     return [*iterate_permission_rows(clusters, question), *last]
-
-
-def cut_answer_page(answers: list[Answer], page: PageBounds) -> AnswerList:
-    """Cut one page; the cursor is the number of rows before it.
-
-    Raises:
-        UsageError: The cursor is malformed.
-    """
-    cursor = page.cursor or "0"
-    if not (cursor.isascii() and cursor.isdigit() and len(cursor) < 10):
-        raise UsageError("invalid page cursor", "ask for the first page again")
-    first = int(cursor)
-    end = first + page.rows if page.rows else len(answers)
-    cut = tuple(islice(answers, first, end))
-    shown = None
-    if end < len(answers):
-        shown = TruncationItem(
-            rows=len(cut), what="identities", done=end, of=len(answers)
-        )
-    return AnswerList(
-        cut,
-        frozenset().union(*(each.not_collected for each in cut)),
-        any(each.unread for each in cut),
-        str(end) if end < len(answers) and page.cursor is not None else "",
-        len(cut),
-        shown,
-    )

@@ -12,11 +12,11 @@ from answerable.model.kubernetes_ids import (
     parse_resource_id,
 )
 from answerable.model.platform_catalogue import PlatformCatalogue
+from answerable.reach.answer_items import cut_answer_page
 from answerable.reach.kubernetes.answer_building import SOURCE
 from answerable.reach.kubernetes.call_evaluation import evaluate_call
 from answerable.reach.kubernetes.call_parsing import parse_resource, parse_verb
 from answerable.reach.kubernetes.caller_lists import (
-    cut_answer_page,
     list_callers_of_call,
     list_rows_of_identities,
 )

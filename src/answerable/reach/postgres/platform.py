@@ -2,10 +2,8 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 from typing import TYPE_CHECKING
 
-from answerable.model.documents.shared_shapes import TruncationItem
 from answerable.model.errors import UsageError
 from answerable.model.ids import IdentityId
 from answerable.model.inventory import Inventory
@@ -16,7 +14,7 @@ from answerable.model.postgres_ids import (
     parse_postgres_object_id,
     parse_postgres_role_id,
 )
-from answerable.reach.answer_items import build_item_without_statements
+from answerable.reach.answer_items import build_item_without_statements, cut_answer_page
 from answerable.reach.formula import Verdict
 from answerable.reach.platform import (
     Answer,
@@ -125,7 +123,7 @@ class PostgresEvaluator:
 
     def list_permissions(self, question: Question, page: PageBounds) -> AnswerList:
         """List what some roles can do, themselves and as others."""
-        return _cut_answer_page(
+        return cut_answer_page(
             list(_list_permission_rows(self.servers, question)), page
         )
 
@@ -153,7 +151,7 @@ class PostgresEvaluator:
         found.sort(key=lambda each: _ORDER.index(each.verdict))
         missing = frozenset().union(*(each.not_collected for each in answers))
         return replace(
-            _cut_answer_page(found, page),
+            cut_answer_page(found, page, "callers"),
             not_collected=missing,
             unread=any(each.unread for each in answers),
         )
@@ -199,31 +197,6 @@ def _list_permission_rows(
         if each.unknown
     ]
     return [*iterate_permission_rows(servers, question), *last]
-
-
-def _cut_answer_page(answers: list[Answer], page: PageBounds) -> AnswerList:
-    """Cut one page; the cursor is the number of rows before it.
-
-    Raises:
-        UsageError: The cursor is malformed.
-    """
-    cursor = page.cursor or "0"
-    if not (cursor.isascii() and cursor.isdigit() and len(cursor) < 10):
-        raise UsageError("invalid page cursor", "ask for the first page again")
-    first = int(cursor)
-    end = first + page.rows if page.rows else len(answers)
-    cut = tuple(islice(answers, first, end))
-    shown = None
-    if end < len(answers):
-        shown = TruncationItem(rows=len(cut), what="identities", done=1, of=1)
-    return AnswerList(
-        cut,
-        frozenset().union(*(each.not_collected for each in cut)),
-        any(each.unread for each in cut),
-        str(end) if end < len(answers) and page.cursor is not None else "",
-        len(cut),
-        shown,
-    )
 
 
 @dataclass(frozen=True, slots=True)
