@@ -1,7 +1,7 @@
 """Table of GitHub Apps that are AI agents, by slug.
 
-Source: the page https://github.com/apps/SLUG of each, read in November 2026 or earlier;
-docs/github.md says how to report one that is missing.
+A slug is the last part of the app's page, https://github.com/apps/SLUG. The list is not
+complete, and its slugs were not compared with their pages.
 """
 
 # Slug of the app, and the kind of agent that it runs.

@@ -1,4 +1,4 @@
-"""List container images that run an AI agent, with the documentation of each.
+"""List container images that run an AI agent, with the documentation of the agent.
 
 A workload with such an image is an agent. The list is not complete: a workload with
 another image may run one, too.
@@ -14,7 +14,7 @@ class AgentImage:
     Attributes:
         repository: End of the image's name, without registry, tag and digest.
         agent: Kind of the agent.
-        source: Page that documents the image.
+        source: Documentation of the agent; it may name other images, too.
     """
 
     repository: str
