@@ -8,9 +8,13 @@ not exist (MCP 2025-11-25 basic/transports "Session Management", security best p
 """
 
 import hmac
+from collections.abc import Mapping
 
 from answerable.federation.strict_json import encode_base64url
+from answerable.server.mcp.call import McpCall
+from answerable.server.mcp.request_metadata import parse_session_id
 from answerable.server.shared_secret import derive_key
+from answerable.server.wire.refusals import RefusalReason, RequestRefused
 
 _TAG_BYTES = 16  # bytes; 22 letters of base64url, which has no full stop
 
@@ -37,6 +41,24 @@ class SessionIdBinder:
         tag, _, session = text.partition(".")
         expected = self._compute_tag(session, server, principal)
         return session if hmac.compare_digest(tag.encode(), expected.encode()) else None
+
+    def unwrap_session_id(
+        self, fields: Mapping[str, str], call: McpCall, principal: str
+    ) -> str:
+        """Verify a request's session id; return the server's own id, empty without one.
+
+        Raises:
+            RequestRefused: It is not a session of this caller.
+        """
+        said = parse_session_id(fields, call.era)
+        if not said:
+            return ""
+        session = self.verify_for_caller(said, call.server, principal)
+        if session is None:
+            raise RequestRefused(
+                RefusalReason.UNKNOWN_SESSION, id=call.id, method=call.method
+            )
+        return session
 
     def _compute_tag(self, session: str, server: str, principal: str) -> str:
         """Compute the MAC of a session id for one server and caller."""

@@ -271,7 +271,11 @@ def _door(
     servers = build_upstream_pools(config.servers, config.limits, ticker, met)
     spawned: list[GatewayHttpServer] = []
     credentials = CredentialProvider(
-        config, time.time, lambda work: spawned[0].spawn(work), fingerprint, _untold
+        config,
+        time.time,
+        lambda work: spawned[0].tasks.spawn(work),
+        fingerprint,
+        _untold,
     )
     recorder = GatewayRecorder(spool, 0, loop, config.limits)
     exchange = CallPipeline(

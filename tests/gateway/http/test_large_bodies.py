@@ -3,6 +3,7 @@
 import asyncio
 import signal
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -25,7 +26,9 @@ from answerable.gateway.wire.mcp_request_head import (
 )
 from answerable.server.mcp.call import McpCall
 from answerable.server.wire.refusals import RequestRefused
-from tests.gateway.http.message_builders import ask, call, old, request
+from tests.gateway.http.backend_scripts import always
+from tests.gateway.http.gateway_fixture import stage
+from tests.gateway.http.message_builders import ask, call, old, reply, request, result
 
 VALUES = st.recursive(
     st.none() | st.integers(-9, 9) | st.text(max_size=3),
@@ -186,3 +189,34 @@ def test_a_process_that_cannot_be_started_is_reported(
     monkeypatch.setattr(large_body_parser.sys, "executable", "/nowhere/python")
     assert parse(large()) == here(large())
     assert reports == ["FileNotFoundError"]
+
+
+def test_a_failure_while_a_call_waits_closes_its_connection(tmp_path: Path) -> None:
+    """Also where the call waits for its turn (over 32 KiB)."""
+    with stage(tmp_path, always(reply(result(content=[])))) as (gateway, backend):
+        failures: list[BaseException] = []
+        gateway.loop.set_exception_handler(
+            lambda _, context: failures.append(context["exception"])
+        )
+        door = gateway.door
+
+        async def fail(*_: object) -> None:
+            raise ZeroDivisionError
+
+        def fail_now(*_: object) -> None:
+            raise ZeroDivisionError
+
+        for message, target, name, broken in (
+            (large(), door.large_bodies, "parse", fail),
+            (call("big", a="x" * 40_000), door.exchange, "authorize", fail_now),
+        ):
+            with pytest.MonkeyPatch.context() as patch, gateway.client() as client:
+                patch.setattr(target, name, broken)
+                client.send(message)
+                assert client.is_closed_within(5)
+        assert [type(each) for each in failures] == [ZeroDivisionError] * 2
+        with gateway.client() as client:  # others are served, and nothing is held
+            client.send(large())
+            assert client.answer().status == 200
+        assert len(backend.requests) == 1
+        assert gateway.run(lambda: (door.held_bytes, door.in_flight)) == ({}, {})

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from functools import partial
 
 from answerable.gateway.http.body_turn import BodyTurn
@@ -27,7 +27,7 @@ from answerable.model.spool_record import CallOutcome
 from answerable.server.authentication.errors import IssuerKeysNeeded, Unauthenticated
 from answerable.server.mcp.call import McpCall
 from answerable.server.mcp.messages import MessageKind
-from answerable.server.mcp.request_metadata import VERSION_HEADER, parse_session_id
+from answerable.server.mcp.request_metadata import VERSION_HEADER
 from answerable.server.mcp.server_target_path import find_server_name
 from answerable.server.wire.host_check import check_host_and_origin
 from answerable.server.wire.refusals import RefusalReason, RequestRefused
@@ -86,7 +86,7 @@ class HttpRequestHandler:
         except RequestRefused as refused:
             self.early = self._refusal_reply(refused)
         except IssuerKeysNeeded as needed:
-            self._door.spawn(self._fetch_issuer_keys(needed.issuer))
+            self._spawn(self._fetch_issuer_keys(needed.issuer))
             return
         self.wants_body = True
 
@@ -111,6 +111,7 @@ class HttpRequestHandler:
             principal = self.caller.principal
             if self.body.must_wait(principal, len(data)):
                 work = partial(self._handle_call, data)
+                work = partial(self._run_or_abort, work)
                 self.body.wait(principal, len(data), work)
                 return
         self._handle_call(data)
@@ -122,7 +123,19 @@ class HttpRequestHandler:
             self._finish_call(partial(parse_request, self._opening, data), data)
         else:
             self._door.queue.hand_off(queued)
-            self._door.spawn(self._parse_off_loop(queued, data))
+            self._spawn(self._parse_off_loop(queued, data))
+
+    def _spawn(self, coroutine: Coroutine[None, None, None]) -> None:
+        """Start a background task; if it fails, close the client's connection."""
+        self._door.tasks.spawn(coroutine, self._line.abort)
+
+    def _run_or_abort(self, work: Callable[[], None]) -> None:
+        """Run a later step; if it fails, close the client's connection."""
+        try:
+            work()
+        except BaseException:
+            self._line.abort()
+            raise
 
     async def _parse_off_loop(self, queued: QueuedCall, data: bytes) -> None:
         """Parse the call in another process, and handle it."""
@@ -244,18 +257,6 @@ class HttpRequestHandler:
         self.wants_body = True
         self._line.on_authentication_done()
 
-    def _unwrap_session_id(self, call: McpCall, principal: str) -> str:
-        """Verify the client's session id, and return the server's own id in it."""
-        said = parse_session_id(self._head.fields, call.era)
-        if not said:
-            return ""
-        session = self._door.sessions.verify_for_caller(said, call.server, principal)
-        if session is None:
-            raise RequestRefused(
-                RefusalReason.UNKNOWN_SESSION, id=call.id, method=call.method
-            )
-        return session
-
     def _get_credential_and_send(self, call: McpCall, data: bytes) -> None:
         """Get the server's credential, at once or later, then authorize and send."""
         exchange, caller = self._door.exchange, self.caller
@@ -266,7 +267,7 @@ class HttpRequestHandler:
             shown = credentials.find_credential(caller, call.server, token)
             if shown is None and exchange.would_allow(caller, call):
                 fetch = self._fetch_credential(credentials, caller, call, data, token)
-                self._door.spawn(fetch)
+                self._spawn(fetch)
                 return
         self._authorize_and_send(caller, call, data, shown)
 
@@ -304,9 +305,10 @@ class HttpRequestHandler:
     ) -> None:
         """Decide, record, and send the call."""
         door = self._door
-        session = self._unwrap_session_id(call, caller.principal)
+        fields, principal = self._head.fields, caller.principal
+        session = door.sessions.unwrap_session_id(fields, call, principal)
         sent = UpstreamRequest(
-            call, data, self._opening.onward, session, caller.principal, credential
+            call, data, self._opening.onward, session, principal, credential
         )
         if not door.may_start_call(caller.principal):
             raise RequestRefused(
@@ -337,7 +339,9 @@ class HttpRequestHandler:
         if call.ticket.durable is None:
             self._send_upstream(relay)
         else:
-            call.ticket.durable.add_done_callback(partial(self._on_recorded, relay))
+            call.ticket.durable.add_done_callback(
+                lambda done: self._run_or_abort(partial(self._on_recorded, relay, done))
+            )
 
     def _on_recorded(self, relay: ResponseRelay, durable: asyncio.Future[None]) -> None:
         """Send the call when its record is on disk; deny it when writing failed."""

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -18,6 +18,7 @@ from answerable.gateway.wire.mcp_request_head import (
 from answerable.model.worker_limits import WorkerLimits
 from answerable.server.admission import AdmissionControl, ConnectionSlot
 from answerable.server.authentication.authenticator import CallerAuthenticator
+from answerable.server.background_tasks import BackgroundTasks
 from answerable.server.connection_info import ConnectionInfo
 from answerable.server.deadline_timer import DeadlineTimer
 from answerable.server.wire.host_check import ServedNames
@@ -72,6 +73,7 @@ class GatewayHttpServer:
         waiters: Calls that wait for such bytes, by principal.
         large_bodies: Parser of large bodies, in a process of its own.
         queue: Calls that wait for their caller's turn.
+        tasks: Background tasks; one of a request closes its connection if it fails.
     """
 
     exchange: CallPipeline
@@ -90,7 +92,7 @@ class GatewayHttpServer:
     in_flight: dict[str, int] = field(default_factory=dict)
     held_bytes: dict[str, int] = field(default_factory=dict)
     waiters: dict[str, deque[Callable[[], None]]] = field(default_factory=dict)
-    tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    tasks: BackgroundTasks = field(default_factory=BackgroundTasks)
     large_bodies: LargeBodyParser = field(default_factory=LargeBodyParser)
     queue: FairQueue = field(init=False)
     admission: AdmissionControl = field(init=False)
@@ -144,12 +146,6 @@ class GatewayHttpServer:
             self.in_flight[principal] = left
         else:
             del self.in_flight[principal]
-
-    def spawn(self, coroutine: Coroutine[None, None, None]) -> None:
-        """Start a background task."""
-        task = self.loop.create_task(coroutine)
-        self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
 
     def drain(self) -> None:
         """Accept no request; open calls continue, session streams end."""

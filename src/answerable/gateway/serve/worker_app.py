@@ -322,7 +322,7 @@ class WorkerApp:
 
     def _spawn_task(self, coroutine: Coroutine[None, None, None]) -> None:
         """Start a background task."""
-        self.door.spawn(coroutine)
+        self.door.tasks.spawn(coroutine)
 
     def _log_credential_event(self, event: str, server: str, reason: str) -> None:
         """Log a credential's failure, renewal or leak."""

@@ -4,8 +4,7 @@ A client that stops reading stops its server, too. A client that closes its inpu
 gets the answers to its requests.
 """
 
-import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 
 import msgspec
 
@@ -25,6 +24,7 @@ from answerable.gateway.wire.http_heads import encode_forwarded_fields
 from answerable.gateway.wire.line_splitter import LineSplitter
 from answerable.model.caller import VerifiedCaller
 from answerable.model.decision import TargetKind
+from answerable.server.background_tasks import BackgroundTasks
 from answerable.server.mcp.call import McpCall
 from answerable.server.mcp.messages import MessageKind
 from answerable.server.wire.refusals import (
@@ -55,6 +55,7 @@ class StdioClient:
         given: Credential in the environment of the server's process; None for none.
         out: Output pipe; set before the first line arrives.
         paused: The client does not read its answers.
+        tasks: Background tasks.
     """
 
     out: WritePipe
@@ -86,7 +87,7 @@ class StdioClient:
         self._session = ""
         self._version = ""
         self._ended = False
-        self._tasks: set[asyncio.Task[None]] = set()
+        self.tasks = BackgroundTasks()
 
     @property
     def has_unsent_message(self) -> bool:
@@ -160,12 +161,6 @@ class StdioClient:
     def store_session_id(self, session: str) -> None:
         """Store the session id of the server."""
         self._session = session
-
-    def spawn(self, coroutine: Coroutine[None, None, None]) -> None:
-        """Start a background task."""
-        task = asyncio.get_running_loop().create_task(coroutine)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
     def on_message_sent(self, handler: StdioRequestHandler) -> None:
         """Note that a delayed message was sent."""

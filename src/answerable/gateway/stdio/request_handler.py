@@ -5,7 +5,7 @@ judges it, and is written as lines here.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from typing import Protocol
 
 import msgspec
@@ -23,6 +23,7 @@ from answerable.gateway.wire.http_heads import ReplyHeading
 from answerable.gateway.wire.server_messages import parse_server_message
 from answerable.model.caller import VerifiedCaller
 from answerable.model.spool_record import CallOutcome
+from answerable.server.background_tasks import BackgroundTasks
 from answerable.server.client_network import LOCAL
 from answerable.server.mcp.messages import MessageKind, to_one_line
 from answerable.server.mcp.request_metadata import EVENT_STREAM, JSON
@@ -37,9 +38,7 @@ class MessageClient(Protocol):
     caller: VerifiedCaller
     given: PresentedCredential | None
     paused: bool
-
-    def spawn(self, coroutine: Coroutine[None, None, None]) -> None:
-        """Start a background task."""
+    tasks: BackgroundTasks
 
     def write_message(self, message: bytes) -> None:
         """Write one JSON-RPC message to the client."""
@@ -87,7 +86,8 @@ class StdioRequestHandler(ReplyWriter):
             shown = credentials.find_credential(client.caller, call.server, "")
             if shown is None and client.exchange.would_allow(client.caller, call):
                 self.waits = True
-                client.spawn(self._fetch_credential(credentials))
+                work = self._fetch_credential(credentials)
+                client.tasks.spawn(work, self._give_up)
                 return
         self._decide_and_send(shown)
 
@@ -103,6 +103,12 @@ class StdioRequestHandler(ReplyWriter):
         )
         if self._sending is not None:
             client.on_message_sent(self)
+
+    def _give_up(self) -> None:
+        """Answer with an error: the message could not be sent."""
+        if self.sent.call.kind is MessageKind.REQUEST:
+            self._write_message(self._encode_refusal_error(RefusalReason.UNREACHABLE))
+        self.abandon()
 
     def _decide_and_send(self, credential: PresentedCredential | None) -> None:
         """Decide and record the message; send it, or answer with the denial."""

@@ -144,7 +144,7 @@ class StdioWrapper:
             lambda _: self._front.stop_revoked_requests()
         )
         if given is None:
-            self._front.spawn(credentials.renew_credentials_forever())
+            self._front.tasks.spawn(credentials.renew_credentials_forever())
 
     async def run(self) -> int:
         """Relay messages until one side ends; return the exit code."""
