@@ -372,6 +372,11 @@ class PermissionPlatform(Protocol):
                 holds no policy; the hint has the nearest spelling.
         """
 
+    def open_comparison(
+        self, before: Inventory, after: Inventory, question: Question
+    ) -> AppliedEdit:
+        """Compare the collected data of two snapshots for a question."""
+
     def compile_snapshot(self, inventory: Inventory, before: Inventory | None) -> None:
         """Compile a snapshot once for all questions of a server.
 

@@ -253,6 +253,20 @@ class AwsPlatform:
         require_assume_role_paths(query)
         return build_policy_edit_from_graphs(apply_graph_edit(query, facts))
 
+    def open_comparison(
+        self, before: Inventory, after: Inventory, question: Question
+    ) -> AppliedEdit:
+        """Compare two snapshots as if one were an edit of the other."""
+        from answerable.reach.aws.what_if.edit_comparison import compare_snapshots
+
+        services = list_services_named_by_policies(before)
+        services |= list_services_named_by_policies(after)
+        query = self.build_permission_query(
+            before, question, services, compile_all=True
+        )
+        require_assume_role_paths(query)
+        return build_policy_edit_from_graphs(compare_snapshots(query, after))
+
     def compile_snapshot(self, inventory: Inventory, before: Inventory | None) -> None:
         """Compile a snapshot once for all questions of a server."""
         compile_snapshot(self.host, inventory, before)

@@ -176,20 +176,19 @@ class GithubPlatform:
         self, inventory: Inventory, question: Question, edit: PolicyEdit
     ) -> AppliedEdit:
         """Take grants, bypasses or protections away."""
-        from answerable.reach.github.catalogue_edit import (
-            EditedOrganizations,
-            remove_statements,
-        )
+        from answerable.reach.github.catalogue_edit import remove_statements
         from answerable.reach.github.organization_index import index_organizations
 
         edited = remove_statements(inventory.facts.catalogues, edit)
         before, after = get_organizations(inventory), index_organizations(edited)
-        changes = EditedOrganizations(inventory, before, after)
-        return AppliedEdit(
-            GithubEvaluator(before),
-            GithubEvaluator(after),
-            changes.list_permission_changes,
-        )
+        return _compare_organizations(inventory, before, after)
+
+    def open_comparison(
+        self, before: Inventory, after: Inventory, question: Question
+    ) -> AppliedEdit:
+        """Compare the organizations of two snapshots."""
+        sides = get_organizations(before), get_organizations(after)
+        return _compare_organizations(after, *sides)
 
     def compile_snapshot(self, inventory: Inventory, before: Inventory | None) -> None:
         """Index the organizations of a snapshot once for all questions."""
@@ -199,6 +198,27 @@ class GithubPlatform:
 def get_organizations(inventory: Inventory) -> "Mapping[str, OrganizationIndex]":
     """Return the index of each organization of a snapshot, by id."""
     return inventory.get_or_compute_value("github organizations", _index)
+
+
+def _compare_organizations(
+    inventory: Inventory,
+    before: "Mapping[str, OrganizationIndex]",
+    after: "Mapping[str, OrganizationIndex]",
+) -> AppliedEdit:
+    """Compare the rows of all identities of organizations."""
+    from answerable.reach.github.identity_lists import list_identities
+    from answerable.reach.row_comparison import RowComparison
+
+    return RowComparison(
+        inventory,
+        GithubEvaluator(before),
+        GithubEvaluator(after),
+        lambda: (
+            str(each)
+            for index in (*before.values(), *after.values())
+            for each in list_identities(index)
+        ),
+    ).build_edit()
 
 
 def _index(inventory: Inventory) -> "Mapping[str, OrganizationIndex]":

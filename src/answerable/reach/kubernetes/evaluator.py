@@ -28,7 +28,6 @@ from answerable.reach.kubernetes.identity_resolution import (
     resolve_identity,
 )
 from answerable.reach.kubernetes.rule_edit import (
-    EditedClusters,
     remove_rules_from_catalogues,
 )
 from answerable.reach.platform import (
@@ -43,6 +42,7 @@ from answerable.reach.platform import (
     SubjectIdentity,
     UnknownSubject,
 )
+from answerable.reach.row_comparison import RowComparison
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,10 +151,27 @@ def apply_edit(inventory: Inventory, edit: PolicyEdit) -> AppliedEdit:
         UsageError: A binding or rule is unknown, or the edit is of another kind.
     """
     edited = remove_rules_from_catalogues(inventory.facts.catalogues, edit)
-    before, after = get_clusters(inventory), build_clusters(edited)
-    changes = EditedClusters(inventory, before, after)
-    return AppliedEdit(
+    return _compare_clusters(inventory, get_clusters(inventory), build_clusters(edited))
+
+
+def compare_snapshots(before: Inventory, after: Inventory) -> AppliedEdit:
+    """Compare the clusters of two snapshots."""
+    return _compare_clusters(after, get_clusters(before), get_clusters(after))
+
+
+def _compare_clusters(
+    inventory: Inventory,
+    before: Mapping[str, ClusterAccess],
+    after: Mapping[str, ClusterAccess],
+) -> AppliedEdit:
+    """Compare the rows of all identities of clusters."""
+    return RowComparison(
+        inventory,
         KubernetesEvaluator(before),
         KubernetesEvaluator(after),
-        changes.list_permission_changes,
-    )
+        lambda: (
+            str(subject)
+            for access in (*before.values(), *after.values())
+            for subject in access.index.identities
+        ),
+    ).build_edit()

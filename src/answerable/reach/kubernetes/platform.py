@@ -89,6 +89,14 @@ class KubernetesPlatform:
 
         return evaluator.apply_edit(inventory, edit)
 
+    def open_comparison(
+        self, before: Inventory, after: Inventory, question: Question
+    ) -> AppliedEdit:
+        """Compare the clusters of two snapshots."""
+        from answerable.reach.kubernetes import evaluator
+
+        return evaluator.compare_snapshots(before, after)
+
     def compile_snapshot(self, inventory: Inventory, before: Inventory | None) -> None:
         """Compile the clusters of a snapshot once for all questions."""
         if list_cluster_names(inventory):

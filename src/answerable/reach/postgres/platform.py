@@ -11,6 +11,7 @@ from answerable.model.postgres_ids import (
     PLATFORM,
     PREFIX,
     ResourceName,
+    build_postgres_role_id,
     parse_postgres_object_id,
     parse_postgres_role_id,
 )
@@ -252,19 +253,20 @@ class PostgresPlatform:
     ) -> AppliedEdit:
         """Take grants, memberships or row policies away."""
         from answerable.reach.postgres.catalogue_edit import (
-            EditedServers,
             remove_grants_from_catalogues,
         )
         from answerable.reach.postgres.server_index import build_server_indexes
 
         edited = remove_grants_from_catalogues(inventory.facts.catalogues, edit)
         before, after = get_server_indexes(inventory), build_server_indexes(edited)
-        changes = EditedServers(inventory, before, after)
-        return AppliedEdit(
-            PostgresEvaluator(before),
-            PostgresEvaluator(after),
-            changes.list_permission_changes,
-        )
+        return _compare_servers(inventory, before, after)
+
+    def open_comparison(
+        self, before: Inventory, after: Inventory, question: Question
+    ) -> AppliedEdit:
+        """Compare the servers of two snapshots."""
+        sides = get_server_indexes(before), get_server_indexes(after)
+        return _compare_servers(after, *sides)
 
     def compile_snapshot(self, inventory: Inventory, before: Inventory | None) -> None:
         """Index the servers of a snapshot once for all questions."""
@@ -274,6 +276,29 @@ class PostgresPlatform:
 def get_server_indexes(inventory: Inventory) -> "Mapping[str, PostgresServer]":
     """Return the index of each server of a snapshot, by host."""
     return inventory.get_or_compute_value("postgres servers", _build_server_indexes)
+
+
+def _compare_servers(
+    inventory: Inventory,
+    before: "Mapping[str, PostgresServer]",
+    after: "Mapping[str, PostgresServer]",
+) -> AppliedEdit:
+    """Compare the rows of all roles in all databases of servers."""
+    from answerable.reach.row_comparison import RowComparison
+
+    return RowComparison(
+        inventory,
+        PostgresEvaluator(before),
+        PostgresEvaluator(after),
+        lambda: (
+            build_postgres_role_id(server.host, database, role)
+            for server in (*before.values(), *after.values())
+            for database in server.contents
+            for role in server.roles
+            if not role.startswith("pg_")
+        ),
+        has_superusers=True,
+    ).build_edit()
 
 
 def _build_server_indexes(inventory: Inventory) -> "Mapping[str, PostgresServer]":

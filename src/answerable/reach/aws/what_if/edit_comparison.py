@@ -8,6 +8,7 @@ from itertools import islice
 from answerable.model.documents.shared_shapes import TruncationItem
 from answerable.model.documents.what_if import AccessChangeItem
 from answerable.model.ids import IdentityId
+from answerable.model.inventory import Inventory
 from answerable.model.policy import PolicyLayer
 from answerable.model.sighting import SightedFacts
 from answerable.reach.acting_agents import list_agents_by_identity_used
@@ -42,6 +43,7 @@ from answerable.reach.aws.what_if.permission_comparison import (
     ReachDifference,
 )
 from answerable.reach.aws.what_if.subject_reach import SubjectReach
+from answerable.reach.collection_coverage import CollectedData
 from answerable.reach.formula import TRUE, Verdict
 from answerable.reach.platform import ChangeList, Question, SubjectIdentity
 
@@ -84,6 +86,18 @@ def apply_graph_edit(query: QueryContext, facts: SightedFacts) -> EditedGraph:
     after = replace(query, graph=whole.graph)
     scope = find_scope_of_edit(query.compiled_accounts, after.compiled_accounts)
     return EditedGraph(query, after, scope)
+
+
+def compare_snapshots(query: QueryContext, after: Inventory) -> EditedGraph:
+    """Return the permission graphs of two snapshots.
+
+    Args:
+        query: Context of a query about the first one.
+    """
+    edited = apply_graph_edit(query, after.facts)
+    held = CollectedData(each for one in after.coverage for each in one.held)
+    seen = replace(edited.after, inventory=after, collected=held)
+    return EditedGraph(query, seen, edited.scope)
 
 
 @dataclass(slots=True)
