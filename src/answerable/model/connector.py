@@ -27,6 +27,8 @@ class ConnectorDeclaration:
             every location is a path.
         location_options: Names of `NAME=VALUE` parts of a location, which is then a list
             of paths and options with commas between them.
+        live_name: Pattern of a location that names a live system if no path has that
+            name; empty for none.
     """
 
     name: str
@@ -39,6 +41,7 @@ class ConnectorDeclaration:
     collects: tuple[str, ...]
     live_prefix: str = ""
     location_options: tuple[str, ...] = ()
+    live_name: str = ""
 
 
 def ignore_progress_report(done: int, total: int, what: str) -> None:

@@ -126,7 +126,9 @@ def _list_config_sources(
 @click.argument("sources", nargs=-1, metavar="[SOURCE]...")
 @click.option(
     "--policy",
-    type=click.Choice(["iam", "cloudformation", "terraform", "clusterrole"]),
+    type=click.Choice(
+        ["iam", "cloudformation", "terraform", "clusterrole", "github-app"]
+    ),
     help="Print the least-privilege policy of a live source, as a file to apply.",
 )
 @pass_settings
@@ -138,17 +140,21 @@ def where(settings: Settings, sources: tuple[str, ...], policy: str | None) -> N
 
     --policy iam prints the policy of the scanning identity; cloudformation and
     terraform print the read-only role that aws-org: assumes in each account;
-    clusterrole prints the ClusterRole of the identity that scans k8s:.
+    clusterrole prints the ClusterRole of the identity that scans k8s:; github-app
+    prints the manifest of the GitHub App that scans github:ORG.
     """
     if policy is not None:
         from answerable.usecases.inventory import (
             aws_access_policy,
+            github_access_policy,
             kubernetes_access_policy,
         )
 
         names = [source.partition(":")[0] for source in sources]
         if policy == kubernetes_access_policy.FORM:
             text = kubernetes_access_policy.render_cluster_role(names)
+        elif policy == github_access_policy.FORM:
+            text = github_access_policy.render_app_manifest(names)
         else:
             text = aws_access_policy.render_access_policy(policy, names)
         click.echo(text, nl=False)

@@ -364,7 +364,15 @@ class AnswerAddress:
 def find_answer_address(path: str) -> AnswerAddress | None:
     """Find the endpoint that the path of a saved answer names; None for none."""
     for each in ENDPOINTS:
-        if found := each.pattern.fullmatch(path):
-            named = {name: unquote(text) for name, text in found.groupdict().items()}
-            return AnswerAddress(each, named)
+        if each.pattern.fullmatch(path):
+            return find_address_of_endpoint(each, path)
     return None
+
+
+def find_address_of_endpoint(endpoint: Endpoint, path: str) -> AnswerAddress:
+    """Find the parameters in a path that an endpoint built."""
+    found = endpoint.pattern.fullmatch(path)
+    named = found.groupdict() if found else {}
+    return AnswerAddress(
+        endpoint, {name: unquote(text) for name, text in named.items()}
+    )

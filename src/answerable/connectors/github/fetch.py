@@ -1,10 +1,12 @@
 """Read the saved answers and exports about one GitHub organization."""
 
+import os
+import re
 from collections.abc import Iterator
 
 from answerable.connectors.api_answer_file import probe_answer_file, read_answer_file
 from answerable.connectors.bounded_folder import BoundedFolder
-from answerable.connectors.github.declaration import DECLARATION
+from answerable.connectors.github.declaration import DECLARATION, LIVE_OPTIONS
 from answerable.connectors.github.parse import (
     EXPECTED_KIND,
     GithubAnswerReader,
@@ -27,21 +29,26 @@ def sync(location: str, context: SyncContext) -> Sync:
     """Read one organization; unread parts are listed in `problems`.
 
     Args:
-        location: Files and folders with commas between them, and options.
+        location: Files and folders with commas between them, and options; live if it is
+            the name of an organization.
         context: Context of the scan.
 
     Raises:
         UsageError: A location is missing, or has no answer of the GitHub API.
-        EnvironmentFailure: A file is not readable.
+        EnvironmentFailure: A file is not readable; live: no credential, or a refused
+            one.
     """
     source = f"{DECLARATION.name}:{location}"
     paths, options = _split_location(location)
+    login = _find_live_name(paths, options)
+    if login:
+        return _sync_live(login, options, context)
     problems: list[ReadProblem] = []
     places = [p for path in paths for p in _list_files(path, problems)]
     if not places:
         raise UsageError(f"{source} names no file with answers", _HINT)
-    login, _, name = options.get("repo", "").rpartition("/")
-    reader = GithubAnswerReader(options.get("org", login), name)
+    owner, _, name = options.get("repo", "").rpartition("/")
+    reader = GithubAnswerReader(options.get("org", owner), name)
     parsed = parse(_iter_contents(places, problems), reader, source, context.now)
     if not parsed.recognised or not parsed.organization.login:
         found = (*problems, *parsed.problems)
@@ -51,6 +58,32 @@ def sync(location: str, context: SyncContext) -> Sync:
     return build_sync(
         source, parsed, probes, (*problems, *parsed.problems), context.now
     )
+
+
+def _sync_live(login: str, options: dict[str, str], context: SyncContext) -> Sync:
+    """Scan a live organization."""
+    from answerable.connectors.github.live_scan import scan_organization
+
+    source, parsed, probes = scan_organization(login, options, context)
+    return build_sync(source, parsed, probes, parsed.problems, context.now)
+
+
+def _find_live_name(paths: list[str], options: dict[str, str]) -> str:
+    """Return the organization of a live scan; empty for a scan of files.
+
+    Raises:
+        UsageError: Options of a live scan and files are mixed.
+    """
+    name = options.get("org", "") if not paths else ""
+    if len(paths) == 1 and re.fullmatch(DECLARATION.live_name, paths[0]):
+        name = "" if os.path.lexists(paths[0]) else paths[0]
+    mixed = next((each for each in LIVE_OPTIONS if each in options), "")
+    if mixed and not name:
+        raise UsageError(
+            f"{mixed}= is for a live scan (got {(paths or ['no name'])[0][:80]!r})",
+            "answerable scan github:ORG,app=ID,key=FILE",
+        )
+    return name
 
 
 def build_sync(
@@ -74,8 +107,11 @@ def build_sync(
 
 
 def list_locations_to_read(location: str) -> tuple[Probe, ...]:
-    """List the paths that a sync would read."""
-    paths, _ = _split_location(location)
+    """List the paths or API calls that a sync would read."""
+    paths, options = _split_location(location)
+    if _find_live_name(paths, options):
+        calls = (e for e in DECLARATION.reads if e.startswith(("GET ", "POST ")))
+        return tuple(Probe(each, "an answer of the API", None) for each in calls)
     if not paths:
         return (Probe(f"{DECLARATION.name}:FILE", EXPECTED_KIND, False),)
     return tuple(

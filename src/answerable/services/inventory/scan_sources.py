@@ -1,10 +1,13 @@
 """Parse the sources of `scan` (`NAME[:LOCATION]`) into absolute paths."""
 
+import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from answerable.connectors import registry
+from answerable.model.connector import ConnectorDeclaration
 from answerable.model.errors import UsageError
 
 DEFAULT_SOURCES = ("home:~", "repo:.")
@@ -57,7 +60,7 @@ def parse_sources(
         location = location or _DEFAULT_LOCATIONS.get(name, "")
         spec = registry.find_connector(name).spec
         if spec.location_options:
-            location = _resolve_path_list(location, spec.location_options, home, cwd)
+            location = _resolve_path_list(location, spec, home, cwd)
         elif not (spec.live_prefix and location.startswith(spec.live_prefix)):
             location = _resolve_source_path(location, home, cwd)
         found[ScanSource(name, location)] = None
@@ -73,13 +76,19 @@ def find_source_capability(text: str) -> str:
 
 
 def _resolve_path_list(
-    location: str, options: Sequence[str], home: Path, cwd: Path
+    location: str, spec: ConnectorDeclaration, home: Path, cwd: Path
 ) -> str:
-    """Resolve the paths of a list of paths and options, which stay as they are."""
+    """Resolve the paths of a location; options and the name of a system stay."""
     parts = []
     for part in location.split(","):
-        option = part.partition("=")[0] in options and "=" in part
-        parts.append(part if option else _resolve_source_path(part, home, cwd))
+        option = part.partition("=")[0] in spec.location_options and "=" in part
+        path = _resolve_source_path(part, home, cwd)
+        names_system = (
+            spec.live_name
+            and re.fullmatch(spec.live_name, part)
+            and not os.path.lexists(path)
+        )
+        parts.append(part if option or names_system else path)
     return ",".join(parts)
 
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePath
 
 import msgspec
@@ -120,6 +120,10 @@ class GithubAnswerReader:
     def __init__(self, login: str = "", repository: str = "") -> None:
         self.builder = OrganizationBuilder(login=login.lower())
         self._stated = {"org": login, "repo": repository}
+
+    def set_host(self, host: str) -> None:
+        """Set the host of the organization, where it is not github.com."""
+        self.builder.settings = replace(self.builder.settings, host=host)
 
     def read_file(self, data: bytes, path: str, place: str) -> None:
         """Read one file; what is invalid becomes a problem, the rest is kept.

@@ -214,7 +214,8 @@ def read_workflows(
         )
         workflows[key] = replace(known, disabled=found.state != "active")
         name = found.path.removeprefix(WORKFLOW_FOLDER)
-        builder.expect("workflow-file", {**parameters, "workflow": name})
+        if found.state != "deleted":
+            builder.expect("workflow-file", {**parameters, "workflow": name})
 
 
 def read_workflow_file(
