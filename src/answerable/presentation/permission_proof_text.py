@@ -8,6 +8,8 @@ from answerable.model.documents.shared_shapes import (
 )
 from answerable.presentation.policy_condition_text import (
     format_layer_name,
+    is_iam_layer,
+    quote_grant,
     shorten_policy_name,
 )
 from answerable.presentation.text import sanitize
@@ -26,6 +28,7 @@ _GRANTING = {
     "role-trust": "trust policy",
     "resource-policies": "resource policy",
     "s3-acls": "ACL",
+    "cross-platform-steps": "step over a platform that was not scanned",
 }
 # Labels of the kinds of access change of a policy edit.
 CHANGE_LABELS = {
@@ -75,6 +78,10 @@ def _join_with_or(names: Sequence[str]) -> str:
 
 def describe_policy_effect(item: DeterminingStatementItem) -> str:
     """Describe the effect of a policy: `inline/P of user/x, statement 0: allows`."""
+    if not is_iam_layer(item["layer"]):
+        quoted = quote_grant(item)
+        does = _DOES.get(item["effect"], sanitize(item["effect"]))
+        return quoted if item["effect"] == "allow" else f"{quoted}: {does}"
     number = f", statement {sanitize(item['statement'])}" if item["statement"] else ""
     does = _DOES.get(item["effect"], sanitize(item["effect"]))
     return f"{shorten_policy_name(item['policy'])}{number}: {does}".lstrip(" ,:")

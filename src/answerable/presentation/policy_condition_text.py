@@ -117,7 +117,11 @@ _LAYERS = {
     "catalogue": "the action catalogue",
 }
 _SHORT = {
+    "access-entry": "entry",
+    "access-policy": "policy",
+    "membership": "member",
     "public-access": "public",
+    "service-account": "account",
     "scp": "SCP",
     "rcp": "RCP",
 }
@@ -177,7 +181,14 @@ def format_layer_name(layer: str, *, short: bool = False) -> str:
 
 
 def describe_statement(statement: DeterminingStatementItem) -> str:
-    """Describe a deciding statement: `identity policy p allows it (statement 0)`."""
+    """Describe a deciding statement: `identity policy p allows it (statement 0)`.
+
+    A grant of another platform than AWS is quoted: `GRANT migrator TO app`.
+    """
+    if not is_iam_layer(statement["layer"]):
+        does = _EFFECTS.get(statement["effect"], sanitize(statement["effect"]))
+        quoted = quote_grant(statement)
+        return quoted if statement["effect"] == "allow" else f"{quoted} {does}"
     layer = format_layer_name(statement["layer"])
     effect = _EFFECTS.get(statement["effect"], sanitize(statement["effect"]))
     named = shorten_policy_name(statement["policy"])
@@ -187,6 +198,20 @@ def describe_statement(statement: DeterminingStatementItem) -> str:
         if statement["statement"]
         else text
     )
+
+
+def quote_grant(statement: DeterminingStatementItem) -> str:
+    """Quote a grant or a rule, with its holder where it does not name it itself."""
+    holder, said = sanitize(statement["policy"]), sanitize(statement["statement"])
+    words = said.replace(":", " ").split()
+    if not said or holder.rpartition(" ")[2] in words:
+        return said or holder
+    return f"{holder}: {said}" if holder else said
+
+
+def is_iam_layer(layer: str) -> bool:
+    """Tell whether statements of a layer are parts of IAM policies."""
+    return layer in _LAYERS
 
 
 def shorten_policy_name(policy: str) -> str:

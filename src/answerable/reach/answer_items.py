@@ -24,7 +24,7 @@ from answerable.reach.platform import (
 # and a text on who can satisfy it.
 ClassifyAtom = Callable[[ConditionAtom], tuple[str, str]]
 
-# Conditions of steps that lead from GitHub to other platforms.
+# Conditions of steps of GitHub and Kubernetes, also in answers of other platforms.
 # Key of a condition -> who asserts it (`platform`, `operation`, `caller`, `depends`), and
 # a text on who can satisfy it.
 STEP_CONDITIONS: Mapping[str, tuple[str, str]] = {
@@ -56,6 +56,36 @@ STEP_CONDITIONS: Mapping[str, tuple[str, str]] = {
         "GitHub lets an editor of roles add what it lacks itself",
     ),
     "github:subject-form": ("platform", "the repository's form of the OIDC subject"),
+    "answerable:role-trust": ("platform", "the trust policy was not collected"),
+    "kubernetes:admission": (
+        "platform",
+        "pod security admission, webhooks and policies of pods",
+    ),
+    "kubernetes:controller": ("platform", "the controller runs and follows the object"),
+    "kubernetes:interactive-process": (
+        "platform",
+        "the attached process reads commands",
+    ),
+    "kubernetes:issuer": ("platform", "the issuer of the cluster was not collected"),
+    "kubernetes:kernel-protection": (
+        "platform",
+        "seccomp, AppArmor and SELinux of the node allow it",
+    ),
+    "kubernetes:node": ("platform", "the node that runs the pod"),
+    "kubernetes:object-exists": (
+        "platform",
+        "such an object exists; these were not collected",
+    ),
+    "kubernetes:pod-created": (
+        "platform",
+        "a pod is created while the webhook is in place",
+    ),
+    "kubernetes:root": ("platform", "the process gains root in its container"),
+    "kubernetes:server-version": (
+        "platform",
+        "the version of the cluster is not known",
+    ),
+    "kubernetes:token-audience": ("depends", "the token was issued for that audience"),
 }
 
 

@@ -20,16 +20,31 @@ from answerable.reach.platform import (
 
 
 @dataclass(frozen=True, slots=True)
+class UnscannedEntry:
+    """Identity that callers can enter from a place that no scan describes.
+
+    Attributes:
+        missing: The place, and the scan source that describes it.
+    """
+
+    identity: IdentityId
+    missing: UnknownSubject
+
+
+@dataclass(frozen=True, slots=True)
 class CrossPlatformSteps:
     """Steps from identities of one platform to identities of another.
 
     Attributes:
         steps: Each with its condition and its determining statements.
         unknown: Missing data that could add a step; it makes a `never` a `not-known`.
+        unscanned: Entries from places without a scan: a `never` assumes that the
+            subject does not take them.
     """
 
     steps: tuple[PathHop, ...] = ()
     unknown: tuple[UnknownSubject, ...] = ()
+    unscanned: tuple[UnscannedEntry, ...] = ()
 
 
 class CrossPlatformStepSource(Protocol):

@@ -13,7 +13,7 @@ from answerable.model.inventory import Inventory
 from answerable.reach.answer_items import build_item_without_statements
 from answerable.reach.entering_callers import list_entering_callers
 from answerable.reach.formula import Verdict
-from answerable.reach.open_platforms import OpenPlatforms
+from answerable.reach.open_platforms import CROSS_PLATFORM_STEPS, OpenPlatforms
 from answerable.reach.platform import (
     Answer,
     AnswerList,
@@ -128,6 +128,8 @@ def answer_permission_question(
         return Answer(build_item_without_statements(*call, Verdict.NEVER))
     absent = frozenset(f"{each.id}: {each.because}" for each in gaps)
     absent |= frozenset(unmodelled.values())
+    if answer.verdict is Verdict.NEVER and not question.direct:
+        absent |= _list_unscanned_entries(opened, platform, question, found)
     if open_ or (unknown and answer.verdict is Verdict.NEVER):
         return Answer(
             build_item_without_statements(*call, Verdict.NOT_KNOWN), unknown, absent
@@ -140,6 +142,22 @@ def answer_permission_question(
         not_collected=answer.not_collected | absent,
         unread=answer.unread,
     )
+
+
+def _list_unscanned_entries(
+    opened: OpenPlatforms,
+    platform: PermissionPlatform,
+    question: Question,
+    found: SubjectIdentities,
+) -> frozenset[str]:
+    """List the word of coverage if a caller from a place without a scan can call."""
+    entered = opened.enter_from_unscanned(found.starts, platform)
+    evaluate = opened.open(platform).evaluate
+    for start in entered:
+        alone = replace(question, identities=(replace(start, unknown=None),))
+        if evaluate(alone).verdict is not Verdict.NEVER and start.unknown:
+            return frozenset({f"{CROSS_PLATFORM_STEPS} ({start.unknown.id})"})
+    return frozenset()
 
 
 def _is_impossible_call(answer: Answer) -> bool:

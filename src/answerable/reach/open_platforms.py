@@ -141,6 +141,27 @@ class OpenPlatforms:
             found.unknown,
         )
 
+    def enter_from_unscanned(
+        self, starts: Iterable[SubjectIdentity], target: PermissionPlatform
+    ) -> tuple[SubjectIdentity, ...]:
+        """Enter identities of a platform from places that no scan describes.
+
+        A place counts if steps lead from the platform of one of `starts` to its
+        platform: an AWS role may be a user of a cluster that was not scanned.
+        """
+        found = (self.find_platform(start.identity) for start in starts)
+        names = {each.name for each in found if each is not None}
+        places = {s.target for s in self.step_sources if s.origin in names}
+        entered = [
+            SubjectIdentity(entry.missing.id, entry.identity, (), entry.missing)
+            for source in self.step_sources
+            if source.origin in places
+            for entry in source.list_steps(self.inventory, self.question).unscanned
+        ]
+        more = follow_steps(entered, self.enter_identities).starts if entered else ()
+        both = (*entered, *more)
+        return tuple(s for s in both if self.find_platform(s.identity) is target)
+
     def _take_steps(
         self, source: CrossPlatformStepSource, starts: Sequence[SubjectIdentity]
     ) -> EnteredIdentities:

@@ -17,17 +17,29 @@ class TokenTrust:
     Attributes:
         issuer: The issuer without its scheme, as the trust policy names it.
         stated: Values that its conditions state, by claim in lower case.
+        free: Claims of `stated` that some statement which allows the issuer leaves open.
         collected: Whether the trust policy was collected.
     """
 
     identity: IdentityId
     issuer: str
     stated: Claims
+    free: frozenset[str] = frozenset()
     collected: bool = True
+
+    def list_limits(self, claim: str) -> Sequence[str]:
+        """List the values to which a claim is limited; empty where any may enter."""
+        return () if claim in self.free else self.stated.get(claim, ())
 
 
 class TokenTrusts(Protocol):
     """Trust policies of a platform."""
+
+    def list_token_issuers(self) -> Sequence[str]:
+        """List the issuers that trust policies name, without their scheme."""
+
+    def has_trust_policy(self, identity: IdentityId) -> bool:
+        """Tell whether the trust policy of an identity was collected."""
 
     def list_token_trusts(self, issuer: str) -> Iterable[TokenTrust]:
         """List the identities that trust an issuer, or a part of it below a path."""
@@ -39,4 +51,16 @@ class TokenTrusts(Protocol):
 
         Args:
             claims: By name; no value for an absent claim. Others are not known.
+        """
+
+    def list_service_trusts(self, service: str) -> Sequence[IdentityId]:
+        """List the identities whose trust policies name a service."""
+
+    def list_service_entries(
+        self, identity: IdentityId, service: str, keys: Claims
+    ) -> Sequence[PathHop]:
+        """List the steps by which a service that tags its sessions enters an identity.
+
+        Args:
+            keys: Condition keys of the call, in lower case.
         """

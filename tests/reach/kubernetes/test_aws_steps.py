@@ -159,3 +159,43 @@ def test_without_access_entries_a_principal_of_aws_is_not_known() -> None:
     collected = RBAC_KINDS
     cluster = build_cluster(access_entries=(), collected=collected)
     assert can(build_inventory(cluster), ANA, SECRET)["verdict"] == "not-known"
+
+
+def rights_of_ci(*verbs: str, resource: str) -> dict[str, Any]:
+    """Change the cluster so that `ci` has other rights than to request tokens."""
+    rule = {"verbs": list(verbs), "apiGroups": [""], "resources": [resource]}
+    cluster = build_cluster()
+    roles = (cluster.roles[0], replace(cluster.roles[1], rules=(parse_rule(rule),)))
+    return {"roles": roles, "pod_identities": ()}
+
+
+@pytest.mark.parametrize(
+    ("changes", "verdict"),
+    [
+        (rights_of_ci("create", resource="serviceaccounts/token"), "always"),
+        (rights_of_ci("create", resource="pods"), "always"),
+        (rights_of_ci("impersonate", resource="serviceaccounts"), "never"),
+        (rights_of_ci("create", "get", resource="secrets"), "never"),
+    ],
+)
+def test_api_rights_of_a_service_account_do_not_enter_its_role(
+    changes: dict[str, Any], verdict: str
+) -> None:
+    inventory = build_inventory(build_cluster(**changes))
+    assert can(inventory, CI, READ)["verdict"] == verdict
+    # In the cluster it acts as the service account in all cases.
+    rows = list_who_can(inventory, *READ, now=NOW).items
+    assert (CI in {row["subject"] for row in rows}) is (verdict == "always")
+
+
+def test_a_role_that_trusts_a_cluster_without_a_scan_is_an_assumption() -> None:
+    inventory = build_inventory(build_cluster())
+    facts = replace(inventory.facts, catalogues=())
+    item = can(replace(inventory, facts=facts), ANA, READ)
+    assert (item["verdict"], item["assuming"]) == (
+        "never",
+        ["cross-platform-steps", "resource-policies"],
+    )
+    # No role that trusts the cluster may do this.
+    item = can(replace(inventory, facts=facts), ANA, ("s3:PutObject", READ[1]))
+    assert item["assuming"] == ["resource-policies"]

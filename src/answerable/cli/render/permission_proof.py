@@ -70,7 +70,7 @@ def render_statement_lines(
     inner = indent + " " * _GUTTER
     for item in items[:_MOST]:
         head = describe_policy_effect(item)
-        layer = pad(format_layer_name(item["layer"], short=True), _GUTTER)
+        layer = pad(format_layer_name(item["layer"], short=True), _GUTTER - 1) + " "
         yield from screen.wrap(f"{indent}{layer}{head}", inner)
         yield from _render_statement_text(item.get("text", ""), screen, inner)
     if len(items) > _MOST:

@@ -11,6 +11,7 @@ import msgspec
 from answerable.authorization.decision_table import DecisionTable
 from answerable.gateway.enforcement import GatewayCore
 from answerable.gateway.http.client_connection import ClientConnection
+from answerable.gateway.http.large_body_parser import LargeBodyParser
 from answerable.gateway.http.peer_workers import (
     PeerWorkers,
     RelayedConnection,
@@ -47,7 +48,6 @@ from answerable.server.connection_info import ConnectionInfo
 from answerable.server.deadline_timer import DeadlineTimer
 from answerable.server.enforcement.operator_notices import LogNotices
 from answerable.server.enforcement.settings import EnforcementSettings
-from answerable.server.large_body_parser import LargeBodyParser
 from answerable.server.listeners import Listeners
 from answerable.server.listening_sockets import InheritedSocket
 from answerable.server.open_file_limit import raise_open_files

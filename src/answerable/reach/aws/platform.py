@@ -45,10 +45,11 @@ from answerable.reach.platform import (
 )
 
 if TYPE_CHECKING:
-    from answerable.reach.aws.paths.identity_graph import IdentityGraph
     from answerable.reach.aws.permission_rows.row_types import RowFilter
     from answerable.reach.aws.what_if.edit_comparison import EditedGraph
     from answerable.reach.token_trust import Claims, TokenTrust
+
+_OIDC_PROVIDER = ":oidc-provider/"
 
 
 # A question imports only the modules that answer it.
@@ -79,6 +80,18 @@ class AwsEvaluator:
             if entry.kind == "Federated"
         ]
 
+    def list_token_issuers(self) -> Sequence[str]:
+        """List the issuers of OIDC tokens that role trust policies name."""
+        providers = self.query.compiled_accounts.by_provider
+        found = (each.partition(_OIDC_PROVIDER)[2] for each in providers)
+        return [each for each in dict.fromkeys(found) if each]
+
+    def has_trust_policy(self, identity: IdentityId) -> bool:
+        """Tell whether the trust policy of a role was collected."""
+        from answerable.reach.aws import token_trusts
+
+        return token_trusts.has_trust_policy(self.query.graph, identity)
+
     def list_token_trusts(self, issuer: str) -> "Iterable[TokenTrust]":
         """List the roles that trust an issuer, or a part of it below a path."""
         from answerable.reach.aws import token_trusts
@@ -92,6 +105,20 @@ class AwsEvaluator:
         from answerable.reach.aws import token_trusts
 
         return token_trusts.list_token_entries(self.query.graph, trust, claims)
+
+    def list_service_trusts(self, service: str) -> Sequence[IdentityId]:
+        """List the roles whose trust policies name a service."""
+        return self.query.compiled_accounts.by_service.get(service, ())
+
+    def list_service_entries(
+        self, identity: IdentityId, service: str, keys: "Claims"
+    ) -> Sequence[PathHop]:
+        """List the steps by which a service that tags its sessions enters a role."""
+        from answerable.reach.aws import token_trusts
+
+        return token_trusts.list_service_entries(
+            self.query.graph, identity, service, keys
+        )
 
     def find_paths(
         self, starts: Sequence[SubjectIdentity], targets: Collection[IdentityId]
@@ -199,10 +226,6 @@ class AwsPlatform:
     def open(self, inventory: Inventory, question: Question) -> AwsEvaluator:
         """Compile the policies that a question needs, or reuse compiled ones."""
         return AwsEvaluator(self.build_permission_query(inventory, question))
-
-    def open_graph(self, inventory: Inventory, question: Question) -> "IdentityGraph":
-        """Return the graph of all identities, with their trust policies."""
-        return self.build_permission_query(inventory, question).graph
 
     def build_permission_query(
         self,

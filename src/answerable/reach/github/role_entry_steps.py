@@ -108,7 +108,8 @@ def _list_steps_of_repository(
     subjects = trust.stated.get("sub", ())
     audiences = trust.stated.get("aud", ())
     for head, form in list_subject_forms(place):
-        if not get_template(place) and not could_match(head, subjects):
+        limits = tuple(trust.list_limits("sub"))
+        if not get_template(place) and not could_match(head, limits):
             continue
         for context in _list_contexts(place, head, subjects):
             claims = dict(build_claims(place, head, context))

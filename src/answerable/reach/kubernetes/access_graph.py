@@ -35,6 +35,8 @@ class Edge:
         via: Calls of the step; empty for the first allowed one of `needs`.
         needs: Requests that the step needs: of each group one.
         facts: Facts that prove the step without a request: policy and statement.
+        api_only: Whether it gives API rights of an identity, but no token of its own
+            audience and no pod: other clouds do not accept it.
     """
 
     actors: int
@@ -43,6 +45,7 @@ class Edge:
     formula: Formula = TRUE
     needs: tuple[tuple[KubernetesRequest, ...], ...] = ()
     facts: tuple[tuple[str, str], ...] = ()
+    api_only: bool = False
 
 
 class AccessGraph:

@@ -19,17 +19,6 @@ from answerable.reach.formula import (
     get_verdict,
 )
 from answerable.reach.kubernetes.cluster_access import AccessPath
-from answerable.reach.kubernetes.node_escapes import ROOT
-from answerable.reach.kubernetes.step_rules import (
-    ADMISSION,
-    CONTROLLER,
-    INTERACTIVE,
-    KERNEL,
-    NODE_CHOICE,
-    OBJECT_EXISTS,
-    POD_CREATED,
-    SERVER_VERSION,
-)
 from answerable.reach.platform import (
     Answer,
     Question,
@@ -39,24 +28,13 @@ from answerable.reach.platform import (
 
 SOURCE = "k8s"
 NAMES = "answerable:resource"
-_WHO = {
-    ADMISSION: ("platform", "pod security admission, webhooks and policies of pods"),
-    CONTROLLER: ("platform", "the controller runs and follows the object"),
-    INTERACTIVE: ("platform", "the attached process reads commands"),
-    KERNEL: ("platform", "seccomp, AppArmor and SELinux of the node allow it"),
-    NAMES: ("operation", "the object of the call"),
-    NODE_CHOICE: ("platform", "the node that runs the pod"),
-    OBJECT_EXISTS: ("platform", "such an object exists; these were not collected"),
-    POD_CREATED: ("platform", "a pod is created while the webhook is in place"),
-    ROOT: ("platform", "the process gains root in its container"),
-    SERVER_VERSION: ("platform", "the version of the cluster is not known"),
-}
+_OBJECT = ("operation", "the object of the call")
 _OTHER = ("depends", "")
 
 
 def classify_condition(atom: ConditionAtom) -> tuple[str, str]:
     """Return the author of a condition, and a text on who can satisfy it."""
-    return _WHO.get(atom.key, _OTHER)
+    return _OBJECT if atom.key == NAMES else _OTHER
 
 
 @dataclass(frozen=True, slots=True)

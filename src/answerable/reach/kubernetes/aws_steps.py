@@ -6,58 +6,82 @@ https://docs.aws.amazon.com/eks/latest/userguide/access-entries.html and
 https://docs.aws.amazon.com/eks/latest/userguide/auth-configmap.html.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 
 from answerable.model.ids import IdentityId
 from answerable.model.inventory import Inventory
 from answerable.model.kubernetes_ids import KubernetesSubject, build_user_subject
-from answerable.reach.aws.federated_entries import (
-    get_issuer_of_provider,
-    list_entries_by_service,
-    list_entries_by_token,
-    list_oidc_providers,
-    list_roles_of_provider,
-    list_trusted_values,
-)
-from answerable.reach.aws.paths.identity_graph import IdentityGraph
-from answerable.reach.cross_platform_steps import CrossPlatformSteps
+from answerable.reach.cross_platform_steps import CrossPlatformSteps, UnscannedEntry
 from answerable.reach.formula import TRUE, Formula, build_atom, conjoin
 from answerable.reach.kubernetes.answer_building import SOURCE
 from answerable.reach.kubernetes.catalogue import PodIdentityAssociation, ServiceAccount
 from answerable.reach.kubernetes.cluster_index import ClusterIndex
 from answerable.reach.kubernetes.evaluator import get_clusters
+from answerable.reach.kubernetes.step_rules import CLOUD_AUDIENCE
 from answerable.reach.platform import (
     DeterminingStatement,
     PathHop,
     UnknownSubject,
 )
+from answerable.reach.token_trust import TokenTrust, TokenTrusts
 
 AUDIENCE = "sts.amazonaws.com"
 POD_IDENTITY_SERVICE = "pods.eks.amazonaws.com"
 ISSUER = "kubernetes:issuer"
-AUDIENCE_CONDITION = "kubernetes:token-audience"
 ROLE_TRUST = "answerable:role-trust"
 _EKS_ISSUER = "oidc.eks."
 _EKS_VERSION = "-eks-"
+_WILDCARDS = frozenset("*?[")
 
 
-def list_role_steps(inventory: Inventory, graph: IdentityGraph) -> tuple[PathHop, ...]:
+def list_role_steps(inventory: Inventory, trusts: TokenTrusts) -> CrossPlatformSteps:
     """List the steps of all service accounts to roles."""
     steps: list[PathHop] = []
-    for access in get_clusters(inventory).values():
-        steps += _TokenSteps(access.index, graph).list_steps()
-        for association in access.index.cluster.pod_identities:
-            steps += _list_association_steps(access.index, graph, association)
-    return tuple(steps)
+    clusters = [access.index for access in get_clusters(inventory).values()]
+    for index in clusters:
+        steps += _TokenSteps(index, trusts).list_steps()
+        for association in index.cluster.pod_identities:
+            steps += _list_association_steps(index, trusts, association)
+    unscanned = tuple(list_unscanned_entries(clusters, trusts))
+    return CrossPlatformSteps(tuple(steps), unscanned=unscanned)
+
+
+def list_unscanned_entries(
+    clusters: Iterable[ClusterIndex], trusts: TokenTrusts
+) -> Iterator[UnscannedEntry]:
+    """List the roles that trust the service accounts of clusters without a scan.
+
+    A role that trusts EKS Pod Identity counts if no cluster was scanned.
+    """
+    indexes = tuple(clusters)
+    issuers = {_get_issuer(index) for index in indexes}
+    for issuer in trusts.list_token_issuers():
+        if not issuer.startswith(_EKS_ISSUER) or issuer in issuers or "" in issuers:
+            continue
+        what = f"no scan describes the cluster of the issuer {issuer}"
+        missing = UnknownSubject(issuer, what, SOURCE)
+        for trust in trusts.list_token_trusts(issuer):
+            if trust.collected:
+                yield UnscannedEntry(trust.identity, missing)
+    if not indexes:
+        what = "no scan describes a cluster with EKS Pod Identity"
+        missing = UnknownSubject(POD_IDENTITY_SERVICE, what, SOURCE)
+        for role in trusts.list_service_trusts(POD_IDENTITY_SERVICE):
+            yield UnscannedEntry(role, missing)
+
+
+def _get_issuer(index: ClusterIndex) -> str:
+    """Return the issuer of a cluster's tokens without its scheme; empty if unknown."""
+    return index.cluster.issuer.removeprefix("https://").rstrip("/")
 
 
 class _TokenSteps:
     """Steps of the tokens of one cluster's service accounts."""
 
-    def __init__(self, index: ClusterIndex, graph: IdentityGraph) -> None:
+    def __init__(self, index: ClusterIndex, trusts: TokenTrusts) -> None:
         self.index = index
-        self.graph = graph
+        self.trusts = trusts
         self._accounts = {
             f"system:serviceaccount:{each.namespace}:{each.name}": each
             for each in index.cluster.service_accounts
@@ -65,53 +89,41 @@ class _TokenSteps:
 
     def list_steps(self) -> Iterator[PathHop]:
         """Yield the steps that role trust policies allow, then those not known."""
-        for provider, condition in self._list_providers():
-            for role in list_roles_of_provider(self.graph, provider):
-                yield from self._list_entries(provider, role, condition)
+        for issuer, condition in self._list_issuers():
+            for trust in self.trusts.list_token_trusts(issuer):
+                if trust.collected:
+                    yield from self._list_entries(trust, condition)
         for account in self._accounts.values():
             key = str(self._get_subject(account))
             role = IdentityId(account.aws_role)
-            if role and role not in self.graph.accounts.trusts:
-                trust = build_atom(ROLE_TRUST, "Allows", (role,))
+            if role and not self.trusts.has_trust_policy(role):
+                trusted = build_atom(ROLE_TRUST, "Allows", (role,))
                 proof = _describe_annotation(account)
                 yield PathHop(
-                    key, "sts:AssumeRoleWithWebIdentity", role, trust, (proof,)
+                    key, "sts:AssumeRoleWithWebIdentity", role, trusted, (proof,)
                 )
 
-    def _list_providers(self) -> Iterator[tuple[str, Formula]]:
-        """Yield the providers that may be the cluster's, with the condition.
+    def _list_issuers(self) -> Iterator[tuple[str, Formula]]:
+        """Yield the issuers that may be the cluster's, with the condition.
 
-        Without the issuer of the cluster it may be any provider of EKS.
+        Without the issuer of the cluster it may be any of EKS.
         """
-        issuer = self.index.cluster.issuer.removeprefix("https://").rstrip("/")
-        for provider in list_oidc_providers(self.graph):
-            found = get_issuer_of_provider(provider)
+        issuer = _get_issuer(self.index)
+        for found in self.trusts.list_token_issuers():
             if issuer and found == issuer:
-                yield provider, TRUE
+                yield found, TRUE
             elif not issuer and found.startswith(_EKS_ISSUER):
-                yield provider, build_atom(ISSUER, "Equals", (f"https://{found}",))
+                yield found, build_atom(ISSUER, "Equals", (f"https://{found}",))
 
-    def _list_entries(
-        self, provider: str, role: IdentityId, condition: Formula
-    ) -> Iterator[PathHop]:
+    def _list_entries(self, trust: TokenTrust, condition: Formula) -> Iterator[PathHop]:
         """Yield the entries of service accounts into one role."""
-        issuer = get_issuer_of_provider(provider)
-        subject_key = f"{issuer}:sub"
-        patterns = list_trusted_values(self.graph, role, subject_key)
-        for name, account in self._accounts.items():
-            if patterns and not any(fnmatchcase(name, each) for each in patterns):
-                continue
-            claims = {
-                subject_key.lower(): (name,),
-                f"{issuer}:aud".lower(): (AUDIENCE,),
-            }
+        for name, account in self._select_accounts(trust.list_limits("sub")).items():
             formula = condition
-            if account.aws_role != role:
-                used = build_atom(
-                    AUDIENCE_CONDITION, "Equals", (f"{name} for {AUDIENCE}",)
-                )
+            if account.aws_role != trust.identity:
+                used = build_atom(CLOUD_AUDIENCE, "Equals", (f"{name} for {AUDIENCE}",))
                 formula = conjoin(condition, used)
-            for hop in list_entries_by_token(self.graph, role, provider, claims):
+            claims = {"sub": (name,), "aud": (AUDIENCE,)}
+            for hop in self.trusts.list_token_entries(trust, claims):
                 proof = (_describe_annotation(account),) if account.aws_role else ()
                 yield PathHop(
                     str(self._get_subject(account)),
@@ -120,6 +132,20 @@ class _TokenSteps:
                     conjoin(formula, hop.formula),
                     (*proof, *hop.determining),
                 )
+
+    def _select_accounts(self, limits: Iterable[str]) -> Mapping[str, ServiceAccount]:
+        """Select the service accounts that the patterns of a trust policy may name."""
+        patterns = tuple(limits)
+        if not patterns:
+            return self._accounts
+        if _WILDCARDS.isdisjoint("".join(patterns)):
+            names = (each for each in patterns if each in self._accounts)
+            return {name: self._accounts[name] for name in names}
+        return {
+            name: account
+            for name, account in self._accounts.items()
+            if any(fnmatchcase(name, each) for each in patterns)
+        }
 
     def _get_subject(self, account: ServiceAccount) -> KubernetesSubject:
         """Return the identity of a service account."""
@@ -133,13 +159,13 @@ def _describe_annotation(account: ServiceAccount) -> DeterminingStatement:
     return DeterminingStatement(
         "service-account",
         f"ServiceAccount {account.namespace}/{account.name}",
-        f"eks.amazonaws.com/role-arn: {account.aws_role}",
+        f"annotation eks.amazonaws.com/role-arn {account.aws_role}",
         "allow",
     )
 
 
 def _list_association_steps(
-    index: ClusterIndex, graph: IdentityGraph, association: PodIdentityAssociation
+    index: ClusterIndex, trusts: TokenTrusts, association: PodIdentityAssociation
 ) -> Iterator[PathHop]:
     """Yield the steps of a Pod Identity association.
 
@@ -167,10 +193,10 @@ def _list_association_steps(
             "aws:sourcearn": (arn,),
             "aws:sourceaccount": (arn.split(":")[4],),
         }
-    if role not in graph.accounts.trusts:
-        trust = build_atom(ROLE_TRUST, "Allows", (role,))
-        yield PathHop(str(subject), "sts:AssumeRole", role, trust, (proof,))
-    for hop in list_entries_by_service(graph, role, POD_IDENTITY_SERVICE, claims):
+    if not trusts.has_trust_policy(role):
+        trusted = build_atom(ROLE_TRUST, "Allows", (role,))
+        yield PathHop(str(subject), "sts:AssumeRole", role, trusted, (proof,))
+    for hop in trusts.list_service_entries(role, POD_IDENTITY_SERVICE, claims):
         determining = (proof, *hop.determining)
         yield PathHop(str(subject), hop.via, hop.to, hop.formula, determining)
 

@@ -271,6 +271,11 @@ class ClusterAccess:
         search = self.steps.search_from(number)
         return self._build_hops(self.steps.list_steps(search, number, target))
 
+    def build_hops_to_token(self, number: int, target: int) -> tuple[PathHop, ...]:
+        """Build the hops from a node to a token of another; empty if there is no way."""
+        search = self.steps.search_from(number)
+        return self._build_hops(self.steps.list_steps_to_token(search, number, target))
+
     def list_reached(self, number: int) -> Iterator[tuple[int, tuple[PathHop, ...]]]:
         """Yield a node and all that it reaches, with the steps, the surest first."""
         yield number, ()

@@ -5,10 +5,14 @@ from dataclasses import replace
 
 from answerable.model.ids import IdentityId
 from answerable.model.kubernetes_ids import parse_subject_id
+from answerable.reach.formula import build_atom, conjoin_hops
 from answerable.reach.kubernetes.access_graph import iterate_bits
 from answerable.reach.kubernetes.answer_building import SOURCE
 from answerable.reach.kubernetes.cluster_access import ClusterAccess
+from answerable.reach.kubernetes.step_rules import CLOUD_AUDIENCE
 from answerable.reach.platform import SubjectIdentity, UnknownSubject
+
+_RUNS_AS = "runs as"
 
 
 def resolve_identity(
@@ -39,21 +43,36 @@ def find_paths_of_identities(
     starts: Sequence[SubjectIdentity],
     targets: Collection[IdentityId],
 ) -> Iterator[SubjectIdentity]:
-    """Find the paths of identities to those of `targets` that they are or become."""
+    """Find the paths of identities to tokens of `targets`; API rights do not suffice."""
     wanted = access.graph.join_bits(targets)
     for start in starts:
         subject = access.parse_subject(start.identity)
         if subject is None:
             continue
         if start.identity in targets:
-            yield start
+            yield _require_token(start)
         number = access.get_number(subject)
         reached = access.steps.search_from(number).found & wanted
         for target in iterate_bits(reached):
             identity = IdentityId(access.graph.ids[target])
-            if identity != start.identity:
-                hops = (*start.hops, *access.build_hops_to(number, target))
-                yield replace(start, identity=identity, hops=hops)
+            hops = access.build_hops_to_token(number, target)
+            if identity != start.identity and hops:
+                yield replace(start, identity=identity, hops=(*start.hops, *hops))
+
+
+def _require_token(start: SubjectIdentity) -> SubjectIdentity:
+    """Add the condition that a held token is for another platform, not for the API.
+
+    A workload that runs as the service account gets such a token in its pod.
+    """
+    last = start.hops[-1] if start.hops else None
+    if last is None or last.via == _RUNS_AS:
+        return start
+    used = build_atom(
+        CLOUD_AUDIENCE, "Equals", ("a token for another audience than the API",)
+    )
+    hop = replace(last, formula=conjoin_hops(last.formula, used))
+    return replace(start, hops=(*start.hops[:-1], hop))
 
 
 def find_paths_of_all(

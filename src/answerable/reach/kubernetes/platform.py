@@ -1,7 +1,7 @@
 """Kubernetes as a permission platform: spelling of ids and calls."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from answerable.model.errors import UsageError
@@ -16,7 +16,7 @@ from answerable.reach.platform import (
 )
 
 if TYPE_CHECKING:
-    from answerable.reach.aws.paths.identity_graph import IdentityGraph
+    from answerable.reach.token_trust import TokenTrusts
 
 PLATFORM = "kubernetes"
 AWS = "aws"
@@ -116,31 +116,37 @@ def list_cluster_names(inventory: Inventory) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class ServiceAccountRoles:
-    """Steps from service accounts to roles.
+    """Steps from service accounts to identities of a platform that trusts their tokens.
 
     Attributes:
-        open_graph: Returns the graph of the collected AWS identities.
+        open_trusts: Opens the trust policies of that platform.
     """
 
-    open_graph: Callable[[Inventory, Question], "IdentityGraph"]
+    open_trusts: "Callable[[Inventory, Question], TokenTrusts]"
+    target: str
     origin: str = PLATFORM
-    target: str = AWS
 
     def list_steps(
         self, inventory: Inventory, question: Question
     ) -> CrossPlatformSteps:
         """List the steps of all service accounts."""
-        if not list_cluster_names(inventory):
+        trusts = self.open_trusts(inventory, replace(question, identities=()))
+        if not list_cluster_names(inventory) and not _trusts_clusters(trusts):
             return CrossPlatformSteps()
         from answerable.reach.kubernetes import aws_steps
 
         def build(_: Inventory) -> CrossPlatformSteps:
-            graph = self.open_graph(inventory, question)
-            return CrossPlatformSteps(aws_steps.list_role_steps(inventory, graph))
+            return aws_steps.list_role_steps(inventory, trusts)
 
         if question.context:
             return build(inventory)
         return inventory.get_or_compute_value("kubernetes roles of aws", build)
+
+
+def _trusts_clusters(trusts: "TokenTrusts") -> bool:
+    """Tell whether trust policies name a cluster or EKS Pod Identity."""
+    eks = any(each.startswith("oidc.eks.") for each in trusts.list_token_issuers())
+    return eks or bool(trusts.list_service_trusts("pods.eks.amazonaws.com"))
 
 
 @dataclass(frozen=True, slots=True)

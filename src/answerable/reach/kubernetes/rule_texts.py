@@ -1,5 +1,6 @@
 """Print grants and rules in the words of the documents."""
 
+from answerable.model.kubernetes_ids import PREFIX
 from answerable.reach.kubernetes.catalogue import PolicyRule
 from answerable.reach.kubernetes.cluster_index import RuleGrant
 from answerable.reach.kubernetes.rule_matching import KubernetesRequest
@@ -15,6 +16,9 @@ def describe_grant(grant: RuleGrant) -> DeterminingStatement:
     layer = RBAC_LAYER
     if grant.role.startswith("access policy"):
         layer = ACCESS_POLICY_LAYER
+    if grant.source.startswith(PREFIX):  # permissions that a step gives
+        text = describe_rule(grant.matcher.rule)
+        return DeterminingStatement(layer, "the last step gives", text, ALLOW)
     return DeterminingStatement(layer, grant.source, name_rule(grant), ALLOW)
 
 

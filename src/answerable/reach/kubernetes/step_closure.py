@@ -164,6 +164,35 @@ class StepIndex:
             steps.append((actor, edge, number))
             number = actor
 
+    def list_steps_to_token(
+        self, search: Search, start: int, number: int
+    ) -> list[tuple[int, Edge, int]]:
+        """List the steps to a node whose last one gives a token of it, not API rights.
+
+        Returns:
+            The surest way; empty if every way gives API rights alone.
+        """
+        bit = 1 << number
+        leading = [each for each in self.wide if each.targets & bit]
+        leading += self._narrow_back.get(number, ())
+        certain = search.certain | 1 << start
+        for actors, conditions in ((certain, False), (search.found | certain, True)):
+            able = [
+                (edge, edge.actors & actors & ~bit)
+                for edge in leading
+                if not edge.api_only and (edge.formula == TRUE or conditions)
+            ]
+            for edge, bits in able:
+                if bits >> start & 1:
+                    return [(start, edge, number)]
+            for edge, bits in able:
+                if bits:
+                    first = search.find_first(bits).found & bits
+                    actor = (first & -first).bit_length() - 1
+                    steps = self.list_steps(search, start, actor)
+                    return [*steps, (actor, edge, number)]
+        return []
+
     def search_back(self, targets: int) -> Search:
         """Find the nodes that reach one of some nodes in one step or more."""
         search = Search()

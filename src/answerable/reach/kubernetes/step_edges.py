@@ -16,6 +16,7 @@ from answerable.reach.kubernetes.pod_edges import PodNodes
 from answerable.reach.kubernetes.rule_matching import KubernetesRequest, build_request
 from answerable.reach.kubernetes.step_rules import (
     ADMISSION,
+    ARGO_ACCOUNT,
     IMPERSONATE_GROUPS,
     OBJECT_EXISTS,
     SERVER_VERSION,
@@ -172,13 +173,14 @@ class StepCompiler:
                 formula = self._build_admission(place.namespace, rule)
             targets = self._list_gained(gain, place)
             if targets:
-                yield Edge(bits, targets, "", formula, requests)
+                yield Edge(bits, targets, "", formula, requests, api_only=rule.api_only)
             kind = _LISTED.get(gain, "")
             if kind and not self.index.collected.includes(kind, place.namespace):
                 seen = build_atom(OBJECT_EXISTS, "Equals", (_UNLISTED[kind],))
                 others = self._list_unlisted(place) & ~targets
                 if others:
-                    yield Edge(bits, others, "", conjoin(formula, seen), requests)
+                    both = conjoin(formula, seen)
+                    yield Edge(bits, others, "", both, requests, api_only=rule.api_only)
 
     def _list_unlisted(self, place: _Place) -> int:
         """Return the bits of the service accounts that unlisted objects may hold."""
@@ -226,6 +228,12 @@ class StepCompiler:
             Gain.USERS: lambda at: select_named(self._users, at.name),
             Gain.GROUPS: lambda at: select_named(self._groups, at.name),
             Gain.CERTIFICATES: lambda at: self._list_certificate_names(),
+            Gain.ARGO_CONTROLLER: lambda at: _join(
+                bit
+                for each in self._accounts.values()
+                for name, bit in each.items()
+                if name.endswith(ARGO_ACCOUNT)
+            ),
             Gain.EVERY_POD: lambda at: _join(
                 bit for each in self._accounts.values() for bit in each.values()
             ),
@@ -303,6 +311,7 @@ class StepCompiler:
                 _join(self._groups.values()),
                 "",
                 needs=((request,), either),
+                api_only=True,
             )
         for name in self.graph.list_limited_names(request):
             one = replace(request, name=name)
@@ -313,6 +322,7 @@ class StepCompiler:
                     self._groups[name],
                     "",
                     needs=((one,), either),
+                    api_only=True,
                 )
 
 

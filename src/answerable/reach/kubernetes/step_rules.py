@@ -28,6 +28,7 @@ class Gain(StrEnum):
     GROUPS = "groups, or the named one"
     CERTIFICATES = "users and groups except system:masters"
     EVERY_POD = "service accounts of all namespaces"
+    ARGO_CONTROLLER = "service account of the Argo CD application controller"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,10 @@ class StepRule:
         condition: Key of a condition of the step; empty for none.
         existing: True where an object of the needed kind must exist.
         before: Version since which the permission no longer suffices, as (1, 35).
+        api_only: Whether it gives API rights of an identity without a token that other
+            clouds accept: "authorization acts on impersonated user info" (impersonation),
+            and the issuer of a token in a secret is `kubernetes/serviceaccount`, not that
+            of the cluster (kubernetes pkg/serviceaccount/legacy.go, LegacyIssuer).
     """
 
     name: str
@@ -67,6 +72,7 @@ class StepRule:
     condition: str = ""
     existing: bool = False
     before: tuple[int, int] | None = None
+    api_only: bool = False
 
 
 WORKLOADS: tuple[Kind, ...] = (
@@ -100,6 +106,7 @@ OBJECT_EXISTS = "kubernetes:object-exists"
 SERVER_VERSION = "kubernetes:server-version"
 NODE_CHOICE = "kubernetes:node"
 KERNEL = "kubernetes:kernel-protection"
+CLOUD_AUDIENCE = "kubernetes:token-audience"
 
 STEP_RULES: tuple[StepRule, ...] = (
     StepRule(
@@ -109,6 +116,7 @@ STEP_RULES: tuple[StepRule, ...] = (
         True,
         "the request is authorized as the service account",
         _IMPERSONATION,
+        api_only=True,
     ),
     StepRule(
         "impersonate a user",
@@ -117,6 +125,7 @@ STEP_RULES: tuple[StepRule, ...] = (
         False,
         "the request is authorized as the user",
         _IMPERSONATION,
+        api_only=True,
     ),
     StepRule(
         "request a token",
@@ -133,6 +142,7 @@ STEP_RULES: tuple[StepRule, ...] = (
         True,
         "a secret of type kubernetes.io/service-account-token holds a token",
         f"{_GOOD_PRACTICES}#listing-secrets",
+        api_only=True,
     ),
     StepRule(
         "create a token secret",
@@ -141,6 +151,7 @@ STEP_RULES: tuple[StepRule, ...] = (
         True,
         "the token controller fills a new token secret, which is then read",
         "concepts/configuration/secret/#serviceaccount-token-secrets",
+        api_only=True,
     ),
     StepRule(
         "create a pod",
@@ -244,6 +255,7 @@ STEP_RULES: tuple[StepRule, ...] = (
         False,
         "the approver of an own request chooses its user name and groups",
         f"{_GOOD_PRACTICES}#csrs-and-certificate-issuing",
+        api_only=True,
     ),
     StepRule(
         "change pods at admission",
@@ -290,8 +302,21 @@ STEP_RULES: tuple[StepRule, ...] = (
         "the controller applies manifests as the service account that it names",
         "https://fluxcd.io/flux/components/kustomize/kustomizations/",
         condition=CONTROLLER,
+        api_only=True,
+    ),
+    StepRule(
+        "write an Argo CD application",
+        (Need(("create", *_EDIT), (("applications", "argoproj.io", ""),)),),
+        (Gain.ARGO_CONTROLLER,),
+        True,
+        "application syncs have the privileges of the Argo CD control plane",
+        "https://argo-cd.readthedocs.io/en/stable/proposals/"
+        "decouple-application-sync-user-using-impersonation/",
+        condition=CONTROLLER,
+        api_only=True,
     ),
 )
+ARGO_ACCOUNT = "argocd-application-controller"  # end of its name in all installations
 IMPERSONATE_GROUPS = Need(("impersonate",), (("groups", "", ""),))
 SOURCE_OF_BIND = f"{_RBAC}#restrictions-on-role-binding-creation-or-update"
 SOURCE_OF_ESCALATE = f"{_RBAC}#restrictions-on-role-creation-or-update"
@@ -310,86 +335,4 @@ NODE_AUTHORIZER_RULES: tuple[tuple[tuple[str, ...], str, tuple[str, ...]], ...] 
     (("create", *_READ), "certificates.k8s.io", ("certificatesigningrequests",)),
     (_READ, "storage.k8s.io", ("csidrivers",)),
     (_READ, "node.k8s.io", ("runtimeclasses",)),
-)
-
-
-@dataclass(frozen=True, slots=True)
-class NodeEscape:
-    """Security facts of a container that give its node to the process in it.
-
-    Attributes:
-        capabilities: Capabilities that are all needed.
-        host_pid: True where the container must share the processes of the node.
-        privileged: True for a privileged container.
-        written: Paths of the node; one is mounted for writing, or a folder with it.
-        read: The same, mounted for reading.
-        condition: Key of a condition; empty for none.
-    """
-
-    name: str
-    source: str
-    privileged: bool = False
-    capabilities: tuple[str, ...] = ()
-    host_pid: bool = False
-    written: tuple[str, ...] = ()
-    read: tuple[str, ...] = ()
-    condition: str = ""
-
-
-_ROOT = "/root"  # home of the user root
-_KUBEHOUND = "https://kubehound.io/reference/attacks/"
-NODE_ESCAPES: tuple[NodeEscape, ...] = (
-    NodeEscape(
-        "privileged container",
-        "concepts/security/linux-kernel-security-constraints/#privileged-containers",
-        privileged=True,
-    ),
-    NodeEscape(
-        "loads a kernel module",
-        f"{_KUBEHOUND}CE_MODULE_LOAD/",
-        capabilities=("SYS_MODULE",),
-    ),
-    NodeEscape(
-        "traces a process of the node",
-        f"{_KUBEHOUND}CE_SYS_PTRACE/",
-        capabilities=("SYS_PTRACE",),
-        host_pid=True,
-    ),
-    NodeEscape(
-        "mounts a device of the node",
-        f"{_KUBEHOUND}CE_PRIV_MOUNT/",
-        capabilities=("SYS_ADMIN",),
-        condition=KERNEL,
-    ),
-    NodeEscape(
-        "writes files of the node",
-        f"{_KUBEHOUND}EXPLOIT_HOST_WRITE/",
-        written=(
-            "/etc/cron.d",
-            "/etc/kubernetes/manifests",
-            "/etc/systemd/system",
-            "/proc/sys/kernel/core_pattern",
-            f"{_ROOT}/.ssh/authorized_keys",
-            "/run/containerd/containerd.sock",
-            "/run/crio/crio.sock",
-            "/run/docker.sock",
-            "/var/lib/kubelet/pods",
-            "/var/run/containerd/containerd.sock",
-            "/var/run/crio/crio.sock",
-            "/var/run/docker.sock",
-            "/var/spool/cron",
-        ),
-    ),
-    NodeEscape(
-        "reads credentials of the node",
-        f"{_KUBEHOUND}EXPLOIT_HOST_READ/",
-        read=(
-            "/etc/kubernetes/admin.conf",
-            "/etc/kubernetes/kubelet.conf",
-            "/etc/kubernetes/pki/ca.key",
-            f"{_ROOT}/.ssh/id_rsa",
-            "/var/lib/kubelet/pki/kubelet-client-current.pem",
-            "/var/lib/kubelet/pods",
-        ),
-    ),
 )

@@ -42,7 +42,7 @@ PLATFORMS: tuple[PermissionPlatform, ...] = (
     GithubPlatform(),
 )
 STEP_SOURCES: tuple[CrossPlatformStepSource, ...] = (
-    ServiceAccountRoles(AWS.open_graph),
+    ServiceAccountRoles(AWS.open, AWS.name),
     AccessEntryUsers(),
     WorkflowTokenSteps(AWS.open, AWS.name),
 )

@@ -1,1 +1,0 @@
-"""Findings: rules over inventory and reach, with a severity and a stable id each."""

@@ -1,1 +1,0 @@
-"""Functions of the rules, by topic."""

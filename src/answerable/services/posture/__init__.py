@@ -1,1 +1,0 @@
-"""Findings of a store's snapshot, as items of the `findings` document."""
