@@ -68,7 +68,7 @@ def test_a_forgotten_package_is_named(tmp_path: Path, root: Path, package: str) 
     start = text.index('type = "forbidden"\nsource_modules = [\n  "answerable.model"')
     planted = text[:start] + text[start:].replace(f'"answerable.{package}"', '"x"', 1)
     if package == "model":
-        planted = text.replace('  "model",\n', '  "model | posture",\n')
-        package = "posture"
+        planted = text.replace('  "model",\n', '  "model | billing",\n')
+        package = "billing"
     (tmp_path / "pyproject.toml").write_text(planted)
     assert unguarded(tmp_path) == {package}

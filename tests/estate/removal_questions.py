@@ -42,6 +42,7 @@ ASKED: Mapping[str, tuple[tuple[str, ...], ...]] = {
         ("can", SUPPORT, "DELETE", ORDERS, "--direct"),
     ),
     "reach-all": (("reach", "--all"),),
+    "findings": (("findings",),),
     "what-if": (
         ("what-if", REPORTER, "--without", STATEMENT),
         ("what-if", "--all", "--without", STATEMENT),

@@ -3,6 +3,8 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
+LONGEST = 600  # seconds that any one step may take, on a busy machine too
+
 
 @dataclass
 class Count:

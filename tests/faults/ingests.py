@@ -16,11 +16,10 @@ from answerable.model.connector import ignore_progress_report
 from answerable.store import fsck
 from answerable.store.store import EvidenceStore
 from bench.cloudtrail import write_trail
-from tests.faults.counts import Count
+from tests.faults.counts import LONGEST, Count
 
 EVENTS = 60_000
 ANSWERABLE = (sys.executable, "-m", "answerable")
-LONGEST = 600  # seconds that a run which is not killed may take
 
 
 class Ingest:

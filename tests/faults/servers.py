@@ -17,7 +17,7 @@ from answerable.model.connector import ignore_progress_report
 from answerable.store import fsck
 from answerable.store.store import EvidenceStore
 from answerable.usecases.evidence.ship_spool import ship_spool
-from tests.faults.counts import Count
+from tests.faults.counts import LONGEST, Count
 from tests.gateway.serve.running_gateway import (
     Backend,
     Serving,
@@ -32,7 +32,7 @@ from tests.pdp.runtime.test_process import POINT, ask
 CLIENTS = 4
 # A tool that may change something: its record is on disk before the answer leaves.
 CHANGING = ALLOWED | {"resource": {"type": "tool", "id": "tool:mcp/files/slow"}}
-LOAD = (0.1, 0.8)  # seconds of load before a kill
+LOAD = (0.1, 0.8)  # seconds of load before a kill, from the first answer on
 
 # Does one call, gives what names it once it was answered, or empty.
 Caller = Callable[[int], str]
@@ -55,6 +55,20 @@ class Load:
         ]
         for each in self._threads:
             each.start()
+
+    def run_for(self, seconds: float) -> None:
+        """Go on for a while after the first acknowledgement.
+
+        Raises:
+            TimeoutError: Nothing is acknowledged in the longest time that a step may take.
+        """
+        until = time.monotonic() + LONGEST
+        while not self.acknowledged:
+            if time.monotonic() > until:
+                self.end()
+                raise TimeoutError("no call was acknowledged")
+            time.sleep(0.01)
+        time.sleep(seconds)
 
     def _run(self) -> None:
         while not self._stop.is_set():
@@ -158,7 +172,7 @@ def _load(
 ) -> int:
     """Load a server and kill it: every third time a worker first, which comes again."""
     load = Load(call, last)
-    time.sleep(chance.uniform(*LOAD))
+    load.run_for(chance.uniform(*LOAD))
     if count.tried % 3 == 2 and (workers := served.workers()):
         with contextlib.suppress(ProcessLookupError):
             os.kill(chance.choice(workers), signal.SIGKILL)

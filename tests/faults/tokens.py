@@ -18,7 +18,7 @@ from answerable.model.connector import ignore_progress_report
 from answerable.store import fsck
 from answerable.store.store import EvidenceStore
 from answerable.usecases.evidence.ship_spool import ship_spool
-from tests.faults.counts import Count
+from tests.faults.counts import LONGEST, Count
 from tests.faults.servers import LOAD, Load
 from tests.store.token_state.postgres_server import _as_postgres, _programs
 from tests.sts.raw_http_client import RawHttpClient
@@ -94,7 +94,7 @@ def _run(
     given: dict[str, str] = {}  # jti of what was given, by what it was bought with
     while count.tried < kills:
         load = Load(_exchange(world), 0)
-        time.sleep(chance.uniform(*LOAD))
+        load.run_for(chance.uniform(*LOAD))
         kill()
         count.tried += 1
         time.sleep(0.2)
@@ -133,7 +133,8 @@ def _jti(token: str) -> str:
 
 def _again(world: RunningService, subject: str) -> bool:
     """Show a token again that bought one before; True where it buys another."""
-    for _ in range(100):
+    until = time.monotonic() + LONGEST
+    while time.monotonic() < until:
         with contextlib.suppress(OSError, EOFError), _wire(world) as wire:
             reply = DpopClient(world).exchange(wire, subject)
             if reply.status < 500:
@@ -190,7 +191,7 @@ class Server:
     def __exit__(self, *_: object) -> None:
         with contextlib.suppress(ProcessLookupError, FileNotFoundError):
             os.kill(self._pid(), signal.SIGQUIT)
-        self._server.wait(60)
+        self._server.wait(LONGEST)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _tool(self, name: str, *words: str) -> None:
@@ -201,10 +202,11 @@ class Server:
         """Start it, again where it ends at once: a killed backend may not be gone yet.
 
         Raises:
-            TimeoutError: It is not ready within a minute; the end of its log is told.
+            TimeoutError: It is not ready in time; the end of its log is told.
         """
         self._launch()
-        for _ in range(600):
+        until = time.monotonic() + LONGEST
+        while time.monotonic() < until:
             with contextlib.suppress(subprocess.CalledProcessError):
                 self._tool("pg_isready", "-q", "-h", str(self.folder), "-U", "sts")
                 return
@@ -232,7 +234,7 @@ class Server:
         for each in (pid, *map(int, children)):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(each, signal.SIGKILL)
-        self._server.wait(60)
+        self._server.wait(LONGEST)
         self._start()
 
     def tokens(self) -> list[str]:

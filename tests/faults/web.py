@@ -39,7 +39,7 @@ def kill_web(kills: int, chance: random.Random) -> Iterator[Count]:
             process, said = started("--store", str(root), *words, lines=2)
             try:
                 load = Load(_Killing(said["web"], said["sign-in"]), last)
-                time.sleep(chance.uniform(*LOAD))
+                load.run_for(chance.uniform(*LOAD))
             finally:
                 os.kill(process.pid, signal.SIGKILL)
                 process.wait()

@@ -40,6 +40,7 @@ from tests.inventory.fact_builders import DAY, agent, human
 from tests.inventory.stored_scans import save
 from tests.sts.raw_http_client import RawHttpClient, RawReply
 
+SECONDS = 120  # only a busy machine takes as long
 EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
 BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 JWT = TokenType.JWT.value
@@ -230,7 +231,11 @@ rules:{self.rules}
         process, self.process = self.process, None
         assert process is not None
         process.send_signal(how)
-        code = process.wait(20)
+        try:
+            code = process.wait(SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
         assert process.stdout is not None
         process.stdout.close()
         return code
@@ -246,7 +251,7 @@ rules:{self.rules}
         before = self.told("config.taken") + self.told("config.refused")
         assert self.process is not None
         self.process.send_signal(signal.SIGHUP)
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + SECONDS
         while self.told("config.taken") + self.told("config.refused") == before:
             assert time.monotonic() < deadline, self.errors.read_text()
             time.sleep(0.02)

@@ -40,6 +40,7 @@ _MODULES = {
     "can": "answerable.cli.commands.reach",
     "who-can": "answerable.cli.commands.reach",
     "what-if": "answerable.cli.commands.what_if",
+    "findings": "answerable.cli.commands.findings",
     "ingest": "answerable.cli.commands.trail",
     "trace": "answerable.cli.commands.trail",
     "decision": "answerable.cli.commands.decisions",
@@ -127,6 +128,7 @@ class _RootGroup(AppGroup):
             ("who-owns", "attest", "owner-keys", "asks", "break-glass"),
         ),
         ("Reach", ("reach", "can", "who-can", "what-if")),
+        ("Findings", ("findings",)),
         ("Events and evidence", ("ingest", "trace", "decision", "sql", "evidence")),
         (
             "Enforcement",

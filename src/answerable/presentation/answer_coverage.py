@@ -32,6 +32,15 @@ _REQUIRED_DATA: Mapping[str, tuple[str, ...]] = {
     "credentials": ("ambient-credentials", "agent-configs", "workflows", "access-keys"),
     "people": ("agent-configs", "workflows", "codeowners", "identity-policies"),
     "who-owns": ("agent-configs", "workflows", "codeowners", "identity-policies"),
+    "findings": (
+        "agent-configs",
+        "workflows",
+        "codeowners",
+        "ambient-credentials",
+        "identity-policies",
+        "access-keys",
+        "cloudtrail",
+    ),
     "lineage": ("cloudtrail",),
     "events": ("cloudtrail",),
 }

@@ -137,7 +137,7 @@ def test_a_large_call_is_answered_where_the_process_that_parses_it_was_killed(
             keep_calling(served.gateway, body, time.monotonic() + 0.01, answers)
             assert answers == [200]
             for pid in children_of(worker):
-                assert "answerable.gateway.http.large_body_worker" in command_line(pid)
+                assert "answerable.server.large_body_worker" in command_line(pid)
                 os.kill(pid, signal.SIGKILL)
         assert served.hear("body-parser.failed")["level"] == "warning"
         assert "result" in served.call(who="ben")

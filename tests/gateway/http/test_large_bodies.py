@@ -11,21 +11,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from answerable.gateway.http import large_body_parser
-from answerable.gateway.http.large_body_parser import (
-    MIN_SIZE,
-    LargeBodyParser,
-    _encode_head,
-    _result_decoder,
-)
-from answerable.gateway.http.large_body_worker import build_call, parse_body
 from answerable.gateway.wire.mcp_request_head import (
     McpRequestHead,
     parse_request,
     parse_request_head,
 )
+from answerable.server import large_body_parser
+from answerable.server.large_body_parser import (
+    MIN_SIZE,
+    LargeBodyParser,
+    _encode_head,
+    _result_decoder,
+)
+from answerable.server.large_body_worker import build_call, parse_body
 from answerable.server.mcp.call import McpCall
 from answerable.server.wire.refusals import RequestRefused
+from answerable.server.wire.request_head import HttpRequestHead
 from tests.gateway.http.backend_scripts import always
 from tests.gateway.http.gateway_fixture import stage
 from tests.gateway.http.message_builders import ask, call, old, reply, request, result
@@ -75,7 +76,7 @@ def outcome(read: Callable[[], McpCall]) -> object:
 
 def elsewhere(head: McpRequestHead, body: bytes) -> object:
     """What the other process answers, without a process."""
-    read = msgspec.msgpack.decode(_encode_head(head), type=McpRequestHead)
+    read = msgspec.msgpack.decode(_encode_head(head.head), type=HttpRequestHead)
     result = msgspec.msgpack.encode(parse_body(read, body))
     return outcome(lambda: build_call(_result_decoder.decode(result), body))
 
@@ -95,7 +96,7 @@ def test_the_other_process_gets_no_credential() -> None:
     data = data.replace(b"\r\n", b"\r\nCookie: canary\r\nDPoP: canary\r\n", 1)
     head, _ = split(data)
     assert "canary" in head.head.fields["authorization"]
-    assert b"canary" not in _encode_head(head)
+    assert b"canary" not in _encode_head(head.head)
 
 
 @pytest.fixture
@@ -113,7 +114,7 @@ def parser(reports: list[str]) -> Iterator[tuple[LargeBodyParser, Parse]]:
 
         def parse(data: bytes) -> object:
             head, body = split(data)
-            parsed = runner.run(made.parse(head, body))
+            parsed = runner.run(made.parse(head.head, body))
             return outcome(parsed.read_call)
 
         yield made, parse

@@ -85,7 +85,11 @@ class EnvoyClient:
         house = point.house
         self.point = point
         self.checking = CheckHandler(
-            house._evaluating, house._callers, house._recorder, time.time
+            house._evaluating,
+            house._callers,
+            house._recorder,
+            time.time,
+            house._large_bodies,
         )
 
     def __call__(self, said: Any, asked_by: EnforcementPoint = ENVOY) -> Any:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,15 @@ from answerable.model.errors import EnvironmentFailure
 from answerable.pdp.envoy import ext_authz_proto as auth
 from answerable.pdp.envoy.check_evaluation import CheckHandler
 from answerable.pdp.envoy.grpc_service import CHECK_METHOD
-from tests.gateway.serve.running_gateway import configuration, serving, token_of
+from answerable.server.large_body_parser import MIN_SIZE
+from tests.gateway.serve.running_gateway import (
+    command_line,
+    configuration,
+    serving,
+    token_of,
+)
 from tests.pdp.decision_point_harness import deciding, settings
-from tests.pdp.envoy.test_check_request import request
+from tests.pdp.envoy.test_check_request import message, request
 
 POINT: dict[str, Any] = {
     "listen": [{"unix": "pdp.sock"}],
@@ -64,6 +71,34 @@ def test_envoys_that_the_file_names_are_answered(tmp_path: Path) -> None:
         assert asyncio.run(asked()) == [auth.OK, auth.OK, 200, 503, 503, 503]
         assert served.end() == 0
         assert not [line for line in served.log if line["event"] == "text"]
+
+
+def test_a_large_body_is_parsed_in_another_process(tmp_path: Path) -> None:
+    """With the same answer, also where that process was killed."""
+    padding = "x" * MIN_SIZE
+    allowed = message(arguments={"a": padding})
+    denied = message(name="remove", arguments={"a": padding})
+    point_said = POINT | {"callers": [OURS], "ext_authz": [{"unix": "envoy.sock"}]}
+    with serving(
+        tmp_path, configuration(9, decisions=point_said), "--only", "decisions", lines=2
+    ) as served:
+
+        async def ask_each() -> list[int]:
+            at = str(tmp_path / "envoy.sock")
+            sent = (request(allowed), request(denied), request(b"[" * MIN_SIZE))
+            answers = [await check(each, path=at) for each in sent]
+            return [each.denied_response.status.code for each in answers]
+
+        assert asyncio.run(ask_each()) == [0, 200, 400]
+        (parser,) = (
+            each
+            for each in served.children()
+            if "answerable.server.large_body_worker" in command_line(each)
+        )
+        os.kill(parser, signal.SIGKILL)
+        assert asyncio.run(ask_each()) == [0, 200, 400]
+        assert served.hear("body-parser.failed")["level"] == "warning"
+        assert served.end() == 0
 
 
 def test_a_failure_in_here_stops_the_call(

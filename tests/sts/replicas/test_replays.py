@@ -18,10 +18,11 @@ import pytest
 
 from tests.sts.raw_http_client import RawHttpClient
 from tests.sts.replicas.replica_pair import Replica, asking, pair
-from tests.sts.running_service import DpopClient, ci_token
+from tests.sts.running_service import SECONDS, DpopClient, ci_token
 
 pytestmark = pytest.mark.world
 
+UNDECIDED = "temporarily_unavailable"
 AT_ONCE = 50  # at each of two
 TOKENS = int(os.environ.get("REPLICA_TOKENS", "10"))
 KILLS = int(os.environ.get("REPLICA_KILLS", "6"))
@@ -66,15 +67,32 @@ def _told(wire: RawHttpClient) -> str:
     return "given" if reply.status == 200 else str(reply.json["error"])
 
 
+def _retry(replica: Replica, subject: str) -> str:
+    """Show a token until the service can tell about it."""
+    until = time.monotonic() + SECONDS
+    while time.monotonic() < until:
+        with replica.wire() as wire:
+            wire.send(asking(DpopClient(replica), replica, subject))
+            told = _told(wire)
+        if told != UNDECIDED:
+            return told
+    return UNDECIDED
+
+
 def test_one_token_a_hundred_times_at_once_buys_one(
     tmp_path: Path, database: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     tries = wrong = 0
     with pair(tmp_path, database) as replicas:
         for number in range(TOKENS):
-            crowd = Crowd(replicas, ci_token(replicas[0]))
+            subject = ci_token(replicas[0])
+            crowd = Crowd(replicas, subject)
             crowd.send()
             told = crowd.told()
+            # On a busy machine the database may not answer within its 5 seconds; such
+            # a request is not decided, and its client tries again (RFC 6749 4.1.2.1).
+            undecided = told.pop(UNDECIDED, 0)
+            told += Counter(_retry(replicas[0], subject) for _ in range(undecided))
             assert told == {"given": 1, "invalid_grant": 2 * AT_ONCE - 1}
             assert given(database) == number + 1
             tries += told.total()

@@ -76,6 +76,7 @@ EMPTY_TEXTS = {
     "what-if-cuts": ("nothing to cut: no access in the collected data", ""),
     "reach-all": ("no identity in the collected data", ""),
     "who-can": ("no identity in the collected data", ""),
+    "findings": ("no finding in the collected data", ""),
     "sql": ("no rows", ""),
     "login": ("no one is signed in", "answerable login"),
     "sts-rules": ("no rules", "see docs/configuration.md for an example"),
@@ -128,6 +129,7 @@ _COUNTED_KINDS = {
     "credentials",
     "people",
     "trace-score",
+    "findings",
 }
 # Logs that an empty answer depends on.
 _NO_LOG_TEXT = "no log was ingested (answerable ingest cloudtrail:PATH)"

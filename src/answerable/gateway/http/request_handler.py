@@ -7,7 +7,6 @@ from functools import partial
 
 from answerable.gateway.http.body_turn import BodyTurn
 from answerable.gateway.http.fair_queue import QueuedCall
-from answerable.gateway.http.large_body_parser import MIN_SIZE
 from answerable.gateway.http.request_connection import (
     ImmediateReply,
     RequestConnection,
@@ -25,6 +24,7 @@ from answerable.gateway.wire.mcp_request_head import McpRequestHead, parse_reque
 from answerable.model.caller import VerifiedCaller
 from answerable.model.spool_record import CallOutcome
 from answerable.server.authentication.errors import IssuerKeysNeeded, Unauthenticated
+from answerable.server.large_body_parser import MIN_SIZE
 from answerable.server.mcp.call import McpCall
 from answerable.server.mcp.messages import MessageKind
 from answerable.server.mcp.request_metadata import VERSION_HEADER
@@ -141,7 +141,7 @@ class HttpRequestHandler:
         """Parse the call in another process, and handle it."""
         elsewhere, began = 0.0, time.perf_counter()
         try:
-            parsed = await self._door.large_bodies.parse(self._opening, data)
+            parsed = await self._door.large_bodies.parse(self._head, data)
             elsewhere, began = parsed.seconds, time.perf_counter()
             if not self._over:
                 self._finish_call(parsed.read_call, data)

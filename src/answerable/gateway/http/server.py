@@ -9,7 +9,6 @@ from typing import Protocol
 
 from answerable.gateway.call_pipeline import CallPipeline
 from answerable.gateway.http.fair_queue import FairQueue
-from answerable.gateway.http.large_body_parser import LargeBodyParser
 from answerable.gateway.session_ids import SessionIdBinder
 from answerable.gateway.wire.mcp_request_head import (
     McpRequestHead,
@@ -21,6 +20,7 @@ from answerable.server.authentication.authenticator import CallerAuthenticator
 from answerable.server.background_tasks import BackgroundTasks
 from answerable.server.connection_info import ConnectionInfo
 from answerable.server.deadline_timer import DeadlineTimer
+from answerable.server.large_body_parser import LargeBodyParser
 from answerable.server.wire.host_check import ServedNames
 
 

@@ -11,7 +11,6 @@ import msgspec
 from answerable.authorization.decision_table import DecisionTable
 from answerable.gateway.enforcement import GatewayCore
 from answerable.gateway.http.client_connection import ClientConnection
-from answerable.gateway.http.large_body_parser import LargeBodyParser
 from answerable.gateway.http.peer_workers import (
     PeerWorkers,
     RelayedConnection,
@@ -48,6 +47,7 @@ from answerable.server.connection_info import ConnectionInfo
 from answerable.server.deadline_timer import DeadlineTimer
 from answerable.server.enforcement.operator_notices import LogNotices
 from answerable.server.enforcement.settings import EnforcementSettings
+from answerable.server.large_body_parser import LargeBodyParser
 from answerable.server.listeners import Listeners
 from answerable.server.listening_sockets import InheritedSocket
 from answerable.server.open_file_limit import raise_open_files

@@ -43,6 +43,7 @@ ITEM_TYPES: Mapping[str, str] = {
     "reach-all": "what_if:ExposureItem",
     "reach-used": "permission_usage:ActionUsageItem",
     "reach-compared": "shared_shapes:AwsComparisonItem",
+    "findings": "finding:FindingItem",
     "what-if": "what_if:AccessChangeItem",
     "what-if-cuts": "what_if:CutSetItem",
     "trace": "trace:TraceItem",

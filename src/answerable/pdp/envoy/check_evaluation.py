@@ -35,6 +35,7 @@ from answerable.pdp.evaluation import EvaluationService
 from answerable.pdp.recording.evaluation_recorder import EvaluationRecorder
 from answerable.server.authentication.authenticator import CallerAuthenticator
 from answerable.server.authentication.errors import IssuerKeysNeeded, Unauthenticated
+from answerable.server.large_body_parser import MIN_SIZE, LargeBodyParser
 from answerable.server.mcp.call import NO_ARGUMENTS, McpCall, parse_http_call
 from answerable.server.mcp.denial_error import build_denial
 from answerable.server.mcp.messages import MessageKind
@@ -54,6 +55,7 @@ class CheckHandler:
     Args:
         callers: Authenticates the clients of Envoy.
         clock: Returns NumericDates.
+        large_bodies: Parses large bodies in a process of its own.
         origins: Accepted values of Origin.
     """
 
@@ -63,11 +65,13 @@ class CheckHandler:
         callers: CallerAuthenticator,
         recorder: EvaluationRecorder,
         clock: Callable[[], float],
+        large_bodies: LargeBodyParser,
         origins: Collection[str] = (),
     ) -> None:
         self._origins = origins
         self._evaluating, self._callers = evaluation_service, callers
         self._recorder, self._clock = recorder, clock
+        self._large_bodies = large_bodies
 
     async def check(self, request: Any, enforcement_point: EnforcementPoint) -> Any:
         """Evaluate one CheckRequest; return the CheckResponse."""
@@ -76,7 +80,7 @@ class CheckHandler:
             if held.head.fields.get("origin", "").lower() not in ("", *self._origins):
                 raise RequestRefused(RefusalReason.ORIGIN)
             caller = await self._authenticate_caller(held)
-            call = parse_http_call(held.head, held.body)
+            call = await self._parse_call(held)
         except RequestRefused as refused:
             self._recorder.count_refused_request(refused.why.value)
             return _build_malformed_request_response(refused, request)
@@ -92,6 +96,16 @@ class CheckHandler:
         return build_deny_response(
             status, build_denial(call.id, answer.reported_effect, answer.id)
         )
+
+    async def _parse_call(self, check: EnvoyRequest) -> McpCall:
+        """Parse the call; a large body is parsed in another process.
+
+        Raises:
+            RequestRefused: It is ambiguous or malformed.
+        """
+        if len(check.body) < MIN_SIZE:
+            return parse_http_call(check.head, check.body)
+        return (await self._large_bodies.parse(check.head, check.body)).read_call()
 
     async def _authenticate_caller(self, check: EnvoyRequest) -> VerifiedCaller:
         """Authenticate by Envoy's verified principal or by the request's token."""

@@ -31,6 +31,7 @@ from answerable.server.connection_info import ConnectionInfo
 from answerable.server.enforcement.core import EnforcementCore
 from answerable.server.enforcement.operator_notices import LogNotices, escape_name
 from answerable.server.enforcement.settings import EnforcementSettings
+from answerable.server.large_body_parser import LargeBodyParser
 from answerable.server.listening_sockets import bind_listener
 from answerable.server.metrics import MetricNames, render_metrics
 from answerable.server.operator_log import OperatorLog
@@ -101,6 +102,9 @@ class PdpApp(App[PdpSettings]):
         self.app = self._door.build_app(self._build_handlers(), self._build_pages())
         self._connections = AsgiServer(self.app, self._admission, self._listeners, loop)
         self._url = plan.point.url or "http://localhost"
+        self._large_bodies = LargeBodyParser(
+            lambda kind: log.warning("body-parser.failed", kind=kind)
+        )
 
     async def start(self) -> None:
         """Open the listeners, and start the background tasks.
@@ -155,6 +159,7 @@ class PdpApp(App[PdpSettings]):
         self._connections.cancel()
         await super().close()
         await self.core.close()
+        await self._large_bodies.close()
         self._recorder.close()
 
     def not_ready_reasons(self) -> list[str]:
@@ -255,6 +260,7 @@ class PdpApp(App[PdpSettings]):
             self._callers,
             self._recorder,
             time.time,
+            self._large_bodies,
             listener.origins,
         )
         service = ExtAuthzService(

@@ -17,17 +17,17 @@ from typing import NamedTuple
 
 import msgspec
 
-from answerable.gateway.http.large_body_worker import (
+from answerable.server.child_environment import build_clean_environment
+from answerable.server.large_body_worker import (
     LENGTH_BYTES,
     ParseResult,
     build_call,
 )
-from answerable.gateway.wire.mcp_request_head import McpRequestHead, parse_request
-from answerable.server.child_environment import build_clean_environment
-from answerable.server.mcp.call import McpCall
+from answerable.server.mcp.call import McpCall, parse_http_call
+from answerable.server.wire.request_head import HttpRequestHead
 
 MIN_SIZE = 256 * 1024  # bytes of a body that is parsed here: about 1.5 ms at most
-_MODULE = "answerable.gateway.http.large_body_worker"
+_MODULE = "answerable.server.large_body_worker"
 _MAX_SECONDS = 10.0  # seconds for the start of the process and one body
 _RETRY_DELAY = 10.0  # seconds from a failure to the next start
 # Fields that parsing does not read, and a second process does not need.
@@ -54,7 +54,7 @@ class ParsedBody(NamedTuple):
 
 
 class LargeBodyParser:
-    """Parser of large bodies of one worker; its process starts with the first one.
+    """Parser of large bodies of one server process; its process starts with the first one.
 
     Args:
         report: Called with the kind of error when the process fails.
@@ -66,8 +66,8 @@ class LargeBodyParser:
         self._lock = asyncio.Lock()
         self._start_at = 0.0
 
-    async def parse(self, head: McpRequestHead, body: bytes) -> ParsedBody:
-        """Parse a large request in a separate process, like `parse_request`.
+    async def parse(self, head: HttpRequestHead, body: bytes) -> ParsedBody:
+        """Parse a large request in a separate process, like `parse_http_call`.
 
         Args:
             head: Its head, whose place was checked.
@@ -76,7 +76,7 @@ class LargeBodyParser:
         async with self._lock:
             result = await self._parse_in_process(head, body)
         if result is None:
-            return ParsedBody(partial(parse_request, head, body), 0.0)
+            return ParsedBody(partial(parse_http_call, head, body), 0.0)
         return ParsedBody(partial(build_call, result, body), result.seconds)
 
     async def close(self) -> None:
@@ -88,7 +88,7 @@ class LargeBodyParser:
             await process.wait()
 
     async def _parse_in_process(
-        self, head: McpRequestHead, body: bytes
+        self, head: HttpRequestHead, body: bytes
     ) -> ParseResult | None:
         """Return the result of the process; None where it fails."""
         if self._process is None and time.monotonic() < self._start_at:
@@ -105,7 +105,7 @@ class LargeBodyParser:
             await self.close()  # its next result would be that of this body
             raise
 
-    async def _exchange(self, head: McpRequestHead, body: bytes) -> ParseResult:
+    async def _exchange(self, head: HttpRequestHead, body: bytes) -> ParseResult:
         """Send one request to the process, and read its result."""
         if self._process is None:
             self._process = await _start_process()
@@ -139,12 +139,11 @@ async def _start_process() -> Process:
     )
 
 
-def _encode_head(head: McpRequestHead) -> bytes:
+def _encode_head(head: HttpRequestHead) -> bytes:
     """Encode a head without the caller's credentials."""
     fields = {
         name: value
-        for name, value in head.head.fields.items()
+        for name, value in head.fields.items()
         if name not in _CREDENTIAL_FIELDS
     }
-    inner = msgspec.structs.replace(head.head, fields=fields)
-    return msgspec.msgpack.encode(msgspec.structs.replace(head, head=inner))
+    return msgspec.msgpack.encode(msgspec.structs.replace(head, fields=fields))

@@ -1,10 +1,10 @@
-"""Parse large request bodies in a process next to a gateway worker.
+"""Parse large request bodies in a process next to a server.
 
-    python -P -m answerable.gateway.http.large_body_worker
+    python -P -m answerable.server.large_body_worker
 
 reads requests from standard input (a length, the head as MessagePack, a length, the
 body) and writes the result of each to standard output in the same form. It ends at the
-end of its input. It parses by the same function as the worker, and decides nothing.
+end of its input. It parses by the same function as the server, and decides nothing.
 """
 
 import gc
@@ -17,10 +17,10 @@ from typing import BinaryIO
 
 import msgspec
 
-from answerable.gateway.wire.mcp_request_head import McpRequestHead, parse_request
-from answerable.server.mcp.call import NO_ARGUMENTS, McpCall
+from answerable.server.mcp.call import NO_ARGUMENTS, McpCall, parse_http_call
 from answerable.server.resident_memory import give_large_blocks_own_mappings
 from answerable.server.wire.refusals import RefusalReason, RequestRefused
+from answerable.server.wire.request_head import HttpRequestHead
 
 LENGTH_BYTES = 4  # bytes of a length, big-endian
 _NICE = 5  # below the worker, whose other calls come first
@@ -59,11 +59,11 @@ class ParseRefusal(msgspec.Struct, frozen=True, tag="refusal"):
 ParseResult = ParsedCall | ParseRefusal
 
 
-def parse_body(head: McpRequestHead, body: bytes) -> ParseResult:
+def parse_body(head: HttpRequestHead, body: bytes) -> ParseResult:
     """Parse one request; a refusal is a result."""
     began = time.process_time()
     try:
-        call = parse_request(head, body)
+        call = parse_http_call(head, body)
     except RequestRefused as no:
         seconds = time.process_time() - began
         return ParseRefusal(no.why, no.offset, no.id, no.method, seconds)
@@ -99,7 +99,7 @@ def main() -> None:
     os.nice(_NICE)
     gc.disable()  # a request leaves no cycles
     give_large_blocks_own_mappings()
-    decode_head = msgspec.msgpack.Decoder(McpRequestHead).decode
+    decode_head = msgspec.msgpack.Decoder(HttpRequestHead).decode
     read = partial(_read_message, sys.stdin.buffer)
     out = sys.stdout.buffer
     while head := read():

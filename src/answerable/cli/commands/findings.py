@@ -1,0 +1,43 @@
+"""`findings`: list defects of the estate, gravest first."""
+
+import click
+
+from answerable.cli.output import print_and_exit
+from answerable.cli.progress import progress_bar
+from answerable.cli.session import open_session
+from answerable.cli.settings import AppCommand, Settings, WordChoice, pass_settings
+
+SEVERITIES = ("low", "medium", "high", "critical")
+
+
+@click.command(
+    "findings", cls=AppCommand, short_help="Defects of the estate, gravest first."
+)
+@click.option("--owner", default="", metavar="PERSON", help="Only this person's.")
+@click.option(
+    "--platform", default="", metavar="PLATFORM", help="Only this platform's."
+)
+@click.option(
+    "--fail-on",
+    default="",
+    type=WordChoice(SEVERITIES),
+    help="Exit 1 if an open finding is at least as grave.",
+)
+@pass_settings
+def findings(settings: Settings, owner: str, platform: str, fail_on: str) -> None:
+    """List the defects of the estate, gravest first.
+
+    A rule whose data was not collected is listed as not evaluated, with the source
+    that has the data. docs/findings.md describes each rule and the severity.
+    """
+    from answerable.usecases.posture.list_findings import list_findings
+
+    with open_session(settings) as session, progress_bar(settings) as progress:
+        document = list_findings(
+            session.load_inventory(progress),
+            now=session.now,
+            owner=owner,
+            platform=platform,
+            fail_on=fail_on,
+        )
+    print_and_exit(document, settings)

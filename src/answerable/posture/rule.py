@@ -1,0 +1,158 @@
+"""Types of rules and findings, and the stable id of a finding."""
+
+import hashlib
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from answerable.model.documents.shared_shapes import PathItem
+from answerable.model.provenance import FactProvenance, WrittenBy
+from answerable.posture.facts import PostureFacts
+from answerable.posture.severity import SeverityFacts
+
+_ID_DIGITS = 16
+_LIST_POSITION = re.compile(r"(?<=/)[0-9]+(?=/|\Z)")
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Fact that a finding rests on.
+
+    Attributes:
+        text: The fact, in our words.
+        place: File and pointer, or API call.
+        source: Scanned source.
+    """
+
+    text: str
+    place: str
+    source: str
+    written_by: WrittenBy
+
+
+@dataclass(frozen=True, slots=True)
+class Fix:
+    """Repair of a finding: in words, as a command, as an edit."""
+
+    text: str
+    command: str = ""
+    diff: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Defect of one subject at one place.
+
+    Attributes:
+        rule: Id of the rule.
+        subject: Id of the agent, tool, identity, credential or resource.
+        platform: `home`, `repo`, or a permission platform.
+        identity: Identity whose logged use the repair would end; empty for none.
+        at: Place that distinguishes findings of one rule and subject; empty if there is
+            at most one, so that its id survives a move.
+        causes: Statements, credentials or files whose repair ends the finding.
+        covers: Pairs (rule, subject) of more general findings that this one replaces.
+    """
+
+    rule: str
+    subject: str
+    platform: str
+    title: str
+    severity: SeverityFacts
+    evidence: tuple[Evidence, ...]
+    fix: Fix
+    path: tuple[PathItem, ...] = ()
+    identity: str = ""
+    at: str = ""
+    causes: tuple[str, ...] = ()
+    covers: tuple[tuple[str, str], ...] = field(default=())
+
+    @property
+    def place(self) -> str:
+        """Return the place of the first evidence."""
+        return self.evidence[0].place if self.evidence else ""
+
+    @property
+    def id(self) -> str:
+        """Return the id: of rule, subject and place relative to the source."""
+        source = self.evidence[0].source if self.evidence else ""
+        place = get_place_in_source(self.at, source)
+        return build_finding_id(self.rule, self.subject, place)
+
+
+@dataclass(frozen=True, slots=True)
+class NotEvaluated:
+    """Rule that could not be evaluated for a subject.
+
+    Attributes:
+        subject: Id of the subject, or name of a platform.
+        missing: The missing data.
+        source: Source that has it, as `scan` or `ingest` take it.
+    """
+
+    rule: str
+    subject: str
+    platform: str
+    missing: str
+    source: str
+
+    @property
+    def id(self) -> str:
+        """Return the id: of rule, subject and missing data."""
+        return build_finding_id(self.rule, self.subject, f"missing:{self.missing}")
+
+
+RuleResult = Finding | NotEvaluated
+
+
+@dataclass(frozen=True, slots=True)
+class FindingRule:
+    """Rule as data, with the function that evaluates it.
+
+    Attributes:
+        id: Stable name.
+        title: Defect, as a noun phrase.
+        question: Question that the rule answers.
+        detail: What is found and what is not, and why it matters, for its page.
+        platforms: Platforms that it covers.
+        owasp: Entries of OWASP lists that it applies to.
+        needs: Data that it needs.
+        severity: Factors of its severity, in words.
+        repair: Repair, in words.
+    """
+
+    id: str
+    title: str
+    question: str
+    detail: str
+    platforms: tuple[str, ...]
+    owasp: tuple[str, ...]
+    needs: str
+    severity: str
+    repair: str
+    evaluate: Callable[[PostureFacts], Iterable[RuleResult]]
+
+    @property
+    def page(self) -> str:
+        """Return the documentation page."""
+        return f"docs/findings/{self.id}.md"
+
+
+def build_evidence(text: str, seen: FactProvenance, place: str = "") -> Evidence:
+    """Build a piece of evidence from the provenance of a fact."""
+    return Evidence(text, place or seen.place, seen.source, seen.written_by)
+
+
+def build_finding_id(rule: str, subject: str, place: str) -> str:
+    """Return a stable id; positions in lists are not part of it."""
+    parts = (rule, subject, _LIST_POSITION.sub("*", place))
+    text = "\x1f".join(parts).encode()
+    return f"finding:{rule}/{hashlib.sha256(text).hexdigest()[:_ID_DIGITS]}"
+
+
+def get_place_in_source(place: str, source: str) -> str:
+    """Return a place relative to the folder of its source."""
+    _, _, location = source.partition(":")
+    if location and place.startswith(f"{location.rstrip('/')}/"):
+        return place[len(location.rstrip("/")) + 1 :]
+    return place

@@ -1,0 +1,82 @@
+"""Severity of a finding: trigger x reach x how it is held.
+
+Each factor is a number, and the score is their product. No factor takes a value from a
+text that an agent could have written as a reason to be smaller.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Trigger(Enum):
+    """Party that can make the defect matter, with its factor.
+
+    An unattended agent acts on a text that an outsider wrote, so that it counts as one.
+    """
+
+    ANONYMOUS = ("anonymous", 4)
+    OUTSIDER = ("outsider", 3)
+    AGENT = ("the agent alone", 3)
+    INSIDER = ("insider", 2)
+    SUPPLIER = ("supplier", 1)
+
+
+class ReachLevel(Enum):
+    """Access that the defect gives, with its factor.
+
+    Reach that is not known counts as sensitive data: unknown is not no.
+    """
+
+    ADMINISTRATOR = ("administrator", 4)
+    SENSITIVE = ("sensitive data", 3)
+    NOT_KNOWN = ("not known", 3)
+    WRITE = ("write", 2)
+    READ = ("read", 1)
+
+
+class Held(Enum):
+    """Property of how the access is held; each adds one to the factor of 1."""
+
+    STANDING = "standing"
+    SCATTERED = "in several places"
+    UNATTENDED = "unattended"
+    UNBOUNDED = "unbounded"
+
+
+class Severity(Enum):
+    """Severity with the smallest score that has it, gravest first."""
+
+    CRITICAL = ("critical", 36)
+    HIGH = ("high", 18)
+    MEDIUM = ("medium", 8)
+    LOW = ("low", 0)
+
+
+@dataclass(frozen=True, slots=True)
+class SeverityFacts:
+    """Facts from which a severity is computed."""
+
+    trigger: Trigger
+    reach: ReachLevel
+    held: frozenset[Held] = frozenset()
+
+    @property
+    def score(self) -> int:
+        """Return the product of the three factors."""
+        return self.trigger.value[1] * self.reach.value[1] * (1 + len(self.held))
+
+    @property
+    def severity(self) -> Severity:
+        """Return the severity of the score."""
+        return next(each for each in Severity if self.score >= each.value[1])
+
+    @property
+    def rank(self) -> tuple[int, int, int]:
+        """Return the sort key, gravest first: score, then trigger, then reach."""
+        return -self.score, -self.trigger.value[1], -self.reach.value[1]
+
+
+def is_at_least(severity: str, threshold: str) -> bool:
+    """Tell whether a severity is as grave as a threshold, both by name."""
+    names = [each.value[0] for each in Severity]
+    return severity in names and names.index(severity) <= names.index(threshold)

@@ -1,0 +1,137 @@
+"""Build the items of the `findings` document."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from answerable.model.documents.finding import (
+    BreaksItem,
+    FindingEvidenceItem,
+    FindingItem,
+)
+from answerable.model.inventory import Inventory
+from answerable.posture.rule import Evidence, Finding, NotEvaluated
+from answerable.posture.rule_catalogue import RULES_BY_ID
+from answerable.posture.rule_engine import Posture
+from answerable.presentation.inventory_items import build_owner_item
+
+LineFinder = Callable[[str], int | None]
+
+
+def find_no_line(place: str) -> int | None:
+    """Return no line: the file is not read."""
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class FindingContext:
+    """Data that items of one snapshot share.
+
+    Attributes:
+        find_line: Returns the line of a place; None if it is not known.
+        breaks: Logged use by identity; an identity without an entry is not known.
+    """
+
+    inventory: Inventory
+    posture: Posture
+    find_line: LineFinder = find_no_line
+    breaks: Mapping[str, BreaksItem] = field(default_factory=dict)
+
+
+def build_finding_item(finding: Finding, context: FindingContext) -> FindingItem:
+    """Build the item of a finding."""
+    rule = RULES_BY_ID[finding.rule]
+    cause = context.posture.get_choke_point(finding)
+    return {
+        "severity": finding.severity.severity.value[0],
+        "title": finding.title,
+        "subject": finding.subject,
+        "owner": build_owner_item(context.inventory, finding.subject),
+        "rule": finding.rule,
+        "id": finding.id,
+        "state": "open",
+        "platform": finding.platform,
+        "place": finding.place,
+        "score": finding.severity.score,
+        "because": {
+            "trigger": finding.severity.trigger.value[0],
+            "reach": finding.severity.reach.value[0],
+            "held": sorted(each.value for each in finding.severity.held),
+        },
+        "evidence": [
+            _build_evidence_item(each, context.find_line) for each in finding.evidence
+        ],
+        "path": list(finding.path),
+        "fix": {
+            "text": finding.fix.text,
+            "command": finding.fix.command,
+            "diff": finding.fix.diff,
+        },
+        "breaks": context.breaks.get(finding.identity, "not-known"),
+        "owasp": list(rule.owasp),
+        "page": rule.page,
+        "missing": [],
+        "choke_point": {
+            "id": cause,
+            "findings": context.posture.shared_causes[cause],
+        }
+        if cause
+        else None,
+        "assigned": None,
+    }
+
+
+def build_not_evaluated_item(
+    result: NotEvaluated, context: FindingContext
+) -> FindingItem:
+    """Build the item of a rule that could not be evaluated."""
+    rule = RULES_BY_ID[result.rule]
+    return {
+        "severity": "not-known",
+        "title": f"not evaluated: {rule.title[0].lower()}{rule.title[1:]}",
+        "subject": result.subject,
+        "owner": build_owner_item(context.inventory, result.subject),
+        "rule": result.rule,
+        "id": result.id,
+        "state": "not-evaluated",
+        "platform": result.platform,
+        "place": "",
+        "score": 0,
+        "because": None,
+        "evidence": [],
+        "path": [],
+        "fix": {
+            "text": f"Collect the missing data: {result.missing}.",
+            "command": _format_source_command(result.source),
+            "diff": "",
+        },
+        "breaks": "not-known",
+        "owasp": list(rule.owasp),
+        "page": rule.page,
+        "missing": [{"what": result.missing, "source": result.source}],
+        "choke_point": None,
+        "assigned": None,
+    }
+
+
+def _format_source_command(source: str) -> str:
+    """Return the command that reads a source; empty if none is known."""
+    if not source:
+        return ""
+    logs = ("cloudtrail", "k8s-audit", "github-audit")
+    command = "ingest" if source.partition(":")[0] in logs else "scan"
+    return f"answerable {command} {source}"
+
+
+def _build_evidence_item(
+    evidence: Evidence, find_line: LineFinder
+) -> FindingEvidenceItem:
+    """Build the item of a fact, with the file and line of its place."""
+    file = evidence.place.partition("#")[0] if evidence.place.startswith("/") else ""
+    return {
+        "text": evidence.text,
+        "place": evidence.place,
+        "file": file,
+        "line": find_line(evidence.place) if file else None,
+        "source": evidence.source,
+        "written_by": evidence.written_by.value,
+    }

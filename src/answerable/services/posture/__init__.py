@@ -1,0 +1,1 @@
+"""Findings of a store's snapshot, as items of the `findings` document."""
