@@ -6,7 +6,7 @@ member of `LINKS`; a test cuts it.
 
 import base64
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -54,13 +54,17 @@ LINKS = (
 
 
 def write_estate(
-    root: Path, cut: Collection[str] = (), holds: str = "builder"
+    root: Path,
+    cut: Collection[str] = (),
+    holds: str = "builder",
+    more: Mapping[str, str] | None = None,
 ) -> list[str]:
     """Write the files of all platforms; return the sources of a scan.
 
     Args:
         cut: Members of `LINKS` to leave out.
         holds: Service account whose token the kubeconfig holds.
+        more: Further files of the home.
     """
     save(root / "github", _build_organization(cut))
     details = root / "account.json"
@@ -70,7 +74,7 @@ def write_estate(
     (cluster / "dump.json").write_text(listed(*_build_cluster(cut)))
     (cluster / "eks.json").write_text(_build_eks_answers(cut))
     home = root / "home" / "dana"
-    for name, text in _build_home(holds).items():
+    for name, text in {**_build_home(holds), **(more or {})}.items():
         path = home / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)

@@ -92,6 +92,59 @@ def test_who_can_lists_callers_of_all_platforms_and_their_agents(
     assert rows[BUILDER]["agents"] == [AGENT]
 
 
+@pytest.mark.parametrize(
+    ("subject", "edit"),
+    [
+        (ANYBODY, ("--without", f"access entry {DEPLOY}")),
+        (ANYBODY, ("--without", "RoleBinding apps/pod-makers")),
+        (ANYBODY, ("--without-policy", f"{DEPLOY}#trust")),
+        (AGENT, ("--without", "RoleBinding apps/token-makers")),
+        (AGENT, ("--without-policy", f"{LEDGER}#trust")),
+    ],
+)
+def test_an_edit_on_one_platform_changes_the_access_to_another(
+    ask: Ask, whole: tuple[Path, list[str]], subject: str, edit: tuple[str, str]
+) -> None:
+    store = scan(ask, *whole)
+    rows = ask(store, "what-if", subject, *edit).items
+    changes = {(e["action"], e["resource"]): (e["change"], e["after"]) for e in rows}
+    assert changes[READ] == ("falls-away", "never")
+
+
+def test_an_edit_for_all_names_the_platforms_whose_changes_it_does_not_list(
+    ask: Ask, whole: tuple[Path, list[str]]
+) -> None:
+    answer = ask(
+        scan(ask, *whole),
+        *("what-if", "--all", "--without", "RoleBinding apps/token-makers"),
+    )
+    missing = json.loads(answer.out)["coverage"]["not_collected"]
+    assert "cross-platform-steps (kubernetes, aws)" in missing
+
+
+def test_an_agent_reaches_what_all_of_its_identities_reach(
+    tmp_path: Path, ask: Ask
+) -> None:
+    elsewhere = "arn:aws:iam::999988887777:role/elsewhere"
+    more = {
+        ".config/gh/hosts.yml": "github.com:\n    user: root\n    oauth_token: x\n",
+        ".aws/config": f"[default]\nrole_arn = {elsewhere}\nsource_profile = a\n",
+    }
+    store = scan(ask, tmp_path / "store", write_estate(tmp_path, more=more))
+    rows: Any = ask(store, "reach", AGENT).items
+    assert all(row["path"][0]["from"] == AGENT for row in rows if row["path"])
+    first = {row["path"][0]["to"] for row in rows if row["path"]}
+    assert {BUILDER, "github:user/root", elsewhere} <= first
+    found = {(row["action"], row["resource"]): row for row in rows}
+    assert READ in found
+    assert any(resource == "github:acme/repo/web" for _, resource in found)
+    assert ("create", f"k8s:{CLUSTER}/apps/pods") in found
+    unknown = [row for row in rows if row["verdict"] == "not-known"]
+    assert elsewhere in {row["path"][-1]["to"] for row in unknown if row["path"]}
+    callers = {r["subject"]: r for r in ask(store, "who-can", "push", "acme/web").items}
+    assert callers["github:user/root"]["agents"] == [AGENT]
+
+
 @pytest.mark.parametrize("link", LINKS)
 def test_the_path_ends_where_a_link_is_cut(tmp_path: Path, ask: Ask, link: str) -> None:
     store = scan(ask, tmp_path / "store", write_estate(tmp_path, {link}))

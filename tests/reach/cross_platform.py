@@ -30,6 +30,7 @@ from answerable.reach.platform import (
     DeterminingStatement,
     PageBounds,
     PathHop,
+    PermissionEvaluator,
     PlatformScope,
     PolicyEdit,
     Question,
@@ -201,6 +202,9 @@ class TinySteps:
     unknown: tuple[UnknownSubject, ...] = ()
 
     def list_steps(
-        self, inventory: Inventory, question: Question
+        self,
+        inventory: Inventory,
+        question: Question,
+        edited: Mapping[str, PermissionEvaluator],
     ) -> CrossPlatformSteps:
         return CrossPlatformSteps(self.steps, self.unknown)

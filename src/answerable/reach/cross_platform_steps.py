@@ -4,7 +4,7 @@ A source of steps registers once, in `services/reach/platforms.py`. Between its 
 each platform finds the paths among its own identities.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -13,6 +13,7 @@ from answerable.model.inventory import Inventory
 from answerable.reach.formula import TRUE
 from answerable.reach.platform import (
     PathHop,
+    PermissionEvaluator,
     Question,
     SubjectIdentity,
     UnknownSubject,
@@ -63,9 +64,17 @@ class CrossPlatformStepSource(Protocol):
         """Name of the platform that they lead to."""
 
     def list_steps(
-        self, inventory: Inventory, question: Question
+        self,
+        inventory: Inventory,
+        question: Question,
+        edited: Mapping[str, PermissionEvaluator],
     ) -> CrossPlatformSteps:
-        """List the steps of collected identities, and of `question.identities`."""
+        """List the steps of collected identities, and of `question.identities`.
+
+        Args:
+            edited: Evaluators by platform, in place of those of the snapshot: after a
+                policy edit, say.
+        """
 
 
 @dataclass(frozen=True, slots=True)

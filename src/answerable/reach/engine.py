@@ -23,6 +23,7 @@ from answerable.reach.platform import (
     PermissionPlatform,
     PolicyEdit,
     Question,
+    SubjectIdentity,
 )
 from answerable.reach.subject_identities import SubjectIdentities
 from answerable.reach.verdict_assumptions import list_assumed_policy_kinds
@@ -88,19 +89,67 @@ def list_changes_of_edit(
 ) -> tuple[ChangeList, SubjectIdentities]:
     """List permissions that a policy edit adds or removes, for a subject or all.
 
+    For a subject, those on all platforms that it reaches over the edited one; for all,
+    those of the edited platform.
+
     Args:
         opened: Platforms before and after the edit.
         limit: Most items; 0 for all.
     """
     question = opened[0].question
     if not question.subject:
-        return applied.list_changes(question, (), limit), SubjectIdentities()
+        changes = applied.list_changes(question, (), limit)
+        words = opened[0].list_crossing_words(platform)
+        missing = changes.not_collected | words
+        return replace(changes, not_collected=missing), SubjectIdentities()
     found, after = (each.find_identities(question.subject) for each in opened)
     question = replace(
         question, identities=opened[0].select_identities(platform, found)
     )
     mine = opened[1].select_identities(platform, after)
-    return applied.list_changes(question, mine, limit), found
+    changes = applied.list_changes(question, mine, limit)
+    lists = [changes]
+    for other in opened[0].platforms:
+        was = opened[0].select_identities(other, found)
+        will = opened[1].select_identities(other, after)
+        if other is not platform and was != will:
+            lists.append(_list_changes_elsewhere(opened, other, was, will))
+    return _join_change_lists(lists, limit), found
+
+
+def _list_changes_elsewhere(
+    opened: tuple[OpenPlatforms, OpenPlatforms],
+    platform: PermissionPlatform,
+    before: Sequence[SubjectIdentity],
+    after: Sequence[SubjectIdentity],
+) -> ChangeList:
+    """List the changes on a platform whose identities an edit elsewhere gives or takes."""
+    from answerable.reach.row_comparison import RowComparison
+
+    question = replace(opened[0].question, identities=tuple(before))
+    both = opened[0].open(platform), opened[1].open(platform)
+    compared = RowComparison(opened[0].inventory, *both, tuple)
+    try:
+        return compared.list_permission_changes(question, after, 0)
+    except UsageError:  # the platform has no such action or resource
+        return ChangeList(())
+
+
+def _join_change_lists(lists: Sequence[ChangeList], limit: int) -> ChangeList:
+    """Join the changes of several platforms, and cut them."""
+    first, *others = lists
+    more = [item for each in others for item in each.items]
+    if not more:
+        return first
+    items = (*first.items, *more)
+    total = len(more) + (first.shown["of"] if first.shown else len(first.items))
+    kept = items[: limit or None]
+    shown = None
+    if len(kept) < total:
+        shown = TruncationItem(rows=len(kept), what="changes", done=len(kept), of=total)
+    missing = frozenset[str]().union(*(each.not_collected for each in lists))
+    unread = any(each.unread for each in lists)
+    return ChangeList(kept, missing, unread, shown)
 
 
 def answer_permission_question(

@@ -7,6 +7,7 @@ from answerable.model.identity import Identity
 from answerable.model.ids import IdentityId
 from answerable.model.inventory import CredentialEntity, Inventory
 from answerable.reach.cross_platform_steps import (
+    CrossPlatformSteps,
     CrossPlatformStepSource,
     EnteredIdentities,
     follow_steps,
@@ -41,18 +42,23 @@ class OpenPlatforms:
 
     Attributes:
         step_sources: Sources of the steps between platforms.
+        edited: Evaluators by name of the platform, in place of those of the snapshot.
     """
 
     platforms: Sequence[PermissionPlatform]
     step_sources: Sequence[CrossPlatformStepSource]
     inventory: Inventory
     question: Question
+    edited: Mapping[str, PermissionEvaluator] = field(default_factory=dict)
     opened: dict[str, PermissionEvaluator] = field(default_factory=dict)
+    _listed: dict[tuple[str, str], CrossPlatformSteps] = field(default_factory=dict)
 
     def open(self, platform: PermissionPlatform) -> PermissionEvaluator:
         """Return the permission evaluator of a platform, created on first use."""
         if platform.name not in self.opened:
-            self.opened[platform.name] = platform.open(self.inventory, self.question)
+            self.opened[platform.name] = self.edited.get(
+                platform.name
+            ) or platform.open(self.inventory, self.question)
         return self.opened[platform.name]
 
     def find_platform(self, key: str, kind: str = "") -> PermissionPlatform | None:
@@ -156,7 +162,7 @@ class OpenPlatforms:
             SubjectIdentity(entry.missing.id, entry.identity, (), entry.missing)
             for source in self.step_sources
             if source.origin in places
-            for entry in source.list_steps(self.inventory, self.question).unscanned
+            for entry in self._list_steps(source, ()).unscanned
         ]
         more = follow_steps(entered, self.enter_identities).starts if entered else ()
         both = (*entered, *more)
@@ -167,8 +173,7 @@ class OpenPlatforms:
     ) -> EnteredIdentities:
         """Take the steps of a source from identities of its platform; empty for all."""
         origin = next(each for each in self.platforms if each.name == source.origin)
-        question = replace(self.question, identities=tuple(starts))
-        listed = source.list_steps(self.inventory, question)
+        listed = self._list_steps(source, starts)
         by_origin: dict[str, list[PathHop]] = {}
         for step in listed.steps:
             if step.formula != FALSE:
@@ -187,6 +192,18 @@ class OpenPlatforms:
                 else:
                     unknown.append(entered)
         return EnteredIdentities(tuple(found), tuple(unknown))
+
+    def _list_steps(
+        self, source: CrossPlatformStepSource, starts: Sequence[SubjectIdentity]
+    ) -> CrossPlatformSteps:
+        """List the steps of a source; once for an edit, whose steps no snapshot keeps."""
+        question = replace(self.question, identities=tuple(starts))
+        if not self.edited:
+            return source.list_steps(self.inventory, question, {})
+        key = source.origin, source.target
+        if key not in self._listed:
+            self._listed[key] = source.list_steps(self.inventory, question, self.edited)
+        return self._listed[key]
 
     def is_modelled(
         self, origin: PermissionPlatform, target: PermissionPlatform
@@ -230,6 +247,17 @@ class OpenPlatforms:
             word
             for each in others
             for word in self.list_unmodelled(starts, each).values()
+        )
+
+    def list_crossing_words(self, platform: PermissionPlatform) -> frozenset[str]:
+        """List the words of coverage for steps between a platform and collected ones."""
+        names = self._group_identities()
+        return frozenset(
+            f"{CROSS_PLATFORM_STEPS} ({each.origin}, {each.target})"
+            for each in self.step_sources
+            if platform.name in (each.origin, each.target)
+            and each.origin in names
+            and each.target in names
         )
 
     def describe_scope(self, target: PermissionPlatform) -> PlatformScope:

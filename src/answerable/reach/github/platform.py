@@ -9,7 +9,7 @@ from collections.abc import (
     Sequence,
 )
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from answerable.model.errors import UsageError
 from answerable.model.ids import IdentityId
@@ -22,6 +22,7 @@ from answerable.reach.platform import (
     ConditionContext,
     PageBounds,
     PathHop,
+    PermissionEvaluator,
     PlatformScope,
     PolicyEdit,
     Question,
@@ -244,13 +245,21 @@ class WorkflowTokenSteps:
     origin: str = PLATFORM
 
     def list_steps(
-        self, inventory: Inventory, question: Question
+        self,
+        inventory: Inventory,
+        question: Question,
+        edited: Mapping[str, PermissionEvaluator],
     ) -> CrossPlatformSteps:
         """List the steps of the runs of every collected repository."""
         organizations = get_organizations(inventory)
+        mine = edited.get(PLATFORM)
+        if isinstance(mine, GithubEvaluator):
+            organizations = mine.organizations
         if not organizations and not question.identities:
             return CrossPlatformSteps()
         from answerable.reach.github.role_entry_steps import list_role_entry_steps
 
-        trusts = self.open_trusts(inventory, replace(question, identities=()))
+        trusts = cast("TokenTrusts | None", edited.get(self.target))
+        if trusts is None:
+            trusts = self.open_trusts(inventory, replace(question, identities=()))
         return list_role_entry_steps(organizations, trusts, self.target)

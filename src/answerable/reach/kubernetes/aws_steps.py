@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/eks/latest/userguide/access-entries.html and
 https://docs.aws.amazon.com/eks/latest/userguide/auth-configmap.html.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 
 from answerable.model.ids import IdentityId
@@ -17,7 +17,6 @@ from answerable.reach.formula import TRUE, Formula, build_atom, conjoin
 from answerable.reach.kubernetes.answer_building import SOURCE
 from answerable.reach.kubernetes.catalogue import PodIdentityAssociation, ServiceAccount
 from answerable.reach.kubernetes.cluster_index import ClusterIndex
-from answerable.reach.kubernetes.evaluator import get_clusters
 from answerable.reach.kubernetes.step_rules import CLOUD_AUDIENCE
 from answerable.reach.platform import (
     DeterminingStatement,
@@ -35,10 +34,11 @@ _EKS_VERSION = "-eks-"
 _WILDCARDS = frozenset("*?[")
 
 
-def list_role_steps(inventory: Inventory, trusts: TokenTrusts) -> CrossPlatformSteps:
+def list_role_steps(
+    clusters: Sequence[ClusterIndex], trusts: TokenTrusts
+) -> CrossPlatformSteps:
     """List the steps of all service accounts to roles."""
     steps: list[PathHop] = []
-    clusters = [access.index for access in get_clusters(inventory).values()]
     for index in clusters:
         steps += _TokenSteps(index, trusts).list_steps()
         for association in index.cluster.pod_identities:
@@ -48,14 +48,13 @@ def list_role_steps(inventory: Inventory, trusts: TokenTrusts) -> CrossPlatformS
 
 
 def list_unscanned_entries(
-    clusters: Iterable[ClusterIndex], trusts: TokenTrusts
+    clusters: Sequence[ClusterIndex], trusts: TokenTrusts
 ) -> Iterator[UnscannedEntry]:
     """List the roles that trust the service accounts of clusters without a scan.
 
     A role that trusts EKS Pod Identity counts if no cluster was scanned.
     """
-    indexes = tuple(clusters)
-    issuers = {_get_issuer(index) for index in indexes}
+    issuers = {_get_issuer(index) for index in clusters}
     for issuer in trusts.list_token_issuers():
         if not issuer.startswith(_EKS_ISSUER) or issuer in issuers or "" in issuers:
             continue
@@ -64,7 +63,7 @@ def list_unscanned_entries(
         for trust in trusts.list_token_trusts(issuer):
             if trust.collected:
                 yield UnscannedEntry(trust.identity, missing)
-    if not indexes:
+    if not clusters:
         what = "no scan describes a cluster with EKS Pod Identity"
         missing = UnknownSubject(POD_IDENTITY_SERVICE, what, SOURCE)
         for role in trusts.list_service_trusts(POD_IDENTITY_SERVICE):
@@ -201,16 +200,18 @@ def _list_association_steps(
         yield PathHop(str(subject), hop.via, hop.to, hop.formula, determining)
 
 
-def list_user_steps(inventory: Inventory) -> CrossPlatformSteps:
+def list_user_steps(
+    clusters: Sequence[ClusterIndex], inventory: Inventory
+) -> CrossPlatformSteps:
     """List the steps of all access entries and rows of aws-auth."""
     steps: list[PathHop] = []
     unknown: list[UnknownSubject] = []
     identities = [each.id for each in inventory.facts.identities]
-    for access in get_clusters(inventory).values():
-        missing = _explain_missing_entries(access.index)
+    for index in clusters:
+        missing = _explain_missing_entries(index)
         if missing:
             unknown.append(missing)
-        steps += _list_entry_steps(access.index, identities)
+        steps += _list_entry_steps(index, identities)
     return CrossPlatformSteps(tuple(steps), tuple(unknown))
 
 

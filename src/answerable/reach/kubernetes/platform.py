@@ -1,8 +1,8 @@
 """Kubernetes as a permission platform: spelling of ids and calls."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from answerable.model.errors import UsageError
 from answerable.model.inventory import Inventory
@@ -16,6 +16,7 @@ from answerable.reach.platform import (
 )
 
 if TYPE_CHECKING:
+    from answerable.reach.kubernetes.cluster_index import ClusterIndex
     from answerable.reach.token_trust import TokenTrusts
 
 PLATFORM = "kubernetes"
@@ -127,18 +128,24 @@ class ServiceAccountRoles:
     origin: str = PLATFORM
 
     def list_steps(
-        self, inventory: Inventory, question: Question
+        self,
+        inventory: Inventory,
+        question: Question,
+        edited: Mapping[str, PermissionEvaluator],
     ) -> CrossPlatformSteps:
         """List the steps of all service accounts."""
-        trusts = self.open_trusts(inventory, replace(question, identities=()))
+        trusts = cast("TokenTrusts | None", edited.get(self.target))
+        if trusts is None:
+            trusts = self.open_trusts(inventory, replace(question, identities=()))
         if not list_cluster_names(inventory) and not _trusts_clusters(trusts):
             return CrossPlatformSteps()
         from answerable.reach.kubernetes import aws_steps
 
         def build(_: Inventory) -> CrossPlatformSteps:
-            return aws_steps.list_role_steps(inventory, trusts)
+            clusters = _get_clusters(inventory, edited)
+            return aws_steps.list_role_steps(clusters, trusts)
 
-        if question.context:
+        if question.context or edited:
             return build(inventory)
         return inventory.get_or_compute_value("kubernetes roles of aws", build)
 
@@ -157,13 +164,32 @@ class AccessEntryUsers:
     target: str = PLATFORM
 
     def list_steps(
-        self, inventory: Inventory, question: Question
+        self,
+        inventory: Inventory,
+        question: Question,
+        edited: Mapping[str, PermissionEvaluator],
     ) -> CrossPlatformSteps:
         """List the steps of all access entries and rows of aws-auth."""
         if not list_cluster_names(inventory):
             return CrossPlatformSteps()
         from answerable.reach.kubernetes import aws_steps
 
-        return inventory.get_or_compute_value(
-            "kubernetes users of aws", aws_steps.list_user_steps
-        )
+        def build(_: Inventory) -> CrossPlatformSteps:
+            clusters = _get_clusters(inventory, edited)
+            return aws_steps.list_user_steps(clusters, inventory)
+
+        if edited:
+            return build(inventory)
+        return inventory.get_or_compute_value("kubernetes users of aws", build)
+
+
+def _get_clusters(
+    inventory: Inventory, edited: Mapping[str, PermissionEvaluator]
+) -> "list[ClusterIndex]":
+    """Return the clusters of an edit, or of a snapshot."""
+    from answerable.reach.kubernetes import evaluator
+
+    found = edited.get(PLATFORM)
+    if isinstance(found, evaluator.KubernetesEvaluator):
+        return [each.index for each in found.clusters.values()]
+    return [each.index for each in evaluator.get_clusters(inventory).values()]

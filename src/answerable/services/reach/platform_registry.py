@@ -51,13 +51,11 @@ STEP_SOURCES: tuple[CrossPlatformStepSource, ...] = (
 def open_platforms(
     inventory: Inventory,
     question: Question,
-    opened: Mapping[str, PermissionEvaluator] | None = None,
+    edited: Mapping[str, PermissionEvaluator] | None = None,
 ) -> OpenPlatforms:
     """Open AWS, Kubernetes, PostgreSQL and other platforms for a question.
 
     Args:
-        opened: Evaluators by name of the platform, if some are open already.
+        edited: Evaluators by name of the platform, in place of those of the snapshot.
     """
-    return OpenPlatforms(
-        PLATFORMS, STEP_SOURCES, inventory, question, {**(opened or {})}
-    )
+    return OpenPlatforms(PLATFORMS, STEP_SOURCES, inventory, question, edited or {})
