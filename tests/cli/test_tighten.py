@@ -14,6 +14,7 @@ from mcp.client.stdio import stdio_client
 from mcp.shared.exceptions import MCPError
 
 from answerable.cli.app import app
+from answerable.model.errors import UsageError
 
 ANA, TOKEN = "ana@corp.example", "sk-live-9f8e7d6c5b4a39281706"
 SERVER = """
@@ -70,19 +71,35 @@ def run(*words: str) -> Result:
     return done
 
 
+def run_refused(*words: str) -> str:
+    """Run a command that a usage error ends; return its message and hint."""
+    with pytest.raises(UsageError) as refused:
+        run(*words)
+    return f"{refused.value.message}\n{refused.value.hint}"
+
+
+def hook_of(home: Path, client: str) -> dict[str, Any]:
+    """The first hook of a client, as its settings have it."""
+    if client == "cursor":
+        hooks = json.loads((home / ".cursor/hooks.json").read_text())["hooks"]
+        return dict(hooks["beforeShellExecution"][0])
+    hooks = json.loads((home / ".claude/settings.json").read_text())["hooks"]
+    return dict(hooks["PreToolUse"][0]["hooks"][0])
+
+
 def status(home: Path) -> dict[tuple[str, str], dict[str, Any]]:
     """The rows of `protect status` by client and entry."""
     items = json.loads(run("protect", "status", "-o", "json").stdout)["items"]
     return {(each["client"], each["server"]): each for each in items}
 
 
-def call(home: Path, *tools: str) -> list[str]:
-    """Start the server as Claude Code does, and call tools of it."""
-    entry = json.loads((home / ".claude.json").read_text())["mcpServers"]["orders"]
+def call(home: Path, *tools: str, entry: str = "orders") -> list[str]:
+    """Start a server as Claude Code does, and call tools of it."""
+    started = json.loads((home / ".claude.json").read_text())["mcpServers"][entry]
 
     async def play() -> list[str]:
         parameters = StdioServerParameters(
-            command=entry["command"], args=entry["args"], env=entry.get("env")
+            command=started["command"], args=started["args"], env=started.get("env")
         )
         said = []
         async with (
@@ -124,13 +141,20 @@ def test_six_commands_lead_to_the_first_denied_call_and_two_back(home: Path) -> 
     assert status(home)[orders]["runs"] == 1
     own_key(home)
 
-    to_shadow = run("tighten", "claude-code", "--yes")
+    refused = run_refused("tighten", "claude-code", "--yes")
+    assert "got 1, expected at least 40" in refused
+    assert "tighten claude-code --min-runs 1" in refused
+    assert status(home)[orders]["mode"] == "observe"
+    to_shadow = run("tighten", "claude-code", "--yes", "--min-runs", "1")
     assert to_shadow.exit_code == 0, to_shadow.output
     assert "1 runs (expected 40)" in to_shadow.output
     assert "new-reach" in to_shadow.output
     assert status(home)[orders]["mode"] == "shadow"
     to_enforce = run("tighten", "claude-code", "--yes")
     assert to_enforce.exit_code == 0, to_enforce.output
+    assert "refused in the last 7 days\nnone of the recorded calls" in to_enforce.output
+    assert hook_of(home, "claude-code")["onFailure"] == "block"
+    assert "failClosed" not in hook_of(home, "cursor")
 
     said = call(home, "read_order", "delete_order")
     assert said == ["order 7, token True", "Denied by policy."]
@@ -149,6 +173,7 @@ def test_six_commands_lead_to_the_first_denied_call_and_two_back(home: Path) -> 
     assert run("loosen", "claude-code", "--yes").exit_code == 0
     text = (home / ".config/answerable/answerable.yaml").read_text()
     assert "ends_enforcement: [claude-code]" in text
+    assert "onFailure" not in hook_of(home, "claude-code")
     assert run("unprotect").exit_code == 0
     assert (home / ".claude.json").read_bytes() == before
 
@@ -194,4 +219,61 @@ def test_a_server_that_a_client_got_later_is_a_bypass(home: Path) -> None:
     checks = json.loads(run("doctor", "-o", "json").stdout)["items"]
     (check,) = [each for each in checks if each["check"] == "protection"]
     assert not check["ok"]
-    assert check["detail"] == "2 servers pass the gateway, 1 are reached directly"
+    servers, *agents = check["detail"].split("; ")
+    assert servers == "2 servers pass the gateway, 1 are reached directly"
+    assert agents[0] == (
+        "claude-code observe, 0 runs learned, 0 calls would be refused, hook not seen"
+    )
+    assert "it is new since protect" in rows["cursor", "later"]["detail"]
+
+
+def enforce(home: Path) -> None:
+    """Protect the clients, and enforce Claude Code on one recorded call."""
+    run("protect", "--yes")
+    call(home, "read_order")
+    own_key(home)
+    run("tighten", "claude-code", "--yes", "--min-runs", "1")
+    assert run("tighten", "claude-code", "--yes").exit_code == 0
+
+
+def test_a_server_of_an_enforced_agent_is_named_until_it_is_learned(home: Path) -> None:
+    enforce(home)
+    place = home / ".claude.json"
+    content = json.loads(place.read_text())
+    entry = {"command": sys.executable, "args": [str(home / "server.py")]}
+    content["mcpServers"]["later"] = entry
+    place.write_text(json.dumps(content))
+    said = run("protect", "--yes")
+    assert "later is not covered by the signed baseline of claude-code" in said.stdout
+    row = status(home)["claude-code", "later"]
+    assert row["state"] == "mediated"
+    assert "not covered by the signed baseline" in row["detail"]
+    assert row["next"] == "answerable loosen claude-code"
+    with pytest.raises(BaseExceptionGroup):
+        call(home, entry="later")
+
+    run("loosen", "claude-code", "--yes")
+    run("loosen", "claude-code", "--yes")
+    assert call(home, "read_order", entry="later") == ["order 7, token False"]
+    run("tighten", "claude-code", "--yes", "--min-runs", "1")
+    assert run("tighten", "claude-code", "--yes").exit_code == 0
+    said = call(home, "read_order", "delete_order", entry="later")
+    assert said == ["order 7, token False", "Denied by policy."]
+    row = status(home)["claude-code", "later"]
+    assert "not covered" not in row["detail"]
+
+
+def test_a_refused_call_is_not_learned_when_the_agent_is_tightened_again(
+    home: Path,
+) -> None:
+    enforce(home)
+    assert call(home, "delete_order") == ["Denied by policy."]
+    run("loosen", "claude-code", "--yes")
+    shadow = run("tighten", "claude-code", "--yes")
+    assert "orders delete_order: 1 of 1 calls, no rule names it" in shadow.output
+    run("loosen", "claude-code", "--yes")
+    run("loosen", "claude-code", "--yes")
+    run("tighten", "claude-code", "--yes", "--min-runs", "1")
+    text = (home / ".config/answerable/answerable.yaml").read_text()
+    assert "read_order" in text
+    assert "delete_order" not in text

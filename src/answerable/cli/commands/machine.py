@@ -37,14 +37,12 @@ def doctor(settings: Settings) -> None:
 
 def _find_protection(settings: Settings) -> "Document | AnswerableError | None":
     """Return the status of the clients of a protected home; None for any other."""
-    from answerable.cli.commands.protect import find_config, plan_home
-    from answerable.usecases.protection.status import build_protection_status
+    from answerable.cli.commands.protect import find_config, load_status
+    from answerable.server.protection_status import is_protected
 
     try:
         path = find_config("")
-        if not (path.parent / "protection" / "protected.json").is_file():
-            return None
-        return build_protection_status(plan_home(settings, path), None, None, 0)
+        return load_status(settings, path)[0] if is_protected(path) else None
     except HomeUnknown:
         return None
     except AnswerableError as error:

@@ -1,6 +1,5 @@
 """`protect` and `unprotect`: put the servers of this home's clients behind the gateway."""
 
-import os
 import sys
 import time
 from pathlib import Path
@@ -22,6 +21,7 @@ from answerable.model.errors import AnswerableError, UsageError
 from answerable.presentation.text import sanitize
 
 if TYPE_CHECKING:
+    from answerable.model.documents.shared_shapes import Document
     from answerable.services.protection.protection_plan import ProtectionPlan
 
 _STATUS = "status"
@@ -66,11 +66,12 @@ def protect(
     shows_status = clients[:1] == (_STATUS,)
     asked = clients[1:] if shows_status else clients
     require_known_clients(asked)
-    if not (shows_status or dry_run):
+    if shows_status:
+        document, note = load_status(settings, path, asked)
+        print_and_exit(document, settings, note=note)
+    if not dry_run:
         recover(path.parent)
     plan = plan_home(settings, path, asked, mode=mode, owner=owner)
-    if shows_status:
-        _print_status(settings, plan, path)
     _print_plan(plan)
     if dry_run or not plan.changes:
         return
@@ -158,36 +159,34 @@ def record_config_agents(settings: Settings, path: Path) -> None:
             raise failed
 
 
-def _print_status(settings: Settings, plan: "ProtectionPlan", path: Path) -> None:
-    """Print the status of each server, and end the command."""
-    from answerable.connectors.config.fetch import read_config_file
-    from answerable.connectors.config.parse.config_faults import ConfigError
+def load_status(
+    settings: Settings, path: Path, clients: tuple[str, ...] = ()
+) -> "tuple[Document, str]":
+    """Load the status of the clients of this home and folder, and a note on it."""
+    from answerable.server import protection_status
     from answerable.server.restart_only_settings import resolve_store_folder
     from answerable.server.state_folders import gateway_state
     from answerable.server.store_access import ship_store_spool
     from answerable.store.store import EvidenceStore
-    from answerable.usecases.protection.status import build_protection_status
 
     now = time.time_ns()
-    if not path.exists():
-        document = build_protection_status(plan, None, None, now)
-        print_and_exit(document, settings)
-    reading = read_config_file(str(path))
-    if reading.config is None or reading.faults:
-        raise ConfigError(str(path), reading.faults)
-    root = resolve_store_folder(reading.config, *find_named_and_default_store(settings))
+    plan = protection_status.plan_present_files(path, find_home(), Path.cwd(), clients)
+    config = protection_status.read_protect_config(path)
+    load = protection_status.load_protection_status
+    if config is None:
+        return load(plan, None, None, now), ""
+    root = resolve_store_folder(config, *find_named_and_default_store(settings))
     if not root.exists():
-        document = build_protection_status(plan, reading.config, None, now)
-        print_and_exit(document, settings)
+        return load(plan, config, None, now), ""
     # A client that ends does not wait until its wrapper has shipped the records.
-    spool = gateway_state(reading.config, root) / "spool"
+    spool = gateway_state(config, root) / "spool"
     shipped = ship_store_spool(root, spool) if spool.is_dir() else None
+    failed = isinstance(shipped, AnswerableError)
     with EvidenceStore.open(root, now=now, create=False) as store:
-        document = build_protection_status(plan, reading.config, store, now)
-    note = ""
+        document = load(plan, config, store, now, complete=not failed)
     if isinstance(shipped, AnswerableError):
-        note = f"some calls are not counted: {shipped.message}"
-    print_and_exit(document, settings, note=note)
+        return document, f"some calls are not counted: {shipped.message}"
+    return document, ""
 
 
 def _print_plan(plan: "ProtectionPlan") -> None:
@@ -205,6 +204,8 @@ def _print_plan(plan: "ProtectionPlan") -> None:
         server = f" {refusal.server}" if refusal.server else ""
         line = f"stays as it is: {refusal.path}{server}: {refusal.reason}"
         click.echo(sanitize(line))
+    for server in plan.uncovered:
+        click.echo(sanitize(_describe_uncovered(plan, server)))
     if plan.secrets:
         click.echo("rotate: an agent could read these keys before")
         for secret in plan.secrets:
@@ -213,13 +214,21 @@ def _print_plan(plan: "ProtectionPlan") -> None:
         click.echo("nothing to change", err=True)
 
 
+def _describe_uncovered(plan: "ProtectionPlan", server: str) -> str:
+    """Describe that enforcing an agent refuses the calls to an added server."""
+    clients = {each.server: each.client for each in plan.servers}
+    client = clients.get(server, "its agent")
+    return (
+        f"{server} is not covered by the signed baseline of {client}: enforcing denies "
+        f"its calls until you run `loosen {client}` to observe, and `tighten` it again"
+    )
+
+
 def find_config(config: str) -> Path:
     """Return the configuration: as named, else in the user's configuration folder."""
-    if config:
-        return Path(config).absolute()
-    folder = os.environ.get("XDG_CONFIG_HOME", "")
-    base = Path(folder) if Path(folder).is_absolute() else find_home() / ".config"
-    return base / "answerable" / "answerable.yaml"
+    from answerable.server.protection_status import find_protect_config
+
+    return Path(config).absolute() if config else find_protect_config(find_home())
 
 
 def _find_store_to_name(settings: Settings, home: Path) -> Path | None:

@@ -13,6 +13,7 @@ from answerable.cli.session import StoreSession, open_session
 from answerable.cli.settings import (
     AppCommand,
     Settings,
+    find_home,
     find_named_and_default_store,
     find_store,
     pass_settings,
@@ -22,11 +23,11 @@ from answerable.model.errors import AnswerableError, UsageError
 from answerable.presentation.text import sanitize
 
 if TYPE_CHECKING:
-    from answerable.model.config import Config, DeclaredAgent
+    from answerable.model.config import DeclaredAgent
     from answerable.model.decision import EnforcementMode
     from answerable.model.documents.shared_shapes import Document
     from answerable.services.statements.owner_keys import StatementSigner
-    from answerable.usecases.protection.agent_modes import ModeChange
+    from answerable.usecases.protection.agent_modes import ModeChange, PresentConfig
 
 _LIFETIME = 90 * 86_400 * 10**9  # nanoseconds
 _config_option = click.option(
@@ -39,6 +40,13 @@ _yes_option = click.option("--yes", is_flag=True, help="Do not ask before writin
 @click.argument("agent", metavar="AGENT")
 @_config_option
 @_yes_option
+@click.option(
+    "--min-runs",
+    type=click.IntRange(min=1),
+    default=40,
+    show_default=True,
+    help="Learned runs that it takes to leave observe.",
+)
 @add_key_options
 @pass_settings
 def tighten(
@@ -46,15 +54,16 @@ def tighten(
     agent: str,
     config: str,
     yes: bool,
+    min_runs: int,
     key: str,
     passphrase_file: str,
 ) -> None:
     """Move AGENT from observe to shadow, or from shadow to enforce.
 
     From observe: learn its calls, show what they would allow, sign the baselines into
-    shadow, and narrow its rules to the recorded calls. From shadow: show the calls that
-    would have been blocked, sign the baselines into enforce. Only the attested owner
-    may, and no agent.
+    shadow, and narrow its rules to the recorded calls. From shadow: show the calls of
+    the last 7 days that enforcing would have refused, sign the baselines into enforce,
+    and let the installed hooks fail closed. Only the attested owner may, and no agent.
     """
     require_human(settings)
     edit = _open_config(settings, config)
@@ -64,7 +73,7 @@ def tighten(
         from answerable.usecases.protection import agent_modes
 
         change = agent_modes.plan_tighter_mode(
-            edit.config, edit.data, declared, session.store, session.now
+            edit.present, declared, session.store, session.now, min_runs
         )
         digests = _show_screens(settings, session, change)
         _show(settings, agent_modes.build_mode_document(change))
@@ -83,16 +92,17 @@ def tighten(
 def loosen(settings: Settings, agent: str, config: str, yes: bool) -> None:
     """Move AGENT from enforce to shadow, or from shadow to observe.
 
-    Its rules and signed baselines stay. An agent that is no longer enforced is listed
-    under `ends_enforcement`. No agent may do this.
+    Its rules and signed baselines stay; in observe, a server without a rule gets an
+    open one, so that its calls are learned. An agent that is no longer enforced is
+    listed under `ends_enforcement`, and its hooks no longer fail closed. No agent may
+    do this.
     """
     from answerable.usecases.protection import agent_modes
 
     require_human(settings)
     edit = _open_config(settings, config)
-    change = agent_modes.plan_looser_mode(
-        edit.config, edit.data, edit.find_agent(agent)
-    )
+    change = agent_modes.plan_looser_mode(edit.present, edit.find_agent(agent))
+    _show_file_changes(settings, change)
     _ask(yes, f"Set {change.agent.name} to {change.mode}?")
     with open_session(settings, create=True) as session:
         edit.write(session, change)
@@ -104,14 +114,13 @@ class _ConfigEdit:
     """Configuration that a command changes."""
 
     path: Path
-    config: "Config"
-    data: bytes
+    present: "PresentConfig"
 
     def find_agent(self, name: str) -> "DeclaredAgent":
         """Find an agent by its name or id."""
         from answerable.usecases.protection.agent_modes import find_declared_agent
 
-        return find_declared_agent(self.config, name)
+        return find_declared_agent(self.present.config, name)
 
     def ship_records(self, settings: Settings) -> None:
         """Ship the records that wait in the gateway's spool.
@@ -123,7 +132,7 @@ class _ConfigEdit:
         from answerable.server.store_access import ship_store_spool
 
         root, _ = find_store(settings)
-        spool = gateway_state(self.config, root) / "spool"
+        spool = gateway_state(self.present.config, root) / "spool"
         shipped = ship_store_spool(root, spool) if spool.is_dir() else None
         if isinstance(shipped, AnswerableError):
             raise shipped
@@ -140,11 +149,11 @@ class _ConfigEdit:
         from answerable.services.protection.protection_state import replace_file
         from answerable.usecases.protection import apply
 
-        if apply.has_protected_files(self.path.parent):
+        if self.present.protected:
             apply.apply_plan(change.plan, self.path.parent)
         else:  # written by hand: `unprotect` has nothing to restore
             (made,) = change.plan.changes
-            if self.path.read_bytes() != self.data:
+            if self.path.read_bytes() != self.present.data:
                 raise UsageError(f"{self.path} has changed meanwhile", "run it again")
             replace_file(self.path, made.after, lambda _: None)
         config = read_config_file(str(self.path)).config
@@ -164,6 +173,8 @@ def _open_config(settings: Settings, named: str) -> _ConfigEdit:
     from answerable.connectors.config.fetch import read_config_file
     from answerable.connectors.config.parse.config_faults import ConfigError
     from answerable.server.restart_only_settings import resolve_store_folder
+    from answerable.usecases.protection.agent_modes import PresentConfig
+    from answerable.usecases.protection.apply import list_protected_files
 
     path = find_config(named)
     reading = read_config_file(str(path))
@@ -171,7 +182,9 @@ def _open_config(settings: Settings, named: str) -> _ConfigEdit:
         raise ConfigError(str(path), reading.faults)
     root = resolve_store_folder(reading.config, *find_named_and_default_store(settings))
     settings.store = settings.store or str(root)
-    return _ConfigEdit(path, reading.config, path.read_bytes())
+    protected = list_protected_files(path.parent)
+    present = PresentConfig(reading.config, path.read_bytes(), find_home(), protected)
+    return _ConfigEdit(path, present)
 
 
 def _show_screens(
@@ -179,6 +192,7 @@ def _show_screens(
 ) -> list[str]:
     """Show what a change means; return the digests of the baselines to sign."""
     from answerable.model.decision import EnforcementMode
+    from answerable.services.protection.observed_calls import RECENT
     from answerable.usecases.baseline import list_profiles, manage_profiles
     from answerable.usecases.baseline.replay_calls import replay_profile
 
@@ -196,7 +210,7 @@ def _show_screens(
                 settings,
                 manage_profiles.compare_profiles(session.store, "", digest, now=now),
             )
-        _title(settings, "its rules from now on; any other call is denied")
+        _title(settings, "its rules from now on; enforcing denies any other call")
         return digests
     known = list_profiles.list_baselines(session.store, now=now, agent=agent)
     digests = [str(e["digest"]) for e in known.items if e["state"] == "standing"]
@@ -205,8 +219,12 @@ def _show_screens(
             f"no signed baseline of {change.agent.name} is in force",
             f"answerable loosen {change.agent.name}, then tighten it again",
         )
-    _title(settings, "recorded calls, judged by its signed baselines")
-    _show(settings, replay_profile(session.store, agent, "", since=0, now=now))
+    _show_refused(settings, change)
+    _title(settings, "the same 7 days, judged by its signed baselines")
+    _show(
+        settings, replay_profile(session.store, agent, "", since=now - RECENT, now=now)
+    )
+    _show_file_changes(settings, change)
     _title(settings, "its rules")
     return digests
 
@@ -242,6 +260,8 @@ def _sign_baselines(
             BaselineStage(mode.value),
             lifetime=_LIFETIME,
             now=time.time_ns(),
+            # An agent that leaves observe was not enforced: nothing ends here.
+            ends_enforcement=True,
         )
 
 
@@ -249,6 +269,29 @@ def _show(settings: Settings, document: "Document") -> None:
     """Print a screen before the question; other formats have the answer alone."""
     if settings.output == "table":
         print_document(document, Settings(store=settings.store, quiet=True))
+
+
+def _show_refused(settings: Settings, change: "ModeChange") -> None:
+    """Print the calls of the last 7 days that enforcing would have refused."""
+    if settings.output != "table":
+        return
+    _title(settings, "enforcing would have refused in the last 7 days")
+    for each in change.refused:
+        name = f"{each.server} {each.name or each.kind}"
+        why = "" if each.covered else ", no rule names it"
+        click.echo(sanitize(f"{name}: {each.refused} of {each.calls} calls{why}"))
+    if not change.refused:
+        click.echo("none of the recorded calls")
+
+
+def _show_file_changes(settings: Settings, change: "ModeChange") -> None:
+    """Print what changes besides the configuration, and what cannot be changed."""
+    if settings.output != "table":
+        return
+    for each in change.plan.changes[1:]:
+        click.echo(sanitize(f"{each.path}: {', '.join(each.what)}"))
+    for refusal in change.plan.refused:
+        click.echo(sanitize(f"{refusal.path}: {refusal.reason}"))
 
 
 def _title(settings: Settings, text: str) -> None:

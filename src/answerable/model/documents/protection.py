@@ -16,7 +16,7 @@ class ProtectionStatusItem(TypedDict):
     state: Annotated[
         str,
         Column(
-            "`mediated`: its calls pass the gateway; `bypass`: the client reaches it directly; `refused`: `protect` cannot move it, see `detail`; `hook`: the client's own tools, decided by its hook; `no-hook`",
+            "`mediated`: its calls pass the gateway; `bypass`: the client reaches it directly, or a log has its key without a call of the gateway; `refused`: `protect` cannot move it, see `detail`; `hook`: the client's own tools, decided by its hook; `no-hook`",
             "state",
             0,
         ),
@@ -50,9 +50,32 @@ class ProtectionStatusItem(TypedDict):
     ]
     runs: Annotated[
         int,
-        Column("recorded runs of the agent, 90 days", "", 2, "count", right=True),
+        Column(
+            "recorded runs of the agent without a refused call, 90 days",
+            "",
+            2,
+            "count",
+            right=True,
+        ),
     ]
-    detail: Annotated[str, Column("why it is not mediated, else empty", "why", 1)]
+    key_uses_unmediated: Annotated[
+        int | None,
+        Column(
+            "uses of the AWS key that the gateway holds for the server, in ingested logs of the last 7 days, without a call of the gateway that explains them; null for no such key, no log of it, or not known",
+            "key used outside",
+            2,
+            "count",
+            right=True,
+        ),
+    ]
+    detail: Annotated[
+        str,
+        Column(
+            "why it is not mediated, or how far its agent is on the way to enforcement",
+            "why",
+            1,
+        ),
+    ]
     next: Annotated[str, Column("next step for this row, empty for none", "next", 1)]
 
 
@@ -78,6 +101,15 @@ class AgentModeItem(TypedDict):
             "recorded names that no rule can allow exactly, since they end with `*`",
             "left out",
             3,
+            "names",
+        ),
+    ]
+    refused: Annotated[
+        list[str],
+        Column(
+            "its calls of the last 7 days that enforcing these rules refuses: name and number each",
+            "would refuse",
+            1,
             "names",
         ),
     ]

@@ -90,9 +90,16 @@ def _add_result_size_and_trust(
 
 
 def group_calls_into_runs(
-    calls: Iterable[RecordedCall], identity: str
+    calls: Iterable[RecordedCall], identity: str, server: str = ""
 ) -> Iterator[AgentRun]:
-    """Group an identity's recorded calls by the agent run that made them."""
+    """Group an identity's recorded calls by the agent run that made them.
+
+    Args:
+        calls: Recorded calls.
+        identity: The identity.
+        server: Server whose first call gives a run its network and workload, since a
+            client process starts a wrapper for each server; empty for the first call.
+    """
     by_run: dict[str, list[RecordedCall]] = defaultdict(list)
     for each in calls:
         if each.acted.identity == identity:
@@ -100,6 +107,7 @@ def group_calls_into_runs(
     for name, members in by_run.items():
         first, begun = members[0].row, min(members, key=lambda each: each.row.at)
         effects = {each.row.effect for each in members}
+        at_server = [each for each in members if each.server == server] or members
         yield AgentRun(
             id=name,
             agent=first.agent,
@@ -107,7 +115,7 @@ def group_calls_into_runs(
             person=first.person,
             started=begun.row.at,
             written_by=WrittenBy(first.written_by),
-            envelope=begun.acted.envelope,
+            envelope=min(at_server, key=lambda each: each.row.at).acted.envelope,
             calls=tuple(each.seen for each in members),
             denied=bool(
                 effects & {DecisionEffect.DENY.value, DecisionEffect.ERROR.value}
@@ -116,9 +124,11 @@ def group_calls_into_runs(
         )
 
 
-def build_training_state(calls: list[RecordedCall], identity: str) -> TrainingState:
+def build_training_state(
+    calls: list[RecordedCall], identity: str, server: str = ""
+) -> TrainingState:
     """Fold the runs of one identity into the state from which a profile is learned."""
-    return merge_runs_into_state({}, group_calls_into_runs(calls, identity))
+    return merge_runs_into_state({}, group_calls_into_runs(calls, identity, server))
 
 
 def learn_profile(
@@ -142,7 +152,7 @@ def learn_profile(
     names = resolve_renames(renames)
     if names:
         calls = [replace(each, seen=rename_call(each.seen, names)) for each in calls]
-    state = build_training_state(calls, subject.identity)
+    state = build_training_state(calls, subject.identity, subject.server)
     accepted = previous.accepted if previous is not None else ()
     profile = build_profile(state, subject, parameters, now, accepted)
     rows = map(

@@ -20,19 +20,20 @@ from answerable.connectors.formats.document_parser import (
     DocumentFormat,
     parse_document,
 )
-from answerable.model.config import Config, DeclaredAgent
+from answerable.model.config import (
+    ClientFeature,
+    Config,
+    DeclaredAgent,
+    StdioCallerRule,
+)
 from answerable.model.decision import EnforcementMode, TargetKind
 from answerable.services.authorization.decision_records import (
     decision_server,
     decision_target_name,
 )
+from answerable.services.protection.observed_calls import RULE_KEYS, has_rule
 from answerable.store.decision_queries import CalledTarget
 
-_KEYS = {
-    TargetKind.TOOL: "tools",
-    TargetKind.RESOURCE: "resources",
-    TargetKind.PROMPT: "prompts",
-}
 _ENDS = "ends_enforcement"
 
 
@@ -97,7 +98,7 @@ def learn_rules(
     for server in sorted({*called, *left}):
         names = {
             key: tuple(sorted(called.get(server, {}).get(key, ())))
-            for key in _KEYS.values()
+            for key in RULE_KEYS.values()
         }
         stars = tuple(sorted(left.get(server, ())))
         if any(names.values()) or stars:
@@ -105,15 +106,40 @@ def learn_rules(
     return tuple(rules)
 
 
+def open_rules(agent: DeclaredAgent) -> tuple[LearnedRule, ...]:
+    """Return the rules of an agent, with an open one for each server that has none.
+
+    So the calls to a server that a client got later are learned like the first ones.
+    """
+    rules = [
+        LearnedRule(
+            each.server,
+            {key: getattr(each, key) for key in RULE_KEYS.values()},
+            tuple(feature.value for feature in each.inputs),
+        )
+        for each in agent.allow
+    ]
+    features = tuple(each.value for each in ClientFeature)
+    every = dict.fromkeys(RULE_KEYS.values(), ("*",))
+    rules += [
+        LearnedRule(caller.server, every, features)
+        for caller in agent.callers
+        if isinstance(caller, StdioCallerRule) and not has_rule(agent, caller.server)
+    ]
+    return tuple(rules)
+
+
 def _iter_names(targets: Sequence[CalledTarget]) -> Iterator[tuple[str, str, str]]:
     """Yield server, key of the rule, and name of each named target."""
     for each in targets:
-        if each.target not in {kind.value for kind in _KEYS}:
+        if each.refused == each.count:
+            continue  # every call was refused in the record: none is learned
+        if each.target not in {kind.value for kind in RULE_KEYS}:
             continue
         kind = TargetKind(each.target)
         name, server = decision_target_name(each, kind), decision_server(each)
         if name and server:
-            yield server, _KEYS[kind], name
+            yield server, RULE_KEYS[kind], name
 
 
 def edit_agent_mode(

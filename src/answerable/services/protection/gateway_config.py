@@ -51,6 +51,20 @@ class GatewayConfig:
         """Return the agents that get a server."""
         return tuple(self._callers)
 
+    @property
+    def uncovered(self) -> tuple[str, ...]:
+        """Return the added servers that an agent's signed baseline does not cover."""
+        return tuple(
+            s for client in self._callers for s in self._list_uncovered(client)
+        )
+
+    def get_mode(self, client: str) -> str:
+        """Return the mode of a client's agent: as declared, else as requested."""
+        if client not in self._known_agents:
+            return self._request.mode
+        mode = self._root.descend("agents", client, "mode")
+        return mode.text() if mode is not None else "enforce"
+
     def choose_name(self, client: str, entry: str) -> str:
         """Choose a free server name for an entry of a client."""
         allowed = "".join(c if c.isalnum() and c.isascii() else "-" for c in entry)
@@ -117,7 +131,11 @@ class GatewayConfig:
         new: dict[str, dict[str, RawValue]] = {}
         for client, servers in self._callers.items():
             callers: list[RawValue] = [{"stdio": name} for name in servers]
-            allow = [self._allow_everything(name) for name in servers]
+            allow = [
+                self._allow_everything(name)
+                for name in servers
+                if name not in self._list_uncovered(client)
+            ]
             if client not in self._known_agents:
                 new[client] = {
                     "owner": self._request.owner,
@@ -128,20 +146,25 @@ class GatewayConfig:
                 }
                 continue
             edits += self._extend_agent(client, "callers", callers)
-            if self._is_observed(client):
-                edits += self._extend_agent(client, "allow", allow)
+            edits += self._extend_agent(client, "allow", allow)
         return edits + self._edit_section("agents", new, 2)
 
     def _extend_agent(self, client: str, key: str, items: list[RawValue]) -> list[Edit]:
         """Return the edits that add items to a list of a known agent."""
+        if not items:
+            return []
         if self._root.descend("agents", client, key) is None:
             return [AddMember(("agents", client), key, items)]
         return [AppendItem(("agents", client, key), item) for item in items]
 
-    def _is_observed(self, client: str) -> bool:
-        """Tell whether a known agent only observes: others get no rule unasked."""
-        mode = self._root.descend("agents", client, "mode")
-        return mode is not None and mode.text() == "observe"
+    def _list_uncovered(self, client: str) -> list[str]:
+        """List the added servers of a known agent that no longer only observes.
+
+        They get no rule unasked. Client's own tools do: nothing is learned from them.
+        """
+        if client not in self._known_agents or self.get_mode(client) == "observe":
+            return []
+        return [n for n in self._callers[client] if "hook" not in self._added[n]]
 
     def _allow_everything(self, name: str) -> RawValue:
         """Return the rule of a new server: calls are learned before they are limited."""

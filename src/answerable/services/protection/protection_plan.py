@@ -117,6 +117,8 @@ class ProtectionPlan:
         agents: Declared agents by name, one for each client.
         servers: Servers that this plan puts behind the gateway.
         mediated: Servers that are behind it already.
+        uncovered: Servers of the configuration, of this plan, that the signed baseline
+            of their agent does not cover.
     """
 
     changes: tuple[FileChange, ...]
@@ -125,6 +127,7 @@ class ProtectionPlan:
     servers: tuple[ProtectedServer, ...]
     refused: tuple[Refusal, ...]
     mediated: tuple[ProtectedServer, ...] = ()
+    uncovered: tuple[str, ...] = ()
 
 
 class UndoOutcome(StrEnum):

@@ -1,14 +1,22 @@
 """Install the pre-tool hook in the settings of clients that have one."""
 
 import shlex
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from answerable.connectors.formats.document_edits import AddMember, AppendItem, Edit
+from answerable.connectors.formats.document_edits import (
+    AddMember,
+    AppendItem,
+    Edit,
+    RemoveChild,
+    ReplaceMember,
+)
 from answerable.connectors.formats.document_node import (
     DocumentNode,
     RawValue,
     walk_scalars,
 )
+from answerable.services.protection.server_rewrite import split_pointer
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,11 +26,14 @@ class HookSettings:
     Attributes:
         path: File under a home.
         events: Keys of the events.
+        fail_closed: Key and value with which the client blocks a call if the hook
+            cannot be started.
         source: Documentation page.
     """
 
     path: str
     events: tuple[str, ...]
+    fail_closed: tuple[str, RawValue]
     source: str
 
 
@@ -30,11 +41,13 @@ HOOKS: dict[str, HookSettings] = {
     "claude-code": HookSettings(
         ".claude/settings.json",
         ("PreToolUse",),
+        ("onFailure", "block"),
         "https://code.claude.com/docs/en/hooks",
     ),
     "cursor": HookSettings(
         ".cursor/hooks.json",
         ("beforeShellExecution", "beforeMCPExecution", "beforeReadFile"),
+        ("failClosed", True),
         "https://cursor.com/docs/agent/hooks",
     ),
 }
@@ -61,11 +74,11 @@ def build_hook_edits(
     command: dict[str, RawValue] = {"command": shlex.join(words)}
     if client == "claude-code":
         command = {"type": "command", **command}
-        if enforces:
-            command["onFailure"] = "block"
+    if enforces:
+        key, value = HOOKS[client].fail_closed
+        command[key] = value
+    if client == "claude-code":
         command = {"matcher": "*", "hooks": [command]}
-    elif enforces:
-        command["failClosed"] = True
     edits: list[Edit] = []
     if client == "cursor" and root.get("version") is None:
         edits.append(AddMember((), "version", 1))
@@ -80,3 +93,44 @@ def build_hook_edits(
         else:
             edits.append(AppendItem(("hooks", event), command))
     return tuple(edits)
+
+
+def build_fail_closed_edits(
+    root: DocumentNode, client: str, config: str, *, enforces: bool
+) -> tuple[Edit, ...]:
+    """Return the edits that let the installed hooks fail closed, or open again.
+
+    Args:
+        root: Settings.
+        client: Agent client.
+        config: Configuration that the hooks name; hooks of another one stay.
+        enforces: Whether a hook that cannot be started blocks the call.
+    """
+    key, value = HOOKS[client].fail_closed
+    mark = f" hook {client} --config {shlex.quote(config)}"
+    edits: list[Edit] = []
+    for entry in _iter_commands(root.get("hooks")):
+        if not f"{entry.text_at('command')} ".count(f"{mark} "):
+            continue
+        path, node = split_pointer(entry.pointer), entry.get(key)
+        if not enforces and node is not None:
+            edits.append(RemoveChild((*path, key)))
+        elif enforces and node is None:
+            edits.append(AddMember(path, key, value))
+        elif enforces and node is not None and node.raw != value:
+            edits.append(ReplaceMember((*path, key), ((key, value),)))
+    return tuple(edits)
+
+
+def _iter_commands(node: DocumentNode | None) -> Iterator[DocumentNode]:
+    """Yield the objects with a command below a node."""
+    if node is None:
+        return
+    if node.is_object and node.get("command") is not None:
+        yield node
+    elif node.is_object:
+        for _, child in node.members():
+            yield from _iter_commands(child)
+    elif node.is_array:
+        for item in node.items():
+            yield from _iter_commands(item)

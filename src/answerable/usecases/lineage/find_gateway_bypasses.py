@@ -1,38 +1,40 @@
 """Find cloud calls of agents that bypassed the gateway (`trace --unmediated`)."""
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import chain as all_of
 from typing import cast
 
-from answerable.lineage.chain_stitching_types import ChainTimeline, SourcedChainKey
+from answerable.lineage.chain_stitching_types import ChainTimeline
 from answerable.lineage.gateway_mediation import (
     CLOCK_SKEW,
     MAX_UNENDED,
     UNMEDIATED,
     GatewayCall,
-    GatewayRecords,
-    MediationJudge,
     MediationVerdict,
-    PlatformEvent,
     count_gateway_calls_without_event,
     get_server_of_called_tool,
     get_server_of_inventory_tool,
-    parse_gateway_call,
 )
 from answerable.model.documents.mediation import MediationItem
 from answerable.model.documents.shared_shapes import CoverageRecord, Document
 from answerable.model.documents.trace import UnmediatedEventItem
 from answerable.model.event import AuditEvent
 from answerable.model.inventory import Inventory
-from answerable.model.lineage import HopStatus, LineageChain
 from answerable.model.log_sources import GATEWAY, STS
 from answerable.model.time_units import SECOND_NS
 from answerable.presentation.answer_coverage import format_time
 from answerable.services.inventory import snapshots
 from answerable.services.lineage import name_resolution
 from answerable.services.lineage.chain_cache import load_or_compute_chains
+from answerable.services.lineage.mediation_verdicts import (
+    EventMoment,
+    MediationVerdicts,
+    StoredGatewayCalls,
+    build_event_filter_of_query,
+    load_gateway_calls,
+    match_events_to_gateway_calls,
+    select_platform_chains,
+)
 from answerable.services.lineage.query_validation import require_known_action
 from answerable.services.lineage.trace_rows import (
     TraceQuery,
@@ -42,9 +44,7 @@ from answerable.services.lineage.trace_rows import (
     join_events_with_chains,
     validate_trace_query,
 )
-from answerable.store import mediated_call_queries as held
 from answerable.store.chain_tables import JointInterval
-from answerable.store.event_queries import EventFilter
 from answerable.store.investigation_queries import (
     EventAlternative,
     InvestigationFilter,
@@ -52,33 +52,7 @@ from answerable.store.investigation_queries import (
 )
 from answerable.store.store import EvidenceStore
 
-_DECLARED = "declared"  # kind of agents named in a gateway configuration
 _PLATFORM_PREFIX = "cred:aws/"
-
-EventMoment = tuple[SourcedChainKey, int]  # joint and time of an event
-
-
-@dataclass(frozen=True, slots=True)
-class _GatewayRecords:
-    """Gateway records in the store.
-
-    Attributes:
-        calls: Calls that could have been open.
-        records: Agents and times that the records cover.
-    """
-
-    calls: Sequence[GatewayCall]
-    records: GatewayRecords
-
-
-@dataclass(slots=True)
-class _MediationVerdicts:
-    """Verdicts, and the moments of unmediated use with their event counts."""
-
-    counts: Counter[MediationVerdict]
-    verdict_by_moment: dict[EventMoment, MediationVerdict]
-    events: dict[EventMoment, int]
-    acts: list[PlatformEvent]
 
 
 def find_bypassing_events(
@@ -106,9 +80,9 @@ def find_bypassing_events_in_chains(
 ) -> Document:
     """Find unmediated events, given a loaded inventory and chains."""
     validate_trace_query(query)
-    gateways = _load_gateway_records(store, inventory, chains, query.until)
-    judged = _match_events_to_gateway_calls(
-        store, query, _select_platform_chains(inventory, chains, query), gateways
+    gateways = load_gateway_calls(store, inventory, chains, query.until)
+    judged = match_events_to_gateway_calls(
+        store, query, select_platform_chains(inventory, chains, query), gateways
     )
     rows = _build_newest_rows(store, query, judged, chains)
     if not rows:
@@ -130,105 +104,10 @@ def find_bypassing_events_in_chains(
     )
 
 
-def _select_platform_chains(
-    inventory: Inventory, chains: Sequence[ChainTimeline], query: TraceQuery
-) -> list[tuple[JointInterval, LineageChain]]:
-    """Select the matching chains, without those of this product's own recorders."""
-    tests = name_resolution.build_chain_predicates(inventory, chains, query)
-    return [
-        ((each.chain_key, chain.valid_from, chain.valid_to), chain)
-        for each in chains
-        if each.chain_key.believed and each.chain_key.source not in (GATEWAY, STS)
-        for chain in each.chains
-        if all(test(chain) for test in tests)
-    ]
-
-
-def _load_gateway_records(
-    store: EvidenceStore,
-    inventory: Inventory,
-    chains: Sequence[ChainTimeline],
-    until: int,
-) -> _GatewayRecords:
-    """Load the gateway's calls, and the agents and times that its records cover."""
-    flat = [
-        ((each.chain_key, chain.valid_from, chain.valid_to), chain)
-        for each in chains
-        if each.chain_key.believed and each.chain_key.source == GATEWAY
-        for chain in each.chains
-    ]
-    seen = {agent for _, chain in flat for agent in chain.agent_path}
-    seen |= {k for k, e in inventory.agents.items() if e.agent.kind == _DECLARED}
-    keys = [key for key, _ in flat]
-    found = held.find_mediated_calls(store, keys, until + CLOCK_SKEW if until else 0)
-    calls = (
-        parse_gateway_call(
-            agents=flat[each.key][1].agent_path,
-            tool=flat[each.key][1].tool.value,
-            action=each.action,
-            at=each.at,
-            ended=each.ended,
-            milliseconds=each.milliseconds,
-            task=each.task,
-        )
-        for each in found
-    )
-    records = GatewayRecords(
-        frozenset(seen), held.read_recorder_spans(store), held.find_recorder_gaps(store)
-    )
-    return _GatewayRecords([call for call in calls if call is not None], records)
-
-
-def _match_events_to_gateway_calls(
-    store: EvidenceStore,
-    query: TraceQuery,
-    chain_intervals: Sequence[tuple[JointInterval, LineageChain]],
-    gateway_records: _GatewayRecords,
-) -> _MediationVerdicts:
-    """Judge for each event whether a gateway call explains it, and count verdicts."""
-    wanted = _build_event_filter(query)
-    known = [(key, chain) for key, chain in chain_intervals if chain.agent_path]
-    unknown = [key for key, chain in chain_intervals if not chain.agent_path]
-    judged = _MediationVerdicts(Counter(), {}, {}, [])
-    judged.counts[MediationVerdict.AGENT_MISSING] = held.count_events_of_chain_keys(
-        store, unknown, wanted
-    )
-    judge = MediationJudge(gateway_records.calls, gateway_records.records)
-    for n, at, count in held.count_events_by_chain_and_time(
-        store, [key for key, _ in known], wanted
-    ):
-        (joint, _, _), chain = known[n]
-        act = _build_platform_event(chain, at)
-        verdict = judge.may_gateway_call_have_caused(act)
-        judged.acts.append(act)
-        judged.counts[verdict] += count
-        if verdict in UNMEDIATED:
-            judged.verdict_by_moment[joint, at] = verdict
-            judged.events[joint, at] = count
-    return judged
-
-
-def _build_platform_event(chain: LineageChain, at: int) -> PlatformEvent:
-    """Build the event to judge; an inferred tool does not narrow the gateway calls."""
-    told = chain.tool.status in (HopStatus.OBSERVED, HopStatus.DECLARED)
-    return PlatformEvent(chain.agent_path, chain.tool.value if told else "", at)
-
-
-def _build_event_filter(query: TraceQuery) -> EventFilter:
-    """Convert a trace query to the filter of the event table."""
-    return EventFilter(
-        actions=[query.action] if query.action else [],
-        resources=[query.resource] if query.resource else [],
-        since=query.since,
-        until=query.until,
-        outcome=query.outcome,
-    )
-
-
 def _build_newest_rows(
     store: EvidenceStore,
     query: TraceQuery,
-    verdicts: _MediationVerdicts,
+    verdicts: MediationVerdicts,
     chains: Sequence[ChainTimeline],
 ) -> list[UnmediatedEventItem]:
     """Build the newest rows; only their events are read in full."""
@@ -239,7 +118,9 @@ def _build_newest_rows(
             break
         newest.append((joint, at, at + 1))
         room -= verdicts.events[joint, at]
-    wanted = InvestigationFilter(_build_event_filter(query), [EventAlternative(newest)])
+    wanted = InvestigationFilter(
+        build_event_filter_of_query(query), [EventAlternative(newest)]
+    )
     events = find_newest_events(store, wanted, query.limit)
     return [
         {
@@ -271,8 +152,8 @@ def _list_identity_servers(inventory: Inventory) -> frozenset[tuple[str, str]]:
 
 
 def _build_mediation_item(
-    verdicts: _MediationVerdicts,
-    gateway_records: _GatewayRecords,
+    verdicts: MediationVerdicts,
+    gateway_records: StoredGatewayCalls,
     identity_servers: frozenset[tuple[str, str]],
     query: TraceQuery,
 ) -> MediationItem:

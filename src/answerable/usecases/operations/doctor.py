@@ -4,15 +4,18 @@ import os
 import shutil
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from typing import cast
 
 from answerable.connectors import registry
 from answerable.model.documents.evidence import CheckItem
+from answerable.model.documents.protection import ProtectionStatusItem
 from answerable.model.documents.shared_shapes import Document
 from answerable.model.errors import AnswerableError
 from answerable.presentation.answer_coverage import build_empty_coverage, format_time
+from answerable.presentation.protection_summary import summarise_protection
 from answerable.services.authorization.recorded_modes import read_recorded_modes
 from answerable.services.inventory import scan_sources as named
 from answerable.services.inventory.snapshots import load_inventory
@@ -261,11 +264,11 @@ def _check_protection(
             "protection", False, protection.message, protection.hint
         )
         return
-    states = [str(item["state"]) for item in protection.items]
-    mediated, direct = states.count("mediated"), states.count("bypass")
-    detail = f"{mediated} servers pass the gateway, {direct} are reached directly"
-    hint = "answerable protect status names them, and answerable protect moves them"
-    yield _build_check_item("protection", not direct, detail, hint)
+    items = cast("Sequence[ProtectionStatusItem]", protection.items)
+    summary = summarise_protection(items)
+    hint = "answerable protect status names them, and the next step of each"
+    ok = not (summary.direct or summary.keys)
+    yield _build_check_item("protection", ok, summary.describe(), hint)
 
 
 def _check_terminal() -> CheckItem:

@@ -1,10 +1,10 @@
 """Move an agent towards enforcement and back (commands `tighten` and `loosen`)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from answerable.model.config import Config, DeclaredAgent
+from answerable.model.config import AllowRule, Config, DeclaredAgent
 from answerable.model.decision import EnforcementMode
 from answerable.model.documents.protection import AgentModeItem
 from answerable.model.documents.shared_shapes import Document
@@ -16,6 +16,14 @@ from answerable.services.protection.agent_mode import (
     LearnedRule,
     edit_agent_mode,
     learn_rules,
+    open_rules,
+)
+from answerable.services.protection.hook_files import plan_hook_changes
+from answerable.services.protection.observed_calls import (
+    READY_RUNS,
+    RefusedTarget,
+    count_learned_runs,
+    list_refused_targets,
 )
 from answerable.services.protection.protection_plan import FileChange, ProtectionPlan
 from answerable.store.decision_queries import list_called_targets
@@ -25,18 +33,37 @@ _ORDER = (EnforcementMode.OBSERVE, EnforcementMode.SHADOW, EnforcementMode.ENFOR
 
 
 @dataclass(frozen=True, slots=True)
+class PresentConfig:
+    """Configuration as read, with the files that `protect` has changed.
+
+    Attributes:
+        data: Content of the file.
+        home: Home of the clients.
+        protected: Changed files; empty where the configuration was written by hand.
+    """
+
+    config: Config
+    data: bytes
+    home: Path
+    protected: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ModeChange:
     """Change of an agent's mode, not written yet.
 
     Attributes:
         rules: Its new rules; empty where they stay.
-        plan: Plan that changes the configuration.
+        plan: Plan that changes the configuration, and the hooks where enforcement
+            begins or ends.
+        refused: Targets of the last 7 days whose calls enforcing refuses.
     """
 
     agent: DeclaredAgent
     mode: EnforcementMode
     rules: tuple[LearnedRule, ...]
     plan: ProtectionPlan
+    refused: tuple[RefusedTarget, ...] = ()
 
 
 def find_declared_agent(config: Config, name: str) -> DeclaredAgent:
@@ -57,37 +84,90 @@ def find_declared_agent(config: Config, name: str) -> DeclaredAgent:
 
 
 def plan_tighter_mode(
-    config: Config, data: bytes, agent: DeclaredAgent, store: EvidenceStore, now: int
+    present: PresentConfig,
+    agent: DeclaredAgent,
+    store: EvidenceStore,
+    now: int,
+    min_runs: int = READY_RUNS,
 ) -> ModeChange:
     """Plan the next mode of an agent: observe, shadow, enforce.
 
     From observe to shadow, its rules are narrowed to the calls that mediators recorded
     in 90 days.
 
+    Args:
+        present: The configuration.
+        agent: The agent.
+        store: The store.
+        now: UTC nanoseconds.
+        min_runs: Learned runs without which an observed agent stays observed.
+
     Raises:
-        UsageError: It is enforced already, or no call was recorded.
+        UsageError: It is enforced already, or too few runs were learned.
     """
     if agent.mode is EnforcementMode.ENFORCE:
         raise UsageError(
             f"{agent.name} is enforced already", format_command("loosen", agent.name)
         )
     mode = _ORDER[_ORDER.index(agent.mode) + 1]
-    rules: tuple[LearnedRule, ...] = ()
-    if agent.mode is EnforcementMode.OBSERVE:
-        targets = list_called_targets(
-            store, since=now - WINDOW, agent=agent.id, from_mediators=True
+    if agent.mode is EnforcementMode.SHADOW:
+        refused = tuple(list_refused_targets(store, agent, now))
+        return replace(_build_change(present, agent, mode, ()), refused=refused)
+    targets = list_called_targets(
+        store, since=now - WINDOW, agent=agent.id, from_mediators=True
+    )
+    rules = learn_rules(present.config, agent, targets)
+    if not targets or not rules:
+        raise UsageError(
+            f"no call of {agent.name} was recorded in 90 days",
+            "let it work, then end its client: a wrapper ships its records at its end",
         )
-        rules = learn_rules(config, agent, targets)
-        if not targets or not rules:
-            raise UsageError(
-                f"no call of {agent.name} was recorded in 90 days",
-                "let it work, then end its client: a wrapper ships its records at its end",
-            )
-    return _build_change(config, data, agent, mode, rules)
+    _require_learned_runs(store, agent, now, min_runs)
+    change = _build_change(present, agent, mode, rules)
+    return replace(change, refused=_find_refused_by(agent, rules, store, now))
 
 
-def plan_looser_mode(config: Config, data: bytes, agent: DeclaredAgent) -> ModeChange:
+def _require_learned_runs(
+    store: EvidenceStore, agent: DeclaredAgent, now: int, least: int
+) -> None:
+    """Require a number of learned runs.
+
+    Raises:
+        UsageError: There are fewer.
+    """
+    runs = count_learned_runs(store, agent.id, now)
+    if runs < least:
+        raise UsageError(
+            f"too few runs of {agent.name} were learned (got {runs}, expected at least "
+            f"{least})",
+            "let it work first; or review what these runs taught: "
+            + format_command("tighten", agent.name, "--min-runs", str(max(runs, 1))),
+        )
+
+
+def _find_refused_by(
+    agent: DeclaredAgent, rules: Sequence[LearnedRule], store: EvidenceStore, now: int
+) -> tuple[RefusedTarget, ...]:
+    """Find the targets of the last 7 days that new rules would refuse."""
+    allow = tuple(
+        AllowRule(
+            id="",
+            server=rule.server,
+            tools=tuple(rule.names.get("tools", ())),
+            resources=tuple(rule.names.get("resources", ())),
+            prompts=tuple(rule.names.get("prompts", ())),
+            inputs=(),
+        )
+        for rule in rules
+    )
+    return tuple(list_refused_targets(store, replace(agent, allow=allow), now))
+
+
+def plan_looser_mode(present: PresentConfig, agent: DeclaredAgent) -> ModeChange:
     """Plan the previous mode of an agent; its rules stay.
+
+    An agent that is only observed again gets an open rule for each of its servers that
+    has none, so that these calls can be learned.
 
     Raises:
         UsageError: It is only observed already.
@@ -97,21 +177,28 @@ def plan_looser_mode(config: Config, data: bytes, agent: DeclaredAgent) -> ModeC
             f"{agent.name} is only observed", "nothing is looser than that"
         )
     mode = _ORDER[_ORDER.index(agent.mode) - 1]
-    return _build_change(config, data, agent, mode, ())
+    rules: tuple[LearnedRule, ...] = ()
+    if mode is EnforcementMode.OBSERVE:
+        opened = open_rules(agent)
+        rules = opened if len(opened) > len(agent.allow) else ()
+    return _build_change(present, agent, mode, rules)
 
 
 def _build_change(
-    config: Config,
-    data: bytes,
+    present: PresentConfig,
     agent: DeclaredAgent,
     mode: EnforcementMode,
     rules: tuple[LearnedRule, ...],
 ) -> ModeChange:
-    """Build the change of the configuration for a new mode."""
+    """Build the change of the configuration, and of hooks, for a new mode."""
+    config, data = present.config, present.data
     after = edit_agent_mode(data, config, agent, mode, rules or None)
     what = (f"{agent.name}: {agent.mode} to {mode}",)
     change = FileChange(Path(config.place), "", data, after, what)
-    plan = ProtectionPlan((change,), (), (agent.name,), (), ())
+    hooks, refused = plan_hook_changes(
+        config, agent, mode, present.home, present.protected
+    )
+    plan = ProtectionPlan((change, *hooks), (), (agent.name,), (), refused)
     return ModeChange(agent, mode, rules, plan)
 
 
@@ -119,6 +206,11 @@ def build_mode_document(change: ModeChange) -> Document:
     """Build the document of a change: one item for each rule of the agent."""
     rules = change.rules or _list_present_rules(change.agent)
     items = [_build_item(change, each) for each in rules]
+    named = {rule.server for rule in rules}
+    items += [
+        _build_item(change, LearnedRule(server, {}, ()))
+        for server in sorted({each.server for each in change.refused} - named)
+    ]
     following = ""
     if change.mode is not EnforcementMode.ENFORCE:
         following = format_command("tighten", change.agent.name)
@@ -158,4 +250,9 @@ def _build_item(change: ModeChange, rule: LearnedRule | None) -> AgentModeItem:
         "resources": list(names.get("resources", ())),
         "prompts": list(names.get("prompts", ())),
         "left_out": list(rule.left_out) if rule is not None else [],
+        "refused": [
+            f"{each.name or each.kind} {each.refused}"
+            for each in change.refused
+            if rule is not None and each.server == rule.server
+        ],
     }

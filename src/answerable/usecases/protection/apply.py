@@ -113,9 +113,10 @@ def recover(state_folder: Path) -> str:
         return state.recover()
 
 
-def has_protected_files(state_folder: Path) -> bool:
-    """Tell whether any file is changed now."""
-    return bool(_state(state_folder, _ignore_step).read_record().files)
+def list_protected_files(state_folder: Path) -> tuple[Path, ...]:
+    """List the files that are changed now."""
+    record = _state(state_folder, _ignore_step).read_record()
+    return tuple(Path(file.path) for file in record.files)
 
 
 def undo(

@@ -156,7 +156,7 @@ class _Planner:
             str(request.config_path),
         )
         edits = build_hook_edits(
-            root, client, words, enforces=request.mode == "enforce"
+            root, client, words, enforces=self.config.get_mode(client) == "enforce"
         )
         after = edit_document(current, DocumentFormat.JSON, edits)
         if not exists:
@@ -204,6 +204,7 @@ class _Planner:
             tuple(self.servers),
             tuple(self.refused),
             tuple(self.mediated),
+            self.config.uncovered,
         )
 
     def _plan_server(

@@ -7,16 +7,19 @@ from answerable.model.config import Config, DeclaredAgent, StdioCallerRule
 from answerable.model.decision import EnforcementMode
 from answerable.model.documents.protection import ProtectionStatusItem
 from answerable.model.documents.shared_shapes import Document
-from answerable.model.ids import AgentId
 from answerable.presentation.answer_coverage import build_empty_coverage, format_time
 from answerable.presentation.command_hints import format_command
-from answerable.services.baseline.profile_learning import WINDOW, read_recorded_calls
+from answerable.services.lineage.held_keys import KeyUse
+from answerable.services.protection.observed_calls import (
+    READY_RUNS,
+    RECENT,
+    count_learned_runs,
+    has_rule,
+)
 from answerable.services.protection.protection_plan import ProtectionPlan
 from answerable.store.decision_queries import CalledTarget, list_called_targets
 from answerable.store.store import EvidenceStore
 
-READY_RUNS = 40  # runs after which a baseline can leave shadow mode
-_RECENT = 7 * 86_400 * 10**9  # nanoseconds
 _NO_HOOK = "no hook: "
 
 
@@ -30,7 +33,11 @@ class _ServerCalls:
 
 
 def build_protection_status(
-    plan: ProtectionPlan, config: Config | None, store: EvidenceStore | None, now: int
+    plan: ProtectionPlan,
+    config: Config | None,
+    store: EvidenceStore | None,
+    now: int,
+    key_uses: Sequence[KeyUse] = (),
 ) -> Document:
     """Build the status of each server of each client.
 
@@ -39,9 +46,10 @@ def build_protection_status(
         config: The configuration; None where there is none.
         store: The store; None where there is none.
         now: UTC nanoseconds.
+        key_uses: Logged uses of the keys that the gateway holds.
     """
     agents = config.agents if config is not None else ()
-    status = _StatusReader(agents, store, now)
+    status = _StatusReader(agents, store, now, key_uses)
     items = [*_build_items(plan, config, status)]
     following = next((each["next"] for each in items if each["next"]), "")
     return Document("protect-status", items, build_empty_coverage(), next=following)
@@ -51,27 +59,37 @@ class _StatusReader:
     """Agents of the configuration, with their recorded calls and runs."""
 
     def __init__(
-        self, agents: Sequence[DeclaredAgent], store: EvidenceStore | None, now: int
+        self,
+        agents: Sequence[DeclaredAgent],
+        store: EvidenceStore | None,
+        now: int,
+        key_uses: Sequence[KeyUse],
     ) -> None:
-        self._now = now
+        self._key_uses = {use.key.server: use for use in key_uses}
         self._agents = {
             caller.server: agent
             for agent in agents
             for caller in agent.callers
             if isinstance(caller, StdioCallerRule)
         }
-        found = list_called_targets(store, since=now - _RECENT) if store else []
+        found = list_called_targets(store, since=now - RECENT) if store else []
         self._calls = _sum_by_server(found)
         self._runs = {
-            agent.id: _count_runs(store, agent.id, now) if store else 0
+            agent.id: count_learned_runs(store, agent.id, now) if store else 0
             for agent in self._agents.values()
         }
+
+    def find_bypassing_key(self, gateway_server: str) -> KeyUse | None:
+        """Return a key of a server that a log has without a call of the gateway."""
+        use = self._key_uses.get(gateway_server)
+        return use if use is not None and use.unmediated else None
 
     def build_item(
         self, client: str, server: str, state: str, gateway_server: str = ""
     ) -> ProtectionStatusItem:
         """Build the status of one server, without detail and next step."""
         agent = self._agents.get(gateway_server)
+        use = self._key_uses.get(gateway_server)
         called = _ServerCalls()
         if agent is not None:
             called = self._calls.get((agent.id, gateway_server), called)
@@ -86,32 +104,64 @@ class _StatusReader:
             "would_deny": called.refused,
             "last_call": format_time(called.last) if called.last else None,
             "runs": self._runs.get(agent.id, 0) if agent else 0,
+            "key_uses_unmediated": _count_unmediated(use),
             "detail": "",
             "next": "",
         }
 
-    def suggest_next_step(self, gateway_server: str) -> str:
-        """Suggest the next step towards enforcement; empty where it is reached."""
+    def describe_next_step(self, gateway_server: str) -> tuple[str, str]:
+        """Describe the state of a mediated server, and the next step to enforcement."""
         agent = self._agents.get(gateway_server)
-        if agent is None or agent.mode is EnforcementMode.ENFORCE:
-            return ""
-        return format_command("tighten", agent.name)
+        if agent is None:
+            return f"no agent of the configuration may start {gateway_server}", ""
+        if agent.mode is EnforcementMode.OBSERVE:
+            runs = self._runs.get(agent.id, 0)
+            said = f"{runs} of {READY_RUNS} runs learned"
+            if runs >= READY_RUNS:
+                said = f"{runs} runs learned: review and sign"
+            return said, format_command("tighten", agent.name)
+        if not has_rule(agent, gateway_server):
+            denied = "its calls are denied"
+            if agent.mode is EnforcementMode.SHADOW:
+                denied = "enforcing denies its calls"
+            said = f"not covered by the signed baseline: {denied}"
+            return said, format_command("loosen", agent.name)
+        if agent.mode is EnforcementMode.SHADOW:
+            return "", format_command("tighten", agent.name)
+        return "", ""
+
+
+def _count_unmediated(use: KeyUse | None) -> int | None:
+    """Count the uses of a key without a gateway call; None where that is not known."""
+    if use is None or (not use.unmediated and (use.unknown or not use.events)):
+        return None
+    return use.unmediated
 
 
 def _build_items(
     plan: ProtectionPlan, config: Config | None, status: _StatusReader
 ) -> Iterator[ProtectionStatusItem]:
     """Yield the rows: bypasses first, then mediated servers, hooks and refusals."""
+    protected = {each.client for each in plan.mediated}
     for each in plan.servers:
         item = status.build_item(each.client, each.entry, "bypass")
         item["detail"] = "the client reaches it directly"
+        if each.client in protected:
+            item["detail"] += ": it is new since protect"
         item["next"] = format_command("protect", each.client)
         yield item
     for each in plan.mediated:
         item = status.build_item(each.client, each.entry, "mediated", each.server)
-        item["next"] = status.suggest_next_step(each.server)
-        if item["agent"] is None:
-            item["detail"] = f"no agent of the configuration may start {each.server}"
+        item["detail"], item["next"] = status.describe_next_step(each.server)
+        use = status.find_bypassing_key(each.server)
+        if use is not None:
+            key = use.key.credential
+            item["state"] = "bypass"
+            item["detail"] = (
+                f"a log has {key} {use.unmediated} times without a call of the gateway: "
+                "rotate it"
+            )
+            item["next"] = format_command("trace", "--credential", key)
         yield item
     for server in config.servers if config is not None else ():
         if server.hook:
@@ -140,9 +190,3 @@ def _sum_by_server(
             max(known.last, each.last),
         )
     return found
-
-
-def _count_runs(store: EvidenceStore, agent: AgentId, now: int) -> int:
-    """Count the recorded runs of an agent."""
-    calls = read_recorded_calls(store, agent, since=now - WINDOW, until=now)
-    return len({each.row.run for each in calls})

@@ -13,6 +13,7 @@ from answerable.model.errors import AnswerableError
 from answerable.model.person import OwnerState
 from answerable.model.time_units import DAY_NS
 from answerable.presentation.decision_reasons import REASONS
+from answerable.presentation.protection_summary import ProtectionSummary
 from answerable.server.pins.pin_files import PinFiles
 from answerable.server.state_folders import gateway_state
 from answerable.store.decision_queries import DecisionFilter as Wanted
@@ -25,6 +26,7 @@ from answerable.usecases.baseline.list_profiles import list_baselines
 from answerable.web.activity_scope import get_visible_subjects
 from answerable.web.pages import attention_list, inventory_list_definitions
 from answerable.web.pages.attention_list import AttentionItem
+from answerable.web.pages.client_protection import load_protection_summary
 from answerable.web.routing import PageAnswer, RouteAnswer, RouteRequest, WebRoute
 from answerable.web.store_cache import StoreCache
 from answerable.web.template_filters import build_url
@@ -43,6 +45,9 @@ def show_overview(
     quarantine, pinned = _count_quarantined_definitions(cache)
     looks += quarantine
     deeds: Mapping[str, object] | None = None
+    protection: ProtectionSummary | str | None = None
+    if WebPermission.INVESTIGATE in visitor.may:
+        protection = load_protection_summary(cache)
     if WebPermission.INVESTIGATE in visitor.may or WebPermission.OWN in visitor.may:
         deeds, more = _count_activity(cache, visitor)
         looks += more
@@ -55,6 +60,7 @@ def show_overview(
         "credentials": _count_credentials(cache),
         "tools": {**_count_tools(cache), "pins": pinned},
         "deeds": deeds,
+        "protection": protection,
         "looks": looks[: attention_list.MAX_ENTRIES],
         "working": working,
         "more": max(0, len(looks) - attention_list.MAX_ENTRIES),

@@ -1,0 +1,95 @@
+"""Summarise the protection status for `doctor` and the web page."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from answerable.model.documents.protection import ProtectionStatusItem
+
+
+@dataclass(frozen=True, slots=True)
+class ProtectedAgent:
+    """Agent of a protected client.
+
+    Attributes:
+        name: Name in the configuration.
+        would_deny: Recorded calls of the last 7 days that enforcing refuses.
+        hook: Whether its hook recorded a call in the last 7 days; None without a hook.
+        next: Next step; empty where it is enforced.
+    """
+
+    name: str
+    mode: str
+    runs: int
+    would_deny: int
+    hook: bool | None
+    next: str
+
+    def describe(self) -> str:
+        """Describe the agent in one clause."""
+        hook = {None: "no hook", True: "hook seen", False: "hook not seen"}[self.hook]
+        denied = "refused" if self.mode == "enforce" else "would be refused"
+        return (
+            f"{self.name} {self.mode}, {self.runs} runs learned, "
+            f"{self.would_deny} calls {denied}, {hook}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ProtectionSummary:
+    """Summary of the protection status.
+
+    Attributes:
+        mediated: Servers whose calls pass the gateway.
+        direct: Servers that a client reaches directly.
+        keys: Servers whose key a log has without a call of the gateway.
+        refused: Entries and hooks that cannot be moved.
+        next: Next step of the first row that has one.
+    """
+
+    mediated: int
+    direct: int
+    keys: int
+    refused: int
+    agents: tuple[ProtectedAgent, ...]
+    next: str
+
+    def describe(self) -> str:
+        """Describe it in one line."""
+        parts = [
+            f"{self.mediated} servers pass the gateway, {self.direct} are reached directly"
+        ]
+        if self.keys:
+            parts.append(f"{self.keys} keys were used without it")
+        return "; ".join((*parts, *(agent.describe() for agent in self.agents)))
+
+
+def summarise_protection(items: Sequence[ProtectionStatusItem]) -> ProtectionSummary:
+    """Summarise the rows of `protect status`."""
+    bypass = [each for each in items if each["state"] == "bypass"]
+    keys = [each for each in bypass if each["gateway_server"] is not None]
+    states = [each["state"] for each in items]
+    names = dict.fromkeys(each["agent"] for each in items if each["agent"])
+    return ProtectionSummary(
+        mediated=states.count("mediated") + len(keys),
+        direct=len(bypass) - len(keys),
+        keys=len(keys),
+        refused=states.count("refused") + states.count("no-hook"),
+        agents=tuple(
+            _summarise_agent([each for each in items if each["agent"] == name])
+            for name in names
+        ),
+        next=next((each["next"] for each in items if each["next"]), ""),
+    )
+
+
+def _summarise_agent(rows: Sequence[ProtectionStatusItem]) -> ProtectedAgent:
+    """Summarise the rows of one agent."""
+    hooks = [each["calls"] > 0 for each in rows if each["state"] == "hook"]
+    return ProtectedAgent(
+        name=(rows[0]["agent"] or "").rpartition("/")[2],
+        mode=rows[0]["mode"] or "",
+        runs=rows[0]["runs"],
+        would_deny=sum(each["would_deny"] for each in rows),
+        hook=any(hooks) if hooks else None,
+        next=next((each["next"] for each in rows if each["next"]), ""),
+    )
