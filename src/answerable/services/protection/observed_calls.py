@@ -86,7 +86,15 @@ def find_refused_targets(
         count = each.refused if covered else each.count
         if count:
             refused.append(
-                RefusedTarget(agent.id, server, kind, name, each.count, count, covered)
+                RefusedTarget(
+                    agent=agent.id,
+                    server=server,
+                    kind=kind,
+                    name=name,
+                    calls=each.count,
+                    refused=count,
+                    covered=covered,
+                )
             )
     return refused
 

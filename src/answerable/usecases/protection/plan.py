@@ -198,13 +198,13 @@ class _Planner:
             )
             changes.insert(0, config)
         return ProtectionPlan(
-            tuple(changes),
-            tuple(self.secrets),
-            self.config.agents,
-            tuple(self.servers),
-            tuple(self.refused),
-            tuple(self.mediated),
-            self.config.uncovered,
+            changes=tuple(changes),
+            secrets=tuple(self.secrets),
+            agents=self.config.agents,
+            servers=tuple(self.servers),
+            refused=tuple(self.refused),
+            mediated=tuple(self.mediated),
+            uncovered=self.config.uncovered,
         )
 
     def _plan_server(
