@@ -46,6 +46,11 @@ SERVERS = {
         "command": "x",
         "env": {"DATABASE_URL": "postgres://app:pw34@db/shop"},
     },
+    "no password": {"command": "npx", "args": ["server", "postgres://app@db/shop"]},
+    "variable without a password": {
+        "command": "x",
+        "env": {"DATABASE_URL": "postgresql://app@db/shop?sslmode=require"},
+    },
     "libpq": {
         "command": "x",
         "env": {
@@ -72,10 +77,40 @@ def test_a_tool_acts_as_the_role_of_its_connection_string(
     assert main(["--store", store, "-o", "json", "agents"]) == 0
     (agent,) = json.loads(capsys.readouterr().out)["items"]
     used = [tool["identity"] for tool in agent["tools"] if tool["credential"]]
-    assert used == ["postgres:db/shop/role/app"]
+    # Without a password the host authenticates it: for a shell of the account, too.
+    users = 2 if "password" in name else 1
+    assert used == ["postgres:db/shop/role/app"] * users
     assert main(["--store", store, "-o", "json", "identities"]) == 0
     (identity,) = json.loads(capsys.readouterr().out)["items"]
     assert (identity["id"], identity["kind"]) == (used[0], "postgres-role")
+
+
+def test_an_environment_file_names_its_roles(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = (
+        "DATABASE_URL=postgres://app:canary-1@db/shop",
+        "REPLICA_URL=postgres://reader@db/shop",
+        *("PGHOST=db", "PGUSER=lib", "PGDATABASE=shop", "PGPASSWORD=canary-2"),
+    )
+    (tmp_path / "repo").mkdir()
+    (tmp_path / "repo/.env").write_text("\n".join(lines))
+    store = str(tmp_path / "store")
+    assert main(["--store", store, "-q", "scan", f"repo:{tmp_path}/repo"]) == 0
+    capsys.readouterr()
+    assert main(["--store", store, "-o", "json", "credentials"]) == 0
+    told = capsys.readouterr().out
+    assert "canary" not in told
+    proved = {item["identity"]: item["class"] for item in json.loads(told)["items"]}
+    roles = {name: f"postgres:db/shop/role/{name}" for name in ("app", "reader", "lib")}
+    assert proved == {
+        roles["app"]: "literal",
+        roles["reader"]: "ambient",
+        roles["lib"]: "literal",
+    }
+    assert main(["--store", store, "-o", "json", "identities"]) == 0
+    items = json.loads(capsys.readouterr().out)["items"]
+    assert {item["id"] for item in items} == set(roles.values())
 
 
 def test_a_pgpass_line_names_its_role(

@@ -14,6 +14,7 @@ from answerable.connectors.formats.env_file import (
 from answerable.connectors.formats.found_credential_facts import (
     SightingContext,
     build_credential,
+    build_identity_link,
 )
 from answerable.connectors.formats.mcp_server_entry import McpServerEntry
 from answerable.connectors.formats.named_login_files import (
@@ -23,7 +24,6 @@ from answerable.connectors.formats.named_login_files import (
     NamedLogins,
     read_login_files,
 )
-from answerable.connectors.formats.platform_identity import PlatformIdentity
 from answerable.connectors.formats.selected_logins import (
     ReferencedFileReader,
     find_selected_logins,
@@ -112,8 +112,9 @@ class StatedCredentialReader:
             sighted = build_credential(item, origin.place, context, origin.written_by)
             self.credentials.append(sighted)
             ids.append(sighted.id)
-            if item.identity is not None:
-                self._link_identity(sighted, item.identity)
+            if (linked := build_identity_link(item, sighted)) is not None:
+                self.links.append(linked[0])
+                self.identities.append(linked[1])
             if not resolve_references:
                 continue
             behind = resolve_login_reference(
@@ -124,13 +125,6 @@ class StatedCredentialReader:
             self.identities += behind.identities
             ids += behind.ids
         return ids
-
-    def _link_identity(self, sighted: Credential, identity: PlatformIdentity) -> None:
-        """Link a credential to the identity that its connection string names."""
-        found = identity.to_identity(sighted.seen)
-        link = CredentialLink(sighted.id, found.id, "dsn", sighted.seen)
-        self.links.append(link)
-        self.identities.append(found)
 
     def _read_entry_credentials(
         self, server: McpServerEntry, origin: ConfigOrigin

@@ -4,8 +4,6 @@ The position determines whether a text is a credential and its form; the value i
 kept only for fingerprinting and never shown.
 """
 
-import base64
-import binascii
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from urllib.parse import unquote
@@ -27,7 +25,10 @@ from answerable.connectors.formats.secret_formats import (
     is_placeholder,
     looks_random,
 )
-from answerable.connectors.formats.secrets_in_text import SCHEMES, find_named_secrets
+from answerable.connectors.formats.secrets_in_text import (
+    find_named_secrets,
+    read_auth_value,
+)
 from answerable.connectors.formats.url_secrets import (
     SecretUrlPart,
     find_url_secrets,
@@ -139,7 +140,7 @@ def find_in_variable(variable: NamedText) -> tuple[FoundCredential, ...]:
         case ValueMeaning.VARIABLE:
             return _find_in_variable_field(variable)
         case ValueMeaning.DSN:
-            return find_in_credential_field(
+            return _find_login_without_password(variable) or find_in_credential_field(
                 variable, "dsn", literal=has_dsn_password(value)
             )
         case ValueMeaning.PASSWORD:
@@ -162,7 +163,7 @@ def find_in_header(header: NamedText) -> tuple[FoundCredential, ...]:
         ValueMeaning.CREDENTIAL,
         ValueMeaning.PASSWORD,
     ) or ({"authorization", "cookie", "auth"} & set(words))
-    position = replace(header, value=_strip_auth_scheme(header.value))
+    position = replace(header, value=read_auth_value(header.value))
     if named:
         kind = credential_kind_of_name(header.name)
         return find_in_credential_field(position, kind, literal=bool(position.value))
@@ -174,11 +175,13 @@ def find_in_header(header: NamedText) -> tuple[FoundCredential, ...]:
 def find_in_text_by_format(position: NamedText) -> tuple[FoundCredential, ...]:
     """Find a credential in a text by its form alone, without a useful name."""
     value = position.value.strip()
-    bare = _strip_auth_scheme(value)
+    bare = read_auth_value(value)
     if classify_secret_format(bare):
         return find_in_credential_field(replace(position, value=bare), "", literal=True)
     if has_dsn_password(value) and not value.lower().startswith("http"):
         return find_in_credential_field(position, "dsn", literal=True)
+    if "://" in value and (login := _find_login_without_password(position)):
+        return login
     if is_url(value):
         return find_in_url(position)
     pieces = split_references(value)
@@ -354,6 +357,17 @@ def _make_credential(
     )
 
 
+def _find_login_without_password(position: NamedText) -> tuple[FoundCredential, ...]:
+    """Find the login of a connection string that names a role and no password.
+
+    The host has the rest: a password file, the operating system's user, a certificate.
+    """
+    position = replace(position, value=position.value.strip())
+    found = _make_credential(position, CredentialClass.AMBIENT, "dsn", "")
+    is_login = found.identity is not None and not has_dsn_password(position.value)
+    return (found,) if is_login else ()
+
+
 def _find_in_file_field(variable: NamedText) -> tuple[FoundCredential, ...]:
     """Classify a field that names a file with a credential."""
     kind = credential_kind_of_name(variable.name)
@@ -377,21 +391,6 @@ def _find_in_variable_field(field: NamedText) -> tuple[FoundCredential, ...]:
             return ()
         return find_named_variable(name, field.pointer)
     return find_in_text_by_format(field)
-
-
-def _strip_auth_scheme(value: str) -> str:
-    """Strip `Bearer `; of `Basic` credentials keep the password alone."""
-    scheme, blank, rest = value.strip().partition(" ")
-    if not blank or scheme.lower().rstrip(":") not in SCHEMES:
-        return value.strip()
-    rest = rest.strip()
-    if scheme.lower() == "basic":
-        try:
-            pair = base64.b64decode(rest, validate=True).decode()
-        except (binascii.Error, UnicodeDecodeError, ValueError):
-            return rest
-        return pair.partition(":")[2] or rest
-    return rest
 
 
 def _is_small_number(value: str) -> bool:

@@ -12,7 +12,13 @@ from answerable.connectors.formats.redaction import (
     redact_name,
     redact_pointer,
 )
-from answerable.model.credential import Credential, CredentialClass, CredentialLifetime
+from answerable.model.credential import (
+    Credential,
+    CredentialClass,
+    CredentialLifetime,
+    CredentialLink,
+)
+from answerable.model.identity import Identity
 from answerable.model.ids import (
     CredentialId,
     IdentityId,
@@ -114,7 +120,20 @@ def build_credential(
         expires_at=expires_at,
         last_used_at=0,
         seen=context.get_provenance(place, written_by),
+        # A connection string without a password is used only where it is named.
+        explicit_only=credential.kind == "dsn"
+        and credential.cls is CredentialClass.AMBIENT,
     )
+
+
+def build_identity_link(
+    found: FoundCredential, credential: Credential
+) -> tuple[CredentialLink, Identity] | None:
+    """Build the identity that a connection string names, and the link to it."""
+    if found.identity is None:
+        return None
+    identity = found.identity.to_identity(credential.seen)
+    return CredentialLink(credential.id, identity.id, "dsn", credential.seen), identity
 
 
 def last_four_characters(value: str) -> str:

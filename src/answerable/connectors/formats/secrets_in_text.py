@@ -7,6 +7,8 @@ and so is a password before an `@`. A text with such a value only after decoding
 (percent signs, HTML entities, `\u0022`) is hidden completely.
 """
 
+import base64
+import binascii
 import html
 import re
 from collections.abc import Iterator
@@ -295,3 +297,18 @@ def _iter_decodings(text: str) -> Iterator[str]:
         yield _ESCAPE.sub(lambda found: chr(int(found[1], 16)), text)
     if "\\" in text:
         yield _BLANK.sub(" ", text)
+
+
+def read_auth_value(value: str) -> str:
+    """Strip `Bearer `; of `Basic` credentials keep the password alone."""
+    scheme, blank, rest = value.strip().partition(" ")
+    if not blank or scheme.lower().rstrip(":") not in SCHEMES:
+        return value.strip()
+    rest = rest.strip()
+    if scheme.lower() == "basic":
+        try:
+            pair = base64.b64decode(rest, validate=True).decode()
+        except (binascii.Error, UnicodeDecodeError, ValueError):
+            return rest
+        return pair.partition(":")[2] or rest
+    return rest

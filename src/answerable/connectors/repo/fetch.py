@@ -18,7 +18,7 @@ from answerable.connectors.formats.document_parser import (
     decode_text,
     parse_document,
 )
-from answerable.connectors.formats.env_file import build_env_file_credentials
+from answerable.connectors.formats.env_file import EnvFileFacts
 from answerable.connectors.formats.found_credential_facts import (
     SightingContext,
     build_credential,
@@ -126,14 +126,22 @@ def sync(location: str, context: SyncContext) -> Sync:
             ),
             credentials=(
                 *dict.fromkeys(
-                    (*(c for client in clients for c in client.credentials), *variables)
+                    (
+                        *(c for client in clients for c in client.credentials),
+                        *variables.credentials,
+                    )
                 ),
                 *jobs.credentials,
                 *remotes,
             ),
-            links=(*(k for client in clients for k in client.links), *jobs.links),
+            links=(
+                *(k for client in clients for k in client.links),
+                *variables.links,
+                *jobs.links,
+            ),
             identities=(
                 *(each for client in clients for each in client.identities),
+                *variables.identities,
                 *jobs.identities,
             ),
             evidence=evidence,
@@ -219,16 +227,16 @@ def _read_env_files(
     folder: BoundedFolder,
     project_paths: ProjectPaths,
     sighting_context: SightingContext,
-) -> list[Credential]:
+) -> EnvFileFacts:
     """Read `.env` files, which any agent in the project can read."""
-    credentials: list[Credential] = []
+    facts = EnvFileFacts()
     for path in project_paths.env_files:
         read = folder.read_env_file(
             folder.printable_absolute_path(path), path.rpartition("/")[2]
         )
         if read is not None:
-            credentials += build_env_file_credentials(read, sighting_context)
-    return credentials
+            facts.add_file(read, sighting_context)
+    return facts
 
 
 def _read_workflows(

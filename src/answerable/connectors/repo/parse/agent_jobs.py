@@ -3,9 +3,11 @@
 from dataclasses import dataclass, field, replace
 
 from answerable.connectors.formats.agent_config import convert_arns_to_identity_ids
+from answerable.connectors.formats.credential_locations import FoundCredential
 from answerable.connectors.formats.found_credential_facts import (
     SightingContext,
     build_credential,
+    build_identity_link,
     join_file_and_pointer,
 )
 from answerable.connectors.formats.redaction import make_printable_line, redact_name
@@ -48,8 +50,9 @@ class WorkflowJobFacts:
             written the project's owner data.
         tools: Servers given inline.
         credentials: Secrets, tokens and roles.
-        links: Links from OIDC tokens to the identities they are exchanged for.
-        identities: Google Cloud identities that jobs sign in as.
+        links: Links from OIDC tokens to the identities they are exchanged for, and from
+            connection strings to their roles.
+        identities: Google Cloud identities and database roles that jobs sign in as.
     """
 
     agents: list[tuple[Agent, str, WrittenBy]] = field(default_factory=list)
@@ -57,6 +60,12 @@ class WorkflowJobFacts:
     credentials: list[Credential] = field(default_factory=list)
     links: list[CredentialLink] = field(default_factory=list)
     identities: list[Identity] = field(default_factory=list)
+
+    def add_login(self, found: FoundCredential, credential: Credential) -> None:
+        """Add the identity that a connection string names, and the link to it."""
+        if (linked := build_identity_link(found, credential)) is not None:
+            self.links.append(linked[0])
+            self.identities.append(linked[1])
 
 
 def add_job_facts(
@@ -105,7 +114,7 @@ def add_job_facts(
     ]
     variables: dict[CredentialId, None] = {}
     for found in job.found:
-        ambient = found.cls is CredentialClass.AMBIENT
+        ambient = found.cls is CredentialClass.AMBIENT and found.kind != "dsn"
         # The token of each job is its own; a secret is the same in every job.
         own = ambient and found.kind == "github-token"
         named = replace(found, value=f"{scope}:{found.value}") if own else found
@@ -114,6 +123,7 @@ def add_job_facts(
         sightings.credentials.append(
             replace(credential, scope=scope, lifetime=lifetime or credential.lifetime)
         )
+        sightings.add_login(found, credential)
         if not ambient and found.pointer.startswith(_list_env_block_pointers(job)):
             variables[credential.id] = None
         arn = found.value.partition(":")[2]
@@ -124,6 +134,8 @@ def add_job_facts(
     for server in job.servers:
         sighted = [(f, build_credential(f, place, context)) for f in server.found]
         sightings.credentials += [replace(item, scope=scope) for _, item in sighted]
+        for each, credential in sighted:
+            sightings.add_login(each, credential)
         stated = [item for f, item in sighted if f.pointer not in server.withheld]
         server_name = redact_name(server.name)
         sightings.tools.append(
