@@ -179,7 +179,12 @@ def _summarize_missing_data(entries: Sequence[str], limit: int) -> str:
     more = len(named) - limit
     if more <= 0:
         return ", ".join(named)
-    return ", ".join([*named[:limit], f"{more} more" if limit else f"{more} kinds"])
+    return ", ".join(
+        [
+            *named[:limit],
+            f"{more} more" if limit else f"{more} kind{'s' if more > 1 else ''}",
+        ]
+    )
 
 
 def _get_summary_kind(entry: str) -> str:

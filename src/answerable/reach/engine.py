@@ -26,7 +26,10 @@ from answerable.reach.platform import (
     SubjectIdentity,
 )
 from answerable.reach.subject_identities import SubjectIdentities
-from answerable.reach.verdict_assumptions import list_assumed_policy_kinds
+from answerable.reach.verdict_assumptions import (
+    ASSUMPTION_NAMES,
+    list_assumed_policy_kinds,
+)
 
 _ENTERING = "entering:"  # begins the cursor of callers from other platforms
 _NO_PLATFORM = UsageError("no permission platform is registered")
@@ -128,11 +131,14 @@ def _list_changes_elsewhere(
 
     question = replace(opened[0].question, identities=tuple(before))
     both = opened[0].open(platform), opened[1].open(platform)
-    compared = RowComparison(opened[0].inventory, *both, tuple)
+    compared = RowComparison(opened[0].inventory, *both, tuple, has_patterns=True)
     try:
-        return compared.list_permission_changes(question, after, 0)
+        found = compared.list_permission_changes(question, after, 0)
     except UsageError:  # the platform has no such action or resource
         return ChangeList(())
+    # Rows name what they assume, which is no word of coverage.
+    names = frozenset(ASSUMPTION_NAMES.values()) - ASSUMPTION_NAMES.keys()
+    return replace(found, not_collected=found.not_collected - names)
 
 
 def _join_change_lists(lists: Sequence[ChangeList], limit: int) -> ChangeList:

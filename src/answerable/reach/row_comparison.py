@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 
 from answerable.model.documents.shared_shapes import ReachItem, TruncationItem
 from answerable.model.documents.what_if import AccessChangeItem
@@ -36,6 +37,8 @@ class RowComparison:
             subject.
         has_superusers: Whether an unconditional administrator's row covers all other
             rows of its subject.
+        has_patterns: Whether the row of a pattern may cover that of a call, so that
+            each changed row is compared with the patterns of the other side.
     """
 
     inventory: Inventory
@@ -43,6 +46,7 @@ class RowComparison:
     after: PermissionEvaluator
     list_identities: Callable[[], Iterable[str]]
     has_superusers: bool = False
+    has_patterns: bool = False
 
     def build_edit(self) -> AppliedEdit:
         """Return the two sides with this comparison."""
@@ -88,6 +92,8 @@ class RowComparison:
             whole = _list_superuser_rows(old) | _list_superuser_rows(new)
         for key in dict.fromkeys((*old, *new)):
             was, will = old.get(key), new.get(key)
+            if self.has_patterns:
+                was, will = was or _find_cover(old, key), will or _find_cover(new, key)
             rank_before, rank_after = _rank(was), _rank(will)
             item = was if rank_before > rank_after else will
             covered = bool(whole) and key not in whole
@@ -134,6 +140,27 @@ def _collect_rows(
         if _rank(rows.get(key)) < _rank(answer.item):
             rows[key] = answer.item
     return rows, listed
+
+
+def _find_cover(rows: _Rows, key: _RowKey) -> ReachItem | None:
+    """Find the strongest row whose patterns cover a call or a narrower pattern."""
+    action, resource = key
+    covering = (
+        row
+        for (actions, resources), row in rows.items()
+        if _covers(actions, action) and fnmatchcase(resource, resources)
+    )
+    return max(covering, key=_rank, default=None)
+
+
+def _covers(actions: str, action: str) -> bool:
+    """Tell whether `s3:*` or `* except kms:*` covers an action."""
+    pattern, _, others = actions.lower().partition(" except ")
+    excluded = others.split(", ") if others else ()
+    name = action.lower().partition(" except ")[0]
+    return fnmatchcase(name, pattern) and not any(
+        fnmatchcase(name, each) for each in excluded
+    )
 
 
 def _rank(item: ReachItem | None) -> int:

@@ -18,7 +18,9 @@ from answerable.reach.kubernetes.catalogue import (
     RbacSubject,
     ServiceAccount,
 )
+from answerable.reach.platform import PolicyEdit
 from answerable.usecases.reach.permissions import check_permission, list_who_can
+from answerable.usecases.reach.what_if import compare_policy_edit
 from tests.reach.account_builder import AccountBuilder, role, statement, user
 from tests.reach.kubernetes.manifests import RBAC_KINDS, parse_rule
 
@@ -68,8 +70,12 @@ def build_cluster(**changes: Any) -> Cluster:
     return replace(cluster, **changes)
 
 
-def build_inventory(cluster: Cluster) -> Inventory:
-    """Build a snapshot of an account and a cluster."""
+def build_inventory(cluster: Cluster, pods: tuple[str, str] = READ) -> Inventory:
+    """Build a snapshot of an account and a cluster.
+
+    Args:
+        pods: Action and resource that the role of the pods may use.
+    """
     account = AccountBuilder()
     account.identity(ANA)
     web, assume = "sts:AssumeRoleWithWebIdentity", "sts:AssumeRole"
@@ -94,7 +100,8 @@ def build_inventory(cluster: Cluster) -> Inventory:
     )
     account.policy(ANA, "identity", statement("a", action=assume, resource=OPS))
     for name in (REPORTS, OTHER, PODS):
-        read = statement("r", action=READ[0], resource=READ[1])
+        action, resource = pods if name == PODS else READ
+        read = statement("r", action=action, resource=resource)
         account.policy(name, "identity", read, policy=f"read-{name[-5:]}")
     found = account.inventory()
     seen = FactProvenance("k8s:dump", "dump", WrittenBy.PLATFORM, 1)
@@ -199,3 +206,15 @@ def test_a_role_that_trusts_a_cluster_without_a_scan_is_an_assumption() -> None:
     # No role that trusts the cluster may do this.
     item = can(replace(inventory, facts=facts), ANA, ("s3:PutObject", READ[1]))
     assert item["assuming"] == ["resource-policies"]
+
+
+@pytest.mark.parametrize(
+    ("pods", "lost"), [(("s3:PutObject", READ[1]), True), (("s3:*", "*"), False)]
+)
+def test_access_that_a_pattern_still_covers_is_not_lost(
+    pods: tuple[str, str], *, lost: bool
+) -> None:
+    inventory = build_inventory(build_cluster(), pods)
+    edit = PolicyEdit(statements=("RoleBinding apps/ci",))
+    rows = compare_policy_edit(inventory, CI, edit, now=NOW).items
+    assert (READ in {(row["action"], row["resource"]) for row in rows}) is lost

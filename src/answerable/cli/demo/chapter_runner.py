@@ -61,7 +61,7 @@ def query_items(main: Main, *words: str) -> list[dict[str, Any]]:
 
 def _format_command(command: Sequence[str]) -> str:
     """Format a command as a person would type it, on several lines if needed."""
-    words = ["$ answerable", *(f"'{w}'" if "*" in w else w for w in command)]
+    words = ["$ answerable", *(f"'{w}'" if {"*", " "} & set(w) else w for w in command)]
     lines = [words[0]]
     for word in words[1:]:
         # Two more are for the space and the backslash.

@@ -38,6 +38,10 @@ SOURCES = (
     "repo:repo",
     "aws:aws/account.json",
     "aws-keys:aws/keys.json",
+    "aws:aws/platform.json",
+    "github:github/corp",
+    "github:github/labs",
+    "k8s:cluster",
     f"config:{CONFIG}",
 )
 _BRISK, _CALM = "0.5", "1.5"  # seconds between two calls

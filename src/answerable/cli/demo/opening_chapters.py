@@ -11,6 +11,7 @@ from answerable.cli.sample.account import (
     DELETED_ROLE,
     REPORT_KEY,
 )
+from answerable.cli.sample.platform_account import PREVIEW_ROLE
 
 _OBJECTS = f"{CUSTOMER_BUCKET}/*"
 _ACCOUNT = f"arn:aws:iam::{ACCOUNT}"
@@ -40,7 +41,7 @@ CHAPTERS = (
         "Which agents are here, and which identities do they use?",
         (
             DemoStep(
-                "Read a home, a repository, an account dump and its key list. "
+                "Read files of a home, a repository, AWS, GitHub and a cluster. "
                 "Nothing is executed or sent, and no secret value is stored.",
                 (
                     "scan",
@@ -48,6 +49,10 @@ CHAPTERS = (
                     "repo:repo",
                     "aws:aws/account.json",
                     "aws-keys:aws/keys.json",
+                    "aws:aws/platform.json",
+                    "github:github/corp",
+                    "github:github/labs",
+                    "k8s:cluster",
                 ),
             ),
             DemoStep(
@@ -57,9 +62,9 @@ CHAPTERS = (
                 ("agents",),
             ),
             DemoStep(
-                "Their tools. A credential is classified by its location and is "
-                "never used.",
-                ("tools",),
+                "The servers that they start. A credential is classified by its "
+                "location and is never used.",
+                ("tools", "--kind", "stdio"),
             ),
         ),
     ),
@@ -87,6 +92,23 @@ CHAPTERS = (
             DemoStep(
                 "Its role can only create functions and pass a role to them.",
                 ("can", CI_DEPLOY, "iam:CreateUser", f"{_ACCOUNT}:user/new"),
+            ),
+        ),
+    ),
+    DemoChapter(
+        "A stranger opens a pull request. How far does that lead?",
+        (
+            DemoStep(
+                "GitHub, AWS and Kubernetes each grant one part. Without the access "
+                "entry of the cluster, the path ends.",
+                (
+                    "what-if",
+                    "github:user/*",
+                    "--without",
+                    f"access entry {PREVIEW_ROLE}",
+                    "--action",
+                    "s3:*",
+                ),
             ),
         ),
     ),

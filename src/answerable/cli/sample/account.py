@@ -39,15 +39,15 @@ def _build_trust_policy(
 
 
 def _build_user_or_role(
-    kind: str, name: str, created: str, tags: Mapping[str, str]
+    kind: str, name: str, created: str, tags: Mapping[str, str], account: str = ACCOUNT
 ) -> Json:
     """Build the fields that users and roles share."""
-    unique = make_access_key_id(ACCOUNT, name, "AROA" if kind == "Role" else "AIDA")
+    unique = make_access_key_id(account, name, "AROA" if kind == "Role" else "AIDA")
     return {
         "Path": "/",
         f"{kind}Name": name,
         f"{kind}Id": unique,
-        "Arn": f"arn:aws:iam::{ACCOUNT}:{kind.lower()}/{name}",
+        "Arn": f"arn:aws:iam::{account}:{kind.lower()}/{name}",
         "CreateDate": created,
         "Tags": [{"Key": key, "Value": value} for key, value in tags.items()],
         "AttachedManagedPolicies": [],
@@ -63,12 +63,18 @@ def _build_user(name: str, created: str, tags: Mapping[str, str], policy: Json) 
     }
 
 
-def _build_role(
-    name: str, created: str, tags: Mapping[str, str], policy: Json, trust: Json
+def build_role(
+    name: str,
+    created: str,
+    tags: Mapping[str, str],
+    policy: Json,
+    trust: Json,
+    *,
+    account: str = ACCOUNT,
 ) -> Json:
     """Build a role with one inline policy and a trust policy."""
     return {
-        **_build_user_or_role("Role", name, created, tags),
+        **_build_user_or_role("Role", name, created, tags, account),
         "InstanceProfileList": [],
         "AssumeRolePolicyDocument": trust,
         "RolePolicyList": [{"PolicyName": "inline", "PolicyDocument": policy}],
@@ -116,14 +122,14 @@ def _build_roles() -> list[Json]:
         "StringLike": {f"{OIDC}:sub": "repo:example-corp/*"},
     }
     return [
-        _build_role(
+        build_role(
             "data-reader",
             "2025-02-11T10:00:00Z",
             {"Owner": "ben@corp.example", "data": "personal"},
             read,
             _build_trust_policy({"AWS": REPORT_BOT}, "sts:AssumeRole"),
         ),
-        _build_role(
+        build_role(
             "ci-deploy",
             "2025-09-20T07:30:00Z",
             {"Owner": "ana@corp.example"},
@@ -132,14 +138,14 @@ def _build_roles() -> list[Json]:
                 {"Federated": provider}, "sts:AssumeRoleWithWebIdentity", github
             ),
         ),
-        _build_role(
+        build_role(
             "lambda-admin",
             "2024-11-02T16:45:00Z",
             {"Team": "platform"},
             _build_policy(_build_allow_statement("*", "*")),
             _build_trust_policy({"Service": "lambda.amazonaws.com"}, "sts:AssumeRole"),
         ),
-        _build_role(
+        build_role(
             "support-agent",
             "2026-01-15T12:00:00Z",
             {"Owner": "ben@corp.example"},

@@ -4,7 +4,7 @@ import json
 
 from answerable.cli.sample.account import CI_DEPLOY
 
-_WORKFLOW = f"""\
+WORKFLOW = f"""\
 name: agent
 on:
   issue_comment:
@@ -31,7 +31,7 @@ def build_repo_files() -> dict[str, str]:
     """Build the files of the sample repository: relative path -> content."""
     docs = {"type": "http", "url": "https://docs.corp.example/mcp"}
     return {
-        ".github/workflows/agent.yml": _WORKFLOW,
+        ".github/workflows/agent.yml": WORKFLOW,
         ".mcp.json": json.dumps({"mcpServers": {"docs": docs}}, indent=2),
         "CODEOWNERS": "*         @example-corp/platform\n.github/  ana@corp.example\n",
     }

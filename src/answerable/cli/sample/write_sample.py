@@ -1,9 +1,17 @@
-"""Write the sample data: home, repository, AWS account and audit log."""
+"""Write the sample data: home, repository, AWS accounts, GitHub, a cluster, a log."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from answerable.cli.sample import account, audit_log, home, repo
+from answerable.cli.sample import (
+    account,
+    audit_log,
+    cluster,
+    home,
+    organization,
+    platform_account,
+    repo,
+)
 
 _LABEL = (
     "This folder is a sample written by `answerable demo`; nothing in it is real.\n"
@@ -17,12 +25,15 @@ class SampleData:
     home: Path
     repo: Path
     account: Path
+    platform_account: Path
     keys: Path
+    organization: Path
+    cluster: Path
     trail: Path
 
 
 def write_sample(root: Path, now_ns: int) -> SampleData:
-    """Write home, repository, account dump, key list and audit log below `root`.
+    """Write home, repository, accounts, organization, cluster and log below `root`.
 
     Args:
         root: Folder to fill; created if missing.
@@ -32,7 +43,10 @@ def write_sample(root: Path, now_ns: int) -> SampleData:
         home=root / "home" / "ana",
         repo=root / "repo",
         account=root / "aws" / "account.json",
+        platform_account=root / "aws" / "platform.json",
         keys=root / "aws" / "keys.json",
+        organization=root / "github",
+        cluster=root / "cluster",
         trail=root / "trail",
     )
     texts = {estate.home / name: text for name, text in home.build_home_files().items()}
@@ -40,7 +54,14 @@ def write_sample(root: Path, now_ns: int) -> SampleData:
         estate.repo / name: text for name, text in repo.build_repo_files().items()
     }
     texts[estate.account] = account.build_authorization_details()
+    texts[estate.platform_account] = platform_account.build_platform_account()
     texts[estate.keys] = account.build_access_keys()
+    texts |= {
+        estate.organization / name: text
+        for name, text in organization.build_organization_answers().items()
+    }
+    texts[estate.cluster / "objects.json"] = cluster.build_cluster_objects()
+    texts[estate.cluster / "eks.json"] = cluster.build_eks_answers()
     # Outside the log folder, as every file there is read as a log.
     for folder in (root, estate.home, estate.repo, estate.account.parent):
         texts[folder / "SAMPLE.txt"] = _LABEL
