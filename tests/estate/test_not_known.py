@@ -101,6 +101,20 @@ def test_who_can_is_no_empty_list_where_nothing_was_scanned(
     assert item["verdict"] == "not-known"
 
 
+@pytest.mark.parametrize(
+    ("action", "resource", "said"),
+    [
+        ("s3:GetObject", "arn:aws:s3:::b/k", "no account was scanned (aws:"),
+        ("SELECT", "postgres:db/shop/table/public.t", "no server was scanned (pg:"),
+    ],
+)
+def test_who_can_names_the_source_of_the_platform_where_nothing_was_scanned(
+    stores: Stores, ask: Ask, action: str, resource: str, said: str
+) -> None:
+    shown = ask(stores.of("repo"), "who-can", action, resource, json_out=False).out
+    assert f"no identity was evaluated: {said} would supply it)" in shown
+
+
 def test_who_can_says_where_it_looked(full: Path, ask: Ask) -> None:
     answer = ask(full, "who-can", *READ)
     coverage = json.loads(answer.out)["coverage"]
@@ -108,6 +122,7 @@ def test_who_can_says_where_it_looked(full: Path, ask: Ask) -> None:
         "identities": 6,
         "accounts": ["111122223333"],
         "platforms": ["aws"],
+        "source": "aws",
         "not_evaluated": [],
     }
     shown = ask(full, "who-can", *READ, json_out=False).out

@@ -189,7 +189,8 @@ class TinyEvaluator:
         return AnswerList(tuple(kept[: page.rows or None]))
 
     def describe_scope(self) -> PlatformScope:
-        return PlatformScope(len(self.platform.grants), (self.platform.name,), ())
+        name = self.platform.name
+        return PlatformScope(len(self.platform.grants), (name,), (), name)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,10 @@ _PLATFORMS = {
     "entra": "Entra ID",
     "azure": "Azure",
     "okta": "Okta",
+    "postgres": "PostgreSQL",
 }
+# By `scan` source: where its identities are; an account for all others.
+_COLLECTED = {"pg": "server", "k8s": "cluster", "github": "organization"}
 _MOST = 8
 
 
@@ -31,7 +34,8 @@ def describe_searched_scope(item: SearchScopeItem) -> str:
     ]
     if not item["identities"]:
         said = (
-            "no identity was evaluated: no account was scanned (aws: would supply it)"
+            f"no identity was evaluated: no {_COLLECTED.get(item['source'], 'account')} "
+            f"was scanned ({item['source']}: would supply it)"
         )
     else:
         platforms = ", ".join(_PLATFORMS.get(each, each) for each in item["platforms"])

@@ -245,11 +245,13 @@ class PlatformScope:
         identities: Number of identities whose permissions were collected.
         accounts: Accounts, clusters or servers that were collected.
         unknown: Identities that it cannot evaluate: of missing data, or of no platform.
+        source: Source of `scan` that collects the platform.
     """
 
     identities: int
     accounts: tuple[str, ...]
     unknown: tuple[UnknownIdentity, ...]
+    source: str
 
 
 class PermissionEvaluator(Protocol):

@@ -29,9 +29,13 @@ class NotEvaluatedKindItem(TypedDict):
 
 
 class SearchScopeItem(TypedDict):
-    """Search scope of `who-can`: identities, accounts and platforms."""
+    """Search scope of `who-can`: identities, accounts and platforms.
+
+    `source` is the `scan` source that collects the identities of the platform.
+    """
 
     identities: int
     accounts: list[str]
     platforms: list[str]
+    source: str
     not_evaluated: list[NotEvaluatedKindItem]

@@ -161,7 +161,7 @@ class AwsEvaluator:
         summary = load_snapshot_summary(self.query.inventory, self.query.graph)
         accounts = self.query.compiled_accounts.collected_accounts - {""}
         return PlatformScope(
-            summary.collected, tuple(sorted(accounts)), summary.unknown
+            summary.collected, tuple(sorted(accounts)), summary.unknown, AWS
         )
 
 

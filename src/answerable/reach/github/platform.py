@@ -103,7 +103,7 @@ class GithubEvaluator:
             for each in list_identities(index)
         }
         logins = sorted(index.login for index in self.organizations.values())
-        return PlatformScope(len(found), tuple(logins), ())
+        return PlatformScope(len(found), tuple(logins), (), SOURCE)
 
 
 def _get_parsed_resource(question: Question) -> "GitHubResource":

@@ -96,7 +96,7 @@ class KubernetesEvaluator:
     def describe_scope(self) -> PlatformScope:
         """Describe the collected identities and clusters."""
         count = sum(len(each.index.identities) for each in self.clusters.values())
-        return PlatformScope(count, tuple(sorted(self.clusters)), ())
+        return PlatformScope(count, tuple(sorted(self.clusters)), (), SOURCE)
 
 
 def _get_parsed_resource(question: Question) -> KubernetesResource:

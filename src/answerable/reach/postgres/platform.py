@@ -166,7 +166,9 @@ class PostgresEvaluator:
         count = sum(
             len(list_roles_as_callers(each, "")) for each in self.servers.values()
         )
-        return PlatformScope(count, tuple(sorted(self.servers)), ())
+        from answerable.reach.postgres.answer_building import SOURCE
+
+        return PlatformScope(count, tuple(sorted(self.servers)), (), SOURCE)
 
 
 def _get_parsed_resource(question: Question) -> ResourceName:

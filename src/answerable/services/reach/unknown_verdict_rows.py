@@ -54,6 +54,7 @@ def describe_search_scope(
         "identities": scope.identities,
         "accounts": list(scope.accounts),
         "platforms": [platform.name] if scope.identities else [],
+        "source": scope.source,
         "not_evaluated": [
             {"kind": kind, "count": count, "source": source}
             for (kind, source), count in sorted(missing.items())
