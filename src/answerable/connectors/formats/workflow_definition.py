@@ -8,13 +8,18 @@ from collections.abc import Iterator
 
 from answerable.connectors.formats.document_node import DocumentNode, walk_scalars
 from answerable.connectors.formats.redaction import make_printable_line, redact_name
-from answerable.connectors.formats.workflow_expressions import (
-    find_expressions,
-    find_outsider_texts,
-    find_secret_names,
+from answerable.connectors.formats.workflow_expressions import find_secret_names
+from answerable.connectors.formats.workflow_injections import (
+    get_action_name,
+    list_injections,
+    list_matrix_values,
 )
 from answerable.model.errors import ParseError
-from answerable.reach.github.catalogue import Workflow, WorkflowJob
+from answerable.reach.github.catalogue import (
+    Workflow,
+    WorkflowJob,
+)
+from answerable.reach.github.vocabulary import OUTSIDE_TRIGGERS
 
 JOBS_LIMIT = 2_000
 VALUES_LIMIT = 20_000
@@ -27,13 +32,19 @@ _CLOUD_INPUTS = {
     "google-github-actions/auth": ("service_account", "workload_identity_provider"),
     "azure/login": ("client-id",),
 }
-_SCRIPT_ACTION = "actions/github-script"
 _CHECKOUT_ACTION = "actions/checkout"
 _HEAD = re.compile(
     r"github\.event\.pull_request\.head|github\.head_ref|refs/pull/"
     r"|github\.event\.workflow_run\.head_|github\.event\.pull_request\.number"
     r"|github\.event\.issue\.number|github\.event\.number"
 )
+# actions/checkout 7 and later refuses code of forks under these events.
+# Source: https://docs.github.com/actions/reference/security/securely-using-pull_request_target
+_GUARDED_CHECKOUT = 7
+_GUARDED_EVENTS = frozenset(("pull_request_target",))
+_OPT_OUT = "allow-unsafe-pr-checkout"
+_MAJOR_VERSION = re.compile(r"v(\d{1,4})(?:\.[\d.]*)?")
+_MATRIX = re.compile(r"\$\{\{\s*matrix\.([\w-]+)\s*\}\}")
 _HEAD_COMMAND = re.compile(r"\bgh\s+pr\s+checkout\b|\bgit\s+fetch\b[^\n]*\bpull/")
 
 
@@ -121,7 +132,7 @@ def _parse_job(
         permissions=_read_permissions(root) if permissions is None else permissions,
         secrets=tuple(sorted(secrets)),
         environment=_read_environment(job),
-        runner=tuple(_list_runner_labels(job)),
+        runner=tuple(dict.fromkeys(_list_runner_labels(job))),
         uses=_shorten(job.text_at("uses"), 200),
         roles=tuple(dict.fromkeys(_list_cloud_targets(steps, (*shared, *texts)))),
         actions=tuple(
@@ -129,8 +140,8 @@ def _parse_job(
             for each in steps
             if each.text_at("uses")
         ),
-        checks_out_head=any(map(_checks_out_head, steps)),
-        injections=tuple(dict.fromkeys(_list_injections(root, job, steps))),
+        checks_out_head=any(_checks_out_head(root, each) for each in steps),
+        injections=tuple(dict.fromkeys(list_injections(root, job, steps))),
         condition=_shorten(job.text_at("if"), 200),
     )
 
@@ -165,7 +176,10 @@ def _read_environment(job: DocumentNode) -> str:
 
 
 def _list_runner_labels(job: DocumentNode) -> Iterator[str]:
-    """List the labels and the group of `runs-on`; `*` for an expression."""
+    """List the labels and the group of `runs-on`; `*` for an expression.
+
+    A value of the matrix that the file states is read.
+    """
     block = job.get("runs-on")
     if block is None:
         return
@@ -173,7 +187,10 @@ def _list_runner_labels(job: DocumentNode) -> Iterator[str]:
     if group := block.text_at("group"):
         labels.append(f"group:{group}")
     for label in labels:
-        yield DYNAMIC if "${{" in label else make_printable_line(label, 255)
+        dimension = _MATRIX.fullmatch(label.strip())
+        stated = list_matrix_values(job, dimension[1]) if dimension else []
+        for each in stated or (label,):
+            yield DYNAMIC if "${{" in each else make_printable_line(each, 255)
 
 
 def _list_cloud_targets(
@@ -182,7 +199,7 @@ def _list_cloud_targets(
     """List the cloud identities that steps sign in as, as written."""
     for step in steps:
         inputs = step.get("with")
-        for name in _CLOUD_INPUTS.get(_get_action_name(step), ()):
+        for name in _CLOUD_INPUTS.get(get_action_name(step), ()):
             value = inputs.text_at(name) if inputs is not None else ""
             if value:
                 yield make_printable_line(value.strip(), 600)
@@ -190,51 +207,23 @@ def _list_cloud_targets(
         yield from _ROLE_ARN.findall(text)
 
 
-def _get_action_name(step: DocumentNode) -> str:
-    """Return the action of a step in lower case, without its version."""
-    return step.text_at("uses").partition("@")[0].lower()
-
-
-def _checks_out_head(step: DocumentNode) -> bool:
+def _checks_out_head(root: DocumentNode, step: DocumentNode) -> bool:
     """Tell whether a step checks out code of a pull request's head."""
     inputs = step.get("with")
-    if inputs is not None and _get_action_name(step) == _CHECKOUT_ACTION:
+    if inputs is not None and get_action_name(step) == _CHECKOUT_ACTION:
         stated = f"{inputs.text_at('ref')} {inputs.text_at('repository')}"
-        if any(_HEAD.finditer(stated)):
+        if any(_HEAD.finditer(stated)) and not _is_guarded(root, step, inputs):
             return True
     return any(_HEAD_COMMAND.finditer(step.text_at("run")))
 
 
-def _list_injections(
-    root: DocumentNode, job: DocumentNode, steps: tuple[DocumentNode, ...]
-) -> Iterator[str]:
-    """List expressions of an outsider's text that a script contains.
-
-    A variable of `env` that holds such text is dangerous only as `${{ env.NAME }}`.
-    """
-    above = _find_outsider_variables(root) | _find_outsider_variables(job)
-    for step in steps:
-        variables = above | _find_outsider_variables(step)
-        scripts = [step.text_at("run")]
-        inputs = step.get("with")
-        if inputs is not None and _get_action_name(step) == _SCRIPT_ACTION:
-            scripts.append(inputs.text_at("script"))
-        for script in scripts:
-            for expression in find_expressions(script):
-                yield from find_outsider_texts(expression)
-                for name in re.findall(r"\benv\.([\w-]+)", expression):
-                    if name in variables:
-                        yield f"env.{name}"
-
-
-def _find_outsider_variables(holder: DocumentNode) -> set[str]:
-    """Find the variables of an `env` block that hold an outsider's text."""
-    block = holder.get("env")
-    if block is None:
-        return set()
-    return {
-        name
-        for name, value in block.members()
-        for expression in find_expressions(value.text())
-        if any(find_outsider_texts(expression))
-    }
+def _is_guarded(root: DocumentNode, step: DocumentNode, inputs: DocumentNode) -> bool:
+    """Tell whether the version of a checkout refuses code of forks."""
+    version = _MAJOR_VERSION.fullmatch(step.text_at("uses").partition("@")[2])
+    outside = {name for name in _list_triggers(root) if name in OUTSIDE_TRIGGERS}
+    return (
+        version is not None
+        and int(version[1]) >= _GUARDED_CHECKOUT
+        and not inputs.text_at(_OPT_OUT)
+        and outside <= _GUARDED_EVENTS
+    )

@@ -5,6 +5,18 @@ A capability is named as GitHub names the permission of a custom role, where it 
 
 from collections.abc import Mapping
 
+# Events that an account without write access can cause; the run uses the workflow file
+# of the default branch, and its secrets.
+# Source: https://docs.github.com/actions/reference/workflows-and-actions/events-that-trigger-workflows
+OUTSIDE_TRIGGERS = (
+    "discussion",
+    "discussion_comment",
+    "issue_comment",
+    "issues",
+    "pull_request_target",
+    "workflow_run",
+)
+
 # Source: https://docs.github.com/organizations/managing-user-access-to-your-organizations-repositories/managing-repository-roles/repository-roles-for-an-organization
 _GAINED: Mapping[str, tuple[str, ...]] = {
     "read": ("read",),

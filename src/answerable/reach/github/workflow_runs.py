@@ -18,7 +18,11 @@ from answerable.reach.github.branch_write import (
     find_protection,
     list_branches,
 )
-from answerable.reach.github.catalogue import Environment, Workflow, WorkflowJob
+from answerable.reach.github.catalogue import (
+    Environment,
+    Workflow,
+    WorkflowJob,
+)
 from answerable.reach.github.decision import (
     CUSTOM_GATE,
     NO,
@@ -33,6 +37,7 @@ from answerable.reach.github.organization_index import RepositoryPlace
 from answerable.reach.github.ref_patterns import make_name, matches
 from answerable.reach.github.repository_access import RepositoryAccess
 from answerable.reach.github.statements import DENY, quote, spell_environment
+from answerable.reach.github.vocabulary import OUTSIDE_TRIGGERS
 from answerable.reach.platform import DeterminingStatement
 
 PULL_REQUEST = "pull_request"
@@ -40,17 +45,6 @@ ENVIRONMENT = "environment:"
 REF = "ref:"
 EDIT_WORKFLOW = "edit-workflow"
 NEW_BRANCH, NEW_TAG = f"{REF}refs/heads/*", f"{REF}refs/tags/*"
-# Events that an account without write access can cause; the run uses the workflow file
-# of the default branch, and its secrets.
-# Source: https://docs.github.com/actions/reference/workflows-and-actions/events-that-trigger-workflows
-OUTSIDE_TRIGGERS = (
-    "discussion",
-    "discussion_comment",
-    "issue_comment",
-    "issues",
-    "pull_request_target",
-    "workflow_run",
-)
 
 
 @dataclass(frozen=True, slots=True)
