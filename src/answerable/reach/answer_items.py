@@ -51,6 +51,11 @@ STEP_CONDITIONS: Mapping[str, tuple[str, str]] = {
         "caller",
         "an outsider opens a pull request, an issue or a comment",
     ),
+    "github:fork-approval": (
+        "depends",
+        "the policy of the repository lets the run start without an approval",
+    ),
+    "github:next-run": ("depends", "the workflow of the caller runs again"),
     "github:organization-role-edit": (
         "depends",
         "GitHub lets an editor of roles add what it lacks itself",

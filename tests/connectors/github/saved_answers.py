@@ -306,6 +306,9 @@ ANSWERS: dict[str, Any] = {
         "can_approve_pull_request_reviews": True,
     },
     "repos/acme/web/actions/permissions": {"enabled": True},
+    "repos/acme/web/actions/permissions/fork-pr-contributor-approval": {
+        "approval_policy": "first_time_contributors"
+    },
     "repos/acme/web/actions/oidc/customization/sub": {"use_default": True},
     "repos/acme/web/actions/workflows": counted(
         "workflows", {"id": 1, "path": ".github/workflows/ci.yml", "state": "active"}

@@ -304,6 +304,14 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         parent="repositories",
     ),
     Endpoint(
+        "fork-approval",
+        f"{_REPO}/actions/permissions/fork-pr-contributor-approval",
+        "actions-permissions",
+        "administration: read",
+        parent="repositories",
+        optional=True,
+    ),
+    Endpoint(
         "oidc",
         f"{_REPO}/actions/oidc/customization/sub",
         "oidc-templates",

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from answerable.model.github_ids import GitHubSubject
 from answerable.reach.formula import TRUE, Formula, build_atom, conjoin_hops
-from answerable.reach.github.catalogue import GithubOrganization, Workflow, WorkflowJob
+from answerable.reach.github.catalogue import Workflow, WorkflowJob
 from answerable.reach.github.decision import ROLE_EDIT
 from answerable.reach.github.organization_index import (
     OrganizationIndex,
@@ -20,6 +20,7 @@ from answerable.reach.github.vocabulary import (
     CAPABILITIES_OF_PERMISSION,
     CAPABILITIES_OF_ROLE,
 )
+from answerable.reach.github.workflow_token import get_token_permissions
 from answerable.reach.platform import PathHop
 
 WORKFLOW_KIND = "workflow"
@@ -186,7 +187,7 @@ def find_own_access(place: RepositoryPlace, subject: GitHubSubject) -> Repositor
     found: dict[str, Proof] = {}
     missing: list[str] = []
     for workflow, job in list_jobs(place, subject.name):
-        permissions = get_job_permissions(place, job)
+        permissions = get_token_permissions(place, job)
         if permissions is None:
             missing.append(f"default permissions of GITHUB_TOKEN in {place.name}")
         said = quote(
@@ -195,7 +196,7 @@ def find_own_access(place: RepositoryPlace, subject: GitHubSubject) -> Repositor
             f"{workflow.path}: permissions of job {job.name}",
             workflow.place,
         )
-        for pair in permissions or ():
+        for pair in (permissions or {}).items():
             for name in CAPABILITIES_OF_PERMISSION.get(pair, ()):
                 # GITHUB_TOKEN has no permission for workflow files.
                 if name != "workflows":
@@ -218,22 +219,3 @@ def list_jobs(
         if workflow.path == path:
             for job in workflow.jobs:
                 yield workflow, job
-
-
-def get_job_permissions(
-    place: RepositoryPlace, job: WorkflowJob
-) -> tuple[tuple[str, str], ...] | None:
-    """Return the permissions of a job's token; None where the default is not known.
-
-    Source: https://docs.github.com/actions/reference/workflows-and-actions/workflow-syntax
-    """
-    if job.permissions is not None:
-        return job.permissions
-    organization: GithubOrganization = place.index.organization
-    default = (
-        place.repository.default_token_permission
-        or organization.default_token_permission
-    )
-    if not default:
-        return None
-    return (("contents", "write" if default == "write" else "read"),)

@@ -58,11 +58,13 @@ class Write:
         ref: Full name of the ref.
         creates: Whether the ref does not exist yet.
         merges: Whether it is the merge of a pull request.
+        deletes: Whether it deletes the ref.
     """
 
     ref: str
     creates: bool = False
     merges: bool = False
+    deletes: bool = False
 
     @property
     def branch(self) -> str:
@@ -363,6 +365,9 @@ def _decide_rule(
     Source: https://docs.github.com/repositories/configuring-branches-and-merges-in-your-repository/managing-rulesets/available-rules-for-rulesets
     """
     parameters = dict(rule.parameters)
+    if write.deletes:
+        refused = rule.type == "deletion"
+        return AccessDecision(FALSE, (said,)) if refused else AccessDecision(TRUE)
     if rule.type in _OTHER_RULES:
         return AccessDecision(TRUE)
     if rule.type == "creation":

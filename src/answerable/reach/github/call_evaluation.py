@@ -31,6 +31,7 @@ from answerable.reach.github.decision import (
     choose_best,
     classify,
 )
+from answerable.reach.github.environments import ENVIRONMENT
 from answerable.reach.github.organization_index import (
     SOURCE,
     OrganizationIndex,
@@ -41,10 +42,9 @@ from answerable.reach.github.organization_permissions import (
     decide_organization_action,
 )
 from answerable.reach.github.repository_access import RepositoryAccess
-from answerable.reach.github.run_actions import RUN_ACTIONS, list_run_decisions
+from answerable.reach.github.run_actions import is_run_action, list_run_decisions
 from answerable.reach.github.vocabulary import ACTIONS
 from answerable.reach.github.workflow_runs import (
-    ENVIRONMENT,
     decide_edit_workflow,
     decide_edit_workflow_on,
     decide_push,
@@ -155,7 +155,7 @@ def find_answer(
     """Find the best way of one identity to a call."""
     if resource.kind == "organization":
         return ReachedDecision(decide_organization_action(index, subject, action))
-    if action in RUN_ACTIONS:
+    if is_run_action(action):
         ways = list_run_decisions(index, subject, action, resource, direct=direct)
         listed = [ReachedDecision(decision, hops) for decision, hops in ways]
         return _choose(listed)

@@ -7,7 +7,9 @@ from answerable.model.errors import AmbiguousError, UsageError
 from answerable.model.github_ids import PREFIX, GitHubResource, parse_resource_id
 from answerable.reach.github.organization_index import Organizations
 from answerable.reach.github.vocabulary import ACTIONS, DESCRIPTIONS
+from answerable.reach.github.workflow_token import parse_token_action
 
+_TOKEN_RESOURCES = ("repo", "run")
 _EXAMPLE = "as github:ORG/repo/NAME/branch/BRANCH, or ORG/NAME for a repository"
 
 
@@ -18,7 +20,7 @@ def parse_action(text: str) -> str:
         UsageError: There is no such action; the hint has the nearest one.
     """
     action = text.strip().lower()
-    if action in DESCRIPTIONS:
+    if action in DESCRIPTIONS or parse_token_action(action):
         return action
     close = get_close_matches(action, DESCRIPTIONS, n=1)
     known = ", ".join(sorted(DESCRIPTIONS))
@@ -55,7 +57,8 @@ def check_action(action: str, resource: GitHubResource) -> None:
         UsageError: They do not; the hint lists the actions that they take.
     """
     known = ACTIONS[resource.kind]
-    if action not in known:
+    by_token = resource.kind in _TOKEN_RESOURCES and parse_token_action(action)
+    if action not in known and not by_token:
         what = "repository" if resource.kind == "repo" else resource.kind
         raise UsageError(
             f"GitHub has no action {action} on a {what}", f"known: {', '.join(known)}"

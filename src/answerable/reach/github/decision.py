@@ -22,6 +22,8 @@ REVIEW = "github:environment-review"
 CUSTOM_GATE = "github:deployment-protection-rule"
 UNCOLLECTED_PROTECTION = "github:uncollected-protection"
 TRIGGER = "github:trigger"
+FORK_APPROVAL = "github:fork-approval"
+NEXT_RUN = "github:next-run"
 ROLE_EDIT = "github:organization-role-edit"
 SUBJECT_FORM = "github:subject-form"
 

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from answerable.reach.formula import TRUE, Formula, build_atom
 from answerable.reach.github.catalogue import OidcTemplate
 from answerable.reach.github.decision import SUBJECT_FORM
+from answerable.reach.github.environments import ENVIRONMENT
 from answerable.reach.github.organization_index import RepositoryPlace
 from answerable.reach.github.ref_patterns import make_name
-from answerable.reach.github.workflow_runs import ENVIRONMENT, PULL_REQUEST, REF
+from answerable.reach.github.workflow_runs import PULL_REQUEST, REF
 from answerable.reach.token_trust import Claims
 
 ISSUER = "token.actions.githubusercontent.com"

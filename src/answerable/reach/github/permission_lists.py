@@ -8,7 +8,7 @@ from answerable.model.github_ids import GitHubResource, parse_resource_id
 from answerable.model.ids import IdentityId
 from answerable.reach.answer_items import build_item_without_statements, cut_answer_page
 from answerable.reach.formula import FALSE, Verdict, conjoin_hops
-from answerable.reach.github.access_states import WORKFLOW_KIND, iterate_states
+from answerable.reach.github.access_states import WORKFLOW_KIND
 from answerable.reach.github.branch_write import list_branches
 from answerable.reach.github.call_evaluation import (
     build_answer,
@@ -28,10 +28,10 @@ from answerable.reach.github.run_actions import (
     MINT_OIDC,
     build_run_hop,
     can_job_act,
+    iterate_run_paths,
     list_run_decisions,
 )
 from answerable.reach.github.vocabulary import ACTIONS
-from answerable.reach.github.workflow_runs import list_run_ways
 from answerable.reach.platform import (
     Answer,
     AnswerList,
@@ -224,16 +224,15 @@ def _find_hops_to_run(
                 )
                 return (hop,)
         return None
-    for state in iterate_states(place, subject, direct=False):
-        for way in list_run_ways(place, state.access, run.name):
-            if way.job is not None and not can_job_act(way.job, MINT_OIDC, ""):
-                continue
-            hops = (*state.hops, build_run_hop(place, start.identity, way))
-            formula = conjoin_hops(*(each.formula for each in hops))
-            if formula == FALSE:
-                continue
-            atoms = min((len(each) for each in formula), default=0)
-            rank = (-atoms, -len(hops))
-            if best is None or rank > best[0]:
-                best = (rank, hops)
+    for state_hops, way in iterate_run_paths(place, subject, run.name):
+        if way.job is not None and not can_job_act(place, way.job, MINT_OIDC, ""):
+            continue
+        hops = (*state_hops, build_run_hop(place, start.identity, way))
+        formula = conjoin_hops(*(each.formula for each in hops))
+        if formula == FALSE:
+            continue
+        atoms = min((len(each) for each in formula), default=0)
+        rank = (-atoms, -len(hops))
+        if best is None or rank > best[0]:
+            best = (rank, hops)
     return best[1] if best else None

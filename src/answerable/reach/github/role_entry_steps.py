@@ -7,6 +7,7 @@ from dataclasses import replace
 from answerable.reach.cross_platform_steps import CrossPlatformSteps
 from answerable.reach.formula import conjoin_hops
 from answerable.reach.github.branch_write import list_branches
+from answerable.reach.github.environments import ENVIRONMENT
 from answerable.reach.github.oidc_subjects import (
     ISSUER,
     build_claims,
@@ -22,7 +23,6 @@ from answerable.reach.github.organization_index import (
     RepositoryPlace,
 )
 from answerable.reach.github.workflow_runs import (
-    ENVIRONMENT,
     NEW_BRANCH,
     NEW_TAG,
     PULL_REQUEST,

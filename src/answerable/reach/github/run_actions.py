@@ -10,12 +10,18 @@ from answerable.reach.github.access_states import (
     iterate_states,
     list_jobs,
 )
+from answerable.reach.github.called_code import (
+    decide_change,
+    list_called_code,
+)
 from answerable.reach.github.catalogue import WorkflowJob
-from answerable.reach.github.decision import AccessDecision
+from answerable.reach.github.decision import AccessDecision, conjoin_decisions
+from answerable.reach.github.environments import ENVIRONMENT, decide_job_environment
 from answerable.reach.github.organization_index import (
     OrganizationIndex,
     RepositoryPlace,
 )
+from answerable.reach.github.outside_runs import get_context_of_job
 from answerable.reach.github.secret_holders import (
     SecretHolder,
     find_runner_places,
@@ -23,15 +29,25 @@ from answerable.reach.github.secret_holders import (
 )
 from answerable.reach.github.statements import quote
 from answerable.reach.github.workflow_runs import (
-    ENVIRONMENT,
     RunWay,
     list_run_ways,
+)
+from answerable.reach.github.workflow_token import (
+    get_token_permissions,
+    has_permission,
+    parse_token_action,
 )
 from answerable.reach.platform import PathHop
 
 READ_SECRET, RUN_JOB, MINT_OIDC = "read-secret", "run-job", "mint-oidc"
-RUN_ACTIONS = frozenset((READ_SECRET, RUN_JOB, MINT_OIDC))
+_RUN_ACTIONS = frozenset((READ_SECRET, RUN_JOB, MINT_OIDC))
+CHANGE_CALLED_CODE = "change-called-code"
 RunDecision = tuple[AccessDecision, tuple[PathHop, ...]]
+
+
+def is_run_action(action: str) -> bool:
+    """Tell whether only runs take an action: also what their token does on the API."""
+    return action in _RUN_ACTIONS or parse_token_action(action) is not None
 
 
 def list_run_decisions(
@@ -65,7 +81,9 @@ def _find_holders(
     if repository is None:
         return [], []
     context = resource.name if resource.kind == "run" else ""
-    said = quote("run", f"repository {repository.name}", "permissions id-token: write")
+    scope, access = parse_token_action(action) or ("id-token", "write")
+    text = f"permissions {scope}: {access}"
+    said = quote("run", f"repository {repository.name}", text)
     place = RepositoryPlace(index, repository)
     return [SecretHolder(place, context, said)], []
 
@@ -86,23 +104,34 @@ def _list_own_decisions(
     for workflow, job in list_jobs(place, subject.name):
         context = f"{ENVIRONMENT}{job.environment}" if job.environment else ""
         fits = holder.context in ("", context) or (
-            action == MINT_OIDC
+            action not in (READ_SECRET, RUN_JOB)
             and holder.context == f"ref:refs/heads/{workflow.branch}"
             and not context
         )
-        if fits and can_job_act(job, action, resource.name):
+        acts = fits and can_job_act(place, job, action, resource.name)
+        if acts is None:
+            word = f"default permissions of GITHUB_TOKEN in {place.name}"
+            yield AccessDecision(FALSE, missing=(word,)), ()
+        if acts:
             text = f"{workflow.path}: job {job.name}"
             said = quote("workflow", f"repository {place.name}", text, workflow.place)
             yield AccessDecision(TRUE, (said, holder.said)), ()
 
 
-def can_job_act(job: WorkflowJob, action: str, name: str) -> bool:
-    """Tell whether an existing job reads a secret, or may get an OIDC token."""
+def can_job_act(
+    place: RepositoryPlace, job: WorkflowJob, action: str, name: str
+) -> bool | None:
+    """Tell whether an existing job takes an action; None where that is not known."""
     if action == READ_SECRET:
         return "*" in job.secrets or name.upper() in {s.upper() for s in job.secrets}
-    if action == MINT_OIDC:
-        return ("id-token", "write") in (job.permissions or ())
-    return "self-hosted" in job.runner or "*" in job.runner or name in job.runner
+    if action == RUN_JOB:
+        return "self-hosted" in job.runner or "*" in job.runner or name in job.runner
+    permissions = get_token_permissions(place, job)
+    if permissions is None:
+        # No default grants an OIDC token.
+        return False if action == MINT_OIDC else None
+    scope, access = parse_token_action(action) or ("id-token", "write")
+    return has_permission(permissions, scope, access)
 
 
 def _list_decisions_by_runs(
@@ -110,19 +139,39 @@ def _list_decisions_by_runs(
 ) -> Iterator[RunDecision]:
     """List the decisions on an action by the runs that an identity brings about."""
     place = holder.place
+    for state_hops, way in iterate_run_paths(place, subject, holder.context):
+        acts = way.job is None or can_job_act(place, way.job, action, resource.name)
+        if acts is None:
+            word = f"default permissions of GITHUB_TOKEN in {place.name}"
+            yield AccessDecision(FALSE, missing=(word,)), ()
+        if not acts:
+            continue
+        hop = build_run_hop(place, str(subject), way)
+        hops = (*state_hops, hop)
+        formula = conjoin_hops(*(each.formula for each in hops))
+        decision = replace(way.decision, formula=formula, determining=(holder.said,))
+        yield decision, hops
+        if formula == TRUE:
+            return
+
+
+def iterate_run_paths(
+    place: RepositoryPlace, subject: GitHubSubject, context: str
+) -> Iterator[tuple[tuple[PathHop, ...], RunWay]]:
+    """Yield the runs of a repository that an identity brings about, with the steps."""
     for state in iterate_states(place, subject, direct=False):
-        for way in list_run_ways(place, state.access, holder.context):
-            if way.job is not None and not can_job_act(way.job, action, resource.name):
-                continue
-            hop = build_run_hop(place, str(subject), way)
-            hops = (*state.hops, hop)
-            formula = conjoin_hops(*(each.formula for each in hops))
-            decision = replace(
-                way.decision, formula=formula, determining=(holder.said,)
-            )
-            yield decision, hops
-            if formula == TRUE:
-                return
+        for way in list_run_ways(place, state.access, context):
+            yield state.hops, way
+    for code in list_called_code(place):
+        job = replace(code.job, runner=("*",)) if code.job.uses else code.job
+        where = get_context_of_job(place, job)
+        if context not in ("", where):
+            continue
+        gate = decide_job_environment(place, job)
+        for state in iterate_states(code.place, subject, direct=False):
+            changed = decide_change(place, state.access, code)
+            decision = conjoin_decisions(changed, gate)
+            yield state.hops, RunWay(where, decision, CHANGE_CALLED_CODE, job)
 
 
 def build_run_hop(place: RepositoryPlace, origin: str, way: RunWay) -> PathHop:

@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from answerable.reach.github.catalogue import RunnerGroup, SharedSecret
+from answerable.reach.github.environments import ENVIRONMENT
 from answerable.reach.github.organization_index import (
     OrganizationIndex,
     RepositoryPlace,
 )
 from answerable.reach.github.statements import quote
-from answerable.reach.github.workflow_runs import ENVIRONMENT
 from answerable.reach.platform import DeterminingStatement
 
 

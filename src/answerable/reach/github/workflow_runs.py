@@ -8,7 +8,7 @@ its jobs, the permissions of its token, the secrets it names.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from answerable.reach.formula import FALSE, TRUE, build_atom
+from answerable.reach.formula import FALSE, TRUE
 from answerable.reach.github.branch_write import (
     Write,
     decide_branch_creation,
@@ -20,30 +20,38 @@ from answerable.reach.github.branch_write import (
 )
 from answerable.reach.github.catalogue import (
     Environment,
-    Workflow,
     WorkflowJob,
 )
 from answerable.reach.github.decision import (
-    CUSTOM_GATE,
     NO,
-    REVIEW,
-    TRIGGER,
     AccessDecision,
     assume,
     choose_best,
     conjoin_decisions,
 )
+from answerable.reach.github.environments import (
+    ENVIRONMENT,
+    can_ref_deploy,
+    decide_review,
+    find_environment,
+    quote_environment,
+)
 from answerable.reach.github.organization_index import RepositoryPlace
-from answerable.reach.github.ref_patterns import make_name, matches
+from answerable.reach.github.outside_runs import (
+    FORK_JOB,
+    decide_fork_run,
+    decide_outside_run,
+    get_context_of_job,
+    list_outside_jobs,
+    list_unread_workflows,
+)
+from answerable.reach.github.ref_patterns import make_name
 from answerable.reach.github.repository_access import RepositoryAccess
-from answerable.reach.github.statements import DENY, quote, spell_environment
-from answerable.reach.github.vocabulary import OUTSIDE_TRIGGERS
-from answerable.reach.platform import DeterminingStatement
 
 PULL_REQUEST = "pull_request"
-ENVIRONMENT = "environment:"
 REF = "ref:"
 EDIT_WORKFLOW = "edit-workflow"
+BY_FORK = "pull-request"
 NEW_BRANCH, NEW_TAG = f"{REF}refs/heads/*", f"{REF}refs/tags/*"
 
 
@@ -151,12 +159,6 @@ def decide_run(
     return _with_workflows(place, access, tagged)
 
 
-def find_environment(place: RepositoryPlace, name: str) -> Environment | None:
-    """Find an environment by its name; letters fold."""
-    listed = place.repository.environments or ()
-    return next((e for e in listed if e.name.lower() == name.lower()), None)
-
-
 def decide_environment(
     place: RepositoryPlace, access: RepositoryAccess, name: str
 ) -> AccessDecision:
@@ -181,49 +183,11 @@ def decide_environment(
     run = anywhere
     contexts = _list_deploying_contexts(place, environment)
     if contexts is not None:
-        said = _quote_environment(place, environment)
+        said = quote_environment(place, environment)
         ways = [decide_run(place, access, each) for each in contexts]
         ways.append(AccessDecision(FALSE, (said,)))
         run = choose_best(ways)
     return conjoin_decisions(run, decide_review(place, access, environment))
-
-
-def decide_review(
-    place: RepositoryPlace, access: RepositoryAccess, environment: Environment
-) -> AccessDecision:
-    """Decide the reviewers' gate of an environment, and those of apps.
-
-    Source: https://docs.github.com/actions/reference/workflows-and-actions/deployments-and-environments
-    """
-    said = _quote_environment(place, environment)
-    admin = access.capabilities.get("admin")
-    if admin is not None and environment.admins_bypass:
-        return AccessDecision(TRUE, admin)
-    parts = [AccessDecision(TRUE)]
-    if environment.reviewers:
-        own = any(each.lower() in access.names for each in environment.reviewers)
-        if own and not environment.prevents_self_review:
-            parts.append(AccessDecision(TRUE, (said,)))
-        else:
-            atom = build_atom(REVIEW, "ApprovedBy", tuple(environment.reviewers))
-            parts.append(AccessDecision(atom, (said,)))
-    if environment.custom_rules:
-        gate = build_atom(CUSTOM_GATE, "Pass", tuple(environment.custom_rules))
-        parts.append(AccessDecision(gate, (said,)))
-    return conjoin_decisions(*parts)
-
-
-def can_ref_deploy(place: RepositoryPlace, environment: Environment, ref: str) -> bool:
-    """Tell whether a run on a ref may use an environment."""
-    name = ref.split("/", 2)[-1]
-    if environment.protected_branches:
-        protected = [
-            branch for branch in list_branches(place) if find_protection(place, branch)
-        ]
-        return name in protected or not protected
-    return environment.branches is None or any(
-        matches(each, name) for each in environment.branches
-    )
 
 
 def _list_deploying_contexts(
@@ -248,19 +212,6 @@ def _list_deploying_contexts(
     ]
 
 
-def _quote_environment(
-    place: RepositoryPlace, environment: Environment
-) -> DeterminingStatement:
-    """Quote the protection of an environment."""
-    return quote(
-        "environment",
-        f"repository {place.name}",
-        spell_environment(place.name, environment),
-        environment.place,
-        DENY,
-    )
-
-
 def list_run_ways(
     place: RepositoryPlace, access: RepositoryAccess, context: str
 ) -> Iterator[RunWay]:
@@ -277,78 +228,17 @@ def list_run_ways(
         if way.decision.formula == TRUE:
             break
     for workflow, job, trigger in list_outside_jobs(place):
-        if context in ("", _get_context_of_job(place, job)):
-            decision = _decide_outside_run(place, access, workflow, job, trigger)
-            yield RunWay(_get_context_of_job(place, job), decision, trigger, job)
-    missing = tuple(_list_unread_workflows(place))
+        if context in ("", get_context_of_job(place, job)):
+            decision = decide_outside_run(place, access, workflow, job, trigger)
+            yield RunWay(get_context_of_job(place, job), decision, trigger, job)
+    if context in ("", PULL_REQUEST):
+        forked = decide_fork_run(place, access)
+        yield RunWay(PULL_REQUEST, forked, BY_FORK, FORK_JOB)
+    missing = tuple(list_unread_workflows(place))
     if missing and access.has("read"):
         yield RunWay(context, AccessDecision(FALSE, missing=missing), EDIT_WORKFLOW)
-
-
-def _list_unread_workflows(place: RepositoryPlace) -> Iterator[str]:
-    """List the workflows that were not collected: outsiders may cause their runs."""
-    if place.repository.workflows is None:
-        yield f"workflows of {place.name}"
-    for workflow in place.repository.workflows or ():
-        if not workflow.contents_collected and not workflow.disabled:
-            yield f"contents of {workflow.path}"
 
 
 def _list_branch_contexts(place: RepositoryPlace) -> list[str]:
     """List the contexts of runs on known branches."""
     return [f"{REF}refs/heads/{each}" for each in list_branches(place)]
-
-
-def list_outside_jobs(
-    place: RepositoryPlace,
-) -> Iterator[tuple[Workflow, WorkflowJob, str]]:
-    """List the jobs in which an account without write access runs code of its own.
-
-    The job has an event that outsiders cause, and checks out the head of their pull
-    request or puts their text into a script.
-
-    Source: https://docs.github.com/actions/reference/security/secure-use
-    """
-    default = place.repository.default_branch
-    for workflow in place.repository.workflows or ():
-        other = workflow.branch and default and workflow.branch != default
-        if workflow.disabled or other:
-            continue
-        trigger = next((e for e in workflow.triggers if e in OUTSIDE_TRIGGERS), "")
-        for job in workflow.jobs if trigger else ():
-            if job.checks_out_head or job.injections:
-                yield workflow, job, trigger
-
-
-def _get_context_of_job(place: RepositoryPlace, job: WorkflowJob) -> str:
-    """Return the context of a job that an outsider causes."""
-    if job.environment:
-        return f"{ENVIRONMENT}{job.environment}"
-    return f"{REF}refs/heads/{place.repository.default_branch}"
-
-
-def _decide_outside_run(
-    place: RepositoryPlace,
-    access: RepositoryAccess,
-    workflow: Workflow,
-    job: WorkflowJob,
-    trigger: str,
-) -> AccessDecision:
-    """Decide whether an identity that reads the repository can cause such a run."""
-    reads = decide_capability(access, "read")
-    if place.repository.actions_enabled is False or access.kind not in ("user", "pat"):
-        return NO
-    said = quote(
-        "workflow",
-        f"repository {place.name}",
-        f"{workflow.path}: job {job.name} on {trigger}",
-        workflow.place,
-    )
-    parts = [reads, AccessDecision(build_atom(TRIGGER, "Equals", (trigger,)), (said,))]
-    environment = find_environment(place, job.environment) if job.environment else None
-    if environment is not None:
-        ref = f"refs/heads/{place.repository.default_branch}"
-        if not can_ref_deploy(place, environment, ref):
-            return NO
-        parts.append(decide_review(place, access, environment))
-    return conjoin_decisions(*parts)

@@ -85,6 +85,7 @@ READERS: dict[str, AnswerReader] = {
     "deploy-keys": repository_answers.read_deploy_keys,
     "workflow-permissions": repository_answers.read_workflow_permissions,
     "actions-permissions": repository_answers.read_actions_permissions,
+    "fork-approval": repository_answers.read_fork_approval,
     "oidc": repository_answers.read_oidc,
     "workflows": repository_answers.read_workflows,
     "workflow-file": repository_answers.read_workflow_file,

@@ -189,6 +189,12 @@ class ActionsPermissionsAnswer(_RestAnswer, frozen=True):
     enabled: bool
 
 
+class ForkApprovalAnswer(_RestAnswer, frozen=True):
+    """Policy for workflow runs of pull requests from forks."""
+
+    approval_policy: str
+
+
 class OidcAnswer(_RestAnswer, frozen=True):
     """Template of the OIDC subject."""
 

@@ -18,6 +18,7 @@ from answerable.connectors.github.parse.answer_types import (
     BranchAnswer,
     ContentAnswer,
     DeployKeyAnswer,
+    ForkApprovalAnswer,
     OidcAnswer,
     RepositoryAnswer,
     SecretAnswer,
@@ -180,6 +181,16 @@ def read_actions_permissions(
     found = builder.decode_object(answer, ActionsPermissionsAnswer)
     if found is not None:
         builder.update_repository(parameters["repo"], actions_enabled=found.enabled)
+
+
+def read_fork_approval(
+    builder: OrganizationBuilder, answer: SavedAnswer, parameters: Parameters
+) -> None:
+    """Read the policy for workflow runs of pull requests from forks."""
+    found = builder.decode_object(answer, ForkApprovalAnswer)
+    if found is not None:
+        policy = make_printable_line(found.approval_policy, 60)
+        builder.update_repository(parameters["repo"], fork_approval=policy)
 
 
 def read_oidc(
