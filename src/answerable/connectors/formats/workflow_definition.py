@@ -133,10 +133,10 @@ def _parse_job(
         secrets=tuple(sorted(secrets)),
         environment=_read_environment(job),
         runner=tuple(dict.fromkeys(_list_runner_labels(job))),
-        uses=_shorten(job.text_at("uses"), 200),
+        uses=_shorten(job.text_at("uses").strip(), 200),
         roles=tuple(dict.fromkeys(_list_cloud_targets(steps, (*shared, *texts)))),
         actions=tuple(
-            make_printable_line(each.text_at("uses"), 200)
+            make_printable_line(each.text_at("uses").strip(), 200)
             for each in steps
             if each.text_at("uses")
         ),

@@ -128,7 +128,9 @@ def _list_environment_writes(script: str, variables: dict[str, bool]) -> Iterato
 
     A line that writes no variable writes a fixed text.
     """
-    lines = [line for line in script.split("\n") if _ENVIRONMENT_FILE.search(line)]
+    lines = [
+        line for line in script.split("\n") if any(_ENVIRONMENT_FILE.finditer(line))
+    ]
     written = {
         name
         for line in lines
