@@ -142,7 +142,6 @@ def _parse_job(
         ),
         checks_out_head=any(_checks_out_head(root, each) for each in steps),
         injections=tuple(dict.fromkeys(list_injections(root, job, steps))),
-        condition=_shorten(job.text_at("if"), 200),
     )
 
 

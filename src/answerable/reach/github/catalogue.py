@@ -188,7 +188,6 @@ class WorkflowJob:
         roles: AWS role ARNs it assumes, and other cloud targets, as written.
         checks_out_head: Checks out code of a pull request's head.
         injections: Expressions of an outsider's text in a script.
-        condition: `if:` as written; shown, never believed.
     """
 
     name: str
@@ -201,8 +200,6 @@ class WorkflowJob:
     actions: tuple[str, ...] = ()
     checks_out_head: bool = False
     injections: tuple[str, ...] = ()
-    condition: str = ""
-    line: int = 0
 
 
 @dataclass(frozen=True, slots=True)
