@@ -24,6 +24,7 @@ from answerable.connectors.formats.found_credential_facts import (
     build_credential,
 )
 from answerable.connectors.formats.home_ownership import build_home_evidence
+from answerable.connectors.formats.workflow_definition import parse_workflow_definition
 from answerable.connectors.inherited_settings import (
     find_enclosing_home,
     find_user_home,
@@ -31,7 +32,11 @@ from answerable.connectors.inherited_settings import (
     read_user_settings,
 )
 from answerable.connectors.repo.declaration import DECLARATION
-from answerable.connectors.repo.parse.agent_jobs import WorkflowJobFacts, add_job_facts
+from answerable.connectors.repo.parse.agent_jobs import (
+    WorkflowFile,
+    WorkflowJobFacts,
+    add_job_facts,
+)
 from answerable.connectors.repo.parse.code_owner_evidence import (
     build_code_owner_evidence,
 )
@@ -40,6 +45,12 @@ from answerable.connectors.repo.parse.project_name import (
     config_base_folder,
     find_remote_credentials,
     parse_owner_and_name,
+)
+from answerable.connectors.repo.parse.reported_workflows import (
+    WORKFLOW_FOLDER,
+    build_workflow_catalogue,
+    build_workflow_identity,
+    parse_github_remote,
 )
 from answerable.connectors.repo.project_walk import (
     ProjectPaths,
@@ -60,14 +71,16 @@ from answerable.model.sighting import (
     SightedFacts,
     Sync,
 )
+from answerable.reach.github.catalogue import Workflow
 
 
 @dataclass(slots=True)
 class _ProjectInfo:
-    """Project with its name and code owners."""
+    """Project with its name, code owners and repository on GitHub."""
 
     name: str
     owners_path: str
+    remote: tuple[str, str] | None = None
 
 
 def sync(location: str, context: SyncContext) -> Sync:
@@ -92,10 +105,7 @@ def sync(location: str, context: SyncContext) -> Sync:
     found = walk_project(folder, context)
     remotes: list[Credential] = []
     projects = {
-        base: _ProjectInfo(
-            _read_project_name(folder, base, sighting_context, remotes),
-            _find_code_owners_path(found, base),
-        )
+        base: _read_project(folder, base, found, sighting_context, remotes)
         for base in found.bases
     }
     inherited: list[Probe] = []
@@ -145,6 +155,7 @@ def sync(location: str, context: SyncContext) -> Sync:
                 *jobs.identities,
             ),
             evidence=evidence,
+            catalogues=tuple(jobs.catalogues),
         ),
         probes=(*list_found_and_missing_files(folder, found), *inherited),
         problems=tuple(dict.fromkeys((*folder.problems, *problems))),
@@ -161,13 +172,14 @@ def list_locations_to_read(location: str) -> tuple[Probe, ...]:
     return list_found_and_missing_files(folder, walk_project(folder, None))
 
 
-def _read_project_name(
+def _read_project(
     folder: BoundedFolder,
     base: str,
+    project_paths: ProjectPaths,
     sighting_context: SightingContext,
     remotes: list[Credential],
-) -> str:
-    """Return `OWNER/NAME` of a project's origin, else the name of its folder."""
+) -> _ProjectInfo:
+    """Read a project's name: `OWNER/NAME` of its origin, else that of its folder."""
     path = _join_path(base, ".git/config")
     data = folder.read(path) if folder.expand_glob(path) else None
     text = data.decode("utf-8", "replace") if data is not None else ""
@@ -176,7 +188,11 @@ def _read_project_name(
         for item in find_remote_credentials(text)
     ]
     name = base.rpartition("/")[2] or folder.root.name or "root"
-    return parse_owner_and_name(text) or printable_path(name)
+    return _ProjectInfo(
+        parse_owner_and_name(text) or printable_path(name),
+        _find_code_owners_path(project_paths, base),
+        parse_github_remote(text),
+    )
 
 
 def _read_clients(
@@ -247,23 +263,36 @@ def _read_workflows(
 ) -> WorkflowJobFacts:
     """Read the workflows, and build the facts of their agent jobs."""
     out = WorkflowJobFacts()
+    stated: dict[tuple[str, str], list[Workflow]] = {}
     for path in project_paths.workflows:
         data = folder.read(path)
         if data is None:
             continue
         place = folder.printable_absolute_path(path)
+        base = project_paths.innermost_project(path)
+        project = projects[base]
+        inside = path.removeprefix(base).lstrip("/")
+        identity = ""
         try:
             root = parse_document(data, DocumentFormat.YAML, place).root
             jobs = parse_workflow(root)
+            # GitHub runs the workflows at the top of a repository.
+            if project.remote and inside.startswith(WORKFLOW_FOLDER):
+                identity = build_workflow_identity(project.remote, inside)
+                stated.setdefault(project.remote, []).append(
+                    parse_workflow_definition(root, inside, "", place)
+                )
         except ParseError as error:
             folder.problems.append(invalid_file_problem(place, error))
             continue
-        base = project_paths.innermost_project(path)
-        file = path.rpartition("/")[2]
+        file = WorkflowFile(project.name, path.rpartition("/")[2], path, identity)
         for job in jobs:
-            add_job_facts(
-                job, (projects[base].name, file), path, place, sighting_context, out
-            )
+            add_job_facts(job, file, place, sighting_context, out)
+    seen = sighting_context.get_provenance(printable_path(folder.root))
+    out.catalogues += (
+        build_workflow_catalogue(remote, workflows, seen)
+        for remote, workflows in stated.items()
+    )
     return out
 
 

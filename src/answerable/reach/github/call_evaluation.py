@@ -33,8 +33,10 @@ from answerable.reach.github.decision import (
 )
 from answerable.reach.github.environments import ENVIRONMENT
 from answerable.reach.github.organization_index import (
+    REPORTED,
     SOURCE,
     OrganizationIndex,
+    OrganizationIndexes,
     Organizations,
     RepositoryPlace,
 )
@@ -104,7 +106,7 @@ def evaluate_call(
 ) -> Answer:
     """Evaluate one call for the identities of a question; the best answer of all."""
     index = find_index(organizations, str(resource))
-    missing = _explain_uncollected(index, resource)
+    missing = _explain_uncollected(organizations, index, resource)
     if index is None or missing is not None:
         return build_not_known(question, [missing] if missing else [])
     best: tuple[SubjectIdentity, ReachedDecision] | None = None
@@ -253,18 +255,30 @@ _DECIDERS: Mapping[
 
 
 def _explain_uncollected(
-    index: OrganizationIndex | None, resource: GitHubResource
+    organizations: Organizations,
+    index: OrganizationIndex | None,
+    resource: GitHubResource,
 ) -> UnknownSubject | None:
     """Explain why nothing is known about a resource; None where it was collected."""
     key = str(resource)
     if index is None:
         what = f"no scan describes the organization {resource.organization}"
+        if _is_reported(organizations, resource):
+            what += f"; {REPORTED}"
         return UnknownSubject(key, what, SOURCE)
     if not resource.repository or index.get_repository(resource.repository):
         return None
     absent = index.organization.repositories is not None
     what = f"the scan of {index.login} holds no repository {resource.repository}"
     return UnknownSubject(key, what, SOURCE, absent=absent)
+
+
+def _is_reported(organizations: Organizations, resource: GitHubResource) -> bool:
+    """Tell whether a working copy states the workflows of a resource's repository."""
+    if not resource.repository or not isinstance(organizations, OrganizationIndexes):
+        return False
+    repository = replace(resource, kind="repo", name="")
+    return str(repository).lower() in organizations.reported
 
 
 def build_not_known(question: Question, unknown: list[UnknownSubject]) -> Answer:

@@ -1,6 +1,6 @@
 """Index the collected organizations: members, teams with their parents, repositories."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -19,6 +19,7 @@ from answerable.reach.github.catalogue import (
 
 PLATFORM = "github"
 SOURCE = "github"
+REPORTED = "a working copy states the workflows, which is self-reported"
 
 
 class OrganizationIndex:
@@ -26,10 +27,12 @@ class OrganizationIndex:
 
     Attributes:
         memberships: Slugs of the teams that a login is listed in.
+        reported: Ids of repositories whose workflows a working copy states.
     """
 
     def __init__(self, organization: GithubOrganization) -> None:
         self.organization = organization
+        self.reported: frozenset[str] = frozenset()
         self.login = organization.login.lower()
         self.members: dict[str, Member] = {
             each.login.lower(): each for each in organization.members or ()
@@ -95,8 +98,15 @@ class OrganizationIndex:
 def decode_organizations(
     catalogues: Iterable[PlatformCatalogue],
 ) -> list[tuple[str, GithubOrganization]]:
-    """Decode the organizations, newest first, each with the place of its catalogue."""
-    mine = [each for each in catalogues if each.platform == PLATFORM]
+    """Decode the organizations, newest first, each with the place of its catalogue.
+
+    Those that only a working copy states are left out: an agent could have written them.
+    """
+    mine = [
+        each
+        for each in catalogues
+        if each.platform == PLATFORM and each.seen.written_by.is_trusted_author
+    ]
     mine.sort(key=lambda each: (-each.seen.at, each.seen.source))
     return [
         (each.place, msgspec.json.decode(each.body, type=GithubOrganization))
@@ -104,18 +114,44 @@ def decode_organizations(
     ]
 
 
+class OrganizationIndexes(dict[str, OrganizationIndex]):
+    """Organizations by id.
+
+    Attributes:
+        reported: Ids of repositories whose workflows a working copy states.
+    """
+
+    def __init__(self, reported: frozenset[str]) -> None:
+        super().__init__()
+        self.reported = reported
+
+
 def index_organizations(
     catalogues: Iterable[PlatformCatalogue],
-) -> dict[str, OrganizationIndex]:
+) -> OrganizationIndexes:
     """Index the organizations of a snapshot, by the id of the organization."""
+    listed = list(catalogues)
     grouped: dict[tuple[str, str], list[GithubOrganization]] = {}
-    for _, each in decode_organizations(catalogues):
+    for _, each in decode_organizations(listed):
         grouped.setdefault((each.host, each.login.lower()), []).append(each)
-    found = {}
+    found = OrganizationIndexes(frozenset(_list_reported_repositories(listed)))
     for parts in grouped.values():
         index = OrganizationIndex(_merge_organizations(parts))
+        index.reported = found.reported
         found[index.build_id("organization")] = index
     return found
+
+
+def _list_reported_repositories(
+    catalogues: Iterable[PlatformCatalogue],
+) -> Iterator[str]:
+    """List the repositories whose workflows only a working copy states."""
+    for each in catalogues:
+        if each.platform == PLATFORM and not each.seen.written_by.is_trusted_author:
+            stated = msgspec.json.decode(each.body, type=GithubOrganization)
+            index = OrganizationIndex(stated)
+            for repository in stated.repositories or ():
+                yield index.build_id("repo", repository.name).lower()
 
 
 def _merge_organizations(parts: Sequence[GithubOrganization]) -> GithubOrganization:

@@ -25,7 +25,7 @@ from answerable.reach.github.environments import (
     decide_review,
     find_environment,
 )
-from answerable.reach.github.organization_index import RepositoryPlace
+from answerable.reach.github.organization_index import REPORTED, RepositoryPlace
 from answerable.reach.github.repository_access import RepositoryAccess
 from answerable.reach.github.statements import quote
 from answerable.reach.github.vocabulary import OUTSIDE_TRIGGERS
@@ -69,7 +69,9 @@ def _list_outside_workflows(place: RepositoryPlace) -> Iterator[tuple[Workflow, 
 def list_unread_workflows(place: RepositoryPlace) -> Iterator[str]:
     """List the workflows that were not collected: outsiders may cause their runs."""
     if place.repository.workflows is None:
-        yield f"workflows of {place.name}"
+        key = place.index.build_id("repo", place.name).lower()
+        said = f" ({REPORTED})" if key in place.index.reported else ""
+        yield f"workflows of {place.name}{said}"
     for workflow in place.repository.workflows or ():
         if not workflow.contents_collected and not workflow.disabled:
             yield f"contents of {workflow.path}"

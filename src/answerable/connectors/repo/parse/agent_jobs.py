@@ -32,6 +32,7 @@ from answerable.model.ids import (
     build_agent_id,
     build_mcp_tool_id,
 )
+from answerable.model.platform_catalogue import PlatformCatalogue
 from answerable.model.provenance import WrittenBy
 from answerable.model.tool import Tool
 
@@ -53,6 +54,7 @@ class WorkflowJobFacts:
         links: Links from OIDC tokens to the identities they are exchanged for, and from
             connection strings to their roles.
         identities: Google Cloud identities and database roles that jobs sign in as.
+        catalogues: What the files state about each repository on GitHub.
     """
 
     agents: list[tuple[Agent, str, WrittenBy]] = field(default_factory=list)
@@ -60,6 +62,7 @@ class WorkflowJobFacts:
     credentials: list[Credential] = field(default_factory=list)
     links: list[CredentialLink] = field(default_factory=list)
     identities: list[Identity] = field(default_factory=list)
+    catalogues: list[PlatformCatalogue] = field(default_factory=list)
 
     def add_login(self, found: FoundCredential, credential: Credential) -> None:
         """Add the identity that a connection string names, and the link to it."""
@@ -68,10 +71,26 @@ class WorkflowJobFacts:
             self.identities.append(linked[1])
 
 
+@dataclass(frozen=True, slots=True)
+class WorkflowFile:
+    """Workflow file of a project.
+
+    Attributes:
+        project: Name of the project, for ids.
+        name: Name of the file.
+        path: Path below the scanned folder.
+        identity: Id of the workflow with its GITHUB_TOKEN; empty where not on GitHub.
+    """
+
+    project: str
+    name: str
+    path: str
+    identity: str = ""
+
+
 def add_job_facts(
     job: AgentJob,
-    id_parts: tuple[str, ...],
-    path: str,
+    file: WorkflowFile,
     place: str,
     context: SightingContext,
     sightings: WorkflowJobFacts,
@@ -80,13 +99,13 @@ def add_job_facts(
 
     Args:
         job: Parsed job.
-        id_parts: Project name and the workflow's file name, for ids.
-        path: Path of the workflow in its project.
+        file: File with the job.
         place: Absolute path of the workflow.
         context: Context shared by all sightings.
         sightings: Target of the sightings.
     """
     name = redact_name(job.job)
+    id_parts = (file.project, file.name)
     this = build_agent_id("github-actions", *map(redact_name, id_parts), name)
     scope = f"github-actions:{'/'.join((*map(redact_name, id_parts), name))}"
     job_place = join_file_and_pointer(place, job.pointer)
@@ -100,7 +119,9 @@ def add_job_facts(
         unattended=True,
         known=FactStatus.DECLARED,
         runs_as=convert_arns_to_identity_ids(
-            *job.roles, *(each.id for each in job.google)
+            *job.roles,
+            *(each.id for each in job.google),
+            *((file.identity,) if file.identity else ()),
         ),
         note="",
         facts=_list_job_facts(job),
@@ -108,7 +129,7 @@ def add_job_facts(
     )
     # A read-only token cannot change the file that names the owners.
     author = WrittenBy.SELF_REPORTED if job.may_write_contents else WrittenBy.PLATFORM
-    sightings.agents.append((agent, path, author))
+    sightings.agents.append((agent, file.path, author))
     sightings.identities += [
         each.to_identity(context.get_provenance(job_place)) for each in job.google
     ]
