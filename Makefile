@@ -31,6 +31,7 @@ WORLD := .venv/.world-$(HERE)
 NODE := .node/.made
 NODE_STS := .node-sts/.made
 NODE_WEB := .node-web/.made
+NODE_CLIENTS := .node-clients/.made
 FUZZ := .fuzz/.made-$(HERE)
 ENVOY := .envoy/.made-$(HERE)
 AGENTDOJO := .agentdojo/.made-$(HERE)
@@ -127,6 +128,12 @@ $(NODE_WEB): tests/web/browser/node/package.json tests/web/browser/node/package-
 	@cd .node-web && npm ci --loglevel=error
 	@touch $@
 
+# Agent clients, which list the servers of files that `protect` rewrote; likewise.
+$(NODE_CLIENTS): tests/clients/node/package.json tests/clients/node/package-lock.json tests/clients/node/.npmrc
+	@mkdir -p .node-clients && cp $^ .node-clients/
+	@cd .node-clients && npm ci --loglevel=error
+	@touch $@
+
 conformance: $(DEV) $(NODE)
 	.venv/bin/python -m tests.mcp.conformance --page $(ARGS)
 
@@ -140,7 +147,7 @@ screenshot: $(WORLD)
 needs:
 	@python=$$(scripts/bootstrap python) && "$$python" tests/world.py --needs --without $(WITHOUT)
 
-world: needs $(WORLD) $(ENVOY) $(NODE) $(NODE_STS) $(NODE_WEB)
+world: needs $(WORLD) $(ENVOY) $(NODE) $(NODE_STS) $(NODE_WEB) $(NODE_CLIENTS)
 	.venv/bin/python -m tests.world $(ARGS)
 
 bench: $(DEV)
@@ -190,5 +197,5 @@ lock:
 	  "$$python" scripts/lock_requirements.py $(ARGS) -- scripts/bootstrap uv
 
 clean:
-	rm -rf .venv .uv .node .node-sts .node-web web-ui/node_modules src/answerable/web/assets/built .fuzz .agentdojo .envoy build dist .pytest_cache .mypy_cache .ruff_cache \
+	rm -rf .venv .uv .node .node-sts .node-web .node-clients web-ui/node_modules src/answerable/web/assets/built .fuzz .agentdojo .envoy build dist .pytest_cache .mypy_cache .ruff_cache \
 	  .import_linter_cache .hypothesis

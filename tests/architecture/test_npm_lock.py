@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 FOLDERS = (
+    "tests/clients/node",
     "tests/mcp/node",
     "tests/sts/foreign/node",
     "tests/web/browser/node",

@@ -62,7 +62,12 @@ def read_protect_config(config_path: Path) -> Config | None:
 
 
 def plan_present_files(
-    config_path: Path, home: Path, folder: Path | None, clients: tuple[str, ...] = ()
+    config_path: Path,
+    home: Path,
+    folder: Path | None,
+    clients: tuple[str, ...] = (),
+    *,
+    is_repository: bool = False,
 ) -> ProtectionPlan:
     """Plan the present files of a home's clients, only to see what is not mediated."""
     request = ProtectionRequest(
@@ -73,6 +78,7 @@ def plan_present_files(
         mode="observe",
         config_path=config_path,
         gateway_command=("answerable",),
+        is_repository=is_repository,
     )
     return build_protection_plan(request)
 

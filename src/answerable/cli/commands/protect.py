@@ -2,6 +2,7 @@
 
 import sys
 import time
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from answerable.services.protection.protection_plan import ProtectionPlan
 
 _STATUS = "status"
+_FLEET_CONFIG = Path("/etc/answerable/answerable.yaml")
 MODES = ("observe", "shadow", "enforce")
 _CONFIG = click.option(
     "--config", metavar="FILE", default="", help="The answerable.yaml to write."
@@ -37,6 +39,15 @@ _CONFIG = click.option(
 @_CONFIG
 @click.option("--mode", type=WordChoice(MODES), default="observe", help="Their mode.")
 @click.option("--owner", metavar="MAIL", default="", help="Owner of the agents.")
+@click.option(
+    "--repo",
+    metavar="DIR",
+    default="",
+    help="Only the committed files of a repository.",
+)
+@click.option(
+    "--managed", metavar="DIR", default="", help="Write settings for a fleet to DIR."
+)
 @click.option("--dry-run", is_flag=True, help="Show the changes, and write nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask before writing.")
 @pass_settings
@@ -47,6 +58,8 @@ def protect(
     config: str,
     mode: str,
     owner: str,
+    repo: str,
+    managed: str,
     dry_run: bool,
     yes: bool,
 ) -> None:
@@ -56,36 +69,57 @@ def protect(
     Each server entry starts `answerable gateway stdio`; literal secrets move to files of
     mode 0600 that the gateway reads; clients with a hook get it. Originals are kept, and
     `unprotect` restores them.
+
+    With --repo, only the committed files of DIR change, without paths of this machine.
+    With --managed, no client's file changes: DIR gets the files that an administrator
+    distributes.
     """
     from answerable.services.protection.client_files import require_known_clients
     from answerable.usecases.protection.apply import apply_plan, recover
 
     if every and clients:
         raise UsageError("--all and CLIENT exclude each other", "name one of them")
-    path = find_config(config)
     shows_status = clients[:1] == (_STATUS,)
     asked = clients[1:] if shows_status else clients
     require_known_clients(asked)
+    place = _find_place(config, repo, managed)
     if shows_status:
-        document, note = load_status(settings, path, asked)
+        document, note = load_status(settings, place.config, asked, place.repository)
         print_and_exit(document, settings, note=note)
-    if not dry_run:
-        recover(path.parent)
-    plan = plan_home(settings, path, asked, mode=mode, owner=owner)
+    if not (dry_run or managed):
+        recover(place.config.parent)
+    plan = plan_home(settings, place, asked, mode=mode, owner=owner)
+    if managed:
+        plan = _plan_managed(plan, Path(managed).absolute(), mode)
     _print_plan(plan)
     if dry_run or not plan.changes:
         return
-    if not yes:
-        if not sys.stdin.isatty():
-            raise UsageError("nothing was written", "confirm with --yes")
-        click.confirm("Write these changes?", abort=True, err=True)
-    applied = apply_plan(plan, path.parent)
+    _require_consent(yes)
+    if managed:
+        _write_new_files(plan)
+        return
+    applied = apply_plan(plan, place.config.parent)
     click.echo(f"{len(applied.written)} files written")
-    record_config_agents(settings, path)
+    if place.repository is None:
+        record_config_agents(settings, place.config)
+    following = f"protect status --repo {repo}" if repo else "protect status"
     if not settings.quiet:
-        click.echo("next: answerable protect status", err=True)
+        click.echo(sanitize(f"next: answerable {following}"), err=True)
     for left in applied.left:
         click.echo(f"left alone, it changed meanwhile: {sanitize(str(left))}", err=True)
+
+
+def _require_consent(yes: bool) -> None:
+    """Ask once before anything is written.
+
+    Raises:
+        UsageError: There is no terminal, and no --yes.
+    """
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise UsageError("nothing was written", "confirm with --yes")
+    click.confirm("Write these changes?", abort=True, err=True)
 
 
 @click.command(cls=AppCommand, short_help="Restore the files that protect changed.")
@@ -111,9 +145,44 @@ def unprotect(clients: tuple[str, ...], config: str) -> None:
     click.get_current_context().exit(1 if kept else 0)
 
 
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Place that `protect` works on.
+
+    Attributes:
+        config: The configuration, which may not exist yet.
+        repository: Repository whose committed files change; None for the home.
+        is_managed: The configuration is that of a fleet.
+    """
+
+    config: Path
+    repository: Path | None = None
+    is_managed: bool = False
+
+
+def _find_place(config: str, repo: str, managed: str) -> _Place:
+    """Find the configuration of a home, of a repository or of a fleet.
+
+    Raises:
+        UsageError: The options exclude each other, or the repository does not exist.
+    """
+    if bool(config) + bool(repo) + bool(managed) > 1:
+        raise UsageError(
+            "--config, --repo and --managed exclude each other", "name one of them"
+        )
+    if managed:
+        return _Place(_FLEET_CONFIG, is_managed=True)
+    if not repo:
+        return _Place(find_config(config))
+    folder = Path(repo).absolute()
+    if not folder.is_dir():
+        raise UsageError(f"no such folder (got {repo!r})", "name a repository's folder")
+    return _Place(folder / ".answerable" / "answerable.yaml", folder)
+
+
 def plan_home(
     settings: Settings,
-    path: Path,
+    place: _Place,
     clients: tuple[str, ...] = (),
     *,
     mode: str = MODES[0],
@@ -123,7 +192,7 @@ def plan_home(
 
     Args:
         settings: Settings with the store.
-        path: The configuration, which may not exist yet.
+        place: The configuration, and the repository.
         clients: Agent clients; empty for all.
         mode: Mode of new agents.
         owner: Owner of new agents; empty for the person of the home.
@@ -132,17 +201,50 @@ def plan_home(
     from answerable.usecases.protection.plan import build_protection_plan
 
     home = find_home()
+    here = place.repository is None and not place.is_managed
     request = ProtectionRequest(
         owner=owner or _find_owner(home),
         home=home,
-        folder=Path.cwd(),
-        clients=clients,
+        folder=None if place.is_managed else place.repository or Path.cwd(),
+        clients=("claude-code",) if place.is_managed else clients,
         mode=mode,
-        config_path=path,
-        gateway_command=_find_gateway_command(),
-        store=_find_store_to_name(settings, home),
+        config_path=place.config,
+        gateway_command=_find_gateway_command() if here else ("answerable",),
+        store=_find_store_to_name(settings, home) if here else None,
+        is_repository=place.repository is not None,
     )
     return build_protection_plan(request)
+
+
+def _plan_managed(plan: "ProtectionPlan", folder: Path, mode: str) -> "ProtectionPlan":
+    """Plan the files of a fleet, from the plan of this home."""
+    from answerable.services.protection.managed_files import build_managed_files
+
+    if plan.mediated:
+        raise UsageError(
+            "the servers of this home are protected already", "run unprotect first"
+        )
+    changes = build_managed_files(plan, folder, enforces=mode == MODES[-1])
+    return replace(plan, changes=changes)
+
+
+def _write_new_files(plan: "ProtectionPlan") -> None:
+    """Write files that do not exist yet, and name the keys to distribute.
+
+    Raises:
+        UsageError: One exists.
+    """
+    from answerable.store.durable_files import make_private_folder, write_file
+
+    for change in plan.changes:
+        if change.path.exists():
+            raise UsageError(f"{change.path} exists", "name an empty folder")
+    for change in plan.changes:
+        make_private_folder(change.path.parent)
+        write_file(change.path, change.after)
+    click.echo(f"{len(plan.changes)} files written")
+    for secret in plan.secrets:
+        click.echo(sanitize(f"place this key yourself: {secret.path} (mode 0600)"))
 
 
 def record_config_agents(settings: Settings, path: Path) -> None:
@@ -160,7 +262,10 @@ def record_config_agents(settings: Settings, path: Path) -> None:
 
 
 def load_status(
-    settings: Settings, path: Path, clients: tuple[str, ...] = ()
+    settings: Settings,
+    path: Path,
+    clients: tuple[str, ...] = (),
+    repository: Path | None = None,
 ) -> "tuple[Document, str]":
     """Load the status of the clients of this home and folder, and a note on it."""
     from answerable.server import protection_status
@@ -170,7 +275,13 @@ def load_status(
     from answerable.store.store import EvidenceStore
 
     now = time.time_ns()
-    plan = protection_status.plan_present_files(path, find_home(), Path.cwd(), clients)
+    plan = protection_status.plan_present_files(
+        path,
+        find_home(),
+        repository or Path.cwd(),
+        clients,
+        is_repository=repository is not None,
+    )
     config = protection_status.read_protect_config(path)
     load = protection_status.load_protection_status
     if config is None:

@@ -56,9 +56,15 @@ def require_known_clients(clients: tuple[str, ...]) -> None:
 
 
 def find_client_files(
-    home: Path, folder: Path | None, clients: tuple[str, ...]
+    home: Path | None, folder: Path | None, clients: tuple[str, ...]
 ) -> tuple[tuple[ClientFile, ...], tuple[Refusal, ...]]:
-    """Find the files with servers of the clients, and the ones that are refused."""
+    """Find the files with servers of the clients, and the ones that are refused.
+
+    Args:
+        home: Home directory; None for the files of the folder alone.
+        folder: Project folder; None for none.
+        clients: Agent clients; empty for all.
+    """
     files: dict[Path, ClientFile] = {}
     refused: list[Refusal] = []
     for root, kind, path in _iter_candidates(home, folder):
@@ -113,11 +119,11 @@ def find_obstacle(path: Path, root: Path) -> str:
 
 
 def _iter_candidates(
-    home: Path, folder: Path | None
+    home: Path | None, folder: Path | None
 ) -> Iterator[tuple[Path, ClientConfigFile, Path]]:
     """Yield the existing files of clients: root, kind and path."""
     for kind in HOME_FILES:
-        if _has_servers(kind):
+        if _has_servers(kind) and home is not None:
             for spelled in paths_on_all_systems(kind.path):
                 for path in sorted(home.glob(spelled)):
                     yield home, kind, path

@@ -18,6 +18,8 @@ class ProtectionRequest:
         config_path: The `answerable.yaml`, which may not exist yet.
         gateway_command: Words that start `answerable`, the first an absolute path.
         store: Store that the configuration names; None for the default.
+        is_repository: Protect the committed files of the folder alone, with paths that
+            hold on every machine; no hook is installed.
     """
 
     owner: str
@@ -28,6 +30,18 @@ class ProtectionRequest:
     config_path: Path
     gateway_command: tuple[str, ...]
     store: Path | None = None
+    is_repository: bool = False
+
+    def name_config_for(self, client: str) -> str:
+        """Return the path of the configuration as a client's file spells it.
+
+        VS Code replaces variables (code.visualstudio.com/docs/reference/variables-reference);
+        the other clients start servers in the folder that they have opened.
+        """
+        if not self.is_repository or self.folder is None:
+            return str(self.config_path)
+        path = self.config_path.relative_to(self.folder).as_posix()
+        return f"${{workspaceFolder}}/{path}" if client == "vscode" else path
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,8 @@ from answerable.services.protection.tool_hooks import (
     has_hook,
 )
 
+_IGNORED = b"*\n!.gitignore\n!answerable.yaml\n"
+
 
 def build_protection_plan(request: ProtectionRequest) -> ProtectionPlan:
     """Plan the changes that put the servers of a home's clients behind the gateway.
@@ -51,13 +53,16 @@ def build_protection_plan(request: ProtectionRequest) -> ProtectionPlan:
         ParseError: The present configuration is no YAML, or cannot be extended.
         ConfigError: The extended configuration would be invalid.
     """
-    files, refused = find_client_files(request.home, request.folder, request.clients)
+    home = None if request.is_repository else request.home
+    files, refused = find_client_files(home, request.folder, request.clients)
     planner = _Planner(request, list(refused))
     for file in files:
         planner.plan_file(file)
     for client in HOOKS:
-        if planner.has_client(client, files):
+        if not request.is_repository and planner.has_client(client, files):
             planner.plan_hook(client)
+    if request.is_repository and planner.servers:
+        planner.plan_ignored_files()
     return planner.finish()
 
 
@@ -139,6 +144,15 @@ class _Planner:
                 reason = error.reason
         if reason:
             self._refuse(path, client, "", f"no hook: {reason}")
+
+    def plan_ignored_files(self) -> None:
+        """Plan the list of files that git ignores: keys, and the state of `protect`."""
+        path = self.request.config_path.with_name(".gitignore")
+        if path.exists():
+            return
+        planned = self._get_planned(path, "", b"", exists=False)
+        planned.after = _IGNORED
+        planned.what.append("keeps keys and backups out of commits")
 
     def _add_hook(
         self, path: Path, client: str, before: bytes, current: bytes, *, exists: bool
@@ -243,7 +257,8 @@ class _Planner:
             NotMovable: The gateway cannot take it over.
         """
         request = self.request
-        wrapper = ("gateway", "stdio", "--config", str(request.config_path))
+        config = request.name_config_for(client)
+        wrapper = ("gateway", "stdio", "--config", config)
         words = (*request.gateway_command, *wrapper, "--server", name)
         return rewrite_server(entry, parsed, RewriteContext(client, name, words))
 
