@@ -244,3 +244,41 @@ def test_a_client_that_is_protected_again_gets_its_former_servers(
     undo(state)
     assert contents(home) == before
     assert not config.exists()
+
+
+def test_a_dotted_key_and_windows_lines_of_codex_are_rewritten_and_restored(
+    home: Path, state: Path
+) -> None:
+    path = home / ".codex/config.toml"
+    text = (
+        "[mcp_servers.shared]\r\n"
+        'command = "npx"  # mine\r\n'
+        'args = ["-y", "shared"]\r\n'
+        f'env.SHARED_TOKEN = "{CANARIES[15]}"\r\n'
+        'env.LEVEL = "2"\r\n'
+    ).encode()
+    path.write_bytes(text)
+    made = plan(home, "codex")
+    assert not made.refused
+    apply_plan(made, state)
+    after = path.read_bytes()
+    assert CANARIES[15].encode() not in after
+    assert b"# mine\r\n" in after
+    assert b'env.SHARED_TOKEN = "{answerable:shared.SHARED_TOKEN}"\r\n' in after
+    assert b'env.LEVEL = "2"\r\n' in after
+    undo(state)
+    assert path.read_bytes() == text
+
+
+def test_a_secret_that_the_client_itself_uses_is_named_each_time(
+    home: Path, state: Path
+) -> None:
+    path = home / ".cursor/mcp.json"
+    word = "${TOKEN:-" + CANARIES[15] + "}"
+    entry = {"command": "x", "args": ["--token", word]}
+    path.write_text(json.dumps({"mcpServers": {"kept": entry}}))
+    first = plan(home, "cursor")
+    apply_plan(first, state)
+    second = plan(home, "cursor")
+    for made in (first, second):
+        assert [r.server for r in made.refused if "stays" in r.reason][:1] == ["kept"]

@@ -146,7 +146,7 @@ def unprotect(clients: tuple[str, ...], config: str) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
+class _ProtectedPlace:
     """Place that `protect` works on.
 
     Attributes:
@@ -160,7 +160,7 @@ class _Place:
     is_managed: bool = False
 
 
-def _find_place(config: str, repo: str, managed: str) -> _Place:
+def _find_place(config: str, repo: str, managed: str) -> _ProtectedPlace:
     """Find the configuration of a home, of a repository or of a fleet.
 
     Raises:
@@ -171,18 +171,18 @@ def _find_place(config: str, repo: str, managed: str) -> _Place:
             "--config, --repo and --managed exclude each other", "name one of them"
         )
     if managed:
-        return _Place(_FLEET_CONFIG, is_managed=True)
+        return _ProtectedPlace(_FLEET_CONFIG, is_managed=True)
     if not repo:
-        return _Place(find_config(config))
+        return _ProtectedPlace(find_config(config))
     folder = Path(repo).absolute()
     if not folder.is_dir():
         raise UsageError(f"no such folder (got {repo!r})", "name a repository's folder")
-    return _Place(folder / ".answerable" / "answerable.yaml", folder)
+    return _ProtectedPlace(folder / ".answerable" / "answerable.yaml", folder)
 
 
 def plan_home(
     settings: Settings,
-    place: _Place,
+    place: _ProtectedPlace,
     clients: tuple[str, ...] = (),
     *,
     mode: str = MODES[0],

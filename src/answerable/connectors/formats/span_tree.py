@@ -4,6 +4,7 @@ The tree has offsets only; the values are those of the format's own parser.
 """
 
 import json
+import re
 import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from answerable.model.errors import ParseError
 
 SPAN_LIMIT = 1 << 20
 _BLANKS = " \t\r\n"
+_DOTTED = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 
 
 class Layout(StrEnum):
@@ -205,21 +207,27 @@ def _count_statement_lines(lines: list[str], number: int) -> int:
 
 
 def _add_toml_member(table: SpanNode, chunk: str, at: int) -> None:
-    """Add the member that a statement states; a dotted key is not edited."""
+    """Add the member that a statement states; of dotted keys, `a.b` of bare words."""
     stated = tomllib.loads(chunk)
     key, value = next(iter(stated.items()))
     equals = chunk.index("=")
     name = chunk[:equals].strip()
     end = at + len(chunk.rstrip())
     table.end = max(table.end, end)
-    if name not in (key, json.dumps(key), f"'{key}'"):
+    lead = len(chunk) - len(chunk.lstrip())
+    if isinstance(value, dict) and _DOTTED.fullmatch(name):
+        below = table.members.get(key) or MemberSpan(
+            at + lead, SpanNode(at + lead, end, Layout.TABLE)
+        )
+        table.members[key] = below
+        table, lead = below.value, chunk.index(".") + 1
+        key, value = next(iter(value.items()))
+    elif name not in (key, json.dumps(key), f"'{key}'"):
         return
     start = at + equals + 1
     start += len(chunk[equals + 1 :]) - len(chunk[equals + 1 :].lstrip())
     end = start + _measure_toml_value(chunk[start - at :].rstrip(), value)
-    table.members[key] = MemberSpan(
-        at + len(chunk) - len(chunk.lstrip()), SpanNode(start, end)
-    )
+    table.members[key] = MemberSpan(at + lead, SpanNode(start, end))
 
 
 def _measure_toml_value(rest: str, value: object) -> int:

@@ -13,6 +13,7 @@ from answerable.connectors.formats.document_parser import (
 )
 from answerable.connectors.formats.mcp_server_entry import McpServerEntry
 from answerable.connectors.formats.mcp_server_map import parse_server_maps
+from answerable.model.credential import CredentialClass
 from answerable.model.errors import ParseError
 from answerable.services.protection.client_files import (
     ClientFile,
@@ -229,6 +230,9 @@ class _Planner:
         wrapped = find_wrapped_server(entry)
         if wrapped:
             self.mediated.append(ProtectedServer(client, parsed.name, wrapped))
+            for found in parsed.found:
+                if found.cls is CredentialClass.LITERAL:
+                    self._refuse_secret(file, parsed.name, found.name)
             return None
         try:
             for name in self.config.list_former_names(client):
@@ -260,7 +264,11 @@ class _Planner:
         config = request.name_config_for(client)
         wrapper = ("gateway", "stdio", "--config", config)
         words = (*request.gateway_command, *wrapper, "--server", name)
-        return rewrite_server(entry, parsed, RewriteContext(client, name, words))
+        made = rewrite_server(entry, parsed, RewriteContext(client, name, words))
+        if made.kept and request.is_repository:
+            # The command, with the secret, would be in the committed configuration.
+            raise NotMovable("it has a key that the client itself uses")
+        return made
 
     def _accept(
         self, file: ClientFile, entry: str, planned: _PlannedFile, made: ServerRewrite
@@ -276,8 +284,12 @@ class _Planner:
             planned.what.append(f"{entry}: {name} moves to {folder / path}")
             self.secrets.append(MovedSecret(client, server, name, folder / path, value))
         for name in made.kept:
-            reason = f"{name or 'a secret'} stays: the client itself uses it"
-            self._refuse(file.path, client, entry, reason)
+            self._refuse_secret(file, entry, name)
+
+    def _refuse_secret(self, file: ClientFile, entry: str, name: str) -> None:
+        """Add a literal secret that stays in an entry of a client's file."""
+        reason = f"{name or 'a secret'} stays: the client itself uses it"
+        self._refuse(file.path, file.kind.client, entry, reason)
 
     def _get_planned(
         self, path: Path, client: str, data: bytes, *, exists: bool = True
