@@ -295,17 +295,34 @@ def list_callers(
     if question.direct or own.cursor or not opened.step_sources:
         return own
     if page.cursor is not None:
-        ahead = list_entering_callers(
-            opened, platform, question, replace(page, cursor="0", rows=1)
-        )
-        return replace(
-            own,
-            cursor=f"{_ENTERING}0" if ahead.answers else "",
-            not_collected=own.not_collected | ahead.not_collected,
-            unread=own.unread or ahead.unread,
-        )
+        return _fill_page(opened, platform, question, page, own)
     entering = list_entering_callers(opened, platform, question, replace(page, rows=0))
     return _merge_callers(own, entering, page.rows)
+
+
+def _fill_page(
+    opened: OpenPlatforms,
+    platform: PermissionPlatform,
+    question: Question,
+    page: PageBounds,
+    own: AnswerList,
+) -> AnswerList:
+    """Fill the last page of a platform's own callers with those from elsewhere."""
+    room = page.rows - len(own.answers)
+    is_full = bool(page.rows) and room <= 0
+    bounds = replace(page, cursor="0", rows=1 if is_full else page.rows and room)
+    ahead = list_entering_callers(opened, platform, question, bounds)
+    cursor = ahead.cursor and _ENTERING + ahead.cursor
+    if is_full:
+        cursor = f"{_ENTERING}0" if ahead.answers else ""
+    return replace(
+        own,
+        answers=own.answers if is_full else (*own.answers, *ahead.answers),
+        cursor=cursor,
+        not_collected=own.not_collected | ahead.not_collected,
+        unread=own.unread or ahead.unread,
+        examined=own.examined + (0 if is_full else ahead.examined),
+    )
 
 
 def _merge_callers(own: AnswerList, entering: AnswerList, rows: int) -> AnswerList:

@@ -23,6 +23,7 @@ _HINT = (
     "'ClusterRole NAME rule N'"
 )
 RowKey = tuple[str, str]
+_ENTRY = "access entry "
 
 
 def remove_rules_from_catalogues(
@@ -73,8 +74,13 @@ class _RuleRemoval:
 
 
 def _shorten(text: str) -> str:
-    """Return the name in a printed statement: the rule behind `#`, without its text."""
-    _, mark, rule = text.partition("#")
+    """Return the name in a printed statement: the rule behind `#`, without its text.
+
+    An access entry is named before the mark.
+    """
+    holder, mark, rule = text.partition("#")
+    if holder.startswith(_ENTRY):
+        return " ".join(holder.split())
     name = " ".join((rule if mark else text).split())
     head, mark, rest = name.partition(" rule ")
     number = rest.partition(":")[0]
@@ -111,7 +117,7 @@ def _remove_rules(role: RbacRole, removal: _RuleRemoval) -> RbacRole:
 
 def _remove_policies(entry: AccessEntry, removal: _RuleRemoval) -> AccessEntry:
     """Return an access entry without the removed access policies; none if it is named."""
-    whole = removal.includes(f"access entry {entry.principal}")
+    whole = removal.includes(f"{_ENTRY}{entry.principal}")
     kept = tuple(
         pair
         for pair in entry.policies

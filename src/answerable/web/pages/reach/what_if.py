@@ -3,7 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import cast
 
-from answerable.model.documents.shared_shapes import ReachItem
+from answerable.model.documents.shared_shapes import (
+    DeterminingStatementItem,
+    ReachItem,
+)
 from answerable.model.documents.what_if import AccessChangeItem
 from answerable.model.errors import UsageError
 from answerable.presentation.command_hints import format_command
@@ -22,6 +25,18 @@ from answerable.web.visitor import Visitor
 _MAX_ROWS = 150
 # Statements that are in no policy, such as the rights of the root user.
 _SYNTHETIC = ("#chosen", "#after-edit", "#root", "#policies")
+# Facts that prove a step and that no edit removes: layers, policies, statements.
+_FACT_LAYERS = (
+    "pod",
+    "pod-identity",
+    "run",
+    "runner",
+    "secret",
+    "service-account",
+    "workflow",
+)
+_FACT_POLICIES = ("the last step gives", "group system:masters", "Node authorizer")
+_FACT_STATEMENTS = "visibility "
 
 
 def show_what_if(
@@ -106,11 +121,22 @@ def list_removable_statements(items: Sequence[ReachItem]) -> list[tuple[str, str
         for step in item["path"]:
             statements += step["determining"]
         for statement in statements:
-            real = statement["statement"] and statement["effect"] in ("allow", "deny")
-            if real and not statement["policy"].endswith(_SYNTHETIC):
+            if _is_removable(statement):
                 name = f"{statement['policy']}#{statement['statement']}"
                 found.setdefault(name, describe_statement(statement))
     return [
         (field, name, said)
         for field, (name, said) in zip(REMOVED_FIELDS, found.items(), strict=False)
     ]
+
+
+def _is_removable(statement: DeterminingStatementItem) -> bool:
+    """Tell whether a policy edit can remove a determining statement."""
+    return (
+        bool(statement["statement"])
+        and statement["effect"] in ("allow", "deny")
+        and statement["layer"] not in _FACT_LAYERS
+        and statement["policy"] not in _FACT_POLICIES
+        and not statement["policy"].endswith(_SYNTHETIC)
+        and not statement["statement"].startswith(_FACT_STATEMENTS)
+    )
