@@ -201,6 +201,7 @@ class TinySteps:
     target: str
     steps: tuple[PathHop, ...] = ()
     unknown: tuple[UnknownSubject, ...] = ()
+    is_complete: bool = True
 
     def list_steps(
         self,

@@ -63,6 +63,10 @@ class CrossPlatformStepSource(Protocol):
     def target(self) -> str:
         """Name of the platform that they lead to."""
 
+    @property
+    def is_complete(self) -> bool:
+        """Tell whether all ways to the target are listed; else a `never` is not known."""
+
     def list_steps(
         self,
         inventory: Inventory,

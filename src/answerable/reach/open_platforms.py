@@ -211,7 +211,8 @@ class OpenPlatforms:
         """Tell whether any source lists the steps from one platform to another."""
         names = origin.name, target.name
         return origin is target or any(
-            (source.origin, source.target) == names for source in self.step_sources
+            (source.origin, source.target) == names and source.is_complete
+            for source in self.step_sources
         )
 
     def list_unmodelled(
@@ -256,6 +257,7 @@ class OpenPlatforms:
             f"{CROSS_PLATFORM_STEPS} ({each.origin}, {each.target})"
             for each in self.step_sources
             if platform.name in (each.origin, each.target)
+            and each.is_complete
             and each.origin in names
             and each.target in names
         )

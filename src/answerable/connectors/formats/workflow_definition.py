@@ -14,6 +14,7 @@ from answerable.connectors.formats.workflow_injections import (
     list_injections,
     list_matrix_values,
 )
+from answerable.connectors.formats.workflow_kubeconfigs import find_kubeconfig_secrets
 from answerable.model.errors import ParseError
 from answerable.reach.github.catalogue import (
     Workflow,
@@ -141,6 +142,7 @@ def _parse_job(
             if each.text_at("uses")
         ),
         checks_out_head=any(_checks_out_head(root, each) for each in steps),
+        kubeconfigs=find_kubeconfig_secrets(root, job, steps),
         injections=tuple(dict.fromkeys(list_injections(root, job, steps))),
     )
 

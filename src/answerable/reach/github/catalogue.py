@@ -188,6 +188,7 @@ class WorkflowJob:
         roles: AWS role ARNs it assumes, and other cloud targets, as written.
         checks_out_head: Checks out code of a pull request's head.
         injections: Expressions of an outsider's text in a script.
+        kubeconfigs: Names of secrets that it uses as a kubeconfig.
     """
 
     name: str
@@ -200,6 +201,7 @@ class WorkflowJob:
     actions: tuple[str, ...] = ()
     checks_out_head: bool = False
     injections: tuple[str, ...] = ()
+    kubeconfigs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

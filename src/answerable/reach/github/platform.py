@@ -243,6 +243,7 @@ class WorkflowTokenSteps:
     open_trusts: "Callable[[Inventory, Question], TokenTrusts]"
     target: str
     origin: str = PLATFORM
+    is_complete: bool = True
 
     def list_steps(
         self,
@@ -251,10 +252,7 @@ class WorkflowTokenSteps:
         edited: Mapping[str, PermissionEvaluator],
     ) -> CrossPlatformSteps:
         """List the steps of the runs of every collected repository."""
-        organizations = get_organizations(inventory)
-        mine = edited.get(PLATFORM)
-        if isinstance(mine, GithubEvaluator):
-            organizations = mine.organizations
+        organizations = _choose_organizations(inventory, edited)
         if not organizations and not question.identities:
             return CrossPlatformSteps()
         from answerable.reach.github.role_entry_steps import list_role_entry_steps
@@ -263,3 +261,40 @@ class WorkflowTokenSteps:
         if trusts is None:
             trusts = self.open_trusts(inventory, replace(question, identities=()))
         return list_role_entry_steps(organizations, trusts, self.target)
+
+
+@dataclass(frozen=True, slots=True)
+class KubeconfigSecretSteps:
+    """Kubeconfigs in secrets of workflows: ways into a cluster as an unknown identity.
+
+    Secrets of another name, and clusters that trust tokens of workflow runs, are not
+    collected.
+    """
+
+    origin: str = PLATFORM
+    target: str = "kubernetes"
+    is_complete: bool = False
+
+    def list_steps(
+        self,
+        inventory: Inventory,
+        question: Question,
+        edited: Mapping[str, PermissionEvaluator],
+    ) -> CrossPlatformSteps:
+        """List the kubeconfig secrets that identities of a question read."""
+        organizations = _choose_organizations(inventory, edited)
+        if not organizations:
+            return CrossPlatformSteps()
+        from answerable.reach.github.kubeconfig_gaps import list_kubeconfig_gaps
+
+        return list_kubeconfig_gaps(organizations, question.identities)
+
+
+def _choose_organizations(
+    inventory: Inventory, edited: Mapping[str, PermissionEvaluator]
+) -> "Mapping[str, OrganizationIndex]":
+    """Choose the organizations of an edit, or those of the snapshot."""
+    mine = edited.get(PLATFORM)
+    if isinstance(mine, GithubEvaluator):
+        return mine.organizations
+    return get_organizations(inventory)

@@ -126,6 +126,7 @@ class ServiceAccountRoles:
     open_trusts: "Callable[[Inventory, Question], TokenTrusts]"
     target: str
     origin: str = PLATFORM
+    is_complete: bool = True
 
     def list_steps(
         self,
@@ -162,6 +163,7 @@ class AccessEntryUsers:
 
     origin: str = AWS
     target: str = PLATFORM
+    is_complete: bool = True
 
     def list_steps(
         self,

@@ -11,7 +11,11 @@ from answerable.presentation.policy_condition_text import shorten_policy_name
 from answerable.reach.aws.compiled_graph import AwsHost
 from answerable.reach.aws.platform import AwsPlatform
 from answerable.reach.cross_platform_steps import CrossPlatformStepSource
-from answerable.reach.github.platform import GithubPlatform, WorkflowTokenSteps
+from answerable.reach.github.platform import (
+    GithubPlatform,
+    KubeconfigSecretSteps,
+    WorkflowTokenSteps,
+)
 from answerable.reach.kubernetes.platform import (
     AccessEntryUsers,
     KubernetesPlatform,
@@ -45,6 +49,7 @@ STEP_SOURCES: tuple[CrossPlatformStepSource, ...] = (
     ServiceAccountRoles(AWS.open, AWS.name),
     AccessEntryUsers(),
     WorkflowTokenSteps(AWS.open, AWS.name),
+    KubeconfigSecretSteps(),
 )
 
 
