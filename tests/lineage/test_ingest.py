@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from answerable.connectors.cloudtrail import fetch
+from answerable.connectors import log_reader
 from answerable.model.documents.shared_shapes import Document
 from answerable.model.errors import UsageError
 from answerable.store.store import EvidenceStore
@@ -89,7 +89,7 @@ def test_small_files_become_durable_together(
 def test_a_large_input_is_parsed_apart_with_the_same_result(
     store: EvidenceStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fetch, "SUBPROCESS_BYTES", 0)
+    monkeypatch.setattr(log_reader, "SUBPROCESS_BYTES", 0)
     assert counts(ingest_logs(store, [SOURCE], now=NOW))["stored"] == 18
 
 

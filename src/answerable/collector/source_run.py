@@ -20,6 +20,7 @@ import msgspec
 from answerable.collector.log_listing import list_settled_files
 from answerable.collector.run_result import RunResult
 from answerable.connectors import registry
+from answerable.connectors.log_files import split_log_location
 from answerable.model.documents.shared_shapes import Document, IngestItem
 from answerable.model.errors import AnswerableError
 from answerable.services.inventory.scan_sources import find_source_capability
@@ -56,7 +57,9 @@ def run_source(store_root: Path, source: str) -> RunResult:
 
 def _ingest_log_files(store: EvidenceStore, source: str, now: int) -> RunResult:
     """Ingest the files of a log that are new or changed since they were read whole."""
-    files = list_settled_files(source.partition(":")[2], now)
+    name, _, location = source.partition(":")
+    options = registry.find_connector(name).spec.location_options
+    files = list_settled_files(split_log_location(location, options)[0], now)
     read = read_log_cursor(store.layout, source)
     skip = frozenset(path for path, mark in files.items() if read.get(path) == mark)
     result = _ingest_result(ingest_logs(store, [source], now=now, skip=skip))

@@ -9,17 +9,30 @@ from difflib import get_close_matches
 from importlib import import_module
 from typing import cast
 
+from answerable.connectors.anthropic_audit.declaration import (
+    DECLARATION as ANTHROPIC_AUDIT,
+)
 from answerable.connectors.aws.declaration import DECLARATION as AWS
 from answerable.connectors.aws_keys.declaration import DECLARATION as AWS_KEYS
 from answerable.connectors.aws_org.declaration import DECLARATION as AWS_ORG
 from answerable.connectors.aws_resources.declaration import DECLARATION as AWS_RESOURCES
+from answerable.connectors.azure_activity.declaration import (
+    DECLARATION as AZURE_ACTIVITY,
+)
+from answerable.connectors.bedrock.declaration import DECLARATION as BEDROCK
 from answerable.connectors.cloudtrail.declaration import DECLARATION as CLOUDTRAIL
 from answerable.connectors.config.declaration import DECLARATION as CONFIG
+from answerable.connectors.entra.declaration import DECLARATION as ENTRA
 from answerable.connectors.gateway.declaration import DECLARATION as GATEWAY
+from answerable.connectors.gcp_audit.declaration import DECLARATION as GCP_AUDIT
 from answerable.connectors.github.declaration import DECLARATION as GITHUB
+from answerable.connectors.github_audit.declaration import DECLARATION as GITHUB_AUDIT
 from answerable.connectors.home.declaration import DECLARATION as HOME
 from answerable.connectors.iam_catalogue.declaration import DECLARATION as IAM_CATALOGUE
+from answerable.connectors.k8s_audit.declaration import DECLARATION as K8S_AUDIT
 from answerable.connectors.kubernetes.declaration import DECLARATION as KUBERNETES
+from answerable.connectors.okta.declaration import DECLARATION as OKTA
+from answerable.connectors.openai_audit.declaration import DECLARATION as OPENAI_AUDIT
 from answerable.connectors.postgres.declaration import DECLARATION as POSTGRES
 from answerable.connectors.repo.declaration import DECLARATION as REPO
 from answerable.model.connector import (
@@ -58,6 +71,15 @@ CONNECTORS: tuple[ConnectorEntry, ...] = (
     ConnectorEntry(GITHUB, "answerable.connectors.github.fetch"),
     ConnectorEntry(CONFIG, "answerable.connectors.config.fetch"),
     ConnectorEntry(CLOUDTRAIL, "answerable.connectors.cloudtrail.fetch"),
+    ConnectorEntry(K8S_AUDIT, "answerable.connectors.k8s_audit.fetch"),
+    ConnectorEntry(GITHUB_AUDIT, "answerable.connectors.github_audit.fetch"),
+    ConnectorEntry(GCP_AUDIT, "answerable.connectors.gcp_audit.fetch"),
+    ConnectorEntry(AZURE_ACTIVITY, "answerable.connectors.azure_activity.fetch"),
+    ConnectorEntry(ENTRA, "answerable.connectors.entra.fetch"),
+    ConnectorEntry(OKTA, "answerable.connectors.okta.fetch"),
+    ConnectorEntry(ANTHROPIC_AUDIT, "answerable.connectors.anthropic_audit.fetch"),
+    ConnectorEntry(OPENAI_AUDIT, "answerable.connectors.openai_audit.fetch"),
+    ConnectorEntry(BEDROCK, "answerable.connectors.bedrock.fetch"),
     ConnectorEntry(GATEWAY, "answerable.connectors.gateway.fetch"),
 )
 

@@ -80,6 +80,15 @@ _WORDS = {
     "workflows": ("workflows", "repo"),
     "codeowners": ("CODEOWNERS", "repo"),
     "cloudtrail": ("CloudTrail", "cloudtrail"),
+    "k8s-audit": ("Kubernetes audit log", "k8s-audit"),
+    "github-audit": ("GitHub audit log", "github-audit"),
+    "gcp-audit": ("Google Cloud audit log", "gcp-audit"),
+    "azure-activity": ("Azure activity log", "azure-activity"),
+    "entra": ("Entra logs", "entra"),
+    "okta": ("Okta System Log", "okta"),
+    "anthropic-audit": ("Anthropic activities", "anthropic-audit"),
+    "openai-audit": ("OpenAI audit log", "openai-audit"),
+    "bedrock": ("Bedrock invocation log", "bedrock"),
     "gateway": ("gateway records", ""),
     "data-events": ("data events", "cloudtrail"),
     "s3-acls": ("S3 ACLs", ""),
@@ -88,7 +97,18 @@ _WORDS = {
     "action-catalogue": ("the catalogue entry of this action", ""),
 }
 # Sources that `ingest` reads; `scan` reads the others.
-_INGESTED = ("cloudtrail",)
+_INGESTED = (
+    "cloudtrail",
+    "k8s-audit",
+    "github-audit",
+    "gcp-audit",
+    "azure-activity",
+    "entra",
+    "okta",
+    "anthropic-audit",
+    "openai-audit",
+    "bedrock",
+)
 _PRINCIPAL = "principal not collected"
 # No source has these: the query may state them.
 _STATED = ("session-policies", "endpoint-policies")

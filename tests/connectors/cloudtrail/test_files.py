@@ -14,12 +14,15 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from answerable.connectors.cloudtrail import fetch, parser_process
-from answerable.connectors.cloudtrail.parse.record_splitter import (
+from answerable.connectors import log_parser_process, log_reader
+from answerable.connectors.cloudtrail import fetch
+from answerable.connectors.cloudtrail.log_format import FORMAT
+from answerable.connectors.formats.json_records.record_lists import RecordLists
+from answerable.connectors.formats.json_records.record_splitter import (
     MAX_REFUSED,
     RecordSplitter,
 )
-from answerable.connectors.cloudtrail.parse.redaction import redact_secrets
+from answerable.connectors.formats.json_records.redaction import redact_secrets
 from answerable.model.connector import EventBatch, EventContext, EventLimits
 from answerable.model.errors import EnvironmentFailure, UsageError
 from answerable.model.event import AuditEvent
@@ -45,7 +48,7 @@ def problems(location: Path | str) -> list[ReadProblem]:
 
 
 def split(data: bytes, size: int = 1 << 20, limits: EventLimits | None = None):
-    splitter = RecordSplitter(limits or EventLimits())
+    splitter = RecordSplitter(limits or EventLimits(), RecordLists(FORMAT.lists))
     pieces = []
     for at in range(0, len(data), size):
         pieces += splitter.split_chunk(data[at : at + size])
@@ -326,7 +329,7 @@ def test_a_process_of_its_own_reads_the_same(
         (tmp_path / f"{number}.json").write_bytes(day())
     (tmp_path / "garbage.json").write_bytes(b"\x00garbage")
     here = batches(tmp_path)
-    monkeypatch.setattr(fetch, "SUBPROCESS_BYTES", 0)
+    monkeypatch.setattr(log_reader, "SUBPROCESS_BYTES", 0)
     apart_ = batches(tmp_path)
     for attribute in ("events", "quarantined", "problems", "skipped"):
         found = [x for batch in apart_ for x in getattr(batch, attribute)]
@@ -335,16 +338,20 @@ def test_a_process_of_its_own_reads_the_same(
 
 
 def test_a_parsing_process_that_dies_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parser_process, "__name__", "json.tool")
+    monkeypatch.setattr(log_parser_process, "__name__", "json.tool")
     with pytest.raises(EnvironmentFailure, match="ended early"):
-        list(parser_process.read_in_subprocess(str(DATA), EventContext()))
+        list(
+            log_parser_process.read_in_subprocess(
+                FORMAT.module, str(DATA), EventContext()
+            )
+        )
 
 
 def test_a_reader_that_stops_leaves_no_process(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "a.json").write_text(json.dumps({"Records": DAY * 2000}))
-    monkeypatch.setattr(fetch, "SUBPROCESS_BYTES", 0)
+    monkeypatch.setattr(log_reader, "SUBPROCESS_BYTES", 0)
     reading = fetch.read(str(tmp_path), EventContext(EventLimits(batch=10)))
     assert next(reading).events
     reading.close()  # type: ignore[attr-defined]  # a generator

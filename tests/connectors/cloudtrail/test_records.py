@@ -34,7 +34,7 @@ def events(records: dict[int, dict[str, Any]]) -> dict[int, AuditEvent]:
 
 
 def read(record: dict[str, Any]) -> AuditEvent | RecordRefused:
-    return parse_record(json.dumps(record).encode(), WrittenBy.PLATFORM)
+    return parse_record(json.dumps(record).encode(), {})
 
 
 def parsed(record: dict[str, Any]) -> AuditEvent:
@@ -297,7 +297,7 @@ def test_a_copy_printed_prettily_is_the_same_record(records) -> None:
         json.dumps(records[4]),
         json.dumps(records[4], separators=(",", ":")),
     ]
-    read = [parse_record(copy.encode(), WrittenBy.PLATFORM) for copy in copies]
+    read = [parse_record(copy.encode(), {}) for copy in copies]
     assert read[0] == read[1] == read[2]
 
 
@@ -321,7 +321,7 @@ def test_a_record_without_an_id_is_known_by_its_bytes(records) -> None:
     ids=["list", "text", "bytes", "empty", "type", "policy", "deep"],
 )
 def test_what_is_no_record_is_refused_with_its_reason(spoilt, reason) -> None:
-    refused = parse_record(spoilt, WrittenBy.PLATFORM)
+    refused = parse_record(spoilt, {})
     assert isinstance(refused, RecordRefused)
     assert reason in refused.reason
     assert not refused.skipped
@@ -345,7 +345,7 @@ def test_a_reason_never_shows_a_value(records) -> None:
 )
 def test_a_record_that_names_its_caller_twice_is_refused(records, twice) -> None:
     raw = json.dumps(records[5]).replace(*twice, 1).encode()
-    refused = parse_record(raw, WrittenBy.PLATFORM)
+    refused = parse_record(raw, {})
     assert isinstance(refused, RecordRefused)
     assert "duplicate key" in refused.reason
 

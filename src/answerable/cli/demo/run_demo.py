@@ -17,7 +17,6 @@ from answerable.cli.demo.opening_chapters import CHAPTERS, EVENT_PLACEHOLDER, ST
 from answerable.cli.sample import audit_log, write_sample
 from answerable.connectors.cloudtrail.parse.records import parse_record
 from answerable.model.event import AuditEvent
-from answerable.model.provenance import WrittenBy
 
 
 def _find_event_id(now_ns: int) -> str:
@@ -25,7 +24,7 @@ def _find_event_id(now_ns: int) -> str:
     now = datetime.fromtimestamp(now_ns // 1_000_000_000, UTC)
     for _, record in audit_log.iterate_records(now):
         if record["eventName"] == "CreateRole":
-            read = parse_record(json.dumps(record).encode(), WrittenBy.PLATFORM)
+            read = parse_record(json.dumps(record).encode(), {})
             if isinstance(read, AuditEvent):
                 return read.event_id.hex()
     return EVENT_PLACEHOLDER

@@ -13,7 +13,7 @@ from answerable.connectors.cloudtrail.parse.caller import (
     role_arn_of_session,
 )
 from answerable.connectors.cloudtrail.parse.record_types import NULL, CloudTrailRecord
-from answerable.connectors.cloudtrail.parse.timestamps import parse_expiry
+from answerable.connectors.formats.timestamps import parse_expiry
 from answerable.model.ids import is_access_key_id
 
 

@@ -132,13 +132,6 @@ class WrappedRecord(msgspec.Struct, rename="camel"):
     insight_details: msgspec.Raw = NULL
 
 
-class RecordList(msgspec.Struct, rename="camel"):
-    """Document with a list of records."""
-
-    records: list[msgspec.Raw] | None = msgspec.field(name="Records", default=None)
-    events: list[msgspec.Raw] | None = msgspec.field(name="Events", default=None)
-
-
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _TEXT = msgspec.json.Decoder(str)
 

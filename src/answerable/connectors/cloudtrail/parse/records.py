@@ -1,14 +1,10 @@
 """Parse one CloudTrail record into an audit event, or the reason it is refused."""
 
-import hashlib
-import json
-from collections.abc import Callable
-from dataclasses import dataclass
 from itertools import compress
-from typing import Any
 
 import msgspec
 
+from answerable.connectors.cloudtrail.declaration import DECLARATION
 from answerable.connectors.cloudtrail.parse.action_names import (
     IAM_ACTION_OF_CALL,
     iam_action_name,
@@ -32,7 +28,6 @@ from answerable.connectors.cloudtrail.parse.resources import (
     list_logged_resources,
     parent_of_resource_arn,
 )
-from answerable.connectors.cloudtrail.parse.timestamps import parse_instant
 from answerable.connectors.cloudtrail.parse.user_identity import (
     ParsedUserIdentity,
     derive_caller,
@@ -40,9 +35,20 @@ from answerable.connectors.cloudtrail.parse.user_identity import (
     has_unique_caller_keys,
     parse_user_identity,
 )
-from answerable.model.event import AuditEvent, EventOutcome
+from answerable.connectors.formats.json_records.record_digest import (
+    digest_without_whitespace,
+)
+from answerable.connectors.formats.json_records.repeated_keys import has_repeated_keys
+from answerable.connectors.formats.log_format import (
+    EventFactory,
+    LogOptions,
+    ParsedRecord,
+    RecordRefused,
+    make_event_from_row,
+)
+from answerable.connectors.formats.timestamps import parse_instant
+from answerable.model.event import EventOutcome
 from answerable.model.ids import build_event_id
-from answerable.model.provenance import WrittenBy
 
 SOURCE = "cloudtrail"
 _RECORD_DECODER = msgspec.json.Decoder(CloudTrailRecord)
@@ -79,38 +85,14 @@ _FACT_NAMES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class RecordRefused:
-    """Refused record with its reason.
-
-    Attributes:
-        reason: Reason, without any value of the record.
-        skipped: True if it is well-formed but not an audit record.
-    """
-
-    reason: str
-    skipped: bool = False
-
-
-ParsedRecord = AuditEvent | RecordRefused
-
-
-EventFactory = Callable[[tuple[Any, ...]], AuditEvent]
-
-
-def make_event_from_row(row: tuple[Any, ...]) -> AuditEvent:
-    """Make an event from a row of its fields, in order."""
-    return AuditEvent(*row)
-
-
 def parse_record(
-    raw: bytes, written_by: WrittenBy, event_factory: EventFactory = make_event_from_row
+    raw: bytes, options: LogOptions, event_factory: EventFactory = make_event_from_row
 ) -> ParsedRecord:
     """Parse one CloudTrail record into an audit event, or a refusal.
 
     Args:
         raw: Bytes of the record, or of a wrapper with the record as text.
-        written_by: Author class of the connector.
+        options: Unused: the location of a CloudTrail log has no options.
         event_factory: Factory of events from a row of their fields, in order.
     """
     try:
@@ -118,8 +100,8 @@ def parse_record(
     except (msgspec.DecodeError, UnicodeError, RecursionError) as refusal:
         return RecordRefused(_refusal_reason(refusal))
     if record.event_name and record.event_time and record.event_source:
-        return _build_event(raw, record, written_by, event_factory)
-    return _parse_wrapped_record(raw, record, written_by, event_factory)
+        return _build_event(raw, record, event_factory)
+    return _parse_wrapped_record(raw, record, event_factory)
 
 
 def _refusal_reason(refusal: Exception) -> str:
@@ -143,7 +125,6 @@ def _identity_refusal_reason(raw: bytes, refusal: Exception) -> str:
 def _parse_wrapped_record(
     raw: bytes,
     outer: CloudTrailRecord,
-    written_by: WrittenBy,
     event_factory: EventFactory,
 ) -> ParsedRecord:
     """Parse a record inside an EventBridge, Lake or lookup-events entry."""
@@ -167,7 +148,7 @@ def _parse_wrapped_record(
             "a CloudTrail Insights event, not an API call", skipped=True
         )
     if record.event_name and record.event_time and record.event_source:
-        return _build_event(inner, record, written_by, event_factory)
+        return _build_event(inner, record, event_factory)
     needed = {
         "eventTime": record.event_time,
         "eventSource": record.event_source,
@@ -180,7 +161,6 @@ def _parse_wrapped_record(
 def _build_event(
     raw: bytes,
     record: CloudTrailRecord,
-    written_by: WrittenBy,
     event_factory: EventFactory,
 ) -> ParsedRecord:
     """Build the audit event of a decoded record."""
@@ -222,8 +202,8 @@ def _build_event(
         when,
         SOURCE,
         scope,
-        written_by,
-        _digest_without_whitespace(raw),
+        DECLARATION.written_by,
+        digest_without_whitespace(raw),
         action,
         _outcome_of_error(record.error_code),
         record.event_id or "",
@@ -246,18 +226,6 @@ def _build_event(
         _collect_event_facts(record, who, action, caller, brought, len(raw)),
     )
     return event_factory(row)
-
-
-def _digest_without_whitespace(raw: bytes) -> bytes:
-    """Hash a record without white space between tokens (SHA-256).
-
-    A pretty-printed copy is then no conflict with the original. The first keys show
-    whether it was pretty-printed.
-    """
-    head = raw[:64]
-    if b'": ' in head or b"\n" in head or b'" :' in head:
-        raw = msgspec.json.format(raw, indent=-1)
-    return hashlib.sha256(raw).digest()
 
 
 def _list_called_resources(
@@ -350,26 +318,5 @@ def _has_ambiguous_caller(
         or raw.find(b'"eventTime"', ends + 1) >= 0
         or (b"\\" in raw and b"\\u00" in raw)
     ):
-        return _has_repeated_keys(raw)
-    return False
-
-
-class _RepeatedKeyError(ValueError):
-    """Repeated key in one object."""
-
-
-def _refuse_repeated_keys(pairs: list[tuple[str, object]]) -> None:
-    """Raise if an object has repeated keys."""
-    if len({key for key, _ in pairs}) < len(pairs):
-        raise _RepeatedKeyError
-
-
-def _has_repeated_keys(raw: bytes) -> bool:
-    """Tell whether any object has repeated keys, or the JSON is invalid."""
-    try:
-        json.loads(raw, object_pairs_hook=_refuse_repeated_keys)
-    except _RepeatedKeyError:
-        return True
-    except (ValueError, RecursionError):
-        return True
+        return has_repeated_keys(raw)
     return False

@@ -17,6 +17,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import fields, replace
+from importlib import import_module
 from itertools import repeat
 from typing import IO, Any, cast
 
@@ -35,6 +36,7 @@ _STOP_TIMEOUT = 0.2
 
 
 class _ParseOrder(msgspec.Struct):
+    format: str
     location: str
     limits: EventLimits
     skip: frozenset[str]
@@ -67,14 +69,23 @@ _REFUSALS: dict[str, type[AnswerableError]] = {
 }
 
 
-def read_in_subprocess(location: str, context: EventContext) -> Iterator[EventBatch]:
+def read_in_subprocess(
+    log_format: str, location: str, context: EventContext
+) -> Iterator[EventBatch]:
     """Yield the batches of a location, parsed by a child process.
+
+    Args:
+        log_format: Module that defines the log format as `FORMAT`.
+        location: File or folder, with the format's options.
+        context: Context with limits and files to skip.
 
     Raises:
         UsageError: As for `read`.
         EnvironmentFailure: As for `read`, or the child ended early.
     """
-    order = msgspec.json.encode(_ParseOrder(location, context.limits, context.skip))
+    order = msgspec.json.encode(
+        _ParseOrder(log_format, location, context.limits, context.skip)
+    )
     child = subprocess.Popen(  # noqa: S603 - this interpreter and this module
         [sys.executable, "-P", "-m", __name__],
         stdin=subprocess.PIPE,
@@ -122,7 +133,7 @@ def _prefetch_frames(pipe: IO[bytes]) -> Iterator[bytes]:
                 body = b""
             offer(body)
 
-    reader = threading.Thread(target=pump, name="cloudtrail-frames", daemon=True)
+    reader = threading.Thread(target=pump, name="log-frames", daemon=True)
     reader.start()
     try:
         while True:
@@ -183,8 +194,7 @@ def _unpack_events(packed: msgspec.Raw, count: int) -> tuple[AuditEvent, ...]:
 
 def main() -> None:
     """Parse the location named by the order on standard input."""
-    from answerable.connectors.cloudtrail.fetch import read_without_subprocess
-    from answerable.connectors.cloudtrail.log_files import find_log_files
+    from answerable.connectors.log_reader import open_log, read_without_subprocess
 
     order = msgspec.json.decode(sys.stdin.buffer.read(), type=_ParseOrder)
     limits = order.limits
@@ -194,10 +204,10 @@ def main() -> None:
     gc.disable()  # batches hold no cycles, and looking for them costs a tenth
     with suppress(BrokenPipeError):
         try:
-            found = find_log_files(order.location, order.skip)
-            for batch in read_without_subprocess(
-                found, EventContext(limits), _KEEP_ROW
-            ):
+            log = open_log(
+                import_module(order.format).FORMAT, order.location, order.skip
+            )
+            for batch in read_without_subprocess(log, EventContext(limits), _KEEP_ROW):
                 _write_frame(_encode_batch(batch))
         except AnswerableError as refusal:
             _write_frame(

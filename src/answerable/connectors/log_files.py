@@ -4,20 +4,20 @@ import os
 import stat
 import sys
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 import zstandard
 
+from answerable.connectors.formats.log_format import LogFormat
 from answerable.connectors.regular_file import check_regular_file, open_named_file
 from answerable.connectors.user_path import expand_user_path
 from answerable.model.errors import EnvironmentFailure, UsageError
 from answerable.model.sighting import ReadProblem, ReadProblemKind
 
 CHUNK = 1 << 20
-NAMES = (".json", ".jsonl", ".ndjson")
 COMPRESSED_NAMES = ("", ".gz", ".zst")
 # A log compresses 10 to 60 times. What unfolds further than this, and to more than a
 # small file, is a bomb.
@@ -48,11 +48,31 @@ class FoundLogFiles:
     skipped: tuple[str, ...]
 
 
-def find_log_files(location: str, skip: frozenset[str] = frozenset()) -> FoundLogFiles:
-    """List the CloudTrail log files at a location, except those read before.
+def split_log_location(
+    location: str, option_names: Sequence[str]
+) -> tuple[str, dict[str, str]]:
+    """Split the location of a log into its path and its `NAME=VALUE` options."""
+    if not option_names:
+        return location, {}
+    options: dict[str, str] = {}
+    path: list[str] = []
+    for part in location.split(","):
+        name, mark, value = part.partition("=")
+        if mark and name in option_names:
+            options[name] = value
+        else:
+            path.append(part)
+    return ",".join(path), options
+
+
+def find_log_files(
+    location: str, log: LogFormat, skip: frozenset[str] = frozenset()
+) -> FoundLogFiles:
+    """List the log files at a location, except those read before.
 
     Args:
         location: File, folder, or `-` for standard input.
+        log: Format of the log.
         skip: Files of a folder that are left out.
 
     Raises:
@@ -67,7 +87,7 @@ def find_log_files(location: str, skip: frozenset[str] = frozenset()) -> FoundLo
     except FileNotFoundError:
         raise UsageError(
             f"no such file or folder (got {location!r})",
-            "name a CloudTrail file, a folder of them, or - for standard input",
+            f"name a {log.noun} file, a folder of them, or - for standard input",
         ) from None
     except OSError as refusal:
         raise EnvironmentFailure(
@@ -76,16 +96,18 @@ def find_log_files(location: str, skip: frozenset[str] = frozenset()) -> FoundLo
     if not stat.S_ISDIR(mode):
         check_regular_file(path)
         return FoundLogFiles((str(path),), path.stat().st_size, (), ())
-    return _walk_folder(path, location, skip)
+    return _walk_folder(path, location, log, skip)
 
 
 def _walk_folder(
-    root_folder: Path, location: str, skip: frozenset[str]
+    root_folder: Path, location: str, log: LogFormat, skip: frozenset[str]
 ) -> FoundLogFiles:
     """List the log files below a folder; unreadable folders become problems."""
     files: list[tuple[str, int]] = []
     problems: list[ReadProblem] = []
     skipped: list[str] = []
+    endings = tuple(n + p for n in log.suffixes for p in COMPRESSED_NAMES)
+    expected = f"{', '.join(log.suffixes[:-1])} or {log.suffixes[-1]}"
 
     def refused(error: OSError) -> None:
         if error.filename == str(root_folder):
@@ -108,13 +130,13 @@ def _walk_folder(
                 what = error.strerror or "cannot be opened"
                 problems.append(ReadProblem(ReadProblemKind.UNREADABLE, path, what))
                 continue
-            if stat.S_ISREG(about.st_mode) and is_log_name(path):
+            if stat.S_ISREG(about.st_mode) and path.lower().endswith(endings):
                 files.append((path, about.st_size))
             else:
-                skipped.append("not a .json, .jsonl or .ndjson file")
+                skipped.append(f"not a {expected} file")
     if not files and not problems and not skip:
         raise UsageError(
-            f"no .json, .jsonl or .ndjson file in the folder (got {location!r})",
+            f"no {expected} file in the folder (got {location!r})",
             "names of compressed files end in .gz or .zst",
         )
     files.sort()
@@ -122,11 +144,6 @@ def _walk_folder(
     return FoundLogFiles(
         tuple(path for path, _ in files), total, tuple(problems), tuple(skipped)
     )
-
-
-def is_log_name(name: str) -> bool:
-    """Tell whether a file in a folder may be a log by its name."""
-    return name.lower().endswith(tuple(n + p for n in NAMES for p in COMPRESSED_NAMES))
 
 
 class LogFileStream:

@@ -1,8 +1,8 @@
-"""Split a stream of CloudTrail JSON into records, with constant memory.
+"""Split a stream of JSON into the records of a log, with constant memory.
 
-A log file is `{"Records": [...]}`; answers of `lookup-events` and CloudTrail Lake are
-`{"Events": [...]}` and `{"QueryResultRows": [...]}`; copies are lists, one record per
-line, or concatenated values. A bounded part of the file is kept in memory.
+A log file is a wrapped list (`{"Records": [...]}`; the format names the member), a list,
+one record per line, or concatenated values. A bounded part of the file is kept in
+memory.
 
 The fast path cuts the buffer at the apparent start of a record and lets the decoder
 confirm it: a prefix that decodes as a list of complete values was cut between two
@@ -16,26 +16,22 @@ from typing import NamedTuple
 
 import msgspec
 
-from answerable.connectors.cloudtrail.parse.json_scanner import (
+from answerable.connectors.formats.json_records import record_lists
+from answerable.connectors.formats.json_records.json_scanner import (
     CLOSE,
     OPEN,
     QUOTE,
     JsonScanner,
     TooDeepError,
 )
-from answerable.connectors.cloudtrail.parse.record_lists import (
-    LOOKAHEAD_BYTES,
-    decode_wrapped_list,
-    find_wrapped_list,
-    is_valid_json,
-)
+from answerable.connectors.formats.json_records.record_lists import RecordLists
 from answerable.model.connector import EventLimits
 
 _BLANK = b" \t\r\n"
 _BETWEEN = _BLANK + b","
 _BLANKS = re.compile(rb"[ \t\r\n]*")
 _SEPARATORS = re.compile(rb"[ \t\r\n,]*")
-_FIRST_KEY = re.compile(rb'\{\s*("[^"\\]{1,64}")\s*:[\s\S]*')
+_FIRST_KEY = re.compile(rb'\{\s*("[^"\\]{1,64}")\s*:')
 _RAWS = msgspec.json.Decoder(list[msgspec.Raw])
 MAX_HEAD_BYTES = 4096
 MAX_REFUSED = 10_000
@@ -71,10 +67,11 @@ class RecordSplitter:
 
     Args:
         limits: Maximum sizes of a record and a document.
+        lists: Lists of records in wrappers.
     """
 
-    def __init__(self, limits: EventLimits) -> None:
-        self._limits = limits
+    def __init__(self, limits: EventLimits, lists: RecordLists) -> None:
+        self._limits, self._lists = limits, lists
         self._buffer = bytearray()
         self._base = 0
         self._at = 0
@@ -149,7 +146,7 @@ class RecordSplitter:
             self._at = 3
         self._skip_separators(_BLANKS)
         left = len(self._buffer) - self._at
-        if not left or (left < LOOKAHEAD_BYTES and not final):
+        if not left or (left < record_lists.LOOKAHEAD_BYTES and not final):
             return False
         self._begun = True
         first = self._buffer[self._at]
@@ -166,14 +163,14 @@ class RecordSplitter:
 
     def _detect_object_form(self) -> None:
         """Detect an object's form: wrapped list, JSON lines or one value."""
-        head = bytes(self._buffer[self._at : self._at + LOOKAHEAD_BYTES])
-        start = find_wrapped_list(head)
+        head = bytes(self._buffer[self._at : self._at + record_lists.LOOKAHEAD_BYTES])
+        start = self._lists.find_start(head)
         if start:
             self._at += start
             self._begin_record_list(wrapped=True)
             return
         end = self._buffer.find(b"\n", self._at)
-        if end > 0 and is_valid_json(bytes(self._buffer[self._at : end])):
+        if end > 0 and record_lists.is_valid_json(bytes(self._buffer[self._at : end])):
             self._mode = _SplitterMode.LINES
             return
         self._mode, self._scan = _SplitterMode.VALUE, JsonScanner(self._at)
@@ -263,8 +260,10 @@ class RecordSplitter:
         if self._tried == end:
             return False
         if not self._hint:
-            key = _FIRST_KEY.fullmatch(bytes(buffer[self._at : self._at + 128]))
-            self._hint = key.group(1) if key else b'"eventVersion"'
+            key = _FIRST_KEY.match(bytes(buffer[self._at : self._at + 128]))
+            if not key:
+                return False
+            self._hint = key.group(1)
         found = len(buffer)
         for _ in range(_MAX_TRIES):
             found = buffer.rfind(self._hint, self._at + 1, found)
@@ -327,7 +326,7 @@ class RecordSplitter:
         search_members: bool = False,
     ) -> None:
         """Emit a value as one record, or the records that it wraps."""
-        listed = decode_wrapped_list(value, search_members=search_members)
+        listed = self._lists.decode(value, search_members=search_members)
         for raw in [value] if listed is None else listed:
             self._emit_record(pieces, offset, bytes(raw))
 

@@ -1,0 +1,1 @@
+"""Anthropic activity connector: reads log records as audit events."""

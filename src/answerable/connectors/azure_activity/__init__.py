@@ -1,0 +1,1 @@
+"""Azure activity connector: reads log records as audit events."""

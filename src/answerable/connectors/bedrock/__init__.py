@@ -1,0 +1,1 @@
+"""Bedrock invocation connector: reads log records as audit events."""

@@ -1,0 +1,13 @@
+"""Log format of CloudTrail: log files, `lookup-events` answers and Lake rows."""
+
+from answerable.connectors.cloudtrail.declaration import DECLARATION
+from answerable.connectors.cloudtrail.parse.records import parse_record
+from answerable.connectors.formats.log_format import LogFormat
+
+FORMAT = LogFormat(
+    DECLARATION,
+    __name__,
+    "CloudTrail",
+    parse_record,
+    lists=("Records", "Events", "QueryResultRows"),
+)

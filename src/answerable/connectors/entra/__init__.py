@@ -1,0 +1,1 @@
+"""Microsoft Entra connector: reads log records as audit events."""

@@ -1,0 +1,1 @@
+"""Split and check JSON records of log files, within constant memory."""

@@ -1,0 +1,69 @@
+"""Find and decode lists of records in their wrappers: `{"Records": [...]}`."""
+
+import re
+from collections.abc import Sequence
+
+import msgspec
+
+LOOKAHEAD_BYTES = 512
+_RAW = msgspec.json.Decoder(msgspec.Raw)
+_MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_ITEMS = msgspec.json.Decoder(list[msgspec.Raw])
+# Members before the list: scalars and flat objects.
+_OTHER_MEMBERS = (
+    rb'(?:"[^"\\]{1,64}"\s*:\s*'
+    rb'(?:"[^"\\]*"|true|false|null|-?[\d.]+|\{[^{}\[\]]*\})\s*,\s*)*'
+)
+
+
+class RecordLists:
+    """Lists of records in documents of one log format.
+
+    Args:
+        names: Members that may hold the list.
+    """
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._names = tuple(names)
+        self._marks = tuple(f'"{name}"'.encode() for name in names)
+        alternatives = "|".join(map(re.escape, names)).encode() or rb"(?!)"
+        self._wrapper = re.compile(
+            rb"\{\s*" + _OTHER_MEMBERS + rb'"(?:' + alternatives + rb')"\s*:\s*\['
+        )
+
+    def find_start(self, head: bytes) -> int:
+        """Return the offset after the opening bracket of a wrapped list, 0 for none."""
+        if not any(mark in head for mark in self._marks):
+            return 0
+        wrapper = self._wrapper.match(head)
+        return wrapper.end() if wrapper else 0
+
+    def decode(
+        self, value: bytes, *, search_members: bool
+    ) -> Sequence[msgspec.Raw] | None:
+        """Decode the records in a wrapper; None if the value is no wrapper.
+
+        Args:
+            value: Complete JSON value.
+            search_members: True to search for the list behind other members, too.
+        """
+        named = search_members and any(mark in value for mark in self._marks)
+        if not named and not self.find_start(value[:LOOKAHEAD_BYTES]):
+            return None
+        try:
+            members = _MEMBERS.decode(value)
+            for name in self._names:
+                if members.get(name, b"")[:1] == b"[":
+                    return _ITEMS.decode(members[name])
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return None
+        return None
+
+
+def is_valid_json(value: bytes) -> bool:
+    """Tell whether bytes are one complete JSON value."""
+    try:
+        _RAW.decode(value)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+    return True

@@ -1,0 +1,305 @@
+"""Build audit events from typed records of platform logs, by a small intermediate type.
+
+A source decodes its record into a `msgspec.Struct` and returns a `LogEntry`. The rest is
+the same for every source: names that a collector wrote in lower case, repeated keys,
+times, digests, ids, and limits of lengths.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import msgspec
+
+from answerable.connectors.formats.json_records.record_digest import (
+    digest_without_whitespace,
+)
+from answerable.connectors.formats.json_records.repeated_keys import has_repeated_keys
+from answerable.connectors.formats.log_format import (
+    EventFactory,
+    LogOptions,
+    ParsedRecord,
+    RecordParser,
+    RecordRefused,
+)
+from answerable.connectors.formats.timestamps import parse_instant
+from answerable.model.connector import ConnectorDeclaration
+from answerable.model.delegated_credential import (
+    build_delegated_credential_id,
+    encode_delegation,
+)
+from answerable.model.errors import IdError
+from answerable.model.event import EVENT_SCHEMA, EventOutcome
+from answerable.model.ids import build_event_id, build_person_id
+from answerable.model.time_units import SECOND_NS
+
+MAX_ID_LENGTH = 2048
+_MAX_FACT_LENGTH = 256
+_MAX_RESOURCES = 64
+_MAX_INSTANT = 1 << 62
+_MILLISECOND = 1_000_000
+_MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
+# Numbers of this size are milliseconds: as seconds they lie after the year 5138.
+_FIRST_MILLISECONDS = 10**11
+
+Time = str | int | float | None
+Record = TypeVar("Record", bound=msgspec.Struct)
+
+
+@dataclass(slots=True)
+class LogEntry:
+    """Content of one record, in the words of an audit event.
+
+    Attributes:
+        time: RFC 3339 text, or seconds or milliseconds since 1970.
+        native_id: The source's own id; empty to use the digest of the record.
+        scope: Recording account, cluster or organization.
+        delegated_by: Identities that the acting identity was impersonated by, origin
+            first, as the platform authenticated them.
+        credential: Credential used; with `delegated_by` the one of the origin.
+        issued_until: Expiry in a form of `time`.
+        facts: Small facts; empty values are left out.
+    """
+
+    time: Time
+    action: str
+    outcome: EventOutcome
+    native_id: str = ""
+    scope: str = ""
+    identity: str = ""
+    session: str = ""
+    credential: str = ""
+    person: str = ""
+    resources: Sequence[str] = ()
+    source_ip: str = ""
+    issued: str = ""
+    issued_to: str = ""
+    issued_until: Time = None
+    created: str = ""
+    deleted: str = ""
+    agent: str = ""
+    tool: str = ""
+    delegated_by: Sequence[str] = ()
+    facts: Mapping[str, str | None] = field(default_factory=dict)
+
+
+def build_record_parser(
+    declaration: ConnectorDeclaration,
+    record_type: type[Record],
+    read: Callable[[Record, LogOptions], LogEntry | RecordRefused],
+    caller_keys: Sequence[str] = (),
+) -> RecordParser:
+    """Build the parser of a log from the type of its records and their mapping.
+
+    Args:
+        declaration: Connector, whose name is the log source.
+        record_type: Typed record with optional fields only.
+        read: Maps a record to its entry, or refuses it.
+        caller_keys: Keys that name the caller; a record that repeats one is refused.
+    """
+    decoder = msgspec.json.Decoder(record_type)
+    names = [each.encode_name for each in msgspec.structs.fields(record_type)]
+    spellings = {name.lower(): name for name in names}
+    marks = [f'"{key}"'.encode() for key in caller_keys]
+    noun = f"not a record of {declaration.name}"
+
+    def parse(raw: bytes, options: LogOptions, make: EventFactory) -> ParsedRecord:
+        try:
+            entry = read(decoder.decode(raw), options)
+            if isinstance(entry, RecordRefused):
+                folded = _restore_key_case(raw, spellings)
+                if folded is None:
+                    return entry
+                entry = read(decoder.decode(folded), options)
+        except (msgspec.DecodeError, UnicodeError, RecursionError) as refusal:
+            return RecordRefused(_describe_decoding_error(noun, refusal))
+        if isinstance(entry, RecordRefused):
+            return entry
+        if any(raw.count(mark) > 1 for mark in marks) and has_repeated_keys(raw):
+            return RecordRefused(
+                "duplicate key in an object: parsers could disagree about its value"
+            )
+        return _build_event(declaration, raw, entry, make)
+
+    return parse
+
+
+def _restore_key_case(raw: bytes, spellings: Mapping[str, str]) -> bytes | None:
+    """Restore the case of top-level keys; None if all are in their own case.
+
+    Some collectors write the names of top-level members in lower case.
+    """
+    members = _MEMBERS.decode(raw)
+    restored = {spellings.get(key.lower(), key): raw for key, raw in members.items()}
+    if restored.keys() == members.keys():
+        return None
+    return msgspec.json.encode(restored)
+
+
+def _describe_decoding_error(noun: str, refusal: Exception) -> str:
+    """Describe a decoding error; it names types and paths, never values."""
+    if isinstance(refusal, msgspec.ValidationError):
+        return f"{noun}: {refusal}"
+    if isinstance(refusal, RecursionError):
+        return "not read: nested too deep"
+    return "not JSON"
+
+
+def parse_time(time: Time) -> int:
+    """Parse a time of a record to UTC nanoseconds; 0 without a time.
+
+    Raises:
+        ValueError: It is not a time, or before 1970.
+    """
+    if not time:
+        return 0
+    if isinstance(time, str):
+        return parse_instant(time)
+    if not 0 < time < _MAX_INSTANT:
+        raise ValueError("a time out of range")
+    unit = _MILLISECOND if time >= _FIRST_MILLISECONDS else SECOND_NS
+    nanoseconds = int(time * unit)
+    if nanoseconds >= _MAX_INSTANT:
+        raise ValueError("a time out of range")
+    return nanoseconds
+
+
+def _build_event(
+    declaration: ConnectorDeclaration, raw: bytes, entry: LogEntry, make: EventFactory
+) -> ParsedRecord:
+    """Build the audit event of an entry."""
+    source = declaration.name
+    try:
+        when = parse_time(entry.time)
+    except (ValueError, OverflowError):
+        return RecordRefused(f"not a record of {source}: its time is not a time")
+    if not when:
+        return RecordRefused(f"not a record of {source}: it has no time")
+    cut = {k: (v or "")[:_MAX_FACT_LENGTH] for k, v in entry.facts.items()}
+    credential, delegation = entry.credential, {}
+    if entry.delegated_by:
+        path = (*entry.delegated_by, entry.identity)
+        credential = build_delegated_credential_id(path, entry.credential)
+        delegation = encode_delegation(entry.delegated_by, entry.credential)
+    touched = [each[:MAX_ID_LENGTH] for each in entry.resources[:_MAX_RESOURCES]]
+    named = (entry.identity, credential, entry.person, entry.session, entry.action)
+    if max(map(len, (*named, *delegation.values()))) > MAX_ID_LENGTH:
+        return RecordRefused(f"the caller's name is longer than {MAX_ID_LENGTH}")
+    first = touched[0] if touched else ""
+    digest = digest_without_whitespace(raw)
+    native = entry.native_id.encode() if entry.native_id else digest
+    row: tuple[Any, ...] = (
+        build_event_id(when, source, entry.scope, native),
+        when,
+        source,
+        entry.scope,
+        declaration.written_by,
+        digest,
+        entry.action,
+        entry.outcome,
+        entry.native_id,
+        entry.identity,
+        entry.session,
+        credential,
+        entry.person,
+        first,
+        first.rpartition("/")[0] or first,
+        tuple(touched[1:]),
+        entry.source_ip[:_MAX_FACT_LENGTH],
+        entry.issued,
+        entry.issued_to,
+        _parse_expiry(entry.issued_until),
+        entry.created,
+        entry.deleted,
+        "",
+        "",
+        (),
+        tuple(
+            [
+                (name, value)
+                for name, value in sorted((cut | delegation).items())
+                if value
+            ]
+        ),
+        "",
+        0,
+        0,
+        b"",
+        EVENT_SCHEMA,
+        entry.agent,
+        entry.tool,
+    )
+    return make(row)
+
+
+def _parse_expiry(time: Time) -> int:
+    """Parse an expiry to UTC nanoseconds, 0 if it is missing or invalid."""
+    try:
+        return parse_time(time)
+    except (ValueError, OverflowError):
+        return 0
+
+
+def build_person_of_sign_in(name: str | None) -> str:
+    """Build the person that a platform authenticated by name; empty if invalid."""
+    try:
+        return build_person_id(name) if name else ""
+    except IdError:
+        return ""
+
+
+# A subject with an address in one of these domains is a workload.
+_WORKLOAD_SUFFIXES = (".gserviceaccount.com", ".serviceaccount.com")
+
+
+def build_person_of_address(name: str | None) -> str:
+    """Build the person of a name with an `@` that a platform authenticated, or empty."""
+    if not name or "@" not in name or ":" in name or name.endswith(_WORKLOAD_SUFFIXES):
+        return ""
+    return build_person_of_sign_in(name)
+
+
+def outcome_of_http_status(code: int | None) -> EventOutcome:
+    """Return the outcome of an HTTP status code."""
+    if not code:
+        return EventOutcome.UNKNOWN
+    if code in (401, 403):
+        return EventOutcome.DENIED
+    return EventOutcome.ERROR if code >= 400 else EventOutcome.SUCCESS
+
+
+def outcome_of_word(word: str | None) -> EventOutcome:
+    """Return the outcome of the words that logs use for one."""
+    folded = (word or "").lower()
+    return _OUTCOMES_OF_WORDS.get(folded, EventOutcome.UNKNOWN)
+
+
+_OUTCOMES_OF_WORDS = {
+    **dict.fromkeys(
+        ("success", "succeeded", "allow", "challenge", "accept", "accepted"),
+        EventOutcome.SUCCESS,
+    ),
+    **dict.fromkeys(
+        ("deny", "denied", "unauthorized", "forbidden", "clientauthorizationerror"),
+        EventOutcome.DENIED,
+    ),
+    **dict.fromkeys(
+        (
+            "failure",
+            "failed",
+            "error",
+            "timeout",
+            "abandoned",
+            "clientothererror",
+            "servererror",
+        ),
+        EventOutcome.ERROR,
+    ),
+}
+
+
+def text_of(value: object) -> str:
+    """Return a scalar of a record as text; empty for none or a nested value."""
+    if isinstance(value, str):
+        return value
+    return "" if value is None or isinstance(value, dict | list) else str(value)

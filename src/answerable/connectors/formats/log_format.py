@@ -1,0 +1,65 @@
+"""Types of a log format: how records of one source are split, parsed and named."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from answerable.model.connector import ConnectorDeclaration
+from answerable.model.event import AuditEvent
+
+LOG_FILE_SUFFIXES = (".json", ".jsonl", ".ndjson")
+
+
+@dataclass(frozen=True, slots=True)
+class RecordRefused:
+    """Refused record with its reason.
+
+    Attributes:
+        reason: Reason, without any value of the record.
+        skipped: True if it is well-formed but not an audit record.
+    """
+
+    reason: str
+    skipped: bool = False
+
+
+ParsedRecord = AuditEvent | RecordRefused
+EventFactory = Callable[[tuple[Any, ...]], AuditEvent]
+LogOptions = Mapping[str, str]  # `NAME=VALUE` parts of the location
+# A record gives one event, or a list of them (never a tuple: a worker's rows are).
+RecordParser = Callable[
+    [bytes, LogOptions, EventFactory], ParsedRecord | list[ParsedRecord]
+]
+
+
+def make_event_from_row(row: tuple[Any, ...]) -> AuditEvent:
+    """Make an event from a row of its fields, in order."""
+    return AuditEvent(*row)
+
+
+def accept_any_options(options: LogOptions) -> None:
+    """Accept the options of a location without a check."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogFormat:
+    """Log format of one source.
+
+    Attributes:
+        declaration: Declaration of the connector.
+        module: Dotted path of the module that defines this format as `FORMAT`; a
+            parser process imports it.
+        noun: Name of the log in messages, e.g. `Kubernetes audit`.
+        parse: Parser of one record.
+        lists: Members that hold the records of a wrapped list, e.g. `Records`.
+        suffixes: Names of log files in a folder end in one of these.
+        check_options: Raises `UsageError` for options that do not suffice.
+    """
+
+    declaration: ConnectorDeclaration
+    module: str
+    noun: str
+    parse: RecordParser
+    lists: Sequence[str] = ()
+    suffixes: tuple[str, ...] = LOG_FILE_SUFFIXES
+    check_options: Callable[[LogOptions], None] = field(default=accept_any_options)

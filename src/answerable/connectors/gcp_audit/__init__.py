@@ -1,0 +1,1 @@
+"""Google Cloud audit connector: reads log records as audit events."""

@@ -1,0 +1,12 @@
+"""Read Google Cloud audit records from files, folders or standard input, in batches."""
+
+from collections.abc import Iterator
+
+from answerable.connectors.gcp_audit.parse import FORMAT
+from answerable.connectors.log_reader import read_log
+from answerable.model.connector import EventBatch, EventContext
+
+
+def read(location: str, context: EventContext) -> Iterator[EventBatch]:
+    """Yield the records of a location; see `read_log`."""
+    return read_log(FORMAT, location, context)

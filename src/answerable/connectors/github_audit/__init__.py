@@ -1,0 +1,1 @@
+"""GitHub audit connector: reads log records as audit events."""

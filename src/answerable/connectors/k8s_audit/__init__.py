@@ -1,0 +1,1 @@
+"""Kubernetes audit connector: reads log records as audit events."""

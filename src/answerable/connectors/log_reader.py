@@ -1,0 +1,255 @@
+"""Read the records of log files into batches of audit events, for any log format."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from answerable.connectors.formats.json_records.record_lists import RecordLists
+from answerable.connectors.formats.json_records.record_splitter import (
+    MAX_REFUSED,
+    RecordPiece,
+    RecordSplitter,
+)
+from answerable.connectors.formats.json_records.redaction import redact_secrets
+from answerable.connectors.formats.log_format import (
+    EventFactory,
+    LogFormat,
+    LogOptions,
+    ParsedRecord,
+    RecordRefused,
+    make_event_from_row,
+)
+from answerable.connectors.log_files import (
+    FoundLogFiles,
+    LogFileStream,
+    LogUnreadableError,
+    find_log_files,
+    split_log_location,
+)
+from answerable.model.connector import EventBatch, EventContext
+from answerable.model.event import AuditEvent, QuarantinedRecord
+from answerable.model.sighting import ReadProblem, ReadProblemKind
+
+# From this size on disk, parsing in a second process is worth its start.
+SUBPROCESS_BYTES = 16 << 20
+# A batch also ends at this many bytes of records, and a refused record is kept up to
+# the largest size that CloudTrail delivers.
+_BATCH_BYTES = 16 << 20
+_MAX_QUARANTINED_BYTES = 256 << 10
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedLog:
+    """Log files of a location, with their format and options."""
+
+    format: LogFormat
+    files: FoundLogFiles
+    options: LogOptions
+
+
+def open_log(
+    log: LogFormat, location: str, skip: frozenset[str] = frozenset()
+) -> OpenedLog:
+    """Find the files of a location, and check its options.
+
+    Raises:
+        UsageError: The location does not exist, holds no such file, or lacks an option.
+        EnvironmentFailure: The location is not readable.
+    """
+    path, options = split_log_location(location, log.declaration.location_options)
+    log.check_options(options)
+    return OpenedLog(log, find_log_files(path, log, skip), options)
+
+
+def read_log(
+    log: LogFormat, location: str, context: EventContext
+) -> Iterator[EventBatch]:
+    """Yield the records of a location; folders recursively, files in sorted order.
+
+    A large input is parsed in a child process, so that parsing and storing overlap; the
+    batches are the same.
+
+    Args:
+        log: Format of the log.
+        location: File, folder, or `-` for standard input, with the format's options.
+        context: Context with limits and files to skip.
+
+    Raises:
+        UsageError: The location does not exist, holds no such file, or lacks an option.
+        EnvironmentFailure: The location is not readable.
+    """
+    opened = open_log(log, location, context.skip)
+    if opened.files.total >= SUBPROCESS_BYTES:
+        from answerable.connectors.log_parser_process import read_in_subprocess
+
+        return read_in_subprocess(log.module, location, context)
+    return read_without_subprocess(opened, context)
+
+
+def read_without_subprocess(
+    log: OpenedLog,
+    context: EventContext,
+    event_factory: EventFactory = make_event_from_row,
+) -> Iterator[EventBatch]:
+    """Yield the records of log files, parsed in this process instead of a child.
+
+    Args:
+        log: Files with their format.
+        context: Context with limits.
+        event_factory: Factory of events from their fields.
+    """
+    done = 0
+    found = log.files
+    if found.problems or found.skipped:
+        yield EventBatch(
+            place="",
+            events=(),
+            quarantined=(),
+            done_bytes=0,
+            total_bytes=found.total,
+            problems=found.problems,
+            skipped=found.skipped,
+        )
+    for place in found.files:
+        reader = _LogFileReader(place, log, context, event_factory)
+        for batch in reader.read_batches():
+            yield replace(
+                batch, done_bytes=done + batch.done_bytes, total_bytes=found.total
+            )
+        done += reader.source.packed
+
+
+class _LogFileReader:
+    """Reader of one log file into batches."""
+
+    def __init__(
+        self,
+        place: str,
+        log: OpenedLog,
+        context: EventContext,
+        event_factory: EventFactory,
+    ) -> None:
+        self._place = place
+        self._log = log
+        self._make = event_factory
+        self._limits = context.limits
+        self.source = LogFileStream(place)
+        self._events: list[AuditEvent] = []
+        self._quarantined: list[QuarantinedRecord] = []
+        self._skipped: list[str] = []
+        self._refused = self._passed_over = 0
+        self._seen = 0
+        self._bytes = 0
+        self._first = ""
+
+    def read_batches(self) -> Iterator[EventBatch]:
+        """Yield the file's batches; the last one lists the problems."""
+        lists = RecordLists(self._log.format.lists)
+        splitter = RecordSplitter(self._limits, lists)
+        broken = ""
+        try:
+            for chunk in self.source.iter_chunks():
+                yield from self._parse_record_pieces(splitter.split_chunk(chunk))
+                if splitter.is_stopped or self._is_not_a_log:
+                    break
+        except LogUnreadableError as refusal:
+            broken = str(refusal)
+        if self._is_not_a_log:
+            broken = (
+                f"{self._unparsed_record_count} of {self._seen} records are invalid: "
+                "the rest is not read"
+            )
+        yield from self._parse_record_pieces(splitter.close())
+        yield self._make_batch(
+            self._list_problems(broken or splitter.problem, bool(broken))
+        )
+
+    @property
+    def _unparsed_record_count(self) -> int:
+        """Number of records that were refused or skipped."""
+        return self._refused + self._passed_over
+
+    @property
+    def _is_not_a_log(self) -> bool:
+        """Tell whether most of the file is not records, so that the rest is skipped."""
+        return (
+            self._unparsed_record_count >= MAX_REFUSED
+            and 2 * self._unparsed_record_count > self._seen
+        )
+
+    def _parse_record_pieces(self, pieces: list[RecordPiece]) -> Iterator[EventBatch]:
+        """Parse split records into events; yield a batch when it is full."""
+        most, parse = self._limits.batch, self._log.format.parse
+        options = self._log.options
+        for piece in pieces:
+            if self._is_not_a_log:
+                return
+            self._seen += 1
+            self._bytes += len(piece.raw)
+            if piece.refusal_reason:
+                self._quarantine_record(piece, piece.refusal_reason)
+                continue
+            read = parse(piece.raw, options, self._make)
+            if isinstance(read, RecordRefused):
+                self._refuse_record(piece, read)
+            elif isinstance(read, list):
+                self._add_parsed_records(piece, read)
+            else:
+                self._events.append(read)
+            held = len(self._events) + len(self._quarantined) + len(self._skipped)
+            if held >= most or self._bytes >= _BATCH_BYTES:
+                yield self._make_batch(())
+
+    def _add_parsed_records(
+        self, piece: RecordPiece, parsed: list[ParsedRecord]
+    ) -> None:
+        """Add the events and refusals of a record that gives several."""
+        for each in parsed:
+            if isinstance(each, RecordRefused):
+                self._refuse_record(piece, each)
+            else:
+                self._events.append(each)
+
+    def _refuse_record(self, piece: RecordPiece, refused: RecordRefused) -> None:
+        """Count a record of another kind, or quarantine an unreadable one."""
+        if refused.skipped:
+            self._skipped.append(refused.reason)
+            self._passed_over += 1
+        else:
+            self._quarantine_record(piece, refused.reason)
+
+    def _quarantine_record(self, piece: RecordPiece, reason: str) -> None:
+        """Quarantine a record that could not be parsed, with the reason."""
+        self._refused += 1
+        self._first = self._first or f"{reason} (offset {piece.offset})"
+        raw = redact_secrets(piece.raw[:_MAX_QUARANTINED_BYTES])
+        self._quarantined.append(
+            QuarantinedRecord(self._place, piece.offset, reason, raw)
+        )
+
+    def _make_batch(self, problems: tuple[ReadProblem, ...]) -> EventBatch:
+        """Build a batch of the collected records, and start a new one."""
+        batch = EventBatch(
+            place=self._place,
+            events=tuple(self._events),
+            quarantined=tuple(self._quarantined),
+            done_bytes=self.source.packed,
+            total_bytes=0,
+            problems=problems,
+            skipped=tuple(self._skipped),
+        )
+        self._events, self._quarantined, self._skipped = [], [], []
+        self._bytes = 0
+        return batch
+
+    def _list_problems(
+        self, reason: str, is_unreadable: bool
+    ) -> tuple[ReadProblem, ...]:
+        """List the problem of the file: why reading ended, or unread records."""
+        kind = ReadProblemKind.UNREADABLE if is_unreadable else ReadProblemKind.INVALID
+        if reason:
+            kept = f"; {self._seen - self._refused} records read" if self._seen else ""
+            return (ReadProblem(kind, self._place, reason + kept),)
+        if self._refused:
+            what = f"{self._refused} of {self._seen} records not read: {self._first}"
+            return (ReadProblem(ReadProblemKind.INVALID, self._place, what),)
+        return ()

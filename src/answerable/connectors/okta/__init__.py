@@ -1,0 +1,1 @@
+"""Okta connector: reads log records as audit events."""

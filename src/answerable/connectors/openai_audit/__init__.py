@@ -1,0 +1,1 @@
+"""OpenAI audit connector: reads log records as audit events."""
