@@ -54,15 +54,29 @@ class ChainTimeline:
     chains: tuple[LineageChain, ...]
 
 
+# Credential ids of keys that live until they are revoked. The ids of sessions and of
+# tokens are `cred:aws/ASIA...`, `cred:token/SHA256`, `cred:k8s-jti/ID`,
+# `cred:entra-uti/ID`, `cred:okta-session/ID`, `cred:delegated/SHA256`; that of a client
+# certificate is `cred:x509-sha256/HEX`.
+_LONG_LIVED_PREFIXES = (
+    "cred:aws/AKIA",
+    "cred:gcp-key/",
+    "cred:entra-cred/",
+    "cred:github-token/",
+    "cred:anthropic-key/",
+    "cred:openai-key/",
+)
+
+
 def is_long_lived(credential: str) -> bool:
     """Tell whether a credential is a long-lived key, not of a session.
 
     The creator of a long-lived key may hand it over; the caller that assumes a role
     acts through it. So a path leads through the second and not through the first.
     """
-    return credential.startswith("cred:aws/AKIA")
+    return credential.startswith(_LONG_LIVED_PREFIXES)
 
 
 def is_platform_service(identity: str) -> bool:
     """Tell whether an identity is a service principal of the platform."""
-    return "." in identity and ":" not in identity
+    return "." in identity and ":" not in identity and "@" not in identity

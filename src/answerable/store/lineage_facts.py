@@ -28,6 +28,7 @@ from answerable.store.cache_generation import (
     compute_chains_generation,
     compute_events_generation,
 )
+from answerable.store.credential_joint_facts import read_delegated_issuances
 from answerable.store.durable_files import make_private_folder, read_file, write_file
 
 if TYPE_CHECKING:
@@ -213,7 +214,10 @@ def read_lineage_facts(store: "EvidenceStore") -> LineageFacts:
     """Read all facts that chains need from the events."""
     return LineageFacts(
         joints=tuple(_read_chain_keys(store)),
-        issuances=tuple(_read_credential_issuances(store)),
+        issuances=(
+            *_read_credential_issuances(store),
+            *read_delegated_issuances(store),
+        ),
         sign_ins=tuple(_read_sign_ins(store)),
         changes=tuple(_read_identity_changes(store)),
         uses=tuple(_read_access_key_uses(store)),

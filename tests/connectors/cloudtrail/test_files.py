@@ -339,12 +339,9 @@ def test_a_process_of_its_own_reads_the_same(
 
 def test_a_parsing_process_that_dies_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(log_parser_process, "__name__", "json.tool")
+    read = log_parser_process.read_in_subprocess
     with pytest.raises(EnvironmentFailure, match="ended early"):
-        list(
-            log_parser_process.read_in_subprocess(
-                FORMAT.module, str(DATA), EventContext()
-            )
-        )
+        list(read(FORMAT.module, str(DATA), EventContext()))
 
 
 def test_a_reader_that_stops_leaves_no_process(

@@ -1,0 +1,96 @@
+"""Chains over several log sources: impersonations, token ids and presented tokens."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from answerable.store.store import EvidenceStore
+from answerable.usecases.evidence.ingest_logs import ingest_logs
+from tests.connectors.logs.samples import AZURE, ENTRA, GCP, K8S
+from tests.lineage.conftest import NOW, ask
+
+
+def ingest(
+    store: EvidenceStore, folder: Path, source: str, *records: dict[str, Any]
+) -> None:
+    place = folder / f"{source.partition(':')[0]}.json"
+    place.write_text("\n".join(map(json.dumps, records)))
+    ingest_logs(store, [source.replace("PATH", str(place))], now=NOW)
+
+
+def hop(item: Any, name: str) -> tuple[str, str]:
+    found = item["hops"][name]
+    return found["value"], found["status"]
+
+
+def test_an_impersonation_in_one_record_leads_back_to_the_caller(
+    store: EvidenceStore, tmp_path: Path
+) -> None:
+    record = {**K8S, "impersonatedUser": {"username": "admin"}}
+    ingest(store, tmp_path, "k8s-audit:PATH,cluster=prod", record)
+    (item,) = ask(store)
+    builder = "k8s:prod/apps/serviceaccount/builder"
+    assert item["identity_path"] == [builder, "k8s:prod/user/admin"]
+    assert item["credential_path"][0] == "cred:k8s-jti/7c1f"
+    assert hop(item, "identity") == ("k8s:prod/user/admin", "observed")
+    by_origin = ask(store, identity=builder)
+    assert [row["event_id"] for row in by_origin] == [item["event_id"]]
+
+
+def test_a_chain_of_impersonated_service_accounts_starts_with_the_person(
+    store: EvidenceStore, tmp_path: Path
+) -> None:
+    payload = GCP["protoPayload"]
+    middle = "middle@acme.iam.gserviceaccount.com"
+    behind = [
+        {"firstPartyPrincipal": {"principalEmail": name}}
+        for name in ("ana@corp.example", middle)
+    ]
+    about = {**payload["authenticationInfo"], "serviceAccountDelegationInfo": behind}
+    record = {**GCP, "protoPayload": {**payload, "authenticationInfo": about}}
+    ingest(store, tmp_path, "gcp-audit:PATH", record)
+    (item,) = ask(store)
+    assert item["identity_path"] == [
+        "user:ana@corp.example",
+        middle,
+        "runner@acme.iam.gserviceaccount.com",
+    ]
+    assert hop(item, "person") == ("person:ana@corp.example", "observed")
+
+
+def test_a_token_leads_back_to_the_sign_in_that_issued_it(
+    store: EvidenceStore, tmp_path: Path
+) -> None:
+    ingest(store, tmp_path, "azure-activity:PATH", AZURE)
+    ingest(store, tmp_path, "entra:PATH", ENTRA)
+    (item,) = ask(store, action="Microsoft.Compute/*")
+    assert item["credential_path"] == ["cred:entra-cred/key-1", "cred:entra-uti/UtI_1"]
+    assert hop(item, "identity") == ("entra:app/11aa", "observed")
+
+
+def test_an_issued_service_account_token_leads_back_to_its_requester(
+    store: EvidenceStore, tmp_path: Path
+) -> None:
+    request = {
+        **K8S,
+        "auditID": "other",
+        "verb": "create",
+        "user": {"username": "ana@corp.example"},
+        "objectRef": {
+            "resource": "serviceaccounts",
+            "namespace": "apps",
+            "name": "builder",
+            "subresource": "token",
+        },
+        "annotations": {
+            "authentication.kubernetes.io/issued-credential-id": "JTI=7c1f"
+        },
+        "responseStatus": {"code": 201},
+    }
+    ingest(store, tmp_path, "k8s-audit:PATH,cluster=prod", K8S, request)
+    (item,) = ask(store, action="k8s:get")
+    assert item["identity_path"] == [
+        "k8s:prod/user/ana@corp.example",
+        "k8s:prod/apps/serviceaccount/builder",
+    ]
+    assert hop(item, "person") == ("person:ana@corp.example", "observed")
