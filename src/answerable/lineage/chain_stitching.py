@@ -2,7 +2,7 @@
 
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from answerable.lineage.chain_hops import (
@@ -21,12 +21,23 @@ from answerable.lineage.chain_stitching_types import (
     SignIn,
     SourcedChainKey,
 )
+from answerable.lineage.combined_chains import combine_chains
+from answerable.lineage.credential_presentations import (
+    PresentationTimeline,
+    index_presentations,
+)
 from answerable.lineage.issuance_path import (
+    IssuanceIndex,
     IssuancePath,
     index_credential_issuances,
     trace_credential_to_origin,
 )
-from answerable.model.lineage import CredentialIssuance, DeclaredUse, LineageChain
+from answerable.model.lineage import (
+    CredentialIssuance,
+    CredentialPresentation,
+    DeclaredUse,
+    LineageChain,
+)
 
 
 def derive_lineage_chains(
@@ -35,6 +46,7 @@ def derive_lineage_chains(
     declared: Iterable[DeclaredUse] = (),
     sign_ins: Iterable[SignIn] = (),
     parents: Mapping[str, str] | None = None,
+    presentations: Iterable[CredentialPresentation] = (),
 ) -> tuple[ChainTimeline, ...]:
     """Derive the chains of all chain keys, each with its time of validity.
 
@@ -44,6 +56,7 @@ def derive_lineage_chains(
         declared: Declared uses of the inventory, each with its validity.
         sign_ins: Sign-ins recorded by believed sources.
         parents: Parent agent by agent.
+        presentations: Calls in which a gateway presented a credential.
 
     Returns:
         One entry per chain key, in order. The chains of a key cover all time without
@@ -54,17 +67,35 @@ def derive_lineage_chains(
     for use in declared:
         if use.valid_from < use.valid_to:
             by_subject.setdefault(use.subject, []).append(use)
-    persons = _index_sign_ins_by_subject(sign_ins)
-    return tuple(
-        _derive_chains_of_chain_key(
-            joint,
-            trace_credential_to_origin(joint, issued),
-            by_subject,
-            persons,
-            parents,
-        )
-        for joint in chain_keys
+    facts = _StitchingFacts(
+        issued,
+        by_subject,
+        _index_sign_ins_by_subject(sign_ins),
+        parents or {},
+        index_presentations(presentations),
     )
+    return tuple(_derive_chains_of_chain_key(joint, facts) for joint in chain_keys)
+
+
+_NEVER_PRESENTED = PresentationTimeline()
+
+
+@dataclass(frozen=True, slots=True)
+class _StitchingFacts:
+    """Indexed facts that chains are derived from."""
+
+    issued: IssuanceIndex
+    declared: Mapping[str, Sequence[DeclaredUse]]
+    sign_ins: Mapping[str, Sequence[SignIn]]
+    parents: Mapping[str, str]
+    presented: Mapping[str, PresentationTimeline]
+
+    def get_presentations(self, chain_key: SourcedChainKey) -> PresentationTimeline:
+        """Return the calls that presented the credential of a platform's events."""
+        key = chain_key.key
+        if not chain_key.believed or key.agent or not key.credential:
+            return _NEVER_PRESENTED
+        return self.presented.get(key.credential, _NEVER_PRESENTED)
 
 
 def find_chain_valid_at(chains: Sequence[LineageChain], at: int) -> LineageChain:
@@ -84,33 +115,31 @@ def _index_sign_ins_by_subject(sign_ins: Iterable[SignIn]) -> dict[str, list[Sig
 
 
 def _derive_chains_of_chain_key(
-    chain_key: SourcedChainKey,
-    path: IssuancePath,
-    declared: Mapping[str, Sequence[DeclaredUse]],
-    sign_ins: Mapping[str, Sequence[SignIn]],
-    parents: Mapping[str, str] | None,
+    chain_key: SourcedChainKey, facts: _StitchingFacts
 ) -> ChainTimeline:
-    """Derive one key's chains: a new one wherever a declared use changes."""
-    subjects = {s.credential for s in path.steps} | {s.identity for s in path.steps}
-    uses = [use for subject in subjects for use in declared.get(subject, ())]
-    agents = {_get_agent_named_by_gateway(chain_key)} | {
-        told.chain[-1] for told in path.agent_issuances
+    """Derive one key's chains: a new one wherever a use or a presentation changes."""
+    path = trace_credential_to_origin(chain_key, facts.issued)
+    presented = facts.get_presentations(chain_key)
+    paths = {
+        caller: trace_credential_to_origin(chain_key, facts.issued, caller)
+        for caller in presented.callers
+        if caller is not None
     }
-    agents |= {agent for use in uses for agent in use.agents}
-    uses += [use for a in agents - subjects for use in declared.get(a, ())]
-    edges = {ALL_TIME[0], ALL_TIME[1]}
+    uses = _collect_declared_uses(chain_key, (path, *paths.values()), facts.declared)
+    edges = {ALL_TIME[0], ALL_TIME[1], *presented.starts}
     for use in uses:
         edges |= {min(max(at, 0), ALL_TIME[1]) for at in (use.valid_from, use.valid_to)}
     times = sorted(edges)
     chains: list[LineageChain] = []
     for start, end in pairwise(times):
-        chain = _build_lineage_chain(
-            chain_key,
-            path,
-            _select_declared_uses_at_time(uses, start),
-            sign_ins,
-            parents or {},
-        )
+        valid = _select_declared_uses_at_time(uses, start)
+        chain = _build_lineage_chain(chain_key, path, valid, facts)
+        caller = presented.find_caller(start)
+        if caller is not None:
+            called = _build_lineage_chain(
+                chain_key, paths[caller], valid, facts, caller
+            )
+            chain = combine_chains(chain, called)
         chain = replace(chain, valid_from=start, valid_to=end)
         if chains and replace(chains[-1], valid_to=end) == replace(
             chain, valid_from=chains[-1].valid_from
@@ -119,6 +148,25 @@ def _derive_chains_of_chain_key(
         else:
             chains.append(chain)
     return ChainTimeline(chain_key, tuple(chains))
+
+
+def _collect_declared_uses(
+    chain_key: SourcedChainKey,
+    paths: Iterable[IssuancePath],
+    declared: Mapping[str, Sequence[DeclaredUse]],
+) -> list[DeclaredUse]:
+    """Collect the declared uses of all subjects and agents on some paths."""
+    subjects: set[str] = set()
+    agents = {_get_agent_named_by_gateway(chain_key)}
+    for path in paths:
+        subjects |= {s.credential for s in path.steps} | {
+            s.identity for s in path.steps
+        }
+        agents |= {told.chain[-1] for told in path.agent_issuances}
+        agents |= {path.issued.parent.agent} if path.issued else set()
+    uses = [use for subject in subjects for use in declared.get(subject, ())]
+    agents |= {agent for use in uses for agent in use.agents}
+    return uses + [use for a in agents - subjects for use in declared.get(a, ())]
 
 
 def _get_agent_named_by_gateway(chain_key: SourcedChainKey) -> str:
@@ -157,12 +205,21 @@ def _build_lineage_chain(
     chain_key: SourcedChainKey,
     path: IssuancePath,
     uses: UsesBySubject,
-    sign_ins: Mapping[str, Sequence[SignIn]],
-    parents: Mapping[str, str],
+    facts: _StitchingFacts,
+    caller: CredentialIssuance | None = None,
 ) -> LineageChain:
-    """Build the chain of one key from the uses valid at a time."""
+    """Build the chain of one key from the uses valid at a time.
+
+    Args:
+        caller: Call that presented the credential of the key; its agent and tool are
+            those of the chain.
+    """
+    recorded, parents = chain_key, facts.parents
+    if caller is not None:
+        source = f"{caller.source} event {caller.event}"
+        recorded = SourcedChainKey(caller.parent, source, believed=True)
     agents = (
-        build_hops_from_gateway_record(chain_key, path, parents)
+        build_hops_from_gateway_record(recorded, path, parents)
         or build_hops_from_token_issuance(path)
         or build_hops_of_web_request(chain_key)
     )
@@ -172,7 +229,7 @@ def _build_lineage_chain(
         key=chain_key.key,
         valid_from=ALL_TIME[0],
         valid_to=ALL_TIME[1],
-        person=build_person_hop(path, agents.agent, uses, sign_ins),
+        person=build_person_hop(path, agents.agent, uses, facts.sign_ins),
         agent=agents.agent,
         agent_path=agents.path,
         tool=agents.tool,

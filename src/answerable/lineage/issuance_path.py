@@ -149,13 +149,17 @@ def _get_issuance_sort_key(issuance: CredentialIssuance) -> tuple[object, ...]:
 
 
 def trace_credential_to_origin(
-    chain_key: SourcedChainKey, issued: IssuanceIndex
+    chain_key: SourcedChainKey,
+    issued: IssuanceIndex,
+    presented: CredentialIssuance | None = None,
 ) -> IssuancePath:
     """Trace a chain key back to the origin of its credential.
 
     Args:
         chain_key: Start of the walk.
         issued: Index of all issuances.
+        presented: Record of the call that presented the credential; it replaces the
+            issuance of the credential.
     """
     key = chain_key.key
     if not chain_key.believed:
@@ -164,6 +168,7 @@ def trace_credential_to_origin(
         )
     steps = [_build_first_path_step(key, chain_key.source)]
     first = issued.by_credential.get(key.credential) if key.credential else None
+    first = presented or first
     seen = {key.credential}
     walked: list[CredentialIssuance] = []
     current = first

@@ -132,6 +132,27 @@ class CredentialIssuance:
 
 
 @dataclass(frozen=True, slots=True)
+class CredentialPresentation:
+    """Presentation of a credential to a server, in calls that a gateway recorded.
+
+    Attributes:
+        credential: Credential, as the server's platform logs it.
+        start: UTC nanoseconds, inclusive.
+        end: UTC nanoseconds, inclusive: the last time at which a call was open.
+        parent: Caller of the gateway, with its tool.
+        event: Hex event id of the first call.
+        source: Log source.
+    """
+
+    credential: str
+    start: int
+    end: int
+    parent: ChainKey
+    event: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
 class DeclaredUse:
     """Declared users and owner of a subject, while one snapshot was current.
 

@@ -6,6 +6,7 @@ A joint is an equal credential id in two records: the digest of a token, or its 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, cast
 
+from answerable.lineage.credential_presentations import merge_presentations
 from answerable.model.delegated_credential import (
     DELEGATED_BY_FACT,
     DELEGATED_PREFIX,
@@ -13,13 +14,82 @@ from answerable.model.delegated_credential import (
     build_delegated_credential_id,
     decode_delegation,
 )
-from answerable.model.lineage import ChainKey, CredentialIssuance
+from answerable.model.lineage import (
+    ChainKey,
+    CredentialIssuance,
+    CredentialPresentation,
+)
+from answerable.model.log_sources import GATEWAY, STS
 from answerable.store.event_columns import build_fact_sql
 
 if TYPE_CHECKING:
     from answerable.store.store import EvidenceStore
 
 _TRUSTED = "e.written_by = 'platform'"
+_JTI_PREFIX = "cred:k8s-jti/"
+# Token ids and digests that some platform logged: only those are looked for.
+_LOGGED_TOKENS = (
+    "SELECT DISTINCT credential FROM skimmed WHERE written_by = 'platform' "  # noqa: S608 - ours
+    "AND (starts_with(credential, 'cred:token/') "
+    f"OR starts_with(credential, '{_JTI_PREFIX}'))"
+)
+_NS_PER_MS = 1_000_000
+_KEYS = "e.identity, e.credential, e.session, e.person, e.run, e.agent, e.tool"
+
+
+def read_token_id_issuances(store: "EvidenceStore") -> Iterator[CredentialIssuance]:
+    """Read the tokens of our token service whose `jti` a platform logged."""
+    jti, chain, owner = (build_fact_sql(n, "''") for n in ("jti", "chain", "owner"))
+    query = (
+        f"SELECT e.event_time, '{_JTI_PREFIX}' || {jti} AS used, e.issued_until, "  # noqa: S608 - ours
+        f"lower(hex(e.event_id)), {chain}, {owner}, {_KEYS} FROM events e "
+        f"WHERE e.source = '{STS}' AND e.issued <> '' AND e.outcome = 'success' "
+        f"AND e.written_by = 'mediator' AND used IN ({_LOGGED_TOKENS}) "
+        "ORDER BY e.event_time, e.event_id"
+    )
+    for at, used, until, event, chain_text, owned, *key in store.run_query(query):
+        yield CredentialIssuance(
+            at=cast("int", at),
+            credential=str(used),
+            identity="",
+            until=cast("int", until),
+            parent=ChainKey(*map(str, key)),
+            event=str(event),
+            source=STS,
+            chain=tuple(str(chain_text).split()),
+            owner=str(owned),
+        )
+
+
+def read_presentations(store: "EvidenceStore") -> tuple[CredentialPresentation, ...]:
+    """Read the calls in which a gateway presented a token that a platform logged.
+
+    A call counts as open until its recorded end, and without one at its start only.
+    """
+    shown, jti, ended, took = (
+        build_fact_sql(name, "''")
+        for name in ("shown_to_server", "jti", "ended", "milliseconds")
+    )
+    calls = " UNION ALL ".join(
+        f"SELECT '{prefix}' || {fact} AS used, e.event_time AS start, e.event_time + "  # noqa: S608 - ours
+        f"(coalesce(try_cast({took} AS BIGINT), 0) + 1) * {_NS_PER_MS} AS stop, "
+        f"lower(hex(e.event_id)) AS event, {_KEYS} FROM events e "
+        f"WHERE e.source = '{GATEWAY}' AND e.written_by = 'mediator' AND e.agent <> '' "
+        f"AND {fact} <> '' AND {ended} NOT IN ('', 'withheld')"
+        for prefix, fact in (("cred:token/", shown), (_JTI_PREFIX, jti))
+    )
+    query = f"SELECT * FROM ({calls}) WHERE used IN ({_LOGGED_TOKENS})"  # noqa: S608 - ours
+    return merge_presentations(
+        CredentialPresentation(
+            str(credential),
+            cast("int", start),
+            cast("int", end),
+            ChainKey(*map(str, key)),
+            str(event),
+            GATEWAY,
+        )
+        for credential, start, end, event, *key in store.run_query(query)
+    )
 
 
 def read_delegated_issuances(store: "EvidenceStore") -> Iterator[CredentialIssuance]:

@@ -22,13 +22,21 @@ from answerable.lineage.chain_stitching_types import (
     SourcedChainKey,
 )
 from answerable.model.errors import EnvironmentFailure
-from answerable.model.lineage import ChainKey, CredentialIssuance
+from answerable.model.lineage import (
+    ChainKey,
+    CredentialIssuance,
+    CredentialPresentation,
+)
 from answerable.model.log_sources import STS
 from answerable.store.cache_generation import (
     compute_chains_generation,
     compute_events_generation,
 )
-from answerable.store.credential_joint_facts import read_delegated_issuances
+from answerable.store.credential_joint_facts import (
+    read_delegated_issuances,
+    read_presentations,
+    read_token_id_issuances,
+)
 from answerable.store.durable_files import make_private_folder, read_file, write_file
 
 if TYPE_CHECKING:
@@ -87,6 +95,7 @@ class LineageFacts:
     sign_ins: tuple[SignIn, ...] = ()
     changes: tuple[IdentityChange, ...] = ()
     uses: tuple[CredentialUse, ...] = ()
+    presentations: tuple[CredentialPresentation, ...] = ()
 
 
 class _CacheFile(msgspec.Struct, frozen=True):
@@ -217,7 +226,9 @@ def read_lineage_facts(store: "EvidenceStore") -> LineageFacts:
         issuances=(
             *_read_credential_issuances(store),
             *read_delegated_issuances(store),
+            *read_token_id_issuances(store),
         ),
+        presentations=read_presentations(store),
         sign_ins=tuple(_read_sign_ins(store)),
         changes=tuple(_read_identity_changes(store)),
         uses=tuple(_read_access_key_uses(store)),

@@ -37,6 +37,7 @@ def load_or_compute_chains(
         snapshots.load_declared_uses(store),
         facts.sign_ins,
         parents,
+        facts.presentations,
     )
     lineage_facts.save_chains_to_cache(store, facts, found)
     return ChainIndex(found)

@@ -1,0 +1,333 @@
+"""One synthetic incident, told by four logs and the records of our own services.
+
+Ana starts the triage agent. It gets a token of our token service, calls GitHub and the
+cluster through the gateway with tokens made for each, and reads a Secret there. The
+person behind the AWS session of a colleague's call is known from CloudTrail alone.
+"""
+
+import base64
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from answerable.model.event import AuditEvent
+from answerable.model.ids import build_event_id
+from answerable.model.provenance import WrittenBy
+from answerable.services.lineage.trace_rows import TraceQuery
+from answerable.store.store import EvidenceStore
+from answerable.usecases.evidence.ingest_logs import ingest_logs
+from answerable.usecases.lineage.trace import trace_events
+from tests.connectors.logs.samples import GITHUB, K8S
+from tests.lineage.conftest import NOW, keep, made
+from tests.lineage.test_token_service import digest, record, token
+
+AGENT = "agent:declared/triage"
+ANA = "person:ana@corp.example"
+PUSH, KUBECTL = "tool:mcp/github/push", "tool:mcp/cluster/get_secret"
+AT = NOW - 10**12 + 50 * 10**9  # of the gateway's calls
+SOURCES = ("cloudtrail", "k8s-audit", "github-audit", "gateway", "sts")
+KEY = "ASIAEXAMPLE000000042"
+
+
+def rfc3339(at: int) -> str:
+    from datetime import UTC, datetime
+
+    return datetime.fromtimestamp(at / 10**9, UTC).isoformat()
+
+
+def gateway_call(number: int, tool: str, shown: str, jti: str) -> AuditEvent:
+    at = made(number).event_time
+    key = build_event_id(at, "gateway", "r", b"%d" % number)
+    return made(
+        number,
+        event_id=key,
+        source="gateway",
+        scope="r",
+        written_by=WrittenBy.MEDIATOR,
+        action="mcp:tools/call",
+        credential=token("T1"),
+        agent=AGENT,
+        tool=tool,
+        run="d1",
+        decision_id=key.hex(),
+        facts=(
+            ("ended", "completed"),
+            ("jti", jti),
+            ("milliseconds", "900"),
+            ("shown_to_server", digest(shown)),
+        ),
+    )
+
+
+def our_records(source: str) -> list[AuditEvent]:
+    if source == "gateway":
+        return [
+            gateway_call(50, PUSH, "T2", "j-2"),
+            gateway_call(60, KUBECTL, "T3", "j-3"),
+        ]
+    chain: dict[str, object] = {"agent": AGENT, "chain": (AGENT,), "person": ANA}
+    return [
+        record(1, subject="start", issued="T1", delegation="d1", jti="j-1", **chain),
+        record(49, subject="T1", issued="T2", delegation="d2", jti="j-2", **chain),
+        record(59, subject="T1", issued="T3", delegation="d3", jti="j-3", **chain),
+    ]
+
+
+def push(at: int = AT) -> dict[str, Any]:
+    hashed = base64.b64encode(hashlib.sha256(b"T2").digest()).decode()
+    return {
+        **GITHUB,
+        "@timestamp": at // 10**6 + 300,
+        "_document_id": f"doc-{at}",
+        "actor": "triage[bot]",
+        "hashed_token": hashed,
+    }
+
+
+def secret_reads() -> list[dict[str, Any]]:
+    credential = "authentication.kubernetes.io/credential-id"
+    at = rfc3339(AT + 10 * 10**9)
+    mine = {"username": "oidc:triage", "extra": {credential: ["JTI=j-3"]}}
+    aws = {"username": "dev", "extra": {"accessKeyId": [KEY]}}
+    return [
+        {**K8S, "auditID": "a-1", "requestReceivedTimestamp": at, "user": mine},
+        {
+            **K8S,
+            "auditID": "a-2",
+            "requestReceivedTimestamp": at,
+            "user": aws,
+            "verb": "delete",
+        },
+    ]
+
+
+def trail() -> dict[str, Any]:
+    """Ana's sign-in with SAML, which issues the session of the second call."""
+    return {
+        "eventVersion": "1.08",
+        "userIdentity": {
+            "type": "SAMLUser",
+            "principalId": "x:ana@corp.example",
+            "userName": "ana@corp.example",
+            "identityProvider": "idp",
+        },
+        "eventTime": rfc3339(AT - 60 * 10**9),
+        "eventSource": "sts.amazonaws.com",
+        "eventName": "AssumeRoleWithSAML",
+        "awsRegion": "eu-central-1",
+        "eventID": "e-1",
+        "recipientAccountId": "111122223333",
+        "requestParameters": {"roleArn": "arn:aws:iam::111122223333:role/dev"},
+        "responseElements": {
+            "credentials": {
+                "accessKeyId": KEY,
+                "expiration": rfc3339(AT + 3600 * 10**9),
+            },
+            "assumedRoleUser": {
+                "arn": "arn:aws:sts::111122223333:assumed-role/dev/ana"
+            },
+        },
+    }
+
+
+def tell(store: EvidenceStore, folder: Path, source: str) -> None:
+    """Store what one source tells of the incident."""
+    logs: dict[str, list[dict[str, Any]]] = {
+        "cloudtrail": [trail()],
+        "k8s-audit": secret_reads(),
+        "github-audit": [push()],
+    }
+    if source not in logs:
+        keep(store, our_records(source))
+        return
+    place = folder / f"{source}.json"
+    place.write_text("\n".join(map(json.dumps, logs[source])))
+    options = ",cluster=prod" if source == "k8s-audit" else ""
+    ingest_logs(store, [f"{source}:{place}{options}"], now=NOW)
+
+
+def hops(store: EvidenceStore, **asked: str) -> dict[str, tuple[str, str, str]]:
+    (item,) = trace_events(store, TraceQuery(**asked), now=NOW).items
+    return {
+        name: (hop["value"], hop["status"], hop["source"])
+        for name, hop in item["hops"].items()
+    }
+
+
+def rows(store: EvidenceStore) -> list[dict[str, Any]]:
+    return [dict(item) for item in trace_events(store, TraceQuery(), now=NOW).items]
+
+
+def statuses(found: dict[str, tuple[str, str, str]]) -> dict[str, str]:
+    return {name: status for name, (_, status, _) in found.items()}
+
+
+OBSERVED = dict.fromkeys(
+    ("person", "agent", "tool", "identity", "action", "resource"), "observed"
+)
+
+
+@pytest.fixture
+def incident(store: EvidenceStore, tmp_path: Path) -> EvidenceStore:
+    for source in SOURCES:
+        tell(store, tmp_path, source)
+    return store
+
+
+def test_a_push_is_told_in_six_observed_hops(incident: EvidenceStore) -> None:
+    found = hops(incident, action="github:git.push")
+    assert statuses(found) == OBSERVED
+    assert [value for value, _, _ in found.values()] == [
+        ANA,
+        AGENT,
+        PUSH,
+        "github:app/triage",
+        "github:git.push",
+        "github:acme/repo/shop",
+    ]
+
+
+def test_a_read_of_a_secret_is_told_in_six_observed_hops(
+    incident: EvidenceStore,
+) -> None:
+    found = hops(incident, action="k8s:get")
+    assert statuses(found) == OBSERVED
+    assert (found["person"][0], found["tool"][0]) == (ANA, KUBECTL)
+    assert found["resource"][0] == "k8s:prod/apps/secrets/db"
+
+
+def test_the_person_behind_an_aws_session_on_a_cluster_is_known(
+    incident: EvidenceStore,
+) -> None:
+    found = hops(incident, action="k8s:delete")
+    assert found["person"][:2] == (ANA, "observed")
+    assert found["identity"][:2] == ("k8s:prod/user/dev", "observed")
+
+
+# Source that is missing, action, hop that it supplied, words of its new source.
+GAPS = [
+    ("gateway", "github:git.push", "tool", "gateway record"),
+    ("gateway", "k8s:get", "tool", "gateway record"),
+    ("cloudtrail", "k8s:delete", "person", f"STS record that issued cred:aws/{KEY}"),
+]
+
+
+@pytest.mark.parametrize(("source", "action", "hop", "words"), GAPS)
+def test_without_a_source_the_hop_is_missing_and_names_it(
+    store: EvidenceStore,
+    tmp_path: Path,
+    source: str,
+    action: str,
+    hop: str,
+    words: str,
+) -> None:
+    for each in SOURCES:
+        if each != source:
+            tell(store, tmp_path, each)
+    value, status, gap = hops(store, action=action)[hop]
+    assert (value, status) == ("", "missing")
+    assert words in gap
+
+
+def test_without_the_token_service_the_person_is_missing_and_the_agent_observed(
+    store: EvidenceStore, tmp_path: Path
+) -> None:
+    for each in SOURCES:
+        if each != "sts":
+            tell(store, tmp_path, each)
+    found = hops(store, action="github:git.push")
+    assert found["agent"][:2] == (AGENT, "observed")
+    assert found["person"][1] == "missing"
+
+
+def test_without_a_platforms_log_its_identity_is_missing_and_named(
+    store: EvidenceStore, tmp_path: Path
+) -> None:
+    for each in SOURCES:
+        if each != "github-audit":
+            tell(store, tmp_path, each)
+    found = hops(store, tool=PUSH)
+    assert found["identity"][1] == "missing"
+    assert f"the platform that {PUSH} acts on" in found["identity"][2]
+
+
+def test_any_order_of_the_sources_gives_the_same_rows(tmp_path: Path) -> None:
+    told = []
+    for number, order in enumerate((SOURCES, SOURCES[::-1], SOURCES[2:] + SOURCES[:2])):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        with EvidenceStore.open(folder / "store", now=NOW) as store:
+            for source in order:
+                tell(store, folder, source)
+            told.append(rows(store))
+            for source in order:
+                tell(store, folder, source)
+            assert rows(store) == told[-1]
+    assert told[0] == told[1] == told[2]
+
+
+@pytest.mark.parametrize("last", SOURCES)
+def test_one_more_source_weakens_no_hop(tmp_path: Path, last: str) -> None:
+    rank = ["missing", "inferred", "declared", "observed"].index
+    with EvidenceStore.open(tmp_path / "store", now=NOW) as store:
+        for source in SOURCES:
+            if source != last:
+                tell(store, tmp_path, source)
+        before = {row["event_id"]: row["hops"] for row in rows(store)}
+        tell(store, tmp_path, last)
+        after = {row["event_id"]: row["hops"] for row in rows(store)}
+    for event, known in before.items():
+        for name, hop in known.items():
+            assert rank(after[event][name]["status"]) >= rank(hop["status"])
+
+
+def test_the_token_outside_of_any_call_does_not_name_the_tool(
+    incident: EvidenceStore, tmp_path: Path
+) -> None:
+    late = AT + 3600 * 10**9
+    place = tmp_path / "late.json"
+    place.write_text(json.dumps(push(late)))
+    ingest_logs(incident, [f"github-audit:{place}"], now=NOW)
+    found = [row["hops"] for row in rows(incident) if row["source"] == "github-audit"]
+    assert [each["tool"]["status"] for each in found] == ["observed", "missing"]
+    assert [each["agent"]["status"] for each in found] == ["observed", "observed"]
+
+
+def test_a_token_that_two_agents_present_at_once_names_neither(
+    store: EvidenceStore, tmp_path: Path
+) -> None:
+    from dataclasses import replace
+
+    first, _ = our_records("gateway")
+    other = replace(
+        first,
+        event_id=build_event_id(first.event_time, "gateway", "r", b"other"),
+        agent="agent:declared/other",
+    )
+    keep(store, [first, other])
+    tell(store, tmp_path, "github-audit")
+    found = hops(store, action="github:git.push")
+    assert found["agent"][1] == "missing"
+
+
+def test_what_an_agent_says_of_itself_changes_no_hop(
+    incident: EvidenceStore,
+) -> None:
+    from dataclasses import replace
+
+    before = {row["event_id"]: row["hops"] for row in rows(incident)}
+    first, _ = our_records("gateway")
+    claim = replace(
+        first,
+        event_id=build_event_id(first.event_time, "otel", "x", b"claim"),
+        source="otel",
+        written_by=WrittenBy.SELF_REPORTED,
+        agent="agent:declared/other",
+        person="person:eve@corp.example",
+    )
+    keep(incident, [claim])
+    after = {row["event_id"]: row["hops"] for row in rows(incident)}
+    assert {event: after[event] for event in before} == before
