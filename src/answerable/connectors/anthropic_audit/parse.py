@@ -40,7 +40,7 @@ _FAILED = ("failed", "failure")
 _DENIED = ("denied", "blocked", "rejected")
 
 
-class _Actor(msgspec.Struct):
+class _AnthropicActor(msgspec.Struct):
     type: str | None = None
     user_id: str | None = None
     email_address: str | None = None
@@ -59,7 +59,7 @@ class AnthropicActivity(msgspec.Struct):
     created_at: str | None = None
     organization_id: str | None = None
     type: str | None = None
-    actor: _Actor | None = None
+    actor: _AnthropicActor | None = None
     claude_chat_id: Any = None
     claude_project_id: Any = None
     claude_file_id: Any = None
@@ -106,7 +106,7 @@ def _read_record(
     )
 
 
-def _build_identity(actor: _Actor) -> str:
+def _build_identity(actor: _AnthropicActor) -> str:
     """Build the identity of an actor; one without an id is named by its type."""
     if actor.email_address:
         return f"anthropic:user/{actor.email_address.lower()}"

@@ -23,7 +23,7 @@ from answerable.model.event import EventOutcome
 _SESSION_ARN = re.compile(r"arn:([a-z-]+):sts::(\d{12}):assumed-role/([^/]+)/(.+)")
 
 
-class _Identity(msgspec.Struct):
+class _InvocationCaller(msgspec.Struct):
     arn: str | None = None
 
 
@@ -39,7 +39,7 @@ class BedrockRecord(msgspec.Struct, rename="camel"):
     timestamp: str | None = None
     account_id: str | None = None
     region: str | None = None
-    identity: _Identity | None = None
+    identity: _InvocationCaller | None = None
     request_id: str | None = None
     operation: str | None = None
     model_id: str | None = None

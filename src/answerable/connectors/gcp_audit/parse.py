@@ -39,7 +39,7 @@ class _Delegation(msgspec.Struct, rename="camel"):
     first_party_principal: _Principal | None = None
 
 
-class _Authentication(msgspec.Struct, rename="camel"):
+class _GcpAuthentication(msgspec.Struct, rename="camel"):
     principal_email: str | None = None
     principal_subject: str | None = None
     service_account_key_name: str | None = None
@@ -66,7 +66,7 @@ class _Payload(msgspec.Struct, rename="camel"):
     method_name: str | None = None
     resource_name: str | None = None
     status: _Status | None = None
-    authentication_info: _Authentication | None = None
+    authentication_info: _GcpAuthentication | None = None
     authorization_info: list[_Authorization] | None = None
     request_metadata: _RequestMetadata | str | None = None
 
@@ -96,7 +96,7 @@ def _read_record(
     if payload is None or not payload.method_name:
         return RecordRefused("not a Google Cloud audit entry: it has no methodName")
     labels = (record.resource.labels if record.resource else None) or {}
-    who = payload.authentication_info or _Authentication()
+    who = payload.authentication_info or _GcpAuthentication()
     about = payload.request_metadata
     if not isinstance(about, _RequestMetadata):  # some collectors write it as text
         about = _RequestMetadata()
@@ -175,7 +175,7 @@ def _get_cluster(payload: _Payload, labels: dict[str, str | None]) -> str:
     return f"gke_{labels.get('project_id')}_{labels.get('location')}_{name}"
 
 
-def _get_person(who: _Authentication, behind: list[str]) -> str:
+def _get_person(who: _GcpAuthentication, behind: list[str]) -> str:
     """Return the person whom Google authenticated: the origin of an impersonation."""
     if behind:
         return build_person_of_address(behind[0].removeprefix("user:"))

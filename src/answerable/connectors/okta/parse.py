@@ -41,7 +41,7 @@ class _Outcome(msgspec.Struct):
     reason: str | None = None
 
 
-class _Authentication(msgspec.Struct, rename="camel"):
+class _OktaAuthentication(msgspec.Struct, rename="camel"):
     external_session_id: str | None = None
     credential_type: str | None = None
 
@@ -74,7 +74,7 @@ class OktaRecord(msgspec.Struct, rename="camel"):
     client: _Client | None = None
     target: list[_Entity] | None = None
     transaction: _Transaction | None = None
-    authentication_context: _Authentication | None = None
+    authentication_context: _OktaAuthentication | None = None
     debug_context: _Debug | None = None
 
 
@@ -84,7 +84,7 @@ def _read_record(record: OktaRecord, options: LogOptions) -> LogEntry | RecordRe
         return RecordRefused("not an Okta event: it has no eventType")
     actor = record.actor or _Entity()
     outcome = _get_outcome(record.outcome)
-    context = record.authentication_context or _Authentication()
+    context = record.authentication_context or _OktaAuthentication()
     debug = record.debug_context.debug_data if record.debug_context else None
     if not isinstance(debug, dict):  # some collectors write it as text
         debug = {}

@@ -46,7 +46,7 @@ class _ApiKey(msgspec.Struct):
     service_account: _ServiceAccount | None = None
 
 
-class _Actor(msgspec.Struct):
+class _OpenAiActor(msgspec.Struct):
     type: str | None = None
     session: _Session | None = None
     api_key: _ApiKey | None = None
@@ -66,7 +66,7 @@ class OpenAiRecord(msgspec.Struct):
     id: str | None = None
     effective_at: int | float | str | None = None
     type: str | None = None
-    actor: _Actor | None = None
+    actor: _OpenAiActor | None = None
     project: _Project | None = None
     key_created: _Details | None = msgspec.field(name="api_key.created", default=None)
     key_updated: _Details | None = msgspec.field(name="api_key.updated", default=None)
@@ -79,7 +79,7 @@ def _read_record(record: OpenAiRecord, options: LogOptions) -> LogEntry | Record
         return RecordRefused(
             "not an OpenAI audit entry: it has no type or effective_at"
         )
-    actor = record.actor or _Actor()
+    actor = record.actor or _OpenAiActor()
     session, key = actor.session or _Session(), actor.api_key or _ApiKey()
     user = session.user or key.user or _User()
     created = text_of(record.key_created.id) if record.key_created else ""
