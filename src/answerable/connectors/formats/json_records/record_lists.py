@@ -28,15 +28,19 @@ class RecordLists:
         self._marks = tuple(f'"{name}"'.encode() for name in names)
         alternatives = "|".join(map(re.escape, names)).encode() or rb"(?!)"
         self._wrapper = re.compile(
-            rb"\{\s*" + _OTHER_MEMBERS + rb'"(?:' + alternatives + rb')"\s*:\s*\['
+            rb"(\{\s*"
+            + _OTHER_MEMBERS
+            + rb'"(?:'
+            + alternatives
+            + rb')"\s*:\s*\[)[\s\S]*'
         )
 
     def find_start(self, head: bytes) -> int:
         """Return the offset after the opening bracket of a wrapped list, 0 for none."""
         if not any(mark in head for mark in self._marks):
             return 0
-        wrapper = self._wrapper.match(head)
-        return wrapper.end() if wrapper else 0
+        wrapper = self._wrapper.fullmatch(head)
+        return wrapper.end(1) if wrapper else 0
 
     def decode(
         self, value: bytes, *, search_members: bool

@@ -31,7 +31,7 @@ _BLANK = b" \t\r\n"
 _BETWEEN = _BLANK + b","
 _BLANKS = re.compile(rb"[ \t\r\n]*")
 _SEPARATORS = re.compile(rb"[ \t\r\n,]*")
-_FIRST_KEY = re.compile(rb'\{\s*("[^"\\]{1,64}")\s*:')
+_FIRST_KEY = re.compile(rb'\{\s*("[^"\\]{1,64}")\s*:[\s\S]*')
 _RAWS = msgspec.json.Decoder(list[msgspec.Raw])
 MAX_HEAD_BYTES = 4096
 MAX_REFUSED = 10_000
@@ -260,7 +260,7 @@ class RecordSplitter:
         if self._tried == end:
             return False
         if not self._hint:
-            key = _FIRST_KEY.match(bytes(buffer[self._at : self._at + 128]))
+            key = _FIRST_KEY.fullmatch(bytes(buffer[self._at : self._at + 128]))
             if not key:
                 return False
             self._hint = key.group(1)
