@@ -30,6 +30,14 @@ _ONLY_DECLARED = "no scan describes this agent, only a configuration"
 _CONFIG = "config:"
 
 
+def describe_kill(result: RevocationResult) -> str:
+    """Describe the state of a killed subject, for the command and the web page."""
+    if not result.is_new:
+        return "already killed"
+    # It is not known when a waiting server will apply it.
+    return "killed" if result.waits else "killed, within a second"
+
+
 @dataclass(frozen=True, slots=True)
 class RevocationAct:
     """Revocation of a subject, or its reinstatement.

@@ -111,9 +111,10 @@ def revive(settings: Settings, subject: str, config: str, reason: str) -> None:
 
 def print_kill_results(subject: str, result: "RevocationResult") -> None:
     """Print at which servers a kill is in force, and the ended delegations."""
-    # It is not known when a waiting server will apply it.
-    new = "killed" if result.waits else "killed, within a second,"
-    said = new if result.is_new else "already killed"
+    from answerable.server.revocation_effects import describe_kill
+
+    said = describe_kill(result)
+    said += "," if "," in said else ""
     click.echo(f"{subject}: {said} at {' and '.join(result.at)}", err=True)
     if result.ended is not None:
         click.echo(f"delegations ended: {len(result.ended)}", err=True)

@@ -10,6 +10,7 @@ import msgspec
 
 from answerable.model.errors import AnswerableError
 from answerable.presentation.answer_coverage import format_time
+from answerable.server.revocation_effects import describe_kill
 from answerable.server.revocation_list import RevocationNote
 from answerable.server.revocation_records import (
     RevocationRecord,
@@ -117,11 +118,9 @@ def get_requester_name(visitor: Visitor) -> str:
 
 def _describe_revocation(subject: str, result: RevocationResult) -> str:
     """Describe a revocation: new or not, delegations ended, failures."""
-    new = "is killed" if result.waits else "is killed, within a second"
-    state = new if result.is_new else "was killed already"
     ended = f" Delegations ended: {len(result.ended)}." if result.ended else ""
     waits = "".join(f" {each[:1].upper()}{each[1:]}." for each in result.waits)
-    return f"{subject} {state}.{ended}{waits}{_describe_failures(result)}"
+    return f"{subject} is {describe_kill(result)}.{ended}{waits}{_describe_failures(result)}"
 
 
 def _describe_failures(result: RevocationResult) -> str:
