@@ -3,6 +3,6 @@ container's own shell."""
 
 HUMAN_USER = (
     "import sys; from answerable.cli import signing; "
-    "signing.only_a_person = lambda *_: None; "
+    "signing.require_human.__name__; signing.require_human = lambda *_: None; "
     "from answerable.cli.main import main; sys.exit(main())"
 )

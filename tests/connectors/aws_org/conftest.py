@@ -114,9 +114,9 @@ def fill(endpoint: str, account: str) -> None:
 @pytest.fixture
 def few_services(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ask for queues alone: the other services have tests of their own."""
-    kept = tuple(ask for ask in SERVICE_SCANS if ask.__name__ == "_queues")
+    (queues,) = (ask for ask in SERVICE_SCANS if ask.__name__ == "_scan_sqs_queues")
     monkeypatch.setattr(
-        "answerable.connectors.aws_resources.live_scan.SERVICE_SCANS", kept
+        "answerable.connectors.aws_resources.live_scan.SERVICE_SCANS", (queues,)
     )
 
 
