@@ -22,6 +22,7 @@ from answerable.reach.aws.evaluation.context_keys import NO_KEYS, ContextKeys
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
 from answerable.reach.aws.patterns.arn_matching import matches_arn, split_arn
 from answerable.reach.aws.patterns.glob_matching import matches_glob
+from answerable.reach.aws.permission_rows import callable_rows
 from answerable.reach.aws.permission_rows.row_types import (
     PermissionRow,
     RowFilter,
@@ -253,7 +254,7 @@ def rows_agree(estate: CompiledAccounts, calls: Calls) -> None:
     graph = IdentityGraph(estate)
     for identity in estate.principals:
         principal = asking(estate, identity)
-        rows = list(subject_queries.list_callable_rows(graph, principal, RowFilter()))
+        rows = list(callable_rows.list_callable_rows(graph, principal, RowFilter()))
         for action, resource in calls:
             answer = subject_queries.evaluate_action(
                 estate, principal, action, resource
@@ -325,7 +326,7 @@ def filters_agree(estate: CompiledAccounts, calls: Calls) -> None:
             listed = _listed(action, answer.formula)
             if resource != "*" and listed and get_verdict(answer.formula) != "never":
                 wanted = parse_row_filter(action, resource)
-                rows = subject_queries.list_callable_rows(graph, principal, wanted)
+                rows = callable_rows.list_callable_rows(graph, principal, wanted)
                 assert any(takes(row, action.lower(), resource) for row in rows)
 
 

@@ -8,6 +8,7 @@ from answerable.reach.aws.evaluation.single_request import (
     evaluate_external_caller_action,
 )
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
+from answerable.reach.aws.permission_rows import callable_rows
 from answerable.reach.aws.permission_rows.row_types import (
     RowFilter,
     build_action_formatter,
@@ -180,7 +181,7 @@ def rows(
     )
     return [
         (*format_permission_row(row, spelled), get_verdict(row.formula).value)
-        for row in subject_queries.list_callable_rows(graph, principal, RowFilter())
+        for row in callable_rows.list_callable_rows(graph, principal, RowFilter())
     ]
 
 

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from answerable.model.ids import IdentityId
-from answerable.reach.aws import subject_queries
 from answerable.reach.aws.compiled import resources
 from answerable.reach.aws.evaluation import pattern_requests
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
+from answerable.reach.aws.permission_rows import callable_rows
 from answerable.reach.aws.permission_rows.row_types import RowFilter
 from answerable.reach.formula import get_verdict
 from tests.reach import laws
@@ -52,7 +52,7 @@ def row_verdict(build: AccountBuilder) -> str:
     """What rows say of the object behind the access point."""
     graph = IdentityGraph(estate_of(build))
     principal = graph.accounts.principals[IdentityId(ANA)]
-    rows = subject_queries.list_callable_rows(graph, principal, RowFilter())
+    rows = callable_rows.list_callable_rows(graph, principal, RowFilter())
     (row,) = [row for row in rows if laws.takes(row, "s3:getobject", THROUGH)]
     return get_verdict(row.formula)
 

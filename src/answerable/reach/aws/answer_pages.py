@@ -17,13 +17,13 @@ from answerable.reach.aws.compiled.external_callers import parse_caller
 from answerable.reach.aws.external_caller_queries import list_roles_trusting_caller
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
 from answerable.reach.aws.paths.path_search import ReachPath, iterate_paths
+from answerable.reach.aws.permission_rows.callable_rows import list_callable_rows
 from answerable.reach.aws.permission_rows.row_types import PermissionRow, RowFilter
 from answerable.reach.aws.resource_pattern_answers import is_pattern_question
 from answerable.reach.aws.subject_queries import (
     ReachAnswer,
     build_answer_for_row,
     iterate_subject_rows,
-    list_callable_rows,
 )
 from answerable.reach.aws.who_can import (
     CallerQuery,

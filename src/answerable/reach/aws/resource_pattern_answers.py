@@ -35,6 +35,7 @@ from answerable.reach.aws.patterns.arn_matching import (
 from answerable.reach.aws.patterns.glob_matching import encode_glob
 from answerable.reach.aws.patterns.pattern_set_algebra import PatternTerm
 from answerable.reach.aws.permission_rows.action_rows import ActionRowLister
+from answerable.reach.aws.permission_rows.callable_rows import replace_assume_role_rows
 from answerable.reach.aws.permission_rows.row_types import (
     PermissionRow,
     parse_row_filter,
@@ -243,9 +244,7 @@ class PatternQuery:
             elif self.may_act_on_part_directly(principal):
                 rows = self._lister.list_rows_of_principal(principal)
                 found = tuple(
-                    queries.replace_assume_role_rows(
-                        self.graph, principal, self._wanted, rows
-                    )
+                    replace_assume_role_rows(self.graph, principal, self._wanted, rows)
                 )
             self._rows[node] = found
         return found

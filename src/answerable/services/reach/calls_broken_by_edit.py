@@ -12,9 +12,9 @@ from answerable.model.ids import IdentityId
 from answerable.presentation.answer_coverage import format_time
 from answerable.reach.aws.bulk.closure import get_graph_closure
 from answerable.reach.aws.compiled.principal_element import get_arn_account
+from answerable.reach.aws.permission_rows.callable_rows import list_callable_rows
 from answerable.reach.aws.permission_rows.row_types import parse_row_filter
 from answerable.reach.aws.query_context import QueryContext
-from answerable.reach.aws.subject_queries import list_callable_rows
 from answerable.reach.aws.what_if.edit_scope import EditScope, find_scope_of_edit
 from answerable.reach.aws.what_if.minimal_cuts import StatementSet
 from answerable.services.lineage.chain_cache import load_or_compute_chains

@@ -312,8 +312,10 @@ class IdentityGraph:
                     IdentityNode(role), "sts:AssumeRole", answer
                 )
 
-    def list_assumable_roles(self, principal: CompiledPrincipal) -> list[IdentityId]:
-        """List the roles whose trust policy could name a principal."""
+    def list_assumable_roles(
+        self, principal: CompiledPrincipal, targets: IdentityFilter = None
+    ) -> list[IdentityId]:
+        """List the roles, or those of some, whose trust policy could name a principal."""
         identity = principal.identity
         keys = ("*", identity.id, identity.unique_id, f"session {identity.account}")
         named = self.accounts.by_named
@@ -321,6 +323,9 @@ class IdentityGraph:
         # A trust policy that names the account delegates to identity policies.
         allows = principal.select_statements(ASSUME_ROLE).allows
         left = named.get(f"account {identity.account}", ())
+        if targets is not None:
+            found &= targets
+            left = tuple(targets.intersection(left)) if targets else ()
         if principal.gaps or not all(grant.clause.parts for grant in allows):
             return sorted(found.union(left))
         patterns = {p for g in allows for p in g.clause.parts}

@@ -10,6 +10,7 @@ from enum import StrEnum
 from itertools import chain
 
 from answerable.model.ids import IdentityId
+from answerable.reach.aws.bulk.bitset import list_positions
 from answerable.reach.aws.paths.identity_edges import IdentityNode
 from answerable.reach.aws.paths.path_search import ReachPath
 from answerable.reach.aws.patterns.arn_matching import split_arn
@@ -19,8 +20,9 @@ from answerable.reach.aws.patterns.pattern_set_algebra import (
     PatternTerm,
     are_patterns_disjoint,
 )
+from answerable.reach.aws.permission_rows.callable_rows import list_callable_rows
 from answerable.reach.aws.permission_rows.row_types import PermissionRow, RowFilter
-from answerable.reach.aws.subject_queries import ReachAnswer, list_callable_rows
+from answerable.reach.aws.subject_queries import ReachAnswer
 from answerable.reach.aws.what_if.edit_scope import EditScope
 from answerable.reach.aws.what_if.subject_reach import (
     UNKNOWN_LEVEL,
@@ -93,9 +95,14 @@ class ReachComparison:
     own_rows: bool = False
     compared_identities: int = 0
     total_identities: int = 0
+    changed_roles: frozenset[IdentityId] | None = field(init=False)
     _undecided: dict[object, tuple[SubjectReach, IdentityNode, PermissionRow]] = field(
         default_factory=dict
     )
+
+    def __post_init__(self) -> None:
+        """Find the roles that one side alone may assume, or under other conditions."""
+        self.changed_roles = self._find_roles_with_changed_assumption()
 
     def list_reach_differences(self) -> Iterator[ReachDifference]:
         """Yield changed identities, then changed permissions.
@@ -177,9 +184,7 @@ class ReachComparison:
         ]
         # An open row of one call may be decided on one side alone.
         both = rows[0].keys() & rows[1].keys()
-        same = {
-            key for key in both if not self._may_row_depend_on_edit(rows[0][key][1])
-        }
+        same = {key for key in both if not self._may_row_depend_on_edit(*rows[0][key])}
         for side, found in ((self.before, rows[0]), (self.after, rows[1])):
             listed = [(key, pair) for key, pair in found.items() if key not in same]
             listed.sort(
@@ -196,10 +201,29 @@ class ReachComparison:
                 if difference:
                     yield difference
 
-    def _may_row_depend_on_edit(self, row: PermissionRow) -> bool:
+    def _find_roles_with_changed_assumption(self) -> frozenset[IdentityId] | None:
+        """Find the roles whose level of `sts:AssumeRole` differs; None if not known.
+
+        Rows of other roles are equal before and after: they are not listed.
+        """
+        before, after = (
+            side.find_assumable_roles() for side in (self.before, self.after)
+        )
+        if before is None or after is None:
+            return None
+        if not _have_equal_nodes(self.before, self.after):
+            return None
+        changed = (before.sure ^ after.sure) | (before.some ^ after.some)
+        node = self.before.whole.get_node_by_number
+        return frozenset(node(number).identity for number in list_positions(changed))
+
+    def _may_row_depend_on_edit(self, node: IdentityNode, row: PermissionRow) -> bool:
         """Tell whether a row on both sides may differ for one call."""
         if is_row_single_call(row):
-            return True
+            return row.formula != TRUE or not all(
+                side.is_node_reached_unconditionally(node)
+                for side in (self.before, self.after)
+            )
         return row.formula != TRUE and any(
             not are_patterns_disjoint(RESOURCES, row.resources, PatternTerm(parts))
             for parts in self.scope.resources
@@ -305,7 +329,10 @@ class ReachComparison:
     ) -> None:
         """Add the callable rows of one node that the filter includes."""
         for row in list_callable_rows(
-            subject_reach.graph, subject_reach.graph.get_principal(node), row_filter
+            subject_reach.graph,
+            subject_reach.graph.get_principal(node),
+            row_filter,
+            self.changed_roles,
         ):
             fits = not are_patterns_disjoint(
                 RESOURCES, row.resources, self.row_filter.resources
@@ -325,13 +352,14 @@ _ASSUME: PatternTerm[str] = PatternTerm("sts:assumerole")
 
 def _have_equal_reach(old: SubjectReach, new: SubjectReach) -> bool:
     """Tell whether both sides reach the same nodes of equal graphs."""
+    return old.reach == new.reach and _have_equal_nodes(old, new)
+
+
+def _have_equal_nodes(old: SubjectReach, new: SubjectReach) -> bool:
+    """Tell whether the graphs of both sides number the same nodes alike."""
+    before, after = old.whole.compiled_graph.nodes, new.whole.compiled_graph.nodes
     size = old.whole.size
-    return (
-        old.reach == new.reach
-        and size == new.whole.size
-        and old.whole.compiled_graph.nodes[:size]
-        == new.whole.compiled_graph.nodes[:size]
-    )
+    return size == new.whole.size and (before is after or before[:size] == after[:size])
 
 
 def _build_answer_on_becoming_identity(

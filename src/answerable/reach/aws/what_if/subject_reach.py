@@ -19,8 +19,9 @@ from answerable.reach.aws.patterns.pattern_set_algebra import (
     covers,
     format_arn_parts,
 )
+from answerable.reach.aws.permission_rows.callable_rows import list_callable_rows
 from answerable.reach.aws.permission_rows.row_types import PermissionRow, RowFilter
-from answerable.reach.aws.subject_queries import PatternExtent, list_callable_rows
+from answerable.reach.aws.subject_queries import PatternExtent
 from answerable.reach.formula import TRUE, Verdict
 
 # Most identities whose rows are searched for a pattern; beyond that it is not known.
@@ -107,6 +108,35 @@ class SubjectReach:
                 found[name] = Verdict.ALWAYS
             else:
                 found.setdefault(name, Verdict.ONLY_IF)
+        return found
+
+    def find_assumable_roles(self) -> VerdictBits | None:
+        """Find the roles that the subject may assume over all paths.
+
+        Returns:
+            Numbers of the roles; None where the closure does not hold every reached node,
+            or its steps are not the calls: a stated key or endpoint policy limits one only.
+        """
+        accounts = self.graph.accounts
+        if (
+            accounts.endpoint is not None
+            or accounts.given != accounts.stated_session_keys
+            or self.reach.some >> self.whole.size
+        ):
+            return None
+        return VerdictBits(
+            self._unite_assumable_roles(self.reach.sure, unconditional=True),
+            self._unite_assumable_roles(self.reach.some, unconditional=False),
+        )
+
+    def _unite_assumable_roles(self, nodes: int, *, unconditional: bool) -> int:
+        """Unite the roles that some nodes may assume, as a bitset."""
+        assumed = self.whole.table.assumed
+        # Many nodes share one row.
+        rows = {id(row): row for row in map(assumed.__getitem__, list_positions(nodes))}
+        found = 0
+        for row in rows.values():
+            found |= row.sure if unconditional else row.some
         return found
 
     def list_reached_nodes(
