@@ -88,7 +88,7 @@ class BrokenCallFinder:
         self, name: IdentityId, after: QueryContext, scope: EditScope
     ) -> bool:
         """Return whether an edit may change an identity's permissions or paths."""
-        if name in scope.identities or scope.resources:
+        if name in scope.identities or scope.resources or scope.roles:
             return True
         rows = [
             whole.step_table.steps[

@@ -1,7 +1,10 @@
 """Find the identities and resources whose statements an edit changed."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import compress
+from operator import is_, is_not
+from typing import TypeVar
 
 from answerable.model.ids import IdentityId
 from answerable.model.policy import ConditionClause
@@ -12,6 +15,18 @@ from answerable.reach.aws.compiled.statements import PolicyStatement
 from answerable.reach.aws.evaluation.resource_policies import ResourcePolicy
 from answerable.reach.aws.evaluation.trust_policies import RoleTrust
 from answerable.reach.aws.patterns.arn_matching import ANY_ARN, ArnParts, split_arn
+from answerable.reach.aws.patterns.pattern_set_algebra import (
+    ACTIONS,
+    RESOURCES,
+    PatternTerm,
+    are_patterns_disjoint,
+    covers,
+)
+from answerable.reach.aws.permission_rows.row_types import RowFilter, parse_row_filter
+
+_Key = TypeVar("_Key")
+# A trust policy decides on calls of the token service, and on no other.
+_TOKEN_SERVICE_ACTIONS = parse_row_filter("sts:*", "*").actions
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,13 +35,15 @@ class EditScope:
 
     Attributes:
         identities: Identities whose policies, boundaries or SCPs differ.
-        resources: Patterns of resources whose policies, trust policies or RCPs differ.
+        resources: Patterns of resources whose policies or RCPs differ.
         groups: Groups whose policies differ.
+        roles: Roles whose trust policies differ.
     """
 
     identities: frozenset[IdentityId]
     resources: tuple[ArnParts, ...] = ()
     groups: frozenset[str] = frozenset()
+    roles: frozenset[IdentityId] = frozenset()
 
 
 def find_scope_of_edit(before: CompiledAccounts, after: CompiledAccounts) -> EditScope:
@@ -39,18 +56,58 @@ def find_scope_of_edit(before: CompiledAccounts, after: CompiledAccounts) -> Edi
     old, new = before.principals, after.principals
     identities = {
         name
-        for name in old.keys() | new.keys()
+        for name in _list_keys_of_replaced_values(old, new)
         if not _has_same_effective_policies(old.get(name), new.get(name))
     }
     groups = (
         name
-        for name in before.groups.keys() | after.groups.keys()
+        for name in _list_keys_of_replaced_values(before.groups, after.groups)
         if not _are_statements_equal(
             before.groups.get(name, ()), after.groups.get(name, ())
         )
     )
+    roles = (
+        role
+        for role in _list_keys_of_replaced_values(before.trusts, after.trusts)
+        if not _have_policies_equal_statements(
+            before.trusts.get(role), after.trusts.get(role)
+        )
+    )
     resources = dict.fromkeys(_list_changed_resources(before, after))
-    return EditScope(frozenset(identities), tuple(resources), frozenset(groups))
+    return EditScope(
+        frozenset(identities), tuple(resources), frozenset(groups), frozenset(roles)
+    )
+
+
+def list_calls_on_changed_resources(
+    scope: EditScope, row_filter: RowFilter
+) -> Iterator[RowFilter]:
+    """Yield the calls of a filter that changed resource and trust policies decide on."""
+    asked = row_filter.actions
+    calls = [(asked, parts) for parts in scope.resources]
+    if not are_patterns_disjoint(ACTIONS, _TOKEN_SERVICE_ACTIONS, asked):
+        wider = covers(ACTIONS, asked, _TOKEN_SERVICE_ACTIONS)
+        actions = _TOKEN_SERVICE_ACTIONS if wider else asked
+        calls += [(actions, split_arn(role)) for role in sorted(scope.roles)]
+    for actions, parts in calls:
+        resources = PatternTerm(parts)
+        if not are_patterns_disjoint(RESOURCES, resources, row_filter.resources):
+            yield RowFilter(actions, resources)
+
+
+def _list_keys_of_replaced_values(
+    old: Mapping[_Key, object], new: Mapping[_Key, object]
+) -> Iterable[_Key]:
+    """List the keys whose value is not the same object in two mappings.
+
+    An incremental edit copies a mapping and replaces a few values. A full run builds
+    other objects for all keys.
+    """
+    if old is new:
+        return ()
+    if len(old) == len(new) and all(map(is_, old, new)):
+        return compress(new, map(is_not, old.values(), new.values()))
+    return old.keys() | new.keys()
 
 
 def _has_same_effective_policies(
@@ -133,7 +190,7 @@ def _lower_case_condition_names(
 def _list_changed_resources(
     before: CompiledAccounts, after: CompiledAccounts
 ) -> Iterator[ArnParts]:
-    """List the resources whose policies, trust policies or RCPs differ."""
+    """List the resources whose policies or RCPs differ."""
     for account in before.rcps.keys() | after.rcps.keys():
         if not _have_policies_equal_statements(
             before.rcps.get(account), after.rcps.get(account)
@@ -143,12 +200,7 @@ def _list_changed_resources(
             for own in after.holders.values():
                 if own.account == account:
                     yield from own.spoken_of
-    for role in before.trusts.keys() | after.trusts.keys():
-        if not _have_policies_equal_statements(
-            before.trusts.get(role), after.trusts.get(role)
-        ):
-            yield split_arn(role)
-    for target in before.holders.keys() | after.holders.keys():
+    for target in _list_keys_of_replaced_values(before.holders, after.holders):
         old, new = before.holders.get(target), after.holders.get(target)
         if not _have_policies_equal_statements(old, new):
             for each in (old, new):

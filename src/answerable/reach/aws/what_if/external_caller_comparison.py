@@ -12,7 +12,6 @@ from answerable.reach.aws.patterns.pattern_set_algebra import (
     RESOURCES,
     are_patterns_disjoint,
     covers,
-    format_arn_parts,
 )
 from answerable.reach.aws.permission_rows.row_types import RowFilter
 from answerable.reach.aws.subject_queries import (
@@ -84,7 +83,7 @@ def list_identities_with_changed_reach(
     names = [
         name for name in before.accounts.principals if name in after.accounts.principals
     ]
-    if scope.resources:
+    if scope.resources or scope.roles:
         yield from names
         return
     same = (
@@ -108,10 +107,10 @@ def list_role_trust_changes(
     before: IdentityGraph, after: IdentityGraph, scope: EditScope
 ) -> Iterator[ReachDifference]:
     """List outside principals that gain or lose the right to assume a role."""
-    changed = {format_arn_parts(parts) for parts in scope.resources}
-    for role in before.accounts.trusts.keys() | after.accounts.trusts.keys():
-        if role not in changed and format_arn_parts(ANY_ARN) not in changed:
-            continue
+    roles: Iterable[IdentityId] = sorted(scope.roles)
+    if ANY_ARN in scope.resources:
+        roles = before.accounts.trusts.keys() | after.accounts.trusts.keys()
+    for role in roles:
         sides = [
             _list_answers_of_trusted_principals(graph, role)
             for graph in (before, after)

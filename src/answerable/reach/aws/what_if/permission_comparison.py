@@ -21,9 +21,15 @@ from answerable.reach.aws.patterns.pattern_set_algebra import (
     are_patterns_disjoint,
 )
 from answerable.reach.aws.permission_rows.callable_rows import list_callable_rows
-from answerable.reach.aws.permission_rows.row_types import PermissionRow, RowFilter
+from answerable.reach.aws.permission_rows.row_types import (
+    PermissionRow,
+    RowFilter,
+)
 from answerable.reach.aws.subject_queries import ReachAnswer
-from answerable.reach.aws.what_if.edit_scope import EditScope
+from answerable.reach.aws.what_if.edit_scope import (
+    EditScope,
+    list_calls_on_changed_resources,
+)
 from answerable.reach.aws.what_if.subject_reach import (
     UNKNOWN_LEVEL,
     PermissionLevel,
@@ -85,6 +91,8 @@ class ReachComparison:
         own_rows: Whether only the subject's own permissions are compared.
         compared_identities: Number of identities compared.
         total_identities: Number of changed identities.
+        changed_roles: Roles whose level of `sts:AssumeRole` differs; None if not known.
+        changed_calls: Calls on the resources and roles whose own policies differ.
     """
 
     before: SubjectReach
@@ -96,13 +104,17 @@ class ReachComparison:
     compared_identities: int = 0
     total_identities: int = 0
     changed_roles: frozenset[IdentityId] | None = field(init=False)
+    changed_calls: tuple[RowFilter, ...] = field(init=False)
     _undecided: dict[object, tuple[SubjectReach, IdentityNode, PermissionRow]] = field(
         default_factory=dict
     )
 
     def __post_init__(self) -> None:
-        """Find the roles that one side alone may assume, or under other conditions."""
+        """Find the calls whose level may change at identities with equal policies."""
         self.changed_roles = self._find_roles_with_changed_assumption()
+        self.changed_calls = tuple(
+            list_calls_on_changed_resources(self.scope, self.row_filter)
+        )
 
     def list_reach_differences(self) -> Iterator[ReachDifference]:
         """Yield changed identities, then changed permissions.
@@ -225,8 +237,9 @@ class ReachComparison:
                 for side in (self.before, self.after)
             )
         return row.formula != TRUE and any(
-            not are_patterns_disjoint(RESOURCES, row.resources, PatternTerm(parts))
-            for parts in self.scope.resources
+            not are_patterns_disjoint(ACTIONS, row.actions, each.actions)
+            and not are_patterns_disjoint(RESOURCES, row.resources, each.resources)
+            for each in self.changed_calls
         )
 
     def _may_one_side_decide_row(self, row: PermissionRow) -> bool:
@@ -280,40 +293,22 @@ class ReachComparison:
     ) -> dict[tuple[object, ...], tuple[IdentityNode, PermissionRow]]:
         """Collect one side's rows that the edit may have changed."""
         found: dict[tuple[object, ...], tuple[IdentityNode, PermissionRow]] = {}
-        reached_nodes = subject_reach.list_reached_nodes(
+        nodes: list[IdentityNode] = []
+        others: list[IdentityNode] = []
+        for node in subject_reach.list_reached_nodes(
             [subject_reach.start] if self.own_rows else None
-        )
-        nodes = [n for n in reached_nodes if self._may_node_statements_differ(n, names)]
+        ):
+            changed = node.identity in names or node.extra in self.scope.groups
+            (nodes if changed else others).append(node)
         self._count_compared_identities(len(nodes))
         for node in nodes[: self.most_identities]:
             self._add_callable_rows_of_node(found, subject_reach, node, self.row_filter)
-        patterns = [
-            PatternTerm(parts)
-            for parts in self.scope.resources
-            if not are_patterns_disjoint(
-                RESOURCES, PatternTerm(parts), self.row_filter.resources
-            )
-        ]
-        others = [
-            n for n in reached_nodes if not self._may_node_statements_differ(n, names)
-        ]
-        others = others if patterns else []
+        others = others if self.changed_calls else []
         self._count_compared_identities(len(others))
         for node in others[: self.most_identities]:
-            for pattern in patterns:
-                self._add_callable_rows_of_node(
-                    found,
-                    subject_reach,
-                    node,
-                    RowFilter(self.row_filter.actions, pattern),
-                )
+            for calls in self.changed_calls:
+                self._add_callable_rows_of_node(found, subject_reach, node, calls)
         return found
-
-    def _may_node_statements_differ(
-        self, node: IdentityNode, names: set[IdentityId]
-    ) -> bool:
-        """Tell whether a node's statements may differ after the edit."""
-        return node.identity in names or node.extra in self.scope.groups
 
     def _count_compared_identities(self, count: int) -> None:
         """Add to the numbers of identities found and compared."""

@@ -4,6 +4,8 @@ import re
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from itertools import compress
+from operator import attrgetter
 
 from answerable.model.errors import AmbiguousError, UsageError
 from answerable.model.ids import PolicyId
@@ -17,6 +19,7 @@ _PRINTED_STATEMENT = re.compile(
 )
 _ONE_PER_TARGET = (PolicyLayer.TRUST, PolicyLayer.BOUNDARY, PolicyLayer.RESOURCE)
 _MAX_LISTED = 20
+_get_policy_id = attrgetter("id")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -47,13 +50,13 @@ def remove_policy_statements(
     by_policy: dict[str, set[str]] = {}
     for each in removed:
         by_policy.setdefault(each.policy, set()).add(each.sid)
-    policies = tuple(
-        _remove_statements_by_id(policy, by_policy[policy.id])
-        if policy.id in by_policy
-        else policy
-        for policy in facts.policies
-    )
-    return replace(facts, policies=policies)
+    policies = list(facts.policies)
+    # An edit changes few of many policies, which are compared by id alone.
+    edited = map(by_policy.__contains__, map(_get_policy_id, policies))
+    for place in compress(range(len(policies)), edited):
+        policy = policies[place]
+        policies[place] = _remove_statements_by_id(policy, by_policy[policy.id])
+    return replace(facts, policies=tuple(policies))
 
 
 def _remove_statements_by_id(policy: Policy, sids: Collection[str]) -> Policy:
@@ -176,7 +179,9 @@ def find_statement_by_printed_name(
         AmbiguousError: The text fits several.
     """
     asked = text.strip()
-    by_id = {str(one.id): one for one in facts.policies}
+    by_id: dict[str, Policy] = dict(
+        zip(map(_get_policy_id, facts.policies), facts.policies, strict=True)
+    )
     known: Policy | None = None
     for policy, sid in _split_statement_name(asked):
         known = by_id.get(policy)

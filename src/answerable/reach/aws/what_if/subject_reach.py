@@ -79,6 +79,7 @@ class SubjectReach:
     whole: GraphClosure = field(init=False)
     number: int = field(init=False)
     reach: VerdictBits = field(init=False)
+    _nodes: list[IdentityNode] | None = None
     _ways: dict[IdentityNode, ReachPath] = field(default_factory=dict)
     _searched: dict[tuple[PatternTerm[str], PatternTerm[ArnParts]], PermissionLevel] = (
         field(default_factory=dict)
@@ -147,11 +148,16 @@ class SubjectReach:
         Args:
             identities: Only nodes of these identities; None for all.
         """
-        names = None if identities is None else frozenset(identities)
-        numbers = (n for n in list_positions(self.reach.some) if n != self.number)
-        first = () if self.absent else (self.number,)
-        every = [self.whole.get_node_by_number(number) for number in (*first, *numbers)]
-        return [node for node in every if names is None or node.identity in names]
+        if self._nodes is None:
+            numbers = (n for n in list_positions(self.reach.some) if n != self.number)
+            first = () if self.absent else (self.number,)
+            self._nodes = [
+                self.whole.get_node_by_number(number) for number in (*first, *numbers)
+            ]
+        if identities is None:
+            return self._nodes
+        names = frozenset(identities)
+        return [node for node in self._nodes if node.identity in names]
 
     def choose_reached_node(self, name: IdentityId) -> IdentityNode:
         """Choose a reached node of an identity, an unconditional one if possible."""
