@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from answerable.model.documents.shared_shapes import PermissionCheckItem, ReachItem
+from answerable.reach.aws.call_parsing import is_pattern_question
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
 from answerable.reach.aws.patterns.arn_matching import (
     matches_arn,
@@ -19,7 +20,6 @@ from answerable.reach.aws.permission_rows import principal_spans
 from answerable.reach.aws.permission_rows.action_rows import ActionRowLister
 from answerable.reach.aws.resource_pattern_answers import (
     answer_call_on_pattern,
-    is_pattern_question,
 )
 from answerable.reach.aws.resource_pattern_union import RESOURCE_KEY
 from answerable.reach.aws.subject_queries import PatternExtent, ReachAnswer

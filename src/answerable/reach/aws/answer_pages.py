@@ -12,14 +12,13 @@ from answerable.model.errors import UsageError
 from answerable.model.ids import IdentityId
 from answerable.reach.aws.bulk.bitset import list_positions
 from answerable.reach.aws.bulk.closure import get_graph_closure
+from answerable.reach.aws.call_parsing import is_pattern_question
 from answerable.reach.aws.candidate_callers import list_candidate_callers
 from answerable.reach.aws.compiled.external_callers import parse_caller
 from answerable.reach.aws.external_caller_queries import list_roles_trusting_caller
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
 from answerable.reach.aws.paths.path_search import ReachPath, iterate_paths
-from answerable.reach.aws.permission_rows.callable_rows import list_callable_rows
 from answerable.reach.aws.permission_rows.row_types import PermissionRow, RowFilter
-from answerable.reach.aws.resource_pattern_answers import is_pattern_question
 from answerable.reach.aws.subject_queries import (
     ReachAnswer,
     build_answer_for_row,
@@ -313,6 +312,10 @@ class _ReachPager:
 
     def _list_rows_at_path_end(self, path: ReachPath) -> Iterator[PermissionRow]:
         """List the permissions of the identity that a path ends at."""
+        from answerable.reach.aws.permission_rows.callable_rows import (
+            list_callable_rows,
+        )
+
         return list_callable_rows(
             self._graph, self._graph.get_principal(path.target), self._wanted
         )

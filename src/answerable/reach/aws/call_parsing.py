@@ -12,6 +12,7 @@ from answerable.reach.aws.action_validation import (
 )
 
 if TYPE_CHECKING:
+    from answerable.reach.aws.compiled.accounts import CompiledAccounts
     from answerable.reach.aws.permission_rows.row_types import RowFilter
     from answerable.reach.aws.policy_vocabulary import PolicyNames
 
@@ -85,3 +86,18 @@ def _collect_names_used_in_policies(inventory: Inventory) -> "PolicyNames":
     return inventory.get_or_compute_value(
         "names in policies", lambda each: collect_policy_names(each.facts)
     )
+
+
+def is_pattern_question(
+    accounts: "CompiledAccounts", action: str, resource: str
+) -> bool:
+    """Tell whether a question is about all resources of a pattern.
+
+    Args:
+        accounts: The compiled accounts.
+        action: The action.
+        resource: An ARN, a pattern, or `*`, which is no pattern for an action without
+            resources.
+    """
+    call = accounts.get_cached_request(action, resource)
+    return call is not None and call.wild

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from answerable.model.ids import IdentityId
 from answerable.reach.aws.compiled.accounts import CompiledAccounts
@@ -24,7 +25,6 @@ from answerable.reach.aws.patterns.pattern_set_algebra import (
     are_patterns_disjoint,
 )
 from answerable.reach.aws.permission_rows.row_types import PermissionRow
-from answerable.reach.aws.resource_pattern_answers import PatternQuery
 from answerable.reach.aws.subject_queries import (
     ReachAnswer,
     build_caller_answer,
@@ -32,6 +32,9 @@ from answerable.reach.aws.subject_queries import (
 )
 from answerable.reach.caller_ranking import SERVICE, grade_external_caller_severity
 from answerable.reach.formula import FALSE, TRUE, conjoin_hops
+
+if TYPE_CHECKING:
+    from answerable.reach.aws.resource_pattern_answers import PatternQuery
 
 GradedAnswers = Iterable[tuple[int, ReachAnswer]]
 
@@ -79,7 +82,7 @@ def _grade_caller_answers(
 
 
 def list_outside_callers_of_pattern(
-    query: PatternQuery,
+    query: "PatternQuery",
 ) -> Iterator[tuple[int, ReachAnswer]]:
     """List outside callers that some resource of a pattern allows."""
     accounts = query.graph.accounts
@@ -94,7 +97,7 @@ def list_outside_callers_of_pattern(
 
 
 def _list_callers_trusted_by_roles(
-    query: PatternQuery, request: AwsRequest
+    query: "PatternQuery", request: AwsRequest
 ) -> Iterator[ReachAnswer]:
     """List outside callers that some role of a pattern trusts."""
     accounts, action = query.graph.accounts, query.action

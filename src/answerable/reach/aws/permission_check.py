@@ -8,6 +8,7 @@ from answerable.reach.answer_items import build_item_without_statements
 from answerable.reach.aws import subject_answers, subject_queries
 from answerable.reach.aws.answer_coverage import depends_on_unread_statements
 from answerable.reach.aws.answer_items import build_call_answer_item
+from answerable.reach.aws.call_parsing import is_pattern_question
 from answerable.reach.aws.compiled.uncollected_allows import rests_on_uncollected_allow
 from answerable.reach.aws.condition_keys.self_tagging import (
     answer_with_self_set_tags,
@@ -21,10 +22,6 @@ from answerable.reach.aws.query_context import (
     list_missing_data_for_answer,
     list_missing_data_of_list,
     mark_verdict_of_unknown_action,
-)
-from answerable.reach.aws.resource_pattern_answers import (
-    answer_call_on_pattern,
-    is_pattern_question,
 )
 from answerable.reach.aws.statement_quotes import (
     StatementQuotes,
@@ -177,6 +174,8 @@ def _evaluate_call_for_identity(
     """Evaluate the call for one identity, also with the tags that it may set itself."""
     graph, subject = query.graph, start.identity
     if is_pattern_question(query.compiled_accounts, action, resource):
+        from answerable.reach.aws.resource_pattern_answers import answer_call_on_pattern
+
         reply = answer_call_on_pattern(graph, subject, action, resource, direct=direct)
         return _answer_part_if_tags_allow(query, reply, action, resource)
     reply = subject_queries.answer_subject(

@@ -20,7 +20,10 @@ from answerable.reach.aws.answer_pages import (
     list_reach_page,
     parse_page_cursor,
 )
-from answerable.reach.aws.call_parsing import parse_permission_filter
+from answerable.reach.aws.call_parsing import (
+    is_pattern_question,
+    parse_permission_filter,
+)
 from answerable.reach.aws.compiled.uncollected_allows import rests_on_uncollected_allow
 from answerable.reach.aws.compiled_graph import load_snapshot_summary
 from answerable.reach.aws.condition_keys.tag_explanations import TagExplainer
@@ -34,7 +37,6 @@ from answerable.reach.aws.query_context import (
     list_missing_data_of_list,
     mark_verdict_of_unknown_action,
 )
-from answerable.reach.aws.resource_pattern_answers import is_pattern_question
 from answerable.reach.aws.subject_queries import ReachAnswer
 from answerable.reach.aws.who_can import (
     build_caller_query,

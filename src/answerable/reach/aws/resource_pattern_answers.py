@@ -13,7 +13,6 @@ from answerable.reach.aws import subject_queries as queries
 from answerable.reach.aws.bulk.bitset import build_bitset, list_positions
 from answerable.reach.aws.bulk.caller_policies import VerdictBits
 from answerable.reach.aws.bulk.closure import GraphClosure, get_graph_closure
-from answerable.reach.aws.compiled.accounts import CompiledAccounts
 from answerable.reach.aws.compiled.principals import CompiledPrincipal
 from answerable.reach.aws.compiled.service_facts import TRUST_POLICY_ACTIONS
 from answerable.reach.aws.compiled.statements import CompiledStatement
@@ -47,19 +46,6 @@ from answerable.reach.formula import FALSE, TRUE, build_atom, disjoin
 
 FURTHER = "answerable:further-parts"
 MAX_IDENTITIES_LISTED = 64  # identities on paths whose parts are listed in one answer
-
-
-def is_pattern_question(accounts: CompiledAccounts, action: str, resource: str) -> bool:
-    """Tell whether a question is about all resources of a pattern.
-
-    Args:
-        accounts: The compiled accounts.
-        action: The action.
-        resource: An ARN, a pattern, or `*`, which is no pattern for an action without
-            resources.
-    """
-    call = accounts.get_cached_request(action, resource)
-    return call is not None and call.wild
 
 
 def answer_call_on_pattern(

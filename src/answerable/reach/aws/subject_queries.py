@@ -19,7 +19,6 @@ from answerable.reach.aws.evaluation.single_request import (
 from answerable.reach.aws.external_caller_queries import (
     build_role_entry_hop,
     list_roles_trusting_caller,
-    list_rows_granted_to_caller,
 )
 from answerable.reach.aws.paths.identity_edges import IdentityNode
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
@@ -29,7 +28,6 @@ from answerable.reach.aws.paths.path_search import (
     list_reachable_identities,
     search_backward_from_targets,
 )
-from answerable.reach.aws.permission_rows.callable_rows import list_callable_rows
 from answerable.reach.aws.permission_rows.row_types import PermissionRow, RowFilter
 from answerable.reach.formula import FALSE, TRUE, Formula, Verdict, conjoin_hops
 from answerable.reach.platform import DeterminingStatement, PathHop
@@ -255,6 +253,8 @@ def iterate_subject_rows(
     if subject not in graph.accounts.principals:
         yield from _iterate_external_rows(graph, subject, row_filter, direct=direct)
         return
+    from answerable.reach.aws.permission_rows.callable_rows import list_callable_rows
+
     node = graph.get_start_node(subject)
     ways: Iterable[ReachPath] = [ReachPath(graph, (node,))]
     if not direct:
@@ -309,6 +309,10 @@ def _iterate_external_rows(
     caller = parse_caller(subject, graph.accounts.accounts)
     if caller is None:
         return
+    from answerable.reach.aws.permission_rows.external_caller_rows import (
+        list_rows_granted_to_caller,
+    )
+
     for row in list_rows_granted_to_caller(graph.accounts, caller, row_filter):
         answer = Evaluation(row.formula, row.determining, row.gaps)
         yield replace(build_caller_answer(caller, answer), row=row)

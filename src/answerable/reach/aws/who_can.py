@@ -7,6 +7,7 @@ from typing import Protocol
 from answerable.model.ids import IdentityId
 from answerable.reach.aws.bulk.bitset import list_positions
 from answerable.reach.aws.bulk.closure import get_graph_closure
+from answerable.reach.aws.call_parsing import is_pattern_question
 from answerable.reach.aws.candidate_callers import list_candidate_callers
 from answerable.reach.aws.compiled.uncollected_allows import rests_on_uncollected_allow
 from answerable.reach.aws.evaluation.single_request import evaluate_action
@@ -26,10 +27,6 @@ from answerable.reach.aws.paths.identity_graph import IdentityGraph
 from answerable.reach.aws.paths.path_search import (
     ReachPath,
     search_backward_from_targets,
-)
-from answerable.reach.aws.resource_pattern_answers import (
-    PatternQuery,
-    is_pattern_question,
 )
 from answerable.reach.aws.subject_queries import (
     RESTS_ON_UNCOLLECTED,
@@ -165,6 +162,8 @@ class _PatternCallerQuery:
         direct: bool,
     ) -> None:
         self._graph, self._gravity, self._direct = graph, ranking, direct
+        from answerable.reach.aws.resource_pattern_answers import PatternQuery
+
         self._question = PatternQuery(graph, action, resource)
         self._found: dict[IdentityId, ReachAnswer | None] = {}
 

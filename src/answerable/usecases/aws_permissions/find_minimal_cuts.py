@@ -14,6 +14,7 @@ from answerable.model.inventory import Inventory
 from answerable.presentation.command_hints import format_command
 from answerable.reach.aws import subject_answers, subject_queries
 from answerable.reach.aws.bulk.closure import get_graph_closure
+from answerable.reach.aws.call_parsing import is_pattern_question
 from answerable.reach.aws.compiled.uncollected_allows import rests_on_uncollected_allow
 from answerable.reach.aws.condition_keys.self_tagging import answer_with_self_set_tags
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
@@ -24,7 +25,6 @@ from answerable.reach.aws.query_context import (
     list_missing_data_for_answer,
     require_assume_role_paths,
 )
-from answerable.reach.aws.resource_pattern_answers import is_pattern_question
 from answerable.reach.aws.statement_quotes import format_statement
 from answerable.reach.aws.subject_queries import ReachAnswer
 from answerable.reach.aws.what_if.minimal_cuts import CutSearch, StatementSet
