@@ -66,6 +66,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "who-can": ("who-can", "s3:GetObject", BUCKET),
     "reach-all": ("reach", "--all"),
     "findings": ("findings",),
+    "diff": ("diff", "@latest", "@latest"),
     "what-if": ("what-if", USER, "--without", "WarehouseRead#Read"),
     "what-if-cuts": ("what-if", USER, "--cuts", BUCKET),
     "ingest": ("ingest", "cloudtrail:trail"),
@@ -138,6 +139,7 @@ FLOWS: dict[str, str] = {
     "answerable.usecases.reach.permissions:list_who_can": "who-can",
     "answerable.usecases.aws_permissions.list_exposures:list_exposures": "reach-all",
     "answerable.usecases.posture.list_findings:list_findings": "findings",
+    "answerable.usecases.posture.diff:compare_sides": "diff",
     "answerable.usecases.reach.what_if:compare_policy_edit": "what-if",
     "answerable.usecases.aws_permissions.find_minimal_cuts:find_cuts": "what-if-cuts",
     "answerable.usecases.aws_permissions.list_used_actions:list_used_actions": "reach-used",
@@ -172,6 +174,7 @@ OTHERS: dict[str, Callable[..., object]] = {
         home
     ),
     "answerable.services.lineage.chain_cache:load_or_compute_chains": lambda store, inventory: (),
+    "answerable.services.posture.compared_sides:open_side": lambda *_: None,
     "answerable.services.inventory.snapshots:load_inventory": lambda store, name="", **_: (
         SimpleNamespace(root=store.root, name=name)
     ),

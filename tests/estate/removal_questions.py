@@ -99,6 +99,7 @@ APART = {
     **dict.fromkeys(("event", "snapshots", "coverage"), _LOG),
     **dict.fromkeys(("scan", "ingest", "where", "doctor", "login", "done"), _HERE),
     **dict.fromkeys(("sts-rules", "sts-test", "sts-explain"), _RULES),
+    "diff": "compares two snapshots; tests/posture/test_diff.py removes a source",
     "reach-compared": "compares with AWS, which has to be asked",
 }
 PAGES = {

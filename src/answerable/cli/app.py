@@ -41,6 +41,7 @@ _MODULES = {
     "who-can": "answerable.cli.commands.reach",
     "what-if": "answerable.cli.commands.what_if",
     "findings": "answerable.cli.commands.findings",
+    "diff": "answerable.cli.commands.diff",
     "ingest": "answerable.cli.commands.trail",
     "trace": "answerable.cli.commands.trail",
     "decision": "answerable.cli.commands.decisions",
@@ -128,7 +129,7 @@ class _RootGroup(AppGroup):
             ("who-owns", "attest", "owner-keys", "asks", "break-glass"),
         ),
         ("Reach", ("reach", "can", "who-can", "what-if")),
-        ("Findings", ("findings",)),
+        ("Findings", ("findings", "diff")),
         ("Events and evidence", ("ingest", "trace", "decision", "sql", "evidence")),
         (
             "Enforcement",

@@ -59,7 +59,7 @@ def find_store(settings: Settings) -> tuple[Path, str]:
     """
     named = settings.store or os.environ.get("ANSWERABLE_STORE", "")
     if named:
-        return _split_store_and_snapshot(named)
+        return split_store_and_snapshot(named)
     data = os.environ.get("XDG_DATA_HOME", "")
     # The XDG specification ignores relative paths; that also excludes the working
     # directory.
@@ -104,7 +104,7 @@ def find_home() -> Path:
     return found
 
 
-def _split_store_and_snapshot(store: str) -> tuple[Path, str]:
+def split_store_and_snapshot(store: str) -> tuple[Path, str]:
     """Split `DIR@SNAPSHOT` into the folder and the snapshot name."""
     whole = expand_user_path(store)
     folder, at, snapshot = store.rpartition("@")

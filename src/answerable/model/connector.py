@@ -62,6 +62,7 @@ class SyncContext:
         region: AWS region, empty for the usual one.
         role_arn: AWS role to assume first; empty for the caller.
         homes: Homes that another source reads, in this scan or an earlier one.
+        project: Name of the project at the top of a checkout, if its `.git` names none.
         sessions: AWS sessions that the calls of one scan share, by role.
     """
 
@@ -73,6 +74,7 @@ class SyncContext:
     region: str = ""
     role_arn: str = ""
     homes: tuple[str, ...] = ()
+    project: str = ""
     sessions: dict[str, object] = field(default_factory=dict, compare=False, repr=False)
 
 

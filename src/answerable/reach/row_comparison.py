@@ -39,6 +39,8 @@ class RowComparison:
             rows of its subject.
         has_patterns: Whether the row of a pattern may cover that of a call, so that
             each changed row is compared with the patterns of the other side.
+        own_rows: Whether only an identity's own rows are compared if the question has
+            no subject, without those of identities that it can become.
     """
 
     inventory: Inventory
@@ -47,6 +49,7 @@ class RowComparison:
     list_identities: Callable[[], Iterable[str]]
     has_superusers: bool = False
     has_patterns: bool = False
+    own_rows: bool = False
 
     def build_edit(self) -> AppliedEdit:
         """Return the two sides with this comparison."""
@@ -64,6 +67,7 @@ class RowComparison:
                 for key in dict.fromkeys(self.list_identities())
             )
             sides = [((each,), (each,)) for each in starts]
+            question = replace(question, direct=question.direct or self.own_rows)
         items: list[AccessChangeItem] = []
         missing: set[str] = set()
         unread = False

@@ -129,6 +129,14 @@ def open_layout(root: Path, *, create: bool) -> StoreLayout:
     return layout
 
 
+def is_store_folder(root: Path) -> bool:
+    """Tell whether a folder is a store; False if it cannot be read."""
+    try:
+        return StoreLayout(root).format.exists()
+    except OSError:
+        return False
+
+
 def _refuse_dangling_links(layout: StoreLayout) -> None:
     """Refuse dangling symbolic links: their evidence is unavailable, not absent."""
     root = layout.root

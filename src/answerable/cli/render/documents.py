@@ -76,6 +76,7 @@ EMPTY_TEXTS = {
     "what-if-cuts": ("nothing to cut: no access in the collected data", ""),
     "reach-all": ("no identity in the collected data", ""),
     "who-can": ("no identity in the collected data", ""),
+    "diff": ("no difference in the collected data", ""),
     "findings": ("no finding in the collected data", ""),
     "sql": ("no rows", ""),
     "login": ("no one is signed in", "answerable login"),

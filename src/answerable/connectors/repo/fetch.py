@@ -105,7 +105,9 @@ def sync(location: str, context: SyncContext) -> Sync:
     found = walk_project(folder, context)
     remotes: list[Credential] = []
     projects = {
-        base: _read_project(folder, base, found, sighting_context, remotes)
+        base: _read_project(
+            folder, base, found, sighting_context, remotes, context.project
+        )
         for base in found.bases
     }
     inherited: list[Probe] = []
@@ -178,8 +180,13 @@ def _read_project(
     project_paths: ProjectPaths,
     sighting_context: SightingContext,
     remotes: list[Credential],
+    given: str,
 ) -> _ProjectInfo:
-    """Read a project's name: `OWNER/NAME` of its origin, else that of its folder."""
+    """Read a project's name: `OWNER/NAME` of its origin, else that of its folder.
+
+    Args:
+        given: Name of the project at the top, instead of that of its folder.
+    """
     path = _join_path(base, ".git/config")
     data = folder.read(path) if folder.expand_glob(path) else None
     text = data.decode("utf-8", "replace") if data is not None else ""
@@ -187,7 +194,7 @@ def _read_project(
         build_credential(item, folder.printable_absolute_path(path), sighting_context)
         for item in find_remote_credentials(text)
     ]
-    name = base.rpartition("/")[2] or folder.root.name or "root"
+    name = base.rpartition("/")[2] or given or folder.root.name or "root"
     return _ProjectInfo(
         parse_owner_and_name(text) or printable_path(name),
         _find_code_owners_path(project_paths, base),

@@ -189,7 +189,7 @@ class GithubPlatform:
     ) -> AppliedEdit:
         """Compare the organizations of two snapshots."""
         sides = get_organizations(before), get_organizations(after)
-        return _compare_organizations(after, *sides)
+        return _compare_organizations(after, *sides, own_rows=True)
 
     def compile_snapshot(self, inventory: Inventory, before: Inventory | None) -> None:
         """Index the organizations of a snapshot once for all questions."""
@@ -205,6 +205,8 @@ def _compare_organizations(
     inventory: Inventory,
     before: "Mapping[str, OrganizationIndex]",
     after: "Mapping[str, OrganizationIndex]",
+    *,
+    own_rows: bool = False,
 ) -> AppliedEdit:
     """Compare the rows of all identities of organizations."""
     from answerable.reach.github.identity_lists import list_identities
@@ -219,6 +221,7 @@ def _compare_organizations(
             for index in (*before.values(), *after.values())
             for each in list_identities(index)
         ),
+        own_rows=own_rows,
     ).build_edit()
 
 

@@ -156,13 +156,16 @@ def apply_edit(inventory: Inventory, edit: PolicyEdit) -> AppliedEdit:
 
 def compare_snapshots(before: Inventory, after: Inventory) -> AppliedEdit:
     """Compare the clusters of two snapshots."""
-    return _compare_clusters(after, get_clusters(before), get_clusters(after))
+    sides = get_clusters(before), get_clusters(after)
+    return _compare_clusters(after, *sides, own_rows=True)
 
 
 def _compare_clusters(
     inventory: Inventory,
     before: Mapping[str, ClusterAccess],
     after: Mapping[str, ClusterAccess],
+    *,
+    own_rows: bool = False,
 ) -> AppliedEdit:
     """Compare the rows of all identities of clusters."""
     return RowComparison(
@@ -174,4 +177,6 @@ def _compare_clusters(
             for access in (*before.values(), *after.values())
             for subject in access.index.identities
         ),
+        has_superusers=own_rows,
+        own_rows=own_rows,
     ).build_edit()

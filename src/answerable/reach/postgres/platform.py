@@ -268,7 +268,7 @@ class PostgresPlatform:
     ) -> AppliedEdit:
         """Compare the servers of two snapshots."""
         sides = get_server_indexes(before), get_server_indexes(after)
-        return _compare_servers(after, *sides)
+        return _compare_servers(after, *sides, own_rows=True)
 
     def compile_snapshot(self, inventory: Inventory, before: Inventory | None) -> None:
         """Index the servers of a snapshot once for all questions."""
@@ -284,6 +284,8 @@ def _compare_servers(
     inventory: Inventory,
     before: "Mapping[str, PostgresServer]",
     after: "Mapping[str, PostgresServer]",
+    *,
+    own_rows: bool = False,
 ) -> AppliedEdit:
     """Compare the rows of all roles in all databases of servers."""
     from answerable.reach.row_comparison import RowComparison
@@ -300,6 +302,7 @@ def _compare_servers(
             if not role.startswith("pg_")
         ),
         has_superusers=True,
+        own_rows=own_rows,
     ).build_edit()
 
 

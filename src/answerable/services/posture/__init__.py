@@ -1,1 +1,1 @@
-"""Findings of a store's snapshot, as items of the `findings` document."""
+"""Findings and differences of snapshots: facts, severities and items."""

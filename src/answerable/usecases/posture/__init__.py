@@ -1,1 +1,1 @@
-"""Use cases on findings."""
+"""Use cases on findings, and on differences of snapshots."""

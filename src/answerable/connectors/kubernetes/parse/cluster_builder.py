@@ -29,6 +29,7 @@ from answerable.reach.kubernetes.catalogue import (
 
 DecodedT = TypeVar("DecodedT")
 _HIDDEN = "***"
+NO_KIND = "no kind (expected a Kubernetes object)"  # problem of any other file
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +203,7 @@ def identify_object(
     if found is None:
         if isinstance(kind, str) or kind_and_version[0]:
             return None
-        return "no kind (expected a Kubernetes object)"
+        return NO_KIND
     try:
         metadata = msgspec.convert(
             raw.get("metadata") or {}, ObjectMetadata, strict=False

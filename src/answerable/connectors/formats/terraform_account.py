@@ -1,0 +1,282 @@
+"""Convert Terraform resources to IAM account details and Kubernetes objects.
+
+Source: https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetAccountAuthorizationDetails.html
+and the resource pages of both providers; see `terraform_plan`.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from answerable.connectors.formats.terraform_plan import (
+    NO_ACCOUNT,
+    JsonObject,
+    PlannedResource,
+)
+
+_Details = dict[str, dict[str, dict[str, object]]]
+# Fields of the answer for each kind of principal: inline policies, list, id prefix.
+_PRINCIPALS = {
+    "role": ("RolePolicyList", "RoleDetailList", "Role"),
+    "user": ("UserPolicyList", "UserDetailList", "User"),
+    "group": ("GroupPolicyList", "GroupDetailList", "Group"),
+}
+_KUBERNETES_KINDS = {
+    "cluster_role": "ClusterRole",
+    "role": "Role",
+    "cluster_role_binding": "ClusterRoleBinding",
+    "role_binding": "RoleBinding",
+    "service_account": "ServiceAccount",
+}
+_RBAC = "rbac.authorization.k8s.io/v1"
+
+
+def find_planned_account(resources: Iterable[PlannedResource]) -> str:
+    """Find the account number in the ARNs of a plan; zeros if it has none."""
+    for each in resources:
+        for value in each.values.values():
+            parts = value.split(":") if isinstance(value, str) else []
+            if len(parts) > 4 and parts[0] == "arn" and len(parts[4]) == 12:
+                return parts[4]
+    return NO_ACCOUNT
+
+
+def build_account_details(
+    resources: Sequence[PlannedResource], account: str
+) -> JsonObject:
+    """Build the answer of get-account-authorization-details for planned resources."""
+    return _AccountDetails(resources, account).build()
+
+
+class _AccountDetails:
+    """Account details under construction."""
+
+    def __init__(self, resources: Sequence[PlannedResource], account: str) -> None:
+        self._resources = resources
+        self._account = account
+        self._by_address = {each.address: each for each in resources}
+        self._found: dict[str, dict[str, dict[str, object]]] = defaultdict(dict)
+        self._policies: dict[str, dict[str, object]] = {}
+
+    def build(self) -> JsonObject:
+        """Add principals first, then what is attached to them."""
+        for each in self._resources:
+            kind = each.type.removeprefix("aws_iam_")
+            if each.type.startswith("aws_iam_") and kind in _PRINCIPALS:
+                self._add_principal(kind, each)
+            elif each.type == "aws_iam_policy":
+                self._add_policy(each)
+        for each in self._resources:
+            self._attach(each)
+        return {
+            "Policies": list(self._policies.values()),
+            **{
+                listed: list(self._found[kind].values())
+                for kind, (_, listed, _) in _PRINCIPALS.items()
+            },
+        }
+
+    def _name_arn(self, kind: str, each: PlannedResource) -> str:
+        """Return the ARN of a resource, as known or as it will be."""
+        path = each.text("path") or "/"
+        known = each.text("arn")
+        return known or f"arn:aws:iam::{self._account}:{kind}{path}{_name(each)}"
+
+    def _add_principal(self, kind: str, each: PlannedResource) -> None:
+        """Add a role, user or group with its own inline policies."""
+        inline, _, title = _PRINCIPALS[kind]
+        arn = self._name_arn(kind, each)
+        tags = each.values.get("tags")
+        entry: dict[str, object] = {
+            "Arn": arn,
+            f"{title}Name": _name(each),
+            f"{title}Id": each.text("unique_id"),
+            "Path": each.text("path") or "/",
+            "AttachedManagedPolicies": [
+                {"PolicyArn": one, "PolicyName": one.rpartition("/")[2]}
+                for one in each.texts("managed_policy_arns")
+            ],
+            inline: [
+                {"PolicyName": _text(one, "name"), "PolicyDocument": document}
+                for one in each.blocks("inline_policy")
+                if (document := _text(one, "policy"))
+            ],
+        }
+        if kind != "group":
+            entry["Tags"] = [
+                {"Key": str(key), "Value": str(value)}
+                for key, value in (tags.items() if isinstance(tags, dict) else ())
+            ]
+            boundary = each.text("permissions_boundary")
+            if boundary:
+                entry["PermissionsBoundary"] = {"PermissionsBoundaryArn": boundary}
+        if kind == "role":
+            trust = each.text("assume_role_policy")
+            entry["AssumeRolePolicyDocument"] = trust or None
+            entry["InstanceProfileList"] = []
+        if kind == "user":
+            entry["GroupList"] = []
+        self._found[kind][_name(each)] = entry
+
+    def _add_policy(self, each: PlannedResource) -> None:
+        """Add a managed policy with its document."""
+        arn = self._name_arn("policy", each)
+        version = {
+            "VersionId": "v1",
+            "IsDefaultVersion": True,
+            "Document": each.text("policy") or None,
+        }
+        self._policies[arn] = {
+            "Arn": arn,
+            "PolicyName": _name(each),
+            "DefaultVersionId": "v1",
+            "PolicyVersionList": [version],
+        }
+
+    def _attach(self, each: PlannedResource) -> None:
+        """Add an inline policy, an attachment or a membership to its principals."""
+        for kind, (inline, _, _) in _PRINCIPALS.items():
+            if each.type == f"aws_iam_{kind}_policy":
+                for entry in self._find_principals(kind, each, kind):
+                    document = each.text("policy") or None
+                    _extend(
+                        entry,
+                        inline,
+                        {"PolicyName": _name(each), "PolicyDocument": document},
+                    )
+            elif each.type == f"aws_iam_{kind}_policy_attachment":
+                for entry in self._find_principals(kind, each, kind):
+                    self._attach_policy(entry, each)
+            elif each.type == "aws_iam_policy_attachment":
+                for entry in self._find_principals(kind, each, f"{kind}s"):
+                    self._attach_policy(entry, each)
+        if each.type == "aws_iam_group_membership":
+            self._add_members(
+                self._find_principals("user", each, "users"), each, "group"
+            )
+        if each.type == "aws_iam_user_group_membership":
+            self._add_members(
+                self._find_principals("user", each, "user"), each, "groups"
+            )
+
+    def _add_members(
+        self, users: Iterable[dict[str, object]], each: PlannedResource, name: str
+    ) -> None:
+        """Add users to groups."""
+        groups = [
+            entry["GroupName"] for entry in self._find_principals("group", each, name)
+        ]
+        for user in users:
+            for group in groups:
+                _extend(user, "GroupList", group)
+
+    def _attach_policy(self, entry: dict[str, object], each: PlannedResource) -> None:
+        """Attach a managed policy, by its ARN or by the resource that will have it."""
+        arns = [each.text("policy_arn")] if each.text("policy_arn") else []
+        arns = arns or [
+            self._name_arn("policy", one)
+            for one in self._follow(each, "policy_arn")
+            if one.type == "aws_iam_policy"
+        ]
+        for arn in arns:
+            attached = {"PolicyArn": arn, "PolicyName": arn.rpartition("/")[2]}
+            _extend(entry, "AttachedManagedPolicies", attached)
+
+    def _find_principals(
+        self, kind: str, each: PlannedResource, name: str
+    ) -> list[dict[str, object]]:
+        """Find the principals that a value names, or that it refers to."""
+        names = each.texts(name) or ([each.text(name)] if each.text(name) else [])
+        names = names or [_name(one) for one in self._follow(each, name)]
+        return [self._found[kind][one] for one in names if one in self._found[kind]]
+
+    def _follow(self, each: PlannedResource, name: str) -> Iterator[PlannedResource]:
+        """Yield the resources that a value refers to."""
+        for address in each.references.get(name, ()):
+            if address in self._by_address:
+                yield self._by_address[address]
+
+
+def build_kubernetes_objects(
+    resources: Iterable[PlannedResource],
+) -> Iterator[JsonObject]:
+    """Yield the RBAC objects and service accounts of planned resources."""
+    for each in resources:
+        if each.type == "kubernetes_manifest":
+            manifest = each.values.get("manifest")
+            if isinstance(manifest, dict):
+                yield manifest
+            continue
+        kind = _KUBERNETES_KINDS.get(
+            each.type.removeprefix("kubernetes_").removesuffix("_v1")
+        )
+        if kind is None or not each.type.startswith("kubernetes_"):
+            continue
+        yield {
+            "apiVersion": "v1" if kind == "ServiceAccount" else _RBAC,
+            "kind": kind,
+            "metadata": _build_metadata(each),
+            **_build_rbac_fields(kind, each),
+        }
+
+
+def _build_metadata(each: PlannedResource) -> JsonObject:
+    """Build the metadata of a Kubernetes object."""
+    block = next(iter(each.blocks("metadata")), {})
+    kept = ("name", "namespace", "labels", "annotations")
+    return {key: block[key] for key in kept if block.get(key)}
+
+
+def _build_rbac_fields(kind: str, each: PlannedResource) -> JsonObject:
+    """Build the rules of a role, or the role and the subjects of a binding."""
+    if kind.endswith("Role"):
+        return {"rules": [_build_rule(rule) for rule in each.blocks("rule")]}
+    if kind.endswith("Binding"):
+        reference = next(iter(each.blocks("role_ref")), {})
+        return {
+            "roleRef": {
+                "apiGroup": "rbac.authorization.k8s.io",
+                "kind": _text(reference, "kind"),
+                "name": _text(reference, "name"),
+            },
+            "subjects": [_build_subject(one) for one in each.blocks("subject")],
+        }
+    return {}
+
+
+def _build_rule(rule: JsonObject) -> JsonObject:
+    """Build a policy rule; Terraform spells its fields with underscores."""
+    names = {
+        "api_groups": "apiGroups",
+        "resources": "resources",
+        "verbs": "verbs",
+        "resource_names": "resourceNames",
+        "non_resource_urls": "nonResourceURLs",
+    }
+    return {new: rule[old] for old, new in names.items() if rule.get(old)}
+
+
+def _build_subject(subject: JsonObject) -> JsonObject:
+    """Build a subject; a service account needs its namespace, others have none."""
+    kind = _text(subject, "kind")
+    built: dict[str, object] = {"kind": kind, "name": _text(subject, "name")}
+    if kind == "ServiceAccount":
+        return {**built, "namespace": _text(subject, "namespace") or "default"}
+    return {**built, "apiGroup": "rbac.authorization.k8s.io"}
+
+
+def _name(each: PlannedResource) -> str:
+    """Return the name of a resource, or its address until the apply names it."""
+    return each.text("name") or each.address.replace("[", "_").replace("]", "")
+
+
+def _text(holder: Mapping[str, object], name: str) -> str:
+    """Return a text field; empty if there is none."""
+    value = holder.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def _extend(entry: dict[str, object], name: str, value: object) -> None:
+    """Append a value to a list field."""
+    listed = entry.setdefault(name, [])
+    if isinstance(listed, list):
+        listed.append(value)

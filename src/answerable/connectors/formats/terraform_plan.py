@@ -1,0 +1,182 @@
+"""Parse Terraform plans (`terraform show -json PLAN`): IAM and RBAC resources.
+
+Source: https://developer.hashicorp.com/terraform/internals/json-format; resources of
+https://registry.terraform.io/providers/hashicorp/aws/latest/docs and
+https://registry.terraform.io/providers/hashicorp/kubernetes/latest/docs. What the plan
+knows only after the apply is resolved by the references of its configuration.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import cast
+
+import msgspec
+
+from answerable.model.errors import ParseError
+
+JsonObject = Mapping[str, object]
+NO_ACCOUNT = "000000000000"
+_VERSION = "1."
+# Types whose permissions are compared, by prefix of the provider.
+AWS_TYPES = frozenset(
+    str.split(
+        "aws_iam_role aws_iam_role_policy aws_iam_role_policy_attachment aws_iam_policy "
+        "aws_iam_user aws_iam_user_policy aws_iam_user_policy_attachment aws_iam_group "
+        "aws_iam_group_policy aws_iam_group_policy_attachment aws_iam_group_membership "
+        "aws_iam_user_group_membership aws_iam_policy_attachment"
+    )
+)
+# Words in the name of a type that may grant access without being compared.
+_ACCESS_WORDS = ("iam", "policy", "policies", "permission", "grant", "access", "role")
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedResource:
+    """Resource of a plan or of its prior state.
+
+    Attributes:
+        address: `module.a.aws_iam_role.deployer`.
+        type: `aws_iam_role`.
+        values: Known values.
+        references: Addresses that each value refers to, without indexes.
+    """
+
+    address: str
+    type: str
+    values: JsonObject
+    references: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    def text(self, name: str) -> str:
+        """Return a value that is text; empty if it is not known."""
+        value = self.values.get(name)
+        return value if isinstance(value, str) else ""
+
+    def texts(self, name: str) -> list[str]:
+        """Return the texts of a list; empty if it is not known."""
+        value = self.values.get(name)
+        items = value if isinstance(value, list) else []
+        return [each for each in items if isinstance(each, str)]
+
+    def blocks(self, name: str) -> list[JsonObject]:
+        """Return the blocks of a list."""
+        value = self.values.get(name)
+        items = value if isinstance(value, list) else []
+        return [each for each in items if isinstance(each, dict)]
+
+
+@dataclass(frozen=True, slots=True)
+class TerraformPlan:
+    """Resources of a plan, before and after it is applied.
+
+    Attributes:
+        uncompared: Addresses with changes that may grant access and are not compared.
+    """
+
+    before: tuple[PlannedResource, ...]
+    after: tuple[PlannedResource, ...]
+    uncompared: tuple[str, ...]
+
+
+def is_terraform_plan(data: bytes) -> bool:
+    """Tell whether JSON text begins like a plan."""
+    head = data[:4096]
+    return b'"format_version"' in head and b'"terraform_version"' in head
+
+
+def parse_terraform_plan(data: bytes) -> TerraformPlan:
+    """Parse the JSON of a plan.
+
+    Raises:
+        ParseError: It is not the JSON of a plan, or of another major version.
+    """
+    try:
+        plan = msgspec.json.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise ParseError(
+            "not JSON (expected the output of terraform show -json)"
+        ) from None
+    if not isinstance(plan, dict) or "planned_values" not in plan:
+        raise ParseError("not a Terraform plan: it has no planned_values")
+    version = str(plan.get("format_version", ""))
+    if not version.startswith(_VERSION):
+        raise ParseError(f"format_version {version[:20]!r} (expected {_VERSION}x)")
+    references = dict(_iterate_references(_get(plan, "configuration", "root_module")))
+    prior = _get(plan, "prior_state", "values", "root_module")
+    planned = _get(plan, "planned_values", "root_module")
+    return TerraformPlan(
+        tuple(_iterate_resources(prior, references)),
+        tuple(_iterate_resources(planned, references)),
+        tuple(sorted(set(_iterate_uncompared(plan.get("resource_changes"))))),
+    )
+
+
+def _get(holder: object, *names: str) -> JsonObject:
+    """Return a nested object; an empty one if there is none."""
+    for name in names:
+        holder = holder.get(name) if isinstance(holder, dict) else None
+    return cast("JsonObject", holder) if isinstance(holder, dict) else {}
+
+
+def _list(holder: JsonObject, name: str) -> list[JsonObject]:
+    """Return the objects of a list."""
+    value = holder.get(name)
+    items = value if isinstance(value, list) else []
+    return [each for each in items if isinstance(each, dict)]
+
+
+def _iterate_resources(
+    module: JsonObject, references: Mapping[str, Mapping[str, Sequence[str]]]
+) -> Iterator[PlannedResource]:
+    """Yield the managed resources of a module and of its child modules."""
+    for each in _list(module, "resources"):
+        values, address = each.get("values"), str(each.get("address", ""))
+        if each.get("mode") == "managed" and isinstance(values, dict):
+            yield PlannedResource(
+                address,
+                str(each.get("type", "")),
+                values,
+                references.get(_drop_indexes(address), {}),
+            )
+    for child in _list(module, "child_modules"):
+        yield from _iterate_resources(child, references)
+
+
+def _iterate_references(
+    module: JsonObject, prefix: str = ""
+) -> Iterator[tuple[str, Mapping[str, Sequence[str]]]]:
+    """Yield the address of each configured resource, with what its values refer to."""
+    for each in _list(module, "resources"):
+        found: dict[str, list[str]] = {}
+        for name, value in _get(each, "expressions").items():
+            texts = value.get("references") if isinstance(value, dict) else None
+            found[name] = [
+                prefix + ".".join(str(text).split(".")[:2])
+                for text in (texts if isinstance(texts, list) else ())
+            ]
+        yield prefix + str(each.get("address", "")), found
+    for name, call in _get(module, "module_calls").items():
+        yield from _iterate_references(_get(call, "module"), f"{prefix}module.{name}.")
+
+
+def _drop_indexes(address: str) -> str:
+    """Return an address without `[0]` and `["key"]`."""
+    parts: list[str] = []
+    depth = 0
+    for letter in address:
+        depth += letter == "["
+        if not depth:
+            parts.append(letter)
+        depth -= letter == "]"
+    return "".join(parts)
+
+
+def _iterate_uncompared(changes: object) -> Iterator[str]:
+    """Yield the changed resources that may grant access and are not compared."""
+    for each in changes if isinstance(changes, list) else ():
+        kind = str(_get(each).get("type", ""))
+        actions = _get(each, "change").get("actions")
+        known = kind in AWS_TYPES or kind.startswith("kubernetes_")
+        changed = isinstance(actions, list) and not {"no-op", "read"} & set(actions)
+        words = kind.split("_")
+        if changed and not known and any(word in words for word in _ACCESS_WORDS):
+            yield str(_get(each).get("address", kind))

@@ -1,0 +1,52 @@
+"""JSON output of `answerable diff`: what changed between two sides."""
+
+from typing import Annotated, TypedDict
+
+from answerable.model.documents.columns import Column
+from answerable.model.documents.shared_shapes import DeterminingStatementItem, PathItem
+
+
+class DifferenceItem(TypedDict):
+    """`answerable diff`: one change.
+
+    `change` is `added`, `changed`, `removed` or `not-comparable`. `severity` is that of
+    more access, and `none` where access was removed.
+    """
+
+    severity: Annotated[
+        str,
+        Column(
+            "`low`, `medium`, `high`, `critical`, or `none` if nothing was granted",
+            "",
+            1,
+            floor=8,
+        ),
+    ]
+    change: Annotated[
+        str, Column("`added`, `changed`, `removed` or `not-comparable`", "", 2, floor=7)
+    ]
+    kind: Annotated[
+        str,
+        Column(
+            "`agent`, `tool`, `credential`, `identity`, `permission`, `trust`, `reach`, `owner`, `pin` or `source`",
+            "",
+            2,
+            floor=10,
+        ),
+    ]
+    text: Annotated[str, Column("the change in one line", "what", 0, floor=30)]
+    subject: Annotated[str, Column("id of the thing, or identity of the permission")]
+    field: Annotated[str, Column("field that differs; empty for the whole thing")]
+    action: Annotated[str, Column("of a permission: pattern of actions")]
+    resource: Annotated[str, Column("of a permission: pattern of resources")]
+    before: Annotated[str, Column("value or verdict before")]
+    after: Annotated[str, Column("value or verdict afterwards")]
+    agents: Annotated[
+        list[str], Column("the agents that it affects", "", 3, "ids", floor=16)
+    ]
+    place: Annotated[str, Column("file and position that says so", "", 3, floor=16)]
+    because: Annotated[str, Column("why it cannot be compared")]
+    determining: Annotated[
+        list[DeterminingStatementItem], Column("statements of a permission")
+    ]
+    path: Annotated[list[PathItem], Column("path of a permission, as in `reach`")]

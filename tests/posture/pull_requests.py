@@ -1,0 +1,169 @@
+"""Pull requests as fixtures: two checkouts, or a Terraform plan."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from answerable.cli.sample.fake_access_keys import make_fake_secret
+
+Files = dict[str, str]
+SECRET = make_fake_secret("payments")
+TRUST = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {
+            "Effect": "Allow",
+            "Principal": {"Service": "lambda.amazonaws.com"},
+            "Action": "sts:AssumeRole",
+        }
+    ],
+}
+BASE: Mapping[str, str] = {
+    ".git/config": '[remote "origin"]\n\turl = https://github.com/acme/shop.git\n',
+    ".mcp.json": json.dumps(
+        {"mcpServers": {"docs": {"type": "http", "url": "https://docs.example/mcp"}}}
+    ),
+    ".claude/agents/reviewer.md": "---\nname: reviewer\ndescription: reviews\n"
+    "tools: Read\npermissionMode: default\n---\nReview.\n",
+    ".github/workflows/ai.yml": "on: [pull_request]\npermissions: {contents: read}\n"
+    "jobs:\n  fix:\n    runs-on: ubuntu-latest\n    steps:\n"
+    "      - uses: anthropics/claude-code-action@v1\n",
+    "deploy/bot.yaml": "apiVersion: v1\nkind: ServiceAccount\n"
+    "metadata: {name: bot, namespace: ci}\n",
+    "README.md": "shop\n",
+}
+BINDING = """---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {name: bot-admin}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: cluster-admin}
+subjects: [{kind: ServiceAccount, name: bot, namespace: ci}]
+"""
+
+
+def _add_server(files: Files) -> None:
+    config = json.loads(files[".mcp.json"])
+    config["mcpServers"]["pay"] = {
+        "command": "npx",
+        "args": ["-y", "@acme/pay"],
+        "env": {"PAY_API_KEY": SECRET},
+    }
+    files[".mcp.json"] = json.dumps(config)
+
+
+def _replace(name: str, old: str, new: str) -> Callable[[Files], None]:
+    def edit(files: Files) -> None:
+        assert old in files[name]
+        files[name] = files[name].replace(old, new)
+
+    return edit
+
+
+def _bind(files: Files) -> None:
+    files["deploy/bot.yaml"] += BINDING
+
+
+def _refactor(files: Files) -> None:
+    files["README.md"] = "The shop.\n"
+    files["deploy/robot.yaml"] = files.pop("deploy/bot.yaml")
+    reviewer = ".claude/agents/reviewer.md"
+    files[reviewer] = files[reviewer].replace("reviews", "reviews code")
+    files[".mcp.json"] = json.dumps(json.loads(files[".mcp.json"]), indent=2)
+
+
+# Each pull request with the changes it must show: kind and a part of the line.
+CHECKOUTS: Mapping[str, tuple[Callable[[Files], None], Sequence[tuple[str, str]]]] = {
+    "server added with a key": (
+        _add_server,
+        (("credential", "PAY_API_KEY"), ("tool", "+ tool:mcp/pay/*: stdio")),
+    ),
+    "subagent made unattended": (
+        _replace(".claude/agents/reviewer.md", "default", "bypassPermissions"),
+        (("agent", "reviewer: unattended no -> yes"),),
+    ),
+    "workflow given id-token": (
+        _replace(
+            ".github/workflows/ai.yml",
+            "contents: read",
+            "contents: read, id-token: write",
+        ),
+        (("agent", "contents: read, id-token: write"),),
+    ),
+    "RBAC bind": (
+        _bind,
+        (
+            (
+                "permission",
+                "+ * on k8s:checkout/*/* via k8s:checkout/ci/serviceaccount/bot",
+            ),
+        ),
+    ),
+    "harmless refactor": (_refactor, ()),
+}
+
+
+def write_checkouts(root: Path, edit: Callable[[Files], None]) -> tuple[Path, Path]:
+    """Write the base and the head of a pull request."""
+    head = dict(BASE)
+    edit(head)
+    for name, files in (("base", BASE), ("head", head)):
+        for path, text in files.items():
+            target = root / name / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(text)
+    return root / "base", root / "head"
+
+
+def build_resource(address: str, values: Mapping[str, object]) -> dict[str, Any]:
+    """Build a managed resource of a plan."""
+    kind, _, name = address.rpartition(".")
+    return {
+        "address": address,
+        "mode": "managed",
+        "type": kind.rpartition(".")[2],
+        "name": name,
+        "values": dict(values),
+    }
+
+
+def build_role(action: str) -> list[dict[str, Any]]:
+    """Build a role that may do one action on a bucket."""
+    document = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {"Effect": "Allow", "Action": action, "Resource": "arn:aws:s3:::data/*"}
+        ],
+    }
+    return [
+        build_resource(
+            "aws_iam_role.reader",
+            {
+                "name": "data-reader",
+                "path": "/",
+                "arn": "arn:aws:iam::123456789012:role/data-reader",
+                "assume_role_policy": json.dumps(TRUST),
+            },
+        ),
+        build_resource(
+            "aws_iam_role_policy.read",
+            {"name": "read", "role": "data-reader", "policy": json.dumps(document)},
+        ),
+    ]
+
+
+def build_plan(
+    before: Sequence[Mapping[str, Any]],
+    after: Sequence[Mapping[str, Any]],
+    changes: Sequence[Mapping[str, Any]] = (),
+    configuration: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Build the JSON of `terraform show -json PLAN`."""
+    return {
+        "format_version": "1.2",
+        "terraform_version": "1.13.0",
+        "prior_state": {"values": {"root_module": {"resources": list(before)}}},
+        "planned_values": {"root_module": {"resources": list(after)}},
+        "resource_changes": list(changes),
+        "configuration": configuration or {"root_module": {}},
+    }

@@ -1,0 +1,248 @@
+"""`diff`: pull requests, snapshots and plans compared."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from answerable.cli.main import main
+from tests.posture.pull_requests import (
+    BASE,
+    CHECKOUTS,
+    SECRET,
+    TRUST,
+    build_plan,
+    build_resource,
+    build_role,
+    write_checkouts,
+)
+
+Diff = Callable[..., tuple[int, list[dict[str, Any]]]]
+
+
+@pytest.fixture
+def diff(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Diff:
+    """Compare two sides; returns the exit code and the items."""
+
+    def run(*words: object) -> tuple[int, list[dict[str, Any]]]:
+        store = ["--store", str(tmp_path / "store"), "-o", "json"]
+        capsys.readouterr()
+        code = main([*store, "diff", *map(str, words)])
+        out = capsys.readouterr()
+        assert SECRET not in out.out + out.err
+        return code, json.loads(out.out)["items"] if out.out else []
+
+    return run
+
+
+@pytest.mark.parametrize("name", CHECKOUTS)
+def test_a_pull_request_shows_exactly_what_it_adds(
+    name: str, tmp_path: Path, diff: Diff
+) -> None:
+    edit, expected = CHECKOUTS[name]
+    code, items = diff(*write_checkouts(tmp_path, edit), "--fail-on", "high")
+    assert len(items) == len(expected), [each["text"] for each in items]
+    for kind, part in expected:
+        found = [e for e in items if e["kind"] == kind and part in e["text"]]
+        assert len(found) == 1, [each["text"] for each in items]
+        assert found[0]["severity"] != "none"
+    assert code == (1 if expected else 0)
+    reversed_code, undone = diff(
+        tmp_path / "head", tmp_path / "base", "--fail-on", "low"
+    )
+    assert reversed_code == 0
+    assert {each["severity"] for each in undone} <= {"none"}
+
+
+def _write_plan(tmp_path: Path, plan: dict[str, Any]) -> Path:
+    path = tmp_path / "plan.json"
+    path.write_text(json.dumps(plan))
+    return path
+
+
+def test_a_plan_shows_a_widened_role_against_its_prior_state(
+    tmp_path: Path, diff: Diff
+) -> None:
+    plan = build_plan(build_role("s3:GetObject"), build_role("s3:*"))
+    code, items = diff(_write_plan(tmp_path, plan), "--fail-on", "medium")
+    (item,) = items
+    wider = "~ s3:* on arn:aws:s3:::data/* via role/data-reader: only-if -> always"
+    assert item["text"] == wider
+    assert (code, item["severity"]) == (1, "medium")
+
+
+def test_a_plan_that_changes_no_permission_is_silent(
+    tmp_path: Path, diff: Diff
+) -> None:
+    same = build_role("s3:GetObject")
+    assert diff(_write_plan(tmp_path, build_plan(same, same))) == (0, [])
+
+
+def test_an_attachment_known_after_the_apply_follows_its_reference(
+    tmp_path: Path, diff: Diff
+) -> None:
+    document = {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}],
+    }
+    added = [
+        build_resource(
+            "aws_iam_policy.all", {"name": "all", "policy": json.dumps(document)}
+        ),
+        build_resource("aws_iam_role_policy_attachment.all", {"role": "data-reader"}),
+    ]
+    reference = {"references": ["aws_iam_policy.all.arn", "aws_iam_policy.all"]}
+    configuration = {
+        "root_module": {
+            "resources": [
+                {
+                    "address": "aws_iam_role_policy_attachment.all",
+                    "expressions": {"policy_arn": reference},
+                }
+            ]
+        }
+    }
+    base = build_role("s3:GetObject")
+    plan = build_plan(base, [*base, *added], configuration=configuration)
+    _, items = diff(_write_plan(tmp_path, plan))
+    gained = {(e["action"], e["severity"]) for e in items if e["kind"] == "permission"}
+    assert ("kms:*", "high") in gained
+
+
+def test_a_change_of_a_plan_that_is_not_evaluated_is_named(
+    tmp_path: Path, diff: Diff
+) -> None:
+    changed = {
+        "address": "aws_s3_bucket_policy.data",
+        "type": "aws_s3_bucket_policy",
+        "change": {"actions": ["update"]},
+    }
+    same = build_role("s3:GetObject")
+    code, items = diff(_write_plan(tmp_path, build_plan(same, same, [changed])))
+    assert [(each["change"], each["subject"]) for each in items] == [
+        ("not-comparable", "aws_s3_bucket_policy.data")
+    ]
+    assert code == 3
+
+
+def test_a_binding_to_a_role_that_no_manifest_states_is_not_silent(
+    tmp_path: Path, diff: Diff
+) -> None:
+    def bind(files: dict[str, str]) -> None:
+        files["deploy/bind.yaml"] = (
+            "apiVersion: rbac.authorization.k8s.io/v1\nkind: RoleBinding\n"
+            "metadata: {name: bot-edit, namespace: ci}\n"
+            "roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: edit}\n"
+            "subjects: [{kind: ServiceAccount, name: bot, namespace: ci}]\n"
+        )
+
+    code, items = diff(*write_checkouts(tmp_path, bind))
+    assert [each["subject"] for each in items] == [
+        "RoleBinding ci/bot-edit to ClusterRole edit"
+    ]
+    assert code == 3
+
+
+def test_a_file_that_cannot_be_read_removes_nothing(tmp_path: Path, diff: Diff) -> None:
+    def break_config(files: dict[str, str]) -> None:
+        files[".mcp.json"] = "{"
+
+    code, items = diff(*write_checkouts(tmp_path, break_config))
+    assert {each["change"] for each in items} == {"not-comparable"}
+    assert any(".mcp.json" in each["text"] for each in items)
+    assert code == 3
+    same_code, same = diff(tmp_path / "head", tmp_path / "head")
+    assert (same_code, same) == (0, [])
+
+
+def _scan(tmp_path: Path, store: str, *sources: str) -> str:
+    path = tmp_path / store
+    main(["--store", str(path), "scan", *sources])
+    return str(path)
+
+
+def test_a_source_that_one_side_lacks_removes_nothing(
+    tmp_path: Path, diff: Diff
+) -> None:
+    base, _ = write_checkouts(tmp_path, lambda files: None)
+    role = {
+        "Arn": "arn:aws:iam::123456789012:role/data-reader",
+        "RoleName": "data-reader",
+        "RoleId": "AROAEXAMPLE",
+        "AssumeRolePolicyDocument": TRUST,
+    }
+    details = {"RoleDetailList": [role], "UserDetailList": [], "Policies": []}
+    details["GroupDetailList"] = []
+    account = tmp_path / "account.json"
+    account.write_text(json.dumps(details))
+    whole = _scan(tmp_path, "whole", f"repo:{base}", f"aws:{account}")
+    part = _scan(tmp_path, "part", f"repo:{base}")
+    code, items = diff(whole, part)
+    assert code == 3
+    assert {each["change"] for each in items} == {"not-comparable"}
+    assert any("aws:" in each["text"] for each in items)
+    back, again = diff(part, whole)
+    assert (back, {each["change"] for each in again}) == (3, {"not-comparable"})
+    assert diff(whole, whole) == (0, [])
+
+
+def test_the_two_newest_snapshots_are_compared_without_sides(
+    tmp_path: Path, diff: Diff
+) -> None:
+    base, _ = write_checkouts(tmp_path, lambda files: None)
+    _scan(tmp_path, "store", f"repo:{base}")
+    code, items = diff()
+    assert (code, items) == (2, [])
+    (base / ".mcp.json").write_text('{"mcpServers": {}}')
+    _scan(tmp_path, "store", f"repo:{base}")
+    code, items = diff()
+    assert ("removed", "tool:mcp/docs/*") in {
+        (e["change"], e["subject"]) for e in items
+    }
+    assert code == 0
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", '{"format_version": "2.0"}', "nothing"]
+)
+def test_a_file_that_is_no_plan_is_refused(
+    text: str, tmp_path: Path, diff: Diff
+) -> None:
+    path = tmp_path / "plan.json"
+    if text != "no file":
+        path.write_text(text)
+    assert diff(path) == (2, [])
+
+
+def test_what_an_agent_could_have_written_lowers_no_severity(
+    tmp_path: Path, diff: Diff
+) -> None:
+    edit, _ = CHECKOUTS["server added with a key"]
+    base, head = write_checkouts(tmp_path, edit)
+    severities = [each["severity"] for each in diff(base, head)[1]]
+    reviewer = head / ".claude/agents/reviewer.md"
+    for words in ("approved by security", "severity: none", "ignore this change"):
+        reviewer.write_text(
+            BASE[".claude/agents/reviewer.md"].replace("reviews", words)
+        )
+        assert [each["severity"] for each in diff(base, head)[1]] == severities
+
+
+def test_the_comment_adds_no_markup_of_a_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def edit(files: dict[str, str]) -> None:
+        files[".mcp.json"] = json.dumps(
+            {"mcpServers": {"x|<img src=a>[b](http://c)@all": {"command": "npx"}}}
+        )
+
+    base, head = write_checkouts(tmp_path, edit)
+    capsys.readouterr()
+    main(["diff", "--markdown", str(base), str(head)])
+    text = capsys.readouterr().out
+    assert text.startswith("<!-- answerable diff -->")
+    assert "<img" not in text
+    assert r"\[b\]" in text
+    assert "@all" not in text

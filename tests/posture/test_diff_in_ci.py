@@ -1,0 +1,113 @@
+"""The steps of the GitHub action, the GitLab template and the pre-commit hook, run."""
+
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.posture.pull_requests import CHECKOUTS, write_checkouts
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """Make a repository whose working copy adds a server with a key."""
+    base, head = write_checkouts(tmp_path, CHECKOUTS["server added with a key"][0])
+    for path in base.rglob(".git/*"):
+        path.unlink()
+    (base / ".git").rmdir()
+    identity = ("-c", "user.name=a", "-c", "user.email=a@example.com")
+    for words in (("init", "-q"), ("add", "-A"), (*identity, "commit", "-qm", "base")):
+        subprocess.run(("git", *words), cwd=base, check=True)
+    for path in head.rglob("*"):
+        if path.is_file() and ".git" not in path.relative_to(head).parts:
+            target = base / path.relative_to(head)
+            target.write_text(path.read_text())
+    return base
+
+
+def run_script(
+    script: str, folder: Path, variables: Mapping[str, str]
+) -> subprocess.CompletedProcess[str]:
+    """Run a script of bash with this environment's `answerable`."""
+    scripts = str(Path(sys.executable).parent)
+    environ = {"PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}", **variables}
+    environ["HOME"] = str(folder.parent)
+    return subprocess.run(
+        ("bash", "-e", "-o", "pipefail", "-c", script),
+        cwd=folder,
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def read_yaml(name: str) -> Any:
+    return yaml.safe_load((ROOT / name).read_text())
+
+
+@pytest.mark.parametrize(("fail_on", "code"), [("", 0), ("high", 1), ("critical", 0)])
+def test_the_action_writes_a_summary_and_fails_from_a_severity_on(
+    repository: Path, fail_on: str, code: int
+) -> None:
+    (step,) = [
+        e for e in read_yaml("action.yml")["runs"]["steps"] if e.get("id") == "diff"
+    ]
+    temp = repository.parent
+    done = run_script(
+        step["run"],
+        repository,
+        {
+            "BEFORE": "HEAD",
+            "AFTER": ".",
+            "FAIL_ON": fail_on,
+            "RUNNER_TEMP": str(temp),
+            "GITHUB_STEP_SUMMARY": str(temp / "summary"),
+            "GITHUB_OUTPUT": str(temp / "output"),
+        },
+    )
+    assert done.returncode == code, done.stderr
+    assert "PAY\\_API\\_KEY" in (temp / "summary").read_text()
+    assert (temp / "output").read_text().startswith("comment=")
+
+
+def test_no_step_of_the_action_inserts_an_expression_into_a_script() -> None:
+    for step in read_yaml("action.yml")["runs"]["steps"]:
+        assert "${{" not in step["run"]
+
+
+def test_the_script_of_the_gitlab_template_keeps_the_comment(repository: Path) -> None:
+    job = read_yaml("deploy/gitlab/answerable-diff.yml")["answerable-diff"]
+    script: Sequence[str] = job["script"]
+    variables = {"CI_MERGE_REQUEST_DIFF_BASE_SHA": "HEAD", "FAIL_ON": "high"}
+    done = run_script("\n".join(script), repository, variables)
+    assert done.returncode == 1, done.stderr
+    (artifact,) = job["artifacts"]["paths"]
+    assert "PAY" in (repository / artifact).read_text()
+
+
+def test_the_hook_fails_before_a_commit_that_adds_a_key(repository: Path) -> None:
+    (hook,) = read_yaml(".pre-commit-hooks.yaml")
+    done = run_script(hook["entry"], repository, {})
+    assert done.returncode == 1, done.stderr
+    clean = f"git stash -q -u && {hook['entry']}"
+    assert run_script(clean, repository, {}).returncode == 0
+
+
+@pytest.mark.parametrize("revision", ["nothing", "", "--output=x", "HEAD --exec=x"])
+def test_a_revision_that_does_not_exist_is_refused(
+    repository: Path, revision: str
+) -> None:
+    side = shlex.quote(f"git:{revision}")
+    done = run_script(f"answerable diff {side} .", repository, {})
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: ")
+    assert not (repository / "x").exists()
