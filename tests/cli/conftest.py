@@ -175,6 +175,10 @@ OTHERS: dict[str, Callable[..., object]] = {
     ),
     "answerable.services.lineage.chain_cache:load_or_compute_chains": lambda store, inventory: (),
     "answerable.services.posture.compared_sides:open_side": lambda *_: None,
+    "answerable.services.posture.compared_sides:list_newest_snapshots": lambda *_: None,
+    "answerable.services.posture.compared_sides:build_side_context": lambda *_: (
+        SimpleNamespace(cwd=Path())
+    ),
     "answerable.services.inventory.snapshots:load_inventory": lambda store, name="", **_: (
         SimpleNamespace(root=store.root, name=name)
     ),

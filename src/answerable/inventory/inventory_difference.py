@@ -45,10 +45,10 @@ class InventoryChange:
     change: ChangeDirection
     kind: str
     subject: str
-    field: str
-    before: str
-    after: str
-    place: str
+    field: str = ""
+    before: str = ""
+    after: str = ""
+    place: str = ""
     because: str = ""
     risky: bool = False
     agents: tuple[str, ...] = ()
@@ -94,14 +94,10 @@ def _count_uncompared(
     for because, counts in uncompared.items():
         for kind, number in sorted(counts.items()):
             yield InventoryChange(
-                ChangeDirection.NOT_COMPARABLE,
-                kind,
-                f"{number:,} on one side only",
-                "",
-                "",
-                "",
-                "",
-                because,
+                change=ChangeDirection.NOT_COMPARABLE,
+                kind=kind,
+                subject=f"{number:,} on one side only",
+                because=because,
             )
 
 
@@ -156,26 +152,22 @@ def _compare_sources(
         missing = [each for each in reasons if each]
         if missing:
             yield InventoryChange(
-                ChangeDirection.NOT_COMPARABLE,
-                "source",
-                name,
-                "",
-                reasons[0] or "read",
-                reasons[1] or "read",
-                "",
-                missing[0],
+                change=ChangeDirection.NOT_COMPARABLE,
+                kind="source",
+                subject=name,
+                before=reasons[0] or "read",
+                after=reasons[1] or "read",
+                because=missing[0],
             )
     for state in after.inventory.scheduled:
         if state.failures:
             yield InventoryChange(
-                ChangeDirection.NOT_COMPARABLE,
-                "source",
-                after.shorten(state.source),
-                "scheduled scan",
-                "",
-                "failed",
-                "",
-                "the last scheduled scan failed, so that its previous result is compared",
+                change=ChangeDirection.NOT_COMPARABLE,
+                kind="source",
+                subject=after.shorten(state.source),
+                field="scheduled scan",
+                after="failed",
+                because="the last scheduled scan failed, so that its previous result is compared",
             )
 
 
@@ -254,13 +246,12 @@ def _describe_whole(
     kind, subject, agent = key
     added = change is ChangeDirection.ADDED
     return InventoryChange(
-        change,
-        kind,
-        subject,
-        "",
-        "" if added else thing.title,
-        thing.title if added else "",
-        thing.place,
+        change=change,
+        kind=kind,
+        subject=subject,
+        before="" if added else thing.title,
+        after=thing.title if added else "",
+        place=thing.place,
         risky=thing.risky and added,
         agents=(agent,) if agent else (),
     )
@@ -275,12 +266,12 @@ def _compare_fields(
         old, new = was.fields.get(name, ""), will.fields.get(name, "")
         if old != new:
             yield InventoryChange(
-                ChangeDirection.CHANGED,
-                kind,
-                subject,
-                name,
-                old,
-                new,
-                will.place,
+                change=ChangeDirection.CHANGED,
+                kind=kind,
+                subject=subject,
+                field=name,
+                before=old,
+                after=new,
+                place=will.place,
                 agents=(agent,) if agent else (),
             )

@@ -148,14 +148,11 @@ def _build_unread_item(place: str, because: str) -> DifferenceItem:
     """Build the item of something that was not read or is not evaluated."""
     return _build_inventory_item(
         InventoryChange(
-            ChangeDirection.NOT_COMPARABLE,
-            "source",
-            place,
-            "",
-            "",
-            "",
-            place,
-            because,
+            change=ChangeDirection.NOT_COMPARABLE,
+            kind="source",
+            subject=place,
+            place=place,
+            because=because,
         )
     )
 
