@@ -77,12 +77,6 @@ class TerraformPlan:
     uncompared: tuple[str, ...]
 
 
-def is_terraform_plan(data: bytes) -> bool:
-    """Tell whether JSON text begins like a plan."""
-    head = data[:4096]
-    return b'"format_version"' in head and b'"terraform_version"' in head
-
-
 def parse_terraform_plan(data: bytes) -> TerraformPlan:
     """Parse the JSON of a plan.
 
