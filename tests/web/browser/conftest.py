@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from answerable.cli.demo.environment import can_attest_processes
+from answerable.cli.demo.environment import LOG, can_attest_processes
 from tests.web.chromium import CHROMIUM
 
 SECONDS = 180
@@ -58,6 +58,13 @@ class Demo:
     @property
     def url(self) -> str:
         return self.link.partition("/sign-in")[0]
+
+    def describe_end(self) -> str:
+        """Describe how the demo ended: exit code, last lines, last lines of its log."""
+        log = self.place / LOG
+        said = log.read_text(errors="replace").splitlines() if log.exists() else []
+        ended = f"the demo ended with {self.process.poll()}"
+        return "\n".join((ended, *self.lines[-20:], *said[-20:]))
 
     def read(self) -> None:
         assert self.process.stdout is not None
@@ -129,6 +136,7 @@ def open_page(
     No error in the console, no uncaught error, no request to another host, and a
     Content-Security-Policy without `unsafe-` on each of our pages.
     """
+    assert demo.process.poll() is None, demo.describe_end()
     context = chromium.new_context(storage_state=state, **more)
     wrong: list[str] = []
     own = urlsplit(demo.url).netloc
