@@ -248,12 +248,16 @@ def test_a_line_that_is_too_long_is_refused_with_a_reason(tmp_path: Path) -> Non
 
 
 def test_what_cannot_be_read_in_one_way_goes_nowhere(wrapped: Wrapped) -> None:
-    before = heard(wrapped)
+    # After its first call the wrapper asks for the list of tools, at any time.
+    def echoed() -> list[str]:
+        return [each for each in heard(wrapped) if '"echo"' in each]
+
+    before = echoed()
     twice = call("echo", 1).replace(b'"name"', b'"name": "rm", "name"', 1)
     assert wrapped.ask(twice)["error"]["code"] == -32600
     assert wrapped.ask(b"{")["error"]["code"] == -32700
     assert wrapped.ask(b"[" + call("echo", 1) + b"]")["error"]["code"] == -32600
-    assert heard(wrapped)[:-1] == before
+    assert echoed() == before
 
 
 def test_junk_of_the_server_goes_nowhere(tmp_path: Path) -> None:
