@@ -77,6 +77,7 @@ _GATEWAY = "rests on what a gateway recorded"
 _LOG = "rests on the sealed log itself"
 _HERE = "speaks of this machine, or of what a command just did"
 _RULES = "rests on the configuration"
+_PROTECTED = "has laws of its own: tests/laws/test_protection_documents.py"
 APART = {
     **dict.fromkeys(
         (
@@ -92,7 +93,7 @@ APART = {
     ),
     **dict.fromkeys(("requests", "asks", "tools-approve", "tools-diff"), _SIGNED),
     **dict.fromkeys(("decision", "decisions", "replay", "baselines"), _GATEWAY),
-    **dict.fromkeys(("agent-mode", "protect-status"), _GATEWAY),
+    **dict.fromkeys(("agent-mode", "protect-status"), _PROTECTED),
     **dict.fromkeys(("baseline", "baseline-diff", "baseline-replay"), _GATEWAY),
     **dict.fromkeys(("baseline-check", "baseline-rename"), _GATEWAY),
     **dict.fromkeys(("verify", "verification", "prove", "checkpoint", "bundle"), _LOG),

@@ -12,15 +12,16 @@ class ProtectedAgent:
 
     Attributes:
         name: Name in the configuration.
-        would_deny: Recorded calls of the last 7 days that enforcing refuses.
+        runs: Learned runs; None where that is not known.
+        would_deny: Recorded calls of the last 7 days that enforcing refuses; likewise.
         hook: Whether its hook recorded a call in the last 7 days; None without a hook.
         next: Next step; empty where it is enforced.
     """
 
     name: str
     mode: str
-    runs: int
-    would_deny: int
+    runs: int | None
+    would_deny: int | None
     hook: bool | None
     next: str
 
@@ -28,6 +29,8 @@ class ProtectedAgent:
         """Describe the agent in one clause."""
         hook = {None: "no hook", True: "hook seen", False: "hook not seen"}[self.hook]
         denied = "refused" if self.mode == "enforce" else "would be refused"
+        if self.runs is None or self.would_deny is None:
+            return f"{self.name} {self.mode}, its recorded calls are not known"
         return (
             f"{self.name} {self.mode}, {self.runs} runs learned, "
             f"{self.would_deny} calls {denied}, {hook}"
@@ -84,12 +87,13 @@ def summarise_protection(items: Sequence[ProtectionStatusItem]) -> ProtectionSum
 
 def _summarise_agent(rows: Sequence[ProtectionStatusItem]) -> ProtectedAgent:
     """Summarise the rows of one agent."""
-    hooks = [each["calls"] > 0 for each in rows if each["state"] == "hook"]
+    hooks = [bool(each["calls"]) for each in rows if each["state"] == "hook"]
+    refused = [each["would_deny"] for each in rows]
     return ProtectedAgent(
         name=(rows[0]["agent"] or "").rpartition("/")[2],
         mode=rows[0]["mode"] or "",
         runs=rows[0]["runs"],
-        would_deny=sum(each["would_deny"] for each in rows),
+        would_deny=None if None in refused else sum(filter(None, refused)),
         hook=any(hooks) if hooks else None,
         next=next((each["next"] for each in rows if each["next"]), ""),
     )

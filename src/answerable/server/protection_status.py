@@ -91,6 +91,7 @@ def load_protection_status(
     lineage: LoadedLineage | None = None,
     *,
     complete: bool = False,
+    records_missing: bool = False,
 ) -> Document:
     """Load the status of each server of each client.
 
@@ -101,6 +102,7 @@ def load_protection_status(
         now: UTC nanoseconds.
         lineage: Inventory and chains of the store; None to load them.
         complete: Whether no record of the wrappers waits outside the store.
+        records_missing: Records that wait could not be read into it.
     """
     uses: Sequence[KeyUse] = ()
     if config is not None and store is not None:
@@ -117,7 +119,9 @@ def load_protection_status(
                 since=now - RECENT,
                 until=now if complete else 0,
             )
-    return build_protection_status(plan, config, store, now, uses)
+    return build_protection_status(
+        plan, config, store, now, uses, records_missing=records_missing
+    )
 
 
 def _list_held_keys(config: Config) -> Iterator[HeldKey]:

@@ -212,7 +212,8 @@ def test_every_command_is_among_those_asked() -> None:
     silent |= {"sign-ins", "token-service"}
     silent |= {"decision", "asks", "break-glass", "hook", "baseline"}
     silent |= {"requests"}
-    # Secrets of a home with ten clients: tests/cli/test_protect.py.
+    # Secrets of a home with ten clients: tests/cli/test_protect.py, and
+    # tests/laws/test_protection_documents.py.
     silent |= {"protect", "unprotect", "tighten", "loosen"}
     # What they record and print: tests/cli/test_kills.py.
     silent |= {"kill", "revive"}

@@ -294,7 +294,9 @@ def load_status(
     shipped = ship_store_spool(root, spool) if spool.is_dir() else None
     failed = isinstance(shipped, AnswerableError)
     with EvidenceStore.open(root, now=now, create=False) as store:
-        document = load(plan, config, store, now, complete=not failed)
+        document = load(
+            plan, config, store, now, complete=not failed, records_missing=failed
+        )
     if isinstance(shipped, AnswerableError):
         return document, f"some calls are not counted: {shipped.message}"
     return document, ""

@@ -32,12 +32,19 @@ class ProtectionStatusItem(TypedDict):
         str | None, Column("server in the configuration; null for none")
     ]
     calls: Annotated[
-        int, Column("recorded calls of the last 7 days", "", 1, "count", right=True)
+        int | None,
+        Column(
+            "recorded calls of the last 7 days; null for no agent, or not known",
+            "",
+            1,
+            "count",
+            right=True,
+        ),
     ]
     would_deny: Annotated[
-        int,
+        int | None,
         Column(
-            "of these, decisions other than allow: enforcing refuses them",
+            "of these, decisions other than allow: enforcing refuses them; null likewise",
             "denied",
             1,
             "count",
@@ -49,9 +56,9 @@ class ProtectionStatusItem(TypedDict):
         Column("newest call of the last 7 days; null for none", "last", 2, "minute"),
     ]
     runs: Annotated[
-        int,
+        int | None,
         Column(
-            "recorded runs of the agent without a refused call, 90 days",
+            "recorded runs of the agent without a refused call, 90 days; null likewise",
             "",
             2,
             "count",

@@ -21,7 +21,6 @@ from answerable.store.store import EvidenceStore
 
 READY_RUNS = 40  # runs after which a baseline can leave shadow mode
 RECENT = 7 * 86_400 * 10**9  # nanoseconds
-_HOOK = "hook"  # its records name a tool as the inventory does, not as its rule
 RULE_KEYS = {
     TargetKind.TOOL: "tools",
     TargetKind.RESOURCE: "resources",
@@ -63,8 +62,13 @@ def count_learned_runs(store: EvidenceStore, agent: AgentId, now: int) -> int:
 def list_refused_targets(
     store: EvidenceStore, agent: DeclaredAgent, now: int
 ) -> list[RefusedTarget]:
-    """List the targets of the last 7 days that enforcing the present rules refuses."""
-    found = list_called_targets(store, since=now - RECENT, agent=agent.id)
+    """List the targets of the last 7 days that enforcing the present rules refuses.
+
+    Records of mediators count: a hook's are self-reported.
+    """
+    found = list_called_targets(
+        store, since=now - RECENT, agent=agent.id, from_mediators=True
+    )
     return find_refused_targets(agent, found)
 
 
@@ -78,8 +82,7 @@ def find_refused_targets(
         if each.agent != agent.id or not server:
             continue
         kind, name, covered = each.target, "", True
-        is_named = each.target in {known.value for known in RULE_KEYS}
-        if is_named and each.source != _HOOK:
+        if each.target in {known.value for known in RULE_KEYS}:
             known = TargetKind(each.target)
             kind, name = RULE_KEYS[known], decision_target_name(each, known)
             covered = covers(agent, server, kind, name)

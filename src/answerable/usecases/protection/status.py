@@ -7,6 +7,7 @@ from answerable.model.config import Config, DeclaredAgent, StdioCallerRule
 from answerable.model.decision import EnforcementMode
 from answerable.model.documents.protection import ProtectionStatusItem
 from answerable.model.documents.shared_shapes import Document
+from answerable.model.log_sources import HOOK
 from answerable.presentation.answer_coverage import build_empty_coverage, format_time
 from answerable.presentation.command_hints import format_command
 from answerable.services.lineage.held_keys import KeyUse
@@ -21,6 +22,7 @@ from answerable.store.decision_queries import CalledTarget, list_called_targets
 from answerable.store.store import EvidenceStore
 
 _NO_HOOK = "no hook: "
+_CallKey = tuple[str, str, bool]  # agent, server, and whether a hook recorded it
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,8 @@ def build_protection_status(
     store: EvidenceStore | None,
     now: int,
     key_uses: Sequence[KeyUse] = (),
+    *,
+    records_missing: bool = False,
 ) -> Document:
     """Build the status of each server of each client.
 
@@ -47,12 +51,20 @@ def build_protection_status(
         store: The store; None where there is none.
         now: UTC nanoseconds.
         key_uses: Logged uses of the keys that the gateway holds.
+        records_missing: Records of wrappers could not be read into the store.
     """
     agents = config.agents if config is not None else ()
-    status = _StatusReader(agents, store, now, key_uses)
+    # What is not recorded here may have been recorded where nothing was read.
+    known = store is not None and not records_missing
+    status = _StatusReader(agents, store if known else None, now, key_uses)
     items = [*_build_items(plan, config, status)]
     following = next((each["next"] for each in items if each["next"]), "")
-    return Document("protect-status", items, build_empty_coverage(), next=following)
+    coverage = build_empty_coverage()
+    missing = set() if known else {"gateway"}
+    if any(not use.events for use in key_uses):
+        missing.add("cloudtrail")
+    coverage["not_collected"] = sorted(missing)
+    return Document("protect-status", items, coverage, next=following)
 
 
 class _StatusReader:
@@ -72,12 +84,14 @@ class _StatusReader:
             for caller in agent.callers
             if isinstance(caller, StdioCallerRule)
         }
-        found = list_called_targets(store, since=now - RECENT) if store else []
-        self._calls = _sum_by_server(found)
-        self._runs = {
-            agent.id: count_learned_runs(store, agent.id, now) if store else 0
-            for agent in self._agents.values()
-        }
+        self._calls: Mapping[_CallKey, _ServerCalls] | None = None
+        self._runs: Mapping[str, int] = {}
+        if store is not None:
+            self._calls = _sum_by_server(list_called_targets(store, since=now - RECENT))
+            self._runs = {
+                agent.id: count_learned_runs(store, agent.id, now)
+                for agent in self._agents.values()
+            }
 
     def find_bypassing_key(self, gateway_server: str) -> KeyUse | None:
         """Return a key of a server that a log has without a call of the gateway."""
@@ -90,9 +104,10 @@ class _StatusReader:
         """Build the status of one server, without detail and next step."""
         agent = self._agents.get(gateway_server)
         use = self._key_uses.get(gateway_server)
-        called = _ServerCalls()
-        if agent is not None:
-            called = self._calls.get((agent.id, gateway_server), called)
+        called: _ServerCalls | None = None
+        if agent is not None and self._calls is not None:
+            key = (agent.id, gateway_server, state == HOOK)
+            called = self._calls.get(key, _ServerCalls())
         return {
             "client": client,
             "server": server,
@@ -100,10 +115,10 @@ class _StatusReader:
             "agent": agent.id if agent else None,
             "mode": agent.mode.value if agent else None,
             "gateway_server": gateway_server or None,
-            "calls": called.count,
-            "would_deny": called.refused,
-            "last_call": format_time(called.last) if called.last else None,
-            "runs": self._runs.get(agent.id, 0) if agent else 0,
+            "calls": called.count if called else None,
+            "would_deny": called.refused if called else None,
+            "last_call": format_time(called.last) if called and called.last else None,
+            "runs": self._runs.get(agent.id) if agent else None,
             "key_uses_unmediated": _count_unmediated(use),
             "detail": "",
             "next": "",
@@ -115,9 +130,11 @@ class _StatusReader:
         if agent is None:
             return f"no agent of the configuration may start {gateway_server}", ""
         if agent.mode is EnforcementMode.OBSERVE:
-            runs = self._runs.get(agent.id, 0)
+            runs = self._runs.get(agent.id)
             said = f"{runs} of {READY_RUNS} runs learned"
-            if runs >= READY_RUNS:
+            if runs is None:
+                said = "the number of learned runs is not known"
+            elif runs >= READY_RUNS:
                 said = f"{runs} runs learned: review and sign"
             return said, format_command("tighten", agent.name)
         if not has_rule(agent, gateway_server):
@@ -166,7 +183,7 @@ def _build_items(
     for server in config.servers if config is not None else ():
         if server.hook:
             item = status.build_item(server.hook, "its own tools", "hook", server.name)
-            item["detail"] = "" if item["calls"] else "no call in 7 days"
+            item["detail"] = "no call in 7 days" if item["calls"] == 0 else ""
             yield item
     for refusal in plan.refused:
         missing = refusal.reason.startswith(_NO_HOOK)
@@ -178,13 +195,14 @@ def _build_items(
 
 def _sum_by_server(
     targets: Sequence[CalledTarget],
-) -> Mapping[tuple[str, str], _ServerCalls]:
-    """Sum the calls by agent and server."""
-    found: dict[tuple[str, str], _ServerCalls] = {}
+) -> Mapping[_CallKey, _ServerCalls]:
+    """Sum the calls by agent, server and author: a hook's records are self-reported."""
+    found: dict[_CallKey, _ServerCalls] = {}
     for each in targets:
         server = each.resource_prefix.removeprefix("tool:mcp/").removesuffix("/")
-        known = found.get((each.agent, server), _ServerCalls())
-        found[each.agent, server] = _ServerCalls(
+        key = (each.agent, server, each.source == HOOK)
+        known = found.get(key, _ServerCalls())
+        found[key] = _ServerCalls(
             known.count + each.count,
             known.refused + each.refused,
             max(known.last, each.last),
