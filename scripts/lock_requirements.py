@@ -27,6 +27,7 @@ LOCKS: dict[str, list[str]] = {
     "core": ["pyproject.toml"],
     "aws": ["pyproject.toml", "--extra", "aws"],
     "k8s": ["pyproject.toml", "--extra", "k8s"],
+    "keyring": ["pyproject.toml", "--extra", "keyring"],
     "ext-authz": ["pyproject.toml", "--extra", "ext-authz"],
     "otel": ["pyproject.toml", "--extra", "otel"],
     "postgres": ["pyproject.toml", "--extra", "postgres"],
@@ -34,7 +35,8 @@ LOCKS: dict[str, list[str]] = {
     "uv": ["--group", "bootstrap"],
     "dev": [
         *("pyproject.toml", "--extra", "aws", "--extra", "k8s", "--extra", "otel"),
-        *("--extra", "postgres", "--extra", "ext-authz", "--group", "dev"),
+        *("--extra", "postgres", "--extra", "ext-authz", "--extra", "keyring"),
+        *("--group", "dev"),
     ],
     "world": ["--group", "world"],
     "agentdojo": ["pyproject.toml", "--group", "agentdojo"],

@@ -101,6 +101,10 @@ def test_a_path_of_two_distributions_is_named(tmp_path: Path) -> None:
         info.mkdir()
         (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\n")
         (info / "RECORD").write_text(f"google/api/http.py,,\n{name}/own.py,,\n")
+        # Where importlib_metadata is installed, files that do not exist are left out.
+        for path in ("google/api/http.py", f"{name}/own.py"):
+            (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / path).touch()
     found = list(distributions(path=[str(tmp_path)]))
     assert shared_paths(found, {"one", "two-x"}) == ["google/api/http.py: one, two-x"]
     assert shared_paths(found, {"one"}) == []

@@ -230,7 +230,7 @@ class UpstreamServer:
             the caller and presents; empty for none.
         credential: Operator-held credential presented to it, None for none.
         tools: Facts about its tools, by tool.
-        secrets: Pairs (name, file) that `{answerable:NAME}` in the command after
+        secrets: Pairs (name, file or `keyring:ENTRY`) that `{answerable:NAME}` in the command after
             `gateway stdio --` and in its environment stands for.
     """
 

@@ -19,6 +19,7 @@ class UpstreamCredential:
         header: Header field for a URL server, lower case; empty for a command server.
         scheme: Word before it in that field, e.g. `Bearer`; empty for none.
         as_env: Environment variable for a command server; empty for a URL server.
+        keyring: Entry of the operating system's keyring that holds it.
     """
 
     file: str
@@ -28,3 +29,4 @@ class UpstreamCredential:
     header: str
     scheme: str
     as_env: str
+    keyring: str = ""

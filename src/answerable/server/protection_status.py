@@ -17,11 +17,12 @@ from answerable.services.inventory import snapshots
 from answerable.services.lineage.chain_cache import load_or_compute_chains
 from answerable.services.lineage.held_keys import HeldKey, KeyUse, judge_held_keys
 from answerable.services.protection.observed_calls import RECENT
+from answerable.services.protection.os_keyring import PREFIX
 from answerable.services.protection.protection_plan import (
     ProtectionPlan,
     ProtectionRequest,
 )
-from answerable.store.durable_files import read_regular_file
+from answerable.services.protection.protection_state import read_present
 from answerable.store.store import EvidenceStore
 from answerable.usecases.protection.plan import build_protection_plan
 from answerable.usecases.protection.status import build_protection_status
@@ -125,21 +126,25 @@ def load_protection_status(
 
 
 def _list_held_keys(config: Config) -> Iterator[HeldKey]:
-    """Yield the AWS keys in the gateway's files, by the agent that may use each."""
+    """Yield the AWS keys that the gateway holds, by the agent that may use each."""
     agents: dict[str, DeclaredAgent] = {
         caller.server: agent
         for agent in config.agents
         for caller in agent.callers
         if isinstance(caller, StdioCallerRule)
     }
+    # The keyring has no times: the lock is as old as the first run of `protect`.
+    moved = Path(config.place).parent / "protection" / "lock"
     for server in config.servers:
         paths = [path for _, path in server.secrets]
-        if server.credential is not None and server.credential.file:
-            paths.append(server.credential.file)
+        held = server.credential
+        if held is not None and (held.file or held.keyring):
+            paths.append(held.file or f"{PREFIX}{held.keyring}")
         for path in paths if server.name in agents else ():
             try:
-                text = read_regular_file(Path(path)).decode("ascii").strip()
-                since = os.stat(path).st_mtime_ns
+                text = (read_present(Path(path)) or b"").decode("ascii").strip()
+                dated = moved if path.startswith(PREFIX) else Path(path)
+                since = dated.stat().st_mtime_ns
             except (OSError, AnswerableError, UnicodeDecodeError):
                 continue
             if is_access_key_id(text):

@@ -197,6 +197,7 @@ def plan_home(
         mode: Mode of new agents.
         owner: Owner of new agents; empty for the person of the home.
     """
+    from answerable.services.protection.os_keyring import has_keyring
     from answerable.services.protection.protection_plan import ProtectionRequest
     from answerable.usecases.protection.plan import build_protection_plan
 
@@ -212,6 +213,7 @@ def plan_home(
         gateway_command=_find_gateway_command() if here else ("answerable",),
         store=_find_store_to_name(settings, home) if here else None,
         is_repository=place.repository is not None,
+        uses_keyring=here and has_keyring(),
     )
     return build_protection_plan(request)
 

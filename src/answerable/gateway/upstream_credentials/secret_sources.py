@@ -1,4 +1,4 @@
-"""Read an operator's credential from a file, a command's output, or a variable.
+"""Read an operator's credential from a file, command, variable, or the keyring.
 
 All of it blocks, and so runs in a thread. Error messages contain no text of a file or a
 program.
@@ -17,6 +17,7 @@ from answerable.gateway.upstream_credentials.credential import MIN_LENGTH, is_se
 from answerable.model.errors import AnswerableError
 from answerable.model.upstream_credential import UpstreamCredential
 from answerable.server.child_environment import build_clean_environment
+from answerable.services.protection import os_keyring
 
 MAX_SECRET = 8192  # bytes of a secret
 COMMAND_TIMEOUT = 10.0  # seconds that a command has
@@ -104,7 +105,8 @@ def read_secret_text(path: str) -> str:
         CredentialUnavailable: It cannot be read, or other users may access it.
     """
     try:
-        data = _read_secret_file(path)
+        is_entry = path.startswith(os_keyring.PREFIX)
+        data = _read_keyring_entry(path) if is_entry else _read_secret_file(path)
         secret = data.decode().removesuffix("\n")
     except OSError as error:
         raise CredentialUnavailable(f"it cannot be read ({error.strerror})") from None
@@ -125,9 +127,22 @@ def _read_secret_source(
         return _read_secret_file(source.file)
     if source.command:
         return _run_secret_command(source.command, process_groups)
+    if source.keyring:
+        return _read_keyring_entry(f"{os_keyring.PREFIX}{source.keyring}")
     if source.env not in os.environ:
         raise CredentialUnavailable("the variable is not set")
     return os.environb[source.env.encode()]
+
+
+def _read_keyring_entry(name: str) -> bytes:
+    """Read an entry of the operating system's keyring."""
+    try:
+        data = os_keyring.read_entry(name)
+    except AnswerableError as error:
+        raise CredentialUnavailable(error.message) from None
+    if data is None:
+        raise CredentialUnavailable("the keyring has no such entry")
+    return data
 
 
 def _read_secret_file(path: str) -> bytes:

@@ -1,8 +1,11 @@
 """Plan of `protect`: changed files, moved secrets, and parts that stay as they are."""
 
+import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+
+from answerable.services.protection.os_keyring import PREFIX
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +23,7 @@ class ProtectionRequest:
         store: Store that the configuration names; None for the default.
         is_repository: Protect the committed files of the folder alone, with paths that
             hold on every machine; no hook is installed.
+        uses_keyring: Move keys to the operating system's keyring, not to files.
     """
 
     owner: str
@@ -31,6 +35,21 @@ class ProtectionRequest:
     gateway_command: tuple[str, ...]
     store: Path | None = None
     is_repository: bool = False
+    uses_keyring: bool = False
+
+    @property
+    def secret_folder(self) -> str:
+        """Return the place of moved keys: a folder, or the keyring's entries."""
+        if not self.uses_keyring:
+            return "secrets"
+        digest = hashlib.sha256(str(self.config_path).encode()).hexdigest()
+        return f"{PREFIX}{digest[:12]}"
+
+    def locate_secret(self, place: str) -> Path:
+        """Return the path of a moved key, or its entry in the keyring."""
+        if place.startswith(PREFIX):
+            return Path(place)
+        return self.config_path.parent / place
 
     def name_config_for(self, client: str) -> str:
         """Return the path of the configuration as a client's file spells it.
@@ -76,7 +95,7 @@ class MovedSecret:
         client: Client that held it.
         server: Server of the configuration that gets it.
         name: Variable, header or argument that held it.
-        path: File of mode 0600 that holds it from now on.
+        path: File of mode 0600, or entry `keyring:...`, that holds it from now on.
         value: The secret, kept out of the repr.
     """
 

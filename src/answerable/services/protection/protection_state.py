@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 
 from answerable.model.errors import EnvironmentFailure
+from answerable.services.protection import os_keyring
 from answerable.store.durable_files import (
     make_private_folder,
     read_regular_file,
@@ -24,6 +25,7 @@ from answerable.store.durable_files import (
 
 Fault = Callable[[str], None]
 NEW_FILE_MODE = 0o600
+_SEALED = b"answerable-sealed:"
 
 
 class FileLayer(msgspec.Struct, frozen=True):
@@ -69,11 +71,13 @@ def digest_of(data: bytes | None) -> str:
 
 
 def read_present(path: Path) -> bytes | None:
-    """Read a file; None where there is none.
+    """Read a file, or an entry of the keyring; None where there is none.
 
     Raises:
         EnvironmentFailure: It cannot be read.
     """
+    if str(path).startswith(os_keyring.PREFIX):
+        return os_keyring.read_entry(str(path))
     try:
         return read_regular_file(path)
     except (FileNotFoundError, NotADirectoryError):
@@ -89,10 +93,12 @@ class ProtectionState:
     Args:
         folder: Folder of its own in the state folder.
         fault: Called before each durable step with its name, for tests.
+        sealing_key: Entry of the keyring that encrypts new contents; empty for none.
     """
 
     folder: Path
     fault: Fault = field(default=lambda _: None)
+    sealing_key: str = ""
 
     @property
     def _journal(self) -> Path:
@@ -138,12 +144,47 @@ class ProtectionState:
         if not path.exists():
             self.fault("content")
             make_private_folder(path.parent)
-            write_file(path, data)
+            write_file(path, self._seal(data))
         return digest
 
     def get(self, digest: str) -> bytes | None:
         """Return a kept content; None for the empty digest."""
-        return read_regular_file(self.folder / "contents" / digest) if digest else None
+        if not digest:
+            return None
+        data = read_regular_file(self.folder / "contents" / digest)
+        return self._open(data) if data.startswith(_SEALED) else data
+
+    def _seal(self, data: bytes) -> bytes:
+        """Encrypt a content with a key in the keyring, where `protect` uses one."""
+        if not self.sealing_key:
+            return data
+        from cryptography.fernet import Fernet
+
+        key = os_keyring.read_entry(self.sealing_key)
+        if key is None:
+            key = Fernet.generate_key()
+            os_keyring.write_entry(self.sealing_key, key)
+        mark = _SEALED + self.sealing_key.encode() + b"\n"
+        return mark + Fernet(key).encrypt(data)
+
+    def _open(self, data: bytes) -> bytes:
+        """Decrypt a content.
+
+        Raises:
+            EnvironmentFailure: Its key is not in the keyring, or it was changed.
+        """
+        from cryptography.fernet import Fernet, InvalidToken
+
+        name, _, token = data.removeprefix(_SEALED).partition(b"\n")
+        key = os_keyring.read_entry(name.decode())
+        try:
+            if key is not None:
+                return Fernet(key).decrypt(token)
+        except (InvalidToken, ValueError):
+            pass
+        raise EnvironmentFailure(
+            "a backup cannot be decrypted: its key is not in the keyring"
+        )
 
     def run(self, journal: Journal) -> tuple[str, ...]:
         """Write the journal, then change each file; return the paths left alone."""
@@ -186,6 +227,12 @@ class ProtectionState:
             return False
         self.fault(f"write {path.name}")
         data = self.get(step.after)
+        if step.path.startswith(os_keyring.PREFIX):
+            if data is None:
+                os_keyring.delete_entry(step.path)
+            else:
+                os_keyring.write_entry(step.path, data)
+            return True
         if data is None:
             with translate_os_errors("remove", path):
                 path.unlink()

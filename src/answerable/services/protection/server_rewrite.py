@@ -10,6 +10,7 @@ from answerable.connectors.formats.mcp_server_entry import McpServerEntry
 from answerable.connectors.formats.secrets_in_text import SCHEMES
 from answerable.connectors.formats.value_reference import split_references
 from answerable.model.credential import CredentialClass
+from answerable.services.protection.os_keyring import PREFIX
 
 COMMAND_KEYS = ("command", "cmd")
 ENVIRONMENT_KEYS = ("env", "envs", "environment")
@@ -257,7 +258,7 @@ def _declare_secrets(made: ServerRewrite, context: RewriteContext) -> None:
         and sum(text == first[2] for _, _, text in made.secrets) == 1
         and not _is_referenced_in_words(made, _format_reference(first[0], context))
     ):
-        made.declared["credential"] = {"file": first[1], "as_env": first[0]}
+        made.declared["credential"] = {**_name_source(first[1]), "as_env": first[0]}
     else:
         first = None
     files: dict[str, RawValue] = {
@@ -267,6 +268,13 @@ def _declare_secrets(made: ServerRewrite, context: RewriteContext) -> None:
     }
     if files:
         made.declared["secrets"] = files
+
+
+def _name_source(place: str) -> dict[str, RawValue]:
+    """Return the source of a credential: a file, or an entry of the keyring."""
+    if place.startswith(PREFIX):
+        return {"keyring": place.removeprefix(PREFIX)}
+    return {"file": place}
 
 
 def _is_referenced_in_words(made: ServerRewrite, reference: str) -> bool:
@@ -337,7 +345,7 @@ def _declare_header(
         raise NotMovable(f"its field {name} is shorter or longer than a credential")
     _add_secret(name, rest, made, context)
     made.declared["credential"] = {
-        "file": made.secrets[0][1],
+        **_name_source(made.secrets[0][1]),
         "header": name,
         "scheme": scheme or None,
     }

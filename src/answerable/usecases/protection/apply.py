@@ -6,6 +6,7 @@ from pathlib import Path
 
 from answerable.connectors.formats.document_parser import DocumentFormat
 from answerable.model.errors import UsageError
+from answerable.services.protection.os_keyring import PREFIX
 from answerable.services.protection.protection_plan import (
     ProtectionPlan,
     UndoOutcome,
@@ -68,6 +69,14 @@ def apply_plan(
         EnvironmentFailure: A file cannot be read or written.
     """
     state = _state(state_folder, fault)
+    state.sealing_key = next(
+        (
+            str(secret.path).partition("/")[0] + "/backups"
+            for secret in plan.secrets
+            if str(secret.path).startswith(PREFIX)
+        ),
+        "",
+    )
     with state.lock():
         state.recover()
         if not plan.changes:

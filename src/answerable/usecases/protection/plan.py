@@ -247,9 +247,9 @@ class _Planner:
 
     def _is_free_again(self, made: ServerRewrite) -> bool:
         """Tell whether a declared server is the same, and no entry has its secrets."""
-        folder = self.request.config_path.parent
-        return self.config.has_server(made.server, made.declared) and not any(
-            (folder / path).exists() for _, path, _ in made.secrets
+        locate = self.request.locate_secret
+        return self.config.has_server(made.server, made.declared) and all(
+            read_present(locate(path)) is None for _, path, _ in made.secrets
         )
 
     def _rewrite(
@@ -264,7 +264,8 @@ class _Planner:
         config = request.name_config_for(client)
         wrapper = ("gateway", "stdio", "--config", config)
         words = (*request.gateway_command, *wrapper, "--server", name)
-        made = rewrite_server(entry, parsed, RewriteContext(client, name, words))
+        context = RewriteContext(client, name, words, request.secret_folder)
+        made = rewrite_server(entry, parsed, context)
         if made.kept and request.is_repository:
             # The command, with the secret, would be in the committed configuration.
             raise NotMovable("it has a key that the client itself uses")
@@ -279,10 +280,10 @@ class _Planner:
         self.config.add_server(client, server, made.declared)
         self.servers.append(ProtectedServer(client, entry, server))
         planned.what.append(f"{entry}: through the gateway as {server}")
-        folder = self.request.config_path.parent
-        for name, path, value in made.secrets:
-            planned.what.append(f"{entry}: {name} moves to {folder / path}")
-            self.secrets.append(MovedSecret(client, server, name, folder / path, value))
+        for name, place, value in made.secrets:
+            path = self.request.locate_secret(place)
+            planned.what.append(f"{entry}: {name} moves to {path}")
+            self.secrets.append(MovedSecret(client, server, name, path, value))
         for name in made.kept:
             self._refuse_secret(file, entry, name)
 

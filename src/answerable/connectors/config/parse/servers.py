@@ -56,9 +56,12 @@ def _read_hook_client(section: ConfigSection) -> str:
 def _read_secret_files(
     section: ConfigSection, folder: str
 ) -> tuple[tuple[str, str], ...]:
-    """Read the names and files of the secrets of a wrapped command."""
+    """Read the names and files, or keyring entries, of a wrapped command's secrets."""
     files = section.read_text_mapping("secrets")
-    return tuple((name, str(PurePath(folder) / path)) for name, path in files)
+    return tuple(
+        (name, path if path.startswith("keyring:") else str(PurePath(folder) / path))
+        for name, path in files
+    )
 
 
 def _read_server(name: str, section: ConfigSection, folder: str) -> UpstreamServer:

@@ -14,7 +14,7 @@ AUTHORIZATION = "authorization"
 BEARER = "Bearer"
 USUAL_TTL, LEAST_TTL, MOST_TTL = 900, 10, 24 * 3600
 
-_SOURCES = ("file", "command", "env")
+_SOURCES = ("file", "command", "env", "keyring")
 _HEADER_NAME = re.compile(r"[a-z][a-z0-9-]{0,63}")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,31}")
 # Headers that a credential may not set: message framing, routing and origin, and
@@ -86,6 +86,7 @@ def read_upstream_credential(
         if url
         else section.read_text("scheme"),
         as_env=section.read_text("as_env"),
+        keyring=section.read_text("keyring"),
     )
     section.report_unknown_keys()
     if not server.has_key("credential"):
@@ -105,7 +106,7 @@ def _check_credential_source(
 ) -> None:
     """Check that the credential has exactly one valid source."""
     if sum(section.has_key(key) for key in _SOURCES) != 1:
-        section.report_fault("", "expected exactly one of file, command, env")
+        section.report_fault("", "expected exactly one of file, command, env, keyring")
     if section.has_key("ttl") and not section.has_key("command"):
         section.report_fault("ttl", "requires command")
     if credential.command:
