@@ -1,7 +1,9 @@
 """Table of GitHub Apps that are AI agents, by slug.
 
 A slug is the last part of the app's page, https://github.com/apps/SLUG. The list is not
-complete, and its slugs were not compared with their pages.
+complete. Its slugs were compared with links to these pages in public repositories on
+2026-11-29, but for `amazon-q-developer`, `copilot-pull-request-reviewer`, `cursor` and
+`gemini-code-assist`.
 """
 
 # Slug of the app, and the kind of agent that it runs.
@@ -20,6 +22,7 @@ AGENT_APPS = {
     "google-labs-jules": "jules",
     "greptile-apps": "greptile",
     "openhands-ai": "openhands",
+    "qodo-merge": "pr-agent",
     "qodo-merge-pro": "pr-agent",
     "sweep-ai": "sweep",
 }

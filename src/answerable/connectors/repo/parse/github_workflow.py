@@ -38,7 +38,10 @@ STEPS_LIMIT = 2_000
 JOBS_LIMIT = 500
 SHARED_LIMIT = 2_000
 _BLOCKS = ("env", "with", "secrets")
-# Actions that run an AI agent, by the repository that publishes them.
+# Actions that run an AI agent, by the repository that publishes them. The definitions
+# (`action.yml`) were compared on 2026-11-29, but for those of anthropics/
+# claude-code-base-action, github/copilot-cli-action, sst/opencode (now anomalyco),
+# continuedev and all-hands-ai, which are known from workflows that use them.
 AGENT_ACTIONS = {
     "anthropics/claude-code-action": "claude-code",
     "anthropics/claude-code-base-action": "claude-code",
@@ -50,14 +53,12 @@ AGENT_ACTIONS = {
     "actions/ai-inference": "github-models",
     "sst/opencode/github": "opencode",
     "anomalyco/opencode/github": "opencode",
-    "block/goose-action": "goose",
-    "cursor/agent-action": "cursor",
     "qodo-ai/pr-agent": "pr-agent",
-    "codiumai/pr-agent": "pr-agent",
-    "aider-chat/aider-action": "aider",
+    "codium-ai/pr-agent": "pr-agent",
     "augmentcode/augment-agent": "auggie",
-    "continuedev/continue": "continue",
-    "all-hands-ai/openhands-action": "openhands",
+    "augmentcode/review-pr": "auggie",
+    "continuedev/continue/actions/general-review": "continue",
+    "all-hands-ai/openhands-resolver": "openhands",
 }
 # Commands that start one without an action.
 AGENT_COMMANDS = {
