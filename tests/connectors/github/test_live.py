@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.serialization import (
 from answerable.cli.main import main
 from answerable.connectors.github import api_client, fetch, live_scan
 from answerable.connectors.github.endpoints import ENDPOINTS
+from answerable.connectors.github.protection_query import PROTECTION_QUERY
 from answerable.model.connector import SyncContext
 from answerable.model.errors import EnvironmentFailure, UsageError
 from answerable.model.sighting import ReadProblemKind, Sync
@@ -394,3 +395,8 @@ def test_scan_of_a_forbidden_kind_exits_3(
     shown = capsys.readouterr()
     assert f"GET {RULESETS}" in shown.out + shown.err
     assert TOKEN not in shown.out + shown.err
+
+
+def test_the_page_has_the_query_of_the_scan(root: Path) -> None:
+    page = (root / "docs/github.md").read_text(encoding="utf-8")
+    assert " ".join(PROTECTION_QUERY.split()) in " ".join(page.split())

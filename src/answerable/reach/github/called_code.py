@@ -146,11 +146,17 @@ def list_uncollected_calls(place: RepositoryPlace, workflow: Workflow) -> Iterat
             yield f"contents of {job.uses}"
 
 
-def list_called_code(place: RepositoryPlace) -> Iterator[CalledCode]:
+def list_called_code(place: RepositoryPlace) -> tuple[CalledCode, ...]:
     """List the movable workflows and actions of collected repositories that jobs call.
 
     Actions of other owners are trusted: their repositories are not collected.
     """
+    key = ("called code", place.name.lower())
+    return place.index.get_or_compute(key, lambda: tuple(_find_called_code(place)))
+
+
+def _find_called_code(place: RepositoryPlace) -> Iterator[CalledCode]:
+    """Find the movable workflows and actions that the jobs of a repository call."""
     for workflow in place.repository.workflows or ():
         if workflow.disabled:
             continue
@@ -162,15 +168,8 @@ def list_called_code(place: RepositoryPlace) -> Iterator[CalledCode]:
                     yield CalledCode(found, use.ref, workflow, job, text)
 
 
-def decide_change(
-    place: RepositoryPlace, access: RepositoryAccess, code: CalledCode
-) -> AccessDecision:
-    """Decide whether an identity changes the code that a job of a repository calls.
-
-    Args:
-        place: Repository of the caller.
-        access: Access to the repository that is called.
-    """
+def decide_use(place: RepositoryPlace, code: CalledCode) -> AccessDecision:
+    """Decide that a job runs changed code: when the workflow of the caller runs again."""
     said = quote(
         "workflow",
         f"repository {place.name}",
@@ -178,11 +177,10 @@ def decide_change(
         code.workflow.place,
     )
     runs = build_atom(NEXT_RUN, "Runs", (code.workflow.path,))
-    changed = _decide_ref_change(code.place, access, code.ref)
-    return conjoin_decisions(changed, AccessDecision(runs, (said,)))
+    return AccessDecision(runs, (said,))
 
 
-def _decide_ref_change(
+def decide_ref_change(
     place: RepositoryPlace, access: RepositoryAccess, ref: str
 ) -> AccessDecision:
     """Decide whether an identity pushes a branch or moves a tag."""

@@ -1,8 +1,8 @@
 """Index the collected organizations: members, teams with their parents, repositories."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -17,6 +17,7 @@ from answerable.reach.github.catalogue import (
     Team,
 )
 
+ValueT = TypeVar("ValueT")
 PLATFORM = "github"
 SOURCE = "github"
 REPORTED = "a working copy states the workflows, which is self-reported"
@@ -33,6 +34,7 @@ class OrganizationIndex:
     def __init__(self, organization: GithubOrganization) -> None:
         self.organization = organization
         self.reported: frozenset[str] = frozenset()
+        self._computed: dict[Hashable, Any] = {}
         self.login = organization.login.lower()
         self.members: dict[str, Member] = {
             each.login.lower(): each for each in organization.members or ()
@@ -53,6 +55,13 @@ class OrganizationIndex:
         for slug, team in self.teams.items():
             for login, _ in team.members or ():
                 self.memberships.setdefault(login.lower(), []).append(slug)
+
+    def get_or_compute(self, key: Hashable, compute: Callable[[], ValueT]) -> ValueT:
+        """Return a value that depends on the organization alone, computed once."""
+        if key not in self._computed:
+            self._computed[key] = compute()
+        found: ValueT = self._computed[key]
+        return found
 
     @property
     def has_all_team_members(self) -> bool:

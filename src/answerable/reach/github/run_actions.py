@@ -11,7 +11,8 @@ from answerable.reach.github.access_states import (
     list_jobs,
 )
 from answerable.reach.github.called_code import (
-    decide_change,
+    decide_ref_change,
+    decide_use,
     list_called_code,
 )
 from answerable.reach.github.catalogue import WorkflowJob
@@ -43,6 +44,7 @@ READ_SECRET, RUN_JOB, MINT_OIDC = "read-secret", "run-job", "mint-oidc"
 _RUN_ACTIONS = frozenset((READ_SECRET, RUN_JOB, MINT_OIDC))
 CHANGE_CALLED_CODE = "change-called-code"
 RunDecision = tuple[AccessDecision, tuple[PathHop, ...]]
+RunChange = tuple[tuple[PathHop, ...], AccessDecision]
 
 
 def is_run_action(action: str) -> bool:
@@ -163,15 +165,30 @@ def iterate_run_paths(
         for way in list_run_ways(place, state.access, context):
             yield state.hops, way
     for code in list_called_code(place):
+        changes = _list_ref_changes(code.place, subject, code.ref)
         job = replace(code.job, runner=("*",)) if code.job.uses else code.job
         where = get_context_of_job(place, job)
-        if context not in ("", where):
+        if not changes or context not in ("", where):
             continue
-        gate = decide_job_environment(place, job)
-        for state in iterate_states(code.place, subject, direct=False):
-            changed = decide_change(place, state.access, code)
-            decision = conjoin_decisions(changed, gate)
-            yield state.hops, RunWay(where, decision, CHANGE_CALLED_CODE, job)
+        parts = (decide_use(place, code), decide_job_environment(place, job))
+        for hops, changed in changes:
+            decision = conjoin_decisions(changed, *parts)
+            yield hops, RunWay(where, decision, CHANGE_CALLED_CODE, job)
+
+
+def _list_ref_changes(
+    place: RepositoryPlace, subject: GitHubSubject, ref: str
+) -> tuple[RunChange, ...]:
+    """List the ways of an identity to change what a ref points to, or missing data."""
+
+    def find() -> Iterator[RunChange]:
+        for state in iterate_states(place, subject, direct=False):
+            changed = decide_ref_change(place, state.access, ref)
+            if changed.formula != FALSE or changed.missing:
+                yield state.hops, changed
+
+    key = ("ref change", str(subject), place.name.lower(), ref)
+    return place.index.get_or_compute(key, lambda: tuple(find()))
 
 
 def build_run_hop(place: RepositoryPlace, origin: str, way: RunWay) -> PathHop:
