@@ -146,6 +146,9 @@ def _repo(c: Canaries) -> dict[str, str]:
         + '"}}}, // comment '
         + c("jsonc-comment")
         + "\n}",
+        ".git/HEAD": "ref: refs/heads/main\n",
+        ".git/config": '[remote "origin"]\n\turl = '
+        f"https://x-token:{c('remote-token')}@github.com/acme/web.git\n",
         ".env": f"SECRET={c('dotenv')}\nexport TOKEN='{c('dotenv-export')}'\n",
         "CODEOWNERS": "* @ana\n",
         ".github/workflows/agent.yml": "on: issue_comment\njobs:\n  a:\n"
@@ -348,9 +351,14 @@ def _organization(c: Canaries) -> dict[str, str]:
 jobs:
   one:
     runs-on: ubuntu-latest
+    if: github.event.head_commit.message == '{c("workflow-condition")}'
+    strategy: {{matrix: {{key: [{c("workflow-matrix")}]}}}}
     env:
       TOKEN: {c("workflow-variable")}
+      KUBECONFIG: {c("workflow-kubeconfig")}
     steps:
+      - uses: azure/k8s-set-context@v4
+        with: {{kubeconfig: {c("workflow-kubeconfig-input")}}}
       - run: curl -H 'Authorization: Bearer {c("workflow-header")}' https://x.example
 """
     return {

@@ -70,6 +70,8 @@ ASK: tuple[tuple[str, ...], ...] = (
     ("attest", USER, "--owner", "ana@corp.example"),
     ("owner-keys", "list"),
     ("show", "cred:github/acme/pat/2"),
+    ("can", "github:user/ana", "contents:write", "github:acme/repo/web"),
+    ("who-can", "read-secret", "github:acme/secret/KEY"),
     ("reach", USER),
     ("reach", USER, "--used"),
     ("can", USER, "s3:GetObject", f"{BUCKET}/x"),
