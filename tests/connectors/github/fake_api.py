@@ -11,7 +11,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from answerable.connectors.github import fetch
 from answerable.connectors.github.endpoints import ENDPOINTS
+from answerable.model.connector import SyncContext
+from answerable.model.sighting import Sync
 
 TOKEN = "example-token-of-a-scan"
 Reply = tuple[int, dict[str, str], bytes]
@@ -172,3 +175,9 @@ def throttle(
         headers |= {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": reset}
     text = b'{"message": "You have exceeded a secondary rate limit"}'
     return status, headers, text
+
+
+def scan_live(api: FakeApi, options: str = "", **context: Any) -> Sync:
+    """Scan the organization of the API."""
+    parts = SyncContext(now=1, fingerprint=lambda _: "f" * 64, **context)
+    return fetch.sync(f"acme,api={api.url}{options}", parts)

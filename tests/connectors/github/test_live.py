@@ -1,21 +1,12 @@
 """A live scan: the client talks to an API of our own on this machine."""
 
-import base64
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-)
 
 from answerable.cli.main import main
 from answerable.connectors.github import api_client, fetch, live_scan
@@ -23,8 +14,8 @@ from answerable.connectors.github.endpoints import ENDPOINTS
 from answerable.connectors.github.protection_query import PROTECTION_QUERY
 from answerable.model.connector import SyncContext
 from answerable.model.errors import EnvironmentFailure, UsageError
-from answerable.model.sighting import ReadProblemKind, Sync
-from tests.connectors.github.fake_api import TOKEN, FakeApi, serve, throttle
+from answerable.model.sighting import ReadProblemKind
+from tests.connectors.github.fake_api import TOKEN, FakeApi, scan_live, throttle
 from tests.connectors.github.saved_answers import (
     make_answers,
     organization_of,
@@ -35,21 +26,6 @@ from tests.connectors.github.saved_answers import (
 
 MEMBERS = "orgs/acme/members"
 RULESETS = "repos/acme/web/rulesets"
-
-
-@pytest.fixture
-def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeApi]:
-    """An API with the answers about a small organization."""
-    with serve(FakeApi(make_answers())) as fake:
-        monkeypatch.setenv("GH_TOKEN", TOKEN)
-        monkeypatch.setattr("time.sleep", lambda seconds: None)
-        yield fake
-
-
-def scan_live(api: FakeApi, options: str = "", **context: Any) -> Sync:
-    """Scan the organization of the API."""
-    parts = SyncContext(now=1, fingerprint=lambda _: "f" * 64, **context)
-    return fetch.sync(f"acme,api={api.url}{options}", parts)
 
 
 def test_a_live_scan_finds_what_saved_answers_hold(
@@ -269,49 +245,6 @@ def test_entries_hidden_by_single_sign_on_are_missing(api: FakeApi) -> None:
     assert organization_of(sync).repository_roles is None
 
 
-def test_an_app_gets_tokens_of_its_installation(
-    api: FakeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("GH_TOKEN")
-    key = rsa.generate_private_key(65537, 2048)
-    pem = key.private_bytes(
-        Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption()
-    )
-    (tmp_path / "app.pem").write_bytes(pem)
-    sync = scan_live(api, f",app=Iv1.abc,key={tmp_path}/app.pem")
-    assert sync.problems == ()
-    (proof,) = api.issued
-    signed, _, signature = proof.rpartition(".")
-    head, claims = (json.loads(_decode(each)) for each in signed.split("."))
-    assert head == {"alg": "RS256", "typ": "JWT"}
-    assert claims["iss"] == "Iv1.abc"
-    assert 0 < claims["exp"] - claims["iat"] <= 600
-    key.public_key().verify(
-        _decode(signature), signed.encode(), padding.PKCS1v15(), hashes.SHA256()
-    )
-    text = msgspec.json.encode(sync).decode()
-    assert "installation-token" not in text
-    assert TOKEN not in text
-
-
-def _decode(text: str) -> bytes:
-    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-
-
-def test_an_expired_installation_token_is_renewed(
-    api: FakeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    key = rsa.generate_private_key(65537, 2048)
-    pem = key.private_bytes(
-        Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption()
-    )
-    (tmp_path / "app.pem").write_bytes(pem)
-    monkeypatch.setattr("answerable.connectors.github.credentials._TOKEN_SECONDS", 0)
-    sync = scan_live(api, f",app=1,key={tmp_path}/app.pem")
-    assert sync.problems == ()
-    assert len(api.issued) > 10
-
-
 @pytest.mark.parametrize(
     ("location", "error"),
     [
@@ -332,13 +265,6 @@ def test_no_credential_is_said(api: FakeApi, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.delenv("GITHUB_TOKEN", raising=False)
     with pytest.raises(EnvironmentFailure, match="no path acme, and no token"):
         scan_live(api)
-
-
-@pytest.mark.parametrize("text", ["", "-----BEGIN RSA PRIVATE KEY-----\nAAAA"])
-def test_a_key_that_is_none_is_said(api: FakeApi, tmp_path: Path, text: str) -> None:
-    (tmp_path / "k.pem").write_text(text)
-    with pytest.raises(EnvironmentFailure, match="no RSA private key"):
-        scan_live(api, f",app=1,key={tmp_path}/k.pem")
 
 
 def test_a_refused_token_is_said(api: FakeApi, monkeypatch: pytest.MonkeyPatch) -> None:
