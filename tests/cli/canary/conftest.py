@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.canary.templates import DUMP, OBJECTS
+from tests.cli.canary.templates import DUMP, OBJECTS, WORKFLOW
 
 ACCOUNT = "111122223333"
 USER = f"arn:aws:iam::{ACCOUNT}:user/report-bot"
@@ -347,20 +347,7 @@ def _organization(c: Canaries) -> dict[str, str]:
     key = {"id": 1, "title": "mirror", "read_only": True}
     token = {"id": 2, "owner": {"login": "ana"}, "repository_selection": "all"}
     token |= {"permissions": {"repository": {"contents": "write"}}}
-    workflow = f"""on: push
-jobs:
-  one:
-    runs-on: ubuntu-latest
-    if: github.event.head_commit.message == '{c("workflow-condition")}'
-    strategy: {{matrix: {{key: [{c("workflow-matrix")}]}}}}
-    env:
-      TOKEN: {c("workflow-variable")}
-      KUBECONFIG: {c("workflow-kubeconfig")}
-    steps:
-      - uses: azure/k8s-set-context@v4
-        with: {{kubeconfig: {c("workflow-kubeconfig-input")}}}
-      - run: curl -H 'Authorization: Bearer {c("workflow-header")}' https://x.example
-"""
+    workflow = re.sub("<([a-z-]+)>", lambda found: c(found[1]), WORKFLOW)
     return {
         "orgs/acme/actions/secrets.json": json.dumps([secret]),
         "orgs/acme/personal-access-tokens.json": json.dumps([token]),

@@ -81,3 +81,19 @@ roleRef: <broken-binding>
 ---
 kind: [<cut-manifest>
 """
+
+WORKFLOW = """\
+on: push
+jobs:
+  one:
+    runs-on: ubuntu-latest
+    if: github.event.head_commit.message == '<workflow-condition>'
+    strategy: {matrix: {key: [<workflow-matrix>]}}
+    env:
+      TOKEN: <workflow-variable>
+      KUBECONFIG: <workflow-kubeconfig>
+    steps:
+      - uses: azure/k8s-set-context@v4
+        with: {kubeconfig: <workflow-kubeconfig-input>}
+      - run: curl -H 'Authorization: Bearer <workflow-header>' https://x.example
+"""
