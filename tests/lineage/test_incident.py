@@ -19,6 +19,8 @@ from answerable.model.provenance import WrittenBy
 from answerable.services.lineage.trace_rows import TraceQuery
 from answerable.store.store import EvidenceStore
 from answerable.usecases.evidence.ingest_logs import ingest_logs
+from answerable.usecases.lineage.count_events import count_by_fields
+from answerable.usecases.lineage.find_gateway_bypasses import find_bypassing_events
 from answerable.usecases.lineage.trace import trace_events
 from tests.connectors.logs.samples import GITHUB, K8S
 from tests.lineage.conftest import NOW, keep, made
@@ -38,7 +40,9 @@ def rfc3339(at: int) -> str:
     return datetime.fromtimestamp(at / 10**9, UTC).isoformat()
 
 
-def gateway_call(number: int, tool: str, shown: str, jti: str) -> AuditEvent:
+def gateway_call(
+    number: int, sequence: int, tool: str, shown: str, jti: str
+) -> AuditEvent:
     at = made(number).event_time
     key = build_event_id(at, "gateway", "r", b"%d" % number)
     return made(
@@ -53,8 +57,11 @@ def gateway_call(number: int, tool: str, shown: str, jti: str) -> AuditEvent:
         tool=tool,
         run="d1",
         decision_id=key.hex(),
+        recorder="r",
+        sequence=sequence,
         facts=(
             ("ended", "completed"),
+            ("ended_sequence", str(sequence + 1)),
             ("jti", jti),
             ("milliseconds", "900"),
             ("shown_to_server", digest(shown)),
@@ -65,14 +72,14 @@ def gateway_call(number: int, tool: str, shown: str, jti: str) -> AuditEvent:
 def our_records(source: str) -> list[AuditEvent]:
     if source == "gateway":
         return [
-            gateway_call(50, PUSH, "T2", "j-2"),
-            gateway_call(60, KUBECTL, "T3", "j-3"),
+            gateway_call(50, 2, PUSH, "T2", "j-2"),
+            gateway_call(90, 4, KUBECTL, "T3", "j-3"),
         ]
     chain: dict[str, object] = {"agent": AGENT, "chain": (AGENT,), "person": ANA}
     return [
         record(1, subject="start", issued="T1", delegation="d1", jti="j-1", **chain),
         record(49, subject="T1", issued="T2", delegation="d2", jti="j-2", **chain),
-        record(59, subject="T1", issued="T3", delegation="d3", jti="j-3", **chain),
+        record(89, subject="T1", issued="T3", delegation="d3", jti="j-3", **chain),
     ]
 
 
@@ -89,7 +96,7 @@ def push(at: int = AT) -> dict[str, Any]:
 
 def secret_reads() -> list[dict[str, Any]]:
     credential = "authentication.kubernetes.io/credential-id"
-    at = rfc3339(AT + 10 * 10**9)
+    at = rfc3339(AT + 40 * 10**9)
     mine = {"username": "oidc:triage", "extra": {credential: ["JTI=j-3"]}}
     aws = {"username": "dev", "extra": {"accessKeyId": [KEY]}}
     return [
@@ -133,8 +140,10 @@ def trail() -> dict[str, Any]:
     }
 
 
-def tell(store: EvidenceStore, folder: Path, source: str) -> None:
-    """Store what one source tells of the incident."""
+def tell(
+    store: EvidenceStore, folder: Path, source: str, *, split: bool = False
+) -> None:
+    """Store what one source tells of the incident, in one file or a file a record."""
     logs: dict[str, list[dict[str, Any]]] = {
         "cloudtrail": [trail()],
         "k8s-audit": secret_reads(),
@@ -143,8 +152,11 @@ def tell(store: EvidenceStore, folder: Path, source: str) -> None:
     if source not in logs:
         keep(store, our_records(source))
         return
-    place = folder / f"{source}.json"
-    place.write_text("\n".join(map(json.dumps, logs[source])))
+    place = folder / source
+    place.mkdir(exist_ok=True)
+    lines = [*map(json.dumps, logs[source])]
+    for number, text in enumerate(lines if split else ["\n".join(lines)]):
+        (place / f"{number}.json").write_text(text)
     options = ",cluster=prod" if source == "k8s-audit" else ""
     ingest_logs(store, [f"{source}:{place}{options}"], now=NOW)
 
@@ -254,14 +266,14 @@ def test_without_a_platforms_log_its_identity_is_missing_and_named(
     assert f"the platform that {PUSH} acts on" in found["identity"][2]
 
 
-def test_any_order_of_the_sources_gives_the_same_rows(tmp_path: Path) -> None:
+def test_any_order_and_split_of_the_files_gives_the_same_rows(tmp_path: Path) -> None:
     told = []
     for number, order in enumerate((SOURCES, SOURCES[::-1], SOURCES[2:] + SOURCES[:2])):
         folder = tmp_path / str(number)
         folder.mkdir()
         with EvidenceStore.open(folder / "store", now=NOW) as store:
             for source in order:
-                tell(store, folder, source)
+                tell(store, folder, source, split=number > 0)
             told.append(rows(store))
             for source in order:
                 tell(store, folder, source)
@@ -331,3 +343,34 @@ def test_what_an_agent_says_of_itself_changes_no_hop(
     keep(incident, [claim])
     after = {row["event_id"]: row["hops"] for row in rows(incident)}
     assert {event: after[event] for event in before} == before
+
+
+def test_the_platforms_events_are_compared_with_the_gateways_records(
+    incident: EvidenceStore, tmp_path: Path
+) -> None:
+    place = tmp_path / "bypass.json"
+    place.write_text(json.dumps(push(AT + 20 * 10**9)))
+    ingest_logs(incident, [f"github-audit:{place}"], now=NOW)
+    found = find_bypassing_events(incident, TraceQuery(agent=AGENT), now=NOW)
+    told = found.coverage["mediation"]
+    assert (told["mediated"], told["unmediated"]) == (2, 1)
+    (row,) = found.items
+    assert (row["source"], row["why"]) == ("github-audit", "no-call")
+
+
+def test_each_log_says_what_it_cannot_contain(incident: EvidenceStore) -> None:
+    found = trace_events(incident, TraceQuery(), now=NOW)
+    limits = found.coverage["log_limits"]
+    assert set(limits) == {"cloudtrail", "github-audit", "k8s-audit"}
+    assert "audit policy" in limits["k8s-audit"]
+
+
+def test_events_are_counted_by_log(incident: EvidenceStore) -> None:
+    counted = count_by_fields(incident, TraceQuery(), "source", now=NOW)
+    assert {row["source"]: row["events"] for row in counted.items} == {
+        "sts": 3,
+        "gateway": 2,
+        "k8s-audit": 2,
+        "cloudtrail": 1,
+        "github-audit": 1,
+    }

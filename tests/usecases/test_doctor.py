@@ -1,3 +1,4 @@
+import json
 import os
 from pathlib import Path
 
@@ -5,7 +6,9 @@ import pytest
 
 from answerable.model.documents.shared_shapes import Document
 from answerable.store.store import EvidenceStore
+from answerable.usecases.evidence.ingest_logs import ingest_logs
 from answerable.usecases.operations.doctor import check_installation
+from tests.connectors.logs.samples import K8S
 from tests.inventory.fact_builders import DAY
 from tests.usecases.connector_stub import ConnectorStub
 
@@ -116,3 +119,14 @@ def test_a_scan_from_the_future_fails(tmp_path: Path) -> None:
 def test_every_failed_check_has_a_hint(tmp_path: Path) -> None:
     document = check_installation(tmp_path / "s", now=0, home=tmp_path, cwd=tmp_path)
     assert all(item["hint"] for item in document.items if not item["ok"])
+
+
+def test_an_ingested_log_says_what_it_cannot_contain(tmp_path: Path) -> None:
+    log = tmp_path / "log.json"
+    log.write_text(json.dumps(K8S))
+    with EvidenceStore.open(tmp_path / "store", now=NOW) as store:
+        ingest_logs(store, [f"k8s-audit:{log},cluster=prod"], now=NOW)
+    _, document = checked(tmp_path / "store")
+    (row,) = [item for item in document.items if item["check"] == "log k8s-audit"]
+    assert row["ok"]
+    assert "audit policy" in str(row["detail"])

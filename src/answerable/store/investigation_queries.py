@@ -137,6 +137,7 @@ COLUMNS = {
     "action": "e.action",
     "resource": "e.resource",
     "outcome": "e.outcome",
+    "source": "e.source",
     "day": f"e.event_time // {DAY_NS}",
 }
 _KEY = "identity, credential, session, person, run, agent, tool"

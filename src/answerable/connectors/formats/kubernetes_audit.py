@@ -7,6 +7,8 @@ for `authentication.kubernetes.io/credential-id` (an extra of the user) and
 `.../issued-credential-id` (an annotation of a token request).
 """
 
+from functools import lru_cache
+
 import msgspec
 
 from answerable.connectors.formats.log_entry import (
@@ -121,7 +123,13 @@ def read_kubernetes_record(record: KubernetesAuditRecord, cluster: str) -> LogEn
 
 def _build_identity(cluster: str, user: KubernetesUser) -> str:
     """Build the identity of a user, in the spelling of the inventory."""
-    return str(build_user_subject(cluster, user.username)) if user.username else ""
+    return _spell_identity(cluster, user.username) if user.username else ""
+
+
+@lru_cache(maxsize=4096)
+def _spell_identity(cluster: str, username: str) -> str:
+    """Spell the identity of a user name; logs repeat few of them."""
+    return str(build_user_subject(cluster, username))
 
 
 def _get_extra(user: KubernetesUser, name: str) -> str:

@@ -175,15 +175,17 @@ def _build_event(
         return RecordRefused(f"not a record of {source}: its time is not a time")
     if not when:
         return RecordRefused(f"not a record of {source}: it has no time")
-    cut = {k: (v or "")[:_MAX_FACT_LENGTH] for k, v in entry.facts.items()}
-    credential, delegation = entry.credential, {}
+    facts = [(k, v[:_MAX_FACT_LENGTH]) for k, v in entry.facts.items() if v]
+    credential, named = entry.credential, [entry.identity, entry.action, entry.session]
     if entry.delegated_by:
         path = (*entry.delegated_by, entry.identity)
         credential = build_delegated_credential_id(path, entry.credential)
         delegation = encode_delegation(entry.delegated_by, entry.credential)
+        facts += [pair for pair in delegation.items() if pair[1]]
+        named += delegation.values()
+    facts.sort()
     touched = [each[:MAX_ID_LENGTH] for each in entry.resources[:_MAX_RESOURCES]]
-    named = (entry.identity, credential, entry.person, entry.session, entry.action)
-    if max(map(len, (*named, *delegation.values()))) > MAX_ID_LENGTH:
+    if max(map(len, (*named, credential, entry.person))) > MAX_ID_LENGTH:
         return RecordRefused(f"the caller's name is longer than {MAX_ID_LENGTH}")
     first = touched[0] if touched else ""
     digest = digest_without_whitespace(raw)
@@ -214,13 +216,7 @@ def _build_event(
         "",
         "",
         (),
-        tuple(
-            [
-                (name, value)
-                for name, value in sorted((cut | delegation).items())
-                if value
-            ]
-        ),
+        tuple(facts),
         "",
         0,
         0,

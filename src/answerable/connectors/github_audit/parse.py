@@ -10,6 +10,8 @@ agent are shown as facts and set no hop.
 
 import base64
 import binascii
+from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -89,7 +91,9 @@ def _read_record(
         identity=_build_identity(record.actor, host),
         credential=_build_credential(record),
         person=build_person_of_address(record.external_identity_nameid),
-        resources=_list_resources(record, organization, host),
+        resources=_list_resources(
+            record.repo or record.repository or "", organization, host
+        ),
         source_ip=record.actor_ip or "",
         facts={
             "actor_id": text_of(record.actor_id),
@@ -120,6 +124,7 @@ def _get_outcome(action: str) -> EventOutcome:
     return next((of for part, of in _OUTCOMES if part in name), EventOutcome.SUCCESS)
 
 
+@lru_cache(maxsize=4096)
 def _build_identity(actor: str | None, host: str) -> str:
     """Build the identity of an actor; a name that ends in `[bot]` is an app's."""
     if not actor:
@@ -141,16 +146,15 @@ def _build_credential(record: GitHubAuditRecord) -> str:
     return f"cred:github-token/{number}" if number else ""
 
 
-def _list_resources(
-    record: GitHubAuditRecord, organization: str, host: str
-) -> list[str]:
+@lru_cache(maxsize=4096)
+def _list_resources(repository: str, organization: str, host: str) -> Sequence[str]:
     """List the repository of an event, or its organization."""
-    owner, _, name = (record.repo or record.repository or "").partition("/")
+    owner, _, name = repository.partition("/")
     if owner and name:
-        return [str(GitHubResource(owner, "repo", name, host=host))]
+        return (str(GitHubResource(owner, "repo", name, host=host)),)
     if organization:
-        return [str(GitHubResource(organization, "organization", host=host))]
-    return []
+        return (str(GitHubResource(organization, "organization", host=host)),)
+    return ()
 
 
 FORMAT = LogFormat(

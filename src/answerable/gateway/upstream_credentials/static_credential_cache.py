@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from answerable.gateway.upstream_credentials.credential import PresentedCredential
 from answerable.gateway.upstream_credentials.leak_filter import NO_SECRETS
+from answerable.gateway.upstream_credentials.logged_tokens import hash_logged_token
 from answerable.gateway.upstream_credentials.refresh_backoff import RefreshBackoff
 from answerable.gateway.upstream_credentials.secret_sources import (
     FileStamp,
@@ -204,7 +205,7 @@ class StaticCredentialCache:
             identity=build_command_credential_id(server)
             if source.command
             else build_fingerprint_credential_id(digest),
-            digest=digest,
+            digest=hash_logged_token(secret) or digest,
             jti="",
             renewal=now + source.ttl * RENEW_FRACTION if source.ttl else FOREVER,
             until=now + source.ttl if source.ttl else FOREVER,

@@ -53,6 +53,7 @@ class CoverageRecord(TypedDict):
     shown: NotRequired[TruncationItem]
     recorded: NotRequired[list[LoggedDaysItem]]
     mediation: NotRequired[MediationItem]
+    log_limits: NotRequired[dict[str, str]]
 
 
 class SnapshotItem(TypedDict):

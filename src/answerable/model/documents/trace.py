@@ -103,6 +103,7 @@ class EventCountItem(TypedDict):
     action: NotRequired[str | None]
     resource: NotRequired[str | None]
     outcome: NotRequired[str | None]
+    source: NotRequired[str | None]
     day: NotRequired[str]
     events: int
 

@@ -12,6 +12,7 @@ from answerable.model.errors import UsageError
 from answerable.model.event import AuditEvent
 from answerable.model.inventory import Inventory
 from answerable.model.lineage import ChainRow, Hop, HopStatus
+from answerable.model.log_limits import LOG_LIMITS
 from answerable.presentation.answer_coverage import build_coverage, format_time
 from answerable.presentation.command_hints import format_command
 from answerable.services.lineage import name_resolution
@@ -251,4 +252,7 @@ def build_trace_coverage(
     missing = name_resolution.list_unconfirmed_aliases(inventory, chains, query)
     covered = build_coverage(inventory, now, missing if logs else ["cloudtrail"])
     covered["seen"] = sorted(logs.union(covered["seen"]))
+    limits = {log: LOG_LIMITS[log] for log in sorted(logs) if log in LOG_LIMITS}
+    if limits:
+        covered["log_limits"] = limits
     return covered

@@ -33,7 +33,7 @@ from answerable.store.chain_tables import JointInterval
 from answerable.store.investigation_queries import InvestigationFilter
 from answerable.store.store import EvidenceStore
 
-FIELDS = (*HOPS, "action", "resource", "outcome", "day")
+FIELDS = (*HOPS, "action", "resource", "outcome", "source", "day")
 
 GroupKey = tuple[object, ...]
 

@@ -52,7 +52,8 @@ from answerable.store.investigation_queries import (
 )
 from answerable.store.store import EvidenceStore
 
-_PLATFORM_PREFIX = "cred:aws/"
+# Credentials of platforms whose logs can be compared with the gateway's records.
+_PLATFORM_PREFIXES = ("cred:aws/", "cred:k8s/", "cred:github/")
 
 
 def find_bypassing_events(
@@ -146,7 +147,7 @@ def _list_identity_servers(inventory: Inventory) -> frozenset[tuple[str, str]]:
         and not use.tool.has_only_indirect_identities
         and (
             use.identities
-            or any(k.startswith(_PLATFORM_PREFIX) for k in use.credentials)
+            or any(k.startswith(_PLATFORM_PREFIXES) for k in use.credentials)
         )
     )
 

@@ -14,11 +14,13 @@ from answerable.model.documents.evidence import CheckItem
 from answerable.model.documents.protection import ProtectionStatusItem
 from answerable.model.documents.shared_shapes import Document
 from answerable.model.errors import AnswerableError
+from answerable.model.log_limits import LOG_LIMITS
 from answerable.presentation.answer_coverage import build_empty_coverage, format_time
 from answerable.presentation.protection_summary import summarise_protection
 from answerable.services.authorization.recorded_modes import read_recorded_modes
 from answerable.services.inventory import scan_sources as named
 from answerable.services.inventory.snapshots import load_inventory
+from answerable.store.event_queries import count_events_by_source
 from answerable.store.store import EvidenceStore
 
 _OLDEST_PYTHON = (3, 11)
@@ -98,7 +100,7 @@ def _check_store(root: Path, now: int) -> Iterator[CheckItem]:
         with EvidenceStore.open(root, now=now, create=False) as store:
             snapshots = store.list_objects("snapshot")
             kept = _check_snapshot(store)
-            modes = [*_check_enforcement(store)]
+            modes = [*_check_enforcement(store), *_list_log_limits(store)]
     except AnswerableError as error:
         yield _build_check_item("store", False, error.message, error.hint)
         yield _check_key_permissions(root)
@@ -147,6 +149,14 @@ def _check_enforcement(store: EvidenceStore) -> Iterator[CheckItem]:
     detail = f"ended for {', '.join(ended)}" if ended else "no agent lost enforcement"
     hint = "set its mode to enforce, or list its name under ends_enforcement"
     yield _build_check_item("enforcement", not ended, detail, hint)
+
+
+def _list_log_limits(store: EvidenceStore) -> Iterator[CheckItem]:
+    """List the ingested logs, with what each of them cannot contain."""
+    for source, events in count_events_by_source(store):
+        if limit := LOG_LIMITS.get(source):
+            detail = f"{events:,} events; it cannot contain {limit}"
+            yield _build_check_item(f"log {source}", True, detail)
 
 
 _CHMOD = "give yourself write permission, or name another store with --store"
