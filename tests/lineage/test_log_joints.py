@@ -6,7 +6,7 @@ from typing import Any
 
 from answerable.store.store import EvidenceStore
 from answerable.usecases.evidence.ingest_logs import ingest_logs
-from tests.connectors.logs.samples import AZURE, ENTRA, GCP, K8S
+from tests.connectors.logs.samples import AZURE, ENTRA, GCP, GITHUB, K8S
 from tests.lineage.conftest import NOW, ask
 
 
@@ -94,3 +94,40 @@ def test_an_issued_service_account_token_leads_back_to_its_requester(
         "k8s:prod/apps/serviceaccount/builder",
     ]
     assert hop(item, "person") == ("person:ana@corp.example", "observed")
+
+
+def test_words_of_the_caller_change_no_hop(tmp_path: Path) -> None:
+    """What an agent can write into a record: user agent, forwarded addresses, extras."""
+    impersonated = {"username": "admin"}
+    usual = {**K8S, "impersonatedUser": impersonated}
+    credential = "authentication.kubernetes.io/credential-id"
+    written = {
+        **usual,
+        "userAgent": "agent:declared/other person:eve@corp.example",
+        "sourceIPs": ["192.0.2.1", K8S["sourceIPs"][-1]],
+        "impersonatedUser": {**impersonated, "extra": {credential: ["JTI=other"]}},
+    }
+    told = []
+    for number, record in enumerate((usual, written)):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        with EvidenceStore.open(folder / "store", now=NOW) as store:
+            ingest(store, folder, "k8s-audit:PATH,cluster=prod", record)
+            (item,) = ask(store)
+            told.append((item["hops"], item["identity_path"], item["credential_path"]))
+    assert told[0] == told[1]
+
+
+def test_what_github_tells_of_an_agent_sets_no_agent(tmp_path: Path) -> None:
+    told = []
+    for number, claims in enumerate(
+        ({}, {"actor_is_agent": False, "agent_session_id": "x", "user": "eve"})
+    ):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        with EvidenceStore.open(folder / "store", now=NOW) as store:
+            ingest(store, folder, "github-audit:PATH", {**GITHUB, **claims})
+            (item,) = ask(store)
+            told.append(item["hops"])
+    assert told[0] == told[1]
+    assert told[0]["agent"]["status"] == "missing"

@@ -221,7 +221,15 @@ class _LogFileReader:
         """Quarantine a record that could not be parsed, with the reason."""
         self._refused += 1
         self._first = self._first or f"{reason} (offset {piece.offset})"
-        raw = redact_secrets(piece.raw[:_MAX_QUARANTINED_BYTES])
+        kept = min(
+            (
+                at
+                for member in self._log.format.content_members
+                if (at := piece.raw.find(member)) >= 0
+            ),
+            default=_MAX_QUARANTINED_BYTES,
+        )
+        raw = redact_secrets(piece.raw[: min(kept, _MAX_QUARANTINED_BYTES)])
         self._quarantined.append(
             QuarantinedRecord(self._place, piece.offset, reason, raw)
         )

@@ -269,3 +269,60 @@ def test_the_outcome_of_a_kubernetes_request(
     }
     place = write(tmp_path, SAMPLES["k8s-audit"], json.dumps(record).encode())
     assert [event.outcome.value for event in events("k8s-audit", place)] == [outcome]
+
+
+def read_gcp(folder: Path, **members: object) -> list[EventBatch]:
+    record = {**SAMPLES["gcp-audit"].record, **members}
+    place = write(folder, SAMPLES["gcp-audit"], json.dumps(record).encode())
+    return read("gcp-audit", place)
+
+
+def test_a_created_service_account_key_is_issued_under_the_name_that_uses_it(
+    tmp_path: Path,
+) -> None:
+    name = "projects/acme/serviceAccounts/r@acme.iam.gserviceaccount.com/keys/k1"
+    payload = {
+        **SAMPLES["gcp-audit"].record["protoPayload"],
+        "methodName": "google.iam.admin.v1.CreateServiceAccountKey",
+        "response": {"name": name, "privateKeyData": "CANARY-KEY"},
+    }
+    ((event,),) = [b.events for b in read_gcp(tmp_path, protoPayload=payload)]
+    assert event.issued == f"cred:gcp-key/{name}"
+    assert event.issued_to == "r@acme.iam.gserviceaccount.com"
+    assert "CANARY-KEY" not in repr(event)
+
+
+def test_other_entries_of_google_cloud_are_skipped_and_counted(tmp_path: Path) -> None:
+    batches = read_gcp(tmp_path, protoPayload=None, jsonPayload={"a": 1})
+    assert [e for b in batches for e in b.events] == []
+    assert [s for b in batches for s in b.skipped] == [
+        "a log entry of another kind, not an audit log"
+    ]
+    assert quarantined(batches) == []
+
+
+def test_a_table_of_a_log_sink_to_bigquery_is_read(tmp_path: Path) -> None:
+    payload = SAMPLES["gcp-audit"].record["protoPayload"]
+    batches = read_gcp(tmp_path, protoPayload=None, protopayload_auditlog=payload)
+    assert [e.action for b in batches for e in b.events] == ["gcp:storage.objects.get"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("k8s-audit", {"responseObject": {"status": {"token": "CANARY"}}}),
+        ("k8s-audit", {"requestObject": {"data": {"password": "CANARY"}}}),
+        ("gcp-audit", {"protoPayload": {"request": {"prompt": "CANARY"}}}),
+        ("bedrock", {"input": {"inputBodyJson": {"prompt": "CANARY"}}}),
+        ("okta", {"token": "CANARY"}),
+    ],
+)
+def test_content_and_secrets_of_a_quarantined_record_are_not_kept(
+    tmp_path: Path, name: str, content: dict[str, object]
+) -> None:
+    for damaged in ({"why": 1, **content}, content):
+        place = write(tmp_path, SAMPLES[name], json.dumps(damaged).encode()[:-1])
+        batches = read(name, place)
+        kept = [q.raw for batch in batches for q in batch.quarantined]
+        assert kept
+        assert not any(b"CANARY" in raw for raw in kept)

@@ -209,4 +209,5 @@ FORMAT = LogFormat(
         DECLARATION, AzureRecord, _read_record, ("claims", "identity", "caller")
     ),
     lists=("records", "value"),
+    content_members=(b"requestObject", b"responseObject"),
 )

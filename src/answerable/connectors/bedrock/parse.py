@@ -99,4 +99,5 @@ FORMAT = LogFormat(
     __name__,
     "Bedrock invocation",
     build_record_parser(DECLARATION, BedrockRecord, _read_record, ("identity",)),
+    content_members=(b'"input":', b'"output":'),
 )

@@ -76,6 +76,7 @@ class KubernetesAuditRecord(msgspec.Struct, rename="camel"):
     response_status: ResponseStatus | None = None
     request_received_timestamp: str | None = None
     stage_timestamp: str | None = None
+    timestamp: str | None = None  # audit.k8s.io/v1beta1 and older
     annotations: dict[str, str] | None = None
     response_object: msgspec.Raw = _NULL
 
@@ -92,7 +93,9 @@ def read_kubernetes_record(record: KubernetesAuditRecord, cluster: str) -> LogEn
     notes = record.annotations or {}
     identity = _build_identity(cluster, user)
     entry = LogEntry(
-        time=record.request_received_timestamp or record.stage_timestamp,
+        time=record.request_received_timestamp
+        or record.stage_timestamp
+        or record.timestamp,
         action=f"k8s:{record.verb}" if record.verb else "",
         outcome=_get_outcome(record, notes),
         native_id=f"{record.audit_id}/{record.stage or ''}" if record.audit_id else "",

@@ -53,6 +53,8 @@ class LogFormat:
         parse: Parser of one record.
         lists: Members that hold the records of a wrapped list, e.g. `Records`.
         suffixes: Names of log files in a folder end in one of these.
+        content_members: Members with the content of requests and answers; a quarantined
+            record is kept up to the first of them.
         check_options: Raises `UsageError` for options that do not suffice.
     """
 
@@ -62,4 +64,5 @@ class LogFormat:
     parse: RecordParser
     lists: Sequence[str] = ()
     suffixes: tuple[str, ...] = LOG_FILE_SUFFIXES
+    content_members: tuple[bytes, ...] = ()
     check_options: Callable[[LogOptions], None] = field(default=accept_any_options)

@@ -28,6 +28,8 @@ _SUBJECT_PREFIXES = ("user:", "serviceAccount:")
 _DENIED_CODES = (7, 16)  # PERMISSION_DENIED, UNAUTHENTICATED of google.rpc.Code
 _GKE_SERVICE = "k8s.io"
 _KEY_PREFIX = "//iam.googleapis.com/"
+_NULL = msgspec.Raw(b"null")
+_CREATING_METHODS = ("CreateServiceAccount", "CreateServiceAccountKey")
 
 
 class _Principal(msgspec.Struct, rename="camel"):
@@ -69,6 +71,12 @@ class _Payload(msgspec.Struct, rename="camel"):
     authentication_info: _GcpAuthentication | None = None
     authorization_info: list[_Authorization] | None = None
     request_metadata: _RequestMetadata | str | None = None
+    response: msgspec.Raw = _NULL
+
+
+class _GcpAnswer(msgspec.Struct):
+    name: str | None = None
+    email: str | None = None
 
 
 class _MonitoredResource(msgspec.Struct):
@@ -86,13 +94,26 @@ class GcpAuditRecord(msgspec.Struct, rename="camel"):
     severity: str | None = None
     resource: _MonitoredResource | None = None
     proto_payload: _Payload | None = None
+    # The name in tables of a log sink to BigQuery.
+    bigquery_payload: _Payload | None = msgspec.field(
+        name="protopayload_auditlog", default=None
+    )
+    json_payload: msgspec.Raw = _NULL
+    text_payload: str | None = None
+
+
+_ANSWER = msgspec.json.Decoder(_GcpAnswer | None)
 
 
 def _read_record(
     record: GcpAuditRecord, options: LogOptions
 ) -> LogEntry | RecordRefused:
     """Map a record to its entry, or refuse it."""
-    payload = record.proto_payload
+    payload = record.proto_payload or record.bigquery_payload
+    if payload is None and (record.json_payload != _NULL or record.text_payload):
+        return RecordRefused(
+            "a log entry of another kind, not an audit log", skipped=True
+        )
     if payload is None or not payload.method_name:
         return RecordRefused("not a Google Cloud audit entry: it has no methodName")
     labels = (record.resource.labels if record.resource else None) or {}
@@ -110,10 +131,10 @@ def _read_record(
         who.principal_email, who.principal_subject, _get_cluster(payload, labels)
     )
     key = who.service_account_key_name or ""
-    return LogEntry(
+    entry = LogEntry(
         time=record.timestamp or record.receive_timestamp,
         action=f"gcp:{payload.method_name}",
-        outcome=_get_outcome(payload.status, checks),
+        outcome=_get_outcome(payload, checks),
         native_id=_build_native_id(record),
         scope=labels.get("project_id")
         or (record.log_name or "").partition("/logs/")[0],
@@ -133,6 +154,29 @@ def _read_record(
             "status": str(payload.status.code or "") if payload.status else "",
         },
     )
+    _set_effects(entry, payload)
+    return entry
+
+
+def _set_effects(entry: LogEntry, payload: _Payload) -> None:
+    """Set the service account or the key that a call created.
+
+    Source: IAM API reference, `ServiceAccount` and `ServiceAccountKey`, whose name is
+    `projects/PROJECT/serviceAccounts/EMAIL/keys/ID`.
+    """
+    made = (payload.method_name or "").rpartition(".")[2]
+    if made not in _CREATING_METHODS or entry.outcome is not EventOutcome.SUCCESS:
+        return
+    try:
+        answer = _ANSWER.decode(payload.response) or _GcpAnswer()
+    except msgspec.DecodeError:
+        return
+    name = answer.name or ""
+    if made == "CreateServiceAccount":
+        entry.created = answer.email or ""
+    elif "/keys/" in name:
+        entry.issued = f"cred:gcp-key/{name}"
+        entry.issued_to = name.partition("/serviceAccounts/")[2].partition("/")[0]
 
 
 def _build_native_id(record: GcpAuditRecord) -> str:
@@ -182,9 +226,12 @@ def _get_person(who: _GcpAuthentication, behind: list[str]) -> str:
     return build_person_of_address(who.principal_email)
 
 
-def _get_outcome(status: _Status | None, checks: list[_Authorization]) -> EventOutcome:
+def _get_outcome(payload: _Payload, checks: list[_Authorization]) -> EventOutcome:
     """Return the outcome by the status, or by a permission that was not granted."""
+    status = payload.status
     code = status.code if status and status.code else 0
+    if (payload.method_name or "").endswith("loginFailure"):
+        return EventOutcome.DENIED
     if code in _DENIED_CODES or (
         not code and any(each.granted in (False, "false") for each in checks)
     ):
@@ -200,4 +247,5 @@ FORMAT = LogFormat(
         DECLARATION, GcpAuditRecord, _read_record, ("authenticationInfo",)
     ),
     lists=("entries",),
+    content_members=(b'"request":', b'"response":'),
 )

@@ -47,5 +47,6 @@ FORMAT = LogFormat(
     ),
     lists=("items",),
     suffixes=(*LOG_FILE_SUFFIXES, ".log"),
+    content_members=(b"requestObject", b"responseObject"),
     check_options=_check_options,
 )

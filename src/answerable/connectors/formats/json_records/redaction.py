@@ -9,7 +9,7 @@ import re2
 _SECRET = re2.compile(
     rb"(?i)(\\*\"(?:sessionToken|secretAccessKey|secretKey|secretString|secretBinary"
     rb"|password|newPassword|oldPassword|masterUserPassword|authorizationToken"
-    rb"|clientSecret|privateKey|accessToken|refreshToken|idToken|webIdentityToken"
+    rb"|clientSecret|privateKey|privateKeyData|token|accessToken|refreshToken|idToken|webIdentityToken"
     rb"|sAMLAssertion|signinToken|tokenCode)\\*\"\s*:\s*)"
     rb"(?:\\+\"[^\"\\]*(?:\\+\"|\\)?|\"(?:[^\"\\]|\\.)*\"?)"
 )
