@@ -25,7 +25,7 @@ def rule_page(rule: FindingRule) -> str:
 | | |
 |---|---|
 | platforms | {", ".join(f"`{each}`" for each in rule.platforms)} |
-| data that it needs | {rule.needs} |
+| data that it needs | {rule.requires.text} |
 | [severity](../findings.md#severity) | {rule.severity} |
 | applies to | {", ".join(rule.owasp)} |
 

@@ -1,10 +1,14 @@
 """Facts that rules read: the inventory, and what reach and logs tell on request."""
 
 from collections import defaultdict
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
 
+from answerable.model.documents.shared_shapes import PathItem
 from answerable.model.inventory import Inventory, ToolUse
+from answerable.model.policy import Policy, PolicyAttachment, PolicyLayer
+from answerable.posture.severity import ReachLevel
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,24 +20,132 @@ class ToolOfAgent:
 
 
 @dataclass(frozen=True, slots=True)
+class IdentityReach:
+    """Reach of one identity.
+
+    Attributes:
+        text: Reason for the level, in words.
+        missing: Data without which the level is not known; empty if it is known.
+        source: Source of `scan` that has the missing data.
+    """
+
+    level: ReachLevel
+    text: str
+    missing: str = ""
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OutsideEntry:
+    """Role that principals outside of its organisation can assume.
+
+    Attributes:
+        principals: Principals that the trust policy admits; `*` for anyone.
+        conditional: Whether conditions apply.
+    """
+
+    identity: str
+    principals: tuple[str, ...]
+    conditional: bool
+
+
+class ReachView(Protocol):
+    """Reach of the snapshot's identities, computed on the first request."""
+
+    def get_reach(self, identity: str) -> IdentityReach:
+        """Return the reach of an identity."""
+
+    def list_administrators(self) -> Sequence[str]:
+        """List the identities that are or can become administrators."""
+
+    def list_outside_entries(self) -> Sequence[OutsideEntry]:
+        """List the roles whose trust policy admits outsiders."""
+
+    def find_administrator_path(self, identity: str) -> tuple[PathItem, ...]:
+        """Return the steps to an administrator; empty for an administrator."""
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityUse:
+    """Logged use of one identity.
+
+    Attributes:
+        count: Number of calls.
+        last: Time of the latest call, UTC nanoseconds; 0 for none.
+        since: Start of the covered window, UTC nanoseconds.
+    """
+
+    count: int
+    last: int
+    since: int
+
+
+class NoLogs:
+    """Logged use without any log."""
+
+    def get_use(self, identity: str) -> IdentityUse | None:
+        """Return that the use of an identity is not known."""
+        return None
+
+
+class UseView(Protocol):
+    """Logged use of identities."""
+
+    def get_use(self, identity: str) -> IdentityUse | None:
+        """Return the use of an identity; None if no log covers it."""
+
+
+@dataclass(frozen=True, slots=True)
 class PostureFacts:
     """Facts of one snapshot.
 
     Attributes:
         inventory: Inventory, with owners assessed at `now`.
         now: UTC nanoseconds.
+        reach: Reach of its identities.
+        use: Logged use of its identities.
+        bounded: Agents with a signed baseline in force.
+        asserted_by_caller: Tells whether the caller sets a condition key about itself.
     """
 
     inventory: Inventory
     now: int
+    reach: ReachView
+    use: UseView = field(default_factory=NoLogs)
+    bounded: frozenset[str] = frozenset()
+    asserted_by_caller: Callable[[str], bool] = lambda _: False
 
-    def list_tools_of_credential(self, credential: str) -> list[ToolOfAgent]:
+    def list_tools_of_credential(self, credential: str) -> Sequence[ToolOfAgent]:
         """List the tools that use a credential."""
-        return list(
-            self.inventory.get_or_compute_value(
-                "tools of credentials", _group_tools_by_credential
-            ).get(credential, ())
-        )
+        return self.inventory.get_or_compute_value(
+            "posture: tools of credentials", _group_tools_by_credential
+        ).get(credential, ())
+
+    def list_agents_of_identity(self, identity: str) -> Sequence[str]:
+        """List the agents that act as an identity."""
+        return self.inventory.get_or_compute_value(
+            "posture: agents of identities", _group_agents_by_identity
+        ).get(identity, ())
+
+    def list_attachments(self, layer: PolicyLayer) -> Sequence[PolicyAttachment]:
+        """List the attachments of policies at a layer."""
+        return self.inventory.get_or_compute_value(
+            "posture: attachments", _group_attachments_by_layer
+        ).get(layer, ())
+
+    def get_policy(self, policy: str) -> Policy | None:
+        """Return a collected policy; None if it was not collected."""
+        return self.inventory.get_or_compute_value(
+            "posture: policies", lambda each: each.facts.policies_by_id()
+        ).get(policy)
+
+    def is_collected(self, word: str) -> bool:
+        """Tell whether a source collected a kind of data."""
+        return any(word in each.collected for each in self.inventory.coverage)
+
+    def has_connector(self, name: str) -> bool:
+        """Tell whether a source of a connector was scanned."""
+        return any(each.connector == name for each in self.inventory.coverage)
 
 
 def _group_tools_by_credential(
@@ -41,8 +153,27 @@ def _group_tools_by_credential(
 ) -> Mapping[str, list[ToolOfAgent]]:
     """Group the tools of agents by the credentials that they use."""
     found: dict[str, list[ToolOfAgent]] = defaultdict(list)
-    for key, entity in inventory.agents.items():
+    for key, entity in sorted(inventory.agents.items()):
         for use in entity.tools:
             for credential in dict.fromkeys(use.credentials):
                 found[credential].append(ToolOfAgent(key, use))
+    return found
+
+
+def _group_agents_by_identity(inventory: Inventory) -> Mapping[str, list[str]]:
+    """Group the agents by the identities that they act as."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for key, entity in sorted(inventory.agents.items()):
+        for identity in dict.fromkeys(entity.identities):
+            found[identity].append(key)
+    return found
+
+
+def _group_attachments_by_layer(
+    inventory: Inventory,
+) -> Mapping[PolicyLayer, list[PolicyAttachment]]:
+    """Group the attachments of policies by layer."""
+    found: dict[PolicyLayer, list[PolicyAttachment]] = defaultdict(list)
+    for each in inventory.facts.attachments:
+        found[each.layer].append(each)
     return found

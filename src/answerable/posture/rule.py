@@ -106,6 +106,20 @@ RuleResult = Finding | NotEvaluated
 
 
 @dataclass(frozen=True, slots=True)
+class RequiredData:
+    """Data without which a rule says nothing about a platform.
+
+    Attributes:
+        text: The data in words.
+        platforms: Platform, kinds of data or connectors of which one is enough, and
+            the source that has it.
+    """
+
+    text: str
+    platforms: tuple[tuple[str, tuple[str, ...], str], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class FindingRule:
     """Rule as data, with the function that evaluates it.
 
@@ -116,7 +130,7 @@ class FindingRule:
         detail: What is found and what is not, and why it matters, for its page.
         platforms: Platforms that it covers.
         owasp: Entries of OWASP lists that it applies to.
-        needs: Data that it needs.
+        requires: Data that it needs.
         severity: Factors of its severity, in words.
         repair: Repair, in words.
     """
@@ -127,7 +141,7 @@ class FindingRule:
     detail: str
     platforms: tuple[str, ...]
     owasp: tuple[str, ...]
-    needs: str
+    requires: RequiredData
     severity: str
     repair: str
     evaluate: Callable[[PostureFacts], Iterable[RuleResult]]
@@ -148,6 +162,11 @@ def build_finding_id(rule: str, subject: str, place: str) -> str:
     parts = (rule, subject, _LIST_POSITION.sub("*", place))
     text = "\x1f".join(parts).encode()
     return f"finding:{rule}/{hashlib.sha256(text).hexdigest()[:_ID_DIGITS]}"
+
+
+def get_platform_of_source(source: str) -> str:
+    """Return the platform of a source: the first word of its connector's name."""
+    return source.partition(":")[0].partition("-")[0]
 
 
 def get_place_in_source(place: str, source: str) -> str:

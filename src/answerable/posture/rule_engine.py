@@ -34,8 +34,10 @@ def evaluate_rules(
 ) -> Posture:
     """Evaluate rules; of several findings of one subject, the specific one is kept."""
     results: list[RuleResult] = []
+    for evaluate in dict.fromkeys(rule.evaluate for rule in rules):
+        results += evaluate(facts)
     for rule in rules:
-        results += rule.evaluate(facts)
+        results += _list_missing_platforms(rule, facts)
     findings = [each for each in results if isinstance(each, Finding)]
     covered = {pair for each in findings for pair in each.covers}
     merged: dict[str, Finding] = {}
@@ -63,6 +65,17 @@ def evaluate_rules(
         missing,
         {cause: count for cause, count in causes.items() if count > 1},
     )
+
+
+def _list_missing_platforms(
+    rule: FindingRule, facts: PostureFacts
+) -> list[NotEvaluated]:
+    """List the platforms about which a rule says nothing, because of missing data."""
+    return [
+        NotEvaluated(rule.id, platform, platform, rule.requires.text, source)
+        for platform, words, source in rule.requires.platforms
+        if not any(facts.is_collected(w) or facts.has_connector(w) for w in words)
+    ]
 
 
 def _merge_findings(one: Finding, other: Finding) -> Finding:

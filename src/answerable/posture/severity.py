@@ -12,13 +12,14 @@ class Trigger(Enum):
     """Party that can make the defect matter, with its factor.
 
     An unattended agent acts on a text that an outsider wrote, so that it counts as one.
+    The last one is a supplier that turns bad, or an incident that has to come first.
     """
 
     ANONYMOUS = ("anonymous", 4)
     OUTSIDER = ("outsider", 3)
     AGENT = ("the agent alone", 3)
     INSIDER = ("insider", 2)
-    SUPPLIER = ("supplier", 1)
+    LATER = ("another failure", 1)
 
 
 class ReachLevel(Enum):

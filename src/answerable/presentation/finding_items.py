@@ -1,7 +1,8 @@
 """Build the items of the `findings` document."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Literal
 
 from answerable.model.documents.finding import (
     BreaksItem,
@@ -9,12 +10,17 @@ from answerable.model.documents.finding import (
     FindingItem,
 )
 from answerable.model.inventory import Inventory
+from answerable.posture.facts import NoLogs, UseView
 from answerable.posture.rule import Evidence, Finding, NotEvaluated
 from answerable.posture.rule_catalogue import RULES_BY_ID
 from answerable.posture.rule_engine import Posture
-from answerable.presentation.inventory_items import build_owner_item
+from answerable.presentation.inventory_items import (
+    build_owner_item,
+    format_optional_time,
+)
 
 LineFinder = Callable[[str], int | None]
+NotKnown = Literal["not-known"]
 
 
 def find_no_line(place: str) -> int | None:
@@ -28,13 +34,13 @@ class FindingContext:
 
     Attributes:
         find_line: Returns the line of a place; None if it is not known.
-        breaks: Logged use by identity; an identity without an entry is not known.
+        use: Logged use of identities.
     """
 
     inventory: Inventory
     posture: Posture
     find_line: LineFinder = find_no_line
-    breaks: Mapping[str, BreaksItem] = field(default_factory=dict)
+    use: UseView = field(default_factory=NoLogs)
 
 
 def build_finding_item(finding: Finding, context: FindingContext) -> FindingItem:
@@ -66,7 +72,7 @@ def build_finding_item(finding: Finding, context: FindingContext) -> FindingItem
             "command": finding.fix.command,
             "diff": finding.fix.diff,
         },
-        "breaks": context.breaks.get(finding.identity, "not-known"),
+        "breaks": _build_breaks_item(context.use, finding.identity),
         "owasp": list(rule.owasp),
         "page": rule.page,
         "missing": [],
@@ -80,6 +86,14 @@ def build_finding_item(finding: Finding, context: FindingContext) -> FindingItem
     }
 
 
+def _build_breaks_item(use: UseView, identity: str) -> BreaksItem | NotKnown:
+    """Build the logged use of an identity; `not-known` without its log."""
+    found = use.get_use(identity) if identity else None
+    if found is None:
+        return "not-known"
+    return {"last_used": format_optional_time(found.last), "count": found.count}
+
+
 def build_not_evaluated_item(
     result: NotEvaluated, context: FindingContext
 ) -> FindingItem:
@@ -87,7 +101,7 @@ def build_not_evaluated_item(
     rule = RULES_BY_ID[result.rule]
     return {
         "severity": "not-known",
-        "title": f"not evaluated: {rule.title[0].lower()}{rule.title[1:]}",
+        "title": f"{rule.title}: not evaluated without {result.missing}",
         "subject": result.subject,
         "owner": build_owner_item(context.inventory, result.subject),
         "rule": result.rule,

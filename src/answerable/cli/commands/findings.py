@@ -34,6 +34,7 @@ def findings(settings: Settings, owner: str, platform: str, fail_on: str) -> Non
 
     with open_session(settings) as session, progress_bar(settings) as progress:
         document = list_findings(
+            session.store,
             session.load_inventory(progress),
             now=session.now,
             owner=owner,

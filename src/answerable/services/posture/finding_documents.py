@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import overload
 
 from answerable.inventory.sync_join import assess_owners_at_time
+from answerable.model.baseline import BaselineStage
 from answerable.model.documents.finding import FindingItem
 from answerable.model.documents.shared_shapes import Document
 from answerable.model.inventory import Inventory
-from answerable.posture.facts import PostureFacts
+from answerable.posture.facts import NoLogs, PostureFacts
 from answerable.posture.rule import Finding, NotEvaluated
 from answerable.posture.rule_engine import evaluate_rules
 from answerable.presentation.answer_coverage import build_list_coverage
@@ -20,6 +21,16 @@ from answerable.presentation.finding_items import (
     build_finding_item,
     build_not_evaluated_item,
 )
+from answerable.reach.aws.condition_keys.key_classification import (
+    AssertedBy,
+    classify_condition_key,
+)
+from answerable.services.posture.evidence_lines import LineIndex
+from answerable.services.posture.logged_use import LoggedUse
+from answerable.services.posture.reach_view import SnapshotReach
+from answerable.services.reach.compiled_snapshots import serialize_queries
+from answerable.services.statements.signed_baselines import read_active_baselines
+from answerable.store.store import EvidenceStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,17 +63,46 @@ class FindingItems(Sequence[FindingItem]):
         return build_not_evaluated_item(result, self.context)
 
 
-def compute_findings(inventory: Inventory, *, now: int) -> FindingItems:
+@serialize_queries
+def compute_findings(
+    inventory: Inventory, *, now: int, store: EvidenceStore | None = None
+) -> FindingItems:
     """Compute all findings of a snapshot.
 
     Args:
         now: UTC nanoseconds.
+        store: Store with the logs and the signed baselines; without one, use is not
+            known.
     """
     inventory = assess_owners_at_time(inventory, now)
-    posture = evaluate_rules(PostureFacts(inventory, now))
+    use = NoLogs() if store is None else LoggedUse(store, inventory)
+    facts = PostureFacts(
+        inventory,
+        now,
+        reach=SnapshotReach(inventory, now),
+        use=use,
+        bounded=frozenset() if store is None else _list_bounded_agents(store, now),
+        asserted_by_caller=_is_asserted_by_caller,
+    )
+    posture = evaluate_rules(facts)
     return FindingItems(
         (*posture.findings.values(), *posture.not_evaluated.values()),
-        FindingContext(inventory, posture),
+        FindingContext(inventory, posture, find_line=LineIndex().find_line, use=use),
+    )
+
+
+def _is_asserted_by_caller(key: str) -> bool:
+    """Tell whether the caller sets a condition key about itself."""
+    return classify_condition_key(key).asserted_by is AssertedBy.CALLER
+
+
+def _list_bounded_agents(store: EvidenceStore, now: int) -> frozenset[str]:
+    """List the agents with a signed baseline that blocks calls."""
+    reading = read_active_baselines(store, now)
+    return frozenset(
+        str(each.subject.agent)
+        for each in reading.values()
+        if each.stage is BaselineStage.ENFORCE
     )
 
 

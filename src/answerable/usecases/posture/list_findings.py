@@ -9,9 +9,11 @@ from answerable.services.posture.finding_documents import (
     build_findings_document,
     compute_findings,
 )
+from answerable.store.store import EvidenceStore
 
 
 def list_findings(
+    store: EvidenceStore,
     inventory: Inventory,
     *,
     now: int,
@@ -27,7 +29,7 @@ def list_findings(
         platform: Only findings of this platform.
         fail_on: The document has failed if an open finding is as grave.
     """
-    found = compute_findings(inventory, now=now)
+    found = compute_findings(inventory, now=now, store=store)
     items = [
         each
         for each in found

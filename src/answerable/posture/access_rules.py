@@ -1,0 +1,239 @@
+"""Rules on credentials, identities, trust and evidence."""
+
+from answerable.posture import rule_data as data
+from answerable.posture.rule import FindingRule
+from answerable.posture.rules import cloud, credentials, servers
+
+ACCESS_RULES: tuple[FindingRule, ...] = (
+    FindingRule(
+        id="public-identity",
+        title="Role that anyone can assume",
+        question="Which roles admit any principal?",
+        detail=(
+            "The trust policy names `*`. With conditions the trigger is an outsider, "
+            "without them anyone."
+        ),
+        platforms=("aws",),
+        owasp=("NHI6:2025", "NHI4:2025"),
+        requires=data.AWS,
+        severity=(
+            "anonymous, or outsider under conditions x reach of the role x standing, "
+            "unbounded"
+        ),
+        repair="Name the principals in the trust policy.",
+        evaluate=cloud.find_public_identities,
+    ),
+    FindingRule(
+        id="root-key",
+        title="Access key of a root user",
+        question="Which accounts have an access key of the root user?",
+        detail="No policy limits the root user.",
+        platforms=("aws",),
+        owasp=("NHI5:2025", "NHI7:2025"),
+        requires=data.KEYS,
+        severity="outsider x administrator x standing, unbounded",
+        repair="Delete the key.",
+        evaluate=credentials.find_root_keys,
+    ),
+    FindingRule(
+        id="caller-asserted-grant",
+        title="Grant that rests on text of the caller",
+        question=(
+            "Which grants are guarded only by conditions that the caller writes about"
+            " itself?"
+        ),
+        detail=(
+            "Keys such as `aws:UserAgent` and `aws:Referer` hold what the caller "
+            "sends. [Reach](../reach.md) classifies each condition key by the party "
+            "that sets it."
+        ),
+        platforms=("aws",),
+        owasp=("NHI4:2025", "ASI03:2026"),
+        requires=data.AWS,
+        severity=(
+            "anonymous, or insider for a named principal x reach of the subject x "
+            "standing, unbounded"
+        ),
+        repair="Use a condition that the platform sets.",
+        evaluate=cloud.find_caller_asserted_grants,
+    ),
+    FindingRule(
+        id="wide-oidc-trust",
+        title="Role trust that admits too many workflows",
+        question=(
+            "Which roles admit more workflows than one branch or environment of one "
+            "repository?"
+        ),
+        detail=(
+            "Without a condition on `sub`, every repository on GitHub can assume the "
+            "role. A wildcard in the repository or in the reference admits whoever "
+            "may push a branch."
+        ),
+        platforms=("aws",),
+        owasp=("NHI4:2025", "NHI6:2025"),
+        requires=data.AWS,
+        severity=(
+            "outsider, or insider for one organisation x reach of the role x "
+            "standing, unbounded"
+        ),
+        repair="Name one repository and one branch or environment.",
+        evaluate=cloud.find_wide_oidc_trusts,
+    ),
+    FindingRule(
+        id="external-identity",
+        title="Role that named outsiders can assume",
+        question="Which roles admit principals of other accounts?",
+        detail=(
+            "Accounts of the same organisation, if it was collected, are no outsiders."
+        ),
+        platforms=("aws",),
+        owasp=("NHI3:2025", "NHI4:2025"),
+        requires=data.AWS,
+        severity=(
+            "outsider, or insider under conditions x reach of the role x standing, "
+            "unbounded"
+        ),
+        repair="Remove the principal, or require an external id and the organisation.",
+        evaluate=cloud.find_external_identities,
+    ),
+    FindingRule(
+        id="literal-secret",
+        title="Literal secret in a configuration",
+        question="Which configurations hold the value of a secret?",
+        detail=(
+            "Found by the position in the schema of the file, never by guessing. Keys"
+            " of model providers do not count."
+        ),
+        platforms=("home", "repo"),
+        owasp=("NHI2:2025",),
+        requires=data.CONFIG,
+        severity="insider x reach of its identity x standing",
+        repair="Rotate it, and replace the value with a reference.",
+        evaluate=credentials.find_literal_secrets,
+    ),
+    FindingRule(
+        id="shared-credential",
+        title="Static credential that several agents use",
+        question="Which static credentials do several agents use?",
+        detail=(
+            "A log cannot tell the agents apart, and a revocation stops all of them."
+        ),
+        platforms=("home", "repo", "kubernetes"),
+        owasp=("NHI9:2025",),
+        requires=data.CONFIG,
+        severity="another failure x reach of its identity x standing",
+        repair="Give each agent a credential of its own.",
+        evaluate=credentials.find_shared_credentials,
+    ),
+    FindingRule(
+        id="administrator",
+        title="Identity that is or can become an administrator",
+        question="Which identities that no agent uses are or can become administrators?",
+        detail=(
+            "The root user and the platform's own service roles are administrators by"
+            " design and are not listed."
+        ),
+        platforms=("aws", "kubernetes", "github", "postgres"),
+        owasp=("NHI5:2025",),
+        requires=data.PERMISSIONS,
+        severity="another failure x administrator x standing, unbounded",
+        repair=(
+            "Give it the permissions that it uses, and cut the path to the "
+            "administrator: `answerable what-if --cuts`."
+        ),
+        evaluate=cloud.find_administrators,
+    ),
+    FindingRule(
+        id="old-credential",
+        title="Old access key",
+        question="Which active access keys are older than 90 days?",
+        detail=(
+            "As the CIS AWS Foundations Benchmark asks. Without the platform's record"
+            " of the key, the rule is not evaluated."
+        ),
+        platforms=("aws",),
+        owasp=("NHI7:2025",),
+        requires=data.KEYS,
+        severity="another failure x reach of its identity x standing",
+        repair="Rotate it, or replace it with federation.",
+        evaluate=credentials.find_old_credentials,
+    ),
+    FindingRule(
+        id="unused-credential",
+        title="Unused access key",
+        question="Which active access keys were not used for 45 days?",
+        detail=(
+            "As the CIS AWS Foundations Benchmark asks. Without the platform's record"
+            " of the last use, the rule is not evaluated."
+        ),
+        platforms=("aws",),
+        owasp=("NHI1:2025", "NHI7:2025"),
+        requires=data.KEYS,
+        severity="another failure x reach of its identity x standing",
+        repair="Deactivate it, and delete it when nothing fails.",
+        evaluate=credentials.find_unused_credentials,
+    ),
+    FindingRule(
+        id="unused-access",
+        title="Access of an agent that is not used",
+        question="Which identities that agents act as were not used for 90 days?",
+        detail=(
+            "From the platform's record of the last use, or from ingested logs that "
+            "cover the account. Without either, the rule is not evaluated."
+        ),
+        platforms=("aws",),
+        owasp=("NHI5:2025", "NHI1:2025"),
+        requires=data.LOGS,
+        severity="another failure x reach of the identity x standing, unbounded",
+        repair="Remove the access from the agent, then the identity.",
+        evaluate=cloud.find_unused_identities,
+    ),
+    FindingRule(
+        id="replaceable-key",
+        title="Static key where the platform offers federation",
+        question="Which static keys could be replaced by federation?",
+        detail=(
+            "AWS, Google Cloud and Azure exchange a signed token for a session, so "
+            "that no key has to be stored."
+        ),
+        platforms=("home", "repo"),
+        owasp=("NHI7:2025", "NHI4:2025"),
+        requires=data.CONFIG,
+        severity="another failure x reach of its identity x standing",
+        repair="Replace it with federation, then delete the key.",
+        evaluate=credentials.find_replaceable_keys,
+    ),
+    FindingRule(
+        id="unpinned-server",
+        title="Server or package without a fixed version",
+        question=(
+            "Which agents start whatever version of a package or an image is newest?"
+        ),
+        detail=(
+            "`npx`, `uvx` and `docker run` fetch the newest version if none is named."
+            " A branch or a tag can be moved; a version with `@` or `==`, or an image"
+            " digest, cannot."
+        ),
+        platforms=("home", "repo"),
+        owasp=("NHI3:2025", "ASI10:2026"),
+        requires=data.CONFIG,
+        severity="another failure x reach of the agent x unbounded",
+        repair="Name the version that was reviewed.",
+        evaluate=servers.find_unpinned_servers,
+    ),
+    FindingRule(
+        id="evidence-gap",
+        title="Agent without evidence",
+        question="Which identities of agents act where no ingested log covers them?",
+        detail=(
+            "Without the log, no one can tell what the agent did. Data events that a "
+            "trail does not record are listed by `answerable trace --score`."
+        ),
+        platforms=("aws", "kubernetes", "github", "postgres"),
+        owasp=("ASI10:2026",),
+        requires=data.AGENT,
+        severity="another failure x reach of the identity",
+        repair="Ingest the log of its platform.",
+        evaluate=cloud.find_evidence_gaps,
+    ),
+)

@@ -1,0 +1,40 @@
+"""Data that rules need, with the sources that have it."""
+
+from answerable.posture.rule import RequiredData
+
+AGENT = RequiredData(
+    "agents of a home, a project or a platform",
+    (
+        (
+            "home",
+            ("agent-configs", "workflows", "identity-policies"),
+            "home:DIR repo:DIR",
+        ),
+    ),
+)
+CONFIG = RequiredData(
+    "configuration files of a home or a project",
+    (("home", ("agent-configs",), "home:DIR repo:DIR"),),
+)
+WORKFLOW = RequiredData(
+    "workflow files of a project", (("repo", ("workflows",), "repo:DIR"),)
+)
+PERMISSIONS = RequiredData(
+    "policies and grants of each platform",
+    (
+        ("aws", ("identity-policies",), "aws:FILE"),
+        ("kubernetes", ("kubernetes",), "k8s:FILE"),
+        ("github", ("github",), "github:FILE"),
+        ("postgres", ("postgres",), "postgres:FILE"),
+    ),
+)
+AWS = RequiredData(
+    "policies of the account", (("aws", ("identity-policies",), "aws:FILE"),)
+)
+KEYS = RequiredData(
+    "access keys of the account", (("aws", ("access-keys",), "aws-keys:FILE"),)
+)
+LOGS = RequiredData(
+    "audit logs, or the platform's record of the last use",
+    (("aws", ("cloudtrail", "identity-policies"), "cloudtrail:PATH"),),
+)

@@ -1,0 +1,229 @@
+"""Rules on agents: who can trigger them, and what they can do without a person."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from answerable.model.inventory import AgentEntity, ToolUse
+from answerable.model.tool import SHELL
+from answerable.posture.agent_reach import (
+    WORKFLOW,
+    find_unattended_shell,
+    get_agent_reach,
+    has_unknown_credential,
+    has_write_token,
+    is_unattended,
+    list_held,
+    list_remote_tools,
+)
+from answerable.posture.facts import IdentityReach, PostureFacts
+from answerable.posture.rule import (
+    Evidence,
+    Finding,
+    Fix,
+    RuleResult,
+    build_evidence,
+    get_platform_of_source,
+)
+from answerable.posture.severity import ReachLevel, SeverityFacts, Trigger
+
+_NO_BYPASS = (
+    "Let a person approve shell commands, or start the agent with an identity of its "
+    "own that is no administrator."
+)
+
+
+def find_unattended_shells(facts: PostureFacts) -> Iterator[RuleResult]:
+    """Find agents that run shell commands without approval, one finding per client."""
+    groups: dict[tuple[str, str], list[AgentEntity]] = defaultdict(list)
+    for entity in facts.inventory.agents.values():
+        if entity.agent.kind != WORKFLOW and find_unattended_shell(entity):
+            scope = entity.agent.scope or entity.agent.id
+            groups[scope, entity.agent.kind].append(entity)
+    for found in groups.values():
+        found.sort(key=lambda each: (len(each.agent.id), each.agent.id))
+        yield _build_shell_finding(facts, found)
+
+
+def _build_shell_finding(facts: PostureFacts, found: list[AgentEntity]) -> Finding:
+    """Build the finding of the agents of one client in one home."""
+    first = found[0]
+    reach = get_agent_reach(facts, first)
+    admin = reach.level is ReachLevel.ADMINISTRATOR
+    rule = "unattended-shell-administrator" if admin else "unattended-shell"
+    rest = len(found) - 1
+    also = f" ({rest} other agent{'s' * (rest > 1)} of this client too)" if rest else ""
+    evidence = []
+    for entity in found:
+        use = find_unattended_shell(entity)
+        if use is not None:
+            evidence.append(
+                build_evidence(
+                    f"{use.tool.server} of {entity.agent.id} needs no approval",
+                    use.tool.seen,
+                )
+            )
+    acting = next((each for each in first.identities), "")
+    under = " as an administrator" if admin else ""
+    return Finding(
+        rule=rule,
+        subject=first.agent.id,
+        platform=get_platform_of_source(first.agent.seen.source),
+        title=f"{first.agent.name} runs shell commands without approval{under}{also}",
+        severity=SeverityFacts(Trigger.AGENT, reach.level, list_held(facts, first)),
+        evidence=(*evidence, _build_reach_evidence(first, reach)),
+        fix=Fix(_NO_BYPASS),
+        path=facts.reach.find_administrator_path(acting) if admin else (),
+        identity=acting,
+        causes=tuple(f"identity {each}" for each in first.identities),
+        covers=tuple(
+            (each, entity.agent.id)
+            for entity in found
+            for each in ("untrusted-input-to-effect", "agent-administrator")
+        ),
+    )
+
+
+def find_outsider_triggered_agents(facts: PostureFacts) -> Iterator[RuleResult]:
+    """Find workflow agents that outsiders start, with secrets or a write token."""
+    for entity in facts.inventory.agents.values():
+        events = dict(entity.agent.facts).get("outsider-events", "")
+        if not events:
+            continue
+        holds = []
+        if has_write_token(entity):
+            holds.append("a token that may write")
+        if has_unknown_credential(facts, entity):
+            holds.append("secrets")
+        if entity.identities:
+            holds.append("federated cloud identities")
+        if not holds:
+            continue
+        reach = get_agent_reach(facts, entity)
+        seen = entity.agent.seen
+        yield Finding(
+            rule="outsider-triggered-agent",
+            subject=entity.agent.id,
+            platform=get_platform_of_source(seen.source),
+            title=f"anyone can start the agent {entity.agent.name} by "
+            f"{_name_events(events)}, and it holds {' and '.join(holds)}",
+            severity=SeverityFacts(
+                Trigger.OUTSIDER, reach.level, list_held(facts, entity)
+            ),
+            evidence=(
+                build_evidence(f"events: {events}", seen, entity.agent.place),
+                _build_reach_evidence(entity, reach),
+            ),
+            fix=Fix(
+                "Start the job only for members (`if: github.event.comment."
+                "author_association == 'MEMBER'`), and give its token read permissions.",
+                diff="-  contents: write\n+  contents: read\n"
+                if has_write_token(entity)
+                else "",
+            ),
+            identity=next((each for each in entity.identities), ""),
+            covers=(("untrusted-input-to-effect", entity.agent.id),),
+        )
+
+
+def _name_events(events: str) -> str:
+    """Name the events in words: `issue comment`."""
+    return events.replace("_", " ")
+
+
+def find_untrusted_input_to_effect(facts: PostureFacts) -> Iterator[RuleResult]:
+    """Find agents that read outside text, hold data and can send it out."""
+    for entity in facts.inventory.agents.values():
+        reads = _find_outside_input(entity)
+        sends = _find_outbound_effect(entity)
+        reach = get_agent_reach(facts, entity)
+        holds = bool(entity.identities) or has_unknown_credential(facts, entity)
+        if not (reads and sends and holds) or reach.level is ReachLevel.READ:
+            continue
+        unattended = is_unattended(entity)
+        seen = entity.agent.seen
+        yield Finding(
+            rule="untrusted-input-to-effect",
+            subject=entity.agent.id,
+            platform=get_platform_of_source(seen.source),
+            title=f"{entity.agent.name} reads outside text, reaches data and can send "
+            "it out",
+            severity=SeverityFacts(
+                Trigger.AGENT if unattended else Trigger.LATER,
+                reach.level,
+                list_held(facts, entity),
+            ),
+            evidence=(
+                build_evidence(f"input: {reads}", seen, entity.agent.place),
+                build_evidence(f"effect: {sends}", seen, entity.agent.place),
+                _build_reach_evidence(entity, reach),
+            ),
+            fix=Fix(
+                "Split the agent: one that reads outside text without credentials, and "
+                "one with credentials that reads none."
+            ),
+            identity=next((each for each in entity.identities), ""),
+        )
+
+
+def find_agent_administrators(facts: PostureFacts) -> Iterator[RuleResult]:
+    """Find agents that act as an administrator."""
+    for entity in facts.inventory.agents.values():
+        for identity in entity.identities:
+            reach = facts.reach.get_reach(identity)
+            if reach.level is not ReachLevel.ADMINISTRATOR:
+                continue
+            trigger = Trigger.AGENT if is_unattended(entity) else Trigger.LATER
+            yield Finding(
+                rule="agent-administrator",
+                subject=entity.agent.id,
+                platform=get_platform_of_source(entity.agent.seen.source),
+                title=f"{entity.agent.name} acts as an administrator: {identity}",
+                severity=SeverityFacts(trigger, reach.level, list_held(facts, entity)),
+                evidence=(_build_reach_evidence(entity, reach),),
+                fix=Fix(
+                    "Give the agent an identity with the permissions that it uses.",
+                    f"answerable reach {identity} --used",
+                ),
+                path=facts.reach.find_administrator_path(identity),
+                identity=identity,
+                at=identity,
+                causes=(f"identity {identity}",),
+            )
+
+
+def find_unknown_agent_reach(
+    facts: PostureFacts,
+) -> Iterator[tuple[str, IdentityReach]]:
+    """List the identities of agents whose reach is not known."""
+    for identity in sorted(
+        {str(i) for each in facts.inventory.agents.values() for i in each.identities}
+    ):
+        reach = facts.reach.get_reach(identity)
+        if reach.missing:
+            yield identity, reach
+
+
+def _find_outside_input(entity: AgentEntity) -> str:
+    """Name what brings text of outsiders to an agent; empty if nothing does."""
+    events = dict(entity.agent.facts).get("outsider-events", "")
+    if events:
+        return events
+    fetching = [
+        u for u in entity.tools if u.tool.transport == "fetch" and u.tool.enabled
+    ]
+    return fetching[0].tool.server if fetching else ""
+
+
+def _find_outbound_effect(entity: AgentEntity) -> str:
+    """Name the tool by which an agent can send data out; empty if there is none."""
+    tools: list[ToolUse] = [
+        *(u for u in entity.tools if u.tool.transport == SHELL and u.tool.enabled),
+        *list_remote_tools(entity),
+    ]
+    return tools[0].tool.server if tools else ""
+
+
+def _build_reach_evidence(entity: AgentEntity, reach: IdentityReach) -> Evidence:
+    """Build the evidence of what an agent reaches."""
+    seen = entity.agent.seen
+    return Evidence(reach.text, entity.agent.place, seen.source, seen.written_by)

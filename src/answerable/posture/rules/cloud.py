@@ -1,0 +1,355 @@
+"""Rules on identities of permission platforms: administrators, trust, conditions, use."""
+
+from collections.abc import Iterator
+
+from answerable.model.policy import (
+    ConditionClause,
+    Policy,
+    PolicyEffect,
+    PolicyLayer,
+    Statement,
+)
+from answerable.posture.facts import PostureFacts
+from answerable.posture.rule import (
+    Evidence,
+    Finding,
+    Fix,
+    NotEvaluated,
+    RuleResult,
+    build_evidence,
+)
+from answerable.posture.severity import Held, ReachLevel, SeverityFacts, Trigger
+
+_STANDING = frozenset({Held.STANDING, Held.UNBOUNDED})
+_DAY = 86_400_000_000_000  # nanoseconds
+UNUSED_DAYS = 90
+_ANYONE = "*"
+_ACTIONS_OIDC = "token.actions.githubusercontent.com"
+
+
+def find_public_identities(facts: PostureFacts) -> Iterator[RuleResult]:
+    """Find roles that anyone can assume."""
+    for entry in facts.reach.list_outside_entries():
+        if _ANYONE in entry.principals:
+            yield _build_entry_finding(
+                facts,
+                "public-identity",
+                entry.identity,
+                "anyone can assume the role",
+                Trigger.OUTSIDER if entry.conditional else Trigger.ANONYMOUS,
+                "Name the principals in the trust policy instead of `*`.",
+            )
+
+
+def find_external_identities(facts: PostureFacts) -> Iterator[RuleResult]:
+    """Find roles that named principals of other accounts or providers can assume."""
+    for entry in facts.reach.list_outside_entries():
+        outside = [
+            each
+            for each in entry.principals
+            if each != _ANYONE and not each.startswith(("http", "oidc"))
+        ]
+        if not outside or _ANYONE in entry.principals:
+            continue
+        few = ", ".join(outside[:3]) + (" and more" if len(outside) > 3 else "")
+        yield _build_entry_finding(
+            facts,
+            "external-identity",
+            entry.identity,
+            f"an outsider can assume the role: {few}",
+            Trigger.INSIDER if entry.conditional else Trigger.OUTSIDER,
+            "Remove the principal, or require an external id "
+            "(`sts:ExternalId`) and the organisation (`aws:PrincipalOrgID`).",
+        )
+
+
+def _build_entry_finding(
+    facts: PostureFacts,
+    rule: str,
+    identity: str,
+    title: str,
+    trigger: Trigger,
+    fix: str,
+) -> Finding:
+    """Build the finding of a role that outsiders can assume."""
+    reach = facts.reach.get_reach(identity)
+    evidence = _build_identity_evidence(facts, identity, title)
+    trust = f"{identity}#trust"
+    policy = facts.get_policy(trust)
+    if policy is not None:
+        evidence = (build_evidence(title, policy.seen), *evidence[1:])
+    return Finding(
+        rule=rule,
+        subject=identity,
+        platform="aws",
+        title=title,
+        severity=SeverityFacts(trigger, reach.level, _STANDING),
+        evidence=(*evidence, *_build_reach_evidence(evidence, reach.text)),
+        fix=Fix(fix),
+        identity=identity,
+        causes=(trust,),
+    )
+
+
+def find_administrators(facts: PostureFacts) -> Iterator[RuleResult]:
+    """Find identities that are or can become administrators, and that no agent uses."""
+    known = facts.inventory.get_or_compute_value(
+        "posture: identities", lambda each: each.facts.identities_by_id()
+    )
+    for identity in facts.reach.list_administrators():
+        fact = known.get(identity)
+        # The root user and the platform's own roles are administrators by design.
+        if fact is None or fact.kind in ("aws-root", "aws-service-role"):
+            continue
+        if facts.list_agents_of_identity(identity):
+            continue  # the rule on agents has them
+        reach = facts.reach.get_reach(identity)
+        evidence = _build_identity_evidence(facts, identity, reach.text)
+        yield Finding(
+            rule="administrator",
+            subject=identity,
+            platform=_get_platform_of_identity(identity),
+            title=f"{fact.name} is an administrator, or can become one",
+            severity=SeverityFacts(Trigger.LATER, ReachLevel.ADMINISTRATOR, _STANDING),
+            evidence=evidence,
+            fix=Fix(
+                "Give it the permissions that it uses, and cut the path to the "
+                "administrator.",
+                f"answerable reach {identity} --used",
+            ),
+            identity=identity,
+        )
+
+
+def find_unused_identities(facts: PostureFacts) -> Iterator[RuleResult]:
+    """Find identities of agents that were not used in the covered window."""
+    known = facts.inventory.get_or_compute_value(
+        "posture: identities", lambda each: each.facts.identities_by_id()
+    )
+    for identity in _list_agent_identities(facts):
+        use = facts.use.get_use(identity)
+        fact = known.get(identity)
+        last = max(fact.last_used_at if fact else 0, use.last if use else 0)
+        if not last and use is None:
+            yield NotEvaluated(
+                "unused-access",
+                identity,
+                _get_platform_of_identity(identity),
+                "logs of its use",
+                _name_log_source(identity),
+            )
+            continue
+        since = use.since if use else 0
+        days = (facts.now - (last or since)) // _DAY
+        if days <= UNUSED_DAYS:
+            continue
+        reach = facts.reach.get_reach(identity)
+        text = f"an agent can act as it, and no call was logged for {days} days"
+        yield Finding(
+            rule="unused-access",
+            subject=identity,
+            platform=_get_platform_of_identity(identity),
+            title=text,
+            severity=SeverityFacts(Trigger.LATER, reach.level, _STANDING),
+            evidence=_build_identity_evidence(facts, identity, text),
+            fix=Fix("Remove the access from the agent, then the identity."),
+            identity=identity,
+        )
+
+
+def find_wide_oidc_trusts(facts: PostureFacts) -> Iterator[RuleResult]:
+    """Find role trusts that admit more subjects of an OIDC issuer than one needs."""
+    for attachment in facts.list_attachments(PolicyLayer.TRUST):
+        policy = facts.get_policy(attachment.policy)
+        for statement in policy.statements if policy else ():
+            wide = _describe_wide_subject(statement)
+            if policy is None or not wide:
+                continue
+            reach = facts.reach.get_reach(attachment.target)
+            yield Finding(
+                rule="wide-oidc-trust",
+                subject=attachment.target,
+                platform="aws",
+                title=f"its trust policy admits {wide[0]}",
+                severity=SeverityFacts(wide[1], reach.level, _STANDING),
+                evidence=(
+                    build_evidence(
+                        f"statement {statement.sid}: {wide[0]}", policy.seen
+                    ),
+                    build_evidence(reach.text, policy.seen),
+                ),
+                fix=Fix(
+                    "Name one repository and one branch or environment in the `sub` "
+                    "condition.",
+                    diff=f'+ "StringEquals": {{"{_ACTIONS_OIDC}:sub": '
+                    '"repo:OWNER/NAME:ref:refs/heads/main"}\n',
+                ),
+                identity=attachment.target,
+                at=statement.sid,
+                causes=(f"{policy.id}#{statement.sid}",),
+            )
+
+
+def _describe_wide_subject(statement: Statement) -> tuple[str, Trigger] | None:
+    """Describe an over-wide subject condition; None for a narrow one.
+
+    Source: https://docs.github.com/actions/reference/security/oidc
+    """
+    federated = [value for kind, value in statement.principals if kind == "Federated"]
+    issuer = next((v for v in federated if v.endswith(_ACTIONS_OIDC)), "")
+    if statement.effect is not PolicyEffect.ALLOW or not issuer:
+        return None
+    clauses = [
+        each
+        for each in statement.conditions
+        if each.key.lower() == f"{_ACTIONS_OIDC}:sub" and _is_positive(each)
+    ]
+    if not clauses:
+        return "every repository on GitHub: no condition on `sub`", Trigger.OUTSIDER
+    values = [value for each in clauses for value in each.values]
+    for value in values:
+        parts = value.split(":")
+        owner = parts[1] if len(parts) > 1 else "*"
+        if (
+            value == "*"
+            or "*" in owner.partition("/")[0]
+            or "?" in owner.partition("/")[0]
+        ):
+            return f"repositories of any owner: {value}", Trigger.OUTSIDER
+        if "*" in owner:
+            return f"every repository of an organisation: {value}", Trigger.INSIDER
+        if ":".join(parts[2:]) in ("*", "ref:*", "ref:refs/heads/*", "pull_request"):
+            return f"every branch or pull request: {value}", Trigger.INSIDER
+    return None
+
+
+def _is_positive(clause: ConditionClause) -> bool:
+    """Tell whether a condition restricts to its values."""
+    operator = clause.operator.rpartition(":")[2].lower()
+    return (
+        operator.startswith("string")
+        and "not" not in operator
+        and (not operator.endswith("ifexists"))
+    )
+
+
+def find_caller_asserted_grants(facts: PostureFacts) -> Iterator[RuleResult]:
+    """Find allow statements that only conditions on the caller's own word guard."""
+    for layer in (PolicyLayer.IDENTITY, PolicyLayer.TRUST, PolicyLayer.RESOURCE):
+        seen: set[str] = set()
+        for attachment in facts.list_attachments(layer):
+            policy = facts.get_policy(attachment.policy)
+            if policy is None or policy.id in seen:
+                continue
+            seen.add(policy.id)
+            for statement in policy.statements:
+                keys = _list_caller_keys(facts, statement)
+                if keys:
+                    yield _build_caller_finding(
+                        facts, policy, statement, attachment.target, layer, keys
+                    )
+
+
+def _list_caller_keys(facts: PostureFacts, statement: Statement) -> list[str]:
+    """List the condition keys if the caller sets all of them about itself."""
+    keys = list(dict.fromkeys(each.key for each in statement.conditions))
+    if statement.effect is not PolicyEffect.ALLOW or not keys:
+        return []
+    return keys if all(facts.asserted_by_caller(each) for each in keys) else []
+
+
+def _build_caller_finding(
+    facts: PostureFacts,
+    policy: Policy,
+    statement: Statement,
+    target: str,
+    layer: PolicyLayer,
+    keys: list[str],
+) -> Finding:
+    """Build the finding of a grant that rests on the caller's word."""
+    anyone = ("AWS", _ANYONE) in statement.principals
+    reach = facts.reach.get_reach(target)
+    level = ReachLevel.WRITE if layer is PolicyLayer.RESOURCE else reach.level
+    return Finding(
+        rule="caller-asserted-grant",
+        subject=target,
+        platform="aws",
+        title=f"a grant rests on text that the caller writes: {', '.join(keys)}",
+        severity=SeverityFacts(
+            Trigger.ANONYMOUS if anyone else Trigger.INSIDER, level, _STANDING
+        ),
+        evidence=(
+            build_evidence(
+                f"statement {statement.sid} of {policy.name}: {', '.join(keys)}",
+                policy.seen,
+            ),
+        ),
+        fix=Fix(
+            "Use a condition that the platform sets, such as `aws:PrincipalArn`, "
+            "`aws:PrincipalOrgID` or `aws:SourceVpce`."
+        ),
+        identity=target,
+        at=f"{policy.id}#{statement.sid}",
+        causes=(f"{policy.id}#{statement.sid}",),
+    )
+
+
+def find_evidence_gaps(facts: PostureFacts) -> Iterator[RuleResult]:
+    """Find identities of agents whose calls no ingested log covers."""
+    for identity in _list_agent_identities(facts):
+        if facts.use.get_use(identity) is not None:
+            continue
+        reach = facts.reach.get_reach(identity)
+        text = "an agent acts as it, and no ingested log covers its calls"
+        yield Finding(
+            rule="evidence-gap",
+            subject=identity,
+            platform=_get_platform_of_identity(identity),
+            title=text,
+            severity=SeverityFacts(Trigger.LATER, reach.level, frozenset()),
+            evidence=_build_identity_evidence(facts, identity, text),
+            fix=Fix(
+                "Ingest the log of its platform.",
+                f"answerable ingest {_name_log_source(identity)}",
+            ),
+            identity=identity,
+        )
+
+
+def _list_agent_identities(facts: PostureFacts) -> list[str]:
+    """List the identities that agents act as."""
+    agents = facts.inventory.agents.values()
+    return sorted({str(i) for each in agents for i in each.identities})
+
+
+def _name_log_source(identity: str) -> str:
+    """Return the source of `ingest` that covers an identity; empty if none does."""
+    if identity.startswith(("arn:", "aws")):
+        return "cloudtrail:PATH"
+    return ""
+
+
+def _get_platform_of_identity(identity: str) -> str:
+    """Return the platform of an identity's id."""
+    word = identity.partition(":")[0].partition("-")[0]
+    return {"arn": "aws", "k8s": "kubernetes"}.get(word, word)
+
+
+def _build_identity_evidence(
+    facts: PostureFacts, identity: str, text: str
+) -> tuple[Evidence, ...]:
+    """Build the evidence from the record of an identity."""
+    fact = facts.inventory.get_or_compute_value(
+        "posture: identities", lambda each: each.facts.identities_by_id()
+    ).get(identity)
+    return (build_evidence(text, fact.seen),) if fact is not None else ()
+
+
+def _build_reach_evidence(
+    evidence: tuple[Evidence, ...], text: str
+) -> tuple[Evidence, ...]:
+    """Build the evidence of a reach, at the place of another fact."""
+    return tuple(
+        Evidence(text, each.place, each.source, each.written_by)
+        for each in evidence[:1]
+    )

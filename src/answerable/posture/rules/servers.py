@@ -1,0 +1,116 @@
+"""Rules on servers and packages that agents start without a pinned version."""
+
+import re
+from collections.abc import Iterator
+
+from answerable.model.inventory import AgentEntity, ToolUse
+from answerable.model.tool import CONTAINER
+from answerable.posture.agent_reach import get_agent_reach
+from answerable.posture.facts import PostureFacts
+from answerable.posture.rule import (
+    Finding,
+    Fix,
+    RuleResult,
+    build_evidence,
+    get_platform_of_source,
+)
+from answerable.posture.severity import Held, SeverityFacts, Trigger
+
+# https://docs.npmjs.com/cli/commands/npx: without a version the newest one is started.
+# https://docs.astral.sh/uv/guides/tools/: `uvx PACKAGE` likewise, `uvx PACKAGE@1.2` not.
+_RUNNERS = ("npx", "pnpx", "bunx", "uvx", "pipx")
+_SKIPPED = ("run", "-y", "--yes", "-q", "--quiet", "dlx", "tool", "exec")
+_PACKAGE_OPTIONS = ("-p", "--package", "--from", "--spec")
+_PINNED = re.compile(r"(?:@[~^=v]?[0-9][^@/]*|==[^=]+|@[0-9a-f]{40})")
+# Options of `docker run` without a value; every other option takes one.
+# https://docs.docker.com/reference/cli/docker/container/run/
+_SWITCHES = frozenset(
+    str.split(
+        "--detach --help --init --interactive --no-healthcheck --oom-kill-disable "
+        "--privileged --publish-all --quiet --read-only --rm --sig-proxy --tty"
+    )
+)
+_SHORT_SWITCHES = frozenset("ditPq")
+
+
+def find_unpinned_servers(facts: PostureFacts) -> Iterator[RuleResult]:
+    """Find servers whose package or image has no fixed version."""
+    for key, entity in facts.inventory.agents.items():
+        for use in entity.tools:
+            loose = find_unpinned_package(use.tool.target, use.tool.transport)
+            if loose:
+                yield _build_finding(facts, key, entity, use, loose)
+
+
+def _build_finding(
+    facts: PostureFacts, key: str, entity: AgentEntity, use: ToolUse, loose: str
+) -> Finding:
+    """Build the finding of one server."""
+    reach = get_agent_reach(facts, entity)
+    return Finding(
+        rule="unpinned-server",
+        subject=use.tool.id,
+        platform=get_platform_of_source(use.tool.seen.source),
+        title=f"the server {use.tool.server} starts whatever version of {loose} is newest",
+        severity=SeverityFacts(Trigger.LATER, reach.level, frozenset({Held.UNBOUNDED})),
+        evidence=(
+            build_evidence(f"{entity.agent.name} starts {loose}", use.tool.seen),
+            build_evidence(reach.text, entity.agent.seen, entity.agent.place),
+        ),
+        fix=Fix(
+            f"Name the version that was reviewed: {loose}@VERSION"
+            if use.tool.transport != CONTAINER
+            else "Name the image by its digest: IMAGE@sha256:..."
+        ),
+        at=key,
+        causes=(f"package {loose}",),
+    )
+
+
+def find_unpinned_package(target: str, transport: str) -> str:
+    """Return the package or image of a command without a fixed version."""
+    words = target.split()
+    if not words:
+        return ""
+    if transport == CONTAINER:
+        return _find_loose_image(words)
+    runner = words[0].rpartition("/")[2]
+    if runner not in _RUNNERS and words[:2] not in (
+        ["uv", "tool"],
+        ["pnpm", "dlx"],
+        ["yarn", "dlx"],
+        ["npm", "exec"],
+    ):
+        return ""
+    package = _find_package(words[1:])
+    return "" if not package or _PINNED.search(package[1:]) else package
+
+
+def _find_package(words: list[str]) -> str:
+    """Return the package of a runner's arguments; empty for a path or a URL."""
+    following = False
+    for word in words:
+        if following or not (word.startswith("-") or word in _SKIPPED):
+            local = word.startswith((".", "/", "~")) or "***" in word or "$" in word
+            return "" if local else word
+        name, equals, value = word.partition("=")
+        if name in _PACKAGE_OPTIONS and equals:
+            return value
+        following = name in _PACKAGE_OPTIONS
+    return ""
+
+
+def _find_loose_image(words: list[str]) -> str:
+    """Return the image of `docker run` without a digest or a fixed tag."""
+    rest = iter(words[words.index("run") + 1 :] if "run" in words else ())
+    for word in rest:
+        if not word.startswith("-"):
+            tag = word.rpartition("/")[2].partition(":")[2]
+            loose = "@sha256:" not in word and tag in ("", "latest")
+            return word if loose and "***" not in word else ""
+        short = not word.startswith("--")
+        switch = set(word[1:]) <= _SHORT_SWITCHES if short else word in _SWITCHES
+        attached = len(word) > 2 if short else "=" in word
+        if not switch and not attached:
+            next(rest, None)
+    return ""

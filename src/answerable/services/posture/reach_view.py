@@ -1,0 +1,223 @@
+"""Reach of all identities of a snapshot, for the rules on findings.
+
+AWS identities are graded together, from the closure over all accounts. Identities of the
+other platforms are listed one by one, when a rule first asks.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from answerable.model.documents.shared_shapes import PathItem
+from answerable.model.errors import AnswerableError
+from answerable.model.inventory import Inventory
+from answerable.model.policy import PolicyEffect, PolicyLayer
+from answerable.posture.facts import IdentityReach, OutsideEntry
+from answerable.posture.severity import ReachLevel
+from answerable.reach.aws import answer_items
+from answerable.reach.aws.identity_exposure import AccountExposure, IdentityExposure
+from answerable.reach.aws.permission_lists import list_uncollected_identities
+from answerable.reach.aws.query_context import QueryContext
+from answerable.reach.formula import Verdict
+from answerable.reach.platform import PageBounds, Question
+from answerable.services.reach.platform_registry import AWS, open_platforms
+
+_READING = ("get", "list", "describe", "head", "batchget", "lookup", "view", "search")
+_READ_ACTIONS = ("select", "read", "get", "list", "watch", "usage", "connect", "view")
+_ROWS = 200
+_CATALOGUED = ("k8s:", "github:", "postgres:")
+_ADMIN_NAME = "admin"
+_SOURCES = {"arn": "aws", "aws-sso": "aws"}
+
+
+@dataclass(eq=False, slots=False)
+class SnapshotReach:
+    """Reach of a snapshot's identities.
+
+    Attributes:
+        now: UTC nanoseconds.
+    """
+
+    inventory: Inventory
+    now: int
+    _known: dict[str, IdentityReach] = field(default_factory=dict)
+
+    def get_reach(self, identity: str) -> IdentityReach:
+        """Return the reach of an identity."""
+        found = self._known.get(identity)
+        if found is None:
+            found = self._known[identity] = self._compute_reach(identity)
+        return found
+
+    def list_administrators(self) -> Sequence[str]:
+        """List the identities that are or can become administrators."""
+        found = [key for key, each in self._exposures.items() if _is_admin(each)]
+        found += [
+            str(each.id)
+            for each in self.inventory.facts.identities
+            if each.id.startswith(_CATALOGUED)
+            and self.get_reach(each.id).level is ReachLevel.ADMINISTRATOR
+        ]
+        return found
+
+    def list_outside_entries(self) -> Sequence[OutsideEntry]:
+        """List the roles whose trust policy admits outsiders."""
+        return [
+            OutsideEntry(
+                key,
+                each.entered_by,
+                Verdict.ALWAYS not in (each.public, each.external),
+            )
+            for key, each in self._exposures.items()
+            if each.entered_by
+        ]
+
+    def find_administrator_path(self, identity: str) -> tuple[PathItem, ...]:
+        """Return the steps to an administrator; empty for an administrator."""
+        found, exposure = self._exposures.get(identity), self._exposure
+        if found is None or exposure is None or not _is_admin(found):
+            return ()
+        return tuple(
+            map(answer_items.build_path_item, exposure.find_exposure_path(found))
+        )
+
+    def _compute_reach(self, identity: str) -> IdentityReach:
+        """Compute the reach of an identity."""
+        found = self._exposures.get(identity)
+        if found is not None and identity not in self._uncollected:
+            return self._grade_aws_identity(identity, found)
+        if identity.startswith(_CATALOGUED):
+            return self._grade_catalogued_identity(identity)
+        return _build_unknown_reach(identity)
+
+    def _grade_aws_identity(
+        self, identity: str, exposure: IdentityExposure
+    ) -> IdentityReach:
+        """Grade an AWS identity: administrator, write or read."""
+        if exposure.admin is Verdict.ALWAYS:
+            return IdentityReach(
+                ReachLevel.ADMINISTRATOR, "it is an administrator, or can become one"
+            )
+        if exposure.admin is Verdict.ONLY_IF:
+            return IdentityReach(
+                ReachLevel.ADMINISTRATOR,
+                "it can become an administrator under conditions",
+            )
+        if identity in self._writers:
+            return IdentityReach(ReachLevel.WRITE, "its policies allow changes")
+        return IdentityReach(ReachLevel.READ, "its policies allow no change")
+
+    def _grade_catalogued_identity(self, identity: str) -> IdentityReach:
+        """Grade an identity of Kubernetes, GitHub or PostgreSQL by its permissions."""
+        from answerable.reach import engine
+
+        question = Question(self.now, identity)
+        try:
+            listed, _ = engine.list_permissions_of_subject(
+                open_platforms(self.inventory, question), question, PageBounds(_ROWS)
+            )
+        except AnswerableError as error:
+            return IdentityReach(ReachLevel.NOT_KNOWN, error.message, error.message)
+        items = [each.item for each in listed.answers]
+        if any(each["admin"] for each in items):
+            return IdentityReach(
+                ReachLevel.ADMINISTRATOR, "it is an administrator, or can become one"
+            )
+        if not items or all(each["verdict"] == "not-known" for each in items):
+            return _build_unknown_reach(identity)
+        if all(
+            each["action"].lower().startswith(_READ_ACTIONS)
+            for each in items
+            if each["verdict"] in ("always", "only-if")
+        ):
+            return IdentityReach(ReachLevel.READ, "its permissions allow no change")
+        return IdentityReach(ReachLevel.WRITE, "its permissions allow changes")
+
+    @cached_property
+    def _query(self) -> QueryContext | None:
+        """Compile the collected accounts; None if no AWS identity is in the snapshot."""
+        if not any(
+            each.id.startswith("arn:") for each in self.inventory.facts.identities
+        ):
+            return None
+        return AWS.build_permission_query(
+            self.inventory, Question(self.now), compile_all=True
+        )
+
+    @cached_property
+    def _exposure(self) -> AccountExposure | None:
+        """Grade all AWS identities; None if their paths cannot be followed."""
+        query = self._query
+        return None if query is None or query.direct else AccountExposure(query.graph)
+
+    @cached_property
+    def _exposures(self) -> Mapping[str, IdentityExposure]:
+        """Index the exposures of the collected AWS identities."""
+        if self._exposure is None:
+            return {}
+        return {
+            str(each.identity): each
+            for each in self._exposure.list_identity_exposures()
+            if str(each.identity) not in self._uncollected
+        }
+
+    @cached_property
+    def _uncollected(self) -> frozenset[str]:
+        """List the AWS identities whose permissions were not collected."""
+        query = self._query
+        if query is None:
+            return frozenset()
+        return frozenset(str(each.id) for each in list_uncollected_identities(query))
+
+    @cached_property
+    def _writers(self) -> frozenset[str]:
+        """List the AWS identities with a policy that allows a change."""
+        facts = self.inventory.facts
+        writing = {
+            str(policy.id)
+            for policy in facts.policies
+            if any(
+                each.effect is PolicyEffect.ALLOW
+                and (each.not_actions or not all(map(_is_reading, each.actions)))
+                for each in policy.statements
+            )
+        }
+        known = facts.policies_by_id()
+        return frozenset(
+            each.target
+            for each in facts.attachments
+            if each.layer is PolicyLayer.IDENTITY
+            # A policy that was not collected may allow anything.
+            and (str(each.policy) in writing or str(each.policy) not in known)
+        )
+
+
+def _is_admin(exposure: IdentityExposure) -> bool:
+    """Tell whether an identity is or can become an administrator."""
+    return exposure.admin is not Verdict.NEVER
+
+
+def _is_reading(action: str) -> bool:
+    """Tell whether an action pattern names only actions that read."""
+    return action.rpartition(":")[2].lower().startswith(_READING)
+
+
+def _build_unknown_reach(identity: str) -> IdentityReach:
+    """Build the reach of an identity whose permissions were not collected.
+
+    A name can raise the level and never lowers it: an agent could have written it.
+    """
+    word = identity.partition(":")[0]
+    source = f"{_SOURCES.get(word, word)}:FILE"
+    missing = f"permissions of {identity}"
+    if word == "aws-sso" and _ADMIN_NAME in identity.rpartition("/")[2].lower():
+        return IdentityReach(
+            ReachLevel.ADMINISTRATOR,
+            "its permission set is an administrator by its name; its policies were not "
+            "collected",
+            missing,
+            source,
+        )
+    return IdentityReach(
+        ReachLevel.NOT_KNOWN, "its permissions were not collected", missing, source
+    )
