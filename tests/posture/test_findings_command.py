@@ -1,19 +1,13 @@
 """`findings`, as a user meets it."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from answerable.cli.main import main
-from answerable.cli.sample.fake_access_keys import make_access_key_id, make_fake_secret
-
-KEY = make_access_key_id("222233334444", "legacy-sync")
-SECRET = make_fake_secret("legacy-sync")
-Items = list[dict[str, Any]]
-Findings = Callable[..., tuple[int, Items]]
+from tests.posture.conftest import KEY, SECRET, Findings, write
 
 FILES: Mapping[str, str] = {
     "shop/.git/HEAD": "ref: refs/heads/main\n",
@@ -29,29 +23,6 @@ FILES: Mapping[str, str] = {
         }
     ),
 }
-
-
-def write(root: Path, files: Mapping[str, str]) -> Path:
-    for name, text in files.items():
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    return root
-
-
-@pytest.fixture
-def findings(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Findings:
-    """Scan sources into a store, and list its findings."""
-
-    def run(*sources: str, words: tuple[str, ...] = ()) -> tuple[int, Items]:
-        store = ["--store", str(tmp_path / "store"), "-o", "json"]
-        if sources:
-            main([*store, "scan", *sources])
-        capsys.readouterr()
-        code = main([*store, "findings", *words])
-        return code, json.loads(capsys.readouterr().out)["items"]
-
-    return run
 
 
 def test_a_key_in_two_files_and_an_agent_without_owner_are_found(
@@ -87,3 +58,71 @@ def test_an_id_survives_line_moves_and_new_neighbours(
     write(root, moved)
     _, after = findings(f"repo:{root}")
     assert {each["id"] for each in before} <= {each["id"] for each in after}
+
+
+def test_a_suppressed_finding_ends_with_its_day_and_never_fails(
+    findings: Findings, tmp_path: Path
+) -> None:
+    root = write(tmp_path / "work", FILES)
+    _, items = findings(f"repo:{root}")
+    found = next(each for each in items if each["rule"] == "scattered-credential")
+    reviewed = tmp_path / "reviewed.yaml"
+
+    def review(until: str) -> tuple[int, list[dict[str, object]]]:
+        reviewed.write_text(
+            f"suppressions:\n  - id: {found['id']}\n    reason: migration\n"
+            f"    owner: ana@corp.example\n    until: {until}\n"
+            f"assignments:\n  - {{id: '{found['id']}', person: bo}}\n"
+        )
+        words = ("--suppressions", str(reviewed), "--fail-on", "high")
+        code, items = findings(words=words)
+        return code, [each for each in items if each["id"] == found["id"]]
+
+    code, (item,) = review("9999-12-31")
+    assert (code, item["state"], item["assigned"]) == (0, "suppressed", "person:bo")
+    assert item["suppression"] == {
+        "reason": "migration",
+        "owner": "person:ana@corp.example",
+        "until": "9999-12-31",
+    }
+    code, (item,) = review("2020-01-01")
+    assert (code, item["state"]) == (1, "open")
+    assert "suppression" not in item
+
+
+def test_new_since_lists_only_what_a_snapshot_did_not_have(
+    findings: Findings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = write(tmp_path / "work", {"shop/.git/HEAD": "x\n", "shop/.mcp.json": "{}"})
+    findings(f"repo:{root}")
+    store = str(tmp_path / "store")
+    main(["--store", store, "-o", "json", "scan", f"repo:{root}"])
+    snapshot = json.loads(capsys.readouterr().out)["items"][0]["snapshot"]
+    write(root, FILES)
+    code, items = findings(
+        f"repo:{root}", words=("--new-since", snapshot, "--fail-on", "high")
+    )
+    assert code == 1
+    assert "scattered-credential" in {each["rule"] for each in items}
+    code, items = findings(words=("--new-since", "latest", "--fail-on", "low"))
+    assert (code, items) == (0, [])
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("suppressions:\n  - {id: a, reason: b, owner: c}\n", "missing member"),
+        ("suppressions:\n  - {id: a, reason: b, owner: c, until: x}\n", "invalid day"),
+        ("hidden: []\n", "unknown section"),
+    ],
+)
+def test_a_wrong_reviewed_file_is_a_usage_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, problem: str
+) -> None:
+    root = write(tmp_path / "work", FILES)
+    store = ["--store", str(tmp_path / "store")]
+    main([*store, "scan", f"repo:{root}"])
+    (tmp_path / "reviewed.yaml").write_text(text)
+    code = main([*store, "findings", "--suppressions", str(tmp_path / "reviewed.yaml")])
+    assert code == 2
+    assert problem in capsys.readouterr().err

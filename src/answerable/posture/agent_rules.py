@@ -111,12 +111,12 @@ AGENT_RULES: tuple[FindingRule, ...] = (
             "Which agents, identities and credentials belong to a person who has left?"
         ),
         detail=(
-            "A person is known as a leaver from the `people:` source. Access that "
-            "outlives its owner is not reviewed."
+            "A leaver is a disabled user of IAM Identity Center. Access that outlives"
+            " its owner is not reviewed."
         ),
         platforms=("home", "repo", "aws"),
         owasp=("NHI1:2025",),
-        requires=data.AGENT,
+        requires=data.PEOPLE,
         severity="insider x reach of the subject x standing",
         repair="Record the manager or the deputy as owner, or remove it.",
         evaluate=ownership.find_owners_who_left,

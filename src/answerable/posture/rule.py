@@ -11,6 +11,8 @@ from answerable.posture.facts import PostureFacts
 from answerable.posture.severity import SeverityFacts
 
 _ID_DIGITS = 16
+# Platform by the first word of a connector's name or an identity's id.
+_PLATFORMS = {"arn": "aws", "k8s": "kubernetes", "pg": "postgres"}
 _LIST_POSITION = re.compile(r"(?<=/)[0-9]+(?=/|\Z)")
 
 
@@ -166,7 +168,14 @@ def build_finding_id(rule: str, subject: str, place: str) -> str:
 
 def get_platform_of_source(source: str) -> str:
     """Return the platform of a source: the first word of its connector's name."""
-    return source.partition(":")[0].partition("-")[0]
+    word = source.partition(":")[0].partition("-")[0]
+    return _PLATFORMS.get(word, word)
+
+
+def get_platform_of_identity(identity: str) -> str:
+    """Return the platform of an identity's id."""
+    word = identity.partition(":")[0].partition("-")[0]
+    return _PLATFORMS.get(word, word)
 
 
 def get_place_in_source(place: str, source: str) -> str:

@@ -4,17 +4,11 @@ from answerable.posture.rule import RequiredData
 
 AGENT = RequiredData(
     "agents of a home, a project or a platform",
-    (
-        (
-            "home",
-            ("agent-configs", "workflows", "identity-policies"),
-            "home:DIR repo:DIR",
-        ),
-    ),
+    (("home", ("home",), "home:DIR"), ("repo", ("repo",), "repo:DIR")),
 )
 CONFIG = RequiredData(
     "configuration files of a home or a project",
-    (("home", ("agent-configs",), "home:DIR repo:DIR"),),
+    (("home", ("home",), "home:DIR"), ("repo", ("repo",), "repo:DIR")),
 )
 WORKFLOW = RequiredData(
     "workflow files of a project", (("repo", ("workflows",), "repo:DIR"),)
@@ -23,10 +17,14 @@ PERMISSIONS = RequiredData(
     "policies and grants of each platform",
     (
         ("aws", ("identity-policies",), "aws:FILE"),
-        ("kubernetes", ("kubernetes",), "k8s:FILE"),
+        ("kubernetes", ("k8s",), "k8s:FILE"),
         ("github", ("github",), "github:FILE"),
-        ("postgres", ("postgres",), "postgres:FILE"),
+        ("postgres", ("pg",), "pg:FILE"),
     ),
+)
+PEOPLE = RequiredData(
+    "the directory of IAM Identity Center",
+    (("aws", ("aws-org",), "aws-org:FILE"),),
 )
 AWS = RequiredData(
     "policies of the account", (("aws", ("identity-policies",), "aws:FILE"),)

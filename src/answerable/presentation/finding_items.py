@@ -11,6 +11,7 @@ from answerable.model.documents.finding import (
 )
 from answerable.model.inventory import Inventory
 from answerable.posture.facts import NoLogs, UseView
+from answerable.posture.reviews import NO_REVIEWS, FindingReviews
 from answerable.posture.rule import Evidence, Finding, NotEvaluated
 from answerable.posture.rule_catalogue import RULES_BY_ID
 from answerable.posture.rule_engine import Posture
@@ -35,26 +36,31 @@ class FindingContext:
     Attributes:
         find_line: Returns the line of a place; None if it is not known.
         use: Logged use of identities.
+        reviews: Reviewed suppressions and assignments.
+        now: UTC nanoseconds, at which suppressions may have ended.
     """
 
     inventory: Inventory
     posture: Posture
     find_line: LineFinder = find_no_line
     use: UseView = field(default_factory=NoLogs)
+    reviews: FindingReviews = NO_REVIEWS
+    now: int = 0
 
 
 def build_finding_item(finding: Finding, context: FindingContext) -> FindingItem:
     """Build the item of a finding."""
     rule = RULES_BY_ID[finding.rule]
     cause = context.posture.get_choke_point(finding)
-    return {
+    suppressed = context.reviews.get_suppression(finding.id, context.now)
+    item: FindingItem = {
         "severity": finding.severity.severity.value[0],
         "title": finding.title,
         "subject": finding.subject,
         "owner": build_owner_item(context.inventory, finding.subject),
         "rule": finding.rule,
         "id": finding.id,
-        "state": "open",
+        "state": "open" if suppressed is None else "suppressed",
         "platform": finding.platform,
         "place": finding.place,
         "score": finding.severity.score,
@@ -82,8 +88,15 @@ def build_finding_item(finding: Finding, context: FindingContext) -> FindingItem
         }
         if cause
         else None,
-        "assigned": None,
+        "assigned": context.reviews.assigned.get(finding.id),
     }
+    if suppressed is not None:
+        item["suppression"] = {
+            "reason": suppressed.reason,
+            "owner": suppressed.owner,
+            "until": suppressed.until,
+        }
+    return item
 
 
 def _build_breaks_item(use: UseView, identity: str) -> BreaksItem | NotKnown:

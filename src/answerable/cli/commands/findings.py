@@ -23,8 +23,27 @@ SEVERITIES = ("low", "medium", "high", "critical")
     type=WordChoice(SEVERITIES),
     help="Exit 1 if an open finding is at least as grave.",
 )
+@click.option(
+    "--new-since",
+    default="",
+    metavar="SNAPSHOT",
+    help="Only findings that this snapshot does not have.",
+)
+@click.option(
+    "--suppressions",
+    default="",
+    metavar="FILE",
+    help="Reviewed file of accepted and assigned findings.",
+)
 @pass_settings
-def findings(settings: Settings, owner: str, platform: str, fail_on: str) -> None:
+def findings(
+    settings: Settings,
+    owner: str,
+    platform: str,
+    fail_on: str,
+    new_since: str,
+    suppressions: str,
+) -> None:
     """List the defects of the estate, gravest first.
 
     A rule whose data was not collected is listed as not evaluated, with the source
@@ -40,5 +59,7 @@ def findings(settings: Settings, owner: str, platform: str, fail_on: str) -> Non
             owner=owner,
             platform=platform,
             fail_on=fail_on,
+            new_since=new_since,
+            suppressions=suppressions,
         )
     print_and_exit(document, settings)

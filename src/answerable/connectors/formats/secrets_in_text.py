@@ -55,7 +55,7 @@ _AFTER_SCHEME = re.compile(
 # Oracle's EZConnect: `user/password@//host:1521/service`.
 _EZCONNECT = re.compile(
     r"""(?<![\w@.:-])(?P<user>[\w.$#-]{1,128}+)/(?P<password>[^\s@"'/]+)"""
-    r"""@(?=//|[\w.-]+:\d)"""
+    r"""@(?!sha\d+:)(?=//|[\w.-]+:\d)"""
 )
 _USERINFOS = (_USERINFO, _AFTER_SCHEME, _EZCONNECT)
 # Prefixes of package names, digests and member types: no user of a URL.

@@ -49,7 +49,7 @@ class SeverityItem(TypedDict):
     trigger: Annotated[
         str,
         Column(
-            "who can trigger it: `anonymous`, `outsider`, `the agent alone`, `insider`, `supplier`"
+            "who can trigger it: `anonymous`, `outsider`, `the agent alone`, `insider`, `another failure`"
         ),
     ]
     reach: Annotated[

@@ -20,8 +20,10 @@ from answerable.posture.rule import (
     Evidence,
     Finding,
     Fix,
+    NotEvaluated,
     RuleResult,
     build_evidence,
+    get_platform_of_identity,
     get_platform_of_source,
 )
 from answerable.posture.severity import ReachLevel, SeverityFacts, Trigger
@@ -167,10 +169,21 @@ def find_untrusted_input_to_effect(facts: PostureFacts) -> Iterator[RuleResult]:
 
 def find_agent_administrators(facts: PostureFacts) -> Iterator[RuleResult]:
     """Find agents that act as an administrator."""
+    acting = {i for each in facts.inventory.agents.values() for i in each.identities}
+    for unknown in sorted(map(str, acting)):
+        gap = facts.reach.get_reach(unknown)
+        if gap.missing:
+            yield NotEvaluated(
+                "agent-administrator",
+                unknown,
+                get_platform_of_identity(unknown),
+                gap.missing,
+                gap.source,
+            )
     for entity in facts.inventory.agents.values():
         for identity in entity.identities:
             reach = facts.reach.get_reach(identity)
-            if reach.level is not ReachLevel.ADMINISTRATOR:
+            if reach.level is not ReachLevel.ADMINISTRATOR or reach.missing:
                 continue
             trigger = Trigger.AGENT if is_unattended(entity) else Trigger.LATER
             yield Finding(
@@ -189,18 +202,6 @@ def find_agent_administrators(facts: PostureFacts) -> Iterator[RuleResult]:
                 at=identity,
                 causes=(f"identity {identity}",),
             )
-
-
-def find_unknown_agent_reach(
-    facts: PostureFacts,
-) -> Iterator[tuple[str, IdentityReach]]:
-    """List the identities of agents whose reach is not known."""
-    for identity in sorted(
-        {str(i) for each in facts.inventory.agents.values() for i in each.identities}
-    ):
-        reach = facts.reach.get_reach(identity)
-        if reach.missing:
-            yield identity, reach
 
 
 def _find_outside_input(entity: AgentEntity) -> str:

@@ -17,6 +17,7 @@ from answerable.posture.rule import (
     NotEvaluated,
     RuleResult,
     build_evidence,
+    get_platform_of_identity,
 )
 from answerable.posture.severity import Held, ReachLevel, SeverityFacts, Trigger
 
@@ -47,7 +48,7 @@ def find_external_identities(facts: PostureFacts) -> Iterator[RuleResult]:
         outside = [
             each
             for each in entry.principals
-            if each != _ANYONE and not each.startswith(("http", "oidc"))
+            if each != _ANYONE and not _is_federated(each)
         ]
         if not outside or _ANYONE in entry.principals:
             continue
@@ -61,6 +62,13 @@ def find_external_identities(facts: PostureFacts) -> Iterator[RuleResult]:
             "Remove the principal, or require an external id "
             "(`sts:ExternalId`) and the organisation (`aws:PrincipalOrgID`).",
         )
+
+
+def _is_federated(principal: str) -> bool:
+    """Tell whether a principal is an identity provider, which has rules of its own."""
+    return "-provider/" in principal or not principal.startswith(
+        ("arn:", *"0123456789")
+    )
 
 
 def _build_entry_finding(
@@ -108,7 +116,7 @@ def find_administrators(facts: PostureFacts) -> Iterator[RuleResult]:
         yield Finding(
             rule="administrator",
             subject=identity,
-            platform=_get_platform_of_identity(identity),
+            platform=get_platform_of_identity(identity),
             title=f"{fact.name} is an administrator, or can become one",
             severity=SeverityFacts(Trigger.LATER, ReachLevel.ADMINISTRATOR, _STANDING),
             evidence=evidence,
@@ -134,7 +142,7 @@ def find_unused_identities(facts: PostureFacts) -> Iterator[RuleResult]:
             yield NotEvaluated(
                 "unused-access",
                 identity,
-                _get_platform_of_identity(identity),
+                get_platform_of_identity(identity),
                 "logs of its use",
                 _name_log_source(identity),
             )
@@ -148,7 +156,7 @@ def find_unused_identities(facts: PostureFacts) -> Iterator[RuleResult]:
         yield Finding(
             rule="unused-access",
             subject=identity,
-            platform=_get_platform_of_identity(identity),
+            platform=get_platform_of_identity(identity),
             title=text,
             severity=SeverityFacts(Trigger.LATER, reach.level, _STANDING),
             evidence=_build_identity_evidence(facts, identity, text),
@@ -304,7 +312,7 @@ def find_evidence_gaps(facts: PostureFacts) -> Iterator[RuleResult]:
         yield Finding(
             rule="evidence-gap",
             subject=identity,
-            platform=_get_platform_of_identity(identity),
+            platform=get_platform_of_identity(identity),
             title=text,
             severity=SeverityFacts(Trigger.LATER, reach.level, frozenset()),
             evidence=_build_identity_evidence(facts, identity, text),
@@ -327,12 +335,6 @@ def _name_log_source(identity: str) -> str:
     if identity.startswith(("arn:", "aws")):
         return "cloudtrail:PATH"
     return ""
-
-
-def _get_platform_of_identity(identity: str) -> str:
-    """Return the platform of an identity's id."""
-    word = identity.partition(":")[0].partition("-")[0]
-    return {"arn": "aws", "k8s": "kubernetes"}.get(word, word)
 
 
 def _build_identity_evidence(

@@ -3,7 +3,7 @@
 The command, the report, the exports and the web page use these items alone.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import overload
 
@@ -13,8 +13,10 @@ from answerable.model.documents.finding import FindingItem
 from answerable.model.documents.shared_shapes import Document
 from answerable.model.inventory import Inventory
 from answerable.posture.facts import NoLogs, PostureFacts
+from answerable.posture.reviews import NO_REVIEWS, FindingReviews
 from answerable.posture.rule import Finding, NotEvaluated
 from answerable.posture.rule_engine import evaluate_rules
+from answerable.posture.severity import is_at_least
 from answerable.presentation.answer_coverage import build_list_coverage
 from answerable.presentation.finding_items import (
     FindingContext,
@@ -43,6 +45,21 @@ class FindingItems(Sequence[FindingItem]):
     results: tuple[Finding | NotEvaluated, ...]
     context: FindingContext
 
+    def select(self, keep: Callable[[FindingItem], bool]) -> "FindingItems":
+        """Select items; only their results stay in memory."""
+        kept = (r for at, r in enumerate(self.results) if keep(self[at]))
+        return FindingItems(tuple(kept), self.context)
+
+    def has_open_finding(self, severity: str) -> bool:
+        """Tell whether an open finding is as grave as a severity."""
+        reviews, now = self.context.reviews, self.context.now
+        return any(
+            isinstance(each, Finding)
+            and is_at_least(each.severity.severity.value[0], severity)
+            and reviews.get_suppression(each.id, now) is None
+            for each in self.results
+        )
+
     def __len__(self) -> int:
         """Count the items."""
         return len(self.results)
@@ -65,7 +82,11 @@ class FindingItems(Sequence[FindingItem]):
 
 @serialize_queries
 def compute_findings(
-    inventory: Inventory, *, now: int, store: EvidenceStore | None = None
+    inventory: Inventory,
+    *,
+    now: int,
+    store: EvidenceStore | None = None,
+    reviews: FindingReviews = NO_REVIEWS,
 ) -> FindingItems:
     """Compute all findings of a snapshot.
 
@@ -73,6 +94,11 @@ def compute_findings(
         now: UTC nanoseconds.
         store: Store with the logs and the signed baselines; without one, use is not
             known.
+        reviews: Reviewed suppressions and assignments.
+
+    Returns:
+        Open findings, gravest first, then suppressed ones, then rules that were not
+        evaluated.
     """
     inventory = assess_owners_at_time(inventory, now)
     use = NoLogs() if store is None else LoggedUse(store, inventory)
@@ -85,10 +111,19 @@ def compute_findings(
         asserted_by_caller=_is_asserted_by_caller,
     )
     posture = evaluate_rules(facts)
-    return FindingItems(
-        (*posture.findings.values(), *posture.not_evaluated.values()),
-        FindingContext(inventory, posture, find_line=LineIndex().find_line, use=use),
+    findings = sorted(
+        posture.findings.values(),
+        key=lambda each: reviews.get_suppression(each.id, now) is not None,
     )
+    context = FindingContext(
+        inventory,
+        posture,
+        find_line=LineIndex().find_line,
+        use=use,
+        reviews=reviews,
+        now=now,
+    )
+    return FindingItems((*findings, *posture.not_evaluated.values()), context)
 
 
 def _is_asserted_by_caller(key: str) -> bool:

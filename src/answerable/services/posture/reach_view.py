@@ -27,7 +27,7 @@ _READ_ACTIONS = ("select", "read", "get", "list", "watch", "usage", "connect", "
 _ROWS = 200
 _CATALOGUED = ("k8s:", "github:", "postgres:")
 _ADMIN_NAME = "admin"
-_SOURCES = {"arn": "aws", "aws-sso": "aws"}
+_SOURCES = {"arn": "aws", "aws-sso": "aws", "postgres": "pg"}
 
 
 @dataclass(eq=False, slots=False)

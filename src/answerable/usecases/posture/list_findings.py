@@ -1,14 +1,18 @@
 """List the findings of a snapshot, gravest first."""
 
 from dataclasses import replace
+from pathlib import Path
 
+from answerable.model.documents.finding import FindingItem
 from answerable.model.documents.shared_shapes import Document
 from answerable.model.inventory import Inventory
-from answerable.posture.severity import is_at_least
+from answerable.posture.reviews import NO_REVIEWS
+from answerable.services.inventory.snapshots import load_inventory
 from answerable.services.posture.finding_documents import (
     build_findings_document,
     compute_findings,
 )
+from answerable.services.posture.review_file import read_reviews
 from answerable.store.store import EvidenceStore
 
 
@@ -20,25 +24,42 @@ def list_findings(
     owner: str = "",
     platform: str = "",
     fail_on: str = "",
+    new_since: str = "",
+    suppressions: str = "",
 ) -> Document:
     """List findings, then the rules that could not be evaluated.
 
     Args:
         now: UTC nanoseconds.
-        owner: Only findings of this person.
+        owner: Only findings that this person owns or that are assigned to the person.
         platform: Only findings of this platform.
         fail_on: The document has failed if an open finding is as grave.
+        new_since: Only findings that this snapshot does not have.
+        suppressions: Reviewed file; empty for none.
+
+    Raises:
+        UsageError: The snapshot does not exist, or the reviewed file is invalid.
     """
-    found = compute_findings(inventory, now=now, store=store)
-    items = [
-        each
-        for each in found
-        if platform in ("", each["platform"])
-        and owner in ("", each["owner"]["person"], each["assigned"])
-    ]
-    document = build_findings_document(inventory, items, now=now)
-    failed = bool(fail_on) and any(
-        each["state"] == "open" and is_at_least(each["severity"], fail_on)
-        for each in items
-    )
-    return replace(document, failed=failed)
+    reviews = read_reviews(Path(suppressions)) if suppressions else NO_REVIEWS
+    found = compute_findings(inventory, now=now, store=store, reviews=reviews)
+    known: set[str] = set()
+    if new_since:
+        before = load_inventory(store, new_since)
+        known = {
+            each.id
+            for each in compute_findings(before, now=before.at, store=store).results
+        }
+
+    def keep(item: FindingItem) -> bool:
+        owners = (item["owner"]["person"], item["assigned"])
+        return (
+            platform in ("", item["platform"])
+            and (not owner or any(each == person for each in owners))
+            and item["id"] not in known
+        )
+
+    person = owner if owner.startswith("person:") else f"person:{owner}"
+    if owner or platform or new_since:
+        found = found.select(keep)
+    document = build_findings_document(inventory, found, now=now)
+    return replace(document, failed=bool(fail_on) and found.has_open_finding(fail_on))

@@ -1,0 +1,94 @@
+"""Read the reviewed file of suppressed and assigned findings.
+
+suppressions:
+- {id: finding:..., reason: TEXT, owner: person:..., until: 2027-01-31}
+assignments:
+- {id: finding:..., person: person:...}
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, time
+from pathlib import Path
+
+from answerable.connectors.formats.document_node import DocumentNode
+from answerable.connectors.formats.document_parser import (
+    SIZE_LIMIT,
+    DocumentFormat,
+    parse_document,
+)
+from answerable.connectors.regular_file import read_named_file
+from answerable.model.errors import UsageError
+from answerable.model.ids import build_person_id
+from answerable.posture.reviews import FindingReviews, Suppression
+
+_SUPPRESSION = ("id", "reason", "owner", "until")
+_ASSIGNMENT = ("id", "person")
+_SECTIONS = ("suppressions", "assignments")
+
+
+def read_reviews(path: Path) -> FindingReviews:
+    """Read a reviewed file.
+
+    Raises:
+        UsageError: An entry lacks a member, or has an unknown one or a bad date.
+        ParseError: The file is no YAML or JSON document.
+        EnvironmentFailure: The file cannot be read.
+    """
+    place, data = str(path), read_named_file(path, SIZE_LIMIT + 1)
+    root = parse_document(data, DocumentFormat.YAML, place).root
+    for name, _ in root.members():
+        if name not in _SECTIONS:
+            _refuse(place, name, "unknown section", " or ".join(_SECTIONS))
+    return FindingReviews(
+        {
+            entry["id"]: _build_suppression(place, entry)
+            for entry in _read_entries(root, place, "suppressions", _SUPPRESSION)
+        },
+        {
+            entry["id"]: build_person_id(entry["person"].removeprefix("person:"))
+            for entry in _read_entries(root, place, "assignments", _ASSIGNMENT)
+        },
+    )
+
+
+def _read_entries(
+    root: DocumentNode, place: str, section: str, names: tuple[str, ...]
+) -> Iterator[dict[str, str]]:
+    """Read the entries of a section; each has exactly the named members."""
+    block = root.get(section)
+    for number, node in enumerate(block.items() if block is not None else ()):
+        entry = {name: value.text() or str(value.raw) for name, value in node.members()}
+        at = f"{section}/{number}"
+        for name in (*names, *entry):
+            if not entry.get(name, "").strip() or name not in names:
+                problem = "unknown member" if name not in names else "missing member"
+                _refuse(place, f"{at}/{name}", problem, ", ".join(names))
+        yield entry
+
+
+def _build_suppression(place: str, entry: dict[str, str]) -> Suppression:
+    """Build a suppression; its last day is counted to its end, in UTC."""
+    try:
+        day = date.fromisoformat(entry["until"])
+    except ValueError:
+        _refuse(place, "until", f"invalid day {entry['until'][:40]!r}", "YYYY-MM-DD")
+        raise
+    end = datetime.combine(day, time.max, UTC)
+    return Suppression(
+        entry["reason"],
+        build_person_id(entry["owner"].removeprefix("person:")),
+        entry["until"],
+        int(end.timestamp()) * 1_000_000_000,
+    )
+
+
+def _refuse(place: str, at: str, problem: str, expected: str) -> None:
+    """Refuse the file.
+
+    Raises:
+        UsageError: Always.
+    """
+    raise UsageError(
+        f"{problem} (got {at!r} in {place}, expected {expected})",
+        "docs/findings.md has an example",
+    )
