@@ -21,7 +21,7 @@ from answerable.posture.severity import Held, SeverityFacts, Trigger
 _RUNNERS = ("npx", "pnpx", "bunx", "uvx", "pipx")
 _SKIPPED = ("run", "-y", "--yes", "-q", "--quiet", "dlx", "tool", "exec")
 _PACKAGE_OPTIONS = ("-p", "--package", "--from", "--spec")
-_PINNED = re.compile(r"(?:@[~^=v]?[0-9][^@/]*|==[^=]+|@[0-9a-f]{40})")
+_PINNED = re.compile(r".+(?:@v?[0-9][\w.+-]*|==[^=]+|@[0-9a-f]{40})")
 # Options of `docker run` without a value; every other option takes one.
 # https://docs.docker.com/reference/cli/docker/container/run/
 _SWITCHES = frozenset(
@@ -83,7 +83,7 @@ def find_unpinned_package(target: str, transport: str) -> str:
     ):
         return ""
     package = _find_package(words[1:])
-    return "" if not package or _PINNED.search(package[1:]) else package
+    return "" if not package or _PINNED.fullmatch(package) else package
 
 
 def _find_package(words: list[str]) -> str:
