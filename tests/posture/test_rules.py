@@ -62,8 +62,18 @@ class Use:
 
 def agent(note: str = "", facts: tuple[tuple[str, str], ...] = ()) -> Agent:
     return Agent(
-        *(AGENT, "cursor", "cursor", "/home/dana/.cursor/mcp.json", "home:/home/dana"),
-        *(None, False, FactStatus.DECLARED, (), note, facts, SEEN),
+        id=AGENT,
+        kind="cursor",
+        name="cursor",
+        place="/home/dana/.cursor/mcp.json",
+        scope="home:/home/dana",
+        parent=None,
+        unattended=False,
+        known=FactStatus.DECLARED,
+        runs_as=(),
+        note=note,
+        facts=facts,
+        seen=SEEN,
     )
 
 

@@ -66,8 +66,8 @@ def find_external_identities(facts: PostureFacts) -> Iterator[RuleResult]:
 
 def _is_federated(principal: str) -> bool:
     """Tell whether a principal is an identity provider, which has rules of its own."""
-    return "-provider/" in principal or not principal.startswith(
-        ("arn:", *"0123456789")
+    return "-provider/" in principal or not (
+        principal.startswith("arn:") or principal[:12].isdigit()
     )
 
 
