@@ -18,7 +18,7 @@ from answerable.model.person import OwnerState, SubjectOwnership
 from answerable.model.provenance import FactProvenance, WrittenBy
 from answerable.model.sighting import SightedFacts
 from answerable.posture.agent_reach import list_held
-from answerable.posture.facts import IdentityReach, IdentityUse, PostureFacts
+from answerable.posture.facts import IdentityReach, PostureFacts, UsageCount
 from answerable.posture.rule import Finding, NotEvaluated, build_finding_id
 from answerable.posture.rule_engine import Posture, evaluate_rules
 from answerable.posture.severity import (
@@ -53,10 +53,10 @@ class Reach:
 
 
 class Use:
-    def __init__(self, use: IdentityUse | None) -> None:
+    def __init__(self, use: UsageCount | None) -> None:
         self.use = use
 
-    def get_use(self, identity: str) -> IdentityUse | None:
+    def get_use(self, identity: str) -> UsageCount | None:
         return self.use
 
 
@@ -102,7 +102,7 @@ def facts(
     key: Credential | None = None,
     proves: str = USER,
     owner: OwnerState = OwnerState.INFERRED,
-    use: IdentityUse | None = None,
+    use: UsageCount | None = None,
     bounded: bool = False,
 ) -> PostureFacts:
     entity = AgentEntity(agent(), (), (USER,))
@@ -179,9 +179,9 @@ def test_a_key_without_a_recorded_use_is_not_evaluated() -> None:
 
 
 def test_unused_access_needs_a_log_of_the_account() -> None:
-    quiet = IdentityUse(0, 0, NOW - 120 * DAY)
+    quiet = UsageCount(0, 0, NOW - 120 * DAY)
     assert "unused-access" in rules(evaluate_rules(facts(use=quiet)))
-    busy = IdentityUse(7, NOW - DAY, NOW - 120 * DAY)
+    busy = UsageCount(7, NOW - DAY, NOW - 120 * DAY)
     assert not {"unused-access", "evidence-gap"} & rules(
         evaluate_rules(facts(use=busy))
     )

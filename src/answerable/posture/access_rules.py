@@ -130,8 +130,8 @@ ACCESS_RULES: tuple[FindingRule, ...] = (
         title="Identity that is or can become an administrator",
         question="Which identities that no agent uses are or can become administrators?",
         detail=(
-            "The root user and the platform's own service roles are administrators by"
-            " design and are not listed."
+            "The root user, the platform's own service roles, permission sets and "
+            "user accounts of persons on GitHub are not listed."
         ),
         platforms=("aws", "kubernetes", "github", "postgres"),
         owasp=("NHI5:2025",),
@@ -206,9 +206,7 @@ ACCESS_RULES: tuple[FindingRule, ...] = (
     FindingRule(
         id="unpinned-server",
         title="Server or package without a fixed version",
-        question=(
-            "Which agents start whatever version of a package or an image is newest?"
-        ),
+        question="Which agents start the newest version of a package or an image?",
         detail=(
             "`npx`, `uvx` and `docker run` fetch the newest version if none is named."
             " A branch or a tag can be moved; a version with `@` or `==`, or an image"

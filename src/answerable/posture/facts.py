@@ -66,7 +66,7 @@ class ReachView(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class IdentityUse:
+class UsageCount:
     """Logged use of one identity.
 
     Attributes:
@@ -83,7 +83,7 @@ class IdentityUse:
 class NoLogs:
     """Logged use without any log."""
 
-    def get_use(self, identity: str) -> IdentityUse | None:
+    def get_use(self, identity: str) -> UsageCount | None:
         """Return that the use of an identity is not known."""
         return None
 
@@ -91,7 +91,7 @@ class NoLogs:
 class UseView(Protocol):
     """Logged use of identities."""
 
-    def get_use(self, identity: str) -> IdentityUse | None:
+    def get_use(self, identity: str) -> UsageCount | None:
         """Return the use of an identity; None if no log covers it."""
 
 

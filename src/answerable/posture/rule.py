@@ -87,9 +87,12 @@ class NotEvaluated:
     """Rule that could not be evaluated for a subject.
 
     Attributes:
-        subject: Id of the subject, or name of a platform.
+        subject: Id of the subject, or names of platforms.
+        platform: Platform, or several with a comma between.
         missing: The missing data.
-        source: Source that has it, as `scan` or `ingest` take it.
+        source: Sources that have it, as `scan` or `ingest` take them, with blanks
+            between.
+        key: Stands for the subject in the id; empty for the subject itself.
     """
 
     rule: str
@@ -97,11 +100,13 @@ class NotEvaluated:
     platform: str
     missing: str
     source: str
+    key: str = ""
 
     @property
     def id(self) -> str:
         """Return the id: of rule, subject and missing data."""
-        return build_finding_id(self.rule, self.subject, f"missing:{self.missing}")
+        subject = self.key or self.subject
+        return build_finding_id(self.rule, subject, f"missing:{self.missing}")
 
 
 RuleResult = Finding | NotEvaluated

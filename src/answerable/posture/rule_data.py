@@ -4,7 +4,12 @@ from answerable.posture.rule import RequiredData
 
 AGENT = RequiredData(
     "agents of a home, a project or a platform",
-    (("home", ("home",), "home:DIR"), ("repo", ("repo",), "repo:DIR")),
+    (
+        ("home", ("home",), "home:DIR"),
+        ("repo", ("repo",), "repo:DIR"),
+        ("aws", ("identity-policies",), "aws:FILE"),
+        ("kubernetes", ("k8s",), "k8s:FILE"),
+    ),
 )
 CONFIG = RequiredData(
     "configuration files of a home or a project",

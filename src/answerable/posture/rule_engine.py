@@ -70,12 +70,18 @@ def evaluate_rules(
 def _list_missing_platforms(
     rule: FindingRule, facts: PostureFacts
 ) -> list[NotEvaluated]:
-    """List the platforms about which a rule says nothing, because of missing data."""
-    return [
-        NotEvaluated(rule.id, platform, platform, rule.requires.text, source)
+    """Build one result for the platforms about which a rule has no data; or none."""
+    absent = [
+        (platform, source)
         for platform, words, source in rule.requires.platforms
         if not any(facts.is_collected(w) or facts.has_connector(w) for w in words)
     ]
+    if not absent:
+        return []
+    names = ", ".join(platform for platform, _ in absent)
+    sources = " ".join(source for _, source in absent)
+    text = rule.requires.text
+    return [NotEvaluated(rule.id, names, names, text, sources, "platforms")]
 
 
 def _merge_findings(one: Finding, other: Finding) -> Finding:

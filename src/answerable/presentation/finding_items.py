@@ -134,7 +134,10 @@ def build_not_evaluated_item(
         "breaks": "not-known",
         "owasp": list(rule.owasp),
         "page": rule.page,
-        "missing": [{"what": result.missing, "source": result.source}],
+        "missing": [
+            {"what": result.missing, "source": each}
+            for each in result.source.split() or [""]
+        ],
         "choke_point": None,
         "assigned": None,
     }

@@ -51,15 +51,17 @@ def findings(
     """
     from answerable.usecases.posture.list_findings import list_findings
 
-    with open_session(settings) as session, progress_bar(settings) as progress:
-        document = list_findings(
-            session.store,
-            session.load_inventory(progress),
-            now=session.now,
-            owner=owner,
-            platform=platform,
-            fail_on=fail_on,
-            new_since=new_since,
-            suppressions=suppressions,
-        )
-    print_and_exit(document, settings)
+    # Items are built while they are printed, from the open store.
+    with open_session(settings) as session:
+        with progress_bar(settings) as progress:
+            document = list_findings(
+                session.store,
+                session.load_inventory(progress),
+                now=session.now,
+                owner=owner,
+                platform=platform,
+                fail_on=fail_on,
+                new_since=new_since,
+                suppressions=suppressions,
+            )
+        print_and_exit(document, settings)

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator
 
+from answerable.model.ids import AgentId
 from answerable.model.inventory import AgentEntity, ToolUse
 from answerable.model.tool import SHELL
 from answerable.posture.agent_reach import (
@@ -39,11 +40,18 @@ def find_unattended_shells(facts: PostureFacts) -> Iterator[RuleResult]:
     groups: dict[tuple[str, str], list[AgentEntity]] = defaultdict(list)
     for entity in facts.inventory.agents.values():
         if entity.agent.kind != WORKFLOW and find_unattended_shell(entity):
-            scope = entity.agent.scope or entity.agent.id
-            groups[scope, entity.agent.kind].append(entity)
+            groups[_find_group(facts, entity), entity.agent.kind].append(entity)
     for found in groups.values():
         found.sort(key=lambda each: (len(each.agent.id), each.agent.id))
         yield _build_shell_finding(facts, found)
+
+
+def _find_group(facts: PostureFacts, entity: AgentEntity) -> str:
+    """Return the home of an agent, else the agent of its project above it."""
+    if entity.agent.scope:
+        return entity.agent.scope
+    above = str(entity.agent.id).rpartition("/")[0]
+    return above if AgentId(above) in facts.inventory.agents else str(entity.agent.id)
 
 
 def _build_shell_finding(facts: PostureFacts, found: list[AgentEntity]) -> Finding:
@@ -51,26 +59,23 @@ def _build_shell_finding(facts: PostureFacts, found: list[AgentEntity]) -> Findi
     first = found[0]
     reach = get_agent_reach(facts, first)
     admin = reach.level is ReachLevel.ADMINISTRATOR
-    rule = "unattended-shell-administrator" if admin else "unattended-shell"
+    name = "unattended-shell-administrator" if admin else "unattended-shell"
     rest = len(found) - 1
     also = f" ({rest} other agent{'s' * (rest > 1)} of this client too)" if rest else ""
     evidence = []
     for entity in found:
         use = find_unattended_shell(entity)
         if use is not None:
-            evidence.append(
-                build_evidence(
-                    f"{use.tool.server} of {entity.agent.id} needs no approval",
-                    use.tool.seen,
-                )
-            )
+            rule = f", limited by {use.tool.rule}" if use.tool.rule else ""
+            text = f"{use.tool.server} of {entity.agent.id} needs no approval{rule}"
+            evidence.append(build_evidence(text, use.tool.seen))
     acting = next((each for each in first.identities), "")
     under = " as an administrator" if admin else ""
     return Finding(
-        rule=rule,
+        rule=name,
         subject=first.agent.id,
         platform=get_platform_of_source(first.agent.seen.source),
-        title=f"{first.agent.name} runs shell commands without approval{under}{also}",
+        title=f"{first.agent.name} may run shell commands without approval{under}{also}",
         severity=SeverityFacts(Trigger.AGENT, reach.level, list_held(facts, first)),
         evidence=(*evidence, _build_reach_evidence(first, reach)),
         fix=Fix(_NO_BYPASS),
@@ -107,7 +112,7 @@ def find_outsider_triggered_agents(facts: PostureFacts) -> Iterator[RuleResult]:
             subject=entity.agent.id,
             platform=get_platform_of_source(seen.source),
             title=f"anyone can start the agent {entity.agent.name} by "
-            f"{_name_events(events)}, and it holds {' and '.join(holds)}",
+            f"{_name_events(events)}, and it holds {_join_words(holds)}",
             severity=SeverityFacts(
                 Trigger.OUTSIDER, reach.level, list_held(facts, entity)
             ),
@@ -125,6 +130,11 @@ def find_outsider_triggered_agents(facts: PostureFacts) -> Iterator[RuleResult]:
             identity=next((each for each in entity.identities), ""),
             covers=(("untrusted-input-to-effect", entity.agent.id),),
         )
+
+
+def _join_words(words: list[str]) -> str:
+    """Join words: `a, b and c`."""
+    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
 
 
 def _name_events(events: str) -> str:

@@ -25,6 +25,8 @@ _STANDING = frozenset({Held.STANDING, Held.UNBOUNDED})
 _DAY = 86_400_000_000_000  # nanoseconds
 UNUSED_DAYS = 90
 _ANYONE = "*"
+# The root user, the platform's own roles, and persons: no agent's identity to narrow.
+_BY_DESIGN = ("aws-root", "aws-service-role", "aws-permission-set", "github-user")
 _ACTIONS_OIDC = "token.actions.githubusercontent.com"
 
 
@@ -106,8 +108,7 @@ def find_administrators(facts: PostureFacts) -> Iterator[RuleResult]:
     )
     for identity in facts.reach.list_administrators():
         fact = known.get(identity)
-        # The root user and the platform's own roles are administrators by design.
-        if fact is None or fact.kind in ("aws-root", "aws-service-role"):
+        if fact is None or fact.kind in _BY_DESIGN:
             continue
         if facts.list_agents_of_identity(identity):
             continue  # the rule on agents has them

@@ -51,14 +51,14 @@ def _build_finding(
         rule="unpinned-server",
         subject=use.tool.id,
         platform=get_platform_of_source(use.tool.seen.source),
-        title=f"the server {use.tool.server} starts whatever version of {loose} is newest",
+        title=f"the server {use.tool.server} has no fixed version: {loose}",
         severity=SeverityFacts(Trigger.LATER, reach.level, frozenset({Held.UNBOUNDED})),
         evidence=(
             build_evidence(f"{entity.agent.name} starts {loose}", use.tool.seen),
             build_evidence(reach.text, entity.agent.seen, entity.agent.place),
         ),
         fix=Fix(
-            f"Name the version that was reviewed: {loose}@VERSION"
+            f"Name the version that was reviewed: {loose.removesuffix('@latest')}@VERSION"
             if use.tool.transport != CONTAINER
             else "Name the image by its digest: IMAGE@sha256:..."
         ),

@@ -6,7 +6,7 @@ from functools import cached_property
 from answerable.lineage.chain_index import ChainIndex
 from answerable.model.event import EventOutcome
 from answerable.model.inventory import Inventory
-from answerable.posture.facts import IdentityUse
+from answerable.posture.facts import UsageCount
 from answerable.services.lineage.chain_cache import load_or_compute_chains
 from answerable.services.lineage.recorded_calls import count_recorded_calls
 from answerable.store.event_queries import AccountLogSpan, read_account_log_spans
@@ -21,15 +21,15 @@ class LoggedUse:
 
     store: EvidenceStore
     inventory: Inventory
-    _known: dict[str, IdentityUse | None] = field(default_factory=dict)
+    _known: dict[str, UsageCount | None] = field(default_factory=dict)
 
-    def get_use(self, identity: str) -> IdentityUse | None:
+    def get_use(self, identity: str) -> UsageCount | None:
         """Return the use of an identity; None if no log covers it."""
         if identity not in self._known:
             self._known[identity] = self._count_use(identity)
         return self._known[identity]
 
-    def _count_use(self, identity: str) -> IdentityUse | None:
+    def _count_use(self, identity: str) -> UsageCount | None:
         """Count the successful calls of an identity."""
         parts = identity.split(":", _ACCOUNT_FIELD + 1)
         scope = parts[_ACCOUNT_FIELD] if len(parts) > _ACCOUNT_FIELD else ""
@@ -43,7 +43,7 @@ class LoggedUse:
             )
             if each.outcome is not EventOutcome.DENIED
         ]
-        return IdentityUse(
+        return UsageCount(
             sum(each.count for each in calls),
             max((each.last for each in calls), default=0),
             span.since,

@@ -53,7 +53,7 @@ def list_findings(
     def keep(item: FindingItem) -> bool:
         owners = (item["owner"]["person"], item["assigned"])
         return (
-            platform in ("", item["platform"])
+            (not platform or platform in item["platform"].split(", "))
             and (not owner or any(each == person for each in owners))
             and item["id"] not in known
         )
