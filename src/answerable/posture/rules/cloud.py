@@ -25,6 +25,11 @@ _STANDING = frozenset({Held.STANDING, Held.UNBOUNDED})
 _DAY = 86_400_000_000_000  # nanoseconds
 UNUSED_DAYS = 90
 _ANYONE = "*"
+_LOG_SOURCES = {
+    "aws": "cloudtrail:PATH",
+    "kubernetes": "k8s-audit:PATH",
+    "github": "github-audit:PATH",
+}
 # The root user, the platform's own roles, and persons: no agent's identity to narrow.
 _BY_DESIGN = ("aws-root", "aws-service-role", "aws-permission-set", "github-user")
 _ACTIONS_OIDC = "token.actions.githubusercontent.com"
@@ -118,7 +123,7 @@ def find_administrators(facts: PostureFacts) -> Iterator[RuleResult]:
             rule="administrator",
             subject=identity,
             platform=get_platform_of_identity(identity),
-            title=f"{fact.name} is an administrator, or can become one",
+            title=f"{fact.name}: {reach.text}",
             severity=SeverityFacts(Trigger.LATER, ReachLevel.ADMINISTRATOR, _STANDING),
             evidence=evidence,
             fix=Fix(
@@ -310,6 +315,7 @@ def find_evidence_gaps(facts: PostureFacts) -> Iterator[RuleResult]:
             continue
         reach = facts.reach.get_reach(identity)
         text = "an agent acts as it, and no ingested log covers its calls"
+        source = _name_log_source(identity)
         yield Finding(
             rule="evidence-gap",
             subject=identity,
@@ -319,7 +325,7 @@ def find_evidence_gaps(facts: PostureFacts) -> Iterator[RuleResult]:
             evidence=_build_identity_evidence(facts, identity, text),
             fix=Fix(
                 "Ingest the log of its platform.",
-                f"answerable ingest {_name_log_source(identity)}",
+                f"answerable ingest {source}" if source else "",
             ),
             identity=identity,
         )
@@ -333,9 +339,7 @@ def _list_agent_identities(facts: PostureFacts) -> list[str]:
 
 def _name_log_source(identity: str) -> str:
     """Return the source of `ingest` that covers an identity; empty if none does."""
-    if identity.startswith(("arn:", "aws")):
-        return "cloudtrail:PATH"
-    return ""
+    return _LOG_SOURCES.get(get_platform_of_identity(identity), "")
 
 
 def _build_identity_evidence(

@@ -10,16 +10,20 @@ from functools import cached_property
 
 from answerable.model.documents.shared_shapes import PathItem
 from answerable.model.errors import AnswerableError
+from answerable.model.ids import IdentityId
 from answerable.model.inventory import Inventory
 from answerable.model.policy import PolicyEffect, PolicyLayer
 from answerable.posture.facts import IdentityReach, OutsideEntry
 from answerable.posture.severity import ReachLevel
+from answerable.reach.acting_agents import list_agents_by_identity_used
 from answerable.reach.aws import answer_items
 from answerable.reach.aws.identity_exposure import AccountExposure, IdentityExposure
 from answerable.reach.aws.permission_lists import list_uncollected_identities
+from answerable.reach.aws.platform import AwsEvaluator
 from answerable.reach.aws.query_context import QueryContext
 from answerable.reach.formula import Verdict
-from answerable.reach.platform import PageBounds, Question
+from answerable.reach.platform import PageBounds, Question, SubjectIdentity
+from answerable.services.posture.sensitive_data import list_sensitive_reads
 from answerable.services.reach.platform_registry import AWS, open_platforms
 
 _READING = ("get", "list", "describe", "head", "batchget", "lookup", "view", "search")
@@ -27,6 +31,8 @@ _READ_ACTIONS = ("select", "read", "get", "list", "watch", "usage", "connect", "
 _ROWS = 200
 _CATALOGUED = ("k8s:", "github:", "postgres:")
 _ADMIN_NAME = "admin"
+_ADMIN_TEXT = "it is an administrator, or can become one"
+_ADMIN_LATER_TEXT = "it can become an administrator under conditions"
 _SOURCES = {"arn": "aws", "aws-sso": "aws", "postgres": "pg"}
 
 
@@ -95,17 +101,38 @@ class SnapshotReach:
     ) -> IdentityReach:
         """Grade an AWS identity: administrator, write or read."""
         if exposure.admin is Verdict.ALWAYS:
-            return IdentityReach(
-                ReachLevel.ADMINISTRATOR, "it is an administrator, or can become one"
-            )
+            return IdentityReach(ReachLevel.ADMINISTRATOR, _ADMIN_TEXT)
         if exposure.admin is Verdict.ONLY_IF:
-            return IdentityReach(
-                ReachLevel.ADMINISTRATOR,
-                "it can become an administrator under conditions",
-            )
+            return IdentityReach(ReachLevel.ADMINISTRATOR, _ADMIN_LATER_TEXT)
+        if read := self._find_sensitive_read(identity):
+            return IdentityReach(ReachLevel.SENSITIVE, f"it can read {read}, tagged")
         if identity in self._writers:
             return IdentityReach(ReachLevel.WRITE, "its policies allow changes")
         return IdentityReach(ReachLevel.READ, "its policies allow no change")
+
+    def _find_sensitive_read(self, identity: str) -> str:
+        """Return tagged data that an agent's identity can read; empty for none."""
+        if self._query is None or not list_agents_by_identity_used(
+            self.inventory, identity
+        ):
+            return ""
+        evaluator = AwsEvaluator(self._query)
+        start = SubjectIdentity(identity, IdentityId(identity))
+        for action, resource in self._sensitive_reads:
+            question = Question(
+                self.now, identity, action, resource, identities=(start,)
+            )
+            if evaluator.evaluate(question).verdict in (
+                Verdict.ALWAYS,
+                Verdict.ONLY_IF,
+            ):
+                return resource
+        return ""
+
+    @cached_property
+    def _sensitive_reads(self) -> Sequence[tuple[str, str]]:
+        """List the calls that read tagged data."""
+        return list_sensitive_reads(self.inventory)
 
     def _grade_catalogued_identity(self, identity: str) -> IdentityReach:
         """Grade an identity of Kubernetes, GitHub or PostgreSQL by its permissions."""
@@ -119,9 +146,11 @@ class SnapshotReach:
         except AnswerableError as error:
             return IdentityReach(ReachLevel.NOT_KNOWN, error.message, error.message)
         items = [each.item for each in listed.answers]
-        if any(each["admin"] for each in items):
+        admin = [each["verdict"] for each in items if each["admin"]]
+        if admin:
+            sure = "always" in admin
             return IdentityReach(
-                ReachLevel.ADMINISTRATOR, "it is an administrator, or can become one"
+                ReachLevel.ADMINISTRATOR, _ADMIN_TEXT if sure else _ADMIN_LATER_TEXT
             )
         if not items or all(each["verdict"] == "not-known" for each in items):
             return _build_unknown_reach(identity)
