@@ -77,6 +77,8 @@ ASK: tuple[tuple[str, ...], ...] = (
     ("can", USER, "s3:GetObject", f"{BUCKET}/x"),
     ("who-can", "s3:GetObject", f"{BUCKET}/x"),
     ("reach", "--all"),
+    ("findings",),
+    ("diff", "repo", "repo"),
     ("show", "agent:kagent/prod/dev/helper"),
     ("show", "k8s:prod/dev/serviceaccount/app"),
     ("show", ADMIN),
