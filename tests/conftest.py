@@ -100,3 +100,5 @@ def _nobodys_settings(monkeypatch: pytest.MonkeyPatch, _empty_home: Path) -> Non
     # Nothing is there unless a test makes it: most tests need no folder at all.
     monkeypatch.setenv("XDG_DATA_HOME", f"{_empty_home}-xdg-data/{next(_TURNS)}")
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    # On a desktop, `protect` would write into the keyring of whoever runs the tests.
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
