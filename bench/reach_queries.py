@@ -134,9 +134,9 @@ def _scan_account(
     read = [tuple(point) for point in json.loads(drawn.read_text("utf-8"))]
     account = ScannedAccount(store, size, read[: asked + 1], command)
     text = (
-        f"{account.describe}: an account of {size:,} users and roles, as "
-        "get-account-authorization-details answers (identity policies, groups, "
-        "boundaries, trusts)."
+        f"{account.describe}: an account of {size:,} users and roles in the "
+        "format of get-account-authorization-details (identity policies, groups, "
+        "permissions boundaries, trust policies)."
     )
     return account, [BenchRemark(text, command), *lines]
 

@@ -56,7 +56,7 @@ policies). They do not compute the same result:
   Python 3.12 and is not included, because the lock files here start at 3.11.
 """,
     "Decision point": """\
-- The policies are generated; the head of each names one agent and one tool. Two thirds
+- The policies are generated; the scope of each names one agent and one tool. Two thirds
   read two arguments (a number and a path), half of these with a sum that only Cedar
   evaluates.
 - A reload is measured from `kill -HUP` of a gateway with one worker to the log line
@@ -159,8 +159,8 @@ def render_page(
     whole = "\n\n".join(section for section in sections.values() if section)
     return (
         "# Benchmarks\n\n"
-        "Written by `make bench`; do not edit. Figures are of one machine on one day: "
-        "measure on yours before relying on them.\n\n"
+        "Written by `make bench`; do not edit. The figures are from one machine on one "
+        "day; measure on your own machine before you rely on them.\n\n"
         f"| machine | |\n|---|---|\n{about}\n\n"
         f"{_list_missed(whole)}\n\n{whole}\n\n{_HOW}"
     )

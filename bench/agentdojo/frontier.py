@@ -51,7 +51,7 @@ def run_frontier() -> Iterator[ReportSection]:
     }
     yield ReportSection(
         TITLES[2],
-        "Known shape; learned, with the owner's tables.",
+        "Configuration: known shape; learned, with the owner's tables.",
         ("view", "measure", *(attacker.name for attacker in ATTACKERS)),
         [
             row
@@ -88,9 +88,9 @@ def _frontier_section(developed: Sequence[AgentDojoSuite]) -> Iterator[ReportSec
     yield ReportSection(
         TITLES[0],
         "Known shape. Each row is a configuration for the same agent and the same "
-        "training runs: the fewer honest runs are disturbed, the more attacks succeed. "
-        "Of the disturbed runs, the refused ones have a denied call; the others wait "
-        "once for their owner, who signs an exception.",
+        "training runs: if fewer honest runs are disturbed, more attacks succeed. "
+        "Of the disturbed runs, the refused ones have a denied call; the others "
+        "wait once for their owner, who signs an exception.",
         (
             *("view", "held to", "honest runs disturbed", "refused"),
             *("plain: some harm", "plain: goal", "hiding: some harm", "hiding: goal"),
@@ -161,7 +161,7 @@ def _suite_section(everyone: dict[str, TrialResults]) -> ReportSection:
             rows.append(print_progress((view, suite, *map(str, cells))))
     return ReportSection(
         TITLES[4],
-        "Known shape; learned, with the owner's tables.",
+        "Configuration: known shape; learned, with the owner's tables.",
         (
             *("view", "suite", "honest runs disturbed"),
             *("plain: some harm", "plain: goal", "hiding: some harm", "hiding: goal"),

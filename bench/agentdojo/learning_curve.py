@@ -59,9 +59,10 @@ def _curve_section(developed: Sequence[AgentDojoSuite]) -> ReportSection:
             rows.append(print_progress((f"{point} runs", name, *map(str, cells))))
     return ReportSection(
         TITLES[0],
-        f"Tasks with a Zipf distribution, {SEEDS} seeds for each of "
-        f"{', '.join(DEVELOPED)}; the next {RUNS_AFTER} runs of the mix with new values, "
-        f"and the plain attacker with every goal on {ATTACKED_RUNS} tasks of the mix.",
+        f"The tasks have a Zipf distribution, with {SEEDS} seeds for each of "
+        f"{', '.join(DEVELOPED)}; the next {RUNS_AFTER} runs of the mix with new "
+        f"values, and the plain attacker with every goal on {ATTACKED_RUNS} tasks "
+        "of the mix.",
         (
             *("learned from", "view", "next runs of tasks never seen", "seen once"),
             *("next runs disturbed", "some harm"),

@@ -59,7 +59,7 @@ _INTRODUCTION = """\
   which is the default of a profile, requires it.
 - Message bodies are placeholders, so exfiltration as prose to a permitted recipient is
   not tested; neither is the agent's final answer to the person.
-- The configurations called "learned" also learn from runs in which text of strangers
+- The configurations called "learned" also learn from runs in which untrusted text
   named a payee or recipient, which a poisoner can exploit. The strict configuration, in
   which an owner signs such values, is not affected. See the section on poisoned
   training runs before you choose one.
@@ -134,8 +134,8 @@ def render_page(
     whole = "\n\n".join(section for section in kept if section)
     return (
         "# Baselines, measured\n\n"
-        "Written by `make agentdojo`; do not edit. A fully compromised, scripted "
-        "agent against rules that check its tool calls; see [how](#how) and the "
+        "Written by `make agentdojo`; do not edit. The measurements run a fully "
+        "compromised, scripted agent against rules that check its tool calls; see [how](#how) and the "
         "[limits](#limits).\n\n"
         f"| measured with | |\n|---|---|\n{about}\n\n{whole}\n\n{_INTRODUCTION}"
     )

@@ -120,11 +120,12 @@ def measure_exchanges(
     yield from _measure_without_disk(rounds, count, command)
     yield BenchRemark(
         f"{'One core for the service, another for the load generator' if pinned else 'No core of its own for the service'}; "
-        f"{CLIENTS} connections, {token_service.RULES} rules, SQLite, evidence on disk before "
-        f"each answer; {rounds} rounds of {count:,} exchanges of each kind. Half load is "
-        f"half of the goal, {' and '.join(f'{each.half:,.0f}' for each in KINDS)} a "
-        f"second; its rounds, with half as many exchanges, start {REST:.0f} seconds "
-        "after the last full load.",
+        f"{CLIENTS} connections, {token_service.RULES} rules, SQLite, evidence on "
+        f"disk before each response; {rounds} rounds of {count:,} exchanges of "
+        "each kind. Half load is half of the goal, "
+        f"{' and '.join(f'{each.half:,.0f}' for each in KINDS)} a second; its "
+        f"rounds, with half as many exchanges, start {REST:.0f} seconds after the "
+        "last full load.",
         command,
     )
 
@@ -227,7 +228,7 @@ def _measure_without_disk(rounds: int, count: int, command: str) -> Iterator[Lin
         yield from _latency_figures(what, asked, command)
     yield BenchRemark(
         f'"No disk": all state is in {MEMORY}, where a sync does not wait; the '
-        "difference to the other figures is the time of the disk.",
+        "difference from the other figures is the disk time.",
         command,
     )
 

@@ -53,7 +53,7 @@ def test_the_token_service_runs_under_both_names(run, tmp_path):
     ]
     assert answers[0] == answers[1]
     assert answers[0].code == 2
-    assert "section `sts`" in answers[0].err
+    assert "`sts` section" in answers[0].err
 
 
 @pytest.mark.parametrize(

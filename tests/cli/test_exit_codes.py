@@ -135,7 +135,7 @@ def test_a_failed_expectation_is_1_even_when_the_answer_is_partial(flows, run):
         (("--qiet", "agents"), "--quiet"),
         (("can", "a", "b"), "answerable can --help"),
         (("can", "a", "b", "c", "--context", "team"), "--context"),
-        (("trace", "--since", "yesterdayish"), "ends in s, m, h, d or w"),
+        (("trace", "--since", "yesterdayish"), "with s, m, h, d or w"),
         (("trace", "--limit", "many"), "answerable trace --help"),
         (("trace", "--outcome", "denid"), "did you mean denied?"),
         (("trace", "--outcome", "succeeded"), "did you mean success?"),

@@ -234,7 +234,7 @@ def test_every_complete_command_in_a_hint_answers(estate, capsys, monkeypatch) -
         ("start one: answerable serve --config FILE", []),
         ("answerable --store a agents --help", [["--store", "a", "agents", "--help"]]),
         ("answerable baseline learn reporter", [["baseline", "learn", "reporter"]]),
-        ("there are: agents, tools", []),
+        ("sort orders: agents, tools", []),
     ],
 )
 def test_complete_commands_are_found_in_a_hint(hint, commands) -> None:

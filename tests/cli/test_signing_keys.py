@@ -238,5 +238,5 @@ def test_what_is_wrong_with_the_file_of_a_key_is_said(
 def test_a_passphrase_of_no_letters_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", SimpleNamespace(isatty=lambda: True))
     monkeypatch.setattr("getpass.getpass", lambda prompt, stream: "")
-    with pytest.raises(UsageError, match="no passphrase was typed"):
+    with pytest.raises(UsageError, match="no passphrase was entered"):
         signing.read_passphrase("")

@@ -287,7 +287,7 @@ def test_what_changes_while_a_person_looks_is_not_approved(
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (("nowhere",), "no pins of this server"),
+        (("nowhere",), "no definitions are pinned for this server"),
         (("files", "nothing"), "has no tool or prompt of that name"),
     ],
 )

@@ -137,10 +137,10 @@ def test_the_tables_hold_no_key_that_the_catalogue_does_not() -> None:
         ("answerable:credential-status", "depends", "activate"),
         ("answerable:person-status", "depends", "administrator"),
         # In no catalogue: said so
-        ("aws:ResourceTags/team", "depends", "does not hold it"),
-        ("s3:NoSuchKey", "depends", "does not hold it"),
-        ("MadeUp", "depends", "does not hold it"),
-        ("aws:ResourceTag/", "depends", "does not hold it"),
+        ("aws:ResourceTags/team", "depends", "list of condition keys"),
+        ("s3:NoSuchKey", "depends", "list of condition keys"),
+        ("MadeUp", "depends", "list of condition keys"),
+        ("aws:ResourceTag/", "depends", "list of condition keys"),
     ],
 )
 def test_a_key_is_written_by(key: str, asserted_by: str, says: str) -> None:

@@ -280,7 +280,7 @@ def test_a_section_that_is_not_closed_is_a_problem(run: Run, tmp_path: Path) -> 
     )
     code, document = run("scan", "home:~/sam")
     assert code == 3
-    assert "line 3: a section without a closing `]`" in json.dumps(document)
+    assert "line 3: a section header has no closing `]`" in json.dumps(document)
 
 
 def test_literal_keys_in_the_script_of_a_step_are_listed(

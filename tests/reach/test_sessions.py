@@ -56,7 +56,7 @@ def test_a_session_is_its_role_under_a_name() -> None:
 
 def test_a_session_has_one_name() -> None:
     stated = {"sts:RoleSessionName": ("t",)}
-    with pytest.raises(UsageError, match="another one is stated"):
+    with pytest.raises(UsageError, match="names another session"):
         flow.check_permission(
             account().inventory(), SESSION, *GET, now=0, context=stated
         )

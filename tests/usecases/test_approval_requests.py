@@ -108,7 +108,7 @@ def test_only_what_an_owner_may_lift_is_an_ask(
         owned, tmp_path, (DecisionReason.FORBIDDEN, 2), (DecisionReason.KILLED, 3)
     )
     assert list_approval_requests(owned, None, now=T0 + HOUR, since=0).items == []
-    with pytest.raises(UsageError, match="cannot be lifted"):
+    with pytest.raises(UsageError, match="cannot be overridden"):
         answer_approval_requests.sign_exception(
             owned, SpooledDecisions(), ids[0], A, HOURLY, now=T0
         )

@@ -186,7 +186,7 @@ def test_what_was_taken_back_stays_so_however_often_it_is_recorded(
 def test_nobody_else_takes_an_amendment_back(owned: EvidenceStore) -> None:
     put(owned, signed(said(owned)))
     (judged,) = read_policy_exceptions(owned, NOW + 1).statuses
-    with pytest.raises(VerificationError, match="neither signed"):
+    with pytest.raises(VerificationError, match="neither the signer"):
         answer_approval_requests.sign_revocation(
             owned, judged.exception.id, B, now=NOW + 1
         )

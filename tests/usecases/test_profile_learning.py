@@ -34,5 +34,8 @@ def test_what_was_not_asked_for_is_told_apart_from_what_was_not_watched(
         monkeypatch.setattr(
             profile_learning, "list_profile_subjects", lambda found: known
         )
-        assert "is at that server as that identity" in said(store).message
-        assert said(store).hint == f"there are calls at files, s3 as {ROLE}"
+        assert "went to that server as that identity" in said(store).message
+        assert (
+            said(store).hint
+            == f"servers and identities with calls: files, s3 as {ROLE}"
+        )

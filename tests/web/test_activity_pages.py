@@ -115,7 +115,7 @@ def test_an_event_is_told_with_its_chain_its_proof_and_what_happened_beside_it(
 
 def test_what_the_caller_said_of_itself_is_told_apart(desk, admin) -> None:
     page = shown(desk, admin, "/event", id=SAID[-1].event_id.hex())
-    assert "Shown, never believed" in page
+    assert "Shown, never trusted" in page
 
 
 @pytest.mark.parametrize("event", SAID, ids=lambda e: e.event_id.hex()[-4:])

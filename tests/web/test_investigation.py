@@ -43,9 +43,9 @@ def test_all_rows_stand_in_a_table_and_in_six_columns(desk, admin) -> None:
 def test_a_picture_of_a_part_says_of_how_many_events(desk, admin) -> None:
     page = shown(desk, admin, "/trace")
     assert "The diagram shows the chains of the newest 50 of 216 events." in page
-    assert "How the hops of all 216 events are known" in page
+    assert "Statuses of the hops of all 216 events" in page
     whole = shown(desk, admin, "/trace", q="tmp-export iam:DeleteRole")
-    assert "How the hops of this event are known" in whole
+    assert "Statuses of the hops of this event" in whole
     assert "The diagram shows the chains of" not in whole
 
 
@@ -65,7 +65,7 @@ def test_statuses_of_hops_are_counted_over_the_whole_answer(desk, admin, q) -> N
         totals.add(sum(int(count.replace(",", "")) for _, count in counts))
     assert len(totals) == 1
     assert totals.pop() > flow.PAGE_SIZE
-    assert f"all {84 if q else 216} events are known</h1>" in page
+    assert f"all {84 if q else 216} events</h1>" in page
 
 
 def test_where_no_event_fits_the_page_names_what_exists(desk, admin) -> None:

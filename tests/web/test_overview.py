@@ -76,7 +76,7 @@ def test_what_needs_a_person_stands_in_front(desk: StoreCache, viewer: Visitor) 
     assert all(html.escape(key) in said for key in unowned)
     # The key of report-bot lies in a file, and report-bot may make itself a role.
     assert "static key" in said
-    assert "reaches everything" in said
+    assert "has access to everything" in said
 
 
 @pytest.fixture(scope="module")

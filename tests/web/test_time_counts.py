@@ -60,5 +60,5 @@ def test_a_span_goes_on_to_the_narrower_question(
 def test_what_is_no_time_is_refused(
     desk: StoreCache, admin: Visitor, said: str
 ) -> None:
-    with pytest.raises(UsageError, match="no time"):
+    with pytest.raises(UsageError, match="invalid time"):
         answer(desk, admin, "/trace/span", q="", since=said, until="5")

@@ -32,11 +32,10 @@ _LAYERS = {
 _SENTENCES = {
     DeviationCode.NEW_RESOURCE: "{tool} was never called with {value} as '{path}'",
     DeviationCode.NEW_FLOW: "'{path}' of {tool} never came from {origin}",
-    DeviationCode.UNEXPLAINED: "nothing that the agent was given explains {value} as '{path}' of "
-    "{tool}",
+    DeviationCode.UNEXPLAINED: "no input of the agent explains {value} as '{path}' of {tool}",
     DeviationCode.UNTRUSTED_FLOW: "text from an untrusted source ({origin}) contains {value} as '{path}' of "
     "{tool}",
-    DeviationCode.NOT_IN_TABLE: "no table of the owner contains {value} as '{path}' of {tool}",
+    DeviationCode.NOT_IN_TABLE: "no table attested by the owner contains {value} as '{path}' of {tool}",
     DeviationCode.PROVISIONAL: "{value} as '{path}' of {tool} from {origin} occurred in too few runs",
 }
 
@@ -49,9 +48,9 @@ def describe_value_origin(origin: ValueOrigin | None) -> str:
         place = f" {origin.field}" if origin.field else ""
         return f"{origin.source}{place}, bytes {origin.start} to {origin.end}"
     if origin.kind is OriginKind.BEFORE:
-        return f"text of strangers in {origin.source}, read before"
+        return f"text from an untrusted source in {origin.source}, read earlier"
     if origin.kind is OriginKind.REQUEST:
-        return "a person's own request"
+        return "a request signed by a person"
     return f"table {origin.source}" if origin.source else origin.kind.value
 
 
@@ -131,7 +130,7 @@ def explain_new_tool(
         profile_index.profile.capabilities, key=lambda each: -each.tally.count
     )
     sentence = (
-        f"The definition of {call.tool} differs from the one that was learned."
+        f"The definition of {call.tool} differs from the learned definition."
         if known
         else f"No training run called {call.tool}."
     )
@@ -147,7 +146,7 @@ def explain_too_many_entities(call: CallObservation) -> BaselineDeviation:
     return BaselineDeviation(
         layer=BaselineLayer.FLOW, code=DeviationCode.CROWDED, effect=DecisionEffect.DENY, tool=call.tool, path="", expected=(),
         observed=str(len(call.values)), origin=None, example="",
-        sentence=f"{call.tool} was called with more entities than are analyzed.",
+        sentence=f"{call.tool} was called with more entities than the analysis allows.",
     )  # fmt: skip
 
 
@@ -163,8 +162,8 @@ def explain_untrusted_context(
         layer=BaselineLayer.ORDER, code=DeviationCode.NEW_CONTEXT, effect=profile_index.profile.stance.new, tool=call.tool, path="",
         expected=usual[:_MAX_SHOWN], observed=source, origin=ValueOrigin(OriginKind.BEFORE, source, trusted=False),
         example=max((each.tally.example for each in seen), default=""),
-        sentence=f"{call.tool} was called after text of strangers in {source} was read, which "
-        f"came before it in no run.",
+        sentence=f"{call.tool} was called after reading text from an untrusted source in "
+            f"{source}; this order occurred in no training run.",
     )  # fmt: skip
 
 
@@ -177,8 +176,8 @@ def explain_missing_reads(
     return BaselineDeviation(
         layer=BaselineLayer.ORDER, code=DeviationCode.MISSING_READS, effect=DecisionEffect.DENY, tool=call.tool, path="", expected=usual,
         observed=read, origin=None, example="",
-        sentence=f"{call.tool} was called after strangers' text was read and without "
-        f"{' or '.join(usual)}, which came first every time.",
+        sentence=f"{call.tool} was called after text from an untrusted source was read, "
+            f"without {' or '.join(usual)}, which preceded it in every training run.",
     )  # fmt: skip
 
 
@@ -193,7 +192,8 @@ def explain_exceeded_run_bound(
     return BaselineDeviation(
         layer=BaselineLayer.ORDER, code=DeviationCode.OVER_BOUND, effect=DecisionEffect.ASK, tool=call.tool, path=bound.path,
         expected=(most,), observed=got, origin=None, example=max((each.tally.example for each in known), default=""),
-        sentence=f"The {what} of {call.tool} in a run would be {got}, and was never over {most}.",
+        sentence=f"The {what} of {call.tool} in the run would be {got}; the training "
+            f"maximum is {most}.",
     )  # fmt: skip
 
 
@@ -210,8 +210,8 @@ def explain_new_call_source(
         layer=BaselineLayer.ENVELOPE, code=code, effect=effect, tool=call.tool, path="",
         expected=tuple(sorted(usual))[:_MAX_SHOWN], observed=observed, origin=None,
         example="",
-        sentence=f"{call.tool} was called from the {what} {observed or '(unknown)'}, "
-        "which is not one that runs came from.",
+        sentence=f"{call.tool} was called from the {what} {observed or '(unknown)'}, from "
+            "which no training run came.",
     )  # fmt: skip
 
 
@@ -220,8 +220,8 @@ def explain_unusual_time(
 ) -> BaselineDeviation:
     """Explain that a call comes at an unusual hour or rate."""
     said = {
-        DeviationCode.UNUSUAL_HOUR: f"No training run began near hour {observed} of the week; they began in "
-        f"{usual} other hours.",
+        DeviationCode.UNUSUAL_HOUR: f"No training run started near hour {observed} of the week; runs started "
+        f"in {usual} other hours.",
         DeviationCode.UNUSUAL_RATE: f"There were {observed} calls within a minute; the training maximum is "
         f"{usual}.",
     }

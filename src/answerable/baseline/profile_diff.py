@@ -96,7 +96,7 @@ def _list_rename_changes(
     """Yield a change for each renamed tool."""
     tallies = {each.tool: each.tally for each in new.capabilities}
     for before, after in pairs:
-        text = f"the tool, with what {before} was held to"
+        text = f"the tool, with the rules learned for {before}"
         yield ProfileChange(
             ChangeConsequence.REACH, after, "", text, tallies.get(after, NO_TALLY)
         )

@@ -41,7 +41,7 @@ def _build_format_error(found: str) -> VerificationError:
     """Build the error for a document that is not a profile."""
     return VerificationError(
         f"not a baseline (got: {found}; expected {PROFILE_SCHEMA})",
-        "learn it again, or use the original file",
+        "learn the baseline again, or use the original file",
     )
 
 

@@ -110,7 +110,7 @@ def verify_profile(
     """
     if verified_statement is None:
         raise _build_invalid_profile_error(
-            ProfileFault.UNSIGNED, "it has no valid statement of its owner"
+            ProfileFault.UNSIGNED, "no valid statement of the agent's owner signs it"
         )
     said = verified_statement.statement
     _check_signing_owner(verified_statement, expected)
@@ -118,8 +118,8 @@ def verify_profile(
     if said.get_statement_claim("profile") != name:
         raise _build_invalid_profile_error(
             ProfileFault.TAMPERED,
-            f"it differs from the signed baseline (got {name[:12]}, expected "
-            f"{said.get_statement_claim('profile')[:12]})",
+            f"the profile differs from the signed baseline (got {name[:12]}, "
+            f"expected {said.get_statement_claim('profile')[:12]})",
         )
     try:
         profile = decode_profile(data)
@@ -141,17 +141,19 @@ def _check_signing_owner(
     is_baseline = said.type is StatementType.BASELINE and names == PROFILE_CLAIMS
     if not is_baseline or said.get_statement_claim("stage") not in list(BaselineStage):
         raise _build_invalid_profile_error(
-            ProfileFault.OTHER_TYPE, "the statement has another type"
+            ProfileFault.OTHER_TYPE, "the statement is not a baseline statement"
         )
     if verified_statement.key.person != expected.owner:
         raise _build_invalid_profile_error(
             ProfileFault.NOT_OWNER,
-            f"{verified_statement.key.person} signed it (expected {expected.owner})",
+            f"the profile was signed by {verified_statement.key.person} (expected "
+            f"{expected.owner})",
         )
     if said.subject != profile_subject_id(expected.subject):
         raise _build_invalid_profile_error(
             ProfileFault.OTHER_SUBJECT,
-            f"it was signed for {said.subject} (expected {profile_subject_id(expected.subject)})",
+            f"the profile was signed for {said.subject} (expected "
+            f"{profile_subject_id(expected.subject)})",
         )
 
 
@@ -165,7 +167,7 @@ def _check_newest_version(
     if profile.subject != expected.subject:
         raise _build_invalid_profile_error(
             ProfileFault.OTHER_SUBJECT,
-            "it belongs to another agent, identity or server",
+            "the profile was learned for another agent, identity or server",
         )
     if (
         profile.learner != LEARNER_VERSION
@@ -173,7 +175,7 @@ def _check_newest_version(
     ):
         raise _build_invalid_profile_error(
             ProfileFault.OTHER_LEARNER,
-            f"it was not created by the learner version {LEARNER_VERSION}",
+            f"the profile was not created by learner version {LEARNER_VERSION}",
         )
     if (
         statement.get_statement_claim("parent"),
@@ -183,20 +185,20 @@ def _check_newest_version(
         profile.root,
     ):
         raise _build_invalid_profile_error(
-            ProfileFault.TAMPERED, "it differs from what was signed"
+            ProfileFault.TAMPERED, "the profile differs from the signed content"
         )
     head = expected.accepted_digests[-1] if expected.accepted_digests else ""
     if name == head:
         return
     if name in expected.accepted_digests:
         raise _build_invalid_profile_error(
-            ProfileFault.REPLAYED, "a newer baseline replaced it"
+            ProfileFault.REPLAYED, "a newer baseline replaced the profile"
         )
     if profile.parent != head:
         raise _build_invalid_profile_error(
             ProfileFault.REPARENTED,
-            f"it follows {profile.parent[:12] or 'none'} (expected "
-            f"{head[:12] or 'none'}, the current baseline)",
+            f"the predecessor of the profile is {profile.parent[:12] or 'none'} "
+            f"(expected the current baseline, {head[:12] or 'none'})",
         )
 
 
@@ -214,11 +216,11 @@ def _check_profile_expiry(
     ):
         raise _build_invalid_profile_error(
             ProfileFault.EXPIRED,
-            "its signature has expired or exceeds the maximum lifetime",
+            "the signature has expired or exceeds the maximum lifetime",
         )
     if now // SECOND_NS >= profile.until:
         raise _build_invalid_profile_error(
-            ProfileFault.STALE, "its training runs are too old"
+            ProfileFault.STALE, "the training runs of the profile are too old"
         )
 
 

@@ -61,7 +61,7 @@ def _run_command(arguments: list[str], settings: Settings) -> int:
             "\ud800" <= letter <= "\udfff" for letter in word
         ):
             raise UsageError(
-                f"not UTF-8 (got {word[:80]!r})",
+                f"an argument is not valid UTF-8 (got {word[:80]!r})",
                 "name the folder instead, or rename the file",
             )
     try:

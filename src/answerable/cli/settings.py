@@ -199,7 +199,7 @@ def _build_shared_options() -> list[click.Parameter]:
         click.Option(
             ["--store"],
             metavar="DIR[@SNAPSHOT]",
-            help="Folder of the store; with @, one of its snapshots.",
+            help="Store folder; add @SNAPSHOT to read one of its snapshots.",
             callback=_set_shared_option,
             expose_value=False,
         ),
@@ -214,7 +214,7 @@ def _build_shared_options() -> list[click.Parameter]:
         click.Option(
             ["-q", "--quiet"],
             is_flag=True,
-            help="Print only the answer, without progress, warnings or hints.",
+            help="Print only the result, without progress, warnings or hints.",
             callback=_set_shared_option,
             expose_value=False,
         ),

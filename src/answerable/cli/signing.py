@@ -158,7 +158,7 @@ def _prompt_passphrase(prompt: str) -> str:
         except EOFError:
             phrase = ""
     if not phrase:
-        raise UsageError("no passphrase was typed", "run it again")
+        raise UsageError("no passphrase was entered", "run it again")
     return phrase
 
 
@@ -173,6 +173,6 @@ def _read_passphrase_file(file: str) -> str:
     if not phrase or len(first) > _MAX_PASSPHRASE_BYTES:
         raise UsageError(
             f"{file} does not contain a passphrase (expected text on its first line)",
-            f"at most {_MAX_PASSPHRASE_BYTES} bytes of UTF-8",
+            f"write at most {_MAX_PASSPHRASE_BYTES} bytes of UTF-8 text on that line",
         )
     return phrase

@@ -98,7 +98,7 @@ def scan_refused_error(
     if isinstance(error, ProfileNotFound):
         return UsageError(
             f"no such AWS profile (got {context.profile!r})",
-            "list them: aws configure list-profiles",
+            "list the profiles: aws configure list-profiles",
         )
     if isinstance(error, NoCredentialsError):
         return EnvironmentFailure(

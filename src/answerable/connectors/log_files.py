@@ -189,8 +189,8 @@ class LogFileStream:
             self._unpacked += len(chunk)
             if self._unpacked > max(SMALL, MAX_COMPRESSION_RATIO * self.packed):
                 raise LogUnreadableError(
-                    f"it decompresses to more than {MAX_COMPRESSION_RATIO} times "
-                    "its size"
+                    f"the file decompresses to more than {MAX_COMPRESSION_RATIO} "
+                    "times its size"
                 )
             yield chunk
 
@@ -220,7 +220,7 @@ class LogFileStream:
                 if not data and len(chunk) < CHUNK:
                     data = self._read_chunk(file)
                     if not data:
-                        raise LogUnreadableError("the compressed data ends too early")
+                        raise LogUnreadableError("the compressed data is truncated")
             data = member.unused_data or self._read_chunk(file)
             if data and not data.startswith(_GZIP[: len(data)]):
                 data = data.lstrip(b"\0")  # padding of tapes and disks
@@ -245,4 +245,4 @@ class LogFileStream:
                         frame, fresh = packer.decompressobj(), True
             data = self._read_chunk(file)
         if not fresh:
-            raise LogUnreadableError("the compressed data ends too early")
+            raise LogUnreadableError("the compressed data is truncated")

@@ -120,7 +120,7 @@ def load_inventory_connector(name: str) -> InventoryConnector:
     each = find_connector(name, INVENTORY)
     if each.spec.gives != INVENTORY:
         raise UsageError(
-            f"{name} reads events (expected a source of inventory)",
+            f"{name} reads events (expected an inventory source)",
             f"run `answerable ingest {name}:PATH`",
         )
     return cast(InventoryConnector, import_module(each.fetch))
@@ -135,7 +135,7 @@ def load_event_connector(name: str) -> EventConnector:
     each = find_connector(name, EVENTS)
     if each.spec.gives != EVENTS:
         raise UsageError(
-            f"{name} reads inventory (expected a source of events)",
+            f"{name} reads inventory (expected an event source)",
             f"run `answerable scan {name}:`",
         )
     return cast(EventConnector, import_module(each.fetch))

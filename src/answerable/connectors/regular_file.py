@@ -75,7 +75,8 @@ def _refuse_special_file(path: Path | str, mode: int) -> None:
     kind = next((what for holds, what in _SPECIAL_FILES if holds(mode)), "")
     if kind:
         raise UsageError(
-            f"{path} is {kind} (expected a regular file)", "save it to a file first"
+            f"{path} is {kind} (expected a regular file)",
+            "save the data to a regular file first",
         )
 
 
@@ -98,7 +99,7 @@ class _ShellPipe(io.RawIOBase):
         if not select.select([self._handle], [], [], READ_TIMEOUT)[0]:
             raise UsageError(
                 f"no data from {self._path} for {READ_TIMEOUT:.0f} seconds",
-                "save it to a file first",
+                "save the data to a regular file first",
             )
         data = os.read(self._handle, len(buffer))
         buffer[: len(data)] = data

@@ -96,11 +96,13 @@ class InvoiceAgent:
 def main() -> int:
     """Process the open invoices once; return 1 if the gateway refused a call."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("url", help="of the office at the gateway")
+    parser.add_argument("url", help="URL of the office server behind the gateway")
     parser.add_argument("issuer", help="URL of the token service")
-    parser.add_argument("audience", help="of the gateway")
+    parser.add_argument("audience", help="URL of the gateway's tool endpoint")
     parser.add_argument("--invoices", type=int, default=1)
-    parser.add_argument("--pace", type=float, default=0.0, help="seconds a call")
+    parser.add_argument(
+        "--pace", type=float, default=0.0, help="seconds to wait between calls"
+    )
     given = parser.parse_args()
     key = ProofKey()
     try:

@@ -98,7 +98,7 @@ def open_database(path: Path, key: str) -> sqlite3.Connection:
         "SELECT 1 FROM keys WHERE digest = ?", (hash_key(key),)
     ).fetchone():
         base.close()
-        raise PermissionError("the office does not know this key")
+        raise PermissionError("the office server does not accept this key")
     return base
 
 

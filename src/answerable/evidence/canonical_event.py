@@ -125,7 +125,7 @@ def reject_duplicate_names(data: bytes) -> None:
 def _reject_duplicate_members(pairs: list[tuple[str, object]]) -> None:
     """Raise `ValueError` if a JSON object names a member twice."""
     if len({name for name, _ in pairs}) != len(pairs):
-        raise ValueError("an object has a duplicate member name")
+        raise ValueError("a JSON object has a duplicate member name")
 
 
 def _encode_integer(number: int) -> int | str:
@@ -133,7 +133,7 @@ def _encode_integer(number: int) -> int | str:
     if -MAX_SAFE_INTEGER <= number <= MAX_SAFE_INTEGER:
         return number
     if not -_INT64 <= number < _INT64:
-        raise ValueError("an integer does not fit 64 bits")
+        raise ValueError("an integer does not fit in 64 bits")
     return str(number)
 
 
@@ -202,9 +202,9 @@ def decode_event(data: bytes) -> AuditEvent:
         event = _build_event_from_wire(wire)
         same = encode_event(event) == data
     except (ValueError, TypeError, RecursionError) as error:
-        raise VerificationError("not the canonical encoding of an event") from error
+        raise VerificationError("an event is not in canonical encoding") from error
     if not same:
-        raise VerificationError("an event is not in its canonical encoding")
+        raise VerificationError("an event is not in canonical encoding")
     return event
 
 

@@ -87,10 +87,10 @@ def parse_checkpoint(note: bytes, key: VerifierKey | None) -> Checkpoint:
         raise VerificationError("the checkpoint is malformed")
     size = _parse_decimal(lines[1])
     if size is None:
-        raise VerificationError("the checkpoint's tree size is malformed")
+        raise VerificationError("the checkpoint has a malformed tree size")
     root = _decode_digest(lines[2])
     if root is None:
-        raise VerificationError("the checkpoint's root is malformed")
+        raise VerificationError("the checkpoint has a malformed root hash")
     checkpoint = Checkpoint(lines[0], size, root)
     for line in lines[3:-1]:
         checkpoint = _apply_extension_line(checkpoint, line)

@@ -112,16 +112,14 @@ def decode_envelope(data: bytes) -> DsseEnvelope:
             data.decode("utf-8"), object_pairs_hook=_reject_duplicate_members
         )
     except (ValueError, RecursionError):
-        raise _build_envelope_error("expected JSON with each member once") from None
+        raise _build_envelope_error("expected JSON without duplicate members") from None
     if not isinstance(document, dict):
         raise _build_envelope_error("expected a JSON object")
     kind, listed = document.get("payloadType"), document.get("signatures")
     if not isinstance(kind, str) or not _is_encodable(kind):
         raise _build_envelope_error("expected payloadType to be a string")
     if not isinstance(listed, list) or not 0 < len(listed) <= MAX_SIGNATURES:
-        raise _build_envelope_error(
-            f"expected signatures, 1 to {MAX_SIGNATURES} of them"
-        )
+        raise _build_envelope_error(f"expected 1 to {MAX_SIGNATURES} signatures")
     payload = _decode_base64(document.get("payload"), "payload")
     return DsseEnvelope(
         kind, payload, tuple(_decode_signature(each) for each in listed)
@@ -157,7 +155,7 @@ def _encode_base64(data: bytes) -> str:
 
 def _decode_base64(text: object, name: str) -> bytes:
     """Decode padded base64 in either alphabet; only the canonical form is accepted."""
-    wrong = _build_envelope_error(f"expected {name} in base64, in its one spelling")
+    wrong = _build_envelope_error(f"expected {name} in canonical base64")
     if not isinstance(text, str):
         raise wrong
     url_safe = "-" in text or "_" in text

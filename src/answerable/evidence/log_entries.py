@@ -130,8 +130,8 @@ def decode_entry(data: bytes) -> LogEntry:
         entry = _decoder.decode(data)
     except (ValueError, RecursionError) as error:
         raise VerificationError(
-            "an entry of the log has a kind that this release does not support"
+            "a log entry has a kind that this release does not support"
         ) from error
     if _encoder.encode(entry) != data:
-        raise VerificationError("an entry of the log is not in its canonical encoding")
+        raise VerificationError("a log entry is not in canonical encoding")
     return entry

@@ -43,7 +43,7 @@ def pack_entries(entries: Sequence[bytes]) -> bytes:
         ValueError: An entry is longer than 65,535 bytes.
     """
     if any(len(entry) > _MAX_ENTRY_SIZE for entry in entries):
-        raise ValueError("an entry of the log is at most 65,535 bytes long")
+        raise ValueError("a log entry must not exceed 65,535 bytes")
     return b"".join(len(entry).to_bytes(2, "big") + entry for entry in entries)
 
 
@@ -57,11 +57,11 @@ def unpack_entries(data: bytes, count: int) -> list[bytes]:
     while at < len(data):
         end = at + 2 + int.from_bytes(data[at : at + 2], "big")
         if end > len(data) or at + 2 > len(data):
-            raise VerificationError("an entry bundle of the log is truncated")
+            raise VerificationError("an entry bundle is truncated")
         entries.append(data[at + 2 : end])
         at = end
     if len(entries) != count:
-        raise VerificationError("an entry bundle of the log has the wrong length")
+        raise VerificationError("an entry bundle has the wrong length")
     return entries
 
 

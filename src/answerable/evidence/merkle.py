@@ -57,7 +57,7 @@ def inclusion_path(index: int, leaves: Sequence[bytes]) -> list[bytes]:
 def consistency_path(old_size: int, leaves: Sequence[bytes]) -> list[bytes]:
     """Build the consistency proof of an older tree: PROOF of RFC 6962 2.1.2."""
     if not 0 <= old_size <= len(leaves):
-        raise IndexError("the old tree is larger than the new one")
+        raise IndexError("the old tree is larger than the new tree")
     path: list[bytes] = []
     low, high, whole = 0, len(leaves), True
     while 0 < old_size < high:

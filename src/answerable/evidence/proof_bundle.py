@@ -84,7 +84,7 @@ def decode_bundle(data: bytes) -> ProofBundle:
         reject_duplicate_names(data)
     except (ValueError, RecursionError):
         raise UsageError(
-            "not a bundle (expected a file of: answerable evidence bundle)"
+            "not a bundle (expected a file written by: answerable evidence bundle)"
         ) from None
     if bundle.schema != SCHEMA:
         raise UsageError(
@@ -102,7 +102,9 @@ def verify_bundle(bundle: ProofBundle, key: VerifierKey) -> VerifiedBundle:
         VerificationError: A check failed; the message names it.
     """
     if not bundle.events:
-        raise VerificationError("the bundle contains no events, so it proves nothing")
+        raise VerificationError(
+            "the bundle contains no events, so there is nothing to verify"
+        )
     checkpoint = parse_checkpoint(bundle.checkpoint.encode(), key)
     manifests = [
         _verify_manifest(number, segment, checkpoint)
@@ -129,7 +131,7 @@ def _verify_manifest(
         segment.index, checkpoint.size, leaf_hash(data), path, checkpoint.root
     ):
         raise VerificationError(
-            f"segment {entry.segment} is not in the log that the checkpoint signs"
+            f"segment {entry.segment} is not in the log that the checkpoint covers"
         )
     return entry
 

@@ -97,16 +97,16 @@ def parse_spool_line(line: bytes) -> tuple[SpoolRecord, bytes, bytes]:
     """
     start = len(line) - _TAIL
     if start < 0 or line[start : start + len(_CHAIN)] != _CHAIN or line[-3:] != _END:
-        raise ParseError("not a line of a spool")
+        raise ParseError("not a spool line")
     raw = line[:start] + b"}"
     spelled = line[start + len(_CHAIN) : -len(_END)]
     try:
         chain = bytes.fromhex(spelled.decode("ascii"))
         record = _decode(raw)
     except (ValueError, RecursionError):
-        raise ParseError("not a record of a gateway") from None
+        raise ParseError("not a gateway record") from None
     if chain.hex().encode() != spelled:  # capitals, or blanks
-        raise ParseError("not a record of a gateway")
+        raise ParseError("not a gateway record")
     return record, raw, chain
 
 

@@ -188,7 +188,7 @@ class _SourceFinder(msgspec.Struct, frozen=True, gc=False):
     ) -> DelegationSource:
         """Open a delegation in which an agent acts for a signed-in person."""
         if claims.token_type is not TokenType.ID_TOKEN:
-            raise ExchangeDenied(DenialReason.ACTOR, "not a token of a person")
+            raise ExchangeDenied(DenialReason.ACTOR, "the token names no person")
         self._check_issuer_enabled(claims)
         if isinstance(actor, Attestation):
             found = self._match_rule(actor)

@@ -95,7 +95,7 @@ def open_delegation_for_person(
         Refused: The agent acts for a person already, or the chain is too long.
     """
     if parent.actors:
-        raise ExchangeDenied(DenialReason.ACTOR, "already acts for a person")
+        raise ExchangeDenied(DenialReason.ACTOR, "the agent already acts for a person")
     _check_chain_depth(parent)
     return Delegation(
         id=id,

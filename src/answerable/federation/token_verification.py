@@ -107,7 +107,8 @@ def _validate_issuer_url(issuer: TrustedIssuer, prefix: str) -> None:
     plain = issuer.iss.isascii() and is_identifier(issuer.iss) and " " not in issuer.iss
     if not secure or not host or not plain:
         raise UsageError(
-            prefix + "iss is not an https URL", "write it exactly as in its tokens"
+            prefix + "iss is not an https URL",
+            "write `iss` exactly as in the tokens of the issuer",
         )
     if "@" in parts.netloc or "?" in issuer.iss or "#" in issuer.iss:
         raise UsageError(prefix + "iss has a user, a query or a fragment")

@@ -206,7 +206,9 @@ class BaselineEnforcer:
         arguments: JsonValue = {}
         if call.arguments:
             if exceeds_json_value_count(bytes(call.arguments), MAX_ARGUMENT_VALUES):
-                raise ValueError("too many values for a comparison with a baseline")
+                raise ValueError(
+                    "the call has too many values to compare with a baseline"
+                )
             arguments = msgspec.json.decode(call.arguments)
         window, now, run = (
             self._get_window(caller.agent, learning),

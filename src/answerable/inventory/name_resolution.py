@@ -55,7 +55,7 @@ def resolve_entity_by_name(
         return found.pop()
     if found:
         raise AmbiguousError(
-            f"{asked!r} names {len(found)} things (expected one)",
+            f"{asked!r} matches {len(found)} items (expected one)",
             tuple(sorted(found)),
         )
     raise _build_unknown_name_error(asked, kinds, _list_name_spellings(table, kinds))

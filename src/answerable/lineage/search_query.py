@@ -79,9 +79,9 @@ def parse_search_query(text: str) -> SearchQuery:
     """
     if len(text) > _MAX_LENGTH:
         raise UsageError(
-            f"the question is too long (got {len(text):,} characters, expected at most "
-            f"{_MAX_LENGTH:,})",
-            "ask for a part of a value: agent:*bot",
+            f"the query is too long (got {len(text):,} characters, expected at "
+            f"most {_MAX_LENGTH:,})",
+            "search for a part of a value: agent:*bot",
         )
     said: dict[str, str] = {}
     words: list[str] = []
@@ -92,7 +92,7 @@ def parse_search_query(text: str) -> SearchQuery:
         elif field in said:
             raise UsageError(
                 f"{field}: given twice (got {value[:80]!r} too, expected one)",
-                "a pattern of * and ? asks for several",
+                "use a pattern with * or ? to match several values",
             )
         else:
             said[field] = _check_field_value(field, value)
@@ -100,7 +100,7 @@ def parse_search_query(text: str) -> SearchQuery:
     if len(words) > _MOST_WORDS:
         raise UsageError(
             f"too many words (got {len(words)}, expected at most {_MOST_WORDS})",
-            "name the hop that each is for: action:*Delete* resource:*warehouse*",
+            "put the field before each word: action:*Delete* resource:*warehouse*",
         )
     return SearchQuery(_sort_query_fields(said), tuple(words))
 
@@ -120,8 +120,9 @@ def _split_query_tokens(text: str) -> Iterator[str]:
         escaped = quoted and letter == "\\" and not escaped
     if quoted:
         raise UsageError(
-            f"a quote has no end (got {token[:80]!r})",
-            'close it, or write a quote inside quotes as \\": "say \\"hi\\""',
+            f"a closing quote is missing (got {token[:80]!r})",
+            'add the closing quote, or write a quote inside quotes as \\": "say '
+            '\\"hi\\""',
         )
     if token:
         yield token
@@ -139,7 +140,8 @@ def _split_field_and_value(token: str) -> tuple[str, str]:
     if close:
         raise UsageError(
             f"unknown field (got {found[1]}:, did you mean {close[0]}:?)",
-            f'fields are {", ".join(FIELDS)}; to look for the text, quote it: "{token}"',
+            f"fields are {', '.join(FIELDS)}; to search for this text, quote it: "
+            f'"{token}"',
         )
     return "", _remove_quotes(token)  # for example `s3:GetObject`
 
@@ -153,8 +155,8 @@ def _check_field_value(field: str, value: str) -> str:
     """Check a field's value; return it in lower case if it is a keyword."""
     if not value.strip():
         raise UsageError(
-            f"{field}: asks for nothing",
-            f"write what for: {field}:VALUE, or leave it out",
+            f"{field}: has no value",
+            f"write {field}:VALUE, or omit the field",
         )
     if field == "status":
         return _check_status_filter(value)
@@ -181,7 +183,8 @@ def _build_invalid_choice_error(
     """Build the error for a value that is not one of the choices."""
     close = get_close_matches(value.lower(), choices, n=1, cutoff=0.5)
     return UsageError(
-        f"{field}: is one of {', '.join(choices)} (got {value[:80]!r})",
+        f"invalid value for {field}: (got {value[:80]!r}, expected one of "
+        f"{', '.join(choices)})",
         f"did you mean {field}:{close[0]}?" if close else "",
     )
 

@@ -1,4 +1,4 @@
-"""Type of the permission data of one platform, in the platform's own form."""
+"""Permission data of one platform, such as grants, as platform-specific JSON."""
 
 from dataclasses import dataclass
 

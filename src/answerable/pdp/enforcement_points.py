@@ -130,7 +130,9 @@ def _get_decisions_section(config: Config) -> DecisionPointConfig:
     """Return the configuration section `decisions`, which must exist."""
     point = config.decisions
     if point is None:
-        raise AssertionError("a decision point requires the section `decisions`")
+        raise AssertionError(
+            "a decision point requires a `decisions` section in the configuration"
+        )
     return point
 
 

@@ -160,7 +160,7 @@ class EvaluationService:
     async def record_decision(
         self, caller: VerifiedCaller, call_summary: CallSummary, decision: Decision
     ) -> EvaluationAnswer:
-        """Record a decision and build the answer."""
+        """Record a decision and build the AuthZEN response."""
         try:
             id = await self._recorder.record_decision(caller, call_summary, decision)
         except NotRecorded:

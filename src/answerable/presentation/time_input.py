@@ -31,10 +31,10 @@ def parse_time(text: str, now: int, option: str) -> int:
         at = datetime.fromisoformat(text.strip())
     except ValueError:
         raise UsageError(
-            f"not a time for {option} (got {text!r}, expected 7d, 2026-11-02 or "
+            f"invalid time for {option} (got {text!r}, expected 7d, 2026-11-02 or "
             "2026-11-02T10:00:00Z)",
-            "a duration before now ends in s, m, h, d or w; a time without a zone "
-            "is UTC",
+            "write a duration before now with s, m, h, d or w; a time without a "
+            "zone is UTC",
         ) from None
     if at.tzinfo is None:
         at = at.replace(tzinfo=UTC)
@@ -56,8 +56,8 @@ def parse_span(text: str, option: str, max_span: int) -> int:
     length = int(read[1]) * _UNITS[read[2]] * SECOND_NS if read else 0
     if not 0 < length <= max_span:
         raise UsageError(
-            f"not a duration for {option} (got {text[:80]!r}, expected e.g. 30m or "
-            f"8h, at most {max_span // SECOND_NS // 3600}h)",
-            "a duration ends in s, m, h, d or w",
+            f"invalid duration for {option} (got {text[:80]!r}, expected e.g. 30m "
+            f"or 8h, at most {max_span // SECOND_NS // 3600}h)",
+            "write a duration with s, m, h, d or w",
         )
     return length

@@ -30,7 +30,7 @@ ClassifyAtom = Callable[[ConditionAtom], tuple[str, str]]
 STEP_CONDITIONS: Mapping[str, tuple[str, str]] = {
     "github:approvals": (
         "depends",
-        "other people with write access approve the pull request",
+        "other users with write access approve the pull request",
     ),
     "github:status-checks": (
         "depends",
@@ -58,9 +58,12 @@ STEP_CONDITIONS: Mapping[str, tuple[str, str]] = {
     "github:next-run": ("depends", "the workflow of the caller runs again"),
     "github:organization-role-edit": (
         "depends",
-        "GitHub lets an editor of roles add what it lacks itself",
+        "GitHub lets a role editor grant permissions that the editor lacks",
     ),
-    "github:subject-form": ("platform", "the repository's form of the OIDC subject"),
+    "github:subject-form": (
+        "platform",
+        "the repository's format of the OIDC subject claim",
+    ),
     "answerable:role-trust": ("platform", "the trust policy was not collected"),
     "kubernetes:admission": (
         "platform",
@@ -174,7 +177,7 @@ def parse_row_cursor(text: str) -> int:
         UsageError: It is malformed.
     """
     if not (text.isascii() and text.isdigit() and len(text) < 10):
-        raise UsageError("invalid page cursor", "ask for the first page again")
+        raise UsageError("invalid page cursor", "request the first page again")
     return int(text)
 
 

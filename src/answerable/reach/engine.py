@@ -259,7 +259,7 @@ def list_permissions_of_subject(
             break
     if not lists:
         raise refused or UsageError(
-            "invalid page cursor", "ask for the first page again"
+            "invalid page cursor", "request the first page again"
         )
     bare = [
         Answer(

@@ -113,7 +113,9 @@ def _split_into_blocks(rows: Iterable[tuple[str, object]]) -> Iterator[_Rows]:
     size, before = 0, None
     for key, value in rows:
         if before is not None and key <= before:
-            raise ValueError(f"keys do not ascend (got {key!r} after {before!r})")
+            raise ValueError(
+                f"keys are not in ascending order (got {key!r} after {before!r})"
+            )
         before = key
         encoded = _ENCODER.encode(value)
         run.append((key, msgspec.Raw(encoded)))
@@ -153,16 +155,16 @@ class BlockFile:
             if magic != _MAGIC or not hmac.compare_digest(
                 mac, _compute_block_mac(index, key)
             ):
-                raise BlockFileError(f"{path.name} is changed")
+                raise BlockFileError(f"{path.name} was changed")
             self._index = _INDEX.decode(zstandard.ZstdDecompressor().decompress(index))
         except (struct.error, msgspec.MsgspecError, zstandard.ZstdError) as error:
-            raise BlockFileError(f"{path.name} is changed") from error
+            raise BlockFileError(f"{path.name} was changed") from error
         blocks = (b for listed in self._index.sections.values() for b in listed)
         ends = max((block.at + block.size for block in blocks), default=0)
         if len(self._bytes) != self._start + ends:
             raise BlockFileError(f"{path.name} is truncated")
         if self._index.generation != generation:
-            raise BlockFileError(f"{path.name} belongs to another generation")
+            raise BlockFileError(f"{path.name} belongs to another version of the index")
         self._name = path.name
 
     def section(self, name: str, kind: type[RowT]) -> "BlockSection[RowT]":
@@ -179,8 +181,8 @@ class BlockFile:
         body = self._bytes[at : at + block.size]
         if not hmac.compare_digest(block.mac, _compute_block_mac(body, self._key)):
             raise VerificationError(
-                f"derived/{self._name} is changed",
-                f"remove derived/{self._name} from the store: it is rebuilt",
+                f"derived/{self._name} was changed",
+                f"remove derived/{self._name} from the store; it will be rebuilt",
             )
         return _ROWS.decode(zstandard.ZstdDecompressor().decompress(body))
 

@@ -73,9 +73,9 @@ def check_against_exported_checkpoint(
         for restore in read_restore_events(store):
             if restore.size < old.size or _restore_covers_checkpoint(restore, old):
                 raise VerificationError(
-                    f"{describe_restore(restore)}: the log had {restore.size} entries then, "
-                    f"and those up to {old.size}, which the exported checkpoint "
-                    "signed, are lost",
+                    f"{describe_restore(restore)}: at that time the log had "
+                    f"{restore.size} entries; the entries up to {old.size}, which "
+                    "the exported checkpoint covers, are lost",
                     _CONTINUE_HINT,
                 )
         raise VerificationError(lost, _RECORD_RESTORE_HINT)

@@ -45,7 +45,7 @@ def check_objects(store: EvidenceStore, entries: list[LogEntry]) -> str:
             elif (folder.name, path.name) not in logged:
                 raise VerificationError(
                     f"{name} is not in the log, so it is not evidence",
-                    "move it away; the store does not read it",
+                    "move the file out of the store; it is not used",
                 )
     seen: set[tuple[str, str]] = set()
     for entry in _select_object_entries(entries):

@@ -83,7 +83,7 @@ def _check_segment(
                 )
     except _SegmentUnreadableError as error:
         raise VerificationError(
-            f"{name}: cannot be read from row {row + 1} on: {error}"
+            f"{name}: unreadable from row {row + 1} on: {error}"
         ) from None
     if not whole:
         raise VerificationError(
@@ -94,7 +94,7 @@ def _check_segment(
         raise VerificationError(f"{name}: its leaves file does not match its manifest")
     if len(found) != manifest.count or merkle_root(found).hex() != manifest.event_root:
         raise VerificationError(
-            f"{name}: the root of its rows differs from its event root"
+            f"{name}: the root hash of its rows differs from its event root"
         )
 
 

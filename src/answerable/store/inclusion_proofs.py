@@ -45,7 +45,8 @@ def build_inclusion_bundle(
     if missing:
         raise UsageError(
             f"no sealed event has the id {missing[0].hex()}",
-            "to list ids: answerable trace; to seal new events: answerable ingest",
+            "list ids with `answerable trace`; seal new events with `answerable "
+            "ingest`",
         )
     return ProofBundle(store.log.checkpoint().decode(), tuple(segments), tuple(events))
 

@@ -184,7 +184,7 @@ def save_inventory_to_cache(
     """
     owners, own = inventory.owners, inventory.own_owners
     if not isinstance(owners, LazyOwnership) or not isinstance(own, LazyOwnership):
-        raise TypeError("an inventory that was not joined cannot be kept")
+        raise TypeError("only a joined inventory can be cached")
     sections = {
         **_build_inventory_sections(inventory, owners.people),
         "owners": _sort_items_by_key(owners.records),

@@ -1,4 +1,4 @@
-"""Read the facts that chains are computed from out of the events, and cache both.
+"""Read the facts for lineage chains from the events; cache the facts and chains.
 
 Chains are derived and never sealed. They are cached in one file next to the store, with
 a generation that identifies their input and a MAC. A file of another generation, a

@@ -215,7 +215,8 @@ def read_compressed_file(path: Path, digest: str = "") -> bytes:
         raise VerificationError(f"{name} is damaged") from None
     if reader.unused_data:
         raise VerificationError(
-            f"{name} is damaged: {len(reader.unused_data)} bytes follow its end"
+            f"{name} is damaged: {len(reader.unused_data)} extra bytes follow the "
+            "end of the data"
         )
     if not reader.eof or hashlib.sha256(data).hexdigest() != (digest or path.name):
         raise VerificationError(f"{name} is damaged")

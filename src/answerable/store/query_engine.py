@@ -108,8 +108,8 @@ class EventQueries:
                 or statements[0].type != duckdb.StatementType.SELECT
             ):
                 raise UsageError(
-                    f"sql takes exactly one SELECT (got {len(statements)} statements "
-                    "or another kind)",
+                    "sql takes exactly one SELECT statement (got "
+                    f"{len(statements)} statements or another kind)",
                     "`sql` cannot change the store",
                 )
             _create_event_view(engine, self._read_event_sources(), RAW_EVENTS_VIEW)
@@ -133,7 +133,7 @@ class EventQueries:
         except duckdb.InterruptException:
             raise UsageError(
                 f"sql: the query took longer than {limits.seconds:g} seconds",
-                "ask for less, a day at a time: WHERE event_time >= ...",
+                "narrow the query, e.g. to one day: WHERE event_time >= ...",
             ) from None
         except duckdb.Error as error:
             raise UsageError(

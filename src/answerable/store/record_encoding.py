@@ -20,7 +20,7 @@ def encode_canonical_record(event: AuditEvent, now: int, salt: bytes) -> bytes:
         except UnicodeEncodeError:
             record = encode_stored_event(_replace_surrogates(event), now, salt)
         if len(record) > MAX_RECORD_SIZE:
-            raise ValueError("it is larger than 16 MiB")
+            raise ValueError("the record is larger than 16 MiB")
     except ValueError as error:
         raise UsageError(
             f"event {event.event_id.hex()} cannot be stored: {error}"

@@ -111,7 +111,7 @@ def _find_lost_journals(
     leaves = [leaf_hash(data) for data in store.log.raw_entries()]
     if not found and not describe_lost_entries(old, checkpoint, leaves):
         raise UsageError(
-            "the store contains every entry that this checkpoint signed: nothing "
+            "the store contains every entry that this checkpoint covers: nothing "
             "is lost",
             "use a later checkpoint, or omit --checkpoint",
         )

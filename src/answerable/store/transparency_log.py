@@ -176,7 +176,7 @@ class TransparencyLog:
         write_file(there, data)
 
     def _delete_partial_tiles(self, size: int) -> None:
-        """Delete partial tiles that wider ones replace."""
+        """Delete partial tiles that larger tiles replace."""
         level = 0
         while count := size >> 8 * level:
             index, width = divmod(count, TILE_WIDTH)
@@ -207,8 +207,8 @@ def build_missing_log_error() -> VerificationError:
 def build_fingerprint_key_error() -> VerificationError:
     """Build the error for a fingerprint key that does not match the log."""
     return VerificationError(
-        "keys/fingerprint.key is not the key that this store was created with",
-        "restore it from a backup: with another key, known credentials look new",
+        "keys/fingerprint.key is not the key with which this store was created",
+        "restore the key from a backup; with another key, known credentials appear new",
     )
 
 

@@ -48,7 +48,7 @@ def build_break_glass(
     wanted = item["amendment"]
     if wanted is None or wanted["by"] != "two persons":
         raise UsageError(
-            f"two persons cannot lift the decision {decision_id[:16]}",
+            f"break-glass cannot override the decision {decision_id[:16]}",
             f"see what would allow the call: /decision?id={decision_id}",
         )
     span = read_choice(fields, "for", "30m", BREAK_GLASS_SPANS)
@@ -60,7 +60,7 @@ def build_break_glass(
     description = describe_act(scope)
     code_option = ("--reason-code", code) if code else ()
     return SigningAction(
-        title=f"You let {scope.agent} do this for {span}: {description}",
+        title=f"You allow {scope.agent} to do this for {span}: {description}",
         follows=(
             "A policy forbids the call. It is denied until another person confirms, within "
             "an hour: send them the link in the list.",
@@ -117,8 +117,8 @@ def build_break_glass_confirmation(
     description = describe_act(exception)
     until = format_time(exception.until * 10**9)
     return SigningAction(
-        title=f"With {' and '.join(exception.persons)} you let {exception.agent} "
-        f"do this: {description}",
+        title=f"With {' and '.join(exception.persons)} you allow {exception.agent} to do "
+        f"this: {description}",
         follows=(
             f"A policy forbids the call. The exception expires at {until}. A running "
             "gateway applies it within a second, for any arguments.",

@@ -194,7 +194,7 @@ class PagedList(Generic[ItemT]):
         if sort_value is None:
             known = ", ".join(self.shape.orders)
             raise UsageError(
-                f"unknown sort order (got {order[:80]!r})", f"there are: {known}"
+                f"unknown sort order (got {order[:80]!r})", f"sort orders: {known}"
             )
         if order not in self._orders:
             key = self.shape.key

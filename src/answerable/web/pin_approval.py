@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from answerable.store.store import EvidenceStore
     from answerable.web.store_cache import StoreCache
 
-_AGAIN = "look again: /tools/diff"
+_AGAIN = "review them again: /tools/diff"
 
 
 def get_gateway_pin_files(cache: "StoreCache") -> PinFiles:
@@ -74,7 +74,7 @@ def build_pin_approval(
     chosen = select_items_for_approval(files.read_pins(server), (item,) if item else ())
     claims = flow.build_approval_claims(server, chosen)
     if not claims:
-        raise UsageError(f"no definition of {server} waits for approval", _AGAIN)
+        raise UsageError(f"no definition of {server} awaits approval", _AGAIN)
     allowed = flow.list_approvers(config, server)
 
     def execute(store: "EvidenceStore", signer: StatementSigner, now: int) -> object:

@@ -64,9 +64,9 @@ def build_action(
     build = _ACTS.get(fields.get("act", ""))
     if build is None:
         raise UsageError(
-            f"nothing of that name is signed (got {fields.get('act', '')[:80]!r}, "
+            f"unknown kind of statement (got {fields.get('act', '')[:80]!r}, "
             f"expected {', '.join(_ACTS)})",
-            "begin on the page of what you mean",
+            "start from the page of the item to sign",
         )
     return build(cache, visitor, fields)
 
@@ -111,7 +111,7 @@ def _build_allow_action(
     options = ("--always",) if span == "always" else ("--for", span)
     more = ("--any-arguments",) if any_arguments else ()
     return SigningAction(
-        title=f"You let {wanted.agent} do this: {describe_act(wanted)}",
+        title=f"You allow {wanted.agent} to do this: {describe_act(wanted)}",
         follows=(
             *_describe_argument_sources(cache, ask),
             how,
@@ -158,7 +158,7 @@ def _build_refuse_action(
     ask = _find_own_request(cache, visitor, fields)
     wanted, decision = ask.scope, ask.decision_id
     return SigningAction(
-        title=f"You do not let {wanted.agent} do this: {describe_act(wanted)}",
+        title=f"You refuse {wanted.agent} this call: {describe_act(wanted)}",
         follows=(
             *_describe_argument_sources(cache, ask),
             "The ask is closed and the call stays denied. This does not revoke an "
@@ -199,7 +199,7 @@ def _build_revoke_action(
         raise Forbidden
     what = describe_act(amendment)
     return SigningAction(
-        title=f"You revoke what lets {amendment.agent} do this: {what}",
+        title=f"You revoke the exception that allows {amendment.agent} this call: {what}",
         follows=(
             "A running gateway applies it within a second. It is final: to allow the "
             "call again, sign again.",
@@ -319,7 +319,7 @@ def _build_attest_action(
     if taken:
         raise Forbidden
     return SigningAction(
-        title=f"You answer for {subject}",
+        title=f"You attest that you own {subject}",
         follows=(
             "You see its activity, can sign exceptions to its rules, and can stop it. "
             "Others see you as its owner. The attestation expires after 180 days.",
@@ -339,7 +339,7 @@ def _build_attest_action(
         back=build_url(
             "/agent" if subject.startswith("agent:") else "/identity", id=subject
         ),
-        confirmation=f"Signed: you answer for {subject}.",
+        confirmation=f"Signed: you own {subject}.",
     )
 
 

@@ -91,7 +91,7 @@ def test_a_changed_key_of_fingerprints_is_found_and_not_written_with(
 ) -> None:
     path = copied / "keys" / "fingerprint.key"
     path.write_text(bytes(range(32)).hex() + "\n")
-    said = "keys/fingerprint.key is not the key that this store was created with"
+    said = "keys/fingerprint.key is not the key with which this store was created"
     assert wrong(copied) == [said]
     with EvidenceStore.open(copied, now=now) as store:
         with pytest.raises(VerificationError, match="is not the key"):

@@ -81,11 +81,14 @@ def test_a_named_variable_is_handed_over_with_its_value(
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("--user", "nobody", "--env", "NOT_SET_AT_ALL"), "no such variable"),
-        (("--user", "nobody", "--env", "NAME=value"), "no such variable"),
-        (("--user", "nobody", "--env", ""), "no such variable"),
-        (("--user", "nobody", "--env", "HOME"), "HOME is that of the --user"),
-        (("--user", "nobody", "--env", "SHELL"), "SHELL is that of the --user"),
+        (
+            ("--user", "nobody", "--env", "NOT_SET_AT_ALL"),
+            "unknown environment variable",
+        ),
+        (("--user", "nobody", "--env", "NAME=value"), "unknown environment variable"),
+        (("--user", "nobody", "--env", ""), "unknown environment variable"),
+        (("--user", "nobody", "--env", "HOME"), "HOME is set from --user"),
+        (("--user", "nobody", "--env", "SHELL"), "SHELL is set from --user"),
         (("--user", "nobody", "--fd", "999"), "file descriptor 999 is not open"),
         (("--user", "nobody", "--fd", "2"), "2 is not in the range"),
         (("--env", "PATH"), "require --user"),

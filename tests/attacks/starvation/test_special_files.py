@@ -124,7 +124,7 @@ def test_a_refused_pipe_is_told_in_one_line_with_a_hint(tmp_path: Path) -> None:
     with pytest.raises(UsageError) as refused:
         read_named_file(tmp_path / "pipe")
     assert refused.value.message.endswith("is a named pipe (expected a regular file)")
-    assert refused.value.hint == "save it to a file first"
+    assert refused.value.hint == "save the data to a regular file first"
 
 
 def test_no_command_waits_at_a_pipe_inside_a_store(

@@ -44,14 +44,14 @@ MISTAKES: tuple[tuple[str, str], ...] = (
     (
         'forbid (principal, action == Action::"tools/call", resource) when '
         "{{ context.arguments == {{}} }};",
-        "can be accessed only by member",
+        "cannot be used as whole values",
     ),
     (
         'forbid (principal, action == Action::"tools/call", resource) when '
         '{{ decimal("1.23456").lessThan(decimal("1.0")) }};',
         "decimal",
     ),
-    ("forbid (principal, action, resource)", "no `;` at its end"),
+    ("forbid (principal, action, resource)", "the closing `;` is missing"),
     ('@id("twice")\nforbid (principal, action, resource);', "has the same id"),
 )
 

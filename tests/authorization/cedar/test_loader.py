@@ -71,7 +71,7 @@ def test_a_policy_that_lacks_its_end_hides_no_other() -> None:
     text = f'@id("a")\nforbid (principal, action, resource)\n@id("b")\n{good}\n{good}'
     (fault,) = read(text).faults
     assert (fault.line, fault.policy) == (1, "a")
-    assert "no `;`" in fault.what
+    assert "closing `;`" in fault.what
 
 
 def test_a_string_that_does_not_end_hides_no_other() -> None:
@@ -82,7 +82,7 @@ def test_a_string_that_does_not_end_hides_no_other() -> None:
     )
     told = [(fault.line, fault.policy, fault.what) for fault in read(text).faults]
     assert [line for line, _, _ in told] == [1, 3]
-    assert "a string does not end" in told[0][2]
+    assert "a string is not closed" in told[0][2]
 
 
 def test_what_is_not_utf_8_is_named_with_its_line() -> None:

@@ -163,7 +163,7 @@ def test_a_caller_identity_in_the_file_tells_the_account(
 
 def test_an_unfinished_answer_is_partial(tmp_path: Path, context: SyncContext) -> None:
     sync = read(tmp_path, context, {**answer(entry("etl", ETL)), "IsTruncated": True})
-    assert "more entries follow" in sync.problems[0].what
+    assert "its remaining entries are missing" in sync.problems[0].what
 
 
 @pytest.mark.parametrize(

@@ -163,7 +163,10 @@ def test_an_accounts_arn_tells_organisation_and_management(whole: Whole) -> None
 @pytest.mark.parametrize(
     ("drop", "says"),
     [
-        ("OrganizationalUnitsForParent", f"account '{PROD}' is missing from the tree"),
+        (
+            "OrganizationalUnitsForParent",
+            f"account '{PROD}' is missing from the organization tree",
+        ),
         ("DescribePolicy", "policy 'p-region01' has no content"),
         ("TargetsForPolicy", "policy 'p-region01' has no targets"),
     ],
@@ -185,7 +188,7 @@ def test_units_that_stand_in_a_circle_have_no_place(whole: Whole) -> None:
     circle = [{"Id": "ou-a", "ParentId": "ou-b"}, {"Id": "ou-b", "ParentId": "ou-a"}]
     accounts = [{"Id": PROD, "ParentId": "ou-a"}]
     _, whats, _ = read({"OrganizationalUnits": circle, "Accounts": accounts})
-    assert whats == [f"account '{PROD}' is missing from the tree"]
+    assert whats == [f"account '{PROD}' is missing from the organization tree"]
 
 
 def test_a_policy_that_cannot_be_read_is_kept_as_unread(whole: Whole) -> None:

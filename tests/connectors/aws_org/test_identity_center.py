@@ -150,5 +150,7 @@ def test_a_file_of_the_same_answers_is_read() -> None:
     assert not person.alive
     assert person.aliases == ("ana@corp.example", "ana")
     # The second one names a user whom nothing lists.
-    assert [p.what for p in parsed.problems] == ["a user that was not listed"]
+    assert [p.what for p in parsed.problems] == [
+        "a user is missing from the list of users"
+    ]
     assert "identity-center" in parsed.collected

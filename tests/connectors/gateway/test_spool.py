@@ -309,14 +309,14 @@ def test_an_end_without_its_decision_is_set_aside(tmp_path: Path) -> None:
     parts = spelled([opened(), decided(2), ended(3, 2)]).splitlines(keepends=True)
     write(tmp_path, parts[0] + parts[2])
     events, problems, aside = read_all(tmp_path)
-    assert (events, aside) == ([], ["the outcome of a missing decision"])
+    assert (events, aside) == ([], ["the decision of this outcome is missing"])
     assert problems == [f"gateway {NAME}: record 2 missing"]
 
 
 def test_a_decision_with_the_id_of_another_is_set_aside(tmp_path: Path) -> None:
     write(tmp_path, spelled([opened(), decided(2, name="another"), closed(3)]))
     events, _, aside = read_all(tmp_path)
-    assert (events, aside) == ([], ["the id of the decision is used by another record"])
+    assert (events, aside) == ([], ["another record has the same decision id"])
 
 
 def test_batches_are_bounded(tmp_path: Path) -> None:

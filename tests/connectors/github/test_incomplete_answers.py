@@ -108,7 +108,7 @@ def test_a_custom_branch_policy_without_its_branches_is_not_any_branch(
         (
             "orgs/acme/teams",
             [{"slug": f"t{n}"} for n in range(30)],
-            "pages are missing",
+            "pages of the response are missing",
         ),
         ("orgs/acme/teams", "\x00\xff", "JSON"),
         (
@@ -124,9 +124,9 @@ def test_a_custom_branch_policy_without_its_branches_is_not_any_branch(
         (
             "repos/acme/web/branch-protection-rules",
             {"data": {"repository": None}, "errors": [{"message": "no"}]},
-            "without the list",
+            "lacks the list",
         ),
-        ("repos/acme/web/teams", [[{"slug": "deploy"}]], "no role"),
+        ("repos/acme/web/teams", [[{"slug": "deploy"}]], "role is missing"),
         ("orgs/acme/teams", [[{"slug": "a"}], {"slug": "b"}], "Expected `object`"),
     ],
 )
@@ -154,7 +154,7 @@ def test_a_refused_answer_is_named_with_its_status(tmp_path: Path) -> None:
     sync = scan_answers(tmp_path, answers)
     (problem, *_) = sync.problems
     assert problem.kind is ReadProblemKind.PERMISSION
-    assert problem.what == "the API answered 403"
+    assert problem.what == "the API returned status 403"
     assert "github-fine-grained-tokens" in sync.not_collected
     assert organization_of(sync).tokens is None
 
@@ -205,7 +205,7 @@ def test_two_organizations_are_two_sources(tmp_path: Path) -> None:
     answers["orgs/other/teams"] = [[{"slug": "x"}]]
     sync = scan_answers(tmp_path, answers)
     assert [p.what for p in sync.problems] == [
-        "about other (expected acme); scan it as a source of its own"
+        "the file describes organization other (expected acme); scan it as a separate source"
     ]
     assert "x" not in [each.slug for each in organization_of(sync).teams or ()]
 
@@ -243,7 +243,7 @@ def test_locations_are_files_that_exist(tmp_path: Path) -> None:
     with pytest.raises(UsageError):
         scan(tmp_path)
     (tmp_path / "other.json").write_text('{"a": 1}')
-    with pytest.raises(UsageError, match="no supported answer"):
+    with pytest.raises(UsageError, match="no supported API response"):
         scan(tmp_path)
 
 

@@ -197,7 +197,7 @@ def test_a_grant_that_is_not_understood_is_a_problem_and_is_kept_as_unread() -> 
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"PGDMP\x01", "is an archive of pg_dump"),
+        (b"PGDMP\x01", "is a pg_dump archive"),
         (b"hello", "has no role, owner or grant"),
         (b"", "has no role, owner or grant"),
     ],

@@ -147,7 +147,7 @@ def test_a_file_without_jobs_is_no_workflow(text: str) -> None:
 def test_what_stands_above_many_jobs_does_not_multiply_with_them() -> None:
     env = "env:\n" + "".join(f"  K{number}: v\n" for number in range(2_001))
     run = "    steps:\n      - run: claude -p x\n"
-    with pytest.raises(ParseError, match="more than 2000 values at workflow level"):
+    with pytest.raises(ParseError, match="more than 2000 values outside `jobs`"):
         jobs(f"on: push\n{env}jobs:\n  j:\n{run}")
     many = "".join(f"  j{number}:\n{run}" for number in range(501))
     with pytest.raises(ParseError, match="more than 500 jobs that run an agent"):

@@ -139,7 +139,7 @@ def test_a_renamed_tool_keeps_its_profile_once_the_owner_signs_the_map(
     renamed = draft["digest"]
     lines = digests(owners, "diff", renamed)
     assert [(each["tool"], each["text"]) for each in lines] == [
-        ("files/transfer", "the tool, with what files/pay was held to")
+        ("files/transfer", "the tool, with the rules learned for files/pay")
     ]
     # Until the new profile enforces, nothing does.
     for stage in (("shadow", "--ends-enforcement"), ("enforce",)):

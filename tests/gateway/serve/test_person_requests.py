@@ -75,7 +75,7 @@ def test_what_its_person_asked_for_passes_and_nothing_that_anybody_else_says(
     assert {
         "path": "to",
         "value": EVE,
-        "origin": "a person's own request",
+        "origin": "a request signed by a person",
         "evidence": filed["id"],
     } in [value for values in explained for value in values]
     code, listed, _ = owners("requests")

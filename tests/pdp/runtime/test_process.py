@@ -251,6 +251,8 @@ def faults(place: Path) -> list[str]:
 def test_without_its_section_there_is_nothing_to_serve(tmp_path: Path) -> None:
     place = tmp_path / "answerable.yaml"
     place.write_text(json.dumps(configuration(9)))
-    with pytest.raises(UsageError, match="no decision point in") as caught:
+    with pytest.raises(
+        UsageError, match="no decision point is configured in"
+    ) as caught:
         load_settings(str(place), None, tmp_path / "store")
-    assert "add a section `decisions`" in caught.value.hint
+    assert "add a `decisions` section" in caught.value.hint

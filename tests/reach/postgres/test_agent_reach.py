@@ -123,7 +123,7 @@ def test_a_name_in_two_databases_lists_both_and_is_no_call_of_another_platform(
         code = main(["--store", str(store), *words, "SELECT", "sales.orders"])
         assert code == 2
         error = capsys.readouterr().err
-        assert "'sales.orders' names several objects" in error
+        assert "'sales.orders' matches several objects" in error
         assert "postgres:other.example.com/shop/table/sales.orders" in error
 
 

@@ -7,10 +7,10 @@ from tests.sts.foreign.client_journeys import ClientJourney, version_of
 _HEAD = """\
 # Third-party clients
 
-Written by `make foreign`; do not edit. Each row is a third-party client, used as its
-documentation shows, with a running `answerable serve --only token-service` on this
-machine. Each received token was then verified like by its audience: issuer, audience,
-agent, person, and the bound key.
+Written by `make foreign`; do not edit. Each row is a third-party client, used as
+described in its documentation, with a running `answerable serve --only token-service`
+on this machine. Each received token was then verified as its audience would verify it:
+issuer, audience, agent, person, and the bound key.
 
 | client | version | what it did | token is bound to | result |
 |---|---|---|---|---|

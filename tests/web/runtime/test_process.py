@@ -91,7 +91,7 @@ def test_without_store_and_configuration_it_says_so_and_makes_nothing(
 def wait_until_ready(browser: Browser) -> None:
     until = time.monotonic() + SECONDS
     while (said := json.loads(browser.ask("GET", "/readyz")[2])) and not said["ready"]:
-        assert said["reasons"] == ["the store is being read"]
+        assert said["reasons"] == ["the store is being loaded"]
         assert time.monotonic() < until, "what is asked for is made soon"
         time.sleep(0.05)
 
@@ -211,9 +211,9 @@ def test_outside_loopback_it_needs_tls_or_a_word(tmp_path: Path) -> None:
     place = written(tmp_path, listen=[{"address": "0.0.0.0:8470"}])
     with pytest.raises(ConfigError, match="outside loopback"):
         load_settings(place, tmp_path, tmp_path)
-    with pytest.raises(UsageError, match="reachable from outside"):
+    with pytest.raises(UsageError, match="reachable from other machines"):
         load_settings("", tmp_path, tmp_path, "0.0.0.0:8470")
-    with pytest.raises(UsageError, match="no address"):
+    with pytest.raises(UsageError, match="invalid listen address"):
         load_settings("", tmp_path, tmp_path, "nonsense")
 
 
@@ -227,7 +227,9 @@ def test_a_secret_comes_from_the_environment_and_is_missed(
         "default": ["owner"],
     }
     plan = load_settings(written(tmp_path, login=login), tmp_path, tmp_path)
-    with pytest.raises(EnvironmentFailure, match="WEB_SECRET holds no client secret"):
+    with pytest.raises(
+        EnvironmentFailure, match="WEB_SECRET does not contain a client secret"
+    ):
         build_login_settings(plan, "http://127.0.0.1:8470")
     monkeypatch.setenv("WEB_SECRET", "s3cret")
     place = build_login_settings(plan, "http://127.0.0.1:8470")
@@ -245,7 +247,7 @@ def test_other_doors_still_need_a_configuration(
         ["serve", "--only", "sts"],
     ):
         assert main(words) == 2
-        assert "--config is missing" in capsys.readouterr().err
+        assert "--config is required" in capsys.readouterr().err
 
 
 def test_waiting_decisions_are_looked_for_where_the_doors_keep_them(

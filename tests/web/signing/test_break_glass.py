@@ -71,7 +71,7 @@ def test_what_an_owner_lifts_alone_needs_no_second_and_words_are_words(
     desk: StoreCache,
 ) -> None:
     alone = record_held_call(desk)
-    with pytest.raises(UsageError, match="two persons cannot lift"):
+    with pytest.raises(UsageError, match="break-glass cannot override"):
         answer(desk, OWNER, "/sign", act="break-glass", id=alone)
     assert "Break the glass" not in shown(desk, OWNER, "/decision", id=alone)
 

@@ -67,7 +67,7 @@ def test_a_change_is_shown_and_approved_by_who_answers_for_an_agent_of_it(
     assert "unproven" not in page
     page = shown(desk, OWNER, "/tools/diff", server="files")
     assert "All definitions of files are as pinned." in page
-    with pytest.raises(UsageError, match="no definition of files waits"):
+    with pytest.raises(UsageError, match="no definition of files awaits"):
         drafts(desk, OWNER, act="approve", id="files")
 
 

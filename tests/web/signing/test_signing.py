@@ -92,7 +92,7 @@ def test_an_owner_lets_an_agent_do_what_it_asked_for(desk: StoreCache) -> None:
     for told in (AGENT, "read_file", "files", ANA, A.id, "amendment"):
         assert told in page
     # Of a name that an agent has written nothing passes for the sentence.
-    assert f"{AGENT} do this: tool &#34;read_file&#34; at &#34;files&#34;<" in page
+    assert f"{AGENT} to do this: tool &#34;read_file&#34; at &#34;files&#34;<" in page
     moved = signed(desk, **said)
     assert (moved.location, state(desk, decision)) == (f"/ask?id={decision}", "allowed")
 

@@ -172,14 +172,14 @@ def parse_arguments(arguments: bytes | memoryview) -> dict[str, object]:
     data = bytes(arguments)
     if exceeds_json_value_count(data, MAX_ARGUMENT_VALUES):
         raise UnreadableArguments(
-            f"arguments of more than {MAX_ARGUMENT_VALUES} values"
+            f"the arguments have more than {MAX_ARGUMENT_VALUES} values"
         )
     try:
         read = _decoder.decode(str(data, "utf-8"))
     except (ValueError, RecursionError):
         raise UnreadableArguments("ambiguous arguments") from None
     if not isinstance(read, dict):
-        raise UnreadableArguments("arguments that are not an object")
+        raise UnreadableArguments("the arguments are not a JSON object")
     return read
 
 
@@ -187,7 +187,7 @@ def _convert_object_members(pairs: list[tuple[str, object]]) -> dict[str, object
     """Convert a JSON object; reject duplicate keys, and note members that are null."""
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise UnreadableArguments("a duplicate member")
+        raise UnreadableArguments("duplicate member in a JSON object")
     read = {
         _escape_key(name): _convert_json_value(value)
         for name, value in pairs

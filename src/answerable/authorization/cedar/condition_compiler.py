@@ -111,7 +111,7 @@ class CompiledConditions:
         """Compile `==` or `!=` where one side is a literal."""
         left, right = operands["left"], operands["right"]
         if "Value" not in left and "Value" not in right:
-            raise NotCompilable("two values that are not known before")
+            raise NotCompilable("two values that are unknown at compile time")
         one, other = (
             self._compile_value_expression(left),
             self._compile_value_expression(right),
@@ -124,14 +124,14 @@ class CompiledConditions:
         """Compile `contains` where the set or the item is literal."""
         if "Set" in left:
             if not all("Value" in each for each in left["Set"]):
-                raise NotCompilable("a set of what is not known before")
+                raise NotCompilable("a set with items that are unknown at compile time")
             items = frozenset(
                 _pair_with_type(_parse_literal(each["Value"])) for each in left["Set"]
             )
             item = self._compile_value_expression(right)
             return lambda facts: _is_member(item(facts), items)
         if "Value" not in right:
-            raise NotCompilable("an item that is not known before")
+            raise NotCompilable("an item that is unknown at compile time")
         wanted, held = (
             _parse_literal(right["Value"]),
             self._compile_value_expression(left),
@@ -160,7 +160,7 @@ def _parse_literal(literal: object) -> object:
         return literal
     if isinstance(literal, dict) and isinstance(uid := literal.get("__entity"), dict):
         return EntityUid(uid["type"], uid["id"])
-    raise NotCompilable("a literal of another kind")
+    raise NotCompilable("a literal of another type")
 
 
 def _pair_with_type(value: object) -> tuple[type, object]:

@@ -159,7 +159,7 @@ def _parse_single_policy(policy: _PolicyUnderValidation) -> None:
         )
         said = f" of `{each.id}`" if each.id and each.id != piece.id else ""
         where = f" (line {each.line})" if each.line != piece.line else ""
-        what = _find_policy_text_fault(whole) or "no `;` at its end"
+        what = _find_policy_text_fault(whole) or "the closing `;` is missing"
         policy.faults.append(f"{what}{said}{where}")
     if what := _find_policy_text_fault(last):
         said = f" of `{last.id}`" if last.id else ""
@@ -174,9 +174,9 @@ def _find_policy_text_fault(policy_text: PolicyText) -> str:
             if policy_text.open_line == policy_text.line
             else f" {policy_text.open_line}"
         )
-        return f"a string does not end on its line{where}"
+        return f"a string is not closed on its line{where}"
     if not policy_text.ended:
-        return "no `;` at its end"
+        return "the closing `;` is missing"
     try:
         found = _parse_policies(policy_text.text)
     except ValueError as error:
@@ -209,23 +209,26 @@ def _check_parsed_policy(
     """Check a parsed policy and build its rule; add a fault if it is not allowed."""
     if any(_has_template_slot(parsed[key]) for key in ("principal", "resource")):
         policy.faults.append(
-            "templates are not supported: without a link they allow nothing"
+            "policy templates are not supported: an unlinked template allows nothing"
         )
         return
     asks = ASK_ANNOTATION in parsed.get("annotations", {})
     if asks and parsed["effect"] == "permit":
         policy.faults.append(
-            "`@ask` is allowed only on a forbid that an owner can lift"
+            "`@ask` is allowed only on a forbid policy that an owner can override"
         )
         return
     try:
         policy.uses = infer_argument_types(parsed["conditions"])
     except WholeArguments:
-        what = "`context` and `context.arguments` can be accessed only by member"
+        what = (
+            "`context` and `context.arguments` cannot be used as whole values, only "
+            "their members"
+        )
         policy.faults.append(what)
         return
     except RecursionError:
-        policy.faults.append("nested too deeply")
+        policy.faults.append("the policy is nested too deeply")
         return
     said = [parsed[key] for key in ("principal", "resource", "conditions")]
     entities = dict.fromkeys(find_policy_entities(said))
@@ -353,7 +356,7 @@ def _validate_policy_batch(
         batch[position].faults.append(said + _approved_schema_note(batch[position]))
     if not found.validation_passed and not found.errors:
         for each in batch:
-            each.faults.append("Cedar rejects it without a reason")
+            each.faults.append("Cedar rejected the policy without giving a reason")
 
 
 def _approved_schema_note(policy: _PolicyUnderValidation) -> str:

@@ -51,7 +51,7 @@ config_option = click.option(
     "--config",
     metavar="FILE",
     default="",
-    help="The gateway's answerable.yaml, which names its spool.",
+    help="Configuration file of the gateway, to read its spool too.",
 )
 
 
@@ -59,7 +59,7 @@ config_option = click.option(
     "asks",
     cls=_AsksGroup,
     invoke_without_command=True,
-    short_help="Approval requests and the answers of owners.",
+    short_help="List approval requests and owners' answers.",
 )
 @click.option(
     "--state", type=WordChoice(_STATES), default="", help="Only requests in this state."
@@ -137,7 +137,7 @@ def show(settings: Settings, ask: str, config: str) -> None:
     "lifetime",
     default="",
     metavar="SPAN",
-    help="Lifetime, e.g. 8h.  [default: 1h]",
+    help="Lifetime of the exception, e.g. 8h.  [default: 1h]",
 )
 @click.option(
     "--always", is_flag=True, help="Allow the call until the exception is revoked."

@@ -36,7 +36,7 @@ class _BaselineGroup(AppGroup):
 @click.group(
     "baseline",
     cls=_BaselineGroup,
-    short_help="Learn, sign and enforce behaviour profiles.",
+    short_help="Learn, sign and enforce behavior profiles.",
 )
 def baseline() -> None:
     """Learn the usual behaviour of an agent from its records, sign it, and enforce it.
@@ -49,7 +49,7 @@ def baseline() -> None:
 @click.argument("agent", metavar="AGENT")
 @click.option("--server", default="", metavar="NAME", help="Only calls to this server.")
 @click.option(
-    "--identity", default=None, metavar="ID", help="Only calls as this identity."
+    "--identity", default=None, metavar="ID", help="Only calls made as this identity."
 )
 @click.option(
     "--since",
@@ -239,7 +239,7 @@ def replay(settings: Settings, agent: str, profile: str, since: str) -> None:
     print_and_exit(document, settings)
 
 
-@baseline.command(cls=AppCommand, short_help="Check cloud events for new behaviour.")
+@baseline.command(cls=AppCommand, short_help="Check cloud events for new behavior.")
 @click.argument("identity", metavar="IDENTITY")
 @click.option(
     "--since",

@@ -27,7 +27,7 @@ class _BreakGlassGroup(AppGroup):
 @click.group(
     "break-glass",
     cls=_BreakGlassGroup,
-    short_help="Override a policy briefly: two persons sign.",
+    short_help="Override a policy briefly; two people sign.",
 )
 def break_glass() -> None:
     """Override a policy for a short time, with the signatures of two persons.
@@ -37,16 +37,22 @@ def break_glass() -> None:
     """
 
 
-@break_glass.command(cls=AppCommand, short_help="Sign the first half.")
+@break_glass.command(cls=AppCommand, short_help="Sign the first half of the override.")
 @click.option(
     "--agent", required=True, metavar="ID", help="Agent whose calls are allowed."
 )
-@click.option("--server", required=True, metavar="NAME", help="Server of the calls.")
-@click.option("--tool", default="", metavar="TOOL", help="Tool that it may call.")
 @click.option(
-    "--resource", default="", metavar="URI", help="Resource that it may read."
+    "--server", required=True, metavar="NAME", help="Server that the agent may call."
 )
-@click.option("--prompt", default="", metavar="PROMPT", help="Prompt that it may get.")
+@click.option(
+    "--tool", default="", metavar="TOOL", help="Tool that the agent may call."
+)
+@click.option(
+    "--resource", default="", metavar="URI", help="Resource that the agent may read."
+)
+@click.option(
+    "--prompt", default="", metavar="PROMPT", help="Prompt that the agent may get."
+)
 @click.option(
     "--for",
     "lifetime",
@@ -114,7 +120,7 @@ def start(
 
 
 @break_glass.command(
-    cls=AppCommand, short_help="Sign the second half, as another person."
+    cls=AppCommand, short_help="Sign the second half as a different person."
 )
 @click.argument("amendment", metavar="ID")
 @add_key_options

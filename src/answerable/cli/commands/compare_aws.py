@@ -18,7 +18,8 @@ _OPTIONS = (
     click.option(
         COMPARISON_FLAG,
         is_flag=True,
-        help="Compare a sample with iam:SimulatePrincipalPolicy; opens a connection.",
+        help="Compare a sample of verdicts with iam:SimulatePrincipalPolicy; connects "
+        "to AWS.",
     ),
     click.option(
         "--sample",
@@ -26,7 +27,9 @@ _OPTIONS = (
         show_default=True,
         help="Number of simulations to request.",
     ),
-    click.option("--seed", default=0, show_default=True, help="Seed of the sample."),
+    click.option(
+        "--seed", default=0, show_default=True, help="Random seed of the sample."
+    ),
     click.option(
         "--endpoint-url", default="", metavar="URL", help="URL of the AWS endpoint."
     ),
@@ -34,7 +37,7 @@ _OPTIONS = (
         "--profile",
         default="",
         metavar="NAME",
-        help="AWS profile with the credentials.",
+        help="AWS profile that provides the credentials.",
     ),
     click.option("--region", default="", metavar="NAME", help="AWS region to call."),
 )

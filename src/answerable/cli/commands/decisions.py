@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     "--config",
     metavar="FILE",
     default="",
-    help="The gateway's answerable.yaml, for its spool and rules.",
+    help="Configuration file of the gateway, for its spool and rules.",
 )
 @pass_settings
 def decision(settings: Settings, decision_id: str, config: str) -> None:

@@ -23,7 +23,7 @@ _FILE_HINTS = {
 }
 
 
-@click.group(cls=AppGroup, short_help="Verify the log, prove and export records.")
+@click.group(cls=AppGroup, short_help="Verify the log; prove and export records.")
 def evidence() -> None:
     """Verify the log, and export records with proofs that others can check."""
 

@@ -26,7 +26,7 @@ _ENDING_SIGNALS = (
 )
 
 
-@click.command(cls=AppCommand, short_help="Decide on the tool calls of coding agents.")
+@click.command(cls=AppCommand, short_help="Allow or deny a coding agent's tool calls.")
 @click.argument("client", type=WordChoice(CLIENTS))
 @click.option(
     "--config",
@@ -37,7 +37,7 @@ _ENDING_SIGNALS = (
 @click.option(
     "--ask-here",
     is_flag=True,
-    help="Let the client ask its user if the owner's approval is required.",
+    help="If a call needs the owner's approval, let the client prompt its user.",
 )
 @pass_settings
 @click.pass_context

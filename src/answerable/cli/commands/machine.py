@@ -49,14 +49,16 @@ def _find_protection(settings: Settings) -> "Document | AnswerableError | None":
         return error
 
 
-@click.command(cls=AppCommand, short_help="Show the whole chain on sample data.")
+@click.command(cls=AppCommand, short_help="Run a demonstration on sample data.")
 @click.option(
     "--keep",
     default="",
     metavar="DIR",
     help="Folder in which to keep the sample data and store.",
 )
-@click.option("--serve", is_flag=True, help="Show it in a browser, until Ctrl-C.")
+@click.option(
+    "--serve", is_flag=True, help="Serve the demonstration to a browser until Ctrl-C."
+)
 @click.pass_context
 def demo(ctx: click.Context, keep: str, serve: bool) -> None:
     """Write sample data to a temporary folder and run every command on it.

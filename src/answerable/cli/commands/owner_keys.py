@@ -79,13 +79,13 @@ def new(settings: Settings, person: str, key: str, passphrase_file: str) -> None
     "since",
     default="now",
     metavar="T",
-    help="Start of validity.  [default: now]",
+    help="Time from which the key is valid.  [default: now]",
 )
 @click.option(
     "--until",
     default="",
     metavar="T",
-    help="End of validity.  [default: one year later]",
+    help="Time at which the key expires.  [default: one year later]",
 )
 @pass_settings
 def enroll(
@@ -121,7 +121,9 @@ def enroll(
     print_and_exit(document, settings, note=SAME_USER_NOTE)
 
 
-@owner_keys.command("list", cls=AppCommand, short_help="List keys with their persons.")
+@owner_keys.command(
+    "list", cls=AppCommand, short_help="List keys and the people they belong to."
+)
 @pass_settings
 def list_enrolled_keys(settings: Settings) -> None:
     """List the enrolled keys, with person and current validity."""
@@ -135,7 +137,10 @@ def list_enrolled_keys(settings: Settings) -> None:
 @owner_keys.command(cls=AppCommand, short_help="Revoke a key.")
 @click.argument("key", metavar="KEYID")
 @click.option(
-    "--at", default="", metavar="T", help="Start of invalidity.  [default: now]"
+    "--at",
+    default="",
+    metavar="T",
+    help="Time from which the key is invalid.  [default: now]",
 )
 @pass_settings
 def revoke(settings: Settings, key: str, at: str) -> None:

@@ -11,7 +11,9 @@ from answerable.model.errors import UsageError
 
 
 @click.command(
-    "who-owns", cls=AppCommand, short_help="Show an owner with the evidence."
+    "who-owns",
+    cls=AppCommand,
+    short_help="Show an owner and the evidence of ownership.",
 )
 @click.argument("subject", metavar="ID")
 @pass_settings

@@ -29,15 +29,28 @@ _STATUS = "status"
 _FLEET_CONFIG = Path("/etc/answerable/answerable.yaml")
 MODES = ("observe", "shadow", "enforce")
 _CONFIG = click.option(
-    "--config", metavar="FILE", default="", help="The answerable.yaml to write."
+    "--config",
+    metavar="FILE",
+    default="",
+    help="Configuration file to write (answerable.yaml).",
 )
 
 
-@click.command(cls=AppCommand, short_help="Put clients' servers behind the gateway.")
+@click.command(cls=AppCommand, short_help="Put MCP servers behind the gateway.")
 @click.argument("clients", nargs=-1, metavar="[CLIENT]...")
-@click.option("--all", "every", is_flag=True, help="All clients, as without CLIENT.")
+@click.option(
+    "--all",
+    "every",
+    is_flag=True,
+    help="Protect all clients, the default without CLIENT.",
+)
 @_CONFIG
-@click.option("--mode", type=WordChoice(MODES), default="observe", help="Their mode.")
+@click.option(
+    "--mode",
+    type=WordChoice(MODES),
+    default="observe",
+    help="Enforcement mode of the agents.",
+)
 @click.option("--owner", metavar="MAIL", default="", help="Owner of the agents.")
 @click.option(
     "--repo",
@@ -48,7 +61,7 @@ _CONFIG = click.option(
 @click.option(
     "--managed", metavar="DIR", default="", help="Write settings for a fleet to DIR."
 )
-@click.option("--dry-run", is_flag=True, help="Show the changes, and write nothing.")
+@click.option("--dry-run", is_flag=True, help="Show the changes without writing them.")
 @click.option("--yes", is_flag=True, help="Do not ask before writing.")
 @pass_settings
 def protect(
@@ -78,7 +91,7 @@ def protect(
     from answerable.usecases.protection.apply import apply_plan, recover
 
     if every and clients:
-        raise UsageError("--all and CLIENT exclude each other", "name one of them")
+        raise UsageError("--all cannot be combined with CLIENT", "name one of them")
     shows_status = clients[:1] == (_STATUS,)
     asked = clients[1:] if shows_status else clients
     require_known_clients(asked)
@@ -106,7 +119,10 @@ def protect(
     if not settings.quiet:
         click.echo(sanitize(f"next: answerable {following}"), err=True)
     for left in applied.left:
-        click.echo(f"left alone, it changed meanwhile: {sanitize(str(left))}", err=True)
+        click.echo(
+            f"not written, the file changed after it was read: {sanitize(str(left))}",
+            err=True,
+        )
 
 
 def _require_consent(yes: bool) -> None:

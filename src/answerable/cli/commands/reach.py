@@ -46,13 +46,13 @@ _SESSION = click.option(
     "--session-policy",
     default="",
     metavar="FILE",
-    help="Session policy of the subject.",
+    help="File with a session policy for the subject.",
 )
 _ENDPOINT = click.option(
     "--endpoint-policy",
     default="",
     metavar="FILE",
-    help="Policy of the network endpoint that the call goes through.",
+    help="File with the policy of the network endpoint that the call uses.",
 )
 
 
@@ -122,7 +122,7 @@ def _check_comparison_options(used_option: bool, compared: bool) -> None:
             raise UsageError(f"{option} {why}", _NARROW_HINT)
 
 
-@click.command(cls=AppCommand, short_help="All permissions of a subject, with reasons.")
+@click.command(cls=AppCommand, short_help="List a subject's permissions with reasons.")
 @click.argument("subject", default="")
 @click.option(
     "--all",
@@ -131,9 +131,17 @@ def _check_comparison_options(used_option: bool, compared: bool) -> None:
     help="List all risky identities, most severe first.",
 )
 @click.option(
-    "--resource", default="", metavar="GLOB", help="Only resources that match."
+    "--resource",
+    default="",
+    metavar="GLOB",
+    help="Only resources that match this pattern.",
 )
-@click.option("--action", default="*", metavar="GLOB", help="Only actions that match.")
+@click.option(
+    "--action",
+    default="*",
+    metavar="GLOB",
+    help="Only actions that match this pattern.",
+)
 @click.option(
     "--limit",
     default=1000,
@@ -246,7 +254,7 @@ def _hint_for_truncated_list(document: "Document") -> str:
     )
 
 
-@click.command(cls=AppCommand, short_help="Decide one permission, with the proof.")
+@click.command(cls=AppCommand, short_help="Check one permission and show the proof.")
 @click.argument("subject")
 @click.argument("action")
 @click.argument("resource")
@@ -315,7 +323,9 @@ def can(
     print_and_exit(document, settings, note=note)
 
 
-@click.command("who-can", cls=AppCommand, short_help="Identities with a permission.")
+@click.command(
+    "who-can", cls=AppCommand, short_help="List the identities that have a permission."
+)
 @click.argument("action")
 @click.argument("resource")
 @click.option(

@@ -29,7 +29,7 @@ class _RequestsGroup(AppGroup):
     "requests",
     cls=_RequestsGroup,
     invoke_without_command=True,
-    short_help="Requests that persons file for agents.",
+    short_help="List requests that people filed for agents.",
 )
 @click.option("--agent", default="", metavar="ID", help="Only requests of this agent.")
 @pass_settings
@@ -62,7 +62,7 @@ def requests(ctx: click.Context, settings: Settings, agent: str) -> None:
     "values",
     metavar="VALUE",
     multiple=True,
-    help="Value that the request names, as in a call; may be repeated.",
+    help="Value that the request names, written as in a call; may be repeated.",
 )
 @click.option(
     "--run", default="", metavar="RUN", help="Run that the request is limited to."

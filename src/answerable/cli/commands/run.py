@@ -53,13 +53,13 @@ _DEFAULT_SOCKET = "/run/answerable/sts.sock"
     "files",
     metavar="FILE",
     multiple=True,
-    help="File of the agent's configuration, to digest; may be repeated.",
+    help="Configuration file of the agent, to record its hash; may be repeated.",
 )
 @click.option(
     "--request",
     metavar="FILE",
     default="",
-    help="File with your request, filed before the start.",
+    help="File with your request, recorded before the agent starts.",
 )
 @click.option(
     "--key", metavar="FILE", default="", help="Owner key that signs the request."
@@ -68,7 +68,7 @@ _DEFAULT_SOCKET = "/run/answerable/sts.sock"
     "--passphrase-file",
     metavar="FILE",
     default="",
-    help="File with the passphrase of that key.",
+    help="File with the passphrase of the owner key.",
 )
 @click.argument("command", nargs=-1, required=True, metavar="-- COMMAND [ARGS...]")
 @pass_settings

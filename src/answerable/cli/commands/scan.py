@@ -17,20 +17,23 @@ from answerable.model.errors import UsageError
     "--endpoint-url", default="", metavar="URL", help="URL of the AWS endpoint."
 )
 @click.option(
-    "--profile", default="", metavar="NAME", help="AWS profile with the credentials."
+    "--profile",
+    default="",
+    metavar="NAME",
+    help="AWS profile that provides the credentials.",
 )
 @click.option("--region", default="", metavar="NAME", help="AWS region to call.")
 @click.option(
     "--regions",
     default="",
     metavar="A,B,...",
-    help="Regions that aws-org: reads in each account.  [default: the enabled ones]",
+    help="Regions that aws-org: reads in each account.  [default: all enabled regions]",
 )
 @click.option(
     "--config",
     metavar="FILE",
     default="",
-    help="Configuration file whose `sources` are read.",
+    help="Configuration file that lists the `sources` to scan.",
 )
 @pass_settings
 def scan(

@@ -38,14 +38,14 @@ ROLES = ("gateway", "token-service", "decisions", "web", "collector")
     "--only",
     type=WordChoice(ROLES, {"sts": "token-service"}),
     default="",
-    help="Server to run, instead of all that are configured.",
+    help="Run only this server instead of all configured servers.",
 )
 @click.option(
     "--listen",
     metavar="ADDR",
     default="",
-    help="HOST:PORT of the web page, or of health and metrics without one; the gateway "
-    "listens at the next port.",
+    help="HOST:PORT of the web page, or of health and metrics if no web page runs; the "
+    "gateway listens on the next port.",
 )
 @click.option("--with-parent", is_flag=True, hidden=True)
 @pass_settings
@@ -66,7 +66,7 @@ def serve(
 
     if not config and only != "web":
         raise UsageError(
-            "--config is missing (only --only web runs without it)",
+            "--config is required (unless you use --only web)",
             "name the file with --config FILE, or run: answerable serve --only web",
         )
     try:

@@ -15,7 +15,7 @@ from answerable.cli.settings import AppCommand, Settings, pass_settings
     "--config",
     metavar="FILE",
     default="",
-    help="The gateway's answerable.yaml, which names its spool.",
+    help="Configuration file of the gateway, to read its spool too.",
 )
 @pass_settings
 def show(settings: Settings, subject: str, config: str) -> None:

@@ -13,7 +13,9 @@ from answerable.presentation.text import sanitize
 
 
 @click.command(
-    "sign-ins", cls=AppCommand, short_help="Accounts that people signed in with."
+    "sign-ins",
+    cls=AppCommand,
+    short_help="List the accounts that people signed in with.",
 )
 @click.option(
     "--config",
@@ -25,7 +27,8 @@ from answerable.presentation.text import sanitize
     "--release",
     metavar="PERSON",
     default="",
-    help="Person whose accounts to release; the next sign-in binds a new account.",
+    help="Person to unlink from all sign-in accounts; their next sign-in links a new "
+    "account.",
 )
 @pass_settings
 def sign_ins(settings: Settings, config: str, release: str) -> None:

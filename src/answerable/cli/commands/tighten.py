@@ -31,7 +31,10 @@ if TYPE_CHECKING:
 
 _LIFETIME = 90 * 86_400 * 10**9  # nanoseconds
 _config_option = click.option(
-    "--config", metavar="FILE", default="", help="The answerable.yaml that names it."
+    "--config",
+    metavar="FILE",
+    default="",
+    help="Configuration file that names the agent.",
 )
 _yes_option = click.option("--yes", is_flag=True, help="Do not ask before writing.")
 
@@ -154,7 +157,10 @@ class _ConfigEdit:
         else:  # written by hand: `unprotect` has nothing to restore
             (made,) = change.plan.changes
             if self.path.read_bytes() != self.present.data:
-                raise UsageError(f"{self.path} has changed meanwhile", "run it again")
+                raise UsageError(
+                    f"{self.path} was changed by another program in the meantime",
+                    "run the command again",
+                )
             replace_file(self.path, made.after, lambda _: None)
         config = read_config_file(str(self.path)).config
         if config is not None:
@@ -216,8 +222,9 @@ def _show_screens(
     digests = [str(e["digest"]) for e in known.items if e["state"] == "standing"]
     if not digests:
         raise UsageError(
-            f"no signed baseline of {change.agent.name} is in force",
-            f"answerable loosen {change.agent.name}, then tighten it again",
+            f"{change.agent.name} has no signed baseline in force",
+            f"run `answerable loosen {change.agent.name}`, then `answerable "
+            "tighten` again",
         )
     _show_refused(settings, change)
     _title(settings, "the same 7 days, judged by its signed baselines")

@@ -84,7 +84,7 @@ def restored(settings: Settings, config: str) -> None:
 @click.option(
     "--rotate",
     is_flag=True,
-    help="Sign with the next key once verifiers have had time to read it.",
+    help="Sign with the next key once verifiers have had time to fetch it.",
 )
 @click.option(
     "--kill",

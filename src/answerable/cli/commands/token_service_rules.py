@@ -62,7 +62,7 @@ def rules(settings: Settings, config: str) -> None:
     "--expect",
     metavar="RULE",
     default="",
-    help="Rule that must be the only match, or none; exit 1 otherwise.",
+    help="Id of the only rule that must match, or none; exit 1 otherwise.",
 )
 @pass_settings
 def test(settings: Settings, config: str, claims: str, expect: str) -> None:
@@ -169,11 +169,14 @@ def _read_file_or_stdin(path: str, expected: str) -> bytes:
             with open_named_file(path) as file:
                 data = file.read(_MAX_BYTES + 1)
     except FileNotFoundError:
-        raise UsageError(f"no such file (got {path!r}, expected {expected})") from None
+        raise UsageError(
+            f"the file does not exist (got {path!r}, expected {expected})"
+        ) from None
     except OSError as error:
         raise EnvironmentFailure(f"cannot read {path} ({error.strerror})") from None
     if len(data) > _MAX_BYTES:
         raise UsageError(
-            f"too large (expected {expected} of at most {_MAX_BYTES >> 20} MiB)"
+            f"the file is too large (expected {expected} of at most "
+            f"{_MAX_BYTES >> 20} MiB)"
         )
     return data

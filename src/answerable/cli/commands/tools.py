@@ -34,7 +34,7 @@ class _ToolsGroup(AppGroup):
     "tools",
     cls=_ToolsGroup,
     invoke_without_command=True,
-    short_help="Tools of agents, with their credentials.",
+    short_help="List agent tools and the credentials they use.",
 )
 @click.option(
     "--owner-state",
@@ -104,7 +104,7 @@ def diff(settings: Settings, server: str, config: str, include_unchanged: bool) 
     )
 
 
-@tools.command(cls=AppCommand, short_help="Approve definitions of a server.")
+@tools.command(cls=AppCommand, short_help="Approve the tool definitions of a server.")
 @click.argument("server")
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @click.option(
@@ -177,7 +177,7 @@ def approve(
         if files.change_pins(server, approve_now) is None:
             raise UsageError(
                 f"the definitions of {server} changed after they were shown",
-                "review them again: answerable tools diff",
+                "review the definitions again: answerable tools diff",
             )
     print_and_exit(tool_pins.describe_approval(server, chosen, said[0]), settings)
 
@@ -201,7 +201,7 @@ def _select_definitions(
     if missing:
         raise UsageError(
             f"{server} has no tool or prompt of that name (got {missing[0][:80]!r})",
-            f"list its tools and prompts: answerable tools diff {server} --all",
+            f"list the tools and prompts: answerable tools diff {server} --all",
         )
     return chosen
 
@@ -259,6 +259,8 @@ def _build_unknown_error(server: str, servers: Iterable[str]) -> UsageError:
     """Build the error for a server without pins, with the names of pinned servers."""
     names = ", ".join(servers)
     return UsageError(
-        f"no pins of this server (got {server[:80]!r})",
-        f"servers with pins: {names}" if names else "there are no pins yet",
+        f"no definitions are pinned for this server (got {server[:80]!r})",
+        f"servers with pinned definitions: {names}"
+        if names
+        else "no server has pinned definitions yet",
     )

@@ -47,17 +47,22 @@ def ingest(settings: Settings, sources: tuple[str, ...]) -> None:
     "--tool", default="", metavar="TOOL", help="Only events through this tool."
 )
 @click.option(
-    "--identity", default="", metavar="ID", help="Only events by or on this identity."
+    "--identity",
+    default="",
+    metavar="ID",
+    help="Only events by this identity or about it.",
 )
 @click.option(
     "--credential", default="", metavar="ID", help="Only events with this credential."
 )
-@click.option("--action", default="", metavar="GLOB", help="Only actions that match.")
+@click.option(
+    "--action", default="", metavar="GLOB", help="Only actions that match this pattern."
+)
 @click.option(
     "--resource",
     default="",
     metavar="RESOURCE",
-    help="Only resources that match; ARN or s3:// URI.",
+    help="Only resources that match this pattern, an ARN or s3:// URI.",
 )
 @click.option(
     "--outcome",
@@ -163,7 +168,7 @@ def _check_one_view(by: str, *, score: bool, unmediated: bool, tree: bool) -> No
         )
 
 
-@click.command(cls=AppCommand, short_help="Query the store with one SELECT.")
+@click.command(cls=AppCommand, short_help="Query the store with a SELECT statement.")
 @click.argument("query")
 @click.option(
     "--timeout", default="1m", metavar="SPAN", help="Time limit.  [default: 1m]"

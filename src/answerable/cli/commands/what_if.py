@@ -20,7 +20,7 @@ _HELP_HINT = "see answerable what-if --help"
 @click.command(
     "what-if",
     cls=AppCommand,
-    short_help="Show the effect of policy edits, and cuts.",
+    short_help="Show the effect of policy edits; find cuts.",
 )
 @click.argument("subject", default="")
 @click.option(
@@ -56,17 +56,26 @@ _HELP_HINT = "see answerable what-if --help"
     "layer",
     default="",
     metavar="KIND",
-    help="Kind of the attached policy: identity, resource ...",
+    help="Kind of the attached policy, e.g. identity or resource.",
 )
 @click.option(
     "--cuts",
     default="",
     metavar="RESOURCE",
-    help="Resource to cut off: find the smallest sets of statements to remove.",
+    help="Resource to cut off: find the smallest sets of statements whose removal does "
+    "so.",
 )
-@click.option("--action", default="*", metavar="GLOB", help="Only actions that match.")
 @click.option(
-    "--resource", default="", metavar="GLOB", help="Only resources that match."
+    "--action",
+    default="*",
+    metavar="GLOB",
+    help="Only actions that match this pattern.",
+)
+@click.option(
+    "--resource",
+    default="",
+    metavar="GLOB",
+    help="Only resources that match this pattern.",
 )
 @click.option(
     "--limit",

@@ -57,7 +57,7 @@ def is_live_location(location: str) -> bool:
         raise UsageError(
             f"{declaration.DECLARATION.name}:{location} no role given (expected "
             "role/NAME)",
-            f"{declaration.DECLARATION.name}: without it uses the role "
+            f"{declaration.DECLARATION.name}: without a role uses "
             f"{declaration.DEFAULT_ROLE}",
         )
     return role is not None

@@ -156,7 +156,9 @@ def _read_access_key_list(
     """Read the list `AccessKeyMetadata` of an answer."""
     place = f"{parent_place}/AccessKeyMetadata"
     if bytes(fields.get("IsTruncated", b"false")) == b"true":
-        reader.add_problem(parent_place, "the answer is truncated: more entries follow")
+        reader.add_problem(
+            parent_place, "the response is truncated: its remaining entries are missing"
+        )
     try:
         raws = msgspec.json.decode(fields["AccessKeyMetadata"], type=list[msgspec.Raw])
     except DECODE_ERRORS as error:
@@ -174,7 +176,7 @@ def _read_access_key(reader: _AccessKeyReader, raw: msgspec.Raw, place: str) -> 
         reader.add_problem(place, describe_decode_error(error))
         return
     if not is_access_key_id(key.access_key_id):
-        reader.add_problem(place, "AccessKeyId is not an access-key id")
+        reader.add_problem(place, "AccessKeyId is not an access key id")
         return
     reader.keys.setdefault(key.access_key_id, (key, place))
 
@@ -211,8 +213,8 @@ def _build_facts(
         else:
             reader.add_problem(
                 place,
-                "the key id does not tell its account, so its user is not known: "
-                "add the answer of get-caller-identity",
+                "the key's account cannot be derived from its id, so its user is "
+                "unknown: add the response of get-caller-identity",
             )
     return SightedFacts(credentials=tuple(credentials), links=tuple(links))
 

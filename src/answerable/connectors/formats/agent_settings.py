@@ -209,7 +209,7 @@ def _find_stray_credentials(
 def _iter_credentials_in_other_values(
     root: DocumentNode, skipped_pointers: tuple[str, ...]
 ) -> Iterator[FoundCredential]:
-    """Scan every other text by its name and form."""
+    """Yield credentials in all other texts, found by field name or token format."""
     count = 0
     for leaf in walk_scalars(root):
         raw = leaf.raw

@@ -93,7 +93,7 @@ def parse_aws_answers(data: bytes, place: str) -> tuple[AwsAnswer, ...]:
     texts = _split_documents(data, place) if whole is None else (whole,)
     found = [fields for text in texts for fields in _decode_objects(text, place)]
     if not found:
-        raise _parse_error("the file contains no answer", place)
+        raise _parse_error("the file contains no API response", place)
     if len(found) == 1:
         return (AwsAnswer("", found[0]),)
     return tuple(AwsAnswer(f"/{index}", fields) for index, fields in enumerate(found))

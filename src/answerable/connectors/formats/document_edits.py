@@ -116,7 +116,7 @@ def get_value(raw: RawValue, path: Path) -> RawValue:
         elif isinstance(raw, list) and key.isdigit() and int(key) < len(raw):
             raw = raw[int(key)]
         else:
-            raise ParseError("no value at the place of an edit")
+            raise ParseError("no value at the path of the edit")
     return raw
 
 
@@ -133,13 +133,13 @@ def _edit_values(root: RawValue, edit: Edit) -> None:
     if isinstance(edit, AppendItem):
         items = get_value(root, edit.path)
         if not isinstance(items, list):
-            raise ParseError("not an array at the place of an edit")
+            raise ParseError("not an array at the path of the edit")
         items.append(copy.deepcopy(edit.value))
         return
     path = edit.path if isinstance(edit, AddMember) else edit.path[:-1]
     parent = get_value(root, path)
     if not isinstance(parent, dict) or isinstance(parent, ObjectWithDuplicates):
-        raise ParseError("not an object at the place of an edit")
+        raise ParseError("not an object at the path of the edit")
     if isinstance(edit, AddMember):
         parent[edit.key] = copy.deepcopy(edit.value)
         return
@@ -170,7 +170,7 @@ def _replace_member(
     parent = _find_node(root, path[:-1], missing_ok=True)
     while path[-1] not in parent.members:
         if len(path) == 1:
-            raise ParseError("no value at the place of an edit")
+            raise ParseError("no value at the path of the edit")
         enclosing = copy.deepcopy(get_value(raw, path[:-1]))
         _edit_values(enclosing, ReplaceMember(path[-1:], pairs))
         path, pairs = path[:-1], ((path[-2], enclosing),)
@@ -222,7 +222,7 @@ def _find_node(root: SpanNode, path: Path, *, missing_ok: bool = False) -> SpanN
         elif missing_ok:
             return SpanNode(0, 0)
         else:
-            raise ParseError("no value at the place of an edit")
+            raise ParseError("no value at the path of the edit")
     return node
 
 
@@ -232,7 +232,7 @@ def _add_member(
     """Insert a member as text after the last one of an object."""
     newline = "\r\n" if "\r\n" in text else "\n"
     if form is DocumentFormat.TOML:
-        raise ParseError("no editor for new members of TOML")
+        raise ParseError("members cannot be added to a TOML file")
     if form is DocumentFormat.YAML and node.layout is Layout.BLOCK:
         if not node.members:
             lead = "" if not text or text.endswith("\n") else newline
@@ -242,7 +242,7 @@ def _add_member(
         written = f"{newline}{indent}{_render_block(edit, indent, newline)}"
         return text[: node.end] + written + text[node.end :]
     if node.layout is not Layout.FLOW:
-        raise ParseError("not an object at the place of an edit")
+        raise ParseError("not an object at the path of the edit")
     spans = [(each.start, each.end) for each in node.members.values()]
     written = _render_member(edit.key, edit.value, form)
     return _add_to_flow(text, node, spans, written)
@@ -260,14 +260,14 @@ def _append_item(
         indent = " " * (dash - text.rfind("\n", 0, dash) - 1)
         return f"{text[: last.end]}{newline}{indent}- {written}{text[last.end :]}"
     if node.layout is not Layout.FLOW:
-        raise ParseError("not an array at the place of an edit")
+        raise ParseError("not an array at the path of the edit")
     return _add_to_flow(text, node, [(i.start, i.end) for i in node.items], written)
 
 
 def _remove_child(text: str, node: SpanNode, key: str) -> str:
     """Remove a member or item with the comma before it, or after the first."""
     if node.layout is not Layout.FLOW:
-        raise ParseError("no editor for a removal here")
+        raise ParseError("a value here cannot be removed")
     if node.items:
         spans, at = [(i.start, i.end) for i in node.items], int(key)
     else:

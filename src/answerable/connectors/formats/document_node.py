@@ -148,11 +148,15 @@ def check_tree_size(raw: RawValue) -> None:
     while level:
         count += len(level)
         if depth > DEPTH_LIMIT:
-            raise ParseError(f"nested deeper than {DEPTH_LIMIT} levels")
+            raise ParseError(
+                f"the document has more than {DEPTH_LIMIT} levels of nesting"
+            )
         below: list[tuple[RawValue, int]] = []
         for value, length in level:
             if length > PATH_LIMIT:
-                raise ParseError(f"a path of more than {PATH_LIMIT} characters")
+                raise ParseError(
+                    f"the path of a value has more than {PATH_LIMIT} characters"
+                )
             if isinstance(value, dict):
                 for key, inner in value.items():
                     _check_surrogates(key)
@@ -163,7 +167,7 @@ def check_tree_size(raw: RawValue) -> None:
                 _check_surrogates(value)
             # Within a level: many aliases of one long list stand side by side.
             if count + len(below) > NODE_LIMIT:
-                raise ParseError(f"more than {NODE_LIMIT} values")
+                raise ParseError(f"the document has more than {NODE_LIMIT} values")
         level = below
         depth += 1
 

@@ -70,7 +70,7 @@ def parse_policy(
     tree = _decode_document(document, provenance.place)
     if not isinstance(tree, dict):
         raise ParseError(
-            f"a policy is a JSON object (got {json_kind(tree)})", provenance.place
+            f"a policy must be a JSON object (got {json_kind(tree)})", provenance.place
         )
     statements: list[Statement] = []
     unread: list[UnreadStatement] = []

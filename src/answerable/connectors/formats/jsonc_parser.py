@@ -170,7 +170,8 @@ class _CommentStripper:
             self.value, self.comma = False, -1
             if self.depth > DEPTH_LIMIT:
                 raise ParseError(
-                    f"nested deeper than {DEPTH_LIMIT} levels", offset=self.at
+                    f"the document has more than {DEPTH_LIMIT} levels of nesting",
+                    offset=self.at,
                 )
         else:
             self.depth -= 1

@@ -68,7 +68,7 @@ def scan_spans(text: str, form: DocumentFormat) -> SpanNode:
         ParseError: The format has no editor, or the text is too large.
     """
     if len(text) > SPAN_LIMIT or form not in _SCANNERS:
-        raise ParseError("no editor for a file of this format or size")
+        raise ParseError("files of this format or size cannot be edited")
     return _SCANNERS[form](text)
 
 
@@ -203,7 +203,7 @@ def _count_statement_lines(lines: list[str], number: int) -> int:
         except tomllib.TOMLDecodeError:
             continue
         return taken
-    raise ParseError("no end of a TOML value")
+    raise ParseError("a TOML value has no end")
 
 
 def _add_toml_member(table: SpanNode, chunk: str, at: int) -> None:

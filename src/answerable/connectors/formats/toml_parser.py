@@ -21,11 +21,11 @@ def parse_toml(text: str) -> RawValue:
         ParseError: Not TOML, or too large or too deep.
     """
     if len(text) > TOML_LIMIT:
-        raise ParseError(f"more than {TOML_LIMIT} characters of TOML")
+        raise ParseError(f"the TOML file has more than {TOML_LIMIT} characters")
     for line in text.split("\n"):
         # A key `a.a.a...` costs the parser the square of its length.
         if line.count(".") > _LINE_DOTS_LIMIT or line.count("[") > _LINE_DOTS_LIMIT:
-            raise ParseError("a line of TOML is nested too deep")
+            raise ParseError("a line of TOML is nested too deeply")
     found: object = None
     reason = ""
     try:

@@ -65,10 +65,10 @@ def parse_workflow_definition(
     """
     jobs = root.get("jobs")
     if jobs is None or not jobs.is_object:
-        raise ParseError("not a workflow: no jobs", place)
+        raise ParseError("not a workflow: the file has no jobs", place)
     members = tuple(jobs.members())
     if len(members) > JOBS_LIMIT:
-        raise ParseError(f"more than {JOBS_LIMIT} jobs", place)
+        raise ParseError(f"the workflow has more than {JOBS_LIMIT} jobs", place)
     shared = _list_shared_texts(root)
     return Workflow(
         path=path,
@@ -89,7 +89,9 @@ def _list_shared_texts(root: DocumentNode) -> tuple[str, ...]:
         for leaf in walk_scalars(block)
     )
     if len(texts) > VALUES_LIMIT:
-        raise ParseError(f"more than {VALUES_LIMIT} values at workflow level")
+        raise ParseError(
+            f"the workflow has more than {VALUES_LIMIT} values outside `jobs`"
+        )
     return texts
 
 
@@ -122,7 +124,7 @@ def _parse_job(
     """Parse one job."""
     texts = [leaf.text() for leaf in walk_scalars(job)]
     if len(texts) > VALUES_LIMIT:
-        raise ParseError(f"more than {VALUES_LIMIT} values in a job")
+        raise ParseError(f"a job has more than {VALUES_LIMIT} values")
     steps = tuple((job.get("steps") or DocumentNode("", None)).items())
     permissions = _read_permissions(job)
     secrets = find_secret_names((*shared, *texts))

@@ -46,7 +46,7 @@ def parse_yaml(text: str) -> RawValue:
             message has a line and column, never the text.
     """
     if len(text) > YAML_LIMIT:
-        raise ParseError(f"more than {YAML_LIMIT} characters of YAML")
+        raise ParseError(f"the YAML file has more than {YAML_LIMIT} characters")
     composer = YamlComposer()
     for event in iter_yaml_events(text):
         if isinstance(event, yaml.DocumentEndEvent):
@@ -121,7 +121,9 @@ class YamlComposer:
     def open_collection(self, new: OpenCollection) -> None:
         """Start a mapping or a sequence."""
         if len(self.stack) >= DEPTH_LIMIT:
-            raise ParseError(f"nested deeper than {DEPTH_LIMIT} levels")
+            raise ParseError(
+                f"the document has more than {DEPTH_LIMIT} levels of nesting"
+            )
         self.stack.append(new)
 
     def _close_collection(self) -> None:
@@ -145,7 +147,7 @@ class YamlComposer:
         """Count values; raises above the limit."""
         self.total += values
         if self.total > NODE_LIMIT:
-            raise ParseError(f"more than {NODE_LIMIT} values")
+            raise ParseError(f"the document has more than {NODE_LIMIT} values")
 
     def attach_value(self, value: RawValue) -> None:
         """Attach a value to the open collection, or as the root."""

@@ -46,14 +46,14 @@ def sync(location: str, context: SyncContext) -> Sync:
     problems: list[ReadProblem] = []
     places = [p for path in paths for p in _list_files(path, problems)]
     if not places:
-        raise UsageError(f"{source} names no file with answers", _HINT)
+        raise UsageError(f"{source} names no file with API responses", _HINT)
     owner, _, name = options.get("repo", "").rpartition("/")
     reader = GithubAnswerReader(options.get("org", owner), name)
     parsed = parse(_iter_contents(places, problems), reader, source, context.now)
     if not parsed.recognised or not parsed.organization.login:
         found = (*problems, *parsed.problems)
         why = f": {found[0].what}" if found else ""
-        raise UsageError(f"{source} has no supported answer{why}", _HINT)
+        raise UsageError(f"{source} has no supported API response{why}", _HINT)
     probes = tuple(Probe(place, EXPECTED_KIND, True) for place, _ in places)
     return build_sync(
         source, parsed, probes, (*problems, *parsed.problems), context.now

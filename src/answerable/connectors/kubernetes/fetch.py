@@ -57,8 +57,8 @@ def sync(location: str, context: SyncContext) -> Sync:
     for word in ("context", SECRETS):
         if word in options:
             raise UsageError(
-                f"{word}= is for a live scan (got {paths[0]!r} as well)",
-                "name files or a context, not both",
+                f"{word}= is only for live scans (got {paths[0]!r} too)",
+                "a source names either files or a context, not both",
             )
     source = f"{DECLARATION.name}:{location}"
     folder_problems: list[ReadProblem] = []
@@ -128,8 +128,9 @@ def _sync_live(
     asked = options.get(SECRETS, "")
     if asked not in ("", "metadata"):
         raise UsageError(
-            f"secrets= has no such value (got {asked[:40]!r}, expected metadata)",
-            "values are never read; without it Secrets are known by reference",
+            f"invalid value for secrets= (got {asked[:40]!r}, expected metadata)",
+            "values are never read; without secrets=, only references to Secrets "
+            "are known",
         )
     try:
         from answerable.connectors.kubernetes.live_scan import scan_cluster

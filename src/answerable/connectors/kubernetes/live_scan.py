@@ -277,7 +277,7 @@ def scan_cluster(
     if not builder.name:
         raise UsageError(
             "the cluster has no name (expected cluster=NAME)",
-            "in a pod: answerable scan k8s:cluster=NAME",
+            "in a pod, name the cluster: answerable scan k8s:cluster=NAME",
         )
     scan = _LiveScan(api, ClusterReader(builder), context, MAX_BYTES)
     scan.read_version()
@@ -309,7 +309,7 @@ def _open_client(name: str) -> tuple["client.ApiClient", str]:
             if chosen is None:
                 raise UsageError(
                     f"the kubeconfig has no context {name[:80]!r}",
-                    "list them: kubectl config get-contexts",
+                    "list the contexts: kubectl config get-contexts",
                 )
         api = config.new_client_from_config(
             config_file=file,

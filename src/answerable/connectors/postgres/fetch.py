@@ -40,7 +40,7 @@ def sync(location: str, context: SyncContext) -> Sync:
     paths, options = _split_location(location)
     places = [place for path in paths for place in _list_files(path)]
     if not places:
-        raise UsageError(f"{source}: no file with a dump", _COLLECT_HINT)
+        raise UsageError(f"{source}: no file contains a dump", _COLLECT_HINT)
     files: list[tuple[str, bytes]] = []
     left = MAX_ANSWER_BYTES
     for place in places:

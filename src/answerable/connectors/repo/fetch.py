@@ -325,7 +325,7 @@ def _read_owners(
             continue
         folder.problems += [
             ReadProblem(
-                ReadProblemKind.INVALID, f"{place}#/{line}", "not a code-owners rule"
+                ReadProblemKind.INVALID, f"{place}#/{line}", "not a CODEOWNERS rule"
             )
             for line in owners.faults
         ]

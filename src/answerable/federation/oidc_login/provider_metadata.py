@@ -61,10 +61,12 @@ def parse_metadata(document: bytes, iss: str) -> ProviderMetadata:
         raise _metadata_error(unread.message) from None
     # OpenID Connect Discovery 4.3: else one provider could speak for another.
     if members.get("issuer") != iss:
-        raise _metadata_error("expected issuer to equal the configured issuer")
+        raise _metadata_error(
+            "expected `issuer` in the provider metadata to match the configured issuer"
+        )
     methods = members.get("code_challenge_methods_supported", ["S256"])
     if not isinstance(methods, list) or "S256" not in methods:
-        raise _metadata_error("expected the PKCE method S256")
+        raise _metadata_error("expected the provider to support the PKCE method S256")
     secrets = members.get("token_endpoint_auth_methods_supported")
     return ProviderMetadata(
         iss=iss,

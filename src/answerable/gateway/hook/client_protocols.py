@@ -94,11 +94,11 @@ def parse_hook_event(client: str, data: bytes) -> HookToolCall:
         ParseError: It is no event of that client that a hook decides on.
     """
     if len(data) > MAX_EVENT_BYTES:
-        raise ParseError(f"tool call larger than {MAX_EVENT_BYTES >> 20} MiB")
+        raise ParseError(f"the tool call is larger than {MAX_EVENT_BYTES >> 20} MiB")
     try:
         said = _decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise ParseError("not a tool call as a JSON object") from None
+        raise ParseError("the tool call is not a JSON object") from None
     reader = _EVENTS[client].get(said.hook_event_name)
     if reader is None:
         expected = ", ".join(_EVENTS[client])
@@ -111,7 +111,7 @@ def parse_hook_event(client: str, data: bytes) -> HookToolCall:
     try:
         return HookToolCall(said.hook_event_name, tool, _encode(arguments))
     except (ValueError, RecursionError):
-        raise ParseError("arguments are not a JSON object") from None
+        raise ParseError("the arguments are not a JSON object") from None
 
 
 def format_hook_answer(
@@ -200,9 +200,9 @@ def _parse_json_object(value: object) -> Arguments:
         try:
             value = msgspec.json.decode(value)
         except (ValueError, RecursionError):
-            raise ParseError("arguments are not a JSON object") from None
+            raise ParseError("the arguments are not a JSON object") from None
     if value is None:
         return {}
     if not isinstance(value, dict):
-        raise ParseError("arguments are not a JSON object")
+        raise ParseError("the arguments are not a JSON object")
     return dict(value)

@@ -91,7 +91,7 @@ class ClientConnection(asyncio.Protocol):
         self._set_deadline()
 
     def _take_slot(self, transport: asyncio.Transport) -> bool:
-        """Take a slot among the connections of this worker."""
+        """Count this connection against the quotas of the worker."""
         admission, peer = self.door.admission, self.link.peer
         if peer is None:
             self._slot = admission.admit(self, quota_address(transport))
@@ -211,7 +211,7 @@ class ClientConnection(asyncio.Protocol):
         self._write_bytes(encode_chunk(data) if self._chunked else data)
 
     def finish_reply(self) -> None:
-        """End the reply."""
+        """End the HTTP response to the client."""
         if self._chunked:
             self._write_bytes(LAST_CHUNK)
         self._finish_request()
@@ -250,7 +250,7 @@ class ClientConnection(asyncio.Protocol):
         self._set_deadline()
 
     def _start_request(self, item: ParsedItem[McpRequestHead]) -> None:
-        """Start a request from its head."""
+        """Start handling a request after its header section was parsed."""
         if isinstance(item, McpRequestHead):
             self._authenticate_request(item)
         else:
@@ -261,7 +261,7 @@ class ClientConnection(asyncio.Protocol):
     def _pass_body_to_request(
         self, handler: HttpRequestHandler, item: ParsedItem[McpRequestHead]
     ) -> None:
-        """Pass the body to the open request."""
+        """Pass received body bytes to the handler of the current request."""
         if isinstance(item, RequestBody):
             handler.receive_body(item.data)
         else:

@@ -217,7 +217,7 @@ class _RelayEnd(asyncio.Protocol):
             self._transport.write(data)
 
     def abort(self) -> None:
-        """Close at once."""
+        """Close the connection immediately, without flushing."""
         if self._transport is not None:
             self._transport.abort()
 

@@ -35,10 +35,10 @@ class ReplyWriter(Protocol):
         """Send status line and fields; the body follows, chunked if length is None."""
 
     def write_body(self, data: bytes) -> None:
-        """Send a piece of the body."""
+        """Send a part of the response body to the client."""
 
     def finish_reply(self) -> None:
-        """End the reply."""
+        """End the HTTP response to the client."""
 
     def truncate_reply(self) -> None:
         """Truncate the reply, so that the client sees that it is incomplete."""

@@ -50,7 +50,7 @@ class RequestConnection(ReplyWriter, Protocol):
         """Continue reading: the body may arrive now."""
 
     def abort(self) -> None:
-        """Close at once."""
+        """Close the connection immediately, without flushing."""
 
     def replace_reply(self, reply: ImmediateReply) -> None:
         """Send this reply if none has begun; else end or truncate the begun one."""

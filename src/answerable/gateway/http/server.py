@@ -34,7 +34,7 @@ class OpenConnection(Protocol):
         """Stop the open request if a revocation now forbids it."""
 
     def abort(self) -> None:
-        """Close at once."""
+        """Close the connection immediately, without flushing."""
 
 
 class PeerRouter(Protocol):

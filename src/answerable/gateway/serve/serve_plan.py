@@ -136,7 +136,7 @@ def _compress_rules(rules: CedarPolicySet) -> bytes:
         raise UsageError(
             f"the policies are too large (got {len(packed) >> 20} MiB, expected at most "
             f"{MAX_RULES >> 20})",
-            "use fewer policies or smaller conditions",
+            "reduce the number of policies or the size of their conditions",
         )
     # Large policy sets compress well, and a worker keeps the memory of a message.
     return zlib.compress(packed, level=1)
@@ -150,7 +150,7 @@ def _override_listen(listen: ListenConfig, text: str, web: bool) -> ListenConfig
     address = parse_address(text)
     if address is None or not is_loopback(address.host):
         raise UsageError(
-            f"not an address to listen at (got {text[:80]!r}, expected a loopback "
+            f"invalid listen address (got {text[:80]!r}, expected a loopback "
             "HOST:PORT)",
             "set other addresses in the configuration: listen.api, listen.gateway",
         )

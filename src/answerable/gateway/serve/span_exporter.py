@@ -152,7 +152,7 @@ class SpanExporter:
             from opentelemetry.sdk.trace.export import BatchSpanProcessor
         except ImportError:
             raise UsageError(
-                "telemetry.otlp requires an extra that is not installed",
+                "telemetry.otlp requires the extra `otel`, which is not installed",
                 "install answerable[otel]",
             ) from None
         base = otlp.rstrip("/")

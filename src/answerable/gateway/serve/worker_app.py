@@ -205,7 +205,7 @@ class WorkerApp:
         )
 
     async def reload(self, policy: WorkerPolicy) -> tuple[str, PolicyReplayResult]:
-        """Decide by another configuration from the next call on.
+        """Use a new configuration for all later calls.
 
         Returns:
             Its digest, and its replay result on recent calls.

@@ -172,7 +172,9 @@ class PdpHttpServer:
                 "Content-Type must be application/json", "content-type"
             )
         if head.fields.get("content-encoding", "identity").lower() != "identity":
-            raise MalformedRequest("the body must not be encoded", "content-coding")
+            raise MalformedRequest(
+                "the body must not have a Content-Encoding", "content-coding"
+            )
         body = bytearray()
         async for piece in request.stream():
             body += piece

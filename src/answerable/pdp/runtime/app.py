@@ -46,8 +46,8 @@ SERVER_NAME = "decisions"
 METRIC_NAMES = MetricNames(
     "answerable_pdp",
     ("evaluations", "Evaluations.", ("effect", "passes")),
-    "Requests refused.",
-    "Denials because the decision could not be recorded.",
+    "Number of refused requests.",
+    "Number of denials because the decision could not be recorded.",
 )
 
 
@@ -171,7 +171,7 @@ class PdpApp(App[PdpSettings]):
                 if self.core.authorizer.policy_digest
                 else ["no policy could be loaded"]
             ),
-            *([f"it cannot record: {alarm}"] if alarm else []),
+            *([f"decisions cannot be recorded: {alarm}"] if alarm else []),
         ]
 
     # Endpoints.

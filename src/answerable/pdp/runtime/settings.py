@@ -100,8 +100,8 @@ def load_settings(
     point = config.decisions
     if point is None:
         raise UsageError(
-            f"no decision point in {config_path}",
-            "add a section `decisions`; see docs/authzen.md",
+            f"no decision point is configured in {config_path}",
+            "add a `decisions` section; see docs/authzen.md",
         )
     root = resolve_store_folder(config, store, default_store)
     inventory = frozenset(AgentId(each) for each in list_known_agents(root))

@@ -134,7 +134,7 @@ def _reject_lookalike_keys(members: JsonMembers) -> None:
     for each in (members, *(item for item in items if isinstance(item, dict))):
         if _KNOWN_KEYS.find_lookalike_key(each):
             raise MalformedRequest(
-                "a key differs from a known one only in case or in invisible "
+                "a key differs from a known key only in case or in invisible "
                 "characters",
                 "lookalike-key",
             )
@@ -144,7 +144,7 @@ def _build_unique_members(pairs: list[tuple[str, object]]) -> dict[str, object]:
     """Build an object from its members; reject a repeated key."""
     read = dict(pairs)
     if len(read) != len(pairs):
-        raise MalformedRequest("a key is repeated", "repeated-key")
+        raise MalformedRequest("duplicate key in a JSON object", "repeated-key")
     return read
 
 
@@ -152,7 +152,7 @@ def _parse_integer(digits: str) -> int:
     """Parse an integer; reject one that I-JSON cannot represent exactly."""
     read = int(digits)
     if abs(read) > MAX_NUMBER:
-        raise MalformedRequest("a number is too large", "number")
+        raise MalformedRequest("a number in the body is too large", "number")
     return read
 
 
@@ -160,7 +160,7 @@ def _parse_float(digits: str) -> float:
     """Parse a float; reject one that overflows."""
     read = float(digits)
     if read in (float("inf"), float("-inf")):
-        raise MalformedRequest("a number is too large", "number")
+        raise MalformedRequest("a number in the body is too large", "number")
     return read
 
 
@@ -228,7 +228,7 @@ def parse_action(body: JsonMembers, *, path_prefix: str = "") -> EvaluationActio
 def parse_resource(
     body: JsonMembers, *, path_prefix: str = "", is_search: bool = False
 ) -> EvaluationResource:
-    """Parse the resource; `is_search` as for the subject.
+    """Parse the resource of a request; a search (`is_search`) needs no id.
 
     Raises:
         Missing: A required key is missing.

@@ -124,7 +124,7 @@ def _build_unique_members(pairs: list[tuple[str, object]]) -> dict[str, object]:
     """Build an object from its members; reject a repeated key."""
     read = dict(pairs)
     if len(read) != len(pairs):
-        raise ValueError("a key is repeated")
+        raise ValueError("duplicate key in a JSON object")
     return read
 
 

@@ -95,9 +95,11 @@ def _find_unknown_type_error(
     if not forms:
         close = suggest_service(service, _list_arn_services(whole))
         near = _replace_arn_part(parts, _SERVICE, close) if close else ""
-        return _build_impossible_arn_error(text, f"no service {service!r}", near)
+        return _build_impossible_arn_error(text, f"unknown service {service!r}", near)
     return _build_impossible_arn_error(
-        text, f"fits no resource type of {service}", *_suggest_similar_arn(parts, forms)
+        text,
+        f"it matches no resource type of {service}",
+        *_suggest_similar_arn(parts, forms),
     )
 
 
@@ -118,16 +120,17 @@ def _find_arn_form_error(
     partition, account = parts[_PARTITION], parts[_ACCOUNT]
     if has_no_wildcard(partition) and not _PARTITIONS.fullmatch(partition):
         return _build_impossible_arn_error(
-            text, f"no partition {partition!r}", _replace_arn_part(parts, 1, "aws")
+            text, f"unknown partition {partition!r}", _replace_arn_part(parts, 1, "aws")
         )
     region = parts[_REGION]
     if region and has_no_wildcard(region) and not is_region_name(region):
         near = suggest_region(region)
         near = _replace_arn_part(parts, _REGION, near) if near else ""
-        return _build_impossible_arn_error(text, f"no region {region!r}", near)
+        return _build_impossible_arn_error(text, f"unknown region {region!r}", near)
     if account.isdigit() and not _ACCOUNT_NUMBER.fullmatch(account):
         return UsageError(
-            f"no account has {len(account)} digits (got {text[:120]!r}, expected 12)",
+            f"an account id has 12 digits, not {len(account)} (got {text[:120]!r}, "
+            "expected 12)",
             "`answerable identities` shows the accounts that were scanned",
         )
     return (

@@ -73,7 +73,7 @@ def explain_unknown_permissions(
         return UnknownSubject(identity, f"account {account} was not scanned", AWS)
     if principal or not account:
         return UnknownSubject(identity, _NO_POLICIES, AWS)
-    missing = f"the scan of account {account} holds no such identity"
+    missing = f"the scan of account {account} contains no such identity"
     return UnknownSubject(identity, missing, AWS, absent=True)
 
 

@@ -212,12 +212,12 @@ def require_assume_role_paths(query: QueryContext) -> None:
         raise UsageError(
             "too many identities to follow every path "
             f"(got {size:,}, expected at most {MOST_AT_COMMAND:,})",
-            "scan fewer accounts into a store of their own: --store FOLDER",
+            "scan fewer accounts into a separate store: --store FOLDER",
         )
     raise UsageError(
         "too many identities to follow every path in a server "
         f"(got {size:,}, expected at most {MOST_FOLLOWED:,})",
-        "ask on the command line, which follows them",
+        "use the command line, which follows every path",
     )
 
 

@@ -41,7 +41,7 @@ def parse_resource_argument(
         else _suggest_collected_resource(facts, asked)
     )
     raise UsageError(
-        f"not a resource (got {text[:120]!r}, expected an ARN, s3://BUCKET/KEY or *)",
+        f"invalid resource (got {text[:120]!r}, expected an ARN, s3://BUCKET/KEY or *)",
         hint,
     )
 

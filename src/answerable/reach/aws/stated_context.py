@@ -97,8 +97,9 @@ def resolve_role_session(
     folded = {key.lower(): values for key, values in context.items()}
     if folded.get(SESSION_NAME, (called,)) != (called,):
         raise UsageError(
-            f"the subject is the session {called!r}, and another one is stated",
-            "leave out --context sts:RoleSessionName",
+            f"the subject is the session {called!r}, but --context names another "
+            "session",
+            "omit --context sts:RoleSessionName",
         )
     known = {"sts:RoleSessionName": (called,)}
     if role.unique_id and "aws:userid" not in folded:

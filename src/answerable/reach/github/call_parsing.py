@@ -41,7 +41,7 @@ def parse_resource(
         named = list(_find_repositories(organizations, text))
         if len(named) > 1:
             raise AmbiguousError(
-                f"{text[:80]!r} names several repositories", tuple(map(str, named))
+                f"{text[:80]!r} matches several repositories", tuple(map(str, named))
             )
         found = named[0] if named else None
     if found is None or found.kind not in ACTIONS:

@@ -35,7 +35,8 @@ def remove_statements(
     """
     if edit.file or edit.policies:
         raise UsageError(
-            "GitHub takes away single grants and rules (expected --without STATEMENT)",
+            "for GitHub, only single grants and rules can be removed (expected "
+            "--without STATEMENT)",
             _HINT,
         )
     removal = StatementRemoval(edit.statements)

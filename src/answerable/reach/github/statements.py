@@ -36,7 +36,7 @@ def spell_base_role(role: str) -> str:
 
 
 def spell_organization_role(holder: str, role: str) -> str:
-    """Spell that a user or a team has an organization role."""
+    """Format the statement that a user or a team has an organization role."""
     return f"organization role {role} for {holder}"
 
 

@@ -99,7 +99,7 @@ def _get_only_cluster(clusters: Clusters, text: str) -> tuple[str, ...]:
     plain = text.split("/")
     if len(clusters) > 1 and len(plain) > 1 and _names_resource(plain[1]):
         raise AmbiguousError(
-            f"{text[:80]!r} names a resource of several clusters",
+            f"{text[:80]!r} matches resources in several clusters",
             tuple(f"{PREFIX}{name}/{text.lstrip('/')}" for name in clusters),
         )
     return tuple(clusters) if len(clusters) == 1 else ()

@@ -45,7 +45,7 @@ class KubernetesPlatform:
     ) -> tuple[str, str]:
         """Parse a verb, and the id or `NAMESPACE/RESOURCE/NAME` of a resource."""
         if not resource.startswith(_MARK) and not list_cluster_names(inventory):
-            raise UsageError(f"no cluster was scanned that has {resource[:80]!r}")
+            raise UsageError(f"no scanned cluster has {resource[:80]!r}")
         from answerable.reach.kubernetes import evaluator
 
         return evaluator.parse_call(inventory, action, resource)

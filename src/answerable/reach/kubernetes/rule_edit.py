@@ -35,7 +35,9 @@ def remove_rules_from_catalogues(
         UsageError: A binding or rule is unknown, or the edit is of another kind.
     """
     if edit.file:
-        raise UsageError("Kubernetes takes bindings and rules away", _HINT)
+        raise UsageError(
+            "for Kubernetes, only bindings and rules can be removed", _HINT
+        )
     removal = _RuleRemoval([*edit.statements, *edit.policies])
     edited = tuple(
         replace(each, body=_remove_from_body(each.body, removal))
@@ -46,7 +48,7 @@ def remove_rules_from_catalogues(
     for text in removal.wanted.keys() - removal.found:
         close = get_close_matches(text, removal.known, n=1)
         raise UsageError(
-            f"no such binding or rule (got {text[:200]!r})",
+            f"no scanned binding or rule matches (got {text[:200]!r})",
             f"did you mean {close[0]!r}?" if close else _HINT,
         )
     return edited

@@ -79,7 +79,7 @@ def parse_object_argument(servers: Servers, action: str, text: str) -> ResourceN
     chosen = known or named
     if len(chosen) > 1:
         raise AmbiguousError(
-            f"{text[:80]!r} names several objects", tuple(map(str, chosen))
+            f"{text[:80]!r} matches several objects", tuple(map(str, chosen))
         )
     if not chosen:
         raise UsageError(f"no PostgreSQL object is called {text[:80]!r}", _EXAMPLE)

@@ -37,7 +37,9 @@ def remove_grants_from_catalogues(
     """
     if edit.file or edit.policies:
         raise UsageError(
-            "PostgreSQL takes away single grants (expected --without STATEMENT)", _HINT
+            "for PostgreSQL, only single grants can be removed (expected "
+            "--without STATEMENT)",
+            _HINT,
         )
     removal = _Removal({" ".join(text.split()) for text in edit.statements})
     edited = tuple(

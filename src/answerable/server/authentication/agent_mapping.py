@@ -43,7 +43,7 @@ class AgentMapping:
             if agent != another and _rules_overlap(one, other):
                 raise UsageError(
                     f"one process could match {agent} and {another}",
-                    "give their callers different uid, gid or unit",
+                    "give their callers a different uid, gid or systemd unit",
                 )
 
     def find_by_token(self, claims: SignedClaims, principal: str) -> AgentMatch:

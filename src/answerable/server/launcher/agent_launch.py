@@ -183,10 +183,11 @@ def _check_passed_resources(agent_start: AgentStart) -> None:
         )
     for name in agent_start.environment:
         if name in ACCOUNT_NAMES:
-            raise UsageError(f"{name} is that of the --user (got --env {name})")
+            raise UsageError(f"{name} is set from --user (got --env {name})")
         if name not in os.environ:
             raise UsageError(
-                f"no such variable (got --env {name!r}, expected one that is set)",
+                f"unknown environment variable (got --env {name!r}, expected one "
+                "that is set)",
                 "give only the name, and set its value in the environment: "
                 f"{name}=... answerable",
             )

@@ -68,7 +68,7 @@ def find_user_account(name_or_uid: str) -> UserAccount:
     if found.pw_uid == 0:
         raise UsageError(
             "an agent cannot run as the superuser",
-            "create a user for the agent and name it",
+            "create a user for the agent and pass its name with --user",
         )
     return UserAccount(
         name=found.pw_name,

@@ -110,7 +110,7 @@ def _read_body(response: http.client.HTTPResponse, deadline: float) -> bytes:
                 raise http.client.IncompleteRead(b"")
             return bytes(body)
         body += part
-    raise OSError(0, f"more than {MAX_METADATA} bytes")
+    raise OSError(0, f"the provider's response has more than {MAX_METADATA} bytes")
 
 
 def load_provider_keys(

@@ -194,7 +194,7 @@ def finish_run(
     except NotAttested as refused:
         return _RegistrationRefused(FORBIDDEN, refused.reason, refused.message).answer
     answer = _RegistrationRefused(
-        NOT_FOUND, "no-such-run", "no such run of this launcher"
+        NOT_FOUND, "no-such-run", "this launcher has no such run"
     ).answer
     return replace(answer, reason="") if unknown else answer
 
@@ -237,7 +237,7 @@ def _check_registration(
         raise _RegistrationRefused(
             FORBIDDEN,
             "no-pidfd",
-            "this kernel does not identify the peer process (requires Linux 6.5)",
+            "the kernel cannot identify the peer process (requires Linux 6.5 or later)",
         )
     # A launcher may run as root: it has to, to start another user's process.
     started_by = require_one_user(launcher, allow_root=True).uids[0]
@@ -246,7 +246,7 @@ def _check_registration(
         raise _RegistrationRefused(
             FORBIDDEN,
             "superuser",
-            "the process runs as the superuser, who can act as any user; use --user",
+            "the process runs as root, which can act as any user; use --user",
         )
     if runs.find_ancestor_run(launcher.process) is not None:
         raise _RegistrationRefused(

@@ -90,8 +90,8 @@ def find_approval_request(
     if ask is None:
         said = decision_records.decision_facts(event)
         raise UsageError(
-            f"the decision {event.decision_id} cannot be lifted by an owner alone "
-            f"(its reason is {said.get('reason', 'not known')!r}, expected "
+            f"the decision {event.decision_id} cannot be overridden by an owner "
+            f"alone (its reason is {said.get('reason', 'not known')!r}, expected "
             f"{', '.join(sorted(OWNER_LIFTABLE))})",
             format_command("decision", event.decision_id),
         )
@@ -218,7 +218,7 @@ def find_policy_exception(
             f"no policy exception, or more than one, matches {asked[:80]!r} "
             f"(expected its id, or its first {decision_records.MIN_ID_LENGTH} "
             "characters)",
-            "list them with `answerable asks amendments`",
+            "list the policy exceptions with `answerable asks amendments`",
         )
     return found[0]
 

@@ -119,7 +119,7 @@ def find_decision(
     asked = text.strip().lower()
     if not MIN_ID_LENGTH <= len(asked) <= _MAX_ID_LENGTH or not _HEX.issuperset(asked):
         raise UsageError(
-            f"not the id of a decision (got {text.strip()[:80]!r}, expected its 32 hex "
+            f"invalid decision id (got {text.strip()[:80]!r}, expected its 32 hex "
             f"digits or the first {MIN_ID_LENGTH} of them)",
             "the error of a refused call contains decision_id; `answerable asks` "
             "lists others",
@@ -155,8 +155,8 @@ def _build_decision_not_found_error(text: str, spooled: SpooledDecisions) -> Usa
         )
     return UsageError(
         f"no decision {text!r} in the store or in the gateway's spool",
-        "name a gateway with its own `state` by --config FILE; a running call is "
-        "found once it has ended",
+        "if the gateway's `state` is outside the store, add --config FILE; a call "
+        "is found after it ends",
     )
 
 

@@ -23,11 +23,10 @@ def read_recorded_modes(store: EvidenceStore) -> RecordedModes | None:
     try:
         recorded = msgspec.json.decode(data, type=RecordedModes)
     except (ValueError, RecursionError):
-        raise VerificationError("a record of enforcement modes is malformed") from None
+        raise VerificationError("an enforcement mode record is malformed") from None
     if recorded.schema != SCHEMA:
         raise VerificationError(
-            "a record of enforcement modes has a kind that this release does not "
-            "support"
+            "an enforcement mode record has a kind that this release does not support"
         )
     return recorded
 

@@ -194,6 +194,6 @@ def load_profile(store: EvidenceStore, name: str) -> tuple[str, BaselineProfile]
         raise UsageError(
             f"{len(fit) if len(name) >= 4 else 'too many'} baselines match "
             f"{name[:80]!r} (expected one)",
-            "list them with `answerable baseline show AGENT`",
+            "list the baselines with `answerable baseline show AGENT`",
         )
     return fit[0], decode_profile(store.get_object(fit[0]))

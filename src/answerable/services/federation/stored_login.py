@@ -165,16 +165,18 @@ def _read_login_file(path: Path) -> _LoginFile | None:
         ours = stat.S_ISREG(facts.st_mode) and facts.st_uid == os.geteuid()
         if not ours or stat.S_IMODE(facts.st_mode) & 0o077:
             raise _build_unusable_error(
-                path, "it belongs to another user, or others can read it"
+                path, "the file belongs to another user, or other users can read it"
             )
         data = opened.read(_MAX_BYTES + 1)
     try:
         kept = msgspec.json.decode(data, type=_LoginFile)
         build_person_id(kept.person)
     except (ValueError, RecursionError, UsageError):
-        raise _build_unusable_error(path, "its format is not valid") from None
+        raise _build_unusable_error(path, "the file has an invalid format") from None
     if kept.schema != _SCHEMA or len(data) > _MAX_BYTES:
-        raise _build_unusable_error(path, "it was written by another version")
+        raise _build_unusable_error(
+            path, "the file was written by another version of answerable"
+        )
     return kept
 
 

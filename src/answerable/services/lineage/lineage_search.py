@@ -107,7 +107,7 @@ def build_event_filter(
     )
     if since and until and since >= until:
         raise UsageError(
-            "the time range is empty: since: is not before until:",
+            "the time range is empty (expected since: before until:)",
             "give a time range such as since:7d until:1d",
         )
     number = next(filter(None, map(parse_event_id, query.words)), None)
@@ -267,7 +267,7 @@ def split_filter_by_words(
         raise UsageError(
             f"the words match too many combinations of hops (got {len(keys)}, expected at most "
             f"{_MOST_PARTS})",
-            "name the hop of each word: action:*Delete* resource:*warehouse*",
+            "put the field before each word: action:*Delete* resource:*warehouse*",
         )
     parts = [
         EventAlternative(found, _list_unmatched_words(words, held))

@@ -42,7 +42,7 @@ def require_known_action(store: EvidenceStore, glob: str) -> None:
         close = get_close_matches(asked, known, n=1, cutoff=_SIMILARITY)
         near = known[close[0]] if close else near
     raise UsageError(
-        f"no event and no AWS action matches the name (got {glob[:80]!r})",
+        f"no event and no AWS action matches --action (got {glob[:80]!r})",
         f"did you mean {near}?" if near else "for example --action 's3:Get*'",
     )
 
@@ -68,6 +68,6 @@ def require_known_source(store: EvidenceStore, source: str) -> None:
     close = get_close_matches(source.lower(), names, n=1, cutoff=_SIMILARITY)
     known = f"sources of events: {', '.join(sorted(names))}"
     raise UsageError(
-        f"unknown source of events (got {source[:80]!r})",
+        f"unknown event source (got {source[:80]!r})",
         f"did you mean {close[0]}?" if close else known,
     )

@@ -105,7 +105,7 @@ def validate_trace_query(query: TraceQuery) -> None:
     """
     if query.since and query.until and query.since >= query.until:
         raise UsageError(
-            "the time range is empty: --since is not before --until",
+            "the time range is empty (expected --since before --until)",
             "give a time range such as --since 2d --until 1d",
         )
     if query.limit < 1:

@@ -29,7 +29,7 @@ def parse_context_keys(
         key, equals, value = pair.partition("=")
         if not equals or not key:
             raise UsageError(
-                f"not a condition (got {pair[:80]!r}, expected KEY=VALUE)",
+                f"invalid condition (got {pair[:80]!r}, expected KEY=VALUE)",
                 "for example: aws:PrincipalTag/team=data (after --context on a command line)",
             )
         read[key] = (*read.get(key, ()), value)
@@ -43,7 +43,7 @@ def parse_context_keys(
         if key.lower() in stated:
             raise UsageError(
                 f"{key[:80]} is given both with a value and as absent",
-                "remove it from --context or from --without-context",
+                "remove the key from --context or from --without-context",
             )
         read[key] = ()
     return read

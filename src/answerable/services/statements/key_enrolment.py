@@ -72,18 +72,19 @@ def enroll_owner_key(
             f"the key would be valid from {format_time(valid_from)} until "
             f"{format_time(valid_until)} (expected an end after the start and in "
             "the future)",
-            "give --until a time in the future",
+            "set --until to a time in the future",
         )
     key = owner_keys.read_owner_keys(store).get(build_owner_key_id(public_key))
     if key is not None and key.person != person:
         raise UsageError(
             f"the key {key.id} belongs to {key.person} (expected a key of one person)",
-            "let each person create a key: answerable owner-keys new --person PERSON",
+            "ask each person to create a key: answerable owner-keys new --person "
+            "PERSON",
         )
     if key is not None and key.revoked:
         raise UsageError(
             f"the key {key.id} is revoked and cannot be enrolled again",
-            "let its person create a new key",
+            "ask this person to create a new key",
         )
     said = KeyEnrolment(
         public=public_key,

@@ -113,7 +113,7 @@ def require_enrolled_key(
     key = read_owner_keys(store).get(key_id)
     if key is None:
         raise VerificationError(
-            f"the key {key_id} is not enrolled in this store",
+            f"the key {key_id} is not enrolled in the store",
             "ask an administrator to enroll the public key: answerable owner-keys "
             f"enroll PUB --person {person}",
         )

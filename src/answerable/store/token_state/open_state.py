@@ -34,7 +34,7 @@ def open_token_state(
     if not address:
         raise UsageError(
             f"the environment variable {database} is not set",
-            "set it to the address of the database: postgresql://...",
+            "set the variable to the address of the database: postgresql://...",
         )
     # On use: the driver is an extra.
     from answerable.store.token_state.postgres import PostgresTokenState

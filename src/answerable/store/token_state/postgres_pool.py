@@ -47,7 +47,7 @@ class PostgresPool:
             TokenStateUnavailable: No connection, or the commit was not confirmed.
         """
         if self._closed or not self._places.acquire(timeout=TIMEOUT_SECONDS):
-            raise _build_unavailable_error("every connection is in use")
+            raise _build_unavailable_error("every connection to PostgreSQL is in use")
         connection = None
         try:
             connection = self._idle.pop() if self._idle else self._open_connection()

@@ -121,7 +121,7 @@ def _read_subject(body: bytes) -> str:
     """Return the subject that a JSON body names."""
     subject = decode_json_object(body).get("subject")
     if not isinstance(subject, str):
-        raise IdError("not a subject (expected text)")
+        raise IdError("invalid subject (expected a string)")
     return subject
 
 

@@ -28,6 +28,6 @@ class DatabaseExecutor:
         return await asyncio.get_running_loop().run_in_executor(self._pool, call)
 
     def close(self) -> None:
-        """Wait for running calls."""
+        """Close the executor after the running database calls have finished."""
         if self._pool is not None:
             self._pool.shutdown()

@@ -86,8 +86,8 @@ def load_settings(
     service = config.sts
     if service is None:
         raise UsageError(
-            f"no token service in {config_path}",
-            "add a section `sts`; see docs/federation.md",
+            f"no token service is configured in {config_path}",
+            "add an `sts` section; see docs/federation.md",
         )
     root = resolve_store_folder(config, store, default_store)
     return StsSettings(config, service, reading, root)

@@ -1,4 +1,4 @@
-"""Ask Kubernetes TokenReview whether a token is still valid: it outlives its pod."""
+"""Query the Kubernetes TokenReview API to check that a token is still valid."""
 
 import asyncio
 from collections.abc import Iterable, Mapping

@@ -114,7 +114,7 @@ class KeyRing:
         ):
             # The key would be gone from the set before the token ends.
             raise ValueError(
-                f"the lifetime of a token is at most {MAX_TOKEN_LIFETIME} seconds"
+                f"the token lifetime must not exceed {MAX_TOKEN_LIFETIME} seconds"
             )
         return signer.sign(claims, typ)
 

@@ -92,8 +92,8 @@ def sign_exception(
     is_wide = term.any_arguments or not term.lifetime
     if is_wide and describe_argument_provenance(store, spooled, ask).is_doubtful:
         raise UsageError(
-            "the arguments may come from untrusted text (expected an expiry, and "
-            "only these arguments)",
+            "the arguments may come from untrusted text (expected an exception "
+            "that expires and allows only these arguments)",
             format_command(
                 "asks", "allow", ask.decision_id, "--key", "KEY", "--for", "1h"
             ),
@@ -152,7 +152,8 @@ def sign_revocation(
         person
     ) not in signed and not said.owner_directory.is_owner(person, agent):
         raise VerificationError(
-            f"{person} neither signed this policy exception nor owns {agent}",
+            f"{person} is neither the signer of this policy exception nor the "
+            f"owner of {agent}",
             _NOT_RECORDED,
         )
     claims = {"amendment": found.exception.id}
@@ -206,7 +207,7 @@ def confirm_break_glass(
             f"the policy exception {found.exception.id[:16]} does not await a "
             "confirmation "
             f"({approval_requests.build_exception_item(found)['state']})",
-            "list them with `answerable asks amendments`",
+            "list the policy exceptions with `answerable asks amendments`",
         )
     person = _require_attested_owner(store, said, signer)
     (first,) = found.exception.persons

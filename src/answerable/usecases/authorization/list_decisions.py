@@ -176,5 +176,5 @@ def parse_position(text: str) -> tuple[int, bytes]:
     except ValueError:
         raise UsageError(
             f"invalid page cursor (got {text[:80]!r})",
-            "omit the cursor to begin with the newest",
+            "omit the cursor to start with the newest decision",
         ) from None

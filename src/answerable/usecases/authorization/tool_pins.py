@@ -315,14 +315,14 @@ def _require_approver(
     if known is not None and not known.alive:
         raise VerificationError(
             f"{person} has left the organization and cannot approve",
-            "have a person sign whose key is in force",
+            "sign with the key of a person who is still active",
         )
     if approvers and person not in {people(each) for each in approvers}:
         who = ", ".join(sorted(approvers))
         raise VerificationError(
             f"the key {verified.key.id} belongs to {person} (expected a key of an "
             f"owner of an agent that uses {server}: {who})",
-            "let one of these owners approve",
+            "ask one of these owners to approve",
         )
 
 

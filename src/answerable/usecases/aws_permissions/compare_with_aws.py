@@ -121,7 +121,7 @@ def compare_with_simulator(
     if not drawn:
         raise UsageError(
             f"no action can be sampled (got --action {action[:80]!r})",
-            "name actions of a service that collected policies mention",
+            "name actions of a service that the scanned policies mention",
         )
     both = list(_query_simulator(asked, simulator, drawn, inventory.facts, progress))
     return _build_document(asked, inventory, both)
@@ -159,8 +159,9 @@ def _select_principals(
         f"{subject} is not a user or role" if subject else "no user or role was scanned"
     )
     raise UsageError(
-        f"{what} of account {simulator.account}, which the AWS settings lead to",
-        f"scanned: {', '.join(accounts) or 'none'}; name a --profile of one of these",
+        f"{what} in account {simulator.account}, to which the AWS credentials belong",
+        f"scanned: {', '.join(accounts) or 'none'}; use a --profile of one of "
+        "these accounts",
     )
 
 

@@ -57,7 +57,7 @@ def check_identity_events(
     before = [each for each in events if each.event_time < since]
     if not before:
         raise UsageError(
-            f"the store has no earlier event of {identity} to compare with",
+            f"the store has no earlier event of {identity} for comparison",
             "ingest an earlier audit log: answerable ingest cloudtrail:PATH",
         )
     profile = learn_from_events(before, identity, since)

@@ -91,16 +91,17 @@ def _explain_no_calls(
     if not subjects:
         return UsageError(
             f"the store has no recorded call of {agent} since {begin}",
-            "add a `baseline` to the agent in answerable.yaml and let it work; "
-            "`serve` stores its records twice a minute",
+            "add a `baseline` to the agent in answerable.yaml and let the agent "
+            "work; `serve` stores records twice a minute",
         )
     calls = [
         f"{each.server} as {each.identity}" if each.identity else each.server
         for each in subjects
     ]
     return UsageError(
-        f"no recorded call of {agent} since {begin} is at that server as that identity",
-        f"there are calls at {', '.join(calls[:_MAX_NAMED])}",
+        f"no recorded call of {agent} since {begin} went to that server as that "
+        "identity",
+        f"servers and identities with calls: {', '.join(calls[:_MAX_NAMED])}",
     )
 
 
@@ -207,8 +208,9 @@ def sign_profile(
         )
     if turns_off_enforcement(stands, stage) and not ends_enforcement:
         raise UsageError(
-            f"this ends enforcement: {profile.subject.agent} would be held back in "
-            f"nothing at {profile.subject.server} (got stage {stage}, enforce stands)",
+            "this ends enforcement: no baseline would restrict "
+            f"{profile.subject.agent} at {profile.subject.server} (got stage "
+            f"{stage}; the current stage is enforce)",
             format_command(
                 "baseline",
                 "sign",

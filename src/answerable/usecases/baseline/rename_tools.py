@@ -56,8 +56,8 @@ def draft_renamed_profiles(
         if old not in known:
             near = get_close_matches(old, known, 1)
             raise UsageError(
-                f"no baseline of {agent} contains {old} (expected a tool of a "
-                "baseline)",
+                f"no baseline of {agent} contains the tool {old} (expected a tool "
+                "from one of its baselines)",
                 f"did you mean {near[0]}?"
                 if near
                 else f"its tools are {', '.join(known)}",
@@ -96,7 +96,9 @@ def _parse_renames(names: Iterable[str]) -> dict[str, str]:
                 "learn a separate baseline for a tool of another server",
             )
         if old in found or new in found.values():
-            raise UsageError(f"{text[:160]!r} names a tool twice (expected once)")
+            raise UsageError(
+                f"{text[:160]!r} names a tool more than once (expected once)"
+            )
         found[old] = new
     return found
 

@@ -61,8 +61,8 @@ def enroll_remote_key(
         key, proof, said
     ):
         raise VerificationError(
-            f"the key {key.name} did not sign its enrolment for {person}",
-            "create a key on this page; nothing was recorded",
+            f"the key {key.name} did not sign its enrollment for {person}",
+            "nothing was recorded; create a key on this page",
         )
     return key_enrolment.enroll_owner_key(
         store,

@@ -66,9 +66,9 @@ def list_named_values(draft: RequestDraft) -> tuple[str, ...]:
     short = [each for each in values if len(each.encode()) < MIN_VALUE]
     if short or not values or len(values) > MAX_VALUES:
         raise UsageError(
-            f"the request names {len(values)} values, of which {len(short)} are "
-            f"shorter than {MIN_VALUE} bytes (expected 1 to {MAX_VALUES} values, "
-            "none shorter)",
+            f"the request names {len(values)} values, {len(short)} of them shorter "
+            f"than {MIN_VALUE} bytes (expected 1 to {MAX_VALUES} values of at "
+            f"least {MIN_VALUE} bytes)",
             "quote the name in the text, or give --value NAME",
         )
     return values

@@ -125,7 +125,7 @@ def prepare_statement(
         act(PendingSigner(key))
     except UnsignedStatement as unsigned:
         return unsigned.statement
-    raise RuntimeError("the act was recorded without a signature")
+    raise RuntimeError("the statement was recorded without a signature")
 
 
 def submit_statement(

@@ -76,7 +76,7 @@ def match_claims_to_rules(
         UsageError: The claims are malformed, or the expected rule does not exist.
     """
     if expected not in ("", NO_RULE, *(rule.id for rule in config_reading.rules)):
-        raise UsageError(f"no rule has that id (got {expected[:80]!r})")
+        raise UsageError(f"no rule has this id (got {expected[:80]!r})")
     items = explain_trust_rules(
         config_reading.rules,
         _parse_claims(claims, _require_readable_config(config_reading)),
@@ -122,7 +122,7 @@ def _parse_attestation(facts: JsonObject) -> Attestation:
     if wrong:
         raise UsageError(
             f"invalid attestation (expected the facts {', '.join(sorted(known))})",
-            f"attestor is one of {', '.join(Attestor)}; the numbers are user ids",
+            f"attestor must be one of {', '.join(Attestor)}; the numbers are user ids",
         )
     usual: dict[str, Any] = dict.fromkeys(texts, "")
     usual |= {"uid": -1, "gid": -1, "started_by": -1} | dict(facts)

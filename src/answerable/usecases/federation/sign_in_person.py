@@ -59,7 +59,8 @@ def sign_in(
     if not identifies_persons(issuer):
         raise UsageError(
             f"issuer {issuer.pin.name} does not allow sign-in",
-            "add `person: CLAIM` and `tokens: [id-token]` to it in the configuration",
+            "add `person: CLAIM` and `tokens: [id-token]` to the issuer in the "
+            "configuration",
         )
     client = OidcClient(issuer.audience, issuer.person)
     provider = _load_provider(environment, issuer.pin.iss)

@@ -147,7 +147,7 @@ def render_access_policy(output_format: str, source_names: Sequence[str]) -> str
     if others or not source_names:
         raise UsageError(
             f"--policy requires live AWS sources (got {', '.join(others) or 'none'})",
-            "name a source: answerable where --policy iam aws-org:",
+            "name a live source: answerable where --policy iam aws-org:",
         )
     if output_format == "iam":
         return _build_iam_policy(source_names)

@@ -55,7 +55,8 @@ def render_cluster_role(source_names: Sequence[str]) -> str:
         raise UsageError(
             f"--policy {FORM} is for a live cluster "
             f"(got {', '.join(source_names) or 'no source'})",
-            f"name it: answerable where --policy {FORM} {DECLARATION.name}:",
+            f"name the cluster source: answerable where --policy {FORM} "
+            f"{DECLARATION.name}:",
         )
     groups: dict[str, list[str]] = defaultdict(list)
     for kind in LISTED_KINDS:

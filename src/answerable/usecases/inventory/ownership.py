@@ -111,7 +111,7 @@ def attest_signed(
     if left is not None and not left.alive:
         raise VerificationError(
             f"{owner} has left the organization and cannot be an owner",
-            "have a person sign whose key is in force",
+            "sign with the key of a person who is still active",
         )
     said = owner_attestations.build_attestation_content(
         key,

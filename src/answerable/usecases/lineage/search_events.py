@@ -164,6 +164,6 @@ def _parse_cursor(cursor: str) -> tuple[int, bytes]:
     if not dash or len(place[1]) != 16 or not at.isdecimal() or len(at) > 19:
         raise UsageError(
             f"invalid page cursor (got {cursor[:80]!r})",
-            "omit `after` to begin at the newest",
+            "omit `after` to start with the newest event",
         )
     return place

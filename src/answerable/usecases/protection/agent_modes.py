@@ -107,7 +107,8 @@ def plan_tighter_mode(
     """
     if agent.mode is EnforcementMode.ENFORCE:
         raise UsageError(
-            f"{agent.name} is enforced already", format_command("loosen", agent.name)
+            f"{agent.name} is already in enforce mode",
+            format_command("loosen", agent.name),
         )
     mode = _ORDER[_ORDER.index(agent.mode) + 1]
     if agent.mode is EnforcementMode.SHADOW:
@@ -120,7 +121,8 @@ def plan_tighter_mode(
     if not targets or not rules:
         raise UsageError(
             f"no call of {agent.name} was recorded in 90 days",
-            "let it work, then end its client: a wrapper ships its records at its end",
+            "use the agent, then close its client: the records are stored when the "
+            "client closes",
         )
     _require_learned_runs(store, agent, now, min_runs)
     change = _build_change(present, agent, mode, rules)
@@ -140,7 +142,7 @@ def _require_learned_runs(
         raise UsageError(
             f"too few runs of {agent.name} were learned (got {runs}, expected at least "
             f"{least})",
-            "let it work first; or review what these runs taught: "
+            "let the agent work first, or review the learned runs: "
             + format_command("tighten", agent.name, "--min-runs", str(max(runs, 1))),
         )
 
@@ -174,7 +176,8 @@ def plan_looser_mode(present: PresentConfig, agent: DeclaredAgent) -> ModeChange
     """
     if agent.mode is EnforcementMode.OBSERVE:
         raise UsageError(
-            f"{agent.name} is only observed", "nothing is looser than that"
+            f"{agent.name} is already in observe mode",
+            "observe is the least strict mode",
         )
     mode = _ORDER[_ORDER.index(agent.mode) - 1]
     rules: tuple[LearnedRule, ...] = ()

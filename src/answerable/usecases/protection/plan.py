@@ -109,7 +109,9 @@ class _Planner:
         try:
             root = parse_document(file.data, form, "").root
         except ParseError as error:
-            self._refuse(file.path, client, "", f"it cannot be read: {error.reason}")
+            self._refuse(
+                file.path, client, "", f"the file cannot be read: {error.reason}"
+            )
             return
         edits: list[Edit] = []
         for entry, parsed in _iter_servers(file, root):
@@ -144,7 +146,7 @@ class _Planner:
             except ParseError as error:
                 reason = error.reason
         if reason:
-            self._refuse(path, client, "", f"no hook: {reason}")
+            self._refuse(path, client, "", f"no hook can be installed: {reason}")
 
     def plan_ignored_files(self) -> None:
         """Plan the list of files that git ignores: keys, and the state of `protect`."""

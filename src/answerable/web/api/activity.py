@@ -264,7 +264,7 @@ OPERATIONS: tuple[ApiOperation, ...] = (
     ),
     ApiOperation(
         "/trace/score",
-        "Which hops each source supplies, and which it cannot.",
+        "Hops that each source can and cannot supply.",
         _get_hop_coverage_score,
         "trace-score",
         HopStatusCountItem,
@@ -284,7 +284,8 @@ OPERATIONS: tuple[ApiOperation, ...] = (
     ),
     ApiOperation(
         path="/event",
-        summary="One event with its chain; several if records with the same id differ.",
+        summary="One event with its chain; several events if records with the same id "
+        "differ.",
         handler=_get_event,
         kind="event",
         item=TraceItem,
@@ -293,7 +294,8 @@ OPERATIONS: tuple[ApiOperation, ...] = (
     ),
     ApiOperation(
         path="/decision",
-        summary="One decision with its reason, what determined it, and what would allow it.",
+        summary="One decision with its reason, its determining rules, and the change that "
+        "would allow the call.",
         handler=_get_decision,
         kind="decision",
         item=DecisionItem,

@@ -185,7 +185,11 @@ OPERATIONS: tuple[ApiOperation, ...] = (
         (
             _STATE,
             _KIND,
-            ApiParameter("runs", "Whether a person approves calls.", _RUNS),
+            ApiParameter(
+                "runs",
+                "Only agents whose calls a person approves, or unattended agents.",
+                _RUNS,
+            ),
         ),
     ),
     _build_list_operation(
@@ -195,7 +199,11 @@ OPERATIONS: tuple[ApiOperation, ...] = (
         (
             _STATE,
             _KIND,
-            ApiParameter("agents", "Whether agents reach it.", ("some", "none")),
+            ApiParameter(
+                "agents",
+                "Only identities that agents reach, or that none reaches.",
+                ("some", "none"),
+            ),
         ),
     ),
     _build_list_operation(
@@ -221,7 +229,11 @@ OPERATIONS: tuple[ApiOperation, ...] = (
         (
             ApiParameter("kind", "Only these.", ("person", "team")),
             ApiParameter("here", "Only owners with this status.", ("here", "left")),
-            ApiParameter("owns", "Whether they own an entity.", ("some", "none")),
+            ApiParameter(
+                "owns",
+                "Only people who own an entity, or who own none.",
+                ("some", "none"),
+            ),
         ),
     ),
     ApiOperation(

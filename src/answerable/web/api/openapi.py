@@ -86,8 +86,8 @@ def build_openapi(operations: Iterable[ApiOperation]) -> dict[str, object]:
                     "type": "apiKey",
                     "in": "cookie",
                     "name": "answerable",
-                    "description": "Of a session of the web page; its name ends with "
-                    "the port, and begins with `__Host-` over TLS.",
+                    "description": "Session cookie of the web page; its name ends with the port, "
+                    "and starts with `__Host-` over TLS.",
                 },
             },
         },
@@ -174,7 +174,7 @@ def _describe_responses(
             "coverage": refs[CoverageRecord],
             "total": {
                 "type": "integer",
-                "description": "Number of items of the whole answer, if this is a page.",
+                "description": "Total number of items, if this is one page.",
             },
             "after": {"type": "string", "description": "Cursor of the next page."},
         },

@@ -314,7 +314,7 @@ def _decode_cursor(text: str) -> tuple[str, str]:
     if not isinstance(first, str) or not isinstance(second, str):
         raise UsageError(
             f"invalid page cursor (got {text[:40]!r})",
-            "use `after` of the previous answer, or omit it",
+            "use the `after` value of the previous response, or omit `after`",
         )
     return first, second
 

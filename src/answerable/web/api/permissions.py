@@ -33,13 +33,13 @@ _SUBJECT = ApiParameter(
     "Agent, identity or credential: an id, an ARN or an unambiguous name.",
     required=True,
 )
-_ACTION = ApiParameter("action", "SERVICE:ACTION, in any case.", required=True)
+_ACTION = ApiParameter("action", "SERVICE:ACTION; case-insensitive.", required=True)
 _RESOURCE = ApiParameter(
     "resource", "An ARN, s3://BUCKET/KEY, `*`, or an ARN with wildcards.", required=True
 )
 _STATED = (
-    flag_parameter("direct", "Leave out roles, escalation and credentials."),
-    ApiParameter("context", "Condition keys of the request: KEY=VALUE, a line each."),
+    flag_parameter("direct", "Exclude roles, escalation and credentials."),
+    ApiParameter("context", "Condition keys of the request: KEY=VALUE, one per line."),
 )
 _Context = dict[str, tuple[str, ...]]
 
@@ -215,9 +215,9 @@ OPERATIONS: tuple[ApiOperation, ...] = (
         (
             ApiParameter("subject", "Agent, identity or credential; omit for all."),
             ApiParameter(
-                "without", "Statements to remove: POLICY#STATEMENT, a line each."
+                "without", "Statements to remove: POLICY#STATEMENT, one per line."
             ),
-            ApiParameter("without-policy", "Policies to remove, a line each."),
+            ApiParameter("without-policy", "Policies to remove, one per line."),
             *_NARROWED,
             LIMIT,
         ),

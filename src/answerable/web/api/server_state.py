@@ -68,7 +68,7 @@ def _list_trust_rules(
     if cache.config is None:
         raise UsageError(
             "this server has no configuration, so there are no rules",
-            "start it with one: answerable serve --config FILE",
+            "start the server with a configuration: answerable serve --config FILE",
         )
     reading = read_config_file(cache.config.place)
     agents = frozenset(cache.current_view().inventory.agents)

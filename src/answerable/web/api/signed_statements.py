@@ -45,7 +45,7 @@ from answerable.web.visitor import Visitor, WebPermission
 _MONTH = 30 * 86_400 * 10**9
 _AGENT = ApiParameter("agent", "Only this agent's.")
 _SINCE = ApiParameter(
-    "since", "From then: `7d`, a date, RFC 3339; 30 days unless given."
+    "since", "Start time: `7d`, a date or an RFC 3339 time; 30 days ago by default."
 )
 _NAME = ApiParameter("id", "Digest of a baseline.", required=True)
 
@@ -214,12 +214,14 @@ def _list_owner_keys(
 OPERATIONS: tuple[ApiOperation, ...] = (
     ApiOperation(
         path="/asks",
-        summary="Denied calls that owners can allow, with their answers.",
+        summary="Denied calls that owners can allow, with the owners' answers.",
         handler=_list_approval_requests,
         kind="asks",
         item=ApprovalRequestItem,
         parameters=(
-            ApiParameter("state", "Only those in that state.", tuple(STATES)),
+            ApiParameter(
+                "state", "Only approval requests in this state.", tuple(STATES)
+            ),
             _AGENT,
             _SINCE,
             *PAGING_PARAMETERS,
@@ -230,7 +232,7 @@ OPERATIONS: tuple[ApiOperation, ...] = (
     ),
     ApiOperation(
         path="/ask",
-        summary="One ask, by the full id of any of its decisions.",
+        summary="One approval request, by the full id of any of its decisions.",
         handler=_get_approval_request,
         kind="asks",
         item=ApprovalRequestItem,
@@ -241,7 +243,7 @@ OPERATIONS: tuple[ApiOperation, ...] = (
     ),
     ApiOperation(
         path="/amendments",
-        summary="Signed amendments, valid or not, newest first.",
+        summary="Signed policy exceptions, valid or not, newest first.",
         handler=_list_exceptions,
         kind="amendments",
         item=PolicyExceptionItem,
@@ -252,7 +254,7 @@ OPERATIONS: tuple[ApiOperation, ...] = (
     ),
     ApiOperation(
         path="/requests",
-        summary="Requests of persons to agents, newest first.",
+        summary="Requests that people filed for agents, newest first.",
         handler=_list_requests,
         kind="requests",
         item=PersonRequestItem,
@@ -284,13 +286,16 @@ OPERATIONS: tuple[ApiOperation, ...] = (
     ),
     ApiOperation(
         path="/baseline/diff",
-        summary="Differences of a baseline from the previous one.",
+        summary="Differences between a baseline and its predecessor.",
         handler=_get_baseline_diff,
         kind="baseline-diff",
         item=BaselineChangeItem,
         parameters=(
             _NAME,
-            ApiParameter("from", "Digest of the other; the one before unless given."),
+            ApiParameter(
+                "from",
+                "Digest of the baseline to compare with; the predecessor by default.",
+            ),
         ),
         permissions=ACTIVITY,
         varies_with_time=True,
@@ -298,7 +303,7 @@ OPERATIONS: tuple[ApiOperation, ...] = (
     ),
     ApiOperation(
         path="/baseline/replay",
-        summary="Results of a baseline for the calls of the last 30 days.",
+        summary="Calls of the last 30 days, as the baseline would decide them.",
         handler=_get_baseline_replay,
         kind="baseline-replay",
         item=BaselineReplayItem,
@@ -309,7 +314,7 @@ OPERATIONS: tuple[ApiOperation, ...] = (
     ),
     ApiOperation(
         path="/baseline/check",
-        summary="New behavior of an identity.",
+        summary="Behavior of an identity that is not in its baseline.",
         handler=_get_baseline_check,
         kind="baseline-check",
         item=BaselineCheckItem,

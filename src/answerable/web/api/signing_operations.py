@@ -79,20 +79,22 @@ _ACT = (
     ApiParameter("act", "Kind of statement.", ACTION_NAMES, required=True),
     ApiParameter("id", "Id of its subject."),
     ApiParameter("for", "For how long.", tuple({**BREAKING, **EXCEPTION_SPANS})),
-    ApiParameter("arguments", "Whether other arguments will do.", ("these", "any")),
+    ApiParameter(
+        "arguments", "Whether the exception allows any arguments.", ("these", "any")
+    ),
     ApiParameter(
         "stage", "Of a baseline.", tuple(stage.value for stage in BaselineStage)
     ),
-    ApiParameter("code", "Word of a break-glass: the number of an incident."),
+    ApiParameter("code", "Reason of a break-glass: an incident number."),
 )
 _SUBJECT = ApiParameter("subject", "Id of an agent, a person or a key.", required=True)
-_REASON = ApiParameter("reason", "Why, kept with the record of it.", max_length=500)
+_REASON = ApiParameter("reason", "Reason, kept in the record.", max_length=500)
 _MINUTES = remote_signing.SIGNING_WINDOW // (60 * 10**9)
 
 OPERATIONS: tuple[ApiOperation, ...] = (
     ApiOperation(
         path="/sign",
-        summary="Bytes to sign for a statement: one draft for each key of the caller.",
+        summary="Bytes to sign for a statement, one draft per key of the caller.",
         handler=_get_drafts,
         kind="drafts",
         item=StatementDraftItem,
@@ -118,7 +120,8 @@ OPERATIONS: tuple[ApiOperation, ...] = (
     ),
     ApiOperation(
         path="/kill",
-        summary="Kill a subject: owners their own agents, administrators any subject.",
+        summary="Kill a subject: an owner's own agent or, for administrators, any "
+        "subject.",
         handler=_adapt_page_handler(revoke),
         kind="done",
         item=ActionResultItem,
@@ -128,7 +131,7 @@ OPERATIONS: tuple[ApiOperation, ...] = (
     ),
     ApiOperation(
         path="/revive",
-        summary="Lift a kill.",
+        summary="Revoke a kill.",
         handler=_adapt_page_handler(revive),
         kind="done",
         item=ActionResultItem,

@@ -81,7 +81,7 @@ class BearerTokenVerifier:
             return self._verify_with_cached_keys(presentation, token)
         except UnknownKey as unknown:
             if not self._keys.has_usable_key(unknown.issuer, self._clock()):
-                says = "the keys of the token's issuer cannot be had now"
+                says = "the keys of the token's issuer are not available now"
                 raise RequestRejected(503, "no-keys", says) from None
             raise _build_invalid_token_error(unknown.reason) from None
 
@@ -134,4 +134,4 @@ class BearerTokenVerifier:
 
 def _build_invalid_token_error(reason: str) -> RequestRejected:
     """Build the 401 error of an invalid token; the reason goes to metrics only."""
-    return RequestRejected(401, f"token-{reason}", "the token does not hold")
+    return RequestRejected(401, f"token-{reason}", "the token is invalid")

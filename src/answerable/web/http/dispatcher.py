@@ -174,7 +174,7 @@ class WebDispatcher:
             other in self._routes
             or any(_matches_path(incoming.path, p) for p, _ in self._public_endpoints)
         ):
-            says = f"nothing is served here by {method}"
+            says = f"this path does not support the method {method}"
             return None, RequestRejected(405, "method", says)
         return found, build_not_found_error()
 
@@ -236,7 +236,9 @@ class WebDispatcher:
             url = build_permalink(incoming.path, query)
             return RouteRequest(query, {}, url, is_part, etags=etags)
         if incoming.query:
-            raise RequestRejected(400, "query", "a form has its fields in its body")
+            raise RequestRejected(
+                400, "query", "a form must send its fields in the body"
+            )
         form = parse_fields(
             await read_form_body(incoming), (*route.parameters, CSRF_FIELD)
         )
@@ -245,7 +247,7 @@ class WebDispatcher:
             raise RequestRejected(
                 403,
                 "csrf",
-                "the form is not one of this session",
+                "the form does not belong to this session",
                 "open the page again, and send it from there",
             )
         return RouteRequest({}, form, incoming.path, is_part)
@@ -296,10 +298,8 @@ class WebDispatcher:
                 return Response(status_code=400)  # the client is gone
             case _:
                 error_id = self._report_error(error)
-                hint = f"the log has it as {error_id}"
-                refusal = RequestRejected(
-                    500, "failed", "this went wrong in here", hint
-                )
+                hint = f"the log contains it under the id {error_id}"
+                refusal = RequestRejected(500, "failed", "internal error", hint)
         self.counted.count_refusal(refusal.why)
         try:
             part = request.headers.get("hx-request") == "true"

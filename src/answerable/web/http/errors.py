@@ -23,7 +23,7 @@ class RequestRejected(Exception):  # noqa: N818 - an outcome, no fault
 
 def build_not_found_error() -> RequestRejected:
     """Return a 404 error; hidden things are reported as not found, too."""
-    says = "there is nothing at this address, or nothing that you may see"
+    says = "not found, or not visible to you"
     return RequestRejected(404, "nothing-here", says)
 
 

@@ -51,7 +51,7 @@ class EventStreams:
         """
         own = sum(key == session_key for key in self._open.values())
         if self._ending or len(self._open) >= MAX_STREAMS or own >= MAX_PER_SESSION:
-            raise RequestRejected(503, "streams", "too much is listened to at once")
+            raise RequestRejected(503, "streams", "too many open event streams")
 
     async def stream_events(
         self,

@@ -115,7 +115,10 @@ class ProviderSignIn:
         cookie = read_cookie(incoming.request.headers.getlist("cookie"), name)
         pending = self._pending.redeem(cookie)
         if pending is None:
-            says = "this browser began no sign-in here, or it took too long"
+            says = (
+                "this browser did not start a sign-in here, or the sign-in took too "
+                "long"
+            )
             return self._report_failed_sign_in("no-sign-in", LoginFailed(says), "/")
         if len(incoming.query) > MAX_CALLBACK or not incoming.query.isascii():
             return self._report_failed_sign_in(
@@ -167,7 +170,7 @@ class ProviderSignIn:
             EnvironmentFailure: The limit is reached.
         """
         if self._concurrent[network] >= MAX_PER_NETWORK:
-            raise EnvironmentFailure("too many sign-ins from one address at once")
+            raise EnvironmentFailure("too many concurrent sign-ins from one address")
         self._concurrent[network] += 1
         try:
             yield

@@ -38,7 +38,7 @@ def parse_headers(raw: list[tuple[bytes, bytes]]) -> Mapping[str, str]:
         RequestRejected: A known field is repeated, or the head is too large.
     """
     if sum(len(name) + len(value) for name, value in raw) > MAX_HEAD:
-        raise RequestRejected(431, "head", "the head of the request is too large")
+        raise RequestRejected(431, "head", "the request header is too large")
     fields: dict[str, str] = {}
     for name_sent, value in raw:
         name = name_sent.decode("latin-1").lower()
@@ -62,12 +62,12 @@ def check_request(
     """
     host = fields.get("host", "").lower()
     if host not in served_names.hosts:
-        says = "no such host is served here"
+        says = "unknown host name"
         raise RequestRejected(
-            421, "misdirected", says, "call it by the address it printed"
+            421, "misdirected", says, "use the address that the server printed"
         )
     if method not in ALLOWED_METHODS:
-        raise RequestRejected(405, "method", "only GET and POST are served here")
+        raise RequestRejected(405, "method", "only GET and POST are supported")
     site = fields.get("sec-fetch-site", "")
     if method != "POST":
         _check_cross_site_get(site, fields)
@@ -81,7 +81,10 @@ def check_request(
     )
     if site not in ("", "same-origin") or not (is_own_origin or origin == site == ""):
         raise RequestRejected(
-            403, "other-origin", "another page sent this", "open this page itself"
+            403,
+            "other-origin",
+            "another site sent this request",
+            "open this page itself",
         )
 
 
@@ -91,7 +94,7 @@ def _check_cross_site_get(site: str, fields: Mapping[str, str]) -> None:
         return
     mode, dest = fields.get("sec-fetch-mode"), fields.get("sec-fetch-dest")
     if mode != "navigate" or dest != "document":
-        raise RequestRejected(403, "other-origin", "another page asked for this")
+        raise RequestRejected(403, "other-origin", "another site sent this request")
 
 
 def security_headers(url: str) -> dict[str, str]:

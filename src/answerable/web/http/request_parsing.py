@@ -36,7 +36,7 @@ def parse_fields(
         )
     except ValueError:  # not UTF-8, or too many fields
         raise RequestRejected(
-            400, "no-text", "the fields are no text, or too many of it"
+            400, "no-text", "the fields are not text, or too large"
         ) from None
     fields: dict[str, str] = {}
     for name, value in pairs:
@@ -50,7 +50,7 @@ def parse_fields(
         if name in fields:
             raise RequestRejected(400, "repeated-field", f"{name} was sent twice")
         if not _CONTROLS.isdisjoint(value):
-            raise RequestRejected(400, "no-text", f"{name} holds control characters")
+            raise RequestRejected(400, "no-text", f"{name} contains control characters")
         fields[name] = value
     return {name: value for name, value in fields.items() if value or keep_empty}
 

@@ -41,7 +41,7 @@ _TITLES = {
     421: "Wrong host name",
     414: "The address is too long",
     415: "A form was expected",
-    422: "The question cannot be answered",
+    422: "The query cannot be answered",
     429: "Too many requests",
     503: "Temporarily unavailable",
 }

@@ -28,11 +28,11 @@ from answerable.web.visitor import WebRole
 
 LOCAL_METHOD = "local"
 _TOKEN_ERRORS = {
-    "wrong": "this is not the token that was printed",
-    "used": "this token was used already, or tried too often",
-    "expired": "this token was good for ten minutes, and these are over",
-    "far": "the printed token is for this machine alone",
-    "none": "no token was printed at start",
+    "wrong": "this is not the printed token",
+    "used": "this token was already used, or there were too many attempts",
+    "expired": "this token has expired: it was valid for ten minutes",
+    "far": "the printed token is valid only on this machine",
+    "none": "no token was printed at startup",
 }
 # Header fields that a proxy adds; the client may be on another host.
 _PROXY_FIELDS = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
@@ -162,7 +162,7 @@ class SignInPages:
         if session is not None:
             if not session.accepts_csrf(form.get(CSRF_FIELD, "")):
                 raise RequestRejected(
-                    403, "csrf", "the form is not one of this session"
+                    403, "csrf", "the form does not belong to this session"
                 )
             self.sessions.end(session)
             self._report_sign_out(session)

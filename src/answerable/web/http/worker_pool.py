@@ -38,7 +38,7 @@ class WorkerPool:
         """
         if self.busy >= self._max_busy:
             raise RequestRejected(
-                503, "busy", "too much is asked at once", "ask again later"
+                503, "busy", "too many concurrent queries", "ask again later"
             )
         self.busy += 1
         future = asyncio.get_running_loop().run_in_executor(self._threads, work)

@@ -113,8 +113,8 @@ def _list_unowned_agents(cache: StoreCache) -> Iterator[AttentionItem]:
         text = {
             "none": "this agent has no owner",
             "owner-left": "the owner of this agent has left",
-            "ambiguous": "several people could answer for this agent",
-            "team-only": "a team is named for this agent, and no person",
+            "ambiguous": "the evidence names several possible owners of this agent",
+            "team-only": "the evidence names a team, but no person, for this agent",
         }[state]
         acts = f"; it acts as {len(item['identities'])}" if item["identities"] else ""
         runs = ", unattended" if item["unattended"] else ""
@@ -166,8 +166,8 @@ def _list_administrator_keys(cache: StoreCache) -> Iterator[AttentionItem]:
         if section.rows and section.rows[0]["admin"]:
             verdict = section.rows[0]["verdict"]
             text = (
-                f"a static key in {item['places'][0]['place']} reaches everything "
-                f"({verdict})"
+                f"a static key in {item['places'][0]['place']} has access to "
+                f"everything ({verdict})"
             )
             yield AttentionItem(
                 20, "static key", "bad", item["id"], text, entity_page(item["id"])
@@ -191,6 +191,7 @@ def _list_incomplete_sources(cache: StoreCache) -> Iterator[AttentionItem]:
     ]:
         if source["problems"]:
             text = (
-                f"{source['source']} could not be read whole: {source['problems'][0]}"
+                f"{source['source']} could not be read completely: "
+                f"{source['problems'][0]}"
             )
             yield AttentionItem(45, "partial", "warn", "", text, "/agents")

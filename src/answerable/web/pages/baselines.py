@@ -143,7 +143,9 @@ def learn_drafts(
         drafts = manage_profiles.learn_profiles(
             store, AgentId(agent), since=since, now=now
         )
-    said = f"Learned {len(drafts.items)} drafts. They hold nothing until you sign one."
+    said = (
+        f"Learned {len(drafts.items)} drafts. A draft has no effect until you sign it."
+    )
     return Redirect(build_url("/baseline", agent=agent), said)
 
 

@@ -106,7 +106,10 @@ def _find_proof(store: EvidenceStore, event_id: str) -> InclusionProofItem | str
     try:
         document = verify_and_prove.prove_record(store, event_id)
     except UsageError:
-        return "stored and not sealed yet: it is durable, and its proof comes with the next segment"
+        return (
+            "stored but not sealed yet: the record is durable, and its proof will be "
+            "available with the next segment"
+        )
     except AnswerableError as error:
         return error.message
     return cast("InclusionProofItem", document.items[0])

@@ -58,7 +58,7 @@ def redirect_to_span(
         if not (
             seconds.isascii() and seconds.isdigit() and len(seconds) <= _MOST_DIGITS
         ):
-            raise UsageError(f"no time (got {seconds[:20]!r}, expected seconds)")
+            raise UsageError(f"invalid time (got {seconds[:20]!r}, expected seconds)")
         query = query.with_field(field, format_time(int(seconds) * SECOND_NS))
     return Redirect(build_url("/trace", q=query.format_as_text))
 

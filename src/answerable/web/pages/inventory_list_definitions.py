@@ -193,14 +193,14 @@ def _build_unscanned_agent_item(
 ) -> AgentItem:
     """Build the list item of an agent that no scan found."""
     known = FactStatus.DECLARED if declared else FactStatus.OBSERVED
-    note = "named in the configuration" if declared else "seen acting by a mediator"
+    note = "declared in the configuration" if declared else "observed by a mediator"
     return {
         "id": key,
         "kind": key.removeprefix("agent:").partition("/")[0],
         "name": declared.name if declared else key.rpartition("/")[2],
         "place": "answerable.yaml" if declared else "",
         "known": known.value,
-        "note": f"{note}; no scan saw its configuration",
+        "note": f"{note}; no scan found its configuration",
         "owner": owner,
         "tools": [],
         "identities": [],

@@ -130,7 +130,10 @@ _LIST_PAGES = (
         "Agents",
         inventory_list_definitions.agents,
         ("owner-state", "kind", "runs"),
-        ("A scan of a home and of repositories finds the agents there.", _SCAN_COMMAND),
+        (
+            "A scan of a home directory and of repositories finds their agents.",
+            _SCAN_COMMAND,
+        ),
     ),
     _InventoryListPage(
         "identities",
@@ -145,7 +148,8 @@ _LIST_PAGES = (
         inventory_list_definitions.credentials,
         ("owner-state", "kind", "lifetime", "held", "age"),
         (
-            "A scan of a home finds credentials and their places, never values.",
+            "A scan of a home directory finds credentials and their locations, "
+            "never values.",
             _SCAN_COMMAND,
         ),
     ),
@@ -154,14 +158,17 @@ _LIST_PAGES = (
         "Tools",
         inventory_list_definitions.tools,
         ("kind", "runs", "owner-state"),
-        ("A scan finds the tools that agents carry.", _SCAN_COMMAND),
+        ("A scan finds the tools of agents.", _SCAN_COMMAND),
     ),
     _InventoryListPage(
         "people",
         "People",
         inventory_list_definitions.people,
         ("kind", "here", "owns"),
-        ("People are found as owners: in tags, files and histories.", _SCAN_COMMAND),
+        (
+            "People are found as owners in tags, files and commit histories.",
+            _SCAN_COMMAND,
+        ),
     ),
 )
 

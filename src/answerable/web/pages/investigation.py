@@ -148,8 +148,8 @@ def export_rows(
     export_format = request.query.get("form", "json")
     if export_format not in _EXPORT_FORMATS:
         raise UsageError(
-            f"not a form to export (got {export_format[:20]!r}, "
-            "expected json, ndjson or csv)"
+            f"unknown export format (got {export_format[:20]!r}, expected json, "
+            "ndjson or csv)"
         )
     media, write_lines = _EXPORT_FORMATS[export_format]
     document = _export_document(cache, build_search_scope(cache, visitor), request)
@@ -263,7 +263,7 @@ def _build_timeline(
         _format_tick_label(histogram.since + int(step * at), span)
         for at in range(_TICKS)
     ]
-    total = f"{histogram.total:,} events over time, by how they ended"
+    total = f"{histogram.total:,} events over time, by outcome"
     return {
         "drawn": draw_timeline(bars, bar_count, total),
         "ticks": ticks,

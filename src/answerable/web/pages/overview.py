@@ -182,8 +182,8 @@ def _count_quarantined_definitions(
             word="quarantined",
             grave="bad",
             subject="",
-            said=f"{item['name'] or item['server']} of {item['server']} is {item['state']}: "
-            "it is held back until a person approves it",
+            said=f"{item['name'] or item['server']} of {item['server']} is "
+            f"{item['state']}: it cannot be called until a person approves it",
             to=build_url("/tools", q=item["server"]),
             at=item["since"] or "",
         )

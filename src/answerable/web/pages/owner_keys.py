@@ -62,16 +62,14 @@ def enroll_own_key(
     if person is None or WebPermission.OWN not in visitor.may:
         raise Forbidden
     _require_recent_sign_in(visitor)
-    public = _decode_base64(form.get("public", ""), "the public half of the key")
-    proof = _decode_base64(form.get("proof", ""), "the signature by the key")
+    public = _decode_base64(form.get("public", ""), "the public key")
+    proof = _decode_base64(form.get("proof", ""), "the signature of the key")
     word, uid = _sign_in_authority(visitor), os.getuid()
     with cache.open_store() as store:
         enroll_remote_key.enroll_remote_key(
             store, public, person, proof, word, uid=uid, now=cache.now
         )
-    return Redirect(
-        "/keys", f"Enrolled: what this browser signs is signed by {person}."
-    )
+    return Redirect("/keys", f"Enrolled: this browser now signs as {person}.")
 
 
 def enroll_for_person(
@@ -113,7 +111,7 @@ def revoke_key(
         key_enrolment.revoke_owner_key(
             store, name, since=None, uid=uid, now=now, authority=word
         )
-    return Redirect("/keys", f"Revoked: nothing that {name} signs from now on counts.")
+    return Redirect("/keys", f"Revoked: later signatures by {name} are invalid.")
 
 
 def _require_recent_sign_in(visitor: Visitor) -> None:
@@ -124,8 +122,8 @@ def _require_recent_sign_in(visitor: Visitor) -> None:
     """
     if not visitor.fresh:
         raise UsageError(
-            "a key is enrolled within minutes of signing in, and that is longer ago",
-            "sign out, sign in again, and enrol it then",
+            "the sign-in is too old: a key can be enrolled only within minutes of it",
+            "sign out, sign in again, and enroll the key",
         )
 
 
@@ -174,7 +172,7 @@ def _decode_base64(text: str, label: str) -> bytes:
     except (ValueError, binascii.Error):
         raise UsageError(
             f"{label} was not sent (expected base64)",
-            "make the key on the page of keys",
+            "create the key on the page Keys",
         ) from None
 
 
@@ -189,8 +187,8 @@ def _parse_public_key(text: str) -> bytes:
         len(_SPKI_PREFIX) + PUBLIC_KEY_BYTES,
     ):
         raise UsageError(
-            f"no public Ed25519 key (got {len(data)} bytes)",
-            "paste the file that ends in .pub, as its person gave it to you",
+            f"not a public Ed25519 key (got {len(data)} bytes)",
+            "paste the content of the person's .pub file",
         )
     return raw
 

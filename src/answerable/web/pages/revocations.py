@@ -1,4 +1,4 @@
-"""`/kill` and `/revive`: revoke an agent or another subject, and lift that.
+"""`/kill` and `/revive`: kill an agent or another subject, and revoke a kill.
 
 An owner may revoke their own agents, because that only restricts. Only an administrator
 may revive.
@@ -99,7 +99,7 @@ def revoke(cache: StoreCache, visitor: Visitor, request: RouteRequest) -> RouteA
 
 
 def revive(cache: StoreCache, visitor: Visitor, request: RouteRequest) -> RouteAnswer:
-    """Lift the revocation of a subject."""
+    """Revoke the kill of a subject, so that it can act again."""
     subject = request.form.get("subject", "")
     result = RevocationService(cache.root, cache.config).reinstate(subject)
     note = _record_revocation(cache, visitor, subject, result, revived=True)
@@ -155,7 +155,7 @@ def _record_revocation(
         with cache.open_store() as store:
             put_revocation_record(store, record)
     except AnswerableError as error:
-        return f" Who did it could not be recorded: {error.message}."
+        return f" The author could not be recorded: {error.message}."
     return ""
 
 

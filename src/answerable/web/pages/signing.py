@@ -111,8 +111,8 @@ def record_signature(
         key = signed_statements.decode_statement(envelope)[1].key
         if key not in own:
             raise VerificationError(
-                "this was not signed with a key of yours that counts now",
-                "see your keys: /keys",
+                "the statement was not signed with one of your valid keys",
+                "your keys are listed at /keys",
             )
         remote_signing.submit_statement(
             store, lambda signer: action.execute(store, signer, now), envelope, now

@@ -149,7 +149,7 @@ class WebApp(App[WebSettings]):
 
     def not_ready_reasons(self) -> list[str]:
         """Return the reason while the store is read for the first time."""
-        return [] if self._cache.is_ready else ["the store is being read"]
+        return [] if self._cache.is_ready else ["the store is being loaded"]
 
     def readiness_details(self) -> Mapping[str, object]:
         """Return whether a reload failed; the reason is only in the log."""
@@ -159,17 +159,17 @@ class WebApp(App[WebSettings]):
         """Render request metrics and gauges for Prometheus."""
         gauges = {
             "connections": (
-                "Connections that are open.",
+                "Open connections.",
                 float(len(self._connections)),
             ),
             "in_flight": ("Answers under way.", float(self.door.pool.busy)),
-            "streams": ("Streams that are open.", float(len(self.door.open))),
+            "streams": ("Open streams.", float(len(self.door.open))),
             "sessions": (
-                "Sessions that are open.",
+                "Open sessions.",
                 float(len(self._authenticator.sessions)),
             ),
             "config_last_reload_successful": (
-                "The file in force is the one on disk.",
+                "Whether the configuration in force is the one on disk.",
                 float(not self.reload_refused),
             ),
         }

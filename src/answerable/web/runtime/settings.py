@@ -122,12 +122,12 @@ def _build_listener(text: str, *, insecure: bool = False) -> Listener:
     address = parse_address(text)
     if address is None:
         raise UsageError(
-            f"no address to listen at (got {text!r}, expected HOST:PORT)",
+            f"invalid listen address (got {text!r}, expected HOST:PORT)",
             "answerable serve --only web --listen 127.0.0.1:8470",
         )
     if not insecure and not is_loopback(address.host):
         raise UsageError(
-            f"{text} is reachable from outside without TLS",
-            "name a listener with tls in the configuration, or listen.insecure: true",
+            f"{text} is reachable from other machines without TLS",
+            "configure a listener with tls, or set listen.insecure: true",
         )
     return Listener(address, "", (), (), "", None)

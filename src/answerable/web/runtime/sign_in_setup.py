@@ -63,8 +63,9 @@ def build_login_settings(settings: WebSettings, url: str) -> WebSignInConfig | N
     secret = os.environ.get(login.secret_env, "") if login.secret_env else ""
     if login.secret_env and not (secret and secret.isascii()):
         raise EnvironmentFailure(
-            f"{login.secret_env} holds no client secret (web.login.client_secret_env)",
-            "put the secret that the provider gave into it",
+            f"{login.secret_env} does not contain a client secret "
+            "(web.login.client_secret_env)",
+            "set it to the client secret from the provider",
         )
     return WebSignInConfig(pinned, login, secret, base + CALLBACK)
 

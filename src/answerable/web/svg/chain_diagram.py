@@ -90,7 +90,7 @@ def describe_chain(group: ChainGroup) -> str:
             parts.append(f"{name} {hop['value']} ({hop['status']})")
     done = [
         f"{get_hops_by_name(act.item)['action']['value']} on "
-        f"{act.resource or 'a resource that is not named'} "
+        f"{act.resource or 'an unnamed resource'} "
         f"({act.item['outcome'] or 'no outcome recorded'}, {len(act.items)})"
         for act in group.merged_acts()
     ]

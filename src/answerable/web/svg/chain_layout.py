@@ -187,8 +187,11 @@ def _build_action_nodes(
     if omitted:
         events = sum(len(act.items) for act in omitted)
         to = _link_to_same_chain(group.item, links)
-        text = f"… {len(omitted)} more acts"
-        whole = f"{len(omitted)} more acts, {events} events: ask for this chain alone"
+        text = f"… {len(omitted)} more actions"
+        whole = (
+            f"{len(omitted)} more actions, {events} events: narrow the query to this "
+            "chain"
+        )
         more = ChainNode(4, 0, 0, text, whole, "observed", link=to)
         nodes.append(
             (more, ChainNode(5, 0, 0, f"{events} events", whole, "observed", link=to))

@@ -133,7 +133,7 @@ def _add_policy(
         what = f"statement {unread.sid!r} could not be read: {unread.why}"
         facts.add_problem(place, what)
     if len(policy.unread) > 3:
-        facts.add_problem(place, f"{len(policy.unread) - 3} more statements likewise")
+        facts.add_problem(place, f"{len(policy.unread) - 3} similar problems follow")
     facts.policies.setdefault(policy.id, policy)
     return policy
 

@@ -104,7 +104,9 @@ def _build_accounts(
         organization, management = _organization_of_account(tree, account.arn)
         parents = _path_to_root(tree, account.id)
         if not parents:
-            tree.add_problem(place, f"account {account.id!r} is missing from the tree")
+            tree.add_problem(
+                place, f"account {account.id!r} is missing from the organization tree"
+            )
         found.append(
             Account(
                 id=account.id,

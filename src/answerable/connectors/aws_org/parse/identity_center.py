@@ -172,7 +172,7 @@ def _build_people(
         try:
             person = build_person_id(names[0])
         except IdError:
-            tree.add_problem(at, "a user without an address and a name")
+            tree.add_problem(at, "a user has neither an email address nor a name")
             continue
         aliases = tuple(dict.fromkeys(name.lower() for name in names if name))
         yield (
@@ -234,7 +234,9 @@ def _build_assignments(
     for each, at in center.assignments:
         known = center.sets.get(each.permission_set_arn)
         if known is None:
-            tree.add_problem(at, "a permission set that was not described")
+            tree.add_problem(
+                at, "a permission set has no description (DescribePermissionSet)"
+            )
             continue
         for person, group in _iter_assigned_people(tree, center, people, each, at):
             yield RoleAssignment(
@@ -265,4 +267,4 @@ def _iter_assigned_people(
         if user in people:
             yield people[user].id, group
         else:
-            tree.add_problem(place, "a user that was not listed")
+            tree.add_problem(place, "a user is missing from the list of users")

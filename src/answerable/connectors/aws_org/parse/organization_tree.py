@@ -163,7 +163,7 @@ def iter_records(
         return
     if bytes(fields.get("NextToken", b"null")) not in (b"null", b'""'):
         tree.add_problem(
-            parent_place, f"{name} is truncated: the other entries are missing"
+            parent_place, f"{name} is truncated: its remaining entries are missing"
         )
     raws = tree.decode(fields[name], list[msgspec.Raw], f"{parent_place}/{name}") or []
     for index, raw in enumerate(raws):

@@ -54,7 +54,9 @@ def extract_document(
         return unquote_document(found)
     if answer_field.bare:
         return None
-    reader.add_problem(entry.place, f"the answer has no {answer_field.document_field}")
+    reader.add_problem(
+        entry.place, f"the response has no {answer_field.document_field}"
+    )
     return NOTHING
 
 

@@ -93,7 +93,7 @@ class ResourceInventory:
         """Return the resource of an ARN; None and a problem for an invalid ARN."""
         arn = parse_resource_arn(text, kind)
         if arn is None:
-            self.reader.add_problem(place, f"no usable ARN of {kind or 'a resource'}")
+            self.reader.add_problem(place, f"{kind or 'a resource'} has no usable ARN")
             return None
         return self.get_or_add(arn, place, *names)
 
@@ -115,7 +115,7 @@ def read_lists(
     ):
         arn = inventory.names.bucket_arn(bucket.name)
         if arn is None:
-            reading.add_problem(place, "no usable name of a bucket")
+            reading.add_problem(place, "a bucket has no usable name")
         inventory.record_listed_resource(
             "Buckets", inventory.get_or_add(arn, place) if arn else None
         )
@@ -217,7 +217,7 @@ def _read_compute_resources(
         ]
         arn = _parse_profile_arn(profile.arn)
         if arn is None:
-            reading.add_problem(place, "no usable ARN of an instance profile")
+            reading.add_problem(place, "an instance profile has no usable ARN")
             continue
         item = inventory.get_or_add(arn, place)
         item.runs_as = inventory.profile_roles[profile.arn] = roles[0] if roles else ""

@@ -175,21 +175,23 @@ def _build_event(
         return RecordRefused(_identity_refusal_reason(raw, refusal))
     if _has_ambiguous_caller(raw, element, who):
         return RecordRefused(
-            "duplicate key in an object: parsers could disagree about its value"
+            "duplicate key in a JSON object: parsers may disagree on its value"
         )
     caller = derive_caller(record, who)
     if (
         max(len(caller.identity), len(caller.session), len(caller.person))
         > MAX_ARN_LENGTH
     ):
-        return RecordRefused("the caller's name is longer than any ARN")
+        return RecordRefused("the caller's name exceeds the maximum length of an ARN")
     brought = (
         parse_call_effects(record, caller)
         if may_affect_identities(record)
         else _NO_EFFECTS
     )
     if brought is None:
-        return RecordRefused("the answer of an issuing call has an unknown shape")
+        return RecordRefused(
+            "the response of a call that issues credentials has an unexpected format"
+        )
     action = iam_action_name(
         record.event_source or "", (record.event_name or "")[:MAX_ARN_LENGTH]
     )

@@ -93,7 +93,7 @@ def parse_yaml_nodes(text: str) -> YamlNode:
         done: YamlNode | None = None
         if isinstance(event, yaml.CollectionStartEvent):
             if len(stack) == MAX_DEPTH:
-                raise _refused_error(mark, f"nested deeper than {MAX_DEPTH} levels")
+                raise _refused_error(mark, f"more than {MAX_DEPTH} levels of nesting")
             is_mapping = isinstance(event, yaml.MappingStartEvent)
             stack.append(_OpenYamlCollection(mark, {} if is_mapping else []))
         elif isinstance(event, yaml.CollectionEndEvent):
@@ -125,10 +125,10 @@ def _parse_events(text: str) -> Iterator[yaml.Event]:
 def _refuse_anchors_and_tags(event: yaml.NodeEvent, position: TextPosition) -> None:
     """Raise for YAML anchors, aliases and tags, which are not supported."""
     if event.anchor is not None:
-        raise _refused_error(position, "anchors and aliases are not supported")
+        raise _refused_error(position, "YAML anchors and aliases are not supported")
     tagged = (yaml.ScalarEvent, yaml.CollectionStartEvent)
     if isinstance(event, tagged) and event.tag is not None:
-        raise _refused_error(position, "tags are not supported")
+        raise _refused_error(position, "YAML tags are not supported")
 
 
 def _set_pending_key(

@@ -166,7 +166,7 @@ class RecorderLines:
     def _handle_decision(self, record: DecisionRecord, raw: bytes) -> AuditEvent | None:
         """Return a refusal's event; a passed call waits for its end."""
         if not has_matching_id(self._name, record):
-            raise ParseError("the id of the decision is used by another record")
+            raise ParseError("another record has the same decision id")
         if not record.decision.passes:
             return build_call_event(self._name, RawRecord(record, raw), None, b"")
         self._waiting[record.sequence] = RawRecord(record, raw)
@@ -175,14 +175,14 @@ class RecorderLines:
     def _handle_exchange(self, record: ExchangeRecord, raw: bytes) -> AuditEvent:
         """Build the event of a token exchange, after checking its id."""
         if not has_matching_exchange_id(self._name, record):
-            raise ParseError("the id of the exchange is used by another record")
+            raise ParseError("another record has the same exchange id")
         return build_exchange_event(self._name, record, raw)
 
     def _handle_end(self, record: CallEndRecord, raw: bytes) -> AuditEvent:
         """Build the event of the decision that this end completes."""
         told = self._waiting.pop(record.decided, None)
         if told is None:
-            raise ParseError("the outcome of a missing decision")
+            raise ParseError("the decision of this outcome is missing")
         return build_call_event(self._name, told, record, raw)
 
     def _decode_saved_decision(self, raw: bytes) -> RawRecord:

@@ -194,8 +194,10 @@ class GithubAnswerReader:
         self.builder.login = self.builder.login or stated
         if stated in ("", self.builder.login):
             return True
-        what = f"about {stated} (expected {self.builder.login})"
-        self.builder.add_problem(place, f"{what}; scan it as a source of its own")
+        what = (
+            f"the file describes organization {stated} (expected {self.builder.login})"
+        )
+        self.builder.add_problem(place, f"{what}; scan it as a separate source")
         return False
 
     def read_answer(self, address: AnswerAddress, answer: SavedAnswer) -> None:
@@ -218,7 +220,7 @@ class GithubAnswerReader:
             kind = ReadProblemKind.UNREADABLE
         self.builder.recognised += 1
         self.builder.problems.append(
-            ReadProblem(kind, place, f"the API answered {status}")
+            ReadProblem(kind, place, f"the API returned status {status}")
         )
 
     def finish(self, source: str, place: str, now: int) -> ParsedGithubOrganization:

@@ -62,11 +62,16 @@ def read_graph_export(builder: OrganizationBuilder, data: bytes, place: str) -> 
     index = _build_index(builder, data, place)
     organizations = [p for _, p in index.list_nodes("GH_Organization")]
     if len(organizations) != 1:
-        raise ParseError(f"{len(organizations)} organizations (expected one)", place)
+        raise ParseError(
+            f"the export has {len(organizations)} organizations (expected one)", place
+        )
     login = organizations[0].text("login").lower()
     builder.login = builder.login or login
     if login != builder.login:
-        raise ParseError(f"about {login} (expected {builder.login})", place)
+        raise ParseError(
+            f"the export describes organization {login} (expected {builder.login})",
+            place,
+        )
     for read in (*NODE_READERS, *graph_repositories.NODE_READERS):
         read(builder, index)
     builder.recognised += len(index.nodes)

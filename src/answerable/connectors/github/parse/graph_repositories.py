@@ -122,7 +122,7 @@ def _read_environments(builder: OrganizationBuilder, index: GraphIndex) -> None:
         repository = _get_repository_name(index, found)
         place = f"{index.place}#{node.id}"
         if not repository:
-            builder.add_problem(place, "an environment without its repository")
+            builder.add_problem(place, "the repository of an environment is missing")
             continue
         parts = builder.get_parts(repository)
         environments = parts.environments = parts.environments or {}
@@ -146,7 +146,7 @@ def _read_workflows(builder: OrganizationBuilder, index: GraphIndex) -> None:
         place = f"{index.place}#{node.id}"
         path, branch = found.text("path"), found.text("branch")
         if not repository:
-            builder.add_problem(place, "a workflow without its repository")
+            builder.add_problem(place, "the repository of a workflow is missing")
             continue
         parts = builder.get_parts(repository)
         workflows = parts.workflows = parts.workflows or {}

@@ -123,7 +123,9 @@ class OrganizationBuilder(ProblemCollector):
         self.recognised += 1
         self.answers.add(address.endpoint.answer)
         if answer.missing:
-            self.add_problem(answer.place, f"pages are missing: {answer.missing}")
+            self.add_problem(
+                answer.place, f"pages of the response are missing: {answer.missing}"
+            )
         elif answer.place not in self.faulty:
             self.read.add(address.endpoint.build_path(address.parameters).lower())
             return

@@ -76,7 +76,7 @@ def read_collaborators(
     for place, user in builder.iter_items(answer, UserAnswer):
         role = user.role_name or _find_highest_role(user.permissions or {})
         if not role:
-            builder.add_problem(place, "no role (expected `role_name`)")
+            builder.add_problem(place, "the role is missing (expected `role_name`)")
             builder.faulty.add(answer.place)
             continue
         login = user.login.lower()
@@ -100,7 +100,7 @@ def read_repository_teams(
     for place, team in builder.iter_items(answer, TeamAnswer):
         role = team.role_name or team.permission or ""
         if not role:
-            builder.add_problem(place, "no role (expected `permission`)")
+            builder.add_problem(place, "the role is missing (expected `permission`)")
             builder.faulty.add(answer.place)
             continue
         grants.append((team.slug.lower(), _TEAM_ROLES.get(role, role)))
@@ -307,6 +307,6 @@ def _decode_content(builder: OrganizationBuilder, answer: SavedAnswer) -> bytes 
             return base64.b64decode(found.content)
     except binascii.Error:
         pass
-    builder.add_problem(answer.place, "no contents (expected base64)")
+    builder.add_problem(answer.place, "the file content is missing (expected base64)")
     builder.faulty.add(answer.place)
     return None

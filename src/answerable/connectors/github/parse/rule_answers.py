@@ -184,7 +184,9 @@ def read_branch_protections(
         for allowances in (rule.bypass_pull_request_allowances, rule.push_allowances):
             info = allowances.page_info if allowances else None
             if info is not None and info.has_next_page:
-                builder.add_problem(place, "pages of allowances are missing")
+                builder.add_problem(
+                    place, "pages of the actors that may bypass a rule are missing"
+                )
                 builder.faulty.add(answer.place)
         found.append(_build_protection(rule, place))
     builder.update_repository(parameters["repo"], protections=tuple(found))

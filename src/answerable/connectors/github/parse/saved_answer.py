@@ -56,7 +56,7 @@ def decode_saved_answer(data: bytes, place: str) -> SavedAnswer:
         return SavedAnswer(place, items, {}, is_list=True, missing=missing)
     objects = [page for page in pages if isinstance(page, dict)]
     if len(objects) != len(pages):
-        raise ParseError("lists and objects in one file", place)
+        raise ParseError("the file contains both lists and objects", place)
     return _join_object_pages(objects, place)
 
 
@@ -71,7 +71,9 @@ def _join_object_pages(pages: list[Fields], place: str) -> SavedAnswer:
         is_list = is_list or bool(name)
         items += _decode_list(page[name], place) if name else ()
     if len(pages) > 1 and not is_list:
-        raise ParseError("several objects in one file (expected one answer)", place)
+        raise ParseError(
+            "the file contains several objects (expected one API response)", place
+        )
     first = pages[0] if pages else {}
     total = _decode_count(first) if is_list else 0
     missing = f"{len(items)} of {total} entries" if len(items) < total else ""
@@ -85,7 +87,7 @@ def _join_graph_pages(pages: list[Fields], place: str) -> SavedAnswer:
     for page in pages:
         found = _find_nodes(msgspec.json.decode(page["data"]))
         if found is None or "errors" in page:
-            raise ParseError("a GraphQL answer without the list", place)
+            raise ParseError("the GraphQL response lacks the list", place)
         items += (msgspec.Raw(msgspec.json.encode(each)) for each in found["nodes"])
         info = found.get("pageInfo")
         more = isinstance(info, dict) and info.get("hasNextPage") is True
@@ -141,7 +143,7 @@ def _decode_page(data: bytes, place: str) -> Fields | list[msgspec.Raw]:
         return msgspec.json.decode(data, type=Fields | list[msgspec.Raw])
     except DECODE_ERRORS as error:
         why = describe_decode_error(error)
-    raise ParseError(f"not an answer of the GitHub API: {why}", place)
+    raise ParseError(f"not a GitHub API response: {why}", place)
 
 
 def _split_documents(data: bytes, place: str) -> Iterator[bytes]:

@@ -67,7 +67,8 @@ def _parse_aws_file(
     line = find_unclosed_section(text)
     if line:  # what stands below it was taken for settings of the section above
         raise ParseError(
-            f"line {line}: a section without a closing `]` (expected `[profile NAME]`)",
+            f"line {line}: a section header has no closing `]` (expected `[profile "
+            "NAME]`)",
             source.place,
         )
 

@@ -105,8 +105,9 @@ def _add_file_to_catalogue(
     """Add one file to the catalogue; return the parts that were not understood."""
     if data.startswith(_CUSTOM_FORMAT):
         raise UsageError(
-            f"{place} is an archive of pg_dump (expected {EXPECTED_KIND})",
-            f"convert it to text: pg_restore --schema-only --file=dump.sql {place}",
+            f"{place} is a pg_dump archive (expected {EXPECTED_KIND})",
+            "convert the archive to text: pg_restore --schema-only "
+            f"--file=dump.sql {place}",
         )
     if data.lstrip().startswith(b"{"):
         answer = decode_catalogue_answer(data, place)
@@ -135,7 +136,7 @@ def _refuse_truncated_dump(text: str, place: str) -> None:
     if ends.count(False) > ends.count(True):
         raise ParseError(
             "the dump is truncated: its last line, `dump complete`, is missing; "
-            "dump again",
+            "create the dump again",
             place,
         )
 

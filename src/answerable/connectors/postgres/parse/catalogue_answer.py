@@ -103,7 +103,7 @@ def decode_catalogue_answer(data: bytes, place: str) -> CatalogueAnswer:
         answer = msgspec.json.decode(data, type=CatalogueAnswer)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ParseError(
-            f"not an answer of the catalogue query: {error}", place
+            f"not a result of the catalogue query: {error}", place
         ) from None
     if answer.schema != FORMAT:
         raise ParseError(f"expected the schema {FORMAT}", place)

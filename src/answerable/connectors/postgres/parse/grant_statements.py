@@ -167,7 +167,7 @@ def _read_membership_options(cursor: SqlCursor) -> dict[str, bool]:
         word = cursor.accept_any_keyword("ADMIN", "INHERIT", "SET")
         value = cursor.accept_any_keyword("OPTION", "TRUE", "FALSE")
         if not word or not value:
-            raise ParseError("expected ADMIN, INHERIT or SET with its value")
+            raise ParseError("expected ADMIN, INHERIT or SET with a value")
         options[word] = value != "FALSE"
         if not cursor.accept_keywords(","):
             return options

@@ -146,12 +146,14 @@ def parse_workflow(root: DocumentNode) -> tuple[AgentJob, ...]:
     """
     jobs = root.get("jobs")
     if jobs is None or not jobs.is_object:
-        raise ParseError("not a workflow: it has no jobs")
+        raise ParseError("not a workflow: the file has no jobs")
     shared = (
         leaf for key in _BLOCKS if (at := root.get(key)) for leaf in walk_scalars(at)
     )
     if sum(1 for _ in shared) > SHARED_LIMIT:
-        raise ParseError(f"more than {SHARED_LIMIT} values at workflow level")
+        raise ParseError(
+            f"the workflow has more than {SHARED_LIMIT} values outside `jobs`"
+        )
     found: list[AgentJob] = []
     for name, job in jobs.members():
         steps = list((job.get("steps") or DocumentNode("", None)).items())[:STEPS_LIMIT]

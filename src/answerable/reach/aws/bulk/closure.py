@@ -106,7 +106,7 @@ class GraphClosure:
 
     @property
     def compiled_graph(self) -> "CompiledGraph":
-        """Compiled graph that steps are computed from."""
+        """Compiled graph from which the steps are computed."""
         return self._load_step_table()[0]
 
     @property

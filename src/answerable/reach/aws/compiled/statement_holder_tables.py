@@ -152,7 +152,9 @@ class _StatementKeyedRows(Mapping[CompiledStatement, IdentityNumbers]):
         return self._rows.get(_encode_statement_key(statement.number), ())
 
     def __iter__(self) -> Iterator[CompiledStatement]:
-        raise NotImplementedError("statements are looked up one by one")
+        raise NotImplementedError(
+            "the index cannot be iterated: statements are looked up by key"
+        )
 
     def __len__(self) -> int:
         return len(self._rows)

@@ -113,7 +113,7 @@ _TABLES: tuple[tuple[str, KeyClass], ...] = (
         service_keys.ORIGIN,
         KeyClass(
             PLATFORM_KEY,
-            "recorded by the platform when the thing was made",
+            "recorded by the platform when the resource was created",
             _AUTHORIZATION_REFERENCE,
         ),
     ),
@@ -162,7 +162,7 @@ _TABLES: tuple[tuple[str, KeyClass], ...] = (
         service_keys.UNDOCUMENTED,
         KeyClass(
             DEPENDS_KEY,
-            "not known: its documentation does not say who writes it",
+            "not known: its documentation does not say who sets it",
             _AUTHORIZATION_REFERENCE,
             KeyKind.UNKNOWN,
         ),
@@ -206,7 +206,7 @@ _SPECIFIC_TEXTS: dict[str, tuple[str, str]] = {
 }
 
 _NAMED_BY_CALL = "which action and resource the call names"
-_UNREAD_POLICY = "not known: what the policy says was not read"
+_UNREAD_POLICY = "not known: the content of the policy was not read"
 # Keys of this product, for open conditions that no policy states.
 _ANSWERABLE_KEYS: dict[str, KeyClass] = {
     "answerable:deny": KeyClass(OPERATION_KEY, _NAMED_BY_CALL, ""),
@@ -245,7 +245,7 @@ _ANSWERABLE_KEYS: dict[str, KeyClass] = {
         DEPENDS_KEY, "the trust policy of the role, which was not collected", ""
     ),
     "answerable:action-catalogue": KeyClass(
-        DEPENDS_KEY, "AWS, if it has such an action", ""
+        DEPENDS_KEY, "AWS, if such an action exists", ""
     ),
     "answerable:public-policy": KeyClass(DEPENDS_KEY, _UNREAD_POLICY, ""),
     "answerable:uncollected-policy": KeyClass(DEPENDS_KEY, _UNREAD_POLICY, ""),
@@ -258,7 +258,9 @@ _ANSWERABLE_KEYS: dict[str, KeyClass] = {
     "answerable:existing-resource": KeyClass(
         DEPENDS_KEY, "anyone who can create such a resource; none was collected", ""
     ),
-    "answerable:awaited": KeyClass(DEPENDS_KEY, "anyone who can bring it about", ""),
+    "answerable:awaited": KeyClass(
+        DEPENDS_KEY, "anyone who can meet the condition", ""
+    ),
     "answerable:too-many-alternatives": KeyClass(
         DEPENDS_KEY, "too many alternatives to list", ""
     ),
@@ -266,7 +268,7 @@ _ANSWERABLE_KEYS: dict[str, KeyClass] = {
 
 _UNKNOWN_KEY = KeyClass(
     DEPENDS_KEY,
-    "not known: AWS's catalogue of condition keys does not hold it",
+    "not known: the key is not in AWS's list of condition keys",
     "",
     KeyKind.UNKNOWN,
 )

@@ -68,14 +68,14 @@ def _select_policy_layer_of_file(
         target not in identities and target not in places and ":" not in target
     ):
         raise UsageError(
-            f"--with needs a target (got {target[:80]!r}, expected an identity, a "
-            "resource, an account or an organizational unit)",
-            "name it: --on ARN",
+            f"--with requires a target (got {target[:80]!r}, expected an identity, "
+            "a resource, an account or an organizational unit)",
+            "name the target: --on ARN",
         )
     if edit.layer:
         if edit.layer not in _LAYERS:
             raise UsageError(
-                f"not a kind of policy (got {edit.layer[:40]!r}, expected one of "
+                f"unknown policy kind (got {edit.layer[:40]!r}, expected one of "
                 f"{', '.join(_LAYERS)})"
             )
         return PolicyLayer(edit.layer)
@@ -84,7 +84,7 @@ def _select_policy_layer_of_file(
     if target not in identities:
         if target.startswith(("arn:aws:iam:", "agent:")):
             raise UsageError(
-                f"no such identity was collected (got {target[:200]!r}, expected one)",
+                f"no such identity was scanned (got {target[:200]!r}, expected one)",
                 "name an identity or a resource: --on ARN",
             )
         return PolicyLayer.RESOURCE

@@ -146,7 +146,7 @@ def find_policy_by_printed_name(
     ]
     if not found:
         raise UsageError(
-            f"no such policy (got {text[:200]!r}, expected its id as answers print it)",
+            f"no such policy (got {text[:200]!r}, expected its id as shown in results)",
             _suggest_policy_or_statement_name(
                 asked, [str(one.id) for one in facts.policies], printed
             ),
@@ -154,7 +154,7 @@ def find_policy_by_printed_name(
     if len(found) > 1:
         named = tuple(sorted(one.id for one in found)[:_MAX_LISTED])
         raise AmbiguousError(
-            f"{text[:200]!r} fits several policies (expected the id of one)", named
+            f"{text[:200]!r} matches several policies (expected the id of one)", named
         )
     return found[0]
 

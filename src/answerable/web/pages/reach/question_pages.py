@@ -66,7 +66,7 @@ def get_graph(
             document, graph = _compute_can(cache, question)[:2]
         case other:
             raise UsageError(
-                f"no graph of that (got {other[:20]!r}, expected reach, who-can or can)"
+                f"unknown graph (got {other[:20]!r}, expected reach, who-can or can)"
             )
     return DocumentAnswer(Document("graph", list(graph.items), document.coverage))
 
