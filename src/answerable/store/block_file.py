@@ -164,7 +164,9 @@ class BlockFile:
         if len(self._bytes) != self._start + ends:
             raise BlockFileError(f"{path.name} is truncated")
         if self._index.generation != generation:
-            raise BlockFileError(f"{path.name} belongs to another version of the index")
+            raise BlockFileError(
+                f"{path.name} belongs to another generation of the index"
+            )
         self._name = path.name
 
     def section(self, name: str, kind: type[RowT]) -> "BlockSection[RowT]":
