@@ -56,7 +56,7 @@ def parse_page_cursor(text: str) -> tuple[int, PageCursor]:
     parts = text.split(".") if text else ["0", "0", "0"]
     if len(parts) != 3 or not all(_is_short_decimal_number(part) for part in parts):
         raise UsageError(
-            f"invalid page cursor (got {text[:40]!r}, expected the `next` value of "
+            f"invalid page cursor (got {text[:40]!r}, expected the `after` value of "
             "a previous page)",
             "omit `after` to start at the first page",
         )
