@@ -91,7 +91,7 @@ def test_a_refused_answer_is_not_collected(api: FakeApi, status: int) -> None:
     (problem,) = sync.problems
     assert (problem.place, problem.what) == (
         f"GET {RULESETS}",
-        f"the API answered {status}",
+        f"the API returned status {status}",
     )
     assert "github-rulesets" in sync.not_collected
     assert web_of(sync).rulesets is None
@@ -116,7 +116,7 @@ def test_a_permission_that_a_token_lacks_is_asked_for_once(api: FakeApi) -> None
     for name in ("web", *(f"more{n}" for n in range(4))):
         api.always[f"repos/acme/{name}/keys"] = (403, body)
     sync = scan_live(api)
-    assert [each.what for each in sync.problems] == ["the API answered 403"]
+    assert [each.what for each in sync.problems] == ["the API returned status 403"]
     assert sum(path.endswith("/keys") for path in api.count_calls()) == 1
     assert {e.deploy_keys for e in organization_of(sync).repositories or ()} == {None}
 
@@ -127,7 +127,10 @@ def test_refusals_of_many_repositories_are_counted(api: FakeApi) -> None:
         api.always[f"repos/acme/{name}/teams"] = (403, b"{}")
     sync = scan_live(api)
     what = [each.what for each in sync.problems]
-    assert what[:2] == ["the API answered 403", "the API answered 403 2 more times"]
+    assert what[:2] == [
+        "the API returned status 403",
+        "the API returned status 403 2 more times",
+    ]
     teams = {e.name: e.teams for e in organization_of(sync).repositories or ()}
     assert teams["more1"] is None
     assert teams["more0"] is not None
@@ -234,7 +237,7 @@ def test_a_page_on_another_host_is_not_followed(api: FakeApi) -> None:
 def test_a_redirect_is_not_followed(api: FakeApi) -> None:
     api.once[RULESETS] = [(301, {"Location": "https://elsewhere.example/"}, b"")]
     (problem,) = scan_live(api).problems
-    assert problem.what == "the API answered 301"
+    assert problem.what == "the API returned status 301"
 
 
 def test_entries_hidden_by_single_sign_on_are_missing(api: FakeApi) -> None:

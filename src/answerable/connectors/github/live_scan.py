@@ -222,7 +222,7 @@ class _LiveOrganizationScan:
         """Add the number of further answers that were refused."""
         for (name, status), number in self.refusals.items():
             if number > 1:
-                what = f"the API answered {status} {number - 1} more times"
+                what = f"the API returned status {status} {number - 1} more times"
                 kind = ReadProblemKind.UNREADABLE
                 if status == HTTPStatus.FORBIDDEN:
                     kind = ReadProblemKind.PERMISSION
