@@ -16,7 +16,8 @@ from bench.ingest import IngestSample, measure_ingest, prepare_trail
 
 ROOT = Path(__file__).resolve().parent.parent
 SEED = 20261124
-LAWS = ("expansions", "law", "what-if", "cedar", "races", "intent")
+# Parts that are not on the page.
+LAWS = ("expansions", "law", "what-if", "cedar", "races", "intent", "platforms")
 PARTS = (
     *("help", "ingest", "queries", "reach", "peers"),
     *("gateway", "fairness", "enforce", "federation", "web"),
@@ -115,6 +116,10 @@ def measure_reach(
 
     if "reach" in parts:
         yield from reach_queries.measure_reach(folder, SEED, command, quick=quick)
+    if "platforms" in parts:
+        from bench import platform_paths
+
+        yield from platform_paths.measure_platforms(command, quick=quick)
     if "peers" in parts:
         given = peer_tools.prepare_peers(
             ROOT, folder, peer_tools.QUICK if quick else peer_tools.SIZE, SEED

@@ -178,18 +178,56 @@ def find_paths_to_runs(
 ) -> Iterator[SubjectIdentity]:
     """Find the paths of identities to the workflow runs of `targets`."""
     runs = [
-        (each, key)
+        (each, key, _find_place(organizations, each))
         for key in targets
         if (each := parse_resource_id(key)) and each.kind == "run"
     ]
     for start in starts or list(_list_all_starts(organizations)):
         if start.identity in targets:
             yield start
-        for run, key in runs:
-            if key != start.identity:
+        subject = parse_identity(start.identity)
+        login = subject.name if subject and subject.kind == "user" else ""
+        for run, key, place in runs:
+            unrelated = place and login and _has_no_grant(place, login)
+            if key != start.identity and not unrelated:
                 hops = _find_hops_to_run(organizations, start, run)
                 if hops is not None:
                     yield replace(start, identity=key, hops=(*start.hops, *hops))
+
+
+def _find_place(
+    organizations: Organizations, run: GitHubResource
+) -> RepositoryPlace | None:
+    """Find the repository of a run; None where it was not collected."""
+    index = find_index(organizations, str(run))
+    repository = index.get_repository(run.repository) if index else None
+    return RepositoryPlace(index, repository) if index and repository else None
+
+
+def _has_no_grant(place: RepositoryPlace, login: str) -> bool:
+    """Tell whether a member has no grant on a private repository.
+
+    False where a list that could grant was not collected.
+    """
+    index, repository = place.index, place.repository
+    if (
+        index.organization.base_role != "none"
+        or repository.visibility != "private"
+        or repository.collaborators is None
+        or repository.teams is None
+        or not index.has_all_team_members
+    ):
+        return False
+    member = index.members.get(login)
+    if member is None or member.role == "owner" or member.organization_roles:
+        return False
+    # A chain leads from the joined team to the one that has the grant.
+    teams = index.list_teams_of_user(login) if repository.teams else {}
+    mine = {slug for chain in teams.values() for slug in chain}
+    return not (
+        any(slug.lower() in mine for slug, _ in repository.teams)
+        or any(each.lower() == login for each, _ in repository.collaborators)
+    )
 
 
 def _list_all_starts(organizations: Organizations) -> Iterator[SubjectIdentity]:

@@ -50,19 +50,52 @@ def list_role_entry_steps(
     steps: list[PathHop] = []
     unknown: dict[UnknownSubject, None] = {}
     for issuer in dict.fromkeys([ISSUER, *map(get_issuer, places)]):
-        mine = [place for place in places if get_issuer(place) == issuer]
+        mine = _PlacesBySubject(
+            place for place in places if get_issuer(place) == issuer
+        )
         for trust in trusts.list_token_trusts(issuer):
             if not trust.collected:
                 what = "its trust policy was not collected"
                 unknown[UnknownSubject(trust.identity, what, target)] = None
                 continue
             unknown |= dict.fromkeys(_list_unscanned(organizations, trust))
-            for place in mine:
+            unknown |= dict.fromkeys(_list_unlisted(organizations, trust))
+            for place in mine.select(trust.list_limits("sub")):
                 found = list(_list_steps_of_repository(trusts, trust, place))
                 steps += found
                 if found:
                     unknown |= dict.fromkeys(_list_gaps(place))
     return CrossPlatformSteps(tuple(steps), tuple(unknown))
+
+
+class _PlacesBySubject:
+    """Repositories by the fixed beginning of their OIDC subjects.
+
+    A repository with a template of its own may have any subject.
+    """
+
+    def __init__(self, places: Iterable[RepositoryPlace]) -> None:
+        self._all = list(places)
+        self._open = [each for each in self._all if get_template(each)]
+        self._by_head: dict[str, list[RepositoryPlace]] = {}
+        for place in self._all:
+            for head, _ in list_subject_forms(place) if not get_template(place) else ():
+                self._by_head.setdefault(head, []).append(place)
+
+    def select(self, limits: Iterable[str]) -> list[RepositoryPlace]:
+        """Select the repositories that the subjects of a trust policy may name."""
+        found = list(self._open)
+        subjects = tuple(limits)
+        for each in subjects:
+            fixed = each.partition("*")[0].partition("?")[0]
+            owner, mark, rest = fixed.partition(":")
+            name, end, _ = rest.partition(":")
+            if not end:
+                return self._all
+            found += self._by_head.get(f"{owner}{mark}{name}", ())
+        if not subjects:
+            return self._all
+        return list({id(each): each for each in found}.values())
 
 
 def _list_unscanned(
@@ -75,6 +108,19 @@ def _list_unscanned(
         if found and found[1].lower() not in logins:
             key = f"github:{found[1].lower()}"
             yield UnknownSubject(key, "no scan describes the organization", SOURCE)
+
+
+def _list_unlisted(
+    organizations: Organizations, trust: TokenTrust
+) -> Iterator[UnknownSubject]:
+    """List the organizations that a trust may name, whose repositories are missing."""
+    limits = trust.list_limits("sub")
+    owners = [_OWNER.fullmatch(each) for each in limits]
+    for index in organizations.values():
+        named = [not found or found[1].lower() == index.login for found in owners]
+        if index.organization.repositories is None and (not limits or any(named)):
+            key = f"github:{index.login}"
+            yield UnknownSubject(key, "not collected: repositories", SOURCE)
 
 
 def _list_gaps(place: RepositoryPlace) -> Iterator[UnknownSubject]:
@@ -92,6 +138,17 @@ def _list_gaps(place: RepositoryPlace) -> Iterator[UnknownSubject]:
         )
         if value is None
     ]
+    if any(
+        not each.contents_collected and not each.disabled
+        for each in repository.workflows or ()
+    ):
+        gaps.append("contents of workflows")
+    for word, text in (
+        ("visibility", repository.visibility),
+        ("default branch", repository.default_branch),
+    ):
+        if not text:
+            gaps.append(word)
     if not organization.base_role:
         gaps.append("base role")
     if not place.index.has_all_team_members:

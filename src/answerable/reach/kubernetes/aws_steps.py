@@ -32,6 +32,14 @@ ROLE_TRUST = "answerable:role-trust"
 _EKS_ISSUER = "oidc.eks."
 _EKS_VERSION = "-eks-"
 _WILDCARDS = frozenset("*?[")
+# Kinds without which a way to a service account may be missing.
+_DECIDING = (
+    "clusterrolebindings",
+    "clusterroles",
+    "rolebindings",
+    "roles",
+    "serviceaccounts",
+)
 
 
 def list_role_steps(
@@ -39,12 +47,18 @@ def list_role_steps(
 ) -> CrossPlatformSteps:
     """List the steps of all service accounts to roles."""
     steps: list[PathHop] = []
+    unknown: list[UnknownSubject] = []
     for index in clusters:
-        steps += _TokenSteps(index, trusts).list_steps()
+        mine = [*_TokenSteps(index, trusts).list_steps()]
         for association in index.cluster.pod_identities:
-            steps += _list_association_steps(index, trusts, association)
+            mine += _list_association_steps(index, trusts, association)
+        steps += mine
+        missing = [each for each in _DECIDING if not index.collected.includes(each)]
+        if missing and (mine or "serviceaccounts" in missing):
+            what = f"not collected: {', '.join(missing)}"
+            unknown.append(UnknownSubject(f"cluster {index.name}", what, SOURCE))
     unscanned = tuple(list_unscanned_entries(clusters, trusts))
-    return CrossPlatformSteps(tuple(steps), unscanned=unscanned)
+    return CrossPlatformSteps(tuple(steps), tuple(unknown), unscanned)
 
 
 def list_unscanned_entries(

@@ -1,13 +1,14 @@
 """Follow the steps of a cluster, from a node onwards or back from some nodes."""
 
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from answerable.reach.formula import TRUE
 from answerable.reach.kubernetes.access_graph import Edge, iterate_bits
 
 _BUNDLE = "bundle"
+_FEW = 16  # nodes whose steps are looked up one by one
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,8 @@ class StepIndex:
             else:
                 self.wide.append(edge)
         self._forward: dict[tuple[int, ...], Search] = {}
+        self._wide_from = _index_edges(self.wide, lambda edge: edge.actors)
+        self._wide_to = _index_edges(self.wide, lambda edge: edge.targets)
 
     def _add_narrow(self, edge: Edge) -> None:
         """Add a step of one actor to few targets."""
@@ -84,8 +87,7 @@ class StepIndex:
 
         Nodes that take the same first steps share one result.
         """
-        bit = 1 << number
-        first = [n for n, edge in enumerate(self.wide) if edge.actors & bit]
+        first = self._wide_from.get(number, [])
         narrow = self._narrow.get(number, ())
         key = (*first, -1, *((number,) if narrow else ()))
         found = self._forward.get(key)
@@ -117,10 +119,8 @@ class StepIndex:
             return []
         fired = [
             edge
-            for edge in self.wide
-            if edge.actors & new
-            and edge.targets & ~found
-            and (not certain or edge.formula == TRUE)
+            for edge in self._list_wide_from(new)
+            if edge.targets & ~found and (not certain or edge.formula == TRUE)
         ]
         bundle = self._get_bundle(new & self._has_narrow)
         if bundle.targets & ~found:
@@ -128,6 +128,15 @@ class StepIndex:
         for number in iterate_bits(0 if certain else new & self._has_conditions):
             fired += [e for e in self._narrow[number] if e.targets & ~found]
         return fired
+
+    def _list_wide_from(self, nodes: int) -> list[Edge]:
+        """List the steps of many actors that some nodes take, in their order."""
+        if nodes.bit_count() > _FEW:
+            return [edge for edge in self.wide if edge.actors & nodes]
+        numbers = {
+            n for node in iterate_bits(nodes) for n in self._wide_from.get(node, ())
+        }
+        return [self.wide[n] for n in sorted(numbers)]
 
     def _get_bundle(self, actors: int) -> Edge:
         """Return one step for all unconditional steps of some nodes with few targets."""
@@ -173,7 +182,7 @@ class StepIndex:
             The surest way; empty if every way gives API rights alone.
         """
         bit = 1 << number
-        leading = [each for each in self.wide if each.targets & bit]
+        leading = [self.wide[n] for n in self._wide_to.get(number, ())]
         leading += self._narrow_back.get(number, ())
         certain = search.certain | 1 << start
         for actors, conditions in ((certain, False), (search.found | certain, True)):
@@ -216,6 +225,17 @@ class StepIndex:
             for edge in self._narrow_back[number]:
                 if not certain or edge.formula == TRUE:
                     yield edge
+
+
+def _index_edges(
+    edges: Sequence[Edge], get_bits: Callable[[Edge], int]
+) -> dict[int, list[int]]:
+    """Index the positions of steps by the nodes that they start from or lead to."""
+    found: dict[int, list[int]] = {}
+    for position, edge in enumerate(edges):
+        for number in iterate_bits(get_bits(edge)):
+            found.setdefault(number, []).append(position)
+    return found
 
 
 def _take(search: Search, edge: Edge, bits: int, before: int) -> None:

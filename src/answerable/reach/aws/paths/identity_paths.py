@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
 from answerable.model.ids import IdentityId
-from answerable.reach.aws.bulk.bitset import build_bitset
+from answerable.reach.aws.bulk.bitset import build_bitset, list_positions
 from answerable.reach.aws.bulk.caller_policies import VerdictBits
 from answerable.reach.aws.bulk.closure import get_graph_closure
 from answerable.reach.aws.compiled.external_callers import parse_caller
@@ -65,30 +65,69 @@ def find_paths_of_all(
     graph: IdentityGraph, targets: Collection[IdentityId]
 ) -> Iterator[SubjectIdentity]:
     """Find the paths of all identities and outside callers to each target."""
-    whole = get_graph_closure(graph)
+    entered = _list_entered_targets(graph, _select_nodes(graph, targets))
+    external = frozenset(graph.accounts.externally_trusted_roles)
     for target in targets:
         yield SubjectIdentity(target, target)
-        nodes = _select_nodes(graph, [target])
-        search = search_backward_from_targets(graph, (), VerdictBits(nodes, nodes))
-        for number, _, _ in search.list_nodes_reaching_target():
-            node = whole.get_node_by_number(number)
-            is_start = node == graph.get_start_node(node.identity)
-            if node.identity == target or not is_start:
-                continue
-            path = (
-                None
-                if is_not_yet_created(node.identity)
-                else search.find_path_to_target(node)
-            )
-            if path is not None:
-                yield SubjectIdentity(node.identity, target, path.hops)
-        for role in graph.accounts.externally_trusted_roles:
-            path = search.find_path_to_target(IdentityNode(role))
-            if path is None:
-                continue
-            for entry in graph.list_external_role_entries(role):
-                hops = (build_role_entry_hop(entry, role), *path.hops)
-                yield SubjectIdentity(entry.principal, target, hops)
+        if target in entered:
+            yield from _find_paths_to_target(graph, target)
+        elif target in external:
+            for entry in graph.list_external_role_entries(target):
+                hop = build_role_entry_hop(entry, target)
+                yield SubjectIdentity(entry.principal, target, (hop,))
+
+
+def _find_paths_to_target(
+    graph: IdentityGraph, target: IdentityId
+) -> Iterator[SubjectIdentity]:
+    """Find the paths of all others to a target that some identity enters."""
+    whole = get_graph_closure(graph)
+    nodes = _select_nodes(graph, [target])
+    search = search_backward_from_targets(graph, (), VerdictBits(nodes, nodes))
+    for number, _, _ in search.list_nodes_reaching_target():
+        node = whole.get_node_by_number(number)
+        is_start = node == graph.get_start_node(node.identity)
+        if node.identity == target or not is_start:
+            continue
+        path = (
+            None
+            if is_not_yet_created(node.identity)
+            else search.find_path_to_target(node)
+        )
+        if path is not None:
+            yield SubjectIdentity(node.identity, target, path.hops)
+    for role in graph.accounts.externally_trusted_roles:
+        path = search.find_path_to_target(IdentityNode(role))
+        if path is None:
+            continue
+        for entry in graph.list_external_role_entries(role):
+            hops = (build_role_entry_hop(entry, role), *path.hops)
+            yield SubjectIdentity(entry.principal, target, hops)
+
+
+def _list_entered_targets(graph: IdentityGraph, nodes: int) -> frozenset[IdentityId]:
+    """List the identities of some nodes that another identity enters in one step.
+
+    Nodes with gained permissions count only where an identity gains them.
+    """
+    whole = get_graph_closure(graph)
+    starts = (
+        number
+        for number, node in enumerate(whole.actors.nodes)
+        if node == graph.get_start_node(node.identity)
+    )
+    front = build_bitset(starts, whole.node_count)
+    seen = found = 0
+    while front:
+        seen |= front
+        ahead = 0
+        for number in list_positions(front):
+            ahead |= whole.get_next_nodes(number).some
+        found |= ahead & nodes
+        front = ahead & ~seen
+    return frozenset(
+        whole.get_node_by_number(number).identity for number in list_positions(found)
+    )
 
 
 def _select_nodes(graph: IdentityGraph, targets: Collection[IdentityId]) -> int:
