@@ -16,7 +16,7 @@ KINDS = (
     *("decision", "asks", "amendments", "requests"),
     *("baselines", "baseline", "baseline-diff", "baseline-replay", "baseline-check"),
     *("verify", "prove", "checkpoint", "bundle", "doctor"),
-    *("reach-all", "findings", "diff", "what-if", "what-if-cuts"),
+    *("reach-all", "findings", "diff", "export", "what-if", "what-if-cuts"),
     *("reach-used", "reach-compared", "owner-keys", "login", "trace-unmediated"),
     "trace-by",
     "show",

@@ -98,7 +98,9 @@ APART = {
     **dict.fromkeys(("baseline-check", "baseline-rename"), _GATEWAY),
     **dict.fromkeys(("verify", "verification", "prove", "checkpoint", "bundle"), _LOG),
     **dict.fromkeys(("event", "snapshots", "coverage"), _LOG),
-    **dict.fromkeys(("scan", "ingest", "where", "doctor", "login", "done"), _HERE),
+    **dict.fromkeys(
+        ("scan", "ingest", "where", "doctor", "login", "done", "export"), _HERE
+    ),
     **dict.fromkeys(("sts-rules", "sts-test", "sts-explain"), _RULES),
     "diff": "compares two snapshots; tests/posture/test_diff.py removes a source",
     "reach-compared": "compares with AWS, which has to be asked",

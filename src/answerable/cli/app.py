@@ -42,6 +42,8 @@ _MODULES = {
     "what-if": "answerable.cli.commands.what_if",
     "findings": "answerable.cli.commands.findings",
     "diff": "answerable.cli.commands.diff",
+    "report": "answerable.cli.commands.report",
+    "export": "answerable.cli.commands.report",
     "ingest": "answerable.cli.commands.trail",
     "trace": "answerable.cli.commands.trail",
     "decision": "answerable.cli.commands.decisions",
@@ -129,7 +131,7 @@ class _RootGroup(AppGroup):
             ("who-owns", "attest", "owner-keys", "asks", "break-glass"),
         ),
         ("Reach", ("reach", "can", "who-can", "what-if")),
-        ("Findings", ("findings", "diff")),
+        ("Findings", ("findings", "diff", "report", "export")),
         ("Events and evidence", ("ingest", "trace", "decision", "sql", "evidence")),
         (
             "Enforcement",

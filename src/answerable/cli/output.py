@@ -12,7 +12,7 @@ from answerable.cli.errors import FAILED, FINE, PARTIAL, most_severe_exit_code
 from answerable.cli.render.colour import colour_line
 from answerable.cli.render.coverage import list_incomplete_sources
 from answerable.cli.render.screen import Screen, detect_screen
-from answerable.cli.settings import Settings
+from answerable.cli.settings import EXPORT_FORMATS, Settings
 from answerable.model.documents.shared_shapes import Document
 from answerable.presentation.column_selection import ColumnSelection, sort_items
 from answerable.presentation.command_hints import add_store_option, add_store_to_text
@@ -75,6 +75,10 @@ def print_document(
 
 def _format_lines(document: Document, settings: Settings, view: str) -> Iterable[str]:
     """Format a document as JSON, NDJSON, CSV or text for the terminal."""
+    if settings.output in EXPORT_FORMATS:
+        from answerable.presentation.finding_exports import export_findings
+
+        return export_findings(document, settings.output, time.time_ns())
     names = tuple(filter(None, settings.columns.split(",")))
     selection = ColumnSelection(names, settings.wide)
     if settings.output == "csv":

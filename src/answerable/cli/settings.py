@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
 FORMATS = ("table", "json", "ndjson", "csv")
+# Formats of other tools, for findings alone.
+EXPORT_FORMATS = ("sarif", "ocsf")
 
 
 @dataclass(slots=True)
@@ -141,7 +143,7 @@ class WordChoice(click.ParamType[str]):
         """Accept one of the allowed values, in upper or lower case."""
         text = str(value)
         word = self.aliases.get(text.lower(), text.lower())
-        if word in self.words:
+        if word in self.words or word in self.aliases.values():
             return word
         if not text and not isinstance(param, click.Argument):
             return ""
@@ -205,7 +207,7 @@ def _build_shared_options() -> list[click.Parameter]:
         ),
         click.Option(
             ["-o", "--output"],
-            type=WordChoice(FORMATS),
+            type=WordChoice(FORMATS, {each: each for each in EXPORT_FORMATS}),
             metavar="FORM",
             help=f"{', '.join(FORMATS)}; a table unless said.",
             callback=_set_shared_option,

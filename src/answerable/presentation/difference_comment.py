@@ -1,8 +1,8 @@
 """Format a comparison as Markdown for a comment on a pull request."""
 
-import html
 from collections.abc import Mapping
 
+from answerable.export.report import escape_markdown
 from answerable.model.documents.shared_shapes import Document
 from answerable.presentation.text import sanitize
 
@@ -48,7 +48,4 @@ def _quote(text: str) -> str:
 
 def _escape(text: str) -> str:
     """Escape text from files, so that it adds no markup, link or mention."""
-    plain = html.escape(sanitize(text).replace("\n", " "), quote=False)
-    for mark in "\\`*_[]|#!~":
-        plain = plain.replace(mark, f"\\{mark}")
-    return plain.replace("@", "@\u200b")
+    return escape_markdown(sanitize(text))

@@ -63,3 +63,10 @@ class ProbeItem(TypedDict):
     place: Annotated[str, Column("path, pattern or API call", "", 0, floor=24)]
     what: Annotated[str, Column("what the source reads there", "", 2)]
     found: Annotated[bool | None, Column("null if not checked", "there", 0, "found")]
+
+
+class ExportedFileItem(TypedDict):
+    """`answerable export`: one file."""
+
+    file: Annotated[str, Column("path of the file", "", 0, floor=20)]
+    bytes: Annotated[int, Column("its size", "", 1, "count", right=True)]

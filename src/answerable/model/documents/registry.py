@@ -45,6 +45,7 @@ ITEM_TYPES: Mapping[str, str] = {
     "reach-compared": "shared_shapes:AwsComparisonItem",
     "findings": "finding:FindingItem",
     "what-if": "what_if:AccessChangeItem",
+    "export": "evidence:ExportedFileItem",
     "diff": "difference:DifferenceItem",
     "what-if-cuts": "what_if:CutSetItem",
     "trace": "trace:TraceItem",

@@ -1,0 +1,71 @@
+"""`report`, `export`: the estate as a file for people and for other tools."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from answerable.cli.output import print_and_exit
+from answerable.cli.progress import progress_bar
+from answerable.cli.session import open_session
+from answerable.cli.settings import AppCommand, Settings, WordChoice, pass_settings
+from answerable.model.errors import EnvironmentFailure
+
+_FORMATS = ("cyclonedx", "opengraph", "ocsf", "csv")
+
+
+@click.command("report", cls=AppCommand, short_help="One HTML or Markdown file.")
+@click.argument("file", default="-")
+@click.option("--markdown", is_flag=True, help="Write Markdown instead of HTML.")
+@pass_settings
+def report(settings: Settings, file: str, markdown: bool) -> None:
+    """Write a report to FILE, or to standard output.
+
+    The report answers the six questions, draws the gravest paths, and lists findings by
+    owner, the rules that lack data and the coverage. The HTML has no script and no link
+    to another file.
+    """
+    from answerable.usecases.posture.write_report import iterate_report_lines
+
+    with open_session(settings) as session, progress_bar(settings) as progress:
+        lines = iterate_report_lines(
+            session.load_inventory(progress), now=session.now, markdown=markdown
+        )
+        text = "\n".join(lines) + "\n"
+    if file == "-":
+        sys.stdout.write(text)
+        return
+    try:
+        Path(file).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise EnvironmentFailure(
+            f"{file}: {error.strerror or 'cannot be written'}",
+            "name a file in a folder that you may write",
+        ) from None
+    click.echo(f"wrote {file}", err=True)
+
+
+@click.command("export", cls=AppCommand, short_help="Files for other tools.")
+@click.option(
+    "--to",
+    "form",
+    required=True,
+    type=WordChoice(_FORMATS),
+    help="Format of the files.",
+)
+@click.argument("folder")
+@pass_settings
+def export(settings: Settings, form: str, folder: str) -> None:
+    """Write the inventory and its findings to files in FOLDER.
+
+    cyclonedx: agents, tools, packages, identities and credentials without values
+    (CycloneDX 1.6). opengraph: the same as a graph for BloodHound. ocsf: findings
+    (OCSF 1.8). csv: agents, credentials, identities and findings.
+    """
+    from answerable.usecases.posture.export_inventory import export_inventory
+
+    with open_session(settings) as session, progress_bar(settings) as progress:
+        document = export_inventory(
+            session.load_inventory(progress), form, Path(folder), now=session.now
+        )
+    print_and_exit(document, settings)

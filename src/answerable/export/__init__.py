@@ -1,0 +1,1 @@
+"""Convert documents to formats of other tools: SARIF, OCSF, CycloneDX."""

@@ -1,0 +1,97 @@
+"""Convert an inventory to the OpenGraph format of BloodHound.
+
+Source: https://bloodhound.specterops.io/opengraph/schema. Property values are texts,
+numbers, flags, or lists of these; an id is that of this product.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+Item = Mapping[str, object]
+SOURCE_KIND = "Answerable"
+
+
+def build_opengraph(
+    agents: Iterable[Item], credentials: Iterable[Item], identities: Iterable[Item]
+) -> Mapping[str, object]:
+    """Build the graph of agents, tools, credentials, identities and their owners.
+
+    Args:
+        agents: Items of the document `agents`; the others likewise.
+    """
+    graph = _Graph()
+    for each in identities:
+        graph.add_node(each, "Identity", ("kind", "name", "account"))
+    for each in credentials:
+        graph.add_node(each, "Credential", ("kind", "class", "lifetime", "status"))
+        graph.add_edge("Proves", each["id"], each["identity"])
+    for each in agents:
+        graph.add_node(each, "Agent", ("kind", "name", "place", "unattended"))
+        graph.add_edge("Starts", each["parent"], each["id"])
+        for identity in _list(each, "identities"):
+            graph.add_edge("ActsAs", each["id"], identity)
+        for tool in _list_objects(each, "tools"):
+            node = {**tool, "id": f"{each['id']} {tool['id']}"}
+            graph.add_node(
+                node, "Tool", ("server", "transport", "target", "unattended")
+            )
+            graph.add_edge("Uses", each["id"], node["id"])
+            for credential in _list_objects(tool, "credentials"):
+                graph.add_edge("Holds", node["id"], credential["id"])
+    return {
+        "metadata": {"source_kind": SOURCE_KIND},
+        "graph": {"nodes": list(graph.nodes.values()), "edges": graph.edges},
+    }
+
+
+class _Graph:
+    """Graph under construction."""
+
+    def __init__(self) -> None:
+        self.nodes: dict[str, Item] = {}
+        self.edges: list[Item] = []
+
+    def add_node(self, item: Item, kind: str, names: Sequence[str]) -> None:
+        """Add a node with its owner."""
+        key = str(item["id"])
+        known = ((name, item.get(name)) for name in names)
+        properties = {name: value for name, value in known if value not in (None, "")}
+        self.nodes[key] = {
+            "id": key,
+            "kinds": [f"{SOURCE_KIND}{kind}"],
+            "properties": {"displayname": str(item.get("name") or key), **properties},
+        }
+        owner = item.get("owner")
+        person = owner.get("person") if isinstance(owner, dict) else None
+        if person:
+            self.nodes.setdefault(
+                str(person),
+                {
+                    "id": str(person),
+                    "kinds": [f"{SOURCE_KIND}Person"],
+                    "properties": {"displayname": str(person)},
+                },
+            )
+            self.add_edge("Owns", person, key)
+
+    def add_edge(self, kind: str, start: object, end: object) -> None:
+        """Add an edge between two things, if both are known."""
+        if start and end:
+            self.edges.append(
+                {
+                    "kind": kind,
+                    "start": {"value": str(start)},
+                    "end": {"value": str(end)},
+                    "properties": {},
+                }
+            )
+
+
+def _list(item: Item, name: str) -> list[object]:
+    """Return a list field."""
+    value = item.get(name)
+    return value if isinstance(value, list) else []
+
+
+def _list_objects(item: Item, name: str) -> Iterator[Item]:
+    """Yield the objects of a list field."""
+    return (each for each in _list(item, name) if isinstance(each, dict))

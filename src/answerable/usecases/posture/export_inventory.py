@@ -1,0 +1,121 @@
+"""Write the inventory and its findings in formats of other tools (`export`)."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from answerable import __version__
+from answerable.export.cyclonedx import build_cyclonedx
+from answerable.export.ocsf import iterate_ocsf_lines
+from answerable.export.opengraph import build_opengraph
+from answerable.inventory.sync_join import assess_owners_at_time
+from answerable.model.documents.shared_shapes import Document
+from answerable.model.errors import EnvironmentFailure
+from answerable.model.inventory import Inventory
+from answerable.presentation.answer_coverage import build_list_coverage
+from answerable.presentation.inventory_items import (
+    build_agent_item,
+    build_credential_item,
+    build_identity_item,
+    format_time,
+)
+from answerable.presentation.serialization import to_csv
+from answerable.services.posture.finding_documents import (
+    build_findings_document,
+    compute_findings,
+)
+
+Items = Sequence[Mapping[str, object]]
+
+
+@dataclass(frozen=True, slots=True)
+class _ExportedLists:
+    """Lists of an inventory, as items of their documents."""
+
+    inventory: Inventory
+    now: int
+    agents: Items
+    credentials: Items
+    identities: Items
+
+
+def _write_cyclonedx(lists: _ExportedLists) -> Iterator[tuple[str, Iterable[str]]]:
+    bom = build_cyclonedx(
+        lists.agents,
+        lists.credentials,
+        lists.identities,
+        timestamp=format_time(lists.now),
+        version=__version__,
+    )
+    yield "answerable.cdx.json", [json.dumps(bom, indent=1)]
+
+
+def _write_opengraph(lists: _ExportedLists) -> Iterator[tuple[str, Iterable[str]]]:
+    graph = build_opengraph(lists.agents, lists.credentials, lists.identities)
+    yield "answerable.opengraph.json", [json.dumps(graph, indent=1)]
+
+
+def _write_ocsf(lists: _ExportedLists) -> Iterator[tuple[str, Iterable[str]]]:
+    items = compute_findings(lists.inventory, now=lists.now)
+    yield "findings.ocsf.ndjson", iterate_ocsf_lines(items, lists.now, __version__)
+
+
+def _write_csv(lists: _ExportedLists) -> Iterator[tuple[str, Iterable[str]]]:
+    for kind, items in (
+        ("agents", lists.agents),
+        ("credentials", lists.credentials),
+        ("identities", lists.identities),
+    ):
+        coverage = build_list_coverage(kind, lists.inventory, lists.now)
+        yield f"{kind}.csv", to_csv(Document(kind, items, coverage))
+    findings = compute_findings(lists.inventory, now=lists.now)
+    document = build_findings_document(lists.inventory, findings, now=lists.now)
+    yield "findings.csv", to_csv(document)
+
+
+WRITERS: Mapping[
+    str, Callable[[_ExportedLists], Iterator[tuple[str, Iterable[str]]]]
+] = {
+    "cyclonedx": _write_cyclonedx,
+    "opengraph": _write_opengraph,
+    "ocsf": _write_ocsf,
+    "csv": _write_csv,
+}
+
+
+def export_inventory(
+    inventory: Inventory, form: str, folder: Path, *, now: int
+) -> Document:
+    """Write the files of one format; a file of the same name is replaced.
+
+    Args:
+        form: One of `WRITERS`.
+        folder: Folder for the files; created if it is missing.
+        now: UTC nanoseconds.
+
+    Raises:
+        EnvironmentFailure: A file cannot be written.
+    """
+    inventory = assess_owners_at_time(inventory, now)
+    lists = _ExportedLists(
+        inventory,
+        now,
+        [build_agent_item(inventory, each) for each in inventory.agents.values()],
+        [build_credential_item(inventory, e) for e in inventory.credentials.values()],
+        [build_identity_item(inventory, each) for each in inventory.facts.identities],
+    )
+    items = []
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, lines in WRITERS[form](lists):
+            path = folder / name
+            with path.open("w", encoding="utf-8") as file:
+                file.writelines(f"{line}\n" for line in lines)
+            items.append({"file": str(path), "bytes": path.stat().st_size})
+    except OSError as error:
+        raise EnvironmentFailure(
+            f"{folder}: {error.strerror or 'cannot be written'}",
+            "name a folder that you may write",
+        ) from None
+    return Document("export", items, build_list_coverage("agents", inventory, now))
