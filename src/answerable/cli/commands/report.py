@@ -17,8 +17,14 @@ _FORMATS = ("cyclonedx", "opengraph", "ocsf", "csv")
 @click.command("report", cls=AppCommand, short_help="One HTML or Markdown file.")
 @click.argument("file", default="-")
 @click.option("--markdown", is_flag=True, help="Write Markdown instead of HTML.")
+@click.option(
+    "--suppressions",
+    default="",
+    metavar="FILE",
+    help="Reviewed file of accepted findings.",
+)
 @pass_settings
-def report(settings: Settings, file: str, markdown: bool) -> None:
+def report(settings: Settings, file: str, markdown: bool, suppressions: str) -> None:
     """Write a report to FILE, or to standard output.
 
     The report answers the six questions, draws the gravest paths, and lists findings by
@@ -29,7 +35,11 @@ def report(settings: Settings, file: str, markdown: bool) -> None:
 
     with open_session(settings) as session, progress_bar(settings) as progress:
         lines = iterate_report_lines(
-            session.load_inventory(progress), now=session.now, markdown=markdown
+            session.store,
+            session.load_inventory(progress),
+            now=session.now,
+            markdown=markdown,
+            suppressions=suppressions,
         )
         text = "\n".join(lines) + "\n"
     if file == "-":
@@ -66,6 +76,10 @@ def export(settings: Settings, form: str, folder: str) -> None:
 
     with open_session(settings) as session, progress_bar(settings) as progress:
         document = export_inventory(
-            session.load_inventory(progress), form, Path(folder), now=session.now
+            session.store,
+            session.load_inventory(progress),
+            form,
+            Path(folder),
+            now=session.now,
         )
     print_and_exit(document, settings)

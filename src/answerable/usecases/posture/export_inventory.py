@@ -25,6 +25,7 @@ from answerable.services.posture.finding_documents import (
     build_findings_document,
     compute_findings,
 )
+from answerable.store.store import EvidenceStore
 
 Items = Sequence[Mapping[str, object]]
 
@@ -33,6 +34,7 @@ Items = Sequence[Mapping[str, object]]
 class _ExportedLists:
     """Lists of an inventory, as items of their documents."""
 
+    store: EvidenceStore
     inventory: Inventory
     now: int
     agents: Items
@@ -57,7 +59,7 @@ def _write_opengraph(lists: _ExportedLists) -> Iterator[tuple[str, Iterable[str]
 
 
 def _write_ocsf(lists: _ExportedLists) -> Iterator[tuple[str, Iterable[str]]]:
-    items = compute_findings(lists.inventory, now=lists.now)
+    items = compute_findings(lists.inventory, now=lists.now, store=lists.store)
     yield "findings.ocsf.ndjson", iterate_ocsf_lines(items, lists.now, __version__)
 
 
@@ -69,7 +71,7 @@ def _write_csv(lists: _ExportedLists) -> Iterator[tuple[str, Iterable[str]]]:
     ):
         coverage = build_list_coverage(kind, lists.inventory, lists.now)
         yield f"{kind}.csv", to_csv(Document(kind, items, coverage))
-    findings = compute_findings(lists.inventory, now=lists.now)
+    findings = compute_findings(lists.inventory, now=lists.now, store=lists.store)
     document = build_findings_document(lists.inventory, findings, now=lists.now)
     yield "findings.csv", to_csv(document)
 
@@ -85,7 +87,7 @@ WRITERS: Mapping[
 
 
 def export_inventory(
-    inventory: Inventory, form: str, folder: Path, *, now: int
+    store: EvidenceStore, inventory: Inventory, form: str, folder: Path, *, now: int
 ) -> Document:
     """Write the files of one format; a file of the same name is replaced.
 
@@ -98,12 +100,16 @@ def export_inventory(
         EnvironmentFailure: A file cannot be written.
     """
     inventory = assess_owners_at_time(inventory, now)
+    credentials = inventory.credentials.values()
     lists = _ExportedLists(
-        inventory,
-        now,
-        [build_agent_item(inventory, each) for each in inventory.agents.values()],
-        [build_credential_item(inventory, e) for e in inventory.credentials.values()],
-        [build_identity_item(inventory, each) for each in inventory.facts.identities],
+        store=store,
+        inventory=inventory,
+        now=now,
+        agents=[build_agent_item(inventory, e) for e in inventory.agents.values()],
+        credentials=[build_credential_item(inventory, each) for each in credentials],
+        identities=[
+            build_identity_item(inventory, each) for each in inventory.facts.identities
+        ],
     )
     items = []
     try:

@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 
 from answerable.export.report import (
     Report,
@@ -13,10 +14,13 @@ from answerable.inventory.sync_join import assess_owners_at_time
 from answerable.model.documents.finding import FindingItem
 from answerable.model.inventory import Inventory
 from answerable.model.person import OwnerState
+from answerable.posture.reviews import NO_REVIEWS, FindingReviews
 from answerable.presentation.answer_coverage import build_list_coverage
 from answerable.presentation.inventory_items import build_owner_item, format_time
 from answerable.presentation.text import sanitize
 from answerable.services.posture.finding_documents import compute_findings
+from answerable.services.posture.review_file import read_reviews
+from answerable.store.store import EvidenceStore
 
 MOST_FINDINGS = 200
 _MOST_PATHS = 5
@@ -26,18 +30,31 @@ _NO_OWNER = (OwnerState.NONE, OwnerState.SUGGESTED, OwnerState.AMBIGUOUS)
 
 
 def iterate_report_lines(
-    inventory: Inventory, *, now: int, markdown: bool = False
+    store: EvidenceStore,
+    inventory: Inventory,
+    *,
+    now: int,
+    markdown: bool = False,
+    suppressions: str = "",
 ) -> Iterator[str]:
     """Yield the lines of the report, as HTML unless `markdown` is set.
 
     Args:
         now: UTC nanoseconds.
+        suppressions: Reviewed file; empty for none.
     """
-    report = build_report(inventory, now=now)
+    reviews = read_reviews(Path(suppressions)) if suppressions else NO_REVIEWS
+    report = build_report(store, inventory, now=now, reviews=reviews)
     return iterate_markdown_lines(report) if markdown else iterate_html_lines(report)
 
 
-def build_report(inventory: Inventory, *, now: int) -> Report:
+def build_report(
+    store: EvidenceStore,
+    inventory: Inventory,
+    *,
+    now: int,
+    reviews: FindingReviews = NO_REVIEWS,
+) -> Report:
     """Build the report of a snapshot.
 
     Args:
@@ -48,7 +65,7 @@ def build_report(inventory: Inventory, *, now: int) -> Report:
     by_owner: dict[str, Counter[str]] = defaultdict(Counter)
     listed: list[FindingItem] = []
     not_evaluated: list[FindingItem] = []
-    for item in compute_findings(inventory, now=now):
+    for item in compute_findings(inventory, now=now, store=store, reviews=reviews):
         if item["state"] == _NOT_EVALUATED:
             not_evaluated.append(item)
         elif item["state"] == _OPEN:
