@@ -18,7 +18,7 @@ def build_opengraph(
     Args:
         agents: Items of the document `agents`; the others likewise.
     """
-    graph = _Graph()
+    graph = _InventoryGraph()
     for each in identities:
         graph.add_node(each, "Identity", ("kind", "name", "account"))
     for each in credentials:
@@ -43,7 +43,7 @@ def build_opengraph(
     }
 
 
-class _Graph:
+class _InventoryGraph:
     """Graph under construction."""
 
     def __init__(self) -> None:
