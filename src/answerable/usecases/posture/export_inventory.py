@@ -10,6 +10,7 @@ from answerable.export.cyclonedx import build_cyclonedx
 from answerable.export.ocsf import iterate_ocsf_lines
 from answerable.export.opengraph import build_opengraph
 from answerable.inventory.sync_join import assess_owners_at_time
+from answerable.model.documents.evidence import ExportedFileItem
 from answerable.model.documents.shared_shapes import Document
 from answerable.model.errors import EnvironmentFailure
 from answerable.model.inventory import Inventory
@@ -111,7 +112,7 @@ def export_inventory(
             build_identity_item(inventory, each) for each in inventory.facts.identities
         ],
     )
-    items = []
+    items: list[ExportedFileItem] = []
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, lines in WRITERS[form](lists):
