@@ -100,11 +100,15 @@ def build_range(start: int, stop: int) -> int:
 
 
 class _ArnBlock(NamedTuple):
-    """ARNs with equal first five parts: position of the first, and sixth parts."""
+    """ARNs with equal first five parts.
 
-    start: int
+    Attributes:
+        tails: Sixth parts, sorted.
+        positions: Position of each in the index; a range if the ARNs are sorted.
+    """
+
     tails: list[str]
-    ordered: bool
+    positions: Sequence[int]
 
 
 class ArnIndex:
@@ -131,8 +135,7 @@ class ArnIndex:
         ):
             tails = [parts[-1] for parts in group]
             if len(head) == 5:
-                block = _ArnBlock(start, tails, tails == sorted(tails))
-                self._blocks.setdefault(head, []).append(block)
+                self._blocks.setdefault(head, []).append(_build_block(start, tails))
             start += len(tails)
 
     def find_matching_arns(self, pattern: ArnParts) -> int:
@@ -161,17 +164,31 @@ class ArnIndex:
         return found
 
 
+def _build_block(start: int, tails: list[str]) -> _ArnBlock:
+    """Sort the sixth parts of adjacent ARNs."""
+    ordered = sorted(tails)
+    if ordered == tails:
+        return _ArnBlock(tails, range(start, start + len(tails)))
+    order = sorted(range(len(tails)), key=tails.__getitem__)
+    return _ArnBlock(ordered, [start + n for n in order])
+
+
 def _match_resource_part_in_block(block: _ArnBlock, pattern: str) -> int:
     """Return the ARNs of a block whose sixth part matches a glob, as a bitset."""
-    tails = block.tails
+    tails, positions = block
     prefix = pattern.partition(ANY_TEXT)[0].partition(ANY_CHARACTER)[0]
     low, high = 0, len(tails)
-    if block.ordered and prefix:
+    if prefix:
         low = bisect_left(tails, prefix)
         if prefix[-1] < _LAST:
             high = bisect_left(tails, prefix[:-1] + chr(ord(prefix[-1]) + 1), low)
     rest = pattern[len(prefix) :]
-    if block.ordered and rest.strip(ANY_TEXT) == "" and rest:
-        return build_range(low, high) << block.start
-    hits = [n for n in range(low, high) if matches_glob(pattern, tails[n])]
-    return build_bitset(hits, high) << block.start if hits else 0
+    if rest.strip(ANY_TEXT) == "" and rest:
+        found = positions[low:high]
+        if isinstance(found, range):
+            return build_range(found.start, found.stop)
+    else:
+        found = [
+            positions[n] for n in range(low, high) if matches_glob(pattern, tails[n])
+        ]
+    return build_bitset(found, max(found) + 1) if found else 0
