@@ -1,5 +1,6 @@
 """Read the records of log files into batches of audit events, for any log format."""
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -230,6 +231,8 @@ class _LogFileReader:
             default=_MAX_QUARANTINED_BYTES,
         )
         raw = redact_secrets(piece.raw[: min(kept, _MAX_QUARANTINED_BYTES)])
+        if self._log.format.is_content:
+            raw = b"sha256:" + hashlib.sha256(piece.raw).hexdigest().encode()
         self._quarantined.append(
             QuarantinedRecord(self._place, piece.offset, reason, raw)
         )

@@ -20,6 +20,7 @@ from answerable.connectors.azure_activity.declaration import (
     DECLARATION as AZURE_ACTIVITY,
 )
 from answerable.connectors.bedrock.declaration import DECLARATION as BEDROCK
+from answerable.connectors.claude_code.declaration import DECLARATION as CLAUDE_CODE
 from answerable.connectors.cloudtrail.declaration import DECLARATION as CLOUDTRAIL
 from answerable.connectors.config.declaration import DECLARATION as CONFIG
 from answerable.connectors.entra.declaration import DECLARATION as ENTRA
@@ -80,6 +81,7 @@ CONNECTORS: tuple[ConnectorEntry, ...] = (
     ConnectorEntry(ANTHROPIC_AUDIT, "answerable.connectors.anthropic_audit.fetch"),
     ConnectorEntry(OPENAI_AUDIT, "answerable.connectors.openai_audit.fetch"),
     ConnectorEntry(BEDROCK, "answerable.connectors.bedrock.fetch"),
+    ConnectorEntry(CLAUDE_CODE, "answerable.connectors.claude_code.fetch"),
     ConnectorEntry(GATEWAY, "answerable.connectors.gateway.fetch"),
 )
 

@@ -15,4 +15,5 @@ LOG_LIMITS = {
     "anthropic-audit": "inference",
     "openai-audit": "inference",
     "bedrock": "calls other than those of bedrock-runtime; other regions",
+    "claude-code": "acts of other clients; lines that the agent or its user changed",
 }

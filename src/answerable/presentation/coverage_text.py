@@ -89,6 +89,7 @@ _WORDS = {
     "anthropic-audit": ("Anthropic activities", "anthropic-audit"),
     "openai-audit": ("OpenAI audit log", "openai-audit"),
     "bedrock": ("Bedrock invocation log", "bedrock"),
+    "claude-code": ("Claude Code session files", "claude-code"),
     "gateway": ("gateway records", ""),
     "data-events": ("data events", "cloudtrail"),
     "s3-acls": ("S3 ACLs", ""),
@@ -108,6 +109,7 @@ _INGESTED = (
     "anthropic-audit",
     "openai-audit",
     "bedrock",
+    "claude-code",
 )
 _PRINCIPAL = "principal not collected"
 # No source has these: the query may state them.

@@ -39,8 +39,10 @@ _MAX_RESOURCES = 64
 _MAX_INSTANT = 1 << 62
 _MILLISECOND = 1_000_000
 _MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
-# Numbers of this size are milliseconds: as seconds they lie after the year 5138.
+# Numbers of these sizes are milliseconds and nanoseconds: in the unit before, they lie
+# after the year 5138.
 _FIRST_MILLISECONDS = 10**11
+_FIRST_NANOSECONDS = 10**17
 
 Time = str | int | float | None
 Record = TypeVar("Record", bound=msgspec.Struct)
@@ -51,7 +53,7 @@ class LogEntry:
     """Content of one record, in the words of an audit event.
 
     Attributes:
-        time: RFC 3339 text, or seconds or milliseconds since 1970.
+        time: RFC 3339 text, or seconds, milliseconds or nanoseconds since 1970.
         native_id: The source's own id; empty to use the digest of the record.
         scope: Recording account, cluster or organization.
         delegated_by: Identities that the acting identity was impersonated by, origin
@@ -112,14 +114,14 @@ def build_record_parser(
                     return entry
                 entry = read(decoder.decode(folded), options)
         except (msgspec.DecodeError, UnicodeError, RecursionError) as refusal:
-            return RecordRefused(_describe_decoding_error(noun, refusal))
+            return RecordRefused(describe_decoding_error(noun, refusal))
         if isinstance(entry, RecordRefused):
             return entry
         if any(raw.count(mark) > 1 for mark in marks) and has_repeated_keys(raw):
             return RecordRefused(
                 "duplicate key in an object: parsers could disagree about its value"
             )
-        return _build_event(declaration, raw, entry, make)
+        return build_event(declaration, raw, entry, make)
 
     return parse
 
@@ -136,7 +138,7 @@ def _restore_key_case(raw: bytes, spellings: Mapping[str, str]) -> bytes | None:
     return msgspec.json.encode(restored)
 
 
-def _describe_decoding_error(noun: str, refusal: Exception) -> str:
+def describe_decoding_error(noun: str, refusal: Exception) -> str:
     """Describe a decoding error; it names types and paths, never values."""
     if isinstance(refusal, msgspec.ValidationError):
         return f"{noun}: {refusal}"
@@ -158,13 +160,15 @@ def parse_time(time: Time) -> int:
     if not 0 < time < _MAX_INSTANT:
         raise ValueError("a time out of range")
     unit = _MILLISECOND if time >= _FIRST_MILLISECONDS else SECOND_NS
+    if time >= _FIRST_NANOSECONDS:
+        unit = 1
     nanoseconds = int(time * unit)
     if nanoseconds >= _MAX_INSTANT:
         raise ValueError("a time out of range")
     return nanoseconds
 
 
-def _build_event(
+def build_event(
     declaration: ConnectorDeclaration, raw: bytes, entry: LogEntry, make: EventFactory
 ) -> ParsedRecord:
     """Build the audit event of an entry."""

@@ -55,6 +55,8 @@ class LogFormat:
         suffixes: Names of log files in a folder end in one of these.
         content_members: Members with the content of requests and answers; a quarantined
             record is kept up to the first of them.
+        is_content: True if any part of a record may be content; of a quarantined record
+            only the digest is kept.
         check_options: Raises `UsageError` for options that do not suffice.
     """
 
@@ -65,4 +67,5 @@ class LogFormat:
     lists: Sequence[str] = ()
     suffixes: tuple[str, ...] = LOG_FILE_SUFFIXES
     content_members: tuple[bytes, ...] = ()
+    is_content: bool = False
     check_options: Callable[[LogOptions], None] = field(default=accept_any_options)

@@ -1,0 +1,1 @@
+"""Claude Code connector: reads tool calls of session files as self-reported events."""
