@@ -49,5 +49,5 @@ def test_a_mistyped_source_is_offered_only_those_its_command_takes() -> None:
     names = "home, repo, aws, aws-keys, aws-org, aws-resources, pg, k8s, github, config"
     assert scanned.value.hint == f"known: {names}"
     logs = "cloudtrail, k8s-audit, github-audit, gcp-audit, azure-activity, entra"
-    logs += ", okta, anthropic-audit, openai-audit, bedrock, claude-code, gateway"
+    logs += ", okta, anthropic-audit, openai-audit, bedrock, claude-code, otel, gateway"
     assert ingested.value.hint == f"known: {logs}"

@@ -34,6 +34,7 @@ from answerable.connectors.k8s_audit.declaration import DECLARATION as K8S_AUDIT
 from answerable.connectors.kubernetes.declaration import DECLARATION as KUBERNETES
 from answerable.connectors.okta.declaration import DECLARATION as OKTA
 from answerable.connectors.openai_audit.declaration import DECLARATION as OPENAI_AUDIT
+from answerable.connectors.otel.declaration import DECLARATION as OTEL
 from answerable.connectors.postgres.declaration import DECLARATION as POSTGRES
 from answerable.connectors.repo.declaration import DECLARATION as REPO
 from answerable.model.connector import (
@@ -82,6 +83,7 @@ CONNECTORS: tuple[ConnectorEntry, ...] = (
     ConnectorEntry(OPENAI_AUDIT, "answerable.connectors.openai_audit.fetch"),
     ConnectorEntry(BEDROCK, "answerable.connectors.bedrock.fetch"),
     ConnectorEntry(CLAUDE_CODE, "answerable.connectors.claude_code.fetch"),
+    ConnectorEntry(OTEL, "answerable.connectors.otel.fetch"),
     ConnectorEntry(GATEWAY, "answerable.connectors.gateway.fetch"),
 )
 

@@ -16,4 +16,5 @@ LOG_LIMITS = {
     "openai-audit": "inference",
     "bedrock": "calls other than those of bedrock-runtime; other regions",
     "claude-code": "acts of other clients; lines that the agent or its user changed",
+    "otel": "acts that the agent did not report; spans that were sampled out",
 }

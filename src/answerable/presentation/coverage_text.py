@@ -90,6 +90,7 @@ _WORDS = {
     "openai-audit": ("OpenAI audit log", "openai-audit"),
     "bedrock": ("Bedrock invocation log", "bedrock"),
     "claude-code": ("Claude Code session files", "claude-code"),
+    "otel": ("OpenTelemetry of agents", "otel"),
     "gateway": ("gateway records", ""),
     "data-events": ("data events", "cloudtrail"),
     "s3-acls": ("S3 ACLs", ""),
@@ -110,6 +111,7 @@ _INGESTED = (
     "openai-audit",
     "bedrock",
     "claude-code",
+    "otel",
 )
 _PRINCIPAL = "principal not collected"
 # No source has these: the query may state them.

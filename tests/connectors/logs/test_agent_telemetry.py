@@ -167,3 +167,80 @@ def test_a_failed_tool_call_is_an_error(tmp_path: Path) -> None:
     line = call(type="user", message={"content": [block]})
     (event,) = read_records("claude-code", tmp_path, line)
     assert event.outcome is EventOutcome.ERROR
+
+
+def export(**members: Any) -> dict[str, Any]:
+    """Export of one span of MCP, with some of its members replaced."""
+    found: dict[str, Any] = json.loads(json.dumps(LOGS["otel"].records[0]))
+    spans = found["resourceSpans"][0]["scopeSpans"][0]["spans"]
+    spans[:] = [{**spans[0], **members}]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("members", "reason"),
+    [
+        ({"startTimeUnixNano": "yesterday"}, "its time is not a time"),
+        ({"startTimeUnixNano": "5"}, "its time is not a time"),
+        ({"startTimeUnixNano": "9" * 40}, "its time is not a time"),
+        ({"startTimeUnixNano": "0"}, "it has no time"),
+        ({"attributes": 7}, "not OTLP JSON"),
+        ({"traceId": 7}, "not OTLP JSON"),
+    ],
+)
+def test_an_invalid_span_is_quarantined(
+    tmp_path: Path, members: dict[str, Any], reason: str
+) -> None:
+    batches = read("otel", write(tmp_path, export(**members)))
+    (why,) = reasons(batches)
+    assert reason in why
+    assert events(batches) == []
+
+
+@pytest.mark.parametrize(
+    ("code", "outcome"),
+    [(0, "unknown"), (1, "success"), (2, "error"), ("STATUS_CODE_ERROR", "error")],
+)
+def test_the_status_of_a_span_is_its_outcome(
+    tmp_path: Path, code: object, outcome: str
+) -> None:
+    (event,) = read_records("otel", tmp_path, export(status={"code": code}))
+    assert event.outcome.value == outcome
+
+
+def test_ids_that_are_not_hex_and_long_values_are_left_out(tmp_path: Path) -> None:
+    long = [{"key": "session.id", "value": {"stringValue": "x" * 129}}]
+    method = [{"key": "mcp.method.name", "value": {"stringValue": "ping"}}]
+    record = export(
+        traceId=CANARY, spanId="", parentSpanId="", attributes=method + long
+    )
+    (event,) = read_records("otel", tmp_path, record)
+    assert event.facts == (("self:mcp.method.name", "ping"),)
+    assert event.native_id == ""
+
+
+def test_metrics_are_skipped_and_counted(tmp_path: Path) -> None:
+    batches = read("otel", write(tmp_path, {"resourceMetrics": []}))
+    assert [s for b in batches for s in b.skipped] == [
+        "metrics, which contain no events"
+    ]
+    assert reasons(batches) == events(batches) == []
+
+
+@pytest.mark.parametrize("name", ["codex.tool_decision", "gemini_cli.tool_call"])
+def test_events_of_other_clients_are_read_by_their_name(
+    tmp_path: Path, name: str
+) -> None:
+    record = json.loads(json.dumps(LOGS["otel"].records[1]))
+    logs = record["resourceLogs"][0]["scopeLogs"][0]
+    values = [{"key": "event.name", "value": {"stringValue": name}}]
+    logs["scope"] = {"name": "client"}
+    logs["logRecords"] = [{**logs["logRecords"][0], "attributes": values}]
+    logs["logRecords"][0]["body"] = None
+    (event,) = read_records("otel", tmp_path, record)
+    assert event.action == f"otel:{name}"
+
+
+def test_an_empty_export_is_no_problem(tmp_path: Path) -> None:
+    batches = read("otel", write(tmp_path, {"resourceSpans": []}, {"resourceLogs": []}))
+    assert not any(b.events or b.quarantined or b.problems for b in batches)

@@ -1,0 +1,1 @@
+"""OpenTelemetry connector: reads telemetry of agents as self-reported events."""

@@ -1,0 +1,215 @@
+"""Parse OTLP JSON into events of agents and MCP; other telemetry is left out.
+
+Sources: OpenTelemetry, "Semantic conventions for Model Context Protocol" and "for
+generative AI tool execution" (github.com/open-telemetry/semantic-conventions-genai,
+docs/gen-ai/mcp.md and docs/gen-ai/execute-tool.md); Claude Code documentation,
+"Monitoring" (code.claude.com/docs/en/monitoring-usage).
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+
+import msgspec
+
+from answerable.connectors.formats.log_entry import (
+    LogEntry,
+    build_event,
+    describe_decoding_error,
+)
+from answerable.connectors.formats.log_format import (
+    EventFactory,
+    LogFormat,
+    LogOptions,
+    ParsedRecord,
+    RecordRefused,
+)
+from answerable.connectors.otel.declaration import DECLARATION
+from answerable.connectors.otel.otlp_types import (
+    ResourceTelemetry,
+    Scope,
+    ScopeTelemetry,
+    Telemetry,
+    get_attributes,
+    get_safe_text,
+)
+from answerable.model.event import EventOutcome
+
+_NOUN = "not OTLP JSON"
+_EVENT_SCOPES = {
+    "com.anthropic.claude_code": "claude_code.",
+    "com.anthropic.claude_code.events": "claude_code.",
+}
+_EVENT_NAME = re.compile(r"(?:claude_code|codex|gemini_cli|gen_ai|mcp)\.[\w.]{1,100}")
+_OPERATION = re.compile(r"[\w./-]{1,128}")
+_HEX_ID = re.compile(r"[0-9a-fA-F]{16}|[0-9a-fA-F]{32}")
+_NANOSECONDS = re.compile(r"[1-9]\d{17,18}")  # since 1973
+_ERROR_CODES = (2, "2", "STATUS_CODE_ERROR")
+_SUCCESS_CODES = (1, "1", "STATUS_CODE_OK")
+_OUTCOMES_OF_ATTRIBUTES = {
+    ("success", "true"): EventOutcome.SUCCESS,
+    ("success", "false"): EventOutcome.ERROR,
+    ("decision", "accept"): EventOutcome.SUCCESS,
+    ("decision", "reject"): EventOutcome.DENIED,
+    ("decision_type", "accept"): EventOutcome.SUCCESS,
+    ("decision_type", "reject"): EventOutcome.DENIED,
+}
+# Attributes that are stored as facts; the values are names, ids and numbers.
+_FACTS = (
+    "agent_id",
+    "call_id",
+    "decision",
+    "decision_source",
+    "decision_type",
+    "error.type",
+    "event.sequence",
+    "function_name",
+    "gen_ai.agent.id",
+    "gen_ai.agent.name",
+    "gen_ai.conversation.id",
+    "gen_ai.operation.name",
+    "gen_ai.tool.call.id",
+    "gen_ai.tool.name",
+    "jsonrpc.request.id",
+    "mcp.method.name",
+    "mcp.session.id",
+    "parent_agent_id",
+    "prompt.id",
+    "prompt_id",
+    "request_id",
+    "session.id",
+    "tool_name",
+    "tool_use_id",
+)
+_RESOURCES = msgspec.json.Decoder(ResourceTelemetry)
+_SCOPES = msgspec.json.Decoder(Scope | None)
+_TELEMETRY = msgspec.json.Decoder(Telemetry)
+
+
+def _parse_resource(
+    raw: bytes, options: LogOptions, make: EventFactory
+) -> ParsedRecord | list[ParsedRecord]:
+    """Parse the telemetry of one resource into events, or refuse it.
+
+    All but the first refusal of a resource are left out.
+    """
+    try:
+        found = _RESOURCES.decode(raw)
+        if bytes(found.resource_metrics):
+            return RecordRefused("metrics, which contain no events", skipped=True)
+        scopes = [*(found.scope_spans or ()), *(found.scope_logs or ())]
+        if found.resource_spans == [] or found.resource_logs == []:
+            return []
+        if found.scope_spans is None and found.scope_logs is None:
+            return RecordRefused(f"{_NOUN}: it has no spans and no log records")
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as refusal:
+        return RecordRefused(describe_decoding_error(_NOUN, refusal))
+    parsed: list[ParsedRecord] = []
+    refused: RecordRefused | None = None
+    for scope in scopes:
+        for event in _parse_scope(bytes(found.resource), scope, make):
+            if isinstance(event, RecordRefused):
+                refused = refused or event
+            else:
+                parsed.append(event)
+    return [*parsed, refused] if refused else parsed
+
+
+def _parse_scope(
+    resource: bytes, scope: ScopeTelemetry, make: EventFactory
+) -> Iterator[ParsedRecord]:
+    """Yield the events of agents and MCP of one scope, and the refusals."""
+    try:
+        name = (_SCOPES.decode(scope.scope) or Scope()).name or ""
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as refusal:
+        yield RecordRefused(describe_decoding_error(_NOUN, refusal))
+        return
+    for raw in (*(scope.spans or ()), *(scope.log_records or ())):
+        try:
+            telemetry = _TELEMETRY.decode(raw)
+            entry = _read_telemetry(telemetry, name)
+        except (msgspec.DecodeError, UnicodeError, RecursionError) as refusal:
+            yield RecordRefused(describe_decoding_error(_NOUN, refusal))
+            continue
+        if entry is not None:
+            context = b",".join((resource, bytes(scope.scope), bytes(raw)))
+            yield build_event(DECLARATION, b"[" + context + b"]", entry, make)
+
+
+def _read_telemetry(telemetry: Telemetry, scope: str) -> LogEntry | None:
+    """Map a span or log record to its entry; None if it is not of an agent or MCP."""
+    attributes = get_attributes(telemetry.attributes)
+    operation = _get_operation(telemetry, attributes, scope)
+    if not operation:
+        return None
+    trace, span = _check_hex(telemetry.trace_id), _check_hex(telemetry.span_id)
+    is_span = telemetry.start_time_unix_nano is not None
+    return LogEntry(
+        time=_get_time(telemetry),
+        action=f"otel:{operation}",
+        outcome=_get_outcome(telemetry, attributes),
+        native_id=f"{trace}/{span}" if is_span and trace and span else "",
+        facts={
+            **{f"self:{name}": attributes.get(name) for name in _FACTS},
+            "self:parent_span_id": _check_hex(telemetry.parent_span_id),
+            "self:span_id": span,
+            "self:trace_id": trace,
+        },
+    )
+
+
+def _get_operation(
+    telemetry: Telemetry, attributes: Mapping[str, str], scope: str
+) -> str:
+    """Return the operation of an agent or MCP; empty for other telemetry."""
+    event = attributes.get("event.name", "")
+    prefix = _EVENT_SCOPES.get(scope, "")
+    if event and prefix and not event.startswith(prefix):
+        event = prefix + event
+    names = (event, telemetry.event_name, telemetry.name, get_safe_text(telemetry.body))
+    for name in names:
+        if name and _EVENT_NAME.fullmatch(name):
+            return name
+    for key in ("mcp.method.name", "gen_ai.operation.name"):
+        if _OPERATION.fullmatch(attributes.get(key, "")):
+            return attributes[key]
+    return ""
+
+
+def _get_outcome(telemetry: Telemetry, attributes: Mapping[str, str]) -> EventOutcome:
+    """Return the outcome; a span without a status did not say how it ended."""
+    code = telemetry.status.code if telemetry.status else None
+    if code in _ERROR_CODES or "error.type" in attributes:
+        return EventOutcome.ERROR
+    for pair, outcome in _OUTCOMES_OF_ATTRIBUTES.items():
+        if attributes.get(pair[0]) == pair[1]:
+            return outcome
+    return EventOutcome.SUCCESS if code in _SUCCESS_CODES else EventOutcome.UNKNOWN
+
+
+def _get_time(telemetry: Telemetry) -> int | str:
+    """Return the time in nanoseconds, or text that is not a time."""
+    times = (
+        telemetry.start_time_unix_nano,
+        telemetry.time_unix_nano,
+        telemetry.observed_time_unix_nano,
+    )
+    for time in times:
+        if time and time != "0":
+            text = str(time)
+            return int(text) if _NANOSECONDS.fullmatch(text) else "not a number"
+    return 0
+
+
+def _check_hex(value: str | None) -> str:
+    """Return a trace or span id in lower case; empty for other text."""
+    return value.lower() if value and _HEX_ID.fullmatch(value) else ""
+
+
+FORMAT = LogFormat(
+    DECLARATION,
+    __name__,
+    "OpenTelemetry",
+    _parse_resource,
+    lists=("resourceSpans", "resourceLogs"),
+    is_content=True,
+)
