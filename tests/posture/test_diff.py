@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from answerable.cli.main import main
+from answerable.reach.aws.bulk import step_table
+from answerable.reach.aws.what_if import edit_comparison
 from tests.posture.pull_requests import (
     BASE,
     CHECKOUTS,
@@ -246,3 +248,86 @@ def test_the_comment_adds_no_markup_of_a_file(
     assert "<img" not in text
     assert r"\[b\]" in text
     assert "@all" not in text
+
+
+def _write_account(path: Path, *actions: str) -> Path:
+    """Write an account with one user per action, each with an inline policy."""
+    users = [
+        {
+            "Arn": f"arn:aws:iam::123456789012:user/u{number}",
+            "UserName": f"u{number}",
+            "UserId": f"AIDAEXAMPLE{number}",
+            "UserPolicyList": [
+                {
+                    "PolicyName": "own",
+                    "PolicyDocument": {
+                        "Version": "2012-10-17",
+                        "Statement": [
+                            {"Effect": "Allow", "Action": action, "Resource": "*"}
+                        ],
+                    },
+                }
+            ],
+        }
+        for number, action in enumerate(actions)
+    ]
+    path.write_text(
+        json.dumps(
+            {
+                "UserDetailList": users,
+                "RoleDetailList": [],
+                "GroupDetailList": [],
+                "Policies": [],
+            }
+        )
+    )
+    return path
+
+
+@pytest.mark.parametrize(
+    ("later", "computed", "gained"),
+    [
+        (["s3:GetObject", "sqs:SendMessage"], 0, set()),
+        (["s3:GetObject", "sqs:*"], 1, {("permission", "user/u1")}),
+        (["s3:GetObject", "iam:CreateAccessKey"], 1, {("trust", "user/u1")}),
+        (
+            ["s3:GetObject", "sqs:SendMessage", "kms:Decrypt"],
+            2,
+            {("identity", "user/u2")},
+        ),
+    ],
+)
+def test_paths_are_computed_again_only_for_changed_identities(
+    later: list[str],
+    computed: int,
+    gained: set[tuple[str, str]],
+    tmp_path: Path,
+    diff: Diff,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    account = _write_account(tmp_path / "account.json", *later)
+    compared = _scan(tmp_path, "fresh", f"aws:{account}")
+    account = _write_account(account, "s3:GetObject", "sqs:SendMessage")
+    _scan(tmp_path, "store", f"aws:{account}")
+    alone = _scan(tmp_path, "alone", f"aws:{account}")
+    _scan(tmp_path, "store", f"aws:{_write_account(account, *later)}")
+    runs = []
+    compute = step_table.compute_step_table
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            step_table,
+            "compute_step_table",
+            lambda *a: (runs.append(a), compute(*a))[1],
+        )
+        _, items = diff()
+    assert len(runs) == computed
+    found = {
+        (e["kind"], e["subject"].partition("arn:aws:iam::123456789012:")[2])
+        for e in items
+        if e["change"] in ("added", "changed")
+    }
+    assert gained <= found
+    assert bool(found) == bool(gained)
+    # Comparison without reuse of facts and steps of the first snapshot.
+    monkeypatch.setattr(edit_comparison, "reuse_unchanged_facts", lambda *_: None)
+    assert [e["text"] for e in diff(alone, compared)[1]] == [e["text"] for e in items]

@@ -288,7 +288,7 @@ class AwsPlatform:
             before, question, services, compile_all=True
         )
         require_assume_role_paths(query)
-        return build_policy_edit_from_graphs(compare_snapshots(query, after))
+        return build_policy_edit_from_graphs(compare_snapshots(query, after, services))
 
     def compile_snapshot(self, inventory: Inventory, before: Inventory | None) -> None:
         """Compile a snapshot once for all questions of a server."""

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
+from operator import is_
 
 from answerable.model.documents.shared_shapes import TruncationItem
 from answerable.model.documents.what_if import AccessChangeItem
@@ -16,9 +17,11 @@ from answerable.reach.aws import answer_items, subject_answers
 from answerable.reach.aws.answer_coverage import depends_on_unread_statements
 from answerable.reach.aws.bulk.closure import GraphClosure, get_graph_closure
 from answerable.reach.aws.bulk.incremental_update import update_closure_for_edit
+from answerable.reach.aws.bulk.reuse_facts import reuse_unchanged_facts
 from answerable.reach.aws.call_parsing import parse_permission_filter
 from answerable.reach.aws.compiled.statements import PolicyGap
 from answerable.reach.aws.compiled.uncollected_allows import rests_on_uncollected_allow
+from answerable.reach.aws.compiled_graph import are_tags_collected, load_graph
 from answerable.reach.aws.permission_rows.row_types import (
     RowFilter,
     build_action_formatter,
@@ -88,16 +91,40 @@ def apply_graph_edit(query: QueryContext, facts: SightedFacts) -> EditedGraph:
     return EditedGraph(query, after, scope)
 
 
-def compare_snapshots(query: QueryContext, after: Inventory) -> EditedGraph:
+def compare_snapshots(
+    query: QueryContext, after: Inventory, services: Iterable[str]
+) -> EditedGraph:
     """Return the permission graphs of two snapshots.
+
+    Facts that only their times distinguish are taken from the first snapshot. If no
+    other fact differs, both snapshots have the same graph.
 
     Args:
         query: Context of a query about the first one.
+        services: Services whose actions the catalogue must know.
     """
-    edited = apply_graph_edit(query, after.facts)
+    before = query.inventory.facts
+    reused = reuse_unchanged_facts(before, after.facts)
+    if reused is None:
+        edited = _open_later_snapshot(query, after, services)
+    elif all(map(is_, before.policies, reused.policies)):
+        edited = EditedGraph(query, query, EditScope(frozenset()))
+    else:
+        edited = apply_graph_edit(query, reused)
     held = CollectedData(each for one in after.coverage for each in one.held)
     seen = replace(edited.after, inventory=after, collected=held)
     return EditedGraph(query, seen, edited.scope)
+
+
+def _open_later_snapshot(
+    query: QueryContext, after: Inventory, services: Iterable[str]
+) -> EditedGraph:
+    """Return the graphs of two snapshots; steps that the store has are reused."""
+    if are_tags_collected(query.inventory) != are_tags_collected(after):
+        return apply_graph_edit(query, after.facts)
+    graph = load_graph(query.host, after, services, query.stated, compile_all=True)
+    scope = find_scope_of_edit(query.compiled_accounts, graph.accounts)
+    return EditedGraph(query, replace(query, graph=graph), scope)
 
 
 @dataclass(slots=True)

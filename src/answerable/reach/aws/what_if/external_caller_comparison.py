@@ -79,6 +79,8 @@ def list_identities_with_changed_reach(
     before: IdentityGraph, after: IdentityGraph, scope: EditScope
 ) -> Iterator[IdentityId]:
     """List the identities whose reach an edit may have changed."""
+    if before is after:
+        return
     old, new = get_graph_closure(before), get_graph_closure(after)
     names = [
         name for name in before.accounts.principals if name in after.accounts.principals
