@@ -2,7 +2,7 @@
 
 Each lock carries hashes and no index address, so it installs from whichever
 index or mirror a machine is set up with. Its header holds a digest of the
-tables it was made from; a house test compares the two without a network.
+tables it was made from; an architecture test compares the two without a network.
 
 Usage: lock_requirements.py [--exclude-newer SPAN_OR_DATE] -- UV...
 where UV... is the command that runs uv.
