@@ -9,7 +9,7 @@ def test_the_readme_opens_with_the_investigation_view_and_how_to_install_it(
     root: Path,
 ) -> None:
     text = (root / "README.md").read_text(encoding="utf-8")
-    opening = text[: text.index("It reads data that you already have")]
+    opening = text[: text.index("`answerable` reads data that you already have")]
     assert "(docs/images/investigation.png)" in opening
     for command in ("pipx install", "uv tool install", "pip install"):
         assert command in opening

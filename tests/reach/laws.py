@@ -18,6 +18,7 @@ from answerable.reach.aws.compiled.account_compiler import compile_accounts
 from answerable.reach.aws.compiled.accounts import CompiledAccounts
 from answerable.reach.aws.compiled.principals import CompiledPrincipal
 from answerable.reach.aws.compiled.service_facts import NO_PERMISSION_ACTIONS
+from answerable.reach.aws.evaluation import single_request
 from answerable.reach.aws.evaluation.context_keys import NO_KEYS, ContextKeys
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
 from answerable.reach.aws.patterns.arn_matching import matches_arn, split_arn
@@ -269,7 +270,7 @@ def rows_agree(estate: CompiledAccounts, calls: Calls) -> None:
                 get_verdict(r.formula) == "always" for r in mine if _judges(r, action)
             ):
                 impossible = not estate.can_action_act_on_resource(action, resource)
-                impossible |= subject_queries.is_owner_only_call(
+                impossible |= single_request.is_owner_only_call(
                     estate, principal.identity.account, action, resource
                 )
                 impossible |= _is_aside(estate, principal, action, resource)

@@ -74,7 +74,7 @@ def test_rows_say_what_single_calls_say_of_every_policy_kind(case: ReachCase) ->
 
 def test_the_law_of_rows_finds_that_a_trust_is_left_aside() -> None:
     def plant(patch: pytest.MonkeyPatch) -> None:
-        patch.setattr(subject_queries, "_may_name_uncollected_role", lambda *_: True)
+        patch.setattr(callable_rows, "_may_name_uncollected_role", lambda *_: True)
 
     def law(case: ReachCase) -> None:
         laws.rows_agree(laws.estate_of(case), list(case.calls))

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from answerable.connectors.iam_catalogue.fetch import load_catalogue
 from answerable.model.documents.shared_shapes import ConditionItem
-from answerable.reach.aws import subject_queries
 from answerable.reach.aws.compiled.account_compiler import compile_accounts
 from answerable.reach.aws.compiled.service_facts import NO_PERMISSION_ACTIONS
 from answerable.reach.aws.condition_keys.tag_setters import (
@@ -21,6 +20,7 @@ from answerable.reach.aws.condition_keys.tagging_actions import (
     get_untagging_action,
     list_tagging_actions,
 )
+from answerable.reach.aws.evaluation import single_request
 from answerable.reach.aws.evaluation.conditions import evaluate_condition_line
 from answerable.reach.aws.evaluation.context_keys import NO_KEYS, ContextKeys
 from answerable.reach.aws.evaluation.evaluate_principal import (
@@ -126,7 +126,7 @@ def test_a_principal_that_is_passed_over_may_not(case: ReachCase) -> None:
             found = evaluate_prepared_request(estate, principal, call)
             free = call.request.action in NO_PERMISSION_ACTIONS  # no tagging call is
             account = principal.identity.account
-            if not free and not subject_queries.is_owner_only_call(
+            if not free and not single_request.is_owner_only_call(
                 estate, account, action, resource
             ):
                 assert found == evaluate_request_condition(

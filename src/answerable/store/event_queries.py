@@ -184,7 +184,8 @@ def read_account_log_spans(store: "EvidenceStore") -> dict[str, AccountLogSpan]:
     query = (
         "SELECT e.scope, min(e.event_time), max(e.event_time), list(DISTINCT "
         "CASE category WHEN 'Data' THEN split_part(e.action, ':', 1) END) "
-        "FROM skimmed e WHERE e.source = 'cloudtrail' GROUP BY e.scope"
+        "FROM skimmed e WHERE e.source = 'cloudtrail' AND e.written_by = 'platform' "
+        "GROUP BY e.scope"
     )
     found = {}
     for scope, since, until, data in store.run_query(query):
@@ -206,7 +207,8 @@ def read_logged_days(store: "EvidenceStore") -> dict[str, dict[str, frozenset[in
     query = (
         "SELECT e.scope, e.region, "  # noqa: S608 - ours
         f"list(DISTINCT e.event_time // {DAY_NS}) FROM skimmed e "
-        "WHERE e.source = 'cloudtrail' GROUP BY ALL ORDER BY ALL"
+        "WHERE e.source = 'cloudtrail' AND e.written_by = 'platform' "
+        "GROUP BY ALL ORDER BY ALL"
     )
     found: dict[str, dict[str, frozenset[int]]] = {}
     for scope, region, days in store.run_query(query):
