@@ -100,7 +100,13 @@ def build_query_context(
         needed = (
             list_services_named_by_policies(inventory) if services is None else services
         )
-        graph = load_graph(host, inventory, needed, stated, compile_all=compile_all)
+        if compile_all or stated != StatedContext():
+            graph = load_graph(host, inventory, needed, stated, compile_all=compile_all)
+        else:  # steps from other platforms open it again for the same question
+            graph = inventory.get_or_compute_value(
+                f"the graph of {','.join(sorted(needed))}",
+                lambda _: load_graph(host, inventory, needed, stated),
+            )
         cut = not direct and len(graph.accounts.principals) > MOST_AT_COMMAND
     return QueryContext(
         host=host,
