@@ -97,6 +97,26 @@ def test_protect_and_unprotect_print_no_secret_and_restore_the_home(home: Path) 
     assert after == before
 
 
+def test_unprotect_names_a_renamed_entry_that_still_needs_its_key(home: Path) -> None:
+    path = home / ".cursor/mcp.json"
+    server = {"command": "echo", "args": ["a"], "env": {"API_KEY": CANARIES[15]}}
+    path.write_text(json.dumps({"mcpServers": {"one": server}}))
+    run("protect", "cursor", "--yes")
+    path.write_text(path.read_text().replace('"one":', '"two":'))
+    said = run("unprotect")
+    assert said.exit_code == 1
+    assert f"kept {path} (a renamed or copied entry still starts the gateway" in (
+        said.output
+    )
+    config = home / ".config/answerable"
+    assert (config / "answerable.yaml").exists()
+    assert (config / "secrets/one.API_KEY").read_text() == CANARIES[15]
+    path.write_text(path.read_text().replace('"two":', '"one":'))
+    assert run("unprotect").exit_code == 0
+    assert json.loads(path.read_text()) == {"mcpServers": {"one": server}}
+    assert not (config / "answerable.yaml").exists()
+
+
 def test_the_configuration_names_the_owner_and_mode(home: Path) -> None:
     run("protect", "--yes", "cursor", "--mode", "shadow")
     text = (home / ".config/answerable/answerable.yaml").read_text()

@@ -282,3 +282,114 @@ def test_a_secret_that_the_client_itself_uses_is_named_each_time(
     second = plan(home, "cursor")
     for made in (first, second):
         assert [r.server for r in made.refused if "stays" in r.reason][:1] == ["kept"]
+
+
+def outcomes(state: Path, *clients: str) -> dict[str, UndoOutcome]:
+    return {result.path.name: result.outcome for result in undo(state, clients)}
+
+
+def write_one_server(home: Path) -> tuple[Path, bytes]:
+    """Give Cursor one server on one line, whose key is a canary."""
+    path = home / ".cursor/mcp.json"
+    server = {"command": "echo", "env": {"API_KEY": CANARIES[15]}}
+    path.write_text(json.dumps({"mcpServers": {"one": server}}) + "\n")
+    return path, path.read_bytes()
+
+
+def test_an_entry_that_the_client_renamed_keeps_its_key_and_the_configuration(
+    home: Path, state: Path
+) -> None:
+    path, original = write_one_server(home)
+    apply_plan(plan(home, "cursor"), state)
+    config = home / ".config/answerable/answerable.yaml"
+    (secret,) = (config.parent / "secrets").iterdir()
+    protected = path.read_bytes()
+    path.write_bytes(protected.replace(b'"one":', b'"two":'))
+    renamed = path.read_bytes()
+    for _ in range(2):
+        assert outcomes(state)["mcp.json"] is UndoOutcome.KEPT
+        assert path.read_bytes() == renamed
+        assert secret.read_text() == CANARIES[15]
+        assert config.exists()
+    path.write_bytes(protected)
+    assert outcomes(state)["mcp.json"] is UndoOutcome.RESTORED
+    assert path.read_bytes() == original
+    assert not secret.exists()
+    assert not config.exists()
+
+
+def test_an_entry_that_the_client_copied_keeps_its_key(home: Path, state: Path) -> None:
+    path, _ = write_one_server(home)
+    apply_plan(plan(home, "cursor"), state)
+    written = json.loads(path.read_text())
+    written["mcpServers"]["copy"] = written["mcpServers"]["one"]
+    path.write_text(json.dumps(written))
+    assert outcomes(state)["mcp.json"] is UndoOutcome.KEPT
+    assert json.loads(path.read_text()) == written
+    assert (home / ".config/answerable/answerable.yaml").exists()
+
+
+def test_a_key_that_another_protected_client_names_is_kept(
+    home: Path, state: Path
+) -> None:
+    path, original = write_one_server(home)
+    apply_plan(plan(home, "cursor", "gemini-cli"), state)
+    other = home / ".gemini/settings.json"
+    copied = json.loads(path.read_text())["mcpServers"]["one"]
+    written = json.loads(other.read_text())
+    written["mcpServers"]["copy"] = copied
+    other.write_text(json.dumps(written))
+    undo(state, ("cursor",))
+    assert path.read_bytes() == original
+    secret = home / ".config/answerable/secrets/one.API_KEY"
+    assert secret.read_text() == CANARIES[15]
+    assert outcomes(state)["settings.json"] is UndoOutcome.KEPT
+    assert secret.read_text() == CANARIES[15]
+    del written["mcpServers"]["copy"]
+    other.write_text(json.dumps(written))
+    assert outcomes(state)["settings.json"] is UndoOutcome.MERGED
+    assert not secret.exists()
+
+
+def test_a_setting_that_the_client_added_to_the_file_of_the_hook_stays(
+    home: Path, state: Path
+) -> None:
+    path = home / ".claude/settings.json"
+    path.unlink()
+    apply_plan(plan(home, "claude-code"), state)
+    text = path.read_text()
+    path.write_text(text.replace("{\n", '{\n  "model": "opus",\n', 1))
+    assert outcomes(state)["settings.json"] is UndoOutcome.MERGED
+    assert json.loads(path.read_text()) == {"model": "opus"}
+
+
+@pytest.mark.parametrize("client", ["claude-code", "cursor"])
+def test_hooks_that_the_client_added_stay(home: Path, state: Path, client: str) -> None:
+    name = {"claude-code": ".claude/settings.json", "cursor": ".cursor/hooks.json"}
+    path = home / name[client]
+    path.unlink(missing_ok=True)
+    apply_plan(plan(home, client), state)
+    written = json.loads(path.read_text())
+    mine = {"command": "mine"}
+    if client == "claude-code":
+        written["hooks"]["PreToolUse"][0]["hooks"].append(mine)
+        expected = {"hooks": {"PreToolUse": [{"matcher": "*", "hooks": [mine]}]}}
+    else:
+        written["hooks"]["stop"] = [mine]
+        expected = {"version": 1, "hooks": {"stop": [mine]}}
+    path.write_text(json.dumps(written, indent=2))
+    assert outcomes(state)[path.name] is UndoOutcome.MERGED
+    assert json.loads(path.read_text()) == expected
+
+
+@pytest.mark.parametrize("client", ["claude-code", "cursor"])
+def test_a_file_of_the_hook_that_the_client_only_wrote_again_is_removed(
+    home: Path, state: Path, client: str
+) -> None:
+    name = {"claude-code": ".claude/settings.json", "cursor": ".cursor/hooks.json"}
+    path = home / name[client]
+    path.unlink(missing_ok=True)
+    apply_plan(plan(home, client), state)
+    path.write_text(json.dumps(json.loads(path.read_text())))
+    assert outcomes(state)[path.name] is UndoOutcome.REMOVED
+    assert not path.exists()

@@ -10,11 +10,16 @@ from answerable.connectors.formats.document_edits import (
     Edit,
     RemoveChild,
     ReplaceMember,
+    edit_document,
 )
 from answerable.connectors.formats.document_node import (
     DocumentNode,
     RawValue,
     walk_scalars,
+)
+from answerable.connectors.formats.document_parser import (
+    DocumentFormat,
+    parse_document,
 )
 from answerable.services.protection.server_rewrite import split_pointer
 
@@ -120,6 +125,74 @@ def build_fail_closed_edits(
         elif enforces and node is not None and node.raw != value:
             edits.append(ReplaceMember((*path, key), ((key, value),)))
     return tuple(edits)
+
+
+def remove_hooks(original: bytes, ours: bytes, present: bytes, client: str) -> bytes:
+    """Remove the hook entries that `protect` installed, and objects left empty by it.
+
+    Settings and hooks that the client added stay.
+
+    Args:
+        original: Settings before `protect`; an empty object for no file.
+        ours: Settings as `protect` left them.
+        present: Settings now.
+        client: Agent client.
+
+    Raises:
+        ParseError: One of them is invalid, or an entry cannot be removed.
+    """
+    before, after = (_parse_settings(data) for data in (original, ours))
+    mark = f" hook {client} --config "
+    commands = _list_commands(after) - _list_commands(before)
+    commands = {each for each in commands if mark in each}
+    now = _parse_settings(present)
+    hooks = now.get("hooks")
+    removals = () if hooks is None else _list_removals(hooks.raw, ("hooks",), commands)
+    edits = [RemoveChild(path) for path in removals]
+    version = now.get("version")
+    if (
+        removals == (("hooks",),)
+        and version is not None
+        and before.get("version") is None
+    ):
+        edits.append(RemoveChild(("version",)))
+    return edit_document(present, DocumentFormat.JSON, tuple(edits))
+
+
+def _parse_settings(data: bytes) -> DocumentNode:
+    """Parse the settings of a client."""
+    return parse_document(data, DocumentFormat.JSON, "").root
+
+
+def _list_commands(root: DocumentNode) -> set[str]:
+    """List the commands of all hooks."""
+    return {entry.text_at("command") for entry in _iter_commands(root.get("hooks"))}
+
+
+def _list_removals(
+    raw: RawValue, path: tuple[str, ...], commands: set[str]
+) -> tuple[tuple[str, ...], ...]:
+    """List the paths to remove for some commands, the last first.
+
+    A value of which only scalars would remain, such as a matcher, is removed whole.
+    """
+    if isinstance(raw, dict):
+        command = raw.get("command")
+        if isinstance(command, str) and command in commands:
+            return (path,)
+        children = list(raw.items())
+    elif isinstance(raw, list):
+        children = [(str(at), item) for at, item in enumerate(raw)]
+    else:
+        return ()
+    paths: list[tuple[str, ...]] = []
+    stays = False
+    for key, child in reversed(children):
+        below = _list_removals(child, (*path, key), commands)
+        paths += below
+        is_nested = isinstance(child, dict | list)
+        stays = stays or (is_nested and below != ((*path, key),))
+    return (path,) if paths and not stays else tuple(paths)
 
 
 def _iter_commands(node: DocumentNode | None) -> Iterator[DocumentNode]:

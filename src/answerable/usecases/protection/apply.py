@@ -4,8 +4,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from answerable.connectors.formats.document_parser import DocumentFormat
-from answerable.model.errors import UsageError
+from answerable.connectors.formats.document_parser import (
+    DocumentFormat,
+    parse_document,
+)
+from answerable.model.errors import ParseError, UsageError
+from answerable.services.protection.gateway_references import (
+    has_new_references,
+    needs_secret,
+)
 from answerable.services.protection.os_keyring import PREFIX
 from answerable.services.protection.protection_plan import (
     ProtectionPlan,
@@ -24,12 +31,18 @@ from answerable.services.protection.protection_state import (
     read_present,
 )
 from answerable.services.protection.three_way_merge import merge_undo
+from answerable.services.protection.tool_hooks import HOOKS, remove_hooks
 
 _FORMATS = {
     ".toml": DocumentFormat.TOML,
     ".yaml": DocumentFormat.YAML,
     ".yml": DocumentFormat.YAML,
 }
+_CHANGED = "it has changed where protect changed it"
+_STILL_REFERS = (
+    "a renamed or copied entry still starts the gateway: restore its name or remove "
+    "the entry, then run unprotect again"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +147,8 @@ def undo(
     """Undo the changes of some clients, of all by default.
 
     Files are restored byte for byte; where a client wrote one again, its edits stay.
-    The configuration goes with the last client.
+    The configuration goes with the last client. A file that would still refer to the
+    gateway is kept, with the configuration, its secrets and its original.
 
     Raises:
         EnvironmentFailure: A file cannot be read or written.
@@ -148,10 +162,11 @@ def undo(
         steps: list[Step] = []
         results: list[UndoResult] = []
         gone: list[ProtectedFile] = []
+        configs = [Path(file.path) for file in record.files if not file.client]
         for file in _order_for_undo(record):
             if not _is_due(file, record, gone, clients):
                 continue
-            result, step = _undo_file(state, file)
+            result, step = _undo_file(state, file, configs)
             results.append(result)
             if step is not None:
                 steps.append(step)
@@ -185,36 +200,99 @@ def _is_due(
     if not file.client:
         return not remaining
     if file.is_secret:
-        return file.client not in remaining
+        return file.client not in remaining and not any(
+            _needs_secret(other, Path(file.path))
+            for other in record.files
+            if other.client and not other.is_secret and other not in gone
+        )
     return not clients or file.client in clients
 
 
-def _undo_file(
-    state: ProtectionState, file: ProtectedFile
-) -> tuple[UndoResult, Step | None]:
-    """Undo the layers of one file, the last first."""
+def _needs_secret(file: ProtectedFile, secret: Path) -> bool:
+    """Tell whether a client's file, as it is now, needs a stored secret."""
     path = Path(file.path)
+    return needs_secret(read_present(path) or b"", _format_of(path), secret)
+
+
+def _format_of(path: Path) -> DocumentFormat:
+    """Return the format of a client's file by its name."""
+    return _FORMATS.get(path.suffix, DocumentFormat.JSON)
+
+
+@dataclass(frozen=True, slots=True)
+class _UndoneFile:
+    """Content of a file after the undo; None for no file."""
+
+    content: bytes | None
+    outcome: UndoOutcome
+
+
+def _undo_file(
+    state: ProtectionState, file: ProtectedFile, configs: list[Path]
+) -> tuple[UndoResult, Step | None]:
+    """Undo one file, or keep it where it has changed or would still need the gateway."""
+    path, form = Path(file.path), _format_of(Path(file.path))
     present = read_present(path)
     if present is None:
         return UndoResult(path, UndoOutcome.REMOVED, "it was removed since"), None
-    content, merged = present, False
+    original = state.get(file.layers[0].before)
+
+    def refers(undone: _UndoneFile | None) -> bool:
+        if undone is None or undone.outcome is not UndoOutcome.MERGED:
+            return False
+        merged = undone.content or b""
+        return bool(file.client) and has_new_references(original, merged, form, configs)
+
+    undone = _undo_layers(state, file, present)
+    detail = _CHANGED
+    if (undone is None or refers(undone)) and file.client in HOOKS:
+        undone = _undo_hooks(state, file, present) or undone
+    if refers(undone):
+        undone, detail = None, _STILL_REFERS
+    if undone is None:
+        return UndoResult(path, UndoOutcome.KEPT, detail), None
+    new = "" if undone.content is None else state.keep(undone.content)
+    return UndoResult(path, undone.outcome), Step(file.path, digest_of(present), new)
+
+
+def _undo_layers(
+    state: ProtectionState, file: ProtectedFile, present: bytes
+) -> _UndoneFile | None:
+    """Undo the layers of one file, the last first; None where it has changed."""
+    content, outcome = present, UndoOutcome.RESTORED
     for layer in reversed(file.layers):
         before, after = state.get(layer.before), state.get(layer.after)
         if digest_of(content) == layer.after:
             if before is None:
-                step = Step(file.path, digest_of(present), "")
-                return UndoResult(path, UndoOutcome.REMOVED), step
+                return _UndoneFile(None, UndoOutcome.REMOVED)
             content = before
             continue
-        form = _FORMATS.get(path.suffix, DocumentFormat.JSON)
-        undone = merge_undo(before or b"{}", after or b"", content, form)
-        if undone is None or before is None:
-            detail = "it has changed where protect changed it"
-            return UndoResult(path, UndoOutcome.KEPT, detail), None
-        content, merged = undone, True
-    step = Step(file.path, digest_of(present), state.keep(content))
-    outcome = UndoOutcome.MERGED if merged else UndoOutcome.RESTORED
-    return UndoResult(path, outcome), step
+        if before is None:
+            return None
+        form = _format_of(Path(file.path))
+        undone = merge_undo(before, after or b"", content, form)
+        if undone is None:
+            return None
+        content, outcome = undone, UndoOutcome.MERGED
+    return _UndoneFile(content, outcome)
+
+
+def _undo_hooks(
+    state: ProtectionState, file: ProtectedFile, present: bytes
+) -> _UndoneFile | None:
+    """Remove only the hook entries from settings; None where there are none."""
+    original = state.get(file.layers[0].before)
+    ours = state.get(file.layers[-1].after) or b"{}"
+    try:
+        content = remove_hooks(original or b"{}", ours, present, file.client)
+        if content == present:
+            return None
+        left = parse_document(content, DocumentFormat.JSON, "").root.raw
+    except ParseError:
+        return None
+    if original is None and left == {}:
+        return _UndoneFile(None, UndoOutcome.REMOVED)
+    return _UndoneFile(content, UndoOutcome.MERGED)
 
 
 def _add_layer(
