@@ -132,3 +132,62 @@ def test_a_scan_of_a_protected_home_finds_no_literal_of_a_server(home: Path) -> 
     found = json.loads(said.output)["items"]
     assert {each["class"] for each in found} == {"keychain/input-ref"}
     assert len(found) == 10
+
+
+CANARY = "CANARY-7f3a9-Zq8WxT5vRk2LmN7p"
+
+
+def plan_gemini(home: Path, **entry: object) -> Result:
+    """Plan the protection of one server of Gemini CLI and one of Cursor."""
+    for path in (home / ".cursor", home / ".gemini"):
+        path.mkdir(exist_ok=True)
+    text = json.dumps({"mcpServers": {"context7": entry}})
+    (home / ".gemini/settings.json").write_text(text)
+    said = run("protect", "--dry-run")
+    assert said.exit_code == 0
+    assert CANARY not in said.output
+    assert "search: through the gateway as" in said.output
+    assert run("protect", "status").exit_code in (0, 1)
+    return said
+
+
+@pytest.mark.parametrize("name", ["CONTEXT7_API_KEY", "API_KEY"])
+def test_a_header_name_with_underscores_moves_to_the_gateway(
+    home: Path, name: str
+) -> None:
+    url = "https://mcp.context7.com/mcp"
+    said = plan_gemini(home, httpUrl=url, headers={name: CANARY})
+    assert "context7: through the gateway" in said.output
+    assert run("protect", "--yes", "gemini-cli").exit_code == 0
+    assert (
+        f"header: {name}" in (home / ".config/answerable/answerable.yaml").read_text()
+    )
+
+
+@pytest.mark.parametrize("name", ["Cookie", "X_Forwarded_For", "a" * 70, "X.Key"])
+def test_a_header_that_the_configuration_refuses_is_one_refusal(
+    home: Path, name: str
+) -> None:
+    url = "https://mcp.context7.com/mcp"
+    said = plan_gemini(home, httpUrl=url, headers={name: CANARY})
+    (line,) = [e for e in said.output.splitlines() if "context7: the config" in e]
+    assert line.startswith("stays as it is: ")
+    assert "credential.header: expected a header" in line
+
+
+def test_a_key_of_a_refused_entry_is_named_without_its_value(home: Path) -> None:
+    headers = {"Authorization": f"Bearer {CANARY}", "X-Team": "blue"}
+    url = "https://mcp.context7.com/mcp"
+    said = plan_gemini(home, httpUrl=url, headers=headers)
+    path = home / ".gemini/settings.json"
+    assert f"a key stays in {path}: context7 Authorization" in said.output
+    items = json.loads(run("protect", "status", "-o", "json").stdout)["items"]
+    (row,) = [each for each in items if each["server"] == "context7"]
+    assert row["detail"].endswith(f"a key stays in {path}: context7 Authorization")
+
+
+def test_the_url_of_gemini_is_sse_unless_its_type_is_http(home: Path) -> None:
+    url, headers = "https://mcp.context7.com/mcp", {"X-Api-Key": CANARY}
+    assert "SSE" in plan_gemini(home, url=url, headers=headers).output
+    said = plan_gemini(home, url=url, headers=headers, type="http")
+    assert "context7: through the gateway" in said.output

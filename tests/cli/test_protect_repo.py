@@ -122,3 +122,52 @@ def test_a_missing_repository_is_named(repository: Path) -> None:
         run("protect", "--repo", str(repository / "none"))
     with pytest.raises(UsageError, match="exclude each other"):
         run("protect", "--repo", str(repository), "--managed", "x")
+
+
+CANARY = "CANARY-7f3a9-hdr"
+KEPT_WORD = "${TOKEN:-sk-canary-99-Zq8WxT5vRk2LmN7pYh3J}"
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {
+            "type": "http",
+            "url": "http://127.0.0.1:48213/mcp",
+            "headers": {"Authorization": f"Bearer {CANARY}", "X-Team": "blue"},
+        },
+        {"type": "sse", "url": f"https://mcp.corp.example/sse?api_key={CANARY}"},
+        {"type": "sse", "url": "https://x.corp.example", "headers": {"X-Team": CANARY}},
+        {"command": "x", "args": ["--token", f"${{TOKEN:-{CANARY}}}"]},
+        {"command": "x", "args": ["--token", KEPT_WORD]},
+    ],
+)
+def test_a_literal_key_that_stays_is_in_no_file_of_a_fleet(
+    repository: Path, tmp_path: Path, entry: dict[str, object]
+) -> None:
+    folder = tmp_path / "fleet"
+    servers = {"remote": entry, "orders": ENTRY, "docs": {"url": "https://docs.corp"}}
+    claude = tmp_path / "home/.claude.json"
+    claude.write_text(json.dumps({"mcpServers": servers}))
+    said = run("protect", "--managed", str(folder), "--yes")
+    made = {path.name: path.read_text() for path in folder.iterdir()}
+    for text in (*made.values(), said.output):
+        assert CANARY not in text
+        assert KEPT_WORD[9:-1] not in text
+    assert "leaves out remote: a literal key or header stays" in said.output
+    managed = json.loads(made["managed-mcp.json"])["mcpServers"]
+    assert set(managed) == {"orders", "docs"}
+
+
+def test_the_next_steps_of_a_repository_name_its_configuration(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(repository)
+    first = json.loads(run("protect", "status", "--repo", ".", "-o", "json").stdout)
+    assert "answerable protect cursor --repo ." in {e["next"] for e in first["items"]}
+    run("protect", "--repo", ".", "--yes")
+    found = json.loads(run("protect", "status", "--repo", ".", "-o", "json").stdout)
+    config = "--config .answerable/answerable.yaml"
+    assert f"answerable tighten cursor --key KEY {config}" in {
+        each["next"] for each in found["items"]
+    }

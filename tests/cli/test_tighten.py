@@ -141,7 +141,7 @@ def test_six_commands_lead_to_the_first_denied_call_and_two_back(home: Path) -> 
     assert TOKEN.encode() not in (home / ".claude.json").read_bytes()
     observed = status(home)[orders]
     assert (observed["state"], observed["mode"]) == ("mediated", "observe")
-    assert observed["next"] == "answerable tighten claude-code"
+    assert observed["next"] == "answerable tighten claude-code --key KEY"
     assert call(home, "read_order") == ["order 7, token True"]
     assert status(home)[orders]["runs"] == 1
     own_key(home)

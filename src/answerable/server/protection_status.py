@@ -25,7 +25,11 @@ from answerable.services.protection.protection_plan import (
 from answerable.services.protection.protection_state import read_present
 from answerable.store.store import EvidenceStore
 from answerable.usecases.protection.plan import build_protection_plan
-from answerable.usecases.protection.status import build_protection_status
+from answerable.usecases.protection.status import (
+    HOME_PLACE,
+    PlaceOptions,
+    build_protection_status,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,19 @@ def find_protect_config(home: Path) -> Path:
     folder = os.environ.get("XDG_CONFIG_HOME", "")
     base = Path(folder) if Path(folder).is_absolute() else home / ".config"
     return base / "answerable" / "answerable.yaml"
+
+
+def name_place(config_path: Path, home: Path, repository: Path | None) -> PlaceOptions:
+    """Return the options with which a command works on a configuration."""
+    if config_path == find_protect_config(home):
+        return PlaceOptions()
+    here = Path.cwd()
+    named = [
+        str(path.relative_to(here) if path.is_relative_to(here) else path)
+        for path in (config_path, repository or config_path)
+    ]
+    protect = "--config" if repository is None else "--repo"
+    return PlaceOptions(("--config", named[0]), (protect, named[1]))
 
 
 def is_protected(config_path: Path) -> bool:
@@ -93,6 +110,7 @@ def load_protection_status(
     *,
     complete: bool = False,
     records_missing: bool = False,
+    options: PlaceOptions = HOME_PLACE,
 ) -> Document:
     """Load the status of each server of each client.
 
@@ -104,6 +122,7 @@ def load_protection_status(
         lineage: Inventory and chains of the store; None to load them.
         complete: Whether no record of the wrappers waits outside the store.
         records_missing: Records that wait could not be read into it.
+        options: Options of the next steps.
     """
     uses: Sequence[KeyUse] = ()
     if config is not None and store is not None:
@@ -121,7 +140,13 @@ def load_protection_status(
                 until=now if complete else 0,
             )
     return build_protection_status(
-        plan, config, store, now, uses, records_missing=records_missing
+        plan,
+        config,
+        store,
+        now,
+        uses,
+        records_missing=records_missing,
+        options=options,
     )
 
 

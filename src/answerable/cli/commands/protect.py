@@ -3,6 +3,7 @@
 import sys
 import time
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ from answerable.cli.settings import (
     pass_settings,
 )
 from answerable.model.errors import AnswerableError, UsageError
+from answerable.presentation.command_hints import format_command
 from answerable.presentation.text import sanitize
 
 if TYPE_CHECKING:
@@ -115,9 +117,10 @@ def protect(
     click.echo(f"{len(applied.written)} files written")
     if place.repository is None:
         record_config_agents(settings, place.config)
-    following = f"protect status --repo {repo}" if repo else "protect status"
+    named = ("--repo", repo) if repo else ("--config", config) if config else ()
     if not settings.quiet:
-        click.echo(sanitize(f"next: answerable {following}"), err=True)
+        command = format_command("protect", "status", *named)
+        click.echo(sanitize(f"next: {command}"), err=True)
     for left in applied.left:
         click.echo(
             f"not written, the file changed after it was read: {sanitize(str(left))}",
@@ -230,6 +233,7 @@ def plan_home(
         store=_find_store_to_name(settings, home) if here else None,
         is_repository=place.repository is not None,
         uses_keyring=here and has_keyring(),
+        is_managed=place.is_managed,
     )
     return build_protection_plan(request)
 
@@ -301,7 +305,8 @@ def load_status(
         is_repository=repository is not None,
     )
     config = protection_status.read_protect_config(path)
-    load = protection_status.load_protection_status
+    place = protection_status.name_place(path, find_home(), repository)
+    load = partial(protection_status.load_protection_status, options=place)
     if config is None:
         return load(plan, None, None, now), ""
     root = resolve_store_folder(config, *find_named_and_default_store(settings))
@@ -332,9 +337,9 @@ def _print_plan(plan: "ProtectionPlan") -> None:
         for line in diff_change(change, secrets):
             click.echo(f"    {sanitize(line)}")
     for refusal in plan.refused:
-        server = f" {refusal.server}" if refusal.server else ""
-        line = f"stays as it is: {refusal.path}{server}: {refusal.reason}"
-        click.echo(sanitize(line))
+        click.echo(sanitize(f"stays as it is: {refusal.describe()}"))
+        if refusal.keys:
+            click.echo(sanitize(refusal.describe_keys()))
     for server in plan.uncovered:
         click.echo(sanitize(_describe_uncovered(plan, server)))
     if plan.secrets:

@@ -92,6 +92,17 @@ class GatewayConfig:
         node = self._root.descend("servers", name)
         return node is not None and node.raw == declared
 
+    def find_fault(self, name: str, declared: dict[str, RawValue]) -> str:
+        """Return the reason why no configuration can declare a server; empty for none."""
+        server: RawValue = {"servers": {name: declared}}
+        text = render_value(server, DocumentFormat.YAML).encode()
+        path = self._request.config_path
+        reading = parse_config(text, str(path), str(Path(path).parent))
+        for fault in reading.faults:
+            place = fault.path.removeprefix(f"servers.{name}.")
+            return f"{place}: {fault.message}"
+        return ""
+
     def add_server(self, client: str, name: str, declared: dict[str, RawValue]) -> None:
         """Add a server, and the client's agent as its caller."""
         self._added[name] = declared

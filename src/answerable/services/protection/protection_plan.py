@@ -23,6 +23,7 @@ class ProtectionRequest:
         store: Store that the configuration names; None for the default.
         is_repository: Protect the committed files of the folder alone, with paths that
             hold on every machine; no hook is installed.
+        is_managed: The clients' files are distributed to a fleet, and hold no key.
         uses_keyring: Move keys to the operating system's keyring, not to files.
     """
 
@@ -36,6 +37,7 @@ class ProtectionRequest:
     store: Path | None = None
     is_repository: bool = False
     uses_keyring: bool = False
+    is_managed: bool = False
 
     @property
     def secret_folder(self) -> str:
@@ -118,12 +120,26 @@ class Refusal:
         client: Agent client that reads it.
         server: Server entry; empty for the whole file.
         reason: Reason in words, without values.
+        keys: Names of the literal keys of a server entry that stay in the file.
     """
 
     path: Path
     client: str
     server: str
     reason: str
+    keys: tuple[str, ...] = ()
+
+    def describe(self) -> str:
+        """Describe the part and the reason in one line, without values."""
+        server = f" {self.server}" if self.server else ""
+        return f"{self.path}{server}: {self.reason}"
+
+    def describe_keys(self) -> str:
+        """Describe the keys that stay in the file, without values; empty for none."""
+        if not self.keys:
+            return ""
+        names = ", ".join(dict.fromkeys(each or "unnamed" for each in self.keys))
+        return f"a key stays in {self.path}: {self.server} {names}"
 
 
 @dataclass(frozen=True, slots=True)

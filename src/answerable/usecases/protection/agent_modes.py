@@ -143,7 +143,9 @@ def _require_learned_runs(
             f"too few runs of {agent.name} were learned (got {runs}, expected at least "
             f"{least})",
             "let the agent work first, or review the learned runs: "
-            + format_command("tighten", agent.name, "--min-runs", str(max(runs, 1))),
+            + format_command(
+                "tighten", agent.name, "--min-runs", str(max(runs, 1)), "--key", "KEY"
+            ),
         )
 
 
@@ -216,7 +218,7 @@ def build_mode_document(change: ModeChange) -> Document:
     ]
     following = ""
     if change.mode is not EnforcementMode.ENFORCE:
-        following = format_command("tighten", change.agent.name)
+        following = format_command("tighten", change.agent.name, "--key", "KEY")
     return Document(
         "agent-mode",
         items or [_build_item(change, None)],

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from answerable.connectors.formats.document_edits import Edit, edit_document
@@ -44,6 +44,7 @@ from answerable.services.protection.tool_hooks import (
     has_hook,
 )
 
+_URL_IS_SSE = "gemini-cli"
 _IGNORED = b"*\n!.gitignore\n!answerable.yaml\n"
 
 
@@ -124,7 +125,7 @@ class _Planner:
                 after = edit_document(file.data, form, tuple(edits))
             except ParseError as error:
                 del edits[-len(rewrite.edits) :]
-                self._refuse(file.path, client, parsed.name, error.reason)
+                self._refuse_entry(file, parsed, error.reason)
                 continue
             before.after = after
             self._accept(file, parsed.name, before, rewrite)
@@ -244,7 +245,7 @@ class _Planner:
             name = self.config.choose_name(client, parsed.name)
             return self._rewrite(entry, parsed, client, name)
         except NotMovable as reason:
-            self._refuse(file.path, client, parsed.name, str(reason))
+            self._refuse_entry(file, parsed, str(reason))
             return None
 
     def _is_free_again(self, made: ServerRewrite) -> bool:
@@ -268,9 +269,12 @@ class _Planner:
         words = (*request.gateway_command, *wrapper, "--server", name)
         context = RewriteContext(client, name, words, request.secret_folder)
         made = rewrite_server(entry, parsed, context)
-        if made.kept and request.is_repository:
-            # The command, with the secret, would be in the committed configuration.
+        if made.kept and (request.is_repository or request.is_managed):
+            # The command, with the secret, would be in the shared configuration.
             raise NotMovable("it has a key that the client itself uses")
+        fault = self.config.find_fault(name, made.declared)
+        if fault:
+            raise NotMovable(f"the configuration cannot declare it: {fault}")
         return made
 
     def _accept(
@@ -293,6 +297,16 @@ class _Planner:
         """Add a literal secret that stays in an entry of a client's file."""
         reason = f"{name or 'a secret'} stays: the client itself uses it"
         self._refuse(file.path, file.kind.client, entry, reason)
+
+    def _refuse_entry(
+        self, file: ClientFile, parsed: McpServerEntry, reason: str
+    ) -> None:
+        """Add a server entry that stays as it is, with its literal keys."""
+        keys = tuple(
+            each.name for each in parsed.found if each.cls is CredentialClass.LITERAL
+        )
+        refusal = Refusal(file.path, file.kind.client, parsed.name, reason, keys)
+        self.refused.append(refusal)
 
     def _get_planned(
         self, path: Path, client: str, data: bytes, *, exists: bool = True
@@ -319,5 +333,17 @@ def _iter_servers(
                 )
             elif node is not None:
                 node = node.get(key)
-        if node is not None:
-            yield node, parsed
+        if node is None:
+            continue
+        if file.kind.client == _URL_IS_SSE and _has_sse_url(node):
+            parsed = replace(parsed, transport="sse")
+        yield node, parsed
+
+
+def _has_sse_url(entry: DocumentNode) -> bool:
+    """Tell whether Gemini CLI speaks SSE with an entry: `url` without `type: http`.
+
+    `httpUrl` is streamable HTTP (geminicli.com/docs/tools/mcp-server).
+    """
+    is_http = entry.text_at("type").lower() == "http"
+    return entry.get("url") is not None and entry.get("httpUrl") is None and not is_http

@@ -22,7 +22,24 @@ from answerable.store.decision_queries import CalledTarget, list_called_targets
 from answerable.store.store import EvidenceStore
 
 _NO_HOOK = "no hook: "
+_KEY = ("--key", "KEY")
 _CallKey = tuple[str, str, bool]  # agent, server, and whether a hook recorded it
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceOptions:
+    """Options of next steps that name the configuration; empty for that of the home.
+
+    Attributes:
+        config: For `tighten` and `loosen`.
+        protect: For `protect`.
+    """
+
+    config: tuple[str, ...] = ()
+    protect: tuple[str, ...] = ()
+
+
+HOME_PLACE = PlaceOptions()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +59,7 @@ def build_protection_status(
     key_uses: Sequence[KeyUse] = (),
     *,
     records_missing: bool = False,
+    options: PlaceOptions = HOME_PLACE,
 ) -> Document:
     """Build the status of each server of each client.
 
@@ -52,12 +70,13 @@ def build_protection_status(
         now: UTC nanoseconds.
         key_uses: Logged uses of the keys that the gateway holds.
         records_missing: Records of wrappers could not be read into the store.
+        options: Options of the next steps.
     """
     agents = config.agents if config is not None else ()
     # What is not recorded here may have been recorded where nothing was read.
     known = store is not None and not records_missing
     status = _StatusReader(agents, store if known else None, now, key_uses)
-    items = [*_build_items(plan, config, status)]
+    items = [*_build_items(plan, config, status, options)]
     following = next((each["next"] for each in items if each["next"]), "")
     coverage = build_empty_coverage()
     missing = set() if known else {"gateway"}
@@ -124,7 +143,9 @@ class _StatusReader:
             "next": "",
         }
 
-    def describe_next_step(self, gateway_server: str) -> tuple[str, str]:
+    def describe_next_step(
+        self, gateway_server: str, options: PlaceOptions
+    ) -> tuple[str, str]:
         """Describe the state of a mediated server, and the next step to enforcement."""
         agent = self._agents.get(gateway_server)
         if agent is None:
@@ -136,15 +157,15 @@ class _StatusReader:
                 said = "the number of learned runs is not known"
             elif runs >= READY_RUNS:
                 said = f"{runs} runs learned: review and sign"
-            return said, format_command("tighten", agent.name)
+            return said, format_command("tighten", agent.name, *_KEY, *options.config)
         if not has_rule(agent, gateway_server):
             denied = "its calls are denied"
             if agent.mode is EnforcementMode.SHADOW:
                 denied = "enforcing denies its calls"
             said = f"not covered by the signed baseline: {denied}"
-            return said, format_command("loosen", agent.name)
+            return said, format_command("loosen", agent.name, *options.config)
         if agent.mode is EnforcementMode.SHADOW:
-            return "", format_command("tighten", agent.name)
+            return "", format_command("tighten", agent.name, *_KEY, *options.config)
         return "", ""
 
 
@@ -156,7 +177,10 @@ def _count_unmediated(use: KeyUse | None) -> int | None:
 
 
 def _build_items(
-    plan: ProtectionPlan, config: Config | None, status: _StatusReader
+    plan: ProtectionPlan,
+    config: Config | None,
+    status: _StatusReader,
+    options: PlaceOptions,
 ) -> Iterator[ProtectionStatusItem]:
     """Yield the rows: bypasses first, then mediated servers, hooks and refusals."""
     protected = {each.client for each in plan.mediated}
@@ -165,11 +189,12 @@ def _build_items(
         item["detail"] = "the client reaches it directly"
         if each.client in protected:
             item["detail"] += ": it is new since protect"
-        item["next"] = format_command("protect", each.client)
+        item["next"] = format_command("protect", each.client, *options.protect)
         yield item
     for each in plan.mediated:
         item = status.build_item(each.client, each.entry, "mediated", each.server)
-        item["detail"], item["next"] = status.describe_next_step(each.server)
+        step = status.describe_next_step(each.server, options)
+        item["detail"], item["next"] = step
         use = status.find_bypassing_key(each.server)
         if use is not None:
             key = use.key.credential
@@ -189,7 +214,9 @@ def _build_items(
         missing = refusal.reason.startswith(_NO_HOOK)
         state = "no-hook" if missing else "refused"
         item = status.build_item(refusal.client, refusal.server, state)
-        item["detail"] = refusal.reason
+        item["detail"] = "; ".join(
+            filter(None, (refusal.reason, refusal.describe_keys()))
+        )
         yield item
 
 

@@ -15,7 +15,8 @@ BEARER = "Bearer"
 USUAL_TTL, LEAST_TTL, MOST_TTL = 900, 10, 24 * 3600
 
 _SOURCES = ("file", "command", "env", "keyring")
-_HEADER_NAME = re.compile(r"[a-z][a-z0-9-]{0,63}")
+# A field name is a token, in which an underscore is valid (RFC 9110, section 5.6.2).
+_HEADER_NAME = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,31}")
 # Headers that a credential may not set: message framing, routing and origin, and
 # headers that a client may send itself.
@@ -127,9 +128,10 @@ def _check_credential_header(
         section.report_fault(
             "", "the credential is sent only over https or to loopback"
         )
-    name = credential.header
+    # A server may read `X_Forwarded_For` as `X-Forwarded-For` (RFC 3875, section 4.1.18).
+    name = credential.header.replace("_", "-")
     if (
-        _HEADER_NAME.fullmatch(name) is None
+        _HEADER_NAME.fullmatch(credential.header) is None
         or name in _RESERVED_HEADERS
         or name.startswith(_RESERVED_HEADER_PREFIXES)
     ):
