@@ -51,7 +51,7 @@ def test_a_url_is_shown_a_bearer_token_unless_it_is_said_otherwise() -> None:
         "traceparent",
         "X Key",
         "X-Key:",
-        "x_key",
+        "x_forwarded_for",
         "-x",
         "a" * 65,
         "Last-Event-ID",
