@@ -63,7 +63,13 @@ def test_what_does_not_fit_is_a_problem(
     [
         ("/trace", {"source": "cloudtrial"}, "did you mean cloudtrail?"),
         ("/trace", {"q": "source:gatewya"}, "did you mean gateway?"),
-        ("/trace", {"source": "x"}, "sources of events: cloudtrail, gateway"),
+        (
+            "/trace",
+            {"source": "x"},
+            "sources of events: anthropic-audit, azure-activity, bedrock, claude-code, "
+            "cloudtrail, entra, gateway, gcp-audit, github-audit, k8s-audit, okta, "
+            "openai-audit, otel",
+        ),
         (
             "/decisions",
             {"agent": "agent:claude-code/ana/reportre"},
