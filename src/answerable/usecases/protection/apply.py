@@ -39,6 +39,7 @@ _FORMATS = {
     ".yml": DocumentFormat.YAML,
 }
 _CHANGED = "it has changed where protect changed it"
+_HAD_KEYS = "it was missing, and is written again since it holds keys"
 _STILL_REFERS = (
     "a renamed or copied entry still starts the gateway: restore its name or remove "
     "the entry, then run unprotect again"
@@ -166,7 +167,10 @@ def undo(
         for file in _order_for_undo(record):
             if not _is_due(file, record, gone, clients):
                 continue
-            result, step = _undo_file(state, file, configs)
+            if read_present(Path(file.path)) is None:
+                result, step = _undo_missing_file(state, file, record)
+            else:
+                result, step = _undo_file(state, file, configs)
             results.append(result)
             if step is not None:
                 steps.append(step)
@@ -227,14 +231,28 @@ class _UndoneFile:
     outcome: UndoOutcome
 
 
+def _undo_missing_file(
+    state: ProtectionState, file: ProtectedFile, record: ProtectionRecord
+) -> tuple[UndoResult, Step | None]:
+    """Undo a file that was moved or deleted since.
+
+    Its original is written again if keys were moved out of it: they would exist nowhere
+    else after the undo.
+    """
+    path, original = Path(file.path), file.layers[0].before
+    moved = any(e.is_secret and e.client == file.client for e in record.files)
+    if file.client and not file.is_secret and moved and original:
+        step = Step(file.path, "", original)
+        return UndoResult(path, UndoOutcome.RESTORED, _HAD_KEYS), step
+    return UndoResult(path, UndoOutcome.REMOVED, "it was removed since"), None
+
+
 def _undo_file(
     state: ProtectionState, file: ProtectedFile, configs: list[Path]
 ) -> tuple[UndoResult, Step | None]:
     """Undo one file, or keep it where it has changed or would still need the gateway."""
     path, form = Path(file.path), _format_of(Path(file.path))
-    present = read_present(path)
-    if present is None:
-        return UndoResult(path, UndoOutcome.REMOVED, "it was removed since"), None
+    present = read_present(path) or b""
     original = state.get(file.layers[0].before)
 
     def refers(undone: _UndoneFile | None) -> bool:
