@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -136,6 +137,35 @@ def test_a_place_that_cannot_be_written_is_one_error(
     (tmp_path / "file").write_text("")
     assert main(["--store", store, *words, str(tmp_path / "file" / "inside")]) == 5
     assert capsys.readouterr().err.startswith("error: ")
+
+
+def test_a_named_pipe_is_refused_and_an_older_report_survives_an_error(
+    store: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    assert main(["--store", store, "report", str(tmp_path / "pipe")]) == 2
+    assert main(["--store", store, "report", str(tmp_path)]) == 2
+    assert capsys.readouterr().err.count("is not a regular file") == 2
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "agents.csv").mkdir()
+    assert main(["--store", store, "export", "--to", "csv", str(tmp_path / "out")]) == 5
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["agents.csv"]
+
+
+@pytest.mark.parametrize("content", [None, b"\xff\xfe", b"suppressions: ["])
+def test_a_reviewed_file_that_cannot_be_read_is_a_usage_error(
+    content: bytes | None,
+    store: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    path = tmp_path / "reviews.yaml"
+    if content is not None:
+        path.write_bytes(content)
+    for command in ("findings", "report"):
+        assert main(["--store", store, command, "--suppressions", str(path)]) == 2
+        error = capsys.readouterr().err.splitlines()
+        assert [line.partition(":")[0] for line in error] == ["error", "hint"]
 
 
 @pytest.mark.world

@@ -6,10 +6,16 @@ assets; no value of a credential is in it.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from urllib.parse import quote
 
-Item = Mapping[str, object]
+from answerable.export.document_fields import (
+    Item,
+    get_list,
+    get_owner,
+    iterate_objects,
+)
+
 SPECIFICATION = "1.6"
 _REMOTE = ("http", "sse")
 _MATERIAL = {
@@ -57,12 +63,12 @@ def build_cyclonedx(
     for each in agents:
         _add(components, each, "application", f"agent of kind {each['kind']}")
         used = depends.setdefault(str(each["id"]), set())
-        used.update(str(one) for one in _list(each, "identities"))
-        for tool in _list_objects(each, "tools"):
+        used.update(str(one) for one in get_list(each, "identities"))
+        for tool in iterate_objects(each, "tools"):
             service = _build_service(tool)
             services[str(service["bom-ref"])] = service
             used.add(str(service["bom-ref"]))
-            used.update(str(one["id"]) for one in _list_objects(tool, "credentials"))
+            used.update(str(one["id"]) for one in iterate_objects(tool, "credentials"))
             package = _find_package(str(tool["target"]))
             if package is not None:
                 components[str(package["bom-ref"])] = package
@@ -96,8 +102,7 @@ def _add(
 ) -> dict[str, object]:
     """Add a component with its owner."""
     key = str(item["id"])
-    owner = item.get("owner")
-    person = owner.get("person") if isinstance(owner, dict) else None
+    person = get_owner(item)
     component: dict[str, object] = {
         "type": kind,
         "bom-ref": key,
@@ -105,7 +110,7 @@ def _add(
         "description": description,
     }
     if person:
-        component["properties"] = [{"name": "answerable:owner", "value": str(person)}]
+        component["properties"] = [{"name": "answerable:owner", "value": person}]
     components[key] = component
     return component
 
@@ -134,14 +139,3 @@ def _find_package(target: str) -> Item | None:
         package = {"type": "library", "bom-ref": purl, "name": name, "purl": purl}
         return {**package, "version": version} if version else package
     return None
-
-
-def _list(item: Item, name: str) -> list[object]:
-    """Return a list field."""
-    value = item.get(name)
-    return value if isinstance(value, list) else []
-
-
-def _list_objects(item: Item, name: str) -> Iterator[Item]:
-    """Yield the objects of a list field."""
-    return (each for each in _list(item, name) if isinstance(each, dict))

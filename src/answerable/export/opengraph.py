@@ -4,9 +4,15 @@ Source: https://bloodhound.specterops.io/opengraph/schema. Property values are t
 numbers, flags, or lists of these; an id is that of this product.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-Item = Mapping[str, object]
+from answerable.export.document_fields import (
+    Item,
+    get_list,
+    get_owner,
+    iterate_objects,
+)
+
 SOURCE_KIND = "Answerable"
 
 
@@ -27,15 +33,15 @@ def build_opengraph(
     for each in agents:
         graph.add_node(each, "Agent", ("kind", "name", "place", "unattended"))
         graph.add_edge("Starts", each["parent"], each["id"])
-        for identity in _list(each, "identities"):
+        for identity in get_list(each, "identities"):
             graph.add_edge("ActsAs", each["id"], identity)
-        for tool in _list_objects(each, "tools"):
+        for tool in iterate_objects(each, "tools"):
             node = {**tool, "id": f"{each['id']} {tool['id']}"}
             graph.add_node(
                 node, "Tool", ("server", "transport", "target", "unattended")
             )
             graph.add_edge("Uses", each["id"], node["id"])
-            for credential in _list_objects(tool, "credentials"):
+            for credential in iterate_objects(tool, "credentials"):
                 graph.add_edge("Holds", node["id"], credential["id"])
     return {
         "metadata": {"source_kind": SOURCE_KIND},
@@ -60,15 +66,14 @@ class _InventoryGraph:
             "kinds": [f"{SOURCE_KIND}{kind}"],
             "properties": {"displayname": str(item.get("name") or key), **properties},
         }
-        owner = item.get("owner")
-        person = owner.get("person") if isinstance(owner, dict) else None
+        person = get_owner(item)
         if person:
             self.nodes.setdefault(
-                str(person),
+                person,
                 {
-                    "id": str(person),
+                    "id": person,
                     "kinds": [f"{SOURCE_KIND}Person"],
-                    "properties": {"displayname": str(person)},
+                    "properties": {"displayname": person},
                 },
             )
             self.add_edge("Owns", person, key)
@@ -84,14 +89,3 @@ class _InventoryGraph:
                     "properties": {},
                 }
             )
-
-
-def _list(item: Item, name: str) -> list[object]:
-    """Return a list field."""
-    value = item.get(name)
-    return value if isinstance(value, list) else []
-
-
-def _list_objects(item: Item, name: str) -> Iterator[Item]:
-    """Yield the objects of a list field."""
-    return (each for each in _list(item, name) if isinstance(each, dict))

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import click
 
+from answerable.cli.commands.evidence import write_file
 from answerable.cli.output import print_and_exit
 from answerable.cli.progress import progress_bar
 from answerable.cli.session import open_session
 from answerable.cli.settings import AppCommand, Settings, WordChoice, pass_settings
-from answerable.model.errors import EnvironmentFailure
+from answerable.model.errors import EnvironmentFailure, UsageError
 
 _FORMATS = ("cyclonedx", "opengraph", "ocsf", "csv")
 
@@ -45,8 +46,12 @@ def report(settings: Settings, file: str, markdown: bool, suppressions: str) -> 
     if file == "-":
         sys.stdout.write(text)
         return
+    if Path(file).exists() and not Path(file).is_file():
+        raise UsageError(
+            f"{file} is not a regular file", "name a new file, or - for standard output"
+        )
     try:
-        Path(file).write_text(text, encoding="utf-8")
+        write_file(file, text)
     except OSError as error:
         raise EnvironmentFailure(
             f"{file}: {error.strerror or 'cannot be written'}",

@@ -17,7 +17,7 @@ from answerable.connectors.formats.document_parser import (
     parse_document,
 )
 from answerable.connectors.regular_file import read_named_file
-from answerable.model.errors import UsageError
+from answerable.model.errors import ParseError, UsageError
 from answerable.model.ids import build_person_id
 from answerable.posture.reviews import FindingReviews, Suppression
 
@@ -30,12 +30,18 @@ def read_reviews(path: Path) -> FindingReviews:
     """Read a reviewed file.
 
     Raises:
-        UsageError: An entry lacks a member, or has an unknown one or a bad date.
-        ParseError: The file is no YAML or JSON document.
-        EnvironmentFailure: The file cannot be read.
+        UsageError: The file cannot be read, is no YAML or JSON document, or has an
+            entry that lacks a member, has an unknown one or a bad date.
     """
-    place, data = str(path), read_named_file(path, SIZE_LIMIT + 1)
-    root = parse_document(data, DocumentFormat.YAML, place).root
+    place = str(path)
+    try:
+        data = read_named_file(path, SIZE_LIMIT + 1)
+        root = parse_document(data, DocumentFormat.YAML, place).root
+    except OSError as error:
+        problem = f"{place}: {error.strerror or 'cannot be read'}"
+        raise UsageError(problem, "name a reviewed file of findings") from None
+    except ParseError as error:
+        raise UsageError(str(error), "docs/findings.md has an example") from None
     for name, _ in root.members():
         if name not in _SECTIONS:
             _refuse(place, name, "unknown section", " or ".join(_SECTIONS))

@@ -117,8 +117,7 @@ def export_inventory(
         folder.mkdir(parents=True, exist_ok=True)
         for name, lines in WRITERS[form](lists):
             path = folder / name
-            with path.open("w", encoding="utf-8") as file:
-                file.writelines(f"{line}\n" for line in lines)
+            _replace_file(path, lines)
             items.append({"file": str(path), "bytes": path.stat().st_size})
     except OSError as error:
         raise EnvironmentFailure(
@@ -126,3 +125,14 @@ def export_inventory(
             "name a folder that you may write",
         ) from None
     return Document("export", items, build_list_coverage("agents", inventory, now))
+
+
+def _replace_file(path: Path, lines: Iterable[str]) -> None:
+    """Write a file under another name first, so that an error leaves the old one."""
+    part = path.with_name(f"{path.name}.part")
+    try:
+        with part.open("w", encoding="utf-8") as file:
+            file.writelines(f"{line}\n" for line in lines)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
