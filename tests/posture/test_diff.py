@@ -331,3 +331,35 @@ def test_paths_are_computed_again_only_for_changed_identities(
     # Comparison without reuse of facts and steps of the first snapshot.
     monkeypatch.setattr(edit_comparison, "reuse_unchanged_facts", lambda *_: None)
     assert [e["text"] for e in diff(alone, compared)[1]] == [e["text"] for e in items]
+
+
+def test_the_first_manifest_of_a_project_adds_its_permissions(
+    tmp_path: Path, diff: Diff
+) -> None:
+    base, head = write_checkouts(tmp_path, CHECKOUTS["RBAC bind"][0])
+    (base / "deploy/bot.yaml").unlink()
+    _, items = diff(base, head)
+    assert "permission" in {e["kind"] for e in items if e["change"] == "added"}
+    assert "not-comparable" not in {each["change"] for each in items}
+
+
+def test_the_only_manifest_that_cannot_be_parsed_removes_nothing(
+    tmp_path: Path, diff: Diff
+) -> None:
+    def cut(files: dict[str, str]) -> None:
+        files["deploy/bot.yaml"] = "apiVersion: v1\nkind: [\n"
+
+    for words in ((), ("--kind", "agent")):
+        code, items = diff(*write_checkouts(tmp_path, cut), *words)
+        assert {each["change"] for each in items} == {"not-comparable"}
+        assert any("deploy/bot.yaml" in each["text"] for each in items)
+        assert code == 3
+
+
+def test_an_unknown_kind_and_a_missing_plan_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["diff", "--kind", "agnet", str(tmp_path), str(tmp_path)]) == 2
+    assert "did you mean agent?" in capsys.readouterr().err
+    assert main(["diff", str(tmp_path / "missing.json")]) == 2
+    assert "missing.json: no such" in capsys.readouterr().err

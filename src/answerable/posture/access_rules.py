@@ -66,8 +66,8 @@ ACCESS_RULES: tuple[FindingRule, ...] = (
         ),
         detail=(
             "Without a condition on `sub`, every repository on GitHub can assume the "
-            "role. A wildcard in the repository or in the reference admits whoever "
-            "may push a branch."
+            "role. A wildcard in the repository or in the reference admits "
+            "everyone who may push a branch."
         ),
         platforms=("aws",),
         owasp=("NHI4:2025", "NHI6:2025"),

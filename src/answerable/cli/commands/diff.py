@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from answerable.store.store import EvidenceStore
 
 _SEVERITIES = ("low", "medium", "high", "critical")
+_KINDS = (
+    *("agent", "tool", "credential", "identity", "owner", "pin"),
+    *("permission", "trust", "reach", "source"),
+)
 _PLAN_SUFFIX = ".json"
 
 
@@ -36,7 +40,13 @@ _PLAN_SUFFIX = ".json"
     type=WordChoice(_SEVERITIES),
     help="Exit 1 if a change is at least as grave.",
 )
-@click.option("--kind", default="", metavar="KIND", help="Only changes of this kind.")
+@click.option(
+    "--kind",
+    default="",
+    type=WordChoice(_KINDS),
+    metavar="KIND",
+    help="Only changes of this kind.",
+)
 @click.option(
     "--markdown", is_flag=True, help="Print a comment for a pull request as Markdown."
 )

@@ -6,8 +6,8 @@ of a message is a list of blocks, of which `tool_use` (`id`, `name`) and `tool_r
 (docs.anthropic.com/en/docs/agents-and-tools/tool-use/overview), and the session files of
 simonw/claude-code-transcripts and daaain/claude-code-log.
 
-A call and its result are separate events, so that each is a function of one line,
-in whatever order and parts the growing file is read.
+A call and its result are separate events, so that each depends on one line
+alone: the order and the parts in which a growing file is read change no event.
 """
 
 import re

@@ -76,6 +76,24 @@ def sync(location: str, context: SyncContext) -> Sync:
     return build_sync(source, parsed, probes, problems, context.now)
 
 
+def read_checkout(folder: str, cluster: str, now: int) -> Sync:
+    """Read the manifests of a checkout, which may have none.
+
+    Args:
+        cluster: Name of the cluster in ids.
+        now: UTC nanoseconds.
+
+    Raises:
+        UsageError: The folder is missing.
+    """
+    builder = ClusterBuilder(name=cluster, default_namespace="default")
+    problems: list[ReadProblem] = []
+    places = list(_list_files(folder, problems))
+    source = f"{DECLARATION.name}:{folder}"
+    parsed = parse(_ClusterFiles(places, builder), builder, cluster, source, now)
+    return build_sync(source, parsed, (), (*problems, *parsed.problems), now)
+
+
 def build_sync(
     source: str,
     parsed: ParsedCluster,

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
+from answerable.connectors.repo.parse.github_workflow import OUTSIDER_EVENTS
 from answerable.inventory.inventory_difference import ChangeDirection, InventoryChange
 from answerable.model.documents.what_if import AccessChangeItem
 from answerable.model.ids import AgentId
@@ -11,13 +12,6 @@ from answerable.posture.severity import Held, ReachLevel, SeverityFacts, Trigger
 NOTHING_ADDED = "none"
 # Names of actions that only read, by their first word: `s3:GetObject`, `list`.
 _READ_VERBS = ("get", "list", "watch", "describe", "head", "read", "select", "view")
-_OUTSIDER_EVENTS = frozenset(
-    str.split(
-        "issue_comment issues pull_request_target pull_request_review "
-        "pull_request_review_comment discussion discussion_comment fork watch "
-        "workflow_run"
-    )
-)
 # Modes in which a person approves each call that changes something.
 _ASKING_MODES = ("", "default", "plan")
 _UNBOUNDED = frozenset({Held.UNBOUNDED})
@@ -84,7 +78,7 @@ def _judge_permissions(change: InventoryChange) -> SeverityFacts | None:
 def _judge_events(change: InventoryChange) -> SeverityFacts | None:
     """Judge the events that trigger a workflow."""
     gained = _list_gained(change)
-    if gained & _OUTSIDER_EVENTS:
+    if gained & OUTSIDER_EVENTS:
         return _BY_OUTSIDERS
     return _BY_PERSON if gained else None
 

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import msgspec
 
-from answerable.connectors import registry
 from answerable.connectors.api_answer_file import read_answer_file
 from answerable.connectors.aws.declaration import (
     COLLECTS,
@@ -25,12 +24,13 @@ from answerable.connectors.formats.terraform_plan import (
     PlannedResource,
     parse_terraform_plan,
 )
-from answerable.connectors.kubernetes.fetch import build_sync
+from answerable.connectors.kubernetes.fetch import build_sync, read_checkout
 from answerable.connectors.kubernetes.parse import parse as parse_cluster
 from answerable.connectors.kubernetes.parse.cluster_builder import (
     NO_KIND,
     ClusterBuilder,
 )
+from answerable.connectors.repo import fetch as repo
 from answerable.inventory.compared_things import ComparedSide
 from answerable.inventory.sync_join import join_syncs_into_inventory
 from answerable.model.connector import SyncContext
@@ -48,13 +48,12 @@ _GIT = "git:"
 _PLAN = "a Terraform plan"
 _EXPECTED = "the output of `terraform show -json PLAN`"
 _CHECKOUT_CLUSTER = "checkout"
-_SOURCES = ("repo", "k8s")
 _POSITION = re.compile(r"(#.*|:\d+)$")  # behind the path of a problem
 
 
 @dataclass(frozen=True, slots=True)
 class SideContext:
-    """What both sides of one comparison share.
+    """Context that both sides of one comparison share.
 
     Attributes:
         store: Opens a store folder, and returns it with the name of a snapshot in the
@@ -125,7 +124,7 @@ def open_side(text: str, context: SideContext, project: str) -> ComparedSide:
     if path.exists():
         return _read_plan(path, context, prior=text.endswith(PRIOR))
     raise UsageError(
-        f"{text[:200]}: no such store, checkout or plan",
+        f"{text.removesuffix(PRIOR)[:200]}: no such store, checkout or plan",
         "name STORE, STORE@SNAPSHOT, a folder, git:REVISION or a plan as JSON",
     )
 
@@ -156,16 +155,10 @@ def _read_checkout(path: Path, context: SideContext, project: str) -> ComparedSi
     sync_context = SyncContext(
         context.now, context.fingerprint, context.progress, project=project
     )
-    syncs = []
-    for name in _SOURCES:
-        location = f"{root},cluster={_CHECKOUT_CLUSTER}" if name == "k8s" else str(root)
-        try:
-            syncs.append(
-                registry.load_inventory_connector(name).sync(location, sync_context)
-            )
-        except UsageError:
-            if name == "repo":  # a checkout without manifests is complete
-                raise
+    syncs = [
+        repo.sync(str(root), sync_context),
+        read_checkout(str(root), _CHECKOUT_CLUSTER, context.now),
+    ]
     unread = {
         place: _digest_file(Path(root, place))
         for sync in syncs

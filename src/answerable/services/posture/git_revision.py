@@ -37,14 +37,20 @@ def extract_revision(folder: Path, revision: str) -> Iterator[Path]:
         archive = Path(made, "revision.tar")
         command = [git, "-C", str(folder), "archive", "--format=tar"]
         command += [f"--output={archive}", revision]
-        done = subprocess.run(  # noqa: S603 - fixed words; the revision is no option
-            command,
-            env={"PATH": os.environ.get("PATH", ""), "HOME": made, "LC_ALL": "C"},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=_TIMEOUT,
-            check=False,
-        )
+        try:
+            done = subprocess.run(  # noqa: S603 - fixed words; no option of the user
+                command,
+                env={"PATH": os.environ.get("PATH", ""), "HOME": made, "LC_ALL": "C"},
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=_TIMEOUT,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise EnvironmentFailure(
+                f"git did not extract {revision[:80]!r} within {_TIMEOUT} s",
+                "name a folder with a checkout",
+            ) from None
         if done.returncode:
             raise UsageError(
                 f"git has no revision {revision[:80]!r} in {folder}",

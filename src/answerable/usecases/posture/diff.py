@@ -81,7 +81,7 @@ def compare_sides(
     ]
     for platform in PLATFORMS:
         items += _compare_permissions(platform, before, after, now)
-    items = [each for each in items if kind in ("", each["kind"])]
+    items = [each for each in items if _is_listed(each, kind)]
     items.sort(key=_get_sort_key)
     coverage = _join_coverage(before, after, now)
     coverage["partial"] = any(
@@ -93,6 +93,14 @@ def compare_sides(
     compared = f"{len(after.inventory.agents):,} agents and "
     compared += f"{len(after.inventory.facts.identities):,} identities were compared"
     return Document("diff", items, coverage, failed=failed, searched=compared)
+
+
+def _is_listed(item: DifferenceItem, kind: str) -> bool:
+    """Tell whether a change is of a kind, or may hide one that cannot be compared."""
+    hides = (
+        item["change"] == ChangeDirection.NOT_COMPARABLE and item["kind"] == "source"
+    )
+    return hides or kind in ("", item["kind"])
 
 
 def _get_sort_key(item: DifferenceItem) -> tuple[object, ...]:

@@ -1,7 +1,7 @@
 """Build what a working copy states about the workflows of its GitHub repository.
 
-An agent could have written the copy, so the facts are self-reported: they are kept beside
-those of the platform, and no decision rests on them.
+An agent could have written the copy, so the facts are self-reported: they are kept next
+to those of the platform, and no decision rests on them.
 """
 
 from collections.abc import Iterable
