@@ -22,9 +22,8 @@ if TYPE_CHECKING:
     from answerable.store.store import EvidenceStore
 
 _SEVERITIES = ("low", "medium", "high", "critical")
-_KINDS = (
-    *("agent", "tool", "credential", "identity", "owner", "pin"),
-    *("permission", "trust", "reach", "source"),
+_KINDS = tuple(
+    str.split("agent tool credential identity owner pin permission trust reach source")
 )
 _PLAN_SUFFIX = ".json"
 
