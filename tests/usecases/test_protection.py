@@ -329,21 +329,6 @@ def test_an_entry_that_the_client_copied_keeps_its_key(home: Path, state: Path) 
     assert (home / ".config/answerable/answerable.yaml").exists()
 
 
-@pytest.mark.parametrize("moved", [True, False])
-def test_a_file_that_was_moved_or_deleted_comes_back_with_its_key(
-    moved: bool, home: Path, state: Path
-) -> None:
-    path, original = write_one_server(home)
-    apply_plan(plan(home, "cursor"), state)
-    if moved:
-        path.rename(path.with_suffix(".bak"))
-    else:
-        path.unlink()
-    assert outcomes(state)["mcp.json"] is UndoOutcome.RESTORED
-    assert path.read_bytes() == original
-    assert undo(state) == ()
-
-
 def test_a_key_that_another_protected_client_names_is_kept(
     home: Path, state: Path
 ) -> None:
