@@ -60,6 +60,34 @@ def test_the_largest_counts_say_of_how_many(day: EvidenceStore) -> None:
     assert document.total == len(every) > 2
 
 
+def test_counts_have_the_first_and_the_last_time_and_the_denied_calls(
+    day: EvidenceStore,
+) -> None:
+    rows = trace_events(day, TraceQuery(), now=NOW).items
+    document = count_by_fields(day, TraceQuery(), "action,person", now=NOW)
+    for item in document.items:
+        own = [
+            row
+            for row in rows
+            if value(row, "action") == item["action"]
+            and value(row, "person") == item["person"]
+        ]
+        assert item["first"] == min(row["event_time"] for row in own)
+        assert item["last"] == max(row["event_time"] for row in own)
+        for name, outcome in (("denied", "denied"), ("outcome_unknown", "unknown")):
+            assert item[name] == sum(row["outcome"] == outcome for row in own)
+    assert sum(item["denied"] for item in document.items) > 0
+
+
+def test_equal_chains_are_one_group(day: EvidenceStore) -> None:
+    rows = trace_events(day, TraceQuery(), now=NOW).items
+    document = count_by_fields(day, TraceQuery(), "chain", now=NOW)
+    chains = Counter(tuple(value(row, hop) for hop in HOPS) for row in rows)
+    assert {
+        tuple(item[hop] for hop in HOPS): item["events"] for item in document.items
+    } == chains
+
+
 def test_an_unknown_field_is_refused_with_the_nearest(day: EvidenceStore) -> None:
     with pytest.raises(UsageError, match="unknown field for --by") as error:
         count_by_fields(day, TraceQuery(), "agnet,action", now=NOW)

@@ -140,8 +140,42 @@ COLUMNS = {
     "source": "e.source",
     "day": f"e.event_time // {DAY_NS}",
 }
+# In the order of the fields of `EventCounts`.
+_COUNTS = (
+    "count(*), count(*) FILTER (e.outcome = 'denied'), "
+    "count(*) FILTER (e.outcome = 'unknown'), min(e.event_time), max(e.event_time)"
+)
+_COUNT_COLUMNS = 5
 _KEY = "identity, credential, session, person, run, agent, tool"
 _JOINT = f"source, written_by, {_KEY}"
+
+
+@dataclass(frozen=True, slots=True)
+class EventCounts:
+    """Counts of a group of events, and the times of the first and the last.
+
+    Attributes:
+        denied: Events that the platform denied.
+        outcome_unknown: Events whose outcome the log does not contain.
+        first: UTC nanoseconds.
+        last: UTC nanoseconds.
+    """
+
+    events: int
+    denied: int
+    outcome_unknown: int
+    first: int
+    last: int
+
+    def __add__(self, other: "EventCounts") -> "EventCounts":
+        """Count the events of both groups."""
+        return EventCounts(
+            self.events + other.events,
+            self.denied + other.denied,
+            self.outcome_unknown + other.outcome_unknown,
+            min(self.first, other.first),
+            max(self.last, other.last),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,13 +186,12 @@ class EventGroup:
         number: Number of their group of chains, -1 for none.
         joint: Joint of events outside the given chains, else None.
         values: Values of the requested columns, in order; a day is counted from 1970.
-        events: Number of events.
     """
 
     number: int
     joint: SourcedChainKey | None
     values: tuple[object, ...]
-    events: int
+    counts: EventCounts
 
 
 def count_events_by_group(
@@ -187,16 +220,20 @@ def count_events_by_group(
         join = f"LEFT JOIN grouped c ON {JOINED_CHAINS}"
     listed = "".join(f", {COLUMNS[name]}" for name in columns)
     rows = store.run_query(
-        f"SELECT {number}, {joint}, count(*){listed} FROM ({query}) e {join} "  # noqa: S608 - ours
+        f"SELECT {number}, {joint}, {_COUNTS}{listed} FROM ({query}) e {join} "  # noqa: S608 - ours
         "GROUP BY ALL ORDER BY ALL",
         values,
         tables,
     )
     return [
         EventGroup(
-            cast("int", at), _decode_key_columns(key), tuple(told), cast("int", events)
+            cast("int", at),
+            _decode_key_columns(key),
+            tuple(rest[_COUNT_COLUMNS:]),
+            EventCounts(*cast("list[int]", rest[:_COUNT_COLUMNS])),
         )
-        for at, key, events, *told in rows
+        for at, key, *rest in rows
+        if rest[0]  # a chain without events
     ]
 
 

@@ -5,7 +5,6 @@ from typing import cast
 
 from answerable.cli.render.listing import render_field
 from answerable.cli.render.screen import Screen
-from answerable.cli.render.table import TableColumn, render_table
 from answerable.model.documents.evidence import InclusionProofItem
 from answerable.model.documents.shared_shapes import Document, ScanItem
 from answerable.model.documents.trust_rules import TokenCheckItem
@@ -52,31 +51,6 @@ def render_missing_sources(
             yield from screen.wrap(
                 f"{screen.marks.hop['missing']} {sanitize(says)}", "    "
             )
-
-
-def render_counts(document: Document, screen: Screen, now: int) -> Iterator[str]:
-    """Render event counts as a table, grouped by the asked fields."""
-    names = [name for name in document.items[0] if name != "events"]
-    columns = [TableColumn("events", 0, right=True)]
-    columns += [TableColumn(name, at, floor=11) for at, name in enumerate(names, 1)]
-    gap = screen.marks.hop["missing"].strip()
-    rows = [
-        (
-            f"{item['events']:,}",
-            *(
-                format_value(item[name]) if item[name] is not None else gap
-                for name in names
-            ),
-        )
-        for item in document.items
-    ]
-    yield from render_table(columns, rows, screen, keep_together=True)
-    if document.total >= 0:
-        yield ""
-        yield f"the largest {len(rows):,} of {document.total:,} counts"
-    if any(None in item.values() for item in document.items):
-        yield ""
-        yield f"{gap} missing: no source supplies it; --score names one that would"
 
 
 def render_proofs(document: Document, screen: Screen, now: int) -> Iterator[str]:

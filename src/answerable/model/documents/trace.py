@@ -91,9 +91,10 @@ class HopStatusCountItem(TypedDict):
 
 
 class EventCountItem(TypedDict):
-    """`answerable trace --by`: the requested fields and the number of events.
+    """`answerable trace --by`: the requested fields and the counts of their events.
 
-    A field is null where it is missing; `day` is a date, UTC.
+    A field is null where it is missing; `day` is a date, UTC. `first` and `last` are
+    the times of the first and the last event.
     """
 
     person: NotRequired[str | None]
@@ -106,6 +107,10 @@ class EventCountItem(TypedDict):
     source: NotRequired[str | None]
     day: NotRequired[str]
     events: int
+    denied: int
+    outcome_unknown: int
+    first: str
+    last: str
 
 
 class UnmediatedEventItem(TraceItem):

@@ -1,6 +1,6 @@
 """Count audit events by field of their lineage, or by hop status (`trace --by`)."""
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -15,6 +15,7 @@ from answerable.model.documents.trace import EventCountItem
 from answerable.model.errors import UsageError
 from answerable.model.lineage import HopStatus, LineageChain
 from answerable.model.time_units import EPOCH
+from answerable.presentation.answer_coverage import format_time
 from answerable.services.inventory import snapshots
 from answerable.services.lineage.audit_log_identities import resolve_audit_log_identity
 from answerable.services.lineage.chain_cache import load_or_compute_chains
@@ -30,7 +31,7 @@ from answerable.services.lineage.trace_rows import (
 )
 from answerable.store import investigation_queries
 from answerable.store.chain_tables import JointInterval
-from answerable.store.investigation_queries import InvestigationFilter
+from answerable.store.investigation_queries import EventCounts, InvestigationFilter
 from answerable.store.store import EvidenceStore
 
 FIELDS = (*HOPS, "action", "resource", "outcome", "source", "day")
@@ -58,7 +59,7 @@ def count_by_fields(
         now: UTC nanoseconds.
 
     Returns:
-        Items with each field, null if it is missing, and `events`.
+        Items with each field, null if it is missing, the counts and the times.
 
     Raises:
         UsageError: A field or a name is unknown, or nothing matches.
@@ -80,13 +81,14 @@ def count_by_fields(
         store, chains, wanted, values_of if hops else None, columns
     )
     ordered = sorted(
-        counts.items(), key=lambda each: (-each[1], _mixed_type_sort_key(each[0]))
+        counts.items(),
+        key=lambda each: (-each[1].events, _mixed_type_sort_key(each[0])),
     )
     items: list[EventCountItem] = []
-    for values, events in ordered[: query.limit]:
-        told = dict(zip((*hops, *columns), values, strict=True))
-        row = {name: _format_group_value(name, told[name]) for name in fields}
-        items.append(cast("EventCountItem", {**row, "events": events}))
+    for values, counted in ordered[: query.limit]:
+        found = dict(zip((*hops, *columns), values, strict=True))
+        row = {name: _format_group_value(name, found[name]) for name in fields}
+        items.append(cast("EventCountItem", {**row, **build_count_fields(counted)}))
     if not items:
         require_known_action(store, query.action)
     more = len(ordered) > len(items)
@@ -104,19 +106,31 @@ def count_by_fields(
     )
 
 
+def build_count_fields(counts: EventCounts) -> dict[str, object]:
+    """Build the counts of an item, and the times of its first and last event."""
+    return {
+        "events": counts.events,
+        "denied": counts.denied,
+        "outcome_unknown": counts.outcome_unknown,
+        "first": format_time(counts.first),
+        "last": format_time(counts.last),
+    }
+
+
 def parse_fields(field_names: str) -> tuple[str, ...]:
-    """Parse comma-separated field names.
+    """Parse comma-separated field names; `chain` stands for the four actor hops.
 
     Raises:
         UsageError: A name is unknown or repeated.
     """
-    names = [name.strip().lower() for name in field_names.split(",")]
+    given = [name.strip().lower() for name in field_names.split(",")]
+    names = [each for name in given for each in (HOPS if name == "chain" else (name,))]
     for name in names:
         if name not in FIELDS:
             near = get_close_matches(name, FIELDS, 1)
             raise UsageError(
                 f"unknown field for --by (got {name[:80]!r}, "
-                f"expected {', '.join(FIELDS)})",
+                f"expected {', '.join(FIELDS)} or chain)",
                 f"did you mean {near[0]}?" if near else "for example --by agent,action",
             )
     if len(set(names)) < len(names):
@@ -138,9 +152,9 @@ def count_hop_statuses(
         (),
     )
     told: dict[str, Counter[HopStatus]] = {name: Counter() for name in HOPS}
-    for values, events in counts.items():
+    for values, counted in counts.items():
         for name, status in zip(HOPS, values, strict=True):
-            told[name][cast("HopStatus", status)] += events
+            told[name][cast("HopStatus", status)] += counted.events
     return told
 
 
@@ -150,7 +164,7 @@ def count_by_chain_values(
     event_filter: InvestigationFilter,
     get_chain_values: Callable[[LineageChain], GroupKey] | None,
     columns: Sequence[str],
-) -> dict[GroupKey, int]:
+) -> dict[GroupKey, EventCounts]:
     """Count matching events by chain values and by columns.
 
     Args:
@@ -164,12 +178,10 @@ def count_by_chain_values(
         grouped = _group_chains_by_value(
             _drop_excluded_chains(chains, event_filter), get_chain_values
         )
-    counts: dict[GroupKey, int] = defaultdict(int)
+    counts: dict[GroupKey, EventCounts] = {}
     for each in investigation_queries.count_events_by_group(
         store, event_filter, grouped.intervals, columns
     ):
-        if not each.events:  # a chain without events
-            continue
         values: GroupKey = ()
         if each.joint is not None and get_chain_values is not None:
             values = get_chain_values(
@@ -177,8 +189,10 @@ def count_by_chain_values(
             )
         elif get_chain_values is not None:
             values = grouped.values[each.number]
-        counts[(*values, *each.values)] += each.events
-    return dict(counts)
+        key = (*values, *each.values)
+        before = counts.get(key)
+        counts[key] = each.counts if before is None else before + each.counts
+    return counts
 
 
 def _drop_excluded_chains(
