@@ -95,7 +95,7 @@ APART = {
     **dict.fromkeys(("decision", "decisions", "replay", "baselines"), _GATEWAY),
     **dict.fromkeys(("agent-mode", "protect-status"), _PROTECTED),
     **dict.fromkeys(("baseline", "baseline-diff", "baseline-replay"), _GATEWAY),
-    **dict.fromkeys(("baseline-check", "baseline-rename"), _GATEWAY),
+    **dict.fromkeys(("baseline-check", "baseline-rename", "baseline-export"), _GATEWAY),
     **dict.fromkeys(("verify", "verification", "prove", "checkpoint", "bundle"), _LOG),
     **dict.fromkeys(("event", "snapshots", "coverage"), _LOG),
     **dict.fromkeys(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from answerable.cli.commands.serve import find_state_folder
+from answerable.cli.exported_policies import print_policies
 from answerable.cli.output import print_and_exit
 from answerable.cli.session import open_session
 from answerable.cli.settings import (
@@ -17,6 +18,7 @@ from answerable.cli.settings import (
     pass_settings,
 )
 from answerable.cli.signing import add_key_options, load_signer, require_human
+from answerable.model.errors import UsageError
 from answerable.presentation.time_input import parse_span, parse_time
 
 if TYPE_CHECKING:
@@ -25,11 +27,20 @@ if TYPE_CHECKING:
 _MAX_LIFE = 90 * 86_400 * 10**9
 _DIGEST = re.compile(r"[0-9a-f]{4,64}")
 _STAGES = ("shadow", "enforce", "off")
+_TARGETS = (
+    "aws-session-policy",
+    "aws-policy",
+    "aws-boundary",
+    "aws-permission-set",
+    "cedar",
+    "mcp-allowlist",
+)
 
 
 class _BaselineGroup(AppGroup):
     sections = (
-        ("Commands", ("learn", "show", "diff", "rename", "sign", "replay", "check")),
+        ("Commands", ("learn", "show", "diff", "rename", "sign", "replay")),
+        ("Platforms", ("check", "export")),
     )
 
 
@@ -57,22 +68,62 @@ def baseline() -> None:
     metavar="T",
     help="Only calls since this time.  [default: 90d]",
 )
+@click.option(
+    "--cloud",
+    is_flag=True,
+    help="Learn from platform logs which actions --identity took.",
+)
 @pass_settings
 def learn(
-    settings: Settings, agent: str, server: str, identity: str | None, since: str
+    settings: Settings,
+    agent: str,
+    server: str,
+    identity: str | None,
+    since: str,
+    cloud: bool,
 ) -> None:
     """Learn a profile of AGENT for each server and identity, without enforcing it.
 
-    Runs with refused calls, or with calls that await approval, are left out.
+    Runs with refused calls, or with calls that await approval, are left out. With
+    --cloud, the profile is of the events of --identity in ingested logs.
     """
     from answerable.usecases.baseline import manage_profiles
 
+    if cloud:
+        _learn_cloud_profile(settings, agent, server, identity or "", since)
+        return
     with open_session(settings, writes=True) as session:
         document = manage_profiles.learn_profiles(
             session.store,
             _parse_agent(agent),
             server=server,
             identity=identity,
+            since=parse_time(since, session.now, "--since"),
+            now=session.now,
+        )
+    print_and_exit(document, settings)
+
+
+def _learn_cloud_profile(
+    settings: Settings, agent: str, server: str, identity: str, since: str
+) -> None:
+    """Learn a profile of an agent from the platform events of an identity.
+
+    Raises:
+        UsageError: The options name no identity, or a server.
+    """
+    from answerable.usecases.baseline import learn_cloud_profile as flow
+
+    if server or not identity:
+        raise UsageError(
+            "--cloud requires --identity, and no --server",
+            "name the identity as events do, e.g. the ARN of a role",
+        )
+    with open_session(settings, writes=True) as session:
+        document = flow.learn_cloud_profile(
+            session.store,
+            _parse_agent(agent),
+            identity,
             since=parse_time(since, session.now, "--since"),
             now=session.now,
         )
@@ -263,6 +314,47 @@ def check(settings: Settings, identity: str, since: str) -> None:
             now=session.now,
         )
     print_and_exit(document, settings)
+
+
+@baseline.command(cls=AppCommand, short_help="Export a profile as a policy.")
+@click.argument("name", metavar="DIGEST|AGENT")
+@click.option(
+    "--to",
+    "target",
+    type=WordChoice(_TARGETS),
+    required=True,
+    help="Kind of policy.",
+)
+@click.option(
+    "--any-resource",
+    multiple=True,
+    metavar="ACTION",
+    help="Allow this action on every resource, if logs name none; may be repeated.",
+)
+@click.option("--terraform", is_flag=True, help="Print Terraform resources.")
+@pass_settings
+def export(
+    settings: Settings,
+    name: str,
+    target: str,
+    any_resource: tuple[str, ...],
+    terraform: bool,
+) -> None:
+    """Print a profile as a policy of another system: never one that allows more.
+
+    Clauses that the policy cannot contain are listed on standard error. A policy that
+    exceeds the size limit of the target is refused. AssumeRole, PassRole and writes of
+    IAM are left out unless the profile is signed.
+    """
+    from answerable.usecases.baseline import export_policies as flow
+
+    if not _DIGEST.fullmatch(name):
+        name = _parse_agent(name)
+    with open_session(settings) as session:
+        document = flow.export_policy(
+            session.store, name, target, now=session.now, any_resource=any_resource
+        )
+    print_policies(document, settings, terraform=terraform)
 
 
 def _parse_agent(text: str) -> "AgentId":

@@ -118,6 +118,7 @@ KINDS_WITHOUT_SOURCES |= {"owner-keys", "owner-keys-new", "login", "decision", "
 KINDS_WITHOUT_SOURCES |= {
     "asks",
     "amendments",
+    "baseline-export",
     "baselines",
     "baseline",
     "baseline-diff",

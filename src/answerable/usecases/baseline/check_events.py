@@ -1,42 +1,29 @@
 """Compare an identity's cloud events with its earlier ones (`baseline check`).
 
-A run is the activity of one credential. Events have neither arguments nor results, so
-only two layers are checked: actions (L1) and their resources (L2).
+Events have neither arguments nor results, so only two layers are checked: actions (L1)
+and their resources (L2).
 """
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
 from answerable.baseline.call_judgement import judge_call
-from answerable.baseline.entity_extraction import (
-    canonicalise_entity,
-    classify_entity_kind,
-)
 from answerable.baseline.profile_index import ProfileIndex
-from answerable.baseline.profile_learning import build_profile
-from answerable.baseline.training_run_merge import merge_runs_into_state
-from answerable.model.baseline import (
-    BaselineProfile,
-    BaselineSubject,
-    LearningParameters,
-)
-from answerable.model.behaviour import (
-    AgentRun,
-    ArgumentValue,
-    CallObservation,
-    RunProgress,
-)
+from answerable.model.baseline import BaselineProfile
+from answerable.model.behaviour import RunProgress
 from answerable.model.decision import DecisionEffect
 from answerable.model.documents.baseline import BaselineCheckItem
 from answerable.model.documents.shared_shapes import CoverageRecord, Document
 from answerable.model.errors import UsageError
 from answerable.model.event import AuditEvent
 from answerable.presentation.answer_coverage import format_time
+from answerable.services.baseline.cloud_profiles import (
+    convert_event_to_observed_call,
+    learn_from_events,
+)
 from answerable.services.baseline.profile_learning import WINDOW
 from answerable.store.monitored_call_queries import find_events_of_identity
 from answerable.store.store import EvidenceStore
 
-CLOUD = "cloud"  # server name of cloud events
 _MOST = 1000
 
 
@@ -75,57 +62,6 @@ def check_identity_events(
         more = f"{len(items) - _MOST} more deviations (the first {_MOST} are listed)"
         coverage["not_collected"].append(more)
     return Document("baseline-check", items[:_MOST], coverage)
-
-
-def learn_from_events(
-    events: Iterable[AuditEvent], identity: str, now: int
-) -> BaselineProfile:
-    """Learn the baseline profile of an identity from its audit events."""
-    by_run: dict[str, list[AuditEvent]] = defaultdict(list)
-    for event in events:
-        by_run[_get_run_id(event)].append(event)
-    runs = [
-        AgentRun(
-            id=name,
-            agent="",
-            identity=identity,
-            person="",
-            started=members[0].event_time,
-            written_by=members[0].written_by,
-            calls=tuple(map(convert_event_to_observed_call, members)),
-        )
-        for name, members in by_run.items()
-    ]
-    subject = BaselineSubject(identity, "", CLOUD)
-    return build_profile(
-        merge_runs_into_state({}, runs), subject, LearningParameters(min_persons=1), now
-    )
-
-
-def convert_event_to_observed_call(event: AuditEvent) -> CallObservation:
-    """Convert an event to an observed call: its action and its resources."""
-    named = [each for each in (event.resource, *event.resources) if each]
-    values = tuple(
-        ArgumentValue(
-            "resource",
-            classify_entity_kind(each),
-            canonicalise_entity(classify_entity_kind(each), each),
-        )
-        for each in dict.fromkeys(named)
-    )
-    return CallObservation(
-        id=event.event_id.hex(),
-        at=event.event_time,
-        tool=f"{CLOUD}/{event.action}",
-        is_write=False,
-        values=values,
-    )
-
-
-def _get_run_id(event: AuditEvent) -> str:
-    """Return the run id of an event: its credential, or its day if it names none."""
-    day = event.event_time // (86_400 * 10**9)
-    return event.credential or f"day {day}"
 
 
 def _list_unlearned_behaviour(

@@ -1,0 +1,1 @@
+"""Compile profiles and observed actions to policies of other systems."""

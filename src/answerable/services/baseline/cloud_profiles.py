@@ -1,0 +1,74 @@
+"""Learn profiles from the platform events of an identity.
+
+A run is the activity of one credential. Events have neither arguments nor results, so
+only actions (L1) and their resources (L2) are learned.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from answerable.baseline.entity_extraction import (
+    canonicalise_entity,
+    classify_entity_kind,
+)
+from answerable.baseline.policy_export.aws_profile import CLOUD_SERVER
+from answerable.baseline.profile_learning import build_profile
+from answerable.baseline.training_run_merge import merge_runs_into_state
+from answerable.model.baseline import (
+    BaselineProfile,
+    BaselineSubject,
+    LearningParameters,
+)
+from answerable.model.behaviour import AgentRun, ArgumentValue, CallObservation
+from answerable.model.event import AuditEvent
+
+
+def learn_from_events(
+    events: Iterable[AuditEvent], identity: str, now: int, agent: str = ""
+) -> BaselineProfile:
+    """Learn the baseline profile of an identity from its audit events."""
+    by_run: dict[str, list[AuditEvent]] = defaultdict(list)
+    for event in events:
+        by_run[_get_run_id(event)].append(event)
+    runs = [
+        AgentRun(
+            id=name,
+            agent=agent,
+            identity=identity,
+            person="",
+            started=members[0].event_time,
+            written_by=members[0].written_by,
+            calls=tuple(map(convert_event_to_observed_call, members)),
+        )
+        for name, members in by_run.items()
+    ]
+    subject = BaselineSubject(identity, agent, CLOUD_SERVER)
+    return build_profile(
+        merge_runs_into_state({}, runs), subject, LearningParameters(min_persons=1), now
+    )
+
+
+def convert_event_to_observed_call(event: AuditEvent) -> CallObservation:
+    """Convert an event to an observed call: its action and its resources."""
+    named = [each for each in (event.resource, *event.resources) if each]
+    values = tuple(
+        ArgumentValue(
+            "resource",
+            classify_entity_kind(each),
+            canonicalise_entity(classify_entity_kind(each), each),
+        )
+        for each in dict.fromkeys(named)
+    )
+    return CallObservation(
+        id=event.event_id.hex(),
+        at=event.event_time,
+        tool=f"{CLOUD_SERVER}/{event.action}",
+        is_write=False,
+        values=values,
+    )
+
+
+def _get_run_id(event: AuditEvent) -> str:
+    """Return the run id of an event: its credential, or its day if it names none."""
+    day = event.event_time // (86_400 * 10**9)
+    return event.credential or f"day {day}"
