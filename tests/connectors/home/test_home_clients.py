@@ -221,3 +221,23 @@ def test_a_file_that_must_hold_servers_and_does_not_is_named(
     assert [problem.kind.value for problem in done.problems] == ["invalid"]
     assert done.problems[0].place == str(file)
     assert done.facts.agents == ()
+
+
+@pytest.mark.parametrize(
+    ("entry", "transport"),
+    [
+        ('{"url": "https://mcp.example.com/sse"}', "sse"),
+        ('{"url": "https://mcp.example.com/mcp", "type": "http"}', "http"),
+        ('{"httpUrl": "https://mcp.example.com/mcp"}', "http"),
+        ('{"command": "npx"}', "stdio"),
+    ],
+)
+def test_the_url_of_gemini_is_sse_unless_its_type_is_http(
+    tmp_path: Path, entry: str, transport: str
+) -> None:
+    (tmp_path / ".gemini").mkdir()
+    text = f'{{"mcpServers": {{"maps": {entry}}}}}'
+    (tmp_path / ".gemini/settings.json").write_text(text)
+    facts = sync(str(tmp_path), SyncContext(1, lambda value: "f")).facts
+    (tool,) = [each for each in facts.tools if each.server == "maps"]
+    assert tool.transport == transport

@@ -115,7 +115,10 @@ def crash(id: object, given: dict[str, Any]) -> None:
 
 
 def complain(id: object, given: dict[str, Any]) -> None:
-    sys.stderr.write("the server complains\n")
+    secret = os.environ.get(given.get("variable", ""), "")
+    if given.get("form") == "hex":
+        secret = secret.encode().hex()
+    sys.stderr.write(f"the server complains {secret}\n" + "x" * given.get("long", 0))
     sys.stderr.flush()
     answer(id, "")
 

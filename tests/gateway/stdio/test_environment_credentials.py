@@ -73,7 +73,7 @@ def test_a_line_that_holds_it_becomes_an_error(wrapped: Wrapped) -> None:
     answer = wrapped.ask(call("environment"))
     assert answer["error"]["code"] == BROKEN
     assert SECRET not in json.dumps(answer)
-    wrapped.send(call("complain", 2))  # what it writes there nobody reads through
+    wrapped.send(call("complain", 2))
     assert wrapped.answer()["id"] == 2
 
 
@@ -85,7 +85,7 @@ def test_nothing_is_left_of_it_and_the_operator_is_told(tmp_path: Path) -> None:
         assert wrapped.end() == 0
         told = wrapped.errors()
     assert "scripted returned its credential: the answer was withheld" in told
-    assert "complains" not in told
+    assert "the server complains \n" in told
     assert SECRET not in told
     left = [
         path
@@ -100,6 +100,26 @@ def test_nothing_is_left_of_it_and_the_operator_is_told(tmp_path: Path) -> None:
     rows = subprocess.check_output([*argv, asked], cwd=tmp_path)
     assert rows.count(b"cred:fp/") == 2
     assert rows.count(b'"leaked"') == 1
+
+
+def test_standard_error_passes_with_the_secret_redacted(tmp_path: Path) -> None:
+    keep(tmp_path, SECRET)
+    with wrapper(tmp_path, config=kept()) as wrapped:
+        wrapped.ask(call("complain", 1, variable="API_TOKEN"))
+        wrapped.ask(call("complain", 2, variable="API_TOKEN", form="hex"))
+        wrapped.ask(call("complain", 3, long=200_000))
+        wrapped.ask(call("complain", 4))
+        assert wrapped.end() == 0
+        told = wrapped.errors()
+    assert SECRET not in told
+    assert SECRET.encode().hex() not in told
+    lines = [each for each in told.splitlines() if "complains" in each or "its s" in each]
+    assert lines == [
+        "the server complains ***",
+        "answerable: a line with a form of its secret on its standard error is withheld",
+        "the server complains ",
+        "answerable: a line of more than 64 KiB on its standard error is withheld",
+    ]
 
 
 def test_words_of_the_client_are_given_it_and_not_the_variable_that_keeps_it(

@@ -6,6 +6,7 @@ import pytest
 
 from answerable.gateway.stdio.child_process import ServerProgram
 from answerable.gateway.stdio.server_credential import read_secret_files
+from answerable.gateway.stdio.stderr_relay import LineRedactor
 from answerable.model.errors import EnvironmentFailure
 
 SECRET = "hunter2 with a blank"
@@ -34,4 +35,16 @@ def test_references_in_the_command_and_environment_are_replaced() -> None:
     started = program.resolve_secrets()
     assert started.argv == ("run", "--dsn=db://u:p@h", "{answerable:other.PW}")
     assert started.environment == {"TOKEN": "t", "PATH": "/bin"}
-    assert not started.shows_errors
+    assert started.shows_errors
+    assert set(started.redacted) == {"p", "t"}
+
+
+def test_a_secret_that_is_too_short_to_be_redacted_is_unsafe() -> None:
+    assert LineRedactor(["pw"]).is_unsafe
+    assert LineRedactor(["long enough", "{\n}"]).is_unsafe
+    assert not LineRedactor(["", "{\n  key: abcdef\n}\n"]).is_unsafe
+
+
+def test_each_line_of_a_secret_is_redacted() -> None:
+    redactor = LineRedactor(["-----BEGIN-----\nMIIEowIBAAKC\n"])
+    assert redactor.redact(b"read MIIEowIBAAKC here\n") == b"read *** here\n"

@@ -23,6 +23,7 @@ from answerable.model.credential import CredentialClass
 SERVERS_LIMIT = 2_000
 FOUND_LIMIT = 200
 _ENTRY_MARKS = ("command", "cmd", "url", "serverUrl", "httpUrl")
+_URL_IS_SSE = "gemini-cli"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ def parse_server_maps(entry: ClientConfigFile, root: DocumentNode) -> McpServerM
                 faults.append((node.pointer, "not a mapping of servers"))
                 continue
             maps.append(node.pointer)
-            _read_server_map(node, servers, faults)
+            _read_server_map(node, entry.client, servers, faults)
     if not maps and not faults and entry.role is FileRole.SERVERS:
         faults.append(("", "no mapping of servers"))
     declared = tuple(islice(_find_extension_settings(root), FOUND_LIMIT + 1))
@@ -110,7 +111,10 @@ def _is_server_map(node: DocumentNode) -> bool:
 
 
 def _read_server_map(
-    node: DocumentNode, servers: list[McpServerEntry], faults: list[tuple[str, str]]
+    node: DocumentNode,
+    client: str,
+    servers: list[McpServerEntry],
+    faults: list[tuple[str, str]],
 ) -> None:
     """Parse the entries of a map or a list of servers; collects faults."""
     listed = (
@@ -130,4 +134,15 @@ def _read_server_map(
             server = replace(server, found=server.found[:FOUND_LIMIT])
         if server.empty:
             faults.append((entry.pointer, "a server with neither command nor URL"))
+        if client == _URL_IS_SSE and _has_sse_url(entry):
+            server = replace(server, transport="sse")
         servers.append(server)
+
+
+def _has_sse_url(entry: DocumentNode) -> bool:
+    """Tell whether Gemini CLI speaks SSE with an entry: `url` without `type: http`.
+
+    `httpUrl` is streamable HTTP (geminicli.com/docs/tools/mcp-server).
+    """
+    is_http = entry.text_at("type").lower() == "http"
+    return entry.get("url") is not None and entry.get("httpUrl") is None and not is_http

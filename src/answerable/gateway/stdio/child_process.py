@@ -18,6 +18,7 @@ from dataclasses import dataclass, field, replace
 
 from answerable.gateway.server_identity import command_identity
 from answerable.gateway.stdio.pipes import ReadPipe, WritePipe
+from answerable.gateway.stdio.stderr_relay import StderrRelay
 from answerable.gateway.upstream_credentials.credential import PresentedCredential
 
 STOP_GRACE = 1.2  # seconds from each step to the next; clients wait 2 s for all of them
@@ -34,24 +35,26 @@ class ServerProgram:
         environment: Complete environment of the process.
         shows_errors: Its standard error goes to ours; otherwise it is discarded.
         secrets: Values of `{answerable:NAME}` in both, by name.
+        redacted: Secrets that are redacted in its standard error.
     """
 
     argv: tuple[str, ...]
     environment: Mapping[str, str] = field(repr=False)
     shows_errors: bool
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    redacted: tuple[str, ...] = field(default=(), repr=False)
 
     def with_credential(
         self, credential: PresentedCredential | None
     ) -> "ServerProgram":
-        """Return the program with a credential in its environment, if there is one.
-
-        Its standard error is not scanned for the credential, so it is discarded.
-        """
+        """Return the program with a credential in its environment, if there is one."""
         if credential is None or not credential.environment:
             return self
-        environment = {**self.environment, **credential.environment}
-        return replace(self, environment=environment, shows_errors=False)
+        return replace(
+            self,
+            environment={**self.environment, **credential.environment},
+            redacted=(*self.redacted, *credential.environment.values()),
+        )
 
     def resolve_secrets(self) -> "ServerProgram":
         """Return the program to start, with secrets in place of their references."""
@@ -64,9 +67,11 @@ class ServerProgram:
                     text = text.replace(f"{SECRET_REFERENCE}{name}}}", secret)
             return text
 
-        environment = {name: resolve(text) for name, text in self.environment.items()}
         return ServerProgram(
-            tuple(map(resolve, self.argv)), environment, shows_errors=False
+            tuple(map(resolve, self.argv)),
+            {name: resolve(text) for name, text in self.environment.items()},
+            self.shows_errors,
+            redacted=(*self.redacted, *self.secrets.values()),
         )
 
 
@@ -90,14 +95,21 @@ class ServerProcess:
     ) -> None:
         self._loop, self._ended = loop, ended
         program = program.resolve_secrets()
+        is_relayed = program.shows_errors and bool(program.redacted)
+        errors = None if program.shows_errors else subprocess.DEVNULL
         self._running = subprocess.Popen(  # noqa: S603 - the operator's own words
             program.argv,
             bufsize=0,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=None if program.shows_errors else subprocess.DEVNULL,
+            stderr=subprocess.PIPE if is_relayed else errors,
             env=program.environment,
             process_group=0,
+        )
+        self._errors = (
+            StderrRelay(self._running.stderr, program.redacted)
+            if self._running.stderr is not None
+            else None
         )
         self._code: int | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -171,7 +183,7 @@ class ServerProcess:
         if self._timer is not None:
             self._timer.cancel()
         if self._output is None:
-            self._ended(self._code)
+            self._report_end(self._code)
         else:
             # A process that left the group may hold the pipe open.
             self._timer = self._loop.call_later(OUTPUT_GRACE, self._on_output_end)
@@ -198,7 +210,13 @@ class ServerProcess:
             return
         if self._timer is not None:
             self._timer.cancel()
-        self._ended(self._code)
+        self._report_end(self._code)
+
+    def _report_end(self, code: int) -> None:
+        """Report the exit code, after all output."""
+        if self._errors is not None:
+            self._errors.wait(OUTPUT_GRACE)
+        self._ended(code)
 
 
 def program_identity(program: ServerProgram) -> str:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from answerable.connectors.formats.document_edits import Edit, edit_document
@@ -44,7 +44,6 @@ from answerable.services.protection.tool_hooks import (
     has_hook,
 )
 
-_URL_IS_SSE = "gemini-cli"
 _IGNORED = b"*\n!.gitignore\n!answerable.yaml\n"
 
 
@@ -333,17 +332,6 @@ def _iter_servers(
                 )
             elif node is not None:
                 node = node.get(key)
-        if node is None:
-            continue
-        if file.kind.client == _URL_IS_SSE and _has_sse_url(node):
-            parsed = replace(parsed, transport="sse")
-        yield node, parsed
+        if node is not None:
+            yield node, parsed
 
-
-def _has_sse_url(entry: DocumentNode) -> bool:
-    """Tell whether Gemini CLI speaks SSE with an entry: `url` without `type: http`.
-
-    `httpUrl` is streamable HTTP (geminicli.com/docs/tools/mcp-server).
-    """
-    is_http = entry.text_at("type").lower() == "http"
-    return entry.get("url") is not None and entry.get("httpUrl") is None and not is_http
