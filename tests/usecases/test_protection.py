@@ -79,8 +79,8 @@ def test_ten_clients_are_protected_and_restored_byte_for_byte(
     assert contents(home) == before
     assert not any(r.outcome is UndoOutcome.KEPT for r in results)
     assert not [p for p in home.rglob("*") if "answerable" in str(p) and p.is_file()]
-    left = [p for p in state.rglob("*") if p.is_file() and p.name != "lock"]
-    assert left == []
+    assert not state.exists()
+    assert not (home / ".config/answerable").exists()
 
 
 def test_protecting_twice_changes_nothing(home: Path, state: Path) -> None:
@@ -214,18 +214,18 @@ def test_comments_of_the_configuration_are_kept_when_it_is_extended(
     assert config.read_text() == extended
 
 
-@pytest.mark.parametrize("how", ["link", "read-only"])
-def test_a_file_that_another_program_manages_is_refused(home: Path, how: str) -> None:
+@pytest.mark.parametrize("how", ["broken link", "read-only", "loop"])
+def test_a_file_that_cannot_be_written_is_refused(home: Path, how: str) -> None:
     path = home / ".cursor/mcp.json"
-    if how == "link":
-        target = home / "dotfiles.json"
-        path.rename(target)
-        path.symlink_to(target)
-    else:
+    if how == "read-only":
         path.chmod(0o400)
+    else:
+        path.unlink()
+        path.symlink_to(path if how == "loop" else home / "none.json")
     made = plan(home, "cursor")
     assert path not in {change.path for change in made.changes}
-    assert path in {refusal.path for refusal in made.refused}
+    if how == "read-only":
+        assert path in {refusal.path for refusal in made.refused}
 
 
 def test_a_client_that_is_protected_again_gets_its_former_servers(

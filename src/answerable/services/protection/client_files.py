@@ -27,11 +27,16 @@ _OTHER_CLIENTS = frozenset({"docker-mcp"})
 
 @dataclass(frozen=True, slots=True)
 class ClientFile:
-    """Configuration file of a client that may be changed."""
+    """Configuration file of a client that may be changed.
+
+    Attributes:
+        target: File that is changed where the path, or a folder of it, is a link.
+    """
 
     path: Path
     kind: ClientConfigFile
     data: bytes
+    target: Path | None = None
 
     def __repr__(self) -> str:
         return f"ClientFile({str(self.path)!r})"
@@ -66,6 +71,7 @@ def find_client_files(
         clients: Agent clients; empty for all.
     """
     files: dict[Path, ClientFile] = {}
+    targets: dict[Path, Path] = {}
     refused: list[Refusal] = []
     for root, kind, path in _iter_candidates(home, folder):
         if path in files or (clients and kind.client not in clients):
@@ -73,12 +79,17 @@ def find_client_files(
         if any(mark in f"/{kind.path}" for mark in _PACKAGED):
             reason = "a plugin installed it, and replaces it"
         else:
-            reason = find_obstacle(path, root)
+            reason = find_obstacle(path, root, is_home=root == home)
+        real = path.resolve()
+        if not reason and real in targets:
+            reason = f"it is the same file as {targets[real]}"
         if reason:
             refused.append(Refusal(path, kind.client, "", reason))
             continue
         try:
-            files[path] = ClientFile(path, kind, read_file(str(path)))
+            target = find_link_target(path, root)
+            files[path] = ClientFile(path, kind, read_file(str(path)), target)
+            targets[real] = path
         except OSError as error:
             reason = error.strerror or "not a readable file of a usual size"
             refused.append(Refusal(path, kind.client, "", reason))
@@ -91,29 +102,41 @@ def find_client_files(
     return tuple(files.values()), tuple(refused)
 
 
-def find_obstacle(path: Path, root: Path) -> str:
+def find_link_target(path: Path, root: Path) -> Path | None:
+    """Return the file that a path leads to by a link below a root; None without one."""
+    real = path.resolve()
+    return None if real == root.resolve() / path.relative_to(root) else real
+
+
+def find_obstacle(path: Path, root: Path, *, is_home: bool) -> str:
     """Return the reason why a file may not be changed; empty where it may.
 
-    A missing file may be created in an existing folder of ours.
+    A missing file may be created in an existing folder of ours. A link in a home may lead
+    to any file of ours, such as one of a dotfiles repository. One in a project may not
+    lead out of it: its author may be another person.
     """
-    if not path.parent.resolve().is_relative_to(root.resolve()):
-        return "its folder is a link to elsewhere"
+    target = find_link_target(path, root)
+    real = target or path
+    if target is not None and not (is_home or target.is_relative_to(root.resolve())):
+        return "a link leads out of the folder"
     try:
-        facts = path.lstat()
+        facts = real.lstat()
     except FileNotFoundError:
         facts = None
     except OSError as error:
         return f"it cannot be read ({error.strerror})"
+    if facts is None and path.is_symlink():
+        return "it is a link to a missing file"
     if facts is not None:
         if stat.S_ISLNK(facts.st_mode):
-            return "it is a link: another program manages it"
+            return "it is a link that leads back to itself"
         if not stat.S_ISREG(facts.st_mode):
             return "it is no regular file"
         if facts.st_uid != os.geteuid():
             return "it belongs to another user"
         if not facts.st_mode & stat.S_IWUSR:
             return "it is read-only"
-    if path.parent.is_dir() and path.parent.stat().st_uid != os.geteuid():
+    if real.parent.is_dir() and real.parent.stat().st_uid != os.geteuid():
         return "its folder belongs to another user"
     return ""
 

@@ -11,7 +11,10 @@ from answerable.connectors.formats.document_parser import (
 from answerable.model.config import Config, DeclaredAgent, StdioCallerRule
 from answerable.model.decision import EnforcementMode
 from answerable.model.errors import ParseError
-from answerable.services.protection.client_files import find_obstacle
+from answerable.services.protection.client_files import (
+    find_link_target,
+    find_obstacle,
+)
 from answerable.services.protection.protection_plan import FileChange, Refusal
 from answerable.services.protection.protection_state import read_present
 from answerable.services.protection.tool_hooks import HOOKS, build_fail_closed_edits
@@ -47,7 +50,7 @@ def plan_hook_changes(
         path = home / HOOKS[client].path
         if path not in protected:
             continue
-        reason = find_obstacle(path, home)
+        reason = find_obstacle(path, home, is_home=True)
         data = None if reason else read_present(path)
         if data is None:
             reason = reason or "it was removed"
@@ -66,5 +69,8 @@ def plan_hook_changes(
         if after != data:
             what = "blocks" if enforces else "allows"
             said = f"the hook {what} a call if it cannot be started"
-            changes.append(FileChange(path, client, data, after, (said,)))
+            target = find_link_target(path, home)
+            changes.append(
+                FileChange(path, client, data, after, (said,), target=target)
+            )
     return tuple(changes), tuple(refused)

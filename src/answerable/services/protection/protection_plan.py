@@ -76,6 +76,7 @@ class FileChange:
         after: New content.
         what: Changes in words, without values.
         exists: False for a new file.
+        target: File that is changed where the path, or a folder of it, is a link.
     """
 
     path: Path
@@ -84,6 +85,7 @@ class FileChange:
     after: bytes
     what: tuple[str, ...]
     exists: bool = True
+    target: Path | None = None
 
     def __repr__(self) -> str:
         return f"FileChange({str(self.path)!r}, {self.what!r})"

@@ -7,7 +7,7 @@ import contextlib
 import fcntl
 import hashlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -36,12 +36,17 @@ class FileLayer(msgspec.Struct, frozen=True):
 
 
 class ProtectedFile(msgspec.Struct):
-    """Changed file, with a layer for each run that changed it."""
+    """Changed file, with a layer for each run that changed it.
+
+    Attributes:
+        target: File that a link led to when it was changed; empty without a link.
+    """
 
     path: str
     client: str
     layers: list[FileLayer]
     is_secret: bool = False
+    target: str = ""
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -53,9 +58,17 @@ class Step(msgspec.Struct, frozen=True):
 
 
 class ProtectionRecord(msgspec.Struct):
-    """All files that are changed now."""
+    """All files that are changed now.
+
+    Attributes:
+        folders: Folders that did not exist before, which `unprotect` removes once they
+            are empty.
+        sealing_key: Entry of the keyring that encrypts the originals; empty for none.
+    """
 
     files: list[ProtectedFile] = []
+    folders: list[str] = []
+    sealing_key: str = ""
 
 
 class Journal(msgspec.Struct):
@@ -115,17 +128,32 @@ class ProtectionState:
         Raises:
             EnvironmentFailure: Another run holds it.
         """
-        make_private_folder(self.folder)
-        handle = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT, NEW_FILE_MODE)
+        handle = self._open_lock()
         try:
+            yield
+        finally:
+            os.close(handle)
+
+    def _open_lock(self) -> int:
+        """Open and lock the lock file, which the end of another run may remove."""
+        path = self.folder / "lock"
+        while True:
+            make_private_folder(self.folder)
+            try:
+                handle = os.open(path, os.O_RDWR | os.O_CREAT, NEW_FILE_MODE)
+            except FileNotFoundError:
+                continue
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if os.path.samestat(os.fstat(handle), path.stat()):
+                    return handle
             except BlockingIOError:
+                os.close(handle)
                 raise EnvironmentFailure(
                     "another protect or unprotect is running", "wait for its end"
                 ) from None
-            yield
-        finally:
+            except FileNotFoundError:
+                pass
             os.close(handle)
 
     def read_record(self) -> ProtectionRecord:
@@ -207,15 +235,40 @@ class ProtectionState:
     def _finish(self, journal: Journal) -> tuple[str, ...]:
         """Do the steps of a journal that are not done, and remove the journal."""
         left = [step.path for step in journal.steps if not self._do_step(step)]
+        record = journal.record
+        # Those that hold this state go last.
+        above = {str(self.folder), *map(str, self.folder.parents)}
+        gone = [each for each in record.folders if each not in above]
+        gone = [each for each in reversed(gone) if _remove_empty_folder(Path(each))]
+        record.folders = [each for each in record.folders if each not in gone]
         self.fault("record")
-        write_file(self._record, msgspec.json.encode(journal.record))
-        self._remove_unused(journal.record)
+        write_file(self._record, msgspec.json.encode(record))
+        self._remove_unused(record)
         self.fault("end")
-        if not journal.record.files:
-            self._record.unlink()
         self._journal.unlink()
         sync_folder(self.folder)
         return tuple(left)
+
+    def remove_if_unused(self, folders: Sequence[str] = ()) -> None:
+        """Remove the state of a home without protected files; call it under the lock.
+
+        Args:
+            folders: Folders that this run has created, and that no record names.
+        """
+        record = self.read_record()
+        if record.files or self._journal.exists():
+            return
+        self._remove_unused(record)
+        if record.sealing_key and os_keyring.read_entry(record.sealing_key):
+            os_keyring.delete_entry(record.sealing_key)
+        self.fault("state")
+        _remove_empty_folder(self.folder / "contents")
+        self._record.unlink(missing_ok=True)
+        self.fault("lock")
+        (self.folder / "lock").unlink(missing_ok=True)
+        _remove_empty_folder(self.folder)
+        for folder in reversed((*record.folders, *folders)):
+            _remove_empty_folder(Path(folder))
 
     def _do_step(self, step: Step) -> bool:
         """Change one file; False where its content is neither the old nor the new."""
@@ -260,8 +313,24 @@ class ProtectionState:
         return bool(unused)
 
 
+def list_missing_folders(path: Path) -> list[str]:
+    """List the folders above a path that do not exist, the outermost first."""
+    return [str(each) for each in reversed(path.parents) if not each.exists()]
+
+
+def _remove_empty_folder(path: Path) -> bool:
+    """Remove a folder if it is empty; tell whether there is none any more."""
+    with contextlib.suppress(OSError):
+        path.rmdir()
+    return not path.is_dir()
+
+
 def replace_file(path: Path, data: bytes, fault: Fault) -> None:
-    """Replace a file atomically, with its present mode; 0600 for a new one."""
+    """Replace a file atomically, with its present mode; 0600 for a new one.
+
+    A link stays; the file that it leads to is replaced.
+    """
+    path = Path(os.path.realpath(path))
     if not path.parent.is_dir():
         make_private_folder(path.parent)
     with translate_os_errors("write", path):

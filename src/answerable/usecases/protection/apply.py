@@ -28,6 +28,7 @@ from answerable.services.protection.protection_state import (
     ProtectionState,
     Step,
     digest_of,
+    list_missing_folders,
     read_present,
 )
 from answerable.services.protection.three_way_merge import merge_undo
@@ -83,6 +84,9 @@ def apply_plan(
         EnvironmentFailure: A file cannot be read or written.
     """
     state = _state(state_folder, fault)
+    places = (state.folder / "lock", *(c.path for c in plan.changes))
+    places += tuple(s.path for s in plan.secrets if not str(s.path).startswith(PREFIX))
+    missing = [each for path in places for each in list_missing_folders(path)]
     state.sealing_key = next(
         (
             str(secret.path).partition("/")[0] + "/backups"
@@ -98,10 +102,13 @@ def apply_plan(
         for change in plan.changes:
             before = change.before if change.exists else None
             if read_present(change.path) != before:
+                state.remove_if_unused(missing)
                 raise UsageError(
                     f"{change.path} has changed since the plan was made", "run it again"
                 )
         record = state.read_record()
+        record.folders = list(dict.fromkeys((*record.folders, *missing)))
+        record.sealing_key = state.sealing_key or record.sealing_key
         steps: list[Step] = []
         for secret in plan.secrets:
             present = read_present(secret.path)
@@ -122,6 +129,8 @@ def apply_plan(
                     state, record, change.path, change.client, before, change.after
                 )
             )
+            if change.target is not None:
+                _find_file(record, change.path).target = str(change.target)
         left = state.run(Journal(steps, record))
     written = tuple(c.path for c in plan.changes if str(c.path) not in left)
     return AppliedProtection(written, tuple(map(Path, left)))
@@ -167,19 +176,31 @@ def undo(
         for file in _order_for_undo(record):
             if not _is_due(file, record, gone, clients):
                 continue
-            if read_present(Path(file.path)) is None:
-                result, step = _undo_missing_file(state, file, record)
-            else:
-                result, step = _undo_file(state, file, configs)
-            results.append(result)
-            if step is not None:
-                steps.append(step)
-            if result.outcome is not UndoOutcome.KEPT or not file.client:
+            is_kept = False
+            for place in _list_places(file):
+                if read_present(Path(place.path)) is None:
+                    result, step = _undo_missing_file(state, place, record)
+                else:
+                    result, step = _undo_file(state, place, configs)
+                results.append(result)
+                if step is not None:
+                    steps.append(step)
+                is_kept = is_kept or result.outcome is UndoOutcome.KEPT
+            if not is_kept or not file.client:
                 gone.append(file)
         record.files = [file for file in record.files if file not in gone]
         if steps or gone:
             state.run(Journal(steps, record))
+        state.remove_if_unused()
     return tuple(results)
+
+
+def _list_places(file: ProtectedFile) -> tuple[ProtectedFile, ...]:
+    """List the places of a changed file: two if a link to it has been replaced."""
+    target = Path(file.target)
+    if not file.target or Path(file.path).resolve() == target or not target.is_file():
+        return (file,)
+    return file, ProtectedFile(file.target, file.client, file.layers)
 
 
 def _order_for_undo(record: ProtectionRecord) -> Iterator[ProtectedFile]:

@@ -18,6 +18,7 @@ from answerable.model.errors import ParseError
 from answerable.services.protection.client_files import (
     ClientFile,
     find_client_files,
+    find_link_target,
     find_obstacle,
 )
 from answerable.services.protection.gateway_config import GatewayConfig
@@ -76,6 +77,7 @@ class _PlannedFile:
     after: bytes
     what: list[str]
     exists: bool = True
+    target: Path | None = None
 
 
 @dataclass(slots=True)
@@ -118,7 +120,7 @@ class _Planner:
             rewrite = self._plan_server(file, entry, parsed)
             if rewrite is None:
                 continue
-            before = self._get_planned(file.path, client, file.data)
+            before = self._get_planned(file.path, client, file.data, file.target)
             edits += rewrite.edits
             try:
                 after = edit_document(file.data, form, tuple(edits))
@@ -133,7 +135,7 @@ class _Planner:
         """Plan the pre-tool hook of a client."""
         hooks = HOOKS[client]
         path = self.request.home / hooks.path
-        reason = find_obstacle(path, self.request.home)
+        reason = find_obstacle(path, self.request.home, is_home=True)
         known = self.files.get(path)
         exists = path.exists()
         before = known.before if known else b""
@@ -178,7 +180,8 @@ class _Planner:
         after = edit_document(current, DocumentFormat.JSON, edits)
         if not exists:
             after = (json.dumps(json.loads(after), indent=2) + "\n").encode()
-        planned = self._get_planned(path, client, before, exists=exists)
+        target = find_link_target(path, request.home)
+        planned = self._get_planned(path, client, before, target, exists=exists)
         planned.after = after
         planned.what.append("installs the hook before each tool call")
         declared: dict[str, RawValue] = {"hook": client}
@@ -199,6 +202,7 @@ class _Planner:
                 each.after,
                 tuple(each.what),
                 each.exists,
+                each.target,
             )
             for path, each in self.files.items()
             if each.after != each.before
@@ -308,10 +312,17 @@ class _Planner:
         self.refused.append(refusal)
 
     def _get_planned(
-        self, path: Path, client: str, data: bytes, *, exists: bool = True
+        self,
+        path: Path,
+        client: str,
+        data: bytes,
+        target: Path | None = None,
+        *,
+        exists: bool = True,
     ) -> _PlannedFile:
         """Return the planned content of a file, at first its present one."""
-        made = _PlannedFile(client, data, data, [], exists)
+        said = [] if target is None else [f"the file lies at {target}; the link stays"]
+        made = _PlannedFile(client, data, data, said, exists, target)
         return self.files.setdefault(path, made)
 
     def _refuse(self, path: Path, client: str, server: str, reason: str) -> None:
