@@ -91,10 +91,23 @@ def test_protect_and_unprotect_print_no_secret_and_restore_the_home(home: Path) 
     assert [each.exit_code for each in done] == [0, 0, 0]
     for said in done:
         assert not [each for each in CANARIES if each in said.output]
-    after = files(home)
-    lock = home / ".config/answerable/protection/lock"
-    assert after.pop(lock) == b""
-    assert after == before
+    assert files(home) == before
+    assert not (home / ".config/answerable").exists()
+
+
+def test_without_a_git_user_the_owner_is_asked_for(home: Path) -> None:
+    (home / ".gitconfig").unlink()
+    before = files(home)
+    refused = run("protect", "--yes").exception
+    assert isinstance(refused, UsageError)
+    assert "no owner" in refused.message
+    assert refused.hint.endswith("--owner MAIL")
+    assert files(home) == before
+    assert run("protect", "status").exit_code == 0
+    assert run("protect", "--yes", "--owner", "bo@corp.example").exit_code == 0
+    text = (home / ".config/answerable/answerable.yaml").read_text()
+    assert text.count("owner: bo@corp.example") == 10
+    assert "nothing to change" in run("protect", "--yes").output
 
 
 def test_unprotect_names_a_renamed_entry_that_still_needs_its_key(home: Path) -> None:
@@ -191,3 +204,38 @@ def test_the_url_of_gemini_is_sse_unless_its_type_is_http(home: Path) -> None:
     assert "SSE" in plan_gemini(home, url=url, headers=headers).output
     said = plan_gemini(home, url=url, headers=headers, type="http")
     assert "context7: through the gateway" in said.output
+
+
+UNNAMED = "CANARY-high-entropy"
+GENERATED = "x9Fh2kLq8Zr4Tn6Yb1Vc3Xd5Ge7Jm0Ps"
+
+
+def test_values_without_a_telling_name_are_moved_or_listed(home: Path) -> None:
+    (home / ".cursor").mkdir(exist_ok=True)
+    words = ["-y", "@corp/notes@latest", "--foo", UNNAMED, f"--bar={GENERATED}"]
+    entry = {
+        "command": "npx",
+        "args": words,
+        "env": {"LEVEL": "debug", "P": "Pa55 wo_rd"},
+    }
+    path = home / ".cursor/mcp.json"
+    path.write_text(json.dumps({"mcpServers": {"notes": entry}}))
+    said = run("protect", "cursor", "--yes")
+    assert said.exit_code == 0
+    for value in (UNNAMED, GENERATED, "Pa55"):
+        assert value not in said.output
+    listed = [
+        "not recognised as a secret, and left in place: check these values",
+        "  cursor notes: argument 4 after --foo, 19 characters",
+        "  cursor notes: variable P, 10 characters",
+    ]
+    for line in listed:
+        assert line in said.output.splitlines()
+    assert GENERATED not in path.read_text()
+    assert UNNAMED in path.read_text()
+    again = run("protect", "cursor", "--yes").output
+    assert "nothing to change" in again
+    assert set(listed) <= set(again.splitlines())
+    assert UNNAMED not in again
+    assert run("unprotect").exit_code == 0
+    assert json.loads(path.read_text()) == {"mcpServers": {"notes": entry}}

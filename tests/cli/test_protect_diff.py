@@ -63,7 +63,7 @@ def test_no_secret_of_ten_clients_is_shown(
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
     monkeypatch.chdir(tmp_path)
-    said = CliRunner().invoke(app, ["protect", "--all", "--dry-run"])
+    said = CliRunner().invoke(app, ["protect", "--all", "--dry-run", "--owner", "ana"])
     assert said.exit_code == 0
     assert "    +" in said.output
     assert [each for each in CANARIES if each in said.output] == []

@@ -110,9 +110,9 @@ def test_a_link_of_a_project_may_not_lead_out_of_it(home: Path, tmp_path: Path) 
     made = plan(home, folder=folder)
     reasons = {r.path: r.reason for r in made.refused}
     assert reasons[folder / ".mcp.json"] == "a link leads out of the folder"
-    assert [c.target for c in made.changes if c.path == folder / ".cursor/mcp.json"] == [
-        inside
-    ]
+    assert [
+        c.target for c in made.changes if c.path == folder / ".cursor/mcp.json"
+    ] == [inside]
 
 
 def test_folders_that_protect_created_are_removed_and_no_others(

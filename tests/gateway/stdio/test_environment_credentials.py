@@ -113,7 +113,9 @@ def test_standard_error_passes_with_the_secret_redacted(tmp_path: Path) -> None:
         told = wrapped.errors()
     assert SECRET not in told
     assert SECRET.encode().hex() not in told
-    lines = [each for each in told.splitlines() if "complains" in each or "its s" in each]
+    lines = [
+        each for each in told.splitlines() if "complains" in each or "its s" in each
+    ]
     assert lines == [
         "the server complains ***",
         "answerable: a line with a form of its secret on its standard error is withheld",

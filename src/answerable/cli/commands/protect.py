@@ -214,8 +214,12 @@ def plan_home(
         place: The configuration, and the repository.
         clients: Agent clients; empty for all.
         mode: Mode of new agents.
-        owner: Owner of new agents; empty for the person of the home.
+        owner: Owner of new agents; empty for the git user of the home.
+
+    Raises:
+        UsageError: An agent is new, and no owner is known.
     """
+    from answerable.services.protection.home_owner import find_git_owner
     from answerable.services.protection.os_keyring import has_keyring
     from answerable.services.protection.protection_plan import ProtectionRequest
     from answerable.usecases.protection.plan import build_protection_plan
@@ -223,7 +227,7 @@ def plan_home(
     home = find_home()
     here = place.repository is None and not place.is_managed
     request = ProtectionRequest(
-        owner=owner or _find_owner(home),
+        owner=owner or find_git_owner(home),
         home=home,
         folder=None if place.is_managed else place.repository or Path.cwd(),
         clients=("claude-code",) if place.is_managed else clients,
@@ -330,24 +334,34 @@ def _print_plan(plan: "ProtectionPlan") -> None:
     from answerable.services.protection.masked_diff import diff_change
 
     secrets = [secret.value for secret in plan.secrets]
+    secrets += [each.found.value for each in plan.to_check]
     for change in plan.changes:
         click.echo(sanitize(str(change.path)) + ("" if change.exists else " (new)"))
         for what in change.what:
             click.echo(f"  {sanitize(what)}")
         for line in diff_change(change, secrets):
             click.echo(f"    {sanitize(line)}")
+    _print_remainder(plan)
+    if not plan.changes:
+        click.echo("nothing to change", err=True)
+
+
+def _print_remainder(plan: "ProtectionPlan") -> None:
+    """Print the parts that stay as they are, and the keys to rotate."""
     for refusal in plan.refused:
         click.echo(sanitize(f"stays as it is: {refusal.describe()}"))
         if refusal.keys:
             click.echo(sanitize(refusal.describe_keys()))
     for server in plan.uncovered:
         click.echo(sanitize(_describe_uncovered(plan, server)))
+    if plan.to_check:
+        click.echo("not recognised as a secret, and left in place: check these values")
+        for each in plan.to_check:
+            click.echo(sanitize(f"  {each.client} {each.entry}: {each.found.place}"))
     if plan.secrets:
         click.echo("rotate: an agent could read these keys before")
         for secret in plan.secrets:
             click.echo(sanitize(f"  {secret.client} {secret.server} {secret.name}"))
-    if not plan.changes:
-        click.echo("nothing to change", err=True)
 
 
 def _describe_uncovered(plan: "ProtectionPlan", server: str) -> str:
@@ -374,21 +388,6 @@ def _find_store_to_name(settings: Settings, home: Path) -> Path | None:
     """
     root, _ = find_store(settings)
     return None if root == home / ".local" / "share" / "answerable" else root
-
-
-def _find_owner(home: Path) -> str:
-    """Return the mail address of the git user of a home, else the login name."""
-    from answerable.connectors.bounded_folder import read_file
-    from answerable.connectors.home.parse.person import parse_git_person
-
-    for name in (".gitconfig", ".config/git/config"):
-        if (home / name).is_file():
-            _, email = parse_git_person(
-                read_file(str(home / name)).decode("utf-8", "replace")
-            )
-            if email:
-                return email
-    return home.name or "owner"
 
 
 def _find_gateway_command() -> tuple[str, ...]:

@@ -127,18 +127,22 @@ def find_obstacle(path: Path, root: Path, *, is_home: bool) -> str:
         return f"it cannot be read ({error.strerror})"
     if facts is None and path.is_symlink():
         return "it is a link to a missing file"
-    if facts is not None:
-        if stat.S_ISLNK(facts.st_mode):
-            return "it is a link that leads back to itself"
-        if not stat.S_ISREG(facts.st_mode):
-            return "it is no regular file"
-        if facts.st_uid != os.geteuid():
-            return "it belongs to another user"
-        if not facts.st_mode & stat.S_IWUSR:
-            return "it is read-only"
+    if facts is not None and (reason := _find_obstacle_of_status(facts)):
+        return reason
     if real.parent.is_dir() and real.parent.stat().st_uid != os.geteuid():
         return "its folder belongs to another user"
     return ""
+
+
+def _find_obstacle_of_status(facts: os.stat_result) -> str:
+    """Return the reason why a file of this status may not be changed; empty if it may."""
+    if stat.S_ISLNK(facts.st_mode):
+        return "it is a link that leads back to itself"
+    if not stat.S_ISREG(facts.st_mode):
+        return "it is no regular file"
+    if facts.st_uid != os.geteuid():
+        return "it belongs to another user"
+    return "" if facts.st_mode & stat.S_IWUSR else "it is read-only"
 
 
 def _iter_candidates(

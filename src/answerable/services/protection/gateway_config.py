@@ -16,6 +16,7 @@ from answerable.connectors.formats.document_parser import (
     DocumentFormat,
     parse_document,
 )
+from answerable.model.errors import UsageError
 from answerable.services.protection.protection_plan import ProtectionRequest
 
 _HEADER = (
@@ -115,6 +116,7 @@ class GatewayConfig:
         Raises:
             ParseError: It cannot be extended byte for byte elsewhere.
             ConfigError: The result is no valid configuration.
+            UsageError: An agent is new, and no owner is known.
         """
         if not self._added:
             return self._data or b""
@@ -148,6 +150,12 @@ class GatewayConfig:
                 if name not in self._list_uncovered(client)
             ]
             if client not in self._known_agents:
+                if not self._request.owner:
+                    raise UsageError(
+                        f"no owner of the agent {client} is known: the git "
+                        "configuration of this home has no user.email",
+                        "name the person who answers for it: --owner MAIL",
+                    )
                 new[client] = {
                     "owner": self._request.owner,
                     "mode": self._request.mode,

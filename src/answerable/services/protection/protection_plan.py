@@ -6,6 +6,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from answerable.services.protection.os_keyring import PREFIX
+from answerable.services.protection.unrecognised_values import UnrecognisedValue
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,7 +14,8 @@ class ProtectionRequest:
     """Request to protect the clients of a home.
 
     Attributes:
-        owner: Mail address or handle of the person who answers for the agents.
+        owner: Mail address or handle of the person who answers for the agents; empty if
+            not known.
         home: Home directory.
         folder: Project folder; None for none.
         clients: Agent clients; empty for all.
@@ -145,6 +147,15 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True)
+class ValueToCheck:
+    """Value of a server entry that stays there, and that may be a secret."""
+
+    client: str
+    entry: str
+    found: UnrecognisedValue
+
+
+@dataclass(frozen=True, slots=True)
 class ProtectedServer:
     """Server entry that a client reaches through the gateway.
 
@@ -170,6 +181,7 @@ class ProtectionPlan:
         mediated: Servers that are behind it already.
         uncovered: Servers of the configuration, of this plan, that the signed baseline
             of their agent does not cover.
+        to_check: Values that may be secrets, and that stay in the clients' files.
     """
 
     changes: tuple[FileChange, ...]
@@ -179,6 +191,7 @@ class ProtectionPlan:
     refused: tuple[Refusal, ...]
     mediated: tuple[ProtectedServer, ...] = ()
     uncovered: tuple[str, ...] = ()
+    to_check: tuple[ValueToCheck, ...] = ()
 
 
 class UndoOutcome(StrEnum):

@@ -1,5 +1,6 @@
 """Rewrite one MCP server entry so that its client reaches it through the gateway."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -11,6 +12,7 @@ from answerable.connectors.formats.secrets_in_text import SCHEMES
 from answerable.connectors.formats.value_reference import split_references
 from answerable.model.credential import CredentialClass
 from answerable.services.protection.os_keyring import PREFIX
+from answerable.services.protection.unrecognised_values import find_generated_values
 
 COMMAND_KEYS = ("command", "cmd")
 ENVIRONMENT_KEYS = ("env", "envs", "environment")
@@ -71,7 +73,7 @@ def split_pointer(pointer: str) -> tuple[str, ...]:
 
 def find_wrapped_server(entry: DocumentNode) -> str:
     """Return the `--server` of an entry that starts the gateway; empty for others."""
-    words = _read_words(entry)
+    words = read_words(entry)
     for at, word in enumerate(words[:-1]):
         if word == "gateway" and words[at + 1] == "stdio" and "--server" in words:
             return words[min(words.index("--server") + 1, len(words) - 1)]
@@ -94,17 +96,9 @@ def rewrite_server(
     raise NotMovable("it is built into the client, or has neither command nor URL")
 
 
-def _read_words(entry: DocumentNode) -> list[str]:
-    """Return the words of a command."""
-    command, args = entry.get(*COMMAND_KEYS), entry.get("args")
-    words = list(command.texts()) if command is not None and command.is_array else []
-    if command is not None and command.is_array:
-        words = [item.text() for item in command.items()]
-    elif command is not None:
-        words = [command.text()]
-    if args is not None:
-        words += [item.text() for item in args.items()]
-    return words
+def read_words(entry: DocumentNode) -> list[str]:
+    """Return the words of the command of an entry; empty for none."""
+    return [node.text() for node in iter_command_nodes(entry)]
 
 
 def _rewrite_command(
@@ -112,7 +106,7 @@ def _rewrite_command(
 ) -> ServerRewrite:
     """Rewrite an entry that starts a command."""
     made = ServerRewrite(context.server)
-    words = _read_words(entry)
+    words = read_words(entry)
     command, args = entry.get(*COMMAND_KEYS), entry.get("args")
     if command is None or not words or not words[0] or command.is_object:
         raise NotMovable("its command has a form that is not known")
@@ -120,7 +114,8 @@ def _rewrite_command(
         raise NotMovable("its arguments are no list")
     if " " in words[0] and not command.is_array and words[0][0] not in "/~":
         raise NotMovable("its command is a line for a shell")
-    positions = _word_positions(command, args)
+    nodes = iter_command_nodes(entry)
+    positions = {node.pointer: at for at, node in enumerate(nodes)}
     for found in _literal_secrets(entry, parsed):
         if found.pointer in positions:
             at = positions[found.pointer]
@@ -146,13 +141,6 @@ def _rewrite_command(
     return made
 
 
-def _word_positions(command: DocumentNode, args: DocumentNode | None) -> dict[str, int]:
-    """Return the index of each word of a command by its pointer."""
-    nodes = list(command.items()) if command.is_array else [command]
-    nodes += args.items() if args is not None else ()
-    return {node.pointer: at for at, node in enumerate(nodes)}
-
-
 def _literal_secrets(
     entry: DocumentNode, parsed: McpServerEntry
 ) -> list[FoundCredential]:
@@ -174,7 +162,22 @@ def _literal_secrets(
             if not split_references(text).dynamic:
                 cls, kind = CredentialClass.LITERAL, "aws-secret-key"
                 found.append(FoundCredential(name, node.pointer, cls, kind, text))
-    return found
+    nodes = [*iter_command_nodes(entry)]
+    if environment is not None:
+        nodes += [node for _, node in environment.members()]
+    pointers = {each.pointer for each in found}
+    return found + [
+        each for each in find_generated_values(nodes) if each.pointer not in pointers
+    ]
+
+
+def iter_command_nodes(entry: DocumentNode) -> Iterator[DocumentNode]:
+    """Yield the words of the command of an entry, with their places."""
+    command, args = entry.get(*COMMAND_KEYS), entry.get("args")
+    if command is not None:
+        yield from command.items() if command.is_array else (command,)
+    if args is not None:
+        yield from args.items()
 
 
 def _move_word(

@@ -29,13 +29,17 @@ from answerable.services.protection.protection_plan import (
     ProtectionPlan,
     ProtectionRequest,
     Refusal,
+    ValueToCheck,
 )
 from answerable.services.protection.protection_state import read_present
 from answerable.services.protection.server_rewrite import (
+    ENVIRONMENT_KEYS,
     NotMovable,
     RewriteContext,
     ServerRewrite,
     find_wrapped_server,
+    iter_command_nodes,
+    read_words,
     rewrite_server,
     split_pointer,
 )
@@ -43,6 +47,10 @@ from answerable.services.protection.tool_hooks import (
     HOOKS,
     build_hook_edits,
     has_hook,
+)
+from answerable.services.protection.unrecognised_values import (
+    find_generated_values,
+    list_unrecognised_values,
 )
 
 _IGNORED = b"*\n!.gitignore\n!answerable.yaml\n"
@@ -89,6 +97,7 @@ class _Planner:
     secrets: list[MovedSecret] = field(default_factory=list)
     servers: list[ProtectedServer] = field(default_factory=list)
     mediated: list[ProtectedServer] = field(default_factory=list)
+    to_check: list[ValueToCheck] = field(default_factory=list)
     files: dict[Path, _PlannedFile] = field(default_factory=dict)
     config: GatewayConfig = field(init=False)
     config_before: bytes | None = field(init=False)
@@ -226,6 +235,7 @@ class _Planner:
             refused=tuple(self.refused),
             mediated=tuple(self.mediated),
             uncovered=self.config.uncovered,
+            to_check=tuple(self.to_check),
         )
 
     def _plan_server(
@@ -234,6 +244,16 @@ class _Planner:
         """Plan the rewrite of one entry; None where it stays."""
         client = file.kind.client
         wrapped = find_wrapped_server(entry)
+        words = read_words(entry)
+        if wrapped and "--" in words:
+            words = words[words.index("--") + 1 :]
+        known = [e.value for e in parsed.found if e.cls is CredentialClass.LITERAL]
+        known += [e.value for e in find_generated_values(iter_command_nodes(entry))]
+        environment = entry.get(*ENVIRONMENT_KEYS)
+        self.to_check += [
+            ValueToCheck(client, parsed.name, each)
+            for each in list_unrecognised_values(words, environment, known)
+        ]
         if wrapped:
             self.mediated.append(ProtectedServer(client, parsed.name, wrapped))
             for found in parsed.found:
@@ -345,4 +365,3 @@ def _iter_servers(
                 node = node.get(key)
         if node is not None:
             yield node, parsed
-
