@@ -210,8 +210,8 @@ class _Planner:
                 each.before,
                 each.after,
                 tuple(each.what),
-                each.exists,
-                each.target,
+                exists=each.exists,
+                target=each.target,
             )
             for path, each in self.files.items()
             if each.after != each.before
