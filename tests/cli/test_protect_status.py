@@ -1,7 +1,11 @@
 """`protect status`, `doctor` and the home page name a key that is used outside."""
 
+import base64
+import hashlib
 import json
 import os
+import subprocess
+import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -113,6 +117,87 @@ def test_a_key_in_a_log_without_a_gateway_record_is_a_bypass(
         assert "cursor observe, 0 runs learned" in page
     finally:
         cache.close()
+
+
+def start(home: Path, *command: str) -> int:
+    """Start the server as its client does, and end its input at once."""
+    config = str(home / ".config/answerable/answerable.yaml")
+    words = ("gateway", "stdio", "--config", config, "--server", "s3", "--", *command)
+    argv = [sys.executable, "-P", "-m", "answerable", *words]
+    return subprocess.run(
+        argv, stdin=subprocess.DEVNULL, capture_output=True
+    ).returncode
+
+
+def test_the_status_says_what_is_known_of_the_start_of_a_server(home: Path) -> None:
+    found = row()
+    assert (found["state"], found["start"], found["started_at"]) == (
+        "mediated",
+        None,
+        None,
+    )
+    assert found["detail"].startswith("no start recorded yet; ")
+
+    assert start(home, "no-such-program-s3") != 0
+    found = row()
+    assert found["start"] == "failed"
+    said = f"the last start failed at {found['started_at']}: cannot start s3 (No such"
+    assert found["detail"].startswith(said)
+    checks = json.loads(run("doctor", "-o", "json").stdout)["items"]
+    (check,) = [each for each in checks if each["check"] == "protection"]
+    assert not check["ok"]
+    assert "the last start of 1 failed" in check["detail"]
+
+    assert start(home, "cat") == 0
+    found = row()
+    assert found["start"] == "started"
+    assert "start" not in found["detail"]
+
+    assert start(home, "sh", "-c", "exit 3") == 3
+    assert "it ended with exit code 3 before an answer" in row()["detail"]
+
+    path = home / ".config/answerable/secrets/s3.AWS_SECRET_ACCESS_KEY"
+    path.rename(path.with_suffix(".gone"))
+    assert start(home, "cat") != 0
+    assert "cannot use the secret" in row()["detail"]
+
+
+GITHUB_TOKEN = "ghp_w9Fh2kLq8Zr4Tn6Yb1Vc3Xd5Ge7Jm0PsAaUu"
+
+
+def test_a_github_token_is_found_in_its_log_and_other_keys_are_named(
+    home: Path,
+) -> None:
+    keys = {"GITHUB_TOKEN": GITHUB_TOKEN, "MODEL_KEY": f"sk-ant-{SECRET}"}
+    servers = {"hub": {"command": "hub-server", "env": keys}}
+    path = home / ".gemini/settings.json"
+    path.parent.mkdir()
+    path.write_text(json.dumps({"mcpServers": servers}))
+    assert run("protect", "--yes", "gemini-cli").exit_code == 0
+    assert row()["keys_unrecognised"] == []
+    found = row("hub")
+    assert found["keys_unrecognised"] == ["MODEL_KEY (api-key)"]
+    assert (found["state"], found["key_uses_unmediated"]) == ("mediated", None)
+
+    for secret in (home / ".config/answerable/secrets").glob("hub.*"):
+        os.utime(secret, (time.time() - 24 * HOUR, time.time() - 24 * HOUR))
+    digest = hashlib.sha256(GITHUB_TOKEN.encode()).digest()
+    record = {
+        "@timestamp": int((time.time() - 2 * HOUR) * 1000),
+        "_document_id": "Aa1",
+        "action": "git.clone",
+        "actor": "ana",
+        "hashed_token": base64.b64encode(digest).decode(),
+        "org": "acme",
+        "repo": "acme/web",
+    }
+    place = home / "github.json"
+    place.write_text(json.dumps(record) + "\n")
+    assert run("ingest", f"github-audit:{place}").exit_code == 0
+    found = row("hub")
+    assert (found["state"], found["key_uses_unmediated"]) == ("bypass", 1)
+    assert digest.hex() in found["next"]
+    assert GITHUB_TOKEN not in run("protect", "status").output
 
 
 def test_the_home_page_shows_the_protection_of_its_own_store_only(

@@ -46,6 +46,7 @@ class ProtectionSummary:
         direct: Servers that a client reaches directly.
         keys: Servers whose key a log has without a call of the gateway.
         refused: Entries and hooks that cannot be moved.
+        failed: Servers whose last recorded start through the gateway failed.
         next: Next step of the first row that has one.
     """
 
@@ -53,6 +54,7 @@ class ProtectionSummary:
     direct: int
     keys: int
     refused: int
+    failed: int
     agents: tuple[ProtectedAgent, ...]
     next: str
 
@@ -61,6 +63,8 @@ class ProtectionSummary:
         parts = [
             f"{self.mediated} servers pass the gateway, {self.direct} are reached directly"
         ]
+        if self.failed:
+            parts.append(f"the last start of {self.failed} failed")
         if self.keys:
             parts.append(f"{self.keys} keys were used without it")
         return "; ".join((*parts, *(agent.describe() for agent in self.agents)))
@@ -77,6 +81,7 @@ def summarise_protection(items: Sequence[ProtectionStatusItem]) -> ProtectionSum
         direct=len(bypass) - len(keys),
         keys=len(keys),
         refused=states.count("refused") + states.count("no-hook"),
+        failed=sum(each["start"] == "failed" for each in items),
         agents=tuple(
             _summarise_agent([each for each in items if each["agent"] == name])
             for name in names

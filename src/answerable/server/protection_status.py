@@ -1,21 +1,32 @@
 """Load the protection status of this machine's clients, for commands and the web page."""
 
+import contextlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from answerable.connectors.config.fetch import read_config_file
 from answerable.connectors.config.parse.config_faults import ConfigError
 from answerable.lineage.chain_stitching_types import ChainTimeline
-from answerable.model.config import Config, DeclaredAgent, StdioCallerRule
+from answerable.model.config import (
+    Config,
+    DeclaredAgent,
+    StdioCallerRule,
+    UpstreamServer,
+)
 from answerable.model.documents.shared_shapes import Document
 from answerable.model.errors import AnswerableError
-from answerable.model.ids import build_aws_credential_id, is_access_key_id
+from answerable.model.ids import is_access_key_id
 from answerable.model.inventory import Inventory
 from answerable.services.inventory import snapshots
 from answerable.services.lineage.chain_cache import load_or_compute_chains
 from answerable.services.lineage.held_keys import HeldKey, KeyUse, judge_held_keys
+from answerable.services.protection.logged_keys import (
+    AWS_PARTNERS,
+    describe_unlogged_key,
+    find_logged_key_id,
+)
 from answerable.services.protection.observed_calls import RECENT
 from answerable.services.protection.os_keyring import PREFIX
 from answerable.services.protection.protection_plan import (
@@ -23,6 +34,7 @@ from answerable.services.protection.protection_plan import (
     ProtectionRequest,
 )
 from answerable.services.protection.protection_state import read_present
+from answerable.services.protection.server_starts import ServerStart, read_starts
 from answerable.store.store import EvidenceStore
 from answerable.usecases.protection.plan import build_protection_plan
 from answerable.usecases.protection.status import (
@@ -111,6 +123,7 @@ def load_protection_status(
     complete: bool = False,
     records_missing: bool = False,
     options: PlaceOptions = HOME_PLACE,
+    state: Path | None = None,
 ) -> Document:
     """Load the status of each server of each client.
 
@@ -123,10 +136,12 @@ def load_protection_status(
         complete: Whether no record of the wrappers waits outside the store.
         records_missing: Records that wait could not be read into it.
         options: Options of the next steps.
+        state: State folder of the gateway; None where it is not known.
     """
     uses: Sequence[KeyUse] = ()
+    held = _HeldKeys([], {}) if config is None else _read_held_keys(config)
     if config is not None and store is not None:
-        keys = [*_list_held_keys(config)]
+        keys = held.logged
         if keys:
             lineage = lineage or LoadedLineage(
                 snapshots.load_inventory(store, now=now), load_or_compute_chains(store)
@@ -147,11 +162,30 @@ def load_protection_status(
         uses,
         records_missing=records_missing,
         options=options,
+        unrecognised=held.unlogged,
+        starts=_read_known_starts(config, state),
     )
 
 
-def _list_held_keys(config: Config) -> Iterator[HeldKey]:
-    """Yield the AWS keys that the gateway holds, by the agent that may use each."""
+def _read_known_starts(
+    config: Config | None, state: Path | None
+) -> Mapping[str, ServerStart] | None:
+    """Read the last starts of the servers; None where no place of them is known."""
+    if config is None or state is None:
+        return None
+    return read_starts(state, [server.name for server in config.servers])
+
+
+@dataclass(frozen=True, slots=True)
+class _HeldKeys:
+    """Keys that the gateway holds: those that logs name, and others by server."""
+
+    logged: list[HeldKey]
+    unlogged: dict[str, list[str]]
+
+
+def _read_held_keys(config: Config) -> _HeldKeys:
+    """Read the keys that the gateway holds, by the agent that may use each."""
     agents: dict[str, DeclaredAgent] = {
         caller.server: agent
         for agent in config.agents
@@ -160,18 +194,44 @@ def _list_held_keys(config: Config) -> Iterator[HeldKey]:
     }
     # The keyring has no times: the lock is as old as the first run of `protect`.
     moved = Path(config.place).parent / "protection" / "lock"
+    held = _HeldKeys([], {})
     for server in config.servers:
-        paths = [path for _, path in server.secrets]
-        held = server.credential
-        if held is not None and (held.file or held.keyring):
-            paths.append(held.file or f"{PREFIX}{held.keyring}")
-        for path in paths if server.name in agents else ():
-            try:
-                text = (read_present(Path(path)) or b"").decode("ascii").strip()
-                dated = moved if path.startswith(PREFIX) else Path(path)
-                since = dated.stat().st_mtime_ns
-            except (OSError, AnswerableError, UnicodeDecodeError):
+        keys = _list_secret_places(server) if server.name in agents else ()
+        unlogged: list[str] = []
+        has_access_key = False
+        for name, path in keys:
+            secret = _read_secret(path)
+            credential = find_logged_key_id(secret) if secret else ""
+            if not credential:
+                unlogged.append(describe_unlogged_key(name, secret))
                 continue
-            if is_access_key_id(text):
-                key = build_aws_credential_id(text)
-                yield HeldKey(key, agents[server.name].id, server.name, since)
+            has_access_key = has_access_key or is_access_key_id(secret or "")
+            dated = moved if path.startswith(PREFIX) else Path(path)
+            with contextlib.suppress(OSError):
+                since = dated.stat().st_mtime_ns
+                agent = agents[server.name].id
+                held.logged.append(HeldKey(credential, agent, server.name, since))
+        if has_access_key:
+            unlogged = [e for e in unlogged if e.partition(" ")[0] not in AWS_PARTNERS]
+        if unlogged:
+            held.unlogged[server.name] = unlogged
+    return held
+
+
+def _list_secret_places(server: UpstreamServer) -> Iterator[tuple[str, str]]:
+    """Yield the name and place of each secret of a server."""
+    for name, path in server.secrets:
+        yield name.removeprefix(f"{server.name}."), path
+    held = server.credential
+    if held is not None and (held.file or held.keyring):
+        place = held.file or f"{PREFIX}{held.keyring}"
+        yield held.as_env or held.header or "Authorization", place
+
+
+def _read_secret(path: str) -> str | None:
+    """Read a secret; None where it cannot be read."""
+    try:
+        data = read_present(Path(path))
+        return None if data is None else data.decode().strip()
+    except (OSError, AnswerableError, UnicodeDecodeError):
+        return None

@@ -314,10 +314,12 @@ def load_status(
     if config is None:
         return load(plan, None, None, now), ""
     root = resolve_store_folder(config, *find_named_and_default_store(settings))
+    state = gateway_state(config, root)
+    load = partial(load, state=state)
     if not root.exists():
         return load(plan, config, None, now), ""
     # A client that ends does not wait until its wrapper has shipped the records.
-    spool = gateway_state(config, root) / "spool"
+    spool = state / "spool"
     shipped = ship_store_spool(root, spool) if spool.is_dir() else None
     failed = isinstance(shipped, AnswerableError)
     with EvidenceStore.open(root, now=now, create=False) as store:

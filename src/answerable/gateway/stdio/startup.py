@@ -16,6 +16,7 @@ from answerable.server.store_access import (
     record_agents_of_config,
     ship_store_spool,
 )
+from answerable.services.protection.server_starts import recording_failed_start
 
 
 def load_wrapped_server(
@@ -61,6 +62,8 @@ def load_wrapped_server(
     if not root.exists():
         create_store(root)  # before the spool, which may lie in it
     state = gateway_state(config, root)
+    with recording_failed_start(state, name):
+        secrets = read_secret_files(server.secrets) if argv else {}
     return WrappedServer(
         config,
         server,
@@ -69,7 +72,7 @@ def load_wrapped_server(
         state,
         policies=reading.policies,
         read_at=read_at,
-        secrets=read_secret_files(server.secrets) if argv else {},
+        secrets=secrets,
     )
 
 

@@ -43,12 +43,17 @@ from answerable.server.deadline_timer import DeadlineTimer
 from answerable.server.enforcement.settings import EnforcementSettings
 from answerable.server.processes.parent_process import read_parent
 from answerable.server.wire.refusals import RefusalReason
+from answerable.services.protection.server_starts import (
+    record_start,
+    recording_failed_start,
+)
 from answerable.services.statements.statements_in_force import ENFORCED_KINDS
 from answerable.usecases.authorization.compile_policy import compile_decision_table
 
 WORKER = 1_000_000  # worker number in the spool, above every worker of `serve`
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 DRAIN_SIGNALS = (signal.SIGUSR1, signal.SIGUSR2)
+_REQUESTED_ENDS = {128 + each for each in (*SIGNALS, signal.SIGKILL)}
 STDIN, STDOUT = 0, 1
 NOTIFY_TIMEOUT = 2.0  # seconds for the last notifications of owners
 
@@ -72,9 +77,11 @@ def wrap_server(
     import uvloop
 
     async def run() -> int:
-        credentials = build_credential_provider(wrapped_server, print_line)
-        given = await fetch_process_credential(wrapped_server, credentials)
-        return await StdioWrapper(wrapped_server, print_line, credentials, given).run()
+        with recording_failed_start(wrapped_server.state, wrapped_server.server.name):
+            credentials = build_credential_provider(wrapped_server, print_line)
+            given = await fetch_process_credential(wrapped_server, credentials)
+            wrapper = StdioWrapper(wrapped_server, print_line, credentials, given)
+        return await wrapper.run()
 
     return uvloop.run(run())
 
@@ -104,6 +111,7 @@ class StdioWrapper:
         self._over: asyncio.Future[int] = loop.create_future()
         self._told: set[RefusalReason] = set()
         self._leaving = False  # the session of a server over HTTP ends
+        self._record_start = partial(record_start, wrapped.state, wrapped.server.name)
         config, server = wrapped.config, wrapped.server
         parent = read_parent()
         self._recorder = GatewayRecorder(
@@ -149,6 +157,7 @@ class StdioWrapper:
     async def run(self) -> int:
         """Relay messages until one side ends; return the exit code."""
         loop, front = self._loop, self._front
+        self._record_start()
         for each in SIGNALS:
             loop.add_signal_handler(each, self._on_signal, each)
         restored = [_set_nonblocking(handle) for handle in (STDIN, STDOUT)]
@@ -182,6 +191,8 @@ class StdioWrapper:
 
     def on_exit(self, child: StdioServer, code: int) -> None:
         """End the wrapper with the exit code of its MCP server."""
+        if code and not child.served and code not in _REQUESTED_ENDS:
+            self._record_start(f"it ended with exit code {code} before an answer")
         self._set_exit_code(code)
 
     def on_stray_line(self, reason: RefusalReason) -> None:

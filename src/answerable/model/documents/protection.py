@@ -16,7 +16,7 @@ class ProtectionStatusItem(TypedDict):
     state: Annotated[
         str,
         Column(
-            "`mediated`: its calls pass the gateway; `bypass`: the client reaches it directly, or a log has its key without a call of the gateway; `refused`: `protect` cannot move it, see `detail`; `hook`: the client's own tools, decided by its hook; `no-hook`",
+            "`mediated`: its entry starts the gateway, see `start`; `bypass`: the client reaches it directly, or a log has its key without a call of the gateway; `refused`: `protect` cannot move it, see `detail`; `hook`: the client's own tools, decided by its hook; `no-hook`",
             "state",
             0,
         ),
@@ -68,12 +68,34 @@ class ProtectionStatusItem(TypedDict):
     key_uses_unmediated: Annotated[
         int | None,
         Column(
-            "uses of the AWS key that the gateway holds for the server, in ingested logs of the last 7 days, without a call of the gateway that explains them; null for no such key, no log of it, or not known",
+            "uses of a key that the gateway holds for the server and that logs name (AWS, GitHub, Google Cloud, Kubernetes), in ingested logs of the last 7 days, without a call of the gateway that explains them; null for no such key, no log of it, or not known",
             "key used outside",
             2,
             "count",
             right=True,
         ),
+    ]
+    keys_unrecognised: Annotated[
+        list[str],
+        Column(
+            "moved keys of the server, each with its kind, whose uses outside the gateway no ingested log can show: logs name neither these keys nor a digest of them",
+            "keys not in logs",
+            1,
+            "names",
+        ),
+    ]
+    start: Annotated[
+        str | None,
+        Column(
+            "last recorded start of the server through the gateway: `started` or `failed`, with the reason in `detail`; null for none recorded, or not known",
+            "",
+            2,
+            "words",
+        ),
+    ]
+    started_at: Annotated[
+        str | None,
+        Column("time of that start; null for none", "", 3, "minute"),
     ]
     detail: Annotated[
         str,

@@ -277,7 +277,7 @@ def _check_protection(
     items = cast("Sequence[ProtectionStatusItem]", protection.items)
     summary = summarise_protection(items)
     hint = "answerable protect status names them, and the next step of each"
-    ok = not (summary.direct or summary.keys)
+    ok = not (summary.direct or summary.keys or summary.failed)
     yield _build_check_item("protection", ok, summary.describe(), hint)
 
 

@@ -11,6 +11,7 @@ from answerable.model.log_sources import HOOK
 from answerable.presentation.answer_coverage import build_empty_coverage, format_time
 from answerable.presentation.command_hints import format_command
 from answerable.services.lineage.held_keys import KeyUse
+from answerable.services.protection.logged_keys import get_log_of_key
 from answerable.services.protection.observed_calls import (
     READY_RUNS,
     RECENT,
@@ -18,6 +19,7 @@ from answerable.services.protection.observed_calls import (
     has_rule,
 )
 from answerable.services.protection.protection_plan import ProtectionPlan
+from answerable.services.protection.server_starts import ServerStart
 from answerable.store.decision_queries import CalledTarget, list_called_targets
 from answerable.store.store import EvidenceStore
 
@@ -60,6 +62,8 @@ def build_protection_status(
     *,
     records_missing: bool = False,
     options: PlaceOptions = HOME_PLACE,
+    unrecognised: Mapping[str, Sequence[str]] | None = None,
+    starts: Mapping[str, ServerStart] | None = None,
 ) -> Document:
     """Build the status of each server of each client.
 
@@ -71,17 +75,19 @@ def build_protection_status(
         key_uses: Logged uses of the keys that the gateway holds.
         records_missing: Records of wrappers could not be read into the store.
         options: Options of the next steps.
+        unrecognised: Keys of servers that no log names.
+        starts: Last starts of servers; None where they are not known.
     """
     agents = config.agents if config is not None else ()
     # What is not recorded here may have been recorded where nothing was read.
     known = store is not None and not records_missing
     status = _StatusReader(agents, store if known else None, now, key_uses)
+    status.unrecognised, status.starts = unrecognised or {}, starts
     items = [*_build_items(plan, config, status, options)]
     following = next((each["next"] for each in items if each["next"]), "")
     coverage = build_empty_coverage()
     missing = set() if known else {"gateway"}
-    if any(not use.events for use in key_uses):
-        missing.add("cloudtrail")
+    missing |= {get_log_of_key(u.key.credential) for u in key_uses if not u.events}
     coverage["not_collected"] = sorted(missing)
     return Document("protect-status", items, coverage, next=following)
 
@@ -96,7 +102,11 @@ class _StatusReader:
         now: int,
         key_uses: Sequence[KeyUse],
     ) -> None:
-        self._key_uses = {use.key.server: use for use in key_uses}
+        self._key_uses: dict[str, list[KeyUse]] = {}
+        for use in key_uses:
+            self._key_uses.setdefault(use.key.server, []).append(use)
+        self.unrecognised: Mapping[str, Sequence[str]] = {}
+        self.starts: Mapping[str, ServerStart] | None = None
         self._agents = {
             caller.server: agent
             for agent in agents
@@ -114,15 +124,15 @@ class _StatusReader:
 
     def find_bypassing_key(self, gateway_server: str) -> KeyUse | None:
         """Return a key of a server that a log has without a call of the gateway."""
-        use = self._key_uses.get(gateway_server)
-        return use if use is not None and use.unmediated else None
+        uses = self._key_uses.get(gateway_server, ())
+        return next((use for use in uses if use.unmediated), None)
 
     def build_item(
         self, client: str, server: str, state: str, gateway_server: str = ""
     ) -> ProtectionStatusItem:
         """Build the status of one server, without detail and next step."""
         agent = self._agents.get(gateway_server)
-        use = self._key_uses.get(gateway_server)
+        start = (self.starts or {}).get(gateway_server)
         called: _ServerCalls | None = None
         if agent is not None and self._calls is not None:
             key = (agent.id, gateway_server, state == HOOK)
@@ -138,10 +148,26 @@ class _StatusReader:
             "would_deny": called.refused if called else None,
             "last_call": format_time(called.last) if called and called.last else None,
             "runs": self._runs.get(agent.id) if agent else None,
-            "key_uses_unmediated": _count_unmediated(use),
+            "key_uses_unmediated": _count_unmediated(
+                self._key_uses.get(gateway_server, ())
+            ),
+            "keys_unrecognised": list(self.unrecognised.get(gateway_server, ())),
+            "start": ("failed" if start.failure else "started") if start else None,
+            "started_at": format_time(start.at) if start else None,
             "detail": "",
             "next": "",
         }
+
+    def describe_start(self, item: ProtectionStatusItem) -> str:
+        """Describe that a server did not start, or never did; empty otherwise."""
+        if self.starts is None or item["gateway_server"] is None:
+            return ""
+        start = self.starts.get(item["gateway_server"])
+        if start is None:
+            return "" if item["calls"] else "no start recorded yet"
+        if not start.failure:
+            return ""
+        return f"the last start failed at {item['started_at']}: {start.failure}"
 
     def describe_next_step(
         self, gateway_server: str, options: PlaceOptions
@@ -169,11 +195,12 @@ class _StatusReader:
         return "", ""
 
 
-def _count_unmediated(use: KeyUse | None) -> int | None:
-    """Count the uses of a key without a gateway call; None where that is not known."""
-    if use is None or (not use.unmediated and (use.unknown or not use.events)):
+def _count_unmediated(uses: Sequence[KeyUse]) -> int | None:
+    """Count the uses of keys without a gateway call; None where that is not known."""
+    unmediated = sum(use.unmediated for use in uses)
+    if not unmediated and (not uses or any(u.unknown or not u.events for u in uses)):
         return None
-    return use.unmediated
+    return unmediated
 
 
 def _build_items(
@@ -194,7 +221,8 @@ def _build_items(
     for each in plan.mediated:
         item = status.build_item(each.client, each.entry, "mediated", each.server)
         step = status.describe_next_step(each.server, options)
-        item["detail"], item["next"] = step
+        item["detail"] = "; ".join(filter(None, (status.describe_start(item), step[0])))
+        item["next"] = step[1]
         use = status.find_bypassing_key(each.server)
         if use is not None:
             key = use.key.credential

@@ -45,6 +45,7 @@ def load_protection_summary(cache: StoreCache) -> ProtectionSummary | str | None
             return None
         plan = plan_present_files(path, home, None)
         view = cache.current_view()
+        state = gateway_state(config, cache.root)
         with cache.open_store() as store:
             document = load_protection_status(
                 plan,
@@ -52,9 +53,8 @@ def load_protection_summary(cache: StoreCache) -> ProtectionSummary | str | None
                 store,
                 cache.now,
                 LoadedLineage(view.inventory, view.chains),
-                complete=not read_spool(
-                    gateway_state(config, cache.root) / "spool"
-                ).events,
+                complete=not read_spool(state / "spool").events,
+                state=state,
             )
     except (AnswerableError, OSError) as error:
         return f"not readable: {getattr(error, 'message', type(error).__name__)}"
