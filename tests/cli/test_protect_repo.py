@@ -91,6 +91,15 @@ def test_committed_files_have_no_secret_and_no_path_of_this_machine(
     assert not (repository / ".answerable").exists()
 
 
+def test_a_file_of_a_repository_that_gets_paths_of_this_machine_says_so(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(repository)
+    said = run("protect", "--dry-run").output
+    assert said.count("gets paths of this machine: do not commit it") == len(FILES)
+    assert "paths of this machine" not in run("protect", "--repo", ".", "--dry-run").output
+
+
 def test_a_fleet_gets_managed_files_and_no_client_changes(
     repository: Path, tmp_path: Path
 ) -> None:

@@ -118,7 +118,8 @@ def complain(id: object, given: dict[str, Any]) -> None:
     secret = os.environ.get(given.get("variable", ""), "")
     if given.get("form") == "hex":
         secret = secret.encode().hex()
-    sys.stderr.write(f"the server complains {secret}\n" + "x" * given.get("long", 0))
+    words = " ".join(filter(None, ("the server complains", secret)))
+    sys.stderr.write(words + "\n" + "x" * given.get("long", 0))
     sys.stderr.flush()
     answer(id, "")
 

@@ -85,7 +85,7 @@ def test_nothing_is_left_of_it_and_the_operator_is_told(tmp_path: Path) -> None:
         assert wrapped.end() == 0
         told = wrapped.errors()
     assert "scripted returned its credential: the answer was withheld" in told
-    assert "the server complains \n" in told
+    assert "the server complains\n" in told
     assert SECRET not in told
     left = [
         path
@@ -119,7 +119,7 @@ def test_standard_error_passes_with_the_secret_redacted(tmp_path: Path) -> None:
     assert lines == [
         "the server complains ***",
         "answerable: a line with a form of its secret on its standard error is withheld",
-        "the server complains ",
+        "the server complains",
         "answerable: a line of more than 64 KiB on its standard error is withheld",
     ]
 

@@ -53,6 +53,7 @@ from answerable.services.protection.unrecognised_values import (
     list_unrecognised_values,
 )
 
+_MACHINE_PATHS = "gets paths of this machine: do not commit it (`protect --repo` writes files to commit)"
 _IGNORED = b"*\n!.gitignore\n!answerable.yaml\n"
 
 
@@ -137,8 +138,20 @@ class _Planner:
                 del edits[-len(rewrite.edits) :]
                 self._refuse_entry(file, parsed, error.reason)
                 continue
+            if before.after == before.before and self._may_be_committed(file.path):
+                before.what.append(_MACHINE_PATHS)
             before.after = after
             self._accept(file, parsed.name, before, rewrite)
+
+    def _may_be_committed(self, path: Path) -> bool:
+        """Tell whether a file that gets paths of this machine lies in a repository."""
+        folder = self.request.folder
+        if self.request.is_repository or folder is None:
+            return False
+        inside = path.is_relative_to(folder) and folder != self.request.home
+        return inside and any(
+            (up / ".git").exists() for up in (folder, *folder.parents)
+        )
 
     def plan_hook(self, client: str) -> None:
         """Plan the pre-tool hook of a client."""
