@@ -6,7 +6,20 @@ from pathlib import Path
 
 def write_log(path: Path, first: int, count: int) -> None:
     """Write a CloudTrail file with events of the numbers `first` and following."""
-    records = [
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps({"Records": _make_records(first, count)}))
+
+
+def append_lines(path: Path, first: int, count: int) -> None:
+    """Append numbered events to a file, one per line."""
+    with path.open("a") as file:
+        for record in _make_records(first, count):
+            file.write(json.dumps(record) + "\n")
+
+
+def _make_records(first: int, count: int) -> list[dict[str, object]]:
+    """Make CloudTrail records of the numbers `first` and following."""
+    return [
         {
             "eventVersion": "1.08",
             "eventID": f"00000000-0000-4000-8000-{number:012d}",
@@ -23,5 +36,3 @@ def write_log(path: Path, first: int, count: int) -> None:
         }
         for number in range(first, first + count)
     ]
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps({"Records": records}))

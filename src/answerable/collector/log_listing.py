@@ -1,35 +1,56 @@
-"""List the files of a log folder, with marks that change with their content."""
+"""Digest of the listing of a log, which changes whenever its files do."""
 
+import hashlib
 import os
-import stat
+from collections.abc import Iterator
 
-# A file that was written this recently may change again within one tick of the file
-# system's clock, and keep its size and times (git calls such an entry racily clean).
-SETTLING_TIME = 2_000_000_000  # nanoseconds
+from answerable.connectors import registry
+from answerable.connectors.log_files import split_log_location
+from answerable.connectors.log_positions import mark_file
+from answerable.services.inventory.scan_sources import find_source_capability
 
 
-def list_settled_files(location: str, now: int) -> dict[str, tuple[int, ...]]:
-    """List the regular files below a folder that did not change recently.
-
-    A file that cannot be examined is left out, so that every run reads it.
+def digest_log_listing(source: str, now: int) -> bytes:
+    """Compute the digest of the names, sizes and times of the files of a log.
 
     Args:
-        location: Folder. For anything else the list is empty.
+        source: `NAME:LOCATION`, with an absolute path.
         now: UTC nanoseconds.
 
     Returns:
-        Path -> size, inode, time of modification and of change (`st_ctime`).
+        The digest; empty if a file changed a moment ago or cannot be examined, and for
+        a source that is no log on disk.
     """
-    found: dict[str, tuple[int, ...]] = {}
-    for folder, _, names in os.walk(location):
-        for name in names:
-            path = os.path.join(folder, name)
-            try:
-                about = os.stat(path)
-            except OSError:
-                continue
-            times = (about.st_mtime_ns, about.st_ctime_ns)
-            is_settled = now - max(times) >= SETTLING_TIME
-            if stat.S_ISREG(about.st_mode) and is_settled:
-                found[path] = (about.st_size, about.st_ino, *times)
-    return found
+    name, _, location = source.partition(":")
+    if find_source_capability(name) != registry.EVENTS:
+        return b""
+    options = registry.find_connector(name).spec.location_options
+    path, _ = split_log_location(location, options)
+    digest = hashlib.sha256()
+    try:
+        for each in _iter_paths(path):
+            mark = mark_file(os.stat(each), now)
+            if not mark:
+                return b""
+            digest.update(repr((each, mark)).encode())
+    except OSError:
+        return b""
+    return digest.digest()
+
+
+def _iter_paths(path: str) -> Iterator[str]:
+    """Yield a path and, of a folder, everything below it.
+
+    Raises:
+        OSError: A folder cannot be listed.
+    """
+
+    def refuse(error: OSError) -> None:
+        raise error
+
+    yield path
+    if not os.path.isdir(path):
+        return
+    for folder, folders, names in os.walk(path, onerror=refuse):
+        folders.sort()
+        yield from (os.path.join(folder, name) for name in sorted(names))

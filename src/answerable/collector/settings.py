@@ -109,6 +109,11 @@ def _resolve_sources(
                     "a log source requires a location",
                     f"expected {name}:PATH, a file or a folder",
                 )
+            if each.schedule.follow and capability != registry.EVENTS:
+                raise UsageError(
+                    "only a log can be followed",
+                    "remove `follow`, or use a source of ingest",
+                )
             if home is None and location.startswith("~"):
                 raise UsageError(
                     "the home directory is unknown", "expected an absolute path"

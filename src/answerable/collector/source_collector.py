@@ -10,6 +10,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from answerable.collector import run_timing
+from answerable.collector.log_listing import digest_log_listing
 from answerable.collector.run_process import run_in_process
 from answerable.collector.run_result import RunResult
 from answerable.model.collection import CollectionSchedule, SourceState
@@ -55,6 +56,7 @@ class SourceCollector:
         self._changed = asyncio.Event()
         self._draining = False
         self._failed_end = 0.0
+        self._listing = b""
         self.running_since = self.last_seconds = 0.0
         self.runs: Counter[str] = Counter()
         self.stored = 0
@@ -119,12 +121,20 @@ class SourceCollector:
         """Run the source, record the result, and save the states."""
         started = time.time_ns()
         self.running_since = started / SECOND_NS
+        listing = await asyncio.to_thread(digest_log_listing, self._source, started)
+        if listing and listing == self._listing:  # the last run read all there is
+            self.running_since = 0.0
+            self._record_success(started, RunResult())
+            await self._save()
+            return
         try:
             result = await run_in_process(
                 self._store, self._source, self.schedule.deadline
             )
         finally:
             self.running_since = 0.0
+        is_complete = not result.failure and not result.is_partial
+        self._listing = listing if is_complete else b""
         self.last_seconds = (time.time_ns() - started) / SECOND_NS
         if result.failure:
             self._record_failure(started, result.failure)

@@ -17,12 +17,11 @@ from typing import cast
 
 import msgspec
 
-from answerable.collector.log_listing import list_settled_files
 from answerable.collector.run_result import RunResult
 from answerable.connectors import registry
-from answerable.connectors.log_files import split_log_location
 from answerable.model.documents.shared_shapes import Document, IngestItem
 from answerable.model.errors import AnswerableError
+from answerable.model.log_position import FilePosition, LogCursor
 from answerable.services.inventory.scan_sources import find_source_capability
 from answerable.store.collection_state import read_log_cursor, write_log_cursor
 from answerable.store.store import EvidenceStore
@@ -56,15 +55,21 @@ def run_source(store_root: Path, source: str) -> RunResult:
 
 
 def _ingest_log_files(store: EvidenceStore, source: str, now: int) -> RunResult:
-    """Ingest the files of a log that are new or changed since they were read whole."""
-    name, _, location = source.partition(":")
-    options = registry.find_connector(name).spec.location_options
-    files = list_settled_files(split_log_location(location, options)[0], now)
-    read = read_log_cursor(store.layout, source)
-    skip = frozenset(path for path, mark in files.items() if read.get(path) == mark)
-    result = _ingest_result(ingest_logs(store, [source], now=now, skip=skip))
-    if not result.is_partial and files.keys() != skip:
-        write_log_cursor(store.layout, source, files)
+    """Ingest the parts of a log that are new since the positions of earlier runs."""
+    cursor = read_log_cursor(store.layout, source)
+    positions: dict[str, FilePosition] = {}
+
+    def keep_positions(stored: LogCursor) -> None:
+        positions.update(stored)
+        write_log_cursor(store.layout, source, cursor | positions)
+
+    result = _ingest_result(
+        ingest_logs(
+            store, [source], now=now, cursor=cursor, keep_positions=keep_positions
+        )
+    )
+    if cursor.keys() - positions.keys():  # files that are gone
+        write_log_cursor(store.layout, source, positions)
     return result
 
 

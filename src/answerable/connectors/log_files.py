@@ -4,7 +4,7 @@ import os
 import stat
 import sys
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -66,14 +66,15 @@ def split_log_location(
 
 
 def find_log_files(
-    location: str, log: LogFormat, skip: frozenset[str] = frozenset()
+    location: str, log: LogFormat, inodes: Set[int] = frozenset()
 ) -> FoundLogFiles:
-    """List the log files at a location, except those read before.
+    """List the log files at a location.
 
     Args:
         location: File, folder, or `-` for standard input.
         log: Format of the log.
-        skip: Files of a folder that are left out.
+        inodes: Inodes of files that were read before. They are listed under any name,
+            and next to a single file, so that the rest of a rotated file is read.
 
     Raises:
         UsageError: It does not exist, or is a folder without such files.
@@ -95,12 +96,30 @@ def find_log_files(
         ) from None
     if not stat.S_ISDIR(mode):
         check_regular_file(path)
-        return FoundLogFiles((str(path),), path.stat().st_size, (), ())
-    return _walk_folder(path, location, log, skip)
+        files = (*_find_rotated_files(path, inodes), str(path))
+        return FoundLogFiles(files, path.stat().st_size, (), ())
+    return _walk_folder(path, location, log, inodes)
+
+
+def _find_rotated_files(path: Path, inodes: Set[int]) -> list[str]:
+    """List the other files of a file's folder that were read before."""
+    if not inodes:
+        return []
+    try:
+        with os.scandir(path.parent) as entries:
+            return sorted(
+                each.path
+                for each in entries
+                if each.inode() in inodes
+                and each.name != path.name
+                and each.is_file(follow_symlinks=False)
+            )
+    except OSError:  # a folder that may not be listed: the file itself is still read
+        return []
 
 
 def _walk_folder(
-    root_folder: Path, location: str, log: LogFormat, skip: frozenset[str]
+    root_folder: Path, location: str, log: LogFormat, inodes: Set[int]
 ) -> FoundLogFiles:
     """List the log files below a folder; unreadable folders become problems."""
     files: list[tuple[str, int]] = []
@@ -121,7 +140,7 @@ def _walk_folder(
 
     for folder, folders, names in os.walk(root_folder, onerror=refused):
         folders.sort()
-        for path in sorted({os.path.join(folder, name) for name in names} - skip):
+        for path in sorted(os.path.join(folder, name) for name in names):
             try:
                 about = os.lstat(path)
                 if stat.S_ISLNK(about.st_mode):
@@ -130,11 +149,12 @@ def _walk_folder(
                 what = error.strerror or "cannot be opened"
                 problems.append(ReadProblem(ReadProblemKind.UNREADABLE, path, what))
                 continue
-            if stat.S_ISREG(about.st_mode) and path.lower().endswith(endings):
+            is_log = path.lower().endswith(endings) or about.st_ino in inodes
+            if stat.S_ISREG(about.st_mode) and is_log:
                 files.append((path, about.st_size))
             else:
                 skipped.append(f"not a {expected} file")
-    if not files and not problems and not skip:
+    if not files and not problems:
         raise UsageError(
             f"no {expected} file in the folder (got {location!r})",
             "names of compressed files end in .gz or .zst",
@@ -151,10 +171,12 @@ class LogFileStream:
 
     Args:
         place: Path, or `-`.
+        start: First offset, of a file that is not compressed.
+        end: Offset after the last byte; 0 for the end of the file.
     """
 
-    def __init__(self, place: str) -> None:
-        self._place = place
+    def __init__(self, place: str, start: int = 0, end: int = 0) -> None:
+        self._place, self._start, self._end = place, start, end
         self.packed = 0
         self._unpacked = 0
 
@@ -169,11 +191,26 @@ class LogFileStream:
                 yield from self._decompress(sys.stdin.buffer)
                 return
             with open_named_file(self._place) as file:
-                yield from self._decompress(file)
+                if self._end:
+                    yield from self._read_part(file)
+                else:
+                    yield from self._decompress(file)
         except OSError as error:
             raise LogUnreadableError(error.strerror or "cannot be read") from None
         except (zlib.error, zstandard.ZstdError):
             raise LogUnreadableError("the compressed data is damaged") from None
+
+    def _read_part(self, file: BinaryIO) -> Iterator[bytes]:
+        """Yield the bytes between two offsets."""
+        file.seek(self._start)
+        left = self._end - self._start
+        while left:
+            chunk = file.read(min(left, CHUNK))
+            if not chunk:
+                raise LogUnreadableError("it was truncated while it was read")
+            self.packed += len(chunk)
+            left -= len(chunk)
+            yield chunk
 
     def _decompress(self, file: BinaryIO) -> Iterator[bytes]:
         """Yield decompressed chunks; a suspected decompression bomb raises."""

@@ -26,6 +26,7 @@ import msgspec
 from answerable.model.connector import EventBatch, EventContext, EventLimits
 from answerable.model.errors import AnswerableError, EnvironmentFailure, UsageError
 from answerable.model.event import AuditEvent
+from answerable.model.log_position import FilePosition
 
 # Small enough to keep both processes busy.
 BATCH_SIZE = 2_000
@@ -39,7 +40,8 @@ class _ParseOrder(msgspec.Struct):
     format: str
     location: str
     limits: EventLimits
-    skip: frozenset[str]
+    cursor: dict[str, FilePosition] | None
+    now: int
 
 
 class _BatchFrame(msgspec.Struct):
@@ -77,14 +79,20 @@ def read_in_subprocess(
     Args:
         log_format: Module that defines the log format as `FORMAT`.
         location: File or folder, with the format's options.
-        context: Context with limits and files to skip.
+        context: Context with limits, and positions of an earlier run.
 
     Raises:
         UsageError: As for `read`.
         EnvironmentFailure: As for `read`, or the child ended early.
     """
     order = msgspec.json.encode(
-        _ParseOrder(log_format, location, context.limits, context.skip)
+        _ParseOrder(
+            log_format,
+            location,
+            context.limits,
+            None if context.cursor is None else dict(context.cursor),
+            context.now,
+        )
     )
     child = subprocess.Popen(  # noqa: S603 - this interpreter and this module
         [sys.executable, "-P", "-m", __name__],
@@ -205,9 +213,10 @@ def main() -> None:
     with suppress(BrokenPipeError):
         try:
             log = open_log(
-                import_module(order.format).FORMAT, order.location, order.skip
+                import_module(order.format).FORMAT, order.location, order.cursor
             )
-            for batch in read_without_subprocess(log, EventContext(limits), _KEEP_ROW):
+            context = EventContext(limits, order.cursor, order.now)
+            for batch in read_without_subprocess(log, context, _KEEP_ROW):
                 _write_frame(_encode_batch(batch))
         except AnswerableError as refusal:
             _write_frame(

@@ -4,6 +4,8 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+import msgspec
+
 from answerable.connectors.formats.json_records.record_lists import RecordLists
 from answerable.connectors.formats.json_records.record_splitter import (
     MAX_REFUSED,
@@ -26,8 +28,10 @@ from answerable.connectors.log_files import (
     find_log_files,
     split_log_location,
 )
+from answerable.connectors.log_positions import FileRead, plan_file_reads
 from answerable.model.connector import EventBatch, EventContext
 from answerable.model.event import AuditEvent, QuarantinedRecord
+from answerable.model.log_position import FilePosition, LogCursor
 from answerable.model.sighting import ReadProblem, ReadProblemKind
 
 # From this size on disk, parsing in a second process is worth its start.
@@ -48,7 +52,7 @@ class OpenedLog:
 
 
 def open_log(
-    log: LogFormat, location: str, skip: frozenset[str] = frozenset()
+    log: LogFormat, location: str, cursor: LogCursor | None = None
 ) -> OpenedLog:
     """Find the files of a location, and check its options.
 
@@ -58,7 +62,8 @@ def open_log(
     """
     path, options = split_log_location(location, log.declaration.location_options)
     log.check_options(options)
-    return OpenedLog(log, find_log_files(path, log, skip), options)
+    inodes = {each.inode for each in (cursor or {}).values()}
+    return OpenedLog(log, find_log_files(path, log, inodes), options)
 
 
 def read_log(
@@ -72,13 +77,13 @@ def read_log(
     Args:
         log: Format of the log.
         location: File, folder, or `-` for standard input, with the format's options.
-        context: Context with limits and files to skip.
+        context: Context with limits, and positions of an earlier run.
 
     Raises:
         UsageError: The location does not exist, holds no such file, or lacks an option.
         EnvironmentFailure: The location is not readable.
     """
-    opened = open_log(log, location, context.skip)
+    opened = open_log(log, location, context.cursor)
     if opened.files.total >= SUBPROCESS_BYTES:
         from answerable.connectors.log_parser_process import read_in_subprocess
 
@@ -98,20 +103,27 @@ def read_without_subprocess(
         context: Context with limits.
         event_factory: Factory of events from their fields.
     """
-    done = 0
-    found = log.files
-    if found.problems or found.skipped:
+    done, found = 0, log.files
+    unchanged: dict[str, FilePosition] = {}
+    reads = [FileRead(path) for path in found.files]
+    if context.cursor is not None:
+        plan = list(plan_file_reads(found.files, context.cursor, context.now))
+        unchanged = {p.path: p.after for p in plan if p.is_unchanged and p.after}
+        reads = [each for each in plan if not each.is_unchanged]
+    problems = (*found.problems, *_list_known_problems(unchanged))
+    if problems or found.skipped or unchanged:
         yield EventBatch(
             place="",
             events=(),
             quarantined=(),
             done_bytes=0,
             total_bytes=found.total,
-            problems=found.problems,
+            problems=problems,
             skipped=found.skipped,
+            positions=unchanged,
         )
-    for place in found.files:
-        reader = _LogFileReader(place, log, context, event_factory)
+    for part in reads:
+        reader = _LogFileReader(part, log, context, event_factory)
         for batch in reader.read_batches():
             yield replace(
                 batch, done_bytes=done + batch.done_bytes, total_bytes=found.total
@@ -119,21 +131,31 @@ def read_without_subprocess(
         done += reader.source.packed
 
 
+def _list_known_problems(positions: LogCursor) -> Iterator[ReadProblem]:
+    """Yield the problems of unchanged files, which last until a file is replaced."""
+    for path, position in positions.items():
+        if position.problem:
+            yield ReadProblem(ReadProblemKind.INVALID, path, position.problem)
+        if position.has_open_line:
+            what = f"its last line has no end (offset {position.offset})"
+            yield ReadProblem(ReadProblemKind.INVALID, path, what)
+
+
 class _LogFileReader:
     """Reader of one log file into batches."""
 
     def __init__(
         self,
-        place: str,
+        part: FileRead,
         log: OpenedLog,
         context: EventContext,
         event_factory: EventFactory,
     ) -> None:
-        self._place = place
+        self._place, self._part = part.path, part
         self._log = log
         self._make = event_factory
         self._limits = context.limits
-        self.source = LogFileStream(place)
+        self.source = LogFileStream(part.path, part.start, part.end)
         self._events: list[AuditEvent] = []
         self._quarantined: list[QuarantinedRecord] = []
         self._skipped: list[str] = []
@@ -145,24 +167,29 @@ class _LogFileReader:
     def read_batches(self) -> Iterator[EventBatch]:
         """Yield the file's batches; the last one lists the problems."""
         lists = RecordLists(self._log.format.lists)
-        splitter = RecordSplitter(self._limits, lists)
-        broken = ""
+        splitter = RecordSplitter(self._limits, lists, self._part.start)
+        broken, position = "", self._part.after
         try:
             for chunk in self.source.iter_chunks():
                 yield from self._parse_record_pieces(splitter.split_chunk(chunk))
                 if splitter.is_stopped or self._is_not_a_log:
                     break
         except LogUnreadableError as refusal:
-            broken = str(refusal)
+            broken, position = str(refusal), self._part.before
         if self._is_not_a_log:
             broken = (
                 f"{self._unparsed_record_count} of {self._seen} records are invalid: "
                 "the rest is not read"
             )
         yield from self._parse_record_pieces(splitter.close())
-        yield self._make_batch(
-            self._list_problems(broken or splitter.problem, bool(broken))
-        )
+        problems = self._list_problems(broken or splitter.problem, bool(broken))
+        positions = {}
+        if position is not None:
+            earlier = tuple(_list_known_problems({self._place: position}))
+            if problems and not position.problem:
+                position = msgspec.structs.replace(position, problem=problems[0].what)
+            problems, positions = problems + earlier, {self._place: position}
+        yield replace(self._make_batch(problems), positions=positions)
 
     @property
     def _unparsed_record_count(self) -> int:

@@ -19,6 +19,7 @@ class CollectionSchedule:
         jitter: Maximum random delay of a run.
         deadline: Time limit of one run.
         retry: Delay after the first failure; it doubles with each further one.
+        follow: The log is read while it grows: `every` is the interval of its scans.
     """
 
     every: int = 0
@@ -26,6 +27,7 @@ class CollectionSchedule:
     jitter: int = 0
     deadline: int = 3600
     retry: int = 30
+    follow: bool = False
 
     def __bool__(self) -> bool:
         return bool(self.every or self.at)

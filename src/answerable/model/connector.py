@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from answerable.model.event import AuditEvent, QuarantinedRecord
+from answerable.model.log_position import LogCursor
 from answerable.model.provenance import WrittenBy
 from answerable.model.sighting import Probe, ReadProblem, Sync
 
@@ -136,6 +137,7 @@ class EventBatch:
         problems: Files that could not be read completely: the answer is partial.
         skipped: One reason per well-formed input without an audit record of this source
             (a digest file); it is counted, not kept.
+        positions: Positions of the files that this batch ends, if they are kept.
     """
 
     place: str
@@ -145,6 +147,7 @@ class EventBatch:
     total_bytes: int
     problems: tuple[ReadProblem, ...] = ()
     skipped: tuple[str, ...] = ()
+    positions: LogCursor = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,11 +170,15 @@ class EventContext:
     """Context that a use case passes to an event connector.
 
     Attributes:
-        skip: Files of a folder that are not read, since an earlier run read them whole.
+        limits: Limits of one batch and record.
+        cursor: Positions of an earlier run, from which files are read; None to read all
+            files whole, and to keep no positions.
+        now: UTC nanoseconds; needed with a cursor.
     """
 
     limits: EventLimits = field(default_factory=EventLimits)
-    skip: frozenset[str] = frozenset()
+    cursor: LogCursor | None = None
+    now: int = 0
 
 
 class EventConnector(Protocol):

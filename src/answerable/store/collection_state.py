@@ -4,19 +4,18 @@
 the last run failed. An answer whose source failed or is late then says so.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
 from answerable.model.collection import SourceState
+from answerable.model.log_position import FilePosition, LogCursor
 from answerable.store.durable_files import (
     make_private_folder,
     read_regular_file,
     write_file,
 )
 from answerable.store.store_layout import StoreLayout
-
-FileMarks = Mapping[str, tuple[int, ...]]  # path -> size, inode and times
 
 _UNREADABLE = SourceState(
     "collector:",
@@ -42,16 +41,16 @@ def read_source_states(layout: StoreLayout) -> tuple[SourceState, ...]:
         return (_UNREADABLE,)
 
 
-def read_log_cursor(layout: StoreLayout, source: str) -> FileMarks:
-    """Read the cursor of a log: its completely read files; empty if unknown."""
+def read_log_cursor(layout: StoreLayout, source: str) -> dict[str, FilePosition]:
+    """Read the cursor of a log: the position in each file; empty if unknown."""
     try:
         data = read_regular_file(layout.cursor_file(source))
-        return msgspec.json.decode(data, type=dict[str, tuple[int, ...]])
+        return msgspec.json.decode(data, type=dict[str, FilePosition])
     except (OSError, msgspec.DecodeError, UnicodeDecodeError):
         return {}
 
 
-def write_log_cursor(layout: StoreLayout, source: str, files: FileMarks) -> None:
+def write_log_cursor(layout: StoreLayout, source: str, files: LogCursor) -> None:
     """Store durably how far each file of a collected log has been read.
 
     Raises:

@@ -44,6 +44,11 @@ def test_a_schedule_of_one_source_alone_is_one() -> None:
     assert read.has_scheduled_source
 
 
+def test_a_followed_log_is_scanned_every_ten_seconds() -> None:
+    (log,) = config("sources: [{source: 'okta:logs', follow: true}]\n").sources
+    assert log.schedule == CollectionSchedule(10, (), 1, 3600, 30, follow=True)
+
+
 def test_jitter_may_be_none() -> None:
     read = config("sources: [home:~]\nschedule: {every: 10s, jitter: 0}\n")
     assert read.sources[0].schedule.jitter == 0
@@ -58,6 +63,10 @@ def test_the_collector_listens_on_loopback_by_default() -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
+        (
+            "sources: [{source: 'okta:logs', follow: true, every: 5m}]\n",
+            "1:41 sources[0].follow: expected either follow or a schedule",
+        ),
         (
             "sources: [{source: 'home:~', evry: 1h}]\n",
             "1:30 sources[0]: unknown key 'evry'; did you mean every?",

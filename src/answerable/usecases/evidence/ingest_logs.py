@@ -1,6 +1,6 @@
 """Read audit logs and store their events as sealed evidence (command `ingest`)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
 
@@ -14,6 +14,7 @@ from answerable.model.documents.shared_shapes import (
 from answerable.model.errors import UsageError
 from answerable.model.event import AuditEvent, QuarantinedRecord
 from answerable.model.inventory import ProgressCallback
+from answerable.model.log_position import FilePosition, LogCursor
 from answerable.model.sighting import ReadProblem
 from answerable.presentation.answer_coverage import format_problem, format_time
 from answerable.presentation.command_hints import format_command
@@ -28,6 +29,10 @@ _QUARANTINE_BYTES = 8 << 20
 
 
 _WEEK = 7 * 86_400 * 10**9
+
+
+def _ignore_positions(positions: LogCursor) -> None:
+    """Discard positions: the default callback."""
 
 
 @dataclass(slots=True)
@@ -49,7 +54,8 @@ def ingest_logs(
     *,
     now: int,
     progress: ProgressCallback = ignore_progress_report,
-    skip: frozenset[str] = frozenset(),
+    cursor: LogCursor | None = None,
+    keep_positions: Callable[[LogCursor], None] = _ignore_positions,
 ) -> Document:
     """Read audit logs, store new events, and seal them.
 
@@ -57,7 +63,8 @@ def ingest_logs(
         sources: `NAME:PATH`, e.g. `cloudtrail:logs/`.
         now: UTC nanoseconds.
         progress: Called with bytes read, total bytes, and place.
-        skip: Files of folders that are not read.
+        cursor: Positions of an earlier run, from which files are read.
+        keep_positions: Called with positions of files when all before them is durable.
 
     Returns:
         An item per source; partial if something was unreadable or quarantined.
@@ -67,7 +74,10 @@ def ingest_logs(
         EnvironmentFailure: The path cannot be read, or the disk cannot be written.
     """
     # All sources are opened first, so that a misspelled one stores nothing.
-    opened = [(source, _read_source_batches(source, skip)) for source in sources]
+    opened = [
+        (source, _read_source_batches(source, EventContext(cursor=cursor, now=now)))
+        for source in sources
+    ]
     items: list[IngestItem] = []
     covered: list[CoverageSourceItem] = []
     partial = False
@@ -75,7 +85,8 @@ def ingest_logs(
         begun = perf_counter()
         counts = _IngestCounts()
         with reduce_garbage_collection():
-            _store_batches(store, batches, counts, now, progress)
+            for stored in _store_batches(store, batches, counts, now, progress):
+                keep_positions(stored)
             segments = store.seal(now)
         items.append(
             _build_ingest_item(source, counts, segments, perf_counter() - begun)
@@ -103,7 +114,7 @@ def _suggest_trace(store: EvidenceStore, now: int) -> str:
     return format_command("trace", "--since", since)
 
 
-def _read_source_batches(source: str, skip: frozenset[str]) -> Iterator[EventBatch]:
+def _read_source_batches(source: str, context: EventContext) -> Iterator[EventBatch]:
     """Read a source `NAME:PATH` with its connector, batch by batch."""
     name, _, location = source.partition(":")
     connector = registry.load_event_connector(name)
@@ -112,7 +123,7 @@ def _read_source_batches(source: str, skip: frozenset[str]) -> Iterator[EventBat
             f"a path is missing (got {source!r}, expected {name}:PATH)",
             f"name a file, a folder, or - for standard input: {name}:-",
         )
-    return connector.read(location, EventContext(skip=skip))
+    return connector.read(location, context)
 
 
 def _store_batches(
@@ -121,24 +132,36 @@ def _store_batches(
     counts: _IngestCounts,
     now: int,
     progress: ProgressCallback,
-) -> None:
-    """Store the events and the unreadable records of all batches."""
+) -> Iterator[LogCursor]:
+    """Store the events and the unreadable records of all batches.
+
+    Yields:
+        Positions of files that are durable up to there.
+    """
     events: list[AuditEvent] = []
     aside: list[QuarantinedRecord] = []
+    positions: dict[str, FilePosition] = {}
     for batch in batches:
         _add_batch_counts(counts, batch)
         events += batch.events
         aside += batch.quarantined
-        if len(events) >= BATCH_SIZE:
+        positions |= batch.positions
+        is_full = len(events) >= BATCH_SIZE
+        if is_full:
             _append_events(store, events, counts, now)
             events = []
-        if sum(len(each.raw) for each in aside) >= _QUARANTINE_BYTES:
+        if is_full or sum(len(each.raw) for each in aside) >= _QUARANTINE_BYTES:
             store.quarantine(aside, now)
             aside = []
+        if is_full and positions:
+            yield positions
+            positions = {}
         progress(batch.done_bytes, batch.total_bytes, batch.place)
     _append_events(store, events, counts, now)
     if aside:
         store.quarantine(aside, now)
+    if positions:
+        yield positions
 
 
 def _add_batch_counts(counts: _IngestCounts, batch: EventBatch) -> None:

@@ -17,6 +17,7 @@ _SOURCE = re.compile(r"[a-z][a-z0-9-]{0,40}(:[^\x00-\x1f]*)?")
 _TIME_OF_DAY = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])")
 _MAX_JITTER = 60  # seconds, where the file says none
 _JITTER_SHARE = 10  # so is a tenth of `every` the most
+_FOLLOW_SECONDS = 10  # between two scans of a followed log
 _DAY = 86_400
 _MAX_INTERVAL = 31 * _DAY
 
@@ -29,7 +30,7 @@ def read_sources(file: ConfigSection) -> tuple[ConfiguredSource, ...]:
     found: dict[str, ConfiguredSource] = {}
     for item in file.read_section_list("sources", "source"):
         source = item.read_text("source", None)
-        schedule = _read_schedule(item, default)
+        schedule = _read_schedule(item, default, follow=item.read_flag("follow"))
         item.report_unknown_keys()
         if source and not _SOURCE.fullmatch(source):
             item.report_fault("source", "expected NAME or NAME:LOCATION")
@@ -55,19 +56,23 @@ def read_collector(
 
 
 def _read_schedule(
-    section: ConfigSection, default: CollectionSchedule
+    section: ConfigSection, default: CollectionSchedule, *, follow: bool = False
 ) -> CollectionSchedule:
     """Read the keys of a schedule; one that is missing is the default's."""
     every = section.read_seconds("every", 0, 1, _MAX_INTERVAL)
     at = _read_times_of_day(section)
     if every and at:
         section.report_fault("at", "expected either every or at")
+    if follow and (every or at):
+        section.report_fault("follow", "expected either follow or a schedule")
+    every = _FOLLOW_SECONDS if follow else every
     schedule = replace(default, every=every, at=at) if every or at else default
     longest = schedule.every // _JITTER_SHARE if schedule.every else _MAX_JITTER
     has_own = bool(every or at) or not default
     jitter = min(_MAX_JITTER, longest) if has_own else default.jitter
     return replace(
         schedule,
+        follow=follow,
         jitter=section.read_seconds("jitter", jitter, 0, _DAY),
         deadline=section.read_seconds("deadline", default.deadline, 1, _DAY),
         retry=section.read_seconds("retry", default.retry, 1, _DAY),

@@ -68,22 +68,23 @@ class RecordSplitter:
     Args:
         limits: Maximum sizes of a record and a document.
         lists: Lists of records in wrappers.
+        offset: Offset of the first chunk in a file of lines, 0 for its beginning.
     """
 
-    def __init__(self, limits: EventLimits, lists: RecordLists) -> None:
+    def __init__(
+        self, limits: EventLimits, lists: RecordLists, offset: int = 0
+    ) -> None:
         self._limits, self._lists = limits, lists
         self._buffer = bytearray()
-        self._base = 0
+        self._base = self._offset = offset
         self._at = 0
         self._mode = _SplitterMode.TOP
-        self._wrapped = False
         self._scan: JsonScanner | None = None
         self._back = _SplitterMode.TOP
         self._hint = b""
         self._tried = -1
-        self._refused = 0
-        self._records = 0
-        self._begun = False
+        self._refused = self._records = 0
+        self._begun = self._wrapped = False
         self.problem = ""
         self._steps: dict[_SplitterMode, Callable[[list[RecordPiece], bool], bool]] = {
             _SplitterMode.TOP: self._detect_input_form,
@@ -116,7 +117,7 @@ class RecordSplitter:
             and not self.problem
         ):
             self.problem = "the file ends inside its list of records"
-        if not self._begun:
+        if not self._begun and not self._offset:
             self.problem = "the file is empty"
         return pieces
 
@@ -155,7 +156,7 @@ class RecordSplitter:
             self._begin_record_list(wrapped=False)
         elif first == 0x7B:
             self._detect_object_form()
-        elif self._records or self._refused:
+        elif self._records or self._refused or self._offset:
             return self._skip_garbage_line(pieces, final)
         else:
             self._refuse_and_stop(pieces, "not JSON")

@@ -1,0 +1,55 @@
+"""A running collector follows a log that grows, through rotation and kill -9."""
+
+import json
+from pathlib import Path
+
+from answerable.store.store import EvidenceStore
+from tests.collector.log_files import append_lines
+from tests.collector.running_collector import collecting, wait_until
+
+
+def count_events(folder: Path) -> int:
+    with EvidenceStore.open(folder / "store", now=1) as store:
+        ((count,),) = store.run_query("SELECT count(*) FROM events")
+    assert isinstance(count, int)
+    return count
+
+
+def test_a_followed_log_is_stored_exactly_once(tmp_path: Path) -> None:
+    log = tmp_path / "audit.jsonl"
+    append_lines(log, 0, 100)
+    source = {"source": f"cloudtrail:{log}", "every": 1, "jitter": 0}
+    with collecting(tmp_path, {"sources": [source]}) as collector:
+        collector.hear("source.collected")
+        append_lines(log, 100, 50)
+        log.rename(tmp_path / "audit.jsonl.1")
+        append_lines(log, 150, 50)
+        wait_until(collector.children)  # killed while a run is in progress
+        collector.process.kill()
+    written = 200
+    with collecting(tmp_path, {"sources": [source]}) as collector:
+        wait_until(lambda: count_events(tmp_path) == written)
+        # A scan that finds the log unchanged starts no run, which is logged.
+        wait_until(
+            lambda: (
+                collector.metric("runs_total", "cloudtrail", outcome="success")
+                > 2 + sum(line["event"] == "source.collected" for line in collector.log)
+            )
+        )
+    assert count_events(tmp_path) == written
+
+
+def test_follow_is_a_schedule_of_its_own(tmp_path: Path) -> None:
+    log = tmp_path / "audit.jsonl"
+    append_lines(log, 0, 3)
+    source = {"source": f"cloudtrail:{log}", "follow": True}
+    with collecting(tmp_path, {"sources": [source]}) as collector:
+        collector.hear("source.collected", stored=3)
+        state = collector.source("cloudtrail")
+        assert state["next_at"] > state["succeeded_at"]
+        append_lines(log, 3, 2)
+        collector.hear("source.collected", stored=2)
+    states = json.loads(
+        (tmp_path / "store" / "collector" / "sources.json").read_bytes()
+    )
+    assert states[0]["failures"] == 0
