@@ -35,6 +35,7 @@ from answerable.connectors.kubernetes.declaration import DECLARATION as KUBERNET
 from answerable.connectors.okta.declaration import DECLARATION as OKTA
 from answerable.connectors.openai_audit.declaration import DECLARATION as OPENAI_AUDIT
 from answerable.connectors.otel.declaration import DECLARATION as OTEL
+from answerable.connectors.people.declaration import DECLARATION as PEOPLE
 from answerable.connectors.postgres.declaration import DECLARATION as POSTGRES
 from answerable.connectors.repo.declaration import DECLARATION as REPO
 from answerable.model.connector import (
@@ -71,6 +72,7 @@ CONNECTORS: tuple[ConnectorEntry, ...] = (
     ConnectorEntry(POSTGRES, "answerable.connectors.postgres.fetch"),
     ConnectorEntry(KUBERNETES, "answerable.connectors.kubernetes.fetch"),
     ConnectorEntry(GITHUB, "answerable.connectors.github.fetch"),
+    ConnectorEntry(PEOPLE, "answerable.connectors.people.fetch"),
     ConnectorEntry(CONFIG, "answerable.connectors.config.fetch"),
     ConnectorEntry(CLOUDTRAIL, "answerable.connectors.cloudtrail.fetch"),
     ConnectorEntry(K8S_AUDIT, "answerable.connectors.k8s_audit.fetch"),

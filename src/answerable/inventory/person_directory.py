@@ -116,7 +116,7 @@ class PersonDirectory:
         for person in known:
             merged[self(person.id)].append(person)
         self.by_id: Mapping[PersonId, Person] = {
-            head: _merge_person_facts(head, found)
+            head: self._resolve_responsible(_merge_person_facts(head, found))
             for head, found in sorted(merged.items())
         }
 
@@ -139,6 +139,16 @@ class PersonDirectory:
         """Return the merged id of a person; an unknown handle comes back unchanged."""
         return self.handles.get(
             normalise_handle(get_person_handle(person)), PersonId(person)
+        )
+
+    def _resolve_responsible(self, person: Person) -> Person:
+        """Return a person whose manager and sponsors are merged ids."""
+        if not person.manager and not person.sponsors:
+            return person
+        return replace(
+            person,
+            manager=self(person.manager) if person.manager else "",
+            sponsors=tuple(dict.fromkeys(map(self, person.sponsors))),
         )
 
     def get_merged_person(self, person: str) -> Person | None:
@@ -244,4 +254,6 @@ def _merge_person_facts(person_id: PersonId, persons: Sequence[Person]) -> Perso
         aliases=tuple(sorted(names - {normalise_handle(get_person_handle(person_id))})),
         team=all(p.team for p in telling) or is_team_handle(person_id),
         alive=all(p.alive for p in telling),
+        manager=next((p.manager for p in telling if p.manager), ""),
+        sponsors=next((p.sponsors for p in telling if p.sponsors), ()),
     )

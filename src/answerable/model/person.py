@@ -17,6 +17,8 @@ class Person:
         aliases: Other handles and addresses of the same person, folded to lower case.
         team: True for a team name: it routes, it never owns alone.
         alive: False for someone who has left.
+        manager: Manager, where a directory names one; empty otherwise.
+        sponsors: People who answer for a guest, where a directory names them.
     """
 
     id: PersonId
@@ -25,6 +27,8 @@ class Person:
     team: bool
     alive: bool
     seen: FactProvenance
+    manager: str = ""
+    sponsors: tuple[str, ...] = ()
 
 
 class OwnerEvidenceKind(StrEnum):

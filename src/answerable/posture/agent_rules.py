@@ -111,8 +111,10 @@ AGENT_RULES: tuple[FindingRule, ...] = (
             "Which agents, identities and credentials belong to a person who has left?"
         ),
         detail=(
-            "A leaver is a disabled user of IAM Identity Center. Access that outlives"
-            " its owner is not reviewed."
+            "A leaver is a user whom a directory (`people:FILE`, IAM Identity Center) "
+            "lists as disabled, suspended or deprovisioned. The repair names the "
+            "manager or the sponsor, if the directory does. Access that outlives its "
+            "owner is not reviewed."
         ),
         platforms=("home", "repo", "aws"),
         owasp=("NHI1:2025",),

@@ -28,8 +28,8 @@ PERMISSIONS = RequiredData(
     ),
 )
 PEOPLE = RequiredData(
-    "the directory of IAM Identity Center",
-    (("aws", ("aws-org",), "aws-org:FILE"),),
+    "a directory of people who are present and who have left",
+    (("aws", ("aws-org", "leavers"), "people:FILE"),),
 )
 AWS = RequiredData(
     "policies of the account", (("aws", ("identity-policies",), "aws:FILE"),)

@@ -241,7 +241,7 @@ def _format_person_presence(
     value: Any, item: Mapping[str, Any], context: CellContext
 ) -> str:
     """Format whether a person is present, has left, or is a team."""
-    return ("team" if item["team"] else "here") if value else "left"
+    return ("team" if item["team"] else "person") if value else "left"
 
 
 def _format_count(value: Any, item: Mapping[str, Any], context: CellContext) -> str:

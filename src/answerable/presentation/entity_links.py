@@ -274,8 +274,12 @@ def _add_person_rows(rows: EntityRows) -> bool:
         own = _add_subject_row(
             rows, "person", person.seen, "team" if person.team else ""
         )
-        here = "yes" if person.alive else "has left"
-        rows.add_facts({"name": person.name, "here": here}, own)
+        left = "" if person.alive else "yes"
+        rows.add_facts({"name": person.name, "left": left}, own)
+        if person.manager:
+            rows.add("person", "manager", person.manager, own)
+        for sponsor in person.sponsors:
+            rows.add("person", "sponsor", sponsor, own)
         for alias in person.aliases:
             rows.add(FACT, "also known as", alias, own)
     owned = inventory.get_or_compute_value("owned by person", index_owned_subjects)

@@ -197,6 +197,8 @@ def build_person_item(
                 "people of roles", _index_assignments
             ).roles.get(person.id, ())
         ),
+        "manager": person.manager,
+        "sponsors": list(person.sponsors),
     }
 
 

@@ -370,3 +370,7 @@ class PersonItem(TypedDict):
         list[str],
         Column("roles that they can assume through single sign-on", format="ids"),
     ]
+    manager: Annotated[str, Column("manager, as a directory names them", format="id")]
+    sponsors: Annotated[
+        list[str], Column("people who answer for a guest", format="ids")
+    ]

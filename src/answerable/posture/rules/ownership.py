@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from answerable.model.ids import AgentId
+from answerable.model.ids import AgentId, PersonId
 from answerable.model.inventory import AgentEntity
 from answerable.model.person import OwnerState, SubjectOwnership
 from answerable.model.provenance import WrittenBy
@@ -98,12 +98,30 @@ def find_owners_who_left(facts: PostureFacts) -> Iterator[RuleResult]:
             )
             if found
             else (),
-            fix=Fix(
-                "Record the manager or the deputy as owner, or remove it.",
-                _ATTEST.format(key),
-            ),
+            fix=_build_successor_fix(facts, key, owner),
             identity=key,
         )
+
+
+def _build_successor_fix(
+    facts: PostureFacts, subject: str, owner: SubjectOwnership
+) -> Fix:
+    """Build the repair of a leaver's subject: the manager who is still there answers."""
+    persons = facts.inventory.persons
+    for candidate in owner.candidates:
+        left = persons.get(candidate.person)
+        for key in (left.manager, *left.sponsors) if left else ():
+            successor = persons.get(PersonId(key))
+            if successor and successor.alive and not successor.team:
+                return Fix(
+                    f"Ask {key}, whom a directory names as responsible for "
+                    f"{candidate.person}, to answer for it, or remove it.",
+                    f"answerable attest {subject} --owner {key}",
+                )
+    return Fix(
+        "Record the manager or the deputy as owner, or remove it.",
+        _ATTEST.format(subject),
+    )
 
 
 def _is_self_reported(owner: SubjectOwnership) -> bool:

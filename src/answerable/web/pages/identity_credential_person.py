@@ -216,6 +216,8 @@ def _build_unlisted_person_item(cache: StoreCache, key: str) -> PersonItem | Non
         "alive": True,
         "owns": owns,
         "may_become": [],
+        "manager": "",
+        "sponsors": [],
     }
 
 

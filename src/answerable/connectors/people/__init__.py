@@ -1,0 +1,1 @@
+"""People connector: reads directory exports (SCIM, Okta, Entra, Google, CSV)."""
