@@ -34,6 +34,7 @@ from answerable.connectors.k8s_audit.declaration import DECLARATION as K8S_AUDIT
 from answerable.connectors.kubernetes.declaration import DECLARATION as KUBERNETES
 from answerable.connectors.okta.declaration import DECLARATION as OKTA
 from answerable.connectors.openai_audit.declaration import DECLARATION as OPENAI_AUDIT
+from answerable.connectors.opengraph.declaration import DECLARATION as OPENGRAPH
 from answerable.connectors.otel.declaration import DECLARATION as OTEL
 from answerable.connectors.people.declaration import DECLARATION as PEOPLE
 from answerable.connectors.postgres.declaration import DECLARATION as POSTGRES
@@ -72,6 +73,7 @@ CONNECTORS: tuple[ConnectorEntry, ...] = (
     ConnectorEntry(POSTGRES, "answerable.connectors.postgres.fetch"),
     ConnectorEntry(KUBERNETES, "answerable.connectors.kubernetes.fetch"),
     ConnectorEntry(GITHUB, "answerable.connectors.github.fetch"),
+    ConnectorEntry(OPENGRAPH, "answerable.connectors.opengraph.fetch"),
     ConnectorEntry(PEOPLE, "answerable.connectors.people.fetch"),
     ConnectorEntry(CONFIG, "answerable.connectors.config.fetch"),
     ConnectorEntry(CLOUDTRAIL, "answerable.connectors.cloudtrail.fetch"),

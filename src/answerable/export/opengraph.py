@@ -12,6 +12,7 @@ from answerable.export.document_fields import (
     get_owner,
     iterate_objects,
 )
+from answerable.model.foreign_graph import ForeignEdgeEnd, ForeignGraph
 
 SOURCE_KIND = "Answerable"
 
@@ -47,6 +48,36 @@ def build_opengraph(
         "metadata": {"source_kind": SOURCE_KIND},
         "graph": {"nodes": list(graph.nodes.values()), "edges": graph.edges},
     }
+
+
+def build_foreign_opengraph(graph: ForeignGraph) -> Mapping[str, object]:
+    """Build the graph of another collector as it was read, under its own name."""
+    return {
+        "metadata": {"source_kind": graph.collector},
+        "graph": {
+            "nodes": [
+                {"id": e.id, "kinds": e.kinds, "properties": e.properties}
+                for e in graph.nodes
+            ],
+            "edges": [
+                {
+                    "kind": each.kind,
+                    "start": _build_end(each.start),
+                    "end": _build_end(each.end),
+                    "properties": each.properties,
+                }
+                for each in graph.edges
+            ],
+        },
+    }
+
+
+def _build_end(end: ForeignEdgeEnd) -> Mapping[str, str]:
+    """Build the end of an edge; a match by id needs no further member."""
+    if end.match_by == "id" and not end.kind:
+        return {"value": end.value}
+    kind = {"kind": end.kind} if end.kind else {}
+    return {"value": end.value, "match_by": end.match_by, **kind}
 
 
 class _InventoryGraph:

@@ -61,6 +61,7 @@ _WORDS = {
     "github-deploy-keys": ("deploy keys", "github"),
     "github-workflows": ("workflow files", "github"),
     "github-codeowners": ("CODEOWNERS", "github"),
+    "foreign-graph": ("graphs of other collectors", "opengraph"),
     "people": ("people", "people"),
     "leavers": ("leavers", "people"),
     "managers": ("managers", "people"),

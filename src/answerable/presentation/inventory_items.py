@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from answerable.model.credential import Credential, CredentialClass, CredentialLifetime
+from answerable.model.foreign_graph import PLATFORM as FOREIGN_GRAPH
 from answerable.model.identity import Identity
 from answerable.model.ids import AgentId, CredentialId, PersonId
 from answerable.model.inventory import (
@@ -143,7 +144,7 @@ def _list_accounts_with_policies(inventory: Inventory) -> frozenset[str]:
 
 def _list_described_places(inventory: Inventory) -> frozenset[str]:
     """List servers, clusters and sources whose permissions a catalogue describes."""
-    found = inventory.facts.catalogues
+    found = [e for e in inventory.facts.catalogues if e.platform != FOREIGN_GRAPH]
     return frozenset({e.place for e in found} | {e.seen.source for e in found})
 
 

@@ -17,6 +17,7 @@ from answerable.presentation.entity_rows import EntityRows, get_id_kind
 from answerable.reach.aws.resource_argument_parser import convert_s3_uri
 from answerable.services.authorization import decision_records
 from answerable.services.authorization.decision_records import SpoolPlaces
+from answerable.services.inventory.foreign_edges import add_declared_edges
 from answerable.services.lineage import event_links
 from answerable.services.lineage.lineage_search import (
     SearchScope,
@@ -55,6 +56,7 @@ def show_subject(
     kind = _add_event_or_decision(rows, store, scope, spool) or _add_inventory_entity(
         rows, store, scope, spool
     )
+    add_declared_edges(rows, now)
     coverage = build_trace_coverage(scope.inventory, scope.chains, now)
     coverage["not_collected"] = sorted({*coverage["not_collected"], *rows.missing})
     return Document(

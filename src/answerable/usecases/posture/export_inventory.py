@@ -1,6 +1,7 @@
 """Write the inventory and its findings in formats of other tools (`export`)."""
 
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 from answerable import __version__
 from answerable.export.cyclonedx import build_cyclonedx
 from answerable.export.ocsf import iterate_ocsf_lines
-from answerable.export.opengraph import build_opengraph
+from answerable.export.opengraph import build_foreign_opengraph, build_opengraph
 from answerable.inventory.sync_join import assess_owners_at_time
 from answerable.model.documents.evidence import ExportedFileItem
 from answerable.model.documents.shared_shapes import Document
@@ -22,12 +23,14 @@ from answerable.presentation.inventory_items import (
     format_time,
 )
 from answerable.presentation.serialization import to_csv
+from answerable.services.inventory.foreign_edges import iterate_foreign_graphs
 from answerable.services.posture.finding_documents import (
     build_findings_document,
     compute_findings,
 )
 from answerable.store.store import EvidenceStore
 
+_UNSAFE = re.compile(r"[^a-z0-9]+")
 Items = Sequence[Mapping[str, object]]
 
 
@@ -57,6 +60,10 @@ def _write_cyclonedx(lists: _ExportedLists) -> Iterator[tuple[str, Iterable[str]
 def _write_opengraph(lists: _ExportedLists) -> Iterator[tuple[str, Iterable[str]]]:
     graph = build_opengraph(lists.agents, lists.credentials, lists.identities)
     yield "answerable.opengraph.json", [json.dumps(graph, indent=1)]
+    for number, (foreign, _) in enumerate(iterate_foreign_graphs(lists.inventory), 1):
+        name = _UNSAFE.sub("-", foreign.collector.lower())[:40]
+        text = json.dumps(build_foreign_opengraph(foreign), indent=1)
+        yield f"{number}-{name}.opengraph.json", [text]
 
 
 def _write_ocsf(lists: _ExportedLists) -> Iterator[tuple[str, Iterable[str]]]:

@@ -1,0 +1,1 @@
+"""OpenGraph connector: reads graphs that other collectors exported."""

@@ -1,0 +1,18 @@
+"""Declare the OpenGraph connector: its name, location and coverage."""
+
+from answerable.model.connector import ConnectorDeclaration
+from answerable.model.provenance import WrittenBy
+
+DECLARATION = ConnectorDeclaration(
+    name="opengraph",
+    gives="inventory",
+    location="FILE",
+    about="nodes and edges that another collector exported, as its word",
+    written_by=WrittenBy.PLATFORM,
+    reads=(
+        "FILE: an OpenGraph file of BloodHound (GitHound, OpenHound and others)",
+        "FILE: the output of AzureHound",
+    ),
+    permissions=(),
+    collects=("foreign-graph",),
+)

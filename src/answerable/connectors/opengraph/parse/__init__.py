@@ -1,0 +1,121 @@
+"""Parse a foreign graph into identities, and keep the graph for `show` and `export`."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from answerable.connectors.formats.aws_api_answers import (
+    DECODE_ERRORS,
+    describe_decode_error,
+)
+from answerable.connectors.opengraph.parse.azurehound import read_azurehound
+from answerable.connectors.opengraph.parse.graph_builder import GraphBuilder
+from answerable.connectors.opengraph.parse.node_keys import get_identity_kind
+from answerable.model.errors import ParseError
+from answerable.model.foreign_graph import PLATFORM, ForeignGraph
+from answerable.model.identity import Identity
+from answerable.model.ids import IdentityId, parse_arn_account
+from answerable.model.platform_catalogue import PlatformCatalogue
+from answerable.model.provenance import FactProvenance, WrittenBy
+from answerable.model.sighting import ReadProblem, ReadProblemKind, SightedFacts
+
+_DEFAULT_COLLECTOR = "opengraph"
+
+
+class _Metadata(msgspec.Struct, frozen=True):
+    source_kind: str = ""
+    type: str = ""
+
+
+class _Graph(msgspec.Struct, frozen=True):
+    nodes: list[msgspec.Raw] = []
+    edges: list[msgspec.Raw] = []
+
+
+class _Export(msgspec.Struct, frozen=True):
+    """OpenGraph file: https://bloodhound.specterops.io/opengraph/schema."""
+
+    graph: _Graph | None = None
+    metadata: _Metadata = _Metadata()
+    data: list[msgspec.Raw] | None = None
+    meta: _Metadata = _Metadata()
+
+
+def parse(
+    data: bytes, place: str, *, source: str, now: int
+) -> tuple[SightedFacts, tuple[ReadProblem, ...]]:
+    """Parse a graph: identities, the graph itself, and what could not be read.
+
+    Args:
+        data: The whole file.
+        place: Its path.
+        source: The sync's source.
+        now: UTC nanoseconds.
+
+    Raises:
+        ParseError: It is not JSON, or neither an OpenGraph nor an AzureHound file.
+    """
+    try:
+        export = msgspec.json.decode(data.removeprefix(b"\xef\xbb\xbf"), type=_Export)
+    except DECODE_ERRORS as error:
+        raise ParseError(
+            f"not a graph: {describe_decode_error(error)}", place
+        ) from None
+    if export.graph is not None:
+        builder = GraphBuilder(export.metadata.source_kind or _DEFAULT_COLLECTOR, place)
+        builder.read_nodes(export.graph.nodes)
+        builder.read_edges(export.graph.edges)
+    elif export.data is not None and export.meta.type == "azure":
+        builder = GraphBuilder("azurehound", place)
+        read_azurehound(builder, export.data)
+    else:
+        raise ParseError(
+            "no graph (expected OpenGraph with `graph`, or AzureHound with `data` and "
+            "`meta.type` azure)",
+            place,
+        )
+    graph = builder.build()
+    seen = FactProvenance(source, place, WrittenBy.PLATFORM, now)
+    body = msgspec.json.encode(graph).decode()
+    catalogue = PlatformCatalogue(PLATFORM, graph.collector, body, seen)
+    facts = SightedFacts(
+        identities=tuple(_iterate_identities(graph, seen)), catalogues=(catalogue,)
+    )
+    return facts, tuple(_iterate_problems(builder.faults, place))
+
+
+def _iterate_identities(
+    graph: ForeignGraph, seen: FactProvenance
+) -> Iterator[Identity]:
+    """Yield each principal of a graph, once."""
+    known: set[str] = set()
+    for node in graph.nodes:
+        kind = get_identity_kind(node)
+        if kind and node.key not in known:
+            known.add(node.key)
+            name = node.properties.get("displayname") or node.properties.get("name")
+            yield Identity(
+                id=IdentityId(node.key),
+                kind=kind,
+                name=name if isinstance(name, str) else node.id,
+                account=parse_arn_account(node.key),
+                unique_id="",
+                tags=(),
+                created_at=0,
+                last_used_at=0,
+                seen=seen,
+            )
+
+
+def _iterate_problems(
+    faults: Sequence[tuple[str, str]], place: str
+) -> Iterator[ReadProblem]:
+    """Yield one problem per reason, with the first place and the count."""
+    first: dict[str, str] = {}
+    for pointer, reason in faults:
+        first.setdefault(reason, pointer)
+    for reason, count in Counter(reason for _, reason in faults).items():
+        text = reason if count == 1 else f"{reason} ({count} times)"
+        at = f"{place}#{first[reason]}"
+        yield ReadProblem(ReadProblemKind.INVALID, at, text)
