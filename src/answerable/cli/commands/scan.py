@@ -62,6 +62,8 @@ def scan(
     github:FILE        REST answers or a graph export of a GitHub organization
     pg:FILE            pg_dumpall and pg_dump --schema-only text of a PostgreSQL
                        server, or its catalogue query's JSON; FILE,FILE,host=NAME
+    opengraph:FILE     graph of another collector: OpenGraph or AzureHound
+    people:FILE        directory export (SCIM, Okta, Entra, Google, CSV): leavers
     config:FILE        agents, owners and servers of an answerable.yaml
 
     A scan executes nothing, uses no credential that it finds, and stores or shows no
