@@ -23,23 +23,23 @@ from answerable.model.sighting import ReadProblem, ReadProblemKind, SightedFacts
 _DEFAULT_COLLECTOR = "opengraph"
 
 
-class _Metadata(msgspec.Struct, frozen=True):
+class _ExportMetadata(msgspec.Struct, frozen=True):
     source_kind: str = ""
     type: str = ""
 
 
-class _Graph(msgspec.Struct, frozen=True):
+class _ForeignGraphLists(msgspec.Struct, frozen=True):
     nodes: list[msgspec.Raw] = []
     edges: list[msgspec.Raw] = []
 
 
-class _Export(msgspec.Struct, frozen=True):
+class _ForeignExport(msgspec.Struct, frozen=True):
     """OpenGraph file: https://bloodhound.specterops.io/opengraph/schema."""
 
-    graph: _Graph | None = None
-    metadata: _Metadata = _Metadata()
+    graph: _ForeignGraphLists | None = None
+    metadata: _ExportMetadata = _ExportMetadata()
     data: list[msgspec.Raw] | None = None
-    meta: _Metadata = _Metadata()
+    meta: _ExportMetadata = _ExportMetadata()
 
 
 def parse(
@@ -57,7 +57,9 @@ def parse(
         ParseError: It is not JSON, or neither an OpenGraph nor an AzureHound file.
     """
     try:
-        export = msgspec.json.decode(data.removeprefix(b"\xef\xbb\xbf"), type=_Export)
+        export = msgspec.json.decode(
+            data.removeprefix(b"\xef\xbb\xbf"), type=_ForeignExport
+        )
     except DECODE_ERRORS as error:
         raise ParseError(
             f"not a graph: {describe_decode_error(error)}", place
