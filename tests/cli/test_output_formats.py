@@ -19,7 +19,7 @@ KINDS = (
     *("verify", "prove", "checkpoint", "bundle", "doctor"),
     *("reach-all", "findings", "diff", "export", "what-if", "what-if-cuts"),
     *("reach-used", "reach-compared", "owner-keys", "login", "trace-unmediated"),
-    "trace-by",
+    *("trace-by", "trace-first-seen", "trace-compare"),
     "show",
 )
 # Kinds whose table is the text of a file, for a redirection.

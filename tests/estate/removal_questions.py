@@ -65,6 +65,8 @@ ASKED: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "trace": (("trace", "--identity", GONE), ("trace", "--identity", USER)),
     "trace-score": (("trace", "--score"),),
     "trace-by": (("trace", "--by", "agent,action"), ("trace", "--by", "person")),
+    "trace-first-seen": (("trace", "--first-seen", "--since", "1d"),),
+    "trace-compare": (("trace", "--since", "1d", "--compare", "2d..1d"),),
     "trace-unmediated": (("trace", "--unmediated"),),
     "sql": (
         ("sql", "select count(*) as n from lineage"),

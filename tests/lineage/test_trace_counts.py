@@ -10,11 +10,11 @@ from answerable.model.errors import UsageError
 from answerable.services.inventory import snapshots
 from answerable.services.lineage import lineage_search
 from answerable.services.lineage.chain_cache import load_or_compute_chains
+from answerable.services.lineage.event_counts import FIELDS
 from answerable.services.lineage.trace_rows import HOPS, TraceQuery
 from answerable.store.store import EvidenceStore
 from answerable.usecases.lineage import search_events
 from answerable.usecases.lineage.count_events import (
-    FIELDS,
     count_by_fields,
     count_hop_statuses,
 )

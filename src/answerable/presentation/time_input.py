@@ -1,6 +1,7 @@
 """Parse times and durations: `7d`, `2026-11-02`, `2026-11-02T10:00:00Z`."""
 
 import re
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from answerable.model.errors import UsageError
@@ -8,6 +9,41 @@ from answerable.model.time_units import SECOND_NS
 
 _AGO = re.compile(r"([0-9]{1,6})\s*(s|m|h|d|w)")
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+
+
+@dataclass(frozen=True, slots=True)
+class TimeWindow:
+    """Time window.
+
+    Attributes:
+        since: UTC nanoseconds, inclusive, 0 for the beginning.
+        until: UTC nanoseconds, exclusive.
+    """
+
+    since: int
+    until: int
+
+
+def parse_window(text: str, now: int, option: str = "--compare") -> TimeWindow:
+    """Parse `A..B` as a time window; an empty A is the beginning.
+
+    Raises:
+        UsageError: It is malformed or empty.
+    """
+    first, dots, last = text.partition("..")
+    if not dots or not last.strip():
+        raise UsageError(
+            f"invalid window for {option} (got {text[:80]!r}, expected A..B)",
+            f"for example: {option} 14d..7d",
+        )
+    since = parse_time(first, now, option) if first.strip() else 0
+    until = parse_time(last, now, option)
+    if since >= until:
+        raise UsageError(
+            f"the window of {option} is empty (got {text[:80]!r}, expected A before B)",
+            f"for example: {option} 14d..7d",
+        )
+    return TimeWindow(since, until)
 
 
 def parse_time(text: str, now: int, option: str) -> int:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 # Identities or credentials named one by one in a query, at most.
 _MAX_INLINE_KEYS = 200
 _NS_PER_MS = 1_000_000
+# SQL of the service of a data event (a call on the content of a resource), else empty.
+DATA_SERVICE = "CASE category WHEN 'Data' THEN split_part(e.action, ':', 1) ELSE '' END"
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +217,48 @@ def read_logged_days(store: "EvidenceStore") -> dict[str, dict[str, frozenset[in
         regions = found.setdefault(cast("str", scope), {})
         regions[cast("str", region)] = frozenset(cast("list[int]", days))
     return found
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class LogStream:
+    """Part of a log that may be recorded or not: one account, region and service.
+
+    Attributes:
+        source: The log.
+        scope: Account, cluster or organisation.
+        region: Empty where the log names none.
+        data_service: Service of data events (calls on the content of a resource),
+            empty for all other events.
+    """
+
+    source: str
+    scope: str
+    region: str
+    data_service: str
+
+
+def read_recorded_days(
+    store: "EvidenceStore", since: int, until: int
+) -> dict[LogStream, frozenset[int]]:
+    """Read the UTC days since 1970 on which each stream has events in a time span.
+
+    Self-reported events are left out: their writer may omit some.
+
+    Args:
+        store: The evidence store.
+        since: UTC nanoseconds, inclusive.
+        until: UTC nanoseconds, exclusive.
+    """
+    query = (
+        f"SELECT e.source, e.scope, e.region, {DATA_SERVICE}, "  # noqa: S608 - ours
+        f"list(DISTINCT e.event_time // {DAY_NS}) FROM skimmed e "
+        "WHERE e.written_by <> 'self-reported' AND e.event_time >= ? "
+        "AND e.event_time < ? GROUP BY ALL ORDER BY ALL"
+    )
+    return {
+        LogStream(*cast("list[str]", names)): frozenset(cast("list[int]", days))
+        for *names, days in store.run_query(query, [since, until])
+    }
 
 
 def count_events_by_source(store: "EvidenceStore") -> list[tuple[str, int]]:

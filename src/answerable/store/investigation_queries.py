@@ -15,6 +15,7 @@ from answerable.store.chain_tables import (
     build_chain_interval_table,
 )
 from answerable.store.event_queries import (
+    DATA_SERVICE,
     EventFilter,
     build_filter_sql,
     build_implied_bounds_sql,
@@ -139,6 +140,16 @@ COLUMNS = {
     "outcome": "e.outcome",
     "source": "e.source",
     "day": f"e.event_time // {DAY_NS}",
+    "trusted": "e.written_by <> 'self-reported'",
+    "scope": "e.scope",
+    "region": "e.region",
+    "data_service": DATA_SERVICE,
+}
+# Columns that only some counts need.
+_RAW_COLUMNS = {
+    "scope": ("scope",),
+    "region": ("region",),
+    "data_service": ("category",),
 }
 # In the order of the fields of `EventCounts`.
 _COUNTS = (
@@ -209,8 +220,10 @@ def count_events_by_group(
             count by columns alone.
         columns: Names in `COLUMNS`.
     """
+    raw = [each for name in columns for each in _RAW_COLUMNS.get(name, ())]
     query, values, tables = _build_union_query(
-        investigation, f"{PLACE_COLUMNS}, {_JOINT}, action, resource, outcome"
+        investigation,
+        ", ".join([PLACE_COLUMNS, _JOINT, "action, resource, outcome", *raw]),
     )
     number, joint, join = "-1", "NULL", ""
     if chains:

@@ -93,6 +93,8 @@ ASK: tuple[tuple[str, ...], ...] = (
     ("trace",),
     ("trace", "--tree"),
     ("trace", "--score"),
+    ("trace", "--first-seen", "--since", "2020-01-01"),
+    ("trace", "--since", "7d", "--compare", "..7d", "--by", "resource"),
     *(
         ("sql", f"select * from {view}")  # noqa: S608 - our own view names
         for view in ("lineage", "agents", "identities", "credentials", "owners")

@@ -1,17 +1,22 @@
 """`ingest`, `trace`, `sql`: store audit events, and query their lineage."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import click
 
 from answerable.cli.output import print_and_exit
 from answerable.cli.progress import progress_bar
-from answerable.cli.session import open_session
+from answerable.cli.session import StoreSession, open_session
 from answerable.cli.settings import AppCommand, Settings, WordChoice, pass_settings
+from answerable.model.documents.shared_shapes import Document
 from answerable.model.errors import UsageError
 from answerable.model.event import EventOutcome
 from answerable.model.time_units import SECOND_NS
-from answerable.presentation.time_input import parse_span, parse_time
+from answerable.presentation.time_input import parse_span, parse_time, parse_window
+
+if TYPE_CHECKING:
+    from answerable.services.lineage.trace_rows import TraceQuery
 
 _MAX_QUERY_TIME = 24 * 3600 * SECOND_NS
 
@@ -88,8 +93,19 @@ def ingest(settings: Settings, sources: tuple[str, ...]) -> None:
     "--by",
     default="",
     metavar="FIELD,...",
-    help="Count events by person, agent, tool, identity, action, resource, outcome or "
-    "day.",
+    help="Count events by person, agent, tool, identity, action, resource, outcome, "
+    "source or day; chain is the first four.",
+)
+@click.option(
+    "--first-seen",
+    is_flag=True,
+    help="Only actions, resources and identities that had not occurred before --since.",
+)
+@click.option(
+    "--compare",
+    default="",
+    metavar="A..B",
+    help="Compare the counts with the earlier time from A to B.",
 )
 @click.option("--tree", is_flag=True, help="Show the chains as a tree of six columns.")
 @click.option(
@@ -113,6 +129,8 @@ def trace(
     until: str,
     limit: int,
     by: str,
+    first_seen: bool,
+    compare: str,
     tree: bool,
     score: bool,
     unmediated: bool,
@@ -123,11 +141,9 @@ def trace(
     would supply it.
     """
     from answerable.services.lineage import trace_rows as flow
-    from answerable.usecases.lineage import count_events as counts
-    from answerable.usecases.lineage import find_gateway_bypasses as past
-    from answerable.usecases.lineage import trace
 
-    _check_one_view(by, score=score, unmediated=unmediated, tree=tree)
+    view = TraceView(by, first_seen, compare, score, unmediated, tree)
+    _check_one_view(view)
     with open_session(settings) as session:
         question = flow.TraceQuery(
             person=person,
@@ -142,32 +158,72 @@ def trace(
             until=parse_time(until, session.now, "--until") if until else 0,
             limit=limit,
         )
-        if by:
-            document = counts.count_by_fields(
-                session.store, question, by, now=session.now
-            )
-        elif score:
-            document = trace.count_hop_coverage(session.store, now=session.now)
-        elif unmediated:
-            document = past.find_bypassing_events(
-                session.store, question, now=session.now
-            )
-        else:
-            document = trace.trace_events(session.store, question, now=session.now)
+        document = _answer_trace(session, question, view)
     if tree and document.next:
         document = replace(document, next=f"{document.next} --tree")
     print_and_exit(document, settings, view="tree" if tree else "")
 
 
-def _check_one_view(by: str, *, score: bool, unmediated: bool, tree: bool) -> None:
+@dataclass(frozen=True, slots=True)
+class TraceView:
+    """Form in which `trace` answers; rows if none is set.
+
+    Attributes:
+        by: Fields to count by.
+        first_seen: Only values that had not occurred before.
+        compare: Earlier window, `A..B`.
+        score: Hops that each source can supply.
+        unmediated: Only events that bypassed the gateway.
+        tree: Rows drawn as a tree.
+    """
+
+    by: str
+    first_seen: bool
+    compare: str
+    score: bool
+    unmediated: bool
+    tree: bool
+
+
+def _answer_trace(
+    session: StoreSession, question: "TraceQuery", view: TraceView
+) -> Document:
+    """Answer a trace query in the requested form."""
+    from answerable.usecases.lineage import compare_windows as windows
+    from answerable.usecases.lineage import count_events as counts
+    from answerable.usecases.lineage import find_gateway_bypasses as past
+    from answerable.usecases.lineage import trace
+
+    store, now = session.store, session.now
+    if view.first_seen or view.compare:
+        earlier = parse_window(view.compare, now) if view.compare else None
+        if view.first_seen or earlier is None:
+            return windows.list_first_seen(store, question, view.by, earlier, now=now)
+        return windows.compare_windows(store, question, view.by, earlier, now=now)
+    if view.by:
+        return counts.count_by_fields(store, question, view.by, now=now)
+    if view.score:
+        return trace.count_hop_coverage(store, now=now)
+    if view.unmediated:
+        return past.find_bypassing_events(store, question, now=now)
+    return trace.trace_events(store, question, now=now)
+
+
+def _check_one_view(view: TraceView) -> None:
     """Refuse options of `trace` that exclude each other."""
-    if score and unmediated:
+    if view.score and view.unmediated:
         raise UsageError("--score cannot be combined with --unmediated", "ask one")
-    if by and (score or unmediated or tree):
-        raise UsageError(
-            "--by cannot be combined with --score, --unmediated or --tree",
-            "use one of them",
-        )
+    rows = view.score or view.unmediated or view.tree
+    for option, given in (
+        ("--by", view.by),
+        ("--first-seen", view.first_seen),
+        ("--compare", view.compare),
+    ):
+        if given and rows:
+            raise UsageError(
+                f"{option} cannot be combined with --score, --unmediated or --tree",
+                "use one of them",
+            )
 
 
 @click.command(cls=AppCommand, short_help="Query the store with a SELECT statement.")

@@ -51,6 +51,7 @@ RENDERERS: dict[str, Renderer] = {
     "decision": decisions.render_decisions,
     "trace/tree": lineage_tree.render_tree,
     "trace-by": event_counts.render_counts,
+    "trace-compare": event_counts.render_window_changes,
     "trace-unmediated/tree": unmediated_events.render_unmediated_chains,
     "replay": policy_replay.render_policy_replay,
     "sts-explain": generic_documents.render_checks,
@@ -63,6 +64,7 @@ FOOTERS: dict[str, Renderer] = {
     "sts-rules": trust_rules.render_rule_faults,
     "trace": lineage.render_table_notes,
     "trace-score": generic_documents.render_missing_sources,
+    "trace-first-seen": event_counts.render_unknown_changes,
     "trace-unmediated": unmediated_events.render_unmediated_notes,
 }
 # Text of an empty answer: what is missing, and the command that supplies it.
@@ -70,6 +72,8 @@ EMPTY_TEXTS = {
     "tools-diff": ("no definition differs from the approved one", ""),
     "trace": ("no event matches", "answerable ingest cloudtrail:PATH reads a log"),
     "trace-by": ("no event matches", "answerable ingest cloudtrail:PATH reads a log"),
+    "trace-compare": ("no count is known to differ", ""),
+    "trace-first-seen": ("no value is known to be new", ""),
     "trace-unmediated": ("no event is known to be unmediated", ""),
     "reach": ("no permission in the collected data", ""),
     "reach-used": ("no permission and no call in the collected data", ""),
@@ -139,6 +143,8 @@ _NO_LOG_TEXT = "no log was ingested (answerable ingest cloudtrail:PATH)"
 _REQUIRED_LOGS = {
     "trace": ("cloudtrail", _NO_LOG_TEXT),
     "trace-by": ("cloudtrail", _NO_LOG_TEXT),
+    "trace-compare": ("cloudtrail", _NO_LOG_TEXT),
+    "trace-first-seen": ("cloudtrail", _NO_LOG_TEXT),
     "asks": ("gateway", "no gateway has recorded here"),
 }
 _SCAN_HINT = "answerable scan reads this home and this folder"

@@ -25,6 +25,7 @@ _NARROWED_KINDS = {
     "show",
     "ingest",
     "trace",
+    "trace-first-seen",
     "trace-unmediated",
     "asks",
     "amendments",

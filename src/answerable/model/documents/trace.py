@@ -113,6 +113,58 @@ class EventCountItem(TypedDict):
     last: str
 
 
+class FirstSeenItem(TypedDict):
+    """`answerable trace --first-seen`: a value that had not occurred before."""
+
+    state: Annotated[
+        str,
+        Column(
+            "`new`, or `not-known`: the store does not cover the time before the window",
+            "",
+            0,
+        ),
+    ]
+    field: Annotated[str, Column("field of `--by`", "", 1)]
+    value: Annotated[str, Column("its value", "", 0, floor=16)]
+    events: Annotated[
+        int, Column("its events in the window", "", 2, "count", right=True)
+    ]
+    denied: Annotated[int, Column("those that were denied", "", 3, "count", right=True)]
+    outcome_unknown: Annotated[
+        int, Column("those whose outcome the log does not contain")
+    ]
+    first: Annotated[
+        str, Column("time of the first event in the window", "", 2, "second")
+    ]
+    last: Annotated[str, Column("time of the last one")]
+    why: Annotated[
+        str, Column("with `not-known`: what the store does not cover", "", 3)
+    ]
+
+
+class WindowChangeItem(TypedDict):
+    """`answerable trace --compare`: a group of events whose count differs.
+
+    A field is null where it is missing; `first` and `last` are in the later window.
+    """
+
+    state: str
+    person: NotRequired[str | None]
+    agent: NotRequired[str | None]
+    tool: NotRequired[str | None]
+    identity: NotRequired[str | None]
+    action: NotRequired[str | None]
+    resource: NotRequired[str | None]
+    outcome: NotRequired[str | None]
+    source: NotRequired[str | None]
+    day: NotRequired[str]
+    events_before: int
+    events: int
+    first: str | None
+    last: str | None
+    why: str
+
+
 class UnmediatedEventItem(TraceItem):
     """`answerable trace --unmediated`; `why` is `no-call` or `other-tool`."""
 

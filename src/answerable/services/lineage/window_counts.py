@@ -1,0 +1,122 @@
+"""Count the events of a time window by field and by recorded stream of a log."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from answerable.lineage.chain_index import ChainIndex
+from answerable.lineage.window_comparison import RecordedWindow, StreamKey
+from answerable.model.inventory import Inventory
+from answerable.model.lineage import LineageChain
+from answerable.services.inventory import snapshots
+from answerable.services.lineage.audit_log_identities import resolve_audit_log_identity
+from answerable.services.lineage.chain_cache import load_or_compute_chains
+from answerable.services.lineage.event_counts import (
+    GroupKey,
+    count_by_chain_values,
+    format_group_value,
+    get_hop_value_and_status,
+)
+from answerable.services.lineage.trace_rows import HOPS, TraceQuery, build_event_filter
+from answerable.store.event_queries import read_recorded_days
+from answerable.store.investigation_queries import EventCounts
+from answerable.store.store import EvidenceStore
+
+_STREAM_COLUMNS = ("trusted", "source", "scope", "region", "data_service")
+
+# Values of the requested fields, None where one is missing.
+FieldValues = tuple[str | None, ...]
+
+
+@dataclass(slots=True)
+class WindowGroup:
+    """Events of one window with equal values.
+
+    Attributes:
+        counts: Their counts, None for no events.
+        streams: Streams of the logs that recorded them.
+    """
+
+    counts: EventCounts | None = None
+    streams: set[StreamKey] = field(default_factory=set)
+
+    def add(self, counts: EventCounts, stream: StreamKey) -> None:
+        """Add the events of one stream."""
+        self.counts = counts if self.counts is None else self.counts + counts
+        self.streams.add(stream)
+
+
+@dataclass(frozen=True, slots=True)
+class WindowGroups:
+    """Groups of one window: of trusted records, and of self-reported ones."""
+
+    trusted: Mapping[FieldValues, WindowGroup]
+    self_reported: Mapping[FieldValues, WindowGroup]
+
+
+class WindowCounter:
+    """Counter of the events of a query in time windows of one store."""
+
+    def __init__(self, store: EvidenceStore, query: TraceQuery, now: int) -> None:
+        """Load the inventory and the chains, and resolve the names of the query.
+
+        Raises:
+            UsageError: A name is unknown or ambiguous.
+        """
+        self._store = store
+        self.inventory: Inventory = snapshots.load_inventory(store, now=now)
+        self.chains: ChainIndex = load_or_compute_chains(store, self.inventory)
+        identity = resolve_audit_log_identity(
+            store, self.inventory, self.chains, query.identity
+        )
+        self.query = replace(query, identity=identity)
+
+    def count(self, fields: Sequence[str], since: int, until: int) -> WindowGroups:
+        """Count the events of a window by fields.
+
+        Args:
+            fields: Names in `FIELDS` of the event counts.
+            since: UTC nanoseconds, inclusive, 0 for the beginning.
+            until: UTC nanoseconds, exclusive.
+        """
+        hops = [name for name in fields if name in HOPS]
+        columns = [name for name in fields if name not in HOPS]
+
+        def values_of(chain: LineageChain) -> GroupKey:
+            return tuple(get_hop_value_and_status(chain, name)[0] for name in hops)
+
+        counted = count_by_chain_values(
+            self._store,
+            self.chains,
+            build_event_filter(
+                self.inventory,
+                self.chains,
+                replace(self.query, since=since, until=until),
+            ),
+            values_of if hops else None,
+            [*columns, *_STREAM_COLUMNS],
+        )
+        groups: dict[bool, dict[FieldValues, WindowGroup]] = {
+            True: defaultdict(WindowGroup),
+            False: defaultdict(WindowGroup),
+        }
+        width = len(fields)
+        for key, counts in counted.items():
+            found = dict(zip((*hops, *columns), key[:width], strict=True))
+            values = tuple(format_group_value(name, found[name]) for name in fields)
+            trusted, *stream = key[width:]
+            source, scope, region, service = map(str, stream)
+            groups[bool(trusted)][values].add(counts, (source, scope, region, service))
+        return WindowGroups(dict(groups[True]), dict(groups[False]))
+
+    def read_recorded_window(self, since: int, until: int) -> RecordedWindow:
+        """Read which streams of the logs recorded a window, and on which days."""
+        days = read_recorded_days(self._store, since, until)
+        return RecordedWindow(
+            since,
+            until,
+            {
+                (each.source, each.scope, each.region, each.data_service): found
+                for each, found in days.items()
+            },
+        )
