@@ -151,7 +151,7 @@ FLOWS: dict[str, str] = {
     "answerable.usecases.aws_permissions.compare_with_aws:compare_with_simulator": "reach-compared",
     "answerable.usecases.evidence.ingest_logs:ingest_logs": "ingest",
     "answerable.usecases.lineage.trace:trace_events": "trace",
-    "answerable.usecases.lineage.trace:count_hop_coverage": "trace-score",
+    "answerable.usecases.lineage.score_sources:count_hop_coverage": "trace-score",
     "answerable.services.lineage.trace_rows:TraceQuery": "",
     "answerable.usecases.lineage.count_events:count_by_fields": "trace-by",
     "answerable.usecases.lineage.compare_windows:list_first_seen": "trace-first-seen",

@@ -11,7 +11,8 @@ from answerable.services.lineage.recorded_calls import count_recorded_calls
 from answerable.services.lineage.trace_rows import TraceQuery
 from answerable.store.store import EvidenceStore
 from answerable.usecases.lineage.run_sql import run_sql_query
-from answerable.usecases.lineage.trace import count_hop_coverage, trace_events
+from answerable.usecases.lineage.score_sources import count_hop_coverage
+from answerable.usecases.lineage.trace import trace_events
 from tests.inventory.fact_builders import NOW as SEEN
 from tests.inventory.fact_builders import agent, evidence
 from tests.inventory.stored_scans import save

@@ -24,7 +24,8 @@ from answerable.store.store import EvidenceStore
 from answerable.usecases.inventory import ownership
 from answerable.usecases.lineage import search_events
 from answerable.usecases.lineage.run_sql import run_sql_query
-from answerable.usecases.lineage.trace import count_hop_coverage, trace_events
+from answerable.usecases.lineage.score_sources import count_hop_coverage
+from answerable.usecases.lineage.trace import trace_events
 from tests.inventory.fact_builders import human
 from tests.inventory.stored_scans import save
 from tests.lineage.conftest import ACCOUNT, NOW, ask, keep, made
@@ -242,7 +243,8 @@ def test_a_question_that_no_event_fits_says_what_was_searched(
 
 def test_the_score_counts_every_event_once_per_hop(day: EvidenceStore) -> None:
     items = cast("list[dict[str, Any]]", list(count_hop_coverage(day, now=NOW).items))
-    assert [item["hop"] for item in items] == ["person", "agent", "tool", "identity"]
+    hops = ["person", "agent", "tool", "identity", "action", "resource"]
+    assert [item["hop"] for item in items] == hops
     for item in items:
         statuses = ("observed", "declared", "inferred", "missing")
         assert sum(item[status] for status in statuses) == item["events"] == 18

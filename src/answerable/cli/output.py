@@ -76,9 +76,7 @@ def print_document(
 def _format_lines(document: Document, settings: Settings, view: str) -> Iterable[str]:
     """Format a document as JSON, NDJSON, CSV or text for the terminal."""
     if settings.output in EXPORT_FORMATS:
-        from answerable.presentation.finding_exports import export_findings
-
-        return export_findings(document, settings.output, time.time_ns())
+        return _export_document(document, settings.output)
     names = tuple(filter(None, settings.columns.split(",")))
     selection = ColumnSelection(names, settings.wide)
     if settings.output == "csv":
@@ -104,6 +102,17 @@ def _format_lines(document: Document, settings: Settings, view: str) -> Iterable
     if not document.items:  # names the command that would fill it
         lines = (add_store_to_text(line, settings.store) for line in lines)
     return _wrap_and_colour_lines(lines, screen)
+
+
+def _export_document(document: Document, form: str) -> Iterable[str]:
+    """Export a document in another tool's format."""
+    if form in ("markdown", "mermaid"):
+        from answerable.presentation.lineage_exports import export_lineage
+
+        return export_lineage(document, form)
+    from answerable.presentation.finding_exports import export_findings
+
+    return export_findings(document, form, time.time_ns())
 
 
 def _wrap_and_colour_lines(lines: Iterable[str], screen: Screen) -> Iterator[str]:

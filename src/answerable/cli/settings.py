@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
 FORMATS = ("table", "json", "ndjson", "csv")
-# Formats of other tools, for findings alone.
-EXPORT_FORMATS = ("sarif", "ocsf")
+# Formats of other tools, each for some documents alone.
+EXPORT_FORMATS = ("sarif", "ocsf", "markdown", "mermaid")
 
 
 @dataclass(slots=True)

@@ -261,6 +261,33 @@ def read_recorded_days(
     }
 
 
+@dataclass(frozen=True, slots=True)
+class SourceResourceCount:
+    """Events of one source, and how many of them name a resource."""
+
+    source: str
+    trusted: bool
+    events: int
+    with_resource: int
+
+
+def count_resources_by_source(store: "EvidenceStore") -> list[SourceResourceCount]:
+    """Count the events of each source, and those that name a resource."""
+    query = (
+        "SELECT source, written_by <> 'self-reported' AS trusted, count(*), "
+        "count(*) FILTER (resource <> '') FROM skimmed GROUP BY ALL ORDER BY ALL"
+    )
+    return [
+        SourceResourceCount(
+            cast("str", source),
+            bool(trusted),
+            cast("int", events),
+            cast("int", named),
+        )
+        for source, trusted, events, named in store.run_query(query)
+    ]
+
+
 def count_events_by_source(store: "EvidenceStore") -> list[tuple[str, int]]:
     """Count the events of each source, by its name."""
     query = "SELECT source, count(*) FROM skimmed GROUP BY source ORDER BY source"

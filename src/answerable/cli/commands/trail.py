@@ -18,6 +18,7 @@ from answerable.presentation.time_input import parse_span, parse_time, parse_win
 if TYPE_CHECKING:
     from answerable.services.lineage.trace_rows import TraceQuery
 
+_ALL_SOURCES = "*"  # of --score without a source
 _MAX_QUERY_TIME = 24 * 3600 * SECOND_NS
 
 
@@ -109,7 +110,13 @@ def ingest(settings: Settings, sources: tuple[str, ...]) -> None:
 )
 @click.option("--tree", is_flag=True, help="Show the chains as a tree of six columns.")
 @click.option(
-    "--score", is_flag=True, help="Show the hops that each source can supply."
+    "--score",
+    is_flag=False,
+    flag_value=_ALL_SOURCES,
+    default="",
+    metavar="[SOURCE]",
+    help="Show the hops that each source can supply; SOURCE is a log in the store, or "
+    "NAME:PATH of an export that is read and not stored.",
 )
 @click.option(
     "--unmediated", is_flag=True, help="Only events that bypassed the gateway."
@@ -132,7 +139,7 @@ def trace(
     first_seen: bool,
     compare: str,
     tree: bool,
-    score: bool,
+    score: str,
     unmediated: bool,
 ) -> None:
     """Show the chain of each event: person, agent, tool, identity, action, resource.
@@ -172,7 +179,7 @@ class TraceView:
         by: Fields to count by.
         first_seen: Only values that had not occurred before.
         compare: Earlier window, `A..B`.
-        score: Hops that each source can supply.
+        score: Source whose hops are counted, `*` for all.
         unmediated: Only events that bypassed the gateway.
         tree: Rows drawn as a tree.
     """
@@ -180,7 +187,7 @@ class TraceView:
     by: str
     first_seen: bool
     compare: str
-    score: bool
+    score: str
     unmediated: bool
     tree: bool
 
@@ -192,6 +199,7 @@ def _answer_trace(
     from answerable.usecases.lineage import compare_windows as windows
     from answerable.usecases.lineage import count_events as counts
     from answerable.usecases.lineage import find_gateway_bypasses as past
+    from answerable.usecases.lineage import score_sources as scores
     from answerable.usecases.lineage import trace
 
     store, now = session.store, session.now
@@ -203,7 +211,8 @@ def _answer_trace(
     if view.by:
         return counts.count_by_fields(store, question, view.by, now=now)
     if view.score:
-        return trace.count_hop_coverage(store, now=now)
+        source = "" if view.score == _ALL_SOURCES else view.score
+        return scores.count_hop_coverage(store, source, now=now)
     if view.unmediated:
         return past.find_bypassing_events(store, question, now=now)
     return trace.trace_events(store, question, now=now)

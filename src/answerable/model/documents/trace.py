@@ -86,6 +86,7 @@ class HopStatusCountItem(TypedDict):
         int, Column("events with the hop missing", "", 1, "count", right=True)
     ]
     can: Annotated[str, Column("when this source can supply it", "from this source", 3)]
+    field: Annotated[str, Column("members of its records that carry the hop", "", 4)]
     events: Annotated[int, Column("events of the source")]
     supplied_by: Annotated[str, Column("sources that would supply the rest")]
 

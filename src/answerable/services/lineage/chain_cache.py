@@ -27,20 +27,37 @@ def load_or_compute_chains(
     if known is not None:
         return ChainIndex(known)
     facts = lineage_facts.load_lineage_facts(store)
-    parents: dict[str, str] = {}
-    if store.list_objects("snapshot"):
-        agents = (inventory or snapshots.load_inventory(store)).agents
-        parents = {k: e.agent.parent for k, e in agents.items() if e.agent.parent}
-    found = derive_lineage_chains(
-        facts.joints,
-        facts.issuances,
-        snapshots.load_declared_uses(store),
-        facts.sign_ins,
-        parents,
-        facts.presentations,
-    )
+    found = derive_chains(facts, store, inventory)
     lineage_facts.save_chains_to_cache(store, facts, found)
-    return ChainIndex(found)
+    return found
+
+
+def derive_chains(
+    facts: lineage_facts.LineageFacts,
+    inventory_store: EvidenceStore,
+    inventory: Inventory | None,
+) -> ChainIndex:
+    """Derive the chains of events, perhaps of another store than the inventory's.
+
+    Args:
+        facts: Facts of all events.
+        inventory_store: Store of the snapshots and statements about owners.
+        inventory: Its newest snapshot, if loaded.
+    """
+    parents: dict[str, str] = {}
+    if inventory_store.list_objects("snapshot"):
+        agents = (inventory or snapshots.load_inventory(inventory_store)).agents
+        parents = {k: e.agent.parent for k, e in agents.items() if e.agent.parent}
+    return ChainIndex(
+        derive_lineage_chains(
+            facts.joints,
+            facts.issuances,
+            snapshots.load_declared_uses(inventory_store),
+            facts.sign_ins,
+            parents,
+            facts.presentations,
+        )
+    )
 
 
 def build_lineage_view(store: EvidenceStore) -> ViewDefinitions:

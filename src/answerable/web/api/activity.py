@@ -30,7 +30,11 @@ from answerable.store.decision_queries import DecisionFilter as Wanted
 from answerable.store.investigation_queries import count_events_matching
 from answerable.usecases.authorization import explain_decision
 from answerable.usecases.authorization import list_decisions as flow
-from answerable.usecases.lineage import find_gateway_bypasses, search_events, trace
+from answerable.usecases.lineage import (
+    find_gateway_bypasses,
+    score_sources,
+    search_events,
+)
 from answerable.usecases.lineage import show_event as events
 from answerable.web.activity_scope import build_search_scope, get_visible_subjects
 from answerable.web.api.operations import (
@@ -144,7 +148,7 @@ def _get_hop_coverage_score(
     def scored() -> Document:
         view = cache.current_view()
         with cache.open_store() as store:
-            return trace.count_hop_statuses_by_source(
+            return score_sources.count_hop_statuses_by_source(
                 store, view.inventory, view.chains, now=view.at
             )
 
