@@ -224,7 +224,8 @@ def test_a_server_that_a_client_got_later_is_a_bypass(home: Path) -> None:
     checks = json.loads(run("doctor", "-o", "json").stdout)["items"]
     (check,) = [each for each in checks if each["check"] == "protection"]
     assert not check["ok"]
-    servers, *agents = check["detail"].split("; ")
+    servers, starts, *agents = check["detail"].split("; ")
+    assert starts == "no start of 2 is recorded"
     assert servers == "2 servers pass the gateway, 1 are reached directly"
     assert agents[0] == (
         "claude-code observe, 0 runs learned, 0 calls would be refused, hook not seen"

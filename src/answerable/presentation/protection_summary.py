@@ -47,6 +47,7 @@ class ProtectionSummary:
         keys: Servers whose key a log has without a call of the gateway.
         refused: Entries and hooks that cannot be moved.
         failed: Servers whose last recorded start through the gateway failed.
+        unstarted: Servers without a recorded start or call through it.
         next: Next step of the first row that has one.
     """
 
@@ -55,6 +56,7 @@ class ProtectionSummary:
     keys: int
     refused: int
     failed: int
+    unstarted: int
     agents: tuple[ProtectedAgent, ...]
     next: str
 
@@ -63,6 +65,8 @@ class ProtectionSummary:
         parts = [
             f"{self.mediated} servers pass the gateway, {self.direct} are reached directly"
         ]
+        if self.unstarted:
+            parts.append(f"no start of {self.unstarted} is recorded")
         if self.failed:
             parts.append(f"the last start of {self.failed} failed")
         if self.keys:
@@ -82,6 +86,10 @@ def summarise_protection(items: Sequence[ProtectionStatusItem]) -> ProtectionSum
         keys=len(keys),
         refused=states.count("refused") + states.count("no-hook"),
         failed=sum(each["start"] == "failed" for each in items),
+        unstarted=sum(
+            each["state"] == "mediated" and not (each["start"] or each["calls"])
+            for each in items
+        ),
         agents=tuple(
             _summarise_agent([each for each in items if each["agent"] == name])
             for name in names

@@ -1,5 +1,6 @@
 """A wrapper passes what may pass, as it came, and ends as its server does."""
 
+import fcntl
 import json
 import os
 import signal
@@ -335,6 +336,19 @@ def test_the_evidence_is_in_the_store_afterwards(tmp_path: Path) -> None:
     )
     assert "tools/call" in done.stdout
     assert not list((tmp_path / "state" / "spool").rglob("*.jsonl"))
+
+
+def test_a_client_does_not_wait_for_the_store(tmp_path: Path) -> None:
+    with wrapper(tmp_path) as wrapped:
+        wrapped.ask(call("echo", 1))
+        wrapped.end()
+    with (tmp_path / "store/log/.lock").open() as lock, wrapper(tmp_path) as wrapped:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # another process writes to the store
+        for number in range(3):
+            wrapped.send(call("echo", number))
+            assert wrapped.answer(20)["id"] == number
+        fcntl.flock(lock, fcntl.LOCK_UN)
+        assert wrapped.end() == 0
 
 
 def test_input_may_be_a_file(tmp_path: Path) -> None:
