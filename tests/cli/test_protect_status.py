@@ -114,6 +114,9 @@ def test_a_key_in_a_log_without_a_gateway_record_is_a_bypass(
         admin = visitor(WebRole.ADMIN, WebRole.OWNER)
         page = shown(cache, admin, "/")
         assert "key used without it" in page
+        assert "last start failed" not in page
+        assert start(home, "no-such-program-s3") != 0
+        assert "last start failed" in shown(cache, admin, "/")
         assert "cursor observe, 0 runs learned" in page
     finally:
         cache.close()
