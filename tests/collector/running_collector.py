@@ -24,6 +24,7 @@ class RunningCollector:
     process: subprocess.Popen[str]
     folder: Path
     address: str = ""
+    receiver: str = ""
     log: list[dict[str, Any]] = field(default_factory=list)
 
     def get(self, path: str, **fields: str) -> tuple[int, str]:
@@ -127,6 +128,9 @@ def collecting(
         what, _, where = process.stdout.readline().strip().partition(" ")
         assert what == "collector", running.log
         running.address = where.removeprefix("http://")
+        if "senders" in settings.get("collector", {}):
+            where = process.stdout.readline().strip().partition(" ")[2]
+            running.receiver = where.removeprefix("http://")
         yield running
     finally:
         with suppress(ProcessLookupError):

@@ -4,6 +4,7 @@ import os
 import random
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -57,11 +58,12 @@ def test_only_the_new_lines_of_a_file_are_read(
     assert followed.run() == RunResult(stored=50)
     parts: list[tuple[int, int]] = []
     read_part = log_positions.FileRead
-    monkeypatch.setattr(
-        log_positions,
-        "FileRead",
-        lambda *args, **named: (parts.append(args[1:3]), read_part(*args, **named))[1],
-    )
+
+    def record_part(*args: Any, **named: Any) -> log_positions.FileRead:
+        parts.append(args[1:3])
+        return read_part(*args, **named)
+
+    monkeypatch.setattr(log_positions, "FileRead", record_part)
     before = followed.log.stat().st_size
     append_lines(followed.log, 50, 2)
     assert followed.run() == RunResult(stored=2)

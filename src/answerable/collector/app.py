@@ -4,16 +4,19 @@ import asyncio
 import time
 from collections.abc import Mapping
 
+from answerable.collector.receivers.http_server import RecordReceiver
+from answerable.collector.receivers.record_writer import RecordWriter
 from answerable.collector.settings import CollectorSettings
 from answerable.collector.source_collector import SourceCollector
 from answerable.collector.status import (
     StatusMetrics,
     build_source_health,
     list_late_reasons,
+    list_late_senders,
 )
 from answerable.model.collection import CollectionSchedule, SourceState
 from answerable.model.errors import EnvironmentFailure
-from answerable.server.admission import AdmissionControl
+from answerable.server.asgi import AsgiServer
 from answerable.server.listening_sockets import bind_listener
 from answerable.server.operator_log import OperatorLog
 from answerable.server.resident_memory import resident_bytes
@@ -22,6 +25,8 @@ from answerable.store.collection_state import read_source_states, write_source_s
 from answerable.store.store_layout import StoreLayout
 
 SERVER_NAME = "collector"
+RECEIVER_NAME = "receiver"
+SAVE_INTERVAL = 10.0  # seconds between two saves of the states of senders
 
 
 class CollectorApp(App[CollectorSettings]):
@@ -34,6 +39,13 @@ class CollectorApp(App[CollectorSettings]):
         self._saving = asyncio.Lock()
         self._unsaved = ""  # reason that the states could not be saved
         self._collectors: dict[str, SourceCollector] = {}
+        self._writer = RecordWriter(settings.store, log)
+        self._receiver = RecordReceiver(
+            settings.config.collector.senders, self._writer, self._log_failure
+        )
+        self._deliveries = AsgiServer(
+            self._receiver.build_app(), self._admission, self._listeners, self._loop
+        )
         self._runs: dict[str, asyncio.Task[None]] = {}
 
     async def start(self) -> None:
@@ -44,15 +56,27 @@ class CollectorApp(App[CollectorSettings]):
         """
         for listener in self.plan.config.collector.listen:
             bound = bind_listener(listener, 1)
-            await self._open_status_listener(SERVER_NAME, bound, self._admission)
+            quotas = self._build_status_page_quotas()
+            await self._open_status_listener(SERVER_NAME, bound, quotas)
+        await self._open_receivers()
         known = {each.source: each for each in read_source_states(self._layout)}
         self._start_new_sources(self.plan.schedules, known)
         write_source_states(self._layout, self._list_source_states())
 
+    async def _open_receivers(self) -> None:
+        """Open the listeners of the receivers, and start the writer."""
+        for listener in self.plan.config.collector.receive:
+            bound = bind_listener(listener, 1)
+            await self._deliveries.listen(RECEIVER_NAME, bound)
+        if self.plan.config.collector.receive:
+            self._tasks.spawn(self._writer.run_forever())
+            self._tasks.spawn(self._save_sender_states_forever())
+
     @property
     def is_busy(self) -> bool:
-        """Tell whether a run is in progress."""
-        return any(each.running_since for each in self._collectors.values())
+        """Tell whether a run or a delivery is in progress."""
+        runs = any(each.running_since for each in self._collectors.values())
+        return runs or self._deliveries.is_busy
 
     async def reload(self, settings: CollectorSettings) -> None:
         """Apply another configuration; a run of a source that remains goes on.
@@ -60,7 +84,10 @@ class CollectorApp(App[CollectorSettings]):
         Raises:
             AnswerableError: It cannot be used; the current one stays.
         """
-        self._listeners.prepare_certificates(settings.config.collector.listen)()
+        section = settings.config.collector
+        listeners = (*section.listen, *section.receive)
+        self._listeners.prepare_certificates(listeners)()
+        self._receiver.configure(section.senders)
         for source in self._collectors.keys() - settings.schedules.keys():
             del self._collectors[source]
             await _cancel_tasks(self._runs.pop(source))
@@ -73,18 +100,24 @@ class CollectorApp(App[CollectorSettings]):
     def drain(self) -> None:
         """Start no more runs and accept no more connections; runs in progress go on."""
         super().drain()
+        self._receiver.is_draining = True
+        self._deliveries.drain()
         for collector in self._collectors.values():
             collector.drain()
 
     async def close(self) -> None:
         """End the runs in progress."""
         await _cancel_tasks(*self._runs.values())
+        self._deliveries.cancel()
         await super().close()
+        await self._writer.close()
+        await self._save_source_states()
 
     def not_ready_reasons(self) -> list[str]:
         """List the late sources, and the reason that the states cannot be saved."""
         return [
             *list_late_reasons(self._collectors, time.time()),
+            *list_late_senders(self._receiver.statuses, time.time_ns()),
             *([self._unsaved] if self._unsaved else []),
         ]
 
@@ -92,7 +125,15 @@ class CollectorApp(App[CollectorSettings]):
         """Return the state of each source, and of the last reload."""
         now = time.time()
         sources = [build_source_health(c, now) for c in self._collectors.values()]
-        return {"reload_refused": self.reload_refused, "sources": sources}
+        senders = [
+            each.build_health(time.time_ns())
+            for each in self._receiver.statuses.values()
+        ]
+        return {
+            "reload_refused": self.reload_refused,
+            "sources": sources,
+            "senders": senders,
+        }
 
     def render_metrics(self) -> bytes:
         """Render the metrics of all sources and of the process."""
@@ -103,11 +144,24 @@ class CollectorApp(App[CollectorSettings]):
                 float(not self.reload_refused),
             ),
         }
-        return StatusMetrics(self._collectors, gauges, time.time()).render()
-
-    def _build_connection_quotas(self) -> AdmissionControl:
-        """Build the quotas of its pages."""
-        return self._build_status_page_quotas()
+        gauges |= {
+            "receiver_queued": ("Deliveries that wait.", float(len(self._writer))),
+            "receiver_body_bytes": (
+                "Bytes of request bodies in progress.",
+                float(self._receiver.budget.total),
+            ),
+            "receiver_stored_events": (
+                "New events from senders.",
+                float(self._writer.stored),
+            ),
+            "receiver_unauthenticated_requests": (
+                "Requests without a known sender.",
+                float(self._receiver.refused),
+            ),
+        }
+        return StatusMetrics(
+            self._collectors, self._receiver.statuses, gauges, time.time()
+        ).render()
 
     def _start_new_sources(
         self,
@@ -137,7 +191,18 @@ class CollectorApp(App[CollectorSettings]):
 
     def _list_source_states(self) -> list[SourceState]:
         """List the state of each source."""
-        return [each.state for each in self._collectors.values()]
+        senders = [each.build_state() for each in self._receiver.statuses.values()]
+        return [each.state for each in self._collectors.values()] + senders
+
+    async def _save_sender_states_forever(self) -> None:
+        """Save the states while deliveries arrive."""
+        saved: list[SourceState] = []
+        while True:
+            await asyncio.sleep(SAVE_INTERVAL)
+            states = self._list_source_states()
+            if states != saved:
+                saved = states
+                await self._save_source_states()
 
     async def _save_source_states(self) -> None:
         """Save the states for the coverage of answers, and for the next start."""

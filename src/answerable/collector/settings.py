@@ -57,6 +57,7 @@ class CollectorSettings:
         return {
             "collector.listen": without_tls_files(collector.listen),
             "collector.parallel": collector.parallel,
+            "collector.receive": without_tls_files(collector.receive),
             "store": self.store,
         }
 
@@ -79,9 +80,9 @@ def load_settings(
     """
     reading = read_config_file(path)
     config = require_valid_config(path, reading)
-    if not config.has_scheduled_source:
+    if not config.needs_collector:
         raise UsageError(
-            f"no source in {path} has a schedule",
+            f"no source in {path} has a schedule, and there is no sender",
             "sources: [{source: 'home:~', every: 1h}]; see docs/collector.md",
         )
     faults: list[ConfigFault] = []

@@ -8,6 +8,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector
 
+from answerable.collector.receivers.sender_status import SenderStatus
 from answerable.collector.source_collector import SourceCollector
 from answerable.model.time_units import SECOND_NS
 from answerable.presentation.inventory_items import format_time
@@ -68,6 +69,19 @@ def list_late_reasons(
     ]
 
 
+def list_late_senders(statuses: Mapping[str, SenderStatus], now: int) -> list[str]:
+    """List the senders that are silent; empty where none is.
+
+    Args:
+        now: UTC nanoseconds.
+    """
+    return [
+        f"{each.sender.place} is silent for more than {each.sender.silent_after} s"
+        for each in statuses.values()
+        if now > each.late_after
+    ]
+
+
 def _lag_seconds(collector: SourceCollector, now: float) -> float:
     """Return the seconds since the last successful run, or since the schedule began."""
     return max(0.0, now - collector.state.since / SECOND_NS)
@@ -79,11 +93,13 @@ class StatusMetrics(Collector):
 
     Attributes:
         collectors: Collectors by source.
+        senders: Status of each sender.
         gauges: Further gauges of the process.
         now: Seconds since the epoch.
     """
 
     collectors: Mapping[str, SourceCollector]
+    senders: Mapping[str, SenderStatus]
     gauges: Gauges
     now: float
 
@@ -105,8 +121,34 @@ class StatusMetrics(Collector):
             stored.add_metric((source,), each.stored)
         yield from (runs, stored)
         yield from self._source_gauges()
+        yield from self._sender_metrics()
         for name, (says, value) in self.gauges.items():
             yield GaugeMetricFamily(f"{_PREFIX}_{name}", says, value=value)
+
+    def _sender_metrics(self) -> Iterator[Metric]:
+        """Yield the counters and gauges of the senders."""
+        for name, says in (
+            ("deliveries", "Stored deliveries."),
+            ("events", "Received events, including those that were stored before."),
+            ("rejected", "Quarantined records."),
+            ("invalid", "Undecodable request bodies."),
+        ):
+            counter = CounterMetricFamily(
+                f"{_PREFIX}_received_{name}", says, labels=("source",)
+            )
+            for each in self.senders.values():
+                counter.add_metric((each.sender.place,), getattr(each, name))
+            yield counter
+        for name, says in (
+            ("received_at", "Time of the last delivery; 0 for none."),
+            ("newest", "Time of the newest event; 0 for none."),
+        ):
+            gauge = GaugeMetricFamily(
+                f"{_PREFIX}_sender_{name}_timestamp_seconds", says, labels=("source",)
+            )
+            for each in self.senders.values():
+                gauge.add_metric((each.sender.place,), getattr(each, name) / SECOND_NS)
+            yield gauge
 
     def _source_gauges(self) -> Iterator[Metric]:
         """Yield the gauges of the sources."""

@@ -141,6 +141,25 @@ def _list_known_problems(positions: LogCursor) -> Iterator[ReadProblem]:
             yield ReadProblem(ReadProblemKind.INVALID, path, what)
 
 
+def build_quarantined_record(
+    log: LogFormat, raw: bytes, reason: str, place: str, offset: int
+) -> QuarantinedRecord:
+    """Build the quarantined form of a record, without content and secrets.
+
+    Args:
+        raw: The record.
+        place: File or sender.
+        offset: Offset in the file, 0 for a sender.
+    """
+    if log.is_content:
+        kept = b"sha256:" + hashlib.sha256(raw).hexdigest().encode()
+        return QuarantinedRecord(place, offset, reason, kept)
+    found = [raw.find(member) for member in log.content_members]
+    end = min((at for at in found if at >= 0), default=_MAX_QUARANTINED_BYTES)
+    kept = redact_secrets(raw[: min(end, _MAX_QUARANTINED_BYTES)])
+    return QuarantinedRecord(place, offset, reason, kept)
+
+
 class _LogFileReader:
     """Reader of one log file into batches."""
 
@@ -249,19 +268,10 @@ class _LogFileReader:
         """Quarantine a record that could not be parsed, with the reason."""
         self._refused += 1
         self._first = self._first or f"{reason} (offset {piece.offset})"
-        kept = min(
-            (
-                at
-                for member in self._log.format.content_members
-                if (at := piece.raw.find(member)) >= 0
-            ),
-            default=_MAX_QUARANTINED_BYTES,
-        )
-        raw = redact_secrets(piece.raw[: min(kept, _MAX_QUARANTINED_BYTES)])
-        if self._log.format.is_content:
-            raw = b"sha256:" + hashlib.sha256(piece.raw).hexdigest().encode()
         self._quarantined.append(
-            QuarantinedRecord(self._place, piece.offset, reason, raw)
+            build_quarantined_record(
+                self._log.format, piece.raw, reason, self._place, piece.offset
+            )
         )
 
     def _make_batch(self, problems: tuple[ReadProblem, ...]) -> EventBatch:

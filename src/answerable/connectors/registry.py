@@ -7,7 +7,7 @@ that help and errors stay fast.
 from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib import import_module
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from answerable.connectors.anthropic_audit.declaration import (
     DECLARATION as ANTHROPIC_AUDIT,
@@ -45,6 +45,9 @@ from answerable.model.connector import (
     InventoryConnector,
 )
 from answerable.model.errors import UsageError
+
+if TYPE_CHECKING:
+    from answerable.connectors.formats.log_format import LogFormat
 
 INVENTORY = "inventory"
 EVENTS = "events"
@@ -147,3 +150,8 @@ def load_event_connector(name: str) -> EventConnector:
             f"run `answerable scan {name}:`",
         )
     return cast(EventConnector, import_module(each.fetch))
+
+
+def load_log_format(name: str) -> "LogFormat":
+    """Import the format of a log whose records arrive without files."""
+    return cast("LogFormat", import_module(find_connector(name, EVENTS).fetch).FORMAT)

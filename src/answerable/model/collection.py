@@ -46,6 +46,34 @@ class ConfiguredSource:
     schedule: CollectionSchedule
 
 
+@dataclass(frozen=True, slots=True)
+class LogSender:
+    """Sender of log records to the collector, and its credentials.
+
+    Attributes:
+        name: Its name in the configuration.
+        source: `otel` or `k8s-audit`.
+        cluster: Name of the cluster of `k8s-audit`.
+        tokens: SHA-256 of each accepted bearer token, hex.
+        certificates: SHA-256 of each accepted client certificate (DER), hex.
+        agents: Agents that its telemetry may name; empty for any.
+        silent_after: Seconds without a record after which it is late; 0 for never.
+    """
+
+    name: str
+    source: str
+    cluster: str = ""
+    tokens: tuple[str, ...] = ()
+    certificates: tuple[str, ...] = ()
+    agents: tuple[str, ...] = ()
+    silent_after: int = 0
+
+    @property
+    def place(self) -> str:
+        """Return the name of this sender as a source."""
+        return f"{self.source}:sender/{self.name}"
+
+
 @dataclass(frozen=True)
 class CollectorConfig:
     """Section `collector`.
@@ -53,10 +81,14 @@ class CollectorConfig:
     Attributes:
         listen: Listeners of health, readiness and metrics.
         parallel: Maximum number of concurrent runs.
+        receive: Listeners of the receivers.
+        senders: Senders that may use them.
     """
 
     listen: "tuple[Listener, ...]" = ()
     parallel: int = 2
+    receive: "tuple[Listener, ...]" = ()
+    senders: tuple[LogSender, ...] = ()
 
 
 class SourceState(msgspec.Struct, frozen=True):

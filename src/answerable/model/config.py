@@ -384,3 +384,8 @@ class Config:
     def has_scheduled_source(self) -> bool:
         """Tell whether a source has a schedule."""
         return any(source.schedule for source in self.sources)
+
+    @property
+    def needs_collector(self) -> bool:
+        """Tell whether the collector has work: a schedule, or senders of records."""
+        return self.has_scheduled_source or bool(self.collector.senders)

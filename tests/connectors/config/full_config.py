@@ -109,5 +109,9 @@ web:
 SOURCES = """\
 sources: [home:/home/ana, {source: "aws-org:role/AnswerableRead", at: ["02:00"]}]
 schedule: {every: 1h}
-collector: {listen: [{address: "127.0.0.1:8474", tls: {certificate: c, key: k}}]}
-"""
+collector:
+  listen: [{address: "127.0.0.1:8474", tls: {certificate: c, key: k}}]
+  receive: [{address: "127.0.0.1:4318", tls: {certificate: c, key: k}}]
+  senders:
+    prod: {source: k8s-audit, cluster: prod, token_sha256: ["%s"], silent_after: 10m}
+""" % ("a" * 64)

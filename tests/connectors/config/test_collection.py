@@ -2,7 +2,7 @@
 
 import pytest
 
-from answerable.model.collection import CollectionSchedule
+from answerable.model.collection import CollectionSchedule, LogSender
 from answerable.model.config import Config
 from tests.connectors.config.readings import faults, read
 
@@ -47,6 +47,39 @@ def test_a_schedule_of_one_source_alone_is_one() -> None:
 def test_a_followed_log_is_scanned_every_ten_seconds() -> None:
     (log,) = config("sources: [{source: 'okta:logs', follow: true}]\n").sources
     assert log.schedule == CollectionSchedule(10, (), 1, 3600, 30, follow=True)
+
+
+def test_senders_have_a_listener_of_their_own() -> None:
+    collector = config(
+        "collector:\n"
+        "  senders:\n"
+        f"    farm: {{source: otel, token_sha256: ['{'a' * 64}'], agents: [bot]}}\n"
+        f"    prod: {{source: k8s-audit, cluster: p, certificate_sha256: ['{'b' * 64}'],"
+        " silent_after: 10m}\n"
+    ).collector
+    assert str(collector.receive[0].address) == "127.0.0.1:4318"
+    farm, prod = collector.senders
+    assert farm == LogSender("farm", "otel", tokens=("a" * 64,), agents=("bot",))
+    assert (prod.cluster, prod.silent_after) == ("p", 600)
+    assert prod.certificates == ("b" * 64,)
+    assert config("collector: {parallel: 1}\n").collector.receive == ()
+
+
+@pytest.mark.parametrize(
+    ("sender", "says"),
+    [
+        ("source: okta", "expected otel or k8s-audit"),
+        ("source: otel", "token_sha256 or certificate_sha256 is missing"),
+        ("source: otel, token_sha256: [secret]", "expected SHA-256 in lower-case hex"),
+        ("source: k8s-audit", "cluster: required for k8s-audit, and only there"),
+        ("source: k8s-audit, cluster: c, agents: [a]", "only telemetry names agents"),
+        ("token_sha256: []", "source is missing"),
+    ],
+)
+def test_a_sender_needs_a_source_and_a_credential(sender: str, says: str) -> None:
+    found = faults(f"collector: {{senders: {{a: {{{sender}}}}}}}\n")
+    assert any(says in each for each in found), found
+    assert not any("secret" in each for each in found)
 
 
 def test_jitter_may_be_none() -> None:

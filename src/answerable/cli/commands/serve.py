@@ -102,7 +102,7 @@ def _serve_gateway(
             "sts": named.sts is not None,
             "decisions": named.decisions is not None,
             "web": named.web is not None,
-            "collector": named.has_scheduled_source,
+            "collector": named.needs_collector,
         }
         own = [sys.executable, "-m", "answerable", "--store", str(plan.store), "serve"]
         options = ["--config", config, "--with-parent"]

@@ -17,10 +17,12 @@ class RecordRefused:
     Attributes:
         reason: Reason, without any value of the record.
         skipped: True if it is well-formed but not an audit record.
+        count: Number of records that are refused for it and other reasons.
     """
 
     reason: str
     skipped: bool = False
+    count: int = 1
 
 
 ParsedRecord = AuditEvent | RecordRefused

@@ -53,6 +53,7 @@ _OUTCOMES_OF_ATTRIBUTES = {
     ("decision_type", "accept"): EventOutcome.SUCCESS,
     ("decision_type", "reject"): EventOutcome.DENIED,
 }
+_AGENT_NAMES = ("gen_ai.agent.id", "gen_ai.agent.name")
 # Attributes that are stored as facts; the values are names, ids and numbers.
 _FACTS = (
     "agent_id",
@@ -90,7 +91,9 @@ def _parse_resource(
 ) -> ParsedRecord | list[ParsedRecord]:
     """Parse the telemetry of one resource into events, or refuse it.
 
-    All but the first refusal of a resource are left out.
+    Of the refused records, only the first reason is kept. A receiver sets the options
+    `sender`, and `agents`: the agents that telemetry of this sender may name, one per
+    line.
     """
     try:
         found = _RESOURCES.decode(raw)
@@ -104,18 +107,20 @@ def _parse_resource(
     except (msgspec.DecodeError, UnicodeError, RecursionError) as refusal:
         return RecordRefused(describe_decoding_error(_NOUN, refusal))
     parsed: list[ParsedRecord] = []
-    refused: RecordRefused | None = None
+    refused: list[RecordRefused] = []
     for scope in scopes:
-        for event in _parse_scope(bytes(found.resource), scope, make):
+        for event in _parse_scope(bytes(found.resource), scope, options, make):
             if isinstance(event, RecordRefused):
-                refused = refused or event
+                refused.append(event)
             else:
                 parsed.append(event)
-    return [*parsed, refused] if refused else parsed
+    if not refused:
+        return parsed
+    return [*parsed, RecordRefused(refused[0].reason, count=len(refused))]
 
 
 def _parse_scope(
-    resource: bytes, scope: ScopeTelemetry, make: EventFactory
+    resource: bytes, scope: ScopeTelemetry, options: LogOptions, make: EventFactory
 ) -> Iterator[ParsedRecord]:
     """Yield the events of agents and MCP of one scope, and the refusals."""
     try:
@@ -126,21 +131,29 @@ def _parse_scope(
     for raw in (*(scope.spans or ()), *(scope.log_records or ())):
         try:
             telemetry = _TELEMETRY.decode(raw)
-            entry = _read_telemetry(telemetry, name)
+            entry = _read_telemetry(telemetry, name, options)
         except (msgspec.DecodeError, UnicodeError, RecursionError) as refusal:
             yield RecordRefused(describe_decoding_error(_NOUN, refusal))
             continue
-        if entry is not None:
+        if isinstance(entry, RecordRefused):
+            yield entry
+        elif entry is not None:
             context = b",".join((resource, bytes(scope.scope), bytes(raw)))
             yield build_event(DECLARATION, b"[" + context + b"]", entry, make)
 
 
-def _read_telemetry(telemetry: Telemetry, scope: str) -> LogEntry | None:
+def _read_telemetry(
+    telemetry: Telemetry, scope: str, options: LogOptions
+) -> LogEntry | RecordRefused | None:
     """Map a span or log record to its entry; None if it is not of an agent or MCP."""
     attributes = get_attributes(telemetry.attributes)
     operation = _get_operation(telemetry, attributes, scope)
     if not operation:
         return None
+    if agents := options.get("agents"):
+        named = {attributes[name] for name in _AGENT_NAMES if name in attributes}
+        if not named <= set(agents.split("\n")):
+            return RecordRefused("it names an agent that its sender may not speak for")
     trace, span = _check_hex(telemetry.trace_id), _check_hex(telemetry.span_id)
     is_span = telemetry.start_time_unix_nano is not None
     return LogEntry(
@@ -149,6 +162,7 @@ def _read_telemetry(telemetry: Telemetry, scope: str) -> LogEntry | None:
         outcome=_get_outcome(telemetry, attributes),
         native_id=f"{trace}/{span}" if is_span and trace and span else "",
         facts={
+            "sender": options.get("sender"),
             **{f"self:{name}": attributes.get(name) for name in _FACTS},
             "self:parent_span_id": _check_hex(telemetry.parent_span_id),
             "self:span_id": span,

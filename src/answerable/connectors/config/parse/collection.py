@@ -9,11 +9,15 @@ from answerable.model.collection import (
     CollectionSchedule,
     CollectorConfig,
     ConfiguredSource,
+    LogSender,
 )
 
 DEFAULT_ADDRESS = "127.0.0.1:8474"
+DEFAULT_RECEIVE_ADDRESS = "127.0.0.1:4318"  # the port of OTLP/HTTP
+RECEIVED_SOURCES = ("otel", "k8s-audit")
 
 _SOURCE = re.compile(r"[a-z][a-z0-9-]{0,40}(:[^\x00-\x1f]*)?")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 _TIME_OF_DAY = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])")
 _MAX_JITTER = 60  # seconds, where the file says none
 _JITTER_SHARE = 10  # so is a tenth of `every` the most
@@ -50,9 +54,48 @@ def read_collector(
             section, "listen", folder, DEFAULT_ADDRESS, insecure=insecure
         ),
         parallel=section.read_number("parallel", CollectorConfig.parallel, 1, 16),
+        senders=tuple(
+            _read_sender(name, each)
+            for name, each in section.read_named_sections("senders")
+        ),
     )
+    if collector.senders or section.has_key("receive"):
+        receive = read_listeners(
+            section, "receive", folder, DEFAULT_RECEIVE_ADDRESS, insecure=insecure
+        )
+        collector = replace(collector, receive=receive)
     section.report_unknown_keys()
     return collector
+
+
+def _read_sender(name: str, section: ConfigSection) -> LogSender:
+    """Read one sender of log records."""
+    source = section.read_text("source", None)
+    if source not in RECEIVED_SOURCES and section.has_key("source"):
+        section.report_fault("source", f"expected {' or '.join(RECEIVED_SOURCES)}")
+    sender = LogSender(
+        name=name,
+        source=source,
+        cluster=section.read_text("cluster"),
+        tokens=section.read_texts("token_sha256"),
+        certificates=section.read_texts("certificate_sha256"),
+        agents=section.read_texts("agents"),
+        silent_after=section.read_seconds("silent_after", 0, 1, _MAX_INTERVAL),
+    )
+    for key in ("token_sha256", "certificate_sha256"):
+        section.check_texts(
+            key,
+            lambda text: _SHA256.fullmatch(text) is not None,
+            "expected SHA-256 in lower-case hex, 64 digits",
+        )
+    if not sender.tokens and not sender.certificates:
+        section.report_fault("", "token_sha256 or certificate_sha256 is missing")
+    if bool(sender.cluster) != (source == "k8s-audit"):
+        section.report_fault("cluster", "required for k8s-audit, and only there")
+    if sender.agents and source != "otel":
+        section.report_fault("agents", "only telemetry names agents")
+    section.report_unknown_keys()
+    return sender
 
 
 def _read_schedule(

@@ -1,0 +1,1 @@
+"""Receivers of log records over HTTP: OpenTelemetry, and Kubernetes audit webhooks."""

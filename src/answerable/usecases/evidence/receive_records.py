@@ -1,0 +1,80 @@
+"""Store log records that a sender delivers over the network."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from answerable.connectors.formats.log_format import (
+    LogFormat,
+    RecordRefused,
+    make_event_from_row,
+)
+from answerable.connectors.log_reader import build_quarantined_record
+from answerable.model.event import AuditEvent, QuarantinedRecord
+from answerable.store.store import AppendResult, EvidenceStore
+
+MAX_RECORD = 4 << 20  # bytes, as of a record in a file
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivedRecords:
+    """Parsed records of one delivery.
+
+    Attributes:
+        events: Their events.
+        quarantined: Records that could not be parsed.
+        rejected: Number of records without an event that are not of another kind.
+        reason: Reason of the first rejection.
+    """
+
+    events: tuple[AuditEvent, ...]
+    quarantined: tuple[QuarantinedRecord, ...]
+    rejected: int
+    reason: str
+
+
+def parse_received_records(
+    log: LogFormat, raws: Sequence[bytes], options: Mapping[str, str], place: str
+) -> ReceivedRecords:
+    """Parse the records of one delivery.
+
+    Args:
+        log: Format of the records.
+        raws: The records.
+        options: Options of the format, set by the receiver.
+        place: Name of the sender as a source.
+    """
+    events: list[AuditEvent] = []
+    quarantined: list[QuarantinedRecord] = []
+    rejected, first = 0, ""
+    for raw in raws:
+        parsed = (
+            log.parse(raw, options, make_event_from_row)
+            if len(raw) <= MAX_RECORD or log.is_content
+            else RecordRefused(f"larger than {MAX_RECORD} bytes")
+        )
+        for each in parsed if isinstance(parsed, list) else [parsed]:
+            if isinstance(each, AuditEvent):
+                events.append(each)
+            elif not each.skipped:
+                rejected += each.count
+                first = first or each.reason
+                quarantined.append(
+                    build_quarantined_record(log, raw, each.reason, place, 0)
+                )
+    return ReceivedRecords(tuple(events), tuple(quarantined), rejected, first)
+
+
+def store_received_records(
+    store: EvidenceStore, deliveries: Sequence[ReceivedRecords], now: int
+) -> AppendResult:
+    """Store the records of deliveries; they are durable when this returns.
+
+    Raises:
+        EnvironmentFailure: The disk failed; the deliveries may be repeated.
+    """
+    events = [event for each in deliveries for event in each.events]
+    aside = [record for each in deliveries for record in each.quarantined]
+    appended = store.append(events, now)
+    if aside:
+        store.quarantine(aside, now)
+    return appended
