@@ -125,4 +125,5 @@ PAGES_APART = {
     **dict.fromkeys(("/asks", "/ask", "/keys", "/sign", "/kills"), _SIGNED),
     "/tools/diff": _SIGNED,
     **dict.fromkeys(("/reach/graph", "/reach/complete"), "as `reach`"),
+    **dict.fromkeys(("/findings", "/finding"), "as `findings`"),
 }

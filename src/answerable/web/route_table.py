@@ -10,6 +10,7 @@ from answerable.web.pages import (
     event_and_decision,
     event_histogram,
     evidence,
+    findings,
     identity_credential_person,
     inventory_list_pages,
     investigation,
@@ -26,6 +27,7 @@ from answerable.web.routing import StreamRoute, WebRoute
 ROUTES: tuple[WebRoute, ...] = (
     *overview.ROUTES,
     *inventory_list_pages.ROUTES,
+    *findings.ROUTES,
     *agent.ROUTES,
     *identity_credential_person.ROUTES,
     *show.ROUTES,

@@ -16,6 +16,7 @@ _PAGES = (
     ("agent:", "/agent"),
     ("person:", "/person"),
     ("cred:", "/credential"),
+    ("finding:", "/finding"),
 )
 # Prefixes of ids that the column heading already shows.
 _KINDS = ("agent:", "person:", "tool:mcp/")

@@ -102,6 +102,9 @@ WHO: dict[frozenset[WebPermission], tuple[str, ...]] = {
         "POST /evidence/bundle",
     ),
     INVESTIGATE: (
+        "GET /findings",
+        "GET /finding",
+        "GET /api/v1/findings",
         "GET /api/v1/what-if/cuts",
         "GET /api/v1/trace/score",
         "GET /api/v1/trace/unmediated",

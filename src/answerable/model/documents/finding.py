@@ -124,6 +124,7 @@ class FindingItem(TypedDict):
             "derived from rule, subject and place; stable over line moves and scans",
             "id",
             4,
+            "id",
         ),
     ]
     state: Annotated[str, Column("`open`, `suppressed` or `not-evaluated`", "state", 5)]

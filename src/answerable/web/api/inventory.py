@@ -25,6 +25,7 @@ from answerable.web.activity_scope import build_search_scope
 from answerable.web.api.operations import (
     AFTER,
     LIMIT,
+    LOOK,
     ApiOperation,
     ApiParameter,
     DocumentPart,
@@ -35,9 +36,9 @@ from answerable.web.api.operations import (
     read_page_size,
 )
 from answerable.web.paged_list import ListQuery, PagedList
-from answerable.web.pages import inventory_list_definitions
+from answerable.web.pages import findings, inventory_list_definitions
 from answerable.web.store_cache import StoreCache
-from answerable.web.visitor import Visitor
+from answerable.web.visitor import Visitor, WebPermission
 
 
 def _build_list_handler(
@@ -82,6 +83,7 @@ def _build_list_operation(
     summary: str,
     build_list: Callable[[StoreCache], PagedList[Any]],
     facets: tuple[ApiParameter, ...],
+    permissions: frozenset[WebPermission] = LOOK,
 ) -> ApiOperation:
     """Build the GET operation of one inventory list: filters and sort fields."""
     sorts = tuple(inventory_list_definitions.list_sort_orders(kind))
@@ -106,6 +108,7 @@ def _build_list_operation(
         kind,
         get_item_type_of_document_kind(kind),
         takes,
+        permissions,
         command=kind,
     )
 
@@ -235,6 +238,19 @@ OPERATIONS: tuple[ApiOperation, ...] = (
                 ("some", "none"),
             ),
         ),
+    ),
+    _build_list_operation(
+        "findings",
+        "Defects, gravest first, and rules that could not be evaluated.",
+        findings.findings,
+        (
+            ApiParameter("severity", "Only findings of this severity."),
+            ApiParameter("state", "Only findings in this state."),
+            ApiParameter("rule", "Only findings of this rule."),
+            ApiParameter("platform", "Only findings of this platform."),
+            _STATE,
+        ),
+        findings.FINDING_PERMISSIONS,
     ),
     ApiOperation(
         "/who-owns",

@@ -7,7 +7,7 @@ from typing import Any
 from answerable.model.documents.shared_shapes import Document
 from answerable.presentation.serialization import to_csv, to_json
 from answerable.web.paged_list import ListQuery, PagedList
-from answerable.web.pages import inventory_list_definitions
+from answerable.web.pages import findings, inventory_list_definitions
 from answerable.web.routing import (
     FileDownload,
     PageAnswer,
@@ -17,7 +17,7 @@ from answerable.web.routing import (
 )
 from answerable.web.store_cache import StoreCache
 from answerable.web.template_filters import build_url
-from answerable.web.visitor import Visitor
+from answerable.web.visitor import Visitor, WebPermission
 
 _EXPORT_TYPES = {"csv": "text/csv; charset=utf-8", "json": "application/json"}
 _SCAN_COMMAND = "answerable scan"
@@ -31,6 +31,7 @@ class _InventoryListPage:
         kind: Kind of the documents, and path.
         facets: Names of its facets.
         empty: Hint and command for an empty list.
+        permissions: Permissions, any of which suffices.
     """
 
     kind: str
@@ -38,6 +39,7 @@ class _InventoryListPage:
     made: Callable[[StoreCache], PagedList[Any]]
     facets: tuple[str, ...]
     empty: tuple[str, str]
+    permissions: frozenset[WebPermission] = frozenset({WebPermission.LOOK})
 
     def __call__(
         self, cache: StoreCache, visitor: Visitor, request: RouteRequest
@@ -170,12 +172,21 @@ _LIST_PAGES = (
             _SCAN_COMMAND,
         ),
     ),
+    _InventoryListPage(
+        "findings",
+        "Findings",
+        findings.findings,
+        ("severity", "state", "rule", "platform", "owner-state"),
+        ("A scan lets the rules be evaluated.", _SCAN_COMMAND),
+        findings.FINDING_PERMISSIONS,
+    ),
 )
 
 ROUTES: tuple[WebRoute, ...] = tuple(
     WebRoute(
         f"/{screen.kind}",
         screen,
+        screen.permissions,
         parameters=("q", "sort", "after", "before", "as", *screen.facets),
     )
     for screen in _LIST_PAGES
