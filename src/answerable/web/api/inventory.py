@@ -108,7 +108,7 @@ def _build_list_operation(
         kind,
         get_item_type_of_document_kind(kind),
         takes,
-        permissions,
+        permissions=permissions,
         command=kind,
     )
 

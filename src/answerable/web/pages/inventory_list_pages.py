@@ -178,7 +178,7 @@ _LIST_PAGES = (
         findings.findings,
         ("severity", "state", "rule", "platform", "owner-state"),
         ("A scan lets the rules be evaluated.", _SCAN_COMMAND),
-        findings.FINDING_PERMISSIONS,
+        permissions=findings.FINDING_PERMISSIONS,
     ),
 )
 
