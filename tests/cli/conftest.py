@@ -92,6 +92,9 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "prove": ("evidence", "prove", "01"),
     "checkpoint": ("evidence", "checkpoint"),
     "bundle": ("evidence", "bundle", "01"),
+    "store": ("store", "stats"),
+    "store-changes": ("store", "compact"),
+    "holds": ("store", "holds"),
     "doctor": ("doctor",),
     "login": ("login", "--status"),
 }
@@ -173,6 +176,9 @@ FLOWS: dict[str, str] = {
     "answerable.usecases.evidence.verify_and_prove:prove_record": "prove",
     "answerable.usecases.evidence.verify_and_prove:show_checkpoint": "checkpoint",
     "answerable.usecases.evidence.verify_and_prove:build_bundle": "bundle",
+    "answerable.usecases.evidence.store_life:show_store_statistics": "store",
+    "answerable.usecases.evidence.store_life:compact_store": "store-changes",
+    "answerable.usecases.evidence.store_life:list_holds": "holds",
     "answerable.usecases.operations.doctor:check_installation": "doctor",
     "answerable.usecases.federation.login_status:show_login_status": "login",
 }

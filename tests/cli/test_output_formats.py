@@ -17,6 +17,7 @@ KINDS = (
     *("baselines", "baseline", "baseline-diff", "baseline-replay", "baseline-check"),
     "baseline-export",
     *("verify", "prove", "checkpoint", "bundle", "doctor"),
+    *("store", "store-changes", "holds"),
     *("reach-all", "findings", "diff", "export", "what-if", "what-if-cuts"),
     *("reach-used", "reach-compared", "owner-keys", "login", "trace-unmediated"),
     *("trace-by", "trace-first-seen", "trace-compare"),

@@ -27,6 +27,7 @@ VIEWS = (
     *(("can", ""), ("who-can", ""), ("ingest", ""), ("trace", ""), ("sql", "")),
     *(("trace", "tree"), ("trace-score", ""), ("verify", ""), ("prove", "")),
     *(("checkpoint", ""), ("bundle", "kept"), ("doctor", "")),
+    *(("store", ""), ("store-changes", ""), ("holds", "")),
     *(("reach-used", ""), ("reach-compared", ""), ("login", "")),
     *(("trace-unmediated", ""), ("trace-unmediated", "tree"), ("show", "")),
 )

@@ -100,6 +100,7 @@ APART = {
     **dict.fromkeys(("baseline-check", "baseline-rename", "baseline-export"), _GATEWAY),
     **dict.fromkeys(("verify", "verification", "prove", "checkpoint", "bundle"), _LOG),
     **dict.fromkeys(("event", "snapshots", "coverage"), _LOG),
+    **dict.fromkeys(("store", "store-changes", "holds"), _LOG),
     **dict.fromkeys(
         ("scan", "ingest", "where", "doctor", "login", "done", "export"), _HERE
     ),

@@ -49,6 +49,7 @@ _MODULES = {
     "decision": "answerable.cli.commands.decisions",
     "sql": "answerable.cli.commands.trail",
     "evidence": "answerable.cli.commands.evidence",
+    "store": "answerable.cli.commands.store",
     "baseline": "answerable.cli.commands.baseline",
     "requests": "answerable.cli.commands.requests",
     "run": "answerable.cli.commands.run",
@@ -132,7 +133,10 @@ class _RootGroup(AppGroup):
         ),
         ("Reach", ("reach", "can", "who-can", "what-if")),
         ("Findings", ("findings", "diff", "report", "export")),
-        ("Events and evidence", ("ingest", "trace", "decision", "sql", "evidence")),
+        (
+            "Events and evidence",
+            ("ingest", "trace", "decision", "sql", "evidence", "store"),
+        ),
         (
             "Enforcement",
             (

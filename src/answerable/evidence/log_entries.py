@@ -1,9 +1,12 @@
 """Encode and decode entries of the transparency log as canonical JSON.
 
-An entry is a segment manifest, a stored object, an opened journal or a journal sealed
-in full. Unknown members are rejected: only a release that knows all of an entry reads
+An entry is a segment manifest, a stored object, an opened journal, a journal sealed
+in full, or the removal of rows or of an object by a policy. Unknown members are rejected: only a release that knows all of an entry reads
 it back.
 """
+
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 import msgspec
 
@@ -19,6 +22,7 @@ class SegmentManifest(
     tag="segment",
     kw_only=True,
     forbid_unknown_fields=True,
+    omit_defaults=True,
 ):
     """A sealed segment.
 
@@ -30,10 +34,12 @@ class SegmentManifest(
         event_root: RFC 6962 root over the events in row order, hex.
         min_time: First event time, UTC nanoseconds as a decimal string.
         event_schema: Highest event schema in it.
-        journal: Journal it was sealed from.
+        journal: Journal it was sealed from; empty for a compacted segment.
         previous: Segment sealed before it, empty for the first.
         at: When it was sealed, UTC nanoseconds as a decimal string.
         schema: Version of this shape.
+        replaces: Segments of the same day whose rows a compacted segment holds.
+        order_sha256: Digest of the order file of a compacted segment, hex.
     """
 
     segment: str
@@ -49,6 +55,8 @@ class SegmentManifest(
     previous: str
     at: str
     schema: int
+    replaces: tuple[str, ...] = ()
+    order_sha256: str = ""
 
 
 class ObjectEntry(
@@ -109,7 +117,69 @@ class JournalSealed(
     at: str
 
 
-LogEntry = SegmentManifest | ObjectEntry | JournalOpened | JournalSealed
+class RowsRemoved(
+    msgspec.Struct,
+    frozen=True,
+    tag_field="kind",
+    tag="rows-removed",
+    kw_only=True,
+    forbid_unknown_fields=True,
+):
+    """Removal of rows of a segment by a policy; their leaf hashes remain.
+
+    Attributes:
+        segment: The segment.
+        number: 1 for the first removal from this segment.
+        cause: `retention` or `erasure`.
+        policy: Digest of the object that describes the policy, hex.
+        count: Rows that remain.
+        file_sha256: Digest of the Parquet file with them, hex; empty for none.
+        rows_sha256: Digest of the file with the numbers of all rows removed so far,
+            hex; empty if no row remains.
+        at: UTC nanoseconds as a decimal string.
+    """
+
+    segment: str
+    number: int
+    cause: str
+    policy: str
+    count: int
+    file_sha256: str
+    rows_sha256: str
+    at: str
+
+
+class ObjectRemoved(
+    msgspec.Struct,
+    frozen=True,
+    tag_field="kind",
+    tag="object-removed",
+    kw_only=True,
+    forbid_unknown_fields=True,
+):
+    """Removal of a stored object by a policy.
+
+    Attributes:
+        sha256: Digest of the object, hex.
+        cause: `erasure`.
+        policy: Digest of the object that describes the policy, hex.
+        at: UTC nanoseconds as a decimal string.
+    """
+
+    sha256: str
+    cause: str
+    policy: str
+    at: str
+
+
+LogEntry = (
+    SegmentManifest
+    | ObjectEntry
+    | JournalOpened
+    | JournalSealed
+    | RowsRemoved
+    | ObjectRemoved
+)
 
 _encoder = msgspec.json.Encoder(order="sorted")
 _decoder: msgspec.json.Decoder[LogEntry] = msgspec.json.Decoder(LogEntry, strict=True)
@@ -135,3 +205,88 @@ def decode_entry(data: bytes) -> LogEntry:
     if _encoder.encode(entry) != data:
         raise VerificationError("a log entry is not in canonical encoding")
     return entry
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentState:
+    """State of one segment.
+
+    Attributes:
+        index: Index of its manifest in the log.
+        manifest: Its manifest, as committed.
+        removal: Its newest removal of rows, None for none.
+        compacted: Whether another segment holds its rows.
+    """
+
+    index: int
+    manifest: SegmentManifest
+    removal: RowsRemoved | None = None
+    compacted: bool = False
+
+    @property
+    def live(self) -> SegmentManifest | None:
+        """Return a manifest of the readable file; None if there is none.
+
+        After a removal it has the name, digest and count of the remaining rows.
+        """
+        if self.compacted:
+            return None
+        if self.removal is None:
+            return self.manifest
+        if not self.removal.file_sha256:
+            return None
+        return msgspec.structs.replace(
+            self.manifest,
+            segment=build_file_stem(self.removal),
+            file_sha256=self.removal.file_sha256,
+            count=self.removal.count,
+        )
+
+
+def build_file_stem(removal: RowsRemoved) -> str:
+    """Return the file name, without ending, of the rows that a removal left."""
+    return f"{removal.segment}-{removal.number}"
+
+
+def get_segment_id(manifest: SegmentManifest) -> str:
+    """Return the id of a segment, also of one whose rows were removed in part."""
+    return manifest.segment.partition("-")[0]
+
+
+def read_segment_states(entries: Iterable[LogEntry]) -> list[SegmentState]:
+    """Read the state of each segment, in the order of the log."""
+    manifests: list[tuple[int, SegmentManifest]] = []
+    removals: dict[str, RowsRemoved] = {}
+    compacted: set[str] = set()
+    for index, entry in enumerate(entries):
+        if isinstance(entry, SegmentManifest):
+            manifests.append((index, entry))
+            compacted.update(entry.replaces)
+        elif isinstance(entry, RowsRemoved):
+            removals[entry.segment] = entry
+    return [
+        SegmentState(
+            index,
+            manifest,
+            removals.get(manifest.segment),
+            manifest.segment in compacted,
+        )
+        for index, manifest in manifests
+    ]
+
+
+def list_live_segments(entries: Iterable[LogEntry]) -> list[SegmentManifest]:
+    """List the manifests of all readable segment files, in the order of the log."""
+    states = (state.live for state in read_segment_states(entries))
+    return [live for live in states if live is not None]
+
+
+def list_removed_objects(entries: Iterable[LogEntry]) -> dict[str, ObjectRemoved]:
+    """List the removals of objects by digest; one that was stored again is not removed."""
+    removed: dict[str, ObjectRemoved] = {}
+    for entry in entries:
+        if isinstance(entry, ObjectRemoved):
+            removed[entry.sha256] = entry
+        elif isinstance(entry, ObjectEntry):
+            removed.pop(entry.sha256, None)
+    return removed

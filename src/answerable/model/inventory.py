@@ -141,6 +141,19 @@ class NameTable:
 
 
 @dataclass(frozen=True, slots=True)
+class EventGaps:
+    """Events that a store lacks, as lines for people.
+
+    Attributes:
+        unreadable: Segments that are missing or damaged.
+        removed: Events that a policy removed.
+    """
+
+    unreadable: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Inventory:
     """Inventory of agents, tools, credentials, identities and owners of one snapshot.
 
@@ -159,6 +172,8 @@ class Inventory:
         names: Index of spellings; None to build it on demand.
         derived: Cache of derived tables; None for no cache.
         scheduled: State of the sources that a collector reads.
+        read_event_gaps: Reads the events that the store lacks by now; None for a
+            snapshot without a store.
     """
 
     at: int
@@ -174,6 +189,9 @@ class Inventory:
     names: NameTable | None = field(default=None, compare=False, repr=False)
     derived: DerivedState | None = field(default=None, compare=False, repr=False)
     scheduled: tuple[SourceState, ...] = ()
+    read_event_gaps: Callable[[], EventGaps] | None = field(
+        default=None, compare=False, repr=False
+    )
     _made: dict[str, tuple[Callable[["Inventory"], object], object]] = field(
         init=False, default_factory=dict, compare=False, repr=False
     )

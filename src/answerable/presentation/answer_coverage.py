@@ -5,9 +5,9 @@ from difflib import get_close_matches
 
 from answerable.model.documents.shared_shapes import CoverageRecord, CoverageSourceItem
 from answerable.model.errors import UsageError
-from answerable.model.inventory import Inventory, SourceCoverage
+from answerable.model.inventory import EventGaps, Inventory, SourceCoverage
 from answerable.model.person import OwnerState
-from answerable.model.sighting import ReadProblem
+from answerable.model.sighting import ReadProblem, ReadProblemKind
 from answerable.presentation.collection_coverage import add_scheduled_source_states
 from answerable.presentation.inventory_items import build_owner_item as build_owner_item
 from answerable.presentation.inventory_items import format_time as format_time
@@ -57,7 +57,18 @@ def build_coverage(
         not_collected: Uncollected data that could change this answer.
     """
     sources = add_scheduled_source_states(inventory.coverage, inventory.scheduled, now)
-    return build_source_coverage(sources, now, not_collected)
+    gaps = inventory.read_event_gaps() if inventory.read_event_gaps else EventGaps()
+    if gaps.unreadable:
+        sources.append(_build_store_coverage(gaps.unreadable, now))
+    return build_source_coverage(sources, now, (*not_collected, *gaps.removed))
+
+
+def _build_store_coverage(unreadable: Sequence[str], now: int) -> SourceCoverage:
+    """Build the coverage entry of a store that lacks segments."""
+    problems = (
+        ReadProblem(ReadProblemKind.UNREADABLE, "", line) for line in unreadable
+    )
+    return SourceCoverage("store", "store", now, tuple(problems), (), ())
 
 
 def build_list_coverage(kind: str, inventory: Inventory, now: int) -> CoverageRecord:

@@ -3,7 +3,7 @@
 import hashlib
 from typing import TYPE_CHECKING
 
-from answerable.evidence.log_entries import SegmentManifest
+from answerable.evidence.log_entries import list_live_segments
 from answerable.store import journal_files
 
 if TYPE_CHECKING:
@@ -29,9 +29,7 @@ def compute_events_generation(store: "EvidenceStore") -> str:
             tails.append(f"{name}:{store.layout.journal_file(name).stat().st_size}")
         except FileNotFoundError:
             continue
-    segments = [
-        e.segment for e in store.log.entries() if isinstance(e, SegmentManifest)
-    ]
+    segments = [each.segment for each in list_live_segments(store.log.entries())]
     named = "\n".join([str(DERIVATION_VERSION), *tails, *segments])
     return hashlib.sha256(named.encode()).hexdigest()
 

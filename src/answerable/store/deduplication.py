@@ -5,7 +5,11 @@ from collections.abc import Callable, Sequence
 from typing import cast
 
 from answerable.evidence.canonical_event import decode_event
-from answerable.evidence.log_entries import JournalSealed, SegmentManifest
+from answerable.evidence.log_entries import (
+    JournalSealed,
+    SegmentManifest,
+    list_live_segments,
+)
 from answerable.model.event import AuditEvent
 from answerable.model.time_units import DAY_NS
 from answerable.store import journal_files
@@ -110,13 +114,12 @@ class KnownEventIds:
         if note == self._note:
             return
         entries = self._log.entries()
-        for entry in entries:
-            if (
-                isinstance(entry, SegmentManifest)
-                and entry.segment not in self._segments
-            ):
+        live = list_live_segments(entries)
+        self._rows = Counter()
+        for entry in live:
+            self._rows[entry.day] += entry.count
+            if entry.segment not in self._segments:
                 self._segments.add(entry.segment)
-                self._rows[entry.day] += entry.count
                 if self._note is not None and entry.journal not in self._own:
                     self._days.pop(_get_segment_day(entry), None)
         sealed = {each.journal for each in entries if isinstance(each, JournalSealed)}
@@ -223,8 +226,8 @@ class KnownEventIds:
             quote_text(
                 str(self._layout.segment_file(e.day, e.segment, ".parquet").absolute())
             )
-            for e in self._log.entries()
-            if isinstance(e, SegmentManifest) and predicate(e)
+            for e in list_live_segments(self._log.entries())
+            if predicate(e) and self._layout.has_segment_file(e.day, e.segment)
         )
 
     def _find_stored_digests(

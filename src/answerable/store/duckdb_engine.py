@@ -2,7 +2,6 @@
 
 import errno
 import os
-import tempfile
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -76,8 +75,9 @@ class DuckDbEngine:
     ) -> None:
         import duckdb
 
-        self._spill: tempfile.TemporaryDirectory[str] | None
-        self._spill = tempfile.TemporaryDirectory(prefix="answerable-")
+        from answerable.store.spill_folders import SpillFolder
+
+        self._spill: SpillFolder | None = SpillFolder()
         self.connection = duckdb.connect(
             config={
                 "memory_limit": memory,

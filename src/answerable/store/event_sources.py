@@ -1,11 +1,14 @@
 """Build SQL over all events of a store: sealed segments and unsealed records."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
-from answerable.evidence.log_entries import JournalSealed, SegmentManifest
-from answerable.model.errors import EnvironmentFailure
+from answerable.evidence.log_entries import (
+    JournalSealed,
+    SegmentManifest,
+    list_live_segments,
+)
 from answerable.store import journal_files
 from answerable.store.duckdb_engine import DuckDbEngine, quote_text
 from answerable.store.event_columns import NAMES, build_decode_records_sql
@@ -13,13 +16,16 @@ from answerable.store.segment_writer import list_segments_sealed_since
 from answerable.store.store_layout import StoreLayout
 from answerable.store.transparency_log import TransparencyLog
 
+if TYPE_CHECKING:
+    from answerable.store.damaged_segments import DamagedFiles
+
 
 @dataclass(frozen=True, slots=True)
 class EventSources:
     """Consistent set of segments and unsealed records.
 
     Attributes:
-        segments: Sealed segments, newest events first.
+        segments: Readable sealed segments, newest events first.
         records: Canonical records that are not sealed yet, journal by journal.
         journals: Number of their journals.
         newer_segments: Segments sealed after the oldest of these journals was opened: a
@@ -33,8 +39,16 @@ class EventSources:
     newer_segments: Sequence[SegmentManifest]
 
     @classmethod
-    def read(cls, layout: StoreLayout, log: TransparencyLog) -> "EventSources":
-        """Read the list of current segments and the unsealed journal records."""
+    def read(
+        cls, layout: StoreLayout, log: TransparencyLog, damaged: "DamagedFiles"
+    ) -> "EventSources":
+        """Read the list of current segments and the unsealed journal records.
+
+        Args:
+            layout: Layout of the store.
+            log: Log of the store.
+            damaged: Segments whose files are known to be damaged; they are left out.
+        """
         # Journals first: one that is sealed meanwhile is then found in the log.
         tails = _read_unsealed_records(layout)
         entries = log.entries()
@@ -43,7 +57,13 @@ class EventSources:
             name: tail for name, tail in tails.items() if tail and name not in sealed
         }
         records = [record for tail in tails.values() for record in tail]
-        segments = [each for each in entries if isinstance(each, SegmentManifest)]
+        live = list_live_segments(entries)
+        unreadable: Collection[str] = ()
+        if damaged or not all(layout.has_segment_file(e.day, e.segment) for e in live):
+            from answerable.store.damaged_segments import find_unreadable_segments
+
+            unreadable = find_unreadable_segments(layout, live, damaged)
+        segments = [each for each in live if each.segment not in unreadable]
         since = max(
             (list_segments_sealed_since(entries, name) for name in tails),
             key=len,
@@ -51,20 +71,12 @@ class EventSources:
         )
         # The newest are mostly asked for, and the engine stops where it has them.
         segments.sort(key=lambda each: int(each.max_time), reverse=True)
+        since = [each for each in since if each.segment not in unreadable]
         return cls(layout, segments, records, len(tails), since)
 
     def segment_path(self, segment: SegmentManifest) -> str:
-        """Return the path of a segment's Parquet file.
-
-        Raises:
-            EnvironmentFailure: There is a named pipe or the like, at which DuckDB
-                waits.
-        """
+        """Return the path of a segment's Parquet file."""
         path = self.layout.segment_file(segment.day, segment.segment, ".parquet")
-        if path.exists() and not path.is_file():
-            raise EnvironmentFailure(
-                f"{path} is not a regular file", "see: answerable evidence verify"
-            )
         return str(path.absolute())
 
     def load_unsealed_records_into(self, engine: DuckDbEngine, table: str) -> None:

@@ -2,10 +2,10 @@
 
 import re
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from pathlib import Path
 
-from answerable.evidence.log_entries import LogEntry, ObjectEntry
+from answerable.evidence.log_entries import LogEntry, ObjectEntry, list_removed_objects
 from answerable.model.errors import AnswerableError, VerificationError
 from answerable.store.fsck_segments import format_count
 from answerable.store.object_store import (
@@ -34,38 +34,64 @@ def check_objects(store: EvidenceStore, entries: list[LogEntry]) -> str:
         (_get_entry_folder(each), each.sha256)
         for each in _select_object_entries(store.log.entries())
     }
-    half = 0
-    for folder, paths in there.items():
-        for path in paths:
-            name = f"{folder.name}/{path.name}"
-            if not stat.S_ISREG(path.lstat().st_mode):
-                raise VerificationError(f"{name} is not a regular file")
-            if _UNFINISHED_NAME.fullmatch(path.name):
-                half += 1
-            elif (folder.name, path.name) not in logged:
-                raise VerificationError(
-                    f"{name} is not in the log, so it is not evidence",
-                    "move the file out of the store; it is not used",
-                )
+    half = sum(
+        _check_file_name(path, logged) for paths in there.values() for path in paths
+    )
     seen: set[tuple[str, str]] = set()
+    removed = list_removed_objects(entries)
     for entry in _select_object_entries(entries):
         folder = layout.quarantine if entry.of == "quarantine" else layout.objects
         if (folder.name, entry.sha256) in seen:
             continue
-        try:
-            read_compressed_object(folder / entry.sha256)
-        except AnswerableError as error:
-            raise VerificationError(
-                f"{folder.name}/{entry.sha256} is invalid: {error.message}"
-            ) from error
+        if entry.sha256 in removed:
+            _check_removed_object(folder / entry.sha256)
+            continue
+        _check_stored_object(folder / entry.sha256)
         seen.add((folder.name, entry.sha256))
         half -= get_temporary_object_path(folder / entry.sha256).exists()
     said = format_count(len(seen), "object")
+    if removed:
+        said += f"; {len(removed):,} removed by policy"
     return (
         f"{said}; {format_count(half, 'unfinished write')} left over"
         if half > 0
         else said
     )
+
+
+def _check_file_name(path: Path, logged: Container[tuple[str, str]]) -> bool:
+    """Check that a file is logged; return whether it is an unfinished write."""
+    name = f"{path.parent.name}/{path.name}"
+    if not stat.S_ISREG(path.lstat().st_mode):
+        raise VerificationError(f"{name} is not a regular file")
+    if _UNFINISHED_NAME.fullmatch(path.name):
+        return True
+    if (path.parent.name, path.name) not in logged:
+        raise VerificationError(
+            f"{name} is not in the log, so it is not evidence",
+            "move the file out of the store; it is not used",
+        )
+    return False
+
+
+def _check_removed_object(path: Path) -> None:
+    """Check that the file of a removed object is gone."""
+    if path.exists():
+        raise VerificationError(
+            f"{path.parent.name}/{path.name} should have been deleted: the log "
+            "records its removal",
+            "finish the removal: answerable store repair",
+        )
+
+
+def _check_stored_object(path: Path) -> None:
+    """Check that an object matches its digest."""
+    try:
+        read_compressed_object(path)
+    except AnswerableError as error:
+        raise VerificationError(
+            f"{path.parent.name}/{path.name} is invalid: {error.message}"
+        ) from error
 
 
 def _list_files(folder: Path) -> Iterator[Path]:

@@ -1,15 +1,26 @@
 """Verify the segments of a store: file, leaves, manifest, and the leaf of each row."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import msgspec
 
 from answerable.evidence.canonical_event import encode_event
-from answerable.evidence.log_entries import LogEntry, SegmentManifest
+from answerable.evidence.log_entries import (
+    LogEntry,
+    SegmentManifest,
+    SegmentState,
+    build_file_stem,
+    read_segment_states,
+)
 from answerable.evidence.merkle import leaf_hash, merkle_root
 from answerable.model.errors import EnvironmentFailure, VerificationError
 from answerable.store.duckdb_engine import DuckDbEngine, quote_text
 from answerable.store.durable_files import read_file
 from answerable.store.event_columns import NAMES, decode_event_row
+from answerable.store.row_numbers import decode_row_numbers
+from answerable.store.segment_files import list_obsolete_files
 from answerable.store.store_layout import StoreLayout
 
 _LEAF_BYTES = 32
@@ -21,67 +32,147 @@ def check_segments(
     entries: Sequence[LogEntry],
     raw_entries: Sequence[bytes],
     progress: Callable[[int, int, str], None],
+    first: int = 0,
 ) -> str:
     """Check every segment that the log names against its manifest.
+
+    Args:
+        layout: Layout of the store.
+        entries: Entries of the log.
+        raw_entries: Their bytes.
+        progress: Called with (done, total, what).
+        first: Log index of the first segment to check; the rest was checked before.
 
     Raises:
         VerificationError: Names the first invalid record.
     """
-    manifests = [
-        (entry, data)
-        for entry, data in zip(entries, raw_entries, strict=True)
-        if isinstance(entry, SegmentManifest)
-    ]
-    total = sum(manifest.count for manifest, _ in manifests)
+    states = read_segment_states(entries)
+    selected = [s for s in states if s.index >= first and not s.compacted]
+    total = sum(state.manifest.count for state in selected)
     done, previous = 0, ""
-    if not manifests:
+    if not states:
         return "nothing is sealed"
+    by_name = {state.manifest.segment: state.manifest for state in states}
     engine = DuckDbEngine(layout.segments)
     try:
-        for manifest, data in manifests:
+        for state in states:
+            manifest = state.manifest
             if manifest.previous != previous:
                 raise VerificationError(
                     f"segment {manifest.segment} does not follow {previous or 'nothing'}"
                 )
-            _check_segment(layout, engine, manifest, data)
             previous = manifest.segment
+            if state.compacted or state.index < first:
+                continue
+            leaves = _check_segment(layout, engine, state, raw_entries[state.index])
+            if manifest.replaces:
+                _check_compaction(layout, manifest, by_name, leaves)
             done += manifest.count
             progress(done, total, "events")
     finally:
         engine.close()
-    return (
-        f"{format_count(total, 'event')} in {format_count(len(manifests), 'segment')}"
-    )
+    if left := list_obsolete_files(layout, states):
+        raise VerificationError(
+            f"{_name_in_store(layout, left[0])} should have been deleted: the log "
+            "records its removal",
+            "finish the removal: answerable store repair",
+        )
+    rows = format_count(sum(s.live.count for s in selected if s.live), "event")
+    return f"{rows} in {format_count(len(selected), 'segment')}"
+
+
+def _name_in_store(layout: StoreLayout, path: str) -> str:
+    """Return the path of a file relative to the store."""
+    return str(Path(path).relative_to(layout.root))
+
+
+def _check_compaction(
+    layout: StoreLayout,
+    manifest: SegmentManifest,
+    manifests: Mapping[str, SegmentManifest],
+    leaves: Sequence[bytes],
+) -> None:
+    """Check that a compacted segment holds the rows of the segments that it replaces.
+
+    The order file has, for each row of each replaced segment, the row number here; the
+    leaves in that order lead to the root of the replaced segment.
+    """
+    name = f"segment {manifest.segment}"
+    order = _read_segment_file(layout, manifest, ".order")
+    if hashlib.sha256(order).hexdigest() != manifest.order_sha256:
+        raise VerificationError(f"{name}: its order file does not match its manifest")
+    rows = decode_row_numbers(order)
+    if sorted(rows) != list(range(manifest.count)):
+        raise VerificationError(f"{name}: its order file does not list each row once")
+    at = 0
+    for replaced in manifest.replaces:
+        old = manifests.get(replaced)
+        if old is None or old.day != manifest.day:
+            raise VerificationError(f"{name} replaces an unknown segment {replaced}")
+        here = [leaves[row] for row in rows[at : at + old.count]]
+        at += old.count
+        if len(here) != old.count or merkle_root(here).hex() != old.event_root:
+            raise VerificationError(
+                f"{name}: the root hash of the rows of segment {replaced} differs"
+            )
+
+
+def _read_removed_rows(layout: StoreLayout, state: SegmentState) -> set[int]:
+    """Read the numbers of the removed rows of a segment."""
+    removal = state.removal
+    if removal is None:
+        return set()
+    live = msgspec.structs.replace(state.manifest, segment=build_file_stem(removal))
+    data = _read_segment_file(layout, live, ".removed")
+    if hashlib.sha256(data).hexdigest() != removal.rows_sha256:
+        raise VerificationError(
+            f"segment {live.segment}: its list of removed rows does not match the log"
+        )
+    return set(decode_row_numbers(data))
 
 
 def _check_segment(
-    layout: StoreLayout, engine: DuckDbEngine, manifest: SegmentManifest, entry: bytes
-) -> None:
-    """Check the files of one segment: manifest, Parquet rows, leaves and root."""
+    layout: StoreLayout, engine: DuckDbEngine, state: SegmentState, entry: bytes
+) -> list[bytes]:
+    """Check the files of one segment: manifest, Parquet rows, leaves and root.
+
+    Returns:
+        The leaf hashes of all its rows, removed ones included.
+    """
+    manifest = state.manifest
     name = f"segment {manifest.segment}"
     if _read_segment_file(layout, manifest, ".manifest.json") != entry:
         raise VerificationError(
             f"{name}: its manifest file differs from the one committed to the log"
         )
-    file = _read_segment_file(layout, manifest, ".parquet")
-    whole = hashlib.sha256(file).hexdigest() == manifest.file_sha256
-    del file
+    live = state.live
+    removed = set(range(manifest.count))
+    whole = True
+    if live is not None:
+        removed = _read_removed_rows(layout, state)
+        file = _read_segment_file(layout, live, ".parquet")
+        whole = hashlib.sha256(file).hexdigest() == live.file_sha256
+        del file
     packed = _read_segment_file(layout, manifest, ".leaves")
     leaves_hold = hashlib.sha256(packed).hexdigest() == manifest.leaves_sha256
+    leaves = [
+        packed[at : at + _LEAF_BYTES] for at in range(0, len(packed), _LEAF_BYTES)
+    ]
+    kept = [row for row in range(len(leaves)) if row not in removed]
     row = -1
     found: list[bytes] = []
+    rows = read_row_leaves(layout, engine, live) if live is not None else iter(())
     try:
-        for row, (number, leaf) in enumerate(
-            _read_row_leaves(layout, engine, manifest)
-        ):
+        for position, (number, leaf) in enumerate(rows):
             found.append(leaf)
+            row = kept[position] if position < len(kept) else position
             if leaf != packed[row * _LEAF_BYTES : (row + 1) * _LEAF_BYTES]:
                 # Either the row or its leaf was changed; the intact one says which.
                 what = "row" if leaves_hold else "leaf"
                 raise VerificationError(
                     f"{name}: {what} {row} (event {number.hex()}) is invalid"
                 )
-    except _SegmentUnreadableError as error:
+    except SegmentUnreadableError as error:
         raise VerificationError(
             f"{name}: unreadable from row {row + 1} on: {error}"
         ) from None
@@ -92,10 +183,17 @@ def _check_segment(
         )
     if not leaves_hold:
         raise VerificationError(f"{name}: its leaves file does not match its manifest")
-    if len(found) != manifest.count or merkle_root(found).hex() != manifest.event_root:
+    sealed = found if state.removal is None else leaves
+    expected = manifest.count if live is None else live.count
+    if (
+        (live is not None and len(found) != expected)
+        or len(sealed) != manifest.count
+        or merkle_root(sealed).hex() != manifest.event_root
+    ):
         raise VerificationError(
             f"{name}: the root hash of its rows differs from its event root"
         )
+    return leaves
 
 
 def format_count(number: int, noun: str) -> str:
@@ -103,14 +201,14 @@ def format_count(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
-class _SegmentUnreadableError(Exception):
+class SegmentUnreadableError(Exception):
     """Segment file that the engine cannot read."""
 
 
-def _read_row_leaves(
+def read_row_leaves(
     layout: StoreLayout, engine: DuckDbEngine, manifest: SegmentManifest
 ) -> Iterator[tuple[bytes, bytes]]:
-    """Yield (event id, leaf hash) of each row, in row order."""
+    """Yield (event id, leaf hash) of each row of a segment file, in row order."""
     import duckdb
 
     path = layout.segment_file(manifest.day, manifest.segment, ".parquet")
@@ -124,7 +222,7 @@ def _read_row_leaves(
                 event = decode_event_row(row)
                 yield event.event_id, leaf_hash(encode_event(event))
     except (duckdb.Error, LookupError, ValueError, TypeError) as error:
-        raise _SegmentUnreadableError(
+        raise SegmentUnreadableError(
             str(error).splitlines()[0][:160] if str(error) else ""
         ) from error
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import cast
 
 from answerable.evidence.canonical_event import encode_event
-from answerable.evidence.log_entries import SegmentManifest
+from answerable.evidence.log_entries import SegmentManifest, read_segment_states
 from answerable.evidence.merkle import inclusion_path, leaf_hash
 from answerable.evidence.proof_bundle import ProofBundle, ProvenEvent, ProvenSegment
 from answerable.model.errors import UsageError, VerificationError
@@ -12,6 +12,7 @@ from answerable.store.duckdb_engine import quote_text
 from answerable.store.durable_files import read_file
 from answerable.store.event_columns import NAMES, decode_event_row
 from answerable.store.query_tables import ColumnType, NamedTable
+from answerable.store.row_removal import read_live_rows
 from answerable.store.store import EvidenceStore
 
 
@@ -29,16 +30,19 @@ def build_inclusion_bundle(
     segments: list[ProvenSegment] = []
     events: list[ProvenEvent] = []
     log_leaves = [leaf_hash(data) for data in store.log.raw_entries()]
-    for index, entry in enumerate(store.log.entries()):
-        if not isinstance(entry, SegmentManifest):
-            continue
-        rows = _find_event_rows(store, entry, wanted)
+    for state in read_segment_states(store.log.entries()):
+        live, index = state.live, state.index
+        rows = _find_event_rows(store, live, wanted) if live is not None else []
         if not rows:
             continue
+        if state.removal is not None:  # the file has only the remaining rows
+            numbers = read_live_rows(store, state)
+            rows = [(numbers[cast("int", row)], *values) for row, *values in rows]
         path = tuple(step.hex() for step in inclusion_path(index, log_leaves))
         text = store.log.raw_entries()[index].decode()
         segments.append(ProvenSegment(index, text, path))
-        for row, event in _build_row_proofs(store, entry, rows, len(segments) - 1):
+        proofs = _build_row_proofs(store, state.manifest, rows, len(segments) - 1)
+        for row, event in proofs:
             events.append(event)
             found.add(row)
     missing = [number for number in wanted if number not in found]
@@ -58,7 +62,7 @@ def _find_event_rows(
     # The id starts with its time in milliseconds, so most segments are ruled out.
     low, high = int(manifest.min_time) // 10**6, int(manifest.max_time) // 10**6
     here = [w for w in event_ids if low <= int.from_bytes(w[:6], "big") <= high]
-    if not here:
+    if not here or not store.layout.has_segment_file(manifest.day, manifest.segment):
         return []
     file = store.layout.segment_file(manifest.day, manifest.segment, ".parquet")
     ids = NamedTable(

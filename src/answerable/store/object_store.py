@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 import zstandard
 
-from answerable.evidence.log_entries import ObjectEntry
+from answerable.evidence.log_entries import ObjectEntry, list_removed_objects
 from answerable.model.errors import AnswerableError, UsageError, VerificationError
 from answerable.model.event import QuarantinedRecord
 from answerable.store.durable_files import (
@@ -83,11 +83,15 @@ class ObjectStore:
         return read_compressed_object(self._layout.objects / digest)
 
     def list_objects(self, kind: str) -> tuple[LoggedObject, ...]:
-        """List the objects of a kind, in log order."""
+        """List the objects of a kind that no policy removed, in log order."""
+        entries = self._log.entries()
+        removed = list_removed_objects(entries)
         return tuple(
             LoggedObject(entry.sha256, int(entry.at), index)
-            for index, entry in enumerate(self._log.entries())
-            if isinstance(entry, ObjectEntry) and entry.of == kind
+            for index, entry in enumerate(entries)
+            if isinstance(entry, ObjectEntry)
+            and entry.of == kind
+            and entry.sha256 not in removed
         )
 
     def quarantine(self, records: Sequence[QuarantinedRecord], now: int) -> int:

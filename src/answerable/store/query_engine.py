@@ -1,12 +1,12 @@
 """Run SQL over sealed segments and unsealed journal records."""
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from answerable.model.errors import UsageError
+from answerable.model.errors import EnvironmentFailure, UsageError
 from answerable.model.event import AuditEvent
 from answerable.store import journal_files
 from answerable.store.store_layout import StoreLayout
@@ -15,12 +15,15 @@ from answerable.store.transparency_log import TransparencyLog
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
+    from answerable.evidence.log_entries import SegmentManifest
+    from answerable.store.damaged_segments import DamagedFiles
     from answerable.store.duckdb_engine import DuckDbEngine
     from answerable.store.event_sources import EventSources
     from answerable.store.query_tables import NamedTable
     from answerable.store.search_index import EventPlace, SearchIndex
 
 RAW_EVENTS_VIEW = "events_raw"
+ResultT = TypeVar("ResultT")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,7 @@ class EventQueries:
         self._layout, self._log, self._index = layout, log, index
         self._engine: DuckDbEngine | None = None
         self._state: object = None
+        self._damaged: DamagedFiles = {}
 
     def close(self) -> None:
         """Close the connection."""
@@ -71,6 +75,17 @@ class EventQueries:
         tables: "Mapping[str, NamedTable]",
     ) -> list[tuple[object, ...]]:
         """Run trusted SQL with extra temporary tables."""
+        return self._retry_without_damaged_segments(
+            lambda: self._run_query(query, parameters, tables)
+        )
+
+    def _run_query(
+        self,
+        query: str,
+        parameters: Sequence[object],
+        tables: "Mapping[str, NamedTable]",
+    ) -> list[tuple[object, ...]]:
+        """Run trusted SQL once."""
         from answerable.store.query_tables import quote_name, register_table
 
         engine = self._get_current_engine()
@@ -94,6 +109,31 @@ class EventQueries:
         Raises:
             UsageError: It is not exactly one SELECT, or the engine cannot run it.
         """
+        import duckdb
+
+        try:
+            return self._retry_without_damaged_segments(
+                lambda: self._run_user_select(text, tables, views, limits)
+            )
+        except duckdb.InterruptException:
+            raise UsageError(
+                f"sql: the query took longer than {limits.seconds:g} seconds",
+                "narrow the query, e.g. to one day: WHERE event_time >= ...",
+            ) from None
+        except duckdb.Error as error:
+            raise UsageError(
+                f"sql: {str(error).splitlines()[0]}",
+                "the views and their columns: SELECT * FROM information_schema.columns",
+            ) from error
+
+    def _run_user_select(
+        self,
+        text: str,
+        tables: "Mapping[str, NamedTable]",
+        views: Mapping[str, str],
+        limits: QueryLimits,
+    ) -> tuple[tuple[str, ...], list[tuple[object, ...]]]:
+        """Run a SELECT of the user once."""
         import duckdb
 
         from answerable.store.duckdb_engine import DuckDbEngine, run_interruptible
@@ -130,21 +170,54 @@ class EventQueries:
 
             with _interrupt_after(engine, limits.seconds):
                 return run_interruptible(engine.connection, call)
-        except duckdb.InterruptException:
-            raise UsageError(
-                f"sql: the query took longer than {limits.seconds:g} seconds",
-                "narrow the query, e.g. to one day: WHERE event_time >= ...",
-            ) from None
-        except duckdb.Error as error:
-            raise UsageError(
-                f"sql: {str(error).splitlines()[0]}",
-                "the views and their columns: SELECT * FROM information_schema.columns",
-            ) from error
         finally:
             engine.close()
 
     def read_events_at(self, places: "Sequence[EventPlace]") -> list[AuditEvent]:
         """Read complete events by place (time, id, segment, row), in that order."""
+        return self._retry_without_damaged_segments(
+            lambda: self._read_events_at(places)
+        )
+
+    def find_unreadable_segments(self) -> "dict[str, tuple[SegmentManifest, str]]":
+        """Find the live segments that queries leave out, with the reason, by name."""
+        from answerable.evidence.log_entries import list_live_segments
+
+        live = list_live_segments(self._log.entries())
+        if not self._damaged and all(
+            self._layout.has_segment_file(each.day, each.segment) for each in live
+        ):
+            return {}
+        from answerable.store.damaged_segments import find_unreadable_segments
+
+        found = find_unreadable_segments(self._layout, live, self._damaged)
+        return {e.segment: (e, found[e.segment]) for e in live if e.segment in found}
+
+    def _retry_without_damaged_segments(self, call: "Callable[[], ResultT]") -> ResultT:
+        """Run a query; if a segment file is damaged, run it without that segment."""
+        import duckdb
+
+        try:
+            return call()
+        except (duckdb.Error, EnvironmentFailure) as error:
+            if not _may_be_file_damage(error):
+                raise
+        self._set_aside_damaged_segments()
+        return call()
+
+    def _set_aside_damaged_segments(self) -> None:
+        """Look for damaged segment files, and build the views again without them."""
+        from answerable.evidence.log_entries import list_live_segments
+        from answerable.store.damaged_segments import find_damaged_files
+
+        live = list_live_segments(self._log.entries())
+        self._damaged = {**self._damaged, **find_damaged_files(self._layout, live)}
+        if self._index is None:
+            self.close()  # the engine keeps what it read of a file
+        self._state = None
+
+    def _read_events_at(self, places: "Sequence[EventPlace]") -> list[AuditEvent]:
+        """Read complete events by place once."""
         engine = self._get_current_engine()
         found = (
             {} if self._index is None else self._index.read_events_at(engine, places)
@@ -213,7 +286,7 @@ class EventQueries:
         """Read the current segments and unsealed records."""
         from answerable.store.event_sources import EventSources
 
-        return EventSources.read(self._layout, self._log)
+        return EventSources.read(self._layout, self._log, self._damaged)
 
     def _read_store_state(self) -> object:
         """Return the checkpoint and journal sizes, which change with each write."""
@@ -223,7 +296,16 @@ class EventQueries:
                 tails.append((name, self._layout.journal_file(name).stat().st_size))
             except FileNotFoundError:
                 continue
-        return self._log.checkpoint(), tails
+        return self._log.checkpoint(), tails, tuple(self._damaged.items())
+
+
+def _may_be_file_damage(error: Exception) -> bool:
+    """Return whether an error of the engine may come from a damaged file."""
+    import duckdb
+
+    cause = error.__cause__ if isinstance(error, EnvironmentFailure) else error
+    kinds = (duckdb.IOException, duckdb.InvalidInputException, duckdb.InternalException)
+    return type(cause) is duckdb.Error or isinstance(cause, kinds)
 
 
 @contextmanager

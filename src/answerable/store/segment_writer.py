@@ -15,26 +15,18 @@ from answerable.evidence.log_entries import (
     LogEntry,
     SegmentManifest,
     encode_entry,
+    get_segment_id,
+    list_live_segments,
 )
 from answerable.evidence.merkle import merkle_root
 from answerable.model.time_units import DAY_NS
 from answerable.store.duckdb_engine import DuckDbEngine, quote_text
-from answerable.store.durable_files import (
-    FILE_MODE,
-    make_private_folder,
-    mark_crash_point,
-    sync_file,
-    sync_folder,
-    translate_os_errors,
-    write_file,
-)
+from answerable.store.durable_files import mark_crash_point, write_file
 from answerable.store.event_columns import NAMES, build_decode_records_sql
 from answerable.store.query_tables import ColumnType, NamedTable, register_table
 from answerable.store.store_layout import StoreLayout
 
 MAX_SEGMENT_ROWS = 50_000
-# DuckDB rounds row groups up to whole vectors of 2,048.
-_PARQUET = "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 12288"
 
 
 def format_day(day: int) -> str:
@@ -132,10 +124,13 @@ def list_segments_sealed_since(
         ),
         0,
     )
-    return [
-        entry
+    since = {
+        entry.segment
         for entry in entries[start:]
         if isinstance(entry, SegmentManifest) and entry.journal != name
+    }
+    return [
+        live for live in list_live_segments(entries) if get_segment_id(live) in since
     ]
 
 
@@ -151,6 +146,9 @@ def _find_rows_sealed_elsewhere(
     other_segments: Sequence[SegmentManifest],
 ) -> set[int]:
     """Find the rows that segments of other journals contain already."""
+    other_segments = [
+        m for m in other_segments if layout.has_segment_file(m.day, m.segment)
+    ]
     if not other_segments:
         return set()
     listed = ", ".join(
@@ -215,29 +213,19 @@ class _SegmentWriter:
 
     def write(self, records: Sequence[bytes], leaves: Sequence[bytes]) -> str:
         """Write sorted records and leaves; return the digest of the Parquet file."""
-        file = self._segment_path(".parquet")
-        temp_path = file.with_name(f".{file.name}.new")
-        make_private_folder(file.parent)
+        from answerable.store.segment_files import copy_rows_to_segment
+
         self._engine.load_records("records", records)
         mark_crash_point("segment-begin")
-        with translate_os_errors("write", file):
-            try:
-                mark_crash_point("segment-parquet-write")
-                self._engine.run(
-                    f"COPY (SELECT {NAMES} FROM ({build_decode_records_sql('records')})) "  # noqa: S608
-                    f"TO {quote_text(str(temp_path.absolute()))} ({_PARQUET})"
-                )
-                temp_path.chmod(FILE_MODE)
-                sync_file(temp_path)
-                digest = hashlib.sha256(temp_path.read_bytes()).hexdigest()
-                temp_path.replace(file)
-                sync_folder(file.parent)
-            except BaseException:
-                # A full disk needs every byte back.
-                temp_path.unlink(missing_ok=True)
-                raise
-            finally:
-                self._engine.connection.unregister("records")
+        try:
+            digest = copy_rows_to_segment(
+                self._layout,
+                self._engine,
+                f"SELECT {NAMES} FROM ({build_decode_records_sql('records')})",  # noqa: S608
+                (self.day, self.name),
+            )
+        finally:
+            self._engine.connection.unregister("records")
         mark_crash_point("segment-parquet")
         write_file(self._segment_path(".leaves"), b"".join(leaves))
         mark_crash_point("segment-leaves")

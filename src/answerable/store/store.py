@@ -184,6 +184,9 @@ class EvidenceStore:
             VerificationError: A journal or the log was changed on disk.
             EnvironmentFailure: The disk failed; sealing may be retried.
         """
+        from answerable.store.spill_folders import sweep_spill_folders
+
+        sweep_spill_folders()
         self._sealer.close()
         if self._writer is not None:
             self._writer.close()
@@ -337,6 +340,10 @@ class EvidenceStore:
         """
         return self._query.run_user_select(text, tables or {}, views or {}, limits)
 
+    def find_unreadable_segments(self) -> dict[str, tuple[SegmentManifest, str]]:
+        """Find the segments that queries leave out: `missing` or `damaged`, by name."""
+        return self._query.find_unreadable_segments()
+
     def put_object(self, kind: str, data: bytes, now: int) -> str:
         """Store an object under its digest and log it.
 
@@ -355,7 +362,7 @@ class EvidenceStore:
         return self._objects.get(digest)
 
     def list_objects(self, kind: str) -> tuple[LoggedObject, ...]:
-        """List the objects of a kind, in log order."""
+        """List the objects of a kind that no policy removed, in log order."""
         return self._objects.list_objects(kind)
 
     def quarantine(self, records: Sequence[QuarantinedRecord], now: int) -> int:

@@ -100,6 +100,10 @@ class StoreLayout:
         """Path of a journal's last signed head."""
         return self.journal / f"{name}.head"
 
+    def has_segment_file(self, day: str, segment: str) -> bool:
+        """Return whether the Parquet file of a segment is a regular file."""
+        return self.segment_file(day, segment, ".parquet").is_file()
+
     def segment_file(self, day: str, segment: str, ending: str) -> Path:
         """Path of a segment's Parquet file, leaves or manifest."""
         return self.segments / f"day={day}" / f"{segment}{ending}"

@@ -8,9 +8,15 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
+from answerable.evidence.log_entries import RowsRemoved
 from answerable.model.connector import ignore_progress_report
 from answerable.model.errors import UsageError, VerificationError
-from answerable.model.inventory import DERIVATION_STAGES, Inventory, ProgressCallback
+from answerable.model.inventory import (
+    DERIVATION_STAGES,
+    EventGaps,
+    Inventory,
+    ProgressCallback,
+)
 from answerable.model.person import OwnerEvidence, OwnerEvidenceKind
 from answerable.model.sighting import Snapshot, Sync
 from answerable.store import inventory_cache
@@ -91,7 +97,18 @@ def load_inventory(
         kept,
         derived=inventory_cache.DerivedFiles(store, generation, progress),
         scheduled=read_source_states(store.layout),
+        read_event_gaps=lambda: _read_event_gaps(store),
     )
+
+
+def _read_event_gaps(store: EvidenceStore) -> EventGaps:
+    """Read the events that a store lacks by now."""
+    removed = any(isinstance(each, RowsRemoved) for each in store.log.entries())
+    if not removed and not store.find_unreadable_segments():
+        return EventGaps()
+    from answerable.store.event_gaps import read_event_gaps
+
+    return read_event_gaps(store)
 
 
 def _assess_owners(joined: Inventory, now: int) -> Inventory:

@@ -4,7 +4,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from answerable.evidence.log_entries import ObjectEntry, SegmentManifest
+from answerable.evidence.log_entries import (
+    ObjectEntry,
+    SegmentManifest,
+    list_live_segments,
+)
 from answerable.store.investigation_queries import count_all_events
 from answerable.store.store import EvidenceStore
 
@@ -33,7 +37,7 @@ class LogSummary:
 def summarize_log(store: EvidenceStore, max_segments: int) -> LogSummary:
     """Count the log's contents; list its newest segments, at most `max_segments`."""
     entries = store.log.entries()
-    segments = [each for each in entries if isinstance(each, SegmentManifest)]
+    segments = list_live_segments(entries)
     events = sum(each.count for each in segments)
     days = sorted({each.day for each in segments})
     return LogSummary(

@@ -1,0 +1,96 @@
+"""Find segment files that are missing or damaged, so that queries leave them out."""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from answerable.evidence.log_entries import SegmentManifest
+from answerable.store.store_layout import StoreLayout
+
+_MAGIC = b"PAR1"
+_MIN_BYTES = 12
+_CHUNK_BYTES = 1 << 20
+# Size and modification time (nanoseconds) of a damaged file, by segment: a file that
+# was replaced since is read again.
+DamagedFiles = Mapping[str, tuple[int, int]]
+
+
+def find_damaged_files(
+    layout: StoreLayout, segments: Iterable[SegmentManifest]
+) -> DamagedFiles:
+    """Find existing segment files that do not match their manifests.
+
+    Files that are cut off or overwritten at an end are found without reading the rest;
+    only if there is none, each file is compared with its digest.
+    """
+    there = [
+        (each, path) for each in segments if (path := _get_path(layout, each)).is_file()
+    ]
+    found = [(each, path) for each, path in there if not _has_parquet_ends(path)]
+    if not found:
+        found = [
+            (each, path)
+            for each, path in there
+            if compute_file_digest(path) != each.file_sha256
+        ]
+    return {
+        each.segment: signature
+        for each, path in found
+        if (signature := _get_signature(path)) is not None
+    }
+
+
+def find_unreadable_segments(
+    layout: StoreLayout, segments: Iterable[SegmentManifest], damaged: DamagedFiles
+) -> dict[str, str]:
+    """Find the segments that queries leave out: `missing` or `damaged`, by name."""
+    found: dict[str, str] = {}
+    for each in segments:
+        path = _get_path(layout, each)
+        if not path.is_file():
+            found[each.segment] = "damaged" if path.exists() else "missing"
+        elif each.segment in damaged and damaged[each.segment] == _get_signature(path):
+            found[each.segment] = "damaged"
+    return found
+
+
+def compute_file_digest(path: Path) -> str:
+    """Compute the SHA-256 of a file, hex; empty if it cannot be read."""
+    digest = hashlib.sha256()
+    try:
+        with path.open("rb") as file:
+            while chunk := file.read(_CHUNK_BYTES):
+                digest.update(chunk)
+    except OSError:
+        return ""
+    return digest.hexdigest()
+
+
+def _get_path(layout: StoreLayout, segment: SegmentManifest) -> Path:
+    """Return the path of the Parquet file of a live segment."""
+    return layout.segment_file(segment.day, segment.segment, ".parquet")
+
+
+def _get_signature(path: Path) -> tuple[int, int] | None:
+    """Return size and modification time of a file; None if it is missing."""
+    try:
+        facts = path.stat()
+    except OSError:
+        return None
+    return facts.st_size, facts.st_mtime_ns
+
+
+def _has_parquet_ends(path: Path) -> bool:
+    """Return whether a file begins and ends as a Parquet file does."""
+    try:
+        size = path.stat().st_size
+        if size < _MIN_BYTES:
+            return False
+        with path.open("rb") as file:
+            first = file.read(len(_MAGIC))
+            file.seek(-8, 2)
+            last = file.read(8)
+    except OSError:
+        return False
+    footer = int.from_bytes(last[:4], "little")
+    return first == last[4:] == _MAGIC and footer + _MIN_BYTES <= size

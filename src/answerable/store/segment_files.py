@@ -1,0 +1,123 @@
+"""Write a Parquet file of selected rows, and delete files that the log made obsolete."""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from answerable.evidence.log_entries import (
+    LogEntry,
+    SegmentState,
+    read_segment_states,
+)
+from answerable.store.duckdb_engine import DuckDbEngine, quote_text
+from answerable.store.durable_files import (
+    FILE_MODE,
+    make_private_folder,
+    mark_crash_point,
+    sync_file,
+    sync_folder,
+    translate_os_errors,
+)
+from answerable.store.store_layout import StoreLayout
+
+# DuckDB rounds row groups up to whole vectors of 2,048.
+PARQUET_OPTIONS = (
+    "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 12288"
+)
+
+
+def copy_rows_to_segment(
+    layout: StoreLayout, engine: DuckDbEngine, query: str, target: tuple[str, str]
+) -> str:
+    """Write the rows of a query to a segment's Parquet file, durably.
+
+    Args:
+        layout: Layout of the store.
+        engine: Engine that runs the query.
+        query: Trusted SQL that gives the columns of a segment.
+        target: Day and name of the segment.
+
+    Returns:
+        SHA-256 of the file, hex.
+
+    Raises:
+        EnvironmentFailure: The disk is full or fails; no file is left.
+    """
+    file = layout.segment_file(*target, ".parquet")
+    temp_path = file.with_name(f".{file.name}.new")
+    make_private_folder(file.parent)
+    with translate_os_errors("write", file):
+        try:
+            mark_crash_point("segment-parquet-write")
+            engine.run(
+                f"COPY ({query}) TO {quote_text(str(temp_path.absolute()))} "
+                f"({PARQUET_OPTIONS})"
+            )
+            temp_path.chmod(FILE_MODE)
+            sync_file(temp_path)
+            digest = hashlib.sha256(temp_path.read_bytes()).hexdigest()
+            temp_path.replace(file)
+            sync_folder(file.parent)
+        except BaseException:
+            # A full disk needs every byte back.
+            temp_path.unlink(missing_ok=True)
+            raise
+    return digest
+
+
+def delete_obsolete_files(layout: StoreLayout, entries: Iterable[LogEntry]) -> int:
+    """Delete segment files that committed entries made obsolete; return their number.
+
+    Raises:
+        EnvironmentFailure: A file cannot be deleted; the step may be repeated.
+    """
+    paths = list_obsolete_files(layout, read_segment_states(entries))
+    return delete_files(map(Path, paths))
+
+
+def delete_files(paths: Iterable[Path]) -> int:
+    """Delete files durably; return the number of deleted ones.
+
+    Raises:
+        EnvironmentFailure: A file cannot be deleted.
+    """
+    folders: set[Path] = set()
+    count = 0
+    for path in paths:
+        with translate_os_errors("remove", path), suppress(FileNotFoundError):
+            path.unlink()
+            folders.add(path.parent)
+            count += 1
+    for folder in folders:
+        with translate_os_errors("write", folder):
+            sync_folder(folder)
+    return count
+
+
+def list_obsolete_files(
+    layout: StoreLayout, states: Sequence[SegmentState]
+) -> list[str]:
+    """List the paths of segment files that a committed entry has made obsolete.
+
+    They remain after a crash between the commit and the deletion.
+    """
+    found: list[str] = []
+    for state in states:
+        manifest = state.manifest
+        stems: list[tuple[str, tuple[str, ...]]] = []
+        if state.compacted:
+            stems.append((manifest.segment, (".parquet", ".leaves", ".manifest.json")))
+        elif state.removal is not None:
+            stems.append((manifest.segment, (".parquet",)))
+            stems += [
+                (f"{manifest.segment}-{number}", (".parquet", ".removed"))
+                for number in range(1, state.removal.number)
+            ]
+        found += [
+            str(path)
+            for stem, endings in stems
+            for ending in endings
+            if (path := layout.segment_file(manifest.day, stem, ending)).exists()
+        ]
+    return found

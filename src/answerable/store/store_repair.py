@@ -1,0 +1,235 @@
+"""Repair a store: finish removals, set damaged segments aside, restore from a copy."""
+
+import hashlib
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from answerable.evidence.log_entries import (
+    SegmentManifest,
+    SegmentState,
+    encode_entry,
+    list_removed_objects,
+    read_segment_states,
+)
+from answerable.evidence.merkle import merkle_root
+from answerable.model.errors import VerificationError
+from answerable.store.damaged_segments import compute_file_digest
+from answerable.store.duckdb_engine import DuckDbEngine
+from answerable.store.durable_files import (
+    make_private_folder,
+    read_file,
+    sync_folder,
+    translate_os_errors,
+    write_file,
+)
+from answerable.store.fsck_segments import SegmentUnreadableError, read_row_leaves
+from answerable.store.segment_files import delete_files, list_obsolete_files
+from answerable.store.spill_folders import sweep_spill_folders
+
+if TYPE_CHECKING:
+    from answerable.store.store import EvidenceStore
+
+REPAIR_KIND = "repair"
+
+
+@dataclass(frozen=True, slots=True)
+class RepairStep:
+    """One finding of a repair.
+
+    Attributes:
+        action: `delete`, `set aside`, `restore`, `rebuild`, `missing` or `sweep`.
+        target: File, relative to the store; an absolute path of a spill folder.
+        detail: Reason, and next step.
+        failed: Whether something is still missing.
+    """
+
+    action: str
+    target: str
+    detail: str
+    failed: bool = False
+
+
+def repair_store(
+    store: "EvidenceStore", copy: Path | None, now: int, *, dry_run: bool
+) -> list[RepairStep]:
+    """Repair the files of segments; nothing that matches the log is changed.
+
+    Args:
+        store: The store.
+        copy: Folder of a copy of the store to restore files from, or None.
+        now: UTC nanoseconds.
+        dry_run: List without changing anything.
+
+    Raises:
+        EnvironmentFailure: The disk failed; the command may be repeated.
+    """
+    with store.log.lock():
+        states = read_segment_states(store.log.entries())
+        steps = [
+            *_delete_obsolete_files(store, states, dry_run=dry_run),
+            *_repair_segments(store, states, copy, dry_run=dry_run),
+        ]
+        recorded = [each for each in steps if each.action in ("set aside", "restore")]
+        if recorded and not dry_run:
+            said = [f"{each.action} {each.target}" for each in recorded]
+            act = {"schema": "answerable/repair/v1", "at": str(now), "steps": said}
+            store.put_object(REPAIR_KIND, msgspec.json.encode(act), now)
+    if not dry_run:
+        steps += [
+            RepairStep("sweep", path, "left by a killed process")
+            for path in sweep_spill_folders()
+        ]
+    return steps
+
+
+def _delete_obsolete_files(
+    store: "EvidenceStore", states: list[SegmentState], *, dry_run: bool
+) -> Iterator[RepairStep]:
+    """Delete files whose removal the log records, and unfinished segment files."""
+    layout = store.layout
+    paths = [Path(path) for path in list_obsolete_files(layout, states)]
+    paths += [
+        path
+        for digest in list_removed_objects(store.log.entries())
+        for folder in (layout.objects, layout.quarantine)
+        if (path := folder / digest).exists()
+    ]
+    paths += sorted(layout.segments.glob("day=*/.*.new"))
+    for path in paths:
+        if not dry_run:
+            delete_files([path])
+        yield RepairStep(
+            "delete", str(path.relative_to(layout.root)), "unfinished or removed"
+        )
+
+
+def _repair_segments(
+    store: "EvidenceStore",
+    states: list[SegmentState],
+    copy: Path | None,
+    *,
+    dry_run: bool,
+) -> Iterator[RepairStep]:
+    """Repair the Parquet, leaves and manifest files of each segment."""
+    engine = DuckDbEngine(store.layout.segments)
+    try:
+        for state in states:
+            if state.compacted:
+                continue
+            manifest, live = state.manifest, state.live
+            whole = True
+            if live is not None:
+                file = _get_file(store, live, ".parquet")
+                whole = compute_file_digest(file) == live.file_sha256
+                if not whole:
+                    yield from _restore_or_set_aside(
+                        store, file, live.file_sha256, copy, dry_run=dry_run
+                    )
+                    whole = compute_file_digest(file) == live.file_sha256
+            leaves = _get_file(store, manifest, ".leaves")
+            if compute_file_digest(leaves) != manifest.leaves_sha256:
+                step = _rebuild_leaves(store, engine, state, whole, dry_run=dry_run)
+                if step is None:
+                    yield from _restore_or_set_aside(
+                        store, leaves, manifest.leaves_sha256, copy, dry_run=dry_run
+                    )
+                else:
+                    yield step
+            yield from _rebuild_manifest(store, manifest, dry_run=dry_run)
+    finally:
+        engine.close()
+
+
+def _restore_or_set_aside(
+    store: "EvidenceStore", file: Path, digest: str, copy: Path | None, *, dry_run: bool
+) -> Iterator[RepairStep]:
+    """Restore a file from a copy of the store, or move the damaged file away."""
+    name = str(file.relative_to(store.root))
+    if file.exists() and not file.is_symlink():
+        if not dry_run:
+            aside = store.root / "set-aside"
+            make_private_folder(aside)
+            with translate_os_errors("move", file):
+                file.replace(aside / f"{file.parent.name}-{file.name}")
+                sync_folder(aside)
+                sync_folder(file.parent)
+        yield RepairStep("set aside", name, "does not match the log")
+    source = copy / name if copy is not None else None
+    if source is not None and compute_file_digest(source) == digest:
+        if not dry_run:
+            with translate_os_errors("copy", source):
+                make_private_folder(file.parent)
+                write_file(file, source.read_bytes())
+        yield RepairStep("restore", name, "the copy matches the log")
+        return
+    yield RepairStep(
+        "missing",
+        name,
+        "restore it from a backup: answerable store repair --from FOLDER",
+        failed=True,
+    )
+
+
+def _rebuild_leaves(
+    store: "EvidenceStore",
+    engine: DuckDbEngine,
+    state: SegmentState,
+    whole: bool,
+    *,
+    dry_run: bool,
+) -> RepairStep | None:
+    """Rebuild a leaves file from the rows; None where the rows do not suffice."""
+    if not whole or state.removal is not None:
+        return None
+    manifest = state.manifest
+    try:
+        rows = [leaf for _, leaf in read_row_leaves(store.layout, engine, manifest)]
+    except (SegmentUnreadableError, VerificationError):
+        return None
+    packed = b"".join(rows)
+    if (
+        hashlib.sha256(packed).hexdigest() != manifest.leaves_sha256
+        or merkle_root(rows).hex() != manifest.event_root
+    ):
+        return None
+    file = _get_file(store, manifest, ".leaves")
+    if not dry_run:
+        _remove_non_file(file)
+        write_file(file, packed)
+    return RepairStep(
+        "rebuild", str(file.relative_to(store.root)), "computed from the rows"
+    )
+
+
+def _rebuild_manifest(
+    store: "EvidenceStore", manifest: SegmentManifest, *, dry_run: bool
+) -> Iterator[RepairStep]:
+    """Write a manifest file again from the log."""
+    file = _get_file(store, manifest, ".manifest.json")
+    data = encode_entry(manifest)
+    try:
+        if file.is_file() and read_file(file) == data:
+            return
+    except FileNotFoundError:
+        pass
+    if not dry_run:
+        make_private_folder(file.parent)
+        _remove_non_file(file)
+        write_file(file, data)
+    yield RepairStep("rebuild", str(file.relative_to(store.root)), "written in the log")
+
+
+def _remove_non_file(path: Path) -> None:
+    """Remove a folder in place of a file."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+
+
+def _get_file(store: "EvidenceStore", manifest: SegmentManifest, ending: str) -> Path:
+    """Return the path of a file of a segment."""
+    return store.layout.segment_file(manifest.day, manifest.segment, ending)

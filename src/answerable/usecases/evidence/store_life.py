@@ -1,0 +1,221 @@
+"""Compact, retain, hold, repair and measure the events of a store."""
+
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from answerable.model.documents.shared_shapes import Document
+from answerable.model.documents.store import HoldItem, StoreChangeItem, StoreDayItem
+from answerable.model.errors import UsageError
+from answerable.presentation.answer_coverage import build_empty_coverage, format_time
+from answerable.store import compaction, legal_holds, retention, store_repair
+from answerable.store.row_removal import PlannedRemoval
+from answerable.store.store import EvidenceStore
+from answerable.store.store_statistics import read_day_statistics
+
+MAX_REASON_LENGTH = 1000
+_DAY = re.compile(r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])")
+
+
+def show_store_statistics(store: EvidenceStore) -> Document:
+    """Show the events, segments and bytes of each day."""
+    items: list[StoreDayItem] = [
+        {
+            "day": each.day,
+            "events": each.events,
+            "segments": each.segments,
+            "bytes": each.size,
+            "removed": each.removed,
+            "unreadable": each.unreadable,
+        }
+        for each in read_day_statistics(store)
+    ]
+    damaged = any(each["unreadable"] for each in items)
+    return Document(
+        "store",
+        items,
+        build_empty_coverage(),
+        failed=damaged,
+        next="answerable store repair" if damaged else "",
+    )
+
+
+def compact_store(
+    store: EvidenceStore, day: str = "", *, now: int, dry_run: bool = False
+) -> Document:
+    """Compact the segments of each day into few large ones.
+
+    Raises:
+        UsageError: The day is malformed.
+        VerificationError: A segment does not match its manifest.
+    """
+    _require_day(day, "--day")
+    items: list[StoreChangeItem] = []
+    for group in compaction.plan_compaction(store, day):
+        made = None if dry_run else compaction.compact_segments(store, group, now)
+        items.append(
+            {
+                "action": "compact",
+                "state": "planned" if dry_run else "done" if made else "open",
+                "target": f"{group[0].day}: {len(group)} segments",
+                "events": sum(each.count for each in group),
+                "held": 0,
+                "detail": f"segment {made.segment}" if made else "",
+            }
+        )
+    return Document("store-changes", items, build_empty_coverage())
+
+
+def retain_events(
+    store: EvidenceStore,
+    days: int,
+    source: str = "",
+    *,
+    now: int,
+    dry_run: bool = False,
+) -> Document:
+    """Remove events that are older than a number of days.
+
+    Raises:
+        UsageError: The number of days is not positive.
+    """
+    if days < 1:
+        raise UsageError(
+            f"--days must be at least 1 (got {days})", "90 keeps the last 90 days"
+        )
+    planned = retention.apply_retention(store, days, source, now, dry_run=dry_run)
+    items = list_removals("retain", planned, dry_run=dry_run)
+    return Document(
+        "store-changes",
+        items,
+        build_empty_coverage(),
+        failed=any(each.unreadable for each in planned),
+    )
+
+
+def list_removals(
+    action: str, planned: Iterable[PlannedRemoval], *, dry_run: bool
+) -> list[StoreChangeItem]:
+    """List the removals of rows of each segment as items."""
+    return [
+        {
+            "action": action,
+            "state": "open"
+            if each.unreadable or not each.rows
+            else "planned"
+            if dry_run
+            else "done",
+            "target": f"{each.state.manifest.day}: segment "
+            f"{each.state.manifest.segment}",
+            "events": len(each.rows),
+            "held": each.held,
+            "detail": _describe_removal(each),
+        }
+        for each in planned
+    ]
+
+
+def _describe_removal(planned: PlannedRemoval) -> str:
+    """Describe why rows were not removed; empty if all were."""
+    if planned.unreadable:
+        return "missing or damaged, so not searched; see: answerable store repair"
+    return "kept by a legal hold; see: answerable store holds" if planned.held else ""
+
+
+def place_hold(
+    store: EvidenceStore, hold: legal_holds.LegalHold, *, now: int
+) -> Document:
+    """Place a legal hold, and list the holds in force.
+
+    Raises:
+        UsageError: The reason is missing, or a day is malformed.
+    """
+    require_reason(hold.reason)
+    _require_day(hold.since, "--since")
+    _require_day(hold.until, "--until")
+    if hold.since and hold.until and hold.since > hold.until:
+        raise UsageError(
+            "the held days are empty (expected --since before --until)",
+            "both days are held",
+        )
+    legal_holds.place_hold(store, hold, now)
+    return list_holds(store)
+
+
+def list_holds(store: EvidenceStore) -> Document:
+    """List the legal holds in force."""
+    items: list[HoldItem] = [
+        {
+            "id": digest[:12],
+            "since": hold.since,
+            "until": hold.until,
+            "source": hold.source,
+            "person": hold.person,
+            "reason": hold.reason,
+            "at": format_time(int(hold.at)),
+        }
+        for digest, hold in legal_holds.read_holds(store).items()
+    ]
+    return Document("holds", items, build_empty_coverage())
+
+
+def release_hold(
+    store: EvidenceStore, hold_id: str, reason: str, *, now: int
+) -> Document:
+    """Release a legal hold, and list the holds that remain.
+
+    Raises:
+        UsageError: There is no such hold, or the reason is missing.
+    """
+    require_reason(reason)
+    legal_holds.release_hold(store, hold_id, reason, now)
+    return list_holds(store)
+
+
+def repair_files(
+    store: EvidenceStore, copy: Path | None = None, *, now: int, dry_run: bool = False
+) -> Document:
+    """Repair the files of segments, and list each step."""
+    steps: Sequence[store_repair.RepairStep] = store_repair.repair_store(
+        store, copy, now, dry_run=dry_run
+    )
+    items: list[StoreChangeItem] = [
+        {
+            "action": step.action,
+            "state": "open" if step.failed else "planned" if dry_run else "done",
+            "target": step.target,
+            "events": 0,
+            "held": 0,
+            "detail": step.detail,
+        }
+        for step in steps
+    ]
+    return Document(
+        "store-changes",
+        items,
+        build_empty_coverage(),
+        failed=any(step.failed for step in steps),
+    )
+
+
+def require_reason(reason: str) -> None:
+    """Refuse a missing or very long reason.
+
+    Raises:
+        UsageError: It is empty or too long.
+    """
+    if not reason.strip() or len(reason) > MAX_REASON_LENGTH:
+        raise UsageError(
+            f"missing or too long reason (got {len(reason)} characters, expected 1 "
+            f"to {MAX_REASON_LENGTH})",
+            "state the reason; it is kept in the log: --reason TEXT",
+        )
+
+
+def _require_day(day: str, option: str) -> None:
+    """Refuse a malformed day."""
+    if day and not _DAY.fullmatch(day):
+        raise UsageError(
+            f"{option} is not a day (got {day[:40]!r}, expected YYYY-MM-DD)",
+            "list the days of the store: answerable store stats",
+        )
