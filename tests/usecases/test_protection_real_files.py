@@ -4,6 +4,7 @@ import json
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
@@ -17,20 +18,33 @@ from tests.gateway.stdio.test_protected_home import play
 from tests.usecases.stranger_home import ROOT
 
 CANARY = "sk-canary-77-Zq8WxT5vRk2LmN7pYh3J"
-# Where a client has a file of this name; the other files hold servers of Cursor's form.
-PLACES = {
+# Files of clients that keep servers in `mcpServers`, and files of one client's own.
+PLACES = (
+    ".cursor/mcp.json",
+    ".claude.json",
+    ".codeium/windsurf/mcp_config.json",
+    ".gemini/settings.json",
+    ".config/Claude/claude_desktop_config.json",
+)
+OWN_PLACES = {
     ".vscode/mcp.json": ".config/Code/User/mcp.json",
-    "claude_desktop_config.example.json": ".config/Claude/claude_desktop_config.json",
-    "settings.json": ".claude/settings.json",
-    "agent-governance-claude-code/.mcp.json": ".claude.json",
+    ".claude/settings.json": ".claude/settings.json",
 }
+pytestmark = pytest.mark.world  # it starts a dozen servers
 PROGRAMS = ("uvx", "npx", "dnx", "aspire", "echo", "python")
 
 
-def find_place(path: Path) -> str:
-    return next(
-        (v for k, v in PLACES.items() if str(path).endswith(k)), ".cursor/mcp.json"
-    )
+def deal_files(sources: list[Path]) -> list[dict[str, Path]]:
+    """Deal the files to the places of homes, each place once in a home."""
+    homes: list[dict[str, Path]] = [{}]
+    for source in sources:
+        own = [v for k, v in OWN_PLACES.items() if str(source).endswith(k)]
+        free = [each for each in own or PLACES if each not in homes[-1]]
+        if not free:
+            homes.append({})
+            free = list(own or PLACES)
+        homes[-1][free[0]] = source
+    return homes
 
 
 def list_files() -> list[Path]:
@@ -77,46 +91,55 @@ def run(*words: str) -> str:
     return done.stdout
 
 
+def files(home: Path) -> dict[Path, bytes]:
+    return {p: p.read_bytes() for p in home.rglob("*") if p.is_file()}
+
+
 def test_published_files_are_protected_used_and_restored(home: Path) -> None:
-    started = 0
-    for source in list_files():
-        path = home / find_place(source)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        data = source.read_bytes()
-        has_key = b'"command"' in data and b'"env"' not in data and b'ervers"' in data
-        path.write_bytes(add_key(data) if has_key else data)
-        before = {p: p.read_bytes() for p in home.rglob("*") if p.is_file()}
-        folders = sorted(p for p in home.rglob("*") if p.is_dir())
+    started, agents = 0, set()
+    for dealt in deal_files(list_files()):
+        for place, source in dealt.items():
+            path = home / place
+            path.parent.mkdir(parents=True, exist_ok=True)
+            data = source.read_bytes()
+            has_key = all(w in data for w in (b'"command"', b'ervers"'))
+            if has_key and b'"env"' not in data:
+                data = add_key(data)
+            path.write_bytes(data)
+        before, folders = files(home), {p for p in home.rglob("*") if p.is_dir()}
         run("protect", "--yes")
-        after = {p: p.read_bytes() for p in home.rglob("*") if p.is_file()}
-        kept = [p for p, d in after.items() if CANARY.encode() in d]
-        assert all("secrets" in str(p) or "contents" in str(p) for p in kept), source
+        kept = [p for p, data in files(home).items() if CANARY.encode() in data]
+        assert {p.parent.name for p in kept} <= {"secrets", "contents"}
         items = json.loads(run("protect", "status", "-o", "json"))["items"]
-        mediated = [e for e in items if e["state"] == "mediated"]
-        started += start_each(path, {e["server"] for e in mediated})
+        for place in dealt:
+            mediated = {
+                each["server"]: each["agent"]
+                for each in items
+                if each["state"] == "mediated"
+            }
+            if count := start_each(home / place, set(mediated)):
+                started += count
+                agents |= set(mediated.values())
         run("unprotect")
-        assert {p: p.read_bytes() for p in home.rglob("*") if p.is_file()} == before
-        assert sorted(p for p in home.rglob("*") if p.is_dir()) == folders, source
-        path.unlink()
+        assert files(home) == before
+        assert {p for p in home.rglob("*") if p.is_dir()} == folders
+        for place in dealt:
+            (home / place).unlink()
     assert started >= 9
-    rows = json.loads(run("sql", "-o", "json", "SELECT DISTINCT agent FROM decisions"))
-    agents = json.dumps(rows)
-    for client in ("cursor", "vscode", "claude-desktop"):
-        assert f"agent:declared/{client}" in agents
-    owned = run("-o", "json", "who-owns", "agent:declared/cursor")
-    assert "ana@example.com" in owned
+    rows = run("sql", "-o", "json", "SELECT DISTINCT agent FROM decisions")
+    assert "agent:declared/cursor" in rows
+    assert "agent:declared/vscode" in rows
+    assert agents >= {"agent:declared/cursor", "agent:declared/vscode"}
+    assert "ana@example.com" in run("-o", "json", "who-owns", "agent:declared/cursor")
 
 
 def start_each(path: Path, names: set[str]) -> int:
     """Start each server of a file as its client does, and call it; count them."""
-    root = parse_jsonc(path.read_text())
-    assert isinstance(root, dict)
-    servers = root.get("mcpServers") or root.get("servers") or {}
-    assert isinstance(servers, dict)
+    root: Any = parse_jsonc(path.read_text())
+    servers: dict[str, Any] = root.get("mcpServers") or root.get("servers") or {}
     count = 0
     for name, entry in servers.items():
-        assert isinstance(entry, dict)
-        words = entry.get("args", [])
+        words: list[str] = entry.get("args", [])
         if name not in names or "--" not in words:
             continue
         if words[words.index("--") + 1] not in PROGRAMS:
