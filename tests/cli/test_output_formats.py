@@ -21,6 +21,7 @@ KINDS = (
     *("reach-all", "findings", "diff", "export", "what-if", "what-if-cuts"),
     *("reach-used", "reach-compared", "owner-keys", "login", "trace-unmediated"),
     *("trace-by", "trace-first-seen", "trace-compare"),
+    *("cases", "case", "case-bundle"),
     "show",
 )
 # Kinds whose table is the text of a file, for a redirection.
@@ -90,7 +91,7 @@ def test_csv_of_an_empty_list_has_its_header(flows, run):
 def test_a_table_is_plain_ends_with_coverage_and_hints_on_stderr(
     flows, run, commands, kind, tmp_path, monkeypatch
 ):
-    words = [*commands[kind], *(["--out", "b"] if kind == "bundle" else [])]
+    words = [*commands[kind], *(["--out", "b"] if kind.endswith("bundle") else [])]
     monkeypatch.chdir(tmp_path)
     ran = run(*words)
     assert ran.code == 0

@@ -50,6 +50,7 @@ _MODULES = {
     "sql": "answerable.cli.commands.trail",
     "evidence": "answerable.cli.commands.evidence",
     "store": "answerable.cli.commands.store",
+    "case": "answerable.cli.commands.case",
     "baseline": "answerable.cli.commands.baseline",
     "requests": "answerable.cli.commands.requests",
     "run": "answerable.cli.commands.run",
@@ -135,7 +136,7 @@ class _RootGroup(AppGroup):
         ("Findings", ("findings", "diff", "report", "export")),
         (
             "Events and evidence",
-            ("ingest", "trace", "decision", "sql", "evidence", "store"),
+            ("ingest", "trace", "case", "decision", "sql", "evidence", "store"),
         ),
         (
             "Enforcement",

@@ -105,6 +105,15 @@ def verify_bundle(bundle: ProofBundle, key: VerifierKey) -> VerifiedBundle:
         raise VerificationError(
             "the bundle contains no events, so there is nothing to verify"
         )
+    return verify_proofs(bundle, key)
+
+
+def verify_proofs(bundle: ProofBundle, key: VerifierKey) -> VerifiedBundle:
+    """Verify the signature and the proofs of a bundle that may contain no events.
+
+    Raises:
+        VerificationError: A check failed; the message names it.
+    """
     checkpoint = parse_checkpoint(bundle.checkpoint.encode(), key)
     manifests = [
         _verify_manifest(number, segment, checkpoint)
@@ -126,7 +135,7 @@ def _verify_manifest(
     entry = decode_entry(data)
     if not isinstance(entry, SegmentManifest):
         raise VerificationError(f"segment {number} of the bundle is not a manifest")
-    path = _decode_proof_hashes(segment.path)
+    path = decode_proof_hashes(segment.path)
     if not verify_inclusion(
         segment.index, checkpoint.size, leaf_hash(data), path, checkpoint.root
     ):
@@ -144,7 +153,7 @@ def _verify_event(
         raise VerificationError(f"event {number} of the bundle names no segment")
     manifest = manifests[event.segment]
     data = event.event.encode()
-    leaf, path = leaf_hash(data), _decode_proof_hashes(event.path)
+    leaf, path = leaf_hash(data), decode_proof_hashes(event.path)
     root = bytes.fromhex(manifest.event_root)
     if not verify_inclusion(event.row, manifest.count, leaf, path, root):
         raise VerificationError(
@@ -167,7 +176,7 @@ def _reject_duplicate_events(
         first[place] = number
 
 
-def _decode_proof_hashes(path: Sequence[str]) -> list[bytes]:
+def decode_proof_hashes(path: Sequence[str]) -> list[bytes]:
     """Decode the hashes of a proof from lower-case hex."""
     try:
         steps = [bytes.fromhex(step) for step in path]

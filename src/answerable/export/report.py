@@ -33,6 +33,7 @@ class Report:
         stamp: Time and snapshot, as one line.
         answers: Questions with their answers.
         paths: Title of a finding, with the steps of its path.
+        answers_title: Title above the answers.
     """
 
     title: str
@@ -40,6 +41,7 @@ class Report:
     answers: Sequence[tuple[str, str]]
     tables: Sequence[ReportTable]
     paths: Sequence[tuple[str, Sequence[str]]] = field(default_factory=tuple)
+    answers_title: str = "Six questions"
 
 
 _STYLE = """
@@ -67,7 +69,7 @@ def iterate_html_lines(report: Report) -> Iterator[str]:
     yield "style-src 'unsafe-inline'\">"
     yield f"<title>{_text(report.title)}</title><style>{_STYLE}</style></head><body>"
     yield f"<h1>{_text(report.title)}</h1><p class=quiet>{_text(report.stamp)}</p>"
-    yield "<h2>Six questions</h2><dl>"
+    yield f"<h2>{_text(report.answers_title)}</h2><dl>"
     for question, answer in report.answers:
         yield f"<dt>{_text(question)}</dt><dd>{_text(answer)}</dd>"
     yield "</dl>"
@@ -108,7 +110,7 @@ def iterate_markdown_lines(report: Report) -> Iterator[str]:
     yield ""
     yield escape_markdown(report.stamp)
     yield ""
-    yield "## Six questions"
+    yield f"## {report.answers_title}"
     yield ""
     for question, answer in report.answers:
         yield f"- **{escape_markdown(question)}** {escape_markdown(answer)}"

@@ -93,6 +93,7 @@ ASK: tuple[tuple[str, ...], ...] = (
     ("trace",),
     ("trace", "--tree"),
     ("trace", "--score"),
+    ("case", "list"),
     ("trace", "--first-seen", "--since", "2020-01-01"),
     ("trace", "--since", "7d", "--compare", "..7d", "--by", "resource"),
     *(

@@ -93,6 +93,7 @@ EMPTY_TEXTS = {
     "requests": ("no requests", "answerable requests file AGENT"),
     "amendments": ("no policy exceptions", ""),
     "protect-status": ("no client with a server in this home", ""),
+    "cases": ("no cases", "answerable case new TITLE opens one"),
     "owner-keys": (
         "no owner keys are enrolled",
         "answerable owner-keys new --person PERSON makes one",
@@ -118,6 +119,7 @@ KINDS_WITHOUT_SOURCES = {
     "sts-test",
     "sts-explain",
 }
+KINDS_WITHOUT_SOURCES |= {"cases", "case-bundle"}
 KINDS_WITHOUT_SOURCES |= {"owner-keys", "owner-keys-new", "login", "decision", "replay"}
 KINDS_WITHOUT_SOURCES |= {
     "asks",

@@ -3,6 +3,11 @@
 from collections.abc import Callable, Sequence
 
 from answerable.evidence.canonical_event import decode_event
+from answerable.evidence.case_bundle import (
+    decode_case_bundle,
+    is_case_bundle,
+    verify_case_bundle,
+)
 from answerable.evidence.checkpoint import parse_checkpoint
 from answerable.evidence.log_entries import SegmentManifest, decode_entry
 from answerable.evidence.merkle import leaf_hash
@@ -80,6 +85,8 @@ def _check_bundle(
             "a bundle cannot be compared with another checkpoint",
             "compare the store instead: answerable evidence verify --checkpoint FILE",
         )
+    if is_case_bundle(bundle):
+        return _check_case_bundle(bundle, key)
     try:
         opened = verify_bundle(decode_bundle(bundle), key)
     except VerificationError as error:
@@ -91,6 +98,17 @@ def _check_bundle(
         fsck.VerificationCheck("checkpoint", True, signed),
         fsck.VerificationCheck("bundle", True, records),
     ]
+
+
+def _check_case_bundle(bundle: bytes, key: VerifierKey) -> list[fsck.VerificationCheck]:
+    """Verify a case bundle; return the checks up to the first that fails."""
+    checks: list[fsck.VerificationCheck] = []
+    try:
+        for name, detail in verify_case_bundle(decode_case_bundle(bundle), key):
+            checks.append(fsck.VerificationCheck(name, True, detail))
+    except VerificationError as error:
+        checks.append(fsck.VerificationCheck("case bundle", False, error.message))
+    return checks
 
 
 def show_checkpoint(store: EvidenceStore) -> Document:

@@ -1,0 +1,69 @@
+"""JSON output of the case commands: cases, their records and bundles."""
+
+from typing import Annotated, TypedDict
+
+from answerable.model.documents.columns import Column
+from answerable.model.documents.trace import TraceItem
+
+
+class CaseItem(TypedDict):
+    """`answerable case list`: one investigation case."""
+
+    id: Annotated[str, Column("id of the case", "", 0)]
+    title: Annotated[str, Column("its title", "", 1, floor=16)]
+    state: Annotated[str, Column("`open` or `closed`", "", 1)]
+    opened_at: Annotated[str, Column("when it was opened", "opened", 3, "time")]
+    opened_by: Annotated[
+        str, Column("login name of the operating system; not verified", "by", 4)
+    ]
+    events: Annotated[int, Column("added events", "", 2, "count", right=True)]
+    decisions: Annotated[int, Column("added decisions", "", 2, "count", right=True)]
+    findings: Annotated[int, Column("added findings", "", 2, "count", right=True)]
+    notes: Annotated[int, Column("notes of people", "", 2, "count", right=True)]
+
+
+class CaseRecordItem(TypedDict):
+    """`answerable case show`: one record of a case."""
+
+    case: Annotated[str, Column("id of the case")]
+    at: Annotated[str, Column("when it was recorded", "time (UTC)", 1, "second")]
+    by: Annotated[
+        str, Column("login name of the operating system; not verified", "", 2)
+    ]
+    kind: Annotated[
+        str,
+        Column("`opened`, `event`, `decision`, `finding`, `note` or `closed`", "", 0),
+    ]
+    value: Annotated[
+        str, Column("id of the added event, decision or finding", "id", 3, floor=12)
+    ]
+    text: Annotated[
+        str, Column("title, note, reason or summary of the item", "", 0, floor=16)
+    ]
+    log_index: Annotated[int, Column("index of the record in the log")]
+    rows: Annotated[
+        list[TraceItem], Column("of an event or a decision: its rows as in `trace`")
+    ]
+
+
+class CaseBundleItem(TypedDict):
+    """`answerable case bundle`: one file with a whole case."""
+
+    case: Annotated[str, Column("id of the case", "", 0)]
+    events: Annotated[int, Column("events in the bundle", "", 0, "count", right=True)]
+    joining: Annotated[
+        int, Column("those that only join the chains", "", 1, "count", right=True)
+    ]
+    objects: Annotated[
+        int,
+        Column(
+            "objects: records of the case, snapshots, statements about owners",
+            "",
+            1,
+            "count",
+            right=True,
+        ),
+    ]
+    log_size: Annotated[int, Column("entries of the log", "", 2, "count", right=True)]
+    key: Annotated[str, Column("public key that verifies it", "", 1)]
+    bundle: Annotated[str, Column("content of the file")]

@@ -1,0 +1,150 @@
+"""Read and append the records of investigation cases in a store."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from answerable.connectors.formats.secret_formats import contains_credential
+from answerable.evidence.case_records import (
+    CASE_RECORD,
+    CaseRecord,
+    CaseRecordKind,
+    decode_case_record,
+    encode_case_record,
+)
+from answerable.model.errors import AmbiguousError, UsageError
+from answerable.store.store import EvidenceStore
+
+MAX_TEXT = 10_000  # characters of a note
+_ID_LENGTH = 12
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedCaseRecord:
+    """Record of a case, and the index of its entry in the log."""
+
+    record: CaseRecord
+    index: int
+
+
+@dataclass(slots=True)
+class InvestigationCase:
+    """Investigation case, as its records say.
+
+    Attributes:
+        records: Records in log order; the first one opened the case.
+    """
+
+    id: str
+    records: list[LoggedCaseRecord] = field(default_factory=list)
+
+    @property
+    def title(self) -> str:
+        """Title of the case."""
+        return self.records[0].record.text
+
+    @property
+    def is_closed(self) -> bool:
+        """Tell whether the case was closed."""
+        return any(e.record.kind is CaseRecordKind.CLOSED for e in self.records)
+
+    def list_values(self, kind: CaseRecordKind) -> list[str]:
+        """List the ids of the added items of a kind, each once."""
+        values = (e.record.value for e in self.records if e.record.kind is kind)
+        return list(dict.fromkeys(values))
+
+
+def list_cases(store: EvidenceStore) -> list[InvestigationCase]:
+    """List all cases of a store, oldest first."""
+    found: dict[str, InvestigationCase] = {}
+    for logged in store.list_objects(CASE_RECORD):
+        record = decode_case_record(store.get_object(logged.digest))
+        opened = record.kind is CaseRecordKind.OPENED
+        if opened or record.case in found:
+            case = found.setdefault(record.case, InvestigationCase(record.case))
+            case.records.append(LoggedCaseRecord(record, logged.index))
+    return list(found.values())
+
+
+def find_case(store: EvidenceStore, text: str) -> InvestigationCase:
+    """Find a case by its id, its title, or a unique part of them.
+
+    Raises:
+        UsageError: There is none.
+        AmbiguousError: Several cases match.
+    """
+    asked = text.strip()
+    cases = list_cases(store)
+    exact = [case for case in cases if asked in (case.id, case.title)]
+    found = exact or [
+        case
+        for case in cases
+        if asked and (case.id.startswith(asked) or asked.lower() in case.title.lower())
+    ]
+    if not found:
+        raise UsageError(
+            f"unknown case (got {asked[:80]!r})", "list them: answerable case list"
+        )
+    if len(found) > 1:
+        raise AmbiguousError(
+            f"{asked[:80]!r} matches {len(found)} cases (expected one)",
+            tuple(f"{case.id} {case.title}" for case in found),
+        )
+    return found[0]
+
+
+def open_case(store: EvidenceStore, title: str, by: str, now: int) -> InvestigationCase:
+    """Open a case.
+
+    Raises:
+        UsageError: The title is empty or too long, or contains a credential.
+    """
+    text = require_case_text(title, "title")
+    seed = f"{now} {by} {text}".encode()
+    case = InvestigationCase(hashlib.sha256(seed).hexdigest()[:_ID_LENGTH])
+    append_case_records(store, case, [(CaseRecordKind.OPENED, "", text)], by, now)
+    return case
+
+
+def append_case_records(
+    store: EvidenceStore,
+    case: InvestigationCase,
+    items: Sequence[tuple[CaseRecordKind, str, str]],
+    by: str,
+    now: int,
+) -> None:
+    """Append records (kind, value, text) to a case.
+
+    Raises:
+        UsageError: The case is closed.
+    """
+    if case.is_closed:
+        raise UsageError(
+            f"case {case.id} is closed", "open a new one: answerable case new TITLE"
+        )
+    for kind, value, text in items:
+        record = CaseRecord(
+            case=case.id, kind=kind, at=str(now), by=by, value=value, text=text
+        )
+        store.put_object(CASE_RECORD, encode_case_record(record), now)
+        index = store.list_objects(CASE_RECORD)[-1].index
+        case.records.append(LoggedCaseRecord(record, index))
+
+
+def require_case_text(text: str, name: str) -> str:
+    """Return a text that may be stored.
+
+    Raises:
+        UsageError: It is empty or too long, or contains a credential.
+    """
+    bare = text.strip()
+    if not bare or len(bare) > MAX_TEXT:
+        raise UsageError(
+            f"the {name} has {len(bare):,} characters (expected 1 to {MAX_TEXT:,})"
+        )
+    if contains_credential(bare):
+        raise UsageError(
+            f"the {name} contains a credential",
+            "name the credential by its id: a store keeps no secret",
+        )
+    return bare

@@ -1,0 +1,267 @@
+"""Export an investigation case: a bundle that verifies offline, and a printable page."""
+
+import base64
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import cast
+
+from answerable.evidence.case_bundle import (
+    CaseBundle,
+    ProvenObject,
+    encode_case_bundle,
+)
+from answerable.evidence.case_records import CASE_RECORD, CaseRecordKind
+from answerable.evidence.checkpoint import parse_checkpoint
+from answerable.evidence.log_entries import ObjectEntry
+from answerable.evidence.merkle import inclusion_path, leaf_hash
+from answerable.export.report import (
+    Report,
+    ReportTable,
+    iterate_html_lines,
+    iterate_markdown_lines,
+)
+from answerable.model.documents.cases import CaseBundleItem
+from answerable.model.documents.shared_shapes import Document
+from answerable.model.documents.trace import HopItem, TraceItem
+from answerable.model.inventory import Inventory
+from answerable.presentation.answer_coverage import build_empty_coverage, format_time
+from answerable.presentation.chain_groups import (
+    COLUMNS,
+    get_hops_by_name,
+    shorten_hop_id,
+    shorten_hop_path,
+)
+from answerable.presentation.inventory_items import build_owner_item
+from answerable.presentation.lineage_exports import iterate_mermaid_lines
+from answerable.presentation.text import sanitize
+from answerable.services.evidence.cases import InvestigationCase, find_case
+from answerable.services.lineage.case_rows import CaseRows, collect_case_rows
+from answerable.services.statements.owner_keys import (
+    ATTESTATION,
+    ENROLMENT,
+    REVOCATION,
+)
+from answerable.store.inclusion_proofs import build_inclusion_bundle
+from answerable.store.store import EvidenceStore
+
+# Objects about owners: unsigned and signed statements, and the keys that signed them.
+_OWNER_OBJECTS = frozenset({"attestation", ATTESTATION, ENROLMENT, REVOCATION})
+_MISSING = "not known"
+
+
+def build_case_bundle(
+    store: EvidenceStore, name: str, *, with_snapshots: bool = False, now: int
+) -> Document:
+    """Build one file of a case: records, joining events, owners, proofs, chains.
+
+    Args:
+        store: Store of the case.
+        name: Id, prefix of an id, or title of the case.
+        with_snapshots: Disclose the scanned facts of the snapshots; by default only
+            their digests are in the file.
+        now: UTC nanoseconds.
+
+    Raises:
+        UsageError: The case is unknown, or an event is not sealed yet.
+    """
+    case = find_case(store, name)
+    found = collect_case_rows(store, case, now=now)
+    ids = [row["event_id"] for row in found.rows] + list(found.joining)
+    with store.log.lock():  # events and objects refer to one head
+        proofs = build_inclusion_bundle(store, [bytes.fromhex(each) for each in ids])
+        objects = tuple(_prove_objects(store, case, found.rows, with_snapshots))
+    bundle = CaseBundle(
+        case=case.id,
+        proofs=proofs,
+        objects=objects,
+        joining=tuple(found.joining),
+        rows=tuple(cast("dict[str, object]", dict(row)) for row in found.rows),
+        owners=_list_owners(found.inventory, found.rows),
+        drawing="\n".join(iterate_mermaid_lines(found.rows)),
+    )
+    public = store.keys.public_key
+    item: CaseBundleItem = {
+        "case": case.id,
+        "events": len(proofs.events),
+        "joining": len(found.joining),
+        "objects": len(objects),
+        "log_size": parse_checkpoint(proofs.checkpoint.encode(), public).size,
+        "key": str(public),
+        "bundle": encode_case_bundle(bundle).decode(),
+    }
+    return Document(
+        "case-bundle",
+        [item],
+        build_empty_coverage(),
+        next="answerable evidence verify BUNDLE --key PUB",
+    )
+
+
+def iterate_case_page_lines(
+    store: EvidenceStore, name: str, *, markdown: bool = False, now: int
+) -> Iterator[str]:
+    """Yield the lines of a printable page of a case, without script.
+
+    Raises:
+        UsageError: The case is unknown.
+    """
+    case = find_case(store, name)
+    found = collect_case_rows(store, case, now=now)
+    page = _build_page(case, found, now)
+    return iterate_markdown_lines(page) if markdown else iterate_html_lines(page)
+
+
+def _prove_objects(
+    store: EvidenceStore,
+    case: InvestigationCase,
+    rows: Sequence[TraceItem],
+    with_snapshots: bool,
+) -> Iterator[ProvenObject]:
+    """Prove the records of the case and the objects behind the hops of its rows."""
+    entries = store.log.entries()
+    leaves = [leaf_hash(data) for data in store.log.raw_entries()]
+    own = {each.index for each in case.records}
+    snapshots = _select_snapshots(entries, rows)
+    disclosed = set(snapshots) if with_snapshots else set()
+    if with_snapshots:
+        disclosed |= _select_syncs(store, entries, snapshots)
+    for index, entry in enumerate(entries):
+        if not isinstance(entry, ObjectEntry):
+            continue
+        if entry.of == CASE_RECORD:
+            wanted = index in own
+        else:
+            wanted = entry.of in _OWNER_OBJECTS or index in {*snapshots, *disclosed}
+        if wanted:
+            shown = entry.of not in ("snapshot", "sync") or index in disclosed
+            content = store.get_object(entry.sha256) if shown else b""
+            yield ProvenObject(
+                index,
+                store.log.raw_entries()[index].decode(),
+                tuple(step.hex() for step in inclusion_path(index, leaves)),
+                base64.b64encode(content).decode(),
+            )
+
+
+def _select_snapshots(
+    entries: Sequence[object], rows: Sequence[TraceItem]
+) -> list[int]:
+    """Select the snapshots that were current from the first to the last event."""
+    logged = [
+        (format_time(int(entry.at)), index)
+        for index, entry in enumerate(entries)
+        if isinstance(entry, ObjectEntry) and entry.of == "snapshot"
+    ]
+    if not logged or not rows:
+        return []
+    times = [row["event_time"] for row in rows]
+    before = [index for at, index in logged if at <= min(times)][-1:]
+    during = [index for at, index in logged if min(times) < at <= max(times)]
+    # Without a snapshot at that time, hops come from the first one after it.
+    return [*before, *during] or [logged[0][1]]
+
+
+def _select_syncs(
+    store: EvidenceStore, entries: Sequence[object], snapshots: Sequence[int]
+) -> set[int]:
+    """Select the scanned facts that snapshots name, by the index of their entry."""
+    digests: set[str] = set()
+    for index in snapshots:
+        entry = entries[index]
+        if isinstance(entry, ObjectEntry):
+            text = store.get_object(entry.sha256).decode()
+            digests |= {
+                each.sha256
+                for each in entries
+                if isinstance(each, ObjectEntry)
+                and each.of == "sync"
+                and each.sha256 in text
+            }
+    found: dict[str, int] = {}
+    for index, entry in enumerate(entries):
+        if isinstance(entry, ObjectEntry) and entry.sha256 in digests:
+            found.setdefault(entry.sha256, index)
+    return set(found.values())
+
+
+def _list_owners(
+    inventory: Inventory, rows: Iterable[TraceItem]
+) -> dict[str, dict[str, object]]:
+    """List the owner of each agent and identity in the rows."""
+    subjects: set[str] = set()
+    for row in rows:
+        subjects |= {*row["agent_path"], *row["identity_path"]}
+    return {
+        subject: dict(
+            cast("Mapping[str, object]", build_owner_item(inventory, subject))
+        )
+        for subject in sorted(subjects)
+        if subject
+    }
+
+
+def _build_page(case: InvestigationCase, found: CaseRows, now: int) -> Report:
+    """Build the page: the case, its chains in six columns, its notes and findings."""
+    opened = case.records[0].record
+    closed = [
+        each.record
+        for each in case.records
+        if each.record.kind is CaseRecordKind.CLOSED
+    ]
+    state = f"closed: {closed[0].text}" if closed else "open"
+    answers = (
+        ("Case", case.id),
+        ("State", state),
+        ("Opened", f"{format_time(int(opened.at))} by {opened.by} (not verified)"),
+        ("Events", f"{len(found.rows):,}, and {len(found.joining):,} that join them"),
+    )
+    return Report(
+        f"Case: {sanitize(case.title)}",
+        f"case {case.id}, {format_time(now)}",
+        answers,
+        (
+            ReportTable(
+                "Chains",
+                ("time (UTC)", *COLUMNS, "outcome"),
+                [_build_page_row(row) for row in found.rows],
+                "A hop without a remark was observed by a platform or a mediator.",
+            ),
+            _build_record_table(case, CaseRecordKind.FINDING, "Findings"),
+            _build_record_table(case, CaseRecordKind.NOTE, "Notes"),
+            ReportTable(
+                "Evidence",
+                ("event", "log"),
+                [(row["event_id"], row["source"]) for row in found.rows],
+                "answerable case bundle writes the records with their proofs.",
+            ),
+        ),
+        answers_title="Summary",
+    )
+
+
+def _build_page_row(row: TraceItem) -> tuple[str, ...]:
+    """Build the cells of a row: each hop with its status unless it was observed."""
+    hops = get_hops_by_name(row)
+    paths = {"agent": row["agent_path"], "identity": row["identity_path"]}
+    cells = [_format_hop(name, hops[name], paths.get(name, ())) for name in COLUMNS]
+    return (row["event_time"], *cells, sanitize(row["outcome"]))
+
+
+def _format_hop(name: str, hop: HopItem, path: Sequence[str]) -> str:
+    """Format a hop for the page: its path, and its status."""
+    if hop["status"] == "missing" or not hop["value"]:
+        return f"{_MISSING}: {sanitize(hop['source'])}" if hop["source"] else _MISSING
+    names = shorten_hop_path(name, path) if len(path) > 1 else []
+    text = " > ".join(names) or shorten_hop_id(name, hop["value"])
+    return text if hop["status"] == "observed" else f"{text} ({hop['status']})"
+
+
+def _build_record_table(
+    case: InvestigationCase, kind: CaseRecordKind, title: str
+) -> ReportTable:
+    """Build the table of a kind of records."""
+    rows = [
+        (format_time(int(each.at)), sanitize(each.by), sanitize(each.text))
+        for logged in case.records
+        if (each := logged.record).kind is kind
+    ]
+    return ReportTable(title, ("time (UTC)", "recorded by", "text"), rows)

@@ -1,0 +1,147 @@
+"""Investigation cases: their records, a bundle that verifies offline, and a page."""
+
+import base64
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from answerable.model.errors import UsageError
+from answerable.services.lineage.trace_rows import TraceQuery
+from answerable.store.store import EvidenceStore
+from answerable.usecases.evidence.verify_and_prove import verify_evidence
+from answerable.usecases.lineage import export_case, manage_cases
+from answerable.usecases.lineage.trace import trace_events
+from tests.lineage.conftest import NOW
+
+TITLE = "Reads of the quarterly report"
+
+
+@pytest.fixture
+def case(day: EvidenceStore) -> str:
+    """A case with two reads under an issued credential, and a note."""
+    (item,) = manage_cases.create_case(day, TITLE, "ana", now=NOW).items
+    rows = trace_events(day, TraceQuery(action="s3:*"), now=NOW).items
+    ids = [str(row["event_id"]) for row in rows]
+    manage_cases.add_to_case(day, TITLE, ids, "ana", now=NOW)
+    manage_cases.note_on_case(day, TITLE, "Ana did <not> run it", "ana", now=NOW)
+    return str(item["id"])
+
+
+def bundle_of(store: EvidenceStore, case: str, **how: bool) -> dict[str, Any]:
+    (item,) = export_case.build_case_bundle(store, case, now=NOW, **how).items
+    found: dict[str, Any] = json.loads(str(item["bundle"]))
+    return found
+
+
+def verify(store: EvidenceStore, bundle: dict[str, Any]) -> tuple[bool, str]:
+    data = json.dumps(bundle).encode()
+    document = verify_evidence(data, key=str(store.keys.public_key))
+    return document.failed, str(document.items[-1]["detail"])
+
+
+def test_a_case_lists_what_was_added_and_by_whom(day: EvidenceStore, case: str) -> None:
+    (item,) = manage_cases.list_stored_cases(day).items
+    assert (item["id"], item["title"], item["state"]) == (case, TITLE, "open")
+    assert (item["events"], item["notes"], item["opened_by"]) == (2, 1, "ana")
+    records = manage_cases.show_case(day, case[:6], now=NOW).items
+    kinds = [record["kind"] for record in records]
+    assert kinds == ["opened", "event", "event", "note"]
+    assert all(len(record["rows"]) == 1 for record in records[1:3])
+
+
+def test_an_item_is_added_once_and_nothing_if_one_is_unknown(
+    day: EvidenceStore, case: str
+) -> None:
+    known = str(
+        trace_events(day, TraceQuery(action="s3:*"), now=NOW).items[0]["event_id"]
+    )
+    other = str(trace_events(day, TraceQuery(limit=1), now=NOW).items[0]["event_id"])
+    manage_cases.add_to_case(day, case, [known], "ana", now=NOW)
+    with pytest.raises(UsageError, match="no stored event, decision or finding"):
+        manage_cases.add_to_case(day, case, [other, "f" * 32], "ana", now=NOW)
+    (item,) = manage_cases.list_stored_cases(day).items
+    assert item["events"] == 2
+
+
+def test_a_closed_case_takes_nothing_more(day: EvidenceStore, case: str) -> None:
+    manage_cases.close_case(day, case, "key rotated", "ben", now=NOW)
+    with pytest.raises(UsageError, match="is closed"):
+        manage_cases.note_on_case(day, case, "late", "ana", now=NOW)
+    with pytest.raises(UsageError, match="contains a credential"):
+        manage_cases.create_case(day, "AKIAIOSFODNN7EXAMPLE leaked", "ana", now=NOW)
+
+
+def test_a_bundle_verifies_without_the_store_and_has_the_joining_events(
+    day: EvidenceStore, case: str
+) -> None:
+    bundle = bundle_of(day, case)
+    assert verify(day, bundle) == (
+        False,
+        "2 rows equal their records; hops are derived",
+    )
+    assert bundle["joining"]  # the AssumeRole that issued the key
+    ids = {json.loads(each["event"])["event_id"] for each in bundle["proofs"]["events"]}
+    assert set(bundle["joining"]) < ids
+    assert bundle["drawing"].startswith("flowchart LR")
+    assert bundle["owners"]
+
+
+def _change_note(bundle: dict[str, Any]) -> None:
+    for each in bundle["objects"]:
+        text = base64.b64decode(each["content"]).decode()
+        if "run it" in text:
+            each["content"] = base64.b64encode(
+                text.replace("<not>", "").encode()
+            ).decode()
+
+
+def _hide_note(bundle: dict[str, Any]) -> None:
+    for each in bundle["objects"]:
+        each["content"] = ""
+
+
+def _change_row(bundle: dict[str, Any]) -> None:
+    bundle["rows"][0]["hops"]["resource"]["value"] = "arn:aws:s3:::other"
+
+
+def _drop_event(bundle: dict[str, Any]) -> None:
+    del bundle["proofs"]["events"][0]
+
+
+def _rename(bundle: dict[str, Any]) -> None:
+    bundle["case"] = "0" * 12
+
+
+def _move_object(bundle: dict[str, Any]) -> None:
+    bundle["objects"][0]["index"] += 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [_change_note, _hide_note, _change_row, _drop_event, _rename, _move_object],
+)
+def test_a_changed_bundle_fails(
+    day: EvidenceStore, case: str, change: Callable[[dict[str, Any]], None]
+) -> None:
+    bundle = bundle_of(day, case)
+    change(bundle)
+    failed, _ = verify(day, bundle)
+    assert failed
+
+
+def test_a_case_without_events_verifies_too(day: EvidenceStore) -> None:
+    manage_cases.create_case(day, "empty", "ana", now=NOW)
+    assert verify(day, bundle_of(day, "empty"))[0] is False
+
+
+def test_a_page_has_six_columns_no_script_and_escapes_names(
+    day: EvidenceStore, case: str
+) -> None:
+    page = "".join(export_case.iterate_case_page_lines(day, case, now=NOW))
+    assert "<script" not in page
+    assert "Ana did &lt;not&gt; run it" in page
+    heads = ("person", "agent", "tool", "identity", "action", "resource")
+    assert "".join(f"<th>{head}</th>" for head in heads) in page
+    assert "(inferred)" in page
