@@ -38,6 +38,7 @@ class FileRead:
 
     Attributes:
         path: The file; `-` is standard input.
+        place: Name of the file in evidence; empty for its path.
         start: First offset.
         end: Offset after the last byte; 0 for the whole file, whatever its size.
         after: Position after the part was read; None if positions are not kept.
@@ -51,6 +52,7 @@ class FileRead:
     after: FilePosition | None = None
     before: FilePosition | None = None
     is_unchanged: bool = False
+    place: str = ""
 
 
 def plan_file_reads(

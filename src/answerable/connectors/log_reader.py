@@ -141,6 +141,22 @@ def _list_known_problems(positions: LogCursor) -> Iterator[ReadProblem]:
             yield ReadProblem(ReadProblemKind.INVALID, path, what)
 
 
+def read_downloaded_file(
+    log: LogFormat, path: str, place: str, context: EventContext
+) -> Iterator[EventBatch]:
+    """Yield the records of a file that was downloaded from another place.
+
+    Args:
+        log: Its format.
+        path: The file.
+        place: Its name in evidence.
+        context: Context with limits.
+    """
+    opened = OpenedLog(log, FoundLogFiles((path,), 0, (), ()), {})
+    part = FileRead(path, place=place)
+    return _LogFileReader(part, opened, context, make_event_from_row).read_batches()
+
+
 def build_quarantined_record(
     log: LogFormat, raw: bytes, reason: str, place: str, offset: int
 ) -> QuarantinedRecord:
@@ -170,7 +186,7 @@ class _LogFileReader:
         context: EventContext,
         event_factory: EventFactory,
     ) -> None:
-        self._place, self._part = part.path, part
+        self._place, self._part = part.place or part.path, part
         self._log = log
         self._make = event_factory
         self._limits = context.limits

@@ -174,11 +174,14 @@ class EventContext:
         cursor: Positions of an earlier run, from which files are read; None to read all
             files whole, and to keep no positions.
         now: UTC nanoseconds; needed with a cursor.
+        on_sealed: Functions that the connector adds; they are called after all records
+            of the reading are sealed.
     """
 
     limits: EventLimits = field(default_factory=EventLimits)
     cursor: LogCursor | None = None
     now: int = 0
+    on_sealed: list[Callable[[], None]] = field(default_factory=list, compare=False)
 
 
 class EventConnector(Protocol):

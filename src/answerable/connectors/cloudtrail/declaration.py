@@ -3,16 +3,27 @@
 from answerable.model.connector import ConnectorDeclaration
 from answerable.model.provenance import WrittenBy
 
+QUEUE_PREFIX = "sqs/"
+
 DECLARATION = ConnectorDeclaration(
     name="cloudtrail",
     gives="events",
-    location="FILE, DIR or -",
-    about="AWS CloudTrail records from files, folders or standard input",
+    location="FILE, DIR, - or sqs/QUEUE_URL,bucket=NAME",
+    about="AWS CloudTrail records from files, folders, or S3 with an SQS queue",
     written_by=WrittenBy.PLATFORM,
     reads=(
         "*.json *.jsonl *.ndjson, plain, .gz or .zst: log files, lookup-events "
         "answers, CloudTrail Lake rows",
+        "sqs/: the objects of the bucket that the messages of the queue name",
     ),
-    permissions=(),
+    # Only for sqs/.
+    permissions=(
+        "sqs:GetQueueAttributes",
+        "sqs:ReceiveMessage",
+        "sqs:DeleteMessage",
+        "s3:GetObject",
+        "s3:GetObjectVersion",
+    ),
     collects=("cloudtrail",),
+    live_prefix=QUEUE_PREFIX,
 )

@@ -74,20 +74,23 @@ def ingest_logs(
         EnvironmentFailure: The path cannot be read, or the disk cannot be written.
     """
     # All sources are opened first, so that a misspelled one stores nothing.
+    contexts = [EventContext(cursor=cursor, now=now) for _ in sources]
     opened = [
-        (source, _read_source_batches(source, EventContext(cursor=cursor, now=now)))
-        for source in sources
+        (source, _read_source_batches(source, context), context)
+        for source, context in zip(sources, contexts, strict=True)
     ]
     items: list[IngestItem] = []
     covered: list[CoverageSourceItem] = []
     partial = False
-    for source, batches in opened:
+    for source, batches, context in opened:
         begun = perf_counter()
         counts = _IngestCounts()
         with reduce_garbage_collection():
             for stored in _store_batches(store, batches, counts, now, progress):
                 keep_positions(stored)
             segments = store.seal(now)
+        for acknowledge in context.on_sealed:
+            acknowledge()
         items.append(
             _build_ingest_item(source, counts, segments, perf_counter() - begun)
         )

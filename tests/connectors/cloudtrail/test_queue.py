@@ -1,0 +1,244 @@
+"""Log files that notifications in a queue name are read once; then they are deleted."""
+
+import gzip
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from answerable.collector import source_run
+from answerable.collector.run_result import RunResult
+from answerable.connectors.cloudtrail.parse.notifications import (
+    LogObject,
+    NotificationError,
+    parse_notification,
+)
+from answerable.store.store import EvidenceStore
+from tests.collector.log_files import write_log
+
+BUCKET = "trail-bucket"
+ACCOUNT = "111122223333"
+PREFIX = f"AWSLogs/o-a1b2c3d4e5/{ACCOUNT}/CloudTrail/eu-central-1/2026/11/28"
+
+
+def s3_event(key: str, bucket: str = BUCKET) -> dict[str, Any]:
+    entity = {"bucket": {"name": bucket}, "object": {"key": key, "sequencer": "0A"}}
+    return {"Records": [{"eventName": "ObjectCreated:Put", "s3": entity}]}
+
+
+def sns(message: Mapping[str, Any]) -> dict[str, Any]:
+    return {"Type": "Notification", "MessageId": "1", "Message": json.dumps(message)}
+
+
+def trail_message(key: str) -> dict[str, Any]:
+    return {"s3Bucket": BUCKET, "s3ObjectKey": [key]}
+
+
+def bridge_event(key: str) -> dict[str, Any]:
+    named = {"bucket": {"name": BUCKET}, "object": {"key": key}}
+    return {"version": "0", "detail-type": "Object Created", "detail": named}
+
+
+TEST_EVENT = {"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": BUCKET}
+
+
+class Trail:
+    """A bucket and a queue in moto, and the runs of the collector."""
+
+    def __init__(self, folder: Path, visibility: int = 60) -> None:
+        self.folder, self.store = folder, folder / "store"
+        self.s3: Any = boto3.client("s3")
+        self.sqs: Any = boto3.client("sqs")
+        self.s3.create_bucket(Bucket=BUCKET)
+        attributes = {"VisibilityTimeout": str(visibility)}
+        made = self.sqs.create_queue(QueueName="trail", Attributes=attributes)
+        self.url = made["QueueUrl"]
+        self.source = f"cloudtrail:sqs/{self.url},bucket={BUCKET}"
+
+    def put(self, first: int, count: int, prefix: str = PREFIX) -> str:
+        """Write a log file, and return its key."""
+        path = self.folder / "log.json"
+        write_log(path, first, count)
+        key = f"{prefix}/{ACCOUNT}_CloudTrail_{first}.json.gz"
+        self.s3.put_object(
+            Bucket=BUCKET, Key=key, Body=gzip.compress(path.read_bytes())
+        )
+        return key
+
+    def send(self, body: object) -> None:
+        text = body if isinstance(body, str) else json.dumps(body)
+        self.sqs.send_message(QueueUrl=self.url, MessageBody=text)
+
+    def run(self) -> RunResult:
+        result = source_run.run_source(self.store, self.source)
+        assert not result.failure, result
+        return result
+
+    def left(self) -> int:
+        """Count the messages that are visible or in flight."""
+        names = [
+            "ApproximateNumberOfMessages",
+            "ApproximateNumberOfMessagesNotVisible",
+        ]
+        found = self.sqs.get_queue_attributes(QueueUrl=self.url, AttributeNames=names)
+        return sum(int(found["Attributes"][name]) for name in names)
+
+    def ids(self) -> list[int]:
+        with EvidenceStore.open(self.store, now=1) as store:
+            rows = store.run_query("SELECT native_id FROM events ORDER BY native_id")
+        return [int(str(row[0]).rpartition("-")[2]) for row in rows]
+
+    def quarantined(self) -> int:
+        with EvidenceStore.open(self.store, now=1) as store:
+            return len(store.list_objects("quarantine"))
+
+
+@pytest.fixture
+def aws(fresh: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", fresh)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    return fresh
+
+
+def test_the_objects_of_all_forms_of_notification_are_read(
+    aws: str, tmp_path: Path
+) -> None:
+    trail = Trail(tmp_path)
+    forms = [
+        s3_event,
+        lambda key: sns(s3_event(key)),
+        trail_message,
+        lambda key: sns(trail_message(key)),
+        bridge_event,
+    ]
+    for number, make in enumerate(forms):
+        trail.send(make(trail.put(number * 10, 10)))
+    trail.send(TEST_EVENT)
+    trail.send(s3_event(trail.put(0, 10)))  # a second notification of the first
+    trail.send(s3_event(f"AWSLogs/{ACCOUNT}/CloudTrail-Digest/x.json.gz"))
+    assert trail.run() == RunResult(stored=50)
+    assert trail.ids() == list(range(50))
+    assert trail.left() == 0
+    assert trail.run() == RunResult()
+
+
+def test_a_poison_message_is_quarantined_and_deleted(aws: str, tmp_path: Path) -> None:
+    trail = Trail(tmp_path)
+    trail.send("no JSON")
+    trail.send({"hello": "world"})
+    trail.send(s3_event(trail.put(0, 3), bucket="foreign"))
+    trail.send(s3_event(trail.put(10, 3)))
+    damaged = f"{PREFIX}/damaged.json.gz"
+    trail.s3.put_object(Bucket=BUCKET, Key=damaged, Body=b"\x1f\x8bgarbage")
+    trail.send(s3_event(damaged))
+    result = trail.run()
+    assert result.is_partial
+    assert any("another bucket" in each for each in result.problems)
+    assert trail.ids() == [10, 11, 12]
+    assert "4 records were quarantined" in result.problems
+    assert trail.left() == 0
+
+
+def test_a_missing_object_is_read_again_and_then_given_up(
+    aws: str, tmp_path: Path
+) -> None:
+    trail = Trail(tmp_path, visibility=0)  # a message returns at once
+    trail.send(s3_event(f"{PREFIX}/gone.json.gz"))
+    result = trail.run()
+    assert result.is_partial
+    assert any("NoSuchKey" in each for each in result.problems)
+    while trail.left():
+        trail.run()
+    assert trail.quarantined() == 1
+
+
+def test_records_of_another_account_than_their_file_are_a_problem(
+    aws: str, tmp_path: Path
+) -> None:
+    trail = Trail(tmp_path)
+    trail.send(s3_event(trail.put(0, 2, PREFIX.replace(ACCOUNT, "999988887777"))))
+    (problem,) = trail.run().problems
+    assert "2 records name another account" in problem
+    assert trail.ids() == [0, 1]
+
+
+def test_a_killed_run_is_repeated_and_stores_each_record_once(
+    aws: str, tmp_path: Path
+) -> None:
+    trail = Trail(tmp_path, visibility=2)
+    for number in range(20):
+        trail.send(s3_event(trail.put(number * 10, 10)))
+    module = "answerable.collector.source_run"
+    command = [sys.executable, "-m", module, str(trail.store), trail.source]
+    for seconds in (1.2, 2.0):
+        run = subprocess.Popen([*command, str(os.getpid())], stdout=subprocess.PIPE)
+        time.sleep(seconds)
+        run.send_signal(signal.SIGKILL)
+        run.communicate()
+    deadline = time.monotonic() + 60
+    while trail.left():
+        assert time.monotonic() < deadline
+        trail.run()
+    assert trail.ids() == list(range(200))
+
+
+def test_a_queue_needs_its_bucket(tmp_path: Path) -> None:
+    EvidenceStore.open(tmp_path / "store", now=1).close()
+    source = "cloudtrail:sqs/https://sqs.eu-central-1.amazonaws.com/1/q"
+    assert (
+        "bucket is missing" in source_run.run_source(tmp_path / "store", source).failure
+    )
+
+
+@pytest.mark.parametrize(
+    ("body", "objects"),
+    [
+        (s3_event("a%3Db+c.json"), (LogObject(BUCKET, "a=b c.json"),)),
+        (bridge_event("a%3Db"), (LogObject(BUCKET, "a%3Db"),)),
+        (TEST_EVENT, ()),
+        (sns(TEST_EVENT), ()),
+        ({"Records": []}, ()),
+    ],
+)
+def test_a_notification_names_objects(
+    body: Mapping[str, Any], objects: tuple[LogObject, ...]
+) -> None:
+    assert parse_notification(json.dumps(body)) == objects
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"Records": [{"s3": 1}]}',
+        json.dumps(sns(sns(s3_event("k")))),
+        json.dumps({"s3Bucket": "b", "s3ObjectKey": ["k"] * 1001}),
+        "[" * 100_000,
+    ],
+)
+def test_other_messages_are_refused(body: str) -> None:
+    with pytest.raises(NotificationError):
+        parse_notification(body)
+
+
+@pytest.mark.parametrize(
+    ("key", "account"),
+    [
+        (f"{PREFIX}/{ACCOUNT}_CloudTrail_x.json.gz", ACCOUNT),
+        (f"audit/AWSLogs/{ACCOUNT}/CloudTrail/eu-west-1/2026/01/02/x.json.gz", ACCOUNT),
+        (f"AWSLogs/{ACCOUNT}/CloudTrail-Digest/eu-west-1/2026/01/02/x.json.gz", ""),
+        ("x.json.gz", ""),
+    ],
+)
+def test_the_account_of_a_log_file_is_in_its_key(key: str, account: str) -> None:
+    assert LogObject(BUCKET, key).account == account
