@@ -40,6 +40,7 @@ _MODULES = {
     "can": "answerable.cli.commands.reach",
     "who-can": "answerable.cli.commands.reach",
     "what-if": "answerable.cli.commands.what_if",
+    "least-privilege": "answerable.cli.commands.least_privilege",
     "findings": "answerable.cli.commands.findings",
     "diff": "answerable.cli.commands.diff",
     "report": "answerable.cli.commands.report",
@@ -132,7 +133,7 @@ class _RootGroup(AppGroup):
             "Ownership and approval",
             ("who-owns", "attest", "owner-keys", "asks", "break-glass"),
         ),
-        ("Reach", ("reach", "can", "who-can", "what-if")),
+        ("Reach", ("reach", "can", "who-can", "what-if", "least-privilege")),
         ("Findings", ("findings", "diff", "report", "export")),
         (
             "Events and evidence",

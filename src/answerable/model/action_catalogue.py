@@ -18,12 +18,14 @@ class ActionEntry:
         access: `Read`, `List`, `Write`, `Tagging` or `Permissions management`.
         resource_types: Names of types it can be granted on; empty for an action that
             only `*` grants.
+        required_types: Types of which every call names a resource.
     """
 
     service: str
     name: str
     access: str
     resource_types: tuple[str, ...]
+    required_types: tuple[str, ...] = ()
 
     @property
     def takes_only_wildcard_resource(self) -> bool:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
+from answerable.model.documents.least_privilege import PolicyFileItem
 from answerable.model.documents.policy_export import (
     ExportedPolicyItem,
     OmittedClauseItem,
@@ -37,7 +38,7 @@ def build_exported_policy_items(
         label: Name for the Terraform resource.
         profiles: Digests of the profiles.
     """
-    omitted = list(map(_build_clause_item, policy.omitted))
+    omitted = build_clause_items(policy)
     documents = policy.documents or (PolicyDocument(policy.target.value, "", 0, 0),)
     for number, each in enumerate(documents):
         yield {
@@ -52,6 +53,29 @@ def build_exported_policy_items(
             "terraform": write_terraform(policy.target, f"{label}-{each.name}", each),
             "omitted": [] if number else omitted,
         }
+
+
+def build_clause_items(policy: ExportedPolicy) -> list[OmittedClauseItem]:
+    """Build the items of the clauses that a policy does not contain."""
+    return list(map(_build_clause_item, policy.omitted))
+
+
+def build_policy_file_items(policy: ExportedPolicy, label: str) -> list[PolicyFileItem]:
+    """Build the items of the documents of a policy.
+
+    Args:
+        label: Name for the Terraform resources.
+    """
+    return [
+        {
+            "name": each.name,
+            "size": each.size,
+            "limit": each.limit,
+            "text": each.text,
+            "terraform": write_terraform(policy.target, f"{label}-{each.name}", each),
+        }
+        for each in policy.documents
+    ]
 
 
 def _build_clause_item(clause: OmittedClause) -> OmittedClauseItem:

@@ -14,6 +14,7 @@ from answerable.model.errors import ParseError
 
 class _ActionResourceType(msgspec.Struct):
     name: str
+    required: bool = False
 
 
 class _CatalogueAction(msgspec.Struct):
@@ -71,6 +72,9 @@ def _parse_service(service: str, actions: bytes, types: bytes) -> ServiceEntry:
                 name=action.name,
                 access=action.accessLevel,
                 resource_types=tuple(use.name for use in action.resourceTypes),
+                required_types=tuple(
+                    use.name for use in action.resourceTypes if use.required
+                ),
             )
             for name, action in sorted(found.items())
         },

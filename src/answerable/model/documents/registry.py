@@ -43,6 +43,7 @@ ITEM_TYPES: Mapping[str, str] = {
     "can": "shared_shapes:PermissionCheckItem",
     "reach-all": "what_if:ExposureItem",
     "reach-used": "permission_usage:ActionUsageItem",
+    "least-privilege": "least_privilege:LeastPrivilegeItem",
     "reach-compared": "shared_shapes:AwsComparisonItem",
     "findings": "finding:FindingItem",
     "what-if": "what_if:AccessChangeItem",

@@ -9,6 +9,7 @@ from answerable.baseline.policy_export.compile_profiles import (
     list_called_services,
 )
 from answerable.connectors.cloudtrail.parse.action_names import IAM_ACTION_OF_CALL
+from answerable.connectors.iam_catalogue.call_actions import load_call_actions
 from answerable.connectors.iam_catalogue.fetch import load_catalogue
 from answerable.model.baseline import BaselineProfile
 from answerable.model.policy_export import ExportedPolicy, ExportTarget
@@ -17,7 +18,8 @@ from answerable.model.policy_export import ExportedPolicy, ExportTarget
 @cache
 def load_actions_of_calls() -> ActionsOfCall:
     """Load the IAM actions of logged calls that have another name or several."""
-    return {call: (action,) for call, action in IAM_ACTION_OF_CALL.items()}
+    own = {call: (action,) for call, action in IAM_ACTION_OF_CALL.items()}
+    return {**own, **load_call_actions()}
 
 
 def export_profiles(

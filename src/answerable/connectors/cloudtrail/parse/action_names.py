@@ -21,6 +21,7 @@ PREFIXES = {
     "monitoring": "cloudwatch",
     "portal.sso": "sso",
     "runtime.sagemaker": "sagemaker",
+    "servicecatalog-appregistry": "servicecatalog",
     "streams.dynamodb": "dynamodb",
     "tagging": "tag",
     "transcribestreaming": "transcribe",

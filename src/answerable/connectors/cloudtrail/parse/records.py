@@ -15,6 +15,7 @@ from answerable.connectors.cloudtrail.parse.call_effects import (
     parse_call_effects,
 )
 from answerable.connectors.cloudtrail.parse.caller import CloudTrailCaller
+from answerable.connectors.cloudtrail.parse.passed_roles import list_passed_roles
 from answerable.connectors.cloudtrail.parse.record_types import (
     NULL,
     CloudTrailRecord,
@@ -71,6 +72,7 @@ _FACT_NAMES = (
     "event_type",
     "invoked_by",
     "mfa",
+    "passed_roles",
     "read_only",
     "region",
     "request_id",
@@ -280,6 +282,13 @@ def _collect_event_facts(
         record.event_type if record.event_type != "AwsApiCall" else "",
         user_identity.identity.invoked_by,
         user_identity.mfa,
+        " ".join(
+            list_passed_roles(
+                action,
+                record.request_parameters,
+                record.recipient_account_id or caller.account,
+            )
+        ),
         flag_to_text(record.read_only),
         record.aws_region,
         record.request_id,

@@ -87,7 +87,9 @@ ARN_TEMPLATES: Mapping[str, ArnTemplates] = {
 }
 MAX_RESOURCES = 64
 MAX_ARN_LENGTH = 2048
-_MODELS = "foundation-model/"
+# Resources whose ARN names a region and no account.
+# Source: Service Authorization Reference, Amazon EC2 and Amazon Bedrock.
+_WITHOUT_ACCOUNT = ("foundation-model/", "image/", "snapshot/")
 
 
 class _InstanceItem(msgspec.Struct, rename="camel"):
@@ -192,8 +194,8 @@ def _fill_arn_template(arn_prefix: str, service: str, template: str, value: str)
         return f"arn:{partition}:{service}:::{template[2:].format(value)}"
     if template.startswith("@"):
         return f"arn:{partition}:{service}::{account}:{template[1:].format(value)}"
-    if template.startswith(_MODELS):
-        return f"arn:{partition}:{service}:{region}::{_MODELS}{value}"
+    if template.startswith(_WITHOUT_ACCOUNT):
+        return f"arn:{partition}:{service}:{region}::{template.format(value)}"
     return arn_prefix + template.format(value)
 
 

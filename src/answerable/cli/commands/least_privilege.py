@@ -1,0 +1,111 @@
+"""`least-privilege`: the smallest policy that allows what logs show."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import cast
+
+import click
+
+from answerable.cli.commands.evidence import write_file
+from answerable.cli.output import get_document_exit_code, print_and_exit
+from answerable.cli.progress import progress_bar
+from answerable.cli.session import open_session
+from answerable.cli.settings import AppCommand, Settings, WordChoice, pass_settings
+from answerable.model.documents.least_privilege import LeastPrivilegeItem
+from answerable.model.documents.shared_shapes import Document
+from answerable.model.errors import EnvironmentFailure, UsageError
+from answerable.presentation.time_input import parse_time
+
+_TARGETS = ("aws-session-policy", "aws-policy", "aws-boundary", "aws-permission-set")
+
+
+@click.command(
+    "least-privilege",
+    cls=AppCommand,
+    short_help="The smallest policy that allows what logs show.",
+)
+@click.argument("identity", metavar="IDENTITY")
+@click.option(
+    "--since",
+    default="90d",
+    metavar="T",
+    help="Only events since this time.  [default: 90d]",
+)
+@click.option(
+    "--to",
+    "target",
+    type=WordChoice(_TARGETS),
+    default=None,
+    help="Kind of policy.  [default: aws-policy; aws-permission-set for such a role]",
+)
+@click.option(
+    "--policy",
+    default="",
+    metavar="FILE",
+    help="Write the policy to FILE, or to standard output instead of the table: -",
+)
+@click.option("--terraform", is_flag=True, help="Write --policy as Terraform.")
+@pass_settings
+def least_privilege(
+    settings: Settings,
+    identity: str,
+    since: str,
+    target: str | None,
+    policy: str,
+    terraform: bool,
+) -> None:
+    """Derive a policy for IDENTITY, the ARN of a role or user, from ingested logs.
+
+    It allows each successful call of the log on the recorded resource, and never more
+    than the own policies of IDENTITY today. Both are proved by evaluation of the
+    scanned account; exit code 1 if a proof fails, 3 if data for it is missing.
+    """
+    from answerable.usecases.aws_permissions import least_privilege as flow
+
+    if terraform and not policy:
+        raise UsageError("--terraform requires --policy", "add --policy FILE")
+    with open_session(settings) as session, progress_bar(settings) as progress:
+        document = flow.derive_least_privilege(
+            session.store,
+            session.load_inventory(progress),
+            identity,
+            since=parse_time(since, session.now, "--since"),
+            now=session.now,
+            target=target or "",
+        )
+    if policy:
+        _write_policy(document, policy, terraform=terraform)
+    if policy == "-":
+        click.get_current_context().exit(get_document_exit_code(document, settings))
+    print_and_exit(document, settings)
+
+
+def _write_policy(document: Document, file: str, *, terraform: bool) -> None:
+    """Write the policy to a file, or to standard output.
+
+    Raises:
+        UsageError: The policy was refused, or the file is no regular file.
+        EnvironmentFailure: The file cannot be written.
+    """
+    (item,) = cast("Sequence[LeastPrivilegeItem]", document.items)
+    texts = [each["terraform" if terraform else "text"] for each in item["policies"]]
+    if not any(texts):
+        reasons = "; ".join(item["refusals"]) or "a session policy is no resource"
+        raise UsageError(f"there is no policy to write ({reasons})", "")
+    if file == "-":
+        sys.stdout.write("".join(texts))
+        sys.stdout.flush()
+        return
+    if Path(file).exists() and not Path(file).is_file():
+        raise UsageError(
+            f"{file} is not a regular file", "name a new file, or - for standard output"
+        )
+    try:
+        write_file(file, "".join(texts))
+    except OSError as error:
+        raise EnvironmentFailure(
+            f"{file}: {error.strerror or 'cannot be written'}",
+            "name a file in a folder that you may write",
+        ) from None
+    click.echo(f"wrote {file}", err=True)
