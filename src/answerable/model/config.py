@@ -106,6 +106,8 @@ class ListenConfig:
         workers: Processes that share the gateway's listeners.
         insecure: Addresses outside loopback may speak plain text.
         proxies: Networks of front proxies, whose connections many callers share.
+        remote_health: Health, readiness and metrics may be served in plain text
+            outside loopback.
     """
 
     api: ListenAddress
@@ -113,6 +115,12 @@ class ListenConfig:
     workers: int
     insecure: bool = False
     proxies: tuple[str, ...] = ()
+    remote_health: bool = False
+
+    @property
+    def is_health_plain_text(self) -> bool:
+        """Status pages may be served in plain text outside loopback."""
+        return self.insecure or self.remote_health
 
 
 @dataclass(frozen=True, slots=True)

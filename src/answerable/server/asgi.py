@@ -179,7 +179,7 @@ class AsgiServer:
             bound_listener: The listener.
         """
         given = bound_listener.socket_for_worker(0)
-        served = ServedNames(frozenset(given.hosts), frozenset(given.listener.origins))
+        served = given.served_names
         connection = partial(
             AsgiConnection,
             self._config,

@@ -26,6 +26,7 @@ import msgspec
 from answerable.connectors.config.parse.addresses import is_loopback
 from answerable.model.config import ListenAddress, Listener
 from answerable.model.errors import EnvironmentFailure
+from answerable.server.wire.host_check import ServedNames
 
 BACKLOG = 1024
 # Seconds that a start waits for another start at that port, or for the workers of a
@@ -46,6 +47,16 @@ class InheritedSocket(msgspec.Struct, frozen=True):
     listener: Listener
     hosts: tuple[str, ...]
     url: str
+
+    @property
+    def served_names(self) -> ServedNames:
+        """Accepted values of Host and Origin."""
+        address = self.listener.address
+        return ServedNames(
+            frozenset(self.hosts),
+            frozenset(self.listener.origins),
+            is_remote=address is not None and not is_loopback(address.host),
+        )
 
 
 @dataclass(frozen=True, slots=True)

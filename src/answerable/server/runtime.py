@@ -32,6 +32,7 @@ SHIP_INTERVAL = 30.0  # seconds between two shippings
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2)
 
 SIGN_IN_LINK = "sign-in"  # no listener: a sign-in link, which is never logged
+SIGN_IN_LINK_FILE = "sign-in-link"  # no listener: the file that contains the link
 
 
 class ServerRuntime(Generic[PlanT]):
@@ -87,7 +88,8 @@ class ServerRuntime(Generic[PlanT]):
             try:
                 ready(app.listening)
                 # A sign-in link is shown once, and neither logged nor kept.
-                app.listening = [e for e in app.listening if e[0] != SIGN_IN_LINK]
+                names = (SIGN_IN_LINK, SIGN_IN_LINK_FILE)
+                app.listening = [e for e in app.listening if e[0] not in names]
                 self._log_start()
                 self._notifier.ready(format_status_line(app.listening))
                 self._tasks.spawn(self._notifier.keep_alive())

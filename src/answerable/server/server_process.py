@@ -31,7 +31,6 @@ from answerable.server.status_listener import (
     StatusPages,
     json_page,
 )
-from answerable.server.wire.host_check import ServedNames
 
 STATUS_CONNECTIONS = 64  # of a listener for health and metrics alone
 POLL_INTERVAL = 0.1  # seconds between two checks for open requests
@@ -216,7 +215,7 @@ class App(ABC, Generic[PlanT]):
         self, name: str, bound: BoundListener, admission: AdmissionControl
     ) -> None:
         """Serve the health pages alone at a bound listener."""
-        served = ServedNames(frozenset(bound.hosts))
+        served = bound.socket_for_worker(0).served_names
         connection = partial(StatusConnection, self.health_pages(), served, admission)
         await self._listeners.open_listener(name, bound, connection)
 

@@ -21,6 +21,7 @@ from answerable.store.durable_files import (
 )
 
 STORE_SCHEMA = 1
+VOLUME_FOLDER = "lost+found"  # of ext4, at the root of a volume
 
 
 class _StoreFormat(msgspec.Struct):
@@ -157,10 +158,7 @@ def _create_store_folders(layout: StoreLayout) -> None:
     folders = layout.folders
     with translate_os_errors("make", layout.root):
         if layout.root.exists() and not (
-            layout.root.is_dir()
-            and all(
-                _is_half_made_store(path, folders) for path in layout.root.iterdir()
-            )
+            layout.root.is_dir() and can_become_store(layout.root)
         ):
             raise UsageError(
                 f"{layout.root} exists and is not a store",
@@ -168,18 +166,37 @@ def _create_store_folders(layout: StoreLayout) -> None:
             )
     make_private_folder(layout.root)
     with translate_os_errors("make", layout.root):
-        layout.root.chmod(FOLDER_MODE)
+        if not _is_volume_of_group(layout.root):
+            layout.root.chmod(FOLDER_MODE)
     for folder in folders:
         make_private_folder(folder)
     # Last: a store that was made half is made again.
     write_file(layout.format, msgspec.json.encode(_StoreFormat(STORE_SCHEMA)) + b"\n")
 
 
+def can_become_store(folder: Path) -> bool:
+    """Return whether an existing folder is empty enough to create a store in it."""
+    folders = StoreLayout(folder).folders
+    return all(_is_half_made_store(path, folders) for path in folder.iterdir())
+
+
+def _is_volume_of_group(root: Path) -> bool:
+    """Return whether root owns the folder, and only our group may write it.
+
+    Kubernetes mounts a volume so for `fsGroup`; its mode cannot be changed by us.
+    """
+    found = root.stat()
+    return found.st_uid == 0 != os.geteuid() and not found.st_mode & stat.S_IWOTH
+
+
 def _is_half_made_store(path: Path, folders: tuple[Path, ...]) -> bool:
     """Return whether a path is left over from an interrupted creation.
 
-    The folder of revocations may exist before the store.
+    The folder of revocations may exist before the store, and so may the folder that a
+    file system keeps at its root.
     """
+    if path.name == VOLUME_FOLDER:
+        return path.is_dir() and not path.is_symlink()
     if path.name == "kills" or path.name.startswith(".kills."):
         return True
     if path.name.startswith(".format.json.") or path.name == "format.json":

@@ -109,6 +109,7 @@ def test_health_readiness_and_metrics_are_for_this_host_alone(
     assert (status, '"ready":true' in body) == (200, True)
     assert standing.get("/nothing")[0] == 404
     assert standing.get("/metrics", Host="evil.example")[0] == 421
+    assert standing.get("/metrics", Host="10.1.2.3:8470")[0] == 200  # as probes do
     assert standing.get("/metrics", Origin="http://evil.example")[0] == 403
 
 

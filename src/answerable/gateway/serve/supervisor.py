@@ -43,7 +43,11 @@ from answerable.server.listening_sockets import (
     bind_status_listener,
 )
 from answerable.server.operator_log import LogField, OperatorLog
-from answerable.server.runtime import SIGN_IN_LINK, ServerRuntime
+from answerable.server.runtime import (
+    SIGN_IN_LINK,
+    SIGN_IN_LINK_FILE,
+    ServerRuntime,
+)
 from answerable.server.server_process import App, Endpoints
 from answerable.server.systemd_notify import SystemdNotifier
 
@@ -307,7 +311,8 @@ class Supervisor(App[ServePlan]):
 
 def find_sign_in_links(listening: list[tuple[str, str]]) -> list[tuple[str, str]]:
     """Select the sign-in link among the addresses a restarted server listens at."""
-    return [each for each in listening if each[0] == SIGN_IN_LINK]
+    names = (SIGN_IN_LINK, SIGN_IN_LINK_FILE)
+    return [each for each in listening if each[0] in names]
 
 
 def run_gateway(

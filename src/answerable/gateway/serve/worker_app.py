@@ -288,7 +288,7 @@ class WorkerApp:
     async def _open_listener(self, inherited: InheritedSocket) -> None:
         """Accept client connections at a socket bound by the supervisor."""
         listener = inherited.listener
-        served = ServedNames(frozenset(inherited.hosts), frozenset(listener.origins))
+        served = inherited.served_names
         front = partial(ClientConnection, self.door, served, inherited.url)
         named = with_current_tls_files(listener, self._config.listen.gateway)
         await self._listeners.accept_inherited(

@@ -30,7 +30,6 @@ from answerable.server.revocation_list import (
 from answerable.server.server_process import App
 from answerable.server.shared_secret import load_shared_secret
 from answerable.server.sign_in_accounts import SignInAccounts
-from answerable.server.wire.host_check import ServedNames
 from answerable.services.federation.issued_token_verification import OwnTokenVerifier
 from answerable.store.token_state.restore_detection import advance_generation
 from answerable.sts.endpoints.admin import AdminEndpoints
@@ -381,7 +380,7 @@ class StsApp(App[StsSettings]):
     async def _accept_connections(self, bound_listener: BoundListener) -> None:
         """Accept connections at one more bound listener."""
         given = bound_listener.socket_for_worker(0)
-        served = ServedNames(frozenset(given.hosts), frozenset(given.listener.origins))
+        served = given.served_names
         front = partial(StsConnection, self.door, served, given.url)
         if given.listener.address is None:
             # The kernel says of each message who sent it, not of the connection alone.

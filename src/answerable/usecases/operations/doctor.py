@@ -22,6 +22,7 @@ from answerable.services.inventory import scan_sources as named
 from answerable.services.inventory.snapshots import load_inventory
 from answerable.store.event_queries import count_events_by_source
 from answerable.store.store import EvidenceStore
+from answerable.store.store_layout import can_become_store
 
 _OLDEST_PYTHON = (3, 11)
 _RELEASED = 1_790_000_000 * 10**9  # an earlier clock is wrong
@@ -170,7 +171,7 @@ def _format_snapshot_count(count: int) -> str:
 def _check_store_creatable(root: Path) -> CheckItem:
     """Check whether a store could be created, at the nearest existing folder."""
     there = next((p for p in (root, *root.parents) if p.exists()), root)
-    if there == root and (not root.is_dir() or any(root.iterdir())):
+    if there == root and not (root.is_dir() and can_become_store(root)):
         hint = "name an empty or new folder with --store"
         return _build_check_item(
             "store", False, f"{root} exists but is not a store", hint

@@ -148,7 +148,9 @@ class WebDispatcher:
         scope = request.scope
         served, link = scope["state"]["served"], scope["state"]["link"]
         fields = request_checks.parse_headers(scope["headers"])
-        request_checks.check_request(request.method, fields, served, link.url)
+        request_checks.check_request(
+            request.method, scope["path"], fields, served, link.url
+        )
         if len(scope["raw_path"]) + len(scope["query_string"]) > MAX_TARGET:
             raise RequestRejected(414, "too-long", "the address is too long")
         return IncomingRequest(request, fields, served, link)

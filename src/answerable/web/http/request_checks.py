@@ -49,7 +49,11 @@ def parse_headers(raw: list[tuple[bytes, bytes]]) -> Mapping[str, str]:
 
 
 def check_request(
-    method: str, fields: Mapping[str, str], served_names: ServedNames, url: str
+    method: str,
+    path: str,
+    fields: Mapping[str, str],
+    served_names: ServedNames,
+    url: str,
 ) -> None:
     """Reject a request for another host, from another origin, or by another method.
 
@@ -61,7 +65,7 @@ def check_request(
         RequestRejected: A check failed.
     """
     host = fields.get("host", "").lower()
-    if host not in served_names.hosts:
+    if not served_names.accepts_host(host, path):
         says = "unknown host name"
         raise RequestRejected(
             421, "misdirected", says, "use the address that the server printed"

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from answerable.server.asgi import AsgiServer
 from answerable.server.listening_sockets import BoundListener, bind_listener
 from answerable.server.operator_log import OperatorLog
-from answerable.server.runtime import SIGN_IN_LINK
+from answerable.server.runtime import SIGN_IN_LINK, SIGN_IN_LINK_FILE
 from answerable.server.server_process import App
+from answerable.store.durable_files import write_file
 from answerable.web.auth.local_token import LocalToken
 from answerable.web.auth.sessions import SessionStore, WebSession
 from answerable.web.auth.visitor_factory import VisitorFactory
@@ -27,10 +28,12 @@ from answerable.web.runtime.sign_in_setup import (
     build_token_verifier,
     configured_local_person,
     is_local_listener,
+    is_output_logged,
 )
 from answerable.web.store_cache import StoreCache
 
 SERVER_NAME = "web"
+LINK_FILE = "sign-in-link"  # in the state folder, readable only by its user
 
 
 class WebApp(App[WebSettings]):
@@ -92,7 +95,15 @@ class WebApp(App[WebSettings]):
         self._cache.start_loading(warm_up)
         if self._token is not None:
             link = f"{self._local_urls[0]}/sign-in#{self._token.take_text_once()}"
-            self.listening = [*self.listening, (SIGN_IN_LINK, link)]
+            self.listening = [*self.listening, self._deliver_link(link)]
+
+    def _deliver_link(self, link: str) -> tuple[str, str]:
+        """Return the line that gives the link, or the file with it, to the operator."""
+        if not is_output_logged():
+            return SIGN_IN_LINK, link
+        path = self.plan.state / LINK_FILE
+        write_file(path, link.encode() + b"\n")
+        return SIGN_IN_LINK_FILE, str(path)
 
     @property
     def is_busy(self) -> bool:

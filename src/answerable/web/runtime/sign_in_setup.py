@@ -115,3 +115,18 @@ def _find_login(settings: WebSettings) -> tuple[IssuerConfig, WebLoginConfig] | 
         return None
     issuers = settings.config.issuers
     return next(each for each in issuers if each.pin.name == login.issuer), login
+
+
+def is_output_logged() -> bool:
+    """Return whether a log keeps the standard output of this process.
+
+    That is so below systemd (`JOURNAL_STREAM` in systemd.exec(5)), in a pod, and for
+    the first process of a container and its children; never at a terminal.
+    """
+    if os.isatty(1):
+        return False
+    if 1 in (os.getpid(), os.getppid()) or os.environ.get("KUBERNETES_SERVICE_HOST"):
+        return True
+    # A supervised server writes to a pipe; its log still goes to the journal.
+    streams = {f"{found.st_dev}:{found.st_ino}" for found in map(os.fstat, (1, 2))}
+    return os.environ.get("JOURNAL_STREAM", "") in streams

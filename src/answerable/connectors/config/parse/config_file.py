@@ -177,7 +177,7 @@ def parse_config(data: bytes, place: str, folder: str) -> ConfigReading:
         ),
         policy=read_policy_key(file, folder),
         sources=read_sources(file),
-        collector=read_collector(file, folder, insecure=listen.insecure),
+        collector=read_collector(file, folder, insecure=listen.is_health_plain_text),
         tables=tuple(read_reference_tables(file, {server.name for server in servers})),
         asks=read_approval_requests(file, folder),
         web=read_web(file, listen, folder, issuers),

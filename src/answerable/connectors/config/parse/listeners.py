@@ -18,6 +18,7 @@ DEFAULT_GATEWAY = "127.0.0.1:8471"
 MAX_WORKERS = 64
 
 _PLAIN_TEXT_FAULT = "outside loopback, requires tls or listen.insecure: true"
+REMOTE_HEALTH_FAULT = "outside loopback, requires listen.remote_health: true"
 
 
 def read_listen(
@@ -26,15 +27,16 @@ def read_listen(
     """Read all listeners; by default the gateway has one on loopback."""
     insecure = section.read_flag("insecure")
     api = read_address(section, "api", DEFAULT_API_WITH_WEB if web else DEFAULT_API)
-    if not insecure and not is_loopback(api.host):
-        section.report_fault("api", "outside loopback, requires listen.insecure: true")
+    remote_health = section.read_flag("remote_health")
+    if not (insecure or remote_health or is_loopback(api.host)):
+        section.report_fault("api", REMOTE_HEALTH_FAULT)
     gateway = read_listeners(
         section, "gateway", folder, DEFAULT_GATEWAY, insecure=insecure
     )
     workers = section.read_number("workers", 1, 1, MAX_WORKERS)
     proxies = _read_networks(section, "proxies")
     section.report_unknown_keys()
-    return ListenConfig(api, gateway, workers, insecure, proxies)
+    return ListenConfig(api, gateway, workers, insecure, proxies, remote_health)
 
 
 def _read_networks(section: ConfigSection, key: str) -> tuple[str, ...]:

@@ -11,7 +11,10 @@ from answerable.connectors.config.parse.addresses import (
 )
 from answerable.connectors.config.parse.agents import MAX_ID
 from answerable.connectors.config.parse.config_section import ConfigSection
-from answerable.connectors.config.parse.listeners import read_listeners
+from answerable.connectors.config.parse.listeners import (
+    REMOTE_HEALTH_FAULT,
+    read_listeners,
+)
 from answerable.model.config import (
     ListenAddress,
     ListenConfig,
@@ -74,10 +77,8 @@ def _read_health_address(
     """Read the address of the health endpoint, None if absent."""
     given = section.has_key("health")
     address = read_address(section, "health", DEFAULT_HEALTH)
-    if not listen.insecure and not is_loopback(address.host):
-        section.report_fault(
-            "health", "outside loopback, requires listen.insecure: true"
-        )
+    if not (listen.is_health_plain_text or is_loopback(address.host)):
+        section.report_fault("health", REMOTE_HEALTH_FAULT)
     return address if given else None
 
 
