@@ -68,6 +68,10 @@ _MODULES = {
     "login": "answerable.cli.commands.login",
     "logout": "answerable.cli.commands.login",
     "sign-ins": "answerable.cli.commands.sign_ins",
+    "backup": "answerable.cli.commands.operation",
+    "restore": "answerable.cli.commands.operation",
+    "store": "answerable.cli.commands.operation",
+    "health": "answerable.cli.commands.operation",
     "demo": "answerable.cli.commands.machine",
     "doctor": "answerable.cli.commands.machine",
     "completion": "answerable.cli.commands.machine",
@@ -160,7 +164,8 @@ class _RootGroup(AppGroup):
                 "sign-ins",
             ),
         ),
-        ("This tool", ("demo", "doctor", "completion")),
+        ("Operation", ("backup", "restore", "store", "health", "doctor")),
+        ("This tool", ("demo", "completion")),
     )
 
 

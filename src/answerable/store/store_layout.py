@@ -171,7 +171,7 @@ def _create_store_folders(layout: StoreLayout) -> None:
     for folder in folders:
         make_private_folder(folder)
     # Last: a store that was made half is made again.
-    write_file(layout.format, msgspec.json.encode(_StoreFormat(STORE_SCHEMA)) + b"\n")
+    write_format(layout, STORE_SCHEMA)
 
 
 def can_become_store(folder: Path) -> bool:
@@ -204,26 +204,50 @@ def _is_half_made_store(path: Path, folders: tuple[Path, ...]) -> bool:
     return path in folders and not any(path.iterdir())
 
 
-def _check_format(layout: StoreLayout) -> None:
-    """Check the format version, and that the key folder is private."""
+def read_format(layout: StoreLayout, newest: int = STORE_SCHEMA) -> int:
+    """Read the format version of a store.
+
+    Raises:
+        EnvironmentFailure: A newer release created it, or it is damaged.
+    """
     with translate_os_errors("read", layout.format):
         data = read_regular_file(layout.format)
     try:
         reject_duplicate_names(data)
         found = msgspec.json.decode(data, type=_StoreFormat).store
     except ValueError as error:
-        raise EnvironmentFailure(
-            f"{layout.format} is damaged", 'restore it; release 0.1 writes {"store":1}'
-        ) from error
-    if found > STORE_SCHEMA:
+        raise _build_damage_error(layout) from error
+    if found > newest:
         raise EnvironmentFailure(
             f"the store {layout.root} has format {found}, this release reads up to "
-            f"{STORE_SCHEMA}",
+            f"{newest}",
             "upgrade answerable, or use --store to name another store",
         )
     if found < 1:
+        raise _build_damage_error(layout)
+    return found
+
+
+def write_format(layout: StoreLayout, version: int) -> None:
+    """Write the format version of a store."""
+    write_file(layout.format, msgspec.json.encode(_StoreFormat(version)) + b"\n")
+
+
+def _build_damage_error(layout: StoreLayout) -> EnvironmentFailure:
+    """Build the error of an invalid format file."""
+    return EnvironmentFailure(
+        f"{layout.format} is damaged", 'restore it; release 0.1 writes {"store":1}'
+    )
+
+
+def _check_format(layout: StoreLayout) -> None:
+    """Check the format version, and that the key folder is private."""
+    found = read_format(layout)
+    if found < STORE_SCHEMA:
         raise EnvironmentFailure(
-            f"{layout.format} is damaged", 'restore it; release 0.1 writes {"store":1}'
+            f"the store {layout.root} has format {found}, this release writes "
+            f"{STORE_SCHEMA}",
+            "stop its servers, back it up, then run: answerable store migrate",
         )
     with translate_os_errors("read", layout.keys):
         mode = stat.S_IMODE(layout.keys.stat().st_mode)
