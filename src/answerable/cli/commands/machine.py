@@ -21,10 +21,28 @@ if TYPE_CHECKING:
 
 
 @click.command(cls=AppCommand, short_help="Check installation, store and machine.")
+@click.option(
+    "--server",
+    default="",
+    metavar="URL",
+    help="Check a running server instead: http(s)://HOST:PORT or unix:PATH.",
+)
+@click.option("--ca", default="", metavar="FILE", help="CA certificates of the server.")
 @pass_settings
-def doctor(settings: Settings) -> None:
-    """Check the features of this machine, with a remedy for each that is missing."""
+def doctor(settings: Settings, server: str, ca: str) -> None:
+    """Check the features of this machine, with a remedy for each that is missing.
+
+    With --server, check the readiness and the metrics of a running server; each fault
+    names its runbook.
+    """
     import time
+
+    if server:
+        from answerable.server.health_client import fetch_page
+        from answerable.usecases.operations.server_check import check_server
+
+        pages = (fetch_page(server, page, ca) for page in ("/readyz", "/metrics"))
+        print_and_exit(check_server(*pages, server), settings)
 
     from answerable.usecases.operations import doctor as flow
 
