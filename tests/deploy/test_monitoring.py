@@ -5,7 +5,6 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -28,35 +27,25 @@ ROW = re.compile(r"\| `([a-z_]+)` \| (\w+) \| .+ \| (.+) \|")
 OF_PROMETHEUS = {"up"}
 
 
-def free_ports(count: int) -> list[int]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
-
-
-def address(port: int) -> list[dict[str, str]]:
-    return [{"address": f"127.0.0.1:{port}"}]
+LISTEN = [{"address": "127.0.0.1:0"}]
 
 
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """`/metrics` of every server of one configuration, by address."""
     folder = tmp_path_factory.mktemp("servers")
-    api, gateway, sts, pdp, web, collector = free_ports(6)
     (folder / "code").mkdir()
     config = {
         "store": str(folder / "store"),
-        "listen": {"api": f"127.0.0.1:{api}", "gateway": address(gateway)},
+        "listen": {"api": "127.0.0.1:0", "gateway": LISTEN},
         "sources": [{"source": f"repo:{folder / 'code'}", "every": 60}],
-        "collector": {"listen": address(collector)},
-        "sts": {"url": f"http://127.0.0.1:{sts}", "listen": address(sts)},
+        "collector": {"listen": LISTEN},
+        "sts": {"url": "https://sts.example", "listen": LISTEN},
         "decisions": {
-            "listen": address(pdp),
+            "listen": LISTEN,
             "callers": [{"unix": {"uid": os.getuid()}, "servers": ["files"]}],
         },
-        "web": {"listen": address(web)},
+        "web": {"listen": LISTEN},
         "servers": {"files": {"url": "http://127.0.0.1:9/mcp"}},
     }
     path = folder / "answerable.yaml"
@@ -68,20 +57,21 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
         text=True,
     ) as process:
         assert process.stdout is not None
-        while process.stdout.readline().split()[:1] != ["collector"]:
-            assert process.poll() is None
+        servers: dict[str, str] = {}
+        while "collector" not in servers:
+            name, _, url = process.stdout.readline().strip().partition(" ")
+            assert url, process.poll()
+            servers[name] = url.removeprefix("http://")
         try:
-            yield {
-                f"127.0.0.1:{port}": fetch(port)
-                for port in (api, sts, pdp, web, collector)
-            }
+            names = ("api", "sts", "decisions", "web", "collector")
+            yield {servers[name]: fetch(servers[name]) for name in names}
         finally:
             process.terminate()
             process.communicate(timeout=60)
 
 
-def fetch(port: int) -> str:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+def fetch(address: str) -> str:
+    connection = http.client.HTTPConnection(address, timeout=30)
     try:
         connection.request("GET", "/metrics")
         answer = connection.getresponse()

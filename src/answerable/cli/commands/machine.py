@@ -41,8 +41,9 @@ def doctor(settings: Settings, server: str, ca: str) -> None:
         from answerable.server.health_client import fetch_page
         from answerable.usecases.operations.server_check import check_server
 
-        pages = (fetch_page(server, page, ca) for page in ("/readyz", "/metrics"))
-        print_and_exit(check_server(*pages, server), settings)
+        ready = fetch_page(server, "/readyz", ca)
+        document = check_server(ready, fetch_page(server, "/metrics", ca), server)
+        print_and_exit(document, settings)
 
     from answerable.usecases.operations import doctor as flow
 
