@@ -102,6 +102,16 @@ def test_a_restored_store_has_every_event_and_verifies(
     assert main(["--store", str(other), "evidence", "verify"]) == 0
 
 
+def test_a_compacted_store_restores(place: Path, tmp_path: Path) -> None:
+    with EvidenceStore.open(place, now=NOW) as store:
+        store.seal(NOW)
+    assert main(["--store", str(place), "store", "compact"]) == 0
+    back_up(place, tmp_path / "one.backup")
+    restore(tmp_path / "one.backup", tmp_path / "other")
+    assert len(read_ids(tmp_path / "other")) == 40
+    assert not list(place.glob(".backup-*"))
+
+
 def test_without_a_passphrase_no_key_is_in_the_archive(
     place: Path, tmp_path: Path
 ) -> None:

@@ -70,7 +70,6 @@ _MODULES = {
     "sign-ins": "answerable.cli.commands.sign_ins",
     "backup": "answerable.cli.commands.operation",
     "restore": "answerable.cli.commands.operation",
-    "store": "answerable.cli.commands.operation",
     "health": "answerable.cli.commands.operation",
     "demo": "answerable.cli.commands.machine",
     "doctor": "answerable.cli.commands.machine",
@@ -164,7 +163,7 @@ class _RootGroup(AppGroup):
                 "sign-ins",
             ),
         ),
-        ("Operation", ("backup", "restore", "store", "health", "doctor")),
+        ("Operation", ("backup", "restore", "health", "doctor")),
         ("This tool", ("demo", "completion")),
     )
 

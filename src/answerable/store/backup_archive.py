@@ -5,9 +5,11 @@ Other processes may write meanwhile. Three facts make the copy consistent:
 - Records on their way into the store (spools) are copied first. A record that has left
   its spool by then is in the store, whose copy is later; one that is in both is stored
   once, by its id.
-- The log and the open journals are copied while the log is locked. Journals only grow,
-  so their signed heads are read before them.
-- Segments and objects never change, and are copied for exactly the entries of that log.
+- The log and the heads of open journals are copied while the log is locked. Journals
+  only grow, so their heads are read before them.
+- Segments, objects and journals get a second name (link(2)) under that lock, so that
+  compaction or erasure cannot remove them before they are copied. Only the files that
+  the log names are copied.
 
 The file `format.json` is the last one: a folder without it is no store, so an
 interrupted restore is never mistaken for a complete one.
@@ -39,7 +41,7 @@ from answerable.model.errors import UsageError
 from answerable.store.backup_keys import encrypt_files
 from answerable.store.durable_files import FILE_MODE, translate_os_errors
 from answerable.store.object_store import get_temporary_object_path
-from answerable.store.spill_folder import PREFIX as SPILL_PREFIX
+from answerable.store.spill_folders import SPILL_PREFIX
 from answerable.store.store import EvidenceStore
 from answerable.store.store_layout import STORE_SCHEMA, VOLUME_FOLDER
 
@@ -53,6 +55,7 @@ _LEVEL = 3
 # Derived from the store and written again on demand; or of a running process.
 _SKIPPED = frozenset({"derived", "lock", "sign-in-link", VOLUME_FOLDER})
 _LOG_LOCK = ".lock"
+_LINKS_PREFIX = ".backup-"
 
 
 class BackupManifest(msgspec.Struct, frozen=True):
@@ -105,6 +108,7 @@ def write_backup(
     with (
         translate_os_errors("back up", store.root),
         tempfile.TemporaryFile(dir=scratch) as early,
+        tempfile.TemporaryDirectory(dir=store.root, prefix=_LINKS_PREFIX) as links,
         compressor.stream_writer(file, closefd=False) as packed,
         tarfile.open(fileobj=packed, mode="w|") as archive,
     ):
@@ -124,13 +128,14 @@ def write_backup(
                 folders=tuple(folders),
             )
             add_bytes(archive, MANIFEST, msgspec.json.encode(manifest))
-            _add_log(archive, store, entries)
+            _add_log(archive, store)
+            linked = _link_files(store, entries, Path(links))
         early.seek(0)
         with tarfile.open(fileobj=early, mode="r") as first:
             for member in first:
                 archive.addfile(member, first.extractfile(member))
-        for path in _list_sealed_files(store, entries):
-            _add_file(archive, path, f"{STORE}/{path.relative_to(store.root)}")
+        for name, path in linked:
+            _add_file(archive, path, name)
         _add_file(archive, store.layout.keys / "log.pub", f"{STORE}/keys/log.pub")
         if passphrase:
             add_bytes(archive, KEYS, encrypt_files(_read_files(secrets), passphrase))
@@ -157,39 +162,59 @@ def _add_file(archive: tarfile.TarFile, path: Path, name: str) -> None:
         archive.addfile(member, opened)
 
 
-def _add_log(
-    archive: tarfile.TarFile, store: EvidenceStore, entries: Sequence[LogEntry]
-) -> None:
-    """Add the locked log, and each open journal behind its head."""
+def _add_log(archive: tarfile.TarFile, store: EvidenceStore) -> None:
+    """Add the locked log."""
     for path in sorted(store.layout.log.rglob("*")):
         if path.is_file() and path.name != _LOG_LOCK and not is_temporary(path):
             _add_file(archive, path, f"{STORE}/{path.relative_to(store.root)}")
-    sealed = {each.journal for each in entries if isinstance(each, JournalSealed)}
-    for entry in entries:
-        if isinstance(entry, JournalOpened) and entry.journal not in sealed:
-            layout, name = store.layout, entry.journal
-            for path in (layout.head_file(name), layout.journal_file(name)):
-                if path.exists():
-                    _add_file(archive, path, f"{STORE}/journal/{path.name}")
 
 
-def _list_sealed_files(
+def _link_files(
+    store: EvidenceStore, entries: Sequence[LogEntry], links: Path
+) -> list[tuple[str, Path]]:
+    """Link each file that the locked log names into a folder.
+
+    Returns:
+        Name in the archive and path of each link; a head before its journal.
+    """
+    found: list[tuple[str, Path]] = []
+    for number, path in enumerate(_list_named_files(store, entries)):
+        link = links / str(number)
+        if path.parent == store.layout.journal and path.suffix == ".head":
+            link.write_bytes(path.read_bytes())  # it is overwritten in place
+        else:
+            os.link(path, link)
+        found.append((f"{STORE}/{path.relative_to(store.root)}", link))
+    return found
+
+
+def _list_named_files(
     store: EvidenceStore, entries: Sequence[LogEntry]
 ) -> Iterator[Path]:
-    """Yield the files that the log names, each once."""
-    layout, seen = store.layout, set()
-    for entry in entries:
-        if isinstance(entry, SegmentManifest):
-            for ending in (".parquet", ".leaves", ".manifest.json"):
-                yield layout.segment_file(entry.day, entry.segment, ending)
-        elif isinstance(entry, ObjectEntry):
-            is_quarantine = entry.of == "quarantine"
-            folder = layout.quarantine if is_quarantine else layout.objects
-            path = folder / entry.sha256
-            found = path if path.exists() else get_temporary_object_path(path)
-            if found not in seen:
-                seen.add(found)
+    """Yield the existing files that the log names."""
+    layout = store.layout
+    sealed = {each.journal for each in entries if isinstance(each, JournalSealed)}
+    opened = {each.journal for each in entries if isinstance(each, JournalOpened)}
+    for name in sorted(opened - sealed):
+        for path in (layout.head_file(name), layout.journal_file(name)):
+            if path.exists():
+                yield path
+    segments = {e.segment for e in entries if isinstance(e, SegmentManifest)}
+    for path in sorted(layout.segments.rglob("*")):
+        # `SEGMENT.parquet`; `SEGMENT-1.parquet` after a removal of rows.
+        segment = path.name.partition(".")[0].partition("-")[0]
+        if segment in segments and path.is_file():
+            yield path
+    for digest, folder in {
+        (e.sha256, layout.quarantine if e.of == "quarantine" else layout.objects)
+        for e in entries
+        if isinstance(e, ObjectEntry)
+    }:
+        path = folder / digest
+        for found in (path, get_temporary_object_path(path)):
+            if found.exists():
                 yield found
+                break
 
 
 def is_temporary(path: Path) -> bool:
@@ -232,7 +257,9 @@ def _add_state(
 def _list_state_files(place: Path) -> Iterator[Path]:
     """Yield the regular files below a folder that a copy needs."""
     name = place.name
-    if name in _SKIPPED or name.startswith(SPILL_PREFIX) or is_temporary(place):
+    if name.startswith((SPILL_PREFIX, _LINKS_PREFIX)):
+        return
+    if name in _SKIPPED or is_temporary(place):
         return
     try:
         mode = place.lstat().st_mode

@@ -7,7 +7,7 @@ import tempfile
 import time
 from pathlib import Path
 
-_PREFIX = "answerable-spill-"
+SPILL_PREFIX = "answerable-spill-"
 _MIN_AGE_SECONDS = 60  # a new folder is locked within this time
 
 
@@ -15,7 +15,7 @@ class SpillFolder:
     """Spill folder of this process, locked while it is in use."""
 
     def __init__(self) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix=_PREFIX)
+        self._folder = tempfile.TemporaryDirectory(prefix=SPILL_PREFIX)
         self.name = self._folder.name
         self._handle = os.open(self.name, os.O_RDONLY | os.O_DIRECTORY)
         fcntl.flock(self._handle, fcntl.LOCK_EX)
@@ -31,7 +31,7 @@ class SpillFolder:
 def sweep_spill_folders() -> list[str]:
     """Remove spill folders that killed processes of this user left; return their paths."""
     removed: list[str] = []
-    for path in sorted(Path(tempfile.gettempdir()).glob(f"{_PREFIX}*")):
+    for path in sorted(Path(tempfile.gettempdir()).glob(f"{SPILL_PREFIX}*")):
         if _is_abandoned(path):
             shutil.rmtree(path, ignore_errors=True)
             removed.append(str(path))

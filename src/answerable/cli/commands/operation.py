@@ -1,4 +1,4 @@
-"""`backup`, `restore`, `store`, `health`: operate an installation."""
+"""`backup`, `restore`, `health`: operate an installation."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,7 +9,6 @@ from answerable.cli.output import print_and_exit
 from answerable.cli.session import open_session
 from answerable.cli.settings import (
     AppCommand,
-    AppGroup,
     Settings,
     find_named_and_default_store,
     find_store,
@@ -144,24 +143,3 @@ def health(settings: Settings, url: str, live: bool, ca: str) -> None:
         raise EnvironmentFailure(f"{url} is not ready: {reason}", "see its log")
     if not settings.quiet:
         click.echo("ok")
-
-
-@click.group(cls=AppGroup, short_help="Maintain a store.")
-def store() -> None:
-    """Maintain a store."""
-
-
-@store.command(cls=AppCommand, short_help="Upgrade a store to this release.")
-@pass_settings
-def migrate(settings: Settings) -> None:
-    """Upgrade the format of a store of an earlier release to that of this one.
-
-    Stop its servers and back it up first. A store of a newer release is refused. The
-    database of the token service is migrated when the service starts.
-    """
-    from answerable.store.store_migration import migrate_store
-
-    root, _ = find_store(settings)
-    before, after = migrate_store(root)
-    what = "is current" if before == after else f"was migrated from {before}"
-    click.echo(f"the store {root} has format {after}, which {what}")

@@ -4,7 +4,13 @@ import click
 
 from answerable.cli.output import print_and_exit
 from answerable.cli.session import open_session
-from answerable.cli.settings import AppCommand, AppGroup, Settings, pass_settings
+from answerable.cli.settings import (
+    AppCommand,
+    AppGroup,
+    Settings,
+    find_store,
+    pass_settings,
+)
 from answerable.connectors.user_path import expand_user_path
 from answerable.model.errors import UsageError
 
@@ -177,3 +183,19 @@ def repair(settings: Settings, copy: str, dry_run: bool) -> None:
             session.store, folder, now=session.now, dry_run=dry_run
         )
     print_and_exit(document, settings)
+
+
+@store.command(cls=AppCommand, short_help="Upgrade a store to this release.")
+@pass_settings
+def migrate(settings: Settings) -> None:
+    """Upgrade the format of a store of an earlier release to that of this one.
+
+    Stop its servers and back it up first. A store of a newer release is refused. The
+    database of the token service is migrated when the service starts.
+    """
+    from answerable.store.store_migration import migrate_store
+
+    root, _ = find_store(settings)
+    before, after = migrate_store(root)
+    what = "is current" if before == after else f"was migrated from {before}"
+    click.echo(f"the store {root} has format {after}, which {what}")
