@@ -106,7 +106,7 @@ def open_store_as(uid: int, gid: int, folder: Path) -> subprocess.CompletedProce
 @pytest.fixture
 def volume(tmp_path: Path) -> Path:
     """A volume as `fsGroup` mounts it: of root, writable by a group."""
-    for parent in (tmp_path, *tmp_path.parents[:2]):  # those that pytest made
+    for parent in (tmp_path, *tmp_path.parents[:3]):  # those that pytest made
         parent.chmod(parent.stat().st_mode | 0o711)
     folder = tmp_path / "volume"
     folder.mkdir()
