@@ -229,6 +229,6 @@ def test_every_command_is_among_those_asked() -> None:
     # What they record and print: tests/cli/test_kills.py.
     silent |= {"kill", "revive"}
     # What a backup contains without a passphrase: tests/deploy/test_backup.py. `health`
-    # prints the reasons of a readiness page.
-    silent |= {"backup", "restore", "health"}
+    # prints the reasons of a readiness page, and `store` counts.
+    silent |= {"backup", "restore", "health", "store"}
     assert set(app.commands) - asked == silent
