@@ -143,6 +143,20 @@ def test_counts_are_asked_for_with_the_options_of_trace(flows, run):
         assert run("trace", "--by", "agent", other).code == 2
 
 
+def test_a_saved_query_is_refined_by_the_options(flows, run, monkeypatch):
+    from answerable.services.lineage import saved_queries
+
+    kept = saved_queries.SavedQuery(
+        name="x", query="agent:a since:1970-01-02", by="day", at="0", author="ana"
+    )
+    monkeypatch.setattr(saved_queries, "find_saved_query", lambda *_: kept)
+    run("trace", "--saved", "x", "--agent", "reports", "--query", "agent:b source:okta")
+    _, question, fields = flows.asked["trace-by"][0]
+    assert (question.agent, question.source, fields) == ("reports", "okta", "day")
+    assert question.since == 24 * HOUR
+    assert run("trace", "--unmediated", "--query", "source:okta").code == 2
+
+
 def test_the_first_run_shows_three_commands_and_an_empty_store_names_the_next(
     flows, run
 ):

@@ -21,7 +21,7 @@ KINDS = (
     *("reach-all", "findings", "diff", "export", "what-if", "what-if-cuts"),
     *("reach-used", "reach-compared", "owner-keys", "login", "trace-unmediated"),
     *("trace-by", "trace-first-seen", "trace-compare"),
-    *("cases", "case", "case-bundle"),
+    *("cases", "case", "case-bundle", "saved-queries"),
     "show",
 )
 # Kinds whose table is the text of a file, for a redirection.

@@ -102,7 +102,7 @@ APART = {
     **dict.fromkeys(("verify", "verification", "prove", "checkpoint", "bundle"), _LOG),
     **dict.fromkeys(("event", "snapshots", "coverage"), _LOG),
     **dict.fromkeys(("store", "store-changes", "holds"), _LOG),
-    **dict.fromkeys(("cases", "case", "case-bundle"), _LOG),
+    **dict.fromkeys(("cases", "case", "case-bundle", "saved-queries"), _LOG),
     **dict.fromkeys(
         ("scan", "ingest", "where", "doctor", "login", "done", "export"), _HERE
     ),

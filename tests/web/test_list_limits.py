@@ -49,6 +49,7 @@ HOW: Mapping[str, str] = {
     },
     API + "/who-can": CURSOR,
     API + "/trace/unmediated": LIMIT,
+    API + "/trace/by": LIMIT,
     API + "/sql": LIMIT,
     API + "/reach/all": LIMIT,
     **dict.fromkeys((API + "/what-if", API + "/what-if/cuts"), LIMIT),
@@ -56,7 +57,14 @@ HOW: Mapping[str, str] = {
         API + path: WHOLE
         for path in (
             *("/openapi.json", "/who-owns", "/tools/diff", "/snapshots"),
-            *("/coverage", "/trace/score", "/owner-keys", "/doctor", "/where"),
+            *(
+                "/coverage",
+                "/trace/score",
+                "/trace/saved",
+                "/owner-keys",
+                "/doctor",
+                "/where",
+            ),
             *("/sts/rules", "/kills", "/baseline/diff", "/baseline/replay"),
             *("/baseline/check", "/sign"),
         )

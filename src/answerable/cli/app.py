@@ -46,7 +46,7 @@ _MODULES = {
     "report": "answerable.cli.commands.report",
     "export": "answerable.cli.commands.report",
     "ingest": "answerable.cli.commands.trail",
-    "trace": "answerable.cli.commands.trail",
+    "trace": "answerable.cli.commands.trace",
     "decision": "answerable.cli.commands.decisions",
     "sql": "answerable.cli.commands.trail",
     "evidence": "answerable.cli.commands.evidence",

@@ -45,6 +45,7 @@ def values(desk: StoreCache) -> dict[str, str]:
         "event id": str(event),
         "evidence-prove id": str(event),
         "evidence-bundle id": str(event),
+        "by": "agent,day",
         "identity": inventory.facts.identities[0].id,
         "subject": inventory.facts.identities[0].id,
         "action": "s3:GetObject",

@@ -22,6 +22,7 @@ MAY: dict[str, set[WebRole]] = {
     **dict.fromkeys(("trace", "event", "decision", "decisions"), DEEDS),
     **dict.fromkeys(("reach-all", "what-if"), ALL),
     **dict.fromkeys(("trace-score", "trace-unmediated", "what-if-cuts"), EVERY),
+    **dict.fromkeys(("trace-by", "trace-saved"), EVERY),
     **dict.fromkeys(("asks", "ask", "amendments", "requests"), DEEDS),
     **dict.fromkeys(("baselines", "baseline", "baseline-diff"), DEEDS),
     **dict.fromkeys(("baseline-replay", "baseline-check"), DEEDS),

@@ -106,6 +106,8 @@ WHO: dict[frozenset[WebPermission], tuple[str, ...]] = {
         "GET /finding",
         "GET /api/v1/findings",
         "GET /api/v1/what-if/cuts",
+        "GET /api/v1/trace/by",
+        "GET /api/v1/trace/saved",
         "GET /api/v1/trace/score",
         "GET /api/v1/trace/unmediated",
     ),

@@ -1,13 +1,12 @@
 """`case`: keep an investigation: events, decisions, findings and notes of people."""
 
-import os
-import pwd
 import sys
 from dataclasses import replace
 
 import click
 
 from answerable.cli.commands.evidence import write_file
+from answerable.cli.login_name import get_login_name
 from answerable.cli.output import print_and_exit
 from answerable.cli.session import open_session
 from answerable.cli.settings import AppCommand, AppGroup, Settings, pass_settings
@@ -31,7 +30,7 @@ def new_case(settings: Settings, title: str) -> None:
 
     with open_session(settings, writes=True) as session:
         document = flow.create_case(
-            session.store, title, _get_login_name(), now=session.now
+            session.store, title, get_login_name(), now=session.now
         )
     print_and_exit(document, settings)
 
@@ -49,7 +48,7 @@ def add_items(settings: Settings, name: str, ids: tuple[str, ...]) -> None:
 
     with open_session(settings, writes=True) as session:
         document = flow.add_to_case(
-            session.store, name, ids, _get_login_name(), now=session.now
+            session.store, name, ids, get_login_name(), now=session.now
         )
     print_and_exit(document, settings)
 
@@ -69,7 +68,7 @@ def add_note(settings: Settings, name: str, text: str) -> None:
     require_human(settings)
     with open_session(settings, writes=True) as session:
         document = flow.note_on_case(
-            session.store, name, text, _get_login_name(), now=session.now
+            session.store, name, text, get_login_name(), now=session.now
         )
     print_and_exit(document, settings)
 
@@ -88,7 +87,7 @@ def close(settings: Settings, name: str, reason: str) -> None:
     require_human(settings)
     with open_session(settings, writes=True) as session:
         document = flow.close_case(
-            session.store, name, reason, _get_login_name(), now=session.now
+            session.store, name, reason, get_login_name(), now=session.now
         )
     print_and_exit(document, settings)
 
@@ -177,12 +176,3 @@ def print_page(settings: Settings, name: str, file: str, markdown: bool) -> None
         return
     write_file(file, text)
     click.echo(f"wrote {file}", err=True)
-
-
-def _get_login_name() -> str:
-    """Return the login name of the user that runs this command."""
-    user = os.getuid()
-    try:
-        return pwd.getpwuid(user).pw_name
-    except KeyError:
-        return f"uid {user}"

@@ -95,6 +95,7 @@ EMPTY_TEXTS = {
     "requests": ("no requests", "answerable requests file AGENT"),
     "amendments": ("no policy exceptions", ""),
     "protect-status": ("no client with a server in this home", ""),
+    "saved-queries": ("no saved queries", "answerable trace --save NAME saves one"),
     "cases": ("no cases", "answerable case new TITLE opens one"),
     "owner-keys": (
         "no owner keys are enrolled",
@@ -121,7 +122,7 @@ KINDS_WITHOUT_SOURCES = {
     "sts-test",
     "sts-explain",
 }
-KINDS_WITHOUT_SOURCES |= {"cases", "case-bundle"}
+KINDS_WITHOUT_SOURCES |= {"cases", "case-bundle", "saved-queries"}
 KINDS_WITHOUT_SOURCES |= {"owner-keys", "owner-keys-new", "login", "decision", "replay"}
 KINDS_WITHOUT_SOURCES |= {
     "asks",

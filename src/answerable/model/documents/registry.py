@@ -51,6 +51,7 @@ ITEM_TYPES: Mapping[str, str] = {
     "diff": "difference:DifferenceItem",
     "what-if-cuts": "what_if:CutSetItem",
     "trace": "trace:TraceItem",
+    "saved-queries": "trace:SavedQueryItem",
     "trace-first-seen": "trace:FirstSeenItem",
     "trace-unmediated": "trace:UnmediatedEventItem",
     "trace-score": "trace:HopStatusCountItem",

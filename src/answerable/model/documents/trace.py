@@ -114,6 +114,20 @@ class EventCountItem(TypedDict):
     last: str
 
 
+class SavedQueryItem(TypedDict):
+    """`answerable trace --saved`: one saved query."""
+
+    name: Annotated[str, Column("its name", "", 0)]
+    query: Annotated[
+        str, Column("the filter, as in the search box of the web page", "", 0, floor=16)
+    ]
+    by: Annotated[str, Column("fields to count by; empty for rows", "", 1)]
+    saved_at: Annotated[str, Column("when it was saved", "saved", 2, "time")]
+    saved_by: Annotated[
+        str, Column("login name of the operating system; not verified", "by user", 3)
+    ]
+
+
 class FirstSeenItem(TypedDict):
     """`answerable trace --first-seen`: a value that had not occurred before."""
 

@@ -110,6 +110,23 @@ def build_event_filter(
             "the time range is empty (expected since: before until:)",
             "give a time range such as since:7d until:1d",
         )
+    return build_search_filter(scope, query, since=since, until=until)
+
+
+def build_search_filter(
+    scope: SearchScope, query: SearchQuery, *, since: int, until: int
+) -> InvestigationFilter:
+    """Convert the fields and words of a search to a store filter.
+
+    Args:
+        scope: Inventory, chains and visibility.
+        query: Search, whose own time range is ignored.
+        since: UTC nanoseconds, inclusive, 0 for the beginning.
+        until: UTC nanoseconds, exclusive, 0 for the end.
+
+    Raises:
+        UsageError: A name is unknown or ambiguous.
+    """
     number = next(filter(None, map(parse_event_id, query.words)), None)
     query = replace(query, words=tuple(w for w in query.words if not parse_event_id(w)))
     equal = [

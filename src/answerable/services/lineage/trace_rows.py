@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from answerable.lineage.chain_index import ChainIndex
 from answerable.lineage.chain_stitching import find_chain_valid_at
 from answerable.lineage.chain_stitching_types import ChainTimeline
+from answerable.lineage.search_query import SearchQuery
 from answerable.model.documents.shared_shapes import CoverageRecord
 from answerable.model.documents.trace import HopItem, HopsItem, TraceItem
 from answerable.model.errors import UsageError
@@ -16,19 +17,29 @@ from answerable.model.log_limits import LOG_LIMITS
 from answerable.presentation.answer_coverage import build_coverage, format_time
 from answerable.presentation.command_hints import format_command
 from answerable.services.lineage import name_resolution
+from answerable.services.lineage.lineage_search import (
+    SearchScope,
+    build_search_filter,
+)
 from answerable.services.lineage.resource_filter import (
     collect_entities,
-    restrict_to_resource,
     suggest_similar_names,
 )
-from answerable.store.chain_tables import JointInterval
 from answerable.store.event_queries import EventFilter, count_events_by_source
-from answerable.store.investigation_queries import (
-    EventAlternative,
-    InvestigationFilter,
-)
+from answerable.store.investigation_queries import InvestigationFilter
 from answerable.store.store import EvidenceStore
 
+# Fields of the search language that `trace` takes only with `--query`.
+SEARCH_ONLY_FIELDS = ("source", "run", "status", "words")
+_SEARCH_FIELDS = (
+    *name_resolution.FIELDS,
+    "action",
+    "resource",
+    "outcome",
+    "source",
+    "run",
+    "status",
+)
 MAX_LIMIT = 1 << 62  # one more is still a 64-bit integer of the engine
 
 
@@ -49,6 +60,10 @@ class TraceQuery:
         since: UTC nanoseconds, inclusive, 0 for the beginning.
         until: UTC nanoseconds, exclusive, 0 for the end.
         limit: Most rows, the newest ones.
+        source: Log of the event.
+        run: Run of an agent.
+        status: Status of a hop, `STATUS` or `HOP=STATUS`.
+        words: Texts of which each has to be in some hop.
     """
 
     person: str = ""
@@ -62,6 +77,17 @@ class TraceQuery:
     since: int = 0
     until: int = 0
     limit: int = 1000
+    source: str = ""
+    run: str = ""
+    status: str = ""
+    words: tuple[str, ...] = ()
+
+    def as_search(self) -> SearchQuery:
+        """Return the filter in the search language, without its time range."""
+        query = SearchQuery(words=self.words)
+        for field in _SEARCH_FIELDS:
+            query = query.with_field(field, getattr(self, field))
+        return query
 
 
 def build_event_filter(
@@ -72,29 +98,10 @@ def build_event_filter(
     Raises:
         UsageError: A name is unknown or ambiguous.
     """
-    chains = ChainIndex.wrap_chains(chains)
-    identity = query.identity
-    if identity:  # a pattern matches acts of identities, not acts on them
-        wild = name_resolution.is_glob(identity)
-        identity = (
-            ""
-            if wild
-            else name_resolution.resolve_identity(inventory, chains, identity)
-        )
-    alternatives = [EventAlternative(_select_chain_intervals(inventory, chains, query))]
-    if identity:
-        others = _select_chain_intervals(inventory, chains, replace(query, identity=""))
-        alternatives.append(EventAlternative(others, about=identity))
-    event_filter = restrict_to_resource(
-        EventFilter(
-            actions=[query.action] if query.action else [],
-            since=query.since,
-            until=query.until,
-            outcome=query.outcome,
-        ),
-        query.resource,
+    scope = SearchScope(inventory, ChainIndex.wrap_chains(chains))
+    return build_search_filter(
+        scope, query.as_search(), since=query.since, until=query.until
     )
-    return InvestigationFilter(event_filter, alternatives)
 
 
 def validate_trace_query(query: TraceQuery) -> None:
@@ -126,6 +133,9 @@ def format_command_with_larger_limit(query: TraceQuery, *flags: str) -> str:
     for name in (*name_resolution.FIELDS, "action", "resource", "outcome"):
         if value := getattr(query, name):
             words += [f"--{name}", value]
+    only = replace(TraceQuery(), **{f: getattr(query, f) for f in SEARCH_ONLY_FIELDS})
+    if text := only.as_search().format_as_text:
+        words += ["--query", text]
     for name, at in (("since", query.since), ("until", query.until)):
         if at:
             words += [f"--{name}", format_time(at)]
@@ -151,21 +161,6 @@ def describe_searched_events(
     )
     searched = f"events searched: {', '.join(held)}"
     return f"{searched}; {like}" if like else searched
-
-
-def _select_chain_intervals(
-    inventory: Inventory, chains: Sequence[ChainTimeline], query: TraceQuery
-) -> list[JointInterval] | None:
-    """Select the keys and intervals of the matching chains; None if all match."""
-    tests = name_resolution.build_chain_predicates(inventory, chains, query)
-    if not tests:
-        return None
-    return [
-        (each.chain_key, chain.valid_from, chain.valid_to)
-        for each in chains
-        for chain in each.chains
-        if all(test(chain) for test in tests)
-    ]
 
 
 def join_events_with_chains(

@@ -59,6 +59,32 @@ def count_by_fields(
     identity = resolve_audit_log_identity(store, inventory, chains, query.identity)
     query = replace(query, identity=identity)
     wanted = build_event_filter(inventory, chains, query)
+    items = count_filtered_events(store, chains, wanted, fields)
+    shown = items[: query.limit]
+    if not items:
+        require_known_action(store, query.action)
+    more = len(items) > len(shown)
+    return Document(
+        "trace-by",
+        shown,
+        build_trace_coverage(inventory, chains, now, query),
+        next=format_command_with_larger_limit(query, "--by", ",".join(fields))
+        if more
+        else "",
+        searched=""
+        if items
+        else describe_searched_events(store, inventory, chains, query),
+        total=len(items) if more else -1,
+    )
+
+
+def count_filtered_events(
+    store: EvidenceStore,
+    chains: Sequence[ChainTimeline],
+    wanted: InvestigationFilter,
+    fields: Sequence[str],
+) -> list[EventCountItem]:
+    """Count the events of a filter by fields; return all counts, largest first."""
     hops = [name for name in fields if name in HOPS]
     columns = [name for name in fields if name not in HOPS]
 
@@ -73,25 +99,11 @@ def count_by_fields(
         key=lambda each: (-each[1].events, mixed_type_sort_key(each[0])),
     )
     items: list[EventCountItem] = []
-    for values, counted in ordered[: query.limit]:
+    for values, counted in ordered:
         found = dict(zip((*hops, *columns), values, strict=True))
         row = {name: format_group_value(name, found[name]) for name in fields}
         items.append(cast("EventCountItem", {**row, **build_count_fields(counted)}))
-    if not items:
-        require_known_action(store, query.action)
-    more = len(ordered) > len(items)
-    return Document(
-        "trace-by",
-        items,
-        build_trace_coverage(inventory, chains, now, query),
-        next=format_command_with_larger_limit(query, "--by", ",".join(fields))
-        if more
-        else "",
-        searched=""
-        if items
-        else describe_searched_events(store, inventory, chains, query),
-        total=len(ordered) if more else -1,
-    )
+    return items
 
 
 def count_hop_statuses(

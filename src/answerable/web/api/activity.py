@@ -1,14 +1,15 @@
 """REST operations that search lineage events, decisions and unmediated calls."""
 
 from dataclasses import replace
+from typing import Any
 
-from answerable.lineage import search_query
-from answerable.lineage.search_query import FIELDS, SearchQuery
 from answerable.model.decision import DecisionEffect, DecisionReason
 from answerable.model.documents.decisions import DecisionItem
 from answerable.model.documents.shared_shapes import Document
 from answerable.model.documents.trace import (
+    EventCountItem,
     HopStatusCountItem,
+    SavedQueryItem,
     TraceItem,
     UnmediatedEventItem,
 )
@@ -16,6 +17,8 @@ from answerable.model.errors import UsageError
 from answerable.presentation.time_input import parse_time
 from answerable.services.authorization import decision_records
 from answerable.services.lineage import lineage_search, name_resolution
+from answerable.services.lineage.event_counts import FIELDS as BY_FIELDS
+from answerable.services.lineage.event_counts import parse_fields
 from answerable.services.lineage.lineage_search import (
     is_chain_visible,
     join_events_with_chains,
@@ -36,6 +39,8 @@ from answerable.usecases.lineage import (
     search_events,
 )
 from answerable.usecases.lineage import show_event as events
+from answerable.usecases.lineage.count_events import count_filtered_events
+from answerable.usecases.lineage.list_saved_queries import show_saved_queries
 from answerable.web.activity_scope import build_search_scope, get_visible_subjects
 from answerable.web.api.operations import (
     ACTIVITY,
@@ -49,58 +54,19 @@ from answerable.web.api.operations import (
     get_current_minute,
     read_page_size,
 )
+from answerable.web.api.trace_query import (
+    FIELD_PARAMETERS,
+    FILTER_NAMES,
+    HOP_PARAMETERS,
+    QUERY,
+    SAVED,
+    parse_trace_query,
+)
 from answerable.web.routing import Forbidden
 from answerable.web.store_cache import StoreCache
 from answerable.web.visitor import Visitor
 
-_FILTER_NAMES = (
-    "person",
-    "agent",
-    "tool",
-    "identity",
-    "credential",
-    "action",
-    "resource",
-    "outcome",
-)
-_DESCRIPTIONS = {
-    "person": "Only events of this person.",
-    "agent": "Only events of this agent or of agents that it started.",
-    "tool": "Only events of this tool.",
-    "identity": "Only events by this identity or on it.",
-    "credential": "Only events with this credential.",
-    "action": "Only events with these actions; `*` and `?` are wildcards.",
-    "resource": "Only events on these resources; `*` and `?` are wildcards.",
-    "source": "Only events of this source.",
-    "outcome": "Only calls with this outcome.",
-    "run": "Only of this run.",
-    "status": "Status of a hop, e.g. `missing` or `agent=declared`.",
-    "since": "Events since this time: `7d`, a date or an RFC 3339 time.",
-    "until": "Events until this time.",
-}
-_CHOICES = {"outcome": search_query.CHOICES["outcome"]}
-_BY_FIELD = tuple(
-    ApiParameter(name, _DESCRIPTIONS[name], _CHOICES.get(name, ())) for name in FIELDS
-)
-_BY_HOP = tuple(
-    each for each in _BY_FIELD if each.name in (*_FILTER_NAMES, "since", "until")
-)
 _ID = ApiParameter("id", "Event or decision id.", required=True)
-
-
-def _parse_query(params: OperationParams) -> SearchQuery:
-    """Build one search query from `q` and the field parameters."""
-    query = search_query.parse_search_query(params.get("q", ""))
-    fields = " ".join(
-        f"{name}:{search_query.format_query_value(params[name])}"
-        for name in FIELDS
-        if name in params
-    )
-    for name, value in search_query.parse_search_query(fields).said:
-        if query.get_field_value(name) not in ("", value):
-            raise UsageError(f"{name} is given twice: in `q` and as a parameter")
-        query = query.with_field(name, value)
-    return query
 
 
 def _get_trace(
@@ -110,7 +76,7 @@ def _get_trace(
     scope, view, query = (
         build_search_scope(cache, visitor),
         cache.current_view(),
-        _parse_query(params),
+        parse_trace_query(cache, params),
     )
     event_filter = lineage_search.build_event_filter(
         scope, query, now=get_current_minute(cache)
@@ -140,6 +106,34 @@ def _get_trace(
     return DocumentPart(document, after)
 
 
+def _count_by_fields(
+    cache: StoreCache, visitor: Visitor, params: OperationParams
+) -> Document:
+    """Return the counts of the events that match the query, by fields."""
+    scope, view = build_search_scope(cache, visitor), cache.current_view()
+    fields = parse_fields(params["by"])
+    event_filter = lineage_search.build_event_filter(
+        scope, parse_trace_query(cache, params), now=get_current_minute(cache)
+    )
+    with cache.open_store() as store:
+        items = count_filtered_events(store, scope.chains, event_filter, fields)
+    shown = items[: read_page_size(params)]
+    return Document(
+        "trace-by",
+        shown,
+        build_trace_coverage(scope.inventory, scope.chains, view.at),
+        total=len(items) if len(items) > len(shown) else -1,
+    )
+
+
+def _list_saved(
+    cache: StoreCache, _visitor: Visitor, _params: OperationParams
+) -> Document:
+    """Return the saved queries of the store."""
+    with cache.open_store() as store:
+        return show_saved_queries(store)
+
+
 def _get_hop_coverage_score(
     cache: StoreCache, _visitor: Visitor, _params: OperationParams
 ) -> Document:
@@ -160,7 +154,7 @@ def _list_unmediated(
 ) -> Document:
     """List calls in the logs that bypassed the gateway."""
     view, now = cache.current_view(), get_current_minute(cache)
-    fields = {name: params.get(name, "") for name in _FILTER_NAMES}
+    fields: dict[str, Any] = {name: params.get(name, "") for name in FILTER_NAMES}
     since, until = (
         parse_time(params[name], now, name) if name in params else 0
         for name in ("since", "until")
@@ -258,13 +252,43 @@ OPERATIONS: tuple[ApiOperation, ...] = (
         kind="trace",
         item=TraceItem,
         parameters=(
-            ApiParameter("q", "A query as in the search box: `agent:*bot since:7d`."),
-            *_BY_FIELD,
+            QUERY,
+            SAVED,
+            *FIELD_PARAMETERS,
             *PAGING_PARAMETERS,
         ),
         permissions=ACTIVITY,
         varies_with_time=True,
         command="trace",
+    ),
+    ApiOperation(
+        path="/trace/by",
+        summary="Counts of events by fields, with first and last time, largest first.",
+        handler=_count_by_fields,
+        kind="trace-by",
+        item=EventCountItem,
+        parameters=(
+            ApiParameter(
+                "by", f"Fields: {', '.join(BY_FIELDS)} or `chain`.", required=True
+            ),
+            QUERY,
+            SAVED,
+            *FIELD_PARAMETERS,
+            LIMIT,
+        ),
+        permissions=ALL_ACTIVITY,
+        varies_with_time=True,
+        command="trace --by FIELD,...",
+    ),
+    ApiOperation(
+        path="/trace/saved",
+        summary="Saved queries, for the parameter `saved`.",
+        handler=_list_saved,
+        kind="saved-queries",
+        item=SavedQueryItem,
+        parameters=(),
+        permissions=ALL_ACTIVITY,
+        command="trace --saved",
     ),
     ApiOperation(
         "/trace/score",
@@ -281,7 +305,7 @@ OPERATIONS: tuple[ApiOperation, ...] = (
         handler=_list_unmediated,
         kind="trace-unmediated",
         item=UnmediatedEventItem,
-        parameters=(*_BY_HOP, LIMIT),
+        parameters=(*HOP_PARAMETERS, LIMIT),
         permissions=ALL_ACTIVITY,
         varies_with_time=True,
         command="trace --unmediated",
