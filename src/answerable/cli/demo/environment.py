@@ -130,9 +130,12 @@ class DemoEnvironment:
         self._run_database_command("make")
         clerk = Path(AGENT_PROGRAM)
         clerk.write_text(
-            "#!/bin/sh\n"
-            f'exec "{sys.executable}" -m answerable.demo.invoice_agent '
-            f'http://{self._at["gateway"]}/mcp/office {self._sts} {_AUDIENCE} "$@"\n'
+            f"#!{sys.executable}\n"
+            "import sys\n\n"
+            "from answerable.demo.invoice_agent import main\n\n"
+            f'sys.argv[1:1] = ["http://{self._at["gateway"]}/mcp/office", '
+            f'"{self._sts}", "{_AUDIENCE}"]\n'
+            "sys.exit(main())\n"
         )
         clerk.chmod(0o700)
         self._write_config()
