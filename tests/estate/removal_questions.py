@@ -108,6 +108,7 @@ APART = {
     ),
     **dict.fromkeys(("sts-rules", "sts-test", "sts-explain"), _RULES),
     "diff": "compares two snapshots; tests/posture/test_diff.py removes a source",
+    "overview": "test_no_figure_of_the_overview_becomes_0 removes a source",
     "reach-compared": "compares with AWS, which has to be asked",
 }
 PAGES = {

@@ -1,16 +1,20 @@
-"""The overview: numbers that are those of the lists, and nothing of deeds for a viewer."""
+"""The overview: counts equal the lists; viewers see neither activity nor findings."""
 
 import html
 import re
 from collections.abc import Iterator
-from urllib.parse import parse_qsl, urlsplit
+from typing import cast
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 import pytest
 
+from answerable.model.documents.finding import FindingItem
 from answerable.store.store import EvidenceStore
-from answerable.web.pages import inventory_list_definitions
+from answerable.usecases.posture.list_findings import list_findings
+from answerable.web.pages import findings
+from answerable.web.pages.overview import QUESTIONS, build_overview
 from answerable.web.route_table import ROUTES
-from answerable.web.routing import PageAnswer
+from answerable.web.routing import DocumentAnswer, PageAnswer
 from answerable.web.store_cache import StoreCache
 from answerable.web.visitor import Visitor, WebRole
 from tests.web.conftest import answer, shown, visitor
@@ -28,7 +32,7 @@ def test_each_figure_is_that_of_the_list_it_leads_to(
     page = shown(desk, viewer, "/")
     assert markup_faults(page) == []
     figures = re.findall(
-        r'<li><a href="(/(?:agents|identities|credentials|tools)[^"]*)">[^<]*</a> '
+        r'<li(?: class="zero")?><a href="(/(?:agents|identities|credentials|tools)[^"]*)">[^<]*</a> '
         r"<span>([\d,]+)</span>",
         page,
     )
@@ -56,27 +60,70 @@ def test_every_link_leads_to_a_route_that_takes_it(
 
 def test_a_viewer_sees_nothing_of_deeds(desk: StoreCache, viewer: Visitor) -> None:
     page = shown(desk, viewer, "/")
-    assert "Decisions of the last day" not in page
-    assert "Open asks" not in page
+    assert "decisions of the last day" not in page
+    assert "open asks" not in page
     assert "Activity is not shown" in page
     assert "/decision" not in page
     seen = shown(desk, visitor(WebRole.INVESTIGATOR), "/")
-    assert "Decisions of the last day" in seen
+    assert "decisions of the last day" in seen
     assert "of yours" in shown(desk, visitor(WebRole.OWNER), "/")
 
 
-def test_what_needs_a_person_stands_in_front(desk: StoreCache, viewer: Visitor) -> None:
-    said = shown(desk, viewer, "/")
-    unowned = [
-        key
-        for key, item in inventory_list_definitions.agents(desk).by_key.items()
-        if item["owner"]["state"] == "none"
-    ]
-    assert unowned
-    assert all(html.escape(key) in said for key in unowned)
-    # The key of report-bot lies in a file, and report-bot may make itself a role.
-    assert "static key" in said
-    assert "has access to everything" in said
+def test_worst_findings_are_the_gravest_of_the_findings_list(
+    desk: StoreCache,
+) -> None:
+    investigator = visitor(WebRole.INVESTIGATOR)
+    view = desk.current_view()
+    with desk.open_store() as store:
+        command = list_findings(store, view.inventory, now=view.at)
+        items = cast("list[FindingItem]", list(command.items))
+    listed = [each for each in items if each["state"] == "open"]
+    gravest = list({each["rule"]: each for each in reversed(listed)}.values())
+    gravest.sort(key=listed.index)
+    page = shown(desk, investigator, "/")
+    worst = page.partition('<ol class="worst">')[2].partition("</ol>")[0]
+    linked = re.findall(r'href="/finding\?id=([^"]*)"', worst)
+    assert [unquote(each) for each in linked] == [e["id"] for e in gravest[:3]]
+    for each in gravest[:3]:
+        assert html.escape(each["title"]) in worst
+        assert each["because"] is not None
+        assert each["because"]["reach"] in worst
+    assert f"All {len(listed):,} open findings" in page
+    not_evaluated = sum(each["state"] == "not-evaluated" for each in items)
+    assert f"{not_evaluated} rules</a> could not be evaluated" in page
+
+
+def test_a_viewer_sees_no_finding(desk: StoreCache, viewer: Visitor) -> None:
+    page = shown(desk, viewer, "/")
+    assert "/finding" not in page
+    assert "only investigators see them" in page
+
+
+def test_findings_of_a_large_estate_are_computed_in_the_background(
+    desk: StoreCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[str] = []
+    monkeypatch.setattr(findings, "_INLINE_IDENTITIES", -1)
+    monkeypatch.setattr(findings, "_FINDINGS_DERIVED", "not computed yet")
+    monkeypatch.setattr(
+        desk, "start_in_background", lambda name, _: started.append(name)
+    )
+    page = shown(desk, visitor(WebRole.INVESTIGATOR), "/")
+    assert "being computed" in page
+    assert 'critical findings</a> <span class="unknown">not known' in page
+    assert set(started) == {"findings"}
+
+
+def test_the_api_has_the_counts_of_the_page(desk: StoreCache, admin: Visitor) -> None:
+    items = build_overview(desk, admin).items
+    assert [q for q in QUESTIONS if any(e["question"] == q for e in items)] == list(
+        QUESTIONS
+    )
+    page = shown(desk, admin, "/")
+    assert page.index(QUESTIONS[0]) < page.index(QUESTIONS[5])
+    answered = answer(desk, admin, "/api/v1/overview")
+    assert isinstance(answered, DocumentAnswer)
+    assert list(answered.document.items) == items
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from answerable.store.event_queries import EventFilter
 from answerable.store.investigation_queries import InvestigationFilter
 from answerable.web import template_rendering
 from answerable.web.http.responses import build_response
-from answerable.web.pages import attention_list, inventory_list_definitions
+from answerable.web.pages import findings, inventory_list_definitions
 from answerable.web.route_table import ROUTES
 from answerable.web.routing import Forbidden, RouteRequest
 from answerable.web.store_cache import StoreCache
@@ -42,7 +42,7 @@ def warm_up(cache: StoreCache) -> None:
         AnswerableError: The store cannot be read.
     """
     cache.current_view()
-    attention_list.compute_key_findings(cache)
+    findings.get_findings_or_start(cache)
     template_rendering.compile_templates()
     pages = {each.path: each.handler for each in ROUTES if each.method == "GET"}
     for path, query in _list_sample_requests(cache):

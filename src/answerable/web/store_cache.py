@@ -53,6 +53,7 @@ class StoreCache:
         self._local = threading.local()
         self._open: list[EvidenceStore] = []
         self._lock = threading.Lock()
+        self._tasks_lock = threading.Lock()
         self._view: StoreView | None = None
         self._stamp = b""
         self._checked_at = 0.0
@@ -120,6 +121,29 @@ class StoreCache:
         finally:
             self._close_connection()
             self.is_ready = True  # requests report the error
+
+    def start_in_background(
+        self, name: str, task: Callable[["StoreCache"], object]
+    ) -> None:
+        """Run a task in a background thread, unless one of this name still runs."""
+        with self._tasks_lock:
+            self._threads = [each for each in self._threads if each.is_alive()]
+            if any(each.name == name for each in self._threads):
+                return
+            thread = threading.Thread(
+                target=self._run_task, args=(task,), name=name, daemon=True
+            )
+            self._threads.append(thread)
+            thread.start()
+
+    def _run_task(self, task: Callable[["StoreCache"], object]) -> None:
+        """Run a background task, then close the connection of its thread."""
+        try:
+            task(self)
+        except AnswerableError as error:
+            _logger.warning("a background task failed: %s", error.message)
+        finally:
+            self._close_connection()
 
     def current_view(self) -> StoreView:
         """Return the current view; during a slow rebuild the previous one."""

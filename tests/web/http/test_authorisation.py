@@ -60,6 +60,7 @@ WHO: dict[frozenset[WebPermission], tuple[str, ...]] = {
         "GET /api/v1/reach/all",
         "GET /api/v1/what-if",
         "GET /api/v1/owner-keys",
+        "GET /api/v1/overview",
     ),
     DEEDS: (
         "GET /trace",

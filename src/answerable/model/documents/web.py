@@ -39,3 +39,15 @@ class VerificationCheckItem(TypedDict):
     hint: str
     at: str
     of: int
+
+
+class OverviewItem(TypedDict):
+    """One count of the overview; `count` is null where it is not known.
+
+    `page` is the path of the list that has the counted rows, empty without one.
+    """
+
+    question: str
+    measure: str
+    count: int | None
+    page: str

@@ -5,6 +5,7 @@ from answerable.web.api import (
     evidence,
     inventory,
     openapi,
+    overview,
     permissions,
     server_state,
     signed_statements,
@@ -14,6 +15,7 @@ from answerable.web.api.operations import ApiOperation
 from answerable.web.routing import WebRoute
 
 OPERATIONS: tuple[ApiOperation, ...] = (
+    *overview.OPERATIONS,
     *inventory.OPERATIONS,
     *permissions.OPERATIONS,
     *activity.OPERATIONS,

@@ -4,14 +4,15 @@ Findings tell how often an identity was used: only those who may see everyone's 
 see them.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from itertools import chain
-from typing import cast
+from typing import NamedTuple, cast
 
 from answerable.model.documents.finding import FindingItem
 from answerable.usecases.posture.list_findings import list_findings
 from answerable.web.http.errors import build_not_found_error
-from answerable.web.paged_list import ListDefinition, ListFacet, PagedList
+from answerable.web.paged_list import ListDefinition, ListFacet, ListQuery, PagedList
 from answerable.web.pages import inventory_list_definitions
 from answerable.web.routing import PageAnswer, RouteAnswer, RouteRequest, WebRoute
 from answerable.web.store_cache import StoreCache
@@ -19,16 +20,10 @@ from answerable.web.store_view import StoreView
 from answerable.web.visitor import Visitor, WebPermission
 
 FINDING_PERMISSIONS = frozenset({WebPermission.INVESTIGATE})
-_STATES = ("open", "suppressed", "not-evaluated")
-_SEVERITIES = ("critical", "high", "medium", "low", "not-known")
-_MAX_SCORE = 1_000
 _MAX_SHARED = 50
-
-
-def get_gravity_order(item: FindingItem) -> float:
-    """Return a number that sorts open findings first, the gravest of them on top."""
-    state, severity = _STATES.index(item["state"]), _SEVERITIES.index(item["severity"])
-    return (state * len(_SEVERITIES) + severity) * _MAX_SCORE - item["score"]
+_MAX_WORST = 3
+_INLINE_IDENTITIES = 2_000  # identities up to which a page waits for the findings
+_FINDINGS_DERIVED = "findings"
 
 
 FINDING_LIST: ListDefinition[FindingItem] = ListDefinition(
@@ -40,16 +35,7 @@ FINDING_LIST: ListDefinition[FindingItem] = ListDefinition(
         ListFacet("platform", "platform", lambda item: item["platform"]),
         ListFacet("owner-state", "owner", lambda item: item["owner"]["state"]),
     ),
-    orders={
-        "severity": get_gravity_order,
-        **{
-            name: order
-            for name, order in inventory_list_definitions.list_sort_orders(
-                "findings"
-            ).items()
-            if name != "severity"
-        },
-    },
+    orders=inventory_list_definitions.list_sort_orders("findings"),
     words=lambda item: chain(
         (item["title"], item["subject"], item["owner"]["person"] or "", item["place"]),
         (item["rule"], item["id"]),
@@ -63,10 +49,66 @@ def findings(cache: StoreCache) -> PagedList[FindingItem]:
     def build_list(view: StoreView) -> PagedList[FindingItem]:
         with cache.open_store() as store:
             found = list_findings(store, view.inventory, now=view.at)
-            items = cast("Iterable[FindingItem]", found.items)
-            return PagedList(FINDING_LIST, list(items))
+            items = list(cast("Iterable[FindingItem]", found.items))
+        # The order of the command also decides between equal scores.
+        ranks = {item["id"]: float(at) for at, item in enumerate(items)}
+        orders = {**FINDING_LIST.orders, "severity": lambda item: ranks[item["id"]]}
+        return PagedList(replace(FINDING_LIST, orders=orders), items)
 
-    return cache.get_derived("findings", build_list)
+    return cache.get_derived(_FINDINGS_DERIVED, build_list)
+
+
+def get_findings_or_start(cache: StoreCache) -> PagedList[FindingItem] | None:
+    """Return the findings; None while they are computed in the background.
+
+    In a large inventory the first computation takes longer than a page may.
+    """
+    view = cache.current_view()
+    is_small = len(view.inventory.facts.identities) <= _INLINE_IDENTITIES
+    if not is_small and not view.has_derived(_FINDINGS_DERIVED):
+        cache.start_in_background("findings", findings)
+        return None
+    return findings(cache)
+
+
+class WorstFinding(NamedTuple):
+    """Gravest open finding of a rule, with the number of its other open findings."""
+
+    item: FindingItem
+    others: int
+
+
+class WorstFindings(NamedTuple):
+    """Gravest open findings, each of another rule.
+
+    Attributes:
+        is_computed: Whether the findings are computed yet.
+        total: Number of open findings.
+        not_evaluated: Number of rules that could not be evaluated.
+    """
+
+    items: Sequence[WorstFinding]
+    is_computed: bool
+    total: int
+    not_evaluated: int
+
+
+def select_worst_findings(cache: StoreCache) -> WorstFindings:
+    """Select the gravest open findings of different rules."""
+    listing = get_findings_or_start(cache)
+    if listing is None:
+        return WorstFindings((), False, 0, 0)
+    by_rule: dict[str, FindingItem] = {}
+    for item in listing.all_rows(ListQuery(only={"state": "open"}, order="severity")):
+        by_rule.setdefault(item["rule"], item)
+    worst = [
+        WorstFinding(
+            item, listing.count_matching({"state": "open", "rule": item["rule"]}) - 1
+        )
+        for item in list(by_rule.values())[:_MAX_WORST]
+    ]
+    states = listing.counts["state"]
+    return WorstFindings(worst, True, states["open"], states["not-evaluated"])
 
 
 def show_finding(

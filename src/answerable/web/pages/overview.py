@@ -1,69 +1,124 @@
-"""Show the overview page: key numbers and the attention list."""
+"""Overview page: the six questions of an estate with counts, and its gravest findings."""
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from typing import cast
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
-from answerable.model.documents.approval_requests import ApprovalRequestItem
-from answerable.model.documents.baseline import BaselineItem
-from answerable.model.documents.decisions import DecisionItem
-from answerable.model.documents.pins import DefinitionDiffItem
+from answerable.model.documents.web import OverviewItem
 from answerable.model.errors import AnswerableError
 from answerable.model.person import OwnerState
-from answerable.model.time_units import DAY_NS
-from answerable.presentation.decision_reasons import REASONS
 from answerable.presentation.protection_summary import ProtectionSummary
-from answerable.server.pins.pin_files import PinFiles
-from answerable.server.state_folders import gateway_state
-from answerable.store.decision_queries import DecisionFilter as Wanted
-from answerable.usecases.authorization import list_approval_requests, tool_pins
-from answerable.usecases.authorization.list_decisions import (
-    count_decision_effects,
-    list_decisions,
-)
-from answerable.usecases.baseline.list_profiles import list_baselines
-from answerable.web.activity_scope import get_visible_subjects
-from answerable.web.pages import attention_list, inventory_list_definitions
-from answerable.web.pages.attention_list import AttentionItem
+from answerable.server.revocation_service import RevocationService
+from answerable.web.activity_scope import ACTIVITY_PERMISSIONS
+from answerable.web.paged_list import PagedList
+from answerable.web.pages import findings, inventory_list_definitions, overview_activity
 from answerable.web.pages.client_protection import load_protection_summary
+from answerable.web.pages.overview_activity import ActivityCounts, LiveEntry
 from answerable.web.routing import PageAnswer, RouteAnswer, RouteRequest, WebRoute
 from answerable.web.store_cache import StoreCache
 from answerable.web.template_filters import build_url
 from answerable.web.visitor import Visitor, WebPermission
 
-_MAX_DENIALS = 6
-_MAX_REQUESTS = 4
-_EFFECTS = ("allow", "ask", "deny", "error")
+AGENTS = "Which agents are there?"
+OWNERS = "Who owns them?"
+REACH = "What can they reach?"
+ACTIVITY = "What have they done?"
+CONTROL = "How do I hold them to it?"
+STOP = "How do I stop them?"
+QUESTIONS = (AGENTS, OWNERS, REACH, ACTIVITY, CONTROL, STOP)
+_GRAVE = ("critical", "high")
+
+
+class Overview(NamedTuple):
+    """Counts and live entries of the overview, as far as a visitor may see them."""
+
+    items: list[OverviewItem]
+    live: list[LiveEntry]
+
+
+class _Measure(NamedTuple):
+    """One count of a list: its facet values, or the whole list without any."""
+
+    question: str
+    kind: str
+    measure: str
+    facets: Mapping[str, str]
+
+
+_MEASURES = (
+    _Measure(AGENTS, "agents", "agents", {}),
+    _Measure(AGENTS, "agents", "unattended", {"runs": "unattended"}),
+    _Measure(AGENTS, "tools", "tools", {}),
+    _Measure(AGENTS, "tools", "tools that run unattended", {"runs": "unattended"}),
+    *(
+        _Measure(OWNERS, "agents", f"owner {state.value}", {"owner-state": state.value})
+        for state in OwnerState
+    ),
+    _Measure(
+        OWNERS,
+        "identities",
+        "identities of agents, without an owner",
+        {"agents": "some", "owner-state": "none"},
+    ),
+    _Measure(OWNERS, "people", "owners who left", {"here": "left", "owns": "some"}),
+    _Measure(REACH, "identities", "identities of agents", {"agents": "some"}),
+    _Measure(REACH, "identities", "identities", {}),
+    _Measure(REACH, "credentials", "static credentials", {"lifetime": "static"}),
+    _Measure(
+        REACH,
+        "credentials",
+        "static, 90 days or older",
+        {"lifetime": "static", "age": "old"},
+    ),
+    _Measure(REACH, "credentials", "in clear text", {"held": "literal"}),
+    _Measure(REACH, "credentials", "credentials", {}),
+)
+_LISTS: Mapping[str, Callable[[StoreCache], PagedList[Any]]] = {
+    "agents": inventory_list_definitions.agents,
+    "tools": inventory_list_definitions.tools,
+    "identities": inventory_list_definitions.identities,
+    "credentials": inventory_list_definitions.credentials,
+    "people": inventory_list_definitions.people,
+}
+
+
+def build_overview(cache: StoreCache, visitor: Visitor) -> Overview:
+    """Count what a visitor may see, by question, and list the live entries."""
+    items = [_count_measure(cache, each) for each in _MEASURES]
+    live, definitions = overview_activity.count_quarantined_definitions(cache)
+    live += overview_activity.list_incomplete_sources(cache)
+    items += [
+        _build_item(AGENTS, measure, count) for measure, count in definitions.items()
+    ]
+    if findings.FINDING_PERMISSIONS & visitor.may:
+        items += _count_findings(cache)
+    if ACTIVITY_PERMISSIONS & visitor.may:
+        counts, more = overview_activity.count_activity(cache, visitor)
+        live += more
+        items += _list_activity_items(counts)
+    items.append(_count_revoked(cache, visitor))
+    live.sort(key=lambda each: each.rank)
+    return Overview(sorted(items, key=lambda e: QUESTIONS.index(e["question"])), live)
 
 
 def show_overview(
     cache: StoreCache, visitor: Visitor, _request: RouteRequest
 ) -> RouteAnswer:
-    """Show the key numbers, and the most severe findings."""
-    looks, working = attention_list.list_inventory_findings(cache)
-    quarantine, pinned = _count_quarantined_definitions(cache)
-    looks += quarantine
-    deeds: Mapping[str, object] | None = None
+    """Show the gravest findings, the live entries and the six questions."""
+    found = build_overview(cache, visitor)
     protection: ProtectionSummary | str | None = None
+    worst: findings.WorstFindings | None = None
     if WebPermission.INVESTIGATE in visitor.may:
         protection = load_protection_summary(cache)
-    if WebPermission.INVESTIGATE in visitor.may or WebPermission.OWN in visitor.may:
-        deeds, more = _count_activity(cache, visitor)
-        looks += more
-    looks.sort(key=lambda look: look.rank)
+        worst = findings.select_worst_findings(cache)
     document = inventory_list_definitions.build_coverage_document(cache)
     sources = document.coverage["sources"]
     values = {
-        "agents": _count_agents(cache),
-        "identities": _count_identities(cache),
-        "credentials": _count_credentials(cache),
-        "tools": {**_count_tools(cache), "pins": pinned},
-        "deeds": deeds,
+        "questions": _group_by_question(found.items),
+        "worst": worst,
         "protection": protection,
-        "looks": looks[: attention_list.MAX_ENTRIES],
-        "working": working,
-        "more": max(0, len(looks) - attention_list.MAX_ENTRIES),
+        "live": found.live[: overview_activity.MAX_ENTRIES],
+        "more": max(0, len(found.live) - overview_activity.MAX_ENTRIES),
+        "sees_activity": bool(ACTIVITY_PERMISSIONS & visitor.may),
         "oldest": min((each["at"] for each in sources), default=""),
         "sources": len(sources),
         "empty": not sources and not inventory_list_definitions.agents(cache).items,
@@ -72,232 +127,93 @@ def show_overview(
     return PageAnswer("overview.html", "Overview", values)
 
 
-def _count_agents(cache: StoreCache) -> dict[str, object]:
-    """Count agents by owner state, and unattended ones."""
-    listing = inventory_list_definitions.agents(cache)
-    states = listing.counts["owner-state"]
-    return {
-        "total": inventory_list_definitions.count_or_none_if_unscanned(
-            cache, "agents", len(listing.items)
-        ),
-        "states": [(s.value, states[s.value]) for s in OwnerState if states[s.value]],
-        "unattended": listing.counts["runs"]["unattended"],
-    }
-
-
-def _count_identities(cache: StoreCache) -> dict[str, object]:
-    """Count identities, those that agents reach, and those without an owner."""
-    listing = inventory_list_definitions.identities(cache)
-    reached = listing.counts["agents"]["some"]
-    unowned = listing.count_matching({"agents": "some", "owner-state": "none"})
-    return {
-        "total": inventory_list_definitions.count_or_none_if_unscanned(
-            cache, "identities", len(listing.items)
-        ),
-        "reached": inventory_list_definitions.count_or_none_if_unscanned(
-            cache, "identities", reached
-        ),
-        "unowned": inventory_list_definitions.count_or_none_if_unscanned(
-            cache, "identities", unowned
-        ),
-    }
-
-
-def _count_credentials(cache: StoreCache) -> dict[str, object]:
-    """Count credentials: static, old, and in clear text."""
-    listing = inventory_list_definitions.credentials(cache)
-    static = listing.counts["lifetime"]["static"]
-    old = listing.count_matching({"lifetime": "static", "age": "old"})
-    undated = listing.count_matching({"lifetime": "static", "age": "not-collected"})
-    return {
-        "total": inventory_list_definitions.count_or_none_if_unscanned(
-            cache, "credentials", len(listing.items)
-        ),
-        "static": inventory_list_definitions.count_or_none_if_unscanned(
-            cache, "credentials", static
-        ),
-        "old": old
-        if old or (static and not undated)
-        else _zero_or_none_if_undated(cache, undated),
-        "undated": undated if old else 0,
-        "literal": inventory_list_definitions.count_or_none_if_unscanned(
-            cache, "credentials", listing.counts["held"]["literal"]
-        ),
-    }
-
-
-def _zero_or_none_if_undated(cache: StoreCache, undated_count: int) -> int | None:
-    """Return 0 old credentials, or None if an age is unknown."""
-    return (
-        None
-        if undated_count
-        else inventory_list_definitions.count_or_none_if_unscanned(
-            cache, "credentials", 0
-        )
-    )
-
-
-def _count_tools(cache: StoreCache) -> dict[str, object]:
-    """Count tools, and unattended ones."""
-    listing = inventory_list_definitions.tools(cache)
-    return {
-        "total": inventory_list_definitions.count_or_none_if_unscanned(
-            cache, "tools", len(listing.items)
-        ),
-        "unattended": inventory_list_definitions.count_or_none_if_unscanned(
-            cache, "tools", listing.counts["runs"]["unattended"]
-        ),
-    }
-
-
-def _count_quarantined_definitions(
-    cache: StoreCache,
-) -> tuple[list[AttentionItem], dict[str, object]]:
-    """Return findings about quarantined tool definitions, and their counts."""
-    state = cache.root / "gateway"
-    if cache.config is not None:
-        state = gateway_state(cache.config, cache.root)
-    files = PinFiles(state)
-    try:
-        known = {name: files.read_pins(name) for name in files.list_servers()}
-        with cache.open_store() as store:
-            approvals = tool_pins.read_signed_approvals(store, cache.now)
-    except (AnswerableError, OSError):
-        return [], {"unread": True}
-    if not known and cache.config is None:
-        return [], {}
-    document = tool_pins.show_definition_differences(
-        known, known, approvals, include_unchanged=False
-    )
-    items = cast("Sequence[DefinitionDiffItem]", document.items)
-    held = [item for item in items if item["quarantined"]]
-    unpinned = [
-        server.name
-        for server in (cache.config.servers if cache.config is not None else ())
-        if server.name not in known
-    ]
-    attention = [
-        AttentionItem(
-            rank=15,
-            word="quarantined",
-            grave="bad",
-            subject="",
-            said=f"{item['name'] or item['server']} of {item['server']} is "
-            f"{item['state']}: it cannot be called until a person approves it",
-            to=build_url("/tools", q=item["server"]),
-            at=item["since"] or "",
-        )
-        for item in held[:_MAX_REQUESTS]
-    ]
-    return attention, {"quarantined": len(held), "unpinned": len(unpinned)}
-
-
-def _count_activity(
-    cache: StoreCache, visitor: Visitor
-) -> tuple[dict[str, object], list[AttentionItem]]:
-    """Count decisions, approval requests and baselines; also return findings."""
-    now, own = cache.now, get_visible_subjects(visitor)
-    with cache.open_store() as store:
-        counts = count_decision_effects(
-            store, cache.spools, Wanted(identities=own), since=now - DAY_NS
-        )
-        denied, _ = list_decisions(
-            store,
-            cache.spools,
-            Wanted(identities=own, effect="deny"),
-            limit=_MAX_DENIALS,
-            now=now,
-        )
-        wanted = list_approval_requests.list_approval_requests(
-            store, cache.spools, now=now, since=now - 30 * DAY_NS, state="open"
-        )
-        found = cast("Sequence[BaselineItem]", list_baselines(store, now=now).items)
-    baselines = [item for item in found if visitor.can_see_activity_of(item["agent"])]
-    waiting = [
-        item
-        for item in cast("Sequence[ApprovalRequestItem]", wanted.items)
-        if visitor.can_see_activity_of(item["agent"])
-    ]
-    items = _build_denial_findings(cast("Sequence[DecisionItem]", denied.items))
-    items += [_build_approval_request_finding(item) for item in waiting[:_MAX_REQUESTS]]
-    recorded = "gateway" in wanted.coverage["seen"]
-    numbers: dict[str, object] = {
-        "effects": [(effect, counts.get(effect, 0)) for effect in _EFFECTS]
-        if recorded
-        else [],
-        "decisions": sum(counts.values()) if recorded else None,
-        "own": own is not None,
-        "asks": len(waiting) if recorded else None,
-        "baselines": _count_agents_by_stage(baselines),
-    }
-    return numbers, items
-
-
-def _build_denial_findings(items: Sequence[DecisionItem]) -> list[AttentionItem]:
-    """Return a finding for each distinct denial, with its number."""
-    groups: dict[tuple[str, str], list[AttentionItem]] = {}
-    for item in items:
-        entry = _build_denial_finding(item)
-        groups.setdefault((entry.subject, entry.said), []).append(entry)
+def _group_by_question(
+    items: Sequence[OverviewItem],
+) -> list[tuple[str, list[OverviewItem]]]:
+    """Group items by question; an owner state that no agent has is left out."""
     return [
-        newest
-        if not more
-        else replace(
-            newest, said=f"{newest.said} {_describe_denial_count(more, items)}"
+        (
+            question,
+            [
+                item
+                for item in items
+                if item["question"] == question
+                and (item["count"] != 0 or not item["measure"].startswith("owner "))
+            ],
         )
-        for newest, *more in groups.values()
+        for question in QUESTIONS
     ]
 
 
-def _describe_denial_count(
-    equal: Sequence[AttentionItem], denials: Sequence[DecisionItem]
-) -> str:
-    """Describe how many of the last denials are equal."""
-    return f"({len(equal) + 1} of the last {len(denials)} refusals)"
+def _build_item(
+    question: str, measure: str, count: int | None, page: str = ""
+) -> OverviewItem:
+    """Build one count of the overview."""
+    return {"question": question, "measure": measure, "count": count, "page": page}
 
 
-def _build_denial_finding(item: DecisionItem) -> AttentionItem:
-    """Build the finding about one denied call."""
-    went = ", and went on" if item["passed"] else ""
-    reason = REASONS.get(item["reason"], item["reason"])
-    why = next((each["sentence"] for each in item["findings"]), reason)
-    return AttentionItem(
-        rank=10,
-        word="denied",
-        grave="bad",
-        subject=item["agent"],
-        said=f"{item['name'] or item['action']} at {item['server']}{went}: {why}",
-        to=build_url("/decision", id=item["id"]),
-        at=item["at"],
+def _count_measure(cache: StoreCache, measure: _Measure) -> OverviewItem:
+    """Count a part of a list; None instead of 0 if a source or an age is unknown."""
+    listing, facets = _LISTS[measure.kind](cache), measure.facets
+    found = listing.count_matching(facets)
+    count = inventory_list_definitions.count_or_none_if_unscanned(
+        cache, measure.kind, found
     )
+    if not count and "age" in facets:
+        undated = listing.count_matching({**facets, "age": "not-collected"})
+        count = None if undated else count
+    page = build_url(f"/{measure.kind}", **facets)
+    return _build_item(measure.question, measure.measure, count, page)
 
 
-def _build_approval_request_finding(item: ApprovalRequestItem) -> AttentionItem:
-    """Build the finding about one open approval request."""
-    why = REASONS.get(item["reason"], item["reason"])
-    times = "once" if item["count"] == 1 else f"{item['count']:,} times"
-    return AttentionItem(
-        rank=25,
-        word="asks",
-        grave="warn",
-        subject=item["agent"],
-        said=f"{item['name']} at {item['server']}: {why}, {times}",
-        to=build_url("/ask", id=item["id"]),
-        at=item["last"],
+def _count_findings(cache: StoreCache) -> Iterator[OverviewItem]:
+    """Yield the numbers of grave open findings; None while they are computed."""
+    listing = findings.get_findings_or_start(cache)
+    for severity in _GRAVE:
+        facets = {"state": "open", "severity": severity}
+        count = None if listing is None else listing.count_matching(facets)
+        if (
+            listing is not None
+            and not count
+            and listing.counts["state"]["not-evaluated"]
+        ):
+            count = None
+        yield _build_item(
+            REACH, f"{severity} findings", count, build_url("/findings", **facets)
+        )
+
+
+def _list_activity_items(counts: ActivityCounts) -> Iterator[OverviewItem]:
+    """Yield the counts of decisions, baselines and approval requests."""
+    of_yours = ", of yours" if counts.own else ""
+    yield _build_item(
+        ACTIVITY,
+        f"decisions of the last day{of_yours}",
+        counts.decisions,
+        "/decisions",
     )
+    for effect, count in counts.effects.items():
+        page = build_url("/decisions", effect=effect)
+        yield _build_item(ACTIVITY, f"decided {effect}", count, page)
+    yield _build_item(
+        CONTROL, "open asks", counts.asks, build_url("/asks", state="open")
+    )
+    for stage, word in (
+        ("enforce", "agents with an enforced baseline"),
+        ("shadow", "agents with a baseline in shadow"),
+        ("unsigned", "agents with an unsigned baseline"),
+    ):
+        yield _build_item(CONTROL, word, counts.baselines[stage], "/baselines")
 
 
-def _count_agents_by_stage(items: Sequence[BaselineItem]) -> dict[str, int]:
-    """Count agents by the most advanced stage of their baselines."""
-    furthest: dict[str, str] = {}
-    ranks = {"enforce": 2, "shadow": 1}
-    for item in items:
-        stage = item["stage"] if item["state"] == "standing" and item["stage"] else ""
-        before = furthest.get(item["agent"], "")
-        if ranks.get(stage, 0) >= ranks.get(before, 0):
-            furthest[item["agent"]] = stage
-    counts = Counter(stage or "unsigned" for stage in furthest.values())
-    return {word: counts[word] for word in ("enforce", "shadow", "off", "unsigned")}
+def _count_revoked(cache: StoreCache, visitor: Visitor) -> OverviewItem:
+    """Count the kills in force; None if their file cannot be read."""
+    try:
+        count = len(RevocationService(cache.root, cache.config).list_revoked())
+    except AnswerableError:
+        return _build_item(STOP, "kills in force", None)
+    administers = WebPermission.ADMINISTER in visitor.may
+    return _build_item(STOP, "kills in force", count, "/kills" if administers else "")
 
 
 ROUTES: tuple[WebRoute, ...] = (WebRoute("/", show_overview),)
