@@ -162,10 +162,17 @@ def _build_identity(
     if app:
         return f"entra:app/{app}"
     principal = text_of(claims.get("oid")) or record.caller or _get_principal(record)
+    principal = principal or _get_service_name(claims)
     if not principal:
         return ""
     # Services of the platform call under their own names: `Microsoft.Advisor`.
     return principal if "." in principal else f"entra:object/{principal}"
+
+
+def _get_service_name(claims: dict[str, Any]) -> str:
+    """Return the claim that names a service of the platform: `Microsoft.Advisor`."""
+    texts = (text_of(claims.get(name)) for name in _UPN_CLAIMS)
+    return next((text for text in texts if text.startswith("Microsoft.")), "")
 
 
 def _get_principal(record: AzureRecord) -> str:

@@ -161,7 +161,9 @@ def _read_audit(record: EntraObject, inner: EntraObject) -> LogEntry | RecordRef
     return LogEntry(
         time=inner.activity_date_time or record.time,
         action=f"entra:{action}",
-        outcome=outcome_of_word(inner.result or text_of(record.result_type)),
+        outcome=outcome_of_word(
+            inner.result or record.result or text_of(record.result_type)
+        ),
         native_id=inner.id or "",
         scope=record.tenant_id or inner.tenant_id or "",
         identity=identity,

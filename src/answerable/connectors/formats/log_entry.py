@@ -280,7 +280,16 @@ _OUTCOMES_OF_WORDS = {
         EventOutcome.SUCCESS,
     ),
     **dict.fromkeys(
-        ("deny", "denied", "unauthorized", "forbidden", "clientauthorizationerror"),
+        (
+            "deny",
+            "denied",
+            "unauthorized",
+            "forbidden",
+            "authorizationerror",
+            "authorizationfailure",
+            "authenticationfailed",
+            "clientauthorizationerror",
+        ),
         EventOutcome.DENIED,
     ),
     **dict.fromkeys(

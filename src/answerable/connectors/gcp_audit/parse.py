@@ -92,7 +92,7 @@ class GcpAuditRecord(msgspec.Struct, rename="camel"):
     timestamp: str | None = None
     receive_timestamp: str | None = None
     severity: str | None = None
-    resource: _MonitoredResource | None = None
+    resource: _MonitoredResource | str | None = None  # text in some exports
     proto_payload: _Payload | None = None
     # The name in tables of a log sink to BigQuery.
     bigquery_payload: _Payload | None = msgspec.field(
@@ -116,7 +116,10 @@ def _read_record(
         )
     if payload is None or not payload.method_name:
         return RecordRefused("not a Google Cloud audit entry: it has no methodName")
-    labels = (record.resource.labels if record.resource else None) or {}
+    about_resource = record.resource
+    labels = (
+        about_resource.labels if isinstance(about_resource, _MonitoredResource) else {}
+    ) or {}
     who = payload.authentication_info or _GcpAuthentication()
     about = payload.request_metadata
     if not isinstance(about, _RequestMetadata):  # some collectors write it as text

@@ -91,6 +91,8 @@ def _set_assumed_role(caller: CloudTrailCaller, user_identity: UserIdentity) -> 
         caller.identity = issuer.arn
     else:
         caller.identity = role_arn_of_session(caller.session)
+    if not caller.identity and issuer and issuer.account_id and issuer.user_name:
+        caller.identity = f"arn:aws:iam::{issuer.account_id}:role/{issuer.user_name}"
     caller.session_name = caller.session.rpartition("/")[2]
     if not caller.session and user_identity.principal_id:
         caller.session_name = user_identity.principal_id.partition(":")[2]
@@ -109,16 +111,20 @@ def role_arn_of_session(session: str) -> str:
 
 
 def _set_iam_user(caller: CloudTrailCaller, user_identity: UserIdentity) -> None:
-    """Set the user ARN of an IAM user."""
-    caller.identity = user_identity.arn or ""
-    if (
-        not caller.identity
-        and user_identity.account_id
-        and user_identity.user_name not in (None, "", HIDDEN_USER_NAME)
-    ):
+    """Set the user ARN of an IAM user, or its unique id where only that is known.
+
+    A user has its name only in the records of its own account; other accounts see
+    the type `AWSAccount` (CloudTrail userIdentity element, AWS documentation).
+    """
+    named = user_identity.user_name not in (None, "", HIDDEN_USER_NAME)
+    if user_identity.arn:
+        caller.identity = user_identity.arn
+    elif named and caller.account:
         caller.identity = (
-            f"arn:aws:iam::{user_identity.account_id}:user/{user_identity.user_name}"
+            f"arn:aws:iam::{caller.account}:user/{user_identity.user_name}"
         )
+    else:
+        _set_unique_id(caller, user_identity)
 
 
 def _set_console_person(
@@ -180,15 +186,20 @@ def _set_other_identity(
             )
         case "AWSAccount":
             # Another account's principal: its unique id is all that is told.
-            named = (user_identity.principal_id or "").partition(":")[0]
-            caller.identity = user_identity.arn or _build_federated_id(
-                "aws", user_identity.account_id, named
-            )
+            caller.identity = user_identity.arn or ""
+            if not caller.identity:
+                _set_unique_id(caller, user_identity)
         case _:
             service = user_identity.invoked_by
             if not service and record.event_type == "AwsServiceEvent":
                 service = record.event_source
             caller.identity = service or user_identity.arn or ""
+
+
+def _set_unique_id(caller: CloudTrailCaller, user_identity: UserIdentity) -> None:
+    """Set the unique id of a principal whose name is not in the record."""
+    named = (user_identity.principal_id or "").partition(":")[0]
+    caller.identity = _build_federated_id("aws", user_identity.account_id, named)
 
 
 def _set_web_identity(caller: CloudTrailCaller, user_identity: UserIdentity) -> None:
