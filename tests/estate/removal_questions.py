@@ -99,6 +99,7 @@ APART = {
     **dict.fromkeys(("agent-mode", "protect-status"), _PROTECTED),
     **dict.fromkeys(("baseline", "baseline-diff", "baseline-replay"), _GATEWAY),
     **dict.fromkeys(("baseline-check", "baseline-rename", "baseline-export"), _GATEWAY),
+    "baseline-deployed": "tests/usecases/test_check_deployed.py: not-known without policies",
     **dict.fromkeys(("verify", "verification", "prove", "checkpoint", "bundle"), _LOG),
     **dict.fromkeys(("event", "snapshots", "coverage"), _LOG),
     **dict.fromkeys(("store", "store-changes", "holds"), _LOG),

@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Sequence
 
-from answerable.baseline.policy_export.aws_limits import AWS_LIMITS
 from answerable.baseline.policy_export.aws_policy import compile_aws_policy
 from answerable.baseline.policy_export.aws_profile import (
     CLOUD_SERVER,
@@ -10,6 +9,11 @@ from answerable.baseline.policy_export.aws_profile import (
     AwsProfileCompiler,
 )
 from answerable.baseline.policy_export.cedar_policy import compile_cedar_policy
+from answerable.baseline.policy_export.cloud_roles import (
+    compile_azure_roles,
+    compile_gcp_roles,
+)
+from answerable.baseline.policy_export.kubernetes_rbac import compile_kubernetes_rbac
 from answerable.baseline.policy_export.mcp_allowlist import compile_mcp_allowlist
 from answerable.model.action_catalogue import ActionCatalogue
 from answerable.model.baseline import BaselineProfile
@@ -55,8 +59,14 @@ def compile_profiles(
         return compile_cedar_policy(profiles, CLOUD_SERVER)
     if target is ExportTarget.MCP_ALLOWLIST:
         return compile_mcp_allowlist(profiles, CLOUD_SERVER)
-    if target not in AWS_LIMITS:
-        return ExportedPolicy(target, (), (), (f"{target.value} takes no profile",))
+    if target is ExportTarget.K8S_RBAC:
+        return compile_kubernetes_rbac(profiles, is_signed=is_signed)
+    if target is ExportTarget.AZURE:
+        return compile_azure_roles(profiles, is_signed=is_signed)
+    if target is ExportTarget.GCP:
+        return compile_gcp_roles(
+            profiles, is_signed=is_signed, any_resource=any_resource
+        )
     statements: list[Statement] = []
     omitted: set[OmittedClause] = set()
     for profile in profiles:

@@ -1,13 +1,16 @@
 """`baseline`: learn what an agent does, sign it and enforce it."""
 
-import re
 import time
-from typing import TYPE_CHECKING
 
 import click
 
+from answerable.cli.commands.baseline_policies import (
+    DIGEST,
+    check,
+    export,
+    parse_agent,
+)
 from answerable.cli.commands.serve import find_state_folder
-from answerable.cli.exported_policies import print_policies
 from answerable.cli.output import print_and_exit
 from answerable.cli.session import open_session
 from answerable.cli.settings import (
@@ -21,20 +24,8 @@ from answerable.cli.signing import add_key_options, load_signer, require_human
 from answerable.model.errors import UsageError
 from answerable.presentation.time_input import parse_span, parse_time
 
-if TYPE_CHECKING:
-    from answerable.model.ids import AgentId
-
 _MAX_LIFE = 90 * 86_400 * 10**9
-_DIGEST = re.compile(r"[0-9a-f]{4,64}")
 _STAGES = ("shadow", "enforce", "off")
-_TARGETS = (
-    "aws-session-policy",
-    "aws-policy",
-    "aws-boundary",
-    "aws-permission-set",
-    "cedar",
-    "mcp-allowlist",
-)
 
 
 class _BaselineGroup(AppGroup):
@@ -95,7 +86,7 @@ def learn(
     with open_session(settings, writes=True) as session:
         document = manage_profiles.learn_profiles(
             session.store,
-            _parse_agent(agent),
+            parse_agent(agent),
             server=server,
             identity=identity,
             since=parse_time(since, session.now, "--since"),
@@ -122,7 +113,7 @@ def _learn_cloud_profile(
     with open_session(settings, writes=True) as session:
         document = flow.learn_cloud_profile(
             session.store,
-            _parse_agent(agent),
+            parse_agent(agent),
             identity,
             since=parse_time(since, session.now, "--since"),
             now=session.now,
@@ -140,8 +131,8 @@ def show(settings: Settings, name: str) -> None:
     """
     from answerable.usecases.baseline import manage_profiles
 
-    if not _DIGEST.fullmatch(name):
-        name = _parse_agent(name)
+    if not DIGEST.fullmatch(name):
+        name = parse_agent(name)
     with open_session(settings) as session:
         document = manage_profiles.show_profile(session.store, name, now=session.now)
     print_and_exit(document, settings)
@@ -198,7 +189,7 @@ def rename(settings: Settings, agent: str, names: tuple[str, ...], config: str) 
 
     with open_session(settings, writes=True) as session:
         document = flow.draft_renamed_profiles(
-            session.store, _parse_agent(agent), names, pinned, now=session.now
+            session.store, parse_agent(agent), names, pinned, now=session.now
         )
     print_and_exit(document, settings)
 
@@ -282,7 +273,7 @@ def replay(settings: Settings, agent: str, profile: str, since: str) -> None:
     with open_session(settings) as session:
         document = flow.replay_profile(
             session.store,
-            _parse_agent(agent),
+            parse_agent(agent),
             profile,
             since=parse_time(since, session.now, "--since"),
             now=session.now,
@@ -290,75 +281,5 @@ def replay(settings: Settings, agent: str, profile: str, since: str) -> None:
     print_and_exit(document, settings)
 
 
-@baseline.command(cls=AppCommand, short_help="Check cloud events for new behavior.")
-@click.argument("identity", metavar="IDENTITY")
-@click.option(
-    "--since",
-    default="7d",
-    metavar="T",
-    help="Only events since this time.  [default: 7d]",
-)
-@pass_settings
-def check(settings: Settings, identity: str, since: str) -> None:
-    """List recent actions of IDENTITY that it had not used in the 90 days before.
-
-    Reads the ingested events of platforms (`ingest cloudtrail:PATH`).
-    """
-    from answerable.usecases.baseline import check_events as flow
-
-    with open_session(settings) as session:
-        document = flow.check_identity_events(
-            session.store,
-            identity,
-            since=parse_time(since, session.now, "--since"),
-            now=session.now,
-        )
-    print_and_exit(document, settings)
-
-
-@baseline.command(cls=AppCommand, short_help="Export a profile as a policy.")
-@click.argument("name", metavar="DIGEST|AGENT")
-@click.option(
-    "--to",
-    "target",
-    type=WordChoice(_TARGETS),
-    required=True,
-    help="Kind of policy.",
-)
-@click.option(
-    "--any-resource",
-    multiple=True,
-    metavar="ACTION",
-    help="Allow this action on every resource, if logs name none; may be repeated.",
-)
-@click.option("--terraform", is_flag=True, help="Print Terraform resources.")
-@pass_settings
-def export(
-    settings: Settings,
-    name: str,
-    target: str,
-    any_resource: tuple[str, ...],
-    terraform: bool,
-) -> None:
-    """Print a profile as a policy of another system: never one that allows more.
-
-    Clauses that the policy cannot contain are listed on standard error. A policy that
-    exceeds the size limit of the target is refused. AssumeRole, PassRole and writes of
-    IAM are left out unless the profile is signed.
-    """
-    from answerable.usecases.baseline import export_policies as flow
-
-    if not _DIGEST.fullmatch(name):
-        name = _parse_agent(name)
-    with open_session(settings) as session:
-        document = flow.export_policy(
-            session.store, name, target, now=session.now, any_resource=any_resource
-        )
-    print_policies(document, settings, terraform=terraform)
-
-
-def _parse_agent(text: str) -> "AgentId":
-    """Convert an agent id or the name of a declared agent to an id."""
-    from answerable.model.ids import AgentId
-
-    return AgentId(text if text.startswith("agent:") else f"agent:declared/{text}")
+baseline.add_command(check)
+baseline.add_command(export)

@@ -44,7 +44,7 @@ def rules(settings: Settings, config: str) -> None:
     """
     from answerable.usecases.federation.check_trust_rules import show_trust_rules
 
-    reading = _read_config(config)
+    reading = read_valid_config(config)
     print_and_exit(
         show_trust_rules(reading, _read_known_agents(settings, reading)), settings
     )
@@ -75,7 +75,7 @@ def test(settings: Settings, config: str, claims: str, expect: str) -> None:
 
     print_and_exit(
         match_claims_to_rules(
-            _read_config(config), _read_file_or_stdin(claims, "claims"), expect
+            read_valid_config(config), _read_file_or_stdin(claims, "claims"), expect
         ),
         settings,
     )
@@ -98,13 +98,13 @@ def explain(settings: Settings, token: str, config: str) -> None:
 
     given = _read_file_or_stdin(token, "token") if token == _STDIN else token.encode()
     text = given.decode("utf-8", "replace").strip()
-    reading = _read_config(config)
+    reading = read_valid_config(config)
     print_and_exit(
         explain_token(text, reading, _read_issuer_keys, int(time.time())), settings
     )
 
 
-def _read_config(config: str) -> "ConfigReading":
+def read_valid_config(config: str) -> "ConfigReading":
     """Read a configuration; faulty rules are part of the answer.
 
     Raises:

@@ -45,3 +45,25 @@ class ExportedPolicyItem(TypedDict):
     omitted: Annotated[
         list[OmittedClauseItem], Column("clauses that the document does not contain")
     ]
+
+
+class DeployedDriftItem(TypedDict):
+    """`answerable baseline check --deployed`: one difference to a signed profile."""
+
+    drift: Annotated[
+        str,
+        Column(
+            "`beyond-signed`: in force, but not signed; `missing`: signed, but not in "
+            "force; `not-known`: data is missing",
+            "",
+            0,
+        ),
+    ]
+    platform: Annotated[str, Column("`aws`, `kubernetes` or `gateway`", "", 1)]
+    identity: Annotated[str, Column("identity of the profile", "", 1, floor=16)]
+    action: Annotated[str, Column("the action, verb or tool", "", 0, floor=12)]
+    resource: Annotated[
+        str, Column("the resource; or the missing data", "", 1, floor=16)
+    ]
+    agent: Annotated[str, Column("agent of the profile")]
+    profile: Annotated[str, Column("digest of the signed profile", "", 3, "digest")]

@@ -35,6 +35,7 @@ ITEM_TYPES: Mapping[str, str] = {
     "baseline-diff": "baseline:BaselineChangeItem",
     "baseline-replay": "baseline:BaselineReplayItem",
     "baseline-check": "baseline:BaselineCheckItem",
+    "baseline-deployed": "policy_export:DeployedDriftItem",
     "baseline-export": "policy_export:ExportedPolicyItem",
     "tools-diff": "pins:DefinitionDiffItem",
     "tools-approve": "pins:DefinitionApprovalItem",

@@ -5,7 +5,8 @@ only actions (L1) and their resources (L2) are learned.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from answerable.baseline.entity_extraction import (
     canonicalise_entity,
@@ -21,6 +22,8 @@ from answerable.model.baseline import (
 )
 from answerable.model.behaviour import AgentRun, ArgumentValue, CallObservation
 from answerable.model.event import AuditEvent
+
+_GCP = "gcp:"  # prefix of actions of Google Cloud
 
 
 def learn_from_events(
@@ -38,7 +41,9 @@ def learn_from_events(
             person="",
             started=members[0].event_time,
             written_by=members[0].written_by,
-            calls=tuple(map(convert_event_to_observed_call, members)),
+            calls=tuple(
+                call for event in members for call in _convert_event_to_calls(event)
+            ),
         )
         for name, members in by_run.items()
     ]
@@ -66,6 +71,20 @@ def convert_event_to_observed_call(event: AuditEvent) -> CallObservation:
         is_write=False,
         values=values,
     )
+
+
+def _convert_event_to_calls(event: AuditEvent) -> Iterator[CallObservation]:
+    """Yield a call for each permission of Google Cloud that was checked; else one.
+
+    Policies of Google Cloud name permissions, its audit log names methods.
+    """
+    call = convert_event_to_observed_call(event)
+    permissions = dict(event.facts).get("authorised_by", "").split()
+    if not event.action.startswith(_GCP) or not permissions:
+        yield call
+        return
+    for name in permissions:
+        yield replace(call, tool=f"{CLOUD_SERVER}/{_GCP}{name}")
 
 
 def _get_run_id(event: AuditEvent) -> str:

@@ -9,6 +9,7 @@ from answerable.baseline.policy_export.statement_matching import (
 )
 from answerable.connectors.formats.iam_policy import parse_policy
 from answerable.model.action_catalogue import ActionCatalogue
+from answerable.model.documents.what_if import AccessChangeItem
 from answerable.model.ids import IdentityId, PolicyId
 from answerable.model.inventory import Inventory
 from answerable.model.observed_action import ObservedAction
@@ -130,8 +131,8 @@ class ReplacedPolicies:
         statements = tuple(one for policy in policies for one in policy.statements)
         return cls(identity, inventory, question, edited, statements)
 
-    def prove_subset(self) -> ReachProof:
-        """Prove that no permission is new, over every path."""
+    def list_changes(self) -> tuple[Sequence[AccessChangeItem], Sequence[str]]:
+        """List the changed permissions, and the reasons why some are not known."""
         applied = build_policy_edit_from_graphs(self.edited)
         before, after = (
             open_platforms(self.inventory, self.question, {AWS.name: side})
@@ -140,7 +141,12 @@ class ReplacedPolicies:
         changes, found = engine.list_changes_of_edit(
             (before, after), AWS, applied, _MAX_CHANGES
         )
-        gained = [each for each in changes.items if each["change"] in _GAINS]
+        return changes.items, [each.because for each in found.unknown]
+
+    def prove_subset(self) -> ReachProof:
+        """Prove that no permission is new, over every path."""
+        changes, unknown = self.list_changes()
+        gained = [each for each in changes if each["change"] in _GAINS]
         if gained:
             return ReachProof(
                 FAILS,
@@ -152,10 +158,10 @@ class ReplacedPolicies:
             )
         undecided = [
             f"{each['action']} on {each['resource']}"
-            for each in changes.items
+            for each in changes
             if each["change"] == NOT_KNOWN and self._may_gain(each["action"])
         ]
-        undecided += [each.because for each in found.unknown]
+        undecided += unknown
         verdict = NOT_KNOWN if undecided else HOLDS
         return ReachProof(verdict, tuple(undecided[:_MAX_DETAILS]))
 

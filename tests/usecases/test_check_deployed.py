@@ -1,0 +1,82 @@
+"""`baseline check --deployed`: what is in force against what was signed."""
+
+import pytest
+
+from answerable.baseline.profile_document import encode_profile, profile_document_digest
+from answerable.model.baseline import (
+    BaselineProfile,
+    BaselineStage,
+    BaselineSubject,
+    CapabilityEntry,
+    EntityEntry,
+    EntityPattern,
+    GeneralisationLevel,
+    ObservationCounts,
+)
+from answerable.model.behaviour import EntityKind
+from answerable.services.statements.signed_baselines import ActiveBaseline
+from answerable.usecases.baseline import check_deployed as flow
+from tests.reach.account_builder import SEEN_AT, AccountBuilder, role, statement
+
+NOW = SEEN_AT * 10**9
+ROLE = role("agent")
+COUNTS = ObservationCounts(1, 1, 1)
+KEY = "arn:aws:s3:::in/a"
+
+
+@pytest.fixture
+def signed(monkeypatch):
+    """Let one profile be in force: `s3:GetObject` of one object."""
+    subject = BaselineSubject(ROLE, "agent:declared/reporter", "cloud")
+    profile = BaselineProfile(
+        subject,
+        capabilities=(CapabilityEntry("cloud/s3:GetObject", "", False, COUNTS),),
+        entities=(
+            EntityEntry(
+                "cloud/s3:GetObject",
+                "resource",
+                EntityPattern(EntityKind.ARN, GeneralisationLevel.EXACT, KEY),
+                False,
+                True,
+                COUNTS,
+            ),
+        ),
+    )
+    digest = profile_document_digest(encode_profile(profile))
+    active = ActiveBaseline(
+        subject, digest, profile, BaselineStage.SHADOW, "person:ana", 0, 2**62
+    )
+    monkeypatch.setattr(
+        flow.signed_baselines, "read_active_baselines", lambda *_: {subject: active}
+    )
+
+
+def check(*today):
+    account = AccountBuilder()
+    account.identity(ROLE)
+    account.policy(ROLE, "identity", *today)
+    return flow.check_deployed(None, account.inventory(), "", now=NOW)
+
+
+def test_the_signed_policy_in_force_is_no_drift(signed) -> None:
+    found = check(statement("s", action="s3:GetObject", resource=KEY))
+    assert (found.items, found.failed, found.undecided) == ([], False, "")
+
+
+def test_more_than_signed_and_less_than_signed_are_drift(signed) -> None:
+    wide = check(statement("s", action="s3:GetObject", resource="arn:aws:s3:::in/*"))
+    assert {each["drift"] for each in wide.items} == {"beyond-signed"}
+    assert wide.failed
+    none = check(statement("s", action="sqs:*", resource="*"))
+    kinds = {(each["drift"], each["action"]) for each in none.items}
+    assert ("missing", "s3:GetObject") in kinds
+    assert ("beyond-signed", "sqs:*") in kinds
+
+
+def test_uncollected_policies_are_not_known_and_no_agreement(signed) -> None:
+    account = AccountBuilder()
+    account.identity(role("other"))
+    found = flow.check_deployed(None, account.inventory(), "", now=NOW)
+    assert [each["drift"] for each in found.items] == ["not-known"]
+    assert found.undecided
+    assert not found.failed
