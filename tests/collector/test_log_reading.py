@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from answerable.collector import source_run
 from answerable.collector.run_result import RunResult
@@ -24,7 +25,9 @@ class LogReader:
         self.read: list[int] = []
 
     def run(self) -> RunResult:
-        return source_run.run_source(self.folder / "store", f"cloudtrail:{self.logs}")
+        result = source_run.run_source(self.folder / "store", f"cloudtrail:{self.logs}")
+        self.newest = result.newest
+        return replace(result, newest=0)
 
     def ids(self) -> set[int]:
         with EvidenceStore.open(self.folder / "store", now=1) as store:
@@ -53,7 +56,9 @@ def test_only_new_and_changed_files_are_read(reader: LogReader) -> None:
     write_log(reader.logs / "1.json", 0, 5)
     write_log(reader.logs / "2.json", 5, 5)
     assert reader.run() == RunResult(stored=10)
+    assert reader.newest == 1795860000 * 10**9  # 2026-11-28T10:00:00Z
     assert reader.run() == RunResult()
+    assert reader.newest == 0
     write_log(reader.logs / "2.json", 5, 7)  # it grew
     write_log(reader.logs / "3.json", 12, 1)
     assert reader.run() == RunResult(stored=3)

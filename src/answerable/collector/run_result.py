@@ -12,6 +12,7 @@ class RunResult(msgspec.Struct, frozen=True):
         problems: Unread parts of a log.
         is_partial: A part could not be read.
         stored: Number of new events.
+        newest: Time of the newest event that was read, UTC nanoseconds; 0 for none.
     """
 
     failure: str = ""
@@ -19,3 +20,4 @@ class RunResult(msgspec.Struct, frozen=True):
     problems: tuple[str, ...] = ()
     is_partial: bool = False
     stored: int = 0
+    newest: int = 0

@@ -110,10 +110,11 @@ def _resolve_sources(
                     "a log source requires a location",
                     f"expected {name}:PATH, a file or a folder",
                 )
-            if each.schedule.follow and capability != registry.EVENTS:
+            is_log_only = each.schedule.follow or each.schedule.silent_after
+            if is_log_only and capability != registry.EVENTS:
                 raise UsageError(
-                    "only a log can be followed",
-                    "remove `follow`, or use a source of ingest",
+                    "only a log can be followed or silent",
+                    "remove `follow` and `silent_after`, or use a source of ingest",
                 )
             if home is None and location.startswith("~"):
                 raise UsageError(

@@ -82,6 +82,10 @@ class SourceCollector:
         """Tell whether the data of the source is late."""
         return now * SECOND_NS > self.state.late_after
 
+    def is_silent(self, now: float) -> bool:
+        """Tell whether a log had no new event for too long."""
+        return 0 < self.state.silent_at < now * SECOND_NS
+
     def reschedule(self, schedule: CollectionSchedule) -> None:
         """Use another schedule from now on."""
         self.schedule = schedule
@@ -148,6 +152,9 @@ class SourceCollector:
         outcome = "partial" if result.is_partial else "success"
         self.runs[outcome] += 1
         self.stored += result.stored
+        silent_at = self.state.silent_at
+        if self.schedule.silent_after and (result.stored or not silent_at):
+            silent_at = started + self.schedule.silent_after * SECOND_NS
         self.state = self._with_late_time(
             SourceState(
                 self._source,
@@ -156,6 +163,8 @@ class SourceCollector:
                 succeeded_at=started,
                 problems=result.problems,
                 names=result.names,
+                newest=max(self.state.newest, result.newest),
+                silent_at=silent_at if self.schedule.silent_after else 0,
             )
         )
 

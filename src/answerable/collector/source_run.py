@@ -16,9 +16,11 @@ from pathlib import Path
 from typing import cast
 
 import msgspec
+from msgspec.structs import replace
 
 from answerable.collector.run_result import RunResult
 from answerable.connectors import registry
+from answerable.model.connector import EventBatch
 from answerable.model.documents.shared_shapes import Document, IngestItem
 from answerable.model.errors import AnswerableError
 from answerable.model.log_position import FilePosition, LogCursor
@@ -58,6 +60,11 @@ def _ingest_log_files(store: EvidenceStore, source: str, now: int) -> RunResult:
     """Ingest the parts of a log that are new since the positions of earlier runs."""
     cursor = read_log_cursor(store.layout, source)
     positions: dict[str, FilePosition] = {}
+    newest = 0
+
+    def find_newest(batch: EventBatch) -> None:
+        nonlocal newest
+        newest = max(newest, *(each.event_time for each in batch.events), 0)
 
     def keep_positions(stored: LogCursor) -> None:
         positions.update(stored)
@@ -65,12 +72,17 @@ def _ingest_log_files(store: EvidenceStore, source: str, now: int) -> RunResult:
 
     result = _ingest_result(
         ingest_logs(
-            store, [source], now=now, cursor=cursor, keep_positions=keep_positions
+            store,
+            [source],
+            now=now,
+            cursor=cursor,
+            keep_positions=keep_positions,
+            observe=find_newest,
         )
     )
     if cursor.keys() - positions.keys():  # files that are gone
         write_log_cursor(store.layout, source, positions)
-    return result
+    return replace(result, newest=newest)
 
 
 def _ingest_result(document: Document) -> RunResult:

@@ -31,6 +31,7 @@ class SourceHealth(TypedDict):
     succeeded_at: str | None
     failed_at: str | None
     next_at: str
+    newest_event_at: str | None
 
 
 def build_source_health(collector: SourceCollector, now: float) -> SourceHealth:
@@ -50,6 +51,7 @@ def build_source_health(collector: SourceCollector, now: float) -> SourceHealth:
         "succeeded_at": format_time(read_at) if read_at else None,
         "failed_at": format_time(failed_at) if failed_at else None,
         "next_at": format_time(round(collector.next_at * SECOND_NS)),
+        "newest_event_at": format_time(state.newest) if state.newest else None,
     }
 
 
@@ -66,6 +68,10 @@ def list_late_reasons(
         )
         for source, each in collectors.items()
         if each.is_late(now)
+    ] + [
+        f"{source} has no new event for more than {each.schedule.silent_after} s"
+        for source, each in collectors.items()
+        if each.is_silent(now)
     ]
 
 
@@ -163,6 +169,16 @@ class StatusMetrics(Collector):
                 "late",
                 "Whether the data is older than the schedule allows.",
                 SourceCollector.is_late,
+            ),
+            (
+                "silent",
+                "Whether a log has no new event for longer than silent_after.",
+                SourceCollector.is_silent,
+            ),
+            (
+                "newest_event_timestamp_seconds",
+                "Time of the newest event; 0 for none.",
+                lambda each, _: each.state.newest / SECOND_NS,
             ),
             (
                 "failures",

@@ -20,6 +20,7 @@ class CollectionSchedule:
         deadline: Time limit of one run.
         retry: Delay after the first failure; it doubles with each further one.
         follow: The log is read while it grows: `every` is the interval of its scans.
+        silent_after: Time without a new event after which a log is silent; 0 for never.
     """
 
     every: int = 0
@@ -28,6 +29,7 @@ class CollectionSchedule:
     deadline: int = 3600
     retry: int = 30
     follow: bool = False
+    silent_after: int = 0
 
     def __bool__(self) -> bool:
         return bool(self.every or self.at)
@@ -105,6 +107,8 @@ class SourceState(msgspec.Struct, frozen=True):
         reason: Reason of the last failure; empty after a success.
         problems: Unread parts of an ingested log in the last successful run.
         names: Names of this source in a snapshot.
+        newest: Time of the newest event of a log.
+        silent_at: Time after which a log without new events is silent.
     """
 
     source: str
@@ -116,3 +120,5 @@ class SourceState(msgspec.Struct, frozen=True):
     reason: str = ""
     problems: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
+    newest: int = 0
+    silent_at: int = 0

@@ -61,5 +61,12 @@ def list_scheduled_source_problems(
         last = f"last read at {format_time(read_at)}" if read_at else "never read"
         what = f"late by {format_span((now - late_after) // SECOND_NS)}: {last}"
         yield ReadProblem(ReadProblemKind.UNREADABLE, "", what)
+    if 0 < state.silent_at < now:
+        since = format_span((now - state.silent_at) // SECOND_NS)
+        newest = (
+            f": newest event of {format_time(state.newest)}" if state.newest else ""
+        )
+        what = f"silent, and should have had new events for {since}{newest}"
+        yield ReadProblem(ReadProblemKind.UNREADABLE, "", what)
     for line in state.problems:
         yield ReadProblem(ReadProblemKind.INVALID, "", line)

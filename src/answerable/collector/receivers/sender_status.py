@@ -83,6 +83,7 @@ class SenderStatus:
             late_after=self.late_after,
             succeeded_at=self.received_at,
             problems=(what,) if self.rejected else (),
+            newest=self.newest,
         )
 
     def build_health(self, now: int) -> SenderHealth:

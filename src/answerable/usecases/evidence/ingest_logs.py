@@ -35,6 +35,10 @@ def _ignore_positions(positions: LogCursor) -> None:
     """Discard positions: the default callback."""
 
 
+def _ignore_batch(batch: EventBatch) -> None:
+    """Discard a batch: the default callback."""
+
+
 @dataclass(slots=True)
 class _IngestCounts:
     read: int = 0
@@ -56,6 +60,7 @@ def ingest_logs(
     progress: ProgressCallback = ignore_progress_report,
     cursor: LogCursor | None = None,
     keep_positions: Callable[[LogCursor], None] = _ignore_positions,
+    observe: Callable[[EventBatch], None] = _ignore_batch,
 ) -> Document:
     """Read audit logs, store new events, and seal them.
 
@@ -65,6 +70,7 @@ def ingest_logs(
         progress: Called with bytes read, total bytes, and place.
         cursor: Positions of an earlier run, from which files are read.
         keep_positions: Called with positions of files when all before them is durable.
+        observe: Called with each batch before it is stored.
 
     Returns:
         An item per source; partial if something was unreadable or quarantined.
@@ -76,7 +82,11 @@ def ingest_logs(
     # All sources are opened first, so that a misspelled one stores nothing.
     contexts = [EventContext(cursor=cursor, now=now) for _ in sources]
     opened = [
-        (source, _read_source_batches(source, context), context)
+        (
+            source,
+            _observe_batches(_read_source_batches(source, context), observe),
+            context,
+        )
         for source, context in zip(sources, contexts, strict=True)
     ]
     items: list[IngestItem] = []
@@ -127,6 +137,15 @@ def _read_source_batches(source: str, context: EventContext) -> Iterator[EventBa
             f"name a file, a folder, or - for standard input: {name}:-",
         )
     return connector.read(location, context)
+
+
+def _observe_batches(
+    batches: Iterator[EventBatch], observe: Callable[[EventBatch], None]
+) -> Iterator[EventBatch]:
+    """Yield batches after a callback has seen them."""
+    for batch in batches:
+        observe(batch)
+        yield batch
 
 
 def _store_batches(

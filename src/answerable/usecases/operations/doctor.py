@@ -15,11 +15,15 @@ from answerable.model.documents.protection import ProtectionStatusItem
 from answerable.model.documents.shared_shapes import Document
 from answerable.model.errors import AnswerableError
 from answerable.model.log_limits import LOG_LIMITS
+from answerable.model.time_units import SECOND_NS
 from answerable.presentation.answer_coverage import build_empty_coverage, format_time
+from answerable.presentation.collection_coverage import list_scheduled_source_problems
 from answerable.presentation.protection_summary import summarise_protection
+from answerable.presentation.relative_time import format_span
 from answerable.services.authorization.recorded_modes import read_recorded_modes
 from answerable.services.inventory import scan_sources as named
 from answerable.services.inventory.snapshots import load_inventory
+from answerable.store.collection_state import read_source_states
 from answerable.store.event_queries import count_events_by_source
 from answerable.store.store import EvidenceStore
 from answerable.store.store_layout import can_become_store
@@ -101,7 +105,11 @@ def _check_store(root: Path, now: int) -> Iterator[CheckItem]:
         with EvidenceStore.open(root, now=now, create=False) as store:
             snapshots = store.list_objects("snapshot")
             kept = _check_snapshot(store)
-            modes = [*_check_enforcement(store), *_list_log_limits(store)]
+            modes = [
+                *_check_enforcement(store),
+                *_list_log_limits(store),
+                *_check_collected_sources(store, now),
+            ]
     except AnswerableError as error:
         yield _build_check_item("store", False, error.message, error.hint)
         yield _check_key_permissions(root)
@@ -158,6 +166,24 @@ def _list_log_limits(store: EvidenceStore) -> Iterator[CheckItem]:
         if limit := LOG_LIMITS.get(source):
             detail = f"{events:,} events; it cannot contain {limit}"
             yield _build_check_item(f"log {source}", True, detail)
+
+
+def _check_collected_sources(store: EvidenceStore, now: int) -> Iterator[CheckItem]:
+    """Check that each source and sender of the collector is neither late nor failed."""
+    for state in read_source_states(store.layout):
+        problems = list(list_scheduled_source_problems(state, 0, now))
+        read = (now - state.succeeded_at) // SECOND_NS
+        newest = (now - state.newest) // SECOND_NS
+        parts = [f"read {format_span(max(0, read))} ago"] if state.succeeded_at else []
+        if state.newest:
+            parts.append(f"newest event {format_span(max(0, newest))} old")
+        parts += [each.what for each in problems]
+        yield _build_check_item(
+            f"collector {state.source}",
+            not problems,
+            "; ".join(parts) or "nothing received yet",
+            "see the log of the collector, and docs/collector.md",
+        )
 
 
 _CHMOD = "give yourself write permission, or name another store with --store"

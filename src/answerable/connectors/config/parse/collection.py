@@ -35,6 +35,8 @@ def read_sources(file: ConfigSection) -> tuple[ConfiguredSource, ...]:
     for item in file.read_section_list("sources", "source"):
         source = item.read_text("source", None)
         schedule = _read_schedule(item, default, follow=item.read_flag("follow"))
+        silent = item.read_seconds("silent_after", 0, 1, _MAX_INTERVAL)
+        schedule = replace(schedule, silent_after=silent)
         item.report_unknown_keys()
         if source and not _SOURCE.fullmatch(source):
             item.report_fault("source", "expected NAME or NAME:LOCATION")
