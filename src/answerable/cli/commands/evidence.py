@@ -139,6 +139,46 @@ def restored(settings: Settings, checkpoint: str, reason: str) -> None:
         click.echo(line)
 
 
+@evidence.command(cls=AppCommand, short_help="Erase the events of a person.")
+@click.option("--person", required=True, metavar="P", help="Person to erase.")
+@click.option(
+    "--also",
+    multiple=True,
+    metavar="NAME",
+    help="Another name of this person in logs (repeat).",
+)
+@click.option(
+    "--reason",
+    required=True,
+    metavar="TEXT",
+    help="Reason without the name; kept in the log.",
+)
+@click.option("--dry-run", is_flag=True, help="List the changes without making them.")
+@pass_settings
+def erase(
+    settings: Settings, person: str, also: tuple[str, ...], reason: str, dry_run: bool
+) -> None:
+    """Erase every event and object that mentions a person.
+
+    Run it with --dry-run first. Leaf hashes remain: they are salted, so they cannot be
+    guessed, and every other proof stays valid. Events under a legal hold are kept. Exits
+    with 1 if a file of the store still mentions the person. An agent may not do this.
+    """
+    from answerable.cli.signing import require_human
+    from answerable.usecases.evidence.erase_person import erase_person as flow
+
+    require_human(settings)
+    with open_session(settings) as session:
+        document = flow(
+            session.store,
+            (person, *also),
+            reason.strip(),
+            now=session.now,
+            dry_run=dry_run,
+        )
+    print_and_exit(document, settings)
+
+
 @evidence.command(
     cls=AppCommand, short_help="Write records with their proofs to one file."
 )

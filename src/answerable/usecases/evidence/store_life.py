@@ -1,19 +1,18 @@
 """Compact, retain, hold, repair and measure the events of a store."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from answerable.model.documents.shared_shapes import Document
 from answerable.model.documents.store import HoldItem, StoreChangeItem, StoreDayItem
 from answerable.model.errors import UsageError
 from answerable.presentation.answer_coverage import build_empty_coverage, format_time
+from answerable.services.store_changes import list_removals, require_reason
 from answerable.store import compaction, legal_holds, retention, store_repair
-from answerable.store.row_removal import PlannedRemoval
 from answerable.store.store import EvidenceStore
 from answerable.store.store_statistics import read_day_statistics
 
-MAX_REASON_LENGTH = 1000
 _DAY = re.compile(r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])")
 
 
@@ -93,35 +92,6 @@ def retain_events(
     )
 
 
-def list_removals(
-    action: str, planned: Iterable[PlannedRemoval], *, dry_run: bool
-) -> list[StoreChangeItem]:
-    """List the removals of rows of each segment as items."""
-    return [
-        {
-            "action": action,
-            "state": "open"
-            if each.unreadable or not each.rows
-            else "planned"
-            if dry_run
-            else "done",
-            "target": f"{each.state.manifest.day}: segment "
-            f"{each.state.manifest.segment}",
-            "events": len(each.rows),
-            "held": each.held,
-            "detail": _describe_removal(each),
-        }
-        for each in planned
-    ]
-
-
-def _describe_removal(planned: PlannedRemoval) -> str:
-    """Describe why rows were not removed; empty if all were."""
-    if planned.unreadable:
-        return "missing or damaged, so not searched; see: answerable store repair"
-    return "kept by a legal hold; see: answerable store holds" if planned.held else ""
-
-
 def place_hold(
     store: EvidenceStore, hold: legal_holds.LegalHold, *, now: int
 ) -> Document:
@@ -196,20 +166,6 @@ def repair_files(
         build_empty_coverage(),
         failed=any(step.failed for step in steps),
     )
-
-
-def require_reason(reason: str) -> None:
-    """Refuse a missing or very long reason.
-
-    Raises:
-        UsageError: It is empty or too long.
-    """
-    if not reason.strip() or len(reason) > MAX_REASON_LENGTH:
-        raise UsageError(
-            f"missing or too long reason (got {len(reason)} characters, expected 1 "
-            f"to {MAX_REASON_LENGTH})",
-            "state the reason; it is kept in the log: --reason TEXT",
-        )
 
 
 def _require_day(day: str, option: str) -> None:

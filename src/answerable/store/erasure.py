@@ -1,0 +1,315 @@
+"""Erase a person: rows and objects that mention one, and every copy in derived files.
+
+Leaves commit to a random salt beside each row. A row that is erased with its salt leaves
+a hash that cannot be guessed, so that the rest still proves.
+"""
+
+import base64
+import re
+import secrets
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import msgspec
+import zstandard
+
+from answerable.evidence.log_entries import ObjectEntry, ObjectRemoved
+from answerable.model.errors import AnswerableError, UsageError
+from answerable.store import journal_files
+from answerable.store.duckdb_engine import DuckDbEngine, quote_text
+from answerable.store.durable_files import mark_crash_point
+from answerable.store.legal_holds import read_holds
+from answerable.store.object_store import read_compressed_object
+from answerable.store.retention import build_hold_conditions
+from answerable.store.row_conditions import (
+    build_mention_pattern,
+    build_person_condition,
+)
+from answerable.store.row_removal import PlannedRemoval, plan_removal, remove_rows
+from answerable.store.segment_files import delete_files
+
+if TYPE_CHECKING:
+    from answerable.store.store import EvidenceStore
+
+ERASURE_KIND = "erasure"
+_CONFLICT = "conflict"
+_BASE64 = re.compile(rb"[A-Za-z0-9+/]{16,}")
+
+
+class ErasureRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Erasure of a person, as recorded in the log; it does not name the person.
+
+    Attributes:
+        id: Random id of the erasure.
+        reason: Reason in the words of the person who erased.
+        events: Erased rows.
+        objects: Erased objects.
+        at: UTC nanoseconds as a decimal string.
+        schema: `answerable/erasure/v1`.
+    """
+
+    id: str
+    reason: str
+    events: int
+    objects: int
+    at: str
+    schema: str = "answerable/erasure/v1"
+
+
+@dataclass(frozen=True, slots=True)
+class ErasureResult:
+    """Result of an erasure, or its plan.
+
+    Attributes:
+        rows: Rows of each segment that mention the person.
+        objects: Kind and digest of each object to remove.
+        used: Kind and digest of each object that mentions the person and is in use.
+        held: Kind and digest of each object that a legal hold keeps.
+        remaining: Files that still mention the person afterwards.
+    """
+
+    rows: Sequence[PlannedRemoval]
+    objects: Sequence[tuple[str, str]]
+    used: Sequence[tuple[str, str]]
+    held: Sequence[tuple[str, str]] = ()
+    remaining: Sequence[str] = ()
+
+
+def erase_person(
+    store: "EvidenceStore",
+    names: Sequence[str],
+    reason: str,
+    now: int,
+    *,
+    find_used_objects: Callable[[Collection[str]], tuple[set[str], set[str]]],
+    dry_run: bool,
+) -> ErasureResult:
+    """Erase every row and object that mentions a person, except under a legal hold.
+
+    Args:
+        store: The store.
+        names: Names of the person, with or without `person:`.
+        reason: Reason, which must not contain a name.
+        now: UTC nanoseconds.
+        find_used_objects: Takes the digests that mention the person; gives those that
+            are in use, and those that refer to one and are removed with it.
+        dry_run: Plan without erasing.
+
+    Raises:
+        UsageError: The reason or an unsealed record mentions the person.
+        VerificationError: A segment or a hold cannot be read; nothing was erased.
+        EnvironmentFailure: The disk failed; the command may be repeated.
+    """
+    pattern = re.compile(build_mention_pattern(names))
+    if any(pattern.finditer(reason)):
+        raise UsageError(
+            "the reason names the person", "the reason is kept: omit the name"
+        )
+    if not dry_run:
+        store.seal(now)
+    _refuse_unsealed_records(store, pattern, dry_run=dry_run)
+    with store.log.lock():
+        holds = read_holds(store)
+        planned = plan_removal(
+            store,
+            lambda day: True,
+            build_person_condition(names),
+            build_hold_conditions(holds.values()),
+        )
+        kinds = _list_object_kinds(store)
+        found = _find_objects(store, kinds, pattern)
+        found |= _find_conflicts(store, kinds, planned)
+        used, referring = find_used_objects(found)
+        kept = set(holds) & found
+        objects = sorted((found | referring) - used - kept)
+        result = ErasureResult(
+            planned,
+            [(kinds[each], each) for each in objects],
+            [(kinds[each], each) for each in sorted(used)],
+            [(kinds[each], each) for each in sorted(kept)],
+        )
+        if dry_run:
+            return result
+        events = sum(len(each.rows) for each in planned)
+        if events or objects:
+            record = ErasureRecord(
+                secrets.token_hex(16), reason, events, len(objects), str(now)
+            )
+            policy = store.put_object(ERASURE_KIND, msgspec.json.encode(record), now)
+            remove_rows(store, planned, "erasure", policy, now)
+            _remove_objects(store, objects, policy, now)
+        _delete_derived_files(store)
+    return ErasureResult(
+        result.rows,
+        result.objects,
+        result.used,
+        result.held,
+        tuple(_find_mentions(store, names, pattern)),
+    )
+
+
+def _refuse_unsealed_records(
+    store: "EvidenceStore", pattern: "re.Pattern[str]", *, dry_run: bool
+) -> None:
+    """Refuse while the journal of a running process mentions the person."""
+    for name in journal_files.list_journals(store.layout):
+        with suppress(FileNotFoundError):
+            records = journal_files.read_unsealed_records(store.layout, name)
+            if any(_mentions(record, pattern) for record in records):
+                if dry_run:
+                    continue
+                raise UsageError(
+                    f"journal/{name}.log mentions the person, and the process that "
+                    "writes it is running",
+                    "end that process, or wait until it seals its events; then repeat",
+                )
+
+
+def _list_object_kinds(store: "EvidenceStore") -> dict[str, str]:
+    """List the kinds of all stored objects by digest."""
+    entries = store.log.entries()
+    return {e.sha256: e.of for e in entries if isinstance(e, ObjectEntry)}
+
+
+def _find_objects(
+    store: "EvidenceStore", kinds: dict[str, str], pattern: "re.Pattern[str]"
+) -> set[str]:
+    """Find the objects that mention the person."""
+    return {
+        digest
+        for digest, kind in kinds.items()
+        if (data := _read_object(store, digest, kind)) is not None
+        and _mentions(data, pattern)
+    }
+
+
+def _find_conflicts(
+    store: "EvidenceStore", kinds: dict[str, str], planned: Iterable[PlannedRemoval]
+) -> set[str]:
+    """Find the records of conflicts that contain the digest of an erased event."""
+    conflicts = [digest for digest, kind in kinds.items() if kind == _CONFLICT]
+    if not conflicts:
+        return set()
+    erased = {key.hex() for each in planned for key in _read_event_ids(store, each)}
+    return {
+        digest
+        for digest in conflicts
+        if (data := _read_object(store, digest, _CONFLICT)) is not None
+        and any(key in erased for key in re.findall("[0-9a-f]{32}", data.decode()))
+    }
+
+
+def _read_event_ids(store: "EvidenceStore", planned: PlannedRemoval) -> list[bytes]:
+    """Read the ids of the events that are removed from a segment."""
+    live = planned.state.live
+    if live is None or not planned.rows:
+        return []
+    path = store.layout.segment_file(live.day, live.segment, ".parquet").absolute()
+    engine = DuckDbEngine(store.layout.segments)
+    try:
+        rows = engine.run(
+            f"SELECT event_id FROM read_parquet({quote_text(str(path))}, "  # noqa: S608 - ours
+            "hive_partitioning=false, file_row_number=true) "
+            f"WHERE file_row_number IN ({', '.join(map(str, planned.rows))})"
+        )
+    finally:
+        engine.close()
+    return [cast("bytes", key) for (key,) in rows]
+
+
+def _remove_objects(
+    store: "EvidenceStore", digests: Sequence[str], policy: str, now: int
+) -> None:
+    """Remove objects: log it, then delete their files."""
+    if not digests:
+        return
+    store.log.append(
+        [
+            ObjectRemoved(sha256=each, cause="erasure", policy=policy, at=str(now))
+            for each in digests
+        ]
+    )
+    mark_crash_point("erasure-objects-logged")
+    layout = store.layout
+    delete_files(
+        folder / name
+        for each in digests
+        for folder in (layout.objects, layout.quarantine)
+        for name in (each, f".{each}.new")
+    )
+    mark_crash_point("erasure-objects-deleted")
+
+
+def _delete_derived_files(store: "EvidenceStore") -> None:
+    """Delete the caches of the store, which contain copies of rows and objects."""
+    folder = store.root / "derived"
+    if folder.is_dir():
+        delete_files(path for path in sorted(folder.rglob("*")) if path.is_file())
+    mark_crash_point("erasure-caches-deleted")
+
+
+def _find_mentions(
+    store: "EvidenceStore", names: Sequence[str], pattern: "re.Pattern[str]"
+) -> Iterator[str]:
+    """Yield the files of the store that mention the person, relative to the store."""
+    condition = build_person_condition(names)
+    engine = DuckDbEngine(store.layout.segments)
+    try:
+        for path in sorted(store.root.rglob("*")):
+            if path.is_symlink() or not path.is_file():
+                continue
+            name = str(path.relative_to(store.root))
+            if any(pattern.finditer(name)):
+                yield name
+            elif path.suffix == ".parquet" and path.is_relative_to(
+                store.layout.segments
+            ):
+                found = engine.run(
+                    "SELECT count(*) FROM read_parquet("  # noqa: S608 - ours
+                    f"{quote_text(str(path.absolute()))}, hive_partitioning=false) "
+                    f"WHERE {condition.sql}",
+                    condition.parameters,
+                )
+                if found != [(0,)]:
+                    yield name
+            elif _mentions(_read_any_file(path), pattern):
+                yield name
+    finally:
+        engine.close()
+
+
+def _read_any_file(path: Path) -> bytes:
+    """Read a file, decompressed if it is compressed with zstd."""
+    data = path.read_bytes()
+    with suppress(zstandard.ZstdError):
+        return zstandard.ZstdDecompressor().decompressobj().decompress(data)
+    return data
+
+
+def _read_object(store: "EvidenceStore", digest: str, kind: str) -> bytes | None:
+    """Read an object; None if it was removed or is damaged."""
+    layout = store.layout
+    folder = layout.quarantine if kind == "quarantine" else layout.objects
+    with suppress(AnswerableError, OSError):
+        return read_compressed_object(folder / digest)
+    return None
+
+
+def _mentions(data: bytes, pattern: "re.Pattern[str]") -> bool:
+    """Return whether bytes mention the person."""
+    return any(pattern.finditer(_decode_text(data)))
+
+
+def _decode_text(data: bytes) -> str:
+    """Decode bytes as text, followed by all that is base64 in them.
+
+    Quarantined records and payloads of signed statements are base64.
+    """
+    parts = [data]
+    for match in _BASE64.finditer(data):
+        with suppress(ValueError):
+            parts.append(base64.b64decode(match[0] + b"=" * (-len(match[0]) % 4)))
+    return b"\n".join(parts).decode("utf-8", "replace")

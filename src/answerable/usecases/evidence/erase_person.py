@@ -1,0 +1,121 @@
+"""Erase the events and objects of a store that mention a person."""
+
+from collections.abc import Collection, Iterator, Sequence
+
+from answerable.model.documents.shared_shapes import Document
+from answerable.model.documents.store import StoreChangeItem
+from answerable.model.errors import UsageError
+from answerable.model.sighting import Snapshot
+from answerable.presentation.answer_coverage import build_empty_coverage
+from answerable.services.inventory import snapshots
+from answerable.services.store_changes import list_removals, require_reason
+from answerable.store import erasure
+from answerable.store.store import EvidenceStore
+
+_MIN_NAME_LENGTH = 3
+
+
+def erase_person(
+    store: EvidenceStore,
+    names: Sequence[str],
+    reason: str,
+    *,
+    now: int,
+    dry_run: bool = False,
+) -> Document:
+    """Erase every event and object that mentions a person, except under a legal hold.
+
+    Args:
+        store: The store.
+        names: Names of the person, with or without `person:`.
+        reason: Reason, which must not contain a name.
+        now: UTC nanoseconds.
+        dry_run: List without erasing.
+
+    Returns:
+        One item per segment and object; failed if the person is still mentioned.
+
+    Raises:
+        UsageError: A name is too short, or the reason is missing or names the person.
+    """
+    require_reason(reason)
+    for name in names:
+        if len(name.removeprefix("person:").strip()) < _MIN_NAME_LENGTH:
+            raise UsageError(
+                f"a name needs at least {_MIN_NAME_LENGTH} characters (got {name!r})",
+                "list persons: answerable people",
+            )
+    result = erasure.erase_person(
+        store,
+        names,
+        reason,
+        now,
+        find_used_objects=lambda found: _find_used_objects(store, found),
+        dry_run=dry_run,
+    )
+    rows = list_removals("erase", result.rows, dry_run=dry_run)
+    items = [*rows, *_list_objects(result, dry_run=dry_run)]
+    return Document(
+        "store-changes",
+        items,
+        build_empty_coverage(),
+        failed=bool(result.remaining or result.used)
+        or any(each["state"] == "open" for each in items),
+        next=""
+        if dry_run or not items
+        else "answerable evidence checkpoint --export FILE",
+    )
+
+
+def _list_objects(
+    result: erasure.ErasureResult, *, dry_run: bool
+) -> Iterator[StoreChangeItem]:
+    """Yield an item for each object, and for each file that still mentions the person."""
+    done = "planned" if dry_run else "done"
+    for kind, digest in result.objects:
+        yield _build_item(done, f"{kind} {digest}", "")
+    for kind, digest in result.used:
+        yield _build_item(
+            "open",
+            f"{kind} {digest}",
+            "in the newest snapshot: remove the person at the source, scan again, and "
+            "repeat",
+        )
+    for kind, digest in result.held:
+        yield _build_item("open", f"{kind} {digest}", "release this hold first")
+    for name in result.remaining:
+        yield _build_item("open", name, "still mentions the person")
+
+
+def _build_item(state: str, target: str, detail: str) -> StoreChangeItem:
+    """Build the item of an object or file."""
+    return {
+        "action": "erase",
+        "state": state,
+        "target": target,
+        "events": 0,
+        "held": 0,
+        "detail": detail,
+    }
+
+
+def _find_used_objects(
+    store: EvidenceStore, found: Collection[str]
+) -> tuple[set[str], set[str]]:
+    """Find objects of the newest snapshot, and older snapshots that refer to others."""
+    latest = snapshots.list_snapshots(store)[-1:]
+    used: set[str] = set()
+    referring: set[str] = set()
+    every = [
+        (each, snapshots.read_stored_object(store, each.digest, Snapshot))
+        for each in snapshots.list_snapshots(store)
+    ]
+    for each, snapshot in every:
+        if each in latest:
+            used |= {each.digest, *(digest for _, digest in snapshot.syncs)}
+    used &= set(found)
+    for each, snapshot in every:
+        gone = {digest for _, digest in snapshot.syncs} & (set(found) - used)
+        if gone:
+            referring.add(each.digest)
+    return used, referring

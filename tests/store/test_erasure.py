@@ -1,0 +1,168 @@
+"""Erasure of a person: no value or unsalted hash remains, and the rest still proves."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import pytest
+import zstandard
+
+from answerable.evidence.proof_bundle import verify_bundle
+from answerable.model.connector import ignore_progress_report
+from answerable.model.errors import UsageError
+from answerable.model.event import AuditEvent, QuarantinedRecord
+from answerable.store.event_gaps import read_event_gaps
+from answerable.store.fsck import verify_store
+from answerable.store.inclusion_proofs import build_inclusion_bundle
+from answerable.store.legal_holds import LegalHold, place_hold
+from answerable.store.store import EvidenceStore
+from answerable.usecases.evidence.erase_person import erase_person
+from tests.store.conftest import NOW
+from tests.store.conftest import _make as event
+
+ADA = "ada.lovelace@example.com"
+DAY = 86_400 * 10**9
+
+
+def contents(root: Path) -> Iterator[bytes]:
+    """Yield everything that the files of a store contain, and their names."""
+    for path in sorted(root.rglob("*")):
+        yield str(path.relative_to(root)).encode()
+        if not path.is_file():
+            continue
+        raw = path.read_bytes()
+        yield raw
+        if raw[:4] == b"PAR1":
+            rows = duckdb.connect().execute(
+                "select * from read_parquet(?)", [str(path)]
+            )
+            for row in rows.fetchall():
+                for cell in row:
+                    yield cell if isinstance(cell, bytes) else str(cell).encode()
+        elif raw[:4] == b"\x28\xb5\x2f\xfd":
+            yield zstandard.ZstdDecompressor().stream_reader(raw).read()
+
+
+def write(root: Path) -> tuple[list[AuditEvent], list[AuditEvent]]:
+    """Write a store with two segments a day; return rows to erase and rows to keep."""
+    gone: list[AuditEvent] = []
+    kept: list[AuditEvent] = []
+    for batch in range(2):
+        with EvidenceStore.open(root, now=NOW) as store:
+            rows = []
+            for number in range(12):
+                changes = [
+                    {"person": f"person:{ADA}"},
+                    {"identity": f"arn:aws:sts::1:assumed-role/x/{ADA.upper()}"},
+                    {"facts": (("mail", f"to {ADA}."),)},
+                    {"resources": ("a", f"s3://{ADA.replace('@', '%40')}/x")},
+                    {"person": f"person:x{ADA}"},
+                    {"person": "person:bob@example.com"},
+                ]
+                made = event(
+                    batch * 100 + number,
+                    event_time=NOW - (number % 2) * DAY + number + batch * 50,
+                    **(changes[number] if number < 6 else {}),
+                )
+                rows.append(made)
+                (gone if number < 4 else kept).append(made)
+            store.append(rows, NOW)
+            again = event(
+                batch * 100,
+                event_time=rows[0].event_time,
+                raw="x",
+                person=f"person:{ADA}",
+            )
+            store.append([again], NOW)
+            store.seal(NOW)
+    with EvidenceStore.open(root, now=NOW) as store:
+        raw = json.dumps({"user": ADA, "broken": True}).encode()
+        store.quarantine([QuarantinedRecord("a.json", 0, "broken", raw)], NOW)
+        store.put_object("baseline-test", f'{{"of":"{ADA}"}}'.encode(), NOW)
+        store.put_object("baseline-test", b'{"of":"bob"}', NOW)
+    return gone, kept
+
+
+def check(store: EvidenceStore) -> None:
+    failed = [
+        c for c in verify_store(store, None, None, ignore_progress_report) if not c.ok
+    ]
+    assert not failed, failed
+
+
+def test_no_value_and_no_unsalted_hash_remains(tmp_path: Path) -> None:
+    gone, kept = write(tmp_path)
+    with EvidenceStore.open(tmp_path, now=NOW) as store:
+        store.run_query("SELECT 1 FROM events")
+        bundle = build_inclusion_bundle(store, [kept[0].event_id])
+        key = store.keys.public_key
+        planned = erase_person(store, [f"person:{ADA}"], "asked", now=NOW, dry_run=True)
+        assert {each["state"] for each in planned.items} == {"planned"}
+        before = {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
+        assert sum(len(p) for p in before.values())
+        answer = erase_person(store, [f"person:{ADA}"], "asked", now=NOW)
+        assert not answer.failed, answer.items
+        assert [e["target"] for e in answer.items] == [
+            e["target"] for e in planned.items
+        ]
+        check(store)
+        (line,) = read_event_gaps(store).removed
+        assert "10 events" in line  # two conflicts of the first row included
+        assert "erased by policy" in line
+        for each in kept[::3]:
+            proof = build_inclusion_bundle(store, [each.event_id])
+            assert verify_bundle(proof, key).events
+        assert verify_bundle(bundle, key).events
+        with pytest.raises(UsageError):
+            build_inclusion_bundle(store, [gone[0].event_id])
+        rows = store.run_query("SELECT event_id FROM events")
+        assert {row[0] for row in rows} == {each.event_id for each in kept}
+    secrets = [ADA.encode(), ADA.replace("@", "%40").encode()]
+    secrets += [hashlib.sha256(ADA.encode()).digest()]
+    hashes = [e.raw_sha256 for e in gone] + [e.event_id for e in gone]
+    hashes += [hashlib.sha256(b"x").digest()]
+    for data in contents(tmp_path):
+        lower = data.lower().replace(b"x" + ADA.encode(), b"")
+        for secret in secrets:
+            assert secret not in lower
+        for digest in hashes:
+            assert digest not in data
+            assert digest.hex().encode() not in lower
+
+
+def test_a_hold_beats_erasure(tmp_path: Path) -> None:
+    gone, kept = write(tmp_path)
+    with EvidenceStore.open(tmp_path, now=NOW) as store:
+        place_hold(store, LegalHold("case 7", person=f"person:{ADA}"), NOW)
+        answer = erase_person(store, [ADA], "asked", now=NOW)
+        assert answer.failed
+        assert sum(each["held"] for each in answer.items) == 10
+        rows = store.run_query("SELECT DISTINCT event_id FROM events")
+        assert {row[0] for row in rows} == {e.event_id for e in gone + kept}
+        check(store)
+
+
+def test_a_running_writer_that_names_the_person_is_named(tmp_path: Path) -> None:
+    write(tmp_path)
+    with EvidenceStore.open(tmp_path, now=NOW) as other:
+        other.append([event(5_000, person=f"person:{ADA}")], NOW)
+        with (
+            EvidenceStore.open(tmp_path, now=NOW) as store,
+            pytest.raises(UsageError, match="journal/"),
+        ):
+            erase_person(store, [ADA], "asked", now=NOW)
+
+
+@pytest.mark.parametrize(
+    ("names", "reason"), [(["ab"], "asked"), ([ADA], ""), ([ADA], f"of {ADA}")]
+)
+def test_unsafe_requests_are_refused(
+    tmp_path: Path, names: list[str], reason: str
+) -> None:
+    write(tmp_path)
+    with EvidenceStore.open(tmp_path, now=NOW) as store:
+        with pytest.raises(UsageError):
+            erase_person(store, names, reason, now=NOW)
+        check(store)
