@@ -1,0 +1,46 @@
+"""A store and a control database of each earlier release open and answer the same."""
+
+import json
+import tarfile
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from answerable.store.store_layout import STORE_SCHEMA
+from answerable.store.store_migration import migrate_store
+from answerable.store.token_state.sqlite import SqliteTokenState
+from tests.deploy.release_fixture import FOLDER, QUESTIONS, ask
+from tests.store.token_state.sample_rows import NOW, signing_key
+
+RELEASES = sorted(path.name.removesuffix(".tar.gz") for path in FOLDER.glob("*.tar.gz"))
+
+
+@pytest.fixture(params=RELEASES)
+def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    with tarfile.open(FOLDER / f"{request.param}.tar.gz") as archive:
+        archive.extractall(tmp_path, filter="data")
+    (tmp_path / request.param / "store" / "keys").chmod(0o700)
+    return tmp_path / str(request.param)
+
+
+def test_there_is_a_fixture() -> None:
+    assert "0.1.0" in RELEASES
+
+
+def test_its_store_migrates_and_gives_the_same_rows(folder: Path) -> None:
+    expected = json.loads((folder / "answers.json").read_text())
+    assert migrate_store(folder / "store")[1] == STORE_SCHEMA
+    for words in QUESTIONS:
+        code, items = ask(folder / "store", words)
+        assert [code, items] == expected[" ".join(words)], words
+        assert items
+
+
+def test_its_control_database_opens_and_continues(folder: Path) -> None:
+    with closing(SqliteTokenState(folder / "sts", NOW)) as state:
+        (key,) = state.list_signing_keys()
+        assert key.kid == "kid-1"
+        state.publish_signing_key(signing_key("kid-2"))
+        assert len(state.list_signing_keys()) == 2
+        assert len(state.revoke_all(NOW).delegations) == 3
