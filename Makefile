@@ -37,13 +37,14 @@ ENVOY := .envoy/.made-$(HERE)
 AGENTDOJO := .agentdojo/.made-$(HERE)
 BUILD := pyproject.toml requirements/build.txt requirements/core.txt
 
-.PHONY: help setup dev demo screenshot ui wheel test pytest lint format needs world conformance foreign bench soak faults fuzz agentdojo lock clean
+.PHONY: help setup dev demo screenshot ui wheel release test pytest lint format needs world conformance foreign bench soak faults fuzz agentdojo lock clean
 
 help:
 	@echo "make setup   .venv with what answerable itself needs, from hash-checked locks"
 	@echo "make demo    set up, then show the whole chain on this machine"
 	@echo "make ui      bundle what of the web page comes through npm, to run from here"
 	@echo "make wheel   dist/*.whl with the bundle of the web page; needs npm"
+	@echo "make release VERSION=X.Y.Z  wheel and sdist built twice and compared, SBOM; needs npm"
 	@echo "make test    set up for development, then lint and tests"
 	@echo "make lint    ruff, mypy and the import contracts"
 	@echo "make format  rewrite the code the way ruff formats it"
@@ -88,6 +89,11 @@ ui: $(CORE)
 # The hook of the build bundles the page; without npm this fails.
 wheel: $(CORE)
 	@ANSWERABLE_UI=required .venv/bin/python -m hatchling build -t wheel
+
+# Wheel and sdist, built twice and compared, with checksums, SBOM and notes. Needs npm.
+release: $(DEV)
+	@test -n "$(VERSION)" || { echo "error: VERSION is missing: make release VERSION=0.1.0"; exit 2; }
+	@.venv/bin/python scripts/release.py $(UV) $(VERSION) dist/release
 
 lint: $(DEV)
 	.venv/bin/ruff check
