@@ -29,7 +29,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILDS = ((0o022, "UTC"), (0o077, "Asia/Tokyo"))
-_PIN = re.compile(r"([A-Za-z0-9._-]+)==([^ ;\\]+)")
+_PIN = re.compile(r"(?s)([A-Za-z0-9._-]+)==([^ ;\\\n]+).*")
 _HASH = re.compile(r"--hash=sha256:([0-9a-f]{64})")
 
 
@@ -61,7 +61,7 @@ def check_version(root: Path, version: str) -> str:
 def read_lock(lock: str) -> Iterator[tuple[str, str, list[str]]]:
     """Yield name, version and SHA-256 digests of each locked package."""
     for block in re.split(r"(?m)^(?=[A-Za-z0-9])", lock):
-        pin = _PIN.match(block)
+        pin = _PIN.fullmatch(block)
         if pin:
             yield pin[1].lower(), pin[2], _HASH.findall(block)
 
