@@ -15,7 +15,7 @@ KINDS = (
     *("who-owns", "reach", "can", "who-can", "ingest", "trace", "trace-score", "sql"),
     *("decision", "asks", "amendments", "requests"),
     *("baselines", "baseline", "baseline-diff", "baseline-replay", "baseline-check"),
-    *("baseline-export", "least-privilege", "baseline-deployed"),
+    *("baseline-export", "least-privilege", "baseline-deployed", "plan"),
     *("verify", "prove", "checkpoint", "bundle", "doctor"),
     *("store", "store-changes", "holds"),
     *("reach-all", "findings", "diff", "export", "what-if", "what-if-cuts"),

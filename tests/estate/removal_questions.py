@@ -62,6 +62,7 @@ ASKED: Mapping[str, tuple[tuple[str, ...], ...]] = {
         ("reach", GONE, "--used"),
         ("reach", USER, "--used", "--direct", "--action", "s3:*"),
     ),
+    "plan": (("plan", "--since", "2020-01-01"), ("plan", "status")),
     "least-privilege": (("least-privilege", GONE, "--since", "2020-01-01"),),
     "trace": (("trace", "--identity", GONE), ("trace", "--identity", USER)),
     "trace-score": (("trace", "--score"),),

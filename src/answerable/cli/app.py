@@ -41,6 +41,7 @@ _MODULES = {
     "who-can": "answerable.cli.commands.reach",
     "what-if": "answerable.cli.commands.what_if",
     "least-privilege": "answerable.cli.commands.least_privilege",
+    "plan": "answerable.cli.commands.plan",
     "findings": "answerable.cli.commands.findings",
     "diff": "answerable.cli.commands.diff",
     "report": "answerable.cli.commands.report",
@@ -137,7 +138,7 @@ class _RootGroup(AppGroup):
             ("who-owns", "attest", "owner-keys", "asks", "break-glass"),
         ),
         ("Reach", ("reach", "can", "who-can", "what-if", "least-privilege")),
-        ("Findings", ("findings", "diff", "report", "export")),
+        ("Findings", ("findings", "plan", "diff", "report", "export")),
         (
             "Events and evidence",
             ("ingest", "trace", "case", "decision", "sql", "evidence", "store"),

@@ -74,6 +74,7 @@ ASK: tuple[tuple[str, ...], ...] = (
     ("who-can", "read-secret", "github:acme/secret/KEY"),
     ("reach", USER),
     ("reach", USER, "--used"),
+    ("plan",),
     ("least-privilege", USER, "--since", "2020-01-01"),
     ("can", USER, "s3:GetObject", f"{BUCKET}/x"),
     ("who-can", "s3:GetObject", f"{BUCKET}/x"),

@@ -91,6 +91,7 @@ EMPTY_TEXTS = {
     "sts-test": ("no rules", "see docs/configuration.md for an example"),
     "baseline-diff": ("nothing changes", ""),
     "baseline-check": ("no action is new", ""),
+    "plan": ("no static credential that a platform can replace", ""),
     "baseline-deployed": ("permissions in force equal the signed profiles", ""),
     "asks": ("no approval requests", ""),
     "requests": ("no requests", "answerable requests file AGENT"),

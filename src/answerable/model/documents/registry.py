@@ -44,6 +44,7 @@ ITEM_TYPES: Mapping[str, str] = {
     "can": "shared_shapes:PermissionCheckItem",
     "reach-all": "what_if:ExposureItem",
     "reach-used": "permission_usage:ActionUsageItem",
+    "plan": "federation_plan:FederationPlanItem",
     "least-privilege": "least_privilege:LeastPrivilegeItem",
     "reach-compared": "shared_shapes:AwsComparisonItem",
     "findings": "finding:FindingItem",

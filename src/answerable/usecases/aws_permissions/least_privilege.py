@@ -2,24 +2,19 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 
-from answerable.baseline.policy_export.aws_policy import compile_aws_policy
 from answerable.baseline.policy_export.aws_profile import is_privileged_action
-from answerable.baseline.policy_export.least_privilege import LeastPrivilegeCompiler
 from answerable.connectors.iam_catalogue.fetch import load_catalogue
 from answerable.model.action_catalogue import ActionCatalogue
 from answerable.model.documents.least_privilege import (
     LeastPrivilegeItem,
     ObservedActionItem,
-    ProofItem,
     ServiceUsageItem,
 )
 from answerable.model.documents.shared_shapes import CoverageRecord, Document
 from answerable.model.errors import UsageError
 from answerable.model.inventory import Inventory
 from answerable.model.observed_action import ObservedAction
-from answerable.model.policy_export import ExportedPolicy, ExportTarget
 from answerable.presentation import answer_coverage
 from answerable.presentation.answer_coverage import format_time
 from answerable.presentation.policy_text import (
@@ -27,43 +22,11 @@ from answerable.presentation.policy_text import (
     build_policy_file_items,
 )
 from answerable.reach.aws.compiled.principal_element import get_arn_account
-from answerable.services.baseline.observed_actions import (
-    ObservedActions,
-    is_permission_set_role,
-    read_observed_actions,
-)
 from answerable.services.lineage.recorded_calls import LogCoverage, read_log_coverage
 from answerable.services.reach.compiled_snapshots import serialize_queries
-from answerable.services.reach.replaced_policies import (
-    FAILS,
-    NOT_KNOWN,
-    OwnPolicies,
-    ReachProof,
-    ReplacedPolicies,
-    read_own_policies,
-)
+from answerable.services.reach.least_privilege import LeastPrivilege, derive_policy
+from answerable.services.reach.replaced_policies import FAILS, NOT_KNOWN
 from answerable.store.store import EvidenceStore
-
-_SUBSET, _OBSERVED = "subset-of-today", "observed-still-allowed"
-
-
-@dataclass(slots=True)
-class _Findings:
-    """Results of the comparison with today's permissions.
-
-    Attributes:
-        proofs: By name.
-        granted: Actions that the own policies allow; None if they are not known.
-        reachable: Actions that it reaches, also as other identities.
-        kept: Actions that the new policy allows.
-        missing: Data that was not collected.
-    """
-
-    proofs: dict[str, ReachProof] = field(default_factory=dict)
-    granted: frozenset[str] | None = None
-    reachable: frozenset[str] | None = None
-    kept: frozenset[str] | None = None
-    missing: list[str] = field(default_factory=list)
 
 
 @serialize_queries
@@ -88,25 +51,23 @@ def derive_least_privilege(
     Raises:
         UsageError: The log has no successful event of the identity.
     """
-    observed = read_observed_actions(store, identity, since=since, until=now)
-    if not observed.actions:
+    if identity.endswith(":root"):
+        raise UsageError(
+            f"the root user of an account has no policies to reduce (got {identity})",
+            "name a role or user",
+        )
+    found = derive_policy(
+        store, inventory, identity, since=since, now=now, target=target
+    )
+    if found is None:
         raise UsageError(
             f"no log shows a successful call of {identity} since {format_time(since)}",
             "ingest a log (answerable ingest cloudtrail:PATH), or name an earlier "
             "--since; identities are named by their ARN",
         )
-    is_set = is_permission_set_role(identity)
-    usual = ExportTarget.AWS_PERMISSION_SET if is_set else ExportTarget.AWS_POLICY
-    today = read_own_policies(inventory, identity)
-    compiler = LeastPrivilegeCompiler(
-        observed.catalogue, None if today is None else today.statements
-    )
-    statements = compiler.list_statements(observed.actions)
-    kind = ExportTarget(target) if target else usual
-    policy = compile_aws_policy(statements, kind, compiler.omitted)
-    found = _prove(inventory, identity, observed, policy, today, now)
+    policy = found.policy
     trail = read_log_coverage(store, load_catalogue())
-    item = _build_item(identity, observed, policy, found, trail)
+    item = _build_item(identity, found, trail)
     verdicts = {each.verdict for each in found.proofs.values()}
     return Document(
         "least-privilege",
@@ -117,52 +78,11 @@ def derive_least_privilege(
     )
 
 
-def _prove(
-    inventory: Inventory,
-    identity: str,
-    observed: ObservedActions,
-    policy: ExportedPolicy,
-    today: OwnPolicies | None,
-    now: int,
-) -> _Findings:
-    """Compare the policy with today's permissions of the identity."""
-    if today is None or not policy.documents:
-        why = "its policies were not collected" if today is None else "no policy"
-        unknown = ReachProof(NOT_KNOWN, (why,))
-        missing = ["identity-policies"] if today is None else []
-        return _Findings({_SUBSET: unknown, _OBSERVED: unknown}, missing=missing)
-    after = ReplacedPolicies.build(
-        inventory,
-        identity,
-        [each.text for each in policy.documents],
-        observed.catalogue.services,
-        now,
-    )
-    catalogue = load_catalogue()
-    return _Findings(
-        {
-            _SUBSET: after.prove_subset(),
-            _OBSERVED: after.prove_observed(
-                each
-                for each in observed.actions
-                if observed.catalogue.find_action(each.action)
-            ),
-        },
-        after.list_allowed_actions(catalogue, after=False, direct=True),
-        after.list_allowed_actions(catalogue, after=False, direct=False),
-        after.list_allowed_actions(catalogue, after=True, direct=True),
-        [f"identity-policies ({each})" for each in today.missing],
-    )
-
-
 def _build_item(
-    identity: str,
-    observed: ObservedActions,
-    policy: ExportedPolicy,
-    found: _Findings,
-    trail: LogCoverage,
+    identity: str, found: LeastPrivilege, trail: LogCoverage
 ) -> LeastPrivilegeItem:
     """Build the output item of an identity."""
+    observed, policy = found.observed, found.policy
     account = get_arn_account(identity)
     is_logged = account in trail.logs
     return {
@@ -174,12 +94,12 @@ def _build_item(
         "reachable": _count(found.reachable),
         "used": len(observed.actions),
         "kept": _count(found.kept),
-        "services": list(_list_services(found, observed, trail, account)),
+        "services": list(_list_services(found, trail, account)),
         "actions": [
             _build_action_item(each, observed.catalogue, found)
             for each in observed.actions
         ],
-        "proofs": [_build_proof_item(*each) for each in found.proofs.items()],
+        "proofs": found.list_proof_items(),
         "policies": build_policy_file_items(policy, identity.rpartition("/")[2]),
         "refusals": list(policy.refusals),
         "omitted": build_clause_items(policy),
@@ -192,10 +112,10 @@ def _count(names: frozenset[str] | None) -> int | None:
 
 
 def _list_services(
-    found: _Findings, observed: ObservedActions, trail: LogCoverage, account: str
+    found: LeastPrivilege, trail: LogCoverage, account: str
 ) -> Iterator[ServiceUsageItem]:
     """Yield the granted actions of each service, by what the log says of their use."""
-    used = {each.action for each in observed.actions}
+    used = {each.action for each in found.observed.actions}
     counts: dict[str, Counter[str]] = {}
     for action in sorted(found.granted or ()):
         kinds = counts.setdefault(action.partition(":")[0], Counter())
@@ -215,7 +135,7 @@ def _list_services(
 
 
 def _build_action_item(
-    observed: ObservedAction, catalogue: ActionCatalogue, found: _Findings
+    observed: ObservedAction, catalogue: ActionCatalogue, found: LeastPrivilege
 ) -> ObservedActionItem:
     """Build the output row of one observed action."""
     action = catalogue.find_action(observed.action)
@@ -237,15 +157,10 @@ def _build_action_item(
     }
 
 
-def _build_proof_item(name: str, proof: ReachProof) -> ProofItem:
-    """Build the output item of a proof."""
-    return {"proof": name, "verdict": proof.verdict, "details": list(proof.details)}
-
-
 def _build_coverage(
     inventory: Inventory,
     now: int,
-    found: _Findings,
+    found: LeastPrivilege,
     trail: LogCoverage,
     identity: str,
 ) -> CoverageRecord:

@@ -1,0 +1,81 @@
+"""`plan`: replace static credentials by attested platforms."""
+
+import sys
+
+import click
+
+from answerable.cli.output import get_document_exit_code, print_and_exit
+from answerable.cli.progress import progress_bar
+from answerable.cli.session import open_session
+from answerable.cli.settings import AppCommand, Settings, pass_settings
+from answerable.presentation.time_input import parse_time
+
+_STATUS = "status"
+_SUBJECT = "repo:ORGANIZATION/REPOSITORY:ref:refs/heads/main"
+
+
+@click.command(
+    "plan", cls=AppCommand, short_help="Replace static keys by attested platforms."
+)
+@click.argument("names", nargs=-1, metavar="[status] [CREDENTIAL...]")
+@click.option(
+    "--since",
+    default="90d",
+    metavar="T",
+    help="Only events since this time count for policies.  [default: 90d]",
+)
+@click.option(
+    "--subject",
+    default=_SUBJECT,
+    metavar="SUB",
+    help="Subject of the tokens that a new role trusts.",
+)
+@click.option(
+    "--issuer",
+    default="ISSUER",
+    metavar="HOST",
+    help="Host of the token service, for keys that it replaces.",
+)
+@click.option(
+    "--terraform", is_flag=True, help="Print the Terraform of the plans instead."
+)
+@pass_settings
+def plan(
+    settings: Settings,
+    names: tuple[str, ...],
+    since: str,
+    subject: str,
+    issuer: str,
+    terraform: bool,
+) -> None:
+    """Plan the replacement of each static credential that a platform can replace.
+
+    Each plan has the trust policy, the platform's side as Terraform, the least
+    privilege of the identity with its proofs, and the steps in order.
+
+    `plan status` shows whether the old credentials are still used: one is silent if it
+    is quiet longer than its longest pause, by logs and by the last use of the scan.
+    """
+    from answerable.usecases.posture import plan_federation as flow
+
+    is_status = names[:1] == (_STATUS,)
+    with open_session(settings) as session, progress_bar(settings) as progress:
+        options = flow.PlanOptions(
+            since=parse_time(since, session.now, "--since"),
+            now=session.now,
+            subject=subject,
+            issuer=issuer,
+            with_policy=not is_status,
+        )
+        document = flow.plan_replacements(
+            session.store,
+            session.load_inventory(progress),
+            names[1:] if is_status else names,
+            options,
+        )
+    if not terraform:
+        print_and_exit(document, settings)
+    for item in document.items:
+        sys.stdout.write(f"# {item['credential']}: {item['replaced_by']}\n")
+        sys.stdout.write(f"{item['terraform']}\n")
+    click.get_current_context().exit(get_document_exit_code(document, settings))

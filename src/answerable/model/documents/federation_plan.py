@@ -1,0 +1,49 @@
+"""JSON output of `plan`. See docs/cli.md."""
+
+from typing import Annotated, TypedDict
+
+from answerable.model.documents.columns import Column
+from answerable.model.documents.least_privilege import PolicyFileItem, ProofItem
+
+
+class PlanStepItem(TypedDict):
+    """Step of a replacement, in order."""
+
+    step: Annotated[str, Column("what to do")]
+    command: Annotated[str, Column("the command; empty for none")]
+
+
+class FederationPlanItem(TypedDict):
+    """`answerable plan`: replacement of one static credential."""
+
+    credential: Annotated[str, Column("the credential", "", 0, "id", floor=12)]
+    kind: Annotated[str, Column("its kind", "", 1)]
+    name: Annotated[str, Column("variable, header or file name that holds it")]
+    place: Annotated[str, Column("where it was seen", "", 2, floor=12)]
+    identity: Annotated[
+        str | None, Column("identity that it proves", "", 1, "identity", floor=12)
+    ]
+    replaced_by: Annotated[str, Column("its replacement", "replaced by", 0, floor=16)]
+    use: Annotated[
+        str,
+        Column(
+            "`in-use`; `silent`: quiet longer than its longest pause; `not-known`: no "
+            "log of its account, or no use in it",
+            "",
+            0,
+        ),
+    ]
+    last_used: Annotated[
+        str | None, Column("the latest use in logs or the scan", "last used", 1, "time")
+    ]
+    longest_pause_s: Annotated[
+        int | None, Column("longest time between two uses, in seconds")
+    ]
+    uses: Annotated[int | None, Column("number of logged calls; null if not known")]
+    trust: Annotated[str, Column("trust policy of the new role; empty if not AWS")]
+    terraform: Annotated[str, Column("the platform's side as Terraform")]
+    policies: Annotated[
+        list[PolicyFileItem], Column("least privilege of the identity, from logs")
+    ]
+    proofs: Annotated[list[ProofItem], Column("as in `least-privilege`")]
+    steps: Annotated[list[PlanStepItem], Column("steps in order")]

@@ -1,0 +1,36 @@
+"""Read the times at which a credential was used in platform logs (SQL)."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    from answerable.store.store import EvidenceStore
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedCredentialUse:
+    """Logged use of a credential, in all regions.
+
+    Attributes:
+        count: Number of calls, denied and failed ones included.
+        last: Time of the latest call, UTC nanoseconds; 0 for none.
+        longest_pause: Longest time between two calls, in nanoseconds; 0 if there are
+            fewer than two.
+    """
+
+    count: int
+    last: int
+    longest_pause: int
+
+
+def read_credential_use(store: "EvidenceStore", credential: str) -> LoggedCredentialUse:
+    """Read how often a credential was used, and its longest pause."""
+    query = (
+        "SELECT count(*), coalesce(max(t), 0), coalesce(max(t - before), 0) FROM ("
+        "SELECT event_time AS t, lag(event_time) OVER (ORDER BY event_time) AS before "
+        "FROM events e WHERE credential = ? AND written_by = 'platform')"
+    )
+    ((count, last, pause),) = store.run_query(query, [credential])
+    return LoggedCredentialUse(
+        cast("int", count), cast("int", last), cast("int", pause)
+    )

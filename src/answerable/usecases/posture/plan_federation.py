@@ -1,0 +1,216 @@
+"""Plan the replacement of static credentials by attested platforms (`plan`)."""
+
+import re
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+
+from answerable.inventory.name_resolution import resolve_entity_by_name
+from answerable.model.credential import Credential
+from answerable.model.documents.federation_plan import (
+    FederationPlanItem,
+    PlanStepItem,
+)
+from answerable.model.documents.least_privilege import PolicyFileItem
+from answerable.model.documents.shared_shapes import Document
+from answerable.model.inventory import CredentialEntity, Inventory
+from answerable.model.time_units import DAY_NS, SECOND_NS
+from answerable.presentation import answer_coverage
+from answerable.presentation.answer_coverage import format_time
+from answerable.presentation.policy_text import build_policy_file_items
+from answerable.services.posture.key_replacements import (
+    KeyReplacement,
+    find_replacement,
+    write_role,
+    write_trust_policy,
+)
+from answerable.services.reach.compiled_snapshots import serialize_queries
+from answerable.services.reach.least_privilege import LeastPrivilege, derive_policy
+from answerable.services.reach.replaced_policies import FAILS
+from answerable.store.credential_use_queries import (
+    LoggedCredentialUse,
+    read_credential_use,
+)
+from answerable.store.event_queries import AccountLogSpan, read_account_log_spans
+from answerable.store.store import EvidenceStore
+
+IN_USE, SILENT, NOT_KNOWN = "in-use", "silent", "not-known"
+# Quiet time of a key with fewer than two logged uses before it counts as silent.
+_MIN_QUIET = 30 * DAY_NS
+# AWS updates the last use of a key within hours, so that the scan may be later.
+_SCAN_DELAY = DAY_NS
+_AWS = "cred:aws/"
+_POLICY_RESOURCE = re.compile(r'resource "aws_iam_policy" "(\w+)"')
+
+
+@dataclass(frozen=True, slots=True)
+class PlanOptions:
+    """Options of a plan.
+
+    Attributes:
+        since: UTC nanoseconds; earlier events do not count for the policy.
+        now: UTC nanoseconds.
+        subject: `sub` of the tokens that the new role trusts.
+        issuer: Host of the token service, for keys that it replaces.
+        with_policy: Whether the policy is derived.
+    """
+
+    since: int
+    now: int
+    subject: str
+    issuer: str
+    with_policy: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class _KeyUse:
+    """Use of a credential, by logs and by the scan."""
+
+    state: str
+    last: int
+    logged: LoggedCredentialUse | None
+
+
+@serialize_queries
+def plan_replacements(
+    store: EvidenceStore,
+    inventory: Inventory,
+    names: Collection[str],
+    options: PlanOptions,
+) -> Document:
+    """List the static credentials that an attested platform can replace, with the steps.
+
+    Args:
+        names: Credentials; empty for all.
+
+    Raises:
+        UsageError: A credential is unknown or ambiguous.
+    """
+    chosen = {resolve_entity_by_name(inventory, n, ("credential",)) for n in names}
+    spans = read_account_log_spans(store)
+    items = [
+        _build_item(store, inventory, entity, replacement, spans, options)
+        for key, entity in sorted(inventory.credentials.items())
+        if not chosen or key in chosen
+        for replacement in [find_replacement(entity.sightings)]
+        if replacement is not None
+    ]
+    coverage = answer_coverage.build_coverage(inventory, options.now, [])
+    verdicts = {proof["verdict"] for item in items for proof in item["proofs"]}
+    return Document("plan", items, coverage, failed=FAILS in verdicts)
+
+
+def _build_item(
+    store: EvidenceStore,
+    inventory: Inventory,
+    entity: CredentialEntity,
+    replacement: KeyReplacement,
+    spans: dict[str, AccountLogSpan],
+    options: PlanOptions,
+) -> FederationPlanItem:
+    """Build the plan of one credential."""
+    first = entity.sightings[0]
+    account = next((s.account for s in entity.sightings if s.account), "")
+    use = _find_use(store, entity, spans.get(account))
+    identity = str(entity.identity or "")
+    is_aws = entity.id.startswith(_AWS) and identity and not identity.endswith(":root")
+    derived = None
+    if is_aws and options.with_policy:
+        derived = derive_policy(
+            store, inventory, identity, since=options.since, now=options.now
+        )
+    trust = write_trust_policy(replacement, account, options.subject, options.issuer)
+    policies = build_policy_file_items(derived.policy, "agent") if derived else []
+    return {
+        "credential": entity.id,
+        "kind": first.kind,
+        "name": first.name,
+        "place": _choose_place(entity.sightings).place,
+        "identity": entity.identity,
+        "replaced_by": replacement.name,
+        "use": use.state,
+        "last_used": format_time(use.last) if use.last else None,
+        "longest_pause_s": use.logged.longest_pause // SECOND_NS
+        if use.logged and use.logged.longest_pause
+        else None,
+        "uses": use.logged.count if use.logged else None,
+        "trust": trust,
+        "terraform": _write_terraform(replacement, trust, policies),
+        "policies": policies,
+        "proofs": derived.list_proof_items() if derived else [],
+        "steps": list(_list_steps(entity, replacement, derived, use)),
+    }
+
+
+def _choose_place(sightings: Sequence[Credential]) -> Credential:
+    """Choose a sighting where the value is, not a record of the platform."""
+    return next((each for each in sightings if each.hint), sightings[0])
+
+
+def _find_use(
+    store: EvidenceStore, entity: CredentialEntity, span: AccountLogSpan | None
+) -> _KeyUse:
+    """Find whether a credential is still used, by logs and by the scan.
+
+    It is silent only if both agree, and if it is quiet longer than it ever was.
+    """
+    scanned = max((each.last_used_at for each in entity.sightings), default=0)
+    if span is None:
+        return _KeyUse(NOT_KNOWN, scanned, None)
+    logged = read_credential_use(store, entity.id)
+    last = max(scanned, logged.last)
+    quiet = span.until - last
+    pause = logged.longest_pause or _MIN_QUIET
+    if scanned > logged.last + _SCAN_DELAY and scanned > span.since:
+        return _KeyUse(IN_USE, last, logged)  # used where no log records it
+    if quiet <= pause:
+        state = IN_USE if logged.count else NOT_KNOWN
+        return _KeyUse(state, last, logged)
+    return _KeyUse(SILENT if scanned else NOT_KNOWN, last, logged)
+
+
+def _write_terraform(
+    replacement: KeyReplacement, trust: str, policies: Sequence[PolicyFileItem]
+) -> str:
+    """Write the platform's side: provider, role, and policies."""
+    texts = [each["terraform"] for each in policies]
+    names = [m[1] for text in texts for m in _POLICY_RESOURCE.finditer(text)]
+    role = write_role(trust, names) if trust else ""
+    return "\n".join(filter(None, [replacement.provider, role, *texts]))
+
+
+def _list_steps(
+    entity: CredentialEntity,
+    replacement: KeyReplacement,
+    derived: LeastPrivilege | None,
+    use: _KeyUse,
+) -> Iterator[PlanStepItem]:
+    """Yield the steps: the new way works, the old key is quiet, off, then gone."""
+    if replacement.provider or replacement.trust:
+        yield {"step": "Review and apply the Terraform", "command": "terraform plan"}
+    step, command = replacement.first_step
+    if step:
+        yield {"step": step, "command": command}
+    if derived is not None:
+        yield {
+            "step": "Compare the new identity's calls with the policy",
+            "command": "",
+        }
+    yield {
+        "step": "Wait until the old credential is silent",
+        "command": f"answerable plan status {entity.id}",
+    }
+    if not entity.id.startswith(_AWS):
+        yield {"step": "Revoke the old credential at its platform", "command": ""}
+        return
+    key = entity.id.removeprefix(_AWS)
+    user = str(entity.identity or "USER").rpartition("/")[2]
+    base = f"--user-name {user} --access-key-id {key}"
+    blocked = "" if use.state == SILENT else " (once it is silent)"
+    yield {
+        "step": f"Deactivate it; this can be undone{blocked}",
+        "command": f"aws iam update-access-key {base} --status Inactive",
+    }
+    yield {
+        "step": "Delete it after a further quiet period",
+        "command": f"aws iam delete-access-key {base}",
+    }
