@@ -37,13 +37,14 @@ ENVOY := .envoy/.made-$(HERE)
 AGENTDOJO := .agentdojo/.made-$(HERE)
 BUILD := pyproject.toml requirements/build.txt requirements/core.txt
 
-.PHONY: help setup dev demo screenshot ui wheel release test pytest lint format needs world conformance foreign bench soak faults fuzz agentdojo lock clean
+.PHONY: help setup dev demo screenshot ui wheel release site test pytest lint format needs world conformance foreign bench soak faults fuzz agentdojo lock clean
 
 help:
 	@echo "make setup   .venv with what answerable itself needs, from hash-checked locks"
 	@echo "make demo    set up, then show the whole chain on this machine"
 	@echo "make ui      bundle what of the web page comes through npm, to run from here"
 	@echo "make wheel   dist/*.whl with the bundle of the web page; needs npm"
+	@echo "make site    the documentation as a site with search, in dist/site"
 	@echo "make release VERSION=X.Y.Z  wheel and sdist built twice and compared, SBOM; needs npm"
 	@echo "make test    set up for development, then lint and tests"
 	@echo "make lint    ruff, mypy and the import contracts"
@@ -94,6 +95,10 @@ wheel: $(CORE)
 release: $(DEV)
 	@test -n "$(VERSION)" || { echo "error: VERSION is missing: make release VERSION=0.1.0"; exit 2; }
 	@.venv/bin/python scripts/release.py $(UV) $(VERSION) dist/release
+
+# Documentation site in dist/site, with search, without a network.
+site: $(WORLD)
+	.venv/bin/zensical build
 
 lint: $(DEV)
 	.venv/bin/ruff check

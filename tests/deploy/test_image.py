@@ -33,12 +33,15 @@ pytestmark = [
 ]
 
 
+ENVIRONMENT = {**os.environ, "STORAGE_DRIVER": "vfs"}
+
+
 def podman(*words: str, timeout: int = 600) -> subprocess.CompletedProcess[str]:
     """Run podman where its runtime accepts the cgroups of this machine."""
     script = 'umount /sys/fs/cgroup/unified 2>/dev/null; exec podman "$@"'
     return subprocess.run(
         ["unshare", "-m", "sh", "-c", script, "sh", *words],
-        env={**os.environ, "STORAGE_DRIVER": "vfs"},
+        env=ENVIRONMENT,
         capture_output=True,
         text=True,
         timeout=timeout,
@@ -50,6 +53,11 @@ def podman(*words: str, timeout: int = 600) -> subprocess.CompletedProcess[str]:
 def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """Build the image; yield its size in megabytes."""
     folder = tmp_path_factory.mktemp("image")
+    # Images of its own, apart from those of this machine.
+    storage = folder / "storage.conf"
+    places = f'graphroot = "{folder / "graph"}"\nrunroot = "{folder / "run"}"\n'
+    storage.write_text(f'[storage]\ndriver = "vfs"\n{places}')
+    ENVIRONMENT["CONTAINERS_STORAGE_CONF"] = str(storage)
     uv = shutil.which("uv") or str(ROOT / ".uv" / "bin" / "uv")
     build = [uv, "build", "--wheel", "--no-build-isolation", "--out-dir", str(folder)]
     subprocess.run([*build, str(ROOT)], check=True, capture_output=True)
@@ -57,7 +65,7 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     size = folder / "size"
     done = subprocess.run(
         [str(BUILD), str(wheel), "", TAG],
-        env={**os.environ, "SIZE_FILE": str(size)},
+        env={**ENVIRONMENT, "SIZE_FILE": str(size)},
         capture_output=True,
         text=True,
         check=False,
@@ -85,7 +93,7 @@ def test_the_image_is_small_and_has_no_shell(image: int) -> None:
         assert done.returncode == 127, program
     inspected = json.loads(podman("inspect", TAG).stdout)[0]
     assert inspected["Config"]["User"] == "10001:0"
-    assert "health" in str(inspected["HealthCheck"])
+    assert "health" in str(inspected["Healthcheck"])
 
 
 @pytest.mark.parametrize("user", ["10001:0", "123456:2000"])
