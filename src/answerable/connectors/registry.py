@@ -25,7 +25,9 @@ from answerable.connectors.cloudtrail.declaration import DECLARATION as CLOUDTRA
 from answerable.connectors.config.declaration import DECLARATION as CONFIG
 from answerable.connectors.entra.declaration import DECLARATION as ENTRA
 from answerable.connectors.gateway.declaration import DECLARATION as GATEWAY
+from answerable.connectors.gcp.declaration import DECLARATION as GCP
 from answerable.connectors.gcp_audit.declaration import DECLARATION as GCP_AUDIT
+from answerable.connectors.gcp_roles.declaration import DECLARATION as GCP_ROLES
 from answerable.connectors.github.declaration import DECLARATION as GITHUB
 from answerable.connectors.github_audit.declaration import DECLARATION as GITHUB_AUDIT
 from answerable.connectors.home.declaration import DECLARATION as HOME
@@ -78,6 +80,8 @@ CONNECTORS: tuple[ConnectorEntry, ...] = (
     ConnectorEntry(GITHUB, "answerable.connectors.github.fetch"),
     ConnectorEntry(OPENGRAPH, "answerable.connectors.opengraph.fetch"),
     ConnectorEntry(PEOPLE, "answerable.connectors.people.fetch"),
+    ConnectorEntry(GCP, "answerable.connectors.gcp.fetch"),
+    ConnectorEntry(GCP_ROLES, "answerable.connectors.gcp_roles.fetch"),
     ConnectorEntry(CONFIG, "answerable.connectors.config.fetch"),
     ConnectorEntry(CLOUDTRAIL, "answerable.connectors.cloudtrail.fetch"),
     ConnectorEntry(K8S_AUDIT, "answerable.connectors.k8s_audit.fetch"),

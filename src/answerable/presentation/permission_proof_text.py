@@ -22,12 +22,17 @@ _DENYING = {
     "resource-policies": "resource policy",
     "session-policy": "session policy",
     "endpoint-policy": "endpoint policy",
+    "gcp-deny-policies": "deny policy",
+    "gcp-access-boundaries": "access boundary",
 }
 _GRANTING = {
     "identity-policies": "identity policy",
     "role-trust": "trust policy",
     "resource-policies": "resource policy",
     "s3-acls": "ACL",
+    "gcp-service-accounts": "service account",
+    "gcp-resources": "workload",
+    "gcp-org-policies": "organization policy",
     "cross-platform-steps": "step over a platform that was not scanned",
 }
 # Labels of the kinds of access change of a policy edit.

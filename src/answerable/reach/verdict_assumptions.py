@@ -24,6 +24,11 @@ ASSUMPTION_NAMES = {
     "paths": "paths",
     "cross-platform-steps": "cross-platform-steps",
     "action-catalogue": "action-catalogue",
+    "gcp-deny-policies": "gcp-deny-policies",
+    "gcp-access-boundaries": "gcp-access-boundaries",
+    "gcp-service-accounts": "gcp-service-accounts",
+    "gcp-resources": "gcp-resources",
+    "gcp-org-policies": "gcp-org-policies",
 }
 
 

@@ -60,6 +60,8 @@ def scan(
     k8s:FILE           kubectl get ... -o json or yaml of a cluster, manifests;
                        FILE,FILE,cluster=NAME; k8s: asks the current cluster
     github:FILE        REST answers or a graph export of a GitHub organization
+    gcp:FILE           answers of gcloud about Google Cloud: policies, roles, accounts
+    gcp-roles:FILE     permissions of Google Cloud roles, before the catalogue's
     pg:FILE            pg_dumpall and pg_dump --schema-only text of a PostgreSQL
                        server, or its catalogue query's JSON; FILE,FILE,host=NAME
     opengraph:FILE     graph of another collector: OpenGraph or AzureHound

@@ -135,7 +135,7 @@ class SnapshotReach:
         return list_sensitive_reads(self.inventory)
 
     def _grade_catalogued_identity(self, identity: str) -> IdentityReach:
-        """Grade an identity of Kubernetes, GitHub or PostgreSQL by its permissions."""
+        """Grade an identity of another platform by its permissions."""
         from answerable.reach import engine
 
         question = Question(self.now, identity)

@@ -4,6 +4,7 @@ The first platform takes calls that no other owns.
 """
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from answerable.connectors.iam_catalogue.fetch import load_catalogue
 from answerable.model.inventory import Inventory
@@ -11,6 +12,11 @@ from answerable.presentation.policy_condition_text import shorten_policy_name
 from answerable.reach.aws.compiled_graph import AwsHost
 from answerable.reach.aws.platform import AwsPlatform
 from answerable.reach.cross_platform_steps import CrossPlatformStepSource
+from answerable.reach.gcp.platform import (
+    GcpPlatform,
+    PoolPrincipals,
+    ServiceAccountTokens,
+)
 from answerable.reach.github.platform import (
     GithubPlatform,
     KubeconfigSecretSteps,
@@ -31,6 +37,9 @@ from answerable.reach.postgres.platform import PostgresPlatform
 from answerable.services.python_gc_pause import pause_garbage_collection
 from answerable.services.reach.stated_request_context import read_added_policy
 
+if TYPE_CHECKING:
+    from answerable.reach.gcp.role_catalogue import PredefinedRoles
+
 AWS = AwsPlatform(
     AwsHost(
         load_catalogue=load_catalogue,
@@ -39,17 +48,32 @@ AWS = AwsPlatform(
         shorten_policy_name=shorten_policy_name,
     )
 )
+
+
+def load_google_roles() -> "PredefinedRoles":
+    """Load the packaged catalogue of Google Cloud roles, when a question needs it."""
+    from answerable.connectors.gcp_roles.fetch import load_predefined_roles
+
+    return load_predefined_roles()
+
+
+GCP = GcpPlatform(load_google_roles)
 PLATFORMS: tuple[PermissionPlatform, ...] = (
     AWS,
     PostgresPlatform(),
     KubernetesPlatform(),
     GithubPlatform(),
+    GCP,
 )
 STEP_SOURCES: tuple[CrossPlatformStepSource, ...] = (
     ServiceAccountRoles(AWS.open, AWS.name),
     AccessEntryUsers(),
     WorkflowTokenSteps(AWS.open, AWS.name),
     KubeconfigSecretSteps(),
+    WorkflowTokenSteps(GCP.open, GCP.name),
+    PoolPrincipals(GCP, AWS.name),
+    PoolPrincipals(GCP, "kubernetes"),
+    ServiceAccountTokens(GCP, AWS.open, AWS.name),
 )
 
 

@@ -1,0 +1,1 @@
+"""Connector of saved answers of Google Cloud."""

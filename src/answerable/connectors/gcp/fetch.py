@@ -1,0 +1,99 @@
+"""Read the saved answers about one Google Cloud estate."""
+
+from collections.abc import Iterator
+from pathlib import PurePath
+
+from answerable.connectors.api_answer_file import probe_answer_file, read_answer_file
+from answerable.connectors.bounded_folder import BoundedFolder
+from answerable.connectors.gcp.declaration import DECLARATION
+from answerable.connectors.gcp.parse import EXPECTED_KIND, parse
+from answerable.connectors.user_path import expand_user_path
+from answerable.model.connector import SyncContext
+from answerable.model.errors import EnvironmentFailure, UsageError
+from answerable.model.sighting import Probe, ReadProblem, ReadProblemKind, Sync
+
+_SUFFIXES = (".json", ".jsonl", ".ndjson", ".dump")
+_SKIPPED_FOLDERS = frozenset((".git", "node_modules", ".venv", "__pycache__"))
+MAX_FILE_BYTES = 256 << 20
+MAX_TOTAL_BYTES = 512 << 20
+_HINT = "collect with the commands of docs/gcp.md"
+
+
+def sync(location: str, context: SyncContext) -> Sync:
+    """Read one estate; unread parts are listed in `problems`.
+
+    Raises:
+        UsageError: A location is missing, or has no answer of Google Cloud.
+        EnvironmentFailure: A file is not readable.
+    """
+    source = f"{DECLARATION.name}:{location}"
+    problems: list[ReadProblem] = []
+    paths = [each for each in location.split(",") if each]
+    places = [place for path in paths for place in _list_files(path, problems)]
+    if not places:
+        raise UsageError(f"{source} names no file with answers of Google Cloud", _HINT)
+    fallback = PurePath(paths[0]).stem.lower()
+    parsed = parse(_iterate_contents(places, problems), source, context.now, fallback)
+    if not parsed.recognised:
+        found = (*problems, *parsed.problems)
+        why = f": {found[0].what}" if found else ""
+        raise UsageError(f"{source} has no supported answer{why}", _HINT)
+    return Sync(
+        source=source,
+        connector=DECLARATION.name,
+        started_at=context.now,
+        facts=parsed.facts,
+        probes=tuple(Probe(place, EXPECTED_KIND, True) for place in places),
+        problems=(*problems, *parsed.problems),
+        collected=parsed.collected,
+        not_collected=parsed.not_collected,
+    )
+
+
+def list_locations_to_read(location: str) -> tuple[Probe, ...]:
+    """List the paths that a sync would read."""
+    paths = [each for each in location.split(",") if each]
+    if not paths:
+        return (Probe(f"{DECLARATION.name}:FILE", EXPECTED_KIND, False),)
+    return tuple(
+        probe_answer_file(place, EXPECTED_KIND)
+        for path in paths
+        for place in _list_files(path, [])
+    )
+
+
+def _list_files(location: str, problems: list[ReadProblem]) -> Iterator[str]:
+    """List the file itself, or all answers below a folder."""
+    try:
+        is_folder = expand_user_path(location).is_dir()
+    except OSError as error:
+        why = error.strerror or "cannot be read"
+        raise EnvironmentFailure(f"{location}: {why}") from None
+    if not is_folder:
+        yield location
+        return
+    folder = BoundedFolder.open(location)
+    for each in folder.walk(lambda p: p.rpartition("/")[2] in _SKIPPED_FOLDERS):
+        if each.endswith(_SUFFIXES):
+            yield f"{location.rstrip('/')}/{each}"
+    problems += folder.problems
+
+
+def _iterate_contents(
+    places: list[str], problems: list[ReadProblem]
+) -> Iterator[tuple[bytes, str]]:
+    """Yield content and path of each file; one that is too large is a problem."""
+    left = MAX_TOTAL_BYTES
+    for place in places:
+        limit = min(left, MAX_FILE_BYTES)
+        try:
+            size = expand_user_path(place).stat().st_size
+        except (OSError, ValueError):
+            size = 0
+        if size > limit:
+            what = f"larger than {limit >> 20} MiB; export one project or kind a file"
+            problems.append(ReadProblem(ReadProblemKind.TOO_LARGE, place, what))
+            continue
+        data = read_answer_file(place, EXPECTED_KIND, limit)
+        left -= len(data)
+        yield data, place

@@ -1,0 +1,1 @@
+"""Connector of role definitions of Google Cloud, and the packaged role catalogue."""

@@ -1,0 +1,1 @@
+"""Evaluator of Google Cloud IAM."""

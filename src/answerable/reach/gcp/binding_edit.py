@@ -1,0 +1,138 @@
+"""Remove bindings and deny rules from catalogues (command `what-if`)."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from difflib import get_close_matches
+
+import msgspec
+
+from answerable.model.errors import UsageError
+from answerable.model.google_cloud_ids import normalise_principal
+from answerable.model.platform_catalogue import PlatformCatalogue
+from answerable.reach.gcp.catalogue import (
+    GoogleAllowPolicy,
+    GoogleBinding,
+    GoogleCloudEstate,
+    GoogleDenyPolicy,
+)
+from answerable.reach.gcp.resource_tree import ResourceTree
+from answerable.reach.platform import PolicyEdit
+
+_HINT = "name a binding as answers print it: 'RESOURCE#ROLE to MEMBER'"
+_TO = " to "
+_MOST_KNOWN = 5_000  # names that a wrong text is compared with
+
+
+class _BindingRemoval:
+    """Bindings and rules to remove, and those that were found."""
+
+    def __init__(self, texts: Iterable[str]) -> None:
+        self.wanted = {text: _shorten(text) for text in texts}
+        self.found: set[str] = set()
+        self.known: dict[str, None] = {}
+
+    def includes(self, *names: str) -> bool:
+        """Tell whether one of the names of a binding or rule is to be removed."""
+        if len(self.known) < _MOST_KNOWN:
+            self.known |= dict.fromkeys(names)
+        hits = {text for text, short in self.wanted.items() if short in names}
+        self.found |= hits
+        return bool(hits)
+
+
+def _shorten(text: str) -> str:
+    """Return the name in a printed statement, without its condition and place."""
+    whole = " ".join(text.split()).partition(" if ")[0]
+    holder, mark, rule = whole.partition("#")
+    if mark and rule.startswith("rule "):
+        return f"{holder}#{rule.partition(' on ')[0]}"
+    if mark and rule.startswith("rules "):
+        return holder
+    head, to, member = whole.partition(_TO)
+    return f"{head}{to}{normalise_principal(member)}" if to else whole
+
+
+def remove_bindings_from_catalogues(
+    catalogues: Iterable[PlatformCatalogue], edit: PolicyEdit, platform: str
+) -> tuple[PlatformCatalogue, ...]:
+    """Remove the bindings and rules of an edit, as answers print them.
+
+    Raises:
+        UsageError: A binding or rule is unknown, or the edit is of another kind.
+    """
+    if edit.file:
+        raise UsageError(
+            "for Google Cloud, only bindings and deny rules can be removed", _HINT
+        )
+    removal = _BindingRemoval([*edit.statements, *edit.policies])
+    listed = tuple(catalogues)
+    estates = [
+        msgspec.json.decode(each.body, type=GoogleCloudEstate)
+        for each in listed
+        if each.platform == platform
+    ]
+    tree = ResourceTree(
+        (each for estate in estates for each in estate.resources),
+        (each for estate in estates for each in estate.service_accounts),
+    )
+    edited = tuple(
+        replace(each, body=_remove_from_body(each.body, removal, tree))
+        if each.platform == platform
+        else each
+        for each in listed
+    )
+    for text in removal.wanted.keys() - removal.found:
+        close = get_close_matches(_shorten(text), removal.known, n=1)
+        raise UsageError(
+            f"no scanned binding or deny rule matches (got {text[:200]!r})",
+            f"did you mean {close[0]!r}?" if close else _HINT,
+        )
+    return edited
+
+
+def _remove_from_body(body: str, removal: _BindingRemoval, tree: ResourceTree) -> str:
+    """Return the JSON of an estate without the bindings and rules."""
+    estate = msgspec.json.decode(body, type=GoogleCloudEstate)
+    edited = replace(
+        estate,
+        policies=tuple(_edit_policy(each, removal, tree) for each in estate.policies),
+        deny_policies=tuple(_edit_deny(each, removal) for each in estate.deny_policies),
+    )
+    return msgspec.json.encode(edited).decode()
+
+
+def _edit_policy(
+    policy: GoogleAllowPolicy, removal: _BindingRemoval, tree: ResourceTree
+) -> GoogleAllowPolicy:
+    """Return an allow policy without the removed members."""
+    place = tree.normalise(policy.resource)
+    kept = tuple(_edit_binding(each, place, removal) for each in policy.bindings)
+    return replace(policy, bindings=tuple(each for each in kept if each.members))
+
+
+def _edit_binding(
+    binding: GoogleBinding, place: str, removal: _BindingRemoval
+) -> GoogleBinding:
+    """Return a binding without the removed members."""
+    members = tuple(
+        each
+        for each in binding.members
+        if not removal.includes(
+            f"{place}#{binding.role}{_TO}{each}", f"{binding.role}{_TO}{each}"
+        )
+    )
+    return replace(binding, members=members)
+
+
+def _edit_deny(policy: GoogleDenyPolicy, removal: _BindingRemoval) -> GoogleDenyPolicy:
+    """Return a deny policy without the removed rules."""
+    if removal.includes(policy.name):
+        return replace(policy, rules=())
+    if policy.rules is None:
+        return policy
+    kept = tuple(
+        rule
+        for number, rule in enumerate(policy.rules, 1)
+        if not removal.includes(f"{policy.name}#rule {number}")
+    )
+    return replace(policy, rules=kept)

@@ -1,0 +1,136 @@
+"""List the principals that can make one call, the surest first."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from answerable.model.documents.shared_shapes import TruncationItem
+from answerable.model.ids import IdentityId
+from answerable.reach.answer_items import parse_row_cursor
+from answerable.reach.formula import FALSE, TRUE
+from answerable.reach.gcp.access_evaluation import AccessGap
+from answerable.reach.gcp.answer_building import (
+    FoundAccess,
+    build_access_answer,
+    list_words,
+)
+from answerable.reach.gcp.estate_access import EstateAccess, get_policy_permission
+from answerable.reach.gcp.estate_index import IndexedBinding
+from answerable.reach.gcp.step_rules import ROLE_UPDATE
+from answerable.reach.gcp.step_search import ReachedPrincipal
+from answerable.reach.platform import (
+    AnswerList,
+    PageBounds,
+    Question,
+    SubjectIdentity,
+)
+
+
+@dataclass(slots=True)
+class _CallerSearch:
+    """Search for the callers of one call.
+
+    Attributes:
+        gaps: Missing data that could add callers.
+    """
+
+    access: EstateAccess
+    question: Question
+    gaps: dict[AccessGap, None]
+
+    def find_callers(self) -> dict[str, FoundAccess]:
+        """Find the access of every caller."""
+        found = dict(self._find_holders())
+        if self.question.direct:
+            return found
+        sure = {name: each.total == TRUE for name, each in found.items()}
+        for origin, steps in self.access.search.search_back(sure).items():
+            end = found[steps[-1].target]
+            path = ReachedPrincipal(origin, steps)
+            found[origin] = replace(end, hops=(*path.hops, *end.hops))
+        return {name: each for name, each in found.items() if each.total != FALSE}
+
+    def _find_holders(self) -> Iterator[tuple[str, FoundAccess]]:
+        """Yield the principals that can call by themselves, or by a policy they set."""
+        call = self.question.action, self.question.resource
+        for principal in self._list_candidates():
+            reached = ReachedPrincipal(principal)
+            best: FoundAccess | None = None
+            if self.question.direct:
+                each = self.access.find_access(principal, *call, direct=True)
+                best = each if each.total != FALSE and not each.gaps else None
+            else:
+                for each in self.access.list_accesses(reached, *call):
+                    if each.gaps:
+                        self.gaps |= dict.fromkeys(each.gaps)
+                    elif each.total != FALSE and (best is None or each.total == TRUE):
+                        best = each
+                        if each.total == TRUE:
+                            break
+            if best is not None:
+                yield principal, best
+
+    def _list_candidates(self) -> Iterable[str]:
+        """List the members, also of groups, that bindings of the resource name."""
+        index, found = self.access.index, dict[str, None]()
+        chain = index.tree.get_chain(self.question.resource)
+        for place in chain:
+            permissions = {self.question.action}
+            if not self.question.direct:
+                permissions |= {get_policy_permission(index, place)} - {""}
+            for permission in permissions:
+                for binding in index.select_bindings(place, permission):
+                    found |= self._expand(binding)
+        if not self.question.direct:
+            for place in chain:
+                for binding in index.select_bindings(place, ROLE_UPDATE):
+                    found |= self._expand(binding)
+        if not index.has_policies_of(self.question.resource):
+            gap = self.access.evaluation.explain_policies(self.question.resource)
+            self.gaps[gap] = None
+        return found
+
+    def _expand(self, binding: IndexedBinding) -> Mapping[str, None]:
+        """Return the members of a binding and of its groups, and note unknown ones."""
+        principals = self.access.index.principals
+        expanded = principals.expand(binding.members)
+        for each in sorted(expanded & principals.open_groups):
+            if each not in principals.members:
+                what = "the members of the group were not collected"
+                self.gaps[AccessGap(each, what, "gcp-groups")] = None
+        return dict.fromkeys(sorted(expanded))
+
+
+def list_callers_of_call(
+    access: EstateAccess, question: Question, page: PageBounds
+) -> AnswerList:
+    """List the principals that can make a call; answers are built for the page alone.
+
+    Raises:
+        UsageError: The cursor is malformed.
+    """
+    search = _CallerSearch(access, question, {})
+    found = search.find_callers()
+    ordered = sorted(
+        found, key=lambda each: (found[each].total != TRUE, len(found[each].hops), each)
+    )
+    first = parse_row_cursor(page.cursor or "0")
+    end = first + page.rows if page.rows else len(ordered)
+    call = question.action, question.resource
+    answers = tuple(
+        build_access_answer(SubjectIdentity(each, IdentityId(each)), found[each], call)
+        for each in ordered[first:end]
+    )
+    is_last = end >= len(ordered)
+    assumed = {word for each in found.values() for word in each.assumed}
+    return AnswerList(
+        answers,
+        frozenset(assumed) | list_words(search.gaps),
+        access.index.unread,
+        "" if is_last or page.cursor is None else str(end),
+        len(answers),
+        None
+        if is_last
+        else TruncationItem(
+            rows=len(answers), what="callers", done=end, of=len(ordered)
+        ),
+    )

@@ -1,0 +1,108 @@
+"""Steps from one principal to another, and how several join."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from answerable.model.google_cloud_ids import split_pool_principal
+from answerable.reach.formula import FALSE, TRUE, Formula, conjoin_hops, disjoin
+from answerable.reach.gcp.access_evaluation import Access, AccessGap
+from answerable.reach.gcp.catalogue import GoogleResource
+from answerable.reach.gcp.estate_index import GoogleCloudIndex
+from answerable.reach.gcp.step_rules import DELEGATION
+from answerable.reach.platform import DeterminingStatement
+
+_KEY_CONSTRAINTS = (
+    "iam.disableServiceAccountKeyCreation",
+    "iam.managed.disableServiceAccountKeyCreation",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class GoogleStep:
+    """Step from a principal to another.
+
+    Attributes:
+        gaps: Missing data without which the step does not exist.
+    """
+
+    origin: str
+    target: str
+    via: str
+    formula: Formula
+    statements: tuple[DeterminingStatement, ...]
+    gaps: tuple[AccessGap, ...] = ()
+
+
+def build_step(
+    principal: str, target: str, via: str, results: Sequence[Access]
+) -> GoogleStep:
+    """Build a step that needs several permissions."""
+    gaps: dict[AccessGap, None] = {}
+    formula: Formula = TRUE
+    statements: dict[DeterminingStatement, None] = {}
+    for each in results:
+        if each.formula == FALSE and not each.gaps:
+            return GoogleStep(principal, target, via, FALSE, ())
+        if each.formula == FALSE:
+            gaps |= dict.fromkeys(each.gaps)
+        else:
+            formula = conjoin_hops(formula, each.formula)
+        statements |= dict.fromkeys(each.statements)
+    return GoogleStep(principal, target, via, formula, tuple(statements), tuple(gaps))
+
+
+def chain_steps(principal: str, first: GoogleStep, last: GoogleStep) -> GoogleStep:
+    """Join a delegation with the step of the delegate."""
+    via = f"{first.via} on {first.target}, then {last.via}"
+    if first.via.partition(" ")[0] != DELEGATION:
+        via = last.via
+    formula = conjoin_hops(first.formula, last.formula)
+    if FALSE in (first.formula, last.formula):
+        formula = FALSE
+    gaps = tuple(dict.fromkeys((*first.gaps, *last.gaps)))
+    if (last.formula == FALSE and not last.gaps) or (formula == FALSE and not gaps):
+        gaps = ()
+    statements = (*first.statements, *last.statements)
+    return GoogleStep(principal, last.target, via, formula, statements, gaps)
+
+
+def choose_steps(steps: Sequence[GoogleStep]) -> GoogleStep:
+    """Choose the surest step; open ones are joined."""
+    sure = [each for each in steps if not each.gaps]
+    for each in sure:
+        if each.formula == TRUE:
+            return each
+    if not sure:
+        return steps[0]
+    first = sure[0]
+    formula = disjoin(*(each.formula for each in sure))
+    return GoogleStep(first.origin, first.target, first.via, formula, first.statements)
+
+
+def index_workloads(index: GoogleCloudIndex) -> Mapping[str, list[GoogleResource]]:
+    """Index the workloads that run as service accounts by their project."""
+    found: dict[str, list[GoogleResource]] = {}
+    for name, resource in index.tree.resources.items():
+        if resource.runs_as:
+            found.setdefault(index.tree.get_project(name), []).append(resource)
+    return found
+
+
+def index_pool_members(index: GoogleCloudIndex) -> Mapping[str, list[str]]:
+    """Index the principals of workload identity pools that policies name, by pool."""
+    found: dict[str, list[str]] = {}
+    for member in index.by_member:
+        pool, _ = split_pool_principal(member)
+        if pool.startswith("projects/"):
+            found.setdefault(pool, []).append(member)
+    return found
+
+
+def list_enforced(index: GoogleCloudIndex) -> Mapping[str, bool]:
+    """List the resources on which key creation is blocked, or explicitly allowed."""
+    return {
+        index.tree.normalise(each.resource): each.enforced
+        for estate in index.estates
+        for each in estate.constraints
+        if each.constraint.removeprefix("constraints/") in _KEY_CONSTRAINTS
+    }

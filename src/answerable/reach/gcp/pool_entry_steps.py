@@ -1,0 +1,188 @@
+"""List the steps between Google Cloud and the identities of other platforms.
+
+Sources: https://docs.cloud.google.com/iam/docs/workload-identity-federation-with-other-clouds,
+https://docs.cloud.google.com/kubernetes-engine/docs/concepts/workload-identity,
+https://docs.cloud.google.com/iam/docs/workload-identity-federation-with-kubernetes and
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_iam-condition-keys.html,
+"Available keys for AWS OIDC federation": `accounts.google.com`.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+
+from answerable.model.google_cloud_ids import normalise_principal
+from answerable.model.ids import Arn, IdentityId
+from answerable.model.inventory import Inventory
+from answerable.model.kubernetes_ids import KubernetesSubject
+from answerable.reach.cross_platform_steps import CrossPlatformSteps
+from answerable.reach.formula import TRUE, Formula, build_atom, conjoin
+from answerable.reach.gcp.answer_building import SOURCE
+from answerable.reach.gcp.catalogue import GooglePoolProvider
+from answerable.reach.gcp.cel_values import CelValue
+from answerable.reach.gcp.estate_index import POOLS, GoogleCloudIndex
+from answerable.reach.gcp.pool_tokens import enter_pool, list_providers
+from answerable.reach.gcp.pool_trusts import EXCHANGE, PoolTrusts, strip_scheme
+from answerable.reach.platform import (
+    DeterminingStatement,
+    PathHop,
+    PermissionEvaluator,
+    UnknownSubject,
+)
+from answerable.reach.token_trust import TokenTrusts
+
+GOOGLE = "accounts.google.com"
+SESSION = "gcp:aws-session-name"
+KUBERNETES_ISSUER = "kubernetes:issuer"
+_GKE = re.compile(r"container\.googleapis\.com/v1/projects/([^/]+)/locations/.+")
+_GKE_MEMBER = re.compile(r"serviceAccount:(.+)\.svc\.id\.goog\[([^/]+)/([^\]]+)\]")
+
+
+def list_aws_steps(index: GoogleCloudIndex, inventory: Inventory) -> CrossPlatformSteps:
+    """List the steps of roles and users of AWS into pools that trust their account."""
+    trusts = PoolTrusts(index)
+    steps: list[PathHop] = []
+    providers = [each for each in list_providers(index) if each.aws_account]
+    by_account: dict[str, list[IdentityId]] = {}
+    for fact in inventory.facts.identities:
+        if fact.kind in ("aws-role", "aws-user"):
+            by_account.setdefault(fact.account, []).append(fact.id)
+    for provider in providers:
+        for member in trusts.list_members(provider.pool):
+            for arn in by_account.get(provider.aws_account, ()):
+                steps += _list_entries_of_arn(provider, member, arn)
+    return CrossPlatformSteps(tuple(steps), _explain_missing_pools(index))
+
+
+def _explain_missing_pools(index: GoogleCloudIndex) -> tuple[UnknownSubject, ...]:
+    """Explain that the providers of pools were not collected, if policies name pools."""
+    if POOLS in index.collected:
+        return ()
+    pooled = [each for each in index.by_member if "/workloadIdentityPools/" in each]
+    what = "the providers of its identity pool were not collected"
+    return tuple(UnknownSubject(each, what, SOURCE) for each in pooled[:1])
+
+
+def _list_entries_of_arn(
+    provider: GooglePoolProvider, member: str, arn: IdentityId
+) -> Iterator[PathHop]:
+    """Yield the entry of one role or user as a principal of a pool."""
+    parsed = Arn.parse(arn)
+    kind, _, name = parsed.resource.partition("/")
+    short = name.rpartition("/")[2]
+    values: dict[str, CelValue] = {"assertion.account": parsed.account}
+    formula: Formula = TRUE
+    if kind == "user":
+        values["assertion.arn"] = arn
+    else:
+        session = f"arn:aws:sts::{parsed.account}:assumed-role/{short}/"
+        stated = _find_session_name(member, session)
+        # The caller chooses the name of the session, as far as the role lets it.
+        values["assertion.arn"] = f"{session}{stated or 'session'}"
+        if stated:
+            formula = build_atom(SESSION, "Equals", (stated,))
+    entry = enter_pool(provider, member, values)
+    if entry is not None:
+        formula = conjoin(formula, entry.formula)
+        yield PathHop(arn, EXCHANGE, member, formula, (entry.statement,))
+
+
+def _find_session_name(member: str, session: str) -> str:
+    """Find the session name that a principal states; empty for none."""
+    return member.partition(session)[2]
+
+
+def list_kubernetes_steps(
+    index: GoogleCloudIndex, inventory: Inventory, edited: PermissionEvaluator | None
+) -> CrossPlatformSteps:
+    """List the steps of Kubernetes service accounts into pools.
+
+    GKE: `PROJECT.svc.id.goog[NAMESPACE/NAME]`, the same for all clusters of a project.
+    Other clusters: providers that trust the issuer of the cluster.
+    """
+    from answerable.reach.kubernetes import evaluator
+
+    clusters = evaluator.get_clusters(inventory)
+    if isinstance(edited, evaluator.KubernetesEvaluator):
+        clusters = edited.clusters
+    trusts = PoolTrusts(index)
+    steps: list[PathHop] = []
+    for name, access in clusters.items():
+        cluster = access.index.cluster
+        issuer = strip_scheme(cluster.issuer)
+        accounts = {
+            (each.namespace, each.name): str(
+                KubernetesSubject(name, "serviceaccount", each.name, each.namespace)
+            )
+            for each in cluster.service_accounts
+        }
+        steps += _list_gke_steps(index, name, issuer, accounts)
+        steps += _list_token_steps(trusts, issuer, accounts)
+    return CrossPlatformSteps(tuple(steps), _explain_missing_pools(index))
+
+
+_Accounts = Mapping[tuple[str, str], str]
+
+
+def _list_gke_steps(
+    index: GoogleCloudIndex, name: str, issuer: str, accounts: _Accounts
+) -> Iterator[PathHop]:
+    """Yield the steps of the service accounts of a GKE cluster."""
+    found = _GKE.fullmatch(issuer)
+    context = name.split("_")
+    project = found[1] if found else ""
+    if not project and context[0] == "gke" and len(context) == 4:
+        project = context[1]
+    for member in index.by_member:
+        gke = _GKE_MEMBER.fullmatch(member)
+        origin = accounts.get((gke[2], gke[3])) if gke else None
+        if gke is None or origin is None:
+            continue
+        formula: Formula = TRUE
+        if not issuer and not project:
+            formula = build_atom(KUBERNETES_ISSUER, "Equals", (f"GKE in {gke[1]}",))
+        elif index.tree.get_project_id(project) != index.tree.get_project_id(gke[1]):
+            continue
+        text = f"{gke[1]}.svc.id.goog: namespace {gke[2]}, service account {gke[3]}"
+        proof = DeterminingStatement(
+            "workload-pool", f"{gke[1]}.svc.id.goog", text, "allow"
+        )
+        yield PathHop(origin, EXCHANGE, member, formula, (proof,))
+
+
+def _list_token_steps(
+    trusts: PoolTrusts, issuer: str, accounts: _Accounts
+) -> Iterator[PathHop]:
+    """Yield the steps of service account tokens into pools that trust their issuer."""
+    if not issuer:
+        return
+    for trust in trusts.list_token_trusts(issuer):
+        if not trust.collected:
+            continue
+        for (namespace, name), origin in accounts.items():
+            claims = {"sub": (f"system:serviceaccount:{namespace}:{name}",)}
+            for hop in trusts.list_token_entries(trust, claims):
+                yield PathHop(origin, hop.via, hop.to, hop.formula, hop.determining)
+
+
+def list_service_account_steps(
+    index: GoogleCloudIndex, trusts: TokenTrusts
+) -> CrossPlatformSteps:
+    """List the steps of service accounts into roles that trust tokens of Google.
+
+    The keys of AWS: `accounts.google.com:sub` and `:aud` are the unique id of the
+    account (`azp`), `:oaud` is the audience, which the holder of the account chooses.
+    """
+    steps: list[PathHop] = []
+    for trust in trusts.list_token_trusts(GOOGLE):
+        if not trust.collected:
+            continue
+        for email, account in index.accounts.items():
+            if not account.unique_id:
+                continue
+            claims = {"sub": (account.unique_id,), "aud": (account.unique_id,)}
+            origin = normalise_principal(email)
+            steps += (
+                PathHop(origin, hop.via, hop.to, hop.formula, hop.determining)
+                for hop in trusts.list_token_entries(trust, claims)
+            )
+    return CrossPlatformSteps(tuple(steps))

@@ -1,0 +1,233 @@
+"""Steps from one identity of Google Cloud to another, as data.
+
+A rule needs permissions on the service account, on its project, or on a workload that
+runs as it. Pages are below https://docs.cloud.google.com/.
+"""
+
+from dataclasses import dataclass
+
+GET_ACCESS_TOKEN = "iam.serviceAccounts.getAccessToken"  # noqa: S105 - a permission
+ACT_AS = "iam.serviceAccounts.actAs"
+DELEGATION = "iam.serviceAccounts.implicitDelegation"
+OPEN_ID_TOKEN = "iam.serviceAccounts.getOpenIdToken"  # noqa: S105 - a permission
+CREATE_KEY = "iam.serviceAccountKeys.create"
+PROVIDER_WRITES = (
+    "iam.workloadIdentityPoolProviders.create",
+    "iam.workloadIdentityPoolProviders.update",
+)
+ROLE_UPDATE = "iam.roles.update"
+_IMPERSONATE = "iam/docs/service-account-permissions"
+_ATTACH = "iam/docs/attach-service-accounts"
+
+
+@dataclass(frozen=True, slots=True)
+class GoogleStepRule:
+    """Way to act as a service account.
+
+    Attributes:
+        via: Permission that names the step.
+        account: Permissions on the service account.
+        project: Permissions on its project, or on the workload.
+        workload: Kind of a workload that runs as the account; empty if it is created.
+        condition: Key of a condition that is not collected; empty for none.
+        agent: Beginning of the address of the account, for a service that acts as an
+            agent of its own.
+        source: Page that says so.
+    """
+
+    via: str
+    account: tuple[str, ...] = ()
+    project: tuple[str, ...] = ()
+    workload: str = ""
+    condition: str = ""
+    agent: str = ""
+    source: str = ""
+
+
+def _direct(permission: str, source: str) -> GoogleStepRule:
+    """Build the rule of a permission on the service account alone."""
+    return GoogleStepRule(permission, (permission,), source=source)
+
+
+def _deploy(*project: str, condition: str = "", source: str = "") -> GoogleStepRule:
+    """Build the rule of a service that starts code as a service account."""
+    return GoogleStepRule(
+        project[0], (ACT_AS,), project, condition=condition, source=source or _ATTACH
+    )
+
+
+TEMPLATE = "gcp:template-use"
+LOGIN = "gcp:instance-login"
+EXISTS = "gcp:object-exists"
+INVOKE = "gcp:trigger-target"
+CLUSTER = "gcp:cluster-access"
+KEY_POLICY = "gcp:key-creation-policy"
+
+# Tokens of a service account: any caller that gets one is that account.
+TOKEN_RULES = (
+    _direct(GET_ACCESS_TOKEN, "iam/docs/create-short-lived-credentials-direct"),
+    _direct("iam.serviceAccounts.signJwt", _IMPERSONATE),
+    _direct("iam.serviceAccounts.signBlob", _IMPERSONATE),
+)
+STEP_RULES: tuple[GoogleStepRule, ...] = (
+    *TOKEN_RULES,
+    _direct(CREATE_KEY, "iam/docs/keys-create-delete"),
+    _direct(
+        "iam.serviceAccounts.setIamPolicy",
+        "iam/docs/manage-access-service-accounts",
+    ),
+    _deploy(
+        "compute.instances.create",
+        "compute.disks.create",
+        "compute.subnetworks.use",
+        source="compute/docs/access/create-enable-service-accounts-for-instances",
+    ),
+    _deploy("cloudfunctions.functions.create", source="functions/docs/securing"),
+    _deploy("run.services.create", source="run/docs/reference/iam/roles"),
+    _deploy("run.jobs.create", "run.jobs.run", source="run/docs/reference/iam/roles"),
+    _deploy("cloudbuild.builds.create", source="build/docs/securing-builds"),
+    _deploy("cloudscheduler.jobs.create", source="scheduler/docs/http-target-auth"),
+    _deploy("cloudtasks.tasks.create", source="tasks/docs/creating-http-target-tasks"),
+    _deploy(
+        "workflows.workflows.create",
+        "workflows.executions.create",
+        source="workflows/docs/authentication",
+    ),
+    _deploy("dataflow.jobs.create", source="dataflow/docs/concepts/access-control"),
+    _deploy("dataproc.clusters.create", source="dataproc/docs/concepts/iam/iam"),
+    _deploy("dataproc.batches.create", source="dataproc/docs/concepts/iam/iam"),
+    _deploy("composer.environments.create", source="composer/docs/access-control"),
+    _deploy("notebooks.instances.create", source="vertex-ai/docs/workbench"),
+    _deploy(
+        "aiplatform.customJobs.create",
+        source="vertex-ai/docs/general/custom-service-account",
+    ),
+    _deploy(
+        "aiplatform.pipelineJobs.create",
+        source="vertex-ai/docs/general/custom-service-account",
+    ),
+    _deploy(
+        "aiplatform.reasoningEngines.create",
+        source="agent-builder/agent-engine/set-up",
+    ),
+    _deploy(
+        "batch.jobs.create", source="batch/docs/create-run-job-custom-service-account"
+    ),
+    _deploy("config.deployments.create", source="infrastructure-manager/docs"),
+    _deploy("container.clusters.create", source="kubernetes-engine/docs/how-to/iam"),
+    _deploy("datafusion.instances.create", source="data-fusion/docs/access-control"),
+    _deploy("appengine.versions.create", source="appengine/docs/standard/roles"),
+    _deploy(
+        "compute.instanceTemplates.create",
+        condition=TEMPLATE,
+        source="compute/docs/instance-templates/create-instance-templates",
+    ),
+    _deploy(
+        "eventarc.triggers.create",
+        condition=INVOKE,
+        source="eventarc/docs/access-control",
+    ),
+    GoogleStepRule(
+        "deploymentmanager.deployments.create",
+        project=("deploymentmanager.deployments.create",),
+        agent="@cloudservices.gserviceaccount.com",
+        source="deployment-manager/docs/access-control",
+    ),
+)
+# Changes of workloads that exist. Those of services whose workloads are not collected
+# have the condition that one exists.
+WORKLOAD_RULES: tuple[GoogleStepRule, ...] = (
+    *(
+        GoogleStepRule(
+            permission,
+            (ACT_AS,),
+            (permission,),
+            kind,
+            LOGIN,
+            source="compute/docs/access/service-accounts",
+        )
+        for permission, kind in (
+            ("compute.instances.setMetadata", "compute.googleapis.com/Instance"),
+            ("compute.instances.osAdminLogin", "compute.googleapis.com/Instance"),
+            ("compute.instances.osLogin", "compute.googleapis.com/Instance"),
+            ("compute.projects.setCommonInstanceMetadata", "compute.googleapis.com/"),
+        )
+    ),
+    GoogleStepRule(
+        "cloudfunctions.functions.update",
+        (ACT_AS,),
+        ("cloudfunctions.functions.update",),
+        "cloudfunctions.googleapis.com/",
+        source="functions/docs/securing",
+    ),
+    GoogleStepRule(
+        "run.services.update",
+        (ACT_AS,),
+        ("run.services.update",),
+        "run.googleapis.com/",
+        source="run/docs/reference/iam/roles",
+    ),
+    GoogleStepRule(
+        "workflows.workflows.update",
+        (ACT_AS,),
+        ("workflows.workflows.update", "workflows.executions.create"),
+        "workflows.googleapis.com/",
+        source="workflows/docs/authentication",
+    ),
+    GoogleStepRule(
+        "cloudscheduler.jobs.update",
+        (ACT_AS,),
+        ("cloudscheduler.jobs.update",),
+        "cloudscheduler.googleapis.com/",
+        source="scheduler/docs/http-target-auth",
+    ),
+    GoogleStepRule(
+        "aiplatform.reasoningEngines.update",
+        (ACT_AS,),
+        ("aiplatform.reasoningEngines.update",),
+        "aiplatform.googleapis.com/ReasoningEngine",
+        source="agent-builder/agent-engine/manage/update",
+    ),
+    GoogleStepRule(
+        "dataflow.jobs.updateContents",
+        (),
+        ("dataflow.jobs.updateContents",),
+        "dataflow.googleapis.com/Job",
+        EXISTS,
+        source="dataflow/docs/guides/updating-a-pipeline",
+    ),
+    GoogleStepRule(
+        "dataproc.jobs.create",
+        (),
+        ("dataproc.jobs.create",),
+        "dataproc.googleapis.com/Cluster",
+        source="dataproc/docs/concepts/iam/iam",
+    ),
+    GoogleStepRule(
+        "container.clusters.getCredentials",
+        (),
+        ("container.clusters.getCredentials",),
+        "container.googleapis.com/",
+        CLUSTER,
+        source="kubernetes-engine/docs/how-to/iam",
+    ),
+    GoogleStepRule(
+        "deploymentmanager.deployments.update",
+        (),
+        ("deploymentmanager.deployments.update",),
+        "deploymentmanager.googleapis.com/Deployment",
+        agent="@cloudservices.gserviceaccount.com",
+        source="deployment-manager/docs/access-control",
+    ),
+)
+# Permissions whose holder sets the policy of a project, folder or organization.
+CONTAINER_POLICY = {
+    "projects": "resourcemanager.projects.setIamPolicy",
+    "folders": "resourcemanager.folders.setIamPolicy",
+    "organizations": "resourcemanager.organizations.setIamPolicy",
+}
+STEP_PERMISSIONS = frozenset(
+    permission
+    for rule in (*STEP_RULES, *WORKLOAD_RULES)
+    for permission in (*rule.account, *rule.project)
+) | {DELEGATION, OPEN_ID_TOKEN, *PROVIDER_WRITES}
