@@ -156,7 +156,7 @@ def test_an_identity_of_another_platform_gets_no_aws_hint(
     for command in (("can", email, *READ), ("reach", email)):
         item = only(ask(store, *command))
         assert item["verdict"] == "not-known"
-        because = "no permission data for gcp-service-account"
+        because = "no scan describes Google Cloud"
         assert unknown(item) == [{"id": email, "because": because, "source": "gcp"}]
         shown = ask(store, *command, json_out=False)
         assert "(gcp: would supply it)" in shown.out
