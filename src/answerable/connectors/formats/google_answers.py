@@ -28,7 +28,7 @@ _MAX_LEVELS = 4
 
 
 @dataclass(frozen=True, slots=True)
-class AnswerObject:
+class GoogleAnswer:
     """Object of a file.
 
     Attributes:
@@ -40,7 +40,7 @@ class AnswerObject:
     fault: str = ""
 
 
-def iterate_answers(data: bytes, place: str) -> Iterator[AnswerObject]:
+def iterate_answers(data: bytes, place: str) -> Iterator[GoogleAnswer]:
     """Yield the objects of a file.
 
     Raises:
@@ -54,7 +54,7 @@ def iterate_answers(data: bytes, place: str) -> Iterator[AnswerObject]:
     yield from _split(value, place)
 
 
-def _iterate_values(data: bytes, place: str) -> Iterator[AnswerObject]:
+def _iterate_values(data: bytes, place: str) -> Iterator[GoogleAnswer]:
     """Yield the objects of a file with a value a line, or several values."""
     try:
         text = data.decode("utf-8-sig")
@@ -76,12 +76,12 @@ def _iterate_values(data: bytes, place: str) -> Iterator[AnswerObject]:
         number += 1
 
 
-def _read_line(line: str, place: str) -> Iterator[AnswerObject]:
+def _read_line(line: str, place: str) -> Iterator[GoogleAnswer]:
     """Yield the objects of one line, or a fault."""
     try:
         yield from _split(msgspec.json.decode(line), place)
     except (msgspec.DecodeError, RecursionError):
-        yield AnswerObject({}, place, "not JSON")
+        yield GoogleAnswer({}, place, "not JSON")
 
 
 def _skip(text: str, at: int) -> int:
@@ -91,7 +91,7 @@ def _skip(text: str, at: int) -> int:
     return at
 
 
-def _split(value: RawValue, place: str, level: int = 0) -> Iterator[AnswerObject]:
+def _split(value: RawValue, place: str, level: int = 0) -> Iterator[GoogleAnswer]:
     """Yield the objects of a value: itself, its items, or those of a page."""
     if isinstance(value, list):
         for number, each in enumerate(value):
@@ -99,7 +99,7 @@ def _split(value: RawValue, place: str, level: int = 0) -> Iterator[AnswerObject
                 yield from _split(each, f"{place}#/{number}", level + 1)
         return
     if not isinstance(value, dict):
-        yield AnswerObject({}, place, "not an object")
+        yield GoogleAnswer({}, place, "not an object")
         return
     pages = [each for each in value if each in _PAGES and isinstance(value[each], list)]
     others = value.keys() - pages - {"nextPageToken", "readTime", "kind"}
@@ -107,7 +107,7 @@ def _split(value: RawValue, place: str, level: int = 0) -> Iterator[AnswerObject
         for each in pages:
             yield from _split(value[each], f"{place}#/{each}", level + 1)
         return
-    yield AnswerObject(value, place)
+    yield GoogleAnswer(value, place)
 
 
 def get_text(raw: RawValue, *names: str) -> str:

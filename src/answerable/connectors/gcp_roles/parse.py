@@ -1,7 +1,5 @@
 """Parse role definitions, and the packaged catalogue of predefined roles."""
 
-from collections.abc import Iterable
-
 import msgspec
 
 from answerable.connectors.formats.google_answers import (
@@ -12,7 +10,7 @@ from answerable.connectors.formats.google_answers import (
 from answerable.model.errors import ParseError
 from answerable.model.sighting import ReadProblem, ReadProblemKind
 from answerable.reach.gcp.catalogue import GoogleRole
-from answerable.reach.gcp.role_catalogue import PredefinedRoles, encode_ranges
+from answerable.reach.gcp.role_catalogue import PredefinedRoles
 
 
 class RoleFile(msgspec.Struct):
@@ -37,20 +35,6 @@ def parse_catalogue(data: bytes) -> PredefinedRoles:
     """
     found = msgspec.json.decode(data, type=RoleFile)
     return PredefinedRoles(found.permissions, found.roles, found.date)
-
-
-def encode_catalogue(
-    roles: Iterable[GoogleRole], origin: str, licence: str, date: str
-) -> bytes:
-    """Encode roles as a catalogue."""
-    listed = {each.name: each.permissions for each in roles}
-    names = sorted({p for permissions in listed.values() for p in permissions})
-    numbers = {name: number for number, name in enumerate(names)}
-    ranges = {
-        role: encode_ranges(sorted(numbers[each] for each in listed[role]))
-        for role in sorted(listed)
-    }
-    return msgspec.json.encode(RoleFile(origin, licence, date, tuple(names), ranges))
 
 
 def parse_roles(

@@ -77,7 +77,7 @@ def classify_condition(atom: ConditionAtom) -> tuple[str, str]:
 
 
 @dataclass(frozen=True, slots=True)
-class FoundAccess:
+class GoogleAccess:
     """Access of one identity to a call, with the path to it.
 
     Attributes:
@@ -139,7 +139,7 @@ def build_impossible_answer(question: Question) -> Answer:
 
 def build_access_answer(
     start: SubjectIdentity,
-    found: FoundAccess,
+    found: GoogleAccess,
     call: tuple[str, str],
     words: Iterable[str] = (),
 ) -> Answer:

@@ -9,7 +9,7 @@ from answerable.reach.answer_items import parse_row_cursor
 from answerable.reach.formula import FALSE, TRUE
 from answerable.reach.gcp.access_evaluation import AccessGap
 from answerable.reach.gcp.answer_building import (
-    FoundAccess,
+    GoogleAccess,
     build_access_answer,
     list_words,
 )
@@ -22,6 +22,14 @@ from answerable.reach.platform import (
     PageBounds,
     Question,
     SubjectIdentity,
+)
+
+_SETS = (
+    "domain:",
+    "principalSet:",
+    "projectOwner:",
+    "projectEditor:",
+    "projectViewer:",
 )
 
 
@@ -37,7 +45,7 @@ class _CallerSearch:
     question: Question
     gaps: dict[AccessGap, None]
 
-    def find_callers(self) -> dict[str, FoundAccess]:
+    def find_callers(self) -> dict[str, GoogleAccess]:
         """Find the access of every caller."""
         found = dict(self._find_holders())
         if self.question.direct:
@@ -49,12 +57,12 @@ class _CallerSearch:
             found[origin] = replace(end, hops=(*path.hops, *end.hops))
         return {name: each for name, each in found.items() if each.total != FALSE}
 
-    def _find_holders(self) -> Iterator[tuple[str, FoundAccess]]:
+    def _find_holders(self) -> Iterator[tuple[str, GoogleAccess]]:
         """Yield the principals that can call by themselves, or by a policy they set."""
         call = self.question.action, self.question.resource
         for principal in self._list_candidates():
             reached = ReachedPrincipal(principal)
-            best: FoundAccess | None = None
+            best: GoogleAccess | None = None
             if self.question.direct:
                 each = self.access.find_access(principal, *call, direct=True)
                 best = each if each.total != FALSE and not each.gaps else None
@@ -91,8 +99,16 @@ class _CallerSearch:
 
     def _expand(self, binding: IndexedBinding) -> Mapping[str, None]:
         """Return the members of a binding and of its groups, and note unknown ones."""
-        principals = self.access.index.principals
+        index = self.access.index
+        principals = index.principals
         expanded = principals.expand(binding.members)
+        sets = [each for each in binding.members if each.startswith(_SETS)]
+        if sets:
+            expanded |= {
+                each
+                for each in index.list_identities()
+                if any(index.match(each, member) != FALSE for member in sets)
+            }
         for each in sorted(expanded & principals.open_groups):
             if each not in principals.members:
                 what = "the members of the group were not collected"

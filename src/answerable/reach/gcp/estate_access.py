@@ -6,7 +6,7 @@ from dataclasses import replace
 from answerable.model.google_cloud_ids import get_container, get_permission_service
 from answerable.reach.formula import FALSE, TRUE
 from answerable.reach.gcp.access_evaluation import Access, AccessEvaluation
-from answerable.reach.gcp.answer_building import FoundAccess
+from answerable.reach.gcp.answer_building import GoogleAccess
 from answerable.reach.gcp.estate_index import GoogleCloudIndex
 from answerable.reach.gcp.step_edges import StepLister
 from answerable.reach.gcp.step_rules import CONTAINER_POLICY, ROLE_UPDATE
@@ -27,7 +27,7 @@ class EstateAccess:
 
     def find_access(
         self, principal: str, permission: str, resource: str, *, direct: bool
-    ) -> FoundAccess:
+    ) -> GoogleAccess:
         """Find the surest access of a principal to a call.
 
         Returns:
@@ -36,7 +36,7 @@ class EstateAccess:
         own = self.evaluate(principal, permission, resource)
         if direct or own.formula == TRUE:
             return _build_found(ReachedPrincipal(principal), own)
-        best: FoundAccess | None = None
+        best: GoogleAccess | None = None
         for reached in self.search.search_from(principal):
             for found in self.list_accesses(reached, permission, resource):
                 if found.gaps or found.total == FALSE:
@@ -50,7 +50,7 @@ class EstateAccess:
 
     def _find_gaps(
         self, principal: str, permission: str, resource: str, own: Access
-    ) -> FoundAccess:
+    ) -> GoogleAccess:
         """Find the missing data that could allow a call."""
         found = _build_found(ReachedPrincipal(principal), own)
         if found.gaps:
@@ -68,7 +68,7 @@ class EstateAccess:
 
     def list_accesses(
         self, reached: ReachedPrincipal, permission: str, resource: str
-    ) -> Iterator[FoundAccess]:
+    ) -> Iterator[GoogleAccess]:
         """Yield the accesses of a reached principal: its own, then by policies it sets."""
         own = self.evaluate(reached.principal, permission, resource)
         found = _build_found(reached, own)
@@ -91,7 +91,7 @@ class EstateAccess:
         call: tuple[str, str],
         control: tuple[str, str],
         access: Access,
-    ) -> FoundAccess:
+    ) -> GoogleAccess:
         """Build the access by a binding that a principal may add to a policy."""
         via, place = control
         limits, rules = self.evaluation.evaluate_limits(reached.principal, *call)
@@ -99,7 +99,7 @@ class EstateAccess:
         added = DeterminingStatement(
             "allow-policy", place, "a binding that it may add", "allow"
         )
-        return FoundAccess(
+        return GoogleAccess(
             limits,
             (*reached.hops, hop),
             (added, *rules),
@@ -109,7 +109,7 @@ class EstateAccess:
 
     def _list_role_updates(
         self, reached: ReachedPrincipal, permission: str, resource: str
-    ) -> Iterator[FoundAccess]:
+    ) -> Iterator[GoogleAccess]:
         """Yield the accesses by permissions that a principal may add to its own role.
 
         Source: https://docs.cloud.google.com/iam/docs/creating-custom-roles, "Edit an
@@ -165,10 +165,10 @@ def get_policy_permission(index: GoogleCloudIndex, place: str) -> str:
     return found if found in index.roles.known else ""
 
 
-def _build_found(reached: ReachedPrincipal, access: Access) -> FoundAccess:
+def _build_found(reached: ReachedPrincipal, access: Access) -> GoogleAccess:
     """Build the access of a reached principal from the result of its request."""
     gaps = access.gaps if access.formula == FALSE else ()
-    return FoundAccess(
+    return GoogleAccess(
         access.formula,
         reached.hops,
         access.statements,

@@ -19,7 +19,7 @@ from answerable.reach.gcp.access_evaluation import (
     describe_binding,
 )
 from answerable.reach.gcp.answer_building import (
-    FoundAccess,
+    GoogleAccess,
     build_access_answer,
     build_not_known_answer,
     explain_gaps,
@@ -43,11 +43,11 @@ ALL = "*"
 
 
 @dataclass(frozen=True, slots=True)
-class PermissionRow:
+class GooglePermissionRow:
     """Row of a list before its answer is built."""
 
     start: SubjectIdentity
-    found: FoundAccess
+    found: GoogleAccess
     action: str
     resource: str
 
@@ -97,7 +97,7 @@ class RowLister:
             shown,
         )
 
-    def _iterate_rows(self) -> Iterator[PermissionRow]:
+    def _iterate_rows(self) -> Iterator[GooglePermissionRow]:
         """Yield the rows of all identities of the question."""
         for start in self._question.identities:
             reached: Iterable[ReachedPrincipal] = (ReachedPrincipal(start.identity),)
@@ -109,7 +109,7 @@ class RowLister:
 
     def _list_granted(
         self, start: SubjectIdentity, reached: ReachedPrincipal
-    ) -> Iterator[PermissionRow]:
+    ) -> Iterator[GooglePermissionRow]:
         """Yield the rows of the bindings of one principal."""
         for binding in self._index.list_bindings_of(reached.principal):
             place = self._select_resource(binding.resource)
@@ -188,7 +188,7 @@ class RowLister:
 
     def _list_controlled(
         self, start: SubjectIdentity, reached: ReachedPrincipal
-    ) -> Iterator[PermissionRow]:
+    ) -> Iterator[GooglePermissionRow]:
         """Yield a row for each resource whose policy a principal may set."""
         if self._question.direct:
             return
@@ -246,18 +246,18 @@ class RowLister:
         granted: tuple[Formula, tuple[DeterminingStatement, ...]],
         *,
         admin: bool = False,
-    ) -> Iterator[PermissionRow]:
+    ) -> Iterator[GooglePermissionRow]:
         """Yield a row that no row before it has without conditions."""
         formula, statements = granted
         assumed = self._access.evaluation.list_assumed()
-        found = FoundAccess(
+        found = GoogleAccess(
             formula, reached.hops, statements, assumed=assumed, admin=admin
         )
         total = replace(found, hops=(*start.hops, *found.hops)).total
         seen = self._listed.setdefault(call, set())
         if total != FALSE and TRUE not in seen and total not in seen:
             seen.add(total)
-            yield PermissionRow(start, found, *call)
+            yield GooglePermissionRow(start, found, *call)
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,6 +272,6 @@ def replace_steps(reached: ReachedPrincipal, hop: PathHop) -> ControlledPath:
     return ControlledPath((*reached.hops, hop))
 
 
-def _build_answer(row: PermissionRow) -> Answer:
+def _build_answer(row: GooglePermissionRow) -> Answer:
     """Build the answer of a row."""
     return build_access_answer(row.start, row.found, (row.action, row.resource))

@@ -1,4 +1,4 @@
-"""Membership of principals: groups, domains, principal sets, convenience values.
+"""PrincipalMembership of principals: groups, domains, principal sets, convenience values.
 
 Source: https://docs.cloud.google.com/iam/docs/principal-identifiers. Members of a group
 that was not collected are not known; so are those of every group that contains it.
@@ -15,7 +15,6 @@ from answerable.model.google_cloud_ids import (
     USER,
     get_project_of_service_account,
     is_service_account,
-    normalise_principal,
     split_pool_principal,
 )
 from answerable.reach.formula import FALSE, TRUE, Formula, build_atom
@@ -30,7 +29,7 @@ _CONTAINERS = "//cloudresourcemanager.googleapis.com/"
 
 
 @dataclass(frozen=True, slots=True)
-class Membership:
+class PrincipalMembership:
     """Sets that a principal belongs to.
 
     Attributes:
@@ -63,7 +62,7 @@ class PrincipalIndex:
         missing = {each for each in (*named, *self._above) if each.startswith(GROUP)}
         missing -= self.members.keys()
         self.open_groups = frozenset(missing | self._close_upwards(missing))
-        self._found: dict[str, Membership] = {}
+        self._found: dict[str, PrincipalMembership] = {}
         self._domains = {
             each.domain: each
             for each in tree.resources.values()
@@ -81,11 +80,13 @@ class PrincipalIndex:
                     left.append(group)
         return found
 
-    def get_membership(self, principal: str) -> Membership:
+    def get_membership(self, principal: str) -> PrincipalMembership:
         """Return the sets that a principal certainly belongs to."""
         found = self._found.get(principal)
         if found is None:
-            found = Membership(principal, frozenset(self._list_certain(principal)))
+            found = PrincipalMembership(
+                principal, frozenset(self._list_certain(principal))
+            )
             self._found[principal] = found
         return found
 
@@ -199,9 +200,3 @@ class PrincipalIndex:
 def _leave_open(member: str) -> Formula:
     """Return the open condition that a principal belongs to a set."""
     return build_atom(MEMBERSHIP, "MemberOf", (member,))
-
-
-def normalise_members(members: Iterable[str]) -> tuple[str, ...]:
-    """Return the members of a policy in one spelling, without deleted ones."""
-    found = (normalise_principal(each) for each in members)
-    return tuple(dict.fromkeys(each for each in found if each))

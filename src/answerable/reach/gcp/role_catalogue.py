@@ -34,20 +34,6 @@ class PredefinedRoles:
         return frozenset(found)
 
 
-def encode_ranges(numbers: list[int]) -> str:
-    """Encode sorted numbers as ranges: `3 7-12`."""
-    parts: list[str] = []
-    first = last = -2
-    for number in (*numbers, -2):
-        if number == last + 1:
-            last = number
-            continue
-        if first >= 0:
-            parts.append(f"{first}-{last}" if last > first else f"{first}")
-        first = last = number
-    return " ".join(parts)
-
-
 class RoleTable:
     """Permissions of predefined and custom roles.
 

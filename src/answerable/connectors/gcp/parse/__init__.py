@@ -8,7 +8,7 @@ from pathlib import PurePath
 import msgspec
 
 from answerable.connectors.formats.google_answers import (
-    AnswerObject,
+    GoogleAnswer,
     RawObject,
     get_text,
     get_value,
@@ -121,7 +121,7 @@ def find_named_kind(place: str) -> str:
     return next((kind for word, kind in _NAMED_KINDS if word in stem), "")
 
 
-def _read_object(builder: EstateBuilder, answer: AnswerObject) -> None:
+def _read_object(builder: EstateBuilder, answer: GoogleAnswer) -> None:
     """Read one object, or note that it is not recognised."""
     if answer.fault:
         builder.add_problem(answer.place, answer.fault)
