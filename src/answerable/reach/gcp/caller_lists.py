@@ -80,17 +80,21 @@ class _CallerSearch:
     def _list_candidates(self) -> Iterable[str]:
         """List the members, also of groups, that bindings of the resource name."""
         index, found = self.access.index, dict[str, None]()
-        chain = index.tree.get_chain(self.question.resource)
-        for place in chain:
-            permissions = {self.question.action}
-            if not self.question.direct:
-                permissions |= {get_policy_permission(index, place)} - {""}
-            for permission in permissions:
-                for binding in index.select_bindings(place, permission):
-                    found |= self._expand(binding)
+        tree = index.tree
+        wanted = {(self.question.resource, self.question.action)}
         if not self.question.direct:
-            for place in chain:
-                for binding in index.select_bindings(place, ROLE_UPDATE):
+            for place in tree.get_chain(self.question.resource):
+                wanted |= {(place, get_policy_permission(index, place))}
+                wanted |= {(place, ROLE_UPDATE)}
+        editors = False
+        for place, permission in sorted(wanted):
+            for each in tree.get_chain(place) if permission else ():
+                for binding in index.select_bindings(each, permission):
+                    found |= self._expand(binding)
+                    editors = editors or permission == ROLE_UPDATE
+        for place in tree.get_chain(self.question.resource) if editors else ():
+            for binding in index.by_resource.get(place, ()):
+                if not binding.role.startswith("roles/"):
                     found |= self._expand(binding)
         if not index.has_policies_of(self.question.resource):
             gap = self.access.evaluation.explain_policies(self.question.resource)

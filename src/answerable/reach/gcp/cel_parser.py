@@ -70,14 +70,14 @@ def _split_tokens(source: str) -> list[_Token]:
         raise CelSyntaxError("too long")
     found: list[_Token] = []
     at = 0
-    end = len(source.rstrip())
-    while at < end:
-        match = _TOKEN.match(source, at)
-        if match is None:
+    for match in _TOKEN.finditer(source):
+        if match.start() != at:
             raise CelSyntaxError(f"offset {at}")
         kind = match.lastgroup or ""
         found.append(_Token(kind, match[kind], match.start(kind), match.end(kind)))
         at = match.end()
+    if source[at:].strip():
+        raise CelSyntaxError(f"offset {at}")
     return found
 
 

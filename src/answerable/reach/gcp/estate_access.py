@@ -7,7 +7,7 @@ from answerable.model.google_cloud_ids import get_container, get_permission_serv
 from answerable.reach.formula import FALSE, TRUE
 from answerable.reach.gcp.access_evaluation import Access, AccessEvaluation
 from answerable.reach.gcp.answer_building import GoogleAccess
-from answerable.reach.gcp.estate_index import GoogleCloudIndex
+from answerable.reach.gcp.estate_index import GoogleCloudIndex, IndexedBinding
 from answerable.reach.gcp.step_edges import StepLister
 from answerable.reach.gcp.step_rules import CONTAINER_POLICY, ROLE_UPDATE
 from answerable.reach.gcp.step_search import ReachedPrincipal, StepSearch
@@ -136,18 +136,27 @@ class EstateAccess:
         """Yield the resources whose policy a principal may set, with the permission."""
         seen: set[str] = set()
         for binding in self.index.list_bindings_of(principal):
-            place = binding.resource
-            via = get_policy_permission(self.index, place)
-            if (
-                place in seen
-                or not via
-                or not self.index.may_include(binding.role, via)
-            ):
-                continue
-            seen.add(place)
-            access = self.evaluate(principal, via, place)
-            if access.formula != FALSE:
-                yield place, via, access
+            for place in self._list_settable(binding):
+                if place in seen:
+                    continue
+                seen.add(place)
+                via = get_policy_permission(self.index, place)
+                access = self.evaluate(principal, via, place)
+                if access.formula != FALSE:
+                    yield place, via, access
+
+    def _list_settable(self, binding: IndexedBinding) -> Iterator[str]:
+        """Yield the resources whose policy a role may set: its own, and containers below."""
+        index, place = self.index, binding.resource
+        via = get_policy_permission(index, place)
+        if via and index.may_include(binding.role, via):
+            yield place
+            return  # everything below follows
+        if not get_container(place)[0]:
+            return
+        for permission in CONTAINER_POLICY.values():
+            if index.may_include(binding.role, permission):
+                yield from index.tree.list_below(place, permission.split(".")[1])
 
 
 def get_policy_permission(index: GoogleCloudIndex, place: str) -> str:

@@ -125,6 +125,18 @@ class ResourceTree:
         """Tell whether a resource is an ancestor of another, or the same."""
         return ancestor in self.get_chain(name)
 
+    def list_below(self, name: str, kind: str) -> list[str]:
+        """List the containers of a kind (`projects`) that are below a resource."""
+        found: list[str] = []
+        left = [name]
+        while left:
+            for child in self.children.get(left.pop(), ()):
+                own, _ = get_container(child)
+                if own:
+                    left.append(child)
+                    found += (child,) if own == kind else ()
+        return found
+
     def get_project(self, name: str) -> str:
         """Return the project of a resource, as a full resource name."""
         found = (
