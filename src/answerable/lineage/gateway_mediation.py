@@ -30,6 +30,7 @@ class MediationVerdict(StrEnum):
     """Verdict on the mediation of a platform event."""
 
     MEDIATED = "mediated"
+    ISSUANCE_RECORD = "issuance-record"  # our token service issued the credential
     NO_CALL = "no-call"  # unmediated: no call of the agent was open
     OTHER_TOOL = "other-tool"  # unmediated: calls were, none through its tool
     AGENT_MISSING = "agent-missing"

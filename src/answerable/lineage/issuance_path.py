@@ -10,6 +10,9 @@ from answerable.lineage.chain_stitching_types import (
 )
 from answerable.model.lineage import ChainKey, CredentialIssuance
 
+# A request with an expired credential is refused; only clocks may differ.
+LIFETIME_TOLERANCE = 300 * 10**9  # nanoseconds
+
 
 @dataclass(frozen=True, slots=True)
 class PathStep:
@@ -148,6 +151,17 @@ def _get_issuance_sort_key(issuance: CredentialIssuance) -> tuple[object, ...]:
     return (unowned, issuance.at, issuance.event, issuance.chain, issuance.owner)
 
 
+def _was_alive_at(issuance: CredentialIssuance, at: int) -> bool:
+    """Tell whether a credential could be used at a time; clocks may differ.
+
+    The end of a long-lived credential, or of one without a recorded expiry, is not
+    known.
+    """
+    since = issuance.at - LIFETIME_TOLERANCE
+    until = issuance.until + LIFETIME_TOLERANCE
+    return since <= at and (not issuance.until or at < until)
+
+
 def trace_credential_to_origin(
     chain_key: SourcedChainKey,
     issued: IssuanceIndex,
@@ -186,9 +200,12 @@ def trace_credential_to_origin(
             _build_first_path_step(parent, f"{current.source} event {current.event}")
         )
         seen.add(parent.credential)
-        current = (
-            issued.by_credential.get(parent.credential) if parent.credential else None
+        child, current = (
+            current,
+            issued.by_credential.get(parent.credential) if parent.credential else None,
         )
+        if current is not None and not _was_alive_at(current, child.at):
+            current = None
     named = (
         tuple(steps) if key.agent else _fill_in_missing_acting_identity(steps, first)
     )

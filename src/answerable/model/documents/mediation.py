@@ -20,6 +20,8 @@ class MediationItem(TypedDict):
     Attributes:
         events: Platform events that match the query.
         mediated: Events during an open call that could have caused them.
+        by_token: Events that calls cannot decide, whose credential our token service
+            issued to the agent.
         unmediated: Events without such a call.
         untold: Events without a result, by reason.
         agents: Agents that call through a gateway.
@@ -37,6 +39,7 @@ class MediationItem(TypedDict):
 
     events: int
     mediated: int
+    by_token: int
     unmediated: int
     untold: UnjudgedEventsItem
     agents: list[str]

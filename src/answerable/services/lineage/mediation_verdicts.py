@@ -17,7 +17,7 @@ from answerable.lineage.gateway_mediation import (
 )
 from answerable.model.inventory import Inventory
 from answerable.model.lineage import HopStatus, LineageChain
-from answerable.model.log_sources import GATEWAY, STS
+from answerable.model.log_sources import GATEWAY, HOOK, PDP, STS, WEB
 from answerable.services.lineage import name_resolution
 from answerable.services.lineage.trace_rows import TraceQuery
 from answerable.store import mediated_call_queries as held
@@ -25,6 +25,7 @@ from answerable.store.chain_tables import JointInterval
 from answerable.store.event_queries import EventFilter
 from answerable.store.store import EvidenceStore
 
+_OWN_RECORDERS = frozenset({GATEWAY, STS, PDP, HOOK, WEB})
 _DECLARED = "declared"  # kind of agents named in a gateway configuration
 
 EventMoment = tuple[SourcedChainKey, int]  # joint and time of an event
@@ -61,7 +62,7 @@ def select_platform_chains(
     return [
         ((each.chain_key, chain.valid_from, chain.valid_to), chain)
         for each in chains
-        if each.chain_key.believed and each.chain_key.source not in (GATEWAY, STS)
+        if each.chain_key.believed and each.chain_key.source not in _OWN_RECORDERS
         for chain in each.chains
         if all(test(chain) for test in tests)
     ]
@@ -123,6 +124,9 @@ def match_events_to_gateway_calls(
         (joint, _, _), chain = known[n]
         act = _build_platform_event(chain, at)
         verdict = judge.may_gateway_call_have_caused(act)
+        judged_by_calls = verdict is MediationVerdict.MEDIATED or verdict in UNMEDIATED
+        if not judged_by_calls and _is_explained_by_token(chain):
+            verdict = MediationVerdict.ISSUANCE_RECORD
         judged.acts.append(act)
         judged.counts[verdict] += count
         if verdict in UNMEDIATED:
@@ -135,6 +139,13 @@ def _build_platform_event(chain: LineageChain, at: int) -> PlatformEvent:
     """Build the event to judge; an inferred tool does not narrow the gateway calls."""
     told = chain.tool.status in (HopStatus.OBSERVED, HopStatus.DECLARED)
     return PlatformEvent(chain.agent_path, chain.tool.value if told else "", at)
+
+
+def _is_explained_by_token(chain: LineageChain) -> bool:
+    """Tell whether our token service issued the credential to the agent of a chain."""
+    return chain.agent.status is HopStatus.OBSERVED and chain.agent.source.startswith(
+        f"{STS} event "
+    )
 
 
 def build_event_filter_of_query(query: TraceQuery) -> EventFilter:

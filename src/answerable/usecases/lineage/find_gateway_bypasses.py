@@ -173,6 +173,7 @@ def _build_mediation_item(
     return {
         "events": counts.total(),
         "mediated": counts[MediationVerdict.MEDIATED],
+        "by_token": counts[MediationVerdict.ISSUANCE_RECORD],
         "unmediated": sum(counts[each] for each in UNMEDIATED),
         "untold": {
             "agent-missing": counts[MediationVerdict.AGENT_MISSING],
@@ -230,4 +231,6 @@ def _describe_judged_events(mediation: MediationItem) -> str:
     if not mediation["events"]:
         return "no event was ingested"
     said = f"of {mediation['events']:,} events {mediation['mediated']:,} are mediated"
+    if mediation["by_token"]:
+        said += f", {mediation['by_token']:,} explained by a token record"
     return f"{said}; not known: {', '.join(named)}" if named else said
