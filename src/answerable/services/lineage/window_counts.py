@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from answerable.lineage.chain_index import ChainIndex
 from answerable.lineage.window_comparison import RecordedWindow, StreamKey
+from answerable.model.documents.shared_shapes import CoverageRecord
 from answerable.model.inventory import Inventory
 from answerable.model.lineage import LineageChain
 from answerable.services.inventory import snapshots
@@ -17,8 +18,14 @@ from answerable.services.lineage.event_counts import (
     format_group_value,
     get_hop_value_and_status,
 )
-from answerable.services.lineage.trace_rows import HOPS, TraceQuery, build_event_filter
-from answerable.store.event_queries import read_recorded_days
+from answerable.services.lineage.log_data_coverage import list_recorded_days
+from answerable.services.lineage.trace_rows import (
+    HOPS,
+    TraceQuery,
+    build_event_filter,
+    build_trace_coverage,
+)
+from answerable.store.event_queries import LogStream, read_recorded_days
 from answerable.store.investigation_queries import EventCounts
 from answerable.store.store import EvidenceStore
 
@@ -70,6 +77,13 @@ class WindowCounter:
             store, self.inventory, self.chains, query.identity
         )
         self.query = replace(query, identity=identity)
+        self.recorded: dict[LogStream, frozenset[int]] = {}
+
+    def build_coverage(self, now: int) -> CoverageRecord:
+        """Build the coverage of an answer, with the recorded days of its windows."""
+        covered = build_trace_coverage(self.inventory, self.chains, now, self.query)
+        covered["recorded"] = list_recorded_days(self.recorded)
+        return covered
 
     def count(self, fields: Sequence[str], since: int, until: int) -> WindowGroups:
         """Count the events of a window by fields.
@@ -112,6 +126,8 @@ class WindowCounter:
     def read_recorded_window(self, since: int, until: int) -> RecordedWindow:
         """Read which streams of the logs recorded a window, and on which days."""
         days = read_recorded_days(self._store, since, until)
+        for stream, of_stream in days.items():
+            self.recorded[stream] = self.recorded.get(stream, frozenset()) | of_stream
         return RecordedWindow(
             since,
             until,

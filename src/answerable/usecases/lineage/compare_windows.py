@@ -23,7 +23,6 @@ from answerable.services.lineage.event_counts import build_count_fields, parse_f
 from answerable.services.lineage.query_validation import require_known_action
 from answerable.services.lineage.trace_rows import (
     TraceQuery,
-    build_trace_coverage,
     format_command_with_larger_limit,
     validate_trace_query,
 )
@@ -96,7 +95,7 @@ def list_first_seen(
     return Document(
         "trace-first-seen",
         items[: query.limit],
-        build_trace_coverage(counter.inventory, counter.chains, now, counter.query),
+        counter.build_coverage(now),
         next=format_command_with_larger_limit(query, "--first-seen") if more else "",
         searched="" if items else searched,
         total=len(items) if more else -1,
@@ -153,7 +152,7 @@ def compare_windows(
     return Document(
         "trace-compare",
         [_build_change_item(fields, each) for each in changes[: query.limit]],
-        build_trace_coverage(counter.inventory, counter.chains, now, counter.query),
+        counter.build_coverage(now),
         next=format_command_with_larger_limit(query, "--by", ",".join(fields))
         if more
         else "",

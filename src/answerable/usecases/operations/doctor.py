@@ -23,8 +23,13 @@ from answerable.presentation.relative_time import format_span
 from answerable.services.authorization.recorded_modes import read_recorded_modes
 from answerable.services.inventory import scan_sources as named
 from answerable.services.inventory.snapshots import load_inventory
+from answerable.services.lineage.log_data_coverage import describe_recorded_logs
 from answerable.store.collection_state import read_source_states
 from answerable.store.event_queries import count_events_by_source
+from answerable.store.mediated_call_queries import (
+    find_recorder_gaps,
+    read_recorder_spans,
+)
 from answerable.store.store import EvidenceStore
 from answerable.store.store_layout import can_become_store
 
@@ -107,7 +112,8 @@ def _check_store(root: Path, now: int) -> Iterator[CheckItem]:
             kept = _check_snapshot(store)
             modes = [
                 *_check_enforcement(store),
-                *_list_log_limits(store),
+                *_list_log_limits(store, now),
+                *_check_recorder_gaps(store),
                 *_check_collected_sources(store, now),
             ]
     except AnswerableError as error:
@@ -160,12 +166,30 @@ def _check_enforcement(store: EvidenceStore) -> Iterator[CheckItem]:
     yield _build_check_item("enforcement", not ended, detail, hint)
 
 
-def _list_log_limits(store: EvidenceStore) -> Iterator[CheckItem]:
-    """List the ingested logs, with what each of them cannot contain."""
+def _list_log_limits(store: EvidenceStore, now: int) -> Iterator[CheckItem]:
+    """List the ingested logs: what each one recorded, and what it cannot contain."""
+    recorded = describe_recorded_logs(store, now)
     for source, events in count_events_by_source(store):
         if limit := LOG_LIMITS.get(source):
-            detail = f"{events:,} events; it cannot contain {limit}"
-            yield _build_check_item(f"log {source}", True, detail)
+            parts = [f"{events:,} events", recorded.get(source, "self-reported")]
+            parts.append(f"it cannot contain {limit}")
+            yield _build_check_item(f"log {source}", True, "; ".join(parts))
+
+
+def _check_recorder_gaps(store: EvidenceStore) -> Iterator[CheckItem]:
+    """Check that no numbered record of a gateway is missing, where one recorded."""
+    if not read_recorder_spans(store):
+        return
+    gaps = find_recorder_gaps(store)
+    detail = "no number is missing"
+    if gaps:
+        since, until = gaps[-1]
+        start = format_time(since) if since else "the start"
+        detail = (
+            f"{len(gaps):,} gaps, the last between {start} and {format_time(until)}"
+        )
+    hint = "ship the records of all recorders: answerable ingest gateway:SPOOL"
+    yield _build_check_item("gateway records", not gaps, detail, hint)
 
 
 def _check_collected_sources(store: EvidenceStore, now: int) -> Iterator[CheckItem]:

@@ -1,0 +1,47 @@
+"""Recorded days, regions and data events of each log, as its stored events show."""
+
+from answerable.services.lineage.log_data_coverage import describe_recorded_logs
+from answerable.store.store import EvidenceStore
+from answerable.usecases.lineage.compare_windows import list_first_seen
+from answerable.usecases.operations.doctor import _check_recorder_gaps
+from tests.lineage.conftest import NOW, keep, made
+from tests.lineage.test_trace_windows import LATER, TODAY, on
+
+
+def test_a_log_is_described_by_its_stored_events(store: EvidenceStore) -> None:
+    data = (("category", "Data"), ("region", "us-east-1"))
+    keep(store, [on(4), on(2), on(2, 1, facts=data, action="s3:GetObject")])
+    keep(store, [on(2, source="otel", written_by="self-reported")])
+    found = describe_recorded_logs(store, TODAY)
+    assert list(found) == ["cloudtrail"]
+    assert found["cloudtrail"].startswith("111122223333: 2026-11-02 to 2026-11-04, ")
+    assert "1 day without events, newest event 2 days ago" in found["cloudtrail"]
+    assert found["cloudtrail"].endswith(
+        "regions eu-west-1, us-east-1; data events of s3"
+    )
+
+
+def test_compared_windows_say_which_days_were_recorded(store: EvidenceStore) -> None:
+    keep(store, [on(3), on(1)])
+    coverage = list_first_seen(store, LATER, "action", None, now=NOW).coverage
+    (log,) = coverage["recorded"]
+    assert (log["account"], log["days"], log["days_without"]) == (
+        "cloudtrail 111122223333",
+        2,
+        1,
+    )
+    assert log["regions"][0]["region"] == "eu-west-1"
+
+
+def test_a_missing_number_of_a_recorder_is_a_failed_check(
+    store: EvidenceStore,
+) -> None:
+    assert list(_check_recorder_gaps(store)) == []
+    usual = {"source": "gateway", "written_by": "mediator", "recorder": "g"}
+    keep(store, [made(1, **usual, sequence=1), made(2, **usual, sequence=2)])
+    (fine,) = _check_recorder_gaps(store)
+    assert fine["ok"]
+    keep(store, [made(3, **usual, sequence=9)])
+    (item,) = _check_recorder_gaps(store)
+    assert not item["ok"]
+    assert item["detail"].startswith("1 gaps")
