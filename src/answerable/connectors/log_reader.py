@@ -244,7 +244,7 @@ class _LogFileReader:
         most, parse = self._limits.batch, self._log.format.parse
         options = self._log.options
         for piece in pieces:
-            if self._is_not_a_log:
+            if self._refused + self._passed_over >= MAX_REFUSED and self._is_not_a_log:
                 return
             self._seen += 1
             self._bytes += len(piece.raw)
