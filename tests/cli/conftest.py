@@ -104,6 +104,8 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "holds": ("store", "holds"),
     "doctor": ("doctor",),
     "login": ("login", "--status"),
+    "access-replay": ("replay",),
+    "credential-policies": ("credential-policies", "list"),
 }
 
 
@@ -137,6 +139,10 @@ class UseCaseStubs:
 
 # Use cases that commands call, by the kind of their answer.
 FLOWS: dict[str, str] = {
+    "answerable.usecases.baseline.replay_access:replay_access": "access-replay",
+    "answerable.usecases.federation.credential_policies:list_credential_policies": (
+        "credential-policies"
+    ),
     "answerable.usecases.inventory.scan:scan_sources": "scan",
     "answerable.usecases.inventory.list_scan_locations:list_scan_locations": "where",
     "answerable.usecases.inventory.inventory_listing:list_agents": "agents",

@@ -23,6 +23,8 @@ KINDS = (
     *("trace-by", "trace-first-seen", "trace-compare"),
     *("cases", "case", "case-bundle", "saved-queries"),
     "show",
+    "credential-policies",
+    "access-replay",
 )
 # Kinds whose table is the text of a file, for a redirection.
 FILES = ("baseline-export",)

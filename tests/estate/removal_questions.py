@@ -87,6 +87,7 @@ APART = {
         (
             "owner-keys",
             "owner-keys-new",
+            "credential-policies",
             "attest",
             "amendments",
             "drafts",
@@ -102,7 +103,7 @@ APART = {
     **dict.fromkeys(("baseline-check", "baseline-rename", "baseline-export"), _GATEWAY),
     "baseline-deployed": "tests/usecases/test_check_deployed.py: not-known without policies",
     **dict.fromkeys(("verify", "verification", "prove", "checkpoint", "bundle"), _LOG),
-    **dict.fromkeys(("event", "snapshots", "coverage"), _LOG),
+    **dict.fromkeys(("event", "snapshots", "coverage", "access-replay"), _LOG),
     **dict.fromkeys(("store", "store-changes", "holds"), _LOG),
     **dict.fromkeys(("cases", "case", "case-bundle", "saved-queries"), _LOG),
     **dict.fromkeys(

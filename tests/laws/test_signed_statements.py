@@ -13,11 +13,13 @@ from answerable.baseline.profile_verification import (
     profile_subject_id,
 )
 from answerable.evidence import dsse, owner_attestations, signed_statements
+from answerable.evidence.credential_policies import build_credential_policy_content
 from answerable.evidence.signed_user_requests import (
     UserRequest,
     build_request_content,
 )
 from answerable.model.baseline import BaselineProfile, BaselineSubject
+from answerable.model.credential_policy import CredentialPlatform, CredentialPolicy
 from answerable.model.owner_signing_key import (
     OwnerStatement,
     StatementContent,
@@ -27,6 +29,7 @@ from answerable.model.person_request import ANY_RUN
 from answerable.services.baseline.profile_learning import BASELINE
 from answerable.services.statements import key_enrolment, owner_keys
 from answerable.services.statements.attested_owners import AttestedOwnerReader
+from answerable.services.statements.credential_policies import CredentialPolicyReader
 from answerable.services.statements.owner_keys import LocalSigner
 from answerable.services.statements.person_requests import PersonRequestReader
 from answerable.services.statements.policy_exceptions import PolicyExceptionReader
@@ -136,11 +139,29 @@ def approval(key: LocalSigner, here: str) -> OwnerStatement:
     )
 
 
+def credential_policy(key: LocalSigner, here: str) -> OwnerStatement:
+    policy = CredentialPolicy(
+        agent=AGENT,
+        platform=CredentialPlatform.KUBERNETES,
+        document='{"context":"c","namespace":"n","service_account":"s"}',
+        profile="",
+        role="",
+        duration=600,
+        person=ANA,
+        digest="",
+        signed_at=NOW,
+        expires=NOW + 90 * DAY,
+    )
+    content = build_credential_policy_content(policy)
+    return content.build_owner_statement(key.id, here, NOW)
+
+
 EXAMPLES: dict[StatementKind, Example] = {
     AttestedOwnerReader: Example(attestation, 180 * DAY, other_owner),
     PolicyExceptionReader: Example(exception, HOUR, revocation),
     SignedBaselineReader: Example(baseline, 90 * DAY, next_baseline),
     PersonRequestReader: Example(request, HOUR),
+    CredentialPolicyReader: Example(credential_policy, 90 * DAY),
     ToolApprovalReader: Example(approval),
 }
 OF_EVERY_KIND = pytest.mark.parametrize("kind", SIGNED_KINDS, ids=lambda k: k.kind)

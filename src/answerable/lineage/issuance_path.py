@@ -118,11 +118,14 @@ class IssuanceIndex:
         by_run: First issuance with a delegation chain, by run and last agent; under an
             empty agent for any.
         by_parent: Likewise, by the chain key of the record itself.
+        naming_agents: Likewise, by the issued credential: the record of our own issuer,
+            where the platform records the same issuance.
     """
 
     by_credential: Mapping[str, CredentialIssuance]
     by_run: Mapping[tuple[str, str], CredentialIssuance]
     by_parent: Mapping[ChainKey, CredentialIssuance]
+    naming_agents: Mapping[str, CredentialIssuance]
 
 
 def index_credential_issuances(
@@ -131,13 +134,16 @@ def index_credential_issuances(
     """Index records of issued credentials by credential, run and parent."""
     runs: dict[tuple[str, str], CredentialIssuance] = {}
     parents: dict[ChainKey, CredentialIssuance] = {}
+    naming: dict[str, CredentialIssuance] = {}
     for each in sorted(issuances, key=_get_issuance_sort_key):
         if each.chain:
+            naming.setdefault(each.credential, each)
             runs.setdefault((each.parent.run, ""), each)
             runs.setdefault((each.parent.run, each.chain[-1]), each)
             if each.chain[-1] == each.parent.agent:
                 parents.setdefault(_remove_role_session_name(each.parent), each)
-    return IssuanceIndex(select_best_issuance_per_credential(issuances), runs, parents)
+    best = select_best_issuance_per_credential(issuances)
+    return IssuanceIndex(best, runs, parents, naming)
 
 
 def _remove_role_session_name(key: ChainKey) -> ChainKey:
@@ -242,7 +248,11 @@ def _list_issuances_naming_agents(
     """
     own = issued.by_parent.get(_remove_role_session_name(key)) if key.agent else None
     same = issued.by_run.get((key.run, key.agent)) if key.run else None
-    found = (own, *walked_issuances, same)
+    walked = (
+        each if each.chain else issued.naming_agents.get(each.credential, each)
+        for each in walked_issuances
+    )
+    found = (own, *walked, same)
     return tuple(each for each in found if each is not None and each.chain)
 
 

@@ -114,6 +114,10 @@ HOPS_OF_LOGS = {
     ("bedrock", "identity"): HopSupply("for every invocation", "identity.arn"),
     ("bedrock", "action"): HopSupply(_EVERY, "operation"),
     ("bedrock", "resource"): HopSupply(_EVERY, "modelId"),
+    ("credential-broker", "agent"): HopSupply(
+        "for every agent that it got a credential for", "agent of the signed policy"
+    ),
+    ("credential-broker", "action"): HopSupply(_EVERY, "operation that issued it"),
     ("sts", "person"): HopSupply(
         "where a verified token names one", "person of the exchanged token"
     ),

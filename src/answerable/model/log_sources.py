@@ -7,8 +7,13 @@ PDP = "pdp"  # source of a decision point's events
 PDP_PREFIX = "pdp-"  # prefix of its recorder names
 HOOK = "hook"  # source of a client hook's events
 HOOK_PREFIX = "hook-"  # prefix of its recorder names
+# Source of the events of credentials that agents get under a credential policy.
+CREDENTIAL_BROKER = "credential-broker"
 WEB = "web"  # source of the web page's events
 WEB_PREFIX = "web-"  # prefix of its recorder names
+
+# Sources that issue credentials to agents, and name their attested owners.
+ISSUERS = (STS, CREDENTIAL_BROKER)
 
 _SOURCE_OF_PREFIX = (
     (STS_PREFIX, STS),

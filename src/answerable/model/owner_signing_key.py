@@ -133,6 +133,7 @@ class StatementType(StrEnum):
     TOOLS_APPROVAL = "tools-approval"
     BASELINE = "baseline"  # an owner enforces a learned profile
     REQUEST = "request"  # a person asks an agent for something
+    CREDENTIAL_POLICY = "credential-policy"  # an owner lets an agent get a credential
     AMENDMENT = "amendment"  # an owner grants a policy exception
     AMENDMENT_REFUSED = "amendment-refused"  # or refuses it
     AMENDMENT_REVOKED = "amendment-revoked"  # or revokes an exception

@@ -17,10 +17,19 @@ from answerable.presentation.credential_revocation import revocation_effect
 from answerable.presentation.inventory_items import build_credential_item, format_time
 from answerable.server.revocation_service import GATEWAY, SERVICE, RevocationResult
 from answerable.services.federation.issued_token_verification import MAX_TOKEN_LIFETIME
+from answerable.store.issued_credentials import IssuedCredentialRecord
 
 KILL_ACT, REVIVE_ACT, DRY_RUN_ACT = "kill", "revive", "dry-run"
 ELSEWHERE = "servers that verify tokens themselves"
 PLATFORM = "its platform"
+BROKER = "aws exec, credential-process"
+_PLATFORM_NAMES = {"aws": "AWS", "kubernetes": "Kubernetes", "github": "GitHub"}
+# How to end an issued credential before it expires, and what else that ends.
+_EARLIER_ENDS = {
+    "aws": "only a deny ends it earlier, which ends every session of the same identity",
+    "kubernetes": "only the deletion of its service account ends it earlier",
+    "github": "GitHub ends it earlier where the agent revokes it with the token itself",
+}
 # Kinds of subjects with delegations on record.
 _HOLD_TOKENS = ("agent:", "run:", "person:", "rule:", "issuer:")
 _ITEM_NAMES = {GATEWAY: "calls", SERVICE: "new tokens"}
@@ -80,7 +89,10 @@ class RevocationAct:
 
 
 def list_revocation_effects(
-    operation: RevocationAct, config: Config | None, inventory: Inventory | None
+    operation: RevocationAct,
+    config: Config | None,
+    inventory: Inventory | None,
+    issued: Sequence[IssuedCredentialRecord] = (),
 ) -> Document:
     """List what a revocation has ended, and what remains valid until when.
 
@@ -88,8 +100,10 @@ def list_revocation_effects(
         operation: The revocation.
         config: The configuration; None without one.
         inventory: Newest snapshot; None where the store could not be read.
+        issued: Credentials that agents got under credential policies.
     """
     items = list(_list_server_effects(operation))
+    items += _list_issued_credential_effects(operation, issued)
     if operation.kind != REVIVE_ACT:
         items += _list_token_effects(operation, config)
         items += _list_unaffected_credentials(operation, inventory)
@@ -159,6 +173,30 @@ def _list_token_effects(
         yield operation.build_effect_item(
             "tokens given before", GATEWAY, "lives", until=until, note="at most"
         )
+
+
+def _list_issued_credential_effects(
+    operation: RevocationAct, issued: Sequence[IssuedCredentialRecord]
+) -> Iterator[RevocationEffectItem]:
+    """Yield that no further credential is issued, and each one that still works."""
+    own = [each for each in issued if each.is_subject(operation.subject)]
+    if not own:
+        return
+    if operation.kind == REVIVE_ACT:
+        yield operation.build_effect_item("new credentials", BROKER, "revived")
+        return
+    yield operation.build_effect_item("new credentials", BROKER, "dead")
+    for each in own:
+        if each.until > operation.now:
+            note = f"of {each.agent}" + (f", run {each.run}" if each.run else "")
+            yield operation.build_effect_item(
+                "issued credential",
+                _PLATFORM_NAMES.get(each.platform, PLATFORM),
+                "lives",
+                until=format_time(each.until),
+                id=each.id,
+                note=f"{note}: {_EARLIER_ENDS.get(each.platform, '')}",
+            )
 
 
 def _max_token_lifetime(config: Config | None) -> int:

@@ -27,7 +27,7 @@ from answerable.model.lineage import (
     CredentialIssuance,
     CredentialPresentation,
 )
-from answerable.model.log_sources import STS
+from answerable.model.log_sources import ISSUERS
 from answerable.store.cache_generation import (
     compute_chains_generation,
     compute_events_generation,
@@ -43,9 +43,9 @@ if TYPE_CHECKING:
     from answerable.store.store import EvidenceStore
 
 _KEYS = "identity, credential, session, person, run, agent, tool"
-# Facts that our own token service writes; of another source they are its own words.
+# Facts that our own issuers write; of another source they are its own words.
 _CHAIN, _OWNER = (
-    f"if(source = '{STS}', coalesce(list_filter(facts, lambda f: f[1] = '{name}')[1][2], "
+    f"if(source IN {ISSUERS}, coalesce(list_filter(facts, lambda f: f[1] = '{name}')[1][2], "
     "''), '')"
     for name in ("chain", "owner")
 )

@@ -119,3 +119,21 @@ def find_events_of_identity(
         decode_event_row(row)
         for row in store.run_query(query, [identity, since, until])
     ]
+
+
+def find_platform_events(
+    store: "EvidenceStore", *, since: int, until: int
+) -> list[AuditEvent]:
+    """Find the platform events of all identities, oldest first.
+
+    Args:
+        store: The evidence store.
+        since: UTC nanoseconds, inclusive.
+        until: UTC nanoseconds, exclusive.
+    """
+    query = (
+        f"SELECT {NAMES} FROM events e WHERE event_time >= ? AND event_time < ? "  # noqa: S608 - ours
+        "AND written_by = 'platform' AND decision_id = '' "
+        "ORDER BY event_time, event_id"
+    )
+    return [decode_event_row(row) for row in store.run_query(query, [since, until])]

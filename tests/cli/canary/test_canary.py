@@ -69,6 +69,7 @@ ASK: tuple[tuple[str, ...], ...] = (
     ("show", "EVENT"),
     ("attest", USER, "--owner", "ana@corp.example"),
     ("owner-keys", "list"),
+    ("credential-policies", "list"),
     ("show", "cred:github/acme/pat/2"),
     ("can", "github:user/ana", "contents:write", "github:acme/repo/web"),
     ("who-can", "read-secret", "github:acme/secret/KEY"),
@@ -232,4 +233,6 @@ def test_every_command_is_among_those_asked() -> None:
     # What a backup contains without a passphrase: tests/deploy/test_backup.py. `health`
     # prints the reasons of a readiness page, and `store` counts.
     silent |= {"backup", "restore", "health", "store"}
+    # What is issued to agents: tests/agent_credentials. `replay` prints numbers alone.
+    silent |= {"aws", "replay"}
     assert set(app.commands) - asked == silent

@@ -157,6 +157,12 @@ def _list_agent_issuances(
     ]
     way = [_issuance(step.credential, issuances) for step in walked]
     way = [i for i in way if i and not i.credential.startswith("cred:aws/AKIA")]
+    way = [
+        next((n for n in named if n.credential == i.credential), i)
+        if i and not i.chain
+        else i
+        for i in way
+    ]
     same = [
         i
         for i in named

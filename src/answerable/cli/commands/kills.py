@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from answerable.model.inventory import Inventory
     from answerable.server.revocation_effects import RevocationAct
     from answerable.server.revocation_service import RevocationResult
+    from answerable.store.issued_credentials import IssuedCredentialRecord
     from answerable.store.store import EvidenceStore
 
 _config_option = click.option(
@@ -194,23 +195,31 @@ class _KillTarget:
         from answerable.cli.output import print_document
         from answerable.server.revocation_effects import list_revocation_effects
 
+        inventory, issued = self._load_credentials(act.now)
         print_document(
-            list_revocation_effects(act, self.config, self._load_inventory(act.now)),
-            settings,
+            list_revocation_effects(act, self.config, inventory, issued), settings
         )
 
-    def _load_inventory(self, now: int) -> "Inventory | None":
-        """Load the newest inventory; None if the store cannot be read."""
+    def _load_credentials(
+        self, now: int
+    ) -> "tuple[Inventory | None, tuple[IssuedCredentialRecord, ...]]":
+        """Load the newest inventory, and the credentials that agents got lately.
+
+        The inventory is None, and no credential is known, if the store cannot be read.
+        """
+        from answerable.model.credential_policy import MAX_DURATION
         from answerable.model.errors import AnswerableError
         from answerable.services.inventory import snapshots
+        from answerable.store.issued_credentials import read_issued_credentials
 
         if not self.store.is_dir():
-            return None
+            return None, ()
         try:
             with self._open_store(now) as store:
-                return snapshots.load_inventory(store, now=now)
+                issued = read_issued_credentials(store, now - MAX_DURATION * 10**9)
+                return snapshots.load_inventory(store, now=now), issued
         except AnswerableError:
-            return None
+            return None, ()
 
     @contextmanager
     def _open_store(self, now: int) -> "Iterator[EvidenceStore]":

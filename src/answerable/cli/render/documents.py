@@ -86,6 +86,10 @@ EMPTY_TEXTS = {
     "diff": ("no difference in the collected data", ""),
     "findings": ("no finding in the collected data", ""),
     "sql": ("no rows", ""),
+    "credential-policies": (
+        "no credential policy is in force",
+        "answerable credential-policies sign AGENT --for aws --starter metadata",
+    ),
     "login": ("no one is signed in", "answerable login"),
     "sts-rules": ("no rules", "see docs/configuration.md for an example"),
     "sts-test": ("no rules", "see docs/configuration.md for an example"),
@@ -133,6 +137,8 @@ KINDS_WITHOUT_SOURCES |= {
     "baselines",
     "baseline",
     "baseline-diff",
+    "access-replay",
+    "credential-policies",
 }
 KINDS_WITHOUT_SOURCES |= {"baseline-replay", "requests", "protect-status", "agent-mode"}
 # An empty list of these kinds is not known to be empty if its sources are missing.

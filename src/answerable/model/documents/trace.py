@@ -54,6 +54,9 @@ class TraceItem(TypedDict):
         Column("start of the lifetime of the acting credential", format="time"),
     ]
     credential_to: Annotated[str | None, Column("its end", format="time")]
+    run: Annotated[
+        str, Column("run or delegation that got the acting credential, if known")
+    ]
     decision_id: Annotated[str, Column("of a recorded decision, empty without one")]
     facts: Annotated[dict[str, str], Column("further facts of the record")]
     identity_owner: Annotated[

@@ -17,7 +17,7 @@ from answerable.lineage.gateway_mediation import (
 )
 from answerable.model.inventory import Inventory
 from answerable.model.lineage import HopStatus, LineageChain
-from answerable.model.log_sources import GATEWAY, HOOK, PDP, STS, WEB
+from answerable.model.log_sources import GATEWAY, HOOK, ISSUERS, PDP, STS, WEB
 from answerable.services.lineage import name_resolution
 from answerable.services.lineage.trace_rows import TraceQuery
 from answerable.store import mediated_call_queries as held
@@ -25,7 +25,7 @@ from answerable.store.chain_tables import JointInterval
 from answerable.store.event_queries import EventFilter
 from answerable.store.store import EvidenceStore
 
-_OWN_RECORDERS = frozenset({GATEWAY, STS, PDP, HOOK, WEB})
+_OWN_RECORDERS = frozenset({GATEWAY, *ISSUERS, PDP, HOOK, WEB})
 _DECLARED = "declared"  # kind of agents named in a gateway configuration
 
 EventMoment = tuple[SourcedChainKey, int]  # joint and time of an event

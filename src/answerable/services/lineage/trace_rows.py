@@ -204,6 +204,7 @@ def build_trace_item(row: ChainRow) -> TraceItem:
         "credential_path": list(chain.credential_path),
         "credential_from": _format_time(chain.credential_from),
         "credential_to": _format_time(chain.credential_to),
+        "run": chain.delegation_id,
         "decision_id": event.decision_id,
         "facts": dict(event.facts),
         "identity_owner": _build_hop_item(chain.identity_owner),

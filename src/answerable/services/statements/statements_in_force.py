@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from answerable.services.statements.attested_owners import AttestedOwnerReader
+from answerable.services.statements.credential_policies import CredentialPolicyReader
 from answerable.services.statements.person_requests import PersonRequestReader
 from answerable.services.statements.policy_exceptions import PolicyExceptionReader
 from answerable.services.statements.signed_baselines import SignedBaselineReader
@@ -32,6 +33,7 @@ ENFORCED_KINDS: tuple[StatementKind, ...] = (
 SIGNED_KINDS: tuple[StatementKind, ...] = (
     *ENFORCED_KINDS,
     AttestedOwnerReader,
+    CredentialPolicyReader,
     ToolApprovalReader,
 )
 

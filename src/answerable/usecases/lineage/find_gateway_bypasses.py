@@ -20,7 +20,7 @@ from answerable.model.documents.shared_shapes import CoverageRecord, Document
 from answerable.model.documents.trace import UnmediatedEventItem
 from answerable.model.event import AuditEvent
 from answerable.model.inventory import Inventory
-from answerable.model.log_sources import GATEWAY, STS
+from answerable.model.log_sources import GATEWAY, ISSUERS
 from answerable.model.time_units import SECOND_NS
 from answerable.presentation.answer_coverage import format_time
 from answerable.services.inventory import snapshots
@@ -217,7 +217,7 @@ def _add_missing_logs(
     """Add the logs to `not_collected` without which nothing can be judged."""
     logs = {each.chain_key.source for each in chains}
     missing = set(coverage["not_collected"])
-    if not logs - {GATEWAY, STS}:
+    if not logs - {GATEWAY, *ISSUERS}:
         missing.add("cloudtrail")
     if mediation["first"] is None:
         missing.add("gateway")

@@ -1,0 +1,82 @@
+"""`replay`: standing, timed and baseline-held access, compared on a log."""
+
+import click
+
+from answerable.cli.output import print_and_exit
+from answerable.cli.session import open_session
+from answerable.cli.settings import AppCommand, Settings, pass_settings
+
+_MAX_LIFETIME = 7 * 86_400 * 10**9  # nanoseconds
+
+
+@click.command(cls=AppCommand, short_help="Compare kinds of access on a log.")
+@click.option(
+    "--timed",
+    "lifetimes",
+    metavar="SPAN",
+    multiple=True,
+    help="Lifetime of timed access, instead of 1 minute to 8 hours; may be repeated.",
+)
+@click.option(
+    "--indicator",
+    "indicators",
+    metavar="ACTION[=RESOURCE]",
+    multiple=True,
+    help="A harmful call, with * and ?; may be repeated.",
+)
+@click.option(
+    "--learn-until",
+    metavar="TIME",
+    default="",
+    help="End of the time to learn baselines from.  [default: the middle of the log]",
+)
+@click.option("--since", metavar="TIME", default="", help="Only calls since this time.")
+@click.option("--until", metavar="TIME", default="", help="Only calls until this time.")
+@click.option("--svg", metavar="FILE", default="", help="Also draw the curve to FILE.")
+@pass_settings
+def replay(
+    settings: Settings,
+    lifetimes: tuple[str, ...],
+    indicators: tuple[str, ...],
+    learn_until: str,
+    since: str,
+    until: str,
+    svg: str,
+) -> None:
+    """Show what three kinds of access would have let happen on the recorded calls.
+
+    Standing access lets every call happen. Timed access ends after T and is granted
+    again on request: it lets the same calls happen, and asks at some. A baseline,
+    learned from the earlier part of the log, lets the learned calls happen.
+    """
+    from answerable.presentation.time_input import parse_span, parse_time
+    from answerable.usecases.baseline.replay_access import (
+        CURVE,
+        ReplayQuery,
+        replay_access,
+    )
+
+    spans = tuple(
+        parse_span(each, "--timed", _MAX_LIFETIME) // 10**9 for each in lifetimes
+    )
+    with open_session(settings) as session:
+        now = session.now
+        query = ReplayQuery(
+            since=parse_time(since, now, "--since") if since else 0,
+            until=parse_time(until, now, "--until") if until else 1 << 62,
+            learn_until=(
+                parse_time(learn_until, now, "--learn-until") if learn_until else 0
+            ),
+            lifetimes=spans or CURVE,
+            indicators=indicators,
+        )
+        document = replay_access(session.store, query)
+    if svg:
+        from answerable.connectors.user_path import expand_user_path
+        from answerable.store.durable_files import translate_os_errors
+        from answerable.web.svg.access_curve import draw_access_curve
+
+        path = expand_user_path(svg)
+        with translate_os_errors("write", path):
+            path.write_text(draw_access_curve(document.items).text + "\n", "utf-8")
+    print_and_exit(document, settings)

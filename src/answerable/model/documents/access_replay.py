@@ -1,0 +1,70 @@
+"""JSON output of the command `answerable replay`. See docs/cli.md."""
+
+from typing import Annotated, TypedDict
+
+from answerable.model.documents.columns import Column
+
+
+class AccessReplayItem(TypedDict):
+    """What one kind of access would have let happen on the recorded calls.
+
+    The fields of harmful calls are null without `--indicator`.
+    """
+
+    access: Annotated[
+        str,
+        Column("`standing`; `timed`: granted again on request; `baseline`", "", 0),
+    ]
+    t_s: Annotated[
+        int | None,
+        Column("lifetime T of a timed credential, in seconds", "T (s)", 0, "number"),
+    ]
+    allowed: Annotated[int, Column("calls that happen", "", 0, "number", right=True)]
+    unasked: Annotated[
+        int,
+        Column(
+            "calls that happen without a new request",
+            "unasked",
+            1,
+            "number",
+            right=True,
+        ),
+    ]
+    requests: Annotated[
+        int, Column("requests for access, all granted", "", 1, "number", right=True)
+    ]
+    refused: Annotated[
+        int, Column("calls that do not happen", "", 1, "number", right=True)
+    ]
+    actions: Annotated[
+        int, Column("distinct actions that happen", "", 2, "number", right=True)
+    ]
+    resources: Annotated[
+        int, Column("distinct resources of them", "", 2, "number", right=True)
+    ]
+    harmful: Annotated[
+        int | None, Column("harmful calls that happen", "", 0, "number", right=True)
+    ]
+    harmful_unasked: Annotated[
+        int | None,
+        Column(
+            "harmful calls that happen without a new request",
+            "harmful unasked",
+            1,
+            "number",
+            right=True,
+        ),
+    ]
+    first_harmful_s: Annotated[
+        int | None,
+        Column(
+            "seconds from the first use of the credential to the first harmful call "
+            "that happens; null if none does",
+            "first harmful (s)",
+            1,
+            "number",
+            right=True,
+        ),
+    ]
+    live_s: Annotated[int, Column("seconds that credentials are usable, summed")]
+    unlearned: Annotated[int, Column("refused calls of identities without a baseline")]

@@ -1,0 +1,1 @@
+"""Short-lived credentials for agents: issue, cache, renew and hand over."""

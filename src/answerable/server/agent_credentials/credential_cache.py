@@ -1,0 +1,162 @@
+"""Cache of issued credentials: one private file for each agent, platform and run.
+
+SDKs ask for a credential at every use in its last 15 minutes, so a command that issued
+a new one each time would call the platform at each use. The cache is outside the store,
+which contains no secret. A file that another user could have written is ignored.
+"""
+
+import fcntl
+import hashlib
+import os
+import stat
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+
+from answerable.model.errors import EnvironmentFailure
+from answerable.store.durable_files import (
+    make_private_folder,
+    translate_os_errors,
+    write_file,
+)
+
+_SCHEMA = 1
+_MAX_BYTES = 64 << 10
+_FOLDER = "agent-credentials"
+
+
+class CachedCredential(msgspec.Struct, frozen=True):
+    """Credential in the cache, with the state of the store that it was checked against.
+
+    Attributes:
+        stamp: Stamp of the store's log when the policy was last found in force.
+        policy: Digest of the policy.
+        policy_expires: UTC nanoseconds.
+        person: Signer of the policy.
+        renew_at: UTC nanoseconds, after which a new one is issued.
+        expires: UTC nanoseconds.
+        id: `cred:...`.
+        notes: What does not hold, a sentence each.
+        fields: Fields of the credential; secret.
+    """
+
+    stamp: str
+    policy: str
+    policy_expires: int
+    person: str
+    renew_at: int
+    expires: int
+    id: str
+    notes: tuple[str, ...]
+    fields: Mapping[str, str]
+    schema: int = _SCHEMA
+
+    def __repr__(self) -> str:
+        """Name the credential, and keep its secret out of messages and tracebacks."""
+        return f"CachedCredential({self.id})"
+
+    def is_current(self, stamp: str, now: int) -> bool:
+        """Tell whether it may be handed over without a look into the store."""
+        fresh = now < min(self.renew_at, self.policy_expires)
+        return bool(stamp) and self.stamp == stamp and fresh
+
+
+_decode = msgspec.json.Decoder(CachedCredential).decode
+
+
+def find_cache_folder() -> Path:
+    """Find the folder of the cache: of the user's session in memory, else in the home.
+
+    Raises:
+        EnvironmentFailure: No home directory is known.
+    """
+    runtime = os.environ.get("XDG_RUNTIME_DIR", "")
+    if runtime and Path(runtime).is_absolute() and _is_own_folder(Path(runtime)):
+        return Path(runtime) / "answerable" / _FOLDER
+    cache = os.environ.get("XDG_CACHE_HOME", "")
+    if cache and Path(cache).is_absolute():
+        return Path(cache) / "answerable" / _FOLDER
+    try:
+        return Path.home() / ".cache" / "answerable" / _FOLDER
+    except RuntimeError:
+        raise EnvironmentFailure("no home directory is known", "set HOME") from None
+
+
+class CredentialCache:
+    """Cached credential of one agent, platform, run and store.
+
+    Args:
+        folder: Folder of the cache, created on the first write.
+        key: Texts that identify the credential.
+    """
+
+    def __init__(self, folder: Path, *key: str) -> None:
+        digest = hashlib.sha256("\x00".join(key).encode()).hexdigest()
+        self._folder = folder
+        self._path = folder / f"{digest[:32]}.json"
+
+    def read(self) -> CachedCredential | None:
+        """Read the credential; None if there is none that only we could have written."""
+        if not _is_own_folder(self._folder):
+            return None
+        try:
+            handle = os.open(self._path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        except OSError:
+            return None
+        with os.fdopen(handle, "rb") as file:
+            facts = os.fstat(handle)
+            ours = stat.S_ISREG(facts.st_mode) and facts.st_uid == os.geteuid()
+            if not ours or facts.st_mode & 0o077 or facts.st_size > _MAX_BYTES:
+                return None
+            data = file.read(_MAX_BYTES + 1)
+        try:
+            found = _decode(data)
+        except (msgspec.DecodeError, RecursionError):
+            return None
+        return found if found.schema == _SCHEMA else None
+
+    def write(self, credential: CachedCredential) -> None:
+        """Replace the credential, readable by our user alone.
+
+        Raises:
+            EnvironmentFailure: The folder is another user's, or cannot be written.
+        """
+        self._require_own_folder()
+        write_file(self._path, msgspec.json.encode(credential), sync=False)
+
+    def remove(self) -> None:
+        """Remove the credential, if there is one."""
+        with translate_os_errors("remove", self._path):
+            self._path.unlink(missing_ok=True)
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the lock of the folder, so that only one process issues a credential."""
+        self._require_own_folder()
+        with translate_os_errors("lock", self._folder):
+            handle = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(handle)
+
+    def _require_own_folder(self) -> None:
+        """Create the folder; refuse one that other users can enter."""
+        make_private_folder(self._folder)
+        if not _is_own_folder(self._folder):
+            raise EnvironmentFailure(
+                f"other users can enter {self._folder}", f"chmod 700 {self._folder}"
+            )
+
+
+def _is_own_folder(folder: Path) -> bool:
+    """Tell whether a folder is our user's own and closed to others."""
+    try:
+        facts = folder.lstat()
+    except OSError:
+        return False
+    ours = stat.S_ISDIR(facts.st_mode) and facts.st_uid == os.geteuid()
+    return ours and not facts.st_mode & 0o077

@@ -1,0 +1,199 @@
+"""`replay` on the sample trail equals an independent count of the same files."""
+
+import gzip
+import json
+import time
+import xml.etree.ElementTree as ET
+from datetime import datetime
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from answerable.baseline.access_replay import (
+    ReplayedCall,
+    replay_baseline_access,
+    replay_standing_access,
+    replay_timed_access,
+)
+from answerable.cli.main import main
+from answerable.cli.sample.audit_log import build_log_files
+from tests.baseline.replay_law import random_calls
+
+INDICATORS = (
+    "s3:GetObject=arn:aws:s3:::example-customer-data/*",
+    "s3:PutObject=arn:aws:s3:::example-drop-zone/*",
+    "iam:CreateRole",
+)
+Record = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def trail(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("replay")
+    for name, data in build_log_files(time.time_ns()).items():
+        (root / "trail").mkdir(exist_ok=True)
+        (root / "trail" / name).write_bytes(data)
+    store = ("--store", str(root / "store"), "-q")
+    assert main(["ingest", f"cloudtrail:{root / 'trail'}", *store]) == 0
+    return root
+
+
+def records(root: Path) -> list[Record]:
+    """Successful calls of the files, oldest first."""
+    found: list[Record] = []
+    for path in sorted((root / "trail").iterdir()):
+        found += json.loads(gzip.decompress(path.read_bytes()))["Records"]
+    found = [each for each in found if "errorCode" not in each]
+    return sorted(found, key=moment)
+
+
+def moment(record: Record) -> float:
+    return datetime.fromisoformat(record["eventTime"]).timestamp()
+
+
+def key_of(record: Record) -> str:
+    who = record["userIdentity"]
+    return str(who.get("accessKeyId") or who.get("principalId"))
+
+
+def is_harmful(record: Record) -> bool:
+    service = record["eventSource"].partition(".")[0]
+    name = f"{service}:{record['eventName']}"
+    resources = [each["ARN"] for each in record.get("resources", ())]
+    for text in INDICATORS:
+        action, _, pattern = text.partition("=")
+        if name == action and (
+            not pattern or any(fnmatchcase(each, pattern) for each in resources)
+        ):
+            return True
+    return False
+
+
+def test_timed_and_standing_access_equal_a_count_of_the_files(
+    trail: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    items = replay(trail, capsys)
+    calls = records(trail)
+    split = (moment(calls[0]) + moment(calls[-1])) / 2
+    recent = [each for each in calls if moment(each) >= split]
+    harmful = [each for each in recent if is_harmful(each)]
+    first_use: dict[str, float] = {}
+    for each in recent:
+        first_use.setdefault(key_of(each), moment(each))
+    (standing,) = (each for each in items if each["access"] == "standing")
+    assert (standing["allowed"], standing["unasked"]) == (len(recent),) * 2
+    assert standing["harmful"] == len(harmful) > 50
+    first = moment(harmful[0]) - first_use[key_of(harmful[0])]
+    assert standing["first_harmful_s"] == first
+    timed = [each for each in items if each["access"] == "timed"]
+    assert [each["t_s"] for each in timed] == [
+        60 * minutes for minutes in (1, 2, 5, 10, 15, 30, 60, 120, 240, 480)
+    ]
+    for item in timed:
+        live_until: dict[str, float] = {}
+        asked = asked_harmful = 0
+        for each in recent:
+            if moment(each) >= live_until.get(key_of(each), 0):
+                live_until[key_of(each)] = moment(each) + item["t_s"]
+                asked += 1
+                asked_harmful += is_harmful(each)
+        assert item["requests"] == asked
+        assert item["unasked"] == len(recent) - asked
+        assert item["harmful"] == len(harmful)
+        assert item["harmful_unasked"] == len(harmful) - asked_harmful
+        assert item["live_s"] == asked * item["t_s"]
+
+
+def test_a_baseline_lets_happen_what_the_files_held_before(
+    trail: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (held,) = (each for each in replay(trail, capsys) if each["access"] == "baseline")
+    calls = records(trail)
+    split = (moment(calls[0]) + moment(calls[-1])) / 2
+    known = {shape(each) for each in calls if moment(each) < split}
+    recent = [each for each in calls if moment(each) >= split]
+    allowed = [each for each in recent if shape(each) in known]
+    assert held["allowed"] == len(allowed)
+    assert held["refused"] == len(recent) - len(allowed)
+    assert held["harmful"] == sum(map(is_harmful, allowed))
+
+
+def shape(record: Record) -> tuple[str, str, str]:
+    """Identity, call and bucket of a record: what the sample's names generalise to."""
+    who = record["userIdentity"]
+    issuer = who.get("sessionContext", {}).get("sessionIssuer", {})
+    named = [each["ARN"].partition("/")[0] for each in record.get("resources", ())]
+    if record["eventSource"] != "s3.amazonaws.com":
+        named = [each["ARN"] for each in record.get("resources", ())]
+    identity = issuer.get("arn") or who.get("arn") or who["principalId"]
+    return identity, record["eventName"], " ".join(named)
+
+
+def replay(
+    root: Path, capsys: pytest.CaptureFixture[str], *words: str
+) -> list[dict[str, Any]]:
+    flags = [word for each in INDICATORS for word in ("--indicator", each)]
+    capsys.readouterr()
+    done = main(
+        ["replay", *flags, *words, "-o", "json", "--store", f"{root / 'store'}"]
+    )
+    assert done == 0
+    found: list[dict[str, Any]] = json.loads(capsys.readouterr().out)["items"]
+    return found
+
+
+def test_the_curve_is_an_svg_file_and_lifetimes_can_be_named(
+    trail: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    file = tmp_path / "curve.svg"
+    items = replay(trail, capsys, "--timed", "15m", "--svg", str(file))
+    assert [each["t_s"] for each in items] == [None, 900, None]
+    drawn = ET.parse(file).getroot()  # noqa: S314 - our own file
+    assert drawn.tag == "{http://www.w3.org/2000/svg}svg"
+    text = file.read_text()
+    assert "Harmful calls that happen without a new request" in text
+    assert f"standing access: {items[0]['harmful']}" in text
+
+
+def test_a_log_without_an_earlier_part_is_refused(
+    trail: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = ("--store", str(trail / "store"))
+    assert main(["replay", "--learn-until", "2020-01-01", *store]) == 2
+    assert "no record lies before 2020-01-01" in capsys.readouterr().err
+    assert main(["replay", "--indicator", "delete", *store]) == 2
+    assert "not an indicator" in capsys.readouterr().err
+
+
+def test_laws_of_a_replay() -> None:
+    """Longer access never asks more, and no timer lets less happen than standing access."""
+    for calls in random_calls(200):
+        end = calls[-1].at
+        standing = replay_standing_access(calls, end)
+        held = replay_baseline_access(calls, end)
+        assert held.allowed + held.refused == standing.allowed == len(calls)
+        before = len(calls) + 1
+        for lifetime in (1, 5, 20, 10**9):
+            timed = replay_timed_access(calls, lifetime)
+            assert (timed.allowed, timed.actions, timed.resources, timed.harmful) == (
+                standing.allowed,
+                standing.actions,
+                standing.resources,
+                standing.harmful,
+            )
+            assert timed.unasked + timed.requests == len(calls)
+            assert timed.first_harmful == standing.first_harmful
+            assert timed.requests <= before
+            before = timed.requests
+        assert before == len({call.credential for call in calls})
+
+
+def test_the_example_of_the_documentation() -> None:
+    at = [
+        ReplayedCall(second, "K", "a:B", ("r",), False, True, second == 70)
+        for second in (0, 30, 70, 71)
+    ]
+    timed = replay_timed_access(at, 60)
+    assert (timed.requests, timed.unasked, timed.harmful_unasked) == (2, 2, 0)
