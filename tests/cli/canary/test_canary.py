@@ -234,5 +234,5 @@ def test_every_command_is_among_those_asked() -> None:
     # prints the reasons of a readiness page, and `store` counts.
     silent |= {"backup", "restore", "health", "store"}
     # What is issued to agents: tests/agent_credentials. `replay` prints numbers alone.
-    silent |= {"aws", "replay"}
+    silent |= {"aws", "replay", "kubectl-credential", "git-credential"}
     assert set(app.commands) - asked == silent

@@ -2,7 +2,6 @@
 
 import os
 import re
-import secrets
 from typing import TYPE_CHECKING
 
 import click
@@ -17,14 +16,17 @@ from answerable.cli.settings import (
 
 if TYPE_CHECKING:
     from answerable.model.credential_policy import CredentialPolicy, IssuedCredential
-    from answerable.server.agent_credentials.credential_broker import CredentialBroker
+    from answerable.server.agent_credentials.credential_broker import (
+        CredentialBroker,
+        Issuer,
+    )
     from answerable.server.agent_credentials.credential_cache import CachedCredential
 
 _RUN = re.compile("[0-9A-Za-z_-]{1,40}")  # a run id, as an environment may name it
 _RUN_VARIABLE = "ANSWERABLE_RUN"
 # Set while the person's own credential is looked up, to detect a profile that leads back.
 _LOOKUP_VARIABLE = "ANSWERABLE_CREDENTIAL_LOOKUP"
-_agent_option = click.option(
+agent_option = click.option(
     "--agent", metavar="NAME", required=True, help="Agent that gets the credential."
 )
 
@@ -44,7 +46,7 @@ def aws() -> None:
 @aws.command(
     "credential-process", cls=AppCommand, short_help="Session for an SDK, as JSON."
 )
-@_agent_option
+@agent_option
 @pass_settings
 def credential_process(settings: Settings, agent: str) -> None:
     """Print the AWS session of an agent, as `credential_process` of a profile expects.
@@ -57,18 +59,17 @@ def credential_process(settings: Settings, agent: str) -> None:
         format_process_credentials,
     )
 
-    _refuse_loop(agent)
+    refuse_loop(agent)
     for name in [each for each in os.environ if each.startswith("AWS_")]:
         del os.environ[name]
     os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
     said = os.environ.get(_RUN_VARIABLE, "")
-    broker = _open_broker(
-        settings, agent, "aws", "", said if _RUN.fullmatch(said) else ""
-    )
+    said = said if _RUN.fullmatch(said) else ""
+    broker = open_broker(settings, agent, "aws", _issue_aws, reported_run=said)
     before = broker.read_cached()
     credential = broker.get_credential()
     if before is None or before.id != credential.id:
-        _print_limits(settings, credential)
+        print_limits(settings, credential)
     click.echo(format_process_credentials(credential))
 
 
@@ -78,7 +79,7 @@ def credential_process(settings: Settings, agent: str) -> None:
     short_help="Start an agent with a narrowed session.",
     context_settings={"allow_interspersed_args": False},
 )
-@_agent_option
+@agent_option
 @click.argument("command", nargs=-1, required=True, metavar="-- COMMAND [ARGS...]")
 @pass_settings
 @click.pass_context
@@ -91,18 +92,20 @@ def exec_(
     session and renews it. `kill` stops the renewal within a second. COMMAND can still
     read the files of your user; what is not held is printed at the start.
     """
+    import secrets
+
     from answerable.presentation.text import sanitize
     from answerable.server.agent_credentials.agent_exec import run_with_credentials
 
-    _refuse_loop(agent)
+    refuse_loop(agent)
     run = secrets.token_hex(8)
-    broker = _open_broker(settings, agent, "aws", run, "")
+    broker = open_broker(settings, agent, "aws", _issue_aws, run)
     credential = broker.get_credential()
     if not settings.quiet:
         click.echo(
             f"answerable: run {run} of {broker.agent}: {credential.id}", err=True
         )
-    _print_limits(settings, credential)
+    print_limits(settings, credential)
     ctx.exit(
         run_with_credentials(
             broker,
@@ -113,20 +116,40 @@ def exec_(
     )
 
 
-def _open_broker(
-    settings: Settings, agent: str, platform: str, run: str, reported_run: str
+def open_broker(
+    settings: Settings,
+    agent: str,
+    platform: str,
+    issue: "Issuer",
+    run: str = "",
+    reported_run: str = "",
 ) -> "CredentialBroker":
-    """Open the broker of an agent's credential on a platform."""
-    from answerable.cli.commands.credential_policies import parse_agent
+    """Open the broker of an agent's credential on a platform.
+
+    Args:
+        issue: Asks the platform for a credential.
+        run: Run that this process starts.
+        reported_run: Run as the environment names it.
+    """
+    from answerable.cli.agent_names import parse_agent_name
     from answerable.server.agent_credentials.credential_broker import (
         CredentialBroker,
         CredentialRequest,
     )
     from answerable.server.agent_credentials.credential_cache import find_cache_folder
 
+    def issue_once(policy: "CredentialPolicy", run: str) -> "IssuedCredential":
+        os.environ[_LOOKUP_VARIABLE] = policy.agent
+        try:
+            return issue(policy, run)
+        finally:
+            del os.environ[_LOOKUP_VARIABLE]
+
     root, _ = find_store(settings)
-    request = CredentialRequest(root, parse_agent(agent), platform, run, reported_run)
-    return CredentialBroker(request, find_cache_folder(), _issue_aws)
+    request = CredentialRequest(
+        root, parse_agent_name(agent), platform, run, reported_run
+    )
+    return CredentialBroker(request, find_cache_folder(), issue_once)
 
 
 def _issue_aws(policy: "CredentialPolicy", run: str) -> "IssuedCredential":
@@ -145,26 +168,22 @@ def _issue_aws(policy: "CredentialPolicy", run: str) -> "IssuedCredential":
     names = SessionNames(
         build_session_name(policy.agent, run), build_source_identity(policy.person)
     )
-    os.environ[_LOOKUP_VARIABLE] = policy.agent
-    try:
-        return issue_aws_session(policy, names)
-    finally:
-        del os.environ[_LOOKUP_VARIABLE]
+    return issue_aws_session(policy, names)
 
 
-def _refuse_loop(agent: str) -> None:
+def refuse_loop(agent: str) -> None:
     """Refuse to issue a credential from one that we are about to issue."""
     from answerable.model.errors import UsageError
 
     if _LOOKUP_VARIABLE in os.environ:
         raise UsageError(
-            f"the AWS profile of the policy gets its credential from {agent} itself",
-            "name your own profile: answerable credential-policies sign AGENT --for aws "
-            "--profile NAME",
+            f"your own credential comes from the one of {agent} itself",
+            "name your own profile or context in the policy: answerable "
+            "credential-policies sign AGENT",
         )
 
 
-def _print_limits(settings: Settings, credential: "CachedCredential") -> None:
+def print_limits(settings: Settings, credential: "CachedCredential") -> None:
     """Print what the credential does not hold, to standard error."""
     from answerable.presentation.text import sanitize
 

@@ -3,10 +3,10 @@
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
+from answerable.cli.agent_names import parse_agent_name
 from answerable.cli.output import print_and_exit
 from answerable.cli.session import open_session
 from answerable.cli.settings import (
@@ -18,9 +18,6 @@ from answerable.cli.settings import (
 )
 from answerable.cli.signing import add_key_options, load_signer, require_human
 from answerable.model.errors import UsageError
-
-if TYPE_CHECKING:
-    from answerable.model.ids import AgentId
 
 PLATFORMS = ("aws", "kubernetes", "github")
 STARTER_NAMES = ("metadata", "no-identity")
@@ -123,7 +120,7 @@ def sign(
             f"starters: {', '.join(STARTER_NAMES)}",
         )
     draft = build_policy_draft(
-        parse_agent(agent),
+        parse_agent_name(agent),
         platform,
         _read_policy(file, starter),
         profile=profile,
@@ -163,7 +160,7 @@ def end(
 
     require_human(settings)
     draft = build_policy_draft(
-        parse_agent(agent),
+        parse_agent_name(agent),
         platform,
         "",
         profile="",
@@ -191,17 +188,6 @@ def list_policies(settings: Settings) -> None:
     with open_session(settings) as session:
         document = flow.list_credential_policies(session.store, now=session.now)
     print_and_exit(document, settings)
-
-
-def parse_agent(name: str) -> "AgentId":
-    """Parse the agent of an option: `NAME` is a declared one, `KIND/NAME` any."""
-    from answerable.model.ids import AgentId, build_agent_id
-
-    if name.startswith("agent:"):
-        return AgentId(name)
-    if "/" in name:
-        return build_agent_id(*name.split("/", 1))
-    return build_agent_id("declared", name)
 
 
 def _read_policy(file: str, starter: str) -> str:

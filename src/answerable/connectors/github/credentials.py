@@ -85,7 +85,7 @@ class AppCredential:
 
     def __init__(self, client: GithubApiClient, login: str, app: str, key: str) -> None:
         self._client, self._login, self._app = client, login, app
-        self._sign = _load_signer(key)
+        self._sign = load_app_signer(key)
         self._token, self._until = "", 0.0
 
     def __call__(self) -> str:
@@ -102,7 +102,7 @@ class AppCredential:
         Raises:
             EnvironmentFailure: The app is not installed, or its key is refused.
         """
-        proof = f"Bearer {self._build_jwt(int(time.time()))}"
+        proof = f"Bearer {build_app_jwt(self._app, self._sign, int(time.time()))}"
         base = self._client.base_path
         try:
             found = self._client.call(
@@ -127,13 +127,19 @@ class AppCredential:
             "install the app in the organization",
         )
 
-    def _build_jwt(self, now: int) -> str:
-        """Build the JSON Web Token that proves the app."""
-        issued = now - _CLOCK_SKEW
-        claims = {"iat": issued, "exp": now + _JWT_SECONDS, "iss": self._app}
-        head = {"alg": "RS256", "typ": "JWT"}
-        text = ".".join(_encode(msgspec.json.encode(each)) for each in (head, claims))
-        return f"{text}.{_encode(self._sign(text.encode()))}"
+
+def build_app_jwt(app: str, sign: Callable[[bytes], bytes], now: int) -> str:
+    """Build the JSON Web Token that proves an app.
+
+    Args:
+        app: Id or client id of the app.
+        sign: Signs with the private key of the app.
+        now: Seconds since the epoch.
+    """
+    claims = {"iat": now - _CLOCK_SKEW, "exp": now + _JWT_SECONDS, "iss": app}
+    head = {"alg": "RS256", "typ": "JWT"}
+    text = ".".join(_encode(msgspec.json.encode(each)) for each in (head, claims))
+    return f"{text}.{_encode(sign(text.encode()))}"
 
 
 def _describe_refusal(answer: ApiAnswer, login: str) -> str:
@@ -148,7 +154,7 @@ def _encode(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
-def _load_signer(path: str) -> Callable[[bytes], bytes]:
+def load_app_signer(path: str) -> Callable[[bytes], bytes]:
     """Load the private key of an app.
 
     Raises:

@@ -6,7 +6,7 @@ agent's environment decides nothing: profile, role, duration and document are si
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +18,6 @@ from answerable.server.agent_credentials.credential_cache import (
     CachedCredential,
     CredentialCache,
 )
-from answerable.server.revocation_list import RevocationList
 from answerable.store.log_stamp import read_log_stamp
 
 if TYPE_CHECKING:
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     from answerable.model.ids import AgentId
     from answerable.store.store import EvidenceStore
 
-    Issuer = Callable[[CredentialPolicy, str], IssuedCredential]
+Issuer = Callable[["CredentialPolicy", str], "IssuedCredential"]
 
 _MAX_MARGIN = 5 * 60 * 10**9  # nanoseconds before expiry at which it is renewed
 
@@ -66,9 +65,7 @@ class CredentialBroker:
         agent: The agent.
     """
 
-    def __init__(
-        self, request: CredentialRequest, folder: Path, issue: "Issuer"
-    ) -> None:
+    def __init__(self, request: CredentialRequest, folder: Path, issue: Issuer) -> None:
         self._request, self._issue, self.agent = request, issue, request.agent
         run = request.run or request.reported_run
         self._run = run
@@ -76,7 +73,7 @@ class CredentialBroker:
         self._cache = CredentialCache(
             folder, str(root), request.platform, request.agent, run
         )
-        self._kills = RevocationList(root, root / "gateway", root / "sts")
+        self._kill_folders = (root, root / "gateway", root / "sts")
 
     def get_credential(self) -> CachedCredential:
         """Return the credential, issued again if it ends soon.
@@ -106,7 +103,7 @@ class CredentialBroker:
         """Refuse a killed agent, run, owner or credential."""
         subjects = [self._request.agent, f"run:{self._run}", person]
         subjects += [cached.person, cached.id] if cached is not None else []
-        killed = self._kills.read_subjects().intersection(subjects)
+        killed = _read_killed_subjects(self._kill_folders).intersection(subjects)
         if killed:
             raise CredentialRevoked(
                 f"{min(killed)} is killed: no credential is issued",
@@ -187,3 +184,26 @@ class CredentialBroker:
             notes=(*issued.notes, *list_policy_limits(policy)),
             fields=issued.fields,
         )
+
+
+def _read_killed_subjects(folders: Sequence[Path]) -> frozenset[str]:
+    """Read the killed subjects of a store; the parser is imported if there are any.
+
+    Raises:
+        EnvironmentFailure: A file may not be read, or a line is no subject.
+    """
+    if not any(map(_may_have_kills, folders)):
+        return frozenset()
+    from answerable.server.revocation_list import RevocationList
+
+    return RevocationList(*folders).read_subjects()
+
+
+def _may_have_kills(folder: Path) -> bool:
+    """Tell whether a folder has a file of kills with content; True if it is not known."""
+    try:
+        return (folder / "kills").stat().st_size > 0
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
