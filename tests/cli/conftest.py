@@ -140,6 +140,7 @@ class UseCaseStubs:
 # Use cases that commands call, by the kind of their answer.
 FLOWS: dict[str, str] = {
     "answerable.usecases.baseline.replay_access:replay_access": "access-replay",
+    "answerable.usecases.baseline.replay_access:ReplayQuery": "",
     "answerable.usecases.federation.credential_policies:list_credential_policies": (
         "credential-policies"
     ),

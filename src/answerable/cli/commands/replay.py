@@ -51,7 +51,6 @@ def replay(
     """
     from answerable.presentation.time_input import parse_span, parse_time
     from answerable.usecases.baseline.replay_access import (
-        CURVE,
         ReplayQuery,
         replay_access,
     )
@@ -67,7 +66,7 @@ def replay(
             learn_until=(
                 parse_time(learn_until, now, "--learn-until") if learn_until else 0
             ),
-            lifetimes=spans or CURVE,
+            lifetimes=spans,
             indicators=indicators,
         )
         document = replay_access(session.store, query)

@@ -27,7 +27,7 @@ from answerable.model.ids import build_token_credential_id
 _NARROWING = ("repositories", "repository_ids", "permissions")
 
 
-class _TokenAnswer(msgspec.Struct):
+class _NarrowedTokenAnswer(msgspec.Struct):
     """Installation token with its expiry."""
 
     token: str
@@ -53,7 +53,9 @@ def issue_installation_token(policy: CredentialPolicy) -> IssuedCredential:
         )
         why = f"HTTP status {made.status}"
         if made.status == HTTPStatus.CREATED:
-            return _build(msgspec.json.decode(made.body, type=_TokenAnswer), text)
+            return _build(
+                msgspec.json.decode(made.body, type=_NarrowedTokenAnswer), text
+            )
     except CallFailed as failed:
         why = failed.what
     except msgspec.DecodeError:
@@ -66,7 +68,7 @@ def issue_installation_token(policy: CredentialPolicy) -> IssuedCredential:
     )
 
 
-def _build(answer: _TokenAnswer, named: Mapping[str, str]) -> IssuedCredential:
+def _build(answer: _NarrowedTokenAnswer, named: Mapping[str, str]) -> IssuedCredential:
     """Build the credential; GitHub's audit log names a token by its SHA-256."""
     digest = hashlib.sha256(answer.token.encode()).digest()
     return IssuedCredential(

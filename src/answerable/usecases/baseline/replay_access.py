@@ -44,14 +44,14 @@ class ReplayQuery:
         until: UTC nanoseconds, exclusive.
         learn_until: End of the time that baselines are learned from; 0 for the middle of
             the recorded time.
-        lifetimes: Lifetimes of timed access, seconds.
+        lifetimes: Lifetimes of timed access, seconds; empty for those of the curve.
         indicators: `ACTION` or `ACTION=RESOURCE`, with `*` and `?`.
     """
 
     since: int
     until: int
     learn_until: int = 0
-    lifetimes: tuple[int, ...] = CURVE
+    lifetimes: tuple[int, ...] = ()
     indicators: tuple[str, ...] = ()
 
 
@@ -92,7 +92,7 @@ def replay_access(store: EvidenceStore, query: ReplayQuery) -> Document:
                 replay_timed_access(calls, each * SECOND_NS),
                 knows_harm,
             )
-            for each in query.lifetimes
+            for each in query.lifetimes or CURVE
         ),
         _build_item("baseline", None, replay_baseline_access(calls, last), knows_harm),
     ]
