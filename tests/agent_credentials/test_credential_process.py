@@ -241,7 +241,7 @@ def test_a_profile_that_leads_back_to_the_command_is_refused(
     monkeypatch.setenv("ANSWERABLE_CREDENTIAL_LOOKUP", AGENT)
     said, why = fetch(capsys, 2)
     assert said == {}
-    assert "gets its credential from" in why
+    assert "your own credential comes from the one of" in why
 
 
 def test_only_standard_output_has_the_secret(laptop: Laptop, capsys: Capture) -> None:
