@@ -109,7 +109,7 @@ def count_events_over_time(
         investigation: The filter.
         width: Length of a span, nanoseconds.
     """
-    query, values, tables = _build_union_query(
+    query, values, tables = build_matching_query(
         investigation, "event_id, event_time, outcome"
     )
     rows = store.run_query(
@@ -128,7 +128,7 @@ def count_events_matching(
     store: "EvidenceStore", investigation: InvestigationFilter
 ) -> int:
     """Count matching events."""
-    query, values, tables = _build_union_query(investigation, "event_id, event_time")
+    query, values, tables = build_matching_query(investigation, "event_id, event_time")
     ((events,),) = store.run_query(f"SELECT count(*) FROM ({query})", values, tables)  # noqa: S608 - ours
     return cast("int", events)
 
@@ -221,7 +221,7 @@ def count_events_by_group(
         columns: Names in `COLUMNS`.
     """
     raw = [each for name in columns for each in _RAW_COLUMNS.get(name, ())]
-    query, values, tables = _build_union_query(
+    query, values, tables = build_matching_query(
         investigation,
         ", ".join([PLACE_COLUMNS, _JOINT, "action, resource, outcome", *raw]),
     )
@@ -336,7 +336,9 @@ def _build_alternative_queries(
         yield query, [*parameters, *values], tables
 
 
-def _build_union_query(investigation: InvestigationFilter, columns: str) -> _QueryParts:
+def build_matching_query(
+    investigation: InvestigationFilter, columns: str
+) -> _QueryParts:
     """Build one query for all alternatives; an event of several is counted once."""
     parts = list(_build_alternative_queries(investigation, columns))
     return (

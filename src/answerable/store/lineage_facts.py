@@ -7,7 +7,7 @@ damaged or a foreign file is derived again; deleting it is harmless.
 
 import contextlib
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -38,6 +38,7 @@ from answerable.store.credential_joint_facts import (
     read_token_id_issuances,
 )
 from answerable.store.durable_files import make_private_folder, read_file, write_file
+from answerable.store.query_tables import NamedTable
 
 if TYPE_CHECKING:
     from answerable.store.store import EvidenceStore
@@ -224,12 +225,12 @@ def read_lineage_facts(store: "EvidenceStore") -> LineageFacts:
     return LineageFacts(
         joints=tuple(_read_chain_keys(store)),
         issuances=(
-            *_read_credential_issuances(store),
+            *read_credential_issuances(store),
             *read_delegated_issuances(store),
             *read_token_id_issuances(store),
         ),
         presentations=read_presentations(store),
-        sign_ins=tuple(_read_sign_ins(store)),
+        sign_ins=tuple(read_sign_ins(store)),
         changes=tuple(_read_identity_changes(store)),
         uses=tuple(_read_access_key_uses(store)),
     )
@@ -254,16 +255,26 @@ def _read_chain_keys(store: "EvidenceStore") -> Iterable[SourcedChainKey]:
         )
 
 
-def _read_credential_issuances(store: "EvidenceStore") -> Iterable[CredentialIssuance]:
-    """Read the events that issued a credential, such as AssumeRole."""
+def read_credential_issuances(
+    store: "EvidenceStore",
+    condition: str = "true",
+    tables: Mapping[str, NamedTable] | None = None,
+) -> Iterable[CredentialIssuance]:
+    """Read the events that issued a credential, such as AssumeRole.
+
+    Args:
+        store: The store.
+        condition: Trusted SQL condition on the columns of an event.
+        tables: Tables that the condition names.
+    """
     query = (
         "SELECT event_time, issued, issued_to, issued_until, lower(hex(event_id)), "  # noqa: S608 - ours
         f"source, {_CHAIN}, {_OWNER}, {_KEYS} FROM events "
-        f"WHERE issued <> '' AND outcome = 'success' AND {_BELIEVED} "
+        f"WHERE issued <> '' AND outcome = 'success' AND {_BELIEVED} AND ({condition}) "
         "ORDER BY event_time, event_id"
     )
     for at, issued, to, until, event, source, chain, owner, *key in store.run_query(
-        query
+        query, (), tables
     ):
         yield CredentialIssuance(
             at=_as_int(at),
@@ -278,7 +289,7 @@ def _read_credential_issuances(store: "EvidenceStore") -> Iterable[CredentialIss
         )
 
 
-def _read_sign_ins(store: "EvidenceStore") -> Iterable[SignIn]:
+def read_sign_ins(store: "EvidenceStore") -> Iterable[SignIn]:
     """Read sign-ins of persons, and console sessions with the user's name."""
     query = (
         "SELECT min(event_time), who, own, cred, "  # noqa: S608 - ours

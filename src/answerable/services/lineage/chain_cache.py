@@ -1,13 +1,19 @@
 """Load or compute the chains (person, agent, tool, identity) of all events, cached."""
 
+from collections.abc import Sequence
+
 from answerable.lineage.chain_index import ChainIndex
 from answerable.lineage.chain_stitching import derive_lineage_chains
+from answerable.lineage.chain_stitching_types import SourcedChainKey
 from answerable.model.inventory import Inventory
 from answerable.services.inventory import snapshots
 from answerable.services.python_gc_pause import pause_garbage_collection
-from answerable.store import chain_tables, lineage_facts
+from answerable.store import chain_tables, lineage_facts, lineage_facts_of_keys
 from answerable.store.query_views import ViewDefinitions
 from answerable.store.store import EvidenceStore
+
+# With more sealed events, a question derives the chains of its own events.
+LARGE_STORE_EVENTS = 1_000_000
 
 
 def load_or_compute_chains(
@@ -58,6 +64,24 @@ def derive_chains(
             facts.presentations,
         )
     )
+
+
+def is_large_store(store: EvidenceStore) -> bool:
+    """Return whether chains are derived for each question instead of for all events."""
+    return lineage_facts_of_keys.count_sealed_events(store) > LARGE_STORE_EVENTS
+
+
+def derive_chains_of_keys(
+    store: EvidenceStore, inventory: Inventory, keys: Sequence[SourcedChainKey]
+) -> ChainIndex:
+    """Derive the chains of some chain keys, in memory as these need.
+
+    The sources of the index are those of all events.
+    """
+    facts = lineage_facts_of_keys.read_lineage_facts_of_keys(store, keys)
+    index = derive_chains(facts, store, inventory)
+    index.sources = lineage_facts_of_keys.read_event_sources(store)
+    return index
 
 
 def build_lineage_view(store: EvidenceStore) -> ViewDefinitions:

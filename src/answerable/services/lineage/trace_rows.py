@@ -104,6 +104,15 @@ def build_event_filter(
     )
 
 
+def drop_names(query: TraceQuery) -> TraceQuery:
+    """Return a query that selects at least the same events, by their own fields alone.
+
+    Names, hop statuses and words are left out: they concern the chains.
+    """
+    dropped = dict.fromkeys((*name_resolution.FIELDS, "status"), "")
+    return replace(query, words=(), **dropped)  # type: ignore[arg-type]  # text fields
+
+
 def validate_trace_query(query: TraceQuery) -> None:
     """Refuse a query that nothing can match.
 

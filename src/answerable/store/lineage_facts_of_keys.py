@@ -1,0 +1,142 @@
+"""Read the facts for the chains of some events only: memory as for these, not for all.
+
+Issuances are followed from the credentials of the events back to their origin, one
+query for each step. The result gives the same chains as all facts of the store.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from answerable.lineage.chain_stitching_types import SourcedChainKey
+from answerable.model.lineage import ChainKey, CredentialIssuance
+from answerable.model.log_sources import STS
+from answerable.store.credential_joint_facts import (
+    read_delegated_issuances,
+    read_presentations,
+    read_token_id_issuances,
+)
+from answerable.store.investigation_queries import (
+    InvestigationFilter,
+    build_matching_query,
+)
+from answerable.store.lineage_facts import (
+    LineageFacts,
+    read_credential_issuances,
+    read_sign_ins,
+)
+from answerable.store.query_tables import ColumnType, NamedTable
+
+if TYPE_CHECKING:
+    from answerable.store.store import EvidenceStore
+
+_KEYS = "identity, credential, session, person, run, agent, tool"
+
+
+def count_sealed_events(store: "EvidenceStore") -> int:
+    """Count the sealed events by the log, without reading a segment."""
+    from answerable.evidence.log_entries import list_live_segments
+
+    return sum(each.count for each in list_live_segments(store.log.entries()))
+
+
+def read_chain_keys_matching(
+    store: "EvidenceStore", investigation: InvestigationFilter
+) -> list[SourcedChainKey]:
+    """Read the distinct chain keys of matching events."""
+    query, values, tables = build_matching_query(
+        investigation, f"source, written_by, {_KEYS}"
+    )
+    rows = store.run_query(
+        f"SELECT DISTINCT source, written_by, {_KEYS} FROM ({query}) ORDER BY ALL",  # noqa: S608 - ours
+        values,
+        tables,
+    )
+    found = (
+        SourcedChainKey(
+            ChainKey(*map(str, key)), str(source), written_by != "self-reported"
+        )
+        for source, written_by, *key in rows
+    )
+    return list(dict.fromkeys(found))
+
+
+def read_event_sources(store: "EvidenceStore") -> frozenset[str]:
+    """Read the log sources of all events."""
+    rows = store.run_query("SELECT DISTINCT source FROM skimmed")
+    return frozenset(str(source) for (source,) in rows)
+
+
+def read_lineage_facts_of_keys(
+    store: "EvidenceStore", keys: Sequence[SourcedChainKey]
+) -> LineageFacts:
+    """Read the facts that the chains of some chain keys need.
+
+    Args:
+        store: The store.
+        keys: Distinct chain keys.
+    """
+    credentials = {each.key.credential for each in keys}
+    presentations = tuple(
+        each for each in read_presentations(store) if each.credential in credentials
+    )
+    credentials |= {each.parent.credential for each in presentations}
+    return LineageFacts(
+        joints=tuple(keys),
+        issuances=tuple(_read_issuances_behind(store, credentials, keys)),
+        presentations=presentations,
+        sign_ins=tuple(read_sign_ins(store)),
+    )
+
+
+def _read_issuances_behind(
+    store: "EvidenceStore", credentials: set[str], keys: Sequence[SourcedChainKey]
+) -> list[CredentialIssuance]:
+    """Read the issuances of credentials, of the issuers' credentials, and so on."""
+    others: dict[str, list[CredentialIssuance]] = defaultdict(list)
+    for each in (*read_delegated_issuances(store), *read_token_id_issuances(store)):
+        others[each.credential].append(each)
+    found = _read_delegations(store, keys)
+    seen: set[str] = set()
+    wanted = credentials | {each.parent.credential for each in found}
+    while fresh := wanted - seen - {""}:
+        made = [
+            *read_credential_issuances(
+                store,
+                "issued IN (SELECT value FROM wanted_credentials)",
+                {"wanted_credentials": _build_value_table(fresh)},
+            ),
+            *(each for credential in sorted(fresh) for each in others[credential]),
+        ]
+        seen |= fresh
+        wanted = {each.parent.credential for each in made}
+        found += made
+    return list(dict.fromkeys(found))
+
+
+def _read_delegations(
+    store: "EvidenceStore", keys: Sequence[SourcedChainKey]
+) -> list[CredentialIssuance]:
+    """Read the records of our token service for the runs and agents of chain keys."""
+    runs = {each.key.run for each in keys} - {""}
+    agents = {each.key.agent for each in keys} - {""}
+    if not runs and not agents:
+        return []
+    return list(
+        read_credential_issuances(
+            store,
+            f"source = '{STS}' AND (run IN (SELECT value FROM wanted_runs) "  # noqa: S608 - ours
+            "OR agent IN (SELECT value FROM wanted_agents))",
+            {
+                "wanted_runs": _build_value_table(runs),
+                "wanted_agents": _build_value_table(agents),
+            },
+        )
+    )
+
+
+def _build_value_table(values: Iterable[str]) -> NamedTable:
+    """Build a table with one column of texts."""
+    return NamedTable(
+        {"value": ColumnType.TEXT}, [{"value": each} for each in sorted(values)]
+    )

@@ -1,0 +1,72 @@
+"""In a large store, a question derives the chains of its own events: the answer is equal."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from answerable.services.lineage import chain_cache
+from answerable.services.lineage.trace_rows import TraceQuery
+from answerable.store import lineage_facts
+from answerable.store.store import EvidenceStore
+from answerable.usecases.evidence.ingest_logs import ingest_logs
+from answerable.usecases.lineage.trace import trace_events
+from tests.lineage.conftest import DATA, NOW
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EvidenceStore]:
+    root: Path = tmp_path_factory.mktemp("large") / "store"
+    with EvidenceStore.open(root, now=NOW) as opened:
+        ingest_logs(opened, [f"cloudtrail:{DATA / 'day.json'}"], now=NOW)
+        yield opened
+
+
+def list_questions(store: EvidenceStore) -> list[TraceQuery]:
+    """List questions with every name, action, resource and time of the store."""
+    items = trace_events(store, TraceQuery(), now=NOW).items
+    events = store.run_query("SELECT event_time FROM events ORDER BY 1")
+    times = [int(str(row[0])) for row in events]
+    found = [TraceQuery(), TraceQuery(limit=3), TraceQuery(outcome="denied")]
+    found += [
+        TraceQuery(since=times[n], until=times[-n] + 1, limit=limit)
+        for n in (1, len(times) // 3)
+        for limit in (2, 1000)
+    ]
+    for hop in ("person", "agent", "identity", "action", "resource"):
+        values = sorted({str(item["hops"][hop]["value"]) for item in items} - {""})  # type: ignore[index]
+        for value in values[:6]:
+            found.append(TraceQuery(**{hop: value}))  # type: ignore[arg-type]
+            found.append(
+                TraceQuery(**{hop: value}, since=times[len(times) // 4])  # type: ignore[arg-type]
+            )
+    keys = sorted({str(item["credential"]) for item in items} - {""})
+    return [*found, *(TraceQuery(credential=key) for key in keys[:6])]
+
+
+def test_the_answer_is_that_of_all_chains(
+    store: EvidenceStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    questions = list_questions(store)
+    expected = [trace_events(store, each, now=NOW) for each in questions]
+    monkeypatch.setattr(chain_cache, "LARGE_STORE_EVENTS", -1)
+    for question, answer in zip(questions, expected, strict=True):
+        found = trace_events(store, question, now=NOW)
+        assert found.items == answer.items, question
+        assert found.coverage == answer.coverage
+        assert found.total == answer.total
+        assert found.next == answer.next
+
+
+def test_no_chain_of_other_events_is_loaded(
+    store: EvidenceStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chain_cache, "LARGE_STORE_EVENTS", -1)
+
+    def refuse(_: object) -> None:
+        raise AssertionError("the facts of all events were loaded")
+
+    for name in ("load_lineage_facts", "load_cached_chains"):
+        monkeypatch.setattr(lineage_facts, name, refuse)
+    for question in (TraceQuery(limit=2), TraceQuery(since=1, until=NOW)):
+        assert trace_events(store, question, now=NOW).items
