@@ -3,7 +3,8 @@
 Each check stops at its first invalid record and names it; the other checks continue.
 """
 
-from collections.abc import Callable
+import secrets
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,9 @@ from answerable.evidence.log_entries import (
     JournalOpened,
     JournalSealed,
     LogEntry,
+    RowsRemoved,
+    SegmentManifest,
+    SegmentState,
     decode_entry,
 )
 from answerable.evidence.log_tiles import (
@@ -31,6 +35,7 @@ from answerable.model.errors import AnswerableError, VerificationError
 from answerable.model.inventory import ProgressCallback
 from answerable.store import journal_files
 from answerable.store.durable_files import read_file
+from answerable.store.event_gaps import format_date
 from answerable.store.fsck_history import (
     check_against_exported_checkpoint,
     describe_restore,
@@ -44,6 +49,7 @@ from answerable.store.transparency_log import (
     build_fingerprint_key_error,
     build_missing_log_error,
 )
+from answerable.store.verification_record import VerifiedState
 
 _RESTORED_HINT = (
     "compare with a backup of the store; if you restored an older backup, record "
@@ -68,11 +74,28 @@ class VerificationCheck:
     hint: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class VerificationScope:
+    """Part of a store whose files are verified; the log is always verified.
+
+    Attributes:
+        since: State up to which everything was verified before; None for the start.
+        sample: Number of segments chosen at random; 0 for all.
+    """
+
+    since: VerifiedState | None = None
+    sample: int = 0
+
+
+EVERYTHING = VerificationScope()
+
+
 def verify_store(
     store: EvidenceStore,
     exported_checkpoint: bytes | None,
     key: VerifierKey | None,
     progress: ProgressCallback,
+    scope: VerificationScope = EVERYTHING,
 ) -> list[VerificationCheck]:
     """Verify hashes, signatures and chains of a whole evidence store.
 
@@ -81,6 +104,7 @@ def verify_store(
         exported_checkpoint: Exported checkpoint that the log must still contain.
         key: Required signing key of that checkpoint; None for the store's own.
         progress: Called with (done, total, what).
+        scope: Part whose segments and objects are verified.
     """
     layout = store.layout
     note = store.log.checkpoint()
@@ -136,14 +160,57 @@ def verify_store(
         checks.append(
             _run_check("restores", lambda: _describe_recorded_restores(store))
         )
+    if scope != EVERYTHING:
+        checks.append(
+            _run_check("scope", lambda: _check_verified_prefix(scope, entries, raw))
+        )
+    selects = _build_selection(scope, entries)
     checks.append(
-        _run_check("segments", lambda: check_segments(layout, entries, raw, progress))
+        _run_check(
+            "segments",
+            lambda: check_segments(layout, entries, raw, progress, selects),
+        )
     )
     checks.append(
         _run_check("journals", lambda: _check_unsealed_journals(store, entries))
     )
-    checks.append(_run_check("objects", lambda: check_objects(store, entries)))
+    start = scope.since.size if scope.since else 0
+    checks.append(_run_check("objects", lambda: check_objects(store, entries[start:])))
     return checks
+
+
+def _check_verified_prefix(
+    scope: VerificationScope, entries: Sequence[LogEntry], raw: Sequence[bytes]
+) -> str:
+    """Check that the log still starts with the entries that were verified before."""
+    if scope.since is None:
+        return f"a random sample of at most {scope.sample:,} segments"
+    leaves = [leaf_hash(data) for data in raw[: scope.since.size]]
+    if len(leaves) < scope.since.size or merkle_root(leaves).hex() != scope.since.root:
+        raise VerificationError(
+            "the log no longer starts with the entries that were verified before",
+            "verify everything: answerable evidence verify",
+        )
+    return (
+        f"segments and objects since entry {scope.since.size:,}, verified before on "
+        f"{format_date(scope.since.at)}; {len(entries) - scope.since.size:,} new"
+    )
+
+
+def _build_selection(
+    scope: VerificationScope, entries: Sequence[LogEntry]
+) -> Callable[[SegmentState], bool]:
+    """Build the predicate of the segments to verify."""
+    start = scope.since.size if scope.since else 0
+    changed = {
+        entry.segment
+        for entry in entries[start:]
+        if isinstance(entry, SegmentManifest | RowsRemoved)
+    }
+    if scope.sample and len(changed) > scope.sample:
+        chosen = secrets.SystemRandom().sample(sorted(changed), scope.sample)
+        changed = set(chosen)
+    return lambda state: state.manifest.segment in changed
 
 
 def _run_check(name: str, check: Callable[[], str]) -> VerificationCheck:

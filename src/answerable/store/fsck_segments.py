@@ -32,7 +32,7 @@ def check_segments(
     entries: Sequence[LogEntry],
     raw_entries: Sequence[bytes],
     progress: Callable[[int, int, str], None],
-    first: int = 0,
+    selects: Callable[[SegmentState], bool] = lambda state: True,
 ) -> str:
     """Check every segment that the log names against its manifest.
 
@@ -41,13 +41,14 @@ def check_segments(
         entries: Entries of the log.
         raw_entries: Their bytes.
         progress: Called with (done, total, what).
-        first: Log index of the first segment to check; the rest was checked before.
+        selects: Whether the files of a segment are checked.
 
     Raises:
         VerificationError: Names the first invalid record.
     """
     states = read_segment_states(entries)
-    selected = [s for s in states if s.index >= first and not s.compacted]
+    selected = [s for s in states if not s.compacted and selects(s)]
+    checked = {state.index for state in selected}
     total = sum(state.manifest.count for state in selected)
     done, previous = 0, ""
     if not states:
@@ -62,7 +63,7 @@ def check_segments(
                     f"segment {manifest.segment} does not follow {previous or 'nothing'}"
                 )
             previous = manifest.segment
-            if state.compacted or state.index < first:
+            if state.index not in checked:
                 continue
             leaves = _check_segment(layout, engine, state, raw_entries[state.index])
             if manifest.replaces:

@@ -42,8 +42,27 @@ def evidence() -> None:
     metavar="FILE",
     help="Exported checkpoint that the log must contain.",
 )
+@click.option(
+    "--incremental",
+    is_flag=True,
+    help="Only what was added since the last successful verification.",
+)
+@click.option(
+    "--sample",
+    type=click.IntRange(min=1),
+    default=None,
+    metavar="N",
+    help="Only N segments, chosen at random.",
+)
 @pass_settings
-def verify(settings: Settings, bundle: str | None, key: str, checkpoint: str) -> None:
+def verify(
+    settings: Settings,
+    bundle: str | None,
+    key: str,
+    checkpoint: str,
+    incremental: bool,
+    sample: int | None,
+) -> None:
     """Verify the store, or a BUNDLE without a store, and name each failed check.
 
     With --checkpoint, also check that the log still contains the records that the
@@ -52,8 +71,14 @@ def verify(settings: Settings, bundle: str | None, key: str, checkpoint: str) ->
     """
     from answerable.usecases.evidence import verify_and_prove as flow
 
+    if (incremental or sample) and (bundle or (incremental and sample)):
+        raise UsageError(
+            "--incremental and --sample concern a store, and exclude each other",
+            "verify everything: answerable evidence verify",
+        )
     signed = read_file(checkpoint, "--checkpoint") if checkpoint else None
     text = _read_public_key(key)
+    mode = "incremental" if incremental else "sample" if sample else "full"
     with progress_bar(settings) as progress:
         if bundle:
             document = flow.verify_evidence(
@@ -69,6 +94,9 @@ def verify(settings: Settings, bundle: str | None, key: str, checkpoint: str) ->
                     checkpoint=signed,
                     key=text,
                     progress=progress,
+                    mode=mode,
+                    sample=sample or 0,
+                    now=session.now,
                 )
     print_and_exit(document, settings)
 

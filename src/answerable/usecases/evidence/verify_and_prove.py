@@ -24,7 +24,12 @@ from answerable.model.documents.shared_shapes import Document
 from answerable.model.errors import UsageError, VerificationError
 from answerable.presentation.answer_coverage import build_empty_coverage
 from answerable.presentation.command_hints import format_command
-from answerable.store import export_checkpoint, fsck, inclusion_proofs
+from answerable.store import (
+    export_checkpoint,
+    fsck,
+    inclusion_proofs,
+    verification_record,
+)
 from answerable.store.fsck_segments import format_count
 from answerable.store.store import EvidenceStore
 
@@ -37,6 +42,9 @@ def verify_evidence(
     checkpoint: bytes | None = None,
     key: str = "",
     progress: Callable[[int, int, str], None] = ignore_progress_report,
+    mode: str = verification_record.FULL,
+    sample: int = 0,
+    now: int = 0,
 ) -> Document:
     """Verify a store, or a bundle without a store.
 
@@ -45,13 +53,24 @@ def verify_evidence(
         checkpoint: Exported checkpoint that the log must still contain.
         key: Text of the public key; a bundle needs one, a store has its own.
         progress: Called with (done, total, what).
+        mode: Mode of `verification_record`; an incremental verification of a store
+            without a record verifies everything.
+        sample: Number of segments of a sample.
+        now: UTC nanoseconds, recorded with a success; 0 to record none.
 
     Returns:
         One item per check; failed if a check fails.
     """
     public = VerifierKey.parse(key) if key else None
     if isinstance(source, EvidenceStore):
-        checks = fsck.verify_store(source, checkpoint, public, progress)
+        since = None
+        if mode == verification_record.INCREMENTAL:
+            since = verification_record.find_verified_prefix(source)
+        scope = fsck.VerificationScope(since, sample)
+        note = source.log.checkpoint()
+        checks = fsck.verify_store(source, checkpoint, public, progress, scope)
+        if now and all(check.ok for check in checks):
+            _record_verification(source, note, mode, now)
     else:
         checks = _check_bundle(source, checkpoint, public)
     items: list[CheckItem] = [
@@ -69,6 +88,16 @@ def verify_evidence(
         build_empty_coverage(),
         failed=not all(check.ok for check in checks),
     )
+
+
+def _record_verification(
+    store: EvidenceStore, note: bytes, mode: str, now: int
+) -> None:
+    """Record a successful verification up to the checkpoint at its start."""
+    if note:
+        tree = parse_checkpoint(note, store.keys.public_key)
+        state = verification_record.VerifiedState(now, tree.size, tree.root.hex())
+        verification_record.save_verified_state(store, mode, state)
 
 
 def _check_bundle(
