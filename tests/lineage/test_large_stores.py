@@ -61,6 +61,7 @@ def test_the_answer_is_that_of_all_chains(
 def test_no_chain_of_other_events_is_loaded(
     store: EvidenceStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    trace_events(store, TraceQuery(limit=1), now=NOW)  # the inventory is cached
     monkeypatch.setattr(chain_cache, "LARGE_STORE_EVENTS", -1)
 
     def refuse(_: object) -> None:
