@@ -17,6 +17,7 @@ BUILD = ROOT / "deploy" / "image" / "build"
 TOOLS = ("buildah", "mmdebstrap", "podman", "unshare")
 TAG = "localhost/answerable:test"
 MAX_MEGABYTES = 250
+URL = "http://127.0.0.1:18470"
 RESTRICTED = (
     "--read-only",
     "--network=host",
@@ -110,7 +111,9 @@ def test_a_gateway_runs_as_any_user_and_ends_with_sigterm(
     assert done.returncode == 0, done.stderr
     try:
         until = time.monotonic() + 120
-        while podman("exec", name, "/usr/local/bin/answerable", "health").returncode:
+        while podman(
+            "exec", name, "/usr/local/bin/answerable", "health", URL
+        ).returncode:
             assert time.monotonic() < until, podman("logs", name).stderr
             time.sleep(0.5)
         connection = http.client.HTTPConnection("127.0.0.1", 18470)
