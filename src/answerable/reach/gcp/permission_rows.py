@@ -74,7 +74,7 @@ class RowLister:
         Raises:
             UsageError: The cursor is malformed.
         """
-        rows = list(self._iterate_rows())
+        rows = sorted(self._iterate_rows(), key=lambda each: not each.found.admin)
         first = parse_row_cursor(page.cursor or "0")
         end = first + page.rows if page.rows else len(rows)
         answers = [_build_answer(each) for each in rows[first:end]]

@@ -22,9 +22,10 @@ from answerable.reach.aws.permission_lists import list_uncollected_identities
 from answerable.reach.aws.platform import AwsEvaluator
 from answerable.reach.aws.query_context import QueryContext
 from answerable.reach.formula import Verdict
+from answerable.reach.gcp.platform import has_estate
 from answerable.reach.platform import PageBounds, Question, SubjectIdentity
 from answerable.services.posture.sensitive_data import list_sensitive_reads
-from answerable.services.reach.platform_registry import AWS, open_platforms
+from answerable.services.reach.platform_registry import AWS, GCP, open_platforms
 
 _READING = ("get", "list", "describe", "head", "batchget", "lookup", "view", "search")
 _READ_ACTIONS = ("select", "read", "get", "list", "watch", "usage", "connect", "view")
@@ -92,7 +93,8 @@ class SnapshotReach:
         found = self._exposures.get(identity)
         if found is not None and identity not in self._uncollected:
             return self._grade_aws_identity(identity, found)
-        if identity.startswith(_CATALOGUED):
+        is_google = self._has_google_cloud and GCP.owns(identity)
+        if is_google or identity.startswith(_CATALOGUED):
             return self._grade_catalogued_identity(identity)
         return _build_unknown_reach(identity)
 
@@ -155,12 +157,17 @@ class SnapshotReach:
         if not items or all(each["verdict"] == "not-known" for each in items):
             return _build_unknown_reach(identity)
         if all(
-            each["action"].lower().startswith(_READ_ACTIONS)
+            each["action"].rpartition(".")[2].lower().startswith(_READ_ACTIONS)
             for each in items
             if each["verdict"] in ("always", "only-if")
         ):
             return IdentityReach(ReachLevel.READ, "its permissions allow no change")
         return IdentityReach(ReachLevel.WRITE, "its permissions allow changes")
+
+    @cached_property
+    def _has_google_cloud(self) -> bool:
+        """Tell whether the snapshot has policies of Google Cloud."""
+        return has_estate(self.inventory)
 
     @cached_property
     def _query(self) -> QueryContext | None:
