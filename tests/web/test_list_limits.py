@@ -28,6 +28,8 @@ API = "/api/v1"
 HOW: Mapping[str, str] = {
     **dict.fromkeys(("/agents", "/identities", "/credentials", "/tools"), PAGES),
     **dict.fromkeys(("/people", "/trace", "/decisions", "/asks", "/reach"), PAGES),
+    "/findings": PAGES,
+    "/finding": ONE,
     "/who-can": CURSOR,
     "/": LIMIT,
     **dict.fromkeys(("/trace/export", "/reach/graph", "/kills"), LIMIT),
@@ -44,7 +46,7 @@ HOW: Mapping[str, str] = {
         for path in (
             *("/agents", "/identities", "/credentials", "/tools", "/people"),
             *("/trace", "/decisions", "/asks", "/amendments", "/requests"),
-            *("/baselines", "/reach"),
+            *("/baselines", "/reach", "/findings"),
         )
     },
     API + "/who-can": CURSOR,
@@ -59,6 +61,7 @@ HOW: Mapping[str, str] = {
             *("/openapi.json", "/who-owns", "/tools/diff", "/snapshots"),
             *(
                 "/coverage",
+                "/overview",
                 "/trace/score",
                 "/trace/saved",
                 "/owner-keys",
