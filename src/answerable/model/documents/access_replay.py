@@ -60,7 +60,7 @@ class AccessReplayItem(TypedDict):
         Column(
             "seconds from the first use of the credential to the first harmful call "
             "that happens; null if none does",
-            "first harmful (s)",
+            "delay",
             1,
             "number",
             right=True,
