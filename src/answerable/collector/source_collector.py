@@ -127,9 +127,11 @@ class SourceCollector:
         self.running_since = started / SECOND_NS
         listing = await asyncio.to_thread(digest_log_listing, self._source, started)
         if listing and listing == self._listing:  # the last run read all there is
-            self.running_since = 0.0
+            self.running_since = self.last_seconds = 0.0
             self._record_success(started, RunResult())
             await self._save()
+            if not self.schedule.follow:  # whose scans are many
+                self._log_run(RunResult())
             return
         try:
             result = await run_in_process(
