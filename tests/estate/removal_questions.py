@@ -112,6 +112,7 @@ APART = {
     **dict.fromkeys(("sts-rules", "sts-test", "sts-explain"), _RULES),
     "diff": "compares two snapshots; tests/posture/test_diff.py removes a source",
     "overview": "test_no_figure_of_the_overview_becomes_0 removes a source",
+    "search": "lists names; tests/web/test_search.py holds what an empty answer says",
     "reach-compared": "compares with AWS, which has to be asked",
 }
 PAGES = {
@@ -129,8 +130,9 @@ PAGES_APART = {
     "/proof/bundle": _LOG,
     **dict.fromkeys(("/baselines", "/baseline", "/baseline/replay"), _GATEWAY),
     **dict.fromkeys(("/decision", "/decisions"), _GATEWAY),
-    **dict.fromkeys(("/asks", "/ask", "/keys", "/sign", "/kills"), _SIGNED),
+    **dict.fromkeys(("/asks", "/ask", "/keys", "/sign", "/kills", "/kill"), _SIGNED),
     "/tools/diff": _SIGNED,
     **dict.fromkeys(("/reach/graph", "/reach/complete"), "as `reach`"),
     **dict.fromkeys(("/findings", "/finding"), "as `findings`"),
+    **dict.fromkeys(("/search", "/search/complete"), "as `search`"),
 }

@@ -19,6 +19,7 @@ from answerable.web.pages import (
     pin_diff,
     reach,
     revocations,
+    search,
     show,
     signing,
 )
@@ -30,6 +31,7 @@ ROUTES: tuple[WebRoute, ...] = (
     *findings.ROUTES,
     *agent.ROUTES,
     *identity_credential_person.ROUTES,
+    *search.ROUTES,
     *show.ROUTES,
     *investigation.ROUTES,
     *event_and_decision.ROUTES,

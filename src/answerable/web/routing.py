@@ -23,6 +23,7 @@ class RouteRequest:
         said: Confirmation to show once; empty for none.
         last_event_id: Last received event of a stream; empty for none.
         etags: ETags that the client holds (`If-None-Match`).
+        counts: Counts of the navigation by path; a path without one is not known.
     """
 
     query: Mapping[str, str] = field(default_factory=dict)
@@ -32,6 +33,7 @@ class RouteRequest:
     said: str = ""
     last_event_id: str = ""
     etags: frozenset[str] = frozenset()
+    counts: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,6 +62,17 @@ class StoreView:
         """Tell whether derived data is built already."""
         return name in self._derived
 
+    def get_built(self, name: str, kind: type[DerivedT]) -> DerivedT:
+        """Return derived data that is built already.
+
+        Raises:
+            KeyError: It is not built, or is of another type.
+        """
+        found = self._derived[name][1]
+        if not isinstance(found, kind):
+            raise KeyError(name)
+        return found
+
     def rebuild_from(self, previous: "StoreView") -> None:
         """Build all data that the previous view had, so that no request waits."""
         if previous.inventory is not self.inventory:

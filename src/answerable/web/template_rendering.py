@@ -5,6 +5,7 @@ from functools import cache
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from answerable.web import template_filters
+from answerable.web.navigation import NAVIGATION
 from answerable.web.routing import PageAnswer, RouteRequest
 from answerable.web.static_assets import asset_url, built_asset_url
 from answerable.web.visitor import Visitor
@@ -28,6 +29,7 @@ def template_environment() -> Environment:
     made.globals.update(
         asset=asset_url, built=built_asset_url, url=template_filters.build_url
     )
+    made.globals["navigation"] = NAVIGATION
     # A block is rendered without the imports above it, so `marks` is a global.
     made.globals["marks"] = made.get_template("marks.html").module
     return made

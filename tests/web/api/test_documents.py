@@ -46,6 +46,7 @@ def values(desk: StoreCache) -> dict[str, str]:
         "evidence-prove id": str(event),
         "evidence-bundle id": str(event),
         "by": "agent,day",
+        "q": "report",
         "identity": inventory.facts.identities[0].id,
         "subject": inventory.facts.identities[0].id,
         "action": "s3:GetObject",

@@ -42,6 +42,8 @@ PAGES = {
     "credential": (at("/credential", id=f"cred:aws/{REPORT_KEY}"), "report-bot"),
     "person": (at("/person", id="person:ana@corp.example"), "ana@corp.example"),
     "show": (at("/show", id="tool:mcp/warehouse/*"), "warehouse"),
+    "search": (at("/search", q="report"), "report-bot"),
+    "search-similar": (at("/search", q="data-raeder"), "Did you mean"),
     "trace-empty": (at("/trace"), "Investigation"),
     "trace-trail": (at("/trace", q=f"resource:{CUSTOMER_BUCKET}/customers/*"), "s3:"),
     "trace-hops": (at("/trace/hops", q=f"agent:{CLERK}"), "are known"),
@@ -65,6 +67,7 @@ PAGES = {
     "evidence": (at("/evidence"), "checkpoint"),
     "keys": (at("/keys"), "owner-key"),
     "kills": (at("/kills"), "kill"),
+    "kill": (at("/kill", subject=CLERK), "Stays valid elsewhere"),
 }
 
 
@@ -137,6 +140,7 @@ def test_every_page_of_the_table_is_looked_at(there: dict[str, Any]) -> None:
 
 # Answered with a part of a page, a file or JSON, or by a form of another page.
 NO_PAGES = {
+    "/search/complete",
     "/trace/complete",
     "/trace/export",
     "/trace/span",

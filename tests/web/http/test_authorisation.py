@@ -61,6 +61,9 @@ WHO: dict[frozenset[WebPermission], tuple[str, ...]] = {
         "GET /api/v1/what-if",
         "GET /api/v1/owner-keys",
         "GET /api/v1/overview",
+        "GET /api/v1/search",
+        "GET /search",
+        "GET /search/complete",
     ),
     DEEDS: (
         "GET /trace",
@@ -126,7 +129,12 @@ WHO: dict[frozenset[WebPermission], tuple[str, ...]] = {
         "POST /api/v1/sign",
     ),
     DEEDS | ADMINISTER: ("GET /keys",),
-    OWN_OR_ADMINISTER: ("POST /keys/revoke", "POST /kill", "POST /api/v1/kill"),
+    OWN_OR_ADMINISTER: (
+        "GET /kill",
+        "POST /keys/revoke",
+        "POST /kill",
+        "POST /api/v1/kill",
+    ),
     ADMINISTER: (
         "POST /keys/enroll",
         "GET /kills",

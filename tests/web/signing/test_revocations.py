@@ -1,18 +1,21 @@
 """A kill takes hold at once, says who did it, and is nobody's but who may."""
 
 import json
+from urllib.parse import urlencode
 
 import pytest
 
 from answerable.model.errors import AnswerableError
 from answerable.server.revocation_list import RevocationNote
 from answerable.server.revocation_records import OBJECT_KIND
+from answerable.web.pages import inventory_list_definitions
 from answerable.web.pages.revocations import build_revocation_control
 from answerable.web.routing import Forbidden, PageAnswer, Redirect, RouteRequest
 from answerable.web.store_cache import StoreCache
 from answerable.web.template_rendering import render_page
 from tests.usecases.owned_store import AGENT, ANA, BEN, OTHER
 from tests.web.conftest import answer, shown
+from tests.web.markup_checks import markup_faults
 from tests.web.signing.owner_store import ADMIN, INVESTIGATOR, LATER, OWNER, owner
 
 
@@ -51,6 +54,46 @@ def test_an_owner_kills_nothing_but_their_own(desk: StoreCache) -> None:
         with pytest.raises(AnswerableError):
             answer(desk, ADMIN, "/kill", "POST", subject=subject)
     assert not (desk.root / "kills").exists()
+
+
+def test_a_row_leads_to_a_kill_with_its_reason_and_effects(desk: StoreCache) -> None:
+    page = shown(desk, OWNER, "/agents")
+    link = f"/kill?{urlencode({'subject': AGENT})}"
+    assert link in page
+    assert "/kill?" not in shown(desk, INVESTIGATOR, "/agents")
+    assert '<span class="badge bad">killed</span>' not in page
+    asked = shown(desk, OWNER, "/kill", subject=AGENT)
+    assert markup_faults(asked) == []
+    assert 'name="reason" required' in asked
+    assert "Stays valid elsewhere" in asked
+    for visit, subject in ((owner(BEN, OTHER), AGENT), (ADMIN, "agent:declared/none")):
+        with pytest.raises(Forbidden):
+            shown(desk, visit, "/kill", subject=subject)
+    answer(desk, OWNER, "/kill", "POST", subject=AGENT, reason="it mails strangers")
+    for visit in (OWNER, INVESTIGATOR):
+        page = shown(desk, visit, "/agents")
+        assert '<span class="badge bad">killed</span>' in page
+        assert link not in page
+    assert "it mails strangers" in shown(desk, OWNER, "/kill", subject=AGENT)
+    overview = shown(desk, INVESTIGATOR, "/")
+    assert '<span class="big">1</span> kills in force' in overview
+    answer(desk, ADMIN, "/revive", "POST", subject=AGENT)
+
+
+def test_an_owner_can_be_recorded_from_the_row_of_an_orphan(desk: StoreCache) -> None:
+    orphans = [
+        key
+        for key, item in inventory_list_definitions.agents(desk).by_key.items()
+        if item["owner"]["state"] == "none"
+    ]
+    assert orphans
+    page = shown(desk, OWNER, "/agents", **{"owner-state": "none"})
+    for key in orphans:
+        query = urlencode({"act": "attest", "id": key})
+        assert f"/sign?{query}".replace("&", "&amp;") in page
+        detail = shown(desk, OWNER, "/agent", id=key)
+        assert f"/sign?{query}".replace("&", "&amp;") in detail
+    assert "act=attest" not in shown(desk, INVESTIGATOR, "/agents")
 
 
 def test_the_button_says_what_follows(desk: StoreCache) -> None:

@@ -51,3 +51,17 @@ class OverviewItem(TypedDict):
     measure: str
     count: int | None
     page: str
+
+
+class SearchItem(TypedDict):
+    """Name or id that a search found, with its page.
+
+    `match` is `exact`, `contains`, or `similar` for a suggestion; `title` is that of a
+    finding, else empty.
+    """
+
+    kind: str
+    id: str
+    title: str
+    match: str
+    page: str

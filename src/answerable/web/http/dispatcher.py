@@ -45,8 +45,10 @@ from answerable.web.http.responses import (
     redirect_response,
 )
 from answerable.web.http.worker_pool import WorkerPool
+from answerable.web.navigation import count_entries
 from answerable.web.routing import (
     Forbidden,
+    PageAnswer,
     Redirect,
     RouteRequest,
     StreamRoute,
@@ -219,6 +221,9 @@ class WebDispatcher:
             answer = route.handler(self.desk, visitor, request)
             if isinstance(answer, Redirect) and sender.session is not None:
                 sender.session.confirmation = answer.confirmation
+            if isinstance(answer, PageAnswer) and not request.part:
+                counts = count_entries(self.desk, visitor)
+                return build_response(answer, visitor, replace(request, counts=counts))
             return build_response(answer, visitor, request)
 
         return await self.pool.run(call_handler)

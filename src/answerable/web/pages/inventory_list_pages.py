@@ -8,6 +8,7 @@ from answerable.model.documents.shared_shapes import Document
 from answerable.presentation.serialization import to_csv, to_json
 from answerable.web.paged_list import ListQuery, PagedList
 from answerable.web.pages import findings, inventory_list_definitions
+from answerable.web.pages.revocations import load_row_actions
 from answerable.web.routing import (
     FileDownload,
     PageAnswer,
@@ -21,6 +22,7 @@ from answerable.web.visitor import Visitor, WebPermission
 
 _EXPORT_TYPES = {"csv": "text/csv; charset=utf-8", "json": "application/json"}
 _SCAN_COMMAND = "answerable scan"
+_ACTION_KINDS = ("agents", "identities")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,9 @@ class _InventoryListPage:
             ),
             "files": {f: build_url(path, **{**kept, "as": f}) for f in _EXPORT_TYPES},
             "fill": self.empty,
+            "actions": load_row_actions(cache, visitor)
+            if self.kind in _ACTION_KINDS
+            else None,
             "coverage": inventory_list_definitions.build_coverage_document(
                 cache, self.kind
             ).coverage,

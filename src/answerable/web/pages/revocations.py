@@ -4,12 +4,16 @@ An owner may revoke their own agents, because that only restricts. Only an admin
 may revive.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 
 from answerable.model.errors import AnswerableError
+from answerable.model.ids import AgentId
 from answerable.presentation.answer_coverage import format_time
+from answerable.presentation.credential_revocation import revocation_effect
 from answerable.server.revocation_effects import describe_kill
 from answerable.server.revocation_list import RevocationNote
 from answerable.server.revocation_records import (
@@ -18,6 +22,7 @@ from answerable.server.revocation_records import (
     read_revocation_records,
 )
 from answerable.server.revocation_service import RevocationResult, RevocationService
+from answerable.web.pages import inventory_list_definitions
 from answerable.web.routing import (
     Forbidden,
     PageAnswer,
@@ -31,6 +36,9 @@ from answerable.web.template_filters import build_url
 from answerable.web.visitor import Visitor, WebPermission
 
 _MAX_RECORDS = 100
+_MAX_CREDENTIALS = 50
+_ACTING = frozenset({WebPermission.OWN, WebPermission.ADMINISTER})
+_ORPHANED = ("none", "owner-left", "ambiguous", "team-only")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +72,78 @@ def build_revocation_control(
     return RevocationControl(
         agent, note is not None, note or RevocationNote(), may, administers
     )
+
+
+@dataclass(frozen=True, slots=True)
+class RowActions:
+    """Killed state of list rows, and links to the actions of a visitor on each.
+
+    Attributes:
+        killed: Ids of killed subjects.
+        visitor: The visitor.
+    """
+
+    killed: frozenset[str]
+    visitor: Visitor
+
+    @property
+    def exist(self) -> bool:
+        """Tell whether the visitor may act on any row."""
+        return bool(self.visitor.may & _ACTING)
+
+    def is_killed(self, key: str) -> bool:
+        """Tell whether an agent, identity or credential is killed."""
+        return key in self.killed or f"principal:{key}" in self.killed
+
+    def list_links(self, item: Mapping[str, Any]) -> list[tuple[str, str]]:
+        """List label and URL of each action on an agent or identity."""
+        key, visitor = item["id"], self.visitor
+        links = []
+        state = item.get("owner", {}).get("state")
+        if WebPermission.OWN in visitor.may and visitor.person and state in _ORPHANED:
+            links.append(("record owner", build_url("/sign", act="attest", id=key)))
+        kills = WebPermission.ADMINISTER in visitor.may or visitor.answers_for(key)
+        if kills and key.startswith("agent:") and key not in self.killed:
+            links.append(("kill", build_url("/kill", subject=key)))
+        return links
+
+
+def load_row_actions(cache: StoreCache, visitor: Visitor) -> RowActions:
+    """Load the kills in force for a list; none are shown if their file is unreadable."""
+    try:
+        revoked = RevocationService(cache.root, cache.config).list_revoked()
+    except AnswerableError:
+        return RowActions(frozenset(), visitor)
+    return RowActions(frozenset(revoked), visitor)
+
+
+def show_kill(
+    cache: StoreCache, visitor: Visitor, request: RouteRequest
+) -> RouteAnswer:
+    """Show the effect of a kill of an agent, with a form for its reason."""
+    agent = request.query.get("subject", "")
+    slot = build_revocation_control(cache, visitor, agent)
+    if not slot.kills or agent not in inventory_list_definitions.agents(cache).by_key:
+        raise Forbidden
+    entity = cache.current_view().inventory.agents.get(AgentId(agent))
+    held = (
+        [] if entity is None else [c for use in entity.tools for c in use.credentials]
+    )
+    known = inventory_list_definitions.credentials(cache).by_key
+    credentials = [known[key] for key in dict.fromkeys(held) if key in known]
+    values = {
+        "slot": slot,
+        "credentials": [
+            (item, revocation_effect(item["kind"]))
+            for item in credentials[:_MAX_CREDENTIALS]
+        ],
+        "more": max(0, len(credentials) - _MAX_CREDENTIALS),
+        "scanned": entity is not None,
+        "coverage": inventory_list_definitions.build_coverage_document(
+            cache, "credentials"
+        ).coverage,
+    }
+    return PageAnswer("kill.html", "Kill", values)
 
 
 def list_revocations(
@@ -168,6 +248,7 @@ def _get_return_path(subject: str) -> str:
 
 ROUTES: tuple[WebRoute, ...] = (
     WebRoute("/kills", list_revocations, frozenset({WebPermission.ADMINISTER})),
+    WebRoute("/kill", show_kill, _ACTING, ("subject",)),
     WebRoute(
         "/kill",
         revoke,
