@@ -60,7 +60,8 @@ def test_the_token_service_runs_under_both_names(run, tmp_path):
     ("words", "expected"),
     [
         (["answerable", "token"], "token-service"),
-        (["answerable", "st"], ""),
+        (["answerable", "st"], "store"),
+        (["answerable", "sts"], ""),
         (["answerable", "sts", "ru"], "rules"),
         (["answerable", "serve", "--only", "tok"], "token-service"),
         (["answerable", "serve", "--only", "st"], ""),

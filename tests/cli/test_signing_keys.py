@@ -35,6 +35,8 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "baseline sign": ("0" * 64, "--stage", "shadow"),
     "break-glass confirm": ("0" * 32,),
     "break-glass start": ("--agent", AGENT, "--server", "files", "--tool", "read"),
+    "credential-policies end": (AGENT, "--for", "aws"),
+    "credential-policies sign": (AGENT, "--for", "aws", "--starter", "metadata"),
     "requests file": (AGENT, "--value", "Alice Example"),
     "run": ("--agent", "desk", "--request", "words"),
     "tools approve": ("files", "--config", "answerable.yaml"),

@@ -33,7 +33,13 @@ def test_its_store_migrates_and_gives_the_same_rows(folder: Path) -> None:
     assert migrate_store(folder / "store")[1] == STORE_SCHEMA
     for words in QUESTIONS:
         code, items = ask(folder / "store", words)
-        assert [code, items] == expected[" ".join(words)], words
+        former_code, former = expected[" ".join(words)]
+        # A later release may add fields.
+        kept = [
+            {name: item[name] for name in old}
+            for item, old in zip(items, former, strict=True)
+        ]
+        assert [code, kept] == [former_code, former], words
         assert items
 
 

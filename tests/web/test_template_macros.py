@@ -97,8 +97,8 @@ def test_the_frame_shows_deeds_only_to_who_may_see_them() -> None:
         )
 
     viewer, owner = frame(WebRole.VIEWER), frame(WebRole.OWNER)
-    assert 'action="/trace"' not in viewer
-    assert 'action="/trace"' in owner
+    assert 'href="/trace"' not in viewer
+    assert 'href="/trace"' in owner
     assert 'href="/agents" aria-current="page"' in viewer
     assert "/sign-out" not in frame()
     assert asset_url("answerable.css") in viewer

@@ -1,6 +1,6 @@
 """Platforms of one question, opened on demand, with the steps between them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from answerable.model.identity import Identity
@@ -276,13 +276,32 @@ class OpenPlatforms:
             missing = explain_unclaimed_identity(fact.id, fact.kind)
             unknown.setdefault(fact.id, UnknownIdentity(missing, fact.kind))
         for origin in () if self.question.direct else others:
-            if not self.is_modelled(origin, target):
+            if self.is_modelled(origin, target):
+                for each in self._list_undescribed(origin, identities):
+                    unknown.setdefault(each.subject.id, each)
+            else:
                 for fact in identities.get(origin.name, ()):
                     missing = _explain_unmodelled(
                         fact.id, origin, target, is_modelled=False
                     )
                     unknown[fact.id] = UnknownIdentity(missing, fact.kind)
         return replace(scope, unknown=tuple(unknown.values()))
+
+    def _list_undescribed(
+        self, origin: PermissionPlatform, identities: Mapping[str, Sequence[Identity]]
+    ) -> Iterator[UnknownIdentity]:
+        """Yield the identities of a platform of which no scan describes anything.
+
+        Their own permissions could lead them to an identity of another platform.
+        """
+        mine = identities.get(origin.name, ())
+        opened = self.open(origin) if mine else None
+        if opened is None or opened.describe_scope().identities:
+            return
+        for fact in mine:
+            start = opened.resolve_identity(SubjectIdentity(fact.id, fact.id))
+            if isinstance(start, UnknownSubject):
+                yield UnknownIdentity(start, fact.kind)
 
     def _group_identities(self) -> Mapping[str, Sequence[Identity]]:
         """Group the identities by the name of their platform, empty for none."""

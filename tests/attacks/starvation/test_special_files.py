@@ -144,7 +144,7 @@ def test_no_command_waits_at_a_pipe_inside_a_store(
         os.mkfifo(place, 0o600)
         for words in (("evidence", "verify"), ("trace",)):
             with within(SECONDS):
-                assert main(["--store", str(copy), *words]) in (0, 1, 5), place
+                assert main(["--store", str(copy), *words]) in (0, 1, 3, 5), place
             counted.append(words[0])
     assert len(files) > 8
 

@@ -277,7 +277,6 @@ def _answer_trace(
     from answerable.usecases.lineage import compare_windows as windows
     from answerable.usecases.lineage import count_events as counts
     from answerable.usecases.lineage import find_gateway_bypasses as past
-    from answerable.usecases.lineage import score_sources as scores
     from answerable.usecases.lineage import trace
 
     store, now = session.store, session.now
@@ -289,6 +288,9 @@ def _answer_trace(
     if view.by:
         return counts.count_by_fields(store, question, view.by, now=now)
     if view.score:
+        # It imports every connector, to read an export.
+        from answerable.usecases.lineage import score_sources as scores
+
         source = "" if view.score == _ALL else view.score
         return scores.count_hop_coverage(store, source, now=now)
     if view.unmediated:
