@@ -3,12 +3,13 @@
 import json
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner, Result
 
 from answerable.cli.app import app
-from answerable.model.errors import EnvironmentFailure, UsageError
+from answerable.model.errors import AnswerableError, EnvironmentFailure, UsageError
 from tests.usecases.stranger_home import CANARIES, write_home
 
 
@@ -41,6 +42,27 @@ def test_a_dry_run_writes_nothing(home: Path) -> None:
     said = run("protect", "--dry-run")
     assert said.exit_code == 0
     assert "TRACKER_TOKEN" in said.output
+    assert files(home) == before
+
+
+def test_no_at_the_question_writes_nothing(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terminal = SimpleNamespace(stdin=SimpleNamespace(isatty=lambda: True))
+    monkeypatch.setattr("answerable.cli.settings.sys", terminal)
+    before = files(home)
+    refused = CliRunner().invoke(app, ["protect"], input="n\n").exception
+    assert isinstance(refused, UsageError)
+    assert refused.message == "nothing was written"
+    assert files(home) == before
+
+
+@pytest.mark.parametrize("owner", ["not a mail", " "])
+def test_an_owner_who_is_no_person_is_refused(home: Path, owner: str) -> None:
+    before = files(home)
+    refused = run("protect", "--owner", owner, "--yes").exception
+    assert isinstance(refused, AnswerableError)
+    assert refused.message.startswith(f"not a person (got '{owner.strip()}")
     assert files(home) == before
 
 

@@ -1,6 +1,7 @@
 """`protect status`, `doctor` and the home page name a key that is used outside."""
 
 import base64
+import fcntl
 import hashlib
 import json
 import os
@@ -122,14 +123,12 @@ def test_a_key_in_a_log_without_a_gateway_record_is_a_bypass(
         cache.close()
 
 
-def start(home: Path, *command: str) -> int:
-    """Start the server as its client does, and end its input at once."""
+def start(home: Path, *command: str, sent: str = "") -> int:
+    """Start the server as its client does, and end its input after some lines."""
     config = str(home / ".config/answerable/answerable.yaml")
     words = ("gateway", "stdio", "--config", config, "--server", "s3", "--", *command)
     argv = [sys.executable, "-P", "-m", "answerable", *words]
-    return subprocess.run(
-        argv, stdin=subprocess.DEVNULL, capture_output=True
-    ).returncode
+    return subprocess.run(argv, input=sent.encode(), capture_output=True).returncode
 
 
 def test_the_status_says_what_is_known_of_the_start_of_a_server(home: Path) -> None:
@@ -212,3 +211,18 @@ def test_the_home_page_shows_the_protection_of_its_own_store_only(
     unread = load_protection_summary(StoreCache(tmp_path / "store"))
     assert isinstance(unread, str)
     assert unread.startswith("not readable")
+
+
+def test_a_locked_store_is_named_and_not_waited_for(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("answerable.server.store_access.COMMAND_LOCK_TIMEOUT", 0.1)
+    root = Path(os.environ["ANSWERABLE_STORE"])
+    params = {"name": "read", "arguments": {}}
+    call = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
+    with (root / "log/.lock").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # another process writes to the store
+        start(home, "cat", sent=json.dumps(call) + "\n")
+        done = run("protect", "status")
+        assert "the store is locked by another process" in done.stderr
+        assert "protection" in run("doctor").stdout

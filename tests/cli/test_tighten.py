@@ -152,7 +152,11 @@ def test_six_commands_lead_to_the_first_denied_call_and_two_back(home: Path) -> 
     assert status(home)[orders]["mode"] == "observe"
     to_shadow = run("tighten", "claude-code", "--yes", "--min-runs", "1")
     assert to_shadow.exit_code == 0, to_shadow.output
-    assert "1 runs (expected 40)" in to_shadow.output
+    for said in (
+        "1 runs (expected 40)",
+        "\nnext: answerable tighten claude-code --key KEY\n",
+    ):
+        assert said in to_shadow.output
     assert "new-reach" in to_shadow.output
     assert status(home)[orders]["mode"] == "shadow"
     to_enforce = run("tighten", "claude-code", "--yes")

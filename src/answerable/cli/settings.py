@@ -1,6 +1,7 @@
 """Parse the options that all commands share: store, snapshot and output format."""
 
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -352,3 +353,15 @@ class AppGroup(click.Group):
 
 
 pass_settings = click.make_pass_decorator(Settings, ensure=True)
+
+
+def require_consent(yes: bool, question: str) -> None:
+    """Ask once before anything is written.
+
+    Raises:
+        UsageError: The answer is no, or there is no terminal, and no --yes.
+    """
+    if yes:
+        return
+    if not sys.stdin.isatty() or not click.confirm(question, err=True):
+        raise UsageError("nothing was written", "confirm with --yes")

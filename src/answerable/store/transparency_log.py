@@ -3,6 +3,7 @@
 import contextlib
 import fcntl
 import os
+import time
 from collections.abc import Iterator, Sequence
 
 from answerable.evidence.checkpoint import Checkpoint, parse_checkpoint
@@ -16,7 +17,7 @@ from answerable.evidence.log_tiles import (
     tile_path,
     unpack_entries,
 )
-from answerable.model.errors import VerificationError
+from answerable.model.errors import EnvironmentFailure, VerificationError
 from answerable.store.durable_files import (
     make_private_folder,
     mark_crash_point,
@@ -27,9 +28,15 @@ from answerable.store.durable_files import (
 from answerable.store.store_keys import LogKeys
 from answerable.store.store_layout import StoreLayout
 
+_LOCK_POLL = 0.02  # seconds between two attempts, where the wait is limited
+
 
 class TransparencyLog:
-    """Transparency log; one writer at a time holds `lock`."""
+    """Transparency log; one writer at a time holds `lock`.
+
+    Attributes:
+        lock_timeout: Seconds to wait for another writer; None for as long as it takes.
+    """
 
     def __init__(self, layout: StoreLayout, keys: LogKeys) -> None:
         self._layout = layout
@@ -39,15 +46,25 @@ class TransparencyLog:
         self._entries: list[LogEntry] = []
         self._depth = 0
         self._handle = -1
+        self.lock_timeout: float | None = None
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
-        """Lock the log, so that no other process appends."""
+        """Lock the log, so that no other process appends.
+
+        Raises:
+            EnvironmentFailure: Another process holds it after `lock_timeout`.
+        """
         if self._depth == 0:
             path = self._layout.log / ".lock"
             with translate_os_errors("lock", path):
-                self._handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-                fcntl.flock(self._handle, fcntl.LOCK_EX)
+                handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+                try:
+                    self._wait_for_lock(handle)
+                except BaseException:
+                    os.close(handle)
+                    raise
+            self._handle = handle
         self._depth += 1
         try:
             yield
@@ -55,6 +72,29 @@ class TransparencyLog:
             self._depth -= 1
             if self._depth == 0:
                 os.close(self._handle)
+
+    def _wait_for_lock(self, handle: int) -> None:
+        """Lock an open file, within `lock_timeout` where there is one.
+
+        Raises:
+            EnvironmentFailure: Another process holds it all that time.
+        """
+        if self.lock_timeout is None:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            return
+        end = time.monotonic() + self.lock_timeout
+        while True:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() >= end:
+                    raise EnvironmentFailure(
+                        f"the store is locked by another process ({self._layout.root})",
+                        "run the command again when it has ended",
+                    ) from None
+            else:
+                return
+            time.sleep(_LOCK_POLL)
 
     def checkpoint(self) -> bytes:
         """Read the signed checkpoint; empty if there is none."""

@@ -18,6 +18,7 @@ from answerable.cli.settings import (
     find_named_and_default_store,
     find_store,
     pass_settings,
+    require_consent,
 )
 from answerable.model.errors import AnswerableError, UsageError
 from answerable.presentation.command_hints import format_command
@@ -109,7 +110,7 @@ def protect(
     _print_plan(plan)
     if dry_run or not plan.changes:
         return
-    _require_consent(yes)
+    require_consent(yes, "Write these changes?")
     if managed:
         _write_new_files(plan)
         return
@@ -126,19 +127,6 @@ def protect(
             f"not written, the file changed after it was read: {sanitize(str(left))}",
             err=True,
         )
-
-
-def _require_consent(yes: bool) -> None:
-    """Ask once before anything is written.
-
-    Raises:
-        UsageError: There is no terminal, and no --yes.
-    """
-    if yes:
-        return
-    if not sys.stdin.isatty():
-        raise UsageError("nothing was written", "confirm with --yes")
-    click.confirm("Write these changes?", abort=True, err=True)
 
 
 @click.command(cls=AppCommand, short_help="Restore the files that protect changed.")
@@ -217,9 +205,9 @@ def plan_home(
         owner: Owner of new agents; empty for the git user of the home.
 
     Raises:
-        UsageError: An agent is new, and no owner is known.
+        UsageError: An agent is new, and no owner is known, or it is no person.
     """
-    from answerable.services.protection.home_owner import find_git_owner
+    from answerable.services.protection.home_owner import choose_owner
     from answerable.services.protection.os_keyring import has_keyring
     from answerable.services.protection.protection_plan import ProtectionRequest
     from answerable.usecases.protection.plan import build_protection_plan
@@ -227,7 +215,7 @@ def plan_home(
     home = find_home()
     here = place.repository is None and not place.is_managed
     request = ProtectionRequest(
-        owner=owner or find_git_owner(home),
+        owner=choose_owner(owner, home),
         home=home,
         folder=None if place.is_managed else place.repository or Path.cwd(),
         clients=("claude-code",) if place.is_managed else clients,
@@ -297,7 +285,7 @@ def load_status(
     from answerable.server import protection_status
     from answerable.server.restart_only_settings import resolve_store_folder
     from answerable.server.state_folders import gateway_state
-    from answerable.server.store_access import ship_store_spool
+    from answerable.server.store_access import COMMAND_LOCK_TIMEOUT, ship_store_spool
     from answerable.store.store import EvidenceStore
 
     now = time.time_ns()
@@ -320,7 +308,8 @@ def load_status(
         return load(plan, config, None, now), ""
     # A client that ends does not wait until its wrapper has shipped the records.
     spool = state / "spool"
-    shipped = ship_store_spool(root, spool) if spool.is_dir() else None
+    wait = COMMAND_LOCK_TIMEOUT
+    shipped = ship_store_spool(root, spool, wait) if spool.is_dir() else None
     failed = isinstance(shipped, AnswerableError)
     with EvidenceStore.open(root, now=now, create=False) as store:
         document = load(

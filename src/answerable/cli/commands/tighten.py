@@ -1,6 +1,5 @@
 """`tighten` and `loosen`: move an agent towards enforcement, one mode at a time."""
 
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from answerable.cli.settings import (
     find_named_and_default_store,
     find_store,
     pass_settings,
+    require_consent,
 )
 from answerable.cli.signing import add_key_options, load_signer, require_human
 from answerable.model.errors import AnswerableError, UsageError
@@ -80,7 +80,7 @@ def tighten(
         )
         digests = _show_screens(settings, session, change)
         _show(settings, agent_modes.build_mode_document(change))
-        _ask(yes, f"Sign, and set {declared.name} to {change.mode}?")
+        require_consent(yes, f"Sign, and set {declared.name} to {change.mode}?")
         signer = load_signer(key, passphrase_file)
         _sign_baselines(session, digests, change.mode, signer)
         edit.write(session, change)
@@ -106,7 +106,7 @@ def loosen(settings: Settings, agent: str, config: str, yes: bool) -> None:
     edit = _open_config(settings, config)
     change = agent_modes.plan_looser_mode(edit.present, edit.find_agent(agent))
     _show_file_changes(settings, change)
-    _ask(yes, f"Set {change.agent.name} to {change.mode}?")
+    require_consent(yes, f"Set {change.agent.name} to {change.mode}?")
     with open_session(settings, create=True) as session:
         edit.write(session, change)
     _print_answer(settings, change)
@@ -246,7 +246,7 @@ def _print_answer(settings: Settings, change: "ModeChange") -> None:
     before, name = change.agent.mode, change.agent.name
     click.echo(sanitize(f"{name}: {before} to {change.mode}"))
     if document.next and not settings.quiet:
-        click.echo(f"next: {document.next} --key KEY", err=True)
+        click.echo(f"next: {document.next}", err=True)
 
 
 def _sign_baselines(
@@ -305,16 +305,3 @@ def _title(settings: Settings, text: str) -> None:
     """Print the title of a screen."""
     if settings.output == "table":
         click.echo(f"# {sanitize(text)}")
-
-
-def _ask(yes: bool, question: str) -> None:
-    """Ask once before anything is written.
-
-    Raises:
-        UsageError: There is no terminal, and no --yes.
-    """
-    if yes:
-        return
-    if not sys.stdin.isatty():
-        raise UsageError("nothing was written", "confirm with --yes")
-    click.confirm(question, abort=True, err=True)

@@ -1,5 +1,6 @@
 """Start `gateway stdio`: read the configuration. At its end, ship the evidence."""
 
+import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +18,8 @@ from answerable.server.store_access import (
     ship_store_spool,
 )
 from answerable.services.protection.server_starts import recording_failed_start
+
+_LOCK_TIMEOUT = 1.0  # seconds that a client waits for us at the end of its session
 
 
 def load_wrapped_server(
@@ -81,16 +84,26 @@ def ship_evidence(
 ) -> None:
     """Ship the records and the declared agents; refused records stay in the spool.
 
+    They stay as well where another process has the store locked, or a signal ends us.
+
     Args:
         wrapped_server: The wrapped server.
         print_line: Writes a line to standard error.
     """
-    shipped = ship_store_spool(wrapped_server.store, wrapped_server.state / "spool")
+    for each in (signal.SIGTERM, signal.SIGHUP):
+        # Ends the process at once: shipping may be interrupted anywhere.
+        signal.signal(each, signal.SIG_DFL)
+    shipped = ship_store_spool(
+        wrapped_server.store, wrapped_server.state / "spool", _LOCK_TIMEOUT
+    )
     if isinstance(shipped, AnswerableError):
         print_line(f"the evidence is waiting in the spool: {shipped.message}")
         return
     failed = record_agents_of_config(
-        wrapped_server.store, wrapped_server.config, wrapped_server.read_at
+        wrapped_server.store,
+        wrapped_server.config,
+        wrapped_server.read_at,
+        _LOCK_TIMEOUT,
     )
     if failed is not None:
         print_line(f"the declared agents are not in the inventory: {failed.message}")
