@@ -261,3 +261,31 @@ def test_values_without_a_telling_name_are_moved_or_listed(home: Path) -> None:
     assert UNNAMED not in again
     assert run("unprotect").exit_code == 0
     assert json.loads(path.read_text()) == {"mcpServers": {"notes": entry}}
+
+
+def test_a_reference_in_a_line_for_a_shell_is_no_key(home: Path) -> None:
+    line = f"API_KEY={GENERATED} exec notes"
+    servers = {"notes": {"command": "sh", "args": ["-c", line]}}
+    (home / ".cursor/mcp.json").write_text(json.dumps({"mcpServers": servers}))
+    assert run("protect", "cursor", "--yes").exit_code == 0
+    assert GENERATED not in (home / ".cursor/mcp.json").read_text()
+    items = json.loads(run("protect", "status", "cursor", "-o", "json").stdout)["items"]
+    assert {each["state"] for each in items} == {"mediated", "hook"}
+    path = home / ".cursor/mcp.json"
+    path.write_text(path.read_text().replace(" exec", f" B_KEY={CANARY} exec"))
+    items = json.loads(run("protect", "status", "cursor", "-o", "json").stdout)["items"]
+    (kept,) = {each["detail"] for each in items if each["state"] == "refused"}
+    assert kept == "B_KEY stays: the client itself uses it"
+
+
+def test_doctor_counts_a_refused_server_as_reached_directly(home: Path) -> None:
+    url = "https://mcp.context7.com/mcp"
+    entry = {"httpUrl": url, "headers": {"Authorization": CANARY, "X-Team": "blue"}}
+    text = json.dumps({"mcpServers": {"context7": entry}})
+    (home / ".gemini").mkdir(exist_ok=True)
+    (home / ".gemini/settings.json").write_text(text)
+    assert run("protect", "--yes").exit_code == 0
+    checks = json.loads(run("doctor", "-o", "json").stdout)["items"]
+    (check,) = [each for each in checks if each["check"] == "protection"]
+    assert not check["ok"]
+    assert "gemini-cli context7" in check["detail"]

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 
 from answerable.model.documents.protection import ProtectionStatusItem
 
+_DIRECT = ("bypass", "refused")  # states of servers that a client reaches directly
+_MOST_NAMED = 5
+
 
 @dataclass(frozen=True, slots=True)
 class ProtectedAgent:
@@ -43,7 +46,8 @@ class ProtectionSummary:
 
     Attributes:
         mediated: Servers whose calls pass the gateway.
-        direct: Servers that a client reaches directly.
+        direct: Servers that a client reaches directly, as `CLIENT SERVER`: bypasses, and
+            entries that cannot be moved.
         keys: Servers whose key a log has without a call of the gateway.
         refused: Entries and hooks that cannot be moved.
         failed: Servers whose last recorded start through the gateway failed.
@@ -52,7 +56,7 @@ class ProtectionSummary:
     """
 
     mediated: int
-    direct: int
+    direct: tuple[str, ...]
     keys: int
     refused: int
     failed: int
@@ -63,7 +67,8 @@ class ProtectionSummary:
     def describe(self) -> str:
         """Describe it in one line."""
         parts = [
-            f"{self.mediated} servers pass the gateway, {self.direct} are reached directly"
+            f"{self.mediated} servers pass the gateway, "
+            f"{len(self.direct)} are reached directly" + self._name_direct()
         ]
         if self.unstarted:
             parts.append(f"no start of {self.unstarted} is recorded")
@@ -73,16 +78,34 @@ class ProtectionSummary:
             parts.append(f"{self.keys} keys were used without it")
         return "; ".join((*parts, *(agent.describe() for agent in self.agents)))
 
+    def _name_direct(self) -> str:
+        """Name the first servers that are reached directly, in parentheses."""
+        named = list(self.direct[:_MOST_NAMED])
+        if len(self.direct) > len(named):
+            named.append(f"{len(self.direct) - len(named)} more")
+        return f" ({', '.join(named)})" if named else ""
+
 
 def summarise_protection(items: Sequence[ProtectionStatusItem]) -> ProtectionSummary:
     """Summarise the rows of `protect status`."""
     bypass = [each for each in items if each["state"] == "bypass"]
     keys = [each for each in bypass if each["gateway_server"] is not None]
     states = [each["state"] for each in items]
+    through = {
+        (each["client"], each["server"])
+        for each in items
+        if each["state"] == "mediated" or each in keys
+    }
     names = dict.fromkeys(each["agent"] for each in items if each["agent"])
     return ProtectionSummary(
         mediated=states.count("mediated") + len(keys),
-        direct=len(bypass) - len(keys),
+        direct=tuple(
+            f"{each['client']} {each['server']}"
+            for each in items
+            if each["state"] in _DIRECT
+            and each["server"]
+            and (each["client"], each["server"]) not in through
+        ),
         keys=len(keys),
         refused=states.count("refused") + states.count("no-hook"),
         failed=sum(each["start"] == "failed" for each in items),

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from threading import Lock
 
+from answerable.model.errors import EnvironmentFailure
 from answerable.store.store_keys import LogKeys
 from answerable.store.store_layout import StoreLayout
 
@@ -21,6 +22,13 @@ def build_fingerprinter(store: Path) -> Callable[[str], str]:
 
     def fingerprint(value: str) -> str:
         with lock:  # the first of them may have to make the key
-            return keys.fingerprint(value)
+            try:
+                return keys.fingerprint(value)
+            except EnvironmentFailure as error:
+                raise EnvironmentFailure(
+                    f"the store {store} cannot be used, and its key identifies a "
+                    f"credential in records ({error.message})",
+                    "restore this folder, or move it away and start again",
+                ) from None
 
     return fingerprint

@@ -145,6 +145,17 @@ def test_without_it_a_wrapped_server_does_not_start(tmp_path: Path) -> None:
     assert "servers.scripted.credential" in ran.stderr
 
 
+def test_a_store_that_cannot_be_used_is_named(tmp_path: Path) -> None:
+    keep(tmp_path, SECRET)
+    (tmp_path / "store").write_text("not a folder")
+    with wrapper(tmp_path, config=kept()) as wrapped:
+        assert wrapped.process.wait(20) == 5
+        *_, error, hint = wrapped.errors().splitlines()
+        named = f"cannot start scripted: the store {tmp_path / 'store'} cannot be used"
+        assert named in error
+        assert hint.startswith("hint: restore this folder")
+
+
 def test_a_wrapped_url_is_sent_it(tmp_path: Path) -> None:
     keep(tmp_path, SECRET)
     with backend() as server:

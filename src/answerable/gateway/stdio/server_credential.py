@@ -72,6 +72,12 @@ async def fetch_process_credential(
         return None
     given = await credentials.fetch_static(name)
     if given is None:
+        try:  # a credential that no record could identify is not used
+            build_fingerprinter(wrapped_server.store)("")
+        except EnvironmentFailure as error:
+            raise EnvironmentFailure(
+                f"cannot start {name}: {error.message}", error.hint
+            ) from None
         raise EnvironmentFailure(
             f"cannot start {name}: it has no credential",
             f"see servers.{name}.credential",

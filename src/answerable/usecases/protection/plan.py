@@ -1,10 +1,12 @@
 """Plan the protection of a home's clients; nothing is written."""
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from answerable.connectors.formats.credential_locations import FoundCredential
 from answerable.connectors.formats.document_edits import Edit, edit_document
 from answerable.connectors.formats.document_node import DocumentNode, RawValue
 from answerable.connectors.formats.document_parser import (
@@ -54,6 +56,7 @@ from answerable.services.protection.unrecognised_values import (
 )
 
 _MACHINE_PATHS = "gets paths of this machine: do not commit it (`protect --repo` writes files to commit)"
+_SECRET_REFERENCE = re.compile(rb"\{answerable:[^{}]*\}")
 _IGNORED = b"*\n!.gitignore\n!answerable.yaml\n"
 
 
@@ -269,7 +272,7 @@ class _Planner:
         ]
         if wrapped:
             self.mediated.append(ProtectedServer(client, parsed.name, wrapped))
-            for found in parsed.found:
+            for found in _find_credentials_in_place(file, parsed):
                 if found.cls is CredentialClass.LITERAL:
                     self._refuse_secret(file, parsed.name, found.name)
             return None
@@ -378,3 +381,18 @@ def _iter_servers(
                 node = node.get(key)
         if node is not None:
             yield node, parsed
+
+
+def _find_credentials_in_place(
+    file: ClientFile, parsed: McpServerEntry
+) -> tuple[FoundCredential, ...]:
+    """Find the credentials in an entry, except our references to moved secrets.
+
+    A shell's line (`KEY={answerable:NAME} exec ...`) does not show that they are none.
+    """
+    data = _SECRET_REFERENCE.sub(b"$ANSWERABLE", file.data)
+    if data == file.data:
+        return parsed.found
+    root = parse_document(data, file.kind.form, "").root
+    entries = parse_server_maps(file.kind, root).servers
+    return next(each.found for each in entries if each.pointer == parsed.pointer)
