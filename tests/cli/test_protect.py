@@ -289,3 +289,21 @@ def test_doctor_counts_a_refused_server_as_reached_directly(home: Path) -> None:
     (check,) = [each for each in checks if each["check"] == "protection"]
     assert not check["ok"]
     assert "gemini-cli context7" in check["detail"]
+
+
+def test_a_configuration_that_is_kept_keeps_its_keys_and_originals(home: Path) -> None:
+    before = files(home)
+    assert run("protect", "--yes").exit_code == 0
+    config = home / ".config/answerable/answerable.yaml"
+    written = config.read_bytes()
+    config.write_text("servers: [\n")
+    secrets = set((config.parent / "secrets").iterdir())
+    said = run("unprotect")
+    assert said.exit_code == 1
+    assert f"kept {config}" in said.output
+    assert secrets
+    assert set((config.parent / "secrets").iterdir()) == secrets
+    assert (config.parent / "protection").is_dir()
+    config.write_bytes(written)
+    assert run("unprotect").exit_code == 0
+    assert files(home) == before

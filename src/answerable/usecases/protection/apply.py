@@ -158,7 +158,8 @@ def undo(
 
     Files are restored byte for byte; where a client wrote one again, its edits stay.
     The configuration goes with the last client. A file that would still refer to the
-    gateway is kept, with the configuration, its secrets and its original.
+    gateway is kept, with the configuration, its secrets and its original; so are the
+    secrets and originals with a configuration that has changed.
 
     Raises:
         EnvironmentFailure: A file cannot be read or written.
@@ -186,7 +187,7 @@ def undo(
                 if step is not None:
                     steps.append(step)
                 is_kept = is_kept or result.outcome is UndoOutcome.KEPT
-            if not is_kept or not file.client:
+            if not is_kept:
                 gone.append(file)
         record.files = [file for file in record.files if file not in gone]
         if steps or gone:
@@ -225,6 +226,10 @@ def _is_due(
     if not file.client:
         return not remaining
     if file.is_secret:
+        if not remaining and any(
+            not other.client and other not in gone for other in record.files
+        ):
+            return False  # the configuration is kept, and names its secrets
         return file.client not in remaining and not any(
             _needs_secret(other, Path(file.path))
             for other in record.files
