@@ -16,12 +16,14 @@ from answerable.connectors.formats.env_file import EnvFile
 from answerable.connectors.formats.env_file_path import candidate_env_files
 from answerable.connectors.formats.redaction import make_printable_line
 from answerable.connectors.formats.selected_logins import ReferencedFile
+from answerable.connectors.user_path import expand_user_path
 from answerable.model.errors import EnvironmentFailure, ParseError, UsageError
 from answerable.model.sighting import ReadProblem, ReadProblemKind
 
 WALK_LIMIT = 500_000
 DEPTH_LIMIT = 60
 _PATH_LIMIT = 4_096
+_SKIPPED_FOLDERS = frozenset((".git", "node_modules", ".venv", "__pycache__"))
 _FOLDER_HINT = "check the spelling, or name another folder"
 
 
@@ -332,3 +334,32 @@ def invalid_file_problem(place: str, error: ParseError) -> ReadProblem:
 
 def _join_path(base: str, name: str) -> str:
     return f"{base}/{name}" if base else name
+
+
+def iterate_answer_files(
+    location: str, suffixes: tuple[str, ...], problems: list[ReadProblem]
+) -> Iterator[tuple[str, str]]:
+    """Yield the file itself, or all below a folder: path, and path in the folder.
+
+    Args:
+        location: A file or a folder.
+        suffixes: Endings of the files of a folder.
+        problems: Gets the unread parts of the folder.
+
+    Raises:
+        EnvironmentFailure: The location is not readable.
+        UsageError: The location is no valid path.
+    """
+    try:
+        is_folder = expand_user_path(location).is_dir()
+    except OSError as error:
+        why = error.strerror or "cannot be read"
+        raise EnvironmentFailure(f"{location}: {why}") from None
+    if not is_folder:
+        yield location, location
+        return
+    folder = BoundedFolder.open(location)
+    for each in folder.walk(lambda p: p.rpartition("/")[2] in _SKIPPED_FOLDERS):
+        if each.endswith(suffixes):
+            yield f"{location.rstrip('/')}/{each}", each
+    problems += folder.problems

@@ -4,16 +4,15 @@ from collections.abc import Iterator
 from pathlib import PurePath
 
 from answerable.connectors.api_answer_file import probe_answer_file, read_answer_file
-from answerable.connectors.bounded_folder import BoundedFolder
+from answerable.connectors.bounded_folder import iterate_answer_files
 from answerable.connectors.gcp.declaration import DECLARATION
 from answerable.connectors.gcp.parse import EXPECTED_KIND, parse
 from answerable.connectors.user_path import expand_user_path
 from answerable.model.connector import SyncContext
-from answerable.model.errors import EnvironmentFailure, UsageError
+from answerable.model.errors import UsageError
 from answerable.model.sighting import Probe, ReadProblem, ReadProblemKind, Sync
 
 _SUFFIXES = (".json", ".jsonl", ".ndjson", ".dump")
-_SKIPPED_FOLDERS = frozenset((".git", "node_modules", ".venv", "__pycache__"))
 MAX_FILE_BYTES = 256 << 20
 MAX_TOTAL_BYTES = 512 << 20
 _HINT = "collect with the commands of docs/gcp.md"
@@ -29,7 +28,11 @@ def sync(location: str, context: SyncContext) -> Sync:
     source = f"{DECLARATION.name}:{location}"
     problems: list[ReadProblem] = []
     paths = [each for each in location.split(",") if each]
-    places = [place for path in paths for place in _list_files(path, problems)]
+    places = [
+        place
+        for path in paths
+        for place, _ in iterate_answer_files(path, _SUFFIXES, problems)
+    ]
     if not places:
         raise UsageError(f"{source} names no file with answers of Google Cloud", _HINT)
     fallback = PurePath(paths[0]).stem.lower()
@@ -58,25 +61,8 @@ def list_locations_to_read(location: str) -> tuple[Probe, ...]:
     return tuple(
         probe_answer_file(place, EXPECTED_KIND)
         for path in paths
-        for place in _list_files(path, [])
+        for place, _ in iterate_answer_files(path, _SUFFIXES, [])
     )
-
-
-def _list_files(location: str, problems: list[ReadProblem]) -> Iterator[str]:
-    """List the file itself, or all answers below a folder."""
-    try:
-        is_folder = expand_user_path(location).is_dir()
-    except OSError as error:
-        why = error.strerror or "cannot be read"
-        raise EnvironmentFailure(f"{location}: {why}") from None
-    if not is_folder:
-        yield location
-        return
-    folder = BoundedFolder.open(location)
-    for each in folder.walk(lambda p: p.rpartition("/")[2] in _SKIPPED_FOLDERS):
-        if each.endswith(_SUFFIXES):
-            yield f"{location.rstrip('/')}/{each}"
-    problems += folder.problems
 
 
 def _iterate_contents(

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 
 from answerable.connectors.api_answer_file import probe_answer_file, read_answer_file
-from answerable.connectors.bounded_folder import BoundedFolder
+from answerable.connectors.bounded_folder import iterate_answer_files
 from answerable.connectors.github.declaration import DECLARATION, LIVE_OPTIONS
 from answerable.connectors.github.parse import (
     EXPECTED_KIND,
@@ -15,11 +15,10 @@ from answerable.connectors.github.parse import (
 )
 from answerable.connectors.user_path import expand_user_path
 from answerable.model.connector import SyncContext
-from answerable.model.errors import EnvironmentFailure, UsageError
+from answerable.model.errors import UsageError
 from answerable.model.sighting import Probe, ReadProblem, ReadProblemKind, Sync
 
 _SUFFIXES = (".json", ".yml", ".yaml", "CODEOWNERS")
-_SKIPPED_FOLDERS = frozenset((".git", "node_modules", ".venv", "__pycache__"))
 MAX_FILE_BYTES = 128 << 20
 MAX_TOTAL_BYTES = 512 << 20
 _HINT = "collect with the commands of docs/github.md"
@@ -44,7 +43,9 @@ def sync(location: str, context: SyncContext) -> Sync:
     if login:
         return _sync_live(login, options, context)
     problems: list[ReadProblem] = []
-    places = [p for path in paths for p in _list_files(path, problems)]
+    places = [
+        p for path in paths for p in iterate_answer_files(path, _SUFFIXES, problems)
+    ]
     if not places:
         raise UsageError(f"{source} names no file with API responses", _HINT)
     owner, _, name = options.get("repo", "").rpartition("/")
@@ -117,7 +118,7 @@ def list_locations_to_read(location: str) -> tuple[Probe, ...]:
     return tuple(
         probe_answer_file(place, EXPECTED_KIND)
         for path in paths
-        for place, _ in _list_files(path, [])
+        for place, _ in iterate_answer_files(path, _SUFFIXES, [])
     )
 
 
@@ -132,26 +133,6 @@ def _split_location(location: str) -> tuple[list[str], dict[str, str]]:
         elif part:
             paths.append(part)
     return paths, options
-
-
-def _list_files(
-    location: str, problems: list[ReadProblem]
-) -> Iterator[tuple[str, str]]:
-    """List the file itself, or all answers below a folder: path and path inside."""
-    try:
-        path = expand_user_path(location)
-        is_folder = path.is_dir()
-    except OSError as error:
-        why = error.strerror or "cannot be read"
-        raise EnvironmentFailure(f"{location}: {why}") from None
-    if not is_folder:
-        yield location, location
-        return
-    folder = BoundedFolder.open(location)
-    for each in folder.walk(lambda p: p.rpartition("/")[2] in _SKIPPED_FOLDERS):
-        if each.endswith(_SUFFIXES):
-            yield f"{location.rstrip('/')}/{each}", each
-    problems += folder.problems
 
 
 def _iter_contents(

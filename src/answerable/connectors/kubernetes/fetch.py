@@ -8,7 +8,7 @@ from answerable.connectors.api_answer_file import (
     probe_answer_file,
     read_answer_file,
 )
-from answerable.connectors.bounded_folder import BoundedFolder
+from answerable.connectors.bounded_folder import iterate_answer_files
 from answerable.connectors.kubernetes.declaration import (
     AWS_AUTH_PATH,
     DECLARATION,
@@ -27,7 +27,6 @@ from answerable.model.kubernetes_ids import normalise_cluster_name
 from answerable.model.sighting import Probe, ReadProblem, ReadProblemKind, Sync
 
 _SUFFIXES = (".json", ".yaml", ".yml")
-_SKIPPED_FOLDERS = frozenset((".git", "node_modules", ".venv", "__pycache__"))
 MAX_FILE_BYTES = 256 << 20
 _HINT = (
     "collect with: kubectl get pods,serviceaccounts,... -A -o json (docs/kubernetes.md)"
@@ -62,7 +61,11 @@ def sync(location: str, context: SyncContext) -> Sync:
             )
     source = f"{DECLARATION.name}:{location}"
     folder_problems: list[ReadProblem] = []
-    places = [p for path in paths for p in _list_files(path, folder_problems)]
+    places = [
+        p
+        for path in paths
+        for p, _ in iterate_answer_files(path, _SUFFIXES, folder_problems)
+    ]
     if not places:
         raise UsageError(f"{source}: no file with Kubernetes objects", _HINT)
     files = _ClusterFiles(places, builder)
@@ -88,7 +91,7 @@ def read_checkout(folder: str, cluster: str, now: int) -> Sync:
     """
     builder = ClusterBuilder(name=cluster, default_namespace="default")
     problems: list[ReadProblem] = []
-    places = list(_list_files(folder, problems))
+    places = [p for p, _ in iterate_answer_files(folder, _SUFFIXES, problems)]
     source = f"{DECLARATION.name}:{folder}"
     parsed = parse(_ClusterFiles(places, builder), builder, cluster, source, now)
     return build_sync(source, parsed, (), (*problems, *parsed.problems), now)
@@ -121,7 +124,7 @@ def list_locations_to_read(location: str) -> tuple[Probe, ...]:
         return tuple(
             probe_answer_file(place, EXPECTED_KIND)
             for path in paths
-            for place in _list_files(path, [])
+            for place, _ in iterate_answer_files(path, _SUFFIXES, [])
         )
     kinds = KINDS if SECRETS in options else LISTED_KINDS
     return (
@@ -176,24 +179,6 @@ def _split_location(location: str) -> tuple[list[str], dict[str, str]]:
         elif part:
             paths.append(part)
     return paths, options
-
-
-def _list_files(location: str, problems: list[ReadProblem]) -> Iterator[str]:
-    """List the file itself, or all JSON and YAML files below a folder."""
-    try:
-        path = expand_user_path(location)
-        is_folder = path.is_dir()
-    except OSError as error:
-        why = error.strerror or "cannot be read"
-        raise EnvironmentFailure(f"{location}: {why}") from None
-    if not is_folder:
-        yield location
-        return
-    folder = BoundedFolder.open(location)
-    for each in folder.walk(lambda p: p.rpartition("/")[2] in _SKIPPED_FOLDERS):
-        if each.endswith(_SUFFIXES):
-            yield f"{location.rstrip('/')}/{each}"
-    problems += folder.problems
 
 
 class _ClusterFiles:
