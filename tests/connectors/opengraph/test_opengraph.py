@@ -1,4 +1,4 @@
-"""Graphs of other collectors: kept as their word, shown beside ours, exported again."""
+"""Graphs of other collectors: kept as their word, shown with our verdict, exported again."""
 
 import json
 from pathlib import Path

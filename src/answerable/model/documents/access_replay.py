@@ -6,7 +6,7 @@ from answerable.model.documents.columns import Column
 
 
 class AccessReplayItem(TypedDict):
-    """What one kind of access would have let happen on the recorded calls.
+    """Recorded calls that one kind of access would have let happen.
 
     The fields of harmful calls are null without `--indicator`.
     """

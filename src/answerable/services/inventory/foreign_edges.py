@@ -1,4 +1,4 @@
-"""Edges that other collectors declare about a subject, beside our own verdicts."""
+"""Edges that other collectors declare about a subject, with our own verdicts."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
