@@ -4,9 +4,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from answerable.services.lineage import chain_cache
 from answerable.store.store import EvidenceStore
 from answerable.usecases.evidence.ingest_logs import ingest_logs
-from tests.connectors.logs.samples import AZURE, ENTRA, GCP, GITHUB, K8S
+from tests.connectors.logs.samples import AZURE, BEDROCK, ENTRA, GCP, GITHUB, K8S
 from tests.lineage.conftest import NOW, ask
 
 
@@ -96,6 +99,46 @@ def test_an_issued_service_account_token_leads_back_to_its_requester(
     assert hop(item, "person") == ("person:ana@corp.example", "observed")
 
 
+def test_a_token_that_was_requested_with_another_token_leads_back_over_both(
+    store: EvidenceStore, tmp_path: Path
+) -> None:
+    """An account requests a token for another account, with its own token."""
+    extra = "authentication.kubernetes.io/"
+
+    def request(number: int, user: dict[str, Any], name: str, jti: str) -> Any:
+        return {
+            **K8S,
+            "auditID": f"request-{number}",
+            "verb": "create",
+            "user": user,
+            "objectRef": {
+                "resource": "serviceaccounts",
+                "namespace": "apps",
+                "name": name,
+                "subresource": "token",
+            },
+            "annotations": {f"{extra}issued-credential-id": f"JTI={jti}"},
+            "responseStatus": {"code": 201},
+            "responseObject": {
+                "status": {"expirationTimestamp": "2026-11-03T11:00:00Z"}
+            },
+        }
+
+    middle = {
+        "username": "system:serviceaccount:apps:middle",
+        "extra": {f"{extra}credential-id": ["JTI=first"]},
+    }
+    records = (
+        request(1, {"username": "ana@corp.example"}, "middle", "first"),
+        request(2, middle, "builder", "7c1f"),
+    )
+    ingest(store, tmp_path, "k8s-audit:PATH,cluster=prod", K8S, *records)
+    (item,) = ask(store, action="k8s:get")
+    assert item["credential_path"] == ["cred:k8s-jti/first", "cred:k8s-jti/7c1f"]
+    assert hop(item, "person") == ("person:ana@corp.example", "observed")
+    assert item["credential_to"] == "2026-11-03T11:00:00Z"
+
+
 def test_words_of_the_caller_change_no_hop(tmp_path: Path) -> None:
     """What an agent can write into a record: user agent, forwarded addresses, extras."""
     impersonated = {"username": "admin"}
@@ -131,3 +174,95 @@ def test_what_github_tells_of_an_agent_sets_no_agent(tmp_path: Path) -> None:
             told.append(item["hops"])
     assert told[0] == told[1]
     assert told[0]["agent"]["status"] == "missing"
+
+
+KEY = "ASIAEXAMPLE000000077"
+RUN = "arn:aws:sts::111122223333:assumed-role/agent/run-1"
+
+
+def bedrock_call(request: str, key: str) -> dict[str, Any]:
+    """CloudTrail record of a model invocation."""
+    return {
+        "eventVersion": "1.11",
+        "userIdentity": {
+            "type": "AssumedRole",
+            "arn": RUN,
+            "accountId": "111122223333",
+            "accessKeyId": key,
+            "sessionContext": {
+                "sessionIssuer": {
+                    "type": "Role",
+                    "arn": "arn:aws:iam::111122223333:role/agent",
+                }
+            },
+        },
+        "eventTime": "2026-11-03T10:00:00Z",
+        "eventSource": "bedrock.amazonaws.com",
+        "eventName": "InvokeModel",
+        "awsRegion": "eu-central-1",
+        "eventID": f"e-{request}",
+        "requestID": request,
+        "recipientAccountId": "111122223333",
+    }
+
+
+def sign_in(key: str) -> dict[str, Any]:
+    """CloudTrail record of a SAML sign-in that issues a session."""
+    return {
+        "eventVersion": "1.08",
+        "userIdentity": {
+            "type": "SAMLUser",
+            "principalId": "x:ana@corp.example",
+            "userName": "ana@corp.example",
+            "identityProvider": "idp",
+        },
+        "eventTime": "2026-11-03T09:59:00Z",
+        "eventSource": "sts.amazonaws.com",
+        "eventName": "AssumeRoleWithSAML",
+        "awsRegion": "eu-central-1",
+        "eventID": "e-saml",
+        "recipientAccountId": "111122223333",
+        "requestParameters": {"roleArn": "arn:aws:iam::111122223333:role/agent"},
+        "responseElements": {
+            "credentials": {"accessKeyId": key, "expiration": "2026-11-03T10:59:00Z"},
+            "assumedRoleUser": {"arn": RUN},
+        },
+    }
+
+
+def test_a_model_invocation_has_the_credential_of_its_cloudtrail_record(
+    store: EvidenceStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Equal request ids join them; another invocation of the session stays open."""
+    other = {**BEDROCK, "requestId": "req-2", "timestamp": "2026-11-03T10:00:05Z"}
+    later = {**BEDROCK, "requestId": "req-3", "timestamp": "2026-11-03T10:00:09Z"}
+    ingest(store, tmp_path, "bedrock:PATH", BEDROCK, other, later)
+    before = ask(store, source="bedrock")
+    assert {hop(item, "person")[1] for item in before} == {"missing"}
+    calls = (sign_in(KEY), bedrock_call("req-1", KEY), bedrock_call("req-3", KEY))
+    ingest(store, tmp_path, "cloudtrail:PATH", *calls)
+    first, middle, last = ask(store, source="bedrock")
+    for item in (first, last):
+        assert hop(item, "person") == ("person:ana@corp.example", "observed")
+        assert item["credential_path"][-1] == f"cred:aws/{KEY}"
+        assert item["credential_to"] == "2026-11-03T10:59:00Z"
+    assert hop(middle, "person")[1] == "missing"
+    by_key = ask(store, credential=KEY, source="bedrock")
+    assert [row["event_id"] for row in by_key] == [first["event_id"], last["event_id"]]
+    monkeypatch.setattr(chain_cache, "LARGE_STORE_EVENTS", -1)
+    assert ask(store, source="bedrock") == [first, middle, last]
+
+
+def test_a_request_id_of_another_caller_or_account_joins_nothing(
+    store: EvidenceStore, tmp_path: Path
+) -> None:
+    user = {"type": "IAMUser", "arn": "arn:aws:iam::111122223333:user/eve"}
+    call = {
+        **bedrock_call("req-1", KEY),
+        "userIdentity": {**user, "accountId": "111122223333", "accessKeyId": KEY},
+    }
+    elsewhere = {**bedrock_call("req-1", KEY), "recipientAccountId": "444455556666"}
+    ingest(store, tmp_path, "bedrock:PATH", BEDROCK)
+    ingest(store, tmp_path, "cloudtrail:PATH", call, {**elsewhere, "eventID": "e-2"})
+    (item,) = ask(store, source="bedrock")
+    assert item["credential_path"] == []

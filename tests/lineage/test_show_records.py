@@ -14,7 +14,7 @@ from answerable.services.lineage.chain_cache import load_or_compute_chains
 from answerable.services.lineage.lineage_search import SearchScope
 from answerable.store.store import EvidenceStore
 from answerable.usecases.inventory.show import show_subject
-from tests.lineage.conftest import NOW, keep
+from tests.lineage.conftest import NOW, ask, keep
 from tests.lineage.test_gateway_rows import AGENT, call
 
 TOOL = "tool:mcp/files/read_file"
@@ -93,3 +93,13 @@ def test_a_record_that_an_agent_wrote_is_marked(
     facts = [row for row in rows if row["relation"] in ("is", "action", "effect")]
     assert {row["written_by"] for row in facts} == {"self-reported"}
     assert {row["status"] for row in facts} == {"declared"}
+
+
+def test_a_credential_and_its_events_show_its_lifetime(day: EvidenceStore) -> None:
+    (item, *_) = [row for row in ask(day) if row["credential_to"]]
+    span = f"valid {item['credential_from']} to {item['credential_to']}"
+    acting = item["credential_path"][-1]
+    facts = {r["relation"]: r["value"] for r in shown(day, acting).items}
+    assert facts["lifetime"] == span
+    told = {r["value"]: r["detail"] for r in shown(day, item["event_id"]).items}
+    assert told[acting] == span

@@ -24,6 +24,7 @@ from answerable.lineage.chain_stitching_types import (
 from answerable.lineage.combined_chains import combine_chains
 from answerable.lineage.credential_presentations import (
     PresentationTimeline,
+    get_presented_subject,
     index_presentations,
 )
 from answerable.lineage.issuance_path import (
@@ -91,11 +92,12 @@ class _StitchingFacts:
     presented: Mapping[str, PresentationTimeline]
 
     def get_presentations(self, chain_key: SourcedChainKey) -> PresentationTimeline:
-        """Return the calls that presented the credential of a platform's events."""
+        """Return the calls that tell the caller of a platform's events."""
         key = chain_key.key
-        if not chain_key.believed or key.agent or not key.credential:
+        if not chain_key.believed or key.agent:
             return _NEVER_PRESENTED
-        return self.presented.get(key.credential, _NEVER_PRESENTED)
+        subject = get_presented_subject(key, chain_key.source)
+        return self.presented.get(subject, _NEVER_PRESENTED)
 
 
 def find_chain_valid_at(chains: Sequence[LineageChain], at: int) -> LineageChain:
@@ -121,7 +123,7 @@ def _derive_chains_of_chain_key(
     path = trace_credential_to_origin(chain_key, facts.issued)
     presented = facts.get_presentations(chain_key)
     paths = {
-        caller: trace_credential_to_origin(chain_key, facts.issued, caller)
+        caller: _trace_presented_credential(chain_key, caller, facts.issued)
         for caller in presented.callers
         if caller is not None
     }
@@ -139,7 +141,9 @@ def _derive_chains_of_chain_key(
             called = _build_lineage_chain(
                 chain_key, paths[caller], valid, facts, caller
             )
-            chain = combine_chains(chain, called)
+            chain = (
+                combine_chains(chain, called) if chain_key.key.credential else called
+            )
         chain = replace(chain, valid_from=start, valid_to=end)
         if chains and replace(chains[-1], valid_to=end) == replace(
             chain, valid_from=chains[-1].valid_from
@@ -148,6 +152,23 @@ def _derive_chains_of_chain_key(
         else:
             chains.append(chain)
     return ChainTimeline(chain_key, tuple(chains))
+
+
+def _trace_presented_credential(
+    chain_key: SourcedChainKey, caller: CredentialIssuance, issued: IssuanceIndex
+) -> IssuancePath:
+    """Trace the credential of a call that presented that of a chain key.
+
+    A chain key without a credential has that of the call.
+    """
+    if chain_key.key.credential:
+        return trace_credential_to_origin(chain_key, issued, caller)
+    call = SourcedChainKey(caller.parent, _describe_event(caller), believed=True)
+    return trace_credential_to_origin(call, issued)
+
+
+def _describe_event(record: CredentialIssuance) -> str:
+    return f"{record.source} event {record.event}"
 
 
 def _collect_declared_uses(
@@ -216,8 +237,9 @@ def _build_lineage_chain(
     """
     recorded, parents = chain_key, facts.parents
     if caller is not None:
-        source = f"{caller.source} event {caller.event}"
-        recorded = SourcedChainKey(caller.parent, source, believed=True)
+        recorded = SourcedChainKey(
+            caller.parent, _describe_event(caller), believed=True
+        )
     agents = (
         build_hops_from_gateway_record(recorded, path, parents)
         or build_hops_from_token_issuance(path)

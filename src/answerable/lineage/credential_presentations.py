@@ -1,8 +1,11 @@
-"""Find the mediated call that presented the credential of a platform event.
+"""Find the record of another log that tells the credential, or the caller, of an event.
 
 A gateway records the SHA-256 and the `jti` of the token that it presents to a server,
 and the platform logs the same with the call. Such a token may also be used by others, so
 it names the gateway's caller only while a call with it is open.
+
+A model invocation log has no credential, but the request id of the CloudTrail record of
+the same call, which has one.
 """
 
 from bisect import bisect_right
@@ -42,6 +45,63 @@ def merge_presentations(
         else:
             merged.append(replace(call, start=start, end=end))
     return tuple(merged)
+
+
+@dataclass(frozen=True, slots=True)
+class InvocationRecord:
+    """Record without a credential, with its call in CloudTrail.
+
+    Attributes:
+        at: UTC nanoseconds.
+        subject: Caller of the record, as `get_presented_subject` returns it.
+        call: Chain key of the call in CloudTrail; None if it was not found.
+        event: Hex event id of the call.
+    """
+
+    at: int
+    subject: str
+    call: ChainKey | None
+    event: str
+
+
+def join_invocations(
+    records: Iterable[InvocationRecord], call_source: str
+) -> tuple[CredentialPresentation, ...]:
+    """Build the times in which every record of a caller is of one credential.
+
+    Args:
+        records: Records in any order.
+        call_source: Log source of the calls.
+
+    Returns:
+        Sorted. No other record of the same caller is within such a time.
+    """
+    by_subject: dict[str, dict[int, set[InvocationRecord]]] = {}
+    for each in records:
+        by_subject.setdefault(each.subject, {}).setdefault(each.at, set()).add(each)
+    found: list[CredentialPresentation] = []
+    for subject, by_time in sorted(by_subject.items()):
+        open_call: CredentialPresentation | None = None
+        for at, same_time in sorted(by_time.items()):
+            calls = {each.call for each in same_time}
+            call = calls.pop() if len(calls) == 1 else None
+            if open_call is not None and open_call.parent == call:
+                open_call = replace(open_call, end=at)
+                found[-1] = open_call
+            elif call is not None:
+                event = min(each.event for each in same_time)
+                open_call = CredentialPresentation(
+                    subject, at, at, call, event, call_source
+                )
+                found.append(open_call)
+            else:
+                open_call = None
+    return tuple(found)
+
+
+def get_presented_subject(key: ChainKey, source: str) -> str:
+    """Return the credential of a chain key, or its caller if it has none."""
+    return key.credential or f"{source} {key.session or key.identity}"
 
 
 def _get_merge_sort_key(call: CredentialPresentation) -> tuple[object, ...]:

@@ -96,6 +96,11 @@ class LineageChain:
     credential_to: int
     delegation_id: str
 
+    @property
+    def acting_credential(self) -> str:
+        """Return the last credential of the path, empty if none is known."""
+        return self.credential_path[-1] if self.credential_path else ""
+
 
 @dataclass(frozen=True, slots=True)
 class ChainRow:

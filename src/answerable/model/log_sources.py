@@ -1,5 +1,7 @@
-"""Names of the log sources of this product, and the recorder name prefix of each."""
+"""Names of log sources that code refers to, and the recorder name prefix of each."""
 
+CLOUDTRAIL = "cloudtrail"
+BEDROCK = "bedrock"  # source of Bedrock's model invocation logs
 GATEWAY = "gateway"  # source of a gateway's events
 STS = "sts"  # source of a token service's events
 STS_PREFIX = "sts-"  # prefix of its recorder names

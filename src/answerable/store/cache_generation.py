@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from answerable.store.store import EvidenceStore
 
 # Raised when the same facts would be stitched differently.
-DERIVATION_VERSION = 6
+DERIVATION_VERSION = 7
 # Objects with ownership data: snapshots, and statements that persons make and sign.
 _OWNERSHIP_KINDS = (
     "snapshot",

@@ -1,12 +1,18 @@
 """Read impersonations, issued tokens and presented tokens that join log sources (SQL).
 
-A joint is an equal credential id in two records: the digest of a token, or its `jti`.
+A joint is an equal credential id in two records: the digest of a token, or its `jti`. A
+model invocation log of Bedrock has the request id of its CloudTrail record instead.
 """
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, cast
 
-from answerable.lineage.credential_presentations import merge_presentations
+from answerable.lineage.credential_presentations import (
+    InvocationRecord,
+    get_presented_subject,
+    join_invocations,
+    merge_presentations,
+)
 from answerable.model.delegated_credential import (
     DELEGATED_BY_FACT,
     DELEGATED_PREFIX,
@@ -19,7 +25,7 @@ from answerable.model.lineage import (
     CredentialIssuance,
     CredentialPresentation,
 )
-from answerable.model.log_sources import GATEWAY, STS
+from answerable.model.log_sources import BEDROCK, CLOUDTRAIL, GATEWAY, STS
 from answerable.store.event_columns import build_fact_sql
 
 if TYPE_CHECKING:
@@ -89,6 +95,45 @@ def read_presentations(store: "EvidenceStore") -> tuple[CredentialPresentation, 
             GATEWAY,
         )
         for credential, start, end, event, *key in store.run_query(query)
+    )
+
+
+def read_invocation_calls(
+    store: "EvidenceStore",
+) -> tuple[CredentialPresentation, ...]:
+    """Read the CloudTrail calls of Bedrock's model invocation logs, by request id.
+
+    Both records are of one account and one caller.
+    """
+    logged = f"SELECT 1 FROM skimmed WHERE source = '{BEDROCK}' LIMIT 1"  # noqa: S608 - ours
+    if not any(store.run_query(logged)):
+        return ()
+    request = build_fact_sql("request_id", "''")
+    records, calls = (
+        "SELECT e.*, coalesce(nullif(e.session, ''), e.identity) AS caller, "  # noqa: S608 - ours
+        f"{request} AS request FROM events e "
+        f"WHERE e.source = '{source}' AND {_TRUSTED}"
+        for source in (BEDROCK, CLOUDTRAIL)
+    )
+    query = (
+        "SELECT r.event_time, r.identity, r.session, lower(hex(e.event_id)), "  # noqa: S608 - ours
+        f"{_KEYS} FROM ({records}) r LEFT JOIN ({calls} AND e.credential <> '' "
+        "AND starts_with(e.action, 'bedrock:')) e ON r.scope = e.scope "
+        "AND r.caller = e.caller AND r.request = e.request AND r.request <> ''"
+    )
+    return join_invocations(
+        (
+            InvocationRecord(
+                cast("int", at),
+                get_presented_subject(
+                    ChainKey(str(identity), "", str(session), "", ""), BEDROCK
+                ),
+                ChainKey(*map(str, key)) if event is not None else None,
+                str(event or ""),
+            )
+            for at, identity, session, event, *key in store.run_query(query)
+        ),
+        CLOUDTRAIL,
     )
 
 

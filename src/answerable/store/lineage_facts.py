@@ -34,6 +34,7 @@ from answerable.store.cache_generation import (
 )
 from answerable.store.credential_joint_facts import (
     read_delegated_issuances,
+    read_invocation_calls,
     read_presentations,
     read_token_id_issuances,
 )
@@ -229,7 +230,7 @@ def read_lineage_facts(store: "EvidenceStore") -> LineageFacts:
             *read_delegated_issuances(store),
             *read_token_id_issuances(store),
         ),
-        presentations=read_presentations(store),
+        presentations=(*read_presentations(store), *read_invocation_calls(store)),
         sign_ins=tuple(read_sign_ins(store)),
         changes=tuple(_read_identity_changes(store)),
         uses=tuple(_read_access_key_uses(store)),

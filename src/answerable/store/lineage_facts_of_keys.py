@@ -9,10 +9,12 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from answerable.lineage.chain_stitching_types import SourcedChainKey
+from answerable.lineage.credential_presentations import get_presented_subject
 from answerable.model.lineage import ChainKey, CredentialIssuance
-from answerable.model.log_sources import STS
+from answerable.model.log_sources import BEDROCK, STS
 from answerable.store.credential_joint_facts import (
     read_delegated_issuances,
+    read_invocation_calls,
     read_presentations,
     read_token_id_issuances,
 )
@@ -77,9 +79,11 @@ def read_lineage_facts_of_keys(
         keys: Distinct chain keys.
     """
     credentials = {each.key.credential for each in keys}
-    presentations = tuple(
-        each for each in read_presentations(store) if each.credential in credentials
-    )
+    subjects = {get_presented_subject(each.key, each.source) for each in keys}
+    calls = [*read_presentations(store)]
+    if any(each.source == BEDROCK for each in keys):
+        calls += read_invocation_calls(store)
+    presentations = tuple(each for each in calls if each.credential in subjects)
     credentials |= {each.parent.credential for each in presentations}
     return LineageFacts(
         joints=tuple(keys),

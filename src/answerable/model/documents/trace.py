@@ -51,9 +51,9 @@ class TraceItem(TypedDict):
     credential_path: Annotated[list[str], Column("likewise, if known")]
     credential_from: Annotated[
         str | None,
-        Column("start of the lifetime of the acting credential", format="time"),
+        Column("start of the lifetime of the acting credential", format="second"),
     ]
-    credential_to: Annotated[str | None, Column("its end", format="time")]
+    credential_to: Annotated[str | None, Column("its end", format="second")]
     run: Annotated[
         str, Column("run or delegation that got the acting credential, if known")
     ]

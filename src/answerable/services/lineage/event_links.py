@@ -86,6 +86,8 @@ def add_activity_rows(
     found = _find_visible_activity(rows, store, scope, kind)
     for chain in found.chains:
         _add_chain_links(rows, chain)
+    if kind == "credential":
+        _add_lifetime(rows, found.chains)
     events = [row.event for row in found.newest]
     relation = "named with" if kind == "resource" else "acted on"
     _add_resource_links(rows, events, relation)
@@ -224,6 +226,24 @@ def _add_chain_links(rows: EntityRows, chain: LineageChain) -> None:
             rows.add("credential", "seen with", value, evidence)
 
 
+def _add_lifetime(rows: EntityRows, chains: Iterable[LineageChain]) -> None:
+    """Add the lifetime of a credential, if the record of its issuance is known."""
+    for chain in chains:
+        lifetime = _describe_lifetime(chain)
+        if chain.acting_credential == rows.subject and lifetime:
+            evidence = LinkEvidence(HopStatus.OBSERVED.value, "its issuance")
+            rows.add(FACT, "lifetime", lifetime, evidence)
+            return
+
+
+def _describe_lifetime(chain: LineageChain) -> str:
+    """Describe the lifetime of the acting credential; empty if it is not known."""
+    if not chain.credential_from:
+        return ""
+    end = format_time(chain.credential_to) if chain.credential_to else "revocation"
+    return f"valid {format_time(chain.credential_from)} to {end}"
+
+
 def _get_event_evidence(event: AuditEvent) -> LinkEvidence:
     """Return the evidence of a record: its log, and who writes that."""
     believed = event.written_by.is_trusted_author
@@ -304,7 +324,9 @@ def add_event_facts_and_chain(
     _add_hop_link(rows, "person", item["identity_owner"], (), "owner of the identity")
     for credential in dict.fromkeys((*item["credential_path"], item["credential"])):
         if credential:
-            rows.add("credential", "with", credential, evidence)
+            is_acting = credential == records[0].chain.acting_credential
+            detail = _describe_lifetime(records[0].chain) if is_acting else ""
+            rows.add("credential", "with", credential, evidence, detail)
     rows.close("credential", "with", f"the {event.source} record names none")
     _add_resource_links(rows, [event], "also on")
     if kind == "decision":
