@@ -2,7 +2,7 @@
 
 from answerable.posture import rule_data as data
 from answerable.posture.rule import FindingRule
-from answerable.posture.rules import cloud, credentials, servers
+from answerable.posture.rules import cloud, credentials, gateway, servers
 
 ACCESS_RULES: tuple[FindingRule, ...] = (
     FindingRule(
@@ -78,6 +78,31 @@ ACCESS_RULES: tuple[FindingRule, ...] = (
         ),
         repair="Name one repository and one branch or environment.",
         evaluate=cloud.find_wide_oidc_trusts,
+    ),
+    FindingRule(
+        id="open-argument-schema",
+        title="Policy that an undeclared argument bypasses",
+        question=(
+            "Which policies of the gateway limit arguments of a tool that accepts "
+            "undeclared ones?"
+        ),
+        detail=(
+            "A policy compares the arguments that it names. If the tool's schema does "
+            "not forbid others, an agent can send the same value in an argument that "
+            "no policy reads. The gateway refuses undeclared arguments of a tool if a "
+            "person approved a definition with `additionalProperties: false` "
+            "([policies](../policies.md#look-alike-names)). Name the configuration: "
+            "`answerable findings --config FILE`."
+        ),
+        platforms=("gateway",),
+        owasp=("ASI02:2026", "ASI03:2026"),
+        requires=data.GATEWAY,
+        severity="the agent alone x reach of the policy's agent, or not known",
+        repair=(
+            "Have the schema closed at the server, and approve the definition: "
+            "`answerable tools approve`."
+        ),
+        evaluate=gateway.find_open_argument_limits,
     ),
     FindingRule(
         id="external-identity",

@@ -3,12 +3,15 @@
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Protocol
 
 from answerable.model.documents.shared_shapes import PathItem
 from answerable.model.inventory import Inventory, ToolUse
 from answerable.model.policy import Policy, PolicyAttachment, PolicyLayer
 from answerable.posture.severity import ReachLevel
+
+GATEWAY_POLICIES = "gateway-policies"  # kind of data that no scan collects
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +91,36 @@ class NoLogs:
         return None
 
 
+class SchemaState(Enum):
+    """State of the argument schema that the gateway enforces for a tool."""
+
+    CLOSED = "closed"
+    OPEN = "open"
+    NOT_APPROVED = "not approved"
+    NOT_SEEN = "not seen"
+
+
+@dataclass(frozen=True, slots=True)
+class ArgumentLimit:
+    """Limit on arguments of one tool by one policy of the gateway.
+
+    Attributes:
+        tool: Id of the tool; of all tools of a server with the name `*`.
+        policy: `FILE:ID` of the policy.
+        agent: The one agent that the policy is about; empty for any.
+        reads: Argument that it reads, with dots between.
+        schema: State of the schema of the object that has the argument.
+        place: File of the policy, with a pointer to it.
+    """
+
+    tool: str
+    policy: str
+    agent: str
+    reads: str
+    schema: SchemaState
+    place: str
+
+
 class UseView(Protocol):
     """Logged use of identities."""
 
@@ -106,6 +139,8 @@ class PostureFacts:
         use: Logged use of its identities.
         bounded: Agents with a signed baseline in force.
         asserted_by_caller: Tells whether the caller sets a condition key about itself.
+        argument_limits: Limits by policies of the gateway; None if its configuration
+            was not read.
     """
 
     inventory: Inventory
@@ -114,6 +149,7 @@ class PostureFacts:
     use: UseView = field(default_factory=NoLogs)
     bounded: frozenset[str] = frozenset()
     asserted_by_caller: Callable[[str], bool] = lambda _: False
+    argument_limits: Sequence[ArgumentLimit] | None = None
 
     def list_tools_of_credential(self, credential: str) -> Sequence[ToolOfAgent]:
         """List the tools that use a credential."""
@@ -141,6 +177,8 @@ class PostureFacts:
 
     def is_collected(self, word: str) -> bool:
         """Tell whether a source collected a kind of data."""
+        if word == GATEWAY_POLICIES:
+            return self.argument_limits is not None
         return any(word in each.collected for each in self.inventory.coverage)
 
     def has_connector(self, name: str) -> bool:

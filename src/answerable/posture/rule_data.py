@@ -1,5 +1,6 @@
 """Data that rules need, with the sources that have it."""
 
+from answerable.posture.facts import GATEWAY_POLICIES
 from answerable.posture.rule import RequiredData
 
 AGENT = RequiredData(
@@ -40,4 +41,8 @@ KEYS = RequiredData(
 LOGS = RequiredData(
     "audit logs, or the platform's record of the last use",
     (("aws", ("cloudtrail", "identity-policies"), "cloudtrail:PATH"),),
+)
+GATEWAY = RequiredData(
+    "policies of the gateway, and the tool definitions that it pinned",
+    (("gateway", (GATEWAY_POLICIES,), "config:FILE"),),
 )

@@ -147,6 +147,8 @@ def _format_source_command(source: str) -> str:
     """Return the command that reads a source; empty if none is known."""
     if not source:
         return ""
+    if source.startswith("config:"):
+        return f"answerable findings --config {source.partition(':')[2]}"
     logs = ("cloudtrail", "k8s-audit", "github-audit")
     command = "ingest" if source.partition(":")[0] in logs else "scan"
     return f"answerable {command} {source}"

@@ -1,11 +1,22 @@
 """`findings`: list defects of the estate, gravest first."""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from answerable.cli.output import print_and_exit
 from answerable.cli.progress import progress_bar
 from answerable.cli.session import open_session
-from answerable.cli.settings import AppCommand, Settings, WordChoice, pass_settings
+from answerable.cli.settings import (
+    AppCommand,
+    Settings,
+    WordChoice,
+    find_named_and_default_store,
+    pass_settings,
+)
+
+if TYPE_CHECKING:
+    from answerable.posture.facts import ArgumentLimit
 
 SEVERITIES = ("low", "medium", "high", "critical")
 
@@ -35,6 +46,12 @@ SEVERITIES = ("low", "medium", "high", "critical")
     metavar="FILE",
     help="Reviewed file of accepted and assigned findings.",
 )
+@click.option(
+    "--config",
+    default="",
+    metavar="FILE",
+    help="Configuration of the gateway, to check its policies too.",
+)
 @pass_settings
 def findings(
     settings: Settings,
@@ -43,6 +60,7 @@ def findings(
     fail_on: str,
     new_since: str,
     suppressions: str,
+    config: str,
 ) -> None:
     """List the defects of the estate, gravest first.
 
@@ -51,6 +69,7 @@ def findings(
     """
     from answerable.usecases.posture.list_findings import list_findings
 
+    limits = read_limits_of_config(settings, config)
     # Items are built while they are printed, from the open store.
     with open_session(settings) as session:
         with progress_bar(settings) as progress:
@@ -63,5 +82,28 @@ def findings(
                 fail_on=fail_on,
                 new_since=new_since,
                 suppressions=suppressions,
+                argument_limits=limits,
             )
         print_and_exit(document, settings)
+
+
+def read_limits_of_config(
+    settings: Settings, config: str
+) -> "tuple[ArgumentLimit, ...] | None":
+    """Read the limits of the gateway's policies; None without a configuration.
+
+    A configuration also names the store of the command, unless an option does.
+
+    Args:
+        config: The file; empty for none.
+
+    Raises:
+        ConfigError: The configuration or a policy is invalid.
+    """
+    if not config:
+        return None
+    from answerable.server.argument_limits import read_argument_limits
+
+    found = read_argument_limits(config, *find_named_and_default_store(settings))
+    settings.store = settings.store or str(found.store)
+    return found.limits

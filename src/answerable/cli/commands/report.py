@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from answerable.cli.commands.evidence import write_file
+from answerable.cli.commands.findings import read_limits_of_config
 from answerable.cli.output import print_and_exit
 from answerable.cli.progress import progress_bar
 from answerable.cli.session import open_session
@@ -24,8 +25,16 @@ _FORMATS = ("cyclonedx", "opengraph", "ocsf", "csv")
     metavar="FILE",
     help="Reviewed file of accepted findings.",
 )
+@click.option(
+    "--config",
+    default="",
+    metavar="FILE",
+    help="Configuration of the gateway, to check its policies too.",
+)
 @pass_settings
-def report(settings: Settings, file: str, markdown: bool, suppressions: str) -> None:
+def report(
+    settings: Settings, file: str, markdown: bool, suppressions: str, config: str
+) -> None:
     """Write a report to FILE, or to standard output.
 
     The report answers the six questions, draws the gravest paths, and lists findings by
@@ -34,6 +43,7 @@ def report(settings: Settings, file: str, markdown: bool, suppressions: str) -> 
     """
     from answerable.usecases.posture.write_report import iterate_report_lines
 
+    limits = read_limits_of_config(settings, config)
     with open_session(settings) as session, progress_bar(settings) as progress:
         lines = iterate_report_lines(
             session.store,
@@ -41,6 +51,7 @@ def report(settings: Settings, file: str, markdown: bool, suppressions: str) -> 
             now=session.now,
             markdown=markdown,
             suppressions=suppressions,
+            argument_limits=limits,
         )
         text = "\n".join(lines) + "\n"
     if file == "-":

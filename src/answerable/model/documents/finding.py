@@ -71,7 +71,10 @@ class MissingDataItem(TypedDict):
 
     what: Annotated[str, Column("the data")]
     source: Annotated[
-        str, Column("the source that has it, as `scan` or `ingest` take it")
+        str,
+        Column(
+            "the source that has it, as `scan` or `ingest` take it; `config:FILE` for the gateway's configuration, as `findings --config` takes it"
+        ),
     ]
 
 
@@ -131,7 +134,7 @@ class FindingItem(TypedDict):
     platform: Annotated[
         str,
         Column(
-            "`home`, `repo`, `aws`, `kubernetes`, `github` or `postgres`",
+            "`home`, `repo`, `aws`, `kubernetes`, `github`, `postgres`, `gcp` or `gateway`",
             sort="platform",
         ),
     ]

@@ -75,9 +75,16 @@ class LineIndex:
 
 
 def _find_assignment(text: str, tokens: list[str]) -> int | None:
-    """Find the line that sets a name: `NAME=`, `name:` or `[name]`."""
+    """Find the line that sets a name: `NAME=`, `name:`, `[name]` or `@id("name")`."""
     name, at = tokens[-1], 0
-    heads = (f"{name}=", f"{name} =", f"{name}:", f"[{name}]", f"[profile {name}]")
+    heads = (
+        f"{name}=",
+        f"{name} =",
+        f"{name}:",
+        f"[{name}]",
+        f"[profile {name}]",
+        f'@id("{name}")',
+    )
     for line in text.splitlines(keepends=True):
         if line.strip().removeprefix("export ").startswith(heads):
             return at

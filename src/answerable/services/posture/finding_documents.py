@@ -12,7 +12,7 @@ from answerable.model.baseline import BaselineStage
 from answerable.model.documents.finding import FindingItem
 from answerable.model.documents.shared_shapes import Document
 from answerable.model.inventory import Inventory
-from answerable.posture.facts import NoLogs, PostureFacts
+from answerable.posture.facts import ArgumentLimit, NoLogs, PostureFacts
 from answerable.posture.reviews import NO_REVIEWS, FindingReviews
 from answerable.posture.rule import Finding, NotEvaluated
 from answerable.posture.rule_engine import evaluate_rules
@@ -87,6 +87,7 @@ def compute_findings(
     now: int,
     store: EvidenceStore | None = None,
     reviews: FindingReviews = NO_REVIEWS,
+    argument_limits: Sequence[ArgumentLimit] | None = None,
 ) -> FindingItems:
     """Compute all findings of a snapshot.
 
@@ -95,6 +96,8 @@ def compute_findings(
         store: Store with the logs and the signed baselines; without one, use is not
             known.
         reviews: Reviewed suppressions and assignments.
+        argument_limits: Limits by policies of the gateway; None if its configuration
+            was not read.
 
     Returns:
         Open findings, gravest first, then suppressed ones, then rules that were not
@@ -109,6 +112,7 @@ def compute_findings(
         use=use,
         bounded=frozenset() if store is None else _list_bounded_agents(store, now),
         asserted_by_caller=_is_asserted_by_caller,
+        argument_limits=argument_limits,
     )
     posture = evaluate_rules(facts)
     findings = sorted(

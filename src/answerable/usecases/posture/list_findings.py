@@ -1,11 +1,13 @@
 """List the findings of a snapshot, gravest first."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from answerable.model.documents.finding import FindingItem
 from answerable.model.documents.shared_shapes import Document
 from answerable.model.inventory import Inventory
+from answerable.posture.facts import ArgumentLimit
 from answerable.posture.reviews import NO_REVIEWS
 from answerable.services.inventory.snapshots import load_inventory
 from answerable.services.posture.finding_documents import (
@@ -26,6 +28,7 @@ def list_findings(
     fail_on: str = "",
     new_since: str = "",
     suppressions: str = "",
+    argument_limits: Sequence[ArgumentLimit] | None = None,
 ) -> Document:
     """List findings, then the rules that could not be evaluated.
 
@@ -36,18 +39,28 @@ def list_findings(
         fail_on: The document has failed if an open finding is as grave.
         new_since: Only findings that this snapshot does not have.
         suppressions: Reviewed file; empty for none.
+        argument_limits: Limits by policies of the gateway; None if its configuration
+            was not read.
 
     Raises:
         UsageError: The snapshot does not exist, or the reviewed file is invalid.
     """
     reviews = read_reviews(Path(suppressions)) if suppressions else NO_REVIEWS
-    found = compute_findings(inventory, now=now, store=store, reviews=reviews)
+    found = compute_findings(
+        inventory,
+        now=now,
+        store=store,
+        reviews=reviews,
+        argument_limits=argument_limits,
+    )
     known: set[str] = set()
     if new_since:
         before = load_inventory(store, new_since)
         known = {
             each.id
-            for each in compute_findings(before, now=before.at, store=store).results
+            for each in compute_findings(
+                before, now=before.at, store=store, argument_limits=argument_limits
+            ).results
         }
 
     def keep(item: FindingItem) -> bool:

@@ -14,6 +14,7 @@ from answerable.inventory.sync_join import assess_owners_at_time
 from answerable.model.documents.finding import FindingItem
 from answerable.model.inventory import Inventory
 from answerable.model.person import OwnerState
+from answerable.posture.facts import ArgumentLimit
 from answerable.posture.reviews import NO_REVIEWS, FindingReviews
 from answerable.presentation.answer_coverage import build_list_coverage
 from answerable.presentation.inventory_items import build_owner_item, format_time
@@ -36,15 +37,20 @@ def iterate_report_lines(
     now: int,
     markdown: bool = False,
     suppressions: str = "",
+    argument_limits: Sequence[ArgumentLimit] | None = None,
 ) -> Iterator[str]:
     """Yield the lines of the report, as HTML unless `markdown` is set.
 
     Args:
         now: UTC nanoseconds.
         suppressions: Reviewed file; empty for none.
+        argument_limits: Limits by policies of the gateway; None if its configuration
+            was not read.
     """
     reviews = read_reviews(Path(suppressions)) if suppressions else NO_REVIEWS
-    report = build_report(store, inventory, now=now, reviews=reviews)
+    report = build_report(
+        store, inventory, now=now, reviews=reviews, argument_limits=argument_limits
+    )
     return iterate_markdown_lines(report) if markdown else iterate_html_lines(report)
 
 
@@ -54,18 +60,28 @@ def build_report(
     *,
     now: int,
     reviews: FindingReviews = NO_REVIEWS,
+    argument_limits: Sequence[ArgumentLimit] | None = None,
 ) -> Report:
     """Build the report of a snapshot.
 
     Args:
         now: UTC nanoseconds.
+        argument_limits: Limits by policies of the gateway; None if its configuration
+            was not read.
     """
     inventory = assess_owners_at_time(inventory, now)
     counts: Counter[str] = Counter()
     by_owner: dict[str, Counter[str]] = defaultdict(Counter)
     listed: list[FindingItem] = []
     not_evaluated: list[FindingItem] = []
-    for item in compute_findings(inventory, now=now, store=store, reviews=reviews):
+    found = compute_findings(
+        inventory,
+        now=now,
+        store=store,
+        reviews=reviews,
+        argument_limits=argument_limits,
+    )
+    for item in found:
         if item["state"] == _NOT_EVALUATED:
             not_evaluated.append(item)
         elif item["state"] == _OPEN:
