@@ -4,8 +4,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from answerable.model.provenance import WrittenBy
+from answerable.services.inventory import snapshots
 from answerable.services.lineage.chain_cache import load_or_compute_chains
 from answerable.store.store import EvidenceStore
+from answerable.usecases.lineage.run_sql import run_sql_query
 from tests.lineage.conftest import ACCOUNT, NOW, ask, keep, made
 
 USER = f"arn:aws:iam::{ACCOUNT}:user/ana"
@@ -39,6 +41,41 @@ def test_a_derived_file_of_another_store_is_not_believed(
         foreign = derived(other).read_bytes()
     derived(day).write_bytes(foreign)
     assert ask(day) == before
+
+
+def lineage_rows(store: EvidenceStore) -> list[dict[str, object]]:
+    query = "SELECT * FROM lineage ORDER BY event_time, event_id"
+    return run_sql_query(
+        store, snapshots.load_inventory(store, now=NOW), query, now=NOW
+    ).items
+
+
+def test_a_chain_file_that_was_changed_or_is_foreign_is_written_again(
+    day: EvidenceStore, tmp_path: Path
+) -> None:
+    file = day.root / "derived" / "chains.parquet"
+    before, whole = lineage_rows(day), file.read_bytes()
+    with EvidenceStore.open(tmp_path / "other", now=NOW) as other:
+        keep(other, [made(1, identity="arn:aws:iam::1:role/x")])
+        lineage_rows(other)
+        foreign = (other.root / "derived" / "chains.parquet").read_bytes()
+    for content in (b"", b"PAR1" * 9, whole[:-9] + b"123456789", foreign):
+        file.write_bytes(content)
+        assert lineage_rows(day) == before
+    file.unlink()
+    assert lineage_rows(day) == before
+    file.unlink()
+    file.mkdir()  # cannot be written
+    assert lineage_rows(day) == before
+
+
+def test_the_lineage_view_follows_late_events(store: EvidenceStore) -> None:
+    key = "cred:aws/ASIAEXAMPLE000001"
+    keep(store, [made(2, identity=ROLE, credential=key)])
+    (before,) = lineage_rows(store)
+    assert before["identity_path"] == [ROLE]
+    keep(store, [made(1, identity=USER, issued=key, issued_to=ROLE)])
+    assert lineage_rows(store)[1]["identity_path"] == [USER, ROLE]
 
 
 def test_a_late_issuance_improves_the_chain_and_no_event_changes(

@@ -1,6 +1,7 @@
 """Our own SQL sees every event once; a person's SQL reads and cannot do more."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from answerable.model.errors import UsageError
 from answerable.model.event import AuditEvent
 from answerable.store.query_tables import ColumnType, NamedTable
+from answerable.store.query_views import ViewDefinitions
 from answerable.store.store import EvidenceStore
 
 Make = Callable[..., AuditEvent]
@@ -87,9 +89,37 @@ def test_an_extra_table_lives_for_one_query(store: EvidenceStore) -> None:
 def test_an_extra_table_may_be_empty(store: EvidenceStore) -> None:
     empty = NamedTable(TABLE.columns, [])
     assert store.run_query("SELECT count(*) FROM extra", (), {"extra": empty}) == [(0,)]
-    columns, rows = store.run_user_select("SELECT * FROM extra", {"extra": empty})
+    columns, rows = store.run_user_select(
+        "SELECT * FROM extra", ViewDefinitions({"extra": lambda: empty})
+    )
     assert columns == tuple(TABLE.columns)
     assert rows == []
+
+
+def test_user_sql_builds_only_the_tables_that_it_needs(filled: EvidenceStore) -> None:
+    built: list[str] = []
+
+    def build(name: str) -> NamedTable:
+        built.append(name)
+        return TABLE
+
+    shown = ViewDefinitions(
+        {name: partial(build, name) for name in ("extra", "other", "third")},
+        {"mine": "SELECT * FROM other"},
+    )
+    for query, needed in (
+        ("SELECT count(*) FROM events", []),
+        ("SELECT * FROM Extra", ["extra"]),
+        ("SELECT * FROM mine", ["other"]),
+        ("SELECT * FROM query_table('thi' || 'rd')", ["extra", "other", "third"]),
+    ):
+        built.clear()
+        filled.run_user_select(query, shown)
+        assert sorted(built) == needed
+    listed = "SELECT DISTINCT table_name FROM information_schema.columns ORDER BY 1"
+    _, rows = filled.run_user_select(listed, shown)
+    names = {"events", "events_raw", "mine", "extra", "other", "third"}
+    assert {name for (name,) in rows} >= names
 
 
 def test_a_person_sees_hex_ids_and_timestamps(
@@ -110,8 +140,7 @@ def test_a_view_of_ours_sees_the_raw_events_and_the_extra_tables(
     body = "SELECT e.event_id, x.name FROM events_raw e, extra x WHERE x.number = -1"
     _, rows = filled.run_user_select(
         "SELECT count(*), max(octet_length(event_id)) FROM mine",
-        {"extra": TABLE},
-        {"mine": body},
+        ViewDefinitions({"extra": lambda: TABLE}, {"mine": body}),
     )
     assert rows == [(13, 16)]
 
@@ -160,7 +189,7 @@ def test_anything_but_one_select_over_the_views_is_refused(
     )
     before = sorted(filled.root.rglob("*"))
     with pytest.raises(UsageError) as refusal:
-        filled.run_user_select(query, {"extra": TABLE})
+        filled.run_user_select(query, ViewDefinitions({"extra": lambda: TABLE}))
     assert "\n" not in refusal.value.message
     assert sorted(filled.root.rglob("*")) == before
     assert list((tmp_path / "outside").iterdir()) == []

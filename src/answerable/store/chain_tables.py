@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from answerable.lineage.chain_stitching_types import ChainTimeline, SourcedChainKey
 from answerable.model.lineage import LineageChain
-from answerable.store.query_tables import ColumnType, NamedTable
+from answerable.store.query_tables import ColumnType, NamedTable, TableBuilder
 from answerable.store.query_views import ViewDefinitions
 
 # Join condition of an event `e` and a table `c` with the joints and time of chains.
@@ -84,16 +84,29 @@ _CHAIN: Mapping[str, ColumnType] = {
 }
 
 
-def build_lineage_view(stitched: Sequence[ChainTimeline]) -> ViewDefinitions:
-    """Build the view `lineage`: every event with its chain, one row per event."""
-    rows = [
-        {
-            **_build_interval_row(0, each.chain_key, chain.valid_from, chain.valid_to),
-            **_build_chain_row(chain),
-        }
-        for each in stitched
-        for chain in each.chains
-    ]
+def build_chain_table(stitched: Sequence[ChainTimeline]) -> NamedTable:
+    """Build the table `chains`: the hops of each chain key and time interval."""
+    return NamedTable(
+        _CHAIN,
+        [
+            {
+                **_build_interval_row(
+                    0, each.chain_key, chain.valid_from, chain.valid_to
+                ),
+                **_build_chain_row(chain),
+            }
+            for each in stitched
+            for chain in each.chains
+        ],
+    )
+
+
+def build_lineage_view(build_chains: TableBuilder) -> ViewDefinitions:
+    """Build the view `lineage`: every event with its chain, one row per event.
+
+    Args:
+        build_chains: Builds the table `chains`.
+    """
     hops = ", ".join(
         f"nullif(c.{hop}_hop, '') AS {hop}, c.{hop}_status, c.{hop}_known_by"
         for hop in _HOPS
@@ -107,7 +120,7 @@ def build_lineage_view(stitched: Sequence[ChainTimeline]) -> ViewDefinitions:
         "e.created, e.deleted, e.decision_id, c.delegation_id, e.facts "
         f"FROM events_raw e LEFT JOIN chains c ON {JOINED_CHAINS}"
     )
-    return ViewDefinitions({"chains": NamedTable(_CHAIN, rows)}, {"lineage": view})
+    return ViewDefinitions({"chains": build_chains}, {"lineage": view})
 
 
 def _build_chain_row(chain: LineageChain) -> dict[str, object]:

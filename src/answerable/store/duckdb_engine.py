@@ -64,6 +64,7 @@ class DuckDbEngine:
         segments: Folder of the segments.
         memory: Memory limit.
         with_kept_database: Attach a second, compacted database `kept`.
+        files: Files outside that folder that queries may read.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class DuckDbEngine:
         memory: str = MEMORY_LIMIT,
         *,
         with_kept_database: bool = False,
+        files: Sequence[Path] = (),
     ) -> None:
         import duckdb
 
@@ -97,6 +99,7 @@ class DuckDbEngine:
             # What a segment says of itself never changes.
             "parquet_metadata_cache = true",
             f"allowed_directories = [{quote_text(str(segments.absolute()) + '/')}]",
+            f"allowed_paths = [{', '.join(quote_text(str(f.absolute())) for f in files)}]",
             "enable_external_access = false",
             "lock_configuration = true",
         ):

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
+from answerable.evidence.log_entries import list_live_segments
 from answerable.model.event import EventOutcome
 from answerable.model.time_units import DAY_NS
 from answerable.store.chain_tables import (
@@ -288,9 +289,21 @@ def count_resources_by_source(store: "EvidenceStore") -> list[SourceResourceCoun
     ]
 
 
+def count_sealed_events(store: "EvidenceStore") -> int:
+    """Count the sealed events by the log, without reading a segment."""
+    return sum(each.count for each in list_live_segments(store.log.entries()))
+
+
 def count_events_by_source(store: "EvidenceStore") -> list[tuple[str, int]]:
     """Count the events of each source, by its name."""
     query = "SELECT source, count(*) FROM skimmed GROUP BY source ORDER BY source"
     return [
         (cast("str", source), cast("int", n)) for source, n in store.run_query(query)
     ]
+
+
+def has_events(store: "EvidenceStore") -> bool:
+    """Return whether the store has any event, read from the log where it is sealed."""
+    return bool(count_sealed_events(store)) or bool(
+        store.run_query("SELECT 1 FROM skimmed LIMIT 1")
+    )

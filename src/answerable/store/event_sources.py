@@ -130,6 +130,13 @@ class EventSources:
         return " UNION ALL ".join(parts)
 
 
+def create_event_view(engine: DuckDbEngine, sources: EventSources, view: str) -> None:
+    """Create a view over the segments, and a table of unsealed records if any."""
+    if sources.records or not sources.segments:
+        sources.load_unsealed_records_into(engine, "tail")
+    engine.run(f"CREATE OR REPLACE VIEW {view} AS {sources.build_events_sql('tail')}")
+
+
 def build_segment_rows_sql(files: Sequence[str], options: str = "") -> str:
     """Build SQL that reads the rows of segment files."""
     listed = ", ".join(map(quote_text, files))

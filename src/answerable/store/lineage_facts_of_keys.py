@@ -35,13 +35,6 @@ if TYPE_CHECKING:
 _KEYS = "identity, credential, session, person, run, agent, tool"
 
 
-def count_sealed_events(store: "EvidenceStore") -> int:
-    """Count the sealed events by the log, without reading a segment."""
-    from answerable.evidence.log_entries import list_live_segments
-
-    return sum(each.count for each in list_live_segments(store.log.entries()))
-
-
 def read_chain_keys_matching(
     store: "EvidenceStore", investigation: InvestigationFilter
 ) -> list[SourcedChainKey]:

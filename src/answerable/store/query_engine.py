@@ -1,8 +1,6 @@
 """Run SQL over sealed segments and unsealed journal records."""
 
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
@@ -13,16 +11,14 @@ from answerable.store.store_layout import StoreLayout
 from answerable.store.transparency_log import TransparencyLog
 
 if TYPE_CHECKING:
-    from duckdb import DuckDBPyConnection
-
     from answerable.evidence.log_entries import SegmentManifest
     from answerable.store.damaged_segments import DamagedFiles
     from answerable.store.duckdb_engine import DuckDbEngine
     from answerable.store.event_sources import EventSources
     from answerable.store.query_tables import NamedTable
+    from answerable.store.query_views import ViewDefinitions
     from answerable.store.search_index import EventPlace, SearchIndex
 
-RAW_EVENTS_VIEW = "events_raw"
 ResultT = TypeVar("ResultT")
 
 
@@ -100,8 +96,7 @@ class EventQueries:
     def run_user_select(
         self,
         text: str,
-        tables: "Mapping[str, NamedTable]",
-        views: Mapping[str, str],
+        definitions: "ViewDefinitions | None",
         limits: QueryLimits = NO_QUERY_LIMITS,
     ) -> tuple[tuple[str, ...], list[tuple[object, ...]]]:
         """Run a SELECT of the user on a separate, locked-down connection.
@@ -111,9 +106,14 @@ class EventQueries:
         """
         import duckdb
 
+        from answerable.store.query_views import NO_VIEWS
+        from answerable.store.user_select import UserSelect
+
+        select = UserSelect(text, definitions or NO_VIEWS, limits)
+        segments, read = self._layout.segments, self._read_event_sources
         try:
             return self._retry_without_damaged_segments(
-                lambda: self._run_user_select(text, tables, views, limits)
+                lambda: select.run(segments, read)
             )
         except duckdb.InterruptException:
             raise UsageError(
@@ -125,53 +125,6 @@ class EventQueries:
                 f"sql: {str(error).splitlines()[0]}",
                 "the views and their columns: SELECT * FROM information_schema.columns",
             ) from error
-
-    def _run_user_select(
-        self,
-        text: str,
-        tables: "Mapping[str, NamedTable]",
-        views: Mapping[str, str],
-        limits: QueryLimits,
-    ) -> tuple[tuple[str, ...], list[tuple[object, ...]]]:
-        """Run a SELECT of the user once."""
-        import duckdb
-
-        from answerable.store.duckdb_engine import DuckDbEngine, run_interruptible
-        from answerable.store.event_columns import build_readable_columns_sql
-        from answerable.store.query_tables import quote_name, register_table
-
-        engine = DuckDbEngine(self._layout.segments)
-        try:
-            statements = engine.connection.extract_statements(text)
-            if (
-                len(statements) != 1
-                or statements[0].type != duckdb.StatementType.SELECT
-            ):
-                raise UsageError(
-                    "sql takes exactly one SELECT statement (got "
-                    f"{len(statements)} statements or another kind)",
-                    "`sql` cannot change the store",
-                )
-            _create_event_view(engine, self._read_event_sources(), RAW_EVENTS_VIEW)
-            engine.run(
-                f"CREATE VIEW events AS SELECT {build_readable_columns_sql()} FROM {RAW_EVENTS_VIEW}"  # noqa: S608
-            )
-            for name, table in tables.items():
-                register_table(engine, name, table)
-            for name, body in views.items():
-                engine.run(f"CREATE VIEW {quote_name(name)} AS {body}")
-            # A WITH may hold a DELETE: nothing may be written, not even in memory.
-            engine.run("BEGIN TRANSACTION READ ONLY")
-
-            def call() -> tuple[tuple[str, ...], list[tuple[object, ...]]]:
-                result = engine.connection.execute(statements[0])
-                columns = tuple(str(column[0]) for column in result.description or ())
-                return columns, _fetch_rows(result, limits.rows)
-
-            with _interrupt_after(engine, limits.seconds):
-                return run_interruptible(engine.connection, call)
-        finally:
-            engine.close()
 
     def read_events_at(self, places: "Sequence[EventPlace]") -> list[AuditEvent]:
         """Read complete events by place (time, id, segment, row), in that order."""
@@ -252,6 +205,7 @@ class EventQueries:
     def _get_current_engine(self) -> "DuckDbEngine":
         """Return the engine, with its views refreshed if the store has changed."""
         from answerable.store.duckdb_engine import DuckDbEngine
+        from answerable.store.event_sources import create_event_view
         from answerable.store.search_index import INDEXED_COLUMNS_SQL, NOT_INDEXED
 
         state = self._read_store_state()
@@ -261,7 +215,7 @@ class EventQueries:
             self._engine = DuckDbEngine(self._layout.segments)
             self._state = None
         if state != self._state:
-            _create_event_view(self._engine, self._read_event_sources(), "events")
+            create_event_view(self._engine, self._read_event_sources(), "events")
             self._engine.run(
                 f"CREATE OR REPLACE VIEW skimmed AS SELECT {INDEXED_COLUMNS_SQL}, "  # noqa: S608 - our own names
                 f"{NOT_INDEXED} AS segment, 0 AS row FROM events e"
@@ -306,41 +260,3 @@ def _may_be_file_damage(error: Exception) -> bool:
     cause = error.__cause__ if isinstance(error, EnvironmentFailure) else error
     kinds = (duckdb.IOException, duckdb.InvalidInputException, duckdb.InternalException)
     return type(cause) is duckdb.Error or isinstance(cause, kinds)
-
-
-@contextmanager
-def _interrupt_after(engine: "DuckDbEngine", seconds: float) -> Iterator[None]:
-    """Interrupt the query within the context after a time limit."""
-    if not seconds:
-        yield
-        return
-    timer = threading.Timer(seconds, engine.connection.interrupt)
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
-
-
-def _fetch_rows(
-    result: "DuckDBPyConnection", max_rows: int
-) -> list[tuple[object, ...]]:
-    """Fetch all rows; more than the limit are an error."""
-    if not max_rows:
-        return result.fetchall()
-    rows = result.fetchmany(max_rows + 1)
-    if len(rows) > max_rows:
-        raise UsageError(
-            f"sql: more than {max_rows:,} rows",
-            "count the rows, or limit them: LIMIT 100",
-        )
-    return rows
-
-
-def _create_event_view(
-    engine: "DuckDbEngine", sources: "EventSources", view: str
-) -> None:
-    """Create a view over the segments, and a table of unsealed records if any."""
-    if sources.records or not sources.segments:
-        sources.load_unsealed_records_into(engine, "tail")
-    engine.run(f"CREATE OR REPLACE VIEW {view} AS {sources.build_events_sql('tail')}")

@@ -1,9 +1,10 @@
 """Create temporary SQL tables from Python rows with declared column types."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -37,6 +38,20 @@ class NamedTable:
 
     columns: Mapping[str, ColumnType]
     rows: Sequence[Mapping[str, object]]
+
+
+@dataclass(frozen=True, slots=True)
+class ParquetTable:
+    """Table in a Parquet file of `derived/`, of which a query reads what it needs.
+
+    Attributes:
+        file: The file; user SQL may read it.
+    """
+
+    file: Path
+
+
+TableBuilder = Callable[[], NamedTable | ParquetTable]
 
 
 def quote_name(name: str) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import msgspec
 
@@ -37,6 +37,9 @@ from answerable.store.segment_writer import (
 from answerable.store.store_keys import LogKeys
 from answerable.store.store_layout import StoreLayout, open_layout
 from answerable.store.transparency_log import TransparencyLog
+
+if TYPE_CHECKING:
+    from answerable.store.query_views import ViewDefinitions
 
 AttachmentT = TypeVar("AttachmentT")
 
@@ -319,17 +322,15 @@ class EvidenceStore:
     def run_user_select(
         self,
         text: str,
-        tables: Mapping[str, NamedTable] | None = None,
-        views: Mapping[str, str] | None = None,
+        definitions: "ViewDefinitions | None" = None,
         limits: QueryLimits = NO_QUERY_LIMITS,
     ) -> tuple[tuple[str, ...], list[tuple[object, ...]]]:
         """Run user SQL: exactly one SELECT, locked down.
 
         Args:
             text: The query. It sees `events` with hex ids and timestamps.
-            tables: Extra tables by name.
-            views: Trusted SELECTs by view name; they see the extra tables and
-                `events_raw`, which equals `events` in `run_query`.
+            definitions: Extra tables, and views of trusted SELECTs. Views see these
+                tables and `events_raw`, which equals `events` in `run_query`.
             limits: Limits of the query.
 
         Returns:
@@ -338,7 +339,7 @@ class EvidenceStore:
         Raises:
             UsageError: It is not exactly one SELECT, or it cannot be run.
         """
-        return self._query.run_user_select(text, tables or {}, views or {}, limits)
+        return self._query.run_user_select(text, definitions, limits)
 
     def find_unreadable_segments(self) -> dict[str, tuple[SegmentManifest, str]]:
         """Find the segments that queries leave out: `missing` or `damaged`, by name."""

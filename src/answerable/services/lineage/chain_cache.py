@@ -8,7 +8,12 @@ from answerable.lineage.chain_stitching_types import SourcedChainKey
 from answerable.model.inventory import Inventory
 from answerable.services.inventory import snapshots
 from answerable.services.python_gc_pause import pause_garbage_collection
-from answerable.store import chain_tables, lineage_facts, lineage_facts_of_keys
+from answerable.store import (
+    chain_tables,
+    lineage_facts,
+    lineage_facts_of_keys,
+)
+from answerable.store.event_queries import count_sealed_events
 from answerable.store.query_views import ViewDefinitions
 from answerable.store.store import EvidenceStore
 
@@ -68,7 +73,7 @@ def derive_chains(
 
 def is_large_store(store: EvidenceStore) -> bool:
     """Return whether chains are derived for each question instead of for all events."""
-    return lineage_facts_of_keys.count_sealed_events(store) > LARGE_STORE_EVENTS
+    return count_sealed_events(store) > LARGE_STORE_EVENTS
 
 
 def derive_chains_of_keys(
@@ -86,4 +91,11 @@ def derive_chains_of_keys(
 
 def build_lineage_view(store: EvidenceStore) -> ViewDefinitions:
     """Build the `lineage` view for SQL queries."""
-    return chain_tables.build_lineage_view(load_or_compute_chains(store))
+    from answerable.store import chain_file  # other questions do not need it
+
+    return chain_tables.build_lineage_view(
+        lambda: (
+            chain_file.find_chain_file(store)
+            or chain_file.write_chain_file(store, load_or_compute_chains(store))
+        )
+    )

@@ -4,7 +4,6 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
-from answerable.lineage.chain_stitching_types import ChainTimeline
 from answerable.model.documents.shared_shapes import Document
 from answerable.model.inventory import Inventory
 from answerable.presentation.answer_coverage import (
@@ -14,10 +13,9 @@ from answerable.presentation.answer_coverage import (
 )
 from answerable.services.lineage import chain_cache
 from answerable.store import decision_queries, query_views
-from answerable.store.chain_tables import build_lineage_view
-from answerable.store.event_queries import count_events_by_source
+from answerable.store.event_queries import has_events
 from answerable.store.query_engine import NO_QUERY_LIMITS, QueryLimits
-from answerable.store.query_tables import ColumnType, NamedTable
+from answerable.store.query_tables import ColumnType, NamedTable, TableBuilder
 from answerable.store.store import EvidenceStore
 
 _TEXT, _TEXTS = ColumnType.TEXT, ColumnType.TEXTS
@@ -37,7 +35,6 @@ def run_sql_query(
     *,
     now: int,
     limits: QueryLimits = NO_QUERY_LIMITS,
-    chains: Sequence[ChainTimeline] | None = None,
 ) -> Document:
     """Run one SELECT over `events`, `lineage`, `decisions` and the inventory.
 
@@ -45,7 +42,6 @@ def run_sql_query(
         inventory: Content of `agents`, `identities`, `credentials`, `owners`.
         now: UTC nanoseconds.
         limits: Limits of time and memory.
-        chains: Loaded chains; None to load them.
 
     Returns:
         An item per row, a field per column; bytes are hex, times RFC 3339.
@@ -53,17 +49,11 @@ def run_sql_query(
     Raises:
         UsageError: It is not exactly one SELECT, or it fails.
     """
-    shown = query_views.collect_views(
-        store,
-        VIEW_BUILDERS if chains is None else (decision_queries.build_decisions_view,),
+    shown = query_views.collect_views(store, VIEW_BUILDERS)
+    definitions = query_views.ViewDefinitions(
+        {**list_inventory_tables(inventory), **shown.tables}, shown.views
     )
-    if chains is not None:
-        made = build_lineage_view(chains)
-        shown = query_views.ViewDefinitions(
-            {**shown.tables, **made.tables}, {**shown.views, **made.views}
-        )
-    tables = {**build_inventory_tables(inventory), **shown.tables}
-    columns, rows = store.run_user_select(sql, tables, shown.views, limits)
+    columns, rows = store.run_user_select(sql, definitions, limits)
     names = _number_duplicates(columns)
     items = [dict(zip(names, map(_to_json_value, row), strict=True)) for row in rows]
     return Document(
@@ -80,7 +70,7 @@ def _list_missing_data(
     asked = sql.lower()
     named = [kind for kind in LIST_KINDS if kind in asked]
     found = {word for kind in named for word in list_missing_data(kind, inventory)}
-    if "cloudtrail" in found and count_events_by_source(store):
+    if "cloudtrail" in found and has_events(store):
         found.remove("cloudtrail")
     return sorted(found)
 
@@ -116,13 +106,13 @@ def _to_json_value(value: object) -> object:
             return str(value)
 
 
-def build_inventory_tables(inventory: Inventory) -> dict[str, NamedTable]:
-    """Build the tables agents, identities, credentials and owners."""
+def list_inventory_tables(inventory: Inventory) -> dict[str, TableBuilder]:
+    """List the tables agents, identities, credentials and owners, not built yet."""
     return {
-        "agents": _build_agent_table(inventory),
-        "identities": _build_identity_table(inventory),
-        "credentials": _build_credential_table(inventory),
-        "owners": _build_owner_table(inventory),
+        "agents": lambda: _build_agent_table(inventory),
+        "identities": lambda: _build_identity_table(inventory),
+        "credentials": lambda: _build_credential_table(inventory),
+        "owners": lambda: _build_owner_table(inventory),
     }
 
 

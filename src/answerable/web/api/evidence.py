@@ -129,7 +129,6 @@ def _run_sql(cache: StoreCache, visitor: Visitor, params: OperationParams) -> Do
             params["query"],
             now=view.at,
             limits=_BOUNDS,
-            chains=view.chains,
         )
 
 
