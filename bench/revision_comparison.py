@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -61,8 +61,9 @@ class RevisionProbe:
         Raises:
             RuntimeError: It ended.
         """
-        _pipe(self._process.stdin).write("\n")
-        _pipe(self._process.stdin).flush()
+        with suppress(BrokenPipeError):
+            _pipe(self._process.stdin).write("\n")
+            _pipe(self._process.stdin).flush()
         line = _pipe(self._process.stdout).readline()
         if not line:
             raise RuntimeError("a probe ended; its error is above")
@@ -71,7 +72,8 @@ class RevisionProbe:
 
     def close(self) -> None:
         """Stop the probe and its servers."""
-        _pipe(self._process.stdin).close()
+        with suppress(BrokenPipeError):
+            _pipe(self._process.stdin).close()
         self._process.wait()
 
 
@@ -109,6 +111,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             for number in range(said.rounds):
                 for which in (0, 1) if number % 2 else (1, 0):
                     runs[which].append(probes[which].measure())
+        except RuntimeError as error:
+            sys.exit(
+                f"error: {error}\nhint: compare with a revision whose bench has these modules"
+            )
         finally:
             for each in probes:
                 each.close()

@@ -7,11 +7,12 @@ object for each line: figure -> value, in the order of `bench.revision_compariso
 import json
 import sys
 import tempfile
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
 from bench.federation import token_service as federation
-from bench.gateway import load, process_usage, running_gateway
+from bench.gateway import load, process_usage, running_gateway, stdio_latency
 
 CLIENTS = 32
 
@@ -29,6 +30,13 @@ def measure_gateway(
         "gateway: CPU per call, us": spent / many.calls * 1e6,
         "gateway: calls per second": many.calls / many.seconds,
     }
+
+
+def measure_wrapper(wrapped: Sequence[str], seconds: float) -> dict[str, float]:
+    """Call a server over standard streams, direct and wrapped."""
+    direct = stdio_latency.median_latency(stdio_latency.ECHO, seconds)
+    added = stdio_latency.median_latency(wrapped, seconds) - direct
+    return {"gateway stdio: added to a call, us": added * 1e6}
 
 
 def measure_token_service(
@@ -60,13 +68,15 @@ def main() -> None:
             running_gateway.run_gateway(folder / "gateway", behind)
         )
         service = stack.enter_context(federation.run_token_service(folder / "service"))
-        measure_token_service(
-            service, count // 4
-        )  # what is made at a first call is made now
+        wrapped = stdio_latency.wrapper_command(folder / "stdio")
+        # The first calls also create what later ones use.
+        measure_token_service(service, count // 4)
         measure_gateway(place, seconds / 4)
         for _ in sys.stdin:
-            found = measure_gateway(place, seconds) | measure_token_service(
-                service, count
+            found = (
+                measure_gateway(place, seconds)
+                | measure_wrapper(wrapped, seconds)
+                | measure_token_service(service, count)
             )
             sys.stdout.write(json.dumps(found) + "\n")
             sys.stdout.flush()
