@@ -61,7 +61,7 @@ class SourceModule:
 
     @cached_property
     def starts(self) -> set[str]:
-        """Modules that it names in a text, to import or to start them later."""
+        """Dotted names in its texts, to import or to start them later."""
         words = {word.strip("\"',[]") for text in self.texts for word in text.split()}
         return {word for word in words if word.startswith(f"{PACKAGE}.")}
 
@@ -144,7 +144,7 @@ class SourcePackage:
                 continue
             found.add(name)
             module = self.modules[name]
-            for dotted in module.imports | (module.starts & self.modules.keys()):
+            for dotted in module.imports | module.starts:
                 waiting.extend(self.packages_of(dotted))
         return found
 
@@ -177,6 +177,8 @@ class SourcePackage:
             elif isinstance(each, ast.Constant):
                 for word in _annotated(each.value):
                     found |= self._resolve_parts(module, [word])
+                if isinstance(each.value, str) and each.value.startswith(PACKAGE):
+                    found |= self.resolve_definitions(each.value)
         return found
 
     def _resolve_parts(self, module: SourceModule, parts: list[str]) -> set[Name]:

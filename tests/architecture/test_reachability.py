@@ -138,6 +138,21 @@ def test_a_module_that_is_started_by_its_name_is_reached(tmp_path: Path) -> None
     assert unreached(package) == {"answerable.other"}
 
 
+def test_a_function_that_is_named_in_full_is_reached(tmp_path: Path) -> None:
+    package = planted(
+        tmp_path,
+        {
+            "cli/app.py": (
+                'SHOWN = {"one": "answerable.shown.one"}\n'
+                "def run():\n    print(SHOWN)\n"
+            ),
+            "shown.py": "def one():\n    pass\ndef two():\n    pass\n",
+        },
+    )
+    assert unreached(package) == set()
+    assert unnamed(package) == ["answerable.shown.two"]
+
+
 USES = """\
 from answerable import rules as room
 from answerable.rules import Kept, again

@@ -1,25 +1,9 @@
 """Render any document by the renderer of its kind, then its coverage."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from pkgutil import resolve_name
+from typing import cast
 
-from answerable.cli.render import (
-    aws_comparison,
-    baselines,
-    decisions,
-    event_counts,
-    generic_documents,
-    least_privilege,
-    lineage,
-    lineage_tree,
-    owners,
-    permissions,
-    policy_edits,
-    policy_replay,
-    tool_pins,
-    trust_rules,
-    unmediated_events,
-    used_actions,
-)
 from answerable.cli.render.coverage import format_coverage_line, list_coverage_lines
 from answerable.cli.render.listing import render_listing
 from answerable.cli.render.screen import Screen
@@ -30,44 +14,45 @@ from answerable.presentation.text import sanitize
 
 Renderer = Callable[[Document, Screen, int], Iterator[str]]
 
-RENDERERS: dict[str, Renderer] = {
-    "tools-diff": tool_pins.render_differences,
-    "tools-approve": tool_pins.render_approval,
-    "who-owns": owners.render_ownership,
-    "attest": owners.render_ownership,
-    "baselines": baselines.render_profiles,
-    "baseline": baselines.render_entries,
-    "baseline-replay": baselines.render_replay,
-    "reach": permissions.render_reach,
-    "who-can": permissions.render_reach,
-    "can": permissions.render_can,
-    "reach-used": used_actions.render_used_actions,
-    "least-privilege": least_privilege.render_least_privilege,
-    "reach-all": policy_edits.render_exposures,
-    "what-if": policy_edits.render_what_if,
-    "what-if-cuts": policy_edits.render_cuts,
-    "reach-compared": aws_comparison.render_comparison,
-    "doctor": generic_documents.render_checks,
-    "verify": generic_documents.render_checks,
-    "prove": generic_documents.render_proofs,
-    "decision": decisions.render_decisions,
-    "trace/tree": lineage_tree.render_tree,
-    "trace-by": event_counts.render_counts,
-    "trace-compare": event_counts.render_window_changes,
-    "trace-unmediated/tree": unmediated_events.render_unmediated_chains,
-    "replay": policy_replay.render_policy_replay,
-    "sts-explain": generic_documents.render_checks,
+# Function of each kind, imported when needed: a command loads its own alone.
+RENDERERS: Mapping[str, str] = {
+    "tools-diff": "answerable.cli.render.tool_pins.render_differences",
+    "tools-approve": "answerable.cli.render.tool_pins.render_approval",
+    "who-owns": "answerable.cli.render.owners.render_ownership",
+    "attest": "answerable.cli.render.owners.render_ownership",
+    "baselines": "answerable.cli.render.baselines.render_profiles",
+    "baseline": "answerable.cli.render.baselines.render_entries",
+    "baseline-replay": "answerable.cli.render.baselines.render_replay",
+    "reach": "answerable.cli.render.permissions.render_reach",
+    "who-can": "answerable.cli.render.permissions.render_reach",
+    "can": "answerable.cli.render.permissions.render_can",
+    "reach-used": "answerable.cli.render.used_actions.render_used_actions",
+    "least-privilege": "answerable.cli.render.least_privilege.render_least_privilege",
+    "reach-all": "answerable.cli.render.policy_edits.render_exposures",
+    "what-if": "answerable.cli.render.policy_edits.render_what_if",
+    "what-if-cuts": "answerable.cli.render.policy_edits.render_cuts",
+    "reach-compared": "answerable.cli.render.aws_comparison.render_comparison",
+    "doctor": "answerable.cli.render.generic_documents.render_checks",
+    "verify": "answerable.cli.render.generic_documents.render_checks",
+    "prove": "answerable.cli.render.generic_documents.render_proofs",
+    "decision": "answerable.cli.render.decisions.render_decisions",
+    "trace/tree": "answerable.cli.render.lineage_tree.render_tree",
+    "trace-by": "answerable.cli.render.event_counts.render_counts",
+    "trace-compare": "answerable.cli.render.event_counts.render_window_changes",
+    "trace-unmediated/tree": "answerable.cli.render.unmediated_events.render_unmediated_chains",
+    "replay": "answerable.cli.render.policy_replay.render_policy_replay",
+    "sts-explain": "answerable.cli.render.generic_documents.render_checks",
 }
 
 # Lines below a table.
-FOOTERS: dict[str, Renderer] = {
-    "asks": generic_documents.render_unread_sources,
-    "scan": generic_documents.render_snapshot_name,
-    "sts-rules": trust_rules.render_rule_faults,
-    "trace": lineage.render_table_notes,
-    "trace-score": generic_documents.render_missing_sources,
-    "trace-first-seen": event_counts.render_unknown_changes,
-    "trace-unmediated": unmediated_events.render_unmediated_notes,
+FOOTERS: Mapping[str, str] = {
+    "asks": "answerable.cli.render.generic_documents.render_unread_sources",
+    "scan": "answerable.cli.render.generic_documents.render_snapshot_name",
+    "sts-rules": "answerable.cli.render.trust_rules.render_rule_faults",
+    "trace": "answerable.cli.render.lineage.render_table_notes",
+    "trace-score": "answerable.cli.render.generic_documents.render_missing_sources",
+    "trace-first-seen": "answerable.cli.render.event_counts.render_unknown_changes",
+    "trace-unmediated": "answerable.cli.render.unmediated_events.render_unmediated_notes",
 }
 # Text of an empty answer: what is missing, and the command that supplies it.
 EMPTY_TEXTS = {
@@ -163,6 +148,11 @@ _REQUIRED_LOGS = {
 _SCAN_HINT = "answerable scan reads this home and this folder"
 
 
+def get_renderer(name: str) -> Renderer:
+    """Return a renderer of `RENDERERS` or `FOOTERS` by its dotted name."""
+    return cast("Renderer", resolve_name(name))
+
+
 def render_document(
     document: Document,
     screen: Screen,
@@ -185,9 +175,9 @@ def render_document(
     if document.items and (selection.names or kind not in RENDERERS):
         yield from render_listing(document, screen, now, selection)
         if kind in FOOTERS:
-            yield from FOOTERS[kind](document, screen, now)
+            yield from get_renderer(FOOTERS[kind])(document, screen, now)
     elif document.items:
-        yield from RENDERERS[kind](document, screen, now)
+        yield from get_renderer(RENDERERS[kind])(document, screen, now)
     else:
         yield from _render_empty_answer(document)
     if document.coverage["sources"] or document.kind not in KINDS_WITHOUT_SOURCES:
