@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import shutil
 import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 import yaml
 
 import release
+import write_man_page
 from answerable import __version__
 from answerable.cli.main import main
 
@@ -80,6 +82,30 @@ def test_the_wheel_has_the_completion_script(
     path = ROOT / "deploy" / "completion" / f"answerable.{shell}"
     assert path.read_text() == capsys.readouterr().out
     assert path.name in (ROOT / "pyproject.toml").read_text()
+
+
+def test_the_wheel_has_the_manual_page_of_every_command() -> None:
+    page = write_man_page.write_man_page()
+    assert write_man_page.PAGE.read_text() == page, "run scripts/write_man_page.py"
+    assert (
+        str(write_man_page.PAGE.relative_to(ROOT))
+        in (ROOT / "pyproject.toml").read_text()
+    )
+    for words in ("answerable can", "answerable store retain", "\\-\\-allow\\-partial"):
+        assert words in page
+    assert page.count("\\-\\-allow\\-partial") == 1
+
+
+@pytest.mark.world
+@pytest.mark.skipif(not shutil.which("groff"), reason="needs groff")
+def test_the_manual_page_is_valid_roff() -> None:
+    done = subprocess.run(
+        ["groff", "-man", "-Tutf8", "-ww", "-z", str(write_man_page.PAGE)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stderr == ""
 
 
 @pytest.mark.world
