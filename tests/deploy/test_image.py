@@ -127,3 +127,37 @@ def test_the_demo_runs_from_the_image(image: int, data: Path) -> None:
     done = podman("run", "--rm", *RESTRICTED, "--user", "10001:0", *words)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     assert "this step ended" not in done.stdout
+
+
+def test_the_image_of_the_other_architecture_is_built(
+    image: int, wheel: Path, tmp_path: Path
+) -> None:
+    tag = "localhost/answerable:test-arm64"
+    size = tmp_path / "size"
+    done = subprocess.run(
+        [str(BUILD), str(wheel), "arm64", tag],
+        env={**ENVIRONMENT, "SIZE_FILE": str(size)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert int(size.read_text()) <= MAX_MEGABYTES
+    inspected = json.loads(podman("inspect", tag).stdout)[0]
+    assert (inspected["Architecture"], inspected["Os"]) == ("arm64", "linux")
+    podman("rmi", "--force", tag)
+
+
+def test_two_builds_are_one_image(image: int, wheel: Path) -> None:
+    before = json.loads(podman("inspect", TAG).stdout)[0]["Id"]
+    again = f"{TAG}-again"
+    done = subprocess.run(
+        [str(BUILD), str(wheel), "", again],
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(podman("inspect", again).stdout)[0]["Id"] == before
+    podman("rmi", "--force", again)
