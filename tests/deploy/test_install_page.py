@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.deploy.installed_wheel import ROOT, UV
+
 pytestmark = pytest.mark.world
 
 
@@ -35,3 +37,20 @@ def test_the_demo_runs_from_the_installed_wheel(
 )
 def test_the_prefix_has_completion_and_manual_page(installed: Path, name: str) -> None:
     assert (installed.parent / "share" / name).stat().st_size
+
+
+@pytest.mark.parametrize("version", ["3.11", "3.12", "3.13", "3.14"])
+@pytest.mark.parametrize(
+    "platform",
+    ["x86_64-manylinux_2_28", "aarch64-manylinux_2_28", "aarch64-apple-darwin"],
+)
+def test_every_locked_wheel_exists(version: str, platform: str, tmp_path: Path) -> None:
+    target = [UV, "pip", "install", "--dry-run", "--target", str(tmp_path / "site")]
+    kind = ["--python-version", version, "--python-platform", platform]
+    locked = ["--only-binary", ":all:", "--require-hashes"]
+    core = ["-r", str(ROOT / "requirements" / "core.txt")]
+    done = subprocess.run(
+        [*target, *kind, *locked, *core], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Would install" in done.stderr
