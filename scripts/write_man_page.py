@@ -49,7 +49,7 @@ Interrupted.
 
 def write_man_page() -> str:
     """Return the page as roff."""
-    context = click.Context(app, info_name="answerable")
+    context = click.Context(app, info_name="answerable", **app.context_settings)
     return "\n".join(
         [
             '.TH ANSWERABLE 1 "" "answerable" "User Commands"',
@@ -95,7 +95,7 @@ def _options(command: click.Command, context: click.Context) -> Iterator[str]:
     )
     for each in command.get_params(context):
         record = each.get_help_record(context)
-        if each.opts[0] in shared or each.opts[0] == "--help":
+        if each.opts[0] in shared or "--help" in each.opts:
             continue
         if isinstance(each, click.Option) and record:
             yield ".TP"
