@@ -139,7 +139,8 @@ $(NODE_WEB): tests/web/browser/node/package.json tests/web/browser/node/package-
 	@cd .node-web && npm ci --loglevel=error
 	@touch $@
 
-# Agent clients, which list the servers of files that `protect` rewrote; likewise.
+# Agent clients and an AWS SDK, which read files that `protect` rewrote, or take sessions;
+# likewise.
 $(NODE_CLIENTS): tests/clients/node/package.json tests/clients/node/package-lock.json tests/clients/node/.npmrc
 	@mkdir -p .node-clients && cp $^ .node-clients/
 	@cd .node-clients && npm ci --loglevel=error

@@ -71,6 +71,12 @@ NEEDS = (
         Path("/usr/bin/chromium").exists,
     ),
     Need(
+        "kubectl",
+        "its exec plugin with a token of an agent",
+        "apt-get install kubernetes-client",
+        lambda: shutil.which("kubectl") is not None,
+    ),
+    Need(
         "postgresql",
         "replicas of the token service",
         "apt-get install postgresql",

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import boto3
 import pytest
@@ -36,7 +37,10 @@ def service() -> Iterator[TokenService]:
         yield found
 
 
-def write_kubeconfig(laptop: Laptop, url: str) -> None:
+def write_kubeconfig(laptop: Laptop, url: str, authority: Path | None = None) -> None:
+    cluster = {"server": url}
+    if authority is not None:
+        cluster["certificate-authority"] = str(authority)
     file = laptop.home / ".kube" / "config"
     file.parent.mkdir(exist_ok=True)
     named = {"name": "own", "context": {"cluster": "prod", "user": "ana"}}
@@ -47,11 +51,27 @@ def write_kubeconfig(laptop: Laptop, url: str) -> None:
                 "kind": "Config",
                 "current-context": "own",
                 "contexts": [named],
-                "clusters": [{"name": "prod", "cluster": {"server": url}}],
+                "clusters": [{"name": "prod", "cluster": cluster}],
                 "users": [{"name": "ana", "user": {"token": "own-token"}}],
             }
         )
     )
+
+
+def write_plugin_config(laptop: Laptop) -> Path:
+    """Write the kubeconfig of the agent: the person's, with our exec plugin."""
+    plugin = {
+        "apiVersion": "client.authentication.k8s.io/v1",
+        "command": sys.executable,
+        "args": ["-m", "answerable", "kubectl-credential", "--agent", NAME],
+        "interactiveMode": "Never",
+        "env": None,
+    }
+    file = laptop.home / "of-the-agent"
+    own = json.loads((laptop.home / ".kube" / "config").read_text())
+    own["users"] = [{"name": "ana", "user": {"exec": plugin}}]
+    file.write_text(json.dumps(own))
+    return file
 
 
 def sign_github(laptop: Laptop, url: str) -> None:
@@ -108,17 +128,7 @@ def test_the_official_client_takes_the_token_by_the_exec_plugin(
 ) -> None:
     write_kubeconfig(laptop, service.url)
     assert laptop.sign("--for", "kubernetes", policy=ACCOUNT) == 0
-    plugin = {
-        "apiVersion": "client.authentication.k8s.io/v1",
-        "command": sys.executable,
-        "args": ["-m", "answerable", "kubectl-credential", "--agent", NAME],
-        "interactiveMode": "Never",
-        "env": None,
-    }
-    file = laptop.home / "of-the-agent"
-    own = json.loads((laptop.home / ".kube" / "config").read_text())
-    own["users"] = [{"name": "ana", "user": {"exec": plugin}}]
-    file.write_text(json.dumps(own))
+    file = write_plugin_config(laptop)
     api = kubernetes_config.new_client_from_config(str(file), persist_config=False)
     assert api.configuration.api_key["BearerToken"] == (f"Bearer {KUBERNETES_TOKEN}")
 

@@ -2,13 +2,17 @@
 
 import base64
 import json
+import ssl
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
+
+from tests.authority import Authority
 
 # Since 2026-04-27 an installation token is `ghs_APPID_JWT`, about 520 characters.
 GITHUB_TOKEN = "ghs_12_canary" + "x" * 500
@@ -49,8 +53,19 @@ class _Handler(BaseHTTPRequestHandler):
                 "spec": {"audiences": [], **given["spec"]},
                 "status": status,
             }
+        self._answer(service.status, answer)
+
+    def do_GET(self) -> None:
+        """List objects of Kubernetes for the token that was issued, and for no other."""
+        service, caller = self.server.service, self.headers.get("Authorization", "")
+        service.calls.append((self.path, caller, {}))
+        known = caller == f"Bearer {KUBERNETES_TOKEN}"
+        listed = {"apiVersion": "v1", "kind": "PodList", "items": []}
+        self._answer(200 if known else 401, listed if known else {"kind": "Status"})
+
+    def _answer(self, status: int, answer: object) -> None:
         body = json.dumps(answer).encode()
-        self.send_response(service.status)
+        self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -66,10 +81,17 @@ class _Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def token_service() -> Iterator[TokenService]:
-    """Run the stand-in on loopback."""
+def token_service(tls: Path | None = None) -> Iterator[TokenService]:
+    """Run the stand-in on loopback; over TLS with an authority in a folder, if named."""
     server = _Server(("127.0.0.1", 0), _Handler)
-    server.service = TokenService(f"http://127.0.0.1:{server.server_address[1]}")
+    scheme = "http"
+    if tls is not None:
+        issued = Authority(tls).issue("api")
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(issued.certificate, issued.key)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        scheme = "https"
+    server.service = TokenService(f"{scheme}://127.0.0.1:{server.server_address[1]}")
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
