@@ -21,7 +21,11 @@ from answerable.server.listening_sockets import bind_listener
 from answerable.server.operator_log import OperatorLog
 from answerable.server.resident_memory import resident_bytes
 from answerable.server.server_process import App
-from answerable.store.collection_state import read_source_states, write_source_states
+from answerable.store.collection_state import (
+    read_source_states,
+    read_task_states,
+    write_source_states,
+)
 from answerable.store.store_layout import StoreLayout
 
 SERVER_NAME = "collector"
@@ -59,9 +63,10 @@ class CollectorApp(App[CollectorSettings]):
             quotas = self._build_status_page_quotas()
             await self._open_status_listener(SERVER_NAME, bound, quotas)
         await self._open_receivers()
-        known = {each.source: each for each in read_source_states(self._layout)}
-        self._start_new_sources(self.plan.schedules, known)
-        write_source_states(self._layout, self._list_source_states())
+        states = read_source_states(self._layout) + read_task_states(self._layout)
+        known = {each.source: each for each in states}
+        self._start_new_sources(self.plan.runs, known)
+        self._write_states()
 
     async def _open_receivers(self) -> None:
         """Open the listeners of the receivers, and start the writer."""
@@ -88,12 +93,12 @@ class CollectorApp(App[CollectorSettings]):
         listeners = (*section.listen, *section.receive)
         self._listeners.prepare_certificates(listeners)()
         self._receiver.configure(section.senders)
-        for source in self._collectors.keys() - settings.schedules.keys():
+        for source in self._collectors.keys() - settings.runs.keys():
             del self._collectors[source]
             await _cancel_tasks(self._runs.pop(source))
         for source, collector in self._collectors.items():
-            collector.reschedule(settings.schedules[source])
-        self._start_new_sources(settings.schedules, {})
+            collector.reschedule(settings.runs[source])
+        self._start_new_sources(settings.runs, {})
         self.plan = settings
         await self._save_source_states()
 
@@ -192,7 +197,15 @@ class CollectorApp(App[CollectorSettings]):
     def _list_source_states(self) -> list[SourceState]:
         """List the state of each source."""
         senders = [each.build_state() for each in self._receiver.statuses.values()]
-        return [each.state for each in self._collectors.values()] + senders
+        sources = self._collectors.keys() - self.plan.tasks.keys()
+        states = [e.state for name, e in self._collectors.items() if name in sources]
+        return states + senders
+
+    def _write_states(self) -> None:
+        """Write the states of all sources and tasks."""
+        names = self._collectors.keys() & self.plan.tasks.keys()
+        tasks = [e.state for name, e in self._collectors.items() if name in names]
+        write_source_states(self._layout, self._list_source_states(), tasks)
 
     async def _save_sender_states_forever(self) -> None:
         """Save the states while deliveries arrive."""
@@ -208,9 +221,7 @@ class CollectorApp(App[CollectorSettings]):
         """Save the states for the coverage of answers, and for the next start."""
         async with self._saving:
             try:
-                await asyncio.to_thread(
-                    write_source_states, self._layout, self._list_source_states()
-                )
+                await asyncio.to_thread(self._write_states)
                 self._unsaved = ""
             except EnvironmentFailure as error:
                 if error.message != self._unsaved:

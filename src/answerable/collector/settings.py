@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from answerable.connectors import registry
+from answerable.connectors.checkpoint_destinations import resolve_destination
 from answerable.connectors.config.fetch import read_config_file
 from answerable.connectors.config.parse.config_faults import ConfigError, ConfigFault
 from answerable.connectors.config.parse.config_file import ConfigReading
-from answerable.model.collection import CollectionSchedule
+from answerable.model.collection import CollectionSchedule, parse_maintenance_task
 from answerable.model.config import Config
 from answerable.model.errors import UsageError
 from answerable.server.restart_only_settings import (
@@ -33,12 +34,19 @@ class CollectorSettings:
         reading: Parse result with faults.
         store: Folder of the store.
         schedules: Schedule of each scheduled source, `NAME:LOCATION`.
+        tasks: Schedule of each maintenance task.
     """
 
     config: Config
     reading: ConfigReading
     store: Path
     schedules: Mapping[str, CollectionSchedule]
+    tasks: Mapping[str, CollectionSchedule]
+
+    @property
+    def runs(self) -> Mapping[str, CollectionSchedule]:
+        """Return the schedule of each source and task."""
+        return {**self.schedules, **self.tasks}
 
     @property
     def state(self) -> Path:
@@ -82,15 +90,30 @@ def load_settings(
     config = require_valid_config(path, reading)
     if not config.needs_collector:
         raise UsageError(
-            f"no source in {path} has a schedule, and there is no sender",
+            f"no source in {path} has a schedule, and there is no sender or task",
             "sources: [{source: 'home:~', every: 1h}]; see docs/collector.md",
         )
     faults: list[ConfigFault] = []
     schedules = dict(_resolve_sources(reading, config, faults))
+    tasks = dict(_resolve_tasks(config))
     if faults:
         raise ConfigError(config.place, tuple(faults))
     root = resolve_store_folder(config, store, default_store)
-    return CollectorSettings(config, reading, root, schedules)
+    return CollectorSettings(config, reading, root, schedules, tasks)
+
+
+def _resolve_tasks(config: Config) -> Iterator[tuple[str, CollectionSchedule]]:
+    """Yield the maintenance tasks, with absolute destinations.
+
+    Raises:
+        UsageError: A destination is malformed.
+    """
+    for name, schedule in config.collector.maintenance:
+        task = parse_maintenance_task(name)
+        if task is not None and task.destination:
+            place = resolve_destination(task.destination, Path(config.place).parent)
+            name = f"{task.kind}:{place}"
+        yield name, schedule
 
 
 def _resolve_sources(

@@ -1,4 +1,4 @@
-"""Scan or ingest one source, as a process of its own.
+"""Scan or ingest one source, or run one task of the store, as a process of its own.
 
     python -P -m answerable.collector.source_run STORE SOURCE PARENT
 
@@ -18,8 +18,10 @@ from typing import cast
 import msgspec
 from msgspec.structs import replace
 
+from answerable.collector.maintenance import run_maintenance
 from answerable.collector.run_result import RunResult
 from answerable.connectors import registry
+from answerable.model.collection import parse_maintenance_task
 from answerable.model.connector import EventBatch
 from answerable.model.documents.shared_shapes import Document, IngestItem
 from answerable.model.errors import AnswerableError
@@ -39,12 +41,15 @@ def run_source(store_root: Path, source: str) -> RunResult:
 
     Args:
         store_root: Folder of the store.
-        source: `NAME:LOCATION`.
+        source: `NAME:LOCATION`, or a maintenance task.
     """
+    task = parse_maintenance_task(source)
     now = time.time_ns()
     root = Path("/")
     try:
         with EvidenceStore.open(store_root, now=now) as store:
+            if task is not None:
+                return run_maintenance(store, task, now)
             if find_source_capability(source) == registry.EVENTS:
                 return _ingest_log_files(store, source, now)
             return _scan_result(

@@ -10,6 +10,7 @@ from prometheus_client.registry import Collector
 
 from answerable.collector.receivers.sender_status import SenderStatus
 from answerable.collector.source_collector import SourceCollector
+from answerable.model.collection import parse_maintenance_task
 from answerable.model.time_units import SECOND_NS
 from answerable.presentation.inventory_items import format_time
 from answerable.server.metrics import Gauges
@@ -58,14 +59,9 @@ def build_source_health(collector: SourceCollector, now: float) -> SourceHealth:
 def list_late_reasons(
     collectors: Mapping[str, SourceCollector], now: float
 ) -> list[str]:
-    """List the late sources, each with its lag; empty where none is late."""
+    """List the late sources and tasks, each with its lag; empty where none is late."""
     return [
-        f"{source} is late: "
-        + (
-            f"last read {_lag_seconds(each, now):.0f} s ago"
-            if each.state.succeeded_at
-            else "never read"
-        )
+        f"{source} is late: {_describe_last_run(source, each, now)}"
         for source, each in collectors.items()
         if each.is_late(now)
     ] + [
@@ -73,6 +69,14 @@ def list_late_reasons(
         for source, each in collectors.items()
         if each.is_silent(now)
     ]
+
+
+def _describe_last_run(source: str, collector: SourceCollector, now: float) -> str:
+    """Describe when a source was last read, or a task last done."""
+    word = "read" if parse_maintenance_task(source) is None else "done"
+    if not collector.state.succeeded_at:
+        return f"never {word}"
+    return f"last {word} {_lag_seconds(collector, now):.0f} s ago"
 
 
 def list_late_senders(statuses: Mapping[str, SenderStatus], now: int) -> list[str]:

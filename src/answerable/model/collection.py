@@ -1,5 +1,6 @@
 """Scheduled collection: when sources are read, and how their last runs went."""
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -7,6 +8,8 @@ import msgspec
 
 if TYPE_CHECKING:
     from answerable.model.config import Listener
+
+_RETENTION = re.compile(r"retain:([1-9][0-9]{0,4})(?:,source=([a-z][a-z0-9-]{0,40}))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +79,44 @@ class LogSender:
         return f"{self.source}:sender/{self.name}"
 
 
+@dataclass(frozen=True, slots=True)
+class MaintenanceTask:
+    """Scheduled task of the store: `checkpoint`, `compact`, `retain` or `verify`.
+
+    Attributes:
+        name: Its text in the configuration, e.g. `retain:90,source=otel`.
+        kind: Word before the colon.
+        destination: Destination of a checkpoint.
+        days: Days that a retention keeps.
+        source: Log source of a retention; empty for all.
+    """
+
+    name: str
+    kind: str
+    destination: str = ""
+    days: int = 0
+    source: str = ""
+
+
+def parse_maintenance_task(text: str) -> MaintenanceTask | None:
+    """Parse a maintenance task; None for any other text."""
+    kind, colon, rest = text.partition(":")
+    if kind == "checkpoint" and rest:
+        return MaintenanceTask(text, kind, destination=rest)
+    if kind in ("compact", "verify") and not colon:
+        return MaintenanceTask(text, kind)
+    found = _RETENTION.fullmatch(text)
+    if found is None:
+        return None
+    return MaintenanceTask(text, "retain", days=int(found[1]), source=found[2] or "")
+
+
 @dataclass(frozen=True)
 class CollectorConfig:
     """Section `collector`.
 
     Attributes:
+        maintenance: Tasks of the store, each with its schedule.
         listen: Listeners of health, readiness and metrics.
         parallel: Maximum number of concurrent runs.
         receive: Listeners of the receivers.
@@ -91,13 +127,19 @@ class CollectorConfig:
     parallel: int = 2
     receive: "tuple[Listener, ...]" = ()
     senders: tuple[LogSender, ...] = ()
+    maintenance: tuple[tuple[str, CollectionSchedule], ...] = ()
+
+    @property
+    def has_work(self) -> bool:
+        """Tell whether there are senders or maintenance tasks."""
+        return bool(self.senders or self.maintenance)
 
 
 class SourceState(msgspec.Struct, frozen=True):
-    """State of one scheduled source; times are UTC nanoseconds, 0 for never.
+    """State of one scheduled source or task; times are UTC nanoseconds, 0 for never.
 
     Attributes:
-        source: `NAME:LOCATION`, with an absolute path.
+        source: `NAME:LOCATION`, with an absolute path, or the name of the task.
         since: Time from which `late_after` is computed: the start of the last
             successful run, or the first time that the source was scheduled.
         late_after: Time after which its data is late.

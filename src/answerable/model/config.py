@@ -395,5 +395,5 @@ class Config:
 
     @property
     def needs_collector(self) -> bool:
-        """Tell whether the collector has work: a schedule, or senders of records."""
-        return self.has_scheduled_source or bool(self.collector.senders)
+        """Tell whether the collector has work: a schedule, senders or tasks."""
+        return self.has_scheduled_source or self.collector.has_work

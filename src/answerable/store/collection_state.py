@@ -1,10 +1,12 @@
-"""State of scheduled sources: written by the collector, read by every answer.
+"""State of scheduled sources and tasks, written by the collector.
 
 `STORE/collector/sources.json` is no evidence: it says when each source was read last, and why
-the last run failed. An answer whose source failed or is late then says so.
+the last run failed. An answer whose source failed or is late then says so. `tasks.json` has
+the same for maintenance tasks; `doctor` prints it, and no answer depends on it.
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import msgspec
 
@@ -32,8 +34,18 @@ def read_source_states(layout: StoreLayout) -> tuple[SourceState, ...]:
 
     A file that cannot be read gives one failed source: unknown is no success.
     """
+    return _read_states(layout.collection)
+
+
+def read_task_states(layout: StoreLayout) -> tuple[SourceState, ...]:
+    """Read the state of each maintenance task; a damaged file gives one failed task."""
+    return _read_states(layout.maintenance)
+
+
+def _read_states(path: Path) -> tuple[SourceState, ...]:
+    """Read the states in a file of the collector."""
     try:
-        data = read_regular_file(layout.collection)
+        data = read_regular_file(path)
         return msgspec.json.decode(data, type=tuple[SourceState, ...])
     except FileNotFoundError:
         return ()
@@ -60,11 +72,17 @@ def write_log_cursor(layout: StoreLayout, source: str, files: LogCursor) -> None
     write_file(layout.cursor_file(source), msgspec.json.encode(files) + b"\n")
 
 
-def write_source_states(layout: StoreLayout, states: Sequence[SourceState]) -> None:
-    """Store durably when each source was collected, and how that ended.
+def write_source_states(
+    layout: StoreLayout,
+    states: Sequence[SourceState],
+    tasks: Sequence[SourceState] = (),
+) -> None:
+    """Store durably when each source and task last ran, and how that ended.
 
     Raises:
         EnvironmentFailure: The disk cannot be written.
     """
     make_private_folder(layout.collection.parent)
     write_file(layout.collection, msgspec.json.encode(states) + b"\n")
+    if tasks or layout.maintenance.exists():
+        write_file(layout.maintenance, msgspec.json.encode(tasks) + b"\n")

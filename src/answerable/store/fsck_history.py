@@ -27,6 +27,10 @@ _CONTINUE_HINT = (
 )
 
 
+class RecordedRestoreError(VerificationError):
+    """Records are missing because of a restore that the log records."""
+
+
 def read_restore_events(store: EvidenceStore) -> list[RestoreEvent]:
     """Read the restore events of a store, in log order.
 
@@ -72,7 +76,7 @@ def check_against_exported_checkpoint(
     if lost:
         for restore in read_restore_events(store):
             if restore.size < old.size or _restore_covers_checkpoint(restore, old):
-                raise VerificationError(
+                raise RecordedRestoreError(
                     f"{describe_restore(restore)}: at that time the log had "
                     f"{restore.size} entries; the entries up to {old.size}, which "
                     "the exported checkpoint covers, are lost",
@@ -107,7 +111,7 @@ def _build_lost_journal_error(
     """Build the error for lost records of a journal, with a recorded restore."""
     for restore in events:
         if head.name in {each.journal for each in restore.journals}:
-            return VerificationError(
+            return RecordedRestoreError(
                 f"{describe_restore(restore)}: {fault}", _CONTINUE_HINT
             )
     return VerificationError(fault, _RECORD_RESTORE_HINT)

@@ -71,6 +71,16 @@ class StoreLayout:
         """State of scheduled sources."""
         return self.root / "collector" / "sources.json"
 
+    @property
+    def maintenance(self) -> Path:
+        """State of scheduled maintenance tasks."""
+        return self.root / "collector" / "tasks.json"
+
+    @property
+    def checkpoint_exports(self) -> Path:
+        """Record of the last export of a checkpoint to each destination."""
+        return self.root / "collector" / "exports.json"
+
     def cursor_file(self, source: str) -> Path:
         """Path of the cursor of a scheduled log."""
         name = hashlib.sha256(source.encode()).hexdigest()[:32]

@@ -117,21 +117,27 @@ def prove(settings: Settings, event_id: str) -> None:
     cls=AppCommand, short_help="Show or export the signed head of the log."
 )
 @click.option(
-    "--export", default="", metavar="FILE", help="Also write the checkpoint to FILE."
+    "--export",
+    default="",
+    metavar="FILE",
+    help="Also write it to FILE, git:FOLDER or s3://BUCKET/KEY.",
 )
 @pass_settings
 def checkpoint(settings: Settings, export: str) -> None:
     """Show the signed head of the log.
 
     A checkpoint proves little while it stays on the same machine. Export it to a place
-    that this machine cannot overwrite.
+    that this machine cannot overwrite. A checkpoint that was exported there before is
+    replaced only if the log still contains what it covers.
     """
     from answerable.usecases.evidence import verify_and_prove as flow
 
     with open_session(settings) as session:
+        if export:
+            from answerable.usecases.evidence.export_checkpoint import export_checkpoint
+
+            export_checkpoint(session.store, export, now=session.now)
         document = flow.show_checkpoint(session.store)
-    if export:
-        write_file(export, str(document.items[0]["note"]))
     print_and_exit(document, settings)
 
 

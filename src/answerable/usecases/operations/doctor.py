@@ -21,6 +21,10 @@ from answerable.presentation.collection_coverage import list_scheduled_source_pr
 from answerable.presentation.protection_summary import summarise_protection
 from answerable.presentation.relative_time import format_ago, format_span
 from answerable.services.authorization.recorded_modes import read_recorded_modes
+from answerable.services.evidence.maintenance_status import (
+    check_checkpoint_exports,
+    check_maintenance_tasks,
+)
 from answerable.services.inventory import scan_sources as named
 from answerable.services.inventory.snapshots import load_inventory
 from answerable.services.lineage.log_data_coverage import describe_recorded_logs
@@ -122,6 +126,8 @@ def _check_store(root: Path, now: int) -> Iterator[CheckItem]:
                 *_check_recorder_gaps(store),
                 *_check_collected_sources(store, now),
                 *_check_verification(store, now),
+                *check_checkpoint_exports(store, now),
+                *check_maintenance_tasks(store, now),
             ]
     except AnswerableError as error:
         yield _build_check_item("store", False, error.message, error.hint)

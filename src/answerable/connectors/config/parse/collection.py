@@ -1,6 +1,7 @@
-"""Parse `sources`, `schedule` and `collector`: scheduled scans and ingests."""
+"""Parse `sources`, `schedule` and `collector`: scheduled scans, ingests and tasks."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 
 from answerable.connectors.config.parse.config_section import ConfigSection
@@ -10,6 +11,7 @@ from answerable.model.collection import (
     CollectorConfig,
     ConfiguredSource,
     LogSender,
+    parse_maintenance_task,
 )
 
 DEFAULT_ADDRESS = "127.0.0.1:8474"
@@ -60,6 +62,7 @@ def read_collector(
             _read_sender(name, each)
             for name, each in section.read_named_sections("senders")
         ),
+        maintenance=tuple(_read_maintenance(section)),
     )
     if collector.senders or section.has_key("receive"):
         receive = read_listeners(
@@ -68,6 +71,29 @@ def read_collector(
         collector = replace(collector, receive=receive)
     section.report_unknown_keys()
     return collector
+
+
+def _read_maintenance(
+    section: ConfigSection,
+) -> Iterator[tuple[str, CollectionSchedule]]:
+    """Yield each task of the store with its own schedule."""
+    found = set()
+    for item in section.read_section_list("maintenance"):
+        task = item.read_text("task", None)
+        schedule = _read_schedule(item, CollectionSchedule())
+        item.report_unknown_keys()
+        if task and parse_maintenance_task(task) is None:
+            item.report_fault(
+                "task",
+                "expected checkpoint:DESTINATION, compact, verify or "
+                "retain:DAYS[,source=NAME]",
+            )
+        if task in found:
+            item.report_fault("task", "already in the list")
+        if not schedule:
+            item.report_fault("", "every or at is missing")
+        found.add(task)
+        yield task, schedule
 
 
 def _read_sender(name: str, section: ConfigSection) -> LogSender:
