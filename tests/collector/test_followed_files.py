@@ -3,6 +3,7 @@
 import os
 import random
 import shutil
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from answerable.collector import source_run
 from answerable.collector.run_result import RunResult
 from answerable.connectors import log_positions
 from answerable.store.store import EvidenceStore
+from answerable.usecases.evidence import ingest_logs
 from tests.collector.log_files import append_lines
 
 
@@ -176,3 +178,33 @@ def test_any_course_of_growth_and_rotation_stores_every_line_once(
                 file.write(whole[-30:])
     followed.run()
     assert followed.ids() == set(range(written + 1))
+
+
+KILLED_AT = {
+    "before its records are stored": (ingest_logs, "_append_events"),
+    "before its position is stored": (source_run, "write_log_cursor"),
+    "before its records are sealed": (EvidenceStore, "seal"),
+}
+
+
+@pytest.mark.parametrize("step", KILLED_AT)
+def test_a_run_that_is_killed_at_any_step_stores_every_line_once(
+    followed: FollowedFile, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SIGKILL of the run, also between the journal and the position in the file."""
+    append_lines(followed.log, 0, 3)
+    followed.run()
+    append_lines(followed.log, 3, 2)
+    with followed.log.open("a") as file:
+        file.write("no record\n")
+    if not (killed := os.fork()):
+        monkeypatch.setattr(*KILLED_AT[step], lambda *_: os.kill(os.getpid(), 9))
+        followed.run()
+        os._exit(0)
+    assert os.waitpid(killed, 0)[1] == signal.SIGKILL
+    followed.run()
+    assert followed.ids() == set(range(5))
+    assert followed.quarantined() == 1
+    append_lines(followed.log, 5, 1)
+    assert followed.run().stored == 1
+    assert followed.ids() == set(range(6))

@@ -22,6 +22,7 @@ from answerable.usecases.evidence.ingest_logs import ingest_logs
 from answerable.usecases.lineage.count_events import count_by_fields
 from answerable.usecases.lineage.find_gateway_bypasses import find_bypassing_events
 from answerable.usecases.lineage.trace import trace_events
+from tests.connectors.logs.agent_samples import CLAUDE_CODE
 from tests.connectors.logs.samples import GITHUB, K8S
 from tests.lineage.conftest import NOW, keep, made
 from tests.lineage.test_token_service import digest, record, token
@@ -219,51 +220,65 @@ def test_the_person_behind_an_aws_session_on_a_cluster_is_known(
     assert found["identity"][:2] == ("k8s:prod/user/dev", "observed")
 
 
-# Source that is missing, action, hop that it supplied, words of its new source.
+# Source that is missing, an event of the rest, hop that it supplied, words of its new
+# source.
 GAPS = [
-    ("gateway", "github:git.push", "tool", "gateway record"),
-    ("gateway", "k8s:get", "tool", "gateway record"),
-    ("cloudtrail", "k8s:delete", "person", f"STS record that issued cred:aws/{KEY}"),
+    ("gateway", {"action": "github:git.push"}, "tool", "gateway record"),
+    ("gateway", {"action": "k8s:get"}, "tool", "gateway record"),
+    ("sts", {"action": "github:git.push"}, "person", f"issued {token('T1')} (sts)"),
+    ("sts", {"action": "k8s:get"}, "person", f"issued {token('T1')} (sts)"),
+    ("github-audit", {"tool": PUSH}, "identity", f"the platform that {PUSH} acts on"),
+    ("k8s-audit", {"tool": KUBECTL}, "identity", f"platform that {KUBECTL} acts on"),
+    (
+        "cloudtrail",
+        {"action": "k8s:delete"},
+        "person",
+        f"STS record that issued cred:aws/{KEY}",
+    ),
 ]
 
 
-@pytest.mark.parametrize(("source", "action", "hop", "words"), GAPS)
-def test_without_a_source_the_hop_is_missing_and_names_it(
+@pytest.mark.parametrize(("source", "query", "hop", "words"), GAPS)
+def test_without_a_source_its_hop_is_missing_and_names_it(
     store: EvidenceStore,
     tmp_path: Path,
     source: str,
-    action: str,
+    query: dict[str, str],
     hop: str,
     words: str,
 ) -> None:
     for each in SOURCES:
         if each != source:
             tell(store, tmp_path, each)
-    value, status, gap = hops(store, action=action)[hop]
-    assert (value, status) == ("", "missing")
-    assert words in gap
+    tell_session(store, tmp_path)
+    found = hops(store, **query)
+    assert found[hop][:2] == ("", "missing")
+    assert words in found[hop][2]
+    if source == "sts":  # the gateway's own record still names the agent
+        assert found["agent"][:2] == (AGENT, "observed")
 
 
-def test_without_the_token_service_the_person_is_missing_and_the_agent_observed(
-    store: EvidenceStore, tmp_path: Path
+def tell_session(store: EvidenceStore, folder: Path) -> None:
+    """Store the session file of the agent's Claude Code, at the time of its calls."""
+    text = "\n".join(map(json.dumps, CLAUDE_CODE))
+    text = text.replace("2026-11-03T10:00:00.000Z", rfc3339(AT))
+    place = folder / "session.jsonl"
+    place.write_text(text)
+    ingest_logs(store, [f"claude-code:{place}"], now=NOW)
+
+
+def test_the_agents_telemetry_adds_rows_of_its_own_and_changes_no_other(
+    incident: EvidenceStore, tmp_path: Path
 ) -> None:
-    for each in SOURCES:
-        if each != "sts":
-            tell(store, tmp_path, each)
-    found = hops(store, action="github:git.push")
-    assert found["agent"][:2] == (AGENT, "observed")
-    assert found["person"][1] == "missing"
-
-
-def test_without_a_platforms_log_its_identity_is_missing_and_named(
-    store: EvidenceStore, tmp_path: Path
-) -> None:
-    for each in SOURCES:
-        if each != "github-audit":
-            tell(store, tmp_path, each)
-    found = hops(store, tool=PUSH)
-    assert found["identity"][1] == "missing"
-    assert f"the platform that {PUSH} acts on" in found["identity"][2]
+    before = rows(incident)
+    tell_session(incident, tmp_path)
+    found = rows(incident)
+    assert [row for row in found if row["source"] != "claude-code"] == before
+    said = [row for row in found if row["source"] == "claude-code"]
+    assert len(said) == 3
+    assert {hop["status"] for row in said for hop in row["hops"].values()} == {
+        "missing"
+    }
 
 
 def test_any_order_and_split_of_the_files_gives_the_same_rows(tmp_path: Path) -> None:

@@ -151,20 +151,20 @@ def _build_hop_from_sign_in(sign_in: SignIn, description: str) -> Hop:
     return Hop(sign_in.person, HopStatus.INFERRED, told)
 
 
-def _get_unrecorded_token(path: IssuancePath) -> str:
-    """Return the presented token if no record of its issuance is known, else empty."""
-    shown = path.steps[0].credential
-    return shown if shown.startswith(_TOKEN_PREFIX) and path.issued is None else ""
+def _describe_unrecorded_issuance(path: IssuancePath) -> str:
+    """Describe the missing record that issued the token at the origin; else empty."""
+    shown = path.steps[-1].credential
+    is_token = shown.startswith(_TOKEN_PREFIX) and not path.cut
+    return f"the record that issued {shown} (sts)" if is_token else ""
 
 
 def _explain_missing_person_hop(path: IssuancePath, agent: Hop) -> str:
     """Return the source that would supply the person."""
     if path.cut:
         return "the issuance records lead in a circle"
-    unissued = _get_unrecorded_token(path)
     if agent.status is HopStatus.OBSERVED:
-        owner = f"an owner of {agent.value}"
-        return f"the record that issued {unissued}, or {owner}" if unissued else owner
+        unissued = _describe_unrecorded_issuance(path)
+        return f"{unissued}{unissued and ', or '}an owner of {agent.value}"
     return _explain_missing_origin(path, agent.value)
 
 
@@ -218,8 +218,8 @@ def build_hops_from_gateway_record(
     line = next((chain for chain in chains if chain[-1] == key.agent), None)
     line = line or _list_ancestors(key.agent, parents)
     how = source
-    if len(line) == 1 and not path.agent_issuances and _get_unrecorded_token(path):
-        gap = f"the record that issued {_get_unrecorded_token(path)} (sts)"
+    gap = _describe_unrecorded_issuance(path)
+    if len(line) == 1 and not path.agent_issuances and gap:
         how = f"{how}; for whom it acts would tell {gap}"
     return AgentHops(Hop(key.agent, HopStatus.OBSERVED, how), line, tool)
 
