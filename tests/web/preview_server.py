@@ -21,11 +21,11 @@ from answerable.cli.sample import write_sample
 from answerable.model.config import ListenAddress, Listener
 from answerable.model.ids import PersonId
 from answerable.model.worker_limits import WorkerLimits
+from answerable.server.admission import AdmissionControl
 from answerable.server.asgi import AsgiConnection, build_uvicorn_config
 from answerable.server.deadline_timer import DeadlineTimer
 from answerable.server.listeners import Listeners
 from answerable.server.listening_sockets import bind_listener
-from answerable.server.wire.host_check import ServedNames
 from answerable.web.auth.sessions import SessionStore, WebSession
 from answerable.web.auth.visitor_factory import VisitorFactory
 from answerable.web.http.authentication import AuthenticatedSender, SessionAuthenticator
@@ -95,14 +95,15 @@ async def serve(store: Path, names: list[str], person: str, port: int) -> None:
         Listener(ListenAddress("127.0.0.1", port), "", (), (), "", None), 1
     )
     given = bound.socket_for_worker(0)
-    listeners = Listeners(loop)
+    admission = AdmissionControl(WorkerLimits())
+    listeners = Listeners(loop, admission)
     connection = partial(
         AsgiConnection,
         build_uvicorn_config(door.app, 75),
         ServerState(),
-        limits=WorkerLimits(),
+        admission=admission,
         ticker=DeadlineTimer(loop),
-        served=ServedNames(frozenset(given.hosts)),
+        served=given.served_names,
         url=given.url,
     )
     await listeners.open_listener("web", bound, connection, "http/1.1")

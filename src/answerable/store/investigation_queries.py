@@ -4,18 +4,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
-from answerable.lineage.chain_stitching_types import SourcedChainKey
 from answerable.model.event import AuditEvent
-from answerable.model.lineage import ChainKey
-from answerable.model.time_units import DAY_NS
-from answerable.store.chain_tables import (
-    JOINED_CHAINS,
-    JointInterval,
-    build_chain_group_table,
-    build_chain_interval_table,
-)
+from answerable.store.chain_tables import JointInterval, build_chain_interval_table
 from answerable.store.event_queries import (
-    DATA_SERVICE,
     EventFilter,
     build_filter_sql,
     build_implied_bounds_sql,
@@ -131,131 +122,6 @@ def count_events_matching(
     query, values, tables = build_matching_query(investigation, "event_id, event_time")
     ((events,),) = store.run_query(f"SELECT count(*) FROM ({query})", values, tables)  # noqa: S608 - ours
     return cast("int", events)
-
-
-# Columns of events that counts are grouped by, and their SQL.
-COLUMNS = {
-    "action": "e.action",
-    "resource": "e.resource",
-    "outcome": "e.outcome",
-    "source": "e.source",
-    "day": f"e.event_time // {DAY_NS}",
-    "trusted": "e.written_by <> 'self-reported'",
-    "scope": "e.scope",
-    "region": "e.region",
-    "data_service": DATA_SERVICE,
-}
-# Columns that only some counts need.
-_RAW_COLUMNS = {
-    "scope": ("scope",),
-    "region": ("region",),
-    "data_service": ("category",),
-}
-# In the order of the fields of `EventCounts`.
-_COUNTS = (
-    "count(*), count(*) FILTER (e.outcome = 'denied'), "
-    "count(*) FILTER (e.outcome = 'unknown'), min(e.event_time), max(e.event_time)"
-)
-_COUNT_COLUMNS = 5
-_KEY = "identity, credential, session, person, run, agent, tool"
-_JOINT = f"source, written_by, {_KEY}"
-
-
-@dataclass(frozen=True, slots=True)
-class EventCounts:
-    """Counts of a group of events, and the times of the first and the last.
-
-    Attributes:
-        denied: Events that the platform denied.
-        outcome_unknown: Events whose outcome the log does not contain.
-        first: UTC nanoseconds.
-        last: UTC nanoseconds.
-    """
-
-    events: int
-    denied: int
-    outcome_unknown: int
-    first: int
-    last: int
-
-    def __add__(self, other: "EventCounts") -> "EventCounts":
-        """Count the events of both groups."""
-        return EventCounts(
-            self.events + other.events,
-            self.denied + other.denied,
-            self.outcome_unknown + other.outcome_unknown,
-            min(self.first, other.first),
-            max(self.last, other.last),
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class EventGroup:
-    """Group of events with equal values.
-
-    Attributes:
-        number: Number of their group of chains, -1 for none.
-        joint: Joint of events outside the given chains, else None.
-        values: Values of the requested columns, in order; a day is counted from 1970.
-    """
-
-    number: int
-    joint: SourcedChainKey | None
-    values: tuple[object, ...]
-    counts: EventCounts
-
-
-def count_events_by_group(
-    store: "EvidenceStore",
-    investigation: InvestigationFilter,
-    chains: Sequence[tuple[int, JointInterval]],
-    columns: Sequence[str],
-) -> list[EventGroup]:
-    """Count matching events, grouped by chain and by event columns.
-
-    Args:
-        store: The evidence store.
-        investigation: Events to count.
-        chains: Group numbers with a joint and interval, without overlaps; empty to
-            count by columns alone.
-        columns: Names in `COLUMNS`.
-    """
-    raw = [each for name in columns for each in _RAW_COLUMNS.get(name, ())]
-    query, values, tables = build_matching_query(
-        investigation,
-        ", ".join([PLACE_COLUMNS, _JOINT, "action, resource, outcome", *raw]),
-    )
-    number, joint, join = "-1", "NULL", ""
-    if chains:
-        tables["grouped"] = build_chain_group_table(chains)
-        number = "coalesce(c.n, -1)"
-        joint = f"if(c.n IS NULL, [e.{', e.'.join(_JOINT.split(', '))}], NULL)"
-        join = f"LEFT JOIN grouped c ON {JOINED_CHAINS}"
-    listed = "".join(f", {COLUMNS[name]}" for name in columns)
-    rows = store.run_query(
-        f"SELECT {number}, {joint}, {_COUNTS}{listed} FROM ({query}) e {join} "  # noqa: S608 - ours
-        "GROUP BY ALL ORDER BY ALL",
-        values,
-        tables,
-    )
-    return [
-        EventGroup(
-            cast("int", at),
-            _decode_key_columns(key),
-            tuple(rest[_COUNT_COLUMNS:]),
-            EventCounts(*cast("list[int]", rest[:_COUNT_COLUMNS])),
-        )
-        for at, key, *rest in rows
-        if rest[0]  # a chain without events
-    ]
-
-
-def _decode_key_columns(values: object) -> SourcedChainKey | None:
-    """Decode the chain key columns of a row; None if there are none."""
-    if values is None:
-        return None
-    source, written_by, *key = cast("list[str]", values)
-    return SourcedChainKey(ChainKey(*key), source, written_by != "self-reported")
 
 
 def read_event_time_range(store: "EvidenceStore") -> tuple[int, int]:

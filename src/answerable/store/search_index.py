@@ -51,9 +51,11 @@ _INDEXED_COLUMNS = (
     "decision_id",
     "scope",
 )
-# Of facts those of decisions alone, what a call is authorised as, and two more.
+# Of facts those of decisions and refused exchanges alone, what a call is authorised as,
+# and two more.
 INDEXED_COLUMNS_SQL = (
-    f"{', '.join(_INDEXED_COLUMNS)}, if(decision_id <> '', facts, []) AS facts, "
+    f"{', '.join(_INDEXED_COLUMNS)}, if(decision_id <> '' OR (source = 'sts' "
+    f"AND outcome = 'denied'), facts, []) AS facts, "
     f"{build_fact_sql('authorised_by', 'action')} AS called, "
     f"{build_fact_sql('category', _BLANK)} AS category, {build_fact_sql('region', _BLANK)} AS region"
 )

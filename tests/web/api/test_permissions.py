@@ -23,6 +23,8 @@ MAY: dict[str, set[WebRole]] = {
     **dict.fromkeys(("reach-all", "what-if"), ALL),
     **dict.fromkeys(("trace-score", "trace-unmediated", "what-if-cuts"), EVERY),
     **dict.fromkeys(("trace-by", "trace-saved"), EVERY),
+    **dict.fromkeys(("trace-first-seen", "trace-compare"), EVERY),
+    **dict.fromkeys(("trace-chains", "trace-facets"), DEEDS),
     **dict.fromkeys(("asks", "ask", "amendments", "requests"), DEEDS),
     **dict.fromkeys(("baselines", "baseline", "baseline-diff"), DEEDS),
     **dict.fromkeys(("baseline-replay", "baseline-check"), DEEDS),

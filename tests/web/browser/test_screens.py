@@ -47,6 +47,8 @@ PAGES = {
     "trace-empty": (at("/trace"), "Investigation"),
     "trace-trail": (at("/trace", q=f"resource:{CUSTOMER_BUCKET}/customers/*"), "s3:"),
     "trace-hops": (at("/trace/hops", q=f"agent:{CLERK}"), "are known"),
+    "trace-chains": (at("/trace/chains"), "chains behind"),
+    "trace-compare": (at("/trace/compare", q="since:2d"), "iam:CreateRole"),
     "trace-office": (at("/trace", q=f"agent:{CLERK}"), "denied"),
     "pins": (at("/tools/diff", all="yes"), "office"),
     "reach": (at("/reach", subject=f"cred:aws/{REPORT_KEY}"), "s3:"),

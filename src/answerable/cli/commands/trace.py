@@ -13,7 +13,7 @@ from answerable.lineage.search_query import SearchQuery, parse_search_query
 from answerable.model.documents.shared_shapes import Document
 from answerable.model.errors import UsageError
 from answerable.model.event import EventOutcome
-from answerable.presentation.time_input import parse_time, parse_window
+from answerable.presentation.time_input import parse_window
 
 if TYPE_CHECKING:
     from answerable.services.lineage.trace_rows import TraceQuery
@@ -215,38 +215,16 @@ def _run_query(
             view = replace(view, by=found.by)
     for field, value in given.said:
         asked = asked.with_field(field, value)
-    document = _answer_trace(session, _build_question(asked, session.now, limit), view)
+    from answerable.services.lineage.trace_query import build_trace_query
+
+    question = build_trace_query(asked, session.now, limit)
+    document = _answer_trace(session, question, view)
     if names.save:
         from answerable.services.lineage.saved_queries import QueryDraft, save_query
 
         draft = QueryDraft(names.save, asked, view.by)
         save_query(session.store, draft, get_login_name(), session.now)
     return document
-
-
-def _build_question(query: SearchQuery, now: int, limit: int) -> "TraceQuery":
-    """Build the question of a search query; times are relative to now."""
-    from answerable.services.lineage import trace_rows as flow
-
-    value = query.get_field_value
-    since, until = value("since"), value("until")
-    return flow.TraceQuery(
-        person=value("person"),
-        agent=value("agent"),
-        tool=value("tool"),
-        identity=value("identity"),
-        credential=value("credential"),
-        action=value("action"),
-        resource=value("resource"),
-        outcome=value("outcome"),
-        since=parse_time(since, now, "--since") if since else 0,
-        until=parse_time(until, now, "--until") if until else 0,
-        limit=limit,
-        source=value("source"),
-        run=value("run"),
-        status=value("status"),
-        words=query.words,
-    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,10 @@ from answerable.model.lineage import HopStatus, LineageChain
 from answerable.model.time_units import EPOCH
 from answerable.presentation.answer_coverage import format_time
 from answerable.services.lineage.trace_rows import HOPS
-from answerable.store import investigation_queries
+from answerable.store import event_count_queries
 from answerable.store.chain_tables import JointInterval
-from answerable.store.investigation_queries import EventCounts, InvestigationFilter
+from answerable.store.event_count_queries import EventCounts
+from answerable.store.investigation_queries import InvestigationFilter
 from answerable.store.store import EvidenceStore
 
 FIELDS = (*HOPS, "action", "resource", "outcome", "source", "day")
@@ -77,7 +78,7 @@ def count_by_chain_values(
         store: Store of the events.
         chains: Stitched chains. An event that came later has a chain of its own.
         get_chain_values: Returns the values of a chain; None for none.
-        columns: Columns of the events, names in `investigation_queries.COLUMNS`.
+        columns: Columns of the events, names in `event_count_queries.COLUMNS`.
     """
     grouped = _ChainGroups([], [])
     if get_chain_values is not None:
@@ -85,7 +86,7 @@ def count_by_chain_values(
             _drop_excluded_chains(chains, event_filter), get_chain_values
         )
     counts: dict[GroupKey, EventCounts] = {}
-    for each in investigation_queries.count_events_by_group(
+    for each in event_count_queries.count_events_by_group(
         store, event_filter, grouped.intervals, columns
     ):
         values: GroupKey = ()

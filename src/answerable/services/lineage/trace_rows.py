@@ -193,10 +193,10 @@ def build_trace_item(row: ChainRow) -> TraceItem:
         HopStatus.OBSERVED if event.written_by.is_trusted_author else HopStatus.MISSING
     )
     hops: HopsItem = {
-        "person": _build_hop_item(chain.person),
-        "agent": _build_hop_item(chain.agent),
-        "tool": _build_hop_item(chain.tool),
-        "identity": _build_hop_item(chain.identity),
+        "person": build_hop_item(chain.person),
+        "agent": build_hop_item(chain.agent),
+        "tool": build_hop_item(chain.tool),
+        "identity": build_hop_item(chain.identity),
         "action": {"value": event.action, "status": said.value, "source": event.source},
         "resource": _build_resource_hop(event, said),
     }
@@ -216,12 +216,12 @@ def build_trace_item(row: ChainRow) -> TraceItem:
         "run": chain.delegation_id,
         "decision_id": event.decision_id,
         "facts": dict(event.facts),
-        "identity_owner": _build_hop_item(chain.identity_owner),
+        "identity_owner": build_hop_item(chain.identity_owner),
         "hops": hops,
     }
 
 
-def _build_hop_item(hop: Hop) -> HopItem:
+def build_hop_item(hop: Hop) -> HopItem:
     """Build the output of one hop (person, agent, tool...) of a chain."""
     return {"value": hop.value, "status": hop.status.value, "source": hop.source}
 

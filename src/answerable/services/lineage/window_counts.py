@@ -18,6 +18,7 @@ from answerable.services.lineage.event_counts import (
     format_group_value,
     get_hop_value_and_status,
 )
+from answerable.services.lineage.lineage_search import SearchScope
 from answerable.services.lineage.log_data_coverage import list_recorded_days
 from answerable.services.lineage.trace_rows import (
     HOPS,
@@ -25,8 +26,8 @@ from answerable.services.lineage.trace_rows import (
     build_event_filter,
     build_trace_coverage,
 )
+from answerable.store.event_count_queries import EventCounts
 from answerable.store.event_queries import LogStream, read_recorded_days
-from answerable.store.investigation_queries import EventCounts
 from answerable.store.store import EvidenceStore
 
 _STREAM_COLUMNS = ("trusted", "source", "scope", "region", "data_service")
@@ -64,15 +65,28 @@ class WindowGroups:
 class WindowCounter:
     """Counter of the events of a query in time windows of one store."""
 
-    def __init__(self, store: EvidenceStore, query: TraceQuery, now: int) -> None:
+    def __init__(
+        self,
+        store: EvidenceStore,
+        query: TraceQuery,
+        now: int,
+        loaded: SearchScope | None = None,
+    ) -> None:
         """Load the inventory and the chains, and resolve the names of the query.
+
+        Args:
+            now: UTC nanoseconds.
+            loaded: Inventory and chains, if they are loaded already.
 
         Raises:
             UsageError: A name is unknown or ambiguous.
         """
         self._store = store
-        self.inventory: Inventory = snapshots.load_inventory(store, now=now)
-        self.chains: ChainIndex = load_or_compute_chains(store, self.inventory)
+        if loaded is None:
+            inventory = snapshots.load_inventory(store, now=now)
+            loaded = SearchScope(inventory, load_or_compute_chains(store, inventory))
+        self.inventory: Inventory = loaded.inventory
+        self.chains: ChainIndex = ChainIndex.wrap_chains(loaded.chains)
         identity = resolve_audit_log_identity(
             store, self.inventory, self.chains, query.identity
         )

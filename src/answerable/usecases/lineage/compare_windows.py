@@ -20,6 +20,7 @@ from answerable.model.errors import UsageError
 from answerable.presentation.answer_coverage import format_time
 from answerable.presentation.time_input import TimeWindow
 from answerable.services.lineage.event_counts import build_count_fields, parse_fields
+from answerable.services.lineage.lineage_search import SearchScope
 from answerable.services.lineage.query_validation import require_known_action
 from answerable.services.lineage.trace_rows import (
     TraceQuery,
@@ -57,6 +58,7 @@ def list_first_seen(
     earlier: TimeWindow | None,
     *,
     now: int,
+    loaded: SearchScope | None = None,
 ) -> Document:
     """List the values of a window that had not occurred before it.
 
@@ -67,13 +69,14 @@ def list_first_seen(
             resource.
         earlier: The earlier window; None for all records before the window.
         now: UTC nanoseconds.
+        loaded: Inventory and chains, if they are loaded already.
 
     Raises:
         UsageError: The window has no start, or a name is unknown.
     """
     later = _require_windows(query, earlier, now, "--first-seen")
     earlier = earlier or TimeWindow(0, later.since)
-    counter = WindowCounter(store, query, now)
+    counter = WindowCounter(store, query, now, loaded)
     recorded = counter.read_recorded_window(earlier.since, earlier.until)
     items: list[FirstSeenItem] = []
     values: set[tuple[str, FieldValues]] = set()
@@ -122,6 +125,7 @@ def compare_windows(
     earlier: TimeWindow,
     *,
     now: int,
+    loaded: SearchScope | None = None,
 ) -> Document:
     """List the groups of events that are new, gone or changed since another window.
 
@@ -131,13 +135,14 @@ def compare_windows(
         field_names: Fields whose values make a group; empty for action.
         earlier: The earlier window.
         now: UTC nanoseconds.
+        loaded: Inventory and chains, if they are loaded already.
 
     Raises:
         UsageError: The windows overlap, or a name is unknown.
     """
     later = _require_windows(query, earlier, now, "--compare")
     fields = parse_fields(field_names or "action")
-    counter = WindowCounter(store, query, now)
+    counter = WindowCounter(store, query, now, loaded)
     before = counter.count(fields, earlier.since, earlier.until)
     after = counter.count(fields, later.since, later.until)
     windows = (

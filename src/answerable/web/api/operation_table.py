@@ -2,6 +2,7 @@
 
 from answerable.web.api import (
     activity,
+    event_summary,
     evidence,
     inventory,
     openapi,
@@ -19,6 +20,7 @@ OPERATIONS: tuple[ApiOperation, ...] = (
     *inventory.OPERATIONS,
     *permissions.OPERATIONS,
     *activity.OPERATIONS,
+    *event_summary.OPERATIONS,
     *signed_statements.OPERATIONS,
     *signing_operations.OPERATIONS,
     *evidence.OPERATIONS,

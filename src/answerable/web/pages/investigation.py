@@ -68,7 +68,7 @@ def show_trace(
         query = parse_search_query(text)
         event_filter = flow.build_event_filter(scope, query, now=cache.now)
     except UsageError as error:
-        return _build_query_error(text, error)
+        return build_query_error(text, error)
     after = request.query.get("after", "")
     with cache.open_store() as store:
         try:
@@ -81,7 +81,7 @@ def show_trace(
                 person=query.get_field_value("person"),
             )
         except UsageError as error:
-            return _build_query_error(text, error)
+            return build_query_error(text, error)
         items = cast("Sequence[TraceItem]", document.items)
         whole = not (after or older)
         times = search_events.count_over_time(
@@ -193,7 +193,7 @@ def suggest_completions(
     return PageAnswer("trace-complete.html", "Completion", {"proposed": proposed})
 
 
-def _build_query_error(text: str, error: UsageError) -> PageAnswer:
+def build_query_error(text: str, error: UsageError) -> PageAnswer:
     """Build the 400 page of an invalid query."""
     values = {"text": text, "problem": error, "permalink": "", "coverage": None}
     return PageAnswer("trace.html", "Investigation", values, status=400)

@@ -1,0 +1,214 @@
+"""Summarize all events of a query: chains by path with counts, and facets.
+
+Steps of this product's own protocols (sign-ins at the web page, first tries of a DPoP
+proof without a nonce) are counted apart, so that they do not hide the acts of agents.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import cast
+
+from answerable.lineage.chain_stitching_types import ChainTimeline
+from answerable.model.documents.trace import (
+    ChainSummaryItem,
+    EventFacetItem,
+)
+from answerable.model.lineage import Hop, LineageChain
+from answerable.services.lineage.event_counts import (
+    GroupKey,
+    build_count_fields,
+    count_by_chain_values,
+)
+from answerable.services.lineage.trace_rows import build_hop_item
+from answerable.store.event_count_queries import (
+    EventCounts,
+    count_most_frequent_values,
+)
+from answerable.store.investigation_queries import InvestigationFilter
+from answerable.store.store import EvidenceStore
+
+FACETS = ("person", "agent", "identity", "action", "resource", "source", "outcome")
+_COLUMNS = ("action", "outcome", "source", "own")
+_HOP_FACETS = ("person", "agent", "identity")
+MAX_FACET_VALUES = 50
+
+
+@dataclass(frozen=True, slots=True)
+class _ChainPath:
+    """Path of a chain: its hops, and the agents and identities that led to them."""
+
+    person: Hop
+    agent: Hop
+    tool: Hop
+    identity: Hop
+    agent_path: tuple[str, ...]
+    identity_path: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class _PathCounts:
+    """Counts of the events of one path, in all and by action."""
+
+    counts: EventCounts
+    actions: dict[str, EventCounts] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class EventSummary:
+    """Summary of all events of a query.
+
+    Attributes:
+        chains: Chains with counts, largest first.
+        facets: Values of the fields in `FACETS`, most frequent first.
+        total: Number of events, without steps of own protocols.
+        own: Counts of steps of own protocols, None for none.
+        values: Number of values of each facet.
+    """
+
+    chains: Sequence[ChainSummaryItem]
+    facets: Sequence[EventFacetItem]
+    total: int
+    own: EventCounts | None
+    values: dict[str, int]
+
+
+def summarize_events(
+    store: EvidenceStore,
+    chains: Sequence[ChainTimeline],
+    event_filter: InvestigationFilter,
+    *,
+    with_own_protocols: bool = False,
+) -> EventSummary:
+    """Count the events of a filter by path of their chain, and by facet.
+
+    Args:
+        store: Store of the events.
+        chains: Stitched chains.
+        event_filter: Events to summarize.
+        with_own_protocols: Whether chains include steps of own protocols.
+    """
+    counted = count_by_chain_values(
+        store, chains, event_filter, _get_path, list(_COLUMNS)
+    )
+    own: EventCounts | None = None
+    paths: dict[_ChainPath, _PathCounts] = {}
+    by_field: dict[str, dict[str | None, EventCounts]] = {name: {} for name in FACETS}
+    total = 0
+    for key, counts in counted.items():
+        path, (action, outcome, source, is_own) = cast("_ChainPath", key[0]), key[1:]
+        if is_own:
+            own = counts if own is None else own + counts
+        if is_own and not with_own_protocols:
+            continue
+        total += counts.events
+        _add_to_path(paths, path, str(action), counts)
+        for name in _HOP_FACETS:
+            _add(by_field[name], cast("Hop", getattr(path, name)).value, counts)
+        for name, value in zip(_COLUMNS, (action, outcome, source), strict=False):
+            _add(by_field[name], str(value), counts)
+    resources, found = count_most_frequent_values(
+        store, event_filter, "resource", MAX_FACET_VALUES
+    )
+    by_field["resource"] = dict(resources)
+    values = {name: len(each) for name, each in by_field.items()} | {"resource": found}
+    return EventSummary(
+        sorted(
+            (_build_chain_item(*each) for each in paths.items()), key=_order_of_chain
+        ),
+        [item for name in FACETS for item in _build_facet_items(name, by_field[name])],
+        total,
+        own,
+        values,
+    )
+
+
+def _get_path(chain: LineageChain) -> GroupKey:
+    """Return the path of a chain as the value that groups it."""
+    return (
+        _ChainPath(
+            chain.person,
+            chain.agent,
+            chain.tool,
+            chain.identity,
+            chain.agent_path,
+            chain.identity_path,
+        ),
+    )
+
+
+def _add(
+    found: dict[str | None, EventCounts], value: str | None, counts: EventCounts
+) -> None:
+    """Add counts to those of a value; an empty value is None."""
+    before = found.get(value or None)
+    found[value or None] = counts if before is None else before + counts
+
+
+def _add_to_path(
+    paths: dict[_ChainPath, _PathCounts],
+    path: _ChainPath,
+    action: str,
+    counts: EventCounts,
+) -> None:
+    """Add counts to a path and to its action."""
+    of_path = paths.get(path)
+    if of_path is None:
+        of_path = paths[path] = _PathCounts(counts)
+    else:
+        of_path.counts += counts
+    before = of_path.actions.get(action)
+    of_path.actions[action] = counts if before is None else before + counts
+
+
+def _build_chain_item(path: _ChainPath, counted: _PathCounts) -> ChainSummaryItem:
+    """Build the item of a chain, with its actions, most frequent first."""
+    ordered = sorted(
+        counted.actions.items(), key=lambda each: (-each[1].events, each[0])
+    )
+    actions = [
+        {"action": action, **_build_counts(counts)} for action, counts in ordered
+    ]
+    item = {
+        "person": build_hop_item(path.person),
+        "agent": build_hop_item(path.agent),
+        "tool": build_hop_item(path.tool),
+        "identity": build_hop_item(path.identity),
+        "agent_path": list(path.agent_path),
+        "identity_path": list(path.identity_path),
+        **_build_counts(counted.counts),
+        "actions": actions,
+    }
+    return cast("ChainSummaryItem", item)
+
+
+def _build_counts(counts: EventCounts) -> dict[str, object]:
+    """Build the counts of an item, with the beginning that its resources share."""
+    low, high = counts.low_resource, counts.high_resource
+    # Texts between two others begin as both of them do.
+    shared = next(
+        (at for at, (a, b) in enumerate(zip(low, high, strict=False)) if a != b),
+        min(len(low), len(high)),
+    )
+    return {
+        **build_count_fields(counts),
+        "resource": low[:shared],
+        "resource_is_prefix": low != high,
+    }
+
+
+def _order_of_chain(item: ChainSummaryItem) -> tuple[int, str]:
+    """Return a key that sorts chains by their events, largest first."""
+    hops = (item["person"], item["agent"], item["tool"], item["identity"])
+    return -item["events"], " ".join(hop["value"] for hop in hops)
+
+
+def _build_facet_items(
+    name: str, counted: dict[str | None, EventCounts]
+) -> Iterator[EventFacetItem]:
+    """Build the items of one facet, most frequent first."""
+    ordered = sorted(counted.items(), key=lambda each: (-each[1].events, each[0] or ""))
+    for value, counts in ordered[:MAX_FACET_VALUES]:
+        yield cast(
+            "EventFacetItem",
+            {"field": name, "value": value, **build_count_fields(counts)},
+        )
