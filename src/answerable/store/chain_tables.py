@@ -4,17 +4,11 @@ from collections.abc import Mapping, Sequence
 
 from answerable.lineage.chain_stitching_types import ChainTimeline, SourcedChainKey
 from answerable.model.lineage import LineageChain
+from answerable.store.documented_views import HOPS, LINEAGE
 from answerable.store.query_tables import ColumnType, NamedTable, TableBuilder
 from answerable.store.query_views import ViewDefinitions
+from answerable.store.sql_dialects import DUCKDB
 
-# Join condition of an event `e` and a table `c` with the joints and time of chains.
-JOINED_CHAINS = (
-    "e.source = c.source AND (e.written_by <> 'self-reported') = c.believed "
-    "AND e.identity = c.identity AND e.credential = c.credential "
-    "AND e.session = c.session AND e.person = c.person AND e.run = c.run "
-    "AND e.agent = c.agent AND e.tool = c.tool "
-    "AND e.event_time >= c.valid_from AND e.event_time < c.valid_to"
-)
 JointInterval = tuple[SourcedChainKey, int, int]
 _TEXT, _TEXTS = ColumnType.TEXT, ColumnType.TEXTS
 _JOINTS: Mapping[str, ColumnType] = {
@@ -67,13 +61,10 @@ def _build_interval_row(
     }
 
 
-_HOPS = ("person", "agent", "tool", "identity", "identity_owner")
 _CHAIN: Mapping[str, ColumnType] = {
     **_JOINTS,
     **{
-        f"{hop}_{part}": _TEXT
-        for hop in _HOPS
-        for part in ("hop", "status", "known_by")
+        f"{hop}_{part}": _TEXT for hop in HOPS for part in ("hop", "status", "known_by")
     },
     "agent_path": _TEXTS,
     "identity_path": _TEXTS,
@@ -107,20 +98,9 @@ def build_lineage_view(build_chains: TableBuilder) -> ViewDefinitions:
     Args:
         build_chains: Builds the table `chains`.
     """
-    hops = ", ".join(
-        f"nullif(c.{hop}_hop, '') AS {hop}, c.{hop}_status, c.{hop}_known_by"
-        for hop in _HOPS
+    return ViewDefinitions(
+        {"chains": build_chains}, {"lineage": DUCKDB.build_select(LINEAGE)}
     )
-    view = (
-        "SELECT lower(hex(e.event_id)) AS event_id, "  # noqa: S608 - ours
-        "make_timestamp_ns(e.event_time) AS event_time, e.source, e.scope, "
-        f"e.written_by, {hops}, e.action, e.resource, e.resources, e.outcome, "
-        "e.credential, c.credential_from, c.credential_to, c.agent_path, "
-        "c.identity_path, c.credential_path, e.session, e.source_ip, e.issued, "
-        "e.created, e.deleted, e.decision_id, c.delegation_id, e.facts "
-        f"FROM events_raw e LEFT JOIN chains c ON {JOINED_CHAINS}"
-    )
-    return ViewDefinitions({"chains": build_chains}, {"lineage": view})
 
 
 def _build_chain_row(chain: LineageChain) -> dict[str, object]:

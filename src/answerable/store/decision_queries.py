@@ -6,27 +6,15 @@ from typing import TYPE_CHECKING, Any, cast
 
 from answerable.model.event import AuditEvent
 from answerable.model.ids import AgentId
+from answerable.store.documented_views import DECISIONS
 from answerable.store.event_columns import build_fact_sql
 from answerable.store.query_views import ViewDefinitions
 from answerable.store.search_index import PLACE_COLUMNS, EventPlace
+from answerable.store.sql_dialects import DUCKDB
 
 if TYPE_CHECKING:
     from answerable.store.store import EvidenceStore
 
-# Facts of a decision, as its connector names them.
-_FACTS = (
-    "effect",
-    "mode",
-    "reason",
-    "layer",
-    "rules",
-    "policy",
-    "durability",
-    "shown",
-    "target",
-    "arguments",
-    "ended",
-)
 # More beginnings alike than these are not worth listing.
 _MAX_PREFIX_MATCHES = 20
 BLANK = "''"
@@ -35,14 +23,7 @@ BLANK = "''"
 def build_decisions_view(store: "EvidenceStore") -> ViewDefinitions:
     """Build the SQL view `decisions` over gateway records."""
     del store  # everything stands in the events
-    facts = ", ".join(f"{build_fact_sql(name, 'NULL')} AS {name}" for name in _FACTS)
-    view = (
-        "SELECT e.decision_id, make_timestamp_ns(e.event_time) AS event_time, "  # noqa: S608 - ours
-        "nullif(e.person, '') AS person, e.agent, e.run, e.tool, e.action, e.resource, "
-        f"e.outcome, {facts}, e.recorder, e.sequence "
-        "FROM events_raw e WHERE e.decision_id <> ''"
-    )
-    return ViewDefinitions({}, {"decisions": view})
+    return ViewDefinitions({}, {"decisions": DUCKDB.build_select(DECISIONS)})
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,7 +45,7 @@ TYPES: dict[str, str] = {
 }
 COLUMNS = tuple(TYPES)
 NAMES = ", ".join(f'"{name}"' for name in COLUMNS)
-_TIMES = ("event_time", "ingest_time", "issued_until")
+TIME_COLUMNS = ("event_time", "ingest_time", "issued_until")
 
 
 # Places in a row, for `decode_event_row`.
@@ -87,22 +87,6 @@ def build_decode_records_sql(table: str) -> str:
         f"SELECT n, {values} FROM "  # noqa: S608 - our own names
         f"(SELECT n, json_transform(record, '{shape}') AS r FROM {table})"
     )
-
-
-def build_readable_columns_sql() -> str:
-    """Build the SQL columns of the view `events`: hex ids and timestamps."""
-    parts = []
-    for name, kind in TYPES.items():
-        if kind == "BLOB":
-            parts.append(f'lower(hex("{name}")) AS "{name}"')
-        elif name in _TIMES:
-            parts.append(
-                f'CASE WHEN "{name}" <> 0 THEN make_timestamp_ns("{name}") END '
-                f'AS "{name}"'
-            )
-        else:
-            parts.append(f'"{name}"')
-    return ", ".join(parts)
 
 
 def build_fact_sql(name: str, default: str) -> str:

@@ -8,10 +8,10 @@ from answerable.evidence.log_entries import list_live_segments
 from answerable.model.event import EventOutcome
 from answerable.model.time_units import DAY_NS
 from answerable.store.chain_tables import (
-    JOINED_CHAINS,
     JointInterval,
     build_chain_interval_table,
 )
+from answerable.store.documented_views import JOINED_CHAINS
 
 if TYPE_CHECKING:
     from answerable.store.store import EvidenceStore

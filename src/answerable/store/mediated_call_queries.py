@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, cast
 
 from answerable.model.log_sources import GATEWAY
 from answerable.store.chain_tables import (
-    JOINED_CHAINS,
     JointInterval,
     build_chain_interval_table,
 )
+from answerable.store.documented_views import JOINED_CHAINS
 from answerable.store.event_columns import build_fact_sql
 from answerable.store.event_queries import EventFilter, build_filter_sql
 

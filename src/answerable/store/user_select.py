@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from answerable.model.errors import UsageError
+from answerable.store.documented_views import EVENTS
 from answerable.store.duckdb_engine import (
     DuckDbEngine,
     quote_text,
     run_interruptible,
 )
-from answerable.store.event_columns import build_readable_columns_sql
 from answerable.store.event_sources import create_event_view
 from answerable.store.query_tables import (
     NamedTable,
@@ -27,13 +27,14 @@ from answerable.store.query_tables import (
     register_table,
 )
 from answerable.store.query_views import ViewDefinitions
+from answerable.store.sql_dialects import DUCKDB
 
 if TYPE_CHECKING:
     from answerable.store.event_sources import EventSources
     from answerable.store.query_engine import QueryLimits
 
 _RAW_EVENTS = "events_raw"
-_EVENTS_SQL = f"SELECT {build_readable_columns_sql()} FROM {_RAW_EVENTS}"  # noqa: S608 - our own names
+_EVENTS_SQL = DUCKDB.build_select(EVENTS)
 # A query with one of these may list all views.
 _CATALOG_WORDS = (
     "information_schema",

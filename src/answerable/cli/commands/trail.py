@@ -5,7 +5,8 @@ import click
 from answerable.cli.output import print_and_exit
 from answerable.cli.progress import progress_bar
 from answerable.cli.session import open_session
-from answerable.cli.settings import AppCommand, Settings, pass_settings
+from answerable.cli.settings import AppCommand, Settings, WordChoice, pass_settings
+from answerable.model.errors import UsageError
 from answerable.model.time_units import SECOND_NS
 from answerable.presentation.time_input import parse_span
 
@@ -37,20 +38,51 @@ def ingest(settings: Settings, sources: tuple[str, ...]) -> None:
 
 
 @click.command(cls=AppCommand, short_help="Query the store with a SELECT statement.")
-@click.argument("query")
+@click.argument("query", default="")
 @click.option(
     "--timeout", default="1m", metavar="SPAN", help="Time limit.  [default: 1m]"
 )
+@click.option(
+    "--emit",
+    default="",
+    type=WordChoice(("duckdb", "trino", "athena", "spark")),
+    help="Print the statements that create the views in another engine.",
+)
+@click.option(
+    "--at",
+    default="",
+    metavar="PLACE",
+    help="Folder or address of the store as that engine sees it, for --emit.",
+)
+@click.option(
+    "--tables",
+    default="",
+    metavar="DIR",
+    help="Folder to write the tables that the views join with, for --emit.",
+)
 @pass_settings
-def sql(settings: Settings, query: str, timeout: str) -> None:
+def sql(
+    settings: Settings, query: str, timeout: str, emit: str, at: str, tables: str
+) -> None:
     """Run one SELECT over the views lineage, agents, identities, credentials, owners.
 
     Read-only: anything but a single SELECT is refused, and no file outside the store
     can be read. It is stopped after a minute, or after --timeout.
+
+    With --emit, prints the statements that create the same views in DuckDB, Trino,
+    Athena or Spark over the Parquet files of the store.
     """
     from answerable.store.query_engine import QueryLimits
     from answerable.usecases.lineage import run_sql as flow
 
+    if emit:
+        _emit_views(settings, query, emit, at, tables)
+        return
+    if at or tables or not query:
+        raise UsageError(
+            "QUERY is missing" if not query else "--at and --tables require --emit",
+            'answerable sql "SELECT * FROM lineage LIMIT 10"',
+        )
     seconds = parse_span(timeout, "--timeout", _MAX_QUERY_TIME) / SECOND_NS
     with open_session(settings) as session:
         document = flow.run_sql_query(
@@ -61,3 +93,31 @@ def sql(settings: Settings, query: str, timeout: str) -> None:
             limits=QueryLimits(seconds=seconds),
         )
     print_and_exit(document, settings)
+
+
+def _emit_views(
+    settings: Settings, query: str, emit: str, at: str, tables: str
+) -> None:
+    """Print the statements that create the views, as a script unless a form is named."""
+    from answerable.usecases.lineage.emit_sql_views import emit_sql_views
+    from answerable.usecases.lineage.run_sql import list_inventory_tables
+
+    if query:
+        raise UsageError(
+            "--emit takes no QUERY", "run the query in the engine that has the views"
+        )
+    with open_session(settings) as session:
+        inventory = session.load_inventory()
+        document = emit_sql_views(
+            session.store,
+            inventory,
+            list_inventory_tables(inventory),
+            emit,
+            at=at,
+            tables=tables,
+            now=session.now,
+        )
+    if settings.output != "table":
+        print_and_exit(document, settings)
+    for item in document.items:
+        click.echo(f"{item['statement']};")

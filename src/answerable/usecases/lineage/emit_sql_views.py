@@ -1,0 +1,82 @@
+"""Statements that create the documented views in another engine (`sql --emit`)."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from answerable.model.documents.shared_shapes import Document
+from answerable.model.inventory import Inventory
+from answerable.presentation.answer_coverage import build_coverage
+from answerable.services.lineage.chain_cache import load_or_compute_chains
+from answerable.store.chain_tables import build_chain_table
+from answerable.store.documented_views import VIEWS
+from answerable.store.event_columns import TYPES
+from answerable.store.query_tables import NamedTable, TableBuilder
+from answerable.store.sql_dialects import DIALECTS, SqlDialect
+from answerable.store.store import EvidenceStore
+from answerable.store.view_tables import write_view_tables
+
+
+def emit_sql_views(
+    store: EvidenceStore,
+    inventory: Inventory,
+    inventory_tables: Mapping[str, TableBuilder],
+    dialect: str,
+    *,
+    at: str = "",
+    tables: str = "",
+    now: int,
+) -> Document:
+    """Build the statements that create the documented views in an engine.
+
+    Args:
+        inventory_tables: Builders of `agents`, `identities`, `credentials`, `owners`.
+        dialect: Name in `DIALECTS`.
+        at: Folder or address of the store as the engine sees it, empty for its folder.
+        tables: Folder to write the tables that the views join with, empty to write
+            none.
+        now: UTC nanoseconds.
+
+    Returns:
+        An item per statement, in the order in which they run.
+
+    Raises:
+        EnvironmentFailure: A table cannot be written.
+    """
+    known = {"chains": build_chain_table(load_or_compute_chains(store, inventory))}
+    for name, build in inventory_tables.items():
+        table = build()
+        if isinstance(table, NamedTable):
+            known[name] = table
+    root = at or str(store.root)
+    folder = str(Path(tables).absolute()) if tables else f"{root}/tables"
+    if tables:
+        write_view_tables(known, Path(tables))
+    items = _list_statements(DIALECTS[dialect], known, root, folder)
+    return Document("sql", items, build_coverage(inventory, now, []))
+
+
+def _list_statements(
+    dialect: SqlDialect, tables: Mapping[str, NamedTable], root: str, folder: str
+) -> list[dict[str, object]]:
+    """List the statements of tables and views, in order."""
+    items: list[dict[str, object]] = []
+    if dialect.preamble:
+        items.append(_build_item("", "setting", dialect.preamble))
+    events = dialect.build_table_statement(
+        "events_raw", list(TYPES.items()), f"{root}/segments", by_day=True
+    )
+    items.append(_build_item("events_raw", "table", events))
+    for name, table in tables.items():
+        columns = [(column, str(kind)) for column, kind in table.columns.items()]
+        statement = dialect.build_table_statement(name, columns, f"{folder}/{name}")
+        items.append(_build_item(name, "table", statement))
+    items += [
+        _build_item(view.name, "view", dialect.build_view_statement(view))
+        for view in VIEWS
+    ]
+    return items
+
+
+def _build_item(name: str, kind: str, statement: str) -> dict[str, object]:
+    """Build the item of a statement."""
+    return {"name": name, "kind": kind, "statement": statement}

@@ -1,0 +1,96 @@
+"""A store with an inventory and a trail, and the command line in this process."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from answerable.cli.main import main
+
+ACCOUNT = "111122223333"
+USER = f"arn:aws:iam::{ACCOUNT}:user/report-job"
+KEY = "AKIAIOSFODNN7EXAMPLE"
+
+Run = Callable[..., dict[str, Any]]
+
+
+def make_record(number: int, **fields: object) -> dict[str, Any]:
+    """Make a CloudTrail record of a user's call, one a minute from 2026-11-01."""
+    day, minute = divmod(number, 600)
+    at = f"2026-11-{day + 1:02}T{minute // 60:02}:{minute % 60:02}:07Z"
+    return {
+        "eventVersion": "1.09",
+        "eventID": f"00000000-0000-4000-8000-{number:012}",
+        "eventTime": at,
+        "eventSource": "s3.amazonaws.com",
+        "eventName": ("GetObject", "PutObject", "ListBuckets")[number % 3],
+        "eventType": "AwsApiCall",
+        "eventCategory": "Data" if number % 3 < 2 else "Management",
+        "awsRegion": ("eu-west-1", "us-east-1")[number % 2],
+        "recipientAccountId": ACCOUNT,
+        "requestID": f"R{number:08}",
+        "sourceIPAddress": "198.51.100.7",
+        "userAgent": "aws-sdk",
+        "userIdentity": {
+            "type": "IAMUser",
+            "principalId": "AIDAEXAMPLE",
+            "arn": USER,
+            "accountId": ACCOUNT,
+            "accessKeyId": KEY,
+            "userName": "report-job",
+        },
+        "requestParameters": {"bucketName": "warehouse", "key": f"{number}.csv"},
+        "resources": [
+            {
+                "type": "AWS::S3::Object",
+                "ARN": f"arn:aws:s3:::warehouse/{number}.csv",
+            }
+        ]
+        if number % 3 < 2
+        else [],
+        **({"errorCode": "AccessDenied"} if number % 7 == 0 else {}),
+        **fields,
+    }
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
+    """Run a command on the store of the test, and return its JSON document."""
+
+    def call(*words: object, code: int = 0) -> dict[str, Any]:
+        capsys.readouterr()
+        asked = ["--store", str(tmp_path / "store"), "-o", "json", *map(str, words)]
+        ended = main(asked)
+        said = capsys.readouterr()
+        assert ended == code, said.err
+        return json.loads(said.out) if said.out else {"error": said.err}
+
+    return call
+
+
+@pytest.fixture
+def filled(run: Run, tmp_path: Path) -> Path:
+    """Fill the store with an account's user and forty calls; return its folder."""
+    account = {
+        "UserDetailList": [
+            {
+                "UserName": "report-job",
+                "UserId": "AIDAEXAMPLE",
+                "Arn": USER,
+                "Path": "/",
+                "CreateDate": "2026-01-01T00:00:00Z",
+                "GroupList": [],
+            }
+        ],
+        "GroupDetailList": [],
+        "RoleDetailList": [],
+        "Policies": [],
+    }
+    (tmp_path / "account.json").write_text(json.dumps(account))
+    trail = {"Records": [make_record(number) for number in range(40)]}
+    (tmp_path / "trail.json").write_text(json.dumps(trail))
+    run("scan", f"aws:{tmp_path / 'account.json'}")
+    run("ingest", f"cloudtrail:{tmp_path / 'trail.json'}")
+    return tmp_path / "store"
