@@ -7,16 +7,19 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from msgspec.structs import replace
 
 from answerable.collector import source_run
 from answerable.collector.run_result import RunResult
+from answerable.connectors.cloudtrail import bucket_listing, live
 from answerable.connectors.cloudtrail.parse.notifications import (
     LogObject,
     NotificationError,
@@ -189,6 +192,61 @@ def test_a_killed_run_is_repeated_and_stores_each_record_once(
         assert time.monotonic() < deadline
         trail.run()
     assert trail.ids() == list(range(200))
+
+
+def test_a_file_without_a_notification_is_found_by_the_daily_listing(
+    aws: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bucket_listing, "MIN_AGE", timedelta(0))
+    trail = Trail(tmp_path)
+    trail.source += ",list-days=2"
+    read: list[str] = []
+    get_object = live._QueueReader._read_object
+
+    def record(self: Any, named: LogObject, *rest: Any) -> Any:
+        read.append(named.key.rpartition("_")[2])
+        return get_object(self, named, *rest)
+
+    monkeypatch.setattr(live._QueueReader, "_read_object", record)
+    today = f"{datetime.now(UTC):%Y/%m/%d}"
+    other = PREFIX.replace("2026/11/28", today).replace("o-a1b2c3d4e5/", "")
+    trail.send(s3_event(trail.put(0, 2, other)))
+    trail.put(10, 2, other)  # its notification is lost
+    trail.put(20, 2, other.replace("eu-central-1", "us-east-1"))
+    trail.put(30, 2, other.replace(today, "2024/01/02"))  # before the listed days
+    assert trail.run().stored == 6
+    assert trail.ids() == [0, 1, 10, 11, 20, 21]
+    assert read == ["0.json.gz", "10.json.gz", "20.json.gz"]  # each once
+    trail.put(40, 2, other)
+    assert trail.run() == RunResult()  # listed a moment ago
+    monkeypatch.setattr(live, "INTERVAL", 0)
+    assert trail.run().stored == 2
+    assert read[3:] == ["40.json.gz"]
+    assert trail.run() == RunResult()
+
+
+def test_a_bucket_that_cannot_be_listed_is_a_problem_and_tried_again(
+    aws: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trail = Trail(tmp_path)
+    trail.source += ",list-days=2"
+
+    def refuse(*_: object) -> Iterator[object]:
+        yield from ()
+        raise ClientError({"Error": {"Code": "AccessDenied"}}, "ListObjectsV2")
+
+    monkeypatch.setattr(live, "list_recent_log_files", refuse)
+    for _ in range(2):
+        (problem,) = trail.run().problems
+        assert "cannot be listed (got AccessDenied)" in problem
+
+
+@pytest.mark.parametrize("days", ["-1", "x", "91", ""])
+def test_the_days_of_a_listing_are_a_number(tmp_path: Path, days: str) -> None:
+    EvidenceStore.open(tmp_path / "store", now=1).close()
+    source = f"cloudtrail:sqs/https://q.example/q,bucket=b,list-days={days}"
+    failure = source_run.run_source(tmp_path / "store", source).failure
+    assert "list-days is invalid" in failure
 
 
 def test_a_queue_needs_its_bucket(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ QUEUE_PREFIX = "sqs/"
 DECLARATION = ConnectorDeclaration(
     name="cloudtrail",
     gives="events",
-    location="FILE, DIR, - or sqs/QUEUE_URL,bucket=NAME",
+    location="FILE, DIR, - or sqs/QUEUE_URL,bucket=NAME[,list-days=N]",
     about="AWS CloudTrail records from files, folders, or S3 with an SQS queue",
     written_by=WrittenBy.PLATFORM,
     reads=(
@@ -23,6 +23,7 @@ DECLARATION = ConnectorDeclaration(
         "sqs:DeleteMessage",
         "s3:GetObject",
         "s3:GetObjectVersion",
+        "s3:ListBucket",  # with list-days
     ),
     collects=("cloudtrail",),
     live_prefix=QUEUE_PREFIX,

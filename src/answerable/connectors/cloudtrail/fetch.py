@@ -10,6 +10,8 @@ from answerable.connectors.log_reader import read_log
 from answerable.model.connector import EventBatch, EventContext
 from answerable.model.errors import UsageError
 
+MAX_LISTED_DAYS = 90
+
 
 def read(location: str, context: EventContext) -> Iterator[EventBatch]:
     """Yield the records of a location; see `read_log` and `read_queue`.
@@ -21,8 +23,13 @@ def read(location: str, context: EventContext) -> Iterator[EventBatch]:
     if not location.startswith(QUEUE_PREFIX):
         return read_log(FORMAT, location, context)
     where = location.removeprefix(QUEUE_PREFIX)
-    url, options = split_log_location(where, ("bucket",))
-    bucket = options.get("bucket", "")
+    url, options = split_log_location(where, ("bucket", "prefix", "list-days"))
+    bucket, days = options.get("bucket", ""), options.get("list-days", "0")
+    if not days.isascii() or not days.isdigit() or int(days) > MAX_LISTED_DAYS:
+        raise UsageError(
+            f"list-days is invalid (got {days[:20]!r}, expected 0 to {MAX_LISTED_DAYS})",
+            "2 lists the files of yesterday and the day before, once a day",
+        )
     if not bucket or not url.startswith(("https://", "http://")):
         raise UsageError(
             "the queue or its bucket is missing "
@@ -30,5 +37,6 @@ def read(location: str, context: EventContext) -> Iterator[EventBatch]:
             "name the bucket of the trail: only its objects are read",
         )
     with require_boto3("a queue of notifications"):
-        from answerable.connectors.cloudtrail.live import read_queue
-    return read_queue(url, bucket, context)
+        from answerable.connectors.cloudtrail.live import TrailBucket, read_queue
+    trail = TrailBucket(bucket, options.get("prefix", ""), int(days))
+    return read_queue(url, trail, context)

@@ -4,12 +4,16 @@ A message is deleted after the records of its objects are sealed. The visibility
 of the queue returns the messages of a run that ended before, and their records are then
 found in the store. Of the objects, only those of the configured bucket are read: any
 principal that may write into the queue could name another one.
+
+A lost notification is found by a daily listing of the bucket. The cursor of the source
+names the objects of the listed days that were read.
 """
 
 import re
 import tempfile
 import time
 from collections.abc import Generator, Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -20,6 +24,11 @@ from answerable.connectors.aws_session import (
     open_client,
     open_session,
     resolve_region,
+)
+from answerable.connectors.cloudtrail.bucket_listing import (
+    INTERVAL,
+    LAST_LISTING,
+    list_recent_log_files,
 )
 from answerable.connectors.cloudtrail.log_format import FORMAT
 from answerable.connectors.cloudtrail.parse.notifications import (
@@ -34,6 +43,7 @@ from answerable.connectors.log_reader import (
 from answerable.model.connector import EventBatch, EventContext, SyncContext
 from answerable.model.errors import EnvironmentFailure
 from answerable.model.event import QuarantinedRecord
+from answerable.model.log_position import FilePosition
 from answerable.model.sighting import ReadProblem, ReadProblemKind
 
 MAX_MESSAGES = 1000  # of one run
@@ -47,13 +57,30 @@ _MISSING = ("NoSuchKey", "NoSuchVersion", "404")
 _REGION = re.compile(r"https://sqs\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?/.*")
 
 
-def read_queue(url: str, bucket: str, context: EventContext) -> Iterator[EventBatch]:
+@dataclass(frozen=True, slots=True)
+class TrailBucket:
+    """Bucket of a trail, and how it is listed.
+
+    Attributes:
+        name: Name of the bucket.
+        prefix: Beginning of its keys before `AWSLogs/`.
+        days: Days that a listing covers; 0 for no listing.
+    """
+
+    name: str
+    prefix: str = ""
+    days: int = 0
+
+
+def read_queue(
+    url: str, bucket: TrailBucket, context: EventContext
+) -> Iterator[EventBatch]:
     """Yield the records of the objects that the messages of a queue name.
 
     Args:
         url: URL of the queue.
-        bucket: Name of the bucket of the trail.
-        context: Context with limits.
+        bucket: Bucket of the trail.
+        context: Context with limits, and the cursor of the source.
 
     Raises:
         EnvironmentFailure: The queue cannot be read.
@@ -61,6 +88,7 @@ def read_queue(url: str, bucket: str, context: EventContext) -> Iterator[EventBa
     try:
         reader = _QueueReader(url, bucket, context)
         yield from reader.read_batches()
+        yield from reader.read_unannounced_objects()
     except (BotoCoreError, ClientError, ValueError) as error:
         raise_if_expired(error)
         raise EnvironmentFailure(
@@ -72,7 +100,7 @@ def read_queue(url: str, bucket: str, context: EventContext) -> Iterator[EventBa
 class _QueueReader:
     """Reader of one queue, for one run."""
 
-    def __init__(self, url: str, bucket: str, context: EventContext) -> None:
+    def __init__(self, url: str, bucket: TrailBucket, context: EventContext) -> None:
         named = _REGION.fullmatch(url)
         aws = SyncContext(
             now=0, fingerprint=str, region=named.group(1) if named else ""
@@ -81,7 +109,9 @@ class _QueueReader:
         region = resolve_region(session, aws) or DEFAULT_REGION
         self._sqs: Any = open_client(session, "sqs", region, aws)
         self._s3: Any = open_client(session, "s3", region, aws)
-        self._url, self._bucket, self._context = url, bucket, context
+        self._url, self._bucket, self._context = url, bucket.name, context
+        self._trail = bucket
+        self._read: dict[str, FilePosition] = {}
         self._place = f"sqs:{url.rpartition('/')[2]}"
         self._done: list[str] = []
         context.on_sealed.append(self._delete_messages)
@@ -106,6 +136,37 @@ class _QueueReader:
             count += len(messages)
             for message in messages:
                 yield from self._read_message(message)
+
+    def read_unannounced_objects(self) -> Iterator[EventBatch]:
+        """Yield the records of listed objects that no notification named.
+
+        The listing is repeated after a day. Its problem is one of the run.
+        """
+        cursor, now = self._context.cursor, self._context.now
+        if not self._trail.days or cursor is None:
+            return
+        last = cursor.get(LAST_LISTING, FilePosition(0)).offset
+        kept = {**cursor, **self._read, LAST_LISTING: FilePosition(0, offset=last)}
+        if now - last >= INTERVAL:
+            kept = {LAST_LISTING: FilePosition(0, offset=now)}
+            listed = list_recent_log_files(
+                self._s3, self._bucket, self._trail.prefix, self._trail.days, now
+            )
+            try:
+                for each in listed:
+                    known = self._read.get(each.named.key) or cursor.get(each.named.key)
+                    is_read = known is not None and known.digest == each.version
+                    if not is_read:
+                        yield from self._read_object(each.named, each.named.key, 1)
+                        known = self._read.get(each.named.key)
+                    if known is not None:
+                        kept[each.named.key] = known
+            except (BotoCoreError, ClientError) as error:
+                raise_if_expired(error)
+                what = f"the bucket cannot be listed (got {error_code(error)})"
+                yield self._make_batch(self._place, what)
+                kept = {**cursor, **self._read}
+        yield replace(self._make_batch(), positions=kept)
 
     def _read_message(self, message: dict[str, Any]) -> Iterator[EventBatch]:
         """Yield the batches of one message; a poison message is quarantined."""
@@ -166,6 +227,7 @@ class _QueueReader:
         if others:
             what = f"{others} records name another account than their file"
             yield self._make_batch(place, what)
+        self._read[named.key] = FilePosition(0, digest=answer["ETag"].strip('"'))
         return True
 
     def _quarantine(self, body: str, reason: str) -> EventBatch:
