@@ -1,8 +1,11 @@
 """Recorded days, regions and data events of each log, as its stored events show."""
 
+from answerable.presentation.coverage_text import list_full_coverage
 from answerable.services.lineage.log_data_coverage import describe_recorded_logs
+from answerable.services.lineage.trace_rows import TraceQuery
 from answerable.store.store import EvidenceStore
 from answerable.usecases.lineage.compare_windows import list_first_seen
+from answerable.usecases.lineage.trace import trace_events
 from answerable.usecases.operations.doctor import _check_recorder_gaps
 from tests.lineage.conftest import NOW, keep, made
 from tests.lineage.test_trace_windows import LATER, TODAY, on
@@ -45,3 +48,27 @@ def test_a_missing_number_of_a_recorder_is_a_failed_check(
     (item,) = _check_recorder_gaps(store)
     assert not item["ok"]
     assert item["detail"].startswith("1 gaps")
+
+
+def test_an_answer_says_what_the_logs_recorded_in_its_time(
+    store: EvidenceStore,
+) -> None:
+    data = (("category", "Data"), ("region", "us-east-1"))
+    keep(store, [on(4), on(2), on(2, 1, facts=data, action="s3:GetObject")])
+    usual = {"source": "gateway", "written_by": "mediator", "recorder": "g"}
+    keep(store, [made(1, **usual, sequence=1), made(2, **usual, sequence=4)])
+    coverage = trace_events(store, TraceQuery(), now=NOW).coverage
+    logs = {each["account"]: each for each in coverage["recorded"]}
+    assert set(logs) == {"cloudtrail 111122223333", "gateway 111122223333"}
+    trail = logs["cloudtrail 111122223333"]
+    assert (trail["days"], trail["days_without"]) == (2, 1)
+    assert coverage["data_events"] == {"111122223333": ["s3"]}
+    assert coverage["record_gaps"] == 1
+    lines = list_full_coverage(coverage)
+    assert "recorded: data events of s3 in 111122223333" in lines
+    assert "missing: 1 gaps in the record numbers of gateways" in lines
+    assert any(line.startswith("never in cloudtrail: data events") for line in lines)
+    query = TraceQuery(until=on(3).event_time)
+    late = trace_events(store, query, now=NOW).coverage
+    assert late["data_events"] == {"111122223333": []}
+    assert late["recorded"][0]["days"] == 1

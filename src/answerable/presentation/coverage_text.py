@@ -1,6 +1,6 @@
 """Describe the coverage of an answer: sources, their age, and missing data."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from answerable.model.documents.shared_shapes import CoverageRecord
 from answerable.presentation.relative_time import format_age
@@ -257,7 +257,26 @@ def list_full_coverage(coverage: CoverageRecord) -> list[str]:
     for word in coverage["not_collected"]:
         state = "not stated" if word in _STATED else "not collected"
         lines.append(f"{state}: {_describe_missing_entry(word)}")
-    return lines
+    return [*lines, *_list_recorded_data(coverage)]
+
+
+def _list_recorded_data(coverage: CoverageRecord) -> Iterator[str]:
+    """List what each log recorded, and what it cannot contain."""
+    for each in coverage.get("recorded", ()):
+        regions = [found["region"] for found in each["regions"] if found["region"]]
+        parts = [f"{each['first']} to {each['last']}"]
+        if without := each["days_without"]:
+            parts.append(f"{without:,} days without events in between")
+        if regions:
+            parts.append(f"regions {', '.join(regions)}")
+        yield sanitize(f"recorded: {each['account']}: {'; '.join(parts)}")
+    for account, services in coverage.get("data_events", {}).items():
+        named = ", ".join(services) or "no service"
+        yield sanitize(f"recorded: data events of {named} in {account or 'no account'}")
+    if gaps := coverage.get("record_gaps", 0):
+        yield f"missing: {gaps:,} gaps in the record numbers of gateways"
+    for log, limit in coverage.get("log_limits", {}).items():
+        yield f"never in {log}: {limit}"
 
 
 def describe_missing_data(coverage: CoverageRecord) -> str:

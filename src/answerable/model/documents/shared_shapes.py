@@ -54,6 +54,8 @@ class CoverageRecord(TypedDict):
     recorded: NotRequired[list[LoggedDaysItem]]
     mediation: NotRequired[MediationItem]
     log_limits: NotRequired[dict[str, str]]
+    data_events: NotRequired[dict[str, list[str]]]
+    record_gaps: NotRequired[int]
 
 
 class SnapshotItem(TypedDict):

@@ -10,9 +10,12 @@ from collections.abc import Collection, Mapping
 from datetime import timedelta
 
 from answerable.model.documents.logged_days import LoggedDaysItem
+from answerable.model.documents.shared_shapes import CoverageRecord
+from answerable.model.log_sources import CLOUDTRAIL, GATEWAY
 from answerable.model.time_units import DAY_NS, EPOCH
 from answerable.presentation.recorded_days import build_recorded_item
 from answerable.store.event_queries import LogStream, read_recorded_days
+from answerable.store.mediated_call_queries import find_recorder_gaps
 from answerable.store.store import EvidenceStore
 
 _MOST_SCOPES = 3  # accounts described one by one
@@ -30,6 +33,32 @@ def describe_recorded_logs(store: EvidenceStore, now: int) -> dict[str, str]:
         source: _describe_log(streams, now // DAY_NS)
         for source, streams in by_source.items()
     }
+
+
+def add_recorded_data(
+    covered: CoverageRecord, store: EvidenceStore, since: int, until: int
+) -> None:
+    """Add what the logs recorded in the time span of a query to its coverage.
+
+    Args:
+        covered: Coverage of the answer.
+        store: The evidence store.
+        since: UTC nanoseconds, inclusive.
+        until: UTC nanoseconds, exclusive, 0 for the end.
+    """
+    days = read_recorded_days(store, since, until or _END_OF_TIME)
+    covered["recorded"] = list_recorded_days(days)
+    services: dict[str, set[str]] = {}
+    for stream in days:
+        if stream.source == CLOUDTRAIL:
+            found = services.setdefault(stream.scope, set())
+            found |= {stream.data_service} - {""}
+    if services:
+        covered["data_events"] = {
+            account: sorted(found) for account, found in sorted(services.items())
+        }
+    if GATEWAY in covered["seen"]:
+        covered["record_gaps"] = len(find_recorder_gaps(store))
 
 
 def list_recorded_days(days: RecordedDays) -> list[LoggedDaysItem]:
@@ -56,7 +85,7 @@ def _describe_log(streams: RecordedDays, today: int) -> str:
     if regions:
         parts.append(f"regions {', '.join(regions)}")
     services = sorted({stream.data_service for stream in streams} - {""})
-    if any(stream.source == "cloudtrail" for stream in streams):
+    if any(stream.source == CLOUDTRAIL for stream in streams):
         parts.append(f"data events of {', '.join(services) or 'no service'}")
     return "; ".join(parts)
 

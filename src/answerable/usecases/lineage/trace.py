@@ -15,6 +15,7 @@ from answerable.services.lineage.chain_cache import (
     is_large_store,
     load_or_compute_chains,
 )
+from answerable.services.lineage.log_data_coverage import add_recorded_data
 from answerable.services.lineage.name_resolution import get_event_chain_key
 from answerable.services.lineage.query_validation import require_known_action
 from answerable.services.lineage.trace_rows import (
@@ -97,10 +98,12 @@ def list_lineage_rows(
     items = [build_trace_item(row) for row in rows]
     if not items:
         require_known_action(store, query.action)
+    covered = build_trace_coverage(inventory, chains, now, query)
+    add_recorded_data(covered, store, query.since, query.until)
     return Document(
         "trace",
         items,
-        build_trace_coverage(inventory, chains, now, query),
+        covered,
         next=format_command_with_larger_limit(query) if more else "",
         searched=""
         if items
