@@ -7,17 +7,17 @@ from pathlib import Path
 def write_log(path: Path, first: int, count: int) -> None:
     """Write a CloudTrail file with events of the numbers `first` and following."""
     path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps({"Records": _make_records(first, count)}))
+    path.write_text(json.dumps({"Records": make_records(first, count)}))
 
 
 def append_lines(path: Path, first: int, count: int) -> None:
     """Append numbered events to a file, one per line."""
     with path.open("a") as file:
-        for record in _make_records(first, count):
+        for record in make_records(first, count):
             file.write(json.dumps(record) + "\n")
 
 
-def _make_records(first: int, count: int) -> list[dict[str, object]]:
+def make_records(first: int, count: int) -> list[dict[str, object]]:
     """Make CloudTrail records of the numbers `first` and following."""
     return [
         {

@@ -13,6 +13,8 @@ from answerable.model.connector import EventBatch, EventContext, EventLimits
 from answerable.model.errors import UsageError
 from answerable.model.event import AuditEvent, EventOutcome
 from answerable.model.provenance import WrittenBy
+from tests.collector.log_files import make_records
+from tests.connectors.logs.agent_samples import LOGS
 from tests.connectors.logs.samples import SAMPLES, Sample
 
 NAMES = list(SAMPLES)
@@ -120,20 +122,41 @@ def test_a_record_that_is_too_large_is_quarantined_by_its_head(
     assert all(len(q.raw) <= 4096 for batch in batches for q in batch.quarantined)
 
 
-def test_a_record_of_10_megabytes_costs_only_itself(tmp_path: Path) -> None:
-    sample = SAMPLES["k8s-audit"]
-    large = json.dumps({**sample.record, "requestObject": "y" * (10 << 20)}).encode()
-    one = json.dumps(sample.record).encode()
-    batches = read("k8s-audit", write(tmp_path, sample, large + b"\n" + one))
-    assert sum(len(batch.events) for batch in batches) == 1
+@pytest.mark.parametrize("name", ["cloudtrail", "claude-code", "otel", *NAMES])
+def test_a_record_of_10_megabytes_costs_only_itself(tmp_path: Path, name: str) -> None:
+    one = OTHERS.get(name) or json.dumps(SAMPLES[name].record).encode()
+    end = b"}]}" if name == "otel" else b"}"  # its record is inside of a list
+    large = one.removesuffix(end) + b', "requestObject": "' + b"y" * (10 << 20)
+    large += b'"' + end
+    expected = sum(len(batch.events) for batch in read_any(name, tmp_path, one))
+    batches = read_any(name, tmp_path, large + b"\n" + one)
+    assert sum(len(batch.events) for batch in batches) == expected > 0
     assert quarantined(batches) == ["larger than 4194304 bytes"]
+    ((found,),) = [batch.quarantined for batch in batches if batch.quarantined]
+    offset = one.index(b"[") + 1 if name == "otel" else 0
+    assert (found.place, found.offset) == (str(tmp_path / "log.json"), offset)
 
 
-def test_a_gzip_bomb_is_left(tmp_path: Path) -> None:
-    bomb = gzip.compress(b" " * (64 << 20))
-    batches = read("okta", write(tmp_path, SAMPLES["okta"], bomb))
+@pytest.mark.parametrize("name", ["cloudtrail", "claude-code", "otel", *NAMES])
+def test_a_gzip_bomb_is_left(tmp_path: Path, name: str) -> None:
+    batches = read_any(name, tmp_path, gzip.compress(b" " * (64 << 20)))
     (problem,) = [each for batch in batches for each in batch.problems]
     assert "more than 100 times its size" in problem.what
+
+
+# One record of each log without a sample.
+OTHERS = {
+    "cloudtrail": json.dumps(make_records(1, 1)[0]).encode(),
+    **{name: json.dumps(log.records[0]).encode() for name, log in LOGS.items()},
+}
+
+
+def read_any(name: str, folder: Path, content: bytes) -> list[EventBatch]:
+    place = folder / "log.json"
+    place.write_bytes(content)
+    options = SAMPLES[name].options if name in SAMPLES else ""
+    location = f"{place}{options}"
+    return list(load_event_connector(name).read(location, EventContext()))
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -5,6 +5,8 @@ compliance-activity-feed): `id`, `created_at`, `organization_id`, `type`, and `a
 one of eight types. Activities list what happened, and contain no inference.
 """
 
+from functools import lru_cache
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -36,6 +38,8 @@ _RESOURCES = (
     ("workspace_id", "workspace"),
     ("organization_id", "organization"),
 )
+_KINDS = [kind for _, kind in _RESOURCES]
+_get_resources = attrgetter(*(member for member, _ in _RESOURCES))
 _FAILED = ("failed", "failure")
 _DENIED = ("denied", "blocked", "rejected")
 
@@ -92,8 +96,8 @@ def _read_record(
         person=build_person_of_address(actor.email_address),
         resources=[
             f"anthropic:{kind}/{value}"
-            for member, kind in _RESOURCES
-            if isinstance(value := getattr(record, member), str) and value
+            for kind, value in zip(_KINDS, _get_resources(record), strict=True)
+            if value is not None and isinstance(value, str) and value
         ],
         source_ip=actor.ip_address or "",
         issued=f"cred:anthropic-key/{record.api_key_id}" if is_created else "",
@@ -121,6 +125,7 @@ def _build_identity(actor: _AnthropicActor) -> str:
     return f"anthropic:{actor.type}" if actor.type else ""
 
 
+@lru_cache(maxsize=4096)
 def _get_outcome(activity: str) -> EventOutcome:
     """Return the outcome by the name of the activity."""
     if any(word in activity for word in _DENIED):

@@ -188,8 +188,10 @@ def build_event(
         delegation = encode_delegation(entry.delegated_by, entry.credential)
         facts += [pair for pair in delegation.items() if pair[1]]
         named += delegation.values()
-    facts.sort()
-    touched = [each[:MAX_ID_LENGTH] for each in entry.resources[:_MAX_RESOURCES]]
+    facts.sort()  # the names of a connector are in this order already
+    touched = entry.resources
+    if len(touched) > 1 or (touched and len(touched[0]) > MAX_ID_LENGTH):
+        touched = [each[:MAX_ID_LENGTH] for each in touched[:_MAX_RESOURCES]]
     named += (credential, entry.person)
     # The total is computed faster, and nearly always suffices.
     if len("".join(named)) > MAX_ID_LENGTH < max(map(len, named)):
@@ -213,7 +215,7 @@ def build_event(
         entry.person,
         first,
         first.rpartition("/")[0] or first,
-        tuple(touched[1:]),
+        tuple(touched[1:]) if len(touched) > 1 else (),
         entry.source_ip[:_MAX_FACT_LENGTH],
         entry.issued,
         entry.issued_to,
@@ -312,6 +314,8 @@ _OUTCOMES_OF_WORDS = {
 
 def text_of(value: object) -> str:
     """Return a scalar of a record as text; empty for none or a nested value."""
+    if value is None:  # nearly always
+        return ""
     if isinstance(value, str):
         return value
-    return "" if value is None or isinstance(value, dict | list) else str(value)
+    return "" if isinstance(value, dict | list) else str(value)

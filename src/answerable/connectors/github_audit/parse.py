@@ -114,10 +114,13 @@ def _read_record(
 
 def _get_organization(record: GitHubAuditRecord) -> str:
     """Return the organization of an event; the owner of its repository otherwise."""
-    named = record.org[0] if isinstance(record.org, list) and record.org else record.org
+    named = record.org
+    if isinstance(named, list) and named:
+        named = named[0]
     return text_of(named) or (record.repo or "").partition("/")[0]
 
 
+@lru_cache(maxsize=4096)
 def _get_outcome(action: str) -> EventOutcome:
     """Return the outcome by the name of the action."""
     name = action.rpartition(".")[2]
