@@ -198,6 +198,7 @@ FLOWS: dict[str, str] = {
     "answerable.usecases.evidence.verify_and_prove:prove_record": "prove",
     "answerable.usecases.evidence.verify_and_prove:show_checkpoint": "checkpoint",
     "answerable.usecases.evidence.verify_and_prove:build_bundle": "bundle",
+    "answerable.usecases.evidence.log_proofs:write_tiles": "checkpoint",
     "answerable.usecases.evidence.store_life:show_store_statistics": "store",
     "answerable.usecases.evidence.store_life:compact_store": "store-changes",
     "answerable.usecases.evidence.store_life:list_holds": "holds",

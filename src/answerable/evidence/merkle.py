@@ -31,49 +31,61 @@ def merkle_root(leaves: Sequence[bytes]) -> bytes:
     return level[0]
 
 
-def _largest_power_of_two_below(size: int) -> int:
+def split_point(size: int) -> int:
     """Return the largest power of two smaller than `size` (size > 1)."""
     return 1 << (size - 1).bit_length() - 1
 
 
-def inclusion_path(index: int, leaves: Sequence[bytes]) -> list[bytes]:
-    """Build the inclusion proof of leaf `index`: PATH of RFC 6962 2.1.1, leaf first."""
-    if not 0 <= index < len(leaves):
+def inclusion_ranges(index: int, size: int) -> list[tuple[int, int]]:
+    """List the ranges of leaves whose roots prove a leaf: RFC 6962 2.1.1, leaf first."""
+    if not 0 <= index < size:
         raise IndexError("no such leaf")
-    path: list[bytes] = []
-    low, high = 0, len(leaves)
+    ranges: list[tuple[int, int]] = []
+    low, high = 0, size
     while high - low > 1:
-        middle = low + _largest_power_of_two_below(high - low)
+        middle = low + split_point(high - low)
         if index < middle:
-            path.append(merkle_root(leaves[middle:high]))
+            ranges.append((middle, high))
             high = middle
         else:
-            path.append(merkle_root(leaves[low:middle]))
+            ranges.append((low, middle))
             low = middle
-    path.reverse()
-    return path
+    ranges.reverse()
+    return ranges
+
+
+def inclusion_path(index: int, leaves: Sequence[bytes]) -> list[bytes]:
+    """Build the inclusion proof of leaf `index`: PATH of RFC 6962 2.1.1, leaf first."""
+    ranges = inclusion_ranges(index, len(leaves))
+    return [merkle_root(leaves[low:high]) for low, high in ranges]
+
+
+def consistency_ranges(old_size: int, size: int) -> list[tuple[int, int]]:
+    """List the ranges of leaves whose roots prove an older tree: RFC 6962 2.1.2."""
+    if not 0 <= old_size <= size:
+        raise IndexError("the old tree is larger than the new tree")
+    ranges: list[tuple[int, int]] = []
+    low, high, whole = 0, size, True
+    while 0 < old_size < high:
+        middle = low + split_point(high - low)
+        if old_size <= middle:
+            ranges.append((middle, high))
+            high = middle
+        else:
+            ranges.append((low, middle))
+            low, whole = middle, False
+        if old_size == high:
+            break
+    if ranges and not whole:
+        ranges.append((low, high))
+    ranges.reverse()
+    return ranges
 
 
 def consistency_path(old_size: int, leaves: Sequence[bytes]) -> list[bytes]:
     """Build the consistency proof of an older tree: PROOF of RFC 6962 2.1.2."""
-    if not 0 <= old_size <= len(leaves):
-        raise IndexError("the old tree is larger than the new tree")
-    path: list[bytes] = []
-    low, high, whole = 0, len(leaves), True
-    while 0 < old_size < high:
-        middle = low + _largest_power_of_two_below(high - low)
-        if old_size <= middle:
-            path.append(merkle_root(leaves[middle:high]))
-            high = middle
-        else:
-            path.append(merkle_root(leaves[low:middle]))
-            low, whole = middle, False
-        if old_size == high:
-            break
-    if path and not whole:
-        path.append(merkle_root(leaves[low:high]))
-    path.reverse()
-    return path
+    ranges = consistency_ranges(old_size, len(leaves))
+    return [merkle_root(leaves[low:high]) for low, high in ranges]
 
 
 def root_from_inclusion(

@@ -105,6 +105,8 @@ ASK: tuple[tuple[str, ...], ...] = (
     ),
     ("evidence", "verify"),
     ("evidence", "checkpoint", "--export", "out/checkpoint"),
+    ("evidence", "tiles", "--to", "out/tiles"),
+    ("evidence", "consistency", "out/checkpoint", "--out", "out/consistency"),
     ("evidence", "prove", "EVENT"),
     ("evidence", "bundle", "EVENT", "--out", "out/bundle"),
 )

@@ -11,6 +11,7 @@ from answerable.cli.progress import progress_bar
 from answerable.cli.session import open_session
 from answerable.cli.settings import AppCommand, AppGroup, Settings, pass_settings
 from answerable.connectors.user_path import expand_user_path
+from answerable.model.documents.shared_shapes import Document
 from answerable.model.errors import UsageError
 
 # limit for a bundle, which holds whole records
@@ -43,6 +44,12 @@ def evidence() -> None:
     help="Exported checkpoint that the log must contain.",
 )
 @click.option(
+    "--tiles",
+    default="",
+    metavar="DIR",
+    help="Folder with the tiles of the log, instead of a store.",
+)
+@click.option(
     "--incremental",
     is_flag=True,
     help="Only what was added since the last successful verification.",
@@ -60,10 +67,14 @@ def verify(
     bundle: str | None,
     key: str,
     checkpoint: str,
+    tiles: str,
     incremental: bool,
     sample: int | None,
 ) -> None:
     """Verify the store, or a BUNDLE without a store, and name each failed check.
+
+    BUNDLE may also be a consistency proof. With --tiles, verify the tiles of a log, or
+    that the records of a BUNDLE are in them.
 
     With --checkpoint, also check that the log still contains the records that the
     checkpoint covers. Only this detects a history rewritten by the holder of the
@@ -71,7 +82,7 @@ def verify(
     """
     from answerable.usecases.evidence import verify_and_prove as flow
 
-    if (incremental or sample) and (bundle or (incremental and sample)):
+    if (incremental or sample) and (bundle or tiles or (incremental and sample)):
         raise UsageError(
             "--incremental and --sample concern a store, and exclude each other",
             "verify everything: answerable evidence verify",
@@ -79,6 +90,8 @@ def verify(
     signed = read_file(checkpoint, "--checkpoint") if checkpoint else None
     text = _read_public_key(key)
     mode = "incremental" if incremental else "sample" if sample else "full"
+    if document := _verify_log_proof(bundle, tiles, signed, text):
+        print_and_exit(document, settings)
     with progress_bar(settings) as progress:
         if bundle:
             document = flow.verify_evidence(
@@ -99,6 +112,31 @@ def verify(
                     now=session.now,
                 )
     print_and_exit(document, settings)
+
+
+def _verify_log_proof(
+    name: str | None, tiles: str, checkpoint: bytes | None, key: str
+) -> Document | None:
+    """Verify tiles, a bundle in tiles, or a consistency proof; None for others."""
+    from answerable.evidence.consistency_proof import is_consistency_proof
+    from answerable.usecases.evidence import log_proofs
+
+    data = read_file(name, "BUNDLE") if name else b""
+    is_proof = is_consistency_proof(data)
+    if not tiles and not is_proof:
+        return None
+    if not key or (is_proof and checkpoint is None):
+        missing = "--checkpoint" if key else "--key"
+        raise UsageError(
+            f"{missing} is missing: tiles and proofs are verified without a store",
+            _FILE_HINTS[missing],
+        )
+    if is_proof:
+        return log_proofs.verify_proof_file(data, checkpoint or b"", key)
+    folder = expand_user_path(tiles)
+    if data:
+        return log_proofs.verify_bundle_in_tiles(data, folder, key)
+    return log_proofs.verify_tile_folder(folder, key, checkpoint)
 
 
 @evidence.command(cls=AppCommand, short_help="Prove that a record is in the log.")
@@ -138,6 +176,49 @@ def checkpoint(settings: Settings, export: str) -> None:
 
             export_checkpoint(session.store, export, now=session.now)
         document = flow.show_checkpoint(session.store)
+    print_and_exit(document, settings)
+
+
+@evidence.command(cls=AppCommand, short_help="Write the log as static tiles.")
+@click.option(
+    "--to", "folder", required=True, metavar="DIR", help="Folder of the tiles."
+)
+@pass_settings
+def tiles(settings: Settings, folder: str) -> None:
+    """Write the log to DIR in the layout of C2SP tlog-tiles.
+
+    Any static web server can serve DIR. A later run adds what is new, and refuses to
+    replace tiles that the log does not extend.
+    """
+    from answerable.usecases.evidence.log_proofs import write_tiles
+
+    with open_session(settings) as session:
+        document = write_tiles(session.store, expand_user_path(folder))
+    print_and_exit(document, settings)
+
+
+@evidence.command(
+    cls=AppCommand, short_help="Prove that the log extends an older checkpoint."
+)
+@click.argument("old", metavar="OLD")
+@click.argument("new", required=False, default="", metavar="[NEW]")
+@click.option(
+    "--out", required=True, metavar="FILE", help="File to write the proof to."
+)
+@pass_settings
+def consistency(settings: Settings, old: str, new: str, out: str) -> None:
+    """Prove that checkpoint NEW extends checkpoint OLD, both of this log.
+
+    NEW is the present checkpoint by default. `answerable evidence verify FILE
+    --checkpoint OLD --key PUB` verifies the proof on any machine, without a store.
+    """
+    from answerable.usecases.evidence.log_proofs import prove_consistency
+
+    first = read_file(old, "--checkpoint")
+    second = read_file(new, "--checkpoint") if new else b""
+    with open_session(settings) as session:
+        proof, document = prove_consistency(session.store, first, second)
+    write_file(out, proof.decode())
     print_and_exit(document, settings)
 
 

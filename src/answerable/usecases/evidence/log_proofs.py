@@ -1,0 +1,219 @@
+"""Write the tiles of the log, and prove and verify that it only grew."""
+
+from pathlib import Path
+
+from answerable.evidence.checkpoint import Checkpoint, parse_checkpoint
+from answerable.evidence.consistency_proof import (
+    encode_consistency_proof,
+    verify_consistency_proof,
+)
+from answerable.evidence.merkle import (
+    EMPTY_ROOT,
+    consistency_path,
+    leaf_hash,
+    merkle_root,
+    verify_consistency,
+)
+from answerable.evidence.proof_bundle import ProofBundle, decode_bundle, verify_bundle
+from answerable.evidence.signed_note import VerifierKey
+from answerable.evidence.tile_tree import TileTree
+from answerable.model.documents.evidence import CheckItem, CheckpointItem
+from answerable.model.documents.shared_shapes import Document
+from answerable.model.errors import UsageError, VerificationError
+from answerable.presentation.answer_coverage import build_empty_coverage
+from answerable.store import tile_folder
+from answerable.store.fsck_segments import format_count
+from answerable.store.store import EvidenceStore
+
+
+def write_tiles(store: EvidenceStore, folder: Path) -> Document:
+    """Write the tiles of the log to a folder, unless that has another history.
+
+    Raises:
+        UsageError: The log is empty.
+        VerificationError: The log does not extend the one in the folder.
+        EnvironmentFailure: The folder cannot be used.
+    """
+    note, key = store.log.checkpoint(), store.keys.public_key
+    if not note or not parse_checkpoint(note, key).size:
+        raise UsageError("the log is empty", "run: answerable ingest cloudtrail:PATH")
+    store.log.verify_entries()
+    tree = parse_checkpoint(note, key)
+    entries = store.log.raw_entries()[: tree.size]
+    former = tile_folder.read_tile_checkpoint(folder)
+    old = parse_checkpoint(former, key) if former else Checkpoint("", 0, EMPTY_ROOT)
+    leaves = [leaf_hash(data) for data in entries]
+    if old.size > tree.size or merkle_root(leaves[: old.size]) != old.root:
+        raise VerificationError(
+            f"the log of size {tree.size:,} does not extend the one of size "
+            f"{old.size:,} in {folder}",
+            "find the change: answerable evidence verify --checkpoint "
+            f"{folder / 'checkpoint'}",
+        )
+    tile_folder.write_tile_folder(folder, old.size, entries, note)
+    return _build_checkpoint_document(tree, key, note)
+
+
+def prove_consistency(
+    store: EvidenceStore, old: bytes, new: bytes = b""
+) -> tuple[bytes, Document]:
+    """Prove that a checkpoint of the log extends an older one.
+
+    Args:
+        store: The store.
+        old: Older checkpoint of this log.
+        new: Newer checkpoint of this log; that of the store by default.
+
+    Returns:
+        The proof file, and the newer checkpoint.
+
+    Raises:
+        UsageError: The checkpoints are in the wrong order.
+        VerificationError: One of them is not a checkpoint of this log.
+    """
+    key, note = store.keys.public_key, new or store.log.checkpoint()
+    first, last = parse_checkpoint(old, key), parse_checkpoint(note, key)
+    if first.size > last.size:
+        raise UsageError(
+            f"the older checkpoint is larger (got {first.size:,} and {last.size:,})",
+            "name the older checkpoint first",
+        )
+    leaves = [leaf_hash(data) for data in store.log.raw_entries()]
+    for each in (first, last):
+        if each.size > len(leaves) or merkle_root(leaves[: each.size]) != each.root:
+            raise VerificationError(
+                f"the log does not contain the checkpoint of size {each.size:,}",
+                "find the change: answerable evidence verify --checkpoint FILE",
+            )
+    path = consistency_path(first.size, leaves[: last.size]) if first.size else []
+    proof = encode_consistency_proof(first.size, path, note)
+    return proof, _build_checkpoint_document(last, key, note)
+
+
+def verify_proof_file(proof: bytes, old: bytes, key: str) -> Document:
+    """Verify a consistency proof without a store."""
+    public = VerifierKey.parse(key)
+    try:
+        first, last = verify_consistency_proof(proof, old, public)
+    except VerificationError as error:
+        return _build_checks([_fail("consistency", error)])
+    said = f"the log of size {last.size:,} begins with the one of size {first.size:,}"
+    signed = f"sizes {first.size:,} and {last.size:,}, signed by {public.name}"
+    return _build_checks([_pass("checkpoint", signed), _pass("consistency", said)])
+
+
+def verify_tile_folder(folder: Path, key: str, old: bytes | None = None) -> Document:
+    """Verify the tiles and entries of a folder, and its history, without a store.
+
+    Args:
+        folder: Folder with the tiles.
+        key: Public key of the log.
+        old: Older checkpoint that the log must extend.
+    """
+    public, items = VerifierKey.parse(key), []
+    check = "checkpoint"
+    try:
+        tree = _open_tiles(folder, public)
+        size = tree.checkpoint.size
+        items.append(_pass(check, f"log of size {size:,} signed by {public.name}"))
+        check = "tiles"
+        tree.entries()
+        items.append(_pass(check, f"{size:,} entries match all tiles and the root"))
+        if old is not None:
+            check = "history"
+            items.append(_check_extension(tree, parse_checkpoint(old, public)))
+    except VerificationError as error:
+        items.append(_fail(check, error))
+    return _build_checks(items)
+
+
+def verify_bundle_in_tiles(data: bytes, folder: Path, key: str) -> Document:
+    """Verify a bundle, and that its segments are in the log of the tiles."""
+    public, items = VerifierKey.parse(key), []
+    check = "checkpoint"
+    try:
+        tree = _open_tiles(folder, public)
+        said = f"log of size {tree.checkpoint.size:,} signed by {public.name}"
+        items.append(_pass(check, said))
+        check, bundle = "bundle", decode_bundle(data)
+        opened = verify_bundle(bundle, public)
+        items.append(
+            _pass(check, f"{format_count(len(opened.events), 'event')} in its log")
+        )
+        check = "history"
+        items.append(_check_extension(tree, opened.checkpoint))
+        check = "inclusion"
+        items.append(_check_inclusion(tree, bundle))
+    except VerificationError as error:
+        items.append(_fail(check, error))
+    return _build_checks(items)
+
+
+def _open_tiles(folder: Path, key: VerifierKey) -> TileTree:
+    """Open the tiles of a folder, with a verified checkpoint and root."""
+    note = tile_folder.read_tile_file(folder, "checkpoint") or b""
+    tree = TileTree(
+        parse_checkpoint(note, key),
+        lambda path: tile_folder.read_tile_file(folder, path),
+    )
+    if tree.root() != tree.checkpoint.root:
+        raise VerificationError("the tiles do not match the checkpoint's root")
+    return tree
+
+
+def _check_extension(tree: TileTree, old: Checkpoint) -> CheckItem:
+    """Check that the log of the tiles extends an older checkpoint."""
+    new = tree.checkpoint
+    if old.size > new.size:
+        raise VerificationError(
+            f"the tiles are older (size {new.size:,}, expected at least {old.size:,})",
+            "copy the tiles of the log again",
+        )
+    path = tree.consistency_path(old.size)
+    if not verify_consistency(old.size, old.root, new.size, new.root, path):
+        raise VerificationError(
+            f"history was rewritten: the first {old.size:,} entries differ"
+        )
+    return _pass("history", f"the log begins with the one of size {old.size:,}")
+
+
+def _check_inclusion(tree: TileTree, bundle: ProofBundle) -> CheckItem:
+    """Check that each manifest of a bundle is the entry of its index in the tiles."""
+    for each in bundle.segments:
+        leaf = leaf_hash(each.manifest.encode())
+        if tree.root(each.index, each.index + 1) != leaf:
+            raise VerificationError(f"entry {each.index} of the log is another one")
+    return _pass(
+        "inclusion", f"{format_count(len(bundle.segments), 'segment')} in the tiles"
+    )
+
+
+def _build_checkpoint_document(
+    tree: Checkpoint, key: VerifierKey, note: bytes
+) -> Document:
+    """Build the document of one checkpoint."""
+    item: CheckpointItem = {
+        "origin": tree.origin,
+        "size": tree.size,
+        "root": tree.root.hex(),
+        "key": str(key),
+        "note": note.decode(),
+    }
+    return Document("checkpoint", [item], build_empty_coverage())
+
+
+def _pass(check: str, detail: str) -> CheckItem:
+    """Build a passed check."""
+    return {"check": check, "ok": True, "detail": detail, "hint": ""}
+
+
+def _fail(check: str, error: VerificationError) -> CheckItem:
+    """Build a failed check."""
+    hint = error.hint or "get the file again from the operator of the log"
+    return {"check": check, "ok": False, "detail": error.message, "hint": hint}
+
+
+def _build_checks(items: list[CheckItem]) -> Document:
+    """Build the document of a verification."""
+    failed = not all(each["ok"] for each in items)
+    return Document("verify", items, build_empty_coverage(), failed=failed)
