@@ -117,8 +117,9 @@ def measure_reach(
     if "reach" in parts:
         yield from reach_queries.measure_reach(folder, SEED, command, quick=quick)
     if "platforms" in parts:
-        from bench import platform_paths
+        from bench import google_cloud, platform_paths
 
+        yield from google_cloud.measure_google_cloud(folder, command, quick=quick)
         yield from platform_paths.measure_platforms(command, quick=quick)
     if "peers" in parts:
         given = peer_tools.prepare_peers(

@@ -1,6 +1,6 @@
 """Types of one sync: the facts a connector saw and the problems it had."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -48,6 +48,14 @@ class SightedFacts:
     def resources_by_id(self) -> Mapping[str, Resource]:
         """Return the resources by id."""
         return {str(each.id): each for each in self.resources}
+
+    def list_catalogue_platforms(self) -> Sequence[str]:
+        """List the platform of each catalogue."""
+        return [each.platform for each in self.catalogues]
+
+    def select_catalogues(self, platform: str) -> Sequence[PlatformCatalogue]:
+        """Select the catalogues of a platform."""
+        return [each for each in self.catalogues if each.platform == platform]
 
 
 class ReadProblemKind(StrEnum):

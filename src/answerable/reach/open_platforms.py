@@ -13,6 +13,10 @@ from answerable.reach.cross_platform_steps import (
     follow_steps,
 )
 from answerable.reach.formula import FALSE
+from answerable.reach.identity_groups import (
+    IdentityGroups,
+    group_identities_by_platform,
+)
 from answerable.reach.platform import (
     PathHop,
     PermissionEvaluator,
@@ -288,7 +292,7 @@ class OpenPlatforms:
         return replace(scope, unknown=tuple(unknown.values()))
 
     def _list_undescribed(
-        self, origin: PermissionPlatform, identities: Mapping[str, Sequence[Identity]]
+        self, origin: PermissionPlatform, identities: IdentityGroups
     ) -> Iterator[UnknownIdentity]:
         """Yield the identities of a platform of which no scan describes anything.
 
@@ -303,17 +307,14 @@ class OpenPlatforms:
             if isinstance(start, UnknownSubject):
                 yield UnknownIdentity(start, fact.kind)
 
-    def _group_identities(self) -> Mapping[str, Sequence[Identity]]:
+    def _group_identities(self) -> IdentityGroups:
         """Group the identities by the name of their platform, empty for none."""
 
-        def group(inventory: Inventory) -> dict[str, list[Identity]]:
-            found: dict[str, list[Identity]] = {}
-            for fact in inventory.facts.identities:
-                platform = self.find_platform(fact.id, fact.kind)
-                found.setdefault(platform.name if platform else "", []).append(fact)
-            return found
+        def find_name(fact: Identity) -> str:
+            platform = self.find_platform(fact.id, fact.kind)
+            return platform.name if platform else ""
 
-        return self.inventory.get_or_compute_value("identities by platform", group)
+        return group_identities_by_platform(self.inventory, find_name)
 
     def select_identities(
         self, platform: PermissionPlatform, found: SubjectIdentities

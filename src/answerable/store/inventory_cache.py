@@ -8,7 +8,7 @@ harmless.
 import contextlib
 import hashlib
 import typing
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
@@ -32,6 +32,7 @@ from answerable.model.inventory import (
     SourceCoverage,
 )
 from answerable.model.person import Person
+from answerable.model.platform_catalogue import PlatformCatalogue
 from answerable.model.policy import Policy
 from answerable.model.resource import Resource
 from answerable.model.sighting import SightedFacts
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
     from answerable.store.store import EvidenceStore
 
 # Raised when the same input would be joined otherwise.
-DERIVATION_VERSION = 6
+DERIVATION_VERSION = 7
 # Files of one kind that are kept, each for other condition keys that questions stated.
 _MAX_FILES_KEPT = 8
 # Facts that stand once by id, in the order of ids.
@@ -100,6 +101,20 @@ class StoredFacts(SightedFacts):
     def resources_by_id(self) -> Mapping[str, Resource]:
         """Return the resources by id, read on use."""
         return self._open_rows_of_kind("resources", Resource)
+
+    def list_catalogue_platforms(self) -> Sequence[str]:
+        """List the platform of each catalogue; none is read."""
+        return [name for _, name in self._open_catalogue_platforms().iter_rows()]
+
+    def select_catalogues(self, platform: str) -> Sequence[PlatformCatalogue]:
+        """Select the catalogues of a platform; no other is read."""
+        rows = self._open_rows_of_kind("catalogues", PlatformCatalogue)
+        names = self._open_catalogue_platforms().iter_rows()
+        return [rows[key] for key, name in names if name == platform]
+
+    def _open_catalogue_platforms(self) -> "BlockSection[str]":
+        """Open the platforms of the catalogues, by the keys of their rows."""
+        return self._open_rows_of_kind("catalogues.platforms", str)
 
 
 def _build_lazy_facts_property(name: str) -> "cached_property[tuple[object, ...]]":
@@ -267,6 +282,8 @@ def _build_inventory_sections(
             if name in _KEYED_BY_ID
             else _pair_rows_with_indexes(rows)
         )
+    platforms = inventory.facts.list_catalogue_platforms()
+    found["facts.catalogues.platforms"] = _pair_rows_with_indexes(platforms)
     found["agents"] = _sort_items_by_key(inventory.agents)
     found["credentials"] = _sort_items_by_key(inventory.credentials)
     found["persons"] = _sort_items_by_key(inventory.persons)

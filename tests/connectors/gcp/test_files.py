@@ -172,3 +172,11 @@ def test_described_roles_replace_the_catalogue(tmp_path: Path) -> None:
     estate = msgspec.json.decode(sync.facts.catalogues[0].body, type=GoogleCloudEstate)
     assert [each.permissions for each in estate.roles] == [("a.b.get",)]
     assert len(sync.problems) == 1
+
+
+def test_a_folder_of_other_files_is_refused_after_some(tmp_path: Path) -> None:
+    for number in range(300):
+        (tmp_path / f"{number:03}.json").write_text('{"other": 1}')
+    with pytest.raises(UsageError, match="has no supported answer") as caught:
+        fetch.sync(str(tmp_path), context())
+    assert caught.value.hint == "collect with the commands of docs/gcp.md"

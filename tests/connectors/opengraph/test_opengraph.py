@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from answerable.cli.app import app
+from answerable.cli.main import main
 from answerable.connectors.opengraph.parse import parse
 from answerable.model.errors import AnswerableError, ParseError
 from answerable.model.foreign_graph import ForeignGraph
@@ -120,6 +121,17 @@ def scan(tmp_path: Path, content: object) -> Path:
     result = run(tmp_path / "store", "scan", f"opengraph:{path}")
     assert result.exit_code == 0, result.output
     return tmp_path / "store"
+
+
+def test_a_cut_file_is_one_error_with_a_hint(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "graph.json"
+    path.write_text('{"graph": {"nodes": [')
+    assert main(["--store", str(tmp_path / "s"), "scan", f"opengraph:{path}"]) == 3
+    error, hint = capsys.readouterr().err.splitlines()[-2:]
+    assert error.startswith("error: ")
+    assert hint == "hint: docs/opengraph.md lists the exports it reads"
 
 
 @pytest.mark.parametrize("content", [GRAPH, AZURE], ids=["opengraph", "azurehound"])

@@ -12,6 +12,7 @@ from answerable.reach.gcp import (
     access_evaluation,
     condition_context,
     estate_access,
+    principals,
     step_edges,
 )
 from answerable.reach.gcp.estate_index import GoogleCloudIndex
@@ -135,8 +136,8 @@ def take_own_place(self: Any, name: str) -> tuple[str, ...]:
     return (name,)
 
 
-def take_direct_members(self: Any, start: Any) -> set[str]:
-    return {group for each in start for group in self._above.get(each, ())}
+def take_direct_members(groups: Any, start: Any) -> set[str]:
+    return {group for each in start for group in groups.get(each, ())}
 
 
 MISTAKES: list[tuple[object, str, object]] = [
@@ -148,7 +149,7 @@ MISTAKES: list[tuple[object, str, object]] = [
     (access_evaluation, "evaluate_principal_condition", lambda *_: TRUE),
     (condition_context, "_find_tag", lambda *_: False),
     (ResourceTree, "get_chain", take_own_place),
-    (PrincipalIndex, "_close_upwards", take_direct_members),
+    (principals, "close_groups", take_direct_members),
     (PrincipalIndex, "_may_join", lambda *_: False),
     (GoogleCloudIndex, "has_policies_of", lambda *_: False),
     (

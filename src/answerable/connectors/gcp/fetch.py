@@ -28,15 +28,12 @@ def sync(location: str, context: SyncContext) -> Sync:
     source = f"{DECLARATION.name}:{location}"
     problems: list[ReadProblem] = []
     paths = [each for each in location.split(",") if each]
-    places = [
-        place
-        for path in paths
-        for place, _ in iterate_answer_files(path, _SUFFIXES, problems)
-    ]
+    places: list[str] = []
+    contents = _iterate_contents(paths, places, problems)
+    fallback = PurePath(paths[0]).stem.lower() if paths else ""
+    parsed = parse(contents, source, context.now, fallback)
     if not places:
         raise UsageError(f"{source} names no file with answers of Google Cloud", _HINT)
-    fallback = PurePath(paths[0]).stem.lower()
-    parsed = parse(_iterate_contents(places, problems), source, context.now, fallback)
     if not parsed.recognised:
         found = (*problems, *parsed.problems)
         why = f": {found[0].what}" if found else ""
@@ -66,11 +63,21 @@ def list_locations_to_read(location: str) -> tuple[Probe, ...]:
 
 
 def _iterate_contents(
-    places: list[str], problems: list[ReadProblem]
+    paths: list[str], places: list[str], problems: list[ReadProblem]
 ) -> Iterator[tuple[bytes, str]]:
-    """Yield content and path of each file; one that is too large is a problem."""
+    """Yield content and path of each file; one that is too large is a problem.
+
+    Args:
+        places: Receives the path of each file.
+    """
     left = MAX_TOTAL_BYTES
-    for place in places:
+    found = (
+        place
+        for path in paths
+        for place, _ in iterate_answer_files(path, _SUFFIXES, problems)
+    )
+    for place in found:
+        places.append(place)
         limit = min(left, MAX_FILE_BYTES)
         try:
             size = expand_user_path(place).stat().st_size

@@ -4,10 +4,11 @@ from answerable.connectors.api_answer_file import probe_answer_file, read_answer
 from answerable.connectors.people.declaration import DECLARATION
 from answerable.connectors.people.parse import parse
 from answerable.model.connector import SyncContext
-from answerable.model.errors import UsageError
+from answerable.model.errors import ParseError, UsageError
 from answerable.model.sighting import Probe, Sync
 
 _EXPECTED_KIND = "users of a directory, as JSON or CSV"
+_HINT = "docs/ownership.md lists the exports it reads"
 
 
 def sync(location: str, context: SyncContext) -> Sync:
@@ -24,11 +25,15 @@ def sync(location: str, context: SyncContext) -> Sync:
     """
     source = f"{DECLARATION.name}:{location}"
     if not location:
-        raise UsageError(
-            f"{source}: no file given", "docs/ownership.md lists the exports it reads"
-        )
+        raise UsageError(f"{source}: no file given", _HINT)
     data = read_answer_file(location, _EXPECTED_KIND)
-    facts, problems, collected = parse(data, location, source=source, now=context.now)
+    try:
+        facts, problems, collected = parse(
+            data, location, source=source, now=context.now
+        )
+    except ParseError as error:
+        error.hint = _HINT
+        raise
     return Sync(
         source=source,
         connector=DECLARATION.name,

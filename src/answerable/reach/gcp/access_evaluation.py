@@ -38,8 +38,8 @@ from answerable.reach.gcp.estate_index import (
     DENY,
     POLICIES,
     GoogleCloudIndex,
-    IndexedBinding,
 )
+from answerable.reach.gcp.estate_tables import IndexedBinding
 from answerable.reach.gcp.principals import MEMBERSHIP
 from answerable.reach.platform import DeterminingStatement
 

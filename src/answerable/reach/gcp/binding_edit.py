@@ -15,6 +15,7 @@ from answerable.reach.gcp.catalogue import (
     GoogleCloudEstate,
     GoogleDenyPolicy,
 )
+from answerable.reach.gcp.estate_compiler import compile_tree
 from answerable.reach.gcp.resource_tree import ResourceTree
 from answerable.reach.platform import PolicyEdit
 
@@ -72,8 +73,10 @@ def remove_bindings_from_catalogues(
         if each.platform == platform
     ]
     tree = ResourceTree(
-        (each for estate in estates for each in estate.resources),
-        (each for estate in estates for each in estate.service_accounts),
+        compile_tree(
+            (each for estate in estates for each in estate.resources),
+            (each for estate in estates for each in estate.service_accounts),
+        )
     )
     edited = tuple(
         replace(each, body=_remove_from_body(each.body, removal, tree))

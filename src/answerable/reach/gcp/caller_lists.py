@@ -14,7 +14,7 @@ from answerable.reach.gcp.answer_building import (
     list_words,
 )
 from answerable.reach.gcp.estate_access import EstateAccess, get_policy_permission
-from answerable.reach.gcp.estate_index import IndexedBinding
+from answerable.reach.gcp.estate_tables import IndexedBinding
 from answerable.reach.gcp.step_rules import ROLE_UPDATE
 from answerable.reach.gcp.step_search import ReachedPrincipal
 from answerable.reach.platform import (

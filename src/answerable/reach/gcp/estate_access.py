@@ -7,7 +7,8 @@ from answerable.model.google_cloud_ids import get_container, get_permission_serv
 from answerable.reach.formula import FALSE, TRUE
 from answerable.reach.gcp.access_evaluation import Access, AccessEvaluation
 from answerable.reach.gcp.answer_building import GoogleAccess
-from answerable.reach.gcp.estate_index import GoogleCloudIndex, IndexedBinding
+from answerable.reach.gcp.estate_index import GoogleCloudIndex
+from answerable.reach.gcp.estate_tables import IndexedBinding
 from answerable.reach.gcp.step_edges import StepLister
 from answerable.reach.gcp.step_rules import CONTAINER_POLICY, ROLE_UPDATE
 from answerable.reach.gcp.step_search import ReachedPrincipal, StepSearch

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from answerable.model.google_cloud_ids import (
-    get_container,
     is_resource,
     is_service_account,
     normalise_permission,
@@ -18,6 +17,7 @@ from answerable.model.ids import IdentityId
 from answerable.model.inventory import Inventory
 from answerable.model.platform_catalogue import PlatformCatalogue
 from answerable.reach.formula import Verdict
+from answerable.reach.gcp import stored_tables
 from answerable.reach.gcp.access_evaluation import takes_permission
 from answerable.reach.gcp.answer_building import (
     SOURCE,
@@ -30,12 +30,14 @@ from answerable.reach.gcp.answer_building import (
 from answerable.reach.gcp.caller_lists import list_callers_of_call
 from answerable.reach.gcp.catalogue import GoogleCloudEstate
 from answerable.reach.gcp.estate_access import EstateAccess
+from answerable.reach.gcp.estate_compiler import compile_estates
 from answerable.reach.gcp.estate_index import (
     ACCOUNTS,
     ORG_POLICIES,
     RESOURCES,
     GoogleCloudIndex,
 )
+from answerable.reach.gcp.estate_tables import EstateTables
 from answerable.reach.gcp.permission_rows import RowLister
 from answerable.reach.gcp.pool_trusts import PoolTrusts
 from answerable.reach.gcp.role_catalogue import PredefinedRoles
@@ -54,6 +56,7 @@ if TYPE_CHECKING:
     from answerable.reach.token_trust import Claims, TokenTrust
 
 PLATFORM = "gcp"
+_TABLES = "google_cloud"  # name of the stored tables
 _RANKS = (Verdict.ALWAYS, Verdict.ONLY_IF, Verdict.NOT_KNOWN, Verdict.NEVER)
 # Kinds that could add a step to another identity.
 _STEP_KINDS = (ACCOUNTS, RESOURCES, ORG_POLICIES)
@@ -71,7 +74,7 @@ class GcpEvaluator:
         self, start: SubjectIdentity
     ) -> SubjectIdentity | UnknownSubject:
         """Return a principal in its one spelling, or the missing data."""
-        if not self.index.estates:
+        if not self.index.header.scanned:
             what = "no scan describes Google Cloud"
             return UnknownSubject(start.identity, what, SOURCE)
         principal = normalise_principal(start.identity) or start.identity
@@ -171,13 +174,8 @@ class GcpEvaluator:
 
     def describe_scope(self) -> PlatformScope:
         """Describe the collected principals and projects."""
-        tree = self.index.tree
-        projects = (
-            get_container(each) for each in (*tree.resources, *self.index.by_resource)
-        )
-        names = {name for kind, name in projects if kind == "projects"}
-        count = len(self.index.list_identities())
-        return PlatformScope(count, tuple(sorted(names)), (), SOURCE)
+        header = self.index.header
+        return PlatformScope(header.identities, header.projects, (), SOURCE)
 
     def list_token_issuers(self) -> Sequence[str]:
         """List the issuers that providers of identity pools trust."""
@@ -228,18 +226,34 @@ def build_access(
     catalogues: Iterable[PlatformCatalogue], load_roles: Callable[[], PredefinedRoles]
 ) -> EstateAccess:
     """Build the index of the collected data."""
-    estates = decode_estates(catalogues)
-    predefined = load_roles() if estates else PredefinedRoles()
-    return EstateAccess(GoogleCloudIndex(estates, predefined))
+    tables = compile_estates(decode_estates(catalogues))
+    return _open_tables(tables, load_roles)
+
+
+def _open_tables(
+    tables: EstateTables, load_roles: Callable[[], PredefinedRoles]
+) -> EstateAccess:
+    """Build the index of compiled tables."""
+    predefined = load_roles() if tables.header.scanned else PredefinedRoles()
+    return EstateAccess(GoogleCloudIndex(tables, predefined))
 
 
 def get_access(
     inventory: Inventory, load_roles: Callable[[], PredefinedRoles]
 ) -> EstateAccess:
-    """Return the index of a snapshot."""
+    """Return the index of a snapshot; its tables are compiled once and stored."""
 
     def build(found: Inventory) -> EstateAccess:
-        return build_access(found.facts.catalogues, load_roles)
+        derived = found.derived
+        stored = derived.load(_TABLES) if derived else None
+        if stored is not None:
+            return _open_tables(stored_tables.restore_tables(stored), load_roles)
+        tables = compile_estates(
+            decode_estates(found.facts.select_catalogues(PLATFORM))
+        )
+        if derived is not None and tables.header.scanned:
+            derived.save(_TABLES, stored_tables.encode_tables(tables))
+        return _open_tables(tables, load_roles)
 
     return inventory.get_or_compute_value("google cloud estate", build)
 

@@ -6,15 +6,9 @@ from dataclasses import dataclass
 from answerable.model.google_cloud_ids import split_pool_principal
 from answerable.reach.formula import FALSE, TRUE, Formula, conjoin_hops, disjoin
 from answerable.reach.gcp.access_evaluation import Access, AccessGap
-from answerable.reach.gcp.catalogue import GoogleResource
 from answerable.reach.gcp.estate_index import GoogleCloudIndex
 from answerable.reach.gcp.step_rules import DELEGATION
 from answerable.reach.platform import DeterminingStatement
-
-_KEY_CONSTRAINTS = (
-    "iam.disableServiceAccountKeyCreation",
-    "iam.managed.disableServiceAccountKeyCreation",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,30 +73,11 @@ def choose_steps(steps: Sequence[GoogleStep]) -> GoogleStep:
     return GoogleStep(first.origin, first.target, first.via, formula, first.statements)
 
 
-def index_workloads(index: GoogleCloudIndex) -> Mapping[str, list[GoogleResource]]:
-    """Index the workloads that run as service accounts by their project."""
-    found: dict[str, list[GoogleResource]] = {}
-    for name, resource in index.tree.resources.items():
-        if resource.runs_as:
-            found.setdefault(index.tree.get_project(name), []).append(resource)
-    return found
-
-
 def index_pool_members(index: GoogleCloudIndex) -> Mapping[str, list[str]]:
     """Index the principals of workload identity pools that policies name, by pool."""
     found: dict[str, list[str]] = {}
-    for member in index.by_member:
+    for member in index.header.federated_members:
         pool, _ = split_pool_principal(member)
         if pool.startswith("projects/"):
             found.setdefault(pool, []).append(member)
     return found
-
-
-def list_enforced(index: GoogleCloudIndex) -> Mapping[str, bool]:
-    """List the resources on which key creation is blocked, or explicitly allowed."""
-    return {
-        index.tree.normalise(each.resource): each.enforced
-        for estate in index.estates
-        for each in estate.constraints
-        if each.constraint.removeprefix("constraints/") in _KEY_CONSTRAINTS
-    }

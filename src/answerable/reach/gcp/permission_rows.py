@@ -27,7 +27,7 @@ from answerable.reach.gcp.answer_building import (
 )
 from answerable.reach.gcp.condition_context import evaluate_resource_condition
 from answerable.reach.gcp.estate_access import EstateAccess
-from answerable.reach.gcp.estate_index import IndexedBinding
+from answerable.reach.gcp.estate_tables import IndexedBinding
 from answerable.reach.gcp.step_search import ReachedPrincipal
 from answerable.reach.platform import (
     Answer,

@@ -130,7 +130,7 @@ class GcpPlatform:
 
 def has_estate(inventory: Inventory) -> bool:
     """Tell whether a snapshot has data of Google Cloud."""
-    return any(each.platform == PLATFORM for each in inventory.facts.catalogues)
+    return PLATFORM in inventory.facts.list_catalogue_platforms()
 
 
 @dataclass(frozen=True, slots=True)

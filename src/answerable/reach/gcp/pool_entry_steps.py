@@ -20,7 +20,7 @@ from answerable.reach.gcp.answer_building import SOURCE
 from answerable.reach.gcp.catalogue import GooglePoolProvider
 from answerable.reach.gcp.cel_values import CelValue
 from answerable.reach.gcp.estate_index import POOLS, GoogleCloudIndex
-from answerable.reach.gcp.pool_tokens import enter_pool, list_providers
+from answerable.reach.gcp.pool_tokens import enter_pool
 from answerable.reach.gcp.pool_trusts import EXCHANGE, PoolTrusts, strip_scheme
 from answerable.reach.platform import (
     DeterminingStatement,
@@ -41,9 +41,9 @@ def list_aws_steps(index: GoogleCloudIndex, inventory: Inventory) -> CrossPlatfo
     """List the steps of roles and users of AWS into pools that trust their account."""
     trusts = PoolTrusts(index)
     steps: list[PathHop] = []
-    providers = [each for each in list_providers(index) if each.aws_account]
+    providers = [each for each in index.header.providers if each.aws_account]
     by_account: dict[str, list[IdentityId]] = {}
-    for fact in inventory.facts.identities:
+    for fact in inventory.facts.identities if providers else ():
         if fact.kind in ("aws-role", "aws-user"):
             by_account.setdefault(fact.account, []).append(fact.id)
     for provider in providers:
@@ -57,7 +57,11 @@ def _explain_missing_pools(index: GoogleCloudIndex) -> tuple[UnknownSubject, ...
     """Explain that the providers of pools were not collected, if policies name pools."""
     if POOLS in index.collected:
         return ()
-    pooled = [each for each in index.by_member if "/workloadIdentityPools/" in each]
+    pooled = [
+        each
+        for each in index.header.federated_members
+        if "/workloadIdentityPools/" in each
+    ]
     what = "the providers of its identity pool were not collected"
     return tuple(UnknownSubject(each, what, SOURCE) for each in pooled[:1])
 
@@ -132,7 +136,7 @@ def _list_gke_steps(
     project = found[1] if found else ""
     if not project and context[0] == "gke" and len(context) == 4:
         project = context[1]
-    for member in index.by_member:
+    for member in index.header.federated_members:
         gke = _GKE_MEMBER.fullmatch(member)
         origin = accounts.get((gke[2], gke[3])) if gke else None
         if gke is None or origin is None:

@@ -44,17 +44,6 @@ class PoolEntry:
     statement: DeterminingStatement
 
 
-def list_providers(index: GoogleCloudIndex) -> list[GooglePoolProvider]:
-    """List the enabled providers of enabled pools."""
-    disabled = {pool for estate in index.estates for pool in estate.disabled_pools}
-    return [
-        each
-        for estate in index.estates
-        for each in estate.providers
-        if not each.disabled and each.pool not in disabled
-    ]
-
-
 def get_mapping(provider: GooglePoolProvider) -> Sequence[tuple[str, str]]:
     """Return the attribute mapping of a provider, or the default for AWS.
 
@@ -148,7 +137,7 @@ def list_google_token_members(
     if known and known.unique_id:
         claims |= {"sub": (known.unique_id,), "azp": (known.unique_id,)}
     values = build_claim_values(claims)
-    for provider in list_providers(index):
+    for provider in index.header.providers:
         if provider.issuer.rstrip("/") != GOOGLE_ISSUER:
             continue
         for member in members.get(provider.pool, ()):

@@ -12,7 +12,6 @@ from answerable.reach.gcp.pool_tokens import (
     Claims,
     build_claim_values,
     enter_pool,
-    list_providers,
 )
 from answerable.reach.platform import PathHop
 from answerable.reach.token_trust import TokenTrust
@@ -31,11 +30,11 @@ class PoolTrusts:
 
     def __init__(self, index: GoogleCloudIndex) -> None:
         self._index = index
-        self._providers = list_providers(index)
+        self._providers = index.header.providers
 
     def list_members(self, pool: str) -> Iterator[IdentityId]:
         """Yield the principals of a pool that policies name."""
-        for member in self._index.by_member:
+        for member in self._index.header.federated_members:
             if split_pool_principal(member)[0] == pool:
                 yield IdentityId(member)
 
@@ -61,7 +60,7 @@ class PoolTrusts:
             or strip_scheme(each.issuer).startswith(f"{issuer}/")
         }
         known = POOLS in self._index.collected
-        for member in self._index.by_member:
+        for member in self._index.header.federated_members:
             pool, part = split_pool_principal(member)
             if pool in pools:
                 stated = {"sub": (part.removeprefix("subject/"),)}

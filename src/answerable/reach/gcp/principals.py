@@ -1,10 +1,10 @@
-"""PrincipalMembership of principals: groups, domains, principal sets, convenience values.
+"""Membership of principals: groups, domains, principal sets, convenience values.
 
 Source: https://docs.cloud.google.com/iam/docs/principal-identifiers. Members of a group
 that was not collected are not known; so are those of every group that contains it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from answerable.model.google_cloud_ids import (
@@ -18,7 +18,7 @@ from answerable.model.google_cloud_ids import (
     split_pool_principal,
 )
 from answerable.reach.formula import FALSE, TRUE, Formula, build_atom
-from answerable.reach.gcp.catalogue import GoogleGroup
+from answerable.reach.gcp.estate_tables import GroupTables
 from answerable.reach.gcp.resource_tree import ResourceTree
 
 MEMBERSHIP = "gcp:membership"
@@ -47,38 +47,11 @@ class PrincipalIndex:
         open_groups: Groups whose members are not all known.
     """
 
-    def __init__(
-        self, tree: ResourceTree, groups: Iterable[GoogleGroup], named: Iterable[str]
-    ) -> None:
+    def __init__(self, tree: ResourceTree, tables: GroupTables) -> None:
         self._tree = tree
-        self.members: dict[str, tuple[str, ...]] = {}
-        self._above: dict[str, list[str]] = {}
-        for group in groups:
-            merged = (*self.members.get(group.name, ()), *group.members)
-            self.members[group.name] = tuple(dict.fromkeys(merged))
-        for name, members in self.members.items():
-            for member in members:
-                self._above.setdefault(member, []).append(name)
-        missing = {each for each in (*named, *self._above) if each.startswith(GROUP)}
-        missing -= self.members.keys()
-        self.open_groups = frozenset(missing | self._close_upwards(missing))
+        self.members, self.open_groups = tables.members, tables.open_groups
+        self._groups, self._organizations = tables.groups, tables.organizations
         self._found: dict[str, PrincipalMembership] = {}
-        self._domains = {
-            each.domain: each
-            for each in tree.resources.values()
-            if each.domain and each.name.startswith(f"{_CONTAINERS}organizations/")
-        }
-
-    def _close_upwards(self, start: Iterable[str]) -> set[str]:
-        """Return all groups that contain one of some principals, also indirectly."""
-        found: set[str] = set()
-        left = list(start)
-        while left:
-            for group in self._above.get(left.pop(), ()):
-                if group not in found:
-                    found.add(group)
-                    left.append(group)
-        return found
 
     def get_membership(self, principal: str) -> PrincipalMembership:
         """Return the sets that a principal certainly belongs to."""
@@ -94,7 +67,7 @@ class PrincipalIndex:
         """List the members of policies that certainly include a principal."""
         yield principal
         yield ALL_USERS
-        yield from self._close_upwards((principal,))
+        yield from close_groups(self._groups, (principal,))
         account = is_service_account(principal)
         if account or principal.startswith((USER, GROUP)):
             yield ALL_AUTHENTICATED
@@ -172,14 +145,14 @@ class PrincipalIndex:
         """Match a person by the domain of an organization."""
         if not principal.startswith(USER):
             return FALSE
-        known = self._domains.get(principal.rpartition("@")[2])
+        known = self._organizations.get(principal.rpartition("@")[2])
         if known is not None and known.name == container:
             return TRUE
         return _leave_open(member)  # an organization has further domains
 
     def _match_customer(self, principal: str, member: str) -> Formula:
         """Match a person by the directory customer of an organization."""
-        known = self._domains.get(principal.rpartition("@")[2])
+        known = self._organizations.get(principal.rpartition("@")[2])
         if known is not None and known.customer:
             same = known.customer == member.removeprefix(_CUSTOMER_SET)
             return TRUE if same else FALSE
@@ -195,6 +168,18 @@ class PrincipalIndex:
                 found.add(member)
                 left += self.members.get(member, ())
         return found
+
+
+def close_groups(groups: Mapping[str, Sequence[str]], start: Iterable[str]) -> set[str]:
+    """Return all groups that contain one of some principals, also indirectly."""
+    found: set[str] = set()
+    left = list(start)
+    while left:
+        for group in groups.get(left.pop(), ()):
+            if group not in found:
+                found.add(group)
+                left.append(group)
+    return found
 
 
 def _leave_open(member: str) -> Formula:

@@ -4,15 +4,13 @@ Source: https://docs.cloud.google.com/resource-manager/docs/cloud-platform-resou
 "IAM policy inheritance": the policies of a resource and of all its ancestors apply.
 """
 
-from collections.abc import Iterable
-
 from answerable.model.google_cloud_ids import (
     get_container,
     get_project_of_service_account,
 )
-from answerable.reach.gcp.catalogue import GoogleResource, GoogleServiceAccount
+from answerable.reach.gcp.estate_tables import ResourceTables
 
-_PROJECTS = "//cloudresourcemanager.googleapis.com/projects/"
+PROJECTS = "//cloudresourcemanager.googleapis.com/projects/"
 _OBJECTS = "/objects/"
 _STORAGE = "//storage.googleapis.com/"
 _ACCOUNTS = "/serviceAccounts/"
@@ -26,53 +24,24 @@ class ResourceTree:
         children: Collected children of each resource.
     """
 
-    def __init__(
-        self,
-        resources: Iterable[GoogleResource],
-        accounts: Iterable[GoogleServiceAccount],
-    ) -> None:
-        listed = tuple(resources)
-        self._ids: dict[str, str] = {}
-        self._numbers: dict[str, str] = {}
-        for each in listed:
-            kind, name = get_container(each.name)
-            if kind == "projects" and each.number and each.number != name:
-                self._ids[each.number] = name
-                self._numbers[name] = each.number
-        self._emails = {
-            account.unique_id: account.email
-            for account in accounts
-            if account.unique_id
-        }
+    def __init__(self, tables: ResourceTables) -> None:
+        self.resources, self.children = tables.resources, tables.children
+        self._tables = tables
         self._spelled: dict[str, str] = {}
         self._chains: dict[str, tuple[str, ...]] = {}
-        self.resources: dict[str, GoogleResource] = {}
-        self._parents: dict[str, str] = {}
-        for each in listed:
-            name = self.normalise(each.name)
-            known = self.resources.get(name)
-            if known is None or (each.parent and not known.parent):
-                self.resources[name] = each
-            if each.parent:
-                self._parents.setdefault(name, self.normalise(each.parent))
-        self.children: dict[str, list[str]] = {}
-        for name in self.resources:
-            parent = self.get_parent(name)
-            if parent:
-                self.children.setdefault(parent, []).append(name)
 
     def get_project_id(self, project: str) -> str:
         """Return the id of a project for its id or number."""
-        return self._ids.get(project, project)
+        return self._tables.project_ids.get(project, project)
 
     def get_project_number(self, project: str) -> str:
         """Return the number of a project; empty if it is not known."""
-        found = self._numbers.get(self.get_project_id(project), "")
+        found = self._tables.project_numbers.get(self.get_project_id(project), "")
         return found or (project if project.isdigit() else "")
 
     def get_email(self, account: str) -> str:
         """Return the address of a service account for its address or unique id."""
-        return self._emails.get(account, account)
+        return self._tables.emails.get(account, account)
 
     def normalise(self, name: str) -> str:
         """Return a full resource name with project ids and addresses of accounts."""
@@ -97,9 +66,19 @@ class ResourceTree:
             name = f"{head}{mark}{email}{slash}{tail}"
         return name
 
+    def get_account_resource(self, email: str, project: str) -> str:
+        """Return the full resource name of a service account.
+
+        Args:
+            project: Its project; empty to derive it from the address.
+        """
+        return self.normalise(
+            f"//iam.googleapis.com/projects/{project or '-'}{_ACCOUNTS}{email}"
+        )
+
     def get_parent(self, name: str) -> str:
         """Return the next ancestor of a resource; empty if none is known."""
-        found = self._parents.get(name)
+        found = self._tables.parents.get(name)
         return found if found is not None else _derive_parent(name)
 
     def get_chain(self, name: str) -> tuple[str, ...]:

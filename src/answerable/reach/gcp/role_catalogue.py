@@ -7,6 +7,13 @@ from functools import cached_property
 
 from answerable.reach.gcp.catalogue import GoogleRole
 
+# Basic roles whose holders a policy names by a convenience value: `projectOwner:P`.
+CONVENIENCE_ROLES = {
+    "projectOwner": "roles/owner",
+    "projectEditor": "roles/editor",
+    "projectViewer": "roles/viewer",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class PredefinedRoles:

@@ -18,8 +18,6 @@ from answerable.reach.gcp.google_steps import (
     chain_steps,
     choose_steps,
     index_pool_members,
-    index_workloads,
-    list_enforced,
 )
 from answerable.reach.gcp.pool_tokens import list_google_token_members
 from answerable.reach.gcp.step_rules import (
@@ -63,9 +61,8 @@ class StepLister:
         self._single: dict[tuple[object, str], GoogleStep | None] = {}
         self._below: dict[str, tuple[str, ...]] = {}
         self._of_role: dict[str, frozenset[str]] = {}
-        self._workloads = index_workloads(self.index)
         self._pool_members = index_pool_members(self.index)
-        self._enforced = list_enforced(self.index)
+        self._enforced = self.index.header.key_creation
 
     def list_steps(self, principal: str) -> tuple[GoogleStep, ...]:
         """List the steps of a principal, one for each target."""
@@ -186,7 +183,7 @@ class StepLister:
         project = self._get_project(account)
         known = any(
             each.kind.startswith(rule.workload)
-            for each in self._workloads.get(project, ())
+            for each in self.index.tables.workloads.get(project, ())
         )
         if not known and self._are_held(rule.project, holder.held, project):
             yield self._build(holder.principal, account, rule, project, EXISTS)
@@ -200,7 +197,7 @@ class StepLister:
 
     def _iterate_workloads(self, holder: _Holder) -> Iterator[GoogleStep]:
         """Yield the ways into workloads that were collected."""
-        for rule in WORKLOAD_RULES:
+        for rule in WORKLOAD_RULES if self.index.tables.workloads else ():
             if not all(each in holder.held for each in rule.project):
                 continue
             for place in holder.held[rule.via]:
@@ -228,7 +225,7 @@ class StepLister:
             if own is not None and own.kind.startswith(rule.workload):
                 yield own
             return
-        for project, workloads in self._workloads.items():
+        for project, workloads in self.index.tables.workloads.items():
             if tree.contains(place, project):
                 yield from (w for w in workloads if w.kind.startswith(rule.workload))
 
@@ -248,17 +245,10 @@ class StepLister:
         """
         principal = holder.principal
         rule = GoogleStepRule(DELEGATION, (DELEGATION,))
-        # A delegate whose token the principal can get needs no chain.
-        direct = {
-            account
-            for token in TOKEN_RULES
-            for account in self.list_accounts_of(holder.held.get(token.via, ()))
-            if self._build(principal, account, token).formula == TRUE
-        }
         delegates = [
             self._build(principal, account, rule)
             for account in self.list_accounts_of(holder.held.get(DELEGATION, ()))
-            if account not in direct
+            if not self._gets_token(principal, account)
         ]
         seen = {principal}
         while delegates:
@@ -279,8 +269,15 @@ class StepLister:
                 more = self._build(first.target, account, rule)
                 delegates.append(chain_steps(principal, first, more))
 
+    def _gets_token(self, principal: str, account: str) -> bool:
+        """Tell whether a principal surely gets a token of a delegate: no chain needed."""
+        tokens = (self._build(principal, account, each) for each in TOKEN_RULES)
+        return any(each.formula == TRUE for each in tokens)
+
     def _iterate_pool_entries(self, holder: _Holder) -> Iterator[GoogleStep]:
         """Yield the steps into identity pools: by an id token, or a changed provider."""
+        if not self._pool_members:
+            return
         rule = GoogleStepRule(OPEN_ID_TOKEN, (OPEN_ID_TOKEN,))
         held = holder.held
         for account in self.list_accounts_of(held.get(OPEN_ID_TOKEN, ())):

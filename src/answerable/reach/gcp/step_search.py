@@ -150,10 +150,9 @@ def _any_delegation(
 
     A holder of `getAccessToken` on the delegate needs no delegation.
     """
-    roles = {each.role for bindings in index.by_resource.values() for each in bindings}
     return any(
         DELEGATION in select(role) and GET_ACCESS_TOKEN not in select(role)
-        for role in roles
+        for role in index.header.granted_roles
         if index.roles.get_permissions(role) is not None
     )
 

@@ -227,7 +227,7 @@ def _compare_organizations(
 
 def _index(inventory: Inventory) -> "Mapping[str, OrganizationIndex]":
     """Index the organizations of a snapshot."""
-    mine = [each for each in inventory.facts.catalogues if each.platform == PLATFORM]
+    mine = inventory.facts.select_catalogues(PLATFORM)
     if not mine:
         return {}
     from answerable.reach.github.organization_index import index_organizations

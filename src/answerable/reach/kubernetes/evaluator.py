@@ -27,6 +27,7 @@ from answerable.reach.kubernetes.identity_resolution import (
     find_paths_of_identities,
     resolve_identity,
 )
+from answerable.reach.kubernetes.platform import PLATFORM
 from answerable.reach.kubernetes.rule_edit import (
     remove_rules_from_catalogues,
 )
@@ -118,7 +119,7 @@ def get_clusters(inventory: Inventory) -> Mapping[str, ClusterAccess]:
 
 def _build_clusters(inventory: Inventory) -> Mapping[str, ClusterAccess]:
     """Build the index of each cluster of a snapshot."""
-    return build_clusters(inventory.facts.catalogues)
+    return build_clusters(inventory.facts.select_catalogues(PLATFORM))
 
 
 def build_clusters(

@@ -109,10 +109,8 @@ class KubernetesPlatform:
 
 def list_cluster_names(inventory: Inventory) -> list[str]:
     """List the names of the clusters of a snapshot."""
-    places = (
-        each.place for each in inventory.facts.catalogues if each.platform == PLATFORM
-    )
-    return list(dict.fromkeys(places))
+    found = inventory.facts.select_catalogues(PLATFORM)
+    return list(dict.fromkeys(each.place for each in found))
 
 
 @dataclass(frozen=True, slots=True)

@@ -310,4 +310,4 @@ def _build_server_indexes(inventory: Inventory) -> "Mapping[str, PostgresServer]
     """Build the index of each server."""
     from answerable.reach.postgres.server_index import build_server_indexes
 
-    return build_server_indexes(inventory.facts.catalogues)
+    return build_server_indexes(inventory.facts.select_catalogues(PLATFORM))

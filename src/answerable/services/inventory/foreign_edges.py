@@ -73,9 +73,8 @@ def iterate_foreign_graphs(
     inventory: Inventory,
 ) -> Iterator[tuple[ForeignGraph, FactProvenance]]:
     """Yield each foreign graph of a snapshot with its provenance."""
-    for each in inventory.facts.catalogues:
-        if each.platform == PLATFORM:
-            yield msgspec.json.decode(each.body, type=ForeignGraph), each.seen
+    for each in inventory.facts.select_catalogues(PLATFORM):
+        yield msgspec.json.decode(each.body, type=ForeignGraph), each.seen
 
 
 def list_declared_edges(inventory: Inventory, subject: str) -> list[DeclaredEdge]:

@@ -23,7 +23,7 @@ from answerable.connectors.gcp.declaration import (
 )
 from answerable.connectors.gcp.parse import policy_readers as policies
 from answerable.connectors.gcp.parse import resource_readers as resources
-from answerable.connectors.gcp.parse.estate_builder import EstateBuilder
+from answerable.connectors.gcp.parse.estate_builder import MOST_PROBLEMS, EstateBuilder
 from answerable.connectors.gcp.parse.estate_facts import EstateFacts
 from answerable.model.errors import ParseError
 from answerable.model.google_cloud_ids import get_container
@@ -95,6 +95,8 @@ def parse(
     for data, place in files:
         first = first or place
         _read_file(builder, data, place)
+        if _is_foreign(builder):
+            break
     return finish(builder, source, now, (fallback, first))
 
 
@@ -106,6 +108,8 @@ def _read_file(builder: EstateBuilder, data: bytes, place: str) -> None:
         for answer in iterate_answers(data, place):
             count += 1
             _read_object(builder, answer)
+            if _is_foreign(builder):
+                return
     except ParseError as error:
         builder.add_problem(place, error.reason)
     kind = find_named_kind(place)
@@ -113,6 +117,11 @@ def _read_file(builder: EstateBuilder, data: bytes, place: str) -> None:
     if kind and whole and (builder.recognised > before or not count):
         builder.collected.add(kind)
         builder.recognised += not count
+
+
+def _is_foreign(builder: EstateBuilder) -> bool:
+    """Tell whether many objects were read and none is of Google Cloud."""
+    return not builder.recognised and len(builder.problems) >= MOST_PROBLEMS
 
 
 def find_named_kind(place: str) -> str:

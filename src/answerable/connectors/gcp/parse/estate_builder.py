@@ -19,7 +19,7 @@ from answerable.reach.gcp.catalogue import (
     GoogleTag,
 )
 
-_MOST_PROBLEMS = 100
+MOST_PROBLEMS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ class EstateBuilder:
     def add_problem(self, place: str, what: str) -> None:
         """Add a part that was not read; the list is bounded."""
         self.unread = True
-        if len(self.problems) < _MOST_PROBLEMS:
+        if len(self.problems) < MOST_PROBLEMS:
             self.problems.append(ReadProblem(ReadProblemKind.INVALID, place, what))
 
     def add_resource(self, resource: GoogleResource) -> None:
