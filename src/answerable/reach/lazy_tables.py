@@ -5,6 +5,8 @@ from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Generic, TypeVar, overload
 
+from answerable.model.inventory import DerivedTables
+
 Key = TypeVar("Key", bound=str)
 Row = TypeVar("Row")
 Value = TypeVar("Value")
@@ -84,3 +86,29 @@ class LazyMapping(Mapping[Key, Value], Generic[Key, Row, Value]):
 
     def __len__(self) -> int:
         return len(self._rows)
+
+
+def encode_groups(
+    groups: Mapping[str, Sequence[str]],
+) -> dict[str, list[tuple[str, object]]]:
+    """Encode groups of ids as tables: their sizes, and the ids of each in order."""
+    return {
+        "sizes": [(name, len(groups[name])) for name in sorted(groups)],
+        **{
+            f"ids {name}": [(encode_number_key(n), key) for n, key in enumerate(ids)]
+            for name, ids in groups.items()
+        },
+    }
+
+
+def restore_groups(
+    stored: DerivedTables, read: Callable[[str], Value]
+) -> dict[str, LazySequence[Value]]:
+    """Restore groups from tables of ids; a value is read by its id on first use."""
+
+    def restore(name: str, size: int) -> LazySequence[Value]:
+        ids = stored.section(f"ids {name}", str)
+        return LazySequence(size, lambda number: read(ids[encode_number_key(number)]))
+
+    sizes = stored.section("sizes", int)
+    return {name: restore(name, size) for name, size in sizes.items()}

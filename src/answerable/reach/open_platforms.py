@@ -13,10 +13,7 @@ from answerable.reach.cross_platform_steps import (
     follow_steps,
 )
 from answerable.reach.formula import FALSE
-from answerable.reach.identity_groups import (
-    IdentityGroups,
-    group_identities_by_platform,
-)
+from answerable.reach.lazy_tables import encode_groups, restore_groups
 from answerable.reach.platform import (
     PathHop,
     PermissionEvaluator,
@@ -38,6 +35,8 @@ from answerable.reach.unknown_subjects import (
 )
 
 CROSS_PLATFORM_STEPS = "cross-platform-steps"  # word of coverage
+_STORED_GROUPS = "platform_identities"  # file of the ids of each platform
+IdentityGroups = Mapping[str, Sequence[Identity]]
 
 
 @dataclass(slots=True)
@@ -308,13 +307,26 @@ class OpenPlatforms:
                 yield UnknownIdentity(start, fact.kind)
 
     def _group_identities(self) -> IdentityGroups:
-        """Group the identities by the name of their platform, empty for none."""
+        """Group the identities by the name of their platform, empty for none.
 
-        def find_name(fact: Identity) -> str:
-            platform = self.find_platform(fact.id, fact.kind)
-            return platform.name if platform else ""
+        The ids are stored, so that a question reads only the identities that it needs.
+        """
 
-        return group_identities_by_platform(self.inventory, find_name)
+        def group(inventory: Inventory) -> IdentityGroups:
+            derived, facts = inventory.derived, inventory.facts
+            stored = derived.load(_STORED_GROUPS) if derived else None
+            if stored is not None:
+                return restore_groups(stored, facts.identities_by_id().__getitem__)
+            found: dict[str, list[Identity]] = {}
+            for fact in facts.identities:
+                platform = self.find_platform(fact.id, fact.kind)
+                found.setdefault(platform.name if platform else "", []).append(fact)
+            if derived:
+                ids = {name: [each.id for each in own] for name, own in found.items()}
+                derived.save(_STORED_GROUPS, encode_groups(ids))
+            return found
+
+        return self.inventory.get_or_compute_value("identities by platform", group)
 
     def select_identities(
         self, platform: PermissionPlatform, found: SubjectIdentities
