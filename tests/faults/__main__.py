@@ -18,6 +18,7 @@ from pathlib import Path
 from tests.faults.counts import HEAD, Count
 from tests.faults.disks import refuse_disks
 from tests.faults.ingests import kill_ingests
+from tests.faults.life_faults import fault_each_step
 from tests.faults.power_loss import lose_power
 from tests.faults.servers import kill_decision_point, kill_gateway
 from tests.faults.tokens import kill_token_service, kill_with_postgres
@@ -46,11 +47,13 @@ def main() -> int:
     parser.add_argument(
         "--seeds", type=int, default=3, help="losses of power at each step"
     )
-    parser.add_argument("--only", choices=[*FAULTS, "power"], action="append")
+    parser.add_argument("--only", choices=[*FAULTS, "power", "life"], action="append")
     parser.add_argument("--seed", type=int, default=time.time_ns() % 10_000)
     said = parser.parse_args()
     print(f"seed {said.seed}\n{HEAD}", flush=True)
-    return report(said.only or ["power", *FAULTS], said.kills, said.seeds, said.seed)
+    return report(
+        said.only or ["power", "life", *FAULTS], said.kills, said.seeds, said.seed
+    )
 
 
 def report(wanted: list[str], kills: int, seeds: int, seed: int) -> int:
@@ -60,7 +63,11 @@ def report(wanted: list[str], kills: int, seeds: int, seed: int) -> int:
         0 where all hold, 1 where one does not, 2 where one has no verdict.
     """
     chance = random.Random(seed)  # noqa: S311 - no secret
-    kinds = {"power": lambda _, __: lose_power(seeds, seed), **FAULTS}
+    kinds = {
+        "power": lambda _, __: lose_power(seeds, seed),
+        "life": lambda _, __: fault_each_step(1, seed),
+        **FAULTS,
+    }
     holds = has_verdict = True
     for name, fault in kinds.items():
         if name not in wanted:

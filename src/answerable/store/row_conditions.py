@@ -1,6 +1,8 @@
 """SQL conditions on the rows of a segment: source, and mentions of a person."""
 
-from collections.abc import Iterable, Sequence
+import base64
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from string import punctuation
 from urllib.parse import quote
@@ -54,9 +56,23 @@ def join_conditions(conditions: Iterable[RowCondition]) -> RowCondition | None:
 
 
 def list_names(persons: Sequence[str]) -> list[str]:
-    """List the texts that mention persons: without `person:`, also percent-encoded."""
+    """List the texts that mention persons: without `person:`, encoded, and as hashes."""
     plain = [each.removeprefix("person:").strip() for each in persons]
-    return list(dict.fromkeys([*plain, *(quote(each, safe="") for each in plain)]))
+    encoded = [quote(each, safe="") for each in plain]
+    hashes = [text for each in plain for text in _list_unsalted_hashes(each)]
+    return list(dict.fromkeys([*plain, *encoded, *hashes]))
+
+
+def _list_unsalted_hashes(name: str) -> Iterator[str]:
+    """Yield SHA-256 of a name, as written and in lower case, in hex and in base64.
+
+    Sources write such hashes instead of names; each can be found by trying names.
+    """
+    for value in (name, name.lower()):
+        digest = hashlib.sha256(value.encode("utf-8", "replace")).digest()
+        yield digest.hex()
+        for encode in (base64.b64encode, base64.urlsafe_b64encode):
+            yield encode(digest).decode("ascii").rstrip("=")
 
 
 def build_mention_pattern(persons: Sequence[str]) -> str:

@@ -1,11 +1,17 @@
 """Write the tiles of the log, and prove and verify that it only grew."""
 
+from collections import Counter
 from pathlib import Path
 
 from answerable.evidence.checkpoint import Checkpoint, parse_checkpoint
 from answerable.evidence.consistency_proof import (
     encode_consistency_proof,
     verify_consistency_proof,
+)
+from answerable.evidence.log_entries import (
+    RowsRemoved,
+    SegmentManifest,
+    decode_entry,
 )
 from answerable.evidence.merkle import (
     EMPTY_ROOT,
@@ -144,6 +150,8 @@ def verify_bundle_in_tiles(data: bytes, folder: Path, key: str) -> Document:
         items.append(_check_extension(tree, opened.checkpoint))
         check = "inclusion"
         items.append(_check_inclusion(tree, bundle))
+        check = "removals"
+        items.append(_describe_removals(tree, bundle))
     except VerificationError as error:
         items.append(_fail(check, error))
     return _build_checks(items)
@@ -186,6 +194,34 @@ def _check_inclusion(tree: TileTree, bundle: ProofBundle) -> CheckItem:
     return _pass(
         "inclusion", f"{format_count(len(bundle.segments), 'segment')} in the tiles"
     )
+
+
+def _describe_removals(tree: TileTree, bundle: ProofBundle) -> CheckItem:
+    """Describe the rows of a bundle's segments that the log says were removed since.
+
+    Raises:
+        VerificationError: The tiles do not match the entries.
+    """
+    own = {_get_segment_name(each.manifest) for each in bundle.segments}
+    removed: dict[str, str] = {}
+    for data in tree.entries():
+        entry = decode_entry(data)
+        if isinstance(entry, RowsRemoved) and entry.segment in own:
+            word = "erased" if entry.cause == "erasure" else "removed"
+            removed[entry.segment] = word
+    if not removed:
+        return _pass("removals", "no rows of its segments were removed since")
+    parts = [
+        f"rows of {format_count(number, 'segment')} were {word} by policy since"
+        for word, number in sorted(Counter(removed.values()).items())
+    ]
+    return _pass("removals", "; ".join(parts))
+
+
+def _get_segment_name(manifest: str) -> str:
+    """Return the id of a segment from the text of its manifest."""
+    entry = decode_entry(manifest.encode())
+    return entry.segment if isinstance(entry, SegmentManifest) else ""
 
 
 def _build_checkpoint_document(
