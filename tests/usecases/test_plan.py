@@ -114,7 +114,9 @@ def test_a_key_gets_a_role_with_its_least_privilege_and_both_proofs(plan) -> Non
         "sts.corp.example:sub": "agent:declared/deploy",
     }
     assert 'resource "aws_iam_openid_connect_provider"' in item["terraform"]
-    assert "policy_arn = aws_iam_policy.agent_aws_policy.arn" in item["terraform"]
+    name = f"agent_deploy_{KEY[-8:].lower()}"
+    attached = f"policy_arn = aws_iam_policy.{name}_aws_policy.arn"
+    assert attached in item["terraform"]
     assert item["use"] == "in-use"
     assert [each["command"].split()[:3] for each in item["steps"]][-2:] == [
         ["aws", "iam", "update-access-key"],

@@ -37,6 +37,13 @@ _SUBJECT = "repo:ORGANIZATION/REPOSITORY:ref:refs/heads/main"
     help="Host of the token service, for keys that it replaces.",
 )
 @click.option(
+    "--uid",
+    type=click.IntRange(0, 2**32 - 2),
+    default=None,
+    metavar="N",
+    help="User id of the workload, for the trust rule of the token service.",
+)
+@click.option(
     "--terraform", is_flag=True, help="Print the Terraform of the plans instead."
 )
 @pass_settings
@@ -46,6 +53,7 @@ def plan(
     since: str,
     subject: str,
     issuer: str,
+    uid: int | None,
     terraform: bool,
 ) -> None:
     """Plan the replacement of each static credential that a platform can replace.
@@ -66,6 +74,7 @@ def plan(
             subject=subject,
             issuer=issuer,
             with_policy=not is_status,
+            uid=uid,
         )
         document = flow.plan_replacements(
             session.store,
@@ -75,7 +84,7 @@ def plan(
         )
     if not terraform:
         print_and_exit(document, settings)
-    for item in document.items:
-        sys.stdout.write(f"# {item['credential']}: {item['replaced_by']}\n")
-        sys.stdout.write(f"{item['terraform']}\n")
+    from answerable.services.posture.key_replacements import merge_terraform
+
+    sys.stdout.write(merge_terraform(str(each["terraform"]) for each in document.items))
     click.get_current_context().exit(get_document_exit_code(document, settings))

@@ -42,6 +42,13 @@ class FederationPlanItem(TypedDict):
     uses: Annotated[int | None, Column("number of logged calls; null if not known")]
     trust: Annotated[str, Column("trust policy of the new role; empty if not AWS")]
     terraform: Annotated[str, Column("the platform's side as Terraform")]
+    rule: Annotated[
+        str,
+        Column(
+            "trust rule of the token service, as `answerable.yaml` takes it; empty "
+            "without `--uid`, or if it issues no token"
+        ),
+    ]
     policies: Annotated[
         list[PolicyFileItem], Column("least privilege of the identity, from logs")
     ]

@@ -6,13 +6,20 @@ providers hashicorp/aws, hashicorp/google and hashicorp/azuread.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from answerable.model.credential import Credential, CredentialLifetime
 
 _AWS_KEY = "aws-access-key"
 _WORKFLOW = ".github/workflows/"
+_POLICY = re.compile(r'resource "aws_iam_policy" "(\w+)"')
+_VARIABLE = re.compile(r"\bvar\.(\w+)")
+_HEREDOC = re.compile(r"<<-EOT\n.*?\n  EOT\n", re.DOTALL)
+# Variables of the Azure SDKs and of Terraform's provider azurerm.
+_ENTRA_SECRETS = frozenset(("ARM_CLIENT_SECRET", "AZURE_CLIENT_SECRET"))
+_AZURE_AUDIENCE = "api://AzureADTokenExchange"
 _GITHUB_ISSUER = "token.actions.githubusercontent.com"
 
 
@@ -22,15 +29,36 @@ class KeyReplacement:
 
     Attributes:
         name: As the plan shows it.
-        provider: Terraform resources of the platform's side, before the role.
+        provider: Terraform resources of the platform's side, before the role. `LABEL`
+            is the name of the resources of one credential.
         trust: Trust policy of the new AWS role; None for another platform.
         first_step: How the workload gets the new credential, with a command.
+        audience: `aud` of the tokens that our token service issues; empty if it issues
+            none.
     """
 
     name: str
     provider: str = ""
     trust: Mapping[str, object] | None = None
     first_step: tuple[str, str] = ("", "")
+    audience: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ReplacementNames:
+    """Names of one replacement.
+
+    Attributes:
+        label: Of its Terraform resources.
+        account: AWS account of the old credential; empty if it is not known.
+        subject: `sub` of the tokens that are trusted.
+        issuer: Host of the token service.
+    """
+
+    label: str
+    account: str
+    subject: str
+    issuer: str
 
 
 def _build_trust(
@@ -50,7 +78,7 @@ def _build_trust(
 def _build_web_identity_trust(issuer: str, subject: str) -> Mapping[str, object]:
     """Build the trust policy for the tokens of one subject of an OIDC issuer."""
     return _build_trust(
-        {"Federated": f"arn:aws:iam::${{account}}:oidc-provider/{issuer}"},
+        {"Federated": f"arn:aws:iam::ACCOUNT:oidc-provider/{issuer}"},
         ["sts:AssumeRoleWithWebIdentity"],
         {
             "StringEquals": {
@@ -68,7 +96,7 @@ GITHUB_OIDC = KeyReplacement(
   client_id_list = ["sts.amazonaws.com"]
 }}
 """,
-    _build_web_identity_trust(_GITHUB_ISSUER, "${subject}"),
+    _build_web_identity_trust(_GITHUB_ISSUER, "SUBJECT"),
     (
         "Let the workflow sign in with its token: permissions `id-token: write`, and "
         "the role in aws-actions/configure-aws-credentials",
@@ -77,11 +105,11 @@ GITHUB_OIDC = KeyReplacement(
 )
 POD_IDENTITY = KeyReplacement(
     "EKS Pod Identity",
-    """resource "aws_eks_pod_identity_association" "agent" {
+    """resource "aws_eks_pod_identity_association" "LABEL" {
   cluster_name    = var.cluster
   namespace       = var.namespace
   service_account = var.service_account
-  role_arn        = aws_iam_role.agent.arn
+  role_arn        = aws_iam_role.LABEL.arn
 }
 """,
     _build_trust(
@@ -100,22 +128,26 @@ TOKEN_SERVICE = KeyReplacement(
   client_id_list = ["sts.amazonaws.com"]
 }
 """,
-    _build_web_identity_trust("${issuer}", "${subject}"),
+    _build_web_identity_trust("ISSUER", "SUBJECT"),
     (
         "Add a trust rule for the workload (rules in answerable.yaml), and check it",
         "answerable token-service test --config answerable.yaml --claims FILE --expect RULE",
     ),
+    "sts.amazonaws.com",
 )
 _OTHERS: Mapping[str, KeyReplacement] = {
     "gcp-service-account-key": KeyReplacement(
         "workload identity pool",
-        """resource "google_iam_workload_identity_pool_provider" "agent" {
+        """resource "google_iam_workload_identity_pool_provider" "LABEL" {
   workload_identity_pool_id          = var.pool
-  workload_identity_pool_provider_id = "agent"
+  workload_identity_pool_provider_id = "HYPHENATED"
   attribute_mapping                  = { "google.subject" = "assertion.sub" }
   attribute_condition                = "assertion.sub == '${var.subject}'"
 
-  oidc { issuer_uri = "https://${var.issuer}" }
+  oidc {
+    issuer_uri        = "https://${var.issuer}"
+    allowed_audiences = ["google-workload-identity"]
+  }
 }
 """,
         None,
@@ -123,19 +155,21 @@ _OTHERS: Mapping[str, KeyReplacement] = {
             "Write a credential configuration file for the pool",
             "gcloud iam workload-identity-pools create-cred-config",
         ),
+        "google-workload-identity",
     ),
     "azure-client-secret": KeyReplacement(
         "federated credential of the application",
-        """resource "azuread_application_federated_identity_credential" "agent" {
+        f"""resource "azuread_application_federated_identity_credential" "LABEL" {{
   application_id = var.application
-  display_name   = "agent"
-  audiences      = ["api://AzureADTokenExchange"]
-  issuer         = "https://${var.issuer}"
+  display_name   = "HYPHENATED"
+  audiences      = ["{_AZURE_AUDIENCE}"]
+  issuer         = "https://${{var.issuer}}"
   subject        = var.subject
-}
+}}
 """,
         None,
         ("Set AZURE_FEDERATED_TOKEN_FILE instead of the secret", ""),
+        _AZURE_AUDIENCE,
     ),
     "github-token": KeyReplacement(
         "installation token of a GitHub App",
@@ -155,6 +189,8 @@ def find_replacement(sightings: Sequence[Credential]) -> KeyReplacement | None:
     kinds = {each.kind for each in sightings}
     if _AWS_KEY in kinds:
         return _choose_for_aws(sightings)
+    if any(each.name.upper() in _ENTRA_SECRETS for each in sightings):
+        return _OTHERS["azure-client-secret"]
     return next((_OTHERS[kind] for kind in sorted(kinds) if kind in _OTHERS), None)
 
 
@@ -170,37 +206,123 @@ def _choose_for_aws(sightings: Sequence[Credential]) -> KeyReplacement:
     return TOKEN_SERVICE
 
 
-def write_trust_policy(
-    replacement: KeyReplacement, account: str, subject: str, issuer: str
-) -> str:
+def write_trust_policy(replacement: KeyReplacement, names: ReplacementNames) -> str:
     """Write the trust policy of the new role; empty for another platform."""
     if replacement.trust is None:
         return ""
-    text = json.dumps(replacement.trust, indent=2)
-    values = {"account": account, "subject": subject, "issuer": issuer}
-    for name, value in values.items():
-        text = text.replace("${" + name + "}", value)
-    return text + "\n"
+    return json.dumps(_fill_names(replacement.trust, names), indent=2) + "\n"
 
 
-def write_role(trust: str, policies: Sequence[str]) -> str:
-    """Write the new role and the attachment of its policies as Terraform.
+def _fill_names(part: object, names: ReplacementNames) -> object:
+    """Replace the placeholders of a policy; the names cannot change its structure."""
+    if isinstance(part, Mapping):
+        return {
+            str(_fill_names(key, names)): _fill_names(value, names)
+            for key, value in part.items()
+        }
+    if isinstance(part, list):
+        return [_fill_names(each, names) for each in part]
+    text = str(part)
+    if text == "SUBJECT":
+        return names.subject
+    return text.replace("ISSUER", names.issuer).replace(
+        "ACCOUNT", names.account or "ACCOUNT"
+    )
+
+
+def write_platform_terraform(
+    replacement: KeyReplacement,
+    names: ReplacementNames,
+    trust: str,
+    policies: Sequence[str],
+) -> str:
+    """Write the platform's side as Terraform: variables, provider, role and policies.
+
+    Args:
+        trust: Trust policy of the new role; empty for none.
+        policies: Policies as Terraform resources.
+    """
+    hyphenated = names.label.replace("_", "-")
+    provider = replacement.provider.replace("LABEL", names.label)
+    blocks = [provider.replace("HYPHENATED", hyphenated)]
+    if trust:
+        attached = [m[1] for text in policies for m in _POLICY.finditer(text)]
+        blocks.append(_write_role(names.label, trust, attached))
+    blocks += policies
+    text = "\n".join(filter(None, blocks))
+    known = {"issuer": names.issuer, "subject": names.subject}
+    variables = sorted({m[1] for m in _VARIABLE.finditer(_HEREDOC.sub("", text))})
+    declared = (_write_variable(name, known.get(name, "")) for name in variables)
+    return "\n".join([*declared, text]) if text else ""
+
+
+def merge_terraform(texts: Iterable[str]) -> str:
+    """Join Terraform of several replacements, with each equal block once."""
+    blocks = (
+        f"{block.strip()}\n}}\n"
+        for text in texts
+        for block in text.split("\n}\n")
+        if block.strip()
+    )
+    return "\n".join(dict.fromkeys(blocks))
+
+
+def _write_variable(name: str, value: str) -> str:
+    """Write the declaration of a variable."""
+    lines = [f'variable "{name}" {{', "  type    = string"]
+    if value:
+        quoted = json.dumps(value, ensure_ascii=False)
+        lines.append(f"  default = {_escape_terraform(quoted)}")
+    return "\n".join([*lines, "}", ""])
+
+
+def _escape_terraform(text: str) -> str:
+    """Double the marks that begin an expression in a string or heredoc."""
+    return text.replace("${", "$${").replace("%{", "%%{")
+
+
+def _write_role(label: str, trust: str, policies: Sequence[str]) -> str:
+    """Write the new role and the attachment of its policies.
 
     Args:
         trust: Trust policy.
         policies: Names of Terraform resources of type `aws_iam_policy`.
     """
-    lines = ['resource "aws_iam_role" "agent" {', '  name = "agent"', ""]
+    name = label.replace("_", "-")
+    lines = [f'resource "aws_iam_role" "{label}" {{', f'  name = "{name}"', ""]
     lines += ["  assume_role_policy = <<-EOT"]
-    escaped = trust.rstrip("\n").replace("${", "$${")
+    escaped = _escape_terraform(trust.rstrip("\n"))
     lines += [f"    {line}" for line in escaped.splitlines()]
     lines += ["  EOT", "}"]
-    for number, name in enumerate(policies):
+    for number, policy in enumerate(policies):
         lines += [
             "",
-            f'resource "aws_iam_role_policy_attachment" "agent_{number}" {{',
-            "  role       = aws_iam_role.agent.name",
-            f"  policy_arn = aws_iam_policy.{name}.arn",
+            f'resource "aws_iam_role_policy_attachment" "{label}_{number}" {{',
+            f"  role       = aws_iam_role.{label}.name",
+            f"  policy_arn = aws_iam_policy.{policy}.arn",
             "}",
         ]
     return "\n".join([*lines, ""])
+
+
+def write_trust_rule(
+    replacement: KeyReplacement, names: ReplacementNames, uid: int | None
+) -> str:
+    """Write the rule of our token service for the workload; empty if it needs none.
+
+    AWS, Google and Entra take bearer tokens alone.
+
+    Args:
+        uid: User that the workload runs as; None if it is not known.
+    """
+    if not replacement.audience or uid is None:
+        return ""
+    rule: dict[str, object] = {
+        "id": names.label.replace("_", "-"),
+        "unix": {"uid": uid},
+        "agent": names.subject,
+        "grants": [{"audience": replacement.audience, "ttl": "5m", "bind": "bearer"}],
+    }
+    if uid == 0:
+        rule["root"] = True
+    return json.dumps({"rules": [rule]}, indent=2) + "\n"

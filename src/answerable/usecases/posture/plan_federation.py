@@ -10,7 +10,6 @@ from answerable.model.documents.federation_plan import (
     FederationPlanItem,
     PlanStepItem,
 )
-from answerable.model.documents.least_privilege import PolicyFileItem
 from answerable.model.documents.shared_shapes import Document
 from answerable.model.inventory import CredentialEntity, Inventory
 from answerable.model.time_units import DAY_NS, SECOND_NS
@@ -19,9 +18,11 @@ from answerable.presentation.answer_coverage import format_time
 from answerable.presentation.policy_text import build_policy_file_items
 from answerable.services.posture.key_replacements import (
     KeyReplacement,
+    ReplacementNames,
     find_replacement,
-    write_role,
+    write_platform_terraform,
     write_trust_policy,
+    write_trust_rule,
 )
 from answerable.services.reach.compiled_snapshots import serialize_queries
 from answerable.services.reach.least_privilege import LeastPrivilege, derive_policy
@@ -39,7 +40,8 @@ _MIN_QUIET = 30 * DAY_NS
 # AWS updates the last use of a key within hours, so that the scan may be later.
 _SCAN_DELAY = DAY_NS
 _AWS = "cred:aws/"
-_POLICY_RESOURCE = re.compile(r'resource "aws_iam_policy" "(\w+)"')
+_LABEL = re.compile(r"[^a-z0-9]+")
+_MAX_LABEL = 50  # characters; names of roles have at most 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,7 @@ class PlanOptions:
         subject: `sub` of the tokens that the new role trusts.
         issuer: Host of the token service, for keys that it replaces.
         with_policy: Whether the policy is derived.
+        uid: User that the workload runs as; None if it is not known.
     """
 
     since: int
@@ -59,6 +62,7 @@ class PlanOptions:
     subject: str
     issuer: str
     with_policy: bool = True
+    uid: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +122,12 @@ def _build_item(
         derived = derive_policy(
             store, inventory, identity, since=options.since, now=options.now
         )
-    trust = write_trust_policy(replacement, account, options.subject, options.issuer)
-    policies = build_policy_file_items(derived.policy, "agent") if derived else []
+    names = ReplacementNames(
+        _build_label(entity), account, options.subject, options.issuer
+    )
+    trust = write_trust_policy(replacement, names)
+    policies = build_policy_file_items(derived.policy, names.label) if derived else []
+    texts = [each["terraform"] for each in policies]
     return {
         "credential": entity.id,
         "kind": first.kind,
@@ -134,7 +142,8 @@ def _build_item(
         else None,
         "uses": use.logged.count if use.logged else None,
         "trust": trust,
-        "terraform": _write_terraform(replacement, trust, policies),
+        "terraform": write_platform_terraform(replacement, names, trust, texts),
+        "rule": write_trust_rule(replacement, names, options.uid),
         "policies": policies,
         "proofs": derived.list_proof_items() if derived else [],
         "steps": list(_list_steps(entity, replacement, derived, use)),
@@ -168,14 +177,12 @@ def _find_use(
     return _KeyUse(SILENT if scanned else NOT_KNOWN, last, logged)
 
 
-def _write_terraform(
-    replacement: KeyReplacement, trust: str, policies: Sequence[PolicyFileItem]
-) -> str:
-    """Write the platform's side: provider, role, and policies."""
-    texts = [each["terraform"] for each in policies]
-    names = [m[1] for text in texts for m in _POLICY_RESOURCE.finditer(text)]
-    role = write_role(trust, names) if trust else ""
-    return "\n".join(filter(None, [replacement.provider, role, *texts]))
+def _build_label(entity: CredentialEntity) -> str:
+    """Build the name of the resources: of the identity, and the end of the id."""
+    identity = str(entity.identity or "").rpartition("/")[2].lower()
+    short = _LABEL.sub("_", identity).strip("_")[:_MAX_LABEL]
+    ending = _LABEL.sub("_", entity.id.rpartition("/")[2].lower()).strip("_")[-8:]
+    return f"agent_{short}_{ending}" if short else f"agent_{ending}"
 
 
 def _list_steps(
