@@ -4,7 +4,7 @@ import gzip
 import json
 import time
 import xml.etree.ElementTree as ET
-from datetime import datetime
+from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,10 @@ INDICATORS = (
     "iam:CreateRole",
 )
 Record = dict[str, Any]
+
+
+PLACES = [each / "shared/data/cloud-audit" for each in Path(__file__).parents]
+DATA = next((each for each in PLACES if each.is_dir()), PLACES[0])
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +59,8 @@ def moment(record: Record) -> float:
 
 def key_of(record: Record) -> str:
     who = record["userIdentity"]
-    return str(who.get("accessKeyId") or who.get("principalId"))
+    names = ("accessKeyId", "principalId", "arn", "invokedBy")
+    return next((str(who[each]) for each in names if who.get(each)), "")
 
 
 def is_harmful(record: Record) -> bool:
@@ -106,6 +111,59 @@ def test_timed_and_standing_access_equal_a_count_of_the_files(
         assert item["live_s"] == asked * item["t_s"]
 
 
+@pytest.mark.skipif(not DATA.is_dir(), reason="the data is not here")
+@pytest.mark.parametrize(
+    "folder", ["aws-invictus/CloudTrail", "aws-stratus/docs/detonation-logs"]
+)
+def test_replay_on_a_public_trail_equals_a_count_of_its_files(
+    folder: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The split is named; held calls lie between exact repetition and same action."""
+    calls = public_records(DATA / folder)
+    split = datetime.fromisoformat(calls[len(calls) // 2]["eventTime"]).timestamp()
+    store = ("--store", str(tmp_path / "store"), "-q")
+    assert main(["ingest", f"cloudtrail:{DATA / folder}", *store]) in (0, 3)
+    until = datetime.fromtimestamp(split, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    items = replay(tmp_path, capsys, "--learn-until", until)
+    past = [each for each in calls if moment(each) < split]
+    recent = [each for each in calls if moment(each) >= split]
+    assert past
+    for item in items:
+        assert item["allowed"] + item["refused"] == len(recent)
+        if item["access"] == "timed":
+            assert item["requests"] == count_requests(recent, item["t_s"])
+    held = items[-1]["allowed"]
+    exact = {(shape(each), parameters(each)) for each in past}
+    actions = {shape(each)[:2] for each in past}
+    assert sum((shape(each), parameters(each)) in exact for each in recent) <= held
+    assert held <= sum(shape(each)[:2] in actions for each in recent)
+
+
+def parameters(record: Record) -> str:
+    return json.dumps(record.get("requestParameters"), sort_keys=True)
+
+
+def public_records(folder: Path) -> list[Record]:
+    """Successful calls of the files of a public trail, once each, oldest first."""
+    found: dict[str, Record] = {}
+    for path in sorted(each for each in folder.rglob("*") if each.is_file()):
+        read = json.loads(path.read_text())
+        for each in read["Records"] if isinstance(read, dict) else read:
+            found[each["eventID"]] = each
+    return sorted((r for r in found.values() if "errorCode" not in r), key=moment)
+
+
+def count_requests(calls: list[Record], lifetime: int) -> int:
+    """Count the calls at which a credential is not live."""
+    live_until: dict[str, float] = {}
+    asked = 0
+    for each in calls:
+        if moment(each) >= live_until.get(key_of(each), 0):
+            live_until[key_of(each)] = moment(each) + lifetime
+            asked += 1
+    return asked
+
+
 def test_a_baseline_lets_happen_what_the_files_held_before(
     trail: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -127,7 +185,7 @@ def shape(record: Record) -> tuple[str, str, str]:
     named = [each["ARN"].partition("/")[0] for each in record.get("resources", ())]
     if record["eventSource"] != "s3.amazonaws.com":
         named = [each["ARN"] for each in record.get("resources", ())]
-    identity = issuer.get("arn") or who.get("arn") or who["principalId"]
+    identity = issuer.get("arn") or who.get("arn") or who.get("principalId") or ""
     return identity, record["eventName"], " ".join(named)
 
 
