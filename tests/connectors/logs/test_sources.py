@@ -234,6 +234,34 @@ def test_top_level_names_in_lower_case_are_read(tmp_path: Path) -> None:
     assert event.action == "okta:app.oauth2.token.grant.id_jag"
 
 
+def test_the_activity_log_of_azures_python_client_is_read(tmp_path: Path) -> None:
+    """`as_dict` of `azure-mgmt-monitor` has underscores in names."""
+    record = {
+        "claims": {"appid": "11aa", "idtyp": "app", "uti": "UtI_1"},
+        "caller": "22bb",
+        "event_data_id": "e-1",
+        "event_timestamp": "2026-11-03T10:00:00.1Z",
+        "http_request": {"client_ip_address": "198.51.100.7"},
+        "operation_name": {"value": "Microsoft.Compute/disks/delete"},
+        "resource_id": "/subscriptions/5f1e/resourceGroups/rg",
+        "status": {"value": "Succeeded"},
+    }
+    place = write(tmp_path, SAMPLES["azure-activity"], json.dumps(record).encode())
+    (event,) = events("azure-activity", place)
+    assert (event.identity, event.credential) == (
+        "entra:app/11aa",
+        "cred:entra-uti/UtI_1",
+    )
+    assert (event.action, event.outcome) == (
+        "Microsoft.Compute/disks/delete",
+        EventOutcome.SUCCESS,
+    )
+    assert (event.scope, event.source_ip) == ("5f1e", "198.51.100.7")
+    both = json.dumps({**record, "resourceId": "/subscriptions/other"}).encode()
+    place = write(tmp_path, SAMPLES["azure-activity"], both)
+    assert len(quarantined(read("azure-activity", place))) == 1
+
+
 def test_an_issued_service_account_token_is_linked_by_its_id(tmp_path: Path) -> None:
     record = {
         **SAMPLES["k8s-audit"].record,

@@ -85,7 +85,7 @@ def _read_record(record: AzureRecord, options: LogOptions) -> LogEntry | RecordR
     identity = _build_identity(name, app, claims, record)
     token = text_of(claims.get("uti"))
     request = record.http_request if isinstance(record.http_request, dict) else {}
-    address = record.caller_ip_address or text_of(request.get("clientIpAddress"))
+    address = record.caller_ip_address or _get_client_address(request)
     return LogEntry(
         time=record.time or record.event_timestamp,
         action=action,
@@ -121,6 +121,11 @@ def _read_kubernetes(record: AzureRecord, text: str) -> LogEntry | RecordRefused
     entry = read_kubernetes_record(inner, cluster)
     entry.time = entry.time or record.time
     return entry
+
+
+def _get_client_address(request: dict[str, Any]) -> str:
+    """Return the client's address; the Python client has its own spelling."""
+    return text_of(request.get("clientIpAddress") or request.get("client_ip_address"))
 
 
 def _get_value(field: object) -> str:

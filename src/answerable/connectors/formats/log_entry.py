@@ -101,7 +101,7 @@ def build_record_parser(
     """
     decoder = msgspec.json.Decoder(record_type)
     names = [each.encode_name for each in msgspec.structs.fields(record_type)]
-    spellings = {name.lower(): name for name in names}
+    spellings = {_fold_name(name): name for name in names}
     marks = [f'"{key}"'.encode() for key in caller_keys]
     noun = f"not a record of {declaration.name}"
 
@@ -128,15 +128,23 @@ def build_record_parser(
 
 
 def _restore_key_case(raw: bytes, spellings: Mapping[str, str]) -> bytes | None:
-    """Restore the case of top-level keys; None if all are in their own case.
+    """Restore the spelling of top-level keys; None if all are in their own spelling.
 
-    Some collectors write the names of top-level members in lower case.
+    Some collectors write the names of top-level members in lower case, and clients in
+    Python with underscores. A record with two spellings of one name stays as it is.
     """
     members = _MEMBERS.decode(raw)
-    restored = {spellings.get(key.lower(), key): raw for key, raw in members.items()}
-    if restored.keys() == members.keys():
+    restored = {
+        spellings.get(_fold_name(key), key): raw for key, raw in members.items()
+    }
+    if restored.keys() == members.keys() or len(restored) < len(members):
         return None
     return msgspec.json.encode(restored)
+
+
+def _fold_name(name: str) -> str:
+    """Fold the spellings of a name: `operation_name`, `OperationName`."""
+    return name.lower().replace("_", "")
 
 
 def describe_decoding_error(noun: str, refusal: Exception) -> str:
