@@ -15,7 +15,7 @@ from answerable.model.inventory import Inventory
 from answerable.model.sighting import SightedFacts, Sync
 from answerable.services.inventory import snapshots
 from answerable.store import inventory_cache
-from answerable.store.cache_generation import compute_chains_generation
+from answerable.store.cache_generation import compute_snapshot_generation
 from answerable.store.store import EvidenceStore
 from tests.inventory.fact_builders import (
     DAY,
@@ -133,7 +133,8 @@ def test_a_file_that_is_damaged_or_of_another_version_is_derived_again(
         "DERIVATION_VERSION",
         inventory_cache.DERIVATION_VERSION + 1,
     )
-    generation = compute_chains_generation(store)
+    digest = snapshots.list_snapshots(store)[-1].digest
+    generation = compute_snapshot_generation(store, digest)
     assert inventory_cache.load_cached_inventory(store, generation, 0) is None
     assert_same(joined, snapshots.load_inventory(store))
 
@@ -142,3 +143,33 @@ def test_a_disk_that_refuses_leaves_the_answer(store: EvidenceStore) -> None:
     save(store, [scanned("ana@corp.example")], NOW)
     (store.root / "derived").write_bytes(b"not a folder")
     assert ROLE in snapshots.load_inventory(store).owners
+
+
+def test_files_of_the_last_snapshot_serve_the_next_comparison(
+    store: EvidenceStore,
+) -> None:
+    save(store, [scanned("ana@corp.example")], NOW)
+    joined = snapshots.load_inventory(store)
+    snapshots.load_inventory(store).derived.save("steps", {})  # type: ignore[union-attr]
+    save(store, [scanned("ben@corp.example")], NOW + 1)
+    snapshots.load_inventory(store)
+    first = snapshots.list_snapshots(store)[0].name
+    earlier = snapshots.load_inventory(store, first)
+    assert earlier.names is not None  # read from the file
+    assert_same(joined, earlier)
+    assert earlier.derived is not None
+    assert earlier.derived.load("steps") is not None
+    latest = snapshots.load_inventory(store)
+    assert latest.derived is not None
+    assert latest.derived.load("steps") is None
+    assert latest.owners[ROLE].person == "person:ben@corp.example"
+
+
+def test_an_earlier_snapshot_is_read_from_its_file(store: EvidenceStore) -> None:
+    for number, person in enumerate(("ana", "ben", "cai")):
+        save(store, [scanned(f"{person}@corp.example")], NOW + number)
+    names = [each.name for each in snapshots.list_snapshots(store)]
+    for name in (names[0], names[1], names[0]):
+        joined = snapshots.load_inventory(store, name)
+        assert joined.names is None
+        assert_same(joined, snapshots.load_inventory(store, name))

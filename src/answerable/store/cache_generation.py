@@ -11,9 +11,8 @@ if TYPE_CHECKING:
 
 # Raised when the same facts would be stitched differently.
 DERIVATION_VERSION = 7
-# Objects with ownership data: snapshots, and statements that persons make and sign.
-_OWNERSHIP_KINDS = (
-    "snapshot",
+# Statements on owners that persons make and sign.
+_STATEMENT_KINDS = (
     "attestation",
     "owner-key",
     "owner-key-revoked",
@@ -36,6 +35,22 @@ def compute_events_generation(store: "EvidenceStore") -> str:
 
 def compute_chains_generation(store: "EvidenceStore") -> str:
     """Compute a cache generation that changes with events, snapshots or statements."""
-    said = [o.digest for kind in _OWNERSHIP_KINDS for o in store.list_objects(kind)]
-    named = "\n".join([compute_events_generation(store), *said])
+    return _compute_generation(
+        store, [o.digest for o in store.list_objects("snapshot")]
+    )
+
+
+def compute_snapshot_generation(store: "EvidenceStore", digest: str) -> str:
+    """Compute a cache generation that changes with events or statements.
+
+    Args:
+        digest: Digest of the snapshot; empty for none.
+    """
+    return _compute_generation(store, [digest])
+
+
+def _compute_generation(store: "EvidenceStore", snapshots: list[str]) -> str:
+    """Compute the generation of some snapshots, all events and all statements."""
+    said = [o.digest for kind in _STATEMENT_KINDS for o in store.list_objects(kind)]
+    named = "\n".join([compute_events_generation(store), *snapshots, *said])
     return hashlib.sha256(named.encode()).hexdigest()

@@ -2,7 +2,8 @@
 
 It is stored in `derived/` under a generation that identifies its input. A file of
 another generation, a damaged or a foreign file is derived again; deleting it is
-harmless.
+harmless. The files of the newest snapshot become those of the earlier one when a newer
+one is stored, for comparisons of the two.
 """
 
 import contextlib
@@ -51,6 +52,11 @@ if TYPE_CHECKING:
 DERIVATION_VERSION = 7
 # Files of one kind that are kept, each for other condition keys that questions stated.
 _MAX_FILES_KEPT = 8
+# Prefix of the files of one earlier snapshot.
+EARLIER = "earlier-"
+_INVENTORY = "inventory"
+# Files that a comparison with a newer snapshot needs: inventory, policies and paths.
+_KEPT_FILES = (_INVENTORY, "estate", "steps")
 # Facts that stand once by id, in the order of ids.
 _KEYED_BY_ID = ("identities", "policies", "resources")
 KeyT = TypeVar("KeyT", bound=str)
@@ -134,7 +140,7 @@ for _field in fields(SightedFacts):
 
 
 def load_cached_inventory(
-    store: "EvidenceStore", generation: str, now: int
+    store: "EvidenceStore", generation: str, now: int, slot: str = ""
 ) -> Inventory | None:
     """Open the cached inventory of a generation; None if there is none.
 
@@ -142,15 +148,15 @@ def load_cached_inventory(
         store: The store.
         generation: Required generation of its input.
         now: Reference time for the age of evidence, UTC nanoseconds; 0 for its own.
+        slot: Prefix of the file; empty for the newest snapshot.
 
     Returns:
         The inventory, read on use; None where none of this generation is stored.
     """
     try:
-        named = _build_generation_tag(generation, "inventory")
-        file = BlockFile(
-            _get_cache_file_path(store, "inventory"), named, _derive_mac_key(store)
-        )
+        named = _build_generation_tag(generation, _INVENTORY)
+        path = _get_cache_file_path(store, f"{slot}{_INVENTORY}")
+        file = BlockFile(path, named, _derive_mac_key(store))
     except BlockFileError:
         return None
     heading = file.section("heading", _InventoryHeader)[""]
@@ -186,7 +192,7 @@ def load_cached_inventory(
 
 
 def save_inventory_to_cache(
-    store: "EvidenceStore", generation: str, inventory: Inventory
+    store: "EvidenceStore", generation: str, inventory: Inventory, slot: str = ""
 ) -> None:
     """Save an inventory with audit logs joined, for later queries.
 
@@ -196,7 +202,10 @@ def save_inventory_to_cache(
         store: The store.
         generation: Generation of its input.
         inventory: Joined inventory, evaluated at its own time.
+        slot: Prefix of the file; empty for the newest snapshot.
     """
+    if not slot:
+        _keep_files_of_earlier_snapshot(store)
     owners, own = inventory.owners, inventory.own_owners
     if not isinstance(owners, LazyOwnership) or not isinstance(own, LazyOwnership):
         raise TypeError("only a joined inventory can be cached")
@@ -206,9 +215,17 @@ def save_inventory_to_cache(
         "own_owners": _sort_items_by_key(own.records),
     }
     data = encode_block_file(
-        _build_generation_tag(generation, "inventory"), sections, _derive_mac_key(store)
+        _build_generation_tag(generation, _INVENTORY), sections, _derive_mac_key(store)
     )
-    _write_cache_file(_get_cache_file_path(store, "inventory"), data)
+    _write_cache_file(_get_cache_file_path(store, f"{slot}{_INVENTORY}"), data)
+
+
+def _keep_files_of_earlier_snapshot(store: "EvidenceStore") -> None:
+    """Rename the files of the last snapshot to those of the earlier one."""
+    for name in _KEPT_FILES:
+        with contextlib.suppress(OSError):
+            path = _get_cache_file_path(store, name)
+            path.replace(_get_cache_file_path(store, f"{EARLIER}{name}"))
 
 
 class DerivedFiles:
@@ -219,15 +236,16 @@ class DerivedFiles:
         store: "EvidenceStore",
         generation: str,
         progress: ProgressCallback = ignore_progress_report,
+        slot: str = "",
     ) -> None:
         """Keep the store, the generation of the input, and a progress callback."""
-        self._store, self._generation = store, generation
+        self._store, self._generation, self._slot = store, generation, slot
         self.progress = progress
 
     def load(self, name: str) -> BlockFile | None:
         """Open cached tables by name; None if they are missing or outdated."""
         path, key = (
-            _get_cache_file_path(self._store, name),
+            _get_cache_file_path(self._store, f"{self._slot}{name}"),
             _derive_mac_key(self._store),
         )
         try:
@@ -244,10 +262,13 @@ class DerivedFiles:
             tables,
             _derive_mac_key(self._store),
         )
-        _write_cache_file(_get_cache_file_path(self._store, name), data)
+        path = _get_cache_file_path(self._store, f"{self._slot}{name}")
+        _write_cache_file(path, data)
         kind, dash, _ = name.partition("-")
         if dash:
-            _delete_old_cache_files(_get_cache_file_path(self._store, f"{kind}-*"))
+            _delete_old_cache_files(
+                path.with_name(f"{self._slot}{kind}-*{path.suffix}")
+            )
 
 
 def _delete_old_cache_files(pattern: Path) -> None:

@@ -71,6 +71,7 @@ def diff(
         list_newest_snapshots,
         open_side,
     )
+    from answerable.services.python_gc_pause import pause_garbage_collection
     from answerable.usecases.posture.diff import compare_sides
 
     now = time.time_ns()
@@ -89,8 +90,9 @@ def diff(
         if not before:
             before, after = list_newest_snapshots(context, str(own))
         project = Path(context.cwd, after).name
-        sides = [open_side(text, context, project) for text in (before, after)]
-        document = compare_sides(*sides, now=now, fail_on=fail_on, kind=kind)
+        with pause_garbage_collection():
+            sides = [open_side(text, context, project) for text in (before, after)]
+            document = compare_sides(*sides, now=now, fail_on=fail_on, kind=kind)
     if markdown:
         click.echo(format_difference_comment(document, before, after))
         click.get_current_context().exit(get_document_exit_code(document, settings))

@@ -20,7 +20,7 @@ from answerable.model.inventory import (
 from answerable.model.person import OwnerEvidence, OwnerEvidenceKind
 from answerable.model.sighting import Snapshot, Sync
 from answerable.store import inventory_cache
-from answerable.store.cache_generation import compute_chains_generation
+from answerable.store.cache_generation import compute_snapshot_generation
 from answerable.store.collection_state import read_source_states
 from answerable.store.store import EvidenceStore
 
@@ -81,21 +81,24 @@ def load_inventory(
         UsageError: The snapshot does not exist.
         VerificationError: A stored object was changed.
     """
-    chosen = _select_snapshot(list_snapshots(store), name)
-    newest_one = chosen is None or chosen == list_snapshots(store)[-1]
-    generation = compute_chains_generation(store)
-    if not newest_one:
-        joined = _join_snapshot_with_audit_logs(store, chosen)
-        return _assess_owners(joined, now)
-    kept = inventory_cache.load_cached_inventory(store, generation, now)
+    listed = list_snapshots(store)
+    chosen = _select_snapshot(listed, name)
+    is_newest = chosen is None or chosen == listed[-1]
+    slot = "" if is_newest else inventory_cache.EARLIER
+    digest = chosen.digest if chosen is not None else ""
+    generation = compute_snapshot_generation(store, digest)
+    kept = inventory_cache.load_cached_inventory(store, generation, now, slot)
     if kept is None:
         progress(0, DERIVATION_STAGES, "joining scanned sources")
         joined = _join_snapshot_with_audit_logs(store, chosen)
-        inventory_cache.save_inventory_to_cache(store, generation, joined)
+        inventory_cache.save_inventory_to_cache(store, generation, joined, slot)
         kept = _assess_owners(joined, now)
+    derived = inventory_cache.DerivedFiles(store, generation, progress, slot)
+    if not is_newest:
+        return replace(kept, derived=derived)
     return replace(
         kept,
-        derived=inventory_cache.DerivedFiles(store, generation, progress),
+        derived=derived,
         scheduled=read_source_states(store.layout),
         read_event_gaps=lambda: _read_event_gaps(store),
     )

@@ -30,6 +30,7 @@ from answerable.reach.aws.condition_keys.key_classification import (
 from answerable.services.posture.evidence_lines import LineIndex
 from answerable.services.posture.logged_use import LoggedUse
 from answerable.services.posture.reach_view import SnapshotReach
+from answerable.services.python_gc_pause import pause_garbage_collection
 from answerable.services.reach.compiled_snapshots import serialize_queries
 from answerable.services.statements.signed_baselines import read_active_baselines
 from answerable.store.store import EvidenceStore
@@ -114,7 +115,8 @@ def compute_findings(
         asserted_by_caller=_is_asserted_by_caller,
         argument_limits=argument_limits,
     )
-    posture = evaluate_rules(facts)
+    with pause_garbage_collection():
+        posture = evaluate_rules(facts)
     findings = sorted(
         posture.findings.values(),
         key=lambda each: reviews.get_suppression(each.id, now) is not None,

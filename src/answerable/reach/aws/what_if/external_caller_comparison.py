@@ -88,10 +88,7 @@ def list_identities_with_changed_reach(
     if scope.resources or scope.roles:
         yield from names
         return
-    same = (
-        old.size == new.size
-        and old.compiled_graph.nodes[: old.size] == new.compiled_graph.nodes[: new.size]
-    )
+    same = old.has_same_nodes(new)
     for name in names:
         numbers = [
             whole.get_or_assign_node_number(graph.get_start_node(name))

@@ -223,7 +223,7 @@ class ReachComparison:
         )
         if before is None or after is None:
             return None
-        if not _have_equal_nodes(self.before, self.after):
+        if not self.before.whole.has_same_nodes(self.after.whole):
             return None
         changed = (before.sure ^ after.sure) | (before.some ^ after.some)
         node = self.before.whole.get_node_by_number
@@ -347,14 +347,7 @@ _ASSUME: PatternTerm[str] = PatternTerm("sts:assumerole")
 
 def _have_equal_reach(old: SubjectReach, new: SubjectReach) -> bool:
     """Tell whether both sides reach the same nodes of equal graphs."""
-    return old.reach == new.reach and _have_equal_nodes(old, new)
-
-
-def _have_equal_nodes(old: SubjectReach, new: SubjectReach) -> bool:
-    """Tell whether the graphs of both sides number the same nodes alike."""
-    before, after = old.whole.compiled_graph.nodes, new.whole.compiled_graph.nodes
-    size = old.whole.size
-    return size == new.whole.size and (before is after or before[:size] == after[:size])
+    return old.reach == new.reach and old.whole.has_same_nodes(new.whole)
 
 
 def _build_answer_on_becoming_identity(
