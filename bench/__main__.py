@@ -19,7 +19,7 @@ SEED = 20261124
 # Parts that are not on the page.
 LAWS = ("expansions", "law", "what-if", "cedar", "races", "intent", "platforms")
 PARTS = (
-    *("help", "ingest", "queries", "reach", "peers"),
+    *("help", "ingest", "queries", "reach", "findings", "peers"),
     *("gateway", "fairness", "enforce", "federation", "web"),
     *LAWS,
 )
@@ -116,6 +116,10 @@ def measure_reach(
 
     if "reach" in parts:
         yield from reach_queries.measure_reach(folder, SEED, command, quick=quick)
+    if "findings" in parts:
+        from bench import findings
+
+        yield from findings.measure_findings(folder, SEED, command, quick=quick)
     if "platforms" in parts:
         from bench import google_cloud, platform_paths
 

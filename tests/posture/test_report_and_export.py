@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -118,6 +119,32 @@ def test_every_edge_of_the_graph_joins_two_nodes(store: str, tmp_path: Path) -> 
         assert {edge["start"]["value"], edge["end"]["value"]} <= known
     for node in graph["nodes"]:
         assert 1 <= len(node["kinds"]) <= 3
+        assert "objectid" not in node["properties"]
+    # Rules of https://github.com/SpecterOps/chow, the validator of BloodHound's payloads.
+    assert set(json.loads(text)) <= {"metadata", "graph"}
+    for each in (*graph["nodes"], *graph["edges"]):
+        for name, value in each["properties"].items():
+            assert re.fullmatch(r"[a-z0-9_-]{1,128}", name)
+            values = value if isinstance(value, list) else [value]
+            assert len({type(one) for one in values}) <= 1
+            assert all(isinstance(one, str | int | float | bool) for one in values)
+    for edge in graph["edges"]:
+        assert re.fullmatch(r"(?!tag(_|$))[A-Za-z0-9_]+", edge["kind"], re.IGNORECASE)
+
+
+@pytest.mark.world
+def test_an_independent_reader_accepts_the_graph(store: str, tmp_path: Path) -> None:
+    reader = pytest.importorskip("bhopengraph.OpenGraph")
+    main(["--store", store, "export", "--to", "opengraph", str(tmp_path / "out")])
+    path = tmp_path / "out" / "answerable.opengraph.json"
+    graph = reader.OpenGraph()
+    assert graph.import_from_file(str(path))
+    written = json.loads(path.read_text())["graph"]
+    assert graph.get_node_count() == len(written["nodes"])
+    # The reader keeps one of several equal edges.
+    assert 0 < graph.get_edge_count() <= len(written["edges"])
+    _, problems = graph.validate_graph()
+    assert [each for each in problems if "is isolated" not in each] == []
 
 
 def test_the_lists_of_csv_have_a_row_for_each_item(store: str, tmp_path: Path) -> None:

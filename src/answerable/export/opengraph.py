@@ -73,9 +73,7 @@ def build_foreign_opengraph(graph: ForeignGraph) -> Mapping[str, object]:
 
 
 def _build_end(end: ForeignEdgeEnd) -> Mapping[str, str]:
-    """Build the end of an edge; a match by id needs no further member."""
-    if end.match_by == "id" and not end.kind:
-        return {"value": end.value}
+    """Build the end of an edge; some readers require `match_by`."""
     kind = {"kind": end.kind} if end.kind else {}
     return {"value": end.value, "match_by": end.match_by, **kind}
 
@@ -115,8 +113,8 @@ class _InventoryGraph:
             self.edges.append(
                 {
                     "kind": kind,
-                    "start": {"value": str(start)},
-                    "end": {"value": str(end)},
+                    "start": {"value": str(start), "match_by": "id"},
+                    "end": {"value": str(end), "match_by": "id"},
                     "properties": {},
                 }
             )

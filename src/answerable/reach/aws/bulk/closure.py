@@ -87,6 +87,7 @@ class GraphClosure:
         made: Actors that are identities not yet created, as a bitset.
         find: Loads the compiled graph and the step table, for edits.
         hanging: Attachments by policy, after a first edit.
+        compared: Closure that was compared last, and whether its nodes are the same.
     """
 
     graph: IdentityGraph
@@ -99,11 +100,11 @@ class GraphClosure:
     made: int
     find: "Callable[[], tuple[CompiledGraph, StepTable]]"
     hanging: "AttachmentsByPolicy | None" = None
+    compared: "tuple[GraphClosure, bool] | None" = None
     _more: list[IdentityNode] = field(default_factory=list)
     _numbers: dict[IdentityNode, int] = field(default_factory=dict)
     _loose: dict[int, tuple[VerdictBits, int]] = field(default_factory=dict)
     _found: "tuple[CompiledGraph, StepTable] | None" = None
-    _compared: "tuple[GraphClosure, bool] | None" = None
 
     @property
     def compiled_graph(self) -> "CompiledGraph":
@@ -138,7 +139,7 @@ class GraphClosure:
         new.graph, new.actors = graph, compiled_graph
         new._found = compiled_graph, step_table
         new._loose, new._more, new._numbers = {}, [], {}
-        new._compared = None
+        new.compared = None
         if step_table is not self.step_table:
             new._update_closures(self, step_table)
         graph.all = new
@@ -161,16 +162,6 @@ class GraphClosure:
             {n: (was[n].some, now[n].some) for n in other},
             lambda: [row.some for row in now],
         )
-
-    def has_same_nodes(self, other: "GraphClosure") -> bool:
-        """Tell whether another closure numbers the same nodes alike."""
-        if self._compared is None or self._compared[0] is not other:
-            mine, theirs = self.actors.nodes, other.actors.nodes
-            same = self.size == other.size and (
-                mine is theirs or list(mine[: self.size]) == list(theirs[: self.size])
-            )
-            self._compared = other, same
-        return self._compared[1]
 
     def get_or_assign_node_number(self, node: IdentityNode) -> int:
         """Return a node's number; number it if it is not a principal of the graph."""

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from answerable.model.ids import IdentityId
 from answerable.reach.aws.bulk.closure import get_graph_closure
+from answerable.reach.aws.bulk.equal_nodes import have_same_nodes
 from answerable.reach.aws.external_caller_queries import build_role_entry_hop
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
 from answerable.reach.aws.patterns.arn_matching import ANY_ARN
@@ -88,7 +89,7 @@ def list_identities_with_changed_reach(
     if scope.resources or scope.roles:
         yield from names
         return
-    same = old.has_same_nodes(new)
+    same = have_same_nodes(old, new)
     for name in names:
         numbers = [
             whole.get_or_assign_node_number(graph.get_start_node(name))

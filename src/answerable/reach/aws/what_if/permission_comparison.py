@@ -11,6 +11,7 @@ from itertools import chain
 
 from answerable.model.ids import IdentityId
 from answerable.reach.aws.bulk.bitset import list_positions
+from answerable.reach.aws.bulk.equal_nodes import have_same_nodes
 from answerable.reach.aws.paths.identity_edges import IdentityNode
 from answerable.reach.aws.paths.path_search import ReachPath
 from answerable.reach.aws.patterns.arn_matching import split_arn
@@ -223,7 +224,7 @@ class ReachComparison:
         )
         if before is None or after is None:
             return None
-        if not self.before.whole.has_same_nodes(self.after.whole):
+        if not have_same_nodes(self.before.whole, self.after.whole):
             return None
         changed = (before.sure ^ after.sure) | (before.some ^ after.some)
         node = self.before.whole.get_node_by_number
@@ -347,7 +348,7 @@ _ASSUME: PatternTerm[str] = PatternTerm("sts:assumerole")
 
 def _have_equal_reach(old: SubjectReach, new: SubjectReach) -> bool:
     """Tell whether both sides reach the same nodes of equal graphs."""
-    return old.reach == new.reach and old.whole.has_same_nodes(new.whole)
+    return old.reach == new.reach and have_same_nodes(old.whole, new.whole)
 
 
 def _build_answer_on_becoming_identity(
