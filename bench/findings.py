@@ -18,7 +18,7 @@ _REMOVED, _WIDENED = 10, 20
 _COMMANDS = (
     (("findings", "-o", "ndjson"), 15),
     (("report",), 20),
-    (("diff", "-o", "json"), 5),
+    (("diff", "-o", "json", "--allow-partial"), 5),
 )
 _EXTRA = {
     "PolicyName": "extra",

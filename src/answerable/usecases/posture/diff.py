@@ -1,6 +1,8 @@
 """Compare two snapshots, checkouts or Terraform plans (command `diff`)."""
 
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from answerable.inventory.compared_things import (
     ComparedSide,
@@ -15,11 +17,17 @@ from answerable.model.documents.difference import DifferenceItem
 from answerable.model.documents.shared_shapes import CoverageRecord, Document
 from answerable.model.documents.what_if import AccessChangeItem
 from answerable.model.errors import UsageError
+from answerable.model.ids import IdentityId
 from answerable.model.inventory import Inventory
 from answerable.posture.severity import is_at_least
 from answerable.presentation import answer_coverage
 from answerable.presentation.policy_condition_text import shorten_policy_name
-from answerable.reach.platform import PermissionPlatform, Question
+from answerable.reach.platform import (
+    AppliedEdit,
+    PermissionPlatform,
+    Question,
+    SubjectIdentity,
+)
 from answerable.services.posture.change_severity import (
     NOTHING_ADDED,
     get_access_change_severity,
@@ -28,6 +36,7 @@ from answerable.services.posture.change_severity import (
 from answerable.services.reach.platform_registry import PLATFORMS
 
 _SEVERITIES = ("critical", "high", "medium", "low", NOTHING_ADDED)
+_MOST_ADDED = 100  # added identities whose permissions are listed
 _GAINS = ("appears", "stronger")
 _CHANGES = {
     "appears": ChangeDirection.ADDED,
@@ -69,7 +78,8 @@ def compare_sides(
         Changes, gravest first; what cannot be compared comes last.
     """
     grouped: dict[tuple[object, ...], list[InventoryChange]] = {}
-    for each in compare_inventories(before, after):
+    listed = compare_inventories(before, after)
+    for each in listed:
         key = each.change, each.kind, each.subject, each.agents, bool(each.field)
         grouped.setdefault(key, []).append(each)
     items = [_build_inventory_item(*same) for same in grouped.values()]
@@ -79,8 +89,9 @@ def compare_sides(
     items += [
         _build_unread_item(each, "changes, and is not evaluated") for each in uncompared
     ]
+    one_sided = _OneSidedIdentities.of(listed)
     for platform in PLATFORMS:
-        items += _compare_permissions(platform, before, after, now)
+        items += _compare_permissions(platform, before, after, one_sided, now)
     items = [each for each in items if _is_listed(each, kind)]
     items.sort(key=_get_sort_key)
     coverage = _join_coverage(before, after, now)
@@ -165,8 +176,63 @@ def _build_unread_item(place: str, because: str) -> DifferenceItem:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _OneSidedIdentities:
+    """Identities that were added or removed, by their inventory changes."""
+
+    added: frozenset[str]
+    removed: frozenset[str]
+
+    @classmethod
+    def of(cls, changes: Iterable[InventoryChange]) -> "_OneSidedIdentities":
+        """Collect the identities of changes."""
+        found: dict[ChangeDirection, set[str]] = defaultdict(set)
+        for each in changes:
+            if each.kind == "identity":
+                found[each.change].add(each.subject)
+        return cls(
+            frozenset(found[ChangeDirection.ADDED]),
+            frozenset(found[ChangeDirection.REMOVED]),
+        )
+
+    def select(self, owns: Callable[[str], bool]) -> "_OneSidedIdentities":
+        """Select the identities of one platform."""
+        return _OneSidedIdentities(
+            frozenset(filter(owns, self.added)), frozenset(filter(owns, self.removed))
+        )
+
+    def imply(self, item: AccessChangeItem) -> bool:
+        """Tell whether a change only follows from an added or a removed identity.
+
+        A removed identity is listed itself. Administrators can become an added one by
+        a change of its trust, which says nothing about it.
+        """
+        target = item["resource"]
+        if target in self.removed:
+            return True
+        edits = item["kind"] == "identity" and not item["action"].startswith("sts:")
+        return target in self.added and edits
+
+
+def _list_access_changes(
+    applied: AppliedEdit, one_sided: _OneSidedIdentities, question: Question
+) -> Iterator[AccessChangeItem]:
+    """Yield the changes of all identities, and the permissions of added ones."""
+    listed = applied.list_changes(question, (), 0).items
+    yield from (each for each in listed if not one_sided.imply(each))
+    known = {each["subject"] for each in listed if each["kind"] == "permission"}
+    for name in sorted(one_sided.added - known)[:_MOST_ADDED]:
+        start = SubjectIdentity(name, IdentityId(name))
+        asked = replace(question, subject=name, identities=(start,))
+        yield from applied.list_changes(asked, (start,), 0).items
+
+
 def _compare_permissions(
-    platform: PermissionPlatform, before: ComparedSide, after: ComparedSide, now: int
+    platform: PermissionPlatform,
+    before: ComparedSide,
+    after: ComparedSide,
+    one_sided: _OneSidedIdentities,
+    now: int,
 ) -> Iterator[DifferenceItem]:
     """Yield the permissions of one platform that differ."""
     sides = before.inventory, after.inventory
@@ -176,18 +242,24 @@ def _compare_permissions(
     question = Question(now)
     try:
         applied = platform.open_comparison(*sides, question)
-        changes = applied.list_changes(question, (), 0)
+        own = one_sided.select(platform.owns)
+        changes = list(_list_access_changes(applied, own, question))
+        if (more := len(own.added) - _MOST_ADDED) > 0:
+            yield _build_unread_item(
+                f"permissions of {more:,} more added identities of {platform.name}",
+                f"only those of {_MOST_ADDED} are listed",
+            )
     except UsageError as error:
         yield _build_unread_item(f"permissions of {platform.name}", str(error))
         return
     missing = [sorted(words[1] - words[0]), sorted(words[0] - words[1])]
     names = [each.facts.identities_by_id() for each in sides]
-    for item in changes.items:
+    for item in changes:
         gained = item["change"] in _GAINS
         absent = missing[0] if gained else missing[1]
-        one_sided = item["subject"] in names[0] or item["subject"] in names[1]
+        anywhere = item["subject"] in names[0] or item["subject"] in names[1]
         here = item["subject"] in names[1 if not gained else 0]
-        if before.scope != after.scope and one_sided and not here:
+        if before.scope != after.scope and anywhere and not here:
             continue
         yield _build_access_item(sides[1], item, absent)
 
