@@ -22,6 +22,7 @@ APART = {
     "unused-credential",
     "unused-access",
     "open-argument-schema",
+    "unused-action",
 }
 
 

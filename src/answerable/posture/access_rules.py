@@ -2,7 +2,13 @@
 
 from answerable.posture import rule_data as data
 from answerable.posture.rule import FindingRule
-from answerable.posture.rules import cloud, credentials, gateway, servers
+from answerable.posture.rules import (
+    cloud,
+    credentials,
+    gateway,
+    granted_actions,
+    servers,
+)
 
 ACCESS_RULES: tuple[FindingRule, ...] = (
     FindingRule(
@@ -156,9 +162,10 @@ ACCESS_RULES: tuple[FindingRule, ...] = (
         question="Which identities that no agent uses are or can become administrators?",
         detail=(
             "The root user, the platform's own service roles, permission sets and "
-            "user accounts of persons on GitHub are not listed."
+            "user accounts and groups of persons on GitHub and Google Cloud are not "
+            "listed."
         ),
-        platforms=("aws", "kubernetes", "github", "postgres"),
+        platforms=("aws", "kubernetes", "github", "postgres", "gcp"),
         owasp=("NHI5:2025",),
         requires=data.PERMISSIONS,
         severity="another failure x administrator x standing, unbounded",
@@ -212,6 +219,26 @@ ACCESS_RULES: tuple[FindingRule, ...] = (
         severity="another failure x reach of the identity x standing, unbounded",
         repair="Remove the access from the agent, then the identity.",
         evaluate=cloud.find_unused_identities,
+    ),
+    FindingRule(
+        id="unused-action",
+        title="Granted actions that an agent does not use",
+        question="Which identities that agents act as have granted actions without calls?",
+        detail=(
+            "Granted are the actions that the identity's own policies allow, also under"
+            " conditions. An action counts as unused only if the ingested trail "
+            "records its calls for at least 30 days; data events that a trail does not"
+            " record are listed as not evaluated. Administrators, and identities "
+            "without any call, have rules of their own. A call that is due less often "
+            "than the window is long looks unused: `answerable reach IDENTITY --used` "
+            "lists each action with its window."
+        ),
+        platforms=("aws",),
+        owasp=("NHI5:2025", "ASI03:2026"),
+        requires=data.TRAIL,
+        severity="another failure x reach of the identity x standing, unbounded",
+        repair="Grant the actions that it uses: `answerable least-privilege IDENTITY`.",
+        evaluate=granted_actions.find_unused_actions,
     ),
     FindingRule(
         id="replaceable-key",

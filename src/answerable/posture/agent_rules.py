@@ -202,7 +202,7 @@ AGENT_RULES: tuple[FindingRule, ...] = (
             "role assumption and escalation. An identity whose permissions were not "
             "collected is not evaluated."
         ),
-        platforms=("home", "repo", "aws", "kubernetes", "github", "postgres"),
+        platforms=("home", "repo", "aws", "kubernetes", "github", "postgres", "gcp"),
         owasp=("NHI5:2025", "ASI03:2026"),
         requires=data.PERMISSIONS,
         severity=(

@@ -83,6 +83,23 @@ class UsageCount:
     since: int
 
 
+@dataclass(frozen=True, slots=True)
+class GrantedActionUse:
+    """Logged use of the actions that an identity's policies grant.
+
+    Attributes:
+        granted: Number of granted actions.
+        unused: Granted actions whose calls the logs record, and that have none.
+        not_recorded: Granted actions whose calls the logs do not record.
+        since: Start of the covered window, UTC nanoseconds.
+    """
+
+    granted: int
+    unused: tuple[str, ...]
+    not_recorded: tuple[str, ...]
+    since: int
+
+
 class NoLogs:
     """Logged use without any log."""
 
@@ -139,6 +156,8 @@ class PostureFacts:
         use: Logged use of its identities.
         bounded: Agents with a signed baseline in force.
         asserted_by_caller: Tells whether the caller sets a condition key about itself.
+        action_use: Returns the use of the granted actions of an identity; None if no
+            log covers it.
         argument_limits: Limits by policies of the gateway; None if its configuration
             was not read.
     """
@@ -149,6 +168,7 @@ class PostureFacts:
     use: UseView = field(default_factory=NoLogs)
     bounded: frozenset[str] = frozenset()
     asserted_by_caller: Callable[[str], bool] = lambda _: False
+    action_use: Callable[[str], GrantedActionUse | None] = lambda _: None
     argument_limits: Sequence[ArgumentLimit] | None = None
 
     def list_tools_of_credential(self, credential: str) -> Sequence[ToolOfAgent]:

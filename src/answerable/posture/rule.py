@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+from answerable.model import google_cloud_ids
 from answerable.model.documents.shared_shapes import PathItem
 from answerable.model.provenance import FactProvenance, WrittenBy
 from answerable.posture.facts import PostureFacts
@@ -179,6 +180,8 @@ def get_platform_of_source(source: str) -> str:
 
 def get_platform_of_identity(identity: str) -> str:
     """Return the platform of an identity's id."""
+    if google_cloud_ids.is_service_account(identity):
+        return "gcp"
     word = identity.partition(":")[0].partition("-")[0]
     return _PLATFORMS.get(word, word)
 

@@ -25,6 +25,7 @@ PERMISSIONS = RequiredData(
         ("aws", ("identity-policies",), "aws:FILE"),
         ("kubernetes", ("k8s",), "k8s:FILE"),
         ("github", ("github",), "github:FILE"),
+        ("gcp", ("gcp",), "gcp:DIR"),
         ("postgres", ("pg",), "pg:FILE"),
     ),
 )
@@ -41,6 +42,10 @@ KEYS = RequiredData(
 LOGS = RequiredData(
     "audit logs, or the platform's record of the last use",
     (("aws", ("cloudtrail", "identity-policies"), "cloudtrail:PATH"),),
+)
+TRAIL = RequiredData(
+    "policies of the account, and its CloudTrail logs",
+    (("aws", ("identity-policies",), "aws:FILE"),),
 )
 GATEWAY = RequiredData(
     "policies of the gateway, and the tool definitions that it pinned",

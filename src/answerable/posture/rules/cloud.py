@@ -29,9 +29,17 @@ _LOG_SOURCES = {
     "aws": "cloudtrail:PATH",
     "kubernetes": "k8s-audit:PATH",
     "github": "github-audit:PATH",
+    "gcp": "gcp-audit:PATH",
 }
 # The root user, the platform's own roles, and persons: no agent's identity to narrow.
-_BY_DESIGN = ("aws-root", "aws-service-role", "aws-permission-set", "github-user")
+_BY_DESIGN = (
+    "aws-root",
+    "aws-service-role",
+    "aws-permission-set",
+    "github-user",
+    "gcp-user",
+    "gcp-group",
+)
 _ACTIONS_OIDC = "token.actions.githubusercontent.com"
 
 
@@ -168,6 +176,7 @@ def find_unused_identities(facts: PostureFacts) -> Iterator[RuleResult]:
             evidence=_build_identity_evidence(facts, identity, text),
             fix=Fix("Remove the access from the agent, then the identity."),
             identity=identity,
+            covers=(("unused-action", identity),),
         )
 
 

@@ -28,6 +28,7 @@ from answerable.reach.aws.condition_keys.key_classification import (
     classify_condition_key,
 )
 from answerable.services.posture.evidence_lines import LineIndex
+from answerable.services.posture.granted_action_use import GrantedActionUseView
 from answerable.services.posture.logged_use import LoggedUse
 from answerable.services.posture.reach_view import SnapshotReach
 from answerable.services.python_gc_pause import pause_garbage_collection
@@ -105,12 +106,16 @@ def compute_findings(
         evaluated.
     """
     inventory = assess_owners_at_time(inventory, now)
-    use = NoLogs() if store is None else LoggedUse(store, inventory)
+    use = None if store is None else LoggedUse(store, inventory)
+    reach = SnapshotReach(inventory, now)
     facts = PostureFacts(
         inventory,
         now,
-        reach=SnapshotReach(inventory, now),
-        use=use,
+        reach=reach,
+        use=use or NoLogs(),
+        action_use=GrantedActionUseView(use, reach).count_action_use
+        if use
+        else lambda _: None,
         bounded=frozenset() if store is None else _list_bounded_agents(store, now),
         asserted_by_caller=_is_asserted_by_caller,
         argument_limits=argument_limits,
@@ -125,7 +130,7 @@ def compute_findings(
         inventory,
         posture,
         find_line=LineIndex().find_line,
-        use=use,
+        use=use or NoLogs(),
         reviews=reviews,
         now=now,
     )

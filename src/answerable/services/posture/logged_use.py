@@ -39,7 +39,7 @@ class LoggedUse:
         calls = [
             each
             for each in count_recorded_calls(
-                self.store, self.inventory, identity, self._chains
+                self.store, self.inventory, identity, self.chains
             )
             if each.outcome is not EventOutcome.DENIED
         ]
@@ -55,6 +55,6 @@ class LoggedUse:
         return read_account_log_spans(self.store)
 
     @cached_property
-    def _chains(self) -> ChainIndex:
+    def chains(self) -> ChainIndex:
         """Load the chains of all events."""
         return load_or_compute_chains(self.store)

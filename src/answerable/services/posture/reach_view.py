@@ -62,7 +62,7 @@ class SnapshotReach:
         found += [
             str(each.id)
             for each in self.inventory.facts.identities
-            if each.id.startswith(_CATALOGUED)
+            if self._is_catalogued(each.id)
             and self.get_reach(each.id).level is ReachLevel.ADMINISTRATOR
         ]
         return found
@@ -93,8 +93,7 @@ class SnapshotReach:
         found = self._exposures.get(identity)
         if found is not None and identity not in self._uncollected:
             return self._grade_aws_identity(identity, found)
-        is_google = self._has_google_cloud and GCP.owns(identity)
-        if is_google or identity.startswith(_CATALOGUED):
+        if self._is_catalogued(identity):
             return self._grade_catalogued_identity(identity)
         return _build_unknown_reach(identity)
 
@@ -114,11 +113,11 @@ class SnapshotReach:
 
     def _find_sensitive_read(self, identity: str) -> str:
         """Return tagged data that an agent's identity can read; empty for none."""
-        if self._query is None or not list_agents_by_identity_used(
+        if self.query is None or not list_agents_by_identity_used(
             self.inventory, identity
         ):
             return ""
-        evaluator = AwsEvaluator(self._query)
+        evaluator = AwsEvaluator(self.query)
         start = SubjectIdentity(identity, IdentityId(identity))
         for action, resource in self._sensitive_reads:
             question = Question(
@@ -135,6 +134,11 @@ class SnapshotReach:
     def _sensitive_reads(self) -> Sequence[tuple[str, str]]:
         """List the calls that read tagged data."""
         return list_sensitive_reads(self.inventory)
+
+    def _is_catalogued(self, identity: str) -> bool:
+        """Tell whether an identity is of a platform whose permissions are listed."""
+        is_google = self._has_google_cloud and GCP.owns(identity)
+        return is_google or identity.startswith(_CATALOGUED)
 
     def _grade_catalogued_identity(self, identity: str) -> IdentityReach:
         """Grade an identity of another platform by its permissions."""
@@ -170,7 +174,7 @@ class SnapshotReach:
         return has_estate(self.inventory)
 
     @cached_property
-    def _query(self) -> QueryContext | None:
+    def query(self) -> QueryContext | None:
         """Compile the collected accounts; None if no AWS identity is in the snapshot."""
         if not any(
             each.id.startswith("arn:") for each in self.inventory.facts.identities
@@ -183,7 +187,7 @@ class SnapshotReach:
     @cached_property
     def _exposure(self) -> AccountExposure | None:
         """Grade all AWS identities; None if their paths cannot be followed."""
-        query = self._query
+        query = self.query
         return None if query is None or query.direct else AccountExposure(query.graph)
 
     @cached_property
@@ -200,7 +204,7 @@ class SnapshotReach:
     @cached_property
     def _uncollected(self) -> frozenset[str]:
         """List the AWS identities whose permissions were not collected."""
-        query = self._query
+        query = self.query
         if query is None:
             return frozenset()
         return frozenset(str(each.id) for each in list_uncollected_identities(query))
