@@ -97,3 +97,31 @@ def test_an_added_service_account_shows_its_binding(
     items = json.loads(capsys.readouterr().out)["items"]
     assert code == 1, [each["text"] for each in items]
     assert any("serviceaccount/fresh" in each["subject"] for each in items)
+
+
+def test_other_changes_are_found_when_a_role_is_added_and_another_removed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Identities are numbered anew; only those whose own access differs are listed."""
+    read = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}
+    before, after = with_role(read), account()
+    roles = after["RoleDetailList"]
+    assert isinstance(roles, list)
+    wider = {
+        "PolicyName": "more",
+        "PolicyDocument": {"Version": "2012-10-17", "Statement": [read]},
+    }
+    for each in roles:
+        if each["RoleName"] == "customer-reader":
+            each["RolePolicyList"].append(wider)
+    roles.insert(0, role("aaa", TRUST, read))
+    code, items = compare(tmp_path, capsys, before, after)
+    assert code == 0
+    gained = [(e["subject"], e["kind"]) for e in items if e["severity"] != "none"]
+    reader = "arn:aws:iam::222233334444:role/customer-reader"
+    fresh = FRESH.replace("fresh", "aaa")
+    assert {(reader, "permission"), (fresh, "permission"), (fresh, "identity")} == set(
+        gained
+    )
+    removed = [e["subject"] for e in items if e["change"] == "removed"]
+    assert removed == [FRESH]

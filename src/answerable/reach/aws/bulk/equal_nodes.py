@@ -1,6 +1,11 @@
 """Comparison of the numbered identity nodes of two closures."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
 from answerable.reach.aws.bulk.closure import GraphClosure
+from answerable.reach.aws.paths.identity_edges import IdentityNode
 
 
 def have_same_nodes(one: GraphClosure, other: GraphClosure) -> bool:
@@ -15,3 +20,81 @@ def have_same_nodes(one: GraphClosure, other: GraphClosure) -> bool:
         )
         one.compared = other, same
     return one.compared[1]
+
+
+class _Run(NamedTuple):
+    """Consecutive nodes of a closure that another closure numbers consecutively too.
+
+    Attributes:
+        start: First number.
+        size: Number of nodes.
+        target: First number among the shared nodes.
+    """
+
+    start: int
+    size: int
+    target: int
+
+
+@dataclass(slots=True)
+class SharedRows:
+    """Rows of one closure, restricted to the nodes that another closure has.
+
+    Attributes:
+        runs: Runs of shared nodes.
+    """
+
+    runs: Sequence[_Run]
+    _known: dict[int, int] = field(default_factory=dict)
+
+    def restrict(self, row: int) -> int:
+        """Return a bitset over the shared nodes."""
+        found = self._known.get(row)
+        if found is None:
+            found = 0
+            for start, size, target in self.runs:
+                found |= (row >> start & (1 << size) - 1) << target
+            self._known[row] = found
+        return found
+
+
+class SharedNodes(NamedTuple):
+    """Nodes that two closures share.
+
+    Attributes:
+        before: Rows of the first closure.
+        after: Rows of the second closure.
+        added: Nodes that only the second one has, as a bitset of it.
+    """
+
+    before: SharedRows
+    after: SharedRows
+    added: int
+
+
+def find_shared_nodes(old: GraphClosure, new: GraphClosure) -> SharedNodes:
+    """Find the nodes that two closures share, whatever their numbers are."""
+    nodes: list[IdentityNode] = list(new.actors.nodes[: new.size])
+    numbers = {node: number for number, node in enumerate(nodes)}
+    pairs = [
+        (number, numbers[node])
+        for number, node in enumerate(old.actors.nodes[: old.size])
+        if node in numbers
+    ]
+    before: list[_Run] = []
+    after: list[_Run] = []
+    for target, (mine, theirs) in enumerate(pairs):
+        if (
+            before
+            and mine == before[-1].start + before[-1].size
+            and theirs == after[-1].start + after[-1].size
+        ):
+            before[-1] = before[-1]._replace(size=before[-1].size + 1)
+            after[-1] = after[-1]._replace(size=after[-1].size + 1)
+        else:
+            before.append(_Run(mine, 1, target))
+            after.append(_Run(theirs, 1, target))
+    added = (1 << new.size) - 1
+    for start, size, _ in after:
+        added &= ~(((1 << size) - 1) << start)
+    return SharedNodes(SharedRows(before), SharedRows(after), added)

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator
 
 from answerable.model.ids import IdentityId
-from answerable.reach.aws.bulk.closure import get_graph_closure
-from answerable.reach.aws.bulk.equal_nodes import have_same_nodes
+from answerable.reach.aws.bulk.closure import GraphClosure, get_graph_closure
+from answerable.reach.aws.bulk.equal_nodes import find_shared_nodes, have_same_nodes
 from answerable.reach.aws.external_caller_queries import build_role_entry_hop
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
 from answerable.reach.aws.patterns.arn_matching import ANY_ARN
@@ -86,10 +86,20 @@ def list_identities_with_changed_reach(
     names = [
         name for name in before.accounts.principals if name in after.accounts.principals
     ]
-    if scope.resources or scope.roles:
+    if scope.resources:
         yield from names
         return
-    same = have_same_nodes(old, new)
+    shared = None if have_same_nodes(old, new) else find_shared_nodes(old, new)
+    changed = [
+        role
+        for role in scope.roles
+        if role in before.accounts.principals and role in after.accounts.principals
+    ]
+    entered = [
+        _list_role_nodes(graph, whole, changed)
+        for graph, whole in ((before, old), (after, new))
+    ]
+    added = shared.added if shared is not None else 0
     for name in names:
         numbers = [
             whole.get_or_assign_node_number(graph.get_start_node(name))
@@ -99,8 +109,33 @@ def list_identities_with_changed_reach(
             (whole.sure.beyond[number], whole.some.beyond[number])
             for whole, number in zip((old, new), numbers, strict=True)
         ]
-        if name in scope.identities or not same or rows[0] != rows[1]:
+        if shared is not None:
+            rows = [
+                (side.restrict(sure), side.restrict(some))
+                for side, (sure, some) in zip(shared[:2], rows, strict=True)
+            ]
+        taken = [
+            whole.table.assumed[number].some
+            for whole, number in zip((old, new), numbers, strict=True)
+        ]
+        if (
+            name in scope.identities
+            or rows[0] != rows[1]
+            or taken[0] & entered[0]
+            or taken[1] & (entered[1] | added)
+        ):
             yield name
+
+
+def _list_role_nodes(
+    graph: IdentityGraph, closure: GraphClosure, roles: Iterable[IdentityId]
+) -> int:
+    """Return the nodes of roles whose trust policy changed, as a bitset."""
+    found = 0
+    for role in roles:
+        if role in graph.accounts.principals:
+            found |= 1 << closure.get_or_assign_node_number(graph.get_start_node(role))
+    return found
 
 
 def list_role_trust_changes(
