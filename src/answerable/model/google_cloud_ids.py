@@ -117,6 +117,8 @@ def spell_resource(text: str) -> str:
     Short: `projects/P`, `folders/N`, `organizations/N`, `gs://BUCKET/OBJECT`, and the
     address of a service account.
     """
+    if text.startswith("//"):
+        return text
     if text.startswith("gs://"):
         bucket, mark, name = text.removeprefix("gs://").partition("/")
         rest = f"/objects/{name}" if mark and name else ""

@@ -180,3 +180,11 @@ def test_a_folder_of_other_files_is_refused_after_some(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="has no supported answer") as caught:
         fetch.sync(str(tmp_path), context())
     assert caught.value.hint == "collect with the commands of docs/gcp.md"
+
+
+def test_the_full_name_of_a_service_account_is_its_resource(tmp_path: Path) -> None:
+    name = f"//iam.googleapis.com/projects/shop/serviceAccounts/{BOT}"
+    binding = {"role": "roles/iam.serviceAccountUser", "members": ["user:a@b.c"]}
+    row = {"resource": name, "policy": {"bindings": [binding]}}
+    _, estate = scan(tmp_path, iam_policies=[row])
+    assert [each.resource for each in estate.policies] == [name]
