@@ -21,6 +21,7 @@ class CaseRecordKind(StrEnum):
     DECISION = "decision"
     FINDING = "finding"
     NOTE = "note"
+    ASSIGNED = "assigned"
     CLOSED = "closed"
 
 
@@ -32,7 +33,8 @@ class CaseRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         kind: Kind of the act.
         at: UTC nanoseconds as a decimal string.
         by: Login name of the operating system that ran the command; not verified.
-        value: Id of the added event, decision or finding; else empty.
+        value: Id of the added event, decision or finding, or of the assigned person;
+            else empty.
         text: Title, note or reason; of a finding its title and subject.
         schema: Version of this shape.
     """

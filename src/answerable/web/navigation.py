@@ -64,7 +64,15 @@ NAVIGATION: tuple[tuple[str, tuple[NavigationEntry, ...]], ...] = (
                 counted="findings",
                 facet=("state", "open"),
             ),
-            NavigationEntry("/trace", "Investigate", ("/event",), ACTIVITY_PERMISSIONS),
+            NavigationEntry(
+                "/trace",
+                "Investigate",
+                ("/event", "/trace/chains", "/trace/compare", "/trace/saved"),
+                ACTIVITY_PERMISSIONS,
+            ),
+            NavigationEntry(
+                "/cases", "Cases", ("/case",), frozenset({WebPermission.INVESTIGATE})
+            ),
             NavigationEntry("/reach", "Reach", ("/can", "/who-can", "/what-if")),
         ),
     ),

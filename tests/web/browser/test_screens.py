@@ -49,6 +49,8 @@ PAGES = {
     "trace-hops": (at("/trace/hops", q=f"agent:{CLERK}"), "are known"),
     "trace-chains": (at("/trace/chains"), "chains behind"),
     "trace-compare": (at("/trace/compare", q="since:2d"), "iam:CreateRole"),
+    "trace-saved": (at("/trace/saved"), "Saved queries"),
+    "cases": (at("/cases"), "Open a case"),
     "trace-office": (at("/trace", q=f"agent:{CLERK}"), "denied"),
     "pins": (at("/tools/diff", all="yes"), "office"),
     "reach": (at("/reach", subject=f"cred:aws/{REPORT_KEY}"), "s3:"),
@@ -152,6 +154,8 @@ NO_PAGES = {
     "/baseline/replay",
     "/sign",
     "/proof/bundle",
+    "/case/bundle",
+    "/case/page",
     "/evidence/key",
     "/evidence/checkpoint",
 }

@@ -73,6 +73,23 @@ def add_note(settings: Settings, name: str, text: str) -> None:
     print_and_exit(document, settings)
 
 
+@case.command("assign", cls=AppCommand, short_help="Assign a case to a person.")
+@click.argument("name", metavar="CASE")
+@click.argument("person")
+@pass_settings
+def assign(settings: Settings, name: str, person: str) -> None:
+    """Assign CASE to PERSON. An agent may not do this."""
+    from answerable.cli.signing import require_human
+    from answerable.usecases.lineage import manage_cases as flow
+
+    require_human(settings)
+    with open_session(settings, writes=True) as session:
+        document = flow.assign_case(
+            session.store, name, person, get_login_name(), now=session.now
+        )
+    print_and_exit(document, settings)
+
+
 @case.command("close", cls=AppCommand, short_help="Close a case.")
 @click.argument("name", metavar="CASE")
 @click.option(

@@ -16,6 +16,9 @@ class CaseItem(TypedDict):
     opened_by: Annotated[
         str, Column("login name of the operating system; not verified", "by", 4)
     ]
+    assignee: Annotated[
+        str, Column("person who works on it, empty for none", "assigned to", 2, "id")
+    ]
     events: Annotated[int, Column("added events", "", 2, "count", right=True)]
     decisions: Annotated[int, Column("added decisions", "", 2, "count", right=True)]
     findings: Annotated[int, Column("added findings", "", 2, "count", right=True)]
@@ -32,10 +35,20 @@ class CaseRecordItem(TypedDict):
     ]
     kind: Annotated[
         str,
-        Column("`opened`, `event`, `decision`, `finding`, `note` or `closed`", "", 0),
+        Column(
+            "`opened`, `event`, `decision`, `finding`, `note`, `assigned` or `closed`",
+            "",
+            0,
+        ),
     ]
     value: Annotated[
-        str, Column("id of the added event, decision or finding", "id", 3, floor=12)
+        str,
+        Column(
+            "id of the added event, decision, finding or of the assigned person",
+            "id",
+            3,
+            floor=12,
+        ),
     ]
     text: Annotated[
         str, Column("title, note, reason or summary of the item", "", 0, floor=16)

@@ -50,6 +50,14 @@ class InvestigationCase:
         """Tell whether the case was closed."""
         return any(e.record.kind is CaseRecordKind.CLOSED for e in self.records)
 
+    @property
+    def assignee(self) -> str:
+        """Return the person that the case was last assigned to, empty for none."""
+        assigned = [
+            e.record for e in self.records if e.record.kind is CaseRecordKind.ASSIGNED
+        ]
+        return assigned[-1].value if assigned else ""
+
     def list_values(self, kind: CaseRecordKind) -> list[str]:
         """List the ids of the added items of a kind, each once."""
         values = (e.record.value for e in self.records if e.record.kind is kind)

@@ -48,15 +48,27 @@ class CaseRows:
 
 
 def collect_case_rows(
-    store: EvidenceStore, case: InvestigationCase, *, now: int
+    store: EvidenceStore,
+    case: InvestigationCase,
+    *,
+    now: int,
+    loaded: SearchScope | None = None,
 ) -> CaseRows:
     """Collect the rows of a case's events and decisions.
+
+    Args:
+        store: Store of the case.
+        case: The case.
+        now: UTC nanoseconds.
+        loaded: Inventory and chains, if they are loaded already.
 
     Raises:
         UsageError: The store has no event with that id.
     """
-    inventory = snapshots.load_inventory(store, now=now)
-    chains = load_or_compute_chains(store, inventory)
+    if loaded is None:
+        inventory = snapshots.load_inventory(store, now=now)
+        loaded = SearchScope(inventory, load_or_compute_chains(store, inventory))
+    inventory, chains = loaded.inventory, ChainIndex.wrap_chains(loaded.chains)
     events: dict[bytes, AuditEvent] = {}
     for value in case.list_values(CaseRecordKind.EVENT):
         found = find_events_by_id(store, bytes.fromhex(value))

@@ -35,6 +35,7 @@ from answerable.presentation.lineage_exports import iterate_mermaid_lines
 from answerable.presentation.text import sanitize
 from answerable.services.evidence.cases import InvestigationCase, find_case
 from answerable.services.lineage.case_rows import CaseRows, collect_case_rows
+from answerable.services.lineage.lineage_search import SearchScope
 from answerable.services.statements.owner_keys import (
     ATTESTATION,
     ENROLMENT,
@@ -49,7 +50,12 @@ _MISSING = "not known"
 
 
 def build_case_bundle(
-    store: EvidenceStore, name: str, *, with_snapshots: bool = False, now: int
+    store: EvidenceStore,
+    name: str,
+    *,
+    with_snapshots: bool = False,
+    now: int,
+    loaded: SearchScope | None = None,
 ) -> Document:
     """Build one file of a case: records, joining events, owners, proofs, chains.
 
@@ -59,12 +65,13 @@ def build_case_bundle(
         with_snapshots: Disclose the scanned facts of the snapshots; by default only
             their digests are in the file.
         now: UTC nanoseconds.
+        loaded: Inventory and chains, if they are loaded already.
 
     Raises:
         UsageError: The case is unknown, or an event is not sealed yet.
     """
     case = find_case(store, name)
-    found = collect_case_rows(store, case, now=now)
+    found = collect_case_rows(store, case, now=now, loaded=loaded)
     ids = [row["event_id"] for row in found.rows] + list(found.joining)
     with store.log.lock():  # events and objects refer to one head
         proofs = build_inclusion_bundle(store, [bytes.fromhex(each) for each in ids])
@@ -97,7 +104,12 @@ def build_case_bundle(
 
 
 def iterate_case_page_lines(
-    store: EvidenceStore, name: str, *, markdown: bool = False, now: int
+    store: EvidenceStore,
+    name: str,
+    *,
+    markdown: bool = False,
+    now: int,
+    loaded: SearchScope | None = None,
 ) -> Iterator[str]:
     """Yield the lines of a printable page of a case, without script.
 
@@ -105,7 +117,7 @@ def iterate_case_page_lines(
         UsageError: The case is unknown.
     """
     case = find_case(store, name)
-    found = collect_case_rows(store, case, now=now)
+    found = collect_case_rows(store, case, now=now, loaded=loaded)
     page = _build_page(case, found, now)
     return iterate_markdown_lines(page) if markdown else iterate_html_lines(page)
 
@@ -211,6 +223,7 @@ def _build_page(case: InvestigationCase, found: CaseRows, now: int) -> Report:
     answers = (
         ("Case", case.id),
         ("State", state),
+        ("Assigned to", sanitize(case.assignee) or "not assigned"),
         ("Opened", f"{format_time(int(opened.at))} by {opened.by} (not verified)"),
         ("Events", f"{len(found.rows):,}, and {len(found.joining):,} that join them"),
     )

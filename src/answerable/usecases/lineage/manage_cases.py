@@ -25,12 +25,15 @@ from answerable.services.evidence.cases import (
 )
 from answerable.services.inventory import snapshots
 from answerable.services.lineage.case_rows import collect_case_rows
+from answerable.services.lineage.lineage_search import SearchScope
 from answerable.services.lineage.resource_filter import parse_event_id
 from answerable.services.lineage.trace_rows import build_trace_coverage
 from answerable.services.posture.finding_documents import compute_findings
 from answerable.store.investigation_queries import find_events_by_id
 from answerable.store.store import EvidenceStore
 
+_FINDING = "finding:"  # prefix of the ids of findings
+_MAX_PERSON = 200  # characters
 _Item = tuple[CaseRecordKind, str, str]
 
 
@@ -80,6 +83,25 @@ def note_on_case(
     return Document("cases", [_build_case_item(case)], build_empty_coverage())
 
 
+def assign_case(
+    store: EvidenceStore, name: str, person: str, by: str, *, now: int
+) -> Document:
+    """Assign a case to a person, and list the case.
+
+    Raises:
+        UsageError: The case is unknown or closed, or the person is no person.
+    """
+    case = find_case(store, name)
+    bare = require_case_text(person, "assignee").removeprefix("person:")
+    if not bare or len(bare) > _MAX_PERSON or not bare.isprintable() or " " in bare:
+        raise UsageError(
+            f"invalid person (got {person[:80]!r}, expected person:NAME or an address)"
+        )
+    item = CaseRecordKind.ASSIGNED, f"person:{bare}", ""
+    append_case_records(store, case, [item], by, now)
+    return Document("cases", [_build_case_item(case)], build_empty_coverage())
+
+
 def close_case(
     store: EvidenceStore, name: str, reason: str, by: str, *, now: int
 ) -> Document:
@@ -101,14 +123,26 @@ def list_stored_cases(store: EvidenceStore) -> Document:
     return Document("cases", items, build_empty_coverage(), next=following)
 
 
-def show_case(store: EvidenceStore, name: str, *, now: int) -> Document:
+def show_case(
+    store: EvidenceStore,
+    name: str,
+    *,
+    now: int,
+    loaded: SearchScope | None = None,
+) -> Document:
     """Show the records of a case, its events with their chains.
+
+    Args:
+        store: Store of the case.
+        name: Id, prefix of an id, or title of the case.
+        now: UTC nanoseconds.
+        loaded: Inventory and chains, if they are loaded already.
 
     Raises:
         UsageError: The case is unknown.
     """
     case = find_case(store, name)
-    found = collect_case_rows(store, case, now=now)
+    found = collect_case_rows(store, case, now=now, loaded=loaded)
     items: list[CaseRecordItem] = []
     for each in case.records:
         rows = _select_rows(each.record, found.rows)
@@ -141,11 +175,14 @@ def _resolve_item(store: EvidenceStore, text: str, now: int) -> _Item:
     number = parse_event_id(text)
     if number is not None and find_events_by_id(store, number):
         return CaseRecordKind.EVENT, number.hex(), ""
-    inventory = snapshots.load_inventory(store, now=now)
-    for finding in compute_findings(inventory, now=now, store=store):
-        if finding["id"] == text:
-            title = f"{finding['severity']}: {finding['title']}, {finding['subject']}"
-            return CaseRecordKind.FINDING, text, title
+    if text.startswith(_FINDING):
+        inventory = snapshots.load_inventory(store, now=now)
+        for finding in compute_findings(inventory, now=now, store=store):
+            if finding["id"] == text:
+                title = (
+                    f"{finding['severity']}: {finding['title']}, {finding['subject']}"
+                )
+                return CaseRecordKind.FINDING, text, title
     try:
         decision = find_decision(store, SpooledDecisions(), text)[0].event.decision_id
     except UsageError:
@@ -166,6 +203,7 @@ def _build_case_item(case: InvestigationCase) -> CaseItem:
         "state": "closed" if case.is_closed else "open",
         "opened_at": format_time(int(opened.at)),
         "opened_by": opened.by,
+        "assignee": case.assignee,
         "events": len(case.list_values(CaseRecordKind.EVENT)),
         "decisions": len(case.list_values(CaseRecordKind.DECISION)),
         "findings": len(case.list_values(CaseRecordKind.FINDING)),

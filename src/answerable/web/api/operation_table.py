@@ -2,6 +2,7 @@
 
 from answerable.web.api import (
     activity,
+    cases,
     event_summary,
     evidence,
     inventory,
@@ -21,6 +22,7 @@ OPERATIONS: tuple[ApiOperation, ...] = (
     *permissions.OPERATIONS,
     *activity.OPERATIONS,
     *event_summary.OPERATIONS,
+    *cases.OPERATIONS,
     *signed_statements.OPERATIONS,
     *signing_operations.OPERATIONS,
     *evidence.OPERATIONS,

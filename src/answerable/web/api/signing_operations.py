@@ -59,7 +59,7 @@ def _build_confirmation_document(message: str) -> Document:
     return Document("done", [item], build_empty_coverage())
 
 
-def _adapt_page_handler(
+def adapt_page_handler(
     page_handler: Callable[[StoreCache, Visitor, RouteRequest], Any],
 ) -> Any:
     """Adapt the handler of a page form to an API operation."""
@@ -122,7 +122,7 @@ OPERATIONS: tuple[ApiOperation, ...] = (
         path="/kill",
         summary="Kill a subject: an owner's own agent or, for administrators, any "
         "subject.",
-        handler=_adapt_page_handler(revoke),
+        handler=adapt_page_handler(revoke),
         kind="done",
         item=ActionResultItem,
         parameters=(_SUBJECT, _REASON),
@@ -132,7 +132,7 @@ OPERATIONS: tuple[ApiOperation, ...] = (
     ApiOperation(
         path="/revive",
         summary="Revoke a kill.",
-        handler=_adapt_page_handler(revive),
+        handler=adapt_page_handler(revive),
         kind="done",
         item=ActionResultItem,
         parameters=(_SUBJECT,),

@@ -30,6 +30,7 @@ from answerable.usecases.evidence import verify_and_prove
 from answerable.usecases.lineage import show_event as flow
 from answerable.web.activity_scope import ACTIVITY_PERMISSIONS, build_search_scope
 from answerable.web.break_glass import BREAK_GLASS_SPANS
+from answerable.web.pages.cases import list_open_cases
 from answerable.web.pages.revocations import build_revocation_control
 from answerable.web.routing import (
     Forbidden,
@@ -59,6 +60,7 @@ def show_event(
         values = {
             **_build_chain_values(row, scope),
             "records": [split_logged_fields(each.event) for each in rows],
+            "cases": list_open_cases(cache, visitor),
             "related": flow.find_related_events(store, scope, row.event),
             "proven": _find_proof(store, row.event.event_id.hex()),
             "coverage": build_trace_coverage(scope.inventory, scope.chains, cache.now),
@@ -149,6 +151,7 @@ def show_decision(
             "slot": build_revocation_control(cache, visitor, item["agent"])
             if item["agent"]
             else None,
+            "cases": list_open_cases(cache, visitor),
             "related": flow.find_related_events(store, scope, event),
             "not_read": document.coverage["not_collected"],
             "coverage": build_trace_coverage(scope.inventory, scope.chains, cache.now),

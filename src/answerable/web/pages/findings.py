@@ -14,6 +14,7 @@ from answerable.usecases.posture.list_findings import list_findings
 from answerable.web.http.errors import build_not_found_error
 from answerable.web.paged_list import ListDefinition, ListFacet, ListQuery, PagedList
 from answerable.web.pages import inventory_list_definitions
+from answerable.web.pages.cases import list_open_cases
 from answerable.web.routing import PageAnswer, RouteAnswer, RouteRequest, WebRoute
 from answerable.web.store_cache import StoreCache
 from answerable.web.store_view import StoreView
@@ -135,6 +136,7 @@ def show_finding(
     values = {
         "item": item,
         "shared": shared[:_MAX_SHARED],
+        "cases": list_open_cases(cache, visitor),
         "coverage": inventory_list_definitions.build_coverage_document(
             cache, "findings"
         ).coverage,

@@ -33,6 +33,7 @@ from answerable.usecases.lineage.complete_query import (
 )
 from answerable.usecases.lineage.count_events import count_hop_statuses
 from answerable.web.activity_scope import ACTIVITY_PERMISSIONS, build_search_scope
+from answerable.web.pages.cases import list_open_cases
 from answerable.web.routing import (
     FileDownload,
     PageAnswer,
@@ -109,6 +110,7 @@ def show_trace(
         "newest": build_url("/trace", q=text) if after else "",
         "part": "" if whole else _describe_shown_events(len(items), times.total, after),
         "like": like,
+        "cases": list_open_cases(cache, visitor) if items else (),
         "spools": bool(cache.spools),
         "permalink": build_url("/trace", q=query.format_as_text),
         "coverage": document.coverage,
