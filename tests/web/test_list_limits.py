@@ -56,6 +56,7 @@ HOW: Mapping[str, str] = {
     API + "/who-can": CURSOR,
     API + "/trace/unmediated": LIMIT,
     API + "/trace/by": LIMIT,
+    **dict.fromkeys(("/changes", API + "/changes"), LIMIT),
     **dict.fromkeys(("/trace/saved", "/cases", API + "/cases"), WHOLE),
     **dict.fromkeys(("/case", "/case/bundle", "/case/page"), ONE),
     **dict.fromkeys((API + "/case", API + "/case/bundle"), ONE),

@@ -70,6 +70,7 @@ NAVIGATION: tuple[tuple[str, tuple[NavigationEntry, ...]], ...] = (
                 ("/event", "/trace/chains", "/trace/compare", "/trace/saved"),
                 ACTIVITY_PERMISSIONS,
             ),
+            NavigationEntry("/changes", "Changes"),
             NavigationEntry(
                 "/cases", "Cases", ("/case",), frozenset({WebPermission.INVESTIGATE})
             ),

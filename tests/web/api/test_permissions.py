@@ -17,7 +17,7 @@ ALL, DEEDS, EVERY = {VIEW, SEE, OWN, RUN}, {SEE, OWN, RUN}, {SEE, RUN}
 MAY: dict[str, set[WebRole]] = {
     **dict.fromkeys(("agents", "identities", "credentials", "tools", "people"), ALL),
     **dict.fromkeys(("who-owns", "show", "tools-diff", "snapshots"), ALL),
-    **dict.fromkeys(("coverage", "overview", "search"), ALL),
+    **dict.fromkeys(("coverage", "overview", "search", "changes"), ALL),
     **dict.fromkeys(("reach", "can", "who-can", "owner-keys"), ALL),
     **dict.fromkeys(("trace", "event", "decision", "decisions"), DEEDS),
     **dict.fromkeys(("reach-all", "what-if"), ALL),

@@ -51,6 +51,7 @@ PAGES = {
     "trace-compare": (at("/trace/compare", q="since:2d"), "iam:CreateRole"),
     "trace-saved": (at("/trace/saved"), "Saved queries"),
     "cases": (at("/cases"), "Open a case"),
+    "changes": (at("/changes"), "Changes"),
     "trace-office": (at("/trace", q=f"agent:{CLERK}"), "denied"),
     "pins": (at("/tools/diff", all="yes"), "office"),
     "reach": (at("/reach", subject=f"cred:aws/{REPORT_KEY}"), "s3:"),

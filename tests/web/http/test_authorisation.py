@@ -63,6 +63,8 @@ WHO: dict[frozenset[WebPermission], tuple[str, ...]] = {
         "GET /api/v1/overview",
         "GET /api/v1/search",
         "GET /search",
+        "GET /changes",
+        "GET /api/v1/changes",
         "GET /search/complete",
     ),
     DEEDS: (

@@ -117,58 +117,6 @@ class EventCountItem(TypedDict):
     last: str
 
 
-class ChainActionItem(TypedDict):
-    """One action of a summarized chain.
-
-    `resource` is its resource, or with `resource_is_prefix` the beginning that all its
-    resources share; empty without one.
-    """
-
-    action: str
-    events: int
-    denied: int
-    outcome_unknown: int
-    first: str
-    last: str
-    resource: str
-    resource_is_prefix: bool
-
-
-class ChainSummaryItem(TypedDict):
-    """One path from person to identity, with the counts of all its events.
-
-    `resource` is that of its events, or with `resource_is_prefix` the beginning that
-    all of them share.
-    """
-
-    person: HopItem
-    agent: HopItem
-    tool: HopItem
-    identity: HopItem
-    agent_path: list[str]
-    identity_path: list[str]
-    events: int
-    denied: int
-    outcome_unknown: int
-    first: str
-    last: str
-    resource: str
-    resource_is_prefix: bool
-    actions: list[ChainActionItem]
-
-
-class EventFacetItem(TypedDict):
-    """One value of a field with its counts; `value` is null where it is missing."""
-
-    field: str
-    value: str | None
-    events: int
-    denied: int
-    outcome_unknown: int
-    first: str
-    last: str
-
-
 class SavedQueryItem(TypedDict):
     """`answerable trace --saved`: one saved query."""
 

@@ -9,10 +9,7 @@ from dataclasses import dataclass, field
 from typing import cast
 
 from answerable.lineage.chain_stitching_types import ChainTimeline
-from answerable.model.documents.trace import (
-    ChainSummaryItem,
-    EventFacetItem,
-)
+from answerable.model.documents.web import ChainSummaryItem, EventFacetItem
 from answerable.model.lineage import Hop, LineageChain
 from answerable.services.lineage.event_counts import (
     GroupKey,

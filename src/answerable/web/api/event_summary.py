@@ -3,12 +3,8 @@
 from collections.abc import Sequence
 
 from answerable.model.documents.shared_shapes import Document
-from answerable.model.documents.trace import (
-    ChainSummaryItem,
-    EventFacetItem,
-    FirstSeenItem,
-    WindowChangeItem,
-)
+from answerable.model.documents.trace import FirstSeenItem, WindowChangeItem
+from answerable.model.documents.web import ChainSummaryItem, EventFacetItem
 from answerable.services.lineage.trace_rows import build_trace_coverage
 from answerable.web.activity_scope import build_search_scope
 from answerable.web.api.operations import (

@@ -1,12 +1,19 @@
-"""REST operations of the overview and of the search over all names and ids."""
+"""REST operations of the overview, of changes, and of the search over all names."""
 
+from dataclasses import replace
+
+from answerable.model.documents.difference import DifferenceItem
 from answerable.model.documents.shared_shapes import Document
 from answerable.model.documents.web import OverviewItem, SearchItem
+from answerable.model.errors import UsageError
 from answerable.web.api.operations import (
+    LIMIT,
     ApiOperation,
     ApiParameter,
     OperationParams,
+    read_page_size,
 )
+from answerable.web.pages.changes import compare_snapshots
 from answerable.web.pages.inventory_list_definitions import build_coverage_document
 from answerable.web.pages.overview import build_overview
 from answerable.web.pages.search import search_names
@@ -28,6 +35,22 @@ def _search(cache: StoreCache, visitor: Visitor, params: OperationParams) -> Doc
     return Document("search", items, build_coverage_document(cache).coverage)
 
 
+def _list_changes(
+    cache: StoreCache, _visitor: Visitor, params: OperationParams
+) -> Document:
+    """Return the differences between two scans, gravest first."""
+    document = compare_snapshots(
+        cache, params.get("before", ""), params.get("after", "")
+    )
+    if document is None:
+        raise UsageError(
+            "the scans are being compared", "ask again in a moment: /api/v1/changes"
+        )
+    shown = document.items[: read_page_size(params)]
+    more = len(document.items) > len(shown)
+    return replace(document, items=shown, total=len(document.items) if more else -1)
+
+
 OPERATIONS: tuple[ApiOperation, ...] = (
     ApiOperation(
         path="/overview",
@@ -36,6 +59,20 @@ OPERATIONS: tuple[ApiOperation, ...] = (
         kind="overview",
         item=OverviewItem,
         has_etag=False,
+    ),
+    ApiOperation(
+        path="/changes",
+        summary="Differences between two scans, by default the newest, gravest first.",
+        handler=_list_changes,
+        kind="diff",
+        item=DifferenceItem,
+        parameters=(
+            ApiParameter("before", "Name of the earlier snapshot."),
+            ApiParameter("after", "Name of the later snapshot."),
+            LIMIT,
+        ),
+        has_etag=False,
+        command="diff",
     ),
     ApiOperation(
         path="/search",

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from answerable.lineage.search_query import HOPS, SearchQuery, parse_search_query
 from answerable.model.documents.shared_shapes import Document
-from answerable.model.documents.trace import ChainSummaryItem, EventFacetItem
+from answerable.model.documents.web import ChainSummaryItem, EventFacetItem
 from answerable.model.errors import UsageError
 from answerable.presentation.time_input import parse_window
 from answerable.services.lineage import lineage_search
