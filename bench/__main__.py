@@ -21,10 +21,12 @@ LAWS = (
     *("expansions", "law", "what-if", "cedar", "races", "intent", "platforms"),
     "findings",
 )
+LOGS = ("connectors", "investigation")
 PARTS = (
     *("help", "ingest", "queries", "reach", "peers"),
     *("gateway", "fairness", "enforce", "federation", "web"),
     *LAWS,
+    *LOGS,
 )
 SMALL, LARGE, QUICK = 200_000, 2_000_000, 20_000
 ROUNDS = 3
@@ -161,6 +163,21 @@ def run_laws(parts: Sequence[str], command: str, *, quick: bool) -> Iterator[Lin
         yield from races.run_races(command, quick=quick)
 
 
+def measure_logs(
+    folder: Path, parts: Sequence[str], command: str, *, quick: bool
+) -> Iterator[Line]:
+    """Measure the log sources; not on the page."""
+    from bench import log_sources
+
+    for part, measure in (
+        ("connectors", log_sources.measure_connectors),
+        ("investigation", log_sources.measure_investigation),
+    ):
+        if part in parts:
+            own = f"{command} --only {part}"
+            yield from measure(folder / part, SEED, own, quick=quick)
+
+
 def measure_gateway(
     folder: Path, parts: Sequence[str], command: str, *, quick: bool
 ) -> Iterator[Line]:
@@ -221,6 +238,7 @@ def measure_parts(options: argparse.Namespace, folder: Path) -> list[Line]:
     note(measure_web(folder, options.only, command, quick=options.quick))
     note(measure_federation(folder, options.only, command, quick=options.quick))
     note(run_laws(options.only, command, quick=options.quick))
+    note(measure_logs(folder, options.only, command, quick=options.quick))
     if "ingest" in options.only:
         prepare_trail(folder, events, SEED)
     note(

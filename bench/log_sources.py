@@ -1,0 +1,116 @@
+"""Logs of several sources: cost of each connector per byte, and one large investigation.
+
+Processor time is measured, since the wall time of a shared machine says little.
+"""
+
+import gzip
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from bench.cloudtrail import ACCOUNT, role_caller, write_trail
+from bench.command_run import ProcessResult, answerable_command
+from bench.figures import BenchFigure, BenchRemark, Line, at_most
+from bench.log_records import BUILDERS, write_records
+
+RECORDS, ROUNDS, QUICK = 20_000, 3, 2_000
+EVENTS = 2_000_000
+# Share of each log in the events of an investigation.
+_SHARES = {"k8s-audit": 0.25, "github-audit": 0.15, "okta": 0.1}
+_RATIO = at_most(1.5, "<= 1.5 times CloudTrail's")
+_WARM = at_most(0.5, "<= 0.5 s")
+
+
+def measure_connectors(
+    folder: Path, seed: int, command: str, *, quick: bool
+) -> Iterator[Line]:
+    """Ingest a log of each source in turn; the start of a command is subtracted."""
+    count = QUICK if quick else RECORDS
+    sources = _write_logs(folder, dict.fromkeys(BUILDERS, count), count, seed)
+    costs: dict[str, list[float]] = {name: [] for name in sources}
+    for number in range(1 if quick else ROUNDS):
+        idle = answerable_command("--help").cpu
+        for name, (source, size) in sources.items():
+            store = folder / f"connector-{name}-{number}"
+            took = _ingest(store, source, count)
+            costs[name].append((took.cpu - idle) / size * 1e9)
+    for name, values in costs.items():
+        trail = costs["cloudtrail"]
+        ratios = tuple(a / b for a, b in zip(values, trail, strict=True))
+        size = sources[name][1] / count
+        what = f"ingest of {name}, records of {size:,.0f} bytes"
+        yield BenchFigure(what, "ns CPU/byte", tuple(values), command)
+        if name != "cloudtrail":
+            yield BenchFigure(f"{what}, to CloudTrail's", "", ratios, command, _RATIO)
+    yield BenchRemark(
+        "The sources take turns; processor time of all processes.", command
+    )
+
+
+def _write_logs(
+    folder: Path, counts: Mapping[str, int], trail: int, seed: int
+) -> dict[str, tuple[str, int]]:
+    """Write the logs; return the source and the uncompressed size of each."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_trail(folder / "trail", trail, seed)
+    lines = folder / "trail.jsonl"
+    with lines.open("wb") as file:
+        for path in sorted((folder / "trail").rglob("*.json.gz")):
+            for record in json.loads(gzip.decompress(path.read_bytes()))["Records"]:
+                file.write(json.dumps(record, separators=(",", ":")).encode() + b"\n")
+    found = {"cloudtrail": (f"cloudtrail:{lines}", lines.stat().st_size)}
+    for name, count in counts.items():
+        path = folder / f"{name}.jsonl"
+        found[name] = (write_records(path, name, count, seed), path.stat().st_size)
+    return found
+
+
+def _ingest(store: Path, source: str, count: int) -> ProcessResult:
+    """Ingest a source.
+
+    Raises:
+        RuntimeError: Something was not stored.
+    """
+    took = answerable_command("--store", str(store), "-o", "json", "ingest", source)
+    (item,) = json.loads(took.out)["items"]
+    if (item["stored"], item["quarantined"]) != (count, 0):
+        raise RuntimeError(f"ingest of {count} records counted {item}")
+    return took
+
+
+def measure_investigation(
+    folder: Path, seed: int, command: str, *, quick: bool
+) -> Iterator[Line]:
+    """Stitch and query the events of four sources."""
+    events = QUICK * 10 if quick else EVENTS
+    counts = {name: int(events * share) for name, share in _SHARES.items()}
+    trail = events - sum(counts.values())
+    store = folder / "store"
+    sources = _write_logs(folder, counts, trail, seed)
+    for name, (source, _) in sources.items():
+        _ingest(store, source, counts.get(name, trail))
+    argv = ("--store", str(store), "-o", "json", "trace")
+    stitch = answerable_command(*argv, "--by", "person")
+    what = f"stitch of {events:,} events of {len(sources)} sources, and count by person"
+    goal = at_most(60, "<= 60 s")
+    yield BenchFigure(f"{what}, processor time", "s", (stitch.cpu,), command, goal)
+    yield BenchFigure(f"{what}, wall", "s", (stitch.wall,), command, goal)
+    peaks = [stitch.peak]
+    questions = {
+        "a resource": ("--resource", "k8s:prod/team-01/configmaps/object-00001"),
+        "a person": ("--person", "dev-003@corp.example", "--limit", "100"),
+        "a credential": ("--credential", "cred:okta-session/trs00000000000000000002"),
+        "an identity": ("--identity", role_caller(40), "--limit", "100"),
+        "counts by person": ("--by", "person"),
+        "counts by source and outcome": ("--by", "source,outcome"),
+    }
+    for name, words in questions.items():
+        _, *warm = [answerable_command(*argv, *words) for _ in range(4)]
+        peaks += [each.peak for each in warm]
+        what = f"trace of {events:,} events by {name}, warm"
+        cpu, wall = (each.cpu for each in warm), (each.wall for each in warm)
+        yield BenchFigure(f"{what}, processor time", "s", tuple(cpu), command, _WARM)
+        yield BenchFigure(f"{what}, wall", "s", tuple(wall), command)
+    goal = at_most(1024, "<= 1 GiB")
+    yield BenchFigure("peak memory of these", "MiB", (max(peaks),), command, goal)
+    yield BenchRemark(f"Account {ACCOUNT}, one cluster, one organization.", command)
