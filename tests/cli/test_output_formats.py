@@ -143,16 +143,3 @@ def test_a_bundle_goes_to_its_file_or_alone_to_the_pipe(flows, run, tmp_path):
     assert out.read_text() == '{"a": [1]}\n'
     assert '{"a"' not in kept.out
     assert f"next: answerable evidence verify {out} --key here+1+abc" in kept.err
-
-
-def test_a_checkpoint_is_exported_byte_for_byte(flows, run, tmp_path):
-    out = tmp_path / "checkpoint"
-    assert run("evidence", "checkpoint", "--export", str(out)).code == 0
-    assert out.read_bytes() == b"here\n3\nxyz\n"
-    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint"]
-
-
-def test_a_file_that_cannot_be_written_is_5(flows, run, tmp_path):
-    missing = tmp_path / "no" / "folder"
-    ran = run("evidence", "checkpoint", "--export", str(missing))
-    assert (ran.code, ran.out) == (5, "")
