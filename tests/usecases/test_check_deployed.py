@@ -51,6 +51,29 @@ def signed(monkeypatch):
     )
 
 
+@pytest.mark.parametrize(
+    ("identity", "platform"),
+    [("bot@shop.iam.gserviceaccount.com", "gcp"), ("0f0e0d0c-1111", "azure")],
+)
+def test_a_platform_that_is_not_compared_is_named(
+    signed, monkeypatch, identity: str, platform: str
+) -> None:
+    ((_, active),) = flow.signed_baselines.read_active_baselines(None, NOW).items()
+    old = active.subject
+    subject = BaselineSubject(identity, old.agent, old.server)
+    other = ActiveBaseline(
+        subject, active.digest, active.profile, BaselineStage.SHADOW, "person:ana", 0, 2
+    )
+    monkeypatch.setattr(
+        flow.signed_baselines, "read_active_baselines", lambda *_: {subject: other}
+    )
+    inventory = AccountBuilder().inventory()
+    found = flow.check_deployed(None, inventory, "", now=NOW)
+    (item,) = found.items
+    assert (item["platform"], item["drift"]) == (platform, "not-known")
+    assert "aws" not in item["resource"]
+
+
 def check(*today):
     account = AccountBuilder()
     account.identity(ROLE)

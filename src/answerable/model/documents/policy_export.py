@@ -59,7 +59,9 @@ class DeployedDriftItem(TypedDict):
             0,
         ),
     ]
-    platform: Annotated[str, Column("`aws`, `kubernetes` or `gateway`", "", 1)]
+    platform: Annotated[
+        str, Column("`aws`, `kubernetes`, `gateway`, `gcp` or `azure`", "", 1)
+    ]
     identity: Annotated[str, Column("identity of the profile", "", 1, floor=16)]
     action: Annotated[str, Column("the action, verb or tool", "", 0, floor=12)]
     resource: Annotated[

@@ -108,8 +108,10 @@ def _compare(context: _Context, signed: ActiveBaseline) -> Iterator[DeployedDrif
         platform, found = "gateway", _compare_gateway(context.config, signed)
     elif parse_subject_id(subject.identity):
         platform, found = "kubernetes", _compare_kubernetes(context, signed)
-    else:
+    elif subject.identity.startswith("arn:"):
         platform, found = "aws", _compare_aws(context, signed)
+    else:
+        platform, found = _name_other_platform(subject.identity), _list_not_compared()
     for drift, action, resource in found:
         yield {
             "drift": drift,
@@ -120,6 +122,16 @@ def _compare(context: _Context, signed: ActiveBaseline) -> Iterator[DeployedDrif
             "resource": resource,
             "profile": signed.digest,
         }
+
+
+def _name_other_platform(identity: str) -> str:
+    """Name the platform of an identity that is not of AWS or Kubernetes."""
+    return "gcp" if identity.endswith(".gserviceaccount.com") else "azure"
+
+
+def _list_not_compared() -> Iterator[_Drift]:
+    """Yield that the permissions in force of a platform are not compared."""
+    yield NOT_KNOWN, "", "permissions in force of this platform are not compared"
 
 
 def _compare_aws(context: _Context, signed: ActiveBaseline) -> Iterator[_Drift]:
