@@ -138,6 +138,28 @@ def test_a_page_says_the_same_without_script(
         assert says in page.inner_text("body")
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_events_become_a_case_with_a_bundle_in_three_clicks(
+    look: Look, demo: Demo, axe: str, screens: Path, scheme: str
+) -> None:
+    with look(accept_downloads=True, color_scheme=scheme) as page:
+        page.set_viewport_size({"width": 1440, "height": HEIGHT})
+        page.goto(demo.url + PAGES["trace-trail"][0])
+        form = page.get_by_role("form", name="Case")
+        form.get_by_label("title").last.fill(f"Customer data, {scheme}")
+        form.get_by_role("button").click()
+        page.wait_for_url(lambda url: "/case?id=" in url)
+        with page.expect_download() as bundle:
+            page.get_by_role("link", name="Download the bundle").click()
+        assert bundle.value.suggested_filename.endswith(".bundle")
+        for width in (WIDTHS[0], 1440):
+            page.set_viewport_size({"width": width, "height": HEIGHT})
+            settled(page)
+            page.screenshot(path=screens / f"case-{scheme}-{width}.png")
+            assert page.evaluate("document.scrollingElement.scrollWidth") <= width
+            assert violations(page, axe) == []
+
+
 def test_every_page_of_the_table_is_looked_at(there: dict[str, Any]) -> None:
     looked_at = {where.partition("?")[0] for where, _ in there.values()}
     assert pages_of_the_table() - looked_at == set()
@@ -155,6 +177,7 @@ NO_PAGES = {
     "/baseline/replay",
     "/sign",
     "/proof/bundle",
+    "/case",  # opened by the test below
     "/case/bundle",
     "/case/page",
     "/evidence/key",
