@@ -8,6 +8,7 @@ import pytest
 
 from answerable.cli.main import main
 from answerable.cli.sample import write_sample
+from answerable.web.http.errors import RequestRejected
 from answerable.web.store_cache import StoreCache
 from tests.web.api.conftest import ask, told
 from tests.web.conftest import shown
@@ -56,5 +57,7 @@ def test_changes_are_listed_by_kind(twice, viewer) -> None:
 
 def test_an_unknown_snapshot_is_refused(twice, viewer) -> None:
     assert "unknown snapshot" in shown(twice, viewer, "/changes", before="../../x")
-    with pytest.raises(Exception, match="unknown snapshot"):
+    with pytest.raises(RequestRejected) as caught:
         ask(twice, viewer, "/changes", before="git:HEAD")
+    assert caught.value.status == 422
+    assert "unknown snapshot" in caught.value.says
