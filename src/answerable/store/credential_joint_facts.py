@@ -29,6 +29,7 @@ from answerable.model.log_sources import BEDROCK, CLOUDTRAIL, GATEWAY, STS
 from answerable.store.event_columns import build_fact_sql
 
 if TYPE_CHECKING:
+    from answerable.store.segment_scope import SegmentScope
     from answerable.store.store import EvidenceStore
 
 _TRUSTED = "e.written_by = 'platform'"
@@ -53,7 +54,8 @@ def read_token_id_issuances(store: "EvidenceStore") -> Iterator[CredentialIssuan
         f"AND e.written_by = 'mediator' AND used IN ({_LOGGED_TOKENS}) "
         "ORDER BY e.event_time, e.event_id"
     )
-    for at, used, until, event, chain_text, owned, *key in store.run_query(query):
+    rows = store.run_query(query, scope=_build_token_scope(STS))
+    for at, used, until, event, chain_text, owned, *key in rows:
         yield CredentialIssuance(
             at=cast("int", at),
             credential=str(used),
@@ -65,6 +67,13 @@ def read_token_id_issuances(store: "EvidenceStore") -> Iterator[CredentialIssuan
             chain=tuple(str(chain_text).split()),
             owner=str(owned),
         )
+
+
+def _build_token_scope(issuer: str) -> "SegmentScope":
+    """Build the scope of the records of an issuer, and of the tokens that are logged."""
+    from answerable.store.segment_scope import KIND, SOURCE, TOKEN, SegmentScope
+
+    return SegmentScope(alternatives=({SOURCE: {issuer}}, {KIND: {TOKEN}}))
 
 
 def read_presentations(store: "EvidenceStore") -> tuple[CredentialPresentation, ...]:
@@ -85,6 +94,7 @@ def read_presentations(store: "EvidenceStore") -> tuple[CredentialPresentation, 
         for prefix, fact in (("cred:token/", shown), (_JTI_PREFIX, jti))
     )
     query = f"SELECT * FROM ({calls}) WHERE used IN ({_LOGGED_TOKENS})"  # noqa: S608 - ours
+    rows = store.run_query(query, scope=_build_token_scope(GATEWAY))
     return merge_presentations(
         CredentialPresentation(
             str(credential),
@@ -94,7 +104,7 @@ def read_presentations(store: "EvidenceStore") -> tuple[CredentialPresentation, 
             str(event),
             GATEWAY,
         )
-        for credential, start, end, event, *key in store.run_query(query)
+        for credential, start, end, event, *key in rows
     )
 
 
@@ -143,6 +153,8 @@ def read_delegated_issuances(store: "EvidenceStore") -> Iterator[CredentialIssua
     The first event of each path stands for it. A path of three identities is two
     issuances.
     """
+    from answerable.store.segment_scope import IMPERSONATION, build_kind_scope
+
     by, credential = (
         build_fact_sql(name, "''")
         for name in (DELEGATED_BY_FACT, DELEGATION_CREDENTIAL_FACT)
@@ -154,7 +166,7 @@ def read_delegated_issuances(store: "EvidenceStore") -> Iterator[CredentialIssua
         f"WHERE starts_with(e.credential, '{DELEGATED_PREFIX}') AND {_TRUSTED} "
         "GROUP BY ALL ORDER BY ALL"
     )
-    for row in store.run_query(query):
+    for row in store.run_query(query, scope=build_kind_scope(IMPERSONATION)):
         source, identity, named, used, at, event, person = row
         behind, origin = decode_delegation(
             {DELEGATED_BY_FACT: str(named), DELEGATION_CREDENTIAL_FACT: str(used)}

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
+from answerable.store.segment_scope import SegmentScope
+
 if TYPE_CHECKING:
     from answerable.store.store import EvidenceStore
 
@@ -30,7 +32,11 @@ def read_credential_use(store: "EvidenceStore", credential: str) -> LoggedCreden
         "SELECT event_time AS t, lag(event_time) OVER (ORDER BY event_time) AS before "
         "FROM events e WHERE credential = ? AND written_by = 'platform')"
     )
-    ((count, last, pause),) = store.run_query(query, [credential])
+    ((count, last, pause),) = store.run_query(
+        query,
+        [credential],
+        scope=SegmentScope(alternatives=({"credential": {credential}},)),
+    )
     return LoggedCredentialUse(
         cast("int", count), cast("int", last), cast("int", pause)
     )

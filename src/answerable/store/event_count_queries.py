@@ -13,6 +13,7 @@ from answerable.store.event_columns import build_fact_sql
 from answerable.store.event_queries import DATA_SERVICE
 from answerable.store.investigation_queries import (
     InvestigationFilter,
+    build_investigation_scope,
     build_matching_query,
 )
 from answerable.store.search_index import PLACE_COLUMNS
@@ -146,6 +147,7 @@ def count_events_by_group(
         "GROUP BY ALL ORDER BY ALL",
         values,
         tables,
+        build_investigation_scope(investigation),
     )
     return [
         EventGroup(
@@ -181,6 +183,7 @@ def count_most_frequent_values(
         "GROUP BY value ORDER BY count(*) DESC, value LIMIT ?",
         [*values, max_values],
         tables,
+        build_investigation_scope(investigation),
     )
     total = cast("int", rows[0][-1]) if rows else 0
     return [

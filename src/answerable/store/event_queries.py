@@ -1,6 +1,7 @@
 """Query and count events by chain and time, and the time span of each log (SQL)."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
@@ -14,6 +15,7 @@ from answerable.store.chain_tables import (
 from answerable.store.documented_views import JOINED_CHAINS
 
 if TYPE_CHECKING:
+    from answerable.store.segment_scope import SegmentScope
     from answerable.store.store import EvidenceStore
 
 # Identities or credentials named one by one in a query, at most.
@@ -106,6 +108,35 @@ def build_filter_sql(event_filter: EventFilter) -> tuple[list[str], list[object]
     return where, parameters
 
 
+def build_filter_scope(
+    event_filter: EventFilter,
+    alternatives: Sequence[Mapping[str, Collection[str]]] = (),
+) -> "SegmentScope":
+    """Build the scope of the segments that a filter can match.
+
+    Args:
+        event_filter: The filter.
+        alternatives: Values by column; see `SegmentScope`.
+    """
+    from answerable.store.segment_scope import SegmentScope  # most answers need none
+
+    since, until = event_filter.since, event_filter.until
+    if event_filter.event:
+        start = int.from_bytes(event_filter.event[:6], "big") * _NS_PER_MS
+        since = max(since, start)
+        until = min(until or start + _NS_PER_MS, start + _NS_PER_MS)
+    return SegmentScope(since, until, tuple(alternatives))
+
+
+def list_key_values(keys: Sequence[JointInterval]) -> dict[str, set[str]]:
+    """List the sources, identities and credentials of chain keys, by column."""
+    return {
+        "source": {joint.source for joint, _, _ in keys},
+        "identity": {joint.key.identity for joint, _, _ in keys},
+        "credential": {joint.key.credential for joint, _, _ in keys},
+    }
+
+
 def convert_glob_to_like(pattern: str) -> str:
     """Convert a glob (`*`, `?`) to an SQL LIKE pattern; adjacent stars are merged."""
     spelled = pattern.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
@@ -119,7 +150,12 @@ def count_events_by_chain_key(
 ) -> dict[int, int]:
     """Count the events of each chain key and time interval, by index in the list."""
     query = f"SELECT c.n, count(*) FROM skimmed e JOIN intervals c ON {JOINED_CHAINS} GROUP BY c.n"  # noqa: S608 - ours
-    rows = store.run_query(query, (), {"intervals": build_chain_interval_table(keys)})
+    rows = store.run_query(
+        query,
+        (),
+        {"intervals": build_chain_interval_table(keys)},
+        build_filter_scope(EventFilter(), [list_key_values(keys)]),
+    )
     return {cast("int", n): cast("int", count) for n, count in rows}
 
 
@@ -151,7 +187,10 @@ def count_calls_by_chain_key(
         "GROUP BY ALL ORDER BY ALL"
     )
     rows = store.run_query(
-        query, values, {"intervals": build_chain_interval_table(keys)}
+        query,
+        values,
+        {"intervals": build_chain_interval_table(keys)},
+        build_filter_scope(EventFilter(), [list_key_values(keys)]),
     )
     return [
         CallOutcomeCount(
@@ -256,9 +295,11 @@ def read_recorded_days(
         "WHERE e.written_by <> 'self-reported' AND e.event_time >= ? "
         "AND e.event_time < ? GROUP BY ALL ORDER BY ALL"
     )
+    span = build_filter_scope(EventFilter(since=since, until=until))
+    rows = store.run_query(query, [since, until], scope=span)
     return {
         LogStream(*cast("list[str]", names)): frozenset(cast("list[int]", days))
-        for *names, days in store.run_query(query, [since, until])
+        for *names, days in rows
     }
 
 
@@ -295,15 +336,22 @@ def count_sealed_events(store: "EvidenceStore") -> int:
 
 
 def count_events_by_source(store: "EvidenceStore") -> list[tuple[str, int]]:
-    """Count the events of each source, by its name."""
-    query = "SELECT source, count(*) FROM skimmed GROUP BY source ORDER BY source"
-    return [
-        (cast("str", source), cast("int", n)) for source, n in store.run_query(query)
-    ]
+    """Count the events of each source, by its name; sealed ones from the catalogue."""
+    counts: Counter[str] = Counter()
+    query = "SELECT source, count(*) FROM skimmed GROUP BY source"
+    scope: SegmentScope | None = None
+    if not store.queries.has_index:
+        from answerable.store.segment_scope import NO_SEGMENTS
+
+        scope, sources = NO_SEGMENTS, store.queries.get_current_sources()
+        for each in sources.segments:
+            counts.update(sources.statistics[each.segment].sources)
+    rows = store.run_query(query, scope=scope)
+    counts.update({cast("str", name): cast("int", n) for name, n in rows})
+    return sorted(counts.items())
 
 
 def has_events(store: "EvidenceStore") -> bool:
-    """Return whether the store has any event, read from the log where it is sealed."""
-    return bool(count_sealed_events(store)) or bool(
-        store.run_query("SELECT 1 FROM skimmed LIMIT 1")
-    )
+    """Return whether the store has any event."""
+    sources = store.queries.get_current_sources()
+    return bool(sources.segments or sources.records)

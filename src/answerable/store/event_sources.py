@@ -1,7 +1,7 @@
 """Build SQL over all events of a store: sealed segments and unsealed records."""
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, cast
 
 from answerable.evidence.log_entries import (
@@ -18,6 +18,8 @@ from answerable.store.transparency_log import TransparencyLog
 
 if TYPE_CHECKING:
     from answerable.store.damaged_segments import DamagedFiles
+    from answerable.store.segment_scope import SegmentScope
+    from answerable.store.segment_statistics import SegmentStatistics
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,7 @@ class EventSources:
         journals: Number of their journals.
         newer_segments: Segments sealed after the oldest of these journals was opened: a
             concurrent process may have stored the same records there.
+        statistics: Statistics of segments by name; a segment without is read always.
     """
 
     layout: StoreLayout
@@ -37,6 +40,7 @@ class EventSources:
     records: Sequence[bytes]
     journals: int
     newer_segments: Sequence[SegmentManifest]
+    statistics: "Mapping[str, SegmentStatistics]" = field(default_factory=dict)
 
     @classmethod
     def read(
@@ -79,6 +83,18 @@ class EventSources:
         path = self.layout.segment_file(segment.day, segment.segment, ".parquet")
         return str(path.absolute())
 
+    def select_segments(self, scope: "SegmentScope") -> "EventSources":
+        """Return the sources without the segments that cannot match a scope."""
+        known = self.statistics
+        return replace(
+            self,
+            segments=[
+                each
+                for each in self.segments
+                if scope.may_match(each, known.get(each.segment))
+            ],
+        )
+
     def load_unsealed_records_into(self, engine: DuckDbEngine, table: str) -> None:
         """Load unsealed journal records into a table, each event once."""
         engine.load_records("tail_records", self.records)
@@ -120,28 +136,59 @@ class EventSources:
         """
         # A view of the files alone lets the engine read only the rows that it gives.
         parts = []
-        if self.segments:
-            files = build_segment_rows_sql(
-                [self.segment_path(each) for each in self.segments]
-            )
-            parts.append(f"SELECT {NAMES} FROM {files}")  # noqa: S608 - our own names
+        complete: list[str] = []
+        incomplete: list[str] = []
+        for each in self.segments:
+            known = self.statistics.get(each.segment)
+            listed = complete if known is not None and known.complete else incomplete
+            listed.append(self.segment_path(each))
+        if complete:
+            # Of files with the same columns, the engine opens only the first to plan.
+            rows = build_segment_rows_sql(complete, same_columns=True)
+            parts.append(f"SELECT {NAMES} FROM {rows}")  # noqa: S608 - our own names
+        if incomplete:
+            rows = build_segment_rows_sql(incomplete)
+            parts.append(f"SELECT {NAMES} FROM {rows}")  # noqa: S608 - our own names
         if self.records or not parts:
             parts.append(f"SELECT {NAMES} FROM {tail_table}")  # noqa: S608 - our own names
         return " UNION ALL ".join(parts)
 
 
-def create_event_view(engine: DuckDbEngine, sources: EventSources, view: str) -> None:
-    """Create a view over the segments, and a table of unsealed records if any."""
-    if sources.records or not sources.segments:
+def create_event_view(
+    engine: DuckDbEngine, sources: EventSources, view: str, *, has_tail: bool = False
+) -> bool:
+    """Create a view over the segments, and a table of unsealed records if any.
+
+    Args:
+        engine: Engine of the view.
+        sources: Segments and unsealed records.
+        view: Name of the view.
+        has_tail: The engine has the table of these unsealed records.
+
+    Returns:
+        Whether the engine has that table now.
+    """
+    if not has_tail and (sources.records or not sources.segments):
         sources.load_unsealed_records_into(engine, "tail")
+        has_tail = True
     engine.run(f"CREATE OR REPLACE VIEW {view} AS {sources.build_events_sql('tail')}")
+    return has_tail
 
 
-def build_segment_rows_sql(files: Sequence[str], options: str = "") -> str:
-    """Build SQL that reads the rows of segment files."""
+def build_segment_rows_sql(
+    files: Sequence[str], options: str = "", *, same_columns: bool = False
+) -> str:
+    """Build SQL that reads the rows of segment files.
+
+    Args:
+        files: Their paths.
+        options: Further options of `read_parquet`.
+        same_columns: All files have the columns of the first.
+    """
     listed = ", ".join(map(quote_text, files))
+    by_name = "false" if same_columns else "true"
     return (
-        f"read_parquet([{listed}], union_by_name=true, "
+        f"read_parquet([{listed}], union_by_name={by_name}, "
         f"hive_partitioning=false{options})"
     )
 

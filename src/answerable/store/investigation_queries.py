@@ -1,20 +1,26 @@
 """Query events for an investigation: pages, newest first, and counts over time."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
 from answerable.model.event import AuditEvent
 from answerable.store.chain_tables import JointInterval, build_chain_interval_table
 from answerable.store.event_queries import (
     EventFilter,
+    build_filter_scope,
     build_filter_sql,
     build_implied_bounds_sql,
     build_interval_join_sql,
     convert_glob_to_like,
+    list_key_values,
 )
 from answerable.store.query_tables import NamedTable
 from answerable.store.search_index import PLACE_COLUMNS, EventPlace
+from answerable.store.segment_scope import (
+    TESTED_COLUMNS,
+    SegmentScope,
+)
 
 if TYPE_CHECKING:
     from answerable.store.store import EvidenceStore
@@ -57,18 +63,47 @@ class InvestigationFilter:
     before: tuple[int, bytes] | None = None
 
 
+def build_investigation_scope(investigation: InvestigationFilter) -> SegmentScope:
+    """Build the scope of the segments that an investigation can match."""
+    equal = {
+        column: {value}
+        for column, value in investigation.equal_columns
+        if column in TESTED_COLUMNS
+    }
+    alternatives = [
+        {**equal, **({} if each.keys is None else list_key_values(each.keys))}
+        for each in investigation.alternatives
+    ]
+    event_filter = investigation.filter
+    if investigation.before is not None:
+        end = investigation.before[0] + 1
+        event_filter = replace(event_filter, until=min(event_filter.until or end, end))
+    return build_filter_scope(event_filter, alternatives if all(alternatives) else ())
+
+
 def find_newest_events(
     store: "EvidenceStore", investigation: InvestigationFilter, limit: int
 ) -> list[AuditEvent]:
     """Find the newest matching events, newest first."""
     # Two steps: which events, in the few columns that tell; then those events whole.
     found: set[EventPlace] = set()
-    for query, parameters, tables in _build_alternative_queries(
-        investigation, PLACE_COLUMNS
-    ):
-        newest = f"{query} ORDER BY event_time DESC, event_id DESC LIMIT ?"
-        rows = store.run_query(newest, [*parameters, limit], tables)
-        found |= set(cast("list[EventPlace]", rows))
+    scope = build_investigation_scope(investigation)
+    for since, until in store.queries.list_newest_windows(scope):
+        span = replace(investigation.filter, since=since, until=until)
+        part = replace(investigation, filter=span)
+        for query, parameters, tables in _build_alternative_queries(
+            part, PLACE_COLUMNS
+        ):
+            newest = f"{query} ORDER BY event_time DESC, event_id DESC LIMIT ?"
+            rows = store.run_query(
+                newest,
+                [*parameters, limit],
+                tables,
+                replace(scope, since=since, until=until),
+            )
+            found |= set(cast("list[EventPlace]", rows))
+        if len(found) >= limit:
+            break
     events = store.read_events_at(sorted(found, reverse=True)[:limit])
     # Records of one id stand side by side, in the same order wherever they lie.
     events.sort(key=lambda each: each.raw_sha256)
@@ -108,6 +143,7 @@ def count_events_over_time(
         "GROUP BY ALL ORDER BY ALL",
         [width, width, *values],
         tables,
+        build_investigation_scope(investigation),
     )
     return [
         OutcomeCount(cast("int", at), cast("str", outcome), cast("int", events))
@@ -120,7 +156,9 @@ def count_events_matching(
 ) -> int:
     """Count matching events."""
     query, values, tables = build_matching_query(investigation, "event_id, event_time")
-    ((events,),) = store.run_query(f"SELECT count(*) FROM ({query})", values, tables)  # noqa: S608 - ours
+    scope = build_investigation_scope(investigation)
+    counting = f"SELECT count(*) FROM ({query})"  # noqa: S608 - ours
+    ((events,),) = store.run_query(counting, values, tables, scope)
     return cast("int", events)
 
 
@@ -145,7 +183,8 @@ def find_events_by_id(store: "EvidenceStore", event_id: bytes) -> list[AuditEven
         f"SELECT {PLACE_COLUMNS} FROM skimmed WHERE event_time >= ? AND event_time < ? "  # noqa: S608 - ours
         "AND event_id = ?"
     )
-    rows = store.run_query(query, [start, start + _NS_PER_MS, event_id])
+    scope = build_filter_scope(EventFilter(event=event_id))
+    rows = store.run_query(query, [start, start + _NS_PER_MS, event_id], scope=scope)
     found = store.read_events_at(cast("list[EventPlace]", rows))
     return sorted(found, key=lambda event: event.raw_sha256)
 
@@ -170,6 +209,7 @@ def suggest_column_values(
             "ORDER BY n DESC, value LIMIT ?",
             [*parameters, convert_glob_to_like(f"*{word.lower()}*"), max_values],
             tables,
+            build_investigation_scope(investigation),
         )
         for value, count in rows:
             key = cast("str", value)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, cast
 
 from answerable.model.log_sources import CREDENTIAL_BROKER
 from answerable.store.event_columns import build_fact_sql
+from answerable.store.segment_scope import SOURCE, SegmentScope
 
 if TYPE_CHECKING:
     from answerable.store.store import EvidenceStore
@@ -46,7 +47,8 @@ def read_issued_credentials(
     rows = store.run_query(
         f"SELECT issued, scope, agent, run, {owner}, issued_until FROM events e "  # noqa: S608 - ours
         f"WHERE source = '{CREDENTIAL_BROKER}' AND written_by = 'mediator' "
-        f"AND event_time >= {since:d} ORDER BY event_time, event_id"
+        f"AND event_time >= {since:d} ORDER BY event_time, event_id",
+        scope=SegmentScope(since, 0, ({SOURCE: {CREDENTIAL_BROKER}},)),
     )
     return tuple(
         IssuedCredentialRecord(

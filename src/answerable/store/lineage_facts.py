@@ -42,6 +42,7 @@ from answerable.store.durable_files import make_private_folder, read_file, write
 from answerable.store.query_tables import NamedTable
 
 if TYPE_CHECKING:
+    from answerable.store.segment_scope import SegmentScope
     from answerable.store.store import EvidenceStore
 
 _KEYS = "identity, credential, session, person, run, agent, tool"
@@ -237,6 +238,13 @@ def read_lineage_facts(store: "EvidenceStore") -> LineageFacts:
     )
 
 
+def _build_kind_scope(kind: str) -> "SegmentScope":
+    """Build the scope of the segments with events of a kind."""
+    from answerable.store.segment_scope import build_kind_scope  # not for cached facts
+
+    return build_kind_scope(kind)
+
+
 def _decode_chain_key(row: Sequence[object]) -> ChainKey:
     """Decode the key columns of a row."""
     return ChainKey(*map(str, row))
@@ -260,6 +268,7 @@ def read_credential_issuances(
     store: "EvidenceStore",
     condition: str = "true",
     tables: Mapping[str, NamedTable] | None = None,
+    scope: "SegmentScope | None" = None,
 ) -> Iterable[CredentialIssuance]:
     """Read the events that issued a credential, such as AssumeRole.
 
@@ -267,6 +276,7 @@ def read_credential_issuances(
         store: The store.
         condition: Trusted SQL condition on the columns of an event.
         tables: Tables that the condition names.
+        scope: Segments that may match the condition; None for all.
     """
     query = (
         "SELECT event_time, issued, issued_to, issued_until, lower(hex(event_id)), "  # noqa: S608 - ours
@@ -274,9 +284,8 @@ def read_credential_issuances(
         f"WHERE issued <> '' AND outcome = 'success' AND {_BELIEVED} AND ({condition}) "
         "ORDER BY event_time, event_id"
     )
-    for at, issued, to, until, event, source, chain, owner, *key in store.run_query(
-        query, (), tables
-    ):
+    rows = store.run_query(query, (), tables, scope)
+    for at, issued, to, until, event, source, chain, owner, *key in rows:
         yield CredentialIssuance(
             at=_as_int(at),
             credential=str(issued),
@@ -303,7 +312,8 @@ def read_sign_ins(store: "EvidenceStore") -> Iterable[SignIn]:
         "AND list_contains(facts, ['console', 'true'])))"
         ") GROUP BY who, own, cred, source ORDER BY ALL"
     )
-    for at, person, own, credential, event, source in store.run_query(query):
+    rows = store.run_query(query, scope=_build_kind_scope("sign-in"))
+    for at, person, own, credential, event, source in rows:
         yield SignIn(
             _as_int(at), str(person), str(own), str(credential), str(event), str(source)
         )
@@ -336,7 +346,8 @@ def _read_access_key_uses(store: "EvidenceStore") -> Iterable[CredentialUse]:
         "source FROM skimmed WHERE starts_with(credential, 'cred:aws/AKIA') "
         f"AND identity <> '' AND {_BELIEVED} GROUP BY ALL ORDER BY ALL"
     )
-    for credential, identity, first, last, count, source in store.run_query(query):
+    rows = store.run_query(query, scope=_build_kind_scope("access-key"))
+    for credential, identity, first, last, count, source in rows:
         yield CredentialUse(
             str(credential),
             str(identity),

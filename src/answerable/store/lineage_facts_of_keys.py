@@ -18,8 +18,10 @@ from answerable.store.credential_joint_facts import (
     read_presentations,
     read_token_id_issuances,
 )
+from answerable.store.event_queries import count_events_by_source
 from answerable.store.investigation_queries import (
     InvestigationFilter,
+    build_investigation_scope,
     build_matching_query,
 )
 from answerable.store.lineage_facts import (
@@ -28,6 +30,7 @@ from answerable.store.lineage_facts import (
     read_sign_ins,
 )
 from answerable.store.query_tables import ColumnType, NamedTable
+from answerable.store.segment_scope import SegmentScope
 
 if TYPE_CHECKING:
     from answerable.store.store import EvidenceStore
@@ -46,6 +49,7 @@ def read_chain_keys_matching(
         f"SELECT DISTINCT source, written_by, {_KEYS} FROM ({query}) ORDER BY ALL",  # noqa: S608 - ours
         values,
         tables,
+        build_investigation_scope(investigation),
     )
     found = (
         SourcedChainKey(
@@ -58,8 +62,7 @@ def read_chain_keys_matching(
 
 def read_event_sources(store: "EvidenceStore") -> frozenset[str]:
     """Read the log sources of all events."""
-    rows = store.run_query("SELECT DISTINCT source FROM skimmed")
-    return frozenset(str(source) for (source,) in rows)
+    return frozenset(source for source, _ in count_events_by_source(store))
 
 
 def read_lineage_facts_of_keys(
@@ -102,6 +105,7 @@ def _read_issuances_behind(
                 store,
                 "issued IN (SELECT value FROM wanted_credentials)",
                 {"wanted_credentials": _build_value_table(fresh)},
+                SegmentScope(alternatives=({"issued": fresh},)),
             ),
             *(each for credential in sorted(fresh) for each in others[credential]),
         ]
@@ -128,6 +132,12 @@ def _read_delegations(
                 "wanted_runs": _build_value_table(runs),
                 "wanted_agents": _build_value_table(agents),
             },
+            SegmentScope(
+                alternatives=(
+                    {"source": {STS}, "run": runs},
+                    {"source": {STS}, "agent": agents},
+                )
+            ),
         )
     )
 

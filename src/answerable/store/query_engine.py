@@ -1,12 +1,14 @@
 """Run SQL over sealed segments and unsealed journal records."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from answerable.model.errors import EnvironmentFailure, UsageError
 from answerable.model.event import AuditEvent
 from answerable.store import journal_files
+from answerable.store.store_keys import LogKeys
 from answerable.store.store_layout import StoreLayout
 from answerable.store.transparency_log import TransparencyLog
 
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from answerable.store.query_tables import NamedTable
     from answerable.store.query_views import ViewDefinitions
     from answerable.store.search_index import EventPlace, SearchIndex
+    from answerable.store.segment_catalogue import SegmentCatalogue
+    from answerable.store.segment_scope import SegmentScope
 
 ResultT = TypeVar("ResultT")
 
@@ -44,6 +48,7 @@ class EventQueries:
     Args:
         layout: Layout of the store.
         log: Log of the store.
+        keys: Keys of the store.
         index: In-memory search index shared by threads, None for none.
     """
 
@@ -51,12 +56,16 @@ class EventQueries:
         self,
         layout: StoreLayout,
         log: TransparencyLog,
+        keys: LogKeys,
         index: "SearchIndex | None" = None,
     ) -> None:
-        self._layout, self._log, self._index = layout, log, index
+        self._layout, self._log, self._keys, self._index = layout, log, keys, index
         self._engine: DuckDbEngine | None = None
         self._state: object = None
+        self._tail_state: object = None  # of the table of unsealed records
         self._damaged: DamagedFiles = {}
+        self._catalogue: SegmentCatalogue | None = None
+        self._sources: tuple[object, EventSources] | None = None
 
     def close(self) -> None:
         """Close the connection."""
@@ -69,22 +78,55 @@ class EventQueries:
         query: str,
         parameters: Sequence[object],
         tables: "Mapping[str, NamedTable]",
+        scope: "SegmentScope | None" = None,
     ) -> list[tuple[object, ...]]:
-        """Run trusted SQL with extra temporary tables."""
+        """Run trusted SQL with extra temporary tables.
+
+        Args:
+            query: The query.
+            parameters: Its parameters.
+            tables: Extra tables by name.
+            scope: Segments that it has to read; None for all.
+        """
         return self._retry_without_damaged_segments(
-            lambda: self._run_query(query, parameters, tables)
+            lambda: self._run_query(query, parameters, tables, scope)
         )
+
+    @property
+    def has_index(self) -> bool:
+        """Return whether queries use the index in memory, and read all segments."""
+        return self._index is not None
+
+    def get_current_sources(self) -> "EventSources":
+        """Return the readable segments with their statistics, and unsealed records."""
+        return self._retry_without_damaged_segments(self._get_current_sources)
+
+    def list_newest_windows(self, scope: "SegmentScope") -> list[tuple[int, int]]:
+        """Split the time span of a scope into windows to search, the newest first."""
+        if self._index is not None:  # it has the newest events in memory
+            return [(scope.since, scope.until)]
+        from answerable.store.segment_scope import list_newest_windows
+
+        return list_newest_windows(self.get_current_sources(), scope)
+
+    def _get_current_sources(self) -> "EventSources":
+        """Return the sources of the current state, read again if it has changed."""
+        state = self._read_store_state()
+        if self._sources is None or self._sources[0] != state:
+            self._sources = state, self._read_event_sources()
+        return self._sources[1]
 
     def _run_query(
         self,
         query: str,
         parameters: Sequence[object],
         tables: "Mapping[str, NamedTable]",
+        scope: "SegmentScope | None",
     ) -> list[tuple[object, ...]]:
         """Run trusted SQL once."""
         from answerable.store.query_tables import quote_name, register_table
 
-        engine = self._get_current_engine()
+        engine = self._get_current_engine(scope)
         for name, table in tables.items():
             register_table(engine, name, table, temporary=True)
         try:
@@ -167,19 +209,19 @@ class EventQueries:
         self._damaged = {**self._damaged, **find_damaged_files(self._layout, live)}
         if self._index is None:
             self.close()  # the engine keeps what it read of a file
-        self._state = None
+        self._state = self._sources = None
 
     def _read_events_at(self, places: "Sequence[EventPlace]") -> list[AuditEvent]:
         """Read complete events by place once."""
-        engine = self._get_current_engine()
-        found = (
-            {} if self._index is None else self._index.read_events_at(engine, places)
-        )
+        found: dict[EventPlace, AuditEvent] = {}
+        if self._index is not None:
+            engine = self._get_current_engine()
+            found = self._index.read_events_at(engine, places)
         left = [place for place in places if place not in found]
         if not left:
             return [found[place] for place in places]
         by_id: dict[bytes, list[AuditEvent]] = {}
-        for event in self._read_events_by_id(engine, left):
+        for event in self._read_events_by_id(left):
             by_id.setdefault(event.event_id, []).append(event)
         events = list[AuditEvent]()
         for place in places:
@@ -187,11 +229,10 @@ class EventQueries:
             events += [found[place]] if place in found else by_id.pop(place[1], [])
         return events
 
-    def _read_events_by_id(
-        self, engine: "DuckDbEngine", places: "Sequence[EventPlace]"
-    ) -> list[AuditEvent]:
+    def _read_events_by_id(self, places: "Sequence[EventPlace]") -> list[AuditEvent]:
         """Read complete events by id and time."""
         from answerable.store.event_columns import NAMES, decode_event_row
+        from answerable.store.segment_scope import SegmentScope
 
         ids = list(dict.fromkeys(key for _, key, _, _ in places))
         times = [at for at, _, _, _ in places]
@@ -199,11 +240,15 @@ class EventQueries:
             f"SELECT {NAMES} FROM events WHERE event_time >= ? AND event_time <= ? "  # noqa: S608 - our own names
             f"AND event_id IN ({', '.join('?' * len(ids))}) ORDER BY raw_sha256"
         )
+        scope = SegmentScope(min(times), max(times) + 1)
+        engine = self._get_current_engine(scope)
         rows = engine.run(query, [min(times), max(times), *ids])
         return [decode_event_row(row) for row in rows]
 
-    def _get_current_engine(self) -> "DuckDbEngine":
-        """Return the engine, with its views refreshed if the store has changed."""
+    def _get_current_engine(
+        self, scope: "SegmentScope | None" = None
+    ) -> "DuckDbEngine":
+        """Return the engine, with views of the current segments in a scope."""
         from answerable.store.duckdb_engine import DuckDbEngine
         from answerable.store.event_sources import create_event_view
         from answerable.store.search_index import INDEXED_COLUMNS_SQL, NOT_INDEXED
@@ -213,14 +258,21 @@ class EventQueries:
             return self._get_current_shared_engine(self._index, state)
         if self._engine is None:
             self._engine = DuckDbEngine(self._layout.segments)
-            self._state = None
-        if state != self._state:
-            create_event_view(self._engine, self._read_event_sources(), "events")
+            self._state = self._tail_state = None
+        shown = state, scope and scope.key
+        if shown != self._state:
+            sources = self._get_current_sources()
+            if scope is not None:
+                sources = sources.select_segments(scope)
+            has_tail = create_event_view(
+                self._engine, sources, "events", has_tail=self._tail_state == state
+            )
+            self._tail_state = state if has_tail else None
             self._engine.run(
                 f"CREATE OR REPLACE VIEW skimmed AS SELECT {INDEXED_COLUMNS_SQL}, "  # noqa: S608 - our own names
                 f"{NOT_INDEXED} AS segment, 0 AS row FROM events e"
             )
-            self._state = state
+            self._state = shown
         return self._engine
 
     def _get_current_shared_engine(
@@ -237,10 +289,36 @@ class EventQueries:
         return self._engine
 
     def _read_event_sources(self) -> "EventSources":
-        """Read the current segments and unsealed records."""
+        """Read the current segments with their statistics, and unsealed records."""
         from answerable.store.event_sources import EventSources
 
-        return EventSources.read(self._layout, self._log, self._damaged)
+        found = EventSources.read(self._layout, self._log, self._damaged)
+        if not found.segments:
+            return found
+        known = self._get_catalogue().get_statistics(found.segments)
+        return replace(found, statistics=known)
+
+    def _get_catalogue(self) -> "SegmentCatalogue":
+        """Return the catalogue of segments, opened on first use."""
+        if self._catalogue is None:
+            from answerable.store.segment_catalogue import SegmentCatalogue
+
+            self._catalogue = SegmentCatalogue(self._layout, self._keys)
+        return self._catalogue
+
+    def update_catalogue(self, segments: "Sequence[SegmentManifest]") -> None:
+        """Store the statistics of new segments; after an error, a query does it."""
+        import duckdb
+
+        with suppress(duckdb.Error, EnvironmentFailure):
+            self._get_catalogue().get_statistics(segments)
+
+    def refresh_catalogue(self) -> None:
+        """Store the statistics of all segments, without those of obsolete files."""
+        import duckdb
+
+        with suppress(duckdb.Error, EnvironmentFailure):
+            self._get_catalogue().drop_obsolete(self._get_current_sources().segments)
 
     def _read_store_state(self) -> object:
         """Return the checkpoint and journal sizes, which change with each write."""

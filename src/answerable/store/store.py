@@ -40,6 +40,7 @@ from answerable.store.transparency_log import TransparencyLog
 
 if TYPE_CHECKING:
     from answerable.store.query_views import ViewDefinitions
+    from answerable.store.segment_scope import SegmentScope
 
 AttachmentT = TypeVar("AttachmentT")
 
@@ -73,7 +74,7 @@ class EvidenceStore:
         self.layout = layout
         self.keys = LogKeys(layout)
         self.log = TransparencyLog(layout, self.keys)
-        self._query = EventQueries(layout, self.log, index)
+        self.queries = EventQueries(layout, self.log, self.keys, index)
         self._known = KnownEventIds(layout, self.log)
         self._writer: journal_files.JournalWriter | None = None
         self._objects = ObjectStore(layout, self.log)
@@ -123,16 +124,13 @@ class EvidenceStore:
         if self._writer is not None:
             self._writer.close()
             self._writer = None
-        self._query.close()
+        self.queries.close()
         self._known.close()
 
     def get_or_create_cached(
         self, name: str, create: Callable[["EvidenceStore"], AttachmentT]
     ) -> AttachmentT:
-        """Return an object cached with this open store, created on first use.
-
-        The attached object itself checks whether the store has changed.
-        """
+        """Return an object cached with this open store; it checks for changes itself."""
         if name not in self._attached:
             self._attached[name] = create(self)
         return cast("AttachmentT", self._attached[name])
@@ -185,11 +183,11 @@ class EvidenceStore:
 
         Raises:
             VerificationError: A journal or the log was changed on disk.
-            EnvironmentFailure: The disk failed; sealing may be retried.
+            EnvironmentFailure: The disk failed; sealing may be repeated.
         """
-        from answerable.store.spill_folders import sweep_spill_folders
+        from answerable.store import spill_folders
 
-        sweep_spill_folders()
+        spill_folders.sweep_spill_folders()
         self._sealer.close()
         if self._writer is not None:
             self._writer.close()
@@ -203,6 +201,7 @@ class EvidenceStore:
                 damage = damage or error
                 continue
             others += 0 if name in self._mine else written
+        self.queries.refresh_catalogue()
         before, self._sealed = self._sealed, self._count_own_segments()
         if damage is not None:
             raise damage
@@ -242,7 +241,7 @@ class EvidenceStore:
 
         Raises:
             VerificationError: The journal or the log was changed on disk.
-            EnvironmentFailure: The disk failed; sealing may be retried.
+            EnvironmentFailure: The disk failed.
         """
         with journal_files.lock_ended_journal(self.layout, name) as mine:
             if not mine:
@@ -278,6 +277,9 @@ class EvidenceStore:
                 mark_crash_point("seal-removed")
                 self.layout.head_file(name).unlink(missing_ok=True)
                 sync_folder(self.layout.journal)
+        self.queries.update_catalogue(
+            [each for each in written if isinstance(each, SegmentManifest)]
+        )
         return max(len(written) - 1, 0)
 
     def _is_unused_journal(self, name: str, entries: Sequence[LogEntry]) -> bool:
@@ -295,21 +297,22 @@ class EvidenceStore:
         query: str,
         parameters: Sequence[object] = (),
         tables: Mapping[str, NamedTable] | None = None,
+        scope: "SegmentScope | None" = None,
     ) -> list[tuple[object, ...]]:
         """Run trusted SQL over the events of the store (views `events` and `skimmed`).
 
-        Columns are named as `AuditEvent`'s fields (`store.event_columns` lists them): times
-        are BIGINT nanoseconds, event id, digest and salt are BLOB, `resources` and
-        `entities` are VARCHAR[], `facts` is VARCHAR[][] of pairs. `skimmed` has the
-        search columns of events (`store.search_index`), possibly from memory, and the place of
-        each event for `read_events_at`.
+        `store.event_columns` lists the columns: times are BIGINT nanoseconds. `skimmed`
+        has the search columns of events (`store.search_index`), possibly from memory,
+        and the place of each event for `read_events_at`.
 
         Args:
             query: SQL with `?` for parameters.
             parameters: Their values.
             tables: Extra tables by name, for this call.
+            scope: Conditions that each row it uses meets, so that segments without
+                such rows are not read; None for all rows.
         """
-        return self._query.run_query(query, parameters, tables or {})
+        return self.queries.run_query(query, parameters, tables or {}, scope)
 
     def read_events_at(self, places: Sequence[EventPlace]) -> list[AuditEvent]:
         """Read complete events by place (time, id, segment, row), in that order.
@@ -317,7 +320,7 @@ class EvidenceStore:
         Args:
             places: Rows `event_time, event_id, segment, row` of that view.
         """
-        return self._query.read_events_at(places)
+        return self.queries.read_events_at(places)
 
     def run_user_select(
         self,
@@ -333,17 +336,14 @@ class EvidenceStore:
                 tables and `events_raw`, which equals `events` in `run_query`.
             limits: Limits of the query.
 
-        Returns:
-            Column names and rows.
-
         Raises:
             UsageError: It is not exactly one SELECT, or it cannot be run.
         """
-        return self._query.run_user_select(text, definitions, limits)
+        return self.queries.run_user_select(text, definitions, limits)
 
     def find_unreadable_segments(self) -> dict[str, tuple[SegmentManifest, str]]:
         """Find the segments that queries leave out: `missing` or `damaged`, by name."""
-        return self._query.find_unreadable_segments()
+        return self.queries.find_unreadable_segments()
 
     def put_object(self, kind: str, data: bytes, now: int) -> str:
         """Store an object under its digest and log it.

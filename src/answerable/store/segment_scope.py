@@ -1,0 +1,143 @@
+"""Segments that a query has to read: those that may hold rows it can match."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from answerable.store.bloom_filter import TextHash, hash_text, may_contain
+
+if TYPE_CHECKING:
+    from answerable.evidence.log_entries import SegmentManifest
+    from answerable.store.event_sources import EventSources
+    from answerable.store.segment_statistics import SegmentStatistics, TextSet
+
+# Columns of which the catalogue has the values of each segment.
+VALUE_COLUMNS = (
+    "identity",
+    "credential",
+    "session",
+    "person",
+    "run",
+    "agent",
+    "tool",
+    "issued",
+    "issued_to",
+    "created",
+    "deleted",
+    "decision_id",
+    "resource_prefix",
+)
+# With more values, most segments have one of them, and testing costs more than reading.
+MAX_VALUES = 64
+_FIRST_WINDOW_EVENTS, _WINDOW_GROWTH = 200_000, 4
+SOURCE, KIND = "source", "kind"
+TESTED_COLUMNS = frozenset({SOURCE, *VALUE_COLUMNS})
+# Kinds of events; `segment_statistics` has their conditions.
+TOKEN, IMPERSONATION, SIGN_IN, ACCESS_KEY = (
+    "token",
+    "impersonation",
+    "sign-in",
+    "access-key",
+)
+
+
+@dataclass(frozen=True)
+class SegmentScope:
+    """Conditions that each row of a query's result meets, at least.
+
+    Attributes:
+        since: UTC nanoseconds, inclusive, 0 for the beginning.
+        until: UTC nanoseconds, exclusive, 0 for the end.
+        alternatives: Values by column; a row has one of the values of each column of
+            one alternative. A column is one of `VALUE_COLUMNS`, `source`, or `kind`
+            for a kind of events. Empty for all rows.
+    """
+
+    since: int = 0
+    until: int = 0
+    alternatives: tuple[Mapping[str, Collection[str]], ...] = ()
+
+    def may_match(
+        self, segment: "SegmentManifest", statistics: "SegmentStatistics | None"
+    ) -> bool:
+        """Return False only if no row of the segment can match."""
+        if not self.overlaps(int(segment.min_time), int(segment.max_time)):
+            return False
+        if statistics is None or not self.alternatives:
+            return True
+        return any(
+            all(_has_value(statistics, column, wanted) for column, wanted in each)
+            for each in self._hashed
+        )
+
+    def overlaps(self, first: int, last: int) -> bool:
+        """Return whether a time span, its last moment included, may match."""
+        return last >= self.since and (not self.until or first < self.until)
+
+    @cached_property
+    def key(self) -> object:
+        """Return a hashable value that is equal for equal scopes."""
+        parts = tuple(
+            tuple(
+                (column, frozenset(values)) for column, values in sorted(each.items())
+            )
+            for each in self.alternatives
+        )
+        return self.since, self.until, parts
+
+    @cached_property
+    def _hashed(self) -> list[list[tuple[str, dict[str, TextHash]]]]:
+        """Return the tested values with their hashes; long lists are not tested."""
+        return [
+            [
+                (column, {value: hash_text(value) for value in values})
+                for column, values in each.items()
+                if len(values) <= MAX_VALUES
+            ]
+            for each in self.alternatives
+        ]
+
+
+def build_kind_scope(kind: str) -> SegmentScope:
+    """Build the scope of the segments with events of a kind."""
+    return SegmentScope(alternatives=({KIND: {kind}},))
+
+
+NO_SEGMENTS = SegmentScope(alternatives=({"source": ()},))
+
+
+def _has_value(
+    statistics: "SegmentStatistics", column: str, wanted: Mapping[str, TextHash]
+) -> bool:
+    """Return False only if a segment has none of the wanted values in a column."""
+    if column == SOURCE:
+        return not statistics.sources.keys().isdisjoint(wanted)
+    if column == KIND:
+        return any(kind in wanted for kind in statistics.kinds)
+    values: TextSet = statistics.values[VALUE_COLUMNS.index(column)]
+    if isinstance(values, bytes):
+        return any(may_contain(values, hashed) for hashed in wanted.values())
+    return any(value in wanted for value in values)
+
+
+def list_newest_windows(
+    sources: "EventSources", scope: SegmentScope
+) -> list[tuple[int, int]]:
+    """Split the time span of a scope into windows, the newest first.
+
+    Each has about four times as many sealed events as the one before.
+
+    Returns:
+        Since, inclusive, and until, exclusive; 0 for no bound.
+    """
+    segments = sources.select_segments(scope).segments
+    windows: list[tuple[int, int]] = []
+    until, rows, wanted = scope.until, 0, _FIRST_WINDOW_EVENTS
+    for each in sorted(segments, key=lambda each: int(each.min_time), reverse=True):
+        rows += each.count
+        start = int(each.min_time)
+        if rows >= wanted and start > scope.since and (not until or start < until):
+            windows.append((start, until))
+            until, rows, wanted = start, 0, wanted * _WINDOW_GROWTH
+    return [*windows, (scope.since, until)]

@@ -1,0 +1,247 @@
+"""Law of the catalogue: answers with it equal answers without it."""
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from answerable.model.event import AuditEvent
+from answerable.store import segment_scope
+from answerable.store.bloom_filter import build_bloom_filter, hash_text, may_contain
+from answerable.store.compaction import compact_segments, plan_compaction
+from answerable.store.credential_use_queries import read_credential_use
+from answerable.store.event_queries import EventFilter, count_events_by_source
+from answerable.store.investigation_queries import (
+    EventAlternative,
+    InvestigationFilter,
+    count_events_matching,
+    find_newest_events,
+)
+from answerable.store.lineage_facts import read_lineage_facts, read_sign_ins
+from answerable.store.lineage_facts_of_keys import (
+    read_chain_keys_matching,
+    read_lineage_facts_of_keys,
+)
+from answerable.store.retention import apply_retention
+from answerable.store.segment_scope import NO_SEGMENTS, SegmentScope
+from answerable.store.store import EvidenceStore
+from tests.store.conftest import NOW
+from tests.store.conftest import _make as event
+
+DAY = 86_400 * 10**9
+SOURCES = ("cloudtrail", "okta", "sts", "gateway")
+ENDING = 1 << 62
+Catalogue = Callable[[Path], None]
+
+
+def make_event(number: int, day: int) -> AuditEvent:
+    """Make an event that joins others of its number's remainders."""
+    issued = f"cred:{(number + 1) % 4}" if number % 3 == 0 else ""
+    return event(
+        number,
+        event_time=NOW - day * DAY + number,
+        identity=f"role/{number % 5}",
+        source=SOURCES[number % len(SOURCES)],
+        credential=f"cred:{number % 4}",
+        person="person:ada@example.com" if number % 7 == 3 else "",
+        agent="agent:build" if number % 5 == 2 else "",
+        issued=issued,
+        issued_to=f"role/{(number + 2) % 5}" if issued else "",
+    )
+
+
+def tear(path: Path) -> None:
+    """Cut the file off within a frame, as a killed process leaves it."""
+    path.write_bytes(path.read_bytes()[:-7])
+
+
+def remove(path: Path) -> None:
+    path.unlink()
+
+
+def damage(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+
+
+def obstruct(path: Path) -> None:
+    """Put a folder in its place: it can be neither read nor written."""
+    path.unlink()
+    path.mkdir()
+
+
+class StoreHistory:
+    """Steps of a store's life, each by a process of its own."""
+
+    def __init__(self, root: Path) -> None:
+        self.root, self.number = root, 0
+
+    def ingest(self, day: int, count: int, *, sealed: bool) -> None:
+        with EvidenceStore.open(self.root, now=NOW) as store:
+            numbers = range(self.number, self.number + count)
+            store.append([make_event(n, day + n % 2) for n in numbers], NOW)
+            if sealed:
+                store.seal(NOW)
+        self.number += count
+
+    def compact(self) -> None:
+        with EvidenceStore.open(self.root, now=NOW) as store:
+            for group in plan_compaction(store):
+                compact_segments(store, group, NOW)
+
+    def retain(self, days: int) -> None:
+        with EvidenceStore.open(self.root, now=NOW) as store:
+            apply_retention(store, days, "okta", NOW, dry_run=False)
+
+    def change_catalogue(self, change: Catalogue) -> None:
+        path = self.root / "derived" / "segments.bin"
+        if path.is_file():
+            change(path)
+
+
+@contextmanager
+def without_catalogue() -> Iterator[None]:
+    """Read every segment for every question."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            SegmentScope, "may_match", lambda scope, *_: scope is not NO_SEGMENTS
+        )
+        patch.setattr(
+            segment_scope,
+            "list_newest_windows",
+            lambda _, scope: [(scope.since, scope.until)],
+        )
+        yield
+
+
+def build_questions(keys: object) -> Iterator[InvestigationFilter]:
+    for day in (1, 2, 4):
+        since = NOW - day * DAY
+        yield InvestigationFilter(EventFilter(since=since, until=since + DAY))
+    yield InvestigationFilter(EventFilter())
+    yield InvestigationFilter(EventFilter(since=NOW - 2 * DAY))
+    yield InvestigationFilter(EventFilter(event=make_event(3, 1).event_id))
+    yield InvestigationFilter(EventFilter(), before=(NOW - DAY, b"\xff" * 16))
+    for column, value in (
+        ("source", "okta"),
+        ("run", "none"),
+        ("agent", "agent:build"),
+    ):
+        yield InvestigationFilter(EventFilter(), equal_columns=[(column, value)])
+    for key in keys:  # type: ignore[attr-defined]  # keys of the store
+        interval = [(key, 0, ENDING)]
+        yield InvestigationFilter(EventFilter(), [EventAlternative(keys=interval)])
+
+
+def answer_questions(root: Path) -> Mapping[str, object]:
+    with EvidenceStore.open(root, now=NOW) as store:
+        keys = read_chain_keys_matching(store, InvestigationFilter(EventFilter()))
+        query = "SELECT source, count(*) FROM events GROUP BY source ORDER BY source"
+        assert count_events_by_source(store) == store.run_query(query)
+        return {
+            "sources": count_events_by_source(store),
+            "found": [
+                (find_newest_events(store, each, 4), count_events_matching(store, each))
+                for each in build_questions(keys[::11])
+            ],
+            "facts": read_lineage_facts(store),
+            "behind": [
+                read_lineage_facts_of_keys(store, [key]).issuances for key in keys[::13]
+            ],
+            "sign-ins": list(read_sign_ins(store)),
+            "use": read_credential_use(store, "cred:2"),
+        }
+
+
+STEPS = st.one_of(
+    st.builds(
+        lambda day, count, sealed: lambda s: s.ingest(day, count, sealed=sealed),
+        st.integers(0, 4),
+        st.integers(1, 12),
+        st.booleans(),
+    ),
+    st.just(StoreHistory.compact),
+    st.builds(lambda days: lambda s: s.retain(days), st.integers(1, 3)),
+    st.builds(
+        lambda change: lambda s: s.change_catalogue(change),
+        st.sampled_from([tear, remove, damage, obstruct]),
+    ),
+)
+
+
+@settings(max_examples=6, deadline=None)
+@given(st.lists(STEPS, min_size=2, max_size=7))
+def test_answers_equal_those_of_every_segment(
+    steps: list[Callable[[StoreHistory], None]],
+) -> None:
+    root = Path(tempfile.mkdtemp())
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(segment_scope, "_FIRST_WINDOW_EVENTS", 9)
+            history = StoreHistory(root / "store")
+            history.ingest(1, 9, sealed=True)
+            for step in steps:
+                step(history)
+            given_with = answer_questions(root / "store")
+            again = answer_questions(root / "store")
+            with without_catalogue():
+                given_without = answer_questions(root / "store")
+        assert given_with == given_without == again
+    finally:
+        shutil.rmtree(root)
+
+
+def test_a_question_about_one_day_reads_the_segments_of_that_day(
+    tmp_path: Path,
+) -> None:
+    history = StoreHistory(tmp_path)
+    for day in (1, 4, 8):
+        history.ingest(day, 6, sealed=True)
+    with EvidenceStore.open(tmp_path, now=NOW) as store:
+        sources = store.queries.get_current_sources()
+        one_day = SegmentScope(NOW - 4 * DAY, NOW - 3 * DAY)
+        assert len(sources.segments) == 6
+        assert len(sources.select_segments(one_day).segments) == 1
+        for path in tmp_path.glob("segments/*/*.parquet"):
+            if (
+                path.parent.name
+                != f"day={sources.select_segments(one_day).segments[0].day}"
+            ):
+                path.write_bytes(b"")  # not read
+        found = InvestigationFilter(
+            EventFilter(since=one_day.since, until=one_day.until)
+        )
+        assert len(find_newest_events(store, found, 10)) == 3
+
+
+def test_statistics_are_written_when_a_segment_is_sealed(tmp_path: Path) -> None:
+    history = StoreHistory(tmp_path)
+    history.ingest(1, 6, sealed=True)
+    written = (tmp_path / "derived" / "segments.bin").read_bytes()
+    assert written
+    with EvidenceStore.open(tmp_path, now=NOW) as store:
+        for path in tmp_path.glob("segments/*/*.parquet"):
+            path.write_bytes(b"")
+        assert dict(count_events_by_source(store)) == {
+            "cloudtrail": 2,
+            "gateway": 1,
+            "okta": 2,
+            "sts": 1,
+        }
+    assert (tmp_path / "derived" / "segments.bin").read_bytes() == written
+
+
+@given(st.sets(st.text(), max_size=60), st.lists(st.text(), max_size=20))
+def test_a_bloom_filter_has_every_text_that_was_added(
+    texts: set[str], others: list[str]
+) -> None:
+    bits = build_bloom_filter(texts)
+    assert all(may_contain(bits, hash_text(text)) for text in texts)
+    wrong = [o for o in others if o not in texts and may_contain(bits, hash_text(o))]
+    assert len(wrong) <= 5
