@@ -76,7 +76,7 @@ def _write_parquet(table: NamedTable, file: Path) -> None:
 
 def _get_path(store: "EvidenceStore", ending: str) -> Path:
     """Return the path of the file, or of its MAC."""
-    return store.root / "derived" / f"chains.{ending}"
+    return store.derived / f"chains.{ending}"
 
 
 def _compute_mac(store: "EvidenceStore", file: Path) -> bytes:

@@ -33,6 +33,7 @@ class EventSources:
         newer_segments: Segments sealed after the oldest of these journals was opened: a
             concurrent process may have stored the same records there.
         statistics: Statistics of segments by name; a segment without is read always.
+        foreign: Files of events that were read in place elsewhere.
     """
 
     layout: StoreLayout
@@ -41,6 +42,7 @@ class EventSources:
     journals: int
     newer_segments: Sequence[SegmentManifest]
     statistics: "Mapping[str, SegmentStatistics]" = field(default_factory=dict)
+    foreign: Sequence[str] = ()
 
     @classmethod
     def read(
@@ -137,7 +139,7 @@ class EventSources:
         # A view of the files alone lets the engine read only the rows that it gives.
         parts = []
         complete: list[str] = []
-        incomplete: list[str] = []
+        incomplete: list[str] = [*self.foreign]
         for each in self.segments:
             known = self.statistics.get(each.segment)
             listed = complete if known is not None and known.complete else incomplete

@@ -333,7 +333,7 @@ def _sort_items_by_key(rows: Mapping[KeyT, object]) -> Iterator[tuple[str, objec
 
 def _get_cache_file_path(store: "EvidenceStore", name: str) -> Path:
     """Return the path of a cache file."""
-    return store.root / "derived" / f"{name}.blocks"
+    return store.derived / f"{name}.blocks"
 
 
 def _build_generation_tag(generation: str, name: str) -> str:

@@ -174,7 +174,7 @@ def save_chains_to_cache(
 
 def _get_cache_path(store: "EvidenceStore") -> Path:
     """Return the path of the lineage cache file."""
-    return store.root / "derived" / "lineage.bin"
+    return store.derived / "lineage.bin"
 
 
 def _load_lineage_cache(store: "EvidenceStore") -> _LineageCache | None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from answerable.model.errors import EnvironmentFailure, UsageError
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from answerable.store.damaged_segments import DamagedFiles
     from answerable.store.duckdb_engine import DuckDbEngine
     from answerable.store.event_sources import EventSources
+    from answerable.store.foreign_events import ForeignEvents
     from answerable.store.query_tables import NamedTable
     from answerable.store.query_views import ViewDefinitions
     from answerable.store.search_index import EventPlace, SearchIndex
@@ -66,8 +68,20 @@ class EventQueries:
         self._damaged: DamagedFiles = {}
         self._catalogue: SegmentCatalogue | None = None
         self._sources: tuple[object, EventSources] | None = None
+        self._foreign: ForeignEvents | None = None
+
+    def read_with(self, events: "ForeignEvents") -> None:
+        """Read these events, too, with an engine that is opened again."""
+        self._close_engine()
+        self._foreign, self._sources = events, None
 
     def close(self) -> None:
+        """Close the connection, and remove the foreign events."""
+        self._close_engine()
+        if self._foreign is not None:
+            self._foreign.close()
+
+    def _close_engine(self) -> None:
         """Close the connection."""
         if self._engine is not None:
             self._engine.close()
@@ -103,7 +117,8 @@ class EventQueries:
 
     def list_newest_windows(self, scope: "SegmentScope") -> list[tuple[int, int]]:
         """Split the time span of a scope into windows to search, the newest first."""
-        if self._index is not None:  # it has the newest events in memory
+        # An index has the newest events in memory; foreign events have no statistics.
+        if self._index is not None or self._foreign is not None:
             return [(scope.since, scope.until)]
         from answerable.store.segment_scope import list_newest_windows
 
@@ -208,7 +223,7 @@ class EventQueries:
         live = list_live_segments(self._log.entries())
         self._damaged = {**self._damaged, **find_damaged_files(self._layout, live)}
         if self._index is None:
-            self.close()  # the engine keeps what it read of a file
+            self._close_engine()  # it keeps what it read of a file
         self._state = self._sources = None
 
     def _read_events_at(self, places: "Sequence[EventPlace]") -> list[AuditEvent]:
@@ -249,7 +264,6 @@ class EventQueries:
         self, scope: "SegmentScope | None" = None
     ) -> "DuckDbEngine":
         """Return the engine, with views of the current segments in a scope."""
-        from answerable.store.duckdb_engine import DuckDbEngine
         from answerable.store.event_sources import create_event_view
         from answerable.store.search_index import INDEXED_COLUMNS_SQL, NOT_INDEXED
 
@@ -257,7 +271,7 @@ class EventQueries:
         if self._index is not None:
             return self._get_current_shared_engine(self._index, state)
         if self._engine is None:
-            self._engine = DuckDbEngine(self._layout.segments)
+            self._engine = self._open_engine()
             self._state = self._tail_state = None
         shown = state, scope and scope.key
         if shown != self._state:
@@ -293,6 +307,8 @@ class EventQueries:
         from answerable.store.event_sources import EventSources
 
         found = EventSources.read(self._layout, self._log, self._damaged)
+        if self._foreign is not None:
+            found = replace(found, foreign=tuple(self._foreign.files))
         if not found.segments:
             return found
         known = self._get_catalogue().get_statistics(found.segments)
@@ -319,6 +335,13 @@ class EventQueries:
 
         with suppress(duckdb.Error, EnvironmentFailure):
             self._get_catalogue().drop_obsolete(self._get_current_sources().segments)
+
+    def _open_engine(self) -> "DuckDbEngine":
+        """Open an engine over the segments and the foreign events."""
+        from answerable.store.duckdb_engine import DuckDbEngine
+
+        files = () if self._foreign is None else tuple(map(Path, self._foreign.files))
+        return DuckDbEngine(self._layout.segments, files=files)
 
     def _read_store_state(self) -> object:
         """Return the checkpoint and journal sizes, which change with each write."""

@@ -82,6 +82,7 @@ class EvidenceStore:
         self._mine: set[str] = set()
         self._sealed = 0
         self._attached: dict[str, object] = {}
+        self.derived = layout.root / "derived"
 
     @classmethod
     def open(

@@ -108,11 +108,14 @@ class UserSelect:
             if name in names
         }
         files = [t.file for t in tables.values() if isinstance(t, ParquetTable)]
+        sources = read_sources() if _RAW_EVENTS in names else None
+        if sources is not None:
+            files += map(Path, sources.foreign)
         engine = DuckDbEngine(segments, files=files)
         try:
             statement = self._parse_statement(engine)
-            if _RAW_EVENTS in names:
-                create_event_view(engine, read_sources(), _RAW_EVENTS)
+            if sources is not None:
+                create_event_view(engine, sources, _RAW_EVENTS)
                 _create_view(engine, "events", _EVENTS_SQL)
             for name, table in tables.items():
                 _create_table(engine, name, table)

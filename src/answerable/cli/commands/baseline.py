@@ -11,6 +11,7 @@ from answerable.cli.commands.baseline_policies import (
     parse_agent,
 )
 from answerable.cli.commands.serve import find_state_folder
+from answerable.cli.lake import LakeSession, lake_option
 from answerable.cli.output import print_and_exit
 from answerable.cli.session import open_session
 from answerable.cli.settings import (
@@ -64,6 +65,7 @@ def baseline() -> None:
     is_flag=True,
     help="Learn from platform logs which actions --identity took.",
 )
+@lake_option
 @pass_settings
 def learn(
     settings: Settings,
@@ -72,6 +74,7 @@ def learn(
     identity: str | None,
     since: str,
     cloud: bool,
+    lake: str,
 ) -> None:
     """Learn a profile of AGENT for each server and identity, without enforcing it.
 
@@ -81,8 +84,12 @@ def learn(
     from answerable.usecases.baseline import manage_profiles
 
     if cloud:
-        _learn_cloud_profile(settings, agent, server, identity or "", since)
+        _learn_cloud_profile(settings, agent, server, identity or "", since, lake)
         return
+    if lake:
+        raise UsageError(
+            "--lake requires --cloud", "a lake has events of identities, and no calls"
+        )
     with open_session(settings, writes=True) as session:
         document = manage_profiles.learn_profiles(
             session.store,
@@ -96,7 +103,7 @@ def learn(
 
 
 def _learn_cloud_profile(
-    settings: Settings, agent: str, server: str, identity: str, since: str
+    settings: Settings, agent: str, server: str, identity: str, since: str, lake: str
 ) -> None:
     """Learn a profile of an agent from the platform events of an identity.
 
@@ -111,14 +118,12 @@ def _learn_cloud_profile(
             "name the identity as events do, e.g. the ARN of a role",
         )
     with open_session(settings, writes=True) as session:
+        start = parse_time(since, session.now, "--since")
+        more = LakeSession(session, lake, since=start)
         document = flow.learn_cloud_profile(
-            session.store,
-            parse_agent(agent),
-            identity,
-            since=parse_time(since, session.now, "--since"),
-            now=session.now,
+            session.store, parse_agent(agent), identity, since=start, now=session.now
         )
-    print_and_exit(document, settings)
+    print_and_exit(more.describe(document), settings, note=more.note)
 
 
 @baseline.command(cls=AppCommand, short_help="Show a profile with all entries.")

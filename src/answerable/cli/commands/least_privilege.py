@@ -8,6 +8,7 @@ from typing import cast
 import click
 
 from answerable.cli.commands.evidence import write_file
+from answerable.cli.lake import LakeSession, lake_option
 from answerable.cli.output import get_document_exit_code, print_and_exit
 from answerable.cli.progress import progress_bar
 from answerable.cli.session import open_session
@@ -46,6 +47,7 @@ _TARGETS = ("aws-session-policy", "aws-policy", "aws-boundary", "aws-permission-
     help="Write the policy to FILE, or to standard output instead of the table: -",
 )
 @click.option("--terraform", is_flag=True, help="Write --policy as Terraform.")
+@lake_option
 @pass_settings
 def least_privilege(
     settings: Settings,
@@ -54,6 +56,7 @@ def least_privilege(
     target: str | None,
     policy: str,
     terraform: bool,
+    lake: str,
 ) -> None:
     """Derive a policy for IDENTITY, the ARN of a role or user, from ingested logs.
 
@@ -66,19 +69,22 @@ def least_privilege(
     if terraform and not policy:
         raise UsageError("--terraform requires --policy", "add --policy FILE")
     with open_session(settings) as session, progress_bar(settings) as progress:
+        start = parse_time(since, session.now, "--since")
+        more = LakeSession(session, lake, since=start)
         document = flow.derive_least_privilege(
             session.store,
             session.load_inventory(progress),
             identity,
-            since=parse_time(since, session.now, "--since"),
+            since=start,
             now=session.now,
             target=target or "",
         )
+        document = more.describe(document)
     if policy:
         _write_policy(document, policy, terraform=terraform)
     if policy == "-":
         click.get_current_context().exit(get_document_exit_code(document, settings))
-    print_and_exit(document, settings)
+    print_and_exit(document, settings, note=more.note)
 
 
 def _write_policy(document: Document, file: str, *, terraform: bool) -> None:

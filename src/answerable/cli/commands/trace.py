@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from answerable.cli.lake import LakeSession, lake_option
 from answerable.cli.login_name import get_login_name
 from answerable.cli.output import print_and_exit
 from answerable.cli.session import StoreSession, open_session
@@ -116,6 +117,7 @@ _ALL = "*"  # of --score without a source, and of --saved without a name
 @click.option(
     "--unmediated", is_flag=True, help="Only events that bypassed the gateway."
 )
+@lake_option
 @pass_settings
 def trace(
     settings: Settings,
@@ -140,6 +142,7 @@ def trace(
     tree: bool,
     score: str,
     unmediated: bool,
+    lake: str,
 ) -> None:
     """Show the chain of each event: person, agent, tool, identity, action, resource.
 
@@ -164,13 +167,29 @@ def trace(
         given = given.with_field(field, value)
     names = _SavedNames(save, saved, delete_saved)
     with open_session(settings, writes=bool(save or delete_saved)) as session:
+        more = _read_lake(session, lake, given, view)
         if delete_saved or saved == _ALL:
             document = _list_saved_queries(session, delete_saved)
         else:
             document = _run_query(session, query, given, names, view, limit)
     if tree and document.next:
         document = replace(document, next=f"{document.next} --tree")
-    print_and_exit(document, settings, view="tree" if tree else "")
+    print_and_exit(
+        more.describe(document), settings, view="tree" if tree else "", note=more.note
+    )
+
+
+def _read_lake(
+    session: StoreSession, lake: str, given: SearchQuery, view: "TraceView"
+) -> LakeSession:
+    """Read the lake of `--lake` for the time of the question."""
+    from answerable.services.lineage.trace_query import build_trace_query
+
+    question = build_trace_query(given, session.now, 1)
+    earlier = view.first_seen or view.compare  # looks before --since, too
+    return LakeSession(
+        session, lake, since=0 if earlier else question.since, until=question.until
+    )
 
 
 @dataclass(frozen=True, slots=True)

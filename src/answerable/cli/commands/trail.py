@@ -2,13 +2,14 @@
 
 import click
 
+from answerable.cli.lake import LakeSession, lake_option
 from answerable.cli.output import print_and_exit
 from answerable.cli.progress import progress_bar
 from answerable.cli.session import open_session
 from answerable.cli.settings import AppCommand, Settings, WordChoice, pass_settings
 from answerable.model.errors import UsageError
 from answerable.model.time_units import SECOND_NS
-from answerable.presentation.time_input import parse_span
+from answerable.presentation.time_input import parse_span, parse_time
 
 _MAX_QUERY_TIME = 24 * 3600 * SECOND_NS
 
@@ -60,9 +61,23 @@ def ingest(settings: Settings, sources: tuple[str, ...]) -> None:
     metavar="DIR",
     help="Folder to write the tables that the views join with, for --emit.",
 )
+@lake_option
+@click.option(
+    "--since",
+    default="",
+    metavar="TIME",
+    help="Read the lake since this time, e.g. 7d or a date, for --lake.",
+)
 @pass_settings
 def sql(
-    settings: Settings, query: str, timeout: str, emit: str, at: str, tables: str
+    settings: Settings,
+    query: str,
+    timeout: str,
+    emit: str,
+    at: str,
+    tables: str,
+    lake: str,
+    since: str,
 ) -> None:
     """Run one SELECT over the views lineage, agents, identities, credentials, owners.
 
@@ -84,7 +99,11 @@ def sql(
             'answerable sql "SELECT * FROM lineage LIMIT 10"',
         )
     seconds = parse_span(timeout, "--timeout", _MAX_QUERY_TIME) / SECOND_NS
+    if since and not lake:
+        raise UsageError("--since requires --lake", "write the time into the query")
     with open_session(settings) as session:
+        start = parse_time(since, session.now, "--since") if since else 0
+        more = LakeSession(session, lake, since=start)
         document = flow.run_sql_query(
             session.store,
             session.load_inventory(),
@@ -92,7 +111,7 @@ def sql(
             now=session.now,
             limits=QueryLimits(seconds=seconds),
         )
-    print_and_exit(document, settings)
+    print_and_exit(more.describe(document), settings, note=more.note)
 
 
 def _emit_views(

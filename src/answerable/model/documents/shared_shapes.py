@@ -42,6 +42,28 @@ class TruncationItem(TypedDict):
     of: int
 
 
+class InPlaceItem(TypedDict):
+    """Events of another system that an answer contains, and no store has sealed.
+
+    Attributes:
+        source: `lake:PLACE`.
+        events: Events that were read.
+        stored: Events that the store has sealed itself, which are not read twice.
+        skipped: Rows of other kinds.
+        since: Start of the time that was read, empty for all.
+        until: Its end, empty for all.
+        proof: How far the store proves them.
+    """
+
+    source: str
+    events: int
+    stored: int
+    skipped: int
+    since: str
+    until: str
+    proof: str
+
+
 class CoverageRecord(TypedDict):
     """Coverage record: data behind an answer, and missing data that could change it."""
 
@@ -56,6 +78,7 @@ class CoverageRecord(TypedDict):
     log_limits: NotRequired[dict[str, str]]
     data_events: NotRequired[dict[str, list[str]]]
     record_gaps: NotRequired[int]
+    in_place: NotRequired[list[InPlaceItem]]
 
 
 class SnapshotItem(TypedDict):

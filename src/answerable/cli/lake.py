@@ -1,0 +1,59 @@
+"""Option `--lake` of the commands that can read a customer's lake in place."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
+
+import click
+
+from answerable.cli.session import StoreSession
+from answerable.model.documents.shared_shapes import Document
+
+if TYPE_CHECKING:
+    from answerable.services.lineage.lake_events import LakeReading
+
+FunctionT = TypeVar("FunctionT", bound=Callable[..., object])
+
+
+def lake_option(command: FunctionT) -> FunctionT:
+    """Add `--lake` to a command."""
+    return click.option(
+        "--lake",
+        default="",
+        metavar="lake:PLACE",
+        help="Read CloudTrail's tables (OCSF or its own) in place, too: a folder, or "
+        "s3://BUCKET/PREFIX.",
+    )(command)
+
+
+class LakeSession:
+    """Lake of one command: read before its question, named in the answer."""
+
+    def __init__(
+        self, session: StoreSession, lake: str, *, since: int = 0, until: int = 0
+    ) -> None:
+        self._now = session.now
+        self._reading: LakeReading | None = None
+        if lake:
+            from answerable.services.lineage.lake_events import read_lake_events
+
+            self._reading = read_lake_events(
+                session.store, lake, since=since, until=until, now=session.now
+            )
+
+    @property
+    def note(self) -> str:
+        """Line for standard error, empty without a lake."""
+        if self._reading is None:
+            return ""
+        return (
+            f"note: {self._reading.events:,} events of {self._reading.location} were "
+            "read in place: they are not proven by this store"
+        )
+
+    def describe(self, document: Document) -> Document:
+        """Add the lake to the coverage of an answer."""
+        if self._reading is None:
+            return document
+        from answerable.services.lineage.lake_events import add_lake_coverage
+
+        return add_lake_coverage(document, self._reading, self._now)
