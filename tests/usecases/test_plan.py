@@ -91,6 +91,17 @@ def plan(tmp_path, capsys, monkeypatch):
     return plan
 
 
+def test_a_key_without_a_recorded_call_has_no_known_proof(plan) -> None:
+    other = call(1, "s3:PutObject", days=2, key="AKIAOTHEREXAMPLE0001")
+    other["userIdentity"]["arn"] = USER.replace("deploy", "other")
+    others = [other]
+    code, item = plan(others, last_used=1)
+    assert code == 3
+    assert {p["verdict"] for p in item["proofs"]} == {"not-known"}
+    code, item = plan(others, "status", last_used=1)
+    assert (code, item["proofs"]) == (0, [])
+
+
 def test_a_key_gets_a_role_with_its_least_privilege_and_both_proofs(plan) -> None:
     code, item = plan(
         [call(1, "s3:PutObject", OBJECT, days=2), call(2, "s3:PutObject", days=1)],

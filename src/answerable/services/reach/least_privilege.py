@@ -53,6 +53,15 @@ class LeastPrivilege:
         ]
 
 
+def list_unknown_proof_items() -> list[ProofItem]:
+    """List the proofs of an identity without a recorded call."""
+    why = ["no ingested log shows a successful call"]
+    return [
+        {"proof": name, "verdict": NOT_KNOWN, "details": why}
+        for name in (_SUBSET, _OBSERVED)
+    ]
+
+
 def derive_policy(
     store: EvidenceStore,
     inventory: Inventory,

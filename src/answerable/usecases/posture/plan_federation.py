@@ -10,6 +10,7 @@ from answerable.model.documents.federation_plan import (
     FederationPlanItem,
     PlanStepItem,
 )
+from answerable.model.documents.least_privilege import ProofItem
 from answerable.model.documents.shared_shapes import Document
 from answerable.model.inventory import CredentialEntity, Inventory
 from answerable.model.time_units import DAY_NS, SECOND_NS
@@ -24,9 +25,8 @@ from answerable.services.posture.key_replacements import (
     write_trust_policy,
     write_trust_rule,
 )
+from answerable.services.reach import least_privilege, replaced_policies
 from answerable.services.reach.compiled_snapshots import serialize_queries
-from answerable.services.reach.least_privilege import LeastPrivilege, derive_policy
-from answerable.services.reach.replaced_policies import FAILS
 from answerable.store.credential_use_queries import (
     LoggedCredentialUse,
     read_credential_use,
@@ -100,7 +100,14 @@ def plan_replacements(
     ]
     coverage = answer_coverage.build_coverage(inventory, options.now, [])
     verdicts = {proof["verdict"] for item in items for proof in item["proofs"]}
-    return Document("plan", items, coverage, failed=FAILS in verdicts)
+    lacks_data = replaced_policies.NOT_KNOWN in verdicts
+    return Document(
+        "plan",
+        items,
+        coverage,
+        failed=replaced_policies.FAILS in verdicts,
+        undecided="a proof lacks data" if lacks_data else "",
+    )
 
 
 def _build_item(
@@ -118,9 +125,15 @@ def _build_item(
     identity = str(entity.identity or "")
     is_aws = entity.id.startswith(_AWS) and identity and not identity.endswith(":root")
     derived = None
+    proofs: list[ProofItem] = []
     if is_aws and options.with_policy:
-        derived = derive_policy(
+        derived = least_privilege.derive_policy(
             store, inventory, identity, since=options.since, now=options.now
+        )
+        proofs = (
+            least_privilege.list_unknown_proof_items()
+            if derived is None
+            else derived.list_proof_items()
         )
     names = ReplacementNames(
         _build_label(entity), account, options.subject, options.issuer
@@ -145,7 +158,7 @@ def _build_item(
         "terraform": write_platform_terraform(replacement, names, trust, texts),
         "rule": write_trust_rule(replacement, names, options.uid),
         "policies": policies,
-        "proofs": derived.list_proof_items() if derived else [],
+        "proofs": proofs,
         "steps": list(_list_steps(entity, replacement, derived, use)),
     }
 
@@ -188,7 +201,7 @@ def _build_label(entity: CredentialEntity) -> str:
 def _list_steps(
     entity: CredentialEntity,
     replacement: KeyReplacement,
-    derived: LeastPrivilege | None,
+    derived: least_privilege.LeastPrivilege | None,
     use: _KeyUse,
 ) -> Iterator[PlanStepItem]:
     """Yield the steps: the new way works, the old key is quiet, off, then gone."""
