@@ -126,3 +126,15 @@ def test_a_wrong_reviewed_file_is_a_usage_error(
     code = main([*store, "findings", "--suppressions", str(tmp_path / "reviewed.yaml")])
     assert code == 2
     assert problem in capsys.readouterr().err
+
+
+def test_a_platform_without_rules_is_refused(
+    findings: Findings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    findings(f"repo:{write(tmp_path / 'work', FILES)}")
+    capsys.readouterr()
+    store = next(path for path in tmp_path.rglob("format.json")).parent
+    assert main(["--store", str(store), "findings", "--platform", "gthub"]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: no rule is about this platform (got 'gthub')")
+    assert "github" in error

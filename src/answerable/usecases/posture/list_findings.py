@@ -6,9 +6,11 @@ from pathlib import Path
 
 from answerable.model.documents.finding import FindingItem
 from answerable.model.documents.shared_shapes import Document
+from answerable.model.errors import UsageError
 from answerable.model.inventory import Inventory
 from answerable.posture.facts import ArgumentLimit
 from answerable.posture.reviews import NO_REVIEWS
+from answerable.posture.rule_catalogue import RULES
 from answerable.services.inventory.snapshots import load_inventory
 from answerable.services.posture.finding_documents import (
     build_findings_document,
@@ -43,7 +45,8 @@ def list_findings(
             was not read.
 
     Raises:
-        UsageError: The snapshot does not exist, or the reviewed file is invalid.
+        UsageError: The snapshot does not exist, the reviewed file is invalid, or no
+            rule is about the platform.
     """
     reviews = read_reviews(Path(suppressions)) if suppressions else NO_REVIEWS
     found = compute_findings(
@@ -53,6 +56,12 @@ def list_findings(
         reviews=reviews,
         argument_limits=argument_limits,
     )
+    platforms = {name for rule in RULES for name in rule.platforms}
+    if platform and platform not in platforms:
+        raise UsageError(
+            f"no rule is about this platform (got {platform!r})",
+            f"platforms: {', '.join(sorted(platforms))}",
+        )
     known: set[str] = set()
     if new_since:
         before = load_inventory(store, new_since)
