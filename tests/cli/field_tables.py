@@ -20,6 +20,7 @@ _FORMATS = {
     "short-id": "id",
     "identity": "id",
     "time": "RFC 3339",
+    "second": "RFC 3339",
 }
 
 
