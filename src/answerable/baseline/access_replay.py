@@ -104,7 +104,7 @@ def replay_baseline_access(calls: Sequence[ReplayedCall], end: int) -> ReplayOut
     """Replay calls of which only those happen that a baseline holds."""
     held = [call for call in calls if call.is_held]
     outcome = _count_outcome(held, held, requests=0, live=_sum_lifetimes(calls, end))
-    first = _find_first_harmful(calls, held)
+    first = _measure_time_to_first_harmful_call(calls, held)
     refused = [call for call in calls if not call.is_held]
     return ReplayOutcome(
         allowed=outcome.allowed,
@@ -140,11 +140,11 @@ def _count_outcome(
         live=live,
         harmful=sum(call.is_harmful for call in allowed),
         harmful_unasked=sum(call.is_harmful for call in unasked),
-        first_harmful=_find_first_harmful(allowed, allowed),
+        first_harmful=_measure_time_to_first_harmful_call(allowed, allowed),
     )
 
 
-def _find_first_harmful(
+def _measure_time_to_first_harmful_call(
     calls: Iterable[ReplayedCall], allowed: Iterable[ReplayedCall]
 ) -> int | None:
     """Return the time from a credential's first use to the first harmful call."""

@@ -244,7 +244,7 @@ class SegmentState:
 
 
 def build_file_stem(removal: RowsRemoved) -> str:
-    """Return the file name, without ending, of the rows that a removal left."""
+    """Return the name, without extension, of the file with the remaining rows."""
     return f"{removal.segment}-{removal.number}"
 
 

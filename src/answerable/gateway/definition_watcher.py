@@ -1,6 +1,6 @@
 """Learn the definitions of tools, prompts and templates from servers' answers.
 
-Clients need not list anything: at the first call of a tool or prompt, and then once a
+Clients need not call `tools/list`: at the first call of a tool or prompt, and then once a
 minute, the gateway itself requests the server's list, as the caller does. A server that
 announces a changed list is queried at once.
 """

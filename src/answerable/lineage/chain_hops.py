@@ -95,6 +95,7 @@ def _describe_use_owner(use: DeclaredUse) -> str:
 
 
 def _describe_issuance_event(issuance: CredentialIssuance) -> str:
+    """Describe the event that issued a credential: its source and id."""
     return f"{issuance.source} event {issuance.event}"
 
 

@@ -95,7 +95,7 @@ HOPS_OF_LOGS = {
     ("okta", "action"): HopSupply(_EVERY, "eventType"),
     ("okta", "resource"): HopSupply(_NAMED, "target[]"),
     ("anthropic-audit", "person"): HopSupply(
-        "where a user acts", "actor.email_address"
+        "for actions of a user", "actor.email_address"
     ),
     ("anthropic-audit", "identity"): HopSupply(
         "for every activity", "actor.type, actor.email_address, actor.api_key_id"
@@ -103,7 +103,7 @@ HOPS_OF_LOGS = {
     ("anthropic-audit", "action"): HopSupply(_EVERY, "type"),
     ("anthropic-audit", "resource"): HopSupply(_NAMED, "resource_id and other ids"),
     ("openai-audit", "person"): HopSupply(
-        "where a user acts, also with a key",
+        "for actions of a user, also with an API key",
         "actor.session.user.email, actor.api_key.user.email",
     ),
     ("openai-audit", "identity"): HopSupply(

@@ -50,7 +50,7 @@ class SightedFacts:
         return {str(each.id): each for each in self.resources}
 
     def list_catalogue_platforms(self) -> Sequence[str]:
-        """List the platform of each catalogue."""
+        """List the platforms whose permission catalogues a source collected."""
         return [each.platform for each in self.catalogues]
 
     def select_catalogues(self, platform: str) -> Sequence[PlatformCatalogue]:

@@ -1,4 +1,4 @@
-"""Read sequences and mappings lazily from tables, and encode numbers for them."""
+"""Sequences and mappings over stored tables, whose rows are decoded on access."""
 
 import sys
 from array import array

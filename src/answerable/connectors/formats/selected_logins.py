@@ -1,4 +1,4 @@
-"""Find and resolve logins that a server entry selects by name or file.
+"""Credentials of stored logins that an MCP server entry selects by name or file.
 
 `--profile NAME` selects an AWS profile and `--context NAME` a kubectl context. Other
 programs have flags of these names too, so one counts if the home has the name or the

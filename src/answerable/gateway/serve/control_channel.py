@@ -239,7 +239,7 @@ class ControlChannel:
             self._writer.write(msgspec.json.encode(message) + b"\n")
 
     async def receive_orders(self) -> AsyncIterator[WorkerOrder]:
-        """Yield the orders of the supervisor until it is gone."""
+        """Yield the commands of the supervisor until it disconnects."""
         decoder = msgspec.json.Decoder(WorkerOrder)
         async for line in self._read_lines():
             yield decoder.decode(line)

@@ -82,7 +82,7 @@ class ChokePointItem(TypedDict):
     """Cause that several findings share."""
 
     id: Annotated[str, Column("the statement, credential or file")]
-    findings: Annotated[int, Column("number of findings that its repair ends")]
+    findings: Annotated[int, Column("number of findings that its repair resolves")]
 
 
 class SuppressionItem(TypedDict):

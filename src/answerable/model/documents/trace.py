@@ -38,7 +38,9 @@ class TraceItem(TypedDict):
     the person of the call.
     """
 
-    event_time: Annotated[str, Column("when it happened, UTC", "time (UTC)", 3, "second")]
+    event_time: Annotated[
+        str, Column("when it happened, UTC", "time (UTC)", 3, "second")
+    ]
     hops: Annotated[HopsItem, Column("the six hops")]
     outcome: Annotated[str, Column("result on the platform", "", 1)]
     event_id: Annotated[str, Column("for `evidence prove`", "event", 8)]

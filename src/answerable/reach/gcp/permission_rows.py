@@ -125,7 +125,7 @@ class RowLister:
                 reached.principal, (binding, match), permissions, place
             ):
                 statement = describe_binding(self._index, reached.principal, binding)
-                yield from self._add_row(
+                yield from self._yield_new_row(
                     start, reached, (action, place), (formula, (statement,))
                 )
 
@@ -208,7 +208,7 @@ class RowLister:
                 "allow-policy", resource, "a binding that it may add", "allow"
             )
             path = replace_steps(reached, hop)
-            rows = self._add_row(
+            rows = self._yield_new_row(
                 start, path, (action, place), (TRUE, (added,)), admin=is_container
             )
             for row in rows:
@@ -238,7 +238,7 @@ class RowLister:
             return glob
         return ""
 
-    def _add_row(
+    def _yield_new_row(
         self,
         start: SubjectIdentity,
         reached: "ReachedPrincipal | ControlledPath",
@@ -247,7 +247,7 @@ class RowLister:
         *,
         admin: bool = False,
     ) -> Iterator[GooglePermissionRow]:
-        """Yield a row that no row before it has without conditions."""
+        """Yield a row, unless an earlier one grants the call without conditions."""
         formula, statements = granted
         assumed = self._access.evaluation.list_assumed()
         found = GoogleAccess(

@@ -224,7 +224,7 @@ class StepCompiler:
             Gain.RUNNING_PODS: lambda at: self.pods.list_pods(at.namespace, at.name),
             Gain.PODS_OF_NODES: lambda at: self.pods.list_pods_on(at.name),
             Gain.SECRETS: lambda at: self._hold_secrets(at.namespace),
-            Gain.NODES: lambda at: self._list_nodes(),
+            Gain.NODES: lambda at: self._list_node_identities(),
             Gain.USERS: lambda at: select_named(self._users, at.name),
             Gain.GROUPS: lambda at: select_named(self._groups, at.name),
             Gain.CERTIFICATES: lambda at: self._list_certificate_names(),
@@ -258,8 +258,8 @@ class StepCompiler:
         """Return the bits of the service accounts whose tokens secrets hold."""
         return select_named(self._held_tokens.get(place.namespace, {}), place.name)
 
-    def _list_nodes(self) -> int:
-        """Return the bits of the nodes; of the group of nodes where none is known."""
+    def _list_node_identities(self) -> int:
+        """Return the bits of the node identities; of their group if no node is known."""
         nodes = (b for name, b in self._users.items() if name.startswith(NODE_PREFIX))
         found = _join(nodes)
         if not found:

@@ -75,7 +75,7 @@ def _list_permission_rows_of_session(
     globs: PermissionGlobs,
     listed: ListedRows,
 ) -> Iterator[Answer]:
-    """Yield the rows of one session that no row before it has without conditions."""
+    """Yield the rows of one session, without those that an earlier row includes."""
     session = path.session
     leading = [hop.formula for hop in (*start.hops, *path.hops)]
     role = session.server.get_role(session.role)

@@ -58,7 +58,7 @@ class CachedCredential(msgspec.Struct, frozen=True):
         return f"CachedCredential({self.id})"
 
     def is_current(self, stamp: str, now: int) -> bool:
-        """Tell whether it may be handed over without a look into the store."""
+        """Tell whether the cached credential may be returned without reading the store."""
         fresh = now < min(self.renew_at, self.policy_expires)
         return bool(stamp) and self.stamp == stamp and fresh
 
