@@ -112,6 +112,8 @@ APART = {
     **dict.fromkeys(("sts-rules", "sts-test", "sts-explain"), _RULES),
     "diff": "compares two snapshots; tests/posture/test_diff.py removes a source",
     "overview": "test_no_figure_of_the_overview_becomes_0 removes a source",
+    "trace-chains": "groups the rows of `trace`; tests/web/test_event_summary.py",
+    "trace-facets": "counts as `trace-by`; tests/web/test_event_summary.py",
     "search": "lists names; tests/web/test_search.py holds what an empty answer says",
     "reach-compared": "compares with AWS, which has to be asked",
 }
@@ -134,5 +136,9 @@ PAGES_APART = {
     "/tools/diff": _SIGNED,
     **dict.fromkeys(("/reach/graph", "/reach/complete"), "as `reach`"),
     **dict.fromkeys(("/findings", "/finding"), "as `findings`"),
+    **dict.fromkeys(("/trace/chains", "/trace/compare"), "as `trace-by`"),
+    **dict.fromkeys(("/trace/saved", "/cases", "/case", "/case/bundle"), _LOG),
+    "/case/page": _LOG,
+    "/changes": "as `diff`",
     **dict.fromkeys(("/search", "/search/complete"), "as `search`"),
 }

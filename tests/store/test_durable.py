@@ -80,4 +80,4 @@ def test_segments_are_durable_before_the_log_commits_to_them(
     (bundle,) = (store.layout.log / "tile" / "entries" / "000.p").iterdir()
     assert calls.index(f"rename {bundle.name}") < commit
     assert calls[commit + 1] == "sync log"
-    assert calls[-1] == "sync journal"
+    assert "sync journal" in calls[commit:]  # the journal is removed

@@ -52,7 +52,7 @@ def test_a_viewer_sees_no_entry_or_count_of_findings_and_activity(
     linked = re.findall(r'href="(/[^"]*)"', navigation_of(desk, viewer))
     assert linked == [
         *("/", "/agents", "/identities", "/credentials", "/tools", "/people"),
-        "/reach",
+        *("/changes", "/reach"),
     ]
 
 

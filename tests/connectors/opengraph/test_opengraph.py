@@ -44,13 +44,13 @@ VAULT = {
 }
 WRITES = {
     "kind": "GH_CanWriteBranch",
-    "start": {"value": "U_1"},
-    "end": {"value": "B_1"},
+    "start": {"value": "U_1", "match_by": "id"},
+    "end": {"value": "B_1", "match_by": "id"},
     "properties": {"reason": "role"},
 }
 BY_NAME = {
     "kind": "SyncsTo",
-    "start": {"value": "op/vault"},
+    "start": {"value": "op/vault", "match_by": "id"},
     "end": {"value": "ana@acme.example", "match_by": "name", "kind": "Okta_User"},
     "properties": {},
 }
@@ -144,6 +144,12 @@ def test_a_graph_comes_back_the_same(content: dict[str, Any], tmp_path: Path) ->
     assert read(exported.read_bytes())[0] == read(content)[0]
     if content is GRAPH:
         assert json.loads(exported.read_text()) == content
+
+
+def test_an_end_without_match_by_is_named_by_its_id() -> None:
+    graph = {**GRAPH["graph"], "edges": [{**WRITES, "start": {"value": "U_1"}}]}
+    named = {**GRAPH["graph"], "edges": [WRITES]}
+    assert read({"graph": graph})[0] == read({"graph": named})[0]
 
 
 def test_principals_have_the_id_of_the_platform_or_of_the_graph() -> None:

@@ -1,5 +1,7 @@
 """What is told is the command line's document, as the OpenAPI document describes it."""
 
+import contextlib
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -34,11 +36,21 @@ READS = [each for each in OPERATIONS if each.method == "GET"]
 SPEC = build_openapi(OPERATIONS)
 
 
+def open_case(desk: StoreCache, event: str) -> str:
+    """Open a case with one event; return its id."""
+    store = ["--store", str(desk.root), "-q"]
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        assert main([*store, "-o", "json", "case", "new", "one read"]) == 0
+        assert main([*store, "case", "add", "one read", event]) == 0
+    return str(json.loads(out.getvalue().splitlines()[0])["items"][0]["id"])
+
+
 @pytest.fixture(scope="module")
 def values(desk: StoreCache) -> dict[str, str]:
     """A value for each required parameter, by name or by operation and name."""
     event = told(desk, EVERYBODY, "/trace").document.items[0]["event_id"]
     inventory = desk.current_view().inventory
+    case = open_case(desk, str(event))
     return {
         "who-owns id": next(iter(inventory.agents)),
         "show id": next(iter(inventory.agents)),
@@ -46,6 +58,9 @@ def values(desk: StoreCache) -> dict[str, str]:
         "evidence-prove id": str(event),
         "evidence-bundle id": str(event),
         "by": "agent,day",
+        "earlier": "30d..7d",
+        "case id": case,
+        "case-bundle id": case,
         "q": "report",
         "identity": inventory.facts.identities[0].id,
         "subject": inventory.facts.identities[0].id,
@@ -57,7 +72,7 @@ def values(desk: StoreCache) -> dict[str, str]:
 
 # These need a decision, a baseline or a history of their own.
 ELSEWHERE = {"decision", "ask", "baseline", "sign", "baseline-diff"}
-ELSEWHERE |= {"baseline-replay", "baseline-check", "sts-rules"}
+ELSEWHERE |= {"baseline-replay", "baseline-check", "sts-rules", "changes"}
 
 
 @pytest.mark.parametrize(
