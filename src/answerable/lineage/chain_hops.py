@@ -46,7 +46,7 @@ def build_person_hop(
             return Hop(step.person, HopStatus.OBSERVED, step.evidence_source)
     owned = path.owner_issuance
     if owned is not None:
-        how = f"attested owner of {owned.chain[-1]}: {_describe_issuance_event(owned)}"
+        how = f"attested owner of {owned.chain[-1]}: {owned.describe_event()}"
         return Hop(owned.owner, HopStatus.OBSERVED, how)
     sessions = [s.credential for s in path.steps if not is_long_lived(s.credential)]
     return (
@@ -92,11 +92,6 @@ def build_owner_hop(path: IssuancePath, uses: UsesBySubject) -> Hop:
 def _describe_use_owner(use: DeclaredUse) -> str:
     source = _describe_use_source(use, use.source)
     return f"{use.owner_state} owner of {use.subject}: {source}"
-
-
-def _describe_issuance_event(issuance: CredentialIssuance) -> str:
-    """Describe the event that issued a credential: its source and id."""
-    return f"{issuance.source} event {issuance.event}"
 
 
 def _get_use_status(use: DeclaredUse) -> HopStatus:
@@ -240,7 +235,7 @@ def build_hops_from_token_issuance(path: IssuancePath) -> AgentHops | None:
     if not path.agent_issuances:
         return None
     told = path.agent_issuances[0]
-    agent = Hop(told.chain[-1], HopStatus.OBSERVED, _describe_issuance_event(told))
+    agent = Hop(told.chain[-1], HopStatus.OBSERVED, told.describe_event())
     tool = _build_missing_tool_hop("no mediator saw the call")
     return AgentHops(agent, told.chain, tool)
 

@@ -135,6 +135,10 @@ class CredentialIssuance:
     chain: tuple[str, ...] = ()
     owner: str = ""
 
+    def describe_event(self) -> str:
+        """Describe the event that issued the credential, by log and id."""
+        return f"{self.source} event {self.event}"
+
 
 @dataclass(frozen=True, slots=True)
 class CredentialPresentation:
