@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -70,15 +71,27 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
             process.communicate(timeout=60)
 
 
-def fetch(address: str) -> str:
+def fetch(address: str, path: str = "/metrics") -> str:
     connection = http.client.HTTPConnection(address, timeout=30)
     try:
-        connection.request("GET", "/metrics")
+        connection.request("GET", path)
         answer = connection.getresponse()
         assert answer.status == 200
         return answer.read().decode()
     finally:
         connection.close()
+
+
+def wait_until_ready(address: str) -> None:
+    """Wait for a server that still loads its store."""
+    until = time.monotonic() + 60
+    while True:
+        try:
+            fetch(address, "/readyz")
+            return
+        except AssertionError:
+            assert time.monotonic() < until
+            time.sleep(0.1)
 
 
 @pytest.fixture(scope="module")
@@ -143,6 +156,7 @@ def test_doctor_checks_a_running_server(
     pages: dict[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     for at in pages:
+        wait_until_ready(at)
         assert main(["doctor", "--server", f"http://{at}", "-o", "json"]) == 0
         items = json.loads(capsys.readouterr().out)["items"]
         faults = [each for each in items if not each["ok"]]
