@@ -147,18 +147,3 @@ def test_the_image_of_the_other_architecture_is_built(
     inspected = json.loads(podman("inspect", tag).stdout)[0]
     assert (inspected["Architecture"], inspected["Os"]) == ("arm64", "linux")
     podman("rmi", "--force", tag)
-
-
-def test_two_builds_are_one_image(image: int, wheel: Path) -> None:
-    before = json.loads(podman("inspect", TAG).stdout)[0]["Id"]
-    again = f"{TAG}-again"
-    done = subprocess.run(
-        [str(BUILD), str(wheel), "", again],
-        env=ENVIRONMENT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert json.loads(podman("inspect", again).stdout)[0]["Id"] == before
-    podman("rmi", "--force", again)
