@@ -36,10 +36,15 @@ def write_tiles(store: EvidenceStore, folder: Path) -> Document:
     """Write the tiles of the log to a folder, unless that has another history.
 
     Raises:
-        UsageError: The log is empty.
+        UsageError: The log is empty, or the folder is a file.
         VerificationError: The log does not extend the one in the folder.
         EnvironmentFailure: The folder cannot be used.
     """
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(
+            f"--to requires a folder (got {str(folder)!r})",
+            "name an existing folder or a new one",
+        )
     note, key = store.log.checkpoint(), store.keys.public_key
     if not note or not parse_checkpoint(note, key).size:
         raise UsageError("the log is empty", "run: answerable ingest cloudtrail:PATH")
@@ -158,7 +163,16 @@ def verify_bundle_in_tiles(data: bytes, folder: Path, key: str) -> Document:
 
 
 def _open_tiles(folder: Path, key: VerifierKey) -> TileTree:
-    """Open the tiles of a folder, with a verified checkpoint and root."""
+    """Open the tiles of a folder, with a verified checkpoint and root.
+
+    Raises:
+        UsageError: It is no folder with tiles.
+    """
+    if not (folder / "tile").is_dir():
+        raise UsageError(
+            f"no tiles in this folder (got {str(folder)!r})",
+            "write them: answerable evidence tiles --to DIR",
+        )
     note = tile_folder.read_tile_file(folder, "checkpoint") or b""
     tree = TileTree(
         parse_checkpoint(note, key),
