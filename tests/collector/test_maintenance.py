@@ -76,6 +76,11 @@ def test_a_file_is_replaced_unless_the_log_was_rolled_back(
     subprocess.run(["cp", "-a", str(store), str(copy)], check=True)
     assert export(store, str(file)) == 0
     first = file.read_bytes()
+    capsys.readouterr()
+    main(["--store", str(store), "evidence", "checkpoint", "-o", "json"])
+    (item,) = json.loads(capsys.readouterr().out)["items"]
+    assert first.decode() == item["note"]
+    assert [path.name for path in tmp_path.glob("*out*")] == ["out.txt"]
     ingest_more(store, 100)
     assert export(store, str(file)) == 0
     assert size_of(file.read_bytes()) > size_of(first)
