@@ -20,6 +20,7 @@ from answerable.connectors.formats.log_format import (
     ParsedRecord,
     RecordRefused,
     make_event_from_row,
+    refuse_after_parser_error,
 )
 from answerable.connectors.log_files import (
     FoundLogFiles,
@@ -251,7 +252,10 @@ class _LogFileReader:
             if piece.refusal_reason:
                 self._quarantine_record(piece, piece.refusal_reason)
                 continue
-            read = parse(piece.raw, options, self._make)
+            try:
+                read = parse(piece.raw, options, self._make)
+            except Exception as error:  # noqa: BLE001 - one record stops no log
+                read = refuse_after_parser_error(error)
             if isinstance(read, RecordRefused):
                 self._refuse_record(piece, read)
             elif isinstance(read, list):

@@ -194,6 +194,10 @@ def _parse_delivery(delivery: Delivery) -> ReceivedRecords | str:
         raws = delivery.split()
     except ValueError as error:
         return str(error)
+    except MemoryError:
+        raise
+    except Exception as error:  # noqa: BLE001 - the sender would repeat it for ever
+        return f"the body cannot be read ({type(error).__name__})"
     log = registry.load_log_format(delivery.source)
     return parse_received_records(log, raws, delivery.options, delivery.place)
 

@@ -25,6 +25,21 @@ class RecordRefused:
     count: int = 1
 
 
+def refuse_after_parser_error(error: Exception) -> RecordRefused:
+    """Refuse a record on which a parser failed unexpectedly.
+
+    The record is quarantined: reading it again would fail again, and stop the rest of
+    its log.
+
+    Raises:
+        Exception: The error itself, if the memory did not suffice: a retry may succeed.
+    """
+    if isinstance(error, MemoryError):
+        raise error
+    kind = type(error).__name__
+    return RecordRefused(f"the parser failed ({kind}): please report this record")
+
+
 ParsedRecord = AuditEvent | RecordRefused
 EventFactory = Callable[[tuple[Any, ...]], AuditEvent]
 LogOptions = Mapping[str, str]  # `NAME=VALUE` parts of the location

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 
 from answerable.connectors.formats.log_format import (
     LogFormat,
+    ParsedRecord,
     RecordRefused,
     make_event_from_row,
+    refuse_after_parser_error,
 )
 from answerable.connectors.log_reader import build_quarantined_record
 from answerable.model.event import AuditEvent, QuarantinedRecord
@@ -47,11 +49,7 @@ def parse_received_records(
     quarantined: list[QuarantinedRecord] = []
     rejected, first = 0, ""
     for raw in raws:
-        parsed = (
-            log.parse(raw, options, make_event_from_row)
-            if len(raw) <= MAX_RECORD or log.is_content
-            else RecordRefused(f"larger than {MAX_RECORD} bytes")
-        )
+        parsed = _parse_record(log, raw, options)
         for each in parsed if isinstance(parsed, list) else [parsed]:
             if isinstance(each, AuditEvent):
                 events.append(each)
@@ -62,6 +60,18 @@ def parse_received_records(
                     build_quarantined_record(log, raw, each.reason, place, 0)
                 )
     return ReceivedRecords(tuple(events), tuple(quarantined), rejected, first)
+
+
+def _parse_record(
+    log: LogFormat, raw: bytes, options: Mapping[str, str]
+) -> ParsedRecord | list[ParsedRecord]:
+    """Parse one record; refuse one that is too large or that its parser fails on."""
+    if len(raw) > MAX_RECORD and not log.is_content:
+        return RecordRefused(f"larger than {MAX_RECORD} bytes")
+    try:
+        return log.parse(raw, options, make_event_from_row)
+    except Exception as error:  # noqa: BLE001 - the sender would repeat it for ever
+        return refuse_after_parser_error(error)
 
 
 def store_received_records(
