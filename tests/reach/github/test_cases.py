@@ -1,5 +1,6 @@
 """Rows of `tests/cases/github.yaml`: an organization, a question, the answer."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from tests.reach.github.organization_builder import (
     index,
 )
 
+SITE = "https://docs.github.com/"
+PAGE = re.compile(r"[a-z-]+(/[a-z_-]+)+(\.md)?")
 CASES = Path(__file__).resolve().parents[2] / "cases" / "github.yaml"
 ROWS: list[dict[str, Any]] = yaml.safe_load(CASES.read_text(encoding="utf-8"))
 
@@ -32,6 +35,9 @@ def test_the_answer_is_the_documented_one(row: dict[str, Any]) -> None:
         assert got.item["determining"] or hops
 
 
-def test_every_row_cites_its_page_and_has_a_name_of_its_own() -> None:
-    assert all(row["source"] for row in ROWS)
+def test_every_row_quotes_a_page_of_github_and_has_a_name_of_its_own() -> None:
+    for row in ROWS:
+        page, place = re.split("[,:;]", row["source"].removeprefix(SITE), maxsplit=1)
+        assert PAGE.fullmatch(page), row["name"]
+        assert '"' in place, row["name"]
     assert len({row["name"] for row in ROWS}) == len(ROWS)
