@@ -46,6 +46,9 @@ _PERMISSION_SERVICES = {
     "bigtableadmin": "bigtable",
     "artifactregistry": "artifactregistry",
 }
+_SERVICE_HOSTS = {service: host for host, service in _PERMISSION_SERVICES.items()}
+_STORAGE = "//storage.googleapis.com/"
+_LOGGED_BUCKET = re.compile(r"projects/_/buckets/(.+)", re.DOTALL)
 
 
 def normalise_principal(text: str) -> str:
@@ -129,6 +132,29 @@ def spell_resource(text: str) -> str:
         project = get_project_of_service_account(text) or "-"
         return build_service_account_resource(project, text)
     return text
+
+
+def spell_logged_resource(name: str, service: str) -> str:
+    """Return the full resource name for the name in an audit log.
+
+    Args:
+        service: First word of the permission, e.g. `storage`.
+    """
+    bucket = _LOGGED_BUCKET.fullmatch(name)
+    if bucket:
+        return f"{_STORAGE}{bucket[1]}"
+    full = spell_resource(name)
+    if full.startswith("//"):
+        return full
+    host = _SERVICE_HOSTS.get(service, service)
+    return f"//{host}.googleapis.com/{name}"
+
+
+def build_log_name(resource: str) -> str:
+    """Build the name in an audit log for a full resource name."""
+    if resource.startswith(_STORAGE):
+        return f"projects/_/buckets/{resource.removeprefix(_STORAGE)}"
+    return resource.removeprefix("//").partition("/")[2]
 
 
 def build_service_account_resource(project: str, email: str) -> str:

@@ -13,13 +13,16 @@ from answerable.model.config import Config
 from answerable.model.documents.policy_export import DeployedDriftItem
 from answerable.model.documents.shared_shapes import Document
 from answerable.model.errors import UsageError
+from answerable.model.google_cloud_ids import is_service_account, normalise_principal
 from answerable.model.inventory import Inventory
 from answerable.model.kubernetes_ids import KubernetesResource, parse_subject_id
+from answerable.model.policy_drift import BEYOND, MISSING, NOT_KNOWN, PermissionDrift
 from answerable.model.policy_export import ExportTarget
 from answerable.presentation import answer_coverage
 from answerable.reach import engine
 from answerable.reach.formula import Verdict
 from answerable.reach.platform import PageBounds, Question
+from answerable.services.baseline.google_cloud_drift import list_google_cloud_drift
 from answerable.services.baseline.policy_export import export_profiles
 from answerable.services.reach.compiled_snapshots import serialize_queries
 from answerable.services.reach.platform_registry import open_platforms
@@ -31,7 +34,6 @@ from answerable.services.statements import signed_baselines
 from answerable.services.statements.signed_baselines import ActiveBaseline
 from answerable.store.store import EvidenceStore
 
-BEYOND, MISSING, NOT_KNOWN = "beyond-signed", "missing", "not-known"
 _DRIFT_OF_CHANGE = {
     "falls-away": BEYOND,
     "weaker": BEYOND,
@@ -39,7 +41,6 @@ _DRIFT_OF_CHANGE = {
     "stronger": MISSING,
     "not-known": NOT_KNOWN,
 }
-_Drift = tuple[str, str, str]  # kind, action, resource
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +111,11 @@ def _compare(context: _Context, signed: ActiveBaseline) -> Iterator[DeployedDrif
         platform, found = "kubernetes", _compare_kubernetes(context, signed)
     elif subject.identity.startswith("arn:"):
         platform, found = "aws", _compare_aws(context, signed)
+    elif is_service_account(normalise_principal(subject.identity)):
+        found = list_google_cloud_drift(context.inventory, signed.profile, context.now)
+        platform = "gcp"
     else:
-        platform, found = _name_other_platform(subject.identity), _list_not_compared()
+        platform, found = "azure", _list_not_compared()
     for drift, action, resource in found:
         yield {
             "drift": drift,
@@ -124,17 +128,19 @@ def _compare(context: _Context, signed: ActiveBaseline) -> Iterator[DeployedDrif
         }
 
 
-def _name_other_platform(identity: str) -> str:
-    """Name the platform of an identity that is not of AWS or Kubernetes."""
-    return "gcp" if identity.endswith(".gserviceaccount.com") else "azure"
+def _list_not_compared() -> Iterator[PermissionDrift]:
+    """Yield that the role assignments of Azure are not compared."""
+    yield (
+        NOT_KNOWN,
+        "",
+        "no source collects role assignments of Azure; compare `az role assignment "
+        "list --all --assignee ID` with `baseline export --to azure`",
+    )
 
 
-def _list_not_compared() -> Iterator[_Drift]:
-    """Yield that the permissions in force of a platform are not compared."""
-    yield NOT_KNOWN, "", "permissions in force of this platform are not compared"
-
-
-def _compare_aws(context: _Context, signed: ActiveBaseline) -> Iterator[_Drift]:
+def _compare_aws(
+    context: _Context, signed: ActiveBaseline
+) -> Iterator[PermissionDrift]:
     """Compare the policies of a role or user with the signed profile, by evaluation."""
     identity = signed.subject.identity
     exported = export_profiles(
@@ -161,7 +167,9 @@ def _compare_aws(context: _Context, signed: ActiveBaseline) -> Iterator[_Drift]:
         yield drift, str(known or action), change["resource"]
 
 
-def _compare_kubernetes(context: _Context, signed: ActiveBaseline) -> Iterator[_Drift]:
+def _compare_kubernetes(
+    context: _Context, signed: ActiveBaseline
+) -> Iterator[PermissionDrift]:
     """Compare the rules of a service account with the signed profile."""
     identity = signed.subject.identity
     subject = parse_subject_id(identity)
@@ -228,7 +236,9 @@ def _is_covered(verb: str, resource: str, rules: set[tuple[str, str]]) -> bool:
     )
 
 
-def _compare_gateway(config: Config | None, signed: ActiveBaseline) -> Iterator[_Drift]:
+def _compare_gateway(
+    config: Config | None, signed: ActiveBaseline
+) -> Iterator[PermissionDrift]:
     """Compare the `allow` rules of an agent with the tools of its signed profile.
 
     A profile that is enforced blocks further tools itself.
