@@ -1,7 +1,10 @@
 """Rows that `what-if` compares: those that an edit may change, and no other."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from answerable.model.sighting import SightedFacts
 from answerable.reach.aws.paths.identity_edges import IdentityNode
@@ -28,7 +31,9 @@ def compare_without_filters(edited: EditedGraph, subject: str) -> list[object]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            comparison, "_find_roles_with_changed_assumption", lambda self: None
+            permission_comparison,
+            "find_roles_with_changed_assumption",
+            lambda before, after: None,
         )
         patch.setattr(comparison, "_may_row_depend_on_edit", may_row_depend)
         return said(edited, subject)
@@ -40,6 +45,29 @@ def test_rows_that_are_not_compared_do_not_change(states: list[SightedFacts]) ->
     warm, _ = warm_and_cold(states)
     for each in states[0].identities:
         assert said(warm, each.id) == compare_without_filters(warm, each.id)
+
+
+@settings(max_examples=40, suppress_health_check=slow, phases=generating)
+@given(edits(), st.integers(0, 20), st.booleans())
+def test_rows_that_are_not_compared_do_not_change_where_an_identity_is_removed(
+    states: list[SightedFacts], number: int, added: bool
+) -> None:
+    """Both graphs number their nodes on their own then."""
+    before, after = states
+    gone = after.identities[number % len(after.identities)].id
+    states = [before, without_identity(after, gone)]
+    _, cold = warm_and_cold(states[::-1] if added else states)
+    for subject in ("", *(each.id for each in states[1].identities)):
+        assert said(cold, subject) == compare_without_filters(cold, subject)
+
+
+def without_identity(facts: SightedFacts, gone: str) -> SightedFacts:
+    """Return facts without an identity, its policies and its place in groups."""
+    return replace(
+        facts,
+        identities=tuple(each for each in facts.identities if each.id != gone),
+        attachments=tuple(e for e in facts.attachments if e.target != gone),
+    )
 
 
 def test_an_edit_of_a_trust_policy_changes_calls_of_the_token_service_alone() -> None:
@@ -58,3 +86,16 @@ def test_an_edit_of_a_trust_policy_changes_calls_of_the_token_service_alone() ->
     assert changes(asked(build, role("reader"), **edit)) == []
     gone = ("falls-away", user("ben"), "sts:AssumeRole", role("reader"))
     assert gone in changes(asked(build, user("ben"), **edit))
+
+
+def test_a_right_to_assume_an_added_role_is_a_gained_permission() -> None:
+    build = shared()
+    build.identity(role("fresh"))
+    trusting = statement("0", action="sts:AssumeRole", principal={"AWS": user("ben")})
+    build.policy(role("fresh"), "trust", trusting)
+    after = build.facts()
+    _, cold = warm_and_cold([without_identity(after, role("fresh")), after])
+    found = said(cold, user("ben"))
+    assert found == compare_without_filters(cold, user("ben"))
+    kinds = {each["kind"] for each in found[0]}  # type: ignore[attr-defined]
+    assert kinds == {"identity", "permission"}

@@ -34,6 +34,7 @@ from answerable.reach.formula import TRUE, Verdict
 
 # Most questions read stored steps: the compiler of the graph is imported where it runs.
 if TYPE_CHECKING:
+    from answerable.reach.aws.bulk.equal_nodes import NodeComparison
     from answerable.reach.aws.bulk.graph_compiler import CompiledGraph
     from answerable.reach.aws.bulk.policy_diff import AttachmentsByPolicy
     from answerable.reach.aws.bulk.step_table import StepTable
@@ -87,7 +88,7 @@ class GraphClosure:
         made: Actors that are identities not yet created, as a bitset.
         find: Loads the compiled graph and the step table, for edits.
         hanging: Attachments by policy, after a first edit.
-        compared: Closure that was compared last, and whether its nodes are the same.
+        compared: Comparison of the nodes with those of another closure, the last one.
     """
 
     graph: IdentityGraph
@@ -100,7 +101,7 @@ class GraphClosure:
     made: int
     find: "Callable[[], tuple[CompiledGraph, StepTable]]"
     hanging: "AttachmentsByPolicy | None" = None
-    compared: "tuple[GraphClosure, bool] | None" = None
+    compared: "NodeComparison | None" = None
     _more: list[IdentityNode] = field(default_factory=list)
     _numbers: dict[IdentityNode, int] = field(default_factory=dict)
     _loose: dict[int, tuple[VerdictBits, int]] = field(default_factory=dict)

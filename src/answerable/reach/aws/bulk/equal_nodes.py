@@ -4,22 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from answerable.reach.aws.bulk.bitset import list_positions
 from answerable.reach.aws.bulk.closure import GraphClosure
 from answerable.reach.aws.paths.identity_edges import IdentityNode
-
-
-def have_same_nodes(one: GraphClosure, other: GraphClosure) -> bool:
-    """Tell whether two closures number the same nodes alike; the answer is kept.
-
-    Stored closures are compared without compiling their graphs.
-    """
-    if one.compared is None or one.compared[0] is not other:
-        mine, theirs = one.actors.nodes, other.actors.nodes
-        same = one.size == other.size and (
-            mine is theirs or list(mine[: one.size]) == list(theirs[: one.size])
-        )
-        one.compared = other, same
-    return one.compared[1]
 
 
 class _Run(NamedTuple):
@@ -57,6 +44,14 @@ class SharedRows:
             self._known[row] = found
         return found
 
+    def list_numbers(self, shared: int) -> list[int]:
+        """Return the numbers in this closure of a bitset of shared nodes."""
+        return [
+            number
+            for start, size, target in self.runs
+            for number in list_positions((shared >> target & (1 << size) - 1) << start)
+        ]
+
 
 class SharedNodes(NamedTuple):
     """Nodes that two closures share.
@@ -64,15 +59,59 @@ class SharedNodes(NamedTuple):
     Attributes:
         before: Rows of the first closure.
         after: Rows of the second closure.
+        removed: Nodes that only the first one has, as a bitset of it.
         added: Nodes that only the second one has, as a bitset of it.
     """
 
     before: SharedRows
     after: SharedRows
+    removed: int
     added: int
 
 
-def find_shared_nodes(old: GraphClosure, new: GraphClosure) -> SharedNodes:
+@dataclass(slots=True)
+class NodeComparison:
+    """Comparison of the nodes of one closure with those of another.
+
+    Attributes:
+        other: The other closure.
+        same: Whether both number the same nodes alike.
+        shared: Nodes of both; None before the first use.
+    """
+
+    other: GraphClosure
+    same: bool
+    shared: SharedNodes | None = None
+
+
+def have_same_nodes(one: GraphClosure, other: GraphClosure) -> bool:
+    """Tell whether two closures number the same nodes alike; the answer is kept.
+
+    Stored closures are compared without compiling their graphs.
+    """
+    return _compare_nodes(one, other).same
+
+
+def get_shared_nodes(old: GraphClosure, new: GraphClosure) -> SharedNodes:
+    """Return the nodes that two closures share; the answer is kept."""
+    compared = _compare_nodes(old, new)
+    if compared.shared is None:
+        compared.shared = _find_shared_nodes(old, new)
+    return compared.shared
+
+
+def _compare_nodes(one: GraphClosure, other: GraphClosure) -> NodeComparison:
+    """Return the comparison of two closures; the last one is kept."""
+    if one.compared is None or one.compared.other is not other:
+        mine, theirs = one.actors.nodes, other.actors.nodes
+        same = one.size == other.size and (
+            mine is theirs or list(mine[: one.size]) == list(theirs[: one.size])
+        )
+        one.compared = NodeComparison(other, same)
+    return one.compared
+
+
+def _find_shared_nodes(old: GraphClosure, new: GraphClosure) -> SharedNodes:
     """Find the nodes that two closures share, whatever their numbers are."""
     nodes: list[IdentityNode] = list(new.actors.nodes[: new.size])
     numbers = {node: number for number, node in enumerate(nodes)}
@@ -94,7 +133,13 @@ def find_shared_nodes(old: GraphClosure, new: GraphClosure) -> SharedNodes:
         else:
             before.append(_Run(mine, 1, target))
             after.append(_Run(theirs, 1, target))
-    added = (1 << new.size) - 1
-    for start, size, _ in after:
-        added &= ~(((1 << size) - 1) << start)
-    return SharedNodes(SharedRows(before), SharedRows(after), added)
+    removed, added = _exclude_runs(old.size, before), _exclude_runs(new.size, after)
+    return SharedNodes(SharedRows(before), SharedRows(after), removed, added)
+
+
+def _exclude_runs(size: int, runs: Sequence[_Run]) -> int:
+    """Return the nodes of a closure that are in no run, as a bitset."""
+    found = (1 << size) - 1
+    for start, length, _ in runs:
+        found &= ~(((1 << length) - 1) << start)
+    return found

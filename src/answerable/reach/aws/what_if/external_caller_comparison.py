@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from answerable.model.ids import IdentityId
 from answerable.reach.aws.bulk.closure import GraphClosure, get_graph_closure
-from answerable.reach.aws.bulk.equal_nodes import find_shared_nodes, have_same_nodes
+from answerable.reach.aws.bulk.equal_nodes import get_shared_nodes, have_same_nodes
 from answerable.reach.aws.external_caller_queries import build_role_entry_hop
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
 from answerable.reach.aws.patterns.arn_matching import ANY_ARN
@@ -89,7 +89,7 @@ def list_identities_with_changed_reach(
     if scope.resources:
         yield from names
         return
-    shared = None if have_same_nodes(old, new) else find_shared_nodes(old, new)
+    shared = None if have_same_nodes(old, new) else get_shared_nodes(old, new)
     changed = [
         role
         for role in scope.roles
@@ -112,7 +112,9 @@ def list_identities_with_changed_reach(
         if shared is not None:
             rows = [
                 (side.restrict(sure), side.restrict(some))
-                for side, (sure, some) in zip(shared[:2], rows, strict=True)
+                for side, (sure, some) in zip(
+                    (shared.before, shared.after), rows, strict=True
+                )
             ]
         taken = [
             whole.table.assumed[number].some

@@ -10,7 +10,6 @@ from enum import StrEnum
 from itertools import chain
 
 from answerable.model.ids import IdentityId
-from answerable.reach.aws.bulk.bitset import list_positions
 from answerable.reach.aws.bulk.equal_nodes import have_same_nodes
 from answerable.reach.aws.paths.identity_edges import IdentityNode
 from answerable.reach.aws.paths.path_search import ReachPath
@@ -27,6 +26,9 @@ from answerable.reach.aws.permission_rows.row_types import (
     RowFilter,
 )
 from answerable.reach.aws.subject_queries import ReachAnswer
+from answerable.reach.aws.what_if.changed_assumption import (
+    find_roles_with_changed_assumption,
+)
 from answerable.reach.aws.what_if.edit_scope import (
     EditScope,
     list_calls_on_changed_resources,
@@ -112,7 +114,7 @@ class ReachComparison:
 
     def __post_init__(self) -> None:
         """Find the calls whose level may change at identities with equal policies."""
-        self.changed_roles = self._find_roles_with_changed_assumption()
+        self.changed_roles = find_roles_with_changed_assumption(self.before, self.after)
         self.changed_calls = tuple(
             list_calls_on_changed_resources(self.scope, self.row_filter)
         )
@@ -213,22 +215,6 @@ class ReachComparison:
                     self._undecided.setdefault(key[2:], (side, node, row))
                 if difference:
                     yield difference
-
-    def _find_roles_with_changed_assumption(self) -> frozenset[IdentityId] | None:
-        """Find the roles whose level of `sts:AssumeRole` differs; None if not known.
-
-        Rows of other roles are equal before and after: they are not listed.
-        """
-        before, after = (
-            side.find_assumable_roles() for side in (self.before, self.after)
-        )
-        if before is None or after is None:
-            return None
-        if not have_same_nodes(self.before.whole, self.after.whole):
-            return None
-        changed = (before.sure ^ after.sure) | (before.some ^ after.some)
-        node = self.before.whole.get_node_by_number
-        return frozenset(node(number).identity for number in list_positions(changed))
 
     def _may_row_depend_on_edit(self, node: IdentityNode, row: PermissionRow) -> bool:
         """Tell whether a row on both sides may differ for one call."""

@@ -7,7 +7,7 @@ from answerable.model.ids import IdentityId
 from answerable.reach.aws.bulk.bitset import list_positions
 from answerable.reach.aws.bulk.caller_policies import VerdictBits
 from answerable.reach.aws.bulk.closure import GraphClosure, get_graph_closure
-from answerable.reach.aws.paths.identity_edges import IdentityNode
+from answerable.reach.aws.paths.identity_edges import IdentityFilter, IdentityNode
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
 from answerable.reach.aws.paths.path_search import ReachPath, iterate_paths
 from answerable.reach.aws.patterns.arn_matching import ANY_ARN, ArnParts
@@ -53,6 +53,7 @@ class PermissionLevel:
         return self.verdict is Verdict.ALWAYS and self.covers is PatternExtent.ALL
 
 
+_PART_RANK = PermissionLevel(Verdict.ONLY_IF, PatternExtent.PART).permission_rank
 NO_PERMISSION_LEVEL = PermissionLevel(Verdict.NEVER, PatternExtent.NONE)
 UNKNOWN_LEVEL = PermissionLevel(Verdict.NOT_KNOWN, PatternExtent.PART)
 
@@ -222,7 +223,9 @@ class SubjectReach:
         nodes = self.list_reached_nodes(None)
         best = NO_PERMISSION_LEVEL
         for node in nodes[:MAX_SEARCHED_NODES]:
-            for one in self._list_overlapping_rows(node, row):
+            for one in self._list_overlapping_rows(
+                node, row, without_roles=_is_part_allowed(best, row)
+            ):
                 best = choose_higher_permission_level(
                     best, self._get_level_from_overlapping_row(node, one, row)
                 )
@@ -235,12 +238,13 @@ class SubjectReach:
         )
 
     def _list_overlapping_rows(
-        self, node: IdentityNode, row: PermissionRow
+        self, node: IdentityNode, row: PermissionRow, *, without_roles: bool
     ) -> Iterator[PermissionRow]:
-        """Yield a node's rows that overlap a row."""
+        """Yield a node's rows that overlap a row; on request no row of one role."""
         wanted = RowFilter(row.actions, row.resources)
+        roles: IdentityFilter = frozenset() if without_roles else None
         yield from list_callable_rows(
-            self.graph, self.graph.get_principal(node), wanted
+            self.graph, self.graph.get_principal(node), wanted, roles
         )
 
     def _get_level_from_overlapping_row(
@@ -253,6 +257,12 @@ class SubjectReach:
         sure = one.formula == TRUE and self.is_node_reached_unconditionally(node)
         word = Verdict.ALWAYS if sure and whole else Verdict.ONLY_IF
         return PermissionLevel(word, PatternExtent.ALL if whole else PatternExtent.PART)
+
+
+def _is_part_allowed(level: PermissionLevel, row: PermissionRow) -> bool:
+    """Tell whether a part of a pattern is allowed, and a single role can add no more."""
+    several = not all(map(has_no_wildcard, row.resources.pattern))
+    return several and level.permission_rank >= _PART_RANK
 
 
 def is_row_single_call(row: PermissionRow) -> bool:
