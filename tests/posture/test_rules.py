@@ -18,7 +18,7 @@ from answerable.model.person import OwnerState, SubjectOwnership
 from answerable.model.provenance import FactProvenance, WrittenBy
 from answerable.model.sighting import SightedFacts
 from answerable.posture.agent_reach import list_held
-from answerable.posture.facts import IdentityReach, PostureFacts, UsageCount
+from answerable.posture.facts import NO_LOG, IdentityReach, PostureFacts, UsageCount
 from answerable.posture.rule import Finding, NotEvaluated, build_finding_id
 from answerable.posture.rule_engine import Posture, evaluate_rules
 from answerable.posture.severity import (
@@ -58,6 +58,9 @@ class Use:
 
     def get_use(self, identity: str) -> UsageCount | None:
         return self.use
+
+    def find_log_gap(self, identity: str) -> str:
+        return "" if self.use else NO_LOG
 
 
 def agent(note: str = "", facts: tuple[tuple[str, str], ...] = ()) -> Agent:
@@ -179,15 +182,32 @@ def test_a_key_without_a_recorded_use_is_not_evaluated() -> None:
 
 
 def test_unused_access_needs_a_log_of_the_account() -> None:
-    quiet = UsageCount(0, 0, NOW - 120 * DAY)
+    quiet = UsageCount(0, 0, NOW - 120 * DAY, NOW)
     assert "unused-access" in rules(evaluate_rules(facts(use=quiet)))
-    busy = UsageCount(7, NOW - DAY, NOW - 120 * DAY)
+    busy = UsageCount(7, NOW - DAY, NOW - 120 * DAY, NOW)
     assert not {"unused-access", "evidence-gap"} & rules(
         evaluate_rules(facts(use=busy))
     )
     posture = evaluate_rules(facts())
     assert ("unused-access", USER) in unknown(posture)
     assert "evidence-gap" in rules(posture)
+
+
+@pytest.mark.parametrize(
+    ("use", "expected"),
+    [
+        # A log of 60 days, or one that ended 120 days ago, says nothing of 90 days.
+        (UsageCount(0, 0, NOW - 60 * DAY, NOW), False),
+        (UsageCount(9, NOW - 121 * DAY, NOW - 200 * DAY, NOW - 120 * DAY), False),
+        (UsageCount(9, NOW - 230 * DAY, NOW - 300 * DAY, NOW - 120 * DAY), True),
+    ],
+)
+def test_unused_access_is_judged_in_the_logged_time_alone(
+    use: UsageCount, expected: bool
+) -> None:
+    posture = evaluate_rules(facts(use=use))
+    assert ("unused-access" in rules(posture)) is expected
+    assert (("unused-access", USER) in unknown(posture)) is not expected
 
 
 def test_a_signed_baseline_makes_an_agent_bounded() -> None:

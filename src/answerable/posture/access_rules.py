@@ -7,6 +7,7 @@ from answerable.posture.rules import (
     credentials,
     gateway,
     granted_actions,
+    logged_use,
     servers,
 )
 
@@ -218,7 +219,7 @@ ACCESS_RULES: tuple[FindingRule, ...] = (
         requires=data.LOGS,
         severity="another failure x reach of the identity x standing, unbounded",
         repair="Remove the access from the agent, then the identity.",
-        evaluate=cloud.find_unused_identities,
+        evaluate=logged_use.find_unused_identities,
     ),
     FindingRule(
         id="unused-action",
@@ -276,14 +277,19 @@ ACCESS_RULES: tuple[FindingRule, ...] = (
         title="Agent without evidence",
         question="Which identities of agents act where no ingested log covers them?",
         detail=(
-            "Without the log, no one can tell what the agent did. Data events that a "
-            "trail does not record are listed by `answerable trace --score`."
+            "Without the log, no one can tell what the agent did. A log covers an "
+            "identity if it is the log of its account, cluster, organization or "
+            "project, and its newest event is at most 30 days old. The audit log of "
+            "GitHub has to hold events of API requests. A service account of Google "
+            "Cloud is logged in the project of the resource, so the logs of all "
+            "scanned projects are needed. Data events that a log does not record are "
+            "listed by `answerable trace --score`."
         ),
-        platforms=("aws", "kubernetes", "github", "postgres"),
+        platforms=("aws", "kubernetes", "github", "postgres", "gcp"),
         owasp=("ASI10:2026",),
         requires=data.AGENT,
         severity="another failure x reach of the identity",
         repair="Ingest the log of its platform.",
-        evaluate=cloud.find_evidence_gaps,
+        evaluate=logged_use.find_evidence_gaps,
     ),
 )

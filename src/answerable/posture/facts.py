@@ -11,6 +11,7 @@ from answerable.model.inventory import Inventory, ToolUse
 from answerable.model.policy import Policy, PolicyAttachment, PolicyLayer
 from answerable.posture.severity import ReachLevel
 
+NO_LOG = "no ingested log covers its calls"
 GATEWAY_POLICIES = "gateway-policies"  # kind of data that no scan collects
 
 
@@ -76,11 +77,13 @@ class UsageCount:
         count: Number of calls.
         last: Time of the latest call, UTC nanoseconds; 0 for none.
         since: Start of the covered window, UTC nanoseconds.
+        until: End of the covered window: time of the newest event of the log.
     """
 
     count: int
     last: int
     since: int
+    until: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +109,10 @@ class NoLogs:
     def get_use(self, identity: str) -> UsageCount | None:
         """Return that the use of an identity is not known."""
         return None
+
+    def find_log_gap(self, identity: str) -> str:
+        """Return that nothing covers the calls of an identity."""
+        return NO_LOG
 
 
 class SchemaState(Enum):
@@ -143,6 +150,9 @@ class UseView(Protocol):
 
     def get_use(self, identity: str) -> UsageCount | None:
         """Return the use of an identity; None if no log covers it."""
+
+    def find_log_gap(self, identity: str) -> str:
+        """Name the evidence that an identity's calls lack; empty if a log covers them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -239,6 +239,36 @@ def read_account_log_spans(store: "EvidenceStore") -> dict[str, AccountLogSpan]:
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class LogSpan:
+    """Logged time span of one scope of a log that a platform wrote.
+
+    Attributes:
+        since: Time of the first event, UTC nanoseconds.
+        until: Time of the last event.
+        api_requests: Whether GitHub's events of API requests are among them.
+    """
+
+    since: int
+    until: int
+    api_requests: bool
+
+
+def read_log_spans(store: "EvidenceStore") -> dict[tuple[str, str], LogSpan]:
+    """Read the first and last logged time by source and scope, of every platform."""
+    query = (
+        "SELECT e.source, e.scope, min(e.event_time), max(e.event_time), "
+        "bool_or(e.action = 'github:api.request') FROM skimmed e "
+        "WHERE e.written_by = 'platform' GROUP BY e.source, e.scope"
+    )
+    return {
+        (cast("str", source), cast("str", scope)): LogSpan(
+            cast("int", since), cast("int", until), bool(requests)
+        )
+        for source, scope, since, until, requests in store.run_query(query)
+    }
+
+
 def read_logged_days(store: "EvidenceStore") -> dict[str, dict[str, frozenset[int]]]:
     """Read the days with events of each account and region.
 

@@ -106,7 +106,7 @@ def compute_findings(
         evaluated.
     """
     inventory = assess_owners_at_time(inventory, now)
-    use = None if store is None else LoggedUse(store, inventory)
+    use = None if store is None else LoggedUse(store, inventory, now)
     reach = SnapshotReach(inventory, now)
     facts = PostureFacts(
         inventory,

@@ -9,18 +9,21 @@ from answerable.model.inventory import Inventory
 from answerable.posture.facts import UsageCount
 from answerable.services.lineage.chain_cache import load_or_compute_chains
 from answerable.services.lineage.recorded_calls import count_recorded_calls
-from answerable.store.event_queries import AccountLogSpan, read_account_log_spans
+from answerable.services.posture.log_coverage import LogCoverageView
 from answerable.store.store import EvidenceStore
-
-_ACCOUNT_FIELD = 4  # of an ARN
 
 
 @dataclass(eq=False)
 class LoggedUse:
-    """Use of the identities whose account is in an ingested log."""
+    """Use of the identities whose platform's log was ingested.
+
+    Attributes:
+        now: UTC nanoseconds.
+    """
 
     store: EvidenceStore
     inventory: Inventory
+    now: int
     _known: dict[str, UsageCount | None] = field(default_factory=dict)
 
     def get_use(self, identity: str) -> UsageCount | None:
@@ -31,9 +34,7 @@ class LoggedUse:
 
     def _count_use(self, identity: str) -> UsageCount | None:
         """Count the successful calls of an identity."""
-        parts = identity.split(":", _ACCOUNT_FIELD + 1)
-        scope = parts[_ACCOUNT_FIELD] if len(parts) > _ACCOUNT_FIELD else ""
-        span = self._spans.get(scope)
+        span = self._coverage.get_span(identity)
         if span is None:
             return None
         calls = [
@@ -47,12 +48,17 @@ class LoggedUse:
             sum(each.count for each in calls),
             max((each.last for each in calls), default=0),
             span.since,
+            span.until,
         )
 
+    def find_log_gap(self, identity: str) -> str:
+        """Name the evidence that an identity's calls lack; empty if a log covers them."""
+        return self._coverage.find_log_gap(identity)
+
     @cached_property
-    def _spans(self) -> dict[str, AccountLogSpan]:
-        """Read the logged time of each account."""
-        return read_account_log_spans(self.store)
+    def _coverage(self) -> LogCoverageView:
+        """Build the view of the ingested logs."""
+        return LogCoverageView(self.store, self.inventory, self.now)
 
     @cached_property
     def chains(self) -> ChainIndex:

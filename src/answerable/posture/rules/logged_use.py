@@ -1,0 +1,110 @@
+"""Rules on the logged use of identities: unused ones, and calls that no log covers."""
+
+from collections.abc import Iterator
+
+from answerable.posture.facts import PostureFacts
+from answerable.posture.rule import (
+    Finding,
+    Fix,
+    NotEvaluated,
+    RuleResult,
+    get_platform_of_identity,
+)
+from answerable.posture.rules.cloud import build_identity_evidence
+from answerable.posture.severity import Held, SeverityFacts, Trigger
+
+_STANDING = frozenset({Held.STANDING, Held.UNBOUNDED})
+_DAY = 86_400_000_000_000  # nanoseconds
+UNUSED_DAYS = 90
+_LOG_SOURCES = {
+    "aws": "cloudtrail:PATH",
+    "kubernetes": "k8s-audit:PATH,cluster=NAME",
+    "github": "github-audit:PATH",
+    "gcp": "gcp-audit:PATH",
+}
+
+
+def find_unused_identities(facts: PostureFacts) -> Iterator[RuleResult]:
+    """Find identities of agents that were not used in the covered window."""
+    known = facts.inventory.get_or_compute_value(
+        "posture: identities", lambda each: each.facts.identities_by_id()
+    )
+    for identity in _list_agent_identities(facts):
+        use = facts.use.get_use(identity)
+        fact = known.get(identity)
+        recorded = fact.last_used_at if fact else 0
+        last = max(recorded, use.last if use else 0)
+        if not last and use is None:
+            yield _build_unknown_use(identity, "logs of its use")
+            continue
+        # A log says nothing about the time after its newest event.
+        end = facts.now if recorded or use is None else min(facts.now, use.until)
+        days = (end - (last or (use.since if use else 0))) // _DAY
+        if days <= UNUSED_DAYS:
+            if facts.now - end > UNUSED_DAYS * _DAY or not last:
+                yield _build_unknown_use(
+                    identity, f"logs of its use in the last {UNUSED_DAYS} days"
+                )
+            continue
+        reach = facts.reach.get_reach(identity)
+        text = f"an agent can act as it, and no call was logged for {days} days"
+        yield Finding(
+            rule="unused-access",
+            subject=identity,
+            platform=get_platform_of_identity(identity),
+            title=text,
+            severity=SeverityFacts(Trigger.LATER, reach.level, _STANDING),
+            evidence=build_identity_evidence(facts, identity, text),
+            fix=Fix("Remove the access from the agent, then the identity."),
+            identity=identity,
+            covers=(("unused-action", identity),),
+        )
+
+
+def _build_unknown_use(identity: str, missing: str) -> NotEvaluated:
+    """Build the result for an identity whose use is not known."""
+    return NotEvaluated(
+        "unused-access",
+        identity,
+        get_platform_of_identity(identity),
+        missing,
+        _name_log_source(identity),
+    )
+
+
+def find_evidence_gaps(facts: PostureFacts) -> Iterator[RuleResult]:
+    """Find identities of agents whose calls no ingested log covers."""
+    for identity in _list_agent_identities(facts):
+        gap = facts.use.find_log_gap(identity)
+        if not gap:
+            continue
+        reach = facts.reach.get_reach(identity)
+        text = f"an agent acts as it, and {gap}"
+        source = _name_log_source(identity)
+        yield Finding(
+            rule="evidence-gap",
+            subject=identity,
+            platform=get_platform_of_identity(identity),
+            title=text,
+            severity=SeverityFacts(Trigger.LATER, reach.level, frozenset()),
+            evidence=build_identity_evidence(facts, identity, text),
+            fix=Fix(
+                "Ingest the log of its platform."
+                if source
+                else "Let its calls pass the gateway, which records them: no log of its "
+                "platform can be ingested.",
+                f"answerable ingest {source}" if source else "",
+            ),
+            identity=identity,
+        )
+
+
+def _list_agent_identities(facts: PostureFacts) -> list[str]:
+    """List the identities that agents act as."""
+    agents = facts.inventory.agents.values()
+    return sorted({str(i) for each in agents for i in each.identities})
+
+
+def _name_log_source(identity: str) -> str:
+    """Return the source of `ingest` that covers an identity; empty if none does."""
+    return _LOG_SOURCES.get(get_platform_of_identity(identity), "")
