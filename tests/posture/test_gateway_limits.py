@@ -10,6 +10,7 @@ from answerable.authorization.pins.canonical_definitions import (
     build_canonical_definition,
 )
 from answerable.cli.main import main
+from answerable.connectors.config.fetch import read_config_file
 from answerable.model.definition_pin import (
     NO_PINS,
     DefinitionApproval,
@@ -18,7 +19,11 @@ from answerable.model.definition_pin import (
     ServerPins,
 )
 from answerable.server.pins.pin_files import PinFiles
+from answerable.usecases.lineage.manage_cases import add_to_case, create_case
+from answerable.web.store_cache import StoreCache
+from answerable.web.visitor import WebRole
 from tests.posture.conftest import write
+from tests.web.conftest import shown, visitor
 
 RULE = "open-argument-schema"
 AMOUNT = {"amount": {"type": "integer"}}
@@ -164,6 +169,51 @@ def test_the_report_has_the_finding_of_the_command(
     config = str(folder / "answerable.yaml")
     assert main(["report", "--markdown", "--config", config]) == 0
     assert "an undeclared argument of shop/refund bypasses" in capsys.readouterr().out
+
+
+def test_the_exports_have_the_finding_of_the_command(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pin(folder, OPEN, approved=True)
+    (item,) = find(folder, capsys)
+    config = str(folder / "answerable.yaml")
+    for form, name in (("csv", "findings.csv"), ("ocsf", "findings.ocsf.ndjson")):
+        out = folder / "out"
+        assert main(["export", "--config", config, "--to", form, str(out)]) == 0
+        assert item["id"] in (out / name).read_text()
+    sarif = ["-o", "sarif", "findings", "--config", config]
+    capsys.readouterr()
+    main(sarif)
+    assert item["id"] in capsys.readouterr().out
+
+
+def test_the_page_of_a_server_with_the_configuration_has_the_finding(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pin(folder, OPEN, approved=True)
+    (item,) = find(folder, capsys)
+    config = read_config_file(str(folder / "answerable.yaml")).config
+    cache = StoreCache(folder / "store", config)
+    investigator = visitor(WebRole.INVESTIGATOR)
+    try:
+        page = shown(cache, investigator, "/finding", id=item["id"])
+        assert "an undeclared argument of shop/refund bypasses" in page
+        with cache.open_store() as store:
+            title = "Refunds"
+            made = create_case(store, title, "person:ana", now=cache.now).items[0]
+            case = add_to_case(
+                store,
+                str(made["id"]),
+                [item["id"]],
+                "person:ana",
+                now=cache.now,
+                read_limits=cache.read_argument_limits,
+            )
+        assert case.items[0]["findings"] == 1
+        (folder / "policies" / "refunds.cedar").write_text("permit (principal")
+        assert cache.read_argument_limits() is None
+    finally:
+        cache.close()
 
 
 def test_an_invalid_policy_is_an_error_with_its_line(

@@ -12,7 +12,9 @@ from answerable.authorization.cedar.scopes import resource_server
 from answerable.authorization.pins.canonical_definitions import (
     definition_argument_schema,
 )
-from answerable.connectors.config.parse.config_faults import ConfigError
+from answerable.connectors.config.fetch import read_policy_files
+from answerable.connectors.config.parse.config_faults import ConfigError, TextPosition
+from answerable.connectors.config.parse.config_file import ConfigReading
 from answerable.model.cedar_policy import CedarPolicy
 from answerable.model.config import Config
 from answerable.model.definition_pin import (
@@ -22,10 +24,14 @@ from answerable.model.definition_pin import (
     PinOrigin,
     build_definition_id,
 )
+from answerable.model.errors import AnswerableError
 from answerable.model.json_key_lookalikes import KeyPath
 from answerable.posture.facts import ArgumentLimit, SchemaState
 from answerable.server.pins.pin_files import PinFiles
-from answerable.server.policy_loading import read_config_and_policies
+from answerable.server.policy_loading import (
+    load_approved_schemas,
+    read_config_and_policies,
+)
 from answerable.server.restart_only_settings import (
     require_valid_config,
     resolve_store_folder,
@@ -69,14 +75,49 @@ def read_argument_limits(
     if reading.faults:
         raise ConfigError(config_path, reading.faults)
     root = resolve_store_folder(config, store, default_store)
-    schemas = _read_tool_schemas(config, PinFiles(gateway_state(config, root)))
+    return GatewayLimits(root, _list_limits_of_config(config, reading, root))
+
+
+def read_limits_of_server(
+    config: Config, store: Path
+) -> tuple[ArgumentLimit, ...] | None:
+    """Read the limits of the configuration that a server runs with.
+
+    The policies are checked in this process.
+
+    Args:
+        store: Folder of the server's store.
+
+    Returns:
+        None if the policies or the pins cannot be read: the limits are not known then.
+    """
+    start = (TextPosition(1, 1),) * len(config.policy)
+    reading = ConfigReading(config, (), frozenset(), b"", policy_positions=start)
+    try:
+        approved = load_approved_schemas(config, gateway_state(config, store))
+        reading = read_policy_files(reading, approved_schemas=approved)
+        if reading.faults:
+            return None
+        return _list_limits_of_config(config, reading, store)
+    except AnswerableError:
+        return None
+
+
+def _list_limits_of_config(
+    config: Config, reading: ConfigReading, store: Path
+) -> tuple[ArgumentLimit, ...]:
+    """List the limits of a valid configuration's policies.
+
+    Raises:
+        EnvironmentFailure: The pins cannot be read.
+    """
+    schemas = _read_tool_schemas(config, PinFiles(gateway_state(config, store)))
     folder = PurePath(config.place).parent
-    limits = (
+    return tuple(
         limit
         for policy in reading.policies.rules
         for limit in _list_limits(policy, schemas, folder)
     )
-    return GatewayLimits(root, tuple(limits))
 
 
 def _read_tool_schemas(config: Config, files: PinFiles) -> Mapping[str, ToolSchemas]:

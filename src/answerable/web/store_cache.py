@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from answerable.model.config import Config
 from answerable.model.errors import AnswerableError
@@ -21,6 +21,9 @@ from answerable.store.search_index import SearchIndex
 from answerable.store.store import EvidenceStore
 from answerable.web.result_total_cache import TotalCache
 from answerable.web.store_view import StoreView, build_view, compute_store_stamp
+
+if TYPE_CHECKING:
+    from answerable.posture.facts import ArgumentLimit
 
 Derived = TypeVar("Derived")
 _MINUTE = 60_000_000_000
@@ -93,6 +96,14 @@ class StoreCache:
         self._search_index.close()
         self._local = threading.local()
         return True
+
+    def read_argument_limits(self) -> "tuple[ArgumentLimit, ...] | None":
+        """Read the limits by policies of the gateway; None if they are not known."""
+        if self.config is None:
+            return None
+        from answerable.server.argument_limits import read_limits_of_server
+
+        return read_limits_of_server(self.config, self.root)
 
     def version(self) -> str:
         """Return a digest that changes with the store or its derived data."""

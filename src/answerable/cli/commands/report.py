@@ -15,22 +15,25 @@ from answerable.model.errors import EnvironmentFailure, UsageError
 
 _FORMATS = ("cyclonedx", "opengraph", "ocsf", "csv")
 
-
-@click.command("report", cls=AppCommand, short_help="One HTML or Markdown file.")
-@click.argument("file", default="-")
-@click.option("--markdown", is_flag=True, help="Write Markdown instead of HTML.")
-@click.option(
+_SUPPRESSIONS = click.option(
     "--suppressions",
     default="",
     metavar="FILE",
     help="Reviewed file of accepted findings.",
 )
-@click.option(
+_CONFIG = click.option(
     "--config",
     default="",
     metavar="FILE",
     help="Configuration of the gateway, to check its policies too.",
 )
+
+
+@click.command("report", cls=AppCommand, short_help="One HTML or Markdown file.")
+@click.argument("file", default="-")
+@click.option("--markdown", is_flag=True, help="Write Markdown instead of HTML.")
+@_SUPPRESSIONS
+@_CONFIG
 @pass_settings
 def report(
     settings: Settings, file: str, markdown: bool, suppressions: str, config: str
@@ -80,8 +83,12 @@ def report(
     help="Format of the files.",
 )
 @click.argument("folder")
+@_SUPPRESSIONS
+@_CONFIG
 @pass_settings
-def export(settings: Settings, form: str, folder: str) -> None:
+def export(
+    settings: Settings, form: str, folder: str, suppressions: str, config: str
+) -> None:
     """Write the inventory and its findings to files in FOLDER.
 
     cyclonedx: agents, tools, packages, identities and credentials without values
@@ -90,6 +97,7 @@ def export(settings: Settings, form: str, folder: str) -> None:
     """
     from answerable.usecases.posture.export_inventory import export_inventory
 
+    limits = read_limits_of_config(settings, config)
     with open_session(settings) as session, progress_bar(settings) as progress:
         document = export_inventory(
             session.store,
@@ -97,5 +105,7 @@ def export(settings: Settings, form: str, folder: str) -> None:
             form,
             Path(folder),
             now=session.now,
+            suppressions=suppressions,
+            argument_limits=limits,
         )
     print_and_exit(document, settings)

@@ -1,6 +1,6 @@
 """Open, extend, list, show and close investigation cases (command `case`)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import cast
 
 from answerable.evidence.case_records import CaseRecord, CaseRecordKind
@@ -8,6 +8,7 @@ from answerable.model.documents.cases import CaseItem, CaseRecordItem
 from answerable.model.documents.shared_shapes import Document
 from answerable.model.documents.trace import TraceItem
 from answerable.model.errors import UsageError
+from answerable.posture.facts import ArgumentLimit
 from answerable.presentation.answer_coverage import build_empty_coverage, format_time
 from answerable.presentation.command_hints import format_command
 from answerable.presentation.id_labels import shorten_identity
@@ -35,6 +36,7 @@ from answerable.store.store import EvidenceStore
 _FINDING = "finding:"  # prefix of the ids of findings
 _MAX_PERSON = 200  # characters
 _Item = tuple[CaseRecordKind, str, str]
+ReadLimits = Callable[[], Sequence[ArgumentLimit] | None]
 
 
 def create_case(store: EvidenceStore, title: str, by: str, *, now: int) -> Document:
@@ -51,19 +53,30 @@ def create_case(store: EvidenceStore, title: str, by: str, *, now: int) -> Docum
 
 
 def add_to_case(
-    store: EvidenceStore, name: str, ids: Sequence[str], by: str, *, now: int
+    store: EvidenceStore,
+    name: str,
+    ids: Sequence[str],
+    by: str,
+    *,
+    now: int,
+    read_limits: ReadLimits = lambda: None,
 ) -> Document:
     """Add events, decisions or findings to a case, and list the case.
 
     Nothing is added if one of the ids is unknown. An item of the case is not added
     again.
 
+    Args:
+        now: UTC nanoseconds.
+        read_limits: Reads the limits by policies of the gateway, on which a finding
+            may rest.
+
     Raises:
         UsageError: The case is unknown or closed, or an id is unknown.
     """
     case = find_case(store, name)
     known = {each.record.value for each in case.records}
-    items = [_resolve_item(store, text.strip(), now) for text in ids]
+    items = [_resolve_item(store, text.strip(), now, read_limits) for text in ids]
     fresh = {item[1]: item for item in items if item[1] not in known}
     append_case_records(store, case, list(fresh.values()), by, now)
     return Document("cases", [_build_case_item(case)], build_empty_coverage())
@@ -166,7 +179,9 @@ def show_case(
     )
 
 
-def _resolve_item(store: EvidenceStore, text: str, now: int) -> _Item:
+def _resolve_item(
+    store: EvidenceStore, text: str, now: int, read_limits: ReadLimits
+) -> _Item:
     """Find the event, decision or finding with an id.
 
     Raises:
@@ -177,7 +192,10 @@ def _resolve_item(store: EvidenceStore, text: str, now: int) -> _Item:
         return CaseRecordKind.EVENT, number.hex(), ""
     if text.startswith(_FINDING):
         inventory = snapshots.load_inventory(store, now=now)
-        for finding in compute_findings(inventory, now=now, store=store):
+        found = compute_findings(
+            inventory, now=now, store=store, argument_limits=read_limits()
+        )
+        for finding in found:
             if finding["id"] == text:
                 title = (
                     f"{finding['severity']}: {finding['title']}, {finding['subject']}"

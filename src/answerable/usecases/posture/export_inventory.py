@@ -15,6 +15,8 @@ from answerable.model.documents.evidence import ExportedFileItem
 from answerable.model.documents.shared_shapes import Document
 from answerable.model.errors import EnvironmentFailure
 from answerable.model.inventory import Inventory
+from answerable.posture.facts import ArgumentLimit
+from answerable.posture.reviews import NO_REVIEWS, FindingReviews
 from answerable.presentation.answer_coverage import build_list_coverage
 from answerable.presentation.inventory_items import (
     build_agent_item,
@@ -25,9 +27,11 @@ from answerable.presentation.inventory_items import (
 from answerable.presentation.serialization import to_csv
 from answerable.services.inventory.foreign_edges import iterate_foreign_graphs
 from answerable.services.posture.finding_documents import (
+    FindingItems,
     build_findings_document,
     compute_findings,
 )
+from answerable.services.posture.review_file import read_reviews
 from answerable.store.store import EvidenceStore
 
 _UNSAFE = re.compile(r"[^a-z0-9]+")
@@ -44,6 +48,18 @@ class _ExportedLists:
     agents: Items
     credentials: Items
     identities: Items
+    reviews: FindingReviews
+    argument_limits: Sequence[ArgumentLimit] | None
+
+    def compute_findings(self) -> FindingItems:
+        """Compute the findings of the inventory."""
+        return compute_findings(
+            self.inventory,
+            now=self.now,
+            store=self.store,
+            reviews=self.reviews,
+            argument_limits=self.argument_limits,
+        )
 
 
 def _write_cyclonedx(lists: _ExportedLists) -> Iterator[tuple[str, Iterable[str]]]:
@@ -67,7 +83,7 @@ def _write_opengraph(lists: _ExportedLists) -> Iterator[tuple[str, Iterable[str]
 
 
 def _write_ocsf(lists: _ExportedLists) -> Iterator[tuple[str, Iterable[str]]]:
-    items = compute_findings(lists.inventory, now=lists.now, store=lists.store)
+    items = lists.compute_findings()
     yield "findings.ocsf.ndjson", iterate_ocsf_lines(items, lists.now, __version__)
 
 
@@ -79,7 +95,7 @@ def _write_csv(lists: _ExportedLists) -> Iterator[tuple[str, Iterable[str]]]:
     ):
         coverage = build_list_coverage(kind, lists.inventory, lists.now)
         yield f"{kind}.csv", to_csv(Document(kind, items, coverage))
-    findings = compute_findings(lists.inventory, now=lists.now, store=lists.store)
+    findings = lists.compute_findings()
     document = build_findings_document(lists.inventory, findings, now=lists.now)
     yield "findings.csv", to_csv(document)
 
@@ -95,7 +111,14 @@ WRITERS: Mapping[
 
 
 def export_inventory(
-    store: EvidenceStore, inventory: Inventory, form: str, folder: Path, *, now: int
+    store: EvidenceStore,
+    inventory: Inventory,
+    form: str,
+    folder: Path,
+    *,
+    now: int,
+    suppressions: str = "",
+    argument_limits: Sequence[ArgumentLimit] | None = None,
 ) -> Document:
     """Write the files of one format; a file of the same name is replaced.
 
@@ -103,10 +126,15 @@ def export_inventory(
         form: One of `WRITERS`.
         folder: Folder for the files; created if it is missing.
         now: UTC nanoseconds.
+        suppressions: Reviewed file; empty for none.
+        argument_limits: Limits by policies of the gateway; None if its configuration
+            was not read.
 
     Raises:
         EnvironmentFailure: A file cannot be written.
+        UsageError: The reviewed file is invalid.
     """
+    reviews = read_reviews(Path(suppressions)) if suppressions else NO_REVIEWS
     inventory = assess_owners_at_time(inventory, now)
     credentials = inventory.credentials.values()
     lists = _ExportedLists(
@@ -118,6 +146,8 @@ def export_inventory(
         identities=[
             build_identity_item(inventory, each) for each in inventory.facts.identities
         ],
+        reviews=reviews,
+        argument_limits=argument_limits,
     )
     items: list[ExportedFileItem] = []
     try:

@@ -8,6 +8,7 @@ from answerable.model.documents.cases import CaseItem, CaseRecordItem
 from answerable.model.documents.trace import TraceItem
 from answerable.model.errors import UsageError
 from answerable.presentation.chain_groups import group_by_chain
+from answerable.store.store import EvidenceStore
 from answerable.usecases.lineage import export_case, manage_cases
 from answerable.web.activity_scope import build_search_scope
 from answerable.web.pages.revocations import get_requester_name
@@ -88,6 +89,24 @@ def show_case(
     return PageAnswer("case.html", f"Case: {case['title']}", values)
 
 
+def _add_to_case(
+    cache: StoreCache,
+    store: EvidenceStore,
+    key: str,
+    ids: Sequence[str],
+    visitor: Visitor,
+) -> None:
+    """Add items to a case, findings of the gateway's policies among them."""
+    manage_cases.add_to_case(
+        store,
+        key,
+        ids,
+        get_author(visitor),
+        now=cache.now,
+        read_limits=cache.read_argument_limits,
+    )
+
+
 def open_case(
     cache: StoreCache, visitor: Visitor, request: RouteRequest
 ) -> RouteAnswer:
@@ -100,9 +119,7 @@ def open_case(
         )
         key = str(document.items[0]["id"])
         if ids:
-            manage_cases.add_to_case(
-                store, key, ids, get_author(visitor), now=cache.now
-            )
+            _add_to_case(cache, store, key, ids, visitor)
     return Redirect(_case_url(key), f"The case is open{_count_added(ids)}.")
 
 
@@ -114,7 +131,7 @@ def add_items(
     if not key:
         return open_case(cache, visitor, request)
     with cache.open_store() as store:
-        manage_cases.add_to_case(store, key, ids, get_author(visitor), now=cache.now)
+        _add_to_case(cache, store, key, ids, visitor)
     return Redirect(_case_url(key), f"The case is extended{_count_added(ids)}.")
 
 

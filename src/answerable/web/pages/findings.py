@@ -48,8 +48,11 @@ def findings(cache: StoreCache) -> PagedList[FindingItem]:
     """Build the list of findings, and of rules that could not be evaluated."""
 
     def build_list(view: StoreView) -> PagedList[FindingItem]:
+        limits = cache.read_argument_limits()
         with cache.open_store() as store:
-            found = list_findings(store, view.inventory, now=view.at)
+            found = list_findings(
+                store, view.inventory, now=view.at, argument_limits=limits
+            )
             items = list(cast("Iterable[FindingItem]", found.items))
         # The order of the command also decides between equal scores.
         ranks = {item["id"]: float(at) for at, item in enumerate(items)}
