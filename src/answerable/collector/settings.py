@@ -9,7 +9,11 @@ from answerable.connectors.checkpoint_destinations import resolve_destination
 from answerable.connectors.config.fetch import read_config_file
 from answerable.connectors.config.parse.config_faults import ConfigError, ConfigFault
 from answerable.connectors.config.parse.config_file import ConfigReading
-from answerable.model.collection import CollectionSchedule, parse_maintenance_task
+from answerable.model.collection import (
+    WATCH_DEPLOYED,
+    CollectionSchedule,
+    parse_maintenance_task,
+)
 from answerable.model.config import Config
 from answerable.model.errors import UsageError
 from answerable.server.restart_only_settings import (
@@ -90,7 +94,7 @@ def load_settings(
     config = require_valid_config(path, reading)
     if not config.needs_collector:
         raise UsageError(
-            f"no source in {path} has a schedule, and there is no sender or task",
+            f"no source in {path} has a schedule, and there is no sender, task or watch",
             "sources: [{source: 'home:~', every: 1h}]; see docs/collector.md",
         )
     faults: list[ConfigFault] = []
@@ -103,7 +107,7 @@ def load_settings(
 
 
 def _resolve_tasks(config: Config) -> Iterator[tuple[str, CollectionSchedule]]:
-    """Yield the maintenance tasks, with absolute destinations.
+    """Yield the maintenance tasks, with absolute destinations, and the watch.
 
     Raises:
         UsageError: A destination is malformed.
@@ -114,6 +118,9 @@ def _resolve_tasks(config: Config) -> Iterator[tuple[str, CollectionSchedule]]:
             place = resolve_destination(task.destination, Path(config.place).parent)
             name = f"{task.kind}:{place}"
         yield name, schedule
+    if config.collector.deployed:
+        place = str(Path(config.place).absolute())
+        yield f"{WATCH_DEPLOYED}:{place}", config.collector.deployed
 
 
 def _resolve_sources(

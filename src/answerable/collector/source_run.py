@@ -18,10 +18,11 @@ from typing import cast
 import msgspec
 from msgspec.structs import replace
 
+from answerable.collector.deployed_watch import compare_deployed_permissions
 from answerable.collector.maintenance import run_maintenance
 from answerable.collector.run_result import RunResult
 from answerable.connectors import registry
-from answerable.model.collection import parse_maintenance_task
+from answerable.model.collection import WATCH_DEPLOYED, parse_maintenance_task
 from answerable.model.connector import EventBatch
 from answerable.model.documents.shared_shapes import Document, IngestItem
 from answerable.model.errors import AnswerableError
@@ -47,6 +48,8 @@ def run_source(store_root: Path, source: str) -> RunResult:
     now = time.time_ns()
     root = Path("/")
     try:
+        if task is not None and task.kind == WATCH_DEPLOYED:
+            return compare_deployed_permissions(store_root, task.config)
         with EvidenceStore.open(store_root, now=now) as store:
             if task is not None:
                 return run_maintenance(store, task, now)

@@ -9,6 +9,7 @@ import msgspec
 if TYPE_CHECKING:
     from answerable.model.config import Listener
 
+WATCH_DEPLOYED = "watch-deployed"  # task of the section `watch`
 _RETENTION = re.compile(r"retain:([1-9][0-9]{0,4})(?:,source=([a-z][a-z0-9-]{0,40}))?")
 
 
@@ -81,7 +82,7 @@ class LogSender:
 
 @dataclass(frozen=True, slots=True)
 class MaintenanceTask:
-    """Scheduled task of the store: `checkpoint`, `compact`, `retain` or `verify`.
+    """Scheduled task: `checkpoint`, `compact`, `retain`, `verify`, or a watch.
 
     Attributes:
         name: Its text in the configuration, e.g. `retain:90,source=otel`.
@@ -89,6 +90,7 @@ class MaintenanceTask:
         destination: Destination of a checkpoint.
         days: Days that a retention keeps.
         source: Log source of a retention; empty for all.
+        config: Configuration that permissions in force are compared with.
     """
 
     name: str
@@ -96,6 +98,7 @@ class MaintenanceTask:
     destination: str = ""
     days: int = 0
     source: str = ""
+    config: str = ""
 
 
 def parse_maintenance_task(text: str) -> MaintenanceTask | None:
@@ -103,6 +106,8 @@ def parse_maintenance_task(text: str) -> MaintenanceTask | None:
     kind, colon, rest = text.partition(":")
     if kind == "checkpoint" and rest:
         return MaintenanceTask(text, kind, destination=rest)
+    if kind == WATCH_DEPLOYED:
+        return MaintenanceTask(text, kind, config=rest)
     if kind in ("compact", "verify") and not colon:
         return MaintenanceTask(text, kind)
     found = _RETENTION.fullmatch(text)
@@ -117,6 +122,8 @@ class CollectorConfig:
 
     Attributes:
         maintenance: Tasks of the store, each with its schedule.
+        deployed: When permissions in force are compared with signed profiles
+            (`watch.deployed`).
         listen: Listeners of health, readiness and metrics.
         parallel: Maximum number of concurrent runs.
         receive: Listeners of the receivers.
@@ -128,11 +135,12 @@ class CollectorConfig:
     receive: "tuple[Listener, ...]" = ()
     senders: tuple[LogSender, ...] = ()
     maintenance: tuple[tuple[str, CollectionSchedule], ...] = ()
+    deployed: CollectionSchedule = CollectionSchedule()
 
     @property
     def has_work(self) -> bool:
-        """Tell whether there are senders or maintenance tasks."""
-        return bool(self.senders or self.maintenance)
+        """Tell whether there are senders, maintenance tasks or a watch."""
+        return bool(self.senders or self.maintenance or self.deployed)
 
 
 class SourceState(msgspec.Struct, frozen=True):

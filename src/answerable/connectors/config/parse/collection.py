@@ -1,4 +1,4 @@
-"""Parse `sources`, `schedule` and `collector`: scheduled scans, ingests and tasks."""
+"""Parse `sources`, `schedule`, `collector` and `watch`: scheduled runs and tasks."""
 
 import re
 from collections.abc import Iterator
@@ -7,6 +7,7 @@ from dataclasses import replace
 from answerable.connectors.config.parse.config_section import ConfigSection
 from answerable.connectors.config.parse.listeners import read_listeners
 from answerable.model.collection import (
+    WATCH_DEPLOYED,
     CollectionSchedule,
     CollectorConfig,
     ConfiguredSource,
@@ -51,7 +52,7 @@ def read_sources(file: ConfigSection) -> tuple[ConfiguredSource, ...]:
 def read_collector(
     file: ConfigSection, folder: str, *, insecure: bool
 ) -> CollectorConfig:
-    """Read the section `collector`, which has defaults."""
+    """Read the sections `collector`, which has defaults, and `watch`."""
     section = file.read_section("collector")
     collector = CollectorConfig(
         listen=read_listeners(
@@ -63,6 +64,7 @@ def read_collector(
             for name, each in section.read_named_sections("senders")
         ),
         maintenance=tuple(_read_maintenance(section)),
+        deployed=_read_watch(file),
     )
     if collector.senders or section.has_key("receive"):
         receive = read_listeners(
@@ -71,6 +73,18 @@ def read_collector(
         collector = replace(collector, receive=receive)
     section.report_unknown_keys()
     return collector
+
+
+def _read_watch(file: ConfigSection) -> CollectionSchedule:
+    """Read when permissions in force are compared; False for never."""
+    watch = file.read_section("watch")
+    section = watch.read_section("deployed")
+    schedule = _read_schedule(section, CollectionSchedule())
+    section.report_unknown_keys()
+    if watch.has_key("deployed") and not schedule:
+        section.report_fault("", "every or at is missing")
+    watch.report_unknown_keys()
+    return schedule
 
 
 def _read_maintenance(
@@ -82,7 +96,8 @@ def _read_maintenance(
         task = item.read_text("task", None)
         schedule = _read_schedule(item, CollectionSchedule())
         item.report_unknown_keys()
-        if task and parse_maintenance_task(task) is None:
+        parsed = parse_maintenance_task(task) if task else None
+        if task and (parsed is None or parsed.kind == WATCH_DEPLOYED):
             item.report_fault(
                 "task",
                 "expected checkpoint:DESTINATION, compact, verify or "
