@@ -23,6 +23,12 @@ from answerable.connectors.formats.terraform_plan import NO_ACCOUNT
 from answerable.services.posture.compared_sides import build_side_context, open_side
 from answerable.usecases.reach.permissions import list_subject_permissions
 from tests.usecases.cloud_trail import ACCOUNT, build_record, write_trail
+from tests.usecases.other_platform_keys import (
+    CLUSTER,
+    build_token,
+    write_cluster,
+    write_google_cloud,
+)
 
 HOME, WORKFLOW, ELSEWHERE = "home", "workflow", "elsewhere"
 AWS = {HOME: 10, WORKFLOW: 10, ELSEWHERE: 10}
@@ -61,6 +67,10 @@ def arn(user: str) -> str:
 
 def list_users() -> list[str]:
     return [f"{kind}-{n}" for kind, count in AWS.items() for n in range(count)]
+
+
+def list_accounts() -> list[str]:
+    return [f"u{number}" for number in range(KUBERNETES)]
 
 
 def used_resources(user: str) -> dict[str, str]:
@@ -173,7 +183,7 @@ def write_places(root: Path) -> None:
             "env": {"AZURE_CLIENT_SECRET": secret},
         }
     (home / ".claude.json").write_text(json.dumps({"mcpServers": servers}))
-    names = [f"u{number}" for number in range(KUBERNETES)]
+    names = list_accounts()
     config = {
         "apiVersion": "v1",
         "kind": "Config",
@@ -181,20 +191,9 @@ def write_places(root: Path) -> None:
         "contexts": [
             {"name": n, "context": {"cluster": "c", "user": n}} for n in names
         ],
-        "users": [{"name": n, "user": {"token": make_fake_secret(n)}} for n in names],
+        "users": [{"name": n, "user": {"token": build_token(n)}} for n in names],
     }
     (home / ".kube/config").write_text(json.dumps(config))
-    keys = [
-        {
-            "name": f"projects/shop/serviceAccounts/bot{n}@shop.iam.gserviceaccount.com"
-            f"/keys/{n:040x}",
-            "keyType": "USER_MANAGED",
-            "validAfterTime": "2026-01-01T00:00:00Z",
-            "validBeforeTime": "9999-12-31T23:59:59Z",
-        }
-        for n in range(GCP)
-    ]
-    (root / "gcp.json").write_text(json.dumps(keys))
 
 
 @pytest.fixture(scope="module")
@@ -203,15 +202,23 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> Keys:
     write_account(root)
     write_places(root)
     write_log(root)
+    write_google_cloud(root, GCP)
+    write_cluster(root, list_accounts())
     store = ("--store", str(root / "store"), "-q")
     sources = (
         f"home:{root / 'ana'}",
         f"repo:{root / 'repo'}",
-        f"gcp:{root / 'gcp.json'}",
+        f"gcp:{root / 'gcp'}",
+        f"k8s:{root / 'cluster.json'},cluster={CLUSTER}",
     )
     sources += (f"aws:{root / 'account.json'}", f"aws-keys:{root / 'keys.json'}")
     assert main(["scan", *sources, *store]) in (0, 3)
-    assert main(["ingest", f"cloudtrail:{root / 'trail'}", *store]) == 0
+    logs = (
+        f"cloudtrail:{root / 'trail'}",
+        f"gcp-audit:{root / 'gcp-audit.json'}",
+        f"k8s-audit:{root / 'k8s-audit.jsonl'},cluster={CLUSTER}",
+    )
+    assert main(["ingest", *logs, *store]) == 0
     code, items = plan(
         root, store, "--issuer", ISSUER, "--subject", SUBJECT, f"--uid={UID}"
     )
@@ -256,8 +263,34 @@ def test_both_proofs_hold_for_each_key_with_a_log(keys: Keys) -> None:
             assert verdicts == {
                 "subset-of-today": "holds",
                 "observed-still-allowed": "holds",
-            }, user
-    assert keys.code == 0
+            }, (user, item["proofs"])
+
+
+def test_both_proofs_hold_for_keys_of_google_cloud_and_kubernetes(keys: Keys) -> None:
+    kinds = {"gcp-service-account-key": GCP, "kubeconfig": KUBERNETES}
+    for kind, count in kinds.items():
+        found = [each for each in keys.items.values() if each["kind"] == kind]
+        assert len(found) == count
+        for item in found:
+            verdicts = {each["proof"]: each["verdict"] for each in item["proofs"]}
+            assert verdicts == {
+                "subset-of-today": "holds",
+                "observed-still-allowed": "holds",
+            }, item["proofs"]
+            (policy,) = item["policies"]
+            assert "*" not in policy["text"]
+
+
+def test_a_key_whose_identity_no_source_names_has_proofs_that_are_not_known(
+    keys: Keys,
+) -> None:
+    kinds = ("github-token", "azure-client-secret", "env")
+    found = [i for i in keys.items.values() if not i["policies"]]
+    assert len(found) == GITHUB + ENTRA, {i["kind"] for i in found} - set(kinds)
+    for item in found:
+        assert {each["verdict"] for each in item["proofs"]} == {"not-known"}
+        assert all(each["details"] for each in item["proofs"])
+    assert keys.code == 3
 
 
 def test_each_trust_rule_passes_the_test_of_the_token_service(
@@ -296,7 +329,7 @@ def test_the_terraform_parses_and_its_plan_has_the_promised_reach(
     hcl2 = pytest.importorskip("hcl2")
     words = ["plan", "--terraform", "--issuer", ISSUER, "--subject", SUBJECT]
     capsys.readouterr()
-    assert main([*words, *keys.store]) == 0
+    assert main([*words, *keys.store]) == 3
     parsed = hcl2.loads(capsys.readouterr().out)
     file = tmp_path / "plan.json"
     file.write_text(json.dumps(convert_to_plan(parsed)))

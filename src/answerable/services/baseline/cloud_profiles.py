@@ -20,16 +20,31 @@ from answerable.model.baseline import (
     BaselineSubject,
     LearningParameters,
 )
-from answerable.model.behaviour import AgentRun, ArgumentValue, CallObservation
+from answerable.model.behaviour import (
+    AgentRun,
+    ArgumentValue,
+    CallObservation,
+    EntityKind,
+)
 from answerable.model.event import AuditEvent
 
+_NO_PATTERNS = 2**31  # more children than a resource has
 _GCP = "gcp:"  # prefix of actions of Google Cloud
 
 
 def learn_from_events(
-    events: Iterable[AuditEvent], identity: str, now: int, agent: str = ""
+    events: Iterable[AuditEvent],
+    identity: str,
+    now: int,
+    agent: str = "",
+    *,
+    exact: bool = False,
 ) -> BaselineProfile:
-    """Learn the baseline profile of an identity from its audit events."""
+    """Learn the baseline profile of an identity from its audit events.
+
+    Args:
+        exact: Keep every resource, instead of patterns of many.
+    """
     by_run: dict[str, list[AuditEvent]] = defaultdict(list)
     for event in events:
         by_run[_get_run_id(event)].append(event)
@@ -48,21 +63,19 @@ def learn_from_events(
         for name, members in by_run.items()
     ]
     subject = BaselineSubject(identity, agent, CLOUD_SERVER)
-    return build_profile(
-        merge_runs_into_state({}, runs), subject, LearningParameters(min_persons=1), now
-    )
+    parameters = LearningParameters(min_persons=1)
+    if exact:
+        parameters = replace(parameters, children=_NO_PATTERNS)
+    return build_profile(merge_runs_into_state({}, runs), subject, parameters, now)
 
 
 def convert_event_to_observed_call(event: AuditEvent) -> CallObservation:
     """Convert an event to an observed call: its action and its resources."""
     named = [each for each in (event.resource, *event.resources) if each]
     values = tuple(
-        ArgumentValue(
-            "resource",
-            classify_entity_kind(each),
-            canonicalise_entity(classify_entity_kind(each), each),
-        )
+        ArgumentValue("resource", kind, canonicalise_entity(kind, each))
         for each in dict.fromkeys(named)
+        for kind in [_classify_resource(each)]
     )
     return CallObservation(
         id=event.event_id.hex(),
@@ -71,6 +84,15 @@ def convert_event_to_observed_call(event: AuditEvent) -> CallObservation:
         is_write=False,
         values=values,
     )
+
+
+def _classify_resource(name: str) -> EntityKind:
+    """Return the kind of a resource; ids of Google Cloud and Kubernetes are paths.
+
+    A plain name that no earlier value explains is not learned.
+    """
+    kind = classify_entity_kind(name)
+    return EntityKind.PATH if kind is EntityKind.NAME and "/" in name else kind
 
 
 def _convert_event_to_calls(event: AuditEvent) -> Iterator[CallObservation]:

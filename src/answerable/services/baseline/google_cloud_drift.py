@@ -37,7 +37,12 @@ _NAME_TEST = re.compile(
 )
 _OBJECT_PERMISSION = "storage.objects."
 _SAMPLE = "answerable-sample"  # name below a prefix that no condition names
-_NOT_COLLECTED = "its bindings were not collected (answerable scan gcp:FILE)"
+NOT_COLLECTED = "its bindings were not collected (answerable scan gcp:FILE)"
+
+
+def is_permission(name: str) -> bool:
+    """Tell whether a logged call is named by its permission, not by a method."""
+    return _PERMISSION.fullmatch(name) is not None
 
 
 class _SignedCalls:
@@ -51,9 +56,9 @@ class _SignedCalls:
     def __init__(self, profile: BaselineProfile) -> None:
         names = {each.tool for each in profile.capabilities}
         calls = sorted(n.removeprefix(_PREFIX) for n in names if n.startswith(_PREFIX))
-        self.unmapped = [each for each in calls if not _PERMISSION.fullmatch(each)]
+        self.unmapped = [each for each in calls if not is_permission(each)]
         self.patterns: dict[str, list[EntityPattern]] = {
-            each: [] for each in calls if _PERMISSION.fullmatch(each)
+            each: [] for each in calls if is_permission(each)
         }
         for entry in profile.entities:
             found = self.patterns.get(entry.tool.removeprefix(_PREFIX))
@@ -104,7 +109,7 @@ def list_google_cloud_drift(
     question = Question(now, subject=identity, direct=True)
     opened = open_platforms(inventory, question)
     if POLICIES not in GCP.get_access(inventory).index.collected:
-        yield NOT_KNOWN, "", _NOT_COLLECTED
+        yield NOT_KNOWN, "", NOT_COLLECTED
         return
     listed, found = engine.list_permissions_of_subject(opened, question, PageBounds())
     if found.unknown:

@@ -22,7 +22,7 @@ from answerable.services.reach.replaced_policies import (
 )
 from answerable.store.store import EvidenceStore
 
-_SUBSET, _OBSERVED = "subset-of-today", "observed-still-allowed"
+SUBSET, OBSERVED = "subset-of-today", "observed-still-allowed"
 
 
 @dataclass(slots=True)
@@ -58,7 +58,7 @@ def list_unknown_proof_items() -> list[ProofItem]:
     why = ["no ingested log shows a successful call"]
     return [
         {"proof": name, "verdict": NOT_KNOWN, "details": why}
-        for name in (_SUBSET, _OBSERVED)
+        for name in (SUBSET, OBSERVED)
     ]
 
 
@@ -109,7 +109,7 @@ def _prove(
     if today is None or not found.policy.documents:
         why = "its policies were not collected" if today is None else "no policy"
         unknown = ReachProof(NOT_KNOWN, (why,))
-        found.proofs = {_SUBSET: unknown, _OBSERVED: unknown}
+        found.proofs = {SUBSET: unknown, OBSERVED: unknown}
         found.missing = ["identity-policies"] if today is None else []
         return
     observed = found.observed
@@ -122,8 +122,8 @@ def _prove(
     )
     known = [a for a in observed.actions if observed.catalogue.find_action(a.action)]
     found.proofs = {
-        _SUBSET: after.prove_subset(),
-        _OBSERVED: after.prove_observed(known),
+        SUBSET: after.prove_subset(),
+        OBSERVED: after.prove_observed(known),
     }
     catalogue = load_catalogue()
     found.granted = after.list_allowed_actions(catalogue, after=False, direct=True)

@@ -132,7 +132,11 @@ class ReplacedPolicies:
         return cls(identity, inventory, question, edited, statements)
 
     def list_changes(self) -> tuple[Sequence[AccessChangeItem], Sequence[str]]:
-        """List the changed permissions, and the reasons why some are not known."""
+        """List the changed permissions, and the reasons why some are not known.
+
+        Missing data of another platform that the identity may enter on both sides is no
+        reason: as long as it becomes no other identity, it enters no more there.
+        """
         applied = build_policy_edit_from_graphs(self.edited)
         before, after = (
             open_platforms(self.inventory, self.question, {AWS.name: side})
@@ -141,7 +145,13 @@ class ReplacedPolicies:
         changes, found = engine.list_changes_of_edit(
             (before, after), AWS, applied, _MAX_CHANGES
         )
-        return changes.items, [each.because for each in found.unknown]
+        unknown = found.unknown
+        if found.apart:
+            entered = frozenset(found.apart)
+            new = after.find_identities(self.identity).apart
+            own = (each for each in unknown if each not in entered)
+            unknown = (*own, *(each for each in new if each not in entered))
+        return changes.items, [each.because for each in unknown]
 
     def prove_subset(self) -> ReachProof:
         """Prove that no permission is new, over every path."""

@@ -1,10 +1,8 @@
 """Compare permissions in force with signed profiles (`baseline check --deployed`)."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Any
 
 from answerable.baseline.policy_export.aws_profile import CLOUD_SERVER
 from answerable.connectors.iam_catalogue.fetch import load_catalogue
@@ -15,17 +13,14 @@ from answerable.model.documents.shared_shapes import Document
 from answerable.model.errors import UsageError
 from answerable.model.google_cloud_ids import is_service_account, normalise_principal
 from answerable.model.inventory import Inventory
-from answerable.model.kubernetes_ids import KubernetesResource, parse_subject_id
+from answerable.model.kubernetes_ids import parse_subject_id
 from answerable.model.policy_drift import BEYOND, MISSING, NOT_KNOWN, PermissionDrift
 from answerable.model.policy_export import ExportTarget
 from answerable.presentation import answer_coverage
-from answerable.reach import engine
-from answerable.reach.formula import Verdict
-from answerable.reach.platform import PageBounds, Question
 from answerable.services.baseline.google_cloud_drift import list_google_cloud_drift
+from answerable.services.baseline.kubernetes_drift import list_kubernetes_drift
 from answerable.services.baseline.policy_export import export_profiles
 from answerable.services.reach.compiled_snapshots import serialize_queries
-from answerable.services.reach.platform_registry import open_platforms
 from answerable.services.reach.replaced_policies import (
     ReplacedPolicies,
     read_own_policies,
@@ -108,7 +103,8 @@ def _compare(context: _Context, signed: ActiveBaseline) -> Iterator[DeployedDrif
     if subject.server != CLOUD_SERVER:
         platform, found = "gateway", _compare_gateway(context.config, signed)
     elif parse_subject_id(subject.identity):
-        platform, found = "kubernetes", _compare_kubernetes(context, signed)
+        found = list_kubernetes_drift(context.inventory, signed.profile, context.now)
+        platform = "kubernetes"
     elif subject.identity.startswith("arn:"):
         platform, found = "aws", _compare_aws(context, signed)
     elif is_service_account(normalise_principal(subject.identity)):
@@ -165,75 +161,6 @@ def _compare_aws(
         known = load_catalogue({action.partition(":")[0]}).find_action(action)
         drift = _DRIFT_OF_CHANGE[change["change"]]
         yield drift, str(known or action), change["resource"]
-
-
-def _compare_kubernetes(
-    context: _Context, signed: ActiveBaseline
-) -> Iterator[PermissionDrift]:
-    """Compare the rules of a service account with the signed profile."""
-    identity = signed.subject.identity
-    subject = parse_subject_id(identity)
-    exported = export_profiles([signed.profile], ExportTarget.K8S_RBAC, is_signed=True)
-    if subject is None or not exported.documents:
-        yield NOT_KNOWN, "", "; ".join(exported.refusals)
-        return
-    wanted = set(_list_signed_rules(exported.documents[0].text, subject.cluster))
-    question = Question(context.now, subject=identity, direct=True)
-    opened = open_platforms(context.inventory, question)
-    answers, found = engine.list_permissions_of_subject(opened, question, PageBounds())
-    if found.unknown or not any(
-        each.verdict is not Verdict.NOT_KNOWN for each in answers.answers
-    ):
-        yield NOT_KNOWN, "", "its permissions were not collected (answerable scan k8s:)"
-        return
-    granted = {
-        (str(each.item["action"]), str(each.item["resource"]))
-        for each in answers.answers
-        if each.verdict in (Verdict.ALWAYS, Verdict.ONLY_IF)
-    }
-    for verb, resource in sorted(granted):
-        if not _is_covered(verb, resource, wanted):
-            yield BEYOND, verb, resource
-    for verb, resource in sorted(wanted):
-        if not _is_covered(verb, resource, granted):
-            yield MISSING, verb, resource
-
-
-def _list_signed_rules(text: str, cluster: str) -> Iterator[tuple[str, str]]:
-    """Yield verb and resource of each rule of exported roles."""
-    for role in json.loads(text)["items"]:
-        namespace = role["metadata"].get("namespace", "")
-        for rule in role.get("rules", ()):
-            for verb in rule["verbs"]:
-                for resource in _list_rule_resources(rule, cluster, namespace):
-                    yield verb, str(resource)
-
-
-def _list_rule_resources(
-    rule: dict[str, Any], cluster: str, namespace: str
-) -> Iterator[KubernetesResource]:
-    """Yield the resources of a rule."""
-    for url in rule.get("nonResourceURLs", ()):
-        yield KubernetesResource(cluster, url=url)
-    for kind in rule.get("resources", ()):
-        resource, _, subresource = kind.partition("/")
-        for name in rule.get("resourceNames", [""]):
-            yield KubernetesResource(
-                cluster, namespace, resource, rule["apiGroups"][0], name, subresource
-            )
-
-
-def _is_covered(verb: str, resource: str, rules: set[tuple[str, str]]) -> bool:
-    """Tell whether a rule allows a verb on a resource, or on all its objects."""
-    return any(
-        given in (verb, "*")
-        and (
-            resource == pattern
-            or resource.startswith(f"{pattern}/")
-            or ("*" in pattern and fnmatchcase(resource, pattern))
-        )
-        for given, pattern in rules
-    )
 
 
 def _compare_gateway(

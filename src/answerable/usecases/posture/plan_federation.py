@@ -13,6 +13,7 @@ from answerable.model.documents.federation_plan import (
 from answerable.model.documents.least_privilege import ProofItem
 from answerable.model.documents.shared_shapes import Document
 from answerable.model.inventory import CredentialEntity, Inventory
+from answerable.model.policy_export import ExportedPolicy
 from answerable.model.time_units import DAY_NS, SECOND_NS
 from answerable.presentation import answer_coverage
 from answerable.presentation.answer_coverage import format_time
@@ -25,6 +26,7 @@ from answerable.services.posture.key_replacements import (
     write_trust_policy,
     write_trust_rule,
 )
+from answerable.services.posture.replacement_roles import derive_role
 from answerable.services.reach import least_privilege, replaced_policies
 from answerable.services.reach.compiled_snapshots import serialize_queries
 from answerable.store.credential_use_queries import (
@@ -123,10 +125,16 @@ def _build_item(
     account = next((s.account for s in entity.sightings if s.account), "")
     use = _find_use(store, entity, spans.get(account))
     identity = str(entity.identity or "")
-    is_aws = entity.id.startswith(_AWS) and identity and not identity.endswith(":root")
+    is_root = identity.endswith(":root")
     derived = None
     proofs: list[ProofItem] = []
-    if is_aws and options.with_policy:
+    exported: ExportedPolicy | None = None
+    if options.with_policy and not entity.id.startswith(_AWS):
+        role = derive_role(
+            store, inventory, identity, since=options.since, now=options.now
+        )
+        proofs, exported = role.list_proof_items(), role.policy
+    elif options.with_policy and identity and not is_root:
         derived = least_privilege.derive_policy(
             store, inventory, identity, since=options.since, now=options.now
         )
@@ -135,11 +143,12 @@ def _build_item(
             if derived is None
             else derived.list_proof_items()
         )
+        exported = None if derived is None else derived.policy
     names = ReplacementNames(
         _build_label(entity), account, options.subject, options.issuer
     )
     trust = write_trust_policy(replacement, names)
-    policies = build_policy_file_items(derived.policy, names.label) if derived else []
+    policies = build_policy_file_items(exported, names.label) if exported else []
     texts = [each["terraform"] for each in policies]
     return {
         "credential": entity.id,
@@ -159,7 +168,7 @@ def _build_item(
         "rule": write_trust_rule(replacement, names, options.uid),
         "policies": policies,
         "proofs": proofs,
-        "steps": list(_list_steps(entity, replacement, derived, use)),
+        "steps": list(_list_steps(entity, replacement, exported, use)),
     }
 
 
@@ -201,7 +210,7 @@ def _build_label(entity: CredentialEntity) -> str:
 def _list_steps(
     entity: CredentialEntity,
     replacement: KeyReplacement,
-    derived: least_privilege.LeastPrivilege | None,
+    policy: ExportedPolicy | None,
     use: _KeyUse,
 ) -> Iterator[PlanStepItem]:
     """Yield the steps: the new way works, the old key is quiet, off, then gone."""
@@ -210,7 +219,7 @@ def _list_steps(
     step, command = replacement.first_step
     if step:
         yield {"step": step, "command": command}
-    if derived is not None:
+    if policy is not None:
         yield {
             "step": "Compare the new identity's calls with the policy",
             "command": "",

@@ -1,0 +1,117 @@
+"""Proofs of roles of Google Cloud and Kubernetes: they fail for a wrong role."""
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+
+from answerable.cli.main import main
+from answerable.model.policy_export import (
+    ExportedPolicy,
+    ExportTarget,
+    PolicyDocument,
+)
+from answerable.services.inventory.snapshots import load_inventory
+from answerable.services.posture import replacement_roles
+from answerable.services.posture.replacement_roles import derive_role
+from answerable.services.reach.google_cloud_role import ReplacedBindings
+from answerable.services.reach.replaced_policies import FAILS, HOLDS, NOT_KNOWN
+from answerable.store.store import EvidenceStore
+from tests.usecases.other_platform_keys import (
+    CLUSTER,
+    NAMESPACE,
+    email,
+    write_cluster,
+    write_google_cloud,
+)
+
+ACCOUNT = f"k8s:{CLUSTER}/{NAMESPACE}/serviceaccount/u0"
+OBJECT = "//storage.googleapis.com/in/objects/a0"
+GET = ("storage.objects.get", OBJECT)
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("roles")
+    write_google_cloud(root, 1)
+    write_cluster(root, ["u0"])
+    store = ("--store", str(root / "store"), "-q")
+    scans = f"gcp:{root}/gcp", f"k8s:{root}/cluster.json,cluster={CLUSTER}"
+    assert main(["scan", *scans, *store]) == 0
+    logs = f"gcp-audit:{root}/gcp-audit.json", f"k8s-audit:{root}/k8s-audit.jsonl"
+    assert main(["ingest", logs[0], f"{logs[1]},cluster={CLUSTER}", *store]) == 0
+    return root
+
+
+def derive(root: Path, identity: str) -> tuple[str, str]:
+    now = time.time_ns()
+    with EvidenceStore.open(root / "store", now=now, create=False) as store:
+        found = derive_role(
+            store, load_inventory(store), identity, since=0, now=time.time_ns()
+        )
+    return found.subset.verdict, found.observed.verdict
+
+
+@pytest.mark.parametrize("identity", [email(0), ACCOUNT])
+def test_both_proofs_hold(root: Path, identity: str) -> None:
+    assert derive(root, identity) == (HOLDS, HOLDS)
+
+
+@pytest.mark.parametrize(
+    "identity", ["", "0f0e0d0c-1111", email(7), f"{ACCOUNT}9", "agent:declared/x"]
+)
+def test_without_calls_or_permissions_nothing_is_known(
+    root: Path, identity: str
+) -> None:
+    assert derive(root, identity) == (NOT_KNOWN, NOT_KNOWN)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("secrets", "configmaps", (HOLDS, FAILS)),
+        ('"list"', '"deletecollection"', (FAILS, FAILS)),
+    ],
+)
+def test_a_wrong_kubernetes_role_fails(
+    root: Path, monkeypatch, old: str, new: str, expected: tuple[str, str]
+) -> None:
+    export = replacement_roles.export_profiles
+
+    def export_wrong(*args: object, **words: object) -> ExportedPolicy:
+        found = export(*args, **words)  # type: ignore[arg-type]
+        (document,) = found.documents
+        text = document.text.replace(old, new)
+        changed = PolicyDocument("k8s-rbac", text, len(text), 0)
+        return ExportedPolicy(found.target, (changed,))
+
+    monkeypatch.setattr(replacement_roles, "export_profiles", export_wrong)
+    assert derive(root, ACCOUNT) == expected
+
+
+@pytest.mark.parametrize(
+    ("permission", "condition", "expected"),
+    [
+        (GET[0], 'resource.name == "projects/_/buckets/in/objects/a0"', (HOLDS, HOLDS)),
+        (GET[0], "", (HOLDS, HOLDS)),
+        (GET[0], 'resource.name == "projects/_/buckets/in/objects/b"', (HOLDS, FAILS)),
+        ("storage.objects.create", "", (HOLDS, FAILS)),
+        ("compute.instances.create", "", (FAILS, FAILS)),
+    ],
+)
+def test_a_wrong_google_role_fails(
+    root: Path, permission: str, condition: str, expected: tuple[str, str]
+) -> None:
+    name = "projects/PROJECT/roles/r"
+    binding = {"role": name, "condition": {"expression": condition}}
+    role = {"roleId": "r", "includedPermissions": [permission]}
+    text = json.dumps({"roles": [role], "bindings": [binding]})
+    policy = ExportedPolicy(
+        ExportTarget.GCP, (PolicyDocument("gcp", text, len(text), 0),)
+    )
+    now = time.time_ns()
+    with EvidenceStore.open(root / "store", now=now, create=False) as store:
+        found = ReplacedBindings.build(load_inventory(store), email(0), policy, now)
+    proofs = found.prove_subset([GET]), found.prove_observed([GET])
+    assert tuple(each.verdict for each in proofs) == expected
