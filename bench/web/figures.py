@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from bench import command_run
+from bench import command_run, process_launcher
 from bench.figures import BenchFigure, BenchRemark, Line, at_most
 from bench.web import large_store
 from bench.web.simulated_users import THINKS, USERS
@@ -51,7 +51,7 @@ def measure_web(folder: Path, command: str, *, quick: bool) -> Iterator[Line]:
     if not store.is_dir():
         large_store.write_store(folder, identities, events, SEED)
     with run_web(store) as (at, link, pid):
-        watch = command_run.PeakMemorySampler(pid)
+        watch = process_launcher.PeakMemorySampler(pid)
         watch.start()
         seconds = str(QUICK_SECONDS if quick else SECONDS)
         ran = subprocess.run(

@@ -2,13 +2,14 @@
 
 import ast
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
 from bench import __main__ as bench
-from bench import report
+from bench import command_run, report
 from bench.figures import BenchFigure, at_most
 from tests.architecture.package_graph import (
     PACKAGE,
@@ -175,3 +176,14 @@ def test_scripts_of_benchmarks_import_what_exists() -> None:
                 for each in node.names:
                     path = f"{node.module}.{each.name}"
                     assert hasattr(module, each.name) or find_spec(path), (name, path)
+
+
+def test_the_peak_memory_of_a_command_is_not_that_of_the_bench() -> None:
+    held = bytearray(300 << 20)
+    held[:: 1 << 12] = b"x" * len(held[:: 1 << 12])
+    small = command_run.run_command((sys.executable, "-c", "pass"))
+    large = command_run.run_command(
+        (sys.executable, "-c", "bytearray(b'x') * (80 << 20)")
+    )
+    assert small.peak < 60 < 80 < large.peak < 160
+    del held
