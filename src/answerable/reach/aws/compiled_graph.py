@@ -61,6 +61,7 @@ class SnapshotSummary(NamedTuple):
         keys: Condition keys in lower case that a statement depends on.
         tagged: Numbers of statements that depend on a tag, one for each set of
             actions.
+        tagged_policies: Roles and resources whose own policy depends on a tag.
         collected: Number of collected identities.
         unknown: Identities without permission data.
     """
@@ -68,6 +69,7 @@ class SnapshotSummary(NamedTuple):
     services: frozenset[str]
     keys: frozenset[str]
     tagged: tuple[int, ...]
+    tagged_policies: frozenset[str]
     collected: int
     unknown: tuple[UnknownIdentity, ...]
 
@@ -106,11 +108,10 @@ def load_graph(
                 tables, catalogue, stated.context
             )
         )
-        clauses, tagged = (
-            graph.accounts.clauses,
-            load_snapshot_summary(inventory, graph).tagged,
-        )
-        graph.tagged = tuple(clauses[number] for number in tagged)
+        clauses = graph.accounts.clauses
+        summary = load_snapshot_summary(inventory, graph)
+        graph.tagged = tuple(clauses[number] for number in summary.tagged)
+        graph.tagged_policies = summary.tagged_policies
     if derived is not None and not stated.stated_policies:
         name = _get_steps_file_name(inventory, graph, stated)
         graph.restore = lambda asked: _load_stored_path_steps(asked, derived, name)
@@ -225,6 +226,7 @@ def _build_snapshot_summary(
 ) -> SnapshotSummary:
     """Collect services, condition keys and unknown identities of a snapshot."""
     from answerable.reach.aws.condition_keys.self_tagging import (
+        list_tag_dependent_policies,
         list_tag_dependent_statements,
     )
 
@@ -237,6 +239,7 @@ def _build_snapshot_summary(
             key for clause in estate.clauses for key in list_condition_keys(clause)
         ),
         tagged=tuple(clause.number for clause in list_tag_dependent_statements(graph)),
+        tagged_policies=list_tag_dependent_policies(graph),
         collected=sum(one.collected for one in estate.principals.values()),
         unknown=tuple(
             UnknownIdentity(each, kinds.get(IdentityId(each.id), each.source))

@@ -6,8 +6,9 @@ from enum import StrEnum
 from itertools import chain
 
 from answerable.model.ids import IdentityId
+from answerable.reach.aws.bulk.bitset import list_positions
 from answerable.reach.aws.bulk.caller_policies import VerdictBits
-from answerable.reach.aws.bulk.closure import get_graph_closure
+from answerable.reach.aws.bulk.closure import GraphClosure, get_graph_closure
 from answerable.reach.aws.compiled.external_callers import ExternalCaller, parse_caller
 from answerable.reach.aws.compiled.statements import PolicyGap
 from answerable.reach.aws.compiled.uncollected_allows import rests_on_uncollected_allow
@@ -99,13 +100,15 @@ def answer_subject(
     if direct or best.formula == TRUE:
         return best
     whole = get_graph_closure(graph)
-    targets = targets or whole.find_direct_callers(action, resource)
     number = whole.get_or_assign_node_number(node)
+    targets = targets or _find_targets_in_reach(whole, number, action, resource)
     if whole.evaluate_reach_of_targets(number, targets) is Verdict.NEVER:
         tried = list_reachable_identities(graph, node) if best.formula == FALSE else ()
         return replace(best, tried=tried)
     left = _MAX_CONDITIONAL_PATHS
-    for way in iterate_paths(graph, node):
+    for way in iterate_paths(graph, node, end_bits=targets.some | targets.sure):
+        if not way.certain and (rank_answer(best) >= CONDITIONAL or not left):
+            break  # conditional paths come last
         bit = 1 << whole.get_or_assign_node_number(way.target)
         certain = way.certain and bool(targets.sure & bit)
         if not certain and (
@@ -121,9 +124,23 @@ def answer_subject(
     return best
 
 
+def _find_targets_in_reach(
+    closure: GraphClosure, number: int, action: str, resource: str
+) -> VerdictBits:
+    """Return actors that may make a call, at least all that a node can become.
+
+    A few identities are evaluated one by one; that reads a few rows of stored tables.
+    """
+    reachable = closure.get_reachable(number)
+    if reachable.bit_count() > _MAX_EVALUATED_SINGLY:
+        return closure.find_direct_callers(action, resource)
+    return closure.evaluate_each_node(list_positions(reachable), action, resource)
+
+
 RESTS_ON_UNCOLLECTED, CONDITIONAL = 1, 2
 # Conditional paths that are evaluated in search of a better one.
 _MAX_CONDITIONAL_PATHS = 256
+_MAX_EVALUATED_SINGLY = 32
 
 
 def rank_answer(answer: ReachAnswer) -> int:

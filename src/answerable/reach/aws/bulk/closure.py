@@ -309,7 +309,7 @@ class GraphClosure:
             )
             return VerdictBits(free, free)
         if accounts.endpoint or accounts.build_request(action, resource).wild:
-            return self._evaluate_each_principal(action, resource)
+            return self.evaluate_each_node(range(self.size), action, resource)
         goal = TargetEvaluation(
             accounts, realm.index, realm.naming, folded, resource, accounts.given
         )
@@ -324,13 +324,18 @@ class GraphClosure:
                     near |= realm.index.include_copies(members)
         return found.restrict_to(near)
 
-    def _evaluate_each_principal(self, action: str, resource: str) -> VerdictBits:
-        """Evaluate a call for every principal one by one, for patterns."""
+    def evaluate_each_node(
+        self, numbers: Iterable[int], action: str, resource: str
+    ) -> VerdictBits:
+        """Evaluate a call for some nodes one by one."""
+        accounts, actors = self.graph.accounts, self.actors.index.actors
         sure = some = 0
-        for number, actor in enumerate(self.actors.index.actors):
-            formula = evaluate_action(
-                self.graph.accounts, actor, action, resource
-            ).formula
+        for number in numbers:
+            if number < self.size:
+                actor = actors[number]
+            else:
+                actor = self.graph.get_principal(self.get_node_by_number(number))
+            formula = evaluate_action(accounts, actor, action, resource).formula
             some |= (1 << number) if formula else 0
             sure |= (1 << number) if formula == TRUE else 0
         return VerdictBits(sure, some)
@@ -343,17 +348,10 @@ class GraphClosure:
         resource: str,
     ) -> VerdictBits:
         """Add to the targets those sessions that may make the call."""
-        sure, some = targets.sure, targets.some
-        for node in nodes:
-            number = self.get_or_assign_node_number(node)
-            if number >= self.size:
-                principal = self.graph.get_principal(node)
-                formula = evaluate_action(
-                    self.graph.accounts, principal, action, resource
-                ).formula
-                some |= (1 << number) if formula else 0
-                sure |= (1 << number) if formula == TRUE else 0
-        return VerdictBits(sure, some)
+        numbers = map(self.get_or_assign_node_number, nodes)
+        sessions = [number for number in numbers if number >= self.size]
+        more = self.evaluate_each_node(sessions, action, resource)
+        return VerdictBits(targets.sure | more.sure, targets.some | more.some)
 
 
 def build_graph_closure(

@@ -70,7 +70,8 @@ class Recompilation:
             if role in graph.accounts.trusts
         }
         self.graph = graph.with_compiled_accounts(self._recompile_accounts(controls))
-        self.graph.tagged = None  # other statements may depend on a tag now
+        # Other statements may depend on a tag now.
+        self.graph.tagged = self.graph.tagged_policies = None
         old = self.whole.compiled_graph.index.actors
         self.actors = {
             n: new

@@ -5,9 +5,9 @@ subject, or an identity on its path, may set is one call from being wrong: here 
 question is evaluated again with tags left open.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import islice
+from itertools import chain, islice
 
 from answerable.model.ids import IdentityId
 from answerable.model.policy import PolicyEffect
@@ -98,6 +98,9 @@ class _OverlaidPrincipals(Mapping[IdentityId, CompiledPrincipal]):
         found = self._changed.get(key)
         return self._below[key] if found is None else found
 
+    def __contains__(self, key: object) -> bool:
+        return key in self._below  # without reading the principal
+
     def __iter__(self) -> Iterator[IdentityId]:
         return iter(self._below)
 
@@ -133,9 +136,41 @@ class _OpenTagGraph:
         if known is None or self.tight.is_administrator(node):
             return
         self._changed[node.identity] = _remove_principal_tags(known)
-        for edge in self.graph.list_best_edges(node):
+        self.graph.drop_cached_principal(node)  # another node's edges may have read it
+        for edge in self._list_edges_that_tags_may_open(node):
             if self.tight.find_best_edge(node, edge.to) is None:
                 yield edge
+
+    def _list_edges_that_tags_may_open(
+        self, node: IdentityNode
+    ) -> Sequence[IdentityEdge]:
+        """List a node's edges with open tags, at least those that tags may open.
+
+        If no statement about the node's own calls depends on a tag, only a trust policy
+        that does can make a difference.
+        """
+        tagged = list_tag_dependent_policies(self.tight)
+        roles = frozenset(r for r in map(IdentityId, tagged) if r in self.estate.trusts)
+        if len(roles) < len(tagged) or self._do_calls_depend_on_tags(node):
+            return self.graph.list_best_edges(node)
+        return self.graph.list_best_edges_by_trust(node, roles) if roles else ()
+
+    def _do_calls_depend_on_tags(self, node: IdentityNode) -> bool:
+        """Tell whether a statement on a node's own calls of paths depends on a tag."""
+        if self.estate.session or self.estate.endpoint:
+            return True
+        principal = self.tight.get_principal(node)
+        statements = chain(
+            principal.grants,
+            principal.boundary or (),
+            *(limit.grants for limit in principal.levels),
+            *(rcp.denies for rcp in self.estate.rcps.values()),
+        )
+        return any(
+            _statement_depends_on_tags(each.clause)
+            and any(map(each.clause.matches_action, _HOP_ACTIONS))
+            for each in statements
+        )
 
 
 def _list_paths_with_open_tags(
@@ -173,6 +208,32 @@ def list_tag_dependent_statements(
                 found[actions] = clause
         graph.tagged = tuple(found.values())
     return graph.tagged
+
+
+def list_tag_dependent_policies(graph: IdentityGraph) -> frozenset[str]:
+    """List the roles and resources whose own policy depends on a tag, for hops."""
+    if graph.tagged_policies is None:
+        known: dict[int, bool] = {}
+
+        def depends(clause: CompiledStatement) -> bool:
+            found = known.get(id(clause))
+            if found is None:
+                found = known[id(clause)] = _statement_depends_on_tags(clause) and any(
+                    map(clause.matches_action, _HOP_ACTIONS)
+                )
+            return found
+
+        accounts = graph.accounts
+        written = chain(
+            ((str(role), trust.grants) for role, trust in accounts.trusts.items()),
+            ((name, policy.grants) for name, policy in accounts.holders.items()),
+        )
+        graph.tagged_policies = frozenset(
+            name
+            for name, statements in written
+            if any(depends(each.clause) for each in statements)
+        )
+    return graph.tagged_policies
 
 
 def list_tag_granted_resources(

@@ -82,3 +82,12 @@ class AdministratorGraph(Protocol):
 
     def is_administrator(self, node: IdentityNode) -> bool:
         """Tell whether a node has unrestricted permissions."""
+
+
+def keep_best_edge(
+    best_edges: dict[IdentityNode, IdentityEdge], edge: IdentityEdge
+) -> None:
+    """Keep the first edge to each node, or the first unconditional one."""
+    held = best_edges.get(edge.to)
+    if held is None or (edge.formula == TRUE and held.formula != TRUE):
+        best_edges[edge.to] = edge

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 
 from answerable.model.ids import IdentityId, PolicyId, ResourceId
 from answerable.model.policy import PolicyLayer
@@ -45,10 +46,10 @@ from answerable.reach.aws.paths.identity_edges import (
     IdentityNode,
     build_identity_edge,
     has_unconditional_edge,
+    keep_best_edge,
 )
 from answerable.reach.aws.paths.pass_role import list_pass_role_edges
 from answerable.reach.aws.patterns.arn_matching import ANY_ARN, matches_arn, split_arn
-from answerable.reach.formula import TRUE
 
 
 @dataclass(eq=False, slots=True)
@@ -58,6 +59,7 @@ class IdentityGraph:
     Attributes:
         all: Closure, once it was computed (`get_closure`).
         tagged: Statements that depend on a tag, once collected (`self_tagging`).
+        tagged_policies: Roles and resources whose own policy depends on a tag, likewise.
         restore: Returns the stored closure of an equal graph, or None.
         keep: Stores the closure after it was computed.
     """
@@ -65,6 +67,7 @@ class IdentityGraph:
     accounts: CompiledAccounts
     all: object = None
     tagged: tuple[CompiledStatement, ...] | None = None
+    tagged_policies: frozenset[str] | None = None
     restore: Callable[["IdentityGraph"], object] | None = None
     keep: Callable[["IdentityGraph"], None] | None = None
     _principals: dict[IdentityNode, CompiledPrincipal] = field(default_factory=dict)
@@ -86,7 +89,11 @@ class IdentityGraph:
         The resource policies must be equal for the actions of escalation rules.
         """
         return IdentityGraph(
-            accounts, tagged=self.tagged, _lent=self._lent, _resources=self._resources
+            accounts,
+            tagged=self.tagged,
+            tagged_policies=self.tagged_policies,
+            _lent=self._lent,
+            _resources=self._resources,
         )
 
     def get_principal(self, node: IdentityNode) -> CompiledPrincipal:
@@ -98,6 +105,11 @@ class IdentityGraph:
                 found = found.with_session_policy(self.accounts.session)
             self._principals[node] = found
         return found
+
+    def drop_cached_principal(self, node: IdentityNode) -> None:
+        """Drop the cached principal of a node, whose compiled form has changed."""
+        self._principals.pop(node, None)
+        self._admin.pop(node, None)
 
     def get_start_node(self, identity: IdentityId) -> IdentityNode:
         """Return a subject's node, limited by its session policy."""
@@ -116,7 +128,7 @@ class IdentityGraph:
         if found is None:
             best: dict[IdentityNode, IdentityEdge] = {}
             for edge in self._list_steps(node, best):
-                _keep_best_edge(best, edge)
+                keep_best_edge(best, edge)
             found = self._edges[node] = tuple(sorted(best.values(), key=_edge_sort_key))
         return found
 
@@ -128,11 +140,24 @@ class IdentityGraph:
         if key not in self._single:
             best: dict[IdentityNode, IdentityEdge] = {}
             for edge in self._list_steps(node, best, frozenset([target.identity])):
-                _keep_best_edge(best, edge)
+                keep_best_edge(best, edge)
                 if has_unconditional_edge(best, target):
                     break
             self._single[key] = best.get(target)
         return self._single[key]
+
+    def list_best_edges_by_trust(
+        self, node: IdentityNode, roles: frozenset[IdentityId]
+    ) -> list[IdentityEdge]:
+        """List the best edge to each of some roles by their trust policies alone."""
+        best: dict[IdentityNode, IdentityEdge] = {}
+        principal = self.get_principal(node)
+        for edge in chain(
+            self._list_assume_role_edges(principal, best, roles),
+            list_pass_role_edges(self, principal, best, roles),
+        ):
+            keep_best_edge(best, edge)
+        return sorted(best.values(), key=_edge_sort_key)
 
     def list_external_trust_entries(self, role: IdentityId) -> tuple[TrustEntry, ...]:
         """List principals outside the snapshot that may assume a role."""
@@ -302,7 +327,8 @@ class IdentityGraph:
         for role in roles:
             if role not in self.accounts.trusts:
                 continue
-            if not include_same_account and self._is_in_same_account(principal, role):
+            same = self.accounts.trusts[role].account == principal.identity.account
+            if same and not include_same_account:
                 continue
             if role != principal.id and not has_unconditional_edge(
                 best_edges, IdentityNode(role)
@@ -364,21 +390,6 @@ class IdentityGraph:
         for entry in list_external_trust_entries(trust, call.known, accounts):
             if entry.kind == kind and entry.principal == service:
                 yield entry
-
-    def _is_in_same_account(
-        self, principal: CompiledPrincipal, role: IdentityId
-    ) -> bool:
-        """Tell whether a role is in the principal's account."""
-        return self.accounts.trusts[role].account == principal.identity.account
-
-
-def _keep_best_edge(
-    best_edges: dict[IdentityNode, IdentityEdge], edge: IdentityEdge
-) -> None:
-    """Keep the first edge to each node, or the first unconditional one."""
-    held = best_edges.get(edge.to)
-    if held is None or (edge.formula == TRUE and held.formula != TRUE):
-        best_edges[edge.to] = edge
 
 
 def _edge_sort_key(edge: IdentityEdge) -> tuple[bool, bool, IdentityNode]:

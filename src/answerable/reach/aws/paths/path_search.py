@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import compress
 from operator import not_
+from typing import NamedTuple
 
 from answerable.model.ids import IdentityId
 from answerable.reach.aws.bulk.bitset import build_bitset, list_positions
@@ -107,17 +108,19 @@ def iterate_paths(
     """
     whole = get_graph_closure(graph)
     first = whole.get_or_assign_node_number(start)
-    wanted = -1 if end_bits is None else end_bits | 1 << first
+    ends = -1 if end_bits is None else end_bits
     certain: _Predecessors = {}
-    for number in _search_forward(whole, first, certain, stop_bits, unconditional=True):
-        if wanted >> number & 1:
+    steps = _StepFilter(stop_bits, ends, unconditional=True)
+    for number in _search_forward(whole, first, certain, steps):
+        if number == first or ends >> number & 1:
             yield ReachPath(
                 graph,
                 tuple(reversed(_list_nodes_on_found_path(whole, certain, number))),
             )
     every: _Predecessors = {}
-    for number in _search_forward(whole, first, every, stop_bits, unconditional=False):
-        if number not in certain and wanted >> number & 1:
+    steps = _StepFilter(stop_bits, ends, unconditional=False)
+    for number in _search_forward(whole, first, every, steps):
+        if number not in certain and ends >> number & 1:
             trail = tuple(reversed(_list_nodes_on_found_path(whole, every, number)))
             yield ReachPath(graph, trail, certain=False)
 
@@ -127,9 +130,8 @@ def list_reachable_identities(
 ) -> tuple[IdentityId, ...]:
     """List the identities that a node can become, nearest first, without its own."""
     whole = get_graph_closure(graph)
-    numbers = _search_forward(
-        whole, whole.get_or_assign_node_number(start), {}, 0, unconditional=False
-    )
+    first = whole.get_or_assign_node_number(start)
+    numbers = _search_forward(whole, first, {}, _StepFilter(unconditional=False))
     names = (whole.get_node_by_number(number).identity for number in numbers)
     return tuple(dict.fromkeys(name for name in names if name != start.identity))
 
@@ -137,29 +139,54 @@ def list_reachable_identities(
 _Predecessors = dict[int, int | None]
 
 
+class _StepFilter(NamedTuple):
+    """Steps that a forward search follows.
+
+    Attributes:
+        stop: Bitset of nodes whose steps are not followed.
+        ends: Bitset of nodes that the search is for; -1 for all. Nodes that lead to
+            none of them are left out.
+        unconditional: Whether conditional steps are left out.
+    """
+
+    stop: int = 0
+    ends: int = -1
+    unconditional: bool = False
+
+    def find_useful_nodes(self, graph_closure: GraphClosure) -> int:
+        """Return the nodes from which an end can be reached, as a bitset."""
+        if self.ends == -1:
+            return -1
+        closure = graph_closure.sure if self.unconditional else graph_closure.some
+        sessions = -1 << graph_closure.size  # the closure does not hold them
+        return closure.find_nodes_reaching(self.ends) | sessions
+
+
 def _search_forward(
     graph_closure: GraphClosure,
     start: int,
     predecessors: _Predecessors,
-    stop_bits: int,
-    *,
-    unconditional: bool,
+    steps: _StepFilter,
 ) -> Iterator[int]:
     """Yield the nodes reachable from a start, breadth first, recording origins."""
     predecessors[start] = None
-    seen = 1 << start
+    left: int | None = None
     waiting = deque([start])
     while waiting:
         number = waiting.popleft()
         yield number
-        if stop_bits >> number & 1:
+        if steps.stop >> number & 1:
             continue
         row = graph_closure.get_next_nodes(number)
-        new = (row.sure if unconditional else row.some) & ~seen
-        seen |= new
-        for to in graph_closure.list_targets_one_step_away(number, new) if new else ():
-            predecessors[to] = number
-            waiting.append(to)
+        new = row.sure if steps.unconditional else row.some
+        if new and left is None:
+            left = steps.find_useful_nodes(graph_closure) & ~(1 << start)
+        new &= left or 0
+        if new:
+            left = (left or 0) & ~new
+            for to in graph_closure.list_targets_one_step_away(number, new):
+                predecessors[to] = number
+                waiting.append(to)
 
 
 def _list_nodes_on_found_path(
