@@ -3,7 +3,8 @@
 Roles passed to a service without an escalation rule, and code that no source collected.
 """
 
-from collections.abc import Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Set
 
 from answerable.reach.aws.compiled.accounts import CompiledAccounts
 from answerable.reach.aws.compiled.principals import CompiledPrincipal
@@ -31,23 +32,32 @@ def list_unmodelled_path_steps(
     actors: Iterable[CompiledPrincipal],
 ) -> Iterator[str]:
     """List the steps of actors that were not followed, as coverage words."""
+    told: dict[str, set[str]] = defaultdict(set)
     for actor in actors:
         account = actor.identity.account
-        for service in _list_services_without_pass_role_rule(accounts, actor):
+        for service in _list_services_without_pass_role_rule(
+            accounts, actor, told[account]
+        ):
+            told[account].add(service)
             yield f"passed-roles (account {account}, {service})"
         for kind in _list_uncollected_takeover_code_kinds(collected, actor):
             yield f"running-code (account {account}, {kind})"
 
 
 def _list_services_without_pass_role_rule(
-    accounts: CompiledAccounts, actor: CompiledPrincipal
+    accounts: CompiledAccounts, actor: CompiledPrincipal, told: Set[str]
 ) -> Iterator[str]:
-    """List AWS services that could run passed roles, for which no rule is modelled."""
+    """List AWS services that could run passed roles, for which no rule is modelled.
+
+    Args:
+        told: Services of the account that are listed already.
+    """
     if not may_pass_any_role(actor):
         return
-    for service, roles in accounts.by_service.items():
-        if service in MODELLED_SERVICES:
+    for service in accounts.by_service:
+        if service in MODELLED_SERVICES or service in told:
             continue
+        roles = accounts.by_service[service]
         near = (
             r for r in roles if accounts.trusts[r].account == actor.identity.account
         )

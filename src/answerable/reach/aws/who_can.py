@@ -252,7 +252,10 @@ class _TransitiveCallerQuery:
 
     def _list_identities_with_path_to_permitted(self) -> Iterator[_SortedAnswer]:
         """List the identities that have a path to a permitted one."""
+        whole = self._whole
         for number, certain, steps in self._found.list_nodes_reaching_target():
+            if whole.actors.plain <= number < whole.size:
+                continue  # not yet created, or with permissions gained on a path
             node = self._whole.get_node_by_number(number)
             if self._is_start_node(node):
                 grade = self._gravity.grade_identity_severity(node.identity)

@@ -159,7 +159,7 @@ def _restore_compiled_graph(
     from answerable.reach.aws.bulk.step_table import StepTable
 
     realm = compile_graph(graph)
-    nodes = stored_principals.read_graph_nodes(tables, header.size)
+    nodes = stored_principals.StoredNodes(tables, header.size)
     more = nodes[header.plain :]
     if more:
         add_nodes(realm, more)

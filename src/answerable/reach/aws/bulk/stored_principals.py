@@ -35,21 +35,24 @@ from answerable.reach.lazy_tables import (
 )
 
 
-def read_graph_nodes(tables: DerivedTables, size: int) -> Sequence[IdentityNode]:
-    """Return the graph nodes of stored tables, read lazily."""
-    rows = tables.section("nodes", list[NodeRow])
-    runs: dict[int, list[IdentityNode]] = {}
+class StoredNodes(LazySequence[IdentityNode]):
+    """Graph nodes of stored tables, each built on first use."""
 
-    def read(number: int) -> IdentityNode:
+    def __init__(self, tables: DerivedTables, size: int) -> None:
+        self._rows = tables.section("nodes", list[NodeRow])
+        super().__init__(size, self._read_node)
+
+    def list_identities(self, stop: int) -> list[str]:
+        """List the identity of each node before a number."""
+        last = -(-stop // NODES_PER_ROW)
+        rows = (self._rows[encode_number_key(run)] for run in range(last))
+        return [row[0] for run in rows for row in run][:stop]
+
+    def _read_node(self, number: int) -> IdentityNode:
+        """Read one node by its number."""
         run, place = divmod(number, NODES_PER_ROW)
-        if run not in runs:
-            runs[run] = [
-                IdentityNode(IdentityId(identity), extra, session, bare)
-                for identity, extra, session, bare in rows[encode_number_key(run)]
-            ]
-        return runs[run][place]
-
-    return LazySequence(size, read)
+        identity, extra, session, bare = self._rows[encode_number_key(run)][place]
+        return IdentityNode(IdentityId(identity), extra, session, bare)
 
 
 class StoredActors:
@@ -59,7 +62,7 @@ class StoredActors:
         """Open the tables."""
         head = tables.section("actors", ActorsHeader)[""]
         self.plain, self.widened = head.plain, head.widened
-        self.nodes = read_graph_nodes(tables, size)
+        self.nodes = StoredNodes(tables, size)
         self.numbers = _NodeNumbers(tables.section("numbers", int))
         self.index: StatementIndex = _StoredStatementIndex(
             graph, tables, head, self.nodes
@@ -129,7 +132,7 @@ class _StoredStatementIndex(StatementIndex):
         graph: IdentityGraph,
         tables: DerivedTables,
         header: ActorsHeader,
-        nodes: Sequence[IdentityNode],
+        nodes: StoredNodes,
     ) -> None:
         accounts, size = graph.accounts, len(nodes)
         actors = LazySequence(size, lambda n: graph.get_principal(nodes[n]))
@@ -247,7 +250,7 @@ class _StoredKeyPartition(KeyPartition):
     """Partition of identities by condition keys, read by key."""
 
     def __init__(
-        self, tables: DerivedTables, header: ActorsHeader, nodes: Sequence[IdentityNode]
+        self, tables: DerivedTables, header: ActorsHeader, nodes: StoredNodes
     ) -> None:
         self._reset_to_single_cell(header.size)
         self._nodes = nodes
@@ -260,7 +263,7 @@ class _StoredKeyPartition(KeyPartition):
     def _get_member_arn_index(self) -> ArnIndex | None:
         """Return the index of identity ARNs, built on first use."""
         if self._names is None:
-            self._names = ArnIndex([node.identity for node in self._nodes[: self.size]])
+            self._names = ArnIndex(self._nodes.list_identities(self.size))
         return self._names
 
     def _split_members_into_cells(self, keys: tuple[str, ...]) -> list[PartitionCell]:
