@@ -81,7 +81,7 @@ policies). They do not compute the same result:
   response waits for the disk; requests that arrive meanwhile are processed together.
 - "The machine alone" is measured between rounds: the longest time for which a busy core
   was not scheduled while the other core was busy, and the slowest of many uncontended
-  disk syncs. Requests at such a moment wait at least as long.
+  disk syncs. Requests at such a moment wait at least for that time.
 - Evidence is shipped to the store twice a minute by a short-lived process, whose memory
   and time are not included.
 - **authgent** performs a different task: it exchanges its own access token, which can
