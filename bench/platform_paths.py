@@ -13,6 +13,8 @@ import msgspec
 
 from answerable.model.inventory import Inventory
 from answerable.model.platform_catalogue import PlatformCatalogue
+from answerable.reach.caller_closure import CERTAIN, CallerClosure
+from answerable.reach.engine import list_callers
 from answerable.reach.github.catalogue import GithubOrganization
 from answerable.reach.kubernetes.catalogue import (
     AccessEntry,
@@ -26,7 +28,7 @@ from answerable.reach.kubernetes.catalogue import (
 )
 from answerable.reach.kubernetes.evaluator import get_clusters
 from answerable.reach.kubernetes.rule_matching import build_request
-from answerable.reach.platform import Question
+from answerable.reach.platform import PageBounds, Question
 from answerable.services.reach.platform_registry import AWS, PLATFORMS, open_platforms
 from bench.figures import BenchFigure, at_most
 from tests.reach.account_builder import SEEN, AccountBuilder, role, statement, user
@@ -59,10 +61,13 @@ def measure_platforms(command: str, *, quick: bool) -> Iterator[BenchFigure]:
     for platform in PLATFORMS:
         platform.compile_snapshot(inventory, None)
     opened = open_platforms(inventory, question)
-    opened.open(AWS)
+    evaluator = opened.open(AWS)
+    evaluator.list_callers(
+        question, PageBounds(rows=1)
+    )  # compiles the steps inside AWS
     before = _read_peak_memory()
     started = time.process_time()
-    entered = opened.enter_from_all(AWS)
+    entered = CallerClosure(opened, AWS, lambda _: CERTAIN).compute()
     took = time.process_time() - started
     used = _read_peak_memory() - before
     edges = _count_edges(inventory)
@@ -72,6 +77,11 @@ def measure_platforms(command: str, *, quick: bool) -> Iterator[BenchFigure]:
     yield BenchFigure(f"{what}: memory beyond them", "MiB", (used,), command, goal)
     found = len({start.subject for start in entered.starts})
     yield BenchFigure("callers that enter AWS", "callers", (found,), command)
+    started = time.process_time()
+    listed = list_callers(opened, AWS, question, PageBounds(rows=200))
+    took = time.process_time() - started
+    what = f"who-can of {listed.shown['of'] if listed.shown else 0:,} callers, in one process: processor"
+    yield BenchFigure(what, "s", (took,), command)
     yield _measure_check(inventory, command)
 
 

@@ -1,6 +1,6 @@
 """Tiny permission platforms, and steps between them, as test doubles."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from answerable.model.errors import UsageError
@@ -117,25 +117,45 @@ class TinyEvaluator:
     def find_paths(
         self, starts: Sequence[SubjectIdentity], targets: Collection[IdentityId]
     ) -> Iterator[SubjectIdentity]:
-        for start in starts or self._list_all():
+        for start in starts:
             for path in self._walk(start):
                 if path.identity in targets:
                     yield path
+
+    def find_nearest_paths(
+        self, targets: Collection[IdentityId], skipped: Container[str]
+    ) -> Iterator[SubjectIdentity]:
+        for start in self._list_all():
+            found = (
+                [] if start.subject in skipped else self.find_paths([start], targets)
+            )
+            paths = sorted(found, key=lambda e: any(h.formula != TRUE for h in e.hops))
+            yield from paths[:1]
+
+    def continue_from(self, start: SubjectIdentity) -> SubjectIdentity:
+        return start
 
     def _list_all(self) -> list[SubjectIdentity]:
         return [SubjectIdentity(e, IdentityId(e)) for e in self.platform.grants]
 
     def _walk(self, start: SubjectIdentity) -> Iterator[SubjectIdentity]:
-        seen, waiting = set(), [start]
-        while waiting:
-            path = waiting.pop(0)
-            if path.identity not in seen:
-                seen.add(path.identity)
-                yield path
+        """Walk the steps: without conditions, then all."""
+        seen: set[str] = set()
+        for certain in (True, False):
+            waiting, passed = [start], set[str]()
+            while waiting:
+                path = waiting.pop(0)
+                if path.identity in passed:
+                    continue
+                passed.add(path.identity)
+                if path.identity not in seen:
+                    seen.add(path.identity)
+                    yield path
                 waiting += [
                     replace(path, identity=IdentityId(hop.to), hops=(*path.hops, hop))
                     for hop in self.platform.steps
                     if hop.origin == path.identity
+                    and (hop.formula == TRUE or not certain)
                 ]
 
     def evaluate(self, question: Question) -> Answer:

@@ -1,14 +1,19 @@
 """List the callers that can make a call by steps from other platforms."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from functools import cache
 
 from answerable.model.documents.shared_shapes import TruncationItem
 from answerable.model.ids import IdentityId
 from answerable.reach.answer_items import (
     build_item_without_statements,
     parse_row_cursor,
+)
+from answerable.reach.caller_closure import (
+    CERTAIN,
+    CONDITIONAL,
+    UNKNOWN,
+    CallerClosure,
 )
 from answerable.reach.formula import Verdict
 from answerable.reach.open_platforms import OpenPlatforms
@@ -21,6 +26,11 @@ from answerable.reach.platform import (
     SubjectIdentity,
 )
 
+_GRADES = {
+    Verdict.ALWAYS: CERTAIN,
+    Verdict.ONLY_IF: CONDITIONAL,
+    Verdict.NOT_KNOWN: UNKNOWN,
+}
 _RANKS = (Verdict.ALWAYS, Verdict.ONLY_IF, Verdict.NOT_KNOWN, Verdict.NEVER)
 
 
@@ -39,8 +49,9 @@ def list_entering_callers(
         UsageError: The cursor is malformed.
     """
     first = parse_row_cursor(page.cursor or "0")
-    entered = opened.enter_from_all(platform)
-    answers = list(_evaluate_callers(opened, platform, question, entered.starts))
+    calls = _CallerAnswers(opened, platform, question)
+    entered = CallerClosure(opened, platform, calls.grade).compute()
+    answers = [*calls.list_answers(entered.starts)]
     missing = frozenset[str]().union(*(each.not_collected for each in answers))
     found = sorted(
         (each for each in answers if each.verdict is not Verdict.NEVER), key=_rank
@@ -69,44 +80,64 @@ def list_entering_callers(
     )
 
 
-def _evaluate_callers(
-    opened: OpenPlatforms,
-    platform: PermissionPlatform,
-    question: Question,
-    starts: Sequence[SubjectIdentity],
-) -> Iterator[Answer]:
-    """Evaluate the call for each caller that enters an identity of the platform.
+class _CallerAnswers:
+    """Answers to one call for the callers that enter identities of its platform."""
 
-    A caller of the platform itself counts only if it can do more by entering.
-    """
-    evaluator = opened.open(platform)
+    def __init__(
+        self, opened: OpenPlatforms, platform: PermissionPlatform, question: Question
+    ) -> None:
+        self.opened = opened
+        self.platform = platform
+        self.question = question
+        self._evaluator = opened.open(platform)
+        self._alone: dict[IdentityId, Answer | None] = {}
 
-    def evaluate(subject: str, identities: tuple[SubjectIdentity, ...]) -> Answer:
-        return evaluator.evaluate(
-            replace(question, subject=subject, identities=identities)
-        )
+    def grade(self, identity: IdentityId) -> int | None:
+        """Grade what an identity can do; None if it can never make the call."""
+        answer = self._evaluate_alone(identity)
+        if answer is None:
+            return UNKNOWN
+        return _GRADES.get(answer.verdict)
 
-    @cache
-    def evaluate_alone(identity: IdentityId) -> Answer | None:
-        found = evaluator.resolve_identity(SubjectIdentity(identity, identity))
-        if isinstance(found, SubjectIdentity):
-            return evaluate(identity, (found,))
-        return None
+    def list_answers(self, starts: Iterable[SubjectIdentity]) -> Iterator[Answer]:
+        """Answer for each caller, and for the entered identities that never can.
 
-    callers: dict[str, list[SubjectIdentity]] = {}
-    for start in starts:
-        alone = evaluate_alone(start.identity)
-        if alone is None or alone.verdict is not Verdict.NEVER:
-            callers.setdefault(start.subject, []).append(start)
-        else:
-            yield alone
-    for subject, entered in callers.items():
-        answer = evaluate(subject, tuple(entered))
-        own = None
-        if opened.find_platform(subject) is platform:
-            own = evaluate_alone(IdentityId(subject))
-        if own is None or _get_grade(answer) < _get_grade(own):
-            yield answer
+        A caller of the platform itself counts only if it can do more by entering.
+        """
+        for alone in self._alone.values():
+            if alone is not None and alone.verdict is Verdict.NEVER:
+                yield alone
+        for start in starts:
+            answer = self._evaluate(start.subject, (start,))
+            if answer.verdict is Verdict.NEVER:  # its conditions exclude each other
+                found = self.opened.find_identities(start.subject)
+                every = self.opened.select_identities(self.platform, found)
+                answer = self._evaluate(start.subject, every)
+            own = None
+            if self.opened.find_platform(start.subject) is self.platform:
+                own = self._evaluate_alone(IdentityId(start.subject))
+            if own is None or _get_grade(answer) < _get_grade(own):
+                yield answer
+
+    def _evaluate(
+        self, subject: str, identities: tuple[SubjectIdentity, ...]
+    ) -> Answer:
+        """Evaluate the call for a subject that acts as some identities."""
+        asked = replace(self.question, subject=subject, identities=identities)
+        return self._evaluator.evaluate(asked)
+
+    def _evaluate_alone(self, identity: IdentityId) -> Answer | None:
+        """Evaluate the call for an identity itself; None where its data is missing."""
+        if identity not in self._alone:
+            found = self._evaluator.resolve_identity(
+                SubjectIdentity(identity, identity)
+            )
+            self._alone[identity] = (
+                self._evaluate(identity, (found,))
+                if isinstance(found, SubjectIdentity)
+                else None
+            )
+        return self._alone[identity]
 
 
 def _get_grade(answer: Answer) -> int:

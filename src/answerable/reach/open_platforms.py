@@ -128,28 +128,6 @@ class OpenPlatforms:
             if source.origin in by_platform
         )
 
-    def enter_from_all(self, target: PermissionPlatform) -> EnteredIdentities:
-        """Enter the identities of a platform from all callers of the others."""
-        leading = {target.name}
-        for _ in self.step_sources:
-            leading |= {s.origin for s in self.step_sources if s.target in leading}
-        first = _join_entered(
-            self._take_steps(source, ())
-            for source in self.step_sources
-            if source.target in leading
-        )
-        more = follow_steps(first.starts, self.enter_identities)
-        found = _join_entered([first, more])
-        return EnteredIdentities(
-            tuple(
-                start
-                for start in found.starts
-                if self.find_platform(start.identity) is target
-                and start.identity != start.subject
-            ),
-            found.unknown,
-        )
-
     def enter_from_unscanned(
         self, starts: Iterable[SubjectIdentity], target: PermissionPlatform
     ) -> tuple[SubjectIdentity, ...]:
@@ -165,7 +143,7 @@ class OpenPlatforms:
             SubjectIdentity(entry.missing.id, entry.identity, (), entry.missing)
             for source in self.step_sources
             if source.origin in places
-            for entry in self._list_steps(source, ()).unscanned
+            for entry in self.list_steps(source, ()).unscanned
         ]
         more = follow_steps(entered, self.enter_identities).starts if entered else ()
         both = (*entered, *more)
@@ -174,9 +152,9 @@ class OpenPlatforms:
     def _take_steps(
         self, source: CrossPlatformStepSource, starts: Sequence[SubjectIdentity]
     ) -> EnteredIdentities:
-        """Take the steps of a source from identities of its platform; empty for all."""
+        """Take the steps of a source from identities of its platform."""
         origin = next(each for each in self.platforms if each.name == source.origin)
-        listed = self._list_steps(source, starts)
+        listed = self.list_steps(source, starts)
         by_origin: dict[str, list[PathHop]] = {}
         for step in listed.steps:
             if step.formula != FALSE:
@@ -196,7 +174,7 @@ class OpenPlatforms:
                     unknown.append(entered)
         return EnteredIdentities(tuple(found), tuple(unknown))
 
-    def _list_steps(
+    def list_steps(
         self, source: CrossPlatformStepSource, starts: Sequence[SubjectIdentity]
     ) -> CrossPlatformSteps:
         """List the steps of a source; once for an edit, whose steps no snapshot keeps."""

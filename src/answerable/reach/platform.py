@@ -5,7 +5,7 @@ platform of a question and merges the answers of several. Commands, use cases an
 know the types of this module, never a platform.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -274,11 +274,26 @@ class PermissionEvaluator(Protocol):
     ) -> Iterable[SubjectIdentity]:
         """Find the paths of identities to those of `targets` that they are or become.
 
-        Args:
-            starts: Identities to begin at; all callers that are known if it is empty.
-
         Returns:
             For each start and target at most one, with the steps from the subject.
+        """
+
+    def find_nearest_paths(
+        self, targets: Collection[IdentityId], skipped: Container[str]
+    ) -> Iterable[SubjectIdentity]:
+        """Find one path of each known caller to any of `targets`, itself included.
+
+        Args:
+            skipped: Callers whose path is not needed.
+
+        Returns:
+            For each caller at most one, without conditions if there is such a path.
+        """
+
+    def continue_from(self, start: SubjectIdentity) -> SubjectIdentity:
+        """Return an entered identity as one that takes a step to another platform.
+
+        Its last hop has a condition more if the step needs more than API rights.
         """
 
     def name_credential_source(self, account: str) -> str:

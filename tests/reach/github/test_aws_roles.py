@@ -145,6 +145,35 @@ def test_callers_of_an_aws_call_include_who_can_push() -> None:
     assert "github:user/*" not in subjects
 
 
+CALLER = {
+    "path": ".github/workflows/deploy.yml",
+    "branch": "main",
+    "triggers": ["push"],
+    "jobs": [
+        {
+            "name": "deploy",
+            "permissions": [["id-token", "write"]],
+            "actions": ["acme/setup@v1"],
+        }
+    ],
+}
+SETUP = {"name": "setup", "id": 8, "collaborators": [["bob", "write"]]}
+
+
+def test_who_changes_called_code_enters_the_role_of_its_caller() -> None:
+    members = [{"login": each, "role": "member"} for each in ("ana", "bob", "eve")]
+    shop = {**SHOP, **LOCKED, "workflows": [CALLER]}
+    inventory = build(
+        MAIN, shop, repositories=[shop, SETUP], members=members, base_role="none"
+    )
+    item = can(inventory, "github:user/bob")
+    assert item["verdict"] == "only-if"  # the next run of the caller
+    assert item["path"][0]["via"] == "change-called-code"
+    assert can(inventory, ANA)["verdict"] == "never"
+    rows = list_who_can(inventory, *READ, now=NOW).items
+    assert {"github:user/bob", DEPLOY} <= {row["subject"] for row in rows}
+
+
 def test_rows_of_a_user_include_the_role() -> None:
     rows = list_subject_permissions(build(MAIN), ANA, now=NOW).items
     found = {(row["action"], row["resource"]) for row in rows}

@@ -195,6 +195,35 @@ def test_api_rights_of_a_service_account_do_not_enter_its_role(
     assert (CI in {row["subject"] for row in rows}) is (verdict == "always")
 
 
+@pytest.mark.parametrize(
+    ("resource", "verdict"),
+    [
+        ("configmaps", "only-if"),
+        ("pods", "always"),
+        ("serviceaccounts/token", "always"),
+    ],
+)
+def test_who_can_names_the_principal_whose_access_entry_is_a_service_account(
+    resource: str, verdict: str
+) -> None:
+    """API rights of `bot` alone are no token for AWS; a pod of it has one."""
+    rights = rights_of_ci("create", resource=resource)
+    bindings = build_cluster().bindings
+    subjects = (RbacSubject("ServiceAccount", "bot"),)
+    entry = AccessEntry(OPS, "system:serviceaccount:apps:bot", ())
+    changes = {
+        **rights,
+        "bindings": (replace(bindings[1], subjects=subjects),),
+        "access_entries": (entry,),
+    }
+    inventory = build_inventory(build_cluster(**changes))
+    rows = list_who_can(inventory, *READ, now=NOW).items
+    found = {row["subject"]: row["verdict"] for row in rows}
+    for subject in (OPS, ANA, BOT, CI):
+        assert found.get(subject, "never") == can(inventory, subject, READ)["verdict"]
+    assert found[OPS] == found[ANA] == verdict
+
+
 def test_a_role_that_trusts_a_cluster_without_a_scan_is_an_assumption() -> None:
     inventory = build_inventory(build_cluster())
     facts = replace(inventory.facts, catalogues=())

@@ -1,6 +1,6 @@
 """AWS as a permission platform: spelling of ids and calls, and its evaluator."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Container, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -126,10 +126,19 @@ class AwsEvaluator:
         """Find the paths of identities to those of `targets` that they are or become."""
         from answerable.reach.aws.paths import identity_paths
 
-        graph = self.query.graph
-        if starts:
-            return identity_paths.find_paths(graph, starts, targets)
-        return identity_paths.find_paths_of_all(graph, targets)
+        return identity_paths.find_paths(self.query.graph, starts, targets)
+
+    def find_nearest_paths(
+        self, targets: Collection[IdentityId], skipped: Container[str]
+    ) -> Iterable[SubjectIdentity]:
+        """Find one path of each identity and outside caller to any of `targets`."""
+        from answerable.reach.aws.paths import identity_paths
+
+        return identity_paths.find_nearest_paths(self.query.graph, targets, skipped)
+
+    def continue_from(self, start: SubjectIdentity) -> SubjectIdentity:
+        """Return the identity unchanged: it takes each step as itself."""
+        return start
 
     def name_credential_source(self, account: str) -> str:
         """Name the scan source that tells whose an access key is."""

@@ -1,6 +1,13 @@
 """Evaluate questions about the Google Cloud estate of one snapshot."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import (
+    Callable,
+    Collection,
+    Container,
+    Iterable,
+    Iterator,
+    Sequence,
+)
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -96,26 +103,34 @@ class GcpEvaluator:
         self, starts: Sequence[SubjectIdentity], targets: Collection[IdentityId]
     ) -> Iterator[SubjectIdentity]:
         """Find the paths of principals to those of `targets` that they are or become."""
-        if not starts:
-            wanted = {str(each): True for each in targets}
-            for origin, steps in self.access.search.search_back(wanted).items():
-                found = SubjectIdentity(origin, IdentityId(steps[-1].target))
-                hops = tuple(
-                    PathHop(s.origin, s.via, s.target, s.formula, s.statements)
-                    for s in steps
-                )
-                yield replace(found, hops=hops)
-            known = frozenset(self.index.list_identities())
-            for each in targets:
-                if each in known:
-                    yield SubjectIdentity(each, each)
-            return
         for start in starts:
             for reached in self.access.search.search_from(start.identity):
                 identity = IdentityId(reached.principal)
                 if identity in targets:
                     hops = (*start.hops, *reached.hops)
                     yield replace(start, identity=identity, hops=hops)
+
+    def find_nearest_paths(
+        self, targets: Collection[IdentityId], skipped: Container[str]
+    ) -> Iterator[SubjectIdentity]:
+        """Find one path of each known principal to any of `targets`."""
+        wanted = {str(each): True for each in targets}
+        for origin, steps in self.access.search.search_back(wanted).items():
+            if origin in skipped:
+                continue
+            hops = tuple(
+                PathHop(s.origin, s.via, s.target, s.formula, s.statements)
+                for s in steps
+            )
+            yield SubjectIdentity(origin, IdentityId(steps[-1].target), hops)
+        known = frozenset(self.index.list_identities())
+        for each in targets:
+            if each in known and each not in skipped:
+                yield SubjectIdentity(each, each)
+
+    def continue_from(self, start: SubjectIdentity) -> SubjectIdentity:
+        """Return the identity unchanged: it takes each step as itself."""
+        return start
 
     def name_credential_source(self, account: str) -> str:
         """Name the scan source that describes service accounts and keys."""

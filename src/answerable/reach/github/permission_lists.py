@@ -1,6 +1,6 @@
 """List callers of a call, rows of identities, and paths to workflow runs."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from fnmatch import fnmatchcase
 
@@ -8,7 +8,6 @@ from answerable.model.github_ids import GitHubResource, parse_resource_id
 from answerable.model.ids import IdentityId
 from answerable.reach.answer_items import build_item_without_statements, cut_answer_page
 from answerable.reach.formula import FALSE, Verdict, conjoin_hops
-from answerable.reach.github.access_states import WORKFLOW_KIND
 from answerable.reach.github.branch_write import list_branches
 from answerable.reach.github.call_evaluation import (
     build_answer,
@@ -24,19 +23,11 @@ from answerable.reach.github.organization_index import (
     Organizations,
     RepositoryPlace,
 )
-from answerable.reach.github.run_actions import (
-    MINT_OIDC,
-    build_run_hop,
-    can_job_act,
-    iterate_run_paths,
-    list_run_decisions,
-)
 from answerable.reach.github.vocabulary import ACTIONS
 from answerable.reach.platform import (
     Answer,
     AnswerList,
     PageBounds,
-    PathHop,
     Question,
     SubjectIdentity,
     UnknownSubject,
@@ -169,108 +160,3 @@ def _list_resources(index: OrganizationIndex) -> Iterator[str]:
             yield index.build_id("secret", each.name, secret)
         for runner in each.runners or ():
             yield index.build_id("runner", each.name, runner)
-
-
-def find_paths_to_runs(
-    organizations: Organizations,
-    starts: Sequence[SubjectIdentity],
-    targets: Collection[IdentityId],
-) -> Iterator[SubjectIdentity]:
-    """Find the paths of identities to the workflow runs of `targets`."""
-    runs = [
-        (each, key, _find_place(organizations, each))
-        for key in targets
-        if (each := parse_resource_id(key)) and each.kind == "run"
-    ]
-    for start in starts or list(_list_all_starts(organizations)):
-        if start.identity in targets:
-            yield start
-        subject = parse_identity(start.identity)
-        login = subject.name if subject and subject.kind == "user" else ""
-        for run, key, place in runs:
-            unrelated = place and login and _has_no_grant(place, login)
-            if key != start.identity and not unrelated:
-                hops = _find_hops_to_run(organizations, start, run)
-                if hops is not None:
-                    yield replace(start, identity=key, hops=(*start.hops, *hops))
-
-
-def _find_place(
-    organizations: Organizations, run: GitHubResource
-) -> RepositoryPlace | None:
-    """Find the repository of a run; None where it was not collected."""
-    index = find_index(organizations, str(run))
-    repository = index.get_repository(run.repository) if index else None
-    return RepositoryPlace(index, repository) if index and repository else None
-
-
-def _has_no_grant(place: RepositoryPlace, login: str) -> bool:
-    """Tell whether a member has no grant on a private repository.
-
-    False where a list that could grant was not collected.
-    """
-    index, repository = place.index, place.repository
-    if (
-        index.organization.base_role != "none"
-        or repository.visibility != "private"
-        or repository.collaborators is None
-        or repository.teams is None
-        or not index.has_all_team_members
-    ):
-        return False
-    member = index.members.get(login)
-    if member is None or member.role == "owner" or member.organization_roles:
-        return False
-    # A chain leads from the joined team to the one that has the grant.
-    teams = index.list_teams_of_user(login) if repository.teams else {}
-    mine = {slug for chain in teams.values() for slug in chain}
-    return not (
-        any(slug.lower() in mine for slug, _ in repository.teams)
-        or any(each.lower() == login for each, _ in repository.collaborators)
-    )
-
-
-def _list_all_starts(organizations: Organizations) -> Iterator[SubjectIdentity]:
-    """List every identity of every organization."""
-    seen: set[str] = set()
-    for index in organizations.values():
-        for subject in list_identities(index):
-            key = str(subject)
-            if key not in seen:
-                seen.add(key)
-                yield SubjectIdentity(key, IdentityId(key))
-
-
-def _find_hops_to_run(
-    organizations: Organizations, start: SubjectIdentity, run: GitHubResource
-) -> tuple[PathHop, ...] | None:
-    """Find the best hops from an identity to a run; None where no way leads to it."""
-    subject = parse_identity(start.identity)
-    index = find_index(organizations, str(run))
-    repository = index.get_repository(run.repository) if index else None
-    if subject is None or index is None or repository is None or subject.kind == "run":
-        return None
-    place = RepositoryPlace(index, repository)
-    best: tuple[tuple[int, int], tuple[PathHop, ...]] | None = None
-    if subject.kind == WORKFLOW_KIND:
-        ways = list_run_decisions(index, subject, MINT_OIDC, run, direct=True)
-        for decision, _ in ways:
-            if decision.formula != FALSE:
-                said = decision.determining
-                hop = PathHop(
-                    start.identity, _IN_WORKFLOW, str(run), decision.formula, said
-                )
-                return (hop,)
-        return None
-    for state_hops, way in iterate_run_paths(place, subject, run.name):
-        if way.job is not None and not can_job_act(place, way.job, MINT_OIDC, ""):
-            continue
-        hops = (*state_hops, build_run_hop(place, start.identity, way))
-        formula = conjoin_hops(*(each.formula for each in hops))
-        if formula == FALSE:
-            continue
-        atoms = min((len(each) for each in formula), default=0)
-        rank = (-atoms, -len(hops))
-        if best is None or rank > best[0]:
-            best = (rank, hops)
-    return best[1] if best else None

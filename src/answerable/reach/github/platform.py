@@ -3,6 +3,7 @@
 from collections.abc import (
     Callable,
     Collection,
+    Container,
     Iterable,
     Iterator,
     Mapping,
@@ -63,9 +64,21 @@ class GithubEvaluator:
         self, starts: Sequence[SubjectIdentity], targets: Collection[IdentityId]
     ) -> Iterator[SubjectIdentity]:
         """Find the paths of identities to the workflow runs of `targets`."""
-        from answerable.reach.github.permission_lists import find_paths_to_runs
+        from answerable.reach.github.run_paths import find_paths_to_runs
 
         return find_paths_to_runs(self.organizations, starts, targets)
+
+    def find_nearest_paths(
+        self, targets: Collection[IdentityId], skipped: Container[str]
+    ) -> Iterator[SubjectIdentity]:
+        """Find one path of each known caller to any of the runs of `targets`."""
+        from answerable.reach.github.run_paths import find_nearest_paths_to_runs
+
+        return find_nearest_paths_to_runs(self.organizations, targets, skipped)
+
+    def continue_from(self, start: SubjectIdentity) -> SubjectIdentity:
+        """Return the identity unchanged: it takes each step as itself."""
+        return start
 
     def name_credential_source(self, account: str) -> str:
         """Name the scan source that describes tokens and keys."""

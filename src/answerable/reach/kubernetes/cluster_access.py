@@ -1,6 +1,6 @@
 """Find what an identity of a cluster may do, itself or after steps."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -275,6 +275,25 @@ class ClusterAccess:
         """Build the hops from a node to a token of another; empty if there is no way."""
         search = self.steps.search_from(number)
         return self._build_hops(self.steps.list_steps_to_token(search, number, target))
+
+    def iterate_hops_to_tokens(
+        self, targets: int, skipped: Container[str]
+    ) -> Iterator[tuple[int, int, tuple[PathHop, ...]]]:
+        """Yield the named nodes that get a token of one of some nodes.
+
+        Yields:
+            Number of the node, that of the token's identity, and the hops; a node of
+            `targets` itself without hops.
+        """
+        search = self.steps.search_back_to_tokens(targets)
+        for number in iterate_bits((search.found | targets) & self.graph.named):
+            if self.graph.ids[number] in skipped:
+                continue
+            if targets >> number & 1:
+                yield number, number, ()
+                continue
+            steps = self.steps.list_steps_ahead(search, targets, number)
+            yield number, steps[-1][2], self._build_hops(steps)
 
     def list_reached(self, number: int) -> Iterator[tuple[int, tuple[PathHop, ...]]]:
         """Yield a node and all that it reaches, with the steps, the surest first."""

@@ -1,6 +1,6 @@
 """Evaluate questions about the clusters of one snapshot."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from answerable.model.errors import UsageError
@@ -23,8 +23,9 @@ from answerable.reach.kubernetes.caller_lists import (
 from answerable.reach.kubernetes.cluster_access import ClusterAccess
 from answerable.reach.kubernetes.cluster_merging import decode_clusters
 from answerable.reach.kubernetes.identity_resolution import (
-    find_paths_of_all,
+    find_nearest_paths,
     find_paths_of_identities,
+    require_token,
     resolve_identity,
 )
 from answerable.reach.kubernetes.platform import PLATFORM
@@ -67,10 +68,18 @@ class KubernetesEvaluator:
     ) -> Iterator[SubjectIdentity]:
         """Find the paths of identities to those of `targets` that they are or become."""
         for access in self.clusters.values():
-            if starts:
-                yield from find_paths_of_identities(access, starts, targets)
-            else:
-                yield from find_paths_of_all(access, targets)
+            yield from find_paths_of_identities(access, starts, targets)
+
+    def find_nearest_paths(
+        self, targets: Collection[IdentityId], skipped: Container[str]
+    ) -> Iterator[SubjectIdentity]:
+        """Find one path of each known caller to any of `targets`."""
+        for access in self.clusters.values():
+            yield from find_nearest_paths(access, targets, skipped)
+
+    def continue_from(self, start: SubjectIdentity) -> SubjectIdentity:
+        """Add that the next step needs a token, not API rights alone."""
+        return require_token(start)
 
     def name_credential_source(self, account: str) -> str:
         """Name the scan source that describes service accounts and certificates."""

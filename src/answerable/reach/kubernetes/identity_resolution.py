@@ -1,11 +1,11 @@
 """Resolve identities of clusters, and find the paths between them."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from answerable.model.ids import IdentityId
 from answerable.model.kubernetes_ids import parse_subject_id
-from answerable.reach.formula import build_atom, conjoin_hops
+from answerable.reach.formula import TRUE, build_atom, conjoin_hops
 from answerable.reach.kubernetes.access_graph import iterate_bits
 from answerable.reach.kubernetes.answer_building import SOURCE
 from answerable.reach.kubernetes.cluster_access import ClusterAccess
@@ -49,9 +49,9 @@ def find_paths_of_identities(
         subject = access.parse_subject(start.identity)
         if subject is None:
             continue
-        if start.identity in targets:
-            yield _require_token(start)
         number = access.get_number(subject)
+        if start.identity in targets:
+            yield _continue_with_token(access, start, number)
         reached = access.steps.search_from(number).found & wanted
         for target in iterate_bits(reached):
             identity = IdentityId(access.graph.ids[target])
@@ -60,7 +60,20 @@ def find_paths_of_identities(
                 yield replace(start, identity=identity, hops=(*start.hops, *hops))
 
 
-def _require_token(start: SubjectIdentity) -> SubjectIdentity:
+def _continue_with_token(
+    access: ClusterAccess, start: SubjectIdentity, number: int
+) -> SubjectIdentity:
+    """Return an entered identity with a token: by its own steps, or as a condition."""
+    required = require_token(start)
+    if required is start:
+        return start
+    hops = access.build_hops_to_token(number, number)
+    if hops and all(hop.formula == TRUE for hop in hops):
+        return replace(start, hops=(*start.hops, *hops))
+    return required
+
+
+def require_token(start: SubjectIdentity) -> SubjectIdentity:
     """Add the condition that a held token is for another platform, not for the API.
 
     A workload that runs as the service account gets such a token in its pod.
@@ -75,15 +88,13 @@ def _require_token(start: SubjectIdentity) -> SubjectIdentity:
     return replace(start, hops=(*start.hops[:-1], hop))
 
 
-def find_paths_of_all(
-    access: ClusterAccess, targets: Collection[IdentityId]
+def find_nearest_paths(
+    access: ClusterAccess, targets: Collection[IdentityId], skipped: Container[str]
 ) -> Iterator[SubjectIdentity]:
-    """Find the paths of all identities of a cluster to those of `targets`."""
+    """Find a path of each identity of a cluster to a token of one of `targets`."""
     wanted = access.graph.join_bits(targets)
     if not wanted:
         return
-    leading = (access.search_back(wanted).found | wanted) & access.graph.named
-    starts = [IdentityId(access.graph.ids[number]) for number in iterate_bits(leading)]
-    yield from find_paths_of_identities(
-        access, [SubjectIdentity(each, each) for each in starts], targets
-    )
+    ids = access.graph.ids
+    for number, target, hops in access.iterate_hops_to_tokens(wanted, skipped):
+        yield SubjectIdentity(ids[number], IdentityId(ids[target]), hops)

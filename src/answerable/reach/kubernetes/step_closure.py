@@ -178,10 +178,12 @@ class StepIndex:
     ) -> list[tuple[int, Edge, int]]:
         """List the steps to a node whose last one gives a token of it, not API rights.
 
+        A node may get a token of its own, by a pod that it creates for example.
+
         Returns:
             The surest way; empty if every way gives API rights alone.
         """
-        bit = 1 << number
+        bit = 1 << number if number != start else 0
         leading = [self.wide[n] for n in self._wide_to.get(number, ())]
         leading += self._narrow_back.get(number, ())
         certain = search.certain | 1 << start
@@ -215,6 +217,46 @@ class StepIndex:
             if certain:
                 search.certain = search.found
         return search
+
+    def search_back_to_tokens(self, targets: int) -> Search:
+        """Find the nodes that reach a token of another of some nodes.
+
+        API rights of one of them are not enough for the last step.
+        """
+        search = Search()
+        for certain in (True, False):
+            before = search.found
+            for edge in self._list_leading(targets, certain=certain):
+                hit = edge.targets & targets
+                if not edge.api_only:
+                    only = hit if hit.bit_count() == 1 else 0
+                    _take(search, edge, edge.actors & ~only, before)
+            new = search.found & ~before if certain else search.found
+            while new:
+                before = search.found
+                for edge in self._list_leading(new, certain=certain):
+                    _take(search, edge, edge.actors, before)
+                new = search.found & ~before
+            if certain:
+                search.certain = search.found
+        return search
+
+    def list_steps_ahead(
+        self, search: Search, targets: int, number: int
+    ) -> list[tuple[int, Edge, int]]:
+        """List the steps from a node to a token, as `search_back_to_tokens` found."""
+        steps: list[tuple[int, Edge, int]] = []
+        while True:
+            bit = 1 << number
+            spread = search.find_first(bit)
+            edge = spread.edge
+            ended = 0 if edge.api_only else edge.targets & targets & ~bit
+            ahead = ended or edge.targets & spread.before & ~bit
+            to = (ahead & -ahead).bit_length() - 1
+            steps.append((number, edge, to))
+            if ended:
+                return steps
+            number = to
 
     def _list_leading(self, new: int, *, certain: bool) -> Iterator[Edge]:
         """Yield the steps that lead to some nodes."""

@@ -1,6 +1,6 @@
 """PostgreSQL as a permission platform: spelling of ids and calls, and its evaluator."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -83,7 +83,7 @@ class PostgresEvaluator:
             iterate_reachable_sessions,
         )
 
-        for start in starts or self._list_all_roles():
+        for start in starts:
             parsed = parse_postgres_role_id(start.identity)
             server = self.servers.get(parsed.host) if parsed else None
             if server is None:
@@ -94,6 +94,25 @@ class PostgresEvaluator:
                 if identity in targets:
                     hops = (*start.hops, *path.hops)
                     yield replace(start, identity=identity, hops=hops)
+
+    def find_nearest_paths(
+        self, targets: Collection[IdentityId], skipped: Container[str]
+    ) -> Iterator[SubjectIdentity]:
+        """Find one path of each role to any of `targets`."""
+        from answerable.reach.formula import TRUE
+
+        for start in self._list_all_roles():
+            if start.subject in skipped:
+                continue
+            paths = list(self.find_paths([start], targets))
+            sure = (p for p in paths if all(hop.formula == TRUE for hop in p.hops))
+            best = next(sure, paths[0] if paths else None)
+            if best is not None:
+                yield best
+
+    def continue_from(self, start: SubjectIdentity) -> SubjectIdentity:
+        """Return the identity unchanged: it takes each step as itself."""
+        return start
 
     def _list_all_roles(self) -> Iterator[SubjectIdentity]:
         """List every role in each described database of its server."""

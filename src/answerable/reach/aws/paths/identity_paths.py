@@ -1,6 +1,6 @@
 """Find the paths of AWS identities to given identities, of some callers or of all."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Container, Iterator, Sequence
 from dataclasses import replace
 
 from answerable.model.ids import IdentityId
@@ -16,9 +16,12 @@ from answerable.reach.aws.paths.identity_creation import is_not_yet_created
 from answerable.reach.aws.paths.identity_edges import IdentityNode
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
 from answerable.reach.aws.paths.path_search import (
+    BackwardSearch,
+    ReachPath,
     iterate_paths,
     search_backward_from_targets,
 )
+from answerable.reach.formula import TRUE
 from answerable.reach.platform import PathHop, SubjectIdentity
 
 
@@ -61,52 +64,70 @@ def _list_first_nodes(
         )
 
 
-def find_paths_of_all(
-    graph: IdentityGraph, targets: Collection[IdentityId]
+def find_nearest_paths(
+    graph: IdentityGraph, targets: Collection[IdentityId], skipped: Container[str]
 ) -> Iterator[SubjectIdentity]:
-    """Find the paths of all identities and outside callers to each target."""
-    entered = _list_entered_targets(graph, _select_nodes(graph, targets))
-    external = frozenset(graph.accounts.externally_trusted_roles)
+    """Find one path of each identity and outside caller to any of `targets`."""
     for target in targets:
-        yield SubjectIdentity(target, target)
-        if target in entered:
-            yield from _find_paths_to_target(graph, target)
-        elif target in external:
-            for entry in graph.list_external_role_entries(target):
-                hop = build_role_entry_hop(entry, target)
-                yield SubjectIdentity(entry.principal, target, (hop,))
-
-
-def _find_paths_to_target(
-    graph: IdentityGraph, target: IdentityId
-) -> Iterator[SubjectIdentity]:
-    """Find the paths of all others to a target that some identity enters."""
-    whole = get_graph_closure(graph)
-    nodes = _select_nodes(graph, [target])
-    search = search_backward_from_targets(graph, (), VerdictBits(nodes, nodes))
-    for number, _, _ in search.list_nodes_reaching_target():
-        node = whole.get_node_by_number(number)
-        is_start = node == graph.get_start_node(node.identity)
-        if node.identity == target or not is_start:
-            continue
-        path = (
-            None
-            if is_not_yet_created(node.identity)
-            else search.find_path_to_target(node)
-        )
-        if path is not None:
-            yield SubjectIdentity(node.identity, target, path.hops)
+        if target not in skipped:
+            yield SubjectIdentity(target, target)
+    nodes = _select_nodes(graph, targets)
+    entered = _list_entered_nodes(graph, nodes)
+    search = search_backward_from_targets(graph, (), VerdictBits(entered, entered))
+    if entered:
+        yield from _find_nearest_of_identities(graph, search, targets, skipped)
+    outside: dict[str, SubjectIdentity] = {}
     for role in graph.accounts.externally_trusted_roles:
         path = search.find_path_to_target(IdentityNode(role))
-        if path is None:
+        if path is None and role not in targets:
             continue
         for entry in graph.list_external_role_entries(role):
-            hops = (build_role_entry_hop(entry, role), *path.hops)
-            yield SubjectIdentity(entry.principal, target, hops)
+            if entry.principal in skipped:
+                continue
+            # A role that is a target itself needs no other step.
+            end, more = (role, ()) if role in targets or not path else _end(path)
+            hops = (build_role_entry_hop(entry, role), *more)
+            found = SubjectIdentity(entry.principal, end, hops)
+            known = outside.get(entry.principal)
+            if known is None or (_is_sure(found) and not _is_sure(known)):
+                outside[entry.principal] = found
+    yield from outside.values()
 
 
-def _list_entered_targets(graph: IdentityGraph, nodes: int) -> frozenset[IdentityId]:
-    """List the identities of some nodes that another identity enters in one step.
+def _find_nearest_of_identities(
+    graph: IdentityGraph,
+    search: BackwardSearch,
+    targets: Collection[IdentityId],
+    skipped: Container[str],
+) -> Iterator[SubjectIdentity]:
+    """Find one path of each identity besides the targets."""
+    whole = get_graph_closure(graph)
+    for number, _, _ in search.list_nodes_reaching_target():
+        node = whole.get_node_by_number(number)
+        identity = node.identity
+        is_start = node == graph.get_start_node(identity)
+        if not is_start or identity in targets or identity in skipped:
+            continue
+        path = (
+            None if is_not_yet_created(identity) else search.find_path_to_target(node)
+        )
+        if path is not None:
+            end, hops = _end(path)
+            yield SubjectIdentity(identity, end, hops)
+
+
+def _end(path: ReachPath) -> tuple[IdentityId, tuple[PathHop, ...]]:
+    """Return the identity that a path ends at, and its hops."""
+    return path.target.identity, path.hops
+
+
+def _is_sure(path: SubjectIdentity) -> bool:
+    """Tell whether no step of a path has a condition."""
+    return all(hop.formula == TRUE for hop in path.hops)
+
+
+def _list_entered_nodes(graph: IdentityGraph, nodes: int) -> int:
+    """List those of some nodes that another identity enters in one step, as a bitset.
 
     Nodes with gained permissions count only where an identity gains them.
     """
@@ -125,9 +146,7 @@ def _list_entered_targets(graph: IdentityGraph, nodes: int) -> frozenset[Identit
             ahead |= whole.get_next_nodes(number).some
         found |= ahead & nodes
         front = ahead & ~seen
-    return frozenset(
-        whole.get_node_by_number(number).identity for number in list_positions(found)
-    )
+    return found
 
 
 def _select_nodes(graph: IdentityGraph, targets: Collection[IdentityId]) -> int:
