@@ -1,71 +1,29 @@
-"""Laws over the records of all log sources: order, split, repetition, and one more source."""
+"""Laws over the records of all log sources: order, split, repetition, and one more source.
 
-import json
-import random
-from collections.abc import Iterator
-from contextlib import contextmanager
+Each law is also run with planted mistakes, and has to find them.
+"""
+
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from answerable.connectors import registry
-from answerable.store.store import EvidenceStore
-from answerable.usecases.evidence.ingest_logs import ingest_logs
-from tests.connectors.logs.agent_samples import LOGS
-from tests.connectors.logs.samples import SAMPLES
-from tests.lineage.conftest import NOW
-from tests.lineage.test_incident import our_records, push, rows, secret_reads, trail
-from tests.lineage.test_log_joints import KEY, bedrock_call, sign_in
+from tests.lineage.log_laws import (
+    check_growth,
+    check_order,
+    check_random_growth,
+    check_repetitions,
+)
+from tests.lineage.log_mistakes import GROWTH, JOINED, ORDER, REPETITION, Plant
+from tests.lineage.log_world import (
+    OWN,
+    RECORDS,
+    list_whole_logs,
+    select_records,
+)
 
-OWN = ("gateway", "sts")  # stored as events; their spools are no log files
-SEEDS = range(2)
-STRENGTH = ["missing", "inferred", "declared", "observed"].index
-
-
-def list_records() -> dict[str, list[Any]]:
-    """List the records of each source: the usual ones, and those of the incident."""
-    found: dict[str, list[Any]] = {
-        name: [each.record] for name, each in SAMPLES.items()
-    }
-    found |= {name: list(each.records) for name, each in LOGS.items()}
-    found["cloudtrail"] = [trail(), sign_in(KEY), bedrock_call("req-1", KEY)]
-    found["k8s-audit"] += secret_reads()
-    found["github-audit"].append(push())
-    return found | {name: list(our_records(name)) for name in OWN}
-
-
-RECORDS = list_records()
-
-
-@contextmanager
-def open_store(folder: Path) -> Iterator[EvidenceStore]:
-    folder.mkdir()
-    with EvidenceStore.open(folder / "store", now=NOW) as store:
-        yield store
-
-
-def tell(store: EvidenceStore, folder: Path, source: str, records: list[Any]) -> int:
-    """Store some records of a source; return how many were new."""
-    if source in OWN:
-        return store.append(records, NOW).stored
-    place = folder / f"{len(list(folder.iterdir()))}.json"
-    place.write_text("\n".join(map(json.dumps, records)))
-    options = SAMPLES[source].options if source in SAMPLES else ""
-    (item,) = ingest_logs(store, [f"{source}:{place}{options}"], now=NOW).items
-    assert item["quarantined"] == 0
-    return int(str(item["stored"]))
-
-
-def split_records(chance: random.Random) -> list[tuple[str, list[Any]]]:
-    """Split the records of each source into files, in any order."""
-    parts: list[tuple[str, list[Any]]] = []
-    for source, records in RECORDS.items():
-        mixed = chance.sample(records, len(records))
-        cut = chance.randint(0, len(mixed))
-        parts += [(source, part) for part in (mixed[:cut], mixed[cut:]) if part]
-    chance.shuffle(parts)
-    return parts
+PLANTED_SEEDS = range(12)
 
 
 def test_every_log_source_has_records_here() -> None:
@@ -74,33 +32,13 @@ def test_every_log_source_has_records_here() -> None:
     assert declared == RECORDS.keys() - {"sts"}
 
 
-def test_any_order_and_split_gives_the_same_rows_and_a_repetition_changes_nothing(
-    tmp_path: Path,
-) -> None:
-    told = []
-    for seed in SEEDS:
-        parts = split_records(random.Random(seed))  # noqa: S311 - a test's order
-        with open_store(tmp_path / str(seed)) as store:
-            for source, part in parts:
-                assert tell(store, tmp_path / str(seed), source, part)
-            told.append(rows(store))
-            again = [tell(store, tmp_path / str(seed), *e) for e in RECORDS.items()]
-            assert (sum(again), rows(store)) == (0, told[-1])
-    assert len({row["source"] for row in told[0]}) == len(RECORDS)
-    assert told[0] == told[1]
+def test_any_order_and_split_gives_the_same_rows(tmp_path: Path) -> None:
+    told = check_order(select_records(disputed=True), tmp_path, range(2))
+    assert {row["source"] for row in told} == RECORDS.keys()
 
 
-def find_weakened(before: list[Any], after: list[Any]) -> list[str]:
-    """Find the hops that are weaker, or whose observed value is another one."""
-    later = {row["event_id"]: row["hops"] for row in after}
-    return [
-        f"{row['source']} {name}: {hop} became {found}"
-        for row in before
-        for name, hop in row["hops"].items()
-        for found in (later[row["event_id"]][name],)
-        if STRENGTH(found["status"]) < STRENGTH(hop["status"])
-        or (hop["status"] == "observed" and found["value"] != hop["value"])
-    ]
+def test_records_that_are_read_twice_change_nothing(tmp_path: Path) -> None:
+    check_repetitions(select_records(disputed=True), tmp_path, [7])
 
 
 # The logs of the platforms before our own records, and in the other order.
@@ -110,10 +48,50 @@ ORDERS["own-first"] = ORDERS["own-last"][::-1]
 
 @pytest.mark.parametrize("order", ORDERS.values(), ids=ORDERS)
 def test_one_more_source_weakens_no_hop(tmp_path: Path, order: list[str]) -> None:
-    with open_store(tmp_path / "w") as store:
-        before: list[Any] = []
-        for source in order:
-            tell(store, tmp_path / "w", source, RECORDS[source])
-            after = rows(store)
-            assert find_weakened(before, after) == [], source
-            before = after
+    check_growth(list_whole_logs(RECORDS, order), tmp_path / "growth")
+
+
+def test_one_more_file_weakens_no_hop(tmp_path: Path) -> None:
+    check_random_growth(select_records(JOINED), tmp_path, [3])
+
+
+def name(plant: object) -> str:
+    return getattr(plant, "__name__", "")
+
+
+@pytest.mark.parametrize(("plant", "sources"), ORDER.items(), ids=name)
+def test_the_law_of_order_finds_a_planted_mistake(
+    plant: Plant,
+    sources: Sequence[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    records = select_records(sources, disputed=True)
+    plant(monkeypatch)
+    with pytest.raises(AssertionError, match="order"):
+        check_order(records, tmp_path, PLANTED_SEEDS)
+
+
+@pytest.mark.parametrize(("plant", "sources"), REPETITION.items(), ids=name)
+def test_the_law_of_repetition_finds_a_planted_mistake(
+    plant: Plant,
+    sources: Sequence[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    records = select_records(sources, disputed=True)
+    plant(monkeypatch)
+    with pytest.raises(AssertionError):
+        check_repetitions(records, tmp_path, PLANTED_SEEDS)
+
+
+@pytest.mark.parametrize(("plant", "sources"), GROWTH.items(), ids=name)
+def test_the_law_of_one_more_file_finds_a_planted_mistake(
+    plant: Plant,
+    sources: Sequence[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    plant(monkeypatch)
+    with pytest.raises(AssertionError):
+        check_random_growth(select_records(sources), tmp_path, PLANTED_SEEDS)

@@ -126,7 +126,7 @@ def _walk_folder(
     problems: list[ReadProblem] = []
     skipped: list[str] = []
     endings = tuple(n + p for n in log.suffixes for p in COMPRESSED_NAMES)
-    expected = f"{', '.join(log.suffixes[:-1])} or {log.suffixes[-1]}"
+    expected = " or ".join(", ".join(log.suffixes).rsplit(", ", 1))
 
     def refused(error: OSError) -> None:
         if error.filename == str(root_folder):
