@@ -147,3 +147,19 @@ def test_the_image_of_the_other_architecture_is_built(
     inspected = json.loads(podman("inspect", tag).stdout)[0]
     assert (inspected["Architecture"], inspected["Os"]) == ("arm64", "linux")
     podman("rmi", "--force", tag)
+
+
+def test_a_second_build_has_the_same_id(image: int, wheel: Path) -> None:
+    tag = "localhost/answerable:test-again"
+    done = subprocess.run(
+        [str(BUILD), str(wheel), "", tag],
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    ids = {podman("inspect", each).stdout for each in (TAG, tag)}
+    found = {json.loads(text)[0]["Id"] for text in ids}
+    podman("rmi", "--force", tag)
+    assert found == {done.stdout.split()[-1]}
