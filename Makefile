@@ -32,12 +32,13 @@ NODE := .node/.made
 NODE_STS := .node-sts/.made
 NODE_WEB := .node-web/.made
 NODE_CLIENTS := .node-clients/.made
+API_SERVER := .kube-apiserver/kube-apiserver
 FUZZ := .fuzz/.made-$(HERE)
 ENVOY := .envoy/.made-$(HERE)
 AGENTDOJO := .agentdojo/.made-$(HERE)
 BUILD := pyproject.toml requirements/build.txt requirements/core.txt
 
-.PHONY: help setup dev demo screenshot ui wheel release site test pytest lint format needs world conformance foreign bench soak faults fuzz agentdojo lock clean
+.PHONY: help setup dev demo screenshot ui wheel release site test pytest lint format needs world api-server conformance foreign bench soak faults fuzz agentdojo lock clean
 
 help:
 	@echo "make setup   .venv with what answerable itself needs, from hash-checked locks"
@@ -50,6 +51,7 @@ help:
 	@echo "make lint    ruff, mypy and the import contracts"
 	@echo "make format  rewrite the code the way ruff formats it"
 	@echo "make world   the tests that need npm, root, a browser or a server; says what is missing"
+	@echo "make api-server  a real kube-apiserver for the tests of make world, from Debian's source"
 	@echo "make conformance  MCP's own suite, straight and through the gateway; needs npm"
 	@echo "make foreign  other people's clients at the token service; needs npm"
 	@echo "make screenshot  redraw the README's picture; needs Chromium"
@@ -162,6 +164,12 @@ needs:
 world: needs $(WORLD) $(ENVOY) $(NODE) $(NODE_STS) $(NODE_WEB) $(NODE_CLIENTS)
 	.venv/bin/python -m tests.world $(ARGS)
 
+# No package has the program. See the script for what it needs.
+$(API_SERVER): scripts/build_api_server.sh
+	scripts/build_api_server.sh $@
+
+api-server: $(API_SERVER)
+
 bench: $(DEV)
 	.venv/bin/python -m bench $(ARGS)
 
@@ -209,5 +217,5 @@ lock:
 	  "$$python" scripts/lock_requirements.py $(ARGS) -- scripts/bootstrap uv
 
 clean:
-	rm -rf .venv .uv .node .node-sts .node-web .node-clients web-ui/node_modules src/answerable/web/assets/built .fuzz .agentdojo .envoy build dist .pytest_cache .mypy_cache .ruff_cache \
+	rm -rf .venv .uv .node .node-sts .node-web .node-clients .kube-apiserver web-ui/node_modules src/answerable/web/assets/built .fuzz .agentdojo .envoy build dist .pytest_cache .mypy_cache .ruff_cache \
 	  .import_linter_cache .hypothesis

@@ -77,6 +77,15 @@ NEEDS = (
         lambda: shutil.which("kubectl") is not None,
     ),
     Need(
+        "kube-apiserver",
+        "a cluster's own answers, and the chart accepted by a cluster",
+        "apt-get install golang-go etcd-server rsync jq dpkg-dev && make api-server",
+        lambda: (
+            Path(".kube-apiserver/kube-apiserver").exists()
+            and shutil.which("etcd") is not None
+        ),
+    ),
+    Need(
         "postgresql",
         "replicas of the token service",
         "apt-get install postgresql",
