@@ -5,6 +5,9 @@
 # built, and 6 minutes of two cores. Nothing outside of PROGRAM's folder is changed: apt
 # reads lists of its own, in which the suite of this machine's Debian mirror is replaced.
 set -euo pipefail
+case ${1:--h} in
+  -*) echo "usage: scripts/build_api_server.sh PROGRAM" >&2; exit 2 ;;
+esac
 program=$(realpath -m -- "$1")
 for tool in go rsync jq dpkg-source; do
   command -v "$tool" >/dev/null || {
@@ -27,7 +30,8 @@ options=(-o "Dir::Etc::sourcelist=/dev/null" -o "Dir::Etc::sourceparts=$work/sou
 cd "$work"
 apt-get "${options[@]}" -qq update
 apt-get "${options[@]}" -qq source --download-only kubernetes
-dpkg-source --extract kubernetes_*.dsc source >/dev/null  # apt checked its signature
+# apt has checked its hash against the signed lists.
+dpkg-source --no-check --extract kubernetes_*.dsc source >/dev/null
 mkdir -p "$work/go/src/k8s.io"
 ln -s "$work/source" "$work/go/src/k8s.io/kubernetes"
 cd "$work/go/src/k8s.io/kubernetes"
