@@ -11,7 +11,6 @@ from answerable.model.documents.shared_shapes import TruncationItem
 from answerable.model.errors import AmbiguousError, UsageError
 from answerable.model.inventory import Inventory
 from answerable.reach.answer_items import build_item_without_statements
-from answerable.reach.entering_callers import list_entering_callers
 from answerable.reach.formula import Verdict
 from answerable.reach.open_platforms import CROSS_PLATFORM_STEPS, OpenPlatforms
 from answerable.reach.platform import (
@@ -289,15 +288,26 @@ def list_callers(
     cursor = page.cursor or ""
     if cursor.startswith(_ENTERING):
         bounds = replace(page, cursor=cursor.removeprefix(_ENTERING))
-        found = list_entering_callers(opened, platform, question, bounds)
+        found = _list_entering_callers(opened, platform, question, bounds)
         return replace(found, cursor=found.cursor and _ENTERING + found.cursor)
     own = opened.open(platform).list_callers(question, page)
     if question.direct or own.cursor or not opened.step_sources:
         return own
     if page.cursor is not None:
         return _fill_page(opened, platform, question, page, own)
-    entering = list_entering_callers(opened, platform, question, replace(page, rows=0))
+    entering = _list_entering_callers(opened, platform, question, replace(page, rows=0))
     return _merge_callers(own, entering, page.rows)
+
+
+def _list_entering_callers(
+    opened: OpenPlatforms,
+    platform: PermissionPlatform,
+    question: Question,
+    bounds: PageBounds,
+) -> AnswerList:
+    from answerable.reach.entering_callers import list_entering_callers
+
+    return list_entering_callers(opened, platform, question, bounds)
 
 
 def _fill_page(
@@ -311,7 +321,7 @@ def _fill_page(
     room = page.rows - len(own.answers)
     is_full = bool(page.rows) and room <= 0
     bounds = replace(page, cursor="0", rows=1 if is_full else page.rows and room)
-    ahead = list_entering_callers(opened, platform, question, bounds)
+    ahead = _list_entering_callers(opened, platform, question, bounds)
     cursor = ahead.cursor and _ENTERING + ahead.cursor
     if is_full:
         cursor = f"{_ENTERING}0" if ahead.answers else ""

@@ -283,11 +283,7 @@ class PermissionEvaluator(Protocol):
     ) -> Iterable[SubjectIdentity]:
         """Find one path of each known caller to any of `targets`, itself included.
 
-        Args:
-            skipped: Callers whose path is not needed.
-
-        Returns:
-            For each caller at most one, without conditions if there is such a path.
+        It has no conditions if there is such a path. Callers in `skipped` need none.
         """
 
     def continue_from(self, start: SubjectIdentity) -> SubjectIdentity:

@@ -27,7 +27,7 @@ _IN_WORKFLOW = "runs as"
 
 
 @dataclass(frozen=True, slots=True)
-class _Run:
+class _WorkflowRun:
     """Workflow run, with its repository: None where that was not collected."""
 
     resource: GitHubResource
@@ -59,7 +59,7 @@ def find_nearest_paths_to_runs(
     for start in _list_all_starts(organizations):
         if start.subject in skipped:
             continue
-        best: tuple[_Run, tuple[PathHop, ...], Formula] | None = None
+        best: tuple[_WorkflowRun, tuple[PathHop, ...], Formula] | None = None
         for found in _iterate_paths(organizations, start, runs):
             best = best or found
             if found[2] == TRUE:
@@ -71,18 +71,18 @@ def find_nearest_paths_to_runs(
 
 def _list_runs(
     organizations: Organizations, targets: Collection[IdentityId]
-) -> list[_Run]:
+) -> list[_WorkflowRun]:
     """List the workflow runs among some identities."""
     return [
-        _Run(each, key, _find_place(organizations, each))
+        _WorkflowRun(each, key, _find_place(organizations, each))
         for key in targets
         if (each := parse_resource_id(key)) and each.kind == "run"
     ]
 
 
 def _iterate_paths(
-    organizations: Organizations, start: SubjectIdentity, runs: Sequence[_Run]
-) -> Iterator[tuple[_Run, tuple[PathHop, ...], Formula]]:
+    organizations: Organizations, start: SubjectIdentity, runs: Sequence[_WorkflowRun]
+) -> Iterator[tuple[_WorkflowRun, tuple[PathHop, ...], Formula]]:
     """Yield the runs that an identity brings about, with the hops and their condition."""
     subject = parse_identity(start.identity)
     login = subject.name.lower() if subject and subject.kind == "user" else ""
