@@ -27,6 +27,7 @@ LOCKS: dict[str, list[str]] = {
     "core": ["pyproject.toml"],
     "aws": ["pyproject.toml", "--extra", "aws"],
     "k8s": ["pyproject.toml", "--extra", "k8s"],
+    "gcp": ["pyproject.toml", "--extra", "gcp"],
     "keyring": ["pyproject.toml", "--extra", "keyring"],
     "ext-authz": ["pyproject.toml", "--extra", "ext-authz"],
     "otel": ["pyproject.toml", "--extra", "otel"],
@@ -38,7 +39,7 @@ LOCKS: dict[str, list[str]] = {
     "dev": [
         *("pyproject.toml", "--extra", "aws", "--extra", "k8s", "--extra", "otel"),
         *("--extra", "postgres", "--extra", "ext-authz", "--extra", "keyring"),
-        *("--extra", "lake"),
+        *("--extra", "lake", "--extra", "gcp"),
         *("--group", "dev"),
     ],
     "world": ["--group", "world"],

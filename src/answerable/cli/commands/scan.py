@@ -134,7 +134,14 @@ def _list_config_sources(
 @click.option(
     "--policy",
     type=click.Choice(
-        ["iam", "cloudformation", "terraform", "clusterrole", "github-app"]
+        [
+            "iam",
+            "cloudformation",
+            "terraform",
+            "clusterrole",
+            "github-app",
+            "gcp-roles",
+        ]
     ),
     help="Print the least-privilege policy of a live source, as a file to apply.",
 )
@@ -148,12 +155,14 @@ def where(settings: Settings, sources: tuple[str, ...], policy: str | None) -> N
     --policy iam prints the policy of the scanning identity; cloudformation and
     terraform print the read-only role that aws-org: assumes in each account;
     clusterrole prints the ClusterRole of the identity that scans k8s:; github-app
-    prints the manifest of the GitHub App that scans github:ORG.
+    prints the manifest of the GitHub App that scans github:ORG; gcp-roles prints the
+    roles of the identity that scans gcp:, as Terraform.
     """
     if policy is not None:
         from answerable.usecases.inventory import (
             aws_access_policy,
             github_access_policy,
+            google_access_policy,
             kubernetes_access_policy,
         )
 
@@ -162,6 +171,8 @@ def where(settings: Settings, sources: tuple[str, ...], policy: str | None) -> N
             text = kubernetes_access_policy.render_cluster_role(names)
         elif policy == github_access_policy.FORM:
             text = github_access_policy.render_app_manifest(names)
+        elif policy == google_access_policy.FORM:
+            text = google_access_policy.render_roles(names)
         else:
             text = aws_access_policy.render_access_policy(policy, names)
         click.echo(text, nl=False)

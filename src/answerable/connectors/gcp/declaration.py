@@ -19,6 +19,57 @@ KINDS = {
     "tags": "gcloud resource-manager tags bindings list",
 }
 
+# Live calls. An asset is read once for each content type.
+ASSETS_CALL = "GET /v1/{scope}/assets?contentType={content}"
+POLICY_CALL = "POST /v3/{container}:getIamPolicy"
+DENY_POLICIES_CALL = "GET /v2/policies/{container}/denypolicies"
+BOUNDARIES_CALL = "GET /v3/{parent}/principalAccessBoundaryPolicies"
+BOUNDARY_BINDINGS_CALL = "GET /v3/{name}:searchPolicyBindings"
+GROUP_CALL = "GET /v1/groups:lookup?groupKey.id={email} and its memberships"
+ASSET_CONTENTS = {
+    "RESOURCE": (
+        "resources",
+        "custom-roles",
+        "service-accounts",
+        "service-account-keys",
+        "workload-pools",
+        "tags",
+    ),
+    "IAM_POLICY": ("iam-policies",),
+    "ORG_POLICY": ("org-policies",),
+}
+LIVE_CALLS = (
+    *(ASSETS_CALL.format(scope="SCOPE", content=each) for each in ASSET_CONTENTS),
+    POLICY_CALL.format(container="ANCESTOR"),
+    DENY_POLICIES_CALL.format(container="CONTAINER"),
+    BOUNDARIES_CALL.format(parent="organizations/NUMBER/locations/global"),
+    BOUNDARY_BINDINGS_CALL.format(name="BOUNDARY"),
+    GROUP_CALL.format(email="EMAIL"),
+)
+# Predefined roles on the organization that have the permissions of these calls.
+# Source: https://docs.cloud.google.com/asset-inventory/docs/roles-permissions,
+# https://docs.cloud.google.com/iam/docs/roles-permissions/iam
+LIVE_PERMISSIONS = {
+    "cloudasset.assets.listResource": "roles/cloudasset.viewer",
+    "cloudasset.assets.listIamPolicy": "roles/cloudasset.viewer",
+    "cloudasset.assets.listOrgPolicy": "roles/cloudasset.viewer",
+    "iam.denypolicies.list": "roles/iam.denyReviewer",
+    "iam.denypolicies.get": "roles/iam.denyReviewer",
+    "iam.principalaccessboundarypolicies.list": (
+        "roles/iam.principalAccessBoundaryViewer"
+    ),
+    "iam.principalaccessboundarypolicies.searchPolicyBindings": (
+        "roles/iam.principalAccessBoundaryViewer"
+    ),
+}
+# For a scan of a folder or project: policies of what is above it.
+ANCESTOR_PERMISSIONS = (
+    "resourcemanager.folders.getIamPolicy",
+    "resourcemanager.organizations.getIamPolicy",
+)
+# Members of groups are a matter of Google Workspace or Cloud Identity.
+GROUPS_ROLE = "Groups Reader (Google Workspace or Cloud Identity)"
+
 
 def build_coverage_word(kind: str) -> str:
     """Return the coverage word of a kind: `gcp-groups`."""
@@ -28,13 +79,18 @@ def build_coverage_word(kind: str) -> str:
 DECLARATION = ConnectorDeclaration(
     name="gcp",
     gives="inventory",
-    location="FILE or DIR[,FILE...]",
+    location="FILE or DIR[,FILE...], or organizations/NUMBER, folders/NUMBER, projects/ID "
+    "(live; if empty, the project of the credential)",
     about="principals, policies, roles, service accounts and agents of Google Cloud",
     written_by=WrittenBy.PLATFORM,
-    reads=tuple(
-        f"FILE, or DIR/**/*.json, *.jsonl, *.dump: answers of `{command}`"
-        for command in KINDS.values()
+    reads=(
+        *(
+            f"FILE, or DIR/**/*.json, *.jsonl, *.dump: answers of `{command}`"
+            for command in KINDS.values()
+        ),
+        *LIVE_CALLS,
     ),
-    permissions=(),
+    permissions=(*LIVE_PERMISSIONS, *ANCESTOR_PERMISSIONS, GROUPS_ROLE),
     collects=tuple(map(build_coverage_word, KINDS)),
+    live_name=r"(?:organizations/\d+|folders/\d+|projects/[a-z0-9.:-]+)",
 )

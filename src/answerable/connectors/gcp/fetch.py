@@ -1,15 +1,17 @@
-"""Read the saved answers about one Google Cloud estate."""
+"""Read one Google Cloud estate: from saved answers, or live by the official clients."""
 
+import os
+import re
 from collections.abc import Iterator
 from pathlib import PurePath
 
 from answerable.connectors.api_answer_file import probe_answer_file, read_answer_file
 from answerable.connectors.bounded_folder import iterate_answer_files
-from answerable.connectors.gcp.declaration import DECLARATION
-from answerable.connectors.gcp.parse import EXPECTED_KIND, parse
+from answerable.connectors.gcp.declaration import DECLARATION, LIVE_CALLS
+from answerable.connectors.gcp.parse import EXPECTED_KIND, ParsedEstate, parse
 from answerable.connectors.user_path import expand_user_path
 from answerable.model.connector import SyncContext
-from answerable.model.errors import UsageError
+from answerable.model.errors import EnvironmentFailure, UsageError
 from answerable.model.sighting import Probe, ReadProblem, ReadProblemKind, Sync
 
 _SUFFIXES = (".json", ".jsonl", ".ndjson", ".dump")
@@ -21,13 +23,21 @@ _HINT = "collect with the commands of docs/gcp.md"
 def sync(location: str, context: SyncContext) -> Sync:
     """Read one estate; unread parts are listed in `problems`.
 
+    Args:
+        location: Files and folders with commas between them; live if it is empty or the
+            name of an organization, folder or project.
+        context: Context of the scan.
+
     Raises:
         UsageError: A location is missing, or has no answer of Google Cloud.
-        EnvironmentFailure: A file is not readable.
+        EnvironmentFailure: A file is not readable; live: no credential or a refused
+            one, or the clients are not installed.
     """
+    paths = [each for each in location.split(",") if each]
+    if _is_live(paths):
+        return _sync_live("".join(paths), context)
     source = f"{DECLARATION.name}:{location}"
     problems: list[ReadProblem] = []
-    paths = [each for each in location.split(",") if each]
     places: list[str] = []
     contents = _iterate_contents(paths, places, problems)
     fallback = PurePath(paths[0]).stem.lower() if paths else ""
@@ -38,23 +48,60 @@ def sync(location: str, context: SyncContext) -> Sync:
         found = (*problems, *parsed.problems)
         why = f": {found[0].what}" if found else ""
         raise UsageError(f"{source} has no supported answer{why}", _HINT)
+    probes = tuple(Probe(place, EXPECTED_KIND, True) for place in places)
+    return _build_sync(
+        source, parsed, probes, (*problems, *parsed.problems), context.now
+    )
+
+
+def _is_live(paths: list[str]) -> bool:
+    """Tell whether a location is empty, or names a system and no path."""
+    if len(paths) != 1:
+        return not paths
+    known = re.fullmatch(DECLARATION.live_name, paths[0])
+    return known is not None and not os.path.lexists(paths[0])
+
+
+def _sync_live(scope: str, context: SyncContext) -> Sync:
+    """Scan live, after checking that the clients are installed."""
+    try:
+        from answerable.connectors.gcp.live_scan import scan_scope
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in ("google", "requests"):
+            raise
+        raise EnvironmentFailure(
+            "a live scan of Google Cloud needs its clients, which are not installed",
+            "pip install 'answerable[gcp]'; files need none: answerable scan gcp:DIR",
+        ) from None
+    source, parsed, probes = scan_scope(scope, context)
+    return _build_sync(source, parsed, probes, parsed.problems, context.now)
+
+
+def _build_sync(
+    source: str,
+    parsed: ParsedEstate,
+    probes: tuple[Probe, ...],
+    problems: tuple[ReadProblem, ...],
+    now: int,
+) -> Sync:
+    """Build the sync of a parsed estate."""
     return Sync(
         source=source,
         connector=DECLARATION.name,
-        started_at=context.now,
+        started_at=now,
         facts=parsed.facts,
-        probes=tuple(Probe(place, EXPECTED_KIND, True) for place in places),
-        problems=(*problems, *parsed.problems),
+        probes=probes,
+        problems=problems,
         collected=parsed.collected,
         not_collected=parsed.not_collected,
     )
 
 
 def list_locations_to_read(location: str) -> tuple[Probe, ...]:
-    """List the paths that a sync would read."""
+    """List the paths or API calls that a sync would read."""
     paths = [each for each in location.split(",") if each]
-    if not paths:
-        return (Probe(f"{DECLARATION.name}:FILE", EXPECTED_KIND, False),)
+    if _is_live(paths):
+        return tuple(Probe(each, "an answer of the API", None) for each in LIVE_CALLS)
     return tuple(
         probe_answer_file(place, EXPECTED_KIND)
         for path in paths

@@ -59,7 +59,7 @@ def parse_sources(
             registry.load_event_connector(name)
         location = location or _DEFAULT_LOCATIONS.get(name, "")
         spec = registry.find_connector(name).spec
-        if spec.location_options:
+        if spec.location_options or spec.live_name:
             location = _resolve_path_list(location, spec, home, cwd)
         elif not (spec.live_prefix and location.startswith(spec.live_prefix)):
             location = _resolve_source_path(location, home, cwd)

@@ -107,7 +107,7 @@ def _read_file(builder: EstateBuilder, data: bytes, place: str) -> None:
     try:
         for answer in iterate_answers(data, place):
             count += 1
-            _read_object(builder, answer)
+            read_object(builder, answer)
             if _is_foreign(builder):
                 return
     except ParseError as error:
@@ -130,7 +130,7 @@ def find_named_kind(place: str) -> str:
     return next((kind for word, kind in _NAMED_KINDS if word in stem), "")
 
 
-def _read_object(builder: EstateBuilder, answer: GoogleAnswer) -> None:
+def read_object(builder: EstateBuilder, answer: GoogleAnswer) -> None:
     """Read one object, or note that it is not recognised."""
     if answer.fault:
         builder.add_problem(answer.place, answer.fault)

@@ -58,6 +58,9 @@ class EstateBuilder:
     Attributes:
         collected: Kinds that a file names or has.
         recognised: Number of objects that were read.
+        faults: Number of parts that were not read.
+        unread: Whether a part was not understood.
+        tag_values: Namespaced name of each tag value, by its id.
     """
 
     collected: set[str] = field(default_factory=set)
@@ -75,15 +78,23 @@ class EstateBuilder:
     providers: dict[str, GooglePoolProvider] = field(default_factory=dict)
     disabled_pools: list[str] = field(default_factory=list)
     tags: list[GoogleTag] = field(default_factory=list)
+    tag_values: dict[str, str] = field(default_factory=dict)
     constraints: list[GoogleConstraint] = field(default_factory=list)
     problems: list[ReadProblem] = field(default_factory=list)
+    faults: int = 0
     unread: bool = False
 
-    def add_problem(self, place: str, what: str) -> None:
+    def add_problem(
+        self,
+        place: str,
+        what: str,
+        kind: ReadProblemKind = ReadProblemKind.INVALID,
+    ) -> None:
         """Add a part that was not read; the list is bounded."""
-        self.unread = True
+        self.faults += 1
+        self.unread = self.unread or kind is ReadProblemKind.INVALID
         if len(self.problems) < MOST_PROBLEMS:
-            self.problems.append(ReadProblem(ReadProblemKind.INVALID, place, what))
+            self.problems.append(ReadProblem(kind, place, what))
 
     def add_resource(self, resource: GoogleResource) -> None:
         """Add a resource, or more data on a known one."""
@@ -113,7 +124,10 @@ class EstateBuilder:
                 self.add_resource(GoogleResource(each, parent=parent))
 
     def build(self, name: str, now: int) -> GoogleCloudEstate:
-        """Build the estate."""
+        """Build the estate; with a tag that has no name, tags are not collected."""
+        tags = tuple(map(self._name_tag, self.tags))
+        if not all(each.key for each in tags):
+            self.collected.discard("tags")
         return GoogleCloudEstate(
             name,
             collected=tuple(sorted(self.collected)),
@@ -129,6 +143,11 @@ class EstateBuilder:
             service_accounts=tuple(self.accounts.values()),
             providers=tuple(self.providers.values()),
             disabled_pools=tuple(self.disabled_pools),
-            tags=tuple(self.tags),
+            tags=tuple(each for each in tags if each.key),
             constraints=tuple(self.constraints),
         )
+
+    def _name_tag(self, tag: GoogleTag) -> GoogleTag:
+        """Return a tag with the key of its value, if a scan named it."""
+        key, _, value = self.tag_values.get(tag.value_id, "").rpartition("/")
+        return GoogleTag(tag.resource, key, value, tag.value_id) if key else tag

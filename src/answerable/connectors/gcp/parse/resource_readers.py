@@ -24,6 +24,7 @@ from answerable.reach.gcp.catalogue import (
     GooglePoolProvider,
     GoogleResource,
     GoogleServiceAccount,
+    GoogleTag,
 )
 
 _CONTAINER_KIND = "cloudresourcemanager.googleapis.com/"
@@ -232,6 +233,25 @@ def read_asset_role(
         builder.roles[role.name] = role
 
 
+def read_tag_binding(
+    builder: EstateBuilder, raw: RawObject, name: str = "", place: str = ""
+) -> None:
+    """Read the asset of a tag binding, which may name its value by id alone."""
+    builder.collected.add("tags")
+    spelled = get_text(raw, "tagValueNamespacedName")
+    key, _, value = spelled.rpartition("/")
+    resource = get_text(raw, "parent")
+    if resource:
+        builder.tags.append(GoogleTag(resource, key, value, get_text(raw, "tagValue")))
+
+
+def read_tag_value(
+    builder: EstateBuilder, raw: RawObject, name: str = "", place: str = ""
+) -> None:
+    """Read the asset of a tag value: its id and its namespaced name."""
+    builder.tag_values[get_text(raw, "name")] = get_text(raw, "namespacedName")
+
+
 _READERS = {
     "Project": read_container,
     "Folder": read_container,
@@ -241,4 +261,6 @@ _READERS = {
     "WorkloadIdentityPool": read_pool,
     "WorkloadIdentityPoolProvider": read_provider,
     "Role": read_asset_role,
+    "TagBinding": read_tag_binding,
+    "TagValue": read_tag_value,
 }
