@@ -3,6 +3,11 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from answerable.cli.sample.google_project import (
+    LEDGER_COPY,
+    SUPPORT_AGENT,
+    VERTEX_AGENT,
+)
 from tests.estate.sample_stores import DATA, DATABASE, ROLE
 
 REPORTER = "agent:claude-code/ana/reporter"
@@ -12,7 +17,18 @@ DEVELOPER = "agent:cursor/ana"
 APP, SUPPORT = (f"{DATABASE}/role/{name}" for name in ("app", "support"))
 ORDERS = f"{DATABASE}/table/sales.orders"
 MEMBER = "GRANT migrator TO app"
-SHOWN = (APP, REPORTER, USER, KEY, "tool:mcp/warehouse/*", DATA.rpartition("/2026")[0])
+LEDGER = ("storage.objects.get", LEDGER_COPY)
+READER = "//storage.googleapis.com/example-ledger-copy#roles/storage.objectViewer to ledger-sync@example-analytics.iam.gserviceaccount.com"
+SHOWN = (
+    VERTEX_AGENT,
+    SUPPORT_AGENT,
+    APP,
+    REPORTER,
+    USER,
+    KEY,
+    "tool:mcp/warehouse/*",
+    DATA.rpartition("/2026")[0],
+)
 GONE = f"{ROLE}/tmp-export"
 STATEMENT = f"{USER}#inline/inline#3"
 GRANT = str(Path(__file__).with_name("grant.json"))
@@ -29,17 +45,20 @@ ASKED: Mapping[str, tuple[tuple[str, ...], ...]] = {
         ("reach", REPORTER, "--action", "s3:*"),
         ("reach", KEY, "--direct"),
         *(("reach", each) for each in (APP, SUPPORT, DEVELOPER)),
+        ("reach", VERTEX_AGENT, "--action", "storage.*"),
     ),
     "who-can": (
         ("who-can", "s3:GetObject", DATA),
         ("who-can", "sts:AssumeRole", "*"),
         ("who-can", "DELETE", ORDERS),
+        ("who-can", *LEDGER),
     ),
     "can": (
         ("can", REPORTER, "s3:GetObject", DATA),
         *(("can", each, "DELETE", ORDERS) for each in (APP, SUPPORT, DEVELOPER, USER)),
         *(("can", each, "s3:DeleteObject", DATA) for each in (APP, DEVELOPER)),
         ("can", SUPPORT, "DELETE", ORDERS, "--direct"),
+        *(("can", each, *LEDGER) for each in (VERTEX_AGENT, SUPPORT_AGENT, USER)),
     ),
     "reach-all": (("reach", "--all"),),
     "findings": (("findings",),),
@@ -52,6 +71,7 @@ ASKED: Mapping[str, tuple[tuple[str, ...], ...]] = {
         ("what-if", "--all", "--with", GRANT, "--on", USER),
         ("what-if", DEVELOPER, "--without", MEMBER),
         ("what-if", "--all", "--without", MEMBER),
+        ("what-if", SUPPORT_AGENT, "--without", READER, "--action", "storage.*"),
     ),
     "what-if-cuts": tuple(
         ("what-if", each, "--cuts", DATA, "--action", action)

@@ -9,7 +9,8 @@ from pathlib import Path
 from answerable.cli.main import main
 from answerable.cli.sample.write_sample import SampleData, write_sample
 
-SOURCES = ("home", "repo", "aws", "aws-keys", "pg", "cloudtrail")
+SOURCES = ("home", "repo", "aws", "aws-keys", "pg", "gcp", "cloudtrail")
+PIPELINE_AGENT = "agent:github-actions/example-corp/agents/agent.yml/agent"
 DUMPS = Path(__file__).resolve().parents[1] / "data" / "postgres" / "sample"
 DATABASE = "postgres:db.example.com/shop"
 ACCOUNT = "111122223333"
@@ -57,6 +58,11 @@ class Stores:
             "aws": f"aws:{self.estate.account}",
             "aws-keys": f"aws-keys:{self.estate.keys}",
             "pg": f"pg:{DUMPS},host=db.example.com",
+            "gcp": f"gcp:{self.estate.google}",
+            "platform": f"aws:{self.estate.platform_account}",
+            "corp": f"github:{self.estate.organization / 'corp'}",
+            "labs": f"github:{self.estate.organization / 'labs'}",
+            "k8s": f"k8s:{self.estate.cluster}",
         }
         scanned = [places[name] for name in names if name in places]
         assert main(["--store", str(store), "-q", "scan", *scanned]) == 0
@@ -64,6 +70,10 @@ class Stores:
             trail = f"cloudtrail:{self.estate.trail}"
             assert main(["--store", str(store), "-q", "ingest", trail]) == 0
         return store
+
+    def of_every_platform(self) -> Path:
+        """Make a store from every source that is scanned."""
+        return self.of(*SOURCES[:4], "gcp", "platform", "corp", "labs", "k8s")
 
     def without(self, name: str) -> Path:
         """Make a store from every source but one."""

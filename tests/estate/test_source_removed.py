@@ -45,6 +45,7 @@ from tests.estate.removal_questions import (
 from tests.estate.sample_stores import (
     DATA,
     ELSEWHERE,
+    PIPELINE_AGENT,
     ROLE,
     SOURCES,
     Stores,
@@ -116,7 +117,7 @@ def desks(stores: Stores) -> Iterator[Desks]:
 
 
 SUBJECTS = (
-    *(REPORTER, "agent:claude-code/ana", "agent:github-actions/repo/agent.yml/agent"),
+    *(REPORTER, "agent:claude-code/ana", PIPELINE_AGENT),
     *(USER, KEY, GONE, ELSEWHERE, "*", "lambda.amazonaws.com"),
     *(f"{ROLE}/{name}" for name in ("data-reader", "ci-deploy", "lambda-admin")),
     *(APP, SUPPORT, DEVELOPER),

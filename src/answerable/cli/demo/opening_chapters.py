@@ -41,8 +41,9 @@ CHAPTERS = (
         "Which agents are here, and which identities do they use?",
         (
             DemoStep(
-                "Read files of a home, a repository, AWS, GitHub and a cluster. "
-                "Nothing is executed or sent, and no secret value is stored.",
+                "Read files of a home, a repository, AWS, GitHub, a cluster and "
+                "Google Cloud. Nothing is executed or sent, and no secret value is "
+                "stored.",
                 (
                     "scan",
                     "home:home/ana",
@@ -53,6 +54,7 @@ CHAPTERS = (
                     "github:github/corp",
                     "github:github/labs",
                     "k8s:cluster",
+                    "gcp:google",
                 ),
             ),
             DemoStep(

@@ -8,6 +8,7 @@ from answerable.cli.sample.platform_account import (
     LEDGER_ROLE,
     PLATFORM_ACCOUNT,
     PREVIEW_ROLE,
+    RELEASE_ROLE,
 )
 
 _RBAC = "rbac.authorization.k8s.io"
@@ -92,21 +93,24 @@ def build_eks_answers() -> str:
                 "accessConfig": {"authenticationMode": "API"},
             }
         },
-        {"accessEntries": [PREVIEW_ROLE]},
-        {
-            "accessEntry": {
-                "clusterName": "prod",
-                "principalArn": PREVIEW_ROLE,
-                "kubernetesGroups": ["previewers"],
-                "username": "web-preview",
-                "type": "STANDARD",
-            }
-        },
-        {
-            "clusterName": "prod",
-            "principalArn": PREVIEW_ROLE,
-            "associatedAccessPolicies": [],
-        },
-        {"associations": []},
+        {"accessEntries": [PREVIEW_ROLE, RELEASE_ROLE]},
     ]
+    for role in (PREVIEW_ROLE, RELEASE_ROLE):
+        answers += [
+            {
+                "accessEntry": {
+                    "clusterName": "prod",
+                    "principalArn": role,
+                    "kubernetesGroups": ["previewers"],
+                    "username": role.rpartition("/")[2],
+                    "type": "STANDARD",
+                }
+            },
+            {
+                "clusterName": "prod",
+                "principalArn": role,
+                "associatedAccessPolicies": [],
+            },
+        ]
+    answers.append({"associations": []})
     return "\n".join(map(json.dumps, answers)) + "\n"

@@ -61,7 +61,7 @@ class _Organization:
 
 _ORGANIZATIONS = {
     "corp": _Organization(
-        "example-corp", "agent", "private", ".github/workflows/agent.yml", WORKFLOW
+        "example-corp", "agents", "private", ".github/workflows/agent.yml", WORKFLOW
     ),
     "labs": _Organization(
         "example-labs", "web", "public", ".github/workflows/preview.yml", _PREVIEW

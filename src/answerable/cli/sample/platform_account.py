@@ -2,12 +2,13 @@
 
 import json
 
-from answerable.cli.sample.account import OIDC, Json, build_role
+from answerable.cli.sample.account import LAMBDA_ADMIN, OIDC, Json, build_role
 
 PLATFORM_ACCOUNT = "444455556666"
 CLUSTER_ISSUER = "oidc.eks.eu-west-1.amazonaws.com/id/5A3B1E"
 LEDGER_OBJECT = "arn:aws:s3:::example-ledger/2026.csv"
 PREVIEW_ROLE = f"arn:aws:iam::{PLATFORM_ACCOUNT}:role/web-preview"
+RELEASE_ROLE = f"arn:aws:iam::{PLATFORM_ACCOUNT}:role/cluster-release"
 LEDGER_ROLE = f"arn:aws:iam::{PLATFORM_ACCOUNT}:role/ledger-reader"
 
 
@@ -57,6 +58,28 @@ def build_platform_account() -> str:
             account=PLATFORM_ACCOUNT,
         ),
     ]
+    roles.append(
+        build_role(
+            "cluster-release",
+            "2025-06-02T09:00:00Z",
+            {"Team": "platform"},
+            _build_policy(
+                "eks:DescribeCluster",
+                f"arn:aws:eks:eu-west-1:{PLATFORM_ACCOUNT}:cluster/prod",
+            ),
+            {
+                "Version": "2012-10-17",
+                "Statement": [
+                    {
+                        "Effect": "Allow",
+                        "Principal": {"AWS": LAMBDA_ADMIN},
+                        "Action": "sts:AssumeRole",
+                    }
+                ],
+            },
+            account=PLATFORM_ACCOUNT,
+        )
+    )
     details = {
         "UserDetailList": [],
         "GroupDetailList": [],

@@ -30,7 +30,9 @@ jobs:
 def build_repo_files() -> dict[str, str]:
     """Build the files of the sample repository: relative path -> content."""
     docs = {"type": "http", "url": "https://docs.corp.example/mcp"}
+    origin = "https://github.com/example-corp/agents.git"
     return {
+        ".git/config": f'[remote "origin"]\n\turl = {origin}\n',
         ".github/workflows/agent.yml": WORKFLOW,
         ".mcp.json": json.dumps({"mcpServers": {"docs": docs}}, indent=2),
         "CODEOWNERS": "*         @example-corp/platform\n.github/  ana@corp.example\n",

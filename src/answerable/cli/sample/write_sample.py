@@ -1,4 +1,4 @@
-"""Write the sample data: home, repository, AWS accounts, GitHub, a cluster, a log."""
+"""Write the sample data: home, repository, AWS accounts, GitHub, a cluster, Google, a log."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,6 +7,7 @@ from answerable.cli.sample import (
     account,
     audit_log,
     cluster,
+    google_project,
     home,
     organization,
     platform_account,
@@ -29,11 +30,12 @@ class SampleData:
     keys: Path
     organization: Path
     cluster: Path
+    google: Path
     trail: Path
 
 
 def write_sample(root: Path, now_ns: int) -> SampleData:
-    """Write home, repository, accounts, organization, cluster and log below `root`.
+    """Write the sample data of every platform, and a log, below `root`.
 
     Args:
         root: Folder to fill; created if missing.
@@ -47,6 +49,7 @@ def write_sample(root: Path, now_ns: int) -> SampleData:
         keys=root / "aws" / "keys.json",
         organization=root / "github",
         cluster=root / "cluster",
+        google=root / "google",
         trail=root / "trail",
     )
     texts = {estate.home / name: text for name, text in home.build_home_files().items()}
@@ -62,6 +65,10 @@ def write_sample(root: Path, now_ns: int) -> SampleData:
     }
     texts[estate.cluster / "objects.json"] = cluster.build_cluster_objects()
     texts[estate.cluster / "eks.json"] = cluster.build_eks_answers()
+    texts |= {
+        estate.google / name: text
+        for name, text in google_project.build_project_answers().items()
+    }
     # Outside the log folder, as every file there is read as a log.
     for folder in (root, estate.home, estate.repo, estate.account.parent):
         texts[folder / "SAMPLE.txt"] = _LABEL
