@@ -72,9 +72,15 @@ def build_foreign_opengraph(graph: ForeignGraph) -> Mapping[str, object]:
     }
 
 
-def _build_end(end: ForeignEdgeEnd) -> Mapping[str, str]:
+def _build_end(end: ForeignEdgeEnd) -> Mapping[str, object]:
     """Build the end of an edge; some readers require `match_by`."""
     kind = {"kind": end.kind} if end.kind else {}
+    if end.matchers:
+        matchers = [
+            {"key": each.key, "value": each.value, "operator": each.operator}
+            for each in end.matchers
+        ]
+        return {"match_by": end.match_by, "property_matchers": matchers, **kind}
     return {"value": end.value, "match_by": end.match_by, **kind}
 
 

@@ -3,14 +3,14 @@
 Edges are the collector's word. Those that it computed are never an answer of ours.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 PLATFORM = "opengraph"
 _ID_PREFIX = "graph:"
 
 # Value of a property: https://bloodhound.specterops.io/opengraph/schema
-PropertyValue = str | int | float | bool | list[str | int | float | bool]
+PropertyValue = str | int | float | bool | None | list[str | int | float | bool]
 Properties = Mapping[str, PropertyValue]
 
 
@@ -22,7 +22,7 @@ class ForeignNode:
         id: Id in that graph.
         key: Our id of the same thing: an ARN, `github:...`, else `graph:COLLECTOR/ID`.
         kinds: Kinds, most specific first.
-        properties: Texts, numbers and flags, without secret values.
+        properties: Texts, numbers, flags and nulls, without secret values.
     """
 
     id: str
@@ -32,12 +32,31 @@ class ForeignNode:
 
 
 @dataclass(frozen=True, slots=True)
+class ForeignPropertyMatcher:
+    """Value that a property of the node at the end of an edge has."""
+
+    key: str
+    value: str | int | float | bool
+    operator: str = "equals"
+
+
+@dataclass(frozen=True, slots=True)
 class ForeignEdgeEnd:
-    """End of an edge: a node by id, or by another property of a certain kind."""
+    """End of an edge: a node by id or name, or by properties of a certain kind.
+
+    Attributes:
+        value: Id or name; empty for `match_by` `property`.
+    """
 
     value: str
     match_by: str = "id"
     kind: str = ""
+    matchers: tuple[ForeignPropertyMatcher, ...] = ()
+
+    def __str__(self) -> str:
+        """Name the end for a reader who has no id of it."""
+        found = ", ".join(f"{each.key}={each.value}" for each in self.matchers)
+        return f"{self.kind} {found}".strip() if found else self.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +82,15 @@ class ForeignGraph:
     collector: str
     nodes: tuple[ForeignNode, ...]
     edges: tuple[ForeignEdge, ...]
+
+
+def join_graphs(parts: Sequence[ForeignGraph]) -> ForeignGraph:
+    """Join the parts of one collector's graph."""
+    return ForeignGraph(
+        parts[0].collector,
+        tuple(node for part in parts for node in part.nodes),
+        tuple(edge for part in parts for edge in part.edges),
+    )
 
 
 def build_foreign_id(collector: str, node: str) -> str:

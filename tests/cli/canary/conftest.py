@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.canary import google_files
 from tests.cli.canary.templates import DUMP, OBJECTS, WORKFLOW
 
 ACCOUNT = "111122223333"
@@ -370,6 +371,7 @@ def estate(tmp_path_factory: pytest.TempPathFactory) -> Estate:
     files = {f"home/{name}": text for name, text in _home(c).items()}
     files |= {f"repo/{name}": text for name, text in _repo(c).items()}
     files |= {f"github/{name}": text for name, text in _organization(c).items()}
+    files |= google_files.build_files(c)
     files["aws/account.json"] = json.dumps(_account(c))
     files["aws/keys.json"] = json.dumps(_keys(c))
     files["aws/resources.json"] = json.dumps(_resources(c))

@@ -20,6 +20,7 @@ import zstandard
 from answerable.cli.main import main
 
 USER = "arn:aws:iam::111122223333:user/report-bot"
+BOT = "bot@shop.iam.gserviceaccount.com"
 ADMIN = "postgres:db.example/prod/role/admin"
 TABLE = "postgres:db.example/prod/table/public.t"
 BUCKET = "arn:aws:s3:::example-customer-data"
@@ -46,6 +47,9 @@ FILL: tuple[tuple[str, ...], ...] = (
     ("scan", "k8s:k8s,cluster=prod"),
     ("scan", "k8s:k8s-broken"),
     ("scan", "github:github"),
+    ("scan", "gcp:google", "opengraph:graph/graph.json", "people:people/scim.json"),
+    ("scan", "gcp:google-broken"),
+    ("scan", "people:people-broken/people.csv"),
     ("scan", "pg:pg-cut"),
     ("scan", "pg:pg-broken"),
     ("scan", "aws:aws/broken.json"),
@@ -73,6 +77,11 @@ ASK: tuple[tuple[str, ...], ...] = (
     ("show", "cred:github/acme/pat/2"),
     ("can", "github:user/ana", "contents:write", "github:acme/repo/web"),
     ("who-can", "read-secret", "github:acme/secret/KEY"),
+    ("show", BOT),
+    ("show", "agent:vertex-agent-engine/shop/8"),
+    ("show", "cred:gcp/1"),
+    ("reach", "agent:vertex-agent-engine/shop/8", "--direct"),
+    ("who-can", "storage.objects.get", "projects/shop"),
     ("reach", USER),
     ("reach", USER, "--used"),
     ("plan",),

@@ -6,12 +6,14 @@ from answerable.model.provenance import WrittenBy
 DECLARATION = ConnectorDeclaration(
     name="opengraph",
     gives="inventory",
-    location="FILE",
+    location="FILE or DIR",
     about="nodes and edges that another collector exported, as its word",
     written_by=WrittenBy.PLATFORM,
     reads=(
-        "FILE: an OpenGraph file of BloodHound (GitHound, OpenHound and others)",
+        "FILE, or DIR/**/*.json: OpenGraph files of BloodHound (GitHound, OpenHound and "
+        "others)",
         "FILE: the output of AzureHound",
+        "FILE: the graph of KubeHound, as Gremlin writes it (GraphSON)",
     ),
     permissions=(),
     collects=("foreign-graph",),

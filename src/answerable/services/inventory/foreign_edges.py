@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import msgspec
 
@@ -13,7 +13,6 @@ from answerable.model.foreign_graph import (
     ForeignEdge,
     ForeignEdgeEnd,
     ForeignGraph,
-    ForeignNode,
 )
 from answerable.model.inventory import Inventory
 from answerable.model.provenance import FactProvenance
@@ -22,7 +21,9 @@ from answerable.reach.platform import Question
 from answerable.services.reach.compiled_snapshots import lock_compiled_snapshot
 
 # Edges that a collector computed, by the action that our evaluation would have to allow.
-# Source of the edges: https://github.com/SpecterOps/GitHound (documentation of edges).
+# GitHound and OpenHound's GitHub collector have the same kinds.
+# Source: https://github.com/SpecterOps/GitHound (documentation of edges),
+# https://github.com/SpecterOps/openhound-github.
 ACTIONS_BY_EDGE: Mapping[str, str] = {
     "GH_CanWriteBranch": "push",
     "GH_CanCreateBranch": "create-branch",
@@ -53,20 +54,45 @@ class DeclaredEdge:
     seen: FactProvenance
 
 
-@dataclass(slots=True)
 class _NodesByEnd:
     """Nodes of one graph by their ids and by other properties."""
 
-    graph: ForeignGraph
-    ids: dict[str, ForeignNode] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self.ids = {node.id: node for node in self.graph.nodes}
+    def __init__(self, graph: ForeignGraph) -> None:
+        self._ids = {node.id: node for node in graph.nodes}
+        self._nodes = graph.nodes
+        self._found: dict[tuple[str, ...], dict[tuple[object, ...], str]] = {}
 
     def get_key(self, end: ForeignEdgeEnd) -> str:
-        """Return our id of an end; the value itself for a node outside of the file."""
-        node = self.ids.get(end.value) if end.match_by == "id" else None
+        """Return our id of an end; its own words for a node outside of the file."""
+        if end.matchers:
+            if any(each.operator != "equals" for each in end.matchers):
+                return str(end)
+            pairs = {each.key: each.value for each in end.matchers}
+            return self._look_up(end.kind, pairs) or str(end)
+        if end.match_by == "name":
+            return self._look_up(end.kind, {"name": end.value}) or end.value
+        node = self._ids.get(end.value) if end.match_by == "id" else None
         return node.key if node is not None else end.value
+
+    def _look_up(self, kind: str, pairs: Mapping[str, object]) -> str:
+        """Return our id of the one node with some properties; empty for none or two."""
+        names = tuple(sorted(pairs))
+        found = self._found.get(names)
+        if found is None:
+            found = self._found[names] = self._index(names)
+        return found.get((kind, *(pairs[name] for name in names)), "")
+
+    def _index(self, names: tuple[str, ...]) -> dict[tuple[object, ...], str]:
+        """Index the nodes by the values of some properties, with and without a kind."""
+        found: dict[tuple[object, ...], str] = {}
+        for node in self._nodes:
+            values = tuple(node.properties.get(name) for name in names)
+            if any(each is None or isinstance(each, list) for each in values):
+                continue
+            for kind in (*node.kinds, ""):
+                key = (kind, *values)
+                found[key] = node.key if found.get(key, node.key) == node.key else ""
+        return found
 
 
 def iterate_foreign_graphs(

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 
 import msgspec
 
@@ -11,9 +12,14 @@ from answerable.connectors.formats.aws_api_answers import (
 )
 from answerable.connectors.opengraph.parse.azurehound import read_azurehound
 from answerable.connectors.opengraph.parse.graph_builder import GraphBuilder
+from answerable.connectors.opengraph.parse.kubehound import (
+    COLLECTOR,
+    is_kubehound,
+    read_kubehound,
+)
 from answerable.connectors.opengraph.parse.node_keys import get_identity_kind
 from answerable.model.errors import ParseError
-from answerable.model.foreign_graph import PLATFORM, ForeignGraph
+from answerable.model.foreign_graph import PLATFORM, ForeignGraph, join_graphs
 from answerable.model.identity import Identity
 from answerable.model.ids import IdentityId, parse_arn_account
 from answerable.model.platform_catalogue import PlatformCatalogue
@@ -42,6 +48,45 @@ class _ForeignExport(msgspec.Struct, frozen=True):
     meta: _ExportMetadata = _ExportMetadata()
 
 
+@dataclass(slots=True)
+class ParsedGraphs:
+    """Graphs of one location: a graph for each collector, over all files.
+
+    Attributes:
+        parts: Graphs of the files, by collector.
+        problems: What could not be read.
+        places: First file of each collector.
+    """
+
+    parts: dict[str, list[ForeignGraph]] = field(default_factory=dict)
+    problems: list[ReadProblem] = field(default_factory=list)
+    places: dict[str, str] = field(default_factory=dict)
+
+    def read(self, data: bytes, place: str) -> None:
+        """Read one file; OpenHound writes a graph in several.
+
+        Raises:
+            ParseError: It is not JSON, or no graph of a known form.
+        """
+        builder = _read_file(data, place)
+        graph = builder.build()
+        self.parts.setdefault(graph.collector, []).append(graph)
+        self.places.setdefault(graph.collector, place)
+        self.problems += _iterate_problems(builder.faults, place)
+
+    def build_facts(self, source: str, now: int) -> SightedFacts:
+        """Build the identities and keep the graphs."""
+        catalogues: list[PlatformCatalogue] = []
+        identities: list[Identity] = []
+        for graph in map(join_graphs, self.parts.values()):
+            place = self.places[graph.collector]
+            seen = FactProvenance(source, place, WrittenBy.PLATFORM, now)
+            body = msgspec.json.encode(graph).decode()
+            catalogues.append(PlatformCatalogue(PLATFORM, graph.collector, body, seen))
+            identities += _iterate_identities(graph, seen)
+        return SightedFacts(identities=tuple(identities), catalogues=tuple(catalogues))
+
+
 def parse(
     data: bytes, place: str, *, source: str, now: int
 ) -> tuple[SightedFacts, tuple[ReadProblem, ...]]:
@@ -54,8 +99,23 @@ def parse(
         now: UTC nanoseconds.
 
     Raises:
-        ParseError: It is not JSON, or neither an OpenGraph nor an AzureHound file.
+        ParseError: It is not JSON, or no graph of a known form.
     """
+    parsed = ParsedGraphs()
+    parsed.read(data, place)
+    return parsed.build_facts(source, now), tuple(parsed.problems)
+
+
+def _read_file(data: bytes, place: str) -> GraphBuilder:
+    """Read a file of any known form.
+
+    Raises:
+        ParseError: It has none.
+    """
+    if is_kubehound(data):
+        builder = GraphBuilder(COLLECTOR, place)
+        read_kubehound(builder, data)
+        return builder
     try:
         export = msgspec.json.decode(
             data.removeprefix(b"\xef\xbb\xbf"), type=_ForeignExport
@@ -73,18 +133,11 @@ def parse(
         read_azurehound(builder, export.data)
     else:
         raise ParseError(
-            "no graph (expected OpenGraph with `graph`, or AzureHound with `data` and "
-            "`meta.type` azure)",
+            "no graph (expected OpenGraph with `graph`, AzureHound with `data` and "
+            "`meta.type` azure, or vertices of KubeHound)",
             place,
         )
-    graph = builder.build()
-    seen = FactProvenance(source, place, WrittenBy.PLATFORM, now)
-    body = msgspec.json.encode(graph).decode()
-    catalogue = PlatformCatalogue(PLATFORM, graph.collector, body, seen)
-    facts = SightedFacts(
-        identities=tuple(_iterate_identities(graph, seen)), catalogues=(catalogue,)
-    )
-    return facts, tuple(_iterate_problems(builder.faults, place))
+    return builder
 
 
 def _iterate_identities(

@@ -18,6 +18,7 @@ from answerable.model.foreign_graph import (
     ForeignEdgeEnd,
     ForeignGraph,
     ForeignNode,
+    ForeignPropertyMatcher,
     PropertyValue,
 )
 
@@ -28,10 +29,19 @@ class _Node(msgspec.Struct, frozen=True):
     properties: dict[str, Any] | None = None
 
 
+class _PropertyMatcher(msgspec.Struct, frozen=True):
+    key: str
+    value: str | int | float | bool
+    operator: str = "equals"
+
+
 class _EdgeEnd(msgspec.Struct, frozen=True):
-    value: str
+    """End of an edge: https://bloodhound.specterops.io/opengraph/schema."""
+
+    value: str = ""
     match_by: str = "id"
     kind: str | None = None
+    property_matchers: list[_PropertyMatcher] = []
 
 
 class _Edge(msgspec.Struct, frozen=True):
@@ -79,6 +89,9 @@ class GraphBuilder:
             except DECODE_ERRORS:
                 self.faults.append((at, "not an edge"))
                 continue
+            if not _is_named(edge.start) or not _is_named(edge.end):
+                self.faults.append((at, "an edge whose end names no node"))
+                continue
             self.add_edge(
                 at,
                 edge.kind,
@@ -122,13 +135,13 @@ class GraphBuilder:
     ) -> dict[str, PropertyValue]:
         """Keep texts, numbers, flags and lists of these; others are faults.
 
-        A null is what the schema calls an absent property.
+        A null stays, as what the schema calls an absent property.
         """
         kept: dict[str, PropertyValue] = {}
         for name, value in properties.items():
             if isinstance(value, str):
                 kept[redact_text(name)] = _redact_value(name, value)
-            elif isinstance(value, bool | int | float):
+            elif value is None or isinstance(value, bool | int | float):
                 kept[redact_text(name)] = value
             elif isinstance(value, list) and all(
                 isinstance(each, str | bool | int | float) for each in value
@@ -137,14 +150,30 @@ class GraphBuilder:
                     _redact_value(name, each) if isinstance(each, str) else each
                     for each in value
                 ]
-            elif value is not None:
+            else:
                 self.faults.append((at, "a property that is an object is not kept"))
         return kept
 
 
 def _build_end(end: _EdgeEnd) -> ForeignEdgeEnd:
     """Build the end of an edge without secret values."""
-    return ForeignEdgeEnd(redact_text(end.value), end.match_by, end.kind or "")
+    matchers = tuple(
+        ForeignPropertyMatcher(
+            redact_text(each.key),
+            _redact_value(each.key, each.value)
+            if isinstance(each.value, str)
+            else each.value,
+            redact_text(each.operator),
+        )
+        for each in end.property_matchers
+    )
+    value = redact_text(end.value)
+    return ForeignEdgeEnd(value, end.match_by, end.kind or "", matchers)
+
+
+def _is_named(end: _EdgeEnd) -> bool:
+    """Tell whether the end of an edge names a node."""
+    return bool(end.value or end.property_matchers)
 
 
 def _redact_value(name: str, value: str) -> str:

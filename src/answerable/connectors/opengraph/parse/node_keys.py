@@ -9,6 +9,7 @@ from answerable.model.foreign_graph import (
     build_foreign_id,
 )
 from answerable.model.github_ids import GitHubResource, GitHubSubject
+from answerable.model.kubernetes_ids import KubernetesSubject, normalise_cluster_name
 
 # Last words of kinds that name a principal or its credential: `AZServicePrincipal`.
 _PRINCIPAL_WORDS = frozenset(
@@ -17,6 +18,7 @@ _PRINCIPAL_WORDS = frozenset(
         "Installation Integration Agent Bot"
     )
 )
+KUBEHOUND_PREFIX = "KubeHound_"
 _WORD = re.compile(r"[A-Z][a-z0-9]*")
 _ARN_PROPERTIES = ("arn", "objectid")
 
@@ -73,6 +75,41 @@ def _build_github_token(properties: Properties) -> str:
     return str(GitHubSubject("pat", number, organization))
 
 
+def _build_kubernetes_subject(properties: Properties) -> str:
+    """Build the id of a service account, user or group of a cluster.
+
+    OpenHound writes `name` in capitals, and `displayname` as it is.
+    """
+    cluster = normalise_cluster_name(_text(properties, "cluster"))
+    name = _text(properties, "displayname")
+    kind = _text(properties, "resource_kind").lower()
+    namespace = _text(properties, "namespace") if kind == "serviceaccount" else ""
+    return _build_subject_of_cluster(cluster, kind, name, namespace)
+
+
+def _build_kubehound_identity(properties: Properties) -> str:
+    """Build the id of an identity of KubeHound.
+
+    Source: https://kubehound.io/reference/entities/identity/
+    """
+    cluster = normalise_cluster_name(_text(properties, "cluster"))
+    kind = _text(properties, "type").lower()
+    namespace = _text(properties, "namespace") if kind == "serviceaccount" else ""
+    return _build_subject_of_cluster(
+        cluster, kind, _text(properties, "name"), namespace
+    )
+
+
+def _build_subject_of_cluster(
+    cluster: str, kind: str, name: str, namespace: str
+) -> str:
+    """Build the id of an identity of a cluster; empty if a part is missing."""
+    known = kind in ("user", "group") or (kind == "serviceaccount" and namespace)
+    if not cluster or not name or not known:
+        return ""
+    return str(KubernetesSubject(cluster, kind, name, namespace))
+
+
 # Source of the kinds and their properties: https://github.com/SpecterOps/GitHound
 _BUILDERS: Mapping[str, Callable[[Properties], str]] = {
     "GH_User": _build_github_user,
@@ -83,6 +120,11 @@ _BUILDERS: Mapping[str, Callable[[Properties], str]] = {
     "GH_Organization": _build_github_organization,
     "GH_Repository": _build_github_repository,
     "GH_Branch": _build_github_branch,
+    # https://github.com/d3vzer0/openhound-kubernetes
+    "K8s_ServiceAccount": _build_kubernetes_subject,
+    "K8s_User": _build_kubernetes_subject,
+    "K8s_Group": _build_kubernetes_subject,
+    f"{KUBEHOUND_PREFIX}Identity": _build_kubehound_identity,
 }
 
 
