@@ -6,6 +6,7 @@ import pytest
 
 from answerable.cli.main import main
 from answerable.connectors.gcp.declaration import (
+    AGENTS_PERMISSION,
     ANCESTOR_PERMISSIONS,
     LIVE_PERMISSIONS,
 )
@@ -22,6 +23,7 @@ def test_the_shipped_roles_are_those_that_are_printed(
     printed = capsys.readouterr().out
     assert printed == shipped.read_text(encoding="utf-8")
     assert all(f'"{role}",' in printed for role in LIVE_PERMISSIONS.values())
+    assert f'permissions = ["{AGENTS_PERMISSION}"]' in printed
 
 
 def test_another_source_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
@@ -43,3 +45,9 @@ def test_a_role_of_the_documentation_has_the_permissions_above_a_project() -> No
     found = load_predefined_roles().list_permissions("roles/iam.securityReviewer")
     assert found is not None
     assert set(ANCESTOR_PERMISSIONS) <= set(found)
+
+
+def test_the_permission_on_agents_exists() -> None:
+    found = load_predefined_roles().list_permissions("roles/discoveryengine.viewer")
+    assert found is not None
+    assert AGENTS_PERMISSION in found

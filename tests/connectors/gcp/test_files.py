@@ -188,3 +188,35 @@ def test_the_full_name_of_a_service_account_is_its_resource(tmp_path: Path) -> N
     row = {"resource": name, "policy": {"bindings": [binding]}}
     _, estate = scan(tmp_path, iam_policies=[row])
     assert [each.resource for each in estate.policies] == [name]
+
+
+def test_an_agent_of_gemini_enterprise_acts_as_its_engine(tmp_path: Path) -> None:
+    app = "projects/7/locations/global/collections/default_collection/engines/desk"
+    agent = f"{app}/assistants/default_assistant/agents"
+    engine = "projects/shop/locations/l/reasoningEngines"
+
+    def build(number: int, target: str, **more: str) -> dict[str, Any]:
+        run_by = {"provisionedReasoningEngine": {"reasoningEngine": target}}
+        return {"name": f"{agent}/{number}", "adkAgentDefinition": run_by, **more}
+
+    answer = {
+        "agents": [
+            build(1, f"{engine}/8"),
+            build(2, f"{engine}/9", state="DISABLED"),
+            {"name": f"{agent}/3", "lowCodeAgentDefinition": {}},
+        ]
+    }
+    resource = {
+        "name": f"//aiplatform.googleapis.com/{engine}/8",
+        "assetType": "aiplatform.googleapis.com/ReasoningEngine",
+        "resource": {"data": {"spec": {"serviceAccount": BOT}}},
+    }
+    sync, _ = scan(tmp_path, gemini_agents=answer, resources=[resource])
+    found = {each.id: each for each in sync.facts.agents}
+    assert found["agent:gemini-enterprise/7/1"].runs_as == (BOT,)
+    other = found["agent:gemini-enterprise/7/2"]
+    assert other.runs_as == ()
+    assert other.note == f"disabled; {engine}/9 was not collected"
+    form = found["agent:gemini-enterprise/7/3"]
+    assert form.note == "acts as the person that talks to it, or elsewhere"
+    assert sync.problems == ()

@@ -347,3 +347,38 @@ def test_a_credential_without_a_project_asks_for_a_scope(
     monkeypatch.setattr(live_scan, "open_clients", lambda: without)
     with pytest.raises(UsageError, match="names no project"):
         scan("")
+
+
+def test_agents_of_gemini_enterprise_act_as_their_engines(google: FakeGoogle) -> None:
+    app = "projects/100/locations/eu/collections/default_collection/engines/desk"
+    agents = f"{app}/assistants/default_assistant/agents"
+    google.assets["RESOURCE"].append(
+        build_asset(
+            f"//discoveryengine.googleapis.com/{app}",
+            "discoveryengine.googleapis.com/Engine",
+            {"displayName": "desk"},
+            ancestors=IN_SHOP,
+        )
+    )
+    google.lists[f"/v1alpha/{agents}"] = [
+        {
+            "name": f"{agents}/1",
+            "displayName": "Refunds",
+            "state": "ENABLED",
+            "adkAgentDefinition": {
+                "provisionedReasoningEngine": {
+                    "reasoningEngine": "projects/100/locations/l/reasoningEngines/8"
+                }
+            },
+        },
+        {"name": f"{agents}/2", "a2aAgentDefinition": {"jsonAgentCard": "{}"}},
+    ]
+    google.page_items = 1
+    sync, _ = scan()
+    found = {each.id: each for each in sync.facts.agents}
+    refunds = found["agent:gemini-enterprise/shop/1"]
+    assert (refunds.name, refunds.runs_as) == ("Refunds", (BOT,))
+    assert found["agent:gemini-enterprise/shop/2"].runs_as == ()
+    google.always[f"/v1alpha/{agents}"] = (403, "")
+    sync, _ = scan()
+    assert sync.problems[0].place == f"GET /v1alpha/{agents}"

@@ -18,7 +18,7 @@ from answerable.reach.gcp.catalogue import GoogleRole
 RawObject = dict[str, RawValue]
 _PAGES = frozenset(
     str.split(
-        "accounts assets bindings_search denyPolicies keys memberships policies "
+        "accounts agents assets bindings_search denyPolicies keys memberships policies "
         "policyBindings principalAccessBoundaryPolicies results roles tagBindings "
         "workloadIdentityPoolProviders workloadIdentityPools"
     )

@@ -26,6 +26,7 @@ DENY_POLICIES_CALL = "GET /v2/policies/{container}/denypolicies"
 BOUNDARIES_CALL = "GET /v3/{parent}/principalAccessBoundaryPolicies"
 BOUNDARY_BINDINGS_CALL = "GET /v3/{name}:searchPolicyBindings"
 GROUP_CALL = "GET /v1/groups:lookup?groupKey.id={email} and its memberships"
+AGENTS_CALL = "GET /v1alpha/{app}/assistants/default_assistant/agents"
 ASSET_CONTENTS = {
     "RESOURCE": (
         "resources",
@@ -45,6 +46,7 @@ LIVE_CALLS = (
     BOUNDARIES_CALL.format(parent="organizations/NUMBER/locations/global"),
     BOUNDARY_BINDINGS_CALL.format(name="BOUNDARY"),
     GROUP_CALL.format(email="EMAIL"),
+    AGENTS_CALL.format(app="APP"),
 )
 # Predefined roles on the organization that have the permissions of these calls.
 # Source: https://docs.cloud.google.com/asset-inventory/docs/roles-permissions,
@@ -62,6 +64,8 @@ LIVE_PERMISSIONS = {
         "roles/iam.principalAccessBoundaryViewer"
     ),
 }
+# The predefined roles that list agents also read documents and search them.
+AGENTS_PERMISSION = "discoveryengine.agents.list"
 # For a scan of a folder or project: policies of what is above it.
 ANCESTOR_PERMISSIONS = (
     "resourcemanager.folders.getIamPolicy",
@@ -90,7 +94,12 @@ DECLARATION = ConnectorDeclaration(
         ),
         *LIVE_CALLS,
     ),
-    permissions=(*LIVE_PERMISSIONS, *ANCESTOR_PERMISSIONS, GROUPS_ROLE),
+    permissions=(
+        *LIVE_PERMISSIONS,
+        *ANCESTOR_PERMISSIONS,
+        AGENTS_PERMISSION,
+        GROUPS_ROLE,
+    ),
     collects=tuple(map(build_coverage_word, KINDS)),
     live_name=r"(?:organizations/\d+|folders/\d+|projects/[a-z0-9.:-]+)",
 )

@@ -184,7 +184,7 @@ def _find_endpoint(service: str) -> str:
     Raises:
         EnvironmentFailure: The override would send the credential in plain text.
     """
-    name = f"{_OVERRIDE}{service.upper()}"
+    name = f"{_OVERRIDE}{service.rpartition('-')[2].upper()}"  # without a region
     url = os.environ.get(name, "").rstrip("/")
     if not url:
         return f"https://{service}.googleapis.com"

@@ -23,6 +23,7 @@ from answerable.connectors.formats.google_answers import (
     list_objects,
 )
 from answerable.connectors.gcp.declaration import (
+    AGENTS_CALL,
     ASSET_CONTENTS,
     ASSETS_CALL,
     BOUNDARIES_CALL,
@@ -49,6 +50,8 @@ PAGE_ITEMS = 1000
 MEMBER_ITEMS = 200
 MAX_ASSETS = 1_000_000  # of one content type
 _CONTAINERS = ("projects", "folders", "organizations")
+_GEMINI_APP = "discoveryengine.googleapis.com/Engine"
+_AGENTS_API = "discoveryengine"
 _GROUPS_API, _POLICY_API = "cloudidentity", "cloudresourcemanager"
 
 
@@ -81,6 +84,7 @@ class _LiveScan:
             self._read_boundaries()
         with self._collecting("groups"):
             self._read_groups()
+        self._read_gemini_agents()
 
     @contextmanager
     def _collecting(self, kind: str) -> Iterator[None]:
@@ -245,20 +249,43 @@ class _LiveScan:
         return members
 
     def _list_members(self, group: str) -> Iterator[RawObject]:
-        """Yield the memberships of a group, page by page."""
+        """Yield the memberships of a group."""
         path = f"v1/groups/{quote(group.removeprefix('groups/'), safe='')}/memberships"
         query = {"pageSize": str(MEMBER_ITEMS), "view": "FULL"}
+        return self._list_pages(_GROUPS_API, path, query, "memberships")
+
+    def _list_pages(
+        self, service: str, path: str, query: dict[str, str], field_name: str
+    ) -> Iterator[RawObject]:
+        """Yield the items of a list of an API without a client library."""
         seen: set[str] = set()
         while True:
-            answer = self.clients.get_json(_GROUPS_API, path, query)
-            yield from list_objects(answer, "memberships")
+            answer = self.clients.get_json(service, path, query)
+            yield from list_objects(answer, field_name)
             token = get_text(answer, "nextPageToken")
             if not token:
                 return
             if token in seen:
                 raise CallFailed(ReadProblemKind.INVALID, "a page was answered twice")
             seen.add(token)
-            query["pageToken"] = token
+            query = {**query, "pageToken": token}
+
+    def _read_gemini_agents(self) -> None:
+        """Read the agents of each Gemini Enterprise app.
+
+        Source: https://docs.cloud.google.com/gemini/enterprise/docs/reference/rest/v1alpha/projects.locations.collections.engines.assistants.agents/list
+        """
+        resources = self.builder.resources.values()
+        for app in [each.name for each in resources if each.kind == _GEMINI_APP]:
+            name = app.removeprefix("//discoveryengine.googleapis.com/")
+            call = AGENTS_CALL.format(app=name)
+            location = name.partition("/locations/")[2].partition("/")[0]
+            region = "" if location == "global" else f"{location}-"
+            path = f"v1alpha/{name}/assistants/default_assistant/agents"
+            with self._calling(call, "agents of an app"):
+                listed = self._list_pages(f"{region}{_AGENTS_API}", path, {}, "agents")
+                for raw in listed:
+                    read_object(self.builder, GoogleAnswer(raw, call))
 
 
 _OF_ASSETS = frozenset(kind for kinds in ASSET_CONTENTS.values() for kind in kinds)

@@ -10,6 +10,7 @@ Source: https://docs.cloud.google.com/iam/docs/custom-roles-permissions-support
 from collections.abc import Sequence
 
 from answerable.connectors.gcp.declaration import (
+    AGENTS_PERMISSION,
     DECLARATION,
     GROUPS_ROLE,
     LIVE_PERMISSIONS,
@@ -40,6 +41,27 @@ resource "google_organization_iam_member" "answerable_read" {{
   role   = each.value
   member = var.scanner
 }}
+
+# Agents of Gemini Enterprise: a role of its own, as the predefined ones read documents.
+variable "gemini_enterprise" {{
+  type    = bool
+  default = false
+}}
+
+resource "google_organization_iam_custom_role" "answerable_agents" {{
+  count       = var.gemini_enterprise ? 1 : 0
+  org_id      = var.organization
+  role_id     = "answerableAgents"
+  title       = "Answerable: list agents"
+  permissions = ["{agents}"]
+}}
+
+resource "google_organization_iam_member" "answerable_agents" {{
+  count  = var.gemini_enterprise ? 1 : 0
+  org_id = var.organization
+  role   = google_organization_iam_custom_role.answerable_agents[0].id
+  member = var.scanner
+}}
 """
 
 
@@ -56,4 +78,4 @@ def render_roles(source_names: Sequence[str]) -> str:
             f"name it: answerable where --policy {FORM} {DECLARATION.name}:",
         )
     roles = "".join(f'    "{each}",\n' for each in sorted({*LIVE_PERMISSIONS.values()}))
-    return _DOCUMENT.format(roles=roles, groups=GROUPS_ROLE)
+    return _DOCUMENT.format(roles=roles, groups=GROUPS_ROLE, agents=AGENTS_PERMISSION)

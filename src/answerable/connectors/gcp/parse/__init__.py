@@ -53,6 +53,7 @@ _POLICY_NAMES = (
     (re.compile(r"[a-z]+/[^/]+/policies/[^/]+"), policies.read_org_policy),
 )
 _RESOURCE_NAMES = (
+    (re.compile(r".*/assistants/[^/]+/agents/[^/]+"), resources.read_gemini_agent),
     (re.compile(r".*/serviceAccounts/[^/]+/keys/[^/]+"), resources.read_key),
     (re.compile(r".*/serviceAccounts/[^/]+"), resources.read_account),
     (

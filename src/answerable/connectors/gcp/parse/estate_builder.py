@@ -51,6 +51,25 @@ class ReasoningEngine:
     has_own_identity: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class GeminiAgent:
+    """Agent that a Gemini Enterprise app offers.
+
+    Attributes:
+        name: `projects/P/locations/L/collections/C/engines/E/assistants/A/agents/ID`.
+        form: Field that defines it: `adkAgentDefinition`, `a2aAgentDefinition`, ...
+        engine: Reasoning engine that runs it; empty for an agent of another form.
+        disabled: Whether the app does not offer it.
+    """
+
+    name: str
+    display_name: str
+    form: str
+    engine: str
+    disabled: bool
+    place: str
+
+
 @dataclass(slots=True)
 class EstateBuilder:
     """Estate under construction.
@@ -75,6 +94,7 @@ class EstateBuilder:
     accounts: dict[str, GoogleServiceAccount] = field(default_factory=dict)
     keys: list[ServiceAccountKey] = field(default_factory=list)
     engines: list[ReasoningEngine] = field(default_factory=list)
+    gemini_agents: dict[str, GeminiAgent] = field(default_factory=dict)
     providers: dict[str, GooglePoolProvider] = field(default_factory=dict)
     disabled_pools: list[str] = field(default_factory=list)
     tags: list[GoogleTag] = field(default_factory=list)

@@ -7,6 +7,7 @@ from answerable.connectors.formats.aws_api_answers import parse_timestamp_ns
 from answerable.connectors.formats.redaction import redact_name
 from answerable.connectors.gcp.parse.estate_builder import (
     EstateBuilder,
+    GeminiAgent,
     ReasoningEngine,
     ServiceAccountKey,
 )
@@ -31,6 +32,7 @@ from answerable.model.provenance import FactProvenance, WrittenBy
 from answerable.reach.gcp.catalogue import GoogleCloudEstate
 
 AGENT_KIND = "vertex-agent-engine"
+GEMINI_KIND = "gemini-enterprise"
 # Key that never expires: https://docs.cloud.google.com/iam/docs/reference/rest/v1/projects.serviceAccounts.keys
 _NO_EXPIRY = "9999"
 _CONVENIENCE = ("projectOwner:", "projectEditor:", "projectViewer:")
@@ -130,8 +132,63 @@ class EstateFacts:
         )
 
     def build_agents(self) -> tuple[Agent, ...]:
-        """Build the agents of Vertex AI Agent Engine."""
-        return tuple(self._build_agent(each) for each in self.builder.engines)
+        """Build the agents of Vertex AI Agent Engine and of Gemini Enterprise."""
+        return (
+            *(self._build_agent(each) for each in self.builder.engines),
+            *map(self._build_gemini_agent, self.builder.gemini_agents.values()),
+        )
+
+    def _build_gemini_agent(self, agent: GeminiAgent) -> Agent:
+        """Build an agent of Gemini Enterprise; one of ADK acts as its engine does.
+
+        Agents of other forms act as the person that talks to them, or elsewhere.
+        Source: https://docs.cloud.google.com/gemini/enterprise/docs/agents-overview,
+        https://docs.cloud.google.com/gemini/enterprise/docs/register-and-manage-an-adk-agent
+        """
+        path = agent.name.partition("projects/")[2].split("/")
+        project = self._get_project_id(path[0])
+        identity, note = "", "acts as the person that talks to it, or elsewhere"
+        if agent.engine:
+            runs = self._find_engine(agent.engine)
+            identity = self._get_engine_identity(runs) if runs else ""
+            note = "" if identity else f"{agent.engine} was not collected"
+        if agent.disabled:
+            note = f"disabled; {note}" if note else "disabled"
+        return Agent(
+            id=build_agent_id(GEMINI_KIND, project, path[-1]),
+            kind=GEMINI_KIND,
+            name=redact_name(agent.display_name),
+            place=agent.name,
+            scope="",
+            parent=None,
+            unattended=False,
+            known=FactStatus.OBSERVED,
+            runs_as=(IdentityId(identity),) if identity else (),
+            note=redact_name(note),
+            facts=(),
+            seen=self.get_provenance(agent.place),
+        )
+
+    def _find_engine(self, name: str) -> ReasoningEngine | None:
+        """Find a reasoning engine by its name, with a project id or number."""
+        wanted = self._split_engine(name)
+        return next(
+            (e for e in self.builder.engines if self._split_engine(e.name) == wanted),
+            None,
+        )
+
+    def _split_engine(self, name: str) -> tuple[str, str]:
+        """Return the project id and the rest of the name of a reasoning engine."""
+        project, _, rest = name.partition("projects/")[2].partition("/")
+        return self._get_project_id(project), rest
+
+    def _get_project_id(self, project: str) -> str:
+        """Return the id of a project for its id or number."""
+        if not project.isdigit():
+            return project
+        known = (e for e in self.builder.resources.values() if e.number == project)
+        found = next(known, None)
+        return found.name.rpartition("/")[2] if found else project
 
     def _build_agent(self, engine: ReasoningEngine) -> Agent:
         """Build one agent."""

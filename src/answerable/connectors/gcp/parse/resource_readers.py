@@ -12,6 +12,7 @@ from answerable.connectors.formats.google_answers import (
 )
 from answerable.connectors.gcp.parse.estate_builder import (
     EstateBuilder,
+    GeminiAgent,
     ReasoningEngine,
     ServiceAccountKey,
 )
@@ -34,6 +35,7 @@ _ACCOUNT_FIELDS = frozenset(
         "service_account email"
     )
 )
+_DEFINITION = ("AgentDefinition", "agent_definition")
 _ENGINE = "aiplatform.googleapis.com/ReasoningEngine"
 _PARENT_KINDS = {"organization": "organizations", "folder": "folders"}
 _MAX_DEPTH = 12
@@ -103,6 +105,26 @@ def _read_engine(
     title = get_text(fields, "displayName") or name.rpartition("/")[2]
     own = get_text(spec, "identityType") == "AGENT_IDENTITY"
     builder.engines.append(ReasoningEngine(name, title, runs_as, project, place, own))
+
+
+def read_gemini_agent(
+    builder: EstateBuilder, raw: RawObject, name: str = "", place: str = ""
+) -> None:
+    """Read an agent of a Gemini Enterprise app.
+
+    Source: https://docs.cloud.google.com/gemini/enterprise/docs/reference/rest/v1alpha/projects.locations.collections.engines.assistants.agents
+    """
+    form = next((each for each in raw if each.endswith(_DEFINITION)), "")
+    engine = get_value(raw, form, "provisionedReasoningEngine") if form else None
+    own = get_text(raw, "name")
+    builder.gemini_agents[own] = GeminiAgent(
+        own,
+        get_text(raw, "displayName") or own.rpartition("/")[2],
+        form,
+        get_text(engine, "reasoningEngine"),
+        get_text(raw, "state") in ("DISABLED", "SUSPENDED"),
+        place,
+    )
 
 
 def read_container(
