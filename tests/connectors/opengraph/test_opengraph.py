@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from answerable.cli.app import app
 from answerable.cli.main import main
-from answerable.connectors.opengraph.parse import parse
+from answerable.connectors.opengraph.parse import ParsedGraphs
 from answerable.model.errors import AnswerableError, ParseError
 from answerable.model.foreign_graph import ForeignGraph
 
@@ -106,7 +106,9 @@ AZURE = {
 
 def read(content: object) -> tuple[ForeignGraph, Any, Any]:
     data = content if isinstance(content, bytes) else json.dumps(content).encode()
-    facts, problems = parse(data, "g.json", source="opengraph:g.json", now=1)
+    parsed = ParsedGraphs()
+    parsed.read(data, "g.json")
+    facts, problems = parsed.build_facts("opengraph:g.json", 1), tuple(parsed.problems)
     graph = msgspec.json.decode(facts.catalogues[0].body, type=ForeignGraph)
     return graph, facts, problems
 
@@ -250,7 +252,7 @@ def test_what_is_not_read_is_named(content: dict[str, Any], reason: str) -> None
 @pytest.mark.parametrize("data", [b"", b"[]", b"{}", b'{"data": []}', b'{"graph": 1}'])
 def test_another_file_is_refused(data: bytes) -> None:
     with pytest.raises(ParseError):
-        parse(data, "g.json", source="opengraph:g.json", now=1)
+        ParsedGraphs().read(data, "g.json")
 
 
 JSON = st.recursive(

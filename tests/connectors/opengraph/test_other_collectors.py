@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from answerable.connectors.opengraph.parse import parse
+from answerable.connectors.opengraph.parse import ParsedGraphs
 from answerable.model.errors import ParseError
 from tests.connectors.github.saved_answers import save
 from tests.connectors.opengraph.test_opengraph import read, run
@@ -297,4 +297,4 @@ def test_a_secret_in_a_matcher_is_not_kept() -> None:
 
 def test_other_lines_of_json_are_no_graph() -> None:
     with pytest.raises(ParseError):
-        parse(b'{"label": "Other", "id": 1}\n', "x.json", source="x", now=1)
+        ParsedGraphs().read(b'{"label": "Other", "id": 1}\n', "x.json")

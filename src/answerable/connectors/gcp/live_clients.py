@@ -1,7 +1,7 @@
 """Open read-only clients of Google Cloud by the official libraries.
 
 Calls go over REST. Throttling and outages are waited out; a refused call becomes a
-`CallFailed` that quotes no text of the server.
+`GoogleCallFailed` that quotes no text of the server.
 
 Source: https://docs.cloud.google.com/docs/authentication/application-default-credentials,
 https://docs.cloud.google.com/apis/design/errors
@@ -49,7 +49,7 @@ _REPEATED = (
 )
 
 
-class CallFailed(Exception):  # noqa: N818 - handled by the scan
+class GoogleCallFailed(Exception):  # noqa: N818 - handled by the scan
     """Call without a usable answer."""
 
     def __init__(self, kind: ReadProblemKind, what: str) -> None:
@@ -76,7 +76,7 @@ class GoogleClients:
         """Call a method of a client.
 
         Raises:
-            CallFailed: It was refused, or did not answer.
+            GoogleCallFailed: It was refused, or did not answer.
             EnvironmentFailure: The credential is refused.
         """
         with _translate_errors():
@@ -91,7 +91,7 @@ class GoogleClients:
             field: Field of a page that holds the items.
 
         Raises:
-            CallFailed: As `call`.
+            GoogleCallFailed: As `call`.
         """
         pages = iter(self.call(method, request).pages)
         while True:
@@ -106,7 +106,7 @@ class GoogleClients:
         """GET a resource of an API without a client library.
 
         Raises:
-            CallFailed: As `call`.
+            GoogleCallFailed: As `call`.
         """
         return self._send(
             lambda url: self.session.get(url, params=query, timeout=TIMEOUT),
@@ -118,7 +118,7 @@ class GoogleClients:
         """POST to a method that only reads, such as `:getIamPolicy`.
 
         Raises:
-            CallFailed: As `call`.
+            GoogleCallFailed: As `call`.
         """
         return self._send(
             lambda url: self.session.post(url, json=body, timeout=TIMEOUT),
@@ -146,7 +146,7 @@ class GoogleClients:
         with _translate_errors():
             found = _build_retry()(send_once)()
         if not isinstance(found, dict):
-            raise CallFailed(ReadProblemKind.INVALID, "the answer is no object")
+            raise GoogleCallFailed(ReadProblemKind.INVALID, "the answer is no object")
         return found
 
 
@@ -214,7 +214,7 @@ def _build_retry() -> Retry:
 @contextmanager
 def _translate_errors() -> Iterator[None]:
     """Translate errors of the libraries; their messages may quote the request."""
-    failed: CallFailed | None = None
+    failed: GoogleCallFailed | None = None
     refused = False
     try:
         yield
@@ -223,14 +223,14 @@ def _translate_errors() -> Iterator[None]:
     except exceptions.GoogleAPICallError as error:
         failed = _describe(error)
     except exceptions.RetryError:
-        failed = CallFailed(ReadProblemKind.NETWORK, "throttled for too long")
+        failed = GoogleCallFailed(ReadProblemKind.NETWORK, "throttled for too long")
     except GoogleAuthError:
         refused = True
     except (RequestException, OSError) as error:
         what = f"no answer ({type(error).__name__})"
-        failed = CallFailed(ReadProblemKind.NETWORK, what)
+        failed = GoogleCallFailed(ReadProblemKind.NETWORK, what)
     except (MessageError, ValueError, TypeError):
-        failed = CallFailed(ReadProblemKind.INVALID, "not an answer of the API")
+        failed = GoogleCallFailed(ReadProblemKind.INVALID, "not an answer of the API")
     if refused:
         raise EnvironmentFailure(
             "Google Cloud refused the application default credentials",
@@ -240,16 +240,16 @@ def _translate_errors() -> Iterator[None]:
         raise failed
 
 
-def _describe(error: exceptions.GoogleAPICallError) -> CallFailed:
+def _describe(error: exceptions.GoogleAPICallError) -> GoogleCallFailed:
     """Describe a refused call by its status and reason."""
     status = int(error.code or 0)
     reason = str(error.reason or "")
     if reason == "SERVICE_DISABLED":
         what = "the API is not enabled in the project of the credential"
-        return CallFailed(ReadProblemKind.PERMISSION, what)
+        return GoogleCallFailed(ReadProblemKind.PERMISSION, what)
     if status == HTTPStatus.FORBIDDEN:
-        return CallFailed(ReadProblemKind.PERMISSION, "forbidden")
+        return GoogleCallFailed(ReadProblemKind.PERMISSION, "forbidden")
     if status == HTTPStatus.NOT_FOUND:
-        return CallFailed(ReadProblemKind.NETWORK, "not found")
+        return GoogleCallFailed(ReadProblemKind.NETWORK, "not found")
     known = f", {reason}" if _REASON.fullmatch(reason) else ""
-    return CallFailed(ReadProblemKind.NETWORK, f"HTTP status {status}{known}")
+    return GoogleCallFailed(ReadProblemKind.NETWORK, f"HTTP status {status}{known}")

@@ -34,7 +34,7 @@ from answerable.connectors.gcp.declaration import (
     POLICY_CALL,
 )
 from answerable.connectors.gcp.live_clients import (
-    CallFailed,
+    GoogleCallFailed,
     GoogleClients,
     open_clients,
 )
@@ -56,7 +56,7 @@ _GROUPS_API, _POLICY_API = "cloudidentity", "cloudresourcemanager"
 
 
 @dataclass(slots=True)
-class _LiveScan:
+class _GoogleLiveScan:
     """Scan of one scope.
 
     Attributes:
@@ -102,7 +102,7 @@ class _LiveScan:
         """Make a call; one that fails becomes a problem."""
         try:
             yield
-        except CallFailed as failed:
+        except GoogleCallFailed as failed:
             self.builder.add_problem(call, failed.what, failed.kind)
         else:
             self.probes.append(Probe(call, what, True))
@@ -122,7 +122,7 @@ class _LiveScan:
             for number, raw in enumerate(found):
                 if number >= MAX_ASSETS:
                     limit = f"more than {MAX_ASSETS:,} assets; scan folders or projects"
-                    raise CallFailed(ReadProblemKind.TOO_LARGE, limit)
+                    raise GoogleCallFailed(ReadProblemKind.TOO_LARGE, limit)
                 if number % PAGE_ITEMS == 0:
                     self.context.progress(number, 0, f"assets ({content})")
                 read_object(self.builder, GoogleAnswer(raw, call))
@@ -241,7 +241,7 @@ class _LiveScan:
             found = self.clients.get_json(_GROUPS_API, "v1/groups:lookup", query)
             group = get_text(found, "name")
             if not group.startswith("groups/"):
-                raise CallFailed(ReadProblemKind.INVALID, "the group has no name")
+                raise GoogleCallFailed(ReadProblemKind.INVALID, "the group has no name")
             raw: RawObject = {"group": email, "members": [*self._list_members(group)]}
             policies.read_group(self.builder, raw)
             self.builder.recognised += 1
@@ -266,7 +266,9 @@ class _LiveScan:
             if not token:
                 return
             if token in seen:
-                raise CallFailed(ReadProblemKind.INVALID, "a page was answered twice")
+                raise GoogleCallFailed(
+                    ReadProblemKind.INVALID, "a page was answered twice"
+                )
             seen.add(token)
             query = {**query, "pageToken": token}
 
@@ -314,7 +316,7 @@ def scan_scope(
             "name what to scan: answerable scan gcp:organizations/NUMBER",
         )
     scope = scope or f"projects/{clients.project}"
-    scan = _LiveScan(clients, scope, context)
+    scan = _GoogleLiveScan(clients, scope, context)
     scan.read()
     builder = scan.builder
     if not scan.collected & _OF_ASSETS:

@@ -1,4 +1,4 @@
-"""Parse a foreign graph into identities, and keep the graph for `show` and `export`."""
+"""Parse foreign graphs into identities, and keep them for `show` and `export`."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -85,25 +85,6 @@ class ParsedGraphs:
             catalogues.append(PlatformCatalogue(PLATFORM, graph.collector, body, seen))
             identities += _iterate_identities(graph, seen)
         return SightedFacts(identities=tuple(identities), catalogues=tuple(catalogues))
-
-
-def parse(
-    data: bytes, place: str, *, source: str, now: int
-) -> tuple[SightedFacts, tuple[ReadProblem, ...]]:
-    """Parse a graph: identities, the graph itself, and what could not be read.
-
-    Args:
-        data: The whole file.
-        place: Its path.
-        source: The sync's source.
-        now: UTC nanoseconds.
-
-    Raises:
-        ParseError: It is not JSON, or no graph of a known form.
-    """
-    parsed = ParsedGraphs()
-    parsed.read(data, place)
-    return parsed.build_facts(source, now), tuple(parsed.problems)
 
 
 def _read_file(data: bytes, place: str) -> GraphBuilder:
