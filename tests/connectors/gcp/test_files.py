@@ -220,3 +220,33 @@ def test_an_agent_of_gemini_enterprise_acts_as_its_engine(tmp_path: Path) -> Non
     form = found["agent:gemini-enterprise/7/3"]
     assert form.note == "acts as the person that talks to it, or elsewhere"
     assert sync.problems == ()
+
+
+@pytest.mark.parametrize(
+    "bindings",
+    [
+        "x",
+        [5],
+        [{"role": None, "members": ["allUsers"]}],
+        [{"role": "roles/owner", "members": "allUsers"}],
+        [{"role": "roles/owner", "members": ["allUsers", 1]}],
+        [{"role": "roles/owner", "members": ["allUsers"], "condition": "x"}],
+    ],
+)
+def test_a_binding_that_is_not_understood_is_a_problem(
+    tmp_path: Path, bindings: Any
+) -> None:
+    row = {"resource": PROJECT, "policy": {"bindings": bindings}}
+    sync, estate = scan(tmp_path, iam_policies=[row])
+    assert estate.unread
+    what = "an allow policy with a binding that is not understood"
+    assert [each.what for each in sync.problems] == [what]
+
+
+@pytest.mark.parametrize("rule", ["x", {}, {"denyRule": {"deniedPrincipals": "x"}}])
+def test_a_deny_rule_that_is_not_understood_leaves_all_rules_open(
+    tmp_path: Path, rule: Any
+) -> None:
+    name = "policies/cloudresourcemanager.googleapis.com%2Fprojects%2Fp/denypolicies/d"
+    _, estate = scan(tmp_path, deny_policies=[{"name": name, "rules": [rule]}])
+    assert estate.deny_policies[0].rules is None

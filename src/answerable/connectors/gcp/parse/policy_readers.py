@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from urllib.parse import unquote
 
+from answerable.connectors.formats.document_node import RawValue
 from answerable.connectors.formats.google_answers import (
     RawObject,
     get_text,
@@ -26,6 +27,12 @@ from answerable.reach.gcp.catalogue import (
 )
 
 DENY_MARK = "/denypolicies/"
+_RULE_LISTS = (
+    "deniedPrincipals",
+    "deniedPermissions",
+    "exceptionPrincipals",
+    "exceptionPermissions",
+)
 _USER_TYPES = {
     "USER": "user:",
     "GROUP": "group:",
@@ -43,6 +50,9 @@ def _normalise(members: Iterable[str]) -> tuple[str, ...]:
 def read_allow_policy(builder: EstateBuilder, resource: str, raw: RawObject) -> None:
     """Read the bindings of an allow policy."""
     builder.collected.add("iam-policies")
+    if not _is_policy(raw):
+        what = "an allow policy with a binding that is not understood"
+        builder.add_problem(spell_resource(resource), what)
     bindings = tuple(
         GoogleBinding(
             get_text(each, "role"),
@@ -52,6 +62,23 @@ def read_allow_policy(builder: EstateBuilder, resource: str, raw: RawObject) -> 
         for each in list_objects(raw, "bindings")
     )
     builder.policies.append(GoogleAllowPolicy(spell_resource(resource), bindings))
+
+
+def _is_policy(raw: RawObject) -> bool:
+    """Tell whether each binding of an allow policy has a role and members."""
+    bindings = raw.get("bindings", [])
+    return isinstance(bindings, list) and all(
+        isinstance(each, dict)
+        and isinstance(each.get("role"), str)
+        and _are_texts(each.get("members", []))
+        and isinstance(each.get("condition") or {}, dict)
+        for each in bindings
+    )
+
+
+def _are_texts(raw: RawValue) -> bool:
+    """Tell whether a value is a list of texts."""
+    return isinstance(raw, list) and all(isinstance(each, str) for each in raw)
 
 
 def read_searched_policy(builder: EstateBuilder, raw: RawObject) -> None:
@@ -100,12 +127,24 @@ def read_deny_policy(builder: EstateBuilder, raw: RawObject) -> None:
     name = get_text(raw, "name")
     place = unquote(name.removeprefix("policies/").partition(DENY_MARK)[0])
     rules = None
-    if isinstance(get_value(raw, "rules"), list):
+    if _are_rules(get_value(raw, "rules")):
         rules = tuple(_read_deny_rule(each) for each in list_objects(raw, "rules"))
     known = builder.deny_policies.get(name)
     if known is None or known.rules is None:
         policy = GoogleDenyPolicy(name, f"//{place}", rules)
         builder.deny_policies[name] = policy
+
+
+def _are_rules(raw: RawValue) -> bool:
+    """Tell whether a value is a list of deny rules; with any other, none is known."""
+    return isinstance(raw, list) and all(
+        isinstance(each, dict)
+        and isinstance(get_value(each, "denyRule"), dict)
+        and all(
+            _are_texts(get_value(each, "denyRule", name) or []) for name in _RULE_LISTS
+        )
+        for each in raw
+    )
 
 
 def _read_deny_rule(raw: RawObject) -> GoogleDenyRule:
