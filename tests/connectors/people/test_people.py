@@ -235,3 +235,11 @@ def test_any_bytes_are_people_or_one_error(data: bytes) -> None:
         except AnswerableError:
             continue
         assert facts.persons or problems
+
+
+def test_a_table_that_ends_within_a_quote_was_cut(
+    tmp_path: Path, context: SyncContext
+) -> None:
+    sync = read(tmp_path, context, f'email,status\n{BOSS},Active\n"{ANA}')
+    assert [each.id for each in sync.facts.persons] == [f"person:{BOSS}"]
+    assert sync.problems[0].what == "the rest of the table is not valid CSV"

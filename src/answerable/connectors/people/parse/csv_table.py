@@ -85,7 +85,9 @@ def iterate_csv_entries(
     text = _decode(data, place)
     header = text.partition("\n")[0]
     delimiter = max(",;\t", key=header.count)
-    rows = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
+    # Strict: a quote that is not closed is a table that was cut.
+    lines = io.StringIO(text, newline="")
+    rows = csv.DictReader(lines, delimiter=delimiter, strict=True)
     try:
         columns = [_REMARK.sub("", name).lower() for name in rows.fieldnames or ()]
     except csv.Error:
