@@ -86,7 +86,9 @@ def test_of_very_many_identities_each_is_answered_by_itself_and_that_is_said(
     said |= {} if path == "/who-can" else {"subject": REPORTER}
     html = shown(desk, viewer, path, **said)
     assert "too many identities to follow paths between them here" in html
-    assert "paths through other identities" in html
+    # The line of coverage names the first few kinds, and counts the others.
+    named = "paths through other identities" in html
+    assert named or "more not collected" in html
     assert "sts:AssumeRole <" not in html
     direct = shown(desk, viewer, path, **said, direct="yes")
     assert "to follow paths between them" not in direct
