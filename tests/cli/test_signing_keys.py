@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -27,6 +28,8 @@ AGENT, WANTED = (
     ),
 )
 # Words that bring each command to the signature, but for the key.
+FINDING = "finding:unowned-agent/0123456789abcdef"
+DAY = str(datetime.now(UTC).date() + timedelta(days=30))
 COMMANDS: dict[str, tuple[str, ...]] = {
     "attest": (AGENT, "--owner", "ana@corp.example"),
     "asks allow": ("0" * 32,),
@@ -37,6 +40,9 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "break-glass start": ("--agent", AGENT, "--server", "files", "--tool", "read"),
     "credential-policies end": (AGENT, "--for", "aws"),
     "credential-policies sign": (AGENT, "--for", "aws", "--starter", "metadata"),
+    "findings assign": (FINDING, "bo"),
+    "findings reopen": (FINDING,),
+    "findings suppress": (FINDING, "--reason", "x", "--until", DAY),
     "requests file": (AGENT, "--value", "Alice Example"),
     "run": ("--agent", "desk", "--request", "words"),
     "tools approve": ("files", "--config", "answerable.yaml"),

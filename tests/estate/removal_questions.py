@@ -130,6 +130,7 @@ APART = {
         ("scan", "ingest", "where", "doctor", "login", "done", "export"), _HERE
     ),
     **dict.fromkeys(("sts-rules", "sts-test", "sts-explain"), _RULES),
+    "finding-trend": "tests/posture/test_finding_trend.py: a source is not read again",
     "diff": "compares two snapshots; tests/posture/test_diff.py removes a source",
     "overview": "test_no_figure_of_the_overview_becomes_0 removes a source",
     "trace-chains": "groups the rows of `trace`; tests/web/test_event_summary.py",
@@ -155,7 +156,7 @@ PAGES_APART = {
     **dict.fromkeys(("/asks", "/ask", "/keys", "/sign", "/kills", "/kill"), _SIGNED),
     "/tools/diff": _SIGNED,
     **dict.fromkeys(("/reach/graph", "/reach/complete"), "as `reach`"),
-    **dict.fromkeys(("/findings", "/finding"), "as `findings`"),
+    **dict.fromkeys(("/findings", "/finding", "/findings/trend"), "as `findings`"),
     **dict.fromkeys(("/trace/chains", "/trace/compare"), "as `trace-by`"),
     **dict.fromkeys(("/trace/saved", "/cases", "/case", "/case/bundle"), _LOG),
     "/case/page": _LOG,

@@ -14,12 +14,14 @@ from answerable.baseline.profile_verification import (
 )
 from answerable.evidence import dsse, owner_attestations, signed_statements
 from answerable.evidence.credential_policies import build_credential_policy_content
+from answerable.evidence.finding_reviews import build_review_content
 from answerable.evidence.signed_user_requests import (
     UserRequest,
     build_request_content,
 )
 from answerable.model.baseline import BaselineProfile, BaselineSubject
 from answerable.model.credential_policy import CredentialPlatform, CredentialPolicy
+from answerable.model.finding_review import FindingReview, ReviewAction
 from answerable.model.owner_signing_key import (
     OwnerStatement,
     StatementContent,
@@ -30,6 +32,7 @@ from answerable.services.baseline.profile_learning import BASELINE
 from answerable.services.statements import key_enrolment, owner_keys
 from answerable.services.statements.attested_owners import AttestedOwnerReader
 from answerable.services.statements.credential_policies import CredentialPolicyReader
+from answerable.services.statements.finding_reviews import FindingReviewReader
 from answerable.services.statements.owner_keys import LocalSigner
 from answerable.services.statements.person_requests import PersonRequestReader
 from answerable.services.statements.policy_exceptions import PolicyExceptionReader
@@ -156,12 +159,32 @@ def credential_policy(key: LocalSigner, here: str) -> OwnerStatement:
     return content.build_owner_statement(key.id, here, NOW)
 
 
+def review(key: LocalSigner, here: str) -> OwnerStatement:
+    accepted = FindingReview(
+        "finding:static-key/0123456789abcdef",
+        ReviewAction.SUPPRESS,
+        ANA,
+        reason="rotated in March",
+        expires=NOW + 366 * DAY,
+    )
+    content = build_review_content(accepted)
+    return content.build_owner_statement(key.id, here, NOW)
+
+
+def reopened(said: OwnerStatement, here: str) -> tuple[OwnerStatement, LocalSigner]:
+    content = build_review_content(
+        FindingReview(said.subject, ReviewAction.REOPEN, ANA)
+    )
+    return content.build_owner_statement(A.id, here, NOW + 1), A
+
+
 EXAMPLES: dict[StatementKind, Example] = {
     AttestedOwnerReader: Example(attestation, 180 * DAY, other_owner),
     PolicyExceptionReader: Example(exception, HOUR, revocation),
     SignedBaselineReader: Example(baseline, 90 * DAY, next_baseline),
     PersonRequestReader: Example(request, HOUR),
     CredentialPolicyReader: Example(credential_policy, 90 * DAY),
+    FindingReviewReader: Example(review, 366 * DAY, reopened),
     ToolApprovalReader: Example(approval),
 }
 OF_EVERY_KIND = pytest.mark.parametrize("kind", SIGNED_KINDS, ids=lambda k: k.kind)

@@ -57,6 +57,7 @@ HOW: Mapping[str, str] = {
     API + "/trace/unmediated": LIMIT,
     API + "/trace/by": LIMIT,
     **dict.fromkeys(("/changes", API + "/changes"), LIMIT),
+    **dict.fromkeys(("/findings/trend", API + "/findings/trend"), WHOLE),
     **dict.fromkeys(("/trace/saved", "/cases", API + "/cases"), WHOLE),
     **dict.fromkeys(("/case", "/case/bundle", "/case/page"), ONE),
     **dict.fromkeys((API + "/case", API + "/case/bundle"), ONE),

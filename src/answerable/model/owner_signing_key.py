@@ -134,6 +134,9 @@ class StatementType(StrEnum):
     BASELINE = "baseline"  # an owner enforces a learned profile
     REQUEST = "request"  # a person asks an agent for something
     CREDENTIAL_POLICY = "credential-policy"  # an owner lets an agent get a credential
+    FINDING_SUPPRESSED = "finding-suppressed"  # a person accepts a finding for a time
+    FINDING_REOPENED = "finding-reopened"  # or ends that
+    FINDING_ASSIGNED = "finding-assigned"  # or assigns it to a person
     AMENDMENT = "amendment"  # an owner grants a policy exception
     AMENDMENT_REFUSED = "amendment-refused"  # or refuses it
     AMENDMENT_REVOKED = "amendment-revoked"  # or revokes an exception

@@ -13,17 +13,19 @@ class Suppression:
         owner: Person who accepts it.
         until: Last day of it, `YYYY-MM-DD`.
         ends_at: End of that day, UTC nanoseconds.
+        digest: Digest of the signed statement; empty for an entry of a file.
     """
 
     reason: str
     owner: str
     until: str
     ends_at: int
+    digest: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class FindingReviews:
-    """Content of a reviewed file.
+    """Reviews of a file, or those that persons signed.
 
     Attributes:
         suppressions: By id of the finding.
@@ -32,6 +34,14 @@ class FindingReviews:
 
     suppressions: Mapping[str, Suppression] = field(default_factory=dict)
     assigned: Mapping[str, str] = field(default_factory=dict)
+
+    def merge(self, other: "FindingReviews") -> "FindingReviews":
+        """Merge with other reviews; of two acceptances, the one that ends later."""
+        both = dict(self.suppressions)
+        for finding, found in other.suppressions.items():
+            if finding not in both or both[finding].ends_at < found.ends_at:
+                both[finding] = found
+        return FindingReviews(both, {**self.assigned, **other.assigned})
 
     def get_suppression(self, finding: str, now: int) -> Suppression | None:
         """Return the suppression of a finding; None if there is none or it has ended.

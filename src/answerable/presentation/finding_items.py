@@ -95,6 +95,7 @@ def build_finding_item(finding: Finding, context: FindingContext) -> FindingItem
             "reason": suppressed.reason,
             "owner": suppressed.owner,
             "until": suppressed.until,
+            "signed": suppressed.digest or None,
         }
     return item
 
@@ -149,7 +150,7 @@ def _format_source_command(source: str) -> str:
         return ""
     if source.startswith("config:"):
         return f"answerable findings --config {source.partition(':')[2]}"
-    logs = ("cloudtrail", "k8s-audit", "github-audit")
+    logs = ("cloudtrail", "k8s-audit", "github-audit", "gcp-audit")
     command = "ingest" if source.partition(":")[0] in logs else "scan"
     return f"answerable {command} {source}"
 

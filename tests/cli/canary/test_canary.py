@@ -90,6 +90,7 @@ ASK: tuple[tuple[str, ...], ...] = (
     ("who-can", "s3:GetObject", f"{BUCKET}/x"),
     ("reach", "--all"),
     ("findings",),
+    ("findings", "trend"),
     ("findings", "-o", "sarif"),
     ("diff", "repo", "repo"),
     ("report",),

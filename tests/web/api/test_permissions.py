@@ -34,7 +34,7 @@ MAY: dict[str, set[WebRole]] = {
     **dict.fromkeys(("baseline-replay", "baseline-check"), DEEDS),
     **dict.fromkeys(("evidence-checkpoint", "evidence-prove"), DEEDS),
     **dict.fromkeys(("evidence-bundle", "do-evidence-bundle-verify"), DEEDS),
-    "findings": EVERY,
+    **dict.fromkeys(("findings", "findings-trend"), EVERY),
     **dict.fromkeys(("evidence-verify", "do-evidence-verify"), EVERY),
     "sign": {OWN},
     "do-sign": {OWN},

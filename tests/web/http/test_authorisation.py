@@ -114,6 +114,8 @@ WHO: dict[frozenset[WebPermission], tuple[str, ...]] = {
         "GET /findings",
         "GET /finding",
         "GET /api/v1/findings",
+        "GET /findings/trend",
+        "GET /api/v1/findings/trend",
         "GET /api/v1/what-if/cuts",
         "GET /trace/compare",
         "GET /trace/saved",

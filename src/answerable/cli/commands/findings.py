@@ -1,5 +1,6 @@
 """`findings`: list defects of the estate, gravest first."""
 
+import time
 from typing import TYPE_CHECKING
 
 import click
@@ -9,20 +10,38 @@ from answerable.cli.progress import progress_bar
 from answerable.cli.session import open_session
 from answerable.cli.settings import (
     AppCommand,
+    AppGroup,
     Settings,
     WordChoice,
     find_named_and_default_store,
     pass_settings,
 )
+from answerable.cli.signing import add_key_options, load_signer, require_human
 
 if TYPE_CHECKING:
+    from answerable.model.finding_review import FindingReview
     from answerable.posture.facts import ArgumentLimit
 
 SEVERITIES = ("low", "medium", "high", "critical")
 
 
-@click.command(
-    "findings", cls=AppCommand, short_help="Defects of the estate, gravest first."
+class _FindingsGroup(AppGroup):
+    sections = (("Commands", ("trend", "suppress", "reopen", "assign")),)
+
+
+_config_option = click.option(
+    "--config",
+    default="",
+    metavar="FILE",
+    help="Configuration of the gateway, to check its policies too.",
+)
+
+
+@click.group(
+    "findings",
+    cls=_FindingsGroup,
+    invoke_without_command=True,
+    short_help="Defects of the estate, gravest first.",
 )
 @click.option("--owner", default="", metavar="PERSON", help="Only this person's.")
 @click.option(
@@ -46,14 +65,11 @@ SEVERITIES = ("low", "medium", "high", "critical")
     metavar="FILE",
     help="Reviewed file of accepted and assigned findings.",
 )
-@click.option(
-    "--config",
-    default="",
-    metavar="FILE",
-    help="Configuration of the gateway, to check its policies too.",
-)
+@_config_option
 @pass_settings
+@click.pass_context
 def findings(
+    context: click.Context,
     settings: Settings,
     owner: str,
     platform: str,
@@ -67,6 +83,8 @@ def findings(
     A rule whose data was not collected is listed as not evaluated, with the source
     that has the data. docs/findings.md describes each rule and the severity.
     """
+    if context.invoked_subcommand is not None:
+        return
     from answerable.usecases.posture.list_findings import list_findings
 
     limits = read_limits_of_config(settings, config)
@@ -84,6 +102,136 @@ def findings(
                 suppressions=suppressions,
                 argument_limits=limits,
             )
+        print_and_exit(document, settings)
+
+
+@findings.command(cls=AppCommand, short_help="Numbers of findings over snapshots.")
+@click.option(
+    "--last",
+    default=10,
+    show_default=True,
+    type=click.IntRange(1, 1_000),
+    metavar="COUNT",
+    help="Number of the newest snapshots.",
+)
+@pass_settings
+def trend(settings: Settings, last: int) -> None:
+    """Count the findings of each snapshot: open, new and resolved ones.
+
+    Findings of a source that was not read again are not resolved.
+    """
+    from answerable.usecases.posture.finding_trend import list_finding_trend
+
+    with open_session(settings) as session:
+        with progress_bar(settings) as progress:
+            document = list_finding_trend(
+                session.store, now=session.now, last=last, progress=progress
+            )
+        print_and_exit(document, settings)
+
+
+@findings.command(cls=AppCommand, short_help="Accept a finding until a day, signed.")
+@click.argument("finding", metavar="ID")
+@click.option("--reason", required=True, metavar="TEXT", help="Why it is accepted.")
+@click.option(
+    "--until",
+    required=True,
+    metavar="DAY",
+    help="Last day of the acceptance, YYYY-MM-DD.",
+)
+@_config_option
+@add_key_options
+@pass_settings
+def suppress(
+    settings: Settings,
+    finding: str,
+    reason: str,
+    until: str,
+    config: str,
+    key: str,
+    passphrase_file: str,
+) -> None:
+    """Accept the finding ID until a day, as a signed statement of a person.
+
+    Afterwards, or if the key is revoked, the finding is open again. The statement is in
+    the store; no agent can sign it.
+    """
+    from answerable.model.finding_review import FindingReview, ReviewAction
+    from answerable.usecases.posture.review_findings import (
+        parse_last_day,
+        parse_reason,
+    )
+
+    end = parse_last_day(until, time.time_ns())
+    draft = FindingReview(
+        finding, ReviewAction.SUPPRESS, "", reason=parse_reason(reason), expires=end
+    )
+    _sign_review(settings, draft, config, key, passphrase_file)
+
+
+@findings.command(cls=AppCommand, short_help="End the acceptance of a finding.")
+@click.argument("finding", metavar="ID")
+@_config_option
+@add_key_options
+@pass_settings
+def reopen(
+    settings: Settings, finding: str, config: str, key: str, passphrase_file: str
+) -> None:
+    """End the signed acceptance of the finding ID: it is open again."""
+    from answerable.model.finding_review import FindingReview, ReviewAction
+
+    draft = FindingReview(finding, ReviewAction.REOPEN, "")
+    _sign_review(settings, draft, config, key, passphrase_file)
+
+
+@findings.command(cls=AppCommand, short_help="Assign a finding to a person, signed.")
+@click.argument("finding", metavar="ID")
+@click.argument("person", default="")
+@_config_option
+@add_key_options
+@pass_settings
+def assign(
+    settings: Settings,
+    finding: str,
+    person: str,
+    config: str,
+    key: str,
+    passphrase_file: str,
+) -> None:
+    """Assign the finding ID to PERSON, as a signed statement.
+
+    `findings --owner PERSON` then lists it. Without PERSON, the assignment ends.
+    """
+    from answerable.model.finding_review import FindingReview, ReviewAction
+
+    draft = FindingReview(finding, ReviewAction.ASSIGN, "", assignee=person)
+    _sign_review(settings, draft, config, key, passphrase_file)
+
+
+def _sign_review(
+    settings: Settings,
+    draft: "FindingReview",
+    config: str,
+    key: str,
+    passphrase_file: str,
+) -> None:
+    """Sign a review, and print the finding."""
+    from answerable.usecases.posture.review_findings import review_finding
+
+    require_human(settings)
+    limits = read_limits_of_config(settings, config)
+    with open_session(settings, writes=True) as session:
+        with progress_bar(settings) as progress:
+            inventory = session.load_inventory(progress)
+        signer = load_signer(key, passphrase_file)
+        document = review_finding(
+            session.store,
+            inventory,
+            draft,
+            signer,
+            now=time.time_ns(),
+            argument_limits=limits,
+        )
         print_and_exit(document, settings)
 
 

@@ -86,11 +86,15 @@ class ChokePointItem(TypedDict):
 
 
 class SuppressionItem(TypedDict):
-    """Accepted risk: a finding that a reviewed file suppresses."""
+    """Accepted risk: a finding that a reviewed file or a person suppresses."""
 
     reason: Annotated[str, Column("the reason")]
     owner: Annotated[str, Column("the person who accepts it")]
     until: Annotated[str, Column("the day on which it ends")]
+    signed: Annotated[
+        str | None,
+        Column("SHA-256 of the signed statement; null for an entry of a file"),
+    ]
 
 
 class FindingItem(TypedDict):
@@ -170,7 +174,11 @@ class FindingItem(TypedDict):
         ChokePointItem | None, Column("the cause that it shares with other findings")
     ]
     assigned: Annotated[
-        str | None, Column("the person that a reviewed file assigns it to", format="id")
+        str | None,
+        Column(
+            "the person that it is assigned to, by a reviewed file or a signed statement",
+            format="id",
+        ),
     ]
     suppression: NotRequired[
         Annotated[SuppressionItem, Column("with `suppressed`: reason, owner and end")]

@@ -49,6 +49,7 @@ ITEM_TYPES: Mapping[str, str] = {
     "least-privilege": "least_privilege:LeastPrivilegeItem",
     "reach-compared": "shared_shapes:AwsComparisonItem",
     "findings": "finding:FindingItem",
+    "finding-trend": "finding_trend:FindingTrendItem",
     "what-if": "what_if:AccessChangeItem",
     "export": "evidence:ExportedFileItem",
     "diff": "difference:DifferenceItem",

@@ -31,6 +31,7 @@ from answerable.services.posture.evidence_lines import LineIndex
 from answerable.services.posture.granted_action_use import GrantedActionUseView
 from answerable.services.posture.logged_use import LoggedUse
 from answerable.services.posture.reach_view import SnapshotReach
+from answerable.services.posture.signed_reviews import read_signed_reviews
 from answerable.services.python_gc_pause import pause_garbage_collection
 from answerable.services.reach.compiled_snapshots import serialize_queries
 from answerable.services.statements.signed_baselines import read_active_baselines
@@ -97,7 +98,8 @@ def compute_findings(
         now: UTC nanoseconds.
         store: Store with the logs and the signed baselines; without one, use is not
             known.
-        reviews: Reviewed suppressions and assignments.
+        reviews: Suppressions and assignments of a reviewed file; those that persons
+            signed are read from the store.
         argument_limits: Limits by policies of the gateway; None if its configuration
             was not read.
 
@@ -106,6 +108,8 @@ def compute_findings(
         evaluated.
     """
     inventory = assess_owners_at_time(inventory, now)
+    if store is not None:
+        reviews = read_signed_reviews(store, now).merge(reviews)
     use = None if store is None else LoggedUse(store, inventory, now)
     reach = SnapshotReach(inventory, now)
     facts = PostureFacts(

@@ -12,6 +12,7 @@ import msgspec
 
 from answerable.services.statements.attested_owners import AttestedOwnerReader
 from answerable.services.statements.credential_policies import CredentialPolicyReader
+from answerable.services.statements.finding_reviews import FindingReviewReader
 from answerable.services.statements.person_requests import PersonRequestReader
 from answerable.services.statements.policy_exceptions import PolicyExceptionReader
 from answerable.services.statements.signed_baselines import SignedBaselineReader
@@ -34,6 +35,7 @@ SIGNED_KINDS: tuple[StatementKind, ...] = (
     *ENFORCED_KINDS,
     AttestedOwnerReader,
     CredentialPolicyReader,
+    FindingReviewReader,
     ToolApprovalReader,
 )
 

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from answerable.model.documents.difference import DifferenceItem
+from answerable.model.documents.finding_trend import FindingTrendItem
 from answerable.model.documents.shared_shapes import Document
 from answerable.model.documents.web import OverviewItem, SearchItem
 from answerable.model.errors import UsageError
@@ -14,6 +15,8 @@ from answerable.web.api.operations import (
     read_page_size,
 )
 from answerable.web.pages.changes import compare_snapshots
+from answerable.web.pages.finding_trend import get_finding_trend
+from answerable.web.pages.findings import FINDING_PERMISSIONS
 from answerable.web.pages.inventory_list_definitions import build_coverage_document
 from answerable.web.pages.overview import build_overview
 from answerable.web.pages.search import search_names
@@ -33,6 +36,19 @@ def _search(cache: StoreCache, visitor: Visitor, params: OperationParams) -> Doc
     """Return the names and ids that contain a text, or similar ones."""
     items = search_names(cache, visitor, params["q"]).items
     return Document("search", items, build_coverage_document(cache).coverage)
+
+
+def _list_trend(
+    cache: StoreCache, _visitor: Visitor, _params: OperationParams
+) -> Document:
+    """Return the numbers of findings of the newest scans, oldest first."""
+    document = get_finding_trend(cache)
+    if document is None:
+        raise UsageError(
+            "the findings are being computed",
+            "ask again in a moment: /api/v1/findings/trend",
+        )
+    return document
 
 
 def _list_changes(
@@ -73,6 +89,15 @@ OPERATIONS: tuple[ApiOperation, ...] = (
         ),
         has_etag=False,
         command="diff",
+    ),
+    ApiOperation(
+        path="/findings/trend",
+        summary="Numbers of findings of the newest ten scans, oldest first.",
+        handler=_list_trend,
+        kind="finding-trend",
+        item=FindingTrendItem,
+        permissions=FINDING_PERMISSIONS,
+        has_etag=False,
     ),
     ApiOperation(
         path="/search",

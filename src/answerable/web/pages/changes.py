@@ -10,6 +10,7 @@ from answerable.model.errors import UsageError
 from answerable.services.inventory.snapshots import list_snapshots
 from answerable.services.posture.compared_sides import build_side_context, open_side
 from answerable.usecases.posture.diff import compare_sides
+from answerable.web.pages.findings import FINDING_PERMISSIONS
 from answerable.web.routing import PageAnswer, RouteAnswer, RouteRequest, WebRoute
 from answerable.web.store_cache import StoreCache
 from answerable.web.store_view import StoreView
@@ -90,7 +91,7 @@ def _compare(
 
 
 def show_changes(
-    cache: StoreCache, _visitor: Visitor, request: RouteRequest
+    cache: StoreCache, visitor: Visitor, request: RouteRequest
 ) -> RouteAnswer:
     """Show what differs between two scans, with what cannot be compared last."""
     before, after = request.query.get("before", ""), request.query.get("after", "")
@@ -118,6 +119,7 @@ def show_changes(
         "total": len(listed),
         "document": document,
         "problem": problem,
+        "may_see_findings": bool(visitor.may & FINDING_PERMISSIONS),
         "coverage": document.coverage if document else None,
     }
     return PageAnswer("changes.html", "Changes", values)

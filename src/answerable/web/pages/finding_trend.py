@@ -1,0 +1,61 @@
+"""`/findings/trend`: numbers of findings of the newest scans."""
+
+from collections.abc import Sequence
+from typing import cast
+
+from answerable.model.documents.finding_trend import FindingTrendItem
+from answerable.model.documents.shared_shapes import Document
+from answerable.usecases.posture.finding_trend import list_finding_trend
+from answerable.web.pages.findings import FINDING_PERMISSIONS
+from answerable.web.routing import PageAnswer, RouteAnswer, RouteRequest, WebRoute
+from answerable.web.store_cache import StoreCache
+from answerable.web.store_view import StoreView
+from answerable.web.visitor import Visitor
+
+_LAST = 10  # snapshots
+_INLINE_IDENTITIES = 500  # identities up to which a page waits for the trend
+_DERIVED = "finding-trend"
+
+
+def get_finding_trend(cache: StoreCache) -> Document | None:
+    """Return the trend; None while it is computed in the background."""
+    view = cache.current_view()
+    is_small = len(view.inventory.facts.identities) <= _INLINE_IDENTITIES
+    if is_small or view.has_derived(_DERIVED):
+        return _compute_trend(cache)
+    cache.start_in_background(_DERIVED, _compute_trend)
+    return None
+
+
+def _compute_trend(cache: StoreCache) -> Document:
+    """Compute the trend once for each state of the store."""
+
+    def compute(view: StoreView) -> Document:
+        with cache.open_store() as store:
+            return list_finding_trend(
+                store,
+                now=view.at,
+                last=_LAST,
+                progress=lambda _done, _total, _what: None,
+            )
+
+    return cache.get_derived(_DERIVED, compute)
+
+
+def show_trend(
+    cache: StoreCache, _visitor: Visitor, _request: RouteRequest
+) -> RouteAnswer:
+    """Show the numbers of findings of the newest scans, newest first."""
+    document = get_finding_trend(cache)
+    items = cast("Sequence[FindingTrendItem]", document.items if document else ())
+    values = {
+        "items": list(reversed(items)),
+        "document": document,
+        "coverage": document.coverage if document else None,
+    }
+    return PageAnswer("finding_trend.html", "Findings by scan", values)
+
+
+ROUTES: tuple[WebRoute, ...] = (
+    WebRoute("/findings/trend", show_trend, FINDING_PERMISSIONS),
+)
