@@ -36,9 +36,10 @@ API_SERVER := .kube-apiserver/kube-apiserver
 FUZZ := .fuzz/.made-$(HERE)
 ENVOY := .envoy/.made-$(HERE)
 AGENTDOJO := .agentdojo/.made-$(HERE)
+COMPARE := .compare/.made-$(HERE)
 BUILD := pyproject.toml requirements/build.txt requirements/core.txt
 
-.PHONY: help setup dev demo screenshot ui wheel release site test pytest lint format needs world api-server conformance foreign bench soak faults fuzz agentdojo lock clean
+.PHONY: help setup dev demo screenshot ui wheel release site test pytest lint format needs world api-server conformance foreign bench soak faults fuzz agentdojo compare lock clean
 
 help:
 	@echo "make setup   .venv with what answerable itself needs, from hash-checked locks"
@@ -60,6 +61,7 @@ help:
 	@echo "make faults  kill each process KILLS=50 times under load, refuse disks, lose power"
 	@echo "make fuzz    feed it hostile bytes for MINUTES=10"
 	@echo "make agentdojo  hold scripted agents, honest and hijacked, to what was learned"
+	@echo "make compare  run tools of others on our fixtures, and write docs/compare.md"
 	@echo "make lock    rewrite requirements/*.txt, at versions a week old or more"
 	@echo "make clean   remove the environments and caches"
 
@@ -212,10 +214,19 @@ $(AGENTDOJO): $(BUILD) requirements/agentdojo.txt
 agentdojo: $(AGENTDOJO)
 	.agentdojo/bin/python -m bench.agentdojo $(ARGS)
 
+# Tools of others are run and never imported: an environment of their own.
+$(COMPARE): requirements/compare.txt
+	@$(UV) venv --quiet --clear --no-project --python "$$(scripts/bootstrap python)" .compare
+	@$(UV) pip install --quiet --python .compare/bin/python $(LOCKED) -r requirements/compare.txt
+	@touch $@
+
+compare: $(DEV) $(COMPARE)
+	.venv/bin/python -m bench.compare --tools .compare/bin --page docs/compare.md $(ARGS)
+
 lock:
 	@python=$$(scripts/bootstrap python) && \
 	  "$$python" scripts/lock_requirements.py $(ARGS) -- scripts/bootstrap uv
 
 clean:
-	rm -rf .venv .uv .node .node-sts .node-web .node-clients .kube-apiserver web-ui/node_modules src/answerable/web/assets/built .fuzz .agentdojo .envoy build dist .pytest_cache .mypy_cache .ruff_cache \
+	rm -rf .venv .uv .node .node-sts .node-web .node-clients .kube-apiserver web-ui/node_modules src/answerable/web/assets/built .fuzz .agentdojo .compare .envoy build dist .pytest_cache .mypy_cache .ruff_cache \
 	  .import_linter_cache .hypothesis

@@ -1,0 +1,1 @@
+"""Comparison with tools of others on the same fixtures (`make compare`)."""
