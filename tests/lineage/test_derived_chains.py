@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+from answerable.lineage.chain_index import ChainIndex
 from answerable.model.provenance import WrittenBy
 from answerable.services.inventory import snapshots
 from answerable.services.lineage.chain_cache import load_or_compute_chains
@@ -101,3 +102,18 @@ def test_a_failed_or_self_reported_issuance_joins_nothing(store: EvidenceStore) 
     item = ask(store)[1]
     assert item["identity_path"] == [ROLE]
     assert item["hops"]["person"]["status"] == "missing"
+
+
+def test_chains_of_an_id_are_found_in_one_pass_as_in_the_table(
+    day: EvidenceStore,
+) -> None:
+    whole = load_or_compute_chains(day)
+    ids = [*whole.chains_by_id, "arn:aws:iam::111122223333:role/nobody"]
+    table = {key: whole.chains_by_id.get(key, ()) for key in ids}
+    fresh = ChainIndex(whole)
+    assert fresh.find_chains_by_ids(ids) == table
+    assert "chains_by_id" not in vars(fresh)
+    assert len(ids) > 10
+    for _ in range(3):
+        assert fresh.find_chains_by_ids(ids[:2]) == {k: table[k] for k in ids[:2]}
+    assert "chains_by_id" in vars(fresh)

@@ -3,6 +3,7 @@
 from answerable.presentation.coverage_text import list_full_coverage
 from answerable.services.lineage.log_data_coverage import describe_recorded_logs
 from answerable.services.lineage.trace_rows import TraceQuery
+from answerable.store.event_queries import END_OF_TIME, read_recorded_days
 from answerable.store.store import EvidenceStore
 from answerable.usecases.lineage.compare_windows import list_first_seen
 from answerable.usecases.lineage.trace import trace_events
@@ -72,3 +73,22 @@ def test_an_answer_says_what_the_logs_recorded_in_its_time(
     late = trace_events(store, query, now=NOW).coverage
     assert late["data_events"] == {"111122223333": []}
     assert late["recorded"][0]["days"] == 1
+
+
+def test_recorded_days_of_segments_are_those_of_their_rows(
+    store: EvidenceStore,
+) -> None:
+    data = (("category", "Data"), ("region", "us-east-1"))
+    keep(store, [on(4), on(2), on(2, 1, facts=data, action="s3:GetObject")])
+    keep(store, [on(3), on(3, 2, source="otel", written_by="self-reported")])
+    keep(store, [on(5, facts=data, action="kms:Decrypt")])
+    store.seal(now=NOW)
+    assert store.queries.list_recorded_days()
+    by_segment = read_recorded_days(store, 0, END_OF_TIME)
+    by_row = read_recorded_days(store, 0, END_OF_TIME - 1)
+    assert by_segment == by_row
+    assert list(by_segment) == list(by_row)
+    assert {len(days) for days in by_segment.values()} == {1, 3}
+    keep(store, [on(6)])  # not in a segment yet
+    assert store.queries.list_recorded_days() is None
+    assert read_recorded_days(store, 0, END_OF_TIME) != by_row

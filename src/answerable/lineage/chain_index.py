@@ -1,16 +1,20 @@
 """Index the chains of all events by agent, tool, identity, credential and person."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 
 from answerable.lineage.chain_stitching_types import ChainTimeline, SourcedChainKey
 from answerable.lineage.substring_index import SubstringIndex
 from answerable.model.lineage import LineageChain
 
+_MAX_PASSES = 2
+
 
 class ChainIndex(tuple[ChainTimeline, ...]):
     """All stitched chains, with cached lookups."""
+
+    _passes = 0
 
     @classmethod
     def wrap_chains(cls, chains: Iterable[ChainTimeline]) -> "ChainIndex":
@@ -64,6 +68,24 @@ class ChainIndex(tuple[ChainTimeline, ...]):
                 for key in _list_entity_ids_of_chain(chain):
                     found[key][each.chain_key] = each
         return {key: tuple(joints.values()) for key, joints in found.items()}
+
+    def find_chains_by_ids(
+        self, ids: Collection[str]
+    ) -> Mapping[str, Sequence[ChainTimeline]]:
+        """Return the chains of each of some ids, in one pass for the first questions.
+
+        A process that asks more builds the lookup table of all ids.
+        """
+        if "chains_by_id" in vars(self) or self._passes >= _MAX_PASSES:
+            return {key: self.chains_by_id.get(key, ()) for key in ids}
+        self._passes += 1
+        found: dict[str, dict[SourcedChainKey, ChainTimeline]] = {}
+        wanted = frozenset(ids)
+        for each in self:
+            for chain in each.chains:
+                for key in wanted.intersection(_list_entity_ids_of_chain(chain)):
+                    found.setdefault(key, {})[each.chain_key] = each
+        return {key: tuple(found.get(key, {}).values()) for key in wanted}
 
     def find_chains_with_any_word(
         self, words: Iterable[str]

@@ -89,6 +89,10 @@ def build_decode_records_sql(table: str) -> str:
     )
 
 
+# SQL of the service of a data event (a call on the content of a resource), else empty.
+DATA_SERVICE = "CASE category WHEN 'Data' THEN split_part(e.action, ':', 1) ELSE '' END"
+
+
 def build_fact_sql(name: str, default: str) -> str:
     """Build the SQL for one named fact of an event, with a default."""
     pairs = f"list_filter(e.facts, lambda f: f[1] = '{name}')"

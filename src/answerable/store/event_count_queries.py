@@ -9,8 +9,7 @@ from answerable.model.lineage import ChainKey
 from answerable.model.time_units import DAY_NS
 from answerable.store.chain_tables import JointInterval, build_chain_group_table
 from answerable.store.documented_views import JOINED_CHAINS
-from answerable.store.event_columns import build_fact_sql
-from answerable.store.event_queries import DATA_SERVICE
+from answerable.store.event_columns import DATA_SERVICE, build_fact_sql
 from answerable.store.investigation_queries import (
     InvestigationFilter,
     build_investigation_scope,

@@ -4,6 +4,7 @@ They are derived from the Parquet file of the segment, and tell which segments a
 need not read.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import cast
@@ -11,9 +12,10 @@ from typing import cast
 import msgspec
 
 from answerable.model.delegated_credential import DELEGATED_PREFIX
+from answerable.model.time_units import DAY_NS
 from answerable.store.bloom_filter import build_bloom_filter
 from answerable.store.duckdb_engine import DuckDbEngine, quote_text
-from answerable.store.event_columns import COLUMNS
+from answerable.store.event_columns import COLUMNS, DATA_SERVICE, build_fact_sql
 from answerable.store.segment_scope import (
     ACCESS_KEY,
     IMPERSONATION,
@@ -23,9 +25,10 @@ from answerable.store.segment_scope import (
 )
 
 # Raised when the statistics of the same rows change.
-STATISTICS_VERSION = 1
+STATISTICS_VERSION = 2
 # More values are kept as a Bloom filter.
 _MAX_EXACT_VALUES = 8
+_BLANK = "''"
 # Kinds of events, with the SQL condition that each of their rows meets.
 EVENT_KINDS: Mapping[str, str] = {
     TOKEN: "starts_with(credential, 'cred:token/') "
@@ -36,6 +39,8 @@ EVENT_KINDS: Mapping[str, str] = {
 }
 # A set of texts: the texts themselves, or a Bloom filter.
 TextSet = tuple[str, ...] | bytes
+# Source, scope, region and service of data events of a stream, and its days since 1970.
+RecordedDays = tuple[str, str, str, str, tuple[int, ...]]
 
 
 class SegmentStatistics(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -47,6 +52,7 @@ class SegmentStatistics(msgspec.Struct, frozen=True, array_like=True, gc=False):
         sources: Number of events of each source.
         kinds: Names in `EVENT_KINDS` of which it has events.
         values: Values of each column of `VALUE_COLUMNS`, in that order.
+        recorded: Days of each stream of events that are not self-reported.
     """
 
     file_sha256: str
@@ -54,6 +60,7 @@ class SegmentStatistics(msgspec.Struct, frozen=True, array_like=True, gc=False):
     sources: dict[str, int]
     kinds: tuple[str, ...]
     values: tuple[TextSet, ...]
+    recorded: tuple[RecordedDays, ...]
 
 
 def compute_statistics(
@@ -72,11 +79,16 @@ def compute_statistics(
     complete = _find_complete_files(engine, listed)
     lists = ", ".join(f"list(DISTINCT {name})" for name in VALUE_COLUMNS)
     kinds = ", ".join(f"bool_or({condition})" for condition in EVENT_KINDS.values())
-    rows = engine.run(
-        f"SELECT filename, histogram(source), {kinds}, {lists} FROM read_parquet("  # noqa: S608 - our own names
-        f"[{listed}], union_by_name={'false' if len(complete) == len(files) else 'true'}, "
-        "hive_partitioning=false, filename=true) GROUP BY filename"
+    read = (
+        f"read_parquet([{listed}], "
+        f"union_by_name={'false' if len(complete) == len(files) else 'true'}, "
+        "hive_partitioning=false, filename=true)"
     )
+    rows = engine.run(
+        f"SELECT filename, histogram(source), {kinds}, {lists} FROM {read} "  # noqa: S608 - our own names
+        "GROUP BY filename"
+    )
+    recorded = _list_recorded_days(engine, read)
     found: dict[Path, SegmentStatistics] = {}
     for name, sources, *rest in rows:
         path = names[cast("str", name)]
@@ -87,7 +99,31 @@ def compute_statistics(
             cast("dict[str, int]", sources),
             tuple(kind for kind, has in zip(EVENT_KINDS, flags, strict=True) if has),
             tuple(_build_text_set(cast("list[str | None]", each)) for each in values),
+            tuple(recorded.get(name, ())),
         )
+    return found
+
+
+def _list_recorded_days(
+    engine: DuckDbEngine, read: str
+) -> dict[object, list[RecordedDays]]:
+    """List the days of each stream, by file name.
+
+    Args:
+        engine: Engine that may read the files.
+        read: SQL of their rows.
+    """
+    rows = engine.run(
+        f"SELECT filename, e.source, e.scope, region, {DATA_SERVICE}, "  # noqa: S608 - our own names
+        f"list(DISTINCT e.event_time // {DAY_NS}) FROM (SELECT *, "
+        f"{build_fact_sql('category', _BLANK)} AS category, "
+        f"{build_fact_sql('region', _BLANK)} AS region FROM {read} e) e "
+        "WHERE e.written_by <> 'self-reported' GROUP BY ALL ORDER BY ALL"
+    )
+    found: dict[object, list[RecordedDays]] = defaultdict(list)
+    for name, *stream, days in rows:
+        listed = (*stream, tuple(cast("list[int]", days)))
+        found[name].append(cast("RecordedDays", listed))
     return found
 
 

@@ -226,10 +226,11 @@ def _select_chains_by_id(
     chains = scope.chains
     if scope.visible_agents is not None or not isinstance(chains, ChainIndex):
         return chains  # made for this query only: scanning them is cheaper
-    found = name_resolution.list_required_ids(scope.inventory, chains, names)
-    return min(
-        (chains.chains_by_id.get(each, ()) for each in found), key=len, default=chains
-    )
+    required = name_resolution.list_required_ids(scope.inventory, chains, names)
+    if not required:
+        return chains
+    found = chains.find_chains_by_ids(required)
+    return min((found[each] for each in required), key=len)
 
 
 def _build_chain_predicates(

@@ -14,12 +14,15 @@ from answerable.model.documents.shared_shapes import CoverageRecord
 from answerable.model.log_sources import CLOUDTRAIL, GATEWAY
 from answerable.model.time_units import DAY_NS, EPOCH
 from answerable.presentation.recorded_days import build_recorded_item
-from answerable.store.event_queries import LogStream, read_recorded_days
+from answerable.store.event_queries import (
+    END_OF_TIME,
+    LogStream,
+    read_recorded_days,
+)
 from answerable.store.mediated_call_queries import find_recorder_gaps
 from answerable.store.store import EvidenceStore
 
 _MOST_SCOPES = 3  # accounts described one by one
-_END_OF_TIME = 2**63 - 1
 
 RecordedDays = Mapping[LogStream, Collection[int]]
 
@@ -27,7 +30,7 @@ RecordedDays = Mapping[LogStream, Collection[int]]
 def describe_recorded_logs(store: EvidenceStore, now: int) -> dict[str, str]:
     """Describe the recorded days, regions and data events of each trusted log."""
     by_source: dict[str, dict[LogStream, Collection[int]]] = defaultdict(dict)
-    for stream, days in read_recorded_days(store, 0, _END_OF_TIME).items():
+    for stream, days in read_recorded_days(store, 0, END_OF_TIME).items():
         by_source[stream.source][stream] = days
     return {
         source: _describe_log(streams, now // DAY_NS)
@@ -46,7 +49,7 @@ def add_recorded_data(
         since: UTC nanoseconds, inclusive.
         until: UTC nanoseconds, exclusive, 0 for the end.
     """
-    days = read_recorded_days(store, since, until or _END_OF_TIME)
+    days = read_recorded_days(store, since, until or END_OF_TIME)
     covered["recorded"] = list_recorded_days(days)
     services: dict[str, set[str]] = {}
     for stream in days:
