@@ -141,6 +141,8 @@ class GraphClosure:
         new._found = compiled_graph, step_table
         new._loose, new._more, new._numbers = {}, [], {}
         new.compared = None
+        if compiled_graph.nodes is self.compiled_graph.nodes:
+            self.compared = new, True
         if step_table is not self.step_table:
             new._update_closures(self, step_table)
         graph.all = new

@@ -50,10 +50,10 @@ class StepTable:
         """
         some = StepRows.compute(compiled_graph, list_positions(actors), self.there)
         joined = list(some.list_group_joins())
+        # Many principals share one list.
+        listed = {id(nodes): nodes for _, nodes in joined}.values()
         if any(
-            node not in compiled_graph.numbers
-            for _, nodes in joined
-            for node, _ in nodes
+            node not in compiled_graph.numbers for nodes in listed for node, _ in nodes
         ):
             return None
         new = replace(

@@ -17,11 +17,14 @@ def find_roles_with_changed_assumption(
     Rows of other roles are equal before and after. A role that one side alone has
     differs.
     """
-    was, now = before.find_assumable_roles(), after.find_assumable_roles()
-    if was is None or now is None:
+    if not (before.are_assumptions_in_closure and after.are_assumptions_in_closure):
         return None
     old, new = before.whole, after.whole
-    if have_same_nodes(old, new):
+    same = have_same_nodes(old, new)
+    if same and not before.may_assume_other_roles(after):
+        return frozenset()
+    was, now = before.find_assumable_roles(), after.find_assumable_roles()
+    if same:
         changed = (was.sure ^ now.sure) | (was.some ^ now.some)
         return _list_identities_of_nodes(old, list_positions(changed))
     shared = get_shared_nodes(old, new)

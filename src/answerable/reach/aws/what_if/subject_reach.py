@@ -112,20 +112,31 @@ class SubjectReach:
                 found.setdefault(name, Verdict.ONLY_IF)
         return found
 
-    def find_assumable_roles(self) -> VerdictBits | None:
-        """Find the roles that the subject may assume over all paths.
+    @property
+    def are_assumptions_in_closure(self) -> bool:
+        """Tell whether the closure says which roles the reached nodes may assume.
 
-        Returns:
-            Numbers of the roles; None where the closure does not hold every reached node,
-            or its steps are not the calls: a stated key or endpoint policy limits one only.
+        It does not if it lacks a reached node, or if its steps are not the calls: a
+        stated key or endpoint policy limits one only.
         """
         accounts = self.graph.accounts
-        if (
+        return not (
             accounts.endpoint is not None
             or accounts.given != accounts.stated_session_keys
             or self.reach.some >> self.whole.size
-        ):
-            return None
+        )
+
+    def may_assume_other_roles(self, other: "SubjectReach") -> bool:
+        """Tell whether assumable roles may differ; both closures have the same nodes."""
+        if self.reach != other.reach:
+            return True
+        mine, theirs = self.whole.table.assumed, other.whole.table.assumed
+        return mine is not theirs and any(
+            mine[number] != theirs[number] for number in list_positions(self.reach.some)
+        )
+
+    def find_assumable_roles(self) -> VerdictBits:
+        """Find the roles that the subject may assume over all paths, by number."""
         return VerdictBits(
             self._unite_assumable_roles(self.reach.sure, unconditional=True),
             self._unite_assumable_roles(self.reach.some, unconditional=False),
