@@ -41,6 +41,7 @@ OWN_POLICY, HIS_POLICY = f"arn:aws:iam::{A}:policy/own", f"arn:aws:iam::{A}:poli
 READ = ("s3:GetObject", "arn:aws:s3:::red/a")
 ANYTHING = ("kms:CreateKey", "*")
 SERVICES = [
+    "amplify.amazonaws.com",
     "apprunner.amazonaws.com",
     "gamelift.amazonaws.com",
     "ssm.amazonaws.com",

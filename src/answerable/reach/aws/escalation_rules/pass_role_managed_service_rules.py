@@ -269,7 +269,8 @@ MANAGED_SERVICES: tuple[PassRoleRule, ...] = (
     ),
     build_pass_role_rule(
         "amplify.amazonaws.com",
-        "AWS Amplify Hosting User Guide, Adding a service role to an Amplify app",
+        "AWS Amplify Hosting User Guide, Adding a service role to an Amplify app; "
+        "pathfinding.cloud amplify-001",
         (
             ("amplify:CreateApp", "*"),
             (
