@@ -366,3 +366,21 @@ def test_a_printed_name_of_two_accounts_is_ambiguous() -> None:
         find_statement_by_printed_name(
             build.facts(), "a of user/ana (statement read)", shorten_policy_name
         )
+
+
+def test_a_trust_policy_is_for_a_role(tmp_path: Path) -> None:
+    build = AccountBuilder()
+    build.identity(user("ana"))
+    build.identity(role("one"))
+    file = tmp_path / "trust.json"
+    file.write_text(
+        '{"Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole", '
+        f'"Principal": {{"AWS": "{user("ana")}"}}}}]}}'
+    )
+    added = PolicyEdit(file=str(file))
+    for edit in (added, replace(added, layer="trust")):
+        with pytest.raises(UsageError, match="only a role has a trust policy"):
+            flow.compare_policy_edit(build.inventory(), user("ana"), edit, now=1)
+    on_role = replace(added, target=role("one"))
+    found = flow.compare_policy_edit(build.inventory(), user("ana"), on_role, now=1)
+    assert found.items

@@ -31,8 +31,7 @@ def read_answer_file(
         if path.is_dir():
             raise UsageError(
                 f"{location} is a folder (expected a file with {expected})",
-                "name each file of the folder as a source: one scan can read "
-                "several sources",
+                "name one file; a scan reads several files as several sources",
             )
         if path.stat().st_size > limit:
             raise _too_large_error(location, expected, limit)

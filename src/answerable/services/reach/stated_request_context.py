@@ -12,6 +12,8 @@ _HINT = (
     "policies"
 )
 
+_WITH = "--with"
+
 
 def parse_context_keys(
     pairs: Iterable[str], without: Iterable[str] = ()
@@ -58,7 +60,7 @@ def read_stated_policy(location: str, layer: PolicyLayer, now: int) -> Policy | 
 
 def read_added_policy(location: str, layer: PolicyLayer, now: int) -> Policy:
     """Read the policy file of option `--with`, which a what-if question adds."""
-    return _read_policy_file(location, layer, now, option="--with")
+    return _read_policy_file(location, layer, now, option=_WITH)
 
 
 def _read_policy_file(
@@ -78,7 +80,7 @@ def _read_policy_file(
     from answerable.connectors.api_answer_file import read_answer_file
     from answerable.connectors.formats.iam_policy import MAX_BYTES, parse_policy
 
-    what = f"the {layer} policy"
+    what = "a policy" if option == _WITH else f"the {layer} policy"
     document = read_answer_file(location, what, limit=MAX_BYTES)
     try:
         return parse_policy(

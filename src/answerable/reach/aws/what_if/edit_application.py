@@ -61,7 +61,7 @@ def _select_policy_layer_of_file(
     host: AwsHost, facts: SightedFacts, edit: PolicyEdit, target: str, now: int
 ) -> PolicyLayer:
     """Select the policy layer of an attached file by option, target or content."""
-    identities = {each.id: each for each in facts.identities}
+    identities = {str(each.id) for each in facts.identities}
     places = {one.target for one in facts.attachments if one.layer is PolicyLayer.SCP}
     places |= {account.id for account in facts.accounts}
     if not target or (
@@ -78,6 +78,8 @@ def _select_policy_layer_of_file(
                 f"unknown policy kind (got {edit.layer[:40]!r}, expected one of "
                 f"{', '.join(_LAYERS)})"
             )
+        if edit.layer == PolicyLayer.TRUST and target in identities:
+            _require_role(target)
         return PolicyLayer(edit.layer)
     if target in places or target.startswith(("ou-", "r-")):
         return PolicyLayer.SCP
@@ -89,5 +91,20 @@ def _select_policy_layer_of_file(
             )
         return PolicyLayer.RESOURCE
     trust = host.read_policy(edit.file, PolicyLayer.TRUST, now)
-    whole = bool(trust.statements) and not trust.unread
-    return PolicyLayer.TRUST if whole else PolicyLayer.IDENTITY
+    if not trust.statements or trust.unread:
+        return PolicyLayer.IDENTITY
+    _require_role(target)
+    return PolicyLayer.TRUST
+
+
+def _require_role(identity: str) -> None:
+    """Refuse a trust policy for an identity that nobody can assume.
+
+    Raises:
+        UsageError: The identity is not a role.
+    """
+    if ":role/" not in identity:
+        raise UsageError(
+            f"only a role has a trust policy (got one for {identity[:200]!r})",
+            "remove Principal for an identity policy, or name a role: --on ARN",
+        )
