@@ -139,10 +139,11 @@ class GraphClosure:
         new = copy(self)
         new.graph, new.actors = graph, compiled_graph
         new._found = compiled_graph, step_table
-        new._loose, new._more, new._numbers = {}, [], {}
-        new.compared = None
+        new._loose, new._more, new._numbers, new.compared = {}, [], {}, None
         if compiled_graph.nodes is self.compiled_graph.nodes:
-            self.compared = new, True
+            from answerable.reach.aws.bulk.equal_nodes import NodeComparison
+
+            self.compared = NodeComparison(new, same=True)
         if step_table is not self.step_table:
             new._update_closures(self, step_table)
         graph.all = new
