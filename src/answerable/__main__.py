@@ -11,6 +11,8 @@ import os
 import sys
 
 _HOOK_CLIENTS = ("claude-code", "cursor")
+# A command keeps what it reads until it ends; a server sets its own threshold.
+_OBJECTS_PER_COLLECTION = 200_000
 _BLOCK = 2  # the one exit code that these clients take for a no
 _ENDING = (
     signal.SIGALRM,
@@ -25,6 +27,7 @@ def run() -> int:
     """Run the command line; return the exit code."""
     if "hook" in sys.argv and any(each in sys.argv for each in _HOOK_CLIENTS):
         return _run_hook()
+    gc.set_threshold(_OBJECTS_PER_COLLECTION, 20, 100)
     _open_streams()
     handles = signal.getsignal(signal.SIGINT) is signal.default_int_handler
     if handles:
