@@ -1,15 +1,20 @@
-"""In a large store, a question derives the chains of its own events: the answer is equal."""
+"""In a large store, a question reads or derives the chains of its own events alone.
+
+The answer is equal to that of the chains of all events.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from answerable.model.errors import UsageError
 from answerable.services.lineage import chain_cache
 from answerable.services.lineage.trace_rows import TraceQuery
 from answerable.store import lineage_facts
 from answerable.store.store import EvidenceStore
 from answerable.usecases.evidence.ingest_logs import ingest_logs
+from answerable.usecases.lineage.count_events import count_by_fields
 from answerable.usecases.lineage.trace import trace_events
 from tests.lineage.conftest import DATA, NOW
 
@@ -56,6 +61,63 @@ def test_the_answer_is_that_of_all_chains(
         assert found.coverage == answer.coverage
         assert found.total == answer.total
         assert found.next == answer.next
+
+
+COUNTED = (
+    *("person", "agent,tool", "identity,source", "chain,outcome", "source,outcome"),
+    *("action", "person,action", "identity,day,outcome", "resource", "day"),
+)
+
+
+@pytest.mark.parametrize("fields", COUNTED)
+def test_the_counts_are_those_of_all_chains(
+    store: EvidenceStore, monkeypatch: pytest.MonkeyPatch, fields: str
+) -> None:
+    questions = list_questions(store)[::3]
+    expected = [count_by_fields(store, each, fields, now=NOW) for each in questions]
+    monkeypatch.setattr(chain_cache, "LARGE_STORE_EVENTS", -1)
+    for question, answer in zip(questions, expected, strict=True):
+        found = count_by_fields(store, question, fields, now=NOW)
+        assert found.items == answer.items, question
+        assert found.coverage == answer.coverage
+        assert (found.total, found.next) == (answer.total, answer.next)
+
+
+@pytest.mark.parametrize("name", ["chains.parquet", "chain-counts.parquet"])
+def test_a_changed_chain_file_is_written_again(
+    store: EvidenceStore, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(chain_cache, "LARGE_STORE_EVENTS", -1)
+    expected = count_by_fields(store, TraceQuery(), "person", now=NOW).items
+    place = store.derived / name
+    usual = place.read_bytes()
+    place.write_bytes(usual[:-9] + b"x" + usual[-8:])
+    assert count_by_fields(store, TraceQuery(), "person", now=NOW).items == expected
+    assert place.read_bytes() != usual[:-9] + b"x" + usual[-8:]
+
+
+def test_similar_and_unknown_names_are_resolved_like_among_all_chains(
+    store: EvidenceStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def answer(field: str, text: str) -> object:
+        question = TraceQuery(**{field: text})  # type: ignore[arg-type]  # names
+        try:
+            return trace_events(store, question, now=NOW).items
+        except UsageError as error:
+            return str(error), error.hint
+
+    items = trace_events(store, TraceQuery(), now=NOW).items
+    asked = [("identity", "*role*"), ("person", "nobody"), ("agent", "x")]
+    for field in ("person", "identity"):
+        for value in sorted({str(e["hops"][field]["value"]) for e in items} - {""}):  # type: ignore[index]
+            tail = value.rpartition(":")[2]
+            parts = (tail, tail.rpartition("/")[2], tail[:-1], tail.partition("@")[0])
+            asked += [(field, part) for part in parts]
+    expected = [answer(*each) for each in asked]
+    assert any(isinstance(each, tuple) for each in expected)
+    monkeypatch.setattr(chain_cache, "LARGE_STORE_EVENTS", -1)
+    for each, known in zip(asked, expected, strict=True):
+        assert answer(*each) == known, each
 
 
 def test_no_chain_of_other_events_is_loaded(

@@ -1,7 +1,7 @@
 """Derive the lineage chains of events from chain keys, issuances and inventory."""
 
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -51,6 +51,25 @@ def derive_lineage_chains(
 ) -> tuple[ChainTimeline, ...]:
     """Derive the chains of all chain keys, each with its time of validity.
 
+    See `iterate_lineage_chains` for the arguments.
+    """
+    return tuple(
+        iterate_lineage_chains(
+            chain_keys, issuances, declared, sign_ins, parents, presentations
+        )
+    )
+
+
+def iterate_lineage_chains(
+    chain_keys: Iterable[SourcedChainKey],
+    issuances: Iterable[CredentialIssuance],
+    declared: Iterable[DeclaredUse] = (),
+    sign_ins: Iterable[SignIn] = (),
+    parents: Mapping[str, str] | None = None,
+    presentations: Iterable[CredentialPresentation] = (),
+) -> Iterator[ChainTimeline]:
+    """Derive the chains of chain keys one by one, each with its time of validity.
+
     Args:
         chain_keys: Distinct chain keys of the events.
         issuances: Issuance records of believed sources.
@@ -59,7 +78,7 @@ def derive_lineage_chains(
         parents: Parent agent by agent.
         presentations: Calls in which a gateway presented a credential.
 
-    Returns:
+    Yields:
         One entry per chain key, in order. The chains of a key cover all time without
         gaps: one interval if no declared use changed.
     """
@@ -75,7 +94,8 @@ def derive_lineage_chains(
         parents or {},
         index_presentations(presentations),
     )
-    return tuple(_derive_chains_of_chain_key(joint, facts) for joint in chain_keys)
+    for joint in chain_keys:
+        yield _derive_chains_of_chain_key(joint, facts)
 
 
 _NEVER_PRESENTED = PresentationTimeline()

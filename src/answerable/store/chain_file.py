@@ -1,20 +1,22 @@
-"""Chains as a Parquet file in `derived/`, for the view `lineage` of user SQL.
+"""Chains as a Parquet file in `derived/`, for the view `lineage` and for large stores.
 
-The file has a MAC that covers its content and the generation of its input. A file of
-another generation, a damaged or a foreign file is written again; deleting it is
-harmless.
+A second file has the number of events of each chain, by outcome. Each file has a MAC
+that covers its content and the generation of its input. A file of another generation, a
+damaged or a foreign file is written again; deleting it is harmless.
 """
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from answerable.lineage.chain_stitching_types import ChainTimeline
 from answerable.model.errors import EnvironmentFailure
 from answerable.store.cache_generation import compute_chains_generation
-from answerable.store.chain_tables import build_chain_table
+from answerable.store.chain_tables import CHAIN_COUNTS, build_chain_table
 from answerable.store.damaged_segments import compute_file_digest
+from answerable.store.documented_views import JOINED_CHAINS
 from answerable.store.duckdb_engine import DuckDbEngine, quote_text
 from answerable.store.durable_files import (
     FILE_MODE,
@@ -24,45 +26,96 @@ from answerable.store.durable_files import (
     write_file,
 )
 from answerable.store.query_tables import NamedTable, ParquetTable, register_table
+from answerable.store.store_layout import CHAIN_COUNTS_FILE, CHAIN_FILE
 
 if TYPE_CHECKING:
     from answerable.store.store import EvidenceStore
 
-_VERSION = 1  # raised when the columns of the file change
+_VERSION = 2  # raised when the columns of a file change
+_BATCH = 20_000  # chain keys that are held as rows at once
 
 
 def find_chain_file(store: "EvidenceStore") -> ParquetTable | None:
     """Find the file of the current chains; None if there is none."""
-    file = _get_path(store, "parquet")
+    return _find_file(store, CHAIN_FILE)
+
+
+def find_chain_counts(store: "EvidenceStore") -> ParquetTable | None:
+    """Find the file with the number of events of each chain; None if there is none."""
+    return _find_file(store, CHAIN_COUNTS_FILE)
+
+
+def write_chain_file(
+    store: "EvidenceStore", chains: Iterable[ChainTimeline]
+) -> ParquetTable:
+    """Write the current chains, in memory as for a part of them.
+
+    Raises:
+        EnvironmentFailure: The disk cannot be written.
+    """
+    return _write_file(store, CHAIN_FILE, _build_tables(chains))
+
+
+def write_chain_counts(store: "EvidenceStore", chains: ParquetTable) -> ParquetTable:
+    """Count the events of each chain by outcome, and write the counts.
+
+    Raises:
+        EnvironmentFailure: The disk cannot be written.
+    """
+    rows = store.run_query(
+        "SELECT c.n, c.valid_from, e.outcome, count(*), min(e.event_time), "  # noqa: S608 - ours
+        f"max(e.event_time) FROM skimmed e JOIN chains c ON {JOINED_CHAINS} "
+        "GROUP BY ALL ORDER BY ALL",
+        tables={"chains": chains},
+    )
+    counted = [dict(zip(CHAIN_COUNTS, row, strict=True)) for row in rows]
+    return _write_file(store, CHAIN_COUNTS_FILE, [NamedTable(CHAIN_COUNTS, counted)])
+
+
+def _build_tables(chains: Iterable[ChainTimeline]) -> Iterator[NamedTable]:
+    """Yield tables of the chains, each with a part of the chain keys."""
+    left, number = iter(chains), 0
+    while (part := tuple(islice(left, _BATCH))) or not number:
+        yield build_chain_table(part, number * _BATCH)
+        number += 1
+
+
+def _find_file(store: "EvidenceStore", name: str) -> ParquetTable | None:
+    """Find a file of the current generation."""
+    file = _get_path(store, name, "parquet")
     with contextlib.suppress(FileNotFoundError, EnvironmentFailure):
-        found = read_file(_get_path(store, "mac"))
-        if found == _compute_mac(store, file):
+        found = read_file(_get_path(store, name, "mac"))
+        if found == _compute_mac(store, name, file):
             return ParquetTable(file)
     return None
 
 
-def write_chain_file(
-    store: "EvidenceStore", chains: Sequence[ChainTimeline]
-) -> ParquetTable | NamedTable:
-    """Write the current chains; on a disk error, return them as rows."""
-    table, file = build_chain_table(chains), _get_path(store, "parquet")
-    try:
-        make_private_folder(file.parent)
-        _write_parquet(table, file)
-        write_file(_get_path(store, "mac"), _compute_mac(store, file), sync=False)
-    except EnvironmentFailure:
-        return table
+def _write_file(
+    store: "EvidenceStore", name: str, tables: Iterable[NamedTable]
+) -> ParquetTable:
+    """Write tables of equal columns as one file, with its MAC."""
+    file = _get_path(store, name, "parquet")
+    make_private_folder(file.parent)
+    _write_parquet(tables, file)
+    mac = _compute_mac(store, name, file)
+    write_file(_get_path(store, name, "mac"), mac, sync=False)
     return ParquetTable(file)
 
 
-def _write_parquet(table: NamedTable, file: Path) -> None:
-    """Write a table as a Parquet file that replaces the one there."""
+def _write_parquet(tables: Iterable[NamedTable], file: Path) -> None:
+    """Write tables as a Parquet file that replaces the one there."""
     engine = DuckDbEngine(file.parent)
     temp_path = file.with_name(f".{file.name}.new")
     try:
-        register_table(engine, "chains", table)
+        for number, table in enumerate(tables):
+            register_table(engine, "part", table)
+            engine.run(
+                "INSERT INTO whole SELECT * FROM part"
+                if number
+                else "CREATE TABLE whole AS SELECT * FROM part"
+            )
         engine.run(
-            f"COPY chains TO {quote_text(str(temp_path.absolute()))} "
+            f"COPY whole TO {quote_text(str(temp_path.absolute()))} "
             "(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1)"
         )
         with translate_os_errors("write", file):
@@ -74,13 +127,13 @@ def _write_parquet(table: NamedTable, file: Path) -> None:
             temp_path.unlink(missing_ok=True)
 
 
-def _get_path(store: "EvidenceStore", ending: str) -> Path:
-    """Return the path of the file, or of its MAC."""
-    return store.derived / f"chains.{ending}"
+def _get_path(store: "EvidenceStore", name: str, ending: str) -> Path:
+    """Return the path of a file, or of its MAC."""
+    return store.derived / f"{name}.{ending}"
 
 
-def _compute_mac(store: "EvidenceStore", file: Path) -> bytes:
-    """Compute the MAC of the file and its generation, with the fingerprint key."""
+def _compute_mac(store: "EvidenceStore", name: str, file: Path) -> bytes:
+    """Compute the MAC of a file and its generation, with the fingerprint key."""
     generation = compute_chains_generation(store)
-    named = f"chains {_VERSION} {generation} {compute_file_digest(file)}"
+    named = f"{name} {_VERSION} {generation} {compute_file_digest(file)}"
     return store.fingerprint(named).encode()

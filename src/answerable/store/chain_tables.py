@@ -75,18 +75,36 @@ _CHAIN: Mapping[str, ColumnType] = {
 }
 
 
-def build_chain_table(stitched: Sequence[ChainTimeline]) -> NamedTable:
-    """Build the table `chains`: the hops of each chain key and time interval."""
+# Events of one chain and outcome; `n` and `valid_from` are those of the chain.
+CHAIN_COUNTS: Mapping[str, ColumnType] = {
+    "n": ColumnType.INT,
+    "valid_from": ColumnType.INT,
+    "outcome": _TEXT,
+    "events": ColumnType.INT,
+    "first": ColumnType.INT,
+    "last": ColumnType.INT,
+}
+
+
+def build_chain_table(
+    stitched: Sequence[ChainTimeline], first_number: int = 0
+) -> NamedTable:
+    """Build the table `chains`: the hops of each chain key and time interval.
+
+    Args:
+        stitched: Chains.
+        first_number: Number `n` of the first chain key.
+    """
     return NamedTable(
         _CHAIN,
         [
             {
                 **_build_interval_row(
-                    0, each.chain_key, chain.valid_from, chain.valid_to
+                    number, each.chain_key, chain.valid_from, chain.valid_to
                 ),
                 **_build_chain_row(chain),
             }
-            for each in stitched
+            for number, each in enumerate(stitched, first_number)
             for chain in each.chains
         ],
     )

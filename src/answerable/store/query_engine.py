@@ -10,7 +10,7 @@ from answerable.model.errors import EnvironmentFailure, UsageError
 from answerable.model.event import AuditEvent
 from answerable.store import journal_files
 from answerable.store.store_keys import LogKeys
-from answerable.store.store_layout import StoreLayout
+from answerable.store.store_layout import StoreLayout, list_derived_tables
 from answerable.store.transparency_log import TransparencyLog
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from answerable.store.duckdb_engine import DuckDbEngine
     from answerable.store.event_sources import EventSources
     from answerable.store.foreign_events import ForeignEvents
-    from answerable.store.query_tables import NamedTable
+    from answerable.store.query_tables import NamedTable, ParquetTable
     from answerable.store.query_views import ViewDefinitions
     from answerable.store.search_index import EventPlace, SearchIndex
     from answerable.store.segment_catalogue import SegmentCatalogue
@@ -92,7 +92,7 @@ class EventQueries:
         self,
         query: str,
         parameters: Sequence[object],
-        tables: "Mapping[str, NamedTable]",
+        tables: "Mapping[str, NamedTable | ParquetTable]",
         scope: "SegmentScope | None" = None,
     ) -> list[tuple[object, ...]]:
         """Run trusted SQL with extra temporary tables.
@@ -144,20 +144,20 @@ class EventQueries:
         self,
         query: str,
         parameters: Sequence[object],
-        tables: "Mapping[str, NamedTable]",
+        tables: "Mapping[str, NamedTable | ParquetTable]",
         scope: "SegmentScope | None",
     ) -> list[tuple[object, ...]]:
         """Run trusted SQL once."""
-        from answerable.store.query_tables import quote_name, register_table
+        from answerable.store.query_tables import drop_table, make_temporary_table
 
         engine = self._get_current_engine(scope)
         for name, table in tables.items():
-            register_table(engine, name, table, temporary=True)
+            make_temporary_table(engine, name, table)
         try:
             return engine.run(query, parameters)
         finally:
-            for name in tables:
-                engine.run(f"DROP TABLE IF EXISTS {quote_name(name)}")
+            for name, table in tables.items():
+                drop_table(engine, name, table)
 
     def run_user_select(
         self,
@@ -349,7 +349,9 @@ class EventQueries:
         """Open an engine over the segments and the foreign events."""
         from answerable.store.duckdb_engine import DuckDbEngine
 
-        files = () if self._foreign is None else tuple(map(Path, self._foreign.files))
+        files = list_derived_tables(self._layout.root / "derived")
+        if self._foreign is not None:
+            files += tuple(map(Path, self._foreign.files))
         return DuckDbEngine(self._layout.segments, files=files)
 
     def _read_store_state(self) -> object:

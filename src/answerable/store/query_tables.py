@@ -59,6 +59,30 @@ def quote_name(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+def make_temporary_table(
+    engine: "DuckDbEngine", name: str, table: NamedTable | ParquetTable
+) -> None:
+    """Make a table of this connection: rows in memory, or a view of a file."""
+    if isinstance(table, NamedTable):
+        register_table(engine, name, table, temporary=True)
+        return
+    from answerable.store.duckdb_engine import quote_text
+
+    file = quote_text(str(table.file.absolute()))
+    engine.run(
+        f"CREATE OR REPLACE TEMP VIEW {quote_name(name)} AS "  # noqa: S608 - quoted
+        f"SELECT * FROM read_parquet({file})"
+    )
+
+
+def drop_table(
+    engine: "DuckDbEngine", name: str, table: NamedTable | ParquetTable
+) -> None:
+    """Drop a table that `make_temporary_table` made."""
+    kind = "TABLE" if isinstance(table, NamedTable) else "VIEW"
+    engine.run(f"DROP {kind} IF EXISTS {quote_name(name)}")
+
+
 def register_table(
     engine: "DuckDbEngine", name: str, table: NamedTable, *, temporary: bool = False
 ) -> None:

@@ -26,7 +26,7 @@ from answerable.store.durable_files import (
 )
 from answerable.store.object_store import LoggedObject, ObjectStore
 from answerable.store.query_engine import NO_QUERY_LIMITS, EventQueries, QueryLimits
-from answerable.store.query_tables import NamedTable
+from answerable.store.query_tables import NamedTable, ParquetTable
 from answerable.store.record_encoding import encode_canonical_record
 from answerable.store.sealing_process import SealingProcess
 from answerable.store.search_index import EventPlace, SearchIndex
@@ -297,7 +297,7 @@ class EvidenceStore:
         self,
         query: str,
         parameters: Sequence[object] = (),
-        tables: Mapping[str, NamedTable] | None = None,
+        tables: Mapping[str, NamedTable | ParquetTable] | None = None,
         scope: "SegmentScope | None" = None,
     ) -> list[tuple[object, ...]]:
         """Run trusted SQL over the events of the store (views `events` and `skimmed`).

@@ -21,6 +21,8 @@ from answerable.store.durable_files import (
 )
 
 STORE_SCHEMA = 1
+# Derived tables in Parquet files, without the ending; see `chain_file`.
+CHAIN_FILE, CHAIN_COUNTS_FILE = "chains", "chain-counts"
 VOLUME_FOLDER = "lost+found"  # of ext4, at the root of a volume
 
 
@@ -266,3 +268,10 @@ def _check_format(layout: StoreLayout) -> None:
                 f"{layout.keys} can be read by others (mode {mode:o}, expected 700)",
                 f"chmod 700 {layout.keys}",
             )
+
+
+def list_derived_tables(derived: Path) -> tuple[Path, ...]:
+    """List the derived files that trusted queries may read, whether they exist or not."""
+    return tuple(
+        derived / f"{name}.parquet" for name in (CHAIN_FILE, CHAIN_COUNTS_FILE)
+    )

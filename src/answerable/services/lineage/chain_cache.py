@@ -1,10 +1,11 @@
 """Load or compute the chains (person, agent, tool, identity) of all events, cached."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from answerable.lineage.chain_index import ChainIndex
-from answerable.lineage.chain_stitching import derive_lineage_chains
-from answerable.lineage.chain_stitching_types import SourcedChainKey
+from answerable.lineage.chain_stitching import iterate_lineage_chains
+from answerable.lineage.chain_stitching_types import ChainTimeline, SourcedChainKey
+from answerable.model.errors import EnvironmentFailure
 from answerable.model.inventory import Inventory
 from answerable.services.inventory import snapshots
 from answerable.services.python_gc_pause import pause_garbage_collection
@@ -14,6 +15,7 @@ from answerable.store import (
     lineage_facts_of_keys,
 )
 from answerable.store.event_queries import count_sealed_events
+from answerable.store.query_tables import NamedTable, ParquetTable
 from answerable.store.query_views import ViewDefinitions
 from answerable.store.store import EvidenceStore
 
@@ -55,19 +57,49 @@ def derive_chains(
         inventory_store: Store of the snapshots and statements about owners.
         inventory: Its newest snapshot, if loaded.
     """
+    return ChainIndex(_iterate_chains(facts, inventory_store, inventory))
+
+
+def write_current_chain_file(
+    store: EvidenceStore, inventory: Inventory | None = None
+) -> ParquetTable:
+    """Derive the chains of all events into the chain file.
+
+    Args:
+        store: Store of the events.
+        inventory: The newest snapshot, if loaded.
+
+    Raises:
+        EnvironmentFailure: The disk cannot be written.
+    """
+    from answerable.store import chain_file  # other questions do not need it
+
+    if not is_large_store(store):
+        return chain_file.write_chain_file(store, load_or_compute_chains(store))
+    with pause_garbage_collection():
+        facts = lineage_facts.load_lineage_facts(store)
+        return chain_file.write_chain_file(
+            store, _iterate_chains(facts, store, inventory)
+        )
+
+
+def _iterate_chains(
+    facts: lineage_facts.LineageFacts,
+    inventory_store: EvidenceStore,
+    inventory: Inventory | None,
+) -> Iterator[ChainTimeline]:
+    """Derive the chains of facts one by one."""
     parents: dict[str, str] = {}
     if inventory_store.list_objects("snapshot"):
         agents = (inventory or snapshots.load_inventory(inventory_store)).agents
         parents = {k: e.agent.parent for k, e in agents.items() if e.agent.parent}
-    return ChainIndex(
-        derive_lineage_chains(
-            facts.joints,
-            facts.issuances,
-            snapshots.load_declared_uses(inventory_store),
-            facts.sign_ins,
-            parents,
-            facts.presentations,
-        )
+    return iterate_lineage_chains(
+        facts.joints,
+        facts.issuances,
+        snapshots.load_declared_uses(inventory_store),
+        facts.sign_ins,
+        parents,
+        facts.presentations,
     )
 
 
@@ -91,11 +123,14 @@ def derive_chains_of_keys(
 
 def build_lineage_view(store: EvidenceStore) -> ViewDefinitions:
     """Build the `lineage` view for SQL queries."""
+    return chain_tables.build_lineage_view(lambda: _build_chain_table(store))
+
+
+def _build_chain_table(store: EvidenceStore) -> NamedTable | ParquetTable:
+    """Return the chains of all events: the chain file, or rows on a disk error."""
     from answerable.store import chain_file  # other questions do not need it
 
-    return chain_tables.build_lineage_view(
-        lambda: (
-            chain_file.find_chain_file(store)
-            or chain_file.write_chain_file(store, load_or_compute_chains(store))
-        )
-    )
+    try:
+        return chain_file.find_chain_file(store) or write_current_chain_file(store)
+    except EnvironmentFailure:
+        return chain_tables.build_chain_table(load_or_compute_chains(store))

@@ -65,6 +65,12 @@ def parse_fields(field_names: str) -> tuple[str, ...]:
     return tuple(names)
 
 
+def split_fields(fields: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Split fields into hops of the chain and columns of the event, in order."""
+    hops = [name for name in fields if name in HOPS]
+    return hops, [name for name in fields if name not in HOPS]
+
+
 def count_by_chain_values(
     store: EvidenceStore,
     chains: Sequence[ChainTimeline],

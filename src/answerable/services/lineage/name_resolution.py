@@ -1,18 +1,13 @@
 """Resolve names of persons, agents, tools, identities and credentials in a query."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import cache
 from typing import Protocol
 
 import re2
 
-from answerable.inventory.name_resolution import (
-    EntityKind,
-    resolve_entity_by_name,
-    select_similar_names,
-)
+from answerable.inventory.name_resolution import EntityKind, resolve_entity_by_name
 from answerable.inventory.person_directory import PersonDirectory, get_person_handle
 from answerable.lineage.chain_index import ChainIndex, ShortNameIndex, list_short_names
 from answerable.lineage.chain_stitching_types import ChainTimeline, SourcedChainKey
@@ -26,6 +21,11 @@ from answerable.model.ids import (
 )
 from answerable.model.inventory import Inventory
 from answerable.model.lineage import ChainKey, LineageChain
+from answerable.services.lineage.similar_names import (
+    build_unknown_name_error,
+    find_ids_containing,
+    list_ids_of_kind,
+)
 
 ChainTest = Callable[[LineageChain], bool]
 IdTest = Callable[[str], bool]
@@ -118,6 +118,31 @@ def list_required_ids(
         if text
     )
     return [each.id for each in fits if isinstance(each, _EqualsId)]
+
+
+def resolve_query_name(
+    inventory: Inventory, chains: Sequence[ChainTimeline], field: str, text: str
+) -> frozenset[str]:
+    """Resolve the name in one field of a query to the ids that chains may contain.
+
+    Args:
+        inventory: The snapshot.
+        chains: Chains with all ids that are equal or similar to the name.
+        field: Name in `FIELDS`.
+        text: The name, no pattern.
+
+    Raises:
+        UsageError: It is unknown or ambiguous.
+    """
+    if field == "person":
+        return _list_person_aliases(inventory, chains, text)
+    resolve = {
+        "agent": resolve_agent,
+        "tool": _resolve_tool,
+        "identity": resolve_identity,
+        "credential": _resolve_credential,
+    }[field]
+    return frozenset({resolve(inventory, chains, text)})
 
 
 def is_glob(text: str) -> bool:
@@ -245,52 +270,16 @@ def _resolve_logged_name(
     except UsageError:
         if not short:
             ids = {key for names in known_names for key in names.ids}
-            short = _find_ids_containing(
-                asked, {*ids, *_list_ids_of_kind(inventory, kind)}
+            short = find_ids_containing(
+                asked, {*ids, *list_ids_of_kind(inventory, kind)}
             )
             if not short:
-                raise _build_unknown_name_error(asked, kind, ids) from None
+                raise build_unknown_name_error(asked, kind, ids) from None
     if len(short) > 1:
         raise AmbiguousError(
             f"{asked!r} matches {len(short)} items (expected one)", tuple(sorted(short))
         )
     return short.pop()
-
-
-_MIN_PART_LENGTH = 3  # characters of a name part
-
-
-def _find_ids_containing(fragment: str, ids: Iterable[str]) -> set[str]:
-    """Return the ids that contain part of a name, ignoring case."""
-    folded = fragment.lower()
-    if len(folded) < _MIN_PART_LENGTH:
-        return set()
-    return {key for key in ids if folded in key.partition(":")[2].lower()}
-
-
-def _list_ids_of_kind(inventory: Inventory, kind: EntityKind) -> Iterable[str]:
-    """List the inventory's ids of one kind of entity."""
-    match kind:
-        case "agent":
-            return inventory.agents
-        case "credential":
-            return inventory.credentials
-        case "tool":
-            return {tool.id for tool in inventory.facts.tools}
-        case _:
-            return {identity.id for identity in inventory.facts.identities}
-
-
-def _build_unknown_name_error(text: str, kind: str, ids: set[str]) -> UsageError:
-    """Build the error for an unknown name, with the most similar known name."""
-    names = sorted({name for each in ids for name in (each, *list_short_names(each))})
-    close = get_close_matches(text, select_similar_names(text, names), n=1, cutoff=0.5)
-    hint = "no audit log and no scan contains it; ingest or scan first"
-    if kind == "identity":
-        hint = "no scanned or acting identity has that name; give an ARN for any other"
-    if close:
-        hint = f"did you mean {close[0]}?"
-    return UsageError(f"unknown {kind} (got {text[:200]!r})", hint)
 
 
 def _index_owned_identities(inventory: Inventory) -> ShortNameIndex:
@@ -304,10 +293,15 @@ def _build_tool_predicate(
     """Build a predicate for the tool of a chain, by name or pattern."""
     if is_glob(text):
         return build_pattern_predicate(text)
-    return _EqualsId(
-        _resolve_logged_name(
-            inventory, text, "tool", ChainIndex.wrap_chains(chains).tools
-        )
+    return _EqualsId(_resolve_tool(inventory, chains, text))
+
+
+def _resolve_tool(
+    inventory: Inventory, chains: Sequence[ChainTimeline], text: str
+) -> str:
+    """Resolve a tool by id or name."""
+    return _resolve_logged_name(
+        inventory, text, "tool", ChainIndex.wrap_chains(chains).tools
     )
 
 
@@ -386,6 +380,6 @@ def _list_person_aliases(
                 tuple(sorted(handles)),
             )
         if not handles:
-            raise _build_unknown_name_error(text, "person", people)
+            raise build_unknown_name_error(text, "person", people)
         spelled |= handles
     return frozenset(spelled)

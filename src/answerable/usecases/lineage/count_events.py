@@ -1,7 +1,7 @@
 """Count audit events by field of their lineage, or by hop status (`trace --by`)."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import cast
 
@@ -11,7 +11,10 @@ from answerable.model.documents.trace import EventCountItem
 from answerable.model.lineage import HopStatus, LineageChain
 from answerable.services.inventory import snapshots
 from answerable.services.lineage.audit_log_identities import resolve_audit_log_identity
-from answerable.services.lineage.chain_cache import load_or_compute_chains
+from answerable.services.lineage.chain_cache import (
+    is_large_store,
+    load_or_compute_chains,
+)
 from answerable.services.lineage.event_counts import (
     GroupKey,
     build_count_fields,
@@ -20,7 +23,9 @@ from answerable.services.lineage.event_counts import (
     get_hop_value_and_status,
     mixed_type_sort_key,
     parse_fields,
+    split_fields,
 )
+from answerable.services.lineage.large_store_counts import count_without_chains
 from answerable.services.lineage.query_validation import require_known_action
 from answerable.services.lineage.trace_rows import (
     HOPS,
@@ -31,6 +36,7 @@ from answerable.services.lineage.trace_rows import (
     format_command_with_larger_limit,
     validate_trace_query,
 )
+from answerable.store.event_count_queries import EventCounts
 from answerable.store.investigation_queries import InvestigationFilter
 from answerable.store.store import EvidenceStore
 
@@ -55,11 +61,18 @@ def count_by_fields(
     validate_trace_query(query)
     fields = parse_fields(field_names)
     inventory = snapshots.load_inventory(store, now=now)
-    chains = load_or_compute_chains(store, inventory)
+    totals = None
+    if is_large_store(store):
+        chains, totals = count_without_chains(store, inventory, query, fields)
+    else:
+        chains = load_or_compute_chains(store, inventory)
     identity = resolve_audit_log_identity(store, inventory, chains, query.identity)
     query = replace(query, identity=identity)
-    wanted = build_event_filter(inventory, chains, query)
-    items = count_filtered_events(store, chains, wanted, fields)
+    if totals is None:
+        wanted = build_event_filter(inventory, chains, query)
+        items = count_filtered_events(store, chains, wanted, fields)
+    else:
+        items = _build_items(totals, fields)
     shown = items[: query.limit]
     if not items:
         require_known_action(store, query.action)
@@ -85,8 +98,7 @@ def count_filtered_events(
     fields: Sequence[str],
 ) -> list[EventCountItem]:
     """Count the events of a filter by fields; return all counts, largest first."""
-    hops = [name for name in fields if name in HOPS]
-    columns = [name for name in fields if name not in HOPS]
+    hops, columns = split_fields(fields)
 
     def values_of(chain: LineageChain) -> GroupKey:
         return tuple(get_hop_value_and_status(chain, name)[0] for name in hops)
@@ -94,6 +106,14 @@ def count_filtered_events(
     counts = count_by_chain_values(
         store, chains, wanted, values_of if hops else None, columns
     )
+    return _build_items(counts, fields)
+
+
+def _build_items(
+    counts: Mapping[GroupKey, EventCounts], fields: Sequence[str]
+) -> list[EventCountItem]:
+    """Build the items of counts by hops, then by columns; largest first."""
+    hops, columns = split_fields(fields)
     ordered = sorted(
         counts.items(),
         key=lambda each: (-each[1].events, mixed_type_sort_key(each[0])),

@@ -6,17 +6,15 @@ from dataclasses import replace
 from answerable.lineage.chain_index import ChainIndex
 from answerable.lineage.chain_stitching_types import ChainTimeline
 from answerable.model.documents.shared_shapes import Document
-from answerable.model.errors import UsageError
 from answerable.model.inventory import Inventory
 from answerable.services.inventory import snapshots
 from answerable.services.lineage.audit_log_identities import resolve_audit_log_identity
 from answerable.services.lineage.chain_cache import (
-    derive_chains_of_keys,
     is_large_store,
     load_or_compute_chains,
 )
+from answerable.services.lineage.large_store_chains import load_chains_of_question
 from answerable.services.lineage.log_data_coverage import add_recorded_data
-from answerable.services.lineage.name_resolution import get_event_chain_key
 from answerable.services.lineage.query_validation import require_known_action
 from answerable.services.lineage.trace_rows import (
     TraceQuery,
@@ -24,7 +22,6 @@ from answerable.services.lineage.trace_rows import (
     build_trace_coverage,
     build_trace_item,
     describe_searched_events,
-    drop_names,
     format_command_with_larger_limit,
     join_events_with_chains,
     validate_trace_query,
@@ -33,7 +30,6 @@ from answerable.store.investigation_queries import (
     count_events_matching,
     find_newest_events,
 )
-from answerable.store.lineage_facts_of_keys import read_chain_keys_matching
 from answerable.store.store import EvidenceStore
 
 
@@ -46,36 +42,11 @@ def trace_events(store: EvidenceStore, query: TraceQuery, *, now: int) -> Docume
     validate_trace_query(query)
     inventory = snapshots.load_inventory(store, now=now)
     chains = (
-        _derive_chains_of_question(store, inventory, query)
+        load_chains_of_question(store, inventory, query)
         if is_large_store(store)
         else load_or_compute_chains(store)
     )
     return list_lineage_rows(store, inventory, chains, query, now=now)
-
-
-def _derive_chains_of_question(
-    store: EvidenceStore, inventory: Inventory, query: TraceQuery
-) -> ChainIndex:
-    """Derive the chains of the events that a query selects, names left aside.
-
-    Without names, these are the newest events up to the limit. If a name is not found
-    among the selected events, the chains of all events are searched.
-    """
-    unnamed = drop_names(query)
-    selected = build_event_filter(inventory, (), unnamed)
-    if query == unnamed:
-        newest = find_newest_events(store, selected, query.limit + 1)
-        keys = list(dict.fromkeys(map(get_event_chain_key, newest)))
-        return derive_chains_of_keys(store, inventory, keys)
-    chains = derive_chains_of_keys(
-        store, inventory, read_chain_keys_matching(store, selected)
-    )
-    try:
-        identity = resolve_audit_log_identity(store, inventory, chains, query.identity)
-        build_event_filter(inventory, chains, replace(query, identity=identity))
-    except UsageError:
-        return load_or_compute_chains(store)
-    return chains
 
 
 def list_lineage_rows(

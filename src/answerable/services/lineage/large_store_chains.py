@@ -1,0 +1,256 @@
+"""Chains of a question over a large store: read from the chain file, or derived for it.
+
+Reading the chains of all events takes seconds and much memory. The chain file is
+searched instead for the names of a question and for the keys of its events.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from answerable.lineage.chain_index import ChainIndex
+from answerable.lineage.chain_stitching_types import ChainTimeline, SourcedChainKey
+from answerable.model.errors import EnvironmentFailure, UsageError
+from answerable.model.ids import build_person_id
+from answerable.model.inventory import Inventory
+from answerable.services.lineage import name_resolution
+from answerable.services.lineage.audit_log_identities import resolve_audit_log_identity
+from answerable.services.lineage.chain_cache import (
+    derive_chains_of_keys,
+    load_or_compute_chains,
+    write_current_chain_file,
+)
+from answerable.services.lineage.trace_rows import (
+    TraceQuery,
+    build_event_filter,
+    drop_names,
+)
+from answerable.store import chain_file
+from answerable.store.chain_lookup import (
+    NameCondition,
+    read_chains_of_keys,
+    read_chains_with_names,
+)
+from answerable.store.investigation_queries import (
+    InvestigationFilter,
+    find_newest_events,
+)
+from answerable.store.lineage_facts_of_keys import (
+    read_chain_keys_matching,
+    read_event_sources,
+)
+from answerable.store.query_tables import ParquetTable
+from answerable.store.store import EvidenceStore
+
+
+def load_chains_of_question(
+    store: EvidenceStore, inventory: Inventory, query: TraceQuery
+) -> ChainIndex:
+    """Load the chains that the rows of a query need.
+
+    Without names, these are the chains of the newest events up to the limit. If a name
+    is not found among the chains, those of all events are searched.
+    """
+    unnamed = drop_names(query)
+    selected = build_event_filter(inventory, (), unnamed)
+    file = find_current_chain_file(store)
+    if query == unnamed:
+        newest = find_newest_events(store, selected, query.limit + 1)
+        keys = list(dict.fromkeys(map(name_resolution.get_event_chain_key, newest)))
+        return _load_chains_of_keys(store, inventory, file, keys)
+    try:
+        if file is None and unnamed == TraceQuery(limit=query.limit):
+            file = _write_chain_file(store, inventory)
+        chains = (
+            _find_chains_with_names(store, inventory, file, query)
+            if file and _has_searchable_name(query)
+            else derive_chains_of_keys(
+                store, inventory, read_chain_keys_matching(store, selected)
+            )
+        )
+        identity = resolve_audit_log_identity(store, inventory, chains, query.identity)
+        wanted = build_event_filter(
+            inventory, chains, replace(query, identity=identity)
+        )
+    except UsageError:
+        return load_or_compute_chains(store)
+    return _add_chains_of_newest_events(
+        store, inventory, file, chains, wanted, query.limit
+    )
+
+
+def load_chains_of_counts(
+    store: EvidenceStore, inventory: Inventory, query: TraceQuery
+) -> ChainIndex:
+    """Load the chains of all events that a query with names selects."""
+    chains = load_chains_of_question(store, inventory, replace(query, limit=1))
+    identity = resolve_audit_log_identity(store, inventory, chains, query.identity)
+    wanted = build_event_filter(inventory, chains, replace(query, identity=identity))
+    keys = read_chain_keys_matching(store, wanted)
+    return _add_chains(store, inventory, find_current_chain_file(store), chains, keys)
+
+
+def build_index_without_chains(store: EvidenceStore) -> ChainIndex:
+    """Build an index for a question that needs no chain; it has the store's sources."""
+    return _index_chains(store, ())
+
+
+def find_current_chain_file(store: EvidenceStore) -> ParquetTable | None:
+    """Find the chain file; none for a process with an index of events in memory."""
+    return None if store.queries.has_index else chain_file.find_chain_file(store)
+
+
+def open_chain_files(
+    store: EvidenceStore, inventory: Inventory
+) -> tuple[ParquetTable, ParquetTable] | None:
+    """Find the chain file and its counts, or write them; None if that is impossible."""
+    if store.queries.has_index:
+        return None
+    chains = find_current_chain_file(store) or _write_chain_file(store, inventory)
+    if chains is None:
+        return None
+    try:
+        counts = chain_file.find_chain_counts(store)
+        return chains, counts or chain_file.write_chain_counts(store, chains)
+    except EnvironmentFailure:
+        return None
+
+
+def _write_chain_file(
+    store: EvidenceStore, inventory: Inventory
+) -> ParquetTable | None:
+    """Write the chain file; None if the disk cannot be written."""
+    if store.queries.has_index:
+        return None
+    try:
+        return write_current_chain_file(store, inventory)
+    except EnvironmentFailure:
+        return None
+
+
+def _has_searchable_name(query: TraceQuery) -> bool:
+    """Tell whether the chain file can be searched for some name of a query."""
+    return any(
+        not name_resolution.is_glob(text) or _get_longest_literal(text)
+        for field in name_resolution.FIELDS
+        if (text := getattr(query, field))
+    )
+
+
+def _find_chains_with_names(
+    store: EvidenceStore,
+    inventory: Inventory,
+    file: ParquetTable,
+    query: TraceQuery,
+) -> ChainIndex:
+    """Find the chains with the names of a query.
+
+    An event may also touch the named identity: the other names then suffice.
+
+    Raises:
+        UsageError: A name is unknown or ambiguous.
+    """
+    conditions = {
+        field: _resolve_name(store, inventory, file, field, text)
+        for field in name_resolution.FIELDS
+        if (text := getattr(query, field))
+    }
+    found = [*_read_chains(store, file, conditions.values())]
+    others = [each for field, each in conditions.items() if field != "identity"]
+    if others and len(others) < len(conditions):
+        found += _read_chains(store, file, others)
+    return _index_chains(store, {each.chain_key: each for each in found}.values())
+
+
+def _read_chains(
+    store: EvidenceStore, file: ParquetTable, conditions: Iterable[NameCondition]
+) -> ChainIndex:
+    """Read the chains that meet conditions."""
+    return ChainIndex(read_chains_with_names(store, file, tuple(conditions)))
+
+
+def _resolve_name(
+    store: EvidenceStore,
+    inventory: Inventory,
+    file: ParquetTable,
+    field: str,
+    text: str,
+) -> NameCondition:
+    """Resolve one name of a query to ids; a pattern to the longest text in it.
+
+    Raises:
+        UsageError: The name is unknown or ambiguous.
+    """
+    if name_resolution.is_glob(text):
+        return NameCondition(field, part=_get_longest_literal(text))
+    asked = text.strip()
+    if field == "person":
+        part = build_person_id(asked).partition(":")[2].lower()
+    else:
+        part = asked.lower()
+        if not asked.startswith("arn:"):
+            exact = NameCondition(field, (asked,))
+            if _read_chains(store, file, [exact]):
+                return exact
+    similar = ChainIndex(())
+    if not asked.startswith("arn:"):
+        similar = _read_chains(store, file, [NameCondition(field, part=part)])
+    ids = name_resolution.resolve_query_name(inventory, similar, field, asked)
+    return NameCondition(field, tuple(sorted(ids)))
+
+
+def _get_longest_literal(pattern: str) -> str:
+    """Return the longest text of a pattern that has no wildcard, in lower case."""
+    return max(pattern.lower().replace("?", "*").split("*"), key=len)
+
+
+def _add_chains_of_newest_events(
+    store: EvidenceStore,
+    inventory: Inventory,
+    file: ParquetTable | None,
+    chains: ChainIndex,
+    wanted: InvestigationFilter,
+    limit: int,
+) -> ChainIndex:
+    """Add the chains of the newest events of a filter, which others may have caused."""
+    if all(each.keys is not None for each in wanted.alternatives):
+        return chains  # events of these chains alone
+    newest = find_newest_events(store, wanted, limit + 1)
+    keys = map(name_resolution.get_event_chain_key, newest)
+    return _add_chains(store, inventory, file, chains, keys)
+
+
+def _add_chains(
+    store: EvidenceStore,
+    inventory: Inventory,
+    file: ParquetTable | None,
+    chains: ChainIndex,
+    keys: Iterable[SourcedChainKey],
+) -> ChainIndex:
+    """Add the chains of further chain keys to an index."""
+    known = chains.chains_by_key
+    missing = [key for key in dict.fromkeys(keys) if key not in known]
+    if not missing:
+        return chains
+    more = _load_chains_of_keys(store, inventory, file, missing)
+    return _index_chains(store, (*chains, *more))
+
+
+def _load_chains_of_keys(
+    store: EvidenceStore,
+    inventory: Inventory,
+    file: ParquetTable | None,
+    keys: Sequence[SourcedChainKey],
+) -> ChainIndex:
+    """Read the chains of chain keys, or derive them without a file."""
+    if file is not None:
+        found = _index_chains(store, read_chains_of_keys(store, file, keys))
+        if len(found) == len(keys):
+            return found  # else an event was stored in the meantime
+    return derive_chains_of_keys(store, inventory, keys)
+
+
+def _index_chains(store: EvidenceStore, chains: Iterable[ChainTimeline]) -> ChainIndex:
+    """Index chains, with the sources of all events."""
+    index = ChainIndex(chains)
+    index.sources = read_event_sources(store)
+    return index

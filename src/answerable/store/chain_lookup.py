@@ -1,0 +1,252 @@
+"""Look up chains and their counts in the chain file, without loading the others."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+from answerable.lineage.chain_stitching_types import ChainTimeline, SourcedChainKey
+from answerable.model.event import EventOutcome
+from answerable.model.lineage import ChainKey, Hop, HopStatus, LineageChain
+from answerable.store.chain_tables import build_chain_interval_table
+from answerable.store.documented_views import HOPS, JOINED_CHAINS
+from answerable.store.event_count_queries import COLUMNS, EventCounts
+from answerable.store.investigation_queries import (
+    InvestigationFilter,
+    build_investigation_scope,
+    build_matching_query,
+)
+from answerable.store.query_tables import NamedTable, ParquetTable
+from answerable.store.search_index import PLACE_COLUMNS
+from answerable.store.segment_scope import NO_SEGMENTS
+
+if TYPE_CHECKING:
+    from answerable.store.store import EvidenceStore
+
+_KEY = ("identity", "credential", "session", "person", "run", "agent", "tool")
+_COUNTED = 5  # columns of a row of counts before its values
+_HOP_PARTS = ("hop", "status", "known_by")
+_COLUMNS = (
+    *("source", "believed", *_KEY, "valid_from", "valid_to"),
+    *(f"{hop}_{part}" for hop in HOPS for part in _HOP_PARTS),
+    *("agent_path", "identity_path", "credential_path"),
+    "coalesce(epoch_ns(credential_from), 0)",
+    "coalesce(epoch_ns(credential_to), 0)",
+    "delegation_id",
+)
+_SAME_KEY = " AND ".join(
+    f"c.{name} = k.{name}" for name in ("source", "believed", *_KEY)
+)
+# Values of a chain that a name is compared with, by the field of a query. Texts are
+# compared in columns, and in lists of a chain.
+_VALUE_COLUMNS = {
+    "person": ("person_hop",),
+    "agent": (),
+    "tool": ("tool_hop",),
+    "identity": (),
+    "credential": ("credential",),
+}
+_VALUE_LISTS = {
+    "agent": "agent_path",
+    "identity": "identity_path",
+    "credential": "credential_path",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class NameCondition:
+    """Condition on the values of one field of a chain.
+
+    Attributes:
+        field: `person`, `agent`, `tool`, `identity` or `credential`.
+        values: Ids of which one is equal; empty for none.
+        part: Text in lower case that the value contains; used without ids.
+    """
+
+    field: str
+    values: tuple[str, ...] = ()
+    part: str = ""
+
+
+def read_chains_of_keys(
+    store: "EvidenceStore", file: ParquetTable, keys: Sequence[SourcedChainKey]
+) -> list[ChainTimeline]:
+    """Read the chains of some chain keys."""
+    table = build_chain_interval_table([(each, 0, 0) for each in keys])
+    condition = f"EXISTS (SELECT 1 FROM wanted k WHERE {_SAME_KEY})"  # noqa: S608 - ours
+    return _read_chains(store, file, condition, [], {"wanted": table})
+
+
+def read_chains_with_names(
+    store: "EvidenceStore", file: ParquetTable, conditions: Sequence[NameCondition]
+) -> list[ChainTimeline]:
+    """Read the chains of keys with a chain that meets all conditions."""
+    tests: list[str] = []
+    parameters: list[object] = []
+    for each in conditions:
+        test, values = _build_name_test(each)
+        tests.append(test)
+        parameters += values
+    condition = f"c.n IN (SELECT c.n FROM chains c WHERE {' AND '.join(tests)})"  # noqa: S608 - ours
+    return _read_chains(store, file, condition, parameters, {})
+
+
+def count_all_events_by_hops(
+    store: "EvidenceStore",
+    files: tuple[ParquetTable, ParquetTable],
+    hops: Sequence[str],
+    columns: Sequence[str],
+) -> dict[tuple[object, ...], EventCounts]:
+    """Count all events by hops of their chains, by source and by outcome.
+
+    Args:
+        store: The store.
+        files: Chains, and the number of events of each.
+        hops: Names of hops.
+        columns: `source` and `outcome`, or one of them, or none.
+    """
+    shown = {"source": "c.source", "outcome": "o.outcome"}
+    values = [*_list_hop_values(hops), *(shown[name] for name in columns)]
+    counts = ", ".join(
+        f"sum(o.events){only}"
+        for only in (
+            "",
+            f" FILTER (o.outcome = '{EventOutcome.DENIED.value}')",
+            f" FILTER (o.outcome = '{EventOutcome.UNKNOWN.value}')",
+        )
+    )
+    query = (
+        f"SELECT {counts}, min(o.first), max(o.last), {', '.join(values)} "  # noqa: S608 - our own names
+        "FROM counts o JOIN chains c ON o.n = c.n AND o.valid_from = c.valid_from "
+        f"GROUP BY {', '.join(values)}"
+    )
+    tables = {"chains": files[0], "counts": files[1]}
+    return _decode_counts(store.run_query(query, (), tables, NO_SEGMENTS))
+
+
+def count_events_by_hops(
+    store: "EvidenceStore",
+    file: ParquetTable,
+    investigation: InvestigationFilter,
+    hops: Sequence[str],
+    columns: Sequence[str],
+) -> dict[tuple[object, ...], EventCounts]:
+    """Count matching events by hops of their chains, and by columns of the events.
+
+    Args:
+        store: The store.
+        file: Chains.
+        investigation: Events to count.
+        hops: Names of hops.
+        columns: Names in `event_count_queries.COLUMNS`.
+    """
+    shown = ["action", "resource", "outcome", *("source", "written_by", *_KEY)]
+    query, parameters, tables = build_matching_query(
+        investigation, ", ".join([PLACE_COLUMNS, *shown])
+    )
+    values = [*_list_hop_values(hops), *(COLUMNS[name] for name in columns)]
+    counting = (
+        "SELECT count(*), count(*) FILTER (e.outcome = 'denied'), "  # noqa: S608 - our own names
+        "count(*) FILTER (e.outcome = 'unknown'), min(e.event_time), "
+        f"max(e.event_time), {', '.join(values)} FROM ({query}) e "
+        f"LEFT JOIN chains c ON {JOINED_CHAINS} GROUP BY {', '.join(values)}"
+    )
+    scope = build_investigation_scope(investigation)
+    all_tables: dict[str, NamedTable | ParquetTable] = {"chains": file, **tables}
+    return _decode_counts(store.run_query(counting, parameters, all_tables, scope))
+
+
+def _list_hop_values(hops: Sequence[str]) -> list[str]:
+    """List the SQL of the values of hops; an event without a chain has none."""
+    return [f"coalesce(c.{hop}_hop, '')" for hop in hops]
+
+
+def _decode_counts(
+    rows: Sequence[Sequence[object]],
+) -> dict[tuple[object, ...], EventCounts]:
+    """Decode rows of counts and the values that they are grouped by."""
+    found: dict[tuple[object, ...], EventCounts] = {}
+    for row in rows:
+        events, denied, unknown, first, last = (
+            int(cast("int", each or 0)) for each in row[:_COUNTED]
+        )
+        if events:
+            counts = EventCounts(events, denied, unknown, first, last)
+            found[tuple(row[_COUNTED:])] = counts
+    return found
+
+
+def _build_name_test(condition: NameCondition) -> tuple[str, list[object]]:
+    """Build the SQL test of one condition, with its parameters."""
+    columns = [f"c.{name}" for name in _VALUE_COLUMNS[condition.field]]
+    listed = _VALUE_LISTS.get(condition.field)
+    tests: list[str] = []
+    parameters: list[object] = []
+    if condition.values:
+        marks = ", ".join("?" * len(condition.values))
+        tests = [f"{column} IN ({marks})" for column in columns]
+        parameters = [*condition.values] * len(columns)
+        if listed:
+            tests.append(f"list_has_any(c.{listed}, [{marks}])")
+            parameters += condition.values
+    else:
+        tests = [f"contains(lower({column}), ?)" for column in columns]
+        parameters = [condition.part] * len(columns)
+        if listed:
+            text = f"lower(array_to_string(c.{listed}, chr(10)))"
+            tests.append(f"contains({text}, ?)")
+            parameters.append(condition.part)
+    return f"({' OR '.join(tests)})", parameters
+
+
+def _read_chains(
+    store: "EvidenceStore",
+    file: ParquetTable,
+    condition: str,
+    parameters: Sequence[object],
+    tables: dict[str, NamedTable],
+) -> list[ChainTimeline]:
+    """Read the chains that meet a condition, with all intervals of a key together."""
+    query = (
+        f"SELECT {', '.join(_COLUMNS)} FROM chains c WHERE {condition} "  # noqa: S608 - our own names
+        "ORDER BY c.n, c.valid_from"
+    )
+    rows = store.run_query(query, parameters, {"chains": file, **tables}, NO_SEGMENTS)
+    found: dict[SourcedChainKey, list[LineageChain]] = {}
+    for row in rows:
+        key, chain = _decode_chain(row)
+        found.setdefault(key, []).append(chain)
+    return [ChainTimeline(key, tuple(chains)) for key, chains in found.items()]
+
+
+def _decode_chain(row: Sequence[object]) -> tuple[SourcedChainKey, LineageChain]:
+    """Decode a row with the columns of a chain."""
+    source, believed, *rest = row
+    key = ChainKey(*cast("list[str]", rest[: len(_KEY)]))
+    since, until, *rest = rest[len(_KEY) :]
+    parts = len(_HOP_PARTS)
+    hops = {
+        name: Hop(
+            cast("str", rest[n * parts]),
+            HopStatus(cast("str", rest[n * parts + 1])),
+            cast("str", rest[n * parts + 2]),
+        )
+        for n, name in enumerate(HOPS)
+    }
+    agents, identities, credentials, start, end, delegation = rest[len(HOPS) * parts :]
+    chain = LineageChain(
+        key=key,
+        valid_from=cast("int", since),
+        valid_to=cast("int", until),
+        person=hops["person"],
+        agent=hops["agent"],
+        agent_path=tuple(cast("list[str]", agents)),
+        tool=hops["tool"],
+        identity=hops["identity"],
+        identity_owner=hops["identity_owner"],
+        identity_path=tuple(cast("list[str]", identities)),
+        credential_path=tuple(cast("list[str]", credentials)),
+        credential_from=cast("int", start),
+        credential_to=cast("int", end),
+        delegation_id=cast("str", delegation),
+    )
+    return SourcedChainKey(key, cast("str", source), bool(believed)), chain
