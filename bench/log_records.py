@@ -13,6 +13,15 @@ from pathlib import Path
 from typing import Any
 
 from bench.cloudtrail import DAYS, START, ZipfSampler
+from bench.log_records_more import (
+    build_azure_record,
+    build_bedrock_record,
+    build_claude_code_record,
+    build_entra_record,
+    build_google_cloud_record,
+    build_openai_record,
+    build_otel_record,
+)
 
 _PEOPLE = ZipfSampler(400)
 _OBJECTS = ZipfSampler(20_000)
@@ -187,6 +196,13 @@ BUILDERS: dict[str, tuple[str, BuildRecord]] = {
     "github-audit": ("", build_github_record),
     "okta": ("", build_okta_record),
     "anthropic-audit": ("", build_anthropic_record),
+    "gcp-audit": ("", build_google_cloud_record),
+    "azure-activity": ("", build_azure_record),
+    "entra": ("", build_entra_record),
+    "openai-audit": ("", build_openai_record),
+    "bedrock": ("", build_bedrock_record),
+    "claude-code": ("", build_claude_code_record),
+    "otel": ("", build_otel_record),
 }
 
 

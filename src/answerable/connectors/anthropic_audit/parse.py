@@ -97,7 +97,7 @@ def _read_record(
         resources=[
             f"anthropic:{kind}/{value}"
             for kind, value in zip(_KINDS, _get_resources(record), strict=True)
-            if value is not None and isinstance(value, str) and value
+            if value and isinstance(value, str)
         ],
         source_ip=actor.ip_address or "",
         issued=f"cred:anthropic-key/{record.api_key_id}" if is_created else "",

@@ -7,6 +7,7 @@ times, digests, ids, and limits of lengths.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import msgspec
@@ -188,7 +189,11 @@ def build_event(
         return RecordRefused(f"not a record of {source}: its time is not a time")
     if not when:
         return RecordRefused(f"not a record of {source}: it has no time")
-    facts = [(k, v[:_MAX_FACT_LENGTH]) for k, v in entry.facts.items() if v]
+    facts = [
+        (k, v if len(v) <= _MAX_FACT_LENGTH else v[:_MAX_FACT_LENGTH])
+        for k, v in entry.facts.items()
+        if v
+    ]
     credential, named = entry.credential, [entry.identity, entry.action, entry.session]
     if entry.delegated_by:
         path = (*entry.delegated_by, entry.identity)
@@ -265,6 +270,7 @@ def build_person_of_sign_in(name: str | None) -> str:
 _WORKLOAD_SUFFIXES = (".gserviceaccount.com", ".serviceaccount.com")
 
 
+@lru_cache(maxsize=4096)
 def build_person_of_address(name: str | None) -> str:
     """Build the person of a name with an `@` that a platform authenticated, or empty."""
     if not name or "@" not in name or ":" in name or name.endswith(_WORKLOAD_SUFFIXES):
