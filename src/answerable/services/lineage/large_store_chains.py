@@ -10,6 +10,7 @@ from dataclasses import replace
 from answerable.lineage.chain_index import ChainIndex
 from answerable.lineage.chain_stitching_types import ChainTimeline, SourcedChainKey
 from answerable.model.errors import EnvironmentFailure, UsageError
+from answerable.model.event import AuditEvent
 from answerable.model.ids import build_person_id
 from answerable.model.inventory import Inventory
 from answerable.services.lineage import name_resolution
@@ -30,10 +31,7 @@ from answerable.store.chain_lookup import (
     read_chains_of_keys,
     read_chains_with_names,
 )
-from answerable.store.investigation_queries import (
-    InvestigationFilter,
-    find_newest_events,
-)
+from answerable.store.investigation_queries import find_newest_events
 from answerable.store.lineage_facts_of_keys import (
     read_chain_keys_matching,
     read_event_sources,
@@ -44,11 +42,15 @@ from answerable.store.store import EvidenceStore
 
 def load_chains_of_question(
     store: EvidenceStore, inventory: Inventory, query: TraceQuery
-) -> ChainIndex:
+) -> tuple[ChainIndex, Sequence[AuditEvent] | None]:
     """Load the chains that the rows of a query need.
 
     Without names, these are the chains of the newest events up to the limit. If a name
     is not found among the chains, those of all events are searched.
+
+    Returns:
+        The chains, and the newest events of the query, one more than its limit; None if
+        they were not searched.
     """
     unnamed = drop_names(query)
     selected = build_event_filter(inventory, (), unnamed)
@@ -56,7 +58,7 @@ def load_chains_of_question(
     if query == unnamed:
         newest = find_newest_events(store, selected, query.limit + 1)
         keys = list(dict.fromkeys(map(name_resolution.get_event_chain_key, newest)))
-        return _load_chains_of_keys(store, inventory, file, keys)
+        return _load_chains_of_keys(store, inventory, file, keys), newest
     try:
         if file is None and unnamed == TraceQuery(limit=query.limit):
             file = _write_chain_file(store, inventory)
@@ -72,17 +74,17 @@ def load_chains_of_question(
             inventory, chains, replace(query, identity=identity)
         )
     except UsageError:
-        return load_or_compute_chains(store)
-    return _add_chains_of_newest_events(
-        store, inventory, file, chains, wanted, query.limit
-    )
+        return load_or_compute_chains(store), None
+    newest = find_newest_events(store, wanted, query.limit + 1)
+    keys = list(map(name_resolution.get_event_chain_key, newest))
+    return _add_chains(store, inventory, file, chains, keys), newest
 
 
 def load_chains_of_counts(
     store: EvidenceStore, inventory: Inventory, query: TraceQuery
 ) -> ChainIndex:
     """Load the chains of all events that a query with names selects."""
-    chains = load_chains_of_question(store, inventory, replace(query, limit=1))
+    chains, _ = load_chains_of_question(store, inventory, replace(query, limit=1))
     identity = resolve_audit_log_identity(store, inventory, chains, query.identity)
     wanted = build_event_filter(inventory, chains, replace(query, identity=identity))
     keys = read_chain_keys_matching(store, wanted)
@@ -201,22 +203,6 @@ def _resolve_name(
 def _get_longest_literal(pattern: str) -> str:
     """Return the longest text of a pattern that has no wildcard, in lower case."""
     return max(pattern.lower().replace("?", "*").split("*"), key=len)
-
-
-def _add_chains_of_newest_events(
-    store: EvidenceStore,
-    inventory: Inventory,
-    file: ParquetTable | None,
-    chains: ChainIndex,
-    wanted: InvestigationFilter,
-    limit: int,
-) -> ChainIndex:
-    """Add the chains of the newest events of a filter, which others may have caused."""
-    if all(each.keys is not None for each in wanted.alternatives):
-        return chains  # events of these chains alone
-    newest = find_newest_events(store, wanted, limit + 1)
-    keys = map(name_resolution.get_event_chain_key, newest)
-    return _add_chains(store, inventory, file, chains, keys)
 
 
 def _add_chains(

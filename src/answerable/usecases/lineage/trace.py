@@ -6,6 +6,7 @@ from dataclasses import replace
 from answerable.lineage.chain_index import ChainIndex
 from answerable.lineage.chain_stitching_types import ChainTimeline
 from answerable.model.documents.shared_shapes import Document
+from answerable.model.event import AuditEvent
 from answerable.model.inventory import Inventory
 from answerable.services.inventory import snapshots
 from answerable.services.lineage.audit_log_identities import resolve_audit_log_identity
@@ -41,12 +42,11 @@ def trace_events(store: EvidenceStore, query: TraceQuery, *, now: int) -> Docume
     """
     validate_trace_query(query)
     inventory = snapshots.load_inventory(store, now=now)
-    chains = (
-        load_chains_of_question(store, inventory, query)
-        if is_large_store(store)
-        else load_or_compute_chains(store)
-    )
-    return list_lineage_rows(store, inventory, chains, query, now=now)
+    if not is_large_store(store):
+        chains = load_or_compute_chains(store)
+        return list_lineage_rows(store, inventory, chains, query, now=now)
+    chains, newest = load_chains_of_question(store, inventory, query)
+    return list_lineage_rows(store, inventory, chains, query, now=now, newest=newest)
 
 
 def list_lineage_rows(
@@ -56,14 +56,26 @@ def list_lineage_rows(
     query: TraceQuery,
     *,
     now: int,
+    newest: Sequence[AuditEvent] | None = None,
 ) -> Document:
-    """List events with their lineage, given a loaded inventory and chains."""
+    """List events with their lineage, given a loaded inventory and chains.
+
+    Args:
+        store: The store.
+        inventory: The snapshot.
+        chains: Chains of the events.
+        query: Events to list.
+        now: UTC nanoseconds.
+        newest: Newest events of the query, one more than its limit, if known.
+    """
     validate_trace_query(query)
     chains = ChainIndex.wrap_chains(chains)
     identity = resolve_audit_log_identity(store, inventory, chains, query.identity)
     query = replace(query, identity=identity)
     wanted = build_event_filter(inventory, chains, query)
-    found = find_newest_events(store, wanted, query.limit + 1)
+    found = newest
+    if found is None:
+        found = find_newest_events(store, wanted, query.limit + 1)
     more = len(found) > query.limit
     rows = list(join_events_with_chains(reversed(found[: query.limit]), chains))
     items = [build_trace_item(row) for row in rows]
