@@ -107,6 +107,7 @@ class CallSummary(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
         jti: Id of that token, empty without one.
         asked_by: Principal of the querying enforcement point, empty for ourselves.
         acted: Behaviour of the call; None without monitoring.
+        trace: Trace id that the caller named, hex; empty without one.
     """
 
     era: str
@@ -124,6 +125,7 @@ class CallSummary(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     jti: str = ""
     asked_by: str = ""
     acted: CallBehaviour | None = None
+    trace: str = ""
 
 
 class _SpoolRecord(

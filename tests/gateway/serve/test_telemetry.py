@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from answerable.gateway.serve.span_exporter import parse_traceparent
+from answerable.gateway.recording.trace_context import parse_traceparent
 from tests.gateway.serve.otlp_collector import Collector
 from tests.gateway.serve.running_gateway import Backend, Serving, configuration, serving
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from answerable.evidence.spool_format import encode_decision, encode_record
+from answerable.gateway.recording.trace_context import parse_trace_id
 from answerable.gateway.upstream_credentials.credential import PresentedCredential
 from answerable.model.caller import VerifiedCaller
 from answerable.model.decision import Decision, RecordDurability
@@ -256,6 +257,7 @@ def build_call_summary(
         credential=credential,
         jti=jti,
         acted=behaviour,
+        trace=parse_trace_id(body),
     )
 
 

@@ -13,12 +13,12 @@ from pathlib import Path
 import msgspec
 
 from answerable.gateway.recording.recorder import DecisionFacts, GatewayRecorder
+from answerable.gateway.recording.trace_context import parse_traceparent
 from answerable.gateway.serve.control_channel import MetricSeries
 from answerable.gateway.serve.span_exporter import (
     DURATION_BUCKETS,
     FinishedCall,
     SpanExporter,
-    parse_traceparent,
 )
 from answerable.model.caller import VerifiedCaller
 from answerable.model.decision import (

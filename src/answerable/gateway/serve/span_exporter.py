@@ -7,15 +7,13 @@ it is the caller's claim.
 """
 
 import logging
-import re
 import threading
 import time
 from collections import deque
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
-import msgspec
-
+from answerable.gateway.recording.trace_context import TRACEPARENT
 from answerable.model.caller import VerifiedCaller
 from answerable.model.decision import Decision, TargetKind
 from answerable.model.errors import UsageError
@@ -33,7 +31,6 @@ LOG_INTERVAL = 60.0  # seconds between two log lines about failures
 # Of `mcp.server.operation.duration`, as the conventions advise.
 DURATION_BUCKETS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300)
 
-_TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
 _TARGET_ATTRIBUTES = {
     TargetKind.TOOL: "gen_ai.tool.name",
     TargetKind.PROMPT: "gen_ai.prompt.name",
@@ -71,32 +68,6 @@ class FinishedCall(NamedTuple):
         return (
             "" if self.end.outcome is CallOutcome.COMPLETED else self.end.outcome.value
         )
-
-
-class _TraceMeta(msgspec.Struct):
-    traceparent: str = ""
-
-
-class _TraceParams(msgspec.Struct, rename={"meta": "_meta"}):
-    meta: _TraceMeta | None = None
-
-
-class _TraceMessage(msgspec.Struct):
-    params: _TraceParams | None = None
-
-
-_message_decoder = msgspec.json.Decoder(_TraceMessage)
-
-
-def parse_traceparent(body: bytes) -> str:
-    """Find the `traceparent` of a message (2026-07-28 basic/index "_meta")."""
-    if b"traceparent" not in body:
-        return ""
-    try:
-        params = _message_decoder.decode(body).params
-    except (msgspec.MsgspecError, RecursionError):
-        return ""
-    return params.meta.traceparent if params and params.meta else ""
 
 
 def span_attributes(finished: FinishedCall) -> Mapping[str, str | int]:
@@ -228,7 +199,7 @@ def _span_links(traceparent: str) -> "list[Link]":
     """Return a link to the span that a `traceparent` names; none if invalid."""
     from opentelemetry.trace import Link, SpanContext, TraceFlags
 
-    found = _TRACEPARENT.fullmatch(traceparent)
+    found = TRACEPARENT.fullmatch(traceparent)
     if found is None:
         return []
     context = SpanContext(
