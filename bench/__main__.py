@@ -166,7 +166,7 @@ def run_laws(parts: Sequence[str], command: str, *, quick: bool) -> Iterator[Lin
 def measure_logs(
     folder: Path, parts: Sequence[str], command: str, *, quick: bool
 ) -> Iterator[Line]:
-    """Measure the log sources."""
+    """Measure the log sources; not on the page."""
     from bench import log_sources
 
     for part, measure in (

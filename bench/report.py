@@ -13,7 +13,6 @@ _SECTIONS = (
     ("Decision point", ("enforce",)),
     ("Federation", ("federation",)),
     ("Web", ("web",)),
-    ("Log sources", ("connectors", "investigation")),
 )
 # What a section's figures mean; what no figure says itself.
 _MEANS = {
@@ -96,17 +95,6 @@ policies). They do not compute the same result:
   call is requested once sequentially to fill the caches, then by all clients
   concurrently.
 - First paint is the front page with its style sheets and scripts, compressed with gzip.
-""",
-    "Log sources": """\
-- A connector is measured with `answerable ingest` of a file of generated records, each
-  with the members that its vendor documents. The cost of the first record is subtracted:
-  the start of the command and the new store. Small records cost more per byte, since
-  each is hashed, checked and stored as an event.
-- The investigation is over one store with the events of CloudTrail (half of them), a
-  Kubernetes cluster, GitHub and Okta, with 230,000 distinct combinations of identity,
-  credential and session. The stitch is the first `trace --by person` after an ingest.
-  "Warm" are the second to fourth runs of `answerable trace ... -o json`, one process
-  each, from interpreter start to exit. Processor time of all threads is measured.
 """,
 }
 _HOW = """\

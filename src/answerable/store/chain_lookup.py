@@ -25,17 +25,21 @@ if TYPE_CHECKING:
 _KEY = ("identity", "credential", "session", "person", "run", "agent", "tool")
 _COUNTED = 5  # columns of a row of counts before its values
 _HOP_PARTS = ("hop", "status", "known_by")
+_HOP_COLUMNS = tuple(f"{hop}_{part}" for hop in HOPS for part in _HOP_PARTS)
+_KEY_COLUMNS = ("source", "believed", *_KEY)
 _COLUMNS = (
-    *("source", "believed", *_KEY, "valid_from", "valid_to"),
-    *(f"{hop}_{part}" for hop in HOPS for part in _HOP_PARTS),
-    *("agent_path", "identity_path", "credential_path"),
+    *_KEY_COLUMNS,
+    "valid_from",
+    "valid_to",
+    *_HOP_COLUMNS,
+    "agent_path",
+    "identity_path",
+    "credential_path",
     "coalesce(epoch_ns(credential_from), 0)",
     "coalesce(epoch_ns(credential_to), 0)",
     "delegation_id",
 )
-_SAME_KEY = " AND ".join(
-    f"c.{name} = k.{name}" for name in ("source", "believed", *_KEY)
-)
+_SAME_KEY = " AND ".join(f"c.{name} = k.{name}" for name in _KEY_COLUMNS)
 # Values of a chain that a name is compared with, by the field of a query. Texts are
 # compared in columns, and in lists of a chain.
 _VALUE_COLUMNS = {
@@ -139,9 +143,9 @@ def count_events_by_hops(
         hops: Names of hops.
         columns: Names in `event_count_queries.COLUMNS`.
     """
-    shown = ["action", "resource", "outcome", *("source", "written_by", *_KEY)]
+    names = [PLACE_COLUMNS, "action", "resource", "outcome", "source", "written_by"]
     query, parameters, tables = build_matching_query(
-        investigation, ", ".join([PLACE_COLUMNS, *shown])
+        investigation, ", ".join([*names, *_KEY])
     )
     values = [*_list_hop_values(hops), *(COLUMNS[name] for name in columns)]
     counting = (
