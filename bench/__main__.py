@@ -19,12 +19,12 @@ SEED = 20261124
 # Parts that are not on the page.
 LAWS = (
     *("expansions", "law", "what-if", "cedar", "races", "intent", "platforms"),
-    "findings",
+    *("findings", "policies"),
 )
 LOGS = ("connectors", "investigation")
 PARTS = (
     *("help", "ingest", "queries", "reach", "peers"),
-    *("gateway", "fairness", "enforce", "federation", "web"),
+    *("gateway", "fairness", "enforce", "federation", "credentials", "web"),
     *LAWS,
     *LOGS,
 )
@@ -159,6 +159,12 @@ def run_laws(parts: Sequence[str], command: str, *, quick: bool) -> Iterator[Lin
     if "intent" in parts:
         pairs = intent_law.QUICK if quick else intent_law.PAIRS
         yield from intent_law.run_intent_law(SEED, pairs, command)
+    if "policies" in parts:
+        from bench import policy_laws
+
+        yield from policy_laws.run_policy_laws(
+            SEED, f"{command} --only policies", quick=quick
+        )
     if "races" in parts:
         yield from races.run_races(command, quick=quick)
 
@@ -213,12 +219,18 @@ def measure_web(
 def measure_federation(
     folder: Path, parts: Sequence[str], command: str, *, quick: bool
 ) -> Iterator[Line]:
-    """Measure the token service."""
+    """Measure the token service, and the credentials of agents on a laptop."""
     if "federation" in parts:
         from bench.federation import figures
 
         rounds, count = (1, figures.QUICK) if quick else (figures.ROUNDS, figures.COUNT)
         yield from figures.measure_exchanges(ROOT, folder, rounds, count, command)
+    if "credentials" in parts:
+        from bench import agent_credentials
+
+        yield from agent_credentials.measure_credentials(
+            folder / "credentials", command, quick=quick
+        )
 
 
 def measure_parts(options: argparse.Namespace, folder: Path) -> list[Line]:

@@ -12,6 +12,7 @@ _SECTIONS = (
     ("Fairness", ("fairness",)),
     ("Decision point", ("enforce",)),
     ("Federation", ("federation",)),
+    ("Credentials of agents", ("credentials",)),
     ("Web", ("web",)),
 )
 # What a section's figures mean; what no figure says itself.

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -100,7 +101,11 @@ class Laptop:
 @pytest.fixture(scope="session")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home named `ana` and a store with an attested owner of its agent."""
-    root = tmp_path_factory.mktemp("laptop")
+    return build_home(tmp_path_factory.mktemp("laptop"))
+
+
+def build_home(root: Path) -> Path:
+    """Build a home and a store in a folder."""
     home = root / "ana"
     home.mkdir(mode=0o700)
     (home / "pass").write_text("correct horse battery\n")
@@ -131,18 +136,27 @@ def let_tests_sign(patch: pytest.MonkeyPatch) -> None:
 def laptop(
     template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Laptop]:
-    root = shutil.copytree(template, tmp_path / "laptop")
+    with open_laptop(template, tmp_path, monkeypatch) as person:
+        yield person
+
+
+@contextmanager
+def open_laptop(
+    template: Path, folder: Path, patch: pytest.MonkeyPatch
+) -> Iterator[Laptop]:
+    """Copy a home, and work in it as its person, with a profile of a session."""
+    root = shutil.copytree(template, folder / "laptop")
     home, runtime = root / "ana", root / "runtime"
     runtime.mkdir(mode=0o700)
     for name in [each for each in os.environ if each.startswith("AWS_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    monkeypatch.setenv("HOME", str(home))
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(runtime))
-    monkeypatch.setenv("ANSWERABLE_STORE", str(root / "store"))
-    monkeypatch.delenv("ANSWERABLE_RUN", raising=False)
-    let_tests_sign(monkeypatch)
-    monkeypatch.chdir(home)
+        patch.delenv(name)
+    patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    patch.setenv("HOME", str(home))
+    patch.setenv("XDG_RUNTIME_DIR", str(runtime))
+    patch.setenv("ANSWERABLE_STORE", str(root / "store"))
+    patch.delenv("ANSWERABLE_RUN", raising=False)
+    let_tests_sign(patch)
+    patch.chdir(home)
     with sts_service() as service:
         person = Laptop(home, service, root / "store")
         person.write_profile("session")

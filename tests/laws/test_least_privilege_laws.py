@@ -122,9 +122,25 @@ def account(today: Iterable[Statement]) -> AccountBuilder:
     return made
 
 
-@given(st.lists(statements(), min_size=1, max_size=4), st.lists(calls(), min_size=1))
+WITHIN_TODAY = (
+    st.lists(statements(), min_size=1, max_size=4),
+    st.lists(calls(), min_size=1),
+)
+ONE_MORE_CALL = (
+    st.none() | st.lists(statements(), min_size=1, max_size=4),
+    st.lists(calls(), min_size=1),
+    calls(),
+)
+
+
+@given(*WITHIN_TODAY)
 @settings(max_examples=60, deadline=None)
 def test_the_policy_is_within_today_and_keeps_every_observed_call(today, log) -> None:
+    hold_within_today(today, log)
+
+
+def hold_within_today(today, log) -> None:
+    """Hold that the policy is within today, and that no observed call is lost."""
     observed = observe(log)
     compiler = LeastPrivilegeCompiler(catalogue(), today)
     policy = compile_aws_policy(
@@ -144,13 +160,14 @@ def test_the_policy_is_within_today_and_keeps_every_observed_call(today, log) ->
     assert subset.verdict == HOLDS, subset.details
 
 
-@given(
-    st.none() | st.lists(statements(), min_size=1, max_size=4),
-    st.lists(calls(), min_size=1),
-    calls(),
-)
+@given(*ONE_MORE_CALL)
 @settings(max_examples=150, deadline=None)
 def test_one_more_call_never_shrinks_the_policy(today, log, one) -> None:
+    hold_growth(today, log, one)
+
+
+def hold_growth(today, log, one) -> None:
+    """Hold that one more call never shrinks the policy."""
     before = LeastPrivilegeCompiler(catalogue(), today).list_statements(observe(log))
     after = LeastPrivilegeCompiler(catalogue(), today).list_statements(
         observe([*log, one])
