@@ -74,6 +74,7 @@ MEASURED = (
     "gateway.figures",
     "authorization.figures",
     "federation.figures",
+    "agent_credentials",
     "web.figures",
 )
 
