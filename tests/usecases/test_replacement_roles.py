@@ -115,3 +115,35 @@ def test_a_wrong_google_role_fails(
         found = ReplacedBindings.build(load_inventory(store), email(0), policy, now)
     proofs = found.prove_subset([GET]), found.prove_observed([GET])
     assert tuple(each.verdict for each in proofs) == expected
+
+
+@pytest.mark.parametrize(
+    ("identity", "target", "used"), [(email(0), "gcp", 3), (ACCOUNT, "k8s-rbac", 3)]
+)
+def test_least_privilege_of_a_service_account_has_its_roles_and_proofs(
+    root: Path,
+    capsys: pytest.CaptureFixture[str],
+    identity: str,
+    target: str,
+    used: int,
+) -> None:
+    words = ["least-privilege", identity, "-o", "json", "--store", f"{root}/store"]
+    capsys.readouterr()
+    assert main(words) == 0
+    (item,) = json.loads(capsys.readouterr().out)["items"]
+    assert (item["target"], item["used"]) == (target, used)
+    assert {each["verdict"] for each in item["proofs"]} == {HOLDS}
+    assert {each["state"] for each in item["actions"]} == {"kept"}
+    assert item["granted"] > item["kept"] > 0
+    assert main([*words, "--to", "aws-policy"]) == 2
+    assert "omit --to" in capsys.readouterr().err
+
+
+def test_an_issuer_that_is_no_host_and_an_empty_agent_are_usage_errors(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = ("--store", f"{root}/store")
+    for issuer in ("https://sts.example", 'a"}', "", "a b"):
+        assert main(["plan", "--issuer", issuer, *store]) == 2, issuer
+    assert main(["aws", "credential-process", "--agent", "", *store]) == 2
+    assert "the name of the agent is empty" in capsys.readouterr().err

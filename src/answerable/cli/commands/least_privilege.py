@@ -58,9 +58,10 @@ def least_privilege(
     terraform: bool,
     lake: str,
 ) -> None:
-    """Derive a policy for IDENTITY, the ARN of a role or user, from ingested logs.
+    """Derive a policy for IDENTITY from ingested logs.
 
-    It allows each successful call of the log on the recorded resource, and never more
+    IDENTITY is the ARN of a role or user, or a service account of Google Cloud or
+    Kubernetes. The policy allows each successful call of the log on the recorded resource, and never more
     than the own policies of IDENTITY today. Both are proved by evaluation of the
     scanned account; exit code 1 if a proof fails, 3 if data for it is missing.
     """

@@ -1,5 +1,6 @@
 """`plan`: replace static credentials by attested platforms."""
 
+import re
 import sys
 
 import click
@@ -8,9 +9,13 @@ from answerable.cli.output import get_document_exit_code, print_and_exit
 from answerable.cli.progress import progress_bar
 from answerable.cli.session import open_session
 from answerable.cli.settings import AppCommand, Settings, pass_settings
+from answerable.model.errors import UsageError
 from answerable.presentation.time_input import parse_time
 
 _STATUS = "status"
+_HOST = re.compile(
+    r"[A-Za-z0-9](?:[A-Za-z0-9.-]*)(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~/-]*)?"
+)
 _SUBJECT = "repo:ORGANIZATION/REPOSITORY:ref:refs/heads/main"
 
 
@@ -66,6 +71,11 @@ def plan(
     """
     from answerable.usecases.posture import plan_federation as flow
 
+    if not _HOST.fullmatch(issuer):
+        raise UsageError(
+            f"not a host (got --issuer {issuer[:80]!r}, expected e.g. sts.corp.example)",
+            "name the host of the token service, without https://",
+        )
     is_status = names[:1] == (_STATUS,)
     with open_session(settings) as session, progress_bar(settings) as progress:
         options = flow.PlanOptions(

@@ -57,7 +57,7 @@ def learn_from_events(
             started=members[0].event_time,
             written_by=members[0].written_by,
             calls=tuple(
-                call for event in members for call in _convert_event_to_calls(event)
+                call for event in members for call in convert_event_to_calls(event)
             ),
         )
         for name, members in by_run.items()
@@ -95,7 +95,7 @@ def _classify_resource(name: str) -> EntityKind:
     return EntityKind.PATH if kind is EntityKind.NAME and "/" in name else kind
 
 
-def _convert_event_to_calls(event: AuditEvent) -> Iterator[CallObservation]:
+def convert_event_to_calls(event: AuditEvent) -> Iterator[CallObservation]:
     """Yield a call for each permission of Google Cloud that was checked; else one.
 
     Policies of Google Cloud name permissions, its audit log names methods.

@@ -96,6 +96,29 @@ def _covers_prefix(pattern: EntityPattern, prefix: str) -> bool:
     )
 
 
+def list_own_permissions(
+    inventory: Inventory, identity: str, now: int
+) -> frozenset[str]:
+    """List the permissions that a service account has itself, on some resource."""
+    question = Question(now, subject=identity, direct=True)
+    opened = open_platforms(inventory, question)
+    listed, _ = engine.list_permissions_of_subject(opened, question, PageBounds())
+    known = GCP.get_access(inventory).index.roles.known
+    return frozenset(
+        permission
+        for answer in listed.answers
+        if answer.verdict in (Verdict.ALWAYS, Verdict.ONLY_IF)
+        for permission in _expand_pattern(answer.item["action"], known)
+    )
+
+
+def _expand_pattern(pattern: str, known: Iterable[str]) -> list[str]:
+    """List the permissions of a row: one, or all that a pattern stands for."""
+    if "*" not in pattern:
+        return [pattern]
+    return sorted(each for each in known if fnmatchcase(each, pattern))
+
+
 def list_google_cloud_drift(
     inventory: Inventory, profile: BaselineProfile, now: int
 ) -> Iterator[PermissionDrift]:
@@ -135,9 +158,7 @@ def _list_beyond_signed(
         if answer.verdict not in (Verdict.ALWAYS, Verdict.ONLY_IF):
             continue
         pattern = answer.item["action"]
-        members = [pattern]
-        if "*" in pattern:
-            members = sorted(each for each in roles.known if fnmatchcase(each, pattern))
+        members = _expand_pattern(pattern, roles.known)
         uncovered: dict[str, list[str]] = defaultdict(list)
         for permission in members:
             for resource in _list_uncovered(signed, permission, answer):

@@ -4,15 +4,16 @@ Reach of Google Cloud and Kubernetes judges the exported roles: within today's
 permissions, and no observed call is lost.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import msgspec
 
 from answerable.baseline.policy_export.aws_profile import CLOUD_SERVER
 from answerable.model.baseline import BaselineProfile
 from answerable.model.documents.least_privilege import ProofItem
-from answerable.model.event import EventOutcome
+from answerable.model.event import AuditEvent, EventOutcome
 from answerable.model.google_cloud_ids import (
     is_service_account,
     normalise_principal,
@@ -20,15 +21,22 @@ from answerable.model.google_cloud_ids import (
 )
 from answerable.model.inventory import Inventory
 from answerable.model.kubernetes_ids import parse_subject_id
+from answerable.model.observed_action import ObservedAction
 from answerable.model.policy_export import ExportedPolicy, ExportTarget
 from answerable.reach.formula import Verdict
 from answerable.reach.gcp.estate_index import POLICIES
 from answerable.reach.gcp.evaluator import GcpEvaluator
-from answerable.services.baseline.cloud_profiles import learn_from_events
+from answerable.services.baseline.cloud_profiles import (
+    convert_event_to_calls,
+    learn_from_events,
+)
 from answerable.services.baseline.google_cloud_drift import (
     NOT_COLLECTED as NO_BINDINGS,
 )
-from answerable.services.baseline.google_cloud_drift import is_permission
+from answerable.services.baseline.google_cloud_drift import (
+    is_permission,
+    list_own_permissions,
+)
 from answerable.services.baseline.kubernetes_drift import (
     is_rule_covered,
     list_exported_rules,
@@ -62,11 +70,26 @@ _MAX_DETAILS = 20
 
 @dataclass(frozen=True, slots=True)
 class DerivedRole:
-    """Least privilege of an identity, and its comparison with today's permissions."""
+    """Least privilege of an identity, and its comparison with today's permissions.
+
+    Attributes:
+        calls: Successful calls of the log.
+        granted: What it may do itself today: permissions of Google Cloud, or rules of
+            Kubernetes; None if they are not known.
+        kept: What the role allows, in the same units; None without a role.
+    """
 
     policy: ExportedPolicy | None
     subset: ReachProof
     observed: ReachProof
+    calls: tuple[ObservedAction, ...] = ()
+    granted: frozenset[str] | None = None
+    kept: frozenset[str] | None = None
+
+    @property
+    def has_calls(self) -> bool:
+        """Tell whether a log shows a successful call of the identity."""
+        return bool(self.calls)
 
     def list_proof_items(self) -> list[ProofItem]:
         """List the proofs as output items."""
@@ -88,9 +111,9 @@ def derive_role(
     """
     if not identity:
         return _build_unknown(_UNNAMED)
-    is_google = is_service_account(normalise_principal(identity))
-    if not is_google and parse_subject_id(identity) is None:
+    if not has_role(identity):
         return _build_unknown(_NO_REACH)
+    is_google = is_service_account(normalise_principal(identity))
     events = [
         each
         for each in find_events_of_identity(store, identity, since=since, until=now)
@@ -100,7 +123,30 @@ def derive_role(
         return _build_unknown(_NO_CALL)
     profile = learn_from_events(events, identity, now, exact=True)
     derive = _derive_google_role if is_google else _derive_kubernetes_role
-    return derive(inventory, profile, now)
+    return replace(derive(inventory, profile, now), calls=_count_calls(events))
+
+
+def has_role(identity: str) -> bool:
+    """Tell whether an identity is of Google Cloud or Kubernetes, with roles there."""
+    is_google = is_service_account(normalise_principal(identity))
+    return is_google or parse_subject_id(identity) is not None
+
+
+def _count_calls(events: Iterable[AuditEvent]) -> tuple[ObservedAction, ...]:
+    """Count the calls of each action, with their resources."""
+    resources: dict[str, set[frozenset[str]]] = defaultdict(set)
+    counts: Counter[str] = Counter()
+    last: dict[str, int] = {}
+    for event in events:
+        for call in convert_event_to_calls(event):
+            action = call.tool.removeprefix(f"{CLOUD_SERVER}/")
+            resources[action].add(frozenset(each.text for each in call.values))
+            counts[action] += 1
+            last[action] = max(last.get(action, 0), event.event_time)
+    return tuple(
+        ObservedAction(action, frozenset(found), counts[action], last[action])
+        for action, found in sorted(resources.items())
+    )
 
 
 def _build_unknown(why: str, policy: ExportedPolicy | None = None) -> DerivedRole:
@@ -164,7 +210,13 @@ def _derive_google_role(
     if unmapped and observed.verdict == HOLDS:
         details = (f"the permission of {each} is not known" for each in unmapped)
         observed = ReachProof(NOT_KNOWN, tuple(details)[:_MAX_DETAILS])
-    return DerivedRole(policy, replaced.prove_subset(granted.values()), observed)
+    return DerivedRole(
+        policy,
+        replaced.prove_subset(granted.values()),
+        observed,
+        granted=list_own_permissions(inventory, identity, now),
+        kept=replaced.list_exported_permissions(),
+    )
 
 
 def _list_logged_resources(
@@ -205,7 +257,13 @@ def _derive_kubernetes_role(
         for verb in [tool.removeprefix(_KUBERNETES_CALL)]
         if not is_rule_covered(verb, resource, rules)
     ]
-    return DerivedRole(policy, _build_proof(gained), _build_proof(lost))
+    return DerivedRole(
+        policy,
+        _build_proof(gained),
+        _build_proof(lost),
+        granted=frozenset(f"{verb} {resource}" for verb, resource in granted.rules),
+        kept=frozenset(f"{verb} {resource}" for verb, resource in rules),
+    )
 
 
 def _build_proof(against: Sequence[str]) -> ReachProof:

@@ -121,6 +121,11 @@ class ReplacedBindings:
             if role.role_id == label:
                 yield from role.included_permissions
 
+    def list_exported_permissions(self) -> frozenset[str]:
+        """List the permissions of the exported roles."""
+        roles = self.exported.roles
+        return frozenset(name for role in roles for name in role.included_permissions)
+
     def prove_observed(self, calls: Iterable[GoogleCall]) -> ReachProof:
         """Prove that each observed call is allowed as it is today."""
         lost, undecided = [], []

@@ -1,4 +1,4 @@
-"""Derive the least privilege of an AWS identity from logs (`least-privilege`)."""
+"""Derive the least privilege of an identity from logs (`least-privilege`)."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -22,7 +22,13 @@ from answerable.presentation.policy_text import (
     build_policy_file_items,
 )
 from answerable.reach.aws.compiled.principal_element import get_arn_account
+from answerable.services.baseline.google_cloud_drift import is_permission
 from answerable.services.lineage.recorded_calls import LogCoverage, read_log_coverage
+from answerable.services.posture.replacement_roles import (
+    DerivedRole,
+    derive_role,
+    has_role,
+)
 from answerable.services.reach.compiled_snapshots import serialize_queries
 from answerable.services.reach.least_privilege import LeastPrivilege, derive_policy
 from answerable.services.reach.replaced_policies import FAILS, NOT_KNOWN
@@ -42,7 +48,8 @@ def derive_least_privilege(
     """Derive the smallest policy that allows what an identity was seen to do.
 
     Args:
-        identity: ARN of a role or user, as events name it.
+        identity: ARN of a role or user, as events name it; or a service account of
+            Google Cloud or Kubernetes.
         since: UTC nanoseconds; earlier events do not count.
         now: UTC nanoseconds.
         target: One of the AWS targets; empty for a permission set's policy for a role
@@ -56,6 +63,12 @@ def derive_least_privilege(
             f"the root user of an account has no policies to reduce (got {identity})",
             "name a role or user",
         )
+    if has_role(identity):
+        if target:
+            raise UsageError(
+                f"{identity} is no identity of AWS (got --to {target})", "omit --to"
+            )
+        return _derive_other_platform(store, inventory, identity, since, now)
     found = derive_policy(
         store, inventory, identity, since=since, now=now, target=target
     )
@@ -76,6 +89,70 @@ def derive_least_privilege(
         failed=FAILS in verdicts or bool(policy.refusals),
         undecided="a proof lacks data" if NOT_KNOWN in verdicts else "",
     )
+
+
+def _derive_other_platform(
+    store: EvidenceStore, inventory: Inventory, identity: str, since: int, now: int
+) -> Document:
+    """Derive the roles of an identity of Google Cloud or Kubernetes.
+
+    Raises:
+        UsageError: The log has no successful event of the identity.
+    """
+    role = derive_role(store, inventory, identity, since=since, now=now)
+    if not role.has_calls:
+        raise UsageError(
+            f"no log shows a successful call of {identity} since {format_time(since)}",
+            "ingest a log (answerable ingest gcp-audit:PATH or k8s-audit:PATH), or name "
+            "an earlier --since",
+        )
+    policy = role.policy
+    proofs = role.list_proof_items()
+    verdicts = {each["verdict"] for each in proofs}
+    item: LeastPrivilegeItem = {
+        "identity": identity,
+        "identities": [identity],
+        "target": policy.target.value if policy else "",
+        "recorded_since": None,
+        "granted": _count(role.granted),
+        "reachable": None,
+        "used": len(role.calls),
+        "kept": _count(role.kept),
+        "services": [],
+        "actions": [_build_call_item(each, role) for each in role.calls],
+        "proofs": proofs,
+        "policies": build_policy_file_items(policy, identity.rpartition("/")[2])
+        if policy
+        else [],
+        "refusals": list(policy.refusals) if policy else [],
+        "omitted": build_clause_items(policy) if policy else [],
+    }
+    return Document(
+        "least-privilege",
+        [item],
+        answer_coverage.build_coverage(inventory, now, []),
+        failed=FAILS in verdicts or bool(policy and policy.refusals),
+        undecided="a proof lacks data" if NOT_KNOWN in verdicts else "",
+    )
+
+
+def _build_call_item(observed: ObservedAction, role: DerivedRole) -> ObservedActionItem:
+    """Build the output row of one call of Google Cloud or Kubernetes."""
+    name = observed.action.partition(":")[2]
+    kept = {each.partition(" ")[0] for each in role.kept or ()}
+    state = "kept" if name in kept else "not-granted"
+    if observed.action.startswith("gcp:") and not is_permission(name):
+        state = "no-action"
+    return {
+        "action": observed.action,
+        "calls": observed.count,
+        "last_used": format_time(observed.last),
+        "state": state,
+        "resources": sorted(observed.resources),
+        "unnamed": observed.has_unnamed,
+        "privileged": False,
+        "via": [],
+    }
 
 
 def _build_item(
