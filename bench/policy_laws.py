@@ -12,7 +12,7 @@ from hypothesis.strategies import SearchStrategy, tuples
 
 from bench.figures import BenchFigure, Line, at_least, at_most
 
-SESSIONS, WITHIN, GROWTH = 5_000, 1_000, 5_000
+SESSIONS, WITHIN, GROWTH = 2_000, 1_000, 5_000
 PROFILES, COMPILE_SECONDS = 1_000, 60
 _QUICK = 50  # times fewer cases
 

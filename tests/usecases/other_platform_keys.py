@@ -91,7 +91,11 @@ def write_google_cloud(root: Path, count: int) -> None:
                 "serviceName": f"{permission.partition('.')[0]}.googleapis.com",
                 "methodName": f"google.{permission}",
                 "resourceName": name.format(n=n),
-                "authenticationInfo": {"principalEmail": email(n)},
+                "authenticationInfo": {
+                    "principalEmail": email(n),
+                    "serviceAccountKeyName": f"//iam.googleapis.com/projects/{PROJECT}"
+                    f"/serviceAccounts/{email(n)}/keys/{n:040x}",
+                },
                 "authorizationInfo": [{"permission": permission, "granted": True}],
             },
         }

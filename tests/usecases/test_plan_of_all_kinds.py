@@ -319,7 +319,9 @@ def test_status_tells_a_silent_key_from_one_in_use(keys: Keys) -> None:
     assert {user for user, state in use.items() if state == "silent"} == SILENT_USERS
     assert set(use.values()) == {"silent", "in-use"}
     others = [i for i in keys.status.values() if i["kind"] != "aws-access-key"]
-    assert {each["use"] for each in others} == {"not-known"}
+    by_kind = {(each["kind"], each["use"]) for each in others}
+    assert ("gcp-service-account-key", "in-use") in by_kind
+    assert {use for kind, use in by_kind if not kind.startswith("gcp")} == {"not-known"}
 
 
 @pytest.mark.world

@@ -40,3 +40,17 @@ def read_credential_use(store: "EvidenceStore", credential: str) -> LoggedCreden
     return LoggedCredentialUse(
         cast("int", count), cast("int", last), cast("int", pause)
     )
+
+
+def read_log_end(store: "EvidenceStore", source: str, scope: str) -> int:
+    """Read the time of the last event of a log in a scope; 0 for none.
+
+    Args:
+        scope: The account or project.
+    """
+    query = (
+        "SELECT coalesce(max(e.event_time), 0) FROM skimmed e "
+        "WHERE e.source = ? AND e.scope = ? AND e.written_by = 'platform'"
+    )
+    ((until,),) = store.run_query(query, [source, scope])
+    return cast("int", until)

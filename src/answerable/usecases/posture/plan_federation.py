@@ -12,6 +12,7 @@ from answerable.model.documents.federation_plan import (
 )
 from answerable.model.documents.least_privilege import ProofItem
 from answerable.model.documents.shared_shapes import Document
+from answerable.model.google_cloud_ids import get_project_of_service_account
 from answerable.model.inventory import CredentialEntity, Inventory
 from answerable.model.policy_export import ExportedPolicy
 from answerable.model.time_units import DAY_NS, SECOND_NS
@@ -32,6 +33,7 @@ from answerable.services.reach.compiled_snapshots import serialize_queries
 from answerable.store.credential_use_queries import (
     LoggedCredentialUse,
     read_credential_use,
+    read_log_end,
 )
 from answerable.store.event_queries import AccountLogSpan, read_account_log_spans
 from answerable.store.store import EvidenceStore
@@ -41,7 +43,7 @@ IN_USE, SILENT, NOT_KNOWN = "in-use", "silent", "not-known"
 _MIN_QUIET = 30 * DAY_NS
 # AWS updates the last use of a key within hours, so that the scan may be later.
 _SCAN_DELAY = DAY_NS
-_AWS = "cred:aws/"
+_AWS, _GCP = "cred:aws/", "cred:gcp/"
 _LABEL = re.compile(r"[^a-z0-9]+")
 _MAX_LABEL = 50  # characters; names of roles have at most 64
 
@@ -123,7 +125,11 @@ def _build_item(
     """Build the plan of one credential."""
     first = entity.sightings[0]
     account = next((s.account for s in entity.sightings if s.account), "")
-    use = _find_use(store, entity, spans.get(account))
+    use = (
+        _find_google_use(store, entity)
+        if entity.id.startswith(_GCP)
+        else _find_use(store, entity, spans.get(account))
+    )
     identity = str(entity.identity or "")
     is_root = identity.endswith(":root")
     derived = None
@@ -197,6 +203,22 @@ def _find_use(
         state = IN_USE if logged.count else NOT_KNOWN
         return _KeyUse(state, last, logged)
     return _KeyUse(SILENT if scanned else NOT_KNOWN, last, logged)
+
+
+def _find_google_use(store: EvidenceStore, entity: CredentialEntity) -> _KeyUse:
+    """Find whether a key of a Google service account is still used, by logs.
+
+    No scan has its last use, so that it never counts as silent.
+    """
+    email = str(entity.identity or "")
+    project = get_project_of_service_account(email)
+    key = entity.id.removeprefix(_GCP)
+    logged = read_credential_use(
+        store, f"cred:gcp-key/projects/{project}/serviceAccounts/{email}/keys/{key}"
+    )
+    quiet = read_log_end(store, "gcp-audit", project) - logged.last
+    is_used = logged.count and quiet <= (logged.longest_pause or _MIN_QUIET)
+    return _KeyUse(IN_USE if is_used else NOT_KNOWN, logged.last, logged)
 
 
 def _build_label(entity: CredentialEntity) -> str:
