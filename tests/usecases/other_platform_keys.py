@@ -106,9 +106,15 @@ def write_google_cloud(root: Path, count: int) -> None:
     (root / "gcp-audit.json").write_text(json.dumps(entries))
 
 
-def write_cluster(root: Path, names: list[str]) -> None:
-    """Write accounts whose roles are wider than their calls, and an audit log."""
-    items: list[dict[str, object]] = []
+def write_cluster(root: Path, names: list[str], *uncollected: str) -> None:
+    """Write accounts whose roles are wider than their calls, and an audit log.
+
+    Args:
+        uncollected: Kinds that the dump lacks.
+    """
+    items: list[dict[str, object]] = [
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
+    ]
     wide = [
         {
             "apiGroups": ["", "apps"],
@@ -140,12 +146,21 @@ def write_cluster(root: Path, names: list[str]) -> None:
                 "subjects": [{"kind": "ServiceAccount", **place}],
             }
         )
-    empty = (
-        {"apiVersion": RBAC, "kind": f"{kind}List", "items": []}
-        for kind in ("ClusterRole", "ClusterRoleBinding")
-    )
-    dump = {"apiVersion": "v1", "kind": "List", "items": [*items, *empty]}
-    (root / "cluster.json").write_text(json.dumps(dump))
+    folder = root / "cluster"
+    folder.mkdir()
+    for kind in (
+        "Namespace",
+        "ServiceAccount",
+        "Role",
+        "RoleBinding",
+        "ClusterRole",
+        "ClusterRoleBinding",
+    ):
+        if kind not in uncollected:
+            version = RBAC if "Role" in kind else "v1"
+            listed = [each for each in items if each["kind"] == kind]
+            dump = {"apiVersion": version, "kind": f"{kind}List", "items": listed}
+            (folder / f"{kind.lower()}s.json").write_text(json.dumps(dump))
     with (root / "k8s-audit.jsonl").open("w") as file:
         for name in names:
             for number, (verb, kind, group, one) in enumerate(

@@ -209,7 +209,7 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> Keys:
         f"home:{root / 'ana'}",
         f"repo:{root / 'repo'}",
         f"gcp:{root / 'gcp'}",
-        f"k8s:{root / 'cluster.json'},cluster={CLUSTER}",
+        f"k8s:{root / 'cluster'},cluster={CLUSTER}",
     )
     sources += (f"aws:{root / 'account.json'}", f"aws-keys:{root / 'keys.json'}")
     assert main(["scan", *sources, *store]) in (0, 3)

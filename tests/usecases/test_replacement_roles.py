@@ -2,6 +2,7 @@
 
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,11 +13,14 @@ from answerable.model.policy_export import (
     ExportTarget,
     PolicyDocument,
 )
+from answerable.services.baseline.cloud_profiles import learn_from_events
+from answerable.services.baseline.kubernetes_drift import list_kubernetes_drift
 from answerable.services.inventory.snapshots import load_inventory
 from answerable.services.posture import replacement_roles
 from answerable.services.posture.replacement_roles import derive_role
 from answerable.services.reach.google_cloud_role import ReplacedBindings
 from answerable.services.reach.replaced_policies import FAILS, HOLDS, NOT_KNOWN
+from answerable.store.monitored_call_queries import find_events_of_identity
 from answerable.store.store import EvidenceStore
 from tests.usecases.other_platform_keys import (
     CLUSTER,
@@ -37,7 +41,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_google_cloud(root, 1)
     write_cluster(root, ["u0"])
     store = ("--store", str(root / "store"), "-q")
-    scans = f"gcp:{root}/gcp", f"k8s:{root}/cluster.json,cluster={CLUSTER}"
+    scans = f"gcp:{root}/gcp", f"k8s:{root}/cluster,cluster={CLUSTER}"
     assert main(["scan", *scans, *store]) == 0
     logs = f"gcp-audit:{root}/gcp-audit.json", f"k8s-audit:{root}/k8s-audit.jsonl"
     assert main(["ingest", logs[0], f"{logs[1]},cluster={CLUSTER}", *store]) == 0
@@ -86,7 +90,13 @@ def test_a_wrong_kubernetes_role_fails(
         changed = PolicyDocument("k8s-rbac", text, len(text), 0)
         return ExportedPolicy(found.target, (changed,))
 
+    read = replacement_roles.read_granted_rules
     monkeypatch.setattr(replacement_roles, "export_profiles", export_wrong)
+    if expected[0] == FAILS:  # bindings that were not collected could allow more
+        assert derive(root, ACCOUNT) == (NOT_KNOWN, expected[1])
+    monkeypatch.setattr(
+        replacement_roles, "read_granted_rules", lambda *a: replace(read(*a), gaps=())
+    )
     assert derive(root, ACCOUNT) == expected
 
 
@@ -147,3 +157,22 @@ def test_an_issuer_that_is_no_host_and_an_empty_agent_are_usage_errors(
         assert main(["plan", "--issuer", issuer, *store]) == 2, issuer
     assert main(["aws", "credential-process", "--agent", "", *store]) == 2
     assert "the name of the agent is empty" in capsys.readouterr().err
+
+
+def test_uncollected_bindings_of_a_cluster_are_drift_that_is_not_known(
+    tmp_path: Path,
+) -> None:
+    write_cluster(tmp_path, ["u0"], "ClusterRoleBinding")
+    words = ("--store", f"{tmp_path}/store", "-q")
+    assert main(["scan", f"k8s:{tmp_path}/cluster,cluster={CLUSTER}", *words]) == 0
+    log = f"k8s-audit:{tmp_path}/k8s-audit.jsonl,cluster={CLUSTER}"
+    assert main(["ingest", log, *words]) == 0
+    now = time.time_ns()
+    with EvidenceStore.open(tmp_path / "store", now=now, create=False) as store:
+        events = find_events_of_identity(store, ACCOUNT, since=0, until=now)
+        profile = learn_from_events(events, ACCOUNT, now, exact=True)
+        found = list(list_kubernetes_drift(load_inventory(store), profile, now))
+    kinds = {kind for kind, _, _ in found}
+    assert kinds == {"beyond-signed", "not-known"}
+    gaps = {text for kind, action, text in found if kind == "not-known" and not action}
+    assert f"the clusterrolebindings of {CLUSTER} were not collected" in gaps

@@ -23,10 +23,16 @@ KubernetesRule = tuple[str, str]  # verb, resource
 
 @dataclass(frozen=True, slots=True)
 class GrantedRules:
-    """Rules that are bound to a service account, and the data that is missing."""
+    """Rules that are bound to a service account, and the data that is missing.
+
+    Attributes:
+        missing: Why no rule is known.
+        gaps: Missing data that could add rules.
+    """
 
     rules: frozenset[KubernetesRule]
     missing: tuple[str, ...] = ()
+    gaps: tuple[str, ...] = ()
 
 
 def read_granted_rules(inventory: Inventory, identity: str, now: int) -> GrantedRules:
@@ -43,7 +49,15 @@ def read_granted_rules(inventory: Inventory, identity: str, now: int) -> Granted
             (str(each.item["action"]), str(each.item["resource"]))
             for each in answers.answers
             if each.verdict in (Verdict.ALWAYS, Verdict.ONLY_IF)
-        )
+        ),
+        gaps=tuple(
+            dict.fromkeys(
+                gap.because
+                for each in answers.answers
+                if each.verdict is Verdict.NOT_KNOWN
+                for gap in each.unknown
+            )
+        ),
     )
 
 
@@ -62,12 +76,14 @@ def list_kubernetes_drift(
     if granted.missing:
         yield NOT_KNOWN, "", "; ".join(granted.missing)
         return
+    for gap in granted.gaps:
+        yield NOT_KNOWN, "", gap
     for verb, resource in sorted(granted.rules):
         if not is_rule_covered(verb, resource, wanted):
             yield BEYOND, verb, resource
     for verb, resource in sorted(wanted):
         if not is_rule_covered(verb, resource, granted.rules):
-            yield MISSING, verb, resource
+            yield (NOT_KNOWN if granted.gaps else MISSING), verb, resource
 
 
 def list_exported_rules(text: str, cluster: str) -> Iterator[KubernetesRule]:

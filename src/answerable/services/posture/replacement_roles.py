@@ -257,9 +257,12 @@ def _derive_kubernetes_role(
         for verb in [tool.removeprefix(_KUBERNETES_CALL)]
         if not is_rule_covered(verb, resource, rules)
     ]
+    subset = _build_proof(gained)
+    if gained and granted.gaps:
+        subset = ReachProof(NOT_KNOWN, granted.gaps[:_MAX_DETAILS])
     return DerivedRole(
         policy,
-        _build_proof(gained),
+        subset,
         _build_proof(lost),
         granted=frozenset(f"{verb} {resource}" for verb, resource in granted.rules),
         kept=frozenset(f"{verb} {resource}" for verb, resource in rules),
