@@ -204,6 +204,29 @@ def test_a_bucket_is_no_resource_of_an_object_action() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    "excluded",
+    [
+        ("*", "arn:aws:s3:::*"),
+        ("arn:aws:s3:::in/*", "arn:aws:s3:::in/a"),
+        ("arn:aws:s3:::a", "arn:aws:s3:::b"),
+    ],
+)
+def test_grants_on_all_but_some_resources_are_never_joined(
+    excluded: tuple[str, str],
+) -> None:
+    """A call that one of them allows stays allowed."""
+    statements = [
+        build_allow_statement(["s3:GetObject"], (), (), [each]) for each in excluded
+    ]
+    grouped = group_statements(statements)
+    assert sorted(each.not_resources for each in grouped) == sorted(
+        (each,) for each in excluded
+    )
+    same = build_allow_statement(["s3:PutObject"], (), (), [excluded[0]])
+    assert len(group_statements([*statements, same])) == 2
+
+
 def compile_profiles_of_actions(count: int) -> int:
     """Compile profiles of 200 actions and 40 objects; return the number of documents."""
     names = [f"arn:aws:s3:::bucket-{number}/2026/" for number in range(400)]

@@ -66,7 +66,10 @@ def group_statements(statements: Iterable[Statement]) -> list[Statement]:
                 grants[kept, False].add(_Grant(action, (resource,)))
     found: list[Statement] = []
     for scope in sorted(grants, key=lambda each: (each != _NO_SCOPE, repr(each))):
-        found += _group_grants(_drop_covered(grants[scope]), scope)
+        if scope[1]:
+            found += _group_exclusions(grants[scope], scope[0])
+        else:
+            found += _group_grants(_drop_covered(grants[scope]), scope[0])
     return [*found, *(denies[text] for text in sorted(denies))]
 
 
@@ -100,20 +103,33 @@ def _is_open(text: str) -> bool:
     return any(mark in text[:-1] for mark in "*?$")
 
 
-def _group_grants(grants: Iterable[_Grant], scope: _Scope) -> list[Statement]:
-    """Group the grants of one scope by resources or by actions, whichever is shorter."""
+def _group_exclusions(
+    grants: Iterable[_Grant], conditions: tuple[ConditionClause, ...]
+) -> list[Statement]:
+    """Group grants on all but some resources: only those with the same exclusions.
+
+    Two exclusions allow what either allows; one statement with both would allow less.
+    """
+    actions: dict[tuple[str, ...], set[str]] = defaultdict(set)
+    for grant in grants:
+        actions[grant.resources].add(grant.action)
+    return [
+        build_allow_statement(sorted(names), (), conditions, resources)
+        for resources, names in sorted(actions.items())
+    ]
+
+
+def _group_grants(
+    grants: Iterable[_Grant], conditions: tuple[ConditionClause, ...]
+) -> list[Statement]:
+    """Group grants with equal conditions by resources or by actions, whichever is shorter."""
     listed = list(grants)
-    if scope[1]:
-        return [
-            build_allow_statement(actions, (), scope[0], resources)
-            for resources, actions in _join(listed, by_resource=False)
-        ]
     by_action = [
-        build_allow_statement(actions, resources, scope[0])
+        build_allow_statement(actions, resources, conditions)
         for resources, actions in _join(listed, by_resource=False)
     ]
     by_resource = [
-        build_allow_statement(actions, resources, scope[0])
+        build_allow_statement(actions, resources, conditions)
         for actions, resources in _join(listed, by_resource=True)
     ]
     # A linter wants all resources of an action in one statement.
