@@ -8,7 +8,11 @@ from answerable.cli.sample.google_project import (
     SUPPORT_AGENT,
     VERTEX_AGENT,
 )
-from tests.estate.sample_stores import DATA, DATABASE, ROLE
+from answerable.cli.sample.platform_account import (
+    LEDGER_OBJECT,
+    PREVIEW_ROLE,
+)
+from tests.estate.sample_stores import CLUSTER, DATA, DATABASE, LABS, ROLE
 
 REPORTER = "agent:claude-code/ana/reporter"
 USER = "arn:aws:iam::111122223333:user/report-bot"
@@ -17,7 +21,7 @@ DEVELOPER = "agent:cursor/ana"
 APP, SUPPORT = (f"{DATABASE}/role/{name}" for name in ("app", "support"))
 ORDERS = f"{DATABASE}/table/sales.orders"
 MEMBER = "GRANT migrator TO app"
-LEDGER = ("storage.objects.get", LEDGER_COPY)
+LEDGER_CALL = ("storage.objects.get", LEDGER_COPY)
 READER = "//storage.googleapis.com/example-ledger-copy#roles/storage.objectViewer to ledger-sync@example-analytics.iam.gserviceaccount.com"
 SHOWN = (
     VERTEX_AGENT,
@@ -31,6 +35,12 @@ SHOWN = (
 )
 GONE = f"{ROLE}/tmp-export"
 STATEMENT = f"{USER}#inline/inline#3"
+LEDGER = f"{CLUSTER}/previews/serviceaccount/ledger"
+PREVIEW_USER = f"{CLUSTER}/user/web-preview"
+PEOPLE = tuple(f"github:user/{name}" for name in ("ana", "*"))
+WORKFLOW = "github:example-labs/workflow/web/.github%2Fworkflows%2Fpreview.yml"
+PODS, SECRETS = (f"{CLUSTER}/previews/{kind}" for kind in ("pods", "secrets"))
+BINDING = "RoleBinding previews/previewers"
 GRANT = str(Path(__file__).with_name("grant.json"))
 
 ASKED: Mapping[str, tuple[tuple[str, ...], ...]] = {
@@ -40,14 +50,22 @@ ASKED: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "credentials": (("credentials",),),
     "people": (("people",),),
     "who-owns": (("who-owns", USER),),
-    "show": tuple(("show", each) for each in (*SHOWN, GONE, "person:ana")),
+    "show": tuple(
+        ("show", each)
+        for each in (*SHOWN, GONE, "person:ana", LEDGER, PREVIEW_USER, WORKFLOW)
+    ),
     "reach": (
         ("reach", REPORTER, "--action", "s3:*"),
         ("reach", KEY, "--direct"),
         *(("reach", each) for each in (APP, SUPPORT, DEVELOPER)),
         ("reach", VERTEX_AGENT, "--action", "storage.*"),
+        *(("reach", each) for each in (LEDGER, PREVIEW_USER, WORKFLOW, *PEOPLE)),
     ),
     "who-can": (
+        ("who-can", "s3:GetObject", LEDGER_OBJECT),
+        ("who-can", "get", f"{SECRETS}/x"),
+        ("who-can", "create", f"{PODS}/x"),
+        ("who-can", "push", f"{LABS}/branch/main"),
         ("who-can", "s3:GetObject", DATA),
         ("who-can", "sts:AssumeRole", "*"),
         ("who-can", "DELETE", ORDERS),
@@ -58,7 +76,16 @@ ASKED: Mapping[str, tuple[tuple[str, ...], ...]] = {
         *(("can", each, "DELETE", ORDERS) for each in (APP, SUPPORT, DEVELOPER, USER)),
         *(("can", each, "s3:DeleteObject", DATA) for each in (APP, DEVELOPER)),
         ("can", SUPPORT, "DELETE", ORDERS, "--direct"),
-        *(("can", each, *LEDGER) for each in (VERTEX_AGENT, SUPPORT_AGENT, USER)),
+        *(("can", each, *LEDGER_CALL) for each in (VERTEX_AGENT, SUPPORT_AGENT, USER)),
+        *(
+            ("can", each, *call)
+            for each in (LEDGER, PREVIEW_USER, WORKFLOW, *PEOPLE, PREVIEW_ROLE, USER)
+            for call in (
+                ("s3:GetObject", LEDGER_OBJECT),
+                ("get", f"{SECRETS}/x"),
+                ("push", f"{LABS}/branch/main"),
+            )
+        ),
     ),
     "reach-all": (("reach", "--all"),),
     "findings": (("findings",),),
@@ -72,6 +99,8 @@ ASKED: Mapping[str, tuple[tuple[str, ...], ...]] = {
         ("what-if", DEVELOPER, "--without", MEMBER),
         ("what-if", "--all", "--without", MEMBER),
         ("what-if", SUPPORT_AGENT, "--without", READER, "--action", "storage.*"),
+        ("what-if", "github:user/*", "--without", BINDING),
+        ("what-if", "--all", "--without", BINDING),
     ),
     "what-if-cuts": tuple(
         ("what-if", each, "--cuts", DATA, "--action", action)

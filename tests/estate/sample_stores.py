@@ -9,13 +9,25 @@ from pathlib import Path
 from answerable.cli.main import main
 from answerable.cli.sample.write_sample import SampleData, write_sample
 
-SOURCES = ("home", "repo", "aws", "aws-keys", "pg", "gcp", "cloudtrail")
+SOURCES = (
+    "home",
+    "repo",
+    "aws",
+    "aws-keys",
+    "pg",
+    "k8s",
+    "github",
+    "gcp",
+    "cloudtrail",
+)
 PIPELINE_AGENT = "agent:github-actions/example-corp/agents/agent.yml/agent"
 DUMPS = Path(__file__).resolve().parents[1] / "data" / "postgres" / "sample"
 DATABASE = "postgres:db.example.com/shop"
 ACCOUNT = "111122223333"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role"
 ELSEWHERE = "arn:aws:iam::999988887777:role/analyst"
+CLUSTER = "k8s:prod.eu-west-1.444455556666"
+LABS = "github:example-labs/repo/web"
 DATA = "arn:aws:s3:::example-customer-data/2026/a.parquet"
 
 
@@ -53,18 +65,21 @@ class Stores:
         if store.exists():
             return store
         places = {
-            "home": f"home:{self.estate.home}",
-            "repo": f"repo:{self.estate.repo}",
-            "aws": f"aws:{self.estate.account}",
-            "aws-keys": f"aws-keys:{self.estate.keys}",
-            "pg": f"pg:{DUMPS},host=db.example.com",
-            "gcp": f"gcp:{self.estate.google}",
-            "platform": f"aws:{self.estate.platform_account}",
-            "corp": f"github:{self.estate.organization / 'corp'}",
-            "labs": f"github:{self.estate.organization / 'labs'}",
-            "k8s": f"k8s:{self.estate.cluster}",
+            "home": [f"home:{self.estate.home}"],
+            "repo": [f"repo:{self.estate.repo}"],
+            "aws": [
+                f"aws:{self.estate.account}",
+                f"aws:{self.estate.platform_account}",
+            ],
+            "aws-keys": [f"aws-keys:{self.estate.keys}"],
+            "pg": [f"pg:{DUMPS},host=db.example.com"],
+            "k8s": [f"k8s:{self.estate.cluster}"],
+            "github": [
+                f"github:{self.estate.organization / each}" for each in ("corp", "labs")
+            ],
+            "gcp": [f"gcp:{self.estate.google}"],
         }
-        scanned = [places[name] for name in names if name in places]
+        scanned = [place for name in names for place in places.get(name, ())]
         assert main(["--store", str(store), "-q", "scan", *scanned]) == 0
         if "cloudtrail" in names:
             trail = f"cloudtrail:{self.estate.trail}"
@@ -73,7 +88,7 @@ class Stores:
 
     def of_every_platform(self) -> Path:
         """Make a store from every source that is scanned."""
-        return self.of(*SOURCES[:4], "gcp", "platform", "corp", "labs", "k8s")
+        return self.of(*(each for each in SOURCES if each not in ("pg", "cloudtrail")))
 
     def without(self, name: str) -> Path:
         """Make a store from every source but one."""

@@ -119,8 +119,8 @@ def test_who_can_says_where_it_looked(full: Path, ask: Ask) -> None:
     answer = ask(full, "who-can", *READ)
     coverage = json.loads(answer.out)["coverage"]
     assert coverage["looked"] == {
-        "identities": 6,
-        "accounts": ["111122223333"],
+        "identities": 8,
+        "accounts": ["111122223333", "444455556666"],
         "platforms": ["aws"],
         "source": "aws",
         "not_evaluated": [],

@@ -15,6 +15,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from answerable.cli.render.documents import RENDERERS
+from answerable.cli.sample.platform_account import (
+    LEDGER_OBJECT,
+    LEDGER_ROLE,
+    PREVIEW_ROLE,
+)
 from answerable.model.documents.registry import ITEM_TYPES
 from answerable.model.errors import UsageError
 from answerable.web.api.operation_table import OPERATIONS
@@ -29,23 +34,31 @@ from tests.estate.removal_questions import (
     APART,
     APP,
     ASKED,
+    BINDING,
     DEVELOPER,
     GONE,
     KEY,
+    LEDGER,
     MEMBER,
     ORDERS,
     PAGES,
     PAGES_APART,
+    PEOPLE,
+    PODS,
+    PREVIEW_USER,
     REPORTER,
+    SECRETS,
     SHOWN,
     STATEMENT,
     SUPPORT,
     USER,
+    WORKFLOW,
 )
 from tests.estate.sample_stores import (
     DATA,
     ELSEWHERE,
     PIPELINE_AGENT,
+    LABS,
     ROLE,
     SOURCES,
     Stores,
@@ -121,14 +134,16 @@ SUBJECTS = (
     *(USER, KEY, GONE, ELSEWHERE, "*", "lambda.amazonaws.com"),
     *(f"{ROLE}/{name}" for name in ("data-reader", "ci-deploy", "lambda-admin")),
     *(APP, SUPPORT, DEVELOPER),
+    *(LEDGER, PREVIEW_USER, WORKFLOW, *PEOPLE, LEDGER_ROLE, PREVIEW_ROLE),
 )
 ACTIONS = ("s3:GetObject", "s3:DeleteObject", "iam:CreateUser", "sts:AssumeRole")
-ACTIONS += ("SELECT", "DELETE")
+ACTIONS += ("SELECT", "DELETE", "get", "create", "push", "merge", "read-secret")
 RESOURCES = (DATA, "arn:aws:s3:::other/x", "*", f"{ROLE}/data-reader", ORDERS)
+RESOURCES += (LEDGER_OBJECT, f"{SECRETS}/x", f"{PODS}/x", LABS, f"{LABS}/branch/main")
 STATEMENTS = (
     *(STATEMENT, f"{USER}#inline/inline#2", f"{ROLE}/data-reader#trust#0"),
     *(f"{ROLE}/data-reader#inline/inline#0", f"{ROLE}/ci-deploy#trust#0"),
-    MEMBER,
+    *(MEMBER, BINDING),
 )
 _DIRECT = ("/can", "/who-can", "/reach")
 INVESTIGATOR = visitor(WebRole.ADMIN, WebRole.OWNER, WebRole.INVESTIGATOR)

@@ -30,7 +30,13 @@ _REQUIRED_DATA: Mapping[str, tuple[str, ...]] = {
         "workflows",
     ),
     "credentials": ("ambient-credentials", "agent-configs", "workflows", "access-keys"),
-    "people": ("agent-configs", "workflows", "codeowners", "identity-policies"),
+    "people": (
+        "agent-configs",
+        "workflows",
+        "codeowners",
+        "ambient-credentials",
+        "identity-policies",
+    ),
     "who-owns": ("agent-configs", "workflows", "codeowners", "identity-policies"),
     "findings": (
         "agent-configs",

@@ -294,7 +294,7 @@ def _add_person_rows(rows: EntityRows) -> bool:
             evidence = LinkEvidence.from_scanned_fact(item.seen)
             rows.add("identity", "may assume", item.subject, evidence, item.reference)
     for kind in ("agent", "identity", "credential"):
-        rows.end_scanned_relation(kind, "owns", _OWNERS)
+        rows.end_scanned_relation(kind, "owns", (*_OWNERS, "ambient-credentials"))
     return person is not None or bool(owned.get(key))
 
 

@@ -116,7 +116,9 @@ def list_changes_of_edit(
         will = opened[1].select_identities(other, after)
         if other is not platform and was != will:
             lists.append(_list_changes_elsewhere(opened, other, was, will))
-    return _join_change_lists(lists, limit), found
+    joined = _join_change_lists(lists, limit)
+    words = opened[0].list_unmodelled_words(found.starts)
+    return replace(joined, not_collected=joined.not_collected | words), found
 
 
 def _list_changes_elsewhere(
@@ -184,6 +186,7 @@ def answer_permission_question(
     absent |= frozenset(unmodelled.values())
     if answer.verdict is Verdict.NEVER and not question.direct:
         absent |= _list_unscanned_entries(opened, platform, question, found)
+        absent |= opened.list_unscanned_words(found.starts, platform)
     if open_ or (unknown and answer.verdict is Verdict.NEVER):
         return Answer(
             build_item_without_statements(*call, Verdict.NOT_KNOWN), unknown, absent

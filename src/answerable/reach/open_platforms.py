@@ -231,6 +231,26 @@ class OpenPlatforms:
             for word in self.list_unmodelled(starts, each).values()
         )
 
+    def list_unscanned_words(
+        self, starts: Iterable[SubjectIdentity], target: PermissionPlatform
+    ) -> frozenset[str]:
+        """List the words of coverage for steps to a third platform without a scan.
+
+        From its identities, which other sources name, steps could lead to the target.
+        """
+        names = self._group_identities()
+        found = [self.find_platform(start.identity) for start in starts]
+        origins = {each.name: each for each in found if each is not None}
+        return frozenset(
+            f"{CROSS_PLATFORM_STEPS} ({name}, {other.name})"
+            for name, origin in origins.items()
+            for other in self.platforms
+            if other.name in names
+            and other.name not in (name, target.name)
+            and self.is_modelled(origin, other)
+            and not self.open(other).describe_scope().accounts
+        )
+
     def list_crossing_words(self, platform: PermissionPlatform) -> frozenset[str]:
         """List the words of coverage for steps between a platform and collected ones."""
         names = self._group_identities()

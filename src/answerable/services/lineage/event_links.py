@@ -13,7 +13,9 @@ from answerable.model.ids import PersonId
 from answerable.model.lineage import ChainRow, HopStatus, LineageChain
 from answerable.model.log_sources import GATEWAY
 from answerable.model.provenance import WrittenBy
+from answerable.presentation.answer_coverage import select_uncollected_data
 from answerable.presentation.chain_groups import get_hops_by_name, get_parent_resource
+from answerable.presentation.coverage_text import describe_collecting_commands
 from answerable.presentation.entity_rows import (
     FACT,
     SUBJECT,
@@ -50,6 +52,7 @@ _MANY = 3  # resources of one place that are shown as one row
 SELF_REPORTED_PREFIX = "self:"
 _BUCKET_PREFIX = "arn:aws:s3:::"
 _HIDDEN = "activity of agents that are not yours is hidden"
+_HOME = ("ambient-credentials",)
 _NO_LOG = "no log was ingested (answerable ingest cloudtrail:PATH)"
 _NO_GATEWAY = "no gateway has recorded calls in this store"
 _NO_DECISION = "no decision point recorded this call"
@@ -102,8 +105,11 @@ def add_activity_rows(
         rows.add(FACT, "events", f"{found.total:,}", evidence, detail)
     hidden = "" if scope.visible_agents is None else _HIDDEN
     sources = ChainIndex.wrap_chains(scope.chains).sources
-    rows.close("resource", relation, hidden or ("" if sources else _NO_LOG))
-    rows.close("event", "newest", hidden or ("" if sources else _NO_LOG))
+    # A person acts by the agents and credentials of a home.
+    lacking = select_uncollected_data(_HOME if kind == "person" else (), rows.inventory)
+    homes = describe_collecting_commands(lacking)
+    rows.close("resource", relation, hidden or ("" if sources else _NO_LOG) or homes)
+    rows.close("event", "newest", hidden or ("" if sources else _NO_LOG) or homes)
     known = "" if GATEWAY in sources else _NO_GATEWAY
     rows.close("decision", "decided by", hidden or known)
 
