@@ -126,7 +126,7 @@ def test_who_can_says_where_it_looked(full: Path, ask: Ask) -> None:
         "not_evaluated": [],
     }
     shown = ask(full, "who-can", *READ, json_out=False).out
-    assert "evaluated 6 identities of AWS in 1 account: 111122223333" in shown
+    assert "evaluated 8 identities of AWS in 2 accounts: 111122223333" in shown
 
 
 def test_a_role_known_from_events_alone_is_not_granted_never(

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from answerable.model.ids import IdentityId
-from answerable.reach.cross_platform_steps import EnteredIdentities
+from answerable.reach.cross_platform_steps import EnteredIdentities, UnscannedEntry
 from answerable.reach.formula import FALSE, TRUE
 from answerable.reach.open_platforms import OpenPlatforms
 from answerable.reach.platform import (
@@ -68,6 +68,7 @@ class CallerClosure:
     _entered: dict[IdentityId, SubjectIdentity] = field(default_factory=dict)
     _unknown: dict[UnknownSubject, None] = field(default_factory=dict)
     _callers: dict[str, _EnteringPath] = field(default_factory=dict)
+    _unscanned: list[UnscannedEntry] = field(default_factory=list)
 
     def compute(self) -> EnteredIdentities:
         """Compute the entered identity of each caller."""
@@ -91,6 +92,19 @@ class CallerClosure:
         starts = tuple(path.entered for path in self._callers.values())
         return EnteredIdentities(starts, tuple(self._unknown))
 
+    def list_unscanned(self) -> tuple[UnknownSubject, ...]:
+        """List the places without a scan from which callers enter the target."""
+        entered = (
+            each
+            for each in self._unscanned
+            if each.identity in self._callers
+            or (
+                self.opened.find_platform(each.identity) is self.target
+                and self.grade(each.identity) is not None
+            )
+        )
+        return tuple(dict.fromkeys(each.missing for each in entered))
+
     def _list_steps(self) -> None:
         """List the steps between platforms that may lead to the target, by their end."""
         leading = {self.target.name}
@@ -104,6 +118,7 @@ class CallerClosure:
                 continue
             listed = self.opened.list_steps(source, ())
             self._unknown |= dict.fromkeys(listed.unknown)
+            self._unscanned += listed.unscanned
             for step in listed.steps:
                 if step.formula == FALSE:
                     continue

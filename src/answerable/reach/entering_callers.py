@@ -16,7 +16,7 @@ from answerable.reach.caller_closure import (
     CallerClosure,
 )
 from answerable.reach.formula import Verdict
-from answerable.reach.open_platforms import OpenPlatforms
+from answerable.reach.open_platforms import CROSS_PLATFORM_STEPS, OpenPlatforms
 from answerable.reach.platform import (
     Answer,
     AnswerList,
@@ -50,9 +50,13 @@ def list_entering_callers(
     """
     first = parse_row_cursor(page.cursor or "0")
     calls = _CallerAnswers(opened, platform, question)
-    entered = CallerClosure(opened, platform, calls.grade).compute()
+    closure = CallerClosure(opened, platform, calls.grade)
+    entered = closure.compute()
     answers = [*calls.list_answers(entered.starts)]
     missing = frozenset[str]().union(*(each.not_collected for each in answers))
+    missing |= {
+        f"{CROSS_PLATFORM_STEPS} ({each.id})" for each in closure.list_unscanned()
+    }
     found = sorted(
         (each for each in answers if each.verdict is not Verdict.NEVER), key=_rank
     )

@@ -159,7 +159,13 @@ def find_answer(
         return ReachedDecision(decide_organization_action(index, subject, action))
     if is_run_action(action):
         ways = list_run_decisions(index, subject, action, resource, direct=direct)
-        listed = [ReachedDecision(decision, hops) for decision, hops in ways]
+        listed: list[ReachedDecision] = []
+        for decision, hops in ways:
+            listed.append(ReachedDecision(decision, hops))
+            # No other way is surer or shorter.
+            sure = decision.formula == TRUE and not decision.assuming
+            if sure and len(hops) <= 1:
+                break
         return _choose(listed)
     repository = index.get_repository(resource.repository)
     if repository is None:

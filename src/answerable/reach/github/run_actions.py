@@ -64,6 +64,9 @@ def list_run_decisions(
     holders, missing = _find_holders(index, action, resource)
     if missing:
         yield AccessDecision(FALSE, missing=tuple(dict.fromkeys(missing))), ()
+    if subject.kind == "user":  # the surest ways first
+        login = subject.name.lower()
+        holders = sorted(holders, key=lambda e: login not in _list_logins(e.place))
     for holder in holders:
         if subject.kind in ("run", WORKFLOW_KIND):
             yield from _list_own_decisions(holder, subject, action, resource)
@@ -76,7 +79,10 @@ def _find_holders(
 ) -> tuple[list[SecretHolder], list[str]]:
     """Find the repositories and contexts whose runs take an action."""
     if action == READ_SECRET:
-        return find_secret_holders(index, resource.repository, resource.name)
+        name = resource.repository, resource.name
+        return index.get_or_compute(
+            ("secret holders", *name), lambda: find_secret_holders(index, *name)
+        )
     if action == RUN_JOB:
         return find_runner_places(index, resource.repository, resource.name)
     repository = index.get_repository(resource.repository)
@@ -141,6 +147,8 @@ def _list_decisions_by_runs(
 ) -> Iterator[RunDecision]:
     """List the decisions on an action by the runs that an identity brings about."""
     place = holder.place
+    if subject.kind == "user" and is_unrelated(place, subject.name.lower()):
+        return
     for state_hops, way in iterate_run_paths(place, subject, holder.context):
         acts = way.job is None or can_job_act(place, way.job, action, resource.name)
         if acts is None:
@@ -155,6 +163,41 @@ def _list_decisions_by_runs(
         yield decision, hops
         if formula == TRUE:
             return
+
+
+def is_unrelated(place: RepositoryPlace, login: str) -> bool:
+    """Tell whether a member brings about no run of a private repository.
+
+    False where a list that could grant was not collected, and where its jobs call code
+    of other repositories.
+    """
+    index, repository = place.index, place.repository
+    if list_called_code(place) or (
+        index.organization.base_role != "none"
+        or repository.visibility != "private"
+        or repository.collaborators is None
+        or repository.teams is None
+        or not index.has_all_team_members
+    ):
+        return False
+    member = index.members.get(login)
+    if member is None or member.role == "owner" or member.organization_roles:
+        return False
+    # A chain leads from the joined team to the one that has the grant.
+    teams = index.list_teams_of_user(login) if repository.teams else {}
+    mine = {slug for chain in teams.values() for slug in chain}
+    return login not in _list_logins(place) and not any(
+        slug.lower() in mine for slug, _ in repository.teams
+    )
+
+
+def _list_logins(place: RepositoryPlace) -> frozenset[str]:
+    """List the logins of the collaborators of a repository, in lower case."""
+
+    def find() -> frozenset[str]:
+        return frozenset(who.lower() for who, _ in place.repository.collaborators or ())
+
+    return place.index.get_or_compute(("logins", place.name.lower()), find)
 
 
 def iterate_run_paths(

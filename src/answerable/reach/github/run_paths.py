@@ -8,7 +8,6 @@ from answerable.model.ids import IdentityId
 from answerable.reach.formula import FALSE, TRUE, Formula, conjoin_hops
 from answerable.reach.github.access_states import WORKFLOW_KIND
 from answerable.reach.github.call_evaluation import find_index, parse_identity
-from answerable.reach.github.called_code import list_called_code
 from answerable.reach.github.identity_lists import list_identities
 from answerable.reach.github.organization_index import (
     Organizations,
@@ -18,6 +17,7 @@ from answerable.reach.github.run_actions import (
     MINT_OIDC,
     build_run_hop,
     can_job_act,
+    is_unrelated,
     iterate_run_paths,
     list_run_decisions,
 )
@@ -87,7 +87,7 @@ def _iterate_paths(
     subject = parse_identity(start.identity)
     login = subject.name.lower() if subject and subject.kind == "user" else ""
     for run in runs:
-        unrelated = run.place and login and _has_no_grant(run.place, login)
+        unrelated = run.place and login and is_unrelated(run.place, login)
         if run.key != start.identity and not unrelated:
             hops = _find_hops_to_run(organizations, start, run.resource)
             if hops is not None:
@@ -101,41 +101,6 @@ def _find_place(
     index = find_index(organizations, str(run))
     repository = index.get_repository(run.repository) if index else None
     return RepositoryPlace(index, repository) if index and repository else None
-
-
-def _has_no_grant(place: RepositoryPlace, login: str) -> bool:
-    """Tell whether a member has no grant on a private repository.
-
-    False where a list that could grant was not collected, and where its jobs call code
-    of other repositories.
-    """
-    index, repository = place.index, place.repository
-    if list_called_code(place) or (
-        index.organization.base_role != "none"
-        or repository.visibility != "private"
-        or repository.collaborators is None
-        or repository.teams is None
-        or not index.has_all_team_members
-    ):
-        return False
-    member = index.members.get(login)
-    if member is None or member.role == "owner" or member.organization_roles:
-        return False
-    # A chain leads from the joined team to the one that has the grant.
-    teams = index.list_teams_of_user(login) if repository.teams else {}
-    mine = {slug for chain in teams.values() for slug in chain}
-    return login not in _list_logins(place) and not any(
-        slug.lower() in mine for slug, _ in repository.teams
-    )
-
-
-def _list_logins(place: RepositoryPlace) -> frozenset[str]:
-    """List the logins of the collaborators of a repository, in lower case."""
-
-    def find() -> frozenset[str]:
-        return frozenset(who.lower() for who, _ in place.repository.collaborators or ())
-
-    return place.index.get_or_compute(("logins", place.name.lower()), find)
 
 
 def _list_all_starts(organizations: Organizations) -> Iterator[SubjectIdentity]:
