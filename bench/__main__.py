@@ -23,7 +23,7 @@ LAWS = (
 )
 LOGS = ("connectors", "investigation")
 PARTS = (
-    *("help", "ingest", "queries", "reach", "peers"),
+    *("help", "ingest", "queries", "reach", "clusters", "peers"),
     *("gateway", "fairness", "enforce", "federation", "credentials", "web"),
     *LAWS,
     *LOGS,
@@ -121,6 +121,10 @@ def measure_reach(
 
     if "reach" in parts:
         yield from reach_queries.measure_reach(folder, SEED, command, quick=quick)
+    if "clusters" in parts:
+        from bench import clusters
+
+        yield from clusters.measure_clusters(folder / "both", command, quick=quick)
     if "findings" in parts:
         from bench import findings
 

@@ -70,6 +70,7 @@ MEASURED = (
     "ingest",
     "trace_queries",
     "reach_queries",
+    "clusters",
     "peer_tools",
     "gateway.figures",
     "authorization.figures",

@@ -69,7 +69,7 @@ ASKED: Mapping[str, tuple[tuple[str, ...], ...]] = {
         ("who-can", "s3:GetObject", DATA),
         ("who-can", "sts:AssumeRole", "*"),
         ("who-can", "DELETE", ORDERS),
-        ("who-can", *LEDGER),
+        ("who-can", *LEDGER_CALL),
     ),
     "can": (
         ("can", REPORTER, "s3:GetObject", DATA),
