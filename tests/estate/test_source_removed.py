@@ -57,8 +57,8 @@ from tests.estate.removal_questions import (
 from tests.estate.sample_stores import (
     DATA,
     ELSEWHERE,
-    PIPELINE_AGENT,
     LABS,
+    PIPELINE_AGENT,
     ROLE,
     SOURCES,
     Stores,
