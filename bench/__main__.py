@@ -21,12 +21,12 @@ LAWS = (
     *("expansions", "law", "what-if", "cedar", "races", "intent", "platforms"),
     *("findings", "policies"),
 )
-LOGS = ("connectors", "investigation")
+UNMEASURED = ("connectors", "investigation", "clusters")
 PARTS = (
-    *("help", "ingest", "queries", "reach", "clusters", "peers"),
+    *("help", "ingest", "queries", "reach", "peers"),
     *("gateway", "fairness", "enforce", "federation", "credentials", "web"),
     *LAWS,
-    *LOGS,
+    *UNMEASURED,
 )
 SMALL, LARGE, QUICK = 200_000, 2_000_000, 20_000
 ROUNDS = 3

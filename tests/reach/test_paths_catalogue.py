@@ -38,8 +38,7 @@ LABS = SHARED / "pathfinding-labs" / "scenarios_dev.jsonl"
 ANA, BEN, ONE, MINE = user("ana"), user("ben"), role("one"), role("mine")
 TEAM, OWN = f"arn:aws:iam::{A}:group/team", f"arn:aws:iam::{A}:group/own"
 OWN_POLICY, HIS_POLICY = f"arn:aws:iam::{A}:policy/own", f"arn:aws:iam::{A}:policy/his"
-READ = ("s3:GetObject", "arn:aws:s3:::red/a")
-ANYTHING = ("kms:CreateKey", "*")
+READ, ANYTHING = ("s3:GetObject", "arn:aws:s3:::red/a"), ("kms:CreateKey", "*")
 SERVICES = [
     "amplify.amazonaws.com",
     "apprunner.amazonaws.com",

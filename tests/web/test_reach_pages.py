@@ -1,6 +1,7 @@
 """What can it reach, who can do it, and why: on pages, and as a graph."""
 
 import json
+import re
 from dataclasses import replace
 
 import pytest
@@ -86,9 +87,7 @@ def test_of_very_many_identities_each_is_answered_by_itself_and_that_is_said(
     said |= {} if path == "/who-can" else {"subject": REPORTER}
     html = shown(desk, viewer, path, **said)
     assert "too many identities to follow paths between them here" in html
-    # The line of coverage names the first few kinds, and counts the others.
-    named = "paths through other identities" in html
-    assert named or "more not collected" in html
+    assert re.search("paths through other identities|[1-9] more not collected", html)
     assert "sts:AssumeRole <" not in html
     direct = shown(desk, viewer, path, **said, direct="yes")
     assert "to follow paths between them" not in direct

@@ -1,7 +1,7 @@
 """Query and count events by chain and time, and the time span of each log (SQL)."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
@@ -17,7 +17,6 @@ from answerable.store.event_columns import DATA_SERVICE
 
 if TYPE_CHECKING:
     from answerable.store.segment_scope import SegmentScope
-    from answerable.store.segment_statistics import RecordedDays
     from answerable.store.store import EvidenceStore
 
 # Identities or credentials named one by one in a query, at most.
@@ -323,7 +322,11 @@ def read_recorded_days(
     if not since and until >= END_OF_TIME:
         known = store.queries.list_recorded_days()
         if known is not None:
-            return _merge_recorded_days(known)
+            found: dict[LogStream, frozenset[int]] = {}
+            for source, scope, region, data_service, days in known:
+                stream = LogStream(source, scope, region, data_service)
+                found[stream] = found.get(stream, frozenset()).union(days)
+            return dict(sorted(found.items()))
     query = (
         f"SELECT e.source, e.scope, e.region, {DATA_SERVICE}, "  # noqa: S608 - ours
         f"list(DISTINCT e.event_time // {DAY_NS}) FROM skimmed e "
@@ -336,17 +339,6 @@ def read_recorded_days(
         LogStream(*cast("list[str]", names)): frozenset(cast("list[int]", days))
         for *names, days in rows
     }
-
-
-def _merge_recorded_days(
-    rows: "Iterable[RecordedDays]",
-) -> dict[LogStream, frozenset[int]]:
-    """Merge the days of the streams of all segments, in the order of the streams."""
-    found: dict[LogStream, frozenset[int]] = {}
-    for source, scope, region, data_service, days in rows:
-        stream = LogStream(source, scope, region, data_service)
-        found[stream] = found.get(stream, frozenset()).union(days)
-    return dict(sorted(found.items()))
 
 
 @dataclass(frozen=True, slots=True)
