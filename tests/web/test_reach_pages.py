@@ -1,7 +1,6 @@
 """What can it reach, who can do it, and why: on pages, and as a graph."""
 
 import json
-import re
 from dataclasses import replace
 
 import pytest
@@ -87,7 +86,8 @@ def test_of_very_many_identities_each_is_answered_by_itself_and_that_is_said(
     said |= {} if path == "/who-can" else {"subject": REPORTER}
     html = shown(desk, viewer, path, **said)
     assert "too many identities to follow paths between them here" in html
-    assert re.search("paths through other identities|[1-9] more not collected", html)
+    counted = "more not collected" in html  # the line names only some kinds
+    assert counted or "paths through other identities" in html
     assert "sts:AssumeRole <" not in html
     direct = shown(desk, viewer, path, **said, direct="yes")
     assert "to follow paths between them" not in direct
