@@ -206,7 +206,7 @@ def test_a_header_that_the_configuration_refuses_is_one_refusal(
     url = "https://mcp.context7.com/mcp"
     said = plan_gemini(home, httpUrl=url, headers={name: CANARY})
     (line,) = [e for e in said.output.splitlines() if "context7: the config" in e]
-    assert line.startswith("stays as it is: ")
+    assert line.startswith("not changed: ")
     assert "credential.header: expected a header" in line
 
 

@@ -195,7 +195,7 @@ def test_of_a_service_too_long_to_list_what_the_trail_does_not_tell_stands_apart
 
 def test_each_difference_from_the_simulator_is_shown_with_both_sides(documents):
     text = "\n".join(lines_of(documents("reach-compared"), Screen(100)))
-    assert text.startswith("✘ 1 of 2 agree with iam:SimulatePrincipalPolicy")
+    assert text.startswith("✘ 1 of 2 verdicts agree with iam:SimulatePrincipalPolicy")
     assert "1 excluded: key policies are not simulated" in text
     assert "  here: always\n    identity  WarehouseRead, statement Write" in text
     assert "  AWS: explicitDeny (NoWrites)" in text

@@ -177,7 +177,7 @@ def refuse_loop(agent: str) -> None:
 
     if _LOOKUP_VARIABLE in os.environ:
         raise UsageError(
-            f"your own credential comes from the one of {agent} itself",
+            f"your AWS settings use the credential of {agent} itself",
             "name your own profile or context in the policy: answerable "
             "credential-policies sign AGENT",
         )

@@ -88,7 +88,8 @@ def learn(
         return
     if lake:
         raise UsageError(
-            "--lake requires --cloud", "a lake has events of identities, and no calls"
+            "--lake requires --cloud",
+            "--lake has only events of identities, and no recorded calls of an agent",
         )
     with open_session(settings, writes=True) as session:
         document = manage_profiles.learn_profiles(
@@ -143,7 +144,9 @@ def show(settings: Settings, name: str) -> None:
     print_and_exit(document, settings)
 
 
-@baseline.command(cls=AppCommand, short_help="Show what signing would change.")
+@baseline.command(
+    cls=AppCommand, short_help="Show the changes that a signature would make."
+)
 @click.argument("new", metavar="DIGEST")
 @click.option(
     "--old",
@@ -205,7 +208,8 @@ def rename(settings: Settings, agent: str, names: tuple[str, ...], config: str) 
     "--stage",
     type=WordChoice(_STAGES),
     required=True,
-    help="shadow records what would be blocked, enforce blocks it, off stops both.",
+    help="shadow records the calls that enforce would block; off withdraws the "
+    "profile.",
 )
 @click.option(
     "--for",

@@ -39,7 +39,7 @@ class _CredentialPoliciesGroup(AppGroup):
 @click.group(
     "credential-policies",
     cls=_CredentialPoliciesGroup,
-    short_help="Which credential each agent gets, signed by its owner.",
+    short_help="Signed policies for the credentials of agents.",
 )
 def credential_policies() -> None:
     """Sign, end and list the credential policies of agents.

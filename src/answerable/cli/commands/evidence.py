@@ -52,7 +52,7 @@ def evidence() -> None:
 @click.option(
     "--incremental",
     is_flag=True,
-    help="Only what was added since the last successful verification.",
+    help="Verify only data that was added since the last successful verification.",
 )
 @click.option(
     "--sample",
@@ -84,7 +84,8 @@ def verify(
 
     if (incremental or sample) and (bundle or tiles or (incremental and sample)):
         raise UsageError(
-            "--incremental and --sample concern a store, and exclude each other",
+            "--incremental and --sample cannot be combined with a bundle or with each "
+            "other",
             "verify everything: answerable evidence verify",
         )
     signed = read_file(checkpoint, "--checkpoint") if checkpoint else None

@@ -188,7 +188,10 @@ class _KillTarget:
             with self._open_store(at) as store:
                 put_revocation_record(store, record)
         except AnswerableError as error:
-            click.echo(f"warning: the act is not recorded: {error.message}", err=True)
+            click.echo(
+                f"warning: the kill or revival could not be recorded: {error.message}",
+                err=True,
+            )
 
     def show_effects(self, act: "RevocationAct", settings: Settings) -> None:
         """Show what a kill ends and what remains."""

@@ -73,7 +73,7 @@ credentials = _build_list_command(
 
 people = _build_list_command(
     "people",
-    "People, with what they own.",
+    "People, with the entities that they own.",
     "List the people found, with the agents, identities and credentials that each "
     "owns.",
 )

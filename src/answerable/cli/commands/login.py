@@ -41,7 +41,9 @@ _MAX_TTL = 24 * 3600
     is_flag=True,
     help="Use the device flow, with a browser on another machine.",
 )
-@click.option("--status", is_flag=True, help="Show who is signed in, with expiry.")
+@click.option(
+    "--status", is_flag=True, help="Show the signed-in person and the expiry."
+)
 @pass_settings
 def login(
     settings: Settings,
@@ -134,7 +136,7 @@ def _build_named_issuer(issuer: str, client_id: str) -> "IssuerConfig":
     if not issuer or not client_id:
         raise UsageError(
             "no issuer to sign in at",
-            "give give --config FILE, or --issuer URL with --client-id ID",
+            "give --config FILE, or --issuer URL with --client-id ID",
         )
     name = urlsplit(issuer).netloc or issuer
     pin = TrustedIssuer(name, issuer, _ALGS, (TokenType.ID_TOKEN,), _MAX_TTL)

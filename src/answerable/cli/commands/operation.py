@@ -125,7 +125,9 @@ def restore(settings: Settings, file: str, config: str, passphrase: str) -> None
 @click.command(cls=AppCommand, short_help="Exit 0 if a server is ready, for probes.")
 @click.argument("url", default="http://127.0.0.1:8470", metavar="[URL]")
 @click.option(
-    "--live", is_flag=True, help="Ask whether it is alive, not whether ready."
+    "--live",
+    is_flag=True,
+    help="Query whether the server is running, not whether it is ready.",
 )
 @click.option("--ca", default="", metavar="FILE", help="CA certificates of the server.")
 @pass_settings

@@ -62,7 +62,10 @@ _CONFIG = click.option(
     help="Only the committed files of a repository.",
 )
 @click.option(
-    "--managed", metavar="DIR", default="", help="Write settings for a fleet to DIR."
+    "--managed",
+    metavar="DIR",
+    default="",
+    help="Write settings for many machines to DIR.",
 )
 @click.option("--dry-run", is_flag=True, help="Show the changes without writing them.")
 @click.option("--yes", is_flag=True, help="Do not ask before writing.")
@@ -258,7 +261,9 @@ def _write_new_files(plan: "ProtectionPlan") -> None:
         write_file(change.path, change.after)
     click.echo(f"{len(plan.changes)} files written")
     for secret in plan.secrets:
-        click.echo(sanitize(f"place this key yourself: {secret.path} (mode 0600)"))
+        click.echo(
+            sanitize(f"create this key file yourself: {secret.path} (mode 0600)")
+        )
 
 
 def record_config_agents(settings: Settings, path: Path) -> None:
@@ -340,7 +345,7 @@ def _print_plan(plan: "ProtectionPlan") -> None:
 def _print_remainder(plan: "ProtectionPlan") -> None:
     """Print the parts that stay as they are, and the keys to rotate."""
     for refusal in plan.refused:
-        click.echo(sanitize(f"stays as it is: {refusal.describe()}"))
+        click.echo(sanitize(f"not changed: {refusal.describe()}"))
         if refusal.keys:
             click.echo(sanitize(refusal.describe_keys()))
     for server in plan.uncovered:

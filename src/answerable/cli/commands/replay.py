@@ -22,13 +22,14 @@ _MAX_LIFETIME = 7 * 86_400 * 10**9  # nanoseconds
     "indicators",
     metavar="ACTION[=RESOURCE]",
     multiple=True,
-    help="A harmful call, with * and ?; may be repeated.",
+    help="Pattern of a harmful call, with * and ?; may be repeated.",
 )
 @click.option(
     "--learn-until",
     metavar="TIME",
     default="",
-    help="End of the time to learn baselines from.  [default: the middle of the log]",
+    help="End of the time from which baselines are learned.  [default: the middle of "
+    "the log]",
 )
 @click.option("--since", metavar="TIME", default="", help="Only calls since this time.")
 @click.option("--until", metavar="TIME", default="", help="Only calls until this time.")

@@ -48,7 +48,7 @@ _yes_option = click.option("--yes", is_flag=True, help="Do not ask before writin
     type=click.IntRange(min=1),
     default=40,
     show_default=True,
-    help="Learned runs that it takes to leave observe.",
+    help="Number of learned runs that is required to leave observe.",
 )
 @add_key_options
 @pass_settings
@@ -158,7 +158,7 @@ class _ConfigEdit:
             (made,) = change.plan.changes
             if self.path.read_bytes() != self.present.data:
                 raise UsageError(
-                    f"{self.path} was changed by another program in the meantime",
+                    f"{self.path} was changed by another program",
                     "run the command again",
                 )
             replace_file(self.path, made.after, lambda _: None)
@@ -211,7 +211,7 @@ def _show_screens(
         _show(settings, learned)
         digests = [str(each["digest"]) for each in learned.items]
         for digest in digests:
-            _title(settings, f"signing {digest[:16]} would change")
+            _title(settings, f"changes by signing {digest[:16]}")
             _show(
                 settings,
                 manage_profiles.compare_profiles(session.store, "", digest, now=now),
@@ -227,7 +227,7 @@ def _show_screens(
             "tighten` again",
         )
     _show_refused(settings, change)
-    _title(settings, "the same 7 days, judged by its signed baselines")
+    _title(settings, "the same 7 days, evaluated with its signed baselines")
     _show(
         settings, replay_profile(session.store, agent, "", since=now - RECENT, now=now)
     )
@@ -282,10 +282,10 @@ def _show_refused(settings: Settings, change: "ModeChange") -> None:
     """Print the calls of the last 7 days that enforcing would have refused."""
     if settings.output != "table":
         return
-    _title(settings, "enforcing would have refused in the last 7 days")
+    _title(settings, "calls of the last 7 days that enforce would have denied")
     for each in change.refused:
         name = f"{each.server} {each.name or each.kind}"
-        why = "" if each.covered else ", no rule names it"
+        why = "" if each.covered else ", no rule allows it"
         click.echo(sanitize(f"{name}: {each.refused} of {each.calls} calls{why}"))
     if not change.refused:
         click.echo("none of the recorded calls")

@@ -59,9 +59,9 @@ EMPTY_TEXTS = {
     "tools-diff": ("no definition differs from the approved one", ""),
     "trace": ("no event matches", "answerable ingest cloudtrail:PATH reads a log"),
     "trace-by": ("no event matches", "answerable ingest cloudtrail:PATH reads a log"),
-    "trace-compare": ("no count is known to differ", ""),
-    "trace-first-seen": ("no value is known to be new", ""),
-    "trace-unmediated": ("no event is known to be unmediated", ""),
+    "trace-compare": ("no changed count is known", ""),
+    "trace-first-seen": ("no new value is known", ""),
+    "trace-unmediated": ("no unmediated event is known", ""),
     "reach": ("no permission in the collected data", ""),
     "reach-used": ("no permission and no call in the collected data", ""),
     "what-if": ("no change in the collected data", ""),
@@ -79,7 +79,7 @@ EMPTY_TEXTS = {
     "sts-rules": ("no rules", "see docs/configuration.md for an example"),
     "sts-test": ("no rules", "see docs/configuration.md for an example"),
     "baseline-diff": ("nothing changes", ""),
-    "baseline-check": ("no action is new", ""),
+    "baseline-check": ("no new action", ""),
     "plan": ("no static credential that a platform can replace", ""),
     "baseline-deployed": ("permissions in force equal the signed profiles", ""),
     "asks": ("no approval requests", ""),
@@ -143,7 +143,7 @@ _REQUIRED_LOGS = {
     "trace-by": ("cloudtrail", _NO_LOG_TEXT),
     "trace-compare": ("cloudtrail", _NO_LOG_TEXT),
     "trace-first-seen": ("cloudtrail", _NO_LOG_TEXT),
-    "asks": ("gateway", "no gateway has recorded here"),
+    "asks": ("gateway", "no gateway has recorded calls in this store"),
 }
 _SCAN_HINT = "answerable scan reads this home and this folder"
 

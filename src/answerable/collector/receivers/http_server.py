@@ -149,7 +149,9 @@ class RecordReceiver:
         if sender is None:
             self.refused += 1
             raise DeliveryRefusedError(
-                401, "no known sender: a bearer token is required"
+                401,
+                "the sender is unknown (expected a bearer token or a client "
+                "certificate of `collector.senders`)",
             )
         state["caller"] = sender.place
         return sender
@@ -202,7 +204,7 @@ class RecordReceiver:
         try:
             result = await self._writer.write(delivery)
         except QueueFullError:
-            raise DeliveryRefusedError(429, "too many deliveries wait") from None
+            raise DeliveryRefusedError(429, "too many deliveries are waiting") from None
         except AnswerableError:
             raise DeliveryRefusedError(503, "the store cannot be written") from None
         if result.invalid:
@@ -241,7 +243,7 @@ def _split_event_list(body: bytes) -> list[bytes]:
     try:
         return [bytes(each) for each in _EVENT_LISTS.decode(body).items]
     except (msgspec.DecodeError, UnicodeError, RecursionError):
-        raise ValueError("the body is not an EventList in JSON") from None
+        raise ValueError("the body is not a JSON EventList") from None
 
 
 def _get_content_type(request: Request) -> str:

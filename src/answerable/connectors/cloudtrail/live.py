@@ -176,7 +176,9 @@ class _QueueReader:
         try:
             for each in parse_notification(body):
                 if each.bucket != self._bucket:
-                    yield self._quarantine(body, "it names another bucket")
+                    yield self._quarantine(
+                        body, "the notification names another bucket"
+                    )
                 elif not each.account:
                     yield self._make_batch(skipped=("not a CloudTrail log file",))
                 else:
@@ -225,7 +227,7 @@ class _QueueReader:
         if is_damaged:
             yield self._quarantine(body, "its object cannot be read")
         if others:
-            what = f"{others} records name another account than their file"
+            what = f"{others} records belong to another account than their file"
             yield self._make_batch(place, what)
         self._read[named.key] = FilePosition(0, digest=answer["ETag"].strip('"'))
         return True

@@ -153,7 +153,9 @@ class GithubApiClient:
                 return answer
             primary, secondary = primary + is_primary, secondary + (not is_primary)
             if primary > PRIMARY_RETRIES or secondary > SECONDARY_RETRIES:
-                raise CallFailed(ReadProblemKind.NETWORK, "throttled for too long")
+                raise CallFailed(
+                    ReadProblemKind.NETWORK, "GitHub throttled the request for too long"
+                )
             self._wait(wait, "rate limit" if is_primary else "secondary rate limit")
 
     def _wait(self, seconds: float, what: str) -> None:
@@ -192,7 +194,7 @@ class GithubApiClient:
             self.close()
         self._left -= len(data)
         if len(data) > limit:
-            what = f"an answer of more than {limit >> 20} MiB"
+            what = f"the response is larger than {limit >> 20} MiB"
             raise CallFailed(ReadProblemKind.TOO_LARGE, what)
         named = {name.lower(): value for name, value in response.getheaders()}
         return ApiAnswer(response.status, named, data)

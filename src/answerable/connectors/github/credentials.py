@@ -121,7 +121,7 @@ class AppCredential:
         except CallFailed as failed:
             why = failed.what
         except msgspec.DecodeError:
-            why = "an answer of another form"
+            why = "the response has an unexpected format"
         raise EnvironmentFailure(
             f"no installation token for {self._login}: {why}",
             "install the app in the organization",

@@ -81,7 +81,7 @@ def _find_live_name(paths: list[str], options: dict[str, str]) -> str:
     mixed = next((each for each in LIVE_OPTIONS if each in options), "")
     if mixed and not name:
         raise UsageError(
-            f"{mixed}= is for a live scan (got {(paths or ['no name'])[0][:80]!r})",
+            f"{mixed}= is only for a live scan (got {(paths or ['no name'])[0][:80]!r})",
             "answerable scan github:ORG,app=ID,key=FILE",
         )
     return name

@@ -59,11 +59,11 @@ def issue_installation_token(policy: CredentialPolicy) -> IssuedCredential:
     except CallFailed as failed:
         why = failed.what
     except msgspec.DecodeError:
-        why = "an answer of another form"
+        why = "the response has an unexpected format"
     finally:
         client.close()
     raise EnvironmentFailure(
-        f"GitHub issues no installation token: {why}",
+        f"GitHub refused an installation token: {why}",
         "check the installation, its repositories and its permissions",
     )
 
@@ -78,5 +78,5 @@ def _build(answer: _NarrowedTokenAnswer, named: Mapping[str, str]) -> IssuedCred
         expires=parse_instant(answer.expires_at),
         method="github:CreateInstallationAccessToken",
         parent="",
-        notes=("the token reaches every branch and path of its repositories",),
+        notes=("the token can access every branch and path of its repositories",),
     )

@@ -162,7 +162,7 @@ class _LiveOrganizationScan:
             answer = self.client.get_next(link[1])
             size += len(answer.body)
             if size > MAX_LIST_BYTES:
-                what = f"a list of more than {MAX_LIST_BYTES >> 20} MiB"
+                what = f"the list is larger than {MAX_LIST_BYTES >> 20} MiB"
                 raise CallFailed(ReadProblemKind.TOO_LARGE, what)
             if answer.status != HTTPStatus.OK:
                 what = f"page {len(pages) + 1}: HTTP status {answer.status}"

@@ -144,7 +144,8 @@ class _LiveScan:
             head = _decode(text, _ListAnswer)
             if kind.metadata_only and head.kind != _METADATA:
                 raise _CallFailed(
-                    ReadProblemKind.INVALID, "the server did not answer with metadata"
+                    ReadProblemKind.INVALID,
+                    "the API server returned more than metadata",
                 )
             yield text
             token = head.metadata.continue_ or None
@@ -193,7 +194,9 @@ class _LiveScan:
             waited = time.monotonic() - began
             if status not in _THROTTLED or waited >= THROTTLE_LIMIT:
                 break
-            self.context.progress(0, 0, f"waiting: the API server throttles {path}")
+            self.context.progress(
+                0, 0, f"waiting, because the API server throttles {path}"
+            )
             time.sleep(_parse_wait(retry_after))
         if status == HTTPStatus.OK:
             return body
@@ -287,7 +290,7 @@ def scan_cluster(
     if not scan.reader.live_kinds:
         first = builder.problems[0]
         raise EnvironmentFailure(
-            f"no kind could be listed: {first.place}: {first.what}",
+            f"the API server refused every list: {first.place}: {first.what}",
             "print the permissions: answerable where --policy clusterrole k8s:",
         )
     source = f"{DECLARATION.name}:{builder.name} (live)"

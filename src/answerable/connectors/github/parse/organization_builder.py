@@ -353,7 +353,7 @@ class OrganizationBuilder(ProblemCollector):
         for answer, paths in missing.items():
             new = [p for p in paths if not any(p in place for place in known)]
             if new:
-                what = f"{len(new)} answers of {answer} are missing"
+                what = f"{len(new)} responses of {answer} are missing"
                 self.problems.append(
                     ReadProblem(ReadProblemKind.UNREADABLE, new[0], what)
                 )

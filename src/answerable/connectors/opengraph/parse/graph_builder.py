@@ -138,7 +138,9 @@ class GraphBuilder:
                     for each in value
                 ]
             elif value is not None:
-                self.faults.append((at, "a property that is an object is not kept"))
+                self.faults.append(
+                    (at, "a property whose value is an object was ignored")
+                )
         return kept
 
 

@@ -92,8 +92,8 @@ def iterate_csv_entries(
         columns = []
     if not set(columns) & set(_ADDRESSES):
         raise UsageError(
-            f"{place}: no column holds an address "
-            f"(expected one of {', '.join(_ADDRESSES)})",
+            f"{place}: no column contains an address (expected one of "
+            f"{', '.join(_ADDRESSES)})",
             "the first line must name the columns",
         )
     rows.fieldnames = columns
