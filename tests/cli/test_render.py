@@ -336,7 +336,7 @@ def test_ages_are_relative_and_in_one_unit():
         ("StringNotLike", False, "aws:A", "aws:A does not match v (the caller"),
         ("StringNotLike", True, "aws:A", "aws:A matches v (the caller"),
         ("ForAnyValue:StringEquals", False, "aws:A", "a value of aws:A is v"),
-        ("stringequalsifexists", False, "aws:A", "aws:A, if there at all, is v"),
+        ("stringequalsifexists", False, "aws:A", "aws:A, if present, is v"),
         ("BinaryEquals", True, "aws:A", "aws:A not BinaryEquals v"),
         ("Matches", True, "answerable:deny", "the call does not fall under v"),
         (

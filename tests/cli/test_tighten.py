@@ -231,12 +231,13 @@ def test_a_server_that_a_client_got_later_is_a_bypass(home: Path) -> None:
     servers, starts, *agents = check["detail"].split("; ")
     assert starts == "no start of 2 is recorded"
     assert (
-        servers == "2 servers pass the gateway, 1 are reached directly (cursor later)"
+        servers
+        == "2 servers are behind the gateway, 1 are reached directly (cursor later)"
     )
     assert agents[0] == (
         "claude-code observe, 0 runs learned, 0 calls would be refused, hook not seen"
     )
-    assert "it is new since protect" in rows["cursor", "later"]["detail"]
+    assert "it was added after protect" in rows["cursor", "later"]["detail"]
 
 
 def enforce(home: Path) -> None:

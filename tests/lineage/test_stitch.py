@@ -226,7 +226,8 @@ def test_a_service_stands_at_the_origin_and_the_gap_names_what_would_fill_it() -
     (chain,) = one(joint(ROLE, SHORT), world)
     assert chain.identity_path == ("ec2.amazonaws.com", ROLE)
     assert chain.person.source == (
-        "origin is the service ec2.amazonaws.com: an owner of the agent would do"
+        "the origin is the service ec2.amazonaws.com; "
+        "an owner of the agent would supply it"
     )
     agent = "agent:declared/one"
     uses = [use(ROLE, "", agent), use(agent, "person:ana")]

@@ -93,7 +93,7 @@ def validate_issuer(issuer: TrustedIssuer) -> None:
             "use of: " + ", ".join(KEY_TYPES),
         )
     if not issuer.token_types or issuer.max_ttl <= 0:
-        raise UsageError(where + "none of its tokens could be accepted")
+        raise UsageError(where + "no token of the issuer could be accepted")
 
 
 def _validate_issuer_url(issuer: TrustedIssuer, prefix: str) -> None:

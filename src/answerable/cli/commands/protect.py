@@ -84,7 +84,7 @@ def protect(
 ) -> None:
     """Rewrite the files of CLIENT (all by default), so that the gateway sees each call.
 
-    `protect status` shows which servers pass the gateway, and the next step of each.
+    `protect status` shows which servers are behind the gateway, and the next step of each.
     Each server entry starts `answerable gateway stdio`; literal secrets move to files of
     mode 0600 that the gateway reads; clients with a hook get it. Originals are kept, and
     `unprotect` restores them.

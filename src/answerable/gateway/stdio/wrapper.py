@@ -192,7 +192,7 @@ class StdioWrapper:
     def on_exit(self, child: StdioServer, code: int) -> None:
         """End the wrapper with the exit code of its MCP server."""
         if code and not child.served and code not in _REQUESTED_ENDS:
-            self._record_start(f"it ended with exit code {code} before an answer")
+            self._record_start(f"it ended with exit code {code} before a response")
         self._set_exit_code(code)
 
     def on_stray_line(self, reason: RefusalReason) -> None:

@@ -28,7 +28,7 @@ class BaselineEntryItem(TypedDict):
         ),
     ]
     what: Annotated[str, Column("its content", "holds", 1, floor=20)]
-    firm: Annotated[bool, Column("false while it is provisional", "", 2)]
+    firm: Annotated[bool, Column("false for a provisional entry", "", 2)]
     count: Annotated[int, Column("number of calls", "times", 0, "number", right=True)]
     runs: Annotated[int, Column("number of runs", "", 0, "number", right=True)]
     days: Annotated[int, Column("number of days", "", 3, "number", right=True)]
@@ -66,13 +66,17 @@ class BaselineItem(TypedDict):
         str | None, Column("Merkle root of the runs that it was learned from")
     ]
     ready: Annotated[bool, Column("whether there is enough data to leave shadow")]
-    not_ready: Annotated[list[str], Column("what is missing for that")]
+    not_ready: Annotated[list[str], Column("data that is missing for that")]
     layers: Annotated[list[BaselineLayerItem], Column("its layers")]
     entries: Annotated[
-        list[BaselineEntryItem], Column("its content; empty except in `show`")
+        list[BaselineEntryItem],
+        Column("content of the profile; empty except in `show`"),
     ]
     lapsed: NotRequired[
-        Annotated[str, Column("in a list: why the last signed profile is not in force")]
+        Annotated[
+            str,
+            Column("in a list: the reason why the last signed profile is not in force"),
+        ]
     ]
 
 

@@ -13,7 +13,7 @@ class OwnerEvidenceItem(TypedDict):
     """
 
     kind: Annotated[str, Column("kind of evidence")]
-    source: Annotated[str, Column("the source that has it")]
+    source: Annotated[str, Column("the source with this evidence")]
     place: Annotated[str, Column("where it was found")]
     reference: Annotated[str, Column("the original text")]
     observed_at: Annotated[str, Column("when it was found", format="time")]
@@ -59,7 +59,7 @@ class OwnershipItem(TypedDict):
 
     id: Annotated[str, Column("the subject of the question")]
     state: Annotated[
-        str, Column("how the owner is known; only `attested` can authorize actions")
+        str, Column("state of ownership; only `attested` can authorize actions")
     ]
     person: Annotated[str | None, Column("the owner, if the state names one")]
     score: Annotated[float, Column("of the top candidate, 0 to 1")]

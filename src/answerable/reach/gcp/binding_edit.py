@@ -19,7 +19,7 @@ from answerable.reach.gcp.estate_compiler import compile_tree
 from answerable.reach.gcp.resource_tree import ResourceTree
 from answerable.reach.platform import PolicyEdit
 
-_HINT = "name a binding as answers print it: 'RESOURCE#ROLE to MEMBER'"
+_HINT = "name the binding as in the output: 'RESOURCE#ROLE to MEMBER'"
 _TO = " to "
 _MOST_KNOWN = 5_000  # names that a wrong text is compared with
 

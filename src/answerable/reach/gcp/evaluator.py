@@ -91,7 +91,8 @@ class GcpEvaluator:
             )
             listed = self.index.accounts_by_project.get(project, ())
             if listed and ACCOUNTS in self.index.collected:
-                what = f"the scan of {project.rpartition('/')[2]} holds no such account"
+                scanned = project.rpartition("/")[2]
+                what = f"the scan of {scanned} contains no such account"
                 return UnknownSubject(start.identity, what, SOURCE, absent=True)
         return replace(start, identity=IdentityId(principal))
 

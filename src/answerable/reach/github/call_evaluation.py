@@ -269,7 +269,7 @@ def _explain_uncollected(
     if not resource.repository or index.get_repository(resource.repository):
         return None
     absent = index.organization.repositories is not None
-    what = f"the scan of {index.login} holds no repository {resource.repository}"
+    what = f"the scan of {index.login} contains no repository {resource.repository}"
     return UnknownSubject(key, what, SOURCE, absent=absent)
 
 

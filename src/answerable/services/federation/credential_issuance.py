@@ -114,10 +114,11 @@ def list_policy_limits(policy: CredentialPolicy) -> tuple[str, ...]:
     escapes = list_escaping_actions(policy.document)
     if escapes:
         limits.append(
-            f"{', '.join(escapes)}: what the agent starts or changes with it is not "
-            "limited by this policy"
+            f"{', '.join(escapes)}: this policy does not limit the resources that the "
+            f"agent starts or changes with it"
         )
     limits.append(
-        "order, number and arguments of calls: only a gateway checks a baseline"
+        "the order, number and arguments of calls are not limited: only a gateway "
+        "checks a baseline"
     )
     return tuple(limits)

@@ -115,7 +115,7 @@ class SqliteTokenState(SqlTokenState):
                     self._expiry.delete_expired_after_commits(now)
             except sqlite3.IntegrityError:
                 self._rollback()
-                raise IdConflict("an id of the exchange is on record already") from None
+                raise IdConflict("an id of the exchange is already recorded") from None
             except BaseException:
                 self._rollback()
                 raise
@@ -245,7 +245,7 @@ class SqliteTokenState(SqlTokenState):
                 self._execute("INSERT INTO ticket VALUES (?, ?, ?, ?)", row)
                 self._expiry.delete_expired_after_commits(now)
         except sqlite3.IntegrityError:
-            raise IdConflict("a ticket of that digest is on record already") from None
+            raise IdConflict("a ticket with that digest is already recorded") from None
         return COMMITTED
 
     def delete_expired(self, now: float, max_rows: int = 1000) -> int:

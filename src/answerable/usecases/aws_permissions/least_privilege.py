@@ -74,7 +74,7 @@ def derive_least_privilege(
         [item],
         _build_coverage(inventory, now, found, trail, identity),
         failed=FAILS in verdicts or bool(policy.refusals),
-        undecided="a proof lacks data" if NOT_KNOWN in verdicts else "",
+        undecided="data for a proof is missing" if NOT_KNOWN in verdicts else "",
     )
 
 

@@ -204,7 +204,7 @@ def _check_inclusion(tree: TileTree, bundle: ProofBundle) -> CheckItem:
     for each in bundle.segments:
         leaf = leaf_hash(each.manifest.encode())
         if tree.root(each.index, each.index + 1) != leaf:
-            raise VerificationError(f"entry {each.index} of the log is another one")
+            raise VerificationError(f"entry {each.index} of the log differs")
     return _pass(
         "inclusion", f"{format_count(len(bundle.segments), 'segment')} in the tiles"
     )

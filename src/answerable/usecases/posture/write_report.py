@@ -130,9 +130,9 @@ def _answer_questions(
     return [
         (
             "Which agents are there?",
-            f"{len(agents):,} agents, of which {unattended:,} act unattended.{gap}",
+            f"{len(agents):,} agents; {unattended:,} act unattended.{gap}",
         ),
-        ("Who owns them?", f"{unowned:,} of them have no confirmed or inferred owner."),
+        ("Who owns them?", f"{unowned:,} agents have no confirmed or inferred owner."),
         (
             "What can they reach?",
             f"{known}; `answerable reach AGENT` lists the permissions.",
@@ -144,7 +144,7 @@ def _answer_questions(
         (
             "How do I hold them to it?",
             f"{counts.total():,} open findings: {found}; {not_evaluated:,} rules were "
-            "not evaluated for lack of data.",
+            f"not evaluated, because data is missing.",
         ),
         ("How do I stop them?", "`answerable kill AGENT` ends their access."),
     ]

@@ -39,8 +39,8 @@ _FORMATS = {
     ".yaml": DocumentFormat.YAML,
     ".yml": DocumentFormat.YAML,
 }
-_CHANGED = "it has changed where protect changed it"
-_HAD_KEYS = "it was missing, and is written again since it holds keys"
+_CHANGED = "the file has changed at a place that protect changed"
+_HAD_KEYS = "the file was missing and is written again, because it contains keys"
 _STILL_REFERS = (
     "a renamed or copied entry still starts the gateway: restore its name or remove "
     "the entry, then run unprotect again"
@@ -270,7 +270,9 @@ def _undo_missing_file(
     if file.client and not file.is_secret and moved and original:
         step = Step(file.path, "", original)
         return UndoResult(path, UndoOutcome.RESTORED, _HAD_KEYS), step
-    return UndoResult(path, UndoOutcome.REMOVED, "it was removed since"), None
+    return UndoResult(
+        path, UndoOutcome.REMOVED, "the file was removed after protect"
+    ), None
 
 
 def _undo_file(

@@ -55,7 +55,10 @@ from answerable.services.protection.unrecognised_values import (
     list_unrecognised_values,
 )
 
-_MACHINE_PATHS = "gets paths of this machine: do not commit it (`protect --repo` writes files to commit)"
+_MACHINE_PATHS = (
+    "will contain paths of this machine: do not commit it "
+    "(`protect --repo` writes files that you can commit)"
+)
 _SECRET_REFERENCE = re.compile(rb"\{answerable:[^{}]*\}")
 _IGNORED = b"*\n!.gitignore\n!answerable.yaml\n"
 
@@ -310,7 +313,7 @@ class _Planner:
         made = rewrite_server(entry, parsed, context)
         if made.kept and (request.is_repository or request.is_managed):
             # The command, with the secret, would be in the shared configuration.
-            raise NotMovable("it has a key that the client itself uses")
+            raise NotMovable("the entry contains a key that the client itself uses")
         fault = self.config.find_fault(name, made.declared)
         if fault:
             raise NotMovable(f"the configuration cannot declare it: {fault}")
@@ -334,7 +337,7 @@ class _Planner:
 
     def _refuse_secret(self, file: ClientFile, entry: str, name: str) -> None:
         """Add a literal secret that stays in an entry of a client's file."""
-        reason = f"{name or 'a secret'} stays: the client itself uses it"
+        reason = f"{name or 'a secret'} is not moved: the client itself uses it"
         self._refuse(file.path, file.kind.client, entry, reason)
 
     def _refuse_entry(
@@ -357,7 +360,7 @@ class _Planner:
         exists: bool = True,
     ) -> _PlannedFile:
         """Return the planned content of a file, at first its present one."""
-        said = [] if target is None else [f"the file lies at {target}; the link stays"]
+        said = [] if target is None else [f"the file is at {target}; the link stays"]
         made = _PlannedFile(client, data, data, said, exists, target)
         return self.files.setdefault(path, made)
 

@@ -47,12 +47,14 @@ def draw_access_curve(items: Sequence[Item]) -> SvgMarkup:
         _text(
             _LEFT,
             44,
-            "by the lifetime T of access that is granted again on request",
+            "by the lifetime T of access, which is granted again on request",
             size=12,
         ),
         *_draw_axes(most),
         *_draw_level("standing access", counts.get("standing", 0), most, _STANDING),
-        *_draw_level("held by a baseline", counts.get("baseline", 0), most, _BASELINE),
+        *_draw_level(
+            "limited by a baseline", counts.get("baseline", 0), most, _BASELINE
+        ),
         *(
             build_element(
                 "path",

@@ -97,9 +97,9 @@ def evaluate_request_condition(
 
 def build_result_without_permission_check(action: str, *, allowed: bool) -> Evaluation:
     """Build the result of a call that needs no permission."""
-    what, effect = f"{action} needs no permission", "allow"
+    what, effect = f"{action} requires no permission", "allow"
     if not allowed:
-        what, effect = f"{action} takes no session's credentials", "impossible"
+        what, effect = f"{action} does not accept temporary credentials", "impossible"
     return Evaluation(
         TRUE if allowed else FALSE,
         (DeterminingStatement("catalogue", "", what, effect),),
