@@ -176,28 +176,28 @@ class _SessionIssuer:
         """Yield the operations that fit the credential, in order of preference."""
         if self._policy.role:
             yield _Attempt(
-                "AssumeRole", lambda: self._assume(self._policy.role, self._own)
+                "AssumeRole", lambda: self._assume_role(self._policy.role, self._own)
             )
             return
         if not self._own.token:
-            yield _Attempt("GetFederationToken", self._federate)
+            yield _Attempt("GetFederationToken", self._issue_federated_session)
             return
-        yield _Attempt("GetScopedCredentials", self._scope)
+        yield _Attempt("GetScopedCredentials", self._narrow_temporary_credentials)
         role, source = self._find_role_of_profile()
         if role and source is not None:
-            yield _Attempt("AssumeRole", lambda: self._assume(role, source))
+            yield _Attempt("AssumeRole", lambda: self._assume_role(role, source))
 
-    def _scope(self) -> IssuedCredential:
+    def _narrow_temporary_credentials(self) -> IssuedCredential:
         """Narrow temporary credentials."""
         answer = self._open_client(self._own).get_scoped_credentials(
             Policy=self._policy.document, DurationSeconds=self._policy.duration
         )
         arn = str(answer.get("SessionInfo", {}).get("Arn", ""))
-        return self._build(
+        return self._build_credential(
             answer, "GetScopedCredentials", arn, self._own, (SCOPED_NOTE,)
         )
 
-    def _assume(self, role: str, parent: Any) -> IssuedCredential:
+    def _assume_role(self, role: str, parent: Any) -> IssuedCredential:
         """Assume a role; without a source identity where its trust forbids to set one."""
         duration = max(self._policy.duration, _MIN_ROLE_SESSION)
         if parent.token:
@@ -219,9 +219,9 @@ class _SessionIssuer:
                 raise
             answer = client.assume_role(**arguments)
             notes = (*notes, _UNNAMED_NOTE)
-        return self._build(answer, "AssumeRole", role, parent, notes)
+        return self._build_credential(answer, "AssumeRole", role, parent, notes)
 
-    def _federate(self) -> IssuedCredential:
+    def _issue_federated_session(self) -> IssuedCredential:
         """Issue a federated session of the user whose key it is."""
         duration = max(self._policy.duration, _MIN_ROLE_SESSION)
         answer = self._open_client(self._own).get_federation_token(
@@ -230,7 +230,9 @@ class _SessionIssuer:
             DurationSeconds=duration,
         )
         notes = (FEDERATED_NOTE, *self._list_duration_notes(duration))
-        return self._build(answer, "GetFederationToken", "", self._own, notes)
+        return self._build_credential(
+            answer, "GetFederationToken", "", self._own, notes
+        )
 
     def _find_role_of_profile(self) -> tuple[str, Any]:
         """Return the role of the profile, and the credential that may assume it."""
@@ -256,7 +258,7 @@ class _SessionIssuer:
             config=_CONFIG,
         )
 
-    def _build(
+    def _build_credential(
         self,
         answer: dict[str, Any],
         operation: str,

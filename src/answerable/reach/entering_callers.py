@@ -54,7 +54,8 @@ def list_entering_callers(
     answers = [*calls.list_answers(entered.starts)]
     missing = frozenset[str]().union(*(each.not_collected for each in answers))
     found = sorted(
-        (each for each in answers if each.verdict is not Verdict.NEVER), key=_rank
+        (each for each in answers if each.verdict is not Verdict.NEVER),
+        key=_rank_answer,
     )
     found += [
         Answer(
@@ -145,7 +146,7 @@ def _get_grade(answer: Answer) -> int:
     return _RANKS.index(answer.verdict)
 
 
-def _rank(answer: Answer) -> tuple[int, int, str]:
+def _rank_answer(answer: Answer) -> tuple[int, int, str]:
     """Rank answers: by verdict, then by the number of steps, then by subject."""
     item = answer.item
     return _get_grade(answer), len(item["path"]), item["subject"]

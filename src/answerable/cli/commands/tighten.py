@@ -79,7 +79,7 @@ def tighten(
             edit.present, declared, session.store, session.now, min_runs
         )
         digests = _show_screens(settings, session, change)
-        _show(settings, agent_modes.build_mode_document(change))
+        _print_document(settings, agent_modes.build_mode_document(change))
         require_consent(yes, f"Sign, and set {declared.name} to {change.mode}?")
         signer = load_signer(key, passphrase_file)
         _sign_baselines(session, digests, change.mode, signer)
@@ -204,19 +204,19 @@ def _show_screens(
 
     agent, now = change.agent.id, session.now
     if change.mode is EnforcementMode.SHADOW:
-        _title(settings, "learned from its recorded calls")
+        _print_title(settings, "learned from its recorded calls")
         learned = manage_profiles.learn_profiles(
             session.store, agent, since=now - _LIFETIME, now=now
         )
-        _show(settings, learned)
+        _print_document(settings, learned)
         digests = [str(each["digest"]) for each in learned.items]
         for digest in digests:
-            _title(settings, f"changes by signing {digest[:16]}")
-            _show(
+            _print_title(settings, f"changes by signing {digest[:16]}")
+            _print_document(
                 settings,
                 manage_profiles.compare_profiles(session.store, "", digest, now=now),
             )
-        _title(settings, "its rules from now on; enforcing denies any other call")
+        _print_title(settings, "its rules from now on; enforcing denies any other call")
         return digests
     known = list_profiles.list_baselines(session.store, now=now, agent=agent)
     digests = [str(e["digest"]) for e in known.items if e["state"] == "standing"]
@@ -227,12 +227,12 @@ def _show_screens(
             "tighten` again",
         )
     _show_refused(settings, change)
-    _title(settings, "the same 7 days, evaluated with its signed baselines")
-    _show(
+    _print_title(settings, "the same 7 days, evaluated with its signed baselines")
+    _print_document(
         settings, replay_profile(session.store, agent, "", since=now - RECENT, now=now)
     )
     _show_file_changes(settings, change)
-    _title(settings, "its rules")
+    _print_title(settings, "its rules")
     return digests
 
 
@@ -272,7 +272,7 @@ def _sign_baselines(
         )
 
 
-def _show(settings: Settings, document: "Document") -> None:
+def _print_document(settings: Settings, document: "Document") -> None:
     """Print a screen before the question; other formats have the answer alone."""
     if settings.output == "table":
         print_document(document, Settings(store=settings.store, quiet=True))
@@ -282,7 +282,7 @@ def _show_refused(settings: Settings, change: "ModeChange") -> None:
     """Print the calls of the last 7 days that enforcing would have refused."""
     if settings.output != "table":
         return
-    _title(settings, "calls of the last 7 days that enforce would have denied")
+    _print_title(settings, "calls of the last 7 days that enforce would have denied")
     for each in change.refused:
         name = f"{each.server} {each.name or each.kind}"
         why = "" if each.covered else ", no rule allows it"
@@ -301,7 +301,7 @@ def _show_file_changes(settings: Settings, change: "ModeChange") -> None:
         click.echo(sanitize(f"{refusal.path}: {refusal.reason}"))
 
 
-def _title(settings: Settings, text: str) -> None:
+def _print_title(settings: Settings, text: str) -> None:
     """Print the title of a screen."""
     if settings.output == "table":
         click.echo(f"# {sanitize(text)}")

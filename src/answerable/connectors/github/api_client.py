@@ -156,9 +156,11 @@ class GithubApiClient:
                 raise CallFailed(
                     ReadProblemKind.NETWORK, "GitHub throttled the request for too long"
                 )
-            self._wait(wait, "rate limit" if is_primary else "secondary rate limit")
+            self._wait_with_progress(
+                wait, "rate limit" if is_primary else "secondary rate limit"
+            )
 
-    def _wait(self, seconds: float, what: str) -> None:
+    def _wait_with_progress(self, seconds: float, what: str) -> None:
         """Wait, with the rest of the time in the progress."""
         left = min(max(seconds, 1.0), LONGEST_WAIT)
         while left > 0:
@@ -177,7 +179,7 @@ class GithubApiClient:
             "User-Agent": "answerable",
             "X-GitHub-Api-Version": API_VERSION,
         }
-        connection = self._connection or self._connect()
+        connection = self._connection or self._open_connection()
         self._connection = connection
         try:
             connection.request(method, target, body or None, headers)
@@ -199,7 +201,7 @@ class GithubApiClient:
         named = {name.lower(): value for name, value in response.getheaders()}
         return ApiAnswer(response.status, named, data)
 
-    def _connect(self) -> http.client.HTTPConnection:
+    def _open_connection(self) -> http.client.HTTPConnection:
         """Open a connection, through the proxy that the environment names."""
         host = self._api.hostname or ""
         proxies = {} if proxy_bypass(host) else getproxies()

@@ -53,7 +53,7 @@ def issue_installation_token(policy: CredentialPolicy) -> IssuedCredential:
         )
         why = f"HTTP status {made.status}"
         if made.status == HTTPStatus.CREATED:
-            return _build(
+            return _build_credential(
                 msgspec.json.decode(made.body, type=_NarrowedTokenAnswer), text
             )
     except CallFailed as failed:
@@ -68,7 +68,9 @@ def issue_installation_token(policy: CredentialPolicy) -> IssuedCredential:
     )
 
 
-def _build(answer: _NarrowedTokenAnswer, named: Mapping[str, str]) -> IssuedCredential:
+def _build_credential(
+    answer: _NarrowedTokenAnswer, named: Mapping[str, str]
+) -> IssuedCredential:
     """Build the credential; GitHub's audit log names a token by its SHA-256."""
     digest = hashlib.sha256(answer.token.encode()).digest()
     return IssuedCredential(

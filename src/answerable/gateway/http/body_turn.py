@@ -70,7 +70,7 @@ class BodyTurn:
         if queued is not None:
             self._door.queue.remove(queued)
         if self.is_parked:
-            self._door.cancel_wait(self._principal, self._retry)
+            self._door.cancel_wait(self._principal, self._retry_waiting_body)
         if self._held:
             self._door.release_bytes(self._principal, self._size)
 
@@ -80,9 +80,9 @@ class BodyTurn:
         self._held = door.reserve_bytes(self._principal, self._size)
         self.is_parked = not self._held
         if self.is_parked:
-            door.wait_for_bytes(self._principal, self._retry)
+            door.wait_for_bytes(self._principal, self._retry_waiting_body)
 
-    def _retry(self) -> None:
+    def _retry_waiting_body(self) -> None:
         """Retry after other calls have released bytes."""
         if not self._is_over:
             self._try_reserve()

@@ -86,7 +86,7 @@ class HttpRequestHandler:
         except RequestRefused as refused:
             self.early = self._refusal_reply(refused)
         except IssuerKeysNeeded as needed:
-            self._spawn(self._fetch_issuer_keys(needed.issuer))
+            self._start_background_task(self._fetch_issuer_keys(needed.issuer))
             return
         self.wants_body = True
 
@@ -123,9 +123,9 @@ class HttpRequestHandler:
             self._finish_call(partial(parse_request, self._opening, data), data)
         else:
             self._door.queue.hand_off(queued)
-            self._spawn(self._parse_off_loop(queued, data))
+            self._start_background_task(self._parse_off_loop(queued, data))
 
-    def _spawn(self, coroutine: Coroutine[None, None, None]) -> None:
+    def _start_background_task(self, coroutine: Coroutine[None, None, None]) -> None:
         """Start a background task; if it fails, close the client's connection."""
         self._door.tasks.spawn(coroutine, self._line.abort)
 
@@ -267,7 +267,7 @@ class HttpRequestHandler:
             shown = credentials.find_credential(caller, call.server, token)
             if shown is None and exchange.would_allow(caller, call):
                 fetch = self._fetch_credential(credentials, caller, call, data, token)
-                self._spawn(fetch)
+                self._start_background_task(fetch)
                 return
         self._authorize_and_send(caller, call, data, shown)
 

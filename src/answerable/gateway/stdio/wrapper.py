@@ -166,7 +166,7 @@ class StdioWrapper:
         )
         reader = ReadPipe(loop, os.dup(STDIN), front.on_input, front.on_input_end)
         for each in DRAIN_SIGNALS:
-            loop.add_signal_handler(each, self._drain, reader)
+            loop.add_signal_handler(each, self._drain_open_requests, reader)
         watching = loop.create_task(self._statements.watch.poll_forever())
         # These objects live to the end, and a call leaves no cycles.
         gc.freeze()
@@ -241,7 +241,7 @@ class StdioWrapper:
         else:
             self._child.process.terminate(signal_number)
 
-    def _drain(self, reader: ReadPipe) -> None:
+    def _drain_open_requests(self, reader: ReadPipe) -> None:
         """Read no more from the client, answer open requests, and end."""
         reader.close()
         self._front.on_input_end()

@@ -69,7 +69,7 @@ def find_hosted_server_secrets(facts: PostureFacts) -> Iterator[RuleResult]:
             "configuration",
             severity=SeverityFacts(Trigger.OUTSIDER, reach.level, frozenset(held)),
             evidence=(
-                *(build_evidence(_describe(s), s.seen, s.place) for s in places),
+                *(build_evidence(_describe_place(s), s.seen, s.place) for s in places),
                 build_evidence(reach.text, places[0].seen, places[0].place),
             ),
             fix=Fix(
@@ -103,7 +103,7 @@ def find_scattered_credentials(facts: PostureFacts) -> Iterator[RuleResult]:
                 frozenset({Held.STANDING, Held.SCATTERED}),
             ),
             evidence=(
-                *(build_evidence(_describe(s), s.seen, s.place) for s in lying),
+                *(build_evidence(_describe_place(s), s.seen, s.place) for s in lying),
                 build_evidence(reach.text, lying[0].seen, lying[0].place),
             ),
             fix=Fix(
@@ -132,7 +132,7 @@ def find_literal_secrets(facts: PostureFacts) -> Iterator[RuleResult]:
                 Trigger.INSIDER, reach.level, frozenset({Held.STANDING})
             ),
             evidence=tuple(
-                build_evidence(_describe(s), s.seen, s.place) for s in lying
+                build_evidence(_describe_place(s), s.seen, s.place) for s in lying
             ),
             fix=Fix(
                 "Rotate it, and replace the value with a reference to a variable or a "
@@ -270,7 +270,9 @@ def find_replaceable_keys(facts: PostureFacts) -> Iterator[RuleResult]:
                 Trigger.LATER, reach.level, frozenset({Held.STANDING})
             ),
             evidence=(
-                build_evidence(_describe(lying[0]), lying[0].seen, lying[0].place),
+                build_evidence(
+                    _describe_place(lying[0]), lying[0].seen, lying[0].place
+                ),
             ),
             fix=Fix(f"Replace it with {way}, then delete the key."),
             identity=entity.identity or "",
@@ -334,7 +336,7 @@ def _is_in_tool(sighting: Credential, place: str) -> bool:
     return sighting.place.startswith((f"{place}/", f"{place}#"))
 
 
-def _describe(sighting: Credential) -> str:
+def _describe_place(sighting: Credential) -> str:
     """Describe the place of a credential without its value."""
     return f"{sighting.name} holds it as {sighting.cls.value}"
 

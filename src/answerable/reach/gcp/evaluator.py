@@ -145,7 +145,7 @@ class GcpEvaluator:
         best: Answer | None = None
         for start in question.identities:
             answer = self._evaluate_start(question, start)
-            if best is None or _rank(answer) < _rank(best):
+            if best is None or _rank_answer(answer) < _rank_answer(best):
                 best = answer
         return best or build_not_known_answer(question, ())
 
@@ -222,7 +222,7 @@ class GcpEvaluator:
         return ()
 
 
-def _rank(answer: Answer) -> int:
+def _rank_answer(answer: Answer) -> int:
     """Rank an answer by its verdict, the surest first."""
     return _RANKS.index(answer.verdict)
 

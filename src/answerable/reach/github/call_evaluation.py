@@ -160,7 +160,7 @@ def find_answer(
     if is_run_action(action):
         ways = list_run_decisions(index, subject, action, resource, direct=direct)
         listed = [ReachedDecision(decision, hops) for decision, hops in ways]
-        return _choose(listed)
+        return _choose_best_answer(listed)
     repository = index.get_repository(resource.repository)
     if repository is None:
         return ReachedDecision(NO)
@@ -168,19 +168,19 @@ def find_answer(
     found: list[ReachedDecision] = []
     for state in iterate_states(place, subject, direct=direct):
         decision = decide_action(place, state.access, action, resource)
-        found.append(_follow(state, decision))
+        found.append(_add_entry_steps(state, decision))
         if found[-1].decision.formula == TRUE:
             break
-    return _choose(found)
+    return _choose_best_answer(found)
 
 
-def _follow(state: AccessState, decision: AccessDecision) -> ReachedDecision:
+def _add_entry_steps(state: AccessState, decision: AccessDecision) -> ReachedDecision:
     """Add the steps to an access to the decision after them."""
     formula = conjoin_hops(state.formula, decision.formula)
     return ReachedDecision(replace(decision, formula=formula), state.hops)
 
 
-def _choose(found: list[ReachedDecision]) -> ReachedDecision:
+def _choose_best_answer(found: list[ReachedDecision]) -> ReachedDecision:
     """Choose the best answer; what could add a way stays missing."""
     if not found:
         return ReachedDecision(NO)

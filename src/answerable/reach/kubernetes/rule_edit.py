@@ -63,7 +63,7 @@ class _RuleRemoval:
     """
 
     def __init__(self, texts: Iterable[str]) -> None:
-        self.wanted = {text: _shorten(text) for text in texts}
+        self.wanted = {text: _get_statement_name(text) for text in texts}
         self.found: set[str] = set()
         self.known: dict[str, None] = {}
 
@@ -75,7 +75,7 @@ class _RuleRemoval:
         return bool(hits)
 
 
-def _shorten(text: str) -> str:
+def _get_statement_name(text: str) -> str:
     """Return the name in a printed statement: the rule behind `#`, without its text.
 
     An access entry is named before the mark.

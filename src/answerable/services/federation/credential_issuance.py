@@ -30,7 +30,7 @@ def build_session_name(agent: str, run: str) -> str:
 
     Source: AWS STS API Reference, AssumeRole: 2 to 64 of `[\w+=,.@-]`.
     """
-    name = _clean(agent.removeprefix("agent:").removeprefix("declared/"))
+    name = _clean_session_name(agent.removeprefix("agent:").removeprefix("declared/"))
     if not run:
         return name[:_MAX_NAME].ljust(_MIN_NAME, "-")
     return f"{name[: _MAX_NAME - 1 - len(run)]}-{run}"
@@ -38,10 +38,12 @@ def build_session_name(agent: str, run: str) -> str:
 
 def build_source_identity(person: str) -> str:
     """Build the source identity of a person; the same alphabet as a session name."""
-    return _clean(person.removeprefix("person:"))[:_MAX_NAME].ljust(_MIN_NAME, "-")
+    return _clean_session_name(person.removeprefix("person:"))[:_MAX_NAME].ljust(
+        _MIN_NAME, "-"
+    )
 
 
-def _clean(text: str) -> str:
+def _clean_session_name(text: str) -> str:
     """Replace characters that a session name may not have."""
     return _FORBIDDEN.sub("-", text)
 

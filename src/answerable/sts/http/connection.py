@@ -118,7 +118,7 @@ class StsConnection(asyncio.Protocol):
         if self._head is None and self._intake.is_between_requests:
             self.abort()
         else:
-            self._reject(RequestRefused(RefusalReason.SLOW))
+            self._reject_request(RequestRefused(RefusalReason.SLOW))
 
     def drain(self) -> None:
         """Finish the current request, then close."""
@@ -179,7 +179,7 @@ class StsConnection(asyncio.Protocol):
             else:
                 self._begin_request(item)
         except RequestRefused as refused:
-            self._reject(refused)
+            self._reject_request(refused)
 
     def _begin_request(self, head: HttpRequestHead) -> None:
         """Check the head of a request; send 100 Continue if it waits for that."""
@@ -201,7 +201,7 @@ class StsConnection(asyncio.Protocol):
         self._posted = head.method == "POST"
         self._door.dispatch(asked, self)
 
-    def _reject(self, refusal: RequestRefused) -> None:
+    def _reject_request(self, refusal: RequestRefused) -> None:
         """Answer an invalid request and stop reading."""
         self._closes = True
         self._arrived.clear()

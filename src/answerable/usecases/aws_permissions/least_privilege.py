@@ -90,10 +90,10 @@ def _build_item(
         "identities": list(observed.identities),
         "target": policy.target.value,
         "recorded_since": format_time(trail.logs[account].since) if is_logged else None,
-        "granted": _count(found.granted),
-        "reachable": _count(found.reachable),
+        "granted": _count_names(found.granted),
+        "reachable": _count_names(found.reachable),
         "used": len(observed.actions),
-        "kept": _count(found.kept),
+        "kept": _count_names(found.kept),
         "services": list(_list_services(found, trail, account)),
         "actions": [
             _build_action_item(each, observed.catalogue, found)
@@ -106,7 +106,7 @@ def _build_item(
     }
 
 
-def _count(names: frozenset[str] | None) -> int | None:
+def _count_names(names: frozenset[str] | None) -> int | None:
     """Count names; None if they are not known."""
     return None if names is None else len(names)
 

@@ -64,7 +64,7 @@ def _ignore_step(_: str) -> None:
     """Do nothing at a durable step."""
 
 
-def _state(state_folder: Path, fault: Fault) -> ProtectionState:
+def _build_protection_state(state_folder: Path, fault: Fault) -> ProtectionState:
     """Return the state of `protect` in a state folder."""
     return ProtectionState(state_folder / "protection", fault)
 
@@ -83,7 +83,7 @@ def apply_plan(
         UsageError: A file is not as it was when the plan was made.
         EnvironmentFailure: A file cannot be read or written.
     """
-    state = _state(state_folder, fault)
+    state = _build_protection_state(state_folder, fault)
     places = (state.folder / "lock", *(c.path for c in plan.changes))
     places += tuple(s.path for s in plan.secrets if not str(s.path).startswith(PREFIX))
     missing = [each for path in places for each in list_missing_folders(path)]
@@ -140,14 +140,14 @@ def recover(state_folder: Path) -> str:
     """Complete or roll back an interrupted run; return `completed`, `rolled back` or ``."""
     if not (state_folder / "protection").is_dir():
         return ""
-    state = _state(state_folder, _ignore_step)
+    state = _build_protection_state(state_folder, _ignore_step)
     with state.lock():
         return state.recover()
 
 
 def list_protected_files(state_folder: Path) -> tuple[Path, ...]:
     """List the files that are changed now."""
-    record = _state(state_folder, _ignore_step).read_record()
+    record = _build_protection_state(state_folder, _ignore_step).read_record()
     return tuple(Path(file.path) for file in record.files)
 
 
@@ -164,7 +164,7 @@ def undo(
     Raises:
         EnvironmentFailure: A file cannot be read or written.
     """
-    state = _state(state_folder, fault)
+    state = _build_protection_state(state_folder, fault)
     if not state.folder.is_dir():
         return ()
     with state.lock():

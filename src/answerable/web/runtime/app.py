@@ -90,7 +90,7 @@ class WebApp(App[WebSettings]):
             AnswerableError: A resource is missing or unusable.
         """
         for listener in self.plan.listen:
-            await self._listen(bind_listener(listener, 1))
+            await self._serve_listener(bind_listener(listener, 1))
         self._configure_sign_in(self.plan)
         self._cache.start_loading(warm_up)
         if self._token is not None:
@@ -188,7 +188,7 @@ class WebApp(App[WebSettings]):
 
     # Background tasks.
 
-    async def _listen(self, bound: BoundListener) -> None:
+    async def _serve_listener(self, bound: BoundListener) -> None:
         """Serve the web pages at a bound listener."""
         if is_local_listener(bound.listener):
             self._local_urls.append(bound.url)

@@ -82,7 +82,7 @@ def iterate_csv_entries(
         ParseError: The bytes are no text.
         UsageError: No column of the header holds an address or a login.
     """
-    text = _decode(data, place)
+    text = _decode_table(data, place)
     header = text.partition("\n")[0]
     delimiter = max(",;\t", key=header.count)
     rows = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
@@ -100,7 +100,7 @@ def iterate_csv_entries(
     yield from _read_rows(rows, place)
 
 
-def _decode(data: bytes, place: str) -> str:
+def _decode_table(data: bytes, place: str) -> str:
     """Decode the bytes of a table."""
     utf16 = data[:2] in (b"\xff\xfe", b"\xfe\xff")
     try:
