@@ -46,26 +46,26 @@ class ClientConnection(asyncio.Protocol):
 
     def __init__(
         self,
-        door: GatewayHttpServer,
+        http_server: GatewayHttpServer,
         served: ServedNames,
         url: str,
         *,
         link: ConnectionInfo | None = None,
     ) -> None:
-        self.door = door
+        self.http_server = http_server
         self.served = served
         self.link = ConnectionInfo(url=url) if link is None else link
         self.deadline = NEVER
         self._transport: asyncio.Transport | None = None
         self._slot: ConnectionSlot | None = None  # None where another worker counts it
         self._is_new = True  # nothing was received
-        self._intake = RequestParser(door.read)
+        self._intake = RequestParser(http_server.read)
         self._arrived: deque[ParsedItem[McpRequestHead]] = deque()
         self._turn: HttpRequestHandler | None = None
         self._wait = ConnectionWait.ANSWER
         self._is_ours = link is not None  # it stays with this worker
         # What another worker would have to read again.
-        self._received: list[bytes] | None = None if door.peers is None else []
+        self._received: list[bytes] | None = None if http_server.peers is None else []
         self._advancing = False
         self._held = False  # the client sent ahead, and is not read from
         self._closes = False  # after the present answer
@@ -74,25 +74,25 @@ class ClientConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Read peer address and TLS facts of the client, and take a connection slot."""
         transport = cast(asyncio.Transport, transport)
-        door = self.door
+        http_server = self.http_server
         try:
             if not self._is_ours:
                 self.link = read_connection_info(transport, self.link.url)
         except ProcessGone as gone:
-            door.exchange.recorder.count_refused(gone.reason, None, "", "")
+            http_server.exchange.recorder.count_refused(gone.reason, None, "", "")
             transport.abort()
             return
-        if door.draining or not (self._is_ours or self._take_slot(transport)):
+        if http_server.draining or not (self._is_ours or self._take_slot(transport)):
             transport.abort()
             return
         self._transport = transport
-        door.fronts.add(self)
-        door.ticker.add(self)
+        http_server.connections.add(self)
+        http_server.ticker.add(self)
         self._set_deadline()
 
     def _take_slot(self, transport: asyncio.Transport) -> bool:
         """Count this connection against the quotas of the worker."""
-        admission, peer = self.door.admission, self.link.peer
+        admission, peer = self.http_server.admission, self.link.peer
         if peer is None:
             self._slot = admission.admit(self, quota_address(transport))
         else:
@@ -309,12 +309,12 @@ class ClientConnection(asyncio.Protocol):
     def _keep_or_relay(self, handler: HttpRequestHandler, principal: str) -> None:
         """Keep the connection, or relay it to the worker that owns its caller."""
         slot = self._slot
-        if slot is not None and not self.door.admission.count_for_caller(
+        if slot is not None and not self.http_server.admission.count_for_caller(
             slot, principal
         ):
             handler.refuse(RefusalReason.TOO_MANY_CONNECTIONS)
             return
-        peers = self.door.peers
+        peers = self.http_server.peers
         received, self._received = self._received, None
         if peers is None or peers.owns_principal(principal):
             self._is_ours = True
@@ -336,15 +336,17 @@ class ClientConnection(asyncio.Protocol):
     def _detach_transport(self) -> asyncio.Transport | None:
         """Detach the transport, and forget the connection."""
         transport, self._transport = self._transport, None
-        self.door.fronts.discard(self)
-        self.door.ticker.discard(self)
+        self.http_server.connections.discard(self)
+        self.http_server.ticker.discard(self)
         self._arrived.clear()
         self._turn = None
         return transport
 
     def _reply_malformed(self, refusal: RequestRefused) -> None:
         """Reply to bytes that are not a valid HTTP request."""
-        self.door.exchange.recorder.count_refused(refusal.why.value, None, "", "")
+        self.http_server.exchange.recorder.count_refused(
+            refusal.why.value, None, "", ""
+        )
         self.reply(build_heading(refusal.wire.status, {}), b"")
 
     def _finish_request(self) -> None:
@@ -366,7 +368,7 @@ class ClientConnection(asyncio.Protocol):
         """Tell whether to close after this reply: asked for, or draining."""
         # The received bytes begin with an answered request without a caller: the
         # connection cannot be relayed any more.
-        return self._closes or self.door.draining or self._received is not None
+        return self._closes or self.http_server.draining or self._received is not None
 
     def _write_bytes(self, data: bytes) -> None:
         """Write bytes, if the client is still connected."""
@@ -396,4 +398,6 @@ class ClientConnection(asyncio.Protocol):
         if wait is self._wait:
             return
         self._wait = wait
-        self.deadline = compute_deadline(wait, self.door.loop.time(), self.door.limits)
+        self.deadline = compute_deadline(
+            wait, self.http_server.loop.time(), self.http_server.limits
+        )

@@ -42,9 +42,11 @@ class StsConnection(asyncio.Protocol):
         deadline: Loop time of the current timeout.
     """
 
-    def __init__(self, door: StsHttpServer, served: ServedNames, url: str) -> None:
+    def __init__(
+        self, http_server: StsHttpServer, served: ServedNames, url: str
+    ) -> None:
         self.deadline = NEVER
-        self._door, self._served = door, served
+        self._http_server, self._served = http_server, served
         self._link = ConnectionInfo(url=url)
         self._socket: socket.socket | None = None
         self._transport: asyncio.Transport | None = None
@@ -66,26 +68,26 @@ class StsConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Read the transport facts about the peer, and claim a connection slot."""
         transport = cast(asyncio.Transport, transport)
-        door = self._door
+        http_server = self._http_server
         try:
             self._link = read_connection_info(transport, self._link.url)
         except ProcessGone as gone:
-            door.turned_away(gone.reason)
+            http_server.count_refused(gone.reason)
             transport.abort()
             return
-        if door.draining or not self._claim_slot(transport):
+        if http_server.draining or not self._claim_slot(transport):
             transport.abort()
             return
         if self._link.peer is not None:
             self._socket = transport.get_extra_info("socket")
         self._transport = transport
-        door.fronts.add(self)
-        door.ticker.add(self)
+        http_server.connections.add(self)
+        http_server.ticker.add(self)
         self._set_deadline()
 
     def _claim_slot(self, transport: asyncio.Transport) -> bool:
         """Claim a slot in the connection quotas; False if they are full."""
-        admission, peer = self._door.admission, self._link.peer
+        admission, peer = self._http_server.admission, self._link.peer
         if peer is None:
             self._slot = admission.admit(self, quota_address(transport))
         else:
@@ -107,8 +109,8 @@ class StsConnection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Release the slot of a closed connection."""
         self._transport = self._socket = None
-        self._door.fronts.discard(self)
-        self._door.ticker.discard(self)
+        self._http_server.connections.discard(self)
+        self._http_server.ticker.discard(self)
         if self._slot is not None:
             self._slot.release_places()
         self._arrived.clear()
@@ -138,7 +140,9 @@ class StsConnection(asyncio.Protocol):
         if transport is None:
             return
         closes = (
-            self._closes or self._door.draining or self._exceeds_address_quota(answer)
+            self._closes
+            or self._http_server.draining
+            or self._exceeds_address_quota(answer)
         )
         transport.write(
             encode_response(answer.status, answer.fields, answer.body, closes=closes)
@@ -154,7 +158,7 @@ class StsConnection(asyncio.Protocol):
         slot = self._slot
         if slot is None or slot.caller or not self._posted or answer.status != 200:
             return False
-        return not self._door.admission.count_for_caller(slot, slot.address)
+        return not self._http_server.admission.count_for_caller(slot, slot.address)
 
     # Requests.
 
@@ -195,18 +199,18 @@ class StsConnection(asyncio.Protocol):
         if head is None:
             return
         asked = build_request(
-            head, body, self._link, self._socket, self._door.terminator
+            head, body, self._link, self._socket, self._http_server.terminator
         )
         self._answering = True
         self._posted = head.method == "POST"
-        self._door.dispatch(asked, self)
+        self._http_server.dispatch(asked, self)
 
     def _reject_request(self, refusal: RequestRefused) -> None:
         """Answer an invalid request and stop reading."""
         self._closes = True
         self._arrived.clear()
         self._head = None
-        self._door.turned_away(refusal.why.value)
+        self._http_server.count_refused(refusal.why.value)
         self.send_answer(empty_response(refusal.wire.status))
 
     def _apply_backpressure(self) -> None:
@@ -235,5 +239,5 @@ class StsConnection(asyncio.Protocol):
             return
         self._wait = wait
         self.deadline = compute_deadline(
-            wait, self._door.loop.time(), self._door.limits
+            wait, self._http_server.loop.time(), self._http_server.limits
         )
