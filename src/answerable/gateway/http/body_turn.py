@@ -18,8 +18,8 @@ class BodyTurn:
     """
 
     __slots__ = (
-        "_http_server",
         "_held",
+        "_http_server",
         "_is_over",
         "_on_room",
         "_principal",

@@ -46,9 +46,9 @@ class HttpRequestHandler:
     """
 
     __slots__ = (
-        "_http_server",
         "_expiry",
         "_head",
+        "_http_server",
         "_line",
         "_opening",
         "_over",
