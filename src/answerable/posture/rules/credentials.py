@@ -135,8 +135,8 @@ def find_literal_secrets(facts: PostureFacts) -> Iterator[RuleResult]:
                 build_evidence(_describe_place(s), s.seen, s.place) for s in lying
             ),
             fix=Fix(
-                "Rotate it, and replace the value with a reference to a variable or a "
-                "secret store."
+                "Rotate the secret, and replace the value with a reference to a "
+                "variable or a secret store."
             ),
             identity=entity.identity or "",
             causes=(key,),
@@ -168,7 +168,8 @@ def find_shared_credentials(facts: PostureFacts) -> Iterator[RuleResult]:
                 for each in agents
             ),
             fix=Fix(
-                "Give each agent a credential of its own, so that logs tell them apart."
+                "Give each agent its own credential, so that logs distinguish the "
+                "agents."
             ),
             identity=entity.identity or "",
             causes=(key,),
@@ -265,7 +266,7 @@ def find_replaceable_keys(facts: PostureFacts) -> Iterator[RuleResult]:
             rule="replaceable-key",
             subject=key,
             platform=get_platform_of_source(lying[0].seen.source),
-            title=f"a static {kind} stands where the platform offers federation",
+            title=f"a static {kind} is used although the platform offers federation",
             severity=SeverityFacts(
                 Trigger.LATER, reach.level, frozenset({Held.STANDING})
             ),
@@ -274,7 +275,7 @@ def find_replaceable_keys(facts: PostureFacts) -> Iterator[RuleResult]:
                     _describe_place(lying[0]), lying[0].seen, lying[0].place
                 ),
             ),
-            fix=Fix(f"Replace it with {way}, then delete the key."),
+            fix=Fix(f"Replace the key with {way}, then delete it."),
             identity=entity.identity or "",
             causes=(key,),
         )
