@@ -223,7 +223,7 @@ class _LockedObject:
             return data
 
     def write(self, note: bytes, now: int) -> None:
-        """Put a version that nobody can delete before `lock_days` have passed.
+        """Put a version that cannot be deleted before `lock_days` have passed.
 
         An unchanged checkpoint is put again when half of its time has passed.
         """

@@ -154,7 +154,8 @@ def verify_parsed_token(
     profile = TOKEN_PROFILES[token_type]
     if token_type not in pinned.issuer.token_types:
         raise TokenRejected(
-            TokenFault.TOKEN_TYPE, "expected a type this issuer is pinned for"
+            TokenFault.TOKEN_TYPE,
+            "expected a token type for which this issuer is pinned",
         )
     if parsed_token.head.typ not in profile.types:
         raise TokenRejected(TokenFault.TYP, "expected the typ of an accepted token")

@@ -60,7 +60,9 @@ WEIGHTS: Mapping[OwnerEvidenceKind, EvidenceWeight] = {
     OwnerEvidenceKind.OIDC_SUBJECT: EvidenceWeight(
         0.60, "code owner of the pipeline that its trust policy allows"
     ),
-    OwnerEvidenceKind.ASSUMER: EvidenceWeight(0.40, "the person who assumes it most"),
+    OwnerEvidenceKind.ASSUMER: EvidenceWeight(
+        0.40, "the person who assumes it most often"
+    ),
     OwnerEvidenceKind.ASSIGNMENT: EvidenceWeight(
         0.30, "can assume it through single sign-on"
     ),

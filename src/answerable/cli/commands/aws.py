@@ -88,9 +88,9 @@ def exec_(
 ) -> None:
     """Start COMMAND with the AWS session of an agent, and exit with its exit code.
 
-    COMMAND gets no AWS setting of yours, only a loopback address that hands out the
+    COMMAND gets none of your AWS settings, only a loopback address that provides the
     session and renews it. `kill` stops the renewal within a second. COMMAND can still
-    read the files of your user; what is not held is printed at the start.
+    read the files of your user; the limits of the protection are printed at the start.
     """
     import secrets
 

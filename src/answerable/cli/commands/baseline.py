@@ -78,8 +78,8 @@ def learn(
 ) -> None:
     """Learn a profile of AGENT for each server and identity, without enforcing it.
 
-    Runs with refused calls, or with calls that await approval, are left out. With
-    --cloud, the profile is of the events of --identity in ingested logs.
+    Runs with denied calls, or with calls that wait for approval, are omitted. With
+    --cloud, the profile is learned from the events of --identity in ingested logs.
     """
     from answerable.usecases.baseline import manage_profiles
 
@@ -180,7 +180,7 @@ def rename(settings: Settings, agent: str, names: tuple[str, ...], config: str) 
     """Draft new profiles of AGENT for tools that were renamed.
 
     The draft contains the map of names, which takes effect once the owner signs it with
-    `baseline sign`. If the old name was approved, the new one must be approved, too.
+    `baseline sign`. If the old name was approved, the new one must also be approved.
     """
     from answerable.model.definition_pin import DefinitionKind, get_definition_key
     from answerable.server.pins.pin_files import PinFiles
@@ -234,7 +234,7 @@ def sign(
     key: str,
     passphrase_file: str,
 ) -> None:
-    """Sign a profile. Only the attested owner of its agent may; an agent may not.
+    """Sign a profile. Only the attested owner of its agent may sign; an agent may not.
 
     The first stage is shadow. A stage that ends enforcement requires
     --ends-enforcement. A running gateway applies the signature within a second.

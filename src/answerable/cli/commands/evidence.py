@@ -74,7 +74,7 @@ def verify(
     """Verify the store, or a BUNDLE without a store, and name each failed check.
 
     BUNDLE may also be a consistency proof. With --tiles, verify the tiles of a log, or
-    that the records of a BUNDLE are in them.
+    that they contain the records of a BUNDLE.
 
     With --checkpoint, also check that the log still contains the records that the
     checkpoint covers. Only this detects a history rewritten by the holder of the
@@ -165,9 +165,9 @@ def prove(settings: Settings, event_id: str) -> None:
 def checkpoint(settings: Settings, export: str) -> None:
     """Show the signed head of the log.
 
-    A checkpoint proves little while it stays on the same machine. Export it to a place
-    that this machine cannot overwrite. A checkpoint that was exported there before is
-    replaced only if the log still contains what it covers.
+    A checkpoint on the same machine can be replaced together with the log: export it to
+    a place that this machine cannot overwrite. An earlier checkpoint at that place is
+    replaced only if the log still contains all of its entries.
     """
     from answerable.usecases.evidence import verify_and_prove as flow
 
@@ -188,7 +188,7 @@ def checkpoint(settings: Settings, export: str) -> None:
 def tiles(settings: Settings, folder: str) -> None:
     """Write the log to DIR in the layout of C2SP tlog-tiles.
 
-    Any static web server can serve DIR. A later run adds what is new, and refuses to
+    Any static web server can serve DIR. A later run adds only new files, and refuses to
     replace tiles that the log does not extend.
     """
     from answerable.usecases.evidence.log_proofs import write_tiles

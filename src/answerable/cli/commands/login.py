@@ -55,7 +55,7 @@ def login(
 ) -> None:
     """Sign in at an OpenID provider, in a browser, and keep the ID token.
 
-    The token service accepts the token as proof of the person that an agent acts for.
+    The token service accepts the token as proof of the person for whom an agent acts.
     It is kept until it expires; it is never renewed or shown. An agent may not sign in.
     """
     from answerable.cli.output import print_and_exit

@@ -93,7 +93,7 @@ def restore(settings: Settings, file: str, config: str, passphrase: str) -> None
 
     A folder with a store is refused: it may be newer than the backup. The restore is
     recorded in the log. Delegations, tokens and signing keys of a restored token
-    service are revoked, because the backup lacks what was used and revoked since.
+    service are revoked, because the backup lacks later uses and revocations.
     An agent may not do this.
     """
     import time

@@ -50,8 +50,8 @@ def new(settings: Settings, person: str, key: str, passphrase_file: str) -> None
     """Create an Ed25519 key for PERSON, protected by a passphrase.
 
     The private key is written to a file under $XDG_CONFIG_HOME/answerable/owner-keys,
-    or to FILE with --key, and the public key to FILE.pub. Neither is written to a
-    store; enroll the public key there.
+    or to FILE with --key, and the public key to FILE.pub. The keys are not written to a
+    store; enroll the public key in the store.
     """
     from answerable.cli.owner_key_files import (
         check_key_file_writable,
@@ -147,8 +147,8 @@ def revoke(settings: Settings, key: str, at: str) -> None:
     """Revoke the key KEYID: its signatures are no longer valid.
 
     Statements recorded before the revocation stay valid. With --at in the past,
-    statements recorded after that time are invalid, too; use the time at which the key
-    may have been stolen. KEYID is the id of the key, or a prefix of the id.
+    statements recorded after that time also become invalid; use the time at which the
+    key may have been stolen. KEYID is the id of the key, or a prefix of the id.
     """
     from answerable.services.statements import key_enrolment as flow
 

@@ -86,7 +86,8 @@ def protect(
 
     `protect status` shows which servers are behind the gateway, and the next step of each.
     Each server entry starts `answerable gateway stdio`; literal secrets move to files of
-    mode 0600 that the gateway reads; clients with a hook get it. Originals are kept, and
+    mode 0600 that the gateway reads; clients that support hooks get the hook. Originals
+    are kept, and
     `unprotect` restores them.
 
     With --repo, only the committed files of DIR change, without paths of this machine.
@@ -138,7 +139,8 @@ def protect(
 def unprotect(clients: tuple[str, ...], config: str) -> None:
     """Restore the files of CLIENT (all by default) as they were before `protect`.
 
-    Edits that a client made in between are kept; a file that cannot be restored is named.
+    Edits that a client made in between are kept; the output names a file that cannot be
+    restored.
     """
     from answerable.services.protection.client_files import require_known_clients
     from answerable.services.protection.protection_plan import UndoOutcome

@@ -46,9 +46,9 @@ def replay(
 ) -> None:
     """Show what three kinds of access would have let happen on the recorded calls.
 
-    Standing access lets every call happen. Timed access ends after T and is granted
-    again on request: it lets the same calls happen, and asks at some. A baseline,
-    learned from the earlier part of the log, lets the learned calls happen.
+    Standing access allows every call. Timed access ends after T and is granted again on
+    request: it allows the same calls, some of them after a request. A baseline, learned
+    from the earlier part of the log, allows only learned calls.
     """
     from answerable.presentation.time_input import parse_span, parse_time
     from answerable.usecases.baseline.replay_access import (

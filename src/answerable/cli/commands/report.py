@@ -40,7 +40,7 @@ def report(
 ) -> None:
     """Write a report to FILE, or to standard output.
 
-    The report answers the six questions, draws the gravest paths, and lists findings by
+    The report answers the six questions, shows the gravest paths, and lists findings by
     owner, the rules that lack data and the coverage. The HTML has no script and no link
     to another file.
     """

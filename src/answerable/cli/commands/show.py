@@ -22,7 +22,7 @@ def show(settings: Settings, subject: str, config: str) -> None:
     """Show an agent, tool, identity, credential, person, resource, event or decision.
 
     ID is an id, an ARN, a URI or an unambiguous name. Each row is a fact or a link to
-    another item, with its source and who could have written it. A row without a value
+    another item, with its source and its possible writer. A row without a value
     is not known and names the source that would supply it.
     """
     from answerable.services.lineage.chain_cache import load_or_compute_chains

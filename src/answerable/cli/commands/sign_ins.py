@@ -36,7 +36,7 @@ def sign_ins(settings: Settings, config: str, release: str) -> None:
 
     The web page, the API and the token service bind a person to the account (`sub`) of
     the first sign-in at an issuer. A token of another account is not accepted for that
-    person until an administrator has checked why the address moved and releases the
+    person until an administrator has checked the reason for the change and releases the
     binding.
     """
     from answerable.model.ids import build_person_id

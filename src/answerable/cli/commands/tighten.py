@@ -63,10 +63,12 @@ def tighten(
 ) -> None:
     """Move AGENT from observe to shadow, or from shadow to enforce.
 
-    From observe: learn its calls, show what they would allow, sign the baselines into
-    shadow, and narrow its rules to the recorded calls. From shadow: show the calls of
-    the last 7 days that enforcing would have refused, sign the baselines into enforce,
-    and let the installed hooks fail closed. Only the attested owner may, and no agent.
+    From observe: learn its calls, show the calls that the baselines would allow, sign
+    the baselines into shadow, and narrow its rules to the recorded calls. From shadow:
+    show the calls of the last 7 days that enforce would have denied, sign the baselines
+    into enforce,
+    and let the installed hooks fail closed. Only the attested owner may do this; an
+    agent may not.
     """
     require_human(settings)
     edit = _open_config(settings, config)
@@ -97,8 +99,8 @@ def loosen(settings: Settings, agent: str, config: str, yes: bool) -> None:
 
     Its rules and signed baselines stay; in observe, a server without a rule gets an
     open one, so that its calls are learned. An agent that is no longer enforced is
-    listed under `ends_enforcement`, and its hooks no longer fail closed. No agent may
-    do this.
+    listed under `ends_enforcement`, and its hooks no longer fail closed. An agent may
+    not do this.
     """
     from answerable.usecases.protection import agent_modes
 

@@ -81,8 +81,8 @@ def sql(
 ) -> None:
     """Run one SELECT over the views lineage, agents, identities, credentials, owners.
 
-    Read-only: anything but a single SELECT is refused, and no file outside the store
-    can be read. It is stopped after a minute, or after --timeout.
+    The query is read-only: only a single SELECT is accepted, and it cannot read files
+    outside the store. It is stopped after a minute, or after --timeout.
 
     With --emit, prints the statements that create the same views in DuckDB, Trino,
     Athena or Spark over the Parquet files of the store.

@@ -104,7 +104,7 @@ def _read_lines(handle: int) -> Iterator[bytes]:
 
 
 def _format_notice(kind: str) -> bytes:
-    """Return the line that stands for a withheld one."""
+    """Return the notice that replaces a withheld line."""
     return b"answerable: " + _NOTICES[kind] + b"\n"
 
 

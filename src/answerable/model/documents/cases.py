@@ -55,7 +55,7 @@ class CaseRecordItem(TypedDict):
     ]
     log_index: Annotated[int, Column("index of the record in the log")]
     rows: Annotated[
-        list[TraceItem], Column("of an event or a decision: its rows as in `trace`")
+        list[TraceItem], Column("rows of an event or a decision, as in `trace`")
     ]
 
 

@@ -39,8 +39,8 @@ class DifferenceItem(TypedDict):
         str, Column("id of the changed item, or identity of the permission")
     ]
     field: Annotated[str, Column("field that differs; empty for the whole item")]
-    action: Annotated[str, Column("of a permission: pattern of actions")]
-    resource: Annotated[str, Column("of a permission: pattern of resources")]
+    action: Annotated[str, Column("pattern of actions of a permission")]
+    resource: Annotated[str, Column("pattern of resources of a permission")]
     before: Annotated[str, Column("value or verdict before")]
     after: Annotated[str, Column("value or verdict afterwards")]
     agents: Annotated[list[str], Column("the affected agents", "", 3, "ids", floor=16)]

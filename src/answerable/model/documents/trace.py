@@ -59,7 +59,9 @@ class TraceItem(TypedDict):
     run: Annotated[
         str, Column("run or delegation that got the acting credential, if known")
     ]
-    decision_id: Annotated[str, Column("of a recorded decision, empty without one")]
+    decision_id: Annotated[
+        str, Column("id of a recorded decision, empty if there is none")
+    ]
     facts: Annotated[dict[str, str], Column("further facts of the record")]
     identity_owner: Annotated[
         HopItem,

@@ -84,7 +84,7 @@ class AccessGraph:
         return bit
 
     def add_pod(self, workload: Workload, kind: str) -> int:
-        """Add a pod, or a controller that stands for its pods; return its bit."""
+        """Add a pod, or a controller that represents its pods; return its bit."""
         resource, _, group = kind.partition(".")
         place = KubernetesResource(
             self.index.name, workload.namespace, resource, group, workload.name

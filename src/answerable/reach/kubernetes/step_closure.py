@@ -230,12 +230,12 @@ class StepIndex:
                 hit = edge.targets & targets
                 if not edge.api_only:
                     only = hit if hit.bit_count() == 1 else 0
-                    _take(search, edge, edge.actors & ~only, before)
+                    _record_step(search, edge, edge.actors & ~only, before)
             new = search.found & ~before if certain else search.found
             while new:
                 before = search.found
                 for edge in self._list_leading(new, certain=certain):
-                    _take(search, edge, edge.actors, before)
+                    _record_step(search, edge, edge.actors, before)
                 new = search.found & ~before
             if certain:
                 search.certain = search.found

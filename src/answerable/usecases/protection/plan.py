@@ -150,7 +150,7 @@ class _Planner:
             self._add_accepted_rewrite(file, parsed.name, before, rewrite)
 
     def _may_be_committed(self, path: Path) -> bool:
-        """Tell whether a file that gets paths of this machine lies in a repository."""
+        """Tell whether a file that gets paths of this machine is in a repository."""
         folder = self.request.folder
         if self.request.is_repository or folder is None:
             return False

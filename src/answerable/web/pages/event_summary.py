@@ -82,7 +82,7 @@ def summarize(
 def show_chains(
     cache: StoreCache, visitor: Visitor, request: RouteRequest
 ) -> RouteAnswer:
-    """Show all chains of a query with counts, beside facets that narrow the query."""
+    """Show all chains of a query with counts, and facets that narrow the query."""
     text, own = request.query.get("q", ""), request.query.get("own", "")
     order = request.query.get("sort", "") or ORDERS[0]
     try:
