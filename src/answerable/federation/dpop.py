@@ -83,7 +83,7 @@ def verify_proof(
     _check_access_token_hash(admitted.payload, access_token)
     if jkt and not hmac.compare_digest(_encode_utf8(jkt), _encode_utf8(thumbprint)):
         raise ProofRejected(
-            TokenFault.THUMBPRINT, "expected the key that the token is bound to"
+            TokenFault.THUMBPRINT, "expected the key to which the token is bound"
         )
     jti = _read_text_claim(admitted.payload, "jti")
     if is_nonce_valid is not None:

@@ -89,7 +89,7 @@ def check_certificate_binding(x5t_s256: str, certificate: bytes) -> None:
     if not certificate or not same:
         raise ProofRejected(
             TokenFault.CERTIFICATE,
-            "expected the client certificate that the token is bound to",
+            "expected the client certificate to which the token is bound",
         )
 
 

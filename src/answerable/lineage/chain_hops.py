@@ -193,7 +193,7 @@ def build_identity_hop(path: IssuancePath, tool: str, source: str = "") -> Hop:
     if acting.identity:
         return Hop(acting.identity, HopStatus.OBSERVED, acting.evidence_source)
     if tool:
-        gap = f"the log of the platform that {tool} acts on"
+        gap = f"the log of the platform of {tool}"
         return Hop("", HopStatus.MISSING, gap)
     if source == WEB:
         return Hop("", HopStatus.MISSING, "a person signed in to the web page")

@@ -142,10 +142,10 @@ HOPS_OF_LOGS = {
         "person of the caller's token",
     ),
     ("pdp", "agent"): HopSupply(
-        "for every agent that an enforcement point asked about", "subject.id"
+        "for every agent in a query of an enforcement point", "subject.id"
     ),
     ("pdp", "tool"): HopSupply(
-        "for every call that an enforcement point asked about", "resource.id"
+        "for every call in a query of an enforcement point", "resource.id"
     ),
     ("pdp", "action"): HopSupply(_EVERY, "action.name"),
     ("pdp", "resource"): HopSupply(_NAMED, "resource.id"),

@@ -77,8 +77,8 @@ _OPEN = {
         "the client's rule (self-reported) does not allow it:",
     ),
     "answerable:indirect-use": (
-        "a credential is read and used elsewhere; it can be read through",
-        "no credential is used elsewhere that can be read through",
+        "a credential is read and used by another tool; it can be read through",
+        "no other tool uses a credential that can be read through",
     ),
     "answerable:existing-resource": ("there is one:", "there is none:"),
     "answerable:awaited": ("it happens that", "this does not happen:"),

@@ -323,7 +323,7 @@ def _build_attest_action(
         title=f"You attest that you own {subject}",
         follows=(
             "You see its activity, can sign exceptions to its rules, and can stop it. "
-            "Others see you as its owner. The attestation expires after 180 days.",
+            "Other users see you as its owner. The attestation expires after 180 days.",
         ),
         subject=subject,
         execute=lambda store, signer, now: ownership.attest_signed(

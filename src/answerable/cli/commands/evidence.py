@@ -159,7 +159,7 @@ def prove(settings: Settings, event_id: str) -> None:
     "--export",
     default="",
     metavar="FILE",
-    help="Also write it to FILE, git:FOLDER or s3://BUCKET/KEY.",
+    help="Also write the head to FILE, git:FOLDER or s3://BUCKET/KEY.",
 )
 @pass_settings
 def checkpoint(settings: Settings, export: str) -> None:
@@ -203,9 +203,7 @@ def tiles(settings: Settings, folder: str) -> None:
 )
 @click.argument("old", metavar="OLD")
 @click.argument("new", required=False, default="", metavar="[NEW]")
-@click.option(
-    "--out", required=True, metavar="FILE", help="File to write the proof to."
-)
+@click.option("--out", required=True, metavar="FILE", help="Output file of the proof.")
 @pass_settings
 def consistency(settings: Settings, old: str, new: str, out: str) -> None:
     """Prove that checkpoint NEW extends checkpoint OLD, both of this log.

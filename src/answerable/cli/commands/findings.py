@@ -50,7 +50,7 @@ SEVERITIES = ("low", "medium", "high", "critical")
     "--config",
     default="",
     metavar="FILE",
-    help="Configuration of the gateway, to check its policies too.",
+    help="Configuration of the gateway, whose policies are also checked.",
 )
 @pass_settings
 def findings(

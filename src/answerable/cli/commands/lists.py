@@ -60,7 +60,7 @@ agents = _build_list_command(
 
 identities = _build_list_command(
     "identities",
-    "Identities that agents can act through.",
+    "Identities through which agents can act.",
     "List the identities found, with owners and the agents that use them.",
 )
 

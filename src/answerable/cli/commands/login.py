@@ -77,7 +77,7 @@ def logout() -> None:
     from answerable.services.federation import stored_login as kept
 
     was_there = kept.remove_login(kept.find_login_folder(os.environ, find_home()))
-    click.echo("signed out" if was_there else "no one was signed in", err=True)
+    click.echo("signed out" if was_there else "no person was signed in", err=True)
 
 
 def _run_sign_in(issuer: "IssuerConfig", device: bool) -> "StoredLogin":
@@ -135,7 +135,7 @@ def _build_named_issuer(issuer: str, client_id: str) -> "IssuerConfig":
 
     if not issuer or not client_id:
         raise UsageError(
-            "no issuer to sign in at",
+            "no issuer for the sign-in is given",
             "give --config FILE, or --issuer URL with --client-id ID",
         )
     name = urlsplit(issuer).netloc or issuer

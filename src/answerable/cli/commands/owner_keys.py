@@ -37,7 +37,7 @@ _passphrase_option = click.option(
     "--passphrase-file",
     default="",
     metavar="FILE",
-    help="File to read the passphrase from, instead of a prompt.",
+    help="File with the passphrase, instead of a prompt.",
 )
 
 
@@ -122,7 +122,7 @@ def enroll(
 
 
 @owner_keys.command(
-    "list", cls=AppCommand, short_help="List keys and the people they belong to."
+    "list", cls=AppCommand, short_help="List the enrolled keys with their persons."
 )
 @pass_settings
 def list_enrolled_keys(settings: Settings) -> None:

@@ -25,7 +25,7 @@ _CONFIG = click.option(
     "--config",
     default="",
     metavar="FILE",
-    help="Configuration of the gateway, to check its policies too.",
+    help="Configuration of the gateway, whose policies are also checked.",
 )
 
 

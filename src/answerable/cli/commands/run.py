@@ -19,7 +19,7 @@ _DEFAULT_SOCKET = "/run/answerable/sts.sock"
 @click.option(
     "--agent", metavar="NAME", required=True, help="Id of the agent to start."
 )
-@click.option("--user", metavar="USER", default="", help="User to run the agent as.")
+@click.option("--user", metavar="USER", default="", help="User that runs the agent.")
 @click.option(
     "--env",
     "environment",

@@ -15,7 +15,7 @@ from answerable.cli.settings import AppCommand, Settings, pass_settings
     "--config",
     metavar="FILE",
     default="",
-    help="Configuration file of the gateway, to read its spool too.",
+    help="Configuration file of the gateway, whose spool is also read.",
 )
 @pass_settings
 def show(settings: Settings, subject: str, config: str) -> None:

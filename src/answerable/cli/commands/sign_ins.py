@@ -15,7 +15,7 @@ from answerable.presentation.text import sanitize
 @click.command(
     "sign-ins",
     cls=AppCommand,
-    short_help="List the accounts that people signed in with.",
+    short_help="List the sign-in accounts of people.",
 )
 @click.option(
     "--config",

@@ -75,7 +75,7 @@ EMPTY_TEXTS = {
         "no credential policy is in force",
         "answerable credential-policies sign AGENT --for aws --starter metadata",
     ),
-    "login": ("no one is signed in", "answerable login"),
+    "login": ("no person is signed in", "answerable login"),
     "sts-rules": ("no rules", "see docs/configuration.md for an example"),
     "sts-test": ("no rules", "see docs/configuration.md for an example"),
     "baseline-diff": ("nothing changes", ""),

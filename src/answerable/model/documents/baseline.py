@@ -62,9 +62,7 @@ class BaselineItem(TypedDict):
     learned_at: Annotated[str, Column("time of learning", format="time")]
     until: Annotated[str, Column("when it is stale", format="time")]
     parent: Annotated[str | None, Column("previous profile")]
-    root: Annotated[
-        str | None, Column("Merkle root of the runs that it was learned from")
-    ]
+    root: Annotated[str | None, Column("Merkle root of its training runs")]
     ready: Annotated[bool, Column("whether there is enough data to leave shadow")]
     not_ready: Annotated[list[str], Column("data that is missing for that")]
     layers: Annotated[list[BaselineLayerItem], Column("its layers")]
@@ -127,14 +125,15 @@ class BaselineReplayItem(TypedDict):
     server: Annotated[str, Column("its server")]
     calls: Annotated[int, Column("recorded calls")]
     allowed: Annotated[int, Column("calls that it would allow")]
-    asked: Annotated[int, Column("calls that it would ask about")]
+    asked: Annotated[int, Column("number of calls that would require approval")]
     denied: Annotated[int, Column("calls that it would deny")]
     compared: Annotated[int, Column("calls that it evaluated at the time of the call")]
     differing: Annotated[
         int, Column("calls among them with a different result; always 0")
     ]
     held_back: Annotated[
-        list[ReplayedCallItem], Column("calls that it would deny or ask about")
+        list[ReplayedCallItem],
+        Column("calls that it would deny or that would require approval"),
     ]
 
 

@@ -25,7 +25,9 @@ class PersonRequestItem(TypedDict):
     state: Annotated[
         str,
         Column(
-            "`standing`: valid, `ended`, or why it is invalid: `key-not-enrolled`, `key-revoked`, `signature-wrong`, ... An invalid one shows only the agent",
+            "`standing`: valid, `ended`, or why it is invalid: `key-not-enrolled`, "
+            "`key-revoked`, `signature-wrong`, ... An invalid request shows only the "
+            "agent",
             "",
             0,
         ),

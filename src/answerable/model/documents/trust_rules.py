@@ -11,7 +11,7 @@ class RuleGrantItem(TypedDict):
     audience: Annotated[str, Column("audience of the token")]
     scopes: Annotated[list[str], Column("its scopes")]
     ttl: Annotated[int, Column("seconds")]
-    bind: Annotated[str, Column("key it is bound to")]
+    bind: Annotated[str, Column("kind of key to which the token is bound")]
     gives: Annotated[str, Column("what is issued")]
 
 

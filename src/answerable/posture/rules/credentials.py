@@ -242,7 +242,7 @@ def find_root_keys(facts: PostureFacts) -> Iterator[RuleResult]:
                     "it authenticates the root user", first.seen, first.place
                 ),
             ),
-            fix=Fix("Delete the key; use a role for every task that it was used for."),
+            fix=Fix("Delete the key; use a role for every task of the key."),
             identity=entity.identity or "",
             causes=(key,),
         )

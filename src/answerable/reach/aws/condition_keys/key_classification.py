@@ -198,7 +198,7 @@ _SPECIFIC_TEXTS: dict[str, tuple[str, str]] = {
         "chosen by the caller at the first hop; kept afterwards",
         _IAM,
     ),
-    "sts:externalid": ("anyone who knows the external id; no secret", _IAM),
+    "sts:externalid": ("anyone who knows the external id, which is not a secret", _IAM),
     "iam:passedtoservice": ("the service to which the role is passed", _IAM),
     "iam:permissionsboundary": ("the boundary the call sets", _IAM),
     "iam:policyarn": ("the policy the call attaches", _IAM),
