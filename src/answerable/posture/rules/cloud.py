@@ -134,43 +134,6 @@ def find_administrators(facts: PostureFacts) -> Iterator[RuleResult]:
         )
 
 
-def find_unused_identities(facts: PostureFacts) -> Iterator[RuleResult]:
-    """Find identities of agents that were not used in the covered window."""
-    known = facts.inventory.get_or_compute_value(
-        "posture: identities", lambda each: each.facts.identities_by_id()
-    )
-    for identity in _list_agent_identities(facts):
-        use = facts.use.get_use(identity)
-        fact = known.get(identity)
-        last = max(fact.last_used_at if fact else 0, use.last if use else 0)
-        if not last and use is None:
-            yield NotEvaluated(
-                "unused-access",
-                identity,
-                get_platform_of_identity(identity),
-                "logs of its use",
-                _name_log_source(identity),
-            )
-            continue
-        since = use.since if use else 0
-        days = (facts.now - (last or since)) // _DAY
-        if days <= UNUSED_DAYS:
-            continue
-        reach = facts.reach.get_reach(identity)
-        text = f"an agent can use the identity, and no call was logged for {days} days"
-        yield Finding(
-            rule="unused-access",
-            subject=identity,
-            platform=get_platform_of_identity(identity),
-            title=text,
-            severity=SeverityFacts(Trigger.LATER, reach.level, _STANDING),
-            evidence=_build_identity_evidence(facts, identity, text),
-            fix=Fix("Remove the access from the agent, then the identity."),
-            identity=identity,
-            covers=(("unused-action", identity),),
-        )
-
-
 def find_wide_oidc_trusts(facts: PostureFacts) -> Iterator[RuleResult]:
     """Find role trusts that admit more subjects of an OIDC issuer than one needs."""
     for attachment in facts.list_attachments(PolicyLayer.TRUST):
@@ -308,41 +271,7 @@ def _build_caller_finding(
     )
 
 
-def find_evidence_gaps(facts: PostureFacts) -> Iterator[RuleResult]:
-    """Find identities of agents whose calls no ingested log covers."""
-    for identity in _list_agent_identities(facts):
-        if facts.use.get_use(identity) is not None:
-            continue
-        reach = facts.reach.get_reach(identity)
-        text = "an agent uses the identity, and no ingested log records its calls"
-        source = _name_log_source(identity)
-        yield Finding(
-            rule="evidence-gap",
-            subject=identity,
-            platform=get_platform_of_identity(identity),
-            title=text,
-            severity=SeverityFacts(Trigger.LATER, reach.level, frozenset()),
-            evidence=_build_identity_evidence(facts, identity, text),
-            fix=Fix(
-                "Ingest the log of its platform.",
-                f"answerable ingest {source}" if source else "",
-            ),
-            identity=identity,
-        )
-
-
-def _list_agent_identities(facts: PostureFacts) -> list[str]:
-    """List the identities that agents act as."""
-    agents = facts.inventory.agents.values()
-    return sorted({str(i) for each in agents for i in each.identities})
-
-
-def _name_log_source(identity: str) -> str:
-    """Return the source of `ingest` that covers an identity; empty if none does."""
-    return _LOG_SOURCES.get(get_platform_of_identity(identity), "")
-
-
-def _build_identity_evidence(
+def build_identity_evidence(
     facts: PostureFacts, identity: str, text: str
 ) -> tuple[Evidence, ...]:
     """Build the evidence from the record of an identity."""

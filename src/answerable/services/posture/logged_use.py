@@ -34,9 +34,7 @@ class LoggedUse:
 
     def _count_use(self, identity: str) -> UsageCount | None:
         """Count the successful calls of an identity."""
-        parts = identity.split(":", _ACCOUNT_FIELD + 1)
-        scope = parts[_ACCOUNT_FIELD] if len(parts) > _ACCOUNT_FIELD else ""
-        span = self._read_logged_spans.get(scope)
+        span = self._coverage.get_span(identity)
         if span is None:
             return None
         calls = [
@@ -58,9 +56,9 @@ class LoggedUse:
         return self._coverage.find_log_gap(identity)
 
     @cached_property
-    def _read_logged_spans(self) -> dict[str, AccountLogSpan]:
-        """Read the logged time of each account."""
-        return read_account_log_spans(self.store)
+    def _coverage(self) -> LogCoverageView:
+        """Build the view of the ingested logs."""
+        return LogCoverageView(self.store, self.inventory, self.now)
 
     @cached_property
     def chains(self) -> ChainIndex:
