@@ -222,7 +222,7 @@ ACCESS_RULES: tuple[FindingRule, ...] = (
         owasp=("NHI5:2025", "NHI1:2025"),
         requires=data.LOGS,
         severity="another failure x reach of the identity x standing, unbounded",
-        repair="Remove the access from the agent, then the identity.",
+        repair="Remove the agent's access, then the identity.",
         evaluate=logged_use.find_unused_identities,
     ),
     FindingRule(
@@ -282,13 +282,13 @@ ACCESS_RULES: tuple[FindingRule, ...] = (
         title="Agent without evidence",
         question="For which identities of agents does no ingested log record the calls?",
         detail=(
-            "Without the log, no one can tell what the agent did. A log covers an "
+            "Without the log, the acts of the agent are not known. A log covers an "
             "identity if it is the log of its account, cluster, organization or "
             "project, and its newest event is at most 30 days old. The audit log of "
-            "GitHub has to hold events of API requests. A service account of Google "
+            "GitHub must contain events of API requests. A service account of Google "
             "Cloud is logged in the project of the resource, so the logs of all "
-            "scanned projects are needed. Data events that a log does not record are "
-            "listed by `answerable trace --score`."
+            "scanned projects are needed. `answerable trace --score` lists the data "
+            "events that a log does not record."
         ),
         platforms=("aws", "kubernetes", "github", "postgres", "gcp"),
         owasp=("ASI10:2026",),
