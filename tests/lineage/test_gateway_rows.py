@@ -119,7 +119,7 @@ def test_who_came_to_the_page_is_a_person_and_no_agent_is_looked_for(
     assert told["person"][0] == "person:ana@corp.example"
     assert told["agent"] == (
         "",
-        "a person used the web page directly, without an agent",
+        "a person used the web page without an agent",
     )
     assert told["identity"] == ("", "a person signed in to the web page")
     assert "configuration" not in str(item["hops"])

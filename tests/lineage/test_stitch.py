@@ -320,7 +320,7 @@ def test_a_circle_of_issuances_ends_and_says_so() -> None:
     ring = [assumed(key(ROLE, other)), assumed(key(ROLE, SHORT), other)]
     (chain,) = one(joint(ROLE, SHORT), (ring,))
     assert chain.credential_path == (other, SHORT)
-    assert "circle" in chain.person.source
+    assert "cycle" in chain.person.source
 
 
 def test_an_absurdly_long_line_of_issuances_is_cut() -> None:

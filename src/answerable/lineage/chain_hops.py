@@ -226,12 +226,8 @@ def build_hops_of_web_request(chain_key: SourcedChainKey) -> AgentHops | None:
     from_web = chain_key.source == WEB and chain_key.believed
     if not from_web or key.identity or key.credential:
         return None
-    gap = Hop(
-        "", HopStatus.MISSING, "a person used the web page directly, without an agent"
-    )
-    return AgentHops(
-        gap, (), Hop("", HopStatus.MISSING, "the web page itself; no tool was called")
-    )
+    gap = Hop("", HopStatus.MISSING, "a person used the web page without an agent")
+    return AgentHops(gap, (), Hop("", HopStatus.MISSING, "the web page; no tool"))
 
 
 def build_hops_from_token_issuance(path: IssuancePath) -> AgentHops | None:
@@ -301,10 +297,7 @@ class SessionStart:
         """Text for a session that no configured agent started."""
         origin = self.by[-1]
         by = origin.identity or origin.credential or origin.person
-        return (
-            f"the session of {self.role} was started by {by}, "
-            "which belongs to no known agent"
-        )
+        return f"the session of {self.role} was started by {by}, of no known agent"
 
     def is_agent_named(self, agent: str, uses: UsesBySubject) -> bool:
         """Tell whether a record or configuration names the agent as the caller."""

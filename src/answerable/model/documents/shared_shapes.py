@@ -304,14 +304,7 @@ class IngestItem(TypedDict):
     read: Annotated[int, Column("records read", "", 1, "count", right=True)]
     stored: Annotated[int, Column("records stored", "", 1, "count", right=True)]
     duplicate: Annotated[
-        int,
-        Column(
-            "number of records that were already in the store",
-            "",
-            2,
-            "count",
-            right=True,
-        ),
+        int, Column("records already in the store before", "", 2, "count", right=True)
     ]
     conflict: Annotated[
         int,

@@ -55,10 +55,7 @@ from answerable.services.protection.unrecognised_values import (
     list_unrecognised_values,
 )
 
-_MACHINE_PATHS = (
-    "will contain paths of this machine: do not commit it "
-    "(`protect --repo` writes files that you can commit)"
-)
+_MACHINE_PATHS = "will contain paths of this machine: do not commit it (`protect --repo` writes files that you can commit)"
 _SECRET_REFERENCE = re.compile(rb"\{answerable:[^{}]*\}")
 _IGNORED = b"*\n!.gitignore\n!answerable.yaml\n"
 
