@@ -308,14 +308,14 @@ def test_what_a_later_snapshot_says_of_an_earlier_time_is_inferred() -> None:
 
 def test_the_parents_of_an_agent_stand_before_it() -> None:
     lines = {"agent:declared/two": "agent:declared/one"}
-    lines["agent:declared/one"] = "agent:declared/two"  # a circle ends the line
+    lines["agent:declared/one"] = "agent:declared/two"  # a cycle ends the line
     (chain,) = one(
         joint(USER, STATIC), ([], [use(USER, "", "agent:declared/two")], [], lines)
     )
     assert chain.agent_path == ("agent:declared/one", "agent:declared/two")
 
 
-def test_a_circle_of_issuances_ends_and_says_so() -> None:
+def test_a_cycle_of_issuances_ends_and_says_so() -> None:
     other = "cred:aws/ASIAEXAMPLE000002"
     ring = [assumed(key(ROLE, other)), assumed(key(ROLE, SHORT), other)]
     (chain,) = one(joint(ROLE, SHORT), (ring,))
