@@ -211,7 +211,7 @@ def test_the_curve_is_an_svg_file_and_lifetimes_can_be_named(
     drawn = ET.parse(file).getroot()  # noqa: S314 - our own file
     assert drawn.tag == "{http://www.w3.org/2000/svg}svg"
     text = file.read_text()
-    assert "Harmful number of calls that succeed without a new request" in text
+    assert "Harmful calls that happen without a new request" in text
     assert f"standing access: {items[0]['harmful']}" in text
 
 

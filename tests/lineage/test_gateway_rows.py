@@ -67,7 +67,7 @@ def test_without_a_person_or_an_owner_the_gap_says_what_would_tell(
     person, identity = item["hops"]["person"], item["hops"]["identity"]
     assert (person["status"], person["source"]) == ("missing", f"an owner of {AGENT}")
     assert identity["status"] == "missing"
-    assert "tool:mcp/files/read_file acts on" in identity["source"]
+    assert "platform of tool:mcp/files/read_file" in identity["source"]
 
 
 def test_a_self_reported_agent_or_tool_is_not_observed(store: EvidenceStore) -> None:

@@ -100,7 +100,7 @@ class PolicyExceptionItem(TypedDict):
     arguments: Annotated[
         str | None,
         Column(
-            "SHA-256 of the arguments it allows; null for any",
+            "SHA-256 of the allowed arguments; null if any are allowed",
             "",
             4,
             "digest",
