@@ -64,7 +64,9 @@ class BaselineItem(TypedDict):
     parent: Annotated[str | None, Column("previous profile")]
     root: Annotated[str | None, Column("Merkle root of its training runs")]
     ready: Annotated[bool, Column("whether there is enough data to leave shadow")]
-    not_ready: Annotated[list[str], Column("data that is missing for that")]
+    not_ready: Annotated[
+        list[str], Column("missing data, if the profile cannot leave shadow")
+    ]
     layers: Annotated[list[BaselineLayerItem], Column("its layers")]
     entries: Annotated[
         list[BaselineEntryItem],

@@ -70,9 +70,9 @@ class ProtectionStatusItem(TypedDict):
     key_uses_unmediated: Annotated[
         int | None,
         Column(
-            "uses of the server's key (AWS, GitHub, Google Cloud, Kubernetes) in "
-            "ingested logs of the last 7 days that no call of the gateway explains; "
-            "null if there is no such key or log, or if it is not known",
+            "uses of the server's key in ingested logs of the last 7 days that no "
+            "call of the gateway explains; null without a key (AWS, GitHub, Google "
+            "Cloud, Kubernetes) or log, or if not known",
             "key used outside",
             2,
             "count",
@@ -142,8 +142,8 @@ class AgentModeItem(TypedDict):
     refused: Annotated[
         list[str],
         Column(
-            "its calls of the last 7 days that these rules deny in `enforce`, each "
-            "with name and number",
+            "calls of the last 7 days that these rules deny in `enforce`, each with "
+            "name and number",
             "would refuse",
             1,
             "names",
