@@ -3,21 +3,18 @@
 from collections.abc import Iterator
 from pathlib import PurePath
 
-from answerable.connectors.answer_locations import (
-    probe_answer_files,
-    read_bounded_answer,
-)
+from answerable.connectors.api_answer_file import probe_answer_file, read_answer_file
 from answerable.connectors.bounded_folder import iterate_answer_files
-from answerable.connectors.gcp.declaration import DECLARATION, LIVE_CALLS
-from answerable.connectors.gcp.parse import EXPECTED_KIND, ParsedEstate, parse
+from answerable.connectors.gcp.declaration import DECLARATION
+from answerable.connectors.gcp.parse import EXPECTED_KIND, parse
+from answerable.connectors.user_path import expand_user_path
 from answerable.model.connector import SyncContext
-from answerable.model.errors import EnvironmentFailure, UsageError
-from answerable.model.sighting import Probe, ReadProblem, Sync
+from answerable.model.errors import UsageError
+from answerable.model.sighting import Probe, ReadProblem, ReadProblemKind, Sync
 
 _SUFFIXES = (".json", ".jsonl", ".ndjson", ".dump")
 MAX_FILE_BYTES = 256 << 20
 MAX_TOTAL_BYTES = 512 << 20
-_SPLIT = "export one project or kind a file"
 _HINT = "collect with the commands of docs/gcp.md"
 
 
@@ -56,9 +53,13 @@ def sync(location: str, context: SyncContext) -> Sync:
 def list_locations_to_read(location: str) -> tuple[Probe, ...]:
     """List the paths that a sync would read."""
     paths = [each for each in location.split(",") if each]
-    if _is_live(paths):
-        return tuple(Probe(each, "an answer of the API", None) for each in LIVE_CALLS)
-    return probe_answer_files(paths, _SUFFIXES, EXPECTED_KIND)
+    if not paths:
+        return (Probe(f"{DECLARATION.name}:FILE", EXPECTED_KIND, False),)
+    return tuple(
+        probe_answer_file(place, EXPECTED_KIND)
+        for path in paths
+        for place, _ in iterate_answer_files(path, _SUFFIXES, [])
+    )
 
 
 def _iterate_contents(
@@ -78,7 +79,14 @@ def _iterate_contents(
     for place in found:
         places.append(place)
         limit = min(left, MAX_FILE_BYTES)
-        data = read_bounded_answer(place, EXPECTED_KIND, limit, _SPLIT, problems)
-        if data is not None:
-            left -= len(data)
-            yield data, place
+        try:
+            size = expand_user_path(place).stat().st_size
+        except (OSError, ValueError):
+            size = 0
+        if size > limit:
+            what = f"larger than {limit >> 20} MiB; export one project or kind a file"
+            problems.append(ReadProblem(ReadProblemKind.TOO_LARGE, place, what))
+            continue
+        data = read_answer_file(place, EXPECTED_KIND, limit)
+        left -= len(data)
+        yield data, place
