@@ -89,8 +89,8 @@ def _frontier_section(developed: Sequence[AgentDojoSuite]) -> Iterator[ReportSec
         TITLES[0],
         "Known shape. Each row is a configuration for the same agent and the same "
         "training runs: if fewer honest runs are disturbed, more attacks succeed. "
-        "Of the disturbed runs, the refused ones have a denied call; the others "
-        "wait once for their owner, who signs an exception.",
+        "A disturbed run either has a denied call or waits once for its owner, who "
+        "signs an exception.",
         (
             *("view", "held to", "honest runs disturbed", "refused"),
             *("plain: some harm", "plain: goal", "hiding: some harm", "hiding: goal"),

@@ -92,7 +92,7 @@ def _build_resource(
         arn = _ARNS[kind].format(
             t=team.name, p=purpose, n=number, r=team.region, a=team.account
         )
-    door = kind == "s3:accesspoint"
+    http_server = kind == "s3:accesspoint"
     return Resource(
         id=ResourceId(arn),
         kind=kind,
@@ -101,11 +101,11 @@ def _build_resource(
         if kind == "s3:object" or plan.draw(0.3)
         else _resource_tags(plan, team),
         seen=RESOURCES_SEEN,
-        behind=ResourceId(bucket if door else ""),
+        behind=ResourceId(bucket if http_server else ""),
         runs_as=IdentityId(
             plan.choose_role(team, _RUNS[kind]) if kind in _RUNS else ""
         ),
-        network=f"vpc-{number:08x}" if door and plan.draw(0.5) else "",
+        network=f"vpc-{number:08x}" if http_server and plan.draw(0.5) else "",
     )
 
 

@@ -63,7 +63,7 @@ def test_the_key_of_a_user_gives_a_federated_session(
     assert (name, caller) == ("GetFederationToken", USER_KEY)
     assert json.loads(given["Policy"]) == POLICY
     assert given["Name"] == "claude-code-ana"
-    assert "may not call IAM, nor STS except GetCallerIdentity" in notes
+    assert "cannot call IAM, or STS except GetCallerIdentity" in notes
 
 
 def test_a_role_is_assumed_under_the_names_of_person_agent_and_run(
@@ -241,7 +241,7 @@ def test_a_profile_that_leads_back_to_the_command_is_refused(
     monkeypatch.setenv("ANSWERABLE_CREDENTIAL_LOOKUP", AGENT)
     said, why = fetch(capsys, 2)
     assert said == {}
-    assert "your own credential comes from the one of" in why
+    assert "your AWS settings use the credential of" in why
 
 
 def test_only_standard_output_has_the_secret(laptop: Laptop, capsys: Capture) -> None:
@@ -304,4 +304,7 @@ def test_what_a_policy_cannot_limit_is_said_when_it_is_signed(
     }
     policy = {"Version": "2012-10-17", "Statement": [statement]}
     assert laptop.sign(policy=policy) == 0
-    assert "not held: sts:AssumeRole: what the agent starts" in capsys.readouterr().err
+    assert (
+        "not held: sts:AssumeRole: this policy does not limit"
+        in capsys.readouterr().err
+    )

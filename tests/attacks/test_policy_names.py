@@ -77,10 +77,10 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
 def at_gateway(served: Serving, _: Path) -> Iterator[Door]:
     connection = http.client.HTTPConnection(served.gateway, timeout=SECONDS)
 
-    def door(arguments: dict[str, Any]) -> str:
+    def http_server(arguments: dict[str, Any]) -> str:
         return _effect(post(connection, "tools/call", "write", arguments=arguments))
 
-    yield door
+    yield http_server
     connection.close()
 
 
@@ -116,7 +116,7 @@ def at_authzen(served: Serving, _: Path) -> Iterator[Door]:
     bearer = f"Bearer {token_of('pep')}"
     where = served.decisions  # type: ignore[attr-defined]
 
-    def door(arguments: dict[str, Any]) -> str:
+    def http_server(arguments: dict[str, Any]) -> str:
         said = {
             "subject": {"type": "identity", "id": "ana"},
             "action": {"name": "tools/call", "properties": {"arguments": arguments}},
@@ -126,21 +126,21 @@ def at_authzen(served: Serving, _: Path) -> Iterator[Door]:
         assert status == 200, told
         return "allow" if told["decision"] else told["context"]["decision"]
 
-    yield door
+    yield http_server
 
 
 @contextmanager
 def at_envoy(served: Serving, _: Path) -> Iterator[Door]:
     path = str(served.folder / "envoy.sock")
 
-    def door(arguments: dict[str, Any]) -> str:
+    def http_server(arguments: dict[str, Any]) -> str:
         said = request(message(name="write", arguments=arguments))
         answer = asyncio.run(check(said, path=path))
         if answer.status.code == auth.OK:
             return "allow"
         return _effect(json.loads(answer.denied_response.body or "{}"))
 
-    yield door
+    yield http_server
 
 
 @contextmanager
@@ -150,10 +150,10 @@ def at_wrapper(_: Serving, folder: Path) -> Iterator[Door]:
     said["agents"]["desktop"]["allow"] = [{"server": "scripted", "tools": ["heard"]}]
     with wrapper(folder, config=said) as wrapped:
 
-        def door(arguments: dict[str, Any]) -> str:
+        def http_server(arguments: dict[str, Any]) -> str:
             return _effect(wrapped.ask(line("echo", **arguments)))
 
-        yield door
+        yield http_server
 
 
 HOOKED = """\
@@ -171,7 +171,7 @@ def at_hook(_: Serving, folder: Path) -> Iterator[Door]:
     write_policy(folder, "shell/Pay")
     (folder / "answerable.yaml").write_text(HOOKED)
 
-    def door(arguments: dict[str, Any]) -> str:
+    def http_server(arguments: dict[str, Any]) -> str:
         data = json.dumps(claude("Pay", **arguments)).encode()
         said: list[str] = []
         with pytest.MonkeyPatch.context() as patch:
@@ -187,7 +187,7 @@ def at_hook(_: Serving, folder: Path) -> Iterator[Door]:
             assert main(["hook", "claude-code", "--config", config]) == 0
         return "deny" if "".join(said).strip() else "allow"
 
-    yield door
+    yield http_server
 
 
 DOORS = (at_gateway, at_authzen, at_envoy, at_wrapper, at_hook)
@@ -200,13 +200,13 @@ def test_a_name_that_others_take_for_one_that_a_policy_reads_has_no_answer(
 ) -> None:
     attacks = lookalikes()[:: 9 if opened in SLOW else 1]
     no = "deny" if opened in SLOW else "error"
-    with opened(served, tmp_path) as door:
+    with opened(served, tmp_path) as http_server:
         for each in HONEST[: 2 if opened in SLOW else None]:
-            assert door(each) == "allow", each
+            assert http_server(each) == "allow", each
         for each in attacks:
-            assert door(each) == no, each
+            assert http_server(each) == no, each
             counted.append("look-alike")
-        assert door({"amount": 500}) == "deny"
+        assert http_server({"amount": 500}) == "deny"
 
 
 @pytest.mark.parametrize("opened", DOORS, ids=lambda each: each.__name__)
@@ -214,11 +214,11 @@ def test_a_path_that_leads_out_of_a_prefix_has_no_answer(
     opened: Any, served: Serving, tmp_path: Path, counted: list[str]
 ) -> None:
     no = "deny" if opened in SLOW else "error"
-    with opened(served, tmp_path) as door:
+    with opened(served, tmp_path) as http_server:
         for each in UPWARDS[:: 7 if opened in SLOW else 1]:
-            assert door({"amount": 5, "path": each}) == no, each
+            assert http_server({"amount": 5, "path": each}) == no, each
             counted.append("path")
-        assert door({"amount": 5, "path": "/etc/passwd"}) == "deny"
+        assert http_server({"amount": 5, "path": "/etc/passwd"}) == "deny"
 
 
 def test_a_resource_that_leads_out_of_a_prefix_has_no_answer(

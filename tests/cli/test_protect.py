@@ -206,7 +206,7 @@ def test_a_header_that_the_configuration_refuses_is_one_refusal(
     url = "https://mcp.context7.com/mcp"
     said = plan_gemini(home, httpUrl=url, headers={name: CANARY})
     (line,) = [e for e in said.output.splitlines() if "context7: the config" in e]
-    assert line.startswith("stays as it is: ")
+    assert line.startswith("not changed: ")
     assert "credential.header: expected a header" in line
 
 
@@ -275,7 +275,7 @@ def test_a_reference_in_a_line_for_a_shell_is_no_key(home: Path) -> None:
     path.write_text(path.read_text().replace(" exec", f" B_KEY={CANARY} exec"))
     items = json.loads(run("protect", "status", "cursor", "-o", "json").stdout)["items"]
     (kept,) = {each["detail"] for each in items if each["state"] == "refused"}
-    assert kept == "B_KEY stays: the client itself uses it"
+    assert kept == "B_KEY is not moved: the client itself uses it"
 
 
 def test_doctor_counts_a_refused_server_as_reached_directly(home: Path) -> None:

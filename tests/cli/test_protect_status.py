@@ -156,7 +156,7 @@ def test_the_status_says_what_is_known_of_the_start_of_a_server(home: Path) -> N
     assert "start" not in found["detail"]
 
     assert start(home, "sh", "-c", "exit 3") == 3
-    assert "it ended with exit code 3 before an answer" in row()["detail"]
+    assert "it ended with exit code 3 before a response" in row()["detail"]
 
     path = home / ".config/answerable/secrets/s3.AWS_SECRET_ACCESS_KEY"
     path.rename(path.with_suffix(".gone"))

@@ -195,7 +195,7 @@ def test_of_a_service_too_long_to_list_what_the_trail_does_not_tell_stands_apart
 
 def test_each_difference_from_the_simulator_is_shown_with_both_sides(documents):
     text = "\n".join(lines_of(documents("reach-compared"), Screen(100)))
-    assert text.startswith("✘ 1 of 2 agree with iam:SimulatePrincipalPolicy")
+    assert text.startswith("✘ 1 of 2 verdicts agree with iam:SimulatePrincipalPolicy")
     assert "1 excluded: key policies are not simulated" in text
     assert "  here: always\n    identity  WarehouseRead, statement Write" in text
     assert "  AWS: explicitDeny (NoWrites)" in text
@@ -336,7 +336,7 @@ def test_ages_are_relative_and_in_one_unit():
         ("StringNotLike", False, "aws:A", "aws:A does not match v (the caller"),
         ("StringNotLike", True, "aws:A", "aws:A matches v (the caller"),
         ("ForAnyValue:StringEquals", False, "aws:A", "a value of aws:A is v"),
-        ("stringequalsifexists", False, "aws:A", "aws:A, if there at all, is v"),
+        ("stringequalsifexists", False, "aws:A", "aws:A, if present, is v"),
         ("BinaryEquals", True, "aws:A", "aws:A not BinaryEquals v"),
         ("Matches", True, "answerable:deny", "the call does not fall under v"),
         (

@@ -195,7 +195,7 @@ THESE = f'with only these arguments (SHA-256 "{"ab" * 32}")'
         ),
         (
             ("requests", "file", AGENT, "--value", "rent, 1200", "--value", NAME),
-            f'your request to "{AGENT}" names: "rent, 1200", {QUOTED}',
+            f'your request to "{AGENT}" contains the values: "rent, 1200", {QUOTED}',
         ),
     ],
 )

@@ -161,7 +161,7 @@ def test_six_commands_lead_to_the_first_denied_call_and_two_back(home: Path) -> 
     assert status(home)[orders]["mode"] == "shadow"
     to_enforce = run("tighten", "claude-code", "--yes")
     assert to_enforce.exit_code == 0, to_enforce.output
-    assert "refused in the last 7 days\nnone of the recorded calls" in to_enforce.output
+    assert "enforce would have denied\nnone of the recorded calls" in to_enforce.output
     assert hook_of(home, "claude-code")["onFailure"] == "block"
     assert "failClosed" not in hook_of(home, "cursor")
 
@@ -231,12 +231,13 @@ def test_a_server_that_a_client_got_later_is_a_bypass(home: Path) -> None:
     servers, starts, *agents = check["detail"].split("; ")
     assert starts == "no start of 2 is recorded"
     assert (
-        servers == "2 servers pass the gateway, 1 are reached directly (cursor later)"
+        servers
+        == "2 servers are behind the gateway, 1 are reached directly (cursor later)"
     )
     assert agents[0] == (
         "claude-code observe, 0 runs learned, 0 calls would be refused, hook not seen"
     )
-    assert "it is new since protect" in rows["cursor", "later"]["detail"]
+    assert "it was added after protect" in rows["cursor", "later"]["detail"]
 
 
 def enforce(home: Path) -> None:
@@ -282,7 +283,7 @@ def test_a_refused_call_is_not_learned_when_the_agent_is_tightened_again(
     assert call(home, "delete_order") == ["Denied by policy."]
     run("loosen", "claude-code", "--yes")
     shadow = run("tighten", "claude-code", "--yes")
-    assert "orders delete_order: 1 of 1 calls, no rule names it" in shadow.output
+    assert "orders delete_order: 1 of 1 calls, no rule allows it" in shadow.output
     reading = read_config_file(str(home / ".config/answerable/answerable.yaml"))
     assert reading.config is not None
     agent = reading.config.agents[0]

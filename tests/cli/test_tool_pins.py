@@ -301,7 +301,7 @@ def test_pins_that_cannot_be_read_are_told(run: Run, folder: Path) -> None:
     PinFiles(folder / "store" / "gateway").pin_file_path("files").write_bytes(b"{}")
     code, _, err = run("tools", "diff")
     assert code == 5
-    assert "holds no pins of files" in err
+    assert "contains no pins of files" in err
 
 
 POLICY = """

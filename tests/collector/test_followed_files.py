@@ -140,7 +140,9 @@ def test_an_invalid_line_is_quarantined_once_and_stays_a_problem(
     for more in range(3):
         result = followed.run()
         assert result.is_partial
-        assert any("1 of 2 records not read" in each for each in result.problems)
+        assert any(
+            "1 of 2 records could not be read" in each for each in result.problems
+        )
         append_lines(followed.log, 3 + more, 1)
     assert followed.quarantined() == 1
     followed.log.unlink()

@@ -82,7 +82,7 @@ def test_protobuf_is_answered_in_protobuf(tmp_path: Path) -> None:
         assert (status, fields["content-type"]) == (200, PROTOBUF)
         partial = ExportTraceServiceResponse.FromString(answer).partial_success
         assert partial.rejected_spans == 1
-        assert "may not speak for" in partial.error_message
+        assert "not in `agents` of its sender" in partial.error_message
         span.attributes[1].value.string_value = "triage-bot"
         for _ in range(2):
             body = request.SerializeToString()

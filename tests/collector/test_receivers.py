@@ -133,7 +133,7 @@ def test_a_span_of_a_foreign_agent_is_quarantined_and_counted(
     status, _, answer = post(collector.receiver, "/v1/traces", body)
     partial = json.loads(answer)["partialSuccess"]
     assert (status, partial["rejectedSpans"]) == (200, "2")
-    assert "may not speak for" in partial["errorMessage"]
+    assert "not in `agents` of its sender" in partial["errorMessage"]
     assert count_events(collector.folder) == before + 1
     assert collector.metric("received_rejected_total", "otel") >= 2
 

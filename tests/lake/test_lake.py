@@ -132,7 +132,7 @@ def test_other_tables_and_rows_are_counted_and_refused_rows_are_named(
     found = run("trace", "--lake", f"lake:{tmp_path / 'lake'}", code=3)
     assert found["coverage"]["in_place"][0]["skipped"] == 1
     (problem,) = found["coverage"]["sources"][-1]["problems"]
-    assert "1 of 2 rows not read" in problem
+    assert "1 of 2 rows could not be read" in problem
 
 
 def test_a_wrong_place_is_a_usage_error(

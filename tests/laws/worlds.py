@@ -221,11 +221,11 @@ class World:
 
     Attributes:
         authority: Decides.
-        door: The parts of its door.
+        http_server: The parts of its door.
     """
 
     authority: Watching
-    door: GatewayHttpServer
+    http_server: GatewayHttpServer
     pipes: CallPipeline
     parent: VerifiedCaller
     notes: Notes
@@ -257,16 +257,18 @@ class World:
         callers = CallerAuthenticator(
             config, IssuerKeyCache(config.issuers), lambda: NOW - 1000, secret=SECRET
         )
-        door = GatewayHttpServer(
+        http_server = GatewayHttpServer(
             exchange, callers, SessionIdBinder(SECRET), config.limits, ticker, loop
         )
-        door.clock = lambda: NOW
+        http_server.clock = lambda: NOW
         parent = callers.authenticate_parent(
             "files", ParentProcess(PARENT, "", advisory=False)
         )
         echo = Echo()
         pipes = CallPipeline(authority, notes, {"files": echo})
-        world = cls(authority, door, pipes, parent, notes, iter(range(1 << 40)), echo)
+        world = cls(
+            authority, http_server, pipes, parent, notes, iter(range(1 << 40)), echo
+        )
         world._get_tokens(callers, credentials)
         return world
 
@@ -276,12 +278,12 @@ class World:
             data = http_of(Side(who), Act("", "ping", {}), self.proofs)
             head, end, _ = data.partition(b"\r\n\r\n")
             caller = callers.authenticate(
-                self.door.read(head + end).head, who.link, NOW
+                self.http_server.read(head + end).head, who.link, NOW
             )
-            self.door.loop.run_until_complete(
+            self.http_server.loop.run_until_complete(
                 credentials.fetch_credential(caller, "files", "t")
             )
-        self.door.loop.run_until_complete(
+        self.http_server.loop.run_until_complete(
             credentials.fetch_credential(caller, "mail", "")
         )
 
@@ -289,11 +291,11 @@ class World:
         """Send one request over HTTP; an answer comes where it went on."""
         self._begin()
         front = ClientConnection(
-            self.door, ServedNames(frozenset({HOST})), URL, link=who.link
+            self.http_server, ServedNames(frozenset({HOST})), URL, link=who.link
         )
         client, wires = Wire(), {}
         front.connection_made(client)  # type: ignore[arg-type]
-        for name, pool in self.door.exchange.servers.items():
+        for name, pool in self.http_server.exchange.servers.items():
             assert isinstance(pool, UpstreamPool)
             pool._idle.clear()
             upstream, server = _UpstreamConnection(pool), Wire()

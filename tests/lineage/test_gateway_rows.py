@@ -67,7 +67,7 @@ def test_without_a_person_or_an_owner_the_gap_says_what_would_tell(
     person, identity = item["hops"]["person"], item["hops"]["identity"]
     assert (person["status"], person["source"]) == ("missing", f"an owner of {AGENT}")
     assert identity["status"] == "missing"
-    assert "tool:mcp/files/read_file acts on" in identity["source"]
+    assert "platform of tool:mcp/files/read_file" in identity["source"]
 
 
 def test_a_self_reported_agent_or_tool_is_not_observed(store: EvidenceStore) -> None:
@@ -117,6 +117,9 @@ def test_who_came_to_the_page_is_a_person_and_no_agent_is_looked_for(
     (item,) = trace_events(store, TraceQuery(action="web:*"), now=NOW).items
     told = {k: (hop["value"], hop["source"]) for k, hop in item["hops"].items()}
     assert told["person"][0] == "person:ana@corp.example"
-    assert told["agent"] == ("", "a person came to the page, no agent for them")
-    assert told["identity"] == ("", "a person came to the page as themselves")
+    assert told["agent"] == (
+        "",
+        "a person used the web page without an agent",
+    )
+    assert told["identity"] == ("", "a person signed in to the web page")
     assert "configuration" not in str(item["hops"])

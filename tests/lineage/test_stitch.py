@@ -226,7 +226,8 @@ def test_a_service_stands_at_the_origin_and_the_gap_names_what_would_fill_it() -
     (chain,) = one(joint(ROLE, SHORT), world)
     assert chain.identity_path == ("ec2.amazonaws.com", ROLE)
     assert chain.person.source == (
-        "origin is the service ec2.amazonaws.com: an owner of the agent would do"
+        "the origin is the service ec2.amazonaws.com; "
+        "an owner of the agent would supply it"
     )
     agent = "agent:declared/one"
     uses = [use(ROLE, "", agent), use(agent, "person:ana")]
@@ -307,19 +308,19 @@ def test_what_a_later_snapshot_says_of_an_earlier_time_is_inferred() -> None:
 
 def test_the_parents_of_an_agent_stand_before_it() -> None:
     lines = {"agent:declared/two": "agent:declared/one"}
-    lines["agent:declared/one"] = "agent:declared/two"  # a circle ends the line
+    lines["agent:declared/one"] = "agent:declared/two"  # a cycle ends the line
     (chain,) = one(
         joint(USER, STATIC), ([], [use(USER, "", "agent:declared/two")], [], lines)
     )
     assert chain.agent_path == ("agent:declared/one", "agent:declared/two")
 
 
-def test_a_circle_of_issuances_ends_and_says_so() -> None:
+def test_a_cycle_of_issuances_ends_and_says_so() -> None:
     other = "cred:aws/ASIAEXAMPLE000002"
     ring = [assumed(key(ROLE, other)), assumed(key(ROLE, SHORT), other)]
     (chain,) = one(joint(ROLE, SHORT), (ring,))
     assert chain.credential_path == (other, SHORT)
-    assert "circle" in chain.person.source
+    assert "cycle" in chain.person.source
 
 
 def test_an_absurdly_long_line_of_issuances_is_cut() -> None:

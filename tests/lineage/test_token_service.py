@@ -144,7 +144,7 @@ def test_without_the_exchange_the_row_names_the_record_that_would_tell(
     gap = f"the record that issued {token('T3')} (sts)"
     assert source(item, "person") == f"{gap}, or an owner of {LEAF}"
     assert hop(item, "agent") == (LEAF, "observed")
-    assert source(item, "agent") == f"gateway; for whom it acts would tell {gap}"
+    assert source(item, "agent") == f"gateway; {gap} would supply the person"
 
 
 def test_without_an_exchange_further_up_who_acts_for_whom_is_still_told(

@@ -106,7 +106,10 @@ def test_a_self_reported_event_hides_nothing_and_is_never_new(
     )
     found = first_seen(store)
     assert found["iam:CreateUser"] == ("new", "")
-    assert found["tool.call"] == ("not-known", "only self-reported records contain it")
+    assert found["tool.call"] == (
+        "not-known",
+        "only self-reported records contain the value",
+    )
 
 
 def test_hops_are_compared_too(store: EvidenceStore) -> None:
@@ -149,7 +152,7 @@ def test_an_empty_answer_names_the_days_without_records(store: EvidenceStore) ->
     )
     keep(store, every_day(1))
     document = list_first_seen(store, LATER, "action", None, now=NOW)
-    assert document.searched == "1 values in that window, all of them recorded before"
+    assert document.searched == "all 1 values in that window were recorded before"
 
 
 def test_windows_that_cannot_be_compared_are_refused(store: EvidenceStore) -> None:

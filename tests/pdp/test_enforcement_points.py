@@ -124,14 +124,14 @@ def test_tokens_of_those_who_ask_may_need_an_audience_of_their_own(
 def test_too_many_requests_of_one_at_a_time_are_refused(
     point: DecisionPointHarness,
 ) -> None:
-    door = point.house._door
+    http_server = point.house._http_server
     principal = "corp/pep"
-    door.in_flight[principal] = door.limits.calls_per_caller
+    http_server.in_flight[principal] = http_server.limits.calls_per_caller
     try:
         assert point.ask(EVALUATION, ALLOWED).status == 429
         assert point.ask(EVALUATION, ALLOWED, who="narrow").status == 200
     finally:
-        del door.in_flight[principal]
+        del http_server.in_flight[principal]
 
 
 def test_the_default_mappings_of_coaz_need_no_server_where_there_is_one(

@@ -84,7 +84,7 @@ def test_another_document_has_no_such_format(
     store: str, form: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["--store", store, "agents", "-o", form]) == 2
-    assert f"-o {form} is a format of findings" in capsys.readouterr().err
+    assert f"-o {form} is only available for findings" in capsys.readouterr().err
 
 
 @pytest.mark.world

@@ -159,7 +159,7 @@ def test_statements_of_other_services_are_not_quoted() -> None:
     far = [statement(str(n), action=f"ec2:Get{n}*", resource="*") for n in range(9)]
     item = can(ana(*far).inventory(), "ana", "sqs:SendMessage", QUEUE)
     (found,) = item["determining"]
-    assert found["text"] == "10 statements say nothing of sqs"
+    assert found["text"] == "10 statements name no action of sqs"
 
 
 def test_statements_of_the_same_action_stand_before_others_by_their_resource() -> None:

@@ -114,7 +114,7 @@ def test_two_homes_of_one_name_are_one_agent_with_the_tools_of_both(
     assert "tool:mcp/a/*" in places
     _, agents = run("agents")
     told = next(item for item in agents["items"] if item["id"] == "agent:cursor/fay")
-    assert told["note"] == "configured in 2 places of one name"
+    assert told["note"] == "configured in 2 locations with the same name"
 
 
 def test_two_projects_of_one_name_are_one_agent_with_the_tools_of_both(

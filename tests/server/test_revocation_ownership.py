@@ -36,7 +36,7 @@ def test_nobody_is_believed_but_who_owns_the_folder_and_root(
     with service(tmp_path, 200, took(True, "d-1")) as asked:
         done = kills.revoke(AGENT, "ana")
     assert (done.at, done.ended) == ((GATEWAY,), None)
-    assert "its answer is not trusted" in done.refused[0]
+    assert "its response is not trusted" in done.refused[0]
     assert f"{state} is " in done.refused[0]
     assert asked in ([], [b""]), "it hears of nothing"
     (tmp_path / "sts.sock").unlink()

@@ -196,8 +196,8 @@ def server_saw(stage: EndToEndSetup) -> list[str]:
 def killed_in_time(stage: EndToEndSetup, agent: "subprocess.Popen[str]") -> None:
     """A kill at the token service and at the gateway is felt within a second."""
     config = str(stage.world.config)
-    for door in ("sts", "gateway"):
-        done = stage.answerable(door, "kill", ROOT, "--config", config)
+    for http_server in ("sts", "gateway"):
+        done = stage.answerable(http_server, "kill", ROOT, "--config", config)
         assert done.returncode == 0, done.stderr
     since = time.monotonic()
     assert agent.stdin is not None

@@ -36,7 +36,7 @@ class HttpServerHarness:
         routes = RouteTable(
             "/sts", {("POST", "/echo"): self.echo, ("GET", "/boom"): self.boom}
         )
-        self.door = StsHttpServer(
+        self.http_server = StsHttpServer(
             routes, LIMITS, terminator, loop, self.away.append, self.failed.append
         )
 
@@ -57,7 +57,7 @@ class HttpServerHarness:
 
     def front(self, hosts: tuple[str, ...]) -> StsConnection:
         return StsConnection(
-            self.door, ServedNames(frozenset(hosts)), "http://sts.example"
+            self.http_server, ServedNames(frozenset(hosts)), "http://sts.example"
         )
 
 
@@ -88,7 +88,7 @@ def staged(
             where = f"unix:{unix}"
         await asyncio.to_thread(work, stage, where)
         server.close()
-        stage.door.abort()
+        stage.http_server.abort()
         return stage
 
     return asyncio.run(run())
@@ -227,13 +227,13 @@ def test_what_fails_is_answered_so_and_its_text_stays_here() -> None:
 
 def test_a_draining_door_finishes_what_is_under_way() -> None:
     def work(stage: HttpServerHarness, where: str) -> None:
-        loop = stage.door.loop
+        loop = stage.http_server.loop
         with RawHttpClient.to(where) as idle, RawHttpClient.to(where) as busy:
             assert idle.ask("POST", "/echo").status == 200
             loop.call_soon_threadsafe(stage.go.clear)
             busy.send(spelled("POST", "/echo", b"abc", host=busy.host))
             time.sleep(0.1)
-            loop.call_soon_threadsafe(stage.door.drain)
+            loop.call_soon_threadsafe(stage.http_server.drain)
             assert idle.is_closed()
             loop.call_soon_threadsafe(stage.go.set)
             reply = busy.reply()

@@ -73,7 +73,7 @@ def test_what_a_person_files_stands_until_it_ends_and_names_no_words(
     listed = filed_requests.list_requests(store, now=NOW, agent="agent:declared/none")
     count = len(filed_requests.list_requests(store, now=NOW).items)
     assert listed.items == []
-    assert listed.searched == f"0 of {count} are for agent:declared/none"
+    assert listed.searched == f"none of the {count} requests is for agent:declared/none"
     assert listed.next == "answerable requests file agent:declared/none --key KEY"
 
 

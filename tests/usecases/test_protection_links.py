@@ -43,7 +43,7 @@ def test_the_file_behind_a_link_is_changed_and_restored_and_the_link_stays(
     changed = [c for c in made.changes if c.target is not None]
     assert len(changed) == 1
     assert changed[0].target in (target, *target.glob("*"))
-    assert f"the file lies at {changed[0].target}; the link stays" in changed[0].what
+    assert f"the file is at {changed[0].target}; the link stays" in changed[0].what
     apply_plan(made, state)
     assert path.is_symlink()
     assert changed[0].target.read_bytes() == changed[0].after

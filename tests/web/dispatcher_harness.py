@@ -105,7 +105,7 @@ class DispatcherHarness:
             self.clock,
             lambda by, why: self.tried.append((by, why)),
         )
-        self.door = WebDispatcher(
+        self.http_server = WebDispatcher(
             self.desk,
             self.signed,
             self.routes,
@@ -186,7 +186,7 @@ class DispatcherHarness:
         async def send(message: Any) -> None:
             sent.append(message)
 
-        await self.door.app(scope, receive, send)
+        await self.http_server.app(scope, receive, send)
         start = next(m for m in sent if m["type"] == "http.response.start")
         whole = b"".join(m.get("body", b"") for m in sent)
         headers = [(n.decode(), v.decode("latin-1")) for n, v in start["headers"]]

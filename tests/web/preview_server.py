@@ -82,7 +82,7 @@ async def serve(store: Path, names: list[str], person: str, port: int) -> None:
         sys.excepthook(type(error), error, error.__traceback__)
         return "printed"
 
-    door = WebDispatcher(
+    http_server = WebDispatcher(
         desk,
         SingleUserAuthenticator(sessions, VisitorFactory(desk), one),
         ROUTES,
@@ -99,7 +99,7 @@ async def serve(store: Path, names: list[str], person: str, port: int) -> None:
     listeners = Listeners(loop, admission)
     connection = partial(
         AsgiConnection,
-        build_uvicorn_config(door.app, 75),
+        build_uvicorn_config(http_server.app, 75),
         ServerState(),
         admission=admission,
         ticker=DeadlineTimer(loop),

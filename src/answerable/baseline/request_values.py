@@ -77,7 +77,7 @@ def _list_quoted_texts(text: str) -> Iterator[str]:
 
 
 def _list_distinctive_words(line: str) -> Iterator[str]:
-    """Yield words that stand out, and names of several such words."""
+    """Yield distinct words, and names of several such words."""
     adjacent_words: list[str] = []
     for word in line.split():
         bare = _strip_word(word)

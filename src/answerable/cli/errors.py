@@ -82,8 +82,8 @@ def describe_error(error: BaseException) -> CommandError:
             return CommandError(
                 BUG,
                 f"internal error ({_get_type_name(error)} in {_find_error_line(error)})",
-                "this is a bug: run the command again with --debug and report the "
-                "output",
+                "this is a bug in answerable: run the command again with --debug and "
+                "report the output",
             )
 
 

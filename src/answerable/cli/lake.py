@@ -20,7 +20,7 @@ def lake_option(command: FunctionT) -> FunctionT:
         "--lake",
         default="",
         metavar="lake:PLACE",
-        help="Read CloudTrail's tables (OCSF or its own) in place, too: a folder, or "
+        help="Read CloudTrail's tables (OCSF or its own) in place: a folder, or "
         "s3://BUCKET/PREFIX.",
     )(command)
 

@@ -222,7 +222,7 @@ def read_private_file(path: Path, description: str) -> bytes:
     if regular and (facts.st_uid != os.geteuid() or facts.st_mode & 0o077):
         raise EnvironmentFailure(
             f"{path} belongs to another user, or others can read it",
-            f"restrict it to yourself: chmod 600 {path}",
+            f"make the file readable only by you: chmod 600 {path}",
         )
     return data
 

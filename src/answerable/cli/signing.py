@@ -90,7 +90,7 @@ def add_key_options(command: Function) -> Function:
         "--passphrase-file",
         default="",
         metavar="FILE",
-        help="File to read the passphrase from, instead of a prompt.",
+        help="File with the passphrase, instead of a prompt.",
     )(command)
     return click.option(
         "--key",

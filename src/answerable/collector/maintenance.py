@@ -48,7 +48,7 @@ def _list_open_changes(document: Document) -> RunResult:
     problems = [
         f"{each['target']}: "
         + (f"{each['held']:,} events " if each["held"] else "")
-        + (each["detail"] or "changed by another process")
+        + (each["detail"] or "the store was changed by another process")
         for each in items
         if each["held"] or each["state"] == "open"
     ]

@@ -143,7 +143,7 @@ def _resolve_sources(
             is_log_only = each.schedule.follow or each.schedule.silent_after
             if is_log_only and capability != registry.EVENTS:
                 raise UsageError(
-                    "only a log can be followed or silent",
+                    "only a log source can have `follow` or `silent_after`",
                     "remove `follow` and `silent_after`, or use a source of ingest",
                 )
             if home is None and location.startswith("~"):

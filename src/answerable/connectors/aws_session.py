@@ -199,7 +199,7 @@ def _compute_throttle_delay(
         return None
     wait: float = min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** (attempts - _BOTOCORE_ATTEMPTS))
     name = getattr(operation, "name", "a call")
-    context.progress(attempts, 0, f"attempts of {name}, which AWS throttles")
+    context.progress(attempts, 0, f"retries of {name}, which AWS throttles")
     return wait
 
 

@@ -45,18 +45,20 @@ _EXPIRED = ("ExpiredToken", "ExpiredTokenException", "InsufficientSessionLifetim
 _BAD_POLICY = ("MalformedPolicyDocument", "PackedPolicyTooLarge")
 
 SCOPED_NOTE = (
-    "AWS logs the session under the name and ARN of your own: its calls are found by "
-    "the access key id"
+    "AWS logs the session under your own name and ARN; `trace` finds its calls by the "
+    "access key id"
 )
 FEDERATED_NOTE = (
-    "a federated session may not call IAM, nor STS except GetCallerIdentity, whatever "
-    "the policy allows"
+    "a federated session cannot call IAM, or STS except GetCallerIdentity, regardless "
+    "of its policy"
 )
 _UNNAMED_NOTE = (
     "the role does not let you set a source identity: CloudTrail names the agent and "
     "the run, not you"
 )
-_LONGER_NOTE = f"{_MIN_ROLE_SESSION // 60} minutes is the shortest session of AWS here"
+_LONGER_NOTE = (
+    f"AWS issues such sessions for at least {_MIN_ROLE_SESSION // 60} minutes"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,14 +103,14 @@ def issue_aws_session(
         ) from None
     except NoCredentialsError:
         raise EnvironmentFailure(
-            "you have no AWS credential that a session could be issued from",
+            "no AWS credential was found from which a session can be issued",
             "sign in first: aws login, aws sso login, or aws configure",
         ) from None
     except ClientError as error:  # of the profile's own role
         code = _get_error_code(error)
         _raise_if_final(code)
         raise EnvironmentFailure(
-            f"AWS refuses your own credential (got {code})",
+            f"AWS refused your own credential (got {code})",
             "check it with: aws sts get-caller-identity",
         ) from None
     except BotoCoreError as error:
@@ -128,7 +130,7 @@ def _issue_by_first_accepted(issuer: "_SessionIssuer") -> IssuedCredential:
             code = _get_error_code(error)
             _raise_if_final(code)
             refusals.append(f"{attempt.operation}: {code}")
-    why = "; ".join(refusals) or "its kind cannot be narrowed"
+    why = "; ".join(refusals) or "a credential of this kind cannot be narrowed"
     raise EnvironmentFailure(
         f"no narrowed session can be issued from your AWS credential ({why})",
         "name a role that you may assume, in a new policy: answerable "
@@ -140,12 +142,12 @@ def _raise_if_final(code: str) -> None:
     """Raise the error that no other operation would change."""
     if code in _EXPIRED:
         raise SessionExpired(
-            f"your AWS session has expired, or ends too soon (got {code})",
+            f"your AWS session has expired or expires too soon (got {code})",
             "sign in again: aws login, or aws sso login",
         )
     if code in _BAD_POLICY:
         raise UsageError(
-            f"AWS does not accept the session policy (got {code})",
+            f"AWS rejected the session policy (got {code})",
             "sign a smaller one: answerable credential-policies sign AGENT --for aws",
         )
 
@@ -174,28 +176,28 @@ class _SessionIssuer:
         """Yield the operations that fit the credential, in order of preference."""
         if self._policy.role:
             yield _Attempt(
-                "AssumeRole", lambda: self._assume(self._policy.role, self._own)
+                "AssumeRole", lambda: self._assume_role(self._policy.role, self._own)
             )
             return
         if not self._own.token:
-            yield _Attempt("GetFederationToken", self._federate)
+            yield _Attempt("GetFederationToken", self._issue_federated_session)
             return
-        yield _Attempt("GetScopedCredentials", self._scope)
+        yield _Attempt("GetScopedCredentials", self._narrow_temporary_credentials)
         role, source = self._find_role_of_profile()
         if role and source is not None:
-            yield _Attempt("AssumeRole", lambda: self._assume(role, source))
+            yield _Attempt("AssumeRole", lambda: self._assume_role(role, source))
 
-    def _scope(self) -> IssuedCredential:
+    def _narrow_temporary_credentials(self) -> IssuedCredential:
         """Narrow temporary credentials."""
         answer = self._open_client(self._own).get_scoped_credentials(
             Policy=self._policy.document, DurationSeconds=self._policy.duration
         )
         arn = str(answer.get("SessionInfo", {}).get("Arn", ""))
-        return self._build(
+        return self._build_credential(
             answer, "GetScopedCredentials", arn, self._own, (SCOPED_NOTE,)
         )
 
-    def _assume(self, role: str, parent: Any) -> IssuedCredential:
+    def _assume_role(self, role: str, parent: Any) -> IssuedCredential:
         """Assume a role; without a source identity where its trust forbids to set one."""
         duration = max(self._policy.duration, _MIN_ROLE_SESSION)
         if parent.token:
@@ -217,9 +219,9 @@ class _SessionIssuer:
                 raise
             answer = client.assume_role(**arguments)
             notes = (*notes, _UNNAMED_NOTE)
-        return self._build(answer, "AssumeRole", role, parent, notes)
+        return self._build_credential(answer, "AssumeRole", role, parent, notes)
 
-    def _federate(self) -> IssuedCredential:
+    def _issue_federated_session(self) -> IssuedCredential:
         """Issue a federated session of the user whose key it is."""
         duration = max(self._policy.duration, _MIN_ROLE_SESSION)
         answer = self._open_client(self._own).get_federation_token(
@@ -228,7 +230,9 @@ class _SessionIssuer:
             DurationSeconds=duration,
         )
         notes = (FEDERATED_NOTE, *self._list_duration_notes(duration))
-        return self._build(answer, "GetFederationToken", "", self._own, notes)
+        return self._build_credential(
+            answer, "GetFederationToken", "", self._own, notes
+        )
 
     def _find_role_of_profile(self) -> tuple[str, Any]:
         """Return the role of the profile, and the credential that may assume it."""
@@ -254,7 +258,7 @@ class _SessionIssuer:
             config=_CONFIG,
         )
 
-    def _build(
+    def _build_credential(
         self,
         answer: dict[str, Any],
         operation: str,

@@ -139,33 +139,33 @@ class _CheckpointRepository:
 
     def read(self) -> bytes:
         """Read the committed checkpoint; empty before the first commit."""
-        self._run("rev-parse", "--git-dir")
-        listed = self._run("ls-tree", "--name-only", "HEAD", FILE_NAME, check=False)
+        self._run_git("rev-parse", "--git-dir")
+        listed = self._run_git("ls-tree", "--name-only", "HEAD", FILE_NAME, check=False)
         if not listed.strip():
             return b""
-        return self._run("show", f"HEAD:./{FILE_NAME}")
+        return self._run_git("show", f"HEAD:./{FILE_NAME}")
 
     def write(self, note: bytes, now: int) -> None:
         """Commit a checkpoint, and push it if the repository has a remote."""
         if note != self.read():
             _CheckpointFile(self.folder / FILE_NAME).write(note, now)
-            self._run("add", "--", FILE_NAME)
+            self._run_git("add", "--", FILE_NAME)
             size = note.split(b"\n", 2)[1].decode("ascii")
             message = f"checkpoint: log of size {size}"
             date = f"{now // 10**9} +0000"
-            self._run(
+            self._run_git(
                 "commit", "--quiet", "--message", message, "--", FILE_NAME, date=date
             )
-        remotes = self._run("remote").split()
+        remotes = self._run_git("remote").split()
         if len(remotes) > 1:
             raise EnvironmentFailure(
                 f"the repository {self.folder} has {len(remotes)} remotes",
                 "use a repository with one remote, to which each checkpoint is pushed",
             )
         if remotes:
-            self._run("push", "--quiet", remotes[0].decode(), "HEAD")
+            self._run_git("push", "--quiet", remotes[0].decode(), "HEAD")
 
-    def _run(self, *words: str, check: bool = True, date: str = "") -> bytes:
+    def _run_git(self, *words: str, check: bool = True, date: str = "") -> bytes:
         """Run a git command in the folder; return its output."""
         git = shutil.which("git")
         if git is None:
@@ -214,7 +214,7 @@ class _LockedObject:
 
     def read(self) -> bytes:
         """Read the newest version; empty if there is none."""
-        with self._client("read") as client:
+        with self._open_client("read") as client:
             try:
                 found = client.get_object(Bucket=self.bucket, Key=self.key)
             except client.exceptions.NoSuchKey:
@@ -223,12 +223,12 @@ class _LockedObject:
             return data
 
     def write(self, note: bytes, now: int) -> None:
-        """Put a version that nobody can delete before `lock_days` have passed.
+        """Put a version that cannot be deleted before `lock_days` have passed.
 
         An unchanged checkpoint is put again when half of its time has passed.
         """
         at = datetime.fromtimestamp(now // 10**9, UTC)
-        with self._client("write") as client:
+        with self._open_client("write") as client:
             if note == self.read():
                 newest = client.head_object(Bucket=self.bucket, Key=self.key)
                 until = newest.get("ObjectLockRetainUntilDate")
@@ -245,7 +245,7 @@ class _LockedObject:
             )
 
     @contextmanager
-    def _client(self, what: str) -> Iterator[Any]:
+    def _open_client(self, what: str) -> Iterator[Any]:
         """Create a client, and translate its errors."""
         with require_boto3("an S3 destination"):
             import boto3

@@ -58,8 +58,8 @@ def issue_service_account_token(policy: CredentialPolicy) -> IssuedCredential:
     except (ApiException, HTTPError, OSError) as error:
         why = getattr(error, "status", None) or type(error).__name__
         raise EnvironmentFailure(
-            f"the cluster issues no token of {wanted['service_account']} (got {why})",
-            "you need the right to create serviceaccounts/token in its namespace",
+            f"the cluster refused a token of {wanted['service_account']} (got {why})",
+            "you need permission to create serviceaccounts/token in its namespace",
         ) from None
     token, until = str(made.status.token), made.status.expiration_timestamp
     jti = _read_token_id(token)

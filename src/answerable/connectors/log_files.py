@@ -188,13 +188,13 @@ class LogFileStream:
         """
         try:
             if self._place == "-":
-                yield from self._decompress(sys.stdin.buffer)
+                yield from self._yield_decompressed_chunks(sys.stdin.buffer)
                 return
             with open_named_file(self._place) as file:
                 if self._end:
                     yield from self._read_part(file)
                 else:
-                    yield from self._decompress(file)
+                    yield from self._yield_decompressed_chunks(file)
         except OSError as error:
             raise LogUnreadableError(error.strerror or "cannot be read") from None
         except (zlib.error, zstandard.ZstdError):
@@ -212,7 +212,7 @@ class LogFileStream:
             left -= len(chunk)
             yield chunk
 
-    def _decompress(self, file: BinaryIO) -> Iterator[bytes]:
+    def _yield_decompressed_chunks(self, file: BinaryIO) -> Iterator[bytes]:
         """Yield decompressed chunks; a suspected decompression bomb raises."""
         first = file.read(CHUNK)
         self.packed = len(first)

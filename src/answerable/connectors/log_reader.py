@@ -138,7 +138,7 @@ def _list_known_problems(positions: LogCursor) -> Iterator[ReadProblem]:
         if position.problem:
             yield ReadProblem(ReadProblemKind.INVALID, path, position.problem)
         if position.has_open_line:
-            what = f"its last line has no end (offset {position.offset})"
+            what = f"the last line of the file is incomplete (offset {position.offset})"
             yield ReadProblem(ReadProblemKind.INVALID, path, what)
 
 
@@ -318,6 +318,9 @@ class _LogFileReader:
             kept = f"; {self._seen - self._refused} records read" if self._seen else ""
             return (ReadProblem(kind, self._place, reason + kept),)
         if self._refused:
-            what = f"{self._refused} of {self._seen} records not read: {self._first}"
+            what = (
+                f"{self._refused} of {self._seen} records could not be read: "
+                f"{self._first}"
+            )
             return (ReadProblem(ReadProblemKind.INVALID, self._place, what),)
         return ()

@@ -138,9 +138,9 @@ def request_token(sts: str, url: str, audience: str, key: ProofKey) -> str:
         "subject_token_type": "urn:answerable:token-type:peer",
         "audience": audience,
     }
-    door = DpopConnection(_UnixHttpConnection(sts), url + "/token", key)
+    token_endpoint = DpopConnection(_UnixHttpConnection(sts), url + "/token", key)
     kind = {"Content-Type": "application/x-www-form-urlencoded"}
-    status, said = door.post(urlencode(form).encode(), kind)
+    status, said = token_endpoint.post(urlencode(form).encode(), kind)
     if "access_token" not in said:
         raise TokenDenied(str(said.get("error", status)))
     return str(said["access_token"])
@@ -157,7 +157,7 @@ class GatewayTools:
     def __init__(self, url: str, key: ProofKey, token: str) -> None:
         host = urlsplit(url).netloc
         connection = http.client.HTTPConnection(host, timeout=_TIMEOUT)
-        self._door = DpopConnection(connection, url, key, token)
+        self._connection = DpopConnection(connection, url, key, token)
         self._last = 0
 
     def call_tool(self, name: str, arguments: Mapping[str, str]) -> Json:
@@ -173,4 +173,4 @@ class GatewayTools:
             "Mcp-Name": name,
         }
         body = json.dumps({"jsonrpc": "2.0", **message}).encode()
-        return self._door.post(body, fields)[1]
+        return self._connection.post(body, fields)[1]

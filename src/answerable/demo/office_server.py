@@ -57,7 +57,7 @@ def exchange_rate(database: sqlite3.Connection, arguments: Mapping[str, str]) ->
 
 
 def write_note(database: sqlite3.Connection, arguments: Mapping[str, str]) -> Json:
-    """Note how an invoice stands."""
+    """Record the state of an invoice."""
     with database:
         database.execute(
             "UPDATE invoices SET note = ?,"

@@ -79,7 +79,7 @@ def _build_ownership_evidence(
         subject=statement.subject,
         person=person,
         kind=OwnerEvidenceKind.ATTESTATION,
-        reference=f"{person.removeprefix('person:')} answers for {statement.subject}",
+        reference=f"{person.removeprefix('person:')} owns {statement.subject}",
         act="",
         standing=False,
         seen=provenance,

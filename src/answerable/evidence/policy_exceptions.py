@@ -46,7 +46,7 @@ def _find_incomplete_call_fault(statement: OwnerStatement) -> StatementFault | N
     """Return the fault of a statement whose claims name a call incompletely."""
     if "target" not in dict(statement.claims) or _names_complete_call(statement):
         return None
-    text = "the statement names nothing that an exception can allow"
+    text = "the statement contains no call that an exception can allow"
     return StatementInvalidity.OTHER_TYPE, text
 
 

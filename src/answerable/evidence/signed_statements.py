@@ -320,8 +320,8 @@ class StatementShape:
         if _PERSON in expected and said.get_statement_claim(_PERSON) != key.person:
             return (
                 StatementInvalidity.OTHER_PERSON,
-                f"the key {key.id} is {key.person}'s (expected one of the person that "
-                "the statement names)",
+                f"the key {key.id} belongs to {key.person} (expected a key of the "
+                f"person that the statement names)",
             )
         fault = self.find_fault(said)
         if fault is None and not self._has_valid_expiry(said):

@@ -83,7 +83,7 @@ class TileTree:
         leaves = [leaf_hash(entry) for entry in entries]
         for path, tile in compute_changed_tiles(0, leaves).items():
             level, index = _parse_tile_path(path)
-            if self._tile(level, index) != tile:
+            if self._read_tile(level, index) != tile:
                 raise VerificationError(f"{path} does not match the entries")
         if merkle_root(leaves) != self.checkpoint.root:
             raise VerificationError("the entries do not match the checkpoint's root")
@@ -93,11 +93,11 @@ class TileTree:
         """Return the root of 2^height leaves from `low`, a multiple of that."""
         level, inner = divmod(height, _TILE_LEVELS)
         index, place = divmod(low >> _TILE_LEVELS * level, TILE_WIDTH)
-        tile = self._tile(level, index)
+        tile = self._read_tile(level, index)
         hashes = _split_hashes(tile)[place : place + (1 << inner)]
         return merkle_root(hashes)
 
-    def _tile(self, level: int, index: int) -> bytes:
+    def _read_tile(self, level: int, index: int) -> bytes:
         """Read a tile, with as many hashes as the tree has in it."""
         if (level, index) not in self._tiles:
             count = self._size >> _TILE_LEVELS * level

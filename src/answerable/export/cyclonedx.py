@@ -50,10 +50,12 @@ def build_cyclonedx(
     services: dict[str, Item] = {}
     depends: dict[str, set[str]] = {}
     for each in identities:
-        _add(components, each, "data", f"identity of kind {each['kind']}")
+        _add_component(components, each, "data", f"identity of kind {each['kind']}")
     for each in credentials:
         kind = _MATERIAL.get(str(each["kind"]), "credential")
-        component = _add(components, each, "cryptographic-asset", str(each["kind"]))
+        component = _add_component(
+            components, each, "cryptographic-asset", str(each["kind"])
+        )
         component["cryptoProperties"] = {
             "assetType": "related-crypto-material",
             "relatedCryptoMaterialProperties": {"type": kind},
@@ -61,7 +63,7 @@ def build_cyclonedx(
         if each["identity"]:
             depends.setdefault(str(each["id"]), set()).add(str(each["identity"]))
     for each in agents:
-        _add(components, each, "application", f"agent of kind {each['kind']}")
+        _add_component(components, each, "application", f"agent of kind {each['kind']}")
         used = depends.setdefault(str(each["id"]), set())
         used.update(str(one) for one in get_list(each, "identities"))
         for tool in iterate_objects(each, "tools"):
@@ -97,7 +99,7 @@ def build_cyclonedx(
     }
 
 
-def _add(
+def _add_component(
     components: dict[str, Item], item: Item, kind: str, description: str
 ) -> dict[str, object]:
     """Add a component with its owner."""

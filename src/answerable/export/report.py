@@ -67,17 +67,17 @@ def iterate_html_lines(report: Report) -> Iterator[str]:
     yield '<meta name="viewport" content="width=device-width,initial-scale=1">'
     yield '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; '
     yield "style-src 'unsafe-inline'\">"
-    yield f"<title>{_text(report.title)}</title><style>{_STYLE}</style></head><body>"
-    yield f"<h1>{_text(report.title)}</h1><p class=quiet>{_text(report.stamp)}</p>"
-    yield f"<h2>{_text(report.answers_title)}</h2><dl>"
+    yield f"<title>{_escape_html(report.title)}</title><style>{_STYLE}</style></head><body>"
+    yield f"<h1>{_escape_html(report.title)}</h1><p class=quiet>{_escape_html(report.stamp)}</p>"
+    yield f"<h2>{_escape_html(report.answers_title)}</h2><dl>"
     for question, answer in report.answers:
-        yield f"<dt>{_text(question)}</dt><dd>{_text(answer)}</dd>"
+        yield f"<dt>{_escape_html(question)}</dt><dd>{_escape_html(answer)}</dd>"
     yield "</dl>"
     if report.paths:
         yield "<h2>Gravest paths</h2>"
     for title, steps in report.paths:
-        yield f"<p>{_text(title)}</p><ol class=path>"
-        yield "".join(f"<li>{_text(each)}</li>" for each in steps)
+        yield f"<p>{_escape_html(title)}</p><ol class=path>"
+        yield "".join(f"<li>{_escape_html(each)}</li>" for each in steps)
         yield "</ol>"
     for table in report.tables:
         yield from _iterate_table(table)
@@ -86,20 +86,20 @@ def iterate_html_lines(report: Report) -> Iterator[str]:
 
 def _iterate_table(table: ReportTable) -> Iterator[str]:
     """Yield the lines of a table."""
-    yield f"<h2>{_text(table.title)}</h2>"
+    yield f"<h2>{_escape_html(table.title)}</h2>"
     if table.note:
-        yield f"<p class=quiet>{_text(table.note)}</p>"
+        yield f"<p class=quiet>{_escape_html(table.note)}</p>"
     if table.rows:
-        heads = "".join(f"<th>{_text(each)}</th>" for each in table.heads)
+        heads = "".join(f"<th>{_escape_html(each)}</th>" for each in table.heads)
         yield f"<table><thead><tr>{heads}</tr></thead><tbody>"
         for row in table.rows:
-            yield f"<tr>{''.join(f'<td>{_text(cell)}</td>' for cell in row)}</tr>"
+            yield f"<tr>{''.join(f'<td>{_escape_html(cell)}</td>' for cell in row)}</tr>"
         yield "</tbody></table>"
     if table.more:
         yield f"<p class=quiet>{table.more:,} more are not shown.</p>"
 
 
-def _text(value: str) -> str:
+def _escape_html(value: str) -> str:
     """Escape a text."""
     return html.escape(value)
 
@@ -124,14 +124,14 @@ def iterate_markdown_lines(report: Report) -> Iterator[str]:
         if table.note:
             yield from (escape_markdown(table.note), "")
         if table.rows:
-            yield _row(table.heads)
+            yield _format_row(table.heads)
             yield "|" + "---|" * len(table.heads)
-            yield from (_row(each) for each in table.rows)
+            yield from (_format_row(each) for each in table.rows)
         if table.more:
             yield from ("", f"{table.more:,} more are not shown.")
 
 
-def _row(cells: Sequence[str]) -> str:
+def _format_row(cells: Sequence[str]) -> str:
     """Format one row."""
     return "| " + " | ".join(map(escape_markdown, cells)) + " |"
 

@@ -42,15 +42,15 @@ def iterate_sarif_lines(
         "semanticVersion": version,
         "rules": [_build_rule(each) for each in rules],
     }
-    yield f'{{"$schema": {_dump(SCHEMA)}, "version": "2.1.0", "runs": [{{'
-    yield f'"tool": {{"driver": {_dump(driver)}}},'
-    yield f'"invocations": [{_dump(_build_invocation(coverage))}],'
+    yield f'{{"$schema": {_dump_ascii_json(SCHEMA)}, "version": "2.1.0", "runs": [{{'
+    yield f'"tool": {{"driver": {_dump_ascii_json(driver)}}},'
+    yield f'"invocations": [{_dump_ascii_json(_build_invocation(coverage))}],'
     yield '"columnKind": "unicodeCodePoints",'
     yield '"results": ['
     numbers = {each.id: number for number, each in enumerate(rules)}
     before = ""
     for item in items:
-        yield f"{before}{_dump(_build_result(item, numbers))}"
+        yield f"{before}{_dump_ascii_json(_build_result(item, numbers))}"
         before = ","
     yield "]}]}"
 
@@ -93,7 +93,7 @@ def _build_result(
         "ruleId": item["rule"],
         "kind": "fail" if evaluated else "open",
         "level": _LEVELS.get(item["severity"], "warning") if evaluated else "none",
-        "message": {"text": _describe(item)},
+        "message": {"text": _describe_finding(item)},
         "locations": _build_locations(item),
         "partialFingerprints": {FINGERPRINT: item["id"]},
         "properties": {
@@ -123,7 +123,7 @@ def _build_result(
     return result
 
 
-def _describe(item: FindingItem) -> str:
+def _describe_finding(item: FindingItem) -> str:
     """Describe a finding with its repair, or the data that a rule lacks."""
     lines = [item["title"]]
     lines += [f"missing: {each['what']} ({each['source']})" for each in item["missing"]]
@@ -158,6 +158,6 @@ def _build_uri(file: str, source: str) -> str:
     return f"file://{quote(file)}" if file.startswith("/") else quote(file)
 
 
-def _dump(value: object) -> str:
+def _dump_ascii_json(value: object) -> str:
     """Dump a value as ASCII JSON on one line."""
     return json.dumps(value, ensure_ascii=True)

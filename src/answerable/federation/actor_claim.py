@@ -35,11 +35,11 @@ def parse_actors(payload: JsonObject, is_own_token: bool) -> ActChain:
         inner = outer["act"]
         if not isinstance(inner, dict):
             raise TokenRejected(
-                TokenFault.ACT_SHAPE, "expected each actor as an object"
+                TokenFault.ACT_SHAPE, "expected each actor to be an object"
             )
         actor = _parse_actor(inner)
         if actor in actors:
-            raise TokenRejected(TokenFault.ACT_CYCLE, "expected each actor once")
+            raise TokenRejected(TokenFault.ACT_CYCLE, "expected each actor only once")
         actors.append(actor)
         outer = inner
     written_by = WrittenBy.MEDIATOR if is_own_token else WrittenBy.SELF_REPORTED
@@ -50,10 +50,12 @@ def _parse_actor(members: JsonObject) -> Actor:
     """Parse one actor; `exp` and the like mean nothing inside it (RFC 8693 4.1)."""
     names = {name: members[name] for name in _NAMES if name in members}
     if "sub" not in names:
-        raise TokenRejected(TokenFault.ACT_SHAPE, "expected a subject of each actor")
+        raise TokenRejected(
+            TokenFault.ACT_SHAPE, "expected each actor to have a subject"
+        )
     texts = {name: value for name, value in names.items() if is_identifier(value)}
     if texts.keys() != names.keys():
         raise TokenRejected(
-            TokenFault.ACT_SHAPE, "expected the names of actors as texts"
+            TokenFault.ACT_SHAPE, "expected the names of actors to be strings"
         )
     return Actor(**texts)

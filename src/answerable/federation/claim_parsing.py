@@ -47,7 +47,7 @@ def parse_text(payload: JsonObject, name: str) -> str:
     value = payload[name]
     if not is_identifier(value):
         raise TokenRejected(
-            TokenFault.CLAIM_TYPE, f"expected {name} as a printable text"
+            TokenFault.CLAIM_TYPE, f"expected {name} to be a printable string"
         )
     return value
 
@@ -60,7 +60,9 @@ def parse_time(payload: JsonObject, name: str) -> int:
     """
     value = payload.get(name)
     if type(value) is not int or not 0 <= value <= _MAX_TIME:
-        raise TokenRejected(TokenFault.CLAIM_TYPE, f"expected {name} as whole seconds")
+        raise TokenRejected(
+            TokenFault.CLAIM_TYPE, f"expected {name} to be a whole number of seconds"
+        )
     return value
 
 

@@ -231,7 +231,7 @@ class _SourceFinder(msgspec.Struct, frozen=True, gc=False):
             self._check_key_proof(actor.chain[0].cnf)
             check_chain_in_force(actor.chain, self.standing)
             if actor.chain[0].actors:
-                raise ExchangeDenied(DenialReason.ACTOR, "already acts for a person")
+                raise ExchangeDenied(DenialReason.ACTOR, "it already acts for a person")
             agent, run = actor.chain[0].agent, actor.chain[0].run
         elif isinstance(actor, Attestation):
             agent, run = self._match_rule(actor).rule.agent, actor.run

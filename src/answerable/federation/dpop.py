@@ -76,14 +76,14 @@ def verify_proof(
     except (TokenMalformed, TokenRejected) as refused:
         raise ProofRejected(refused.reason, refused.message) from None
     if admitted.head.typ != "dpop+jwt":
-        raise ProofRejected(TokenFault.TYP, "expected a proof of the typ dpop+jwt")
+        raise ProofRejected(TokenFault.TYP, "expected a proof with the typ dpop+jwt")
     thumbprint = _verify_signature(admitted, algs)
     _check_method_and_url(admitted.payload, method, url)
     iat = _check_proof_age(admitted.payload, now)
     _check_access_token_hash(admitted.payload, access_token)
     if jkt and not hmac.compare_digest(_encode_utf8(jkt), _encode_utf8(thumbprint)):
         raise ProofRejected(
-            TokenFault.THUMBPRINT, "expected the key that the token is bound to"
+            TokenFault.THUMBPRINT, "expected the key to which the token is bound"
         )
     jti = _read_text_claim(admitted.payload, "jti")
     if is_nonce_valid is not None:
@@ -132,11 +132,13 @@ def _check_method_and_url(payload: JsonObject, method: str, url: str) -> None:
     # RFC 9110 9.1: methods are case-sensitive.
     if _read_text_claim(payload, "htm") != method:
         raise ProofRejected(
-            TokenFault.PROOF_METHOD, "expected the request's method as htm"
+            TokenFault.PROOF_METHOD, "expected htm to be the request's method"
         )
     signed, asked = normalise_uri(_read_text_claim(payload, "htu")), normalise_uri(url)
     if signed is None or signed != asked:
-        raise ProofRejected(TokenFault.PROOF_URL, "expected the request's URL as htu")
+        raise ProofRejected(
+            TokenFault.PROOF_URL, "expected htu to be the request's URL"
+        )
 
 
 def _check_proof_age(payload: JsonObject, now: int) -> int:
@@ -158,7 +160,9 @@ def _read_time_claim(payload: JsonObject, name: str) -> int:
     """Return a claim in whole seconds, else reject the proof."""
     value = payload.get(name)
     if type(value) is not int:
-        raise ProofRejected(TokenFault.CLAIM_TYPE, f"expected {name} as whole seconds")
+        raise ProofRejected(
+            TokenFault.CLAIM_TYPE, f"expected {name} to be a whole number of seconds"
+        )
     return value
 
 
@@ -177,7 +181,7 @@ def _check_access_token_hash(payload: JsonObject, access_token: str) -> None:
         _encode_utf8(signed), _encode_utf8(encode_base64url(digest))
     ):
         raise ProofRejected(
-            TokenFault.PROOF_TOKEN, "expected the token's digest as ath"
+            TokenFault.PROOF_TOKEN, "expected ath to be the token's digest"
         )
 
 
@@ -195,7 +199,7 @@ def _read_text_claim(payload: JsonObject, name: str) -> str:
     value = payload.get(name)
     if not is_identifier(value):
         raise ProofRejected(
-            TokenFault.CLAIM_TYPE, f"expected {name} as a printable text"
+            TokenFault.CLAIM_TYPE, f"expected {name} to be a printable string"
         )
     return value
 

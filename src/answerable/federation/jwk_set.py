@@ -80,7 +80,7 @@ def _parse_document(document: bytes) -> list[JsonObject]:
     if len(listed) > MAX_KEYS:
         raise KeySetRejected(TokenFault.KEY_COUNT, f"expected at most {MAX_KEYS} keys")
     if not all(isinstance(members, dict) for members in listed):
-        raise KeySetRejected(TokenFault.KEY_SHAPE, "expected each key as an object")
+        raise KeySetRejected(TokenFault.KEY_SHAPE, "expected each key to be an object")
     return listed
 
 
@@ -102,7 +102,7 @@ def _check_key_use(members: JsonObject) -> None:
         raise AmbiguousInput(TokenFault.KEY_USE, "expected a key for signatures")
     if members.get("key_ops", ["verify"]) != ["verify"]:
         raise AmbiguousInput(
-            TokenFault.KEY_USE, "expected a key that is only for verification"
+            TokenFault.KEY_USE, "expected a key whose only operation is verification"
         )
 
 

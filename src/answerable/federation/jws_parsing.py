@@ -99,7 +99,7 @@ def _parse_header(segment: str) -> JoseHeader:
     header = decode_json_object(decode_base64url(segment))
     alg = header.get("alg")
     if not isinstance(alg, str) or alg not in KEY_TYPES:
-        raise TokenRejected(TokenFault.ALG, "expected a signature algorithm we accept")
+        raise TokenRejected(TokenFault.ALG, "expected a supported signature algorithm")
     # RFC 7515 4.1.11: an unknown extension is rejected; none are supported.
     if "crit" in header:
         raise TokenRejected(TokenFault.CRIT, "expected no critical header parameters")
@@ -110,7 +110,7 @@ def _parse_header(segment: str) -> JoseHeader:
         raise TokenRejected(TokenFault.KID, "expected a printable key id")
     typ = header.get("typ", "")
     if not isinstance(typ, str):
-        raise TokenRejected(TokenFault.TYP, "expected a media type as typ")
+        raise TokenRejected(TokenFault.TYP, "expected typ to be a media type")
     # RFC 7515 4.1.9: a media type, whose case means nothing.
     kept = len(segment) <= _MAX_CACHED
     return JoseHeader(header, alg, kid, typ.lower().removeprefix("application/"), kept)

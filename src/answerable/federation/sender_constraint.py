@@ -50,7 +50,7 @@ def check_sender_constraint(
     octets = unverified_token.encode("utf-8", "surrogatepass")
     if hashlib.sha256(octets).digest() != claims.token_sha256:
         raise ProofRejected(
-            TokenFault.PROOF_TOKEN, "expected the token of these claims"
+            TokenFault.PROOF_TOKEN, "expected the token that contains these claims"
         )
     cnf = claims.cnf
     _check_authentication_scheme(cnf, presented)
@@ -89,7 +89,7 @@ def check_certificate_binding(x5t_s256: str, certificate: bytes) -> None:
     if not certificate or not same:
         raise ProofRejected(
             TokenFault.CERTIFICATE,
-            "expected the client certificate that the token is bound to",
+            "expected the client certificate to which the token is bound",
         )
 
 

@@ -126,7 +126,7 @@ def _build_unique_members(pairs: list[tuple[str, object]]) -> dict[str, object]:
     members = dict(pairs)
     if len(members) != len(pairs):
         raise AmbiguousInput(
-            TokenFault.DUPLICATE_MEMBER, "expected each JSON member once"
+            TokenFault.DUPLICATE_MEMBER, "expected each JSON member only once"
         )
     return members
 

@@ -93,7 +93,7 @@ def validate_issuer(issuer: TrustedIssuer) -> None:
             "use of: " + ", ".join(KEY_TYPES),
         )
     if not issuer.token_types or issuer.max_ttl <= 0:
-        raise UsageError(where + "none of its tokens could be accepted")
+        raise UsageError(where + "no token of the issuer could be accepted")
 
 
 def _validate_issuer_url(issuer: TrustedIssuer, prefix: str) -> None:
@@ -154,7 +154,8 @@ def verify_parsed_token(
     profile = TOKEN_PROFILES[token_type]
     if token_type not in pinned.issuer.token_types:
         raise TokenRejected(
-            TokenFault.TOKEN_TYPE, "expected a type this issuer is pinned for"
+            TokenFault.TOKEN_TYPE,
+            "expected a token type for which this issuer is pinned",
         )
     if parsed_token.head.typ not in profile.types:
         raise TokenRejected(TokenFault.TYP, "expected the typ of an accepted token")

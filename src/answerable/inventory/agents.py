@@ -220,7 +220,7 @@ def _select_credentials_mounted_in_container(
 
 
 def _is_path_mounted(path: str, mounts: Iterable[str]) -> bool:
-    """Tell whether a file lies under one of some mounts."""
+    """Tell whether a file is under one of some mounts."""
     file = path.partition("#")[0]
     return any(file == mount or file.startswith(f"{mount}/") for mount in mounts)
 

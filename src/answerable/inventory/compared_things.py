@@ -96,7 +96,7 @@ def _build_agent(side: ComparedSide, agent: Agent) -> ComparedThing:
     fields = {
         "unattended": _format_flag(agent.unattended),
         "parent": side.shorten(agent.parent or ""),
-        "runs as": _join(agent.runs_as),
+        "runs as": _join_sorted(agent.runs_as),
         **{name: side.shorten(value) for name, value in agent.facts},
     }
     return _build_thing(
@@ -113,8 +113,8 @@ def _build_tool(side: ComparedSide, use: ToolUse) -> ComparedThing:
         "enabled": _format_flag(tool.enabled),
         "unattended": _format_flag(tool.unattended),
         "rule": side.shorten(tool.rule),
-        "credentials": _join(_name_credentials(side, use)),
-        "identities": _join(use.identities),
+        "credentials": _join_sorted(_name_credentials(side, use)),
+        "identities": _join_sorted(use.identities),
     }
     built_in = tool.transport in BUILT_IN
     title = tool.transport if built_in else f"{tool.transport} {tool.target}"
@@ -163,7 +163,7 @@ def _build_credential(
 def _add_identities(side: ComparedSide, found: ComparedThings) -> None:
     """Add the identities; what they can do is compared as permissions."""
     for each in side.inventory.facts.identities:
-        fields = {"tags": _join(f"{k}={v}" for k, v in each.tags)}
+        fields = {"tags": _join_sorted(f"{k}={v}" for k, v in each.tags)}
         thing = _build_thing(side, fields, each.seen, each.kind, account=each.account)
         found["identity", str(each.id), ""] = thing
 
@@ -223,6 +223,6 @@ def _format_flag(value: bool) -> str:
     return "yes" if value else "no"
 
 
-def _join(values: Iterable[str]) -> str:
+def _join_sorted(values: Iterable[str]) -> str:
     """Join values as sorted text."""
     return ", ".join(sorted(values))

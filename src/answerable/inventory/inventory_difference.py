@@ -229,7 +229,7 @@ class _ReadSources:
         elif not account and not self.has_counterpart(source, other):
             return f"{source} was not read on the other side"
         if self._partial:
-            return "the other side was read in part"
+            return "the other side could not be read completely"
         at = next((e for e in self._unread if thing.place.startswith(e)), "")
         return f"{at} could not be read" if at else ""
 

@@ -44,29 +44,31 @@ WEIGHTS: Mapping[OwnerEvidenceKind, EvidenceWeight] = {
     OwnerEvidenceKind.ATTESTATION: EvidenceWeight(
         0.95, "signed with an enrolled owner key"
     ),
-    OwnerEvidenceKind.CONFIRMATION: EvidenceWeight(0.95, "a person said so, on record"),
+    OwnerEvidenceKind.CONFIRMATION: EvidenceWeight(
+        0.95, "a recorded confirmation by a person"
+    ),
     OwnerEvidenceKind.HOME: EvidenceWeight(
-        0.85, "its configuration lies in this person's home"
+        0.85, "its configuration is in this person's home"
     ),
     OwnerEvidenceKind.CODEOWNERS: EvidenceWeight(
-        0.75, "owns the file that declares it"
+        0.75, "code owner of the file that declares it"
     ),
     OwnerEvidenceKind.OWNER_TAG: EvidenceWeight(
         0.75, "its Owner tag names this person"
     ),
-    OwnerEvidenceKind.CREATOR: EvidenceWeight(
-        0.65, "created it in a session of their own"
-    ),
+    OwnerEvidenceKind.CREATOR: EvidenceWeight(0.65, "created it in their own session"),
     OwnerEvidenceKind.OIDC_SUBJECT: EvidenceWeight(
-        0.60, "owns the repository it trusts"
+        0.60, "code owner of the pipeline that its trust policy allows"
     ),
-    OwnerEvidenceKind.ASSUMER: EvidenceWeight(0.40, "the person who assumes it most"),
+    OwnerEvidenceKind.ASSUMER: EvidenceWeight(
+        0.40, "the person who assumes it most often"
+    ),
     OwnerEvidenceKind.ASSIGNMENT: EvidenceWeight(
-        0.30, "may become it through single sign-on"
+        0.30, "can assume it through single sign-on"
     ),
     OwnerEvidenceKind.TEAM_TAG: EvidenceWeight(0.35, "its Team tag names this team"),
     OwnerEvidenceKind.NAME_MATCH: EvidenceWeight(
-        0.15, "its name holds this person's name"
+        0.15, "its name is this person's name"
     ),
 }
 

@@ -325,5 +325,5 @@ def _combine_unattended_flag_of_agents(agents: Sequence[Agent]) -> dict[str, obj
         "runs_as": tuple(dict.fromkeys(r for agent in agents for r in agent.runs_as)),
     }
     if places > 1:
-        joined["note"] = f"configured in {places} places of one name"
+        joined["note"] = f"configured in {places} locations with the same name"
     return joined

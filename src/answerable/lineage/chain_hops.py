@@ -157,7 +157,7 @@ def _describe_unrecorded_issuance(path: IssuancePath) -> str:
 def _explain_missing_person_hop(path: IssuancePath, agent: Hop) -> str:
     """Return the source that would supply the person."""
     if path.cut:
-        return "the issuance records lead in a circle"
+        return "the issuance records form a cycle"
     if agent.status is HopStatus.OBSERVED:
         unissued = _describe_unrecorded_issuance(path)
         return f"{unissued}{unissued and ', or '}an owner of {agent.value}"
@@ -169,9 +169,9 @@ def _explain_missing_origin(path: IssuancePath, agent: str) -> str:
     origin = path.steps[-1]
     owner = f"an owner of {agent or 'the agent'}"
     if is_platform_service(origin.identity):
-        return f"origin is the service {origin.identity}: {owner} would do"
+        return f"the origin is the service {origin.identity}; {owner} would supply it"
     if not origin.identity:
-        return "the record names no identity"
+        return "the record contains no identity"
     if not is_iam_role_arn(origin.identity):
         owner = f"an owner of {agent or origin.identity}"
     if (
@@ -193,11 +193,11 @@ def build_identity_hop(path: IssuancePath, tool: str, source: str = "") -> Hop:
     if acting.identity:
         return Hop(acting.identity, HopStatus.OBSERVED, acting.evidence_source)
     if tool:
-        gap = f"the log of the platform that {tool} acts on"
+        gap = f"the log of the platform of {tool}"
         return Hop("", HopStatus.MISSING, gap)
     if source == WEB:
-        return Hop("", HopStatus.MISSING, "a person came to the page as themselves")
-    return Hop("", HopStatus.MISSING, f"no believed record of {acting.evidence_source}")
+        return Hop("", HopStatus.MISSING, "a person signed in to the web page")
+    return Hop("", HopStatus.MISSING, f"no trusted record of {acting.evidence_source}")
 
 
 def build_hops_from_gateway_record(
@@ -209,14 +209,14 @@ def build_hops_from_gateway_record(
         return None
     tool = Hop(key.tool, HopStatus.OBSERVED, source)
     if not key.tool:
-        tool = Hop("", HopStatus.MISSING, f"the {source} record names no tool")
+        tool = Hop("", HopStatus.MISSING, f"the record of {source} contains no tool")
     chains = [each.chain for each in path.agent_issuances]
     line = next((chain for chain in chains if chain[-1] == key.agent), None)
     line = line or _list_ancestors(key.agent, parents)
     how = source
     gap = _describe_unrecorded_issuance(path)
     if len(line) == 1 and not path.agent_issuances and gap:
-        how = f"{how}; for whom it acts would tell {gap}"
+        how = f"{how}; {gap} would supply the person"
     return AgentHops(Hop(key.agent, HopStatus.OBSERVED, how), line, tool)
 
 
@@ -226,8 +226,8 @@ def build_hops_of_web_request(chain_key: SourcedChainKey) -> AgentHops | None:
     from_web = chain_key.source == WEB and chain_key.believed
     if not from_web or key.identity or key.credential:
         return None
-    gap = Hop("", HopStatus.MISSING, "a person came to the page, no agent for them")
-    return AgentHops(gap, (), Hop("", HopStatus.MISSING, "the page itself, no tool"))
+    gap = Hop("", HopStatus.MISSING, "a person used the web page without an agent")
+    return AgentHops(gap, (), Hop("", HopStatus.MISSING, "the web page; no tool"))
 
 
 def build_hops_from_token_issuance(path: IssuancePath) -> AgentHops | None:
@@ -236,7 +236,7 @@ def build_hops_from_token_issuance(path: IssuancePath) -> AgentHops | None:
         return None
     told = path.agent_issuances[0]
     agent = Hop(told.chain[-1], HopStatus.OBSERVED, told.describe_event())
-    tool = _build_missing_tool_hop("no mediator saw the call")
+    tool = _build_missing_tool_hop("no gateway recorded the call")
     return AgentHops(agent, told.chain, tool)
 
 
@@ -297,7 +297,7 @@ class SessionStart:
         """Text for a session that no configured agent started."""
         origin = self.by[-1]
         by = origin.identity or origin.credential or origin.person
-        return f"the session of {self.role} was started by {by}, of no agent known here"
+        return f"the session of {self.role} was started by {by}, of no known agent"
 
     def is_agent_named(self, agent: str, uses: UsesBySubject) -> bool:
         """Tell whether a record or configuration names the agent as the caller."""
@@ -375,7 +375,9 @@ def _build_shared_use_hops(use: DeclaredUse, agents: Sequence[str]) -> AgentHops
 
 
 def _build_missing_tool_hop(reason: str) -> Hop:
-    return Hop("", HopStatus.MISSING, f"{reason}; a gateway record would tell the tool")
+    return Hop(
+        "", HopStatus.MISSING, f"{reason}; a gateway record would supply the tool"
+    )
 
 
 def _build_declared_tool_hop(agent: str, use: DeclaredUse, status: HopStatus) -> Hop:
@@ -384,9 +386,9 @@ def _build_declared_tool_hop(agent: str, use: DeclaredUse, status: HopStatus) ->
         source = _describe_use_source(use, use.get_declaration_source(agent, tools[0]))
         return Hop(tools[0], status, f"carries {use.subject}: {source}")
     if tools:
-        gap = f"{len(tools)} tools of the agent carry {use.subject}"
+        gap = f"{len(tools)} tools of the agent use {use.subject}"
         return _build_missing_tool_hop(gap)
-    return _build_missing_tool_hop(f"no tool of the agent states {use.subject}")
+    return _build_missing_tool_hop(f"no tool of the agent uses {use.subject}")
 
 
 def _list_ancestors(agent: str, parents: Mapping[str, str]) -> tuple[str, ...]:

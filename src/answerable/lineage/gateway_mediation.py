@@ -266,7 +266,7 @@ def _has_event_during_call(
     by_leaf: dict[AgentServer, list[int]],
     by_path: dict[AgentServer, list[int]],
 ) -> bool:
-    """Tell whether some event lies in the time of a call."""
+    """Tell whether an event occurred during a call."""
     first, last = call.start - CLOCK_SKEW, call.latest_end + CLOCK_SKEW
     servers = ("", get_server_of_called_tool(call.tool))
     lists: list[Sequence[int]] = [

@@ -20,21 +20,21 @@ _RESERVED = re.compile(r"[%/\x00-\x20\x7f]")
 _ESCAPED = re.compile(r"%([0-9A-F]{2})")
 
 
-def _escape(part: str) -> str:
+def _escape_id_part(part: str) -> str:
     """Escape the characters that a part of an id may not hold."""
     return _RESERVED.sub(
         lambda m: "".join(f"%{byte:02X}" for byte in m[0].encode()), part
     )
 
 
-def _unescape(part: str) -> str:
-    """Return a part of an id as it was before `_escape`."""
+def _unescape_id_part(part: str) -> str:
+    """Return a part of an id as it was before `_escape_id_part`."""
     return _ESCAPED.sub(lambda m: chr(int(m[1], 16)), part)
 
 
-def _split(text: str) -> tuple[str, list[str]]:
+def _split_id(text: str) -> tuple[str, list[str]]:
     """Split an id into its host and its parts; no part where it is no such id."""
-    parts = [_unescape(each) for each in text.removeprefix(PREFIX).split("/")]
+    parts = [_unescape_id_part(each) for each in text.removeprefix(PREFIX).split("/")]
     if not text.startswith(PREFIX) or not all(parts):
         return "", []
     # An account name has no dot, a host has one.
@@ -61,12 +61,12 @@ class GitHubSubject:
 
     def __str__(self) -> str:
         parts = (self.host, self.organization, self.kind, self.repository, self.name)
-        return PREFIX + "/".join(_escape(each) for each in parts if each)
+        return PREFIX + "/".join(_escape_id_part(each) for each in parts if each)
 
 
 def parse_subject_id(text: str) -> GitHubSubject | None:
     """Parse the id of an identity; None for any other text."""
-    host, parts = _split(text)
+    host, parts = _split_id(text)
     match parts:
         case ["user" | "app" as kind, name]:
             return GitHubSubject(kind, name, host=host)
@@ -98,20 +98,20 @@ class GitHubResource:
 
     def __str__(self) -> str:
         host = f"{self.host}/" if self.host else ""
-        head = PREFIX + host + _escape(self.organization)
+        head = PREFIX + host + _escape_id_part(self.organization)
         if self.kind == "organization":
             return head
         if not self.repository:
-            return f"{head}/{self.kind}/{_escape(self.name)}"
-        whole = f"{head}/repo/{_escape(self.repository)}"
+            return f"{head}/{self.kind}/{_escape_id_part(self.name)}"
+        whole = f"{head}/repo/{_escape_id_part(self.repository)}"
         if self.kind == "repo":
             return whole
-        return f"{whole}/{self.kind}/{_escape(self.name)}"
+        return f"{whole}/{self.kind}/{_escape_id_part(self.name)}"
 
 
 def parse_resource_id(text: str) -> GitHubResource | None:
     """Parse the id of a resource; None for any other text."""
-    host, parts = _split(text)
+    host, parts = _split_id(text)
     match parts:
         case [organization]:
             return GitHubResource(organization, "organization", host=host)

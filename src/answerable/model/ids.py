@@ -35,7 +35,7 @@ def _check_printable_name(prefix: str, text: str, kind: str) -> str:
     """Check that a name is printable; return it with its prefix."""
     bare = text.removeprefix(prefix)
     if not _PRINTABLE.fullmatch(bare):
-        hint = f"names are printable and not empty, as in {prefix}ana"
+        hint = f"use a name of printable characters, such as {prefix}ana"
         raise IdError(f"not a {kind} (got {text!r}, expected {prefix}NAME)", hint)
     return prefix + bare
 

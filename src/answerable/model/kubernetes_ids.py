@@ -27,15 +27,15 @@ def normalise_cluster_name(name: str) -> str:
     return f"{found[3]}.{found[1]}.{found[2]}" if found else name
 
 
-def _escape(part: str) -> str:
+def _escape_id_part(part: str) -> str:
     """Escape the characters that a part of an id may not hold."""
     return _RESERVED.sub(
         lambda m: "".join(f"%{byte:02X}" for byte in m[0].encode()), part
     )
 
 
-def _unescape(part: str) -> str:
-    """Return a part of an id as it was before `_escape`."""
+def _unescape_id_part(part: str) -> str:
+    """Return a part of an id as it was before `_escape_id_part`."""
     return _ESCAPED.sub(lambda m: chr(int(m[1], 16)), part)
 
 
@@ -55,7 +55,7 @@ class KubernetesSubject:
 
     def __str__(self) -> str:
         parts = (self.cluster, self.namespace, self.kind, self.name)
-        return PREFIX + "/".join(_escape(each) for each in parts if each)
+        return PREFIX + "/".join(_escape_id_part(each) for each in parts if each)
 
     @property
     def username(self) -> str:
@@ -73,7 +73,7 @@ def parse_subject_id(text: str) -> KubernetesSubject | None:
     """Parse the id of an identity; None for any other text."""
     if not text.startswith(PREFIX):
         return None
-    parts = [_unescape(each) for each in text.removeprefix(PREFIX).split("/")]
+    parts = [_unescape_id_part(each) for each in text.removeprefix(PREFIX).split("/")]
     if not all(parts):
         return None
     if len(parts) == 3 and parts[1] in ("user", "group"):
@@ -114,14 +114,14 @@ class KubernetesResource:
 
     def __str__(self) -> str:
         if self.url:
-            return f"{PREFIX}{_escape(self.cluster)}/url{self.url}"
+            return f"{PREFIX}{_escape_id_part(self.cluster)}/url{self.url}"
         kind = f"{self.resource}.{self.group}" if self.group else self.resource
         parts = [self.cluster, self.namespace or CLUSTER_SCOPE, kind]
         if self.name or self.subresource:
             parts.append(self.name or "*")
         if self.subresource:
             parts.append(self.subresource)
-        return PREFIX + "/".join(map(_escape, parts))
+        return PREFIX + "/".join(map(_escape_id_part, parts))
 
 
 def parse_resource_id(text: str) -> KubernetesResource | None:
@@ -130,13 +130,15 @@ def parse_resource_id(text: str) -> KubernetesResource | None:
     if not text.startswith(PREFIX) or not (cluster and mark):
         return None
     if rest.startswith("url/"):
-        return KubernetesResource(_unescape(cluster), url=rest.removeprefix("url"))
-    parts = [_unescape(each) for each in rest.split("/")]
+        return KubernetesResource(
+            _unescape_id_part(cluster), url=rest.removeprefix("url")
+        )
+    parts = [_unescape_id_part(each) for each in rest.split("/")]
     if not 2 <= len(parts) <= 4 or not all(parts) or parts[1] == "serviceaccount":
         return None
     resource, _, group = parts[1].partition(".")
     namespace = "" if parts[0] == CLUSTER_SCOPE else parts[0]
     name, subresource = (*parts[2:], "", "")[:2]
     return KubernetesResource(
-        _unescape(cluster), namespace, resource, group, name, subresource
+        _unescape_id_part(cluster), namespace, resource, group, name, subresource
     )

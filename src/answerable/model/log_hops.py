@@ -29,11 +29,11 @@ SUPPLYING_SOURCES = {
     "resource": "a platform's own log; for cloud storage its data events",
 }
 _EVERY = "for every record"
-_NAMED = "where the record names one"
+_NAMED = "if the record contains one"
 
 HOPS_OF_LOGS = {
     ("cloudtrail", "person"): HopSupply(
-        "where AWS or an identity provider signed a person in",
+        "if a person signed in with AWS or an identity provider",
         "userIdentity.sessionContext.webIdFederationData, userIdentity.userName of "
         "SAMLUser, onBehalfOf.userId, session name of Identity Center",
     ),
@@ -44,7 +44,7 @@ HOPS_OF_LOGS = {
     ("cloudtrail", "action"): HopSupply(_EVERY, "eventSource, eventName"),
     ("cloudtrail", "resource"): HopSupply(_NAMED, "resources[].ARN, requestParameters"),
     ("k8s-audit", "person"): HopSupply(
-        "where the name of the user is an address", "user.username"
+        "if the user name is an address", "user.username"
     ),
     ("k8s-audit", "identity"): HopSupply(
         "for every authenticated request", "user.username, impersonatedUser.username"
@@ -52,13 +52,13 @@ HOPS_OF_LOGS = {
     ("k8s-audit", "action"): HopSupply(_EVERY, "verb, objectRef.resource"),
     ("k8s-audit", "resource"): HopSupply(_NAMED, "objectRef"),
     ("github-audit", "person"): HopSupply(
-        "where SAML links the account to one", "external_identity_nameid"
+        "if SAML links the account to a person", "external_identity_nameid"
     ),
     ("github-audit", "identity"): HopSupply("for every event with an actor", "actor"),
     ("github-audit", "action"): HopSupply(_EVERY, "action"),
     ("github-audit", "resource"): HopSupply(_NAMED, "repo, org"),
     ("gcp-audit", "person"): HopSupply(
-        "where a user calls, or impersonates the caller",
+        "if a user is the caller, or impersonates the caller",
         "authenticationInfo.principalEmail, "
         "authenticationInfo.serviceAccountDelegationInfo[]",
     ),
@@ -69,10 +69,10 @@ HOPS_OF_LOGS = {
     ("gcp-audit", "action"): HopSupply(_EVERY, "protoPayload.methodName"),
     ("gcp-audit", "resource"): HopSupply(_NAMED, "protoPayload.resourceName"),
     ("azure-activity", "person"): HopSupply(
-        "where the token is that of a user", "caller, identity.claims"
+        "if the token belongs to a user", "caller, identity.claims"
     ),
     ("azure-activity", "identity"): HopSupply(
-        "where the record contains claims or a caller",
+        "if the record contains claims or a caller",
         "identity.claims.appid, identity.claims.oid, caller",
     ),
     ("azure-activity", "action"): HopSupply(_EVERY, "operationName"),
@@ -115,19 +115,19 @@ HOPS_OF_LOGS = {
     ("bedrock", "action"): HopSupply(_EVERY, "operation"),
     ("bedrock", "resource"): HopSupply(_EVERY, "modelId"),
     ("credential-broker", "agent"): HopSupply(
-        "for every agent that it got a credential for", "agent of the signed policy"
+        "for every agent that got a credential", "agent of the signed policy"
     ),
     ("credential-broker", "action"): HopSupply(_EVERY, "operation that issued it"),
     ("sts", "person"): HopSupply(
-        "where a verified token names one", "person of the exchanged token"
+        "if a verified token contains one", "person of the exchanged token"
     ),
     ("sts", "agent"): HopSupply(
-        "for every agent that it gave a token to", "subject and act of the token"
+        "for every agent that got a token", "subject and act of the token"
     ),
     ("sts", "action"): HopSupply(_EVERY, "action"),
     ("sts", "resource"): HopSupply(_NAMED, "requested audience"),
     ("gateway", "person"): HopSupply(
-        "where the caller's verified token names one", "person of the caller's token"
+        "if the caller's verified token contains one", "person of the caller's token"
     ),
     ("gateway", "agent"): HopSupply(
         "for every caller that it verified", "authenticated caller"
@@ -135,17 +135,17 @@ HOPS_OF_LOGS = {
     ("gateway", "tool"): HopSupply("for every call", "server and tool of the call"),
     ("gateway", "action"): HopSupply(_EVERY, "method of the call"),
     ("gateway", "resource"): HopSupply(_NAMED, "target of the call"),
-    ("web", "person"): HopSupply("where a sign-in names one", "signed-in person"),
+    ("web", "person"): HopSupply("if a sign-in contains one", "signed-in person"),
     ("web", "action"): HopSupply(_EVERY, "action"),
     ("pdp", "person"): HopSupply(
-        "where the enforcement point passed its caller's token on",
+        "if the enforcement point forwarded its caller's token",
         "person of the caller's token",
     ),
     ("pdp", "agent"): HopSupply(
-        "for every agent that an enforcement point asked about", "subject.id"
+        "for every agent in a query of an enforcement point", "subject.id"
     ),
     ("pdp", "tool"): HopSupply(
-        "for every call that an enforcement point asked about", "resource.id"
+        "for every call in a query of an enforcement point", "resource.id"
     ),
     ("pdp", "action"): HopSupply(_EVERY, "action.name"),
     ("pdp", "resource"): HopSupply(_NAMED, "resource.id"),

@@ -15,10 +15,10 @@ ACCESS_RULES: tuple[FindingRule, ...] = (
     FindingRule(
         id="public-identity",
         title="Role that anyone can assume",
-        question="Which roles admit any principal?",
+        question="Which roles can any principal assume?",
         detail=(
-            "The trust policy names `*`. With conditions the trigger is an outsider, "
-            "without them anyone."
+            "The trust policy names `*`. With conditions, an outsider can assume the "
+            "role; without conditions, anyone can."
         ),
         platforms=("aws",),
         owasp=("NHI6:2025", "NHI4:2025"),
@@ -44,14 +44,15 @@ ACCESS_RULES: tuple[FindingRule, ...] = (
     ),
     FindingRule(
         id="caller-asserted-grant",
-        title="Grant that rests on text of the caller",
+        title="Grant that depends on text of the caller",
         question=(
             "Which grants are guarded only by conditions that the caller writes about"
             " itself?"
         ),
         detail=(
-            "Keys such as `aws:UserAgent` and `aws:Referer` hold what the caller "
-            "sends. [Reach](../reach.md) classifies each condition key by the party "
+            "The caller chooses the values of keys such as `aws:UserAgent` and "
+            "`aws:Referer`. [Reach](../reach.md) classifies each condition key by the "
+            "party "
             "that sets it."
         ),
         platforms=("aws",),
@@ -66,21 +67,21 @@ ACCESS_RULES: tuple[FindingRule, ...] = (
     ),
     FindingRule(
         id="wide-oidc-trust",
-        title="Role trust that admits too many workflows",
+        title="Role that too many workflows can assume",
         question=(
-            "Which roles admit more workflows than one branch or environment of one "
-            "repository?"
+            "Which roles trust more workflows than those of one branch or environment "
+            "of one repository?"
         ),
         detail=(
             "Without a condition on `sub`, every repository on GitHub can assume the "
-            "role. A wildcard in the repository or in the reference admits "
-            "everyone who may push a branch."
+            "role. With a wildcard in the repository or the reference, everyone who "
+            "may push a branch can assume the role."
         ),
         platforms=("aws",),
         owasp=("NHI4:2025", "NHI6:2025"),
         requires=data.AWS,
         severity=(
-            "outsider, or insider for one organisation x reach of the role x "
+            "outsider, or insider for one organization x reach of the role x "
             "standing, unbounded"
         ),
         repair="Name one repository and one branch or environment.",
@@ -90,13 +91,14 @@ ACCESS_RULES: tuple[FindingRule, ...] = (
         id="open-argument-schema",
         title="Policy that an undeclared argument bypasses",
         question=(
-            "Which policies of the gateway limit arguments of a tool that accepts "
-            "undeclared ones?"
+            "Which policies of the gateway limit the arguments of a tool that accepts "
+            "undeclared arguments?"
         ),
         detail=(
-            "A policy compares the arguments that it names. If the tool's schema does "
-            "not forbid others, an agent can send the same value in an argument that "
-            "no policy reads. The gateway refuses undeclared arguments of a tool if a "
+            "A policy compares only the arguments that it names. If the tool's schema "
+            "allows other arguments, an agent can send the same value in an argument "
+            "that no policy reads. The gateway refuses undeclared arguments of a tool "
+            "if a "
             "person approved a definition with `additionalProperties: false` "
             "([policies](../policies.md#look-alike-names)). Name the configuration: "
             "`answerable findings --config FILE`."
@@ -106,17 +108,18 @@ ACCESS_RULES: tuple[FindingRule, ...] = (
         requires=data.GATEWAY,
         severity="the agent alone x reach of the policy's agent, or not known",
         repair=(
-            "Have the schema closed at the server, and approve the definition: "
-            "`answerable tools approve`."
+            "Close the schema at the server, and approve the definition: `answerable "
+            "tools approve`."
         ),
         evaluate=gateway.find_open_argument_limits,
     ),
     FindingRule(
         id="external-identity",
         title="Role that named outsiders can assume",
-        question="Which roles admit principals of other accounts?",
+        question="Which roles can principals of other accounts assume?",
         detail=(
-            "Accounts of the same organisation, if it was collected, are no outsiders."
+            "Accounts of the same organization do not count, if the organization was "
+            "collected."
         ),
         platforms=("aws",),
         owasp=("NHI3:2025", "NHI4:2025"),
@@ -125,7 +128,7 @@ ACCESS_RULES: tuple[FindingRule, ...] = (
             "outsider, or insider under conditions x reach of the role x standing, "
             "unbounded"
         ),
-        repair="Remove the principal, or require an external id and the organisation.",
+        repair="Remove the principal, or require an external id and the organization.",
         evaluate=cloud.find_external_identities,
     ),
     FindingRule(
@@ -133,14 +136,14 @@ ACCESS_RULES: tuple[FindingRule, ...] = (
         title="Literal secret in a configuration",
         question="Which configurations hold the value of a secret?",
         detail=(
-            "Found by the position in the schema of the file, never by guessing. Keys"
-            " of model providers do not count."
+            "A secret is found by its position in the schema of the file, never by "
+            "guessing. Keys of model providers do not count."
         ),
         platforms=("home", "repo"),
         owasp=("NHI2:2025",),
         requires=data.CONFIG,
         severity="insider x reach of its identity x standing",
-        repair="Rotate it, and replace the value with a reference.",
+        repair="Rotate the secret, and replace the value with a reference.",
         evaluate=credentials.find_literal_secrets,
     ),
     FindingRule(
@@ -148,19 +151,19 @@ ACCESS_RULES: tuple[FindingRule, ...] = (
         title="Static credential that several agents use",
         question="Which static credentials do several agents use?",
         detail=(
-            "A log cannot tell the agents apart, and a revocation stops all of them."
+            "A log cannot distinguish the agents, and a revocation stops all agents."
         ),
         platforms=("home", "repo", "kubernetes"),
         owasp=("NHI9:2025",),
         requires=data.CONFIG,
         severity="another failure x reach of its identity x standing",
-        repair="Give each agent a credential of its own.",
+        repair="Give each agent its own credential.",
         evaluate=credentials.find_shared_credentials,
     ),
     FindingRule(
         id="administrator",
         title="Identity that is or can become an administrator",
-        question="Which identities that no agent uses are or can become administrators?",
+        question="Which identities without an agent are administrators, or can become one?",
         detail=(
             "The root user, the platform's own service roles, permission sets and "
             "user accounts and groups of persons on GitHub and Google Cloud are not "
@@ -171,7 +174,7 @@ ACCESS_RULES: tuple[FindingRule, ...] = (
         requires=data.PERMISSIONS,
         severity="another failure x administrator x standing, unbounded",
         repair=(
-            "Give it the permissions that it uses, and cut the path to the "
+            "Reduce its permissions to those that it uses, and remove the path to the "
             "administrator: `answerable what-if --cuts`."
         ),
         evaluate=cloud.find_administrators,
@@ -181,14 +184,14 @@ ACCESS_RULES: tuple[FindingRule, ...] = (
         title="Old access key",
         question="Which active access keys are older than 90 days?",
         detail=(
-            "As the CIS AWS Foundations Benchmark asks. Without the platform's record"
-            " of the key, the rule is not evaluated."
+            "The CIS AWS Foundations Benchmark requires the rotation of keys after 90 "
+            "days. Without the platform's record of the key, the rule is not evaluated."
         ),
         platforms=("aws",),
         owasp=("NHI7:2025",),
         requires=data.KEYS,
         severity="another failure x reach of its identity x standing",
-        repair="Rotate it, or replace it with federation.",
+        repair="Rotate the key, or replace it with federation.",
         evaluate=credentials.find_old_credentials,
     ),
     FindingRule(
@@ -196,49 +199,51 @@ ACCESS_RULES: tuple[FindingRule, ...] = (
         title="Unused access key",
         question="Which active access keys were not used for 45 days?",
         detail=(
-            "As the CIS AWS Foundations Benchmark asks. Without the platform's record"
-            " of the last use, the rule is not evaluated."
+            "The CIS AWS Foundations Benchmark requires that keys without use for 45 "
+            "days are deactivated. Without the platform's record of the last use, the "
+            "rule is not evaluated."
         ),
         platforms=("aws",),
         owasp=("NHI1:2025", "NHI7:2025"),
         requires=data.KEYS,
         severity="another failure x reach of its identity x standing",
-        repair="Deactivate it, and delete it when nothing fails.",
+        repair="Deactivate the key, and delete it if nothing fails.",
         evaluate=credentials.find_unused_credentials,
     ),
     FindingRule(
         id="unused-access",
-        title="Access of an agent that is not used",
-        question="Which identities that agents act as were not used for 90 days?",
+        title="Unused access of an agent",
+        question="Which identities of agents were not used for 90 days?",
         detail=(
-            "From the platform's record of the last use, or from ingested logs that "
-            "cover the account. Without either, the rule is not evaluated."
+            "The rule uses the platform's record of the last use, or ingested logs "
+            "that cover the account. Without either, it is not evaluated."
         ),
         platforms=("aws",),
         owasp=("NHI5:2025", "NHI1:2025"),
         requires=data.LOGS,
         severity="another failure x reach of the identity x standing, unbounded",
-        repair="Remove the access from the agent, then the identity.",
+        repair="Remove the agent's access, then the identity.",
         evaluate=logged_use.find_unused_identities,
     ),
     FindingRule(
         id="unused-action",
         title="Granted actions that an agent does not use",
-        question="Which identities that agents act as have granted actions without calls?",
+        question="Which identities of agents have granted actions without calls?",
         detail=(
-            "Granted are the actions that the identity's own policies allow, also under"
-            " conditions. An action counts as unused only if the ingested trail "
+            "An action counts as granted if the identity's own policies allow it, "
+            "also under conditions. An action counts as unused only if the ingested "
+            "trail "
             "records its calls for at least 30 days; data events that a trail does not"
-            " record are listed as not evaluated. Administrators, and identities "
-            "without any call, have rules of their own. A call that is due less often "
-            "than the window is long looks unused: `answerable reach IDENTITY --used` "
-            "lists each action with its window."
+            " record are listed as not evaluated. Other rules cover administrators, "
+            "and identities without any call. An action that is needed less often "
+            "than once in this time also counts as unused: `answerable reach IDENTITY "
+            "--used` lists the recorded time of each action."
         ),
         platforms=("aws",),
         owasp=("NHI5:2025", "ASI03:2026"),
         requires=data.TRAIL,
         severity="another failure x reach of the identity x standing, unbounded",
-        repair="Grant the actions that it uses: `answerable least-privilege IDENTITY`.",
+        repair="Grant only the actions that the identity uses: `answerable least-privilege IDENTITY`.",
         evaluate=granted_actions.find_unused_actions,
     ),
     FindingRule(
@@ -253,7 +258,7 @@ ACCESS_RULES: tuple[FindingRule, ...] = (
         owasp=("NHI7:2025", "NHI4:2025"),
         requires=data.CONFIG,
         severity="another failure x reach of its identity x standing",
-        repair="Replace it with federation, then delete the key.",
+        repair="Replace the key with federation, then delete it.",
         evaluate=credentials.find_replaceable_keys,
     ),
     FindingRule(
@@ -262,28 +267,28 @@ ACCESS_RULES: tuple[FindingRule, ...] = (
         question="Which agents start the newest version of a package or an image?",
         detail=(
             "`npx`, `uvx` and `docker run` fetch the newest version if none is named."
-            " A branch or a tag can be moved; a version with `@` or `==`, or an image"
-            " digest, cannot."
+            " A branch or a tag can be moved; a version with `@` or `==`, or an image "
+            "digest, cannot be moved."
         ),
         platforms=("home", "repo"),
         owasp=("NHI3:2025", "ASI10:2026"),
         requires=data.CONFIG,
         severity="another failure x reach of the agent x unbounded",
-        repair="Name the version that was reviewed.",
+        repair="Pin the reviewed version.",
         evaluate=servers.find_unpinned_servers,
     ),
     FindingRule(
         id="evidence-gap",
         title="Agent without evidence",
-        question="Which identities of agents act where no ingested log covers them?",
+        question="For which identities of agents does no ingested log record the calls?",
         detail=(
-            "Without the log, no one can tell what the agent did. A log covers an "
+            "Without the log, the acts of the agent are not known. A log covers an "
             "identity if it is the log of its account, cluster, organization or "
             "project, and its newest event is at most 30 days old. The audit log of "
-            "GitHub has to hold events of API requests. A service account of Google "
+            "GitHub must contain events of API requests. A service account of Google "
             "Cloud is logged in the project of the resource, so the logs of all "
-            "scanned projects are needed. Data events that a log does not record are "
-            "listed by `answerable trace --score`."
+            "scanned projects are needed. `answerable trace --score` lists the data "
+            "events that a log does not record."
         ),
         platforms=("aws", "kubernetes", "github", "postgres", "gcp"),
         owasp=("ASI10:2026",),

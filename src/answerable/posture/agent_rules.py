@@ -13,10 +13,10 @@ AGENT_RULES: tuple[FindingRule, ...] = (
             "signed in as an administrator?"
         ),
         detail=(
-            "A shell has the ambient identity of its host. Without approval, one text"
-            " that the model reads is enough to act as the administrator. The agents "
-            "of one client in one home are one finding. A permission set whose "
-            "policies were not collected is judged by its name; the name can only "
+            "A shell has the ambient identity of its host. Without approval, a single "
+            "text that the model reads can make the agent act as the administrator. "
+            "The agents of one client in one home are one finding. If the policies of "
+            "a permission set were not collected, its name is used; the name can only "
             "raise the severity."
         ),
         platforms=("home", "repo"),
@@ -24,8 +24,8 @@ AGENT_RULES: tuple[FindingRule, ...] = (
         requires=data.AGENT,
         severity="the agent alone x administrator x unattended, unbounded",
         repair=(
-            "Let a person approve shell commands, or start the agent with an identity"
-            " of its own that is no administrator."
+            "Let a person approve shell commands, or start the agent with its own "
+            "identity, which is not an administrator."
         ),
         evaluate=agents.find_unattended_shells,
     ),
@@ -37,8 +37,8 @@ AGENT_RULES: tuple[FindingRule, ...] = (
             "configuration?"
         ),
         detail=(
-            "The token has no end, the operator of the server receives it with each "
-            "call, and each reader of the file has it."
+            "The token does not expire, the operator of the server receives it with "
+            "each call, and every reader of the file can use it."
         ),
         platforms=("home", "repo"),
         owasp=("NHI2:2025", "NHI3:2025", "NHI7:2025"),
@@ -67,7 +67,7 @@ AGENT_RULES: tuple[FindingRule, ...] = (
         owasp=("NHI4:2025", "NHI6:2025", "ASI03:2026"),
         requires=data.WORKFLOW,
         severity="outsider x reach of the job x unattended, unbounded",
-        repair="Start the job only for members, and give its token read permissions.",
+        repair="Start the job only for members, and give its token only read permissions.",
         evaluate=agents.find_outsider_triggered_agents,
     ),
     FindingRule(
@@ -75,7 +75,7 @@ AGENT_RULES: tuple[FindingRule, ...] = (
         title="Static credential in several files",
         question="Which static credentials are in more than one file?",
         detail=(
-            "A key in several files is rotated in one and forgotten in another. "
+            "A rotation of the key may miss one of its files. "
             "References to a variable or a secret store do not count."
         ),
         platforms=("home", "repo"),
@@ -88,20 +88,17 @@ AGENT_RULES: tuple[FindingRule, ...] = (
     FindingRule(
         id="unowned-agent",
         title="Agent without an owner",
-        question="Which agents does no one answer for?",
+        question="Which agents have no owner?",
         detail=(
-            "No evidence names a person or a team for the agent, so that no one "
-            "reviews its access or answers for its actions. Its reach counts as not "
-            "known at least, because no one vouches for what it needs."
+            "No evidence names a person or a team for the agent, so no person reviews "
+            "its access or is responsible for its actions. Its reach counts as not "
+            "known at least."
         ),
         platforms=("home", "repo", "aws", "kubernetes"),
         owasp=("NHI1:2025", "ASI10:2026"),
         requires=data.AGENT,
         severity="insider x administrator, or at least not known x unbounded",
-        repair=(
-            "Record the person who answers for it: `answerable attest AGENT --owner "
-            "PERSON`."
-        ),
+        repair=("Record its owner: `answerable attest AGENT --owner PERSON`."),
         evaluate=ownership.find_unowned_agents,
     ),
     FindingRule(
@@ -113,29 +110,29 @@ AGENT_RULES: tuple[FindingRule, ...] = (
         detail=(
             "A leaver is a user whom a directory (`people:FILE`, IAM Identity Center) "
             "lists as disabled, suspended or deprovisioned. The repair names the "
-            "manager or the sponsor, if the directory does. Access that outlives its "
-            "owner is not reviewed."
+            "manager or the sponsor, if the directory contains one. No person reviews "
+            "access whose owner has left."
         ),
         platforms=("home", "repo", "aws"),
         owasp=("NHI1:2025",),
         requires=data.PEOPLE,
         severity="insider x reach of the subject x standing",
-        repair="Record the manager or the deputy as owner, or remove it.",
+        repair="Record the manager or the deputy as owner, or remove the subject.",
         evaluate=ownership.find_owners_who_left,
     ),
     FindingRule(
         id="self-attested-owner",
-        title="Owner that only the agent's own text names",
+        title="Owner named only by the agent's own text",
         question="For which agents does only self-reported evidence name an owner?",
         detail=(
             "Tags and files that the agent's identity may edit could have been "
-            "written by the agent. They are shown and never believed."
+            "written by the agent. This evidence is shown, but never trusted."
         ),
         platforms=("home", "repo", "aws", "kubernetes"),
         owasp=("NHI1:2025", "ASI10:2026"),
         requires=data.AGENT,
         severity="another failure x reach of the agent x unbounded",
-        repair="Let the person attest it with an enrolled owner key.",
+        repair="Let the owner attest the agent with an enrolled owner key.",
         evaluate=ownership.find_self_attested_owners,
     ),
     FindingRule(
@@ -143,7 +140,7 @@ AGENT_RULES: tuple[FindingRule, ...] = (
         title="Owner that is suggested, ambiguous or a team",
         question="Which agents have an owner that is not certain?",
         detail=(
-            "The evidence is weak, names several persons alike, or names a team alone."
+            "The evidence is weak, names several persons equally, or names only a team."
         ),
         platforms=("home", "repo", "aws", "kubernetes"),
         owasp=("NHI1:2025",),
@@ -157,9 +154,9 @@ AGENT_RULES: tuple[FindingRule, ...] = (
         title="Unattended agent with a shell",
         question="Which agents run shell commands without approval?",
         detail=(
-            "As above, for a host without an administrator. Agents of a workflow are "
-            "judged by `outsider-triggered-agent` and `agent-administrator` instead: "
-            "their host lives for one job."
+            "This rule is for a host that is not signed in as an administrator. "
+            "The rules `outsider-triggered-agent` and `agent-administrator` cover the "
+            "agents of a workflow, whose host exists for one job."
         ),
         platforms=("home", "repo"),
         owasp=("NHI5:2025", "ASI03:2026"),
@@ -175,8 +172,8 @@ AGENT_RULES: tuple[FindingRule, ...] = (
         title="Untrusted input, data and an outbound effect in one agent",
         question="Which agents read outside text, reach data, and can send it out?",
         detail=(
-            "One text from outside can make such an agent send out what it can read. "
-            "An attended agent needs a person who approves the call."
+            "A single text from outside can make such an agent send out the data that "
+            "it can read. For an attended agent, a person must approve the call."
         ),
         platforms=("home", "repo"),
         owasp=("ASI03:2026", "NHI8:2025"),
@@ -186,8 +183,8 @@ AGENT_RULES: tuple[FindingRule, ...] = (
             "unattended, unbounded"
         ),
         repair=(
-            "Split the agent in two: one reads outside text, the other holds the "
-            "credentials."
+            "Split the agent in two: one agent reads outside text, the other one has "
+            "the credentials."
         ),
         evaluate=agents.find_untrusted_input_to_effect,
     ),
@@ -198,8 +195,8 @@ AGENT_RULES: tuple[FindingRule, ...] = (
             "Which agents act as an identity that is or can become an administrator?"
         ),
         detail=(
-            "Computed from every policy that was collected and over every path of "
-            "role assumption and escalation. An identity whose permissions were not "
+            "The rule evaluates all collected policies, over every path of role "
+            "assumption and escalation. An identity whose permissions were not "
             "collected is not evaluated."
         ),
         platforms=("home", "repo", "aws", "kubernetes", "github", "postgres", "gcp"),
@@ -210,7 +207,7 @@ AGENT_RULES: tuple[FindingRule, ...] = (
             "unattended, unbounded"
         ),
         repair=(
-            "Give the agent an identity with the permissions that it uses: "
+            "Give the agent an identity with only the permissions that it uses: "
             "`answerable reach IDENTITY --used`."
         ),
         evaluate=agents.find_agent_administrators,

@@ -30,7 +30,7 @@ class ActGroup:
 
     @property
     def item(self) -> TraceItem:
-        """Row that stands for a group of equal acts."""
+        """Row that represents a group of equal acts."""
         return self.items[0]
 
 

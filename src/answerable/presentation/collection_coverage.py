@@ -66,7 +66,7 @@ def list_scheduled_source_problems(
         newest = (
             f": newest event of {format_time(state.newest)}" if state.newest else ""
         )
-        what = f"silent, and should have had new events for {since}{newest}"
+        what = f"silent: no new event although one was expected for {since}{newest}"
         yield ReadProblem(ReadProblemKind.UNREADABLE, "", what)
     for line in state.problems:
         yield ReadProblem(ReadProblemKind.INVALID, "", line)

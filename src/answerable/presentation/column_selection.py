@@ -47,7 +47,7 @@ class ColumnSelection:
         return [*usual, *more]
 
     def list_csv_columns(self, document: Document) -> "list[DocumentColumn]":
-        """List the columns of a CSV file; an object stands for each of its facts."""
+        """List the columns of a CSV file; an object has one column per fact."""
         from answerable.model.documents.registry import (
             list_document_columns,
             list_single_fact_columns,

@@ -39,7 +39,7 @@ _BY_KIND = {
     ),
     "aws-profile": RevocationEffect(
         "revoke the key or the session that the profile names",
-        "as for that key or session",
+        "as described for that key or session",
         "all programs that use this profile",
     ),
     "github-oidc": RevocationEffect(
@@ -51,7 +51,7 @@ _BY_KIND = {
     "github-token": RevocationEffect(
         "revoke it in GitHub, or uninstall the app that owns it",
         "one hour for an installation token; until the job ends for a workflow "
-        "token; nothing for a revoked personal token",
+        "token; a revoked personal token ends at once",
         "all programs that use this token",
     ),
     "kubeconfig": RevocationEffect(

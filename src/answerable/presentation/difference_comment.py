@@ -22,7 +22,7 @@ def format_difference_comment(document: Document, before: str, after: str) -> st
     )
     lines = [MARKER, f"### Access: {title if grave else 'no change adds access'}", ""]
     lines.append(
-        f"{_quote(before)} compared with {_quote(after)}; {document.searched}."
+        f"{_quote_as_code(before)} compared with {_quote_as_code(after)}; {document.searched}."
     )
     if changes:
         lines += ["", "| severity | change | where |", "|---|---|---|"]
@@ -31,21 +31,21 @@ def format_difference_comment(document: Document, before: str, after: str) -> st
         lines += ["", f"{len(changes) - _MOST:,} more changes are not shown."]
     if rest:
         lines += ["", "**Not comparable**", ""]
-        lines += [f"- {_escape(str(each['text']))}" for each in rest[:_MOST]]
+        lines += [f"- {_escape_markdown(str(each['text']))}" for each in rest[:_MOST]]
     return "\n".join(lines)
 
 
 def _format_row(item: Mapping[str, object]) -> str:
     """Format one change as a row of the table."""
     cells = (item["severity"], item["text"], item["place"])
-    return "| " + " | ".join(_escape(str(cell)) for cell in cells) + " |"
+    return "| " + " | ".join(_escape_markdown(str(cell)) for cell in cells) + " |"
 
 
-def _quote(text: str) -> str:
+def _quote_as_code(text: str) -> str:
     """Quote a side as code."""
     return f"`{sanitize(text).replace('`', '')}`"
 
 
-def _escape(text: str) -> str:
+def _escape_markdown(text: str) -> str:
     """Escape text from files, so that it adds no markup, link or mention."""
     return escape_markdown(sanitize(text))

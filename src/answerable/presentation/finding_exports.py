@@ -24,7 +24,7 @@ def export_findings(document: Document, form: str, now: int) -> Iterator[str]:
     """
     if document.kind != "findings":
         raise UsageError(
-            f"-o {form} is a format of findings (got {document.kind})",
+            f"-o {form} is only available for findings (got {document.kind})",
             "use -o json, or run `answerable findings`",
         )
     items = cast("Sequence[FindingItem]", document.items)

@@ -115,7 +115,8 @@ def build_not_evaluated_item(
     rule = RULES_BY_ID[result.rule]
     return {
         "severity": "not-known",
-        "title": f"{rule.title}: not evaluated without {result.missing}",
+        "title": f"{rule.title}: not evaluated, because of missing data: "
+        "{result.missing}",
         "subject": result.subject,
         "owner": build_owner_item(context.inventory, result.subject),
         "rule": result.rule,

@@ -38,7 +38,7 @@ def export_lineage(document: Document, form: str) -> Iterator[str]:
     kinds, command = _KINDS[form]
     if document.kind not in kinds:
         raise UsageError(
-            f"-o {form} is a format of {command} (got {document.kind})",
+            f"-o {form} is only available for {command} (got {document.kind})",
             f"use -o json, or run `{command}`",
         )
     if form == "markdown":

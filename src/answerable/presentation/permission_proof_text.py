@@ -33,7 +33,7 @@ _GRANTING = {
     "gcp-service-accounts": "service account",
     "gcp-resources": "workload",
     "gcp-org-policies": "organization policy",
-    "cross-platform-steps": "step over a platform that was not scanned",
+    "cross-platform-steps": "step through a platform that was not scanned",
 }
 # Labels of the kinds of access change of a policy edit.
 CHANGE_LABELS = {

@@ -77,14 +77,14 @@ _OPEN = {
         "the client's rule (self-reported) does not allow it:",
     ),
     "answerable:indirect-use": (
-        "a credential is read and used elsewhere; it can be read through",
-        "no credential is used elsewhere that can be read through",
+        "a credential is read and used by another tool; it can be read through",
+        "no other tool uses a credential that can be read through",
     ),
     "answerable:existing-resource": ("there is one:", "there is none:"),
-    "answerable:awaited": ("it happens that", "it does not happen that"),
+    "answerable:awaited": ("it happens that", "this does not happen:"),
     "answerable:other-policy-version": (
-        "another version of it allows that:",
-        "no other version of it allows that:",
+        "another version of the policy allows the call:",
+        "no other version of the policy allows the call:",
     ),
     "answerable:too-many-alternatives": (
         "one of very many alternatives holds:",
@@ -170,7 +170,7 @@ def _describe_operator(item: ConditionItem) -> str:
     if colon:
         key = f"{_QUANTIFIERS[quantifier.lower()]} {key}"
     if absent:
-        key += ", if there at all,"
+        key += ", if present,"
     return f"{key} {says[item['negated']]}"
 
 

@@ -67,8 +67,8 @@ class ProtectionSummary:
     def describe(self) -> str:
         """Describe it in one line."""
         parts = [
-            f"{self.mediated} servers pass the gateway, "
-            f"{len(self.direct)} are reached directly" + self._name_direct()
+            f"{self.mediated} servers are behind the gateway, {len(self.direct)} are "
+            f"reached directly" + self._name_direct()
         ]
         if self.unstarted:
             parts.append(f"no start of {self.unstarted} is recorded")

@@ -82,7 +82,7 @@ STEP_CONDITIONS: Mapping[str, tuple[str, str]] = {
     "kubernetes:node": ("platform", "the node that runs the pod"),
     "kubernetes:object-exists": (
         "platform",
-        "such an object exists; these were not collected",
+        "such an object exists (this kind was not collected)",
     ),
     "kubernetes:pod-created": (
         "platform",

@@ -58,7 +58,8 @@ def list_entering_callers(
         f"{CROSS_PLATFORM_STEPS} ({each.id})" for each in closure.list_unscanned()
     }
     found = sorted(
-        (each for each in answers if each.verdict is not Verdict.NEVER), key=_rank
+        (each for each in answers if each.verdict is not Verdict.NEVER),
+        key=_rank_answer,
     )
     found += [
         Answer(
@@ -149,7 +150,7 @@ def _get_grade(answer: Answer) -> int:
     return _RANKS.index(answer.verdict)
 
 
-def _rank(answer: Answer) -> tuple[int, int, str]:
+def _rank_answer(answer: Answer) -> tuple[int, int, str]:
     """Rank answers: by verdict, then by the number of steps, then by subject."""
     item = answer.item
     return _get_grade(answer), len(item["path"]), item["subject"]

@@ -61,7 +61,7 @@ class VerdictExpectation:
         if left:
             names = ",".join(left)
             return f"the answer assumes {names} (--assume {names} accepts that)"
-        return "a source could not be read whole" if is_partial else ""
+        return "a source could not be read completely" if is_partial else ""
 
 
 def parse_accepted_assumptions(texts: Iterable[str]) -> frozenset[str]:

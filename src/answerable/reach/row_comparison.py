@@ -98,7 +98,7 @@ class RowComparison:
             was, will = old.get(key), new.get(key)
             if self.has_patterns:
                 was, will = was or _find_cover(old, key), will or _find_cover(new, key)
-            rank_before, rank_after = _rank(was), _rank(will)
+            rank_before, rank_after = _rank_row(was), _rank_row(will)
             item = was if rank_before > rank_after else will
             covered = bool(whole) and key not in whole
             if rank_before == rank_after or covered or item is None:
@@ -141,7 +141,7 @@ def _collect_rows(
         if answer.verdict is Verdict.NOT_KNOWN:
             continue
         key = answer.item["action"], answer.item["resource"]
-        if _rank(rows.get(key)) < _rank(answer.item):
+        if _rank_row(rows.get(key)) < _rank_row(answer.item):
             rows[key] = answer.item
     return rows, listed
 
@@ -152,12 +152,12 @@ def _find_cover(rows: _Rows, key: _RowKey) -> ReachItem | None:
     covering = (
         row
         for (actions, resources), row in rows.items()
-        if _covers(actions, action) and fnmatchcase(resource, resources)
+        if _covers_action(actions, action) and fnmatchcase(resource, resources)
     )
-    return max(covering, key=_rank, default=None)
+    return max(covering, key=_rank_row, default=None)
 
 
-def _covers(actions: str, action: str) -> bool:
+def _covers_action(actions: str, action: str) -> bool:
     """Tell whether `s3:*` or `* except kms:*` covers an action."""
     pattern, _, others = actions.lower().partition(" except ")
     excluded = others.split(", ") if others else ()
@@ -167,11 +167,13 @@ def _covers(actions: str, action: str) -> bool:
     )
 
 
-def _rank(item: ReachItem | None) -> int:
+def _rank_row(item: ReachItem | None) -> int:
     """Rank a row by its verdict: 0 for never or no row, 2 for always."""
     return _RANKS.index(Verdict(item["verdict"])) if item else 0
 
 
 def _list_superuser_rows(rows: _Rows) -> set[_RowKey]:
     """List the unconditional rows of a superuser, which cover all others."""
-    return {key for key, row in rows.items() if row["admin"] and _rank(row) == _ALWAYS}
+    return {
+        key for key, row in rows.items() if row["admin"] and _rank_row(row) == _ALWAYS
+    }

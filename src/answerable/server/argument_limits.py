@@ -161,7 +161,9 @@ def _list_limits(
                 policy.id,
                 policy.principal,
                 ".".join(path),
-                states if isinstance(states, SchemaState) else _judge(states, path),
+                states
+                if isinstance(states, SchemaState)
+                else _find_open_schema(states, path),
                 place,
             )
 
@@ -183,7 +185,7 @@ def _list_tools(
     return found
 
 
-def _judge(schema: ArgumentSchema | None, path: KeyPath) -> SchemaState:
+def _find_open_schema(schema: ArgumentSchema | None, path: KeyPath) -> SchemaState:
     """Judge the object that holds an argument, and each object above it."""
     if schema is None:
         return SchemaState.NOT_APPROVED

@@ -47,7 +47,7 @@ _ISATAP = frozenset((0x0000_5EFE, 0x0200_5EFE))  # RFC 5214 6.1
 
 
 def is_metadata_service(address: IPAddress) -> bool:
-    """Tell whether an address is or stands for a metadata service's."""
+    """Tell whether an address is, or embeds, the address of a metadata service."""
     found = list(list_destination_addresses(address))
     if (
         isinstance(address, ipaddress.IPv6Address)

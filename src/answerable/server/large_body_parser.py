@@ -95,7 +95,7 @@ class LargeBodyParser:
             return None
         try:
             async with asyncio.timeout(_MAX_SECONDS):
-                return await self._exchange(head, body)
+                return await self._send_and_receive(head, body)
         except _PROCESS_FAILURES as error:
             self._start_at = time.monotonic() + _RETRY_DELAY
             self._report(type(error).__name__)
@@ -105,7 +105,9 @@ class LargeBodyParser:
             await self.close()  # its next result would be that of this body
             raise
 
-    async def _exchange(self, head: HttpRequestHead, body: bytes) -> ParseResult:
+    async def _send_and_receive(
+        self, head: HttpRequestHead, body: bytes
+    ) -> ParseResult:
         """Send one request to the process, and read its result."""
         if self._process is None:
             self._process = await _start_process()

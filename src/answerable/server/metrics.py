@@ -19,13 +19,13 @@ class MetricNames:
     """Names of a server's metrics.
 
     Attributes:
-        door: Prefix of each name.
+        prefix: Prefix of each name.
         counted: Request counter: its name, description, and labels.
         away: Description of the counter of refused requests.
         unrecorded: Description of the counter of requests without a record.
     """
 
-    door: str
+    prefix: str
     counted: tuple[str, str, tuple[str, ...]]
     away: str
     unrecorded: str
@@ -79,17 +79,17 @@ class _ServerCollector(Collector):
         names, recorder, journal = self.names, self.recorder, self.recorder.journal
         name, says, kinds = names.counted
         yield build_counter(
-            f"{names.door}_{name}", says, kinds, recorder.counted.items()
+            f"{names.prefix}_{name}", says, kinds, recorder.counted.items()
         )
         away = (((why,), count) for why, count in recorder.away.items())
-        yield build_counter(f"{names.door}_refusals", names.away, ("why",), away)
+        yield build_counter(f"{names.prefix}_refusals", names.away, ("why",), away)
         for what, says in CONNECTIONS.items():
             counts = [
                 ((quota,), count)
                 for counted, quota, count in self.admission.iterate_refused_and_evicted()
                 if counted == what
             ]
-            name = f"{names.door}_connections_{what}"
+            name = f"{names.prefix}_connections_{what}"
             yield build_counter(name, says, ("quota",), counts)
         for name, says, total in (
             ("records", "Records of evidence.", journal.recorded),
@@ -100,10 +100,10 @@ class _ServerCollector(Collector):
             ),
             ("unrecorded", names.unrecorded, recorder.unrecorded),
         ):
-            yield CounterMetricFamily(f"{names.door}_{name}", says, value=total)
+            yield CounterMetricFamily(f"{names.prefix}_{name}", says, value=total)
         spooled = (
             "Bytes of evidence in the spool, not yet stored.",
             float(journal.unshipped_bytes),
         )
         for name, (says, value) in {"spool_bytes": spooled, **self.gauges}.items():
-            yield GaugeMetricFamily(f"{names.door}_{name}", says, value=value)
+            yield GaugeMetricFamily(f"{names.prefix}_{name}", says, value=value)

@@ -26,15 +26,16 @@ BROKER = "aws exec, credential-process"
 _PLATFORM_NAMES = {"aws": "AWS", "kubernetes": "Kubernetes", "github": "GitHub"}
 # How to end an issued credential before it expires, and what else that ends.
 _EARLIER_ENDS = {
-    "aws": "only a deny ends it earlier, which ends every session of the same identity",
+    "aws": "only a deny policy ends it earlier, and it ends every session of the same "
+    "identity",
     "kubernetes": "only the deletion of its service account ends it earlier",
-    "github": "GitHub ends it earlier where the agent revokes it with the token itself",
+    "github": "it ends earlier if the agent revokes it at GitHub with the token itself",
 }
 # Kinds of subjects with delegations on record.
 _HOLD_TOKENS = ("agent:", "run:", "person:", "rule:", "issuer:")
 _ITEM_NAMES = {GATEWAY: "calls", SERVICE: "new tokens"}
 _NOT_SCANNED = "no scan is stored"
-_NOT_FOUND = "not in the newest snapshot"
+_NOT_FOUND = "the newest snapshot does not contain it"
 _ONLY_DECLARED = "no scan describes this agent, only a configuration"
 _CONFIG = "config:"
 
@@ -131,7 +132,7 @@ def _list_server_effects(operation: RevocationAct) -> Iterator[RevocationEffectI
         if where in done.at:
             waits = where in done.waiting
             state = "revived" if back else "waiting" if waits else "dead"
-            note = "no server is running that reads it" if waits else ""
+            note = "no running server reads the kill" if waits else ""
             yield operation.build_effect_item(
                 _ITEM_NAMES[where], where, state, note=note
             )

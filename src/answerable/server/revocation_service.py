@@ -282,7 +282,7 @@ class RevocationService:
             # Its folder is elsewhere: no server would read a file of ours.
             but = "does not respond"
             if uid:
-                but = f"{folder} is {_owner_phrase(owner)}: its answer is not trusted"
+                but = f"{folder} is {_owner_phrase(owner)}: its response is not trusted"
             progress.why[SERVICE] = f"it runs as {format_user(uid)}, and {but}"
         return said
 

@@ -105,7 +105,7 @@ class ServerRuntime(Generic[PlanT]):
         for number in STOP_SIGNALS:
             loop.add_signal_handler(number, self._told_to_end.set)
         loop.add_signal_handler(
-            signal.SIGHUP, lambda: self._tasks.spawn(self._reload())
+            signal.SIGHUP, lambda: self._tasks.spawn(self._reload_config())
         )
 
     def _log_start(self) -> None:
@@ -116,7 +116,7 @@ class ServerRuntime(Generic[PlanT]):
             place, faults = self._plan.config.place, self._plan.reading.faults
             self._log.error("policy.missing", faults=format_faults(place, faults))
 
-    async def _reload(self) -> None:
+    async def _reload_config(self) -> None:
         """Apply the file as it is now; an invalid one leaves the last in force."""
         async with self._reloading:
             app = self.app

@@ -26,8 +26,8 @@ def build_fingerprinter(store: Path) -> Callable[[str], str]:
                 return keys.fingerprint(value)
             except EnvironmentFailure as error:
                 raise EnvironmentFailure(
-                    f"the store {store} cannot be used, and its key identifies a "
-                    f"credential in records ({error.message})",
+                    f"the store {store} cannot be used, and its key identifies "
+                    f"credentials in records ({error.message})",
                     "restore this folder, or move it away and start again",
                 ) from None
 

@@ -107,11 +107,11 @@ def extract_backup(
             if passphrase:
                 files = decrypt_files(content.read(), passphrase)
                 for name, data in files.items():
-                    path = _locate(name, root, folders)
+                    path = _locate_archived_file(name, root, folders)
                     make_private_folder(path.parent)
                     write_file(path, data)
             continue
-        path = _locate(member.name, root, folders)
+        path = _locate_archived_file(member.name, root, folders)
         make_private_folder(path.parent)
         with translate_os_errors("write", path):
             handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -125,7 +125,7 @@ def extract_backup(
     return found
 
 
-def _locate(name: str, root: Path, folders: Mapping[str, Path]) -> Path:
+def _locate_archived_file(name: str, root: Path, folders: Mapping[str, Path]) -> Path:
     """Return where a file of the archive belongs.
 
     Raises:

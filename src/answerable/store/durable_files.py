@@ -33,8 +33,8 @@ ERRNO_HINTS = {
     errno.ENOSPC: "free some space and run it again: nothing acknowledged is lost",
     errno.EDQUOT: "free some space and run it again: nothing acknowledged is lost",
     errno.EROFS: "the file system is read-only: name another store with --store",
-    errno.EACCES: "use --store to name a store that you can write to",
-    errno.EPERM: "use --store to name a store that you can write to",
+    errno.EACCES: "use --store to name a store with write access",
+    errno.EPERM: "use --store to name a store with write access",
 }
 
 

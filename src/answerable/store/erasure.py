@@ -158,7 +158,7 @@ def _refuse_unsealed_records(
     for name in journal_files.list_journals(store.layout):
         with suppress(FileNotFoundError):
             records = journal_files.read_unsealed_records(store.layout, name)
-            if any(_mentions(record, pattern) for record in records):
+            if any(_mentions_person(record, pattern) for record in records):
                 if dry_run:
                     continue
                 raise UsageError(
@@ -182,7 +182,7 @@ def _find_objects(
         digest
         for digest, kind in kinds.items()
         if (data := _read_object(store, digest, kind)) is not None
-        and _mentions(data, pattern)
+        and _mentions_person(data, pattern)
     }
 
 
@@ -275,7 +275,7 @@ def _find_mentions(
                 )
                 if found != [(0,)]:
                     yield name
-            elif _mentions(_read_any_file(path), pattern):
+            elif _mentions_person(_read_any_file(path), pattern):
                 yield name
     finally:
         engine.close()
@@ -298,7 +298,7 @@ def _read_object(store: "EvidenceStore", digest: str, kind: str) -> bytes | None
     return None
 
 
-def _mentions(data: bytes, pattern: "re.Pattern[str]") -> bool:
+def _mentions_person(data: bytes, pattern: "re.Pattern[str]") -> bool:
     """Return whether bytes mention the person."""
     return any(pattern.finditer(_decode_text(data)))
 

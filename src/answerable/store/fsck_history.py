@@ -157,15 +157,15 @@ def describe_lost_records(
         else:
             held = len(journal.records)
             if held < head.count:
-                return f"{name} was cut: {signed}, it holds {held}"
+                return f"{name} was truncated: {signed}, it contains {held}"
             leaves = journal.leaves[: head.count]
             if frames.chain_hash_after(journal.header, leaves) != head.chain:
-                return f"{name} was rewritten: {signed}, and other ones"
+                return f"{name} was rewritten: {signed}, and other records"
             return ""
     if sealed.count < head.count:
-        return f"{name} was cut: {signed}, {sealed.count} were sealed"
+        return f"{name} was truncated: {signed}, {sealed.count} were sealed"
     if sealed.count == head.count and sealed.chain != head.chain.hex():
-        return f"{name} was rewritten: {signed}, and other ones"
+        return f"{name} was rewritten: {signed}, and other records"
     return ""
 
 

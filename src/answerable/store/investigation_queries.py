@@ -198,7 +198,7 @@ def suggest_column_values(
 ) -> list[str]:
     """Find values of a column that contain a word, most frequent first."""
     if column not in ("action", "resource", "source", "run"):
-        raise ValueError(f"no column to complete from: {column}")
+        raise ValueError(f"no values to complete for the column {column}")
     found: dict[str, int] = {}
     for query, parameters, tables in _build_alternative_queries(
         investigation, f"e.{column} AS value"

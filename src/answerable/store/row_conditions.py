@@ -77,7 +77,7 @@ def _list_unsalted_hashes(name: str) -> Iterator[str]:
 
 def build_mention_pattern(persons: Sequence[str]) -> str:
     """Build the regular expression of a mention, for RE2 and for Python."""
-    names = "|".join(_escape(each) for each in list_names(persons))
+    names = "|".join(_escape_regex(each) for each in list_names(persons))
     return f"(?i){_BEFORE}({names}){_AFTER}"
 
 
@@ -88,6 +88,6 @@ def build_person_condition(persons: Sequence[str]) -> RowCondition:
     )
 
 
-def _escape(text: str) -> str:
+def _escape_regex(text: str) -> str:
     """Escape a text for a regular expression of RE2 and of Python."""
     return "".join(f"\\{each}" if each in punctuation else each for each in text)

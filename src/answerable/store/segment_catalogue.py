@@ -61,7 +61,7 @@ class SegmentCatalogue:
         if self._find_missing(segments):
             self._read_new_frames()
         for group in _split_into_queries(self._find_missing(segments)):
-            self._add(group)
+            self._add_statistics(group)
         return self._known
 
     def _find_missing(
@@ -76,7 +76,7 @@ class SegmentCatalogue:
             or known[each.segment].file_sha256 != each.file_sha256
         ]
 
-    def _add(self, segments: Sequence[SegmentManifest]) -> None:
+    def _add_statistics(self, segments: Sequence[SegmentManifest]) -> None:
         """Compute the statistics of segments, and append them to the file."""
         paths = {
             self._layout.segment_file(each.day, each.segment, ".parquet"): each
@@ -138,9 +138,9 @@ class SegmentCatalogue:
             body_at = start + _HEAD_BYTES
             end = body_at + int.from_bytes(data[start : start + _LENGTH_BYTES], "big")
             body = data[body_at:end]
-            if end > len(data) or data[start + _LENGTH_BYTES : body_at] != self._mac(
-                body
-            ):
+            if end > len(data) or data[
+                start + _LENGTH_BYTES : body_at
+            ] != self._compute_mac(body):
                 return
             try:
                 yield _decode_frame(body), end
@@ -151,9 +151,9 @@ class SegmentCatalogue:
     def _encode_frame(self, frame: _Frame) -> bytes:
         """Encode a frame with its length and MAC."""
         body = _encode(frame)
-        return len(body).to_bytes(_LENGTH_BYTES, "big") + self._mac(body) + body
+        return len(body).to_bytes(_LENGTH_BYTES, "big") + self._compute_mac(body) + body
 
-    def _mac(self, body: bytes) -> bytes:
+    def _compute_mac(self, body: bytes) -> bytes:
         """Compute the MAC of a frame, with the fingerprint key of the store."""
         named = f"segments {STATISTICS_VERSION} {hashlib.sha256(body).hexdigest()}"
         return self._keys.fingerprint(named).encode()

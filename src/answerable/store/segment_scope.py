@@ -68,7 +68,7 @@ class SegmentScope:
             return True
         return any(
             all(_has_value(statistics, column, wanted) for column, wanted in each)
-            for each in self._hashed
+            for each in self._list_hashed_values
         )
 
     def overlaps(self, first: int, last: int) -> bool:
@@ -87,7 +87,7 @@ class SegmentScope:
         return self.since, self.until, parts
 
     @cached_property
-    def _hashed(self) -> list[list[tuple[str, dict[str, TextHash]]]]:
+    def _list_hashed_values(self) -> list[list[tuple[str, dict[str, TextHash]]]]:
         """Return the tested values with their hashes; long lists are not tested."""
         return [
             [

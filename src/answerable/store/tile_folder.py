@@ -49,13 +49,13 @@ def write_tile_folder(
         start = index * TILE_WIDTH
         if start + width > old_size:
             bundle = pack_entries(entries[start : start + width])
-            _write(folder, entries_path(index, width), bundle)
+            _write_tile_file(folder, entries_path(index, width), bundle)
     for path, tile in compute_changed_tiles(old_size, leaves).items():
-        _write(folder, path, tile)
-    _write(folder, "checkpoint", note)
+        _write_tile_file(folder, path, tile)
+    _write_tile_file(folder, "checkpoint", note)
 
 
-def _write(folder: Path, path: str, data: bytes) -> None:
+def _write_tile_file(folder: Path, path: str, data: bytes) -> None:
     """Write one file, and delete the partial tiles that a full one replaces."""
     file = folder / path
     with translate_os_errors("write", file):

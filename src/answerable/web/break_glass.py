@@ -65,7 +65,7 @@ def build_break_glass(
             "A policy forbids the call. It is denied until another person confirms, within "
             "an hour: send them the link in the list.",
             "Any arguments are allowed; the time starts with your signature. Kills, "
-            "quarantine and errors are not lifted. Every visitor can see it.",
+            "quarantine and errors stay in force. Every visitor can see it.",
         ),
         subject=scope.agent,
         execute=lambda store, who, now: answer_approval_requests.start_break_glass(
@@ -122,7 +122,7 @@ def build_break_glass_confirmation(
         follows=(
             f"A policy forbids the call. The exception expires at {until}. A running "
             "gateway applies it within a second, for any arguments.",
-            "Kills, quarantine and errors are not lifted. Every visitor can see it. "
+            "Kills, quarantine and errors stay in force. Every visitor can see it. "
             "Each of you can revoke it.",
         ),
         subject=exception.agent,

@@ -201,8 +201,8 @@ def _build_revoke_action(
     return SigningAction(
         title=f"You revoke the exception that allows {amendment.agent} this call: {what}",
         follows=(
-            "A running gateway applies it within a second. It is final: to allow the "
-            "call again, sign again.",
+            "A running gateway applies it within a second. A revocation is final: to "
+            "allow the call again, sign a new exception.",
         ),
         subject=amendment.agent,
         execute=lambda store, signer, now: answer_approval_requests.sign_revocation(
@@ -221,7 +221,8 @@ _STAGES: Mapping[BaselineStage, tuple[str, str]] = {
     ),
     BaselineStage.ENFORCE: (
         "You enforce this baseline for {agent}",
-        "Calls outside the baseline are denied, or ask you. Each is shown here.",
+        "Calls outside the baseline are denied, or wait for your approval. Each is "
+        "shown here.",
     ),
     BaselineStage.OFF: (
         "You end this baseline for {agent}",
@@ -322,7 +323,7 @@ def _build_attest_action(
         title=f"You attest that you own {subject}",
         follows=(
             "You see its activity, can sign exceptions to its rules, and can stop it. "
-            "Others see you as its owner. The attestation expires after 180 days.",
+            "Other users see you as its owner. The attestation expires after 180 days.",
         ),
         subject=subject,
         execute=lambda store, signer, now: ownership.attest_signed(

@@ -174,7 +174,7 @@ class StoreCache:
                     rebuilt, stamp, self.now
                 ):
                     return rebuilt
-                return self._rebuild(store, stamp)
+                return self._rebuild_view(store, stamp)
 
     def get_derived(self, name: str, build: Callable[[StoreView], Derived]) -> Derived:
         """Return data derived from the current view, built once per view."""
@@ -187,7 +187,7 @@ class StoreCache:
         old = not view.at <= now < min(view.at + lasts, view.until)
         return old or stamp != self._stamp
 
-    def _rebuild(self, store: EvidenceStore, stamp: bytes) -> StoreView:
+    def _rebuild_view(self, store: EvidenceStore, stamp: bytes) -> StoreView:
         """Build the view and its derived data, and replace the current one."""
         before = self._view
         slow = before is None or before.build_seconds > _INLINE_SECONDS
@@ -228,7 +228,7 @@ class StoreCache:
         """Rebuild the view in this thread, then close its connection."""
         try:
             with self.open_store() as store:
-                self._rebuild(store, compute_store_stamp(store))
+                self._rebuild_view(store, compute_store_stamp(store))
         except AnswerableError as error:
             _logger.warning("the store view could not be reloaded: %s", error.message)
         finally:

@@ -229,7 +229,7 @@ def test_an_unfinished_file_is_partial(
 ) -> None:
     sync = read(json.dumps(pages[:2]).encode())
     whats = [problem.what for problem in sync.problems]
-    assert any("more follow" in what for what in whats)
+    assert any("more pages follow" in what for what in whats)
     assert any("'readers'" in what for what in whats)
 
 

@@ -191,4 +191,7 @@ def test_progress_is_told(iam: FakeIam, context: SyncContext) -> None:
         context.now, context.fingerprint, lambda done, total, what: told.append(what)
     )
     scan_account(iam, ACCOUNT, watched)
-    assert set(told) == {"pages of account details", "users asked for access keys"}
+    assert set(told) == {
+        "pages of account details",
+        "users whose access keys were read",
+    }

@@ -263,7 +263,9 @@ def test_a_bad_record_among_good_ones_costs_only_itself(tmp_path: Path) -> None:
     (aside,) = batch.quarantined
     assert aside.raw == b'{"no": "record"}'
     (problem,) = batch.problems
-    assert problem.what.startswith("1 of 3 records not read: not a CloudTrail record")
+    assert problem.what.startswith(
+        "1 of 3 records could not be read: not a CloudTrail record"
+    )
 
 
 def test_secrets_in_what_is_set_aside_are_taken_out(tmp_path: Path) -> None:

@@ -170,7 +170,7 @@ def test_records_of_another_account_than_their_file_are_a_problem(
     trail = Trail(tmp_path)
     trail.send(s3_event(trail.put(0, 2, PREFIX.replace(ACCOUNT, "999988887777"))))
     (problem,) = trail.run().problems
-    assert "2 records name another account" in problem
+    assert "2 records belong to another account" in problem
     assert trail.ids() == [0, 1]
 
 

@@ -72,7 +72,10 @@ def test_senders_have_a_listener_of_their_own() -> None:
         ("source: otel", "token_sha256 or certificate_sha256 is missing"),
         ("source: otel, token_sha256: [secret]", "expected SHA-256 in lower-case hex"),
         ("source: k8s-audit", "cluster: required for k8s-audit, and only there"),
-        ("source: k8s-audit, cluster: c, agents: [a]", "only telemetry names agents"),
+        (
+            "source: k8s-audit, cluster: c, agents: [a]",
+            "expected only for a sender of otel",
+        ),
         ("token_sha256: []", "source is missing"),
     ],
 )
@@ -115,7 +118,7 @@ def test_the_collector_listens_on_loopback_by_default() -> None:
         ("sources: [{every: 1h}]\n", "1:11 sources[0]: source is missing"),
         (
             "sources: [home:a, home:a]\n",
-            "1:19 sources[1].source: already in the list",
+            "1:19 sources[1].source: listed twice",
         ),
         ("sources: [5]\n", "1:11 sources[0]: expected a mapping"),
         (

@@ -96,9 +96,9 @@ def test_what_is_wrong_is_told(old: str, new: str, told: str) -> None:
     assert any(told in each for each in faults) if told else faults == []
 
 
-def test_where_nobody_gets_a_role_that_is_told() -> None:
+def test_a_map_that_grants_no_role_is_an_error() -> None:
     text = ISSUERS + "web: {login: {issuer: people, client_id: us}}\n"
-    assert any("nothing grants a role" in each.message for each in read(text).faults)
+    assert any("no role can be granted" in each.message for each in read(text).faults)
 
 
 def test_tokens_without_a_login_are_told() -> None:

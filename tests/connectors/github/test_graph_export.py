@@ -225,7 +225,7 @@ def test_an_edge_to_a_node_that_is_missing_is_named(tmp_path: Path) -> None:
     graph["graph"]["edges"].append(edge("gone", "GH_HasEnvironment", "E"))
     sync = scan_graph(tmp_path, graph)
     assert [each.what for each in sync.problems] == [
-        "1 edges of GH_HasEnvironment name a node that the export does not have"
+        "1 edges of GH_HasEnvironment refer to a node that is not in the export"
     ]
 
 

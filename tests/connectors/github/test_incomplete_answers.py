@@ -119,7 +119,7 @@ def test_a_custom_branch_policy_without_its_branches_is_not_any_branch(
         (
             "repos/acme/web/branch-protection-rules",
             [{"data": {"x": {"nodes": [], "pageInfo": {"hasNextPage": True}}}}],
-            "a page follows",
+            "another page follows",
         ),
         (
             "repos/acme/web/branch-protection-rules",

@@ -162,7 +162,9 @@ def test_rate_limits_are_waited_out(
 def test_throttling_without_an_end_is_named(api: FakeApi) -> None:
     api.once[RULESETS] = [throttle(403) for _ in range(50)]
     sync = scan_live(api)
-    assert [each.what for each in sync.problems] == ["throttled for too long"]
+    assert [each.what for each in sync.problems] == [
+        "GitHub throttled the request for too long"
+    ]
     assert "github-rulesets" in sync.not_collected
     assert len(api.once[RULESETS]) == 50 - 1 - api_client.SECONDARY_RETRIES
 
@@ -255,7 +257,7 @@ def test_entries_hidden_by_single_sign_on_are_missing(api: FakeApi) -> None:
         ("acme,api=http://example.com", "api= is no address of an API"),
         ("acme,api=ftp://127.0.0.1", "api= is no address of an API"),
         ("acme,api=https://a:b@h", "api= is no address of an API"),
-        ("./x.json,app=1,key=k", "app= is for a live scan"),
+        ("./x.json,app=1,key=k", "app= is only for a live scan"),
     ],
 )
 def test_a_wrong_location_is_refused(api: FakeApi, location: str, error: str) -> None:

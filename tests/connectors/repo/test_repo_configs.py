@@ -68,7 +68,7 @@ def test_a_recognised_file_that_is_broken_or_holds_no_servers_is_named(
             f"{shop}/broken/.mcp.json",
             "not JSON: Expecting ',' delimiter (offset 86)",
         ),
-        ("invalid", f"{shop}/broken/mcp.json", "no mapping of servers"),
+        ("invalid", f"{shop}/broken/mcp.json", "the servers are not a mapping"),
     ]
 
 

@@ -180,7 +180,7 @@ class Gateway:
 
     port: int
     loop: asyncio.AbstractEventLoop
-    door: GatewayHttpServer
+    http_server: GatewayHttpServer
     spool: Path
     stop: Callable[[], None]
 
@@ -254,7 +254,7 @@ class Quarantines:
         self.told.append(("", why, ""))
 
 
-def _door(
+def _http_server(
     config: Config,
     spool: Path,
     loop: asyncio.AbstractEventLoop,
@@ -288,26 +288,26 @@ def _door(
     callers = CallerAuthenticator(
         config, IssuerKeyCache(config.issuers), time.time, secret=SECRET
     )
-    door = GatewayHttpServer(
+    http_server = GatewayHttpServer(
         exchange, callers, SessionIdBinder(SECRET), config.limits, ticker, loop
     )
-    spawned.append(door)
-    authority.add_revocation_listener(lambda _: door.stop_revoked_requests())
-    return door, keeper
+    spawned.append(http_server)
+    authority.add_revocation_listener(lambda _: http_server.stop_revoked_requests())
+    return http_server, keeper
 
 
-async def _end(door: GatewayHttpServer, keeper: PinEnforcer | None) -> None:
-    door.abort()
-    await door.large_bodies.close()
+async def _end(http_server: GatewayHttpServer, keeper: PinEnforcer | None) -> None:
+    http_server.abort()
+    await http_server.large_bodies.close()
     if keeper is not None:
         await keeper.flush()
-    for pool in door.exchange.servers.values():
+    for pool in http_server.exchange.servers.values():
         pool.close()
     for _ in range(1000):
-        if not len(door.ticker):
+        if not len(http_server.ticker):
             break
         await asyncio.sleep(0.01)
-    door.exchange.recorder.close()
+    http_server.exchange.recorder.close()
 
 
 @contextmanager
@@ -335,10 +335,10 @@ def gateway(
         loop = asyncio.get_running_loop()
         ended = asyncio.Event()
         spool = tmp_path / "spool"
-        door, keeper = _door(config, spool, loop, pins)
+        http_server, keeper = _http_server(config, spool, loop, pins)
         served = ServedNames(frozenset({HOST}))
         listening = await loop.create_server(
-            lambda: ClientConnection(door, served, URL), "127.0.0.1", 0
+            lambda: ClientConnection(http_server, served, URL), "127.0.0.1", 0
         )
 
         def stop() -> None:
@@ -347,11 +347,11 @@ def gateway(
             thread.join(20)
 
         port = listening.sockets[0].getsockname()[1]
-        made.append(Gateway(port, loop, door, spool, stop))
+        made.append(Gateway(port, loop, http_server, spool, stop))
         started.set()
         await ended.wait()
         listening.close()
-        await _end(door, keeper)
+        await _end(http_server, keeper)
 
     thread = threading.Thread(target=lambda: uvloop.run(serve()))
     thread.start()

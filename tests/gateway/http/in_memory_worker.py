@@ -139,11 +139,11 @@ def worker(loop: asyncio.AbstractEventLoop) -> Worker:
         Authorizer(build_decision_table(config)), notes, {"files": pool}
     )
     ana: Any = Ana()
-    door = GatewayHttpServer(
+    http_server = GatewayHttpServer(
         exchange, ana, SessionIdBinder(SECRET), config.limits, ticker, loop
     )
     client, server = Wire(), Wire()
-    front = ClientConnection(door, ServedNames(frozenset({HOST})), "")
+    front = ClientConnection(http_server, ServedNames(frozenset({HOST})), "")
     front.connection_made(client)  # type: ignore[arg-type]
     upstream = _UpstreamConnection(pool)
     upstream.connection_made(server)  # type: ignore[arg-type]

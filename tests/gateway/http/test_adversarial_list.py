@@ -61,7 +61,7 @@ def refused(
     tmp_path: Path, prepare: Callable[[Authorizer], None], data: bytes
 ) -> tuple[Answered, DecisionRecord]:
     with stage(tmp_path, always(reply(OK))) as (gateway, backend):
-        gateway.run(lambda: prepare(gateway.door.exchange.authority))
+        gateway.run(lambda: prepare(gateway.http_server.exchange.authority))
         with gateway.client() as client:
             client.send(data)
             answered = client.answer()

@@ -38,7 +38,9 @@ def ending(spelled: bytes) -> bytes:
 def leave(running: Gateway, seconds: float) -> None:
     """Have the token be taken for so long and no longer."""
     ahead = END - seconds - time.time()
-    running.run(lambda: setattr(running.door, "clock", lambda: time.time() + ahead))
+    running.run(
+        lambda: setattr(running.http_server, "clock", lambda: time.time() + ahead)
+    )
 
 
 listening = hold_open(events(NOTE, end=False))

@@ -199,7 +199,7 @@ def test_a_failure_while_a_call_waits_closes_its_connection(tmp_path: Path) -> N
         gateway.loop.set_exception_handler(
             lambda _, context: failures.append(context["exception"])
         )
-        door = gateway.door
+        http_server = gateway.http_server
 
         async def fail(*_: object) -> None:
             raise ZeroDivisionError
@@ -208,8 +208,8 @@ def test_a_failure_while_a_call_waits_closes_its_connection(tmp_path: Path) -> N
             raise ZeroDivisionError
 
         for message, target, name, broken in (
-            (large(), door.large_bodies, "parse", fail),
-            (call("big", a="x" * 40_000), door.exchange, "authorize", fail_now),
+            (large(), http_server.large_bodies, "parse", fail),
+            (call("big", a="x" * 40_000), http_server.exchange, "authorize", fail_now),
         ):
             with pytest.MonkeyPatch.context() as patch, gateway.client() as client:
                 patch.setattr(target, name, broken)
@@ -220,4 +220,7 @@ def test_a_failure_while_a_call_waits_closes_its_connection(tmp_path: Path) -> N
             client.send(large())
             assert client.answer().status == 200
         assert len(backend.requests) == 1
-        assert gateway.run(lambda: (door.held_bytes, door.in_flight)) == ({}, {})
+        assert gateway.run(lambda: (http_server.held_bytes, http_server.in_flight)) == (
+            {},
+            {},
+        )

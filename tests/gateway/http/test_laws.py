@@ -173,10 +173,10 @@ def test_a_client_that_leaves_leaves_nothing_for_the_collector(
 ) -> None:
     """Garbage of large bodies would fill the memory before it is collected."""
     made = worker(loop)
-    door = made.front.door
+    http_server = made.front.http_server
 
     def visit() -> None:
-        front = ClientConnection(door, ServedNames(frozenset({HOST})), "")
+        front = ClientConnection(http_server, ServedNames(frozenset({HOST})), "")
         front.connection_made(Wire())  # type: ignore[arg-type]
         if HOSTILE[kind]:
             front.data_received(HOSTILE[kind])

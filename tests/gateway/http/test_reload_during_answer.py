@@ -93,9 +93,9 @@ def reload(running: Gateway, folder: Path, port: int, place: Path) -> None:
     config = parse_config(text.encode(), "x", str(folder / "gateway")).config
 
     def swap() -> None:
-        exchange, door = running.door.exchange, running.door
+        exchange, http_server = running.http_server.exchange, running.http_server
         fresh = build_upstream_pools(
-            config.servers, config.limits, door.ticker, accept_any_server
+            config.servers, config.limits, http_server.ticker, accept_any_server
         )
         exchange.servers["files"].close()  # type: ignore[attr-defined]
         exchange.servers.update(fresh)  # type: ignore[attr-defined]
@@ -137,7 +137,7 @@ def test_the_same_server_is_shown_what_is_in_force_by_now(
         kept(tmp_path / "one", NEW)
         if reloads:
             reload(running, tmp_path, backend.port, tmp_path / "one")
-        found = running.door.exchange.credentials
+        found = running.http_server.exchange.credentials
         assert found is not None
         read = found.fetch_static("files")
         asyncio.run_coroutine_threadsafe(read, running.loop).result(10)

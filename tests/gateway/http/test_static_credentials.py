@@ -196,7 +196,7 @@ def test_an_answer_that_holds_it_becomes_an_error(
     with stage(tmp_path, script, shown="credential: {file: secret}") as both:
         gateway, _ = both
         told: list[tuple[str, str]] = []
-        credentials = gateway.door.exchange.credentials
+        credentials = gateway.http_server.exchange.credentials
         assert credentials is not None
         credentials.report_leak = lambda *what: told.append(what)  # type: ignore[method-assign]
         with gateway.client() as client:

@@ -117,7 +117,7 @@ def test_a_client_that_leaves_has_its_call_given_up(tmp_path: Path) -> None:
             while not gone:
                 time.sleep(0.01)
             assert gone.pop()
-            assert gateway.door.in_flight == {}
+            assert gateway.http_server.in_flight == {}
             assert gateway.outcomes() == ["unknown"]
 
 

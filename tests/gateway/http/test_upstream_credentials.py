@@ -136,7 +136,7 @@ def test_a_process_at_a_socket_has_no_token_got_with_one_that_it_shows(
         gateway, backend = both
         served = ServedNames(frozenset({HOST}))
         listening = gateway.loop.create_unix_server(
-            lambda: ClientConnection(gateway.door, served, URL), str(place)
+            lambda: ClientConnection(gateway.http_server, served, URL), str(place)
         )
         server = asyncio.run_coroutine_threadsafe(listening, gateway.loop).result(10)
         with Client(place) as client:

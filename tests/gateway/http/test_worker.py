@@ -30,13 +30,13 @@ def test_a_kill_cuts_what_is_open_at_once(tmp_path: Path) -> None:
             ben.chunk()
             kills = frozenset({"agent:declared/ana"})
             gateway.run(
-                lambda: gateway.door.exchange.authority.update_revocations(kills)
+                lambda: gateway.http_server.exchange.authority.update_revocations(kills)
             )
             assert ana.chunk() == b""
             assert ana.is_closed()
             late.send(call())
             assert late.answer().status == 200
-            assert len(gateway.door.in_flight) == 1  # ben's
+            assert len(gateway.http_server.in_flight) == 1  # ben's
         assert ("subscriptions/listen", "", "killed") in gateway.decisions()
         assert len(backend.requests) == 2
 
@@ -49,7 +49,7 @@ def test_a_kill_answers_what_waits_for_an_answer(tmp_path: Path) -> None:
                 time.sleep(0.01)
             kills = frozenset({"tool:mcp/files/read_file"})
             gateway.run(
-                lambda: gateway.door.exchange.authority.update_revocations(kills)
+                lambda: gateway.http_server.exchange.authority.update_revocations(kills)
             )
             assert client.answer().status == 200
         assert gateway.outcomes() == ["unknown"]
@@ -89,7 +89,7 @@ def test_at_the_end_calls_are_finished_and_streams_are_closed(tmp_path: Path) ->
         busy.send(call())
         while len(backend.requests) < 2:
             time.sleep(0.01)
-        gateway.run(gateway.door.drain)
+        gateway.run(gateway.http_server.drain)
         assert idle.is_closed()
         assert stream.chunk() == b""
         assert stream.is_closed()

@@ -84,7 +84,7 @@ def test_nothing_is_left_of_it_and_the_operator_is_told(tmp_path: Path) -> None:
         wrapped.ask(call("complain"))
         assert wrapped.end() == 0
         told = wrapped.errors()
-    assert "scripted returned its credential: the answer was withheld" in told
+    assert "scripted returned its credential: the response was withheld" in told
     assert "the server complains\n" in told
     assert SECRET not in told
     left = [

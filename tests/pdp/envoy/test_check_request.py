@@ -293,4 +293,4 @@ def test_a_kill_holds(tmp_path: Path) -> None:
 @pytest.fixture(autouse=True)
 def nothing_is_left_under_way(point: DecisionPointHarness) -> Iterator[None]:
     yield
-    assert not point.house._door.in_flight
+    assert not point.house._http_server.in_flight

@@ -140,11 +140,13 @@ def decision_points(served: Serving) -> list[int]:
 
 def test_over_tls_it_is_called_by_https(tmp_path: Path) -> None:
     authority = Authority(tmp_path)
-    own, other, door = (authority.issue(name) for name in ("own", "other", "door"))
+    own, other, http_server = (
+        authority.issue(name) for name in ("own", "other", "door")
+    )
     root = str(authority.root.certificate)
     tls = {
-        "certificate": str(door.certificate),
-        "key": str(door.key),
+        "certificate": str(http_server.certificate),
+        "key": str(http_server.key),
         "client_ca": root,
     }
     listen = [{"address": "127.0.0.1:0", "tls": tls}]

@@ -127,7 +127,9 @@ def intersect_boundaries(self: Any, principal: str, permission: str, place: str)
     for binding in self.index.boundary_bindings:
         if self.index.match(principal, binding.principal_set) != FALSE:
             policy = self.index.boundaries[binding.policy]
-            covered = self._covers(policy, binding.policy, permission, place)
+            covered = self._does_boundary_cover(
+                policy, binding.policy, permission, place
+            )
             formula = access_evaluation.conjoin(formula, covered)
     return formula, []
 

@@ -87,7 +87,7 @@ def test_a_working_copy_alone_is_not_known_and_says_so(
     capsys.readouterr()
     verdict, text = ask(capsys, store, *QUESTION)
     assert verdict == "not-known"
-    assert "a working copy states the workflows, which is self-reported" in text
+    assert "only a working copy contains the workflows, and it is self-reported" in text
 
 
 def test_an_agent_of_a_workflow_acts_by_its_token(

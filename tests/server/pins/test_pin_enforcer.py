@@ -220,7 +220,7 @@ def test_a_process_does_not_start_without_the_pins_that_are_there(
     async def story() -> None:
         files.folder.mkdir(exist_ok=True)
         files.pin_file_path("files").write_bytes(b"[]")
-        with pytest.raises(EnvironmentFailure, match="holds no pins of files"):
+        with pytest.raises(EnvironmentFailure, match="contains no pins of files"):
             Process(tmp_path)
         Process(tmp_path, server("files", PinningMode.OFF)).pins.close()
 

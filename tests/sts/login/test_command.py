@@ -91,9 +91,9 @@ def test_a_person_signs_in_asks_who_they_are_and_signs_out(signed_in: Machine):
     assert (code, item["person"]) == (0, "person:ana@example.com")
     assert item["place"] == str(signed_in.folder / "login.json")
     assert signed_in.run("logout") == (0, "", "signed out\n")
-    assert signed_in.run("logout") == (0, "", "no one was signed in\n")
+    assert signed_in.run("logout") == (0, "", "no person was signed in\n")
     code, out, _ = signed_in.run("login", "--status")
-    assert (code, out) == (1, "no one is signed in: answerable login\n")
+    assert (code, out) == (1, "no person is signed in: answerable login\n")
 
 
 def test_a_configuration_pins_where_to_sign_in(
@@ -185,9 +185,9 @@ def test_a_refused_sign_in_leaves_the_one_before(signed_in: Machine, stage: Logi
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ((), "no issuer to sign in at"),
-        (("--issuer", "https://idp.example"), "no issuer to sign in at"),
-        (("--client-id", "x"), "no issuer to sign in at"),
+        ((), "no issuer for the sign-in is given"),
+        (("--issuer", "https://idp.example"), "no issuer for the sign-in is given"),
+        (("--client-id", "x"), "no issuer for the sign-in is given"),
         (("--issuer", "http://idp.example", "--client-id", "x"), "is not an https URL"),
         (("--config", "/nonexistent.yaml"), "/nonexistent.yaml"),
     ],

@@ -58,14 +58,14 @@ def test_the_provider_s_interval_is_kept(stage: LoginSetup):
 def test_nobody_comes_while_the_code_is_good(stage: LoginSetup):
     stage.provider.device = {"expires_in": 17}
     stage.provider.polls = [PENDING] * 99
-    assert "no sign-in before the code expired" in refused(stage)
+    assert "the code expired before you signed in" in refused(stage)
     assert stage.slept == [5, 5, 5, 2]
 
 
 def test_a_code_that_never_ends_is_waited_for_a_quarter_of_an_hour(stage: LoginSetup):
     stage.provider.device = {"expires_in": 10**9}
     stage.provider.polls = [PENDING] * 999
-    assert "no sign-in before the code expired" in refused(stage)
+    assert "the code expired before you signed in" in refused(stage)
     assert sum(stage.slept) == MAX_POLLING
 
 

@@ -70,7 +70,7 @@ class StreamListener:
         self.heard += message.get("body", b"")
 
     async def listen(self) -> None:
-        await self.stage.door.app(self.scope, self.receive, self.send)
+        await self.stage.http_server.app(self.scope, self.receive, self.send)
 
 
 async def _heard(listener: StreamListener, words: bytes) -> None:
@@ -93,12 +93,12 @@ def test_events_come_as_they_happen_and_end_with_the_page(
         assert listener.fields[b"content-type"].startswith(b"text/event-stream")
         assert listener.fields[b"cache-control"] == b"no-store"
         assert b"content-encoding" not in listener.fields
-        assert len(stage.door.open) == 1
+        assert len(stage.http_server.open) == 1
         listener.gone.set()
         await asyncio.wait_for(task, 5)
 
     asyncio.run(story())
-    assert (source.heard, source.ended, len(stage.door.open)) == (["6"], 1, 0)
+    assert (source.heard, source.ended, len(stage.http_server.open)) == (["6"], 1, 0)
 
 
 def test_a_stream_ends_with_its_session(
@@ -141,7 +141,7 @@ def test_streams_end_with_the_process_and_none_begins(
         listener = StreamListener(stage, cookie)
         task = asyncio.ensure_future(listener.listen())
         await _heard(listener, b"retry")
-        stage.door.open.close()
+        stage.http_server.open.close()
         await asyncio.wait_for(task, 5)
         late = StreamListener(stage, cookie)
         await asyncio.wait_for(late.listen(), 5)
@@ -164,7 +164,7 @@ def test_one_session_listens_a_few_times_at_once(stage: DispatcherHarness) -> No
         someone = StreamListener(stage, stage.signed_in(WebRole.ADMIN)[0])
         tasks.append(asyncio.ensure_future(someone.listen()))
         await _heard(someone, b"retry")
-        stage.door.open.close()
+        stage.http_server.open.close()
         await asyncio.wait_for(asyncio.gather(*tasks), 5)
 
     asyncio.run(story())

@@ -131,7 +131,7 @@ def test_what_strangers_may_have_written_is_signed_as_it_is_and_for_a_while(
 def test_what_is_not_kept_is_said_to_be_not_kept(desk: StoreCache) -> None:
     decision = wants(desk, value(""))
     page = shown(desk, OWNER, "/sign", act="allow", id=decision)
-    assert "a value of type email, not kept" in page
+    assert "a value of type email, not stored" in page
 
 
 def test_an_answer_is_shown_before_another_is_given(desk: StoreCache) -> None:

@@ -60,7 +60,9 @@ class AwsProfileCompiler:
         found: list[Statement] = []
         for tool in dict.fromkeys(each.tool for each in self.profile.capabilities):
             if not tool.startswith(prefix):
-                self._omit(ClauseReason.NO_ACTION, "L1", tool, "not a cloud action")
+                self._record_omitted_clause(
+                    ClauseReason.NO_ACTION, "L1", tool, "not a cloud action"
+                )
                 continue
             call = tool.removeprefix(prefix)
             for action in self._list_actions(call):
@@ -72,10 +74,14 @@ class AwsProfileCompiler:
         for name in self.actions_of_call.get(call, (call,)):
             action = self.catalogue.find_action(name)
             if action is None:
-                self._omit(ClauseReason.NO_ACTION, "L1", name, "unknown to IAM")
+                self._record_omitted_clause(
+                    ClauseReason.NO_ACTION, "L1", name, "unknown to IAM"
+                )
             elif is_privileged_action(action) and not self.is_signed:
                 text = "gives further permissions"
-                self._omit(ClauseReason.NEEDS_SIGNATURE, "L1", str(action), text)
+                self._record_omitted_clause(
+                    ClauseReason.NEEDS_SIGNATURE, "L1", str(action), text
+                )
             else:
                 yield action
 
@@ -92,17 +98,23 @@ class AwsProfileCompiler:
             resource = build_resource_pattern(pattern)
             if not resource:
                 text = f"{pattern.kind.value} {pattern.level.value} {pattern.text}"
-                self._omit(ClauseReason.WOULD_WIDEN, "L2", name, text)
+                self._record_omitted_clause(ClauseReason.WOULD_WIDEN, "L2", name, text)
             elif has_forbidden_characters(resource):
-                self._omit(ClauseReason.NOT_EXPRESSIBLE, "L2", name, resource)
+                self._record_omitted_clause(
+                    ClauseReason.NOT_EXPRESSIBLE, "L2", name, resource
+                )
             elif is_resource_of_action(self.catalogue, action, resource):
                 resources.add(resource)
         if resources:
             yield build_allow_statement([name], sorted(resources))
         else:
             text = f"{', '.join(action.resource_types)}"
-            self._omit(ClauseReason.RESOURCE_NOT_RECORDED, "L2", name, text)
+            self._record_omitted_clause(
+                ClauseReason.RESOURCE_NOT_RECORDED, "L2", name, text
+            )
 
-    def _omit(self, reason: ClauseReason, layer: str, action: str, text: str) -> None:
+    def _record_omitted_clause(
+        self, reason: ClauseReason, layer: str, action: str, text: str
+    ) -> None:
         """Record a clause that the policy does not contain."""
         self.omitted.add(OmittedClause(reason, layer, action, text))

@@ -126,18 +126,18 @@ def _group_grants(
     listed = list(grants)
     by_action = [
         build_allow_statement(actions, resources, conditions)
-        for resources, actions in _join(listed, by_resource=False)
+        for resources, actions in _join_equal_grants(listed, by_resource=False)
     ]
     by_resource = [
         build_allow_statement(actions, resources, conditions)
-        for actions, resources in _join(listed, by_resource=True)
+        for actions, resources in _join_equal_grants(listed, by_resource=True)
     ]
     # A linter wants all resources of an action in one statement.
     sizes = [len(encode_statements(each)) for each in (by_action, by_resource)]
     return by_resource if sizes[1] < _MIN_GAIN * sizes[0] else by_action
 
 
-def _join(
+def _join_equal_grants(
     grants: Sequence[_Grant], *, by_resource: bool
 ) -> list[tuple[tuple[str, ...], tuple[str, ...]]]:
     """Join grants with equal resources, or with equal actions.

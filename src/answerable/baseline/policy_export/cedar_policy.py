@@ -87,7 +87,7 @@ def _write_conditions(values: dict[str, set[str]]) -> Iterator[str]:
     """Yield one condition for each argument; an absent argument is allowed."""
     for path in sorted(values):
         name, is_list = path.removesuffix("[]"), path.endswith("[]")
-        known = ", ".join(_quote(each) for each in sorted(values[path]))
+        known = ", ".join(_quote_cedar_text(each) for each in sorted(values[path]))
         argument = f"context.arguments.{name}"
         test = f"contains({argument})" if not is_list else f"containsAll({argument})"
         allowed = f"[{known}].{test}" if known else "false"
@@ -98,11 +98,11 @@ def _write_conditions(values: dict[str, set[str]]) -> Iterator[str]:
 def _write_permit(agent: str, tool: str, conditions: Sequence[str]) -> str:
     """Write one permit."""
     lines = [
-        f"@id({_quote(f'{agent} {tool}')})",
+        f"@id({_quote_cedar_text(f'{agent} {tool}')})",
         "permit (",
-        f"  principal == Agent::{_quote(agent)},",
+        f"  principal == Agent::{_quote_cedar_text(agent)},",
         '  action == Action::"tools/call",',
-        f"  resource == Tool::{_quote(f'tool:mcp/{tool}')}",
+        f"  resource == Tool::{_quote_cedar_text(f'tool:mcp/{tool}')}",
     ]
     if conditions:
         joined = "\n  && ".join(conditions)
@@ -110,7 +110,7 @@ def _write_permit(agent: str, tool: str, conditions: Sequence[str]) -> str:
     return "\n".join([*lines, ");", ""])
 
 
-def _quote(text: str) -> str:
+def _quote_cedar_text(text: str) -> str:
     r"""Quote a text as Cedar reads it: `\u{...}` instead of `\uXXXX`."""
     quoted = json.dumps(text, ensure_ascii=False)
     return re.sub(r"\\u([0-9a-fA-F]{4})", r"\\u{\1}", quoted)

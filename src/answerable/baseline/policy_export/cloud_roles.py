@@ -102,7 +102,7 @@ def compile_gcp_roles(
             role = f"answerable_{label}_{number}"
             roles.append(_build_gcp_role(role, names))
             bindings.append(_build_gcp_binding(role, profile, condition))
-    return _finish(
+    return _build_exported_policy(
         ExportTarget.GCP, {"roles": roles, "bindings": bindings}, bool(roles), omitted
     )
 
@@ -188,7 +188,9 @@ def compile_azure_roles(
                     found.omit(ClauseReason.WOULD_WIDEN, "L2", call, pattern.text)
         omitted |= found.omitted
         roles += _build_azure_roles(profile, by_scope)
-    return _finish(ExportTarget.AZURE, {"roles": roles}, bool(roles), omitted)
+    return _build_exported_policy(
+        ExportTarget.AZURE, {"roles": roles}, bool(roles), omitted
+    )
 
 
 def _build_azure_roles(
@@ -213,7 +215,7 @@ def _build_azure_roles(
         }
 
 
-def _finish(
+def _build_exported_policy(
     target: ExportTarget,
     document: object,
     has_content: bool,

@@ -53,13 +53,15 @@ class LeastPrivilegeCompiler:
         for each in observed:
             action = self.catalogue.find_action(each.action)
             if action is None:
-                self._omit(ClauseReason.NO_ACTION, each.action, "unknown to IAM")
+                self._record_omitted_action(
+                    ClauseReason.NO_ACTION, each.action, "unknown to IAM"
+                )
                 continue
-            found += self._allow(action, each)
+            found += self._yield_action_statements(action, each)
         denies = (d for d in self.today or () if d.effect is PolicyEffect.DENY)
         return [*found, *(replace(each, sid="") for each in denies)]
 
-    def _allow(
+    def _yield_action_statements(
         self, action: ActionEntry, observed: ObservedAction
     ) -> Iterator[Statement]:
         """Yield the statements of one action."""
@@ -68,7 +70,9 @@ class LeastPrivilegeCompiler:
             return
         for resource in sorted(observed.resources):
             if has_forbidden_characters(resource):
-                self._omit(ClauseReason.NOT_EXPRESSIBLE, str(action), resource)
+                self._record_omitted_action(
+                    ClauseReason.NOT_EXPRESSIBLE, str(action), resource
+                )
             else:
                 yield from self._allow_on(action, resource)
         if observed.has_unnamed:
@@ -109,7 +113,7 @@ class LeastPrivilegeCompiler:
         yield from conditional
         if not conditional:
             text = f"{resource} (not allowed by its own policies today)"
-            self._omit(ClauseReason.WOULD_WIDEN, name, text)
+            self._record_omitted_action(ClauseReason.WOULD_WIDEN, name, text)
 
     def _allow_types(
         self, action: ActionEntry, types: Sequence[str]
@@ -145,7 +149,7 @@ class LeastPrivilegeCompiler:
             text = (
                 "a resource that no log names (not allowed by its own policies today)"
             )
-            self._omit(ClauseReason.WOULD_WIDEN, name, text)
+            self._record_omitted_action(ClauseReason.WOULD_WIDEN, name, text)
 
     def _list_grants(self, action: str) -> Iterator[Statement]:
         """Yield the statements of today that allow an action on something."""
@@ -189,6 +193,8 @@ class LeastPrivilegeCompiler:
         services = {each.split(":", 3)[_SERVICE] for each in known if ":" in each}
         return "*" in parts[5] and parts[_SERVICE] in services
 
-    def _omit(self, reason: ClauseReason, action: str, text: str) -> None:
+    def _record_omitted_action(
+        self, reason: ClauseReason, action: str, text: str
+    ) -> None:
         """Record an observed action, or a resource of it, that is not allowed."""
         self.omitted.add(OmittedClause(reason, "", action, text))

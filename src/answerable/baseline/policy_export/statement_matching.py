@@ -30,8 +30,10 @@ def matches_action(statement: Statement, action: str) -> bool:
     """Tell whether a statement is about an action, whatever its effect."""
     name = action.lower()
     if statement.not_actions:
-        return not any(_matches(each.lower(), name) for each in statement.not_actions)
-    return any(_matches(each.lower(), name) for each in statement.actions)
+        return not any(
+            _matches_arn_part(each.lower(), name) for each in statement.not_actions
+        )
+    return any(_matches_arn_part(each.lower(), name) for each in statement.actions)
 
 
 def find_matching_patterns(statement: Statement, resource: str) -> list[str]:
@@ -55,7 +57,7 @@ def matches_arn(pattern: str, resource: str) -> bool:
     parts, texts = pattern.split(":", _PARTS - 1), resource.split(":", _PARTS - 1)
     if len(parts) != _PARTS or len(texts) != _PARTS:
         return False
-    return all(map(_matches, parts, texts))
+    return all(map(_matches_arn_part, parts, texts))
 
 
 def has_variable(pattern: str) -> bool:
@@ -68,7 +70,7 @@ def list_variable_free(patterns: Iterable[str]) -> list[str]:
     return [each for each in patterns if not has_variable(each)]
 
 
-def _matches(pattern: str, text: str) -> bool:
+def _matches_arn_part(pattern: str, text: str) -> bool:
     """Match one part of an ARN, or an action."""
     return _compile_pattern(pattern).fullmatch(text) is not None
 

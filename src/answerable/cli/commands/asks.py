@@ -51,7 +51,7 @@ config_option = click.option(
     "--config",
     metavar="FILE",
     default="",
-    help="Configuration file of the gateway, to read its spool too.",
+    help="Configuration file of the gateway, whose spool is also read.",
 )
 
 

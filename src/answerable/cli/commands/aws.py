@@ -88,9 +88,9 @@ def exec_(
 ) -> None:
     """Start COMMAND with the AWS session of an agent, and exit with its exit code.
 
-    COMMAND gets no AWS setting of yours, only a loopback address that hands out the
+    COMMAND gets none of your AWS settings, only a loopback address that provides the
     session and renews it. `kill` stops the renewal within a second. COMMAND can still
-    read the files of your user; what is not held is printed at the start.
+    read the files of your user; the limits of the protection are printed at the start.
     """
     import secrets
 
@@ -177,7 +177,7 @@ def refuse_loop(agent: str) -> None:
 
     if _LOOKUP_VARIABLE in os.environ:
         raise UsageError(
-            f"your own credential comes from the one of {agent} itself",
+            f"your AWS settings use the credential of {agent} itself",
             "name your own profile or context in the policy: answerable "
             "credential-policies sign AGENT",
         )

@@ -78,8 +78,8 @@ def learn(
 ) -> None:
     """Learn a profile of AGENT for each server and identity, without enforcing it.
 
-    Runs with refused calls, or with calls that await approval, are left out. With
-    --cloud, the profile is of the events of --identity in ingested logs.
+    Runs with denied calls, or with calls that wait for approval, are omitted. With
+    --cloud, the profile is learned from the events of --identity in ingested logs.
     """
     from answerable.usecases.baseline import manage_profiles
 
@@ -88,7 +88,8 @@ def learn(
         return
     if lake:
         raise UsageError(
-            "--lake requires --cloud", "a lake has events of identities, and no calls"
+            "--lake requires --cloud",
+            "--lake has only events of identities, and no recorded calls of an agent",
         )
     with open_session(settings, writes=True) as session:
         document = manage_profiles.learn_profiles(
@@ -143,7 +144,9 @@ def show(settings: Settings, name: str) -> None:
     print_and_exit(document, settings)
 
 
-@baseline.command(cls=AppCommand, short_help="Show what signing would change.")
+@baseline.command(
+    cls=AppCommand, short_help="Show the changes that a signature would make."
+)
 @click.argument("new", metavar="DIGEST")
 @click.option(
     "--old",
@@ -177,7 +180,7 @@ def rename(settings: Settings, agent: str, names: tuple[str, ...], config: str) 
     """Draft new profiles of AGENT for tools that were renamed.
 
     The draft contains the map of names, which takes effect once the owner signs it with
-    `baseline sign`. If the old name was approved, the new one must be approved, too.
+    `baseline sign`. If the old name was approved, the new one must also be approved.
     """
     from answerable.model.definition_pin import DefinitionKind, get_definition_key
     from answerable.server.pins.pin_files import PinFiles
@@ -205,7 +208,8 @@ def rename(settings: Settings, agent: str, names: tuple[str, ...], config: str) 
     "--stage",
     type=WordChoice(_STAGES),
     required=True,
-    help="shadow records what would be blocked, enforce blocks it, off stops both.",
+    help="shadow records the calls that enforce would block; off withdraws the "
+    "profile.",
 )
 @click.option(
     "--for",
@@ -230,7 +234,7 @@ def sign(
     key: str,
     passphrase_file: str,
 ) -> None:
-    """Sign a profile. Only the attested owner of its agent may; an agent may not.
+    """Sign a profile. Only the attested owner of its agent may sign; an agent may not.
 
     The first stage is shadow. A stage that ends enforcement requires
     --ends-enforcement. A running gateway applies the signature within a second.

@@ -57,8 +57,9 @@ def check(
 
     Reads the ingested events of platforms (`ingest cloudtrail:PATH`).
 
-    With --deployed, lists where the permissions of the newest scan and the signed
-    profiles differ, of all profiles or of those of an agent or IDENTITY. Exit code 1 if
+    With --deployed, lists the differences between the permissions of the newest scan
+    and the signed profiles: all profiles, or those of an agent or IDENTITY. Exit code 1
+    if
     they differ, 3 if permissions are not known.
     """
     if deployed:
@@ -135,7 +136,7 @@ def export(
 
     Clauses that the policy cannot contain are listed on standard error. A policy that
     exceeds the size limit of the target is refused. AssumeRole, PassRole and writes of
-    IAM are left out unless the profile is signed.
+    IAM are omitted unless the profile is signed.
     """
     from answerable.usecases.baseline import export_policies as flow
 

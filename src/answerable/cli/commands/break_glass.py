@@ -79,7 +79,8 @@ def start(
 ) -> None:
     """Sign the first half of a break-glass; a second person has to confirm it.
 
-    Both persons must be attested owners in this store, one of them of this agent. The
+    Both persons must be attested owners in this store, and one person must own this
+    agent. The
     lifetime starts with this signature.
     """
     from answerable.model.approval_request import ApprovalScope

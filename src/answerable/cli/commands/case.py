@@ -143,7 +143,7 @@ def show(settings: Settings, name: str) -> None:
 @click.option(
     "--with-snapshots",
     is_flag=True,
-    help="Disclose the scanned facts of the snapshots, not only their digests.",
+    help="Include the scanned facts of the snapshots, not only their digests.",
 )
 @pass_settings
 def bundle(settings: Settings, name: str, out: str, with_snapshots: bool) -> None:

@@ -39,13 +39,13 @@ class _CredentialPoliciesGroup(AppGroup):
 @click.group(
     "credential-policies",
     cls=_CredentialPoliciesGroup,
-    short_help="Which credential each agent gets, signed by its owner.",
+    short_help="Signed policies for the credentials of agents.",
 )
 def credential_policies() -> None:
     """Sign, end and list the credential policies of agents.
 
-    A credential policy states which short-lived credential `aws exec`,
-    `aws credential-process`, `kubectl-credential` and `git-credential` hand to an agent.
+    A credential policy defines the short-lived credential that an agent gets from `aws
+    exec`, `aws credential-process`, `kubectl-credential` and `git-credential`.
     """
 
 
@@ -104,7 +104,7 @@ def sign(
     """Sign which credential AGENT gets on a platform, narrowed by a policy.
 
     The policy replaces the one of the same agent and platform within a second. Only the
-    attested owner may sign, and no agent.
+    attested owner may sign; an agent may not.
     """
     from answerable.model.credential_policy import MAX_DURATION, MAX_POLICY_LIFETIME
     from answerable.presentation.time_input import parse_span
@@ -147,7 +147,8 @@ def end(
 ) -> None:
     """End the credential policy of AGENT: it gets no further credential.
 
-    Credentials that were issued before work until they expire; `kill` lists them.
+    Credentials that were issued earlier stay valid until they expire; `kill` lists
+    them.
     """
     from answerable.model.credential_policy import (
         DEFAULT_DURATION,

@@ -60,7 +60,7 @@ def diff(
     of `terraform show -json PLAN`. A single plan is compared with the state before it.
     Without sides, the two newest snapshots of the store are compared.
 
-    What one side did not collect is listed as not comparable (exit 3), and never as
+    Data that one side did not collect is listed as not comparable (exit 3), never as
     removed.
     """
     import time

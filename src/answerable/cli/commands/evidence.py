@@ -52,7 +52,7 @@ def evidence() -> None:
 @click.option(
     "--incremental",
     is_flag=True,
-    help="Only what was added since the last successful verification.",
+    help="Verify only data that was added since the last successful verification.",
 )
 @click.option(
     "--sample",
@@ -74,7 +74,7 @@ def verify(
     """Verify the store, or a BUNDLE without a store, and name each failed check.
 
     BUNDLE may also be a consistency proof. With --tiles, verify the tiles of a log, or
-    that the records of a BUNDLE are in them.
+    that they contain the records of a BUNDLE.
 
     With --checkpoint, also check that the log still contains the records that the
     checkpoint covers. Only this detects a history rewritten by the holder of the
@@ -84,7 +84,8 @@ def verify(
 
     if (incremental or sample) and (bundle or tiles or (incremental and sample)):
         raise UsageError(
-            "--incremental and --sample concern a store, and exclude each other",
+            "--incremental and --sample cannot be combined with a bundle or with each "
+            "other",
             "verify everything: answerable evidence verify",
         )
     signed = read_file(checkpoint, "--checkpoint") if checkpoint else None
@@ -158,15 +159,15 @@ def prove(settings: Settings, event_id: str) -> None:
     "--export",
     default="",
     metavar="FILE",
-    help="Also write it to FILE, git:FOLDER or s3://BUCKET/KEY.",
+    help="Also write the head to FILE, git:FOLDER or s3://BUCKET/KEY.",
 )
 @pass_settings
 def checkpoint(settings: Settings, export: str) -> None:
     """Show the signed head of the log.
 
-    A checkpoint proves little while it stays on the same machine. Export it to a place
-    that this machine cannot overwrite. A checkpoint that was exported there before is
-    replaced only if the log still contains what it covers.
+    A checkpoint on the same machine can be replaced together with the log: export it to
+    a place that this machine cannot overwrite. An earlier checkpoint at that place is
+    replaced only if the log still contains all of its entries.
     """
     from answerable.usecases.evidence import verify_and_prove as flow
 
@@ -187,7 +188,7 @@ def checkpoint(settings: Settings, export: str) -> None:
 def tiles(settings: Settings, folder: str) -> None:
     """Write the log to DIR in the layout of C2SP tlog-tiles.
 
-    Any static web server can serve DIR. A later run adds what is new, and refuses to
+    Any static web server can serve DIR. A later run adds only new files, and refuses to
     replace tiles that the log does not extend.
     """
     from answerable.usecases.evidence.log_proofs import write_tiles
@@ -202,9 +203,7 @@ def tiles(settings: Settings, folder: str) -> None:
 )
 @click.argument("old", metavar="OLD")
 @click.argument("new", required=False, default="", metavar="[NEW]")
-@click.option(
-    "--out", required=True, metavar="FILE", help="File to write the proof to."
-)
+@click.option("--out", required=True, metavar="FILE", help="Output file of the proof.")
 @pass_settings
 def consistency(settings: Settings, old: str, new: str, out: str) -> None:
     """Prove that checkpoint NEW extends checkpoint OLD, both of this log.

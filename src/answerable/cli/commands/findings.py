@@ -33,7 +33,7 @@ _config_option = click.option(
     "--config",
     default="",
     metavar="FILE",
-    help="Configuration of the gateway, to check its policies too.",
+    help="Configuration of the gateway, whose policies are also checked.",
 )
 
 

@@ -47,8 +47,8 @@ def hook(
     """Decide on a tool call that CLIENT is about to make; answer in its format.
 
     The client runs this command before each call and writes the call to standard input.
-    The decision is that of the gateway; the call is recorded as self-reported. This is
-    advisory, not a boundary: a client that does not ask is not blocked.
+    The decision is that of the gateway; the call is recorded as self-reported. The hook
+    is advisory, not a security boundary: a client that does not call it is not blocked.
     """
     blocks = True
     for number in _ENDING_SIGNALS:

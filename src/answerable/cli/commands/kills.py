@@ -49,7 +49,8 @@ def kill(
     SUBJECT is agent:..., run:RUN, cred:..., rule:ID, issuer:NAME, person:...,
     principal:PRINCIPAL, server:NAME, tool:mcp/SERVER/TOOL or key:KID. Calls are refused
     in every mode, open streams are cut, no tokens are issued, and issued ones are
-    revoked. Lists what ends, and what remains and until when. Agents may use this
+    revoked. Lists the access that ends, and the access that remains with its expiry.
+    Agents may use this
     command.
     """
     from answerable.authorization.revocations import is_undeclared_subject
@@ -188,7 +189,10 @@ class _KillTarget:
             with self._open_store(at) as store:
                 put_revocation_record(store, record)
         except AnswerableError as error:
-            click.echo(f"warning: the act is not recorded: {error.message}", err=True)
+            click.echo(
+                f"warning: the kill or revival could not be recorded: {error.message}",
+                err=True,
+            )
 
     def show_effects(self, act: "RevocationAct", settings: Settings) -> None:
         """Show what a kill ends and what remains."""

@@ -24,7 +24,7 @@ _TARGETS = ("aws-session-policy", "aws-policy", "aws-boundary", "aws-permission-
 @click.command(
     "least-privilege",
     cls=AppCommand,
-    short_help="The smallest policy that allows what logs show.",
+    short_help="Derive the smallest policy that allows the logged calls.",
 )
 @click.argument("identity", metavar="IDENTITY")
 @click.option(
@@ -99,7 +99,7 @@ def _write_policy(document: Document, file: str, *, terraform: bool) -> None:
     texts = [each["terraform" if terraform else "text"] for each in item["policies"]]
     if not any(texts):
         reasons = "; ".join(item["refusals"]) or "a session policy is no resource"
-        raise UsageError(f"there is no policy to write ({reasons})", "")
+        raise UsageError(f"no policy was derived ({reasons})", "")
     if file == "-":
         sys.stdout.write("".join(texts))
         sys.stdout.flush()

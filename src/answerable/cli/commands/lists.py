@@ -60,7 +60,7 @@ agents = _build_list_command(
 
 identities = _build_list_command(
     "identities",
-    "Identities that agents can act through.",
+    "Identities through which agents can act.",
     "List the identities found, with owners and the agents that use them.",
 )
 
@@ -73,7 +73,7 @@ credentials = _build_list_command(
 
 people = _build_list_command(
     "people",
-    "People, with what they own.",
+    "People, with the entities that they own.",
     "List the people found, with the agents, identities and credentials that each "
     "owns.",
 )

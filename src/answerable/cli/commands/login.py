@@ -41,7 +41,9 @@ _MAX_TTL = 24 * 3600
     is_flag=True,
     help="Use the device flow, with a browser on another machine.",
 )
-@click.option("--status", is_flag=True, help="Show who is signed in, with expiry.")
+@click.option(
+    "--status", is_flag=True, help="Show the signed-in person and the expiry."
+)
 @pass_settings
 def login(
     settings: Settings,
@@ -53,7 +55,7 @@ def login(
 ) -> None:
     """Sign in at an OpenID provider, in a browser, and keep the ID token.
 
-    The token service accepts the token as proof of the person that an agent acts for.
+    The token service accepts the token as proof of the person for whom an agent acts.
     It is kept until it expires; it is never renewed or shown. An agent may not sign in.
     """
     from answerable.cli.output import print_and_exit
@@ -75,7 +77,7 @@ def logout() -> None:
     from answerable.services.federation import stored_login as kept
 
     was_there = kept.remove_login(kept.find_login_folder(os.environ, find_home()))
-    click.echo("signed out" if was_there else "no one was signed in", err=True)
+    click.echo("signed out" if was_there else "no person was signed in", err=True)
 
 
 def _run_sign_in(issuer: "IssuerConfig", device: bool) -> "StoredLogin":
@@ -133,8 +135,8 @@ def _build_named_issuer(issuer: str, client_id: str) -> "IssuerConfig":
 
     if not issuer or not client_id:
         raise UsageError(
-            "no issuer to sign in at",
-            "give give --config FILE, or --issuer URL with --client-id ID",
+            "no issuer for the sign-in is given",
+            "give --config FILE, or --issuer URL with --client-id ID",
         )
     name = urlsplit(issuer).netloc or issuer
     pin = TrustedIssuer(name, issuer, _ALGS, (TokenType.ID_TOKEN,), _MAX_TTL)

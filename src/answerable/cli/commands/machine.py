@@ -82,8 +82,8 @@ def _find_protection(settings: Settings) -> "Document | AnswerableError | None":
 def demo(ctx: click.Context, keep: str, serve: bool) -> None:
     """Write sample data to a temporary folder and run every command on it.
 
-    Then a sample agent works through the gateway, gets a baseline, follows an injected
-    instruction, and is blocked. --serve shows this in a browser.
+    Then a sample agent calls its tools through the gateway, gets a baseline, follows an
+    injected instruction, and is blocked. --serve shows this in a browser.
 
     The demo uses no external service and reads none of your files.
     """

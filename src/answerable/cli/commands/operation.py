@@ -93,7 +93,7 @@ def restore(settings: Settings, file: str, config: str, passphrase: str) -> None
 
     A folder with a store is refused: it may be newer than the backup. The restore is
     recorded in the log. Delegations, tokens and signing keys of a restored token
-    service are revoked, because the backup lacks what was used and revoked since.
+    service are revoked, because the backup lacks later uses and revocations.
     An agent may not do this.
     """
     import time
@@ -125,7 +125,9 @@ def restore(settings: Settings, file: str, config: str, passphrase: str) -> None
 @click.command(cls=AppCommand, short_help="Exit 0 if a server is ready, for probes.")
 @click.argument("url", default="http://127.0.0.1:8470", metavar="[URL]")
 @click.option(
-    "--live", is_flag=True, help="Ask whether it is alive, not whether ready."
+    "--live",
+    is_flag=True,
+    help="Query whether the server is running, not whether it is ready.",
 )
 @click.option("--ca", default="", metavar="FILE", help="CA certificates of the server.")
 @pass_settings

@@ -37,7 +37,7 @@ _passphrase_option = click.option(
     "--passphrase-file",
     default="",
     metavar="FILE",
-    help="File to read the passphrase from, instead of a prompt.",
+    help="File with the passphrase, instead of a prompt.",
 )
 
 
@@ -50,8 +50,8 @@ def new(settings: Settings, person: str, key: str, passphrase_file: str) -> None
     """Create an Ed25519 key for PERSON, protected by a passphrase.
 
     The private key is written to a file under $XDG_CONFIG_HOME/answerable/owner-keys,
-    or to FILE with --key, and the public key to FILE.pub. Neither is written to a
-    store; enroll the public key there.
+    or to FILE with --key, and the public key to FILE.pub. The keys are not written to a
+    store; enroll the public key in the store.
     """
     from answerable.cli.owner_key_files import (
         check_key_file_writable,
@@ -122,7 +122,7 @@ def enroll(
 
 
 @owner_keys.command(
-    "list", cls=AppCommand, short_help="List keys and the people they belong to."
+    "list", cls=AppCommand, short_help="List the enrolled keys with their persons."
 )
 @pass_settings
 def list_enrolled_keys(settings: Settings) -> None:
@@ -147,8 +147,8 @@ def revoke(settings: Settings, key: str, at: str) -> None:
     """Revoke the key KEYID: its signatures are no longer valid.
 
     Statements recorded before the revocation stay valid. With --at in the past,
-    statements recorded after that time are invalid, too; use the time at which the key
-    may have been stolen. KEYID is the id of the key, or a prefix of the id.
+    statements recorded after that time also become invalid; use the time at which the
+    key may have been stolen. KEYID is the id of the key, or a prefix of the id.
     """
     from answerable.services.statements import key_enrolment as flow
 

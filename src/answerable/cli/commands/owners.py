@@ -47,7 +47,7 @@ def who_owns(settings: Settings, subject: str) -> None:
     "--passphrase-file",
     default="",
     metavar="FILE",
-    help="File to read the passphrase from, instead of a prompt.",
+    help="File with the passphrase, instead of a prompt.",
 )
 @pass_settings
 def attest(

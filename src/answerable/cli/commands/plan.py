@@ -63,11 +63,13 @@ def plan(
 ) -> None:
     """Plan the replacement of each static credential that a platform can replace.
 
-    Each plan has the trust policy, the platform's side as Terraform, the least
+    Each plan has the trust policy, the configuration of the platform as Terraform, the
+    least
     privilege of the identity with its proofs, and the steps in order.
 
-    `plan status` shows whether the old credentials are still used: one is silent if it
-    is quiet longer than its longest pause, by logs and by the last use of the scan.
+    `plan status` shows whether the old credentials are still used. A credential is
+    silent if it was not used for longer than its longest pause, by the logs and by the
+    last use in the scan.
     """
     from answerable.usecases.posture import plan_federation as flow
 

@@ -62,7 +62,10 @@ _CONFIG = click.option(
     help="Only the committed files of a repository.",
 )
 @click.option(
-    "--managed", metavar="DIR", default="", help="Write settings for a fleet to DIR."
+    "--managed",
+    metavar="DIR",
+    default="",
+    help="Write settings for many machines to DIR.",
 )
 @click.option("--dry-run", is_flag=True, help="Show the changes without writing them.")
 @click.option("--yes", is_flag=True, help="Do not ask before writing.")
@@ -81,9 +84,10 @@ def protect(
 ) -> None:
     """Rewrite the files of CLIENT (all by default), so that the gateway sees each call.
 
-    `protect status` shows which servers pass the gateway, and the next step of each.
+    `protect status` shows which servers are behind the gateway, and the next step of each.
     Each server entry starts `answerable gateway stdio`; literal secrets move to files of
-    mode 0600 that the gateway reads; clients with a hook get it. Originals are kept, and
+    mode 0600 that the gateway reads; clients that support hooks get the hook. Originals
+    are kept, and
     `unprotect` restores them.
 
     With --repo, only the committed files of DIR change, without paths of this machine.
@@ -135,7 +139,8 @@ def protect(
 def unprotect(clients: tuple[str, ...], config: str) -> None:
     """Restore the files of CLIENT (all by default) as they were before `protect`.
 
-    Edits that a client made in between are kept; a file that cannot be restored is named.
+    Edits that a client made in between are kept; the output names a file that cannot be
+    restored.
     """
     from answerable.services.protection.client_files import require_known_clients
     from answerable.services.protection.protection_plan import UndoOutcome
@@ -258,7 +263,9 @@ def _write_new_files(plan: "ProtectionPlan") -> None:
         write_file(change.path, change.after)
     click.echo(f"{len(plan.changes)} files written")
     for secret in plan.secrets:
-        click.echo(sanitize(f"place this key yourself: {secret.path} (mode 0600)"))
+        click.echo(
+            sanitize(f"create this key file yourself: {secret.path} (mode 0600)")
+        )
 
 
 def record_config_agents(settings: Settings, path: Path) -> None:
@@ -340,7 +347,7 @@ def _print_plan(plan: "ProtectionPlan") -> None:
 def _print_remainder(plan: "ProtectionPlan") -> None:
     """Print the parts that stay as they are, and the keys to rotate."""
     for refusal in plan.refused:
-        click.echo(sanitize(f"stays as it is: {refusal.describe()}"))
+        click.echo(sanitize(f"not changed: {refusal.describe()}"))
         if refusal.keys:
             click.echo(sanitize(refusal.describe_keys()))
     for server in plan.uncovered:

@@ -172,8 +172,9 @@ def reach(
 ) -> None:
     """List the permissions of SUBJECT, including those of roles that it can assume.
 
-    SUBJECT is an agent, identity or credential: an id or an unambiguous name. Or an
-    external caller as its platform writes it: * for anyone, a service, an identity
+    SUBJECT is an agent, identity or credential: an id or an unambiguous name. It may
+    also be an external caller in the syntax of its platform: * for anyone, a service,
+    an identity
     provider, another account.
 
     --all lists administrators, public and externally assumable identities, and
@@ -287,12 +288,12 @@ def can(
 ) -> None:
     """Decide if SUBJECT can do ACTION on RESOURCE: always, only-if, never or not-known.
 
-    The proof names the deciding statements, the path, and the writer of the key of each
-    open condition.
+    The proof names the determining statements, the path, and the party that sets the
+    key of each unresolved condition.
 
-    --expect requires a verdict without assumptions. A verdict that is not known or that
-    assumes something ends with exit code 3; --assume accepts an assumption by the name
-    that the answer gives under `assuming`.
+    --expect requires a verdict without assumptions. If the verdict is not known or has
+    an assumption, the exit code is 3; --assume accepts an assumption by its name under
+    `assuming`.
     """
     if assume and not expect:
         raise UsageError("--assume requires --expect", "answerable can --help")

@@ -22,13 +22,14 @@ _MAX_LIFETIME = 7 * 86_400 * 10**9  # nanoseconds
     "indicators",
     metavar="ACTION[=RESOURCE]",
     multiple=True,
-    help="A harmful call, with * and ?; may be repeated.",
+    help="Pattern of a harmful call, with * and ?; may be repeated.",
 )
 @click.option(
     "--learn-until",
     metavar="TIME",
     default="",
-    help="End of the time to learn baselines from.  [default: the middle of the log]",
+    help="End of the time from which baselines are learned.  [default: the middle of "
+    "the log]",
 )
 @click.option("--since", metavar="TIME", default="", help="Only calls since this time.")
 @click.option("--until", metavar="TIME", default="", help="Only calls until this time.")
@@ -45,9 +46,9 @@ def replay(
 ) -> None:
     """Show what three kinds of access would have let happen on the recorded calls.
 
-    Standing access lets every call happen. Timed access ends after T and is granted
-    again on request: it lets the same calls happen, and asks at some. A baseline,
-    learned from the earlier part of the log, lets the learned calls happen.
+    Standing access allows every call. Timed access ends after T and is granted again on
+    request: it allows the same calls, some of them after a request. A baseline, learned
+    from the earlier part of the log, allows only learned calls.
     """
     from answerable.presentation.time_input import parse_span, parse_time
     from answerable.usecases.baseline.replay_access import (

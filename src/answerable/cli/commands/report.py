@@ -25,7 +25,7 @@ _CONFIG = click.option(
     "--config",
     default="",
     metavar="FILE",
-    help="Configuration of the gateway, to check its policies too.",
+    help="Configuration of the gateway, whose policies are also checked.",
 )
 
 
@@ -40,7 +40,7 @@ def report(
 ) -> None:
     """Write a report to FILE, or to standard output.
 
-    The report answers the six questions, draws the gravest paths, and lists findings by
+    The report answers the six questions, shows the gravest paths, and lists findings by
     owner, the rules that lack data and the coverage. The HTML has no script and no link
     to another file.
     """

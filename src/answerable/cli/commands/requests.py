@@ -62,10 +62,10 @@ def requests(ctx: click.Context, settings: Settings, agent: str) -> None:
     "values",
     metavar="VALUE",
     multiple=True,
-    help="Value that the request names, written as in a call; may be repeated.",
+    help="Value in the request, written as in a call; may be repeated.",
 )
 @click.option(
-    "--run", default="", metavar="RUN", help="Run that the request is limited to."
+    "--run", default="", metavar="RUN", help="Run to which the request is limited."
 )
 @click.option(
     "--for",
@@ -132,7 +132,7 @@ def sign_and_file_request(
     told = ", ".join(map(quote, flow.list_named_values(wish)))
     with open_session(settings, writes=True) as session:
         print_act_to_sign(
-            settings, f"your request to {quote(wish.agent)} names: {told}"
+            settings, f"your request to {quote(wish.agent)} contains the values: {told}"
         )
         signer = load_signer(*key)
         document = flow.file_request(session.store, wish, signer, now=time.time_ns())

@@ -19,7 +19,7 @@ _DEFAULT_SOCKET = "/run/answerable/sts.sock"
 @click.option(
     "--agent", metavar="NAME", required=True, help="Id of the agent to start."
 )
-@click.option("--user", metavar="USER", default="", help="User to run the agent as.")
+@click.option("--user", metavar="USER", default="", help="User that runs the agent.")
 @click.option(
     "--env",
     "environment",
@@ -90,13 +90,14 @@ def run(
 ) -> None:
     """Start COMMAND as an agent, and exit with its exit code.
 
-    Before COMMAND executes, the token service asks the kernel who started it and as
-    which user it runs, and finds a matching rule. Child processes of COMMAND belong to
+    Before COMMAND executes, the token service reads from the kernel which user started
+    it and as which user it runs, and finds a matching rule. Child processes of COMMAND
+    belong to
     the run. No key is written to disk.
 
     With --user, which requires root, COMMAND runs as its own user with a clean
     environment, no open files and its own terminal. Without --user, any process of your
-    user can impersonate it, and a warning says so.
+    user can impersonate COMMAND, and a warning is printed.
 
     With --request, your request is first filed for one hour, as with `requests file`,
     and COMMAND starts once a running gateway has loaded it.

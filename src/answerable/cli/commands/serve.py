@@ -57,7 +57,8 @@ def serve(
     When all listeners are ready, one line for each is printed to standard output; later
     events are logged to standard error, one JSON object per line. SIGHUP reloads the
     configuration. With a section `sts` the token service runs next to the gateway, for
-    evaluation; in production, run each alone, as a separate user. A section `decisions`
+    evaluation; in production, run each server alone, as a separate user. A section
+    `decisions`
     adds the decision point, `web` the web page, and a schedule of `sources` the
     collector. `--only web` requires no configuration: it serves the store on this
     machine to the holder of the printed link.

@@ -15,14 +15,14 @@ from answerable.cli.settings import AppCommand, Settings, pass_settings
     "--config",
     metavar="FILE",
     default="",
-    help="Configuration file of the gateway, to read its spool too.",
+    help="Configuration file of the gateway, whose spool is also read.",
 )
 @pass_settings
 def show(settings: Settings, subject: str, config: str) -> None:
     """Show an agent, tool, identity, credential, person, resource, event or decision.
 
     ID is an id, an ARN, a URI or an unambiguous name. Each row is a fact or a link to
-    another item, with its source and who could have written it. A row without a value
+    another item, with its source and its possible writer. A row without a value
     is not known and names the source that would supply it.
     """
     from answerable.services.lineage.chain_cache import load_or_compute_chains

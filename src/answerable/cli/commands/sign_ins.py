@@ -15,7 +15,7 @@ from answerable.presentation.text import sanitize
 @click.command(
     "sign-ins",
     cls=AppCommand,
-    short_help="List the accounts that people signed in with.",
+    short_help="List the sign-in accounts of people.",
 )
 @click.option(
     "--config",
@@ -36,7 +36,7 @@ def sign_ins(settings: Settings, config: str, release: str) -> None:
 
     The web page, the API and the token service bind a person to the account (`sub`) of
     the first sign-in at an issuer. A token of another account is not accepted for that
-    person until an administrator has checked why the address moved and releases the
+    person until an administrator has checked the reason for the change and releases the
     binding.
     """
     from answerable.model.ids import build_person_id

@@ -158,7 +158,7 @@ def release(settings: Settings, hold_id: str, reason: str) -> None:
     "copy",
     default="",
     metavar="FOLDER",
-    help="Copy of the store to restore files from.",
+    help="Copy of the store from which files are restored.",
 )
 @_DRY_RUN
 @pass_settings

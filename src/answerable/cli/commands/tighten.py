@@ -48,7 +48,7 @@ _yes_option = click.option("--yes", is_flag=True, help="Do not ask before writin
     type=click.IntRange(min=1),
     default=40,
     show_default=True,
-    help="Learned runs that it takes to leave observe.",
+    help="Number of learned runs that is required to leave observe.",
 )
 @add_key_options
 @pass_settings
@@ -63,10 +63,12 @@ def tighten(
 ) -> None:
     """Move AGENT from observe to shadow, or from shadow to enforce.
 
-    From observe: learn its calls, show what they would allow, sign the baselines into
-    shadow, and narrow its rules to the recorded calls. From shadow: show the calls of
-    the last 7 days that enforcing would have refused, sign the baselines into enforce,
-    and let the installed hooks fail closed. Only the attested owner may, and no agent.
+    From observe: learn its calls, show the calls that the baselines would allow, sign
+    the baselines into shadow, and narrow its rules to the recorded calls. From shadow:
+    show the calls of the last 7 days that enforce would have denied, sign the baselines
+    into enforce,
+    and let the installed hooks fail closed. Only the attested owner may do this; an
+    agent may not.
     """
     require_human(settings)
     edit = _open_config(settings, config)
@@ -79,7 +81,7 @@ def tighten(
             edit.present, declared, session.store, session.now, min_runs
         )
         digests = _show_screens(settings, session, change)
-        _show(settings, agent_modes.build_mode_document(change))
+        _print_document(settings, agent_modes.build_mode_document(change))
         require_consent(yes, f"Sign, and set {declared.name} to {change.mode}?")
         signer = load_signer(key, passphrase_file)
         _sign_baselines(session, digests, change.mode, signer)
@@ -97,8 +99,8 @@ def loosen(settings: Settings, agent: str, config: str, yes: bool) -> None:
 
     Its rules and signed baselines stay; in observe, a server without a rule gets an
     open one, so that its calls are learned. An agent that is no longer enforced is
-    listed under `ends_enforcement`, and its hooks no longer fail closed. No agent may
-    do this.
+    listed under `ends_enforcement`, and its hooks no longer fail closed. An agent may
+    not do this.
     """
     from answerable.usecases.protection import agent_modes
 
@@ -158,7 +160,7 @@ class _ConfigEdit:
             (made,) = change.plan.changes
             if self.path.read_bytes() != self.present.data:
                 raise UsageError(
-                    f"{self.path} was changed by another program in the meantime",
+                    f"{self.path} was changed by another program",
                     "run the command again",
                 )
             replace_file(self.path, made.after, lambda _: None)
@@ -204,19 +206,19 @@ def _show_screens(
 
     agent, now = change.agent.id, session.now
     if change.mode is EnforcementMode.SHADOW:
-        _title(settings, "learned from its recorded calls")
+        _print_title(settings, "learned from its recorded calls")
         learned = manage_profiles.learn_profiles(
             session.store, agent, since=now - _LIFETIME, now=now
         )
-        _show(settings, learned)
+        _print_document(settings, learned)
         digests = [str(each["digest"]) for each in learned.items]
         for digest in digests:
-            _title(settings, f"signing {digest[:16]} would change")
-            _show(
+            _print_title(settings, f"changes by signing {digest[:16]}")
+            _print_document(
                 settings,
                 manage_profiles.compare_profiles(session.store, "", digest, now=now),
             )
-        _title(settings, "its rules from now on; enforcing denies any other call")
+        _print_title(settings, "its rules from now on; enforcing denies any other call")
         return digests
     known = list_profiles.list_baselines(session.store, now=now, agent=agent)
     digests = [str(e["digest"]) for e in known.items if e["state"] == "standing"]
@@ -227,12 +229,12 @@ def _show_screens(
             "tighten` again",
         )
     _show_refused(settings, change)
-    _title(settings, "the same 7 days, judged by its signed baselines")
-    _show(
+    _print_title(settings, "the same 7 days, evaluated with its signed baselines")
+    _print_document(
         settings, replay_profile(session.store, agent, "", since=now - RECENT, now=now)
     )
     _show_file_changes(settings, change)
-    _title(settings, "its rules")
+    _print_title(settings, "its rules")
     return digests
 
 
@@ -272,7 +274,7 @@ def _sign_baselines(
         )
 
 
-def _show(settings: Settings, document: "Document") -> None:
+def _print_document(settings: Settings, document: "Document") -> None:
     """Print a screen before the question; other formats have the answer alone."""
     if settings.output == "table":
         print_document(document, Settings(store=settings.store, quiet=True))
@@ -282,10 +284,10 @@ def _show_refused(settings: Settings, change: "ModeChange") -> None:
     """Print the calls of the last 7 days that enforcing would have refused."""
     if settings.output != "table":
         return
-    _title(settings, "enforcing would have refused in the last 7 days")
+    _print_title(settings, "calls of the last 7 days that enforce would have denied")
     for each in change.refused:
         name = f"{each.server} {each.name or each.kind}"
-        why = "" if each.covered else ", no rule names it"
+        why = "" if each.covered else ", no rule allows it"
         click.echo(sanitize(f"{name}: {each.refused} of {each.calls} calls{why}"))
     if not change.refused:
         click.echo("none of the recorded calls")
@@ -301,7 +303,7 @@ def _show_file_changes(settings: Settings, change: "ModeChange") -> None:
         click.echo(sanitize(f"{refusal.path}: {refusal.reason}"))
 
 
-def _title(settings: Settings, text: str) -> None:
+def _print_title(settings: Settings, text: str) -> None:
     """Print the title of a screen."""
     if settings.output == "table":
         click.echo(f"# {sanitize(text)}")

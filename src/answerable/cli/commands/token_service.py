@@ -55,8 +55,8 @@ _config_option = click.option(
 def restored(settings: Settings, config: str) -> None:
     """Record that the database of a token service was restored from an older copy.
 
-    The restored copy does not know the tokens and proofs used, and the delegations
-    revoked, after it was made. A new epoch therefore begins: all earlier tokens and
+    The restored copy does not contain later uses of tokens and proofs, and later
+    revocations of delegations. A new epoch therefore begins: all earlier tokens and
     proofs are refused, all delegations end, and all signing keys are revoked. Run this
     while the service is stopped. A service that detects an older copy at its start does
     the same.

@@ -40,7 +40,7 @@ def rules(settings: Settings, config: str) -> None:
     """List the trust rules of a configuration, with all errors of each.
 
     If there is a store, agents that it does not contain and agents without an attested
-    owner are errors, too. The exit code is 1 if there is an error.
+    owner are also errors. The exit code is 1 if there is an error.
     """
     from answerable.usecases.federation.check_trust_rules import show_trust_rules
 

@@ -76,7 +76,8 @@ _ALL = "*"  # of --score without a source, and of --saved without a name
 @click.option(
     "--first-seen",
     is_flag=True,
-    help="Only actions, resources and identities that had not occurred before --since.",
+    help="List only actions, resources and identities that did not occur before "
+    "--since.",
 )
 @click.option(
     "--compare",

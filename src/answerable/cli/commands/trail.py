@@ -53,13 +53,13 @@ def ingest(settings: Settings, sources: tuple[str, ...]) -> None:
     "--at",
     default="",
     metavar="PLACE",
-    help="Folder or address of the store as that engine sees it, for --emit.",
+    help="Folder or address of the store for that engine, for --emit.",
 )
 @click.option(
     "--tables",
     default="",
     metavar="DIR",
-    help="Folder to write the tables that the views join with, for --emit.",
+    help="Folder for the tables that the views join, for --emit.",
 )
 @lake_option
 @click.option(
@@ -81,8 +81,8 @@ def sql(
 ) -> None:
     """Run one SELECT over the views lineage, agents, identities, credentials, owners.
 
-    Read-only: anything but a single SELECT is refused, and no file outside the store
-    can be read. It is stopped after a minute, or after --timeout.
+    The query is read-only: only a single SELECT is accepted, and it cannot read files
+    outside the store. It is stopped after a minute, or after --timeout.
 
     With --emit, prints the statements that create the same views in DuckDB, Trino,
     Athena or Spark over the Parquet files of the store.
@@ -100,7 +100,7 @@ def sql(
         )
     seconds = parse_span(timeout, "--timeout", _MAX_QUERY_TIME) / SECOND_NS
     if since and not lake:
-        raise UsageError("--since requires --lake", "write the time into the query")
+        raise UsageError("--since requires --lake", "state the time in the query")
     with open_session(settings) as session:
         start = parse_time(since, session.now, "--since") if since else 0
         more = LakeSession(session, lake, since=start)

@@ -62,8 +62,7 @@ _HELP_HINT = "see answerable what-if --help"
     "--cuts",
     default="",
     metavar="RESOURCE",
-    help="Resource to cut off: find the smallest sets of statements whose removal does "
-    "so.",
+    help="Find the smallest sets of statements whose removal ends the access to this resource.",
 )
 @click.option(
     "--action",

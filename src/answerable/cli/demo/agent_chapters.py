@@ -46,7 +46,8 @@ def _build_chapters(office: DemoEnvironment) -> Iterable[DemoChapter]:
                 ("scan", f"config:{CONFIG}"),
             ),
             DemoStep(
-                "A file is only a claim. Ana creates a key and has it enrolled, ...",
+                "A file alone proves nothing. Ana creates a key and has it enrolled, "
+                "...",
                 ("owner-keys", "new", "--person", OWNER, *KEY_OPTIONS),
             ),
             DemoStep(
@@ -94,7 +95,7 @@ def _build_chapters(office: DemoEnvironment) -> Iterable[DemoChapter]:
         "obeys.",
         (
             DemoStep(
-                "The mail is refused. The agent is not told the reason.",
+                "The mail is refused. The agent does not learn the reason.",
                 (*_RUN_COMMAND, "--invoices", "1"),
                 exit_code=1,
                 own_process=True,

@@ -58,8 +58,8 @@ CHAPTERS = (
                 ),
             ),
             DemoStep(
-                "The agents with their owners. The .gitconfig says that ana is "
-                "ana@corp.example; an agent could have written that, so it is "
+                "The agents with their owners. The .gitconfig contains the address "
+                "ana@corp.example for ana; an agent could have written it, so it is "
                 "shown but not trusted.",
                 ("agents",),
             ),
@@ -82,8 +82,8 @@ CHAPTERS = (
                 ("who-owns", f"cred:aws/{REPORT_KEY}"),
             ),
             DemoStep(
-                "Its user cannot read customer data, but a role that it can "
-                "assume can.",
+                "Its user cannot read customer data, but it can assume a role that "
+                "can.",
                 ("can", f"cred:aws/{REPORT_KEY}", "s3:GetObject", _OBJECTS),
             ),
         ),
@@ -102,7 +102,7 @@ CHAPTERS = (
         (
             DemoStep(
                 "GitHub, AWS and Kubernetes each grant one part. Without the access "
-                "entry of the cluster, the path ends.",
+                "entry of the cluster, there is no path.",
                 (
                     "what-if",
                     "github:user/*",

@@ -44,7 +44,7 @@ def run_guarded(
     Returns:
         The demo's exit code, 0 if the reader closed stdout, and 130 after a signal.
     """
-    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+    _call_prctl(_PR_SET_CHILD_SUBREAPER, 1)
     # Killed processes leave temporary files, which are removed with the folder.
     temporary = tempfile.TemporaryDirectory(prefix="d-")
     with _collect_signals() as (heard, wakeup), folder_context, temporary as folder:
@@ -156,7 +156,7 @@ def die_with_parent(parent: int) -> None:
 
     Source: man 2 PR_SET_PDEATHSIG.
     """
-    _prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    _call_prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() != parent:  # the parent died before
         os._exit(INTERRUPTED)
 
@@ -202,7 +202,7 @@ def _is_pipe(number: int) -> bool:
     return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
 
 
-def _prctl(option: int, value: int) -> None:
+def _call_prctl(option: int, value: int) -> None:
     """Set a process attribute with `prctl`; nothing outside Linux."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(option, value, 0, 0, 0)

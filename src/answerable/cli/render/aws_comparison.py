@@ -18,7 +18,7 @@ def render_comparison(document: Document, screen: Screen, now: int) -> Iterator[
     told = Counter(item["outcome"] for item in items)
     sure = told["agrees"] + told["differs"]
     mark = screen.marks.no if told["differs"] else screen.marks.yes
-    agreed = f"{told['agrees']:,} of {sure:,} agree with iam:SimulatePrincipalPolicy"
+    agreed = f"{told['agrees']:,} of {sure:,} verdicts agree with iam:SimulatePrincipalPolicy"
     yield from screen.wrap(f"{mark} {agreed}" if sure else "nothing was compared")
     for outcome, what in (
         ("open", "not decided"),

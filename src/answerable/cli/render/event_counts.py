@@ -50,7 +50,7 @@ def render_counts(document: Document, screen: Screen, now: int) -> Iterator[str]
         yield "? the log does not contain the outcome of some events"
     if any(None in item.values() for item in document.items):
         yield ""
-        yield f"{gap} missing: no source supplies it; --score names one that would"
+        yield f"{gap} missing: no source supplies it; --score names a source that would"
 
 
 def _format_denied(item: Mapping[str, object]) -> str:
@@ -99,4 +99,4 @@ def render_unknown_changes(
     for why, count in reasons.most_common(_MOST_REASONS):
         yield from screen.wrap(f"{count:,} not known: {sanitize(why)}", "    ")
     if len(reasons) > _MOST_REASONS:
-        yield f"and {len(reasons) - _MOST_REASONS} more reasons; -o json has them"
+        yield f"and {len(reasons) - _MOST_REASONS} more reasons; -o json lists them"

@@ -45,7 +45,7 @@ def _render_missing_hops(notes: MissingHopNotes, screen: Screen) -> Iterator[str
         yield from screen.wrap(f"{mark} {number} {name} missing: {why}", "    ")
     more = len(notes.numbers) - _MOST_NOTES
     if more > 0:
-        yield f"{mark} and {more} more; -o json names them"
+        yield f"{mark} and {more} more; -o json lists them"
 
 
 def _render_role_owners(items: Sequence[TraceItem], screen: Screen) -> Iterator[str]:
@@ -65,7 +65,7 @@ def _render_role_owners(items: Sequence[TraceItem], screen: Screen) -> Iterator[
             f"{role} is owned by {shorten_hop_id('person', owner)}", "    "
         )
     if len(owned) > _MOST_NOTES:
-        yield f"and {len(owned) - _MOST_NOTES} more owners of roles; -o json has them"
+        yield f"and {len(owned) - _MOST_NOTES} more owners of roles; -o json lists them"
 
 
 def format_legend(marks: Mapping[str, str], screen: Screen) -> str:

@@ -160,5 +160,5 @@ def _render_exposure(item: ExposureItem, screen: Screen) -> Iterator[str]:
 _EXPOSURE_TEXTS = {
     "admin": "administrator, or can become one",
     "public": "its trust policy allows anyone",
-    "external": "its trust policy allows an outsider",
+    "external": "its trust policy allows an external principal",
 }

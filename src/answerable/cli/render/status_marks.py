@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class MarkSet:
-    """Set of marks; each mark stands next to its word.
+    """Set of marks; each mark is printed next to its word.
 
     Attributes:
         hops: Stroke to a node, by status, four cells each.

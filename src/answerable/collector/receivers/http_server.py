@@ -113,7 +113,7 @@ class RecordReceiver:
 
         async def endpoint(request: Request) -> Response:
             try:
-                return await handler(request, self._authenticate(request))
+                return await handler(request, self._authenticate_sender(request))
             except DeliveryRefusedError as error:
                 return _build_error_response(request, error.status, str(error))
             except ClientDisconnect:
@@ -124,7 +124,7 @@ class RecordReceiver:
 
         return endpoint
 
-    def _authenticate(self, request: Request) -> LogSender:
+    def _authenticate_sender(self, request: Request) -> LogSender:
         """Return the sender of a request."""
         if self.is_draining:
             raise DeliveryRefusedError(503, "the collector is shutting down")
@@ -149,7 +149,9 @@ class RecordReceiver:
         if sender is None:
             self.refused += 1
             raise DeliveryRefusedError(
-                401, "no known sender: a bearer token is required"
+                401,
+                "the sender is unknown (expected a bearer token or a client "
+                "certificate of `collector.senders`)",
             )
         state["caller"] = sender.place
         return sender
@@ -171,7 +173,7 @@ class RecordReceiver:
             delivery = Delivery(
                 "otel", sender.place, options, partial(split, body, signal)
             )
-            result = await self._store(delivery, sender)
+            result = await self._store_delivery(delivery, sender)
         return Response(encode(signal, result.rejected, result.reason), media_type=kind)
 
     async def _discard_metrics(self, request: Request, sender: LogSender) -> Response:
@@ -194,15 +196,17 @@ class RecordReceiver:
                 {"cluster": sender.cluster},
                 partial(_split_event_list, body),
             )
-            await self._store(delivery, sender)
+            await self._store_delivery(delivery, sender)
         return Response(b"{}", media_type=JSON_TYPE)
 
-    async def _store(self, delivery: Delivery, sender: LogSender) -> DeliveryResult:
+    async def _store_delivery(
+        self, delivery: Delivery, sender: LogSender
+    ) -> DeliveryResult:
         """Store a delivery, and count it."""
         try:
             result = await self._writer.write(delivery)
         except QueueFullError:
-            raise DeliveryRefusedError(429, "too many deliveries wait") from None
+            raise DeliveryRefusedError(429, "too many deliveries are waiting") from None
         except AnswerableError:
             raise DeliveryRefusedError(503, "the store cannot be written") from None
         if result.invalid:
@@ -241,7 +245,7 @@ def _split_event_list(body: bytes) -> list[bytes]:
     try:
         return [bytes(each) for each in _EVENT_LISTS.decode(body).items]
     except (msgspec.DecodeError, UnicodeError, RecursionError):
-        raise ValueError("the body is not an EventList in JSON") from None
+        raise ValueError("the body is not a JSON EventList") from None
 
 
 def _get_content_type(request: Request) -> str:

@@ -119,14 +119,14 @@ class RecordWriter:
                 await self._store_next_group()
             since = self._unsealed_since
             if since and time.monotonic() - since > SEAL_INTERVAL:
-                await self._run_in_thread(self._seal)
+                await self._run_in_thread(self._seal_stored_records)
 
     async def close(self) -> None:
         """Seal what is stored, and close the store."""
         for _, future in self._queue:
             future.cancel()
         self._queue.clear()
-        await self._run_in_thread(self._seal)
+        await self._run_in_thread(self._seal_stored_records)
         await self._run_in_thread(self._close_store)
         self._thread.shutdown()
 
@@ -163,7 +163,7 @@ class RecordWriter:
             self._unsealed_since = time.monotonic()
         return [_build_result(each) for each in parsed]
 
-    def _seal(self) -> None:
+    def _seal_stored_records(self) -> None:
         """Seal what is stored; a failure is logged, and sealing is tried again."""
         if self._store is None or not self._unsealed_since:
             return

@@ -95,10 +95,10 @@ async def read_request_body(request: Request, reservation: BodyReservation) -> b
             raise DeliveryRefusedError(413, f"the body has more than {MAX_BODY} bytes")
         pieces.append(piece)
     body = b"".join(pieces)
-    return _inflate(body, reservation) if coding == "gzip" else body
+    return _decompress_gzip(body, reservation) if coding == "gzip" else body
 
 
-def _inflate(body: bytes, reservation: BodyReservation) -> bytes:
+def _decompress_gzip(body: bytes, reservation: BodyReservation) -> bytes:
     """Decompress one gzip member, up to the maximum size."""
     member = zlib.decompressobj(wbits=31)
     inflated: list[bytes] = []

@@ -190,7 +190,7 @@ def _read_access_keys(
     """Read the access keys of each user, each with the API call it came from."""
     found: list[tuple[str, AwsAnswer]] = []
     for done, user in enumerate(users):
-        scan.context.progress(done, len(users), "users asked for access keys")
+        scan.context.progress(done, len(users), "users whose access keys were read")
         try:
             for page in _iter_pages(scan.iam.list_access_keys, UserName=user):
                 keys = [

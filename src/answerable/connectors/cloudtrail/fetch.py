@@ -36,7 +36,7 @@ def read(location: str, context: EventContext) -> Iterator[EventBatch]:
             f"(expected cloudtrail:{QUEUE_PREFIX}URL,bucket=NAME)",
             "name the bucket of the trail: only its objects are read",
         )
-    with require_boto3("a queue of notifications"):
+    with require_boto3("a queue with notifications of new files"):
         from answerable.connectors.cloudtrail.live import TrailBucket, read_queue
     trail = TrailBucket(bucket, options.get("prefix", ""), int(days))
     return read_queue(url, trail, context)

@@ -98,7 +98,7 @@ def _translate_lake_errors(location: str) -> Iterator[None]:
         if (error.name or "").partition(".")[0] not in ("pyarrow", "pyiceberg"):
             raise
         raise EnvironmentFailure(
-            f"reading a lake needs {error.name}, which is not installed",
+            f"--lake requires {error.name}, which is not installed",
             "pip install 'answerable[lake]'",
         ) from None
     except FileNotFoundError:
@@ -204,7 +204,7 @@ def _read_table(
     else:
         columns, batches = _scan_parquet(files, table.path, window)
     if not (is_ocsf_table(columns) or is_cloudtrail_table(columns)):
-        reason = "a table without API calls"
+        reason = "the table contains no API calls"
         yield EventBatch(place, (), (), 0, 0, skipped=(reason,))
         return
     for batch in batches:
@@ -300,7 +300,7 @@ def _parse_rows(
     for row in rows:
         raw = rebuild(row)
         if raw is None:
-            skipped.append("a row of another product")
+            skipped.append("the row is of another product")
             continue
         read = parse_record(raw, {})
         if not isinstance(read, RecordRefused):
@@ -312,7 +312,7 @@ def _parse_rows(
     events = [each for each in events if _is_in_window(each, window)]
     problems: tuple[ReadProblem, ...] = ()
     if refused:
-        what = f"{len(refused)} of {len(rows)} rows not read: {refused[0]}"
+        what = f"{len(refused)} of {len(rows)} rows could not be read: {refused[0]}"
         problems = (ReadProblem(ReadProblemKind.INVALID, place, what),)
     return EventBatch(
         place, tuple(events), (), 0, 0, problems=problems, skipped=tuple(skipped)

@@ -176,14 +176,16 @@ class _QueueReader:
         try:
             for each in parse_notification(body):
                 if each.bucket != self._bucket:
-                    yield self._quarantine(body, "it names another bucket")
+                    yield self._build_quarantined_batch(
+                        body, "the notification names another bucket"
+                    )
                 elif not each.account:
                     yield self._make_batch(skipped=("not a CloudTrail log file",))
                 else:
                     is_read = yield from self._read_object(each, body, receives)
                     is_done = is_done and is_read
         except NotificationError as error:
-            yield self._quarantine(body, str(error))
+            yield self._build_quarantined_batch(body, str(error))
         if is_done:
             self._done.append(message["ReceiptHandle"])
 
@@ -200,7 +202,7 @@ class _QueueReader:
                 )
                 if answer["ContentLength"] > MAX_OBJECT:
                     what = f"its object is larger than {MAX_OBJECT} bytes"
-                    yield self._quarantine(body, what)
+                    yield self._build_quarantined_batch(body, what)
                     return True
                 for chunk in answer["Body"].iter_chunks(_CHUNK):
                     file.write(chunk)
@@ -208,7 +210,9 @@ class _QueueReader:
                 raise_if_expired(error)
                 code = error_code(error)
                 if code in _MISSING and receives >= MAX_RECEIVES:
-                    yield self._quarantine(body, f"its object is missing ({code})")
+                    yield self._build_quarantined_batch(
+                        body, f"its object is missing ({code})"
+                    )
                     return True
                 yield self._make_batch(place, f"cannot be read (got {code})")
                 return False
@@ -223,14 +227,14 @@ class _QueueReader:
                 )
                 yield batch
         if is_damaged:
-            yield self._quarantine(body, "its object cannot be read")
+            yield self._build_quarantined_batch(body, "its object cannot be read")
         if others:
-            what = f"{others} records name another account than their file"
+            what = f"{others} records belong to another account than their file"
             yield self._make_batch(place, what)
         self._read[named.key] = FilePosition(0, digest=answer["ETag"].strip('"'))
         return True
 
-    def _quarantine(self, body: str, reason: str) -> EventBatch:
+    def _build_quarantined_batch(self, body: str, reason: str) -> EventBatch:
         """Build the batch of a message that is not read again."""
         record = build_quarantined_record(FORMAT, body.encode(), reason, self._place, 0)
         return self._make_batch(self._place, reason, (record,))

@@ -140,7 +140,7 @@ class _ClientReader:
         default_factory=list
     )
     unattended: bool = False
-    """The client's mode asks no person before a call."""
+    """The client's mode allows calls without a person's approval."""
 
     def report_duplicate_keys(self, file: ConfigDocument) -> None:
         """Add a problem for each repeated key of a file."""

@@ -20,7 +20,7 @@ def read_request_subject(request: str) -> tuple[str, tuple[str, ...]]:
         request: `spec.request`: base64 of a PKCS#10 request in PEM.
     """
     try:
-        subject = x509.load_pem_x509_csr(_decode(request)).subject
+        subject = x509.load_pem_x509_csr(_decode_base64(request)).subject
     except (ValueError, TypeError):
         return "", ()
     return _read_name(subject)
@@ -33,7 +33,7 @@ def read_certificate_subject(certificate: str) -> tuple[str, tuple[str, ...]]:
         certificate: Base64 of a certificate in PEM.
     """
     try:
-        subject = x509.load_pem_x509_certificate(_decode(certificate)).subject
+        subject = x509.load_pem_x509_certificate(_decode_base64(certificate)).subject
     except (ValueError, TypeError):
         return "", ()
     return _read_name(subject)
@@ -44,13 +44,13 @@ def read_certificate_expiry(certificate: str) -> int:
     if not certificate:
         return 0
     try:
-        loaded = x509.load_pem_x509_certificate(_decode(certificate))
+        loaded = x509.load_pem_x509_certificate(_decode_base64(certificate))
         return int(loaded.not_valid_after_utc.timestamp()) * 1_000_000_000
     except (ValueError, TypeError, OverflowError):
         return 0
 
 
-def _decode(text: str) -> bytes:
+def _decode_base64(text: str) -> bytes:
     """Decode base64 text of bounded length, or raise ValueError.
 
     Raises:

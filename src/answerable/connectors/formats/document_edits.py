@@ -186,11 +186,11 @@ def _replace_member(
             written.append(first + render_value(value, form))
         else:
             written.append(_render_member(key, value, form))
-    joint = _separator(text, form, parent, member)
+    joint = _get_member_separator(text, form, parent, member)
     return text[: member.start] + joint.join(written) + text[member.end :]
 
 
-def _separator(
+def _get_member_separator(
     text: str, form: DocumentFormat, parent: SpanNode, member: MemberSpan
 ) -> str:
     """Return the text between two members, as the neighbours have it."""

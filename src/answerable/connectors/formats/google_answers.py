@@ -51,7 +51,7 @@ def iterate_answers(data: bytes, place: str) -> Iterator[GoogleAnswer]:
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         yield from _iterate_values(data, place)
         return
-    yield from _split(value, place)
+    yield from _yield_objects(value, place)
 
 
 def _iterate_values(data: bytes, place: str) -> Iterator[GoogleAnswer]:
@@ -67,36 +67,38 @@ def _iterate_values(data: bytes, place: str) -> Iterator[GoogleAnswer]:
                 yield from _read_line(line, f"{place}:{number}")
         return
     scanner, at, number = json.JSONDecoder(), 0, 0
-    while (at := _skip(text, at)) < len(text):
+    while (at := _skip_white_space(text, at)) < len(text):
         try:
             value, at = scanner.raw_decode(text, at)
         except (RecursionError, ValueError):
             raise ParseError(f"not JSON (offset {at})", place) from None
-        yield from _split(value, f"{place}#{number}" if number else place)
+        yield from _yield_objects(value, f"{place}#{number}" if number else place)
         number += 1
 
 
 def _read_line(line: str, place: str) -> Iterator[GoogleAnswer]:
     """Yield the objects of one line, or a fault."""
     try:
-        yield from _split(msgspec.json.decode(line), place)
+        yield from _yield_objects(msgspec.json.decode(line), place)
     except (msgspec.DecodeError, RecursionError):
         yield GoogleAnswer({}, place, "not JSON")
 
 
-def _skip(text: str, at: int) -> int:
+def _skip_white_space(text: str, at: int) -> int:
     """Return the offset after white space."""
     while at < len(text) and text[at] in _WHITE:
         at += 1
     return at
 
 
-def _split(value: RawValue, place: str, level: int = 0) -> Iterator[GoogleAnswer]:
+def _yield_objects(
+    value: RawValue, place: str, level: int = 0
+) -> Iterator[GoogleAnswer]:
     """Yield the objects of a value: itself, its items, or those of a page."""
     if isinstance(value, list):
         for number, each in enumerate(value):
             if level < _MAX_LEVELS:
-                yield from _split(each, f"{place}#/{number}", level + 1)
+                yield from _yield_objects(each, f"{place}#/{number}", level + 1)
         return
     if not isinstance(value, dict):
         yield GoogleAnswer({}, place, "not an object")
@@ -105,7 +107,7 @@ def _split(value: RawValue, place: str, level: int = 0) -> Iterator[GoogleAnswer
     others = value.keys() - pages - {"nextPageToken", "readTime", "kind"}
     if pages and not others:
         for each in pages:
-            yield from _split(value[each], f"{place}#/{each}", level + 1)
+            yield from _yield_objects(value[each], f"{place}#/{each}", level + 1)
         return
     yield GoogleAnswer(value, place)
 

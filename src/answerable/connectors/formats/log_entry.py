@@ -153,7 +153,7 @@ def describe_decoding_error(noun: str, refusal: Exception) -> str:
     if isinstance(refusal, msgspec.ValidationError):
         return f"{noun}: {refusal}"
     if isinstance(refusal, RecursionError):
-        return "not read: nested too deep"
+        return "the record is nested too deeply"
     return "not JSON"
 
 

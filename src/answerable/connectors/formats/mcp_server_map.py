@@ -62,7 +62,7 @@ def parse_server_maps(entry: ClientConfigFile, root: DocumentNode) -> McpServerM
             maps.append(node.pointer)
             _read_server_map(node, entry.client, servers, faults)
     if not maps and not faults and entry.role is FileRole.SERVERS:
-        faults.append(("", "no mapping of servers"))
+        faults.append(("", "the servers are not a mapping"))
     declared = tuple(islice(_find_extension_settings(root), FOUND_LIMIT + 1))
     if len(declared) > FOUND_LIMIT:
         faults.append(("/settings", f"more than {FOUND_LIMIT} credentials"))
@@ -124,7 +124,7 @@ def _read_server_map(
     pairs = node.members() if node.is_object else listed
     for name, entry in islice(pairs, SERVERS_LIMIT + 1):
         if not entry.is_object:
-            faults.append((entry.pointer, "not a server entry"))
+            faults.append((entry.pointer, "the entry is not a server"))
             continue
         server = parse_server_entry(name, entry)
         if server.is_truncated:
@@ -133,7 +133,7 @@ def _read_server_map(
             faults.append((entry.pointer, f"more than {FOUND_LIMIT} credentials"))
             server = replace(server, found=server.found[:FOUND_LIMIT])
         if server.empty:
-            faults.append((entry.pointer, "a server with neither command nor URL"))
+            faults.append((entry.pointer, "the server has neither a command nor a URL"))
         if client == _URL_IS_SSE and _has_sse_url(entry):
             server = replace(server, transport="sse")
         servers.append(server)

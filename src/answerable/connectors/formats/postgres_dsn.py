@@ -33,7 +33,9 @@ def parse_dsn_role(text: str) -> PlatformIdentity | None:
     """
     scheme, mark, rest = text.strip().removeprefix("jdbc:").partition("://")
     if not mark:
-        settings = {name: _unquote(value) for name, value in _KEYWORD.findall(text)}
+        settings = {
+            name: _unquote_value(value) for name, value in _KEYWORD.findall(text)
+        }
         known = {"dbname", "user"} <= settings.keys() and "host" in settings
         return build_postgres_role(settings) if known else None
     if scheme.lower().partition("+")[0] not in _SCHEMES:
@@ -83,7 +85,7 @@ def build_postgres_role(settings: Mapping[str, str]) -> PlatformIdentity | None:
     return PlatformIdentity(key, "postgres-role", user)
 
 
-def _unquote(value: str) -> str:
+def _unquote_value(value: str) -> str:
     """Return the value of a keyword string without its quotes."""
     if value.startswith("'"):
         return re.sub(r"\\(.)", r"\1", value[1:-1])

@@ -66,7 +66,7 @@ class _AccountDetails:
             elif each.type == "aws_iam_policy":
                 self._add_policy(each)
         for each in self._resources:
-            self._attach(each)
+            self._attach_policy_or_member(each)
         return {
             "Policies": list(self._policies.values()),
             **{
@@ -79,7 +79,10 @@ class _AccountDetails:
         """Return the ARN of a resource, as known or as it will be."""
         path = each.text("path") or "/"
         known = each.text("arn")
-        return known or f"arn:aws:iam::{self._account}:{kind}{path}{_name(each)}"
+        return (
+            known
+            or f"arn:aws:iam::{self._account}:{kind}{path}{_get_resource_name(each)}"
+        )
 
     def _add_principal(self, kind: str, each: PlannedResource) -> None:
         """Add a role, user or group with its own inline policies."""
@@ -88,7 +91,7 @@ class _AccountDetails:
         tags = each.values.get("tags")
         entry: dict[str, object] = {
             "Arn": arn,
-            f"{title}Name": _name(each),
+            f"{title}Name": _get_resource_name(each),
             f"{title}Id": each.text("unique_id"),
             "Path": each.text("path") or "/",
             "AttachedManagedPolicies": [
@@ -96,9 +99,9 @@ class _AccountDetails:
                 for one in each.texts("managed_policy_arns")
             ],
             inline: [
-                {"PolicyName": _text(one, "name"), "PolicyDocument": document}
+                {"PolicyName": _get_text_field(one, "name"), "PolicyDocument": document}
                 for one in each.blocks("inline_policy")
-                if (document := _text(one, "policy"))
+                if (document := _get_text_field(one, "policy"))
             ],
         }
         if kind != "group":
@@ -115,7 +118,7 @@ class _AccountDetails:
             entry["InstanceProfileList"] = []
         if kind == "user":
             entry["GroupList"] = []
-        self._found[kind][_name(each)] = entry
+        self._found[kind][_get_resource_name(each)] = entry
 
     def _add_policy(self, each: PlannedResource) -> None:
         """Add a managed policy with its document."""
@@ -127,21 +130,24 @@ class _AccountDetails:
         }
         self._policies[arn] = {
             "Arn": arn,
-            "PolicyName": _name(each),
+            "PolicyName": _get_resource_name(each),
             "DefaultVersionId": "v1",
             "PolicyVersionList": [version],
         }
 
-    def _attach(self, each: PlannedResource) -> None:
+    def _attach_policy_or_member(self, each: PlannedResource) -> None:
         """Add an inline policy, an attachment or a membership to its principals."""
         for kind, (inline, _, _) in _PRINCIPALS.items():
             if each.type == f"aws_iam_{kind}_policy":
                 for entry in self._find_principals(kind, each, kind):
                     document = each.text("policy") or None
-                    _extend(
+                    _append_to_list_field(
                         entry,
                         inline,
-                        {"PolicyName": _name(each), "PolicyDocument": document},
+                        {
+                            "PolicyName": _get_resource_name(each),
+                            "PolicyDocument": document,
+                        },
                     )
             elif each.type == f"aws_iam_{kind}_policy_attachment":
                 for entry in self._find_principals(kind, each, kind):
@@ -167,29 +173,34 @@ class _AccountDetails:
         ]
         for user in users:
             for group in groups:
-                _extend(user, "GroupList", group)
+                _append_to_list_field(user, "GroupList", group)
 
     def _attach_policy(self, entry: dict[str, object], each: PlannedResource) -> None:
         """Attach a managed policy, by its ARN or by the resource that will have it."""
         arns = [each.text("policy_arn")] if each.text("policy_arn") else []
         arns = arns or [
             self._name_arn("policy", one)
-            for one in self._follow(each, "policy_arn")
+            for one in self._yield_referenced_resources(each, "policy_arn")
             if one.type == "aws_iam_policy"
         ]
         for arn in arns:
             attached = {"PolicyArn": arn, "PolicyName": arn.rpartition("/")[2]}
-            _extend(entry, "AttachedManagedPolicies", attached)
+            _append_to_list_field(entry, "AttachedManagedPolicies", attached)
 
     def _find_principals(
         self, kind: str, each: PlannedResource, name: str
     ) -> list[dict[str, object]]:
         """Find the principals that a value names, or that it refers to."""
         names = each.texts(name) or ([each.text(name)] if each.text(name) else [])
-        names = names or [_name(one) for one in self._follow(each, name)]
+        names = names or [
+            _get_resource_name(one)
+            for one in self._yield_referenced_resources(each, name)
+        ]
         return [self._found[kind][one] for one in names if one in self._found[kind]]
 
-    def _follow(self, each: PlannedResource, name: str) -> Iterator[PlannedResource]:
+    def _yield_referenced_resources(
+        self, each: PlannedResource, name: str
+    ) -> Iterator[PlannedResource]:
         """Yield the resources that a value refers to."""
         for address in each.references.get(name, ()):
             if address in self._by_address:
@@ -235,8 +246,8 @@ def _build_rbac_fields(kind: str, each: PlannedResource) -> JsonObject:
         return {
             "roleRef": {
                 "apiGroup": "rbac.authorization.k8s.io",
-                "kind": _text(reference, "kind"),
-                "name": _text(reference, "name"),
+                "kind": _get_text_field(reference, "kind"),
+                "name": _get_text_field(reference, "name"),
             },
             "subjects": [_build_subject(one) for one in each.blocks("subject")],
         }
@@ -257,25 +268,28 @@ def _build_rule(rule: JsonObject) -> JsonObject:
 
 def _build_subject(subject: JsonObject) -> JsonObject:
     """Build a subject; a service account needs its namespace, others have none."""
-    kind = _text(subject, "kind")
-    built: dict[str, object] = {"kind": kind, "name": _text(subject, "name")}
+    kind = _get_text_field(subject, "kind")
+    built: dict[str, object] = {"kind": kind, "name": _get_text_field(subject, "name")}
     if kind == "ServiceAccount":
-        return {**built, "namespace": _text(subject, "namespace") or "default"}
+        return {
+            **built,
+            "namespace": _get_text_field(subject, "namespace") or "default",
+        }
     return {**built, "apiGroup": "rbac.authorization.k8s.io"}
 
 
-def _name(each: PlannedResource) -> str:
+def _get_resource_name(each: PlannedResource) -> str:
     """Return the name of a resource, or its address until the apply names it."""
     return each.text("name") or each.address.replace("[", "_").replace("]", "")
 
 
-def _text(holder: Mapping[str, object], name: str) -> str:
+def _get_text_field(holder: Mapping[str, object], name: str) -> str:
     """Return a text field; empty if there is none."""
     value = holder.get(name)
     return value if isinstance(value, str) else ""
 
 
-def _extend(entry: dict[str, object], name: str, value: object) -> None:
+def _append_to_list_field(entry: dict[str, object], name: str, value: object) -> None:
     """Append a value to a list field."""
     listed = entry.setdefault(name, [])
     if isinstance(listed, list):

@@ -94,9 +94,11 @@ def parse_terraform_plan(data: bytes) -> TerraformPlan:
     version = str(plan.get("format_version", ""))
     if not version.startswith(_VERSION):
         raise ParseError(f"format_version {version[:20]!r} (expected {_VERSION}x)")
-    references = dict(_iterate_references(_get(plan, "configuration", "root_module")))
-    prior = _get(plan, "prior_state", "values", "root_module")
-    planned = _get(plan, "planned_values", "root_module")
+    references = dict(
+        _iterate_references(_get_nested_object(plan, "configuration", "root_module"))
+    )
+    prior = _get_nested_object(plan, "prior_state", "values", "root_module")
+    planned = _get_nested_object(plan, "planned_values", "root_module")
     return TerraformPlan(
         tuple(_iterate_resources(prior, references)),
         tuple(_iterate_resources(planned, references)),
@@ -104,14 +106,14 @@ def parse_terraform_plan(data: bytes) -> TerraformPlan:
     )
 
 
-def _get(holder: object, *names: str) -> JsonObject:
+def _get_nested_object(holder: object, *names: str) -> JsonObject:
     """Return a nested object; an empty one if there is none."""
     for name in names:
         holder = holder.get(name) if isinstance(holder, dict) else None
     return cast("JsonObject", holder) if isinstance(holder, dict) else {}
 
 
-def _list(holder: JsonObject, name: str) -> list[JsonObject]:
+def _list_objects(holder: JsonObject, name: str) -> list[JsonObject]:
     """Return the objects of a list."""
     value = holder.get(name)
     items = value if isinstance(value, list) else []
@@ -122,7 +124,7 @@ def _iterate_resources(
     module: JsonObject, references: Mapping[str, Mapping[str, Sequence[str]]]
 ) -> Iterator[PlannedResource]:
     """Yield the managed resources of a module and of its child modules."""
-    for each in _list(module, "resources"):
+    for each in _list_objects(module, "resources"):
         values, address = each.get("values"), str(each.get("address", ""))
         if each.get("mode") == "managed" and isinstance(values, dict):
             yield PlannedResource(
@@ -131,7 +133,7 @@ def _iterate_resources(
                 values,
                 references.get(_drop_indexes(address), {}),
             )
-    for child in _list(module, "child_modules"):
+    for child in _list_objects(module, "child_modules"):
         yield from _iterate_resources(child, references)
 
 
@@ -139,17 +141,19 @@ def _iterate_references(
     module: JsonObject, prefix: str = ""
 ) -> Iterator[tuple[str, Mapping[str, Sequence[str]]]]:
     """Yield the address of each configured resource, with what its values refer to."""
-    for each in _list(module, "resources"):
+    for each in _list_objects(module, "resources"):
         found: dict[str, list[str]] = {}
-        for name, value in _get(each, "expressions").items():
+        for name, value in _get_nested_object(each, "expressions").items():
             texts = value.get("references") if isinstance(value, dict) else None
             found[name] = [
                 prefix + ".".join(str(text).split(".")[:2])
                 for text in (texts if isinstance(texts, list) else ())
             ]
         yield prefix + str(each.get("address", "")), found
-    for name, call in _get(module, "module_calls").items():
-        yield from _iterate_references(_get(call, "module"), f"{prefix}module.{name}.")
+    for name, call in _get_nested_object(module, "module_calls").items():
+        yield from _iterate_references(
+            _get_nested_object(call, "module"), f"{prefix}module.{name}."
+        )
 
 
 def _drop_indexes(address: str) -> str:
@@ -167,10 +171,10 @@ def _drop_indexes(address: str) -> str:
 def _iterate_uncompared(changes: object) -> Iterator[str]:
     """Yield the changed resources that may grant access and are not compared."""
     for each in changes if isinstance(changes, list) else ():
-        kind = str(_get(each).get("type", ""))
-        actions = _get(each, "change").get("actions")
+        kind = str(_get_nested_object(each).get("type", ""))
+        actions = _get_nested_object(each, "change").get("actions")
         known = kind in AWS_TYPES or kind.startswith("kubernetes_")
         changed = isinstance(actions, list) and not {"no-op", "read"} & set(actions)
         words = kind.split("_")
         if changed and not known and any(word in words for word in _ACCESS_WORDS):
-            yield str(_get(each).get("address", kind))
+            yield str(_get_nested_object(each).get("address", kind))

@@ -136,7 +136,7 @@ def _parse_job(
         secrets=tuple(sorted(secrets)),
         environment=_read_environment(job),
         runner=tuple(dict.fromkeys(_list_runner_labels(job))),
-        uses=_shorten(job.text_at("uses").strip(), 200),
+        uses=_shorten_to_one_line(job.text_at("uses").strip(), 200),
         roles=tuple(dict.fromkeys(_list_cloud_targets(steps, (*shared, *texts)))),
         actions=tuple(
             make_printable_line(each.text_at("uses").strip(), 200)
@@ -149,7 +149,7 @@ def _parse_job(
     )
 
 
-def _shorten(text: str, limit: int) -> str:
+def _shorten_to_one_line(text: str, limit: int) -> str:
     """Make a text one printable line; empty stays empty."""
     return make_printable_line(text, limit) if text else ""
 
@@ -175,7 +175,7 @@ def _read_environment(job: DocumentNode) -> str:
     block = job.get("environment")
     if block is not None and block.is_object:
         name = block.text_at("name")
-    return DYNAMIC if "${{" in name else _shorten(name, 255)
+    return DYNAMIC if "${{" in name else _shorten_to_one_line(name, 255)
 
 
 def _list_runner_labels(job: DocumentNode) -> Iterator[str]:

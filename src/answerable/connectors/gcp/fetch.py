@@ -43,7 +43,7 @@ def sync(location: str, context: SyncContext) -> Sync:
     fallback = PurePath(paths[0]).stem.lower() if paths else ""
     parsed = parse(contents, source, context.now, fallback)
     if not places:
-        raise UsageError(f"{source} names no file with answers of Google Cloud", _HINT)
+        raise UsageError(f"{source} contains no file with output of gcloud", _HINT)
     if not parsed.recognised:
         found = (*problems, *parsed.problems)
         why = f": {found[0].what}" if found else ""

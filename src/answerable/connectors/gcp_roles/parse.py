@@ -54,7 +54,7 @@ def parse_roles(
                 roles[role.name] = role
             else:
                 name = get_text(answer.raw, "name")
-                what = answer.fault or f"no role with permissions ({name[:80]})"
+                what = answer.fault or f"the role has no permissions ({name[:80]})"
                 add_problem(answer.place, what)
     except ParseError as error:
         add_problem(place, error.reason)

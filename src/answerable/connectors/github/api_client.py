@@ -153,10 +153,14 @@ class GithubApiClient:
                 return answer
             primary, secondary = primary + is_primary, secondary + (not is_primary)
             if primary > PRIMARY_RETRIES or secondary > SECONDARY_RETRIES:
-                raise CallFailed(ReadProblemKind.NETWORK, "throttled for too long")
-            self._wait(wait, "rate limit" if is_primary else "secondary rate limit")
+                raise CallFailed(
+                    ReadProblemKind.NETWORK, "GitHub throttled the request for too long"
+                )
+            self._wait_with_progress(
+                wait, "rate limit" if is_primary else "secondary rate limit"
+            )
 
-    def _wait(self, seconds: float, what: str) -> None:
+    def _wait_with_progress(self, seconds: float, what: str) -> None:
         """Wait, with the rest of the time in the progress."""
         left = min(max(seconds, 1.0), LONGEST_WAIT)
         while left > 0:
@@ -175,7 +179,7 @@ class GithubApiClient:
             "User-Agent": "answerable",
             "X-GitHub-Api-Version": API_VERSION,
         }
-        connection = self._connection or self._connect()
+        connection = self._connection or self._open_connection()
         self._connection = connection
         try:
             connection.request(method, target, body or None, headers)
@@ -192,12 +196,12 @@ class GithubApiClient:
             self.close()
         self._left -= len(data)
         if len(data) > limit:
-            what = f"an answer of more than {limit >> 20} MiB"
+            what = f"the response is larger than {limit >> 20} MiB"
             raise CallFailed(ReadProblemKind.TOO_LARGE, what)
         named = {name.lower(): value for name, value in response.getheaders()}
         return ApiAnswer(response.status, named, data)
 
-    def _connect(self) -> http.client.HTTPConnection:
+    def _open_connection(self) -> http.client.HTTPConnection:
         """Open a connection, through the proxy that the environment names."""
         host = self._api.hostname or ""
         proxies = {} if proxy_bypass(host) else getproxies()

@@ -121,7 +121,7 @@ class AppCredential:
         except CallFailed as failed:
             why = failed.what
         except msgspec.DecodeError:
-            why = "an answer of another form"
+            why = "the response has an unexpected format"
         raise EnvironmentFailure(
             f"no installation token for {self._login}: {why}",
             "install the app in the organization",
@@ -138,8 +138,10 @@ def build_app_jwt(app: str, sign: Callable[[bytes], bytes], now: int) -> str:
     """
     claims = {"iat": now - _CLOCK_SKEW, "exp": now + _JWT_SECONDS, "iss": app}
     head = {"alg": "RS256", "typ": "JWT"}
-    text = ".".join(_encode(msgspec.json.encode(each)) for each in (head, claims))
-    return f"{text}.{_encode(sign(text.encode()))}"
+    text = ".".join(
+        _encode_base64url(msgspec.json.encode(each)) for each in (head, claims)
+    )
+    return f"{text}.{_encode_base64url(sign(text.encode()))}"
 
 
 def _describe_refusal(answer: ApiAnswer, login: str) -> str:
@@ -149,7 +151,7 @@ def _describe_refusal(answer: ApiAnswer, login: str) -> str:
     return f"HTTP status {answer.status}"
 
 
-def _encode(data: bytes) -> str:
+def _encode_base64url(data: bytes) -> str:
     """Encode as base64url without padding."""
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 

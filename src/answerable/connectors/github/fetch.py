@@ -4,7 +4,11 @@ import os
 import re
 from collections.abc import Iterator
 
-from answerable.connectors.api_answer_file import probe_answer_file, read_answer_file
+from answerable.connectors.answer_locations import (
+    probe_answer_files,
+    read_bounded_answer,
+    split_location,
+)
 from answerable.connectors.bounded_folder import iterate_answer_files
 from answerable.connectors.github.declaration import DECLARATION, LIVE_OPTIONS
 from answerable.connectors.github.parse import (
@@ -13,14 +17,14 @@ from answerable.connectors.github.parse import (
     ParsedGithubOrganization,
     parse,
 )
-from answerable.connectors.user_path import expand_user_path
 from answerable.model.connector import SyncContext
 from answerable.model.errors import UsageError
-from answerable.model.sighting import Probe, ReadProblem, ReadProblemKind, Sync
+from answerable.model.sighting import Probe, ReadProblem, Sync
 
 _SUFFIXES = (".json", ".yml", ".yaml", "CODEOWNERS")
 MAX_FILE_BYTES = 128 << 20
 MAX_TOTAL_BYTES = 512 << 20
+_SPLIT = "save it in parts"
 _HINT = "collect with the commands of docs/github.md"
 
 
@@ -38,7 +42,7 @@ def sync(location: str, context: SyncContext) -> Sync:
             one.
     """
     source = f"{DECLARATION.name}:{location}"
-    paths, options = _split_location(location)
+    paths, options = split_location(location, DECLARATION.location_options)
     login = _find_live_name(paths, options)
     if login:
         return _sync_live(login, options, context)
@@ -81,7 +85,7 @@ def _find_live_name(paths: list[str], options: dict[str, str]) -> str:
     mixed = next((each for each in LIVE_OPTIONS if each in options), "")
     if mixed and not name:
         raise UsageError(
-            f"{mixed}= is for a live scan (got {(paths or ['no name'])[0][:80]!r})",
+            f"{mixed}= is only for a live scan (got {(paths or ['no name'])[0][:80]!r})",
             "answerable scan github:ORG,app=ID,key=FILE",
         )
     return name
@@ -109,30 +113,13 @@ def build_sync(
 
 def list_locations_to_read(location: str) -> tuple[Probe, ...]:
     """List the paths or API calls that a sync would read."""
-    paths, options = _split_location(location)
+    paths, options = split_location(location, DECLARATION.location_options)
     if _find_live_name(paths, options):
         calls = (e for e in DECLARATION.reads if e.startswith(("GET ", "POST ")))
         return tuple(Probe(each, "an answer of the API", None) for each in calls)
     if not paths:
         return (Probe(f"{DECLARATION.name}:FILE", EXPECTED_KIND, False),)
-    return tuple(
-        probe_answer_file(place, EXPECTED_KIND)
-        for path in paths
-        for place, _ in iterate_answer_files(path, _SUFFIXES, [])
-    )
-
-
-def _split_location(location: str) -> tuple[list[str], dict[str, str]]:
-    """Split a location into its paths and its options."""
-    paths: list[str] = []
-    options: dict[str, str] = {}
-    for part in location.split(","):
-        name, mark, value = part.partition("=")
-        if mark and name in DECLARATION.location_options:
-            options[name] = value
-        elif part:
-            paths.append(part)
-    return paths, options
+    return probe_answer_files(paths, _SUFFIXES, EXPECTED_KIND)
 
 
 def _iter_contents(
@@ -142,14 +129,7 @@ def _iter_contents(
     left = MAX_TOTAL_BYTES
     for place, inside in sorted(places, key=lambda pair: pair[1]):
         limit = min(left, MAX_FILE_BYTES)
-        try:
-            size = expand_user_path(place).stat().st_size
-        except (OSError, ValueError):
-            size = 0
-        if size > limit:
-            what = f"larger than {limit >> 20} MiB; save it in parts"
-            problems.append(ReadProblem(ReadProblemKind.TOO_LARGE, place, what))
-            continue
-        data = read_answer_file(place, EXPECTED_KIND, limit)
-        left -= len(data)
-        yield data, inside, place
+        data = read_bounded_answer(place, EXPECTED_KIND, limit, _SPLIT, problems)
+        if data is not None:
+            left -= len(data)
+            yield data, inside, place

@@ -53,22 +53,24 @@ def issue_installation_token(policy: CredentialPolicy) -> IssuedCredential:
         )
         why = f"HTTP status {made.status}"
         if made.status == HTTPStatus.CREATED:
-            return _build(
+            return _build_credential(
                 msgspec.json.decode(made.body, type=_NarrowedTokenAnswer), text
             )
     except CallFailed as failed:
         why = failed.what
     except msgspec.DecodeError:
-        why = "an answer of another form"
+        why = "the response has an unexpected format"
     finally:
         client.close()
     raise EnvironmentFailure(
-        f"GitHub issues no installation token: {why}",
+        f"GitHub refused an installation token: {why}",
         "check the installation, its repositories and its permissions",
     )
 
 
-def _build(answer: _NarrowedTokenAnswer, named: Mapping[str, str]) -> IssuedCredential:
+def _build_credential(
+    answer: _NarrowedTokenAnswer, named: Mapping[str, str]
+) -> IssuedCredential:
     """Build the credential; GitHub's audit log names a token by its SHA-256."""
     digest = hashlib.sha256(answer.token.encode()).digest()
     return IssuedCredential(
@@ -78,5 +80,5 @@ def _build(answer: _NarrowedTokenAnswer, named: Mapping[str, str]) -> IssuedCred
         expires=parse_instant(answer.expires_at),
         method="github:CreateInstallationAccessToken",
         parent="",
-        notes=("the token reaches every branch and path of its repositories",),
+        notes=("the token can access every branch and path of its repositories",),
     )

@@ -105,12 +105,12 @@ class _LiveOrganizationScan:
                 done, total = len(self.seen), len(self.seen) + len(waiting)
                 self.context.progress(done, total, f"answers ({endpoint.answer})")
                 self.seen.add(path)
-                self._read(path, endpoint)
+                self._read_answer(path, endpoint)
             expected = self.reader.builder.expected
             waiting = [(p, e) for p, e in expected.items() if p not in self.seen]
         self._report_repeated_refusals()
 
-    def _read(self, path: str, endpoint: Endpoint) -> None:
+    def _read_answer(self, path: str, endpoint: Endpoint) -> None:
         """Read one answer; one that is refused becomes a problem."""
         address = find_address_of_endpoint(endpoint, path)
         builder = self.reader.builder
@@ -121,7 +121,7 @@ class _LiveOrganizationScan:
             builder.forget_list(address)
             return
         try:
-            body = self._fetch(path, address)
+            body = self._fetch_all_pages(path, address)
         except CallFailed as failed:
             builder.problems.append(ReadProblem(failed.kind, place, failed.what))
             builder.recognised += 1
@@ -143,7 +143,7 @@ class _LiveOrganizationScan:
                 path = each.build_path(address.parameters)
                 self.reader.builder.read.add(path.lower())
 
-    def _fetch(self, path: str, address: AnswerAddress) -> bytes | None:
+    def _fetch_all_pages(self, path: str, address: AnswerAddress) -> bytes | None:
         """Fetch all pages of an answer, in the form of a saved one.
 
         Returns:
@@ -162,7 +162,7 @@ class _LiveOrganizationScan:
             answer = self.client.get_next(link[1])
             size += len(answer.body)
             if size > MAX_LIST_BYTES:
-                what = f"a list of more than {MAX_LIST_BYTES >> 20} MiB"
+                what = f"the list is larger than {MAX_LIST_BYTES >> 20} MiB"
                 raise CallFailed(ReadProblemKind.TOO_LARGE, what)
             if answer.status != HTTPStatus.OK:
                 what = f"page {len(pages) + 1}: HTTP status {answer.status}"

@@ -34,7 +34,8 @@ def _check_options(options: LogOptions) -> None:
     if not options.get("cluster"):
         raise UsageError(
             "the cluster is missing (expected k8s-audit:PATH,cluster=NAME)",
-            "audit records do not name their cluster; use the name that `scan k8s:` has",
+            "audit records do not name their cluster; use the same name as for `scan "
+            "k8s:`",
         )
 
 

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from pathlib import PurePath
 
+from answerable.connectors.answer_locations import probe_answer_files, split_location
 from answerable.connectors.api_answer_file import (
     MAX_ANSWER_BYTES,
-    probe_answer_file,
     read_answer_file,
 )
 from answerable.connectors.bounded_folder import iterate_answer_files
@@ -46,7 +46,7 @@ def sync(location: str, context: SyncContext) -> Sync:
         EnvironmentFailure: A file is not readable; live: no kubeconfig, refused
             credentials, or the client is not installed.
     """
-    paths, options = _split_location(location)
+    paths, options = split_location(location, DECLARATION.location_options)
     builder = ClusterBuilder(
         name=normalise_cluster_name(options.get("cluster", "")),
         default_namespace=options.get("namespace") or "default",
@@ -119,13 +119,9 @@ def build_sync(
 
 def list_locations_to_read(location: str) -> tuple[Probe, ...]:
     """List the paths or API calls that a sync would read."""
-    paths, options = _split_location(location)
+    paths, options = split_location(location, DECLARATION.location_options)
     if paths:
-        return tuple(
-            probe_answer_file(place, EXPECTED_KIND)
-            for path in paths
-            for place, _ in iterate_answer_files(path, _SUFFIXES, [])
-        )
+        return probe_answer_files(paths, _SUFFIXES, EXPECTED_KIND)
     kinds = KINDS if SECRETS in options else LISTED_KINDS
     return (
         Probe(f"GET {VERSION_PATH}", "the version", None),
@@ -166,19 +162,6 @@ def _sync_live(
         options.get("context", ""), builder, context, with_secrets=bool(asked)
     )
     return build_sync(source, parsed, probes, parsed.problems, context.now)
-
-
-def _split_location(location: str) -> tuple[list[str], dict[str, str]]:
-    """Split a location into its paths and its options."""
-    paths: list[str] = []
-    options: dict[str, str] = {}
-    for part in location.split(","):
-        name, mark, value = part.partition("=")
-        if mark and name in DECLARATION.location_options:
-            options[name] = value
-        elif part:
-            paths.append(part)
-    return paths, options
 
 
 class _ClusterFiles:

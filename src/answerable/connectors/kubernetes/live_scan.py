@@ -121,8 +121,8 @@ class _LiveScan:
         """Return the path of a kind, of a version that the cluster serves."""
         if not kind.optional:
             return kind.path
-        answer = self._get(f"/apis/{kind.group}")
-        served = [e.version for e in _decode(answer, _GroupAnswer).versions]
+        answer = self._get_with_retries(f"/apis/{kind.group}")
+        served = [e.version for e in _decode_answer(answer, _GroupAnswer).versions]
         version = kind.version if kind.version in served else (served or [""])[0]
         return f"/apis/{kind.group}/{version}/{kind.plural}" if version else ""
 
@@ -140,11 +140,12 @@ class _LiveScan:
             query = [("limit", str(PAGE_ITEMS))]
             query += [("continue", token)] if token else []
             accept = _METADATA_ACCEPT if kind.metadata_only else _JSON
-            text = self._get(path, query, accept)
-            head = _decode(text, _ListAnswer)
+            text = self._get_with_retries(path, query, accept)
+            head = _decode_answer(text, _ListAnswer)
             if kind.metadata_only and head.kind != _METADATA:
                 raise _CallFailed(
-                    ReadProblemKind.INVALID, "the server did not answer with metadata"
+                    ReadProblemKind.INVALID,
+                    "the API server returned more than metadata",
                 )
             yield text
             token = head.metadata.continue_ or None
@@ -153,12 +154,14 @@ class _LiveScan:
         """Read the version and the issuer of the cluster, where they may be read."""
         builder = self.reader.builder
         try:
-            answer = self._get(VERSION_PATH)
-            builder.version = _decode(answer, _VersionAnswer).git_version
+            answer = self._get_with_retries(VERSION_PATH)
+            builder.version = _decode_answer(answer, _VersionAnswer).git_version
         except _CallFailed as failed:
             self._add_problem(f"GET {VERSION_PATH}", failed)
         try:
-            issuer = _decode(self._get(ISSUER_PATH), _IssuerAnswer).issuer
+            issuer = _decode_answer(
+                self._get_with_retries(ISSUER_PATH), _IssuerAnswer
+            ).issuer
             builder.issuer = builder.issuer or issuer.rstrip("/")
         except _CallFailed as failed:
             self._add_problem(f"GET {ISSUER_PATH}", failed)
@@ -166,7 +169,7 @@ class _LiveScan:
     def read_aws_auth(self) -> None:
         """Read the ConfigMap aws-auth; a cluster without one has no such rows."""
         try:
-            text = self._get(AWS_AUTH_PATH)
+            text = self._get_with_retries(AWS_AUTH_PATH)
         except _CallFailed as failed:
             if failed.status == HTTPStatus.NOT_FOUND:
                 self.reader.eks.has_aws_auth = True
@@ -175,7 +178,7 @@ class _LiveScan:
             return
         self.reader.read_text(text, f"GET {AWS_AUTH_PATH}")
 
-    def _get(
+    def _get_with_retries(
         self,
         path: str,
         query: list[tuple[str, str]] | None = None,
@@ -189,11 +192,13 @@ class _LiveScan:
         """
         began = time.monotonic()
         while True:
-            status, body, retry_after = self._call(path, query or [], accept)
+            status, body, retry_after = self._make_call(path, query or [], accept)
             waited = time.monotonic() - began
             if status not in _THROTTLED or waited >= THROTTLE_LIMIT:
                 break
-            self.context.progress(0, 0, f"waiting: the API server throttles {path}")
+            self.context.progress(
+                0, 0, f"waiting, because the API server throttles {path}"
+            )
             time.sleep(_parse_wait(retry_after))
         if status == HTTPStatus.OK:
             return body
@@ -208,7 +213,7 @@ class _LiveScan:
         what = "throttled for too long" if throttled else f"HTTP status {status}"
         raise _CallFailed(ReadProblemKind.NETWORK, what, status)
 
-    def _call(
+    def _make_call(
         self, path: str, query: list[tuple[str, str]], accept: str
     ) -> tuple[int, str, str]:
         """Make one call; return its status, body and Retry-After."""
@@ -241,7 +246,7 @@ class _LiveScan:
         )
 
 
-def _decode(text: str, kind: type[AnswerT]) -> AnswerT:
+def _decode_answer(text: str, kind: type[AnswerT]) -> AnswerT:
     """Decode an answer.
 
     Raises:
@@ -287,7 +292,7 @@ def scan_cluster(
     if not scan.reader.live_kinds:
         first = builder.problems[0]
         raise EnvironmentFailure(
-            f"no kind could be listed: {first.place}: {first.what}",
+            f"the API server refused every list: {first.place}: {first.what}",
             "print the permissions: answerable where --policy clusterrole k8s:",
         )
     source = f"{DECLARATION.name}:{builder.name} (live)"

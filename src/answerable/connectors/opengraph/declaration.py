@@ -7,7 +7,7 @@ DECLARATION = ConnectorDeclaration(
     name="opengraph",
     gives="inventory",
     location="FILE or DIR",
-    about="nodes and edges that another collector exported, as its word",
+    about="nodes and edges that another collector exported, as its statements",
     written_by=WrittenBy.PLATFORM,
     reads=(
         "FILE, or DIR/**/*.json: OpenGraph files of BloodHound (GitHound, OpenHound and "

@@ -153,7 +153,9 @@ def _read_telemetry(
     if agents := options.get("agents"):
         named = {attributes[name] for name in _AGENT_NAMES if name in attributes}
         if not named <= set(agents.split("\n")):
-            return RecordRefused("it names an agent that its sender may not speak for")
+            return RecordRefused(
+                "the record names an agent that is not in `agents` of its sender"
+            )
     trace, span = _check_hex(telemetry.trace_id), _check_hex(telemetry.span_id)
     is_span = telemetry.start_time_unix_nano is not None
     return LogEntry(

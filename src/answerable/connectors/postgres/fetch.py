@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import PurePath
 
+from answerable.connectors.answer_locations import split_location
 from answerable.connectors.api_answer_file import (
     MAX_ANSWER_BYTES,
     probe_answer_file,
@@ -37,7 +38,7 @@ def sync(location: str, context: SyncContext) -> Sync:
         EnvironmentFailure: A file is not readable.
     """
     source = f"{DECLARATION.name}:{location}"
-    paths, options = _split_location(location)
+    paths, options = split_location(location, DECLARATION.location_options)
     places = [place for path in paths for place in _list_files(path)]
     if not places:
         raise UsageError(f"{source}: no file contains a dump", _COLLECT_HINT)
@@ -70,7 +71,7 @@ def sync(location: str, context: SyncContext) -> Sync:
 
 def list_locations_to_read(location: str) -> tuple[Probe, ...]:
     """List the paths that a sync would read."""
-    paths, _ = _split_location(location)
+    paths, _ = split_location(location, DECLARATION.location_options)
     if not paths:
         return (Probe(f"{DECLARATION.name}:FILE", EXPECTED_KIND, False),)
     return tuple(
@@ -78,19 +79,6 @@ def list_locations_to_read(location: str) -> tuple[Probe, ...]:
         for path in paths
         for place in _list_files(path)
     )
-
-
-def _split_location(location: str) -> tuple[list[str], dict[str, str]]:
-    """Split a source's location into its file paths and its options."""
-    paths: list[str] = []
-    options: dict[str, str] = {}
-    for part in location.split(","):
-        name, mark, value = part.partition("=")
-        if mark and name in DECLARATION.location_options:
-            options[name] = value
-        elif part:
-            paths.append(part)
-    return paths, options
 
 
 def _list_files(location: str) -> Iterator[str]:

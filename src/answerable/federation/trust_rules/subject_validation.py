@@ -113,8 +113,9 @@ def _validate_patterns(subject: IssuedSubject) -> Iterator[SubjectFault]:
         yield from _validate_text(at, pattern)
         if foreign := sorted(REJECTED_CHARACTERS.intersection(pattern)):
             what = (
-                f"`{foreign[0]}` means nothing here: a pattern is anchored, and `*` is "
-                "one or more characters, no slash. For the letter itself write the claim in match"
+                f"`{foreign[0]}` is not a wildcard: a pattern is anchored, and only "
+                f"`*` matches one or more characters except slashes. For the literal "
+                f"character, put the claim in match"
             )
             yield at, RuleFaultCode.PATTERN, what
         elif len(pattern) > MAX_PATTERN:

@@ -175,7 +175,7 @@ def _describe_audience_conflict(grant: TokenGrant, context: ValidationContext) -
     """Describe the other relying party that has this audience; empty for none."""
     named = _normalise_audience(grant.audience)
     if context.url and named == _normalise_audience(context.url):
-        return "our own: a token for us could be exchanged for any other"
+        return "our own URL: a token for it could be exchanged for any other token"
     issuers = context.issuers.values()
     gateways = {_normalise_audience(each.audience) for each in issuers if each.pin.ours}
     for each in issuers:
@@ -186,7 +186,7 @@ def _describe_audience_conflict(grant: TokenGrant, context: ValidationContext) -
         if named == _normalise_audience(each.pin.iss) and not is_jag:
             return f"the issuer {each.pin.name} itself"
         if named == _normalise_audience(each.audience) and named not in gateways:
-            return f"the one that tokens of the issuer {each.pin.name} have for us"
+            return f"the audience that the issuer {each.pin.name} uses for this service"
     return ""
 
 

@@ -18,8 +18,8 @@ class BodyTurn:
     """
 
     __slots__ = (
-        "_door",
         "_held",
+        "_http_server",
         "_is_over",
         "_on_room",
         "_principal",
@@ -28,8 +28,10 @@ class BodyTurn:
         "is_parked",
     )
 
-    def __init__(self, door: GatewayHttpServer, on_room: Callable[[], None]) -> None:
-        self._door, self._on_room = door, on_room
+    def __init__(
+        self, http_server: GatewayHttpServer, on_room: Callable[[], None]
+    ) -> None:
+        self._http_server, self._on_room = http_server, on_room
         self._principal = ""
         self._size = 0  # bytes that the body may have, where that is much
         self._held = self.is_parked = self._is_over = False
@@ -49,14 +51,14 @@ class BodyTurn:
 
     def must_wait(self, principal: str, size: int) -> bool:
         """Tell whether a received body has to wait for its caller's turn."""
-        door = self._door
-        open_calls = door.in_flight.get(principal, 0)
-        return door.queue.must_wait(principal, size, open_calls)
+        http_server = self._http_server
+        open_calls = http_server.in_flight.get(principal, 0)
+        return http_server.queue.must_wait(principal, size, open_calls)
 
     def wait(self, principal: str, size: int, run: Callable[[], None]) -> None:
         """Queue a received body until it is its caller's turn."""
         self._queued = QueuedCall(principal, size, run)
-        self._door.queue.add(self._queued)
+        self._http_server.queue.add(self._queued)
 
     def begin(self) -> QueuedCall | None:
         """End the wait: the body is handled now. Return its place, if it had one."""
@@ -68,21 +70,21 @@ class BodyTurn:
         self._is_over = True
         queued = self.begin()
         if queued is not None:
-            self._door.queue.remove(queued)
+            self._http_server.queue.remove(queued)
         if self.is_parked:
-            self._door.cancel_wait(self._principal, self._retry)
+            self._http_server.cancel_wait(self._principal, self._retry_waiting_body)
         if self._held:
-            self._door.release_bytes(self._principal, self._size)
+            self._http_server.release_bytes(self._principal, self._size)
 
     def _try_reserve(self) -> None:
         """Reserve the bytes, or wait for some."""
-        door = self._door
-        self._held = door.reserve_bytes(self._principal, self._size)
+        http_server = self._http_server
+        self._held = http_server.reserve_bytes(self._principal, self._size)
         self.is_parked = not self._held
         if self.is_parked:
-            door.wait_for_bytes(self._principal, self._retry)
+            http_server.wait_for_bytes(self._principal, self._retry_waiting_body)
 
-    def _retry(self) -> None:
+    def _retry_waiting_body(self) -> None:
         """Retry after other calls have released bytes."""
         if not self._is_over:
             self._try_reserve()

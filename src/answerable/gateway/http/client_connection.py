@@ -6,9 +6,7 @@ gone.
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Callable
-from typing import cast
 
 from answerable.gateway.http.reply_writer import do_nothing
 from answerable.gateway.http.request_connection import ImmediateReply
@@ -23,12 +21,9 @@ from answerable.gateway.wire.http_heads import (
     write_reply_head,
 )
 from answerable.gateway.wire.mcp_request_head import McpRequestHead
-from answerable.server.admission import ConnectionSlot, quota_address
 from answerable.server.connection_info import ConnectionInfo
-from answerable.server.connection_info_reader import read_connection_info
-from answerable.server.deadline_timer import NEVER
-from answerable.server.processes.pidfd_process import ProcessGone
-from answerable.server.wire.connection_deadlines import ConnectionWait, compute_deadline
+from answerable.server.http_connection import HttpServerConnection
+from answerable.server.wire.connection_deadlines import ConnectionWait
 from answerable.server.wire.host_check import ServedNames
 from answerable.server.wire.refusals import RefusalReason, RequestRefused
 from answerable.server.wire.request_parser import ParsedItem, RequestBody, RequestParser
@@ -37,7 +32,7 @@ from answerable.server.wire.request_parser import ParsedItem, RequestBody, Reque
 MAX_SINGLE_WRITE = 64 * 1024
 
 
-class ClientConnection(asyncio.Protocol):
+class ClientConnection(HttpServerConnection[McpRequestHead]):
     """Protocol of one client connection.
 
     Args:
@@ -46,58 +41,33 @@ class ClientConnection(asyncio.Protocol):
 
     def __init__(
         self,
-        door: GatewayHttpServer,
+        http_server: GatewayHttpServer,
         served: ServedNames,
         url: str,
         *,
         link: ConnectionInfo | None = None,
     ) -> None:
-        self.door = door
-        self.served = served
-        self.link = ConnectionInfo(url=url) if link is None else link
-        self.deadline = NEVER
-        self._transport: asyncio.Transport | None = None
-        self._slot: ConnectionSlot | None = None  # None where another worker counts it
-        self._is_new = True  # nothing was received
-        self._intake = RequestParser(door.read)
-        self._arrived: deque[ParsedItem[McpRequestHead]] = deque()
+        known = ConnectionInfo(url=url) if link is None else link
+        super().__init__(http_server, served, known, RequestParser(http_server.read))
+        self.http_server = http_server
+        self._is_relayed = link is not None
         self._turn: HttpRequestHandler | None = None
-        self._wait = ConnectionWait.ANSWER
         self._is_ours = link is not None  # it stays with this worker
         # What another worker would have to read again.
-        self._received: list[bytes] | None = None if door.peers is None else []
-        self._advancing = False
-        self._held = False  # the client sent ahead, and is not read from
-        self._closes = False  # after the present answer
+        self._received: list[bytes] | None = None if http_server.peers is None else []
         self._chunked: bool | None = None  # None: the answer is not begun
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Read peer address and TLS facts of the client, and take a connection slot."""
-        transport = cast(asyncio.Transport, transport)
-        door = self.door
-        try:
-            if not self._is_ours:
-                self.link = read_connection_info(transport, self.link.url)
-        except ProcessGone as gone:
-            door.exchange.recorder.count_refused(gone.reason, None, "", "")
-            transport.abort()
-            return
-        if door.draining or not (self._is_ours or self._take_slot(transport)):
-            transport.abort()
-            return
-        self._transport = transport
-        door.fronts.add(self)
-        door.ticker.add(self)
-        self._set_deadline()
+    def count_refused_peer(self, reason: str) -> None:
+        """Count a connection whose peer could not be identified."""
+        self.http_server.exchange.recorder.count_refused(reason, None, "", "")
 
-    def _take_slot(self, transport: asyncio.Transport) -> bool:
-        """Count this connection against the quotas of the worker."""
-        admission, peer = self.door.admission, self.link.peer
-        if peer is None:
-            self._slot = admission.admit(self, quota_address(transport))
-        else:
-            self._slot = admission.admit_unix_socket(self, peer.uid)
-        return self._slot is not None
+    def find_wait(self) -> ConnectionWait | None:
+        """Return what an open request waits for; None between requests."""
+        turn = self._turn
+        if turn is None:
+            return None
+        reads = turn.wants_body and not turn.body.is_parked
+        return ConnectionWait.BODY if reads else ConnectionWait.ANSWER
 
     @property
     def is_busy(self) -> bool:
@@ -105,18 +75,11 @@ class ClientConnection(asyncio.Protocol):
         return self._turn is not None and self._turn.caller is not None
 
     def data_received(self, data: bytes) -> None:
-        """Parse received bytes into requests."""
-        if self._transport is None or self._closes:
-            return
-        self._is_new = False
-        if self._received is not None:
-            self._received.append(data)
-        self._arrived.extend(self._intake.feed(data))
-        self.process_parsed_items()
-
-    def eof_received(self) -> bool:
-        """Let the transport close."""
-        return False
+        """Parse received bytes; keep those that another worker may have to read."""
+        received = self._received
+        if received is not None and not self._closes and self._transport is not None:
+            received.append(data)
+        super().data_received(data)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Abort the open request of a client that is gone."""
@@ -167,11 +130,6 @@ class ClientConnection(asyncio.Protocol):
         """Stop the open request if a revocation now forbids it."""
         if self._turn is not None:
             self._turn.stop_if_revoked()
-
-    def abort(self) -> None:
-        """Close the client's connection at once, without sending the rest."""
-        if self._transport is not None:
-            self._transport.abort()
 
     def reply(
         self,
@@ -309,12 +267,12 @@ class ClientConnection(asyncio.Protocol):
     def _keep_or_relay(self, handler: HttpRequestHandler, principal: str) -> None:
         """Keep the connection, or relay it to the worker that owns its caller."""
         slot = self._slot
-        if slot is not None and not self.door.admission.count_for_caller(
+        if slot is not None and not self.http_server.admission.count_for_caller(
             slot, principal
         ):
             handler.refuse(RefusalReason.TOO_MANY_CONNECTIONS)
             return
-        peers = self.door.peers
+        peers = self.http_server.peers
         received, self._received = self._received, None
         if peers is None or peers.owns_principal(principal):
             self._is_ours = True
@@ -335,16 +293,14 @@ class ClientConnection(asyncio.Protocol):
 
     def _detach_transport(self) -> asyncio.Transport | None:
         """Detach the transport, and forget the connection."""
-        transport, self._transport = self._transport, None
-        self.door.fronts.discard(self)
-        self.door.ticker.discard(self)
-        self._arrived.clear()
         self._turn = None
-        return transport
+        return self._forget_transport()
 
     def _reply_malformed(self, refusal: RequestRefused) -> None:
         """Reply to bytes that are not a valid HTTP request."""
-        self.door.exchange.recorder.count_refused(refusal.why.value, None, "", "")
+        self.http_server.exchange.recorder.count_refused(
+            refusal.why.value, None, "", ""
+        )
         self.reply(build_heading(refusal.wire.status, {}), b"")
 
     def _finish_request(self) -> None:
@@ -366,34 +322,9 @@ class ClientConnection(asyncio.Protocol):
         """Tell whether to close after this reply: asked for, or draining."""
         # The received bytes begin with an answered request without a caller: the
         # connection cannot be relayed any more.
-        return self._closes or self.door.draining or self._received is not None
+        return self._closes or self.http_server.draining or self._received is not None
 
     def _write_bytes(self, data: bytes) -> None:
         """Write bytes, if the client is still connected."""
         if self._transport is not None:
             self._transport.write(data)
-
-    def _pause_or_resume_reading(self) -> None:
-        """Pause reading while parsed items wait."""
-        transport = self._transport
-        if transport is not None and self._held is not bool(self._arrived):
-            self._held = bool(self._arrived)
-            if self._held:
-                transport.pause_reading()
-            else:
-                transport.resume_reading()
-
-    def _set_deadline(self) -> None:
-        """Set the deadline for the state: idle, reading a request or writing."""
-        turn = self._turn
-        if turn is not None:
-            reads = turn.wants_body and not turn.body.is_parked
-            wait = ConnectionWait.BODY if reads else ConnectionWait.ANSWER
-        elif not self._intake.is_between_requests:
-            wait = ConnectionWait.HEAD
-        else:
-            wait = ConnectionWait.FIRST if self._is_new else ConnectionWait.REQUEST
-        if wait is self._wait:
-            return
-        self._wait = wait
-        self.deadline = compute_deadline(wait, self.door.loop.time(), self.door.limits)

@@ -102,7 +102,7 @@ class FairQueue:
             self._is_due = True
             self._loop.call_soon(self._run_next_call)
 
-    def _retry(self) -> None:
+    def _retry_waiting_callers(self) -> None:
         """Check the budgets of waiting callers again."""
         self._is_retry_due = False
         self._schedule_next()
@@ -119,7 +119,8 @@ class FairQueue:
                 self._is_retry_due = True
                 pause = self._free_at - now
                 self._loop.call_later(
-                    pause if 0 < pause < _RETRY_DELAY else _RETRY_DELAY, self._retry
+                    pause if 0 < pause < _RETRY_DELAY else _RETRY_DELAY,
+                    self._retry_waiting_callers,
                 )
             return
         calls = self._waiting.pop(caller)
@@ -131,7 +132,7 @@ class FairQueue:
             call.run()
         finally:
             if call is not self._handed_off:
-                self._settle(call, time.perf_counter() - began, 0.0)
+                self._charge_call(call, time.perf_counter() - began, 0.0)
             if self._waiting:
                 self._schedule_next()
 
@@ -151,9 +152,9 @@ class FairQueue:
             elsewhere: Processor time that it took of another process.
         """
         self._handed_off = None
-        self._settle(call, seconds, elsewhere)
+        self._charge_call(call, seconds, elsewhere)
 
-    def _settle(self, call: QueuedCall, seconds: float, elsewhere: float) -> None:
+    def _charge_call(self, call: QueuedCall, seconds: float, elsewhere: float) -> None:
         """Charge a call to its caller, and pause after a large one."""
         now = self._loop.time()
         if call.size > LARGE_BODY:

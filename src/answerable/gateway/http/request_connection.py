@@ -39,7 +39,7 @@ class ImmediateReply(msgspec.Struct, frozen=True):
 class RequestConnection(ReplyWriter, Protocol):
     """Client connection, as one request sees it."""
 
-    door: GatewayHttpServer
+    http_server: GatewayHttpServer
     served: ServedNames
     link: ConnectionInfo
 

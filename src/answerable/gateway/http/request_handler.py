@@ -46,7 +46,6 @@ class HttpRequestHandler:
     """
 
     __slots__ = (
-        "_door",
         "_expiry",
         "_head",
         "_line",
@@ -55,6 +54,7 @@ class HttpRequestHandler:
         "_paused",
         "_relay",
         "_sending",
+        "_server",
         "body",
         "caller",
         "early",
@@ -64,9 +64,9 @@ class HttpRequestHandler:
 
     def __init__(self, line: RequestConnection, opening: McpRequestHead) -> None:
         self.wants_body = self.is_refused = False
-        self.body = BodyTurn(line.door, line.on_body_allowed)
+        self.body = BodyTurn(line.http_server, line.on_body_allowed)
         self.early: ImmediateReply | None = None
-        self._line, self._door = line, line.door
+        self._line, self._server = line, line.http_server
         self._opening, self._head = opening, opening.head
         self.caller: VerifiedCaller | None = None
         self._relay: ResponseRelay | None = None  # its call was let through
@@ -86,7 +86,7 @@ class HttpRequestHandler:
         except RequestRefused as refused:
             self.early = self._refusal_reply(refused)
         except IssuerKeysNeeded as needed:
-            self._spawn(self._fetch_issuer_keys(needed.issuer))
+            self._start_background_task(self._fetch_issuer_keys(needed.issuer))
             return
         self.wants_body = True
 
@@ -122,12 +122,12 @@ class HttpRequestHandler:
         if queued is None or len(data) < MIN_SIZE:
             self._finish_call(partial(parse_request, self._opening, data), data)
         else:
-            self._door.queue.hand_off(queued)
-            self._spawn(self._parse_off_loop(queued, data))
+            self._server.queue.hand_off(queued)
+            self._start_background_task(self._parse_off_loop(queued, data))
 
-    def _spawn(self, coroutine: Coroutine[None, None, None]) -> None:
+    def _start_background_task(self, coroutine: Coroutine[None, None, None]) -> None:
         """Start a background task; if it fails, close the client's connection."""
-        self._door.tasks.spawn(coroutine, self._line.abort)
+        self._server.tasks.spawn(coroutine, self._line.abort)
 
     def _run_or_abort(self, work: Callable[[], None]) -> None:
         """Run a later step; if it fails, close the client's connection."""
@@ -141,13 +141,13 @@ class HttpRequestHandler:
         """Parse the call in another process, and handle it."""
         elsewhere, began = 0.0, time.perf_counter()
         try:
-            parsed = await self._door.large_bodies.parse(self._head, data)
+            parsed = await self._server.large_bodies.parse(self._head, data)
             elsewhere, began = parsed.seconds, time.perf_counter()
             if not self._over:
                 self._finish_call(parsed.read_call, data)
         finally:
             took = time.perf_counter() - began
-            self._door.queue.settle(queued, took, elsewhere)
+            self._server.queue.settle(queued, took, elsewhere)
 
     def _finish_call(self, read_call: Callable[[], McpCall], data: bytes) -> None:
         """Parse, decide, record, and send the call."""
@@ -172,10 +172,10 @@ class HttpRequestHandler:
 
     def stop_if_revoked(self) -> None:
         """Stop the call if a revocation now forbids it."""
-        relay, exchange = self._relay, self._door.exchange
+        relay, exchange = self._relay, self._server.exchange
         if relay is None or self._over:
             return
-        key_holds = self._door.callers.has_valid_key(relay.passage.caller)
+        key_holds = self._server.callers.has_valid_key(relay.passage.caller)
         if key_holds and exchange.may_continue(relay.passage):
             return
         forwarded = self._sending is not None
@@ -198,7 +198,7 @@ class HttpRequestHandler:
             self._over = True
             self.body.release()
             if self._relay is not None:
-                self._door.count_finished_call(self._relay.passage.caller.principal)
+                self._server.count_finished_call(self._relay.passage.caller.principal)
             if self._expiry is not None:
                 self._expiry.cancel()
             # They refer to this handler: a cycle would wait for garbage collection.
@@ -227,8 +227,8 @@ class HttpRequestHandler:
     def _identify_caller(self) -> None:
         """Authenticate the caller of the request; keep the 401 reply if that fails."""
         try:
-            self.caller = self._door.callers.authenticate(
-                self._head, self._line.link, self._door.clock()
+            self.caller = self._server.callers.authenticate(
+                self._head, self._line.link, self._server.clock()
             )
         except Unauthenticated as who:
             self.early = self._unauthenticated_reply(who)
@@ -240,14 +240,14 @@ class HttpRequestHandler:
 
     def _resource_metadata_reply(self, target: str) -> ImmediateReply:
         """Build the reply with the protected resource metadata (RFC 9728)."""
-        body = self._door.callers.build_resource_metadata(target, self._line.link)
+        body = self._server.callers.build_resource_metadata(target, self._line.link)
         if not body:
             raise RequestRefused(RefusalReason.UNKNOWN_PATH)
         return ImmediateReply(build_json_heading(OK), body)
 
     async def _fetch_issuer_keys(self, issuer: str) -> None:
         """Fetch the keys of an issuer, and authenticate once more."""
-        await self._door.callers.fetch_keys(issuer)
+        await self._server.callers.fetch_keys(issuer)
         if self._over:
             return
         try:
@@ -259,7 +259,7 @@ class HttpRequestHandler:
 
     def _get_credential_and_send(self, call: McpCall, data: bytes) -> None:
         """Get the server's credential, at once or later, then authorize and send."""
-        exchange, caller = self._door.exchange, self.caller
+        exchange, caller = self._server.exchange, self.caller
         assert caller is not None  # noqa: S101 - no body is read without one
         credentials, shown = exchange.credentials, None
         if credentials is not None and credentials.needs_credential(call.server):
@@ -267,7 +267,7 @@ class HttpRequestHandler:
             shown = credentials.find_credential(caller, call.server, token)
             if shown is None and exchange.would_allow(caller, call):
                 fetch = self._fetch_credential(credentials, caller, call, data, token)
-                self._spawn(fetch)
+                self._start_background_task(fetch)
                 return
         self._authorize_and_send(caller, call, data, shown)
 
@@ -304,36 +304,35 @@ class HttpRequestHandler:
         credential: PresentedCredential | None,
     ) -> None:
         """Decide, record, and send the call."""
-        door = self._door
+        server = self._server
         fields, principal = self._head.fields, caller.principal
-        session = door.sessions.unwrap_session_id(fields, call, principal)
+        session = server.sessions.unwrap_session_id(fields, call, principal)
         sent = UpstreamRequest(
             call, data, self._opening.onward, session, principal, credential
         )
-        if not door.may_start_call(caller.principal):
-            raise RequestRefused(
-                RefusalReason.TOO_MANY_CALLS, id=call.id, method=call.method
-            )
+        if not server.may_start_call(caller.principal):
+            reason = RefusalReason.TOO_MANY_CALLS
+            raise RequestRefused(reason, id=call.id, method=call.method)
         network = self._line.link.network
-        begun = door.exchange.authorize(caller, call, sent.body, credential, network)
+        begun = server.exchange.authorize(caller, call, sent.body, credential, network)
         if isinstance(begun, DeniedCall):
             self.early = build_denial_reply(call, begun)
             return
         try:
             self._send_when_recorded(begun, sent)
         finally:
-            door.exchange.write_deferred()
+            server.exchange.write_deferred()
 
     def _send_when_recorded(self, call: InFlightCall, request: UpstreamRequest) -> None:
         """Send an allowed call, at once or when its record is on disk."""
-        door = self._door
-        door.count_started_call(call.caller.principal)
+        server = self._server
+        server.count_started_call(call.caller.principal)
         self._relay = relay = ResponseRelay(
-            door.exchange,
+            server.exchange,
             call,
             request,
             self._line,
-            door.sessions.bind_to_caller,
+            server.sessions.bind_to_caller,
             self._abort_upstream,
         )
         if call.ticket.durable is None:
@@ -346,7 +345,7 @@ class HttpRequestHandler:
     def _on_recorded(self, relay: ResponseRelay, durable: asyncio.Future[None]) -> None:
         """Send the call when its record is on disk; deny it when writing failed."""
         if durable.cancelled() or durable.exception() is not None:
-            denied = self._door.exchange.deny_unrecorded(relay.passage)
+            denied = self._server.exchange.deny_unrecorded(relay.passage)
             if not self._over:
                 self._send_reply(build_denial_reply(relay.sent.call, denied))
         elif self._over:
@@ -356,12 +355,12 @@ class HttpRequestHandler:
 
     def _send_upstream(self, relay: ResponseRelay) -> None:
         """Send the call to its server; fail it if a reload removed the server."""
-        upstream = self._door.exchange.servers.get(relay.sent.call.server)
+        upstream = self._server.exchange.servers.get(relay.sent.call.server)
         if upstream is None or not relay.has_same_server:  # a reload came meanwhile
             relay.on_lost(RefusalReason.UNREACHABLE, forwarded=False)
             return
         self._sending = upstream.send(relay.sent, relay)
-        self._door.exchange.definitions.fetch_stale_list(relay.sent)
+        self._server.exchange.definitions.fetch_stale_list(relay.sent)
         if self._paused:
             self._sending.pause()
         if self.is_open_ended and relay.passage.caller.expires:
@@ -369,13 +368,13 @@ class HttpRequestHandler:
 
     def _end_at_expiry(self, relay: ResponseRelay) -> None:
         """End a stream when the caller's token expires; a call runs to its end."""
-        left = relay.passage.caller.expires - self._door.clock()
-        if left > 0:  # also where the clock was set back meanwhile
-            self._expiry = self._door.loop.call_later(left, self._end_at_expiry, relay)
+        ttl = relay.passage.caller.expires - self._server.clock()
+        if ttl > 0:  # also where the clock was set back meanwhile
+            self._expiry = self._server.loop.call_later(ttl, self._end_at_expiry, relay)
             return
         self._abort_upstream()
         relay.end(CallOutcome.UNKNOWN)
-        who = self._door.callers.build_expired_error(self._head, self._line.link)
+        who = self._server.callers.build_expired_error(self._head, self._line.link)
         self._line.replace_reply(self._unauthenticated_reply(who))
 
     def _abort_upstream(self) -> None:
@@ -394,7 +393,7 @@ class HttpRequestHandler:
 
     def _count_refusal(self, reason: str, method: str) -> None:
         """Count a refused request by reason, server and method."""
-        exchange = self._door.exchange
+        exchange = self._server.exchange
         server = find_server_name(self._head.target)
         known = server if server in exchange.servers else ""
         exchange.recorder.count_refused(reason, self.caller, known, method)

@@ -88,7 +88,7 @@ class GatewayHttpServer:
     clock: Callable[[], float] = time.time
     peers: PeerRouter | None = None
     draining: bool = False
-    fronts: set[OpenConnection] = field(default_factory=set)
+    connections: set[OpenConnection] = field(default_factory=set)
     in_flight: dict[str, int] = field(default_factory=dict)
     held_bytes: dict[str, int] = field(default_factory=dict)
     waiters: dict[str, deque[Callable[[], None]]] = field(default_factory=dict)
@@ -150,15 +150,15 @@ class GatewayHttpServer:
     def drain(self) -> None:
         """Accept no request; open calls continue, session streams end."""
         self.draining = True
-        for front in list(self.fronts):
+        for front in list(self.connections):
             front.drain()
 
     def stop_revoked_requests(self) -> None:
         """Stop every open request that a new revocation forbids."""
-        for front in list(self.fronts):
+        for front in list(self.connections):
             front.stop_if_revoked()
 
     def abort(self) -> None:
         """Close every connection at once."""
-        for front in list(self.fronts):
+        for front in list(self.connections):
             front.abort()

@@ -54,7 +54,7 @@ class EnforcementWatch:
     async def compare(self, config: Config) -> None:
         """Compare an applied configuration with the last one, record and log it."""
         try:
-            modes, previous = await asyncio.to_thread(self._record, config)
+            modes, previous = await asyncio.to_thread(self._record_modes, config)
         except AnswerableError as error:
             if error.message != self._failure:
                 self._log.error("enforcement.not-recorded", why=error.message)
@@ -84,7 +84,9 @@ class EnforcementWatch:
                 unconfirmed=[each.subject for each in ended if not each.confirmed],
             )
 
-    def _record(self, config: Config) -> tuple[RecordedModes, RecordedModes | None]:
+    def _record_modes(
+        self, config: Config
+    ) -> tuple[RecordedModes, RecordedModes | None]:
         """Record the declared agents and the modes in the store, in a thread."""
         now = time.time_ns()
         with EvidenceStore.open(self._store, now=now) as store:

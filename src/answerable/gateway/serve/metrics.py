@@ -40,7 +40,7 @@ COUNTERS = {
         ("server", "mcp_method_name"),
     ),
     LEAKS: (
-        "Answers withheld because they contained the server's credential.",
+        "Responses withheld because they contained the server's credential.",
         ("server",),
     ),
     "answerable_asks_told": ("Approval requests that the webhook accepted.", ()),

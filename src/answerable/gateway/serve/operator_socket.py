@@ -114,7 +114,7 @@ def request_policy_trial(state: Path, policy: WorkerPolicy) -> PolicyTrialResult
     except (OSError, msgspec.MsgspecError):
         raise EnvironmentFailure(
             f"the gateway with {state} does not respond",
-            "it answers only its own user and root",
+            "the gateway accepts such requests only from its own user and root",
         ) from None
     if isinstance(said, OrderRefused):
         raise EnvironmentFailure(said.why, said.hint)

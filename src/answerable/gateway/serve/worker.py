@@ -101,7 +101,7 @@ async def _answer_policy_order(
 
 async def _drain_and_close(app: WorkerApp, log: OperatorLog) -> None:
     """Wait for open calls up to a limit; then cut them, and write the rest."""
-    until = time.monotonic() + app.door.limits.drain
+    until = time.monotonic() + app.http_server.limits.drain
     app.drain()
     # No event signals that the last connection has closed.
     while app.is_busy and time.monotonic() < until:  # noqa: ASYNC110

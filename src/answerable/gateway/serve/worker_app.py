@@ -69,7 +69,7 @@ class WorkerApp:
     """Application of one worker.
 
     Attributes:
-        door: HTTP server for calls.
+        http_server: HTTP server for calls.
         recorder: Recorder of decisions.
     """
 
@@ -115,7 +115,7 @@ class WorkerApp:
             build_fingerprinter(Path(start.store)),
             self._log_credential_event,
         )
-        self.door = GatewayHttpServer(
+        self.http_server = GatewayHttpServer(
             exchange=core.build_pipeline(
                 self._servers, self._credentials, self._recent
             ),
@@ -129,11 +129,11 @@ class WorkerApp:
             ),
         )
         raise_open_files(config.limits, log)
-        self.door.admission = AdmissionControl(
+        self.http_server.admission = AdmissionControl(
             config.limits, config.listen.proxies, log
         )
         core.authorizer.add_revocation_listener(
-            lambda _: self.door.stop_revoked_requests()
+            lambda _: self.http_server.stop_revoked_requests()
         )
         self._fresh = (
             loop.create_task(
@@ -143,7 +143,7 @@ class WorkerApp:
         )
         self._statements = StatementsInForce()
         self.apply_statements(start.statements)
-        self._listeners = Listeners(loop, self.door.admission)
+        self._listeners = Listeners(loop, self.http_server.admission)
         self._peers: PeerWorkers | None = None
         self._own = relay_socket_path(state, start.worker)
 
@@ -171,22 +171,26 @@ class WorkerApp:
     def is_busy(self) -> bool:
         """Return True while a connection is open."""
         relays = self._peers is not None and self._peers.is_busy
-        return bool(self.door.fronts) or relays
+        return bool(self.http_server.connections) or relays
 
     def iterate_metric_series(self) -> Iterator[MetricSeries]:
         """Yield all metrics, of calls and of open connections."""
         yield from self.recorder.iterate_metric_series()
-        yield MetricSeries("answerable_connections", (), len(self.door.fronts))
+        yield MetricSeries(
+            "answerable_connections", (), len(self.http_server.connections)
+        )
         refused = self._credentials.failed_count
         yield MetricSeries("answerable_credentials_refused", (), refused)
-        calls = sum(self.door.in_flight.values())
+        calls = sum(self.http_server.in_flight.values())
         yield MetricSeries("answerable_calls_in_flight", (), calls)
         yield MetricSeries("answerable_memory_bytes", (), resident_bytes())
-        yield MetricSeries("answerable_calls_deferred", (), self.door.queue.deferred)
-        yield MetricSeries("answerable_calls_waiting", (), len(self.door.queue))
-        held = sum(self.door.held_bytes.values())
+        yield MetricSeries(
+            "answerable_calls_deferred", (), self.http_server.queue.deferred
+        )
+        yield MetricSeries("answerable_calls_waiting", (), len(self.http_server.queue))
+        held = sum(self.http_server.held_bytes.values())
         yield MetricSeries("answerable_body_bytes", (), held)
-        admission = self.door.admission
+        admission = self.http_server.admission
         yield MetricSeries(
             "answerable_connections_pressed", (), float(admission.was_recently_full)
         )
@@ -233,7 +237,7 @@ class WorkerApp:
         self._servers.update(fresh)
         for server in kept.values():
             server.limits = config.limits
-        self.door.limits = self.door.admission.limits = config.limits
+        self.http_server.limits = self.http_server.admission.limits = config.limits
         self._config = config
         self._credentials.reconfigure(config)
         self._core.reconfigure(config, table)
@@ -261,7 +265,7 @@ class WorkerApp:
     def drain(self) -> None:
         """Accept no more connections; open calls continue."""
         self._listeners.close()
-        self.door.drain()
+        self.http_server.drain()
 
     async def close(self) -> int:
         """Cut open connections, and write the remaining records.
@@ -269,9 +273,9 @@ class WorkerApp:
         Returns:
             Number of connections that were cut.
         """
-        cut = len(self.door.fronts)
-        self.door.abort()
-        await self.door.large_bodies.close()
+        cut = len(self.http_server.connections)
+        self.http_server.abort()
+        await self.http_server.large_bodies.close()
         if self._peers is not None:
             self._peers.abort()
         await self._core.close()
@@ -289,7 +293,7 @@ class WorkerApp:
         """Accept client connections at a socket bound by the supervisor."""
         listener = inherited.listener
         served = inherited.served_names
-        front = partial(ClientConnection, self.door, served, inherited.url)
+        front = partial(ClientConnection, self.http_server, served, inherited.url)
         named = with_current_tls_files(listener, self._config.listen.gateway)
         await self._listeners.accept_inherited(
             msgspec.structs.replace(inherited, listener=named), front
@@ -298,8 +302,8 @@ class WorkerApp:
     async def _listen_for_relayed_connections(self, start_message: StartWorker) -> None:
         """Listen for connections that other workers relay, and relay to them."""
         folder = self._own.parent
-        loop = self.door.loop
-        self.door.peers = self._peers = PeerWorkers(
+        loop = self.http_server.loop
+        self.http_server.peers = self._peers = PeerWorkers(
             start_message.worker, start_message.workers, folder, loop
         )
         self._own.unlink(missing_ok=True)
@@ -318,11 +322,11 @@ class WorkerApp:
         self, link: ConnectionInfo, served_names: ServedNames
     ) -> ClientConnection:
         """Build the protocol of a connection that another worker relays."""
-        return ClientConnection(self.door, served_names, link.url, link=link)
+        return ClientConnection(self.http_server, served_names, link.url, link=link)
 
     def _spawn_task(self, coroutine: Coroutine[None, None, None]) -> None:
         """Start a background task."""
-        self.door.tasks.spawn(coroutine)
+        self.http_server.tasks.spawn(coroutine)
 
     def _log_credential_event(self, event: str, server: str, reason: str) -> None:
         """Log a credential's failure, renewal or leak."""

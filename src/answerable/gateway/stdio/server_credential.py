@@ -47,7 +47,7 @@ def build_credential_provider(
             print_line(f"{name} rejected its credential; it is being renewed: {what}")
         elif event == LEAKED_EVENT:
             print_line(
-                f"{name} returned its credential: the answer was withheld ({what})"
+                f"{name} returned its credential: the response was withheld ({what})"
             )
 
     return CredentialProvider(

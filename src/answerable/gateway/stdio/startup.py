@@ -56,7 +56,7 @@ def load_wrapped_server(
         )
     if server.hook:
         raise UsageError(
-            f"{name} stands for the built-in tools of a client, not an MCP server "
+            f"{name} represents the built-in tools of a client, not an MCP server "
             f"(hook: {server.hook})",
             f"configure the client to run: answerable hook {server.hook} --config "
             f"{config_path}",

@@ -68,14 +68,16 @@ class StderrRelay:
     def __init__(self, source: IO[bytes], secrets: Sequence[str]) -> None:
         self._source = source
         self._redactor = LineRedactor(secrets)
-        self._thread = Thread(target=self._run, name="stderr-relay", daemon=True)
+        self._thread = Thread(
+            target=self._relay_lines, name="stderr-relay", daemon=True
+        )
         self._thread.start()
 
     def wait(self, seconds: float) -> None:
         """Wait until all is passed on, for a limited time."""
         self._thread.join(seconds)
 
-    def _run(self) -> None:
+    def _relay_lines(self) -> None:
         """Pass lines on until the end; drain what can no longer be written."""
         redactor, is_open = self._redactor, True
         if redactor.is_unsafe:
@@ -102,7 +104,7 @@ def _read_lines(handle: int) -> Iterator[bytes]:
 
 
 def _format_notice(kind: str) -> bytes:
-    """Return the line that stands for a withheld one."""
+    """Return the notice that replaces a withheld line."""
     return b"answerable: " + _NOTICES[kind] + b"\n"
 
 

@@ -166,7 +166,7 @@ class StdioWrapper:
         )
         reader = ReadPipe(loop, os.dup(STDIN), front.on_input, front.on_input_end)
         for each in DRAIN_SIGNALS:
-            loop.add_signal_handler(each, self._drain, reader)
+            loop.add_signal_handler(each, self._drain_open_requests, reader)
         watching = loop.create_task(self._statements.watch.poll_forever())
         # These objects live to the end, and a call leaves no cycles.
         gc.freeze()
@@ -192,7 +192,7 @@ class StdioWrapper:
     def on_exit(self, child: StdioServer, code: int) -> None:
         """End the wrapper with the exit code of its MCP server."""
         if code and not child.served and code not in _REQUESTED_ENDS:
-            self._record_start(f"it ended with exit code {code} before an answer")
+            self._record_start(f"it ended with exit code {code} before a response")
         self._set_exit_code(code)
 
     def on_stray_line(self, reason: RefusalReason) -> None:
@@ -241,7 +241,7 @@ class StdioWrapper:
         else:
             self._child.process.terminate(signal_number)
 
-    def _drain(self, reader: ReadPipe) -> None:
+    def _drain_open_requests(self, reader: ReadPipe) -> None:
         """Read no more from the client, answer open requests, and end."""
         reader.close()
         self._front.on_input_end()

@@ -34,12 +34,12 @@ class LineSplitter:
         found: list[bytes | RequestRefused] = []
         *ends, rest = data.split(b"\n")
         for piece in ends:
-            if self._append(piece, found):
+            if self._append_to_line(piece, found):
                 line = b"".join(self._parts).removesuffix(b"\r")
                 self._parts, self._size = [], 0
                 if line:
                     found.append(line)
-        self._append(rest, found)
+        self._append_to_line(rest, found)
         return found
 
     def finish(self) -> RequestRefused | None:
@@ -48,7 +48,9 @@ class LineSplitter:
         self.closed = True
         return None if whole else RequestRefused(RefusalReason.CUT_SHORT)
 
-    def _append(self, piece: bytes, lines: list[bytes | RequestRefused]) -> bool:
+    def _append_to_line(
+        self, piece: bytes, lines: list[bytes | RequestRefused]
+    ) -> bool:
         """Add to the current line; return False if it is too long."""
         if self.closed:
             return False

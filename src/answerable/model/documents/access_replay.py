@@ -23,7 +23,7 @@ class AccessReplayItem(TypedDict):
     unasked: Annotated[
         int,
         Column(
-            "calls that happen without a new request",
+            "number of calls that succeed without a new request",
             "unasked",
             1,
             "number",
@@ -31,24 +31,31 @@ class AccessReplayItem(TypedDict):
         ),
     ]
     requests: Annotated[
-        int, Column("requests for access, all granted", "", 1, "number", right=True)
+        int,
+        Column(
+            "number of requests for access, all granted", "", 1, "number", right=True
+        ),
     ]
     refused: Annotated[
-        int, Column("calls that do not happen", "", 1, "number", right=True)
+        int, Column("number of calls that are refused", "", 1, "number", right=True)
     ]
     actions: Annotated[
         int, Column("distinct actions that happen", "", 2, "number", right=True)
     ]
     resources: Annotated[
-        int, Column("distinct resources of them", "", 2, "number", right=True)
+        int,
+        Column(
+            "number of distinct resources of these calls", "", 2, "number", right=True
+        ),
     ]
     harmful: Annotated[
-        int | None, Column("harmful calls that happen", "", 0, "number", right=True)
+        int | None,
+        Column("number of harmful calls that succeed", "", 0, "number", right=True),
     ]
     harmful_unasked: Annotated[
         int | None,
         Column(
-            "harmful calls that happen without a new request",
+            "number of harmful calls that succeed without a new request",
             "harmful unasked",
             1,
             "number",
@@ -59,7 +66,7 @@ class AccessReplayItem(TypedDict):
         int | None,
         Column(
             "seconds from the first use of the credential to the first harmful call "
-            "that happens; null if none does",
+            "that succeeds; null if there is none",
             "delay",
             1,
             "number",

@@ -15,7 +15,8 @@ class ApprovalRequestItem(TypedDict):
     id: Annotated[
         str,
         Column(
-            "the newest decision on it; `allow` and the others accept the id of any",
+            "the newest decision for this call; `allow` and the other commands accept "
+            "the id of any of them",
             "ask",
             0,
             "digest",
@@ -40,7 +41,7 @@ class ApprovalRequestItem(TypedDict):
     owner: Annotated[
         str | None,
         Column(
-            "its attested owner; only this person may answer",
+            "the attested owner of the agent; only this person may answer",
             "",
             4,
             "short-id",
@@ -49,7 +50,8 @@ class ApprovalRequestItem(TypedDict):
     ]
     by: Annotated[list[str], Column("persons who answered", "", 4, "names", floor=10)]
     until: Annotated[
-        str | None, Column("when that ends; null also for never", "", 5, "minute")
+        str | None,
+        Column("end of that answer; null if it does not expire", "", 5, "minute"),
     ]
     target: Annotated[str, Column("`tool`, `resource` or `prompt`")]
     arguments: Annotated[str | None, Column("SHA-256 of the original arguments")]
@@ -98,7 +100,7 @@ class PolicyExceptionItem(TypedDict):
     arguments: Annotated[
         str | None,
         Column(
-            "SHA-256 of the arguments it allows; null for any",
+            "SHA-256 of the allowed arguments; null if any are allowed",
             "",
             4,
             "digest",
@@ -113,4 +115,6 @@ class PolicyExceptionItem(TypedDict):
     code: Annotated[str | None, Column("the word of `--reason-code`", "", 5)]
     target: Annotated[str, Column("`tool`, `resource` or `prompt`")]
     signed_at: Annotated[str, Column("start of validity", format="time")]
-    decision: Annotated[str | None, Column("the decision that it answers")]
+    decision: Annotated[
+        str | None, Column("the denied call's decision, which it answers")
+    ]

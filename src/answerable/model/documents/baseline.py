@@ -28,7 +28,7 @@ class BaselineEntryItem(TypedDict):
         ),
     ]
     what: Annotated[str, Column("its content", "holds", 1, floor=20)]
-    firm: Annotated[bool, Column("false while it is provisional", "", 2)]
+    firm: Annotated[bool, Column("false for a provisional entry", "", 2)]
     count: Annotated[int, Column("number of calls", "times", 0, "number", right=True)]
     runs: Annotated[int, Column("number of runs", "", 0, "number", right=True)]
     days: Annotated[int, Column("number of days", "", 3, "number", right=True)]
@@ -62,17 +62,21 @@ class BaselineItem(TypedDict):
     learned_at: Annotated[str, Column("time of learning", format="time")]
     until: Annotated[str, Column("when it is stale", format="time")]
     parent: Annotated[str | None, Column("previous profile")]
-    root: Annotated[
-        str | None, Column("Merkle root of the runs that it was learned from")
-    ]
+    root: Annotated[str | None, Column("Merkle root of its training runs")]
     ready: Annotated[bool, Column("whether there is enough data to leave shadow")]
-    not_ready: Annotated[list[str], Column("what is missing for that")]
+    not_ready: Annotated[
+        list[str], Column("missing data, if the profile cannot leave shadow")
+    ]
     layers: Annotated[list[BaselineLayerItem], Column("its layers")]
     entries: Annotated[
-        list[BaselineEntryItem], Column("its content; empty except in `show`")
+        list[BaselineEntryItem],
+        Column("content of the profile; empty except in `show`"),
     ]
     lapsed: NotRequired[
-        Annotated[str, Column("in a list: why the last signed profile is not in force")]
+        Annotated[
+            str,
+            Column("in a list: the reason why the last signed profile is not in force"),
+        ]
     ]
 
 
@@ -123,14 +127,15 @@ class BaselineReplayItem(TypedDict):
     server: Annotated[str, Column("its server")]
     calls: Annotated[int, Column("recorded calls")]
     allowed: Annotated[int, Column("calls that it would allow")]
-    asked: Annotated[int, Column("calls that it would ask about")]
+    asked: Annotated[int, Column("number of calls that would require approval")]
     denied: Annotated[int, Column("calls that it would deny")]
     compared: Annotated[int, Column("calls that it evaluated at the time of the call")]
     differing: Annotated[
         int, Column("calls among them with a different result; always 0")
     ]
     held_back: Annotated[
-        list[ReplayedCallItem], Column("calls that it would deny or ask about")
+        list[ReplayedCallItem],
+        Column("calls that it would deny or that would require approval"),
     ]
 
 

@@ -55,7 +55,7 @@ class CaseRecordItem(TypedDict):
     ]
     log_index: Annotated[int, Column("index of the record in the log")]
     rows: Annotated[
-        list[TraceItem], Column("of an event or a decision: its rows as in `trace`")
+        list[TraceItem], Column("rows of an event or a decision, as in `trace`")
     ]
 
 
@@ -65,7 +65,10 @@ class CaseBundleItem(TypedDict):
     case: Annotated[str, Column("id of the case", "", 0)]
     events: Annotated[int, Column("events in the bundle", "", 0, "count", right=True)]
     joining: Annotated[
-        int, Column("those that only join the chains", "", 1, "count", right=True)
+        int,
+        Column(
+            "number of events that only join the chains", "", 1, "count", right=True
+        ),
     ]
     objects: Annotated[
         int,

@@ -26,6 +26,7 @@ class CredentialPolicyItem(TypedDict):
     signed_at: Annotated[str, Column("time of the signature", format="time")]
     digest: Annotated[str, Column("SHA-256 of the signed statement")]
     document: Annotated[
-        dict[str, object] | None, Column("the session policy, or what narrows")
+        dict[str, object] | None,
+        Column("the session policy, or the restrictions of another platform"),
     ]
-    not_held: Annotated[list[str], Column("what the policy does not limit")]
+    not_held: Annotated[list[str], Column("access that the policy does not limit")]

@@ -20,7 +20,7 @@ class DeterminingRuleItem(TypedDict):
         ),
     ]
     place: Annotated[str | None, Column("`FILE:LINE`, or the signers of the amendment")]
-    current: Annotated[bool, Column("the text is unchanged since the decision")]
+    current: Annotated[bool, Column("whether the text is unchanged since the decision")]
 
 
 class ProposedExceptionItem(TypedDict):
@@ -91,10 +91,13 @@ class DecisionItem(TypedDict):
     shown: Annotated[
         str,
         Column(
-            "how it authenticated: `mtls-token`, `dpop-token`, `unix-peer`, `parent-process`, `bearer-token`"
+            "kind of authentication: `mtls-token`, `dpop-token`, `unix-peer`, "
+            "`parent-process`, `bearer-token`"
         ),
     ]
-    known: Annotated[bool, Column("the agent is in the configuration or the inventory")]
+    known: Annotated[
+        bool, Column("whether the agent is in the configuration or the inventory")
+    ]
     action: Annotated[str, Column("`mcp:` and the method")]
     server: Annotated[str, Column("server of the call")]
     target: Annotated[
@@ -106,7 +109,7 @@ class DecisionItem(TypedDict):
         str | None, Column("SHA-256 of the original arguments, which are not stored")
     ]
     effect: Annotated[str, Column("`allow`, `ask`, `deny`, `error`")]
-    mode: Annotated[str, Column("of the agent: `observe`, `shadow`, `enforce`")]
+    mode: Annotated[str, Column("mode of the agent: `observe`, `shadow`, `enforce`")]
     passed: Annotated[bool, Column("the call was forwarded")]
     reason: Annotated[str, Column("see [the gateway's page](gateway.md#decisions)")]
     layer: Annotated[
@@ -124,14 +127,19 @@ class DecisionItem(TypedDict):
     credential: Annotated[str | None, Column("credential of the caller")]
     recorder: Annotated[str, Column("recorder of the record")]
     sequence: Annotated[int, Column("number of the record")]
-    stored: Annotated[bool, Column("in the store; otherwise still in the spool")]
+    stored: Annotated[
+        bool,
+        Column(
+            "whether the record is in the store; otherwise it is still in the spool"
+        ),
+    ]
     amendment: Annotated[
         ProposedExceptionItem | None,
         Column(
             "the smallest amendment that would allow this call; null if no amendment can: kills, quarantine, errors, and handles of another caller"
         ),
     ]
-    baseline: Annotated[str | None, Column("the profile used for the call")]
+    baseline: Annotated[str | None, Column("the profile that was used for the call")]
     findings: Annotated[
         list[BaselineDeviationItem],
         Column("deviations of the call from the agent's [baseline](baseline.md)"),

@@ -35,17 +35,17 @@ class DifferenceItem(TypedDict):
         ),
     ]
     text: Annotated[str, Column("the change in one line", "what", 0, floor=30)]
-    subject: Annotated[str, Column("id of the thing, or identity of the permission")]
-    field: Annotated[str, Column("field that differs; empty for the whole thing")]
-    action: Annotated[str, Column("of a permission: pattern of actions")]
-    resource: Annotated[str, Column("of a permission: pattern of resources")]
+    subject: Annotated[
+        str, Column("id of the changed item, or identity of the permission")
+    ]
+    field: Annotated[str, Column("field that differs; empty for the whole item")]
+    action: Annotated[str, Column("pattern of actions of a permission")]
+    resource: Annotated[str, Column("pattern of resources of a permission")]
     before: Annotated[str, Column("value or verdict before")]
     after: Annotated[str, Column("value or verdict afterwards")]
-    agents: Annotated[
-        list[str], Column("the agents that it affects", "", 3, "ids", floor=16)
-    ]
-    place: Annotated[str, Column("file and position that says so", "", 3, floor=16)]
-    because: Annotated[str, Column("why it cannot be compared")]
+    agents: Annotated[list[str], Column("the affected agents", "", 3, "ids", floor=16)]
+    place: Annotated[str, Column("file and position of the change", "", 3, floor=16)]
+    because: Annotated[str, Column("reason why it cannot be compared")]
     determining: Annotated[
         list[DeterminingStatementItem], Column("statements of a permission")
     ]

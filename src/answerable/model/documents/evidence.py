@@ -61,7 +61,7 @@ class ProbeItem(TypedDict):
 
     source: Annotated[str, Column("as named", "", 1)]
     place: Annotated[str, Column("path, pattern or API call", "", 0, floor=24)]
-    what: Annotated[str, Column("what the source reads there", "", 2)]
+    what: Annotated[str, Column("data that the source reads there", "", 2)]
     found: Annotated[bool | None, Column("null if not checked", "there", 0, "found")]
 
 

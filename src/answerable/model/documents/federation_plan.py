@@ -18,7 +18,7 @@ class FederationPlanItem(TypedDict):
 
     credential: Annotated[str, Column("the credential", "", 0, "id", floor=12)]
     kind: Annotated[str, Column("its kind", "", 1)]
-    name: Annotated[str, Column("variable, header or file name that holds it")]
+    name: Annotated[str, Column("variable, header or file name of the credential")]
     place: Annotated[str, Column("where it was seen", "", 2, floor=12)]
     identity: Annotated[
         str | None, Column("identity that it proves", "", 1, "identity", floor=12)
@@ -27,8 +27,8 @@ class FederationPlanItem(TypedDict):
     use: Annotated[
         str,
         Column(
-            "`in-use`; `silent`: quiet longer than its longest pause; `not-known`: no "
-            "log of its account, or no use in it",
+            "`in-use`; `silent`: not used for longer than its longest pause; "
+            "`not-known`: no log of its account, or no use in it",
             "",
             0,
         ),
@@ -41,12 +41,12 @@ class FederationPlanItem(TypedDict):
     ]
     uses: Annotated[int | None, Column("number of logged calls; null if not known")]
     trust: Annotated[str, Column("trust policy of the new role; empty if not AWS")]
-    terraform: Annotated[str, Column("the platform's side as Terraform")]
+    terraform: Annotated[str, Column("the configuration of the platform as Terraform")]
     rule: Annotated[
         str,
         Column(
-            "trust rule of the token service, as `answerable.yaml` takes it; empty "
-            "without `--uid`, or if it issues no token"
+            "trust rule of the token service for `answerable.yaml`; empty without "
+            "`--uid`, or if the token service issues no token"
         ),
     ]
     policies: Annotated[

@@ -12,10 +12,14 @@ class FindingEvidenceItem(TypedDict):
 
     text: Annotated[str, Column("the fact")]
     place: Annotated[str, Column("file and pointer, or API call")]
-    file: Annotated[str, Column("the file alone; empty if the place is no file")]
+    file: Annotated[
+        str, Column("the path of the file; empty if the place is not in a file")
+    ]
     line: Annotated[
         int | None,
-        Column("its line now; null if the file is not on this machine or has changed"),
+        Column(
+            "its current line; null if the file is not on this machine or has changed"
+        ),
     ]
     source: Annotated[str, Column("the scanned source that has the fact")]
     written_by: Annotated[
@@ -30,7 +34,9 @@ class FixItem(TypedDict):
     """Repair of a finding."""
 
     text: Annotated[str, Column("the repair in words")]
-    command: Annotated[str, Column("a command that does it; empty if there is none")]
+    command: Annotated[
+        str, Column("a command that makes the repair; empty if there is none")
+    ]
     diff: Annotated[
         str, Column("an edit of a policy or a file; empty if there is none")
     ]
@@ -49,19 +55,20 @@ class SeverityItem(TypedDict):
     trigger: Annotated[
         str,
         Column(
-            "who can trigger it: `anonymous`, `outsider`, `the agent alone`, `insider`, `another failure`"
+            "the actor that can trigger it: `anonymous`, `outsider`, `the agent "
+            "alone`, `insider`, `another failure`"
         ),
     ]
     reach: Annotated[
         str,
         Column(
-            "what it reaches: `administrator`, `sensitive data`, `not known`, `write`, `read`"
+            "its reach: `administrator`, `sensitive data`, `not known`, `write`, `read`"
         ),
     ]
     held: Annotated[
         list[str],
         Column(
-            "how it is held: `standing`, `in several places`, `unattended`, `unbounded`"
+            "its protection: `standing`, `in several places`, `unattended`, `unbounded`"
         ),
     ]
 
@@ -73,7 +80,8 @@ class MissingDataItem(TypedDict):
     source: Annotated[
         str,
         Column(
-            "the source that has it, as `scan` or `ingest` take it; `config:FILE` for the gateway's configuration, as `findings --config` takes it"
+            "the source with this data, as an argument of `scan` or `ingest`; "
+            "`config:FILE` for the gateway's configuration (`findings --config`)"
         ),
     ]
 
@@ -150,8 +158,11 @@ class FindingItem(TypedDict):
         SeverityItem | None,
         Column("the facts behind the severity; null if not evaluated"),
     ]
-    evidence: Annotated[list[FindingEvidenceItem], Column("the facts that it rests on")]
-    path: Annotated[list[PathItem], Column("steps to what it reaches, as in `reach`")]
+    evidence: Annotated[list[FindingEvidenceItem], Column("the facts that prove it")]
+    path: Annotated[
+        list[PathItem],
+        Column("steps to the reached identity or resource, as in `reach`"),
+    ]
     fix: Annotated[FixItem, Column("the repair")]
     breaks: Annotated[
         BreaksItem | Literal["not-known"],
@@ -162,7 +173,7 @@ class FindingItem(TypedDict):
     owasp: Annotated[
         list[str],
         Column(
-            "entries of the OWASP NHI and Agentic lists that it applies to",
+            "entries of the OWASP NHI and Agentic lists that apply",
             format="names",
         ),
     ]
@@ -171,12 +182,12 @@ class FindingItem(TypedDict):
         list[MissingDataItem], Column("with `not-evaluated`: the data that is missing")
     ]
     choke_point: Annotated[
-        ChokePointItem | None, Column("the cause that it shares with other findings")
+        ChokePointItem | None, Column("a cause that several findings share")
     ]
     assigned: Annotated[
         str | None,
         Column(
-            "the person that it is assigned to, by a reviewed file or a signed statement",
+            "the person to whom a reviewed file or a signed statement assigns it",
             format="id",
         ),
     ]

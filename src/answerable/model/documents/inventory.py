@@ -11,9 +11,7 @@ _WRITTEN_BY = "`platform`, `mediator`, `person` or `self-reported`: the party th
 class OwnerItem(TypedDict):
     """Owner in a list."""
 
-    state: Annotated[
-        str, Column("how the owner is known, see [ownership](ownership.md)")
-    ]
+    state: Annotated[str, Column("state of ownership, see [ownership](ownership.md)")]
     person: Annotated[str | None, Column("the owner, if the state names one")]
     score: Annotated[float, Column("0 to 1", "score", 6, "score", sort="score")]
 
@@ -50,7 +48,7 @@ class AgentToolItem(TypedDict):
         ),
     ]
     target: Annotated[str, Column("command or address")]
-    enabled: Annotated[bool, Column("whether the client may call it")]
+    enabled: Annotated[bool, Column("whether the client may call the tool")]
     unattended: Annotated[
         bool, Column("whether it may run without a person's approval")
     ]
@@ -70,7 +68,7 @@ class AgentToolItem(TypedDict):
     credentials: Annotated[list[ToolCredentialItem], Column("all of its credentials")]
     identity: Annotated[
         str | None,
-        Column("the identity that it acts as, if there is exactly one", format="id"),
+        Column("the identity of the tool, if there is exactly one", format="id"),
     ]
     identities: Annotated[
         list[str],
@@ -93,7 +91,7 @@ class AgentItem(TypedDict):
     identities: Annotated[
         list[str],
         Column(
-            "all identities that it can act as",
+            "all identities of the agent",
             "acts as",
             2,
             "identities",
@@ -142,7 +140,8 @@ class ToolItem(TypedDict):
     identities: Annotated[
         list[str],
         Column(
-            "identities that it acts as; for a `file` or `fetch` tool, those whose credentials it could read",
+            "identities of the tool; for a `file` or `fetch` tool, those whose "
+            "credentials it could read",
             "acts as",
             2,
             "identities",
@@ -154,7 +153,7 @@ class ToolItem(TypedDict):
         bool,
         Column("whether it may run without a person's approval", "runs", 4, "run-mode"),
     ]
-    enabled: Annotated[bool, Column("whether the client may call it")]
+    enabled: Annotated[bool, Column("whether the client may call the tool")]
     rule: Annotated[
         str,
         Column(
@@ -331,7 +330,7 @@ CredentialItem = TypedDict(
             str, Column("`active`, `inactive`, or empty if not collected")
         ],
         "how": Annotated[
-            str, Column("how the identity is known, or what is missing to know it")
+            str, Column("how the identity is known, or the data that is missing")
         ],
     },
 )
@@ -344,7 +343,9 @@ class PersonItem(TypedDict):
         str, Column("id of the person or team", "person", 0, "id", sort="name")
     ]
     name: Annotated[str, Column("full name", "name", 2, floor=8, sort="full-name")]
-    alive: Annotated[bool, Column("false for a person who left", "is", 1, "presence")]
+    alive: Annotated[
+        bool, Column("false for a person who has left", "is", 1, "presence")
+    ]
     owns: Annotated[
         list[str],
         Column(
@@ -372,5 +373,5 @@ class PersonItem(TypedDict):
     ]
     manager: Annotated[str, Column("manager, as a directory names them", format="id")]
     sponsors: Annotated[
-        list[str], Column("people who answer for a guest", format="ids")
+        list[str], Column("people who are responsible for a guest", format="ids")
     ]

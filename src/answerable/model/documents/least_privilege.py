@@ -25,12 +25,18 @@ class ObservedActionItem(TypedDict):
         list[str], Column("resources that the log names", "", 2, "names", floor=16)
     ]
     unnamed: Annotated[
-        bool, Column("whether the log names no resource of some call", "", 3, "flag")
+        bool,
+        Column(
+            "whether the log names no resource for one or more calls", "", 3, "flag"
+        ),
     ]
     privileged: Annotated[
         bool,
         Column(
-            "whether it gives further permissions (sessions, roles, IAM)", "", 1, "flag"
+            "whether it can grant further permissions (sessions, roles, IAM)",
+            "",
+            1,
+            "flag",
         ),
     ]
     via: Annotated[
@@ -44,8 +50,15 @@ class ServiceUsageItem(TypedDict):
     service: Annotated[str, Column("service prefix")]
     granted: Annotated[int, Column("actions that its own policies allow")]
     used: Annotated[int, Column("of these, called")]
-    unused: Annotated[int, Column("of these, not called, although logs record calls")]
-    not_recorded: Annotated[int, Column("of these, without a log that records calls")]
+    unused: Annotated[
+        int,
+        Column(
+            "number of these actions without a call, although logs record such calls"
+        ),
+    ]
+    not_recorded: Annotated[
+        int, Column("number of these actions whose calls no log records")
+    ]
 
 
 class ProofItem(TypedDict):
@@ -60,7 +73,7 @@ class ProofItem(TypedDict):
     ]
     verdict: Annotated[str, Column("`holds`, `fails` or `not-known`")]
     details: Annotated[
-        list[str], Column("calls that contradict it, or data that is missing")
+        list[str], Column("calls that contradict the proof, or data that is missing")
     ]
 
 
@@ -85,13 +98,13 @@ class LeastPrivilegeItem(TypedDict):
     target: Annotated[str, Column("kind of policy, as in `baseline export`")]
     recorded_since: Annotated[
         str | None,
-        Column("since when logs record calls of its account", format="time"),
+        Column("start of the logs of its account", format="time"),
     ]
     granted: Annotated[
         int | None, Column("actions that its own policies allow; null if not known")
     ]
     reachable: Annotated[
-        int | None, Column("actions that it reaches, also as other identities")
+        int | None, Column("actions that are reachable, also through other identities")
     ]
     used: Annotated[int, Column("actions that it called")]
     kept: Annotated[int | None, Column("actions that the policy allows")]
@@ -99,7 +112,7 @@ class LeastPrivilegeItem(TypedDict):
     actions: Annotated[list[ObservedActionItem], Column("actions that it called")]
     proofs: Annotated[list[ProofItem], Column("what evaluation proves")]
     policies: Annotated[list[PolicyFileItem], Column("the policy; empty if refused")]
-    refusals: Annotated[list[str], Column("why there is no policy")]
+    refusals: Annotated[list[str], Column("reasons why no policy was derived")]
     omitted: Annotated[
         list[OmittedClauseItem], Column("observed calls that the policy does not allow")
     ]

@@ -13,19 +13,17 @@ class OwnerEvidenceItem(TypedDict):
     """
 
     kind: Annotated[str, Column("kind of evidence")]
-    source: Annotated[str, Column("the source that has it")]
+    source: Annotated[str, Column("the source with this evidence")]
     place: Annotated[str, Column("where it was found")]
     reference: Annotated[str, Column("the original text")]
     observed_at: Annotated[str, Column("when it was found", format="time")]
     weight: Annotated[float, Column("its current weight")]
     written_by: Annotated[str, Column("the party that could have written it")]
-    key: NotRequired[
-        Annotated[str, Column("of an attestation: the owner key that signed it")]
-    ]
+    key: NotRequired[Annotated[str, Column("the owner key that signed an attestation")]]
     expires_at: NotRequired[
         Annotated[
             str | None,
-            Column("of an attestation: its end; null if it is invalid", format="time"),
+            Column("end of an attestation; null if it is invalid", format="time"),
         ]
     ]
     void: NotRequired[
@@ -57,12 +55,12 @@ class OwnerCandidateItem(TypedDict):
 class OwnershipItem(TypedDict):
     """`answerable who-owns`."""
 
-    id: Annotated[str, Column("the subject of the question")]
+    id: Annotated[str, Column("the requested subject")]
     state: Annotated[
-        str, Column("how the owner is known; only `attested` can authorize actions")
+        str, Column("state of ownership; only `attested` can authorize actions")
     ]
     person: Annotated[str | None, Column("the owner, if the state names one")]
-    score: Annotated[float, Column("of the top candidate, 0 to 1")]
+    score: Annotated[float, Column("score of the top candidate, 0 to 1")]
     margin: Annotated[float, Column("distance to the next candidate")]
     candidates: Annotated[list[OwnerCandidateItem], Column("all candidates")]
 

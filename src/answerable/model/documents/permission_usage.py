@@ -53,7 +53,9 @@ class ActionUsageItem(TypedDict):
             empty="not known",
         ),
     ]
-    last_used: Annotated[str | None, Column("the latest of them", "", 3, "time")]
+    last_used: Annotated[
+        str | None, Column("time of the latest of these calls", "", 3, "time")
+    ]
     blocked: Annotated[
         int | None,
         Column(

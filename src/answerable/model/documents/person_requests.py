@@ -15,7 +15,8 @@ class PersonRequestItem(TypedDict):
     id: Annotated[
         str,
         Column(
-            "SHA-256 of the signed statement; decisions name it as evidence of the values that it explains",
+            "SHA-256 of the signed statement; decisions refer to it as the origin of "
+            "values",
             "request",
             0,
             "digest",
@@ -24,7 +25,9 @@ class PersonRequestItem(TypedDict):
     state: Annotated[
         str,
         Column(
-            "`standing`: valid, `ended`, or why it is invalid: `key-not-enrolled`, `key-revoked`, `signature-wrong`, ... An invalid one shows only the agent",
+            "`standing`: valid, `ended`, or why it is invalid: `key-not-enrolled`, "
+            "`key-revoked`, `signature-wrong`, ... An invalid request shows only the "
+            "agent",
             "",
             0,
         ),
@@ -32,7 +35,7 @@ class PersonRequestItem(TypedDict):
     agent: Annotated[str, Column("agent of the request", "", 1, "short-id", floor=12)]
     person: Annotated[str | None, Column("its person", "by", 1, "short-id", floor=10)]
     values: Annotated[
-        list[str], Column("the values that it names", "names", 1, "names", floor=16)
+        list[str], Column("the values in the request", "names", 1, "names", floor=16)
     ]
     run: Annotated[
         str | None,

@@ -34,7 +34,7 @@ class ExportedPolicyItem(TypedDict):
     ]
     limit: Annotated[int, Column("the limit; 0 for none", "", 0, "number")]
     refusals: Annotated[
-        list[str], Column("why there is no document", "refused", 1, "names")
+        list[str], Column("reasons why no document was written", "refused", 1, "names")
     ]
     signed: Annotated[bool, Column("whether the owner signed the profile", "", 2)]
     profiles: Annotated[list[str], Column("digests of the profiles")]

@@ -44,7 +44,8 @@ class ProtectionStatusItem(TypedDict):
     would_deny: Annotated[
         int | None,
         Column(
-            "of these, decisions other than allow: enforcing refuses them; null likewise",
+            "number of these calls with a decision other than allow, which `enforce` "
+            "denies; null as for `calls`",
             "denied",
             1,
             "count",
@@ -58,7 +59,8 @@ class ProtectionStatusItem(TypedDict):
     runs: Annotated[
         int | None,
         Column(
-            "recorded runs of the agent without a refused call, 90 days; null likewise",
+            "recorded runs of the agent without a denied call in 90 days; null as for "
+            "`calls`",
             "",
             2,
             "count",
@@ -68,7 +70,9 @@ class ProtectionStatusItem(TypedDict):
     key_uses_unmediated: Annotated[
         int | None,
         Column(
-            "uses of a key that the gateway holds for the server and that logs name (AWS, GitHub, Google Cloud, Kubernetes), in ingested logs of the last 7 days, without a call of the gateway that explains them; null for no such key, no log of it, or not known",
+            "uses of the server's key in ingested logs of the last 7 days that no "
+            "call of the gateway explains; null without a key (AWS, GitHub, Google "
+            "Cloud, Kubernetes) or log, or if not known",
             "key used outside",
             2,
             "count",
@@ -78,7 +82,8 @@ class ProtectionStatusItem(TypedDict):
     keys_unrecognised: Annotated[
         list[str],
         Column(
-            "moved keys of the server, each with its kind, whose uses outside the gateway no ingested log can show: logs name neither these keys nor a digest of them",
+            "moved keys of the server, each with its kind, that logs do not contain, "
+            "even as a digest, so that no log can show their use outside the gateway",
             "keys not in logs",
             1,
             "names",
@@ -100,7 +105,8 @@ class ProtectionStatusItem(TypedDict):
     detail: Annotated[
         str,
         Column(
-            "why it is not mediated, or how far its agent is on the way to enforcement",
+            "reason why the gateway does not mediate it, or the progress of its agent "
+            "towards enforcement",
             "why",
             1,
         ),
@@ -112,7 +118,7 @@ class AgentModeItem(TypedDict):
     """`answerable tighten` and `answerable loosen`: one rule of the agent each."""
 
     agent: Annotated[str, Column("the agent", "", 0, "short-id")]
-    mode: Annotated[str, Column("its mode from now on", "", 0, "words")]
+    mode: Annotated[str, Column("its new mode", "", 0, "words")]
     before: Annotated[str, Column("its mode until now", "", 1, "words")]
     server: Annotated[
         str | None, Column("server of the rule; null if it has no rule", "", 0)
@@ -127,7 +133,7 @@ class AgentModeItem(TypedDict):
     left_out: Annotated[
         list[str],
         Column(
-            "recorded names that no rule can allow exactly, since they end with `*`",
+            "recorded names that no rule can allow exactly, because they end with `*`",
             "left out",
             3,
             "names",
@@ -136,7 +142,8 @@ class AgentModeItem(TypedDict):
     refused: Annotated[
         list[str],
         Column(
-            "its calls of the last 7 days that enforcing these rules refuses: name and number each",
+            "calls of the last 7 days that these rules deny in `enforce`, each with "
+            "name and number",
             "would refuse",
             1,
             "names",

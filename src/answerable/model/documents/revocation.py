@@ -40,9 +40,12 @@ class RevocationEffectItem(TypedDict):
         ),
     ]
     until: Annotated[
-        str | None, Column("latest end of the remaining access; null if unknown", "", 0)
+        str | None,
+        Column("latest end of the remaining access; null if not known", "", 0),
     ]
-    note: Annotated[str, Column("reason, or how to end it", "", 2, floor=20)]
+    note: Annotated[
+        str, Column("the reason, or the way to end the access", "", 2, floor=20)
+    ]
     act: Annotated[str, Column("`kill`, `revive` or `dry-run`")]
     subject: Annotated[str, Column("the subject")]
     count: Annotated[int | None, Column("number of ended delegations")]

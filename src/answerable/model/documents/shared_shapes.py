@@ -130,7 +130,7 @@ class DeterminingStatementItem(TypedDict):
     statement: Annotated[str, Column("its statement")]
     effect: Annotated[str, Column("`allow`, `deny` or `implicit-deny`")]
     text: NotRequired[
-        Annotated[str, Column("only in `can`: the statement as written, in one line")]
+        Annotated[str, Column("only in `can`: the text of the statement, in one line")]
     ]
 
 
@@ -287,7 +287,7 @@ class AwsComparisonItem(TypedDict):
     outcome: Annotated[
         str, Column("`agrees`, `differs`, `open`, `set-aside` or `unanswered`")
     ]
-    reason: Annotated[str, Column("why it is open, set aside or unanswered")]
+    reason: Annotated[str, Column("reason why it is open, set aside or unanswered")]
     matched: Annotated[
         list[str],
         Column("policies with matching statements, according to the simulator"),
@@ -304,7 +304,7 @@ class IngestItem(TypedDict):
     read: Annotated[int, Column("records read", "", 1, "count", right=True)]
     stored: Annotated[int, Column("records stored", "", 1, "count", right=True)]
     duplicate: Annotated[
-        int, Column("records that were stored before", "", 2, "count", right=True)
+        int, Column("records already in the store before", "", 2, "count", right=True)
     ]
     conflict: Annotated[
         int,
@@ -359,7 +359,7 @@ class ScanItem(TypedDict):
     policies: Annotated[int, Column("number of policies", "", 4, "number", right=True)]
     problems: Annotated[
         list[str],
-        Column("what could not be read (exit 3)", "", 1, "number", right=True),
+        Column("data that could not be read (exit 3)", "", 1, "number", right=True),
     ]
     snapshot: Annotated[str, Column("name of the snapshot, for `STORE@SNAPSHOT`")]
 

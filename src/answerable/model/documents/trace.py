@@ -39,7 +39,7 @@ class TraceItem(TypedDict):
     """
 
     event_time: Annotated[
-        str, Column("when it happened, UTC", "time (UTC)", 3, "second")
+        str, Column("time of the event, UTC", "time (UTC)", 3, "second")
     ]
     hops: Annotated[HopsItem, Column("the six hops")]
     outcome: Annotated[str, Column("result on the platform", "", 1)]
@@ -59,7 +59,9 @@ class TraceItem(TypedDict):
     run: Annotated[
         str, Column("run or delegation that got the acting credential, if known")
     ]
-    decision_id: Annotated[str, Column("of a recorded decision, empty without one")]
+    decision_id: Annotated[
+        str, Column("id of a recorded decision, empty if there is none")
+    ]
     facts: Annotated[dict[str, str], Column("further facts of the record")]
     identity_owner: Annotated[
         HopItem,
@@ -90,8 +92,11 @@ class HopStatusCountItem(TypedDict):
     missing: Annotated[
         int, Column("events with the hop missing", "", 1, "count", right=True)
     ]
-    can: Annotated[str, Column("when this source can supply it", "from this source", 3)]
-    field: Annotated[str, Column("members of its records that carry the hop", "", 4)]
+    can: Annotated[
+        str,
+        Column("condition under which this source supplies it", "from this source", 3),
+    ]
+    field: Annotated[str, Column("fields of its records that contain the hop", "", 4)]
     events: Annotated[int, Column("events of the source")]
     supplied_by: Annotated[str, Column("sources that would supply the rest")]
 
@@ -147,18 +152,18 @@ class FirstSeenItem(TypedDict):
     field: Annotated[str, Column("field of `--by`", "", 1)]
     value: Annotated[str, Column("its value", "", 0, floor=16)]
     events: Annotated[
-        int, Column("its events in the window", "", 2, "count", right=True)
+        int, Column("number of its events in the window", "", 2, "count", right=True)
     ]
     denied: Annotated[int, Column("those that were denied", "", 3, "count", right=True)]
     outcome_unknown: Annotated[
-        int, Column("those whose outcome the log does not contain")
+        int, Column("number of events whose outcome the log does not contain")
     ]
     first: Annotated[
         str, Column("time of the first event in the window", "", 2, "second")
     ]
-    last: Annotated[str, Column("time of the last one")]
+    last: Annotated[str, Column("time of the last event in the window")]
     why: Annotated[
-        str, Column("with `not-known`: what the store does not cover", "", 3)
+        str, Column("with `not-known`: the gap in the store's records", "", 3)
     ]
 
 

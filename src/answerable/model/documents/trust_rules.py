@@ -11,7 +11,7 @@ class RuleGrantItem(TypedDict):
     audience: Annotated[str, Column("audience of the token")]
     scopes: Annotated[list[str], Column("its scopes")]
     ttl: Annotated[int, Column("seconds")]
-    bind: Annotated[str, Column("key it is bound to")]
+    bind: Annotated[str, Column("kind of key to which the token is bound")]
     gives: Annotated[str, Column("what is issued")]
 
 
@@ -19,8 +19,8 @@ class RuleFaultItem(TypedDict):
     """Fault of a rule."""
 
     at: Annotated[str, Column("part of the rule")]
-    line: Annotated[int, Column("0 if not in the file")]
-    column: Annotated[int, Column("0 if not in the file")]
+    line: Annotated[int, Column("0 if the error is not in the file")]
+    column: Annotated[int, Column("0 if the error is not in the file")]
     what: Annotated[str, Column("message, its name first")]
 
 
@@ -40,7 +40,7 @@ class TrustRuleItem(TypedDict):
     owner: Annotated[
         str | None,
         Column(
-            "attested owner of that agent; null if there is none, or no store",
+            "attested owner of that agent; null if there is no owner or no store",
             "",
             2,
             floor=10,
@@ -50,7 +50,7 @@ class TrustRuleItem(TypedDict):
         list[RuleGrantItem], Column("issued tokens", "gets", 1, "grants", floor=26)
     ]
     delegate_to: Annotated[
-        list[str], Column("agents to which it may delegate a part of this")
+        list[str], Column("agents to which it may delegate some of these permissions")
     ]
     on_behalf_of: Annotated[
         list[str], Column("issuers of the people for whom it may act")

@@ -70,7 +70,9 @@ class BrokenUseItem(TypedDict):
     identity: Annotated[str, Column("the caller")]
     action: Annotated[str, Column("the action")]
     count: Annotated[int, Column("number of calls")]
-    last_used: Annotated[str | None, Column("the latest of them", format="time")]
+    last_used: Annotated[
+        str | None, Column("time of the latest of these calls", format="time")
+    ]
 
 
 class BreakageItem(TypedDict):
@@ -129,7 +131,9 @@ class ExposureItem(TypedDict):
         str,
         Column("the risk, as above; `not known` if its policies were not collected"),
     ]
-    admin: Annotated[str, Column("verdict: it is an administrator or can become one")]
+    admin: Annotated[
+        str, Column("verdict: the identity is an administrator or can become one")
+    ]
     public: Annotated[str, Column("verdict: its trust policy allows everyone")]
     external: Annotated[
         str, Column("verdict: its trust policy allows a named external principal")

@@ -42,7 +42,7 @@ class ExtAuthzService:
 
     Args:
         url: Configured URL of the listener.
-        door: Counts requests in progress.
+        http_server: Counts requests in progress.
         failed: Called with unexpected errors.
     """
 
@@ -52,12 +52,12 @@ class ExtAuthzService:
         checking: CheckHandler,
         recorder: EvaluationRecorder,
         url: str,
-        door: PdpHttpServer,
+        http_server: PdpHttpServer,
         failed: Callable[[Exception], None],
     ) -> None:
         self._enforcers, self._checking = enforcers, checking
         self._recorder, self._url = recorder, url
-        self._door, self._failed = door, failed
+        self._http_server, self._failed = http_server, failed
 
     def __mapping__(self) -> dict[str, Handler]:
         """Return the methods for grpclib."""
@@ -79,9 +79,9 @@ class ExtAuthzService:
             connection = _find_connection(stream)
             with (
                 connection.count_check(enforcer.principal),
-                self._door.count_in_flight(enforcer),
+                self._http_server.count_in_flight(enforcer),
             ):
-                async with asyncio.timeout(self._door.limits.body):
+                async with asyncio.timeout(self._http_server.limits.body):
                     request = await _receive_message(stream)
                 return await self._checking.check(request, enforcer)
         except (ProblemResponse, ProcessGone) as problem:

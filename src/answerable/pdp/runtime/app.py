@@ -96,10 +96,12 @@ class PdpApp(App[PdpSettings]):
             self._statements.notifier.notify_if_owner_could_allow,
         )
         self._searching = SearchService(self._evaluating, Paginator(secret), config)
-        self._door = PdpHttpServer(
+        self._http_server = PdpHttpServer(
             self._enforcers, self._recorder, config.limits, self._log_failure
         )
-        self.app = self._door.build_app(self._build_handlers(), self._build_pages())
+        self.app = self._http_server.build_app(
+            self._build_handlers(), self._build_pages()
+        )
         self._connections = AsgiServer(self.app, self._admission, self._listeners, loop)
         self._url = plan.point.url or "http://localhost"
         self._large_bodies = LargeBodyParser(
@@ -128,7 +130,7 @@ class PdpApp(App[PdpSettings]):
     @property
     def is_busy(self) -> bool:
         """Tell whether a request is being answered."""
-        return bool(self._door.in_flight)
+        return bool(self._http_server.in_flight)
 
     async def reload(self, plan: PdpSettings) -> None:
         """Apply another configuration without a restart.
@@ -145,7 +147,7 @@ class PdpApp(App[PdpSettings]):
         self._enforcers.reconfigure(plan.config)
         self._subjects.reconfigure(plan.config, plan.inventory)
         self._searching.config = plan.config
-        self._door.limits = self._admission.limits = plan.config.limits
+        self._http_server.limits = self._admission.limits = plan.config.limits
         self.core.reconfigure(plan.config, table)
         self.plan = plan
 
@@ -230,7 +232,7 @@ class PdpApp(App[PdpSettings]):
             "memory_bytes": ("Resident memory.", float(resident_bytes())),
             "in_flight": (
                 "Requests in progress.",
-                float(sum(self._door.in_flight.values())),
+                float(sum(self._http_server.in_flight.values())),
             ),
             "config_last_reload_successful": (
                 "Whether the configuration in force is the one on disk.",
@@ -268,7 +270,7 @@ class PdpApp(App[PdpSettings]):
             checking,
             self._recorder,
             bound.url,
-            self._door,
+            self._http_server,
             self._log_failure,
         )
         connection = build_grpc_server(

@@ -296,7 +296,7 @@ def _build_problem_response() -> OpenApiSchema:
         detail={"type": "string"},
     )
     return {
-        "description": "Nothing was decided (RFC 9457).",
+        "description": "No decision was made (RFC 9457).",
         "content": {PROBLEM_TYPE: {"schema": schema}},
     }
 

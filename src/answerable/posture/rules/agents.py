@@ -61,7 +61,7 @@ def _build_shell_finding(facts: PostureFacts, found: list[AgentEntity]) -> Findi
     admin = reach.level is ReachLevel.ADMINISTRATOR
     name = "unattended-shell-administrator" if admin else "unattended-shell"
     rest = len(found) - 1
-    also = f" ({rest} other agent{'s' * (rest > 1)} of this client too)" if rest else ""
+    also = f" ({rest} more agent{'s' * (rest > 1)} of this client)" if rest else ""
     evidence = []
     for entity in found:
         use = find_unattended_shell(entity)
@@ -98,7 +98,7 @@ def find_outsider_triggered_agents(facts: PostureFacts) -> Iterator[RuleResult]:
             continue
         holds = []
         if has_write_token(entity):
-            holds.append("a token that may write")
+            holds.append("a token with write permissions")
         if has_unknown_credential(facts, entity):
             holds.append("secrets")
         if entity.identities:
@@ -112,7 +112,7 @@ def find_outsider_triggered_agents(facts: PostureFacts) -> Iterator[RuleResult]:
             subject=entity.agent.id,
             platform=get_platform_of_source(seen.source),
             title=f"anyone can start the agent {entity.agent.name} by "
-            f"{_name_events(events)}, and it holds {_join_words(holds)}",
+            f"{_name_events(events)}, and it has {_join_words(holds)}",
             severity=SeverityFacts(
                 Trigger.OUTSIDER, reach.level, list_held(facts, entity)
             ),
@@ -170,8 +170,9 @@ def find_untrusted_input_to_effect(facts: PostureFacts) -> Iterator[RuleResult]:
                 _build_reach_evidence(entity, reach),
             ),
             fix=Fix(
-                "Split the agent: one that reads outside text without credentials, and "
-                "one with credentials that reads none."
+                "Split the agent in two: one agent reads outside text and has no "
+                "credentials, the other one has the credentials and reads no outside "
+                "text."
             ),
             identity=next((each for each in entity.identities), ""),
         )
@@ -204,7 +205,8 @@ def find_agent_administrators(facts: PostureFacts) -> Iterator[RuleResult]:
                 severity=SeverityFacts(trigger, reach.level, list_held(facts, entity)),
                 evidence=(_build_reach_evidence(entity, reach),),
                 fix=Fix(
-                    "Give the agent an identity with the permissions that it uses.",
+                    "Give the agent an identity with only the permissions that it "
+                    "uses.",
                     f"answerable reach {identity} --used",
                 ),
                 path=facts.reach.find_administrator_path(identity),

@@ -126,8 +126,8 @@ def find_administrators(facts: PostureFacts) -> Iterator[RuleResult]:
             severity=SeverityFacts(Trigger.LATER, ReachLevel.ADMINISTRATOR, _STANDING),
             evidence=evidence,
             fix=Fix(
-                "Give it the permissions that it uses, and cut the path to the "
-                "administrator.",
+                "Reduce its permissions to those that it uses, and remove the path to "
+                "the administrator.",
                 f"answerable reach {identity} --used",
             ),
             identity=identity,
@@ -147,7 +147,7 @@ def find_wide_oidc_trusts(facts: PostureFacts) -> Iterator[RuleResult]:
                 rule="wide-oidc-trust",
                 subject=attachment.target,
                 platform="aws",
-                title=f"its trust policy admits {wide[0]}",
+                title=f"its trust policy allows {wide[0]}",
                 severity=SeverityFacts(wide[1], reach.level, _STANDING),
                 evidence=(
                     build_evidence(
@@ -251,7 +251,7 @@ def _build_caller_finding(
         rule="caller-asserted-grant",
         subject=target,
         platform="aws",
-        title=f"a grant rests on text that the caller writes: {', '.join(keys)}",
+        title=f"a grant depends on text that the caller writes: {', '.join(keys)}",
         severity=SeverityFacts(
             Trigger.ANONYMOUS if anyone else Trigger.INSIDER, level, _STANDING
         ),

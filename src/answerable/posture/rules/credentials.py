@@ -69,7 +69,7 @@ def find_hosted_server_secrets(facts: PostureFacts) -> Iterator[RuleResult]:
             "configuration",
             severity=SeverityFacts(Trigger.OUTSIDER, reach.level, frozenset(held)),
             evidence=(
-                *(build_evidence(_describe(s), s.seen, s.place) for s in places),
+                *(build_evidence(_describe_place(s), s.seen, s.place) for s in places),
                 build_evidence(reach.text, places[0].seen, places[0].place),
             ),
             fix=Fix(
@@ -103,7 +103,7 @@ def find_scattered_credentials(facts: PostureFacts) -> Iterator[RuleResult]:
                 frozenset({Held.STANDING, Held.SCATTERED}),
             ),
             evidence=(
-                *(build_evidence(_describe(s), s.seen, s.place) for s in lying),
+                *(build_evidence(_describe_place(s), s.seen, s.place) for s in lying),
                 build_evidence(reach.text, lying[0].seen, lying[0].place),
             ),
             fix=Fix(
@@ -132,11 +132,11 @@ def find_literal_secrets(facts: PostureFacts) -> Iterator[RuleResult]:
                 Trigger.INSIDER, reach.level, frozenset({Held.STANDING})
             ),
             evidence=tuple(
-                build_evidence(_describe(s), s.seen, s.place) for s in lying
+                build_evidence(_describe_place(s), s.seen, s.place) for s in lying
             ),
             fix=Fix(
-                "Rotate it, and replace the value with a reference to a variable or a "
-                "secret store."
+                "Rotate the secret, and replace the value with a reference to a "
+                "variable or a secret store."
             ),
             identity=entity.identity or "",
             causes=(key,),
@@ -168,7 +168,8 @@ def find_shared_credentials(facts: PostureFacts) -> Iterator[RuleResult]:
                 for each in agents
             ),
             fix=Fix(
-                "Give each agent a credential of its own, so that logs tell them apart."
+                "Give each agent its own credential, so that logs distinguish the "
+                "agents."
             ),
             identity=entity.identity or "",
             causes=(key,),
@@ -241,7 +242,7 @@ def find_root_keys(facts: PostureFacts) -> Iterator[RuleResult]:
                     "it authenticates the root user", first.seen, first.place
                 ),
             ),
-            fix=Fix("Delete the key; use a role for every task that it was used for."),
+            fix=Fix("Delete the key; use a role for every task of the key."),
             identity=entity.identity or "",
             causes=(key,),
         )
@@ -265,14 +266,16 @@ def find_replaceable_keys(facts: PostureFacts) -> Iterator[RuleResult]:
             rule="replaceable-key",
             subject=key,
             platform=get_platform_of_source(lying[0].seen.source),
-            title=f"a static {kind} stands where the platform offers federation",
+            title=f"a static {kind} is used although the platform offers federation",
             severity=SeverityFacts(
                 Trigger.LATER, reach.level, frozenset({Held.STANDING})
             ),
             evidence=(
-                build_evidence(_describe(lying[0]), lying[0].seen, lying[0].place),
+                build_evidence(
+                    _describe_place(lying[0]), lying[0].seen, lying[0].place
+                ),
             ),
-            fix=Fix(f"Replace it with {way}, then delete the key."),
+            fix=Fix(f"Replace the key with {way}, then delete it."),
             identity=entity.identity or "",
             causes=(key,),
         )
@@ -334,7 +337,7 @@ def _is_in_tool(sighting: Credential, place: str) -> bool:
     return sighting.place.startswith((f"{place}/", f"{place}#"))
 
 
-def _describe(sighting: Credential) -> str:
+def _describe_place(sighting: Credential) -> str:
     """Describe the place of a credential without its value."""
     return f"{sighting.name} holds it as {sighting.cls.value}"
 

@@ -19,7 +19,7 @@ _RULE = "open-argument-schema"
 _PLATFORM = "gateway"
 _TOOL = "tool:mcp/"
 _TEXTS = {
-    SchemaState.OPEN: "its approved schema admits undeclared arguments",
+    SchemaState.OPEN: "its approved schema allows undeclared arguments",
     SchemaState.NOT_APPROVED: "no approved schema refuses undeclared arguments",
 }
 

@@ -75,7 +75,7 @@ def _build_finding(
         severity=SeverityFacts(Trigger.LATER, level, _HELD),
         evidence=(build_evidence(text, fact.seen),) if fact is not None else (),
         fix=Fix(
-            "Grant the actions that it uses.",
+            "Grant only the actions that the identity uses.",
             f"answerable least-privilege {identity}",
         ),
         identity=identity,

@@ -47,7 +47,7 @@ def find_unused_identities(facts: PostureFacts) -> Iterator[RuleResult]:
                 )
             continue
         reach = facts.reach.get_reach(identity)
-        text = f"an agent can act as it, and no call was logged for {days} days"
+        text = f"an agent can use the identity, and no call was logged for {days} days"
         yield Finding(
             rule="unused-access",
             subject=identity,
@@ -55,7 +55,7 @@ def find_unused_identities(facts: PostureFacts) -> Iterator[RuleResult]:
             title=text,
             severity=SeverityFacts(Trigger.LATER, reach.level, _STANDING),
             evidence=build_identity_evidence(facts, identity, text),
-            fix=Fix("Remove the access from the agent, then the identity."),
+            fix=Fix("Remove the agent's access, then the identity."),
             identity=identity,
             covers=(("unused-action", identity),),
         )
@@ -79,7 +79,7 @@ def find_evidence_gaps(facts: PostureFacts) -> Iterator[RuleResult]:
         if not gap:
             continue
         reach = facts.reach.get_reach(identity)
-        text = f"an agent acts as it, and {gap}"
+        text = f"an agent uses the identity, and {gap}"
         source = _name_log_source(identity)
         yield Finding(
             rule="evidence-gap",
@@ -91,8 +91,8 @@ def find_evidence_gaps(facts: PostureFacts) -> Iterator[RuleResult]:
             fix=Fix(
                 "Ingest the log of its platform."
                 if source
-                else "Let its calls pass the gateway, which records them: no log of its "
-                "platform can be ingested.",
+                else "No log of its platform can be ingested: route the agent's calls "
+                "through the gateway, which records them.",
                 f"answerable ingest {source}" if source else "",
             ),
             identity=identity,

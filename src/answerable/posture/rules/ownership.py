@@ -35,7 +35,7 @@ def find_unowned_agents(facts: PostureFacts) -> Iterator[RuleResult]:
                 facts,
                 "unowned-agent",
                 entity,
-                f"no one owns the agent {entity.agent.name}",
+                f"the agent {entity.agent.name} has no owner",
                 "no evidence names an owner",
             )
 
@@ -67,8 +67,8 @@ def find_self_attested_owners(facts: PostureFacts) -> Iterator[RuleResult]:
             facts,
             "self-attested-owner",
             entity,
-            f"only text that the agent {entity.agent.name} could have written names "
-            "its owner",
+            f"the owner of the agent {entity.agent.name} is named only by text that "
+            f"the agent could have written",
             "every piece of ownership evidence is self-reported",
             Trigger.LATER,
             covers=(("uncertain-owner", key),),
@@ -89,7 +89,7 @@ def find_owners_who_left(facts: PostureFacts) -> Iterator[RuleResult]:
             rule="owner-left",
             subject=key,
             platform=get_platform_of_source(found.seen.source if found else ""),
-            title="its owner has left, and still answers for it",
+            title="its owner has left",
             severity=SeverityFacts(Trigger.INSIDER, level, frozenset({Held.STANDING})),
             evidence=(
                 build_evidence(
@@ -114,8 +114,8 @@ def _build_successor_fix(
             successor = persons.get(PersonId(key))
             if successor and successor.alive and not successor.team:
                 return Fix(
-                    f"Ask {key}, whom a directory names as responsible for "
-                    f"{candidate.person}, to answer for it, or remove it.",
+                    f"Ask {key}, who is responsible for {candidate.person} according "
+                    f"to a directory, to become the owner, or remove the subject.",
                     f"answerable attest {subject} --owner {key}",
                 )
     return Fix(
@@ -161,8 +161,6 @@ def _build_ownership_finding(
             build_evidence(text, seen, entity.agent.place),
             Evidence(reach.text, entity.agent.place, seen.source, seen.written_by),
         ),
-        fix=Fix(
-            "Record the person who answers for it.", _ATTEST.format(entity.agent.id)
-        ),
+        fix=Fix("Record the owner of the agent.", _ATTEST.format(entity.agent.id)),
         covers=covers,
     )

@@ -58,9 +58,9 @@ def _build_finding(
             build_evidence(reach.text, entity.agent.seen, entity.agent.place),
         ),
         fix=Fix(
-            f"Name the version that was reviewed: {loose.removesuffix('@latest')}@VERSION"
+            f"Pin the reviewed version: {loose.removesuffix('@latest')}@VERSION"
             if use.tool.transport != CONTAINER
-            else "Name the image by its digest: IMAGE@sha256:..."
+            else "Pin the image by its digest: IMAGE@sha256:..."
         ),
         at=key,
         causes=(f"package {loose}",),

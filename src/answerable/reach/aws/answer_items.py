@@ -89,7 +89,7 @@ def _describe_github_token_holders(value: str) -> str:
     """Describe the GitHub users who get a token with a given subject."""
     kind, _, rest = value.partition(":")
     if kind != "repo" or not rest:
-        return "anyone GitHub issues a token with that subject to"
+        return "anyone to whom GitHub issues a token with that subject"
     repository, _, part = rest.partition(":")
     many = "any repository matching " if "*" in repository else "repository "
     if not part or part.strip("*") == "":

@@ -146,9 +146,9 @@ class StatementQuotes:
         distances = [self._measure_action_distance(statement) for statement in allows]
         nearest = min(distances)
         if nearest is _StatementDistance.UNRELATED and not limits:
-            said = "statement says" if len(allows) == 1 else "statements say"
+            said = "statement names" if len(allows) == 1 else "statements name"
             service = self._action.partition(":")[0]
-            return f"{len(allows)} {said} nothing of {service}"
+            return f"{len(allows)} {said} no action of {service}"
         near = [
             statement
             for statement, distance in zip(allows, distances, strict=True)

@@ -93,10 +93,12 @@ class AccessEvaluation:
         key = principal, permission, resource
         found = self._found.get(key)
         if found is None:
-            found = self._found[key] = self._evaluate(*key)
+            found = self._found[key] = self._evaluate_request(*key)
         return found
 
-    def _evaluate(self, principal: str, permission: str, resource: str) -> Access:
+    def _evaluate_request(
+        self, principal: str, permission: str, resource: str
+    ) -> Access:
         """Evaluate a request."""
         allowed, statements, gaps = self._evaluate_allow(
             principal, permission, resource
@@ -237,7 +239,9 @@ class AccessEvaluation:
                 continue
             bound = disjoin(bound, applies)
             policy = self.index.boundaries.get(binding.policy)
-            covered = self._covers(policy, binding.policy, permission, resource)
+            covered = self._does_boundary_cover(
+                policy, binding.policy, permission, resource
+            )
             eligible = disjoin(eligible, conjoin(applies, covered))
             statements.append(
                 DeterminingStatement(
@@ -246,7 +250,7 @@ class AccessEvaluation:
             )
         return disjoin(negate(bound), eligible), statements
 
-    def _covers(
+    def _does_boundary_cover(
         self,
         policy: GoogleAccessBoundary | None,
         name: str,

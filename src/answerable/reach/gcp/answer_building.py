@@ -47,20 +47,23 @@ SOURCE = "gcp"
 _AUTHORS = {
     MEMBERSHIP: ("platform", "the members of the group or set were not collected"),
     DENY_RULES: ("platform", "the rules of the deny policy were not collected"),
-    ENFORCEMENT: ("platform", "the enforcement version covers the permission or not"),
+    ENFORCEMENT: (
+        "platform",
+        "whether the enforcement version covers the permission is not known",
+    ),
     BOUNDARY: ("platform", "the access boundary was not collected"),
     TEMPLATE: ("depends", "an instance is created from the template"),
     LOGIN: ("depends", "the instance accepts the login and is reachable"),
     EXISTS: ("platform", "such a workload exists; it was not collected"),
-    INVOKE: ("depends", "the target of the trigger passes the token on"),
-    CLUSTER: ("depends", "RBAC of the cluster, or its nodes, give the account"),
+    INVOKE: ("depends", "the target of the trigger forwards the token"),
+    CLUSTER: ("depends", "the cluster's RBAC or nodes give access to the account"),
     KEY_POLICY: ("platform", "no organization policy blocks keys"),
     ASSERTION: ("depends", "the issuer of the token decides its claims"),
     AUDIENCE: ("depends", "the token was issued for that audience"),
     "request.time": ("platform", "the time of the request"),
     "api.getAttribute": ("operation", "an argument of the request"),
     "resource.tags": ("depends", "tags of the resource"),
-    "gcp:condition": ("depends", "the condition is not read"),
+    "gcp:condition": ("depends", "the condition could not be evaluated"),
 }
 
 

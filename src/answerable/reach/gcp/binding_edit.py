@@ -19,7 +19,7 @@ from answerable.reach.gcp.estate_compiler import compile_tree
 from answerable.reach.gcp.resource_tree import ResourceTree
 from answerable.reach.platform import PolicyEdit
 
-_HINT = "name a binding as answers print it: 'RESOURCE#ROLE to MEMBER'"
+_HINT = "name the binding as in the output: 'RESOURCE#ROLE to MEMBER'"
 _TO = " to "
 _MOST_KNOWN = 5_000  # names that a wrong text is compared with
 
@@ -28,7 +28,7 @@ class _BindingRemoval:
     """Bindings and rules to remove, and those that were found."""
 
     def __init__(self, texts: Iterable[str]) -> None:
-        self.wanted = {text: _shorten(text) for text in texts}
+        self.wanted = {text: _get_statement_name(text) for text in texts}
         self.found: set[str] = set()
         self.known: dict[str, None] = {}
 
@@ -41,7 +41,7 @@ class _BindingRemoval:
         return bool(hits)
 
 
-def _shorten(text: str) -> str:
+def _get_statement_name(text: str) -> str:
     """Return the name in a printed statement, without its condition and place."""
     whole = " ".join(text.split()).partition(" if ")[0]
     holder, mark, rule = whole.partition("#")
@@ -85,7 +85,7 @@ def remove_bindings_from_catalogues(
         for each in listed
     )
     for text in removal.wanted.keys() - removal.found:
-        close = get_close_matches(_shorten(text), removal.known, n=1)
+        close = get_close_matches(_get_statement_name(text), removal.known, n=1)
         raise UsageError(
             f"no scanned binding or deny rule matches (got {text[:200]!r})",
             f"did you mean {close[0]!r}?" if close else _HINT,

@@ -38,7 +38,10 @@ def _parse_permission(access: EstateAccess, text: str) -> str:
         return folded[name.lower()]
     close = get_close_matches(name, known, n=1, cutoff=0.8)
     what = "unknown permission" if _PERMISSION.fullmatch(text) else "not a permission"
-    hint = f"no role of the catalogue ({access.index.roles.date or 'none'}) has it; "
+    hint = (
+        f"no role of the catalogue ({access.index.roles.date or 'none'}) contains "
+        "this permission; "
+    )
     hint += "newer roles: answerable scan gcp-roles:FILE"
     if close:
         hint = f"did you mean {close[0]!r}?"

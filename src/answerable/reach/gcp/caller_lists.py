@@ -90,18 +90,18 @@ class _CallerSearch:
         for place, permission in sorted(wanted):
             for each in tree.get_chain(place) if permission else ():
                 for binding in index.select_bindings(each, permission):
-                    found |= self._expand(binding)
+                    found |= self._expand_members(binding)
                     editors = editors or permission == ROLE_UPDATE
         for place in tree.get_chain(self.question.resource) if editors else ():
             for binding in index.by_resource.get(place, ()):
                 if not binding.role.startswith("roles/"):
-                    found |= self._expand(binding)
+                    found |= self._expand_members(binding)
         if not index.has_policies_of(self.question.resource):
             gap = self.access.evaluation.explain_policies(self.question.resource)
             self.gaps[gap] = None
         return found
 
-    def _expand(self, binding: IndexedBinding) -> Mapping[str, None]:
+    def _expand_members(self, binding: IndexedBinding) -> Mapping[str, None]:
         """Return the members of a binding and of its groups, and note unknown ones."""
         index = self.access.index
         principals = index.principals

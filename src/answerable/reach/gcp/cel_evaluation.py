@@ -70,7 +70,7 @@ def evaluate_condition(source: str, context: CelContext) -> Formula:
         return TRUE
     node = parse_cel(source)
     if node is None:
-        return _open(context.label, source)
+        return _build_open_atom(context.label, source)
     return _Evaluation(source, context).evaluate_boolean(node)
 
 
@@ -81,7 +81,7 @@ def evaluate_text(source: str, context: CelContext) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _open(key: str, text: str) -> Formula:
+def _build_open_atom(key: str, text: str) -> Formula:
     """Return an open part as an atom."""
     shown = " ".join(text.split())
     if len(shown) > _MAX_SHOWN:
@@ -102,7 +102,7 @@ class _Evaluation:
         if isinstance(value, frozenset):
             return value
         if isinstance(value, Unknown):
-            return _open(value.attribute, self._get_text(node))
+            return _build_open_atom(value.attribute, self._get_text(node))
         return FALSE  # an error, or no boolean
 
     def evaluate(self, node: CelNode) -> CelValue:
@@ -173,15 +173,17 @@ class _Evaluation:
         values = self.evaluate(left), self.evaluate(right)
         if node.text in ("+", "-", "*", "/", "%"):
             return compute_value(node.text, *values)
-        return self._compare(node, *values)
+        return self._compare_values(node, *values)
 
-    def _compare(self, node: CelNode, left: CelValue, right: CelValue) -> CelValue:
+    def _compare_values(
+        self, node: CelNode, left: CelValue, right: CelValue
+    ) -> CelValue:
         """Compare two values."""
         if isinstance(left, CelError) or isinstance(right, CelError):
             return CelError()
         for value in (left, right):
             if isinstance(value, Unknown):
-                return _open(value.attribute, self._get_text(node))
+                return _build_open_atom(value.attribute, self._get_text(node))
         if isinstance(left, LaterTime) or isinstance(right, LaterTime):
             held = compare_later_time(node.text, left, right)
         elif node.text == "in":
@@ -192,7 +194,9 @@ class _Evaluation:
         else:
             held = order_values(node.text, left, right)
         if held is None:
-            return _open(_name_attribute(node, self._context), self._get_text(node))
+            return _build_open_atom(
+                _name_attribute(node, self._context), self._get_text(node)
+            )
         return TRUE if held else FALSE
 
     def read_call(self, node: CelNode) -> CelValue:
@@ -218,7 +222,7 @@ class _Evaluation:
             held = self._context.test_tag(node.text, texts)
             if held is not None:
                 return TRUE if held else FALSE
-            return _open("resource.tags", self._get_text(node))
+            return _build_open_atom("resource.tags", self._get_text(node))
         if owner == "api" and node.text == "getAttribute":
             return Unknown("api.getAttribute")
         value = self.evaluate(node.children[0])

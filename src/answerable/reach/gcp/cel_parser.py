@@ -96,25 +96,25 @@ class _Parser:
             raise CelSyntaxError("text after the expression")
         return node
 
-    def _peek(self) -> str:
+    def _peek_token(self) -> str:
         """Return the text of the next token; empty at the end and for a string."""
         if self._at >= len(self._tokens):
             return ""
         token = self._tokens[self._at]
         return "" if token.kind == "string" else token.text
 
-    def _next(self) -> _Token:
+    def _take_token(self) -> _Token:
         """Take the next token."""
         if self._at >= len(self._tokens):
             raise CelSyntaxError("the expression is cut off")
         self._at += 1
         return self._tokens[self._at - 1]
 
-    def _expect(self, text: str) -> _Token:
+    def _expect_token(self, text: str) -> _Token:
         """Take a token with the given text."""
-        if self._peek() != text:
+        if self._peek_token() != text:
             raise CelSyntaxError(f"expected {text}")
-        return self._next()
+        return self._take_token()
 
     def _parse_ternary(self) -> CelNode:
         """Parse `a ? b : c`, or an expression without it."""
@@ -122,12 +122,12 @@ class _Parser:
         if self._depth > MAX_DEPTH:
             raise CelSyntaxError("nested too deeply")
         node = self._parse_binary(0)
-        if self._peek() == "?":
-            self._next()
+        if self._peek_token() == "?":
+            self._take_token()
             chosen = self._parse_ternary()
-            self._expect(":")
+            self._expect_token(":")
             other = self._parse_ternary()
-            node = _join("ternary", "?:", (node, chosen, other))
+            node = _build_node("ternary", "?:", (node, chosen, other))
         self._depth -= 1
         return node
 
@@ -136,15 +136,15 @@ class _Parser:
         if level == len(_LEVELS):
             return self._parse_unary()
         node = self._parse_binary(level + 1)
-        while self._peek() in _LEVELS[level]:
-            mark = self._next().text
-            node = _join("binary", mark, (node, self._parse_binary(level + 1)))
+        while self._peek_token() in _LEVELS[level]:
+            mark = self._take_token().text
+            node = _build_node("binary", mark, (node, self._parse_binary(level + 1)))
         return node
 
     def _parse_unary(self) -> CelNode:
         """Parse `!` and `-` before an expression."""
-        if self._peek() in ("!", "-"):
-            mark = self._next()
+        if self._peek_token() in ("!", "-"):
+            mark = self._take_token()
             self._depth += 1
             if self._depth > MAX_DEPTH:
                 raise CelSyntaxError("nested too deeply")
@@ -158,18 +158,18 @@ class _Parser:
     def _parse_member(self) -> CelNode:
         """Parse field selection, method calls and indexes after an expression."""
         node = self._parse_primary()
-        while self._peek() in (".", "["):
-            if self._next().text == "[":
+        while self._peek_token() in (".", "["):
+            if self._take_token().text == "[":
                 index = self._parse_ternary()
-                end = self._expect("]").end
+                end = self._expect_token("]").end
                 node = CelNode(
                     "index", "[]", children=(node, index), start=node.start, end=end
                 )
                 continue
-            field = self._next()
+            field = self._take_token()
             if field.kind != "name":
                 raise CelSyntaxError("expected a field")
-            if self._peek() != "(":
+            if self._peek_token() != "(":
                 node = CelNode(
                     "select",
                     field.text,
@@ -190,39 +190,39 @@ class _Parser:
 
     def _parse_arguments(self) -> tuple[tuple[CelNode, ...], int]:
         """Parse the arguments of a call, and return the end of the call."""
-        self._expect("(")
+        self._expect_token("(")
         found = self._parse_list(")")
-        return found, self._expect(")").end
+        return found, self._expect_token(")").end
 
     def _parse_list(self, closing: str) -> tuple[CelNode, ...]:
         """Parse expressions with commas between them, up to a closing mark."""
         found: list[CelNode] = []
-        while self._peek() != closing:
+        while self._peek_token() != closing:
             found.append(self._parse_ternary())
-            if self._peek() != ",":
+            if self._peek_token() != ",":
                 break
-            self._next()
+            self._take_token()
         return tuple(found)
 
     def _parse_primary(self) -> CelNode:
         """Parse a literal, a name, a call, a list or a group."""
-        token = self._next()
+        token = self._take_token()
         start, end = token.start, token.end
         if token.kind == "number":
             number = float(token.text) if "." in token.text else int(token.text)
             return CelNode("literal", value=number, start=start, end=end)
         if token.kind == "string":
-            text = _unquote(token.text)
+            text = _unquote_literal(token.text)
             return CelNode("literal", value=text, start=start, end=end)
         if token.kind == "name":
             return self._parse_name(token)
         if token.text == "(":
             node = self._parse_ternary()
-            self._expect(")")
+            self._expect_token(")")
             return node
         if token.text == "[":
             found = self._parse_list("]")
-            end = self._expect("]").end
+            end = self._expect_token("]").end
             return CelNode("list", "[]", children=found, start=start, end=end)
         raise CelSyntaxError(f"unexpected {token.text}")
 
@@ -234,7 +234,7 @@ class _Parser:
             return CelNode("literal", value=value, start=start, end=end)
         if token.text == "null":
             return CelNode("literal", start=start, end=end)
-        if self._peek() != "(":
+        if self._peek_token() != "(":
             return CelNode("name", token.text, start=start, end=end)
         arguments, end = self._parse_arguments()
         return CelNode("call", token.text, children=arguments, start=start, end=end)
@@ -249,13 +249,13 @@ _LEVELS = (
 )
 
 
-def _join(kind: str, text: str, children: tuple[CelNode, ...]) -> CelNode:
+def _build_node(kind: str, text: str, children: tuple[CelNode, ...]) -> CelNode:
     """Build a node over its children."""
     start, end = children[0].start, children[-1].end
     return CelNode(kind, text, children=children, start=start, end=end)
 
 
-def _unquote(text: str) -> str:
+def _unquote_literal(text: str) -> str:
     """Return the value of a string literal."""
     raw = text[0] in "rR"
     body = text[1:] if raw else text

@@ -98,7 +98,7 @@ class EstateAccess:
         limits, rules = self.evaluation.evaluate_limits(reached.principal, *call)
         hop = PathHop(reached.principal, via, place, access.formula, access.statements)
         added = DeterminingStatement(
-            "allow-policy", place, "a binding that it may add", "allow"
+            "allow-policy", place, "a binding that the identity may add", "allow"
         )
         return GoogleAccess(
             limits,

@@ -91,7 +91,8 @@ class GcpEvaluator:
             )
             listed = self.index.accounts_by_project.get(project, ())
             if listed and ACCOUNTS in self.index.collected:
-                what = f"the scan of {project.rpartition('/')[2]} holds no such account"
+                scanned = project.rpartition("/")[2]
+                what = f"the scan of {scanned} contains no such account"
                 return UnknownSubject(start.identity, what, SOURCE, absent=True)
         return replace(start, identity=IdentityId(principal))
 
@@ -144,7 +145,7 @@ class GcpEvaluator:
         best: Answer | None = None
         for start in question.identities:
             answer = self._evaluate_start(question, start)
-            if best is None or _rank(answer) < _rank(best):
+            if best is None or _rank_answer(answer) < _rank_answer(best):
                 best = answer
         return best or build_not_known_answer(question, ())
 
@@ -221,7 +222,7 @@ class GcpEvaluator:
         return ()
 
 
-def _rank(answer: Answer) -> int:
+def _rank_answer(answer: Answer) -> int:
     """Rank an answer by its verdict, the surest first."""
     return _RANKS.index(answer.verdict)
 

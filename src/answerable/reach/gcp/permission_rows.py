@@ -205,7 +205,7 @@ class RowLister:
                 reached.principal, via, resource, access.formula, access.statements
             )
             added = DeterminingStatement(
-                "allow-policy", resource, "a binding that it may add", "allow"
+                "allow-policy", resource, "a binding that the identity may add", "allow"
             )
             path = replace_steps(reached, hop)
             rows = self._yield_new_row(

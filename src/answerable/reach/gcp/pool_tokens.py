@@ -84,7 +84,7 @@ def enter_pool(
     formula = conjoin(formula, _match_part(provider, part, context))
     if formula == FALSE:
         return None
-    return PoolEntry(member, formula, _describe(provider))
+    return PoolEntry(member, formula, _describe_provider(provider))
 
 
 def _map_attributes(
@@ -116,7 +116,7 @@ def _match_part(
     return build_atom(key, "Equals", (value,))
 
 
-def _describe(provider: GooglePoolProvider) -> DeterminingStatement:
+def _describe_provider(provider: GooglePoolProvider) -> DeterminingStatement:
     """Describe a provider with its condition."""
     issuer = provider.issuer or f"AWS account {provider.aws_account}"
     condition = " ".join(provider.condition.split())

@@ -47,10 +47,10 @@ class ResourceTree:
         """Return a full resource name with project ids and addresses of accounts."""
         found = self._spelled.get(name)
         if found is None:
-            found = self._spelled[name] = self._spell(name)
+            found = self._spelled[name] = self._normalise_resource_name(name)
         return found
 
-    def _spell(self, name: str) -> str:
+    def _normalise_resource_name(self, name: str) -> str:
         """Spell a full resource name with project ids and addresses of accounts."""
         head, mark, rest = name.partition("/projects/")
         if mark:

@@ -65,7 +65,7 @@ class RoleTable:
         return Counter(each.partition(".")[0] for each in self.known)
 
     @cached_property
-    def _kinds(self) -> Mapping[str, int]:
+    def _count_permissions_by_kind(self) -> Mapping[str, int]:
         """Count the permissions of each kind of resource: `storage.objects`."""
         return Counter(each.rpartition(".")[0] for each in self.known)
 
@@ -73,10 +73,12 @@ class RoleTable:
         """Join permissions to patterns where none of a prefix is missing."""
         found = self._patterns.get(permissions)
         if found is None:
-            found = self._patterns[permissions] = tuple(self._join(permissions))
+            found = self._patterns[permissions] = tuple(
+                self._yield_permission_patterns(permissions)
+            )
         return found
 
-    def _join(self, permissions: frozenset[str]) -> Iterator[str]:
+    def _yield_permission_patterns(self, permissions: frozenset[str]) -> Iterator[str]:
         """Yield `storage.*`, `storage.objects.*` or single permissions, sorted."""
         by_service: dict[str, list[str]] = {}
         for each in sorted(permissions):
@@ -89,7 +91,7 @@ class RoleTable:
             for each in own:
                 by_kind.setdefault(each.rpartition(".")[0], []).append(each)
             for kind, names in by_kind.items():
-                whole = len(names) == self._kinds[kind] > 1
+                whole = len(names) == self._count_permissions_by_kind[kind] > 1
                 yield from (f"{kind}.*",) if whole else names
 
     def get_permissions(self, role: str) -> frozenset[str] | None:

@@ -68,14 +68,16 @@ class StepLister:
         """List the steps of a principal, one for each target."""
         found = self._found.get(principal)
         if found is None:
-            found = self._found[principal] = tuple(self._compute(principal, ""))
+            found = self._found[principal] = tuple(
+                self._yield_best_steps(principal, "")
+            )
         return found
 
     def find_step(self, principal: str, target: str) -> GoogleStep | None:
         """Find the best step of a principal to one target."""
         key = self._get_signature(principal), target
         if key not in self._single:
-            self._single[key] = next(self._compute(principal, target), None)
+            self._single[key] = next(self._yield_best_steps(principal, target), None)
         found = self._single[key]
         if found is None or principal == target:
             return None
@@ -90,7 +92,7 @@ class StepLister:
             return principal
         return frozenset(map(id, self.index.list_bindings_of(principal)))
 
-    def _compute(self, principal: str, only: str) -> Iterator[GoogleStep]:
+    def _yield_best_steps(self, principal: str, only: str) -> Iterator[GoogleStep]:
         """Yield the best step of a principal to each target."""
         held = self._collect_held(principal)
         if not held:
@@ -132,7 +134,7 @@ class StepLister:
                 yield from self._step_to_agents(holder, rule)
             elif rule.account and not rule.project:
                 for account in self._list_accounts(holder, rule.via):
-                    yield self._build(holder.principal, account, rule)
+                    yield self._build_step(holder.principal, account, rule)
         yield from self._iterate_deployments(holder)
         yield from self._iterate_workloads(holder)
         yield from self._iterate_delegations(holder)
@@ -168,7 +170,7 @@ class StepLister:
             project = self._get_project(account)
             for rule in rules:
                 if self._are_held(rule.project, held, project):
-                    step = self._build(holder.principal, account, rule, project)
+                    step = self._build_step(holder.principal, account, rule, project)
                     yield step
                     if step.formula == TRUE and not step.gaps:
                         break
@@ -186,7 +188,7 @@ class StepLister:
             for each in self.index.tables.workloads.get(project, ())
         )
         if not known and self._are_held(rule.project, holder.held, project):
-            yield self._build(holder.principal, account, rule, project, EXISTS)
+            yield self._build_step(holder.principal, account, rule, project, EXISTS)
 
     def _are_held(
         self, needed: Iterable[str], held: Mapping[str, Sequence[str]], place: str
@@ -202,9 +204,11 @@ class StepLister:
                 continue
             for place in holder.held[rule.via]:
                 for workload in self._list_workloads(place, rule):
-                    yield from self._enter(holder.principal, workload, rule)
+                    yield from self._yield_workload_steps(
+                        holder.principal, workload, rule
+                    )
 
-    def _enter(
+    def _yield_workload_steps(
         self, principal: str, workload: GoogleResource, rule: GoogleStepRule
     ) -> Iterator[GoogleStep]:
         """Yield the step into a workload, as each account that it runs as."""
@@ -212,7 +216,7 @@ class StepLister:
         on_project = rule.via == "compute.projects.setCommonInstanceMetadata"
         place = self.index.tree.get_project(name) if on_project else name
         for account in workload.runs_as:
-            yield self._build(principal, account, rule, place)
+            yield self._build_step(principal, account, rule, place)
 
     def _list_workloads(
         self, place: str, rule: GoogleStepRule
@@ -236,7 +240,7 @@ class StepLister:
         for account in self._list_accounts(holder, rule.via):
             if account.endswith(rule.agent):
                 project = self._get_project(account)
-                yield self._build(holder.principal, account, rule, project)
+                yield self._build_step(holder.principal, account, rule, project)
 
     def _iterate_delegations(self, holder: _Holder) -> Iterator[GoogleStep]:
         """Yield the chains that begin with implicit delegation.
@@ -246,7 +250,7 @@ class StepLister:
         principal = holder.principal
         rule = GoogleStepRule(DELEGATION, (DELEGATION,))
         delegates = [
-            self._build(principal, account, rule)
+            self._build_step(principal, account, rule)
             for account in self.list_accounts_of(holder.held.get(DELEGATION, ()))
             if not self._gets_token(principal, account)
         ]
@@ -263,15 +267,15 @@ class StepLister:
             )
             for token in TOKEN_RULES:
                 for account in self._list_accounts(inner, token.via):
-                    last = self._build(first.target, account, token)
+                    last = self._build_step(first.target, account, token)
                     yield chain_steps(principal, first, last)
             for account in self.list_accounts_of(inner.held.get(DELEGATION, ())):
-                more = self._build(first.target, account, rule)
+                more = self._build_step(first.target, account, rule)
                 delegates.append(chain_steps(principal, first, more))
 
     def _gets_token(self, principal: str, account: str) -> bool:
         """Tell whether a principal surely gets a token of a delegate: no chain needed."""
-        tokens = (self._build(principal, account, each) for each in TOKEN_RULES)
+        tokens = (self._build_step(principal, account, each) for each in TOKEN_RULES)
         return any(each.formula == TRUE for each in tokens)
 
     def _iterate_pool_entries(self, holder: _Holder) -> Iterator[GoogleStep]:
@@ -281,7 +285,7 @@ class StepLister:
         rule = GoogleStepRule(OPEN_ID_TOKEN, (OPEN_ID_TOKEN,))
         held = holder.held
         for account in self.list_accounts_of(held.get(OPEN_ID_TOKEN, ())):
-            first = self._build(holder.principal, account, rule)
+            first = self._build_step(holder.principal, account, rule)
             yield from self._enter_pools(first, account)
         tree = self.index.tree
         for pool, members in self._pool_members.items():
@@ -306,7 +310,7 @@ class StepLister:
                 first.origin, entry.member, first.via, formula, statements, first.gaps
             )
 
-    def _build(
+    def _build_step(
         self,
         principal: str,
         account: str,

@@ -44,12 +44,14 @@ class GoogleStepRule:
     source: str = ""
 
 
-def _direct(permission: str, source: str) -> GoogleStepRule:
+def _build_account_rule(permission: str, source: str) -> GoogleStepRule:
     """Build the rule of a permission on the service account alone."""
     return GoogleStepRule(permission, (permission,), source=source)
 
 
-def _deploy(*project: str, condition: str = "", source: str = "") -> GoogleStepRule:
+def _build_deployment_rule(
+    *project: str, condition: str = "", source: str = ""
+) -> GoogleStepRule:
     """Build the rule of a service that starts code as a service account."""
     return GoogleStepRule(
         project[0], (ACT_AS,), project, condition=condition, source=source or _ATTACH
@@ -65,64 +67,96 @@ KEY_POLICY = "gcp:key-creation-policy"
 
 # Tokens of a service account: any caller that gets one is that account.
 TOKEN_RULES = (
-    _direct(GET_ACCESS_TOKEN, "iam/docs/create-short-lived-credentials-direct"),
-    _direct("iam.serviceAccounts.signJwt", _IMPERSONATE),
-    _direct("iam.serviceAccounts.signBlob", _IMPERSONATE),
+    _build_account_rule(
+        GET_ACCESS_TOKEN, "iam/docs/create-short-lived-credentials-direct"
+    ),
+    _build_account_rule("iam.serviceAccounts.signJwt", _IMPERSONATE),
+    _build_account_rule("iam.serviceAccounts.signBlob", _IMPERSONATE),
 )
 STEP_RULES: tuple[GoogleStepRule, ...] = (
     *TOKEN_RULES,
-    _direct(CREATE_KEY, "iam/docs/keys-create-delete"),
-    _direct(
+    _build_account_rule(CREATE_KEY, "iam/docs/keys-create-delete"),
+    _build_account_rule(
         "iam.serviceAccounts.setIamPolicy",
         "iam/docs/manage-access-service-accounts",
     ),
-    _deploy(
+    _build_deployment_rule(
         "compute.instances.create",
         "compute.disks.create",
         "compute.subnetworks.use",
         source="compute/docs/access/create-enable-service-accounts-for-instances",
     ),
-    _deploy("cloudfunctions.functions.create", source="functions/docs/securing"),
-    _deploy("run.services.create", source="run/docs/reference/iam/roles"),
-    _deploy("run.jobs.create", "run.jobs.run", source="run/docs/reference/iam/roles"),
-    _deploy("cloudbuild.builds.create", source="build/docs/securing-builds"),
-    _deploy("cloudscheduler.jobs.create", source="scheduler/docs/http-target-auth"),
-    _deploy("cloudtasks.tasks.create", source="tasks/docs/creating-http-target-tasks"),
-    _deploy(
+    _build_deployment_rule(
+        "cloudfunctions.functions.create", source="functions/docs/securing"
+    ),
+    _build_deployment_rule(
+        "run.services.create", source="run/docs/reference/iam/roles"
+    ),
+    _build_deployment_rule(
+        "run.jobs.create", "run.jobs.run", source="run/docs/reference/iam/roles"
+    ),
+    _build_deployment_rule(
+        "cloudbuild.builds.create", source="build/docs/securing-builds"
+    ),
+    _build_deployment_rule(
+        "cloudscheduler.jobs.create", source="scheduler/docs/http-target-auth"
+    ),
+    _build_deployment_rule(
+        "cloudtasks.tasks.create", source="tasks/docs/creating-http-target-tasks"
+    ),
+    _build_deployment_rule(
         "workflows.workflows.create",
         "workflows.executions.create",
         source="workflows/docs/authentication",
     ),
-    _deploy("dataflow.jobs.create", source="dataflow/docs/concepts/access-control"),
-    _deploy("dataproc.clusters.create", source="dataproc/docs/concepts/iam/iam"),
-    _deploy("dataproc.batches.create", source="dataproc/docs/concepts/iam/iam"),
-    _deploy("composer.environments.create", source="composer/docs/access-control"),
-    _deploy("notebooks.instances.create", source="vertex-ai/docs/workbench"),
-    _deploy(
+    _build_deployment_rule(
+        "dataflow.jobs.create", source="dataflow/docs/concepts/access-control"
+    ),
+    _build_deployment_rule(
+        "dataproc.clusters.create", source="dataproc/docs/concepts/iam/iam"
+    ),
+    _build_deployment_rule(
+        "dataproc.batches.create", source="dataproc/docs/concepts/iam/iam"
+    ),
+    _build_deployment_rule(
+        "composer.environments.create", source="composer/docs/access-control"
+    ),
+    _build_deployment_rule(
+        "notebooks.instances.create", source="vertex-ai/docs/workbench"
+    ),
+    _build_deployment_rule(
         "aiplatform.customJobs.create",
         source="vertex-ai/docs/general/custom-service-account",
     ),
-    _deploy(
+    _build_deployment_rule(
         "aiplatform.pipelineJobs.create",
         source="vertex-ai/docs/general/custom-service-account",
     ),
-    _deploy(
+    _build_deployment_rule(
         "aiplatform.reasoningEngines.create",
         source="agent-builder/agent-engine/set-up",
     ),
-    _deploy(
+    _build_deployment_rule(
         "batch.jobs.create", source="batch/docs/create-run-job-custom-service-account"
     ),
-    _deploy("config.deployments.create", source="infrastructure-manager/docs"),
-    _deploy("container.clusters.create", source="kubernetes-engine/docs/how-to/iam"),
-    _deploy("datafusion.instances.create", source="data-fusion/docs/access-control"),
-    _deploy("appengine.versions.create", source="appengine/docs/standard/roles"),
-    _deploy(
+    _build_deployment_rule(
+        "config.deployments.create", source="infrastructure-manager/docs"
+    ),
+    _build_deployment_rule(
+        "container.clusters.create", source="kubernetes-engine/docs/how-to/iam"
+    ),
+    _build_deployment_rule(
+        "datafusion.instances.create", source="data-fusion/docs/access-control"
+    ),
+    _build_deployment_rule(
+        "appengine.versions.create", source="appengine/docs/standard/roles"
+    ),
+    _build_deployment_rule(
         "compute.instanceTemplates.create",
         condition=TEMPLATE,
         source="compute/docs/instance-templates/create-instance-templates",
     ),
-    _deploy(
+    _build_deployment_rule(
         "eventarc.triggers.create",
         condition=INVOKE,
         source="eventarc/docs/access-control",

@@ -68,13 +68,19 @@ class StepSearch:
         key = principal, with_gaps
         found = self._forward.get(key)
         if found is None:
-            found = self._forward[key] = tuple(self._iterate(principal, with_gaps))
+            found = self._forward[key] = tuple(
+                self._yield_own_and_reachable(principal, with_gaps)
+            )
         return found
 
-    def _iterate(self, principal: str, with_gaps: bool) -> Iterator[ReachedPrincipal]:
+    def _yield_own_and_reachable(
+        self, principal: str, with_gaps: bool
+    ) -> Iterator[ReachedPrincipal]:
         """Yield the principals that one is or can become."""
         last = _GAP if with_gaps else _OPEN
-        for target, path in _spread(principal, self.lister.list_steps, last):
+        for target, path in _yield_reachable_principals(
+            principal, self.lister.list_steps, last
+        ):
             yield ReachedPrincipal(target, path)
 
     def search_back(
@@ -157,7 +163,7 @@ def _any_delegation(
     )
 
 
-def _spread(
+def _yield_reachable_principals(
     start: str, list_steps: Callable[[str], Iterable[GoogleStep]], last: int
 ) -> Iterator[tuple[str, tuple[GoogleStep, ...]]]:
     """Yield each principal once, by its surest and then shortest path."""

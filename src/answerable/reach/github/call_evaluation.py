@@ -166,7 +166,7 @@ def find_answer(
             sure = decision.formula == TRUE and not decision.assuming
             if sure and len(hops) <= 1:
                 break
-        return _choose(listed)
+        return _choose_best_answer(listed)
     repository = index.get_repository(resource.repository)
     if repository is None:
         return ReachedDecision(NO)
@@ -174,19 +174,19 @@ def find_answer(
     found: list[ReachedDecision] = []
     for state in iterate_states(place, subject, direct=direct):
         decision = decide_action(place, state.access, action, resource)
-        found.append(_follow(state, decision))
+        found.append(_add_entry_steps(state, decision))
         if found[-1].decision.formula == TRUE:
             break
-    return _choose(found)
+    return _choose_best_answer(found)
 
 
-def _follow(state: AccessState, decision: AccessDecision) -> ReachedDecision:
+def _add_entry_steps(state: AccessState, decision: AccessDecision) -> ReachedDecision:
     """Add the steps to an access to the decision after them."""
     formula = conjoin_hops(state.formula, decision.formula)
     return ReachedDecision(replace(decision, formula=formula), state.hops)
 
 
-def _choose(found: list[ReachedDecision]) -> ReachedDecision:
+def _choose_best_answer(found: list[ReachedDecision]) -> ReachedDecision:
     """Choose the best answer; what could add a way stays missing."""
     if not found:
         return ReachedDecision(NO)
@@ -275,7 +275,7 @@ def _explain_uncollected(
     if not resource.repository or index.get_repository(resource.repository):
         return None
     absent = index.organization.repositories is not None
-    what = f"the scan of {index.login} holds no repository {resource.repository}"
+    what = f"the scan of {index.login} contains no repository {resource.repository}"
     return UnknownSubject(key, what, SOURCE, absent=absent)
 
 

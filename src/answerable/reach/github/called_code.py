@@ -100,14 +100,14 @@ def list_effective_jobs(
         passed = replace(
             inner,
             name=f"{job.name} / {inner.name}",
-            permissions=_limit(place, inner, job),
+            permissions=_limit_permissions(place, inner, job),
             secrets=inner.secrets if ALL_SECRETS in job.secrets else job.secrets,
         )
         if called is not None:
             yield from list_effective_jobs(called[0], called[1], passed, levels - 1)
 
 
-def _limit(
+def _limit_permissions(
     place: RepositoryPlace, inner: WorkflowJob, outer: WorkflowJob
 ) -> tuple[tuple[str, str], ...] | None:
     """Limit the permissions of a called job; None where the caller's are not known."""

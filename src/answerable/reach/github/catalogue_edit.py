@@ -8,7 +8,6 @@ import msgspec
 
 from answerable.model.errors import UsageError
 from answerable.model.platform_catalogue import PlatformCatalogue
-from answerable.reach.formula import Verdict
 from answerable.reach.github.catalogue import GithubOrganization
 from answerable.reach.github.organization_index import PLATFORM
 from answerable.reach.github.statement_removal import (
@@ -19,10 +18,7 @@ from answerable.reach.platform import (
     PolicyEdit,
 )
 
-_RANKS = (Verdict.NEVER, Verdict.ONLY_IF, Verdict.ALWAYS)
-_ORDER = ("appears", "stronger", "weaker", "falls-away")
 _HINT = "`answerable can SUBJECT ACTION RESOURCE -o json` prints the statements"
-RowKey = tuple[str, str]
 
 
 def remove_statements(

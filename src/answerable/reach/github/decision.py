@@ -76,13 +76,13 @@ def conjoin_decisions(*decisions: AccessDecision) -> AccessDecision:
     if refused:
         firm = next((each for each in refused if not each.missing), None)
         return firm or AccessDecision(
-            FALSE, (), _join(each.missing for each in refused)
+            FALSE, (), _join_unique_words(each.missing for each in refused)
         )
     return AccessDecision(
         conjoin_hops(*(each.formula for each in decisions)),
         tuple(dict.fromkeys(said for each in decisions for said in each.determining)),
-        _join(each.missing for each in decisions),
-        _join(each.assuming for each in decisions),
+        _join_unique_words(each.missing for each in decisions),
+        _join_unique_words(each.assuming for each in decisions),
     )
 
 
@@ -92,6 +92,6 @@ def assume(formula: Formula, word: str) -> AccessDecision:
     return AccessDecision(conjoin_hops(formula, atom), assuming=(word,))
 
 
-def _join(words: Iterable[Iterable[str]]) -> tuple[str, ...]:
+def _join_unique_words(words: Iterable[Iterable[str]]) -> tuple[str, ...]:
     """Join words without repetition."""
     return tuple(dict.fromkeys(word for each in words for word in each))

@@ -69,7 +69,7 @@ def resolve_identity(
         what = f"no scan describes the organization {subject.organization}"
         return UnknownSubject(start.identity, what, SOURCE)
     if _is_absent(index, subject):
-        what = f"the scan of {index.login} holds no such {subject.kind}"
+        what = f"the scan of {index.login} contains no such {subject.kind}"
         return UnknownSubject(start.identity, what, SOURCE, absent=True)
     return start
 

@@ -20,7 +20,7 @@ from answerable.reach.github.catalogue import (
 ValueT = TypeVar("ValueT")
 PLATFORM = "github"
 SOURCE = "github"
-REPORTED = "a working copy states the workflows, which is self-reported"
+REPORTED = "only a working copy contains the workflows, and it is self-reported"
 
 
 class OrganizationIndex:

@@ -211,7 +211,7 @@ class GithubPlatform:
 
 def get_organizations(inventory: Inventory) -> "Mapping[str, OrganizationIndex]":
     """Return the index of each organization of a snapshot, by id."""
-    return inventory.get_or_compute_value("github organizations", _index)
+    return inventory.get_or_compute_value("github organizations", _index_organizations)
 
 
 def _compare_organizations(
@@ -238,7 +238,7 @@ def _compare_organizations(
     ).build_edit()
 
 
-def _index(inventory: Inventory) -> "Mapping[str, OrganizationIndex]":
+def _index_organizations(inventory: Inventory) -> "Mapping[str, OrganizationIndex]":
     """Index the organizations of a snapshot."""
     mine = inventory.facts.select_catalogues(PLATFORM)
     if not mine:

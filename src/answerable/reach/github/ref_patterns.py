@@ -11,7 +11,7 @@ NEW_TAGS = ("answerable-new", "answerable/new/tag")
 
 
 @lru_cache(maxsize=4096)
-def _compile(pattern: str) -> re.Pattern[str]:
+def _compile_fnmatch(pattern: str) -> re.Pattern[str]:
     """Compile a pattern of File.fnmatch with FNM_PATHNAME.
 
     Source: https://docs.github.com/repositories/configuring-branches-and-merges-in-your-repository/managing-protected-branches/managing-a-branch-protection-rule
@@ -48,7 +48,7 @@ def _compile(pattern: str) -> re.Pattern[str]:
 
 def matches(pattern: str, name: str) -> bool:
     """Tell whether a name matches a pattern; `*` does not match `/`."""
-    return _compile(pattern).fullmatch(name) is not None
+    return _compile_fnmatch(pattern).fullmatch(name) is not None
 
 
 def is_ref_selected(

@@ -42,7 +42,7 @@ class StatementRemoval:
     """
 
     def __init__(self, texts: Iterable[str]) -> None:
-        self.wanted = {text: _shorten(text) for text in texts}
+        self.wanted = {text: _get_statement_name(text) for text in texts}
         self.found: set[str] = set()
         self.known: dict[str, None] = {}
 
@@ -54,7 +54,7 @@ class StatementRemoval:
         return bool(hits)
 
 
-def _shorten(text: str) -> str:
+def _get_statement_name(text: str) -> str:
     """Return the statement of `POLICY#STATEMENT [PLACE]`, with folded letters."""
     if text.endswith("]"):
         text = text.rpartition(" [")[0]
@@ -73,9 +73,11 @@ def remove_from_organization(
     edited = replace(
         organization,
         base_role=base,
-        members=_edit(organization.members, removal, _remove_from_member),
-        teams=_edit(organization.teams, removal, _remove_from_team),
-        repositories=_edit(organization.repositories, removal, _remove_from_repository),
+        members=_edit_each_part(organization.members, removal, _remove_from_member),
+        teams=_edit_each_part(organization.teams, removal, _remove_from_team),
+        repositories=_edit_each_part(
+            organization.repositories, removal, _remove_from_repository
+        ),
     )
     login = organization.login.lower()
     return replace(
@@ -98,7 +100,7 @@ def remove_from_organization(
     )
 
 
-def _edit(
+def _edit_each_part(
     listed: tuple[T, ...] | None,
     removal: StatementRemoval,
     edit: Callable[[T, StatementRemoval], T],

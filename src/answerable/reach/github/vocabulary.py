@@ -35,7 +35,7 @@ _GAINED: Mapping[str, tuple[str, ...]] = {
 }
 
 
-def _accumulate() -> dict[str, frozenset[str]]:
+def _add_lower_roles() -> dict[str, frozenset[str]]:
     """Add the capabilities of the lower roles to each role."""
     found: dict[str, frozenset[str]] = {"none": frozenset()}
     so_far: frozenset[str] = frozenset()
@@ -45,7 +45,7 @@ def _accumulate() -> dict[str, frozenset[str]]:
     return found
 
 
-CAPABILITIES_OF_ROLE: Mapping[str, frozenset[str]] = _accumulate()
+CAPABILITIES_OF_ROLE: Mapping[str, frozenset[str]] = _add_lower_roles()
 
 # Source: https://docs.github.com/rest/authentication/permissions-required-for-fine-grained-personal-access-tokens
 CAPABILITIES_OF_PERMISSION: Mapping[tuple[str, str], tuple[str, ...]] = {

@@ -42,7 +42,11 @@ def parse_token_action(action: str) -> tuple[str, str] | None:
         return None
     # An OIDC token is requested, not read.
     valid = access == WRITE if scope == "id-token" else True
-    return (scope, access) if valid and _allows(_get_highest(scope), access) else None
+    return (
+        (scope, access)
+        if valid and _includes_access(_get_highest(scope), access)
+        else None
+    )
 
 
 def get_token_permissions(
@@ -53,7 +57,7 @@ def get_token_permissions(
     Source: https://docs.github.com/actions/reference/workflows-and-actions/workflow-syntax
     """
     if job.permissions is not None:
-        return _expand(job.permissions)
+        return _expand_scopes(job.permissions)
     default = get_default(place)
     if not default:
         return None
@@ -74,7 +78,7 @@ def get_default(place: RepositoryPlace) -> str:
     return own or shared
 
 
-def _expand(stated: tuple[tuple[str, str], ...]) -> Permissions:
+def _expand_scopes(stated: tuple[tuple[str, str], ...]) -> Permissions:
     """Expand the scope `all`, and the scopes that are not stated."""
     found = dict(stated)
     whole = found.pop(_ALL, NONE)
@@ -104,11 +108,11 @@ def _rank_access(access: str) -> int:
     return _RANK.index(access) if access in _RANK else 0
 
 
-def _allows(held: str, wanted: str) -> bool:
+def _includes_access(held: str, wanted: str) -> bool:
     """Tell whether an access includes another."""
     return _rank_access(held) >= _rank_access(wanted)
 
 
 def has_permission(permissions: Permissions, scope: str, access: str) -> bool:
     """Tell whether a token has a permission."""
-    return _allows(permissions.get(scope, NONE), access)
+    return _includes_access(permissions.get(scope, NONE), access)

@@ -78,18 +78,18 @@ class AccessGraph:
 
     def add_subject(self, subject: KubernetesSubject) -> int:
         """Add an identity; return its bit."""
-        bit = self._add(str(subject), subject)
+        bit = self._add_node(str(subject), subject)
         for key in self.index.list_subject_keys(subject):
             self._bits_of_key[key] = self._bits_of_key.get(key, 0) | bit
         return bit
 
     def add_pod(self, workload: Workload, kind: str) -> int:
-        """Add a pod, or a controller that stands for its pods; return its bit."""
+        """Add a pod, or a controller that represents its pods; return its bit."""
         resource, _, group = kind.partition(".")
         place = KubernetesResource(
             self.index.name, workload.namespace, resource, group, workload.name
         )
-        return self._add(str(place), None)
+        return self._add_node(str(place), None)
 
     def add_holding(
         self, resource: KubernetesResource, scope: str, rules: Sequence[PolicyRule]
@@ -103,7 +103,7 @@ class AccessGraph:
         key = str(resource)
         if key in self._numbers:
             return self.get_bit(key)
-        bit = self._add(key, None)
+        bit = self._add_node(key, None)
         self._allowed.clear()
         held = self._holdings.setdefault(scope, GrantScope())
         for number, rule in enumerate(rules, 1):
@@ -112,7 +112,7 @@ class AccessGraph:
             held.add(grant)
         return bit
 
-    def _add(self, key: str, subject: KubernetesSubject | None) -> int:
+    def _add_node(self, key: str, subject: KubernetesSubject | None) -> int:
         """Add a node; return its bit."""
         number = self._numbers.get(key)
         if number is None:

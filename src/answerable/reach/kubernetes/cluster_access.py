@@ -105,7 +105,7 @@ class ClusterAccess:
         return self.steps
 
     def get_number(self, subject: KubernetesSubject) -> int:
-        """Return the number of an identity, or of the group that stands for it.
+        """Return the number of an identity, or of the group that represents it.
 
         An identity that no object names has the permissions of its groups.
         """

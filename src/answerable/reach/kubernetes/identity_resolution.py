@@ -30,7 +30,7 @@ def resolve_identity(
     if parsed.kind == "serviceaccount":
         collected = index.collected.includes("serviceaccounts", parsed.namespace)
         if collected and parsed not in index.service_accounts:
-            what = f"the scan of {parsed.cluster} holds no such service account"
+            what = f"the scan of {parsed.cluster} contains no such service account"
             return UnknownSubject(start.identity, what, SOURCE, absent=True)
     if not index.are_groups_known(parsed):
         what = "the groups that the authenticator gives the user were not collected"

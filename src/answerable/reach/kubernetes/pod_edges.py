@@ -128,7 +128,12 @@ class PodNodes:
             if targets:
                 formula = conjoin(formula, chosen)
                 yield Edge(
-                    bit, targets, "escapes to its node", formula, (), ((name, text),)
+                    bit,
+                    targets,
+                    "escapes from the pod to its node",
+                    formula,
+                    (),
+                    ((name, text),),
                 )
 
     def _mounts_token(self, workload: Workload) -> bool:

@@ -8,7 +8,6 @@ import msgspec
 
 from answerable.model.errors import UsageError
 from answerable.model.platform_catalogue import PlatformCatalogue
-from answerable.reach.formula import Verdict
 from answerable.reach.kubernetes.catalogue import AccessEntry, Cluster, RbacRole
 from answerable.reach.kubernetes.cluster_index import name_binding, name_role
 from answerable.reach.kubernetes.platform import PLATFORM
@@ -16,13 +15,10 @@ from answerable.reach.platform import (
     PolicyEdit,
 )
 
-_RANKS = (Verdict.NEVER, Verdict.ONLY_IF, Verdict.ALWAYS)
-_ORDER = ("appears", "stronger", "weaker", "falls-away")
 _HINT = (
     "name a binding or a rule: 'RoleBinding NAMESPACE/NAME', 'ClusterRoleBinding NAME', "
     "'ClusterRole NAME rule N'"
 )
-RowKey = tuple[str, str]
 _ENTRY = "access entry "
 
 
@@ -63,7 +59,7 @@ class _RuleRemoval:
     """
 
     def __init__(self, texts: Iterable[str]) -> None:
-        self.wanted = {text: _shorten(text) for text in texts}
+        self.wanted = {text: _get_statement_name(text) for text in texts}
         self.found: set[str] = set()
         self.known: dict[str, None] = {}
 
@@ -75,7 +71,7 @@ class _RuleRemoval:
         return bool(hits)
 
 
-def _shorten(text: str) -> str:
+def _get_statement_name(text: str) -> str:
     """Return the name in a printed statement: the rule behind `#`, without its text.
 
     An access entry is named before the mark.

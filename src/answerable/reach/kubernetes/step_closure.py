@@ -106,7 +106,7 @@ class StepIndex:
             while level:
                 before = search.found
                 for edge in level:
-                    _take(search, edge, edge.targets, before)
+                    _record_step(search, edge, edge.targets, before)
                 new = search.found & ~before
                 level = self._list_fired(search.found, new, certain=certain)
             if certain:
@@ -212,7 +212,7 @@ class StepIndex:
             while new:
                 before = search.found | targets
                 for edge in self._list_leading(new, certain=certain):
-                    _take(search, edge, edge.actors & ~targets, before)
+                    _record_step(search, edge, edge.actors & ~targets, before)
                 new = search.found & ~before
             if certain:
                 search.certain = search.found
@@ -230,12 +230,12 @@ class StepIndex:
                 hit = edge.targets & targets
                 if not edge.api_only:
                     only = hit if hit.bit_count() == 1 else 0
-                    _take(search, edge, edge.actors & ~only, before)
+                    _record_step(search, edge, edge.actors & ~only, before)
             new = search.found & ~before if certain else search.found
             while new:
                 before = search.found
                 for edge in self._list_leading(new, certain=certain):
-                    _take(search, edge, edge.actors, before)
+                    _record_step(search, edge, edge.actors, before)
                 new = search.found & ~before
             if certain:
                 search.certain = search.found
@@ -280,7 +280,7 @@ def _index_edges(
     return found
 
 
-def _take(search: Search, edge: Edge, bits: int, before: int) -> None:
+def _record_step(search: Search, edge: Edge, bits: int, before: int) -> None:
     """Record a step, if it finds new nodes."""
     new = bits & ~search.found
     if new:

@@ -185,8 +185,10 @@ class StepCompiler:
     def _list_unlisted(self, place: _Place) -> int:
         """Return the bits of the service accounts that unlisted objects may hold."""
         if place.namespace:
-            return _join(self._accounts.get(place.namespace, {}).values())
-        return _join(bit for each in self._accounts.values() for bit in each.values())
+            return _join_bits(self._accounts.get(place.namespace, {}).values())
+        return _join_bits(
+            bit for each in self._accounts.values() for bit in each.values()
+        )
 
     def _build_existence(self, rule: StepRule, place: _Place) -> Formula | None:
         """Build the condition that an object of the kind exists; None if none does."""
@@ -228,13 +230,13 @@ class StepCompiler:
             Gain.USERS: lambda at: select_named(self._users, at.name),
             Gain.GROUPS: lambda at: select_named(self._groups, at.name),
             Gain.CERTIFICATES: lambda at: self._list_certificate_names(),
-            Gain.ARGO_CONTROLLER: lambda at: _join(
+            Gain.ARGO_CONTROLLER: lambda at: _join_bits(
                 bit
                 for each in self._accounts.values()
                 for name, bit in each.items()
                 if name.endswith(ARGO_ACCOUNT)
             ),
-            Gain.EVERY_POD: lambda at: _join(
+            Gain.EVERY_POD: lambda at: _join_bits(
                 bit for each in self._accounts.values() for bit in each.values()
             ),
         }
@@ -252,7 +254,7 @@ class StepCompiler:
             each.endswith(f"/{place.name}")
             for each in self._workload_kinds[place.namespace]
         )
-        return 0 if place.name and not named_workload else _join(accounts.values())
+        return 0 if place.name and not named_workload else _join_bits(accounts.values())
 
     def _list_held_tokens(self, place: _Place) -> int:
         """Return the bits of the service accounts whose tokens secrets hold."""
@@ -261,7 +263,7 @@ class StepCompiler:
     def _list_node_identities(self) -> int:
         """Return the bits of the node identities; of their group if no node is known."""
         nodes = (b for name, b in self._users.items() if name.startswith(NODE_PREFIX))
-        found = _join(nodes)
+        found = _join_bits(nodes)
         if not found:
             group = KubernetesSubject(self.index.name, "group", NODES)
             found = self.graph.get_bit(str(group))
@@ -274,7 +276,7 @@ class StepCompiler:
         admission-controllers/#certificatesubjectrestriction
         """
         groups = (bit for name, bit in self._groups.items() if name != MASTERS)
-        return _join((*self._users.values(), *groups))
+        return _join_bits((*self._users.values(), *groups))
 
     def _hold_secrets(self, namespace: str) -> int:
         """Return the bit of the permission to read all secrets of a namespace."""
@@ -308,7 +310,7 @@ class StepCompiler:
         if everybody:
             yield Edge(
                 everybody,
-                _join(self._groups.values()),
+                _join_bits(self._groups.values()),
                 "",
                 needs=((request,), either),
                 api_only=True,
@@ -349,10 +351,10 @@ def build_needed_requests(needs: Iterable[Need], place: _Place) -> Requests:
 
 def select_named(bits: dict[str, int], name: str) -> int:
     """Return the bit of a name; those of all without one."""
-    return bits.get(name, 0) if name else _join(bits.values())
+    return bits.get(name, 0) if name else _join_bits(bits.values())
 
 
-def _join(bits: Iterable[int]) -> int:
+def _join_bits(bits: Iterable[int]) -> int:
     """Join bits."""
     found = 0
     for each in bits:

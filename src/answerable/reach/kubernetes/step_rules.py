@@ -230,7 +230,7 @@ STEP_RULES: tuple[StepRule, ...] = (
         ),
         (Gain.NODES,),
         True,
-        "a hostPath volume of its own is outside pod security standards",
+        "a persistent volume with hostPath is not limited by pod security standards",
         f"{_GOOD_PRACTICES}#persistent-volume-creation",
         condition=ADMISSION,
     ),

@@ -12,17 +12,12 @@ from answerable.model.postgres_ids import (
     PLATFORM,
     quote_sql_identifier,
 )
-from answerable.reach.formula import Verdict
 from answerable.reach.platform import (
     PolicyEdit,
 )
 from answerable.reach.postgres.catalogue import Catalogue, DatabaseObject
 
-_RANKS = (Verdict.NEVER, Verdict.ONLY_IF, Verdict.ALWAYS)
-_ALWAYS = _RANKS.index(Verdict.ALWAYS)
-_ORDER = ("appears", "stronger", "weaker", "falls-away")
 _HINT = "`answerable can SUBJECT ACTION RESOURCE -o json` prints policy and statement"
-RowKey = tuple[str, str]
 
 
 def remove_grants_from_catalogues(

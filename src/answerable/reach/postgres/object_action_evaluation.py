@@ -199,7 +199,7 @@ def _explain_uncollected_resource(
         )
     if resource.kind == "role":
         if not server.has_roles or server.get_role(resource.name) is None:
-            what = f"the scan of {server.host} holds no role {resource.name}"
+            what = f"the scan of {server.host} contains no role {resource.name}"
             return UnknownSubject(key, what, SOURCE, absent=server.has_roles)
         return None
     if resource.kind != "database" and resource.database not in server.contents:
@@ -208,7 +208,7 @@ def _explain_uncollected_resource(
     found = server.get_object(resource.database, resource.kind, resource.name)
     name = f"{resource.kind} {resource.name}"
     if found is None:
-        what = f"the scan of {server.host} holds no {name}"
+        what = f"the scan of {server.host} contains no {name}"
         return UnknownSubject(key, what, SOURCE)
     columns = found.columns
     if resource.column and columns is not None and resource.column not in columns:

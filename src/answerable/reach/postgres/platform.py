@@ -61,7 +61,7 @@ class PostgresEvaluator:
             unknown = UnknownSubject(start.identity, what, SOURCE)
             return replace(start, unknown=unknown)
         if server.get_role(parsed.role) is None:
-            what = f"the scan of {parsed.host} holds no such role"
+            what = f"the scan of {parsed.host} contains no such role"
             return UnknownSubject(start.identity, what, SOURCE, absent=True)
         if parsed.database not in server.contents:
             what = f"no scan describes the grants in database {parsed.database or '?'}"

@@ -50,7 +50,7 @@ def evaluate_row_security_policies(
 
 
 def _get_policy_expression(policy: RowPolicy, part: str) -> str:
-    """Return the expression of a part; USING stands in for an absent WITH CHECK."""
+    """Return the expression of a part; USING replaces an absent WITH CHECK."""
     return policy.using if part == "using" else policy.check or policy.using
 
 

@@ -117,7 +117,7 @@ class _CredentialWatch:
         self._last = first
         self._reported = ""
         self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread = threading.Thread(target=self._watch_for_kills, daemon=True)
         self._thread.start()
 
     def close(self) -> None:
@@ -125,16 +125,16 @@ class _CredentialWatch:
         self._ended.set()
         self._thread.join()
 
-    def _watch(self) -> None:
+    def _watch_for_kills(self) -> None:
         """Look for kills and renewals until the command has ended."""
         while not self._ended.wait(_WATCH_SECONDS):
             try:
                 self._last = self._broker.get_credential()
                 self._reported = ""
             except AnswerableError as error:
-                self._report(error)
+                self._print_failure_once(error)
 
-    def _report(self, error: AnswerableError) -> None:
+    def _print_failure_once(self, error: AnswerableError) -> None:
         """Print a failure once, with the residual life of the last credential."""
         if error.message == self._reported:
             return

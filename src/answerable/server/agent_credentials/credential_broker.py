@@ -91,7 +91,7 @@ class CredentialBroker:
             cached = self._cache.read()
             if cached is not None and cached.is_current(stamp, now):
                 return cached
-            return self._renew(cached, now)
+            return self._renew_credential(cached, now)
 
     def read_cached(self) -> CachedCredential | None:
         """Return the credential of the cache, whatever its state."""
@@ -110,7 +110,9 @@ class CredentialBroker:
                 f"to allow it again: answerable revive {min(killed)}",
             )
 
-    def _renew(self, cached: CachedCredential | None, now: int) -> CachedCredential:
+    def _renew_credential(
+        self, cached: CachedCredential | None, now: int
+    ) -> CachedCredential:
         """Verify the policy, issue a credential if it is time, record and keep it."""
         from answerable.store.store import EvidenceStore
 

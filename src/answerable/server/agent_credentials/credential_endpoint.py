@@ -46,9 +46,9 @@ class _CredentialHandler(BaseHTTPRequestHandler):
         if host not in ("127.0.0.1", "localhost") or not hmac.compare_digest(
             given.encode(), self.server.token.encode()
         ):
-            self._answer(403, {"code": "AccessDenied", "message": "wrong token"})
+            self._send_json(403, {"code": "AccessDenied", "message": "wrong token"})
         elif self.path != _PATH:
-            self._answer(404, {"code": "NotFound", "message": "no such path"})
+            self._send_json(404, {"code": "NotFound", "message": "no such path"})
         else:
             self._answer_credential()
 
@@ -57,9 +57,9 @@ class _CredentialHandler(BaseHTTPRequestHandler):
         try:
             found = self.server.get_credential()
         except AnswerableError as error:
-            self._answer(403, {"code": "AccessDenied", "message": error.message})
+            self._send_json(403, {"code": "AccessDenied", "message": error.message})
             return
-        self._answer(
+        self._send_json(
             200,
             {
                 "AccessKeyId": found.fields["AccessKeyId"],
@@ -69,7 +69,7 @@ class _CredentialHandler(BaseHTTPRequestHandler):
             },
         )
 
-    def _answer(self, status: int, content: dict[str, str]) -> None:
+    def _send_json(self, status: int, content: dict[str, str]) -> None:
         """Send a JSON answer that nothing may cache."""
         body = json.dumps(content).encode()
         self.send_response(status)

@@ -47,7 +47,7 @@ class AgentMapping:
                 )
 
     def find_by_token(self, claims: SignedClaims, principal: str) -> AgentMatch:
-        """Find the agent that a token stands for.
+        """Find the agent that a token represents.
 
         Raises:
             IdError: The subject cannot be part of an id.

@@ -35,7 +35,7 @@ class Unauthenticated(AnswerableError):  # noqa: N818 - reads as the refusal it 
         self.nonce = nonce
 
 
-class IssuerKeysNeeded(AnswerableError):  # noqa: N818 - tells the door what to do
+class IssuerKeysNeeded(AnswerableError):  # noqa: N818 - an instruction to the server
     """Issuer keys that must be fetched before its token can be verified.
 
     Args:

@@ -167,10 +167,12 @@ class VerifiedTokenCache:
             proven=bool(claims.cnf.jkt),
         )
         if len(authorization) <= MAX_CACHED_LENGTH:
-            self._cache(authorization, verified)
+            self._cache_verified_token(authorization, verified)
         return verified.caller
 
-    def _cache(self, authorization: str, verified: _VerifiedToken) -> None:
+    def _cache_verified_token(
+        self, authorization: str, verified: _VerifiedToken
+    ) -> None:
         """Cache a verified token; evict the least recently used ones of too many."""
         if authorization not in self._remembered:
             self._length += len(authorization)

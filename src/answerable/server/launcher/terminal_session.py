@@ -54,7 +54,7 @@ def run_in_session(account: UserAccount, launch: Callable[[], int]) -> int:
         launcher = os.fork()
     except OSError as error:
         raise EnvironmentFailure(
-            f"cannot make a terminal for the agent ({error.strerror})",
+            f"cannot create a terminal for the agent ({error.strerror})",
             "use --no-pty to share your terminal with the agent",
         ) from None
     if launcher == 0:

@@ -103,7 +103,7 @@ def _read_body(response: http.client.HTTPResponse, deadline: float) -> bytes:
     body = bytearray()
     while len(body) <= MAX_METADATA:
         if time.monotonic() > deadline:
-            raise TimeoutError(0, "it took too long")
+            raise TimeoutError(0, "the response took too long")
         part = response.read1(16 * 1024)
         if not part:
             if response.length:

@@ -72,7 +72,7 @@ class PinFiles:
         except (ValueError, RecursionError):
             file = None
         if file is None or file.schema != _SCHEMA or file.server != server:
-            raise EnvironmentFailure(f"{path} holds no pins of {server}", _HINT)
+            raise EnvironmentFailure(f"{path} contains no pins of {server}", _HINT)
         return file.pins
 
     def change_pins(self, server: str, change: Callable[[ServerPins], PinsT]) -> PinsT:

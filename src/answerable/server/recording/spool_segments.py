@@ -106,7 +106,7 @@ class SegmentWriter:
             write_all(self._handle, data, "spool-write")
             end = self._size + len(data)
             if end > self._end:
-                self._end = end + self._preallocate(end, len(data))
+                self._end = end + self._preallocate_bytes(end, len(data))
             os.fdatasync(self._handle)
         except OSError:
             self._close_segment_file()
@@ -150,7 +150,7 @@ class SegmentWriter:
         self._size = self._end = 0
         sync_folder(self.folder)
 
-    def _preallocate(self, end: int, size: int) -> int:
+    def _preallocate_bytes(self, end: int, size: int) -> int:
         """Preallocate zero bytes after a group; return how many."""
         if size > self._room // 4:  # large groups would double the write volume
             return 0

@@ -234,7 +234,9 @@ _MESSAGE_REPLIES = {
     # Another caller's task and an unknown one get the same reply.
     RefusalReason.UNKNOWN_TASK: RefusalReply(400, INVALID_PARAMS, "Unknown task."),
     RefusalReason.HEADER_MISMATCH: RefusalReply(
-        400, HEADER_MISMATCH, "Header mismatch: a header is missing or not the body's."
+        400,
+        HEADER_MISMATCH,
+        "Header mismatch: a header field is missing or differs from the body.",
     ),
     RefusalReason.UNKNOWN_METHOD: RefusalReply(
         404, METHOD_NOT_FOUND, "Method not found."

@@ -15,7 +15,7 @@ from answerable.services.authorization.decision_records import SpooledDecisions
 from answerable.store.store import EvidenceStore
 
 NOT_KEPT = (
-    "only the SHA-256 of the arguments is kept: the agent has no baseline, so "
+    "only the SHA-256 of the arguments is stored, because the agent has no baseline; "
     "their values and origin are not known"
 )
 UNTRUSTED_MARK = "WRITTEN BY STRANGERS"
@@ -66,7 +66,7 @@ def _list_origin_and_deviation_lines(behaviour: CallBehaviour) -> Iterator[str]:
         yield f"{quote(path)}: {millionths / 1e6:g}"
     for finding in behaviour.findings:
         if finding.sentence:
-            yield f"differs from what was learned: {quote(finding.sentence)}"
+            yield f"differs from the learned values: {quote(finding.sentence)}"
     if behaviour.seen.after:
         tools = ", ".join(map(quote, behaviour.seen.after))
         yield f"the agent had read untrusted text before, by {tools}"
@@ -75,7 +75,7 @@ def _list_origin_and_deviation_lines(behaviour: CallBehaviour) -> Iterator[str]:
 def _format_argument_value(value: ArgumentValue) -> str:
     """Format an argument value, or only its type if its text was not kept."""
     return (
-        quote(value.text) if value.text else f"a value of type {value.kind}, not kept"
+        quote(value.text) if value.text else f"a value of type {value.kind}, not stored"
     )
 
 

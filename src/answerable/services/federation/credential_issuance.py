@@ -30,7 +30,7 @@ def build_session_name(agent: str, run: str) -> str:
 
     Source: AWS STS API Reference, AssumeRole: 2 to 64 of `[\w+=,.@-]`.
     """
-    name = _clean(agent.removeprefix("agent:").removeprefix("declared/"))
+    name = _clean_session_name(agent.removeprefix("agent:").removeprefix("declared/"))
     if not run:
         return name[:_MAX_NAME].ljust(_MIN_NAME, "-")
     return f"{name[: _MAX_NAME - 1 - len(run)]}-{run}"
@@ -38,10 +38,12 @@ def build_session_name(agent: str, run: str) -> str:
 
 def build_source_identity(person: str) -> str:
     """Build the source identity of a person; the same alphabet as a session name."""
-    return _clean(person.removeprefix("person:"))[:_MAX_NAME].ljust(_MIN_NAME, "-")
+    return _clean_session_name(person.removeprefix("person:"))[:_MAX_NAME].ljust(
+        _MIN_NAME, "-"
+    )
 
 
-def _clean(text: str) -> str:
+def _clean_session_name(text: str) -> str:
     """Replace characters that a session name may not have."""
     return _FORBIDDEN.sub("-", text)
 
@@ -114,10 +116,11 @@ def list_policy_limits(policy: CredentialPolicy) -> tuple[str, ...]:
     escapes = list_escaping_actions(policy.document)
     if escapes:
         limits.append(
-            f"{', '.join(escapes)}: what the agent starts or changes with it is not "
-            "limited by this policy"
+            f"{', '.join(escapes)}: this policy does not limit the resources that the "
+            f"agent starts or changes with it"
         )
     limits.append(
-        "order, number and arguments of calls: only a gateway checks a baseline"
+        "the order, number and arguments of calls are not limited: only a gateway "
+        "checks a baseline"
     )
     return tuple(limits)

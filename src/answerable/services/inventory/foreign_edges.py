@@ -123,7 +123,7 @@ def add_declared_edges(rows: EntityRows, now: int) -> None:
         )
         detail = f"declared by {edge.collector}"
         if edge.action:
-            detail += f"; our verdict on {edge.action}: {_decide(rows, edge, now)}"
+            detail += f"; our verdict on {edge.action}: {_evaluate_edge_call(rows, edge, now)}"
         rows.add(
             _get_kind(rows.inventory, edge.other),
             relation,
@@ -142,7 +142,7 @@ def _get_kind(inventory: Inventory, key: str) -> str:
     return "identity" if key in inventory.facts.identities_by_id() else "resource"
 
 
-def _decide(rows: EntityRows, edge: DeclaredEdge, now: int) -> str:
+def _evaluate_edge_call(rows: EntityRows, edge: DeclaredEdge, now: int) -> str:
     """Return our verdict on the call that an edge declares; `not-known` if none."""
     from answerable.reach.expected_verdict import VerdictExpectation
     from answerable.services.reach import permission_documents

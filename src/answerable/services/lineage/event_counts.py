@@ -45,7 +45,7 @@ def build_count_fields(counts: EventCounts) -> dict[str, object]:
 
 
 def parse_fields(field_names: str) -> tuple[str, ...]:
-    """Parse comma-separated field names; `chain` stands for the four actor hops.
+    """Parse comma-separated field names; `chain` means the four actor hops.
 
     Raises:
         UsageError: A name is unknown or repeated.

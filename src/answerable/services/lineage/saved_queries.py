@@ -103,7 +103,7 @@ def save_query(
             "name the credential by its id: a store keeps no secret",
         )
     parse_search_query(text)  # refuses one that is too long
-    return _append(
+    return _append_change(
         store,
         SavedQuery(
             name=draft.name, query=text, by=draft.by, at=str(now), author=author
@@ -129,7 +129,7 @@ def delete_saved_query(
         author=author,
         deleted=True,
     )
-    return _append(store, changed, now)
+    return _append_change(store, changed, now)
 
 
 def merge_queries(base: SearchQuery, other: SearchQuery) -> SearchQuery:
@@ -141,7 +141,7 @@ def merge_queries(base: SearchQuery, other: SearchQuery) -> SearchQuery:
     return SearchQuery(merged.said, words)
 
 
-def _append(store: EvidenceStore, saved: SavedQuery, now: int) -> SavedQuery:
+def _append_change(store: EvidenceStore, saved: SavedQuery, now: int) -> SavedQuery:
     """Append a change to the store."""
     data = msgspec.json.encode(saved, order="sorted")
     store.put_object(SAVED_QUERY, data, now)

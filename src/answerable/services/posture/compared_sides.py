@@ -166,7 +166,7 @@ def _read_checkout(path: Path, context: SideContext, project: str) -> ComparedSi
         if problem.what != NO_KIND  # files of a checkout that are no manifests
         for place in [_POSITION.sub("", problem.place.removeprefix(f"{root}/"))]
     }
-    inventory, unresolved = add_default_cluster_roles(_join(syncs, context.now))
+    inventory, unresolved = add_default_cluster_roles(_join_syncs(syncs, context.now))
     return ComparedSide(inventory, str(root), unread={**unread, **unresolved})
 
 
@@ -191,7 +191,7 @@ def _read_plan(path: Path, context: SideContext, *, prior: bool) -> ComparedSide
     resources = plan.before if prior else plan.after
     account = find_planned_account((*plan.before, *plan.after))
     syncs = [*_build_syncs(resources, account, path.name, context.now)]
-    inventory, unresolved = add_default_cluster_roles(_join(syncs, context.now))
+    inventory, unresolved = add_default_cluster_roles(_join_syncs(syncs, context.now))
     return ComparedSide(
         inventory,
         unread=unresolved,
@@ -225,7 +225,7 @@ def _build_syncs(
     yield build_sync(source, cluster, (), cluster.problems, now)
 
 
-def _join(syncs: Sequence[Sync], now: int) -> Inventory:
+def _join_syncs(syncs: Sequence[Sync], now: int) -> Inventory:
     """Join the syncs of a side, as a scan of them would."""
     pairs = [(sync.source, sync) for sync in syncs]
     return join_syncs_into_inventory(pairs, now=now, taken_at=now)

@@ -31,7 +31,7 @@ class LineIndex:
     def find_line(self, place: str) -> int | None:
         """Return the line of a place; None if the file or the member is gone."""
         file, _, pointer = place.partition("#")
-        text = self._read(file)
+        text = self._read_small_file(file)
         tokens = [
             each.replace("~1", "/").replace("~0", "~") for each in pointer.split("/")
         ]
@@ -45,7 +45,7 @@ class LineIndex:
             at = _find_assignment(text, tokens)
         return None if at is None else text.count("\n", 0, at) + 1
 
-    def _read(self, file: str) -> str:
+    def _read_small_file(self, file: str) -> str:
         """Read a small regular file; empty if it cannot be read."""
         if file not in self._texts:
             path, text = Path(file), ""

@@ -44,16 +44,18 @@ class GrantedActionUseView:
             return None
         account = {get_arn_account(identity)}
         called = {
-            str(self._catalogue.find_action(each.action) or each.action)
+            str(self._load_catalogue.find_action(each.action) or each.action)
             for each in count_recorded_calls(
                 self.use.store, self.use.inventory, identity, self.use.chains
             )
             if each.outcome is not EventOutcome.DENIED
         }
         silent = sorted(granted - called)
-        missing = [e for e in silent if self._coverage.find_missing_log(e, account)]
+        missing = [
+            e for e in silent if self._read_recorded_calls.find_missing_log(e, account)
+        ]
         unused = sorted(set(silent).difference(missing))
-        since = self._coverage.get_recording_start(account)
+        since = self._read_recorded_calls.get_recording_start(account)
         return GrantedActionUse(len(granted), tuple(unused), tuple(missing), since)
 
     def _list_granted_actions(self, identity: str) -> set[str] | None:
@@ -68,23 +70,23 @@ class GrantedActionUseView:
             str(action)
             for each in rows
             if each.row is not None and _is_granted(each)
-            for action in self._actions.list_actions_of_row(each.row)
+            for action in self._build_action_matcher.list_actions_of_row(each.row)
         }
 
     @cached_property
-    def _catalogue(self) -> ActionCatalogue:
+    def _load_catalogue(self) -> ActionCatalogue:
         """Load the catalogue of all services."""
         return load_catalogue()
 
     @cached_property
-    def _actions(self) -> ActionMatcher:
+    def _build_action_matcher(self) -> ActionMatcher:
         """Build the matcher of action patterns."""
-        return ActionMatcher(self._catalogue)
+        return ActionMatcher(self._load_catalogue)
 
     @cached_property
-    def _coverage(self) -> LogCoverage:
+    def _read_recorded_calls(self) -> LogCoverage:
         """Read the calls that the ingested trails record."""
-        return read_log_coverage(self.use.store, self._catalogue)
+        return read_log_coverage(self.use.store, self._load_catalogue)
 
 
 def _is_granted(answer: ReachAnswer) -> bool:

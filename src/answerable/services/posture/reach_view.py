@@ -58,7 +58,7 @@ class SnapshotReach:
 
     def list_administrators(self) -> Sequence[str]:
         """List the identities that are or can become administrators."""
-        found = [key for key, each in self._exposures.items() if _is_admin(each)]
+        found = [key for key, each in self._index_exposures.items() if _is_admin(each)]
         found += [
             str(each.id)
             for each in self.inventory.facts.identities
@@ -75,13 +75,13 @@ class SnapshotReach:
                 each.entered_by,
                 Verdict.ALWAYS not in (each.public, each.external),
             )
-            for key, each in self._exposures.items()
+            for key, each in self._index_exposures.items()
             if each.entered_by
         ]
 
     def find_administrator_path(self, identity: str) -> tuple[PathItem, ...]:
         """Return the steps to an administrator; empty for an administrator."""
-        found, exposure = self._exposures.get(identity), self._exposure
+        found, exposure = self._index_exposures.get(identity), self._grade_identities
         if found is None or exposure is None or not _is_admin(found):
             return ()
         return tuple(
@@ -90,8 +90,8 @@ class SnapshotReach:
 
     def _compute_reach(self, identity: str) -> IdentityReach:
         """Compute the reach of an identity."""
-        found = self._exposures.get(identity)
-        if found is not None and identity not in self._uncollected:
+        found = self._index_exposures.get(identity)
+        if found is not None and identity not in self._list_uncollected_identities:
             return self._grade_aws_identity(identity, found)
         if self._is_catalogued(identity):
             return self._grade_catalogued_identity(identity)
@@ -107,7 +107,7 @@ class SnapshotReach:
             return IdentityReach(ReachLevel.ADMINISTRATOR, _ADMIN_LATER_TEXT)
         if read := self._find_sensitive_read(identity):
             return IdentityReach(ReachLevel.SENSITIVE, f"it can read {read}, tagged")
-        if identity in self._writers:
+        if identity in self._list_writing_identities:
             return IdentityReach(ReachLevel.WRITE, "its policies allow changes")
         return IdentityReach(ReachLevel.READ, "its policies allow no change")
 
@@ -185,24 +185,24 @@ class SnapshotReach:
         )
 
     @cached_property
-    def _exposure(self) -> AccountExposure | None:
+    def _grade_identities(self) -> AccountExposure | None:
         """Grade all AWS identities; None if their paths cannot be followed."""
         query = self.query
         return None if query is None or query.direct else AccountExposure(query.graph)
 
     @cached_property
-    def _exposures(self) -> Mapping[str, IdentityExposure]:
+    def _index_exposures(self) -> Mapping[str, IdentityExposure]:
         """Index the exposures of the collected AWS identities."""
-        if self._exposure is None:
+        if self._grade_identities is None:
             return {}
         return {
             str(each.identity): each
-            for each in self._exposure.list_identity_exposures()
-            if str(each.identity) not in self._uncollected
+            for each in self._grade_identities.list_identity_exposures()
+            if str(each.identity) not in self._list_uncollected_identities
         }
 
     @cached_property
-    def _uncollected(self) -> frozenset[str]:
+    def _list_uncollected_identities(self) -> frozenset[str]:
         """List the AWS identities whose permissions were not collected."""
         query = self.query
         if query is None:
@@ -210,7 +210,7 @@ class SnapshotReach:
         return frozenset(str(each.id) for each in list_uncollected_identities(query))
 
     @cached_property
-    def _writers(self) -> frozenset[str]:
+    def _list_writing_identities(self) -> frozenset[str]:
         """List the AWS identities with a policy that allows a change."""
         facts = self.inventory.facts
         writing = {

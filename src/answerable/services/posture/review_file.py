@@ -44,7 +44,7 @@ def read_reviews(path: Path) -> FindingReviews:
         raise UsageError(str(error), "docs/findings.md has an example") from None
     for name, _ in root.members():
         if name not in _SECTIONS:
-            _refuse(place, name, "unknown section", " or ".join(_SECTIONS))
+            _raise_invalid_file(place, name, "unknown section", " or ".join(_SECTIONS))
     return FindingReviews(
         {
             entry["id"]: _build_suppression(place, entry)
@@ -68,7 +68,7 @@ def _read_entries(
         for name in (*names, *entry):
             if not entry.get(name, "").strip() or name not in names:
                 problem = "unknown member" if name not in names else "missing member"
-                _refuse(place, f"{at}/{name}", problem, ", ".join(names))
+                _raise_invalid_file(place, f"{at}/{name}", problem, ", ".join(names))
         yield entry
 
 
@@ -77,7 +77,9 @@ def _build_suppression(place: str, entry: dict[str, str]) -> Suppression:
     try:
         day = date.fromisoformat(entry["until"])
     except ValueError:
-        _refuse(place, "until", f"invalid day {entry['until'][:40]!r}", "YYYY-MM-DD")
+        _raise_invalid_file(
+            place, "until", f"invalid day {entry['until'][:40]!r}", "YYYY-MM-DD"
+        )
         raise
     end = datetime.combine(day, time.max, UTC)
     return Suppression(
@@ -88,7 +90,7 @@ def _build_suppression(place: str, entry: dict[str, str]) -> Suppression:
     )
 
 
-def _refuse(place: str, at: str, problem: str, expected: str) -> None:
+def _raise_invalid_file(place: str, at: str, problem: str, expected: str) -> None:
     """Refuse the file.
 
     Raises:

@@ -45,7 +45,7 @@ def build_managed_files(
     ]
     if users:
         servers, left_out = _select_servers(users[0].after)
-        content = _render({"mcpServers": servers})
+        content = _render_json({"mcpServers": servers})
         what = "goes to /etc/claude-code"
         if left_out:
             names = ", ".join(left_out)
@@ -55,7 +55,7 @@ def build_managed_files(
     root = parse_document(b"{}", DocumentFormat.JSON, "").root
     edits = build_hook_edits(root, _CLIENT, words, enforces=enforces)
     hooks = json.loads(edit_document(b"{}", DocumentFormat.JSON, edits))
-    settings = _render({"allowManagedHooksOnly": True, **hooks})
+    settings = _render_json({"allowManagedHooksOnly": True, **hooks})
     made.append(("managed-settings.json", settings, "goes to /etc/claude-code"))
     return tuple(
         FileChange(folder / name, "", b"", content, (what,), exists=False)
@@ -89,6 +89,6 @@ def _has_literal(name: str, entry: DocumentNode) -> bool:
     return bool(parts.query or parts.username or parts.fragment)
 
 
-def _render(value: RawValue) -> bytes:
+def _render_json(value: RawValue) -> bytes:
     """Render a new JSON file."""
     return (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode()

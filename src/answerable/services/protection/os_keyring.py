@@ -49,7 +49,7 @@ def read_entry(name: str) -> bytes | None:
     Raises:
         EnvironmentFailure: The keyring does not answer.
     """
-    value = _ask("read", name)
+    value = _call_keyring("read", name)
     return None if value is None else value.encode()
 
 
@@ -59,7 +59,7 @@ def write_entry(name: str, value: bytes) -> None:
     Raises:
         EnvironmentFailure: The keyring does not answer.
     """
-    _ask("write", name, value.decode())
+    _call_keyring("write", name, value.decode())
 
 
 def delete_entry(name: str) -> None:
@@ -68,10 +68,10 @@ def delete_entry(name: str) -> None:
     Raises:
         EnvironmentFailure: The keyring does not answer.
     """
-    _ask("delete", name)
+    _call_keyring("delete", name)
 
 
-def _ask(act: str, name: str, value: str = "") -> str | None:
+def _call_keyring(act: str, name: str, value: str = "") -> str | None:
     """Ask the keyring; its errors are not shown, since they may hold the value."""
     entry = name.removeprefix(PREFIX)
     try:

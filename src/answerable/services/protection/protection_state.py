@@ -172,7 +172,7 @@ class ProtectionState:
         if not path.exists():
             self.fault("content")
             make_private_folder(path.parent)
-            write_file(path, self._seal(data))
+            write_file(path, self._encrypt_content(data))
         return digest
 
     def get(self, digest: str) -> bytes | None:
@@ -180,9 +180,9 @@ class ProtectionState:
         if not digest:
             return None
         data = read_regular_file(self.folder / "contents" / digest)
-        return self._open(data) if data.startswith(_SEALED) else data
+        return self._decrypt_content(data) if data.startswith(_SEALED) else data
 
-    def _seal(self, data: bytes) -> bytes:
+    def _encrypt_content(self, data: bytes) -> bytes:
         """Encrypt a content with a key in the keyring, where `protect` uses one."""
         if not self.sealing_key:
             return data
@@ -195,7 +195,7 @@ class ProtectionState:
         mark = _SEALED + self.sealing_key.encode() + b"\n"
         return mark + Fernet(key).encrypt(data)
 
-    def _open(self, data: bytes) -> bytes:
+    def _decrypt_content(self, data: bytes) -> bytes:
         """Decrypt a content.
 
         Raises:
@@ -218,7 +218,7 @@ class ProtectionState:
         """Write the journal, then change each file; return the paths left alone."""
         self.fault("journal")
         write_file(self._journal, msgspec.json.encode(journal))
-        return self._finish(journal)
+        return self._finish_journal(journal)
 
     def recover(self) -> str:
         """Complete a run that has begun, or remove what one left before it began.
@@ -228,11 +228,11 @@ class ProtectionState:
         """
         data = read_present(self._journal)
         if data is not None:
-            self._finish(msgspec.json.decode(data, type=Journal))
+            self._finish_journal(msgspec.json.decode(data, type=Journal))
             return "completed"
         return "rolled back" if self._remove_unused(self.read_record()) else ""
 
-    def _finish(self, journal: Journal) -> tuple[str, ...]:
+    def _finish_journal(self, journal: Journal) -> tuple[str, ...]:
         """Do the steps of a journal that are not done, and remove the journal."""
         left = [step.path for step in journal.steps if not self._do_step(step)]
         record = journal.record

@@ -109,7 +109,7 @@ def _rewrite_command(
     words = read_words(entry)
     command, args = entry.get(*COMMAND_KEYS), entry.get("args")
     if command is None or not words or not words[0] or command.is_object:
-        raise NotMovable("its command has a form that is not known")
+        raise NotMovable("the form of its command is not supported")
     if args is not None and not args.is_array:
         raise NotMovable("its arguments are no list")
     if " " in words[0] and not command.is_array and words[0][0] not in "/~":
@@ -127,7 +127,7 @@ def _rewrite_command(
     if command.is_array:
         made.edits.append(ReplaceMember(path, ((path[-1], list(wrapped)),)))
         if args is not None:
-            raise NotMovable("its command has a form that is not known")
+            raise NotMovable("the form of its command is not supported")
     else:
         pairs: tuple[tuple[str, RawValue], ...] = ((path[-1], wrapped[0]),)
         arguments: tuple[tuple[str, RawValue], ...] = (("args", list(wrapped[1:])),)
@@ -226,7 +226,7 @@ def _move_variable(
 def _add_secret(
     name: str, value: str, made: ServerRewrite, context: RewriteContext
 ) -> str:
-    """Add a secret, and return the reference that stands for it."""
+    """Add a secret, and return the reference that replaces it."""
     for known, _, text in made.secrets:
         if text == value:
             return _format_reference(known, context)

@@ -96,10 +96,10 @@ def _iter_words(words: Sequence[str]) -> Iterator[UnrecognisedValue]:
         name, equals, value = word.partition("=")
         is_flag = bool(_FLAG.fullmatch(name))
         if at and is_flag and equals and _is_opaque(value, is_option_value=True):
-            yield _describe(f"argument {at}, {name}=", value)
+            yield _describe_value(f"argument {at}, {name}=", value)
         elif at and not is_flag and _is_opaque(word, is_option_value=bool(option)):
             after = f" after {option}" if option else ""
-            yield _describe(f"argument {at}{after},", word)
+            yield _describe_value(f"argument {at}{after},", word)
         option = word if is_flag and not equals else ""
 
 
@@ -108,10 +108,10 @@ def _iter_variables(environment: DocumentNode | None) -> Iterator[UnrecognisedVa
     members = environment.members() if environment is not None else ()
     for name, node in members:
         if _is_opaque(node.text(), is_option_value=False):
-            yield _describe(f"variable {name},", node.text())
+            yield _describe_value(f"variable {name},", node.text())
 
 
-def _describe(place: str, value: str) -> UnrecognisedValue:
+def _describe_value(place: str, value: str) -> UnrecognisedValue:
     """Describe a value by its place and length."""
     return UnrecognisedValue(f"{place} {len(value)} characters", value)
 

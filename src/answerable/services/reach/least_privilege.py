@@ -94,11 +94,11 @@ def derive_policy(
     found = LeastPrivilege(
         observed, compile_aws_policy(statements, kind, compiler.omitted)
     )
-    _prove(inventory, identity, found, today, now)
+    _compare_with_today(inventory, identity, found, today, now)
     return found
 
 
-def _prove(
+def _compare_with_today(
     inventory: Inventory,
     identity: str,
     found: LeastPrivilege,

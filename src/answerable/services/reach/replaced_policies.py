@@ -186,7 +186,7 @@ class ReplacedPolicies:
         """
         glob = encode_glob(pattern.lower())
         return any(
-            self._compare(action, resource) > 0
+            self._compare_call(action, resource) > 0
             for statement in self.statements
             if statement.effect is PolicyEffect.ALLOW
             for action in statement.actions
@@ -207,7 +207,7 @@ class ReplacedPolicies:
                 for resource in sorted(action.resources)
                 if self._is_allowed_less(action.action, resource)
             )
-            if action.has_unnamed and self._compare(action.action, "*") < 0:
+            if action.has_unnamed and self._compare_call(action.action, "*") < 0:
                 lost.append(f"{action.action} on *")
         verdict = FAILS if lost else HOLDS
         return ReachProof(verdict, tuple(lost[:_MAX_DETAILS]))
@@ -219,24 +219,24 @@ class ReplacedPolicies:
         are matched with it instead.
         """
         if not set("*?") & set(resource):
-            return self._compare(action, resource) < 0
+            return self._compare_call(action, resource) < 0
         is_named = any(
             each.effect is PolicyEffect.ALLOW
             and matches_action(each, action)
             and find_matching_patterns(each, resource)
             for each in self.statements
         )
-        return not is_named and self._compare(action, resource) < 0
+        return not is_named and self._compare_call(action, resource) < 0
 
-    def _compare(self, action: str, resource: str) -> int:
+    def _compare_call(self, action: str, resource: str) -> int:
         """Return whether a call is allowed less (negative) or more than today."""
         was, will = (
-            self._evaluate(side, action, resource)
+            self._rank_call_verdict(side, action, resource)
             for side in (self.edited.asked, self.edited.after)
         )
         return (will > was) - (will < was)
 
-    def _evaluate(
+    def _rank_call_verdict(
         self, query: QueryContext, action: str, resource: str
     ) -> tuple[int, int]:
         """Return the rank of a call's verdict, and which share of a pattern it covers."""

@@ -133,7 +133,7 @@ class PostgresTokenState(SqlTokenState):
         except _RollbackRequested:
             return done
         except UniqueViolation:
-            raise IdConflict("an id of the exchange is on record already") from None
+            raise IdConflict("an id of the exchange is already recorded") from None
         self._delete_expired_periodically(now)
         return done
 
@@ -162,7 +162,7 @@ class PostgresTokenState(SqlTokenState):
                     return CommitResult(CommitOutcome.DEAD, dead=dead, why=why)
                 cursor.execute("INSERT INTO ticket VALUES (%s, %s, %s, %s)", row)
         except UniqueViolation:
-            raise IdConflict("a ticket of that digest is on record already") from None
+            raise IdConflict("a ticket with that digest is already recorded") from None
         self._delete_expired_periodically(now)
         return COMMITTED
 

@@ -114,10 +114,10 @@ class SqliteTokenState(SqlTokenState):
                 if done is COMMITTED:
                     self._expiry.delete_expired_after_commits(now)
             except sqlite3.IntegrityError:
-                self._rollback()
-                raise IdConflict("an id of the exchange is on record already") from None
+                self._roll_back_transaction()
+                raise IdConflict("an id of the exchange is already recorded") from None
             except BaseException:
-                self._rollback()
+                self._roll_back_transaction()
                 raise
             if done is not COMMITTED:
                 self._execute("ROLLBACK")
@@ -157,9 +157,9 @@ class SqliteTokenState(SqlTokenState):
             except sqlite3.IntegrityError:
                 pass  # an id is taken; committing one by one finds which
             except BaseException:
-                self._rollback()
+                self._roll_back_transaction()
                 raise
-            self._rollback()
+            self._roll_back_transaction()
             return False
 
     def _insert_batch(self, exchanges: Sequence[ExchangeCommit], now: float) -> bool:
@@ -245,7 +245,7 @@ class SqliteTokenState(SqlTokenState):
                 self._execute("INSERT INTO ticket VALUES (?, ?, ?, ?)", row)
                 self._expiry.delete_expired_after_commits(now)
         except sqlite3.IntegrityError:
-            raise IdConflict("a ticket of that digest is on record already") from None
+            raise IdConflict("a ticket with that digest is already recorded") from None
         return COMMITTED
 
     def delete_expired(self, now: float, max_rows: int = 1000) -> int:
@@ -278,7 +278,7 @@ class SqliteTokenState(SqlTokenState):
             try:
                 yield self._execute
             finally:
-                self._rollback()
+                self._roll_back_transaction()
 
     @contextmanager
     def _write_transaction(self, *, durable: bool = False) -> Iterator[Execute]:
@@ -292,13 +292,13 @@ class SqliteTokenState(SqlTokenState):
                     yield self._execute
                     self._commit_transaction()
                 except BaseException:
-                    self._rollback()
+                    self._roll_back_transaction()
                     raise
             finally:
                 if durable:
                     self._execute("PRAGMA synchronous = NORMAL")
 
-    def _rollback(self) -> None:
+    def _roll_back_transaction(self) -> None:
         """Roll back the open transaction, if there is one."""
         if self._file.connection.in_transaction:
             self._execute("ROLLBACK")

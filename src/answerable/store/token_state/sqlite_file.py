@@ -113,7 +113,7 @@ class SqliteFile:
         alone = _try_flock(self._lock, fcntl.LOCK_EX)
         if not alone:
             fcntl.flock(self._lock, fcntl.LOCK_SH)
-        self.connection = self._connect()
+        self.connection = self._open_connection()
         try:
             self._apply_pragmas()
             self._detect_unclean_stop(alone, now, boot)
@@ -122,7 +122,7 @@ class SqliteFile:
             raise
         fcntl.flock(self._lock, fcntl.LOCK_SH)
 
-    def _connect(self) -> sqlite3.Connection:
+    def _open_connection(self) -> sqlite3.Connection:
         """Open another connection to the database."""
         return sqlite3.connect(
             self.path,
@@ -187,7 +187,7 @@ class SqliteFile:
             if self._lock < 0:
                 return
             if not self._beside:
-                self._beside = (self._connect(), self._connect())
+                self._beside = (self._open_connection(), self._open_connection())
                 self._beside[0].execute(f"PRAGMA busy_timeout = {_READER_WAIT_MS}")
             copies, reads = self._beside
             try:

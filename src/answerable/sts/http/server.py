@@ -79,7 +79,7 @@ class StsHttpServer:
 
     Attributes:
         terminator: TLS terminator, None without one.
-        turned_away: Called with the reason of a request refused before any endpoint.
+        count_refused: Called with the reason of a request refused before any endpoint.
         failed: Called with unexpected errors of endpoints.
         clock: Returns UTC seconds.
         draining: Whether new requests are refused.
@@ -89,12 +89,12 @@ class StsHttpServer:
     limits: WorkerLimits
     terminator: TlsTerminator | None
     loop: asyncio.AbstractEventLoop
-    turned_away: Callable[[str], None]
+    count_refused: Callable[[str], None]
     failed: Callable[[BaseException], None]
     ticker: DeadlineTimer = field(init=False)
     clock: Callable[[], float] = time.time
     draining: bool = False
-    fronts: set[StsClientConnection] = field(default_factory=set)
+    connections: set[StsClientConnection] = field(default_factory=set)
     admission: AdmissionControl = field(init=False)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
@@ -111,7 +111,7 @@ class StsHttpServer:
         """Run the handler of a request; it finishes even if the client is gone."""
         found = self.routes.find_handler(request.head)
         if isinstance(found, int):
-            self.turned_away("unknown-path")
+            self.count_refused("unknown-path")
             connection.send_answer(empty_response(found))
             return
         link = drop_invalid_certificate(request.link, self.clock())
@@ -134,7 +134,7 @@ class StsHttpServer:
         try:
             answer = await handler(request)
         except RequestRefused as refused:
-            self.turned_away(refused.why.value)
+            self.count_refused(refused.why.value)
             answer = error_response(OAuthError.INVALID_REQUEST)
         except (NotRecorded, TokenStateUnavailable):
             answer = error_response(OAuthError.TEMPORARILY_UNAVAILABLE)
@@ -146,10 +146,10 @@ class StsHttpServer:
     def drain(self) -> None:
         """Refuse new requests and finish current ones."""
         self.draining = True
-        for front in list(self.fronts):
+        for front in list(self.connections):
             front.drain()
 
     def abort(self) -> None:
         """Close all connections at once."""
-        for front in list(self.fronts):
+        for front in list(self.connections):
             front.abort()

@@ -141,7 +141,7 @@ class StsApp(App[StsSettings]):
             self._admin_state,
             self._revoker.list_delegations,
         )
-        self.door = StsHttpServer(
+        self.http_server = StsHttpServer(
             RouteTable(base_path(service.url), self._build_handlers()),
             config.limits,
             service.terminator,
@@ -157,7 +157,7 @@ class StsApp(App[StsSettings]):
             self._on_revocations_changed,
             self._notices.on_unreadable_revocations,
         )
-        self.door.admission = self._admission
+        self.http_server.admission = self._admission
         self._upkeep: Maintenance | None = None
 
     async def start(self) -> None:
@@ -190,7 +190,7 @@ class StsApp(App[StsSettings]):
     @property
     def is_busy(self) -> bool:
         """Tell whether a request is being answered."""
-        return self.door.is_busy
+        return self.http_server.is_busy
 
     async def reload(self, settings: StsSettings) -> None:
         """Apply another configuration.
@@ -205,17 +205,19 @@ class StsApp(App[StsSettings]):
         self._reviews.reconfigure(asked)
         self._exchanges.replace_config(build_exchange_rules(settings))
         self._admin.reconfigure(settings.service.admins)
-        self.door.limits = self.door.admission.limits = settings.config.limits
+        self.http_server.limits = self.http_server.admission.limits = (
+            settings.config.limits
+        )
         self.plan = settings
 
     def drain(self) -> None:
         """Accept no more connections; requests in progress finish."""
         super().drain()
-        self.door.drain()
+        self.http_server.drain()
 
     async def close(self) -> None:
         """Close connections and flush records."""
-        self.door.abort()
+        self.http_server.abort()
         self._kills.close()
         await super().close()
         await asyncio.sleep(LOOP_ROUND)
@@ -342,7 +344,7 @@ class StsApp(App[StsSettings]):
         return {
             **super().readiness_details(),
             "owners_refused": self._owners.failure,
-            "warnings": self.door.admission.warnings,
+            "warnings": self.http_server.admission.warnings,
         }
 
     def _admin_state(self) -> Mapping[str, object]:
@@ -356,13 +358,16 @@ class StsApp(App[StsSettings]):
             "owners": len(self._owners),
             "kills": sorted(self._kills.revocations),
             "runs": [each.name for each in self._runs],
-            "connections": len(self.door.fronts),
+            "connections": len(self.http_server.connections),
         }
 
     def render_metrics(self) -> bytes:
         """Render the metrics in the text format of Prometheus."""
         gauges = {
-            "connections": ("Connections of clients.", float(len(self.door.fronts))),
+            "connections": (
+                "Connections of clients.",
+                float(len(self.http_server.connections)),
+            ),
             "agents_owned": ("Agents with an attested owner.", len(self._owners)),
             "memory_bytes": ("Resident memory.", float(resident_bytes())),
             "rules": ("Rules in force.", len(self._exchanges.config_in_force.rules)),
@@ -373,7 +378,9 @@ class StsApp(App[StsSettings]):
             ),
             "events_dropped": ("Events dropped.", self._events.counted["dropped"]),
         }
-        return render_metrics(METRIC_NAMES, self._recorder, gauges, self.door.admission)
+        return render_metrics(
+            METRIC_NAMES, self._recorder, gauges, self.http_server.admission
+        )
 
     # Background tasks.
 
@@ -381,7 +388,7 @@ class StsApp(App[StsSettings]):
         """Accept connections at one more bound listener."""
         given = bound_listener.socket_for_worker(0)
         served = given.served_names
-        front = partial(StsConnection, self.door, served, given.url)
+        front = partial(StsConnection, self.http_server, served, given.url)
         if given.listener.address is None:
             # The kernel says of each message who sent it, not of the connection alone.
             own, away = bound_listener.sockets[0], self._recorder.count_refused_request

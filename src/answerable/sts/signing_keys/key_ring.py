@@ -144,7 +144,7 @@ class KeyRing:
             or self._find_keys_without_file(keys, now)
         ):
             with self._folder.lock():
-                keys, step = self._rotate(now)
+                keys, step = self._rotate_due_keys(now)
         mine = [key.kid for key in self._select_own_keys(keys, now)]
         self._now = _KeySnapshot(
             keys=keys,
@@ -155,7 +155,9 @@ class KeyRing:
             early=step.early,
         )
 
-    def _rotate(self, now: float) -> tuple[tuple[SigningKey, ...], RotationStep]:
+    def _rotate_due_keys(
+        self, now: float
+    ) -> tuple[tuple[SigningKey, ...], RotationStep]:
         """Perform due rotation steps under the folder lock; return all keys."""
         control, folder = self._control, self._folder
         for lost in self._find_keys_without_file(control.list_signing_keys(), now):

@@ -243,13 +243,13 @@ def _compare_answers(
     elif verdict is Verdict.ONLY_IF or simulated.missing:
         same = allowed == (verdict is Verdict.ALWAYS) and verdict is not Verdict.ONLY_IF
         outcome = AGREES if same else OPEN
-        reason = "" if same else "conditions that only one side knows"
+        reason = "" if same else "conditions that only one side evaluates"
     elif allowed == (verdict is Verdict.ALWAYS):
         outcome = AGREES
     elif simulated.organizations is False and not limits.has_all_scps(
         question.principal
     ):
-        outcome, reason = OPEN, "an SCP that was not collected denies it"
+        outcome, reason = OPEN, "an SCP that was not collected denies the call"
     return _ComparedQuestion(question, verdict, determining, simulated, outcome, reason)
 
 

@@ -87,7 +87,7 @@ def derive_least_privilege(
         [item],
         _build_coverage(inventory, now, found, trail, identity),
         failed=FAILS in verdicts or bool(policy.refusals),
-        undecided="a proof lacks data" if NOT_KNOWN in verdicts else "",
+        undecided="data for a proof is missing" if NOT_KNOWN in verdicts else "",
     )
 
 
@@ -114,10 +114,10 @@ def _derive_other_platform(
         "identities": [identity],
         "target": policy.target.value if policy else "",
         "recorded_since": None,
-        "granted": _count(role.granted),
+        "granted": _count_names(role.granted),
         "reachable": None,
         "used": len(role.calls),
-        "kept": _count(role.kept),
+        "kept": _count_names(role.kept),
         "services": [],
         "actions": [_build_call_item(each, role) for each in role.calls],
         "proofs": proofs,
@@ -167,10 +167,10 @@ def _build_item(
         "identities": list(observed.identities),
         "target": policy.target.value,
         "recorded_since": format_time(trail.logs[account].since) if is_logged else None,
-        "granted": _count(found.granted),
-        "reachable": _count(found.reachable),
+        "granted": _count_names(found.granted),
+        "reachable": _count_names(found.reachable),
         "used": len(observed.actions),
-        "kept": _count(found.kept),
+        "kept": _count_names(found.kept),
         "services": list(_list_services(found, trail, account)),
         "actions": [
             _build_action_item(each, observed.catalogue, found)
@@ -183,7 +183,7 @@ def _build_item(
     }
 
 
-def _count(names: frozenset[str] | None) -> int | None:
+def _count_names(names: frozenset[str] | None) -> int | None:
     """Count names; None if they are not known."""
     return None if names is None else len(names)
 

@@ -80,7 +80,7 @@ def check_deployed(
     items = [
         item
         for each in sorted(active, key=lambda one: one.digest)
-        for item in _compare(context, each)
+        for item in _yield_drift(context, each)
     ]
     lacking = sorted(
         {i["platform"] for i in items if i["drift"] == NOT_KNOWN and not i["action"]}
@@ -97,7 +97,9 @@ def check_deployed(
     )
 
 
-def _compare(context: _Context, signed: ActiveBaseline) -> Iterator[DeployedDriftItem]:
+def _yield_drift(
+    context: _Context, signed: ActiveBaseline
+) -> Iterator[DeployedDriftItem]:
     """Yield the drift of one signed profile."""
     subject = signed.subject
     if subject.server != CLOUD_SERVER:

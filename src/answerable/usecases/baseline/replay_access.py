@@ -217,8 +217,8 @@ def _build_coverage(
         "sources": [],
         "seen": [
             f"learned from {len(past)} calls before {format_time(split)}",
-            f"replayed {len(recent)} calls from then on",
-            f"left out {left_out} calls without success or without an action",
+            f"replayed {len(recent)} later calls",
+            f"omitted {left_out} calls that failed or have no action",
         ],
         "not_collected": ["calls that the log does not record, such as data events"],
     }

@@ -67,7 +67,8 @@ def _check_history(store: EvidenceStore, former: bytes, destination: str) -> Non
         return
     except VerificationError as error:
         raise VerificationError(
-            f"not exported to {destination}, whose checkpoint does not fit: "
+            f"not exported to {destination}, because its checkpoint does not match: "
             f"{error.message}",
-            error.hint or "it belongs to another log: use another destination",
+            error.hint
+            or "the checkpoint belongs to another log: use another destination",
         ) from None

@@ -133,7 +133,7 @@ def list_requests(store: EvidenceStore, *, now: int, agent: str = "") -> Documen
     if fit:
         return Document("requests", fit, build_empty_coverage())
     following = format_command("requests", "file", agent or "AGENT", "--key", "KEY")
-    searched = f"0 of {len(items)} are for {agent}" if items else ""
+    searched = f"none of the {len(items)} requests is for {agent}" if items else ""
     return Document(
         "requests", fit, build_empty_coverage(), next=following, searched=searched
     )

@@ -107,10 +107,15 @@ def verify_proof_file(proof: bytes, old: bytes, key: str) -> Document:
     try:
         first, last = verify_consistency_proof(proof, old, public)
     except VerificationError as error:
-        return _build_checks([_fail("consistency", error)])
+        return _build_checks([_build_failed_check("consistency", error)])
     said = f"the log of size {last.size:,} begins with the one of size {first.size:,}"
     signed = f"sizes {first.size:,} and {last.size:,}, signed by {public.name}"
-    return _build_checks([_pass("checkpoint", signed), _pass("consistency", said)])
+    return _build_checks(
+        [
+            _build_passed_check("checkpoint", signed),
+            _build_passed_check("consistency", said),
+        ]
+    )
 
 
 def verify_tile_folder(folder: Path, key: str, old: bytes | None = None) -> Document:
@@ -126,15 +131,19 @@ def verify_tile_folder(folder: Path, key: str, old: bytes | None = None) -> Docu
     try:
         tree = _open_tiles(folder, public)
         size = tree.checkpoint.size
-        items.append(_pass(check, f"log of size {size:,} signed by {public.name}"))
+        items.append(
+            _build_passed_check(check, f"log of size {size:,} signed by {public.name}")
+        )
         check = "tiles"
         tree.entries()
-        items.append(_pass(check, f"{size:,} entries match all tiles and the root"))
+        items.append(
+            _build_passed_check(check, f"{size:,} entries match all tiles and the root")
+        )
         if old is not None:
             check = "history"
             items.append(_check_extension(tree, parse_checkpoint(old, public)))
     except VerificationError as error:
-        items.append(_fail(check, error))
+        items.append(_build_failed_check(check, error))
     return _build_checks(items)
 
 
@@ -145,11 +154,13 @@ def verify_bundle_in_tiles(data: bytes, folder: Path, key: str) -> Document:
     try:
         tree = _open_tiles(folder, public)
         said = f"log of size {tree.checkpoint.size:,} signed by {public.name}"
-        items.append(_pass(check, said))
+        items.append(_build_passed_check(check, said))
         check, bundle = "bundle", decode_bundle(data)
         opened = verify_bundle(bundle, public)
         items.append(
-            _pass(check, f"{format_count(len(opened.events), 'event')} in its log")
+            _build_passed_check(
+                check, f"{format_count(len(opened.events), 'event')} in its log"
+            )
         )
         check = "history"
         items.append(_check_extension(tree, opened.checkpoint))
@@ -158,7 +169,7 @@ def verify_bundle_in_tiles(data: bytes, folder: Path, key: str) -> Document:
         check = "removals"
         items.append(_describe_removals(tree, bundle))
     except VerificationError as error:
-        items.append(_fail(check, error))
+        items.append(_build_failed_check(check, error))
     return _build_checks(items)
 
 
@@ -196,7 +207,9 @@ def _check_extension(tree: TileTree, old: Checkpoint) -> CheckItem:
         raise VerificationError(
             f"history was rewritten: the first {old.size:,} entries differ"
         )
-    return _pass("history", f"the log begins with the one of size {old.size:,}")
+    return _build_passed_check(
+        "history", f"the log begins with the one of size {old.size:,}"
+    )
 
 
 def _check_inclusion(tree: TileTree, bundle: ProofBundle) -> CheckItem:
@@ -204,8 +217,8 @@ def _check_inclusion(tree: TileTree, bundle: ProofBundle) -> CheckItem:
     for each in bundle.segments:
         leaf = leaf_hash(each.manifest.encode())
         if tree.root(each.index, each.index + 1) != leaf:
-            raise VerificationError(f"entry {each.index} of the log is another one")
-    return _pass(
+            raise VerificationError(f"entry {each.index} of the log differs")
+    return _build_passed_check(
         "inclusion", f"{format_count(len(bundle.segments), 'segment')} in the tiles"
     )
 
@@ -224,12 +237,14 @@ def _describe_removals(tree: TileTree, bundle: ProofBundle) -> CheckItem:
             word = "erased" if entry.cause == "erasure" else "removed"
             removed[entry.segment] = word
     if not removed:
-        return _pass("removals", "no rows of its segments were removed since")
+        return _build_passed_check(
+            "removals", "no rows of its segments were removed since"
+        )
     parts = [
         f"rows of {format_count(number, 'segment')} were {word} by policy since"
         for word, number in sorted(Counter(removed.values()).items())
     ]
-    return _pass("removals", "; ".join(parts))
+    return _build_passed_check("removals", "; ".join(parts))
 
 
 def _get_segment_name(manifest: str) -> str:
@@ -252,12 +267,12 @@ def _build_checkpoint_document(
     return Document("checkpoint", [item], build_empty_coverage())
 
 
-def _pass(check: str, detail: str) -> CheckItem:
+def _build_passed_check(check: str, detail: str) -> CheckItem:
     """Build a passed check."""
     return {"check": check, "ok": True, "detail": detail, "hint": ""}
 
 
-def _fail(check: str, error: VerificationError) -> CheckItem:
+def _build_failed_check(check: str, error: VerificationError) -> CheckItem:
     """Build a failed check."""
     hint = error.hint or "get the file again from the operator of the log"
     return {"check": check, "ok": False, "detail": error.message, "hint": hint}

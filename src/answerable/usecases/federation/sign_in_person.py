@@ -148,7 +148,7 @@ def _sign_in_by_device(
         if pending is None:
             return parse_id_token(*answer)
         polling = polling.adjust_for_polling_error(pending)
-    raise LoginFailed("no sign-in before the code expired", _TRY_AGAIN)
+    raise LoginFailed("the code expired before you signed in", _TRY_AGAIN)
 
 
 def _verify_id_token(

@@ -62,15 +62,15 @@ def render_cluster_role(source_names: Sequence[str]) -> str:
     for kind in LISTED_KINDS:
         groups[kind.group].append(kind.plural)
     rules = "".join(
-        _LIST_RULE.format(group=group, resources=_quote(plurals))
+        _LIST_RULE.format(group=group, resources=_quote_words(plurals))
         for group, plurals in groups.items()
     )
     custom = {f"/apis/{each.group}" for each in LISTED_KINDS if each.optional}
-    urls = _quote((VERSION_PATH, ISSUER_PATH, *sorted(custom)))
+    urls = _quote_words((VERSION_PATH, ISSUER_PATH, *sorted(custom)))
     rules += _OTHER_RULES.format(aws_auth=AWS_AUTH, urls=urls)
     return _DOCUMENT.format(name=_NAME, rules=rules)
 
 
-def _quote(words: Sequence[str]) -> str:
+def _quote_words(words: Sequence[str]) -> str:
     """Quote words, separated by commas."""
     return ", ".join(f'"{each}"' for each in words)

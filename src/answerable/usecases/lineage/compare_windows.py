@@ -36,7 +36,7 @@ from answerable.services.lineage.window_counts import (
 from answerable.store.store import EvidenceStore
 
 _FIRST_SEEN_FIELDS = "action,identity,resource"
-_SELF_REPORTED = "only self-reported records contain it"
+_SELF_REPORTED = "only self-reported records contain the value"
 _ORDER = tuple(ValueChange)
 
 
@@ -90,7 +90,7 @@ def list_first_seen(
     if not values:
         require_known_action(store, query.action)
     more = len(items) > query.limit
-    searched = f"{len(values):,} values in that window, all of them recorded before"
+    searched = f"all {len(values):,} values in that window were recorded before"
     if not items:
         searched = _describe_window(
             counter, later, recorded, searched if values else ""

@@ -225,7 +225,10 @@ def _build_page(case: InvestigationCase, found: CaseRows, now: int) -> Report:
         ("State", state),
         ("Assigned to", sanitize(case.assignee) or "not assigned"),
         ("Opened", f"{format_time(int(opened.at))} by {opened.by} (not verified)"),
-        ("Events", f"{len(found.rows):,}, and {len(found.joining):,} that join them"),
+        (
+            "Events",
+            f"{len(found.rows):,}, and {len(found.joining):,} that join their chains",
+        ),
     )
     return Report(
         f"Case: {sanitize(case.title)}",

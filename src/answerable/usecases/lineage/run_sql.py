@@ -155,7 +155,7 @@ def _build_agent_table(inventory: Inventory) -> NamedTable:
             "known": entity.agent.known,
             **_build_owner_columns(inventory, entity.agent.id),
             "tools": [use.tool.id for use in entity.tools],
-            "credentials": _deduplicate(
+            "credentials": _drop_repeated_values(
                 c for use in entity.tools for c in use.credentials
             ),
             "identities": list(entity.identities),
@@ -238,7 +238,7 @@ def _build_credential_table(inventory: Inventory) -> NamedTable:
                 "identity": entity.identity,
                 "how": entity.how,
                 **_build_owner_columns(inventory, entity.id),
-                "places": _deduplicate(c.place for c in seen),
+                "places": _drop_repeated_values(c.place for c in seen),
                 "created_at": _zero_to_none(
                     max((c.created_at for c in seen), default=0)
                 ),
@@ -277,6 +277,6 @@ def _build_owner_table(inventory: Inventory) -> NamedTable:
     return NamedTable(columns, rows)
 
 
-def _deduplicate(values: Iterable[str]) -> list[str]:
+def _drop_repeated_values(values: Iterable[str]) -> list[str]:
     """Drop repeated values and keep the order."""
     return list(dict.fromkeys(values))

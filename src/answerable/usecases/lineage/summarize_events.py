@@ -100,9 +100,9 @@ def summarize_events(
         total += counts.events
         _add_to_path(paths, path, str(action), counts)
         for name in _HOP_FACETS:
-            _add(by_field[name], cast("Hop", getattr(path, name)).value, counts)
+            _add_counts(by_field[name], cast("Hop", getattr(path, name)).value, counts)
         for name, value in zip(_COLUMNS, (action, outcome, source), strict=False):
-            _add(by_field[name], str(value), counts)
+            _add_counts(by_field[name], str(value), counts)
     resources, found = count_most_frequent_values(
         store, event_filter, "resource", MAX_FACET_VALUES
     )
@@ -133,7 +133,7 @@ def _get_path(chain: LineageChain) -> GroupKey:
     )
 
 
-def _add(
+def _add_counts(
     found: dict[str | None, EventCounts], value: str | None, counts: EventCounts
 ) -> None:
     """Add counts to those of a value; an empty value is None."""

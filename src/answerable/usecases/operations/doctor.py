@@ -231,7 +231,7 @@ def _check_collected_sources(store: EvidenceStore, now: int) -> Iterator[CheckIt
         newest = (now - state.newest) // SECOND_NS
         parts = [f"read {format_span(max(0, read))} ago"] if state.succeeded_at else []
         if state.newest:
-            parts.append(f"newest event {format_span(max(0, newest))} old")
+            parts.append(f"newest event is {format_span(max(0, newest))} old")
         parts += [each.what for each in problems]
         yield _build_check_item(
             f"collector {state.source}",

@@ -11,7 +11,13 @@ from answerable.presentation.answer_coverage import build_empty_coverage
 
 # End of a metric's name, its healthy value (or any other), meaning, runbook.
 _ALARMS: tuple[tuple[str, float, Literal["is", "not"], str, str], ...] = (
-    ("unrecorded_total", 0, "is", "requests refused without a record", "disk-full"),
+    (
+        "unrecorded_total",
+        0,
+        "is",
+        "refused requests that were not recorded",
+        "disk-full",
+    ),
     ("ship_last_successful", 0, "not", "evidence is shipped", "disk-full"),
     ("workers_ready", 0, "not", "workers are ready", "gateway-down"),
     ("workers_alarmed", 0, "is", "workers that cannot record", "disk-full"),
@@ -23,12 +29,18 @@ _ALARMS: tuple[tuple[str, float, Literal["is", "not"], str, str], ...] = (
         "bad-config",
     ),
     ("policy_missing", 0, "is", "no policy could be loaded", "bad-config"),
-    ("leaks_total", 0, "is", "answers with a credential", "credential-leaked"),
+    (
+        "leaks_total",
+        0,
+        "is",
+        "responses that contained a credential",
+        "credential-leaked",
+    ),
     ("credentials_refused", 0, "is", "credentials not renewed", "credential-refused"),
     ("sts_ready", 0, "not", "the token service issues tokens", "token-service-down"),
     ("sts_events_dropped", 0, "is", "session events dropped", "token-service-down"),
     ("asks_not_told_total", 0, "is", "messages dropped", "webhook-down"),
-    ("collector_late", 0, "is", "sources that are late", "source-late"),
+    ("collector_late", 0, "is", "late sources", "source-late"),
 )
 
 

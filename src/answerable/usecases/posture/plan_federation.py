@@ -110,7 +110,7 @@ def plan_replacements(
         items,
         coverage,
         failed=replaced_policies.FAILS in verdicts,
-        undecided="a proof lacks data" if lacks_data else "",
+        undecided="data for a proof is missing" if lacks_data else "",
     )
 
 
@@ -247,7 +247,7 @@ def _list_steps(
             "command": "",
         }
     yield {
-        "step": "Wait until the old credential is silent",
+        "step": "Wait until the old credential is no longer used",
         "command": f"answerable plan status {entity.id}",
     }
     if not entity.id.startswith(_AWS):
@@ -256,12 +256,12 @@ def _list_steps(
     key = entity.id.removeprefix(_AWS)
     user = str(entity.identity or "USER").rpartition("/")[2]
     base = f"--user-name {user} --access-key-id {key}"
-    blocked = "" if use.state == SILENT else " (once it is silent)"
+    blocked = "" if use.state == SILENT else " (when it is no longer used)"
     yield {
-        "step": f"Deactivate it; this can be undone{blocked}",
+        "step": f"Deactivate the old credential; you can activate it again{blocked}",
         "command": f"aws iam update-access-key {base} --status Inactive",
     }
     yield {
-        "step": "Delete it after a further quiet period",
+        "step": "Delete the old credential after a further period without use",
         "command": f"aws iam delete-access-key {base}",
     }

@@ -130,9 +130,9 @@ def _answer_questions(
     return [
         (
             "Which agents are there?",
-            f"{len(agents):,} agents, of which {unattended:,} act unattended.{gap}",
+            f"{len(agents):,} agents; {unattended:,} act unattended.{gap}",
         ),
-        ("Who owns them?", f"{unowned:,} of them have no confirmed or inferred owner."),
+        ("Who owns them?", f"{unowned:,} agents have no confirmed or inferred owner."),
         (
             "What can they reach?",
             f"{known}; `answerable reach AGENT` lists the permissions.",
@@ -144,7 +144,7 @@ def _answer_questions(
         (
             "How do I hold them to it?",
             f"{counts.total():,} open findings: {found}; {not_evaluated:,} rules were "
-            "not evaluated for lack of data.",
+            f"not evaluated, because data is missing.",
         ),
         ("How do I stop them?", "`answerable kill AGENT` ends their access."),
     ]
@@ -153,7 +153,7 @@ def _answer_questions(
 def _list_findings(listed: Sequence[FindingItem], total: int) -> ReportTable:
     """List the gravest open findings."""
     rows = [
-        _clean(
+        _escape_row_cells(
             item["severity"],
             item["title"],
             item["owner"]["person"] or "no owner",
@@ -169,7 +169,7 @@ def _list_findings(listed: Sequence[FindingItem], total: int) -> ReportTable:
 def _list_owners(by_owner: dict[str, Counter[str]]) -> ReportTable:
     """Count the open findings of each owner."""
     rows = [
-        _clean(owner, *(str(counts[each]) for each in _SEVERITIES))
+        _escape_row_cells(owner, *(str(counts[each]) for each in _SEVERITIES))
         for owner, counts in sorted(by_owner.items(), key=_get_owner_rank)
     ]
     return ReportTable("Findings by owner", ("owner", *_SEVERITIES), rows)
@@ -184,7 +184,7 @@ def _get_owner_rank(entry: tuple[str, Counter[str]]) -> tuple[object, ...]:
 def _list_not_evaluated(items: Iterable[FindingItem]) -> ReportTable:
     """List the rules that lack data, with the source that has it."""
     rows = [
-        _clean(item["rule"], item["subject"], each["what"], each["source"])
+        _escape_row_cells(item["rule"], item["subject"], each["what"], each["source"])
         for item in items
         for each in item["missing"]
     ]
@@ -195,7 +195,7 @@ def _list_not_evaluated(items: Iterable[FindingItem]) -> ReportTable:
 def _list_sources(inventory: Inventory) -> ReportTable:
     """List the sources with their age and what was not read."""
     rows = [
-        _clean(
+        _escape_row_cells(
             each.source,
             format_time(each.at),
             "; ".join(f"{one.place}: {one.what}" for one in each.problems) or "none",
@@ -212,6 +212,6 @@ def _describe_path(item: FindingItem) -> Iterator[str]:
         yield sanitize(f"{step['from']} by {step['via']} to {step['to']}")
 
 
-def _clean(*cells: str) -> tuple[str, ...]:
+def _escape_row_cells(*cells: str) -> tuple[str, ...]:
     """Make control characters in the cells of a row visible."""
     return tuple(map(sanitize, cells))

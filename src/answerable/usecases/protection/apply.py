@@ -39,8 +39,8 @@ _FORMATS = {
     ".yaml": DocumentFormat.YAML,
     ".yml": DocumentFormat.YAML,
 }
-_CHANGED = "it has changed where protect changed it"
-_HAD_KEYS = "it was missing, and is written again since it holds keys"
+_CHANGED = "the file has changed at a place that protect changed"
+_HAD_KEYS = "the file was missing and is written again, because it contains keys"
 _STILL_REFERS = (
     "a renamed or copied entry still starts the gateway: restore its name or remove "
     "the entry, then run unprotect again"
@@ -64,7 +64,7 @@ def _ignore_step(_: str) -> None:
     """Do nothing at a durable step."""
 
 
-def _state(state_folder: Path, fault: Fault) -> ProtectionState:
+def _build_protection_state(state_folder: Path, fault: Fault) -> ProtectionState:
     """Return the state of `protect` in a state folder."""
     return ProtectionState(state_folder / "protection", fault)
 
@@ -83,7 +83,7 @@ def apply_plan(
         UsageError: A file is not as it was when the plan was made.
         EnvironmentFailure: A file cannot be read or written.
     """
-    state = _state(state_folder, fault)
+    state = _build_protection_state(state_folder, fault)
     places = (state.folder / "lock", *(c.path for c in plan.changes))
     places += tuple(s.path for s in plan.secrets if not str(s.path).startswith(PREFIX))
     missing = [each for path in places for each in list_missing_folders(path)]
@@ -140,14 +140,14 @@ def recover(state_folder: Path) -> str:
     """Complete or roll back an interrupted run; return `completed`, `rolled back` or ``."""
     if not (state_folder / "protection").is_dir():
         return ""
-    state = _state(state_folder, _ignore_step)
+    state = _build_protection_state(state_folder, _ignore_step)
     with state.lock():
         return state.recover()
 
 
 def list_protected_files(state_folder: Path) -> tuple[Path, ...]:
     """List the files that are changed now."""
-    record = _state(state_folder, _ignore_step).read_record()
+    record = _build_protection_state(state_folder, _ignore_step).read_record()
     return tuple(Path(file.path) for file in record.files)
 
 
@@ -164,7 +164,7 @@ def undo(
     Raises:
         EnvironmentFailure: A file cannot be read or written.
     """
-    state = _state(state_folder, fault)
+    state = _build_protection_state(state_folder, fault)
     if not state.folder.is_dir():
         return ()
     with state.lock():
@@ -270,7 +270,9 @@ def _undo_missing_file(
     if file.client and not file.is_secret and moved and original:
         step = Step(file.path, "", original)
         return UndoResult(path, UndoOutcome.RESTORED, _HAD_KEYS), step
-    return UndoResult(path, UndoOutcome.REMOVED, "it was removed since"), None
+    return UndoResult(
+        path, UndoOutcome.REMOVED, "the file was removed after protect"
+    ), None
 
 
 def _undo_file(

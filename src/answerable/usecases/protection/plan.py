@@ -55,7 +55,7 @@ from answerable.services.protection.unrecognised_values import (
     list_unrecognised_values,
 )
 
-_MACHINE_PATHS = "gets paths of this machine: do not commit it (`protect --repo` writes files to commit)"
+_MACHINE_PATHS = "will contain paths of this machine: do not commit it (`protect --repo` writes files that you can commit)"
 _SECRET_REFERENCE = re.compile(rb"\{answerable:[^{}]*\}")
 _IGNORED = b"*\n!.gitignore\n!answerable.yaml\n"
 
@@ -124,7 +124,7 @@ class _Planner:
         try:
             root = parse_document(file.data, form, "").root
         except ParseError as error:
-            self._refuse(
+            self._add_refusal(
                 file.path, client, "", f"the file cannot be read: {error.reason}"
             )
             return
@@ -144,10 +144,10 @@ class _Planner:
             if before.after == before.before and self._may_be_committed(file.path):
                 before.what.append(_MACHINE_PATHS)
             before.after = after
-            self._accept(file, parsed.name, before, rewrite)
+            self._add_accepted_rewrite(file, parsed.name, before, rewrite)
 
     def _may_be_committed(self, path: Path) -> bool:
-        """Tell whether a file that gets paths of this machine lies in a repository."""
+        """Tell whether a file that gets paths of this machine is in a repository."""
         folder = self.request.folder
         if self.request.is_repository or folder is None:
             return False
@@ -173,7 +173,7 @@ class _Planner:
             except ParseError as error:
                 reason = error.reason
         if reason:
-            self._refuse(path, client, "", f"no hook can be installed: {reason}")
+            self._add_refusal(path, client, "", f"no hook can be installed: {reason}")
 
     def plan_ignored_files(self) -> None:
         """Plan the list of files that git ignores: keys, and the state of `protect`."""
@@ -278,11 +278,11 @@ class _Planner:
             return None
         try:
             for name in self.config.list_former_names(client):
-                made = self._rewrite(entry, parsed, client, name)
+                made = self._rewrite_entry(entry, parsed, client, name)
                 if self._is_free_again(made):
                     return made
             name = self.config.choose_name(client, parsed.name)
-            return self._rewrite(entry, parsed, client, name)
+            return self._rewrite_entry(entry, parsed, client, name)
         except NotMovable as reason:
             self._refuse_entry(file, parsed, str(reason))
             return None
@@ -294,7 +294,7 @@ class _Planner:
             read_present(locate(path)) is None for _, path, _ in made.secrets
         )
 
-    def _rewrite(
+    def _rewrite_entry(
         self, entry: DocumentNode, parsed: McpServerEntry, client: str, name: str
     ) -> ServerRewrite:
         """Rewrite an entry so that it reaches a server of the configuration.
@@ -310,13 +310,13 @@ class _Planner:
         made = rewrite_server(entry, parsed, context)
         if made.kept and (request.is_repository or request.is_managed):
             # The command, with the secret, would be in the shared configuration.
-            raise NotMovable("it has a key that the client itself uses")
+            raise NotMovable("the entry contains a key that the client itself uses")
         fault = self.config.find_fault(name, made.declared)
         if fault:
             raise NotMovable(f"the configuration cannot declare it: {fault}")
         return made
 
-    def _accept(
+    def _add_accepted_rewrite(
         self, file: ClientFile, entry: str, planned: _PlannedFile, made: ServerRewrite
     ) -> None:
         """Add an accepted rewrite to the plan."""
@@ -334,8 +334,8 @@ class _Planner:
 
     def _refuse_secret(self, file: ClientFile, entry: str, name: str) -> None:
         """Add a literal secret that stays in an entry of a client's file."""
-        reason = f"{name or 'a secret'} stays: the client itself uses it"
-        self._refuse(file.path, file.kind.client, entry, reason)
+        reason = f"{name or 'a secret'} is not moved: the client itself uses it"
+        self._add_refusal(file.path, file.kind.client, entry, reason)
 
     def _refuse_entry(
         self, file: ClientFile, parsed: McpServerEntry, reason: str
@@ -357,11 +357,11 @@ class _Planner:
         exists: bool = True,
     ) -> _PlannedFile:
         """Return the planned content of a file, at first its present one."""
-        said = [] if target is None else [f"the file lies at {target}; the link stays"]
+        said = [] if target is None else [f"the file is at {target}; the link stays"]
         made = _PlannedFile(client, data, data, said, exists, target)
         return self.files.setdefault(path, made)
 
-    def _refuse(self, path: Path, client: str, server: str, reason: str) -> None:
+    def _add_refusal(self, path: Path, client: str, server: str, reason: str) -> None:
         """Add a part that stays as it is."""
         self.refused.append(Refusal(path, client, server, reason))
 

@@ -187,7 +187,7 @@ class _StatusReader:
         if not has_rule(agent, gateway_server):
             denied = "its calls are denied"
             if agent.mode is EnforcementMode.SHADOW:
-                denied = "enforcing denies its calls"
+                denied = "enforce denies its calls"
             said = f"not covered by the signed baseline: {denied}"
             return said, format_command("loosen", agent.name, *options.config)
         if agent.mode is EnforcementMode.SHADOW:
@@ -215,7 +215,7 @@ def _build_items(
         item = status.build_item(each.client, each.entry, "bypass")
         item["detail"] = "the client reaches it directly"
         if each.client in protected:
-            item["detail"] += ": it is new since protect"
+            item["detail"] += ": it was added after protect"
         item["next"] = format_command("protect", each.client, *options.protect)
         yield item
     for each in plan.mediated:
@@ -228,8 +228,8 @@ def _build_items(
             key = use.key.credential
             item["state"] = "bypass"
             item["detail"] = (
-                f"a log has {key} {use.unmediated} times without a call of the gateway: "
-                "rotate it"
+                f"a log contains {use.unmediated} uses of {key} without a call of the "
+                f"gateway: rotate it"
             )
             item["next"] = format_command("trace", "--credential", key)
         yield item

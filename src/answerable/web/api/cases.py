@@ -49,7 +49,7 @@ def _bundle_case(
         return export_case.build_case_bundle(store, params["id"], now=now, loaded=scope)
 
 
-def _act(
+def _build_form_operation(
     path: str, summary: str, handler: OperationHandler, *parameters: ApiParameter
 ) -> ApiOperation:
     """Build the operation of a form."""
@@ -95,49 +95,49 @@ OPERATIONS: tuple[ApiOperation, ...] = (
         permissions=ALL_ACTIVITY,
         command="case bundle CASE",
     ),
-    _act(
+    _build_form_operation(
         "/cases",
         "Open a case.",
         adapt_page_handler(cases.open_case),
         ApiParameter("title", "Title of the case.", required=True),
         ApiParameter("ids", _IDS, max_length=16_000),
     ),
-    _act(
+    _build_form_operation(
         "/case/add",
         "Add items to a case.",
         adapt_page_handler(cases.add_items),
         _CASE,
         ApiParameter("ids", _IDS, required=True, max_length=16_000),
     ),
-    _act(
+    _build_form_operation(
         "/case/note",
         "Add a note to a case.",
         adapt_page_handler(cases.add_note),
         _CASE,
         ApiParameter("text", "Note, without secrets.", required=True),
     ),
-    _act(
+    _build_form_operation(
         "/case/assign",
         "Assign a case to a person.",
         adapt_page_handler(cases.assign),
         _CASE,
         ApiParameter("person", "Id of a person.", required=True),
     ),
-    _act(
+    _build_form_operation(
         "/case/close",
         "Close a case; its records stay.",
         adapt_page_handler(cases.close),
         _CASE,
         ApiParameter("reason", "Reason, kept in the record.", required=True),
     ),
-    _act(
+    _build_form_operation(
         "/trace/saved",
         "Save a query for all users of the store.",
         adapt_page_handler(saved_queries.save),
         _NAME,
         ApiParameter("q", "Query in the search language."),
     ),
-    _act(
+    _build_form_operation(
         "/trace/saved/delete",
         "Delete a saved query.",
         adapt_page_handler(saved_queries.delete),

@@ -44,7 +44,9 @@ def _list_chains(
         parse_trace_query(cache, params),
         with_own=is_flag_set(params, "own"),
     )
-    return _cut(cache, visitor, "trace-chains", found.chains, read_page_size(params))
+    return _build_truncated_document(
+        cache, visitor, "trace-chains", found.chains, read_page_size(params)
+    )
 
 
 def _list_facets(
@@ -57,10 +59,12 @@ def _list_facets(
         parse_trace_query(cache, params),
         with_own=is_flag_set(params, "own"),
     )
-    return _cut(cache, visitor, "trace-facets", found.facets, len(found.facets))
+    return _build_truncated_document(
+        cache, visitor, "trace-facets", found.facets, len(found.facets)
+    )
 
 
-def _cut(
+def _build_truncated_document(
     cache: StoreCache,
     visitor: Visitor,
     kind: str,

@@ -204,7 +204,8 @@ OPERATIONS: tuple[ApiOperation, ...] = (
             _KIND,
             ApiParameter(
                 "agents",
-                "Only identities that agents reach, or that none reaches.",
+                "Return only identities that agents can use, or only those that no "
+                "agent can use.",
                 ("some", "none"),
             ),
         ),

@@ -32,7 +32,9 @@ def _show_overview(
     return Document("overview", items, build_coverage_document(cache).coverage)
 
 
-def _search(cache: StoreCache, visitor: Visitor, params: OperationParams) -> Document:
+def _search_names(
+    cache: StoreCache, visitor: Visitor, params: OperationParams
+) -> Document:
     """Return the names and ids that contain a text, or similar ones."""
     items = search_names(cache, visitor, params["q"]).items
     return Document("search", items, build_coverage_document(cache).coverage)
@@ -102,7 +104,7 @@ OPERATIONS: tuple[ApiOperation, ...] = (
     ApiOperation(
         path="/search",
         summary="Names and ids that contain a text, a few of each kind; else similar ones.",
-        handler=_search,
+        handler=_search_names,
         kind="search",
         item=SearchItem,
         parameters=(ApiParameter("q", "Text of a name or id.", required=True),),

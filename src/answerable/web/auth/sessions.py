@@ -56,7 +56,11 @@ class WebSession:
         would leak it (BREACH).
         """
         mask = secrets.token_bytes(_SECRET_SIZE)
-        return urlsafe_b64encode(mask + _xor(mask, self._secret)).decode().rstrip("=")
+        return (
+            urlsafe_b64encode(mask + _xor_bytes(mask, self._secret))
+            .decode()
+            .rstrip("=")
+        )
 
     def accepts_csrf(self, token: str) -> bool:
         """Tell whether a CSRF token belongs to this session."""
@@ -67,7 +71,7 @@ class WebSession:
         if len(data) != 2 * _SECRET_SIZE:
             return False
         return hmac.compare_digest(
-            _xor(data[:_SECRET_SIZE], data[_SECRET_SIZE:]), self._secret
+            _xor_bytes(data[:_SECRET_SIZE], data[_SECRET_SIZE:]), self._secret
         )
 
 
@@ -166,6 +170,6 @@ def _hash_cookie(cookie: str) -> bytes:
     return hashlib.sha256(cookie.encode("utf-8", "surrogateescape")).digest()
 
 
-def _xor(first: bytes, second: bytes) -> bytes:
+def _xor_bytes(first: bytes, second: bytes) -> bytes:
     """Return the bitwise XOR of two byte strings of equal length."""
     return bytes(a ^ b for a, b in zip(first, second, strict=True))

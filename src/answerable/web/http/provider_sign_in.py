@@ -122,7 +122,7 @@ class ProviderSignIn:
             return self._report_failed_sign_in("no-sign-in", LoginFailed(says), "/")
         if len(incoming.query) > MAX_CALLBACK or not incoming.query.isascii():
             return self._report_failed_sign_in(
-                "answer", LoginFailed("this is no answer"), "/"
+                "answer", LoginFailed("this is not a response of the provider"), "/"
             )
         query = incoming.query.decode("ascii")
         try:

@@ -83,7 +83,7 @@ class _RequestCollector(Collector):
             (((path, str(code)), n) for (path, code), n in counted.requests.items()),
         )
         seconds = HistogramMetricFamily(
-            "answerable_web_seconds", "Time until an answer.", labels=("path",)
+            "answerable_web_seconds", "Time until the response.", labels=("path",)
         )
         for path, buckets, total in counted.latency_histograms():
             seconds.add_metric((path,), buckets, total)

@@ -27,10 +27,10 @@ from answerable.web.visitor import Visitor, WebPermission
 
 LAYERS: Mapping[str, str] = {
     "L1": "Tools that it calls",
-    "L2": "What their arguments name",
-    "L3": "From where values come",
+    "L2": "Values of their arguments",
+    "L3": "Origins of values",
     "L4": "Order and amount",
-    "L5": "When, how fast and from where",
+    "L5": "Times, rates and places of calls",
 }
 _MONTH = 30 * 86_400 * 10**9
 _MAX_CALLS = 20_000  # the newest calls, for learning and replay

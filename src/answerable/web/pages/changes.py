@@ -56,23 +56,25 @@ def compare_snapshots(cache: StoreCache, before: str, after: str) -> Document | 
     is_small = len(view.inventory.facts.identities) <= _INLINE_IDENTITIES
     if pair != newest:
         if is_small:
-            return _compare(cache, view, pair)
+            return _compare_snapshots(cache, view, pair)
         raise UsageError(
             "this inventory is too large to compare older scans on a page",
             f"{_COMMAND} @{pair[0]} @{pair[1]}",
         )
     if is_small or view.has_derived(_DERIVED):
-        return cache.get_derived(_DERIVED, lambda view: _compare(cache, view, None))
+        return cache.get_derived(
+            _DERIVED, lambda view: _compare_snapshots(cache, view, None)
+        )
     cache.start_in_background(
         _DERIVED,
         lambda cache: cache.get_derived(
-            _DERIVED, lambda view: _compare(cache, view, None)
+            _DERIVED, lambda view: _compare_snapshots(cache, view, None)
         ),
     )
     return None
 
 
-def _compare(
+def _compare_snapshots(
     cache: StoreCache, view: StoreView, pair: tuple[str, str] | None
 ) -> Document:
     """Compare a pair of snapshots; without one the newest two."""

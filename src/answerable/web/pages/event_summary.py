@@ -82,7 +82,7 @@ def summarize(
 def show_chains(
     cache: StoreCache, visitor: Visitor, request: RouteRequest
 ) -> RouteAnswer:
-    """Show all chains of a query with counts, beside facets that narrow the query."""
+    """Show all chains of a query with counts, and facets that narrow the query."""
     text, own = request.query.get("q", ""), request.query.get("own", "")
     order = request.query.get("sort", "") or ORDERS[0]
     try:
@@ -138,7 +138,7 @@ def _build_row(query: SearchQuery, item: ChainSummaryItem) -> ChainSummaryRow:
     narrowed = query
     for name in HOPS:
         hop = item[name]  # type: ignore[literal-required]  # a hop's name
-        narrowed = _select(narrowed, name, hop["value"] or None)
+        narrowed = _select_field_value(narrowed, name, hop["value"] or None)
     actions = [
         (action, _events_url(narrowed.with_field("action", action["action"])))
         for action in item["actions"][:_MAX_ACTIONS]
@@ -153,7 +153,9 @@ def _events_url(query: SearchQuery) -> str:
     return build_url("/trace", q=query.format_as_text)
 
 
-def _select(query: SearchQuery, name: str, value: str | None) -> SearchQuery:
+def _select_field_value(
+    query: SearchQuery, name: str, value: str | None
+) -> SearchQuery:
     """Return the query with one value of a field; a missing hop by its status.
 
     A query holds one status, so that of a second missing hop is left out.
@@ -172,7 +174,7 @@ def _build_facets(query: SearchQuery, found: EventSummary, own: str) -> list[Fac
         values: list[FacetValue] = []
         for item in found.facets:
             if item["field"] == name:
-                narrowed = _select(query, name, item["value"])
+                narrowed = _select_field_value(query, name, item["value"])
                 link = build_url("/trace/chains", q=narrowed.format_as_text, own=own)
                 is_selected = query.get_field_value(name) == item["value"]
                 usable = narrowed != query and not is_selected
@@ -276,7 +278,9 @@ def _change_url(query: SearchQuery, item: Mapping[str, object]) -> str:
     for name in _COMPARED:
         value = item.get(name)
         if name in item and name != "day":
-            query = _select(query, name, None if value is None else str(value))
+            query = _select_field_value(
+                query, name, None if value is None else str(value)
+            )
     return _events_url(query)
 
 

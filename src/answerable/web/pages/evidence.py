@@ -75,7 +75,8 @@ def start_verification(
     with cache.open_store() as store:
         head = _find_checkpoint(store, cache.now)
     started = get_log_verifier(cache).start(head["size"] if head else 0)
-    said = "Every record is being checked." if started else "A check runs already."
+    running = "A check is already running."
+    said = "Every record is being checked." if started else running
     return Redirect("/evidence", said)
 
 

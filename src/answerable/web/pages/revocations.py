@@ -206,7 +206,9 @@ def _describe_revocation(subject: str, result: RevocationResult) -> str:
 def _describe_failures(result: RevocationResult) -> str:
     """Describe the services that did not apply a revocation."""
     return (
-        f" But not everywhere: {'; '.join(result.refused)}." if result.refused else ""
+        f" The change did not take effect at all servers: {'; '.join(result.refused)}."
+        if result.refused
+        else ""
     )
 
 

@@ -30,7 +30,7 @@ _TIMES = ("until", "expires", "signed_at")
 _SPECIAL_VALUES = {
     ("arguments", ANY_ARGUMENTS): "any",
     ("arguments", NO_ARGUMENTS): "none at all",
-    ("until", NO_EXPIRY): "it is taken back",
+    ("until", NO_EXPIRY): "the statement is withdrawn",
 }
 
 

@@ -67,7 +67,7 @@ class WebApp(App[WebSettings]):
         self._provider_sign_in = ProviderSignIn(
             self._sign_in_pages, None, None, time.time, self._on_sign_in_attempt
         )
-        self.door = WebDispatcher(
+        self.http_server = WebDispatcher(
             self._cache,
             self._authenticator,
             ROUTES,
@@ -80,7 +80,7 @@ class WebApp(App[WebSettings]):
             self._log_failed_request,
         )
         self._connections = AsgiServer(
-            self.door.app, self._admission, self._listeners, loop
+            self.http_server.app, self._admission, self._listeners, loop
         )
 
     async def start(self) -> None:
@@ -90,7 +90,7 @@ class WebApp(App[WebSettings]):
             AnswerableError: A resource is missing or unusable.
         """
         for listener in self.plan.listen:
-            await self._listen(bind_listener(listener, 1))
+            await self._serve_listener(bind_listener(listener, 1))
         self._configure_sign_in(self.plan)
         self._cache.start_loading(warm_up)
         if self._token is not None:
@@ -108,7 +108,7 @@ class WebApp(App[WebSettings]):
     @property
     def is_busy(self) -> bool:
         """Tell whether a request is in progress."""
-        return bool(self.door.pool.busy or self._connections.is_busy)
+        return bool(self.http_server.pool.busy or self._connections.is_busy)
 
     async def reload(self, settings: WebSettings) -> None:
         """Apply a changed configuration; sessions of the provider end.
@@ -130,15 +130,17 @@ class WebApp(App[WebSettings]):
     def drain(self) -> None:
         """Stop accepting connections and end streams; requests in progress finish."""
         super().drain()
-        self.door.open.close()
+        self.http_server.open.close()
         self._connections.drain()
 
     async def close(self) -> None:
         """Close all connections and flush the records of sign-ins."""
         self._connections.cancel()
-        self.door.pool.close()
+        self.http_server.pool.close()
         self._recorder.close()
-        self.has_stuck_thread = self.door.pool.busy > 0 or not self._cache.close()
+        self.has_stuck_thread = (
+            self.http_server.pool.busy > 0 or not self._cache.close()
+        )
 
     def _configure_sign_in(self, settings: WebSettings) -> None:
         """Configure provider sign-in, bearer tokens and the local person.
@@ -173,8 +175,8 @@ class WebApp(App[WebSettings]):
                 "Open connections.",
                 float(len(self._connections)),
             ),
-            "in_flight": ("Answers under way.", float(self.door.pool.busy)),
-            "streams": ("Open streams.", float(len(self.door.open))),
+            "in_flight": ("Answers under way.", float(self.http_server.pool.busy)),
+            "streams": ("Open streams.", float(len(self.http_server.open))),
             "sessions": (
                 "Open sessions.",
                 float(len(self._authenticator.sessions)),
@@ -184,11 +186,11 @@ class WebApp(App[WebSettings]):
                 float(not self.reload_refused),
             ),
         }
-        return self.door.counted.render_metrics(gauges)
+        return self.http_server.counted.render_metrics(gauges)
 
     # Background tasks.
 
-    async def _listen(self, bound: BoundListener) -> None:
+    async def _serve_listener(self, bound: BoundListener) -> None:
         """Serve the web pages at a bound listener."""
         if is_local_listener(bound.listener):
             self._local_urls.append(bound.url)
@@ -196,7 +198,7 @@ class WebApp(App[WebSettings]):
 
     def _on_sign_in_attempt(self, method: str, reason: str) -> None:
         """Count a sign-in attempt; log and record a refused one."""
-        counted = self.door.counted
+        counted = self.http_server.counted
         if reason:
             counted.not_signed_in[reason] += 1
             self._log.warning("sign-in.refused", by=method, why=reason)

@@ -35,24 +35,26 @@ def draw_access_curve(items: Sequence[Item]) -> SvgMarkup:
     timed = [(_as_int(i["t_s"]), _as_int(i[field])) for i in items if i["t_s"]]
     most = max(1, counts.get("standing", 0), counts.get("baseline", 0))
     noun = "harmful calls" if knows_harm else "calls"
-    points = [(_x(seconds), _y(count, most)) for seconds, count in timed]
+    points = [(_get_x(seconds), _get_y(count, most)) for seconds, count in timed]
     children = [
         build_element("rect", {"width": WIDTH, "height": HEIGHT, "fill": "#ffffff"}),
-        _text(
+        _build_text_element(
             _LEFT,
             24,
             f"{noun.capitalize()} that happen without a new request",
             size=16,
         ),
-        _text(
+        _build_text_element(
             _LEFT,
             44,
-            "by the lifetime T of access that is granted again on request",
+            "by the lifetime T of access, which is granted again on request",
             size=12,
         ),
         *_draw_axes(most),
         *_draw_level("standing access", counts.get("standing", 0), most, _STANDING),
-        *_draw_level("held by a baseline", counts.get("baseline", 0), most, _BASELINE),
+        *_draw_level(
+            "limited by a baseline", counts.get("baseline", 0), most, _BASELINE
+        ),
         *(
             build_element(
                 "path",
@@ -72,7 +74,7 @@ def draw_access_curve(items: Sequence[Item]) -> SvgMarkup:
     ]
     if points:
         x, y = points[0]
-        children.append(_text(x + 8, y + 16, "timed access", fill=_TIMED))
+        children.append(_build_text_element(x + 8, y + 16, "timed access", fill=_TIMED))
     attributes = {
         "xmlns": "http://www.w3.org/2000/svg",
         "viewBox": f"0 0 {WIDTH} {HEIGHT}",
@@ -94,46 +96,50 @@ def _draw_axes(most: int) -> list[str]:
                 "fill": "none",
             },
         ),
-        _text(_LEFT - 8, _BOTTOM + 4, "0", anchor="end"),
-        _text(_LEFT - 8, _TOP + 14, str(most), anchor="end"),
+        _build_text_element(_LEFT - 8, _BOTTOM + 4, "0", anchor="end"),
+        _build_text_element(_LEFT - 8, _TOP + 14, str(most), anchor="end"),
     ]
     for seconds, label in _SECONDS:
-        x = _x(seconds)
+        x = _get_x(seconds)
         line = {"d": f"M{x:.1f} {_BOTTOM}v5", "stroke": _INK}
         drawn += [
             build_element("path", line),
-            _text(x, _BOTTOM + 20, label, anchor="middle"),
+            _build_text_element(x, _BOTTOM + 20, label, anchor="middle"),
         ]
-    drawn.append(_text((_LEFT + _RIGHT) / 2, _BOTTOM + 42, "T", anchor="middle"))
+    drawn.append(
+        _build_text_element((_LEFT + _RIGHT) / 2, _BOTTOM + 42, "T", anchor="middle")
+    )
     return drawn
 
 
 def _draw_level(label: str, count: int, most: int, colour: str) -> list[str]:
     """Draw a level that does not depend on T."""
-    y = _y(count, most)
+    y = _get_y(count, most)
     line = {
         "d": f"M{_LEFT} {y:.1f}H{_RIGHT}",
         "stroke": colour,
         "stroke_width": 2.0,
         "stroke_dasharray": "6 4",
     }
-    text = _text(_RIGHT, y - 6, f"{label}: {count}", anchor="end", fill=colour)
+    text = _build_text_element(
+        _RIGHT, y - 6, f"{label}: {count}", anchor="end", fill=colour
+    )
     return [build_element("path", line), text]
 
 
-def _x(seconds: int) -> float:
+def _get_x(seconds: int) -> float:
     """Return the place of a lifetime on the logarithmic axis."""
     low, high = math.log(_SECONDS[0][0]), math.log(_SECONDS[-1][0])
     share = (math.log(max(1, seconds)) - low) / (high - low)
     return _LEFT + min(1.0, max(0.0, share)) * (_RIGHT - _LEFT)
 
 
-def _y(count: int, most: int) -> float:
+def _get_y(count: int, most: int) -> float:
     """Return the place of a number of calls."""
     return _BOTTOM - count / most * (_BOTTOM - _TOP - 10)
 
 
-def _text(
+def _build_text_element(
     x: float,
     y: float,
     text: str,

@@ -238,8 +238,8 @@ def _iter_missing_list_problems(
     last = answers[-1].fields
     if _has_field_value(last, "IsTruncated") or _has_field_value(last, "NextToken"):
         what = (
-            "the last page says that more follow: collect again without --max-items, "
-            "or append the missing pages"
+            "the last page states that more pages follow: collect again without "
+            "--max-items, or append the missing pages"
         )
         yield ReadProblem(ReadProblemKind.INVALID, place, what)
 

@@ -154,8 +154,8 @@ def _set_caller_account(
         (inventory.caller,) = good
     elif numbers:
         what = (
-            "the file has several accounts, so the owner of the buckets is unknown: "
-            "use one file per account"
+            "the file contains several accounts, so the account of the buckets is "
+            "unknown: use one file per account"
         )
         inventory.reader.add_problem(place, what)
 

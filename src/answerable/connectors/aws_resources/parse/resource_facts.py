@@ -241,7 +241,7 @@ def _report_unread_statements(builder: ResourceFactsBuilder, policy: Policy) -> 
         what = f"statement {unread.sid!r} could not be read: {unread.why}"
         builder.answer_reader.add_problem(place, what)
     if len(policy.unread) > 3:
-        more = f"{len(policy.unread) - 3} more statements likewise"
+        more = f"{len(policy.unread) - 3} more statements could not be read"
         builder.answer_reader.add_problem(place, more)
 
 

@@ -95,7 +95,7 @@ def is_cloudtrail_table(columns: Sequence[str]) -> bool:
 
 def rebuild_cloudtrail_row(row: Row) -> bytes:
     """Build the record of a row with CloudTrail's own columns in lower case."""
-    record = cast("dict[str, object]", _respell(row))
+    record = cast("dict[str, object]", _convert_member_names(row))
     for name in _JSON_MEMBERS:
         record[name] = _parse_json(record.get(name))
     record["resources"] = [
@@ -186,12 +186,12 @@ def _encode_record(record: Mapping[str, object]) -> bytes:
     )
 
 
-def _respell(value: object) -> object:
+def _convert_member_names(value: object) -> object:
     """Spell the members of a record as CloudTrail does."""
     if isinstance(value, Mapping):
-        return {_SPELLING.get(k, k): _respell(v) for k, v in value.items()}
+        return {_SPELLING.get(k, k): _convert_member_names(v) for k, v in value.items()}
     if isinstance(value, list):
-        return [_respell(each) for each in value]
+        return [_convert_member_names(each) for each in value]
     return _format_time(value) if isinstance(value, datetime) else value
 
 

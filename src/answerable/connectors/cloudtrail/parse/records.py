@@ -111,7 +111,7 @@ def _refusal_reason(refusal: Exception) -> str:
     if isinstance(refusal, msgspec.ValidationError):
         return f"not a CloudTrail record: {refusal}"
     if isinstance(refusal, RecursionError):
-        return "not read: nested too deep"
+        return "the record is nested too deeply"
     return "not JSON"
 
 

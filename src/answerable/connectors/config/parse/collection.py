@@ -44,7 +44,7 @@ def read_sources(file: ConfigSection) -> tuple[ConfiguredSource, ...]:
         if source and not _SOURCE.fullmatch(source):
             item.report_fault("source", "expected NAME or NAME:LOCATION")
         if source in found:
-            item.report_fault("source", "already in the list")
+            item.report_fault("source", "listed twice")
         found[source] = ConfiguredSource(source, schedule)
     return tuple(found.values())
 
@@ -104,7 +104,7 @@ def _read_maintenance(
                 "retain:DAYS[,source=NAME]",
             )
         if task in found:
-            item.report_fault("task", "already in the list")
+            item.report_fault("task", "listed twice")
         if not schedule:
             item.report_fault("", "every or at is missing")
         found.add(task)
@@ -136,7 +136,7 @@ def _read_sender(name: str, section: ConfigSection) -> LogSender:
     if bool(sender.cluster) != (source == "k8s-audit"):
         section.report_fault("cluster", "required for k8s-audit, and only there")
     if sender.agents and source != "otel":
-        section.report_fault("agents", "only telemetry names agents")
+        section.report_fault("agents", "expected only for a sender of otel")
     section.report_unknown_keys()
     return sender
 

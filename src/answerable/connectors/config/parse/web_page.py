@@ -93,7 +93,7 @@ def _read_login(
     if login.given and not login.claim:
         roles.report_fault("", "claim is missing: name the claim that map uses")
     if not login.given and not login.default:
-        section.report_fault("", "nothing grants a role: roles or default is missing")
+        section.report_fault("", "no role can be granted: roles or default is missing")
     return login
 
 
@@ -108,8 +108,8 @@ def _check_sign_in_issuer(
         section.report_fault("issuer", "not defined under issuers")
     elif not found.person or TokenType.ID_TOKEN not in found.pin.token_types:
         what = (
-            "its ID tokens identify no person: set person and tokens: [id-token] for "
-            "the issuer"
+            "the issuer's ID tokens identify no person: set person and tokens: "
+            "[id-token] for the issuer"
         )
         section.report_fault("issuer", what)
 

@@ -84,7 +84,7 @@ class EstateFacts:
     def _build_identity(self, principal: str) -> Identity:
         """Build one identity."""
         account = self.builder.accounts.get(principal)
-        kind, name, project = _describe(principal)
+        kind, name, project = _describe_principal(principal)
         return Identity(
             id=IdentityId(principal),
             kind=kind,
@@ -245,7 +245,7 @@ def _build_key_id(key: ServiceAccountKey) -> CredentialId:
     return CredentialId(f"cred:gcp/{key.key}")
 
 
-def _describe(principal: str) -> tuple[str, str, str]:
+def _describe_principal(principal: str) -> tuple[str, str, str]:
     """Return the kind, the short name and the project of a principal."""
     if is_service_account(principal):
         name = principal.partition("@")[0]

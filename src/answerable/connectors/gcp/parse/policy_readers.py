@@ -41,7 +41,7 @@ _USER_TYPES = {
 _CONTAINERS = {"organization": "organizations", "folder": "folders"}
 
 
-def _normalise(members: Iterable[str]) -> tuple[str, ...]:
+def _normalise_principals(members: Iterable[str]) -> tuple[str, ...]:
     """Return principals in one spelling, without deleted ones."""
     found = (normalise_principal(each) for each in members)
     return tuple(dict.fromkeys(each for each in found if each))
@@ -56,7 +56,7 @@ def read_allow_policy(builder: EstateBuilder, resource: str, raw: RawObject) -> 
     bindings = tuple(
         GoogleBinding(
             get_text(each, "role"),
-            _normalise(list_texts(each, "members")),
+            _normalise_principals(list_texts(each, "members")),
             get_text(get_value(each, "condition"), "expression"),
         )
         for each in list_objects(raw, "bindings")
@@ -151,9 +151,9 @@ def _read_deny_rule(raw: RawObject) -> GoogleDenyRule:
     """Read a rule of a deny policy."""
     rule = get_value(raw, "denyRule")
     return GoogleDenyRule(
-        _normalise(list_texts(rule, "deniedPrincipals")),
+        _normalise_principals(list_texts(rule, "deniedPrincipals")),
         list_texts(rule, "deniedPermissions"),
-        _normalise(list_texts(rule, "exceptionPrincipals")),
+        _normalise_principals(list_texts(rule, "exceptionPrincipals")),
         list_texts(rule, "exceptionPermissions"),
         get_text(get_value(rule, "denialCondition"), "expression"),
     )
@@ -206,7 +206,7 @@ def read_group(builder: EstateBuilder, raw: RawObject) -> None:
             kind = _USER_TYPES.get(get_text(each, "type"), "user:")
             members.append(f"{kind}{address}" if address else "")
     spelled = (each if ":" in each else f"user:{each}" for each in members if each)
-    builder.groups.append(GoogleGroup(name, _normalise(spelled)))
+    builder.groups.append(GoogleGroup(name, _normalise_principals(spelled)))
 
 
 def read_tag(builder: EstateBuilder, raw: RawObject) -> None:

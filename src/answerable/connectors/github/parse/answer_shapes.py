@@ -36,7 +36,7 @@ class AnswerShape:
     file_word: str = ""
 
 
-def _shape(
+def _build_shape(
     answer: str, members: str, absent: str = "", file_word: str = ""
 ) -> AnswerShape:
     """Build a shape from members with spaces between them."""
@@ -46,39 +46,41 @@ def _shape(
 
 
 SHAPES = (
-    _shape("organization", "login default_repository_permission"),
-    _shape("token-requests", "token_id owner permissions", file_word="request"),
-    _shape("tokens", "token_id owner permissions"),
-    _shape("installations", "app_id app_slug repository_selection"),
-    _shape("app", "slug client_id owner"),
-    _shape("token-repositories", "full_name owner", file_word="pat"),
-    _shape("organization-secret-repositories", "full_name owner", file_word="secret"),
-    _shape("repositories", "full_name owner default_branch"),
-    _shape("collaborators", "login role_name permissions"),
-    _shape("repository-roles", "base_role permissions", absent="source"),
-    _shape("organization-roles", "name permissions organization"),
-    _shape("runner-groups", "name visibility allows_public_repositories"),
-    _shape(IGNORED, "name value created_at"),
-    _shape("organization-secrets", "name visibility created_at updated_at"),
-    _shape("organization-ruleset", "id enforcement rules", file_word="org"),
-    _shape("ruleset", "id enforcement rules"),
-    _shape("rulesets", "id enforcement source_type", absent="rules"),
-    _shape("environments", "name protection_rules"),
-    _shape("deploy-keys", "key title read_only"),
-    _shape("branches", "name commit protected"),
-    _shape("workflows", "path state name"),
-    _shape("branch-protections", "pattern isAdminEnforced"),
-    _shape("environment-branches", "name node_id id", file_word="polic"),
-    _shape("organization-role-teams", "slug permission", file_word="role"),
-    _shape("repository-teams", "slug permission", file_word="repo"),
-    _shape("teams", "slug privacy parent"),
-    _shape("organization-role-users", "login type", file_word="role"),
-    _shape("outside-collaborators", "login type", file_word="outside"),
-    _shape("owners", "login type", file_word="admin"),
-    _shape("members", "login type", file_word="member"),
-    _shape(IGNORED, "schemas totalResults"),
-    _shape(IGNORED, "number secret_type state"),
-    _shape(IGNORED, "enabled_repositories allowed_actions"),
+    _build_shape("organization", "login default_repository_permission"),
+    _build_shape("token-requests", "token_id owner permissions", file_word="request"),
+    _build_shape("tokens", "token_id owner permissions"),
+    _build_shape("installations", "app_id app_slug repository_selection"),
+    _build_shape("app", "slug client_id owner"),
+    _build_shape("token-repositories", "full_name owner", file_word="pat"),
+    _build_shape(
+        "organization-secret-repositories", "full_name owner", file_word="secret"
+    ),
+    _build_shape("repositories", "full_name owner default_branch"),
+    _build_shape("collaborators", "login role_name permissions"),
+    _build_shape("repository-roles", "base_role permissions", absent="source"),
+    _build_shape("organization-roles", "name permissions organization"),
+    _build_shape("runner-groups", "name visibility allows_public_repositories"),
+    _build_shape(IGNORED, "name value created_at"),
+    _build_shape("organization-secrets", "name visibility created_at updated_at"),
+    _build_shape("organization-ruleset", "id enforcement rules", file_word="org"),
+    _build_shape("ruleset", "id enforcement rules"),
+    _build_shape("rulesets", "id enforcement source_type", absent="rules"),
+    _build_shape("environments", "name protection_rules"),
+    _build_shape("deploy-keys", "key title read_only"),
+    _build_shape("branches", "name commit protected"),
+    _build_shape("workflows", "path state name"),
+    _build_shape("branch-protections", "pattern isAdminEnforced"),
+    _build_shape("environment-branches", "name node_id id", file_word="polic"),
+    _build_shape("organization-role-teams", "slug permission", file_word="role"),
+    _build_shape("repository-teams", "slug permission", file_word="repo"),
+    _build_shape("teams", "slug privacy parent"),
+    _build_shape("organization-role-users", "login type", file_word="role"),
+    _build_shape("outside-collaborators", "login type", file_word="outside"),
+    _build_shape("owners", "login type", file_word="admin"),
+    _build_shape("members", "login type", file_word="member"),
+    _build_shape(IGNORED, "schemas totalResults"),
+    _build_shape(IGNORED, "number secret_type state"),
+    _build_shape(IGNORED, "enabled_repositories allowed_actions"),
 )
 
 

@@ -227,7 +227,7 @@ def _report_unknown_ends(builder: OrganizationBuilder, index: GraphIndex) -> Non
             if not {edge.start.value, edge.end.value} <= index.nodes.keys():
                 found[edge.kind] = found.get(edge.kind, 0) + 1
     for kind, count in found.items():
-        what = f"{count} edges of {kind} name a node that the export does not have"
+        what = f"{count} edges of {kind} refer to a node that is not in the export"
         builder.problems.append(
             ReadProblem(ReadProblemKind.UNREADABLE, index.place, what)
         )

@@ -203,7 +203,9 @@ class OrganizationBuilder(ProblemCollector):
             unread=self._list_unread_paths(),
             members=self._list_members(),
             teams=self._list_teams(),
-            repository_roles=self._present(self.repository_roles, "repository-roles"),
+            repository_roles=self._get_if_collected(
+                self.repository_roles, "repository-roles"
+            ),
             organization_roles=tuple(self.organization_roles.values())
             if "organization-roles" in collected
             else None,
@@ -214,15 +216,19 @@ class OrganizationBuilder(ProblemCollector):
             if self.repositories or "repositories" in collected
             else None,
             rulesets=self._resolve_rulesets(
-                self._present(self.rulesets, "rulesets", "organization-rulesets")
+                self._get_if_collected(
+                    self.rulesets, "rulesets", "organization-rulesets"
+                )
             ),
-            secrets=self._present(self.secrets, "secrets", "organization-secrets"),
+            secrets=self._get_if_collected(
+                self.secrets, "secrets", "organization-secrets"
+            ),
             installations=self._list_installations(),
-            tokens=self._present(self.tokens, "fine-grained-tokens", "tokens"),
-            runner_groups=self._present(self.runner_groups, "runner-groups"),
+            tokens=self._get_if_collected(self.tokens, "fine-grained-tokens", "tokens"),
+            runner_groups=self._get_if_collected(self.runner_groups, "runner-groups"),
         )
 
-    def _present(
+    def _get_if_collected(
         self, found: dict[Any, AnswerT], word: str, answer: str = ""
     ) -> tuple[AnswerT, ...] | None:
         """Return what was found; None where no answer was read."""
@@ -236,12 +242,12 @@ class OrganizationBuilder(ProblemCollector):
     def _list_members(self) -> tuple[Member, ...] | None:
         """List the members; None unless owners and other members were read."""
         if {"owners", "members"} <= self.answers or "members" in self.words:
-            return self._present(self.members, "members")
+            return self._get_if_collected(self.members, "members")
         return None
 
     def _list_teams(self) -> tuple[Team, ...] | None:
         """List the teams; members are unknown unless both lists of them were read."""
-        found = self._present(self.teams, "teams", "teams")
+        found = self._get_if_collected(self.teams, "teams", "teams")
         if found is None:
             return None
         missing = {
@@ -256,7 +262,9 @@ class OrganizationBuilder(ProblemCollector):
 
     def _list_installations(self) -> tuple[AppInstallation, ...] | None:
         """List the installations, each with the owner of its app."""
-        found = self._present(self.installations, "installations", "installations")
+        found = self._get_if_collected(
+            self.installations, "installations", "installations"
+        )
         if found is None:
             return None
         return tuple(
@@ -353,7 +361,7 @@ class OrganizationBuilder(ProblemCollector):
         for answer, paths in missing.items():
             new = [p for p in paths if not any(p in place for place in known)]
             if new:
-                what = f"{len(new)} answers of {answer} are missing"
+                what = f"{len(new)} responses of {answer} are missing"
                 self.problems.append(
                     ReadProblem(ReadProblemKind.UNREADABLE, new[0], what)
                 )

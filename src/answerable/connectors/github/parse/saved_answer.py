@@ -91,7 +91,7 @@ def _join_graph_pages(pages: list[Fields], place: str) -> SavedAnswer:
         items += (msgspec.Raw(msgspec.json.encode(each)) for each in found["nodes"])
         info = found.get("pageInfo")
         more = isinstance(info, dict) and info.get("hasNextPage") is True
-        missing = f"a page follows the {len(items)} entries" if more else ""
+        missing = f"another page follows these {len(items)} entries" if more else ""
     return SavedAnswer(place, tuple(items), {}, is_list=True, missing=missing)
 
 

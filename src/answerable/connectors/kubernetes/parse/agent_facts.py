@@ -73,7 +73,7 @@ class AgentReader:
         for source in objects.model_configs:
             self._read_model(source)
         for source in objects.remote_servers:
-            fields = self._decode(source, RemoteServerFields)
+            fields = self._decode_object(source, RemoteServerFields)
             if fields is not None:
                 self.remote_servers[source.namespace, source.name] = fields.spec
         for source in objects.servers:
@@ -86,7 +86,9 @@ class AgentReader:
             if called in self.agents and called != caller:
                 self.agents[called] = replace(self.agents[called], parent=caller)
 
-    def _decode(self, source: ObjectSource, kind: type[DecodedT]) -> DecodedT | None:
+    def _decode_object(
+        self, source: ObjectSource, kind: type[DecodedT]
+    ) -> DecodedT | None:
         """Decode an object; None and a problem if it is invalid."""
         try:
             return source.decode(kind)
@@ -98,7 +100,7 @@ class AgentReader:
 
     def _read_model(self, source: ObjectSource) -> None:
         """Read a model configuration, with the Secret of its key."""
-        fields = self._decode(source, ModelFields)
+        fields = self._decode_object(source, ModelFields)
         if fields is None:
             return
         model = "/".join(filter(None, (fields.spec.provider, fields.spec.model)))
@@ -110,7 +112,7 @@ class AgentReader:
 
     def _read_server(self, source: ObjectSource) -> None:
         """Read an MCP server that the cluster runs: the Secrets of its environment."""
-        fields = self._decode(source, ServerFields)
+        fields = self._decode_object(source, ServerFields)
         deployment = fields.spec.deployment if fields else None
         for secret in (deployment.secret_refs if deployment else None) or ():
             if secret.name:
@@ -120,7 +122,7 @@ class AgentReader:
 
     def _read_agent(self, source: ObjectSource) -> None:
         """Read a kagent Agent with its tools."""
-        fields = self._decode(source, AgentFields)
+        fields = self._decode_object(source, AgentFields)
         if fields is None:
             return
         spec = fields.spec

@@ -110,7 +110,7 @@ class _ListFields(msgspec.Struct, rename="camel"):
 def _iter_json_objects(text: str, place: str) -> Iterator[FileObject | ListHead]:
     """Yield the objects of concatenated JSON documents."""
     scanner = json.JSONDecoder(object_pairs_hook=_have_repeated_names)
-    at, number = _skip(text, 0), 0
+    at, number = _skip_white_space(text, 0), 0
     while at < len(text):
         fault, end = "", at
         try:
@@ -128,7 +128,7 @@ def _iter_json_objects(text: str, place: str) -> Iterator[FileObject | ListHead]
             yield FileObject(None, here, fault="duplicate key in the outermost object")
         else:
             yield from _iter_json_document(document, here, number)
-        at, number = _skip(text, end), number + 1
+        at, number = _skip_white_space(text, end), number + 1
 
 
 def _have_repeated_names(pairs: list[tuple[str, object]]) -> bool:
@@ -136,7 +136,7 @@ def _have_repeated_names(pairs: list[tuple[str, object]]) -> bool:
     return len({name for name, _ in pairs}) != len(pairs)
 
 
-def _skip(text: str, at: int) -> int:
+def _skip_white_space(text: str, at: int) -> int:
     """Return the offset after white space."""
     while at < len(text) and text[at] in _SEPARATORS[:-1]:
         at += 1

@@ -97,7 +97,9 @@ def read_azurehound(builder: GraphBuilder, records: Iterable[msgspec.Raw]) -> No
         if relation is not None:
             _read_relation(builder, at, record, relation)
         elif record.kind.endswith(_UNREAD_SUFFIXES):
-            builder.faults.append((at, f"records of kind {record.kind} are not read"))
+            builder.faults.append(
+                (at, f"records of kind {record.kind} are not supported")
+            )
         else:
             _read_object(builder, at, record)
 
@@ -136,7 +138,7 @@ def _read_relation(
             record.data, (relation.end,)
         )
         if not isinstance(start, str) or not isinstance(end, str):
-            builder.faults.append((at, f"a {record.kind} without both ends"))
+            builder.faults.append((at, f"a {record.kind} lacks an end"))
             continue
         kept = {path[-1]: _get_path(item, path) for path in relation.kept}
         builder.add_edge(

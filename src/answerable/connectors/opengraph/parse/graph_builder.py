@@ -151,7 +151,9 @@ class GraphBuilder:
                     for each in value
                 ]
             else:
-                self.faults.append((at, "a property that is an object is not kept"))
+                self.faults.append(
+                    (at, "a property whose value is an object was ignored")
+                )
         return kept
 
 

@@ -23,53 +23,59 @@ _WORD = re.compile(r"[A-Z][a-z0-9]*")
 _ARN_PROPERTIES = ("arn", "objectid")
 
 
-def _text(properties: Properties, name: str) -> str:
+def _get_text_property(properties: Properties, name: str) -> str:
     """Return a property as text; empty where there is none."""
     value = properties.get(name)
     return value if isinstance(value, str) else ""
 
 
 def _build_github_user(properties: Properties) -> str:
-    login = _text(properties, "login")
+    login = _get_text_property(properties, "login")
     return str(GitHubSubject("user", login.lower())) if login else ""
 
 
 def _build_github_team(properties: Properties) -> str:
-    slug, organization = (_text(properties, n) for n in ("slug", "environment_name"))
+    slug, organization = (
+        _get_text_property(properties, n) for n in ("slug", "environment_name")
+    )
     if not slug or not organization:
         return ""
     return str(GitHubSubject("team", slug.lower(), organization.lower()))
 
 
 def _build_github_organization(properties: Properties) -> str:
-    login = _text(properties, "login")
+    login = _get_text_property(properties, "login")
     return str(GitHubResource(login.lower(), "organization")) if login else ""
 
 
 def _build_github_repository(properties: Properties) -> str:
-    name, organization = (_text(properties, n) for n in ("name", "environment_name"))
+    name, organization = (
+        _get_text_property(properties, n) for n in ("name", "environment_name")
+    )
     if not name or not organization:
         return ""
     return str(GitHubResource(organization.lower(), "repo", name.lower()))
 
 
 def _build_github_branch(properties: Properties) -> str:
-    organization = _text(properties, "environment_name").lower()
-    repository = _text(properties, "repository_name").lower()
-    branch = _text(properties, "short_name")
+    organization = _get_text_property(properties, "environment_name").lower()
+    repository = _get_text_property(properties, "repository_name").lower()
+    branch = _get_text_property(properties, "short_name")
     if not organization or not repository or not branch:
         return ""
     return str(GitHubResource(organization, "branch", repository, branch))
 
 
 def _build_github_app(properties: Properties) -> str:
-    slug = _text(properties, "slug") or _text(properties, "app_slug")
+    slug = _get_text_property(properties, "slug") or _get_text_property(
+        properties, "app_slug"
+    )
     return str(GitHubSubject("app", slug.lower())) if slug else ""
 
 
 def _build_github_token(properties: Properties) -> str:
-    organization = _text(properties, "environment_name").lower()
-    number = _text(properties, "node_id").rpartition("_")[2]
+    organization = _get_text_property(properties, "environment_name").lower()
+    number = _get_text_property(properties, "node_id").rpartition("_")[2]
     if not organization or not number.isdecimal():
         return ""
     return str(GitHubSubject("pat", number, organization))
@@ -80,10 +86,12 @@ def _build_kubernetes_subject(properties: Properties) -> str:
 
     OpenHound writes `name` in capitals, and `displayname` as it is.
     """
-    cluster = normalise_cluster_name(_text(properties, "cluster"))
-    name = _text(properties, "displayname")
-    kind = _text(properties, "resource_kind").lower()
-    namespace = _text(properties, "namespace") if kind == "serviceaccount" else ""
+    cluster = normalise_cluster_name(_get_text_property(properties, "cluster"))
+    name = _get_text_property(properties, "displayname")
+    kind = _get_text_property(properties, "resource_kind").lower()
+    namespace = (
+        _get_text_property(properties, "namespace") if kind == "serviceaccount" else ""
+    )
     return _build_subject_of_cluster(cluster, kind, name, namespace)
 
 
@@ -92,11 +100,13 @@ def _build_kubehound_identity(properties: Properties) -> str:
 
     Source: https://kubehound.io/reference/entities/identity/
     """
-    cluster = normalise_cluster_name(_text(properties, "cluster"))
-    kind = _text(properties, "type").lower()
-    namespace = _text(properties, "namespace") if kind == "serviceaccount" else ""
+    cluster = normalise_cluster_name(_get_text_property(properties, "cluster"))
+    kind = _get_text_property(properties, "type").lower()
+    namespace = (
+        _get_text_property(properties, "namespace") if kind == "serviceaccount" else ""
+    )
     return _build_subject_of_cluster(
-        cluster, kind, _text(properties, "name"), namespace
+        cluster, kind, _get_text_property(properties, "name"), namespace
     )
 
 
@@ -132,7 +142,7 @@ def build_node_key(
     collector: str, node: str, kinds: tuple[str, ...], properties: Properties
 ) -> str:
     """Build our id of a node: an ARN, the id of a platform, or `graph:COLLECTOR/ID`."""
-    arns = (node, *(_text(properties, name) for name in _ARN_PROPERTIES))
+    arns = (node, *(_get_text_property(properties, name) for name in _ARN_PROPERTIES))
     arn = next((each for each in arns if each.startswith("arn:")), "")
     if arn:
         return arn

@@ -125,15 +125,15 @@ class _PeopleByAddress:
                 alive=entry.present is not False,
                 seen=FactProvenance(source, entry.place, WrittenBy.PLATFORM, now),
             )
-            managers = self._resolve(entry.managers)
+            managers = self._resolve_people(entry.managers)
             self.has_managers |= bool(entry.managers)
             yield replace(
                 known,
                 manager=managers[0] if managers else "",
-                sponsors=self._resolve(entry.sponsors),
+                sponsors=self._resolve_people(entry.sponsors),
             )
 
-    def _resolve(self, references: Iterable[str]) -> tuple[PersonId, ...]:
+    def _resolve_people(self, references: Iterable[str]) -> tuple[PersonId, ...]:
         """Return the people that ids and addresses name; others are counted."""
         found: list[PersonId] = []
         for each in references:

@@ -82,7 +82,7 @@ def iterate_csv_entries(
         ParseError: The bytes are no text.
         UsageError: No column of the header holds an address or a login.
     """
-    text = _decode(data, place)
+    text = _decode_table(data, place)
     header = text.partition("\n")[0]
     delimiter = max(",;\t", key=header.count)
     # Strict: a quote that is not closed is a table that was cut.
@@ -94,15 +94,15 @@ def iterate_csv_entries(
         columns = []
     if not set(columns) & set(_ADDRESSES):
         raise UsageError(
-            f"{place}: no column holds an address "
-            f"(expected one of {', '.join(_ADDRESSES)})",
+            f"{place}: no column contains an address (expected one of "
+            f"{', '.join(_ADDRESSES)})",
             "the first line must name the columns",
         )
     rows.fieldnames = columns
     yield from _read_rows(rows, place)
 
 
-def _decode(data: bytes, place: str) -> str:
+def _decode_table(data: bytes, place: str) -> str:
     """Decode the bytes of a table."""
     utf16 = data[:2] in (b"\xff\xfe", b"\xfe\xff")
     try:

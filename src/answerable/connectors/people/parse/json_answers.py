@@ -87,33 +87,33 @@ def _read_user(
     return api.read(user, place)
 
 
-def _text(user: object, *path: str) -> str:
+def _get_text_at_path(user: object, *path: str) -> str:
     """Return the text at a path; empty if there is none."""
     for name in path:
         user = user.get(name) if isinstance(user, dict) else None
     return user.strip() if isinstance(user, str) else ""
 
 
-def _objects(user: _User, name: str) -> list[dict[str, object]]:
+def _list_objects(user: _User, name: str) -> list[dict[str, object]]:
     """Return the objects in a list, or a single one as such a list."""
     found = user.get(name)
     items = found if isinstance(found, list) else [found]
     return [each for each in items if isinstance(each, dict)]
 
 
-def _texts(user: _User, name: str) -> list[str]:
+def _list_texts(user: _User, name: str) -> list[str]:
     """Return the texts in a list."""
     found = user.get(name)
     items = found if isinstance(found, list) else ()
     return [each for each in items if isinstance(each, str)]
 
 
-def _keep(*texts: str) -> tuple[str, ...]:
+def _drop_empty_texts(*texts: str) -> tuple[str, ...]:
     """Return the texts that are not empty, each once."""
     return tuple(dict.fromkeys(text for text in texts if text))
 
 
-def _flag(value: object) -> bool | None:
+def _get_boolean(value: object) -> bool | None:
     """Return a JSON boolean; None for any other value."""
     return value if isinstance(value, bool) else None
 
@@ -121,36 +121,48 @@ def _flag(value: object) -> bool | None:
 def _read_scim(user: _User, place: str) -> DirectoryEntry:
     """Read a SCIM user: RFC 7643 sections 4.1 and 4.3."""
     emails = [
-        _text(each, "value")
+        _get_text_at_path(each, "value")
         for each in sorted(
-            _objects(user, "emails"), key=lambda each: each.get("primary") is not True
+            _list_objects(user, "emails"),
+            key=lambda each: each.get("primary") is not True,
         )
         if each.get("primary") is True or each.get("type") == "work"
     ]
     extension = user.get(_ENTERPRISE)
     manager = extension.get("manager") if isinstance(extension, dict) else None
-    name = _text(user, "displayName") or _text(user, "name", "formatted")
+    name = _get_text_at_path(user, "displayName") or _get_text_at_path(
+        user, "name", "formatted"
+    )
     return DirectoryEntry(
         place=place,
-        id=_text(user, "id"),
-        addresses=_keep(*emails, _text(user, "userName")),
+        id=_get_text_at_path(user, "id"),
+        addresses=_drop_empty_texts(*emails, _get_text_at_path(user, "userName")),
         name=name,
-        present=_flag(user.get("active")),
-        managers=_keep(_text(manager, "value") or _text({"m": manager}, "m")),
+        present=_get_boolean(user.get("active")),
+        managers=_drop_empty_texts(
+            _get_text_at_path(manager, "value")
+            or _get_text_at_path({"m": manager}, "m")
+        ),
     )
 
 
 def _read_okta(user: _User, place: str) -> DirectoryEntry:
     """Read an Okta user; `secondEmail` is the user's own to change."""
     profile = user.get("profile")
-    names = (_text(profile, "firstName"), _text(profile, "lastName"))
+    names = (
+        _get_text_at_path(profile, "firstName"),
+        _get_text_at_path(profile, "lastName"),
+    )
     return DirectoryEntry(
         place=place,
-        id=_text(user, "id"),
-        addresses=_keep(_text(profile, "email"), _text(profile, "login")),
-        name=_text(profile, "displayName") or " ".join(_keep(*names)),
-        present=_OKTA_STATUS.get(_text(user, "status")),
-        managers=_keep(_text(profile, "managerId")),
+        id=_get_text_at_path(user, "id"),
+        addresses=_drop_empty_texts(
+            _get_text_at_path(profile, "email"), _get_text_at_path(profile, "login")
+        ),
+        name=_get_text_at_path(profile, "displayName")
+        or " ".join(_drop_empty_texts(*names)),
+        present=_OKTA_STATUS.get(_get_text_at_path(user, "status")),
+        managers=_drop_empty_texts(_get_text_at_path(profile, "managerId")),
     )
 
 
@@ -161,17 +173,19 @@ def _read_entra(user: _User, place: str) -> DirectoryEntry:
     """
     addresses = [
         each.partition(":")[2]
-        for each in _texts(user, "proxyAddresses")
+        for each in _list_texts(user, "proxyAddresses")
         if each.lower().startswith("smtp:")
     ]
     return DirectoryEntry(
         place=place,
-        id=_text(user, "id"),
-        addresses=_keep(
-            _text(user, "mail"), _text(user, "userPrincipalName"), *addresses
+        id=_get_text_at_path(user, "id"),
+        addresses=_drop_empty_texts(
+            _get_text_at_path(user, "mail"),
+            _get_text_at_path(user, "userPrincipalName"),
+            *addresses,
         ),
-        name=_text(user, "displayName"),
-        present=_flag(user.get("accountEnabled")),
+        name=_get_text_at_path(user, "displayName"),
+        present=_get_boolean(user.get("accountEnabled")),
         managers=_read_references(user, "manager"),
         sponsors=_read_references(user, "sponsors"),
     )
@@ -179,10 +193,12 @@ def _read_entra(user: _User, place: str) -> DirectoryEntry:
 
 def _read_references(user: _User, name: str) -> tuple[str, ...]:
     """Return an address, or the id, of each user that a relationship names."""
-    return _keep(
+    return _drop_empty_texts(
         *(
-            _text(each, "mail") or _text(each, "userPrincipalName") or _text(each, "id")
-            for each in _objects(user, name)
+            _get_text_at_path(each, "mail")
+            or _get_text_at_path(each, "userPrincipalName")
+            or _get_text_at_path(each, "id")
+            for each in _list_objects(user, name)
         )
     )
 
@@ -195,20 +211,20 @@ def _read_google(user: _User, place: str) -> DirectoryEntry:
     aliases = [
         each
         for name in ("aliases", "nonEditableAliases")
-        for each in _texts(user, name)
+        for each in _list_texts(user, name)
     ]
-    flags = [_flag(user.get(name)) for name in ("suspended", "archived")]
+    flags = [_get_boolean(user.get(name)) for name in ("suspended", "archived")]
     ended = True in flags
     return DirectoryEntry(
         place=place,
-        id=_text(user, "id"),
-        addresses=_keep(_text(user, "primaryEmail"), *aliases),
-        name=_text(user, "name", "fullName"),
+        id=_get_text_at_path(user, "id"),
+        addresses=_drop_empty_texts(_get_text_at_path(user, "primaryEmail"), *aliases),
+        name=_get_text_at_path(user, "name", "fullName"),
         present=False if ended else None if flags[0] is None else True,
-        managers=_keep(
+        managers=_drop_empty_texts(
             *(
-                _text(each, "value")
-                for each in _objects(user, "relations")
+                _get_text_at_path(each, "value")
+                for each in _list_objects(user, "relations")
                 if each.get("type") == "manager"
             )
         ),

@@ -190,10 +190,10 @@ class BulkEvaluation:
             has_unread_denies=caller_bits.unread,
             may_conflict=self._clash,
         )
-        doors = self.ground.doors
+        access_points = self.ground.access_points
         maybe = found.some | found.doubt
-        sure = found.sure & ~(unread_denies | doors)
-        some = found.some & ~doors
+        sure = found.sure & ~(unread_denies | access_points)
+        some = found.some & ~access_points
         return VerdictBits(sure, some, maybe & ~some)
 
     def _find_resources_with_unread_denies(

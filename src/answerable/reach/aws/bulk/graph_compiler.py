@@ -104,7 +104,7 @@ class CompiledGraph:
 
     @property
     def first_group_node(self) -> int:
-        """Number of the first node that stands for joining an IAM group."""
+        """Number of the first node that represents joining an IAM group."""
         return self.widened + self.plain + 2 * len(self.bounded)
 
     def map_to_nodes_without_boundary(self, identities: int, kind: int) -> int:

@@ -52,7 +52,7 @@ class ResourceSpace:
         missing: Resources whose policy was not collected.
         keys: KMS keys: the key policy must allow every call.
         shut: Resources that a public-access block closes to other accounts.
-        doors: Access points; the policy of their bucket applies too.
+        access_points: Access points; the policy of their bucket applies too.
         free: Service-linked roles, which RCPs do not bind.
     """
 
@@ -64,7 +64,7 @@ class ResourceSpace:
     missing: int = 0
     keys: int = 0
     shut: BitsetBounds = EMPTY_BOUNDS
-    doors: int = 0
+    access_points: int = 0
     free: int = 0
 
     @property
@@ -133,7 +133,7 @@ def build_resource_space(
         missing=gather(n for n, own in enumerate(held) if own is None),
         keys=gather(n for n, text in enumerate(listed) if needs_key_policy(text)),
         shut=_find_public_access_blocked(accounts, held, size),
-        doors=gather(n for n, place in enumerate(places) if place.access_point),
+        access_points=gather(n for n, place in enumerate(places) if place.access_point),
         free=gather(n for n, text in enumerate(listed) if SERVICE_ROLE_PATH in text),
     )
 

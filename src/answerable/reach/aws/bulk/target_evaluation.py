@@ -123,8 +123,8 @@ class TargetEvaluation:
         ):
             unread |= self.index.all_principals & ~self.index.linked
         maybe = verdicts.some | verdicts.doubt
-        some = 0 if self._ground.doors else verdicts.some
-        sure = verdicts.sure & ~unread if not self._ground.doors else 0
+        some = 0 if self._ground.access_points else verdicts.some
+        sure = verdicts.sure & ~unread if not self._ground.access_points else 0
         return VerdictBits(sure, some, maybe & ~some)
 
     def _find_principals_of_resource_account(self) -> int:

@@ -83,20 +83,20 @@ def look_up_requested_resource(
     lookup: ResourceLookup, resource: str, *, is_pattern: bool
 ) -> RequestedResource:
     """Look up a resource, or a pattern, in the collected data."""
-    door = None if is_pattern else _find_s3_access_point(lookup, resource)
-    holder = door.point if door else get_policy_holder(resource)
+    access_point = None if is_pattern else _find_s3_access_point(lookup, resource)
+    holder = access_point.point if access_point else get_policy_holder(resource)
     split = resource.split(":", 5)
     owner = find_resource_account(lookup.resources, resource, holder, split)
     if is_pattern:
         parts = split_glob_arn(encode_glob(resource))
-        doors = overlaps_arn(ACCESS_POINT_PATTERN, parts)
+        access_points = overlaps_arn(ACCESS_POINT_PATTERN, parts)
     else:
-        parts, doors = split_arn_uncached(resource, split), bool(door)
-    no_door = not doors and split[2:3] == ["s3"]
+        parts, access_points = split_arn_uncached(resource, split), bool(access_point)
+    no_access_point = not access_points and split[2:3] == ["s3"]
     known = _collect_resource_condition_keys(
-        lookup, resource, owner, door, without_access_point=no_door
+        lookup, resource, owner, access_point, without_access_point=no_access_point
     )
-    return RequestedResource(parts, owner, known, holder, door)
+    return RequestedResource(parts, owner, known, holder, access_point)
 
 
 def list_covered_arn_patterns(resource: str) -> tuple[ArnParts, ...]:

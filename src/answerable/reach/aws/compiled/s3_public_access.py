@@ -77,9 +77,12 @@ def _list_public_access_block_targets(
     that bucket"; the same of an account.
     """
     found = [policy.resource, policy.account]
-    door = accounts.access_points.get(ResourceId(policy.resource))
-    if door and door.behind:
-        found += [door.behind, accounts.look_up_resource(door.behind).owner]
+    access_point = accounts.access_points.get(ResourceId(policy.resource))
+    if access_point and access_point.behind:
+        found += [
+            access_point.behind,
+            accounts.look_up_resource(access_point.behind).owner,
+        ]
     return found
 
 

@@ -183,7 +183,7 @@ class PolicyGap:
         return f"{self.policy}#{self.sid}" if self.sid else self.policy
 
     def get_open_condition(self, effect: str) -> Formula:
-        """Return the condition that stands for a policy that was not read."""
+        """Return the condition that represents a policy that was not read."""
         if effect == "Denies" and not self.denies:
             return FALSE
         return build_atom(self.key, effect, (self.policy_and_statement_label,))

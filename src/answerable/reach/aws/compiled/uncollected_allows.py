@@ -13,5 +13,5 @@ def rests_on_uncollected_allow(formula: Formula) -> bool:
 
 
 def _is_missing_allow(atom: ConditionAtom) -> bool:
-    """Tell whether an atom stands for an allow that was not collected."""
+    """Tell whether an atom represents an allow that was not collected."""
     return atom.key == UNCOLLECTED and atom.operator == "Allows" and not atom.negated

@@ -31,7 +31,7 @@ _JOB = (
     "anyone who can start a job whose token carries it: for a repository anyone who can "
     "push a branch, tag or environment the pattern allows"
 )
-_SIGNED_IN = "anyone the provider signs in and issues a token to"
+_SIGNED_IN = "anyone whom the provider signs in and to whom it issues a token"
 
 # (prefix of the provider's name, parties that get a token, source); first match wins.
 PROVIDERS: tuple[tuple[str, str, str], ...] = (

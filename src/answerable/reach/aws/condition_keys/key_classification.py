@@ -68,7 +68,7 @@ _BOUND_TO_CALL = "supplied with the call and applied to it"
 _CALLER_CHOSEN = "chosen by the caller"
 _TAGGER = "anyone who may tag the principal or its session"
 _RESOURCE_TAGGER = "anyone who may tag the resource"
-_SIGNER = "the identity provider, for anyone it issues a token to"
+_SIGNER = "the identity provider, for anyone to whom it issues a token"
 
 # (table, class); the service's prefix is appended to `_AUTHORIZATION_REFERENCE`.
 _TABLES: tuple[tuple[str, KeyClass], ...] = (
@@ -162,7 +162,7 @@ _TABLES: tuple[tuple[str, KeyClass], ...] = (
         service_keys.UNDOCUMENTED,
         KeyClass(
             DEPENDS_KEY,
-            "not known: its documentation does not say who sets it",
+            "not known: the documentation does not state who sets the key",
             _AUTHORIZATION_REFERENCE,
             KeyKind.UNKNOWN,
         ),
@@ -187,8 +187,8 @@ _TABLES: tuple[tuple[str, KeyClass], ...] = (
 
 # Specific texts for single keys, in lower case.
 _SPECIFIC_TEXTS: dict[str, tuple[str, str]] = {
-    "aws:requestedregion": ("the region the call is made to", ""),
-    "ec2:region": ("the region the call is made to", ""),
+    "aws:requestedregion": ("the region of the call", ""),
+    "ec2:region": ("the region of the call", ""),
     "aws:requesttag/*": ("the caller, whose call then sets that tag", ""),
     "aws:sourceidentity": (
         "chosen by the caller of the first session",
@@ -198,32 +198,34 @@ _SPECIFIC_TEXTS: dict[str, tuple[str, str]] = {
         "chosen by the caller at the first hop; kept afterwards",
         _IAM,
     ),
-    "sts:externalid": ("anyone who knows the external id; no secret", _IAM),
-    "iam:passedtoservice": ("the service the role is passed to", _IAM),
+    "sts:externalid": ("anyone who knows the external id, which is not a secret", _IAM),
+    "iam:passedtoservice": ("the service to which the role is passed", _IAM),
     "iam:permissionsboundary": ("the boundary the call sets", _IAM),
     "iam:policyarn": ("the policy the call attaches", _IAM),
     "kms:viaservice": ("set by AWS KMS when a service calls for the caller", ""),
 }
 
-_NAMED_BY_CALL = "which action and resource the call names"
+_NAMED_BY_CALL = "the action and resource that the call names"
 _UNREAD_POLICY = "not known: the content of the policy was not read"
 # Keys of this product, for open conditions that no policy states.
 _ANSWERABLE_KEYS: dict[str, KeyClass] = {
     "answerable:deny": KeyClass(OPERATION_KEY, _NAMED_BY_CALL, ""),
     "answerable:scope": KeyClass(OPERATION_KEY, _NAMED_BY_CALL, ""),
-    "answerable:resource": KeyClass(OPERATION_KEY, "which resource the call names", ""),
+    "answerable:resource": KeyClass(
+        OPERATION_KEY, "the resource that the call names", ""
+    ),
     "answerable:further-parts": KeyClass(
-        OPERATION_KEY, "which resource the call names", ""
+        OPERATION_KEY, "the resource that the call names", ""
     ),
     "answerable:resource-policy": KeyClass(OPERATION_KEY, _NAMED_BY_CALL, ""),
     "answerable:canonical-user": KeyClass(
         PLATFORM_KEY,
-        "set by the platform; whose canonical id it is was not collected",
+        "set by the platform; the account of this canonical id was not collected",
         "",
     ),
     "answerable:wildcard-principal": KeyClass(
         PLATFORM_KEY,
-        "decided by the platform: AWS does not document whether a grant to `*` passes "
+        "set by the platform: AWS does not document whether a grant to `*` passes "
         "the implicit deny of a permissions boundary or session policy",
         "",
     ),

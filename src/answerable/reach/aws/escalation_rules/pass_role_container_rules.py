@@ -14,8 +14,8 @@ _TASK = build_arn("ecs", "task-definition/{name}:1")
 _CLUSTER = build_arn("ecs", "cluster/{name}")
 _SERVICE = build_arn("ecs", "service/{name}/{name}")
 _THERE = "{existing}"
-_IN_CLUSTER = "there is a cluster that tasks can run in"
-_ON_INSTANCE = "there is a cluster with a registered container instance"
+_IN_CLUSTER = "a cluster exists in which tasks can run"
+_ON_INSTANCE = "a cluster with a registered container instance exists"
 
 CONTAINERS: tuple[PassRoleRule, ...] = (
     # "RunTask: cluster. ... If you do not specify a cluster, the default cluster is

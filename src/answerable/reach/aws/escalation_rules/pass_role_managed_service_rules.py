@@ -155,7 +155,7 @@ MANAGED_SERVICES: tuple[PassRoleRule, ...] = (
             ("sagemaker:CreateUserProfile", _PROFILE),
             ("sagemaker:CreatePresignedDomainUrl", _PROFILE),
         ),
-        precondition="there is a Studio domain",
+        precondition="a Studio domain exists",
     ),
     build_pass_role_rule(
         "ssm.amazonaws.com",

@@ -184,7 +184,7 @@ TAKEOVER_RULES: tuple[TakeoverRule, ...] = (
         "pathfinding.cloud batch-002",
         "batch:SubmitJob",
         ("batch:SubmitJob", _build_arn("batch", "job-queue/{name}")),
-        precondition="there is a job queue",
+        precondition="a job queue exists",
     ),
     _build_rule(
         "bedrock-agentcore:browser-custom",

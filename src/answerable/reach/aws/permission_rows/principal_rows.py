@@ -94,7 +94,7 @@ def build_row_coverage_test(rows: Sequence[PermissionRow]) -> TermPairTest:
 def list_rows_of_unread_policies(
     principal: CompiledPrincipal, row_filter: RowFilter
 ) -> Iterator[PermissionRow]:
-    """List undecided rows that stand for identity policies not read."""
+    """List undecided rows that represent identity policies not read."""
     for gap in principal.list_unread_policies_of_layer(PolicyLayer.IDENTITY):
         by = (describe_gap(gap),)
         yield PermissionRow(

@@ -42,13 +42,15 @@ def show_who_can(
 ) -> RouteAnswer:
     """Show the identities that can make a call."""
     return _build_page(
-        cache, request, "/who-can", "Who can do it?", _build_who_can_values
+        cache, request, "/who-can", "Who has a permission?", _build_who_can_values
     )
 
 
 def show_can(cache: StoreCache, visitor: Visitor, request: RouteRequest) -> RouteAnswer:
     """Show whether a subject can make a call, with the proof."""
-    return _build_page(cache, request, "/can", "Can it, and why?", _build_can_values)
+    return _build_page(
+        cache, request, "/can", "Is a call allowed, and why?", _build_can_values
+    )
 
 
 def get_graph(
@@ -88,8 +90,8 @@ def _build_page(
             (to, name, question.link_to(to))
             for to, name in (
                 ("/reach", "What can it reach?"),
-                ("/who-can", "Who can do it?"),
-                ("/can", "Can it, and why?"),
+                ("/who-can", "Who has a permission?"),
+                ("/can", "Is a call allowed, and why?"),
             )
         ],
         "answer": None,
