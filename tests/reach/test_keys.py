@@ -103,9 +103,9 @@ def test_the_tables_hold_no_key_that_the_catalogue_does_not() -> None:
         ("aws:PrincipalTag/team", "depends", "tag the principal"),
         ("aws:ResourceTag/team", "depends", "tag the resource"),
         # "IAM and AWS STS condition context keys"
-        ("sts:ExternalId", "caller", "no secret"),
+        ("sts:ExternalId", "caller", "not a secret"),
         ("sts:RoleSessionName", "caller", ""),
-        ("iam:PassedToService", "operation", "passed to"),
+        ("iam:PassedToService", "operation", "is passed"),
         ("iam:ResourceTag/team", "depends", "tag the resource"),
         # Service Authorization Reference
         ("s3:prefix", "operation", ""),
