@@ -96,7 +96,9 @@ def test_a_file_of_a_repository_that_gets_paths_of_this_machine_says_so(
 ) -> None:
     monkeypatch.chdir(repository)
     said = run("protect", "--dry-run").output
-    assert said.count("gets paths of this machine: do not commit it") == len(FILES)
+    assert said.count("will contain paths of this machine: do not commit it") == len(
+        FILES
+    )
     assert (
         "paths of this machine" not in run("protect", "--repo", ".", "--dry-run").output
     )

@@ -119,14 +119,14 @@ def test_who_can_says_where_it_looked(full: Path, ask: Ask) -> None:
     answer = ask(full, "who-can", *READ)
     coverage = json.loads(answer.out)["coverage"]
     assert coverage["looked"] == {
-        "identities": 8,
+        "identities": 9,
         "accounts": ["111122223333", "444455556666"],
         "platforms": ["aws"],
         "source": "aws",
         "not_evaluated": [],
     }
     shown = ask(full, "who-can", *READ, json_out=False).out
-    assert "evaluated 8 identities of AWS in 2 accounts: 111122223333" in shown
+    assert "evaluated 9 identities of AWS in 2 accounts: 111122223333" in shown
 
 
 def test_a_role_known_from_events_alone_is_not_granted_never(

@@ -174,7 +174,7 @@ def test_nothing_scanned_is_said_as_that(tmp_path: Path, ask: Ask) -> None:
 
     EvidenceStore.open(tmp_path, now=1).close()
     answer = ask(tmp_path, "show", "reporter", json_out=False)
-    assert (answer.code, "nothing was scanned yet" in answer.err) == (2, True)
+    assert (answer.code, "the store has no scan" in answer.err) == (2, True)
 
 
 def test_the_law_of_a_removed_source_notices_a_link_that_becomes_none() -> None:

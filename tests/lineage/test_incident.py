@@ -227,8 +227,8 @@ GAPS = [
     ("gateway", {"action": "k8s:get"}, "tool", "gateway record"),
     ("sts", {"action": "github:git.push"}, "person", f"issued {token('T1')} (sts)"),
     ("sts", {"action": "k8s:get"}, "person", f"issued {token('T1')} (sts)"),
-    ("github-audit", {"tool": PUSH}, "identity", f"the platform that {PUSH} acts on"),
-    ("k8s-audit", {"tool": KUBECTL}, "identity", f"platform that {KUBECTL} acts on"),
+    ("github-audit", {"tool": PUSH}, "identity", f"the platform of {PUSH}"),
+    ("k8s-audit", {"tool": KUBECTL}, "identity", f"platform of {KUBECTL}"),
     (
         "cloudtrail",
         {"action": "k8s:delete"},

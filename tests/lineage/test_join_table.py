@@ -62,7 +62,11 @@ JOINS = {
         "lineage/test_stitch.py",
         "test_no_session_name_changes_any_hop",
     ),
-    "trace id and `tool_use_id` of telemetry": (
+    "trace id of telemetry": (
+        "lineage/test_trace_id_links.py",
+        "test_a_trace_id_changes_no_hop",
+    ),
+    "`tool_use_id` of telemetry": (
         "lineage/test_agent_telemetry.py",
         "test_no_value_of_an_agents_telemetry_changes_a_row",
     ),

@@ -155,7 +155,7 @@ def test_a_journal_put_back_with_its_head_file_is_lost_by_the_exported_checkpoin
         store.append([make(number) for number in range(33, 35)], now)
         note = str(flow.show_checkpoint(store).items[0]["note"]).encode()
     (check,) = wrong(copy, note)
-    assert "was cut" in check.detail
+    assert "was truncated" in check.detail
     record(copy, note, now)
     assert wrong(copy) == []
     (check,) = wrong(copy, note)

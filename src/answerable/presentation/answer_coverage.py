@@ -90,7 +90,20 @@ def build_list_coverage(kind: str, inventory: Inventory, now: int) -> CoverageRe
 
 def list_missing_data(kind: str, inventory: Inventory) -> list[str]:
     """List the uncollected data that a list depends on."""
-    return select_uncollected_data(_REQUIRED_DATA.get(kind, ()), inventory)
+    words = _REQUIRED_DATA.get(kind, ())
+    if kind == "identities" and inventory.get_or_compute_value(
+        "names workflows without a description", _names_undescribed_workflow
+    ):
+        words = (*words, "github-workflows")
+    return select_uncollected_data(words, inventory)
+
+
+def _names_undescribed_workflow(inventory: Inventory) -> bool:
+    """Tell whether a repository names a workflow that no scan of GitHub describes."""
+    return any(
+        each.id.startswith("github:") and each.kind == "unknown"
+        for each in inventory.facts.identities
+    )
 
 
 def select_uncollected_data(words: Iterable[str], inventory: Inventory) -> list[str]:

@@ -1,4 +1,4 @@
-"""A journal that was cut at an older group is noticed, whichever head is put beside it."""
+"""A journal that was truncated at an older group is noticed, whichever head is put beside it."""
 
 import shutil
 from collections.abc import Callable
@@ -95,7 +95,7 @@ def test_every_cut_with_the_head_file_of_that_time_shows_by_an_exported_checkpoi
             else:
                 (detail,) = found
                 counts = f"{sum(GROUPS[: later + 1])} records, it holds "
-                assert f"journal/{written.log.name} was cut" in detail
+                assert f"journal/{written.log.name} was truncated" in detail
                 assert counts + str(sum(GROUPS[: group + 1])) in detail
             tried += 1
     print(f"{tried} cuts tried against exported checkpoints")
@@ -113,7 +113,7 @@ def test_a_cut_journal_that_was_sealed_shows_by_an_exported_checkpoint(
         for later, note in enumerate(written.exported):
             found = written.wrong(note)
             assert bool(found) == (later > group), (group, later, found)
-            assert not found or "was cut" in found[0]
+            assert not found or "was truncated" in found[0]
         shutil.rmtree(written.place)
         kept.rename(written.place)
 
