@@ -84,6 +84,7 @@ def test_a_suppressed_finding_ends_with_its_day_and_never_fails(
         "reason": "migration",
         "owner": "person:ana@corp.example",
         "until": "9999-12-31",
+        "signed": None,
     }
     code, (item,) = review("2020-01-01")
     assert (code, item["state"]) == (1, "open")
@@ -108,12 +109,26 @@ def test_new_since_lists_only_what_a_snapshot_did_not_have(
     assert (code, items) == (0, [])
 
 
+def test_the_title_of_a_rule_without_data_names_the_data(
+    findings: Findings, tmp_path: Path
+) -> None:
+    _, items = findings(f"repo:{write(tmp_path / 'work', FILES)}")
+    missing = [each for each in items if each["state"] == "not-evaluated"]
+    assert missing
+    for each in missing:
+        assert each["missing"][0]["what"] in each["title"]
+        assert "{" not in each["title"]
+
+
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
         ("suppressions:\n  - {id: a, reason: b, owner: c}\n", "missing member"),
         ("suppressions:\n  - {id: a, reason: b, owner: c, until: x}\n", "invalid day"),
         ("hidden: []\n", "unknown section"),
+        ("laptop\n", "no mapping"),
+        ("- id: a\n", "no mapping"),
+        ("suppressions: {id: a}\n", "no list"),
     ],
 )
 def test_a_wrong_reviewed_file_is_a_usage_error(

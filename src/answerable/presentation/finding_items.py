@@ -116,7 +116,7 @@ def build_not_evaluated_item(
     return {
         "severity": "not-known",
         "title": f"{rule.title}: not evaluated, because of missing data: "
-        "{result.missing}",
+        f"{result.missing}",
         "subject": result.subject,
         "owner": build_owner_item(context.inventory, result.subject),
         "rule": result.rule,

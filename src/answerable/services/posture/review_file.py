@@ -42,6 +42,10 @@ def read_reviews(path: Path) -> FindingReviews:
         raise UsageError(problem, "name a reviewed file of findings") from None
     except ParseError as error:
         raise UsageError(str(error), "docs/findings.md has an example") from None
+    if root.raw is not None and not isinstance(root.raw, dict):
+        _raise_invalid_file(
+            place, "#", "no mapping of sections", " or ".join(_SECTIONS)
+        )
     for name, _ in root.members():
         if name not in _SECTIONS:
             _raise_invalid_file(place, name, "unknown section", " or ".join(_SECTIONS))
@@ -62,6 +66,10 @@ def _read_entries(
 ) -> Iterator[dict[str, str]]:
     """Read the entries of a section; each has exactly the named members."""
     block = root.get(section)
+    if block is not None and not isinstance(block.raw, list):
+        _raise_invalid_file(
+            place, section, "no list of entries", f"- {{{', '.join(names)}}}"
+        )
     for number, node in enumerate(block.items() if block is not None else ()):
         entry = {name: value.text() or str(value.raw) for name, value in node.members()}
         at = f"{section}/{number}"

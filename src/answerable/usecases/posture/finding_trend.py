@@ -41,4 +41,5 @@ def list_finding_trend(
     newest = load_inventory(store, now=now)
     coverage = build_list_coverage("findings", newest, now)
     document = Document("finding-trend", items, coverage)
-    return replace(document, searched=f"{len(names):,} snapshots were compared")
+    noun = "snapshot was" if len(names) == 1 else "snapshots were"
+    return replace(document, searched=f"{len(names):,} {noun} compared")
