@@ -29,8 +29,11 @@ from answerable.posture.severity import (
     Trigger,
     is_at_least,
 )
+from tests.posture.test_log_coverage import inventory
 
 DAY = 86_400_000_000_000
+GOOGLE_AGENT = "481516234200@cloudservices.gserviceaccount.com"
+ROBOT = "service-1@gcp-sa-robot.iam.gserviceaccount.com"  # of a project of this name
 NOW = 20_000 * DAY
 AGENT = AgentId("agent:cursor/dana")
 KEY = CredentialId("cred:aws/AKIAEXAMPLE")
@@ -208,6 +211,18 @@ def test_unused_access_is_judged_in_the_logged_time_alone(
     posture = evaluate_rules(facts(use=use))
     assert ("unused-access" in rules(posture)) is expected
     assert (("unused-access", USER) in unknown(posture)) is not expected
+
+
+class TwoAdministrators(Reach):
+    def list_administrators(self) -> tuple[str, ...]:  # type: ignore[override]
+        return (GOOGLE_AGENT, ROBOT)
+
+
+def test_the_service_agent_of_google_is_no_identity_to_narrow() -> None:
+    known = inventory(GOOGLE_AGENT, ROBOT)
+    posture = evaluate_rules(PostureFacts(known, NOW, TwoAdministrators()))
+    found = {e.subject for e in posture.findings.values() if e.rule == "administrator"}
+    assert found == {ROBOT}
 
 
 def test_a_signed_baseline_makes_an_agent_bounded() -> None:

@@ -97,6 +97,16 @@ def is_service_account(principal: str) -> bool:
     return principal.endswith(SERVICE_ACCOUNT_SUFFIX) and ":" not in principal
 
 
+def is_service_agent(principal: str) -> bool:
+    """Tell whether a principal is the Google APIs Service Agent of a project.
+
+    Google alone makes it and acts as it. The domains of other agents begin with
+    `gcp-sa-`, as the id of a customer's project may.
+    Source: https://docs.cloud.google.com/iam/docs/service-account-types
+    """
+    return principal.partition("@")[2] == "cloudservices.gserviceaccount.com"
+
+
 def split_pool_principal(principal: str) -> tuple[str, str]:
     """Split a principal of an identity pool into the pool and the part in it."""
     found = _POOL.fullmatch(principal)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from answerable.model import google_cloud_ids
 from answerable.model.policy import (
     ConditionClause,
     Policy,
@@ -113,6 +114,8 @@ def find_administrators(facts: PostureFacts) -> Iterator[RuleResult]:
     for identity in facts.reach.list_administrators():
         fact = known.get(identity)
         if fact is None or fact.kind in _BY_DESIGN:
+            continue
+        if google_cloud_ids.is_service_agent(identity):
             continue
         if facts.list_agents_of_identity(identity):
             continue  # the rule on agents has them

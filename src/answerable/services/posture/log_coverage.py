@@ -105,9 +105,9 @@ class LogCoverageView:
     def _list_required_logs(self, identity: str) -> RequiredLogs | None:
         """List the logs that record every call of an identity; None if none does."""
         if google_cloud_ids.is_service_account(identity):
-            own = identity.partition("@")[2].partition(".")[0]
+            own = google_cloud_ids.get_project_of_service_account(identity)
             known = self._projects
-            scopes = (*known, own) if known and own not in known else known
+            scopes = (*known, own) if known and own not in (*known, "") else known
             return RequiredLogs("gcp-audit", scopes, "project")
         if identity.startswith(kubernetes_ids.PREFIX):
             subject = kubernetes_ids.parse_subject_id(identity)
