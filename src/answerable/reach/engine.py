@@ -58,9 +58,13 @@ def parse_permission_question(
             refused.append(error)
         else:
             return platform, replace(question, action=action, resource=resource)
-    # A platform that knows the name several times tells more than one without it.
+    # A platform that knows the name several times tells more than one without it, and
+    # a collected one that knows the action more than one that does not.
+    from answerable.reach.refused_calls import find_knowing_error
+
     ambiguous = (each for each in refused if isinstance(each, AmbiguousError))
-    raise next(ambiguous, refused[0] if refused else _NO_PLATFORM)
+    known = find_knowing_error(owners or (*of_subject, *others), inventory, question)
+    raise next(ambiguous, known or (refused[0] if refused else _NO_PLATFORM))
 
 
 def open_policy_edit(

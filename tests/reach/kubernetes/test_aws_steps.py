@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from answerable.model.errors import UsageError
 from answerable.model.inventory import Inventory
 from answerable.model.platform_catalogue import PlatformCatalogue
 from answerable.model.provenance import FactProvenance, WrittenBy
@@ -235,6 +236,15 @@ def test_a_role_that_trusts_a_cluster_without_a_scan_is_an_assumption() -> None:
     # No role that trusts the cluster may do this.
     item = can(replace(inventory, facts=facts), ANA, ("s3:PutObject", READ[1]))
     assert item["assuming"] == ["resource-policies"]
+
+
+def test_a_verb_with_an_unknown_resource_is_explained_by_its_platform() -> None:
+    inventory = build_inventory(build_cluster())
+    with pytest.raises(UsageError, match="not a Kubernetes resource"):
+        list_who_can(inventory, "get", "secrets", now=NOW)
+    facts = replace(inventory.facts, catalogues=())
+    with pytest.raises(UsageError, match="expected SERVICE:ACTION"):
+        list_who_can(replace(inventory, facts=facts), "get", "secrets", now=NOW)
 
 
 @pytest.mark.parametrize(
