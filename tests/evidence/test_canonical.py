@@ -56,6 +56,17 @@ EVENTS = st.builds(
 )
 
 
+@given(EVENTS, st.integers(0, 2**62), st.binary(min_size=16, max_size=16))
+def test_a_row_and_its_event_have_the_same_encoding(
+    event: AuditEvent, now: int, salt: bytes
+) -> None:
+    row = dataclasses.astuple(event)
+    wanted = canonical_event.encode_stored_event(event, now, salt)
+    assert canonical_event.encode_stored_row(row, now, salt) == wanted
+    short = canonical_event.encode_stored_row(row[:8], now, salt)
+    assert short == canonical_event.encode_stored_event(AuditEvent(*row[:8]), now, salt)
+
+
 def vectors() -> list[dict[str, Any]]:
     path = Path(__file__).with_name("vectors.json")
     listed: list[dict[str, Any]] = json.loads(path.read_text())["events"]

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from answerable.evidence import journal_format
+from answerable.evidence.merkle import leaf_hash
 
 NAME = "0123456789abcdef"
 GROUPS = st.lists(st.lists(st.binary(max_size=30), min_size=1, max_size=4), max_size=4)
@@ -24,7 +25,9 @@ def written(groups: list[list[bytes]]) -> bytes:
     first = journal_format.build_journal_header(NAME)
     data, chain, count = first, journal_format.initial_chain_hash(first), 0
     for group in groups:
-        frames, chain = journal_format.frame_records(group, chain)
+        frames, chain = journal_format.frame_records(
+            group, map(leaf_hash, group), chain
+        )
         count += len(group)
         body = journal_format.encode_head(
             count, chain, sign(journal_format.head_signing_input(first, count, chain))

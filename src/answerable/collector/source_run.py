@@ -72,7 +72,9 @@ def _ingest_log_files(store: EvidenceStore, source: str, now: int) -> RunResult:
 
     def find_newest(batch: EventBatch) -> None:
         nonlocal newest
-        newest = max(newest, *(each.event_time for each in batch.events), 0)
+        times = [each.event_time for each in batch.events]
+        times += [each.event_time for each in batch.encoded]
+        newest = max(newest, *times, 0)
 
     def keep_positions(stored: LogCursor) -> None:
         positions.update(stored)

@@ -1,18 +1,22 @@
 """Parse log files in a child process, so that parsing and storing overlap.
 
 The child runs this module. It writes frames to its standard output: four bytes of
-length, then a batch or a closing word in MessagePack. The pipe blocks the child when
-the reader is more than a few frames behind, so memory stays flat.
+length, four of CRC-32, then a batch or a closing word in MessagePack. The pipe blocks
+the child when the reader is more than a few frames behind, so memory stays flat.
 
-The events of a batch are sent by column: the child builds rows of fields instead of
-events, and the parent fills one field of all events at a time.
+The child builds rows of fields instead of events. For a reader that stores them it
+encodes the rows as canonical records: nothing is encoded or decoded again. For any
+other they are sent by column, and the parent fills one field of all events at a time.
 """
 
 import gc
+import os
 import queue
+import struct
 import subprocess
 import sys
 import threading
+import zlib
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -23,6 +27,7 @@ from typing import IO, Any, cast
 
 import msgspec
 
+from answerable.evidence.record_encoding import SALT_BYTES, encode_rows
 from answerable.model.connector import EventBatch, EventContext, EventLimits
 from answerable.model.errors import AnswerableError, EnvironmentFailure, UsageError
 from answerable.model.event import AuditEvent
@@ -34,6 +39,7 @@ _PIPE_BYTES = 1 << 20  # fewer turns between the processes
 # Frames read ahead while the store makes a batch durable: some 1.3 MB each.
 _MAX_QUEUED_FRAMES = 10
 _STOP_TIMEOUT = 0.2
+_HEAD = struct.Struct(">II")  # length and CRC-32 of the body
 
 
 class _ParseOrder(msgspec.Struct):
@@ -42,6 +48,7 @@ class _ParseOrder(msgspec.Struct):
     limits: EventLimits
     cursor: dict[str, FilePosition] | None
     now: int
+    ingest_time: int
 
 
 class _BatchFrame(msgspec.Struct):
@@ -92,6 +99,7 @@ def read_in_subprocess(
             context.limits,
             None if context.cursor is None else dict(context.cursor),
             context.now,
+            context.ingest_time,
         )
     )
     child = subprocess.Popen(  # noqa: S603 - this interpreter and this module
@@ -114,11 +122,13 @@ def read_in_subprocess(
 
 
 def _read_frame(pipe: IO[bytes]) -> bytes:
-    """Read a frame; empty if the pipe ends first."""
-    head = pipe.read(4)
-    size = int.from_bytes(head, "big")
-    body = pipe.read(size) if len(head) == 4 else b""
-    return body if len(body) == size else b""
+    """Read a frame; empty if the pipe ends first, or the frame is damaged."""
+    head = pipe.read(_HEAD.size)
+    if len(head) < _HEAD.size:
+        return b""
+    size, checksum = _HEAD.unpack(head)
+    body = pipe.read(size)
+    return body if len(body) == size and zlib.crc32(body) == checksum else b""
 
 
 def _prefetch_frames(pipe: IO[bytes]) -> Iterator[bytes]:
@@ -155,7 +165,8 @@ def _decode_batches(pipe: IO[bytes]) -> Iterator[EventBatch]:
     for body in _prefetch_frames(pipe):
         if not body:
             raise EnvironmentFailure(
-                "the parser process ended early; the records read so far are stored",
+                "the parser process ended early or its output is damaged; "
+                "the records read so far are stored",
                 "ingest the same input again: nothing is stored twice",
             )
         frame = _FRAME.decode(body)
@@ -165,6 +176,9 @@ def _decode_batches(pipe: IO[bytes]) -> Iterator[EventBatch]:
             )
         if frame.batch is None:
             return
+        if frame.batch.encoded:
+            yield frame.batch
+            continue
         yield replace(frame.batch, events=_unpack_events(frame.columns, frame.count))
 
 
@@ -172,9 +186,12 @@ def _decode_batches(pipe: IO[bytes]) -> Iterator[EventBatch]:
 _KEEP_ROW = cast("Callable[[tuple[Any, ...]], AuditEvent]", tuple)
 
 
-def _encode_batch(batch: EventBatch) -> _BatchFrame:
-    """Encode a batch of events as columns, to pass it between processes."""
+def _encode_batch(batch: EventBatch, ingest_time: int) -> _BatchFrame:
+    """Encode a batch of rows as records or as columns, to pass it between processes."""
     rows = cast("Sequence[tuple[object, ...]]", batch.events)
+    if ingest_time:
+        encoded = encode_rows(rows, ingest_time, os.urandom(SALT_BYTES * len(rows)))
+        return _BatchFrame(replace(batch, events=(), encoded=tuple(encoded)))
     return _BatchFrame(replace(batch, events=()), len(rows), _pack_columns(rows))
 
 
@@ -217,7 +234,7 @@ def main() -> None:
             )
             context = EventContext(limits, order.cursor, order.now)
             for batch in read_without_subprocess(log, context, _KEEP_ROW):
-                _write_frame(_encode_batch(batch))
+                _write_frame(_encode_batch(batch, order.ingest_time))
         except AnswerableError as refusal:
             _write_frame(
                 _BatchFrame(
@@ -232,9 +249,9 @@ def main() -> None:
 
 
 def _write_frame(frame: _BatchFrame) -> None:
-    """Write a frame to standard output, with its length first."""
+    """Write a frame to standard output, with its length and checksum first."""
     body = msgspec.msgpack.encode(frame)
-    sys.stdout.buffer.write(len(body).to_bytes(4, "big"))
+    sys.stdout.buffer.write(_HEAD.pack(len(body), zlib.crc32(body)))
     sys.stdout.buffer.write(body)
 
 

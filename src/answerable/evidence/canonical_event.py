@@ -8,6 +8,10 @@ example, tests/evidence/vectors.json the test vectors.
 """
 
 import json
+from collections.abc import Sequence
+from dataclasses import fields
+from operator import itemgetter
+from typing import Any
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -97,6 +101,18 @@ class _EventWire(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True)
 
 
 _encode = msgspec.json.Encoder().encode
+_ROW_FIELDS = [each.name for each in fields(AuditEvent)]
+_ROW_DEFAULTS = tuple(each.default for each in fields(AuditEvent))
+_SELECT_WIRE_VALUES = itemgetter(*map(_ROW_FIELDS.index, FIELDS))
+_EVENT_ID, _RAW_SHA256, _SALT, _INGEST_TIME = map(
+    FIELDS.index, ("event_id", "raw_sha256", "salt", "ingest_time")
+)
+_INTEGERS = tuple(
+    map(
+        FIELDS.index,
+        ("event_time", "ingest_time", "issued_until", "schema", "sequence"),
+    )
+)
 _decode = msgspec.json.Decoder(_EventWire, strict=True).decode
 
 
@@ -189,6 +205,27 @@ def encode_stored_event(event: AuditEvent, ingest_time: int, salt: bytes) -> byt
             written_by=event.written_by,
         )
     )
+
+
+def encode_stored_row(row: Sequence[Any], ingest_time: int, salt: bytes) -> bytes:
+    """Encode a row of the first fields of `AuditEvent`, as `encode_stored_event` does.
+
+    It is faster than an event: no field is passed by name.
+
+    Raises:
+        ValueError: As for `encode_stored_event`.
+    """
+    values = list(_SELECT_WIRE_VALUES((*row, *_ROW_DEFAULTS[len(row) :])))
+    values[_EVENT_ID] = values[_EVENT_ID].hex()
+    values[_RAW_SHA256] = values[_RAW_SHA256].hex()
+    values[_SALT] = salt.hex()
+    values[_INGEST_TIME] = ingest_time
+    for at in _INTEGERS:
+        number = values[at]
+        # Zero and one mean "not said", and keep the type of a default.
+        if number not in (0, 1):
+            values[at] = _encode_integer(number)
+    return _encode(_EventWire(*values))
 
 
 def decode_event(data: bytes) -> AuditEvent:

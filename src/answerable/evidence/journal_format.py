@@ -64,16 +64,22 @@ def chain_hash_after(header: bytes, leaves: Iterable[bytes]) -> bytes:
     return chain
 
 
-def frame_records(records: Iterable[bytes], chain: bytes) -> tuple[bytes, bytes]:
+def frame_records(
+    records: Iterable[bytes], leaves: Iterable[bytes], chain: bytes
+) -> tuple[bytes, bytes]:
     """Frame records and extend the chain hash over them.
+
+    Args:
+        records: Canonical records.
+        leaves: Their leaf hashes.
+        chain: Chain hash before them.
 
     Returns:
         The frames, and the chain hash after the last record.
     """
     sha256 = hashlib.sha256
     parts: list[bytes] = []
-    for record in records:
-        leaf = sha256(b"\x00" + record).digest()
+    for record, leaf in zip(records, leaves, strict=True):
         chain = sha256(chain + leaf).digest()
         parts += (len(record).to_bytes(4, "big"), record, chain)
     return b"".join(parts), chain

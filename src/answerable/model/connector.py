@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from answerable.model.encoded_event import EncodedEvent
 from answerable.model.event import AuditEvent, QuarantinedRecord
 from answerable.model.log_position import LogCursor
 from answerable.model.provenance import WrittenBy
@@ -138,6 +139,8 @@ class EventBatch:
         skipped: One reason per well-formed input without an audit record of this source
             (a digest file); it is counted, not kept.
         positions: Positions of the files that this batch ends, if they are kept.
+        encoded: Parsed records in their stored encoding, instead of `events`; only for
+            a context with an ingest time.
     """
 
     place: str
@@ -148,6 +151,7 @@ class EventBatch:
     problems: tuple[ReadProblem, ...] = ()
     skipped: tuple[str, ...] = ()
     positions: LogCursor = field(default_factory=dict)
+    encoded: tuple[EncodedEvent, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,12 +180,15 @@ class EventContext:
         now: UTC nanoseconds; needed with a cursor.
         on_sealed: Functions that the connector adds; they are called after all records
             of the reading are sealed.
+        ingest_time: UTC nanoseconds at which the records are stored, for a reader that
+            has use for their encoding alone; 0 for one that needs events.
     """
 
     limits: EventLimits = field(default_factory=EventLimits)
     cursor: LogCursor | None = None
     now: int = 0
     on_sealed: list[Callable[[], None]] = field(default_factory=list, compare=False)
+    ingest_time: int = 0
 
 
 class EventConnector(Protocol):

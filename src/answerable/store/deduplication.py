@@ -10,6 +10,7 @@ from answerable.evidence.log_entries import (
     SegmentManifest,
     list_live_segments,
 )
+from answerable.model.encoded_event import EncodedEvent
 from answerable.model.event import AuditEvent
 from answerable.model.time_units import DAY_NS
 from answerable.store import journal_files
@@ -18,6 +19,8 @@ from answerable.store.segment_writer import format_day
 from answerable.store.store_layout import StoreLayout
 from answerable.store.transparency_log import TransparencyLog
 
+# Only the id, time and raw digest of an event are read.
+StoredEvent = AuditEvent | EncodedEvent
 # About 130 bytes each.
 MAX_IDS = 2_000_000
 # A larger day is not cached: its segments are queried for each batch. They are sorted by
@@ -54,8 +57,8 @@ class KnownEventIds:
             self._engine = None
 
     def split_new_events(
-        self, events: Sequence[AuditEvent]
-    ) -> tuple[list[AuditEvent], int, list[AuditEvent]]:
+        self, events: Sequence[StoredEvent]
+    ) -> tuple[list[StoredEvent], int, list[StoredEvent]]:
         """Split events into new ones, duplicates and conflicts with stored ones.
 
         Args:
@@ -73,8 +76,8 @@ class KnownEventIds:
         known = [sealed, *(self._days[day] for day in wanted)]
         if len(ids) == len(events) and all(each.isdisjoint(ids) for each in known):
             return list(events), 0, []
-        fresh: list[AuditEvent] = []
-        suspects: list[AuditEvent] = []
+        fresh: list[StoredEvent] = []
+        suspects: list[StoredEvent] = []
         batch: dict[bytes, list[bytes]] = {}
         for event in events:
             number = event.event_id
@@ -98,7 +101,7 @@ class KnownEventIds:
             conflicts.append(event)
         return fresh, duplicate, conflicts
 
-    def remember(self, events: Sequence[AuditEvent], journal: str) -> None:
+    def remember(self, events: Sequence[StoredEvent], journal: str) -> None:
         """Cache events that are now in this process's journal."""
         self._own.add(journal)
         tail = self._tails.setdefault(journal, {})
@@ -163,7 +166,7 @@ class KnownEventIds:
         """Return whether a day has too many events to cache."""
         return self._rows.get(format_day(day), 0) > MAX_IDS_PER_DAY
 
-    def _find_ids_in_large_days(self, events: Sequence[AuditEvent]) -> set[bytes]:
+    def _find_ids_in_large_days(self, events: Sequence[StoredEvent]) -> set[bytes]:
         """Query the segments of large days for these ids."""
         large = {day for day in self._days if self._is_day_too_large(day)}
         asked = [event for event in events if event.event_time // DAY_NS in large]
@@ -231,7 +234,7 @@ class KnownEventIds:
         )
 
     def _find_stored_digests(
-        self, candidates: Sequence[AuditEvent]
+        self, candidates: Sequence[StoredEvent]
     ) -> set[tuple[bytes, bytes]]:
         """Find the stored (event id, raw digest) pairs of some events."""
         from arro3.core import Array, DataType, Table

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from answerable.evidence.record_encoding import encode_canonical_record
 from answerable.model.event import AuditEvent
 from answerable.store.duckdb_engine import DuckDbEngine, quote_text
 from answerable.store.event_columns import NAMES, build_decode_records_sql
-from answerable.store.record_encoding import encode_canonical_record
 from answerable.store.spill_folders import SpillFolder
 
 if TYPE_CHECKING:

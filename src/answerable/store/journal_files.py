@@ -64,13 +64,17 @@ class JournalWriter:
         text = frames.newest_head_signing_input(self._header, count, chain)
         return frames.encode_head(count, chain, self._keys.sign(text))
 
-    def append(self, records: Sequence[bytes]) -> None:
+    def append(self, records: Sequence[bytes], leaves: Sequence[bytes]) -> None:
         """Append records and a signed head; they are on disk when this returns.
+
+        Args:
+            records: Canonical records.
+            leaves: Their leaf hashes.
 
         Raises:
             EnvironmentFailure: The disk failed; the journal is unchanged.
         """
-        data, chain = frames.frame_records(records, self._chain)
+        data, chain = frames.frame_records(records, leaves, self._chain)
         count = self.count + len(records)
         data += frames.frame_head(self._sign_group_head(count, chain))
         newest = self._sign_newest_head(count, chain)

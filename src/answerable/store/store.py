@@ -1,6 +1,5 @@
 """Evidence store: append, seal and query events; store objects; manage keys."""
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,16 +17,16 @@ from answerable.evidence.log_entries import (
 from answerable.model.errors import VerificationError
 from answerable.model.event import AuditEvent, QuarantinedRecord
 from answerable.store import journal_files
-from answerable.store.deduplication import KnownEventIds
+from answerable.store.deduplication import KnownEventIds, StoredEvent
 from answerable.store.durable_files import (
     mark_crash_point,
     sync_folder,
     translate_os_errors,
 )
+from answerable.store.new_records import encode_new_records
 from answerable.store.object_store import LoggedObject, ObjectStore
 from answerable.store.query_engine import NO_QUERY_LIMITS, EventQueries, QueryLimits
 from answerable.store.query_tables import NamedTable, ParquetTable
-from answerable.store.record_encoding import encode_canonical_record
 from answerable.store.sealing_process import SealingProcess
 from answerable.store.search_index import EventPlace, SearchIndex
 from answerable.store.segment_writer import (
@@ -44,7 +43,6 @@ if TYPE_CHECKING:
 
 AttachmentT = TypeVar("AttachmentT")
 
-SALT_BYTES = 16
 # A journal of this size is sealed while more arrives.
 MAX_JOURNAL_RECORDS = 50_000
 MAX_JOURNAL_BYTES = 96 << 20
@@ -140,10 +138,11 @@ class EvidenceStore:
         """Compute the keyed hash of a secret value: 24 hex digits."""
         return self.keys.fingerprint(value)
 
-    def append(self, events: Sequence[AuditEvent], now: int) -> AppendResult:
+    def append(self, events: Sequence[StoredEvent], now: int) -> AppendResult:
         """Append events; they are durable when this returns.
 
-        Idempotent by event id within a day. Ingest time and salt are set here.
+        Idempotent by event id within a day. Ingest time and salt are set here, unless
+        an event is encoded already.
 
         Raises:
             UsageError: An event cannot be encoded (an integer beyond 64 bits).
@@ -160,17 +159,11 @@ class EvidenceStore:
             fresh, duplicate, conflicts = self._known.split_new_events(events)
         if not fresh:
             return AppendResult(0, duplicate, 0)
-        salts = os.urandom(SALT_BYTES * len(fresh))
-        records = [
-            encode_canonical_record(
-                event, now, salts[at * SALT_BYTES : (at + 1) * SALT_BYTES]
-            )
-            for at, event in enumerate(fresh)
-        ]
+        records, leaves = encode_new_records(fresh, now)
         writer = self._open_journal(now)
         if conflicts:
             self._record_conflicting_events(conflicts, now)
-        writer.append(records)
+        writer.append(records, leaves)
         self._known.remember(fresh, writer.name)
         if writer.count >= MAX_JOURNAL_RECORDS or writer.size >= MAX_JOURNAL_BYTES:
             self._seal_in_background(writer, now)
@@ -389,7 +382,7 @@ class EvidenceStore:
         return self._writer
 
     def _record_conflicting_events(
-        self, conflicts: Sequence[AuditEvent], now: int
+        self, conflicts: Sequence[StoredEvent], now: int
     ) -> None:
         """Store the ids and digests of events that conflict with stored ones."""
         said = [

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from answerable.evidence import journal_format as frames
+from answerable.evidence.merkle import leaf_hash
 from answerable.evidence.signed_note import derive_verifier_key, sign_bytes
 from answerable.model.connector import ignore_progress_report
 from answerable.model.errors import VerificationError
@@ -136,7 +137,8 @@ def test_a_journal_rewritten_with_the_signing_key_shows_by_an_exported_checkpoin
     head = frames.build_journal_header(name)
     journal = frames.read_journal(written.data, name, lambda signature, data: True)
     records = [r.replace(b"s3:GetObject", b"s3:PutObject") for r in journal.records]
-    data, chain = frames.frame_records(records, frames.initial_chain_hash(head))
+    leaves = map(leaf_hash, records)
+    data, chain = frames.frame_records(records, leaves, frames.initial_chain_hash(head))
     count = len(records)
     signature = sign_bytes(seed, frames.head_signing_input(head, count, chain))
     body = frames.encode_head(count, chain, signature)

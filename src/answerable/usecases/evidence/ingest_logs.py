@@ -11,6 +11,7 @@ from answerable.model.documents.shared_shapes import (
     Document,
     IngestItem,
 )
+from answerable.model.encoded_event import EncodedEvent
 from answerable.model.errors import UsageError
 from answerable.model.event import AuditEvent, QuarantinedRecord
 from answerable.model.inventory import ProgressCallback
@@ -80,7 +81,7 @@ def ingest_logs(
         EnvironmentFailure: The path cannot be read, or the disk cannot be written.
     """
     # All sources are opened first, so that a misspelled one stores nothing.
-    contexts = [EventContext(cursor=cursor, now=now) for _ in sources]
+    contexts = [EventContext(cursor=cursor, now=now, ingest_time=now) for _ in sources]
     opened = [
         (
             source,
@@ -160,12 +161,13 @@ def _store_batches(
     Yields:
         Positions of files that are durable up to there.
     """
-    events: list[AuditEvent] = []
+    events: list[AuditEvent | EncodedEvent] = []
     aside: list[QuarantinedRecord] = []
     positions: dict[str, FilePosition] = {}
     for batch in batches:
         _add_batch_counts(counts, batch)
         events += batch.events
+        events += batch.encoded
         aside += batch.quarantined
         positions |= batch.positions
         is_full = len(events) >= BATCH_SIZE
@@ -188,7 +190,7 @@ def _store_batches(
 
 def _add_batch_counts(counts: _IngestCounts, batch: EventBatch) -> None:
     """Add the records, files and problems of a batch to the counts."""
-    counts.read += len(batch.events) + len(batch.quarantined)
+    counts.read += len(batch.events) + len(batch.encoded) + len(batch.quarantined)
     counts.quarantined += len(batch.quarantined)
     counts.skipped += len(batch.skipped)
     counts.problems += batch.problems
@@ -198,7 +200,10 @@ def _add_batch_counts(counts: _IngestCounts, batch: EventBatch) -> None:
 
 
 def _append_events(
-    store: EvidenceStore, events: Sequence[AuditEvent], counts: _IngestCounts, now: int
+    store: EvidenceStore,
+    events: Sequence[AuditEvent | EncodedEvent],
+    counts: _IngestCounts,
+    now: int,
 ) -> None:
     """Append events to the store and add the results to the counts."""
     appended = store.append(events, now)

@@ -1,11 +1,16 @@
 """Encode new events as canonical records with ingest time and salt."""
 
 import dataclasses
+from collections.abc import Sequence
 
-from answerable.evidence.canonical_event import encode_stored_event
+from answerable.evidence.canonical_event import encode_stored_event, encode_stored_row
 from answerable.evidence.journal_format import MAX_RECORD_SIZE
+from answerable.evidence.merkle import leaf_hash
+from answerable.model.encoded_event import EncodedEvent
 from answerable.model.errors import UsageError
 from answerable.model.event import AuditEvent
+
+SALT_BYTES = 16
 
 
 def encode_canonical_record(event: AuditEvent, now: int, salt: bytes) -> bytes:
@@ -26,6 +31,35 @@ def encode_canonical_record(event: AuditEvent, now: int, salt: bytes) -> bytes:
             f"event {event.event_id.hex()} cannot be stored: {error}"
         ) from error
     return record
+
+
+def encode_rows(
+    rows: Sequence[tuple[object, ...]], now: int, salts: bytes
+) -> list[EncodedEvent]:
+    """Encode rows of the first fields of `AuditEvent`, in their order, as new records.
+
+    Args:
+        rows: Rows; fields that are missing at the end of a row have their defaults.
+        now: Ingest time, UTC nanoseconds.
+        salts: 16 random bytes for each row.
+
+    Raises:
+        UsageError: A row cannot be encoded.
+    """
+    encoded: list[EncodedEvent] = []
+    for at, row in enumerate(rows):
+        salt = salts[at * SALT_BYTES : (at + 1) * SALT_BYTES]
+        try:
+            record = encode_stored_row(row, now, salt)
+        except ValueError:
+            record = b""
+        if not record or len(record) > MAX_RECORD_SIZE:
+            record = encode_canonical_record(AuditEvent(*row), now, salt)  # type: ignore[arg-type]  # in that order
+        event_id, event_time, _, _, _, raw_sha256 = row[:6]
+        encoded.append(
+            EncodedEvent(event_id, event_time, raw_sha256, record, leaf_hash(record))  # type: ignore[arg-type]  # in that order
+        )
+    return encoded
 
 
 def _replace_surrogates(event: AuditEvent) -> AuditEvent:
