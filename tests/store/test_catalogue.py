@@ -1,20 +1,26 @@
 """Law of the catalogue: answers with it equal answers without it."""
 
+import dataclasses
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from answerable.evidence.log_entries import SegmentManifest
+from answerable.model.delegated_credential import DELEGATED_PREFIX
 from answerable.model.event import AuditEvent
+from answerable.model.provenance import WrittenBy
 from answerable.store import segment_scope
 from answerable.store.bloom_filter import build_bloom_filter, hash_text, may_contain
 from answerable.store.compaction import compact_segments, plan_compaction
 from answerable.store.credential_use_queries import read_credential_use
+from answerable.store.duckdb_engine import DuckDbEngine
 from answerable.store.event_queries import EventFilter, count_events_by_source
 from answerable.store.investigation_queries import (
     EventAlternative,
@@ -28,7 +34,12 @@ from answerable.store.lineage_facts_of_keys import (
     read_lineage_facts_of_keys,
 )
 from answerable.store.retention import apply_retention
+from answerable.store.segment_catalogue import SegmentCatalogue
 from answerable.store.segment_scope import NO_SEGMENTS, SegmentScope
+from answerable.store.segment_statistics import (
+    SegmentStatistics,
+    compute_statistics,
+)
 from answerable.store.store import EvidenceStore
 from tests.store.conftest import NOW
 from tests.store.conftest import _make as event
@@ -245,3 +256,59 @@ def test_a_bloom_filter_has_every_text_that_was_added(
     assert all(may_contain(bits, hash_text(text)) for text in texts)
     wrong = [o for o in others if o not in texts and may_contain(bits, hash_text(o))]
     assert len(wrong) <= 5
+
+
+@given(
+    st.lists(st.integers(0, 200), min_size=1, max_size=30, unique=True), st.booleans()
+)
+@settings(max_examples=25, deadline=None)
+def test_statistics_of_new_rows_equal_those_of_their_file(
+    numbers: list[int], console: bool
+) -> None:
+    credentials = ("cred:token/a", "cred:k8s-jti/b", "cred:aws/AKIA1", DELEGATED_PREFIX)
+    events = [
+        dataclasses.replace(
+            make_event(n, 0),
+            credential=credentials[n % 7] if n % 7 < 4 else "",
+            entities=("console", "true"),
+            facts=(
+                *((("category", "Data"),) if n % 3 else ()),
+                *((("console", "true"),) if console and n % 11 == 3 else ()),
+                ("region", f"region-{n % 2}"),
+                ("region", "second"),
+            ),
+            event_time=NOW - n % 3 * DAY + n,
+            written_by=WrittenBy.SELF_REPORTED if n % 13 == 5 else WrittenBy.PLATFORM,
+        )
+        for n in numbers
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        with EvidenceStore.open(Path(folder), now=NOW) as store:
+            store.append(events, NOW)
+            store.seal(NOW)
+            segments = [
+                e for e in store.log.entries() if isinstance(e, SegmentManifest)
+            ]
+        with EvidenceStore.open(Path(folder), now=NOW) as store:
+            kept = SegmentCatalogue(store.layout, store.keys)
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(SegmentCatalogue, "_add", None)  # it is kept already
+                found = kept.get_statistics(segments)
+            engine = DuckDbEngine(store.layout.segments)
+            paths = {
+                store.layout.segment_file(e.day, e.segment, ".parquet"): e
+                for e in segments
+            }
+            wanted = compute_statistics(
+                engine, {path: e.file_sha256 for path, e in paths.items()}
+            )
+            engine.close()
+    assert {
+        paths[path].segment: sort_days(each) for path, each in wanted.items()
+    } == {name: sort_days(each) for name, each in found.items()}
+
+
+def sort_days(statistics: SegmentStatistics) -> SegmentStatistics:
+    """Sort the days of each stream: the query engine gives them in any order."""
+    streams = tuple((*stream, tuple(sorted(days))) for *stream, days in statistics.recorded)
+    return msgspec.structs.replace(statistics, recorded=streams)

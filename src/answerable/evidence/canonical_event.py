@@ -122,8 +122,26 @@ class SealFields(msgspec.Struct, gc=False):
     event_id: str
     event_time: int | str
     raw_sha256: str
+    source: str
     identity: str = ""
     schema: int | str = 1
+    # Those of the statistics of a segment.
+    agent: str = ""
+    created: str = ""
+    credential: str = ""
+    decision_id: str = ""
+    deleted: str = ""
+    issued: str = ""
+    issued_to: str = ""
+    person: str = ""
+    resource_prefix: str = ""
+    run: str = ""
+    session: str = ""
+    tool: str = ""
+    scope: str = ""
+    written_by: str = ""
+    action: str = ""
+    facts: tuple[tuple[str, str], ...] = ()
 
 
 decode_seal_fields = msgspec.json.Decoder(SealFields).decode

@@ -19,10 +19,10 @@ Journals of format 1 have one signature for both; they are read, and no longer w
 
 import hashlib
 import itertools
+import struct
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from answerable.evidence.merkle import leaf_hash
 from answerable.model.errors import VerificationError
 
 _MAGIC = b"answerable journal 2\n"
@@ -34,6 +34,7 @@ HEAD_SIZE = 104
 _HEAD_MARK = 1 << 31
 _HEAD_FRAME = (_HEAD_MARK | HEAD_SIZE).to_bytes(4, "big")
 _CHAIN_SIZE = 32
+_LENGTH = struct.Struct(">I")
 MAX_RECORD_SIZE = 16 << 20
 SECTOR_SIZE = 512  # bytes that a disk writes whole or not at all
 _ZEROS = bytes(SECTOR_SIZE)
@@ -190,20 +191,12 @@ def read_journal(
         )
     walk = _JournalReader(first)
     fault = ""
-    while not fault and len(data) - walk.at >= 4:
-        word = int.from_bytes(data[walk.at : walk.at + 4], "big")
-        if word & _HEAD_MARK:
-            body = data[walk.at + 4 : walk.at + 4 + HEAD_SIZE]
-            if word != _HEAD_MARK | HEAD_SIZE or len(body) < HEAD_SIZE:
-                break
-            fault = walk.verify_head(body, verify)
-        else:
-            end = walk.at + 4 + word
-            if word > MAX_RECORD_SIZE or end + _CHAIN_SIZE > len(data):
-                break
-            fault = walk.verify_record(
-                data[walk.at + 4 : end], data[end : end + _CHAIN_SIZE]
-            )
+    while not fault:
+        fault = walk.verify_records(data)
+        body = data[walk.at + 4 : walk.at + 4 + HEAD_SIZE]
+        if fault or len(body) < HEAD_SIZE or not data.startswith(_HEAD_FRAME, walk.at):
+            break
+        fault = walk.verify_head(body, verify)
     if not fault and not _may_be_truncated_frame(data[walk.at :], len(walk.records)):
         fault = f"bytes after record {len(walk.records)} are not part of a journal"
     held = walk.head.count if walk.head else 0
@@ -302,13 +295,30 @@ class _JournalReader:
         self.end, self.head = self.at, head
         return ""
 
-    def verify_record(self, record: bytes, chain: bytes) -> str:
-        """Verify a record and advance past it; return the fault, empty if valid."""
-        leaf = leaf_hash(record)
-        self.chain = hashlib.sha256(self.chain + leaf).digest()
-        if chain != self.chain:
-            return f"record {len(self.records)} is invalid"
-        self.records.append(record)
-        self.leaves.append(leaf)
-        self.at += 4 + len(record) + _CHAIN_SIZE
-        return ""
+    def verify_records(self, data: bytes) -> str:
+        """Verify the whole records before the next head, and advance past them.
+
+        Returns:
+            The fault, empty if they are valid.
+        """
+        sha256, unpack_length = hashlib.sha256, _LENGTH.unpack_from
+        records, leaves = self.records, self.leaves
+        at, chain, fault = self.at, self.chain, ""
+        last = len(data) - _LENGTH.size
+        while at <= last:
+            start = at + _LENGTH.size
+            end = start + unpack_length(data, at)[0]
+            # A head has a length beyond any record.
+            if end - start > MAX_RECORD_SIZE or end + _CHAIN_SIZE > len(data):
+                break
+            record = data[start:end]
+            leaf = sha256(b"\x00" + record).digest()
+            after = sha256(chain + leaf).digest()
+            if not data.startswith(after, end):
+                fault = f"record {len(records)} is invalid"
+                break
+            records.append(record)
+            leaves.append(leaf)
+            at, chain = end + _CHAIN_SIZE, after
+        self.at, self.chain = at, chain
+        return fault

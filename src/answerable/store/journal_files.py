@@ -249,9 +249,10 @@ def describe_first_journal_fault(
             f"record {held + journal.unsigned} or the head after it is missing or "
             f"damaged (its head file counts {head.count})"
         )
-    if (
-        frames.chain_hash_after(journal.header, journal.leaves[: head.count])
-        != head.chain
-    ):
+    if journal.head is not None and journal.head.count == head.count:
+        chain = journal.head.chain  # verified while the journal was read
+    else:
+        chain = frames.chain_hash_after(journal.header, journal.leaves[: head.count])
+    if chain != head.chain:
         return "its head file belongs to another journal"
     return ""

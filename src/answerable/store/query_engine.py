@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from answerable.store.search_index import EventPlace, SearchIndex
     from answerable.store.segment_catalogue import SegmentCatalogue
     from answerable.store.segment_scope import SegmentScope
-    from answerable.store.segment_statistics import RecordedDays
+    from answerable.store.segment_statistics import RecordedDays, SegmentStatistics
 
 ResultT = TypeVar("ResultT")
 
@@ -331,12 +331,10 @@ class EventQueries:
             self._catalogue = SegmentCatalogue(self._layout, self._keys)
         return self._catalogue
 
-    def update_catalogue(self, segments: "Sequence[SegmentManifest]") -> None:
+    def add_to_catalogue(self, statistics: "Mapping[str, SegmentStatistics]") -> None:
         """Store the statistics of new segments; after an error, a query does it."""
-        import duckdb
-
-        with suppress(duckdb.Error, EnvironmentFailure):
-            self._get_catalogue().get_statistics(segments)
+        with suppress(EnvironmentFailure):
+            self._get_catalogue().add(statistics)
 
     def refresh_catalogue(self) -> None:
         """Store the statistics of all segments, without those of obsolete files."""

@@ -9,7 +9,7 @@ import contextlib
 import fcntl
 import hashlib
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -63,6 +63,15 @@ class SegmentCatalogue:
         for group in _split_into_queries(self._find_missing(segments)):
             self._add_statistics(group)
         return self._known
+
+    def add(self, statistics: Mapping[str, SegmentStatistics]) -> None:
+        """Add the statistics of new segments, and append them to the file."""
+        if not statistics:
+            return
+        self._read_new_frames()
+        self._known.update(statistics)
+        with contextlib.suppress(EnvironmentFailure):  # not kept: computed again
+            self._append_frame(dict(statistics))
 
     def _find_missing(
         self, segments: Iterable[SegmentManifest]

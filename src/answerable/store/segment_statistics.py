@@ -4,14 +4,17 @@ They are derived from the Parquet file of the segment, and tell which segments a
 need not read.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from operator import attrgetter
 from pathlib import Path
 from typing import cast
 
 import msgspec
 
+from answerable.evidence.canonical_event import SealFields
 from answerable.model.delegated_credential import DELEGATED_PREFIX
+from answerable.model.provenance import WrittenBy
 from answerable.model.time_units import DAY_NS
 from answerable.store.bloom_filter import build_bloom_filter
 from answerable.store.duckdb_engine import DuckDbEngine, quote_text
@@ -37,6 +40,7 @@ EVENT_KINDS: Mapping[str, str] = {
     SIGN_IN: "person <> '' OR list_contains(facts, ['console', 'true'])",
     ACCESS_KEY: "starts_with(credential, 'cred:aws/AKIA')",
 }
+_CONSOLE_FACT = ("console", "true")
 # A set of texts: the texts themselves, or a Bloom filter.
 TextSet = tuple[str, ...] | bytes
 # Source, scope, region and service of data events of a stream, and its days since 1970.
@@ -125,6 +129,51 @@ def _list_recorded_days(
         listed = (*stream, tuple(cast("list[int]", days)))
         found[name].append(cast("RecordedDays", listed))
     return found
+
+
+def collect_statistics(
+    file_sha256: str, rows: Sequence[SealFields]
+) -> SegmentStatistics:
+    """Collect the statistics of a new segment from the fields of its rows.
+
+    They equal those that `compute_statistics` reads from its file.
+    """
+    values = {name: set(map(attrgetter(name), rows)) for name in VALUE_COLUMNS}
+    credentials = values["credential"]
+    starts = {
+        TOKEN: ("cred:token/", "cred:k8s-jti/"),
+        IMPERSONATION: (DELEGATED_PREFIX,),
+        ACCESS_KEY: ("cred:aws/AKIA",),
+    }
+    kinds = {
+        kind
+        for kind, prefixes in starts.items()
+        if any(text.startswith(prefixes) for text in credentials)
+    }
+    if any(values["person"]) or any(_CONSOLE_FACT in row.facts for row in rows):
+        kinds.add(SIGN_IN)
+    return SegmentStatistics(
+        file_sha256,
+        True,
+        dict(Counter(map(attrgetter("source"), rows))),
+        tuple(kind for kind in EVENT_KINDS if kind in kinds),
+        tuple(_build_text_set(values[name]) for name in VALUE_COLUMNS),
+        _collect_recorded_days(rows),
+    )
+
+
+def _collect_recorded_days(rows: Sequence[SealFields]) -> tuple[RecordedDays, ...]:
+    """Collect the days of each stream, as `_list_recorded_days` reads them."""
+    found: dict[tuple[str, str, str, str], set[int]] = defaultdict(set)
+    for row in rows:
+        if row.written_by == WrittenBy.SELF_REPORTED:
+            continue
+        facts = dict(reversed(row.facts))  # the first of a name counts
+        is_data = facts.get("category") == "Data"
+        service = row.action.partition(":")[0] if is_data else ""
+        stream = (row.source, row.scope, facts.get("region", ""), service)
+        found[stream].add(int(row.event_time) // DAY_NS)
+    return tuple((*stream, tuple(days)) for stream, days in sorted(found.items()))
 
 
 def _find_complete_files(engine: DuckDbEngine, listed: str) -> set[str]:

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import cast
@@ -24,9 +25,26 @@ from answerable.store.duckdb_engine import DuckDbEngine, quote_text
 from answerable.store.durable_files import mark_crash_point, write_file
 from answerable.store.event_columns import NAMES, build_decode_records_sql
 from answerable.store.query_tables import ColumnType, NamedTable, register_table
+from answerable.store.segment_statistics import (
+    SegmentStatistics,
+    collect_statistics,
+)
 from answerable.store.store_layout import StoreLayout
 
 MAX_SEGMENT_ROWS = 50_000
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenSegments:
+    """Segments that were written for a journal, and are not committed yet.
+
+    Attributes:
+        entries: Log entries that commit them, the journal's entry last.
+        statistics: Their statistics by name.
+    """
+
+    entries: list[SegmentManifest | JournalSealed]
+    statistics: dict[str, SegmentStatistics]
 
 
 def format_day(day: int) -> str:
@@ -47,7 +65,7 @@ def write_journal_segments(
     previous: str,
     other_segments: Sequence[SegmentManifest],
     now: int,
-) -> list[SegmentManifest | JournalSealed]:
+) -> WrittenSegments:
     """Write a journal's rows as sealed Parquet segments.
 
     Args:
@@ -60,9 +78,10 @@ def write_journal_segments(
         now: UTC nanoseconds.
 
     Returns:
-        The log entries that commit them, the journal's entry last.
+        The segments with the log entries that commit them.
     """
-    manifests: list[SegmentManifest | JournalSealed] = []
+    manifests: list[SegmentManifest] = []
+    statistics: dict[str, SegmentStatistics] = {}
     skipped: set[int] = set()
     if journal.records:
         engine = DuckDbEngine(layout.segments)
@@ -96,6 +115,9 @@ def write_journal_segments(
                 )
                 segment.write_manifest(manifest)
                 manifests.append(manifest)
+                statistics[segment.name] = collect_statistics(
+                    digest, [briefs[row] for row in rows]
+                )
                 previous = manifest.segment
         finally:
             engine.close()
@@ -106,7 +128,7 @@ def write_journal_segments(
         chain=journal.head.chain.hex() if journal.head else "",
         at=str(now),
     )
-    return [*manifests, sealed]
+    return WrittenSegments([*manifests, sealed], statistics)
 
 
 def list_segments_sealed_since(

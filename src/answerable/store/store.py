@@ -30,6 +30,7 @@ from answerable.store.query_tables import NamedTable, ParquetTable
 from answerable.store.sealing_process import SealingProcess
 from answerable.store.search_index import EventPlace, SearchIndex
 from answerable.store.segment_writer import (
+    WrittenSegments,
     list_segments_sealed_since,
     write_journal_segments,
 )
@@ -244,7 +245,7 @@ class EvidenceStore:
                 entries = self.log.entries()
                 sealed = {e.journal for e in entries if isinstance(e, JournalSealed)}
                 done = name in sealed
-                written: list[SegmentManifest | JournalSealed] = []
+                written = WrittenSegments([], {})
                 if not done and not self._is_unused_journal(name, entries):
                     load = (
                         journal_files.load_valid_journal
@@ -264,17 +265,15 @@ class EvidenceStore:
                         list_segments_sealed_since(entries, name),
                         now,
                     )
-                    self.log.append(written)
+                    self.log.append(written.entries)
             mark_crash_point("seal-committed")
             with translate_os_errors("remove", self.layout.journal_file(name)):
                 self.layout.journal_file(name).unlink()
                 mark_crash_point("seal-removed")
                 self.layout.head_file(name).unlink(missing_ok=True)
                 sync_folder(self.layout.journal)
-        self.queries.update_catalogue(
-            [each for each in written if isinstance(each, SegmentManifest)]
-        )
-        return max(len(written) - 1, 0)
+        self.queries.add_to_catalogue(written.statistics)
+        return max(len(written.entries) - 1, 0)
 
     def _is_unused_journal(self, name: str, entries: Sequence[LogEntry]) -> bool:
         """Return whether a process ended before its journal was logged as opened.

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import re2
 
-from answerable.model.time_units import EPOCH
+from answerable.model.time_units import EPOCH, SECOND_NS
 
 _MICRO = timedelta(microseconds=1)
 _LIMIT = 1 << 62
@@ -29,6 +29,9 @@ _TEXT_FORMAT = re2.compile(
 )
 _MAX_CACHED = 5_000
 _cache: dict[str, int] = {}
+# Midnight by the date of an expiry, and hours by the half of the day.
+_midnights: dict[str, int] = {}
+_HALVES = {"AM": 0, "PM": 12}
 
 
 def parse_instant(text: str) -> int:
@@ -54,6 +57,37 @@ def parse_instant(text: str) -> int:
 
 def parse_expiry(text: str) -> int:
     """Parse the expiry of an STS answer in either format, 0 if invalid."""
+    rest, _, half = text.rpartition(" ")
+    date, _, clock = rest.rpartition(" ")
+    midnight = _midnights.get(date)
+    if midnight is None or half not in _HALVES:
+        return _parse_whole_expiry(text, date)
+    hour, minute, second = clock[:-6], clock[-5:-3], clock[-2:]
+    digits = f"{hour}{minute}{second}"
+    if (
+        clock[-6:-5] + clock[-3:-2] != "::"
+        or not 5 <= len(digits) <= 6
+        or not (digits.isascii() and digits.isdigit())
+        or minute >= "60"
+        or second >= "60"
+    ):
+        return _parse_whole_expiry(text, date)
+    seconds = (int(hour) % 12 + _HALVES[half]) * 3600 + int(minute) * 60 + int(second)
+    return midnight + seconds * SECOND_NS
+
+
+def _parse_whole_expiry(text: str, date: str) -> int:
+    """Parse an expiry without the midnight of its date, and keep the midnight."""
+    midnight = _parse_expiry_text(f"{date} 12:00:00 AM") if date else 0
+    if midnight:
+        if len(_midnights) >= _MAX_CACHED:
+            _midnights.clear()
+        _midnights[date] = midnight
+    return _parse_expiry_text(text)
+
+
+def _parse_expiry_text(text: str) -> int:
+    """Parse an expiry in either format, 0 if invalid."""
     spelled = _TEXT_FORMAT.fullmatch(text)
     try:
         if not spelled:

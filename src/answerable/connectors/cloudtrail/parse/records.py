@@ -1,6 +1,8 @@
 """Parse one CloudTrail record into an audit event, or the reason it is refused."""
 
+from collections.abc import Iterator
 from itertools import compress
+from typing import cast
 
 import msgspec
 
@@ -301,7 +303,7 @@ def _collect_event_facts(
         tls.tls_version if tls else "",
         record.vpc_endpoint_id,
     )
-    said = filter(None, values)
+    said = cast("Iterator[str]", compress(values, values))
     pairs = tuple(zip(compress(_FACT_NAMES, values), said, strict=True))
     if size > _MAX_USUAL_BYTES:
         return tuple((key, value[:_MAX_FACT_LENGTH]) for key, value in pairs)
