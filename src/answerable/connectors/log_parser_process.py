@@ -10,7 +10,6 @@ other they are sent by column, and the parent fills one field of all events at a
 """
 
 import gc
-import os
 import queue
 import struct
 import subprocess
@@ -18,16 +17,16 @@ import sys
 import threading
 import zlib
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import fields, replace
 from importlib import import_module
 from itertools import repeat
-from typing import IO, Any, cast
+from typing import IO, cast
 
 import msgspec
 
-from answerable.evidence.record_encoding import SALT_BYTES, encode_rows
+from answerable.connectors.encoded_batches import encode_batch, keep_row
 from answerable.model.connector import EventBatch, EventContext, EventLimits
 from answerable.model.errors import AnswerableError, EnvironmentFailure, UsageError
 from answerable.model.event import AuditEvent
@@ -182,16 +181,11 @@ def _decode_batches(pipe: IO[bytes]) -> Iterator[EventBatch]:
         yield replace(frame.batch, events=_unpack_events(frame.columns, frame.count))
 
 
-# The child keeps rows instead of events: they are faster to make and to send.
-_KEEP_ROW = cast("Callable[[tuple[Any, ...]], AuditEvent]", tuple)
-
-
 def _encode_batch(batch: EventBatch, ingest_time: int) -> _BatchFrame:
     """Encode a batch of rows as records or as columns, to pass it between processes."""
     rows = cast("Sequence[tuple[object, ...]]", batch.events)
     if ingest_time:
-        encoded = encode_rows(rows, ingest_time, os.urandom(SALT_BYTES * len(rows)))
-        return _BatchFrame(replace(batch, events=(), encoded=tuple(encoded)))
+        return _BatchFrame(encode_batch(batch, ingest_time))
     return _BatchFrame(replace(batch, events=()), len(rows), _pack_columns(rows))
 
 
@@ -233,7 +227,7 @@ def main() -> None:
                 import_module(order.format).FORMAT, order.location, order.cursor
             )
             context = EventContext(limits, order.cursor, order.now)
-            for batch in read_without_subprocess(log, context, _KEEP_ROW):
+            for batch in read_without_subprocess(log, context, keep_row):
                 _write_frame(_encode_batch(batch, order.ingest_time))
         except AnswerableError as refusal:
             _write_frame(

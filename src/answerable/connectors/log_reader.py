@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
+from answerable.connectors.encoded_batches import encode_batch, keep_row
 from answerable.connectors.formats.json_records.record_lists import RecordLists
 from answerable.connectors.formats.json_records.record_splitter import (
     MAX_REFUSED,
@@ -89,6 +90,9 @@ def read_log(
         from answerable.connectors.log_parser_process import read_in_subprocess
 
         return read_in_subprocess(log.module, location, context)
+    if context.ingest_time:
+        rows = read_without_subprocess(opened, context, keep_row)
+        return (encode_batch(batch, context.ingest_time) for batch in rows)
     return read_without_subprocess(opened, context)
 
 

@@ -16,6 +16,7 @@ from answerable.evidence.log_entries import (
 )
 from answerable.evidence.merkle import leaf_hash, merkle_root
 from answerable.model.errors import EnvironmentFailure, VerificationError
+from answerable.store.canonical_sql import build_encode_rows_sql
 from answerable.store.duckdb_engine import DuckDbEngine, quote_text
 from answerable.store.durable_files import read_file
 from answerable.store.event_columns import NAMES, decode_event_row
@@ -160,23 +161,9 @@ def _check_segment(
         packed[at : at + _LEAF_BYTES] for at in range(0, len(packed), _LEAF_BYTES)
     ]
     kept = [row for row in range(len(leaves)) if row not in removed]
-    row = -1
-    found: list[bytes] = []
-    rows = read_row_leaves(layout, engine, live) if live is not None else iter(())
-    try:
-        for position, (number, leaf) in enumerate(rows):
-            found.append(leaf)
-            row = kept[position] if position < len(kept) else position
-            if leaf != packed[row * _LEAF_BYTES : (row + 1) * _LEAF_BYTES]:
-                # Either the row or its leaf was changed; the intact one says which.
-                what = "row" if leaves_hold else "leaf"
-                raise VerificationError(
-                    f"{name}: {what} {row} (event {number.hex()}) is invalid"
-                )
-    except SegmentUnreadableError as error:
-        raise VerificationError(
-            f"{name}: unreadable from row {row + 1} on: {error}"
-        ) from None
+    found = [leaves[row] for row in kept]
+    if live is not None and _read_leaves(layout, engine, live) != found:
+        found = _find_invalid_row(layout, engine, state, (packed, leaves_hold), kept)
     if not whole:
         raise VerificationError(
             f"{name}: its Parquet file does not match its manifest, although each "
@@ -197,6 +184,48 @@ def _check_segment(
     return leaves
 
 
+def _find_invalid_row(
+    layout: StoreLayout,
+    engine: DuckDbEngine,
+    state: SegmentState,
+    packed: tuple[bytes, bool],
+    kept: Sequence[int],
+) -> list[bytes]:
+    """Find the first invalid row of a segment.
+
+    Args:
+        packed: The leaves file, and whether it matches its manifest.
+        kept: Numbers of the rows that were not removed.
+
+    Returns:
+        The leaf hashes of its rows, if each row is valid.
+
+    Raises:
+        VerificationError: It names the row.
+    """
+    name, (leaves, leaves_hold) = f"segment {state.manifest.segment}", packed
+    live = state.live or state.manifest
+    row = -1
+    found: list[bytes] = []
+    try:
+        for position, (number, leaf) in enumerate(
+            read_row_leaves(layout, engine, live)
+        ):
+            found.append(leaf)
+            row = kept[position] if position < len(kept) else position
+            if leaf != leaves[row * _LEAF_BYTES : (row + 1) * _LEAF_BYTES]:
+                # Either the row or its leaf was changed; the intact one says which.
+                what = "row" if leaves_hold else "leaf"
+                raise VerificationError(
+                    f"{name}: {what} {row} (event {number.hex()}) is invalid"
+                )
+    except SegmentUnreadableError as error:
+        raise VerificationError(
+            f"{name}: unreadable from row {row + 1} on: {error}"
+        ) from None
+    return found
+
+
 def format_count(number: int, noun: str) -> str:
     """Format a count with its noun in the singular or plural."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
@@ -204,6 +233,30 @@ def format_count(number: int, noun: str) -> str:
 
 class SegmentUnreadableError(Exception):
     """Segment file that the engine cannot read."""
+
+
+def _read_leaves(
+    layout: StoreLayout, engine: DuckDbEngine, manifest: SegmentManifest
+) -> list[bytes]:
+    """Read the leaf hashes of a segment's rows, encoded by the query engine.
+
+    They are those before the first row that it cannot encode.
+    """
+    import duckdb
+
+    path = layout.segment_file(manifest.day, manifest.segment, ".parquet")
+    source = (
+        f"read_parquet({quote_text(str(path.absolute()))}, hive_partitioning=false)"
+    )
+    sha256 = hashlib.sha256
+    found: list[bytes] = []
+    try:
+        result = engine.connection.execute(build_encode_rows_sql(source))
+        while batch := result.fetchmany(_BATCH_ROWS):
+            found += [sha256(b"\x00" + record).digest() for (record,) in batch]
+    except duckdb.Error:
+        return found
+    return found
 
 
 def read_row_leaves(

@@ -17,16 +17,18 @@ from answerable.model.errors import EnvironmentFailure
 DATA = Path(__file__).parents[2] / "data" / "cloudtrail"
 
 
-def test_a_process_of_its_own_encodes_as_the_store_does(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("least_bytes", [0, 1 << 40])
+def test_records_are_encoded_as_the_store_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, least_bytes: int
 ) -> None:
+    """In a process of their own, or in this one."""
     (tmp_path / "a.json").write_bytes((DATA / "day.json").read_bytes())
     events = [
         event
         for batch in fetch.read(str(tmp_path), EventContext())
         for event in batch.events
     ]
-    monkeypatch.setattr(log_reader, "SUBPROCESS_BYTES", 0)
+    monkeypatch.setattr(log_reader, "SUBPROCESS_BYTES", least_bytes)
     read = list(fetch.read(str(tmp_path), EventContext(ingest_time=7)))
     assert not any(batch.events for batch in read)
     encoded = [each for batch in read for each in batch.encoded]
