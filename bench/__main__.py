@@ -12,7 +12,13 @@ from pathlib import Path
 
 from bench import command_run, machine_facts, report
 from bench.figures import BenchFigure, Line, at_least, at_most, render_plain
-from bench.ingest import IngestSample, measure_ingest, prepare_trail
+from bench.ingest import (
+    IngestSample,
+    measure_floor,
+    measure_ingest,
+    prepare_trail,
+    summarise_floor,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 SEED = 20261124
@@ -60,6 +66,7 @@ def measure_small(
     """Measure the quick parts, interleaved."""
     walls: list[float] = []
     runs: list[IngestSample] = []
+    floors: list[float] = []
     for _ in range(rounds):
         if "help" in parts:
             walls += [
@@ -68,11 +75,14 @@ def measure_small(
             ]
         if "ingest" in parts:
             runs.append(measure_ingest(folder, events))
+            floors.append(measure_floor(folder, events))
     if walls:
         goal = at_most(250, "<= 250 ms")
         yield BenchFigure("--help", "ms", tuple(walls), f"{command} --only help", goal)
     if runs:
-        yield from summarise_ingest(runs, events, f"{command} --only ingest")
+        command = f"{command} --only ingest"
+        yield from summarise_ingest(runs, events, command)
+        yield from summarise_floor(runs, floors, events, command)
 
 
 def measure_large_ingest(
@@ -82,6 +92,8 @@ def measure_large_ingest(
     command = f"{command} --only ingest"
     run = measure_ingest(folder, events)
     yield from summarise_ingest([run], events, command)
+    floor = measure_floor(folder, events)
+    yield from summarise_floor([run], [floor], events, command)
     rates = [f for f in small if f.unit == "events/s" and f.what.startswith("ingest")]
     if rates:
         # Against the fastest of the small runs: whatever slowed one flatters this.

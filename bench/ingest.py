@@ -2,11 +2,14 @@
 
 import json
 import shutil
+import sys
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench.cloudtrail import WrittenTrail, write_trail
-from bench.command_run import answerable_command
+from bench.command_run import answerable_command, run_command
+from bench.figures import BenchFigure, at_most
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,40 @@ def measure_ingest(folder: Path, events: int) -> IngestSample:
         _folder_size(store / "segments", ".parquet") / events,
         _folder_size(store / "segments", ".leaves") / events,
         _folder_size(store, "") / events,
+    )
+
+
+def measure_floor(folder: Path, events: int) -> float:
+    """Return the processor seconds of the floor of an ingest, for the same trail.
+
+    Raises:
+        RuntimeError: It read another number of events.
+    """
+    rows = folder / f"floor-{events}"
+    shutil.rmtree(rows, ignore_errors=True)
+    trail = folder / f"trail-{events}"
+    took = run_command(
+        (sys.executable, "-m", "bench.ingest_floor", str(trail), str(rows))
+    )
+    if int(took.out) != events:
+        raise RuntimeError(f"the floor of {events} events read {took.out.strip()}")
+    return took.cpu
+
+
+def summarise_floor(
+    runs: Sequence[IngestSample], floors: Sequence[float], events: int, command: str
+) -> Iterator[BenchFigure]:
+    """Compare the processor time of each ingest with that of the floor run after it."""
+    size = f"{events:,} events"
+    rates = tuple(events / seconds for seconds in floors)
+    yield BenchFigure(f"floor per processor second, {size}", "events/s", rates, command)
+    ratios = tuple(run.cpu / floor for run, floor in zip(runs, floors, strict=True))
+    yield BenchFigure(
+        f"processor time over the floor, {size}",
+        "x",
+        ratios,
+        command,
+        at_most(2, "<= 2x"),
     )
 
 

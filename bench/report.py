@@ -126,6 +126,11 @@ _HOW = """\
   sealed, logged and signed. It is wall time, and both cores may be used. Chains are
   derived by the first query that needs them; that time is included in the first query
   below.
+- The floor of an ingest is the only figure of a program that is no interface of a user
+  (`bench/ingest_floor.py`). It does the least that any sealed ingest does: split the
+  records, decode the needed members, encode canonical bytes, hash a salted leaf, write
+  sorted Parquet, synchronise it. It resolves no caller, derives no resource, seeks no
+  duplicate, and keeps no journal and no log. Processor times of the two are compared.
 - Peak memory is the resident memory of that process and its children, sampled every 20
   ms, or the peak that the kernel reports if it is higher.
 - "Segment" is the size of the Parquet files, "leaves" the size of their hashes; "whole

@@ -162,7 +162,7 @@ def _check_segment(
     ]
     kept = [row for row in range(len(leaves)) if row not in removed]
     found = [leaves[row] for row in kept]
-    if live is not None and _read_leaves(layout, engine, live) != found:
+    if live is not None and read_encoded_leaves(layout, engine, live) != found:
         found = _find_invalid_row(layout, engine, state, (packed, leaves_hold), kept)
     if not whole:
         raise VerificationError(
@@ -235,7 +235,7 @@ class SegmentUnreadableError(Exception):
     """Segment file that the engine cannot read."""
 
 
-def _read_leaves(
+def read_encoded_leaves(
     layout: StoreLayout, engine: DuckDbEngine, manifest: SegmentManifest
 ) -> list[bytes]:
     """Read the leaf hashes of a segment's rows, encoded by the query engine.
