@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from answerable.evidence.canonical_event import SealFields, decode_seal_fields
 from answerable.evidence.journal_format import JournalContents
@@ -25,11 +25,10 @@ from answerable.store.duckdb_engine import DuckDbEngine, quote_text
 from answerable.store.durable_files import mark_crash_point, write_file
 from answerable.store.event_columns import NAMES, build_decode_records_sql
 from answerable.store.query_tables import ColumnType, NamedTable, register_table
-from answerable.store.segment_statistics import (
-    SegmentStatistics,
-    collect_statistics,
-)
 from answerable.store.store_layout import StoreLayout
+
+if TYPE_CHECKING:
+    from answerable.store.segment_statistics import SegmentStatistics
 
 MAX_SEGMENT_ROWS = 50_000
 
@@ -44,7 +43,7 @@ class WrittenSegments:
     """
 
     entries: list[SegmentManifest | JournalSealed]
-    statistics: dict[str, SegmentStatistics]
+    statistics: "dict[str, SegmentStatistics]"
 
 
 def format_day(day: int) -> str:
@@ -80,6 +79,8 @@ def write_journal_segments(
     Returns:
         The segments with the log entries that commit them.
     """
+    from answerable.store.segment_statistics import collect_statistics
+
     manifests: list[SegmentManifest] = []
     statistics: dict[str, SegmentStatistics] = {}
     skipped: set[int] = set()

@@ -23,7 +23,6 @@ from answerable.store.durable_files import (
     sync_folder,
     translate_os_errors,
 )
-from answerable.store.new_records import encode_new_records
 from answerable.store.object_store import LoggedObject, ObjectStore
 from answerable.store.query_engine import NO_QUERY_LIMITS, EventQueries, QueryLimits
 from answerable.store.query_tables import NamedTable, ParquetTable
@@ -160,6 +159,8 @@ class EvidenceStore:
             fresh, duplicate, conflicts = self._known.split_new_events(events)
         if not fresh:
             return AppendResult(0, duplicate, 0)
+        from answerable.store.new_records import encode_new_records
+
         records, leaves = encode_new_records(fresh, now)
         writer = self._open_journal(now)
         if conflicts:
