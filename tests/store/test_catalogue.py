@@ -303,12 +303,14 @@ def test_statistics_of_new_rows_equal_those_of_their_file(
                 engine, {path: e.file_sha256 for path, e in paths.items()}
             )
             engine.close()
-    assert {
-        paths[path].segment: sort_days(each) for path, each in wanted.items()
-    } == {name: sort_days(each) for name, each in found.items()}
+    assert {paths[path].segment: sort_days(each) for path, each in wanted.items()} == {
+        name: sort_days(each) for name, each in found.items()
+    }
 
 
 def sort_days(statistics: SegmentStatistics) -> SegmentStatistics:
     """Sort the days of each stream: the query engine gives them in any order."""
-    streams = tuple((*stream, tuple(sorted(days))) for *stream, days in statistics.recorded)
+    streams = tuple(
+        (*stream, tuple(sorted(days))) for *stream, days in statistics.recorded
+    )
     return msgspec.structs.replace(statistics, recorded=streams)
