@@ -1,4 +1,4 @@
-"""A journal that was truncated at an older group is noticed, whichever head is put beside it."""
+"""A journal that was cut at an older group is noticed, whichever head is put beside it."""
 
 import shutil
 from collections.abc import Callable
@@ -95,7 +95,7 @@ def test_every_cut_with_the_head_file_of_that_time_shows_by_an_exported_checkpoi
                 assert found == [], (group, later)
             else:
                 (detail,) = found
-                counts = f"{sum(GROUPS[: later + 1])} records, it holds "
+                counts = f"{sum(GROUPS[: later + 1])} records, it contains "
                 assert f"journal/{written.log.name} was truncated" in detail
                 assert counts + str(sum(GROUPS[: group + 1])) in detail
             tried += 1
