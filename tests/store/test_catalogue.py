@@ -292,7 +292,9 @@ def test_statistics_of_new_rows_equal_those_of_their_file(
         with EvidenceStore.open(Path(folder), now=NOW) as store:
             kept = SegmentCatalogue(store.layout, store.keys)
             with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(SegmentCatalogue, "_add", None)  # it is kept already
+                patch.setattr(
+                    SegmentCatalogue, "_add_statistics", None
+                )  # it is kept already
                 found = kept.get_statistics(segments)
             engine = DuckDbEngine(store.layout.segments)
             paths = {
