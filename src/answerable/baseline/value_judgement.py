@@ -152,7 +152,7 @@ def _is_free_text(
 def _list_plain_outcomes(
     strictness: Strictness, argument_rules: ArgumentRules, value: ArgumentValue
 ) -> Iterator[_Outcome]:
-    """Yield the outcome of each rule that may allow an ordinary value."""
+    """Yield the outcome of each rule about the value itself and its origins."""
     if argument_rules.find_entity_rule(value) is not None:
         yield _ALLOWED
     for origin in value.origins:

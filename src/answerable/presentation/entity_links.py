@@ -145,7 +145,7 @@ def _add_agent_rows(rows: EntityRows) -> bool:
 
 
 def _add_tool_rows(rows: EntityRows) -> bool:
-    """Add the rows of a tool: one agent may have it, or several."""
+    """Add a row for each agent that declares the tool."""
     found = [
         u for u in _iterate_agent_tools(rows.inventory) if u[1].tool.id == rows.subject
     ]

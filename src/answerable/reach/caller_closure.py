@@ -71,7 +71,7 @@ class CallerClosure:
     _unscanned: list[UnscannedEntry] = field(default_factory=list)
 
     def compute(self) -> EnteredIdentities:
-        """Compute the entered identity of each caller."""
+        """Compute the identity of the platform that each caller reaches by steps."""
         self._list_steps()
         graded = {
             key: _EnteringPath(grade, start)

@@ -1,4 +1,4 @@
-"""Load the protection status of this machine's clients, for commands and the web page."""
+"""Load which MCP clients of this machine connect through the gateway."""
 
 import contextlib
 import os

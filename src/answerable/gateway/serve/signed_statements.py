@@ -1,4 +1,4 @@
-"""Watch the signed statements in the store, and distribute them to the workers.
+"""Watch the store for statements signed by persons, and send them to the workers.
 
 A worker gets every change, and starts with the statements that are valid by then. A
 break-glass exception of two persons is visible in the log, in the metrics, and at every

@@ -267,7 +267,7 @@ class PatternQuery:
         return self._paths
 
     def _find_permitted_paths(self) -> "_PatternPaths":
-        """Find the identities that may act on part of the pattern, or on all."""
+        """Find the paths of the identities that may act on part of the pattern, or on all."""
         graph, accounts = self.graph, self.graph.accounts
         whole = get_graph_closure(graph)
         index, action = whole.actors.index, self._wanted.actions.pattern

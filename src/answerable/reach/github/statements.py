@@ -95,5 +95,5 @@ def spell_installation(app: AppInstallation) -> str:
 
 
 def spell_token(token: AccessToken) -> str:
-    """Spell a personal access token."""
+    """Format a personal access token and its owner as one line of text."""
     return f"personal access token {token.id} of {token.owner}"

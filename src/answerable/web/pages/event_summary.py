@@ -1,4 +1,4 @@
-"""`/trace/chains` and `/trace/compare`: a query's whole answer, and two windows of it."""
+"""Pages `/trace/chains` (events by chain) and `/trace/compare` (two time windows)."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple

@@ -113,7 +113,7 @@ def _list_complete_fields(answers: Sequence[AwsAnswer]) -> set[str]:
 def _regions_of_list(
     inventory: ResourceInventory, name: str, regions: Collection[str]
 ) -> Iterator[AccountRegion]:
-    """Yield the regions of a list: those of its resources, and the stated one.
+    """Yield the regions that a list of resources covers, with its declared region.
 
     An empty list has no place of its own. The stated region counts only if no resource
     of the file is elsewhere: otherwise the file may cover several regions.
