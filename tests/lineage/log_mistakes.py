@@ -1,14 +1,16 @@
 """Mistakes of readers, joins and stores, planted to test the laws over log records."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 import pytest
 
 from answerable.connectors import log_reader
 from answerable.connectors.formats import log_entry
+from answerable.connectors.formats.log_format import make_event_from_row
 from answerable.lineage import chain_stitching, issuance_path
+from answerable.model.event import AuditEvent
 from answerable.model.ids import build_event_id
 from answerable.model.lineage import CredentialIssuance, LineageChain
 from answerable.store import lineage_facts
@@ -35,6 +37,16 @@ def last_stored_issuance_wins(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(issuance_path, "select_best_issuance_per_credential", select_last)
 
 
+def _read_events(batch: Any) -> list[AuditEvent]:
+    """Read the events of a batch, which has rows of their fields."""
+    return [make_event_from_row(each) for each in batch.events]
+
+
+def _make_row(event: AuditEvent) -> tuple[Any, ...]:
+    """Make the row of an event's fields again."""
+    return tuple(getattr(event, each.name) for each in fields(event))
+
+
 def older_files_are_skipped(patch: pytest.MonkeyPatch) -> None:
     """A reader skips records that are older than a file which sorts before theirs."""
     read = log_reader.read_without_subprocess
@@ -44,9 +56,9 @@ def older_files_are_skipped(patch: pytest.MonkeyPatch) -> None:
         for batch in read(*given, **more):
             if batch.place != place:
                 place, before = batch.place, newest
-            events = tuple(e for e in batch.events if e.event_time >= before)
+            events = [e for e in _read_events(batch) if e.event_time >= before]
             newest = max([newest, *(each.event_time for each in events)])
-            yield replace(batch, events=events)
+            yield replace(batch, events=tuple(map(_make_row, events)))
 
     patch.setattr(log_reader, "read_without_subprocess", read_newer)
 
@@ -59,14 +71,16 @@ def file_name_is_the_account(patch: pytest.MonkeyPatch) -> None:
         batch = make(self, problems)
         scope = batch.place.rpartition("/")[2]
         events = tuple(
-            replace(
-                each,
-                scope=scope,
-                event_id=build_event_id(
-                    each.event_time, each.source, scope, each.event_id
-                ),
+            _make_row(
+                replace(
+                    each,
+                    scope=scope,
+                    event_id=build_event_id(
+                        each.event_time, each.source, scope, each.event_id
+                    ),
+                )
             )
-            for each in batch.events
+            for each in _read_events(batch)
         )
         return replace(batch, events=events)
 
