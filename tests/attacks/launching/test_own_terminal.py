@@ -38,6 +38,7 @@ import curses, os, sys
 def main(screen):
     curses.raw()
     screen.keypad(True)
+    screen.timeout(200)  # a resize that arrives just before the read is seen next time
     key = 0
     while key != ord("q"):
         rows, columns = screen.getmaxyx()
@@ -46,7 +47,7 @@ def main(screen):
         screen.addstr(1, 0, f"key <{key}>")
         screen.refresh()
         got = screen.getch()
-        key = key if got == curses.KEY_RESIZE else got
+        key = key if got in (-1, curses.KEY_RESIZE) else got
 curses.wrapper(main)
 sys.exit(42)
 """
