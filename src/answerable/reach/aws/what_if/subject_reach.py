@@ -81,6 +81,7 @@ class SubjectReach:
     number: int = field(init=False)
     reach: VerdictBits = field(init=False)
     _nodes: list[IdentityNode] | None = None
+    _places_by_identity: dict[IdentityId, list[int]] | None = None
     _ways: dict[IdentityNode, ReachPath] = field(default_factory=dict)
     _searched: dict[tuple[PatternTerm[str], PatternTerm[ArnParts]], PermissionLevel] = (
         field(default_factory=dict)
@@ -168,8 +169,16 @@ class SubjectReach:
             ]
         if identities is None:
             return self._nodes
-        names = frozenset(identities)
-        return [node for node in self._nodes if node.identity in names]
+        if self._places_by_identity is None:
+            self._places_by_identity = {}
+            for place, node in enumerate(self._nodes):
+                self._places_by_identity.setdefault(node.identity, []).append(place)
+        places = [
+            place
+            for name in frozenset(identities)
+            for place in self._places_by_identity.get(name, ())
+        ]
+        return [self._nodes[place] for place in sorted(places)]
 
     def choose_reached_node(self, name: IdentityId) -> IdentityNode:
         """Choose a reached node of an identity, an unconditional one if possible."""
