@@ -13,7 +13,7 @@ from answerable.model.errors import EnvironmentFailure
 from answerable.store.durable_files import ERRNO_HINTS
 
 if TYPE_CHECKING:
-    from duckdb import DuckDBPyConnection
+    from concurrent.futures import ThreadPoolExecutor
 
 ResultT = TypeVar("ResultT")
 MEMORY_LIMIT = "384MB"
@@ -24,32 +24,6 @@ KEPT_DATABASE = "kept"
 def quote_text(text: str) -> str:
     """Quote a text as an SQL string literal."""
     return "'" + text.replace("'", "''") + "'"
-
-
-def run_interruptible(
-    connection: "DuckDBPyConnection", call: Callable[[], ResultT]
-) -> ResultT:
-    """Run a DuckDB call so that Ctrl-C interrupts it.
-
-    DuckDB ignores signals while a query runs, so the query runs in another thread and
-    the main thread interrupts it.
-
-    Raises:
-        KeyboardInterrupt: The process was interrupted; the query has ended.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        return call()
-    from concurrent.futures import ThreadPoolExecutor, wait  # slow to import
-
-    with ThreadPoolExecutor(1) as pool:
-        running = pool.submit(call)
-        try:
-            return running.result()
-        except KeyboardInterrupt:
-            while not running.done():  # one that comes too early is lost
-                connection.interrupt()
-                wait([running], 0.05)
-            raise
 
 
 def preload_duckdb() -> None:
@@ -80,6 +54,7 @@ class DuckDbEngine:
         from answerable.store.spill_folders import SpillFolder
 
         self._spill: SpillFolder | None = SpillFolder()
+        self._thread: ThreadPoolExecutor | None = None
         self.connection = duckdb.connect(
             config={
                 "memory_limit": memory,
@@ -109,6 +84,7 @@ class DuckDbEngine:
         """Open an engine on the same databases for another thread."""
         made = copy(self)
         made.connection, made._spill = self.connection.cursor(), None
+        made._thread = None
         return made
 
     def compact(self) -> None:
@@ -119,7 +95,10 @@ class DuckDbEngine:
             self.connection.execute(f"CHECKPOINT {KEPT_DATABASE}").fetchall()
 
     def close(self) -> None:
-        """Close the database and free its memory."""
+        """Close the database, end its thread and free its memory."""
+        if self._thread is not None:
+            self._thread.shutdown()
+            self._thread = None
         self.connection.close()
         if self._spill is not None:
             self._spill.cleanup()
@@ -139,7 +118,7 @@ class DuckDbEngine:
             return result.fetchall() if result.description else []
 
         try:
-            return run_interruptible(self.connection, call)
+            return self.run_interruptible(call)
         except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
             said = str(error).splitlines()[0]
             hint = "check the store: answerable evidence verify"
@@ -148,6 +127,30 @@ class DuckDbEngine:
             raise EnvironmentFailure(
                 f"the query engine was refused: {said}", hint
             ) from error
+
+    def run_interruptible(self, call: Callable[[], ResultT]) -> ResultT:
+        """Run a call of the connection so that Ctrl-C interrupts it.
+
+        DuckDB ignores signals while a query runs, so the query runs in the engine's
+        thread and the main thread interrupts it.
+
+        Raises:
+            KeyboardInterrupt: The process was interrupted; the query has ended.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            return call()
+        from concurrent.futures import ThreadPoolExecutor, wait  # slow to import
+
+        if self._thread is None:
+            self._thread = ThreadPoolExecutor(1)
+        running = self._thread.submit(call)
+        try:
+            return running.result()
+        except KeyboardInterrupt:
+            while not running.done():  # one that comes too early is lost
+                self.connection.interrupt()
+                wait([running], 0.05)
+            raise
 
     def load_records(self, name: str, records: Sequence[bytes]) -> None:
         """Load canonical records into a table `name(n, record)`."""

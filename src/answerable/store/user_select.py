@@ -17,7 +17,6 @@ from answerable.store.documented_views import EVENTS
 from answerable.store.duckdb_engine import (
     DuckDbEngine,
     quote_text,
-    run_interruptible,
 )
 from answerable.store.event_sources import create_event_view
 from answerable.store.query_tables import (
@@ -131,7 +130,7 @@ class UserSelect:
                 return columns, _fetch_rows(result, self.limits.rows)
 
             with _interrupt_after(engine, self.limits.seconds):
-                return run_interruptible(engine.connection, call)
+                return engine.run_interruptible(call)
         finally:
             engine.close()
 
