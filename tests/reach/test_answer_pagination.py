@@ -9,7 +9,7 @@ from answerable.model.documents.shared_shapes import ReachItem
 from answerable.model.errors import UsageError
 from answerable.model.ids import IdentityId
 from answerable.reach.aws import subject_queries
-from answerable.reach.aws.answer_pages import (
+from answerable.reach.aws.answer_pagination import (
     PageCursor,
     list_callers_page,
     list_first_callers,

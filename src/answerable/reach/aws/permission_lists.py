@@ -11,7 +11,7 @@ from answerable.reach.acting_agents import rank_by_agents
 from answerable.reach.answer_items import build_item_without_statements
 from answerable.reach.aws import answer_items, subject_answers, subject_queries
 from answerable.reach.aws.answer_coverage import depends_on_unread_statements
-from answerable.reach.aws.answer_pages import (
+from answerable.reach.aws.answer_pagination import (
     PageCursor,
     count_reachable_identities,
     format_page_cursor,
