@@ -29,7 +29,7 @@ from answerable.gateway.serve.policy_trials import (
     try_policy_on_workers,
 )
 from answerable.gateway.serve.serve_plan import ServePlan
-from answerable.gateway.serve.signed_statements import SignedStatementDistributor
+from answerable.gateway.serve.signed_statement_watcher import SignedStatementDistributor
 from answerable.gateway.serve.worker_process import WorkerProcess
 from answerable.model.approval_request import BlockedCall
 from answerable.model.cedar_policy import list_text_prefix_warnings
