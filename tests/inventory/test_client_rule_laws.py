@@ -23,7 +23,7 @@ from answerable.model.provenance import WrittenBy
 from answerable.model.tool import SHELL
 from answerable.reach.aws.platform import AwsEvaluator
 from answerable.reach.aws.query_context import QueryContext
-from answerable.reach.formula import conjoin_hops, get_verdict
+from answerable.reach.condition_formula import conjoin_hops, get_verdict
 from answerable.reach.open_platforms import OpenPlatforms
 from answerable.reach.platform import PermissionEvaluator, Question
 from answerable.services.reach.platform_registry import AWS, PLATFORMS

@@ -31,7 +31,7 @@ from answerable.model.policy import Policy, PolicyEffect, PolicyLayer, Statement
 from answerable.model.policy_export import ExportTarget
 from answerable.reach.aws.permission_check import evaluate_call
 from answerable.reach.aws.query_context import QueryContext, require_assume_role_paths
-from answerable.reach.formula import Verdict
+from answerable.reach.condition_formula import Verdict
 from answerable.reach.platform import Question, SubjectIdentity
 from answerable.services.baseline.policy_export import export_profiles
 from answerable.services.reach.platform_registry import AWS

@@ -4,7 +4,7 @@ import pytest
 
 from answerable.reach.aws.compiled.principals import CompiledPrincipal
 from answerable.reach.aws.evaluation import policy_layers
-from answerable.reach.formula import TRUE
+from answerable.reach.condition_formula import TRUE
 from tests.laws import narrowed_sessions
 from tests.laws.narrowed_sessions import SessionLawError, run
 

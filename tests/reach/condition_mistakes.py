@@ -4,7 +4,7 @@ import pytest
 
 from answerable.reach.aws.evaluation import conditions, context_keys
 from answerable.reach.aws.patterns import glob_matching
-from answerable.reach.formula import TRUE
+from answerable.reach.condition_formula import TRUE
 
 Stated = tuple[str, ...] | None
 _parsed = conditions.parse_condition_operator

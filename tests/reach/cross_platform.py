@@ -12,8 +12,7 @@ from answerable.reach.answer_items import (
     build_item_without_statements,
     build_path_hop_item,
 )
-from answerable.reach.cross_platform_steps import CrossPlatformSteps
-from answerable.reach.formula import (
+from answerable.reach.condition_formula import (
     FALSE,
     TRUE,
     ConditionAtom,
@@ -22,6 +21,7 @@ from answerable.reach.formula import (
     conjoin_hops,
     get_verdict,
 )
+from answerable.reach.cross_platform_steps import CrossPlatformSteps
 from answerable.reach.platform import (
     Answer,
     AnswerList,

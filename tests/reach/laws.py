@@ -30,7 +30,12 @@ from answerable.reach.aws.permission_rows.row_types import (
     parse_row_filter,
 )
 from answerable.reach.aws.who_can import list_all_callers_by_severity
-from answerable.reach.formula import TOO_MANY, ConditionAtom, Formula, get_verdict
+from answerable.reach.condition_formula import (
+    TOO_MANY,
+    ConditionAtom,
+    Formula,
+    get_verdict,
+)
 from tests.reach.account_builder import catalogue
 from tests.reach.strategies_cases import Call, ReachCase, cases
 from tests.reference.reach import paths as spec_paths

@@ -10,7 +10,7 @@ from answerable.reach.aws.compiled.statements import UNCOLLECTED
 from answerable.reach.aws.compiled.uncollected_allows import rests_on_uncollected_allow
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
 from answerable.reach.aws.subject_queries import ReachAnswer
-from answerable.reach.formula import Verdict, get_verdict
+from answerable.reach.condition_formula import Verdict, get_verdict
 from tests.reach.account_builder import (
     AccountBuilder,
     B,

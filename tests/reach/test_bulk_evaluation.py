@@ -36,7 +36,7 @@ from answerable.reach.aws.patterns.arn_matching import (
     split_glob_arn,
 )
 from answerable.reach.aws.patterns.glob_matching import encode_glob
-from answerable.reach.formula import TRUE, Verdict, get_verdict
+from answerable.reach.condition_formula import TRUE, Verdict, get_verdict
 from tests.reach.account_builder import (
     A,
     AccountBuilder,

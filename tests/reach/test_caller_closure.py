@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from answerable.inventory.sync_join import join_syncs_into_inventory
 from answerable.reach import caller_closure
 from answerable.reach.caller_closure import CallerClosure
+from answerable.reach.condition_formula import FALSE, TRUE, Formula, Verdict, build_atom
 from answerable.reach.engine import answer_permission_question, list_callers
-from answerable.reach.formula import FALSE, TRUE, Formula, Verdict, build_atom
 from answerable.reach.open_platforms import OpenPlatforms
 from answerable.reach.platform import PageBounds, PathHop, Question
 from tests.reach.cross_platform import TinyPlatform, TinySteps, step

@@ -12,7 +12,7 @@ from answerable.reach.aws.compiled.statement_holder_index import (
 )
 from answerable.reach.aws.evaluation.single_request import evaluate_action
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
-from answerable.reach.formula import FALSE
+from answerable.reach.condition_formula import FALSE
 from tests.reach import laws
 from tests.reach.account_builder import A, AccountBuilder, statement, user
 from tests.reach.mutation import is_caught

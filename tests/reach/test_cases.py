@@ -10,7 +10,7 @@ from answerable.model.documents.shared_shapes import PermissionCheckItem
 from answerable.reach.aws import subject_queries
 from answerable.reach.aws.compiled import external_callers
 from answerable.reach.aws.evaluation.request import Evaluation
-from answerable.reach.formula import get_verdict
+from answerable.reach.condition_formula import get_verdict
 from answerable.usecases.reach import permissions as flow
 from tests.reach import case_tables
 from tests.reach.account_builder import A, AccountBuilder, catalogue, role, user

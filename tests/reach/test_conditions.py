@@ -13,7 +13,7 @@ from answerable.reach.aws.evaluation.conditions import (
     evaluate_condition_line,
 )
 from answerable.reach.aws.evaluation.context_keys import ContextKeys
-from answerable.reach.formula import FALSE, TRUE
+from answerable.reach.condition_formula import FALSE, TRUE
 
 KEY = "s3:prefix"
 Values = tuple[str, ...]

@@ -7,8 +7,8 @@ import pytest
 from answerable.inventory.sync_join import join_syncs_into_inventory
 from answerable.model.documents.shared_shapes import ReachItem
 from answerable.reach import engine
+from answerable.reach.condition_formula import TRUE, build_atom
 from answerable.reach.cross_platform_steps import CrossPlatformStepSource
-from answerable.reach.formula import TRUE, build_atom
 from answerable.reach.open_platforms import OpenPlatforms
 from answerable.reach.platform import (
     Answer,

@@ -20,7 +20,7 @@ from answerable.reach.aws.what_if.policy_edits import (
     StatementId,
     remove_policy_statements,
 )
-from answerable.reach.formula import FALSE
+from answerable.reach.condition_formula import FALSE
 from answerable.store.store import EvidenceStore
 from answerable.usecases.aws_permissions import find_minimal_cuts as flow
 from tests.reach.account_builder import A, AccountBuilder, role, statement, user

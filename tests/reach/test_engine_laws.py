@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from answerable.model.sighting import SightedFacts
 from answerable.reach.aws import subject_queries
 from answerable.reach.aws.permission_rows import callable_rows
-from answerable.reach.formula import get_verdict
+from answerable.reach.condition_formula import get_verdict
 from tests.reach import laws
 from tests.reach.mutation import is_caught
 from tests.reach.strategies import CALLS, GIVEN, estates, some_calls

@@ -7,7 +7,7 @@ from answerable.model.sighting import SightedFacts
 from answerable.reach.aws.identity_exposure import AccountExposure
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
 from answerable.reach.aws.paths.path_search import iterate_paths
-from answerable.reach.formula import Verdict
+from answerable.reach.condition_formula import Verdict
 from answerable.usecases.aws_permissions.list_exposures import list_exposures
 from tests.reach.account_builder import AccountBuilder, B, role, statement, user
 from tests.reach.strategies import estates

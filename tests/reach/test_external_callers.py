@@ -16,7 +16,7 @@ from answerable.reach.aws.permission_rows.row_types import (
 )
 from answerable.reach.aws.subject_queries import ReachAnswer
 from answerable.reach.aws.who_can import list_all_callers_by_severity
-from answerable.reach.formula import get_verdict
+from answerable.reach.condition_formula import get_verdict
 from tests.reach.account_builder import (
     A,
     AccountBuilder,

@@ -20,7 +20,7 @@ from answerable.reach.aws.bulk.transitive_closure import compute_transitive_clos
 from answerable.reach.aws.evaluation.single_request import evaluate_action
 from answerable.reach.aws.paths.identity_edges import IdentityNode
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
-from answerable.reach.formula import get_verdict
+from answerable.reach.condition_formula import get_verdict
 from tests.reach.account_builder import A, AccountBuilder, role, statement, user
 from tests.reach.mutation import Plant, apply_mutation, is_found
 from tests.reach.strategies import CALLS, GROUP, MANAGED, estates, permissions

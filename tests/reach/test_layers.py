@@ -7,7 +7,7 @@ from answerable.reach.aws.answer_coverage import list_not_collected
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
 from answerable.reach.aws.who_can import list_all_callers_by_severity
 from answerable.reach.collection_coverage import CollectedData
-from answerable.reach.formula import get_verdict
+from answerable.reach.condition_formula import get_verdict
 from tests.reach.account_builder import (
     A,
     AccountBuilder,

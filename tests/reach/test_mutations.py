@@ -20,7 +20,7 @@ from answerable.reach.aws.evaluation.context_keys import ContextKeys
 from answerable.reach.aws.evaluation.request import AwsRequest, ResourcePolicyResult
 from answerable.reach.aws.evaluation.trust_policies import RoleTrust
 from answerable.reach.aws.patterns import action_pattern_index, glob_matching
-from answerable.reach.formula import FALSE, TRUE, Formula, negate
+from answerable.reach.condition_formula import FALSE, TRUE, Formula, negate
 from tests.reach import laws
 from tests.reach.account_builder import role, user
 from tests.reach.condition_mistakes import (

@@ -11,7 +11,7 @@ from answerable.reach.aws.escalation_rules import takeover_rules
 from answerable.reach.aws.escalation_rules.registry import TAKEOVER_RULES
 from answerable.reach.aws.evaluation.request import Evaluation
 from answerable.reach.collection_coverage import CollectedData
-from answerable.reach.formula import TRUE
+from answerable.reach.condition_formula import TRUE
 from tests.reach import test_answer_proof as proof
 from tests.reach import test_protected_objects as edges
 from tests.reach import test_self_tagging as tags

@@ -26,7 +26,7 @@ from answerable.reach.aws.escalation_rules.registry import (
 from answerable.reach.aws.evaluation import conditions, date_conditions
 from answerable.reach.aws.evaluation.context_keys import ContextKeys
 from answerable.reach.aws.paths import identity_creation, path_search, witness_resources
-from answerable.reach.formula import TRUE, build_atom, get_verdict
+from answerable.reach.condition_formula import TRUE, build_atom, get_verdict
 from tests.reach import test_cases as table
 from tests.reach.mutation import apply_mutation
 

@@ -35,7 +35,7 @@ from answerable.reach.aws.paths import (
     witness_resources,
 )
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
-from answerable.reach.formula import FALSE, TRUE
+from answerable.reach.condition_formula import FALSE, TRUE
 from tests.reach.laws import paths_agree
 from tests.reach.mutation import Plant, apply_mutation, is_found
 from tests.reach.strategies_paths import paths

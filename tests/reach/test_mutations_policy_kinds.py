@@ -26,7 +26,7 @@ from answerable.reach.aws.evaluation import (
 from answerable.reach.aws.evaluation.context_keys import NO_KEYS, ContextKeys
 from answerable.reach.aws.evaluation.request import AwsRequest, ResourcePolicyResult
 from answerable.reach.aws.evaluation.resource_policies import ResourcePolicy
-from answerable.reach.formula import FALSE, TRUE, Formula
+from answerable.reach.condition_formula import FALSE, TRUE, Formula
 from tests.reach import laws
 from tests.reach.account_builder import role
 from tests.reach.mutation import Plant, is_caught

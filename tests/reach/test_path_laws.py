@@ -4,7 +4,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 
 from answerable.reach.aws import subject_queries
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
-from answerable.reach.formula import get_verdict
+from answerable.reach.condition_formula import get_verdict
 from tests.reach.laws import estate_of, world_of
 from tests.reach.strategies_cases import ReachCase, cases
 from tests.reference.reach import paths as spec_paths

@@ -12,7 +12,7 @@ from answerable.reach.aws.patterns.common_match_search import find_matching_text
 from answerable.reach.aws.patterns.glob_matching import encode_glob
 from answerable.reach.aws.subject_queries import ReachAnswer
 from answerable.reach.aws.who_can import list_all_callers_by_severity
-from answerable.reach.formula import FALSE, TRUE, Verdict, get_verdict
+from answerable.reach.condition_formula import FALSE, TRUE, Verdict, get_verdict
 from tests.reach.account_builder import (
     A,
     AccountBuilder,

@@ -21,7 +21,7 @@ from answerable.reach.aws.escalation_rules.registry import (
     TAKEOVER_RULES,
 )
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
-from answerable.reach.formula import FALSE, Formula, Verdict, get_verdict
+from answerable.reach.condition_formula import FALSE, Formula, Verdict, get_verdict
 from tests.reach import case_tables
 from tests.reach.account_builder import (
     A,

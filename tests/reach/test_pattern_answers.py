@@ -24,7 +24,7 @@ from answerable.reach.aws.resource_pattern_answers import (
 from answerable.reach.aws.resource_pattern_union import RESOURCE_KEY
 from answerable.reach.aws.subject_queries import PatternExtent, ReachAnswer
 from answerable.reach.aws.who_can import list_all_callers_by_severity
-from answerable.reach.formula import FALSE, TRUE
+from answerable.reach.condition_formula import FALSE, TRUE
 from answerable.usecases.reach import permissions as flow
 from tests.reach import laws
 from tests.reach.account_builder import A, AccountBuilder, B, role, statement, user

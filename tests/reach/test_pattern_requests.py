@@ -11,7 +11,7 @@ from answerable.reach.aws.evaluation import pattern_requests
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
 from answerable.reach.aws.permission_rows import callable_rows
 from answerable.reach.aws.permission_rows.row_types import RowFilter
-from answerable.reach.formula import get_verdict
+from answerable.reach.condition_formula import get_verdict
 from tests.reach import laws
 from tests.reach.account_builder import A, AccountBuilder, statement
 from tests.reach.layer_accounts import ANA, ANYONE, BUCKET, POINT, ana, asked, estate_of

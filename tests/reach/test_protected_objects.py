@@ -24,7 +24,7 @@ from answerable.reach.aws.escalation_rules.registry import (
 )
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
 from answerable.reach.collection_coverage import CollectedData
-from answerable.reach.formula import FALSE, TRUE
+from answerable.reach.condition_formula import FALSE, TRUE
 from answerable.usecases.reach import permissions as flow
 from tests.reach.account_builder import (
     A,

@@ -17,7 +17,7 @@ from answerable.reach.aws.condition_keys.self_tagging import answer_with_self_se
 from answerable.reach.aws.evaluation.context_keys import NO_KEYS, ContextKeys
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
 from answerable.reach.aws.subject_queries import ReachAnswer
-from answerable.reach.formula import TRUE, get_verdict
+from answerable.reach.condition_formula import TRUE, get_verdict
 from answerable.usecases.reach import permissions as flow
 from tests.reach.account_builder import A, AccountBuilder, role, statement, user
 from tests.reach.test_tag_setters import SERVICES, Condition, allow, tag_is

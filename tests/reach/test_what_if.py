@@ -22,7 +22,7 @@ from answerable.reach.aws.what_if.policy_edits import (
     StatementId,
     find_statement_by_printed_name,
 )
-from answerable.reach.formula import Formula, get_verdict
+from answerable.reach.condition_formula import Formula, get_verdict
 from answerable.reach.platform import PolicyEdit, Question
 from answerable.services.reach.platform_registry import AWS
 from answerable.usecases.reach import what_if as flow

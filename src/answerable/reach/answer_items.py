@@ -11,7 +11,7 @@ from answerable.model.documents.shared_shapes import (
     TruncationItem,
 )
 from answerable.model.errors import UsageError
-from answerable.reach.formula import ConditionAtom, Formula, Verdict
+from answerable.reach.condition_formula import ConditionAtom, Formula, Verdict
 from answerable.reach.platform import (
     Answer,
     AnswerList,

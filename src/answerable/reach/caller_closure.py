@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from answerable.model.ids import IdentityId
+from answerable.reach.condition_formula import FALSE, TRUE
 from answerable.reach.cross_platform_steps import EnteredIdentities, UnscannedEntry
-from answerable.reach.formula import FALSE, TRUE
 from answerable.reach.open_platforms import OpenPlatforms
 from answerable.reach.platform import (
     PathHop,

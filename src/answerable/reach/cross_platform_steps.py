@@ -10,7 +10,7 @@ from typing import Protocol
 
 from answerable.model.ids import IdentityId
 from answerable.model.inventory import Inventory
-from answerable.reach.formula import TRUE
+from answerable.reach.condition_formula import TRUE
 from answerable.reach.platform import (
     PathHop,
     PermissionEvaluator,

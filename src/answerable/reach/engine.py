@@ -11,7 +11,7 @@ from answerable.model.documents.shared_shapes import TruncationItem
 from answerable.model.errors import AmbiguousError, UsageError
 from answerable.model.inventory import Inventory
 from answerable.reach.answer_items import build_item_without_statements
-from answerable.reach.formula import Verdict
+from answerable.reach.condition_formula import Verdict
 from answerable.reach.open_platforms import CROSS_PLATFORM_STEPS, OpenPlatforms
 from answerable.reach.platform import (
     Answer,

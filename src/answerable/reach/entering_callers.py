@@ -15,7 +15,7 @@ from answerable.reach.caller_closure import (
     UNKNOWN,
     CallerClosure,
 )
-from answerable.reach.formula import Verdict
+from answerable.reach.condition_formula import Verdict
 from answerable.reach.open_platforms import CROSS_PLATFORM_STEPS, OpenPlatforms
 from answerable.reach.platform import (
     Answer,

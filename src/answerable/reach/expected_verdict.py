@@ -10,7 +10,7 @@ from difflib import get_close_matches
 
 from answerable.model.documents.shared_shapes import PermissionCheckItem
 from answerable.model.errors import UsageError
-from answerable.reach.formula import Verdict
+from answerable.reach.condition_formula import Verdict
 from answerable.reach.verdict_assumptions import ASSUMPTION_NAMES
 
 

@@ -6,13 +6,13 @@ from dataclasses import dataclass, field, replace
 from answerable.model.identity import Identity
 from answerable.model.ids import IdentityId
 from answerable.model.inventory import CredentialEntity, Inventory
+from answerable.reach.condition_formula import FALSE
 from answerable.reach.cross_platform_steps import (
     CrossPlatformSteps,
     CrossPlatformStepSource,
     EnteredIdentities,
     follow_steps,
 )
-from answerable.reach.formula import FALSE
 from answerable.reach.lazy_tables import encode_groups, restore_groups
 from answerable.reach.platform import (
     PathHop,

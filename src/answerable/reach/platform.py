@@ -14,7 +14,7 @@ from answerable.model.documents.shared_shapes import ReachItem, TruncationItem
 from answerable.model.ids import IdentityId
 from answerable.model.inventory import Inventory
 from answerable.model.policy import Policy
-from answerable.reach.formula import Formula, Verdict
+from answerable.reach.condition_formula import Formula, Verdict
 
 if TYPE_CHECKING:
     from answerable.model.documents.what_if import AccessChangeItem

@@ -9,7 +9,7 @@ from answerable.model.documents.what_if import AccessChangeItem
 from answerable.model.ids import IdentityId
 from answerable.model.inventory import Inventory
 from answerable.reach.acting_agents import list_agents_by_identity_used
-from answerable.reach.formula import Verdict
+from answerable.reach.condition_formula import Verdict
 from answerable.reach.platform import (
     AnswerList,
     AppliedEdit,

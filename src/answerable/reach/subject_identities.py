@@ -8,7 +8,7 @@ from answerable.model.ids import AgentId, CredentialId, IdentityId, PersonId
 from answerable.model.inventory import AgentEntity, CredentialEntity, Inventory, ToolUse
 from answerable.model.role_assignment import PERMISSION_SET, SSO_GROUP
 from answerable.model.tool import Tool
-from answerable.reach.formula import (
+from answerable.reach.condition_formula import (
     FALSE,
     TRUE,
     Formula,

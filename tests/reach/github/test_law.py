@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from answerable.reach.formula import TRUE
+from answerable.reach.condition_formula import TRUE
 from answerable.reach.github import (
     branch_write,
     organization_index,

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from answerable.reach.formula import get_verdict
+from answerable.reach.condition_formula import get_verdict
 from answerable.reach.postgres import privilege_check
 from answerable.reach.postgres import server_index as server_module
 from answerable.reach.postgres.catalogue import Catalogue, DatabaseObject

@@ -39,7 +39,7 @@ from answerable.reach.aws.unmodelled_steps import (
     list_unmodelled_path_steps,
 )
 from answerable.reach.collection_coverage import ANY_PLACE, CollectedData
-from answerable.reach.formula import Verdict, get_verdict
+from answerable.reach.condition_formula import Verdict, get_verdict
 
 _SERVICE, _REGION, _ACCOUNT = 2, 3, 4  # parts of an ARN
 

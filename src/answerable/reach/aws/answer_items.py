@@ -10,7 +10,7 @@ from answerable.reach.aws.condition_keys.key_classification import (
     classify_condition_key,
 )
 from answerable.reach.aws.subject_queries import ReachAnswer
-from answerable.reach.formula import ConditionAtom, get_verdict
+from answerable.reach.condition_formula import ConditionAtom, get_verdict
 
 
 def _classify_condition_key(atom: ConditionAtom) -> tuple[str, str]:

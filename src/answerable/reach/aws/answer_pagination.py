@@ -31,7 +31,7 @@ from answerable.reach.aws.who_can import (
     list_lazy_caller_answers,
 )
 from answerable.reach.caller_ranking import IDENTITY_GRADES, CallerRanking
-from answerable.reach.formula import FALSE
+from answerable.reach.condition_formula import FALSE
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -30,7 +30,7 @@ from answerable.reach.aws.evaluation.resource_policies import (
     ResourceOwnPolicy,
     requires_resource_policy,
 )
-from answerable.reach.formula import FALSE
+from answerable.reach.condition_formula import FALSE
 
 
 def list_candidate_callers(

@@ -19,7 +19,7 @@ from answerable.reach.aws.paths.path_search import (
     BackwardSearch,
     search_backward_from_targets,
 )
-from answerable.reach.formula import FALSE, TRUE, Verdict
+from answerable.reach.condition_formula import FALSE, TRUE, Verdict
 from answerable.reach.platform import PathHop
 
 _ANYONE = "*"

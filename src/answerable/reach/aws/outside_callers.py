@@ -31,7 +31,7 @@ from answerable.reach.aws.subject_queries import (
     build_never_answer,
 )
 from answerable.reach.caller_ranking import SERVICE, grade_external_caller_severity
-from answerable.reach.formula import FALSE, TRUE, conjoin_hops
+from answerable.reach.condition_formula import FALSE, TRUE, conjoin_hops
 
 if TYPE_CHECKING:
     from answerable.reach.aws.resource_pattern_answers import PatternQuery

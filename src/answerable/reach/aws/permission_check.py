@@ -28,7 +28,7 @@ from answerable.reach.aws.statement_quotes import (
     get_policy_statement_index,
 )
 from answerable.reach.aws.subject_queries import PatternExtent, ReachAnswer
-from answerable.reach.formula import Verdict, get_verdict
+from answerable.reach.condition_formula import Verdict, get_verdict
 from answerable.reach.platform import (
     Answer,
     Question,

@@ -42,7 +42,7 @@ from answerable.reach.aws.who_can import (
     build_caller_query,
     list_all_callers_by_severity,
 )
-from answerable.reach.formula import Verdict
+from answerable.reach.condition_formula import Verdict
 from answerable.reach.platform import (
     Answer,
     AnswerList,

@@ -29,7 +29,7 @@ from answerable.reach.aws.statement_quotes import (
 )
 from answerable.reach.aws.subject_queries import ReachAnswer
 from answerable.reach.collection_coverage import CollectedData
-from answerable.reach.formula import FALSE, build_atom, conjoin
+from answerable.reach.condition_formula import FALSE, build_atom, conjoin
 from answerable.reach.verdict_assumptions import list_assumed_policy_kinds
 
 CATALOGUE = "answerable:action-catalogue"

@@ -42,7 +42,7 @@ from answerable.reach.aws.permission_rows.row_types import (
 from answerable.reach.aws.resource_pattern_union import PatternUnion, UnconditionalParts
 from answerable.reach.aws.subject_queries import PatternExtent, ReachAnswer
 from answerable.reach.aws.whole_pattern_evaluation import WholePatternEvaluator
-from answerable.reach.formula import FALSE, TRUE, build_atom, disjoin
+from answerable.reach.condition_formula import FALSE, TRUE, build_atom, disjoin
 
 FURTHER = "answerable:further-parts"
 MAX_IDENTITIES_LISTED = 64  # identities on paths whose parts are listed in one answer

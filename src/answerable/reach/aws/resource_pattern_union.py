@@ -33,7 +33,7 @@ from answerable.reach.aws.patterns.pattern_set_algebra import (
 )
 from answerable.reach.aws.permission_rows.row_types import SCOPE, PermissionRow
 from answerable.reach.aws.subject_queries import PatternExtent, ReachAnswer
-from answerable.reach.formula import (
+from answerable.reach.condition_formula import (
     FALSE,
     TRUE,
     ConditionAtom,

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from answerable.reach.aws.compiled.uncollected_allows import rests_on_uncollected_allow
 from answerable.reach.aws.subject_queries import ReachAnswer
-from answerable.reach.formula import FALSE, TRUE, conjoin_hops
+from answerable.reach.condition_formula import FALSE, TRUE, conjoin_hops
 from answerable.reach.platform import SubjectIdentity
 
 

@@ -30,7 +30,13 @@ from answerable.reach.aws.paths.path_search import (
     search_backward_from_targets,
 )
 from answerable.reach.aws.permission_rows.row_types import PermissionRow, RowFilter
-from answerable.reach.formula import FALSE, TRUE, Formula, Verdict, conjoin_hops
+from answerable.reach.condition_formula import (
+    FALSE,
+    TRUE,
+    Formula,
+    Verdict,
+    conjoin_hops,
+)
 from answerable.reach.platform import DeterminingStatement, PathHop
 
 

@@ -9,7 +9,7 @@ from answerable.reach.aws.evaluation.context_keys import ContextKeys
 from answerable.reach.aws.evaluation.trust_policies import TAG_SESSION, RoleTrust
 from answerable.reach.aws.external_caller_queries import build_role_entry_hop
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
-from answerable.reach.formula import FALSE, conjoin, disjoin
+from answerable.reach.condition_formula import FALSE, conjoin, disjoin
 from answerable.reach.platform import PathHop
 from answerable.reach.token_trust import Claims, TokenTrust
 

@@ -19,7 +19,7 @@ from answerable.reach.aws.escalation_rules.takeover_rules import (
 from answerable.reach.aws.paths.pass_role import evaluate_pass_role, may_pass_any_role
 from answerable.reach.aws.patterns.glob_matching import decode_glob
 from answerable.reach.collection_coverage import ANY_PLACE, CollectedData
-from answerable.reach.formula import FALSE
+from answerable.reach.condition_formula import FALSE
 
 RUNNING_CODE = "running-code"
 _REGION = 3  # of the parts of an ARN

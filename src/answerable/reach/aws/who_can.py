@@ -40,7 +40,7 @@ from answerable.reach.caller_ranking import (
     NO_AGENT_RANKING,
     CallerRanking,
 )
-from answerable.reach.formula import FALSE, TRUE
+from answerable.reach.condition_formula import FALSE, TRUE
 
 MAX_LISTED_PATHS = 8  # identities on paths listed per caller and pattern
 CallerAnswers = Iterator[tuple[int, ReachAnswer | None]]

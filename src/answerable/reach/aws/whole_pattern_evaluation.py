@@ -34,7 +34,7 @@ from answerable.reach.aws.permission_rows.resource_policy_cache import (
     CachedPolicy,
     ResourcePolicyCache,
 )
-from answerable.reach.formula import FALSE, Formula
+from answerable.reach.condition_formula import FALSE, Formula
 
 _AppliedDeny = tuple[PolicyStatement, Formula]
 

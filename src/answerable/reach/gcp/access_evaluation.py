@@ -14,7 +14,7 @@ from answerable.model.google_cloud_ids import (
     normalise_permission,
     spell_resource,
 )
-from answerable.reach.formula import (
+from answerable.reach.condition_formula import (
     FALSE,
     TRUE,
     ConditionAtom,

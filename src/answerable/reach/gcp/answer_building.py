@@ -10,7 +10,7 @@ from answerable.reach.answer_items import (
     build_item_without_statements,
     build_path_hop_item,
 )
-from answerable.reach.formula import (
+from answerable.reach.condition_formula import (
     FALSE,
     ConditionAtom,
     Formula,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from answerable.model.documents.shared_shapes import TruncationItem
 from answerable.model.ids import IdentityId
 from answerable.reach.answer_items import parse_row_cursor
-from answerable.reach.formula import FALSE, TRUE
+from answerable.reach.condition_formula import FALSE, TRUE
 from answerable.reach.gcp.access_evaluation import AccessGap
 from answerable.reach.gcp.answer_building import (
     GoogleAccess,

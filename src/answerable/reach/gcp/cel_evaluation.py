@@ -11,7 +11,7 @@ Operators", and https://docs.cloud.google.com/iam/docs/conditions-attribute-refe
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from answerable.reach.formula import (
+from answerable.reach.condition_formula import (
     FALSE,
     TRUE,
     Formula,

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import re2
 
-from answerable.reach.formula import FALSE, TRUE, Formula
+from answerable.reach.condition_formula import FALSE, TRUE, Formula
 
 UNREAD = "gcp:condition"
 

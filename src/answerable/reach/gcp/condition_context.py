@@ -15,7 +15,7 @@ from answerable.model.google_cloud_ids import (
     is_service_account,
     split_pool_principal,
 )
-from answerable.reach.formula import TRUE, Formula, build_atom
+from answerable.reach.condition_formula import TRUE, Formula, build_atom
 from answerable.reach.gcp.cel_evaluation import CelContext, evaluate_condition
 from answerable.reach.gcp.cel_values import CelValue, LaterTime
 from answerable.reach.gcp.estate_index import TAGS, GoogleCloudIndex

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from answerable.model.google_cloud_ids import get_container, get_permission_service
-from answerable.reach.formula import FALSE, TRUE
+from answerable.reach.condition_formula import FALSE, TRUE
 from answerable.reach.gcp.access_evaluation import Access, AccessEvaluation
 from answerable.reach.gcp.answer_building import GoogleAccess
 from answerable.reach.gcp.estate_index import GoogleCloudIndex

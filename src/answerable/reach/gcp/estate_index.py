@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from answerable.reach.formula import FALSE, TRUE, Formula, disjoin
+from answerable.reach.condition_formula import FALSE, TRUE, Formula, disjoin
 from answerable.reach.gcp.estate_tables import EstateTables, IndexedBinding
 from answerable.reach.gcp.principals import PrincipalIndex
 from answerable.reach.gcp.resource_tree import PROJECTS, ResourceTree

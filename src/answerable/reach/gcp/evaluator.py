@@ -23,7 +23,7 @@ from answerable.model.google_cloud_ids import (
 from answerable.model.ids import IdentityId
 from answerable.model.inventory import Inventory
 from answerable.model.platform_catalogue import PlatformCatalogue
-from answerable.reach.formula import Verdict
+from answerable.reach.condition_formula import Verdict
 from answerable.reach.gcp import stored_tables
 from answerable.reach.gcp.access_evaluation import takes_permission
 from answerable.reach.gcp.answer_building import (

@@ -4,7 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from answerable.model.google_cloud_ids import split_pool_principal
-from answerable.reach.formula import FALSE, TRUE, Formula, conjoin_hops, disjoin
+from answerable.reach.condition_formula import (
+    FALSE,
+    TRUE,
+    Formula,
+    conjoin_hops,
+    disjoin,
+)
 from answerable.reach.gcp.access_evaluation import Access, AccessGap
 from answerable.reach.gcp.estate_index import GoogleCloudIndex
 from answerable.reach.gcp.step_rules import DELEGATION

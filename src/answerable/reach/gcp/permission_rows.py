@@ -12,7 +12,7 @@ from fnmatch import fnmatchcase
 from answerable.model.documents.shared_shapes import TruncationItem
 from answerable.model.google_cloud_ids import get_container
 from answerable.reach.answer_items import parse_row_cursor
-from answerable.reach.formula import FALSE, TRUE, Formula, conjoin
+from answerable.reach.condition_formula import FALSE, TRUE, Formula, conjoin
 from answerable.reach.gcp.access_evaluation import (
     AccessGap,
     denies_permission,

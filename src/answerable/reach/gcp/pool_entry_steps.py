@@ -14,8 +14,8 @@ from answerable.model.google_cloud_ids import normalise_principal
 from answerable.model.ids import Arn, IdentityId
 from answerable.model.inventory import Inventory
 from answerable.model.kubernetes_ids import KubernetesSubject
+from answerable.reach.condition_formula import TRUE, Formula, build_atom, conjoin
 from answerable.reach.cross_platform_steps import CrossPlatformSteps
-from answerable.reach.formula import TRUE, Formula, build_atom, conjoin
 from answerable.reach.gcp.answer_building import SOURCE
 from answerable.reach.gcp.catalogue import GooglePoolProvider
 from answerable.reach.gcp.cel_values import CelValue

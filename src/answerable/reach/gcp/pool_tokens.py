@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from answerable.model.google_cloud_ids import split_pool_principal
-from answerable.reach.formula import FALSE, TRUE, Formula, build_atom, conjoin
+from answerable.reach.condition_formula import FALSE, TRUE, Formula, build_atom, conjoin
 from answerable.reach.gcp.catalogue import GooglePoolProvider
 from answerable.reach.gcp.cel_evaluation import (
     CelContext,

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from answerable.model.google_cloud_ids import split_pool_principal
 from answerable.model.ids import IdentityId
-from answerable.reach.formula import TRUE, Formula, build_atom, conjoin
+from answerable.reach.condition_formula import TRUE, Formula, build_atom, conjoin
 from answerable.reach.gcp.catalogue import GooglePoolProvider
 from answerable.reach.gcp.estate_index import POOLS, GoogleCloudIndex
 from answerable.reach.gcp.pool_tokens import (

@@ -17,7 +17,7 @@ from answerable.model.google_cloud_ids import (
     is_service_account,
     split_pool_principal,
 )
-from answerable.reach.formula import FALSE, TRUE, Formula, build_atom
+from answerable.reach.condition_formula import FALSE, TRUE, Formula, build_atom
 from answerable.reach.gcp.estate_tables import GroupTables
 from answerable.reach.gcp.resource_tree import ResourceTree
 

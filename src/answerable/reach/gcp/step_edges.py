@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from answerable.model.google_cloud_ids import get_container
-from answerable.reach.formula import (
+from answerable.reach.condition_formula import (
     FALSE,
     TRUE,
     build_atom,

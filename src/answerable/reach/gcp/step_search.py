@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from answerable.model.google_cloud_ids import is_service_account, split_pool_principal
-from answerable.reach.formula import FALSE, TRUE
+from answerable.reach.condition_formula import FALSE, TRUE
 from answerable.reach.gcp.access_evaluation import AccessGap
 from answerable.reach.gcp.estate_index import GoogleCloudIndex
 from answerable.reach.gcp.google_steps import GoogleStep

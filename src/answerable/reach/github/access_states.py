@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from answerable.model.github_ids import GitHubSubject
-from answerable.reach.formula import TRUE, Formula, build_atom, conjoin_hops
+from answerable.reach.condition_formula import TRUE, Formula, build_atom, conjoin_hops
 from answerable.reach.github.catalogue import Workflow, WorkflowJob
 from answerable.reach.github.decision import ROLE_EDIT
 from answerable.reach.github.organization_index import (

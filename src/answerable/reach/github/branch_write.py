@@ -10,7 +10,7 @@ Source: https://docs.github.com/repositories/configuring-branches-and-merges-in-
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from answerable.reach.formula import FALSE, TRUE, build_atom
+from answerable.reach.condition_formula import FALSE, TRUE, build_atom
 from answerable.reach.github.catalogue import (
     ROLES,
     BranchProtection,

@@ -15,7 +15,13 @@ from answerable.reach.answer_items import (
     build_item_without_statements,
     build_path_hop_item,
 )
-from answerable.reach.formula import FALSE, TRUE, Verdict, conjoin_hops, get_verdict
+from answerable.reach.condition_formula import (
+    FALSE,
+    TRUE,
+    Verdict,
+    conjoin_hops,
+    get_verdict,
+)
 from answerable.reach.github.access_states import AccessState, iterate_states
 from answerable.reach.github.branch_write import (
     Write,

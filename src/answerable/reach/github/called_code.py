@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from answerable.reach.formula import build_atom
+from answerable.reach.condition_formula import build_atom
 from answerable.reach.github.branch_write import Write, decide_write, list_branches
 from answerable.reach.github.catalogue import Workflow, WorkflowJob
 from answerable.reach.github.decision import (

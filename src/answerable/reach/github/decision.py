@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from answerable.reach.answer_items import STEP_CONDITIONS
-from answerable.reach.formula import (
+from answerable.reach.condition_formula import (
     FALSE,
     TRUE,
     ConditionAtom,

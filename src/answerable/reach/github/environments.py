@@ -3,7 +3,7 @@
 Source: https://docs.github.com/actions/reference/workflows-and-actions/deployments-and-environments
 """
 
-from answerable.reach.formula import TRUE, build_atom
+from answerable.reach.condition_formula import TRUE, build_atom
 from answerable.reach.github.branch_write import find_protection, list_branches
 from answerable.reach.github.catalogue import Environment, WorkflowJob
 from answerable.reach.github.decision import (

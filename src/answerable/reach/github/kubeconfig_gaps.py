@@ -7,8 +7,8 @@ nor the workflow shows that identity, so the step is missing data, stated by its
 from collections.abc import Iterator, Sequence
 
 from answerable.model.github_ids import GitHubResource
+from answerable.reach.condition_formula import FALSE
 from answerable.reach.cross_platform_steps import CrossPlatformSteps
-from answerable.reach.formula import FALSE
 from answerable.reach.github.call_evaluation import find_answer, parse_identity
 from answerable.reach.github.organization_index import (
     SOURCE,

@@ -5,7 +5,7 @@ Source: https://docs.github.com/actions/reference/security/oidc
 
 from collections.abc import Iterator
 
-from answerable.reach.formula import TRUE, Formula, build_atom
+from answerable.reach.condition_formula import TRUE, Formula, build_atom
 from answerable.reach.github.catalogue import OidcTemplate
 from answerable.reach.github.decision import SUBJECT_FORM
 from answerable.reach.github.environments import ENVIRONMENT

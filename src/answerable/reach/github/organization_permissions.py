@@ -1,7 +1,7 @@
 """Decide actions on the organization itself: owners, and custom organization roles."""
 
 from answerable.model.github_ids import GitHubSubject
-from answerable.reach.formula import FALSE, TRUE
+from answerable.reach.condition_formula import FALSE, TRUE
 from answerable.reach.github.access_states import find_organization_permission
 from answerable.reach.github.decision import AccessDecision
 from answerable.reach.github.organization_index import OrganizationIndex

@@ -5,7 +5,7 @@ Source: https://docs.github.com/actions/reference/security/securely-using-pull_r
 
 from collections.abc import Iterator
 
-from answerable.reach.formula import FALSE, build_atom
+from answerable.reach.condition_formula import FALSE, build_atom
 from answerable.reach.github.branch_write import decide_capability
 from answerable.reach.github.called_code import (
     list_effective_jobs,

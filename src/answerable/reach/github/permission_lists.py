@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 from answerable.model.github_ids import GitHubResource, parse_resource_id
 from answerable.model.ids import IdentityId
 from answerable.reach.answer_items import build_item_without_statements, cut_answer_page
-from answerable.reach.formula import FALSE, Verdict, conjoin_hops
+from answerable.reach.condition_formula import FALSE, Verdict, conjoin_hops
 from answerable.reach.github.branch_write import list_branches
 from answerable.reach.github.call_evaluation import (
     build_answer,

@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
+from answerable.reach.condition_formula import conjoin_hops
 from answerable.reach.cross_platform_steps import CrossPlatformSteps
-from answerable.reach.formula import conjoin_hops
 from answerable.reach.github.branch_write import list_branches
 from answerable.reach.github.environments import ENVIRONMENT
 from answerable.reach.github.oidc_subjects import (

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from answerable.model.github_ids import GitHubResource, GitHubSubject
-from answerable.reach.formula import FALSE, TRUE, conjoin_hops
+from answerable.reach.condition_formula import FALSE, TRUE, conjoin_hops
 from answerable.reach.github.access_states import (
     WORKFLOW_KIND,
     iterate_states,

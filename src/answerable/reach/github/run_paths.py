@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from answerable.model.github_ids import GitHubResource, parse_resource_id
 from answerable.model.ids import IdentityId
-from answerable.reach.formula import FALSE, TRUE, Formula, conjoin_hops
+from answerable.reach.condition_formula import FALSE, TRUE, Formula, conjoin_hops
 from answerable.reach.github.access_states import WORKFLOW_KIND
 from answerable.reach.github.call_evaluation import find_index, parse_identity
 from answerable.reach.github.identity_lists import list_identities

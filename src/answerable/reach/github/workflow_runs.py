@@ -8,7 +8,7 @@ its jobs, the permissions of its token, the secrets it names.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from answerable.reach.formula import FALSE, TRUE
+from answerable.reach.condition_formula import FALSE, TRUE
 from answerable.reach.github.branch_write import (
     Write,
     decide_branch_creation,

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from answerable.model.kubernetes_ids import KubernetesResource, KubernetesSubject
-from answerable.reach.formula import TRUE, Formula
+from answerable.reach.condition_formula import TRUE, Formula
 from answerable.reach.kubernetes.catalogue import PolicyRule, Workload
 from answerable.reach.kubernetes.cluster_index import (
     ClusterIndex,

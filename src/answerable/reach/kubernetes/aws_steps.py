@@ -12,8 +12,8 @@ from fnmatch import fnmatchcase
 from answerable.model.ids import IdentityId
 from answerable.model.inventory import Inventory
 from answerable.model.kubernetes_ids import KubernetesSubject, build_user_subject
+from answerable.reach.condition_formula import TRUE, Formula, build_atom, conjoin
 from answerable.reach.cross_platform_steps import CrossPlatformSteps, UnscannedEntry
-from answerable.reach.formula import TRUE, Formula, build_atom, conjoin
 from answerable.reach.kubernetes.answer_building import SOURCE
 from answerable.reach.kubernetes.catalogue import PodIdentityAssociation, ServiceAccount
 from answerable.reach.kubernetes.cluster_index import ClusterIndex

@@ -6,7 +6,7 @@ from dataclasses import replace
 from answerable.model.ids import IdentityId
 from answerable.model.kubernetes_ids import KubernetesResource, parse_subject_id
 from answerable.reach.answer_items import cut_answer_page
-from answerable.reach.formula import Verdict
+from answerable.reach.condition_formula import Verdict
 from answerable.reach.kubernetes.access_graph import iterate_bits
 from answerable.reach.kubernetes.answer_building import build_not_known_answer
 from answerable.reach.kubernetes.call_evaluation import (

@@ -9,7 +9,7 @@ from answerable.model.kubernetes_ids import (
     KubernetesSubject,
     parse_subject_id,
 )
-from answerable.reach.formula import (
+from answerable.reach.condition_formula import (
     TRUE,
     Formula,
     build_atom,

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from answerable.model.ids import IdentityId
 from answerable.model.kubernetes_ids import parse_subject_id
-from answerable.reach.formula import TRUE, build_atom, conjoin_hops
+from answerable.reach.condition_formula import TRUE, build_atom, conjoin_hops
 from answerable.reach.kubernetes.access_graph import iterate_bits
 from answerable.reach.kubernetes.answer_building import SOURCE
 from answerable.reach.kubernetes.cluster_access import ClusterAccess

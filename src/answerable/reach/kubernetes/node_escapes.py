@@ -2,7 +2,13 @@
 
 from collections.abc import Iterable, Iterator
 
-from answerable.reach.formula import TRUE, Formula, build_atom, conjoin, disjoin
+from answerable.reach.condition_formula import (
+    TRUE,
+    Formula,
+    build_atom,
+    conjoin,
+    disjoin,
+)
 from answerable.reach.kubernetes.catalogue import Container, HostMount, Workload
 from answerable.reach.kubernetes.node_escape_rules import NODE_ESCAPES, NodeEscape
 from answerable.reach.kubernetes.step_rules import KERNEL

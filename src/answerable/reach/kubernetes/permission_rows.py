@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from answerable.model.kubernetes_ids import KubernetesResource
-from answerable.reach.formula import FALSE, TRUE, Formula, conjoin_hops
+from answerable.reach.condition_formula import FALSE, TRUE, Formula, conjoin_hops
 from answerable.reach.kubernetes.answer_building import FoundAccess, build_access_answer
 from answerable.reach.kubernetes.cluster_access import AccessPath, ClusterAccess
 from answerable.reach.kubernetes.cluster_index import RuleGrant

@@ -8,7 +8,7 @@ from answerable.model.kubernetes_ids import (
     KubernetesResource,
     KubernetesSubject,
 )
-from answerable.reach.formula import TRUE, Formula, build_atom, conjoin
+from answerable.reach.condition_formula import TRUE, Formula, build_atom, conjoin
 from answerable.reach.kubernetes.access_graph import AccessGraph, Edge
 from answerable.reach.kubernetes.catalogue import PolicyRule, Workload
 from answerable.reach.kubernetes.node_escapes import find_node_escape

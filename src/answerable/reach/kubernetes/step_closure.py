@@ -4,7 +4,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from answerable.reach.formula import TRUE
+from answerable.reach.condition_formula import TRUE
 from answerable.reach.kubernetes.access_graph import Edge, iterate_bits
 
 _BUNDLE = "bundle"

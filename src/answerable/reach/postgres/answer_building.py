@@ -11,7 +11,12 @@ from answerable.reach.answer_items import (
     build_item_without_statements,
     build_path_hop_item,
 )
-from answerable.reach.formula import ConditionAtom, Formula, Verdict, get_verdict
+from answerable.reach.condition_formula import (
+    ConditionAtom,
+    Formula,
+    Verdict,
+    get_verdict,
+)
 from answerable.reach.platform import (
     Answer,
     PathHop,

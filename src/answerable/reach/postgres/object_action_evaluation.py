@@ -10,7 +10,13 @@ from answerable.model.postgres_ids import (
     parse_postgres_role_id,
     quote_sql_identifier,
 )
-from answerable.reach.formula import FALSE, TRUE, build_atom, conjoin_hops, disjoin
+from answerable.reach.condition_formula import (
+    FALSE,
+    TRUE,
+    build_atom,
+    conjoin_hops,
+    disjoin,
+)
 from answerable.reach.platform import (
     Answer,
     Question,

@@ -10,7 +10,7 @@ from answerable.model.postgres_ids import (
     parse_postgres_role_id,
     quote_sql_identifier,
 )
-from answerable.reach.formula import FALSE, TRUE, Formula, conjoin_hops
+from answerable.reach.condition_formula import FALSE, TRUE, Formula, conjoin_hops
 from answerable.reach.platform import Answer, Question, SubjectIdentity
 from answerable.reach.postgres.answer_building import (
     FoundAnswer,

@@ -16,7 +16,7 @@ from answerable.model.postgres_ids import (
     parse_postgres_role_id,
 )
 from answerable.reach.answer_items import build_item_without_statements, cut_answer_page
-from answerable.reach.formula import Verdict
+from answerable.reach.condition_formula import Verdict
 from answerable.reach.platform import (
     Answer,
     AnswerList,
@@ -99,7 +99,7 @@ class PostgresEvaluator:
         self, targets: Collection[IdentityId], skipped: Container[str]
     ) -> Iterator[SubjectIdentity]:
         """Find one path of each role to any of `targets`."""
-        from answerable.reach.formula import TRUE
+        from answerable.reach.condition_formula import TRUE
 
         for start in self._list_all_roles():
             if start.subject in skipped:

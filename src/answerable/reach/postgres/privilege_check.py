@@ -4,7 +4,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from answerable.model.postgres_ids import quote_sql_identifier
-from answerable.reach.formula import FALSE, TRUE, Formula, build_atom, conjoin, disjoin
+from answerable.reach.condition_formula import (
+    FALSE,
+    TRUE,
+    Formula,
+    build_atom,
+    conjoin,
+    disjoin,
+)
 from answerable.reach.platform import DeterminingStatement
 from answerable.reach.postgres.catalogue import PUBLIC, DatabaseObject, Membership
 from answerable.reach.postgres.privileges import OWNER_ACTIONS

@@ -6,7 +6,14 @@ https://www.postgresql.org/docs/current/sql-createpolicy.html
 
 from collections.abc import Collection
 
-from answerable.reach.formula import FALSE, TRUE, Formula, build_atom, conjoin, disjoin
+from answerable.reach.condition_formula import (
+    FALSE,
+    TRUE,
+    Formula,
+    build_atom,
+    conjoin,
+    disjoin,
+)
 from answerable.reach.postgres.catalogue import PUBLIC, DatabaseObject, RowPolicy
 
 ROW_SECURITY = "postgres:row-security"

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from answerable.model.postgres_ids import build_postgres_role_id, quote_sql_identifier
-from answerable.reach.formula import FALSE, TRUE, Formula, build_atom
+from answerable.reach.condition_formula import FALSE, TRUE, Formula, build_atom
 from answerable.reach.platform import DeterminingStatement, PathHop
 from answerable.reach.postgres.catalogue import Membership
 from answerable.reach.postgres.privilege_check import (

@@ -23,7 +23,7 @@ from answerable.model.google_cloud_ids import (
 from answerable.model.inventory import Inventory
 from answerable.model.policy_drift import BEYOND, MISSING, NOT_KNOWN, PermissionDrift
 from answerable.reach import engine
-from answerable.reach.formula import Verdict
+from answerable.reach.condition_formula import Verdict
 from answerable.reach.gcp.access_evaluation import takes_permission
 from answerable.reach.gcp.estate_index import POLICIES
 from answerable.reach.open_platforms import OpenPlatforms

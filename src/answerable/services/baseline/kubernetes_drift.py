@@ -12,7 +12,7 @@ from answerable.model.kubernetes_ids import KubernetesResource, parse_subject_id
 from answerable.model.policy_drift import BEYOND, MISSING, NOT_KNOWN, PermissionDrift
 from answerable.model.policy_export import ExportTarget
 from answerable.reach import engine
-from answerable.reach.formula import Verdict
+from answerable.reach.condition_formula import Verdict
 from answerable.reach.platform import PageBounds, Question
 from answerable.services.baseline.policy_export import export_profiles
 from answerable.services.reach.platform_registry import open_platforms

@@ -13,7 +13,7 @@ from answerable.reach.aws.evaluation.request import DENY_KEY
 from answerable.reach.aws.permission_rows.row_action_expansion import ActionMatcher
 from answerable.reach.aws.permission_rows.row_types import SCOPE, parse_row_filter
 from answerable.reach.aws.subject_queries import ReachAnswer, iterate_subject_rows
-from answerable.reach.formula import Verdict, get_verdict
+from answerable.reach.condition_formula import Verdict, get_verdict
 from answerable.services.lineage.recorded_calls import (
     LogCoverage,
     count_recorded_calls,

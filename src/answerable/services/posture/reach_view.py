@@ -21,7 +21,7 @@ from answerable.reach.aws.identity_exposure import AccountExposure, IdentityExpo
 from answerable.reach.aws.permission_lists import list_uncollected_identities
 from answerable.reach.aws.platform import AwsEvaluator
 from answerable.reach.aws.query_context import QueryContext
-from answerable.reach.formula import Verdict
+from answerable.reach.condition_formula import Verdict
 from answerable.reach.gcp.platform import has_estate
 from answerable.reach.platform import PageBounds, Question, SubjectIdentity
 from answerable.services.posture.sensitive_data import list_sensitive_reads

@@ -23,7 +23,7 @@ from answerable.model.inventory import Inventory
 from answerable.model.kubernetes_ids import parse_subject_id
 from answerable.model.observed_action import ObservedAction
 from answerable.model.policy_export import ExportedPolicy, ExportTarget
-from answerable.reach.formula import Verdict
+from answerable.reach.condition_formula import Verdict
 from answerable.reach.gcp.estate_index import POLICIES
 from answerable.reach.gcp.evaluator import GcpEvaluator
 from answerable.services.baseline.cloud_profiles import (

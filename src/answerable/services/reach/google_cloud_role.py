@@ -10,7 +10,7 @@ from answerable.model.ids import IdentityId
 from answerable.model.inventory import Inventory
 from answerable.model.platform_catalogue import PlatformCatalogue
 from answerable.model.policy_export import ExportedPolicy
-from answerable.reach.formula import Verdict
+from answerable.reach.condition_formula import Verdict
 from answerable.reach.gcp.catalogue import (
     GoogleAllowPolicy,
     GoogleBinding,

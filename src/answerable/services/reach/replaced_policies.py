@@ -33,7 +33,7 @@ from answerable.reach.aws.platform import build_policy_edit_from_graphs
 from answerable.reach.aws.query_context import QueryContext, require_assume_role_paths
 from answerable.reach.aws.what_if.edit_comparison import EditedGraph, apply_graph_edit
 from answerable.reach.aws.what_if.policy_edits import attach_policy
-from answerable.reach.formula import Verdict, get_verdict
+from answerable.reach.condition_formula import Verdict, get_verdict
 from answerable.reach.platform import Question, SubjectIdentity
 from answerable.services.reach.platform_registry import AWS, open_platforms
 

@@ -34,7 +34,7 @@ from answerable.reach.aws.statement_quotes import (
     StatementQuotes,
     StatementTextIndex,
 )
-from answerable.reach.formula import Verdict, get_verdict
+from answerable.reach.condition_formula import Verdict, get_verdict
 from answerable.reach.platform import Question
 from answerable.services.reach.platform_registry import AWS
 from answerable.services.reach.question_sampling import (

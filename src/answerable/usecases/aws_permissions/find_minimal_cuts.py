@@ -29,7 +29,7 @@ from answerable.reach.aws.statement_quotes import format_statement
 from answerable.reach.aws.subject_queries import ReachAnswer
 from answerable.reach.aws.what_if.minimal_cuts import CutSearch, StatementSet
 from answerable.reach.aws.what_if.policy_edits import StatementId
-from answerable.reach.formula import FALSE, Verdict, get_verdict
+from answerable.reach.condition_formula import FALSE, Verdict, get_verdict
 from answerable.reach.platform import Question, SubjectIdentity
 from answerable.reach.subject_identities import SubjectIdentities
 from answerable.services.reach.aws_queries import (

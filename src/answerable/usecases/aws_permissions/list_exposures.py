@@ -21,7 +21,7 @@ from answerable.reach.aws.query_context import (
     pick_identity_per_account,
     require_assume_role_paths,
 )
-from answerable.reach.formula import Verdict
+from answerable.reach.condition_formula import Verdict
 from answerable.reach.platform import Question, UnknownSubject
 from answerable.services.reach.aws_queries import (
     build_query_coverage,

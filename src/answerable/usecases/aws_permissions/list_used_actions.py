@@ -37,7 +37,7 @@ from answerable.reach.aws.query_context import (
     list_missing_data_for_answers,
 )
 from answerable.reach.aws.subject_queries import ReachAnswer
-from answerable.reach.formula import Verdict, get_verdict
+from answerable.reach.condition_formula import Verdict, get_verdict
 from answerable.reach.platform import Question
 from answerable.services.lineage.recorded_calls import (
     CallCount,

@@ -8,7 +8,7 @@ from answerable.presentation import answer_coverage
 from answerable.presentation.command_hints import format_command
 from answerable.reach import engine
 from answerable.reach.acting_agents import list_agents_by_identity_used
-from answerable.reach.formula import Verdict
+from answerable.reach.condition_formula import Verdict
 from answerable.reach.platform import (
     AppliedEdit,
     PermissionPlatform,

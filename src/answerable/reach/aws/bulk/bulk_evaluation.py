@@ -33,7 +33,7 @@ from answerable.reach.aws.compiled.service_facts import (
     TRUST_POLICY_ACTIONS,
     supports_rcps,
 )
-from answerable.reach.formula import FALSE, TRUE, Formula
+from answerable.reach.condition_formula import FALSE, TRUE, Formula
 
 EvaluateOne = Callable[[CompiledPrincipal, str], Formula]
 

@@ -30,7 +30,7 @@ from answerable.reach.aws.evaluation.single_request import (
 from answerable.reach.aws.paths.identity_creation import is_not_yet_created
 from answerable.reach.aws.paths.identity_edges import IdentityNode
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
-from answerable.reach.formula import TRUE, Verdict
+from answerable.reach.condition_formula import TRUE, Verdict
 
 # Most questions read stored steps: the compiler of the graph is imported where it runs.
 if TYPE_CHECKING:

@@ -27,7 +27,7 @@ from answerable.reach.aws.paths.identity_creation import (
 )
 from answerable.reach.aws.paths.identity_edges import IdentityNode
 from answerable.reach.aws.paths.pass_role import PASS_ROLE
-from answerable.reach.formula import TRUE
+from answerable.reach.condition_formula import TRUE
 
 
 @dataclass(eq=False, slots=True)

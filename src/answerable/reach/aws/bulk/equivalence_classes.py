@@ -13,7 +13,7 @@ from answerable.reach.aws.compiled.service_facts import supports_rcps
 from answerable.reach.aws.compiled.statements import CompiledStatement
 from answerable.reach.aws.evaluation.context_keys import NO_KEYS
 from answerable.reach.aws.evaluation.request import Evaluation
-from answerable.reach.formula import FALSE, TRUE
+from answerable.reach.condition_formula import FALSE, TRUE
 
 ALWAYS_DENIED, CONDITIONAL, ALWAYS_ALLOWED = range(3)
 

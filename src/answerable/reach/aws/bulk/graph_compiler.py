@@ -48,7 +48,7 @@ from answerable.reach.aws.paths.identity_edges import IdentityNode
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
 from answerable.reach.aws.paths.pass_role import PASS_ROLE
 from answerable.reach.aws.paths.path_step_evaluation import evaluate_path_step_call
-from answerable.reach.formula import TRUE, Formula
+from answerable.reach.condition_formula import TRUE, Formula
 
 
 @dataclass(eq=False, slots=True)

@@ -28,7 +28,7 @@ from answerable.reach.aws.compiled.principal_matching import (
 )
 from answerable.reach.aws.compiled.statements import CompiledStatement
 from answerable.reach.aws.evaluation.context_keys import ContextKeys
-from answerable.reach.formula import TRUE, ConditionAtom
+from answerable.reach.condition_formula import TRUE, ConditionAtom
 
 BYPASSES_BOUNDARY, NAMES_PRINCIPAL, DELEGATES_TO_ACCOUNT, DENIES, RCP_DENIES = range(5)
 _NAMING_WAYS = {

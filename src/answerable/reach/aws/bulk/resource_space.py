@@ -19,7 +19,7 @@ from answerable.reach.aws.compiled.service_facts import needs_key_policy
 from answerable.reach.aws.compiled.statements import CompiledStatement
 from answerable.reach.aws.evaluation.resource_policies import ResourcePolicy
 from answerable.reach.aws.evaluation.trust_policies import RoleTrust
-from answerable.reach.formula import FALSE, TRUE
+from answerable.reach.condition_formula import FALSE, TRUE
 
 
 class AccountView(NamedTuple):

@@ -22,7 +22,7 @@ from answerable.reach.aws.evaluation.context_keys import (
     resolve_policy_variables,
 )
 from answerable.reach.aws.patterns.arn_matching import split_glob_arn
-from answerable.reach.formula import FALSE, TRUE, Formula
+from answerable.reach.condition_formula import FALSE, TRUE, Formula
 
 _ONE_VARIABLE = re.compile(r"\$\{([^}*?$,]+)\}")
 ConditionLines = tuple[ConditionClause, ...]

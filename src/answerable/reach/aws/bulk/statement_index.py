@@ -25,7 +25,7 @@ from answerable.reach.aws.compiled.principals import (
     CompiledPrincipal,
 )
 from answerable.reach.aws.compiled.statements import CompiledStatement, PolicyStatement
-from answerable.reach.formula import Formula
+from answerable.reach.condition_formula import Formula
 
 ANYTHING = "*"  # what an actor gained that may do everything
 

@@ -36,7 +36,7 @@ from answerable.reach.aws.compiled.service_facts import (
 )
 from answerable.reach.aws.compiled.statements import CompiledStatement
 from answerable.reach.aws.evaluation.context_keys import ContextKeys
-from answerable.reach.formula import Formula
+from answerable.reach.condition_formula import Formula
 
 
 @dataclass(eq=False, slots=True)

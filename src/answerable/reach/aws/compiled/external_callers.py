@@ -26,7 +26,7 @@ from answerable.reach.aws.compiled.principal_matching import (
 from answerable.reach.aws.compiled.statements import CompiledStatement
 from answerable.reach.aws.evaluation.context_keys import ABSENT_KEY, ContextKeys
 from answerable.reach.aws.patterns.arn_matching import ArnParts
-from answerable.reach.formula import TRUE, build_atom
+from answerable.reach.condition_formula import TRUE, build_atom
 
 
 class ExternalCallerKind(StrEnum):

@@ -14,7 +14,14 @@ from answerable.reach.aws.compiled.principal_element import (
 from answerable.reach.aws.compiled.principals import CompiledPrincipal, is_root_user
 from answerable.reach.aws.compiled.statements import CompiledStatement
 from answerable.reach.aws.evaluation.context_keys import NO_KEYS, ContextKeys
-from answerable.reach.formula import FALSE, TRUE, Formula, build_atom, disjoin, negate
+from answerable.reach.condition_formula import (
+    FALSE,
+    TRUE,
+    Formula,
+    build_atom,
+    disjoin,
+    negate,
+)
 
 NamingFormulas = list[tuple[str, Formula]]
 SESSION_NAME = "sts:rolesessionname"

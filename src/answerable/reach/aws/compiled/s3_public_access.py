@@ -19,7 +19,14 @@ from answerable.reach.aws.evaluation.request import (
     ResourcePolicyResult,
 )
 from answerable.reach.aws.evaluation.resource_policies import ResourcePolicy
-from answerable.reach.formula import FALSE, TRUE, Formula, build_atom, conjoin, negate
+from answerable.reach.condition_formula import (
+    FALSE,
+    TRUE,
+    Formula,
+    build_atom,
+    conjoin,
+    negate,
+)
 from answerable.reach.platform import DeterminingStatement
 
 PUBLIC_POLICY = "answerable:public-policy"

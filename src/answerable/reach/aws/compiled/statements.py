@@ -32,7 +32,7 @@ from answerable.reach.aws.patterns.arn_matching import (
 )
 from answerable.reach.aws.patterns.glob_matching import encode_glob, has_no_wildcard
 from answerable.reach.aws.patterns.pattern_set_algebra import PatternTerm
-from answerable.reach.formula import (
+from answerable.reach.condition_formula import (
     FALSE,
     TRUE,
     Formula,

@@ -1,7 +1,7 @@
 """Recognise answers that rest on allows of policies that were not collected."""
 
 from answerable.reach.aws.compiled.statements import UNCOLLECTED
-from answerable.reach.formula import ConditionAtom, Formula
+from answerable.reach.condition_formula import ConditionAtom, Formula
 
 
 def rests_on_uncollected_allow(formula: Formula) -> bool:

@@ -28,7 +28,7 @@ from answerable.reach.aws.paths.identity_graph import IdentityGraph
 from answerable.reach.aws.paths.path_search import ReachPath, iterate_paths
 from answerable.reach.aws.patterns.arn_matching import ArnParts
 from answerable.reach.aws.subject_queries import ReachAnswer, build_answer_at_path_end
-from answerable.reach.formula import FALSE
+from answerable.reach.condition_formula import FALSE
 
 _TAG_PREFIXES = ("aws:principaltag/", "aws:resourcetag/", "iam:resourcetag/")
 _MAX_PATHS = 256

@@ -43,7 +43,7 @@ from answerable.reach.aws.patterns.glob_matching import (
     ANY_TEXT,
     decode_glob,
 )
-from answerable.reach.formula import (
+from answerable.reach.condition_formula import (
     FALSE,
     Formula,
     Verdict,

@@ -19,7 +19,7 @@ from answerable.reach.aws.evaluation.request import (
     describe_statement,
 )
 from answerable.reach.aws.evaluation.trust_policies import ASSUME_ROLE, RoleTrust
-from answerable.reach.formula import FALSE, TRUE, disjoin
+from answerable.reach.condition_formula import FALSE, TRUE, disjoin
 from answerable.reach.platform import DeterminingStatement
 
 

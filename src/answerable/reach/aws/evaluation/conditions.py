@@ -31,7 +31,7 @@ from answerable.reach.aws.patterns.arn_matching import (
     split_glob_arn,
 )
 from answerable.reach.aws.patterns.glob_matching import encode_literal, matches_glob
-from answerable.reach.formula import FALSE, TRUE, ConditionAtom, Formula
+from answerable.reach.condition_formula import FALSE, TRUE, ConditionAtom, Formula
 
 # Compares a policy's and a request's value; ValueError if either has the wrong type.
 ValueTest = Callable[[str, str], bool]

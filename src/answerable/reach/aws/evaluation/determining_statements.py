@@ -11,7 +11,7 @@ from answerable.reach.aws.evaluation.request import (
     describe_gap,
     describe_statement,
 )
-from answerable.reach.formula import FALSE, TRUE
+from answerable.reach.condition_formula import FALSE, TRUE
 from answerable.reach.platform import DeterminingStatement
 
 

@@ -41,7 +41,14 @@ from answerable.reach.aws.evaluation.resource_policies import (
     ResourcePolicy,
     evaluate_resource_policy_for_caller,
 )
-from answerable.reach.formula import FALSE, TRUE, Formula, conjoin, disjoin, negate
+from answerable.reach.condition_formula import (
+    FALSE,
+    TRUE,
+    Formula,
+    conjoin,
+    disjoin,
+    negate,
+)
 from answerable.reach.platform import DeterminingStatement
 
 

@@ -36,7 +36,7 @@ from answerable.reach.aws.evaluation.resource_policies import (
     evaluate_resource_policy_for_principal,
     requires_resource_policy,
 )
-from answerable.reach.formula import FALSE, TRUE, Formula, build_atom, conjoin
+from answerable.reach.condition_formula import FALSE, TRUE, Formula, build_atom, conjoin
 from answerable.reach.platform import DeterminingStatement
 
 

@@ -47,7 +47,14 @@ from answerable.reach.aws.patterns.pattern_set_algebra import (
     PatternTerm,
     covers,
 )
-from answerable.reach.formula import FALSE, TRUE, Formula, build_atom, conjoin, disjoin
+from answerable.reach.condition_formula import (
+    FALSE,
+    TRUE,
+    Formula,
+    build_atom,
+    conjoin,
+    disjoin,
+)
 
 RESOURCE_POLICY_KEY = "answerable:resource-policy"
 KMS_KEY_PATTERN = split_glob_arn(encode_glob("arn:*:kms:*:*:key/*"))

@@ -37,7 +37,7 @@ from answerable.reach.aws.evaluation.request import (
     describe_statement,
 )
 from answerable.reach.aws.evaluation.resource_policies import Namer
-from answerable.reach.formula import (
+from answerable.reach.condition_formula import (
     FALSE,
     TRUE,
     Formula,

@@ -14,7 +14,7 @@ from answerable.reach.aws.compiled.resources import S3AccessPoint
 from answerable.reach.aws.compiled.statements import PolicyGap, PolicyStatement
 from answerable.reach.aws.evaluation.context_keys import NO_KEYS, ContextKeys
 from answerable.reach.aws.patterns.arn_matching import ArnParts
-from answerable.reach.formula import TRUE, Formula, conjoin
+from answerable.reach.condition_formula import TRUE, Formula, conjoin
 from answerable.reach.platform import DeterminingStatement
 
 

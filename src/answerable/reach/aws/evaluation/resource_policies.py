@@ -38,7 +38,7 @@ from answerable.reach.aws.evaluation.request import (
 )
 from answerable.reach.aws.evaluation.trust_policies import RoleTrust
 from answerable.reach.aws.patterns.arn_matching import ArnParts
-from answerable.reach.formula import FALSE, TRUE, Formula, conjoin, disjoin
+from answerable.reach.condition_formula import FALSE, TRUE, Formula, conjoin, disjoin
 from answerable.reach.platform import DeterminingStatement
 
 

@@ -19,7 +19,7 @@ from answerable.reach.aws.evaluation.evaluate_principal import (
 )
 from answerable.reach.aws.evaluation.request import Evaluation
 from answerable.reach.aws.evaluation.trust_policies import ASSUME_ROLE
-from answerable.reach.formula import FALSE
+from answerable.reach.condition_formula import FALSE
 from answerable.reach.platform import DeterminingStatement
 
 

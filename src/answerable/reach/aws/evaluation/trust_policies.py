@@ -28,7 +28,7 @@ from answerable.reach.aws.evaluation.context_keys import (
 )
 from answerable.reach.aws.evaluation.request import Evaluation, describe_statement
 from answerable.reach.aws.patterns.arn_matching import split_arn
-from answerable.reach.formula import FALSE, Formula, conjoin, disjoin, negate
+from answerable.reach.condition_formula import FALSE, Formula, conjoin, disjoin, negate
 
 ASSUME_ROLE = "sts:assumerole"
 ASSUME_ROLE_WITH_WEB_IDENTITY = "sts:assumerolewithwebidentity"

@@ -22,7 +22,7 @@ from answerable.reach.aws.paths.identity_edges import (
 )
 from answerable.reach.aws.paths.pass_role import PASS_ROLE, evaluate_pass_role
 from answerable.reach.aws.paths.witness_resources import find_witness_resources
-from answerable.reach.formula import FALSE, build_atom
+from answerable.reach.condition_formula import FALSE, build_atom
 
 
 class _TakeoverGraph(Protocol):

@@ -35,7 +35,7 @@ from answerable.reach.aws.paths.identity_edges import (
     has_unconditional_edge,
 )
 from answerable.reach.aws.paths.path_step_evaluation import evaluate_path_step_call
-from answerable.reach.formula import FALSE, TRUE, build_atom, conjoin
+from answerable.reach.condition_formula import FALSE, TRUE, build_atom, conjoin
 from answerable.reach.platform import DeterminingStatement
 
 BestEdges = Mapping[IdentityNode, IdentityEdge]

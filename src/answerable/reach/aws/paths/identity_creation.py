@@ -48,7 +48,7 @@ from answerable.reach.aws.paths.witness_resources import (
     find_witness_resources,
     list_witness_candidates,
 )
-from answerable.reach.formula import FALSE, TRUE, build_atom
+from answerable.reach.condition_formula import FALSE, TRUE, build_atom
 
 NOT_YET_CREATED = "to be made"
 _KINDS = {EditTarget.ROLE: "role", EditTarget.USER: "user"}

@@ -8,7 +8,7 @@ from answerable.model.ids import IdentityId
 from answerable.reach.aws.compiled.accounts import CompiledAccounts
 from answerable.reach.aws.compiled.statements import PolicyGap
 from answerable.reach.aws.evaluation.request import Evaluation
-from answerable.reach.formula import FALSE, TRUE, Formula, conjoin_hops
+from answerable.reach.condition_formula import FALSE, TRUE, Formula, conjoin_hops
 from answerable.reach.platform import DeterminingStatement
 
 IdentityFilter = (

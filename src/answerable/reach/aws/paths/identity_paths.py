@@ -21,7 +21,7 @@ from answerable.reach.aws.paths.path_search import (
     iterate_paths,
     search_backward_from_targets,
 )
-from answerable.reach.formula import TRUE
+from answerable.reach.condition_formula import TRUE
 from answerable.reach.platform import PathHop, SubjectIdentity
 
 

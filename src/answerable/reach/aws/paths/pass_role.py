@@ -32,7 +32,7 @@ from answerable.reach.aws.paths.witness_resources import (
     Evaluations,
     find_witness_resources,
 )
-from answerable.reach.formula import FALSE, TRUE, build_atom
+from answerable.reach.condition_formula import FALSE, TRUE, build_atom
 
 PASS_ROLE = "iam:PassRole"  # noqa: S105 - an action
 

@@ -17,7 +17,7 @@ from answerable.reach.aws.paths.identity_creation import (
 )
 from answerable.reach.aws.paths.identity_edges import IdentityEdge, IdentityNode
 from answerable.reach.aws.paths.identity_graph import IdentityGraph
-from answerable.reach.formula import TRUE, Formula, conjoin_hops
+from answerable.reach.condition_formula import TRUE, Formula, conjoin_hops
 from answerable.reach.platform import PathHop
 
 

@@ -37,7 +37,7 @@ from answerable.reach.aws.patterns.glob_matching import (
     encode_literal,
     matches_glob,
 )
-from answerable.reach.formula import FALSE, TRUE
+from answerable.reach.condition_formula import FALSE, TRUE
 
 _MAX_CANDIDATES = 64
 Evaluations = tuple[Evaluation, ...]

@@ -52,7 +52,7 @@ from answerable.reach.aws.permission_rows.row_types import (
     RowFilter,
     TermPairTest,
 )
-from answerable.reach.formula import TRUE
+from answerable.reach.condition_formula import TRUE
 
 _Deniers = Mapping[str, tuple[DenyingPolicies, ...]]
 

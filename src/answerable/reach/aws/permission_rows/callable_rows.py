@@ -23,7 +23,7 @@ from answerable.reach.aws.patterns.pattern_set_algebra import (
 )
 from answerable.reach.aws.permission_rows.principal_rows import list_principal_rows
 from answerable.reach.aws.permission_rows.row_types import PermissionRow, RowFilter
-from answerable.reach.formula import FALSE
+from answerable.reach.condition_formula import FALSE
 
 
 def list_callable_rows(

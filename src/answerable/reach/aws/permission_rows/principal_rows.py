@@ -32,7 +32,7 @@ from answerable.reach.aws.permission_rows.row_types import (
     TermPairTest,
 )
 from answerable.reach.aws.permission_rows.statement_spans import build_row_from_span
-from answerable.reach.formula import TRUE
+from answerable.reach.condition_formula import TRUE
 
 
 def list_principal_rows(

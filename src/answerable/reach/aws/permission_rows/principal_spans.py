@@ -34,7 +34,7 @@ from answerable.reach.aws.permission_rows.statement_spans import (
     build_limiting_spans,
     list_pattern_pairs_of_statements,
 )
-from answerable.reach.formula import FALSE, conjoin, negate
+from answerable.reach.condition_formula import FALSE, conjoin, negate
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,7 +54,7 @@ from answerable.reach.aws.permission_rows.row_types import PermissionRow
 from answerable.reach.aws.permission_rows.statement_spans import (
     list_action_terms_of_statement,
 )
-from answerable.reach.formula import FALSE, build_atom, conjoin
+from answerable.reach.condition_formula import FALSE, build_atom, conjoin
 
 
 @dataclass(slots=True)

@@ -55,7 +55,14 @@ from answerable.reach.aws.permission_rows.statement_spans import (
     list_constant_pattern_pairs,
     list_pattern_pairs_of_statements,
 )
-from answerable.reach.formula import FALSE, TRUE, Formula, build_atom, conjoin, negate
+from answerable.reach.condition_formula import (
+    FALSE,
+    TRUE,
+    Formula,
+    build_atom,
+    conjoin,
+    negate,
+)
 
 
 def list_resource_policy_rows(

@@ -24,7 +24,7 @@ from answerable.reach.aws.patterns.pattern_set_algebra import (
     format_action_pattern,
     format_resource_pattern,
 )
-from answerable.reach.formula import Formula, conjoin
+from answerable.reach.condition_formula import Formula, conjoin
 from answerable.reach.platform import DeterminingStatement
 
 SCOPE = "answerable:scope"

@@ -45,7 +45,7 @@ from answerable.reach.aws.permission_rows.row_types import (
     PermissionRow,
     RowFilter,
 )
-from answerable.reach.formula import (
+from answerable.reach.condition_formula import (
     FALSE,
     TRUE,
     Formula,

@@ -47,7 +47,7 @@ from answerable.reach.aws.what_if.permission_comparison import (
 )
 from answerable.reach.aws.what_if.subject_reach import SubjectReach
 from answerable.reach.collection_coverage import CollectedData
-from answerable.reach.formula import TRUE, Verdict
+from answerable.reach.condition_formula import TRUE, Verdict
 from answerable.reach.platform import ChangeList, Question, SubjectIdentity
 
 # Rows of at most this many changed identities are compared for one subject.

@@ -28,7 +28,7 @@ from answerable.reach.aws.what_if.subject_reach import (
     build_permission_level,
     choose_higher_permission_level,
 )
-from answerable.reach.formula import FALSE, TRUE, Verdict, get_verdict
+from answerable.reach.condition_formula import FALSE, TRUE, Verdict, get_verdict
 
 
 def list_permission_changes_of_external(

@@ -40,7 +40,7 @@ from answerable.reach.aws.what_if.subject_reach import (
     build_permission_level,
     is_row_single_call,
 )
-from answerable.reach.formula import TRUE, Verdict, conjoin_hops
+from answerable.reach.condition_formula import TRUE, Verdict, conjoin_hops
 
 
 class ReachChange(StrEnum):

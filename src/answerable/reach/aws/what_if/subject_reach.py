@@ -22,7 +22,7 @@ from answerable.reach.aws.patterns.pattern_set_algebra import (
 from answerable.reach.aws.permission_rows.callable_rows import list_callable_rows
 from answerable.reach.aws.permission_rows.row_types import PermissionRow, RowFilter
 from answerable.reach.aws.subject_queries import PatternExtent
-from answerable.reach.formula import TRUE, Verdict
+from answerable.reach.condition_formula import TRUE, Verdict
 
 # Most identities whose rows are searched for a pattern; beyond that it is not known.
 MAX_SEARCHED_NODES = 64
