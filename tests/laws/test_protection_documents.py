@@ -32,7 +32,7 @@ from answerable.model.spool_record import (
     DecisionRecord,
     SpoolRecord,
 )
-from answerable.server import protection_status
+from answerable.server import client_protection_status
 from answerable.store.store import EvidenceStore
 from answerable.usecases.evidence.ship_spool import ship_spool
 from answerable.usecases.protection import agent_modes, status
@@ -152,14 +152,14 @@ def use_key(home: Path) -> None:
 def status_of(home: Path, *, removed: str = "") -> dict[str, Any]:
     """The document of `protect status`, with one source removed."""
     path = home / ".config/answerable/answerable.yaml"
-    plan = protection_status.plan_present_files(path, home, None)
+    plan = client_protection_status.plan_present_files(path, home, None)
     config, _ = config_of(home)
     now = time.time_ns()
     if removed == "store":
-        made = protection_status.load_protection_status(plan, config, None, now)
+        made = client_protection_status.load_protection_status(plan, config, None, now)
     else:
         with EvidenceStore.open(home.parent / "store", now=now) as store:
-            made = protection_status.load_protection_status(
+            made = client_protection_status.load_protection_status(
                 plan,
                 config,
                 store,
@@ -271,16 +271,16 @@ def _missing_records_are_none(patch: pytest.MonkeyPatch) -> None:
         ]
         return replace(made, items=items)
 
-    patch.setattr(protection_status, "build_protection_status", believing)
+    patch.setattr(client_protection_status, "build_protection_status", believing)
 
 
 def _missing_records_mean_no_call(patch: pytest.MonkeyPatch) -> None:
-    load = protection_status.load_protection_status
+    load = client_protection_status.load_protection_status
 
     def believing(*words: Any, **more: Any) -> Any:
         return load(*words, **{**more, "records_missing": False})
 
-    patch.setattr(protection_status, "load_protection_status", believing)
+    patch.setattr(client_protection_status, "load_protection_status", believing)
 
 
 @pytest.mark.parametrize(

@@ -57,7 +57,7 @@ def doctor(settings: Settings, server: str, ca: str) -> None:
 def _find_protection(settings: Settings) -> "Document | AnswerableError | None":
     """Return the status of the clients of a protected home; None for any other."""
     from answerable.cli.commands.protect import find_config, load_status
-    from answerable.server.protection_status import is_protected
+    from answerable.server.client_protection_status import is_protected
 
     try:
         path = find_config("")

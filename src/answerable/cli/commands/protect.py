@@ -289,23 +289,23 @@ def load_status(
     repository: Path | None = None,
 ) -> "tuple[Document, str]":
     """Load the status of the clients of this home and folder, and a note on it."""
-    from answerable.server import protection_status
+    from answerable.server import client_protection_status
     from answerable.server.restart_only_settings import resolve_store_folder
     from answerable.server.state_folders import gateway_state
     from answerable.server.store_access import COMMAND_LOCK_TIMEOUT, ship_store_spool
     from answerable.store.store import EvidenceStore
 
     now = time.time_ns()
-    plan = protection_status.plan_present_files(
+    plan = client_protection_status.plan_present_files(
         path,
         find_home(),
         repository or Path.cwd(),
         clients,
         is_repository=repository is not None,
     )
-    config = protection_status.read_protect_config(path)
-    place = protection_status.name_place(path, find_home(), repository)
-    load = partial(protection_status.load_protection_status, options=place)
+    config = client_protection_status.read_protect_config(path)
+    place = client_protection_status.name_place(path, find_home(), repository)
+    load = partial(client_protection_status.load_protection_status, options=place)
     if config is None:
         return load(plan, None, None, now), ""
     root = resolve_store_folder(config, *find_named_and_default_store(settings))
@@ -374,7 +374,7 @@ def _describe_uncovered(plan: "ProtectionPlan", server: str) -> str:
 
 def find_config(config: str) -> Path:
     """Return the configuration: as named, else in the user's configuration folder."""
-    from answerable.server.protection_status import find_protect_config
+    from answerable.server.client_protection_status import find_protect_config
 
     return Path(config).absolute() if config else find_protect_config(find_home())
 

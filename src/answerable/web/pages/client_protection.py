@@ -10,7 +10,7 @@ from answerable.presentation.protection_summary import (
     ProtectionSummary,
     summarise_protection,
 )
-from answerable.server.protection_status import (
+from answerable.server.client_protection_status import (
     LoadedLineage,
     find_protect_config,
     is_protected,
