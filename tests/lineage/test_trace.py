@@ -15,7 +15,7 @@ from answerable.model.person import OwnerEvidence
 from answerable.model.provenance import WrittenBy
 from answerable.model.sighting import SightedFacts, Sync
 from answerable.services.inventory import snapshots
-from answerable.services.inventory.audit_log_owners import collect_audit_log_facts
+from answerable.services.inventory.owners_from_audit_logs import collect_audit_log_facts
 from answerable.services.lineage import lineage_search
 from answerable.services.lineage.chain_cache import load_or_compute_chains
 from answerable.services.lineage.trace_rows import TraceQuery

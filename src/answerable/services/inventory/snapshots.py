@@ -150,7 +150,9 @@ def _build_audit_log_sync(store: EvidenceStore, syncs: Sequence[Sync]) -> Sync:
     An audit log has a new session key every hour. The inventory lists only long-lived
     keys, and keys that a source found in a place.
     """
-    from answerable.services.inventory.audit_log_owners import collect_audit_log_facts
+    from answerable.services.inventory.owners_from_audit_logs import (
+        collect_audit_log_facts,
+    )
 
     facts = collect_audit_log_facts(store)
     lying = {credential.id for sync in syncs for credential in sync.facts.credentials}
