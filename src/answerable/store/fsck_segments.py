@@ -20,7 +20,7 @@ from answerable.store.canonical_sql import build_encode_rows_sql
 from answerable.store.duckdb_engine import DuckDbEngine, quote_text
 from answerable.store.durable_files import read_file
 from answerable.store.event_columns import NAMES, decode_event_row
-from answerable.store.row_numbers import decode_row_numbers
+from answerable.store.row_number_encoding import decode_row_numbers
 from answerable.store.segment_files import list_obsolete_files
 from answerable.store.store_layout import StoreLayout
 

@@ -30,7 +30,7 @@ from answerable.store.duckdb_engine import DuckDbEngine, quote_text
 from answerable.store.durable_files import mark_crash_point, read_file, write_file
 from answerable.store.event_columns import NAMES
 from answerable.store.row_conditions import ALL_ROWS, RowCondition
-from answerable.store.row_numbers import decode_row_numbers, encode_row_numbers
+from answerable.store.row_number_encoding import decode_row_numbers, encode_row_numbers
 from answerable.store.segment_files import copy_rows_to_segment, delete_obsolete_files
 from answerable.store.store import EvidenceStore
 
