@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from answerable.gateway.stdio.wrapped_server import WrappedServer
+from answerable.gateway.stdio.wrapped_server_settings import WrappedServer
 from answerable.gateway.upstream_credentials.credential import PresentedCredential
 from answerable.gateway.upstream_credentials.provider import (
     LEAKED_EVENT,

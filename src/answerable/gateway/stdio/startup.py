@@ -7,7 +7,7 @@ from pathlib import Path
 
 from answerable.connectors.config.parse.config_faults import ConfigError
 from answerable.gateway.stdio.server_credential import read_secret_files
-from answerable.gateway.stdio.wrapped_server import WrappedServer
+from answerable.gateway.stdio.wrapped_server_settings import WrappedServer
 from answerable.model.errors import AnswerableError, UsageError
 from answerable.server.policy_loading import read_config_and_policies
 from answerable.server.restart_only_settings import resolve_store_folder

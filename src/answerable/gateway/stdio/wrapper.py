@@ -33,7 +33,7 @@ from answerable.gateway.stdio.server_credential import (
 )
 from answerable.gateway.stdio.stderr_notices import StderrNotices
 from answerable.gateway.stdio.upstream_process import StdioServer
-from answerable.gateway.stdio.wrapped_server import WrappedServer
+from answerable.gateway.stdio.wrapped_server_settings import WrappedServer
 from answerable.gateway.upstream import Upstream
 from answerable.gateway.upstream_credentials.credential import PresentedCredential
 from answerable.gateway.upstream_credentials.provider import CredentialProvider
