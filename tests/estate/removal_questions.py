@@ -162,8 +162,8 @@ APART = {
     "finding-trend": "tests/posture/test_finding_trend.py: a source is not read again",
     "diff": "compares two snapshots; tests/posture/test_diff.py removes a source",
     "overview": "test_no_figure_of_the_overview_becomes_0 removes a source",
-    "trace-chains": "groups the rows of `trace`; tests/web/test_event_summary.py",
-    "trace-facets": "counts as `trace-by`; tests/web/test_event_summary.py",
+    "trace-chains": "groups the rows of `trace`; tests/web/test_trace_summary.py",
+    "trace-facets": "counts as `trace-by`; tests/web/test_trace_summary.py",
     "search": "lists names; tests/web/test_search.py holds what an empty answer says",
     "reach-compared": "compares with AWS, which has to be asked",
 }

@@ -11,7 +11,6 @@ from answerable.web.pages import (
     decisions,
     event_and_decision,
     event_histogram,
-    event_summary,
     evidence,
     finding_trend,
     findings,
@@ -27,6 +26,7 @@ from answerable.web.pages import (
     search,
     show,
     signing,
+    trace_summary,
 )
 from answerable.web.routing import StreamRoute, WebRoute
 
@@ -43,7 +43,7 @@ ROUTES: tuple[WebRoute, ...] = (
     *investigation.ROUTES,
     *event_and_decision.ROUTES,
     *event_histogram.ROUTES,
-    *event_summary.ROUTES,
+    *trace_summary.ROUTES,
     *saved_queries.ROUTES,
     *cases.ROUTES,
     *reach.ROUTES,

@@ -3,7 +3,6 @@
 from answerable.web.api import (
     activity,
     cases,
-    event_summary,
     evidence,
     inventory,
     openapi,
@@ -12,6 +11,7 @@ from answerable.web.api import (
     server_state,
     signed_statements,
     signing_operations,
+    trace_summary,
 )
 from answerable.web.api.operations import ApiOperation
 from answerable.web.routing import WebRoute
@@ -21,7 +21,7 @@ OPERATIONS: tuple[ApiOperation, ...] = (
     *inventory.OPERATIONS,
     *permissions.OPERATIONS,
     *activity.OPERATIONS,
-    *event_summary.OPERATIONS,
+    *trace_summary.OPERATIONS,
     *cases.OPERATIONS,
     *signed_statements.OPERATIONS,
     *signing_operations.OPERATIONS,
