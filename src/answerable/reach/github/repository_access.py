@@ -26,7 +26,7 @@ from answerable.reach.github.statements import (
     spell_base_role,
     spell_deploy_key,
     spell_installation,
-    spell_token,
+    format_token_statement,
 )
 from answerable.reach.github.vocabulary import (
     CAPABILITIES_OF_DEPLOY_KEY,
@@ -312,7 +312,10 @@ def _find_access_of_token(
         return RepositoryAccess("pat")
     owner = find_access(place, GitHubSubject("user", token.owner))
     said = quote(
-        "token", f"organization {index.login}", spell_token(token), token.place
+        "token",
+        f"organization {index.login}",
+        format_token_statement(token),
+        token.place,
     )
     selected = _is_selected(token, place.repository)
     allowed = set(_list_capabilities(token.permissions))

@@ -27,7 +27,7 @@ from answerable.reach.github.statements import (
     spell_protection,
     spell_repository_grant,
     spell_ruleset,
-    spell_token,
+    format_token_statement,
 )
 
 T = TypeVar("T")
@@ -95,7 +95,7 @@ def remove_from_organization(
         else tuple(
             each
             for each in organization.tokens
-            if not removal.includes(spell_token(each))
+            if not removal.includes(format_token_statement(each))
         ),
     )
 

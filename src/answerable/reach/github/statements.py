@@ -94,6 +94,6 @@ def spell_installation(app: AppInstallation) -> str:
     return f"installation of {app.slug}"
 
 
-def spell_token(token: AccessToken) -> str:
+def format_token_statement(token: AccessToken) -> str:
     """Format a personal access token and its owner as one line of text."""
     return f"personal access token {token.id} of {token.owner}"
