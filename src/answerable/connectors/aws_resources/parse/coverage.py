@@ -46,7 +46,9 @@ def compute_coverage(
         regions: Regions that the file states.
     """
     ended = _list_complete_fields(answers) - inventory.incomplete_lists
-    places = {name: set(_regions_of_list(inventory, name, regions)) for name in ended}
+    places = {
+        name: set(_list_covered_regions(inventory, name, regions)) for name in ended
+    }
     policies = [
         CoverageScope(declaration.POLICIES, account, region, service)
         for name, service in _SERVICE_OF_LIST.items()
@@ -110,7 +112,7 @@ def _list_complete_fields(answers: Sequence[AwsAnswer]) -> set[str]:
     return there - broken
 
 
-def _regions_of_list(
+def _list_covered_regions(
     inventory: ResourceInventory, name: str, regions: Collection[str]
 ) -> Iterator[AccountRegion]:
     """Yield the regions that a list of resources covers, with its declared region.
