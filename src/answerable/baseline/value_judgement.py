@@ -60,7 +60,7 @@ def judge_argument_value(
     elif profile_index.is_empty or _is_free_text(call, sink, value):
         return None
     else:
-        ways = list(_list_plain_outcomes(stance, sink, value))
+        ways = list(_list_value_rule_outcomes(stance, sink, value))
     code, effect, origin = min(ways, key=lambda way: _ORDER.index(way[1]))
     if (
         effect is DecisionEffect.ALLOW
@@ -149,7 +149,7 @@ def _is_free_text(
     return not call.is_write or bool(argument_rules.own)
 
 
-def _list_plain_outcomes(
+def _list_value_rule_outcomes(
     strictness: Strictness, argument_rules: ArgumentRules, value: ArgumentValue
 ) -> Iterator[_Outcome]:
     """Yield the outcome of each rule about the value itself and its origins."""
