@@ -263,10 +263,10 @@ class PatternQuery:
     def _get_permitted_paths(self) -> "_PatternPaths":
         """Return the identities that may act on the pattern, found on first use."""
         if self._paths is None:
-            self._paths = self._find_permitted_paths()
+            self._paths = self._compute_paths_to_permitted_nodes()
         return self._paths
 
-    def _find_permitted_paths(self) -> "_PatternPaths":
+    def _compute_paths_to_permitted_nodes(self) -> "_PatternPaths":
         """Find the paths of the identities that may act on part of the pattern, or on all."""
         graph, accounts = self.graph, self.graph.accounts
         whole = get_graph_closure(graph)
