@@ -49,7 +49,7 @@ _Paths = Mapping[str, _EnteringPath]
 
 @dataclass(slots=True)
 class CallerClosure:
-    """Callers that enter identities of a platform, each with its surest path.
+    """Callers that can enter identities of a platform, each with its best path.
 
     The search goes back from the entered identities, one step between platforms at a
     time: first without conditions, then with conditions, then to identities whose
@@ -71,7 +71,11 @@ class CallerClosure:
     _unscanned: list[UnscannedEntry] = field(default_factory=list)
 
     def compute(self) -> EnteredIdentities:
-        """Compute the identity of the platform that each caller reaches by steps."""
+        """Compute the identities that callers enter, one for each caller that can.
+
+        Each caller has one path: its best, unconditional before conditional, and among
+        these the one with the fewest steps.
+        """
         self._list_steps()
         graded = {
             key: _EnteringPath(grade, start)

@@ -60,7 +60,12 @@ def test_a_webhook_hears_of_an_ask_once_and_of_nothing_secret(
             refused(served.call(name, arguments=arguments))
             # The first is not taken, so it is told again.
             within(8, lambda: len(taking.seen) == 2)
-            within(8, lambda: served.metric("answerable_asks_told_total") == 1)
+            within(
+                8,
+                lambda: (
+                    served.metric("answerable_approval_requests_delivered_total") == 1
+                ),
+            )
             assert served.end() == 0
         seen = taking.seen
     assert [path for path, _ in seen] == ["/services/T0/SECRETPART"] * 2

@@ -129,7 +129,7 @@ def test_serve_keeps_it_beside_the_gateway(tmp_path: Path) -> None:
         [pid] = decision_points(served)
         os.kill(pid, signal.SIGKILL)
         until(lambda: decision_points(served) not in ([], [pid]), 10)
-        served.hear("beside.lost")
+        served.hear("companion.lost")
         assert served.end() == 0
     assert served.process.returncode == 0
 

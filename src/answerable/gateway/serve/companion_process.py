@@ -95,7 +95,7 @@ class CompanionProcess:
             async with asyncio.timeout(seconds + STOP_GRACE):
                 await process.wait()
         except TimeoutError:
-            self._log.error("beside.killed", name=self.name)
+            self._log.error("companion.killed", name=self.name)
             process.kill()
             await process.wait()
 
@@ -130,7 +130,7 @@ class CompanionProcess:
             if self._process is not None:
                 code = await self._process.wait()
                 self._ready = False
-                self._log.error("beside.lost", name=self.name, code=code)
+                self._log.error("companion.lost", name=self.name, code=code)
             pause = (
                 MIN_RESTART_DELAY if time.monotonic() - began > STABLE_AFTER else pause
             )

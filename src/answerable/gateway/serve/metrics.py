@@ -43,8 +43,11 @@ COUNTERS = {
         "Responses withheld because they contained the server's credential.",
         ("server",),
     ),
-    "answerable_asks_told": ("Approval requests that the webhook accepted.", ()),
-    "answerable_asks_not_told": (
+    "answerable_approval_requests_delivered": (
+        "Approval requests that the webhook accepted.",
+        (),
+    ),
+    "answerable_approval_requests_dropped": (
         "Approval requests that were dropped after retries.",
         (),
     ),

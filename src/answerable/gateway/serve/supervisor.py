@@ -278,8 +278,8 @@ class Supervisor(App[ServePlan]):
                 "answerable_ship_lag_seconds": self._shipping_lag,
                 "answerable_amendments": len(self._owners.exceptions),
                 "answerable_break_glass": self._owners.break_glass_count,
-                "answerable_asks_told": sent["sent"],
-                "answerable_asks_not_told": sent["dropped"],
+                "answerable_approval_requests_delivered": sent["sent"],
+                "answerable_approval_requests_dropped": sent["dropped"],
             }
         )
 

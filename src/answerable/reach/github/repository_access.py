@@ -22,11 +22,11 @@ from answerable.reach.github.role_grants import (
     list_grants_of_user,
 )
 from answerable.reach.github.statements import (
+    format_token_statement,
     quote,
     spell_base_role,
     spell_deploy_key,
     spell_installation,
-    format_token_statement,
 )
 from answerable.reach.github.vocabulary import (
     CAPABILITIES_OF_DEPLOY_KEY,

@@ -14,6 +14,7 @@ from answerable.reach.github.catalogue import (
     Team,
 )
 from answerable.reach.github.statements import (
+    format_token_statement,
     spell_allowance,
     spell_base_role,
     spell_bypass,
@@ -27,7 +28,6 @@ from answerable.reach.github.statements import (
     spell_protection,
     spell_repository_grant,
     spell_ruleset,
-    format_token_statement,
 )
 
 T = TypeVar("T")

@@ -91,15 +91,17 @@ class LogNotices:
 
     def on_unreadable_statements(self, reason: str) -> None:
         """Log that the store of signed statements cannot be read."""
-        self._log.error("amendments.unread", why=reason)
+        self._log.error("amendments.unreadable", why=reason)
 
     def on_undelivered(self, host: str, decision: str, reason: str) -> None:
         """Log an approval request that its owner did not receive."""
-        self._log.warning("ask.not-told", host=host, decision=decision, why=reason)
+        self._log.warning(
+            "approval.not-delivered", host=host, decision=decision, why=reason
+        )
 
     def on_unusable_webhook(self, reason: str) -> None:
         """Log that owners get no approval requests."""
-        self._log.warning("asks.nobody-told", why=reason)
+        self._log.warning("approvals.not-notified", why=reason)
 
     def on_stale_issuer_keys(self, issuer: str, reason: str) -> None:
         """Log that an issuer's keys could not be renewed."""

@@ -70,7 +70,9 @@ class DelegationRevoker:
                 lambda: self._control.list_delegations_of_subject(subject, now)
             )
         except AnswerableError as error:
-            self._log.error("kill.not-told", subject=subject, why=error.message)
+            self._log.error(
+                "delegations.not-listed", subject=subject, why=error.message
+            )
             return None
 
     def notify(

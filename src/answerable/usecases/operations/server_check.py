@@ -39,7 +39,13 @@ _ALARMS: tuple[tuple[str, float, Literal["is", "not"], str, str], ...] = (
     ("credentials_refused", 0, "is", "credentials not renewed", "credential-refused"),
     ("sts_ready", 0, "not", "the token service issues tokens", "token-service-down"),
     ("sts_events_dropped", 0, "is", "session events dropped", "token-service-down"),
-    ("asks_not_told_total", 0, "is", "messages dropped", "webhook-down"),
+    (
+        "approval_requests_dropped_total",
+        0,
+        "is",
+        "undelivered approval requests",
+        "webhook-down",
+    ),
     ("collector_late", 0, "is", "late sources", "source-late"),
 )
 
