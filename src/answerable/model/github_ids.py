@@ -1,4 +1,4 @@
-"""Spell and parse ids of GitHub identities and resources.
+"""Format and parse ids of GitHub identities and resources.
 
 Identities: `github:user/LOGIN`, `github:app/SLUG`, `github:ORG/team/SLUG`,
 `github:ORG/pat/ID`, `github:ORG/deploy-key/REPOSITORY/ID`, and

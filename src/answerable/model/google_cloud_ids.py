@@ -1,4 +1,4 @@
-"""Spell and parse ids of Google Cloud principals, permissions and resources.
+"""Format and parse ids of Google Cloud principals, permissions and resources.
 
 Principals: `NAME@PROJECT.iam.gserviceaccount.com`, `user:EMAIL`, `group:EMAIL`,
 `domain:DOMAIN`, `allUsers`, `allAuthenticatedUsers`, `principal://...` and
@@ -63,18 +63,18 @@ def normalise_principal(text: str) -> str:
         return ALL_USERS
     for prefix, kind in _PREFIXES:
         if text.startswith(prefix):
-            return _spell_address(kind, text.removeprefix(prefix))
+            return _normalise_address(kind, text.removeprefix(prefix))
     gke = _GKE_SUBJECT.fullmatch(text)
     if gke:
         return f"{_SERVICE_ACCOUNT}{gke[1]}[{gke[2]}/{gke[3]}]"
     kind, mark, name = text.partition(":")
     if mark and kind in ("user", "group", "domain", "serviceAccount"):
         prefix = "" if kind == "serviceAccount" else f"{kind}:"
-        return _spell_address(prefix, name)
+        return _normalise_address(prefix, name)
     return text
 
 
-def _spell_address(kind: str, address: str) -> str:
+def _normalise_address(kind: str, address: str) -> str:
     """Return an address in lower case; a service account without a prefix."""
     if address.endswith("]"):
         return f"{_SERVICE_ACCOUNT}{address}"
@@ -124,7 +124,7 @@ def get_project_of_service_account(email: str) -> str:
     return name if label in ("appspot", "cloudservices") else ""
 
 
-def spell_resource(text: str) -> str:
+def expand_resource_name(text: str) -> str:
     """Return the full resource name for a short spelling; the text itself for others.
 
     Short: `projects/P`, `folders/N`, `organizations/N`, `gs://BUCKET/OBJECT`, and the
@@ -144,7 +144,7 @@ def spell_resource(text: str) -> str:
     return text
 
 
-def spell_logged_resource(name: str, service: str) -> str:
+def expand_logged_resource_name(name: str, service: str) -> str:
     """Return the full resource name for the name in an audit log.
 
     Args:
@@ -153,7 +153,7 @@ def spell_logged_resource(name: str, service: str) -> str:
     bucket = _LOGGED_BUCKET.fullmatch(name)
     if bucket:
         return f"{_STORAGE}{bucket[1]}"
-    full = spell_resource(name)
+    full = expand_resource_name(name)
     if full.startswith("//"):
         return full
     host = _SERVICE_HOSTS.get(service, service)

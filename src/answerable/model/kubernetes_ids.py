@@ -1,4 +1,4 @@
-"""Spell and parse ids of Kubernetes identities and resources.
+"""Format and parse ids of Kubernetes identities and resources.
 
 Identities: `k8s:CLUSTER/NAMESPACE/serviceaccount/NAME`, `k8s:CLUSTER/user/NAME`,
 `k8s:CLUSTER/group/NAME`. Resources: `k8s:CLUSTER/NAMESPACE/RESOURCE[.GROUP][/NAME[/SUB]]`

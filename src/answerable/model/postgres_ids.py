@@ -1,4 +1,4 @@
-"""Spell and parse PostgreSQL identifiers, identity ids and resource ids.
+"""Format and parse PostgreSQL identifiers, identity ids and resource ids.
 
 Identity: `postgres:HOST/DATABASE/role/NAME`. Resource: `postgres:HOST/DATABASE/KIND/NAME`
 with the name as SQL spells it.
@@ -17,7 +17,7 @@ _RESERVED = re.compile(r"[%/\s\x00-\x1f\x7f]")
 
 
 def quote_sql_identifier(name: str) -> str:
-    """Spell a name as an SQL identifier: quoted unless it is plain lower case.
+    """Format a name as an SQL identifier: quoted unless it is plain lower case.
 
     Source: https://www.postgresql.org/docs/current/sql-syntax-lexical.html, 4.1.1
     """
@@ -27,7 +27,7 @@ def quote_sql_identifier(name: str) -> str:
 
 
 def join_qualified_sql_name(*names: str) -> str:
-    """Spell a qualified name: `schema.table`."""
+    """Format a qualified name: `schema.table`."""
     return ".".join(map(quote_sql_identifier, names))
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from answerable.connectors.gcp_roles.fetch import load_predefined_roles
-from answerable.model.google_cloud_ids import normalise_principal, spell_resource
+from answerable.model.google_cloud_ids import expand_resource_name, normalise_principal
 from answerable.model.ids import IdentityId
 from answerable.model.platform_catalogue import PlatformCatalogue
 from answerable.model.provenance import FactProvenance, WrittenBy
@@ -87,16 +87,18 @@ def members(texts: Sequence[str]) -> tuple[str, ...]:
 
 def build_estate(row: Mapping[str, Any]) -> GoogleCloudEstate:
     """Build the estate of a row; every kind is collected that it does not name."""
-    policies: dict[str, list[GoogleBinding]] = {spell_resource("organizations/1"): []}
+    policies: dict[str, list[GoogleBinding]] = {
+        expand_resource_name("organizations/1"): []
+    }
     for place, role, who, *condition in row.get("bind", ()):
         binding = GoogleBinding(role, members(who), *condition)
-        policies.setdefault(spell_resource(place), []).append(binding)
+        policies.setdefault(expand_resource_name(place), []).append(binding)
     for place in row.get("no_policy", ()):
-        policies.pop(spell_resource(place), None)
+        policies.pop(expand_resource_name(place), None)
     denied = [
         GoogleDenyPolicy(
             f"policies/d{number}",
-            spell_resource(place),
+            expand_resource_name(place),
             None
             if rule is None
             else (
@@ -167,11 +169,11 @@ def build_estate(row: Mapping[str, Any]) -> GoogleCloudEstate:
             for pool, each in row.get("providers", {}).items()
         ),
         tags=tuple(
-            GoogleTag(spell_resource(place), *pair.rsplit("/", 1))
+            GoogleTag(expand_resource_name(place), *pair.rsplit("/", 1))
             for place, pair in row.get("tags", ())
         ),
         constraints=tuple(
-            GoogleConstraint(spell_resource(place), name, enforced)
+            GoogleConstraint(expand_resource_name(place), name, enforced)
             for place, name, enforced in row.get("constraints", ())
         ),
     )

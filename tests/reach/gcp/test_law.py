@@ -91,7 +91,7 @@ def test_callers_are_those_who_can() -> None:
         access = build_estate_access(row)
         for permission, resource in CALLS:
             evaluator = GcpEvaluator(access)
-            full = evaluator.spell(resource)
+            full = evaluator.normalise_resource(resource)
             question = Question(1, "", permission, full)
             listed = evaluator.list_callers(question, PageBounds()).answers
             named = {each.item["subject"] for each in listed}

@@ -101,7 +101,7 @@ def test_pages_of_rows_are_the_whole_list() -> None:
 def list_callers(row: dict[str, Any], action: str, place: str) -> list[str]:
     """List the callers of a call."""
     evaluator = GcpEvaluator(build_estate_access(row))
-    question = Question(1, "", action, evaluator.spell(place))
+    question = Question(1, "", action, evaluator.normalise_resource(place))
     answers = evaluator.list_callers(question, PageBounds()).answers
     return [each.item["subject"] for each in answers]
 

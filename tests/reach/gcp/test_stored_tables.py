@@ -50,7 +50,8 @@ def test_stored_tables_give_the_answers_of_compiled_ones(
         for permission, resource in CALLS:
             lists = [
                 each.list_callers(
-                    Question(1, "", permission, each.spell(resource)), PageBounds()
+                    Question(1, "", permission, each.normalise_resource(resource)),
+                    PageBounds(),
                 )
                 for each in evaluators
             ]

@@ -126,12 +126,12 @@ def read_kubernetes_record(record: KubernetesAuditRecord, cluster: str) -> LogEn
 
 def _build_identity(cluster: str, user: KubernetesUser) -> str:
     """Build the identity of a user, in the spelling of the inventory."""
-    return _spell_identity(cluster, user.username) if user.username else ""
+    return _build_kubernetes_identity(cluster, user.username) if user.username else ""
 
 
 @lru_cache(maxsize=4096)
-def _spell_identity(cluster: str, username: str) -> str:
-    """Spell the identity of a user name; logs repeat few of them."""
+def _build_kubernetes_identity(cluster: str, username: str) -> str:
+    """Format the identity of a user name; logs repeat few of them."""
     return str(build_user_subject(cluster, username))
 
 

@@ -43,7 +43,7 @@ from answerable.connectors.gcp.parse import policy_readers as policies
 from answerable.connectors.gcp.parse.estate_builder import EstateBuilder
 from answerable.model.connector import SyncContext
 from answerable.model.errors import EnvironmentFailure, UsageError
-from answerable.model.google_cloud_ids import GROUP, get_container, spell_resource
+from answerable.model.google_cloud_ids import GROUP, expand_resource_name, get_container
 from answerable.model.sighting import Probe, ReadProblemKind
 
 PAGE_ITEMS = 1000
@@ -133,7 +133,7 @@ class _GoogleLiveScan:
         """List the projects, folders and organizations that are known, each once."""
         known = self.builder.resources
         numbers = {each.number for each in known.values() if each.number}
-        own = spell_resource(self.scope)
+        own = expand_resource_name(self.scope)
         listed = (own, *(e for e in known if get_container(e)[0] in _CONTAINERS))
         return list(
             dict.fromkeys(
@@ -144,7 +144,7 @@ class _GoogleLiveScan:
     def _list_ancestors(self) -> list[str]:
         """List the ancestors of the scope, the nearest first."""
         found: dict[str, None] = {}
-        at = spell_resource(self.scope)
+        at = expand_resource_name(self.scope)
         while at and at not in found:
             found[at] = None
             known = self.builder.resources.get(at)

@@ -359,11 +359,11 @@ def _build_not_known_answer(
 
 
 def _mark_answer_with_unknown_action(
-    query: QueryContext, answer: ReachAnswer, spell_action: Callable[[str], str]
+    query: QueryContext, answer: ReachAnswer, format_action: Callable[[str], str]
 ) -> ReachAnswer:
     """Mark the verdict of a row as open if the catalogue does not know its action."""
     if answer.row is None or not has_no_wildcard(answer.row.actions.pattern):
         return answer
     return mark_verdict_of_unknown_action(
-        query, answer, spell_action(answer.row.actions.pattern)
+        query, answer, format_action(answer.row.actions.pattern)
     )

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from answerable.model.google_cloud_ids import (
+    expand_resource_name,
     get_permission_service,
     normalise_permission,
-    spell_resource,
 )
 from answerable.reach.condition_formula import (
     FALSE,
@@ -262,7 +262,7 @@ class AccessEvaluation:
             return build_atom(BOUNDARY, "Includes", (name,))
         tree = self.index.tree
         for each in policy.resources:
-            if tree.contains(tree.normalise(spell_resource(each)), resource):
+            if tree.contains(tree.normalise(expand_resource_name(each)), resource):
                 return TRUE
         if is_enforced(policy, permission):
             return FALSE if tree.reaches_root(resource) else _leave_place_open(policy)

@@ -5,9 +5,9 @@ from difflib import get_close_matches
 
 from answerable.model.errors import UsageError
 from answerable.model.google_cloud_ids import (
+    expand_resource_name,
     is_resource,
     normalise_permission,
-    spell_resource,
 )
 from answerable.reach.gcp.estate_access import EstateAccess
 
@@ -50,7 +50,7 @@ def _parse_permission(access: EstateAccess, text: str) -> str:
 
 def _parse_resource(access: EstateAccess, text: str) -> str:
     """Parse a full resource name or a short spelling; a known name without its path."""
-    full = spell_resource(text)
+    full = expand_resource_name(text)
     tree = access.index.tree
     if is_resource(full):
         return tree.normalise(full)

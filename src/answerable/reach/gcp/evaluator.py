@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from answerable.model.google_cloud_ids import (
+    expand_resource_name,
     is_resource,
     is_service_account,
     normalise_permission,
     normalise_principal,
-    spell_resource,
 )
 from answerable.model.ids import IdentityId
 from answerable.model.inventory import Inventory
@@ -175,7 +175,7 @@ class GcpEvaluator:
         asked = replace(
             question,
             action=normalise_permission(question.action),
-            resource=self.spell(question.resource),
+            resource=self.normalise_resource(question.resource),
         )
         return RowLister(self.access, asked).list_page(page)
 
@@ -183,9 +183,9 @@ class GcpEvaluator:
         """List the principals that can make one call, the surest first."""
         return list_callers_of_call(self.access, question, page)
 
-    def spell(self, resource: str) -> str:
+    def normalise_resource(self, resource: str) -> str:
         """Return the one spelling of a resource, or a glob as it is."""
-        full = spell_resource(resource)
+        full = expand_resource_name(resource)
         return self.index.tree.normalise(full) if is_resource(full) else full
 
     def describe_scope(self) -> PlatformScope:

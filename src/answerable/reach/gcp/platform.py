@@ -61,7 +61,7 @@ class GcpPlatform:
             return False
         from answerable.model import google_cloud_ids as ids
 
-        return ids.is_principal(key) or ids.is_resource(ids.spell_resource(key))
+        return ids.is_principal(key) or ids.is_resource(ids.expand_resource_name(key))
 
     def parse_call(
         self, inventory: Inventory, action: str, resource: str

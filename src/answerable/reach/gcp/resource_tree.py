@@ -51,7 +51,7 @@ class ResourceTree:
         return found
 
     def _normalise_resource_name(self, name: str) -> str:
-        """Spell a full resource name with project ids and addresses of accounts."""
+        """Format a full resource name with project ids and addresses of accounts."""
         head, mark, rest = name.partition("/projects/")
         if mark:
             project, slash, tail = rest.partition("/")

@@ -14,7 +14,7 @@ from answerable.reach.github.organization_index import (
 )
 from answerable.reach.github.repository_access import RepositoryAccess, find_access
 from answerable.reach.github.role_grants import Proof
-from answerable.reach.github.statements import quote, spell_organization_role
+from answerable.reach.github.statements import format_organization_role_statement, quote
 from answerable.reach.github.vocabulary import (
     CAPABILITIES_OF_DEPLOY_KEY,
     CAPABILITIES_OF_PERMISSION,
@@ -173,7 +173,7 @@ def find_organization_permission(
     for holder, name in held:
         role = index.organization_roles.get(name.lower())
         if role is not None and permission in {p.lower() for p in role.permissions}:
-            text = spell_organization_role(holder, role.name)
+            text = format_organization_role_statement(holder, role.name)
             return (quote("role", f"organization {index.login}", text),)
     return ()
 

@@ -39,11 +39,11 @@ from answerable.reach.github.ref_patterns import (
 from answerable.reach.github.repository_access import RepositoryAccess
 from answerable.reach.github.statements import (
     DENY,
+    format_allowance_statement,
+    format_bypass_statement,
+    format_protection_statement,
+    format_ruleset_statement,
     quote,
-    spell_allowance,
-    spell_bypass,
-    spell_protection,
-    spell_ruleset,
 )
 from answerable.reach.platform import DeterminingStatement
 
@@ -244,7 +244,7 @@ def _find_allowance(access: RepositoryAccess, allowances: tuple[str, ...]) -> st
 
 def _quote_rule(place: RepositoryPlace, rule: BranchProtection) -> DeterminingStatement:
     """Quote a branch protection rule."""
-    text = spell_protection(place.name, rule)
+    text = format_protection_statement(place.name, rule)
     return quote(PROTECTION, f"repository {place.name}", text, rule.place, DENY)
 
 
@@ -252,7 +252,7 @@ def _quote_allowance(
     place: RepositoryPlace, rule: BranchProtection, gate: str, holder: str
 ) -> DeterminingStatement:
     """Quote an allowance of a branch protection rule."""
-    text = spell_allowance(place.name, rule, gate, holder)
+    text = format_allowance_statement(place.name, rule, gate, holder)
     return quote(PROTECTION, f"repository {place.name}", text, rule.place)
 
 
@@ -303,13 +303,13 @@ def _decide_ruleset(
     said = quote(
         RULESET,
         f"rulesets of {holder}",
-        spell_ruleset(holder, ruleset),
+        format_ruleset_statement(holder, ruleset),
         ruleset.place,
         DENY,
     )
     for actor in ruleset.bypass or ():
         if _can_bypass(actor, access, write):
-            text = spell_bypass(holder, ruleset, actor)
+            text = format_bypass_statement(holder, ruleset, actor)
             allowed = quote(RULESET, f"rulesets of {holder}", text, ruleset.place)
             return AccessDecision(TRUE, (allowed, said))
     unresolved = ruleset.bypass is None or any(

@@ -47,7 +47,7 @@ def parse_resource(
     if found is None or found.kind not in ACTIONS:
         raise UsageError(f"not a GitHub resource (got {text[:80]!r})", _EXAMPLE)
     check_action(action, found)
-    return _spell_as_collected(organizations, found)
+    return _use_collected_repository_name(organizations, found)
 
 
 def check_action(action: str, resource: GitHubResource) -> None:
@@ -78,7 +78,7 @@ def _find_repositories(
                 yield found
 
 
-def _spell_as_collected(
+def _use_collected_repository_name(
     organizations: Organizations, named: GitHubResource
 ) -> GitHubResource:
     """Return a resource with the collected spelling of its repository."""

@@ -16,7 +16,7 @@ from answerable.reach.github.decision import (
 from answerable.reach.github.organization_index import RepositoryPlace
 from answerable.reach.github.ref_patterns import matches
 from answerable.reach.github.repository_access import RepositoryAccess
-from answerable.reach.github.statements import DENY, quote, spell_environment
+from answerable.reach.github.statements import DENY, format_environment_statement, quote
 from answerable.reach.platform import DeterminingStatement
 
 ENVIRONMENT = "environment:"
@@ -87,7 +87,7 @@ def quote_environment(
     return quote(
         "environment",
         f"repository {place.name}",
-        spell_environment(place.name, environment),
+        format_environment_statement(place.name, environment),
         environment.place,
         DENY,
     )

@@ -5,7 +5,7 @@ from answerable.reach.condition_formula import FALSE, TRUE
 from answerable.reach.github.access_states import find_organization_permission
 from answerable.reach.github.decision import AccessDecision
 from answerable.reach.github.organization_index import OrganizationIndex
-from answerable.reach.github.statements import quote, spell_owner
+from answerable.reach.github.statements import format_owner_statement, quote
 from answerable.reach.github.vocabulary import ORGANIZATION_ACTIONS
 
 
@@ -20,7 +20,7 @@ def decide_organization_action(
     if subject.kind == "user" and member is not None and member.role == "owner":
         holder = f"organization {index.login}"
         return AccessDecision(
-            TRUE, (quote("role", holder, spell_owner(member), member.place),)
+            TRUE, (quote("role", holder, format_owner_statement(member), member.place),)
         )
     for permission in ORGANIZATION_ACTIONS[action]:
         proof = find_organization_permission(index, subject, permission)

@@ -22,11 +22,11 @@ from answerable.reach.github.role_grants import (
     list_grants_of_user,
 )
 from answerable.reach.github.statements import (
+    format_base_role_statement,
+    format_deploy_key_statement,
+    format_installation_statement,
     format_token_statement,
     quote,
-    spell_base_role,
-    spell_deploy_key,
-    spell_installation,
 )
 from answerable.reach.github.vocabulary import (
     CAPABILITIES_OF_DEPLOY_KEY,
@@ -181,7 +181,9 @@ def _find_access_of_team(
         missing.append(f"organization roles of {index.login}")
     base = index.organization.base_role
     if base:
-        said = quote(ROLE, f"organization {index.login}", spell_base_role(base))
+        said = quote(
+            ROLE, f"organization {index.login}", format_base_role_statement(base)
+        )
         grants.append(RoleGrant(base, (said,)))
     else:
         missing.append(f"base role of {index.login}")
@@ -262,7 +264,7 @@ def _find_access_of_app(
             said = quote(
                 "installation",
                 f"organization {index.login}",
-                spell_installation(app),
+                format_installation_statement(app),
                 app.place,
             )
             for name in _list_capabilities(app.permissions):
@@ -344,7 +346,7 @@ def _find_access_of_deploy_key(
             said = quote(
                 "deploy key",
                 f"repository {place.name}",
-                spell_deploy_key(place.name, key),
+                format_deploy_key_statement(place.name, key),
                 key.place,
             )
             names = CAPABILITIES_OF_DEPLOY_KEY[key.read_only]

@@ -8,13 +8,13 @@ from answerable.reach.github.organization_index import (
     RepositoryPlace,
 )
 from answerable.reach.github.statements import (
+    format_base_role_statement,
+    format_membership_statement,
+    format_organization_role_statement,
+    format_owner_statement,
+    format_parent_statement,
+    format_repository_grant_statement,
     quote,
-    spell_base_role,
-    spell_membership,
-    spell_organization_role,
-    spell_owner,
-    spell_parent,
-    spell_repository_grant,
 )
 from answerable.reach.platform import DeterminingStatement
 
@@ -38,10 +38,11 @@ def list_grants_of_user(place: RepositoryPlace, login: str) -> Iterator[RoleGran
     member = index.members.get(login)
     if member is not None and member.role == "owner":
         yield RoleGrant(
-            "admin", (quote(ROLE, holder, spell_owner(member), member.place),)
+            "admin",
+            (quote(ROLE, holder, format_owner_statement(member), member.place),),
         )
     if member is not None and member.role != "outside" and organization.base_role:
-        said = quote(ROLE, holder, spell_base_role(organization.base_role))
+        said = quote(ROLE, holder, format_base_role_statement(organization.base_role))
         yield RoleGrant(organization.base_role, (said,))
     if (
         member is not None
@@ -54,7 +55,7 @@ def list_grants_of_user(place: RepositoryPlace, login: str) -> Iterator[RoleGran
         yield from _list_grants_of_organization_role(index, f"user/{login}", name, ())
     for who, role in repository.collaborators or ():
         if who.lower() == login:
-            text = spell_repository_grant(place.name, role, f"user/{who}")
+            text = format_repository_grant_statement(place.name, role, f"user/{who}")
             said = quote(ROLE, f"repository {place.name}", text, repository.place)
             yield RoleGrant(role, (said,))
     for chain in index.list_teams_of_user(login).values():
@@ -62,7 +63,7 @@ def list_grants_of_user(place: RepositoryPlace, login: str) -> Iterator[RoleGran
         membership = quote(
             "membership",
             f"team {joined.slug}",
-            spell_membership(joined.slug, login),
+            format_membership_statement(joined.slug, login),
             joined.place,
         )
         yield from list_grants_of_chain(place, chain, (membership,))
@@ -76,12 +77,14 @@ def list_grants_of_chain(
     proof = leading
     for slug in chain[:-1]:
         team = index.teams[slug]
-        said = quote("membership", f"team {slug}", spell_parent(team), team.place)
+        said = quote(
+            "membership", f"team {slug}", format_parent_statement(team), team.place
+        )
         proof = (*proof, said)
     last = index.teams.get(chain[-1])
     for slug, role in place.repository.teams or ():
         if slug.lower() == chain[-1]:
-            text = spell_repository_grant(place.name, role, f"team/{slug}")
+            text = format_repository_grant_statement(place.name, role, f"team/{slug}")
             held = quote(ROLE, f"repository {place.name}", text, place.repository.place)
             yield RoleGrant(role, (*proof, held))
     for name in last.organization_roles if last else ():
@@ -99,6 +102,6 @@ def _list_grants_of_organization_role(
     """
     role = index.organization_roles.get(name.lower())
     if role is not None and role.repository_role:
-        text = spell_organization_role(holder, role.name)
+        text = format_organization_role_statement(holder, role.name)
         said = quote(ROLE, f"organization {index.login}", text)
         yield RoleGrant(role.repository_role, (*leading, said))

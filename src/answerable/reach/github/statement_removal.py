@@ -14,20 +14,20 @@ from answerable.reach.github.catalogue import (
     Team,
 )
 from answerable.reach.github.statements import (
+    format_allowance_statement,
+    format_base_role_statement,
+    format_bypass_statement,
+    format_deploy_key_statement,
+    format_environment_statement,
+    format_installation_statement,
+    format_membership_statement,
+    format_organization_role_statement,
+    format_owner_statement,
+    format_parent_statement,
+    format_protection_statement,
+    format_repository_grant_statement,
+    format_ruleset_statement,
     format_token_statement,
-    spell_allowance,
-    spell_base_role,
-    spell_bypass,
-    spell_deploy_key,
-    spell_environment,
-    spell_installation,
-    spell_membership,
-    spell_organization_role,
-    spell_owner,
-    spell_parent,
-    spell_protection,
-    spell_repository_grant,
-    spell_ruleset,
 )
 
 T = TypeVar("T")
@@ -68,7 +68,7 @@ def remove_from_organization(
 ) -> GithubOrganization:
     """Return an organization without the removed statements."""
     base = organization.base_role
-    if base and removal.includes(spell_base_role(base)):
+    if base and removal.includes(format_base_role_statement(base)):
         base = "none"
     edited = replace(
         organization,
@@ -88,7 +88,7 @@ def remove_from_organization(
         else tuple(
             each
             for each in organization.installations
-            if not removal.includes(spell_installation(each))
+            if not removal.includes(format_installation_statement(each))
         ),
         tokens=None
         if organization.tokens is None
@@ -112,13 +112,13 @@ def _edit_each_part(
 def _remove_from_member(member: Member, removal: StatementRemoval) -> Member:
     """Return a member without removed roles."""
     role = member.role
-    if role == "owner" and removal.includes(spell_owner(member)):
+    if role == "owner" and removal.includes(format_owner_statement(member)):
         role = "member"
     holder = f"user/{member.login}"
     kept = tuple(
         each
         for each in member.organization_roles
-        if not removal.includes(spell_organization_role(holder, each))
+        if not removal.includes(format_organization_role_statement(holder, each))
     )
     return replace(member, role=role, organization_roles=kept)
 
@@ -126,20 +126,20 @@ def _remove_from_member(member: Member, removal: StatementRemoval) -> Member:
 def _remove_from_team(team: Team, removal: StatementRemoval) -> Team:
     """Return a team without removed members, parent and roles."""
     parent = team.parent
-    if parent and removal.includes(spell_parent(team)):
+    if parent and removal.includes(format_parent_statement(team)):
         parent = ""
     members = team.members
     if members is not None:
         members = tuple(
             each
             for each in members
-            if not removal.includes(spell_membership(team.slug, each[0]))
+            if not removal.includes(format_membership_statement(team.slug, each[0]))
         )
     holder = f"team/{team.slug}"
     kept = tuple(
         each
         for each in team.organization_roles
-        if not removal.includes(spell_organization_role(holder, each))
+        if not removal.includes(format_organization_role_statement(holder, each))
     )
     return replace(team, parent=parent, members=members, organization_roles=kept)
 
@@ -158,7 +158,9 @@ def _remove_from_repository(
         return tuple(
             (who, role)
             for who, role in grants
-            if not removal.includes(spell_repository_grant(name, role, f"{kind}/{who}"))
+            if not removal.includes(
+                format_repository_grant_statement(name, role, f"{kind}/{who}")
+            )
         )
 
     protections = repository.protections
@@ -166,19 +168,23 @@ def _remove_from_repository(
         protections = tuple(
             _remove_allowances(name, each, removal)
             for each in protections
-            if not removal.includes(spell_protection(name, each))
+            if not removal.includes(format_protection_statement(name, each))
         )
     environments = repository.environments
     if environments is not None:
         environments = tuple(
             Environment(each.name, secrets=each.secrets, place=each.place)
-            if removal.includes(spell_environment(name, each))
+            if removal.includes(format_environment_statement(name, each))
             else each
             for each in environments
         )
     keys = repository.deploy_keys
     if keys is not None:
-        keys = tuple(e for e in keys if not removal.includes(spell_deploy_key(name, e)))
+        keys = tuple(
+            e
+            for e in keys
+            if not removal.includes(format_deploy_key_statement(name, e))
+        )
     return replace(
         repository,
         collaborators=keep(repository.collaborators, "user"),
@@ -199,7 +205,7 @@ def _remove_allowances(
         return tuple(
             each
             for each in holders
-            if not removal.includes(spell_allowance(name, rule, gate, each))
+            if not removal.includes(format_allowance_statement(name, rule, gate, each))
         )
 
     return replace(
@@ -217,14 +223,14 @@ def _remove_rulesets(
         return None
     kept = []
     for each in rulesets:
-        if removal.includes(spell_ruleset(holder, each)):
+        if removal.includes(format_ruleset_statement(holder, each)):
             continue
         bypass = each.bypass
         if bypass is not None:
             bypass = tuple(
                 actor
                 for actor in bypass
-                if not removal.includes(spell_bypass(holder, each, actor))
+                if not removal.includes(format_bypass_statement(holder, each, actor))
             )
         kept.append(replace(each, bypass=bypass))
     return tuple(kept)

@@ -25,72 +25,72 @@ def quote(
     return DeterminingStatement(layer, holder, f"{statement}{where}", effect)
 
 
-def spell_owner(member: Member) -> str:
-    """Spell that a member owns the organization."""
+def format_owner_statement(member: Member) -> str:
+    """State that a member owns the organization."""
     return f"owner {member.login}"
 
 
-def spell_base_role(role: str) -> str:
-    """Spell the base role of members."""
+def format_base_role_statement(role: str) -> str:
+    """Format the base role of members."""
     return f"base role {role}"
 
 
-def spell_organization_role(holder: str, role: str) -> str:
+def format_organization_role_statement(holder: str, role: str) -> str:
     """Format the statement that a user or a team has an organization role."""
     return f"organization role {role} for {holder}"
 
 
-def spell_repository_grant(repository: str, role: str, holder: str) -> str:
-    """Spell a role of a user or a team on a repository."""
+def format_repository_grant_statement(repository: str, role: str, holder: str) -> str:
+    """Format a role of a user or a team on a repository."""
     return f"{repository}: role {role} for {holder}"
 
 
-def spell_membership(team: str, login: str) -> str:
-    """Spell that a user is a member of a team."""
+def format_membership_statement(team: str, login: str) -> str:
+    """State that a user is a member of a team."""
     return f"team {team}: member {login}"
 
 
-def spell_parent(team: Team) -> str:
-    """Spell that a team is a child of another."""
+def format_parent_statement(team: Team) -> str:
+    """State that a team is a child of another."""
     return f"team {team.slug}: child of {team.parent}"
 
 
-def spell_protection(repository: str, rule: BranchProtection) -> str:
-    """Spell a branch protection rule."""
+def format_protection_statement(repository: str, rule: BranchProtection) -> str:
+    """Format a branch protection rule."""
     return f"{repository}: branch protection {rule.pattern}"
 
 
-def spell_allowance(
+def format_allowance_statement(
     repository: str, rule: BranchProtection, gate: str, holder: str
 ) -> str:
-    """Spell an allowance of a branch protection rule."""
-    return f"{spell_protection(repository, rule)}: {gate} allowance {holder}"
+    """Format an allowance of a branch protection rule."""
+    return f"{format_protection_statement(repository, rule)}: {gate} allowance {holder}"
 
 
-def spell_ruleset(holder: str, ruleset: Ruleset) -> str:
-    """Spell a ruleset of a repository or of the organization."""
+def format_ruleset_statement(holder: str, ruleset: Ruleset) -> str:
+    """Format a ruleset of a repository or of the organization."""
     return f"{holder}: ruleset {ruleset.name}"
 
 
-def spell_bypass(holder: str, ruleset: Ruleset, actor: BypassActor) -> str:
-    """Spell a bypass actor of a ruleset."""
+def format_bypass_statement(holder: str, ruleset: Ruleset, actor: BypassActor) -> str:
+    """Format a bypass actor of a ruleset."""
     who = f"{actor.kind} {actor.name or actor.id}".strip()
-    return f"{spell_ruleset(holder, ruleset)}: bypass {who} ({actor.mode})"
+    return f"{format_ruleset_statement(holder, ruleset)}: bypass {who} ({actor.mode})"
 
 
-def spell_environment(repository: str, environment: Environment) -> str:
-    """Spell the protection of an environment."""
+def format_environment_statement(repository: str, environment: Environment) -> str:
+    """Format the protection of an environment."""
     return f"{repository}: environment {environment.name}"
 
 
-def spell_deploy_key(repository: str, key: DeployKey) -> str:
-    """Spell a deploy key."""
+def format_deploy_key_statement(repository: str, key: DeployKey) -> str:
+    """Format a deploy key."""
     access = "read" if key.read_only else "write"
     return f"{repository}: deploy key {key.id} ({access})"
 
 
-def spell_installation(app: AppInstallation) -> str:
-    """Spell the installation of an app."""
+def format_installation_statement(app: AppInstallation) -> str:
+    """Format the installation of an app."""
     return f"installation of {app.slug}"
 
 

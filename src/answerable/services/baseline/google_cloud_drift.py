@@ -16,9 +16,9 @@ from answerable.model.baseline import (
 )
 from answerable.model.google_cloud_ids import (
     build_log_name,
+    expand_logged_resource_name,
     get_permission_service,
     normalise_principal,
-    spell_logged_resource,
 )
 from answerable.model.inventory import Inventory
 from answerable.model.policy_drift import BEYOND, MISSING, NOT_KNOWN, PermissionDrift
@@ -217,7 +217,9 @@ def _list_missing(
             elif pattern.level is not GeneralisationLevel.EXACT:
                 yield NOT_KNOWN, permission, f"{name}: a pattern, not a resource"
                 continue
-            full = access.index.tree.normalise(spell_logged_resource(name, service))
+            full = access.index.tree.normalise(
+                expand_logged_resource_name(name, service)
+            )
             if get_permission_service(full) != service and not takes_permission(
                 access.index, permission, full
             ):

@@ -15,9 +15,9 @@ from answerable.model.baseline import BaselineProfile
 from answerable.model.documents.least_privilege import ProofItem
 from answerable.model.event import AuditEvent, EventOutcome
 from answerable.model.google_cloud_ids import (
+    expand_logged_resource_name,
     is_service_account,
     normalise_principal,
-    spell_logged_resource,
 )
 from answerable.model.inventory import Inventory
 from answerable.model.kubernetes_ids import parse_subject_id
@@ -170,7 +170,7 @@ def _derive_google_role(
     if not project:
         return _build_unknown("the project of the account is not known")
     calls = {
-        (tool.removeprefix(_GCP_CALL), name): _spell_call(today, tool, name)
+        (tool.removeprefix(_GCP_CALL), name): _normalise_call(today, tool, name)
         for tool, name in _list_logged_resources(profile, _GCP_CALL)
         if is_permission(tool.removeprefix(_GCP_CALL))
     }
@@ -228,11 +228,11 @@ def _list_logged_resources(
             yield each.tool, each.pattern.text
 
 
-def _spell_call(today: GcpEvaluator, tool: str, name: str) -> GoogleCall:
+def _normalise_call(today: GcpEvaluator, tool: str, name: str) -> GoogleCall:
     """Return a logged call with the full name of its resource."""
     permission = tool.removeprefix(_GCP_CALL)
-    full = spell_logged_resource(name, permission.partition(".")[0])
-    return permission, today.spell(full)
+    full = expand_logged_resource_name(name, permission.partition(".")[0])
+    return permission, today.normalise_resource(full)
 
 
 def _derive_kubernetes_role(

@@ -187,7 +187,7 @@ def _encode_record(record: Mapping[str, object]) -> bytes:
 
 
 def _convert_member_names(value: object) -> object:
-    """Spell the members of a record as CloudTrail does."""
+    """Format the members of a record as CloudTrail does."""
     if isinstance(value, Mapping):
         return {_SPELLING.get(k, k): _convert_member_names(v) for k, v in value.items()}
     if isinstance(value, list):

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from answerable.model.google_cloud_ids import spell_resource
+from answerable.model.google_cloud_ids import expand_resource_name
 from answerable.model.sighting import ReadProblem, ReadProblemKind
 from answerable.reach.gcp.catalogue import (
     GoogleAccessBoundary,
@@ -135,7 +135,7 @@ class EstateBuilder:
 
     def add_ancestors(self, name: str, ancestors: tuple[str, ...]) -> None:
         """Add the ancestors of a resource, the nearest first: `projects/1`, ..."""
-        chain = [spell_resource(each) for each in ancestors]
+        chain = [expand_resource_name(each) for each in ancestors]
         if chain and chain[0] == name:
             chain = chain[1:]
         for each, parent in zip((name, *chain), chain, strict=False):

@@ -12,7 +12,7 @@ from answerable.connectors.formats.google_answers import (
     list_texts,
 )
 from answerable.connectors.gcp.parse.estate_builder import EstateBuilder
-from answerable.model.google_cloud_ids import normalise_principal, spell_resource
+from answerable.model.google_cloud_ids import expand_resource_name, normalise_principal
 from answerable.reach.gcp.catalogue import (
     GoogleAccessBoundary,
     GoogleAllowPolicy,
@@ -52,7 +52,7 @@ def read_allow_policy(builder: EstateBuilder, resource: str, raw: RawObject) -> 
     builder.collected.add("iam-policies")
     if not _is_policy(raw):
         what = "an allow policy with a binding that is not understood"
-        builder.add_problem(spell_resource(resource), what)
+        builder.add_problem(expand_resource_name(resource), what)
     bindings = tuple(
         GoogleBinding(
             get_text(each, "role"),
@@ -61,7 +61,7 @@ def read_allow_policy(builder: EstateBuilder, resource: str, raw: RawObject) -> 
         )
         for each in list_objects(raw, "bindings")
     )
-    builder.policies.append(GoogleAllowPolicy(spell_resource(resource), bindings))
+    builder.policies.append(GoogleAllowPolicy(expand_resource_name(resource), bindings))
 
 
 def _is_policy(raw: RawObject) -> bool:
@@ -83,7 +83,7 @@ def _are_texts(raw: RawValue) -> bool:
 
 def read_searched_policy(builder: EstateBuilder, raw: RawObject) -> None:
     """Read an item of `gcloud asset search-all-iam-policies`."""
-    resource = spell_resource(get_text(raw, "resource"))
+    resource = expand_resource_name(get_text(raw, "resource"))
     policy = get_value(raw, "policy")
     read_allow_policy(builder, resource, policy if isinstance(policy, dict) else {})
     project = get_text(raw, "project")
@@ -103,7 +103,7 @@ def read_searched_policy(builder: EstateBuilder, raw: RawObject) -> None:
 
 def add_project_number(builder: EstateBuilder, name: str, number: str) -> None:
     """Note the number of a project."""
-    full = spell_resource(f"projects/{name}")
+    full = expand_resource_name(f"projects/{name}")
     kind = "cloudresourcemanager.googleapis.com/Project"
     builder.add_resource(GoogleResource(full, kind, number=number))
 
@@ -111,7 +111,7 @@ def add_project_number(builder: EstateBuilder, name: str, number: str) -> None:
 def read_ancestor_policy(builder: EstateBuilder, raw: RawObject) -> None:
     """Read an item of `gcloud projects get-ancestors-iam-policy`."""
     kind, name = get_text(raw, "type"), get_text(raw, "id")
-    resource = spell_resource(f"{_CONTAINERS.get(kind, f'{kind}s')}/{name}")
+    resource = expand_resource_name(f"{_CONTAINERS.get(kind, f'{kind}s')}/{name}")
     policy = get_value(raw, "policy")
     if not isinstance(policy, dict):
         return
@@ -237,6 +237,6 @@ def read_org_policy(builder: EstateBuilder, raw: RawObject) -> None:
         if "enforce" in rule and "condition" not in rule:
             builder.constraints.append(
                 GoogleConstraint(
-                    spell_resource(place), constraint, rule["enforce"] is True
+                    expand_resource_name(place), constraint, rule["enforce"] is True
                 )
             )

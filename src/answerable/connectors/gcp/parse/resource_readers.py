@@ -17,9 +17,9 @@ from answerable.connectors.gcp.parse.estate_builder import (
     ServiceAccountKey,
 )
 from answerable.model.google_cloud_ids import (
+    expand_resource_name,
     get_container,
     is_service_account,
-    spell_resource,
 )
 from answerable.reach.gcp.catalogue import (
     GooglePoolProvider,
@@ -60,7 +60,7 @@ def read_asset(builder: EstateBuilder, raw: RawObject, place: str) -> None:
     accounts = tuple(dict.fromkeys(_find_accounts(fields)))
     builder.add_resource(
         GoogleResource(
-            name, kind, spell_resource(parent) if parent else "", runs_as=accounts
+            name, kind, expand_resource_name(parent) if parent else "", runs_as=accounts
         )
     )
     if kind == _ENGINE:
@@ -135,10 +135,10 @@ def read_container(
     own = get_text(raw, "name")
     number = get_text(raw, "projectNumber")
     if project:
-        full = spell_resource(f"projects/{project}")
+        full = expand_resource_name(f"projects/{project}")
         number = number or own.removeprefix("projects/")
     else:
-        full = name or spell_resource(own)
+        full = name or expand_resource_name(own)
     kind, _ = get_container(full)
     if not kind:
         return
@@ -154,7 +154,7 @@ def read_container(
         GoogleResource(
             full,
             kind=f"{_CONTAINER_KIND}{kind[:-1].capitalize()}",
-            parent=spell_resource(text) if text else "",
+            parent=expand_resource_name(text) if text else "",
             number=number if number.isdigit() else "",
             domain=title.lower() if is_organization and "." in title else "",
             customer=owner or get_text(raw, "directoryCustomerId"),

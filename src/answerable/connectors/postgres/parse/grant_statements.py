@@ -174,6 +174,6 @@ def _read_membership_options(cursor: SqlCursor) -> dict[str, bool]:
 
 
 def _format_membership_options(options: dict[str, bool]) -> str:
-    """Spell the options of a membership as SQL."""
+    """Format the options of a membership as SQL."""
     words = [f"{word} {str(value).upper()}" for word, value in options.items()]
     return f" WITH {', '.join(words)}" if words else ""

@@ -131,11 +131,11 @@ def _is_fully_excluded(
 
 
 def format_action_pattern(
-    term: PatternTerm[str], spell_action: Callable[[str], str]
+    term: PatternTerm[str], format_action: Callable[[str], str]
 ) -> str:
     """Format an action pattern with exceptions: `s3:* except s3:DeleteObject`."""
     return _format_pattern_with_exceptions(
-        spell_action(term.pattern), [spell_action(hole) for hole in term.excluded]
+        format_action(term.pattern), [format_action(hole) for hole in term.excluded]
     )
 
 

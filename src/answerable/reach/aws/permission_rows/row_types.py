@@ -92,11 +92,11 @@ class RowFilter:
 
 
 def format_permission_row(
-    row: PermissionRow, spell_action: Callable[[str], str]
+    row: PermissionRow, format_action: Callable[[str], str]
 ) -> tuple[str, str]:
     """Format the action and resource patterns of a row."""
     return (
-        format_action_pattern(row.actions, spell_action),
+        format_action_pattern(row.actions, format_action),
         format_resource_pattern(row.resources, row.shown),
     )
 
