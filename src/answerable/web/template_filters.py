@@ -8,9 +8,11 @@ from urllib.parse import urlencode
 
 from answerable.model.documents.columns import DocumentColumn
 from answerable.model.documents.shared_shapes import CoverageRecord
+from answerable.model.ids import IdentityId
 from answerable.model.time_units import SECOND_NS
 from answerable.presentation import cell_text, coverage_text, relative_time, text
 from answerable.presentation.decision_reasons import REASONS
+from answerable.reach.aws.paths.identity_creation import is_not_yet_created
 
 _PAGES = (
     ("agent:", "/agent"),
@@ -18,6 +20,7 @@ _PAGES = (
     ("cred:", "/credential"),
     ("finding:", "/finding"),
 )
+_PATTERN = frozenset("*? ")
 # Prefixes of ids that the column heading already shows.
 _KINDS = ("agent:", "person:", "tool:mcp/")
 
@@ -52,11 +55,35 @@ def build_url(path: str, **query: object) -> str:
 
 
 def entity_page(key: str) -> str:
-    """Return the URL of the page of an agent, person, credential, tool or identity."""
+    """Return the URL of the page of an agent, person, credential, tool or identity.
+
+    Empty for an identity that does not exist yet and that a principal could create.
+    """
+    if is_not_yet_created(IdentityId(key)):
+        return ""
     if key.startswith("tool:"):
         return build_url("/show", id=key)
     page = next((page for kind, page in _PAGES if key.startswith(kind)), "/identity")
     return build_url(page, id=key)
+
+
+def permission_page(subject: str, action: str, resource: str) -> str:
+    """Return the URL of the proof of a call; of the matching rows for a pattern.
+
+    A pattern such as `kms:*` or `* except kms:*` is not one call, so it has no single
+    proof.
+    """
+    if _PATTERN & set(action):
+        action, resource = (strip_exception(each) for each in (action, resource))
+        return build_url("/reach", subject=subject, action=action, resource=resource)
+    # `A except B` is a description, not a resource to query.
+    resource = "*" if " " in resource else resource
+    return build_url("/can", subject=subject, action=action, resource=resource)
+
+
+def strip_exception(pattern: str) -> str:
+    """Return the pattern before `except`; every row of the exception matches it."""
+    return pattern.partition(" except ")[0]
 
 
 def format_time(value: object) -> str:
@@ -125,4 +152,5 @@ TEMPLATE_FILTERS = {
     "number": format_count,
     "bare": strip_kind,
     "why": describe_reason,
+    "pattern": strip_exception,
 }

@@ -27,7 +27,10 @@ def template_environment() -> Environment:
     )
     made.filters.update(template_filters.TEMPLATE_FILTERS)
     made.globals.update(
-        asset=asset_url, built=built_asset_url, url=template_filters.build_url
+        asset=asset_url,
+        built=built_asset_url,
+        url=template_filters.build_url,
+        permission_page=template_filters.permission_page,
     )
     made.globals["navigation"] = NAVIGATION
     # A block is rendered without the imports above it, so `marks` is a global.

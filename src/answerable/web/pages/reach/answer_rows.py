@@ -114,11 +114,11 @@ def _build_permission_row(
     """Build one row: verdict, actions, resource, conditions, link to the proof."""
     item, actions = block.item, block.actions
     # A pattern is not one call, so it has no single proof.
-    why = ""
-    if len(actions) == 1 and not _PATTERN & set(actions[0]):
-        why = question.link_to(
-            "/can", **_build_call_parameters(item["subject"], actions[0], item)
-        )
+    why = (
+        _link_to_proof(item["subject"], actions[0], item, question)
+        if len(actions) == 1
+        else ""
+    )
     return {
         "verdict": item["verdict"],
         "actions": actions[:_MAX_ACTIONS],
@@ -133,17 +133,15 @@ def _build_permission_row(
     }
 
 
-def _build_call_parameters(
-    subject: str, action: str, item: ReachItem
-) -> dict[str, str]:
-    """Return the query parameters of one call."""
+def _link_to_proof(
+    subject: str, action: str, item: ReachItem, question: ReachQuestion
+) -> str:
+    """Return the URL of the proof of one call; empty for a pattern of calls."""
+    if _PATTERN & set(action):
+        return ""
     # `A except B` is a description, not a resource to query.
-    resource = item["resource"]
-    return {
-        "subject": subject,
-        "action": action,
-        "resource": "*" if " " in resource else resource,
-    }
+    resource = "*" if " " in item["resource"] else item["resource"]
+    return question.link_to("/can", subject=subject, action=action, resource=resource)
 
 
 def _get_unguarded_reason(item: ReachItem | PermissionCheckItem) -> str:
@@ -180,9 +178,7 @@ def build_caller_rows(
             "unknown": get_unknown_reasons(item),
             "assumes": bool(item.get("assuming")),
             "because": [describe_statement(one) for one in item["determining"]],
-            "why": question.link_to(
-                "/can", **_build_call_parameters(item["subject"], item["action"], item)
-            ),
+            "why": _link_to_proof(item["subject"], item["action"], item, question),
         }
 
 

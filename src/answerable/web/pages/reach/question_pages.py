@@ -18,6 +18,7 @@ from answerable.presentation.unknown_permission_text import describe_searched_sc
 from answerable.services.reach.permission_list_cursor import PermissionPage
 from answerable.usecases.reach import permissions as flow
 from answerable.web.pages.reach import answer_rows, path_graph
+from answerable.web.pages.reach.entity_links import EntityLinks
 from answerable.web.pages.reach.question import ReachQuestion, parse_question
 from answerable.web.pages.reach.what_if import list_removable_statements
 from answerable.web.routing import DocumentAnswer, PageAnswer, RouteAnswer, RouteRequest
@@ -25,6 +26,7 @@ from answerable.web.store_cache import StoreCache
 from answerable.web.visitor import Visitor
 
 _MAX_ROWS, _MAX_PATHS, _MAX_PAIRS, _MAX_EXAMPLES = 150, 12, 50, 12
+_PATTERN = frozenset("*? ")
 _AnswerBuilder = Callable[[StoreCache, ReachQuestion], Mapping[str, object]]
 
 
@@ -87,7 +89,7 @@ def _build_page(
         "heading": title,
         "question": question,
         "tabs": [
-            (to, name, question.link_to(to))
+            (to, name, _link_tab(question, to))
             for to, name in (
                 ("/reach", "What can it reach?"),
                 ("/who-can", "Who has a permission?"),
@@ -99,6 +101,7 @@ def _build_page(
         "choices": [],
         "examples": [],
         "coverage": None,
+        "links": EntityLinks.of_store(cache),
     }
     status = 200
     try:
@@ -115,6 +118,12 @@ def _build_page(
                 (one, question.link_to(path, subject=one)) for one in problem.candidates
             ]
     return PageAnswer("reach/answer.html", title, values, status)
+
+
+def _link_tab(question: ReachQuestion, path: str) -> str:
+    """Link to another question; one call is asked about, so patterns stay behind."""
+    is_call = path == "/reach" or not _PATTERN & set(question.action)
+    return question.link_to(path) if is_call else question.link_to(path, action="")
 
 
 def _is_question_complete(path: str, question: ReachQuestion) -> bool:
@@ -156,7 +165,7 @@ def _compute_reach(
     )
     items = cast("Sequence[ReachItem]", listed.document.items)
     graph = path_graph.build_reach_graph(items, question)
-    return listed, graph
+    return listed, EntityLinks.of_store(cache).remove_dead_links(graph)
 
 
 def _build_reach_values(
@@ -198,6 +207,7 @@ def _compute_who_can(
     )
     items = cast("Sequence[ReachItem]", listed.document.items)
     graph = path_graph.build_who_can_graph(items, question)
+    EntityLinks.of_store(cache).remove_dead_links(graph)
     return listed.document, graph, listed.after, listed.examined
 
 
@@ -247,7 +257,8 @@ def _compute_can(
         context=question.condition_keys,
     )
     item = cast("PermissionCheckItem", document.items[0])
-    return document, path_graph.build_can_graph(item, question), item
+    graph = path_graph.build_can_graph(item, question)
+    return document, EntityLinks.of_store(cache).remove_dead_links(graph), item
 
 
 def _build_can_values(

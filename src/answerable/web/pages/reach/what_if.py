@@ -16,6 +16,7 @@ from answerable.presentation.unknown_permission_text import describe_unknown_ver
 from answerable.reach.platform import PolicyEdit
 from answerable.usecases.reach import what_if as flow
 from answerable.web.pages.reach.answer_rows import build_step_rows
+from answerable.web.pages.reach.entity_links import EntityLinks
 from answerable.web.pages.reach.question import REMOVED_FIELDS, ReachQuestion
 from answerable.web.routing import PageAnswer, RouteAnswer, RouteRequest
 from answerable.web.store_cache import StoreCache
@@ -61,6 +62,7 @@ def show_what_if(
         "answer": None,
         "problem": None,
         "coverage": None,
+        "links": EntityLinks.of_store(cache),
         "back": question.link_to("/reach"),
         "everybody": build_url(
             "/what-if",

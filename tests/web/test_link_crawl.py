@@ -1,0 +1,40 @@
+"""No link of a page is dead: in the sample, on every platform, and with signatures.
+
+`python -m tests.web.link_crawl STORE` follows all of them; here, some of each shape.
+"""
+
+from pathlib import Path
+
+import pytest
+
+from tests.estate.sample_stores import SOURCES, Stores
+from tests.web.link_crawl import crawl, list_links
+
+MOST = 6  # of a shape
+PAGE_LIMIT = 200 * 1024
+
+
+@pytest.fixture(scope="module")
+def platforms(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with a database, a cluster, repositories and a Google project."""
+    made = Stores.with_database(tmp_path_factory.mktemp("crawl"))
+    return made.of(*SOURCES[:-1], "gcp", SOURCES[-1])
+
+
+def test_no_link_of_the_sample_is_dead(estate: Path) -> None:
+    found = crawl(estate / "store", MOST)
+    assert found.dead == []
+    assert found.asked.total() > 150
+    assert {p: n for p, n in found.largest.items() if n > PAGE_LIMIT} == {}
+
+
+def test_no_link_of_an_estate_on_every_platform_is_dead(platforms: Path) -> None:
+    found = crawl(platforms, MOST)
+    assert found.dead == []
+    assert found.asked.total() > 200
+    assert {p: n for p, n in found.largest.items() if n > PAGE_LIMIT} == {}
+
+
+def test_a_form_that_changes_something_is_no_link() -> None:
+    page = '<a href="/a?x=1&amp;y=2#z">a</a><form action="/kill" method="post"></form>'
+    assert list_links(page) == ["/a?x=1&y=2"]
