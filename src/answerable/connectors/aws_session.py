@@ -3,6 +3,7 @@
 Only the `live` module of a connector and `aws_api` import it; it needs boto3.
 """
 
+import gc
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -74,8 +75,9 @@ def open_session(context: SyncContext) -> "boto3.Session":
 
 
 def forget_session(context: SyncContext) -> None:
-    """Drop the cached session of a role that is no longer needed."""
-    context.sessions.pop(context.role_arn, None)
+    """Drop the cached session of a role that is no longer needed, with its clients."""
+    if context.sessions.pop(context.role_arn, None) is not None:
+        gc.collect()  # clients are in reference cycles, and commands collect rarely
 
 
 def resolve_region(session: "boto3.Session", context: SyncContext) -> str:
