@@ -64,7 +64,7 @@ class ClientJourney:
         act: Who acts for them, empty where nobody does.
         gives: What it gets.
         used: It put the token to use, too.
-        nonce: The service may have lost what it saw, and asks for nonces.
+        nonce: The service requires DPoP nonces, since its replay cache may be incomplete.
     """
 
     client: str
@@ -380,8 +380,8 @@ JOURNEYS = (
     ),
     ClientJourney(
         *("requests-oauth2client", "PyPI", "oauth2client_dpop.py"),
-        f"{_EXCHANGE} and introspection, with the nonces that a service asks for "
-        "which may have lost what it saw",
+        f"{_EXCHANGE} and introspection, with the DPoP nonces that a service requires "
+        "while its replay cache may be incomplete",
         "DPoP",
         _to_introspect,
         used=True,
@@ -389,8 +389,8 @@ JOURNEYS = (
     ),
     ClientJourney(
         *("openid-client", "npm", "openid-client.mjs"),
-        f"finds the metadata, {_EXCHANGE} and introspection, with the nonces that a "
-        "service asks for which may have lost what it saw",
+        f"finds the metadata, {_EXCHANGE} and introspection, with the DPoP nonces that "
+        "a service requires while its replay cache may be incomplete",
         "DPoP",
         _to_introspect,
         used=True,

@@ -19,7 +19,8 @@ issuer, audience, agent, person, and the bound key.
 _TAIL = """
 - *bearer*: not bound to a key, because the client does not send a proof. A rule must
   allow this (`bind: bearer`), and such a token is valid for at most five minutes.
-- *none*: an ID-JAG is not an access token. Another token service accepts it once.
+- *none*: an ID-JAG is not an access token. Another token service accepts the ID-JAG
+  once.
 - Client secrets, which some libraries require, are ignored. Only the token signed by
   the client's platform is used.
 - azure-identity requests `AUDIENCE/.default` at `/TENANT/oauth2/v2.0/token`: the
