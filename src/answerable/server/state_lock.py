@@ -12,6 +12,8 @@ from typing import IO
 from answerable.model.errors import EnvironmentFailure
 from answerable.store.durable_files import (
     make_private_folder,
+    make_store_folder,
+    open_new_file,
     refuse_root_in_foreign_folder,
 )
 
@@ -30,9 +32,11 @@ def lock_state_folder(state_folder: Path, store: Path, server: str) -> IO[bytes]
         EnvironmentFailure: It may not be used, or another server has locked it.
     """
     refuse_root_in_foreign_folder(state_folder)
-    make_private_folder(state_folder)
+    make_private_folder(state_folder.parent)
+    make_store_folder(state_folder, read_only=True)
     try:
-        held = (state_folder / "lock").open("ab")
+        handle = open_new_file(state_folder / "lock", os.O_WRONLY | os.O_APPEND)
+        held = os.fdopen(handle, "ab")
         fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
         held.truncate(0)
         held.write(os.fsencode(store.resolve()))

@@ -18,6 +18,8 @@ from answerable.store.backup_archive import (
 from answerable.store.backup_keys import decrypt_files
 from answerable.store.durable_files import (
     make_private_folder,
+    make_store_folder,
+    open_new_file,
     translate_os_errors,
     write_file,
 )
@@ -94,8 +96,9 @@ def extract_backup(
         EnvironmentFailure: The disk is full or fails.
     """
     make_private_folder(root)
-    for folder in StoreLayout(root).folders:
-        make_private_folder(folder)
+    layout = StoreLayout(root)
+    for folder in layout.folders:
+        make_store_folder(folder)
     found: list[Path] = []
     for member in archive:
         if member.name == MANIFEST:
@@ -109,12 +112,12 @@ def extract_backup(
                 for name, data in files.items():
                     path = _locate_archived_file(name, root, folders)
                     make_private_folder(path.parent)
-                    write_file(path, data)
+                    write_file(path, data, private=path.parent != layout.keys)
             continue
         path = _locate_archived_file(member.name, root, folders)
-        make_private_folder(path.parent)
+        _make_folder_of(path, layout)
         with translate_os_errors("write", path):
-            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            handle = open_new_file(path, os.O_WRONLY | os.O_EXCL)
             with open(handle, "wb") as target:
                 while block := content.read(_BLOCK):
                     target.write(block)
@@ -123,6 +126,15 @@ def extract_backup(
         if path.name == DATABASE:
             found.append(path)
     return found
+
+
+def _make_folder_of(path: Path, layout: StoreLayout) -> None:
+    """Create the folder of a file: shared as the store is, or private in a server's."""
+    shared = (*layout.folders, layout.collection.parent)
+    if any(map(path.is_relative_to, shared)):
+        make_store_folder(path.parent)
+    else:
+        make_private_folder(path.parent)
 
 
 def _locate_archived_file(name: str, root: Path, folders: Mapping[str, Path]) -> Path:

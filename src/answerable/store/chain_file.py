@@ -19,8 +19,8 @@ from answerable.store.damaged_segments import compute_file_digest
 from answerable.store.documented_views import JOINED_CHAINS
 from answerable.store.duckdb_engine import DuckDbEngine, quote_text
 from answerable.store.durable_files import (
-    FILE_MODE,
-    make_private_folder,
+    choose_file_mode,
+    make_store_folder,
     read_file,
     translate_os_errors,
     write_file,
@@ -95,7 +95,7 @@ def _write_file(
 ) -> ParquetTable:
     """Write tables of equal columns as one file, with its MAC."""
     file = _get_path(store, name, "parquet")
-    make_private_folder(file.parent)
+    make_store_folder(file.parent)
     _write_parquet(tables, file)
     mac = _compute_mac(store, name, file)
     write_file(_get_path(store, name, "mac"), mac, sync=False)
@@ -106,6 +106,8 @@ def _write_parquet(tables: Iterable[NamedTable], file: Path) -> None:
     """Write tables as a Parquet file that replaces the one there."""
     engine = DuckDbEngine(file.parent)
     temp_path = file.with_name(f".{file.name}.new")
+    with translate_os_errors("write", file):
+        temp_path.unlink(missing_ok=True)  # of a killed process of another user
     try:
         for number, table in enumerate(tables):
             register_table(engine, "part", table)
@@ -119,7 +121,7 @@ def _write_parquet(tables: Iterable[NamedTable], file: Path) -> None:
             "(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1)"
         )
         with translate_os_errors("write", file):
-            temp_path.chmod(FILE_MODE)
+            temp_path.chmod(choose_file_mode(file.parent))
             temp_path.replace(file)
     finally:
         engine.close()

@@ -3,7 +3,7 @@
 import msgspec
 
 from answerable.model.errors import EnvironmentFailure
-from answerable.store.durable_files import make_private_folder, read_file, write_file
+from answerable.store.durable_files import make_store_folder, read_file, write_file
 from answerable.store.store_layout import StoreLayout
 
 
@@ -37,5 +37,5 @@ def save_checkpoint_export(
         EnvironmentFailure: The disk cannot be written.
     """
     exports = load_checkpoint_exports(layout) | {destination: export}
-    make_private_folder(layout.checkpoint_exports.parent)
+    make_store_folder(layout.checkpoint_exports.parent)
     write_file(layout.checkpoint_exports, msgspec.json.encode(exports) + b"\n")

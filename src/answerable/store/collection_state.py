@@ -13,7 +13,7 @@ import msgspec
 from answerable.model.collection import SourceState
 from answerable.model.log_position import FilePosition, LogCursor
 from answerable.store.durable_files import (
-    make_private_folder,
+    make_store_folder,
     read_regular_file,
     write_file,
 )
@@ -68,7 +68,7 @@ def write_log_cursor(layout: StoreLayout, source: str, files: LogCursor) -> None
     Raises:
         EnvironmentFailure: The disk cannot be written.
     """
-    make_private_folder(layout.collection.parent)
+    make_store_folder(layout.collection.parent)
     write_file(layout.cursor_file(source), msgspec.json.encode(files) + b"\n")
 
 
@@ -82,7 +82,7 @@ def write_source_states(
     Raises:
         EnvironmentFailure: The disk cannot be written.
     """
-    make_private_folder(layout.collection.parent)
+    make_store_folder(layout.collection.parent)
     write_file(layout.collection, msgspec.json.encode(states) + b"\n")
     if tasks or layout.maintenance.exists():
         write_file(layout.maintenance, msgspec.json.encode(tasks) + b"\n")

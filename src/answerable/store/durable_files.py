@@ -6,6 +6,7 @@ raises or ends the process, to prove that recovery works after a crash at any st
 
 import contextlib
 import errno
+import grp
 import os
 import pwd
 import stat
@@ -18,6 +19,8 @@ from answerable.model.errors import EnvironmentFailure
 
 FILE_MODE = 0o600
 FOLDER_MODE = 0o700
+GROUP_MODE = 0o070
+OTHERS_MODE = 0o007
 
 # Called at each named step and before each write, where a test puts one here.
 crash_hook: Callable[[str], None] | None = None
@@ -64,6 +67,68 @@ def make_private_folder(path: Path) -> None:
             sync_folder(folder.parent)
 
 
+def is_shared_folder(mode: int) -> bool:
+    """Tell whether a folder is declared as shared with its group, and with no others.
+
+    The set-group-ID bit declares it: new files then belong to the group of the folder.
+    """
+    return bool(mode & stat.S_ISGID) and not mode & OTHERS_MODE
+
+
+def choose_file_mode(folder: Path) -> int:
+    """Return the mode of a new file: its group may do what it may do in the folder.
+
+    0600 in a folder that is not shared with its group; see `is_shared_folder`.
+    """
+    mode = folder.stat().st_mode
+    return FILE_MODE | (mode & 0o060 if is_shared_folder(mode) else 0)
+
+
+def make_store_folder(path: Path, *, read_only: bool = False) -> None:
+    """Create a folder and its parents, shared with the group of the parent if that is.
+
+    Args:
+        path: The folder.
+        read_only: The group may read a new folder, but not write to it.
+
+    Raises:
+        EnvironmentFailure: It cannot be created.
+    """
+    if path.is_dir():
+        return
+    make_store_folder(path.parent)
+    with translate_os_errors("make", path):
+        above = path.parent.stat().st_mode
+        shared = above & GROUP_MODE if is_shared_folder(above) else 0
+        mode = FOLDER_MODE | shared & ~(stat.S_IWGRP if read_only else 0)
+        path.mkdir(mode=mode, exist_ok=True)
+        # A umask removes permissions. Some systems do not inherit the bit.
+        if shared and stat.S_IMODE(path.stat().st_mode) != mode | stat.S_ISGID:
+            path.chmod(mode | stat.S_ISGID)
+        sync_folder(path.parent)
+
+
+def open_new_file(path: Path, flags: int, *, private: bool = False) -> int:
+    """Open a file, created if it is missing: readable by its owner, and a shared group.
+
+    Args:
+        path: The file.
+        flags: Flags of open(2), without `O_CREAT`.
+        private: No group may read it.
+
+    Raises:
+        OSError: It cannot be opened.
+    """
+    mode = FILE_MODE if private else choose_file_mode(path.parent)
+    handle = os.open(path, flags | os.O_CREAT, mode)
+    if mode != FILE_MODE:
+        facts = os.fstat(handle)
+        # A umask removes permissions of a new file.
+        if facts.st_uid == os.geteuid() and stat.S_IMODE(facts.st_mode) != mode:
+            os.fchmod(handle, mode)
+    return handle
+
+
 def refuse_root_in_foreign_folder(folder: Path) -> None:
     """Refuse to write as root into another user's folder, as git and PostgreSQL do.
 
@@ -93,6 +158,14 @@ def get_user_name(uid: int) -> str:
         return pwd.getpwuid(uid).pw_name
     except (KeyError, OverflowError):
         return f"#{uid}"
+
+
+def get_group_name(gid: int) -> str:
+    """Return the name of a group of this machine, or the number without a name."""
+    try:
+        return grp.getgrgid(gid).gr_name
+    except (KeyError, OverflowError):
+        return f"#{gid}"
 
 
 def _get_owner_of_new_file(folder: Path) -> int | None:
@@ -158,6 +231,7 @@ def write_file(
     *,
     sync: bool = True,
     owner: tuple[int, int] | None = None,
+    private: bool = False,
 ) -> None:
     """Replace a file atomically: write a temporary file, fsync, rename.
 
@@ -167,6 +241,7 @@ def write_file(
         sync: Make it durable.
         owner: User and group of the file; None for our own. Others may then write to
             the folder, so no link there is followed.
+        private: Readable by the owner alone, in a shared folder too.
 
     Raises:
         EnvironmentFailure: The disk is full or fails; the old file is unchanged.
@@ -177,7 +252,7 @@ def write_file(
         if owner is not None:
             temp_path.unlink(missing_ok=True)
             how = os.O_EXCL
-        handle = os.open(temp_path, os.O_WRONLY | os.O_CREAT | how, FILE_MODE)
+        handle = open_new_file(temp_path, os.O_WRONLY | how, private=private)
         try:
             if owner is not None:
                 os.fchown(handle, *owner)

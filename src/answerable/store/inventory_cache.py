@@ -43,7 +43,7 @@ from answerable.store.block_file import (
     BlockSection,
     encode_block_file,
 )
-from answerable.store.durable_files import make_private_folder, write_file
+from answerable.store.durable_files import make_store_folder, write_file
 
 if TYPE_CHECKING:
     from answerable.store.store import EvidenceStore
@@ -283,7 +283,7 @@ def _delete_old_cache_files(pattern: Path) -> None:
 def _write_cache_file(path: Path, data: bytes) -> None:
     """Write a cache file; a disk error is ignored."""
     with contextlib.suppress(EnvironmentFailure):
-        make_private_folder(path.parent)
+        make_store_folder(path.parent)
         write_file(path, data, sync=False)
 
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from answerable.evidence import journal_format as frames
 from answerable.model.errors import VerificationError
 from answerable.store.durable_files import (
-    FILE_MODE,
     mark_crash_point,
+    open_new_file,
     read_regular_file,
     sync_folder,
     translate_os_errors,
@@ -44,8 +44,7 @@ class JournalWriter:
             self._head_handle = os.open(
                 layout.head_file(self.name), os.O_WRONLY | os.O_NONBLOCK
             )
-            flags = os.O_RDWR | os.O_CREAT | os.O_EXCL
-            self._handle = os.open(self._path, flags, FILE_MODE)
+            self._handle = open_new_file(self._path, os.O_RDWR | os.O_EXCL)
             fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             write_all(self._handle, self._header, "journal-header")
             os.fsync(self._handle)

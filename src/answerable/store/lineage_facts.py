@@ -38,7 +38,7 @@ from answerable.store.credential_joint_facts import (
     read_presentations,
     read_token_id_issuances,
 )
-from answerable.store.durable_files import make_private_folder, read_file, write_file
+from answerable.store.durable_files import make_store_folder, read_file, write_file
 from answerable.store.query_tables import NamedTable
 
 if TYPE_CHECKING:
@@ -213,7 +213,7 @@ def _save_lineage_cache(
     body = zstandard.ZstdCompressor(level=1).compress(encode(file))
     path = _get_cache_path(store)
     with contextlib.suppress(EnvironmentFailure):  # not kept: derived again
-        make_private_folder(path.parent)
+        make_store_folder(path.parent)
         write_file(path, _compute_cache_mac(store, body).encode() + body, sync=False)
 
 

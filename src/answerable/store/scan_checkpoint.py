@@ -12,8 +12,8 @@ from pathlib import Path
 import msgspec
 
 from answerable.store.durable_files import (
-    FILE_MODE,
-    make_private_folder,
+    make_store_folder,
+    open_new_file,
     read_regular_file,
     translate_os_errors,
     write_all,
@@ -79,14 +79,13 @@ def resume_or_create_checkpoint(
     name = hashlib.sha256(key.encode()).hexdigest()[:32]
     folder = layout.root / "scans"
     path = folder / f"{name}.jsonl"
-    make_private_folder(folder)
+    make_store_folder(folder)
     found = _read_checkpoint(path, key, now - max_age)
     if found is not None:
         return found
     head = msgspec.json.encode(_CheckpointHeader(key, now)) + b"\n"
     with translate_os_errors("write", path):
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
-        handle = os.open(path, flags, FILE_MODE)
+        handle = open_new_file(path, os.O_WRONLY | os.O_TRUNC)
         try:
             write_all(handle, head, "scan-checkpoint")
         finally:

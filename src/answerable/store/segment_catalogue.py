@@ -17,8 +17,8 @@ from answerable.evidence.log_entries import SegmentManifest
 from answerable.model.errors import EnvironmentFailure
 from answerable.store.duckdb_engine import DuckDbEngine
 from answerable.store.durable_files import (
-    FILE_MODE,
-    make_private_folder,
+    make_store_folder,
+    open_new_file,
     read_file,
     translate_os_errors,
     write_file,
@@ -105,10 +105,10 @@ class SegmentCatalogue:
 
     def _append_frame(self, frame: _Frame) -> None:
         """Append a frame after the last valid one; without the lock, do nothing."""
-        make_private_folder(self._path.parent)
+        make_store_folder(self._path.parent)
         with translate_os_errors("write", self._path):
-            flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
-            handle = os.open(self._path, flags, FILE_MODE)
+            flags = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK
+            handle = open_new_file(self._path, flags)
             try:
                 with contextlib.suppress(BlockingIOError):
                     fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -12,8 +12,8 @@ from answerable.evidence.log_entries import (
 )
 from answerable.store.duckdb_engine import DuckDbEngine, quote_text
 from answerable.store.durable_files import (
-    FILE_MODE,
-    make_private_folder,
+    choose_file_mode,
+    make_store_folder,
     mark_crash_point,
     sync_file,
     sync_folder,
@@ -46,15 +46,17 @@ def copy_rows_to_segment(
     """
     file = layout.segment_file(*target, ".parquet")
     temp_path = file.with_name(f".{file.name}.new")
-    make_private_folder(file.parent)
+    make_store_folder(file.parent)
     with translate_os_errors("write", file):
         try:
+            # A process of another user may have been killed here.
+            temp_path.unlink(missing_ok=True)
             mark_crash_point("segment-parquet-write")
             engine.run(
                 f"COPY ({query}) TO {quote_text(str(temp_path.absolute()))} "
                 f"({PARQUET_OPTIONS})"
             )
-            temp_path.chmod(FILE_MODE)
+            temp_path.chmod(choose_file_mode(file.parent))
             sync_file(temp_path)
             digest = hashlib.sha256(temp_path.read_bytes()).hexdigest()
             temp_path.replace(file)

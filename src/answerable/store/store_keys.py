@@ -3,7 +3,6 @@
 import hashlib
 import hmac
 import os
-import stat
 from pathlib import Path
 from threading import get_native_id
 
@@ -15,8 +14,13 @@ from answerable.evidence.signed_note import (
     verify_bytes,
 )
 from answerable.model.errors import EnvironmentFailure
-from answerable.store.durable_files import read_file, sync_folder, write_file
-from answerable.store.store_layout import StoreLayout
+from answerable.store.durable_files import (
+    FILE_MODE,
+    read_file,
+    sync_folder,
+    write_file,
+)
+from answerable.store.store_layout import StoreLayout, refuse_access_by_others
 
 _KEY_BYTES = 32
 _FINGERPRINT_HEX = 24
@@ -137,14 +141,9 @@ class LogKeys:
         """Read a secret key file; refuse one that others may read."""
         path = self._layout.keys / name
         try:
-            mode = stat.S_IMODE(path.stat().st_mode)
+            refuse_access_by_others(self._layout, path, FILE_MODE)
         except FileNotFoundError:
             raise _build_missing_key_error(path) from None
-        if mode & 0o077:
-            raise EnvironmentFailure(
-                f"{path} can be read by others (mode {mode:o}, expected 600)",
-                f"chmod 600 {path}",
-            )
         try:
             data = bytes.fromhex(read_file(path).decode("ascii").strip())
         except (ValueError, UnicodeDecodeError) as error:

@@ -13,7 +13,12 @@ from answerable.evidence.canonical_event import reject_duplicate_names
 from answerable.model.errors import EnvironmentFailure, UsageError
 from answerable.store.durable_files import (
     FOLDER_MODE,
+    GROUP_MODE,
+    OTHERS_MODE,
+    get_group_name,
+    is_shared_folder,
     make_private_folder,
+    make_store_folder,
     read_regular_file,
     refuse_root_in_foreign_folder,
     translate_os_errors,
@@ -178,10 +183,11 @@ def _create_store_folders(layout: StoreLayout) -> None:
             )
     make_private_folder(layout.root)
     with translate_os_errors("make", layout.root):
-        if not _is_volume_of_group(layout.root):
+        mode = layout.root.stat().st_mode
+        if not is_shared_folder(mode) and not _is_volume_of_group(layout.root):
             layout.root.chmod(FOLDER_MODE)
     for folder in folders:
-        make_private_folder(folder)
+        make_store_folder(folder)
     # Last: a store that was made half is made again.
     write_format(layout, STORE_SCHEMA)
 
@@ -262,12 +268,52 @@ def _check_format(layout: StoreLayout) -> None:
             "stop its servers, back it up, then run: answerable store migrate",
         )
     with translate_os_errors("read", layout.keys):
-        mode = stat.S_IMODE(layout.keys.stat().st_mode)
-        if mode & 0o077 and layout.keys.stat().st_uid == os.getuid():
-            raise EnvironmentFailure(
-                f"{layout.keys} can be read by others (mode {mode:o}, expected 700)",
-                f"chmod 700 {layout.keys}",
-            )
+        if layout.keys.stat().st_uid == os.getuid():
+            refuse_access_by_others(layout, layout.keys, FOLDER_MODE)
+
+
+def is_open_to_others(layout: StoreLayout, path: Path) -> bool:
+    """Tell whether others than its owner and the store's group may use a secret.
+
+    The store has a group if its root folder is shared with one.
+
+    Raises:
+        OSError: A permission cannot be read.
+    """
+    facts, root = path.stat(), layout.root.stat()
+    mode = facts.st_mode & (GROUP_MODE | OTHERS_MODE)
+    if is_shared_folder(root.st_mode) and facts.st_gid == root.st_gid:
+        mode &= OTHERS_MODE
+    return bool(mode)
+
+
+def refuse_access_by_others(layout: StoreLayout, path: Path, expected: int) -> None:
+    """Refuse a secret of the store that `is_open_to_others`.
+
+    Args:
+        layout: Layout of the store.
+        path: The file or folder.
+        expected: Mode without a group.
+
+    Raises:
+        EnvironmentFailure: Other users may use it.
+        OSError: A permission cannot be read.
+    """
+    if not is_open_to_others(layout, path):
+        return
+    facts, root = path.stat(), layout.root.stat()
+    mode = stat.S_IMODE(facts.st_mode)
+    if not is_shared_folder(root.st_mode):
+        raise EnvironmentFailure(
+            f"{path} can be read by others (mode {mode:o}, expected {expected:o})",
+            f"chmod {expected:o} {path}",
+        )
+    name = get_group_name(root.st_gid)
+    raise EnvironmentFailure(
+        f"{path} can be read by others than {name}, the group of the store "
+        f"(its group is {get_group_name(facts.st_gid)}, its mode {mode:o})",
+        f"chgrp {name} {path} && chmod o= {path}",
+    )
 
 
 def list_derived_tables(derived: Path) -> tuple[Path, ...]:

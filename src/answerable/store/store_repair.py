@@ -21,7 +21,7 @@ from answerable.model.errors import VerificationError
 from answerable.store.damaged_segments import compute_file_digest
 from answerable.store.duckdb_engine import DuckDbEngine
 from answerable.store.durable_files import (
-    make_private_folder,
+    make_store_folder,
     read_file,
     sync_folder,
     translate_os_errors,
@@ -153,7 +153,7 @@ def _restore_or_set_aside(
     if file.exists() and not file.is_symlink():
         if not dry_run:
             aside = store.root / "set-aside"
-            make_private_folder(aside)
+            make_store_folder(aside)
             with translate_os_errors("move", file):
                 file.replace(aside / f"{file.parent.name}-{file.name}")
                 sync_folder(aside)
@@ -163,7 +163,7 @@ def _restore_or_set_aside(
     if source is not None and compute_file_digest(source) == digest:
         if not dry_run:
             with translate_os_errors("copy", source):
-                make_private_folder(file.parent)
+                make_store_folder(file.parent)
                 write_file(file, source.read_bytes())
         yield RepairStep("restore", name, "the copy matches the log")
         return
@@ -218,7 +218,7 @@ def _rebuild_manifest(
     except FileNotFoundError:
         pass
     if not dry_run:
-        make_private_folder(file.parent)
+        make_store_folder(file.parent)
         _remove_non_file(file)
         write_file(file, data)
     yield RepairStep("rebuild", str(file.relative_to(store.root)), "written in the log")

@@ -19,8 +19,9 @@ from answerable.evidence.log_tiles import (
 )
 from answerable.model.errors import EnvironmentFailure, VerificationError
 from answerable.store.durable_files import (
-    make_private_folder,
+    make_store_folder,
     mark_crash_point,
+    open_new_file,
     read_file,
     translate_os_errors,
     write_file,
@@ -58,7 +59,7 @@ class TransparencyLog:
         if self._depth == 0:
             path = self._layout.log / ".lock"
             with translate_os_errors("lock", path):
-                handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+                handle = open_new_file(path, os.O_RDWR)
                 try:
                     self._wait_for_lock(handle)
                 except BaseException:
@@ -212,7 +213,7 @@ class TransparencyLog:
     def _write_log_file(self, path: str, data: bytes) -> None:
         """Write a file of the log, and create its folder."""
         there = self._layout.log / path
-        make_private_folder(there.parent)
+        make_store_folder(there.parent)
         write_file(there, data)
 
     def _delete_partial_tiles(self, size: int) -> None:

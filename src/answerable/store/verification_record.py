@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from answerable.model.errors import EnvironmentFailure
-from answerable.store.durable_files import make_private_folder, read_file, write_file
+from answerable.store.durable_files import make_store_folder, read_file, write_file
 
 if TYPE_CHECKING:
     from answerable.store.store import EvidenceStore
@@ -61,7 +61,7 @@ def save_verified_state(
     text = msgspec.json.encode(states).decode()
     path = store.root / "derived" / "verified.json"
     with suppress(EnvironmentFailure):  # verified again from the start
-        make_private_folder(path.parent)
+        make_store_folder(path.parent)
         data = msgspec.json.encode(_RecordFile(text, _compute_mac(store, text)))
         write_file(path, data + b"\n", sync=False)
 

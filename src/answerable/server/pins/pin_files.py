@@ -15,7 +15,7 @@ import msgspec
 from answerable.model.definition_pin import NO_PINS, ServerPins
 from answerable.model.errors import EnvironmentFailure
 from answerable.store.durable_files import (
-    make_private_folder,
+    make_store_folder,
     read_file,
     translate_os_errors,
     write_file,
@@ -85,7 +85,7 @@ class PinFiles:
         Raises:
             EnvironmentFailure: They cannot be read or written.
         """
-        make_private_folder(self.folder)
+        make_store_folder(self.folder)
         with translate_os_errors("lock", self.folder):
             handle = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY)
         try:

@@ -25,8 +25,8 @@ from answerable.connectors.gateway.recorder_folder import (
 from answerable.evidence.spool_format import initial_chain_hash, parse_spool_line
 from answerable.model.errors import EnvironmentFailure, ParseError
 from answerable.store.durable_files import (
-    FILE_MODE,
-    make_private_folder,
+    make_store_folder,
+    open_new_file,
     read_file,
     refuse_root_in_foreign_folder,
     sync_folder,
@@ -71,7 +71,7 @@ class SegmentWriter:
     def __init__(self, spool: Path, name: str, *, room: int = PREALLOCATED) -> None:
         for folder in (spool.parent, spool):
             refuse_root_in_foreign_folder(folder)
-        make_private_folder(spool)
+        make_store_folder(spool)
         self._room = room
         self.folder = spool / name
         self.current = 0
@@ -81,7 +81,7 @@ class SegmentWriter:
         # Renamed once it is locked: an unlocked folder's process has ended.
         hidden = spool / f".{name}"
         with translate_os_errors("make", self.folder):
-            hidden.mkdir(mode=0o700)
+            make_store_folder(hidden)
             self._lock = os.open(hidden, os.O_RDONLY | os.O_DIRECTORY)
             fcntl.flock(self._lock, fcntl.LOCK_EX)
             hidden.rename(self.folder)
@@ -145,8 +145,8 @@ class SegmentWriter:
     def _open_next_segment(self) -> None:
         """Create the next file of the audit spool."""
         self.current += 1
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-        self._handle = os.open(self._current_segment_path, flags, FILE_MODE)
+        flags = os.O_WRONLY | os.O_EXCL
+        self._handle = open_new_file(self._current_segment_path, flags)
         self._size = self._end = 0
         sync_folder(self.folder)
 

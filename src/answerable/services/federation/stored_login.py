@@ -94,7 +94,7 @@ def store_login(folder: Path, login: StoredLogin) -> None:
         make_private_folder(folder)
         if not _is_private_folder(folder):
             raise EnvironmentFailure(f"other users can read {folder}")
-        write_file(folder / FILE_NAME, msgspec.json.encode(kept))
+        write_file(folder / FILE_NAME, msgspec.json.encode(kept), private=True)
     except EnvironmentFailure as refused:
         raise EnvironmentFailure(
             refused.message, f"restrict {folder} to yourself: chmod 700"

@@ -172,7 +172,7 @@ class ProtectionState:
         if not path.exists():
             self.fault("content")
             make_private_folder(path.parent)
-            write_file(path, self._encrypt_content(data))
+            write_file(path, self._encrypt_content(data), private=True)
         return digest
 
     def get(self, digest: str) -> bytes | None:

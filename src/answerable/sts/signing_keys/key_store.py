@@ -97,7 +97,7 @@ class KeyStore:
             serialization.PrivateFormat.PKCS8,
             serialization.BestAvailableEncryption(self._passphrase),
         )
-        write_file(self._key_path(jwk.thumbprint), pem)
+        write_file(self._key_path(jwk.thumbprint), pem, private=True)
         return jwk.thumbprint, jwk
 
     def load(self, kid: str) -> ec.EllipticCurvePrivateKey:

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import stat
 import sys
 from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
@@ -29,13 +28,18 @@ from answerable.services.inventory import scan_sources as named
 from answerable.services.inventory.snapshots import load_inventory
 from answerable.services.lineage.log_data_coverage import describe_recorded_logs
 from answerable.store.collection_state import read_source_states
+from answerable.store.durable_files import get_group_name, is_shared_folder
 from answerable.store.event_queries import count_events_by_source
 from answerable.store.mediated_call_queries import (
     find_recorder_gaps,
     read_recorder_spans,
 )
 from answerable.store.store import EvidenceStore
-from answerable.store.store_layout import can_become_store
+from answerable.store.store_layout import (
+    StoreLayout,
+    can_become_store,
+    is_open_to_others,
+)
 from answerable.store.verification_record import (
     FULL,
     INCREMENTAL,
@@ -269,13 +273,13 @@ def _check_store_creatable(root: Path) -> CheckItem:
 
 def _check_key_permissions(root: Path) -> CheckItem:
     """Check that only the owner can read the store's private keys."""
-    folder = root / "keys"
+    layout = StoreLayout(root)
+    folder = layout.keys
     try:
         files = sorted(path for path in folder.iterdir() if path.suffix == ".key")
+        is_shared = is_shared_folder(root.stat().st_mode)
         open_ones = [
-            path
-            for path in (folder, *files)
-            if stat.S_IMODE(path.stat().st_mode) & 0o077
+            path for path in (folder, *files) if is_open_to_others(layout, path)
         ]
     except OSError as error:
         why = os.strerror(error.errno or 0)
@@ -284,11 +288,14 @@ def _check_key_permissions(root: Path) -> CheckItem:
         )
     if open_ones:
         names = " ".join(str(path) for path in open_ones)
-        hint = f"chmod go-rwx {names}"
+        hint = f"chmod {'o=' if is_shared else 'go-rwx'} {names}"
         return _build_check_item(
             "keys", False, "other users can read the store's keys", hint
         )
-    return _build_check_item("keys", True, f"{len(files)}, readable only by you")
+    readers = "you"
+    if is_shared:
+        readers = f"the group {get_group_name(root.stat().st_gid)}"
+    return _build_check_item("keys", True, f"{len(files)}, readable only by {readers}")
 
 
 def _check_free_space(root: Path) -> CheckItem:

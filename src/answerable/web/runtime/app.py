@@ -102,7 +102,7 @@ class WebApp(App[WebSettings]):
         if not is_output_logged():
             return SIGN_IN_LINK, link
         path = self.plan.state / LINK_FILE
-        write_file(path, link.encode() + b"\n")
+        write_file(path, link.encode() + b"\n", private=True)
         return SIGN_IN_LINK_FILE, str(path)
 
     @property
