@@ -6,6 +6,10 @@ from enum import StrEnum
 from answerable.model.ids import AgentId, IdentityId
 from answerable.model.provenance import FactProvenance
 
+# Fact of a workflow agent: actions of its job that a branch or a tag names.
+UNPINNED_ACTIONS = "unpinned-actions"
+NO_ACTIONS = "none"
+
 
 class FactStatus(StrEnum):
     """Evidence status of a fact, in the words of a hop's status."""

@@ -3,6 +3,7 @@
 from answerable.posture import rule_data as data
 from answerable.posture.rule import FindingRule
 from answerable.posture.rules import (
+    actions,
     cloud,
     credentials,
     gateway,
@@ -276,6 +277,24 @@ ACCESS_RULES: tuple[FindingRule, ...] = (
         severity="another failure x reach of the agent x unbounded",
         repair="Pin the reviewed version.",
         evaluate=servers.find_unpinned_servers,
+    ),
+    FindingRule(
+        id="unpinned-action",
+        title="Workflow action without the hash of a commit",
+        question="Which workflow agents run an action that a branch or a tag names?",
+        detail=(
+            "A branch or a tag can be moved, and the new code runs with the token and "
+            "the secrets of the job. The full hash of a commit and the digest of an "
+            "image cannot be moved; an action of the same repository is part of its "
+            "commit. All steps of the agent's job count. Only jobs that run an agent "
+            "are listed."
+        ),
+        platforms=("repo",),
+        owasp=("NHI3:2025", "ASI10:2026"),
+        requires=data.WORKFLOW,
+        severity="another failure x reach of the job x unbounded",
+        repair="Name the full hash of the reviewed commit.",
+        evaluate=actions.find_unpinned_actions,
     ),
     FindingRule(
         id="evidence-gap",

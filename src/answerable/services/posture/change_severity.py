@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 
 from answerable.connectors.repo.parse.github_workflow import OUTSIDER_EVENTS
 from answerable.inventory.inventory_difference import ChangeDirection, InventoryChange
+from answerable.model.agent import NO_ACTIONS, UNPINNED_ACTIONS
 from answerable.model.documents.what_if import AccessChangeItem
 from answerable.model.ids import AgentId
 from answerable.model.inventory import Inventory
@@ -95,6 +96,11 @@ def _judge_class(change: InventoryChange) -> SeverityFacts | None:
     return _SECRET if change.after in ("literal", "static") else None
 
 
+def _judge_unpinned_actions(change: InventoryChange) -> SeverityFacts | None:
+    """Judge actions that a branch or a tag names, by whether one was added."""
+    return _CODE if _list_gained(change) - {NO_ACTIONS} else None
+
+
 def _list_gained(change: InventoryChange) -> set[str]:
     """List the parts of a text that were not in it before."""
     return set(change.after.split(", ")) - set(change.before.split(", ")) - {""}
@@ -107,6 +113,7 @@ _FIELDS: Mapping[tuple[str, str], Callable[[InventoryChange], SeverityFacts | No
     ("agent", "permissions"): _judge_permissions,
     ("agent", "events"): _judge_events,
     ("agent", "tools"): lambda _: _RULE,
+    ("agent", UNPINNED_ACTIONS): _judge_unpinned_actions,
     ("agent", "runs as"): _judge_gain(_BY_PERSON),
     ("tool", "unattended"): _judge_flag,
     ("tool", "enabled"): lambda change: _CODE if change.after == "yes" else None,

@@ -18,7 +18,12 @@ from answerable.connectors.formats.tool_rules import (
 )
 from answerable.connectors.repo.parse.github_workflow import AgentJob
 from answerable.connectors.repo.parse.workflow_step_rules import read_step_settings
-from answerable.model.agent import Agent, FactStatus
+from answerable.model.agent import (
+    NO_ACTIONS,
+    UNPINNED_ACTIONS,
+    Agent,
+    FactStatus,
+)
 from answerable.model.credential import (
     Credential,
     CredentialClass,
@@ -222,5 +227,6 @@ def _list_job_facts(job: AgentJob) -> tuple[tuple[str, str], ...]:
         ("outsider-events", ", ".join(job.outsider_events)),
         ("permissions", make_printable_line(permissions or "not stated")),
         ("id-token", "write" if job.id_token else ""),
+        (UNPINNED_ACTIONS, ", ".join(job.unpinned) or NO_ACTIONS),
     ]
     return tuple(sorted((name, value) for name, value in facts if value))

@@ -25,6 +25,7 @@ from answerable.connectors.formats.platform_identity import (
     build_workload_pool_identity,
 )
 from answerable.connectors.formats.redaction import make_printable_line
+from answerable.connectors.repo.parse.action_pins import list_unpinned_actions
 from answerable.connectors.repo.parse.step_script import (
     find_embedded_json,
     find_script_literals,
@@ -105,6 +106,7 @@ class AgentJob:
         servers: MCP servers given inline.
         found: Secrets, tokens and roles.
         steps: Steps that run an agent, each with its client.
+        unpinned: Actions of its steps whose code can change without a commit here.
     """
 
     job: str
@@ -119,6 +121,7 @@ class AgentJob:
     servers: list[McpServerEntry] = field(default_factory=list)
     found: list[FoundCredential] = field(default_factory=list)
     steps: list[tuple[str, DocumentNode]] = field(default_factory=list)
+    unpinned: tuple[str, ...] = ()
 
     @property
     def may_write_contents(self) -> bool:
@@ -189,6 +192,7 @@ def _build_agent_job(
         permissions=permissions,
         id_token="write" in (stated.get("id-token"), stated.get("all")),
         steps=[(client, step) for step in steps for client in _find_step_clients(step)],
+        unpinned=list_unpinned_actions(each.text_at("uses") for each in steps),
     )
     for holder in (root, job, *steps):
         for key in _BLOCKS:
