@@ -167,3 +167,46 @@ def build_plan(
         "resource_changes": list(changes),
         "configuration": configuration or {"root_module": {}},
     }
+
+
+def _build_binding(role: str) -> dict[str, Any]:
+    """Build a binding of the service account ci/bot to a cluster role."""
+    return build_resource(
+        "kubernetes_cluster_role_binding_v1.bot",
+        {
+            "metadata": [{"name": "bot-binding"}],
+            "role_ref": [
+                {
+                    "api_group": "rbac.authorization.k8s.io",
+                    "kind": "ClusterRole",
+                    "name": role,
+                }
+            ],
+            "subject": [
+                {"kind": "ServiceAccount", "name": "bot", "namespace": "ci"},
+            ],
+        },
+    )
+
+
+_BOT = build_resource(
+    "kubernetes_service_account_v1.bot",
+    {"metadata": [{"name": "bot", "namespace": "ci"}]},
+)
+_DESCRIBED = build_role("s3:GetObject")
+_DESCRIBED[0]["values"]["description"] = "Reads the data."
+# Each plan with the lines that it must show.
+PLANS: Mapping[str, tuple[dict[str, Any], Sequence[str]]] = {
+    "role policy widened": (
+        build_plan(build_role("s3:GetObject"), build_role("s3:*")),
+        ("~ s3:* on arn:aws:s3:::data/* via role/data-reader: only-if -> always",),
+    ),
+    "RBAC bind": (
+        build_plan([_BOT], [_BOT, _build_binding("cluster-admin")]),
+        ("+ * on k8s:checkout/*/* via k8s:checkout/ci/serviceaccount/bot",),
+    ),
+    "harmless refactor": (
+        build_plan([*build_role("s3:GetObject"), _BOT], [_BOT, *reversed(_DESCRIBED)]),
+        (),
+    ),
+}

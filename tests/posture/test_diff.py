@@ -13,6 +13,7 @@ from answerable.reach.aws.what_if import edit_comparison
 from tests.posture.pull_requests import (
     BASE,
     CHECKOUTS,
+    PLANS,
     SECRET,
     TRUST,
     build_plan,
@@ -64,22 +65,38 @@ def _write_plan(tmp_path: Path, plan: dict[str, Any]) -> Path:
     return path
 
 
-def test_a_plan_shows_a_widened_role_against_its_prior_state(
-    tmp_path: Path, diff: Diff
+@pytest.mark.parametrize("name", PLANS)
+def test_a_plan_shows_exactly_what_it_adds_to_its_prior_state(
+    name: str, tmp_path: Path, diff: Diff
 ) -> None:
-    plan = build_plan(build_role("s3:GetObject"), build_role("s3:*"))
+    plan, expected = PLANS[name]
     code, items = diff(_write_plan(tmp_path, plan), "--fail-on", "medium")
-    (item,) = items
-    wider = "~ s3:* on arn:aws:s3:::data/* via role/data-reader: only-if -> always"
-    assert item["text"] == wider
-    assert (code, item["severity"]) == (1, "medium")
+    assert [each["text"] for each in items] == [*expected]
+    assert code == (1 if expected else 0)
 
 
-def test_a_plan_that_changes_no_permission_is_silent(
-    tmp_path: Path, diff: Diff
+@pytest.mark.parametrize(
+    ("path", "text", "named"),
+    [
+        ("iam/main.tf", 'resource "aws_iam_role_policy" "read" {\n}\n', True),
+        ("roles.auto.tfvars", 'actions = ["s3:*"]\n', True),
+        ("app.yaml", "Resources: {R: {Type: 'AWS::IAM::Role'}}\n", True),
+        ("app.bicep", "resource r 'Microsoft.Authorization/roleAssignments@1'\n", True),
+        ("net/main.tf", 'resource "aws_vpc" "main" {\n}\n', False),
+        ("values.json", '{"role": "web"}', False),
+    ],
+)
+def test_infrastructure_code_with_permissions_is_never_silent(
+    path: str, text: str, named: bool, tmp_path: Path, diff: Diff
 ) -> None:
-    same = build_role("s3:GetObject")
-    assert diff(_write_plan(tmp_path, build_plan(same, same))) == (0, [])
+    def edit(files: dict[str, str]) -> None:
+        files[path] = text
+
+    code, items = diff(*write_checkouts(tmp_path, edit))
+    found = [e["subject"] for e in items if "only a Terraform plan" in e["because"]]
+    assert found == ([path] if named else [])
+    assert code == (3 if named else 0)
+    assert diff(tmp_path / "head", tmp_path / "head") == (0, [])
 
 
 def test_an_attachment_known_after_the_apply_follows_its_reference(

@@ -1,9 +1,11 @@
 """The steps of the GitHub action, the GitLab template and the pre-commit hook, run."""
 
+import json
 import os
 import shlex
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.posture.pull_requests import CHECKOUTS, write_checkouts
+from tests.posture.pull_requests import CHECKOUTS, PLANS, write_checkouts
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -19,7 +21,12 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
     """Make a repository whose working copy adds a server with a key."""
-    base, head = write_checkouts(tmp_path, CHECKOUTS["server added with a key"][0])
+    return make_repository(tmp_path, "server added with a key")
+
+
+def make_repository(tmp_path: Path, name: str) -> Path:
+    """Make a repository with the base as its commit and the head as working copy."""
+    base, head = write_checkouts(tmp_path, CHECKOUTS[name][0])
     for path in base.rglob(".git/*"):
         path.unlink()
     (base / ".git").rmdir()
@@ -29,7 +36,12 @@ def repository(tmp_path: Path) -> Path:
     for path in head.rglob("*"):
         if path.is_file() and ".git" not in path.relative_to(head).parts:
             target = base / path.relative_to(head)
+            target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(path.read_text())
+    for path in base.rglob("*"):
+        there = (head / path.relative_to(base)).exists()
+        if path.is_file() and ".git" not in path.parts and not there:
+            path.unlink()
     return base
 
 
@@ -54,29 +66,93 @@ def read_yaml(name: str) -> Any:
     return yaml.safe_load((ROOT / name).read_text())
 
 
-@pytest.mark.parametrize(("fail_on", "code"), [("", 0), ("high", 1), ("critical", 0)])
-def test_the_action_writes_a_summary_and_fails_from_a_severity_on(
-    repository: Path, fail_on: str, code: int
-) -> None:
+def run_action(folder: Path, after: str, fail_on: str) -> tuple[int, str]:
+    """Run the step of the action that compares; returns its code and its summary."""
     (step,) = [
         e for e in read_yaml("action.yml")["runs"]["steps"] if e.get("id") == "diff"
     ]
-    temp = repository.parent
+    temp = folder.parent
     done = run_script(
         step["run"],
-        repository,
+        folder,
         {
             "BEFORE": "HEAD",
-            "AFTER": ".",
+            "AFTER": after,
             "FAIL_ON": fail_on,
             "RUNNER_TEMP": str(temp),
             "GITHUB_STEP_SUMMARY": str(temp / "summary"),
             "GITHUB_OUTPUT": str(temp / "output"),
         },
     )
-    assert done.returncode == code, done.stderr
-    assert "PAY\\_API\\_KEY" in (temp / "summary").read_text()
+    assert "Traceback" not in done.stderr, done.stderr
     assert (temp / "output").read_text().startswith("comment=")
+    return done.returncode, (temp / "summary").read_text()
+
+
+@pytest.mark.parametrize(("fail_on", "code"), [("", 0), ("high", 1), ("critical", 0)])
+def test_the_action_writes_a_summary_and_fails_from_a_severity_on(
+    repository: Path, fail_on: str, code: int
+) -> None:
+    found, summary = run_action(repository, ".", fail_on)
+    assert found == code, summary
+    assert "PAY\\_API\\_KEY" in summary
+
+
+@pytest.mark.parametrize("name", CHECKOUTS)
+def test_the_action_shows_exactly_what_each_checkout_adds(
+    name: str, tmp_path: Path
+) -> None:
+    code, summary = run_action(make_repository(tmp_path, name), ".", "low")
+    _check_lines(code, summary, len(CHECKOUTS[name][1]))
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_the_action_shows_exactly_what_each_plan_adds(
+    name: str, repository: Path
+) -> None:
+    plan, expected = PLANS[name]
+    (repository / "plan.json").write_text(json.dumps(plan))
+    code, summary = run_action(repository, "plan.json", "low")
+    _check_lines(code, summary, len(expected))
+
+
+def _check_lines(code: int, summary: str, expected: int) -> None:
+    """Check the number of listed changes, and that one fails the step."""
+    rows = [line for line in summary.splitlines() if line.startswith("| ")][1:]
+    assert len(rows) == expected, summary
+    assert code == (1 if expected else 0), summary
+
+
+@pytest.mark.world
+def test_the_first_step_of_the_action_installs_the_command(repository: Path) -> None:
+    (step,) = [
+        e for e in read_yaml("action.yml")["runs"]["steps"] if e["name"] == "install"
+    ]
+    temp = repository.parent
+    packages = sysconfig.get_path("purelib")  # instead of an index
+    done = run_script(
+        step["run"],
+        repository,
+        {
+            "RUNNER_TEMP": str(temp),
+            "GITHUB_PATH": str(temp / "path"),
+            "GITHUB_ACTION_PATH": str(ROOT),
+            "PYTHONPATH": packages,
+            "PIP_NO_INDEX": "1",
+            "PIP_NO_DEPS": "1",
+            "PIP_NO_BUILD_ISOLATION": "0",
+        },
+    )
+    assert done.returncode == 0, done.stderr
+    command = Path((temp / "path").read_text().strip(), "answerable")
+    shown = subprocess.run(
+        (command, "--version"),
+        env={"PYTHONPATH": packages, "HOME": str(temp), "PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert shown.stdout.startswith("answerable "), shown.stderr
 
 
 def test_no_step_of_the_action_inserts_an_expression_into_a_script() -> None:

@@ -21,6 +21,8 @@ class ComparedSide:
         unread: Digests of the files that could not be read, by place; empty for a file
             that is missing or has no content that can be compared.
         uncompared: Changed things that are not evaluated.
+        unevaluated: Digests of the files that state permissions in a language that is
+            not evaluated, by place.
         scope: What it is if it holds a part of its accounts only: `a Terraform plan`.
     """
 
@@ -30,6 +32,7 @@ class ComparedSide:
     unread: Mapping[str, str] = field(default_factory=dict)
     uncompared: tuple[str, ...] = ()
     scope: str = ""
+    unevaluated: Mapping[str, str] = field(default_factory=dict)
 
     def shorten(self, text: str) -> str:
         """Return a text with places relative to the checkout."""
@@ -65,12 +68,26 @@ def list_changed_unread_files(
     before: ComparedSide, after: ComparedSide
 ) -> tuple[str, ...]:
     """List the files that one side could not read, unless they are equal on both."""
-    places = sorted({*before.unread, *after.unread})
+    return _list_changed_places(before.unread, after.unread)
+
+
+def list_changed_unevaluated_files(
+    before: ComparedSide, after: ComparedSide
+) -> tuple[str, ...]:
+    """List the files of two checkouts that are not evaluated, unless they are equal."""
+    if not (before.root and after.root):
+        return ()
+    return _list_changed_places(before.unevaluated, after.unevaluated)
+
+
+def _list_changed_places(
+    before: Mapping[str, str], after: Mapping[str, str]
+) -> tuple[str, ...]:
+    """List the places whose digests differ, or have none before."""
     return tuple(
         place
-        for place in places
-        if not before.unread.get(place)
-        or before.unread.get(place) != after.unread.get(place)
+        for place in sorted({*before, *after})
+        if not before.get(place) or before.get(place) != after.get(place)
     )
 
 

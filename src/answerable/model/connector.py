@@ -65,6 +65,7 @@ class SyncContext:
         role_arn: AWS role to assume first; empty for the caller.
         homes: Homes that another source reads, in this scan or an earlier one.
         project: Name of the project at the top of a checkout, if its `.git` names none.
+        in_home: Whether a project belongs to the person whose home contains it.
         sessions: AWS sessions that the calls of one scan share, by role.
     """
 
@@ -77,6 +78,7 @@ class SyncContext:
     role_arn: str = ""
     homes: tuple[str, ...] = ()
     project: str = ""
+    in_home: bool = True
     sessions: dict[str, object] = field(default_factory=dict, compare=False, repr=False)
 
 

@@ -34,6 +34,8 @@ def test_a_job_that_runs_an_agent_is_an_unattended_agent(synced: Sync) -> None:
         "id-token": "write",
         "outsider-events": "issue_comment",
         "permissions": "contents: read, id-token: write",
+        "unpinned-actions": "actions/checkout@v5, "
+        "aws-actions/configure-aws-credentials@v5, anthropics/claude-code-action@v1",
     }
 
 

@@ -94,6 +94,7 @@ def sync(location: str, context: SyncContext) -> Sync:
     place = printable_path(folder.root)
     user = find_user_home(folder.root, context.homes)
     home = printable_path(user) if user else find_enclosing_home(folder.root)
+    home = home if context.in_home else ""
     sighting_context = SightingContext(
         source=f"repo:{place}",
         scope=f"home:{home}" if home else "",

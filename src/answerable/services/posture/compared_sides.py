@@ -40,6 +40,7 @@ from answerable.model.sighting import Sync
 from answerable.services.inventory import snapshots
 from answerable.services.posture.default_cluster_roles import add_default_cluster_roles
 from answerable.services.posture.git_revision import extract_revision
+from answerable.services.posture.infrastructure_code import digest_infrastructure_code
 from answerable.services.statements.tool_approvals import ToolApprovalReader
 from answerable.store.store import EvidenceStore
 
@@ -152,8 +153,13 @@ def _read_snapshot(
 def _read_checkout(path: Path, context: SideContext, project: str) -> ComparedSide:
     """Read the agents, workflows and manifests of a checkout."""
     root = path.resolve()
+    # The place of a checkout says nothing: a revision is read in a temporary folder.
     sync_context = SyncContext(
-        context.now, context.fingerprint, context.progress, project=project
+        context.now,
+        context.fingerprint,
+        context.progress,
+        project=project,
+        in_home=False,
     )
     syncs = [
         repo.sync(str(root), sync_context),
@@ -167,7 +173,12 @@ def _read_checkout(path: Path, context: SideContext, project: str) -> ComparedSi
         for place in [_POSITION.sub("", problem.place.removeprefix(f"{root}/"))]
     }
     inventory, unresolved = add_default_cluster_roles(_join_syncs(syncs, context.now))
-    return ComparedSide(inventory, str(root), unread={**unread, **unresolved})
+    return ComparedSide(
+        inventory,
+        str(root),
+        unread={**unread, **unresolved},
+        unevaluated=digest_infrastructure_code(str(root)),
+    )
 
 
 def _digest_file(path: Path) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from answerable.inventory.compared_things import (
     ComparedSide,
+    list_changed_unevaluated_files,
     list_changed_unread_files,
 )
 from answerable.inventory.inventory_difference import (
@@ -37,6 +38,7 @@ from answerable.services.reach.platform_registry import PLATFORMS
 
 _SEVERITIES = ("critical", "high", "medium", "low", NOTHING_ADDED)
 _MOST_ADDED = 100  # added identities whose permissions are listed
+_BY_PLAN = "may state permissions; only a Terraform plan is evaluated"
 _GAINS = ("appears", "stronger")
 _CHANGES = {
     "appears": ChangeDirection.ADDED,
@@ -85,6 +87,8 @@ def compare_sides(
     items = [_build_inventory_item(*same) for same in grouped.values()]
     unread = list_changed_unread_files(before, after)
     items += [_build_unread_item(each, "could not be read") for each in unread]
+    unevaluated = list_changed_unevaluated_files(before, after)
+    items += [_build_unread_item(each, _BY_PLAN) for each in unevaluated]
     uncompared = dict.fromkeys((*before.uncompared, *after.uncompared))
     items += [
         _build_unread_item(each, "changes, and is not evaluated") for each in uncompared
