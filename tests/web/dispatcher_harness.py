@@ -18,6 +18,7 @@ from answerable.web.auth.visitor_factory import VisitorFactory
 from answerable.web.http.authentication import SessionAuthenticator
 from answerable.web.http.cookies import cookie_name
 from answerable.web.http.dispatcher import WebDispatcher
+from answerable.web.http.key_sign_in import KeySignIn
 from answerable.web.http.provider_sign_in import ProviderSignIn
 from answerable.web.http.public_endpoints import public_endpoints
 from answerable.web.http.sign_in import SignInPages
@@ -105,6 +106,12 @@ class DispatcherHarness:
             self.clock,
             lambda by, why: self.tried.append((by, why)),
         )
+        self.by_key = KeySignIn(
+            self.signing_in,
+            self.desk,
+            self.clock,
+            lambda by, why: self.tried.append((by, why)),
+        )
         self.http_server = WebDispatcher(
             self.desk,
             self.signed,
@@ -114,6 +121,7 @@ class DispatcherHarness:
                 **public_endpoints({"/healthz": build_health_page}),
                 **self.signing_in.endpoints(),
                 **self.by_provider.endpoints(),
+                **self.by_key.endpoints(),
             },
             self._failed,
         )

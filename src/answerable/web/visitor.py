@@ -44,7 +44,7 @@ class Visitor:
         owns: Ids of agents and identities with an attestation by this person.
         csrf: CSRF token for forms; empty without a session.
         fresh: Whether the sign-in was within the last minutes.
-        by: `local`, or the issuer.
+        by: `local`, `owner-key`, or the issuer.
     """
 
     person: PersonId | None

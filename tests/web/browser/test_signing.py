@@ -28,7 +28,7 @@ def test_who_answers_for_the_attempt_is_found_in_five_clicks(
         assert "/decision?" in page.url
         body = page.inner_text("main")
         assert "audit@evil.example" in body
-        answers = body[body.index("nswers") :]
+        answers = body[body.index("Responsible people") :]
         assert "ana@corp.example" in answers
         assert "attested" in answers
     assert clicks <= CLICKS
@@ -40,7 +40,7 @@ def test_an_owner_signs_in_the_browser_and_the_agent_goes_on(
     asked = demo.wait_for_line(r".*exchange_rate CHF: ask ([0-9a-f]{32})")[1]
     with look() as page:
         page.goto(f"{demo.url}/keys")
-        page.get_by_role("button", name="Make a key").click()
+        page.get_by_role("button", name="Create a key").click()
         page.get_by_text("in this browser", exact=True).wait_for()
         page.goto(f"{demo.url}/ask?id={asked}")
         page.get_by_role("button", name="Show what I would sign").click()

@@ -3,6 +3,7 @@
 
 const BASE = "answerable-owner-keys";
 const SHELF = "keys";
+const SIGN_IN = "application/vnd.answerable.sign-in.v1+json";
 const POSSESSION = "application/vnd.answerable.key-possession.v1+json";
 
 const $ = (what, where = document) => where.querySelector(what);
@@ -83,6 +84,46 @@ async function works() {
   }
 }
 
+async function enveloped(record, type, payload) {
+  const sig = await sign(record, type, payload);
+  return JSON.stringify({
+    payload: base64(payload),
+    payloadType: type,
+    signatures: [{ keyid: record.id, sig: base64(sig) }],
+  });
+}
+
+// Signing in again, with a key that was made here.
+
+async function signingIn(form) {
+  const says = $("[data-key-sign-in-says]", form);
+  const button = $("button", form);
+  const held = (await works()) ? await all() : [];
+  const record = held.sort((a, b) => b.made - a.made)[0];
+  if (!record) {
+    says.textContent = "no owner key is in this browser";
+    return;
+  }
+  button.disabled = false;
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    button.disabled = true;
+    try {
+      const said = JSON.stringify({
+        address: location.origin,
+        challenge: form.dataset.keySignIn,
+        key: record.id,
+        store: record.store,
+      });
+      form.elements.envelope.value = await enveloped(record, SIGN_IN, bytes(said));
+      form.submit();
+    } catch (error) {
+      says.textContent = `this browser did not sign (${error.name})`;
+      button.disabled = false;
+    }
+  });
+}
+
 // A statement on its page.
 
 async function signing(part) {
@@ -108,12 +149,8 @@ async function signing(part) {
     button.disabled = true;
     try {
       const payload = unbase64(draft.dataset.payload);
-      const sig = await sign(held.get(draft.dataset.key), part.dataset.type, payload);
-      form.elements.envelope.value = JSON.stringify({
-        payload: base64(payload),
-        payloadType: part.dataset.type,
-        signatures: [{ keyid: draft.dataset.key, sig: base64(sig) }],
-      });
+      const record = held.get(draft.dataset.key);
+      form.elements.envelope.value = await enveloped(record, part.dataset.type, payload);
       form.submit();
     } catch (error) {
       says.textContent = `this browser did not sign (${error.name})`;
@@ -171,4 +208,5 @@ async function marking(rows) {
 
 for (const part of $$("[data-signing]")) signing(part);
 for (const form of $$("form[data-enrolling]")) enrolling(form);
+for (const form of $$("form[data-key-sign-in]")) signingIn(form);
 marking($$("[data-owner-key]"));

@@ -9,12 +9,15 @@ import hashlib
 import hmac
 import secrets
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 from answerable.model.ids import PersonId
 from answerable.web.visitor import WebRole
 
+LOCAL_METHOD, KEY_METHOD = "local", "owner-key"
+# Sign-ins that no provider vouches for: the printed token, and a key of its person.
+LOCAL_METHODS = frozenset({LOCAL_METHOD, KEY_METHOD})
 IDLE_TIMEOUT = 30 * 60  # seconds
 MAX_LIFETIME = 8 * 3600
 FRESH_PERIOD = 5 * 60  # since the person authenticated
@@ -30,7 +33,7 @@ class WebSession:
 
     Attributes:
         person: None if the sign-in names no person.
-        by: `local`, or the issuer.
+        by: `local`, `owner-key`, or the issuer.
         began: Seconds since the epoch.
         last: Time of the last use.
         authenticated_at: Time of the last authentication, possibly long before.
@@ -142,10 +145,10 @@ class SessionStore:
         """End a signed-in person's web session."""
         self._open.pop(session.key, None)
 
-    def end_all(self, except_by: str = "") -> None:
-        """End all sessions, except those of the sign-in method `except_by`."""
+    def end_all(self, except_by: Collection[str] = ()) -> None:
+        """End all sessions, except those of the sign-in methods `except_by`."""
         for session in list(self._open.values()):
-            if session.by != except_by:
+            if session.by not in except_by:
                 self.end(session)
 
     def _remove_timed_out_sessions(self) -> None:

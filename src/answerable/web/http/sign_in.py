@@ -6,7 +6,12 @@ from starlette.responses import Response
 
 from answerable.model.ids import PersonId
 from answerable.web.auth.local_token import LocalToken, is_local_peer
-from answerable.web.auth.sessions import MAX_LIFETIME, SessionStore, WebSession
+from answerable.web.auth.sessions import (
+    LOCAL_METHOD,
+    MAX_LIFETIME,
+    SessionStore,
+    WebSession,
+)
 from answerable.web.auth.visitor_factory import ANONYMOUS
 from answerable.web.http.authentication import SessionAuthenticator, session_cookie_name
 from answerable.web.http.cookies import format_set_cookie
@@ -26,7 +31,6 @@ from answerable.web.http.responses import build_response, redirect_response
 from answerable.web.routing import PageAnswer, RouteRequest
 from answerable.web.visitor import WebRole
 
-LOCAL_METHOD = "local"
 _TOKEN_ERRORS = {
     "wrong": "this is not the printed token",
     "used": "this token was already used, or there were too many attempts",
@@ -50,6 +54,7 @@ class SignInPages:
 
     Attributes:
         issuer: Name of the login issuer, empty without one.
+        issue_challenge: Returns a challenge for an owner key, empty if none signs in.
     """
 
     def __init__(
@@ -69,6 +74,7 @@ class SignInPages:
         self._report_sign_in, self._report_sign_out = report_sign_in, report_sign_out
         self.person = person
         self.issuer = ""
+        self.issue_challenge: Callable[[], str] = lambda: ""
 
     @property
     def sessions(self) -> SessionStore:
@@ -100,6 +106,7 @@ class SignInPages:
             "start": build_permalink("/sign-in/start", {"next": next_path}),
             "next": next_path,
             "refusal": error,
+            "challenge": self.issue_challenge() if self.accepts_local_sign_in else "",
         }
         page = PageAnswer("sign_in.html", "Sign in", values, status)
         return build_response(page, ANONYMOUS, RouteRequest(url="/sign-in"))
@@ -112,19 +119,27 @@ class SignInPages:
         self._report_attempt(LOCAL_METHOD, reason)
         if reason:
             return self.render_page(next_path, _TOKEN_ERRORS[reason], 403)
+        return self.create_local_session(incoming, LOCAL_METHOD, next_path)
+
+    def create_local_session(
+        self, incoming: IncomingRequest, method: str, next_path: str
+    ) -> Response:
+        """Create the session of the local person: administrator and owner."""
         roles = {WebRole.ADMIN} | ({WebRole.OWNER} if self.person else set())
         return self.create_session(
-            incoming, self.person, frozenset(roles), LOCAL_METHOD, next_path
+            incoming, self.person, frozenset(roles), method, next_path
         )
+
+    @property
+    def accepts_local_sign_in(self) -> bool:
+        """Tell whether a listener of this machine accepts local sign-ins."""
+        return self._token is not None
 
     def _redeem_sign_in_token(self, incoming: IncomingRequest, token: str) -> str:
         """Redeem the token; return the reason it is refused, empty on success."""
         if self._token is None:
             return "none"
-        host = incoming.fields["host"].rpartition(":")[0].strip("[]")
-        is_local_host = host == "localhost" or is_local_peer(host)
-        proxied = any(name in incoming.fields for name in _PROXY_FIELDS)
-        if not is_local_peer(incoming.peer) or not is_local_host or proxied:
+        if not is_local_request(incoming):
             return "far"
         return self._token.redeem(token)
 
@@ -173,3 +188,11 @@ class SignInPages:
             "clear-site-data": '"cache"',
         }
         return redirect_response("/sign-in", headers)
+
+
+def is_local_request(incoming: IncomingRequest) -> bool:
+    """Tell whether a request comes from this machine, without a proxy between."""
+    host = incoming.fields["host"].rpartition(":")[0].strip("[]")
+    is_local_host = host == "localhost" or is_local_peer(host)
+    proxied = any(name in incoming.fields for name in _PROXY_FIELDS)
+    return is_local_peer(incoming.peer) and is_local_host and not proxied

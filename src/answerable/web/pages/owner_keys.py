@@ -16,6 +16,7 @@ from answerable.services.statements.attested_owners import AttestedOwnerReader
 from answerable.services.statements.key_enrolment import KeyAuthority
 from answerable.store.store import EvidenceStore
 from answerable.usecases.evidence import enroll_remote_key
+from answerable.web.auth.sessions import LOCAL_METHOD, LOCAL_METHODS
 from answerable.web.routing import (
     Forbidden,
     PageAnswer,
@@ -27,7 +28,6 @@ from answerable.web.routing import (
 from answerable.web.store_cache import StoreCache
 from answerable.web.visitor import Visitor, WebPermission
 
-_LOCAL_METHOD = "local"  # sign-in by the one-time token
 # SubjectPublicKeyInfo of an Ed25519 key, before its 32 bytes (RFC 8410 4).
 _SPKI_PREFIX = bytes.fromhex("302a300506032b6570032100")
 
@@ -136,9 +136,9 @@ def _administrator_authority(visitor: Visitor) -> KeyAuthority:
 
 def _sign_in_authority(visitor: Visitor) -> KeyAuthority:
     """Return the sign-in issuer that vouches for an owner key's enrolment."""
-    vouched = visitor.by not in ("", _LOCAL_METHOD)
+    vouched = bool(visitor.by) and visitor.by not in LOCAL_METHODS
     written = WrittenBy.MEDIATOR if vouched else WrittenBy.SELF_REPORTED
-    return KeyAuthority(f"{visitor.by or _LOCAL_METHOD} for {visitor.person}", written)
+    return KeyAuthority(f"{visitor.by or LOCAL_METHOD} for {visitor.person}", written)
 
 
 def _list_own_key_ids(

@@ -11,14 +11,15 @@ from answerable.server.runtime import SIGN_IN_LINK, SIGN_IN_LINK_FILE
 from answerable.server.server_process import App
 from answerable.store.durable_files import write_file
 from answerable.web.auth.local_token import LocalToken
-from answerable.web.auth.sessions import SessionStore, WebSession
+from answerable.web.auth.sessions import LOCAL_METHODS, SessionStore, WebSession
 from answerable.web.auth.visitor_factory import VisitorFactory
 from answerable.web.cache_warmup import warm_up
 from answerable.web.http.authentication import SessionAuthenticator
 from answerable.web.http.dispatcher import WebDispatcher
+from answerable.web.http.key_sign_in import KeySignIn
 from answerable.web.http.provider_sign_in import ProviderSignIn
 from answerable.web.http.public_endpoints import public_endpoints
-from answerable.web.http.sign_in import LOCAL_METHOD, SignInPages
+from answerable.web.http.sign_in import SignInPages
 from answerable.web.route_table import ROUTES, STREAMS
 from answerable.web.runtime.settings import WebSettings
 from answerable.web.runtime.sign_in_recorder import SignInRecorder
@@ -67,6 +68,9 @@ class WebApp(App[WebSettings]):
         self._provider_sign_in = ProviderSignIn(
             self._sign_in_pages, None, None, time.time, self._on_sign_in_attempt
         )
+        key_sign_in = KeySignIn(
+            self._sign_in_pages, self._cache, time.time, self._on_sign_in_attempt
+        )
         self.http_server = WebDispatcher(
             self._cache,
             self._authenticator,
@@ -76,6 +80,7 @@ class WebApp(App[WebSettings]):
                 **public_endpoints(self.health_pages()),
                 **self._sign_in_pages.endpoints(),
                 **self._provider_sign_in.endpoints(),
+                **key_sign_in.endpoints(),
             },
             self._log_failed_request,
         )
@@ -124,7 +129,7 @@ class WebApp(App[WebSettings]):
         self._cache.spools = settings.spools
         # The link keeps its person, because no second link can be issued.
         same = self._sign_in_pages.person == person
-        self._authenticator.sessions.end_all(except_by=LOCAL_METHOD if same else "")
+        self._authenticator.sessions.end_all(except_by=LOCAL_METHODS if same else ())
         self.plan = settings
 
     def drain(self) -> None:

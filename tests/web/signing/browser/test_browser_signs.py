@@ -124,7 +124,7 @@ def test_a_key_is_made_in_the_browser_and_signs_there(
     wrong.clear()  # the front page is no part of this
 
     page.goto(f"{serving.url}/keys")
-    page.get_by_role("button", name="Make a key").click()
+    page.get_by_role("button", name="Create a key").click()
     page.get_by_text("in this browser", exact=True).wait_for()
     kept = page.evaluate(READS_OUT)
     assert (kept["extractable"], kept["tried"]) == (False, [])
