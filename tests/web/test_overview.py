@@ -141,3 +141,20 @@ def test_an_empty_store_says_what_would_fill_it(nothing: StoreCache) -> None:
         assert "answerable scan" in page
         assert "answerable ingest" in page
         assert markup_faults(page) == []
+
+
+def test_the_overview_has_the_trend_once_it_is_computed(
+    tmp_path, monkeypatch, admin
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_sample(Path(), time.time_ns())
+    own = ["--quiet", "--store", "store"]
+    for sources in (SOURCES[:2], SOURCES):
+        assert main([*own, "scan", *sources]) == 0
+    cache = StoreCache(tmp_path / "store")
+    monkeypatch.setattr(cache, "start_in_background", lambda name, task: task(cache))
+    assert "Since the scan before" not in shown(cache, admin, "/")  # it does not wait
+    page = shown(cache, admin, "/")
+    assert re.search(r"Open by scan: \d+ → \d+\. Since the scan before: \d+ new", page)
+    assert 'href="/findings/trend"' in page
+    cache.close()

@@ -27,6 +27,11 @@ from answerable.usecases.authorization.answer_approval_requests import Exception
 from answerable.usecases.baseline import manage_profiles
 from answerable.usecases.inventory import ownership
 from answerable.web.break_glass import build_break_glass, build_break_glass_confirmation
+from answerable.web.finding_review import (
+    build_finding_acceptance,
+    build_finding_assignment,
+    build_finding_reopening,
+)
 from answerable.web.pin_approval import build_pin_approval
 from answerable.web.routing import Forbidden
 from answerable.web.signing_action import ActionFields, SigningAction, read_choice
@@ -37,7 +42,18 @@ if TYPE_CHECKING:
     from answerable.web.store_cache import StoreCache
 
 # Form fields of all actions; `id` names the subject of the action.
-ACTION_FIELDS = ("act", "id", "for", "arguments", "stage", "item", "code", "again")
+ACTION_FIELDS = (
+    "act",
+    "id",
+    "for",
+    "arguments",
+    "stage",
+    "item",
+    "code",
+    "again",
+    "reason",
+    "assignee",
+)
 _ENDS_ENFORCEMENT = "ends-enforcement"  # value of `again` on the second step
 EXCEPTION_SPANS: Mapping[str, int] = {
     "1h": HOUR_NS,
@@ -353,6 +369,9 @@ _ACTS: Mapping[str, "Callable[[StoreCache, Visitor, ActionFields], SigningAction
     "approve": build_pin_approval,
     "break-glass": build_break_glass,
     "confirm": build_break_glass_confirmation,
+    "accept-finding": build_finding_acceptance,
+    "reopen-finding": build_finding_reopening,
+    "assign-finding": build_finding_assignment,
 }
 ACTION_NAMES = tuple(_ACTS)
 

@@ -86,6 +86,8 @@ _ACT = (
         "stage", "Of a baseline.", tuple(stage.value for stage in BaselineStage)
     ),
     ApiParameter("code", "Reason of a break-glass: an incident number."),
+    ApiParameter("reason", "Reason for which a finding is accepted.", max_length=500),
+    ApiParameter("assignee", "Person to whom a finding is assigned.", max_length=200),
 )
 _SUBJECT = ApiParameter("subject", "Id of an agent, a person or a key.", required=True)
 _REASON = ApiParameter("reason", "Reason, kept in the record.", max_length=500)

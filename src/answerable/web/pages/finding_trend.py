@@ -1,7 +1,7 @@
 """`/findings/trend`: numbers of findings of the newest scans."""
 
 from collections.abc import Sequence
-from typing import cast
+from typing import Literal, NamedTuple, cast
 
 from answerable.model.documents.finding_trend import FindingTrendItem
 from answerable.model.documents.shared_shapes import Document
@@ -15,6 +15,12 @@ from answerable.web.visitor import Visitor
 _LAST = 10  # snapshots
 _INLINE_IDENTITIES = 500  # identities up to which a page waits for the trend
 _DERIVED = "finding-trend"
+_SEVERITIES: tuple[Literal["critical", "high", "medium", "low"], ...] = (
+    "critical",
+    "high",
+    "medium",
+    "low",
+)
 
 
 def get_finding_trend(cache: StoreCache) -> Document | None:
@@ -25,6 +31,45 @@ def get_finding_trend(cache: StoreCache) -> Document | None:
         return _compute_trend(cache)
     cache.start_in_background(_DERIVED, _compute_trend)
     return None
+
+
+class TrendSummary(NamedTuple):
+    """Open findings of the newest scans, oldest first, and the changes of the newest.
+
+    Attributes:
+        opened: Number of open findings of each scan.
+        new: Findings that the scan before did not have.
+        resolved: Findings that the newest scan no longer has.
+        unread: Findings of sources that the newest scan did not read.
+    """
+
+    opened: Sequence[int]
+    new: int
+    resolved: int
+    unread: int
+
+
+def summarize_trend(cache: StoreCache) -> TrendSummary | None:
+    """Summarize the trend for the overview; None if it is not computed yet.
+
+    The overview never waits for it, because each of ten scans is evaluated. In a large
+    inventory only `/findings/trend` starts the computation.
+    """
+    view = cache.current_view()
+    if not view.has_derived(_DERIVED):
+        if len(view.inventory.facts.identities) <= _INLINE_IDENTITIES:
+            cache.start_in_background(_DERIVED, _compute_trend)
+        return None
+    items = cast("Sequence[FindingTrendItem]", _compute_trend(cache).items)
+    newest = items[-1] if items else None
+    if newest is None or newest["new"] is None:
+        return None
+    return TrendSummary(
+        [sum(each[name] for name in _SEVERITIES) for each in items],
+        newest["new"],
+        newest["resolved"] or 0,
+        newest["unread"] or 0,
+    )
 
 
 def _compute_trend(cache: StoreCache) -> Document:

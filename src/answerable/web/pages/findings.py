@@ -21,6 +21,7 @@ from answerable.web.store_view import StoreView
 from answerable.web.visitor import Visitor, WebPermission
 
 FINDING_PERMISSIONS = frozenset({WebPermission.INVESTIGATE})
+REVIEW_SPANS = ("7d", "30d", "90d")  # for which a finding can be accepted here
 _MAX_SHARED = 50
 _MAX_WORST = 3
 _INLINE_IDENTITIES = 2_000  # identities up to which a page waits for the findings
@@ -136,8 +137,10 @@ def show_finding(
         if cause is not None
         else []
     )
+    reviews = WebPermission.OWN in visitor.may and visitor.person is not None
     values = {
         "item": item,
+        "reviews": REVIEW_SPANS if reviews and item["state"] != "not-evaluated" else (),
         "shared": shared[:_MAX_SHARED],
         "cases": list_open_cases(cache, visitor),
         "coverage": inventory_list_definitions.build_coverage_document(

@@ -10,7 +10,12 @@ from answerable.presentation.protection_summary import ProtectionSummary
 from answerable.server.revocation_service import RevocationService
 from answerable.web.activity_scope import ACTIVITY_PERMISSIONS
 from answerable.web.paged_list import PagedList
-from answerable.web.pages import findings, inventory_list_definitions, overview_activity
+from answerable.web.pages import (
+    finding_trend,
+    findings,
+    inventory_list_definitions,
+    overview_activity,
+)
 from answerable.web.pages.client_protection import load_protection_summary
 from answerable.web.pages.overview_activity import ActivityCounts, LiveEntry
 from answerable.web.routing import PageAnswer, RouteAnswer, RouteRequest, WebRoute
@@ -115,6 +120,7 @@ def show_overview(
     values = {
         "questions": _group_by_question(found.items),
         "worst": worst,
+        "trend": None if worst is None else finding_trend.summarize_trend(cache),
         "protection": protection,
         "live": found.live[: overview_activity.MAX_ENTRIES],
         "more": max(0, len(found.live) - overview_activity.MAX_ENTRIES),
