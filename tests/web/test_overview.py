@@ -2,12 +2,16 @@
 
 import html
 import re
+import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import cast
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import pytest
 
+from answerable.cli.main import main
+from answerable.cli.sample import write_sample
 from answerable.model.documents.finding import FindingItem
 from answerable.store.store import EvidenceStore
 from answerable.usecases.posture.list_findings import list_findings
@@ -17,7 +21,7 @@ from answerable.web.route_table import ROUTES
 from answerable.web.routing import DocumentAnswer, PageAnswer
 from answerable.web.store_cache import StoreCache
 from answerable.web.visitor import Visitor, WebRole
-from tests.web.conftest import answer, shown, visitor
+from tests.web.conftest import SOURCES, answer, shown, visitor
 from tests.web.markup_checks import markup_faults
 
 
