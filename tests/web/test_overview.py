@@ -159,6 +159,6 @@ def test_the_overview_has_the_trend_once_it_is_computed(
     monkeypatch.setattr(cache, "start_in_background", lambda name, task: task(cache))
     assert "Since the scan before" not in shown(cache, admin, "/")  # it does not wait
     page = shown(cache, admin, "/")
-    assert re.search(r"Open by scan: \d+ → \d+\. Since the scan before: \d+ new", page)
+    assert re.findall(r"Open by scan: \d+ → \d+\. Since the scan before: \d+ new", page)
     assert 'href="/findings/trend"' in page
     cache.close()

@@ -45,6 +45,7 @@ SOURCES = (
     f"config:{CONFIG}",
 )
 _BRISK, _CALM = "0.5", "1.5"  # seconds between two calls
+_SHIPPING_SECONDS = 30.0  # the records of one minute are shipped in less
 _MIN_RUN_SECONDS = 8.0  # least seconds of a run
 
 
@@ -130,7 +131,7 @@ def _learn_baseline(main: Main, office: DemoEnvironment) -> float:
     began = time.monotonic()
     office.run_agent(TRAINING_RUNS)
     took = time.monotonic() - began
-    _run_quietly(main, "ingest", SPOOL)
+    _ship_records(main)
     _run_quietly(main, "baseline", "learn", "clerk")
     digest = find_profile_digest(main)
     _print_timed_line(f"baseline {digest[:12]} was learned from the gateway's records")
@@ -164,7 +165,7 @@ def _run_agent_forever(main: Main, office: DemoEnvironment, pause: float) -> NoR
                     _print_timed_line(line.rstrip())
         finally:
             terminate_process(run)
-        _run_quietly(main, "ingest", SPOOL)
+        _ship_records(main)
         time.sleep(max(0.0, pause - (time.monotonic() - began)))
 
 
@@ -173,6 +174,22 @@ def _print_timed_line(event: str) -> None:
     at = datetime.now(UTC).strftime("%H:%M:%S")
     sys.stdout.write(f"{at}  {event}\n")
     sys.stdout.flush()
+
+
+def _ship_records(main: Main) -> None:
+    """Ship the gateway's records; wait while the servers themselves ship them.
+
+    Raises:
+        EnvironmentFailure: It failed for half a minute.
+    """
+    until = time.monotonic() + _SHIPPING_SECONDS
+    while True:
+        try:
+            return _run_quietly(main, "ingest", SPOOL)
+        except EnvironmentFailure:
+            if time.monotonic() > until:
+                raise
+        time.sleep(0.5)
 
 
 def _run_quietly(main: Main, *words: str) -> None:

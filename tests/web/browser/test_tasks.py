@@ -1,0 +1,233 @@
+"""Seven tasks of people in the browser, each with its clicks and its time.
+
+A click is a click, or Enter in a form; typing is none. Every task begins on the overview.
+`build/tasks.json` has the figures of the last run.
+"""
+
+import json
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from answerable.cli.sample.account import CUSTOMER_BUCKET, DATA_READER, REPORT_KEY
+from tests.web.browser.conftest import Demo, Look
+
+CLERK = "agent:declared/clerk"
+REPORTER = "agent:claude-code/ana/reporter"
+PATIENCE = 120_000  # ms
+
+
+@dataclass
+class Task:
+    """One person at work on one page.
+
+    Attributes:
+        page: What they look at.
+        url: Address of the overview.
+    """
+
+    page: Any
+    url: str
+    clicks: int = 0
+    began: float = field(default_factory=time.monotonic)
+
+    def click(self, what: Any) -> None:
+        """Click, and wait for the page that follows."""
+        self.clicks += 1
+        what.first.click()
+        self.page.wait_for_load_state("load")
+
+    def link(self, name: str | re.Pattern[str], **more: Any) -> Any:
+        return self.page.locator("#main").get_by_role("link", name=name, **more)
+
+    def button(self, name: str | re.Pattern[str]) -> Any:
+        return self.page.get_by_role("button", name=name)
+
+    def search(self, text: str) -> None:
+        """Type into the field of the header, and press Enter."""
+        self.clicks += 1
+        self.page.fill("#query", text)
+        self.page.press("#query", "Enter")
+        self.page.wait_for_url(lambda url: "q=" in url)
+
+    @property
+    def text(self) -> str:
+        shown: str = self.page.inner_text("#main")
+        return shown
+
+
+@pytest.fixture
+def task(
+    request: pytest.FixtureRequest, look: Look, demo: Demo, root: Path
+) -> Iterator[Any]:
+    """Begin a task; its figures are kept."""
+
+    @contextmanager
+    def begin(**more: Any) -> Iterator[Task]:
+        with look(accept_downloads=True, **more) as page:
+            page.set_default_timeout(PATIENCE)
+            page.goto(demo.url)
+            made = Task(page, demo.url)
+            yield made
+            figures = root / "build" / "tasks.json"
+            figures.parent.mkdir(exist_ok=True)
+            known = json.loads(figures.read_text()) if figures.exists() else {}
+            took = round(time.monotonic() - made.began, 1)
+            known[request.node.name] = {"clicks": made.clicks, "seconds": took}
+            figures.write_text(json.dumps(known, indent=2))
+
+    return begin
+
+
+def verify_offline(bundle: Path, key: str) -> str:
+    """Verify a bundle with the command line: no store, nothing but the key."""
+    ran = subprocess.run(
+        [
+            *(sys.executable, "-m", "answerable", "--store", "/nonexistent"),
+            *("evidence", "verify", str(bundle), "--key", key),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    return ran.stdout
+
+
+def make_key(task: Task) -> None:
+    """Make an owner key in this browser, as the person did weeks ago."""
+    task.page.goto(f"{task.url}/keys")
+    if task.page.get_by_text("in this browser", exact=True).count():
+        return
+    task.button("Create a key").click()
+    task.page.get_by_text("in this browser", exact=True).wait_for()
+
+
+def download(task: Task, what: Any, place: Path) -> Path:
+    with task.page.expect_download() as got:
+        task.clicks += 1
+        what.first.click()
+    got.value.save_as(place)
+    return place
+
+
+def public_key(task: Task) -> str:
+    """Read the public key of the log, as an auditor got it once."""
+    key: str = task.page.request.get(f"{task.url}/evidence/key").text().strip()
+    return key
+
+
+def test_1_which_agent_read_customer_data_for_whom_with_a_bundle(
+    task: Any, tmp_path: Path
+) -> None:
+    with task() as at:
+        at.search(f"resource:{CUSTOMER_BUCKET}/customers/*")
+        text = at.text
+        assert REPORTER.removeprefix("agent:") in text
+        assert "ana@corp.example" in text
+        at.click(at.button(re.compile("Add these .* to a case")))
+        bundle = download(at, at.link("Download the bundle"), tmp_path / "case.bundle")
+        assert at.clicks <= 4
+        verify_offline(bundle, public_key(at))
+
+
+def test_2_what_the_key_of_a_sub_agent_reaches_and_what_a_cut_changes(
+    task: Any,
+) -> None:
+    with task() as at:
+        at.search("reporter")
+        at.click(at.link(re.compile("reporter")))
+        at.click(at.page.locator(f'a[href*="{REPORT_KEY}"]'))
+        at.click(at.link(re.compile("reach explorer|^Reach")))
+        assert "s3:" in at.text
+        at.page.get_by_text("What if a statement were removed?").click()
+        at.page.locator('input[name^="without"]').first.check()
+        at.clicks += 2
+        at.click(at.button("Show the changes"))
+        assert "a simulation, no policy is changed" in at.text
+        assert at.page.locator("table.changes tbody tr").count() > 0
+        assert at.clicks <= 7
+
+
+def test_3_a_baseline_is_reviewed_and_signed(task: Any) -> None:
+    with task() as at:
+        make_key(at)
+        at.page.goto(at.url)
+        at.click(at.page.get_by_role("link", name="Baselines"))
+        at.click(at.link(re.compile("clerk")))
+        assert "send_mail" in at.text
+        at.click(at.button(re.compile("what I would sign|Show")))
+        assert "You enforce this baseline" in at.text or "in shadow" in at.text
+        at.click(at.button("Sign with the key in this browser"))
+        at.page.wait_for_url(re.compile(r".*/baseline\b.*"))
+        assert "Signed: the baseline" in at.text
+        assert at.clicks <= 5
+
+
+def test_5_a_kill_is_seen_everywhere(task: Any) -> None:
+    with task() as at:
+        at.click(at.page.get_by_role("link", name="Agents"))
+        row = at.page.locator("tr", has_text="declared/clerk")
+        at.click(row.get_by_role("link", name="kill"))
+        assert "Stays valid elsewhere" in at.text
+        at.page.get_by_label("Reason").fill("strange letters")
+        at.click(at.button(re.compile("^Kill")))
+        assert at.clicks <= 3
+        assert "killed" in at.text
+        for path in ("/agents", f"/agent?id={CLERK}", "/kills"):
+            at.page.goto(at.url + path)
+            assert "killed" in at.text or "strange letters" in at.text, path
+        at.page.goto(at.url)
+        assert re.findall(r"\b1\s+kills in force", at.text)
+        at.page.goto(f"{at.url}/agent?id={CLERK}")
+        at.button("Revive").first.click()
+        at.page.wait_for_load_state("load")
+        at.page.goto(at.url)
+        assert re.findall(r"\b0\s+kills in force", at.text)
+
+
+def test_6_an_orphan_role_gets_an_owner(task: Any) -> None:
+    with task() as at:
+        make_key(at)
+        at.page.goto(at.url)
+        at.click(at.page.get_by_role("link", name="Identities"))
+        at.page.get_by_label("owner").select_option("none")
+        at.clicks += 1
+        at.page.wait_for_url(lambda url: "owner-state=none" in url)
+        row = at.page.locator(
+            "tbody tr", has=at.page.get_by_role("link", name="record owner")
+        )
+        name = row.first.locator("th a").first.get_attribute("title")
+        at.click(row.get_by_role("link", name="record owner"))
+        at.click(at.button("Sign with the key in this browser"))
+        at.page.wait_for_url(re.compile(r".*/(identity|agent)\?id=.*"))
+        assert at.clicks <= 4
+        deadline = time.monotonic() + 60
+        while "attested" not in at.text:
+            assert time.monotonic() < deadline, name
+            at.page.reload()
+
+
+def test_7_an_auditor_gets_a_case(task: Any, tmp_path: Path) -> None:
+    with task() as at:
+        at.search(f"resource:{CUSTOMER_BUCKET}/customers/*")
+        at.click(at.button(re.compile("Add these .* to a case")))
+        at.page.get_by_label(re.compile("note", re.I)).first.fill("read on one day")
+        at.click(at.button(re.compile("Add the note|Add a note|note")))
+        assert "read on one day" in at.text
+        bundle = download(at, at.link("Download the bundle"), tmp_path / "case.bundle")
+        page = download(
+            at, at.link(re.compile("[Pp]rintable page")), tmp_path / "case.html"
+        )
+        assert at.clicks <= 5
+        verify_offline(bundle, public_key(at))
+        assert "read on one day" in page.read_text()
+        assert DATA_READER.rpartition("/")[2] in page.read_text()
