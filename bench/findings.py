@@ -58,6 +58,8 @@ def measure_findings(
         ]
         first, *rest = runs
         yield BenchFigure(f"{what}: first run", "s", (first.wall,), command)
+        what_first = f"{what}: first run, processor"
+        yield BenchFigure(what_first, "s", (first.cpu,), command)
         later = rest or runs
         walls = tuple(each.wall for each in later)
         yield BenchFigure(what, "s", walls, command, at_most(goal, f"<= {goal} s"))

@@ -226,6 +226,29 @@ def _evaluate(
     return evaluate_call(replace(query, direct=direct), asked).verdict
 
 
+def _evaluate_roles(case: SessionCase, call: Call) -> dict[str, Verdict]:
+    """Evaluate a call of each next role itself, without any session."""
+    found = {}
+    for target in (NEXT, ADMIN):
+        subject, context = AWS.parse_session(case.inventory, target, {})
+        start = SubjectIdentity(target, IdentityId(target))
+        question = Question(
+            NOW,
+            subject=subject,
+            context=context,
+            action=call[0],
+            resource=call[1],
+            identities=(start,),
+            direct=True,
+        )
+        services = ("s3", "sqs", "sts")
+        query = AWS.build_permission_query(
+            case.inventory, question, services, compile_all=True
+        )
+        found[target] = evaluate_call(replace(query, direct=True), question).verdict
+    return found
+
+
 def list_effects(statements: Sequence[Statement], call: Call) -> set[PolicyEffect]:
     """List the effects of the statements about a call, whatever their conditions."""
     return {
@@ -250,6 +273,12 @@ def check_case(case: SessionCase, result: LawResult) -> None:
         if call in case.granted or PolicyEffect.ALLOW in list_effects(statements, call)
     }
     result.cases += 1
+    # The session policy does not bind the roles that the session chains into.
+    assumed = {
+        target
+        for action, target in CHAINS
+        if _evaluate(narrowed, (action, target), direct=True) is Verdict.ALWAYS
+    }
     for call in (*CALLS, *CHAINS):
         effects = list_effects(statements, call)
         is_held = PolicyEffect.ALLOW in effects
@@ -268,6 +297,12 @@ def check_case(case: SessionCase, result: LawResult) -> None:
         _require(own == 0 or is_held or is_granted, case, call, "beyond its policy")
         is_way = own > 0 or bool(chains)
         _require(whole == 0 or is_way, case, call, "by a way that is not named")
+        roles = _evaluate_roles(case, call) if assumed else {}
+        for target in sorted(assumed):
+            result.compared["calls of a next role"] += 1
+            _require(
+                whole >= _RANK[roles[target]], case, call, f"less than {target} itself"
+            )
         if own == 0 and whole > 0:
             result.compared["reached by role chaining"] += 1
         if own > 0 and not is_held:

@@ -4,6 +4,7 @@ import pytest
 
 from answerable.reach.aws.compiled.principals import CompiledPrincipal
 from answerable.reach.aws.evaluation import policy_layers
+from answerable.reach.aws.paths.identity_graph import IdentityGraph
 from answerable.reach.condition_formula import TRUE
 from tests.laws import narrowed_sessions
 from tests.laws.narrowed_sessions import SessionLawError, run
@@ -16,6 +17,7 @@ def test_the_law_holds_and_every_way_is_drawn() -> None:
     assert found.cases == CASES
     for way in (
         "reached by role chaining",
+        "calls of a next role",
         "reached by a grant to the session",
         "taken from the parent",
         "kept",
@@ -37,6 +39,28 @@ def limit_grants_to_the_session(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(
         policy_layers, "combine_identity_and_resource_policies", combine_limited
     )
+
+
+def limit_the_next_roles(patch: pytest.MonkeyPatch) -> None:
+    """The session policy counts for the roles that the session chains into, too."""
+    build = IdentityGraph._build_node_principal
+
+    def build_limited(self, node):  # type: ignore[no-untyped-def]
+        found = build(self, node)
+        session = self.accounts.session
+        return found.with_session_policy(session) if session else found
+
+    patch.setattr(IdentityGraph, "_build_node_principal", build_limited)
+
+
+def forget_the_next_roles(patch: pytest.MonkeyPatch) -> None:
+    """The whole reach of a session ends at the session."""
+    evaluate = narrowed_sessions._evaluate
+
+    def evaluate_directly(opened, call, *, direct):  # type: ignore[no-untyped-def]
+        return evaluate(opened, call, direct=True)
+
+    patch.setattr(narrowed_sessions, "_evaluate", evaluate_directly)
 
 
 def ignore_denials(patch: pytest.MonkeyPatch) -> None:
@@ -71,6 +95,8 @@ def widen_exported_resources(patch: pytest.MonkeyPatch) -> None:
         limit_grants_to_the_session,
         export_role_chaining,
         widen_exported_resources,
+        limit_the_next_roles,
+        forget_the_next_roles,
     ],
 )
 def test_a_planted_mistake_breaks_the_law(mistake, monkeypatch) -> None:

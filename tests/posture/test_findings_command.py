@@ -153,3 +153,15 @@ def test_a_platform_without_rules_is_refused(
     error = capsys.readouterr().err
     assert error.startswith("error: no rule is about this platform (got 'gthub')")
     assert "github" in error
+
+
+def test_a_person_whom_nothing_names_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = str(tmp_path / "store")
+    main(["--store", store, "scan", f"repo:{write(tmp_path / 'work', FILES)}"])
+    capsys.readouterr()
+    assert main(["--store", store, "findings", "--owner", "nobdy"]) == 2
+    error = capsys.readouterr().err.splitlines()
+    assert [line.partition(":")[0] for line in error] == ["error", "hint"]
+    assert "person" in error[0]

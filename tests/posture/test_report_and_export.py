@@ -179,6 +179,25 @@ def test_a_named_pipe_is_refused_and_an_older_report_survives_an_error(
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["agents.csv"]
 
 
+@pytest.mark.parametrize("folder", ["", "file", "pipe"])
+def test_an_export_goes_to_a_named_folder_alone(
+    folder: str,
+    store: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    place = tmp_path / "place"
+    place.mkdir()
+    monkeypatch.chdir(place)
+    os.mkfifo("pipe")
+    Path("file").write_text("kept")
+    assert main(["--store", store, "export", "--to", "csv", folder]) == 2
+    assert "is not a folder" in capsys.readouterr().err
+    assert sorted(each.name for each in place.iterdir()) == ["file", "pipe"]
+    assert Path("file").read_text() == "kept"
+
+
 @pytest.mark.parametrize("content", [None, b"\xff\xfe", b"suppressions: ["])
 def test_a_reviewed_file_that_cannot_be_read_is_a_usage_error(
     content: bytes | None,

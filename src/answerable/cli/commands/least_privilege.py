@@ -2,20 +2,19 @@
 
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import cast
 
 import click
 
-from answerable.cli.commands.evidence import write_file
 from answerable.cli.lake import LakeSession, lake_option
 from answerable.cli.output import get_document_exit_code, print_and_exit
+from answerable.cli.output_file import write_output_file
 from answerable.cli.progress import progress_bar
 from answerable.cli.session import open_session
 from answerable.cli.settings import AppCommand, Settings, WordChoice, pass_settings
 from answerable.model.documents.least_privilege import LeastPrivilegeItem
 from answerable.model.documents.shared_shapes import Document
-from answerable.model.errors import EnvironmentFailure, UsageError
+from answerable.model.errors import UsageError
 from answerable.presentation.time_input import parse_time
 
 _TARGETS = ("aws-session-policy", "aws-policy", "aws-boundary", "aws-permission-set")
@@ -104,15 +103,5 @@ def _write_policy(document: Document, file: str, *, terraform: bool) -> None:
         sys.stdout.write("".join(texts))
         sys.stdout.flush()
         return
-    if Path(file).exists() and not Path(file).is_file():
-        raise UsageError(
-            f"{file} is not a regular file", "name a new file, or - for standard output"
-        )
-    try:
-        write_file(file, "".join(texts))
-    except OSError as error:
-        raise EnvironmentFailure(
-            f"{file}: {error.strerror or 'cannot be written'}",
-            "name a file in a folder that you may write",
-        ) from None
+    write_output_file(file, "".join(texts))
     click.echo(f"wrote {file}", err=True)

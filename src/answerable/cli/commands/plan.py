@@ -61,11 +61,11 @@ def plan(
     uid: int | None,
     terraform: bool,
 ) -> None:
-    """Plan the replacement of each static credential that a platform can replace.
+    """Plan the replacement of each static credential.
 
     Each plan has the trust policy, the configuration of the platform as Terraform, the
-    least
-    privilege of the identity with its proofs, and the steps in order.
+    least privilege of the identity with its proofs, and the steps in order. Credentials
+    that no attested platform is known to replace come last.
 
     `plan status` shows whether the old credentials are still used. A credential is
     silent if it was not used for longer than its longest pause, by the logs and by the

@@ -50,12 +50,15 @@ def replay(
     request: it allows the same calls, some of them after a request. A baseline, learned
     from the earlier part of the log, allows only learned calls.
     """
+    from answerable.cli.output_file import check_output_file, write_output_file
     from answerable.presentation.time_input import parse_span, parse_time
     from answerable.usecases.baseline.replay_access import (
         ReplayQuery,
         replay_access,
     )
 
+    if svg:
+        check_output_file(svg)
     spans = tuple(
         parse_span(each, "--timed", _MAX_LIFETIME) // 10**9 for each in lifetimes
     )
@@ -72,11 +75,7 @@ def replay(
         )
         document = replay_access(session.store, query)
     if svg:
-        from answerable.connectors.user_path import expand_user_path
-        from answerable.store.durable_files import translate_os_errors
         from answerable.web.svg.access_curve import draw_access_curve
 
-        path = expand_user_path(svg)
-        with translate_os_errors("write", path):
-            path.write_text(draw_access_curve(document.items).text + "\n", "utf-8")
+        write_output_file(svg, draw_access_curve(document.items).text + "\n")
     print_and_exit(document, settings)

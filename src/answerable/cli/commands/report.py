@@ -5,13 +5,12 @@ from pathlib import Path
 
 import click
 
-from answerable.cli.commands.evidence import write_file
 from answerable.cli.commands.findings import read_limits_of_config
 from answerable.cli.output import print_and_exit
+from answerable.cli.output_file import check_output_folder, write_output_file
 from answerable.cli.progress import progress_bar
 from answerable.cli.session import open_session
 from answerable.cli.settings import AppCommand, Settings, WordChoice, pass_settings
-from answerable.model.errors import EnvironmentFailure, UsageError
 
 _FORMATS = ("cyclonedx", "opengraph", "ocsf", "csv")
 
@@ -60,17 +59,7 @@ def report(
     if file == "-":
         sys.stdout.write(text)
         return
-    if Path(file).exists() and not Path(file).is_file():
-        raise UsageError(
-            f"{file} is not a regular file", "name a new file, or - for standard output"
-        )
-    try:
-        write_file(file, text)
-    except OSError as error:
-        raise EnvironmentFailure(
-            f"{file}: {error.strerror or 'cannot be written'}",
-            "name a file in a folder that you may write",
-        ) from None
+    write_output_file(file, text)
     click.echo(f"wrote {file}", err=True)
 
 
@@ -97,6 +86,7 @@ def export(
     """
     from answerable.usecases.posture.export_inventory import export_inventory
 
+    check_output_folder(folder)
     limits = read_limits_of_config(settings, config)
     with open_session(settings) as session, progress_bar(settings) as progress:
         document = export_inventory(

@@ -2,7 +2,8 @@
 
 Sources: GitHub Docs, "Configuring OpenID Connect in Amazon Web Services"; EKS User Guide,
 "Learn how EKS Pod Identity grants pods access to AWS services"; Terraform Registry,
-providers hashicorp/aws, hashicorp/google and hashicorp/azuread.
+providers hashicorp/aws, hashicorp/google and hashicorp/azuread. Passwords of databases:
+`database_logins`.
 """
 
 import json
@@ -11,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from answerable.model.credential import Credential, CredentialLifetime
+from answerable.services.posture.database_logins import describe_database_login
 
 _AWS_KEY = "aws-access-key"
 _WORKFLOW = ".github/workflows/"
@@ -135,6 +137,11 @@ TOKEN_SERVICE = KeyReplacement(
     ),
     "sts.amazonaws.com",
 )
+# A static credential for which no federation is known is listed, too.
+NO_PLATFORM = KeyReplacement(
+    "no attested platform known",
+    first_step=("Keep the value in one secret store, and rotate it", ""),
+)
 _OTHERS: Mapping[str, KeyReplacement] = {
     "gcp-service-account-key": KeyReplacement(
         "workload identity pool",
@@ -182,8 +189,14 @@ _OTHERS: Mapping[str, KeyReplacement] = {
 }
 
 
-def find_replacement(sightings: Sequence[Credential]) -> KeyReplacement | None:
-    """Find the replacement of a static credential; None if it is not one."""
+def find_replacement(
+    sightings: Sequence[Credential], identity: str = ""
+) -> KeyReplacement | None:
+    """Find the replacement of a static credential; None if it is not one.
+
+    Args:
+        identity: Identity that it proves; empty if it is not known.
+    """
     if not any(each.lifetime is CredentialLifetime.STATIC for each in sightings):
         return None
     kinds = {each.kind for each in sightings}
@@ -191,7 +204,11 @@ def find_replacement(sightings: Sequence[Credential]) -> KeyReplacement | None:
         return _choose_for_aws(sightings)
     if any(each.name.upper() in _ENTRA_SECRETS for each in sightings):
         return _OTHERS["azure-client-secret"]
-    return next((_OTHERS[kind] for kind in sorted(kinds) if kind in _OTHERS), None)
+    for kind in sorted(kinds & _OTHERS.keys()):
+        return _OTHERS[kind]
+    if login := describe_database_login(identity):
+        return KeyReplacement(login.name, first_step=(login.step, login.command))
+    return NO_PLATFORM
 
 
 def _choose_for_aws(sightings: Sequence[Credential]) -> KeyReplacement:

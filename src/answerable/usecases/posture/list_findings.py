@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from answerable.inventory.name_resolution import resolve_entity_by_name
 from answerable.model.documents.finding import FindingItem
 from answerable.model.documents.shared_shapes import Document
 from answerable.model.errors import UsageError
@@ -45,8 +46,8 @@ def list_findings(
             was not read.
 
     Raises:
-        UsageError: The snapshot does not exist, the reviewed file is invalid, or no
-            rule is about the platform.
+        UsageError: The snapshot does not exist, the reviewed file is invalid, no
+            rule is about the platform, or the person is not known.
     """
     reviews = read_reviews(Path(suppressions)) if suppressions else NO_REVIEWS
     found = compute_findings(
@@ -83,5 +84,7 @@ def list_findings(
     person = owner if owner.startswith("person:") else f"person:{owner}"
     if owner or platform or new_since:
         found = found.select(keep)
+    if owner and not found:
+        resolve_entity_by_name(inventory, person, ("person",))
     document = build_findings_document(inventory, found, now=now)
     return replace(document, failed=bool(fail_on) and found.has_open_finding(fail_on))

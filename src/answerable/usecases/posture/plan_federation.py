@@ -20,6 +20,7 @@ from answerable.presentation import answer_coverage
 from answerable.presentation.answer_coverage import format_time
 from answerable.presentation.policy_text import build_policy_file_items
 from answerable.services.posture.key_replacements import (
+    NO_PLATFORM,
     KeyReplacement,
     ReplacementNames,
     find_replacement,
@@ -85,7 +86,9 @@ def plan_replacements(
     names: Collection[str],
     options: PlanOptions,
 ) -> Document:
-    """List the static credentials that an attested platform can replace, with the steps.
+    """List the static credentials with what replaces each, and the steps.
+
+    Those that no attested platform is known to replace come last.
 
     Args:
         names: Credentials; empty for all.
@@ -99,9 +102,12 @@ def plan_replacements(
         _build_item(store, inventory, entity, replacement, spans, options)
         for key, entity in sorted(inventory.credentials.items())
         if not chosen or key in chosen
-        for replacement in [find_replacement(entity.sightings)]
+        for replacement in [
+            find_replacement(entity.sightings, str(entity.identity or ""))
+        ]
         if replacement is not None
     ]
+    items.sort(key=lambda each: each["replaced_by"] == NO_PLATFORM.name)
     coverage = answer_coverage.build_coverage(inventory, options.now, [])
     verdicts = {proof["verdict"] for item in items for proof in item["proofs"]}
     lacks_data = replaced_policies.NOT_KNOWN in verdicts
@@ -135,12 +141,13 @@ def _build_item(
     derived = None
     proofs: list[ProofItem] = []
     exported: ExportedPolicy | None = None
-    if options.with_policy and not entity.id.startswith(_AWS):
+    with_policy = options.with_policy and replacement is not NO_PLATFORM
+    if with_policy and not entity.id.startswith(_AWS):
         role = derive_role(
             store, inventory, identity, since=options.since, now=options.now
         )
         proofs, exported = role.list_proof_items(), role.policy
-    elif options.with_policy and identity and not is_root:
+    elif with_policy and identity and not is_root:
         derived = least_privilege.derive_policy(
             store, inventory, identity, since=options.since, now=options.now
         )
@@ -241,6 +248,8 @@ def _list_steps(
     step, command = replacement.first_step
     if step:
         yield {"step": step, "command": command}
+    if replacement is NO_PLATFORM:
+        return
     if policy is not None:
         yield {
             "step": "Compare the new identity's calls with the policy",
