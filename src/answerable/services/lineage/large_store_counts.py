@@ -1,6 +1,7 @@
 """Counts over a large store: by its chain file, in memory as for the groups."""
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from answerable.lineage.chain_index import ChainIndex
 from answerable.model.inventory import Inventory
@@ -23,6 +24,11 @@ from answerable.store.chain_lookup import (
 from answerable.store.event_count_queries import EventCounts
 from answerable.store.store import EvidenceStore
 
+if TYPE_CHECKING:
+    from answerable.store.day_rollups import RollupCounts
+
+# What the rollups can select, beside the limit.
+_ROLLUP_FILTERS = ("action", "outcome", "source", "since", "until")
 _COUNTED_COLUMNS = {"source", "outcome"}  # of the counts beside the chain file
 
 
@@ -55,3 +61,39 @@ def count_without_chains(
         wanted = build_event_filter(inventory, (), query)
         counts = count_events_by_hops(store, files[0], wanted, hops, columns)
     return build_index_without_chains(store), counts
+
+
+def count_with_rollups(
+    store: EvidenceStore, query: TraceQuery, fields: Sequence[str]
+) -> "RollupCounts | None":
+    """Count the events of a query by fields, the largest groups up to its limit.
+
+    Returns:
+        The groups, with values in the order of the fields; None if only the rows of
+        events tell: a hop, two values, or a filter that the rollups do not contain.
+    """
+    from answerable.store import day_rollups  # small stores do not need it
+
+    selected = TraceQuery(
+        limit=query.limit, **{name: getattr(query, name) for name in _ROLLUP_FILTERS}
+    )
+    values = [name for name in fields if name in day_rollups.VALUE_FIELDS]
+    if (
+        query != selected
+        or not day_rollups.ROLLUP_FIELDS.issuperset(fields)
+        or len(values) > 1
+        or (query.action and "resource" in values)
+    ):
+        return None
+    return day_rollups.count_by_rollups(
+        store,
+        day_rollups.RollupQuery(
+            fields,
+            query.source,
+            query.outcome,
+            query.action,
+            query.since,
+            query.until,
+            query.limit,
+        ),
+    )

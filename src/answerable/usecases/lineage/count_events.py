@@ -25,7 +25,11 @@ from answerable.services.lineage.event_counts import (
     parse_fields,
     split_fields,
 )
-from answerable.services.lineage.large_store_counts import count_without_chains
+from answerable.services.lineage.large_store_chains import build_index_without_chains
+from answerable.services.lineage.large_store_counts import (
+    count_with_rollups,
+    count_without_chains,
+)
 from answerable.services.lineage.query_validation import require_known_action
 from answerable.services.lineage.trace_rows import (
     HOPS,
@@ -61,22 +65,28 @@ def count_by_fields(
     validate_trace_query(query)
     fields = parse_fields(field_names)
     inventory = snapshots.load_inventory(store, now=now)
-    totals = None
+    totals = rolled = None
     if is_large_store(store):
-        chains, totals = count_without_chains(store, inventory, query, fields)
+        rolled = count_with_rollups(store, query, fields)
+        chains = build_index_without_chains(store)
+        if rolled is None:
+            chains, totals = count_without_chains(store, inventory, query, fields)
     else:
         chains = load_or_compute_chains(store, inventory)
     identity = resolve_audit_log_identity(store, inventory, chains, query.identity)
     query = replace(query, identity=identity)
-    if totals is None:
+    if rolled is not None:
+        items = [_build_item(fields, fields, *each) for each in rolled.groups]
+    elif totals is None:
         wanted = build_event_filter(inventory, chains, query)
         items = count_filtered_events(store, chains, wanted, fields)
     else:
         items = _build_items(totals, fields)
+    total = len(items) if rolled is None else rolled.total
     shown = items[: query.limit]
     if not items:
         require_known_action(store, query.action)
-    more = len(items) > len(shown)
+    more = total > len(shown)
     return Document(
         "trace-by",
         shown,
@@ -87,7 +97,7 @@ def count_by_fields(
         searched=""
         if items
         else describe_searched_events(store, inventory, chains, query),
-        total=len(items) if more else -1,
+        total=total if more else -1,
     )
 
 
@@ -118,12 +128,16 @@ def _build_items(
         counts.items(),
         key=lambda each: (-each[1].events, mixed_type_sort_key(each[0])),
     )
-    items: list[EventCountItem] = []
-    for values, counted in ordered:
-        found = dict(zip((*hops, *columns), values, strict=True))
-        row = {name: format_group_value(name, found[name]) for name in fields}
-        items.append(cast("EventCountItem", {**row, **build_count_fields(counted)}))
-    return items
+    return [_build_item(fields, (*hops, *columns), *each) for each in ordered]
+
+
+def _build_item(
+    fields: Sequence[str], names: Sequence[str], values: GroupKey, counts: EventCounts
+) -> EventCountItem:
+    """Build the item of one group, whose values are in the order of `names`."""
+    found = dict(zip(names, values, strict=True))
+    row = {name: format_group_value(name, found[name]) for name in fields}
+    return cast("EventCountItem", {**row, **build_count_fields(counts)})
 
 
 def count_hop_statuses(

@@ -1,0 +1,320 @@
+"""Rollups: number of events by day and value, one Parquet file for each day of segments.
+
+A row has the events of one action, resource or credential with one source and outcome,
+and the times of the first and the last. The name of a file has the generation of the
+day's segments and a MAC of the content, so that late events, compaction, retention and
+erasure give a day another file. The files are derived: a missing, damaged or foreign
+one is written again, and deleting them is harmless.
+"""
+
+import contextlib
+import hashlib
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from answerable.model.errors import EnvironmentFailure
+from answerable.model.event import EventOutcome
+from answerable.model.time_units import DAY_NS
+from answerable.store.damaged_segments import compute_file_digest
+from answerable.store.duckdb_engine import DuckDbEngine, quote_text
+from answerable.store.durable_files import (
+    FILE_MODE,
+    make_private_folder,
+    translate_os_errors,
+)
+from answerable.store.event_count_queries import (
+    COLUMNS,
+    OWN_PROTOCOL,
+    EventCounts,
+)
+from answerable.store.event_queries import convert_glob_to_like
+from answerable.store.event_sources import build_segment_rows_sql
+from answerable.store.query_tables import ColumnType, NamedTable, register_table
+from answerable.store.segment_scope import NO_SEGMENTS, SegmentScope
+
+if TYPE_CHECKING:
+    from answerable.evidence.log_entries import SegmentManifest
+    from answerable.store.event_sources import EventSources
+    from answerable.store.store import EvidenceStore
+
+ROLLUP_VERSION = 1  # raised when the rows of the same segments change
+_FOLDER = "rollups"
+_GENERATION_HEX = 24
+_ALL_DAYS = 2**63 // DAY_NS + 1  # no time of 64 bits is later
+# Columns of events that a row of the rollup can count.
+VALUE_FIELDS = ("action", "resource", "credential")
+ROLLUP_FIELDS = frozenset({*VALUE_FIELDS, "source", "outcome", "day"})
+_COLUMNS: Mapping[str, ColumnType] = {
+    "day": ColumnType.INT,
+    "field": ColumnType.TEXT,
+    "value": ColumnType.TEXT,
+    "source": ColumnType.TEXT,
+    "outcome": ColumnType.TEXT,
+    "trusted": ColumnType.BOOL,
+    "own": ColumnType.BOOL,
+    "events": ColumnType.INT,
+    "first": ColumnType.INT,
+    "last": ColumnType.INT,
+}
+_LISTED = ", ".join(_COLUMNS)
+
+_CountValues = tuple[int, int, int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class RollupQuery:
+    """Counts that the rollups can answer.
+
+    Attributes:
+        fields: Names in `ROLLUP_FIELDS`, at most one of `VALUE_FIELDS`.
+        source: Source of the events, empty for all.
+        outcome: Their outcome, empty for all.
+        value: Pattern of `*` and `?` for the value of the field, any case.
+        since: UTC nanoseconds, inclusive, 0 for the beginning.
+        until: UTC nanoseconds, exclusive, 0 for the end.
+        limit: Most groups, those with the most events first.
+    """
+
+    fields: Sequence[str]
+    source: str = ""
+    outcome: str = ""
+    value: str = ""
+    since: int = 0
+    until: int = 0
+    limit: int = 1000
+
+    @property
+    def value_field(self) -> str:
+        """Return the field that the values are of; rows of any one have all events."""
+        return next((each for each in self.fields if each in VALUE_FIELDS), "action")
+
+    @property
+    def first_day(self) -> int:
+        """Return the first day that is whole in the time span, counted from 1970."""
+        return -(-self.since // DAY_NS) if self.since else -_ALL_DAYS
+
+    @property
+    def end_day(self) -> int:
+        """Return the day after the last one that is whole in the time span."""
+        return self.until // DAY_NS if self.until else _ALL_DAYS
+
+
+@dataclass(frozen=True, slots=True)
+class RollupCounts:
+    """Groups with the most events, and the number of all groups."""
+
+    groups: Sequence[tuple[tuple[object, ...], EventCounts]]
+    total: int
+
+
+def count_by_rollups(store: "EvidenceStore", query: RollupQuery) -> RollupCounts | None:
+    """Count the events of a store by fields; None if only its rows tell.
+
+    Sealed events are counted by the rollups, and unsealed ones by their rows.
+    """
+    sources = store.queries.get_current_sources()
+    if store.queries.has_index or sources.foreign or not sources.segments:
+        return None
+    folder = store.derived / _FOLDER
+    try:
+        files = _open_rollups(store, sources, folder)
+        engine = DuckDbEngine(folder)
+    except EnvironmentFailure:
+        return None
+    try:
+        register_table(engine, "others", _count_other_events(store, sources, query))
+        return _run_count(engine, files, query)
+    except EnvironmentFailure:  # another process has removed a file
+        return None
+    finally:
+        engine.close()
+
+
+def _run_count(
+    engine: DuckDbEngine, files: Sequence[Path], query: RollupQuery
+) -> RollupCounts:
+    """Count the rows of rollup files on whole days, and of the table `others`."""
+    listed = ", ".join(quote_text(str(each.absolute())) for each in files)
+    where, parameters = _build_conditions(query)
+    column = dict.fromkeys(VALUE_FIELDS, "value")
+    values = ", ".join(column.get(name, name) for name in query.fields)
+    denied, unknown = (
+        f"coalesce(sum(events) FILTER (outcome = '{each.value}'), 0)"
+        for each in (EventOutcome.DENIED, EventOutcome.UNKNOWN)
+    )
+    tables = (
+        f"SELECT {_LISTED} FROM read_parquet([{listed}]) "  # noqa: S608 - quoted
+        f"WHERE day >= ? AND day < ? AND {where}",
+        f"SELECT {_LISTED} FROM others WHERE {where}",  # noqa: S608 - our own names
+    )
+    rows = engine.run(
+        f"WITH grouped AS (SELECT sum(events) AS n, {denied} AS denied, "  # noqa: S608 - ours
+        f"{unknown} AS unknown, min(first) AS first, max(last) AS last, {values} "
+        f"FROM ({' UNION ALL '.join(tables)}) GROUP BY {values}) "
+        "SELECT *, (SELECT count(*) FROM grouped) FROM grouped "
+        f"ORDER BY n DESC, {values} LIMIT ?",
+        [query.first_day, query.end_day, *parameters, *parameters, query.limit],
+    )
+    groups = [
+        (
+            tuple(row[5:-1]),
+            EventCounts(*cast("_CountValues", row[:5])),
+        )
+        for row in rows
+    ]
+    return RollupCounts(groups, cast("int", rows[0][-1]) if rows else 0)
+
+
+def _build_conditions(query: RollupQuery) -> tuple[str, list[object]]:
+    """Build the SQL conditions of a query, with their parameters."""
+    where = ["field = ?"]
+    found: list[object] = [query.value_field]
+    for column in ("source", "outcome"):
+        if value := getattr(query, column):
+            where.append(f"{column} = ?")
+            found.append(value)
+    if query.value:
+        where.append("lower(value) LIKE ? ESCAPE '\\'")
+        found.append(convert_glob_to_like(query.value.lower()))
+    return " AND ".join(where), found
+
+
+def _count_other_events(
+    store: "EvidenceStore", sources: "EventSources", query: RollupQuery
+) -> NamedTable:
+    """Count the events of days that are not whole, and those in no segment yet."""
+    whole_from, whole_to = query.first_day * DAY_NS, query.end_day * DAY_NS
+    spans: list[tuple[int, int, SegmentScope]] = []
+    if whole_from >= whole_to:
+        spans = [(query.since, query.until, SegmentScope(query.since, query.until))]
+    else:
+        if query.since < whole_from:
+            spans.append(
+                (query.since, whole_from, SegmentScope(query.since, whole_from))
+            )
+        if query.until > whole_to:
+            spans.append((whole_to, query.until, SegmentScope(whole_to, query.until)))
+        if sources.records:
+            spans.append((whole_from, whole_to, NO_SEGMENTS))
+    found: list[dict[str, object]] = []
+    for since, until, scope in spans:
+        span = f"(SELECT * FROM events WHERE event_time >= {since} AND event_time < {until})"  # noqa: S608 - numbers
+        sql = _build_rollup_sql(span, (query.value_field,))
+        rows = store.run_query(sql, scope=scope)
+        found += (dict(zip(_COLUMNS, row, strict=True)) for row in rows)
+    return NamedTable(_COLUMNS, found)
+
+
+def _build_rollup_sql(rows: str, names: Sequence[str] = VALUE_FIELDS) -> str:
+    """Build the SQL of the rows of a rollup.
+
+    Args:
+        rows: SQL of a table of events.
+        names: Fields to count.
+    """
+    shared = "day, source, outcome, trusted, own"
+    sets = ", ".join(f"({shared}, {name})" for name in names)
+    kinds = " ".join(f"WHEN grouping({name}) = 0 THEN '{name}'" for name in names)
+    return (
+        f"SELECT day, CASE {kinds} END AS field, "  # noqa: S608 - our own names
+        f"coalesce({', '.join(names)}) AS value, source, outcome, trusted, own, "
+        "count(*) AS events, min(event_time) AS first, max(event_time) AS last FROM "
+        f"(SELECT e.event_time // {DAY_NS} AS day, e.source, e.outcome, "
+        f"{COLUMNS['trusted']} AS trusted, {OWN_PROTOCOL} AS own, "
+        f"{', '.join(f'e.{name}' for name in names)}, "
+        f"e.event_time FROM {rows} e) GROUP BY GROUPING SETS ({sets})"
+    )
+
+
+def _open_rollups(
+    store: "EvidenceStore", sources: "EventSources", folder: Path
+) -> list[Path]:
+    """Find the rollup of each day of the segments; write the missing ones.
+
+    Raises:
+        EnvironmentFailure: The disk cannot be written.
+    """
+    days: dict[str, list[SegmentManifest]] = defaultdict(list)
+    for each in sources.segments:
+        days[each.day].append(each)
+    known = _list_valid_files(store, folder)
+    wanted = {day: _compute_generation(day, part) for day, part in days.items()}
+    missing = [day for day, generation in wanted.items() if generation not in known]
+    if missing:
+        make_private_folder(folder)
+        for day in sorted(missing):
+            file = _write_rollup(store, sources, days[day], folder, wanted[day])
+            known[wanted[day]] = file
+    found = [known[generation] for generation in wanted.values()]
+    if missing:
+        _remove_other_files(folder, found)
+    return found
+
+
+def _list_valid_files(store: "EvidenceStore", folder: Path) -> dict[str, Path]:
+    """List the files of a folder whose name has the MAC of their content."""
+    found: dict[str, Path] = {}
+    for path in folder.glob("*.parquet"):
+        generation, _, _ = path.stem.rpartition("-")
+        if path.stem == f"{generation}-{_compute_mac(store, generation, path)}":
+            found[generation] = path
+    return found
+
+
+def _write_rollup(
+    store: "EvidenceStore",
+    sources: "EventSources",
+    segments: Sequence["SegmentManifest"],
+    folder: Path,
+    generation: str,
+) -> Path:
+    """Write the rollup of one day, and return its file.
+
+    Raises:
+        EnvironmentFailure: The disk cannot be written.
+    """
+    paths = [sources.segment_path(each) for each in segments]
+    temp_path = folder / f".{generation}.new"
+    engine = DuckDbEngine(folder, files=[Path(each) for each in paths])
+    try:
+        rows = _build_rollup_sql(build_segment_rows_sql(paths))
+        engine.run(
+            f"COPY ({rows} ORDER BY field, value) "
+            f"TO {quote_text(str(temp_path.absolute()))} "
+            "(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1)"
+        )
+        file = folder / f"{generation}-{_compute_mac(store, generation, temp_path)}"
+        file = file.with_name(f"{file.name}.parquet")
+        with translate_os_errors("write", file):
+            temp_path.chmod(FILE_MODE)
+            temp_path.replace(file)
+    finally:
+        engine.close()
+        with contextlib.suppress(OSError):
+            temp_path.unlink(missing_ok=True)
+    return file
+
+
+def _remove_other_files(folder: Path, kept: Sequence[Path]) -> None:
+    """Remove files of obsolete generations; a process that reads one counts rows."""
+    names = {each.name for each in kept}
+    for path in folder.iterdir():
+        if path.name not in names:
+            with contextlib.suppress(OSError):
+                path.unlink()
+
+
+def _compute_generation(day: str, segments: Sequence["SegmentManifest"]) -> str:
+    """Compute the generation of a day, which changes with the rows of its segments."""
+    files = sorted(each.file_sha256 for each in segments)
+    digest = hashlib.sha256("\n".join(files).encode()).hexdigest()
+    return f"{day}-{digest[:_GENERATION_HEX]}"
+
+
+def _compute_mac(store: "EvidenceStore", generation: str, file: Path) -> str:
+    """Compute the MAC of a rollup, with the fingerprint key of the store."""
+    named = f"rollup {ROLLUP_VERSION} {generation} {compute_file_digest(file)}"
+    return store.fingerprint(named)
