@@ -89,11 +89,11 @@ def count_with_rollups(
         store,
         day_rollups.RollupQuery(
             fields,
-            query.source,
-            query.outcome,
-            query.action,
-            query.since,
-            query.until,
-            query.limit,
+            source=query.source,
+            outcome=query.outcome,
+            value=query.action,
+            since=query.since,
+            until=query.until,
+            limit=query.limit,
         ),
     )
