@@ -15,8 +15,7 @@ class ApprovalRequestItem(TypedDict):
     id: Annotated[
         str,
         Column(
-            "the newest decision for this call; `allow` and the other commands accept "
-            "the id of any of them",
+            "the newest decision for this call; `allow` and the other commands accept the id of any decision for this call",
             "ask",
             0,
             "digest",
@@ -25,7 +24,7 @@ class ApprovalRequestItem(TypedDict):
     state: Annotated[
         str,
         Column(
-            "`open`; `allowed` or `refused` as its owner answered; `expired` without an answer within a day",
+            "`open`; `allowed` or `refused` by the owner; `expired` if the owner did not decide within a day",
             "",
             0,
         ),
@@ -41,17 +40,25 @@ class ApprovalRequestItem(TypedDict):
     owner: Annotated[
         str | None,
         Column(
-            "the attested owner of the agent; only this person may answer",
+            "the attested owner of the agent; only this person may allow or refuse the call",
             "",
             4,
             "short-id",
             floor=10,
         ),
     ]
-    by: Annotated[list[str], Column("persons who answered", "", 4, "names", floor=10)]
+    by: Annotated[
+        list[str],
+        Column("persons who allowed or refused the call", "", 4, "names", floor=10),
+    ]
     until: Annotated[
         str | None,
-        Column("end of that answer; null if it does not expire", "", 5, "minute"),
+        Column(
+            "end of the permission; null if the permission does not expire",
+            "",
+            5,
+            "minute",
+        ),
     ]
     target: Annotated[str, Column("`tool`, `resource` or `prompt`")]
     arguments: Annotated[str | None, Column("SHA-256 of the original arguments")]
@@ -60,7 +67,7 @@ class ApprovalRequestItem(TypedDict):
         str, Column("`mediator`; `self-reported` for a request of a hook in the agent")
     ]
     first: Annotated[str, Column("time of the first attempt", format="time")]
-    amendment: Annotated[str | None, Column("id of the amendment that allows it")]
+    amendment: Annotated[str | None, Column("id of the amendment that allows the call")]
 
 
 class PolicyExceptionItem(TypedDict):
@@ -73,7 +80,7 @@ class PolicyExceptionItem(TypedDict):
     id: Annotated[
         str,
         Column(
-            "SHA-256 of the signed statement; decisions name it as `amendment:ID`",
+            "SHA-256 of the signed statement; decisions refer to the statement as `amendment:ID`",
             "amendment",
             0,
             "digest",
@@ -82,7 +89,7 @@ class PolicyExceptionItem(TypedDict):
     state: Annotated[
         str,
         Column(
-            "`standing`: in force; `open`: waits for a second person; or why it is not in force: `ended`, `revoked`, `signer-not-the-owner`, `signer-not-attested`, `one-person-twice`, `confirms-another-agents`, `confirmed-late`, `first-key-not-in-force` (when the second person confirmed)",
+            "`standing`: in force; `open`: waits for a second person; or the reason why the amendment is not in force: `ended`, `revoked`, `signer-not-the-owner`, `signer-not-attested`, `one-person-twice`, `confirms-another-agents`, `confirmed-late`, `first-key-not-in-force` (when the second person confirmed)",
             "",
             0,
             "words",
@@ -112,9 +119,7 @@ class PolicyExceptionItem(TypedDict):
         str | None,
         Column("end of validity; null without expiry", "", 3, "minute", empty="always"),
     ]
-    code: Annotated[str | None, Column("the word of `--reason-code`", "", 5)]
+    code: Annotated[str | None, Column("the value of `--reason-code`", "", 5)]
     target: Annotated[str, Column("`tool`, `resource` or `prompt`")]
     signed_at: Annotated[str, Column("start of validity", format="time")]
-    decision: Annotated[
-        str | None, Column("the denied call's decision, which it answers")
-    ]
+    decision: Annotated[str | None, Column("the decision that denied the call")]

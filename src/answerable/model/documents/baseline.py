@@ -12,7 +12,7 @@ class BaselineLayerItem(TypedDict):
     samples: Annotated[int, Column("number of values")]
     singletons: Annotated[int, Column("values seen once")]
     unseen: Annotated[float, Column("estimated share of future values that are new")]
-    at_most: Annotated[float, Column("upper end of its interval")]
+    at_most: Annotated[float, Column("upper end of the interval")]
 
 
 class BaselineEntryItem(TypedDict):
@@ -27,13 +27,14 @@ class BaselineEntryItem(TypedDict):
             "whether the argument is security-relevant, such as a payee", "", 2, "flag"
         ),
     ]
-    what: Annotated[str, Column("its content", "holds", 1, floor=20)]
+    what: Annotated[str, Column("the content", "holds", 1, floor=20)]
     firm: Annotated[bool, Column("false for a provisional entry", "", 2)]
     count: Annotated[int, Column("number of calls", "times", 0, "number", right=True)]
     runs: Annotated[int, Column("number of runs", "", 0, "number", right=True)]
     days: Annotated[int, Column("number of days", "", 3, "number", right=True)]
     example: Annotated[
-        str | None, Column("a decision with it", "last example", 4, "digest", floor=8)
+        str | None,
+        Column("a decision with this value", "last example", 4, "digest", floor=8),
     ]
     persons: Annotated[int, Column("number of persons")]
     last: Annotated[str | None, Column("the latest call", format="time")]
@@ -47,27 +48,29 @@ class BaselineItem(TypedDict):
     the reason why the owner's last signed profile is not in force.
     """
 
-    digest: Annotated[str, Column("SHA-256 of the profile; its name")]
+    digest: Annotated[str, Column("SHA-256 of the profile, which is also its name")]
     agent: Annotated[str, Column("agent of the profile")]
-    identity: Annotated[str | None, Column("its principal")]
-    server: Annotated[str, Column("its server")]
+    identity: Annotated[str | None, Column("the principal")]
+    server: Annotated[str, Column("the server")]
     state: Annotated[
-        str, Column("`draft`, or `standing`: it is signed and in force; `replaced`")
+        str, Column("`draft`; `standing` for a signed profile in force; or `replaced`")
     ]
-    stage: Annotated[str | None, Column("`shadow` or `enforce`, if it is in force")]
+    stage: Annotated[
+        str | None, Column("`shadow` or `enforce`, if the profile is in force")
+    ]
     person: Annotated[str | None, Column("signer")]
     signed_at: Annotated[str | None, Column("time of the signature", format="time")]
     expires: Annotated[str | None, Column("expiry of the signature", format="time")]
     runs: Annotated[int, Column("number of runs")]
     learned_at: Annotated[str, Column("time of learning", format="time")]
-    until: Annotated[str, Column("when it is stale", format="time")]
+    until: Annotated[str, Column("time from which the profile is stale", format="time")]
     parent: Annotated[str | None, Column("previous profile")]
-    root: Annotated[str | None, Column("Merkle root of its training runs")]
+    root: Annotated[str | None, Column("Merkle root of the training runs")]
     ready: Annotated[bool, Column("whether there is enough data to leave shadow")]
     not_ready: Annotated[
         list[str], Column("missing data, if the profile cannot leave shadow")
     ]
-    layers: Annotated[list[BaselineLayerItem], Column("its layers")]
+    layers: Annotated[list[BaselineLayerItem], Column("the layers")]
     entries: Annotated[
         list[BaselineEntryItem],
         Column("content of the profile; empty except in `show`"),
@@ -97,7 +100,8 @@ class BaselineChangeItem(TypedDict):
     count: Annotated[int, Column("number of calls", "times", 0, "number", right=True)]
     runs: Annotated[int, Column("number of runs", "", 0, "number", right=True)]
     example: Annotated[
-        str | None, Column("a decision with it", "last example", 3, "digest", floor=8)
+        str | None,
+        Column("a decision with this value", "last example", 3, "digest", floor=8),
     ]
     days: Annotated[int, Column("number of days")]
     last: Annotated[str | None, Column("the latest call", format="time")]
@@ -122,20 +126,24 @@ class BaselineReplayItem(TypedDict):
     """
 
     digest: Annotated[str, Column("the profile")]
-    agent: Annotated[str, Column("its agent")]
-    identity: Annotated[str | None, Column("its principal")]
-    server: Annotated[str, Column("its server")]
+    agent: Annotated[str, Column("the agent")]
+    identity: Annotated[str | None, Column("the principal")]
+    server: Annotated[str, Column("the server")]
     calls: Annotated[int, Column("recorded calls")]
-    allowed: Annotated[int, Column("calls that it would allow")]
+    allowed: Annotated[int, Column("calls that the profile would allow")]
     asked: Annotated[int, Column("number of calls that would require approval")]
-    denied: Annotated[int, Column("calls that it would deny")]
-    compared: Annotated[int, Column("calls that it evaluated at the time of the call")]
+    denied: Annotated[int, Column("calls that the profile would deny")]
+    compared: Annotated[
+        int, Column("calls that the profile evaluated at the time of the call")
+    ]
     differing: Annotated[
-        int, Column("calls among them with a different result; always 0")
+        int, Column("evaluated calls with a different result; always 0")
     ]
     held_back: Annotated[
         list[ReplayedCallItem],
-        Column("calls that it would deny or that would require approval"),
+        Column(
+            "calls that the profile would deny, and calls that would require approval"
+        ),
     ]
 
 

@@ -10,14 +10,17 @@ class CaseItem(TypedDict):
     """`answerable case list`: one investigation case."""
 
     id: Annotated[str, Column("id of the case", "", 0)]
-    title: Annotated[str, Column("its title", "", 1, floor=16)]
+    title: Annotated[str, Column("the title", "", 1, floor=16)]
     state: Annotated[str, Column("`open` or `closed`", "", 1)]
-    opened_at: Annotated[str, Column("when it was opened", "opened", 3, "time")]
+    opened_at: Annotated[
+        str, Column("time at which the case was opened", "opened", 3, "time")
+    ]
     opened_by: Annotated[
         str, Column("login name of the operating system; not verified", "by", 4)
     ]
     assignee: Annotated[
-        str, Column("person who works on it, empty for none", "assigned to", 2, "id")
+        str,
+        Column("person who works on the case; empty for none", "assigned to", 2, "id"),
     ]
     events: Annotated[int, Column("added events", "", 2, "count", right=True)]
     decisions: Annotated[int, Column("added decisions", "", 2, "count", right=True)]
@@ -29,7 +32,7 @@ class CaseRecordItem(TypedDict):
     """`answerable case show`: one record of a case."""
 
     case: Annotated[str, Column("id of the case")]
-    at: Annotated[str, Column("when it was recorded", "time (UTC)", 1, "second")]
+    at: Annotated[str, Column("time of the record", "time (UTC)", 1, "second")]
     by: Annotated[
         str, Column("login name of the operating system; not verified", "", 2)
     ]
@@ -81,5 +84,5 @@ class CaseBundleItem(TypedDict):
         ),
     ]
     log_size: Annotated[int, Column("entries of the log", "", 2, "count", right=True)]
-    key: Annotated[str, Column("public key that verifies it", "", 1)]
+    key: Annotated[str, Column("public key that verifies the file", "", 1)]
     bundle: Annotated[str, Column("content of the file")]

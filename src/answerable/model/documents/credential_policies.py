@@ -18,10 +18,10 @@ class CredentialPolicyItem(TypedDict):
         int, Column("lifetime of each credential, in seconds", "seconds", 1, "number")
     ]
     profile: Annotated[
-        str | None, Column("AWS profile; null for the default one", "", 1)
+        str | None, Column("AWS profile; null for the default profile", "", 1)
     ]
     role: Annotated[str | None, Column("AWS role that is assumed", "", 1, floor=12)]
-    person: Annotated[str, Column("owner that signed it", "", 1)]
+    person: Annotated[str, Column("owner who signed the policy", "", 1)]
     expires_at: Annotated[str, Column("end of the signature", "", 0, "time")]
     signed_at: Annotated[str, Column("time of the signature", format="time")]
     digest: Annotated[str, Column("SHA-256 of the signed statement")]

@@ -16,7 +16,7 @@ class DeterminingRuleItem(TypedDict):
     text: Annotated[
         str | None,
         Column(
-            "from the file of `--config` or its Cedar policies; of an amendment the signed statement"
+            "text from the file of `--config` or its Cedar policies; for an amendment, the signed statement"
         ),
     ]
     place: Annotated[str | None, Column("`FILE:LINE`, or the signers of the amendment")]
@@ -30,15 +30,15 @@ class ProposedExceptionItem(TypedDict):
     the command. `arguments` is the SHA-256 of the arguments as received, null for none.
     """
 
-    agent: Annotated[str, Column("its agent")]
-    server: Annotated[str, Column("its server")]
+    agent: Annotated[str, Column("the agent")]
+    server: Annotated[str, Column("the server")]
     target: Annotated[str, Column("kind of the target")]
     name: Annotated[str, Column("name of the target")]
     arguments: Annotated[
         str | None, Column("SHA-256 of the arguments as received; null for none")
     ]
     by: Annotated[str, Column("required signers: `owner`, `two persons`")]
-    sign: Annotated[str, Column("the command that signs it")]
+    sign: Annotated[str, Column("the command that signs the amendment")]
 
 
 class BaselineDeviationItem(TypedDict):
@@ -67,8 +67,8 @@ class ValueOriginItem(TypedDict):
     """
 
     path: Annotated[str, Column("the argument")]
-    value: Annotated[str, Column("its value")]
-    origin: Annotated[str, Column("its origin")]
+    value: Annotated[str, Column("the value")]
+    origin: Annotated[str, Column("the origin")]
     evidence: Annotated[
         str | None,
         Column(
@@ -84,7 +84,8 @@ class DecisionItem(TypedDict):
     at: Annotated[str, Column("when", format="time")]
     agent: Annotated[str, Column("agent of the call")]
     person: Annotated[
-        str | None, Column("person of the call, if our own token service names one")
+        str | None,
+        Column("person of the call, if our own token service names a person"),
     ]
     run: Annotated[str, Column("one attested start of the agent")]
     principal: Annotated[str, Column("the caller: issuer and subject, or uid and unit")]
@@ -104,7 +105,7 @@ class DecisionItem(TypedDict):
         str, Column("kind of the target: `tool`, `resource`, `prompt`, ...")
     ]
     name: Annotated[str, Column("name of the target")]
-    resource: Annotated[str, Column("the same as one id or URI")]
+    resource: Annotated[str, Column("the same resource as one id or URI")]
     arguments: Annotated[
         str | None, Column("SHA-256 of the original arguments, which are not stored")
     ]
@@ -119,10 +120,10 @@ class DecisionItem(TypedDict):
         ),
     ]
     policy: Annotated[str | None, Column("digest of the policy that decided")]
-    determining: Annotated[list[DeterminingRuleItem], Column("what decided")]
+    determining: Annotated[list[DeterminingRuleItem], Column("the layer that decided")]
     durability: Annotated[str, Column("`buffered` or `durable`")]
     outcome: Annotated[str, Column("as in `trace`")]
-    ended: Annotated[str | None, Column("end of the call, if it was forwarded")]
+    ended: Annotated[str | None, Column("end of the call, if the call was forwarded")]
     identity: Annotated[str | None, Column("identity of the call at the server")]
     credential: Annotated[str | None, Column("credential of the caller")]
     recorder: Annotated[str, Column("recorder of the record")]
@@ -130,7 +131,7 @@ class DecisionItem(TypedDict):
     stored: Annotated[
         bool,
         Column(
-            "whether the record is in the store; otherwise it is still in the spool"
+            "whether the record is in the store; otherwise the record is still in the spool"
         ),
     ]
     amendment: Annotated[

@@ -45,7 +45,7 @@ class DifferenceItem(TypedDict):
     after: Annotated[str, Column("value or verdict afterwards")]
     agents: Annotated[list[str], Column("the affected agents", "", 3, "ids", floor=16)]
     place: Annotated[str, Column("file and position of the change", "", 3, floor=16)]
-    because: Annotated[str, Column("reason why it cannot be compared")]
+    because: Annotated[str, Column("reason why the item cannot be compared")]
     determining: Annotated[
         list[DeterminingStatementItem], Column("statements of a permission")
     ]

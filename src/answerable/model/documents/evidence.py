@@ -18,8 +18,8 @@ class CheckpointItem(TypedDict):
     """`answerable evidence checkpoint`; `note` is the text to export, byte for byte."""
 
     origin: Annotated[str, Column("name of the log")]
-    size: Annotated[int, Column("its size")]
-    root: Annotated[str, Column("its root")]
+    size: Annotated[int, Column("the size")]
+    root: Annotated[str, Column("the root")]
     key: Annotated[str, Column("public key that signed")]
     note: Annotated[str, Column("text to export, byte for byte")]
 
@@ -28,14 +28,14 @@ class InclusionProofItem(TypedDict):
     """`answerable evidence prove`: a record and its two inclusion proofs."""
 
     event_id: Annotated[str, Column("id of the event")]
-    event: Annotated[str, Column("its canonical bytes, as sealed")]
-    leaf: Annotated[str, Column("hash over them")]
-    segment: Annotated[str, Column("the segment that contains it")]
-    row: Annotated[int, Column("its position there")]
+    event: Annotated[str, Column("the canonical bytes, as sealed")]
+    leaf: Annotated[str, Column("hash of the canonical bytes")]
+    segment: Annotated[str, Column("the segment that contains the record")]
+    row: Annotated[int, Column("the position in the segment")]
     rows: Annotated[int, Column("number of records of the segment")]
     path: Annotated[list[str], Column("hashes from the leaf to `event_root`")]
     event_root: Annotated[
-        str, Column("root of the segment's records, from its manifest")
+        str, Column("root of the segment's records, from the manifest")
     ]
     log_index: Annotated[int, Column("index of the manifest in the log")]
     log_size: Annotated[int, Column("size of the log")]
@@ -49,10 +49,10 @@ class EvidenceBundleItem(TypedDict):
 
     events: Annotated[int, Column("events in the bundle", "", 0, "count", right=True)]
     segments: Annotated[
-        int, Column("segments that contain them", "", 1, "count", right=True)
+        int, Column("segments that contain the records", "", 1, "count", right=True)
     ]
     log_size: Annotated[int, Column("entries of the log", "", 1, "count", right=True)]
-    key: Annotated[str, Column("public key that verifies it", "", 0)]
+    key: Annotated[str, Column("public key that verifies the file", "", 0)]
     bundle: Annotated[str, Column("content of the file")]
 
 
@@ -69,4 +69,4 @@ class ExportedFileItem(TypedDict):
     """`answerable export`: one file."""
 
     file: Annotated[str, Column("path of the file", "", 0, floor=20)]
-    bytes: Annotated[int, Column("its size", "", 1, "count", right=True)]
+    bytes: Annotated[int, Column("the size", "", 1, "count", right=True)]

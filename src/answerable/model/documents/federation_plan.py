@@ -9,7 +9,7 @@ from answerable.model.documents.least_privilege import PolicyFileItem, ProofItem
 class PlanStepItem(TypedDict):
     """Step of a replacement, in order."""
 
-    step: Annotated[str, Column("what to do")]
+    step: Annotated[str, Column("the instruction")]
     command: Annotated[str, Column("the command; empty for none")]
 
 
@@ -17,18 +17,18 @@ class FederationPlanItem(TypedDict):
     """`answerable plan`: replacement of one static credential."""
 
     credential: Annotated[str, Column("the credential", "", 0, "id", floor=12)]
-    kind: Annotated[str, Column("its kind", "", 1)]
+    kind: Annotated[str, Column("the kind", "", 1)]
     name: Annotated[str, Column("variable, header or file name of the credential")]
-    place: Annotated[str, Column("where it was seen", "", 2, floor=12)]
+    place: Annotated[str, Column("location of the credential", "", 2, floor=12)]
     identity: Annotated[
-        str | None, Column("identity that it proves", "", 1, "identity", floor=12)
+        str | None,
+        Column("identity that the credential proves", "", 1, "identity", floor=12),
     ]
-    replaced_by: Annotated[str, Column("its replacement", "replaced by", 0, floor=16)]
+    replaced_by: Annotated[str, Column("the replacement", "replaced by", 0, floor=16)]
     use: Annotated[
         str,
         Column(
-            "`in-use`; `silent`: not used for longer than its longest pause; "
-            "`not-known`: no log of its account, or no use in it",
+            "`in-use`; `silent`: not used for longer than its longest pause; `not-known`: no log of the account, or no use in that log",
             "",
             0,
         ),

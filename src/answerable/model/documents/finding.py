@@ -18,14 +18,14 @@ class FindingEvidenceItem(TypedDict):
     line: Annotated[
         int | None,
         Column(
-            "its current line; null if the file is not on this machine or has changed"
+            "the current line; null if the file is not on this machine or has changed"
         ),
     ]
     source: Annotated[str, Column("the scanned source that has the fact")]
     written_by: Annotated[
         str,
         Column(
-            "`platform`, `mediator`, `person` or `self-reported`: the party that could have written this"
+            "`platform`, `mediator`, `person` or `self-reported`: the party that could have written the data"
         ),
     ]
 
@@ -62,13 +62,13 @@ class SeverityItem(TypedDict):
     reach: Annotated[
         str,
         Column(
-            "its reach: `administrator`, `sensitive data`, `not known`, `write`, `read`"
+            "the reach: `administrator`, `sensitive data`, `not known`, `write`, `read`"
         ),
     ]
     held: Annotated[
         list[str],
         Column(
-            "its protection: `standing`, `in several places`, `unattended`, `unbounded`"
+            "the protection: `standing`, `in several places`, `unattended`, `unbounded`"
         ),
     ]
 
@@ -90,15 +90,15 @@ class ChokePointItem(TypedDict):
     """Cause that several findings share."""
 
     id: Annotated[str, Column("the statement, credential or file")]
-    findings: Annotated[int, Column("number of findings that its repair resolves")]
+    findings: Annotated[int, Column("number of findings that the repair resolves")]
 
 
 class SuppressionItem(TypedDict):
     """Accepted risk: a finding that a reviewed file or a person suppresses."""
 
     reason: Annotated[str, Column("the reason")]
-    owner: Annotated[str, Column("the person who accepts it")]
-    until: Annotated[str, Column("the day on which it ends")]
+    owner: Annotated[str, Column("the person who accepts the finding")]
+    until: Annotated[str, Column("the day on which the acceptance ends")]
     signed: Annotated[
         str | None,
         Column("SHA-256 of the signed statement; null for an entry of a file"),
@@ -131,7 +131,7 @@ class FindingItem(TypedDict):
         OwnerItem, Column("owner of the subject", "owner", 2, "owner", floor=16)
     ]
     rule: Annotated[
-        str, Column("its rule, as in [findings](findings.md#rules)", "rule", 3)
+        str, Column("the rule, as in [findings](findings.md#rules)", "rule", 3)
     ]
     id: Annotated[
         str,
@@ -150,7 +150,7 @@ class FindingItem(TypedDict):
             sort="platform",
         ),
     ]
-    place: Annotated[str, Column("place of the defect, as in its first evidence")]
+    place: Annotated[str, Column("place of the defect, as in the first evidence")]
     score: Annotated[
         int, Column("product of the three factors; 0 if not evaluated", right=True)
     ]
@@ -158,7 +158,9 @@ class FindingItem(TypedDict):
         SeverityItem | None,
         Column("the facts behind the severity; null if not evaluated"),
     ]
-    evidence: Annotated[list[FindingEvidenceItem], Column("the facts that prove it")]
+    evidence: Annotated[
+        list[FindingEvidenceItem], Column("the facts that prove the finding")
+    ]
     path: Annotated[
         list[PathItem],
         Column("steps to the reached identity or resource, as in `reach`"),
@@ -187,7 +189,7 @@ class FindingItem(TypedDict):
     assigned: Annotated[
         str | None,
         Column(
-            "the person to whom a reviewed file or a signed statement assigns it",
+            "the person to whom a reviewed file or a signed statement assigns the finding",
             format="id",
         ),
     ]

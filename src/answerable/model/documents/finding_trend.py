@@ -21,7 +21,7 @@ class FindingTrendItem(TypedDict):
     new: Annotated[
         int | None,
         Column(
-            "findings that the previous snapshot does not have; null for the first one",
+            "findings that the previous snapshot does not have; null for the first snapshot",
             "new",
             1,
             right=True,
@@ -30,7 +30,7 @@ class FindingTrendItem(TypedDict):
     resolved: Annotated[
         int | None,
         Column(
-            "findings of the previous snapshot that this one no longer has, though their source was read again",
+            "findings of the previous snapshot that this snapshot no longer has, although their source was read again",
             "resolved",
             1,
             right=True,
@@ -39,7 +39,7 @@ class FindingTrendItem(TypedDict):
     unread: Annotated[
         int | None,
         Column(
-            "findings of the previous snapshot whose source was not read again, or whose rule lacks data now: they are not resolved",
+            "findings of the previous snapshot that cannot be compared, because their source was not read again or their rule now lacks data; these findings are not resolved",
             "unread",
             2,
             right=True,

@@ -5,7 +5,7 @@ from typing import Annotated, TypedDict
 from answerable.model.documents.columns import Column
 from answerable.model.provenance import WrittenBy
 
-_WRITTEN_BY = "`platform`, `mediator`, `person` or `self-reported`: the party that could have written this"
+_WRITTEN_BY = "`platform`, `mediator`, `person` or `self-reported`: the party that could have written the data"
 
 
 class OwnerItem(TypedDict):
@@ -20,12 +20,14 @@ ToolCredentialItem = TypedDict(
     "ToolCredentialItem",
     {
         "id": Annotated[str, Column("id of the credential")],
-        "kind": Annotated[str, Column("its kind, such as `aws-access-key`")],
-        "place": Annotated[str, Column("file and pointer where the tool reads it")],
-        "class": Annotated[
-            str, Column("how the file refers to it, as in `credentials`")
+        "kind": Annotated[str, Column("the kind, such as `aws-access-key`")],
+        "place": Annotated[
+            str, Column("file and pointer at which the tool reads the credential")
         ],
-        "hint": Annotated[str, Column("at most its last four characters")],
+        "class": Annotated[
+            str, Column("how the file refers to the credential, as in `credentials`")
+        ],
+        "hint": Annotated[str, Column("at most the last four characters of the value")],
         "name": Annotated[str, Column("variable, header or file")],
     },
 )
@@ -40,32 +42,36 @@ class AgentToolItem(TypedDict):
             "`tool:mcp/SERVER/TOOL`, or `tool:CLIENT/NAME` for a [built-in tool](inventory.md#built-in-tools)"
         ),
     ]
-    server: Annotated[str, Column("its server; of a built-in tool its name")]
+    server: Annotated[
+        str, Column("the server of the tool; for a built-in tool, the name of the tool")
+    ]
     transport: Annotated[
         str,
         Column(
-            "`stdio`, `http`, `sse`; `container` if it runs in one; `shell`, `file` or `fetch` of a built-in tool"
+            "`stdio`, `http`, `sse`; `container` if the tool runs in a container; `shell`, `file` or `fetch` of a built-in tool"
         ),
     ]
     target: Annotated[str, Column("command or address")]
     enabled: Annotated[bool, Column("whether the client may call the tool")]
     unattended: Annotated[
-        bool, Column("whether it may run without a person's approval")
+        bool, Column("whether the tool may run without a person's approval")
     ]
     rule: Annotated[
         str,
         Column(
-            "the client's rule that limits it; empty for none",
+            "the client's rule that limits the tool; empty for none",
             written_by=WrittenBy.SELF_REPORTED,
         ),
     ]
     inherited: Annotated[
-        bool, Column("whether it uses the ambient credentials of its host")
+        bool, Column("whether the tool uses the ambient credentials of its host")
     ]
     credential: Annotated[
-        ToolCredentialItem | None, Column("the most specific of its credentials")
+        ToolCredentialItem | None, Column("the most specific credential of the tool")
     ]
-    credentials: Annotated[list[ToolCredentialItem], Column("all of its credentials")]
+    credentials: Annotated[
+        list[ToolCredentialItem], Column("all credentials of the tool")
+    ]
     identity: Annotated[
         str | None,
         Column("the identity of the tool, if there is exactly one", format="id"),
@@ -73,7 +79,7 @@ class AgentToolItem(TypedDict):
     identities: Annotated[
         list[str],
         Column(
-            "all identities; for a `file` or `fetch` tool, those whose credentials it could read, because it uses no credential itself",
+            "all identities; for a `file` or `fetch` tool, the identities with a credential that the tool could read",
             format="ids",
         ),
     ]
@@ -83,10 +89,10 @@ class AgentItem(TypedDict):
     """`answerable agents`."""
 
     id: Annotated[str, Column("id of the agent", "agent", 0, "short-id", sort="name")]
-    owner: Annotated[OwnerItem, Column("its owner", "owner", 1, "owner", floor=20)]
+    owner: Annotated[OwnerItem, Column("the owner", "owner", 1, "owner", floor=20)]
     tools: Annotated[
         list[AgentToolItem],
-        Column("its tools", "tools", 3, "agent-tools", floor=12, empty="none known"),
+        Column("the tools", "tools", 3, "agent-tools", floor=12, empty="none known"),
     ]
     identities: Annotated[
         list[str],
@@ -102,20 +108,20 @@ class AgentItem(TypedDict):
     unattended: Annotated[
         bool,
         Column(
-            "whether one of its tools may run without a person's approval",
+            "whether a tool of the agent may run without a person's approval",
             "runs",
             4,
             "run-mode",
         ),
     ]
-    kind: Annotated[str, Column("its client or framework", "kind", 5)]
+    kind: Annotated[str, Column("the client or framework", "kind", 5)]
     place: Annotated[
-        str, Column("file and pointer that declare it", "place", 6, floor=12)
+        str, Column("file and pointer that declare the agent", "place", 6, floor=12)
     ]
-    name: Annotated[str, Column("its name in that file")]
-    known: Annotated[str, Column("how it is known")]
+    name: Annotated[str, Column("the name in that file")]
+    known: Annotated[str, Column("how the agent is known")]
     note: Annotated[str, Column("further information from that file")]
-    parent: Annotated[str | None, Column("the agent that starts it", format="id")]
+    parent: Annotated[str | None, Column("the parent agent", format="id")]
     written_by: Annotated[str, Column(_WRITTEN_BY)]
 
 
@@ -124,12 +130,12 @@ class ToolItem(TypedDict):
 
     id: Annotated[str, Column("id of the tool", "tool", 0, sort="name")]
     agent: Annotated[
-        str, Column("the agent that has it", "agent", 2, "short-id", floor=26)
+        str, Column("the agent that has the tool", "agent", 2, "short-id", floor=26)
     ]
     credential: Annotated[
         ToolCredentialItem | None,
         Column(
-            "the most specific of its credentials",
+            "the most specific credential of the tool",
             "credential",
             1,
             "credential",
@@ -140,8 +146,7 @@ class ToolItem(TypedDict):
     identities: Annotated[
         list[str],
         Column(
-            "identities of the tool; for a `file` or `fetch` tool, those whose "
-            "credentials it could read",
+            "identities of the tool; for a `file` or `fetch` tool, the identities with a credential that the tool could read",
             "acts as",
             2,
             "identities",
@@ -151,13 +156,13 @@ class ToolItem(TypedDict):
     ]
     unattended: Annotated[
         bool,
-        Column("whether it may run without a person's approval", "runs", 4, "run-mode"),
+        Column("whether the tool may run without approval", "runs", 4, "run-mode"),
     ]
     enabled: Annotated[bool, Column("whether the client may call the tool")]
     rule: Annotated[
         str,
         Column(
-            "the client's rule that limits it; empty for none",
+            "the client's rule that limits the tool; empty for none",
             "client's rule",
             3,
             floor=24,
@@ -166,7 +171,9 @@ class ToolItem(TypedDict):
         ),
     ]
     target: Annotated[str, Column("command or address", "target", 5, floor=24)]
-    server: Annotated[str, Column("its server; of a built-in tool its name")]
+    server: Annotated[
+        str, Column("the server of the tool; for a built-in tool, the name of the tool")
+    ]
     transport: Annotated[str, Column("as in `agents`")]
     written_by: Annotated[str, Column(_WRITTEN_BY)]
 
@@ -182,11 +189,11 @@ class IdentityItem(TypedDict):
     """`answerable identities`."""
 
     id: Annotated[str, Column("id of the identity", "identity", 0, "id", sort="name")]
-    owner: Annotated[OwnerItem, Column("its owner", "owner", 1, "owner", floor=20)]
+    owner: Annotated[OwnerItem, Column("the owner", "owner", 1, "owner", floor=20)]
     agents: Annotated[
         list[str],
         Column(
-            "agents that can act as it",
+            "agents that can act as the identity",
             "agents",
             2,
             "ids",
@@ -196,7 +203,7 @@ class IdentityItem(TypedDict):
     ]
     credentials: Annotated[
         list[str],
-        Column("credentials that authenticate as it", "keys", 4, "count", right=True),
+        Column("credentials of the identity", "keys", 4, "count", right=True),
     ]
     last_used_at: Annotated[
         str | None,
@@ -208,11 +215,11 @@ class IdentityItem(TypedDict):
             empty="not known",
         ),
     ]
-    kind: Annotated[str, Column("its kind, such as `aws-role`", "kind", 4)]
+    kind: Annotated[str, Column("the kind, such as `aws-role`", "kind", 4)]
     permissions: Annotated[
         str,
         Column(
-            "`collected`, or `not collected`: its permissions are `not-known` until a source of its platform is scanned",
+            "`collected`, or `not collected`: the permissions are `not-known` until a source of the platform is scanned",
             "permissions",
             4,
         ),
@@ -221,13 +228,13 @@ class IdentityItem(TypedDict):
         str | None,
         Column("null if not collected", "created", 5, "time", sort="made"),
     ]
-    name: Annotated[str, Column("its name on the platform")]
-    account: Annotated[str, Column("its account")]
+    name: Annotated[str, Column("the name on the platform")]
+    account: Annotated[str, Column("the account")]
     tags: Annotated[dict[str, str], Column("tags on the platform")]
     written_by: Annotated[str, Column(_WRITTEN_BY)]
     people: Annotated[
         list[RoleAssignmentItem],
-        Column("people who can assume it through single sign-on"),
+        Column("people who can assume the identity through single sign-on"),
     ]
 
 
@@ -247,12 +254,12 @@ CredentialItem = TypedDict(
         ],
         "kind": Annotated[
             str,
-            Column("its kind, such as `aws-access-key`", "kind", 1, empty="not known"),
+            Column("the kind, such as `aws-access-key`", "kind", 1, empty="not known"),
         ],
         "agents": Annotated[
             list[str],
             Column(
-                "agents that use it",
+                "agents that use the credential",
                 "agents",
                 1,
                 "ids",
@@ -263,7 +270,7 @@ CredentialItem = TypedDict(
         "tools": Annotated[
             list[str],
             Column(
-                "their tools that use it",
+                "tools of these agents that use the credential",
                 "tools",
                 1,
                 "tools",
@@ -274,7 +281,7 @@ CredentialItem = TypedDict(
         "identity": Annotated[
             str | None,
             Column(
-                "the identity that it authenticates",
+                "the identity that the credential authenticates",
                 "proves",
                 2,
                 "identity",
@@ -286,7 +293,7 @@ CredentialItem = TypedDict(
         "class": Annotated[
             str,
             Column(
-                "how the file refers to it: `literal`, `env-ref`, `file-ref`, `keychain/input-ref`, `oauth`, `ambient`; `record` for a platform's own list",
+                "how the file refers to the credential: `literal`, `env-ref`, `file-ref`, `keychain/input-ref`, `oauth`, `ambient`; `record` for a platform's own list",
                 "class",
                 4,
             ),
@@ -302,11 +309,11 @@ CredentialItem = TypedDict(
             ),
         ],
         "owner": Annotated[
-            OwnerItem, Column("its owner", "owner", 5, "owner", floor=20)
+            OwnerItem, Column("the owner", "owner", 5, "owner", floor=20)
         ],
         "places": Annotated[
             list[CredentialPlaceItem],
-            Column("its places", "stored in", 3, "places", floor=20, sort="places"),
+            Column("the places", "stored in", 3, "places", floor=20, sort="places"),
         ],
         "last_used_at": Annotated[
             str | None,
@@ -325,7 +332,9 @@ CredentialItem = TypedDict(
                 "at most the last four characters of a long literal, otherwise empty"
             ),
         ],
-        "account": Annotated[str, Column("account number, if the key id contains it")],
+        "account": Annotated[
+            str, Column("account number, if the key id contains the number")
+        ],
         "status": Annotated[
             str, Column("`active`, `inactive`, or empty if not collected")
         ],
@@ -364,14 +373,16 @@ class PersonItem(TypedDict):
     team: Annotated[
         bool,
         Column(
-            "whether it is a team; a team receives notices, but is never the only owner"
+            "whether the entry is a team; a team receives notices, but is never the only owner"
         ),
     ]
     may_become: Annotated[
         list[str],
-        Column("roles that they can assume through single sign-on", format="ids"),
+        Column("roles that the person can assume through single sign-on", format="ids"),
     ]
-    manager: Annotated[str, Column("manager, as a directory names them", format="id")]
+    manager: Annotated[
+        str, Column("the manager, according to a directory", format="id")
+    ]
     sponsors: Annotated[
         list[str], Column("people who are responsible for a guest", format="ids")
     ]

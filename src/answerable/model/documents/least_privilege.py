@@ -9,7 +9,7 @@ from answerable.model.documents.policy_export import OmittedClauseItem
 class ObservedActionItem(TypedDict):
     """Action that an identity called."""
 
-    action: Annotated[str, Column("the action, as IAM names it", "", 0, floor=20)]
+    action: Annotated[str, Column("the name of the action in IAM", "", 0, floor=20)]
     calls: Annotated[int, Column("successful calls", "", 0, "number", right=True)]
     last_used: Annotated[str, Column("the latest call", "last used", 1, "time")]
     state: Annotated[
@@ -26,21 +26,20 @@ class ObservedActionItem(TypedDict):
     ]
     unnamed: Annotated[
         bool,
-        Column(
-            "whether the log names no resource for one or more calls", "", 3, "flag"
-        ),
+        Column("whether one or more calls have no resource in the log", "", 3, "flag"),
     ]
     privileged: Annotated[
         bool,
         Column(
-            "whether it can grant further permissions (sessions, roles, IAM)",
+            "whether the action can grant further permissions (sessions, roles, IAM)",
             "",
             1,
             "flag",
         ),
     ]
     via: Annotated[
-        list[str], Column("services that called on its behalf", "", 3, "names")
+        list[str],
+        Column("services that called on behalf of the identity", "", 3, "names"),
     ]
 
 
@@ -48,7 +47,7 @@ class ServiceUsageItem(TypedDict):
     """Granted actions of one service, by what the log says of their use."""
 
     service: Annotated[str, Column("service prefix")]
-    granted: Annotated[int, Column("actions that its own policies allow")]
+    granted: Annotated[int, Column("actions that the identity's own policies allow")]
     used: Annotated[int, Column("of these, called")]
     unused: Annotated[
         int,
@@ -56,9 +55,7 @@ class ServiceUsageItem(TypedDict):
             "number of these actions without a call, although logs record such calls"
         ),
     ]
-    not_recorded: Annotated[
-        int, Column("number of these actions whose calls no log records")
-    ]
+    not_recorded: Annotated[int, Column("number of these actions that no log records")]
 
 
 class ProofItem(TypedDict):
@@ -93,24 +90,27 @@ class LeastPrivilegeItem(TypedDict):
     identity: Annotated[str, Column("the identity", "", 0, "identity")]
     identities: Annotated[
         list[str],
-        Column("identities whose events count: all roles of a permission set"),
+        Column("identities with events that count: all roles of a permission set"),
     ]
     target: Annotated[str, Column("kind of policy, as in `baseline export`")]
     recorded_since: Annotated[
         str | None,
-        Column("start of the logs of its account", format="time"),
+        Column("start of the logs of the account", format="time"),
     ]
     granted: Annotated[
-        int | None, Column("actions that its own policies allow; null if not known")
+        int | None,
+        Column("actions that the identity's own policies allow; null if not known"),
     ]
     reachable: Annotated[
         int | None, Column("actions that are reachable, also through other identities")
     ]
-    used: Annotated[int, Column("actions that it called")]
+    used: Annotated[int, Column("actions that the identity called")]
     kept: Annotated[int | None, Column("actions that the policy allows")]
     services: Annotated[list[ServiceUsageItem], Column("granted actions by service")]
-    actions: Annotated[list[ObservedActionItem], Column("actions that it called")]
-    proofs: Annotated[list[ProofItem], Column("what evaluation proves")]
+    actions: Annotated[
+        list[ObservedActionItem], Column("actions that the identity called")
+    ]
+    proofs: Annotated[list[ProofItem], Column("proofs by evaluation")]
     policies: Annotated[list[PolicyFileItem], Column("the policy; empty if refused")]
     refusals: Annotated[list[str], Column("reasons why no policy was derived")]
     omitted: Annotated[

@@ -14,9 +14,12 @@ class UncollectedSubjectItem(TypedDict):
     id: Annotated[
         str, Column("identity or credential whose permissions were not collected")
     ]
-    because: Annotated[str, Column("what is missing")]
+    because: Annotated[str, Column("the missing data")]
     source: Annotated[
-        str, Column("source of `scan` that would decide it; empty if none is known")
+        str,
+        Column(
+            "source of `scan` that would supply the data; empty if no such source is known"
+        ),
     ]
 
 

@@ -14,23 +14,28 @@ class OwnerEvidenceItem(TypedDict):
 
     kind: Annotated[str, Column("kind of evidence")]
     source: Annotated[str, Column("the source with this evidence")]
-    place: Annotated[str, Column("where it was found")]
+    place: Annotated[str, Column("location of the evidence")]
     reference: Annotated[str, Column("the original text")]
-    observed_at: Annotated[str, Column("when it was found", format="time")]
-    weight: Annotated[float, Column("its current weight")]
-    written_by: Annotated[str, Column("the party that could have written it")]
+    observed_at: Annotated[
+        str, Column("time at which the evidence was found", format="time")
+    ]
+    weight: Annotated[float, Column("the current weight")]
+    written_by: Annotated[str, Column("the party that could have written the evidence")]
     key: NotRequired[Annotated[str, Column("the owner key that signed an attestation")]]
     expires_at: NotRequired[
         Annotated[
             str | None,
-            Column("end of an attestation; null if it is invalid", format="time"),
+            Column(
+                "end of an attestation; null if the attestation is invalid",
+                format="time",
+            ),
         ]
     ]
     void: NotRequired[
         Annotated[
             str,
             Column(
-                "of an attestation: why it is invalid, else empty: `signature-wrong`, `key-not-enrolled`, `key-of-another-person`, `key-not-valid-yet`, `key-expired`, `key-revoked`, `recorded-late`, `signed-in-the-future`, `expiry-wrong`, `for-another-store`, `of-another-type`"
+                "for an invalid attestation, the reason; otherwise empty: `signature-wrong`, `key-not-enrolled`, `key-of-another-person`, `key-not-valid-yet`, `key-expired`, `key-revoked`, `recorded-late`, `signed-in-the-future`, `expiry-wrong`, `for-another-store`, `of-another-type`"
             ),
         ]
     ]
@@ -38,7 +43,7 @@ class OwnerEvidenceItem(TypedDict):
         Annotated[
             str,
             Column(
-                "the subject of the signed statement, if the evidence was derived from it, else empty"
+                "the subject of the signed statement, if the evidence was derived from that statement; otherwise empty"
             ),
         ]
     ]
@@ -49,7 +54,7 @@ class OwnerCandidateItem(TypedDict):
 
     person: Annotated[str, Column("the candidate")]
     score: Annotated[float, Column("0 to 1")]
-    evidence: Annotated[list[OwnerEvidenceItem], Column("its evidence")]
+    evidence: Annotated[list[OwnerEvidenceItem], Column("the evidence")]
 
 
 class OwnershipItem(TypedDict):
@@ -73,7 +78,7 @@ class OwnerKeyItem(TypedDict):
     """
 
     id: Annotated[str, Column("`owner-key:THUMBPRINT`", "key", 0)]
-    person: Annotated[str, Column("its person", "", 0, "short-id")]
+    person: Annotated[str, Column("the person", "", 0, "short-id")]
     state: Annotated[
         str,
         Column(
@@ -86,12 +91,18 @@ class OwnerKeyItem(TypedDict):
     revoked_at: Annotated[
         str | None, Column("start of the revocation", "revoked", 1, "day")
     ]
-    valid_until: Annotated[str, Column("end of its validity", "until", 2, "day")]
+    valid_until: Annotated[str, Column("end of the validity", "until", 2, "day")]
     attestations: Annotated[
         int,
-        Column("number of its valid attestations", "attests", 4, "number", right=True),
+        Column(
+            "number of valid attestations with this key",
+            "attests",
+            4,
+            "number",
+            right=True,
+        ),
     ]
-    valid_from: Annotated[str, Column("start of its validity", "from", 5, "day")]
+    valid_from: Annotated[str, Column("start of the validity", "from", 5, "day")]
     enrolled_by: Annotated[
         str,
         Column(
@@ -100,11 +111,11 @@ class OwnerKeyItem(TypedDict):
             3,
         ),
     ]
-    enrolled_at: Annotated[str, Column("when it was recorded", "enrolled", 3, "day")]
+    enrolled_at: Annotated[str, Column("time of the record", "enrolled", 3, "day")]
     written_by: Annotated[
         str,
         Column(
-            "the party that could have written the enrolment: `mediator` if an identity provider authenticated the person on the web page, else `self-reported`"
+            "the party that could have written the enrolment: `mediator` if an identity provider authenticated the person on the web page, otherwise `self-reported`"
         ),
     ]
 
@@ -113,6 +124,6 @@ class NewOwnerKeyItem(TypedDict):
     """`answerable owner-keys new`: the key and the places of its two halves."""
 
     id: Annotated[str, Column("`owner-key:` and the key's RFC 7638 thumbprint")]
-    person: Annotated[str, Column("its person")]
+    person: Annotated[str, Column("the person")]
     key_file: Annotated[str, Column("file of the private key")]
     public_file: Annotated[str, Column("file of the public key")]

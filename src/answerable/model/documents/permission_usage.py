@@ -34,18 +34,18 @@ class ActionUsageItem(TypedDict):
     granted: Annotated[
         str,
         Column(
-            "verdict of its own policies, on some resource; `not-known` if they were not collected",
+            "verdict of the subject's own policies, on some resource; `not-known` if these policies were not collected",
             "",
             1,
         ),
     ]
     reachable: Annotated[
-        str, Column("verdict including identities that it can become", "", 2)
+        str, Column("verdict including identities that the subject can become", "", 2)
     ]
     used: Annotated[
         int | None,
         Column(
-            "calls that were not denied, by the subject or an identity that it assumed; null if the trail does not record them",
+            "calls that were not denied, by the subject or an identity that it assumed; null if the trail does not record such calls",
             "",
             1,
             "count",
@@ -59,7 +59,7 @@ class ActionUsageItem(TypedDict):
     blocked: Annotated[
         int | None,
         Column(
-            "denied calls; null if the trail does not record them",
+            "denied calls; null if the trail does not record such calls",
             "",
             2,
             "count",
@@ -77,7 +77,7 @@ class ActionUsageItem(TypedDict):
     recorded_since: Annotated[
         str | None,
         Column(
-            "start of the trail for such calls; null if it does not record them",
+            "start of the trail for such calls; null if the trail does not record such calls",
             format="time",
         ),
     ]

@@ -15,8 +15,7 @@ class PersonRequestItem(TypedDict):
     id: Annotated[
         str,
         Column(
-            "SHA-256 of the signed statement; decisions refer to it as the origin of "
-            "values",
+            "SHA-256 of the signed statement; decisions use this id as the origin of values",
             "request",
             0,
             "digest",
@@ -25,15 +24,13 @@ class PersonRequestItem(TypedDict):
     state: Annotated[
         str,
         Column(
-            "`standing`: valid, `ended`, or why it is invalid: `key-not-enrolled`, "
-            "`key-revoked`, `signature-wrong`, ... An invalid request shows only the "
-            "agent",
+            "`standing`: valid; `ended`; or the reason why the request is invalid: `key-not-enrolled`, `key-revoked`, `signature-wrong`, ... An invalid request shows only the agent",
             "",
             0,
         ),
     ]
     agent: Annotated[str, Column("agent of the request", "", 1, "short-id", floor=12)]
-    person: Annotated[str | None, Column("its person", "by", 1, "short-id", floor=10)]
+    person: Annotated[str | None, Column("the person", "by", 1, "short-id", floor=10)]
     values: Annotated[
         list[str], Column("the values in the request", "names", 1, "names", floor=16)
     ]
@@ -47,7 +44,7 @@ class PersonRequestItem(TypedDict):
             empty="any",
         ),
     ]
-    until: Annotated[str | None, Column("end of its validity", "", 2, "minute")]
-    signed_at: Annotated[str, Column("start of its validity", format="time")]
+    until: Annotated[str | None, Column("end of the validity", "", 2, "minute")]
+    signed_at: Annotated[str, Column("start of the validity", format="time")]
     size: Annotated[int, Column("size of the text, which is not stored")]
     sha256: Annotated[str, Column("SHA-256 of the text")]

@@ -16,8 +16,8 @@ class DefinitionFieldItem(TypedDict):
     """Changed field of a definition, in canonical JSON; None where it is absent."""
 
     field: Annotated[str, Column("the field")]
-    pinned: Annotated[str | None, Column("its JSON as pinned; null if absent")]
-    seen: Annotated[str | None, Column("its JSON as seen; null if absent")]
+    pinned: Annotated[str | None, Column("the JSON as pinned; null if absent")]
+    seen: Annotated[str | None, Column("the JSON as seen; null if absent")]
 
 
 class PinnedItem(TypedDict):
@@ -26,12 +26,14 @@ class PinnedItem(TypedDict):
     `proven` says whether the log contains that approval; None where none is needed.
     """
 
-    sha256: Annotated[str, Column("its digest")]
+    sha256: Annotated[str, Column("the digest")]
     how: Annotated[str, Column("`first-use` or `approved`")]
-    at: Annotated[str, Column("when it was pinned", format="time")]
-    person: Annotated[str | None, Column("who approved it")]
+    at: Annotated[str, Column("time of the pin", format="time")]
+    person: Annotated[str | None, Column("the person who approved the item")]
     statement: Annotated[str | None, Column("digest of the signed statement")]
-    proven: Annotated[bool | None, Column("whether the log contains it; null for none")]
+    proven: Annotated[
+        bool | None, Column("whether the log contains the approval; null for none")
+    ]
 
 
 class DefinitionDiffItem(TypedDict):
@@ -47,16 +49,16 @@ class DefinitionDiffItem(TypedDict):
             "`server:NAME`, `tool:mcp/SERVER/NAME`, `prompt:mcp/...`, `template:mcp/...`, `instructions:mcp/SERVER`"
         ),
     ]
-    server: Annotated[str, Column("its server")]
-    kind: Annotated[str, Column("its kind")]
-    name: Annotated[str, Column("its name")]
+    server: Annotated[str, Column("the server")]
+    kind: Annotated[str, Column("the kind")]
+    name: Annotated[str, Column("the name")]
     state: Annotated[
         str,
         Column(
             "`new`, `changed`, `shadows`, `ambiguous`, `another-server`; `pinned`, `approved` and `unproven` pass"
         ),
     ]
-    quarantined: Annotated[bool, Column("whether its calls are blocked")]
+    quarantined: Annotated[bool, Column("whether calls of the item are blocked")]
     since: Annotated[str | None, Column("start of this state", format="time")]
     pinned: Annotated[PinnedItem | None, Column("the approved definition")]
     seen: Annotated[
@@ -70,8 +72,8 @@ class DefinitionDiffItem(TypedDict):
 class DefinitionApprovalItem(TypedDict):
     """`answerable tools approve`: an approved item and the signed statement."""
 
-    id: Annotated[str, Column("what was approved")]
-    server: Annotated[str, Column("its server")]
+    id: Annotated[str, Column("the approved items")]
+    server: Annotated[str, Column("the server")]
     sha256: Annotated[str, Column("digest of the definition")]
-    person: Annotated[str, Column("who approved it")]
+    person: Annotated[str, Column("the person who approved the item")]
     statement: Annotated[str, Column("digest of the signed statement in the log")]

@@ -13,8 +13,8 @@ class ChangedDecisionsItem(TypedDict):
     before: Annotated[str, Column("current decision")]
     after: Annotated[str, Column("decision with FILE")]
     passed: Annotated[bool, Column("whether the calls are forwarded now")]
-    passes: Annotated[bool, Column("whether they would be forwarded with FILE")]
-    reason: Annotated[str, Column("reason of the new answer")]
+    passes: Annotated[bool, Column("whether the calls would be forwarded with FILE")]
+    reason: Annotated[str, Column("reason of the new decision")]
     rules_before: Annotated[list[str], Column("rules that decide now")]
     rules: Annotated[list[str], Column("rules that would decide")]
     count: Annotated[int, Column("number of calls")]
@@ -40,7 +40,7 @@ class PolicyReplayItem(TypedDict):
     in_name: Annotated[
         int,
         Column(
-            "calls that are allowed now and would be denied, and still pass: their agent's mode is `observe` or `shadow`"
+            "calls that are allowed now and would be denied, but still pass, because the agent's mode is `observe` or `shadow`"
         ),
     ]
     turned: Annotated[

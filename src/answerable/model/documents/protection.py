@@ -11,12 +11,14 @@ class ProtectionStatusItem(TypedDict):
     client: Annotated[str, Column("the client", "", 0)]
     server: Annotated[
         str,
-        Column("name of the entry in its file; empty for the whole file", "", 0),
+        Column(
+            "name of the entry in the client's file; empty for the whole file", "", 0
+        ),
     ]
     state: Annotated[
         str,
         Column(
-            "`mediated`: its entry starts the gateway, see `start`; `bypass`: the client reaches it directly, or a log has its key without a call of the gateway; `refused`: `protect` cannot move it, see `detail`; `hook`: the client's own tools, decided by its hook; `no-hook`",
+            "`mediated`: the entry starts the gateway, see `start`; `bypass`: the client connects to the server directly, or a log contains its key without a call of the gateway; `refused`: `protect` cannot move the entry, see `detail`; `hook`: the hook decides on the client's own tools; `no-hook`",
             "state",
             0,
         ),
@@ -82,8 +84,7 @@ class ProtectionStatusItem(TypedDict):
     keys_unrecognised: Annotated[
         list[str],
         Column(
-            "moved keys of the server, each with its kind, that logs do not contain, "
-            "even as a digest, so that no log can show their use outside the gateway",
+            "moved keys of the server, each with its kind, that no log contains, even as a digest; no log can show their use outside the gateway",
             "keys not in logs",
             1,
             "names",
@@ -105,8 +106,7 @@ class ProtectionStatusItem(TypedDict):
     detail: Annotated[
         str,
         Column(
-            "reason why the gateway does not mediate it, or the progress of its agent "
-            "towards enforcement",
+            "reason why the gateway does not mediate the entry, or the progress of the agent towards enforcement",
             "why",
             1,
         ),
@@ -118,10 +118,10 @@ class AgentModeItem(TypedDict):
     """`answerable tighten` and `answerable loosen`: one rule of the agent each."""
 
     agent: Annotated[str, Column("the agent", "", 0, "short-id")]
-    mode: Annotated[str, Column("its new mode", "", 0, "words")]
-    before: Annotated[str, Column("its mode until now", "", 1, "words")]
+    mode: Annotated[str, Column("the new mode", "", 0, "words")]
+    before: Annotated[str, Column("the mode until now", "", 1, "words")]
     server: Annotated[
-        str | None, Column("server of the rule; null if it has no rule", "", 0)
+        str | None, Column("server of the rule; null if the server has no rule", "", 0)
     ]
     tools: Annotated[list[str], Column("tools that the rule allows", "", 0, "names")]
     resources: Annotated[
@@ -133,7 +133,7 @@ class AgentModeItem(TypedDict):
     left_out: Annotated[
         list[str],
         Column(
-            "recorded names that no rule can allow exactly, because they end with `*`",
+            "recorded names that end with `*`; no rule can allow exactly such a name",
             "left out",
             3,
             "names",

@@ -24,7 +24,7 @@ class RevocationEffectItem(TypedDict):
     what: Annotated[
         str,
         Column(
-            "`calls`, `new tokens`, `delegations`, `tokens given before`, or `credential` and its kind",
+            "`calls`, `new tokens`, `delegations`, `tokens given before`, or `credential` and the kind of credential",
             "",
             0,
             "effect",

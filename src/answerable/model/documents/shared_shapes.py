@@ -96,7 +96,7 @@ class ConditionItem(TypedDict):
     """
 
     key: Annotated[str, Column("condition key")]
-    operator: Annotated[str, Column("its operator")]
+    operator: Annotated[str, Column("the operator")]
     values: Annotated[list[str], Column("expected values")]
     negated: Annotated[bool, Column("whether the condition must not hold")]
     asserted_by: Annotated[
@@ -109,11 +109,11 @@ class ConditionItem(TypedDict):
         Annotated[
             str,
             Column(
-                "who can satisfy it, in words; for a tag the identities of the snapshot that may set it"
+                "the party that can satisfy the condition, as text; for a tag, the identities of the snapshot that may set the tag"
             ),
         ]
     ]
-    set_by: NotRequired[Annotated[list[str], Column("at most ten of those identities")]]
+    set_by: NotRequired[Annotated[list[str], Column("at most ten such identities")]]
 
 
 class ConditionSetItem(TypedDict):
@@ -127,7 +127,7 @@ class DeterminingStatementItem(TypedDict):
 
     layer: Annotated[str, Column("kind of the policy")]
     policy: Annotated[str, Column("id of the policy")]
-    statement: Annotated[str, Column("its statement")]
+    statement: Annotated[str, Column("the statement")]
     effect: Annotated[str, Column("`allow`, `deny` or `implicit-deny`")]
     text: NotRequired[
         Annotated[str, Column("only in `can`: the text of the statement, in one line")]
@@ -174,7 +174,7 @@ class AllowedPartItem(TypedDict):
 
     resource: Annotated[
         str,
-        Column("pattern; the part has the resources that match both it and RESOURCE"),
+        Column("pattern; the part has the matching resources of RESOURCE"),
     ]
     verdict: Annotated[str, Column("verdict of the part")]
     conditions: Annotated[list[ConditionSetItem], Column("as above")]
@@ -193,9 +193,9 @@ class PermissionItem(TypedDict):
     resource: Annotated[str, Column("the permission: a pattern of resources")]
     verdict: Annotated[str, Column("`always`, `only-if`, `never`, `not-known`")]
     conditions: Annotated[
-        list[ConditionSetItem], Column("alternatives; one of them must be met")
+        list[ConditionSetItem], Column("alternatives; one alternative must be met")
     ]
-    admin: Annotated[bool, Column("whether it can grant itself any permission")]
+    admin: Annotated[bool, Column("whether the subject can give itself any permission")]
     determining: Annotated[
         list[DeterminingStatementItem], Column("determining statements")
     ]
@@ -207,7 +207,7 @@ class PermissionItem(TypedDict):
         Annotated[
             bool,
             Column(
-                "true if one alternative has only `caller` conditions and tags that the subject, or an identity on its path, may set"
+                "true if one alternative has only `caller` conditions and tags that the subject, or an identity on the path, may set"
             ),
         ]
     ]
@@ -223,14 +223,14 @@ class PermissionItem(TypedDict):
     unknown: NotRequired[
         Annotated[
             list[UncollectedSubjectItem],
-            Column("with `not-known`: whose permissions were not collected"),
+            Column("with `not-known`: the subjects without collected permissions"),
         ]
     ]
     covers: NotRequired[
         Annotated[
             str,
             Column(
-                "for a RESOURCE with wildcards: `all` of it, `part` of it, or `none`, given the conditions; absent for a single resource"
+                "for a RESOURCE with wildcards, the resources that are allowed under the conditions: `all`, `part` or `none`; absent for a single resource"
             ),
         ]
     ]
@@ -240,7 +240,7 @@ class PermissionItem(TypedDict):
     layers: NotRequired[
         Annotated[
             list[PolicyLayerItem],
-            Column("every kind of policy and its part in the answer"),
+            Column("every kind of policy and its effect on the verdict"),
         ]
     ]
 
@@ -278,7 +278,7 @@ class AwsComparisonItem(TypedDict):
     simulated: Annotated[
         str | None,
         Column(
-            "`allowed`, `explicitDeny` or `implicitDeny`; null if it was not asked or not answered"
+            "`allowed`, `explicitDeny` or `implicitDeny`; null if AWS was not queried or did not respond"
         ),
     ]
     missing: Annotated[
@@ -287,7 +287,7 @@ class AwsComparisonItem(TypedDict):
     outcome: Annotated[
         str, Column("`agrees`, `differs`, `open`, `set-aside` or `unanswered`")
     ]
-    reason: Annotated[str, Column("reason why it is open, set aside or unanswered")]
+    reason: Annotated[str, Column("reason for an open, excluded or missing result")]
     matched: Annotated[
         list[str],
         Column("policies with matching statements, according to the simulator"),
@@ -349,7 +349,7 @@ class ScanItem(TypedDict):
     agents: Annotated[
         int, Column("number of agents in the source", "", 2, "number", right=True)
     ]
-    tools: Annotated[int, Column("number of their tools", "", 3, "number", right=True)]
+    tools: Annotated[int, Column("number of tools", "", 3, "number", right=True)]
     credentials: Annotated[
         int, Column("number of credentials", "", 2, "number", right=True)
     ]

@@ -28,7 +28,7 @@ class ShowItem(TypedDict):
     value: Annotated[
         str | None,
         Column(
-            "the value, or the id of the related entity; null if there is none or it is not known",
+            "the value, or the id of the related entity; null if there is no value or the value is not known",
             "value",
             0,
             "link",
@@ -46,7 +46,7 @@ class ShowItem(TypedDict):
     written_by: Annotated[
         str,
         Column(
-            "`platform`, `mediator`, `person` or `self-reported`: the party that could have written this; empty if derived from several facts",
+            "`platform`, `mediator`, `person` or `self-reported`: the party that could have written the value; empty if derived from several facts",
             "written by",
             0,
         ),
@@ -57,6 +57,6 @@ class ShowItem(TypedDict):
     source: Annotated[
         str,
         Column(
-            "file, call or log with this value; for `missing`, the source that would supply it"
+            "file, call or log with this value; for `missing`, the source that would supply the value"
         ),
     ]

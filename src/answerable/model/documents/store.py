@@ -13,7 +13,7 @@ class StoreDayItem(TypedDict):
         int, Column("events that can be read", "", 0, "count", right=True)
     ]
     segments: Annotated[
-        int, Column("segments that contain them", "", 1, "count", right=True)
+        int, Column("segments that contain the records", "", 1, "count", right=True)
     ]
     bytes: Annotated[
         int, Column("size of the files of the day", "", 1, "count", right=True)

@@ -8,12 +8,12 @@ from answerable.model.documents.columns import Column
 class HopItem(TypedDict):
     """Hop of a chain row."""
 
-    value: Annotated[str, Column("the value, empty if it is missing")]
+    value: Annotated[str, Column("the value; empty if the value is missing")]
     status: Annotated[str, Column("`observed`, `declared`, `inferred` or `missing`")]
     source: Annotated[
         str,
         Column(
-            "the source of the value; of a missing hop, the source that would supply it"
+            "the source of the value; for a missing hop, the source that would supply the value"
         ),
     ]
 
@@ -23,7 +23,9 @@ class HopsItem(TypedDict):
 
     person: Annotated[HopItem, Column("the accountable person", "", 2, "hop", floor=11)]
     agent: Annotated[HopItem, Column("the agent", "", 6, "hop", floor=11)]
-    tool: Annotated[HopItem, Column("the tool it called", "", 7, "hop", floor=11)]
+    tool: Annotated[
+        HopItem, Column("the tool that the agent called", "", 7, "hop", floor=11)
+    ]
     identity: Annotated[
         HopItem, Column("the identity that acted", "", 4, "hop", floor=11)
     ]
@@ -55,7 +57,7 @@ class TraceItem(TypedDict):
         str | None,
         Column("start of the lifetime of the acting credential", format="second"),
     ]
-    credential_to: Annotated[str | None, Column("its end", format="second")]
+    credential_to: Annotated[str | None, Column("the end", format="second")]
     run: Annotated[
         str, Column("run or delegation that got the acting credential, if known")
     ]
@@ -96,7 +98,9 @@ class HopStatusCountItem(TypedDict):
         str,
         Column("condition under which this source supplies it", "from this source", 3),
     ]
-    field: Annotated[str, Column("fields of its records that contain the hop", "", 4)]
+    field: Annotated[
+        str, Column("fields of the source's records that contain the hop", "", 4)
+    ]
     events: Annotated[int, Column("events of the source")]
     supplied_by: Annotated[str, Column("sources that would supply the rest")]
 
@@ -127,12 +131,14 @@ class EventCountItem(TypedDict):
 class SavedQueryItem(TypedDict):
     """`answerable trace --saved`: one saved query."""
 
-    name: Annotated[str, Column("its name", "", 0)]
+    name: Annotated[str, Column("the name", "", 0)]
     query: Annotated[
         str, Column("the filter, as in the search box of the web page", "", 0, floor=16)
     ]
     by: Annotated[str, Column("fields to count by; empty for rows", "", 1)]
-    saved_at: Annotated[str, Column("when it was saved", "saved", 2, "time")]
+    saved_at: Annotated[
+        str, Column("time at which the query was saved", "saved", 2, "time")
+    ]
     saved_by: Annotated[
         str, Column("login name of the operating system; not verified", "by user", 3)
     ]
@@ -150,13 +156,15 @@ class FirstSeenItem(TypedDict):
         ),
     ]
     field: Annotated[str, Column("field of `--by`", "", 1)]
-    value: Annotated[str, Column("its value", "", 0, floor=16)]
+    value: Annotated[str, Column("the value", "", 0, floor=16)]
     events: Annotated[
-        int, Column("number of its events in the window", "", 2, "count", right=True)
+        int, Column("number of events in the window", "", 2, "count", right=True)
     ]
-    denied: Annotated[int, Column("those that were denied", "", 3, "count", right=True)]
+    denied: Annotated[
+        int, Column("number of denied events", "", 3, "count", right=True)
+    ]
     outcome_unknown: Annotated[
-        int, Column("number of events whose outcome the log does not contain")
+        int, Column("number of events without an outcome in the log")
     ]
     first: Annotated[
         str, Column("time of the first event in the window", "", 2, "second")

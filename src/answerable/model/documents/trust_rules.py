@@ -9,10 +9,10 @@ class RuleGrantItem(TypedDict):
     """Audience granted by a rule; `ttl` is seconds."""
 
     audience: Annotated[str, Column("audience of the token")]
-    scopes: Annotated[list[str], Column("its scopes")]
+    scopes: Annotated[list[str], Column("the scopes")]
     ttl: Annotated[int, Column("seconds")]
     bind: Annotated[str, Column("kind of key to which the token is bound")]
-    gives: Annotated[str, Column("what is issued")]
+    gives: Annotated[str, Column("the issued credential")]
 
 
 class RuleFaultItem(TypedDict):
@@ -21,16 +21,16 @@ class RuleFaultItem(TypedDict):
     at: Annotated[str, Column("part of the rule")]
     line: Annotated[int, Column("0 if the error is not in the file")]
     column: Annotated[int, Column("0 if the error is not in the file")]
-    what: Annotated[str, Column("message, its name first")]
+    what: Annotated[str, Column("message, which begins with the name of the error")]
 
 
 class TrustRuleItem(TypedDict):
     """`answerable token-service rules`: one rule each, with all of its faults."""
 
-    rule: Annotated[str, Column("its id", "", 0)]
+    rule: Annotated[str, Column("the id", "", 0)]
     subject: Annotated[
         str,
-        Column("its callers: `issuer NAME`, `unix`, `launched`", "whom", 1, floor=12),
+        Column("the callers: `issuer NAME`, `unix`, `launched`", "whom", 1, floor=12),
     ]
     match: Annotated[
         dict[str, str],
@@ -50,10 +50,11 @@ class TrustRuleItem(TypedDict):
         list[RuleGrantItem], Column("issued tokens", "gets", 1, "grants", floor=26)
     ]
     delegate_to: Annotated[
-        list[str], Column("agents to which it may delegate some of these permissions")
+        list[str],
+        Column("agents to which the agent may delegate some of these permissions"),
     ]
     on_behalf_of: Annotated[
-        list[str], Column("issuers of the people for whom it may act")
+        list[str], Column("issuers of the people for whom the agent may act")
     ]
     reuse: Annotated[
         str,
@@ -64,10 +65,10 @@ class TrustRuleItem(TypedDict):
     digest: Annotated[
         str,
         Column(
-            "SHA-256 of the rule in its canonical form (RFC 8785); evidence and tokens name it"
+            "SHA-256 of the rule in its canonical form (RFC 8785); evidence and tokens contain this digest"
         ),
     ]
-    faults: Annotated[list[RuleFaultItem], Column("its faults")]
+    faults: Annotated[list[RuleFaultItem], Column("the faults")]
 
 
 class RuleMatchItem(TypedDict):
@@ -77,7 +78,7 @@ class RuleMatchItem(TypedDict):
     """
 
     rule: Annotated[str, Column("the rule", "", 0)]
-    fits: Annotated[bool, Column("whether it matches", "", 0)]
+    fits: Annotated[bool, Column("whether the rule matches", "", 0)]
     claim: Annotated[
         str,
         Column(
@@ -86,7 +87,7 @@ class RuleMatchItem(TypedDict):
     ]
     how: Annotated[str, Column("`missing`, `kind` (of another type), `other`", "is", 1)]
     expected: Annotated[str, Column("the required value", "", 2, floor=12)]
-    agent: Annotated[str, Column("its agent")]
+    agent: Annotated[str, Column("the agent")]
 
 
 class TokenCheckItem(TypedDict):

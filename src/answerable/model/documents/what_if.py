@@ -25,7 +25,7 @@ class AccessChangeItem(TypedDict):
     kind: Annotated[
         str,
         Column(
-            "`identity` if the subject can become `resource`, or `permission` to do `action` on it"
+            "`identity` if the subject can become `resource`, or `permission` if the subject can do `action` on `resource`"
         ),
     ]
     subject: Annotated[str, Column("the identity")]
@@ -33,7 +33,9 @@ class AccessChangeItem(TypedDict):
     resource: Annotated[str, Column("as in `reach`")]
     before: Annotated[
         str,
-        Column("verdict of the subject before it, over every path and every statement"),
+        Column(
+            "verdict of the subject before the removal, over every path and every statement"
+        ),
     ]
     after: Annotated[str, Column("verdict afterwards")]
     covers_before: Annotated[
@@ -59,8 +61,8 @@ class CutStatementItem(TypedDict):
     """Statement of a cut; `--without` takes its `id`."""
 
     id: Annotated[str, Column("argument for `--without`")]
-    policy: Annotated[str, Column("its policy")]
-    statement: Annotated[str, Column("its place in the policy")]
+    policy: Annotated[str, Column("the policy")]
+    statement: Annotated[str, Column("the place in the policy")]
     text: Annotated[str, Column("the statement as written")]
 
 
@@ -84,13 +86,14 @@ class BreakageItem(TypedDict):
     used: Annotated[
         list[BrokenUseItem] | None,
         Column(
-            "successful calls that would be denied; null if the trail does not record them"
+            "successful calls that would be denied; null if the trail does not record such calls"
         ),
     ]
     since: Annotated[
         str | None,
         Column(
-            "start of the trail; null if it does not record these calls", format="time"
+            "start of the trail; null if the trail does not record these calls",
+            format="time",
         ),
     ]
 
@@ -108,7 +111,7 @@ class CutSetItem(TypedDict):
     verdict: Annotated[
         str,
         Column(
-            "afterwards: `never`; `not-known` if the subject's policies were not collected, or none was found among 500 sets of at most four statements; as `before` if no removal ends it"
+            "verdict after the removal: `never`; `not-known` if the subject's policies were not collected, or if no set was found among 500 sets of at most four statements; the same as `before` if no removal ends the access"
         ),
     ]
     statements: Annotated[list[CutStatementItem], Column("statements to remove")]
@@ -126,26 +129,31 @@ class ExposureItem(TypedDict):
     """
 
     subject: Annotated[str, Column("the identity")]
-    account: Annotated[str, Column("its account")]
+    account: Annotated[str, Column("the account")]
     gravity: Annotated[
         str,
-        Column("the risk, as above; `not known` if its policies were not collected"),
+        Column("the risk, as above; `not known` if the policies were not collected"),
     ]
     admin: Annotated[
         str, Column("verdict: the identity is an administrator or can become one")
     ]
-    public: Annotated[str, Column("verdict: its trust policy allows everyone")]
+    public: Annotated[str, Column("verdict: the trust policy allows everyone")]
     external: Annotated[
-        str, Column("verdict: its trust policy allows a named external principal")
+        str, Column("verdict: the trust policy allows a named external principal")
     ]
-    becomes: Annotated[int | None, Column("number of identities that it can become")]
-    examples: Annotated[list[str], Column("up to ten of them, administrators first")]
-    agents: Annotated[list[str], Column("the agents that act through it")]
+    becomes: Annotated[
+        int | None, Column("number of identities that the identity can become")
+    ]
+    examples: Annotated[
+        list[str], Column("up to ten of these identities, administrators first")
+    ]
+    agents: Annotated[list[str], Column("the agents that act through the identity")]
     path: Annotated[
-        list[PathItem], Column("as in `reach`: to the administrator, else from outside")
+        list[PathItem],
+        Column("as in `reach`: to the administrator, otherwise from outside"),
     ]
     entered_by: Annotated[
-        list[str], Column("external principals that its trust policy allows")
+        list[str], Column("external principals that the trust policy allows")
     ]
     unknown: NotRequired[
         Annotated[list[UncollectedSubjectItem], Column("as in `reach`")]
