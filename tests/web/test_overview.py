@@ -3,7 +3,7 @@
 import html
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import cast
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -108,7 +108,7 @@ def test_findings_of_a_large_estate_are_computed_in_the_background(
 ) -> None:
     started: list[str] = []
     monkeypatch.setattr(findings, "_INLINE_IDENTITIES", -1)
-    monkeypatch.setattr(findings, "_FINDINGS_DERIVED", "not computed yet")
+    monkeypatch.setattr(findings, "FINDINGS", "not computed yet")
     monkeypatch.setattr(
         desk, "start_in_background", lambda name, _: started.append(name)
     )
@@ -156,8 +156,13 @@ def test_the_overview_has_the_trend_once_it_is_computed(
     for sources in (SOURCES[:2], SOURCES):
         assert main([*own, "scan", *sources]) == 0
     cache = StoreCache(tmp_path / "store")
-    monkeypatch.setattr(cache, "start_in_background", lambda name, task: task(cache))
+    tasks: list[Callable[[StoreCache], object]] = []
+    monkeypatch.setattr(
+        cache, "start_in_background", lambda _, task: tasks.append(task)
+    )
     assert "Since the scan before" not in shown(cache, admin, "/")  # it does not wait
+    for task in tasks:
+        task(cache)
     page = shown(cache, admin, "/")
     assert re.findall(r"Open by scan: \d+ → \d+\. Since the scan before: \d+ new", page)
     assert 'href="/findings/trend"' in page

@@ -11,7 +11,10 @@ import pytest
 from answerable.store.store import EvidenceStore
 from answerable.usecases.inventory import ownership
 from answerable.web import store_cache
+from answerable.web.pages import findings
 from answerable.web.store_cache import StoreCache
+from answerable.web.visitor import Visitor
+from tests.web.conftest import shown
 
 
 @pytest.fixture
@@ -111,3 +114,24 @@ def test_ownership_is_judged_again_after_a_minute(
     assert after.at == later
     assert after.chains is before.chains
     assert after.inventory.facts is before.inventory.facts
+
+
+def test_the_overview_of_a_store_that_changes_does_not_wait_for_findings(
+    estate: Path, tmp_path: Path, admin: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(estate / "store", tmp_path / "store")
+    cache = StoreCache(tmp_path / "store")
+    started: list[str] = []
+    monkeypatch.setattr(
+        cache, "start_in_background", lambda name, task: started.append(name)
+    )
+    before = findings.get_findings_or_start(cache)
+    assert before is not None
+    with cache.open_store() as store:
+        store.put_object("note", b"{}", cache.now)  # any change makes another view
+    shown(cache, admin, "/")
+    assert started[0] == "findings"
+    assert findings.get_findings_or_start(cache) is before
+    assert findings.findings(cache) is not before  # its own page has the newest
+    assert findings.get_findings_or_start(cache) is not before
+    cache.close()

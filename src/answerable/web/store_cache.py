@@ -20,7 +20,12 @@ from answerable.services.python_gc_pause import pause_garbage_collection
 from answerable.store.search_index import SearchIndex
 from answerable.store.store import EvidenceStore
 from answerable.web.result_total_cache import TotalCache
-from answerable.web.store_view import StoreView, build_view, compute_store_stamp
+from answerable.web.store_view import (
+    SLOW_DERIVED,
+    StoreView,
+    build_view,
+    compute_store_stamp,
+)
 
 if TYPE_CHECKING:
     from answerable.posture.facts import ArgumentLimit
@@ -63,6 +68,7 @@ class StoreCache:
         self._threads: list[threading.Thread] = []
         self.is_ready = False
         self.totals = TotalCache()
+        self._newest_slow: dict[str, object] = {}
 
     @property
     def now(self) -> int:
@@ -178,7 +184,15 @@ class StoreCache:
 
     def get_derived(self, name: str, build: Callable[[StoreView], Derived]) -> Derived:
         """Return data derived from the current view, built once per view."""
-        return self.current_view().get_derived(name, build)
+        built = self.current_view().get_derived(name, build)
+        if name in SLOW_DERIVED:
+            self._newest_slow[name] = built
+        return built
+
+    def get_newest(self, name: str, kind: type[Derived]) -> Derived | None:
+        """Return slow data of the newest view that has it; None if none has."""
+        found = self._newest_slow.get(name)
+        return found if isinstance(found, kind) else None
 
     def _needs_rebuild(self, view: StoreView, stamp: bytes, now: int) -> bool:
         """Tell whether the store has changed, or the view is too old."""

@@ -26,6 +26,11 @@ DerivedT = TypeVar("DerivedT")
 _NEVER = (1 << 63) - 1
 
 
+# Derived data that takes longer than a page may; pages can show that of an earlier view.
+FINDINGS, FINDING_TREND = "findings", "finding-trend"
+SLOW_DERIVED = frozenset({FINDINGS, FINDING_TREND})
+
+
 @dataclass(frozen=True, slots=True)
 class StoreView:
     """View of a store at one moment.
@@ -74,13 +79,17 @@ class StoreView:
         return found
 
     def rebuild_from(self, previous: "StoreView") -> None:
-        """Build all data that the previous view had, so that no request waits."""
+        """Build the data that the previous view had, so that no request waits.
+
+        Data of `SLOW_DERIVED` is built when a page needs it.
+        """
         if previous.inventory is not self.inventory:
             self.inventory.recompute_values_of_previous(previous.inventory)
         if previous.chains is not self.chains:
             self.chains.build_lookups_used_by_previous(previous.chains)
         for name, (build, _) in list(previous._derived.items()):
-            self.get_derived(name, build)
+            if name not in SLOW_DERIVED:
+                self.get_derived(name, build)
 
 
 def compute_store_stamp(store: EvidenceStore) -> bytes:

@@ -9,12 +9,11 @@ from answerable.usecases.posture.finding_trend import list_finding_trend
 from answerable.web.pages.findings import FINDING_PERMISSIONS
 from answerable.web.routing import PageAnswer, RouteAnswer, RouteRequest, WebRoute
 from answerable.web.store_cache import StoreCache
-from answerable.web.store_view import StoreView
+from answerable.web.store_view import FINDING_TREND, StoreView
 from answerable.web.visitor import Visitor
 
 _LAST = 10  # snapshots
 _INLINE_IDENTITIES = 500  # identities up to which a page waits for the trend
-_DERIVED = "finding-trend"
 _SEVERITIES: tuple[Literal["critical", "high", "medium", "low"], ...] = (
     "critical",
     "high",
@@ -27,9 +26,9 @@ def get_finding_trend(cache: StoreCache) -> Document | None:
     """Return the trend; None while it is computed in the background."""
     view = cache.current_view()
     is_small = len(view.inventory.facts.identities) <= _INLINE_IDENTITIES
-    if is_small or view.has_derived(_DERIVED):
+    if is_small or view.has_derived(FINDING_TREND):
         return _compute_trend(cache)
-    cache.start_in_background(_DERIVED, _compute_trend)
+    cache.start_in_background(FINDING_TREND, _compute_trend)
     return None
 
 
@@ -56,11 +55,11 @@ def summarize_trend(cache: StoreCache) -> TrendSummary | None:
     inventory only `/findings/trend` starts the computation.
     """
     view = cache.current_view()
-    if not view.has_derived(_DERIVED):
-        if len(view.inventory.facts.identities) <= _INLINE_IDENTITIES:
-            cache.start_in_background(_DERIVED, _compute_trend)
-        return None
-    items = cast("Sequence[FindingTrendItem]", _compute_trend(cache).items)
+    is_small = len(view.inventory.facts.identities) <= _INLINE_IDENTITIES
+    if is_small and not view.has_derived(FINDING_TREND):
+        cache.start_in_background(FINDING_TREND, _compute_trend)
+    document = cache.get_newest(FINDING_TREND, Document)
+    items = cast("Sequence[FindingTrendItem]", document.items if document else ())
     newest = items[-1] if items else None
     if newest is None or newest["new"] is None:
         return None
@@ -84,7 +83,7 @@ def _compute_trend(cache: StoreCache) -> Document:
                 progress=lambda _done, _total, _what: None,
             )
 
-    return cache.get_derived(_DERIVED, compute)
+    return cache.get_derived(FINDING_TREND, compute)
 
 
 def show_trend(

@@ -17,7 +17,7 @@ from answerable.web.pages import inventory_list_definitions
 from answerable.web.pages.cases import list_open_cases
 from answerable.web.routing import PageAnswer, RouteAnswer, RouteRequest, WebRoute
 from answerable.web.store_cache import StoreCache
-from answerable.web.store_view import StoreView
+from answerable.web.store_view import FINDINGS, StoreView
 from answerable.web.visitor import Visitor, WebPermission
 
 FINDING_PERMISSIONS = frozenset({WebPermission.INVESTIGATE})
@@ -25,7 +25,6 @@ REVIEW_SPANS = ("7d", "30d", "90d")  # for which a finding can be accepted here
 _MAX_SHARED = 50
 _MAX_WORST = 3
 _INLINE_IDENTITIES = 2_000  # identities up to which a page waits for the findings
-_FINDINGS_DERIVED = "findings"
 
 
 FINDING_LIST: ListDefinition[FindingItem] = ListDefinition(
@@ -60,20 +59,24 @@ def findings(cache: StoreCache) -> PagedList[FindingItem]:
         orders = {**FINDING_LIST.orders, "severity": lambda item: ranks[item["id"]]}
         return PagedList(replace(FINDING_LIST, orders=orders), items)
 
-    return cache.get_derived(_FINDINGS_DERIVED, build_list)
+    return cache.get_derived(FINDINGS, build_list)
 
 
 def get_findings_or_start(cache: StoreCache) -> PagedList[FindingItem] | None:
-    """Return the findings; None while they are computed in the background.
+    """Return the findings, or those before the last change; None if there are none yet.
 
-    In a large inventory the first computation takes longer than a page may.
+    The first computation in a large inventory, and every later one, runs in the
+    background.
     """
     view = cache.current_view()
     is_small = len(view.inventory.facts.identities) <= _INLINE_IDENTITIES
-    if not is_small and not view.has_derived(_FINDINGS_DERIVED):
-        cache.start_in_background("findings", findings)
-        return None
-    return findings(cache)
+    if view.has_derived(FINDINGS):
+        return findings(cache)
+    listed = cache.get_newest(FINDINGS, PagedList)
+    if listed is None and is_small:
+        return findings(cache)
+    cache.start_in_background("findings", findings)
+    return listed
 
 
 class WorstFinding(NamedTuple):
