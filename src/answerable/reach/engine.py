@@ -182,15 +182,14 @@ def answer_permission_question(
     unmodelled = opened.list_unmodelled(elsewhere, platform)
     unknown = (*answer.unknown, *gaps, *unmodelled)
     call = question.subject, question.action, question.resource
-    open_ = answer.verdict is Verdict.NOT_KNOWN
-    if open_ and elsewhere and not unknown:
+    if answer.verdict is Verdict.NOT_KNOWN and elsewhere and not unknown:
         # No step leads from an identity of the subject to one of this platform.
-        return Answer(build_item_without_statements(*call, Verdict.NEVER))
+        answer = Answer(build_item_without_statements(*call, Verdict.NEVER))
+    open_ = answer.verdict is Verdict.NOT_KNOWN
     absent = frozenset(f"{each.id}: {each.because}" for each in gaps)
     absent |= frozenset(unmodelled.values())
     if answer.verdict is Verdict.NEVER and not question.direct:
-        absent |= _list_unscanned_entries(opened, platform, question, found)
-        absent |= opened.list_unscanned_words(found.starts, platform)
+        absent |= _list_unscanned_words(opened, platform, question, found.starts)
     if open_ or (unknown and answer.verdict is Verdict.NEVER):
         return Answer(
             build_item_without_statements(*call, Verdict.NOT_KNOWN), unknown, absent
@@ -205,20 +204,30 @@ def answer_permission_question(
     )
 
 
-def _list_unscanned_entries(
+def _list_unscanned_words(
     opened: OpenPlatforms,
     platform: PermissionPlatform,
     question: Question,
-    found: SubjectIdentities,
+    starts: Sequence[SubjectIdentity],
 ) -> frozenset[str]:
-    """List the word of coverage if a caller from a place without a scan can call."""
-    entered = opened.enter_from_unscanned(found.starts, platform)
+    """List the words of coverage for places without a scan that could make the call."""
+    from answerable.reach.unscanned_entries import (
+        enter_from_unscanned,
+        list_unscanned_words,
+    )
+
+    words = list_unscanned_words(opened, starts, platform)
     evaluate = opened.open(platform).evaluate
-    for start in entered:
+    for start in enter_from_unscanned(opened, starts):
+        unmodelled = opened.list_unmodelled((start,), platform)
+        mine = opened.find_platform(start.identity) is platform
         alone = replace(question, identities=(replace(start, unknown=None),))
-        if evaluate(alone).verdict is not Verdict.NEVER and start.unknown:
-            return frozenset({f"{CROSS_PLATFORM_STEPS} ({start.unknown.id})"})
-    return frozenset()
+        if start.unknown and (
+            unmodelled or (mine and evaluate(alone).verdict is not Verdict.NEVER)
+        ):
+            words |= {f"{CROSS_PLATFORM_STEPS} ({start.unknown.id})"}
+            break
+    return words
 
 
 def _is_impossible_call(answer: Answer) -> bool:

@@ -128,27 +128,6 @@ class OpenPlatforms:
             if source.origin in by_platform
         )
 
-    def enter_from_unscanned(
-        self, starts: Iterable[SubjectIdentity], target: PermissionPlatform
-    ) -> tuple[SubjectIdentity, ...]:
-        """Enter identities of a platform from places that no scan describes.
-
-        A place counts if steps lead from the platform of one of `starts` to its
-        platform: an AWS role may be a user of a cluster that was not scanned.
-        """
-        found = (self.find_platform(start.identity) for start in starts)
-        names = {each.name for each in found if each is not None}
-        places = {s.target for s in self.step_sources if s.origin in names}
-        entered = [
-            SubjectIdentity(entry.missing.id, entry.identity, (), entry.missing)
-            for source in self.step_sources
-            if source.origin in places
-            for entry in self.list_steps(source, ()).unscanned
-        ]
-        more = follow_steps(entered, self.enter_identities).starts if entered else ()
-        both = (*entered, *more)
-        return tuple(s for s in both if self.find_platform(s.identity) is target)
-
     def _take_steps(
         self, source: CrossPlatformStepSource, starts: Sequence[SubjectIdentity]
     ) -> EnteredIdentities:
@@ -223,33 +202,16 @@ class OpenPlatforms:
     ) -> frozenset[str]:
         """List the words of coverage for steps to all platforms with identities."""
         starts = tuple(starts)
-        names = self._group_identities()
-        others = (each for each in self.platforms if each.name in names)
         return frozenset(
             word
-            for each in others
+            for each in self.list_named_platforms()
             for word in self.list_unmodelled(starts, each).values()
         )
 
-    def list_unscanned_words(
-        self, starts: Iterable[SubjectIdentity], target: PermissionPlatform
-    ) -> frozenset[str]:
-        """List the words of coverage for steps to a third platform without a scan.
-
-        From its identities, which other sources name, steps could lead to the target.
-        """
+    def list_named_platforms(self) -> list[PermissionPlatform]:
+        """List the platforms of which any source names identities."""
         names = self._group_identities()
-        found = [self.find_platform(start.identity) for start in starts]
-        origins = {each.name: each for each in found if each is not None}
-        return frozenset(
-            f"{CROSS_PLATFORM_STEPS} ({name}, {other.name})"
-            for name, origin in origins.items()
-            for other in self.platforms
-            if other.name in names
-            and other.name not in (name, target.name)
-            and self.is_modelled(origin, other)
-            and not self.open(other).describe_scope().accounts
-        )
+        return [each for each in self.platforms if each.name in names]
 
     def list_crossing_words(self, platform: PermissionPlatform) -> frozenset[str]:
         """List the words of coverage for steps between a platform and collected ones."""

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 PLATFORM = "gcp"
 AWS = "aws"
 KUBERNETES = "kubernetes"
+GOOGLE_ISSUER = "accounts.google.com"
 _MARKS = (
     "//",
     "gs://",
@@ -186,13 +187,15 @@ class ServiceAccountTokens:
         edited: Mapping[str, PermissionEvaluator],
     ) -> CrossPlatformSteps:
         """List the steps of all collected service accounts."""
-        if not has_estate(inventory):
-            return CrossPlatformSteps()
-        from answerable.reach.gcp import pool_entry_steps
-
         trusts = cast("TokenTrusts | None", edited.get(self.target))
         if trusts is None:
             trusts = self.open_trusts(inventory, replace(question, identities=()))
-        found = edited.get(PLATFORM) or self.platform.open(inventory, question)
-        index = cast("GcpEvaluator", found).access.index
+        if not has_estate(inventory) and GOOGLE_ISSUER not in trusts.list_token_issuers():
+            return CrossPlatformSteps()
+        from answerable.reach.gcp import pool_entry_steps
+
+        index = None
+        if has_estate(inventory):
+            found = edited.get(PLATFORM) or self.platform.open(inventory, question)
+            index = cast("GcpEvaluator", found).access.index
         return pool_entry_steps.list_service_account_steps(index, trusts)

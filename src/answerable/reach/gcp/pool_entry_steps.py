@@ -8,14 +8,14 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_iam-conditio
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from answerable.model.google_cloud_ids import normalise_principal
 from answerable.model.ids import Arn, IdentityId
 from answerable.model.inventory import Inventory
 from answerable.model.kubernetes_ids import KubernetesSubject
 from answerable.reach.condition_formula import TRUE, Formula, build_atom, conjoin
-from answerable.reach.cross_platform_steps import CrossPlatformSteps
+from answerable.reach.cross_platform_steps import CrossPlatformSteps, UnscannedEntry
 from answerable.reach.gcp.answer_building import SOURCE
 from answerable.reach.gcp.catalogue import GooglePoolProvider
 from answerable.reach.gcp.cel_values import CelValue
@@ -28,9 +28,10 @@ from answerable.reach.platform import (
     PermissionEvaluator,
     UnknownSubject,
 )
-from answerable.reach.token_trust import TokenTrusts
+from answerable.reach.token_trust import TokenTrusts, may_be_cluster
 
 GOOGLE = "accounts.google.com"
+CLUSTERS = "k8s"  # source of scan
 SESSION = "gcp:aws-session-name"
 KUBERNETES_ISSUER = "kubernetes:issuer"
 _GKE = re.compile(r"container\.googleapis\.com/v1/projects/([^/]+)/locations/.+")
@@ -50,7 +51,18 @@ def list_aws_steps(index: GoogleCloudIndex, inventory: Inventory) -> CrossPlatfo
         for member in trusts.list_members(provider.pool):
             for arn in by_account.get(provider.aws_account, ()):
                 steps += _list_entries_of_arn(provider, member, arn)
-    return CrossPlatformSteps(tuple(steps), _explain_missing_pools(index))
+    unscanned = tuple(
+        UnscannedEntry(member, _explain_unscanned("account", each.aws_account, "aws"))
+        for each in providers
+        if each.aws_account not in by_account and not each.disabled
+        for member in trusts.list_members(each.pool)
+    )
+    return CrossPlatformSteps(tuple(steps), _explain_missing_pools(index), unscanned)
+
+
+def _explain_unscanned(kind: str, place: str, source: str) -> UnknownSubject:
+    """Explain that no scan describes a place that a pool or a role trusts."""
+    return UnknownSubject(place, f"no scan describes the {kind} {place}", source)
 
 
 def _explain_missing_pools(index: GoogleCloudIndex) -> tuple[UnknownSubject, ...]:
@@ -121,7 +133,38 @@ def list_kubernetes_steps(
         }
         steps += _list_gke_steps(index, name, issuer, accounts)
         steps += _list_token_steps(trusts, issuer, accounts)
-    return CrossPlatformSteps(tuple(steps), _explain_missing_pools(index))
+    issuers = {strip_scheme(each.index.cluster.issuer) for each in clusters.values()}
+    unscanned = (
+        *_list_unscanned_issuers(index, issuers),
+        *_list_unscanned_projects(index, {each.to for each in steps}),
+    )
+    return CrossPlatformSteps(tuple(steps), _explain_missing_pools(index), unscanned)
+
+
+def _list_unscanned_issuers(
+    index: GoogleCloudIndex, issuers: Collection[str]
+) -> Iterator[UnscannedEntry]:
+    """Yield the principals of pools that trust clusters without a scan."""
+    trusts = PoolTrusts(index)
+    for provider in index.header.providers:
+        issuer = strip_scheme(provider.issuer)
+        if provider.disabled or not issuer or issuer in issuers:
+            continue
+        if may_be_cluster(issuer):
+            missing = _explain_unscanned("cluster of the issuer", issuer, CLUSTERS)
+            for member in trusts.list_members(provider.pool):
+                yield UnscannedEntry(member, missing)
+
+
+def _list_unscanned_projects(
+    index: GoogleCloudIndex, entered: Collection[str]
+) -> Iterator[UnscannedEntry]:
+    """Yield the service accounts of GKE clusters that no scan describes."""
+    for member in index.header.federated_members:
+        gke = _GKE_MEMBER.fullmatch(member)
+        if gke and member not in entered:
+            missing = _explain_unscanned("GKE cluster of the project", gke[1], CLUSTERS)
+            yield UnscannedEntry(IdentityId(member), missing)
 
 
 _Accounts = Mapping[tuple[str, str], str]
@@ -169,18 +212,28 @@ def _list_token_steps(
 
 
 def list_service_account_steps(
-    index: GoogleCloudIndex, trusts: TokenTrusts
+    index: GoogleCloudIndex | None, trusts: TokenTrusts
 ) -> CrossPlatformSteps:
     """List the steps of service accounts into roles that trust tokens of Google.
 
     The keys of AWS: `accounts.google.com:sub` and `:aud` are the unique id of the
     account (`azp`), `:oaud` is the audience, which the holder of the account chooses.
+
+    Args:
+        index: None without a scan of Google Cloud.
     """
     steps: list[PathHop] = []
+    unscanned: list[UnscannedEntry] = []
+    ids = {each.unique_id for each in index.accounts.values()} if index else ()
     for trust in trusts.list_token_trusts(GOOGLE):
         if not trust.collected:
             continue
-        for email, account in index.accounts.items():
+        limits = trust.list_limits("sub")
+        if not limits or not set(limits).issubset(ids):
+            what = ", ".join(limits) or GOOGLE
+            missing = _explain_unscanned("service account of Google", what, SOURCE)
+            unscanned.append(UnscannedEntry(trust.identity, missing))
+        for email, account in index.accounts.items() if index else ():
             if not account.unique_id:
                 continue
             claims = {"sub": (account.unique_id,), "aud": (account.unique_id,)}
@@ -189,4 +242,4 @@ def list_service_account_steps(
                 PathHop(origin, hop.via, hop.to, hop.formula, hop.determining)
                 for hop in trusts.list_token_entries(trust, claims)
             )
-    return CrossPlatformSteps(tuple(steps))
+    return CrossPlatformSteps(tuple(steps), unscanned=tuple(unscanned))

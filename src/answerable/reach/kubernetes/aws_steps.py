@@ -23,7 +23,7 @@ from answerable.reach.platform import (
     PathHop,
     UnknownSubject,
 )
-from answerable.reach.token_trust import TokenTrust, TokenTrusts
+from answerable.reach.token_trust import TokenTrust, TokenTrusts, may_be_cluster
 
 AUDIENCE = "sts.amazonaws.com"
 POD_IDENTITY_SERVICE = "pods.eks.amazonaws.com"
@@ -70,7 +70,8 @@ def list_unscanned_entries(
     """
     issuers = {_get_issuer(index) for index in clusters}
     for issuer in trusts.list_token_issuers():
-        if not issuer.startswith(_EKS_ISSUER) or issuer in issuers or "" in issuers:
+        may_be_scanned = "" in issuers and issuer.startswith(_EKS_ISSUER)
+        if not may_be_cluster(issuer) or issuer in issuers or may_be_scanned:
             continue
         what = f"no scan describes the cluster of the issuer {issuer}"
         missing = UnknownSubject(issuer, what, SOURCE)

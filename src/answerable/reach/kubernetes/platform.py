@@ -14,6 +14,7 @@ from answerable.reach.platform import (
     PolicyEdit,
     Question,
 )
+from answerable.reach.token_trust import may_be_cluster
 
 if TYPE_CHECKING:
     from answerable.reach.kubernetes.cluster_index import ClusterIndex
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 PLATFORM = "kubernetes"
 AWS = "aws"
+GCP = "gcp"
 _MARK = "k8s:"
 
 
@@ -151,8 +153,8 @@ class ServiceAccountRoles:
 
 def _trusts_clusters(trusts: "TokenTrusts") -> bool:
     """Tell whether trust policies name a cluster or EKS Pod Identity."""
-    eks = any(each.startswith("oidc.eks.") for each in trusts.list_token_issuers())
-    return eks or bool(trusts.list_service_trusts("pods.eks.amazonaws.com"))
+    issuers = any(may_be_cluster(each) for each in trusts.list_token_issuers())
+    return issuers or bool(trusts.list_service_trusts("pods.eks.amazonaws.com"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +183,35 @@ class AccessEntryUsers:
         if edited:
             return build(inventory)
         return inventory.get_or_compute_value("kubernetes users of aws", build)
+
+
+@dataclass(frozen=True, slots=True)
+class GoogleUsers:
+    """Steps from principals of Google Cloud to users of GKE clusters."""
+
+    origin: str = GCP
+    target: str = PLATFORM
+    is_complete: bool = True
+
+    def list_steps(
+        self,
+        inventory: Inventory,
+        question: Question,
+        edited: Mapping[str, PermissionEvaluator],
+    ) -> CrossPlatformSteps:
+        """List the steps of the principals that bindings name."""
+        if not list_cluster_names(inventory):
+            return CrossPlatformSteps()
+        from answerable.reach.kubernetes import google_steps
+
+        def build(_: Inventory) -> CrossPlatformSteps:
+            is_scanned = GCP in inventory.facts.list_catalogue_platforms()
+            clusters = _get_clusters(inventory, edited)
+            return google_steps.list_user_steps(clusters, is_estate_scanned=is_scanned)
+
+        if edited:
+            return build(inventory)
+        return inventory.get_or_compute_value("kubernetes users of google", build)
 
 
 def _get_clusters(

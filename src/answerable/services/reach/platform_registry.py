@@ -24,6 +24,7 @@ from answerable.reach.github.platform import (
 )
 from answerable.reach.kubernetes.platform import (
     AccessEntryUsers,
+    GoogleUsers,
     KubernetesPlatform,
     ServiceAccountRoles,
 )
@@ -68,6 +69,7 @@ PLATFORMS: tuple[PermissionPlatform, ...] = (
 STEP_SOURCES: tuple[CrossPlatformStepSource, ...] = (
     ServiceAccountRoles(AWS.open, AWS.name),
     AccessEntryUsers(),
+    GoogleUsers(),
     WorkflowTokenSteps(AWS.open, AWS.name),
     KubeconfigSecretSteps(),
     WorkflowTokenSteps(GCP.open, GCP.name),

@@ -1,0 +1,106 @@
+"""Entries to identities from places that no scan describes.
+
+A place is an identity without permission data, a cluster, an account or an organization.
+Anything could act in it whose platform has steps to the platform of the place, over any
+number of platforms.
+"""
+
+from collections.abc import Collection, Iterable, Iterator
+
+from answerable.model.ids import IdentityId
+from answerable.reach.cross_platform_steps import (
+    CrossPlatformStepSource,
+    UnscannedEntry,
+    follow_steps,
+)
+from answerable.reach.formula import FALSE
+from answerable.reach.open_platforms import CROSS_PLATFORM_STEPS, OpenPlatforms
+from answerable.reach.platform import (
+    PermissionPlatform,
+    SubjectIdentity,
+    UnknownSubject,
+)
+
+
+def list_unscanned_entries(
+    opened: OpenPlatforms, source: CrossPlatformStepSource
+) -> Iterator[UnscannedEntry]:
+    """Yield the entries of a source: stated ones, and steps of undescribed identities."""
+    listed = opened.list_steps(source, ())
+    yield from listed.unscanned
+    described: dict[str, UnknownSubject | None] = {}
+    for step in listed.steps:
+        if step.formula == FALSE:
+            continue
+        if step.origin not in described:
+            described[step.origin] = _explain_undescribed(opened, step.origin)
+        missing = described[step.origin]
+        if missing is not None:
+            yield UnscannedEntry(IdentityId(step.to), missing)
+
+
+def _explain_undescribed(opened: OpenPlatforms, origin: str) -> UnknownSubject | None:
+    """Explain that no scan describes an identity; None where one does.
+
+    An identity that its scanned account does not hold is described: it does not exist.
+    """
+    key = IdentityId(origin)
+    found = opened.resolve_identity(SubjectIdentity(origin, key))
+    missing = found if isinstance(found, UnknownSubject) else found.unknown
+    return None if missing is None or missing.absent else missing
+
+
+def enter_from_unscanned(
+    opened: OpenPlatforms, starts: Iterable[SubjectIdentity]
+) -> tuple[SubjectIdentity, ...]:
+    """Enter identities from the places in which some identities could act.
+
+    Returns:
+        The identities, each with the place as its subject and its `unknown`.
+    """
+    places = _list_places(opened, starts)
+    entered = [
+        SubjectIdentity(entry.missing.id, entry.identity, (), entry.missing)
+        for source in opened.step_sources
+        if source.origin in places
+        for entry in list_unscanned_entries(opened, source)
+    ]
+    more = follow_steps(entered, opened.enter_identities).starts if entered else ()
+    return (*entered, *more)
+
+
+def _list_places(
+    opened: OpenPlatforms, starts: Iterable[SubjectIdentity]
+) -> Collection[str]:
+    """List the platforms of identities, and those that steps lead to from there."""
+    found = (opened.find_platform(start.identity) for start in starts)
+    places = {each.name for each in found if each is not None}
+    for _ in opened.step_sources:
+        places |= {e.target for e in opened.step_sources if e.origin in places}
+    return places
+
+
+def list_unscanned_words(
+    opened: OpenPlatforms,
+    starts: Iterable[SubjectIdentity],
+    target: PermissionPlatform,
+) -> frozenset[str]:
+    """List the words of coverage for steps that are not modelled from other platforms.
+
+    A platform counts if it has no scan, other sources name identities of it, and some
+    of `starts` could act there.
+    """
+    starts = tuple(starts)
+    own = {opened.find_platform(start.identity) for start in starts}
+    places = _list_places(opened, starts)
+    others = [
+        each
+        for each in opened.list_named_platforms()
+        if each.name in places and each not in (*own, target)
+    ]
+    return frozenset(
+        f"{CROSS_PLATFORM_STEPS} ({each.name}, {target.name})"
+        for each in others
+        if not opened.is_modelled(each, target)
+        and not opened.open(each).describe_scope().accounts
+    )
