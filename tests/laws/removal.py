@@ -38,8 +38,9 @@ def faults(kind: str, full: Mapping[str, Any], less: Mapping[str, Any]) -> list[
 def _can(full: Mapping[str, Any], less: Mapping[str, Any]) -> Iterator[str]:
     (before,), (after,) = full["items"], less["items"]
     # Steps over a platform that was not scanned are an assumption by name, under which
-    # no `--expect` holds.
-    assumed = STEPS in after["assuming"]
+    # no `--expect` holds; only an answer that rested on such steps may become one.
+    crossed = before["verdict"] == "not-known" or len(_list_platforms(before)) > 1
+    assumed = crossed and STEPS in after["assuming"]
     # What is not known any more may have been anything: that is no no.
     if strength(after) > max(1, strength(before)) and not assumed:
         yield f"{before['verdict']} became {after['verdict']} {after['assuming']}"
@@ -67,26 +68,60 @@ def _rows(full: Mapping[str, Any], less: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _is_named_by_steps(item: Mapping[str, Any], less: Mapping[str, Any]) -> bool:
-    """Tell whether the coverage names steps that an item's path could have taken.
+    """Tell whether a document says that steps of an item's path are not known.
 
-    A who-can also counts the identities of a platform that it does not evaluate, and
-    lists the identity provider that stands for organizations without a scan.
+    Only for a path over several platforms: the coverage names one of them, or the list
+    counts identities of one that it does not evaluate.
     """
     coverage = less["coverage"]
-    over = [hop["to"] for hop in item.get("path", ())]
-    platforms = {_platform(each) for each in (item["subject"], *over)} - {""}
-    words = " ".join(each for each in coverage["not_collected"] if STEPS in each)
-    if platforms and words:
-        return True
+    crossed = _list_platforms(item)
+    if len(crossed) < 2:
+        return False
+    words = [each for each in coverage["not_collected"] if STEPS in each]
     counted = coverage.get("looked", {}).get("not_evaluated", ())
-    kinds = {each["kind"].partition("-")[0] for each in counted}
-    provided = any(each["subject"].endswith(PROVIDER) for each in less["items"])
-    return bool(platforms & kinds) or ("github" in platforms and provided)
+    said = [*words, *(each["kind"] for each in counted)]
+    named = frozenset[str]().union(*map(_list_named_platforms, said))
+    # The row of the identity provider stands for every workflow without a scan.
+    provided = "github" in crossed and any(
+        each["subject"].endswith(PROVIDER) and each["verdict"] in ALLOWED
+        for each in less["items"]
+    )
+    return bool(crossed & named) or provided
+
+
+_MARKS = {
+    "aws": ("arn:", "aws"),
+    "kubernetes": ("k8s", "kubernetes", "oidc.eks.", "pods.eks."),
+    "github": ("github",),
+    "gcp": ("gcp", "google", "principal:", "gserviceaccount"),
+    "postgres": ("postgres",),
+}
+
+
+def _list_named_platforms(text: str) -> frozenset[str]:
+    """List the platforms that a word of coverage names, by itself or by an id."""
+    return frozenset(
+        name for name, marks in _MARKS.items() if any(mark in text for mark in marks)
+    )
+
+
+_PREFIXES = {"arn:": "aws", "k8s:": "kubernetes", "github:": "github"}
+_PREFIXES |= {"postgres:": "postgres", "//": "gcp", "principal": "gcp", "user:": "gcp"}
+
+
+def _list_platforms(item: Mapping[str, Any]) -> frozenset[str]:
+    """List the platforms of an item's subject, of its path and of its resource."""
+    path = [each for hop in item.get("path", ()) for each in (hop["from"], hop["to"])]
+    ids = (item["subject"], *path, item.get("resource", ""))
+    found = (_platform(each) for each in ids)
+    return frozenset(each for each in found if each)
 
 
 def _platform(key: str) -> str:
-    """Give the platform of an id, besides AWS and databases; empty for these."""
-    return next((each for each in ("k8s", "github") if key.startswith(f"{each}:")), "")
+    """Give the platform of an id; empty for none, as an agent has."""
+    if key.endswith(".gserviceaccount.com"):
+        return "gcp"
+    return next((p for mark, p in _PREFIXES.items() if key.startswith(mark)), "")
 
 
 def _lists(full: Mapping[str, Any], less: Mapping[str, Any]) -> Iterator[str]:

@@ -126,6 +126,35 @@ def test_a_never_is_sure_where_all_steps_were_collected() -> None:
     assert can("cloud:idle").verdict == "never"
 
 
+@pytest.mark.parametrize(
+    "steps",
+    [
+        # A role of an account without a scan could be anybody of the platform `code`.
+        ((step("cloud:gone", "pod:admin"),), POD_TO_CLOUD.steps),
+        # Nor a role, nor the pod that it enters, was scanned.
+        ((step("cloud:gone", "pod:gone"),), (step("pod:gone", "cloud:reader"),)),
+    ],
+)
+def test_a_never_assumes_that_no_place_without_a_scan_allows_it(
+    steps: tuple[tuple[PathHop, ...], tuple[PathHop, ...]],
+) -> None:
+    to_pod, to_cloud = steps
+    sources = (
+        CODE_TO_CLOUD,
+        replace(CLOUD_TO_POD, steps=to_pod),
+        replace(POD_TO_CLOUD, steps=to_cloud),
+    )
+    answer = can("code:other", *sources)
+    assert (answer.verdict, answer.item["assuming"]) == (
+        "never",
+        ["cross-platform-steps"],
+    )
+    place = to_cloud[0].origin if to_pod[0].to == "pod:gone" else to_pod[0].origin
+    assert answer.not_collected == {f"cross-platform-steps ({place})"}
+    callers = who_can(*sources, page=PageBounds())
+    assert answer.not_collected <= callers.not_collected
+
+
 def test_missing_data_about_steps_is_not_known() -> None:
     missing = UnknownSubject(
         "cloud:*", "the trust policies were not collected", "cloud"

@@ -222,11 +222,8 @@ def _list_unscanned_words(
         unmodelled = opened.list_unmodelled((start,), platform)
         mine = opened.find_platform(start.identity) is platform
         alone = replace(question, identities=(replace(start, unknown=None),))
-        if start.unknown and (
-            unmodelled or (mine and evaluate(alone).verdict is not Verdict.NEVER)
-        ):
-            words |= {f"{CROSS_PLATFORM_STEPS} ({start.unknown.id})"}
-            break
+        if unmodelled or (mine and evaluate(alone).verdict is not Verdict.NEVER):
+            return words | {f"{CROSS_PLATFORM_STEPS} ({start.subject})"}
     return words
 
 

@@ -56,7 +56,7 @@ def enter_from_unscanned(
     """Enter identities from the places in which some identities could act.
 
     Returns:
-        The identities, each with the place as its subject and its `unknown`.
+        The identities, each with the id of the place as its subject.
     """
     places = _list_places(opened, starts)
     entered = [
@@ -90,17 +90,11 @@ def list_unscanned_words(
     A platform counts if it has no scan, other sources name identities of it, and some
     of `starts` could act there.
     """
-    starts = tuple(starts)
-    own = {opened.find_platform(start.identity) for start in starts}
     places = _list_places(opened, starts)
-    others = [
-        each
-        for each in opened.list_named_platforms()
-        if each.name in places and each not in (*own, target)
-    ]
     return frozenset(
         f"{CROSS_PLATFORM_STEPS} ({each.name}, {target.name})"
-        for each in others
-        if not opened.is_modelled(each, target)
+        for each in opened.list_named_platforms()
+        if each.name in places
+        and not opened.is_modelled(each, target)
         and not opened.open(each).describe_scope().accounts
     )

@@ -190,7 +190,10 @@ class ServiceAccountTokens:
         trusts = cast("TokenTrusts | None", edited.get(self.target))
         if trusts is None:
             trusts = self.open_trusts(inventory, replace(question, identities=()))
-        if not has_estate(inventory) and GOOGLE_ISSUER not in trusts.list_token_issuers():
+        if (
+            not has_estate(inventory)
+            and GOOGLE_ISSUER not in trusts.list_token_issuers()
+        ):
             return CrossPlatformSteps()
         from answerable.reach.gcp import pool_entry_steps
 
