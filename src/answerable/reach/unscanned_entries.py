@@ -8,12 +8,12 @@ number of platforms.
 from collections.abc import Collection, Iterable, Iterator
 
 from answerable.model.ids import IdentityId
+from answerable.reach.condition_formula import FALSE
 from answerable.reach.cross_platform_steps import (
     CrossPlatformStepSource,
     UnscannedEntry,
     follow_steps,
 )
-from answerable.reach.formula import FALSE
 from answerable.reach.open_platforms import CROSS_PLATFORM_STEPS, OpenPlatforms
 from answerable.reach.platform import (
     PermissionPlatform,

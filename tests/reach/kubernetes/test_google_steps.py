@@ -17,8 +17,10 @@ SUBJECTS = (
 BINDING = RbacBinding("readers", "", "ClusterRole", "view", SUBJECTS)
 
 
-def index(**facts: str) -> ClusterIndex:
-    return ClusterIndex(Cluster(**{"name": "c", **facts}, bindings=(BINDING,)))
+def index(
+    name: str = "c", issuer: str = "", version: str = "", arn: str = ""
+) -> ClusterIndex:
+    return ClusterIndex([Cluster(name, arn, issuer, version, bindings=(BINDING,))])
 
 
 @pytest.mark.parametrize(

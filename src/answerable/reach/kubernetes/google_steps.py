@@ -13,8 +13,8 @@ from collections.abc import Iterator, Sequence
 from answerable.model.google_cloud_ids import normalise_principal
 from answerable.model.ids import IdentityId
 from answerable.model.kubernetes_ids import KubernetesSubject
+from answerable.reach.condition_formula import TRUE
 from answerable.reach.cross_platform_steps import CrossPlatformSteps, UnscannedEntry
-from answerable.reach.formula import TRUE
 from answerable.reach.kubernetes.catalogue import Cluster
 from answerable.reach.kubernetes.cluster_index import ClusterIndex
 from answerable.reach.kubernetes.subject_keys import MASTERS
