@@ -84,3 +84,35 @@ class TokenTrusts(Protocol):
         Args:
             keys: Condition keys of the call, in lower case.
         """
+
+
+class NoTokenTrusts:
+    """Trust policies of a platform of which none was collected."""
+
+    def list_token_issuers(self) -> Sequence[str]:
+        """List no issuer."""
+        return ()
+
+    def has_trust_policy(self, identity: IdentityId) -> bool:
+        """Tell that a trust policy was not collected."""
+        return False
+
+    def list_token_trusts(self, issuer: str) -> Iterable[TokenTrust]:
+        """List no trust."""
+        return ()
+
+    def list_token_entries(
+        self, trust: TokenTrust, claims: Claims
+    ) -> Sequence[PathHop]:
+        """List no step."""
+        return ()
+
+    def list_service_trusts(self, service: str) -> Sequence[IdentityId]:
+        """List no identity."""
+        return ()
+
+    def list_service_entries(
+        self, identity: IdentityId, service: str, keys: Claims
+    ) -> Sequence[PathHop]:
+        """List no step."""
+        return ()

@@ -9,6 +9,7 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_iam-conditio
 
 import re
 from collections.abc import Collection, Iterator, Mapping
+from typing import TYPE_CHECKING
 
 from answerable.model.google_cloud_ids import normalise_principal
 from answerable.model.ids import Arn, IdentityId
@@ -22,6 +23,7 @@ from answerable.reach.gcp.cel_values import CelValue
 from answerable.reach.gcp.estate_index import POOLS, GoogleCloudIndex
 from answerable.reach.gcp.pool_tokens import enter_pool
 from answerable.reach.gcp.pool_trusts import EXCHANGE, PoolTrusts, strip_scheme
+from answerable.reach.kubernetes.platform import list_cluster_names
 from answerable.reach.platform import (
     DeterminingStatement,
     PathHop,
@@ -29,6 +31,9 @@ from answerable.reach.platform import (
     UnknownSubject,
 )
 from answerable.reach.token_trust import TokenTrusts, may_be_cluster
+
+if TYPE_CHECKING:
+    from answerable.reach.kubernetes.cluster_access import ClusterAccess
 
 GOOGLE = "accounts.google.com"
 CLUSTERS = "k8s"  # source of scan
@@ -115,11 +120,7 @@ def list_kubernetes_steps(
     GKE: `PROJECT.svc.id.goog[NAMESPACE/NAME]`, the same for all clusters of a project.
     Other clusters: providers that trust the issuer of the cluster.
     """
-    from answerable.reach.kubernetes import evaluator
-
-    clusters = evaluator.get_clusters(inventory)
-    if isinstance(edited, evaluator.KubernetesEvaluator):
-        clusters = edited.clusters
+    clusters = _get_clusters(inventory, edited)
     trusts = PoolTrusts(index)
     steps: list[PathHop] = []
     for name, access in clusters.items():
@@ -139,6 +140,19 @@ def list_kubernetes_steps(
         *_list_unscanned_projects(index, {each.to for each in steps}),
     )
     return CrossPlatformSteps(tuple(steps), _explain_missing_pools(index), unscanned)
+
+
+def _get_clusters(
+    inventory: Inventory, edited: PermissionEvaluator | None
+) -> "Mapping[str, ClusterAccess]":
+    """Return the clusters of an edit, or of a snapshot; imports nothing for none."""
+    if edited is None and not list_cluster_names(inventory):
+        return {}
+    from answerable.reach.kubernetes import evaluator
+
+    if isinstance(edited, evaluator.KubernetesEvaluator):
+        return edited.clusters
+    return evaluator.get_clusters(inventory)
 
 
 def _list_unscanned_issuers(

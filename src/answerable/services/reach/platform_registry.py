@@ -35,6 +35,7 @@ from answerable.reach.platform import (
     Question,
 )
 from answerable.reach.postgres.platform import PostgresPlatform
+from answerable.reach.token_trust import NoTokenTrusts, TokenTrusts
 from answerable.services.python_gc_pause import pause_garbage_collection
 from answerable.services.reach.stated_request_context import read_added_policy
 
@@ -58,6 +59,13 @@ def load_google_roles() -> "PredefinedRoles":
     return load_predefined_roles()
 
 
+def open_role_trusts(inventory: Inventory, question: Question) -> TokenTrusts:
+    """Open the trust policies of roles; AWS is not imported where there are none."""
+    if not inventory.facts.policies:
+        return NoTokenTrusts()
+    return AWS.open(inventory, question)
+
+
 GCP = GcpPlatform(load_google_roles)
 PLATFORMS: tuple[PermissionPlatform, ...] = (
     AWS,
@@ -67,15 +75,15 @@ PLATFORMS: tuple[PermissionPlatform, ...] = (
     GCP,
 )
 STEP_SOURCES: tuple[CrossPlatformStepSource, ...] = (
-    ServiceAccountRoles(AWS.open, AWS.name),
+    ServiceAccountRoles(open_role_trusts, AWS.name),
     AccessEntryUsers(),
     GoogleUsers(),
-    WorkflowTokenSteps(AWS.open, AWS.name),
+    WorkflowTokenSteps(open_role_trusts, AWS.name),
     KubeconfigSecretSteps(),
     WorkflowTokenSteps(GCP.open, GCP.name),
     PoolPrincipals(GCP, AWS.name),
     PoolPrincipals(GCP, "kubernetes"),
-    ServiceAccountTokens(GCP, AWS.open, AWS.name),
+    ServiceAccountTokens(GCP, open_role_trusts, AWS.name),
 )
 
 
