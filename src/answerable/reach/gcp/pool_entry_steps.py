@@ -236,18 +236,20 @@ def list_service_account_steps(
     Args:
         index: None without a scan of Google Cloud.
     """
+    trusted = [e for e in trusts.list_token_trusts(GOOGLE) if e.collected]
+    if not trusted:
+        return CrossPlatformSteps()
     steps: list[PathHop] = []
     unscanned: list[UnscannedEntry] = []
-    ids = {each.unique_id for each in index.accounts.values()} if index else ()
-    for trust in trusts.list_token_trusts(GOOGLE):
-        if not trust.collected:
-            continue
+    accounts = dict(index.accounts) if index else {}
+    ids = {each.unique_id for each in accounts.values()}
+    for trust in trusted:
         limits = trust.list_limits("sub")
         if not limits or not set(limits).issubset(ids):
             what = ", ".join(limits) or GOOGLE
             missing = _explain_unscanned("service account of Google", what, SOURCE)
             unscanned.append(UnscannedEntry(trust.identity, missing))
-        for email, account in index.accounts.items() if index else ():
+        for email, account in accounts.items():
             if not account.unique_id:
                 continue
             claims = {"sub": (account.unique_id,), "aud": (account.unique_id,)}
