@@ -14,7 +14,6 @@ from answerable.reach.platform import (
     SubjectIdentity,
     UnknownSubject,
 )
-from answerable.reach.unscanned_entries import list_unscanned_entries
 
 CERTAIN, CONDITIONAL, UNKNOWN = range(3)
 Grade = Callable[[IdentityId], int | None]
@@ -123,7 +122,7 @@ class CallerClosure:
                 continue
             listed = self.opened.list_steps(source, ())
             self._unknown |= dict.fromkeys(listed.unknown)
-            self._unscanned += list_unscanned_entries(self.opened, source)
+            self._unscanned += self.opened.list_unscanned_entries(source)
             for step in listed.steps:
                 if step.formula == FALSE:
                     continue

@@ -11,6 +11,7 @@ from answerable.reach.cross_platform_steps import (
     CrossPlatformSteps,
     CrossPlatformStepSource,
     EnteredIdentities,
+    UnscannedEntry,
     follow_steps,
 )
 from answerable.reach.lazy_tables import encode_groups, restore_groups
@@ -164,6 +165,31 @@ class OpenPlatforms:
         if key not in self._listed:
             self._listed[key] = source.list_steps(self.inventory, question, self.edited)
         return self._listed[key]
+
+    def list_unscanned_entries(
+        self, source: CrossPlatformStepSource
+    ) -> Iterator[UnscannedEntry]:
+        """Yield the stated entries of a source, and the steps of undescribed identities."""
+        listed = self.list_steps(source, ())
+        yield from listed.unscanned
+        described: dict[str, UnknownSubject | None] = {}
+        for step in listed.steps:
+            if step.formula == FALSE:
+                continue
+            if step.origin not in described:
+                described[step.origin] = self._explain_undescribed(step.origin)
+            missing = described[step.origin]
+            if missing is not None:
+                yield UnscannedEntry(IdentityId(step.to), missing)
+
+    def _explain_undescribed(self, origin: str) -> UnknownSubject | None:
+        """Explain that no scan describes an identity; None where one does.
+
+        An identity that its scanned account does not hold does not exist.
+        """
+        found = self.resolve_identity(SubjectIdentity(origin, IdentityId(origin)))
+        missing = found if isinstance(found, UnknownSubject) else found.unknown
+        return None if missing is None or missing.absent else missing
 
     def is_modelled(
         self, origin: PermissionPlatform, target: PermissionPlatform

@@ -8,26 +8,6 @@ from answerable.model.ids import IdentityId
 from answerable.reach.platform import PathHop
 
 Claims = Mapping[str, tuple[str, ...]]
-# Issuers of services, as trust policies name them.
-_SERVICE_ISSUERS = (
-    "token.actions.githubusercontent.com",
-    "accounts.google.com",
-    "cognito-identity.amazonaws.com",
-    "sts.windows.net",
-    "login.microsoftonline.com",
-    "gitlab.com",
-    "app.terraform.io",
-    "www.amazon.com",
-    "graph.facebook.com",
-)
-
-
-def may_be_cluster(issuer: str) -> bool:
-    """Tell whether an issuer without its scheme may sign tokens of a Kubernetes cluster.
-
-    Each cluster chooses its issuer: only those of known services are none.
-    """
-    return issuer.partition("/")[0] not in _SERVICE_ISSUERS
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,49 +5,11 @@ Anything could act in it whose platform has steps to the platform of the place, 
 number of platforms.
 """
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 
-from answerable.model.ids import IdentityId
-from answerable.reach.condition_formula import FALSE
-from answerable.reach.cross_platform_steps import (
-    CrossPlatformStepSource,
-    UnscannedEntry,
-    follow_steps,
-)
+from answerable.reach.cross_platform_steps import follow_steps
 from answerable.reach.open_platforms import CROSS_PLATFORM_STEPS, OpenPlatforms
-from answerable.reach.platform import (
-    PermissionPlatform,
-    SubjectIdentity,
-    UnknownSubject,
-)
-
-
-def list_unscanned_entries(
-    opened: OpenPlatforms, source: CrossPlatformStepSource
-) -> Iterator[UnscannedEntry]:
-    """Yield the entries of a source: stated ones, and steps of undescribed identities."""
-    listed = opened.list_steps(source, ())
-    yield from listed.unscanned
-    described: dict[str, UnknownSubject | None] = {}
-    for step in listed.steps:
-        if step.formula == FALSE:
-            continue
-        if step.origin not in described:
-            described[step.origin] = _explain_undescribed(opened, step.origin)
-        missing = described[step.origin]
-        if missing is not None:
-            yield UnscannedEntry(IdentityId(step.to), missing)
-
-
-def _explain_undescribed(opened: OpenPlatforms, origin: str) -> UnknownSubject | None:
-    """Explain that no scan describes an identity; None where one does.
-
-    An identity that its scanned account does not hold is described: it does not exist.
-    """
-    key = IdentityId(origin)
-    found = opened.resolve_identity(SubjectIdentity(origin, key))
-    missing = found if isinstance(found, UnknownSubject) else found.unknown
-    return None if missing is None or missing.absent else missing
+from answerable.reach.platform import PermissionPlatform, SubjectIdentity
 
 
 def enter_from_unscanned(
@@ -63,7 +25,7 @@ def enter_from_unscanned(
         SubjectIdentity(entry.missing.id, entry.identity, (), entry.missing)
         for source in opened.step_sources
         if source.origin in places
-        for entry in list_unscanned_entries(opened, source)
+        for entry in opened.list_unscanned_entries(source)
     ]
     more = follow_steps(entered, opened.enter_identities).starts if entered else ()
     return (*entered, *more)

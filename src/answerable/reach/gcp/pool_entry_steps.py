@@ -16,7 +16,11 @@ from answerable.model.ids import Arn, IdentityId
 from answerable.model.inventory import Inventory
 from answerable.model.kubernetes_ids import KubernetesSubject
 from answerable.reach.condition_formula import TRUE, Formula, build_atom, conjoin
-from answerable.reach.cross_platform_steps import CrossPlatformSteps, UnscannedEntry
+from answerable.reach.cross_platform_steps import (
+    CrossPlatformSteps,
+    UnscannedEntry,
+    may_be_cluster,
+)
 from answerable.reach.gcp.answer_building import SOURCE
 from answerable.reach.gcp.catalogue import GooglePoolProvider
 from answerable.reach.gcp.cel_values import CelValue
@@ -30,7 +34,7 @@ from answerable.reach.platform import (
     PermissionEvaluator,
     UnknownSubject,
 )
-from answerable.reach.token_trust import TokenTrusts, may_be_cluster
+from answerable.reach.token_trust import TokenTrusts
 
 if TYPE_CHECKING:
     from answerable.reach.kubernetes.cluster_access import ClusterAccess

@@ -13,7 +13,11 @@ from answerable.model.ids import IdentityId
 from answerable.model.inventory import Inventory
 from answerable.model.kubernetes_ids import KubernetesSubject, build_user_subject
 from answerable.reach.condition_formula import TRUE, Formula, build_atom, conjoin
-from answerable.reach.cross_platform_steps import CrossPlatformSteps, UnscannedEntry
+from answerable.reach.cross_platform_steps import (
+    CrossPlatformSteps,
+    UnscannedEntry,
+    may_be_cluster,
+)
 from answerable.reach.kubernetes.answer_building import SOURCE
 from answerable.reach.kubernetes.catalogue import PodIdentityAssociation, ServiceAccount
 from answerable.reach.kubernetes.cluster_index import ClusterIndex
@@ -23,7 +27,7 @@ from answerable.reach.platform import (
     PathHop,
     UnknownSubject,
 )
-from answerable.reach.token_trust import TokenTrust, TokenTrusts, may_be_cluster
+from answerable.reach.token_trust import TokenTrust, TokenTrusts
 
 AUDIENCE = "sts.amazonaws.com"
 POD_IDENTITY_SERVICE = "pods.eks.amazonaws.com"

@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING, cast
 
 from answerable.model.errors import UsageError
 from answerable.model.inventory import Inventory
-from answerable.reach.cross_platform_steps import CrossPlatformSteps
+from answerable.reach.cross_platform_steps import (
+    CrossPlatformSteps,
+    may_be_cluster,
+)
 from answerable.reach.platform import (
     AppliedEdit,
     ConditionContext,
@@ -14,7 +17,6 @@ from answerable.reach.platform import (
     PolicyEdit,
     Question,
 )
-from answerable.reach.token_trust import may_be_cluster
 
 if TYPE_CHECKING:
     from answerable.reach.kubernetes.cluster_index import ClusterIndex

@@ -35,12 +35,12 @@ from answerable.reach.platform import (
     Question,
 )
 from answerable.reach.postgres.platform import PostgresPlatform
-from answerable.reach.token_trust import NoTokenTrusts, TokenTrusts
 from answerable.services.python_gc_pause import pause_garbage_collection
 from answerable.services.reach.stated_request_context import read_added_policy
 
 if TYPE_CHECKING:
     from answerable.reach.gcp.role_catalogue import PredefinedRoles
+    from answerable.reach.token_trust import TokenTrusts
 
 AWS = AwsPlatform(
     AwsHost(
@@ -59,9 +59,11 @@ def load_google_roles() -> "PredefinedRoles":
     return load_predefined_roles()
 
 
-def open_role_trusts(inventory: Inventory, question: Question) -> TokenTrusts:
+def open_role_trusts(inventory: Inventory, question: Question) -> "TokenTrusts":
     """Open the trust policies of roles; AWS is not imported where there are none."""
     if not inventory.facts.policies:
+        from answerable.reach.token_trust import NoTokenTrusts
+
         return NoTokenTrusts()
     return AWS.open(inventory, question)
 
