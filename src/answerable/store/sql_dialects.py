@@ -75,6 +75,13 @@ class SqlDialect:
         """Quote an identifier."""
         return self.quote + name.replace(self.quote, 2 * self.quote) + self.quote
 
+    def build_schema(self, columns: SqlColumns) -> str:
+        """Build the list of columns with their types."""
+        return ", ".join(
+            f"{self.quote_name(column)} {self.types.get(kind, kind)}"
+            for column, kind in columns
+        )
+
     def build_select(self, view: DocumentedView) -> str:
         """Build the SELECT of a documented view."""
         columns = ", ".join(
@@ -102,10 +109,7 @@ class SqlDialect:
         template = self.events if by_day else self.table
         return template.format(
             name=name,
-            columns=", ".join(
-                f"{self.quote_name(column)} {self.types.get(kind, kind)}"
-                for column, kind in columns
-            ),
+            columns=self.build_schema(columns),
             names=", ".join(self.quote_name(column) for column, _ in columns),
             location=location.rstrip("/").replace("'", "''"),
         )

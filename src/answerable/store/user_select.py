@@ -112,7 +112,7 @@ class UserSelect:
             files += map(Path, sources.foreign)
         engine = DuckDbEngine(segments, files=files)
         try:
-            statement = self._parse_statement(engine)
+            statement = parse_single_select(engine, self.text)
             if sources is not None:
                 create_event_view(engine, sources, _RAW_EVENTS)
                 _create_view(engine, "events", _EVENTS_SQL)
@@ -134,16 +134,22 @@ class UserSelect:
         finally:
             engine.close()
 
-    def _parse_statement(self, engine: DuckDbEngine) -> duckdb.Statement:
-        """Parse the query; anything but one SELECT is an error."""
-        statements = engine.connection.extract_statements(self.text)
-        if len(statements) == 1 and statements[0].type == duckdb.StatementType.SELECT:
-            return statements[0]
-        raise UsageError(
-            f"sql takes exactly one SELECT statement (got {len(statements)} "
-            "statements or another kind)",
-            "`sql` cannot change the store",
-        )
+
+def parse_single_select(engine: DuckDbEngine, text: str) -> duckdb.Statement:
+    """Parse a query of a user; anything but one SELECT is an error.
+
+    Raises:
+        UsageError: It has several statements, or one of another kind.
+        duckdb.Error: It has a syntax error.
+    """
+    statements = engine.connection.extract_statements(text)
+    if len(statements) == 1 and statements[0].type == duckdb.StatementType.SELECT:
+        return statements[0]
+    raise UsageError(
+        f"sql takes exactly one SELECT statement (got {len(statements)} "
+        "statements or another kind)",
+        "`sql` cannot change the store",
+    )
 
 
 def _create_view(engine: DuckDbEngine, name: str, body: str) -> None:

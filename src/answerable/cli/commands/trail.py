@@ -2,6 +2,7 @@
 
 import click
 
+from answerable.cli.engine import engine_option
 from answerable.cli.lake import LakeSession, lake_option
 from answerable.cli.output import print_and_exit
 from answerable.cli.progress import progress_bar
@@ -61,6 +62,7 @@ def ingest(settings: Settings, sources: tuple[str, ...]) -> None:
     metavar="DIR",
     help="Folder for the tables that the views join, for --emit.",
 )
+@engine_option
 @lake_option
 @click.option(
     "--since",
@@ -76,6 +78,7 @@ def sql(
     emit: str,
     at: str,
     tables: str,
+    engine: str,
     lake: str,
     since: str,
 ) -> None:
@@ -85,11 +88,16 @@ def sql(
     outside the store. It is stopped after a minute, or after --timeout.
 
     With --emit, prints the statements that create the same views in DuckDB, Trino,
-    Athena or Spark over the Parquet files of the store.
+    Athena or Spark over the Parquet files of the store. With --engine, a Spark cluster
+    runs the query over the same files, in Spark's dialect.
     """
     from answerable.store.query_engine import QueryLimits
     from answerable.usecases.lineage import run_sql as flow
 
+    if engine:
+        from answerable.store.spark_session import parse_master
+
+        parse_master(engine)
     if emit:
         _emit_views(settings, query, emit, at, tables)
         return
@@ -110,6 +118,7 @@ def sql(
             query,
             now=session.now,
             limits=QueryLimits(seconds=seconds),
+            engine=engine,
         )
     print_and_exit(more.describe(document), settings, note=more.note)
 

@@ -6,8 +6,7 @@ from pathlib import Path
 from answerable.model.documents.shared_shapes import Document
 from answerable.model.inventory import Inventory
 from answerable.presentation.answer_coverage import build_coverage
-from answerable.services.lineage.chain_cache import load_or_compute_chains
-from answerable.store.chain_tables import build_chain_table
+from answerable.services.lineage.view_tables import build_view_tables
 from answerable.store.documented_views import VIEWS
 from answerable.store.event_columns import TYPES
 from answerable.store.query_tables import NamedTable, TableBuilder
@@ -42,11 +41,7 @@ def emit_sql_views(
     Raises:
         EnvironmentFailure: A table cannot be written.
     """
-    known = {"chains": build_chain_table(load_or_compute_chains(store, inventory))}
-    for name, build in inventory_tables.items():
-        table = build()
-        if isinstance(table, NamedTable):
-            known[name] = table
+    known = build_view_tables(store, inventory, inventory_tables)
     root = at or str(store.root)
     folder = str(Path(tables).absolute()) if tables else f"{root}/tables"
     if tables:

@@ -18,6 +18,7 @@ from answerable.store.query_engine import NO_QUERY_LIMITS, QueryLimits
 from answerable.store.query_tables import ColumnType, NamedTable, TableBuilder
 from answerable.store.store import EvidenceStore
 
+_Rows = tuple[tuple[str, ...], list[tuple[object, ...]]]
 _TEXT, _TEXTS = ColumnType.TEXT, ColumnType.TEXTS
 _TIME, _BOOL, _FLOAT = ColumnType.TIME, ColumnType.BOOL, ColumnType.FLOAT
 
@@ -35,6 +36,7 @@ def run_sql_query(
     *,
     now: int,
     limits: QueryLimits = NO_QUERY_LIMITS,
+    engine: str = "",
 ) -> Document:
     """Run one SELECT over `events`, `lineage`, `decisions` and the inventory.
 
@@ -42,6 +44,7 @@ def run_sql_query(
         inventory: Content of `agents`, `identities`, `credentials`, `owners`.
         now: UTC nanoseconds.
         limits: Limits of time and memory.
+        engine: Address of a Spark master, spark://HOST:PORT; empty for DuckDB.
 
     Returns:
         An item per row, a field per column; bytes are hex, times RFC 3339.
@@ -49,18 +52,50 @@ def run_sql_query(
     Raises:
         UsageError: It is not exactly one SELECT, or it fails.
     """
+    columns, rows = (
+        _run_on_spark(store, inventory, sql, engine, limits)
+        if engine
+        else _run_on_duckdb(store, inventory, sql, limits)
+    )
+    return Document(
+        "sql",
+        build_items(columns, rows),
+        build_coverage(inventory, now, _list_missing_data(store, inventory, sql)),
+    )
+
+
+def build_items(
+    columns: Sequence[str], rows: Iterable[Sequence[object]]
+) -> list[dict[str, object]]:
+    """Build the items of rows, a field per column."""
+    names = _number_duplicates(columns)
+    return [dict(zip(names, map(_to_json_value, row), strict=True)) for row in rows]
+
+
+def _run_on_duckdb(
+    store: EvidenceStore, inventory: Inventory, sql: str, limits: QueryLimits
+) -> _Rows:
+    """Run the query in this process."""
     shown = query_views.collect_views(store, VIEW_BUILDERS)
     definitions = query_views.ViewDefinitions(
         {**list_inventory_tables(inventory), **shown.tables}, shown.views
     )
-    columns, rows = store.run_user_select(sql, definitions, limits)
-    names = _number_duplicates(columns)
-    items = [dict(zip(names, map(_to_json_value, row), strict=True)) for row in rows]
-    return Document(
-        "sql",
-        items,
-        build_coverage(inventory, now, _list_missing_data(store, inventory, sql)),
-    )
+    return store.run_user_select(sql, definitions, limits)
+
+
+def _run_on_spark(
+    store: EvidenceStore,
+    inventory: Inventory,
+    sql: str,
+    engine: str,
+    limits: QueryLimits,
+) -> _Rows:
+    """Run the query on a Spark cluster."""
+    from answerable.services.lineage.view_tables import build_view_tables
+    from answerable.store.spark_select import run_spark_select
+
+    tables = build_view_tables(store, inventory, list_inventory_tables(inventory))
+    return run_spark_select(store, sql, tables, engine, limits)
 
 
 def _list_missing_data(
