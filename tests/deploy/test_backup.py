@@ -21,6 +21,11 @@ from answerable.store.backup_keys import decrypt_files, encrypt_files
 from answerable.store.store import EvidenceStore
 from answerable.store.store_layout import StoreLayout
 from answerable.store.store_migration import migrate_store
+from answerable.store.temporary_folders import (
+    BACKUP_PREFIX,
+    make_temporary_folder,
+    sweep_temporary_folders,
+)
 from answerable.store.token_state.sqlite import SqliteTokenState
 from answerable.usecases.operations.backup import create_backup, restore_backup
 from tests.gateway.serve.running_gateway import Backend, configuration, serving
@@ -238,6 +243,46 @@ def test_a_truncated_archive_is_refused(place: Path, tmp_path: Path, cut: int) -
     with pytest.raises(UsageError, match="not a complete backup"):
         restore(tmp_path / "b", tmp_path / "other")
     assert not (tmp_path / "other" / "format.json").exists()
+
+
+@pytest.mark.parametrize("made", [False, True])
+def test_a_restore_that_fails_leaves_nothing_and_can_be_repeated(
+    place: Path, tmp_path: Path, made: bool
+) -> None:
+    back_up(place, tmp_path / "b")
+    other = tmp_path / "other"
+    if made:  # as systemd-tmpfiles does, and a volume
+        (other / "lost+found").mkdir(parents=True)
+        (other / "segments").mkdir()
+        other.chmod(0o2770)
+    with pytest.raises(UsageError, match="another passphrase"):
+        restore(tmp_path / "b", other, PASSPHRASE + b"x")
+    assert other.exists() == made
+    if made:
+        assert {each.name for each in other.rglob("*")} == {"lost+found", "segments"}
+    restore(tmp_path / "b", other)
+    assert read_ids(other) == {f"native-{number}" for number in range(40)}
+    if made:
+        assert (other / "keys" / "log.key").stat().st_mode & 0o7777 == 0o660
+        assert (other / "sts").stat().st_mode & 0o077 == 0
+        assert (other / "sts" / "keys" / "kid-1.pem").stat().st_mode & 0o077 == 0
+
+
+def test_links_of_a_killed_backup_are_removed(place: Path, tmp_path: Path) -> None:
+    left = place / ".backup-killed"
+    left.mkdir()
+    (left / "0").write_bytes(b"rows of a segment")
+    with make_temporary_folder(place, BACKUP_PREFIX) as running:
+        assert not left.exists()
+        back_up(place, tmp_path / "b")
+        assert running.exists()  # of a process that is alive
+    assert not running.exists()
+    left.mkdir()
+    (place / "derived" / "spark-killed").mkdir(parents=True)
+    with EvidenceStore.open(place, now=NOW) as store:
+        sweep_temporary_folders(store.layout)
+    assert not left.exists()
+    assert not (place / "derived" / "spark-killed").exists()
 
 
 def test_keys_open_with_their_passphrase_alone() -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 SECONDS = 240
-WORKER_MEMORY = "700m"  # an executor takes less; see CONF
+WORKER_MEMORY = "700m"
 
 
 class SparkCluster:

@@ -52,7 +52,11 @@ def list_texts(rows: list[dict[str, object]]) -> list[list[str]]:
 
 
 @pytest.fixture
-def cluster(tmp_path: Path) -> Iterator[SparkCluster]:
+def cluster(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[SparkCluster]:
+    monkeypatch.setenv("SPARK_CONF_DIR", str(tmp_path))
+    (tmp_path / "spark-defaults.conf").write_text("spark.executor.memory 512m\n")
     running = SparkCluster(tmp_path)
     try:
         running.add_worker()

@@ -69,6 +69,8 @@ def fetch_page(url: str, page: str, ca: str = "") -> tuple[int, str]:
         answer = connection.getresponse()
         return answer.status, answer.read(1 << 20).decode("utf-8", "replace")
     except (OSError, http.client.HTTPException) as error:
+        if isinstance(error, TimeoutError):
+            return 0, f"no answer within {TIMEOUT:g} seconds"
         return 0, getattr(error, "strerror", "") or type(error).__name__
     finally:
         connection.close()

@@ -44,6 +44,7 @@ from answerable.store.object_store import get_temporary_object_path
 from answerable.store.spill_folders import SPILL_PREFIX
 from answerable.store.store import EvidenceStore
 from answerable.store.store_layout import STORE_SCHEMA, VOLUME_FOLDER
+from answerable.store.temporary_folders import BACKUP_PREFIX, make_temporary_folder
 
 ARCHIVE_SCHEMA = 1
 MANIFEST = "backup.json"
@@ -55,7 +56,6 @@ _LEVEL = 3
 # Derived from the store and written again on demand; or of a running process.
 _SKIPPED = frozenset({"derived", "lock", "sign-in-link", VOLUME_FOLDER})
 _LOG_LOCK = ".lock"
-_LINKS_PREFIX = ".backup-"
 
 
 class BackupManifest(msgspec.Struct, frozen=True):
@@ -108,7 +108,7 @@ def write_backup(
     with (
         translate_os_errors("back up", store.root),
         tempfile.TemporaryFile(dir=scratch) as early,
-        tempfile.TemporaryDirectory(dir=store.root, prefix=_LINKS_PREFIX) as links,
+        make_temporary_folder(store.root, BACKUP_PREFIX) as links,
         compressor.stream_writer(file, closefd=False) as packed,
         tarfile.open(fileobj=packed, mode="w|") as archive,
     ):
@@ -129,7 +129,7 @@ def write_backup(
             )
             add_bytes(archive, MANIFEST, msgspec.json.encode(manifest))
             _add_log(archive, store)
-            linked = _link_files(store, entries, Path(links))
+            linked = _link_files(store, entries, links)
         early.seek(0)
         with tarfile.open(fileobj=early, mode="r") as first:
             for member in first:
@@ -257,7 +257,7 @@ def _add_state(
 def _list_state_files(place: Path) -> Iterator[Path]:
     """Yield the regular files below a folder that a copy needs."""
     name = place.name
-    if name.startswith((SPILL_PREFIX, _LINKS_PREFIX)):
+    if name.startswith((SPILL_PREFIX, BACKUP_PREFIX)):
         return
     if name in _SKIPPED or is_temporary(place):
         return
@@ -306,7 +306,7 @@ def open_backup(path: Path) -> Iterator[tuple[BackupManifest, tarfile.TarFile]]:
     fault = f"{path} is not a complete backup"
     try:
         with (
-            translate_os_errors("read", path),
+            translate_os_errors("read", path, "check the path of the backup"),
             path.open("rb") as file,
             zstandard.ZstdDecompressor().stream_reader(file) as unpacked,
             tarfile.open(fileobj=unpacked, mode="r|") as archive,

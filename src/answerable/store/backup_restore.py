@@ -1,6 +1,8 @@
 """Extract a backup archive into an empty folder; refuse one that is in use."""
 
+import contextlib
 import os
+import shutil
 import tarfile
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
@@ -49,7 +51,9 @@ def check_target(
         )
     if root.exists() and not (root.is_dir() and can_become_store(root)):
         raise UsageError(
-            f"{root} exists and is not empty", "use --store to name an empty folder"
+            f"{root} exists and is not empty",
+            "use --store to name an empty folder; a restore that was killed leaves "
+            "files, but no format.json",
         )
     if missing := set(backup.folders) - set(folders):
         raise UsageError(
@@ -80,6 +84,56 @@ def _compare_with_backup(root: Path, backup: BackupManifest) -> str:
 
 
 def extract_backup(
+    archive: tarfile.TarFile,
+    root: Path,
+    folders: Mapping[str, Path],
+    passphrase: bytes,
+) -> list[Path]:
+    """Extract an archive, `format.json` last; remove what was extracted if it fails.
+
+    Returns:
+        Each restored database of a token service.
+
+    Raises:
+        UsageError: As `_extract_files`.
+        EnvironmentFailure: As `_extract_files`.
+    """
+    used = (root, *folders.values())
+    before = {place: _list_folder(place) for place in used if place.exists()}
+    try:
+        return _extract_files(archive, root, folders, passphrase)
+    except BaseException:
+        for place in used:
+            _remove_new_files(place, before.get(place))
+        raise
+
+
+def _list_folder(place: Path) -> frozenset[Path]:
+    """List the entries of a folder."""
+    return frozenset(place.iterdir()) if place.is_dir() else frozenset()
+
+
+def _remove_new_files(place: Path, before: frozenset[Path] | None) -> None:
+    """Remove what was extracted to a folder.
+
+    Args:
+        place: The folder.
+        before: Its entries at the start; folders among them were empty, but for that
+            of a volume. None for a folder that did not exist.
+    """
+    if before is None:
+        shutil.rmtree(place, ignore_errors=True)
+        return
+    for path in _list_folder(place):
+        if path not in before:
+            shutil.rmtree(path, ignore_errors=True)
+            with contextlib.suppress(OSError):
+                path.unlink()  # a file
+        elif path in StoreLayout(place).folders:
+            _remove_new_files(path, frozenset())
+
+
+def _extract_files(
     archive: tarfile.TarFile,
     root: Path,
     folders: Mapping[str, Path],

@@ -42,15 +42,23 @@ ERRNO_HINTS = {
 
 
 @contextlib.contextmanager
-def translate_os_errors(operation: str, path: Path) -> Iterator[None]:
-    """Translate an operating-system error into a one-line `EnvironmentFailure`."""
+def translate_os_errors(
+    operation: str, path: Path, hint: str = "check the store: answerable doctor"
+) -> Iterator[None]:
+    """Translate an operating-system error into a one-line `EnvironmentFailure`.
+
+    Args:
+        operation: Verb of what was tried.
+        path: The file or folder.
+        hint: What to do, for an error that does not say it.
+    """
     try:
         yield
     except OSError as error:
         why = os.strerror(error.errno) if error.errno else str(error)
         raise EnvironmentFailure(
             f"cannot {operation} {path}: {why}",
-            ERRNO_HINTS.get(error.errno or 0, "check the store: answerable doctor"),
+            ERRNO_HINTS.get(error.errno or 0, hint),
         ) from error
 
 

@@ -30,6 +30,7 @@ from answerable.store.row_conditions import (
 )
 from answerable.store.row_removal import PlannedRemoval, plan_removal, remove_rows
 from answerable.store.segment_files import delete_files
+from answerable.store.temporary_folders import sweep_temporary_folders
 
 if TYPE_CHECKING:
     from answerable.store.store import EvidenceStore
@@ -110,6 +111,7 @@ def erase_person(
         )
     if not dry_run:
         store.seal(now)
+        sweep_temporary_folders(store.layout)
     _refuse_unsealed_records(store, pattern, dry_run=dry_run)
     with store.log.lock():
         holds = read_holds(store)

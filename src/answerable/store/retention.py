@@ -10,6 +10,7 @@ from answerable.store.legal_holds import LegalHold, read_holds
 from answerable.store.row_conditions import ALL_ROWS, RowCondition, join_conditions
 from answerable.store.row_removal import PlannedRemoval, plan_removal, remove_rows
 from answerable.store.segment_writer import format_day
+from answerable.store.temporary_folders import sweep_temporary_folders
 
 if TYPE_CHECKING:
     from answerable.store.store import EvidenceStore
@@ -58,6 +59,7 @@ def apply_retention(
     """
     before = format_day(now // DAY_NS - days + 1)
     condition = RowCondition("source = ?", (source,)) if source else ALL_ROWS
+    sweep_temporary_folders(store.layout)
     with store.log.lock():
         planned = plan_removal(
             store,

@@ -5,7 +5,6 @@ those of a lake) and the tables that the views join are written as Parquet to a 
 the store, which the workers can read too, and which is removed afterwards.
 """
 
-import shutil
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping
@@ -18,7 +17,6 @@ from answerable.store.documented_views import VIEWS
 from answerable.store.duckdb_engine import DuckDbEngine, quote_text
 from answerable.store.durable_files import (
     choose_file_mode,
-    make_store_folder,
     translate_os_errors,
 )
 from answerable.store.event_columns import NAMES, TYPES
@@ -26,6 +24,7 @@ from answerable.store.event_sources import EventSources, build_segment_rows_sql
 from answerable.store.query_tables import NamedTable
 from answerable.store.spark_session import open_spark_session
 from answerable.store.sql_dialects import SPARK
+from answerable.store.temporary_folders import SPARK_PREFIX, make_temporary_folder
 from answerable.store.user_select import Rows, parse_single_select
 from answerable.store.view_tables import write_view_tables
 
@@ -72,7 +71,7 @@ def open_spark_queries(
     """
     sources = store.queries.get_current_sources()
     with (
-        _make_exchange_folder(store) as folder,
+        make_temporary_folder(store.layout.root / "derived", SPARK_PREFIX) as folder,
         tempfile.TemporaryDirectory(prefix="answerable-spark-") as private,
     ):
         _write_other_events(sources, folder / _RAW_EVENTS)
@@ -126,23 +125,11 @@ def _check_statement(segments: Path, text: str) -> None:
         checker.close()
 
 
-@contextmanager
-def _make_exchange_folder(store: "EvidenceStore") -> Iterator[Path]:
-    """Make a folder of the store for one query, and remove it afterwards."""
-    make_store_folder(store.layout.root / "derived")
-    with translate_os_errors("write", store.layout.root / "derived"):
-        name = tempfile.mkdtemp(prefix="spark-", dir=store.layout.root / "derived")
-    try:
-        yield Path(name)
-    finally:
-        shutil.rmtree(name, ignore_errors=True)
-
-
 def _share_files(folder: Path) -> None:
     """Give the files to the group of the store, if it has one."""
-    above = folder.parent.stat().st_mode & 0o7777
-    for path in (folder, *folder.rglob("*")):
-        path.chmod(above if path.is_dir() else choose_file_mode(folder.parent))
+    for path in folder.rglob("*"):
+        like = folder.stat().st_mode & 0o7777
+        path.chmod(like if path.is_dir() else choose_file_mode(folder))
 
 
 def _write_other_events(sources: EventSources, folder: Path) -> None:

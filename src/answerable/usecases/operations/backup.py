@@ -56,7 +56,7 @@ def create_backup(
         str(now), __version__, 0, 0, "", False, postgres=uses_postgres
     )
     unfinished = target.with_name(f".{target.name}.new")
-    with translate_os_errors("write", target):
+    with translate_os_errors("write", target, "name a file in an existing folder"):
         handle = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         try:
             with open(handle, "wb") as file:
