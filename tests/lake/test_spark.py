@@ -52,9 +52,7 @@ def list_texts(rows: list[dict[str, object]]) -> list[list[str]]:
 
 
 @pytest.fixture
-def cluster(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[SparkCluster]:
+def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SparkCluster]:
     monkeypatch.setenv("SPARK_CONF_DIR", str(tmp_path))
     (tmp_path / "spark-defaults.conf").write_text("spark.executor.memory 512m\n")
     running = SparkCluster(tmp_path)

@@ -59,6 +59,13 @@ def test_a_query_and_emit_exclude_each_other(run: Run, filled: Path) -> None:
     assert "require --emit" in run("sql", "SELECT 1", "--at", "x", code=2)["error"]
 
 
+def test_a_file_is_no_folder_for_tables(run: Run, filled: Path, tmp_path: Path) -> None:
+    (tmp_path / "tables").write_text("mine")
+    said = run("sql", "--emit", "spark", "--tables", tmp_path / "tables", code=2)
+    assert "--tables is not a folder" in said["error"]
+    assert (tmp_path / "tables").read_text() == "mine"
+
+
 def test_a_script_is_printed_unless_a_form_is_named(filled: Path) -> None:
     command = [sys.executable, "-m", "answerable", "--store", str(filled)]
     ran = subprocess.run(

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from answerable.model.documents.shared_shapes import Document
+from answerable.model.errors import UsageError
 from answerable.model.inventory import Inventory
 from answerable.presentation.answer_coverage import build_coverage
 from answerable.services.lineage.view_tables import build_view_tables
@@ -39,8 +40,14 @@ def emit_sql_views(
         An item per statement, in the order in which they run.
 
     Raises:
+        UsageError: `tables` is a file.
         EnvironmentFailure: A table cannot be written.
     """
+    if tables and Path(tables).exists() and not Path(tables).is_dir():
+        raise UsageError(
+            f"--tables is not a folder (got {tables!r})",
+            "name a folder; one file per table is written there",
+        )
     known = build_view_tables(store, inventory, inventory_tables)
     root = at or str(store.root)
     folder = str(Path(tables).absolute()) if tables else f"{root}/tables"
