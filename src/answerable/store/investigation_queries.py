@@ -86,13 +86,14 @@ def find_newest_events(
 ) -> list[AuditEvent]:
     """Find the newest matching events, newest first."""
     # Two steps: which events, in the few columns that tell; then those events whole.
-    found: set[EventPlace] = set()
+    # Segments are sorted by identity: it tells in which part of a segment each one is.
+    found: set[tuple[int, bytes, int, int, str]] = set()
     scope = build_investigation_scope(investigation)
     for since, until in store.queries.list_newest_windows(scope):
         span = replace(investigation.filter, since=since, until=until)
         part = replace(investigation, filter=span)
         for query, parameters, tables in _build_alternative_queries(
-            part, PLACE_COLUMNS
+            part, f"{PLACE_COLUMNS}, identity"
         ):
             newest = f"{query} ORDER BY event_time DESC, event_id DESC LIMIT ?"
             rows = store.run_query(
@@ -101,10 +102,13 @@ def find_newest_events(
                 tables,
                 replace(scope, since=since, until=until),
             )
-            found |= set(cast("list[EventPlace]", rows))
+            found |= set(cast("list[tuple[int, bytes, int, int, str]]", rows))
         if len(found) >= limit:
             break
-    events = store.read_events_at(sorted(found, reverse=True)[:limit])
+    places = sorted(found, reverse=True)[:limit]
+    events = store.read_events_at(
+        [place[:4] for place in places], {place[4] for place in places}
+    )
     # Records of one id stand side by side, in the same order wherever they lie.
     events.sort(key=lambda each: each.raw_sha256)
     events.sort(key=lambda each: (each.event_time, each.event_id), reverse=True)

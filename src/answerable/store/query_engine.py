@@ -1,6 +1,6 @@
 """Run SQL over sealed segments and unsealed journal records."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from answerable.store.segment_statistics import RecordedDays, SegmentStatistics
 
 ResultT = TypeVar("ResultT")
+_MAX_TESTED_IDENTITIES = 64  # more are in most parts of a segment
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,10 +193,17 @@ class EventQueries:
                 "the views and their columns: SELECT * FROM information_schema.columns",
             ) from error
 
-    def read_events_at(self, places: "Sequence[EventPlace]") -> list[AuditEvent]:
-        """Read complete events by place (time, id, segment, row), in that order."""
+    def read_events_at(
+        self, places: "Sequence[EventPlace]", identities: Collection[str] = ()
+    ) -> list[AuditEvent]:
+        """Read complete events by place (time, id, segment, row), in that order.
+
+        Args:
+            places: The places.
+            identities: All identities of these events; empty if they are not known.
+        """
         return self._retry_without_damaged_segments(
-            lambda: self._read_events_at(places)
+            lambda: self._read_events_at(places, identities)
         )
 
     def find_unreadable_segments(self) -> "dict[str, tuple[SegmentManifest, str]]":
@@ -235,7 +243,9 @@ class EventQueries:
             self._close_engine()  # it keeps what it read of a file
         self._state = self._sources = None
 
-    def _read_events_at(self, places: "Sequence[EventPlace]") -> list[AuditEvent]:
+    def _read_events_at(
+        self, places: "Sequence[EventPlace]", identities: Collection[str]
+    ) -> list[AuditEvent]:
         """Read complete events by place once."""
         found: dict[EventPlace, AuditEvent] = {}
         if self._index is not None:
@@ -245,7 +255,7 @@ class EventQueries:
         if not left:
             return [found[place] for place in places]
         by_id: dict[bytes, list[AuditEvent]] = {}
-        for event in self._read_events_by_id(left):
+        for event in self._read_events_by_id(left, identities):
             by_id.setdefault(event.event_id, []).append(event)
         events = list[AuditEvent]()
         for place in places:
@@ -253,20 +263,24 @@ class EventQueries:
             events += [found[place]] if place in found else by_id.pop(place[1], [])
         return events
 
-    def _read_events_by_id(self, places: "Sequence[EventPlace]") -> list[AuditEvent]:
+    def _read_events_by_id(
+        self, places: "Sequence[EventPlace]", identities: Collection[str]
+    ) -> list[AuditEvent]:
         """Read complete events by id and time."""
         from answerable.store.event_columns import NAMES, decode_event_row
         from answerable.store.segment_scope import SegmentScope
 
         ids = list(dict.fromkeys(key for _, key, _, _ in places))
         times = [at for at, _, _, _ in places]
+        named = identities if len(identities) <= _MAX_TESTED_IDENTITIES else ()
+        only = f" AND identity IN ({', '.join('?' * len(named))})" if named else ""
         query = (
             f"SELECT {NAMES} FROM events WHERE event_time >= ? AND event_time <= ? "  # noqa: S608 - our own names
-            f"AND event_id IN ({', '.join('?' * len(ids))}) ORDER BY raw_sha256"
+            f"AND event_id IN ({', '.join('?' * len(ids))}){only} ORDER BY raw_sha256"
         )
         scope = SegmentScope(min(times), max(times) + 1)
         engine = self._get_current_engine(scope)
-        rows = engine.run(query, [min(times), max(times), *ids])
+        rows = engine.run(query, [min(times), max(times), *ids, *named])
         return [decode_event_row(row) for row in rows]
 
     def _get_current_engine(

@@ -1,6 +1,6 @@
 """Evidence store: append, seal and query events; store objects; manage keys."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -308,13 +308,17 @@ class EvidenceStore:
         """
         return self.queries.run_query(query, parameters, tables or {}, scope)
 
-    def read_events_at(self, places: Sequence[EventPlace]) -> list[AuditEvent]:
+    def read_events_at(
+        self, places: Sequence[EventPlace], identities: Collection[str] = ()
+    ) -> list[AuditEvent]:
         """Read complete events by place (time, id, segment, row), in that order.
 
         Args:
             places: Rows `event_time, event_id, segment, row` of that view.
+            identities: All identities of these events, if they are known: fewer parts
+                of a segment are then read.
         """
-        return self.queries.read_events_at(places)
+        return self.queries.read_events_at(places, identities)
 
     def run_user_select(
         self,

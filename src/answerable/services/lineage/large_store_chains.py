@@ -151,11 +151,15 @@ def _find_chains_with_names(
     Raises:
         UsageError: A name is unknown or ambiguous.
     """
+    known: dict[NameCondition, ChainIndex] = {}
     conditions = {
-        field: _resolve_name(store, inventory, file, field, text)
+        field: _resolve_name(store, inventory, file, (field, text), known)
         for field in name_resolution.FIELDS
         if (text := getattr(query, field))
     }
+    only = next(iter(conditions.values()))
+    if len(conditions) == 1 and only in known:
+        return _index_chains(store, known[only])
     found = [*_read_chains(store, file, conditions.values())]
     others = [each for field, each in conditions.items() if field != "identity"]
     if others and len(others) < len(conditions):
@@ -174,14 +178,22 @@ def _resolve_name(
     store: EvidenceStore,
     inventory: Inventory,
     file: ParquetTable,
-    field: str,
-    text: str,
+    name: tuple[str, str],
+    known: dict[NameCondition, ChainIndex],
 ) -> NameCondition:
     """Resolve one name of a query to ids; a pattern to the longest text in it.
+
+    Args:
+        store: Store of the events.
+        inventory: The snapshot.
+        file: Chains of all events.
+        name: Field and text of the name.
+        known: Receives the chains of the condition, if they were read.
 
     Raises:
         UsageError: The name is unknown or ambiguous.
     """
+    field, text = name
     if name_resolution.is_glob(text):
         return NameCondition(field, part=_get_longest_literal(text))
     asked = text.strip()
@@ -191,13 +203,21 @@ def _resolve_name(
         part = asked.lower()
         if not asked.startswith("arn:"):
             exact = NameCondition(field, (asked,))
-            if _read_chains(store, file, [exact]):
+            if found := _read_chains(store, file, [exact]):
+                known[exact] = found
                 return exact
     similar = ChainIndex(())
     if not asked.startswith("arn:"):
         similar = _read_chains(store, file, [NameCondition(field, part=part)])
     ids = name_resolution.resolve_query_name(inventory, similar, field, asked)
-    return NameCondition(field, tuple(sorted(ids)))
+    condition = NameCondition(field, tuple(sorted(ids)))
+    if field == "person" and all(part in each.lower() for each in ids):
+        known[condition] = ChainIndex(
+            each
+            for each in similar
+            if any(chain.person.value in ids for chain in each.chains)
+        )
+    return condition
 
 
 def _get_longest_literal(pattern: str) -> str:
