@@ -27,7 +27,7 @@ LAWS = (
     *("expansions", "law", "what-if", "cedar", "races", "intent", "platforms"),
     *("findings", "policies"),
 )
-UNMEASURED = ("connectors", "investigation", "clusters")
+UNMEASURED = ("connectors", "investigation", "clusters", "life")
 PARTS = (
     *("help", "ingest", "queries", "reach", "peers"),
     *("gateway", "fairness", "enforce", "federation", "credentials", "web"),
@@ -189,11 +189,12 @@ def measure_logs(
     folder: Path, parts: Sequence[str], command: str, *, quick: bool
 ) -> Iterator[Line]:
     """Measure the log sources; not on the page."""
-    from bench import log_sources
+    from bench import log_sources, store_life
 
     for part, measure in (
         ("connectors", log_sources.measure_connectors),
         ("investigation", log_sources.measure_investigation),
+        ("life", store_life.measure_life),
     ):
         if part in parts:
             own = f"{command} --only {part}"

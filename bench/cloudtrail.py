@@ -97,10 +97,22 @@ def session_caller(number: int, serial: int, at: str) -> TrailCaller:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class TrailSpan:
+    """Days that a trail covers."""
+
+    start: datetime = START
+    days: int = DAYS
+
+
+_WEEK = TrailSpan()
+
+
 class TrailGenerator:
     """Generator of records in time order."""
 
-    def __init__(self, seed: int, events: int) -> None:
+    def __init__(self, seed: int, events: int, span: TrailSpan = _WEEK) -> None:
+        self.span = span
         self.random = random.Random(seed)
         self.events = events
         self.users = [user_caller(n) for n in range(_USERS)]
@@ -115,9 +127,9 @@ class TrailGenerator:
 
     def records(self) -> Iterator[tuple[str, str]]:
         """Yield (day, JSON text) in time order."""
-        step = timedelta(days=DAYS) / self.events
+        step = timedelta(days=self.span.days) / self.events
         for number in range(self.events):
-            at = START + step * number
+            at = self.span.start + step * number
             stamp = at.strftime("%Y-%m-%dT%H:%M:%SZ")
             yield stamp[:10], self._next_record(at, stamp)
 
@@ -225,10 +237,12 @@ class WrittenTrail:
     packed: int
 
 
-def write_trail(folder: Path, events: int, seed: int) -> WrittenTrail:
+def write_trail(
+    folder: Path, events: int, seed: int, span: TrailSpan = _WEEK
+) -> WrittenTrail:
     """Write `events` records as CloudTrail delivers them: gzip JSON, a folder a day."""
     files = plain = packed = 0
-    trail = TrailGenerator(seed, events)
+    trail = TrailGenerator(seed, events, span)
     for day, records in itertools.groupby(trail.records(), key=lambda pair: pair[0]):
         place = folder.joinpath(
             "AWSLogs", ACCOUNT, "CloudTrail", "eu-west-1", *day.split("-")

@@ -5,11 +5,13 @@ from pathlib import Path
 import pytest
 
 from answerable.model.documents.shared_shapes import Document
+from answerable.model.provenance import WrittenBy
 from answerable.store.store import EvidenceStore
 from answerable.usecases.evidence.ingest_logs import ingest_logs
 from answerable.usecases.operations.doctor import check_installation
 from tests.connectors.logs.samples import K8S
 from tests.inventory.fact_builders import DAY
+from tests.store.conftest import _make as make_event
 from tests.usecases.connector_stub import ConnectorStub
 
 NOW = 21_000 * DAY
@@ -130,3 +132,60 @@ def test_an_ingested_log_says_what_it_cannot_contain(tmp_path: Path) -> None:
     (row,) = [item for item in document.items if item["check"] == "log k8s-audit"]
     assert row["ok"]
     assert "audit policy" in str(row["detail"])
+
+
+HOUR = 3_600 * 10**9
+
+
+def list_clock_details(root: Path) -> dict[str, str]:
+    _, document = checked(root)
+    found = [
+        item for item in document.items if str(item["check"]).startswith("clock of")
+    ]
+    assert not any(item["ok"] for item in found)
+    return {str(item["check"]): str(item["detail"]) for item in found}
+
+
+def test_a_log_with_a_clock_ahead_is_named_with_the_difference(tmp_path: Path) -> None:
+    with EvidenceStore.open(tmp_path, now=NOW) as store:
+        ahead = [make_event(n, event_time=NOW + n * HOUR) for n in (0, 2, 3)]
+        late = [
+            make_event(n, event_time=NOW + n * 10**9, source="okta") for n in (9, 99)
+        ]
+        store.append([*ahead, *late], NOW)
+    found = list_clock_details(tmp_path)
+    assert list(found) == ["clock of cloudtrail"]
+    assert "2 events are up to 3 h later than their ingest" in found.popitem()[1]
+
+
+def test_a_credential_that_is_used_before_its_issuance_shows_that_clocks_differ(
+    tmp_path: Path,
+) -> None:
+    key = "cred:k8s-jti/7"
+    issued = NOW - DAY
+    with EvidenceStore.open(tmp_path, now=NOW) as store:
+        store.append(
+            [
+                make_event(1, event_time=issued, source="sts", issued=key),
+                make_event(
+                    2, event_time=issued - 2 * HOUR, source="okta", credential=key
+                ),
+                make_event(3, event_time=issued + HOUR, source="okta", credential=key),
+                make_event(
+                    4, event_time=issued - 10**9, source="gcp-audit", credential=key
+                ),
+                make_event(
+                    5,
+                    event_time=issued - 9 * HOUR,
+                    source="otel",
+                    credential=key,
+                    written_by=WrittenBy.SELF_REPORTED,
+                ),
+            ],
+            NOW,
+        )
+        store.seal(NOW)
+    found = list_clock_details(tmp_path)
+    assert list(found) == ["clock of okta"]
+    assert "1 events use a credential up to 2 h before" in found["clock of okta"]
+    assert "the record of sts" in found["clock of okta"]

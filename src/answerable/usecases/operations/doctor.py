@@ -26,6 +26,7 @@ from answerable.services.evidence.maintenance_status import (
 )
 from answerable.services.inventory import scan_sources as named
 from answerable.services.inventory.snapshots import load_inventory
+from answerable.services.lineage.clock_checks import describe_clock_differences
 from answerable.services.lineage.log_data_coverage import describe_recorded_logs
 from answerable.store.collection_state import read_source_states
 from answerable.store.durable_files import get_group_name, is_shared_folder
@@ -128,6 +129,7 @@ def _check_store(root: Path, now: int) -> Iterator[CheckItem]:
                 *_check_enforcement(store),
                 *_list_log_limits(store, now),
                 *_check_recorder_gaps(store),
+                *_check_log_clocks(store),
                 *_check_collected_sources(store, now),
                 *_check_verification(store, now),
                 *check_checkpoint_exports(store, now),
@@ -225,6 +227,13 @@ def _check_recorder_gaps(store: EvidenceStore) -> Iterator[CheckItem]:
         )
     hint = "ship the records of all recorders: answerable ingest gateway:SPOOL"
     yield _build_check_item("gateway records", not gaps, detail, hint)
+
+
+def _check_log_clocks(store: EvidenceStore) -> Iterator[CheckItem]:
+    """List the logs whose clocks differ by more than five minutes."""
+    hint = "set the clocks of the machines by NTP; recorded times stay as logged"
+    for source, detail in describe_clock_differences(store):
+        yield _build_check_item(f"clock of {source}", False, detail, hint)
 
 
 def _check_collected_sources(store: EvidenceStore, now: int) -> Iterator[CheckItem]:

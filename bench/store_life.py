@@ -1,0 +1,99 @@
+"""Life of a store: a year of events in parts, and its questions at two sizes.
+
+The run is resumable: with `--folder`, a part that was ingested is not ingested again.
+`LIFE_EVENTS` in the environment is the number of events of the whole year.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from bench.cloudtrail import TrailSpan, write_trail
+from bench.command_run import answerable_command
+from bench.figures import BenchFigure, BenchRemark, Line, at_most
+
+EVENTS, QUICK = 30_000_000, 36_500
+DAYS, PARTS = 365, 37
+_DAYS_OF_PART = 10
+_FIRST = datetime(2025, 11, 2, tzinfo=UTC)
+_REPEAT = 3
+_MEMORY = at_most(512, "<= 512 MiB")
+# Question: words of the command, and the most processor seconds of the full year.
+_QUESTIONS: Mapping[str, tuple[tuple[str, ...], float]] = {
+    "open, store stats": (("store", "stats"), 1),
+    "trace of one day": (("trace", "--since", "{since}", "--until", "{until}"), 0.5),
+    "trace --by action, the whole year": (("trace", "--by", "action"), 2),
+    "agents": (("agents",), 2),
+    "evidence verify --incremental": (("evidence", "verify", "--incremental"), 10),
+}
+
+
+def measure_life(
+    folder: Path, seed: int, command: str, *, quick: bool
+) -> Iterator[Line]:
+    """Ingest a year part by part; ask after the fourth part and after the last."""
+    events = QUICK if quick else int(os.environ.get("LIFE_EVENTS", EVENTS))
+    store = folder / "store"
+    costs: list[float] = []
+    for part in range(PARTS):
+        costs.append(_ingest_part(folder, store, part, events, seed))
+        if part + 1 in (4, PARTS):
+            yield from _ask(store, part + 1, events, command)
+    first, last = costs[:4], costs[-4:]
+    for name, values in (("first", first), ("last", last)):
+        what = f"ingest, {name} four parts of {PARTS}, {events:,} events"
+        yield BenchFigure(what, "us CPU/event", tuple(values), command)
+    size = sum(each.stat().st_size for each in store.rglob("*") if each.is_file())
+    yield BenchFigure(
+        f"whole store, {events:,} events", "B/event", (size / events,), command
+    )
+    yield BenchRemark(f"{DAYS} days; a part has {_DAYS_OF_PART} days.", command)
+
+
+def _ingest_part(folder: Path, store: Path, part: int, events: int, seed: int) -> float:
+    """Write and ingest one part, unless it is done; return its cost for each event."""
+    done = folder / f"part-{part:02}.json"
+    if done.exists():
+        return float(json.loads(done.read_text())["us"])
+    days = min(_DAYS_OF_PART, DAYS - part * _DAYS_OF_PART)
+    count = events * days // DAYS
+    span = TrailSpan(_FIRST + timedelta(days=part * _DAYS_OF_PART), days)
+    trail = folder / "trail"
+    shutil.rmtree(trail, ignore_errors=True)
+    write_trail(trail, count, seed + part, span)
+    source = f"cloudtrail:{trail}"
+    took = answerable_command("--store", str(store), "-o", "json", "ingest", source)
+    (item,) = json.loads(took.out)["items"]
+    # A part that was stored before the run was stopped is read again.
+    if item["stored"] + item["duplicate"] != count:
+        raise RuntimeError(f"ingest of {count} records counted {item}")
+    cost = took.cpu / count * 1e6
+    done.write_text(json.dumps({"us": cost, "peak": took.peak, "wall": took.wall}))
+    shutil.rmtree(trail)
+    return cost
+
+
+def _ask(store: Path, parts: int, events: int, command: str) -> Iterator[BenchFigure]:
+    """Ask each question once to write derived files, and then warm."""
+    days = min(parts * _DAYS_OF_PART, DAYS)
+    day = _FIRST + timedelta(days=days - 3)
+    texts = {
+        "since": f"{day:%Y-%m-%dT%H:%M:%SZ}",
+        "until": f"{day + timedelta(days=1):%Y-%m-%dT%H:%M:%SZ}",
+    }
+    size = f"{days} days, {events * days // DAYS:,} events"
+    for name, (words, most) in _QUESTIONS.items():
+        argv = [each.format(**texts) for each in words]
+        first, *warm = [
+            answerable_command("--store", str(store), "-o", "json", *argv)
+            for _ in range(1 + _REPEAT)
+        ]
+        goal = at_most(most, f"<= {most:g} s") if parts == PARTS else None
+        cpu = tuple(each.cpu for each in warm)
+        yield BenchFigure(f"{name}, {size}, processor time", "s", cpu, command, goal)
+        yield BenchFigure(f"{name}, {size}, first", "s", (first.cpu,), command)
+        peak = tuple(each.peak for each in (first, *warm))
+        yield BenchFigure(f"{name}, {size}, peak memory", "MiB", peak, command, _MEMORY)
