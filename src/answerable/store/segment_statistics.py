@@ -168,10 +168,14 @@ def _collect_recorded_days(rows: Sequence[SealFields]) -> tuple[RecordedDays, ..
     for row in rows:
         if row.written_by == WrittenBy.SELF_REPORTED:
             continue
-        facts = dict(reversed(row.facts))  # the first of a name counts
-        is_data = facts.get("category") == "Data"
-        service = row.action.partition(":")[0] if is_data else ""
-        stream = (row.source, row.scope, facts.get("region", ""), service)
+        category = region = None
+        for name, value in row.facts:  # the first of a name counts
+            if name == "category" and category is None:
+                category = value
+            elif name == "region" and region is None:
+                region = value
+        service = row.action.partition(":")[0] if category == "Data" else ""
+        stream = (row.source, row.scope, region or "", service)
         found[stream].add(int(row.event_time) // DAY_NS)
     return tuple((*stream, tuple(days)) for stream, days in sorted(found.items()))
 

@@ -15,7 +15,7 @@ import msgspec
 _SAFE_VALUE = re.compile(r"[\w.:/@ -]{1,128}")
 
 
-class AttributeValue(msgspec.Struct, rename="camel"):
+class AttributeValue(msgspec.Struct, rename="camel", gc=False):
     """Value of an attribute; lists, maps and bytes are not read."""
 
     string_value: str | None = None
@@ -23,20 +23,20 @@ class AttributeValue(msgspec.Struct, rename="camel"):
     bool_value: bool | None = None
 
 
-class Attribute(msgspec.Struct):
+class Attribute(msgspec.Struct, gc=False):
     """Attribute of a resource, span or log record."""
 
     key: str = ""
     value: AttributeValue | None = None
 
 
-class Status(msgspec.Struct):
+class Status(msgspec.Struct, gc=False):
     """Status of a span; its message is not read."""
 
     code: int | str | None = None
 
 
-class Telemetry(msgspec.Struct, rename="camel"):
+class Telemetry(msgspec.Struct, rename="camel", gc=False):
     """Span or log record."""
 
     trace_id: str | None = None
@@ -52,13 +52,13 @@ class Telemetry(msgspec.Struct, rename="camel"):
     attributes: list[Attribute] | None = None
 
 
-class Scope(msgspec.Struct):
+class Scope(msgspec.Struct, gc=False):
     """Instrumentation scope."""
 
     name: str | None = None
 
 
-class ScopeTelemetry(msgspec.Struct, rename="camel"):
+class ScopeTelemetry(msgspec.Struct, rename="camel", gc=False):
     """Spans or log records of one scope, undecoded."""
 
     scope: msgspec.Raw = msgspec.Raw(b"null")
@@ -66,7 +66,7 @@ class ScopeTelemetry(msgspec.Struct, rename="camel"):
     log_records: list[msgspec.Raw] | None = None
 
 
-class ResourceTelemetry(msgspec.Struct, rename="camel"):
+class ResourceTelemetry(msgspec.Struct, rename="camel", gc=False):
     """Spans or log records of one resource; `resource_metrics` are not read."""
 
     resource: msgspec.Raw = msgspec.Raw(b"null")

@@ -8,6 +8,7 @@ docs/gen-ai/mcp.md and docs/gen-ai/execute-tool.md); Claude Code documentation,
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 
 import msgspec
 
@@ -53,6 +54,7 @@ _OUTCOMES_OF_ATTRIBUTES = {
     ("decision_type", "accept"): EventOutcome.SUCCESS,
     ("decision_type", "reject"): EventOutcome.DENIED,
 }
+_OUTCOME_ATTRIBUTES = tuple(dict.fromkeys(name for name, _ in _OUTCOMES_OF_ATTRIBUTES))
 _AGENT_NAMES = ("gen_ai.agent.id", "gen_ai.agent.name")
 # Attributes that are stored as facts; the values are names, ids and numbers.
 _FACTS = (
@@ -81,6 +83,7 @@ _FACTS = (
     "tool_name",
     "tool_use_id",
 )
+_FACT_OF_ATTRIBUTE = {name: f"self:{name}" for name in _FACTS}
 _RESOURCES = msgspec.json.Decoder(ResourceTelemetry)
 _SCOPES = msgspec.json.Decoder(Scope | None)
 _TELEMETRY = msgspec.json.Decoder(Telemetry)
@@ -165,7 +168,11 @@ def _read_telemetry(
         native_id=f"{trace}/{span}" if is_span and trace and span else "",
         facts={
             "sender": options.get("sender"),
-            **{f"self:{name}": attributes.get(name) for name in _FACTS},
+            **{
+                fact: value
+                for name, value in attributes.items()
+                if (fact := _FACT_OF_ATTRIBUTE.get(name))
+            },
             "self:parent_span_id": _check_hex(telemetry.parent_span_id),
             "self:span_id": span,
             "self:trace_id": trace,
@@ -183,12 +190,18 @@ def _get_operation(
         event = prefix + event
     names = (event, telemetry.event_name, telemetry.name, get_safe_text(telemetry.body))
     for name in names:
-        if name and _EVENT_NAME.fullmatch(name):
+        if name and _is_event_name(name):
             return name
     for key in ("mcp.method.name", "gen_ai.operation.name"):
-        if _OPERATION.fullmatch(attributes.get(key, "")):
+        if key in attributes and _OPERATION.fullmatch(attributes[key]):
             return attributes[key]
     return ""
+
+
+@lru_cache(maxsize=1024)
+def _is_event_name(name: str) -> bool:
+    """Return whether a name is that of an event of a coding agent, GenAI or MCP."""
+    return _EVENT_NAME.fullmatch(name) is not None
 
 
 def _get_outcome(telemetry: Telemetry, attributes: Mapping[str, str]) -> EventOutcome:
@@ -196,8 +209,8 @@ def _get_outcome(telemetry: Telemetry, attributes: Mapping[str, str]) -> EventOu
     code = telemetry.status.code if telemetry.status else None
     if code in _ERROR_CODES or "error.type" in attributes:
         return EventOutcome.ERROR
-    for pair, outcome in _OUTCOMES_OF_ATTRIBUTES.items():
-        if attributes.get(pair[0]) == pair[1]:
+    for name in _OUTCOME_ATTRIBUTES:
+        if outcome := _OUTCOMES_OF_ATTRIBUTES.get((name, attributes.get(name, ""))):
             return outcome
     return EventOutcome.SUCCESS if code in _SUCCESS_CODES else EventOutcome.UNKNOWN
 

@@ -57,11 +57,25 @@ class RecordLists:
         try:
             members = _MEMBERS.decode(value)
             for name in self._names:
-                if members.get(name, b"")[:1] == b"[":
+                if _get_first_byte(members.get(name, b"")) == b"[":
                     return _ITEMS.decode(members[name])
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
         return None
+
+    def decode_only_list(self, value: bytes) -> Sequence[msgspec.Raw] | None:
+        """Decode the records of a wrapper with one list of objects; else None."""
+        if sum(value.count(mark) for mark in self._marks) != 1:
+            return None
+        records = self.decode(value, search_members=True)
+        if records is None or any(_get_first_byte(each) != b"{" for each in records):
+            return None
+        return records
+
+
+def _get_first_byte(value: msgspec.Raw | bytes) -> bytes:
+    """Return the first byte of an encoded value, without a copy of the value."""
+    return bytes(memoryview(value)[:1])
 
 
 def is_valid_json(value: bytes) -> bool:

@@ -14,8 +14,6 @@ from collections.abc import Callable
 from enum import Enum, auto
 from typing import NamedTuple
 
-import msgspec
-
 from answerable.connectors.formats.json_records import record_lists
 from answerable.connectors.formats.json_records.json_scanner import (
     CLOSE,
@@ -24,18 +22,21 @@ from answerable.connectors.formats.json_records.json_scanner import (
     JsonScanner,
     TooDeepError,
 )
+from answerable.connectors.formats.json_records.record_blocks import (
+    decode_record_block,
+    find_record_boundary,
+    locate_records,
+)
 from answerable.connectors.formats.json_records.record_lists import RecordLists
 from answerable.model.connector import EventLimits
 
-_BLANK = b" \t\r\n"
-_BETWEEN = _BLANK + b","
 _BLANKS = re.compile(rb"[ \t\r\n]*")
 _SEPARATORS = re.compile(rb"[ \t\r\n,]*")
 _FIRST_KEY = re.compile(rb'\{\s*("[^"\\]{1,64}")\s*:[\s\S]*')
-_RAWS = msgspec.json.Decoder(list[msgspec.Raw])
 MAX_HEAD_BYTES = 4096
 MAX_REFUSED = 10_000
 _MAX_TRIES = 4
+_MAX_WRAPPER_LINE = 256 << 10
 
 
 class RecordPiece(NamedTuple):
@@ -155,17 +156,19 @@ class RecordSplitter:
             self._at += 1
             self._begin_record_list(wrapped=False)
         elif first == 0x7B:
-            self._detect_object_form()
+            self._detect_object_form(pieces)
         elif self._records or self._refused or self._offset:
             return self._skip_garbage_line(pieces, final)
         else:
             self._refuse_and_stop(pieces, "not JSON")
         return True
 
-    def _detect_object_form(self) -> None:
+    def _detect_object_form(self, pieces: list[RecordPiece]) -> None:
         """Detect an object's form: wrapped list, JSON lines or one value."""
         head = bytes(self._buffer[self._at : self._at + record_lists.LOOKAHEAD_BYTES])
         start = self._lists.find_start(head)
+        if start and self._emit_wrapper_line(pieces, start):
+            return
         if start:
             self._at += start
             self._begin_record_list(wrapped=True)
@@ -175,6 +178,22 @@ class RecordSplitter:
             self._mode = _SplitterMode.LINES
             return
         self._mode, self._scan = _SplitterMode.VALUE, JsonScanner(self._at)
+
+    def _emit_wrapper_line(self, pieces: list[RecordPiece], start: int) -> bool:
+        """Emit the records of a short line that is one wrapped list; False for others.
+
+        Args:
+            pieces: Receives the records.
+            start: Offset of the first record in the line.
+        """
+        end = self._buffer.find(b"\n", self._at, self._at + _MAX_WRAPPER_LINE)
+        line = bytes(self._buffer[self._at : max(end, self._at)])
+        if (records := self._lists.decode_only_list(line)) is None:
+            return False
+        for at, record in locate_records(line, records, start):
+            self._emit_record(pieces, self._base + self._at + at, record)
+        self._at = end
+        return True
 
     def _begin_record_list(self, *, wrapped: bool) -> None:
         self._mode, self._wrapped = _SplitterMode.LIST, wrapped
@@ -270,7 +289,7 @@ class RecordSplitter:
             found = buffer.rfind(self._hint, self._at + 1, found)
             if found < 0:
                 break
-            cut = _find_record_boundary(buffer, found)
+            cut = find_record_boundary(buffer, found)
             if cut > self._at and self._emit_decoded_records(pieces, cut):
                 return True
         self._tried = end
@@ -278,18 +297,11 @@ class RecordSplitter:
 
     def _emit_decoded_records(self, pieces: list[RecordPiece], end: int) -> bool:
         """Emit all records before `end`; False if they do not decode."""
-        block = bytes(self._buffer[self._at : end])
-        try:
-            raws = _RAWS.decode(b"[" + block + b"]")
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        found = decode_record_block(bytes(self._buffer[self._at : end]))
+        if found is None:
             return False
-        at, base = 0, self._base + self._at
-        for raw in raws:
-            while block[at] in _BETWEEN:
-                at += 1
-            record = bytes(raw)
-            self._emit_record(pieces, base + at, record)
-            at += len(record)
+        for at, record in found:
+            self._emit_record(pieces, self._base + self._at + at, record)
         self._at = end
         return True
 
@@ -328,8 +340,8 @@ class RecordSplitter:
     ) -> None:
         """Emit a value as one record, or the records that it wraps."""
         listed = self._lists.decode(value, search_members=search_members)
-        for raw in [value] if listed is None else listed:
-            self._emit_record(pieces, offset, bytes(raw))
+        for at, raw in locate_records(value, [value] if listed is None else listed):
+            self._emit_record(pieces, offset + at, raw)
 
     def _emit_record(
         self, pieces: list[RecordPiece], offset: int, record: bytes
@@ -386,15 +398,3 @@ class RecordSplitter:
     def _skip_separators(self, blanks: re.Pattern[bytes]) -> None:
         found = blanks.match(self._buffer, self._at)
         self._at = found.end() if found else self._at
-
-
-def _find_record_boundary(buffer: bytearray, key: int) -> int:
-    """Find the end of the previous record, before a record's first key."""
-    at = key - 1
-    for wanted in (0x7B, 0x2C, 0x7D):
-        while at >= 0 and buffer[at] in _BLANK:
-            at -= 1
-        if at < 0 or buffer[at] != wanted:
-            return -1
-        at -= 1
-    return at + 2
