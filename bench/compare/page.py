@@ -10,21 +10,21 @@ from bench.compare.tools import ToolAnswer
 _HEAD = """\
 # Comparison with other tools
 
-`make compare` runs tools that install from the Python package index on the same fixtures as ours, and writes this page. Written on {day}. The tools are pinned with hashes in `requirements/compare.txt`, in an environment of their own; none is imported.
+`make compare` runs tools that install from the Python package index on the same fixtures as ours, and writes this page. Written on {day}. The tools are pinned with hashes in `requirements/compare.txt`, in a separate environment; `answerable` imports none of these tools.
 
-**How an answer is judged.** Each question has facts that follow from the fixtures. A fact counts as answered if one record of a tool's output (an element of a JSON list, or a line) names all of its parts; `bench/compare/questions.py` has the patterns. The facts are of our choice, for questions that we built for: the table says which of them a tool answers, and not how good it is at its own job.
+**How a result is judged.** Each question has facts that follow from the fixtures. A fact counts as answered if one record of a tool's output (an element of a JSON list, or a line) names all parts of the fact; `bench/compare/questions.py` has the patterns. We chose the facts, for questions that `answerable` was built to answer. The table shows which of these facts a tool reports, not how good the tool is at its own task.
 
-**Fixtures.** A developer's home with agent configurations, a project with a workflow, a second repository, and an AWS account of seven identities (`bench/compare/fixtures.py`).
+**Fixtures.** The fixtures are a developer's home with agent configurations, a project with a workflow, a second repository, and an AWS account of seven identities (`bench/compare/fixtures.py`).
 """
 _BETTER = """\
 ## Where another tool is the better choice
 
 | for | use | because |
 |---|---|---|
-| known vulnerabilities of packages and images | agent-bom | it looks packages of servers up in vulnerability databases; we do not |
-| security of GitHub workflows in general | zizmor | template injection, cache poisoning, artifacts with credentials and some 30 more audits, with automatic fixes; we read workflows only for agents, triggers, tokens and federation |
-| secrets in any file and in git history | detect-secrets | it reads every file by pattern and entropy, and keeps a baseline of accepted ones; we read configurations by schema, and find no secret elsewhere |
-| an HTML report of IAM risks for each policy | cloudsplaining | each action of a policy with its risk, without any setup; it evaluates policies one by one |
+| known vulnerabilities of packages and images | agent-bom | agent-bom looks up packages of servers in vulnerability databases; `answerable` does not |
+| security of GitHub workflows in general | zizmor | zizmor has audits for template injection, cache poisoning, artifacts with credentials and some 30 more, with automatic fixes; `answerable` reads workflows only for agents, triggers, tokens and federation |
+| secrets in any file and in git history | detect-secrets | detect-secrets searches every file by pattern and entropy, and keeps a baseline of accepted secrets; `answerable` reads configurations by schema, and finds no secret in other files |
+| an HTML report of IAM risks for each policy | cloudsplaining | cloudsplaining shows each action of a policy with its risk, without any setup; it evaluates policies one by one |
 
 ## Not run
 
@@ -80,7 +80,7 @@ def _build_table(results: Sequence[ToolResult]) -> Iterator[str]:
         cells = (_format_cell(each, number) for each in results)
         yield f"| {number + 1}. {question.text} | " + " | ".join(cells) + " |"
     yield ""
-    yield "`2 of 3`: facts answered, of all facts of the question. `false: 1`: false facts in the output. `-`: the tool has no function for the question. `not run`: it needs a live account or a second run of its server. `does not start`: see [commands](#commands)."
+    yield "`2 of 3`: facts answered, of all facts of the question. `false: 1`: false facts in the output. `-`: the tool has no function for the question. `not run`: the tool needs a live account or a second run of its server. `does not start`: see [commands](#commands)."
 
 
 def _format_cell(result: ToolResult, number: int) -> str:

@@ -225,9 +225,10 @@ def refuse(
 @add_key_options
 @pass_settings
 def revoke(settings: Settings, amendment: str, key: str, passphrase_file: str) -> None:
-    """Revoke the policy exception ID; a running gateway applies it within a second.
+    """Revoke the policy exception ID; a gateway applies this within a second.
 
-    Only its signer and the attested owner of the agent may revoke it; an agent may not.
+    Only the signer and the attested owner of the agent may revoke the exception; an
+    agent may not.
     """
     from answerable.usecases.authorization import answer_approval_requests
 

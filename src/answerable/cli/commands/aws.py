@@ -39,7 +39,7 @@ class _AwsGroup(AppGroup):
 def aws() -> None:
     """Hand agents short-lived AWS sessions, narrowed by a signed policy.
 
-    The session is issued from your own: you need no server, and no new role.
+    The session is issued from your own session: you need no server, and no new role.
     """
 
 
@@ -51,7 +51,7 @@ def aws() -> None:
 def credential_process(settings: Settings, agent: str) -> None:
     """Print the AWS session of an agent, as `credential_process` of a profile expects.
 
-    Put it into ~/.aws/config, in the profile that the agent uses:
+    Put this command into ~/.aws/config, in the profile that the agent uses:
     `credential_process = answerable aws credential-process --agent NAME`. Settings of
     AWS in the environment are ignored, since the agent could have set them.
     """

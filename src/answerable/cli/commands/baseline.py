@@ -42,7 +42,7 @@ class _BaselineGroup(AppGroup):
     short_help="Learn, sign and enforce behavior profiles.",
 )
 def baseline() -> None:
-    """Learn the usual behaviour of an agent from its records, sign it, and enforce it.
+    """Learn, sign and enforce the usual behavior of an agent, from its records.
 
     The gateway records the calls of agents that have a `baseline` in its configuration.
     """
@@ -133,7 +133,7 @@ def _learn_cloud_profile(
 def show(settings: Settings, name: str) -> None:
     """Show the entries of a profile, layer by layer, with their confidence.
 
-    For an AGENT, shows its signed profiles, or the newest ones if none is signed.
+    For an AGENT, shows the signed profiles, or the newest profiles if none is signed.
     """
     from answerable.usecases.baseline import manage_profiles
 
@@ -152,11 +152,11 @@ def show(settings: Settings, name: str) -> None:
     "--old",
     default="",
     metavar="DIGEST",
-    help="Profile to use instead of the signed one.",
+    help="Profile to use instead of the signed profile.",
 )
 @pass_settings
 def diff(settings: Settings, new: str, old: str) -> None:
-    """Compare a profile with the signed one; the gravest changes come first."""
+    """Compare a profile with the signed profile; most severe changes first."""
     from answerable.usecases.baseline import manage_profiles
 
     with open_session(settings) as session:
@@ -180,7 +180,7 @@ def rename(settings: Settings, agent: str, names: tuple[str, ...], config: str) 
     """Draft new profiles of AGENT for tools that were renamed.
 
     The draft contains the map of names, which takes effect once the owner signs it with
-    `baseline sign`. If the old name was approved, the new one must also be approved.
+    `baseline sign`. If the old name was approved, the new name must also be approved.
     """
     from answerable.model.definition_pin import DefinitionKind, get_definition_key
     from answerable.server.pins.pin_files import PinFiles
@@ -266,7 +266,7 @@ def sign(
     "--profile",
     default="",
     metavar="DIGEST",
-    help="Profile to use instead of the signed one.",
+    help="Profile to use instead of the signed profile.",
 )
 @click.option(
     "--since",

@@ -58,9 +58,8 @@ def check(
     Reads the ingested events of platforms (`ingest cloudtrail:PATH`).
 
     With --deployed, lists the differences between the permissions of the newest scan
-    and the signed profiles: all profiles, or those of an agent or IDENTITY. Exit code 1
-    if
-    they differ, 3 if permissions are not known.
+    and the signed profiles: all profiles, or the profiles of an agent or IDENTITY. The
+    exit code is 1 if they differ, and 3 if permissions are not known.
     """
     if deployed:
         _check_deployed(settings, identity, config)
@@ -132,7 +131,7 @@ def export(
     any_resource: tuple[str, ...],
     terraform: bool,
 ) -> None:
-    """Print a profile as a policy of another system: never one that allows more.
+    """Print a profile as a policy of another system that never allows more.
 
     Clauses that the policy cannot contain are listed on standard error. A policy that
     exceeds the size limit of the target is refused. AssumeRole, PassRole and writes of

@@ -129,8 +129,8 @@ def start(
 def confirm(settings: Settings, amendment: str, key: str, passphrase_file: str) -> None:
     """Confirm the break-glass ID within an hour, as a second person.
 
-    A running gateway applies it within a second. `answerable asks revoke` ends it
-    early.
+    A running gateway applies the break-glass within a second. `answerable asks revoke`
+    ends it early.
     """
     from answerable.presentation.answer_coverage import format_time
     from answerable.services.authorization import approval_requests

@@ -103,8 +103,8 @@ def sign(
 ) -> None:
     """Sign which credential AGENT gets on a platform, narrowed by a policy.
 
-    The policy replaces the one of the same agent and platform within a second. Only the
-    attested owner may sign; an agent may not.
+    The policy replaces the earlier policy of the same agent and platform within a
+    second. Only the attested owner may sign; an agent may not.
     """
     from answerable.model.credential_policy import MAX_DURATION, MAX_POLICY_LIFETIME
     from answerable.presentation.time_input import parse_span
@@ -145,7 +145,7 @@ def sign(
 def end(
     settings: Settings, agent: str, platform: str, key: str, passphrase_file: str
 ) -> None:
-    """End the credential policy of AGENT: it gets no further credential.
+    """End the credential policy of AGENT; AGENT gets no further credential.
 
     Credentials that were issued earlier stay valid until they expire; `kill` lists
     them.

@@ -37,7 +37,7 @@ _PLAN_SUFFIX = ".json"
     "--fail-on",
     default="",
     type=WordChoice(_SEVERITIES),
-    help="Exit 1 if a change is at least as grave.",
+    help="Exit 1 if a change is at least as severe.",
 )
 @click.option(
     "--kind",
@@ -53,7 +53,7 @@ _PLAN_SUFFIX = ".json"
 def diff(
     settings: Settings, before: str, after: str, fail_on: str, kind: str, markdown: bool
 ) -> None:
-    """Show what changed from BEFORE to AFTER: agents, tools, owners, permissions.
+    """Show the changes from BEFORE to AFTER: agents, tools, owners, permissions.
 
     Each side is a store, a snapshot (STORE@SNAPSHOT, or @SNAPSHOT of this store), a
     folder with a checkout, a revision of the repository here (git:REVISION), or a file

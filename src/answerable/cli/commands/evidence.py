@@ -165,9 +165,10 @@ def prove(settings: Settings, event_id: str) -> None:
 def checkpoint(settings: Settings, export: str) -> None:
     """Show the signed head of the log.
 
-    A checkpoint on the same machine can be replaced together with the log: export it to
-    a place that this machine cannot overwrite. An earlier checkpoint at that place is
-    replaced only if the log still contains all of its entries.
+    A checkpoint on the same machine can be replaced together with the log. Export the
+    checkpoint to a place that this machine cannot overwrite. An earlier checkpoint at
+    that place is replaced only if the log still contains all entries of that
+    checkpoint.
     """
     from answerable.usecases.evidence import verify_and_prove as flow
 
@@ -232,7 +233,7 @@ def consistency(settings: Settings, old: str, new: str, out: str) -> None:
     "--reason",
     required=True,
     metavar="TEXT",
-    help="Reason for the restore; kept in the log.",
+    help="Reason for the restore; stored in the log.",
 )
 @pass_settings
 def restored(settings: Settings, checkpoint: str, reason: str) -> None:
@@ -274,9 +275,9 @@ def erase(
 ) -> None:
     """Erase every event and object that mentions a person.
 
-    Run it with --dry-run first. Leaf hashes remain: they are salted, so they cannot be
-    guessed, and every other proof stays valid. Events under a legal hold are kept. Exits
-    with 1 if a file of the store still mentions the person. An agent may not do this.
+    Run this command with --dry-run first. The salted leaf hashes remain, so every other
+    proof stays valid. Events under a legal hold are kept. The exit code is 1 if a file
+    of the store still mentions the person. An agent may not do this.
     """
     from answerable.cli.signing import require_human
     from answerable.usecases.evidence.erase_person import erase_person as flow

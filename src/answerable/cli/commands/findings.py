@@ -41,17 +41,17 @@ _config_option = click.option(
     "findings",
     cls=_FindingsGroup,
     invoke_without_command=True,
-    short_help="Defects of the estate, gravest first.",
+    short_help="Defects of the estate, most severe first.",
 )
 @click.option("--owner", default="", metavar="PERSON", help="Only this person's.")
 @click.option(
-    "--platform", default="", metavar="PLATFORM", help="Only this platform's."
+    "--platform", default="", metavar="PLATFORM", help="Only findings of this platform."
 )
 @click.option(
     "--fail-on",
     default="",
     type=WordChoice(SEVERITIES),
-    help="Exit 1 if an open finding is at least as grave.",
+    help="Exit 1 if an open finding is at least as severe.",
 )
 @click.option(
     "--new-since",
@@ -78,10 +78,10 @@ def findings(
     suppressions: str,
     config: str,
 ) -> None:
-    """List the defects of the estate, gravest first.
+    """List the defects of the estate, most severe first.
 
-    A rule whose data was not collected is listed as not evaluated, with the source
-    that has the data. docs/findings.md describes each rule and the severity.
+    A rule without its data is listed as not evaluated, with the source that has the
+    data. docs/findings.md describes each rule and the severity.
     """
     if context.invoked_subcommand is not None:
         return
@@ -116,7 +116,7 @@ def findings(
 )
 @pass_settings
 def trend(settings: Settings, last: int) -> None:
-    """Count the findings of each snapshot: open, new and resolved ones.
+    """Count the open, new and resolved findings of each snapshot.
 
     Findings of a source that was not read again are not resolved.
     """
@@ -132,7 +132,9 @@ def trend(settings: Settings, last: int) -> None:
 
 @findings.command(cls=AppCommand, short_help="Accept a finding until a day, signed.")
 @click.argument("finding", metavar="ID")
-@click.option("--reason", required=True, metavar="TEXT", help="Why it is accepted.")
+@click.option(
+    "--reason", required=True, metavar="TEXT", help="Reason of the acceptance."
+)
 @click.option(
     "--until",
     required=True,
@@ -177,7 +179,7 @@ def suppress(
 def reopen(
     settings: Settings, finding: str, config: str, key: str, passphrase_file: str
 ) -> None:
-    """End the signed acceptance of the finding ID: it is open again."""
+    """End the signed acceptance of the finding ID; the finding is open again."""
     from answerable.model.finding_review import FindingReview, ReviewAction
 
     draft = FindingReview(finding, ReviewAction.REOPEN, "")
@@ -200,7 +202,8 @@ def assign(
 ) -> None:
     """Assign the finding ID to PERSON, as a signed statement.
 
-    `findings --owner PERSON` then lists it. Without PERSON, the assignment ends.
+    `findings --owner PERSON` then lists the finding. Without PERSON, the assignment
+    ends.
     """
     from answerable.model.finding_review import FindingReview, ReviewAction
 

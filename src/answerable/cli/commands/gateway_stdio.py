@@ -37,7 +37,7 @@ def stdio(
 
     The caller is the process that starts this command: `callers: [{stdio: NAME}]`.
     COMMAND starts the server and overrides the command of the configuration; a server
-    with a URL is called there. The exit code is that of the server.
+    with a URL is called at that URL. The exit code is the exit code of the server.
     """
     from answerable.gateway.stdio.startup import load_wrapped_server, ship_evidence
     from answerable.gateway.stdio.wrapper import wrap_server

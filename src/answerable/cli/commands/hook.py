@@ -44,11 +44,12 @@ _ENDING_SIGNALS = (
 def hook(
     ctx: click.Context, settings: Settings, client: str, config: str, ask_here: bool
 ) -> None:
-    """Decide on a tool call that CLIENT is about to make; answer in its format.
+    """Decide on a tool call of CLIENT, and respond in the format of CLIENT.
 
     The client runs this command before each call and writes the call to standard input.
-    The decision is that of the gateway; the call is recorded as self-reported. The hook
-    is advisory, not a security boundary: a client that does not call it is not blocked.
+    The hook makes the same decision as the gateway, and records the call as
+    self-reported. The hook is advisory, not a security boundary: a client that does not
+    call the hook is not blocked.
     """
     blocks = True
     for number in _ENDING_SIGNALS:

@@ -38,7 +38,7 @@ _reason_option = click.option(
 @_config_option
 @_reason_option
 @click.option(
-    "--dry-run", is_flag=True, help="Show what the kill would end; change nothing."
+    "--dry-run", is_flag=True, help="Show the effects of the kill, and change nothing."
 )
 @pass_settings
 def kill(
@@ -48,10 +48,9 @@ def kill(
 
     SUBJECT is agent:..., run:RUN, cred:..., rule:ID, issuer:NAME, person:...,
     principal:PRINCIPAL, server:NAME, tool:mcp/SERVER/TOOL or key:KID. Calls are refused
-    in every mode, open streams are cut, no tokens are issued, and issued ones are
-    revoked. Lists the access that ends, and the access that remains with its expiry.
-    Agents may use this
-    command.
+    in every mode, open streams are cut, no tokens are issued, and issued tokens are
+    revoked. The output lists the access that ends, and the access that remains with its
+    expiry. Agents may use this command.
     """
     from answerable.authorization.revocations import is_undeclared_subject
     from answerable.server.revocation_effects import (

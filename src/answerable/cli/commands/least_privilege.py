@@ -60,9 +60,10 @@ def least_privilege(
     """Derive a policy for IDENTITY from ingested logs.
 
     IDENTITY is the ARN of a role or user, or a service account of Google Cloud or
-    Kubernetes. The policy allows each successful call of the log on the recorded resource, and never more
-    than the own policies of IDENTITY today. Both are proved by evaluation of the
-    scanned account; exit code 1 if a proof fails, 3 if data for it is missing.
+    Kubernetes. The policy allows each successful call of the log on the recorded
+    resource, and never more than the own policies of IDENTITY today. Both are proved by
+    evaluation of the scanned account; the exit code is 1 if a proof fails, and 3 if
+    data for a proof is missing.
     """
     from answerable.usecases.aws_permissions import least_privilege as flow
 

@@ -56,7 +56,8 @@ def login(
     """Sign in at an OpenID provider, in a browser, and keep the ID token.
 
     The token service accepts the token as proof of the person for whom an agent acts.
-    It is kept until it expires; it is never renewed or shown. An agent may not sign in.
+    The token is kept until it expires, and is never renewed or shown. An agent may not
+    sign in.
     """
     from answerable.cli.output import print_and_exit
     from answerable.services.federation import stored_login as kept

@@ -52,9 +52,9 @@ def _find_root(settings: Settings, config: "Config | None") -> Path:
 def backup(settings: Settings, file: str, config: str, passphrase: str) -> None:
     """Write a consistent backup to FILE while everything runs.
 
-    It contains the store, the spools and pins of the servers, and the SQLite database
-    of the token service. Without --passphrase it contains no keys. Keep the passphrase
-    apart from the backup.
+    The backup contains the store, the spools and pins of the servers, and the SQLite
+    database of the token service. Without --passphrase, it contains no keys. Keep the
+    passphrase apart from the backup.
     """
     from answerable.server.state_folders import list_state_folders
     from answerable.usecases.operations import backup as flow
@@ -91,10 +91,10 @@ def backup(settings: Settings, file: str, config: str, passphrase: str) -> None:
 def restore(settings: Settings, file: str, config: str, passphrase: str) -> None:
     """Restore a backup into an empty folder, and verify it as `evidence verify` does.
 
-    A folder with a store is refused: it may be newer than the backup. The restore is
-    recorded in the log. Delegations, tokens and signing keys of a restored token
-    service are revoked, because the backup lacks later uses and revocations.
-    An agent may not do this.
+    A folder with a store is refused, because that store may be newer than the backup.
+    The restore is recorded in the log. Delegations, tokens and signing keys of a
+    restored token service are revoked, because the backup lacks later uses and
+    revocations. An agent may not do this.
     """
     import time
 
@@ -132,7 +132,7 @@ def restore(settings: Settings, file: str, config: str, passphrase: str) -> None
 @click.option("--ca", default="", metavar="FILE", help="CA certificates of the server.")
 @pass_settings
 def health(settings: Settings, url: str, live: bool, ca: str) -> None:
-    """Ask a server for its readiness: exit code 0 if it is ready, 5 if not.
+    """Query the readiness of a server: exit code 0 if ready, otherwise 5.
 
     URL is http(s)://HOST:PORT or unix:PATH of a listener with health and metrics.
     """

@@ -39,7 +39,7 @@ _SUBJECT = "repo:ORGANIZATION/REPOSITORY:ref:refs/heads/main"
     "--issuer",
     default="ISSUER",
     metavar="HOST",
-    help="Host of the token service, for keys that it replaces.",
+    help="Host of the token service, for keys that the service replaces.",
 )
 @click.option(
     "--uid",

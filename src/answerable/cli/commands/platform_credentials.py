@@ -49,10 +49,10 @@ def kubectl_credential(settings: Settings, agent: str) -> None:
 @click.argument("operation", type=WordChoice(("get", "store", "erase")))
 @pass_settings
 def git_credential(settings: Settings, agent: str, operation: str) -> None:
-    """Answer git with an installation token of a GitHub App, for an agent.
+    """Give git an installation token of a GitHub App, for an agent.
 
-    Set it as `credential.https://github.com.helper` of git. `store` and `erase` have no
-    effect, and requests for other hosts get an empty response.
+    Set this command as `credential.https://github.com.helper` of git. `store` and
+    `erase` have no effect, and requests for other hosts get an empty response.
     """
     from answerable.server.agent_credentials.credential_output import (
         format_git_credential,

@@ -44,7 +44,7 @@ def replay(
     until: str,
     svg: str,
 ) -> None:
-    """Show what three kinds of access would have let happen on the recorded calls.
+    """Compare the recorded calls that three kinds of access would have allowed.
 
     Standing access allows every call. Timed access ends after T and is granted again on
     request: it allows the same calls, some of them after a request. A baseline, learned

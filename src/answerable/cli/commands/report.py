@@ -39,9 +39,9 @@ def report(
 ) -> None:
     """Write a report to FILE, or to standard output.
 
-    The report answers the six questions, shows the gravest paths, and lists findings by
-    owner, the rules that lack data and the coverage. The HTML has no script and no link
-    to another file.
+    The report answers the six questions, shows the most severe paths, and lists
+    findings by owner, the rules that lack data and the coverage. The HTML has no script
+    and no link to another file.
     """
     from answerable.usecases.posture.write_report import iterate_report_lines
 

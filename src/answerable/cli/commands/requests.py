@@ -38,8 +38,8 @@ def requests(ctx: click.Context, settings: Settings, agent: str) -> None:
     """List the requests that persons have filed, newest first.
 
     A request explains values in the calls of an agent that has a baseline, in runs for
-    the person who filed it. It does not allow a tool and does not override a rule, a
-    kill or a quarantine.
+    the person who filed the request. It does not allow a tool and does not override a
+    rule, a kill or a quarantine.
     """
     if ctx.invoked_subcommand is not None:
         return

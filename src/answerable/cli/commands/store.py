@@ -29,7 +29,7 @@ def store() -> None:
 def stats(settings: Settings) -> None:
     """Show the events, segments and bytes of each day.
 
-    Exits with 1 if a segment is missing or damaged.
+    The exit code is 1 if a segment is missing or damaged.
     """
     from answerable.usecases.evidence import store_life as flow
 
@@ -43,7 +43,7 @@ def stats(settings: Settings) -> None:
 @_DRY_RUN
 @pass_settings
 def compact(settings: Settings, day: str, dry_run: bool) -> None:
-    """Merge the segments of each day into few large ones.
+    """Merge the segments of each day into few large segments.
 
     The log proves that the rows are the same: exported proofs and checkpoints remain
     valid.
@@ -63,7 +63,7 @@ def compact(settings: Settings, day: str, dry_run: bool) -> None:
     type=int,
     required=True,
     metavar="N",
-    help="Days to keep; today is the last one.",
+    help="Days to keep; today is the last day.",
 )
 @click.option(
     "--source", default="", metavar="S", help="Only events of this log source."
@@ -71,7 +71,7 @@ def compact(settings: Settings, day: str, dry_run: bool) -> None:
 @_DRY_RUN
 @pass_settings
 def retain(settings: Settings, days: int, source: str, dry_run: bool) -> None:
-    """Keep the events of the last N days, and remove older ones.
+    """Keep the events of the last N days, and remove older events.
 
     The leaf hashes and checkpoints remain, so that `evidence verify` reports removed
     events as removed by policy. Events under a legal hold are kept. An agent may not do
@@ -166,8 +166,8 @@ def repair(settings: Settings, copy: str, dry_run: bool) -> None:
     """Repair the files of segments; nothing that matches the log is changed.
 
     Damaged files are moved to `set-aside/` in the store, files that can be derived are
-    written again, and removals that a crash interrupted are finished. Exits with 1 if a
-    file is still missing.
+    written again, and interrupted removals are completed. The exit code is 1 if a file
+    is still missing.
     """
     from answerable.usecases.evidence import store_life as flow
 
@@ -188,10 +188,11 @@ def repair(settings: Settings, copy: str, dry_run: bool) -> None:
 @store.command(cls=AppCommand, short_help="Upgrade a store to this release.")
 @pass_settings
 def migrate(settings: Settings) -> None:
-    """Upgrade the format of a store of an earlier release to that of this one.
+    """Upgrade a store of an earlier release to the format of this release.
 
-    Stop its servers and back it up first. A store of a newer release is refused. The
-    database of the token service is migrated when the service starts.
+    First stop the servers of the store, and back up the store. A store of a newer
+    release is refused. The database of the token service is migrated when the service
+    starts.
     """
     from answerable.store.store_migration import migrate_store
 

@@ -63,12 +63,11 @@ def tighten(
 ) -> None:
     """Move AGENT from observe to shadow, or from shadow to enforce.
 
-    From observe: learn its calls, show the calls that the baselines would allow, sign
-    the baselines into shadow, and narrow its rules to the recorded calls. From shadow:
-    show the calls of the last 7 days that enforce would have denied, sign the baselines
-    into enforce,
-    and let the installed hooks fail closed. Only the attested owner may do this; an
-    agent may not.
+    From observe: learn the calls of AGENT, show the calls that the baselines would
+    allow, sign the baselines for shadow, and narrow the rules to the recorded calls.
+    From shadow: show the calls of the last 7 days that enforce would have denied, sign
+    the baselines for enforce, and make the installed hooks fail closed. Only the
+    attested owner may do this; an agent may not.
     """
     require_human(settings)
     edit = _open_config(settings, config)
@@ -97,10 +96,10 @@ def tighten(
 def loosen(settings: Settings, agent: str, config: str, yes: bool) -> None:
     """Move AGENT from enforce to shadow, or from shadow to observe.
 
-    Its rules and signed baselines stay; in observe, a server without a rule gets an
-    open one, so that its calls are learned. An agent that is no longer enforced is
-    listed under `ends_enforcement`, and its hooks no longer fail closed. An agent may
-    not do this.
+    The rules and signed baselines of AGENT stay; in observe, a server without a rule
+    gets an open rule, so that its calls are learned. An agent that is no longer
+    enforced is listed under `ends_enforcement`, and its hooks no longer fail closed. An
+    agent may not do this.
     """
     from answerable.usecases.protection import agent_modes
 

@@ -57,9 +57,9 @@ def restored(settings: Settings, config: str) -> None:
 
     The restored copy does not contain later uses of tokens and proofs, and later
     revocations of delegations. A new epoch therefore begins: all earlier tokens and
-    proofs are refused, all delegations end, and all signing keys are revoked. Run this
-    while the service is stopped. A service that detects an older copy at its start does
-    the same.
+    proofs are refused, all delegations end, and all signing keys are revoked. Stop the
+    service before you run this command. A service that detects an older copy at its
+    start does the same.
     """
     from answerable.sts.runtime.database_commands import recover_after_restore
 

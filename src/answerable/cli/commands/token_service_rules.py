@@ -88,9 +88,9 @@ def test(settings: Settings, config: str, claims: str, expect: str) -> None:
 def explain(settings: Settings, token: str, config: str) -> None:
     """Explain TOKEN without trusting it; - reads it from standard input (safer).
 
-    Shows its claims, whether it verifies with keys in a local file, which rule would
-    match, and why the others do not. No connection is opened, and neither the token nor
-    its signature is shown.
+    Shows the claims of the token, whether the token verifies with keys in a local file,
+    which rule would match, and why the other rules do not. No connection is opened, and
+    neither the token nor its signature is shown.
     """
     import time
 

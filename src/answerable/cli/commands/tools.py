@@ -117,7 +117,7 @@ def diff(settings: Settings, server: str, config: str, include_unchanged: bool) 
 @click.option(
     "--as-pinned",
     is_flag=True,
-    help="Approve the pinned definitions and drop newer ones.",
+    help="Approve the pinned definitions and drop newer definitions.",
 )
 @pass_settings
 def approve(

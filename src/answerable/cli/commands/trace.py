@@ -34,7 +34,7 @@ _ALL = "*"  # of --score without a source, and of --saved without a name
     "--identity",
     default="",
     metavar="ID",
-    help="Only events by this identity or about it.",
+    help="Only events by or about this identity.",
 )
 @click.option(
     "--credential", default="", metavar="ID", help="Only events with this credential."
@@ -100,7 +100,7 @@ _ALL = "*"  # of --score without a source, and of --saved without a name
     flag_value=_ALL,
     default="",
     metavar="[NAME]",
-    help="Use a saved query; without NAME list them.",
+    help="Use a saved query; without NAME, list the saved queries.",
 )
 @click.option(
     "--delete-saved", default="", metavar="NAME", help="Delete a saved query."

@@ -22,10 +22,10 @@ def ingest(settings: Settings, sources: tuple[str, ...]) -> None:
     """Read audit logs and seal them.
 
     SOURCE is cloudtrail, k8s-audit, github-audit, gcp-audit, azure-activity, entra,
-    okta, anthropic-audit, openai-audit, bedrock, claude-code or otel (PATH is a file,
-    a folder, read recursively, .gz and .zst too, or - for standard input) or gateway
-    (PATH is its spool). Records that are read again are not stored twice. An unreadable record is
-    quarantined and counted.
+    okta, anthropic-audit, openai-audit, bedrock, claude-code or otel (PATH is a file, a
+    folder, read recursively, .gz and .zst too, or - for standard input) or gateway
+    (PATH is its spool). Records that are read again are not stored twice. A record that
+    cannot be parsed is quarantined and counted.
     """
     from answerable.usecases.evidence import ingest_logs
 

@@ -242,7 +242,7 @@ OPERATIONS: tuple[ApiOperation, ...] = (
     ),
     _build_list_operation(
         "findings",
-        "Defects, gravest first, and rules that could not be evaluated.",
+        "Defects, most severe first, and rules that could not be evaluated.",
         findings.findings,
         (
             ApiParameter("severity", "Only findings of this severity."),

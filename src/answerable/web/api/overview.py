@@ -80,7 +80,7 @@ OPERATIONS: tuple[ApiOperation, ...] = (
     ),
     ApiOperation(
         path="/changes",
-        summary="Differences between two scans, by default the newest, gravest first.",
+        summary="Differences between two scans, by default the newest; most severe first.",
         handler=_list_changes,
         kind="diff",
         item=DifferenceItem,
