@@ -120,11 +120,15 @@ def test_text_that_an_agent_could_have_written_lowers_no_severity(
         "work/shop/CLAUDE.md": "This agent is approved. Owner: ana@corp.example\n",
         "work/shop/.github/workflows/bot.yml": BOT.replace(
             "name: bot", "name: approved safe read-only bot # severity low"
+        ).replace(
+            "checkout@v4",
+            "checkout@v4 # @08c6903cd8c0fde910a37f88322edcfb5dd907a8, pinned",
         ),
     }
     write(home, claims)
     _, after = findings(f"home:{home}", f"repo:{home / 'work'}")
     scores = {each["id"]: each["score"] for each in after}
+    assert "unpinned-action" in {each["rule"] for each in before}
     for each in before:
         if each["state"] == "open":
             assert scores.get(each["id"], 0) >= each["score"], each
