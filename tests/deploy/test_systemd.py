@@ -1,6 +1,7 @@
 """systemd units: hardened, valid, and their commands run under their restrictions."""
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from tests.connectors.config.readings import faults
 from tests.deploy.unit_restrictions import (
     FOLDER,
+    NEEDS_ROOT,
     NEEDS_SYSTEMD,
     UNITS,
     list_permitted_calls,
@@ -80,3 +82,45 @@ def test_the_filter_of_the_units_refuses_privileged_calls() -> None:
         permitted = list_permitted_calls(path)
         assert {"read", "execve", "accept4"} <= permitted
         assert not {"ptrace", "mount", "setuid", "bpf"} & permitted
+
+
+@pytest.mark.world
+@NEEDS_ROOT
+def test_the_users_and_folders_are_made_as_the_install_page_says(
+    tmp_path: Path,
+) -> None:
+    page = (FOLDER.parents[1] / "docs" / "install.md").read_text()
+    files = {"sysusers": "/etc/sysusers.d", "tmpfiles": "/etc/tmpfiles.d"}
+    (tmp_path / "etc").mkdir()
+    for name in ("passwd", "group"):
+        (tmp_path / "etc" / name).write_text(f"root:x:0:{'0::/:' * (name[0] == 'p')}\n")
+    for kind, folder in files.items():
+        place = f"{folder}/answerable.conf"
+        assert f"install -D -m 644 deploy/systemd/answerable.{kind} {place}\n" in page
+        (tmp_path / place[1:]).parent.mkdir()
+        shutil.copy(FOLDER / f"answerable.{kind}", tmp_path / place[1:])
+    assert "systemd-sysusers && systemd-tmpfiles --create answerable.conf\n" in page
+    run_at_root("systemd-sysusers", tmp_path)
+    run_at_root("systemd-tmpfiles", tmp_path, "--create", "answerable.conf")
+    text = (tmp_path / "etc" / "passwd").read_text()
+    users = {line.split(":")[0]: line.split(":") for line in text.splitlines()}
+    text = (tmp_path / "etc" / "group").read_text()
+    groups = {line.split(":")[0]: int(line.split(":")[2]) for line in text.splitlines()}
+    for unit in map(read_unit, UNITS):
+        assert int(users[unit["User"]][3]) == groups[unit["Group"]]
+        assert users[unit["User"]][6].endswith("nologin")
+    for words in read_tmpfiles():
+        facts = (tmp_path / words[1][1:]).stat()
+        assert facts.st_mode & 0o7777 == int(words[2], 8)
+        assert (facts.st_uid, facts.st_gid) == (
+            int(users[words[3]][2]),
+            groups[words[4]],
+        )
+
+
+def run_at_root(program: str, root: Path, *words: str) -> None:
+    done = subprocess.run(
+        [program, f"--root={root}", *words], capture_output=True, text=True, check=False
+    )
+    problems = [line for line in done.stderr.splitlines() if "Creating" not in line]
+    assert (done.returncode, problems) == (0, []), done.stderr
