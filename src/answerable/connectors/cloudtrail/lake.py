@@ -38,6 +38,7 @@ _DAY = re.compile(r"(?i)eventday=(\d{4})-?(\d{2})-?(\d{2})")
 _VERSION = re.compile(r"v?(\d+).*")
 _BATCH_ROWS = 10_000
 _NS_PER_MS = 1_000_000
+_AWS_ERROR = "AWS Error"  # in the messages of pyarrow's S3
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,9 +197,30 @@ def _is_day_in_window(name: str, window: LakeWindow) -> bool:
 def _read_table(
     files: "FileSystem", table: _Table, location: str, window: LakeWindow
 ) -> Iterator[EventBatch]:
+    """Yield the events of one table or file; one that is damaged is a problem.
+
+    Raises:
+        OSError: S3 refused the request.
+    """
+    import pyarrow as pa
+
+    place = (S3 if location.startswith(S3) else "") + table.path
+    try:
+        yield from _read_batches(files, table, place, window)
+    except (pa.ArrowException, OSError) as error:
+        said = str(error).splitlines()[0]
+        if _AWS_ERROR in said:
+            raise
+        # Damaged, or removed since it was listed.
+        what = f"the table could not be read: {said}"
+        problem = ReadProblem(ReadProblemKind.INVALID, place, what)
+        yield EventBatch(place, (), (), 0, 0, problems=(problem,))
+
+
+def _read_batches(
+    files: "FileSystem", table: _Table, place: str, window: LakeWindow
+) -> Iterator[EventBatch]:
     """Yield the events of one table or file."""
-    prefix = S3 if location.startswith(S3) else ""
-    place = prefix + table.path
     if table.is_iceberg:
         columns, batches = _scan_iceberg(place, window)
     else:
