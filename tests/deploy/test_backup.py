@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import tarfile
 import threading
 import time
@@ -266,6 +267,28 @@ def test_a_restore_that_fails_leaves_nothing_and_can_be_repeated(
         assert (other / "keys" / "log.key").stat().st_mode & 0o7777 == 0o660
         assert (other / "sts").stat().st_mode & 0o077 == 0
         assert (other / "sts" / "keys" / "kid-1.pem").stat().st_mode & 0o077 == 0
+
+
+def test_state_that_this_user_may_not_read_is_named(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "web").mkdir()
+    monkeypatch.setattr(os, "access", lambda path, mode: path != tmp_path / "web")
+    with (
+        EvidenceStore.open(place, now=NOW, create=False) as store,
+        pytest.raises(EnvironmentFailure, match="the state of web, cannot be read"),
+    ):
+        list(
+            create_backup(
+                store,
+                tmp_path / "b",
+                folders={"web": tmp_path / "web"},
+                passphrase=b"",
+                uses_postgres=False,
+                now=NOW,
+            )
+        )
+    assert not (tmp_path / "b").exists()
 
 
 def test_links_of_a_killed_backup_are_removed(place: Path, tmp_path: Path) -> None:

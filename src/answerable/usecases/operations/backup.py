@@ -52,6 +52,13 @@ def create_backup(
         for name, path in folders.items()
         if path.is_dir() and not path.resolve().is_relative_to(root)
     }
+    for name, path in outside.items():
+        if not os.access(path, os.R_OK | os.X_OK):
+            raise EnvironmentFailure(
+                f"{path}, the state of {name}, cannot be read by this user",
+                "leave out --config to back up the store alone, and back up that "
+                "folder as its user",
+            )
     manifest = BackupManifest(
         str(now), __version__, 0, 0, "", False, postgres=uses_postgres
     )
