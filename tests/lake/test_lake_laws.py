@@ -78,7 +78,8 @@ def test_no_secret_of_a_row_is_shown_or_kept(
         assert main([*asked, "--lake", f"lake:{lake}"]) in {0, 1, 3}
         said = capsys.readouterr()
         assert CANARY not in said.out + said.err, command
-        assert "AssumeRole" in said.out or command[0] not in ("trace", "sql"), said
+        if output != "table" and command[0] in ("trace", "sql"):  # cells are cut
+            assert "AssumeRole" in said.out
     assert file.exists()
     assert list(scratch.iterdir()) == []
     kept = [each for each in filled.rglob("*") if each.is_file()]
