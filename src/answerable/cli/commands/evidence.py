@@ -260,7 +260,7 @@ def restored(settings: Settings, checkpoint: str, reason: str) -> None:
     "--also",
     multiple=True,
     metavar="NAME",
-    help="Another name of this person in logs (repeat).",
+    help="Another name of this person in logs; may be repeated.",
 )
 @click.option(
     "--reason",

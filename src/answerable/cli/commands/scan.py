@@ -50,20 +50,20 @@ def scan(
     SOURCE is NAME[:LOCATION]; without one, home:~ and repo:. are read.
 
     \b
-    home:DIR           agent clients and ambient credentials under a home
+    home:DIR           agent clients and ambient credentials of a home
     repo:DIR           project configs, workflows, CODEOWNERS
-    aws:FILE           get-account-authorization-details JSON; aws: asks AWS
-    aws-org:FILE       accounts, OUs, SCPs and RCPs; aws-org: asks AWS, and reads
+    aws:FILE           get-account-authorization-details JSON; aws: reads live
+    aws-org:FILE       accounts, OUs, SCPs and RCPs; aws-org: reads AWS live, and
                        every account through role/AnswerableRead (aws-org:role/NAME)
-    aws-resources:FILE resource policies, grants, tags; aws-resources: asks AWS
-    aws-keys:FILE      list-access-keys answers: which key is whose
+    aws-resources:FILE resource policies, grants, tags; aws-resources: reads live
+    aws-keys:FILE      list-access-keys output: the owner of each key
     k8s:FILE           kubectl get ... -o json or yaml of a cluster, manifests;
-                       FILE,FILE,cluster=NAME; k8s: asks the current cluster
-    github:FILE        REST answers or a graph export of a GitHub organization
-    gcp:FILE           answers of gcloud about Google Cloud: policies, roles, accounts
-    gcp-roles:FILE     permissions of Google Cloud roles, before the catalogue's
+                       FILE,FILE,cluster=NAME; k8s: reads the current cluster
+    github:FILE        REST responses or graph export of a GitHub organization
+    gcp:FILE           output of gcloud about Google Cloud: policies, roles, accounts
+    gcp-roles:FILE     permissions of Google Cloud roles, instead of the catalog
     pg:FILE            pg_dumpall and pg_dump --schema-only text of a PostgreSQL
-                       server, or its catalogue query's JSON; FILE,FILE,host=NAME
+                       server, or JSON of the catalog query; FILE,FILE,host=NAME
     opengraph:FILE     graph of another collector: OpenGraph or AzureHound
     people:FILE        directory export (SCIM, Okta, Entra, Google, CSV): leavers
     config:FILE        agents, owners and servers of an answerable.yaml
