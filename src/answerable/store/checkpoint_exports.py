@@ -3,7 +3,12 @@
 import msgspec
 
 from answerable.model.errors import EnvironmentFailure
-from answerable.store.durable_files import make_store_folder, read_file, write_file
+from answerable.store.durable_files import (
+    make_store_folder,
+    mark_crash_point,
+    read_file,
+    write_file,
+)
 from answerable.store.store_layout import StoreLayout
 
 
@@ -36,6 +41,8 @@ def save_checkpoint_export(
     Raises:
         EnvironmentFailure: The disk cannot be written.
     """
+    mark_crash_point("export-sent")
     exports = load_checkpoint_exports(layout) | {destination: export}
     make_store_folder(layout.checkpoint_exports.parent)
     write_file(layout.checkpoint_exports, msgspec.json.encode(exports) + b"\n")
+    mark_crash_point("export-recorded")

@@ -5,6 +5,7 @@ from dataclasses import replace
 from answerable.evidence.checkpoint import JournalHead, parse_checkpoint
 from answerable.evidence.log_entries import JournalSealed
 from answerable.store import journal_files
+from answerable.store.durable_files import mark_crash_point
 from answerable.store.store import EvidenceStore
 
 _MAX_ATTEMPTS = 20
@@ -28,6 +29,7 @@ def sign_export_checkpoint(store: EvidenceStore) -> bytes:
         heads = _read_open_journal_heads(store)
         if store.log.checkpoint() == note:  # nothing was sealed meanwhile
             break
+    mark_crash_point("export-begin")
     tree = parse_checkpoint(note, store.keys.public_key)
     if not tree.size:
         return b""

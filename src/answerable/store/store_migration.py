@@ -6,6 +6,7 @@ from types import MappingProxyType
 
 from answerable.model.errors import UsageError
 from answerable.store import store_layout
+from answerable.store.durable_files import mark_crash_point
 from answerable.store.store_layout import StoreLayout
 
 # From each format to the next. A step may be interrupted and run again.
@@ -32,6 +33,8 @@ def migrate_store(
     before = version = store_layout.read_format(layout, target)
     while version < target:
         migrations[version](layout)
+        mark_crash_point("migrate-converted")
         version += 1
         store_layout.write_format(layout, version)
+        mark_crash_point("migrate-versioned")
     return before, version
