@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from answerable.cli.sample.account import CUSTOMER_BUCKET, DATA_READER, REPORT_KEY
+from answerable.cli.sample.account import CUSTOMER_BUCKET, REPORT_KEY
 from tests.web.browser.conftest import Demo, Look
 
 CLERK = "agent:declared/clerk"
@@ -132,7 +132,7 @@ def test_1_which_agent_read_customer_data_for_whom_with_a_bundle(
         at.search(f"resource:{CUSTOMER_BUCKET}/customers/*")
         text = at.text
         assert REPORTER.removeprefix("agent:") in text
-        assert "ana@corp.example" in text
+        assert re.findall(r"\bana\b", text)
         at.click(at.button(re.compile("Add these .* to a case")))
         bundle = download(at, at.link("Download the bundle"), tmp_path / "case.bundle")
         assert at.clicks <= 4
@@ -149,7 +149,7 @@ def test_2_what_the_key_of_a_sub_agent_reaches_and_what_a_cut_changes(
         at.click(at.link(re.compile("reach explorer|^Reach")))
         assert "s3:" in at.text
         at.page.get_by_text("What if a statement were removed?").click()
-        at.page.locator('input[name^="without"]').first.check()
+        at.page.locator('input[name^="without"][value$="inline#3"]').check()
         at.clicks += 2
         at.click(at.button("Show the changes"))
         assert "a simulation, no policy is changed" in at.text
@@ -230,4 +230,4 @@ def test_7_an_auditor_gets_a_case(task: Any, tmp_path: Path) -> None:
         assert at.clicks <= 5
         verify_offline(bundle, public_key(at))
         assert "read on one day" in page.read_text()
-        assert DATA_READER.rpartition("/")[2] in page.read_text()
+        assert "tmp-export" in page.read_text()

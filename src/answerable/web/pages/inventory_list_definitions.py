@@ -33,9 +33,19 @@ OLD_AFTER = timedelta(days=90)
 
 
 def list_html_columns(kind: str) -> list[DocumentColumn]:
-    """List the columns of an HTML list; a cell shows a nested object as a whole."""
+    """List the columns of an HTML list; a cell shows a nested object as a whole.
+
+    Where a title links to the page of an item, its id has no column.
+    """
     columns = list_item_columns(get_item_type_of_document_kind(kind))
-    return [each for each in columns if each.is_visible and len(each.path) == 1]
+    has_title = any(each.name == "title" for each in columns)
+    return [
+        each
+        for each in columns
+        if each.is_visible
+        and len(each.path) == 1
+        and not (has_title and each.name == "id")
+    ]
 
 
 def list_sort_orders(kind: str) -> Mapping[str, Callable[[Any], float | str]]:
