@@ -115,7 +115,7 @@ def test_findings_of_a_large_estate_are_computed_in_the_background(
     page = shown(desk, visitor(WebRole.INVESTIGATOR), "/")
     assert "being computed" in page
     assert 'critical findings</a> <span class="unknown">not known' in page
-    assert set(started) == {"findings"}
+    assert "findings" in started
 
 
 def test_the_api_has_the_counts_of_the_page(desk: StoreCache, admin: Visitor) -> None:
