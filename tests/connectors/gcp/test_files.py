@@ -79,6 +79,17 @@ def test_an_empty_list_is_collected_by_the_name_of_its_file(tmp_path: Path) -> N
     assert {"gcp-deny-policies", "gcp-groups"} <= set(sync.collected)
 
 
+@pytest.mark.parametrize("content", ["", "\n", "\ufeff \n"])
+def test_an_empty_file_is_no_empty_list(tmp_path: Path, content: str) -> None:
+    """The shell leaves one where the command of `> deny-policies.json` fails."""
+    project = [{"projectId": "p"}]
+    sync, _ = scan(tmp_path, deny_policies=content, projects=project)
+    assert "gcp-deny-policies" in sync.not_collected
+    (problem,) = sync.problems
+    assert problem.place.endswith("deny-policies.json")
+    assert problem.what.startswith("an empty file")
+
+
 def test_a_deny_policy_of_a_list_has_no_rules(tmp_path: Path) -> None:
     place = "cloudresourcemanager.googleapis.com%2Fprojects%2Fshop"
     name = f"policies/{place}/denypolicies/d"

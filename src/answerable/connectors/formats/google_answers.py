@@ -60,6 +60,8 @@ def _iterate_values(data: bytes, place: str) -> Iterator[GoogleAnswer]:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise ParseError(f"not UTF-8 (offset {error.start})", place) from None
+    if not text.strip():  # a command that fails leaves an empty file; none is `[]`
+        raise ParseError("an empty file (expected JSON, `[]` for an empty list)", place)
     lines = text.splitlines()
     if len(lines) > 1 and lines[0].rstrip().endswith("}"):
         for number, line in enumerate(lines, 1):
