@@ -27,9 +27,9 @@ LAWS = (
     *("expansions", "law", "what-if", "cedar", "races", "intent", "platforms"),
     *("findings", "policies"),
 )
-UNMEASURED = ("connectors", "investigation", "clusters", "life")
+UNMEASURED = ("connectors", "investigation", "life")
 PARTS = (
-    *("help", "ingest", "queries", "reach", "peers"),
+    *("help", "ingest", "queries", "reach", "clusters", "peers"),
     *("gateway", "fairness", "enforce", "federation", "credentials", "web"),
     *LAWS,
     *UNMEASURED,

@@ -7,6 +7,7 @@ from bench.figures import BenchFigure, BenchRemark, Line, render_markdown
 _SECTIONS = (
     ("The command line, ingest and trace", ("help", "ingest", "queries")),
     ("Reach", ("reach",)),
+    ("Kubernetes and GitHub", ("clusters",)),
     ("Comparison with other tools", ("peers",)),
     ("Gateway", ("gateway",)),
     ("Fairness", ("fairness",)),
