@@ -221,6 +221,26 @@ def test_a_file_above_the_limit_is_named_and_the_rest_is_kept(tmp_path: Path) ->
     assert "github-members" in sync.collected
 
 
+@pytest.mark.parametrize(
+    ("path", "word"),
+    [
+        ("orgs/acme/members.admin", "github-members"),
+        ("orgs/acme/personal-access-tokens", "github-fine-grained-tokens"),
+        ("orgs/acme/actions/secrets", "github-secrets"),
+        ("orgs/acme/actions/oidc/customization/sub", "github-oidc-templates"),
+    ],
+)
+@pytest.mark.parametrize("content", [{"a": 1}, {"message": "Not Found"}])
+def test_an_answer_of_another_form_is_no_empty_list(
+    tmp_path: Path, path: str, word: str, content: dict[str, Any]
+) -> None:
+    folder = save(tmp_path, make_answers())
+    (folder / f"{path}.json").write_text(json.dumps(content))
+    sync = scan(folder)
+    assert any(each.place.endswith(f"{path}.json") for each in sync.problems)
+    assert word in sync.not_collected
+
+
 def test_no_value_of_a_secret_is_kept(tmp_path: Path) -> None:
     canary = "ghp_" + "C4n4ryC4n4ryC4n4ryC4n4ryC4n4ryC4n4ry"
     answers = make_answers()

@@ -36,6 +36,7 @@ from answerable.reach.github.catalogue import (
 
 UNREAD_LIMIT = 10_000
 AnswerT = TypeVar("AnswerT")
+StructT = TypeVar("StructT", bound=msgspec.Struct)
 CodeOwnersRules = tuple[tuple[str, tuple[str, ...]], ...]
 # Fields of a repository that lists fill.
 _LIST_FIELDS = {
@@ -139,7 +140,12 @@ class OrganizationBuilder(ProblemCollector):
     def iter_items(
         self, answer: SavedAnswer, kind: type[AnswerT]
     ) -> Iterator[tuple[str, AnswerT]]:
-        """Yield the entries of a list with their places; an invalid one is a problem."""
+        """Yield the entries of a list with their places; an invalid one is a problem.
+
+        An answer that is no list is one too: it is not an empty list.
+        """
+        if not answer.is_list:
+            self._add_foreign_answer(answer, "list")
         for number, raw in enumerate(answer.items):
             place = f"{answer.place}#/{number}"
             item = self.decode(raw, kind, place)
@@ -148,13 +154,26 @@ class OrganizationBuilder(ProblemCollector):
             else:
                 yield place, item
 
-    def decode_object(self, answer: SavedAnswer, kind: type[AnswerT]) -> AnswerT | None:
-        """Decode an answer that is one object; None and a problem if invalid."""
+    def decode_object(self, answer: SavedAnswer, kind: type[StructT]) -> StructT | None:
+        """Decode an answer that is one object; None and a problem if invalid.
+
+        An object without any member of the answer is not an answer with its defaults.
+        """
+        names = {each.encode_name for each in msgspec.structs.fields(kind)}
+        if names.isdisjoint(answer.fields):
+            self._add_foreign_answer(answer, "object")
+            return None
         raw = msgspec.Raw(msgspec.json.encode(answer.fields))
         item = self.decode(raw, kind, answer.place)
         if item is None:
             self.faulty.add(answer.place)
         return item
+
+    def _add_foreign_answer(self, answer: SavedAnswer, expected: str) -> None:
+        """Note that an answer is not of the form that its endpoint has."""
+        what = f"not an answer of this endpoint (expected its {expected})"
+        self.add_problem(answer.place, what)
+        self.faulty.add(answer.place)
 
     def get_repository(self, name: str) -> Repository:
         """Return a repository, added on first mention."""
