@@ -199,6 +199,17 @@ def test_a_declared_edge_is_no_permission_of_ours(tmp_path: Path) -> None:
     assert {e["verdict"] for e in json.loads(result.stdout)["items"]} == {"not-known"}
 
 
+def test_an_address_in_an_id_is_no_password() -> None:
+    ids = ("user:ana@corp.example", "group:sre@corp.example", "user:ben@corp.example")
+    nodes = [{"id": each, "kinds": ["AnswerableIdentity"]} for each in ids]
+    edge = {**WRITES, "start": {"value": ids[0]}, "end": {"value": ids[1]}}
+    graph = read({"graph": {"nodes": nodes, "edges": [edge]}})[0]
+    assert tuple(each.id for each in graph.nodes) == ids
+    assert (graph.edges[0].start.value, graph.edges[0].end.value) == ids[:2]
+    hidden = {"id": f"user:{CANARY}@corp.example", "kinds": ["AnswerableIdentity"]}
+    assert CANARY not in repr(read({"graph": {"nodes": [hidden], "edges": []}}))
+
+
 def test_no_secret_of_a_graph_is_kept(tmp_path: Path) -> None:
     properties = {
         "note": f"token {CANARY} of ci",

@@ -1,5 +1,6 @@
 """Build a foreign graph from raw nodes and edges, without secret values."""
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -20,6 +21,11 @@ from answerable.model.foreign_graph import (
     ForeignNode,
     ForeignPropertyMatcher,
     PropertyValue,
+)
+
+# As `user:ana@example.com`, which has the form of a name and a password before a host.
+_PRINCIPAL = re.compile(
+    r"((?:.*/)?)((?:user|group|serviceAccount):)([^@:/\s]+@[\w-]+(?:\.[\w-]+)+)"
 )
 
 
@@ -111,8 +117,8 @@ class GraphBuilder:
         key = build_node_key(self._collector, node, kinds, kept)
         self._nodes.append(
             ForeignNode(
-                redact_text(node),
-                redact_text(key),
+                _redact_id(node),
+                _redact_id(key),
                 tuple(map(redact_text, kinds)),
                 kept,
             )
@@ -169,13 +175,21 @@ def _build_end(end: _EdgeEnd) -> ForeignEdgeEnd:
         )
         for each in end.property_matchers
     )
-    value = redact_text(end.value)
+    value = _redact_id(end.value)
     return ForeignEdgeEnd(value, end.match_by, end.kind or "", matchers)
 
 
 def _is_named(end: _EdgeEnd) -> bool:
     """Tell whether the end of an edge names a node."""
     return bool(end.value or end.property_matchers)
+
+
+def _redact_id(text: str) -> str:
+    """Redact an id; the address of a principal of Google Cloud is no password."""
+    found = _PRINCIPAL.fullmatch(text)
+    if found is None:
+        return redact_text(text)
+    return f"{redact_text(found[1])}{found[2]}{redact_text(found[3])}"
 
 
 def _redact_value(name: str, value: str) -> str:
