@@ -8,7 +8,10 @@ from answerable.inventory.sync_join import join_syncs_into_inventory
 from answerable.model.documents.shared_shapes import ReachItem
 from answerable.reach import engine
 from answerable.reach.condition_formula import TRUE, build_atom
-from answerable.reach.cross_platform_steps import CrossPlatformStepSource
+from answerable.reach.cross_platform_steps import (
+    CrossPlatformStepSource,
+    may_be_cluster,
+)
 from answerable.reach.open_platforms import OpenPlatforms
 from answerable.reach.platform import (
     Answer,
@@ -153,6 +156,24 @@ def test_a_never_assumes_that_no_place_without_a_scan_allows_it(
     assert answer.not_collected == {f"cross-platform-steps ({place})"}
     callers = who_can(*sources, page=PageBounds())
     assert answer.not_collected <= callers.not_collected
+
+
+@pytest.mark.parametrize(
+    ("issuer", "expected"),
+    [
+        ("oidc.eks.eu-west-1.amazonaws.com/id/5A3B1E", True),
+        ("container.googleapis.com/v1/projects/p/locations/l/clusters/c", True),
+        ("eastus.oic.prod-aks.azure.com/t/c", True),
+        ("kubernetes.corp.example", True),
+        ("token.actions.githubusercontent.com", False),
+        ("corp.okta.com/oauth2/default", False),
+        ("notokta.com", True),
+    ],
+)
+def test_any_issuer_that_is_no_known_service_may_be_of_a_cluster(
+    issuer: str, expected: bool
+) -> None:
+    assert may_be_cluster(issuer) is expected
 
 
 def test_missing_data_about_steps_is_not_known() -> None:

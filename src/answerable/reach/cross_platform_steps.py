@@ -24,12 +24,19 @@ _SERVICE_ISSUERS = (
     "token.actions.githubusercontent.com",
     "accounts.google.com",
     "cognito-identity.amazonaws.com",
-    "sts.windows.net",
-    "login.microsoftonline.com",
-    "gitlab.com",
-    "app.terraform.io",
     "www.amazon.com",
     "graph.facebook.com",
+    "sts.windows.net",
+    "login.microsoftonline.com",
+    "vstoken.dev.azure.com",
+    "gitlab.com",
+    "app.terraform.io",
+    "oidc.circleci.com",
+    "api.bitbucket.org",
+    "agent.buildkite.com",
+    "oidc.vercel.com",
+    "okta.com",
+    "auth0.com",
 )
 
 
@@ -38,7 +45,8 @@ def may_be_cluster(issuer: str) -> bool:
 
     Each cluster chooses its issuer: only those of known services are none.
     """
-    return issuer.partition("/")[0] not in _SERVICE_ISSUERS
+    host = f".{issuer.partition('/')[0]}"
+    return not host.endswith(tuple(f".{each}" for each in _SERVICE_ISSUERS))
 
 
 @dataclass(frozen=True, slots=True)
