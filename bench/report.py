@@ -36,7 +36,7 @@ _MEANS = {
     "Kubernetes and GitHub": """\
 - The cluster has 100 namespaces, and is scanned from one `kubectl get` list. The
   organization has 200 members, ten writers for each repository, and one secret for all
-  of them; it is scanned from saved answers of the REST API.
+  of them; it is scanned from saved responses of the REST API.
 - All times are processor times of separate processes. The first question after a scan
   joins the inventory.
 - `python -m bench --only platforms` measures the engines alone: one check of a request

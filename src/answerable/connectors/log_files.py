@@ -92,7 +92,8 @@ def find_log_files(
         ) from None
     except OSError as refusal:
         raise EnvironmentFailure(
-            f"no permission to read {location} ({refusal.strerror})"
+            f"no permission to read {location} ({refusal.strerror})",
+            "run the command as a user that may read it",
         ) from None
     if not stat.S_ISDIR(mode):
         check_regular_file(path)
@@ -131,7 +132,8 @@ def _walk_folder(
     def refused(error: OSError) -> None:
         if error.filename == str(root_folder):
             raise EnvironmentFailure(
-                f"no permission to list {location} ({error.strerror})"
+                f"no permission to list {location} ({error.strerror})",
+                "run the command as a user that may list it",
             )
         what = f"no permission to list the folder ({error.strerror})"
         problems.append(

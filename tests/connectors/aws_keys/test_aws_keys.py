@@ -1,4 +1,4 @@
-"""Which key belongs to which user, from list-access-keys answers in any form."""
+"""Which key belongs to which user, from output of list-access-keys in any form."""
 
 import json
 from pathlib import Path

@@ -205,7 +205,9 @@ def test_other_files_are_told_apart(root: Path, context: SyncContext) -> None:
     with pytest.raises(UsageError) as caught:
         fetch.sync(str(account), context)
     assert caught.value.hint == "pass it as aws:FILE"
-    with pytest.raises(UsageError, match="does not contain AWS Organizations answers"):
+    with pytest.raises(
+        UsageError, match="does not contain output of AWS Organizations"
+    ):
         read({"x": 1})
     with pytest.raises(ParseError):
         read("{")

@@ -255,4 +255,4 @@ def test_progress_is_told(context: SyncContext) -> None:
         context.now, context.fingerprint, lambda done, total, what: told.append(what)
     )
     scan(lambda operation, _: LISTED.get(operation, {}), watched)
-    assert set(told) == {"answers about resources"}
+    assert set(told) == {"responses about resources"}

@@ -212,7 +212,7 @@ def test_other_files_are_told_apart(
             fetch.sync(str(data / f"{name}.json"), context)
         assert caught.value.hint == f"pass it as {source}:FILE"
     with pytest.raises(
-        UsageError, match="does not contain answers about AWS resources"
+        UsageError, match="does not contain responses about AWS resources"
     ):
         read(CALLER)
 

@@ -162,7 +162,7 @@ def test_no_value_of_a_workload_is_stored(tmp_path: Path) -> None:
 
 def test_a_file_without_an_answer_is_refused(tmp_path: Path) -> None:
     (tmp_path / "x.json").write_text('{"hello": 1}')
-    with pytest.raises(UsageError, match="no supported answer"):
+    with pytest.raises(UsageError, match="no supported output of gcloud"):
         fetch.sync(str(tmp_path / "x.json"), context())
 
 
@@ -188,7 +188,9 @@ def test_described_roles_replace_the_catalogue(tmp_path: Path) -> None:
 def test_a_folder_of_other_files_is_refused_after_some(tmp_path: Path) -> None:
     for number in range(300):
         (tmp_path / f"{number:03}.json").write_text('{"other": 1}')
-    with pytest.raises(UsageError, match="has no supported answer") as caught:
+    with pytest.raises(
+        UsageError, match="contains no supported output of gcloud"
+    ) as caught:
         fetch.sync(str(tmp_path), context())
     assert caught.value.hint == "collect with the commands of docs/gcp.md"
 
@@ -229,7 +231,10 @@ def test_an_agent_of_gemini_enterprise_acts_as_its_engine(tmp_path: Path) -> Non
     assert other.runs_as == ()
     assert other.note == f"disabled; {engine}/9 was not collected"
     form = found["agent:gemini-enterprise/7/3"]
-    assert form.note == "acts as the person that talks to it, or elsewhere"
+    assert (
+        form.note
+        == "acts as the person that uses it, or as an identity that was not collected"
+    )
     assert sync.problems == ()
 
 
@@ -250,7 +255,7 @@ def test_a_binding_that_is_not_understood_is_a_problem(
     row = {"resource": PROJECT, "policy": {"bindings": bindings}}
     sync, estate = scan(tmp_path, iam_policies=[row])
     assert estate.unread
-    what = "an allow policy with a binding that is not understood"
+    what = "an allow policy with an unsupported binding"
     assert [each.what for each in sync.problems] == [what]
 
 

@@ -297,7 +297,7 @@ def test_a_page_that_names_itself_as_the_next_ends(google: FakeGoogle) -> None:
     body = b'{"memberships": [], "nextPageToken": "0"}'
     google.bodies["/v1/groups/a2/memberships"] = body
     sync, _ = scan()
-    assert sync.problems[0].what == "a page was answered twice"
+    assert sync.problems[0].what == "the API returned the same page twice"
 
 
 def test_too_many_assets_are_a_problem(
@@ -336,7 +336,7 @@ def test_a_credential_is_never_sent_in_plain_text(
     google: FakeGoogle, monkeypatch: pytest.MonkeyPatch, url: str
 ) -> None:
     monkeypatch.setenv("CLOUDSDK_API_ENDPOINT_OVERRIDES_CLOUDIDENTITY", url)
-    with pytest.raises(EnvironmentFailure, match="is no https URL"):
+    with pytest.raises(EnvironmentFailure, match="is not an https URL"):
         scan()
 
 

@@ -197,7 +197,7 @@ def test_a_server_error_is_retried(api: FakeApi) -> None:
 def test_an_answer_that_is_cut_off_is_named(api: FakeApi) -> None:
     api.cut.add(RULESETS)
     sync = scan_live(api)
-    assert [each.what for each in sync.problems] == ["no answer"]
+    assert [each.what for each in sync.problems] == ["no response"]
     assert web_of(sync).rulesets is None
 
 
@@ -254,9 +254,9 @@ def test_entries_hidden_by_single_sign_on_are_missing(api: FakeApi) -> None:
     ("location", "error"),
     [
         ("acme,app=1", "an app needs its id and its private key"),
-        ("acme,api=http://example.com", "api= is no address of an API"),
-        ("acme,api=ftp://127.0.0.1", "api= is no address of an API"),
-        ("acme,api=https://a:b@h", "api= is no address of an API"),
+        ("acme,api=http://example.com", "api= is not the URL of an API"),
+        ("acme,api=ftp://127.0.0.1", "api= is not the URL of an API"),
+        ("acme,api=https://a:b@h", "api= is not the URL of an API"),
         ("./x.json,app=1,key=k", "app= is only for a live scan"),
     ],
 )
@@ -287,7 +287,7 @@ def test_an_unknown_organization_is_said(api: FakeApi) -> None:
 def test_no_network_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GH_TOKEN", TOKEN)
     monkeypatch.setattr("time.sleep", lambda seconds: None)
-    with pytest.raises(EnvironmentFailure, match="cannot be read: no answer"):
+    with pytest.raises(EnvironmentFailure, match="cannot be read: no response"):
         scan_live(FakeApi({}, url="http://127.0.0.1:9"))
 
 

@@ -157,7 +157,7 @@ def test_an_answer_that_is_half_written_is_named(
     server.raw[BINDINGS] = body
     sync = scan("")
     (problem,) = sync.problems
-    assert problem.what == "not an answer of an API server"
+    assert problem.what == "not a response of an API server"
     assert "clusterrolebindings" not in cluster_of(sync).collected
 
 

@@ -133,7 +133,7 @@ def test_a_cut_file_is_one_error_with_a_hint(
     assert main(["--store", str(tmp_path / "s"), "scan", f"opengraph:{path}"]) == 3
     error, hint = capsys.readouterr().err.splitlines()[-2:]
     assert error.startswith("error: ")
-    assert hint == "hint: docs/opengraph.md lists the exports it reads"
+    assert hint == "hint: docs/opengraph.md lists the supported exports"
 
 
 @pytest.mark.parametrize("content", [GRAPH, AZURE], ids=["opengraph", "azurehound"])
@@ -250,7 +250,7 @@ def test_no_secret_of_a_graph_is_kept(tmp_path: Path) -> None:
                 "data": [{"kind": "AZAppOwner", "data": {"owners": [1]}}],
                 "meta": {"type": "azure"},
             },
-            "a AZAppOwner lacks an end",
+            "a AZAppOwner has no start or no end node",
         ),
     ],
 )

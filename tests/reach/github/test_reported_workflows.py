@@ -39,7 +39,7 @@ def copy(tmp_path: Path) -> Path:
 
 
 def save_organization(folder: Path, workflow: str) -> Path:
-    """Save the answers about the organization, with the platform's copy of the file."""
+    """Save the responses about the organization, with the platform's copy of the file."""
     answers = make_answers()
     answers[f"repos/acme/web/contents/{FILE}"] = content(FILE, workflow)
     answers["orgs/acme/repos"][0][0] |= {"private": False, "visibility": "public"}

@@ -10,7 +10,7 @@ DECLARATION = ConnectorDeclaration(
     about="activities of an Anthropic organization (Compliance API)",
     written_by=WrittenBy.PLATFORM,
     reads=(
-        "*.json *.jsonl *.ndjson, plain, .gz or .zst: answers of `/v1/compliance/activities`",
+        "*.json *.jsonl *.ndjson, plain, .gz or .zst: responses of `/v1/compliance/activities`",
     ),
     permissions=(),
     collects=("anthropic-audit",),

@@ -32,7 +32,7 @@ DECLARATION = ConnectorDeclaration(
     about="an AWS account's users, roles, policies, boundaries, trust and owner tags",
     written_by=WrittenBy.PLATFORM,
     reads=(
-        "FILE: answers of `aws iam get-account-authorization-details`",
+        "FILE: output of `aws iam get-account-authorization-details`",
         WHO_AM_I,
         DETAILS,
         LIST_KEYS,

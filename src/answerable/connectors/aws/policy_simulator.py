@@ -77,7 +77,7 @@ class AwsPolicySimulator:
         told = _parse_simulation_result(results[0], resource) if results else None
         if told is None or not told.decision:
             return SimulationDeclined(
-                SimulationRefusal.EMPTY, "the answer contains no result"
+                SimulationRefusal.EMPTY, "the response contains no result"
             )
         return told
 

@@ -1,1 +1,1 @@
-"""AWS access-key connector: reads list-access-keys answers from files."""
+"""AWS access-key connector: reads output of list-access-keys from files."""

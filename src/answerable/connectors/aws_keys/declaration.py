@@ -7,9 +7,9 @@ DECLARATION = ConnectorDeclaration(
     name="aws-keys",
     gives="inventory",
     location="FILE or DIR",
-    about="which AWS access key belongs to which user (list-access-keys answers)",
+    about="which AWS access key belongs to which user (output of list-access-keys)",
     written_by=WrittenBy.PLATFORM,
-    reads=("FILE, or DIR/*.json: answers of `aws iam list-access-keys`",),
+    reads=("FILE, or DIR/*.json: output of `aws iam list-access-keys`",),
     permissions=("iam:ListUsers", "iam:ListAccessKeys"),
     collects=("access-keys",),
 )

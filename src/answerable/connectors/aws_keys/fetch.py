@@ -1,4 +1,4 @@
-"""Read list-access-keys answers from one file, or a folder with a file per user."""
+"""Read output of list-access-keys from one file, or a folder with a file per user."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""Parse list-access-keys answers into credentials, user links and problems."""
+"""Parse output of list-access-keys into credentials, user links and problems."""
 
 from collections.abc import Sequence
 

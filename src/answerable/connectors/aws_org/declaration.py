@@ -47,7 +47,7 @@ DECLARATION = ConnectorDeclaration(
     "live, also every account",
     written_by=WrittenBy.PLATFORM,
     reads=(
-        "FILE: answers of `aws organizations`, combined as docs/aws.md shows",
+        "FILE: output of `aws organizations`, combined as docs/aws.md shows",
         WHO_AM_I,
         *PERMISSIONS,
         *CENTER_PERMISSIONS,

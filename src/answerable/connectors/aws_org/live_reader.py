@@ -123,7 +123,7 @@ class OrganizationReader:
     def _report_answer_progress(self) -> None:
         """Count one more API answer, and report the progress of the scan."""
         self.answer_count += 1
-        self.context.progress(self.answer_count, 0, "answers about the organization")
+        self.context.progress(self.answer_count, 0, "responses about the organization")
 
 
 def permission_of_operation(service: str, operation: str) -> str:

@@ -63,7 +63,7 @@ DECLARATION = ConnectorDeclaration(
     "runs as, and agents on Bedrock and AgentCore",
     written_by=WrittenBy.PLATFORM,
     reads=(
-        "FILE: answers of the AWS CLI, combined as docs/aws.md shows",
+        "FILE: output of the AWS CLI, combined as docs/aws.md shows",
         WHO_AM_I,
         *PERMISSIONS,
     ),

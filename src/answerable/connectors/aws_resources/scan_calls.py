@@ -138,7 +138,7 @@ class ResourceScan:
         """Add an answer under its queried id."""
         cast(AnswerDocument, self.document.setdefault(name, {}))[queried_id] = reply
         self.done += 1
-        self.context.progress(self.done, 0, "answers about resources")
+        self.context.progress(self.done, 0, "responses about resources")
 
     def add_records(self, name: str, records: Sequence[object]) -> None:
         """Add the entries of a page to a list of the document."""

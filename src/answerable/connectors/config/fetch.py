@@ -106,7 +106,10 @@ def _expand_policy_path(pattern: str) -> list[Path]:
         return [Path(pattern)]
     found = sorted(path for path in map(Path, glob(pattern)) if path.is_file())
     if not found:
-        raise UsageError(f"{pattern}: no such file")
+        raise UsageError(
+            f"{pattern}: no such file",
+            "name an existing answerable.yaml, or a glob of them",
+        )
     return found
 
 

@@ -10,7 +10,7 @@ DECLARATION = ConnectorDeclaration(
     about="Microsoft Entra sign-in and audit logs",
     written_by=WrittenBy.PLATFORM,
     reads=(
-        "*.json *.jsonl *.ndjson, plain, .gz or .zst: answers of Microsoft Graph `auditLogs`, diagnostic settings",
+        "*.json *.jsonl *.ndjson, plain, .gz or .zst: responses of Microsoft Graph `auditLogs`, diagnostic settings",
     ),
     permissions=(),
     collects=("entra",),

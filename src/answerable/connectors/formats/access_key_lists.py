@@ -1,4 +1,4 @@
-"""Parse list-access-keys answers into credentials and links to their users.
+"""Parse output of list-access-keys into credentials and links to their users.
 
 The answer names a user without its path or account. The account is encoded in the key
 id (not in ids issued before 2019), so the link goes to
@@ -36,7 +36,7 @@ from answerable.model.ids import (
 from answerable.model.provenance import FactProvenance, WrittenBy
 from answerable.model.sighting import ReadProblem, SightedFacts
 
-EXPECTED_KIND = "list-access-keys answers"
+EXPECTED_KIND = "output of list-access-keys"
 LINK_SOURCE = "list-access-keys"
 
 

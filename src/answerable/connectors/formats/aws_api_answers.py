@@ -34,17 +34,17 @@ ACCESS_DENIED_CODES = frozenset(
 _HINT = "expected what the AWS CLI prints with --output json"
 
 # A field that gives a document away, what the document is, and where it belongs.
-_RESOURCE_ANSWERS = "answers about AWS resources"
+_RESOURCE_ANSWERS = "responses about AWS resources"
 _KINDS = (
     ("UserDetailList", "account authorization details", "aws:FILE"),
     ("RoleDetailList", "account authorization details", "aws:FILE"),
     ("GroupDetailList", "account authorization details", "aws:FILE"),
-    ("AccessKeyMetadata", "list-access-keys answers", "aws-keys:FILE"),
+    ("AccessKeyMetadata", "output of list-access-keys", "aws-keys:FILE"),
     ("GeneratedTime", "a credential report, which contains no key ids", ""),
     ("Records", "CloudTrail records", "cloudtrail:FILE (with `answerable ingest`)"),
-    ("Organization", "AWS Organizations answers", "aws-org:FILE"),
-    ("Roots", "AWS Organizations answers", "aws-org:FILE"),
-    ("Accounts", "AWS Organizations answers", "aws-org:FILE"),
+    ("Organization", "output of AWS Organizations", "aws-org:FILE"),
+    ("Roots", "output of AWS Organizations", "aws-org:FILE"),
+    ("Accounts", "output of AWS Organizations", "aws-org:FILE"),
     ("BucketPolicy", _RESOURCE_ANSWERS, "aws-resources:FILE"),
     ("Buckets", _RESOURCE_ANSWERS, "aws-resources:FILE"),
     ("KeyPolicy", _RESOURCE_ANSWERS, "aws-resources:FILE"),
@@ -169,7 +169,7 @@ def _decode_objects(text: bytes, place: str) -> list[AnswerFields]:
     try:
         whole = msgspec.json.decode(text, type=AnswerFields | list[AnswerFields])
     except DECODE_ERRORS as error:
-        why = f"not an answer of the AWS API: {describe_decode_error(error)}"
+        why = f"not a response of the AWS API: {describe_decode_error(error)}"
         raise _parse_error(why, place) from None
     return whole if isinstance(whole, list) else [whole]
 

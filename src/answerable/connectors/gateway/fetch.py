@@ -40,7 +40,10 @@ def read(location: str, context: EventContext) -> Iterator[EventBatch]:
             "its configuration",
         )
     if not _list_recorder_folders(path):
-        raise UsageError(f"no gateway records in the folder (got {location!r})")
+        raise UsageError(
+            f"no gateway records in the folder (got {location!r})",
+            "name the spool of a gateway that has decided calls: STATE/spool",
+        )
     return _read_spool(path, context)
 
 

@@ -137,7 +137,10 @@ class RecorderFolder:
                     return
                 if not line.endswith(b"\n"):
                     if len(line) == _MAX_LINE_BYTES:
-                        raise EnvironmentFailure(f"no spool of a gateway: {path}")
+                        raise EnvironmentFailure(
+                            f"{path} is not a file of a gateway's spool",
+                            "name the spool of a gateway: STATE/spool",
+                        )
                     cut = len(line.rstrip(RESERVED_BYTES))
                     if cut and not written_to:
                         self._report_truncated_line(path, cut)
@@ -229,7 +232,10 @@ def open_folder(path: Path) -> Iterator[int]:
     try:
         handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     except OSError as error:
-        raise EnvironmentFailure(f"cannot be read: {path} ({error.strerror})") from None
+        raise EnvironmentFailure(
+            f"cannot read {path} ({error.strerror})",
+            "run the command as the gateway's user",
+        ) from None
     try:
         yield handle
     finally:

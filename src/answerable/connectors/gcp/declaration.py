@@ -89,7 +89,7 @@ DECLARATION = ConnectorDeclaration(
     written_by=WrittenBy.PLATFORM,
     reads=(
         *(
-            f"FILE, or DIR/**/*.json, *.jsonl, *.dump: answers of `{command}`"
+            f"FILE, or DIR/**/*.json, *.jsonl, *.dump: output of `{command}`"
             for command in KINDS.values()
         ),
         *LIVE_CALLS,

@@ -47,7 +47,7 @@ def sync(location: str, context: SyncContext) -> Sync:
     if not parsed.recognised:
         found = (*problems, *parsed.problems)
         why = f": {found[0].what}" if found else ""
-        raise UsageError(f"{source} has no supported answer{why}", _HINT)
+        raise UsageError(f"{source} contains no supported output of gcloud{why}", _HINT)
     probes = tuple(Probe(place, EXPECTED_KIND, True) for place in places)
     return _build_sync(
         source, parsed, probes, (*problems, *parsed.problems), context.now
@@ -101,7 +101,7 @@ def list_locations_to_read(location: str) -> tuple[Probe, ...]:
     """List the paths or API calls that a sync would read."""
     paths = [each for each in location.split(",") if each]
     if _is_live(paths):
-        return tuple(Probe(each, "an answer of the API", None) for each in LIVE_CALLS)
+        return tuple(Probe(each, "a response of the API", None) for each in LIVE_CALLS)
     return tuple(
         probe_answer_file(place, EXPECTED_KIND)
         for path in paths

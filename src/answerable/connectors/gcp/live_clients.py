@@ -146,7 +146,9 @@ class GoogleClients:
         with _translate_errors():
             found = _build_retry()(send_once)()
         if not isinstance(found, dict):
-            raise GoogleCallFailed(ReadProblemKind.INVALID, "the answer is no object")
+            raise GoogleCallFailed(
+                ReadProblemKind.INVALID, "the response is not a JSON object"
+            )
         return found
 
 
@@ -196,7 +198,7 @@ def _find_endpoint(service: str) -> str:
         safe = False
     if not safe:
         raise EnvironmentFailure(
-            f"{name} is no https URL", "state https://HOST, or unset the variable"
+            f"{name} is not an https URL", "state https://HOST, or unset the variable"
         )
     return url
 
@@ -227,10 +229,10 @@ def _translate_errors() -> Iterator[None]:
     except GoogleAuthError:
         refused = True
     except (RequestException, OSError) as error:
-        what = f"no answer ({type(error).__name__})"
+        what = f"no response ({type(error).__name__})"
         failed = GoogleCallFailed(ReadProblemKind.NETWORK, what)
     except (MessageError, ValueError, TypeError):
-        failed = GoogleCallFailed(ReadProblemKind.INVALID, "not an answer of the API")
+        failed = GoogleCallFailed(ReadProblemKind.INVALID, "not a response of the API")
     if refused:
         raise EnvironmentFailure(
             "Google Cloud refused the application default credentials",

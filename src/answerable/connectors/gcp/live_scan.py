@@ -267,7 +267,7 @@ class _GoogleLiveScan:
                 return
             if token in seen:
                 raise GoogleCallFailed(
-                    ReadProblemKind.INVALID, "a page was answered twice"
+                    ReadProblemKind.INVALID, "the API returned the same page twice"
                 )
             seen.add(token)
             query = {**query, "pageToken": token}

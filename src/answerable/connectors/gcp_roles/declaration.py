@@ -10,7 +10,7 @@ DECLARATION = ConnectorDeclaration(
     about="permissions of Google Cloud roles, in place of the packaged catalogue",
     written_by=WrittenBy.PLATFORM,
     reads=(
-        "FILE: answers of `gcloud iam roles describe ROLE --format=json`, in one list "
+        "FILE: output of `gcloud iam roles describe ROLE --format=json`, in one list "
         "or one a line",
     ),
     permissions=(),

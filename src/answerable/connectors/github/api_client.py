@@ -69,7 +69,7 @@ def parse_api_url(text: str) -> SplitResult:
         parts = urlsplit("")
     if not valid or not (local or parts.scheme == "https"):
         raise UsageError(
-            f"api= is no address of an API (got {text[:80]!r}, expected https://HOST/...)",
+            f"api= is not the URL of an API (got {text[:80]!r}, expected https://HOST/...)",
             "GitHub Enterprise Server: api=https://HOST/api/v3",
         )
     return parts
@@ -138,7 +138,7 @@ class GithubApiClient:
             answer = self._call_once(method, target, body, authorization)
             if answer is None or answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
                 if server == SERVER_RETRIES:
-                    what = f"HTTP status {answer.status}" if answer else "no answer"
+                    what = f"HTTP status {answer.status}" if answer else "no response"
                     raise CallFailed(ReadProblemKind.NETWORK, what)
                 time.sleep(2.0**server)
                 server += 1

@@ -166,7 +166,7 @@ def load_app_signer(path: str) -> Callable[[bytes], bytes]:
     from cryptography.hazmat.primitives.asymmetric import padding, rsa
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-    why = "no RSA private key in PEM form"
+    why = "the file contains no RSA private key in PEM format"
     try:
         with expand_user_path(path).open("rb") as file:
             key = load_pem_private_key(file.read(_MAX_KEY_BYTES), None)

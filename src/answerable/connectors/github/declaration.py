@@ -30,7 +30,7 @@ DECLARATION = ConnectorDeclaration(
     "organization",
     written_by=WrittenBy.PLATFORM,
     reads=(
-        "FILE, or DIR/**/*.json: saved answers of the REST API (docs/github.md), "
+        "FILE, or DIR/**/*.json: saved responses of the REST API (docs/github.md), "
         "a GitHound export",
         "DIR/**/*.yml, *.yaml, CODEOWNERS: files saved below repos/ORG/NAME/contents",
         *(_describe_call(each) for each in ENDPOINTS),

@@ -116,7 +116,7 @@ def list_locations_to_read(location: str) -> tuple[Probe, ...]:
     paths, options = split_location(location, DECLARATION.location_options)
     if _find_live_name(paths, options):
         calls = (e for e in DECLARATION.reads if e.startswith(("GET ", "POST ")))
-        return tuple(Probe(each, "an answer of the API", None) for each in calls)
+        return tuple(Probe(each, "a response of the API", None) for each in calls)
     if not paths:
         return (Probe(f"{DECLARATION.name}:FILE", EXPECTED_KIND, False),)
     return probe_answer_files(paths, _SUFFIXES, EXPECTED_KIND)

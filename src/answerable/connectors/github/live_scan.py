@@ -103,7 +103,7 @@ class _LiveOrganizationScan:
         while waiting:
             for path, endpoint in waiting:
                 done, total = len(self.seen), len(self.seen) + len(waiting)
-                self.context.progress(done, total, f"answers ({endpoint.answer})")
+                self.context.progress(done, total, f"responses ({endpoint.answer})")
                 self.seen.add(path)
                 self._read_answer(path, endpoint)
             expected = self.reader.builder.expected

@@ -10,7 +10,7 @@ DECLARATION = ConnectorDeclaration(
     about="GitHub audit events of an organization or enterprise",
     written_by=WrittenBy.PLATFORM,
     reads=(
-        "*.json *.jsonl *.ndjson, plain, .gz or .zst: exports, API answers, streamed files",
+        "*.json *.jsonl *.ndjson, plain, .gz or .zst: exports, API responses, streamed files",
     ),
     permissions=(),
     collects=("github-audit",),

@@ -23,8 +23,8 @@ DECLARATION = ConnectorDeclaration(
     about="service accounts, RBAC, workloads, agents and cloud identities of a cluster",
     written_by=WrittenBy.PLATFORM,
     reads=(
-        "FILE, or DIR/**/*.json, *.yaml, *.yml: answers of `kubectl get ... -o json|yaml`, "
-        "manifests, rendered charts, answers of `aws eks describe-...`",
+        "FILE, or DIR/**/*.json, *.yaml, *.yml: output of `kubectl get ... -o json|yaml`, "
+        "manifests, rendered charts, output of `aws eks describe-...`",
         *(f"GET {each.path}" for each in LISTED_KINDS),
         f"GET {AWS_AUTH_PATH}",
         f"GET {VERSION_PATH}",

@@ -234,7 +234,7 @@ class _LiveScan:
             raise _CallFailed(ReadProblemKind.NETWORK, f"no answer ({why})")
         self.left -= len(data)
         if self.left < 0:
-            limit = f"more than {MAX_BYTES >> 20} MiB of answers"
+            limit = f"more than {MAX_BYTES >> 20} MiB of responses"
             raise _CallFailed(ReadProblemKind.TOO_LARGE, limit)
         retry_after = answer.getheaders().get("Retry-After") or ""
         return int(answer.status), data.decode(errors="replace"), retry_after
@@ -256,7 +256,7 @@ def _decode_answer(text: str, kind: type[AnswerT]) -> AnswerT:
         return msgspec.json.decode(text, type=kind)
     except (msgspec.DecodeError, RecursionError):
         pass
-    raise _CallFailed(ReadProblemKind.INVALID, "not an answer of an API server")
+    raise _CallFailed(ReadProblemKind.INVALID, "not a response of an API server")
 
 
 def scan_cluster(

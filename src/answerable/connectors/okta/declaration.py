@@ -10,7 +10,7 @@ DECLARATION = ConnectorDeclaration(
     about="Okta System Log events",
     written_by=WrittenBy.PLATFORM,
     reads=(
-        "*.json *.jsonl *.ndjson, plain, .gz or .zst: answers of `/api/v1/logs`, streamed files",
+        "*.json *.jsonl *.ndjson, plain, .gz or .zst: responses of `/api/v1/logs`, streamed files",
     ),
     permissions=(),
     collects=("okta",),

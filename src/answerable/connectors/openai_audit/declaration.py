@@ -10,7 +10,7 @@ DECLARATION = ConnectorDeclaration(
     about="audit log of an OpenAI organization",
     written_by=WrittenBy.PLATFORM,
     reads=(
-        "*.json *.jsonl *.ndjson, plain, .gz or .zst: answers of `/v1/organization/audit_logs`",
+        "*.json *.jsonl *.ndjson, plain, .gz or .zst: responses of `/v1/organization/audit_logs`",
     ),
     permissions=(),
     collects=("openai-audit",),

@@ -10,7 +10,7 @@ from answerable.model.errors import ParseError, UsageError
 from answerable.model.sighting import Probe, ReadProblem, ReadProblemKind, Sync
 
 _EXPECTED_KIND = "a graph of another collector"
-_HINT = "docs/opengraph.md lists the exports it reads"
+_HINT = "docs/opengraph.md lists the supported exports"
 _SUFFIXES = (".json",)
 
 

@@ -8,7 +8,7 @@ from answerable.model.errors import ParseError, UsageError
 from answerable.model.sighting import Probe, Sync
 
 _EXPECTED_KIND = "users of a directory, as JSON or CSV"
-_HINT = "docs/ownership.md lists the exports it reads"
+_HINT = "docs/ownership.md lists the supported exports"
 
 
 def sync(location: str, context: SyncContext) -> Sync:

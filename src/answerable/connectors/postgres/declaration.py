@@ -16,7 +16,7 @@ DECLARATION = ConnectorDeclaration(
     reads=(
         "FILE, or DIR/*.sql: text of `pg_dumpall --roles-only` and "
         "`pg_dump --schema-only --create`",
-        "FILE, or DIR/*.json: the answer of the catalogue query of docs/postgres.md",
+        "FILE, or DIR/*.json: the result of the catalogue query of docs/postgres.md",
     ),
     permissions=(),
     collects=(ROLES, SCHEMAS, DATABASE_GRANTS),

@@ -30,7 +30,7 @@ from answerable.model.provenance import FactProvenance, WrittenBy
 from answerable.model.sighting import ReadProblem, SightedFacts
 
 FIELDS = (*TREE_FIELDS, *CENTER_FIELDS)
-EXPECTED_KIND = "AWS Organizations answers"
+EXPECTED_KIND = "output of AWS Organizations"
 _LAYERS = {
     "SERVICE_CONTROL_POLICY": PolicyLayer.SCP,
     "RESOURCE_CONTROL_POLICY": PolicyLayer.RCP,
@@ -51,7 +51,7 @@ class ParsedOrganization:
 
 
 def parse(data: bytes, *, source: str, place: str, now: int) -> ParsedOrganization:
-    """Parse a file of AWS Organizations answers.
+    """Parse a file of output of AWS Organizations.
 
     Args:
         data: One object, or several answers; see docs/aws.md.
@@ -74,7 +74,7 @@ def parse(data: bytes, *, source: str, place: str, now: int) -> ParsedOrganizati
 def parse_answers(
     answers: Sequence[AwsAnswer], *, source: str, place: str, now: int
 ) -> ParsedOrganization:
-    """Parse already decoded AWS Organizations answers."""
+    """Parse already decoded output of AWS Organizations."""
     tree = build_tree(answers, place)
     accounts = _build_accounts(tree, source, now)
     policies, attachments = _build_control_policies(tree, source, now)

@@ -1,4 +1,4 @@
-"""Merge typed AWS Organizations answers into one tree of units and accounts.
+"""Merge typed output of AWS Organizations into one tree of units and accounts.
 
 Some answers do not name their subject (`list-targets-for-policy` names no policy):
 those are stored under the queried id. docs/aws.md describes the whole format.

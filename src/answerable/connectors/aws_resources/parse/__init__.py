@@ -1,4 +1,4 @@
-"""Parse answers about AWS resources into resources, policies, roles and problems."""
+"""Parse responses about AWS resources into resources, policies, roles and problems."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -38,7 +38,7 @@ from answerable.model.errors import IdError
 from answerable.model.ids import Arn
 from answerable.model.sighting import ReadProblem, SightedFacts
 
-EXPECTED_KIND = "answers about AWS resources"
+EXPECTED_KIND = "responses about AWS resources"
 CALLER = "Account"  # field of sts get-caller-identity, next to `Arn`
 REGION = "Region"  # where the lists were asked for; no answer says it
 # Fields of files that belong to other sources; some have names of ours, too.

@@ -131,7 +131,7 @@ class RecordSplitter:
             ):
                 pass
         except TooDeepError:
-            self._refuse_and_stop(pieces, "nested too deep for a record")
+            self._refuse_and_stop(pieces, "the record is nested too deeply")
         if self._at:
             del self._buffer[: self._at]
             self._base += self._at

@@ -30,7 +30,7 @@ from answerable.model.google_cloud_ids import get_container
 from answerable.model.platform_catalogue import PlatformCatalogue
 from answerable.model.sighting import ReadProblem, SightedFacts
 
-EXPECTED_KIND = "answers of gcloud or Cloud Asset Inventory as JSON"
+EXPECTED_KIND = "output of gcloud or Cloud Asset Inventory as JSON"
 # Words in the name of a file that holds the whole list of a kind, also an empty one.
 _NAMED_KINDS = (
     ("deny", "deny-policies"),

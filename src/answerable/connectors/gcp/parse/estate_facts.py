@@ -147,7 +147,10 @@ class EstateFacts:
         """
         path = agent.name.partition("projects/")[2].split("/")
         project = self._get_project_id(path[0])
-        identity, note = "", "acts as the person that talks to it, or elsewhere"
+        identity, note = (
+            "",
+            "acts as the person that uses it, or as an identity that was not collected",
+        )
         if agent.engine:
             runs = self._find_engine(agent.engine)
             identity = self._get_engine_identity(runs) if runs else ""

@@ -51,7 +51,7 @@ def read_allow_policy(builder: EstateBuilder, resource: str, raw: RawObject) -> 
     """Read the bindings of an allow policy."""
     builder.collected.add("iam-policies")
     if not _is_policy(raw):
-        what = "an allow policy with a binding that is not understood"
+        what = "an allow policy with an unsupported binding"
         builder.add_problem(expand_resource_name(resource), what)
     bindings = tuple(
         GoogleBinding(

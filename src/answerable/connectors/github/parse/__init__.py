@@ -38,7 +38,7 @@ from answerable.model.platform_catalogue import PlatformCatalogue
 from answerable.model.sighting import ReadProblem, ReadProblemKind, SightedFacts
 from answerable.reach.github.catalogue import GithubOrganization
 
-EXPECTED_KIND = "saved answers of the GitHub API, or a GitHound export"
+EXPECTED_KIND = "saved responses of the GitHub API, or a GitHound export"
 _RAW_FILE = re.compile(
     r"(?:^|/)repos/([^/]+)/([^/]+)/contents/"
     r"(\.github/workflows/[^/]+\.ya?ml|(?:\.github/|docs/)?CODEOWNERS)$"

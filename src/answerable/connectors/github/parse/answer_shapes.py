@@ -109,7 +109,7 @@ def find_address_by_shape(
     missing = [name for name in needed if not named.get(name)]
     if missing:
         return (
-            f"an answer of {shape.answer} without its {' and '.join(missing)} "
+            f"a response of {shape.answer} without its {' and '.join(missing)} "
             f"(expected the file {endpoint.path}{endpoint.saved}.json)"
         )
     return AnswerAddress(endpoint, {name: named[name] for name in needed})

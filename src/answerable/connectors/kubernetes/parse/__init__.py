@@ -38,7 +38,7 @@ from answerable.model.platform_catalogue import PlatformCatalogue
 from answerable.model.sighting import ReadProblem, SightedFacts
 from answerable.reach.kubernetes.catalogue import Cluster
 
-EXPECTED_KIND = "Kubernetes objects as JSON or YAML, or answers of `aws eks`"
+EXPECTED_KIND = "Kubernetes objects as JSON or YAML, or output of `aws eks`"
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,7 +121,7 @@ class EksReader:
             answer = msgspec.convert(raw, _Answer, strict=False)
         except msgspec.ValidationError as error:
             self.builder.add_problem(place, describe_validation_error(error))
-            self.builder.unread.append(f"EKS answer ({place})")
+            self.builder.unread.append(f"EKS output ({place})")
             return
         self.builder.recognised += 1
         if answer.cluster:

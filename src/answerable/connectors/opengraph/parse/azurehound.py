@@ -138,7 +138,7 @@ def _read_relation(
             record.data, (relation.end,)
         )
         if not isinstance(start, str) or not isinstance(end, str):
-            builder.faults.append((at, f"a {record.kind} lacks an end"))
+            builder.faults.append((at, f"a {record.kind} has no start or no end node"))
             continue
         kept = {path[-1]: _get_path(item, path) for path in relation.kept}
         builder.add_edge(

@@ -96,7 +96,9 @@ class GraphBuilder:
                 self.faults.append((at, "not an edge"))
                 continue
             if not _is_named(edge.start) or not _is_named(edge.end):
-                self.faults.append((at, "an edge whose end names no node"))
+                self.faults.append(
+                    (at, "an edge without the id of its start or end node")
+                )
                 continue
             self.add_edge(
                 at,

@@ -47,7 +47,7 @@ def parse(
     if not found and not problems:
         raise UsageError(
             f"{place} contains no users",
-            "expected an export of a directory; docs/ownership.md lists the forms",
+            "expected an export of a directory; docs/ownership.md lists the formats",
         )
     collected = [PEOPLE] if found and not problems else []
     if found and all(entry.present is not None for entry in entries):
