@@ -78,7 +78,7 @@ def test_what_is_no_bundle_is_no_answer(
     page = page_of(desk, bundle, sent[1])
     assert page.values["wrong"]
     drawn = render_page(page, SEES, RouteRequest())
-    assert "no answer" in drawn
+    assert "no result" in drawn
     assert "<script>alert" not in drawn
     with pytest.raises(RequestRejected) as caught:
         told(desk, bundle, sent[1])

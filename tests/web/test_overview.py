@@ -65,7 +65,7 @@ def test_every_link_leads_to_a_route_that_takes_it(
 def test_a_viewer_sees_nothing_of_deeds(desk: StoreCache, viewer: Visitor) -> None:
     page = shown(desk, viewer, "/")
     assert "decisions of the last day" not in page
-    assert "open asks" not in page
+    assert "open approval requests" not in page
     assert "Activity is not shown" in page
     assert "/decision" not in page
     seen = shown(desk, visitor(WebRole.INVESTIGATOR), "/")

@@ -1,4 +1,4 @@
-"""`who-can` names agents, lists the gravest first, and answers about patterns."""
+"""`who-can` names agents, lists the most severe first, and answers about patterns."""
 
 from pathlib import Path
 

@@ -80,7 +80,9 @@ NAVIGATION: tuple[tuple[str, tuple[NavigationEntry, ...]], ...] = (
     (
         "Decide",
         (
-            NavigationEntry("/asks", "Asks", ("/ask",), ACTIVITY_PERMISSIONS),
+            NavigationEntry(
+                "/asks", "Approval requests", ("/ask",), ACTIVITY_PERMISSIONS
+            ),
             NavigationEntry(
                 "/baselines", "Baselines", ("/baseline",), ACTIVITY_PERMISSIONS
             ),

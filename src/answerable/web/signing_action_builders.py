@@ -163,7 +163,7 @@ def _describe_argument_sources(
         known = approval_requests.build_approval_request_item(
             ask, signed.read_policy_exceptions(store, cache.now), cache.now
         )
-    answered = (f"Answered already: {known['state']} by {', '.join(known['by'])}.",)
+    answered = (f"Already decided: {known['state']} by {', '.join(known['by'])}.",)
     return (*lines, *(answered if known["by"] else ()))
 
 
@@ -177,8 +177,8 @@ def _build_refuse_action(
         title=f"You refuse {wanted.agent} this call: {describe_act(wanted)}",
         follows=(
             *_describe_argument_sources(cache, ask),
-            "The ask is closed and the call stays denied. This does not revoke an "
-            "amendment that is in force.",
+            "The request is closed and the call stays denied. This does not revoke a policy "
+            "exception that is in force.",
         ),
         subject=wanted.agent,
         execute=lambda store, signer, now: answer_approval_requests.sign_refusal(

@@ -251,7 +251,7 @@ def test_a_provider_that_is_not_there_is_told_and_holds_up_nobody(
     journey.configure_provider(issuer=replace(journey.place.issuer, pin=pin))
     told = journey.stage.get("/sign-in/start")
     assert told.status == 403
-    assert "no answer from" in told.text
+    assert "no response from" in told.text
     assert journey.stage.tried == [("corp", "provider")]
 
 

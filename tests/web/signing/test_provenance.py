@@ -141,7 +141,7 @@ def test_an_answer_is_shown_before_another_is_given(desk: StoreCache) -> None:
     signed(desk, act="refuse", id=decision)
     assert "Answered: refused by" in shown(desk, OWNER, "/ask", id=decision)
     page = shown(desk, OWNER, "/sign", act="allow", id=decision)
-    assert "Answered already: refused by" in page
+    assert "Already decided: refused by" in page
 
 
 def test_the_command_line_shows_the_same(

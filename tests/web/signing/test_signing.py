@@ -101,10 +101,13 @@ def test_an_owner_refuses_and_takes_back(desk: StoreCache) -> None:
     decision = record_held_call(desk)
     signed(desk, act="refuse", id=decision)
     assert state(desk, decision) == "refused"
-    for said, told in ((decision, "refused"), ("No ask of the last 7 days", "open")):
+    for said, told in (
+        (decision, "refused"),
+        ("No approval request of the last 7 days", "open"),
+    ):
         page = shown(desk, OWNER, "/asks", state=told)
         assert said in page
-        assert "No ask that you may see waits" not in page
+        assert "No approval request that you may see is open" not in page
     signed(desk, act="allow", id=decision, arguments="any", **{"for": "always"})
     with desk.open_store() as store:
         name = _amendment(store)

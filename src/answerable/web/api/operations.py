@@ -143,11 +143,11 @@ def flag_parameter(name: str, description: str) -> ApiParameter:
 
 LIMIT = ApiParameter(
     "limit",
-    "Maximum number of items in an answer.",
+    "Maximum number of items in a response.",
     maximum=MAX_ITEMS,
     default=DEFAULT_ITEMS,
 )
-AFTER = ApiParameter("after", "Cursor: `after` of the previous answer.")
+AFTER = ApiParameter("after", "Cursor: `after` of the previous response.")
 PAGING_PARAMETERS = (LIMIT, AFTER)
 
 

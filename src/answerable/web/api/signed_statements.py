@@ -214,7 +214,7 @@ def _list_owner_keys(
 OPERATIONS: tuple[ApiOperation, ...] = (
     ApiOperation(
         path="/asks",
-        summary="Denied calls that owners can allow, with the owners' answers.",
+        summary="Denied calls that owners can allow, with the owners' decisions.",
         handler=_list_approval_requests,
         kind="asks",
         item=ApprovalRequestItem,

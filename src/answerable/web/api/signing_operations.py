@@ -69,7 +69,9 @@ def adapt_page_handler(
     ) -> Document:
         answer = page_handler(cache, visitor, RouteRequest(form=params))
         if not isinstance(answer, Redirect):
-            raise UsageError("nothing was done")
+            raise UsageError(
+                "the request changed nothing", "read the current state, then try again"
+            )
         return _build_confirmation_document(answer.confirmation)
 
     return handle_action

@@ -58,7 +58,10 @@ def parse_trace_query(cache: StoreCache, params: OperationParams) -> SearchQuery
     )
     for name, value in search_query.parse_search_query(fields).said:
         if query.get_field_value(name) not in ("", value):
-            raise UsageError(f"{name} is given twice: in `q` and as a parameter")
+            raise UsageError(
+                f"{name} is given twice: in `q` and as a parameter",
+                f"remove {name} from `q`, or omit the parameter",
+            )
         query = query.with_field(name, value)
     if "saved" in params:
         with cache.open_store() as store:

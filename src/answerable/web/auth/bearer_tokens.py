@@ -99,9 +99,7 @@ class BearerTokenVerifier:
         except TokenRejected as error:
             raise _build_invalid_token_error(error.reason) from None
         except LoginFailed as error:
-            raise RequestRejected(
-                403, "nobody-here", error.message, error.hint
-            ) from None
+            raise RequestRejected(403, "no-person", error.message, error.hint) from None
         return TokenPerson(found.person, found.roles, f"{found.iss}#{found.sub}")
 
     def _check_sender_constraint(

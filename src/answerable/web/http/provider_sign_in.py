@@ -170,7 +170,9 @@ class ProviderSignIn:
             EnvironmentFailure: The limit is reached.
         """
         if self._concurrent[network] >= MAX_PER_NETWORK:
-            raise EnvironmentFailure("too many concurrent sign-ins from one address")
+            raise EnvironmentFailure(
+                "too many concurrent sign-ins from one address", "try again in a minute"
+            )
         self._concurrent[network] += 1
         try:
             yield

@@ -43,7 +43,7 @@ def parse_headers(raw: list[tuple[bytes, bytes]]) -> Mapping[str, str]:
     for name_sent, value in raw:
         name = name_sent.decode("latin-1").lower()
         if name in fields and name in SINGLE_FIELDS:
-            raise RequestRejected(400, "repeated-header", f"{name} stands twice")
+            raise RequestRejected(400, "repeated-header", f"{name} is sent twice")
         fields[name] = value.decode("latin-1")
     return fields
 

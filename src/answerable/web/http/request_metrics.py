@@ -78,12 +78,14 @@ class _RequestCollector(Collector):
         counted = self.counted
         yield build_counter(
             "answerable_web_requests",
-            "Requests answered.",
+            "Completed requests.",
             ("path", "status"),
             (((path, str(code)), n) for (path, code), n in counted.requests.items()),
         )
         seconds = HistogramMetricFamily(
-            "answerable_web_seconds", "Time until the response.", labels=("path",)
+            "answerable_web_seconds",
+            "Time from the request to its response.",
+            labels=("path",),
         )
         for path, buckets, total in counted.latency_histograms():
             seconds.add_metric((path,), buckets, total)

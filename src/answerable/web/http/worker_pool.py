@@ -38,7 +38,7 @@ class WorkerPool:
         """
         if self.busy >= self._max_busy:
             raise RequestRejected(
-                503, "busy", "too many concurrent queries", "ask again later"
+                503, "busy", "too many concurrent queries", "try again later"
             )
         self.busy += 1
         future = asyncio.get_running_loop().run_in_executor(self._threads, work)

@@ -72,7 +72,7 @@ def list_requests(
         else "",
         "unread": document.coverage["not_collected"],
     }
-    return PageAnswer("asks.html", "Asks", values)
+    return PageAnswer("asks.html", "Approval requests", values)
 
 
 def show_request(

@@ -1,4 +1,4 @@
-"""`/changes`: the differences between two scans, gravest first."""
+"""`/changes`: the differences between two scans, most severe first."""
 
 from collections.abc import Sequence
 from pathlib import Path

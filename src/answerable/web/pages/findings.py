@@ -80,14 +80,14 @@ def get_findings_or_start(cache: StoreCache) -> PagedList[FindingItem] | None:
 
 
 class WorstFinding(NamedTuple):
-    """Gravest open finding of a rule, with the number of its other open findings."""
+    """Most severe open finding of a rule, with the number of its other open findings."""
 
     item: FindingItem
     others: int
 
 
 class WorstFindings(NamedTuple):
-    """Gravest open findings, each of another rule.
+    """Most severe open findings, each of another rule.
 
     Attributes:
         is_computed: Whether the findings are computed yet.
@@ -102,7 +102,7 @@ class WorstFindings(NamedTuple):
 
 
 def select_worst_findings(cache: StoreCache) -> WorstFindings:
-    """Select the gravest open findings of different rules."""
+    """Select the most severe open findings of different rules."""
     listing = get_findings_or_start(cache)
     if listing is None:
         return WorstFindings((), False, 0, 0)

@@ -1,4 +1,4 @@
-"""Overview page: the six questions of an estate with counts, and its gravest findings."""
+"""Overview page: the six questions of an estate with counts, and its most severe findings."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -108,7 +108,7 @@ def build_overview(cache: StoreCache, visitor: Visitor) -> Overview:
 def show_overview(
     cache: StoreCache, visitor: Visitor, _request: RouteRequest
 ) -> RouteAnswer:
-    """Show the gravest findings, the live entries and the six questions."""
+    """Show the most severe findings, the live entries and the six questions."""
     found = build_overview(cache, visitor)
     protection: ProtectionSummary | str | None = None
     worst: findings.WorstFindings | None = None
@@ -202,7 +202,7 @@ def _list_activity_items(counts: ActivityCounts) -> Iterator[OverviewItem]:
         page = build_url("/decisions", effect=effect)
         yield _build_item(ACTIVITY, f"decided {effect}", count, page)
     yield _build_item(
-        CONTROL, "open asks", counts.asks, build_url("/asks", state="open")
+        CONTROL, "open approval requests", counts.asks, build_url("/asks", state="open")
     )
     for stage, word in (
         ("enforce", "agents with an enforced baseline"),

@@ -180,7 +180,7 @@ def _describe_denial_count(
 
 def _build_denial_entry(item: DecisionItem) -> LiveEntry:
     """Build the entry of one denied call."""
-    went = ", and went on" if item["passed"] else ""
+    went = ", but not blocked" if item["passed"] else ""
     reason = REASONS.get(item["reason"], item["reason"])
     why = next((each["sentence"] for each in item["findings"]), reason)
     return LiveEntry(
