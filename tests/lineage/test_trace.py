@@ -178,7 +178,7 @@ def test_rows_that_only_an_alias_of_doubt_finds_say_so(
     save(day, [Sync("home:~", "home", NOW, facts)], NOW)
     document = trace_events(day, TraceQuery(person="ana"), now=NOW)
     assert len(document.items) > own
-    doubt = "a believed word that ben@corp.example is ana"
+    doubt = "a trusted statement that ben@corp.example is ana"
     is_doubted = not by.is_trusted_author
     assert (doubt in document.coverage["not_collected"]) is is_doubted
     named = [each for each in document.coverage["not_collected"] if "word" in each]

@@ -109,7 +109,7 @@ def test_a_link_of_a_project_may_not_lead_out_of_it(home: Path, tmp_path: Path) 
     (folder / ".cursor/mcp.json").symlink_to(inside)
     made = plan(home, folder=folder)
     reasons = {r.path: r.reason for r in made.refused}
-    assert reasons[folder / ".mcp.json"] == "a link leads out of the folder"
+    assert reasons[folder / ".mcp.json"] == "it is a link to a file outside the folder"
     assert [
         c.target for c in made.changes if c.path == folder / ".cursor/mcp.json"
     ] == [inside]

@@ -26,7 +26,7 @@ from answerable.model.behaviour import OriginKind
 
 
 class ChangeConsequence(StrEnum):
-    """Consequence of a changed line, the gravest first."""
+    """Consequence of a changed line, the most severe first."""
 
     UNTRUSTED_FLOW = "new-flow-from-untrusted-text"
     REACH = "new-reach"

@@ -210,7 +210,7 @@ def _build_shared_options() -> list[click.Parameter]:
             ["-o", "--output"],
             type=WordChoice(FORMATS, {each: each for each in EXPORT_FORMATS}),
             metavar="FORM",
-            help=f"{', '.join(FORMATS)}; a table unless said.",
+            help=f"{', '.join(FORMATS)}; [default: a table]",
             callback=_set_shared_option,
             expose_value=False,
         ),

@@ -73,5 +73,5 @@ def _read_message(stderr: bytes) -> str:
     return (
         lines[0].removeprefix("error: ")[:500]
         if lines
-        else "it ended without an answer"
+        else "the process ended without a result"
     )

@@ -62,7 +62,7 @@ class InvoiceAgent:
             text = f"{customer['name']} owes {amount} and wrote us."
             said = {"to": owner, "subject": f"Open invoice {invoice['number']}"}
             self._call_tool("send_mail", {**said, "text": text})
-        note = f"{amount} is open; its owner was told."
+        note = f"{amount} is open; the owner of the invoice was notified."
         self._call_tool("write_note", {"invoice": invoice["number"], "text": note})
 
     def _follow_injection(self, address: str) -> None:

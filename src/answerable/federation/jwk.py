@@ -145,7 +145,7 @@ def _read_text_member(members: JsonObject, name: str) -> str:
     """Return a required text member of a JWK."""
     value = members.get(name)
     if not isinstance(value, str):
-        raise AmbiguousInput(TokenFault.KEY_SHAPE, f"expected {name} as a text")
+        raise AmbiguousInput(TokenFault.KEY_SHAPE, f"expected {name} to be a string")
     return value
 
 

@@ -59,7 +59,10 @@ class IssuerIndex:
         self._by_iss = {one.issuer.iss: one for one in pinned}
         names = {one.issuer.name for one in pinned}
         if not len(self._by_iss) == len(names) == len(pinned):
-            raise UsageError("two issuers have the same name or iss")
+            raise UsageError(
+                "two issuers have the same name or iss",
+                "give each entry of `issuers` its own name and iss",
+            )
         for one in pinned:
             validate_issuer(one.issuer)
 

@@ -167,7 +167,7 @@ def _compare_sources(
                 subject=after.shorten(state.source),
                 field="scheduled scan",
                 after="failed",
-                because="the last scheduled scan failed, so that its previous result is compared",
+                because="the last scheduled scan failed; its previous result is compared",
             )
 
 
@@ -222,7 +222,7 @@ class _ReadSources:
         if not source:
             return ""
         if self._scope and self._scope != other._scope:
-            return f"{self._scope} lists only what it manages"
+            return f"{self._scope} lists only the resources that it manages"
         if account and account not in self.accounts[_name_connector(source)]:
             if source not in self.names:
                 return f"{account} was not read on the other side"

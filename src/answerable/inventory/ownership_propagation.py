@@ -126,7 +126,7 @@ def _replace_person_of_evidence(
 ) -> OwnerEvidence:
     """Return evidence with its person replaced by that of another record."""
     superior = owner_evidence.reference or owner_evidence.person
-    reference = f"{evidence.reference}, which answers to {superior}"
+    reference = f"{evidence.reference}, owner evidence: {superior}"
     return replace(evidence, person=owner_evidence.person, reference=reference)
 
 

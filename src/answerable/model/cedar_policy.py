@@ -122,7 +122,7 @@ def list_text_prefix_warnings(rules: CedarPolicySet) -> list[str]:
     """
     found = [
         f"{rule.id}: compares {' and '.join(map('.'.join, rule.prefixes))} with a "
-        "prefix; a call in which `..`, an escape of it or a NUL stands there is an error"
+        "prefix; a value with `..`, an escaped `..` or a NUL there is an error"
         for rule in rules.rules
         if rule.prefixes
     ]

@@ -7,13 +7,13 @@ from answerable.posture.facts import IdentityReach, PostureFacts
 from answerable.posture.severity import Held, ReachLevel
 
 WORKFLOW = "github-actions"
-# Order of levels, gravest first; what is not known ranks below sensitive data.
+# Order of levels, most severe first; what is not known ranks below sensitive data.
 _LEVELS = tuple(ReachLevel)
 _WRITE_SCOPES = ("write", "admin")
 
 
 def get_agent_reach(facts: PostureFacts, entity: AgentEntity) -> IdentityReach:
-    """Return the gravest reach of an agent: its identities, else its job token."""
+    """Return the most severe reach of an agent: its identities, else its job token."""
     found = [facts.reach.get_reach(each) for each in entity.identities]
     if has_write_token(entity):
         found.append(

@@ -1,4 +1,4 @@
-"""Evaluate the rules over the facts of a snapshot, gravest finding first."""
+"""Evaluate the rules over the facts of a snapshot, most severe finding first."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ class Posture:
     """Findings of a snapshot.
 
     Attributes:
-        findings: By id, gravest first.
+        findings: By id, most severe first.
         not_evaluated: Rules without their data, by id.
         shared_causes: Number of findings by cause, where it is more than one.
     """
@@ -85,7 +85,7 @@ def _list_missing_platforms(
 
 
 def _merge_findings(one: Finding, other: Finding) -> Finding:
-    """Merge two findings with one id: the graver severity, and all evidence."""
+    """Merge two findings with one id: the higher severity, and all evidence."""
     first, second = sorted((one, other), key=lambda each: each.severity.rank)
     evidence = tuple(dict.fromkeys((*first.evidence, *second.evidence)))
     causes = tuple(dict.fromkeys((*first.causes, *second.causes)))

@@ -45,7 +45,7 @@ class Held(Enum):
 
 
 class Severity(Enum):
-    """Severity with the smallest score that has it, gravest first."""
+    """Severity with the smallest score that has it, most severe first."""
 
     CRITICAL = ("critical", 36)
     HIGH = ("high", 18)
@@ -73,11 +73,11 @@ class SeverityFacts:
 
     @property
     def rank(self) -> tuple[int, int, int]:
-        """Return the sort key, gravest first: score, then trigger, then reach."""
+        """Return the sort key, most severe first: score, then trigger, then reach."""
         return -self.score, -self.trigger.value[1], -self.reach.value[1]
 
 
 def is_at_least(severity: str, threshold: str) -> bool:
-    """Tell whether a severity is as grave as a threshold, both by name."""
+    """Tell whether a severity is as severe as a threshold, both by name."""
     names = [each.value[0] for each in Severity]
     return severity in names and names.index(severity) <= names.index(threshold)

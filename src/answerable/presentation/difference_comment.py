@@ -11,7 +11,7 @@ _MOST = 50
 
 
 def format_difference_comment(document: Document, before: str, after: str) -> str:
-    """Format the changes as a Markdown table, gravest first, with what is missing."""
+    """Format the changes as a Markdown table, most severe first, with what is missing."""
     changes = [e for e in document.items if e["change"] != "not-comparable"]
     rest = [e for e in document.items if e["change"] == "not-comparable"]
     grave = [each for each in changes if each["severity"] != "none"]

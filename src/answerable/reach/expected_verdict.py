@@ -54,13 +54,13 @@ class VerdictExpectation:
         ):
             return ""
         if item["verdict"] == Verdict.NOT_KNOWN:
-            return "the answer is not known"
+            return "the verdict is not known"
         if has_unread_statements:
-            return "a statement that could change the answer could not be read"
+            return "a statement that could change the verdict could not be read"
         left = [each for each in item["assuming"] if each not in self.accepted]
         if left:
             names = ",".join(left)
-            return f"the answer assumes {names} (--assume {names} accepts that)"
+            return f"the verdict assumes {names} (--assume {names} accepts that)"
         return "a source could not be read completely" if is_partial else ""
 
 

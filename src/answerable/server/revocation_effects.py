@@ -160,7 +160,7 @@ def _list_token_effects(
             "delegations",
             SERVICE,
             "not-known",
-            note="the token service did not report it",
+            note="the token service did not report its delegations",
         )
     if done.ended == () and not subject.startswith("issuer:"):
         return

@@ -311,7 +311,7 @@ class RevocationService:
             )
         if SERVICE in waiting:
             waits.append(
-                "the token service is not running or does not answer you: "
+                "the token service is not running or does not respond to this user: "
                 "the kill is stored until it starts"
             )
         if subject.startswith("issuer:"):

@@ -49,7 +49,8 @@ def lock_state_folder(state_folder: Path, store: Path, server: str) -> IO[bytes]
         ) from None
     except OSError as error:
         raise EnvironmentFailure(
-            f"cannot use {state_folder} ({error.strerror})"
+            f"cannot use {state_folder} ({error.strerror})",
+            "make it writable for the server's user, or name another folder: `state`",
         ) from None
     return held
 

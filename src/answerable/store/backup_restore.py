@@ -159,7 +159,10 @@ def _extract_files(
             continue  # read before
         content = archive.extractfile(member)
         if content is None:
-            raise UsageError(f"{member.name!r} in the backup is not a regular file")
+            raise UsageError(
+                f"{member.name!r} in the backup is not a regular file",
+                "use a file that answerable backup wrote",
+            )
         if member.name == KEYS:
             if passphrase:
                 files = decrypt_files(content.read(), passphrase)

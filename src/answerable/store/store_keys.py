@@ -83,7 +83,9 @@ class LogKeys:
             except FileNotFoundError:
                 self._public = self._create_keys()
             except UnicodeDecodeError as error:
-                raise EnvironmentFailure(f"{path} is damaged") from error
+                raise EnvironmentFailure(
+                    f"{path} is damaged", "restore it from a backup"
+                ) from error
         return self._public
 
     def fingerprint_digest(self) -> bytes:

@@ -206,7 +206,7 @@ def test_an_answer_that_holds_it_becomes_an_error(
         error = json.loads(body)["error"]
         assert error == {
             "code": BROKEN,
-            "message": "The server sent an answer that must not be relayed.",
+            "message": "The server sent a response that must not be relayed.",
         }
         assert text not in str(answered.fields)
         ((server, decision),) = told

@@ -314,6 +314,6 @@ def test_a_provider_that_is_not_there_is_told(stage: LoginSetup):
             stage.provider.iss,
         )
         taken.close()
-        with pytest.raises(EnvironmentFailure, match="no answer from"):
+        with pytest.raises(EnvironmentFailure, match="no response from"):
             stage.sign_in()
         stage.provider.iss = right

@@ -86,7 +86,7 @@ def test_a_redirect_is_not_followed():
 def test_what_is_no_whole_answer_is_none(said: bytes):
     with answering(said) as (url, _), pytest.raises(EnvironmentFailure) as caught:
         ProviderClient("")(url, {"code": "canary"})
-    assert caught.value.message.startswith("no answer from 127.0.0.1:")
+    assert caught.value.message.startswith("no response from 127.0.0.1:")
     assert "canary" not in caught.value.message
     assert "\n" not in caught.value.message
 

@@ -78,7 +78,7 @@ class AwsProfileCompiler:
                     ClauseReason.NO_ACTION, "L1", name, "unknown to IAM"
                 )
             elif is_privileged_action(action) and not self.is_signed:
-                text = "gives further permissions"
+                text = "grants further permissions"
                 self._record_omitted_clause(
                     ClauseReason.NEEDS_SIGNATURE, "L1", str(action), text
                 )

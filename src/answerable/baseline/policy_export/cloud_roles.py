@@ -88,7 +88,7 @@ def compile_gcp_roles(
             if not call.startswith(_GCP) or not _PERMISSION.fullmatch(name):
                 found.omit(ClauseReason.NO_ACTION, "L1", call, "no permission")
             elif name.endswith(_GCP_PRIVILEGED) and not is_signed:
-                text = "gives further permissions"
+                text = "grants further permissions"
                 found.omit(ClauseReason.NEEDS_SIGNATURE, "L1", name, text)
             elif name in any_resource:
                 by_condition[""].add(name)
@@ -175,7 +175,7 @@ def compile_azure_roles(
                 found.omit(ClauseReason.NO_ACTION, "L1", call, "no action of Azure")
                 continue
             if call.lower().startswith(_AZURE_PRIVILEGED) and not is_signed:
-                text = "gives further permissions"
+                text = "grants further permissions"
                 found.omit(ClauseReason.NEEDS_SIGNATURE, "L1", call, text)
                 continue
             if not patterns:

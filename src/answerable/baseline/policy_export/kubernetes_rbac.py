@@ -121,7 +121,7 @@ def _add_entry(
         text = f"{pattern.level.value} {pattern.text}"
         rules.omitted.add(OmittedClause(ClauseReason.WOULD_WIDEN, "L2", verb, text))
     elif _is_privileged(verb, resource) and not is_signed:
-        text = f"{pattern.text} gives further permissions"
+        text = f"{pattern.text} grants further permissions"
         rules.omitted.add(OmittedClause(ClauseReason.NEEDS_SIGNATURE, "L2", verb, text))
     else:
         rules.add(verb, resource)

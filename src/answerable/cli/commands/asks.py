@@ -59,7 +59,7 @@ config_option = click.option(
     "asks",
     cls=_AsksGroup,
     invoke_without_command=True,
-    short_help="List approval requests and owners' answers.",
+    short_help="List approval requests and owners' decisions.",
 )
 @click.option(
     "--state", type=WordChoice(_STATES), default="", help="Only requests in this state."
@@ -299,7 +299,7 @@ def print_argument_provenance(
     if known["by"]:
         until = f", until {known['until']}" if known["until"] else ""
         print_act_to_sign(
-            settings, f"already answered: {known['state']} by {known['by'][0]}{until}"
+            settings, f"already decided: {known['state']} by {known['by'][0]}{until}"
         )
 
 

@@ -205,9 +205,15 @@ def _read_policy(file: str, starter: str) -> str:
         text = data.decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", "") or "not UTF-8"
-        raise UsageError(f"cannot read {file} ({why})") from None
+        raise UsageError(
+            f"cannot read {file} ({why})",
+            "name a readable file of UTF-8 text with the policy",
+        ) from None
     if len(data) > _MAX_BYTES or not text.strip():
-        raise UsageError(f"{file} is empty, or larger than {_MAX_BYTES} bytes")
+        raise UsageError(
+            f"{file} is empty, or larger than {_MAX_BYTES} bytes",
+            "name a file that contains one policy as JSON",
+        )
     return text
 
 

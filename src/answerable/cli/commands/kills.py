@@ -241,7 +241,8 @@ class _KillTarget:
                 yield store
         except ImportError as error:
             raise EnvironmentFailure(
-                f"{error.name} cannot be loaded as the owner of {self.store}"
+                f"{error.name} cannot be loaded as the owner of {self.store}",
+                "let that user read the installation, or run the command as that user",
             ) from None
 
 

@@ -98,7 +98,10 @@ def _write_policy(document: Document, file: str, *, terraform: bool) -> None:
     (item,) = cast("Sequence[LeastPrivilegeItem]", document.items)
     texts = [each["terraform" if terraform else "text"] for each in item["policies"]]
     if not any(texts):
-        reasons = "; ".join(item["refusals"]) or "a session policy is no resource"
+        reasons = (
+            "; ".join(item["refusals"])
+            or "a session policy cannot be written as Terraform"
+        )
         raise UsageError(f"no policy was derived ({reasons})", "")
     if file == "-":
         sys.stdout.write("".join(texts))

@@ -170,10 +170,14 @@ def _read_file_or_stdin(path: str, expected: str) -> bytes:
                 data = file.read(_MAX_BYTES + 1)
     except FileNotFoundError:
         raise UsageError(
-            f"the file does not exist (got {path!r}, expected {expected})"
+            f"the file does not exist (got {path!r}, expected {expected})",
+            "name an existing file, or - for standard input",
         ) from None
     except OSError as error:
-        raise EnvironmentFailure(f"cannot read {path} ({error.strerror})") from None
+        raise EnvironmentFailure(
+            f"cannot read {path} ({error.strerror})",
+            "check the permissions of the file",
+        ) from None
     if len(data) > _MAX_BYTES:
         raise UsageError(
             f"the file is too large (expected {expected} of at most "

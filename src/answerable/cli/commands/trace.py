@@ -304,7 +304,9 @@ def _answer_trace(
 def _check_one_view(view: TraceView) -> None:
     """Refuse options of `trace` that exclude each other."""
     if view.score and view.unmediated:
-        raise UsageError("--score cannot be combined with --unmediated", "ask one")
+        raise UsageError(
+            "--score cannot be combined with --unmediated", "use one of them"
+        )
     rows = view.score or view.unmediated or view.tree
     for option, given in (
         ("--by", view.by),

@@ -23,7 +23,7 @@ def render_comparison(document: Document, screen: Screen, now: int) -> Iterator[
     for outcome, what in (
         ("open", "not decided"),
         ("set-aside", "excluded"),
-        ("unanswered", "not answered"),
+        ("unanswered", "no result"),
     ):
         reasons = Counter(
             item["reason"] for item in items if item["outcome"] == outcome

@@ -41,4 +41,4 @@ def list_incomplete_sources(
     if len(lame) > 3:
         yield f"warning: {len(lame) - 3} more incomplete sources; -o json lists them"
     if not allow_partial:
-        yield "hint: this answer is partial; use --allow-partial for exit code 0"
+        yield "hint: this result is partial; use --allow-partial for exit code 0"

@@ -114,7 +114,7 @@ def _build_providers() -> list[Json]:
 
 
 def build_project_answers() -> dict[str, str]:
-    """Build the saved answers about the organization: file name -> content."""
+    """Build the saved responses about the organization: file name -> content."""
     answers: dict[str, object] = {
         "organization": {"name": _ORGANIZATION, "displayName": "corp.example"},
         "projects": [

@@ -194,12 +194,14 @@ def check_nonce(
 def _parse_json_body(body: bytes) -> JsonObject:
     """Decode a response body that is a JSON object of bounded size."""
     if len(body) > MAX_RESPONSE:
-        raise LoginFailed(f"the provider's answer is larger than {MAX_RESPONSE} bytes")
+        raise LoginFailed(
+            f"the provider's response is larger than {MAX_RESPONSE} bytes"
+        )
     try:
         return decode_json_object(body)
     except AmbiguousInput as unread:
         raise LoginFailed(
-            f"the provider's answer cannot be read: {unread.message}"
+            f"the provider's response cannot be read: {unread.message}"
         ) from None
 
 

@@ -29,7 +29,8 @@ def parse_worker_config(policy: WorkerPolicy) -> Config:
     config = reading.config
     if config is None or (policy.whole and not reading.is_valid_except_rules):
         raise UsageError(
-            f"{policy.place}: differs from the version that the supervisor read"
+            f"{policy.place} differs from the version that the supervisor read",
+            "reload the configuration again",
         )
     # An invalid policy has no agents.
     return config if policy.whole else replace(config, agents=())

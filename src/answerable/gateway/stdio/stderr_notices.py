@@ -46,7 +46,7 @@ class StderrNotices:
         """Print nothing: the client is refused from its next call on."""
 
     def on_unreadable_revocations(self, reason: str) -> None:
-        """Report that the kill list cannot be read."""
+        """Report that the revocation list cannot be read."""
         self._tell(reason)
 
     def on_rejected_statement(self, noun: str, digest: str, reason: str) -> None:

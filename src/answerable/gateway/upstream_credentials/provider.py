@@ -128,7 +128,7 @@ class CredentialProvider:
         else:
             is_stale = self._tokens.renew_rejected_token(caller, server, credential)
         if is_stale:
-            self._tell(STALE_EVENT, server, f"it answered {status}")
+            self._tell(STALE_EVENT, server, f"the server returned {status}")
 
     async def fetch_static(self, server: str) -> PresentedCredential | None:
         """Fetch the operator's credential for a server's process; None without one."""

@@ -31,7 +31,7 @@ from answerable.posture.severity import ReachLevel, SeverityFacts, Trigger
 
 _NO_BYPASS = (
     "Let a person approve shell commands, or start the agent with an identity of its "
-    "own that is no administrator."
+    "own that is not an administrator."
 )
 
 

@@ -200,7 +200,7 @@ class FirstCallers:
     """First callers of a list.
 
     Attributes:
-        replies: In order, the gravest first.
+        replies: In order, the most severe first.
         done: Number of callers evaluated.
         of: Number of candidate callers, an upper bound of the full list.
     """

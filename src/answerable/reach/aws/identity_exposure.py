@@ -26,7 +26,7 @@ _ANYONE = "*"
 
 
 class ExposureGrade(StrEnum):
-    """Grade of exposure, the gravest first."""
+    """Grade of exposure, the most severe first."""
 
     PUBLIC_ADMIN = "public administrators"
     EXTERNAL_ADMIN = "externally assumable administrators"

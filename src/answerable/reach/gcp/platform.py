@@ -69,7 +69,10 @@ class GcpPlatform:
     ) -> tuple[str, str]:
         """Parse a permission, and the name of a resource."""
         if not self.owns(resource) and not has_estate(inventory):
-            raise UsageError(f"no scanned resource is named {resource[:80]!r}")
+            raise UsageError(
+                f"no scanned resource is named {resource[:80]!r}",
+                "scan its platform first: answerable scan",
+            )
         from answerable.reach.gcp import call_parsing
 
         return call_parsing.parse_call(self.get_access(inventory), action, resource)

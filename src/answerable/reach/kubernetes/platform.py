@@ -49,7 +49,10 @@ class KubernetesPlatform:
     ) -> tuple[str, str]:
         """Parse a verb, and the id or `NAMESPACE/RESOURCE/NAME` of a resource."""
         if not resource.startswith(_MARK) and not list_cluster_names(inventory):
-            raise UsageError(f"no scanned cluster has {resource[:80]!r}")
+            raise UsageError(
+                f"no scanned cluster has {resource[:80]!r}",
+                "scan its cluster first: answerable scan k8s:",
+            )
         from answerable.reach.kubernetes import evaluator
 
         return evaluator.parse_call(inventory, action, resource)

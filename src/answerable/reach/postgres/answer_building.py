@@ -39,7 +39,7 @@ _WHO = {
     SERVER_ACCESS: ("platform", "programs or files of the server's host give the role"),
     SERVER_VERSION: ("platform", "the version of the server is not known"),
     COLUMNS: ("operation", "the columns of the call"),
-    UNREAD: ("platform", "a statement of the dump was not understood"),
+    UNREAD: ("platform", "a statement of the dump could not be parsed"),
 }
 _OTHER = ("depends", "")
 

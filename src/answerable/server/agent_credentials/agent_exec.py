@@ -82,7 +82,8 @@ def run_with_credentials(
                 )
             except OSError as error:
                 raise EnvironmentFailure(
-                    f"cannot run {program} ({error.strerror})"
+                    f"cannot run {program} ({error.strerror})",
+                    "check that this user can execute the program",
                 ) from None
             return wait_for_child(child)
     finally:

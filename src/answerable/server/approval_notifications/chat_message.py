@@ -35,7 +35,7 @@ def build_approval_message(blocked_call: BlockedCall, owner: str) -> bytes:
         ("At", server),
         ("Owner", who),
         ("Decision", blocked_call.decision),
-        ("To answer", command),
+        ("To allow or refuse", command),
     )
     fields = [_plain_text_block(f"{name}\n{value}") for name, value in facts]
     head = _plain_text_block("A call of an agent was denied; the owner can allow it")

@@ -82,7 +82,7 @@ class LogNotices:
             self._log.warning("kill.revived", subject=subject)
 
     def on_unreadable_revocations(self, reason: str) -> None:
-        """Log that the kill list cannot be read."""
+        """Log that the revocation list cannot be read."""
         self._log.error("kills.refused", why=reason)
 
     def on_rejected_statement(self, noun: str, digest: str, reason: str) -> None:

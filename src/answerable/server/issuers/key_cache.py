@@ -236,7 +236,8 @@ def _build_issuer_tls_context(issuer: IssuerConfig) -> ssl.SSLContext:
         return build_client_context(issuer.ca)
     except ssl.SSLError:
         raise UsageError(
-            f"issuer {issuer.pin.name}: {issuer.ca} contains no CA certificate"
+            f"issuer {issuer.pin.name}: {issuer.ca} contains no CA certificate",
+            "set `ca` to a PEM file of the CA of the issuer's certificate",
         ) from None
     except OSError as error:
         raise EnvironmentFailure(

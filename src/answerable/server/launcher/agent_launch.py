@@ -183,7 +183,9 @@ def _check_passed_resources(agent_start: AgentStart) -> None:
         )
     for name in agent_start.environment:
         if name in ACCOUNT_NAMES:
-            raise UsageError(f"{name} is set from --user (got --env {name})")
+            raise UsageError(
+                f"{name} is set from --user (got --env {name})", f"omit --env {name}"
+            )
         if name not in os.environ:
             raise UsageError(
                 f"unknown environment variable (got --env {name!r}, expected one "
@@ -195,7 +197,10 @@ def _check_passed_resources(agent_start: AgentStart) -> None:
         try:
             os.fstat(handle)
         except OSError:
-            raise UsageError(f"file descriptor {handle} is not open") from None
+            raise UsageError(
+                f"file descriptor {handle} is not open (got --fd {handle})",
+                "open it in the shell: answerable run --fd 3 ... 3<FILE",
+            ) from None
         if os.isatty(handle):
             raise UsageError(
                 f"a terminal cannot be passed (got --fd {handle})",
@@ -244,9 +249,15 @@ def _digest_files(files: tuple[str, ...]) -> str:
             with Path(each).open("rb") as file:
                 data = file.read(_MAX_FILE + 1)
         except OSError as error:
-            raise UsageError(f"cannot read {each} ({error.strerror})") from None
+            raise UsageError(
+                f"cannot read {each} ({error.strerror})",
+                "name a readable file, or omit --agent-file",
+            ) from None
         if len(data) > _MAX_FILE:
-            raise UsageError(f"{each} is larger than {_MAX_FILE} bytes")
+            raise UsageError(
+                f"{each} is larger than {_MAX_FILE} bytes",
+                "name a smaller configuration file of the agent",
+            )
         digests.append(hashlib.sha256(data).digest())
     return hashlib.sha256(b"".join(digests)).hexdigest() if digests else ""
 

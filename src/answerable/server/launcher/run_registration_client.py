@@ -87,7 +87,7 @@ class RunServiceClient:
             why = msgspec.json.decode(said, type=_RegistrationRefusal)
         except (OSError, http.client.HTTPException, msgspec.DecodeError):
             raise EnvironmentFailure(
-                f"no answer from the token service at {self._place}",
+                f"no response from the token service at {self._place}",
                 "check the socket and the log of the token service",
             ) from None
         raise EnvironmentFailure(

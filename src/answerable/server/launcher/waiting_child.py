@@ -130,7 +130,10 @@ class WaitingChild:
         except OSError as error:
             for each in (begin, self._gate, self._said, say):
                 os.close(each)
-            raise EnvironmentFailure(f"cannot start it ({error.strerror})") from None
+            raise EnvironmentFailure(
+                f"cannot start a process for {program} ({error.strerror})",
+                "end other processes, or raise the process limit of this user",
+            ) from None
         if self.pid == 0:
             if kept is not None:
                 close_at_exec(kept)

@@ -39,7 +39,10 @@ class ProviderClient:
             self._tls = build_client_context(ca)
         except (OSError, ssl.SSLError) as error:
             why = error.strerror or "unexpected content"
-            raise EnvironmentFailure(f"cannot use {ca} for TLS ({why})") from None
+            raise EnvironmentFailure(
+                f"cannot use {ca} for TLS ({why})",
+                "name a readable PEM file with the CA of the provider's certificate",
+            ) from None
 
     def __call__(
         self, url: str, form: Mapping[str, str] | None, authorization: str = ""
@@ -62,7 +65,7 @@ class ProviderClient:
         except (OSError, UnicodeError, http.client.HTTPException) as error:
             why = getattr(error, "strerror", None) or type(error).__name__
         raise EnvironmentFailure(
-            f"no answer from {host} ({why})", "check that this machine can reach it"
+            f"no response from {host} ({why})", "check that this machine can reach it"
         )
 
     def _send_request(
@@ -134,6 +137,9 @@ def load_provider_keys(
     if keys.can_fetch_keys(name, now) and (
         why := asyncio.run(keys.fetch_issuer_keys(name, now))
     ):
-        raise EnvironmentFailure(f"no keys of issuer {name}: {why}")
+        raise EnvironmentFailure(
+            f"the keys of issuer {name} cannot be fetched: {why}",
+            "check `keys` of the issuer, and that this machine can reach it",
+        )
     found = keys.issuers(now).find_issuer(issuer.pin.iss)
     return found.keys if found else IssuerKeySet({}, ())

@@ -255,33 +255,33 @@ _MESSAGE_REPLIES = {
         502, INTERNAL_ERROR, "The server sent no valid message."
     ),
     RefusalReason.UNASKED: RefusalReply(
-        502, INTERNAL_ERROR, "The server sent more than one answer."
+        502, INTERNAL_ERROR, "The server sent more than one response."
     ),
     RefusalReason.LIST_TOO_LARGE: RefusalReply(
         502, INTERNAL_ERROR, "The server sent a list that is too long."
     ),
     RefusalReason.REPLY_STATUS: RefusalReply(
-        502, INTERNAL_ERROR, "The server answered with a status that cannot be relayed."
+        502, INTERNAL_ERROR, "The server returned a status that cannot be relayed."
     ),
     RefusalReason.REPLY_TYPE: RefusalReply(
         502,
         INTERNAL_ERROR,
-        "The server answered with a content type that cannot be relayed.",
+        "The server returned a content type that cannot be relayed.",
     ),
     RefusalReason.REPLY_MALFORMED: RefusalReply(
-        502, INTERNAL_ERROR, "The server sent a malformed or ambiguous answer."
+        502, INTERNAL_ERROR, "The server sent a malformed or ambiguous response."
     ),
     RefusalReason.CREDENTIAL: RefusalReply(
-        502, INTERNAL_ERROR, "The server sent an answer that must not be relayed."
+        502, INTERNAL_ERROR, "The server sent a response that must not be relayed."
     ),
     RefusalReason.UNREACHABLE: RefusalReply(
         502, INTERNAL_ERROR, "The server could not be reached."
     ),
     RefusalReason.LOST: RefusalReply(
-        502, INTERNAL_ERROR, "The server ended its answer early."
+        502, INTERNAL_ERROR, "The server ended its response early."
     ),
     RefusalReason.LATE: RefusalReply(
-        504, INTERNAL_ERROR, "The server did not answer in time."
+        504, INTERNAL_ERROR, "The server did not respond in time."
     ),
 }
 

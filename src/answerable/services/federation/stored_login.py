@@ -135,7 +135,8 @@ def remove_login(folder: Path) -> bool:
         return False
     except OSError as error:
         raise EnvironmentFailure(
-            f"cannot remove {folder / FILE_NAME} ({error.strerror})"
+            f"cannot remove {folder / FILE_NAME} ({error.strerror})",
+            "remove the file yourself: until it expires, it can be used to act for you",
         ) from None
     return True
 

@@ -61,7 +61,10 @@ def parse_fields(field_names: str) -> tuple[str, ...]:
                 f"did you mean {near[0]}?" if near else "for example --by agent,action",
             )
     if len(set(names)) < len(names):
-        raise UsageError(f"--by names a field twice (got {field_names[:200]!r})")
+        raise UsageError(
+            f"--by names a field twice (got {field_names[:200]!r})",
+            "name each field once, for example --by agent,action",
+        )
     return tuple(names)
 
 

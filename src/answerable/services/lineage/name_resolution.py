@@ -326,7 +326,7 @@ def list_unconfirmed_aliases(
         return []
     joined = inventory.get_or_compute_value("people joined", _build_person_directory)
     return [
-        f"a believed word that {other} is {get_person_handle(known)}"
+        f"a trusted statement that {other} is {get_person_handle(known)}"
         for other in others
         if joined(f"person:{other}") != joined(known)
     ]

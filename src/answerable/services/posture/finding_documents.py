@@ -40,7 +40,7 @@ from answerable.store.store import EvidenceStore
 
 @dataclass(frozen=True, slots=True)
 class FindingItems(Sequence[FindingItem]):
-    """Items of findings, gravest first, then rules that were not evaluated.
+    """Items of findings, most severe first, then rules that were not evaluated.
 
     An item is built each time that it is read, so that a long list needs little memory.
     """
@@ -54,7 +54,7 @@ class FindingItems(Sequence[FindingItem]):
         return FindingItems(tuple(kept), self.context)
 
     def has_open_finding(self, severity: str) -> bool:
-        """Tell whether an open finding is as grave as a severity."""
+        """Tell whether an open finding is as severe as a severity."""
         reviews, now = self.context.reviews, self.context.now
         return any(
             isinstance(each, Finding)
@@ -104,7 +104,7 @@ def compute_findings(
             was not read.
 
     Returns:
-        Open findings, gravest first, then suppressed ones, then rules that were not
+        Open findings, most severe first, then suppressed ones, then rules that were not
         evaluated.
     """
     inventory = assess_owners_at_time(inventory, now)

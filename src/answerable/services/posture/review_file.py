@@ -44,7 +44,7 @@ def read_reviews(path: Path) -> FindingReviews:
         raise UsageError(str(error), "docs/findings.md has an example") from None
     if root.raw is not None and not isinstance(root.raw, dict):
         _raise_invalid_file(
-            place, "#", "no mapping of sections", " or ".join(_SECTIONS)
+            place, "#", "the file is not a mapping of sections", " or ".join(_SECTIONS)
         )
     for name, _ in root.members():
         if name not in _SECTIONS:
@@ -68,7 +68,10 @@ def _read_entries(
     block = root.get(section)
     if block is not None and not isinstance(block.raw, list):
         _raise_invalid_file(
-            place, section, "no list of entries", f"- {{{', '.join(names)}}}"
+            place,
+            section,
+            "the section is not a list of entries",
+            f"- {{{', '.join(names)}}}",
         )
     for number, node in enumerate(block.items() if block is not None else ()):
         entry = {name: value.text() or str(value.raw) for name, value in node.members()}

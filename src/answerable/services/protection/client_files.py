@@ -91,7 +91,7 @@ def find_client_files(
             files[path] = ClientFile(path, kind, read_file(str(path)), target)
             targets[real] = path
         except OSError as error:
-            reason = error.strerror or "not a readable file of a usual size"
+            reason = error.strerror or "it is unreadable or too large"
             refused.append(Refusal(path, kind.client, "", reason))
     if home == Path(os.path.expanduser("~")):
         refused += [
@@ -118,7 +118,7 @@ def find_obstacle(path: Path, root: Path, *, is_home: bool) -> str:
     target = find_link_target(path, root)
     real = target or path
     if target is not None and not (is_home or target.is_relative_to(root.resolve())):
-        return "a link leads out of the folder"
+        return "it is a link to a file outside the folder"
     try:
         facts = real.lstat()
     except FileNotFoundError:
@@ -137,9 +137,9 @@ def find_obstacle(path: Path, root: Path, *, is_home: bool) -> str:
 def _find_obstacle_of_status(facts: os.stat_result) -> str:
     """Return the reason why a file of this status may not be changed; empty if it may."""
     if stat.S_ISLNK(facts.st_mode):
-        return "it is a link that leads back to itself"
+        return "it is a link to itself"
     if not stat.S_ISREG(facts.st_mode):
-        return "it is no regular file"
+        return "it is not a regular file"
     if facts.st_uid != os.geteuid():
         return "it belongs to another user"
     return "" if facts.st_mode & stat.S_IWUSR else "it is read-only"

@@ -154,7 +154,7 @@ class GatewayConfig:
                     raise UsageError(
                         f"no owner of the agent {client} is known: the git "
                         "configuration of this home has no user.email",
-                        "name the person who answers for it: --owner MAIL",
+                        "name its owner: --owner MAIL",
                     )
                 new[client] = {
                     "owner": self._request.owner,

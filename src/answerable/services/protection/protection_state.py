@@ -96,7 +96,9 @@ def read_present(path: Path) -> bytes | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        raise EnvironmentFailure(f"cannot read {path}: {error.strerror}") from None
+        raise EnvironmentFailure(
+            f"cannot read {path}: {error.strerror}", "check the permissions of the file"
+        ) from None
 
 
 @dataclass(slots=True)
@@ -150,7 +152,8 @@ class ProtectionState:
             except BlockingIOError:
                 os.close(handle)
                 raise EnvironmentFailure(
-                    "another protect or unprotect is running", "wait for its end"
+                    "another protect or unprotect is running",
+                    "run the command again when it has ended",
                 ) from None
             except FileNotFoundError:
                 pass
@@ -211,7 +214,8 @@ class ProtectionState:
         except (InvalidToken, ValueError):
             pass
         raise EnvironmentFailure(
-            "a backup cannot be decrypted: its key is not in the keyring"
+            "a backup cannot be decrypted: its key is not in the keyring",
+            "unlock the keyring in which protect stored the key, then try again",
         )
 
     def run(self, journal: Journal) -> tuple[str, ...]:

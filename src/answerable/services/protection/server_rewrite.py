@@ -109,11 +109,11 @@ def _rewrite_command(
     words = read_words(entry)
     command, args = entry.get(*COMMAND_KEYS), entry.get("args")
     if command is None or not words or not words[0] or command.is_object:
-        raise NotMovable("the form of its command is not supported")
+        raise NotMovable("the format of its command is not supported")
     if args is not None and not args.is_array:
-        raise NotMovable("its arguments are no list")
+        raise NotMovable("its arguments are not a list")
     if " " in words[0] and not command.is_array and words[0][0] not in "/~":
-        raise NotMovable("its command is a line for a shell")
+        raise NotMovable("its command is a shell command line")
     nodes = iter_command_nodes(entry)
     positions = {node.pointer: at for at, node in enumerate(nodes)}
     for found in _literal_secrets(entry, parsed):
@@ -127,7 +127,7 @@ def _rewrite_command(
     if command.is_array:
         made.edits.append(ReplaceMember(path, ((path[-1], list(wrapped)),)))
         if args is not None:
-            raise NotMovable("the form of its command is not supported")
+            raise NotMovable("the format of its command is not supported")
     else:
         pairs: tuple[tuple[str, RawValue], ...] = ((path[-1], wrapped[0]),)
         arguments: tuple[tuple[str, RawValue], ...] = (("args", list(wrapped[1:])),)
@@ -294,14 +294,14 @@ def _rewrite_url(
     url, headers = entry.get(*URL_KEYS), entry.get(*HEADER_KEYS)
     text = url.text() if url is not None else ""
     if url is None or entry.get("args") is not None:
-        raise NotMovable("its entry has a form that is not known")
+        raise NotMovable("the format of its entry is not supported")
     _check_url(text, parsed)
     fields = list(headers.members()) if headers is not None else []
     by_variable = entry.text_at("bearer_token_env_var")
     if len(fields) + bool(by_variable) > 1:
-        raise NotMovable("it is sent several header fields; the gateway sends one")
+        raise NotMovable("it requires several header fields; the gateway sends one")
     if entry.get("env_http_headers", "headersHelper", "oauth", "auth") is not None:
-        raise NotMovable("the client signs in to it itself")
+        raise NotMovable("the client itself signs in to the server")
     if not fields and not by_variable and urlsplit(text).hostname not in _LOOPBACK:
         raise NotMovable("it has no key here: the client may sign in to it with OAuth")
     made.declared["url"] = text
@@ -316,10 +316,12 @@ def _rewrite_url(
 def _check_url(url: str, parsed: McpServerEntry) -> None:
     """Refuse a URL that the gateway does not reach."""
     if parsed.transport == "sse":
-        raise NotMovable("it speaks HTTP with SSE, which the gateway does not")
+        raise NotMovable(
+            "it uses the SSE transport, which the gateway does not support"
+        )
     parts = urlsplit(url)
     if split_references(url).dynamic or parts.scheme not in ("http", "https"):
-        raise NotMovable("the client puts its URL together")
+        raise NotMovable("the client builds its URL from variables")
     if parts.query or parts.username or parts.fragment:
         raise NotMovable("its URL has a query or a user, which the gateway refuses")
     if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
@@ -336,10 +338,10 @@ def _declare_header(
     pieces = split_references(rest)
     if pieces.dynamic:
         if len(pieces.references) != 1 or pieces.rest.strip():
-            raise NotMovable(f"the client puts its field {name} together")
+            raise NotMovable(f"the client builds its field {name} from several values")
         reference = pieces.references[0]
         if reference.cls is not CredentialClass.ENV_REF or reference.default:
-            raise NotMovable(f"the client keeps the value of its field {name}")
+            raise NotMovable(f"the client stores the value of its field {name}")
         _declare_variable(reference.name, name, scheme, made, context)
         return
     if not (rest.isascii() and rest.isprintable() and " " not in rest):
@@ -359,7 +361,7 @@ def _declare_variable(
 ) -> None:
     """Declare a variable of the client's environment as the credential."""
     if context.client in _CLEARS_ENVIRONMENT:
-        raise NotMovable("the client passes its variable to no command")
+        raise NotMovable("the client does not pass its variables to commands")
     made.declared["credential"] = {
         "env": variable,
         "header": name,

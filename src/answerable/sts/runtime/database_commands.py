@@ -34,7 +34,10 @@ def list_signing_keys(settings: StsSettings, *, rotate: bool, kill: str) -> list
     now = time.time()
     with _open_database(settings, now) as control:
         if kill and not control.revoke_signing_key(kill, now):
-            raise UsageError(f"no key in use has the kid {kill[:80]!r}")
+            raise UsageError(
+                f"no key in use has the kid {kill[:80]!r}",
+                "list the keys: answerable token-service keys --config FILE",
+            )
         if rotate:
             _activate_prepared_keys(control, now)
         keys = control.list_signing_keys()

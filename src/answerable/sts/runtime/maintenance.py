@@ -97,7 +97,7 @@ class Maintenance:
                 self._refused = error.message
             else:
                 if self._refused:
-                    self._log.info("control.answers")
+                    self._log.info("control.reachable")
                 self._answered, self._refused = time.monotonic(), ""
 
     async def _increment_generations(self) -> None:

@@ -180,7 +180,9 @@ def _read_required_file(path: Path) -> bytes:
     try:
         return read_file(path)
     except FileNotFoundError:
-        raise EnvironmentFailure(f"{path} is missing") from None
+        raise EnvironmentFailure(
+            f"{path} is missing", "restore it from a backup"
+        ) from None
 
 
 def _check_file_permissions(path: Path) -> None:

@@ -101,7 +101,9 @@ def compare_with_simulator(
         EnvironmentFailure: AWS cannot be reached, or refuses every question.
     """
     if sample < 1:
-        raise UsageError(f"--sample must be at least 1 (got {sample})")
+        raise UsageError(
+            f"--sample must be at least 1 (got {sample})", "for example --sample 200"
+        )
     if simulator is None:
         context = SyncContext(
             now, _return_empty_fingerprint, progress, endpoint_url, profile, region

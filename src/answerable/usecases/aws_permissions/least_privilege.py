@@ -66,7 +66,7 @@ def derive_least_privilege(
     if has_role(identity):
         if target:
             raise UsageError(
-                f"{identity} is no identity of AWS (got --to {target})", "omit --to"
+                f"{identity} is not an AWS identity (got --to {target})", "omit --to"
             )
         return _derive_other_platform(store, inventory, identity, since, now)
     found = derive_policy(

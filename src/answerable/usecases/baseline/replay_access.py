@@ -76,8 +76,8 @@ def replay_access(store: EvidenceStore, query: ReplayQuery) -> Document:
     recent = [each for each in judged if each.event_time >= split]
     if not past or not recent:
         raise UsageError(
-            f"no record lies {'before' if not past else 'after'} {format_time(split)}, "
-            "the end of the learning time",
+            f"no record is {'before' if not past else 'after'} {format_time(split)}, "
+            "the end of the learning window",
             f"choose a time between {format_time(first)} and {format_time(last)}: "
             "--learn-until TIME",
         )

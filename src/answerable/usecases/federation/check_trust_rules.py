@@ -76,7 +76,10 @@ def match_claims_to_rules(
         UsageError: The claims are malformed, or the expected rule does not exist.
     """
     if expected not in ("", NO_RULE, *(rule.id for rule in config_reading.rules)):
-        raise UsageError(f"no rule has this id (got {expected[:80]!r})")
+        raise UsageError(
+            f"no rule has this id (got {expected[:80]!r}, expected the id of a rule, or none)",
+            "list the rules: answerable token-service rules --config FILE",
+        )
     items = explain_trust_rules(
         config_reading.rules,
         _parse_claims(claims, _require_readable_config(config_reading)),
@@ -89,7 +92,10 @@ def match_claims_to_rules(
 def _require_readable_config(config_reading: ConfigReading) -> Config:
     """Return the configuration; refuse one that could not be read."""
     if config_reading.config is None:
-        raise UsageError("the configuration could not be read")
+        raise UsageError(
+            "the configuration could not be read",
+            "list its errors: answerable token-service rules --config FILE",
+        )
     return config_reading.config
 
 

@@ -77,7 +77,7 @@ def compare_sides(
         kind: Kind of the listed changes; empty for all.
 
     Returns:
-        Changes, gravest first; what cannot be compared comes last.
+        Changes, most severe first; what cannot be compared comes last.
     """
     grouped: dict[tuple[object, ...], list[InventoryChange]] = {}
     listed = compare_inventories(before, after)

@@ -1,4 +1,4 @@
-"""List the findings of a snapshot, gravest first."""
+"""List the findings of a snapshot, most severe first."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -39,7 +39,7 @@ def list_findings(
         now: UTC nanoseconds.
         owner: Only findings that this person owns or that are assigned to the person.
         platform: Only findings of this platform.
-        fail_on: The document has failed if an open finding is as grave.
+        fail_on: The document has failed if an open finding is as severe.
         new_since: Only findings that this snapshot does not have.
         suppressions: Reviewed file; empty for none.
         argument_limits: Limits by policies of the gateway; None if its configuration

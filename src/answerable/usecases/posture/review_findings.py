@@ -111,7 +111,7 @@ def _find_result(found: FindingItems, text: str) -> Finding:
         UsageError: There is none, or its rule was not evaluated.
     """
     if not is_finding_id(text):
-        raise UsageError(f"this is no id of a finding (got {text[:80]!r})", _LIST)
+        raise UsageError(f"not the id of a finding (got {text[:80]!r})", _LIST)
     for each in found.results:
         if each.id == text:
             if isinstance(each, Finding):

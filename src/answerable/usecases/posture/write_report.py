@@ -151,7 +151,7 @@ def _answer_questions(
 
 
 def _list_findings(listed: Sequence[FindingItem], total: int) -> ReportTable:
-    """List the gravest open findings."""
+    """List the most severe open findings."""
     rows = [
         _escape_row_cells(
             item["severity"],
@@ -176,7 +176,7 @@ def _list_owners(by_owner: dict[str, Counter[str]]) -> ReportTable:
 
 
 def _get_owner_rank(entry: tuple[str, Counter[str]]) -> tuple[object, ...]:
-    """Return a key that sorts owners by their gravest findings."""
+    """Return a key that sorts owners by their most severe finding."""
     owner, counts = entry
     return (*(-counts[each] for each in _SEVERITIES), owner)
 

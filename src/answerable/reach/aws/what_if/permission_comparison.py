@@ -44,7 +44,7 @@ from answerable.reach.condition_formula import TRUE, Verdict, conjoin_hops
 
 
 class ReachChange(StrEnum):
-    """Direction of a change, gravest first."""
+    """Direction of a change, most severe first."""
 
     APPEARS = "appears"
     STRONGER = "stronger"
