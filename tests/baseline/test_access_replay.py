@@ -220,7 +220,7 @@ def test_a_log_without_an_earlier_part_is_refused(
 ) -> None:
     store = ("--store", str(trail / "store"))
     assert main(["replay", "--learn-until", "2020-01-01", *store]) == 2
-    assert "no record lies before 2020-01-01" in capsys.readouterr().err
+    assert "no record is before 2020-01-01" in capsys.readouterr().err
     assert main(["replay", "--indicator", "delete", *store]) == 2
     assert "not an indicator" in capsys.readouterr().err
 

@@ -3,7 +3,11 @@
 from dataclasses import dataclass, replace
 
 from answerable.model.worker_limits import WorkerLimits
-from answerable.server.admission import AdmissionControl, ConnectionSlot, quota_address
+from answerable.server.admission import (
+    AdmissionControl,
+    ConnectionSlot,
+    get_quota_address,
+)
 
 LIMITS = WorkerLimits(
     connections=8, connections_per_address=6, connections_per_caller=3
@@ -28,7 +32,7 @@ class Connection:
 def enter(
     control: AdmissionControl, connection: Connection, caller: str = ""
 ) -> ConnectionSlot | None:
-    slot = control.admit(connection, quota_address(connection))
+    slot = control.admit(connection, get_quota_address(connection))
     if slot is not None and caller and not control.count_for_caller(slot, caller):
         return None
     return slot
@@ -125,7 +129,7 @@ def test_what_nobody_closed_is_refused_where_all_of_a_user_is_busy() -> None:
 
 def test_addresses_of_one_ipv6_site_are_one() -> None:
     hosts = ("2001:db8::1", "2001:db8::2", "2001:db8:0:1::1", "::ffff:192.0.2.1")
-    counted = [quota_address(Connection(host)) for host in hosts]
+    counted = [get_quota_address(Connection(host)) for host in hosts]
     assert counted[0] == counted[1] != counted[2]
     assert counted[3] == "192.0.2.1"
 

@@ -1,4 +1,4 @@
-"""Read a file of saved API answers that the user names, up to a size limit.
+"""Read a file of saved API responses that the user names, up to a size limit.
 
 Shared by connectors that read such files; it does not interpret the content.
 """

@@ -1,4 +1,4 @@
-"""Hold the rules, issuers, owners and revocations that an exchange is decided on."""
+"""Inputs of a token exchange decision: rules, issuers, owners and revocations."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Compare an answer with the verdict that `can --expect` states.
+"""Compare a verdict with the one that `can --expect` states.
 
 A `not-known` verdict and an incomplete source decide nothing: the command then ends
 with exit code 3, even with `--allow-partial`.

@@ -189,7 +189,7 @@ class AdmissionControl:
 
         Args:
             client: The connection.
-            address: Address of its other end; see `quota_address`.
+            address: Address of its other end; see `get_quota_address`.
         """
         most = self.limits.connections
         own = most if self._is_proxy(address) else self._address_limit
@@ -300,7 +300,7 @@ class HasExtraInfo(Protocol):
         """Return transport information by its name, None if it is unknown."""
 
 
-def quota_address(transport: HasExtraInfo) -> str:
+def get_quota_address(transport: HasExtraInfo) -> str:
     """Return the address by which a connection is counted: for IPv6, its /64."""
     name = transport.get_extra_info("peername")
     return (

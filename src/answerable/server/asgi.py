@@ -14,7 +14,11 @@ from uvicorn.protocols.http.httptools_impl import (
 )
 from uvicorn.server import ServerState
 
-from answerable.server.admission import AdmissionControl, ConnectionSlot, quota_address
+from answerable.server.admission import (
+    AdmissionControl,
+    ConnectionSlot,
+    get_quota_address,
+)
 from answerable.server.connection_info_reader import read_connection_info
 from answerable.server.deadline_timer import NEVER, DeadlineTimer
 from answerable.server.listeners import Listeners
@@ -69,7 +73,7 @@ class AsgiConnection(HttpToolsProtocol):
             stream.abort()
             return
         if link.peer is None:
-            self._slot = self._admission.admit(self, quota_address(stream))
+            self._slot = self._admission.admit(self, get_quota_address(stream))
         else:
             self._slot = self._admission.admit_unix_socket(self, link.peer.uid)
         if self._slot is None:

@@ -12,7 +12,7 @@ from answerable.model.worker_limits import WorkerLimits
 from answerable.server.admission import (
     AdmissionControl,
     ConnectionSlot,
-    quota_address,
+    get_quota_address,
 )
 from answerable.server.connection_info import ConnectionInfo
 from answerable.server.connection_info_reader import read_connection_info
@@ -107,7 +107,7 @@ class HttpServerConnection(asyncio.Protocol, Generic[HeadT]):
         """Claim a slot in the connection quotas; False if they are full."""
         admission, peer = self._server.admission, self.link.peer
         if peer is None:
-            self._slot = admission.admit(self, quota_address(transport))
+            self._slot = admission.admit(self, get_quota_address(transport))
         else:
             self._slot = admission.admit_unix_socket(self, peer.uid)
         return self._slot is not None

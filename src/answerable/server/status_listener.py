@@ -11,7 +11,11 @@ from typing import cast
 
 import msgspec
 
-from answerable.server.admission import AdmissionControl, ConnectionSlot, quota_address
+from answerable.server.admission import (
+    AdmissionControl,
+    ConnectionSlot,
+    get_quota_address,
+)
 from answerable.server.wire.host_check import ServedNames, check_host_and_origin
 from answerable.server.wire.refusals import RequestRefused
 from answerable.server.wire.request_head import HttpRequestHead, parse_head
@@ -67,7 +71,7 @@ class StatusConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Admit the client and start its timeout for the first byte."""
         transport = cast(asyncio.Transport, transport)
-        self._slot = self._admission.admit(self, quota_address(transport))
+        self._slot = self._admission.admit(self, get_quota_address(transport))
         if self._slot is None:
             transport.abort()
             return

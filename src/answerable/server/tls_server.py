@@ -12,7 +12,11 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from answerable.server.accept_loop import AcceptLoop, LoopIterationLimiter
-from answerable.server.admission import AdmissionControl, ConnectionSlot, quota_address
+from answerable.server.admission import (
+    AdmissionControl,
+    ConnectionSlot,
+    get_quota_address,
+)
 
 HANDSHAKES_PER_TURN = 2  # handshakes that begin in one iteration of the loop
 
@@ -70,7 +74,7 @@ class TlsServer:
         """Give a new connection a slot, and start its handshake."""
         connection.setblocking(False)
         handshake = _PendingHandshake(connection)
-        slot = self._admission.admit(handshake, quota_address(handshake))
+        slot = self._admission.admit(handshake, get_quota_address(handshake))
         if slot is None:
             connection.close()
             return

@@ -1,4 +1,4 @@
-"""`show`: print one thing with all of its links."""
+"""`show`: print one entity with all its relations."""
 
 import click
 

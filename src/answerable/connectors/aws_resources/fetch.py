@@ -1,4 +1,4 @@
-"""Read AWS resources and their policies from a file of answers or the live API."""
+"""Read AWS resources and their policies from a file of API responses or the live API."""
 
 from answerable.connectors.api_answer_file import probe_answer_file, read_answer_file
 from answerable.connectors.aws_resources import declaration

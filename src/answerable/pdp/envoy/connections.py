@@ -9,7 +9,11 @@ from grpclib.protocol import H2Protocol
 from grpclib.server import Server
 
 from answerable.pdp.wire.problem_documents import ProblemResponse
-from answerable.server.admission import AdmissionControl, ConnectionSlot, quota_address
+from answerable.server.admission import (
+    AdmissionControl,
+    ConnectionSlot,
+    get_quota_address,
+)
 from answerable.server.connection_info_reader import read_connection_info
 from answerable.server.deadline_timer import NEVER, DeadlineTimer
 from answerable.server.processes.pidfd_process import ProcessGone
@@ -62,7 +66,7 @@ class EnvoyConnection(H2Protocol):
             self.abort()
             return
         if peer is None:
-            self._slot = self._admission.admit(self, quota_address(stream))
+            self._slot = self._admission.admit(self, get_quota_address(stream))
         else:
             self._slot = self._admission.admit_unix_socket(self, peer.uid)
         if self._slot is None:

@@ -306,7 +306,7 @@ def build_not_known(question: Question, unknown: list[UnknownSubject]) -> Answer
 def build_answer(
     start: SubjectIdentity, found: ReachedDecision, action: str, resource: str
 ) -> Answer:
-    """Build the answer at the end of a path."""
+    """Build the answer, with its proof, for the identity at the end of a path."""
     decision = found.decision
     verdict = get_verdict(decision.formula)
     never = verdict is Verdict.NEVER

@@ -1,4 +1,4 @@
-"""List the secrets that workflows use as a kubeconfig.
+"""Unknown cluster identities: secrets that workflows use as a kubeconfig.
 
 A run that reads such a secret acts in the cluster as the identity in it. Neither GitHub
 nor the workflow shows that identity, so the step is missing data, stated by its secret.

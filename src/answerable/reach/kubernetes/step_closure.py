@@ -1,4 +1,4 @@
-"""Follow the steps of a cluster, from a node onwards or back from some nodes."""
+"""Breadth-first search over the identity steps of a cluster, forwards or backwards."""
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence

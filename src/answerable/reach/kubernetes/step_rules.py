@@ -1,4 +1,4 @@
-"""Steps by which one identity of a cluster acts as another, as data.
+"""Table of Kubernetes privilege escalation: how one identity acts as another.
 
 A step needs permissions, all in one scope, and gives identities or permissions. Sources
 are sections of https://kubernetes.io/docs unless they name another place.

@@ -1,4 +1,4 @@
-"""Group blocked calls into approval requests, and match them with owners' answers."""
+"""Group blocked calls into approval requests, and match them with owners' decisions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

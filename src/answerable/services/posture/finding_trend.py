@@ -56,7 +56,7 @@ class SnapshotFindings:
 def summarize_findings(
     name: str, inventory: Inventory, found: FindingItems
 ) -> SnapshotFindings:
-    """Reduce the findings of a snapshot."""
+    """Count the findings of a snapshot by severity, with their ids, for the trend."""
     reviews, now = found.context.reviews, found.context.now
     keys: dict[str, tuple[str, str, str]] = {}
     counts: Counter[str] = Counter()

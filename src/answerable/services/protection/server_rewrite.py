@@ -73,7 +73,7 @@ def split_pointer(pointer: str) -> tuple[str, ...]:
 
 def find_wrapped_server(entry: DocumentNode) -> str:
     """Return the `--server` of an entry that starts the gateway; empty for others."""
-    words = read_words(entry)
+    words = read_command_words(entry)
     for at, word in enumerate(words[:-1]):
         if word == "gateway" and words[at + 1] == "stdio" and "--server" in words:
             return words[min(words.index("--server") + 1, len(words) - 1)]
@@ -96,7 +96,7 @@ def rewrite_server(
     raise NotMovable("it is built into the client, or has neither command nor URL")
 
 
-def read_words(entry: DocumentNode) -> list[str]:
+def read_command_words(entry: DocumentNode) -> list[str]:
     """Return the words of the command of an entry; empty for none."""
     return [node.text() for node in iter_command_nodes(entry)]
 
@@ -106,7 +106,7 @@ def _rewrite_command(
 ) -> ServerRewrite:
     """Rewrite an entry that starts a command."""
     made = ServerRewrite(context.server)
-    words = read_words(entry)
+    words = read_command_words(entry)
     command, args = entry.get(*COMMAND_KEYS), entry.get("args")
     if command is None or not words or not words[0] or command.is_object:
         raise NotMovable("the format of its command is not supported")

@@ -41,7 +41,7 @@ from answerable.services.protection.server_rewrite import (
     ServerRewrite,
     find_wrapped_server,
     iter_command_nodes,
-    read_words,
+    read_command_words,
     rewrite_server,
     split_pointer,
 )
@@ -260,7 +260,7 @@ class _Planner:
         """Plan the rewrite of one entry; None where it stays."""
         client = file.kind.client
         wrapped = find_wrapped_server(entry)
-        words = read_words(entry)
+        words = read_command_words(entry)
         if wrapped and "--" in words:
             words = words[words.index("--") + 1 :]
         known = [e.value for e in parsed.found if e.cls is CredentialClass.LITERAL]

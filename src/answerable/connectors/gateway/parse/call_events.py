@@ -66,7 +66,7 @@ def build_call_event(
         event_time=decided.at,
         source=get_log_source_of_recorder(recorder),
         scope=recorder,
-        written_by=_written_by_of_recorder(recorder),
+        written_by=_get_author_class(recorder),
         raw_sha256=hashlib.sha256(raw_decision.raw + b"\n" + raw).digest(),
         action=_action_of_method(act.method),
         outcome=_outcome_of_call(decided, call_end),
@@ -99,7 +99,7 @@ def build_refusals_event(
         event_time=refusals.at,
         source=get_log_source_of_recorder(recorder),
         scope=recorder,
-        written_by=_written_by_of_recorder(recorder),
+        written_by=_get_author_class(recorder),
         raw_sha256=hashlib.sha256(raw).digest(),
         action=_refused_action(recorder, refusals.method),
         outcome=EventOutcome.DENIED,
@@ -123,7 +123,7 @@ def build_revocation_event(
         event_time=revocation.at,
         source=get_log_source_of_recorder(recorder),
         scope=recorder,
-        written_by=_written_by_of_recorder(recorder),
+        written_by=_get_author_class(recorder),
         raw_sha256=hashlib.sha256(raw).digest(),
         action="answerable:revive" if revocation.revived else "answerable:kill",
         outcome=EventOutcome.SUCCESS,
@@ -134,7 +134,7 @@ def build_revocation_event(
     )
 
 
-def _written_by_of_recorder(recorder: str) -> WrittenBy:
+def _get_author_class(recorder: str) -> WrittenBy:
     """Return the author class of a record; a client hook's is self-reported."""
     is_hook = get_log_source_of_recorder(recorder) == HOOK
     return WrittenBy.SELF_REPORTED if is_hook else DECLARATION.written_by

@@ -96,7 +96,7 @@ def parse(
     for data, place in files:
         first = first or place
         _read_file(builder, data, place)
-        if _is_foreign(builder):
+        if _has_only_foreign_objects(builder):
             break
     return finish(builder, source, now, (fallback, first))
 
@@ -109,7 +109,7 @@ def _read_file(builder: EstateBuilder, data: bytes, place: str) -> None:
         for answer in iterate_answers(data, place):
             count += 1
             read_object(builder, answer)
-            if _is_foreign(builder):
+            if _has_only_foreign_objects(builder):
                 return
     except ParseError as error:
         builder.add_problem(place, error.reason)
@@ -120,7 +120,7 @@ def _read_file(builder: EstateBuilder, data: bytes, place: str) -> None:
         builder.recognised += not count
 
 
-def _is_foreign(builder: EstateBuilder) -> bool:
+def _has_only_foreign_objects(builder: EstateBuilder) -> bool:
     """Tell whether many objects were read and none is of Google Cloud."""
     return not builder.recognised and len(builder.problems) >= MOST_PROBLEMS
 

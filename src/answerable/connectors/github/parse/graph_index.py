@@ -57,8 +57,8 @@ class NodeProperties:
         """Return a property as a time, UTC nanoseconds; 0 where there is none."""
         return parse_timestamp_ns(self.text(name))
 
-    def table(self, name: str) -> dict[str, Any]:
-        """Return a property that holds JSON text as a table."""
+    def parse_json_object(self, name: str) -> dict[str, Any]:
+        """Parse a property with JSON text; empty unless it is an object."""
         try:
             value = json.loads(self.text(name) or "{}")
         except ValueError:

@@ -172,7 +172,7 @@ def _read_installations(builder: OrganizationBuilder, index: GraphIndex) -> None
     for node, found in index.list_nodes("GH_AppInstallation"):
         slug = found.text("app_slug").lower()
         app = apps.get(found.text("client_id"))
-        permissions = found.table("permissions")
+        permissions = found.parse_json_object("permissions")
         builder.installations[slug] = AppInstallation(
             slug=slug,
             app_id=app.number("id") if app else 0,
@@ -195,7 +195,7 @@ def _read_tokens(builder: OrganizationBuilder, index: GraphIndex) -> None:
         for node, found in index.list_nodes(kind):
             number = node.id.rpartition("_")[2]
             key = int(number) if number.isdigit() else found.number("token_id")
-            groups = found.table("permissions").values()
+            groups = found.parse_json_object("permissions").values()
             pairs = {
                 (str(name), str(access))
                 for group in groups

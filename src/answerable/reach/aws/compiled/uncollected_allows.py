@@ -1,4 +1,4 @@
-"""Recognise answers that rest on allows of policies that were not collected."""
+"""Detect verdicts that assume an allow of a policy that was not collected."""
 
 from answerable.reach.aws.compiled.statements import UNCOLLECTED
 from answerable.reach.condition_formula import ConditionAtom, Formula

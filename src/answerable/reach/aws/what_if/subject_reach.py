@@ -280,7 +280,7 @@ class SubjectReach:
 
 
 def _is_part_allowed(level: PermissionLevel, row: PermissionRow) -> bool:
-    """Tell whether a part of a pattern is allowed, and a single role can add no more."""
+    """Return whether a part of a wildcard pattern is allowed: no role can add more."""
     several = not all(map(has_no_wildcard, row.resources.pattern))
     return several and level.permission_rank >= _PART_RANK
 
