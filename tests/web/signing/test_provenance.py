@@ -139,7 +139,7 @@ def test_an_answer_is_shown_before_another_is_given(desk: StoreCache) -> None:
     page = shown(desk, OWNER, "/ask", id=decision)
     assert "Answered" not in page
     signed(desk, act="refuse", id=decision)
-    assert "Answered: refused by" in shown(desk, OWNER, "/ask", id=decision)
+    assert "Decided: refused by" in shown(desk, OWNER, "/ask", id=decision)
     page = shown(desk, OWNER, "/sign", act="allow", id=decision)
     assert "Already decided: refused by" in page
 

@@ -85,7 +85,7 @@ def asks(
     """List blocked calls of agents that their owners could allow.
 
     Repeated calls of an agent with the same arguments count as one approval request. A
-    request without an answer expires after a day.
+    request that the owner neither allows nor refuses expires after a day.
     """
     if ctx.invoked_subcommand is not None:
         return

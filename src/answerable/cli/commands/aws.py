@@ -37,7 +37,7 @@ class _AwsGroup(AppGroup):
 
 @click.group("aws", cls=_AwsGroup, short_help="Narrowed AWS sessions for agents.")
 def aws() -> None:
-    """Hand agents short-lived AWS sessions, narrowed by a signed policy.
+    """Give agents short-lived AWS sessions, narrowed by a signed policy.
 
     The session is issued from your own session: you need no server, and no new role.
     """

@@ -183,7 +183,7 @@ def end(
 @credential_policies.command("list", cls=AppCommand, short_help="List the policies.")
 @pass_settings
 def list_policies(settings: Settings) -> None:
-    """List the credential policies in force, and what each does not hold."""
+    """List the credential policies in force, and the access that each does not limit."""
     from answerable.usecases.federation import credential_policies as flow
 
     with open_session(settings) as session:
