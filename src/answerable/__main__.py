@@ -51,7 +51,7 @@ def run() -> int:
 def _run_hook() -> int:
     """Run a client's hook: 0 if it answered, 2 after any failure."""
     for number in _ENDING:
-        signal.signal(number, _block)
+        signal.signal(number, _exit_with_blocking_code)
     try:
         # Without standard output, an answer that says no could not be read.
         if sys.stdout is not None:
@@ -61,12 +61,12 @@ def _run_hook() -> int:
             if main() == 0:
                 return 0
     except BaseException:  # noqa: BLE001 - any failure is a denial
-        _block()
-    _block()
+        _exit_with_blocking_code()
+    _exit_with_blocking_code()
     return _BLOCK
 
 
-def _block(*_: object) -> None:
+def _exit_with_blocking_code(*_: object) -> None:
     # At once: after a KeyboardInterrupt in `exec` Python may end itself by a signal.
     os._exit(_BLOCK)
 

@@ -17,12 +17,12 @@ from answerable.model.inventory import (
 from answerable.model.person import OwnerState, SubjectOwnership
 from answerable.model.provenance import FactProvenance, WrittenBy
 from answerable.model.sighting import SightedFacts
-from answerable.posture.agent_reach import list_held
+from answerable.posture.agent_reach import list_exposure_factors
 from answerable.posture.facts import NO_LOG, IdentityReach, PostureFacts, UsageCount
 from answerable.posture.rule import Finding, NotEvaluated, build_finding_id
 from answerable.posture.rule_engine import Posture, evaluate_rules
 from answerable.posture.severity import (
-    Held,
+    ExposureFactor,
     ReachLevel,
     Severity,
     SeverityFacts,
@@ -227,16 +227,20 @@ def test_the_service_agent_of_google_is_no_identity_to_narrow() -> None:
 
 def test_a_signed_baseline_makes_an_agent_bounded() -> None:
     entity = facts().inventory.agents[AGENT]
-    assert Held.UNBOUNDED in list_held(facts(), entity)
-    assert Held.UNBOUNDED not in list_held(facts(bounded=True), entity)
+    assert ExposureFactor.UNBOUNDED in list_exposure_factors(facts(), entity)
+    assert ExposureFactor.UNBOUNDED not in list_exposure_factors(
+        facts(bounded=True), entity
+    )
 
 
 def test_the_severity_is_the_product_of_the_factors() -> None:
-    held = frozenset({Held.UNATTENDED, Held.UNBOUNDED})
+    held = frozenset({ExposureFactor.UNATTENDED, ExposureFactor.UNBOUNDED})
     grave = SeverityFacts(Trigger.AGENT, ReachLevel.ADMINISTRATOR, held)
     assert (grave.score, grave.severity) == (36, Severity.CRITICAL)
     assert SeverityFacts(Trigger.LATER, ReachLevel.READ).severity is Severity.LOW
-    worst = SeverityFacts(Trigger.ANONYMOUS, ReachLevel.ADMINISTRATOR, frozenset(Held))
+    worst = SeverityFacts(
+        Trigger.ANONYMOUS, ReachLevel.ADMINISTRATOR, frozenset(ExposureFactor)
+    )
     assert worst.score == 80
     assert is_at_least("high", "medium")
     assert not is_at_least("not-known", "low")

@@ -1,4 +1,4 @@
-"""Replay recorded calls under three kinds of access, and count what each would let happen.
+"""Replay recorded calls under three kinds of access; count the calls each would allow.
 
 Standing access lets every call happen. Timed access, also named just in time, lets a
 credential live for a time T after its first use and grants it again on request: it lets

@@ -4,7 +4,7 @@ from answerable.model.credential import MODEL_KEYS
 from answerable.model.inventory import AgentEntity, ToolUse
 from answerable.model.tool import REMOTE, SHELL
 from answerable.posture.facts import IdentityReach, PostureFacts
-from answerable.posture.severity import Held, ReachLevel
+from answerable.posture.severity import ExposureFactor, ReachLevel
 
 WORKFLOW = "github-actions"
 # Order of levels, most severe first; what is not known ranks below sensitive data.
@@ -64,13 +64,15 @@ def is_unattended(entity: AgentEntity) -> bool:
     return entity.agent.unattended or any(u.tool.unattended for u in entity.tools)
 
 
-def list_held(facts: PostureFacts, entity: AgentEntity) -> frozenset[Held]:
+def list_exposure_factors(
+    facts: PostureFacts, entity: AgentEntity
+) -> frozenset[ExposureFactor]:
     """List how an agent holds its access."""
     held = set()
     if is_unattended(entity):
-        held.add(Held.UNATTENDED)
+        held.add(ExposureFactor.UNATTENDED)
     if entity.agent.id not in facts.bounded:
-        held.add(Held.UNBOUNDED)
+        held.add(ExposureFactor.UNBOUNDED)
     return frozenset(held)
 
 

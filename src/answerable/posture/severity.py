@@ -35,8 +35,8 @@ class ReachLevel(Enum):
     READ = ("read", 1)
 
 
-class Held(Enum):
-    """Property of how the access is held; each adds one to the factor of 1."""
+class ExposureFactor(Enum):
+    """Property of an access that raises its severity; each adds one to the factor of 1."""
 
     STANDING = "standing"
     SCATTERED = "in several places"
@@ -59,7 +59,7 @@ class SeverityFacts:
 
     trigger: Trigger
     reach: ReachLevel
-    held: frozenset[Held] = frozenset()
+    held: frozenset[ExposureFactor] = frozenset()
 
     @property
     def score(self) -> int:

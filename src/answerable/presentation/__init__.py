@@ -1,1 +1,1 @@
-"""Format answers for every interface: safe text, ages, coverage. Pure functions."""
+"""Format results for every interface: safe text, ages, coverage. Pure functions."""

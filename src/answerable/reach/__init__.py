@@ -1,1 +1,1 @@
-"""Compute effective permissions, transitive and explained. Start at `queries`."""
+"""Compute effective permissions, transitive and explained. Start at `engine`."""

@@ -166,7 +166,7 @@ class CallerClosure:
                 if platform is None:
                     continue
                 mine = origins.setdefault(platform.name, {})
-                for origin in self._join(step, path):
+                for origin in self._join_step_to_path(step, path):
                     if origin.grade <= last:
                         mine.setdefault(IdentityId(step.origin), origin)
         found: dict[str, _EnteringPath] = {}
@@ -195,7 +195,9 @@ class CallerClosure:
             found[path.subject] = self._callers[path.subject] = made
         return found
 
-    def _join(self, step: PathHop, path: _EnteringPath) -> Iterator[_Origin]:
+    def _join_step_to_path(
+        self, step: PathHop, path: _EnteringPath
+    ) -> Iterator[_Origin]:
         """Join a step to the path of the identity that it enters.
 
         The identity may have to do more than it does for itself to take its next step.

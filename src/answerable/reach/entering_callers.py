@@ -113,18 +113,18 @@ class _CallerAnswers:
             if alone is not None and alone.verdict is Verdict.NEVER:
                 yield alone
         for start in starts:
-            answer = self._evaluate(start.subject, (start,))
+            answer = self._evaluate_call_as(start.subject, (start,))
             if answer.verdict is Verdict.NEVER:  # its conditions exclude each other
                 found = self.opened.find_identities(start.subject)
                 every = self.opened.select_identities(self.platform, found)
-                answer = self._evaluate(start.subject, every)
+                answer = self._evaluate_call_as(start.subject, every)
             own = None
             if self.opened.find_platform(start.subject) is self.platform:
                 own = self._evaluate_alone(IdentityId(start.subject))
             if own is None or _get_grade(answer) < _get_grade(own):
                 yield answer
 
-    def _evaluate(
+    def _evaluate_call_as(
         self, subject: str, identities: tuple[SubjectIdentity, ...]
     ) -> Answer:
         """Evaluate the call for a subject that acts as some identities."""
@@ -138,7 +138,7 @@ class _CallerAnswers:
                 SubjectIdentity(identity, identity)
             )
             self._alone[identity] = (
-                self._evaluate(identity, (found,))
+                self._evaluate_call_as(identity, (found,))
                 if isinstance(found, SubjectIdentity)
                 else None
             )

@@ -1,1 +1,1 @@
-"""Connector of saved answers of Google Cloud."""
+"""Google Cloud connector: reads output of gcloud and the live API."""

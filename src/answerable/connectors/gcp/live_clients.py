@@ -108,7 +108,7 @@ class GoogleClients:
         Raises:
             GoogleCallFailed: As `call`.
         """
-        return self._send(
+        return self._send_with_retries(
             lambda url: self.session.get(url, params=query, timeout=TIMEOUT),
             service,
             path,
@@ -120,7 +120,7 @@ class GoogleClients:
         Raises:
             GoogleCallFailed: As `call`.
         """
-        return self._send(
+        return self._send_with_retries(
             lambda url: self.session.post(url, json=body, timeout=TIMEOUT),
             service,
             path,
@@ -133,7 +133,9 @@ class GoogleClients:
         return found
 
     @staticmethod
-    def _send(send: Callable[[str], Response], service: str, path: str) -> RawObject:
+    def _send_with_retries(
+        send: Callable[[str], Response], service: str, path: str
+    ) -> RawObject:
         """Send a request, and repeat it while the server throttles."""
         url = f"{_find_endpoint(service)}/{path}"
 
@@ -223,7 +225,7 @@ def _translate_errors() -> Iterator[None]:
     except exceptions.Unauthorized:
         refused = True
     except exceptions.GoogleAPICallError as error:
-        failed = _describe(error)
+        failed = _describe_refused_call(error)
     except exceptions.RetryError:
         failed = GoogleCallFailed(ReadProblemKind.NETWORK, "throttled for too long")
     except GoogleAuthError:
@@ -242,7 +244,7 @@ def _translate_errors() -> Iterator[None]:
         raise failed
 
 
-def _describe(error: exceptions.GoogleAPICallError) -> GoogleCallFailed:
+def _describe_refused_call(error: exceptions.GoogleAPICallError) -> GoogleCallFailed:
     """Describe a refused call by its status and reason."""
     status = int(error.code or 0)
     reason = str(error.reason or "")

@@ -75,19 +75,19 @@ class _GoogleLiveScan:
         """Read all kinds."""
         for content, kinds in ASSET_CONTENTS.items():
             self._read_assets(content, kinds)
-        with self._collecting("iam-policies"):
+        with self._collecting_kind("iam-policies"):
             for container in self._list_ancestors():
                 self._read_ancestor_policy(container)
-        with self._collecting("deny-policies"):
+        with self._collecting_kind("deny-policies"):
             self._read_deny_policies()
-        with self._collecting("access-boundaries"):
+        with self._collecting_kind("access-boundaries"):
             self._read_boundaries()
-        with self._collecting("groups"):
+        with self._collecting_kind("groups"):
             self._read_groups()
         self._read_gemini_agents()
 
     @contextmanager
-    def _collecting(self, kind: str) -> Iterator[None]:
+    def _collecting_kind(self, kind: str) -> Iterator[None]:
         """Collect a kind; it is whole if no call failed."""
         before = self.builder.faults
         known = kind in self.collected or kind not in _OF_ASSETS
@@ -98,7 +98,7 @@ class _GoogleLiveScan:
             self.collected.add(kind)
 
     @contextmanager
-    def _calling(self, call: str, what: str) -> Iterator[None]:
+    def _recording_failed_call(self, call: str, what: str) -> Iterator[None]:
         """Make a call; one that fails becomes a problem."""
         try:
             yield
@@ -117,7 +117,7 @@ class _GoogleLiveScan:
             "page_size": PAGE_ITEMS,
         }
         before = self.builder.faults
-        with self._calling(call, "assets"):
+        with self._recording_failed_call(call, "assets"):
             found = clients.iterate(clients.assets.list_assets, request, "assets")
             for number, raw in enumerate(found):
                 if number >= MAX_ASSETS:
@@ -157,7 +157,7 @@ class _GoogleLiveScan:
         call = POLICY_CALL.format(container=f"{kind}/{name}")
         body: RawObject = {"options": {"requestedPolicyVersion": 3}}
         path = f"v3/{kind}/{quote(name, safe='')}:getIamPolicy"
-        with self._calling(call, "an allow policy"):
+        with self._recording_failed_call(call, "an allow policy"):
             found = self.clients.post_json(_POLICY_API, path, body)
             policies.read_allow_policy(self.builder, container, found)
             self.builder.recognised += 1
@@ -171,7 +171,7 @@ class _GoogleLiveScan:
             point = quote(container.removeprefix("//"), safe="")
             call = DENY_POLICIES_CALL.format(container=container)
             request: RawObject = {"parent": f"policies/{point}/denypolicies"}
-            with self._calling(call, "deny policies"):
+            with self._recording_failed_call(call, "deny policies"):
                 method = clients.deny_policies.list_policies
                 for listed in clients.iterate(method, request, "policies"):
                     self._read_deny_policy(get_text(listed, "name"))
@@ -195,7 +195,7 @@ class _GoogleLiveScan:
             parent = f"organizations/{name}/locations/global"
             call = BOUNDARIES_CALL.format(parent=parent)
             names: list[str] = []
-            with self._calling(call, "access boundaries"):
+            with self._recording_failed_call(call, "access boundaries"):
                 method = clients.boundaries.list_principal_access_boundary_policies
                 field_name = "principal_access_boundary_policies"
                 for raw in clients.iterate(method, {"parent": parent}, field_name):
@@ -208,7 +208,9 @@ class _GoogleLiveScan:
         """Read the bindings of a principal access boundary."""
         clients = self.clients
         method = clients.boundaries.search_principal_access_boundary_policy_bindings
-        with self._calling(BOUNDARY_BINDINGS_CALL.format(name=name), "bindings"):
+        with self._recording_failed_call(
+            BOUNDARY_BINDINGS_CALL.format(name=name), "bindings"
+        ):
             for raw in clients.iterate(method, {"name": name}, "policy_bindings"):
                 policies.read_boundary_binding(self.builder, raw)
 
@@ -236,7 +238,9 @@ class _GoogleLiveScan:
     def _read_group(self, email: str) -> list[str]:
         """Read the direct members of a group; empty if it cannot be read."""
         members: list[str] = []
-        with self._calling(GROUP_CALL.format(email=email), "members of a group"):
+        with self._recording_failed_call(
+            GROUP_CALL.format(email=email), "members of a group"
+        ):
             query = {"groupKey.id": email}
             found = self.clients.get_json(_GROUPS_API, "v1/groups:lookup", query)
             group = get_text(found, "name")
@@ -284,7 +288,7 @@ class _GoogleLiveScan:
             location = name.partition("/locations/")[2].partition("/")[0]
             region = "" if location == "global" else f"{location}-"
             path = f"v1alpha/{name}/assistants/default_assistant/agents"
-            with self._calling(call, "agents of an app"):
+            with self._recording_failed_call(call, "agents of an app"):
                 listed = self._list_pages(f"{region}{_AGENTS_API}", path, {}, "agents")
                 for raw in listed:
                     read_object(self.builder, GoogleAnswer(raw, call))

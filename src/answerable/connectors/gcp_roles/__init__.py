@@ -1,1 +1,1 @@
-"""Connector of role definitions of Google Cloud, and the packaged role catalogue."""
+"""Google Cloud role connector: reads role definitions, and the packaged catalogue."""

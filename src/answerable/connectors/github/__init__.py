@@ -1,1 +1,1 @@
-"""Read GitHub organizations: saved REST answers, graph exports and the live API."""
+"""GitHub connector: reads saved REST responses, graph exports and the live API."""

@@ -1,1 +1,1 @@
-"""Kubernetes connector: reads dumps, manifests, EKS answers and live clusters."""
+"""Kubernetes connector: reads dumps, manifests, EKS output and live clusters."""

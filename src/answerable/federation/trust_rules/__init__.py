@@ -1,6 +1,6 @@
 """Validate trust rules at load, and match workloads against them.
 
-`check` reports faults, `match` and `RuleIndex.find` find the matching rule, `explain` gives
-the reason for every rule that does not match. Inputs are signed by a pinned issuer or
-attested by the kernel.
+`validation` reports the faults of each rule, `RuleIndex` finds the matching rule, and
+`matching` explains every mismatch. Inputs are signed by a pinned issuer or attested by the
+kernel.
 """

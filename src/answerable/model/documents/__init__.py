@@ -1,1 +1,1 @@
-"""JSON documents that commands, the HTTP API and web pages answer with."""
+"""JSON documents that commands, the HTTP API and web pages return."""

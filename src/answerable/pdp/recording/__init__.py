@@ -1,1 +1,1 @@
-"""Record evaluations as evidence, before they are answered."""
+"""Record evaluations as evidence, before the response."""

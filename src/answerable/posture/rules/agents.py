@@ -13,7 +13,7 @@ from answerable.posture.agent_reach import (
     has_unknown_credential,
     has_write_token,
     is_unattended,
-    list_held,
+    list_exposure_factors,
     list_remote_tools,
 )
 from answerable.posture.facts import IdentityReach, PostureFacts
@@ -76,7 +76,9 @@ def _build_shell_finding(facts: PostureFacts, found: list[AgentEntity]) -> Findi
         subject=first.agent.id,
         platform=get_platform_of_source(first.agent.seen.source),
         title=f"{first.agent.name} may run shell commands without approval{under}{also}",
-        severity=SeverityFacts(Trigger.AGENT, reach.level, list_held(facts, first)),
+        severity=SeverityFacts(
+            Trigger.AGENT, reach.level, list_exposure_factors(facts, first)
+        ),
         evidence=(*evidence, _build_reach_evidence(first, reach)),
         fix=Fix(_NO_BYPASS),
         path=facts.reach.find_administrator_path(acting) if admin else (),
@@ -114,7 +116,7 @@ def find_outsider_triggered_agents(facts: PostureFacts) -> Iterator[RuleResult]:
             title=f"anyone can start the agent {entity.agent.name} by "
             f"{_name_events(events)}, and it has {_join_words(holds)}",
             severity=SeverityFacts(
-                Trigger.OUTSIDER, reach.level, list_held(facts, entity)
+                Trigger.OUTSIDER, reach.level, list_exposure_factors(facts, entity)
             ),
             evidence=(
                 build_evidence(f"events: {events}", seen, entity.agent.place),
@@ -162,7 +164,7 @@ def find_untrusted_input_to_effect(facts: PostureFacts) -> Iterator[RuleResult]:
             severity=SeverityFacts(
                 Trigger.AGENT if unattended else Trigger.LATER,
                 reach.level,
-                list_held(facts, entity),
+                list_exposure_factors(facts, entity),
             ),
             evidence=(
                 build_evidence(f"input: {reads}", seen, entity.agent.place),
@@ -202,7 +204,9 @@ def find_agent_administrators(facts: PostureFacts) -> Iterator[RuleResult]:
                 subject=entity.agent.id,
                 platform=get_platform_of_source(entity.agent.seen.source),
                 title=f"{entity.agent.name} acts as an administrator: {identity}",
-                severity=SeverityFacts(trigger, reach.level, list_held(facts, entity)),
+                severity=SeverityFacts(
+                    trigger, reach.level, list_exposure_factors(facts, entity)
+                ),
                 evidence=(_build_reach_evidence(entity, reach),),
                 fix=Fix(
                     "Give the agent an identity with only the permissions that it "

@@ -19,9 +19,14 @@ from answerable.posture.rule import (
     build_evidence,
     get_platform_of_identity,
 )
-from answerable.posture.severity import Held, ReachLevel, SeverityFacts, Trigger
+from answerable.posture.severity import (
+    ExposureFactor,
+    ReachLevel,
+    SeverityFacts,
+    Trigger,
+)
 
-_STANDING = frozenset({Held.STANDING, Held.UNBOUNDED})
+_STANDING = frozenset({ExposureFactor.STANDING, ExposureFactor.UNBOUNDED})
 _ANYONE = "*"
 # The root user, the platform's own roles, and persons: no agent's identity to narrow.
 _BY_DESIGN = (

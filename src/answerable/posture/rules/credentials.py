@@ -20,7 +20,12 @@ from answerable.posture.rule import (
     build_evidence,
     get_platform_of_source,
 )
-from answerable.posture.severity import Held, ReachLevel, SeverityFacts, Trigger
+from answerable.posture.severity import (
+    ExposureFactor,
+    ReachLevel,
+    SeverityFacts,
+    Trigger,
+)
 
 _DAY = 86_400_000_000_000  # nanoseconds
 # CIS Amazon Web Services Foundations Benchmark: keys are rotated every 90 days, and
@@ -57,9 +62,9 @@ def find_hosted_server_secrets(facts: PostureFacts) -> Iterator[RuleResult]:
         places = [
             s for s in lying if _is_in_tool(s, uses[0].use.tool.seen.place)
         ] or lying
-        held = {Held.STANDING, Held.UNBOUNDED}
-        held |= {Held.UNATTENDED for each in uses if each.use.tool.unattended}
-        held |= {Held.SCATTERED for _ in _list_files(lying)[1:2]}
+        held = {ExposureFactor.STANDING, ExposureFactor.UNBOUNDED}
+        held |= {ExposureFactor.UNATTENDED for each in uses if each.use.tool.unattended}
+        held |= {ExposureFactor.SCATTERED for _ in _list_files(lying)[1:2]}
         reach = _get_reach(facts, entity)
         yield Finding(
             rule="hosted-server-secret",
@@ -100,7 +105,7 @@ def find_scattered_credentials(facts: PostureFacts) -> Iterator[RuleResult]:
             severity=SeverityFacts(
                 Trigger.INSIDER,
                 reach.level,
-                frozenset({Held.STANDING, Held.SCATTERED}),
+                frozenset({ExposureFactor.STANDING, ExposureFactor.SCATTERED}),
             ),
             evidence=(
                 *(build_evidence(_describe_place(s), s.seen, s.place) for s in lying),
@@ -129,7 +134,7 @@ def find_literal_secrets(facts: PostureFacts) -> Iterator[RuleResult]:
             platform=get_platform_of_source(lying[0].seen.source),
             title=f"a literal {lying[0].kind} is in {_name_file(lying[0].place)}",
             severity=SeverityFacts(
-                Trigger.INSIDER, reach.level, frozenset({Held.STANDING})
+                Trigger.INSIDER, reach.level, frozenset({ExposureFactor.STANDING})
             ),
             evidence=tuple(
                 build_evidence(_describe_place(s), s.seen, s.place) for s in lying
@@ -161,7 +166,7 @@ def find_shared_credentials(facts: PostureFacts) -> Iterator[RuleResult]:
             platform=get_platform_of_source(first.seen.source),
             title=f"{len(agents)} agents use one static {first.kind}",
             severity=SeverityFacts(
-                Trigger.LATER, reach.level, frozenset({Held.STANDING})
+                Trigger.LATER, reach.level, frozenset({ExposureFactor.STANDING})
             ),
             evidence=tuple(
                 build_evidence(f"{each} uses it", first.seen, first.place)
@@ -235,7 +240,7 @@ def find_root_keys(facts: PostureFacts) -> Iterator[RuleResult]:
             severity=SeverityFacts(
                 Trigger.OUTSIDER,
                 ReachLevel.ADMINISTRATOR,
-                frozenset({Held.STANDING, Held.UNBOUNDED}),
+                frozenset({ExposureFactor.STANDING, ExposureFactor.UNBOUNDED}),
             ),
             evidence=(
                 build_evidence(
@@ -268,7 +273,7 @@ def find_replaceable_keys(facts: PostureFacts) -> Iterator[RuleResult]:
             platform=get_platform_of_source(lying[0].seen.source),
             title=f"a static {kind} is used although the platform offers federation",
             severity=SeverityFacts(
-                Trigger.LATER, reach.level, frozenset({Held.STANDING})
+                Trigger.LATER, reach.level, frozenset({ExposureFactor.STANDING})
             ),
             evidence=(
                 build_evidence(
@@ -292,7 +297,9 @@ def _build_lifetime_finding(
         subject=entity.id,
         platform=get_platform_of_source(first.seen.source),
         title=title,
-        severity=SeverityFacts(Trigger.LATER, reach.level, frozenset({Held.STANDING})),
+        severity=SeverityFacts(
+            Trigger.LATER, reach.level, frozenset({ExposureFactor.STANDING})
+        ),
         evidence=(
             build_evidence(title, first.seen, first.place),
             build_evidence(reach.text, first.seen, first.place),

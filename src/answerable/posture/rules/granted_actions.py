@@ -11,14 +11,19 @@ from answerable.posture.rule import (
     RuleResult,
     build_evidence,
 )
-from answerable.posture.severity import Held, ReachLevel, SeverityFacts, Trigger
+from answerable.posture.severity import (
+    ExposureFactor,
+    ReachLevel,
+    SeverityFacts,
+    Trigger,
+)
 
 _RULE = "unused-action"
 _PLATFORM = "aws"
 _DAY = 86_400_000_000_000  # nanoseconds
 WINDOW_DAYS = 30
 _MOST_NAMED = 5
-_HELD = frozenset({Held.STANDING, Held.UNBOUNDED})
+_HELD = frozenset({ExposureFactor.STANDING, ExposureFactor.UNBOUNDED})
 
 
 def find_unused_actions(facts: PostureFacts) -> Iterator[RuleResult]:

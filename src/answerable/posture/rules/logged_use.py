@@ -11,9 +11,9 @@ from answerable.posture.rule import (
     get_platform_of_identity,
 )
 from answerable.posture.rules.cloud import build_identity_evidence
-from answerable.posture.severity import Held, SeverityFacts, Trigger
+from answerable.posture.severity import ExposureFactor, SeverityFacts, Trigger
 
-_STANDING = frozenset({Held.STANDING, Held.UNBOUNDED})
+_STANDING = frozenset({ExposureFactor.STANDING, ExposureFactor.UNBOUNDED})
 _DAY = 86_400_000_000_000  # nanoseconds
 UNUSED_DAYS = 90
 _LOG_SOURCES = {

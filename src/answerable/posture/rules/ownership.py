@@ -16,7 +16,12 @@ from answerable.posture.rule import (
     build_evidence,
     get_platform_of_source,
 )
-from answerable.posture.severity import Held, ReachLevel, SeverityFacts, Trigger
+from answerable.posture.severity import (
+    ExposureFactor,
+    ReachLevel,
+    SeverityFacts,
+    Trigger,
+)
 
 _ATTEST = "answerable attest {} --owner PERSON"
 _UNCERTAIN: Mapping[OwnerState, str] = {
@@ -90,7 +95,9 @@ def find_owners_who_left(facts: PostureFacts) -> Iterator[RuleResult]:
             subject=key,
             platform=get_platform_of_source(found.seen.source if found else ""),
             title="its owner has left",
-            severity=SeverityFacts(Trigger.INSIDER, level, frozenset({Held.STANDING})),
+            severity=SeverityFacts(
+                Trigger.INSIDER, level, frozenset({ExposureFactor.STANDING})
+            ),
             evidence=(
                 build_evidence(
                     f"the evidence {found.kind.value} names them", found.seen
@@ -156,7 +163,7 @@ def _build_ownership_finding(
         subject=entity.agent.id,
         platform=get_platform_of_source(seen.source),
         title=title,
-        severity=SeverityFacts(trigger, level, frozenset({Held.UNBOUNDED})),
+        severity=SeverityFacts(trigger, level, frozenset({ExposureFactor.UNBOUNDED})),
         evidence=(
             build_evidence(text, seen, entity.agent.place),
             Evidence(reach.text, entity.agent.place, seen.source, seen.written_by),

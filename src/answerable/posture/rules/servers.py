@@ -14,7 +14,7 @@ from answerable.posture.rule import (
     build_evidence,
     get_platform_of_source,
 )
-from answerable.posture.severity import Held, SeverityFacts, Trigger
+from answerable.posture.severity import ExposureFactor, SeverityFacts, Trigger
 
 # https://docs.npmjs.com/cli/commands/npx: without a version the newest one is started.
 # https://docs.astral.sh/uv/guides/tools/: `uvx PACKAGE` likewise, `uvx PACKAGE@1.2` not.
@@ -52,7 +52,9 @@ def _build_finding(
         subject=use.tool.id,
         platform=get_platform_of_source(use.tool.seen.source),
         title=f"the server {use.tool.server} has no fixed version: {loose}",
-        severity=SeverityFacts(Trigger.LATER, reach.level, frozenset({Held.UNBOUNDED})),
+        severity=SeverityFacts(
+            Trigger.LATER, reach.level, frozenset({ExposureFactor.UNBOUNDED})
+        ),
         evidence=(
             build_evidence(f"{entity.agent.name} starts {loose}", use.tool.seen),
             build_evidence(reach.text, entity.agent.seen, entity.agent.place),

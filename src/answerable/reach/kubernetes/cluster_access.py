@@ -76,7 +76,7 @@ class ClusterAccess:
         self._back: dict[int, Search] = {}
 
     @cached_property
-    def _compilers(self) -> tuple[AccessGraph, RoleSteps, PodNodes, StepCompiler]:
+    def _step_compilers(self) -> tuple[AccessGraph, RoleSteps, PodNodes, StepCompiler]:
         """Graph with all its nodes, and the compilers of its steps."""
         graph = AccessGraph(self.index)
         roles = RoleSteps(graph)
@@ -87,12 +87,12 @@ class ClusterAccess:
     @property
     def graph(self) -> AccessGraph:
         """Graph of the cluster, with all nodes that steps may lead to."""
-        return self._compilers[0]
+        return self._step_compilers[0]
 
     @cached_property
     def steps(self) -> StepIndex:
         """Steps of the cluster."""
-        _, roles, pods, rules = self._compilers
+        _, roles, pods, rules = self._step_compilers
         edges: list[Edge] = [
             *pods.compile_edges(),
             *roles.compile_rules(),

@@ -171,14 +171,14 @@ class ClusterIndex:
                 )
 
     @cached_property
-    def _matchers(self) -> dict[PolicyRule, RuleMatcher]:
+    def _rule_matchers(self) -> dict[PolicyRule, RuleMatcher]:
         return {}
 
     def _get_matcher(self, rule: PolicyRule) -> RuleMatcher:
         """Return the matcher of a rule, one for equal rules."""
-        found = self._matchers.get(rule)
+        found = self._rule_matchers.get(rule)
         if found is None:
-            found = self._matchers[rule] = RuleMatcher(rule)
+            found = self._rule_matchers[rule] = RuleMatcher(rule)
         return found
 
     def get_bound_role(self, binding: RbacBinding) -> RbacRole | None:

@@ -79,10 +79,12 @@ class _NodesByEnd:
         names = tuple(sorted(pairs))
         found = self._found.get(names)
         if found is None:
-            found = self._found[names] = self._index(names)
+            found = self._found[names] = self._index_nodes_by_properties(names)
         return found.get((kind, *(pairs[name] for name in names)), "")
 
-    def _index(self, names: tuple[str, ...]) -> dict[tuple[object, ...], str]:
+    def _index_nodes_by_properties(
+        self, names: tuple[str, ...]
+    ) -> dict[tuple[object, ...], str]:
         """Index the nodes by the values of some properties, with and without a kind."""
         found: dict[tuple[object, ...], str] = {}
         for node in self._nodes:

@@ -52,7 +52,9 @@ class LogCoverageView:
         required = self._list_required_logs(identity)
         if required is None or not required.scopes:
             return None
-        found = [self._spans.get((required.source, each)) for each in required.scopes]
+        found = [
+            self._log_spans.get((required.source, each)) for each in required.scopes
+        ]
         spans = [each for each in found if each is not None]
         if len(spans) < len(found):
             return None
@@ -68,7 +70,7 @@ class LogCoverageView:
         if required is None or not required.scopes:
             return NO_LOG
         for scope in required.scopes:
-            span = self._spans.get((required.source, scope))
+            span = self._log_spans.get((required.source, scope))
             where = f"{required.in_words} {scope}"
             if span is None:
                 one = len(required.scopes) == 1
@@ -80,12 +82,12 @@ class LogCoverageView:
         return ""
 
     @cached_property
-    def _spans(self) -> dict[tuple[str, str], LogSpan]:
+    def _log_spans(self) -> dict[tuple[str, str], LogSpan]:
         """Read the logged time by source and scope."""
         return read_log_spans(self.store)
 
     @cached_property
-    def _projects(self) -> tuple[str, ...]:
+    def _scanned_projects(self) -> tuple[str, ...]:
         """List the scanned projects of Google Cloud."""
         names = (str(each.id) for each in self.inventory.facts.resources)
         return tuple(
@@ -93,7 +95,7 @@ class LogCoverageView:
         )
 
     @cached_property
-    def _organizations(self) -> tuple[str, ...]:
+    def _scanned_organizations(self) -> tuple[str, ...]:
         """List the scanned organizations of GitHub."""
         found = {
             subject.organization
@@ -106,7 +108,7 @@ class LogCoverageView:
         """List the logs that record every call of an identity; None if none does."""
         if google_cloud_ids.is_service_account(identity):
             own = google_cloud_ids.get_project_of_service_account(identity)
-            known = self._projects
+            known = self._scanned_projects
             scopes = (*known, own) if known and own not in (*known, "") else known
             return RequiredLogs("gcp-audit", scopes, "project")
         if identity.startswith(kubernetes_ids.PREFIX):
@@ -120,7 +122,7 @@ class LogCoverageView:
             # Users and apps act in several organizations.
             own_org = (actor.organization,) if actor.organization else ()
             return RequiredLogs(
-                "github-audit", own_org or self._organizations, "organization"
+                "github-audit", own_org or self._scanned_organizations, "organization"
             )
         account = _get_account(identity)
         return RequiredLogs("cloudtrail", (account,), "account") if account else None

@@ -34,7 +34,7 @@ class LoggedUse:
 
     def _count_use(self, identity: str) -> UsageCount | None:
         """Count the successful calls of an identity."""
-        span = self._coverage.get_span(identity)
+        span = self._log_coverage.get_span(identity)
         if span is None:
             return None
         calls = [
@@ -53,10 +53,10 @@ class LoggedUse:
 
     def find_log_gap(self, identity: str) -> str:
         """Name the evidence that an identity's calls lack; empty if a log covers them."""
-        return self._coverage.find_log_gap(identity)
+        return self._log_coverage.find_log_gap(identity)
 
     @cached_property
-    def _coverage(self) -> LogCoverageView:
+    def _log_coverage(self) -> LogCoverageView:
         """Build the view of the ingested logs."""
         return LogCoverageView(self.store, self.inventory, self.now)
 

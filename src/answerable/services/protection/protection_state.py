@@ -116,11 +116,11 @@ class ProtectionState:
     sealing_key: str = ""
 
     @property
-    def _journal(self) -> Path:
+    def _journal_path(self) -> Path:
         return self.folder / "journal.json"
 
     @property
-    def _record(self) -> Path:
+    def _record_path(self) -> Path:
         return self.folder / "protected.json"
 
     @contextlib.contextmanager
@@ -161,7 +161,7 @@ class ProtectionState:
 
     def read_record(self) -> ProtectionRecord:
         """Read the record of protected files; empty where there is none."""
-        data = read_present(self._record)
+        data = read_present(self._record_path)
         return (
             ProtectionRecord()
             if data is None
@@ -221,7 +221,7 @@ class ProtectionState:
     def run(self, journal: Journal) -> tuple[str, ...]:
         """Write the journal, then change each file; return the paths left alone."""
         self.fault("journal")
-        write_file(self._journal, msgspec.json.encode(journal))
+        write_file(self._journal_path, msgspec.json.encode(journal))
         return self._finish_journal(journal)
 
     def recover(self) -> str:
@@ -230,7 +230,7 @@ class ProtectionState:
         Returns:
             `completed`, `rolled back`, or empty where there was nothing to do.
         """
-        data = read_present(self._journal)
+        data = read_present(self._journal_path)
         if data is not None:
             self._finish_journal(msgspec.json.decode(data, type=Journal))
             return "completed"
@@ -246,10 +246,10 @@ class ProtectionState:
         gone = [each for each in reversed(gone) if _remove_empty_folder(Path(each))]
         record.folders = [each for each in record.folders if each not in gone]
         self.fault("record")
-        write_file(self._record, msgspec.json.encode(record))
+        write_file(self._record_path, msgspec.json.encode(record))
         self._remove_unused(record)
         self.fault("end")
-        self._journal.unlink()
+        self._journal_path.unlink()
         sync_folder(self.folder)
         return tuple(left)
 
@@ -260,14 +260,14 @@ class ProtectionState:
             folders: Folders that this run has created, and that no record names.
         """
         record = self.read_record()
-        if record.files or self._journal.exists():
+        if record.files or self._journal_path.exists():
             return
         self._remove_unused(record)
         if record.sealing_key and os_keyring.read_entry(record.sealing_key):
             os_keyring.delete_entry(record.sealing_key)
         self.fault("state")
         _remove_empty_folder(self.folder / "contents")
-        self._record.unlink(missing_ok=True)
+        self._record_path.unlink(missing_ok=True)
         self.fault("lock")
         (self.folder / "lock").unlink(missing_ok=True)
         _remove_empty_folder(self.folder)

@@ -1,1 +1,1 @@
-"""Use cases that only AWS answers: cuts, exposures, usage and the policy simulator."""
+"""Use cases of AWS only: cuts, exposures, usage and the policy simulator."""

@@ -1,4 +1,4 @@
-"""Parse Organizations answers into accounts, control policies, people and problems."""
+"""Parse output of AWS Organizations into accounts, control policies, people and problems."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""Parse answers of gcloud and Cloud Asset Inventory into an estate and its facts."""
+"""Parse output of gcloud and Cloud Asset Inventory into an estate and its facts."""
 
 import re
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""Parse the answers and exports about one organization into its catalogue."""
+"""Parse the responses and exports about one organization into its catalogue."""
 
 import re
 from collections.abc import Iterable

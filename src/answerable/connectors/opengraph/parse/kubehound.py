@@ -64,33 +64,38 @@ def _read_vertex(builder: GraphBuilder, line: bytes, at: str) -> None:
         return
     own = _plain_id(vertex.id)
     properties = {
-        name: _join([_plain(each.value) for each in values])
+        name: _unwrap_single_value(
+            [_strip_graphson_types(each.value) for each in values]
+        )
         for name, values in vertex.properties.items()
     }
     builder.add_node(at, own, (f"{KUBEHOUND_PREFIX}{vertex.label}",), properties)
     for label, edges in vertex.outgoing.items():
         for edge in edges:
-            found = {name: _plain(value) for name, value in edge.properties.items()}
+            found = {
+                name: _strip_graphson_types(value)
+                for name, value in edge.properties.items()
+            }
             end = ForeignEdgeEnd(_plain_id(edge.target))
             builder.add_edge(at, label, ForeignEdgeEnd(own), end, found)
 
 
-def _join(values: list[Any]) -> Any:
+def _unwrap_single_value(values: list[Any]) -> Any:
     """Return the value of a property: the only one, or all."""
     return values[0] if len(values) == 1 else values
 
 
-def _plain(value: Any) -> Any:
+def _strip_graphson_types(value: Any) -> Any:
     """Return a value without its type: `{"@type": "g:Int64", "@value": 1}` is 1."""
     if isinstance(value, dict) and "@value" in value:
-        return _plain(value["@value"])
+        return _strip_graphson_types(value["@value"])
     if isinstance(value, list):
-        return [_plain(each) for each in value]
+        return [_strip_graphson_types(each) for each in value]
     return value
 
 
 def _plain_id(value: Any) -> str:
     """Return an id as text; empty for one that is neither text nor number."""
-    found = _plain(value)
+    found = _strip_graphson_types(value)
     known = isinstance(found, str | int) and not isinstance(found, bool)
     return str(found) if known else ""

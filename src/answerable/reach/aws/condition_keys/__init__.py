@@ -1,1 +1,1 @@
-"""Classify condition keys by who sets their value. Start at `classification`."""
+"""Classify condition keys by who sets their value. Start at `key_classification`."""

@@ -85,7 +85,9 @@ def find_nearest_paths(
             if entry.principal in skipped:
                 continue
             # A role that is a target itself needs no other step.
-            end, more = (role, ()) if role in targets or not path else _end(path)
+            end, more = (
+                (role, ()) if role in targets or not path else _get_path_end(path)
+            )
             hops = (build_role_entry_hop(entry, role), *more)
             found = SubjectIdentity(entry.principal, end, hops)
             known = outside.get(entry.principal)
@@ -112,11 +114,11 @@ def _find_nearest_of_identities(
             None if is_not_yet_created(identity) else search.find_path_to_target(node)
         )
         if path is not None:
-            end, hops = _end(path)
+            end, hops = _get_path_end(path)
             yield SubjectIdentity(identity, end, hops)
 
 
-def _end(path: ReachPath) -> tuple[IdentityId, tuple[PathHop, ...]]:
+def _get_path_end(path: ReachPath) -> tuple[IdentityId, tuple[PathHop, ...]]:
     """Return the identity that a path ends at, and its hops."""
     return path.target.identity, path.hops
 
