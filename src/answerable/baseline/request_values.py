@@ -1,4 +1,4 @@
-"""Extract the values that a person's request names; nothing else of it is kept.
+"""Extract the values that a person's request names; nothing else is kept.
 
 They are typed entities, quoted texts, and words that stand out from prose (a capital, a
 digit or a sign), alone and in sequence. A person can name more. The text is never

@@ -1,4 +1,4 @@
-"""Locations of sources that read saved answers: their paths, options and files."""
+"""Locations of sources that read saved responses: their paths, options and files."""
 
 from collections.abc import Collection, Iterable
 

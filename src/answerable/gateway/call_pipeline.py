@@ -1,4 +1,4 @@
-"""Process a call: decide, check handle ownership, record, and filter the answers.
+"""Process a call: decide, check handle ownership, record, and filter the responses.
 
 A transport begins a call, passes messages to `process_message`, and ends the call.
 """

@@ -1,4 +1,4 @@
-"""Learn the definitions of tools, prompts and templates from servers' answers.
+"""Learn the definitions of tools, prompts and templates from servers' responses.
 
 Clients need not call `tools/list`: at the first call of a tool or prompt, and then once a
 minute, the gateway itself requests the server's list, as the caller does. A server that

@@ -1,4 +1,4 @@
-"""Map every spelling of an IAM user or role to one canonical id.
+"""Map every form of the name of an IAM user or role to one canonical id.
 
 A key list and a trail's session give a user or role without its path, the account dump
 with it. Both are one identity (IAM User Guide, "IAM identifiers": names are unique

@@ -1,4 +1,4 @@
-"""Convert an inventory to things with text fields that two inventories share."""
+"""Convert an inventory to comparable items with text fields."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Find the record of another log that tells the credential, or the caller, of an event.
+"""Find the record of another log with the credential, or the caller, of an event.
 
 A gateway records the SHA-256 and the `jti` of the token that it presents to a server,
 and the platform logs the same with the call. Such a token may also be used by others, so

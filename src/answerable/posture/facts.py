@@ -1,4 +1,4 @@
-"""Facts that rules read: the inventory, and what reach and logs tell on request."""
+"""Facts that rules read: the inventory, and what reach and logs show on request."""
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Build the rows of `show` for a thing of the inventory: its facts and its links."""
+"""Build the rows of `show` for an entity of the inventory: its facts and its links."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 

@@ -1,4 +1,4 @@
-"""Collect the rows of `show`: facts about one subject, and links to other things."""
+"""Collect the rows of `show`: facts about one subject, and links to other entities."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Define routes, parsed requests and answers, independent of HTTP."""
+"""Define routes, parsed requests and responses, independent of HTTP."""
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field

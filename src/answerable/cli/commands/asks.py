@@ -1,4 +1,4 @@
-"""`asks`: list approval requests of agents, and sign their owners' answers."""
+"""`asks`: list approval requests of agents, and sign their owners' decisions."""
 
 import time
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Options of `reach --compare-aws`: compare a sample of answers with the AWS simulator."""
+"""Options of `reach --compare-aws`: compare sampled verdicts with the AWS simulator."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Build a fictional EKS cluster: objects as `kubectl get` lists them, answers of EKS."""
+"""Build a fictional EKS cluster: objects as `kubectl get` lists them, responses of EKS."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Build saved answers of gcloud about a fictional project with an agent of Vertex AI.
+"""Build saved responses of gcloud about a fictional project with an agent of Vertex AI.
 
 A pool of the project trusts tokens of GitHub Actions and of the sample cluster.
 """

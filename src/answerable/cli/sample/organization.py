@@ -1,4 +1,4 @@
-"""Build saved answers of GitHub about fictional organizations with one repository."""
+"""Build saved responses of GitHub about fictional organizations with one repository."""
 
 import base64
 import json

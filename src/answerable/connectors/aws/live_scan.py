@@ -1,4 +1,4 @@
-"""Scan one account's IAM over the live API; the file parser interprets the answers.
+"""Scan one account's IAM over the live API; the file parser interprets the responses.
 
 Retries are botocore's (standard mode). A refused call becomes a problem that names the
 permission; everything else is still collected. This module needs boto3 and

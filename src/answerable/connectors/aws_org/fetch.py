@@ -1,4 +1,4 @@
-"""Read an AWS organisation from a file of answers or the live API."""
+"""Read an AWS organisation from a file of responses or the live API."""
 
 from answerable.connectors.api_answer_file import probe_answer_file, read_answer_file
 from answerable.connectors.aws_org import declaration

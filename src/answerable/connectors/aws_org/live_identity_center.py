@@ -1,4 +1,4 @@
-"""Scan IAM Identity Center live, and add its answers to the organisation document.
+"""Scan IAM Identity Center live, and add its responses to the organisation document.
 
 An organisation has one instance, in one region: the configured region is queried first,
 then every other enabled region. This module needs boto3.

@@ -1,4 +1,4 @@
-"""Read paged AWS answers about an organisation; failures become coverage problems.
+"""Read paged AWS responses about an organisation; failures become coverage problems.
 
 A refused call becomes a problem that names its permission, and marks its coverage kind
 as incomplete. This module needs boto3.

@@ -1,4 +1,4 @@
-"""Log format of CloudTrail: log files, `lookup-events` answers and Lake rows."""
+"""Log format of CloudTrail: log files, `lookup-events` responses and Lake rows."""
 
 from answerable.connectors.cloudtrail.declaration import DECLARATION
 from answerable.connectors.cloudtrail.parse.records import parse_record

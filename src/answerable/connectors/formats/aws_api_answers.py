@@ -1,4 +1,4 @@
-"""Parse a file of AWS API answers: one object, an array, JSON lines or pages.
+"""Parse a file of AWS API responses: one object, an array, JSON lines or pages.
 
 `aws ... > FILE` writes one JSON document; people append pages to it, wrap them in an
 array, or write one per line. All of these are read as the same sequence of objects.

@@ -1,4 +1,4 @@
-"""Read the answers of gcloud and Cloud Asset Inventory: documents, fields and roles.
+"""Read the responses of gcloud and Cloud Asset Inventory: documents, fields and roles.
 
 A file has one JSON value, several, or one a line. Lists and the pages of REST answers
 (`{"roles": [...]}`) are split into their items.

@@ -1,4 +1,4 @@
-"""Parse IAM policy documents in full; unclear statements are kept as unread.
+"""Parse IAM policy documents in full; unclear statements are kept as unreadable.
 
 Source: IAM User Guide, "Grammar of the IAM JSON policy language" and "IAM JSON policy
 element reference". An invalid statement is set aside with a reason and the rest is

@@ -1,4 +1,4 @@
-"""Build identities named in configuration files, as their platform spells them.
+"""Build identities named in configuration files, in the format of their platform.
 
 The files state the identity of a login; its permissions are at the platform and not
 collected here.

@@ -1,4 +1,4 @@
-"""Collect problems while AWS API answers are decoded."""
+"""Collect problems while AWS API responses are decoded."""
 
 from dataclasses import dataclass, field
 from typing import TypeVar

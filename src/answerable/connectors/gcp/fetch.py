@@ -1,4 +1,4 @@
-"""Read one Google Cloud estate: from saved answers, or live by the official clients."""
+"""Read one Google Cloud estate: from saved responses, or live by the official clients."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""Read the saved answers and exports about one GitHub organization."""
+"""Read the saved responses and exports about one GitHub organization."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""Read the files of one PostgreSQL server: dumps, and answers of catalogue queries."""
+"""Read the files of one PostgreSQL server: dumps, and responses of catalogue queries."""
 
 from collections.abc import Iterator
 from pathlib import PurePath

@@ -1,4 +1,4 @@
-"""Parse the hook events of coding agents (Claude Code, Cursor), and format answers.
+"""Parse the hook events of coding agents (Claude Code, Cursor), and format responses.
 
 | client | events | answered with |
 |---|---|---|

@@ -1,4 +1,4 @@
-"""Read an answer of one message: buffered if small, else parsed while it streams.
+"""Read the response to one message: buffered if small, else parsed while it streams.
 
 A list is always buffered, since items may be removed from it.
 """

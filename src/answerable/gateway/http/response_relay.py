@@ -1,4 +1,4 @@
-"""Relay one server's answer to one client, checked and without leaked credentials.
+"""Relay one server's response to one client, checked and without leaked credentials.
 
 The head is rewritten and the body is passed on unchanged. A body is buffered, parsed
 while it streams, or split into events, by its type. An ambiguous answer is not passed

@@ -1,4 +1,4 @@
-"""Serve the client of a stdio wrapper: read lines, write each answer as one line.
+"""Serve the client of a stdio wrapper: read lines, write each response as one line.
 
 A client that stops reading stops its server, too. A client that closes its input still
 gets the answers to its requests.

@@ -1,4 +1,4 @@
-"""Track a message sent to a server process, and its answer in HTTP terms.
+"""Track a message sent to a server process, and its response in HTTP terms.
 
 The answer of a process is one message as JSON, or several as events. The first message
 determines which: an answer, or something else before it.

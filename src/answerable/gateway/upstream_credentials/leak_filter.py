@@ -1,4 +1,4 @@
-"""Detect a server's credential in its answer, while the answer streams.
+"""Detect a server's credential in its response, while the response streams.
 
 Only a possible beginning of a secret is buffered: a few bytes, where a piece ends in
 the middle of one. The text is decoded, layer by layer, and each encoding of the secret

@@ -1,4 +1,4 @@
-"""List the encoded forms of a secret (base64, hex, JSON) to search for in answers.
+"""List the encoded forms of a secret (base64, hex, JSON) to search for in responses.
 
 The secret as it is, in hexadecimal, and in base64 of either alphabet at each of three
 offsets in the encoded text. Escapes of JSON, URLs and HTML are no encodings here:

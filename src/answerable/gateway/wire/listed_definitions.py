@@ -1,4 +1,4 @@
-"""Find the definitions in a server's answer: listed items, and instructions."""
+"""Find the definitions in a server's response: listed items, and instructions."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""Summarize a large answer while it streams, without buffering it.
+"""Summarize a large response while it streams, without buffering it.
 
 The first two levels of the answer are copied into a sketch of at most 256 KiB; deeper
 containers become `{}` or `[]`, and texts longer than 64 KiB `""`. The sketch is then

@@ -1,4 +1,4 @@
-"""JSON output of `show`: one thing, its facts and its links. See docs/cli.md."""
+"""JSON output of `show`: one entity, its facts and its links. See docs/cli.md."""
 
 from typing import Annotated, TypedDict
 

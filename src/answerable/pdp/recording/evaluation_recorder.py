@@ -1,4 +1,4 @@
-"""Record every evaluation of a decision point, before it is answered.
+"""Record every evaluation of a decision point, before the response.
 
 The call is enforced elsewhere, so the recorded end of an allowed call says that it may
 or may not have happened.

@@ -1,4 +1,4 @@
-"""AWS as a permission platform: spelling of ids and calls, and its evaluator."""
+"""AWS as a permission platform: format of ids and calls, and its evaluator."""
 
 from collections.abc import Collection, Container, Iterable, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Google Cloud as a permission platform: spelling of ids and calls."""
+"""Google Cloud as a permission platform: format of ids and calls."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""Parse the action and the resource of a question in GitHub's spelling."""
+"""Parse the action and the resource of a question in GitHub's format."""
 
 from collections.abc import Iterator
 from difflib import get_close_matches

@@ -1,4 +1,4 @@
-"""GitHub as a permission platform: spelling of ids and calls, and its evaluator."""
+"""GitHub as a permission platform: format of ids and calls, and its evaluator."""
 
 from collections.abc import (
     Callable,

@@ -1,4 +1,4 @@
-"""Parse the verb and the resource of a question in the spelling of Kubernetes."""
+"""Parse the verb and the resource of a question in the format of Kubernetes."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Parse the action and resource of a question in PostgreSQL's spelling."""
+"""Parse the action and resource of a question in PostgreSQL's format."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace

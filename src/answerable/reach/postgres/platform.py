@@ -1,4 +1,4 @@
-"""PostgreSQL as a permission platform: spelling of ids and calls, and its evaluator."""
+"""PostgreSQL as a permission platform: format of ids and calls, and its evaluator."""
 
 from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace

@@ -8,16 +8,21 @@ from answerable.model.agent import NO_ACTIONS, UNPINNED_ACTIONS
 from answerable.model.documents.what_if import AccessChangeItem
 from answerable.model.ids import AgentId
 from answerable.model.inventory import Inventory
-from answerable.posture.severity import Held, ReachLevel, SeverityFacts, Trigger
+from answerable.posture.severity import (
+    ExposureFactor,
+    ReachLevel,
+    SeverityFacts,
+    Trigger,
+)
 
 NOTHING_ADDED = "none"
 # Names of actions that only read, by their first word: `s3:GetObject`, `list`.
 _READ_VERBS = ("get", "list", "watch", "describe", "head", "read", "select", "view")
 # Modes in which a person approves each call that changes something.
 _ASKING_MODES = ("", "default", "plan")
-_UNBOUNDED = frozenset({Held.UNBOUNDED})
-_UNATTENDED = frozenset({Held.UNATTENDED, Held.UNBOUNDED})
-_STANDING = frozenset({Held.STANDING, Held.UNBOUNDED})
+_UNBOUNDED = frozenset({ExposureFactor.UNBOUNDED})
+_UNATTENDED = frozenset({ExposureFactor.UNATTENDED, ExposureFactor.UNBOUNDED})
+_STANDING = frozenset({ExposureFactor.STANDING, ExposureFactor.UNBOUNDED})
 _LOW = SeverityFacts(Trigger.LATER, ReachLevel.READ)
 _CODE = SeverityFacts(Trigger.LATER, ReachLevel.NOT_KNOWN, _UNBOUNDED)
 _ALONE = SeverityFacts(Trigger.AGENT, ReachLevel.NOT_KNOWN, _UNATTENDED)

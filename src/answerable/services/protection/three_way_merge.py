@@ -1,4 +1,4 @@
-"""Undo our change of a file that its client wrote again: three-way merge.
+"""Undo our change of a file that its client changed later: three-way merge.
 
 The base is the file as `protect` left it; one side is the original, the other the
 present file. Lines are merged first, which keeps every byte; where lines of both sides

@@ -1,4 +1,4 @@
-"""Sign the owner's answer to an approval request (`asks allow`, `break-glass`)."""
+"""Sign the owner's decision on an approval request (`asks allow`, `break-glass`)."""
 
 import re
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Show one thing with all of its links (command `show`)."""
+"""Show one entity with all its relations (command `show`)."""
 
 import re
 from difflib import get_close_matches

@@ -1,4 +1,4 @@
-"""`/asks`: list approval requests of agents and show the answers of owners."""
+"""`/asks`: list approval requests of agents and show the decisions of owners."""
 
 from answerable.model.documents.approval_requests import PolicyExceptionItem
 from answerable.server.shared_user_check import uid_shared_with_agent

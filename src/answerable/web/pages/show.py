@@ -1,4 +1,4 @@
-"""`/show`: one thing of any kind, with all of its links."""
+"""`/show`: one entity of any kind, with all its relations."""
 
 from answerable.model.errors import UsageError
 from answerable.usecases.inventory.show import show_subject

@@ -1,4 +1,4 @@
-"""Decode get-account-authorization-details answers into typed records.
+"""Decode get-account-authorization-details responses into typed records.
 
 An unreadable record becomes a problem; the rest is kept. Policy documents stay raw
 here, so that their own parser sees every key as written.

@@ -1,4 +1,4 @@
-"""Define typed records of AWS answers about resources; other fields are not decoded.
+"""Define typed records of AWS responses about resources; other fields are not decoded.
 
 Answers also contain Lambda environment variables, container definitions and queue
 attributes with secrets: a field that is not named below stays bytes. The records follow

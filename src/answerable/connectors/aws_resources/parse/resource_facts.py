@@ -1,4 +1,4 @@
-"""Build facts from resource answers: policies, grants, public access, tags, roles."""
+"""Build facts from resource responses: policies, grants, public access, tags, roles."""
 
 from dataclasses import dataclass, field
 

@@ -1,4 +1,4 @@
-"""Collect the parts of a Google Cloud estate from answers of any kind."""
+"""Collect the parts of a Google Cloud estate from responses of any kind."""
 
 from dataclasses import dataclass, field
 

@@ -1,4 +1,4 @@
-"""Recognise the answer in a file by its members, where the path names no endpoint."""
+"""Recognise the response in a file by its members, where the path names no endpoint."""
 
 import re
 from dataclasses import dataclass

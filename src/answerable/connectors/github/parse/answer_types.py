@@ -1,4 +1,4 @@
-"""Types of GitHub's REST answers: the fields that are read, without any secret value.
+"""Types of GitHub's REST responses: the fields that are read, without any secret value.
 
 Source: https://docs.github.com/rest
 """

@@ -1,4 +1,4 @@
-"""Read the answers about an organization: members, teams, roles, apps and tokens."""
+"""Read the responses about an organization: members, teams, roles, apps and tokens."""
 
 from collections.abc import Callable
 from dataclasses import replace

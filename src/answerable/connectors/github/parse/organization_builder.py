@@ -1,4 +1,4 @@
-"""Collect the answers about one organization until its catalogue can be built."""
+"""Collect the responses about one organization until its catalogue can be built."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace

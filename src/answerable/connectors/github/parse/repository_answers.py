@@ -1,4 +1,4 @@
-"""Read the answers about repositories: access, secrets, keys and workflow files."""
+"""Read the responses about repositories: access, secrets, keys and workflow files."""
 
 import base64
 import binascii

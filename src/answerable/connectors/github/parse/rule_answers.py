@@ -1,4 +1,4 @@
-"""Read the answers about rules: branch protection, rulesets and environments.
+"""Read the responses about rules: branch protection, rulesets and environments.
 
 Sources: https://docs.github.com/graphql/reference/objects#branchprotectionrule,
 https://docs.github.com/rest/repos/rules, https://docs.github.com/rest/deployments

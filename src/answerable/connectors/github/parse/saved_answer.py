@@ -1,4 +1,4 @@
-"""Decode the bytes of a saved answer: one page, pages in a row, or slurped pages."""
+"""Decode the bytes of a saved response: one page, pages in a row, or slurped pages."""
 
 import json
 import re

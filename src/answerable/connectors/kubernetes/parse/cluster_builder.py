@@ -1,4 +1,4 @@
-"""Collect the objects of one cluster while its files or API answers are read."""
+"""Collect the objects of one cluster while its files or API responses are read."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

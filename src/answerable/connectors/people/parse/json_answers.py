@@ -1,4 +1,4 @@
-"""Read users from JSON answers of four directory APIs.
+"""Read users from JSON responses of four directory APIs.
 
 Addresses that users can change themselves are not read: they would let one user take
 the name of another.

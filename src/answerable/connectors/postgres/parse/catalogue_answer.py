@@ -1,4 +1,4 @@
-"""Parse the JSON answer of the catalogue query that docs/postgres.md shows."""
+"""Parse the JSON response of the catalogue query that docs/postgres.md shows."""
 
 import msgspec
 
