@@ -316,9 +316,9 @@ class RevocationService:
             )
         if subject.startswith("issuer:"):
             waits.append(
-                "delegations do not record the issuer of their token, so existing "
-                "ones remain valid until they expire: kill the issuer's rules as "
-                f"well (answerable kill rule:ID --config {self._place})"
+                "delegations do not record the issuer of their token: existing ones "
+                "remain valid until they expire. To end them, kill the issuer's rules: "
+                f"answerable kill rule:ID --config {self._place}"
             )
         elif (
             self.has_gateway
@@ -328,9 +328,9 @@ class RevocationService:
         ):
             waits.append(
                 f"the gateway does not know every token issued through {subject}: "
-                "it accepts these tokens until they expire, at most ten minutes "
-                "(when the token service is running, run this again; until then: "
-                f"answerable kill run:DELEGATION --config {self._place})"
+                "it accepts these tokens until they expire, at most ten minutes. Run this "
+                "again when the token service is running; until then: answerable kill "
+                f"run:DELEGATION --config {self._place}"
             )
         return tuple(waits)
 

@@ -163,8 +163,8 @@ def _prepare_office(office: DemoEnvironment) -> str:
     office.write_files()
     return (
         "(The demo created a small office: an MCP server over an SQLite database, "
-        "and an agent that reads open invoices, looks up the customer, sends a "
-        "mail, and writes a note. The agent is scripted; no model is called.)"
+        "and an agent. The agent reads open invoices, looks up the customer, sends a "
+        "mail, and writes a note. It is scripted; no model is called.)"
     )
 
 

@@ -123,8 +123,8 @@ CHAPTERS = (
                 ("ingest", "cloudtrail:trail"),
             ),
             DemoStep(
-                "From the objects back to a person, with the status of each hop: "
-                "the platform observed the last three; the first three are "
+                "From the objects back to a person, with the status of each hop. "
+                "The platform observed the last three hops. The first three are "
                 "inferred, because the files of chapter 1 were read later.",
                 (
                     "trace",

@@ -72,9 +72,9 @@ class ProtectionStatusItem(TypedDict):
     key_uses_unmediated: Annotated[
         int | None,
         Column(
-            "uses of the server's key in ingested logs of the last 7 days that no "
-            "call of the gateway explains; null without a key (AWS, GitHub, Google "
-            "Cloud, Kubernetes) or log, or if not known",
+            "uses of the server's key in ingested logs of the last 7 days without a "
+            "matching call of the gateway; null without a key (AWS, GitHub, Google "
+            "Cloud, Kubernetes), without a log, or if not known",
             "key used outside",
             2,
             "count",
